@@ -1,0 +1,26 @@
+// Sum of two gradients of one shape.
+//   sum:  y = a + b
+//   into: y = y + a
+// One invocation an element; grid (size).
+// use lib/index.wgsl
+
+struct Params { size: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn sum(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.size) { return; }
+  y[i] = a[i] + b[i];
+}
+
+@compute @workgroup_size(64)
+fn into(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.size) { return; }
+  y[i] = y[i] + a[i];
+}

@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, existsSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { writeDeclaration, wgsl } from './wgsl-plugin.ts';
+
+const root = resolve(process.cwd());
+const at = (...parts: string[]): string => join(root, ...parts);
+const runtime = '../src/gpu/kernel.ts';
+
+/** Writes the typed declaration of every shader. */
+export function declareShaders(): void {
+  for (const file of readdirSync(at('shaders'))) if (file.endsWith('.wgsl')) writeDeclaration(at('shaders', file), runtime);
+}
+
+/** Public entries: `evenkeel` and one for each folder with an index. */
+export function libraryEntries(): string[] {
+  const folders = readdirSync(at('src'), { withFileTypes: true }).filter((d) => d.isDirectory() && existsSync(at('src', d.name, 'index.ts')));
+  return [at('src/index.ts'), ...folders.filter((d) => d.name !== 'gpu' && d.name !== 'cli').map((d) => at('src', d.name, 'index.ts'))];
+}
+
+/** `dist`: the library as ESM with source maps and declarations, the shader plugin, the CLI and its page. */
+async function main(): Promise<void> {
+  declareShaders();
+  if (process.argv.includes('--declare')) return;
+  rmSync(at('dist'), { recursive: true, force: true });
+  const common = { absWorkingDir: root, format: 'esm', bundle: true, sourcemap: true, target: 'es2022', legalComments: 'none', logLevel: 'warning' } as const;
+  const alias = (name: string): string => (name === 'evenkeel' ? at('src/index.ts') : at('src', name.slice('evenkeel/'.length), 'index.ts'));
+  const self = {
+    name: 'self',
+    setup(b: { onResolve(o: { filter: RegExp }, f: (a: { path: string }) => { path: string }): void }): void {
+      b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel/build' ? at('src/build/wgsl-plugin.ts') : alias(path) }));
+    },
+  };
+  const shaders = wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false });
+  await build({ ...common, entryPoints: libraryEntries(), outdir: at('dist'), outbase: at('src'), splitting: true, chunkNames: 'chunks/[hash]', platform: 'neutral', plugins: [shaders] });
+  await build({ ...common, entryPoints: [at('src/build/wgsl-plugin.ts')], outdir: at('dist/build'), platform: 'node', packages: 'external' });
+  if (existsSync(at('src/cli/main.ts'))) {
+    // `self` would be `evenkeel` for a user; here the CLI shares the chunks of nothing and stands alone.
+    await build({ ...common, entryPoints: [at('src/cli/main.ts')], outdir: at('dist/cli'), platform: 'node', packages: 'external', plugins: [self, shaders], banner: { js: '#!/usr/bin/env node' } });
+    await build({ ...common, entryPoints: [at('src/cli/page.ts')], outdir: at('dist/cli'), platform: 'browser', plugins: [self, shaders] });
+  }
+  writeFileSync(at('dist/tsconfig.json'), JSON.stringify(declarationConfig()));
+  try {
+    execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at('dist/tsconfig.json')], { stdio: 'inherit' });
+  } finally {
+    rmSync(at('dist/tsconfig.json'));
+  }
+}
+
+function declarationConfig(): object {
+  return {
+    extends: '../tsconfig.json',
+    compilerOptions: { noEmit: false, declaration: true, emitDeclarationOnly: true, declarationMap: true, rewriteRelativeImportExtensions: true, rootDir: '../src', outDir: '.', paths: {} },
+    include: ['../src', '../shaders'],
+    exclude: ['../src/cli'],
+  };
+}
+
+await main();

@@ -1,0 +1,48 @@
+import { writeFileSync, existsSync, readFileSync } from 'node:fs';
+import type { Plugin as EsbuildPlugin } from 'esbuild';
+import { declareWgsl, emitWgsl, loadWgsl } from './wgsl.ts';
+
+/** Options of the shader plugins. */
+export interface WgslPluginOptions {
+  /** Module that provides `defineKernel` and the type `Kernel`. Default: 'evenkeel'. */
+  runtime?: string;
+  /** Write `x.d.wgsl.ts` beside each shader, so that `tsc` knows its parameters and bindings. Default: true. */
+  declarations?: boolean;
+}
+
+/** Writes the typed declaration of one shader when it changed. */
+export function writeDeclaration(path: string, runtime = 'evenkeel'): void {
+  const text = declareWgsl(loadWgsl(path).module, runtime);
+  const target = path.replace(/\.wgsl$/, '.d.wgsl.ts');
+  if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text);
+}
+
+/** esbuild plugin: `import kernel from './x.wgsl'` gives typed kernels, reflected at build time. */
+export function wgsl({ runtime = 'evenkeel', declarations = true }: WgslPluginOptions = {}): EsbuildPlugin {
+  return {
+    name: 'evenkeel-wgsl',
+    setup(build) {
+      build.onLoad({ filter: /\.wgsl$/ }, ({ path }) => {
+        const { module, files } = loadWgsl(path);
+        if (declarations) writeDeclaration(path, runtime);
+        return { contents: emitWgsl(module, runtime), loader: 'js', watchFiles: files };
+      });
+    },
+  };
+}
+
+/** The same for Vite and Vitest. */
+export function wgslVite({ runtime = 'evenkeel' }: WgslPluginOptions = {}): {
+  name: string;
+  enforce: 'pre';
+  load(id: string): string | undefined;
+} {
+  return {
+    name: 'evenkeel-wgsl',
+    enforce: 'pre',
+    load(id) {
+      const path = id.split('?')[0]!;
+      return path.endsWith('.wgsl') ? emitWgsl(loadWgsl(path).module, runtime) : undefined;
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+
+/** What the run time needs to know of one shader file. */
+export interface WgslModule {
+  name: string;
+  code: string;
+  params: { size: number; fields: Record<string, [offset: number, type: string]> } | null;
+  entries: Record<string, { workgroup: string[]; bindings: [name: string, binding: number, access: string][] }>;
+  variants: string[];
+}
+
+/** A shader read from disk: its reflection and the files that it was made of. */
+export interface WgslSource {
+  module: WgslModule;
+  files: string[];
+}
+
+const USE = /^\/\/ use (\S+)[ \t]*$/gm;
+
+/**
+ * Reads a shader, resolves its `// use lib/x.wgsl` lines (paths relative to the folder of the top file; each file is
+ * included once) and reflects entry points, bindings, the packed `Params` layout and the declarations marked
+ * `// variant`. Throws an Error that names file and line when the shader does not parse.
+ */
+export function loadWgsl(path: string): WgslSource {
+  const files: string[] = [];
+  const include = (file: string): string => {
+    if (files.includes(file)) return '';
+    files.push(file);
+    return readFileSync(file, 'utf8').replace(USE, (_, target: string) => include(resolve(dirname(path), target)));
+  };
+  const source = include(path);
+  return { module: reflect(basename(path, '.wgsl'), source, path), files };
+}
+
+/** Comments and indentation dropped; the `// variant` and `// unroll` marks stay, the run time reads them. */
+export function minifyWgsl(source: string): string {
+  return source
+    .split('\n')
+    .map((line) => line.replace(/\/\/(?! (variant|unroll)$).*$/, '').trim())
+    .filter(Boolean)
+    .join('\n');
+}
+
+function reflect(name: string, source: string, path: string): WgslModule {
+  let parsed: WgslReflect;
+  try {
+    parsed = new WgslReflect(source);
+  } catch (error) {
+    throw new Error(`${path}: WGSL does not parse: ${(error as Error).message ?? JSON.stringify(error)}`);
+  }
+  const uniform = parsed.uniforms[0];
+  if (parsed.uniforms.length > 1 || (uniform && (uniform.name !== 'params' || uniform.binding !== 0))) {
+    throw new Error(`${path}: expected at most one uniform, \`params\` at binding 0`);
+  }
+  const params = uniform && {
+    size: uniform.size,
+    fields: Object.fromEntries(
+      (uniform.type as unknown as { members: { name: string; offset: number; type: { name: string } }[] }).members.map(
+        (m): [string, [number, string]] => [m.name, [m.offset, m.type.name]],
+      ),
+    ),
+  };
+  const entries: WgslModule['entries'] = {};
+  for (const entry of parsed.entry.compute) {
+    const size = entry.attributes?.find((a) => a.name === 'workgroup_size')?.value;
+    const workgroup = (Array.isArray(size) ? size : [size]).map(String);
+    const bindings = entry.resources
+      .map((r): [string, number, string] => [r.name, r.binding, r.name === 'params' ? 'uniform' : r.access])
+      .sort((a, b) => a[1] - b[1]);
+    entries[entry.name] = { workgroup: [...workgroup, '1', '1'].slice(0, 3), bindings };
+  }
+  const variants = [...source.matchAll(/^(?:const|alias|fn) (\w+).*\/\/ variant$/gm)].map((m) => m[1]!);
+  return { name, code: minifyWgsl(source), params: params ?? null, entries, variants };
+}
+
+const FIELD_TYPES: Record<string, string> = { u32: 'number', i32: 'number', f32: 'number' };
+
+/** The TypeScript declaration of a shader module, written beside it as `x.d.wgsl.ts`. */
+export function declareWgsl(module: WgslModule, runtime: string): string {
+  const params = Object.entries(module.params?.fields ?? {}).map(([n, [, t]]) => `${n}: ${FIELD_TYPES[t] ?? 'readonly number[]'}`);
+  const variants = module.variants.map((v) => `'${v}'`).join(' | ') || 'never';
+  const lines = Object.entries(module.entries).map(([entry, { bindings }]) => {
+    const used = bindings.some(([n]) => n === 'params');
+    const buffers = bindings.filter(([n]) => n !== 'params').map(([n]) => `'${n}'`).join(' | ') || 'never';
+    return `  readonly ${entry}: Kernel<${used ? 'Params' : 'Record<string, never>'}, ${buffers}, ${variants}>;`;
+  });
+  return [
+    `// Generated from ${module.name}.wgsl; do not edit.`,
+    `import type { Kernel } from '${runtime}';`,
+    `interface Params { ${params.join('; ')} }`,
+    'declare const kernel: {',
+    ...lines,
+    '};',
+    'export default kernel;',
+    '',
+  ].join('\n');
+}
+
+/** The JavaScript module that an `import kernel from './x.wgsl'` gets. */
+export function emitWgsl(module: WgslModule, runtime: string): string {
+  return `import { defineKernel } from ${JSON.stringify(runtime)};\nexport default /* @__PURE__ */ defineKernel(${JSON.stringify(module)});\n`;
+}

@@ -1,0 +1,60 @@
+import { indicesByClass, subset, type Dataset } from './dataset.ts';
+import { random32, shuffleInPlace } from './shuffle.ts';
+
+/** Profile of a long-tailed set: exponential decay over the classes, or a step in the middle. */
+export type ImbalanceType = 'exp' | 'step';
+
+/** Options of {@link longTailCounts}. */
+export interface LongTailCountsOptions {
+  numClasses: number;
+  /** Examples of class 0. */
+  nMax: number;
+  /** Default 'exp'. */
+  imbType?: ImbalanceType;
+  /** Ratio of the smallest class to the largest. Default 0.01. */
+  imbFactor?: number;
+}
+
+/**
+ * Examples per class of a long-tailed set, class 0 the largest (Cui et al., CVPR 2019; Cao et al., LDAM, NeurIPS 2019,
+ * released code). 'exp': trunc(nMax * f^(c / (C - 1))). 'step': the first floor(C / 2) classes have nMax, the others
+ * trunc(nMax * f); the released code drops the last class when C is odd, this one does not.
+ * Throws RangeError unless numClasses is an integer >= 1, nMax is finite and >= 0, and 0 < imbFactor <= 1.
+ */
+export function longTailCounts({ numClasses, nMax, imbType = 'exp', imbFactor = 0.01 }: LongTailCountsOptions): number[] {
+  if (!(Number.isSafeInteger(numClasses) && numClasses >= 1)) throw new RangeError(`longTailCounts: numClasses is ${numClasses}, expected an integer >= 1`);
+  if (!(nMax >= 0 && nMax < Infinity)) throw new RangeError(`longTailCounts: nMax is ${nMax}, expected a finite number >= 0`);
+  checkImbalance('longTailCounts', imbType, imbFactor);
+  return Array.from({ length: numClasses }, (_, c) => {
+    if (imbType === 'step') return Math.trunc(c < Math.floor(numClasses / 2) ? nMax : nMax * imbFactor);
+    return Math.trunc(nMax * Math.pow(imbFactor, c / Math.max(1, numClasses - 1)));
+  });
+}
+
+/** Options of {@link longTail}. */
+export interface LongTailOptions {
+  /** Default 'exp'. */
+  imbType?: ImbalanceType;
+  /** Ratio of the smallest class to the largest. Default 0.01. */
+  imbFactor?: number;
+  /** Default 0. */
+  seed?: number;
+}
+
+/**
+ * A long-tailed subset of a training set: {@link longTailCounts} with nMax = floor(n / C), each capped at what the class
+ * holds (MNIST is not balanced). Every class is shuffled by its own stream of `seed` and its first examples are taken;
+ * the result is sorted by class, so shuffle batches when training. Leave test sets as they are.
+ * Throws RangeError on options that {@link longTailCounts} or `random32` refuse.
+ */
+export function longTail(data: Dataset, { imbType = 'exp', imbFactor = 0.01, seed = 0 }: LongTailOptions = {}): Dataset {
+  checkImbalance('longTail', imbType, imbFactor);
+  const nMax = Math.floor(data.y.length / data.numClasses);
+  const counts = longTailCounts({ numClasses: data.numClasses, nMax, imbType, imbFactor });
+  return subset(data, indicesByClass(data).flatMap((indices, c) => shuffleInPlace(indices, random32(seed, c)).slice(0, counts[c]!)));
+}
+
+function checkImbalance(where: string, imbType: ImbalanceType, imbFactor: number): void {
+  if (imbType !== 'exp' && imbType !== 'step') throw new RangeError(`${where}: imbType is ${String(imbType)}, expected 'exp' or 'step'`);
+  if (!(imbFactor > 0 && imbFactor <= 1)) throw new RangeError(`${where}: imbFactor is ${imbFactor}, expected 0 < imbFactor <= 1`);
+}

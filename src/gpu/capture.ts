@@ -1,0 +1,91 @@
+import type { Gpu } from './device.ts';
+import { DisposedError } from './errors.ts';
+import { planMemory } from './plan.ts';
+import type { DeviceBuffer } from './pool.ts';
+import { storagesOf, type Command } from './recorder.ts';
+import type { Storage } from './storage.ts';
+
+/** A recorded list of commands with its memory, ready to be played again in one submit. */
+export class Replay {
+  readonly #gpu: Gpu;
+  readonly #commands: readonly Command[];
+  readonly #arenas: DeviceBuffer[];
+  readonly #planned: readonly Storage[];
+  readonly #borrowed: readonly Storage[];
+  #disposed = false;
+
+  /**
+   * Places the temporaries of `commands` and plays the list once.
+   * `planned`: storages allocated while recording; `kept`: those of them that the caller reads afterwards.
+   */
+  constructor(gpu: Gpu, commands: readonly Command[], planned: readonly Storage[], kept: ReadonlySet<Storage>) {
+    this.#gpu = gpu;
+    this.#commands = commands;
+    const index = new Map(planned.map((s, i) => [s, i]));
+    const lives = planned.map((s) => ({ bytes: s.bytes, first: -1, last: kept.has(s) ? Infinity : -1, apart: new Set<number>() }));
+    const borrowed = new Set<Storage>();
+    commands.forEach((c, at) => {
+      const all = storagesOf(c);
+      for (const s of all) {
+        const live = lives[index.get(s) ?? -1];
+        if (!live) {
+          borrowed.add(s);
+          continue;
+        }
+        if (live.first < 0) live.first = at;
+        live.last = Math.max(live.last, at);
+      }
+      const writes = c.kind === 'dispatch' ? c.slots.filter((s) => s.writes).map((s) => s.storage) : all.slice(-1);
+      for (const w of writes) {
+        for (const r of all) {
+          const [a, b] = [index.get(w), index.get(r)];
+          const bothWritten = writes.includes(r);
+          if (a === undefined || b === undefined || a === b || bothWritten) continue;
+          lives[a]!.apart.add(b);
+          lives[b]!.apart.add(a);
+        }
+      }
+    });
+    const used = planned.filter((_, i) => lives[i]!.first >= 0);
+    const renumber = new Map(used.map((s, i) => [index.get(s)!, i]));
+    const plan = planMemory(
+      used.map((s) => {
+        const live = lives[index.get(s)!]!;
+        return { ...live, apart: new Set([...live.apart].map((j) => renumber.get(j)!)) };
+      }),
+    );
+    this.#arenas = plan.arenas.map((size) => gpu.createArena(size));
+    used.forEach((s, i) => {
+      s.buffer = this.#arenas[plan.places[i]!.arena]!;
+      s.base = plan.places[i]!.offset;
+    });
+    this.#planned = planned;
+    this.#borrowed = [...borrowed].map((s) => s.retain());
+    for (const c of commands) gpu.recorder.resolve(c);
+    gpu.recorder.submit(commands);
+  }
+
+  /** Bytes of the arenas that hold the temporaries. */
+  get bytes(): number {
+    return this.#arenas.reduce((sum, a) => sum + a.size, 0);
+  }
+
+  /** Dispatches of one run. */
+  get dispatches(): number {
+    return this.#commands.filter((c) => c.kind === 'dispatch').length;
+  }
+
+  /** Plays the list: one encoder, one submit, nothing allocated. */
+  run(): void {
+    if (this.#disposed) throw new DisposedError('capture: run after dispose');
+    this.#gpu.recorder.submit(this.#commands);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const s of this.#borrowed) s.release();
+    for (const s of this.#planned) s.buffer = null;
+    this.#gpu.destroyArenas(this.#arenas);
+  }
+}

@@ -1,0 +1,285 @@
+import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
+import { Replay } from './capture.ts';
+import { raisedLimits } from './limits.ts';
+import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
+import { Recorder } from './recorder.ts';
+import { Storage } from './storage.ts';
+import { UniformCache } from './uniforms.ts';
+
+/** Options of {@link init}. */
+export interface InitOptions {
+  /** An existing device; it is used as it is and never destroyed by evenkeel. */
+  device?: GPUDevice;
+  /** A `GPU` object for hosts without `navigator.gpu`, such as Node with the `webgpu` package: `create([])`. */
+  gpu?: GPU;
+  /** Take only a hardware adapter or only the software one. Default: hardware, else software. */
+  adapter?: 'hardware' | 'software';
+  /** Keep the creation site of every tensor, so that errors can name it. Slow. Default: false. */
+  debug?: boolean;
+}
+
+/** What is known of the adapter in use. */
+export interface AdapterDescription {
+  name: string;
+  kind: 'hardware' | 'software';
+}
+
+/** Exact bytes of device memory. */
+export interface MemoryReport {
+  /** Held by live tensors and captured steps. */
+  live: number;
+  /** Idle in the pool, ready to be handed out. */
+  pooled: number;
+  /** The most that was live at any time. */
+  peak: number;
+}
+
+let current: Gpu | null = null;
+
+/** The device that creation functions use: the one of the last `init`. Throws when there is none. */
+export function currentGpu(): Gpu {
+  if (!current) throw new NoWebGPUError('no device yet: call `await init()` first');
+  return current;
+}
+
+/**
+ * Opens a WebGPU device and makes it the current one: a hardware adapter where there is one, else the software adapter.
+ * Limits are raised to what the adapter offers. Throws {@link NoWebGPUError}, whose message says what to do.
+ */
+export async function init(options: InitOptions = {}): Promise<Gpu> {
+  if (options.device) {
+    const info = (options.device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
+    return (current = new Gpu(options.device, info, false, options.debug));
+  }
+  const api = options.gpu ?? globalThis.navigator?.gpu ?? (await nodeGpu());
+  const adapter = await findAdapter(api, options.adapter);
+  const device = await adapter.requestDevice(raisedLimits(adapter));
+  return (current = new Gpu(device, adapter.info, true, options.debug));
+}
+
+/** Dawn in Node frees its instance when this object is collected, devices and all; so it is kept. */
+let nodeApi: GPU | null = null;
+
+async function nodeGpu(): Promise<GPU> {
+  const isNode = typeof process !== 'undefined' && !!process.versions?.node && typeof window === 'undefined';
+  if (!isNode) {
+    const reason = globalThis.isSecureContext === false ? 'this page is not a secure context: serve it over https or from localhost' : 'this browser has no WebGPU: use Chrome or Edge 113+, Safari 26+ or Firefox 141+';
+    throw new NoWebGPUError(`WebGPU is not available: ${reason}`);
+  }
+  if (nodeApi) return nodeApi;
+  try {
+    const name = 'webgpu'; // a variable, so that bundlers leave the optional package alone
+    const { create, globals } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU; globals: object };
+    Object.assign(globalThis, globals);
+    return (nodeApi = create([]));
+  } catch (error) {
+    throw new NoWebGPUError(`Node has no WebGPU of its own: run \`npm install webgpu\`, or pass { gpu } (${(error as Error).message})`);
+  }
+}
+
+async function findAdapter(api: GPU, wanted?: 'hardware' | 'software'): Promise<GPUAdapter> {
+  const tries: GPURequestAdapterOptions[] = wanted === 'software' ? [{ forceFallbackAdapter: true }, {}] : [{ powerPreference: 'high-performance' }, { forceFallbackAdapter: true }];
+  for (const options of tries) {
+    const adapter = await api.requestAdapter(options);
+    if (adapter && (!wanted || kindOf(adapter.info) === wanted)) return adapter;
+  }
+  throw new NoWebGPUError(
+    `no ${wanted ?? 'hardware or software'} WebGPU adapter: in Chrome on Linux start it with --enable-unsafe-webgpu (it brings the software adapter SwiftShader), ` +
+      'elsewhere update the graphics driver or turn on hardware acceleration; in Node install a Vulkan driver or point VK_ICD_FILENAMES at the ICD file of SwiftShader',
+  );
+}
+
+function kindOf(info: GPUAdapterInfo): 'hardware' | 'software' {
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(text) ? 'software' : 'hardware';
+}
+
+/** A device with its recorder, memory and caches. Made by {@link init}. */
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterDescription;
+  readonly debug: boolean;
+  readonly recorder: Recorder;
+  readonly uniforms: UniformCache;
+  /** Compiled pipelines by label and variant. */
+  readonly pipelines = new Map<string, unknown>();
+  /** What was sent to the queue so far. */
+  readonly counters = { dispatches: 0, submits: 0, bindGroups: 0, writes: 0, reads: 0 };
+  readonly #pool: BufferPool;
+  readonly #owned: boolean;
+  readonly #staging: GPUBuffer[] = [];
+  #arenaBytes = 0;
+  #live = 0;
+  #peak = 0;
+  #capturing: Storage[] | null = null;
+  #failure: Error | null = null;
+  #lost: DeviceLostError | null = null;
+  #destroyed = false;
+
+  constructor(device: GPUDevice, info: GPUAdapterInfo | undefined, owned: boolean, debug = false) {
+    this.device = device;
+    this.debug = debug;
+    this.#owned = owned;
+    const name = info ? [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(', ') : 'unknown adapter';
+    this.adapter = { name: name || 'unnamed adapter', kind: info ? kindOf(info) : 'hardware' };
+    this.recorder = new Recorder(this);
+    this.uniforms = new UniformCache(device);
+    this.#pool = new BufferPool(device);
+    const fail = (event: Event): void => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      const oom = typeof GPUOutOfMemoryError !== 'undefined' && error instanceof GPUOutOfMemoryError;
+      this.#failure ??= oom ? new OutOfMemoryError(`the device is out of memory: ${error.message}`) : new GpuError(error.message);
+    };
+    device.addEventListener('uncapturederror', fail);
+    void device.lost.then((info) => {
+      if (!this.#destroyed) this.#lost = new DeviceLostError(`the device was lost (${info.reason}): ${info.message}; call init() again`);
+    });
+  }
+
+  /** Buffers created so far, arenas included. */
+  get buffersCreated(): number {
+    return this.#pool.created;
+  }
+
+  memory(): MemoryReport {
+    return { live: this.#live + this.#arenaBytes, pooled: this.#pool.pooledBytes, peak: this.#peak };
+  }
+
+  /** Device memory for `bytes` bytes; inside a capture it is only planned, unless `now`. */
+  allocate(bytes: number, now = false): Storage {
+    if (bytes > this.device.limits.maxStorageBufferBindingSize) {
+      throw new OutOfMemoryError(`a tensor of ${bytes} bytes is over this adapter's limit of ${this.device.limits.maxStorageBufferBindingSize} bytes a binding`);
+    }
+    if (this.#capturing && !now) {
+      const storage = new Storage(this, bytes, null);
+      storage.planned = true;
+      this.#capturing.push(storage);
+      return storage;
+    }
+    this.#grow(bytes);
+    return new Storage(this, bytes, this.#pool.acquire(bytes));
+  }
+
+  /** Called by a storage when its last reference goes. */
+  free(storage: Storage): void {
+    if (storage.planned || !storage.buffer) return;
+    this.#live -= storage.bytes;
+    if (!this.#destroyed) this.#pool.release(storage.buffer);
+    storage.buffer = null;
+  }
+
+  /** Copies host bytes to the device, after all work recorded so far. */
+  write(storage: Storage, offset: number, data: ArrayBufferView<ArrayBuffer>): void {
+    if (data.byteLength === 0) return;
+    if (!storage.buffer) throw new GpuError('write: the tensor was freed, or belongs to a step that is still being captured');
+    if (this.recorder.uses(storage.buffer)) this.recorder.flush();
+    this.device.queue.writeBuffer(storage.buffer.raw, storage.base + offset, data.buffer, data.byteOffset, data.byteLength);
+    this.counters.writes++;
+  }
+
+  /** Reads byte ranges back in one submit and one wait each. Rejects with what went wrong on the device since the last read. */
+  async read(ranges: readonly { storage: Storage; offset: number; bytes: number }[]): Promise<ArrayBuffer[]> {
+    if (this.#capturing) throw new GpuError('read inside a captured step: read its outputs after capture() returns');
+    const staged = ranges.map(({ storage, offset, bytes }) => {
+      const padded = alignUp(Math.max(4, bytes), 4);
+      const buffer = this.#stage(padded);
+      if (bytes > 0) this.recorder.push({ kind: 'copy', from: storage, fromOffset: offset, to: buffer, toOffset: 0, bytes: padded });
+      return { buffer, bytes };
+    });
+    this.recorder.flush();
+    this.counters.reads++;
+    try {
+      return await Promise.all(
+        staged.map(async ({ buffer, bytes }) => {
+          await buffer.mapAsync(GPUMapMode.READ, 0, alignUp(Math.max(8, bytes), 8));
+          const out = buffer.getMappedRange(0, alignUp(Math.max(8, bytes), 8)).slice(0, bytes);
+          buffer.unmap();
+          this.#staging.push(buffer);
+          return out;
+        }),
+      );
+    } catch (error) {
+      throw this.#lost ?? this.#failure ?? error;
+    } finally {
+      this.check();
+    }
+  }
+
+  /** Waits until all recorded work is done. */
+  async sync(): Promise<void> {
+    this.recorder.flush();
+    await this.device.queue.onSubmittedWorkDone();
+    this.check();
+  }
+
+  /** Throws the first device error since the last check, if any. */
+  check(): void {
+    const failure = this.#lost ?? this.#failure;
+    this.#failure = null;
+    if (failure) throw failure;
+  }
+
+  /** Records what `step` launches; returns its value and the list, played once. `keep` names the storages of the value. */
+  capture<T>(step: () => T, keep: (value: T) => Iterable<Storage>): { value: T; replay: Replay } {
+    if (this.#capturing) throw new GpuError('capture inside a captured step');
+    const commands = (this.recorder.sink = []);
+    const planned = (this.#capturing = [] as Storage[]);
+    let value: T;
+    try {
+      value = step();
+    } finally {
+      this.recorder.sink = null;
+      this.#capturing = null;
+    }
+    return { value, replay: new Replay(this, commands, planned, new Set(keep(value))) };
+  }
+
+  createArena(size: number): DeviceBuffer {
+    this.#arenaBytes += size;
+    this.#grow(0);
+    return this.#pool.create(size);
+  }
+
+  destroyArenas(arenas: readonly DeviceBuffer[]): void {
+    this.recorder.flush();
+    this.recorder.forget();
+    for (const arena of arenas) {
+      this.#arenaBytes -= arena.size;
+      arena.raw.destroy();
+    }
+  }
+
+  /** Gives idle buffers back to the system. */
+  trim(): void {
+    this.recorder.flush();
+    this.recorder.forget();
+    this.#pool.trim();
+  }
+
+  /** Frees the device, unless it was passed in by the caller. Idempotent. */
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.recorder.flush();
+    this.#destroyed = true;
+    this.#pool.trim();
+    for (const buffer of this.#staging) buffer.destroy();
+    if (current === this) current = null;
+    if (this.#owned) this.device.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
+  #grow(bytes: number): void {
+    this.#live += bytes;
+    this.#peak = Math.max(this.#peak, this.#live + this.#arenaBytes);
+  }
+
+  #stage(bytes: number): GPUBuffer {
+    const at = this.#staging.findIndex((b) => b.size >= bytes && b.size <= 4 * bytes + 4096);
+    if (at >= 0) return this.#staging.splice(at, 1)[0]!;
+    const size = 2 ** Math.ceil(Math.log2(Math.max(4096, bytes)));
+    return this.device.createBuffer({ label: 'evenkeel readback', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  }
+}

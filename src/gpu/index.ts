@@ -1,0 +1,4 @@
+export { init, currentGpu, Gpu, type InitOptions, type AdapterDescription, type MemoryReport } from './device.ts';
+export * from './errors.ts';
+export { defineKernel, type Kernel, type KernelModule } from './kernel.ts';
+export type { Bindable } from './storage.ts';

@@ -1,0 +1,113 @@
+import type { Gpu } from './device.ts';
+import type { Pipeline, Slot } from './recorder.ts';
+import { specialize } from './specialize.ts';
+import type { Bindable } from './storage.ts';
+
+/** What the shader plugin knows of one `.wgsl` file. */
+export interface KernelModule {
+  readonly name: string;
+  readonly code: string;
+  readonly params: { readonly size: number; readonly fields: Readonly<Record<string, readonly [offset: number, type: string]>> } | null;
+  readonly entries: Readonly<
+    Record<string, { readonly workgroup: readonly string[]; readonly bindings: readonly (readonly [name: string, binding: number, access: string])[] }>
+  >;
+  readonly variants: readonly string[];
+}
+
+/**
+ * One entry point: `kernel(params, buffers, grid, variant)` records a dispatch of at least `grid` invocations
+ * (x, y, z). A grid with a zero records nothing. `variant` replaces declarations marked `// variant` in the shader: a
+ * number for a `const`, an expression for a one-line `fn`, a type for an `alias`. Each variant is its own pipeline.
+ */
+export type Kernel<P, B extends string, V extends string = never> = (
+  params: P,
+  buffers: Record<B, Bindable>,
+  grid: readonly number[],
+  variant?: Partial<Record<V, number | string>>,
+) => void;
+
+/** Workgroups per row when a one-dimensional grid is folded to stay under the limit of 65,535; lib/index.wgsl agrees. */
+const FOLD = 32_768;
+
+/** Every module that was defined, for tests that compile all shaders. */
+export const modules: KernelModule[] = [];
+
+/** Turns a reflected shader into callable kernels; called by the code that the plugin generates. */
+// deno-lint-ignore no-explicit-any
+export function defineKernel(module: KernelModule): any {
+  modules.push(module);
+  const out: Record<string, Kernel<Record<string, number | readonly number[]>, string, string>> = {};
+  for (const entry of Object.keys(module.entries)) {
+    const { bindings } = module.entries[entry]!;
+    out[entry] = (params, buffers, grid, variant = {}) => {
+      if (grid.some((n) => n === 0)) return;
+      const storage = bindings.filter(([name]) => name !== 'params');
+      const gpu = buffers[storage[0]![0]]!.storage.gpu;
+      const { pipeline, workgroup } = pipelineOf(gpu, module, entry, variant);
+      const slots = storage.map(([name, binding, access]): Slot => {
+        const b = buffers[name]!;
+        return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
+      });
+      const uniform = storage.length < bindings.length ? gpu.uniforms.get(pack(module, params)) : null;
+      gpu.recorder.push({ kind: 'dispatch', pipeline, uniform, slots, groups: groupsOf(grid, workgroup, module.name), bindGroup: null });
+    };
+  }
+  return out;
+}
+
+interface Compiled {
+  pipeline: Pipeline;
+  workgroup: number[];
+}
+
+let nextId = 1;
+
+/** The pipeline of one entry point and variant, compiled on first use and kept by the device. */
+export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, variant: Partial<Record<string, number | string>> = {}): Compiled {
+  const label = `${module.name}.${entry}`;
+  let key = label;
+  for (const name in variant) key += `;${name}=${variant[name]}`;
+  const known = gpu.pipelines.get(key) as Compiled | undefined;
+  if (known) return known;
+  const { code, constants } = specialize(module.code, variant);
+  const { workgroup, bindings } = module.entries[entry]!;
+  const layout = gpu.device.createBindGroupLayout({
+    label,
+    entries: bindings.map(([, binding, access]) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: access === 'uniform' ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage' },
+    })),
+  });
+  const raw = gpu.device.createComputePipeline({
+    label: key,
+    layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+    compute: { module: gpu.device.createShaderModule({ label: key, code }), entryPoint: entry },
+  });
+  const compiled = { pipeline: { label, raw, layout, id: nextId++ }, workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
+  gpu.pipelines.set(key, compiled);
+  return compiled;
+}
+
+function groupsOf(grid: readonly number[], workgroup: readonly number[], name: string): [number, number, number] {
+  const [x, y = 1, z = 1] = grid.map((n, i) => Math.ceil(n / workgroup[i]!));
+  if (grid.length === 1 && x! > 65_535) return [FOLD, Math.ceil(x! / FOLD), 1];
+  if (x! > 65_535 || y > 65_535 || z > 65_535) throw new RangeError(`${name}: grid ${grid} needs ${[x, y, z]} workgroups, the limit is 65535 a dimension`);
+  return [x!, y, z];
+}
+
+/** Packs a parameter object by the layout of the shader's `Params`. */
+function pack(module: KernelModule, params: Record<string, number | readonly number[]>): Uint32Array<ArrayBuffer> {
+  const { size, fields } = module.params!;
+  const words = new Uint32Array(size / 4);
+  const floats = new Float32Array(words.buffer);
+  for (const name in fields) {
+    const [offset, type] = fields[name]!;
+    const value = params[name];
+    const target = type === 'f32' || type.endsWith('f') || type.includes('<f32>') ? floats : words;
+    if (typeof value === 'number') target[offset / 4] = value;
+    else if (value) target.set(value, offset / 4);
+    else throw new TypeError(`${module.name}: parameter ${name} is missing`);
+  }
+  return words;
+}

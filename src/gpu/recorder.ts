@@ -1,0 +1,166 @@
+import type { Gpu } from './device.ts';
+import { DisposedError } from './errors.ts';
+import { alignUp, type DeviceBuffer } from './pool.ts';
+import type { Storage } from './storage.ts';
+
+/** One range bound to a dispatch. */
+export interface Slot {
+  readonly binding: number;
+  readonly storage: Storage;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly writes: boolean;
+}
+
+export interface Pipeline {
+  readonly label: string;
+  readonly raw: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly id: number;
+}
+
+export interface Dispatch {
+  readonly kind: 'dispatch';
+  readonly pipeline: Pipeline;
+  readonly uniform: GPUBufferBinding | null;
+  readonly slots: readonly Slot[];
+  readonly groups: readonly [number, number, number];
+  bindGroup: GPUBindGroup | null;
+}
+
+export interface Copy {
+  readonly kind: 'copy';
+  readonly from: Storage;
+  readonly fromOffset: number;
+  readonly to: Storage | GPUBuffer;
+  readonly toOffset: number;
+  readonly bytes: number;
+}
+
+export interface Clear {
+  readonly kind: 'clear';
+  readonly storage: Storage;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export type Command = Dispatch | Copy | Clear;
+
+/** Commands kept before a submit is forced. Reads and `await` flush earlier. */
+const CAP = 256;
+
+/**
+ * The one path on which work reaches the queue. Eager code appends commands that are encoded into one pass and one
+ * submit at the next flush; a capture takes the list itself and plays it again.
+ */
+export class Recorder {
+  /** While set, commands are kept for a capture and not submitted. */
+  sink: Command[] | null = null;
+  readonly #gpu: Gpu;
+  #pending: Command[] = [];
+  readonly #touched = new Set<DeviceBuffer>();
+  readonly #groups = new Map<string, GPUBindGroup>();
+  #willFlush = false;
+
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+  }
+
+  push(command: Command): void {
+    if (this.sink) {
+      this.sink.push(command);
+      return;
+    }
+    this.resolve(command);
+    for (const storage of storagesOf(command)) this.#touched.add(storage.buffer!);
+    this.#pending.push(command);
+    if (this.#pending.length >= CAP) this.flush();
+    else if (!this.#willFlush) {
+      // The next `await` of the caller lets this run: work starts without an explicit flush.
+      this.#willFlush = true;
+      queueMicrotask(() => this.flush());
+    }
+  }
+
+  /** True when unsubmitted commands use the buffer, so that a host write must wait for a submit. */
+  uses(buffer: DeviceBuffer): boolean {
+    return this.#touched.has(buffer);
+  }
+
+  /** Binds the memory of a command; called once its storages have buffers. */
+  resolve(command: Command): void {
+    for (const storage of storagesOf(command)) {
+      if (!storage.buffer) throw new DisposedError(`${command.kind === 'dispatch' ? command.pipeline.label : command.kind}: a tensor was used after it was freed`);
+    }
+    if (command.kind === 'dispatch') command.bindGroup = this.#bindGroup(command);
+  }
+
+  flush(): void {
+    this.#willFlush = false;
+    if (this.#pending.length === 0) return;
+    const commands = this.#pending;
+    this.#pending = [];
+    this.#touched.clear();
+    this.submit(commands);
+  }
+
+  /** Encodes resolved commands and submits them, in order, after whatever is pending. */
+  submit(commands: readonly Command[]): void {
+    if (this.#pending.length) this.flush();
+    const encoder = this.#gpu.device.createCommandEncoder();
+    let pass: GPUComputePassEncoder | null = null;
+    let bound: Pipeline | null = null;
+    for (const c of commands) {
+      if (c.kind === 'dispatch') {
+        pass ??= encoder.beginComputePass();
+        if (bound !== c.pipeline) pass.setPipeline((bound = c.pipeline).raw);
+        pass.setBindGroup(0, c.bindGroup);
+        pass.dispatchWorkgroups(c.groups[0], c.groups[1], c.groups[2]);
+        this.#gpu.counters.dispatches++;
+        continue;
+      }
+      pass?.end();
+      pass = bound = null;
+      if (c.kind === 'clear') encoder.clearBuffer(c.storage.buffer!.raw, c.storage.base + c.offset, c.bytes);
+      else {
+        const target = 'gpu' in c.to ? c.to : null;
+        const raw = target ? target.buffer!.raw : (c.to as GPUBuffer);
+        encoder.copyBufferToBuffer(c.from.buffer!.raw, c.from.base + c.fromOffset, raw, (target?.base ?? 0) + c.toOffset, c.bytes);
+      }
+    }
+    pass?.end();
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    this.#gpu.counters.submits++;
+  }
+
+  /** Drops cached bind groups, which keep buffers alive. */
+  forget(): void {
+    this.#groups.clear();
+  }
+
+  #bindGroup(d: Dispatch): GPUBindGroup {
+    let key = `${d.pipeline.id}`;
+    for (const s of d.slots) key += `|${s.storage.buffer!.id}:${s.storage.base + s.offset}:${s.bytes}`;
+    if (d.uniform) key += `|${(d.uniform.buffer as GPUBuffer).label}:${d.uniform.offset}`;
+    const known = this.#groups.get(key);
+    if (known) return known;
+    if (this.#groups.size >= 4096) this.#groups.clear();
+    const entries: GPUBindGroupEntry[] = d.slots.map((s) => ({
+      binding: s.binding,
+      // A binding must be a multiple of 4 and vec4 views want 16; allocations are padded to 256, so this stays inside.
+      resource: { buffer: s.storage.buffer!.raw, offset: s.storage.base + s.offset, size: Math.max(16, alignUp(s.bytes, 16)) },
+    }));
+    if (d.uniform) entries.push({ binding: 0, resource: d.uniform });
+    const group = this.#gpu.device.createBindGroup({ label: d.pipeline.label, layout: d.pipeline.layout, entries });
+    this.#gpu.counters.bindGroups++;
+    this.#groups.set(key, group);
+    return group;
+  }
+}
+
+/** The storages that a command reads or writes. */
+export function storagesOf(c: Command): Storage[] {
+  if (c.kind === 'dispatch') return c.slots.map((s) => s.storage);
+  if (c.kind === 'clear') return [c.storage];
+  return 'gpu' in c.to ? [c.from, c.to] : [c.from];
+}

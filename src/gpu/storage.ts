@@ -1,0 +1,46 @@
+import type { Gpu } from './device.ts';
+import { DisposedError } from './errors.ts';
+import type { DeviceBuffer } from './pool.ts';
+
+/**
+ * A counted reference to device memory. Tensors that are views of each other share one. While a step is being captured,
+ * new storages have no buffer yet: the capture assigns one to each after it has seen the whole step.
+ */
+export class Storage {
+  readonly gpu: Gpu;
+  readonly bytes: number;
+  buffer: DeviceBuffer | null;
+  /** Start inside `buffer`; not 0 only for storages placed in the arena of a capture. */
+  base = 0;
+  /** Set while a capture decides about this storage; such memory never goes back to the pool. */
+  planned = false;
+  #references = 1;
+
+  constructor(gpu: Gpu, bytes: number, buffer: DeviceBuffer | null) {
+    this.gpu = gpu;
+    this.bytes = bytes;
+    this.buffer = buffer;
+  }
+
+  get isFreed(): boolean {
+    return this.#references === 0;
+  }
+
+  retain(): this {
+    if (this.#references === 0) throw new DisposedError('storage: used after it was freed');
+    this.#references++;
+    return this;
+  }
+
+  release(): void {
+    if (this.#references === 0) return;
+    if (--this.#references === 0) this.gpu.free(this);
+  }
+}
+
+/** What a kernel can bind: a byte range of a storage. */
+export interface Bindable {
+  readonly storage: Storage;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}

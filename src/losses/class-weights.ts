@@ -1,0 +1,51 @@
+/**
+ * Class-balanced weights (1 - beta) / (1 - beta^n_c), scaled to sum to the number of classes C.
+ * 1 - beta^n is the "effective number" up to a factor (Cui et al., Class-balanced loss, CVPR 2019); beta = 0 weighs all
+ * classes alike, beta -> 1 tends to 1 / n. DRW of LDAM (Cao et al., NeurIPS 2019, released code) uses beta = 0.9999.
+ * Computed as -expm1(n log beta): the plain form loses 1 % at beta = 0.999999, n = 5 in float32.
+ * A class without an image is weighed as one with a single image.
+ * counts: training images per class. Throws RangeError on an empty list, a negative or non-finite count, or beta outside
+ * [0, 1).
+ */
+export function effectiveNumberWeights(counts: ArrayLike<number>, beta: number): Float64Array {
+  checkCounts('effectiveNumberWeights', counts);
+  if (!(beta >= 0 && beta < 1)) throw new RangeError(`effectiveNumberWeights: beta is ${beta}, expected 0 <= beta < 1`);
+  const logBeta = Math.log(beta);
+  return normalized(Float64Array.from(counts, (n) => (1 - beta) / -Math.expm1(Math.max(n, 1) * logBeta)));
+}
+
+/**
+ * Weights 1 / n_c, scaled to sum to the number of classes: the re-weighting of the LDAM paper's DRW (Cao et al.,
+ * NeurIPS 2019). A class without an image is weighed as one with a single image. Errors as for
+ * {@link effectiveNumberWeights}.
+ */
+export function inverseFrequencyWeights(counts: ArrayLike<number>): Float64Array {
+  checkCounts('inverseFrequencyWeights', counts);
+  return normalized(Float64Array.from(counts, (n) => 1 / Math.max(n, 1)));
+}
+
+/**
+ * Margins of LDAM: maxM * (n_min / n_c)^(1/4), so that the rarest class gets maxM (default 0.5). Cao et al., NeurIPS 2019.
+ * A class without an image gets maxM and leaves the other margins as they are; the released code would give NaN.
+ * Throws RangeError on an empty list, a negative or non-finite count, or a negative or non-finite maxM.
+ */
+export function ldamMargins(counts: ArrayLike<number>, maxM = 0.5): Float64Array {
+  checkCounts('ldamMargins', counts);
+  if (!(maxM >= 0 && maxM < Infinity)) throw new RangeError(`ldamMargins: maxM is ${maxM}, expected a finite number >= 0`);
+  let rarest = Infinity;
+  for (let c = 0; c < counts.length; c++) if (counts[c]! > 0) rarest = Math.min(rarest, counts[c]!);
+  return Float64Array.from(counts, (n) => (n > 0 ? maxM * Math.pow(rarest / n, 0.25) : maxM));
+}
+
+function normalized(weights: Float64Array): Float64Array {
+  const scale = weights.length / weights.reduce((sum, w) => sum + w, 0);
+  return weights.map((w) => w * scale);
+}
+
+function checkCounts(where: string, counts: ArrayLike<number>): void {
+  if (counts.length === 0) throw new RangeError(`${where}: counts has 0 entries, expected at least 1`);
+  for (let c = 0; c < counts.length; c++) {
+    const n = counts[c]!;
+    if (!(n >= 0 && n < Infinity)) throw new RangeError(`${where}: counts[${c}] is ${n}, expected a finite number >= 0`);
+  }
+}

@@ -1,0 +1,60 @@
+import { confusion, meanOfPresent, recalls } from './accuracy.ts';
+import type { Labels, Matrix } from './rows.ts';
+
+/** Options of {@link shotAccuracy}. */
+export interface ShotOptions {
+  /** Training images per class. */
+  counts: ArrayLike<number>;
+  /** Classes with more training images are many-shot. Default 100. */
+  manyThreshold?: number;
+  /** Classes with fewer training images are few-shot. Default 20. */
+  fewThreshold?: number;
+  /** `'thresholds'` (default), or `'thirds'` by rank of the training count. */
+  groups?: 'thresholds' | 'thirds';
+}
+
+/** Mean per-class accuracy of each group; null for a group without a class that has labels. */
+export interface ShotAccuracy {
+  many: number | null;
+  medium: number | null;
+  few: number | null;
+}
+
+/**
+ * Accuracy on the many-, medium- and few-shot classes of a long-tailed training set, each the mean of its per-class
+ * accuracies: more than 100, 20 to 100, fewer than 20 training images (Liu et al., Large-scale long-tailed recognition in
+ * an open world, CVPR 2019).
+ *
+ * With ten classes no class may be that small. `groups: 'thirds'` ranks the K classes by training count instead (ties:
+ * lower index first) and takes the first ceil(K/3) as many, the last ceil(K/3) as few (fewer if that many are not left).
+ * Throws RangeError as `accuracy` does, and unless there is one non-negative count per class and
+ * fewThreshold <= manyThreshold.
+ */
+export function shotAccuracy(scores: Matrix, labels: Labels, { counts, manyThreshold = 100, fewThreshold = 20, groups = 'thresholds' }: ShotOptions): ShotAccuracy {
+  const perClass = recalls(confusion(scores, labels, 'shotAccuracy'));
+  if (counts.length !== perClass.length) {
+    throw new RangeError(`shotAccuracy: counts has ${counts.length} entries, expected ${perClass.length}, one per class`);
+  }
+  const sizes = Array.from(counts);
+  sizes.forEach((n, c) => {
+    if (!(n >= 0)) throw new RangeError(`shotAccuracy: counts[${c}] is ${n}, expected a number >= 0`);
+  });
+  if (!(fewThreshold <= manyThreshold)) {
+    throw new RangeError(`shotAccuracy: fewThreshold is ${fewThreshold}, expected at most manyThreshold = ${manyThreshold}`);
+  }
+  if (groups !== 'thresholds' && groups !== 'thirds') {
+    throw new RangeError(`shotAccuracy: groups is ${String(groups)}, expected 'thresholds' or 'thirds'`);
+  }
+  const group = groups === 'thirds' ? byThirds(sizes) : sizes.map((n) => (n > manyThreshold ? 'many' : n < fewThreshold ? 'few' : 'medium'));
+  const mean = (name: keyof ShotAccuracy) => meanOfPresent(perClass.filter((_, c) => group[c] === name));
+  return { many: mean('many'), medium: mean('medium'), few: mean('few') };
+}
+
+function byThirds(sizes: readonly number[]): (keyof ShotAccuracy)[] {
+  const third = Math.ceil(sizes.length / 3);
+  const fewFrom = Math.max(third, sizes.length - third);
+  const out = new Array<keyof ShotAccuracy>(sizes.length);
+  const ranked = sizes.map((_, c) => c).sort((p, q) => sizes[q]! - sizes[p]! || p - q);
+  ranked.forEach((c, rank) => (out[c] = rank < third ? 'many' : rank >= fewFrom ? 'few' : 'medium'));
+  return out;
+}

@@ -1,0 +1,56 @@
+import type { Replay } from '../gpu/capture.ts';
+import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { scope, tensorsIn, unscoped } from './scope.ts';
+import type { Tensor } from './tensor.ts';
+
+/** A step that was recorded once and can be run again in one submit. `value` is what the step returned. */
+export class Captured<T> {
+  readonly value: T;
+  readonly #replay: Replay;
+
+  constructor(value: T, replay: Replay) {
+    this.value = value;
+    this.#replay = replay;
+  }
+
+  /** Dispatches of one run. */
+  get dispatches(): number {
+    return this.#replay.dispatches;
+  }
+
+  /** Bytes held for the temporaries of the step. */
+  get bytes(): number {
+    return this.#replay.bytes;
+  }
+
+  /** Runs the step again: the same commands on the same memory. Tensors in `value` then hold the new results. */
+  run(): T {
+    this.#replay.run();
+    return this.value;
+  }
+
+  /** Frees the memory of the step, its outputs included. Idempotent. */
+  dispose(): void {
+    for (const t of tensorsIn(this.value)) (t as Tensor).dispose();
+    this.#replay.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Records what `step` launches, runs it once, and returns it ready to run again. Shapes and control flow are fixed; what
+ * varies from run to run (data, learning rate, step number, random counter) must lie in tensors made before, which the
+ * host writes between runs. Temporaries share memory by liveness. `step` is synchronous and must not read.
+ */
+export function capture<T>(step: () => T, { gpu = currentGpu() }: { gpu?: Gpu } = {}): Captured<T> {
+  const { value, replay } = unscoped(() =>
+    gpu.capture(
+      () => scope(step),
+      (result) => [...tensorsIn(result)].map((t) => (t as Tensor).storage),
+    ),
+  );
+  return new Captured(value, replay);
+}

@@ -1,0 +1,47 @@
+import { sizeOf } from './shape.ts';
+
+/** Element storage of host arrays. */
+export type HostData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
+
+/**
+ * A dense row-major array on the host: what datasets hold and what reads and predictions return.
+ * A plain object with two helpers; `at` and `slice` are views of the same memory.
+ */
+export class NdArray<D extends HostData = HostData> {
+  readonly data: D;
+  readonly shape: readonly number[];
+
+  constructor(data: D, shape: readonly number[]) {
+    if (sizeOf(shape) !== data.length) {
+      throw new RangeError(`NdArray: shape [${shape}] holds ${sizeOf(shape)} elements, data has ${data.length}`);
+    }
+    this.data = data;
+    this.shape = shape;
+  }
+
+  /** Rows along the first axis. */
+  get length(): number {
+    return this.shape[0] ?? 1;
+  }
+
+  /** Item `i` along the first axis, as a view with that axis dropped. Negative `i` counts from the end. */
+  at(i: number): NdArray<D> {
+    const n = this.length;
+    const k = i < 0 ? i + n : i;
+    if (!Number.isInteger(k) || k < 0 || k >= n) throw new RangeError(`NdArray.at: index ${i} outside 0..${n - 1}`);
+    return new NdArray(this.#rows(k, k + 1), this.shape.slice(1));
+  }
+
+  /** Items `start..end` (exclusive) along the first axis, as a view. */
+  slice(start: number, end: number = this.length): NdArray<D> {
+    const n = this.length;
+    const from = Math.max(0, Math.min(n, start));
+    const to = Math.max(from, Math.min(n, end));
+    return new NdArray(this.#rows(from, to), [to - from, ...this.shape.slice(1)]);
+  }
+
+  #rows(from: number, to: number): D {
+    const row = sizeOf(this.shape.slice(1));
+    return this.data.subarray(from * row, to * row) as D;
+  }
+}

@@ -1,0 +1,58 @@
+interface Owned {
+  readonly isDisposed: boolean;
+  dispose(): void;
+}
+
+const stack: Set<Owned>[] = [];
+
+/** Registers a tensor with the innermost scope. */
+export function track(owned: Owned): void {
+  stack.at(-1)?.add(owned);
+}
+
+/** Takes a tensor out of every scope: its new owner frees it. */
+export function untrack(owned: Owned): void {
+  for (const made of stack) made.delete(owned);
+}
+
+/**
+ * Runs `fn` and frees every tensor made inside, except those in its result (a tensor, or arrays and plain objects of
+ * tensors), which pass to the surrounding scope. `fn` must not be async: between two awaits other code would run inside
+ * the scope; make the tensors in a scope, and await outside it.
+ */
+export function scope<T>(fn: () => T): T {
+  const made = new Set<Owned>();
+  stack.push(made);
+  let result: T;
+  try {
+    result = fn();
+    if (typeof (result as { then?: unknown } | null)?.then === 'function') {
+      throw new TypeError('scope: the function is async, expected a synchronous one; await outside the scope');
+    }
+    for (const kept of tensorsIn(result)) {
+      if (made.delete(kept as Owned)) stack.at(-2)?.add(kept as Owned);
+    }
+    return result;
+  } finally {
+    stack.pop();
+    for (const owned of made) owned.dispose();
+  }
+}
+
+/** Runs `fn` so that what it makes belongs to no scope: for parameters and caches that live longer. */
+export function unscoped<T>(fn: () => T): T {
+  stack.push(new Set());
+  try {
+    return fn();
+  } finally {
+    stack.pop();
+  }
+}
+
+/** The disposable objects inside a value: itself, or inside arrays, maps and plain objects. */
+export function* tensorsIn(value: unknown): Generator<object> {
+  if (value === null || typeof value !== 'object') return;
+  if ('dispose' in value && 'isDisposed' in value) yield value;
+  else if (value instanceof Map || Array.isArray(value)) for (const v of value.values()) yield* tensorsIn(v);
+  else if (Object.getPrototypeOf(value) === Object.prototype) for (const v of Object.values(value)) yield* tensorsIn(v);
+}

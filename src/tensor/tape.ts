@@ -1,0 +1,206 @@
+import { ShapeError } from '../gpu/errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { accumulateInto, addGradients } from './accumulate.ts';
+import type { DType } from './dtype.ts';
+import { unscoped, untrack } from './scope.ts';
+import { sameShape } from './shape.ts';
+import { clear, empty, tensor, type Tensor } from './tensor.ts';
+
+let recording = true;
+/** The backward pass in progress: which parameter gradients it has stored so far. */
+let pass: { readonly stored: Set<Tensor>; readonly accumulate: boolean } | null = null;
+
+/** Connects `y` to its inputs. `backward` maps dL/dy to one gradient (or null) for each input. */
+export function record<T extends Tensor>(
+  op: string,
+  y: T,
+  inputs: readonly Tensor<DType>[],
+  backward: (dy: Tensor) => readonly (Tensor | null)[],
+  { composed = false }: { composed?: boolean } = {},
+): T {
+  if (recording && inputs.some((x) => x.tracksGrad)) y.node = { op, inputs, backward, composed };
+  return y;
+}
+
+/** Runs `fn` without recording gradients. */
+export function noGrad<T>(fn: () => T): T {
+  return withRecording(false, fn);
+}
+
+function withRecording<T>(on: boolean, fn: () => T): T {
+  const before = recording;
+  recording = on;
+  try {
+    return fn();
+  } finally {
+    recording = before;
+  }
+}
+
+/** Marks a leaf: `backward` will compute its gradient. Returns the tensor. */
+export function requireGrad<T extends Tensor>(x: T): T {
+  x.requiresGrad = true;
+  return x;
+}
+
+/**
+ * Where a backward kernel should write the gradient of `x`: straight into the gradient arena when `x` is a parameter
+ * without a gradient yet in this pass, else into a fresh tensor.
+ */
+export function gradientFor(x: Tensor): Tensor {
+  if (pass && x.home && !pass.accumulate && !pass.stored.has(x)) {
+    pass.stored.add(x);
+    return x.home.grad;
+  }
+  return empty(x.shape, { gpu: x.gpu });
+}
+
+/** True while gradients of gradients are being recorded; fused backward kernels then take their composed form. */
+export function isRecording(): boolean {
+  return recording;
+}
+
+/**
+ * Computes dL/dx for every leaf that asked for it and stores it in `x.grad`; L is `loss`, a scalar. Each call replaces
+ * the gradients of the last one, unless `accumulate`. Intermediate gradients are freed as soon as they are used.
+ */
+export function backward(loss: Tensor, { accumulate = false }: { accumulate?: boolean } = {}): void {
+  if (loss.size !== 1) throw new ShapeError(`backward: loss has shape [${loss.shape}], expected a scalar; reduce it first`);
+  if (!loss.tracksGrad) throw new Error('backward: no gradient flows into this loss; does a parameter have requiresGrad, and was it computed outside noGrad?');
+  pass = { stored: new Set(), accumulate };
+  const stored = pass.stored;
+  try {
+    withRecording(false, () =>
+      walk(loss, one(loss.gpu, loss.shape), (leaf, dx) => {
+        if (leaf.home) {
+          const { grad } = leaf.home;
+          leaf.grad = grad;
+          if (dx === grad) return;
+          if (stored.has(leaf) || accumulate) accumulateInto(grad, dx);
+          else {
+            grad.gpu.recorder.push({ kind: 'copy', from: dx.storage, fromOffset: dx.byteOffset, to: grad.storage, toOffset: grad.byteOffset, bytes: dx.byteLength });
+            stored.add(leaf);
+          }
+          dx.dispose();
+        } else if (leaf.grad && (stored.has(leaf) || accumulate)) {
+          accumulateInto(leaf.grad, dx);
+          dx.dispose();
+        } else {
+          leaf.grad?.dispose();
+          untrack(dx);
+          leaf.grad = dx;
+          stored.add(leaf);
+        }
+      }),
+    );
+    if (!accumulate) {
+      // A parameter that the loss does not depend on has gradient zero, not the one of the step before.
+      const arenas = new Set([...stored].map((leaf) => leaf.home?.siblings).filter((s) => s !== undefined));
+      for (const siblings of arenas) for (const leaf of siblings) if (!stored.has(leaf)) leaf.grad = clear(leaf.home!.grad);
+    }
+  } finally {
+    pass = null;
+  }
+}
+
+/**
+ * Gradients of a scalar with respect to `inputs`, as tensors; zeros where it does not depend on one.
+ * With `createGraph` the gradients can be differentiated again; ops that are fused and cannot say so by an error.
+ */
+export function grad(y: Tensor, inputs: readonly Tensor[], { createGraph = false }: { createGraph?: boolean } = {}): Tensor[] {
+  if (y.size !== 1) throw new ShapeError(`grad: y has shape [${y.shape}], expected a scalar; reduce it first`);
+  const found = new Map<Tensor, Tensor>();
+  const add = (x: Tensor, dx: Tensor): void => {
+    const before = found.get(x);
+    found.set(x, before ? addGradients(before, dx) : dx);
+  };
+  withRecording(createGraph, () => walk(y, one(y.gpu, y.shape), add, new Set(inputs)));
+  return inputs.map((x) => found.get(x) ?? clear(empty(x.shape, { gpu: x.gpu })));
+}
+
+/** Goes from `root` to the leaves; `onLeaf` gets each contribution to a leaf, or to a tensor in `wanted`. */
+function walk(root: Tensor, seed: Tensor, onLeaf: (leaf: Tensor, dx: Tensor) => void, wanted?: ReadonlySet<Tensor>): void {
+  const gradients = new Map<Tensor, Tensor>([[root, seed]]);
+  for (const y of backwardOrder(root)) {
+    const dy = gradients.get(y);
+    if (!dy) continue;
+    gradients.delete(y);
+    if (wanted?.has(y)) onLeaf(y, dy);
+    if (!y.node) {
+      if (!wanted && y.requiresGrad) onLeaf(y, dy);
+      continue;
+    }
+    const { op, inputs, composed } = y.node;
+    const contributions = y.node.backward(dy);
+    const given = new Set<Tensor>([dy]);
+    inputs.forEach((input, i) => {
+      const x = input as Tensor;
+      let dx = contributions[i];
+      if (!dx) return;
+      // Each holder of a gradient frees it on its own, so one that is handed out twice gets a second owner.
+      if (!recording && given.has(dx)) dx = alias(dx);
+      given.add(dx);
+      if (!x.tracksGrad) {
+        if (!recording) dx.dispose();
+        return;
+      }
+      if (!sameShape(dx.shape, x.shape)) throw new ShapeError(`backward of ${op}: gradient ${i} has shape [${dx.shape}], its input [${x.shape}]`);
+      if (recording && !composed && !dx.node) dx.node = onceOnly(op, dy, inputs);
+      if (!x.node && !wanted) {
+        onLeaf(x, dx);
+        return;
+      }
+      const before = gradients.get(x);
+      gradients.set(x, before ? addGradients(before, dx) : dx);
+      if (before && !recording) {
+        before.dispose();
+        dx.dispose();
+      }
+    });
+    if (!recording && dy !== seed && !wanted?.has(y)) dy.dispose();
+  }
+}
+
+function alias(dx: Tensor): Tensor {
+  const other = dx.detach();
+  other.isMasked = dx.isMasked;
+  return other;
+}
+
+function onceOnly(op: string, dy: Tensor, inputs: readonly Tensor<DType>[]): Tensor['node'] {
+  return {
+    op: `${op} (gradient)`,
+    inputs: [dy, ...inputs],
+    backward: () => {
+      throw new Error(`${op} is a fused op whose gradient cannot be differentiated again; write this part with elementwise ops, matmul and reductions`);
+    },
+    composed: true,
+  };
+}
+
+/** Tensors from `root` down to the leaves, every tensor after all that depend on it. Iterative: graphs may be deep. */
+function backwardOrder(root: Tensor): Tensor[] {
+  const order: Tensor[] = [];
+  const seen = new Set<Tensor>([root]);
+  const stack: { tensor: Tensor; next: number }[] = [{ tensor: root, next: 0 }];
+  while (stack.length) {
+    const top = stack.at(-1)!;
+    const input = top.tensor.node?.inputs[top.next++] as Tensor | undefined;
+    if (!input) {
+      order.push(stack.pop()!.tensor);
+    } else if (input.tracksGrad && !seen.has(input)) {
+      seen.add(input);
+      stack.push({ tensor: input, next: 0 });
+    }
+  }
+  return order.reverse();
+}
+
+const ones = new WeakMap<Gpu, Tensor>();
+
+/** The constant 1 as a tensor with one element; shared, never freed. */
+function one(gpu: Gpu, shape: readonly number[]): Tensor {
+  let t = ones.get(gpu);
+  if (!t) ones.set(gpu, (t = unscoped(() => tensor(1, { gpu }))));
+  return shape.length === 0 ? t : t.view(shape);
+}

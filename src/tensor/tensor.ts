@@ -1,0 +1,195 @@
+import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { DisposedError, DTypeError, ShapeError } from '../gpu/errors.ts';
+import type { Bindable, Storage } from '../gpu/storage.ts';
+import { hostArray, type DType, type TypedArrayOf } from './dtype.ts';
+import { NdArray } from './ndarray.ts';
+import { track } from './scope.ts';
+import { sizeOf } from './shape.ts';
+
+/** How a tensor came to be: what the tape needs to go back. */
+export interface TapeNode {
+  readonly op: string;
+  readonly inputs: readonly Tensor<DType>[];
+  readonly backward: (dy: Tensor) => readonly (Tensor | null)[];
+  /** True when `backward` is itself made of differentiable ops. */
+  readonly composed: boolean;
+}
+
+/**
+ * A dense row-major array on the device. `reshape` gives a view that shares memory; everything else copies.
+ * Owned by the innermost `scope`, or by the caller: free it with `dispose()` or `using`.
+ */
+export class Tensor<D extends DType = 'f32'> implements Bindable {
+  readonly shape: readonly number[];
+  readonly dtype: D;
+  /** Start in elements inside the storage; a multiple of 64, the alignment of a binding. */
+  readonly offset: number;
+  /** True for leaves whose gradient `backward` computes. */
+  requiresGrad = false;
+  /** Gradient of the last `backward`, for leaves. */
+  grad: Tensor | null = null;
+  node: TapeNode | null = null;
+  /** For a parameter inside an arena: where its gradient belongs. */
+  home: { readonly grad: Tensor; readonly siblings: readonly Tensor[] } | null = null;
+  /** Set by relu-like epilogues: a gradient that reaches this tensor may be masked by its sign before it is stored. */
+  maskable = false;
+  /** For a gradient: the mask of its target was applied already. */
+  isMasked = false;
+  readonly #storage: Storage;
+  readonly #site: string | undefined;
+  #isDisposed = false;
+
+  constructor(storage: Storage, shape: readonly number[], dtype: D, offset = 0) {
+    this.#storage = storage;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.offset = offset;
+    this.#site = storage.gpu.debug ? new Error('created here').stack : undefined;
+    track(this);
+  }
+
+  /** Device memory; throws once the tensor is disposed. */
+  get storage(): Storage {
+    if (this.#isDisposed || (this.#storage.isFreed && !this.#storage.planned)) {
+      throw new DisposedError(`tensor [${this.shape}] was used after it was freed${this.#site ? `\n${this.#site}` : '; init({ debug: true }) shows where it was made'}`);
+    }
+    return this.#storage;
+  }
+
+  get gpu(): Gpu {
+    return this.#storage.gpu;
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  get byteOffset(): number {
+    return this.offset * 4;
+  }
+
+  get byteLength(): number {
+    return this.size * 4;
+  }
+
+  get isDisposed(): boolean {
+    return this.#isDisposed;
+  }
+
+  /** True when gradients flow through this tensor. */
+  get tracksGrad(): boolean {
+    return this.requiresGrad || this.node !== null;
+  }
+
+  /** A second tensor on the same memory, not connected to the tape. */
+  view(shape: readonly number[]): Tensor<D> {
+    return new Tensor(this.storage.retain(), shape, this.dtype, this.offset);
+  }
+
+  /** The same values, cut off from the tape. */
+  detach(): Tensor<D> {
+    return this.view(this.shape);
+  }
+
+  /** All values, in row-major order. */
+  async read(): Promise<TypedArrayOf<D>> {
+    const [bytes] = await this.gpu.read([{ storage: this.storage, offset: this.byteOffset, bytes: this.byteLength }]);
+    return hostArray(this.dtype, bytes!);
+  }
+
+  /** Values with their shape. */
+  async array(): Promise<NdArray<TypedArrayOf<D>>> {
+    return new NdArray(await this.read(), this.shape) as NdArray<TypedArrayOf<D>>;
+  }
+
+  /** The value of a tensor with one element. */
+  async item(): Promise<number> {
+    if (this.size !== 1) throw new ShapeError(`item: shape is [${this.shape}], expected one element`);
+    return (await this.read())[0]!;
+  }
+
+  /** Overwrites the values from the host. */
+  write(values: ArrayLike<number>): this {
+    if (values.length !== this.size) throw new ShapeError(`write: got ${values.length} values, tensor [${this.shape}] holds ${this.size}`);
+    this.gpu.write(this.storage, this.byteOffset, toTyped(values, this.dtype));
+    return this;
+  }
+
+  /** Frees the device memory, unless a view still uses it. Idempotent. */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.node = null;
+    if (!this.home) this.grad?.dispose();
+    this.#storage.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function toTyped<D extends DType>(values: ArrayLike<number>, dtype: D): TypedArrayOf<D> {
+  const out = hostArray(dtype, 0);
+  if (values.constructor === out.constructor && (values as TypedArrayOf<D>).buffer instanceof ArrayBuffer) return values as TypedArrayOf<D>;
+  const copy = hostArray(dtype, values.length);
+  copy.set(values);
+  return copy;
+}
+
+/** Options of functions that create tensors. */
+export interface CreateOptions<D extends DType> {
+  dtype?: D;
+  gpu?: Gpu;
+}
+
+/** A tensor with unspecified contents. Shape entries must be non-negative integers. */
+export function empty<D extends DType = 'f32'>(shape: readonly number[], { dtype = 'f32' as D, gpu = currentGpu() }: CreateOptions<D> = {}): Tensor<D> {
+  if (shape.some((d) => !Number.isInteger(d) || d < 0)) throw new ShapeError(`shape is [${shape}], expected non-negative integers`);
+  return new Tensor(gpu.allocate(sizeOf(shape) * 4), shape, dtype);
+}
+
+/** A tensor of zeros. */
+export function zeros<D extends DType = 'f32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
+  return clear(empty(shape, options));
+}
+
+/** Sets every element to zero, on the device. */
+export function clear<D extends DType>(x: Tensor<D>): Tensor<D> {
+  if (x.size > 0) x.gpu.recorder.push({ kind: 'clear', storage: x.storage, offset: x.byteOffset, bytes: x.byteLength });
+  return x;
+}
+
+/**
+ * A tensor from host values. `shape` defaults to that of an NdArray, else to one axis.
+ * Inside a captured step it is a constant: uploaded once, when the step is recorded.
+ */
+export function tensor<D extends DType = 'f32'>(
+  values: NdArray | ArrayLike<number> | number,
+  { shape, dtype = 'f32' as D, gpu = currentGpu() }: CreateOptions<D> & { shape?: readonly number[] } = {},
+): Tensor<D> {
+  const data = typeof values === 'number' ? [values] : values instanceof NdArray ? values.data : values;
+  const dims = shape ?? (typeof values === 'number' ? [] : values instanceof NdArray ? values.shape : [data.length]);
+  if (sizeOf(dims) !== data.length) throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${data.length} values`);
+  return new Tensor(gpu.allocate(data.length * 4, true), dims, dtype).write(data);
+}
+
+/** Throws a DTypeError unless `x` is `dtype`. */
+export function expectDType(x: Tensor<DType>, dtype: DType, what: string): void {
+  if (x.dtype !== dtype) throw new DTypeError(`${what} is ${x.dtype}, expected ${dtype}`);
+}
+
+/** The shape of `x` when it has the rank, else a ShapeError. */
+export function expectRank(x: Tensor<DType>, rank: number, what: string): readonly number[] {
+  if (x.rank !== rank) throw new ShapeError(`${what} has shape [${x.shape}], expected rank ${rank}`);
+  return x.shape;
+}
+
+/** Throws a ShapeError unless `x` has the shape. */
+export function expectShape(x: Tensor<DType>, shape: readonly number[], what: string): void {
+  if (x.rank !== shape.length || x.shape.some((d, i) => d !== shape[i])) throw new ShapeError(`${what} has shape [${x.shape}], expected [${shape}]`);
+}
