@@ -36,8 +36,11 @@ export function makeDataset(x: NdArray<Float32Array>, y: ArrayLike<number>, { nu
       throw new RangeError(`makeDataset: y[${i}] is ${label}, expected an integer in 0..${classes - 1}`);
     }
   }
-  const bad = x.data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new RangeError(`makeDataset: x is ${x.data[bad]} in example ${Math.floor(bad / sizeOf(x.shape.slice(1)))}, expected finite numbers`);
+  for (let i = 0; i < x.data.length; i++) {
+    if (!Number.isFinite(x.data[i])) {
+      throw new RangeError(`makeDataset: x is ${x.data[i]} in example ${Math.floor(i / sizeOf(x.shape.slice(1)))}, expected finite numbers`);
+    }
+  }
   return assemble(x, Int32Array.from(y), classes, name);
 }
 

@@ -53,7 +53,7 @@ export function shuffledIndices(n: number, seed: number, stream = 0): Uint32Arra
   return shuffleInPlace(Uint32Array.from({ length: n }, (_, i) => i), random32(seed, stream));
 }
 
-/** A bijection of 32-bit words with good avalanche: two rounds of xor-shift and multiply (constants of C. Wellons' triple32 search). */
+/** A bijection of 32-bit words with good avalanche: two rounds of xor-shift and multiply (constants found by the hash-prospector of C. Wellons). */
 function mix(word: number): number {
   let x = word | 0;
   x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);

@@ -126,6 +126,7 @@ export class Gpu {
     this.uniforms = new UniformCache(device);
     this.#pool = new BufferPool(device);
     const fail = (event: Event): void => {
+      event.preventDefault();
       const { error } = event as GPUUncapturedErrorEvent;
       const oom = typeof GPUOutOfMemoryError !== 'undefined' && error instanceof GPUOutOfMemoryError;
       this.#failure ??= oom ? new OutOfMemoryError(`the device is out of memory: ${error.message}`) : new GpuError(error.message);

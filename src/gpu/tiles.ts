@@ -21,10 +21,12 @@ const TILES: readonly Tile[] = [
  * when that still gives 4,096 invocations, else 4 x 4. Thin matrices take a block no wider than they are.
  */
 export function tileFor(gpu: Gpu, m: number, n: number, parts = 1): Tile {
+  // Ragged columns are stored one by one; sixteen times sixteen such stores compile for a second.
+  const most = n % 4 === 0 ? 0 : 1;
   const least = gpu.adapter.kind === 'software' ? [24, 16, 0] : [Infinity, 4096, 0];
   const invocations = (t: Tile): number => Math.ceil(m / t.m) * Math.ceil(n / t.n) * parts;
   const fits = (t: Tile): boolean => (m > t.m / 2 && n > t.n / 2) || t.m === 4;
-  return TILES.find((t, i) => invocations(t) >= least[i]! && fits(t))!;
+  return TILES.find((t, i) => i >= most && invocations(t) >= least[i]! && fits(t))!;
 }
 
 /** The variant constants of shaders/lib/gemm.wgsl for a tile. */

@@ -25,6 +25,9 @@ interface Entry {
  */
 export function decodeSafetensors(bytes: Bytes, { maxHeaderBytes = MAX_HEADER_BYTES }: { maxHeaderBytes?: number } = {}): Safetensors {
   const file = asBytes(bytes, 'decodeSafetensors');
+  if (!(Number.isSafeInteger(maxHeaderBytes) && maxHeaderBytes >= 0)) {
+    throw new RangeError(`decodeSafetensors: maxHeaderBytes is ${maxHeaderBytes}, expected an integer >= 0`);
+  }
   const { header, start } = readHeader(file, maxHeaderBytes);
   const metadata = new Map<string, string>();
   const entries: Entry[] = [];

@@ -1,0 +1,125 @@
+// Adjusted cross-entropy of logits z: (rows, classes) with labels y:
+//   a_c = s (scale_c z_c + shift_c - margin_c [c = y]),  nll = logsumexp(a) - a_y
+//   value = weight_y sampleWeight ((1 - eps) nll + eps / classes * sum_c (weight_c / weight_y) (logsumexp(a) - a_c))
+// perClass holds scale, shift, margin and weight, four rows of `classes`. A row whose label is the ignored one, or lies
+// outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`.
+// One invocation a row; grid (rows). `reduce` has one invocation: a batch has few rows, longer ones are summed in parts first.
+// use lib/index.wgsl
+
+const SAMPLE_WEIGHT = 0u; // variant
+// 0 none, 1 mean over rows, 2 sum, 3 sum of values / sum of weights
+const REDUCTION = 1u; // variant
+
+struct Params { rows: u32, classes: u32, ignore: i32, s: f32, smoothing: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> z: array<f32>;
+@group(0) @binding(2) var<storage, read> labels: array<i32>;
+@group(0) @binding(3) var<storage, read> perClass: array<f32>;
+@group(0) @binding(4) var<storage, read> sampleWeight: array<f32>;
+@group(0) @binding(5) var<storage, read> dLoss: array<f32>;
+@group(0) @binding(6) var<storage, read> total: array<f32>;
+@group(0) @binding(7) var<storage, read_write> values: array<f32>;
+@group(0) @binding(8) var<storage, read_write> bad: array<atomic<u32>>;
+@group(0) @binding(9) var<storage, read_write> loss: array<f32>;
+
+fn adjusted(row: u32, c: u32, label: u32) -> f32 {
+  let k = params.classes;
+  let margin = select(0.0, perClass[2u * k + c], c == label);
+  return params.s * (perClass[c] * z[row * k + c] + perClass[k + c] - margin);
+}
+
+fn classWeight(c: u32) -> f32 { return perClass[3u * params.classes + c]; }
+
+// The weight that divides a weighted mean, as in PyTorch: that of the label, times that of the sample.
+fn rowWeight(row: u32, label: u32) -> f32 {
+  var w = classWeight(label);
+  if (SAMPLE_WEIGHT == 1u) { w *= sampleWeight[row]; }
+  return w;
+}
+
+// values: three rows of `rows`: losses, weights, and 1 for each row that is not ignored.
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3u) {
+  let row = linearIndex(id);
+  if (row >= params.rows) { return; }
+  let at = labels[row];
+  if (at < 0 || at >= i32(params.classes)) {
+    if (at != params.ignore) { atomicAdd(&bad[0], 1u); }
+    values[row] = 0.0;
+    values[params.rows + row] = 0.0;
+    values[2u * params.rows + row] = 0.0;
+    return;
+  }
+  let label = u32(at);
+  var m = adjusted(row, 0u, label);
+  for (var c = 1u; c < params.classes; c++) { m = max(m, adjusted(row, c, label)); }
+  var sum = 0.0;
+  var weighted = 0.0;
+  var weights = 0.0;
+  for (var c = 0u; c < params.classes; c++) {
+    let a = adjusted(row, c, label) - m;
+    sum += exp(a);
+    weighted += classWeight(c) * a;
+    weights += classWeight(c);
+  }
+  let lse = log(sum);
+  var value = (1.0 - params.smoothing) * classWeight(label) * (lse - (adjusted(row, label, label) - m))
+    + params.smoothing / f32(params.classes) * (weights * lse - weighted);
+  if (SAMPLE_WEIGHT == 1u) { value *= sampleWeight[row]; }
+  values[row] = value;
+  values[params.rows + row] = rowWeight(row, label);
+  values[2u * params.rows + row] = 1.0;
+}
+
+// loss[0] = the reduced value, loss[1] = the factor of every row's gradient; z holds `values`, or sums of its parts. Grid (1).
+@compute @workgroup_size(1)
+fn reduce() {
+  var sums = array<f32, 4>();
+  var weights = array<f32, 4>();
+  var counts = 0.0;
+  for (var row = 0u; row < params.rows; row++) {
+    sums[row & 3u] += z[row];
+    weights[row & 3u] += z[params.rows + row];
+    counts += z[2u * params.rows + row];
+  }
+  let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  var divisor = 1.0;
+  if (REDUCTION == 1u) { divisor = counts; }
+  if (REDUCTION == 3u) { divisor = (weights[0] + weights[1]) + (weights[2] + weights[3]); }
+  loss[0] = select(0.0, sum / divisor, divisor > 0.0);
+  loss[1] = select(0.0, 1.0 / divisor, divisor > 0.0);
+}
+
+// dz_c = g s scale_c ((1 - eps) weight_y (p_c - [c = y]) + eps / classes (p_c sum_j weight_j - weight_c)),
+// p = softmax(a), g = dLoss * sampleWeight * (the divisor of the mean, in total[1]).
+@compute @workgroup_size(64)
+fn backward(@builtin(global_invocation_id) id: vec3u) {
+  let row = linearIndex(id);
+  if (row >= params.rows) { return; }
+  let base = row * params.classes;
+  let at = labels[row];
+  if (at < 0 || at >= i32(params.classes)) {
+    for (var c = 0u; c < params.classes; c++) { values[base + c] = 0.0; }
+    return;
+  }
+  let label = u32(at);
+  var g = params.s;
+  if (REDUCTION == 0u) { g *= dLoss[row]; } else { g *= dLoss[0] * total[1]; }
+  if (SAMPLE_WEIGHT == 1u) { g *= sampleWeight[row]; }
+  var m = adjusted(row, 0u, label);
+  for (var c = 1u; c < params.classes; c++) { m = max(m, adjusted(row, c, label)); }
+  var sum = 0.0;
+  var weights = 0.0;
+  for (var c = 0u; c < params.classes; c++) {
+    sum += exp(adjusted(row, c, label) - m);
+    weights += classWeight(c);
+  }
+  let hard = (1.0 - params.smoothing) * classWeight(label);
+  let soft = params.smoothing / f32(params.classes);
+  for (var c = 0u; c < params.classes; c++) {
+    let p = exp(adjusted(row, c, label) - m) / sum;
+    let d = hard * (p - select(0.0, 1.0, c == label)) + soft * (p * weights - classWeight(c));
+    values[base + c] = g * perClass[c] * d;
+  }
+}

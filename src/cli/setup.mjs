@@ -1,0 +1,127 @@
+// Entry of every npm script: brings a fresh clone to the point where the verb can run. Node's own modules only.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findChrome } from './chrome.mjs';
+import { ensureChrome } from './ensure-chrome.mjs';
+import { needsBuild, needsInstall } from './freshness.mjs';
+import { countTests } from './test-counts.mjs';
+import { vulkanEnv } from './vulkan.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const at = (...parts) => join(root, ...parts);
+
+const verbs = {
+  async demo(args) {
+    await build();
+    return cli('demo', args);
+  },
+  async reproduce(args) {
+    await build();
+    return cli('reproduce', args);
+  },
+  async build(args) {
+    return runBuild(args);
+  },
+  async typecheck(args) {
+    await declareShaders();
+    return node([at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json', ...args]);
+  },
+  async test(args) {
+    await declareShaders();
+    const chrome = await chromeOrExit();
+    const folder = mkdtempSync(join(tmpdir(), 'evenkeel-test-'));
+    const file = join(folder, 'results.json');
+    try {
+      const code = node(
+        [at('node_modules/vitest/vitest.mjs'), 'run', '--config', 'test/vitest.config.ts', '--root', '.', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
+        { EVENKEEL_CHROME: chrome, ...vulkanEnv(chrome) },
+      );
+      const { passed, failed } = countTests(read(file), code);
+      console.log(`${passed} passed, ${failed} failed`);
+      return failed > 0 ? code || 1 : code;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function main() {
+  const [verb = '', ...args] = process.argv.slice(2);
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < 20) return fail(`evenkeel needs Node 20 or newer, this is ${process.versions.node}`);
+  if (!Object.hasOwn(verbs, verb)) return fail(`unknown verb '${verb}': expected one of ${Object.keys(verbs).join(', ')}`);
+  if (needsInstall(root)) install();
+  return verbs[verb](args);
+}
+
+function install() {
+  console.error('installing packages');
+  const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
+  // No package needs its install script here, and running none is safer.
+  const args = [...npm.slice(1), 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const { status, stdout, stderr, error } = spawnSync(npm[0], args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' && npm.length === 1 });
+  if (status === 0) return;
+  console.error(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`.trim());
+  process.exit(fail('the packages could not be installed: see the lines above, and check the network and the npm registry'));
+}
+
+/** Builds `dist` when a source is newer than it. */
+async function build() {
+  if (!needsBuild(root)) return;
+  console.error('building evenkeel');
+  const code = await runBuild([]);
+  if (code !== 0) process.exit(code);
+}
+
+async function declareShaders() {
+  const code = await runBuild(['--declare']);
+  if (code !== 0) process.exit(code);
+}
+
+/** The build is TypeScript, and Node 20 runs none: it is bundled first. */
+async function runBuild(args) {
+  const { build: bundle } = await import('esbuild');
+  const outfile = at('node_modules/.cache/evenkeel/build.mjs');
+  mkdirSync(dirname(outfile), { recursive: true });
+  await bundle({ entryPoints: [at('src/build/build.ts')], absWorkingDir: root, outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'warning' });
+  return node([outfile, ...args]);
+}
+
+async function cli(verb, args) {
+  const onNode = args.some((arg, i) => arg === '--host=node' || (arg === '--host' && args[i + 1] === 'node'));
+  const chrome = onNode ? await chromeOrExit() : findChrome();
+  return node([at('dist/cli/main.js'), verb, ...args], onNode ? vulkanEnv(chrome) : {});
+}
+
+async function chromeOrExit() {
+  try {
+    return await ensureChrome();
+  } catch (error) {
+    process.exit(fail(error.message));
+  }
+}
+
+function node(args, env = {}) {
+  // The child gets Ctrl-C as well and says how it ended; this process only waits for that.
+  process.on('SIGINT', () => {});
+  const { status, signal } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  return status ?? (signal === 'SIGINT' ? 130 : 1);
+}
+
+function read(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+function fail(sentence) {
+  console.error(sentence);
+  return 2;
+}
+
+process.exitCode = await main();

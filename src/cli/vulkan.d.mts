@@ -1,0 +1,4 @@
+export declare function vulkanEnv(
+  chrome: string | null,
+  options?: { env?: Record<string, string | undefined>; platform?: string; hardware?: boolean },
+): Record<string, string>;

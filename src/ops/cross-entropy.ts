@@ -1,0 +1,159 @@
+import kernel from '../../shaders/cross-entropy.wgsl';
+import type { Gpu } from '../gpu/device.ts';
+import { DTypeError, ShapeError } from '../gpu/errors.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { gradientFor, record } from '../tensor/tape.ts';
+import { empty, expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
+import { reshape } from './reshape.ts';
+import { sum } from './reduce.ts';
+
+/** How values of a batch become one: `weightedMean` divides by the sum of weights, as PyTorch's weighted mean. */
+export type Reduction = 'mean' | 'weightedMean' | 'sum' | 'none';
+
+/** Per-class and per-sample adjustments; see {@link crossEntropy}. */
+export interface CrossEntropyOptions {
+  /** (4, classes): rows scale, shift, margin, weight, from {@link classTable}. Default: 1, 0, 0, 1. */
+  perClass?: Tensor;
+  /** Factor of all adjusted logits. Default: 1. */
+  s?: number;
+  /** (rows): factor of each sample's value, a constant for the gradient. */
+  sampleWeight?: Tensor;
+  /** Default: 'mean'. */
+  reduction?: Reduction;
+  /** Mass spread evenly over the classes, 0 <= labelSmoothing < 1. Default: 0. */
+  labelSmoothing?: number;
+  /** Rows with this label count for nothing. Default: -100. */
+  ignoreIndex?: number;
+}
+
+/** Adjustments of each class; every list has one entry a class. */
+export interface ClassAdjustments {
+  /** Factor of the logit. Default: 1. */
+  scale?: ArrayLike<number>;
+  /** Added to the logit. Default: 0. */
+  shift?: ArrayLike<number>;
+  /** Taken from the logit of the label. Default: 0. */
+  margin?: ArrayLike<number>;
+  /** Weight of samples of the class. Default: 1. */
+  weight?: ArrayLike<number>;
+}
+
+/** The values of a (4, classes) table for {@link crossEntropy}. Throws when a list has another length or is not finite. */
+export function classTable(classes: number, adjustments: ClassAdjustments): Float32Array<ArrayBuffer> {
+  const table = new Float32Array(4 * classes);
+  (['scale', 'shift', 'margin', 'weight'] as const).forEach((name, row) => {
+    const list = adjustments[name];
+    if (list && list.length !== classes) throw new ShapeError(`crossEntropy: ${name} has ${list.length} entries, the logits have ${classes} classes`);
+    for (let c = 0; c < classes; c++) {
+      const value = list ? list[c]! : name === 'scale' || name === 'weight' ? 1 : 0;
+      if (!Number.isFinite(value)) throw new RangeError(`crossEntropy: ${name}[${c}] is ${value}, expected a finite number`);
+      table[row * classes + c] = value;
+    }
+  });
+  return table;
+}
+
+const REDUCTIONS = { none: 0, mean: 1, sum: 2, weightedMean: 3 };
+/** Rows that one invocation adds up; more are summed in parts first. */
+const SERIAL = 4096;
+
+interface Shared {
+  plain: Map<number, Tensor>;
+  bad: Tensor<'u32'>;
+}
+
+const shared = new WeakMap<Gpu, Shared>();
+
+function sharedOf(gpu: Gpu): Shared {
+  let s = shared.get(gpu);
+  if (!s) shared.set(gpu, (s = unscoped(() => ({ plain: new Map(), bad: tensor([0], { dtype: 'u32', gpu }) }))));
+  return s;
+}
+
+/** Counts labels outside 0..classes-1 that `crossEntropy` met on the device since the last call, and resets the count. */
+export async function takeInvalidLabels(gpu: Gpu): Promise<number> {
+  const { bad } = sharedOf(gpu);
+  const [count] = await bad.read();
+  if (count) bad.write([0]);
+  return count!;
+}
+
+/**
+ * Cross-entropy of adjusted logits, one kernel forward and one backward. With a_c = s (scale_c z_c + shift_c - margin_c [c = y])
+ * a row's value is weight_y * sampleWeight * (logsumexp(a) - a_y), smoothed as PyTorch's cross_entropy does. This one op
+ * serves CE, weighted CE, LDAM (margin), logit adjustment and balanced softmax (shift), CDT and VS (scale, shift).
+ *
+ * logits: (..., classes) f32; labels: (...) i32, a tensor or host integers (then checked here). On the device a label
+ * outside 0..classes-1 contributes nothing and is counted, see {@link takeInvalidLabels}.
+ * Returns a scalar, or (...) with reduction 'none'. The gradient is first order only.
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, options: CrossEntropyOptions = {}): Tensor {
+  const { s = 1, sampleWeight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = -100 } = options;
+  expectDType(logits, 'f32', 'crossEntropy: logits');
+  if (logits.rank < 1 || logits.shape.at(-1) === 0) throw new ShapeError(`crossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);
+  if (!(reduction in REDUCTIONS)) throw new RangeError(`crossEntropy: reduction is ${reduction}, expected one of ${Object.keys(REDUCTIONS).join(', ')}`);
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) throw new RangeError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 <= labelSmoothing < 1`);
+  const gpu = logits.gpu;
+  const classes = logits.shape.at(-1)!;
+  const lead = logits.shape.slice(0, -1);
+  const rows = sizeOf(lead);
+  const target = labels instanceof Tensor ? labels : hostLabels(labels, classes, ignoreIndex, lead, gpu);
+  if (target.dtype !== 'i32') throw new DTypeError(`crossEntropy: labels are ${target.dtype}, expected i32`);
+  expectShape(target, lead, 'crossEntropy: labels');
+  if (sampleWeight) expectShape(sampleWeight, lead, 'crossEntropy: sampleWeight');
+  const common = sharedOf(gpu);
+  const perClass = options.perClass ?? plainTable(common, classes, gpu);
+  expectShape(perClass, [4, classes], 'crossEntropy: perClass');
+
+  const params = { rows, classes, ignore: ignoreIndex, s, smoothing: labelSmoothing };
+  const variant = { SAMPLE_WEIGHT: Number(sampleWeight !== undefined), REDUCTION: REDUCTIONS[reduction] };
+  const weights = sampleWeight ?? perClass;
+  const values = empty([3, rows], { gpu });
+  kernel.forward(params, { z: logits, labels: target, perClass, sampleWeight: weights, values, bad: common.bad }, [rows], variant);
+
+  let y: Tensor;
+  let total = perClass;
+  if (reduction === 'none') y = reshape(firstRow(values, rows), lead);
+  else {
+    const parts = rows > SERIAL ? partialSums(values, rows) : values;
+    total = empty([2], { gpu });
+    kernel.reduce({ ...params, rows: parts.shape[1]! }, { z: parts, loss: total }, [1], variant);
+    y = new Tensor(total.storage.retain(), [], 'f32');
+  }
+  return record('crossEntropy', y, [logits], (dy) => {
+    const dz = gradientFor(logits);
+    kernel.backward(params, { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz }, [rows], variant);
+    return [dz];
+  });
+}
+
+function plainTable(common: Shared, classes: number, gpu: Gpu): Tensor {
+  let table = common.plain.get(classes);
+  if (!table) common.plain.set(classes, (table = unscoped(() => tensor(classTable(classes, {}), { shape: [4, classes], gpu }))));
+  return table;
+}
+
+function hostLabels(labels: ArrayLike<number>, classes: number, ignore: number, shape: readonly number[], gpu: Gpu): Tensor<'i32'> {
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i]!;
+    if (!(Number.isInteger(label) && label >= 0 && label < classes) && label !== ignore) {
+      throw new RangeError(`crossEntropy: labels[${i}] is ${label}, expected an integer in 0..${classes - 1}`);
+    }
+  }
+  if (labels.length !== sizeOf(shape)) throw new ShapeError(`crossEntropy: got ${labels.length} labels for logits with ${sizeOf(shape)} rows`);
+  return tensor(labels, { shape, dtype: 'i32', gpu });
+}
+
+function firstRow(values: Tensor, rows: number): Tensor {
+  return new Tensor(values.storage.retain(), [rows], 'f32');
+}
+
+/** (3, rows) to (3, parts): each part summed, the rest padded by nothing because the last part is shorter. */
+function partialSums(values: Tensor, rows: number): Tensor {
+  const length = 256;
+  const whole = Math.floor(rows / length);
+  if (whole * length === rows) return sum(reshape(values, [3, whole, length]), { axes: 2 });
+  // A ragged tail: one sum a row of three.
+  return reshape(sum(values, { axes: 1 }), [3, 1]);
+}

@@ -1,0 +1,13 @@
+export * from './binary.ts';
+export * from './conv2d.ts';
+export * from './cross-entropy.ts';
+export * from './gather.ts';
+export { linear, matmul, type MatmulOptions } from './matmul.ts';
+export * from './normalize.ts';
+export * from './permute.ts';
+export * from './pool2d.ts';
+export { argmax, argmin, max, mean, min, norm, sum, type ReduceOptions } from './reduce.ts';
+export * from './reshape.ts';
+export * from './softmax.ts';
+export * from './unary.ts';
+export { where } from './where.ts';

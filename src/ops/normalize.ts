@@ -1,0 +1,19 @@
+import kernel from '../../shaders/normalize.wgsl';
+import { ShapeError } from '../gpu/errors.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { record } from '../tensor/tape.ts';
+import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
+
+/** x / max(|x|_2, eps) along the last axis; f32. Default eps: 1e-12, as PyTorch's normalize. */
+export function normalize(x: Tensor, { eps = 1e-12 }: { eps?: number } = {}): Tensor {
+  expectDType(x, 'f32', 'normalize: x');
+  if (x.rank < 1) throw new ShapeError('normalize: x is a scalar, expected at least one axis');
+  const params = { rows: sizeOf(x.shape.slice(0, -1)), cols: x.shape.at(-1)!, eps };
+  const y = empty(x.shape, { gpu: x.gpu });
+  kernel.forward(params, { x, y }, [params.rows]);
+  return record('normalize', y, [x], (dy) => {
+    const dx = empty(x.shape, { gpu: x.gpu });
+    kernel.backward(params, { x, dy, y: dx }, [params.rows]);
+    return [dx];
+  });
+}

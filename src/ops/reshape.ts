@@ -1,0 +1,33 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { record } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { DType } from '../tensor/dtype.ts';
+
+/** The same elements in another shape, without a copy. One entry may be -1: it is inferred. */
+export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  const holes = shape.filter((d) => d === -1).length;
+  const known = sizeOf(shape.filter((d) => d !== -1));
+  const to = shape.map((d) => (d === -1 ? x.size / known : d));
+  if (holes > 1 || sizeOf(to) !== x.size || to.some((d) => !Number.isInteger(d) || d < 0)) {
+    throw new ShapeError(`reshape: x has shape [${x.shape}] (${x.size} elements), it does not fit [${shape}]`);
+  }
+  const y = x.view(to);
+  const f = y as unknown as Tensor;
+  if (x.dtype === 'f32') {
+    f.maskable = (x as unknown as Tensor).maskable;
+    record('reshape', f, [x], (dy) => [carryMask(dy, reshape(dy, x.shape))], { composed: true });
+  }
+  return y;
+}
+
+function carryMask(from: Tensor, to: Tensor): Tensor {
+  to.isMasked = from.isMasked;
+  return to;
+}
+
+/** All axes from `startAxis` on joined into one. Default: keep the first axis, as the layer of that name. */
+export function flatten<D extends DType>(x: Tensor<D>, { startAxis = 1 }: { startAxis?: number } = {}): Tensor<D> {
+  if (startAxis < 0 || startAxis > x.rank) throw new ShapeError(`flatten: startAxis is ${startAxis}, expected 0..${x.rank} for shape [${x.shape}]`);
+  return reshape(x, [...x.shape.slice(0, startAxis), sizeOf(x.shape.slice(startAxis))]);
+}

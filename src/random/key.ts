@@ -1,0 +1,16 @@
+import { philox } from './philox.ts';
+
+/** The state of a random stream: 64 bits that name it. Nothing is consumed: the same key gives the same numbers. */
+export type Key = readonly [number, number];
+
+/** The key of a seed, an integer of at most 53 bits. */
+export function key(seed: number): Key {
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`key: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+  return split([seed >>> 0, Math.floor(seed / 2 ** 32)], 0);
+}
+
+/** The `index`-th child of a key: an independent stream. */
+export function split(parent: Key, index: number): Key {
+  const [a, b] = philox([index >>> 0, Math.floor(index / 2 ** 32), 0, 0x9e3779b9], parent);
+  return [a, b];
+}

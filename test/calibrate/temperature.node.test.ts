@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import cases from '../golden/calibration.json';
+import { fitTemperature, softmaxRows } from '../../src/calibrate/temperature.ts';
+import { argmaxRows, calibrationError, nll } from '../../src/metrics/index.ts';
+import { NdArray } from '../../src/tensor/ndarray.ts';
+import { testRandom } from '../support/fuzz.ts';
+import { casesOf, dense, flat, relativeError, toNumber } from '../support/golden.ts';
+
+describe('fitTemperature', () => {
+  test.each(casesOf(cases, 'temperatureScaling'))('golden $name', ({ options, inputs, outputs }) => {
+    const logits = dense(inputs.logits);
+    const labels = flat(inputs.labels);
+    const fit = fitTemperature(logits, labels);
+    const want = (key: string) => toNumber(outputs[key]);
+    expect(fit.converged).toBe(true);
+    expect(relativeError(fit.temperature, want('nllOptimalT'))).toBeLessThan(1e-9);
+    expect(fit.nllBefore).toBeCloseTo(want('nllBefore'), 12);
+    expect(fit.nllAfter).toBeCloseTo(want('nllAfter'), 12);
+    const nBins = options.eceBins as number;
+    expect(calibrationError(softmaxRows(logits), labels, { nBins })).toBeCloseTo(want('eceBefore'), 12);
+    expect(calibrationError(softmaxRows(logits, fit.temperature), labels, { nBins })).toBeCloseTo(want('eceAfter'), 8);
+  });
+
+  test('properties: scales with the logits, keeps the argmax, mean target logit matches the expected one', () => {
+    const random = testRandom(5);
+    for (let round = 0; round < 20; round++) {
+      const classes = 2 + random(6);
+      const logits = Array.from({ length: 60 }, () => Array.from({ length: classes }, () => (random(2001) - 1000) / 250));
+      // Half of the labels at the largest logit: neither separable nor worse than chance.
+      const labels = logits.map((row, r) => (r % 2 ? row.indexOf(Math.max(...row)) : random(classes)));
+      const fit = fitTemperature(logits, labels);
+      expect(fit.nllAfter).toBeLessThanOrEqual(fit.nllBefore);
+      expect(fit.converged).toBe(true);
+      const scaled = fitTemperature(logits.map((row) => row.map((z) => z / 2 + 7)), labels);
+      expect(relativeError(scaled.temperature, fit.temperature / 2)).toBeLessThan(1e-9);
+      const probs = softmaxRows(logits, fit.temperature);
+      expect(nll(probs, labels)).toBeCloseTo(fit.nllAfter, 12);
+      expect(argmaxRows(probs)).toEqual(argmaxRows(logits));
+      const residual = logits.reduce((sum, row, r) => sum + row[labels[r]!]! - row.reduce((mean, z, c) => mean + z * probs.data[r * classes + c]!, 0), 0);
+      expect(Math.abs(residual)).toBeLessThan(1e-9);
+    }
+  });
+
+  test('recovers the temperature of labels drawn in proportion to softmax(z / 3)', () => {
+    // Each row is repeated with every label, in numbers proportional to its probability.
+    const row = [0, 3 * Math.log(2), 3 * Math.log(5)]; // probabilities 1/8, 2/8, 5/8 at T = 3
+    const labels = [0, 1, 1, 2, 2, 2, 2, 2];
+    expect(relativeError(fitTemperature(labels.map(() => row), labels).temperature, 3)).toBeLessThan(1e-12);
+  });
+
+  test('never diverges', () => {
+    // Separable: the NLL falls for ever as T falls, so the end of the bracket is returned and said to be one.
+    const separable = fitTemperature([[1, 0], [0, 1]], [0, 1]);
+    expect(separable.temperature).toBeCloseTo(0.05, 15);
+    expect(separable.converged).toBe(false);
+    // Always wrong: the other end.
+    const wrong = fitTemperature([[9, 0], [0, 9]], [1, 0]);
+    expect(wrong.temperature).toBeCloseTo(20, 12);
+    expect(wrong).toMatchObject({ converged: false });
+    // Equal logits: nothing to gain, T stays 1.
+    expect(fitTemperature([[2, 2, 2], [5, 5, 5]], [0, 2])).toEqual({ temperature: 1, nllBefore: Math.log(3), nllAfter: Math.log(3), converged: true });
+    const extreme = fitTemperature([[1e4, 0], [0, 1e4], [1e4, -1e4]], [0, 1, 1]);
+    expect(extreme.temperature).toBeCloseTo(20, 12);
+    expect(Number.isFinite(extreme.nllAfter)).toBe(true);
+    // Saturated and separable: the NLL is 0 at every T, and T stays 1.
+    expect(fitTemperature([[1e5, 0]], [0])).toMatchObject({ temperature: 1, nllBefore: 0, nllAfter: 0 });
+    expect(fitTemperature([[3], [4]], [0, 0])).toMatchObject({ temperature: 1, nllBefore: 0 });
+  });
+});
+
+describe('softmaxRows', () => {
+  test('values, shift invariance and extremes', () => {
+    const probs = softmaxRows(new NdArray(Float32Array.of(0, Math.log(3), 1000, -1000), [2, 2]));
+    expect(probs.shape).toEqual([2, 2]);
+    expect(probs.data[0]).toBeCloseTo(0.25, 7);
+    expect(Array.from(probs.data.subarray(2))).toEqual([1, 0]);
+    expect(softmaxRows([[1, 2, 4]], 0.5)).toEqual(softmaxRows([[101, 102, 104]], 0.5));
+    expect(softmaxRows([[1, 2, 4]], 2)).toEqual(softmaxRows([[0.5, 1, 2]]));
+  });
+});
+
+test.each([
+  [() => fitTemperature([[1, Infinity]], [0]), 'fitTemperature: logits is Infinity at row 0, class 1, expected finite numbers'],
+  [() => fitTemperature([[1, NaN]], [0]), 'fitTemperature: logits is NaN at row 0, class 1'],
+  [() => fitTemperature([[1, 2]], [2]), 'fitTemperature: labels[0] is 2, expected an integer in 0..1'],
+  [() => fitTemperature([[1, 2]], [0, 1]), 'fitTemperature: labels has 2 entries, expected 1, one per row'],
+  [() => fitTemperature([], []), 'fitTemperature: logits has shape [0,0], expected at least one row and one class'],
+  [() => softmaxRows([[1, 2]], 0), 'softmaxRows: temperature is 0, expected a finite number > 0'],
+  [() => softmaxRows([[-Infinity, 2]]), 'softmaxRows: logits is -Infinity at row 0, class 0, expected finite numbers'],
+])('bad input %#', (call, message) => {
+  expect(call).toThrow(new RangeError(message));
+});

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { makeDataset, split, type Dataset } from '../../src/data/index.ts';
+import { NdArray } from '../../src/tensor/ndarray.ts';
+import { testRandom } from '../support/fuzz.ts';
+
+/** Examples sorted by class, their index as the only feature. */
+function ofCounts(counts: number[]): Dataset {
+  const y = counts.flatMap((n, c) => new Array<number>(n).fill(c));
+  return makeDataset(new NdArray(Float32Array.from(y, (_, i) => i), [y.length, 1]), y, { numClasses: counts.length });
+}
+
+const indices = (part: Dataset) => Array.from(part.x.data);
+
+describe('split', () => {
+  test('has the keys of the fractions; parts are disjoint, in order, with labels that belong', () => {
+    const data = ofCounts([50, 30, 7]);
+    const { train, calib, test: held } = split(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 });
+    expect(train.classCounts).toEqual([40, 24, 5]);
+    expect(calib.classCounts).toEqual([5, 3, 1]);
+    expect(held.classCounts).toEqual([5, 3, 1]);
+    const all = [...indices(train), ...indices(calib), ...indices(held)];
+    expect(new Set(all).size).toBe(87);
+    for (const part of [train, calib, held]) {
+      expect(indices(part)).toEqual(indices(part).sort((i, j) => i - j));
+      part.x.data.forEach((index, i) => expect(data.y[index]).toBe(part.y[i]));
+      expect(part.numClasses).toBe(3);
+    }
+  });
+  test('the seed decides, and 0 is the default', () => {
+    const data = ofCounts([40, 40]);
+    expect(split(data, { a: 0.5, b: 0.5 })).toEqual(split(data, { a: 0.5, b: 0.5, seed: 0 }));
+    expect(indices(split(data, { a: 0.5, b: 0.5, seed: 1 }).a)).not.toEqual(indices(split(data, { a: 0.5, b: 0.5, seed: 2 }).a));
+  });
+  test('tail classes keep an example in the first part', () => {
+    const counts = (options: Record<string, number>) => Object.values(split(ofCounts([1, 2, 3, 0, 10]), options)).map((part) => part.classCounts);
+    expect(counts({ train: 0.8, calib: 0.1, test: 0.1 })).toEqual([[1, 2, 3, 0, 8], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1]]);
+    expect(counts({ train: 0.1, test: 0.9 })).toEqual([[1, 1, 1, 0, 1], [0, 1, 2, 0, 9]]);
+    expect(counts({ train: 0.1 })).toEqual([[1, 1, 1, 0, 1]]);
+  });
+  test('without stratification the totals are exact', () => {
+    const { a, b } = split(ofCounts([33, 33, 34]), { a: 0.25, b: 0.75, stratified: false });
+    expect([a.y.length, b.y.length]).toEqual([25, 75]);
+    expect(new Set([...indices(a), ...indices(b)]).size).toBe(100);
+  });
+  test('rounding errors of the fractions neither lose nor invent examples', () => {
+    for (const fractions of [{ a: 0.7, b: 0.2, c: 0.1 }, { a: 0.1, b: 0.2, c: 0.7 }, { a: 1 / 3, b: 1 / 3, c: 1 / 3 }, { a: 0.6, b: 0.3, c: 0.1 }]) {
+      for (let n = 1; n <= 60; n++) {
+        const parts = Object.values(split(ofCounts([n]), fractions));
+        expect(parts.reduce((sum, part) => sum + part.y.length, 0)).toBe(n);
+        expect(parts[0]!.y.length).toBeGreaterThan(0);
+        // Largest remainder keeps every part within one example of its quota; the guaranteed one can move one more.
+        Object.values(fractions).forEach((share, i) => expect(Math.abs(parts[i]!.y.length - share * n)).toBeLessThan(n < 10 ? 2 : 1));
+      }
+    }
+    expect(split(ofCounts([10]), { all: 1 }).all.y.length).toBe(10);
+    expect(split(ofCounts([30]), { a: 0.1, b: 0.2 })).toMatchObject({ a: { classCounts: [3] }, b: { classCounts: [6] } });
+  });
+  test('random class counts: disjoint parts, totals kept', () => {
+    const random = testRandom(6);
+    for (let round = 0; round < 50; round++) {
+      const counts = Array.from({ length: 1 + random(6) }, () => random(25));
+      const data = ofCounts(counts);
+      const first = (1 + random(8)) / 10;
+      const { a, b } = split(data, { a: first, b: 1 - first, seed: round });
+      expect(new Set([...indices(a), ...indices(b)]).size).toBe(data.y.length);
+      expect(a.y.length + b.y.length).toBe(data.y.length);
+      counts.forEach((n, c) => expect(a.classCounts[c]! > 0).toBe(n > 0));
+    }
+  });
+  test.each([
+    [() => split(ofCounts([4]), {}), 'split: options name no part, expected at least one fraction, such as train: 0.8'],
+    [() => split(ofCounts([4]), { seed: 3 }), 'split: options name no part, expected at least one fraction, such as train: 0.8'],
+    [() => split(ofCounts([4]), { train: 0 }), 'split: train is 0, expected a fraction in (0, 1]'],
+    [() => split(ofCounts([4]), { train: 80 }), 'split: train is 80, expected a fraction in (0, 1]'],
+    [() => split(ofCounts([4]), { train: NaN }), 'split: train is NaN, expected a fraction in (0, 1]'],
+    [() => split(ofCounts([4]), { train: true }), 'split: train is true, expected a fraction in (0, 1]'],
+    [() => split(ofCounts([4]), { a: 0.75, b: 0.5 }), 'split: fractions sum to 1.25, expected at most 1'],
+    [() => split(ofCounts([4]), { a: 0.5, stratified: 1 as never }), 'split: stratified is 1, expected true or false'],
+    [() => split(ofCounts([4]), { a: 0.5, seed: -1 }), 'random32: seed is -1, expected a safe integer >= 0'],
+  ])('bad input %#', (call, message) => {
+    expect(call).toThrow(new RangeError(message));
+  });
+});

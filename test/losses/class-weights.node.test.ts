@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import dataCases from '../golden/longtail-data.json';
+import lossCases from '../golden/longtail-losses.json';
+import { effectiveNumberWeights, inverseFrequencyWeights, ldamMargins } from '../../src/losses/class-weights.ts';
+import { casesOf, flat, relativeError } from '../support/golden.ts';
+
+const CIFAR10_LT100 = [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50];
+
+function expectClose(got: ArrayLike<number>, want: readonly number[], tolerance: number): void {
+  expect(got.length).toBe(want.length);
+  want.forEach((value, c) => expect(relativeError(got[c]!, value), `class ${c}`).toBeLessThan(tolerance));
+}
+
+describe('effectiveNumberWeights', () => {
+  test.each(casesOf(lossCases, 'classBalancedWeights'))('golden $name', ({ options, inputs, outputs }) => {
+    expectClose(effectiveNumberWeights(flat(inputs.counts), options.beta as number), flat(outputs.normalized), 1e-13);
+  });
+  // The reference computes 1 - beta^n directly, which costs it three digits for small classes.
+  test.each(casesOf(dataCases, 'drwWeights').filter(({ options }) => options.rule === undefined))('golden $name', ({ options, inputs, outputs }) => {
+    const { epoch, switchEpoch, betas } = options as { epoch: number; switchEpoch: number; betas: number[] };
+    expectClose(effectiveNumberWeights(flat(inputs.counts), betas[Math.floor(epoch / switchEpoch)]!), flat(outputs.weights), 1e-12);
+  });
+  test('published CIFAR-10-LT values', () => {
+    expectClose(effectiveNumberWeights(CIFAR10_LT100, 0.9999), [0.0506113612, 0.0768997946, 0.1211338729, 0.1950366657, 0.3188053731, 0.5245898533, 0.868348941, 1.44262727, 2.4092230512, 3.992723817], 1e-8);
+  });
+  test('identities: sum C, beta 0 and equal counts give 1, beta -> 1 gives 1 / n, an empty class weighs as one image', () => {
+    expect(effectiveNumberWeights(CIFAR10_LT100, 0.99).reduce((sum, w) => sum + w, 0)).toBeCloseTo(10, 13);
+    expectClose(effectiveNumberWeights([1, 5, 900], 0), [1, 1, 1], 1e-15);
+    expectClose(effectiveNumberWeights([40, 40], 0.999), [1, 1], 1e-15);
+    expectClose(effectiveNumberWeights(CIFAR10_LT100, 1 - 1e-13), Array.from(inverseFrequencyWeights(CIFAR10_LT100)), 1e-9);
+    expect(effectiveNumberWeights([7, 0], 0.9)).toEqual(effectiveNumberWeights([7, 1], 0.9));
+    expectClose(effectiveNumberWeights([1e9, 2e9], 0.9999), [1, 1], 1e-15);
+  });
+});
+
+describe('inverseFrequencyWeights', () => {
+  test.each(casesOf(dataCases, 'drwWeights').filter(({ options }) => options.rule === 'inverse'))('golden $name', ({ inputs, outputs }) => {
+    expectClose(inverseFrequencyWeights(flat(inputs.counts)), flat(outputs.weights), 1e-13);
+  });
+  test('an empty class weighs as one image', () => {
+    expectClose(inverseFrequencyWeights([3, 0]), [0.5, 1.5], 1e-15);
+  });
+});
+
+describe('ldamMargins', () => {
+  test.each(casesOf(lossCases, 'ldam').filter(({ outputs }) => outputs.margins !== undefined))('golden $name', ({ options, inputs, outputs }) => {
+    expectClose(ldamMargins(flat(inputs.counts), options.max_m as number), flat(outputs.margins), 1e-13);
+  });
+  test('published CIFAR-10-LT values', () => {
+    expectClose(ldamMargins(CIFAR10_LT100), [0.158113883008, 0.179696997, 0.204237705, 0.23209115, 0.263829028, 0.299767651, 0.340675192, 0.387220914, 0.440497028, 0.5], 1e-8);
+  });
+  test('equal counts, zero margin, empty classes', () => {
+    expect(Array.from(ldamMargins([60, 60, 60]))).toEqual([0.5, 0.5, 0.5]);
+    expect(Array.from(ldamMargins([60, 9, 1], 0))).toEqual([0, 0, 0]);
+    expect(Array.from(ldamMargins([80, 0, 5], 0.3))).toEqual([0.15, 0.3, 0.3]);
+    expect(Array.from(ldamMargins([0, 0]))).toEqual([0.5, 0.5]);
+  });
+});
+
+test.each([
+  [() => effectiveNumberWeights([], 0.9), 'effectiveNumberWeights: counts has 0 entries, expected at least 1'],
+  [() => effectiveNumberWeights([1, -2], 0.9), 'effectiveNumberWeights: counts[1] is -2, expected a finite number >= 0'],
+  [() => effectiveNumberWeights([1], 1), 'effectiveNumberWeights: beta is 1, expected 0 <= beta < 1'],
+  [() => inverseFrequencyWeights([NaN]), 'inverseFrequencyWeights: counts[0] is NaN, expected a finite number >= 0'],
+  [() => ldamMargins([Infinity]), 'ldamMargins: counts[0] is Infinity, expected a finite number >= 0'],
+  [() => ldamMargins([1], -0.5), 'ldamMargins: maxM is -0.5, expected a finite number >= 0'],
+])('bad input %#', (call, message) => {
+  expect(call).toThrow(new RangeError(message));
+});

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import cases from '../golden/smoothing.json';
+import { binomialCdf, binomialPmf, binomialTest, certifiedRadius, clopperPearsonLower, clopperPearsonUpper, samplesForRadius } from '../../src/stats/index.ts';
+import { casesOf, flat, relativeError } from '../support/golden.ts';
+import { CLOPPER_PEARSON_LOWER } from './reference-values.ts';
+
+describe('Clopper-Pearson bounds', () => {
+  test.each(casesOf(cases, 'clopperPearson'))('golden $name', ({ options, inputs, outputs }) => {
+    const alpha = options.alpha as number;
+    const [k, n] = [flat(inputs.k), flat(inputs.n)];
+    const isLower = outputs.lower !== undefined;
+    const want = flat(isLower ? outputs.lower : outputs.upper);
+    k.forEach((successes, i) => {
+      const got = isLower ? clopperPearsonLower(successes, n[i]!, alpha) : clopperPearsonUpper(successes, n[i]!, alpha);
+      expect(relativeError(got, want[i]!), `k ${successes}, n ${n[i]}`).toBeLessThan(1e-10);
+      if (!isLower) return;
+      const radius = flat(outputs.radiusOverSigma)[i]!;
+      expect(relativeError(certifiedRadius(got, 1), Number.isNaN(radius) ? 0 : radius)).toBeLessThan(1e-9);
+    });
+  });
+  test('never above the exact bound, and within 2e-11 of it (50-digit values, n up to 1e6)', () => {
+    for (const [k, n, alpha, want] of CLOPPER_PEARSON_LOWER as readonly [number, number, number, number][]) {
+      const got = clopperPearsonLower(k, n, alpha);
+      expect(got, `k ${k}, n ${n}, alpha ${alpha}`).toBeLessThanOrEqual(want);
+      expect(relativeError(got, want)).toBeLessThan(2e-11);
+      expect(clopperPearsonUpper(n - k, n, alpha)).toBeGreaterThanOrEqual(1 - want);
+    }
+  });
+  test('thresholds of CERTIFY', () => {
+    const [c] = casesOf(cases, 'certifyThreshold');
+    const [least, atLeast, atAll, cap] = ['minCount', 'lowerAtMinCount', 'lowerAtAll', 'radiusCapOverSigma'].map((key) => flat(c!.outputs[key]));
+    flat(c!.inputs.n).forEach((n, i) => {
+      const k = least![i]!;
+      expect(relativeError(clopperPearsonLower(k, n, 0.001), atLeast![i]!)).toBeLessThan(1e-10);
+      expect(clopperPearsonLower(k, n, 0.001)).toBeGreaterThanOrEqual(0.5);
+      expect(clopperPearsonLower(k - 1, n, 0.001)).toBeLessThan(0.5);
+      expect(relativeError(clopperPearsonLower(n, n, 0.001), atAll![i]!)).toBeLessThan(1e-10);
+      // The radius at n = 10 is 0.003: its relative error is that of pLower times 170.
+      expect(relativeError(certifiedRadius(clopperPearsonLower(n, n, 0.001), 1), cap![i]!)).toBeLessThan(1e-10);
+    });
+  });
+  test('ends, monotony and coverage', () => {
+    expect(clopperPearsonLower(0, 50, 0.01)).toBe(0);
+    expect(clopperPearsonUpper(50, 50, 0.01)).toBe(1);
+    for (let k = 1; k <= 40; k++) {
+      const p = clopperPearsonLower(k, 40, 0.05);
+      expect(p).toBeGreaterThan(clopperPearsonLower(k - 1, 40, 0.05));
+      expect(p).toBeGreaterThan(clopperPearsonLower(k, 40, 0.01));
+      expect(p).toBeLessThan(k / 40);
+      // P[Bin(n, p) >= k] = alpha defines the bound.
+      expect(1 - binomialCdf(k - 1, 40, p)).toBeCloseTo(0.05, 10);
+    }
+  });
+});
+
+describe('CERTIFY and PREDICT for given counts', () => {
+  const argmax = (counts: number[]) => counts.indexOf(Math.max(...counts));
+  test.each(casesOf(cases, 'certify'))('golden $name', ({ options, inputs, outputs }) => {
+    const { alpha, sigma, n } = options as { alpha: number; sigma: number; n: number };
+    const [selection, estimation] = [flat(inputs.countsSelection), flat(inputs.countsEstimation)];
+    const radii = flat(outputs.radius);
+    flat(outputs.prediction).forEach((want, row) => {
+      const top = argmax(selection.slice(row * 10, row * 10 + 10));
+      const pLower = clopperPearsonLower(estimation[row * 10 + top]!, n, alpha);
+      expect(pLower < 0.5 ? -1 : top).toBe(want);
+      const radius = certifiedRadius(pLower, sigma);
+      expect(relativeError(radius, radii[row]!)).toBeLessThan(1e-9);
+    });
+  });
+  test.each(casesOf(cases, 'predict'))('golden $name', ({ options, inputs, outputs }) => {
+    const counts = flat(inputs.counts);
+    const classes = counts.length / flat(outputs.prediction).length;
+    flat(outputs.prediction).forEach((want, row) => {
+      const mine = counts.slice(row * classes, (row + 1) * classes);
+      const [first, second] = [...mine].sort((p, q) => q - p) as [number, number];
+      const isSure = binomialTest(first, first + second) <= (options.alpha as number);
+      expect(isSure ? argmax(mine) : -1).toBe(want);
+    });
+  });
+});
+
+describe('binomialTest', () => {
+  test('golden p-values at 1/2', () => {
+    const [c] = casesOf(cases, 'binomTestTwoSided');
+    const [k, n, want] = [flat(c!.inputs.k), flat(c!.inputs.n), flat(c!.outputs.pValue)];
+    k.forEach((successes, i) => {
+      // Subnormal golden values are residues of an underflow; the exact values, such as 2^-9999, are 0 in float64.
+      expect(Math.abs(binomialTest(successes, n[i]!) - want[i]!), `k ${successes}, n ${n[i]}`).toBeLessThanOrEqual(Math.max(1e-11 * want[i]!, 2e-323));
+    });
+  });
+  // scipy.stats.binomtest(k, n, p).pvalue, SciPy 1.17.
+  test.each([
+    [3, 10, 0.2, 0.42957465600000017], [7, 10, 0.2, 0.0008643584000000003], [0, 10, 0.3, 0.0388396033], [10, 10, 0.3, 5.9048999999999975e-6],
+    [5, 20, 0.25, 1], [40, 100, 0.3, 0.03745142924579409], [20, 100, 0.3, 0.028961260408307574], [511, 1000, 0.5, 0.506660042624453],
+    [0, 5, 0, 1], [1, 5, 0, 0], [5, 5, 1, 1], [12, 50, 0.7, 2.608529752687963e-11], [900, 1000, 0.88, 0.05157356247109332], [2, 12, 0.5, 0.03857421875],
+  ])('k %d, n %d, p %d', (k, n, p, want) => {
+    expect(relativeError(binomialTest(k, n, p), want)).toBeLessThan(1e-11);
+  });
+  test('equals the sum over outcomes at most as likely', () => {
+    for (const p of [0.1, 0.35, 0.5, 0.8]) {
+      const mass = Array.from({ length: 24 }, (_, i) => binomialPmf(i, 23, p));
+      expect(mass.reduce((sum, m) => sum + m, 0)).toBeCloseTo(1, 13);
+      mass.forEach((limit, k) => {
+        const want = mass.filter((m) => m <= limit * (1 + 1e-7)).reduce((sum, m) => sum + m, 0);
+        expect(binomialTest(k, 23, p)).toBeCloseTo(want, 12);
+        expect(binomialCdf(k, 23, p)).toBeCloseTo(mass.slice(0, k + 1).reduce((sum, m) => sum + m, 0), 12);
+      });
+    }
+    expect([binomialPmf(0, 3, 0), binomialPmf(1, 3, 0), binomialPmf(3, 3, 1)]).toEqual([1, 0, 1]);
+  });
+});
+
+describe('radius', () => {
+  test('golden number of samples', () => {
+    const [c] = casesOf(cases, 'samplesForRadius');
+    const wanted = flat(c!.outputs.n);
+    flat(c!.inputs.radiusOverSigma).forEach((radius, i) => {
+      expect(samplesForRadius(radius, { alpha: 0.001 })).toBe(wanted[i]);
+      expect(samplesForRadius(radius * 0.25, { sigma: 0.25 })).toBe(wanted[i]);
+      expect(certifiedRadius(clopperPearsonLower(wanted[i]!, wanted[i]!, 0.001), 1)).toBeGreaterThanOrEqual(radius);
+      expect(certifiedRadius(clopperPearsonLower(wanted[i]! - 1, wanted[i]! - 1, 0.001), 1)).toBeLessThan(radius);
+    });
+  });
+  test('abstains below 1/2 and is proportional to sigma', () => {
+    expect([certifiedRadius(0.49, 1), certifiedRadius(0.5, 1), certifiedRadius(0, 2)]).toEqual([0, 0, 0]);
+    expect(certifiedRadius(0.9, 0.5)).toBe(certifiedRadius(0.9, 1) / 2);
+    expect(certifiedRadius(0.9, 1)).toBeLessThan(1.2815515655446004);
+    expect(samplesForRadius(0)).toBe(10); // 0.001^(1/10) = 0.5012
+  });
+});
+
+test.each([
+  [() => clopperPearsonLower(1, 2, 1.5), 'clopperPearsonLower: alpha is 1.5, expected 0 < alpha < 1'],
+  [() => clopperPearsonLower(1, 2, NaN), 'clopperPearsonLower: alpha is NaN, expected 0 < alpha < 1'],
+  [() => clopperPearsonLower(3, 2, 0.1), 'clopperPearsonLower: k is 3, expected an integer in 0..2'],
+  [() => clopperPearsonLower(0.5, 2, 0.1), 'clopperPearsonLower: k is 0.5, expected an integer in 0..2'],
+  [() => clopperPearsonUpper(0, 0, 0.1), 'clopperPearsonUpper: n is 0, expected an integer >= 1'],
+  [() => clopperPearsonUpper(0, 1, 0), 'clopperPearsonUpper: alpha is 0, expected 0 < alpha < 1'],
+  [() => binomialTest(-1, 4), 'binomialTest: k is -1, expected an integer in 0..4'],
+  [() => binomialTest(1, 4, 2), 'binomialTest: p is 2, expected 0 <= p <= 1'],
+  [() => binomialPmf(1, 1.5, 0.2), 'binomialPmf: n is 1.5, expected an integer >= 1'],
+  [() => binomialCdf(1, 2, -0.2), 'binomialCdf: p is -0.2, expected 0 <= p <= 1'],
+  [() => certifiedRadius(1, 1), 'certifiedRadius: pLower is 1, expected 0 <= pLower < 1'],
+  [() => certifiedRadius(0.9, 0), 'certifiedRadius: sigma is 0, expected a finite number > 0'],
+  [() => samplesForRadius(-1), 'samplesForRadius: radius is -1, expected a finite number >= 0'],
+  [() => samplesForRadius(1, { alpha: 1 }), 'samplesForRadius: alpha is 1, expected 0 < alpha < 1'],
+  [() => samplesForRadius(9), 'samplesForRadius: radius is 9 = 9 sigma, expected one that fewer than 2^53 samples can certify'],
+])('bad input %#', (call, message) => {
+  expect(call).toThrow(new RangeError(message));
+});
