@@ -1,5 +1,5 @@
-// Random tensors by counter: item n, block b of four elements has the 128 bits philox((b, state[0] + n, stream, 0), key).
-// So a value depends on its place alone, not on the batch it was drawn in; a captured step advances state[0].
+// Random tensors by counter: item n, block b of four elements has the 128 bits philox((b, state[0] + n, stream + state[1], 0), key).
+// So a value depends on its place alone, not on the batch it was drawn in; a captured step moves on by its state.
 //   bits     y = the random words
 //   uniform  y = mean + deviation * u, u in [0, 1) in steps of 2^-24
 //   normal   y = x[element of item n % items] + deviation * z, or mean + deviation * z without x
@@ -24,7 +24,7 @@ fn place(i: u32) -> Place {
   let blocks = (params.size + 3u) / 4u;
   let item = i / blocks;
   let at = i % blocks;
-  let bits = philox(vec4u(at, state[0] + item, params.stream, 0u), vec2u(params.key0, params.key1));
+  let bits = philox(vec4u(at, state[0] + item, params.stream + state[1], 0u), vec2u(params.key0, params.key1));
   return Place(item, at * 4u, min(4u, params.size - at * 4u), bits);
 }
 

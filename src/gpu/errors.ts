@@ -32,3 +32,8 @@ export class OutOfMemoryError extends Error {
 export class GpuError extends Error {
   override name = 'GpuError';
 }
+
+/** A value that must be finite is not. */
+export class NonFiniteError extends Error {
+  override name = 'NonFiniteError';
+}

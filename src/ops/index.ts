@@ -11,3 +11,4 @@ export * from './reshape.ts';
 export * from './softmax.ts';
 export * from './unary.ts';
 export { where } from './where.ts';
+export { countClasses, logLoss, takeBatch, type StepState } from './batch.ts';

@@ -13,7 +13,7 @@ import { philox } from './philox.ts';
 export interface DrawOptions {
   /** Sub-stream of the key. Default: 0. */
   stream?: number;
-  /** u32 (1 or more): the number of the first item, on the device, so that a captured step draws anew. Default: 0. */
+  /** u32 (2 or more): number of the first item, and what is added to the stream; on the device, so that a captured step draws anew. Default: 0, 0. */
   first?: Tensor<'u32'>;
 }
 
@@ -22,7 +22,7 @@ const zero = new WeakMap<Gpu, Tensor<'u32'>>();
 function start(gpu: Gpu, first?: Tensor<'u32'>): Tensor<'u32'> {
   if (first) return first;
   let t = zero.get(gpu);
-  if (!t) zero.set(gpu, (t = unscoped(() => tensor([0], { dtype: 'u32', gpu }))));
+  if (!t) zero.set(gpu, (t = unscoped(() => tensor([0, 0], { dtype: 'u32', gpu }))));
   return t;
 }
 

@@ -1,0 +1,51 @@
+// The plumbing of a training step; `state` is written by the host before each run.
+//   take  x[b] = data[order[state[2] + b]], y[b] = labels[order[state[2] + b]]; data: (n, features), one invocation an
+//         element of x; grid (batch * features)
+//   log   history[state[3]] = loss[0]; grid (1)
+//   count counts[state[2] * classes + argmax of row b of data]++ for b < state[3]: integers, so their order is free;
+//         data: (rows, classes), the first of equal maxima; grid (rows)
+// use lib/index.wgsl
+
+struct Params { batch: u32, features: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> state: array<u32>;
+@group(0) @binding(2) var<storage, read> data: array<f32>;
+@group(0) @binding(3) var<storage, read> labels: array<i32>;
+@group(0) @binding(4) var<storage, read> order: array<u32>;
+@group(0) @binding(5) var<storage, read_write> x: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<i32>;
+@group(0) @binding(7) var<storage, read_write> counts: array<atomic<u32>>;
+
+@compute @workgroup_size(64)
+fn take(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.batch * params.features) { return; }
+  let b = i / params.features;
+  let f = i % params.features;
+  let from_ = order[state[2] + b];
+  x[i] = data[from_ * params.features + f];
+  if (f == 0u) { y[b] = labels[from_]; }
+}
+
+@compute @workgroup_size(1)
+fn log_() {
+  x[state[3]] = data[0];
+}
+
+@compute @workgroup_size(64)
+fn count(@builtin(global_invocation_id) id: vec3u) {
+  let row = linearIndex(id);
+  if (row >= min(params.batch, state[3])) { return; }
+  let classes = params.features;
+  var best = data[row * classes];
+  var at = 0u;
+  for (var c = 1u; c < classes; c++) {
+    let v = data[row * classes + c];
+    if (v > best) {
+      best = v;
+      at = c;
+    }
+  }
+  atomicAdd(&counts[state[2] * classes + at], 1u);
+}

@@ -1,0 +1,1 @@
+export { ABSTAIN, Smooth, type BaseClassifier, type Certificate, type CertifyOptions, type SampleOptions, type SmoothOptions } from './smooth.ts';

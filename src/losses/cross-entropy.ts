@@ -1,0 +1,19 @@
+import type { Reduction } from '../ops/cross-entropy.ts';
+import { fusedLoss, type Loss } from './loss.ts';
+
+/** Options of {@link crossEntropy}. */
+export interface CrossEntropyLossOptions {
+  /** Class weights. Default: 1. */
+  weight?: ArrayLike<number>;
+  /** Default: 'weightedMean', sum w l / sum w, which is what PyTorch calls 'mean'; 'mean' divides by the batch size. */
+  reduction?: Reduction;
+  /** Default: 0. */
+  labelSmoothing?: number;
+  /** Rows with this label count for nothing. Default: -100. */
+  ignoreIndex?: number;
+}
+
+/** Softmax cross-entropy, with PyTorch's options. */
+export function crossEntropy(options: CrossEntropyLossOptions = {}): Loss {
+  return fusedLoss('crossEntropy', { ...options, classes: options.weight?.length });
+}

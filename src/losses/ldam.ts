@@ -1,0 +1,34 @@
+import type { Reduction } from '../ops/cross-entropy.ts';
+import { ldamMargins } from './class-weights.ts';
+import { fusedLoss, type Loss } from './loss.ts';
+
+/** Options of {@link ldam}. */
+export interface LdamOptions {
+  /** Training samples of each class. */
+  clsNumList: readonly number[];
+  /** Margin of the rarest class. Default: 0.5; the authors use 0.3 for iNaturalist. */
+  maxM?: number;
+  /** Factor of the logits, which are cosines. Default: 30. */
+  s?: number;
+  /**
+   * 'loss': the logits are cosines and the loss multiplies them by s, as the official code. 'head': the model has
+   * multiplied them already, as `cosineLinear(..., { scale: s })`; the same mathematics. Default: 'loss'.
+   */
+  scaleIn?: 'loss' | 'head';
+  /** Class weights; `drw` sets them by epoch. Default: 1. */
+  weight?: ArrayLike<number>;
+  /** Default: 'weightedMean', as the official code. */
+  reduction?: Reduction;
+}
+
+/**
+ * Label-distribution-aware margin loss: cross-entropy of s (z_c - m_y [c = y]), m_c = maxM (n_min / n_c)^(1/4).
+ * Meant for the cosines of `cosineLinear`; margin and factor act in training only, prediction is argmax z. A class
+ * without samples gets the largest margin.
+ * Cao, Wei, Gaidon, Arechiga, Ma, NeurIPS 2019, equations 10 and 13; defaults of the official code.
+ */
+export function ldam({ clsNumList, maxM = 0.5, s = 30, scaleIn = 'loss', weight, reduction }: LdamOptions): Loss {
+  if (!(s > 0 && Number.isFinite(s))) throw new RangeError(`ldam: s is ${s}, expected a positive number`);
+  const inHead = scaleIn === 'head';
+  return fusedLoss('ldam', { margin: ldamMargins(clsNumList, inHead ? s * maxM : maxM), s: inHead ? 1 : s, weight, reduction, classes: clsNumList.length });
+}

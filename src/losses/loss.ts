@@ -1,0 +1,54 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { classTable, crossEntropy as fused, type ClassAdjustments, type Reduction } from '../ops/cross-entropy.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+
+/** What a loss may take beside logits and labels. */
+export interface LossInputs {
+  /** Factor of each sample's value; constant for the gradient. */
+  sampleWeight?: Tensor;
+}
+
+/** A training loss: logits (..., classes) before labels (...). */
+export interface Loss {
+  (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: LossInputs): Tensor;
+  readonly name: string;
+  /** Replaces the class weights; null puts back those that the loss was made with. A captured step follows. */
+  setClassWeight(weight: ArrayLike<number> | null): void;
+  dispose(): void;
+}
+
+/** Options of losses on the fused cross-entropy. */
+export interface FusedLossOptions extends ClassAdjustments {
+  s?: number;
+  reduction?: Reduction;
+  labelSmoothing?: number;
+  ignoreIndex?: number;
+  /** Number of classes that the logits must have; unset: any. */
+  classes?: number;
+}
+
+/** A loss on the fused cross-entropy: per-class adjustments live in one small device table that the host can rewrite. */
+export function fusedLoss(name: string, { scale, shift, margin, weight, classes, reduction = 'weightedMean', ...rest }: FusedLossOptions): Loss {
+  let table: Tensor | null = null;
+  let current = weight;
+  const loss = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { sampleWeight }: LossInputs = {}): Tensor => {
+    const k = logits.shape.at(-1) ?? 0;
+    if (classes !== undefined && k !== classes) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${classes} classes on the last axis`);
+    if (table?.shape[1] !== k || table.gpu !== logits.gpu) {
+      table?.dispose();
+      table = unscoped(() => tensor(classTable(k, { scale, shift, margin, weight: current }), { shape: [4, k], gpu: logits.gpu }));
+    }
+    return fused(logits, labels, { perClass: table, sampleWeight, reduction, ...rest });
+  };
+  const setClassWeight = (next: ArrayLike<number> | null): void => {
+    const value = next ?? weight;
+    if (table) table.write(classTable(table.shape[1]!, { scale, shift, margin, weight: value }));
+    current = value;
+  };
+  const dispose = (): void => {
+    table?.dispose();
+    table = null;
+  };
+  return Object.defineProperty(Object.assign(loss, { setClassWeight, dispose }), 'name', { value: name }) as Loss;
+}

@@ -1,0 +1,52 @@
+import { conv2d as conv2dOp, pairOf, type Pair } from '../ops/conv2d.ts';
+import { hostUniform } from '../random/random.ts';
+import { expectSizes, paramOf, type Layer } from './layer.ts';
+
+/** A 2-D convolution layer. */
+export interface Conv2d extends Layer {
+  readonly kind: 'conv2d';
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly bias: boolean;
+}
+
+/** Options of {@link conv2d}. */
+export interface Conv2dLayerOptions {
+  /** Default: 1. */
+  stride?: Pair;
+  /** Zeros on each side. Default: 0. */
+  padding?: Pair;
+  /** Default: true. */
+  bias?: boolean;
+}
+
+/**
+ * Convolution of x: (batch, inChannels, height, width) with `weight` (outChannels, inChannels, kh, kw) and `bias` (outChannels);
+ * both start uniform in +-1 / sqrt(inChannels kh kw), PyTorch's default.
+ */
+export function conv2d(inChannels: number, outChannels: number, kernelSize: Pair, { stride = 1, padding = 0, bias = true }: Conv2dLayerOptions = {}): Conv2d {
+  expectSizes('conv2d', { inChannels, outChannels });
+  const [kh, kw] = pairOf(kernelSize, 1, 'conv2d: kernelSize');
+  const geometry = { stride: pairOf(stride, 1, 'conv2d: stride'), padding: pairOf(padding, 0, 'conv2d: padding') };
+  const fan = inChannels * kh * kw;
+  const bound = 1 / Math.sqrt(fan);
+  const layer: Conv2d = {
+    kind: 'conv2d',
+    inChannels,
+    outChannels,
+    kernelSize: [kh, kw],
+    ...geometry,
+    bias,
+    params: {},
+    fuses: ['relu'],
+    specs: {
+      weight: { shape: [outChannels, inChannels, kh, kw], init: (key) => hostUniform(outChannels, fan, key, { low: -bound, high: bound }) },
+      ...(bias ? { bias: { shape: [outChannels], init: (key) => hostUniform(1, outChannels, key, { low: -bound, high: bound }) } } : {}),
+    },
+    forward: (x, { activation } = { training: false }) => conv2dOp(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { ...geometry, activation }),
+  };
+  return layer;
+}

@@ -1,0 +1,50 @@
+import { mul } from '../ops/binary.ts';
+import { matmul } from '../ops/matmul.ts';
+import { normalize } from '../ops/normalize.ts';
+import { hostUniform } from '../random/random.ts';
+import { expectSizes, paramOf, type Layer } from './layer.ts';
+
+/** A classifier of cosines. */
+export interface CosineLinear extends Layer {
+  readonly kind: 'cosineLinear';
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly scale: number;
+}
+
+/**
+ * y_c = scale * cosine of x and weight_c; x: (batch, inFeatures), `weight` (outFeatures, inFeatures), no bias. The
+ * NormedLinear head of the LDAM code (there stored transposed): rows start uniform in +-1, scaled to unit length.
+ * Default scale: 1, as there. With the factor s of the loss in the head, softmax of the outputs are the probabilities
+ * that were trained; use `ldam({ s, scaleIn: 'head' })` with it.
+ */
+export function cosineLinear(inFeatures: number, outFeatures: number, { scale = 1 }: { scale?: number } = {}): CosineLinear {
+  expectSizes('cosineLinear', { inFeatures, outFeatures });
+  if (!(scale > 0 && Number.isFinite(scale))) throw new RangeError(`cosineLinear: scale is ${scale}, expected a positive number`);
+  const layer: CosineLinear = {
+    kind: 'cosineLinear',
+    inFeatures,
+    outFeatures,
+    scale,
+    params: {},
+    specs: {
+      weight: {
+        shape: [outFeatures, inFeatures],
+        init: (key) => {
+          const w = hostUniform(outFeatures, inFeatures, key, { low: -1, high: 1 });
+          for (let row = 0; row < outFeatures; row++) {
+            const values = w.subarray(row * inFeatures, (row + 1) * inFeatures);
+            const length = Math.hypot(...values);
+            values.forEach((v, i) => (values[i] = v / length));
+          }
+          return w;
+        },
+      },
+    },
+    forward: (x) => {
+      const cosine = matmul(normalize(x), normalize(paramOf(layer, 'weight')), { transposeB: true });
+      return scale === 1 ? cosine : mul(cosine, scale);
+    },
+  };
+  return layer;
+}

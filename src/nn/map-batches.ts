@@ -1,0 +1,53 @@
+import type { Gpu } from '../gpu/device.ts';
+import { ShapeError } from '../gpu/errors.ts';
+import { Captured, capture } from '../tensor/capture.ts';
+import { NdArray } from '../tensor/ndarray.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { empty, type Tensor } from '../tensor/tensor.ts';
+
+/** How host data is run through a model. */
+export interface BatchOptions {
+  /** Rows on the device at a time. Default: 500. */
+  batchSize?: number;
+  signal?: AbortSignal;
+}
+
+/** f over the rows of host data in batches of one captured step; the result is read back once. */
+export async function mapBatches(gpu: Gpu, x: NdArray, f: (batch: Tensor) => Tensor, { batchSize = 500, signal }: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+  if (x.shape.length < 2) throw new ShapeError(`x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
+  if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`batchSize is ${batchSize}, expected a positive integer`);
+  const n = x.length;
+  const features = sizeOf(x.shape.slice(1));
+  const steps = new Map<number, { input: Tensor; step: Captured<Tensor> }>();
+  let all: Tensor | null = null;
+  try {
+    for (let start = 0; start < n; start += batchSize) {
+      signal?.throwIfAborted();
+      const rows = Math.min(batchSize, n - start);
+      const chunk = x.data.subarray(start * features, (start + rows) * features);
+      let known = steps.get(rows);
+      if (known) {
+        known.input.write(chunk);
+        known.step.run();
+      } else {
+        const input = unscoped(() => empty([rows, ...x.shape.slice(1)], { gpu })).write(chunk);
+        known = { input, step: capture(() => noGrad(() => f(input)), { gpu }) };
+        steps.set(rows, known);
+      }
+      const y = known.step.value;
+      all ??= unscoped(() => empty([n, ...y.shape.slice(1)], { gpu }));
+      const row = sizeOf(y.shape.slice(1)) * 4;
+      gpu.recorder.push({ kind: 'copy', from: y.storage, fromOffset: y.byteOffset, to: all.storage, toOffset: start * row, bytes: rows * row });
+    }
+    if (!all) return new NdArray(new Float32Array(0), [0]);
+    return await all.array();
+  } finally {
+    all?.dispose();
+    for (const { input, step } of steps.values()) {
+      step.dispose();
+      input.dispose();
+    }
+  }
+}

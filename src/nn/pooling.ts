@@ -1,0 +1,30 @@
+import { pairOf, type Pair } from '../ops/conv2d.ts';
+import { avgPool2d as avgOp, maxPool2d as maxOp, type Pool2dOptions } from '../ops/pool2d.ts';
+import type { Layer } from './layer.ts';
+
+/** A pooling layer. */
+export interface Pool2d extends Layer {
+  readonly kind: 'maxPool2d' | 'avgPool2d';
+  readonly kernelSize: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+}
+
+function pool(kind: Pool2d['kind'], op: typeof maxOp, kernelSize: Pair, { stride = kernelSize, padding = 0 }: Pool2dOptions): Pool2d {
+  const geometry = {
+    kernelSize: pairOf(kernelSize, 1, `${kind}: kernelSize`),
+    stride: pairOf(stride, 1, `${kind}: stride`),
+    padding: pairOf(padding, 0, `${kind}: padding`),
+  };
+  return { kind, ...geometry, specs: {}, params: {}, forward: (x) => op(x, geometry.kernelSize, geometry) };
+}
+
+/** Largest element of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
+export function maxPool2d(kernelSize: Pair, options: Pool2dOptions = {}): Pool2d {
+  return pool('maxPool2d', maxOp, kernelSize, options);
+}
+
+/** Mean of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
+export function avgPool2d(kernelSize: Pair, options: Pool2dOptions = {}): Pool2d {
+  return pool('avgPool2d', avgOp, kernelSize, options);
+}

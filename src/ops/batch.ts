@@ -1,0 +1,30 @@
+import kernel from '../../shaders/batch.wgsl';
+import { sizeOf } from '../tensor/shape.ts';
+import { empty, expectShape, type Tensor } from '../tensor/tensor.ts';
+
+/**
+ * Four u32 that a captured step reads and the host writes before each run:
+ * [first random item, random stream, position or phase, log position or row limit].
+ */
+export type StepState = Tensor<'u32'>;
+
+/** The batch whose rows are data[order[state[2] + b]], with its labels; data: (n, ...), labels: (n) i32, order: (n) u32. */
+export function takeBatch(data: Tensor, labels: Tensor<'i32'>, order: Tensor<'u32'>, state: StepState, batch: number): { x: Tensor; y: Tensor<'i32'> } {
+  expectShape(labels, [data.shape[0]!], 'takeBatch: labels');
+  const x = empty([batch, ...data.shape.slice(1)], { gpu: data.gpu });
+  const y = empty([batch], { dtype: 'i32', gpu: data.gpu });
+  const features = sizeOf(data.shape.slice(1));
+  kernel.take({ batch, features }, { state, data, labels, order, x, y }, [batch * features]);
+  return { x, y };
+}
+
+/** history[state[3]] = loss, a scalar. */
+export function logLoss(loss: Tensor, history: Tensor, state: StepState): void {
+  kernel.log_({}, { state, data: loss, x: history }, [1]);
+}
+
+/** counts[state[2], argmax of row b] += 1 for the first state[3] rows of `logits` (rows, classes); counts: (phases, classes) u32. */
+export function countClasses(logits: Tensor, counts: Tensor<'u32'>, state: StepState): void {
+  const [rows, classes] = logits.shape as [number, number];
+  kernel.count({ batch: rows, features: classes }, { state, data: logits, counts }, [rows]);
+}

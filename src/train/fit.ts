@@ -1,0 +1,127 @@
+import type { Dataset } from '../data/dataset.ts';
+import { shuffledIndices } from '../data/shuffle.ts';
+import { ShapeError } from '../gpu/errors.ts';
+import type { Loss } from '../losses/loss.ts';
+import type { Sequential } from '../nn/sequential.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+import type { Moment, Schedule } from '../optim/schedule.ts';
+import type { EpochReport, History, StepReport } from './history.ts';
+import { TrainingStep } from './training-step.ts';
+
+/** Options of {@link fit}. */
+export interface FitOptions {
+  loss: Loss;
+  optimizer: Optimizer;
+  /** Schedules; their rates multiply, and the last with class weights decides those. */
+  schedule?: Schedule | readonly Schedule[];
+  epochs: number;
+  /** Default: 128. The last batch of an epoch may be smaller. */
+  batchSize?: number;
+  /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
+  inputNoise?: number;
+  /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
+  seed?: number;
+  /** Stops the run after the step at hand; `fit` then rejects with its reason and the model keeps what it has learnt. */
+  signal?: AbortSignal;
+  onStep?: (report: StepReport) => void;
+  /** Awaited: the run waits for it, so it may evaluate the model. */
+  onEpoch?: (report: EpochReport) => void | Promise<void>;
+}
+
+/** Steps that may lie in the queue before the host waits for the device. */
+const MOST_AHEAD = 128;
+/** Milliseconds of work between two reports. */
+const REPORT_EVERY = 100;
+
+/**
+ * Trains a model on a dataset. The step (batch, noise, forward, backward, update) is captured once and then one submit
+ * each; data stay on the device, losses come back in the background. Same adapter, same seed: bit-equal results.
+ * Throws on bad options before anything is allocated; rejects with NonFiniteError, naming the step, when the loss is not
+ * finite.
+ */
+export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
+  const { loss, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, signal, onStep, onEpoch } = options;
+  check(data, options);
+  signal?.throwIfAborted();
+  const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
+  const stepsPerEpoch = Math.ceil(data.y.length / batchSize);
+  const steps = stepsPerEpoch * epochs;
+  if (!model.isInitialized) model.init({ seed });
+  const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
+  const wasTraining = model.training;
+  model.train(true);
+  using step = new TrainingStep(model, data, { loss, optimizer, batchSize, inputNoise, seed });
+  const started = performance.now();
+  // The rate is that of recent steps: the first ones compile pipelines.
+  const recent: { at: number; step: number }[] = [];
+  const rates: number[] = [];
+  let reported = 0;
+  let epochLoss = 0;
+
+  const report = (losses: Float32Array): void => {
+    const now = performance.now();
+    recent.push({ at: now, step: reported + losses.length });
+    if (recent.length > 8) recent.shift();
+    const first = recent[0]!;
+    const elapsed = recent.length > 1 ? now - first.at : now - started;
+    history.stepsPerSecond = ((reported + losses.length - (recent.length > 1 ? first.step : 0)) / Math.max(1e-3, elapsed)) * 1000;
+    for (const value of losses) {
+      const epoch = Math.floor(reported / stepsPerEpoch);
+      reported++;
+      epochLoss += value;
+      onStep?.({ step: reported, steps, epoch, epochs, loss: value, lr: rates[reported - 1]!, stepsPerSecond: history.stepsPerSecond });
+    }
+  };
+
+  try {
+    let pending: Promise<Float32Array> | null = null;
+    let chunk = 1;
+    let queued = 0;
+    let since = performance.now();
+    const drain = async (): Promise<void> => {
+      const next = queued > 0 ? step.readLosses(queued) : null;
+      queued = 0;
+      if (pending) report(await pending);
+      pending = next;
+    };
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const epochStart = performance.now();
+      const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
+      step.setOrder(shuffledIndices(data.y.length, seed, epoch + 1));
+      loss.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
+      for (let i = 0; i < stepsPerEpoch; i++) {
+        signal?.throwIfAborted();
+        const lr = schedules.reduce((rate, s) => rate * (s.lr?.(at(i)) ?? 1), optimizer.lr);
+        rates.push(lr);
+        step.run(i, lr);
+        queued++;
+        if (queued < chunk && i < stepsPerEpoch - 1) continue;
+        await drain();
+        const now = performance.now();
+        chunk = Math.max(1, Math.min(MOST_AHEAD, Math.round((chunk * REPORT_EVERY) / Math.max(1, now - since))));
+        since = now;
+      }
+      await drain();
+      await drain();
+      await step.checkLabels();
+      history.loss.push(epochLoss / stepsPerEpoch);
+      epochLoss = 0;
+      await onEpoch?.({ epoch, epochs, loss: history.loss.at(-1)!, lr: rates.at(-1)!, seconds: (performance.now() - epochStart) / 1000 });
+    }
+  } finally {
+    loss.setClassWeight(null);
+    model.train(wasTraining);
+  }
+  history.seconds = (performance.now() - started) / 1000;
+  if (history.seconds > 0) history.stepsPerSecond = steps / history.seconds;
+  return history;
+}
+
+function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, loss }: FitOptions): void {
+  if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
+  if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
+  if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`fit: batchSize is ${batchSize}, expected a positive integer`);
+  if (!(inputNoise >= 0 && Number.isFinite(inputNoise))) throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
+  if (typeof optimizer?.attach !== 'function') throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
+  if (typeof loss !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+}

@@ -1,0 +1,4 @@
+export { evaluate, type Evaluation, type Predictor } from './evaluate.ts';
+export { fit, type FitOptions } from './fit.ts';
+export type { EpochReport, History, StepReport } from './history.ts';
+export { TrainingStep, type TrainingStepOptions } from './training-step.ts';
