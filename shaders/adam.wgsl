@@ -1,7 +1,8 @@
 // One step of Adam over a whole parameter arena, as PyTorch's Adam:
 //   g = g + weightDecay p (added to the gradient);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
 //   p = p - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)
-// hyper = lr / (1 - b1^t), b1, b2, eps, weightDecay, sqrt(1 - b2^t): t-dependent parts come from the host in f64.
+// hyper = lr / (1 - b1^t), 1 - b1, 1 - b2, eps, weightDecay, sqrt(1 - b2^t): differences come from the host in f64, since
+// 1 - b2 in f32 is off by 1e-5.
 // Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl
 
@@ -20,8 +21,8 @@ fn step_(@builtin(global_invocation_id) id: vec3u) {
   if (i >= params.quads) { return; }
   let before = p[i];
   let d = g[i] + hyper[4] * before;
-  let first = m[i] + (1.0 - hyper[1]) * (d - m[i]);
-  let second = hyper[2] * v[i] + (1.0 - hyper[2]) * d * d;
+  let first = m[i] + hyper[1] * (d - m[i]);
+  let second = v[i] + hyper[2] * (d * d - v[i]);
   m[i] = first;
   v[i] = second;
   p[i] = before - hyper[0] * first / (sqrt(second) / hyper[5] + hyper[3]);

@@ -3,42 +3,42 @@ import { playwright } from '@vitest/browser-playwright';
 import { findChrome } from '../src/cli/chrome.mjs';
 import { wgslVite } from '../src/build/wgsl-plugin.ts';
 
-const chrome = process.env.EVENKEEL_CHROME ?? findChrome();
-const alias = [
-  { find: /^evenkeel$/, replacement: new URL('../src/index.ts', import.meta.url).pathname },
-  { find: /^evenkeel\/(.+)$/, replacement: new URL('../src/', import.meta.url).pathname + '$1/index.ts' },
-];
+const source = (path: string): string => new URL(`../src/${path}`, import.meta.url).pathname;
+const shared = {
+  plugins: [wgslVite({ runtime: source('gpu/kernel.ts') })],
+  resolve: {
+    alias: [
+      { find: /^evenkeel$/, replacement: source('index.ts') },
+      { find: /^evenkeel\/build$/, replacement: source('build/wgsl-plugin.ts') },
+      { find: /^evenkeel\/(.+)$/, replacement: source('$1/index.ts') },
+    ],
+  },
+};
+const executablePath = findChrome() ?? undefined;
 
-// Three projects: pure layers in Node; GPU layers in headless Chrome; the Node host on Dawn.
+// Three projects: pure layers in Node; everything on the device in headless Chrome; the Node host on Dawn.
 export default defineConfig({
   test: {
     projects: [
+      { ...shared, test: { name: 'pure', include: ['test/**/*.node.test.ts'], testTimeout: 120_000 } },
+      { ...shared, test: { name: 'node-host', include: ['test/**/*.dawn.test.ts'], testTimeout: 120_000 } },
       {
-        plugins: [wgslVite()],
-        resolve: { alias },
-        test: {
-          name: 'pure',
-          include: ['test/**/*.node.test.ts'],
-          testTimeout: 120_000,
-        },
-      },
-      {
-        plugins: [wgslVite()],
-        resolve: { alias },
+        ...shared,
         optimizeDeps: { noDiscovery: true },
         test: {
           name: 'chrome',
           include: ['test/**/*.gpu.test.ts'],
           setupFiles: ['test/support/gpu.ts'],
           testTimeout: 120_000,
-          hookTimeout: 60_000,
+          hookTimeout: 120_000,
+          // One device at a time: files would only compete for the same adapter.
           fileParallelism: false,
           browser: {
             enabled: true,
             headless: true,
             screenshotFailures: false,
             provider: playwright({
-              launchOptions: { ...(chrome ? { executablePath: chrome } : {}), args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'] },
+              launchOptions: { executablePath, args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'] },
             }),
             instances: [{ browser: 'chromium' }],
           },

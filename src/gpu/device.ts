@@ -32,6 +32,8 @@ export interface MemoryReport {
   pooled: number;
   /** The most that was live at any time. */
   peak: number;
+  /** Small constants of the library, made once and kept. */
+  constants: number;
 }
 
 let current: Gpu | null = null;
@@ -111,6 +113,8 @@ export class Gpu {
   #arenaBytes = 0;
   #live = 0;
   #peak = 0;
+  #constantBytes = 0;
+  readonly #constants = new Map<string, unknown>();
   #capturing: Storage[] | null = null;
   #failure: Error | null = null;
   #lost: DeviceLostError | null = null;
@@ -143,7 +147,7 @@ export class Gpu {
   }
 
   memory(): MemoryReport {
-    return { live: this.#live + this.#arenaBytes, pooled: this.#pool.pooledBytes, peak: this.#peak };
+    return { live: this.#live + this.#arenaBytes, pooled: this.#pool.pooledBytes, peak: this.#peak, constants: this.#constantBytes };
   }
 
   /** Device memory for `bytes` bytes; inside a capture it is only planned, unless `now`. */
@@ -159,6 +163,17 @@ export class Gpu {
     }
     this.#grow(bytes);
     return new Storage(this, bytes, this.#pool.acquire(bytes));
+  }
+
+  /** A value of the library that is made once for this device and kept; its tensors do not count as live. */
+  constant<T>(name: string, make: () => T): T {
+    if (!this.#constants.has(name)) {
+      const before = this.#live;
+      this.#constants.set(name, make());
+      this.#constantBytes += this.#live - before;
+      this.#live = before;
+    }
+    return this.#constants.get(name) as T;
   }
 
   /** Called by a storage when its last reference goes. */

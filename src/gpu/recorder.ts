@@ -35,6 +35,7 @@ export interface Copy {
   readonly to: Storage | GPUBuffer;
   readonly toOffset: number;
   readonly bytes: number;
+  ends?: { from: DeviceBuffer; fromBase: number; to: GPUBuffer; toBase: number };
 }
 
 export interface Clear {
@@ -42,6 +43,7 @@ export interface Clear {
   readonly storage: Storage;
   readonly offset: number;
   readonly bytes: number;
+  target?: { buffer: DeviceBuffer; base: number };
 }
 
 export type Command = Dispatch | Copy | Clear;
@@ -92,7 +94,13 @@ export class Recorder {
     for (const storage of storagesOf(command)) {
       if (!storage.buffer) throw new DisposedError(`${command.kind === 'dispatch' ? command.pipeline.label : command.kind}: a tensor was used after it was freed`);
     }
+    // A storage may be freed before the submit; its buffer is noted now, and is not handed out for host writes until then.
     if (command.kind === 'dispatch') command.bindGroup = this.#bindGroup(command);
+    else if (command.kind === 'clear') command.target = { buffer: command.storage.buffer!, base: command.storage.base };
+    else {
+      const { from, to } = command;
+      command.ends = { from: from.buffer!, fromBase: from.base, to: 'gpu' in to ? to.buffer!.raw : to, toBase: 'gpu' in to ? to.base : 0 };
+    }
   }
 
   flush(): void {
@@ -121,12 +129,8 @@ export class Recorder {
       }
       pass?.end();
       pass = bound = null;
-      if (c.kind === 'clear') encoder.clearBuffer(c.storage.buffer!.raw, c.storage.base + c.offset, c.bytes);
-      else {
-        const target = 'gpu' in c.to ? c.to : null;
-        const raw = target ? target.buffer!.raw : (c.to as GPUBuffer);
-        encoder.copyBufferToBuffer(c.from.buffer!.raw, c.from.base + c.fromOffset, raw, (target?.base ?? 0) + c.toOffset, c.bytes);
-      }
+      if (c.kind === 'clear') encoder.clearBuffer(c.target!.buffer.raw, c.target!.base + c.offset, c.bytes);
+      else encoder.copyBufferToBuffer(c.ends!.from.raw, c.ends!.fromBase + c.fromOffset, c.ends!.to, c.ends!.toBase + c.toOffset, c.bytes);
     }
     pass?.end();
     this.#gpu.device.queue.submit([encoder.finish()]);

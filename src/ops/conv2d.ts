@@ -1,7 +1,7 @@
 import kernel from '../../shaders/conv2d.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
 import { tileFor, tileVariant } from '../gpu/tiles.ts';
-import { gradientFor, isRecording, record } from '../tensor/tape.ts';
+import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { unmasked } from './matmul.ts';
 
@@ -36,7 +36,11 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
   const [batch, channels, height, width] = expectRank(x, 4, 'conv2d: x') as [number, number, number, number];
   const [filters, wChannels, kh, kw] = expectRank(w, 4, 'conv2d: weight') as [number, number, number, number];
   if (channels !== wChannels) throw new ShapeError(`conv2d: x has shape [${x.shape}] with ${channels} channels, weight [${w.shape}] takes ${wChannels}`);
-  if (b) expectShape(b, [filters], 'conv2d: bias');
+  expectDType(w, 'f32', 'conv2d: weight');
+  if (b) {
+    expectDType(b, 'f32', 'conv2d: bias');
+    expectShape(b, [filters], 'conv2d: bias');
+  }
   const [strideH, strideW] = pairOf(stride, 1, 'conv2d: stride');
   const [padH, padW] = pairOf(padding, 0, 'conv2d: padding');
   const [dilH, dilW] = pairOf(dilation, 1, 'conv2d: dilation');
@@ -82,8 +86,8 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
       dx = empty(x.shape, { gpu });
       const q = batch * height * width;
       const t = tileFor(gpu, channels, q);
-      kernel.backwardInput(shape, { x, w, dy: dz, y: dx }, [Math.ceil(q / t.n), Math.ceil(channels / t.m)], { ...tileVariant(t), MASK: Number(x.maskable) });
-      dx.isMasked = x.maskable;
+      kernel.backwardInput(shape, { x, w, dy: dz, y: dx }, [Math.ceil(q / t.n), Math.ceil(channels / t.m)], { ...tileVariant(t), MASK: Number(canMask(x)) });
+      dx.isMasked = canMask(x);
     }
     if (dz !== dy && !isRecording()) dz.dispose();
     return b ? [dx, dw, db] : [dx, dw];

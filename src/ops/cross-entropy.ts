@@ -58,22 +58,14 @@ const REDUCTIONS = { none: 0, mean: 1, sum: 2, weightedMean: 3 };
 /** Rows that one invocation adds up; more are summed in parts first. */
 const SERIAL = 4096;
 
-interface Shared {
-  plain: Map<number, Tensor>;
-  bad: Tensor<'u32'>;
-}
-
-const shared = new WeakMap<Gpu, Shared>();
-
-function sharedOf(gpu: Gpu): Shared {
-  let s = shared.get(gpu);
-  if (!s) shared.set(gpu, (s = unscoped(() => ({ plain: new Map(), bad: tensor([0], { dtype: 'u32', gpu }) }))));
-  return s;
+/** Counter of labels that lie outside the classes. */
+function invalidLabels(gpu: Gpu): Tensor<'u32'> {
+  return gpu.constant('invalid labels', () => unscoped(() => tensor([0], { dtype: 'u32', gpu })));
 }
 
 /** Counts labels outside 0..classes-1 that `crossEntropy` met on the device since the last call, and resets the count. */
 export async function takeInvalidLabels(gpu: Gpu): Promise<number> {
-  const { bad } = sharedOf(gpu);
+  const bad = invalidLabels(gpu);
   const [count] = await bad.read();
   if (count) bad.write([0]);
   return count!;
@@ -101,16 +93,18 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
   const target = labels instanceof Tensor ? labels : hostLabels(labels, classes, ignoreIndex, lead, gpu);
   if (target.dtype !== 'i32') throw new DTypeError(`crossEntropy: labels are ${target.dtype}, expected i32`);
   expectShape(target, lead, 'crossEntropy: labels');
-  if (sampleWeight) expectShape(sampleWeight, lead, 'crossEntropy: sampleWeight');
-  const common = sharedOf(gpu);
-  const perClass = options.perClass ?? plainTable(common, classes, gpu);
+  if (sampleWeight) {
+    expectDType(sampleWeight, 'f32', 'crossEntropy: sampleWeight');
+    expectShape(sampleWeight, lead, 'crossEntropy: sampleWeight');
+  }
+  const perClass = options.perClass ?? plainTable(classes, gpu);
   expectShape(perClass, [4, classes], 'crossEntropy: perClass');
 
   const params = { rows, classes, ignore: ignoreIndex, s, smoothing: labelSmoothing };
   const variant = { SAMPLE_WEIGHT: Number(sampleWeight !== undefined), REDUCTION: REDUCTIONS[reduction] };
   const weights = sampleWeight ?? perClass;
   const values = empty([3, rows], { gpu });
-  kernel.forward(params, { z: logits, labels: target, perClass, sampleWeight: weights, values, bad: common.bad }, [rows], variant);
+  kernel.forward(params, { z: logits, labels: target, perClass, sampleWeight: weights, values, bad: invalidLabels(gpu) }, [rows], variant);
 
   let y: Tensor;
   let total = perClass;
@@ -128,10 +122,8 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
   });
 }
 
-function plainTable(common: Shared, classes: number, gpu: Gpu): Tensor {
-  let table = common.plain.get(classes);
-  if (!table) common.plain.set(classes, (table = unscoped(() => tensor(classTable(classes, {}), { shape: [4, classes], gpu }))));
-  return table;
+function plainTable(classes: number, gpu: Gpu): Tensor {
+  return gpu.constant(`plain ${classes} classes`, () => unscoped(() => tensor(classTable(classes, {}), { shape: [4, classes], gpu })));
 }
 
 function hostLabels(labels: ArrayLike<number>, classes: number, ignore: number, shape: readonly number[], gpu: Gpu): Tensor<'i32'> {

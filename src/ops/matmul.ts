@@ -1,7 +1,7 @@
 import kernel from '../../shaders/matmul.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
 import { tileFor, tileVariant } from '../gpu/tiles.ts';
-import { isRecording, gradientFor, record } from '../tensor/tape.ts';
+import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 
 /** Layout of a product: which operand is stored transposed. */
@@ -42,7 +42,10 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null = null, { activati
   const [, features] = expectRank(x, 2, 'linear: x');
   const [out, inFeatures] = expectRank(w, 2, 'linear: weight');
   if (features !== inFeatures) throw new ShapeError(`linear: x has shape [${x.shape}], weight [${w.shape}] takes ${inFeatures} features; give the layer ${features} inputs`);
-  if (b) expectShape(b, [out!], 'linear: bias');
+  if (b) {
+    expectDType(b, 'f32', 'linear: bias');
+    expectShape(b, [out!], 'linear: bias');
+  }
   if (activation === 'relu' && !b) throw new ShapeError('linear: activation relu is fused with the bias, got bias null; apply relu() after it');
   const y = product(x, w, { transposeB: true }, b ? { kind: activation === 'relu' ? 'biasRelu' : 'bias', extra: b } : undefined);
   y.maskable = activation === 'relu';
@@ -55,8 +58,8 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null = null, { activati
       if (b) db = gradientFor(b);
       product(dz, x, { transposeA: true }, undefined, dw, db);
     }
-    const dx = x.tracksGrad ? product(dz, w, {}, x.maskable ? { kind: 'mask', extra: x } : undefined) : null;
-    if (dx) dx.isMasked = x.maskable;
+    const dx = x.tracksGrad ? product(dz, w, {}, canMask(x) ? { kind: 'mask', extra: x } : undefined) : null;
+    if (dx) dx.isMasked = canMask(x);
     if (dz !== dy && !isRecording()) dz.dispose();
     return b ? [dx, dw, db] : [dx, dw];
   });

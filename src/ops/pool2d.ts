@@ -1,6 +1,6 @@
 import kernel from '../../shaders/pool2d.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
-import { record } from '../tensor/tape.ts';
+import { canMask, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, type Tensor } from '../tensor/tensor.ts';
 import { pairOf, type Pair } from './conv2d.ts';
 
@@ -34,8 +34,8 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: Pool2dOptions = 
   kernel.forwardMax(params, { x, y, index }, [y.size]);
   return record('maxPool2d', y, [x], (dy) => {
     const dx = empty(x.shape, { gpu: x.gpu });
-    kernel.backwardMax(params, { x, dy, chosen: index, y: dx }, [dx.size], { MASK: Number(x.maskable) });
-    dx.isMasked = x.maskable;
+    kernel.backwardMax(params, { x, dy, chosen: index, y: dx }, [dx.size], { MASK: Number(canMask(x)) });
+    dx.isMasked = canMask(x);
     return [dx];
   });
 }
@@ -48,8 +48,8 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, { countIncludePad = true,
   kernel.forwardAverage(params, { x, y }, [y.size], variant);
   return record('avgPool2d', y, [x], (dy) => {
     const dx = empty(x.shape, { gpu: x.gpu });
-    kernel.backwardAverage(params, { x, dy, y: dx }, [dx.size], { ...variant, MASK: Number(x.maskable) });
-    dx.isMasked = x.maskable;
+    kernel.backwardAverage(params, { x, dy, y: dx }, [dx.size], { ...variant, MASK: Number(canMask(x)) });
+    dx.isMasked = canMask(x);
     return [dx];
   });
 }

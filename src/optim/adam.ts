@@ -33,7 +33,7 @@ export function adam({ lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay 
         const quads = values.size / 4;
         return {
           slots: { firstMoment: m, secondMoment: v },
-          prepare: (step, rate) => void hyper.write([rate / (1 - betas[0] ** step), betas[0], betas[1], eps, weightDecay, Math.sqrt(1 - betas[1] ** step)]),
+          prepare: (step, rate) => void hyper.write([rate / (1 - betas[0] ** step), 1 - betas[0], 1 - betas[1], eps, weightDecay, Math.sqrt(1 - betas[1] ** step)]),
           update: () => kernel.step_({ quads }, { hyper, g: grads, p: values, m, v }, [quads]),
           dispose: () => [m, v, hyper].forEach((t) => t.dispose()),
         };

@@ -17,13 +17,8 @@ export interface DrawOptions {
   first?: Tensor<'u32'>;
 }
 
-const zero = new WeakMap<Gpu, Tensor<'u32'>>();
-
 function start(gpu: Gpu, first?: Tensor<'u32'>): Tensor<'u32'> {
-  if (first) return first;
-  let t = zero.get(gpu);
-  if (!t) zero.set(gpu, (t = unscoped(() => tensor([0, 0], { dtype: 'u32', gpu }))));
-  return t;
+  return first ?? gpu.constant('random start', () => unscoped(() => tensor([0, 0], { dtype: 'u32', gpu })));
 }
 
 function params(key: Key, shape: readonly number[], { stream = 0 }: DrawOptions, mean: number, std: number, items = 1) {

@@ -2,11 +2,13 @@ import { ShapeError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { accumulateInto, addGradients } from './accumulate.ts';
 import type { DType } from './dtype.ts';
-import { unscoped, untrack } from './scope.ts';
+import { scope, unscoped, untrack } from './scope.ts';
 import { sameShape } from './shape.ts';
 import { clear, empty, tensor, type Tensor } from './tensor.ts';
 
 let recording = true;
+/** False while the gradient of an intermediate tensor is itself wanted, which no mask may touch. */
+let masking = true;
 /** The backward pass in progress: which parameter gradients it has stored so far. */
 let pass: { readonly stored: Set<Tensor>; readonly accumulate: boolean } | null = null;
 
@@ -48,11 +50,16 @@ export function requireGrad<T extends Tensor>(x: T): T {
  * without a gradient yet in this pass, else into a fresh tensor.
  */
 export function gradientFor(x: Tensor): Tensor {
-  if (pass && x.home && !pass.accumulate && !pass.stored.has(x)) {
+  if (pass && x.home && x.requiresGrad && !pass.accumulate && !pass.stored.has(x)) {
     pass.stored.add(x);
     return x.home.grad;
   }
   return empty(x.shape, { gpu: x.gpu });
+}
+
+/** True when a backward kernel may apply the relu of `x` to the gradient that it makes for `x`. */
+export function canMask(x: Tensor): boolean {
+  return x.maskable && masking;
 }
 
 /** True while gradients of gradients are being recorded; fused backward kernels then take their composed form. */
@@ -71,7 +78,7 @@ export function backward(loss: Tensor, { accumulate = false }: { accumulate?: bo
   const stored = pass.stored;
   try {
     withRecording(false, () =>
-      walk(loss, one(loss.gpu, loss.shape), (leaf, dx) => {
+      walk(loss, (leaf, dx, isShared) => {
         if (leaf.home) {
           const { grad } = leaf.home;
           leaf.grad = grad;
@@ -87,8 +94,9 @@ export function backward(loss: Tensor, { accumulate = false }: { accumulate?: bo
           dx.dispose();
         } else {
           leaf.grad?.dispose();
-          untrack(dx);
-          leaf.grad = dx;
+          leaf.grad = isShared ? copyOf(dx) : dx;
+          if (isShared) dx.dispose();
+          untrack(leaf.grad);
           stored.add(leaf);
         }
       }),
@@ -114,24 +122,36 @@ export function grad(y: Tensor, inputs: readonly Tensor[], { createGraph = false
     const before = found.get(x);
     found.set(x, before ? addGradients(before, dx) : dx);
   };
-  withRecording(createGraph, () => walk(y, one(y.gpu, y.shape), add, new Set(inputs)));
+  masking = !inputs.some((x) => x.node);
+  try {
+    withRecording(createGraph, () => walk(y, add, new Set(inputs)));
+  } finally {
+    masking = true;
+  }
   return inputs.map((x) => found.get(x) ?? clear(empty(x.shape, { gpu: x.gpu })));
 }
 
-/** Goes from `root` to the leaves; `onLeaf` gets each contribution to a leaf, or to a tensor in `wanted`. */
-function walk(root: Tensor, seed: Tensor, onLeaf: (leaf: Tensor, dx: Tensor) => void, wanted?: ReadonlySet<Tensor>): void {
+/**
+ * Goes from `root` to the leaves; `onLeaf` gets each contribution to a leaf, or to a tensor in `wanted`. `isShared` says
+ * that the memory of `dx` may belong to another gradient too, so that it must not be written.
+ */
+function walk(root: Tensor, onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean) => void, wanted?: ReadonlySet<Tensor>): void {
+  const seed = one(root.gpu, root.shape);
   const gradients = new Map<Tensor, Tensor>([[root, seed]]);
   for (const y of backwardOrder(root)) {
     const dy = gradients.get(y);
     if (!dy) continue;
     gradients.delete(y);
-    if (wanted?.has(y)) onLeaf(y, dy);
+    if (wanted?.has(y)) onLeaf(y, dy, true);
     if (!y.node) {
-      if (!wanted && y.requiresGrad) onLeaf(y, dy);
+      if (!wanted && y.requiresGrad) onLeaf(y, dy, true);
       continue;
     }
-    const { op, inputs, composed } = y.node;
-    const contributions = y.node.backward(dy);
+    const { op, inputs, composed, backward } = y.node;
+    // Recorded temporaries are part of the graph; others go as soon as the contributions exist.
+    const contributions = recording ? backward(dy) : scope(() => backward(dy));
+    const users = new Map([[dy.storage, 1]]);
+    for (const dx of contributions) if (dx) users.set(dx.storage, (users.get(dx.storage) ?? 0) + 1);
     const given = new Set<Tensor>([dy]);
     inputs.forEach((input, i) => {
       const x = input as Tensor;
@@ -147,7 +167,7 @@ function walk(root: Tensor, seed: Tensor, onLeaf: (leaf: Tensor, dx: Tensor) => 
       if (!sameShape(dx.shape, x.shape)) throw new ShapeError(`backward of ${op}: gradient ${i} has shape [${dx.shape}], its input [${x.shape}]`);
       if (recording && !composed && !dx.node) dx.node = onceOnly(op, dy, inputs);
       if (!x.node && !wanted) {
-        onLeaf(x, dx);
+        onLeaf(x, dx, users.get(dx.storage)! > 1);
         return;
       }
       const before = gradients.get(x);
@@ -157,8 +177,14 @@ function walk(root: Tensor, seed: Tensor, onLeaf: (leaf: Tensor, dx: Tensor) => 
         dx.dispose();
       }
     });
-    if (!recording && dy !== seed && !wanted?.has(y)) dy.dispose();
+    if (!recording && !wanted?.has(y)) dy.dispose();
   }
+}
+
+function copyOf(x: Tensor): Tensor {
+  const y = empty(x.shape, { gpu: x.gpu });
+  x.gpu.recorder.push({ kind: 'copy', from: x.storage, fromOffset: x.byteOffset, to: y.storage, toOffset: 0, bytes: x.byteLength });
+  return y;
 }
 
 function alias(dx: Tensor): Tensor {
@@ -196,11 +222,7 @@ function backwardOrder(root: Tensor): Tensor[] {
   return order.reverse();
 }
 
-const ones = new WeakMap<Gpu, Tensor>();
-
-/** The constant 1 as a tensor with one element; shared, never freed. */
+/** A view of the constant 1, made once for a device. */
 function one(gpu: Gpu, shape: readonly number[]): Tensor {
-  let t = ones.get(gpu);
-  if (!t) ones.set(gpu, (t = unscoped(() => tensor(1, { gpu }))));
-  return shape.length === 0 ? t : t.view(shape);
+  return gpu.constant('one', () => unscoped(() => tensor(1, { gpu }))).view(shape);
 }

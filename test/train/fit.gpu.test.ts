@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest';
+import { NdArray } from 'evenkeel';
+import { makeDataset } from 'evenkeel/data';
+import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
+import { cosineLinear, linear, relu, sequential } from 'evenkeel/nn';
+import { adam, drw, multiStep, sgd, warmUp } from 'evenkeel/optim';
+import { evaluate, fit, type FitOptions, type StepReport } from 'evenkeel/train';
+import { clusters } from '../support/synthetic.ts';
+
+const net = () => sequential(linear(16, 32), relu(), linear(32, 10));
+const data = clusters({ n: 1000, seed: 1 });
+const held = clusters({ n: 500, seed: 2 });
+
+async function run(options: Partial<FitOptions> = {}, model = net()) {
+  const loss = (options.loss ?? crossEntropy()) as Loss;
+  const reports: StepReport[] = [];
+  const history = await fit(model, data, { loss, optimizer: sgd({ lr: 0.1, momentum: 0.9 }), epochs: 3, onStep: (r) => void reports.push(r), ...options });
+  const weights = await model.stateDict();
+  const score = await evaluate(model, held);
+  model.dispose();
+  loss.dispose();
+  return { history, reports, weights, score };
+}
+
+test('learns, and reports each step once and in order', async () => {
+  const { history, reports, score } = await run();
+  expect(reports.map((r) => r.step)).toEqual(Array.from({ length: 24 }, (_, i) => i + 1));
+  expect(reports.every((r) => r.steps === 24 && r.epoch === Math.floor((r.step - 1) / 8) && r.lr === 0.1)).toBe(true);
+  expect(history.loss).toHaveLength(3);
+  expect(history.loss[2]).toBeLessThan(history.loss[0]! / 2);
+  expect(score.balancedAccuracy).toBeGreaterThan(0.9);
+});
+
+test('the same seed gives bit-equal losses and weights, another seed does not', async () => {
+  const options = { inputNoise: 0.2, seed: 5 };
+  const [a, b, c] = [await run(options), await run(options), await run({ ...options, seed: 6 })];
+  expect(b.reports.map((r) => r.loss)).toEqual(a.reports.map((r) => r.loss));
+  for (const [name, { data: values }] of a.weights) expect(b.weights.get(name)!.data, name).toEqual(values);
+  expect(c.reports[0]!.loss).not.toBe(a.reports[0]!.loss);
+});
+
+test('schedules multiply, and class weights follow the epoch', async () => {
+  const seen: (number[] | null)[] = [];
+  const loss = ldam({ clsNumList: data.classCounts, scaleIn: 'head' });
+  const set = loss.setClassWeight;
+  loss.setClassWeight = (w) => {
+    seen.push(w && Array.from(w));
+    set(w);
+  };
+  const model = sequential(linear(16, 32), relu(), cosineLinear(32, 10, { scale: 30 }));
+  const { reports } = await run({ loss, epochs: 4, schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [3], gamma: 0.5 }), drw({ from: 2 })] }, model);
+  const rates = [0, 1, 2, 3].map((e) => reports.find((r) => r.epoch === e)!.lr);
+  expect(rates[0]).toBeCloseTo(0.05, 12);
+  expect(rates[1]).toBeCloseTo(0.1, 12);
+  expect(rates[3]).toBeCloseTo(0.05, 12);
+  expect(seen.map((w) => w === null)).toEqual([true, true, false, false, true]);
+  // Equal counts: equal weights, mean 1.
+  seen[2]!.forEach((w) => expect(w).toBeCloseTo(1, 12));
+});
+
+test('adam learns too', async () => {
+  const { score } = await run({ optimizer: adam({ lr: 0.01 }), epochs: 4 });
+  expect(score.balancedAccuracy).toBeGreaterThan(0.9);
+});
+
+test('an abort stops the run, rejects with its reason and frees everything', async () => {
+  const model = net();
+  const loss = crossEntropy();
+  const stop = new AbortController();
+  let steps = 0;
+  const running = fit(model, data, {
+    loss, optimizer: sgd({ lr: 0.1 }), epochs: 1000, signal: stop.signal,
+    onStep: () => {
+      if (++steps === 20) stop.abort(new Error('enough'));
+    },
+  });
+  await expect(running).rejects.toThrow('enough');
+  expect(steps).toBeLessThan(2000);
+  expect([...(await model.stateDict()).values()].every(({ data: d }) => d.every(Number.isFinite))).toBe(true);
+  await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1, signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
+  model.dispose();
+  loss.dispose();
+});
+
+test('a loss that is not finite is an error that names the step', async () => {
+  const wild = makeDataset(new NdArray(new Float32Array(64 * 16).fill(3e38), [64, 16]), new Int32Array(64), { numClasses: 10 });
+  const model = net();
+  const loss = crossEntropy();
+  await expect(fit(model, wild, { loss, optimizer: sgd({ lr: 1 }), epochs: 3 })).rejects.toThrow(/^fit: the loss of step \d+ is (NaN|-?Infinity); lower the learning rate, or check the inputs$/);
+  model.dispose();
+  loss.dispose();
+});
+
+test('a class without samples gives finite numbers', async () => {
+  const rows = Array.from({ length: 1000 }, (_, i) => i).filter((i) => i % 10 !== 9);
+  const x = new NdArray(Float32Array.from(rows.flatMap((i) => [...data.x.data.subarray(i * 16, (i + 1) * 16)])), [rows.length, 16]);
+  const missing = makeDataset(x, Int32Array.from(rows, (i) => i % 10), { numClasses: 10 });
+  expect(missing.classCounts[9]).toBe(0);
+  const model = sequential(linear(16, 32), relu(), cosineLinear(32, 10));
+  const loss = ldam({ clsNumList: missing.classCounts });
+  const history = await fit(model, missing, { loss, optimizer: sgd({ lr: 0.01, momentum: 0.9 }), schedule: drw({ from: 1 }), epochs: 3 });
+  expect(history.loss.every(Number.isFinite)).toBe(true);
+  model.dispose();
+  loss.dispose();
+});
+
+describe('bad options', () => {
+  const good = () => ({ loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });
+  const cases: [string, () => Promise<unknown>, string][] = [
+    ['epochs', () => fit(net(), data, { ...good(), epochs: 0 }), 'fit: epochs is 0, expected a positive integer'],
+    ['batchSize', () => fit(net(), data, { ...good(), batchSize: 1.5 }), 'fit: batchSize is 1.5, expected a positive integer'],
+    ['inputNoise', () => fit(net(), data, { ...good(), inputNoise: -1 }), 'fit: inputNoise is -1, expected a finite number of at least 0'],
+    ['loss', () => fit(net(), data, { ...good(), loss: undefined as never }), 'fit: loss is missing, expected for example crossEntropy()'],
+    ['optimizer', () => fit(net(), data, { ...good(), optimizer: undefined as never }), 'fit: optimizer is missing, expected for example sgd({ lr: 0.1 })'],
+  ];
+  test.each(cases)('%s', async (_, act, message) => {
+    await expect(act()).rejects.toThrow(message);
+  });
+
+  test('a layer of the wrong width is named, and nothing leaks', async () => {
+    const model = sequential(linear(15, 10)).init();
+    const loss = crossEntropy();
+    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+      'layer 0 (linear): linear: x has shape [128,16], weight [10,15] takes 15 features; give the layer 16 inputs',
+    );
+    model.dispose();
+    loss.dispose();
+  });
+
+  test('labels beyond the outputs of the model are counted', async () => {
+    const model = sequential(linear(16, 9)).init();
+    const loss = crossEntropy();
+    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('fit: 100 labels lie outside the classes of the model; does its last layer have one output for each class?');
+    model.dispose();
+    loss.dispose();
+  });
+
+  test('counts of the wrong length', async () => {
+    const model = sequential(linear(16, 10)).init();
+    const loss = ldam({ clsNumList: [5, 5] });
+    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('ldam: logits have shape [128,10], expected 2 classes on the last axis');
+    model.dispose();
+    loss.dispose();
+  });
+});
