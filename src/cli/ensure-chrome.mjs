@@ -26,7 +26,7 @@ export async function ensureChrome({ log = console.error } = {}) {
   const cli = playwrightCli();
   if (cli) {
     log('no Chrome found: installing chromium with playwright');
-    quiet(process.execPath, [cli, 'install', '--no-shell', 'chromium']);
+    quiet(process.execPath, [cli, 'install', '--no-shell', ...(canApt() ? ['--with-deps'] : []), 'chromium']);
     const installed = await playwrightChrome();
     if (installed) return installed;
   }

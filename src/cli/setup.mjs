@@ -4,7 +4,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findChrome } from './chrome.mjs';
 import { ensureChrome } from './ensure-chrome.mjs';
 import { needsBuild, needsInstall } from './freshness.mjs';
 import { countTests } from './test-counts.mjs';
@@ -37,7 +36,7 @@ const verbs = {
     try {
       const code = node(
         [at('node_modules/vitest/vitest.mjs'), 'run', '--config', 'test/vitest.config.ts', '--root', '.', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
-        { EVENKEEL_CHROME: chrome, ...vulkanEnv(chrome) },
+        { EVENKEEL_CHROME: chrome, ...vulkanEnv(chrome, at('node_modules/.cache/evenkeel/vulkan')) },
       );
       const { passed, failed } = countTests(read(file), code);
       console.log(`${passed} passed, ${failed} failed`);
@@ -92,8 +91,9 @@ async function runBuild(args) {
 
 async function cli(verb, args) {
   const onNode = args.some((arg, i) => arg === '--host=node' || (arg === '--host' && args[i + 1] === 'node'));
-  const chrome = onNode ? await chromeOrExit() : findChrome();
-  return node([at('dist/cli/main.js'), verb, ...args], onNode ? vulkanEnv(chrome) : {});
+  // Chrome's own driver serves Dawn too.
+  const env = onNode ? vulkanEnv(await chromeOrExit(), at('node_modules/.cache/evenkeel/vulkan')) : {};
+  return node([at('dist/cli/main.js'), verb, ...args], env);
 }
 
 async function chromeOrExit() {

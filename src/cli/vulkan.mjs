@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const ICD = 'vk_swiftshader_icd.json';
@@ -9,12 +8,13 @@ const SYSTEM_LIBRARIES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-g
 /**
  * Environment additions with which Dawn in Node finds an adapter: Chrome ships a Vulkan loader and the software driver
  * SwiftShader beside its executable. The loader reads its environment when the process starts, so they are for a child.
- * Empty outside Linux; drivers that the user chose by environment variable are left alone.
+ * Empty outside Linux; drivers that the user chose by environment variable are left alone. `cache` is a folder of ours.
  */
-export function vulkanEnv(chrome, { env = process.env, platform = process.platform, hardware = hasGraphicsDevice() } = {}) {
+export function vulkanEnv(chrome, cache, { env = process.env, platform = process.platform, hardware = hasGraphicsDevice() } = {}) {
   if (platform !== 'linux') return {};
   const added = {};
-  if (!env.XDG_RUNTIME_DIR) added.XDG_RUNTIME_DIR = mkdtempSync(join(tmpdir(), 'evenkeel-xdg-'));
+  mkdirSync(cache, { recursive: true, mode: 0o700 });
+  if (!env.XDG_RUNTIME_DIR) added.XDG_RUNTIME_DIR = cache; // Vulkan complains without one
   const folder = chrome && chromeFolder(chrome);
   if (!folder) return added;
   if (!env.VK_ICD_FILENAMES && !env.VK_DRIVER_FILES && !env.VK_ADD_DRIVER_FILES) {
@@ -24,8 +24,9 @@ export function vulkanEnv(chrome, { env = process.env, platform = process.platfo
   const own = join(folder, LOADER);
   if (existsSync(own) && !SYSTEM_LIBRARIES.some((path) => existsSync(join(path, LOADER)))) {
     // A folder with the loader alone: Chrome's own holds other libraries that must not shadow the system's.
-    const only = join(added.XDG_RUNTIME_DIR ?? mkdtempSync(join(tmpdir(), 'evenkeel-vk-')), 'lib');
-    mkdirSync(only, { recursive: true });
+    const only = join(cache, 'lib');
+    rmSync(only, { recursive: true, force: true });
+    mkdirSync(only);
     symlinkSync(own, join(only, LOADER));
     added.LD_LIBRARY_PATH = env.LD_LIBRARY_PATH ? `${only}:${env.LD_LIBRARY_PATH}` : only;
   }

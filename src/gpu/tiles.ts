@@ -9,24 +9,27 @@ export interface Tile {
   groupY: number;
 }
 
-const TILES: readonly Tile[] = [
-  { m: 16, n: 16, groupX: 2, groupY: 4 },
-  { m: 8, n: 8, groupX: 4, groupY: 4 },
-  { m: 4, n: 4, groupX: 8, groupY: 8 },
+const TILES: readonly (Tile & { /** Fewest invocations, and fewest terms in all, that it is worth on each kind of adapter. */ software: [number, number]; hardware: [number, number] })[] = [
+  { m: 16, n: 16, groupX: 2, groupY: 4, software: [24, 2 ** 26], hardware: [Infinity, 0] },
+  { m: 8, n: 16, groupX: 2, groupY: 4, software: [24, 0], hardware: [Infinity, 0] },
+  { m: 8, n: 8, groupX: 4, groupY: 4, software: [16, 0], hardware: [4096, 0] },
+  { m: 4, n: 4, groupX: 8, groupY: 8, software: [0, 0], hardware: [0, 0] },
 ];
 
 /**
- * Loads cost most on a software adapter, so it takes the largest block that still leaves every core some work (64
- * invocations are eight workgroups of eight). A GPU hides loads behind many invocations and spills large blocks: 8 x 8
- * when that still gives 4,096 invocations, else 4 x 4. Thin matrices take a block no wider than they are.
+ * The tile of an (m, n) product with k terms in `parts` pieces. Loads cost most on a software adapter, so it takes a large
+ * block that still leaves every core some work; the largest compiles for half a second, which only large products earn
+ * back. A GPU hides loads behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations,
+ * else 4 x 4. Thin matrices take a block no wider than they are. Ragged columns are stored one by one, in unrolled code,
+ * so they take a smaller one too.
  */
-export function tileFor(gpu: Gpu, m: number, n: number, parts = 1): Tile {
-  // Ragged columns are stored one by one; sixteen times sixteen such stores compile for a second.
-  const most = n % 4 === 0 ? 0 : 1;
-  const least = gpu.adapter.kind === 'software' ? [24, 16, 0] : [Infinity, 4096, 0];
+export function tileFor(gpu: Gpu, m: number, n: number, k: number, parts = 1): Tile {
   const invocations = (t: Tile): number => Math.ceil(m / t.m) * Math.ceil(n / t.n) * parts;
-  const fits = (t: Tile): boolean => (m > t.m / 2 && n > t.n / 2) || t.m === 4;
-  return TILES.find((t, i) => i >= most && invocations(t) >= least[i]! && fits(t))!;
+  const fits = (t: Tile): boolean => (m > t.m / 2 && n > t.n / 2 && (n % 4 === 0 || t.n <= 8)) || t.m === 4;
+  return TILES.find((t) => {
+    const [least, work] = t[gpu.adapter.kind];
+    return invocations(t) >= least && m * n * k >= work && fits(t);
+  })!;
 }
 
 /** The variant constants of shaders/lib/gemm.wgsl for a tile. */

@@ -54,7 +54,7 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
   const columns = batch * outH * outW;
 
   const y = empty([batch, filters, outH, outW], { gpu });
-  const tile = tileFor(gpu, filters, columns);
+  const tile = tileFor(gpu, filters, columns, terms);
   kernel.forward(shape, { x, w, bias: b ?? w, y }, [Math.ceil(columns / tile.n), Math.ceil(filters / tile.m)], {
     ...tileVariant(tile),
     RELU: Number(activation === 'relu'),
@@ -71,7 +71,7 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
       const chunk = Math.max(64, Math.ceil(columns / wanted / 4) * 4);
       const parts = Math.max(1, Math.ceil(columns / chunk));
       const partial = empty([parts, filters, terms + 1], { gpu });
-      const t = tileFor(gpu, filters, terms + 1, parts);
+      const t = tileFor(gpu, filters, terms + 1, columns, parts);
       const split = { ...shape, chunk, parts };
       kernel.backwardWeight(split, { x, dy: dz, y: partial }, [Math.ceil((terms + 1) / t.n), Math.ceil(filters / t.m), parts], tileVariant(t));
       dw = gradientFor(w);
@@ -85,7 +85,7 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
     if (x.tracksGrad) {
       dx = empty(x.shape, { gpu });
       const q = batch * height * width;
-      const t = tileFor(gpu, channels, q);
+      const t = tileFor(gpu, channels, q, filters * kh * kw);
       kernel.backwardInput(shape, { x, w, dy: dz, y: dx }, [Math.ceil(q / t.n), Math.ceil(channels / t.m)], { ...tileVariant(t), MASK: Number(canMask(x)) });
       dx.isMasked = canMask(x);
     }

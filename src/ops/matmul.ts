@@ -95,7 +95,7 @@ function product(a: Tensor, b: Tensor, { transposeA = false, transposeB = false 
   const y = target ?? empty([m, n], { gpu });
   const parts = rowSum ? 1 : partsFor(m, n, k, gpu.adapter.kind === 'software' ? 24 : 2048);
   const chunk = parts === 1 ? Math.max(1, k) : Math.ceil(k / parts / 4) * 4;
-  const tile = tileFor(gpu, m, n, parts);
+  const tile = tileFor(gpu, m, n, k, parts);
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
   const variant = {
     ...tileVariant(tile),

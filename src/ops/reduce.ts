@@ -66,19 +66,20 @@ function axesOf(op: string, x: Tensor, axes: ReduceOptions['axes']): number[] {
   return found;
 }
 
+/** `y` without the reduced axes, in its place. */
 function dropped(y: Tensor, axes: readonly number[], keepDim: boolean): Tensor {
   if (keepDim) return y;
-  const out = reshape(y, y.shape.filter((_, i) => !axes.includes(i)));
-  if (!y.node) y.dispose();
+  const out = y.view(y.shape.filter((_, i) => !axes.includes(i)));
+  y.dispose();
   return out;
 }
 
 function summed(op: string, x: Tensor, { axes, keepDim = false }: ReduceOptions, scaleOf: (count: number) => number): Tensor {
   const over = axesOf(op, x, axes);
   const scale = scaleOf(sizeOf(over.map((a) => x.shape[a]!)));
-  const y = fold(op, x, over, SUM, scale);
-  record(op, y, [x], (dy) => [scale === 1 ? expand(dy, x.shape) : expand(mul(dy, scale), x.shape)], { composed: true });
-  return dropped(y, over, keepDim);
+  const kept = x.shape.map((d, i) => (over.includes(i) ? 1 : d));
+  const y = dropped(fold(op, x, over, SUM, scale), over, keepDim);
+  return record(op, y, [x], (dy) => [expand(reshape(scale === 1 ? dy : mul(dy, scale), kept), x.shape)], { composed: true });
 }
 
 /** Sum over axes. Sum of no elements is 0. */
@@ -94,18 +95,18 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
 function extreme(op: string, x: Tensor, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor {
   const over = axesOf(op, x, axes);
   if (over.some((a) => x.shape[a] === 0)) throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
-  const y = fold(op, x, over, how);
-  record(
+  const kept = x.shape.map((d, i) => (over.includes(i) ? 1 : d));
+  const y = dropped(fold(op, x, over, how), over, keepDim);
+  return record(
     op,
     y,
     [x],
     (dy) => {
-      const mask = equal(x, y.detach());
-      return [mul(mask, expand(div(dy, sum(mask, { axes: over, keepDim: true })), x.shape))];
+      const mask = equal(x, y.view(kept));
+      return [mul(mask, expand(div(reshape(dy, kept), sum(mask, { axes: over, keepDim: true })), x.shape))];
     },
     { composed: true },
   );
-  return dropped(y, over, keepDim);
 }
 
 /** Largest element over axes; equal maxima share the gradient evenly, as PyTorch's amax. */
