@@ -6,6 +6,7 @@ import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
 import { Recorder } from './recorder.ts';
 import { Storage } from './storage.ts';
 import { UniformCache } from './uniforms.ts';
+import { MAP_READ, USAGE } from './usage.ts';
 
 /** Options of {@link init}. */
 export interface InitOptions {
@@ -171,7 +172,7 @@ export class Gpu {
     try {
       return await Promise.all(
         staged.map(async ({ buffer, bytes }) => {
-          await buffer.mapAsync(GPUMapMode.READ, 0, alignUp(Math.max(8, bytes), 8));
+          await buffer.mapAsync(MAP_READ, 0, alignUp(Math.max(8, bytes), 8));
           const out = buffer.getMappedRange(0, alignUp(Math.max(8, bytes), 8)).slice(0, bytes);
           buffer.unmap();
           this.#staging.push(buffer);
@@ -260,6 +261,6 @@ export class Gpu {
     const at = this.#staging.findIndex((b) => b.size >= bytes && b.size <= 4 * bytes + 4096);
     if (at >= 0) return this.#staging.splice(at, 1)[0]!;
     const size = 2 ** Math.ceil(Math.log2(Math.max(4096, bytes)));
-    return this.device.createBuffer({ label: 'evenkeel readback', size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    return this.device.createBuffer({ label: 'evenkeel readback', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
   }
 }

@@ -2,6 +2,7 @@ import type { Gpu } from './device.ts';
 import type { Pipeline, Slot } from './recorder.ts';
 import { specialize } from './specialize.ts';
 import type { Bindable } from './storage.ts';
+import { STAGE_COMPUTE } from './usage.ts';
 
 /** What the shader plugin knows of one `.wgsl` file. */
 export interface KernelModule {
@@ -75,7 +76,7 @@ export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, varian
     label,
     entries: bindings.map(([, binding, access]) => ({
       binding,
-      visibility: GPUShaderStage.COMPUTE,
+      visibility: STAGE_COMPUTE,
       buffer: { type: access === 'uniform' ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage' },
     })),
   });

@@ -1,3 +1,5 @@
+import { USAGE } from './usage.ts';
+
 /** A GPUBuffer with an identity, so that bind groups can be cached by it. */
 export interface DeviceBuffer {
   readonly raw: GPUBuffer;
@@ -44,7 +46,7 @@ export class BufferPool {
   }
 
   create(size: number): DeviceBuffer {
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
     this.created++;
     return { raw: this.#device.createBuffer({ label: `evenkeel ${size} B`, size, usage }), id: nextId++, size };
   }

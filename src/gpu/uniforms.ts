@@ -1,3 +1,5 @@
+import { USAGE } from './usage.ts';
+
 const SLOT = 256;
 const SLOTS = 256;
 
@@ -23,7 +25,7 @@ export class UniformCache {
       this.#chunk = this.#device.createBuffer({
         label: `evenkeel uniforms ${this.#chunks++}`,
         size: SLOT * SLOTS,
-        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+        usage: USAGE.UNIFORM | USAGE.COPY_DST,
       });
       this.#used = 0;
     }

@@ -21,6 +21,7 @@ export async function mapBatches(gpu: Gpu, x: NdArray, f: (batch: Tensor) => Ten
   const n = x.length;
   const features = sizeOf(x.shape.slice(1));
   const steps = new Map<number, { input: Tensor; step: Captured<Tensor> }>();
+  const inputs: Tensor[] = [];
   let all: Tensor | null = null;
   try {
     for (let start = 0; start < n; start += batchSize) {
@@ -33,6 +34,7 @@ export async function mapBatches(gpu: Gpu, x: NdArray, f: (batch: Tensor) => Ten
         known.step.run();
       } else {
         const input = unscoped(() => empty([rows, ...x.shape.slice(1)], { gpu })).write(chunk);
+        inputs.push(input);
         known = { input, step: capture(() => noGrad(() => f(input)), { gpu }) };
         steps.set(rows, known);
       }
@@ -45,9 +47,7 @@ export async function mapBatches(gpu: Gpu, x: NdArray, f: (batch: Tensor) => Ten
     return await all.array();
   } finally {
     all?.dispose();
-    for (const { input, step } of steps.values()) {
-      step.dispose();
-      input.dispose();
-    }
+    for (const { step } of steps.values()) step.dispose();
+    for (const input of inputs) input.dispose();
   }
 }

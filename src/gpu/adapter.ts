@@ -1,0 +1,41 @@
+import { NoWebGPUError } from './errors.ts';
+
+/** Dawn in Node frees its instance when this object is collected, devices and all; so it is kept. */
+let nodeApi: GPU | null = null;
+
+/** The `GPU` object of Node's optional `webgpu` package; in a browser without WebGPU an error that says why. */
+export async function nodeGpu(): Promise<GPU> {
+  const isNode = typeof process !== 'undefined' && !!process.versions?.node && typeof window === 'undefined';
+  if (!isNode) {
+    const reason = globalThis.isSecureContext === false ? 'this page is not a secure context: serve it over https or from localhost' : 'this browser has no WebGPU: use Chrome or Edge 113+, Safari 26+ or Firefox 141+';
+    throw new NoWebGPUError(`WebGPU is not available: ${reason}`);
+  }
+  if (nodeApi) return nodeApi;
+  try {
+    const name = 'webgpu'; // a variable, so that bundlers leave the optional package alone
+    const { create, globals } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU; globals: object };
+    Object.assign(globalThis, globals);
+    return (nodeApi = create([]));
+  } catch (error) {
+    throw new NoWebGPUError(`Node has no WebGPU of its own: run \`npm install webgpu\`, or pass { gpu } (${(error as Error).message})`);
+  }
+}
+
+/** The wanted kind of adapter; by default a hardware one, else the software one. */
+export async function findAdapter(api: GPU, wanted?: 'hardware' | 'software'): Promise<GPUAdapter> {
+  const tries: GPURequestAdapterOptions[] = wanted === 'software' ? [{ forceFallbackAdapter: true }, {}] : [{ powerPreference: 'high-performance' }, { forceFallbackAdapter: true }];
+  for (const options of tries) {
+    const adapter = await api.requestAdapter(options);
+    if (adapter && (!wanted || kindOf(adapter.info) === wanted)) return adapter;
+  }
+  throw new NoWebGPUError(
+    `no ${wanted ?? 'hardware or software'} WebGPU adapter: in Chrome on Linux start it with --enable-unsafe-webgpu (it brings the software adapter SwiftShader), ` +
+      'elsewhere update the graphics driver or turn on hardware acceleration; in Node install a Vulkan driver or point VK_ICD_FILENAMES at the ICD file of SwiftShader',
+  );
+}
+
+/** Software adapters say so, or are known by name. */
+export function kindOf(info: GPUAdapterInfo): 'hardware' | 'software' {
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(text) ? 'software' : 'hardware';
+}

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { temperatureScaling } from 'evenkeel/calibrate';
+import { crossEntropy } from 'evenkeel/losses';
+import { accuracy, calibrationError, nll } from 'evenkeel/metrics';
+import { linear, relu, sequential } from 'evenkeel/nn';
+import { adam } from 'evenkeel/optim';
+import { fit } from 'evenkeel/train';
+import { clusters } from '../support/synthetic.ts';
+
+test('an over-confident model is cooled down: lower NLL and ECE, the same classes', async () => {
+  using model = sequential(linear(16, 128), relu(), linear(128, 10));
+  const loss = crossEntropy();
+  // Overlapping clusters, few samples, many epochs: the model learns its training set by heart.
+  await fit(model, clusters({ n: 300, spread: 2, seed: 1 }), { loss, optimizer: adam({ lr: 0.01 }), epochs: 60 });
+  const [calib, held] = [clusters({ n: 1000, spread: 2, seed: 2 }), clusters({ n: 2000, spread: 2, seed: 3 })];
+  const before = await model.predict(held.x);
+  const scaled = await temperatureScaling().fit(model, calib);
+  const after = await scaled.predict(held.x);
+  expect(scaled.temperature).toBeGreaterThan(1.2);
+  expect(scaled.converged).toBe(true);
+  expect(scaled.nllAfter).toBeLessThan(scaled.nllBefore);
+  expect(nll(after, held.y)).toBeLessThan(nll(before, held.y));
+  expect(calibrationError(after, held.y)).toBeLessThan(calibrationError(before, held.y) / 2);
+  expect(accuracy(after, held.y)).toBe(accuracy(before, held.y));
+  await expect(temperatureScaling().fit(model, { ...calib, y: new Int32Array(0) })).rejects.toThrow('temperatureScaling: the calibration set is empty, expected at least one sample');
+  loss.dispose();
+});
