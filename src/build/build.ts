@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, rmSync, existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { writeDeclaration, wgsl } from './wgsl-plugin.ts';
@@ -45,6 +45,12 @@ async function main(): Promise<void> {
     execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at('dist/tsconfig.json')], { stdio: 'inherit' });
   } finally {
     rmSync(at('dist/tsconfig.json'));
+  }
+  // Declarations keep the `.ts` of the sources, which resolves to nothing beside them.
+  for (const file of readdirSync(at('dist'), { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.d.ts')) continue;
+    const text = readFileSync(at('dist', file), 'utf8');
+    writeFileSync(at('dist', file), text.replace(/((?:from |import\()['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2'));
   }
 }
 

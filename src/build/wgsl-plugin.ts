@@ -1,6 +1,13 @@
 import { writeFileSync, existsSync, readFileSync } from 'node:fs';
-import type { Plugin as EsbuildPlugin } from 'esbuild';
 import { declareWgsl, emitWgsl, loadWgsl } from './wgsl.ts';
+
+/** The part of esbuild's plugin interface that is used; written out, so that its types are no dependency. */
+export interface EsbuildPlugin {
+  name: string;
+  setup(build: {
+    onLoad(options: { filter: RegExp }, load: (args: { path: string }) => { contents: string; loader: 'js'; watchFiles: string[] }): void;
+  }): void;
+}
 
 /** Options of the shader plugins. */
 export interface WgslPluginOptions {
