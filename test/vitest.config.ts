@@ -16,12 +16,12 @@ const shared = {
 };
 const executablePath = findChrome() ?? undefined;
 
-// Three projects: pure layers in Node; everything on the device in headless Chrome; the Node host on Dawn.
+// Three projects: pure layers in Node; everything on the device in headless Chrome; hosts: Dawn in Node, and a bare page.
 export default defineConfig({
   test: {
     projects: [
       { ...shared, test: { name: 'pure', include: ['test/**/*.node.test.ts'], testTimeout: 120_000 } },
-      { ...shared, test: { name: 'node-host', include: ['test/**/*.dawn.test.ts'], testTimeout: 120_000 } },
+      { ...shared, test: { name: 'hosts', include: ['test/**/*.host.test.ts'], testTimeout: 120_000 } },
       {
         ...shared,
         optimizeDeps: { noDiscovery: true },
