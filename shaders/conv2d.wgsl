@@ -3,19 +3,21 @@
 //   forward         y[f, p] = act(sum_k w[f, k] x[patch p, k] + bias[f])    k = (channel, r, c), p = (image, oh, ow)
 //   backwardInput   dx[c, q] = sum_k w[k, c] dy[k, q]                       k = (filter, r, c'), q = (image, ih, iw)
 //   backwardWeight  dw[f, n] = sum_p dy[f, p] x[patch p, n]                 n = (channel, r, c), and n = last: the bias
-// Rows and columns are blocked as in lib/gemm.wgsl; grid (columns / BLOCK_N, rows / BLOCK_M, parts).
+// Rows and columns are blocked as in lib/gemm.wgsl; grid (columns / BLOCK_N, rows / BLOCK_M, 1 | phases | parts).
 // use lib/gemm.wgsl
 // use lib/index.wgsl
 
 const RELU = 0u; // variant
 const MASK = 0u; // variant
 const BIAS = 1u; // variant
+// 0: no padding, so that every tap of a patch lies inside the image.
+const PADDED = 1u; // variant
 
 struct Params {
   batch: u32, channels: u32, height: u32, width: u32,
   filters: u32, outH: u32, outW: u32,
   kh: u32, kw: u32, strideH: u32, strideW: u32, padH: u32, padW: u32, dilH: u32, dilW: u32,
-  chunk: u32, parts: u32,
+  chunk: u32, parts: u32, tapH: u32, tapW: u32, hopH: u32, hopW: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -35,6 +37,23 @@ fn readDy(i: vec4u, inside: vec4<bool>) -> vec4f {
   let j = select(vec4u(), i, inside);
   return select(vec4f(), vec4f(dy[j.x], dy[j.y], dy[j.z], dy[j.w]), inside);
 }
+
+// (outer, row, column) of the next term, in the order in which terms are numbered. Counting is cheaper than dividing.
+fn advance(t: vec3u, rows: u32, cols: u32) -> vec3u {
+  let wrapC = t.z + 1u == cols;
+  let wrapR = wrapC && t.y + 1u == rows;
+  return vec3u(t.x + u32(wrapR), select(t.y + u32(wrapC), 0u, wrapR), select(t.z + 1u, 0u, wrapC));
+}
+
+// The first tap r with r * dilation = phase (mod stride), or 2^16 when there is none.
+fn firstTap(phase: u32, dilation: u32, stride: u32) -> u32 {
+  for (var r = 0u; r < stride; r++) {
+    if (r * dilation % stride == phase) { return r; }
+  }
+  return 65536u;
+}
+
+fn ceilDiv(a: u32, b: u32) -> u32 { return (a + b - 1u) / b; }
 
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
@@ -57,8 +76,10 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     target_[j] = p / area * params.filters * area + at;
     top[j] = vec4i(at / params.outW * params.strideH) - i32(params.padH);
     left[j] = vec4i(at % params.outW * params.strideW) - i32(params.padW);
+    if (PADDED == 0u) { image[j] += vec4u(top[j]) * params.width + vec4u(left[j]); }
   }
   var acc: array<vec4f, SUMS>;
+  var tap = vec3u();
   for (var k = 0u; k < terms; k += 4u) {
     var tileA: array<vec4f, BLOCK_M>;
     var tileB: array<vec4f, BLOCK_N>;
@@ -68,16 +89,22 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
       tileA[i] = select(vec4f(), vec4f(w[at], w[at + 1u], w[at + 2u], w[at + 3u]), inside);
     }
     for (var kk = 0u; kk < 4u; kk++) { // unroll
-      let term = k + kk;
-      let r = i32(term / params.kw % params.kh * params.dilH);
-      let c = i32(term % params.kw * params.dilW);
-      let channel = term / (params.kw * params.kh) * plane;
+      // Terms past the end read the last channel: their factor in A is zero.
+      let channel = min(tap.x, params.channels - 1u) * plane;
+      let r = i32(tap.y * params.dilH);
+      let c = i32(tap.z * params.dilW);
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        let h = top[j] + r;
-        let v = left[j] + c;
-        let valid = (h >= vec4i()) & (h < vec4i(i32(params.height))) & (v >= vec4i()) & (v < vec4i(i32(params.width))) & vec4<bool>(term < terms);
-        tileB[kk * BLOCK_N4 + j] = readX(image[j] + channel + vec4u(h) * params.width + vec4u(v), valid);
+        if (PADDED == 0u) {
+          let at = image[j] + (channel + u32(r) * params.width + u32(c));
+          tileB[kk * BLOCK_N4 + j] = vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+        } else {
+          let h = top[j] + r;
+          let v = left[j] + c;
+          let valid = (h >= vec4i()) & (h < vec4i(i32(params.height))) & (v >= vec4i()) & (v < vec4i(i32(params.width)));
+          tileB[kk * BLOCK_N4 + j] = readX(image[j] + channel + vec4u(h) * params.width + vec4u(v), valid);
+        }
       }
+      tap = advance(tap, params.kh, params.kw);
     }
     multiplyAdd(&tileA, &tileB, &acc);
   }
@@ -97,53 +124,71 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
+// Output row oh touches input row ih through tap r when oh * stride = ih + pad - r * dilation. Input rows of one phase
+// (ih + pad) mod stride share their taps: every tapH-th from the first, and from one to the next oh falls by hopH. So
+// each phase is a dense product of its own, id.z = phaseH * strideW + phaseW, and nothing is multiplied by zero.
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
   let row0 = id.y * BLOCK_M;
   let col0 = id.x * BLOCK_N;
   let area = params.outH * params.outW;
   let plane = params.height * params.width;
-  let columns = params.batch * plane;
   let window = params.kh * params.kw;
-  let terms = params.filters * window;
+  let stride = vec2u(params.strideH, params.strideW);
+  let pad = vec2u(params.padH, params.padW);
+  let phase = vec2u(id.z / params.strideW, id.z % params.strideW);
+  let first = vec2u(firstTap(phase.x, params.dilH, params.strideH), firstTap(phase.y, params.dilW, params.strideW));
+  let tapRows = ceilDiv(max(params.kh, first.x) - first.x, params.tapH);
+  let tapCols = ceilDiv(max(params.kw, first.y) - first.y, params.tapW);
+  let terms = params.filters * tapRows * tapCols;
+  // Rows ih = stride * I + phase - pad with 0 <= ih < height, and columns alike.
+  let low = (max(pad, phase) - phase + stride - 1u) / stride;
+  let high = (max(vec2u(params.height, params.width) + pad, phase) - phase + stride - 1u) / stride;
+  let count = high - low;
+  let columns = params.batch * count.x * count.y;
   if (row0 >= params.channels || col0 >= columns) { return; }
+  let shift = vec2i((first * vec2u(params.dilH, params.dilW) - phase) / stride);
   var top: array<vec4i, BLOCK_N4>;
   var left: array<vec4i, BLOCK_N4>;
   var image: array<vec4u, BLOCK_N4>;
   var target_: array<vec4u, BLOCK_N4>;
   for (var j = 0u; j < BLOCK_N4; j++) { // unroll
     let q = min(vec4u(col0 + j * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(columns - 1u));
-    let at = q % plane;
-    image[j] = q / plane * params.filters * area;
-    target_[j] = q / plane * params.channels * plane + at;
-    top[j] = vec4i(at / params.width + params.padH);
-    left[j] = vec4i(at % params.width + params.padW);
+    let n = q / (count.x * count.y);
+    let h = q / count.y % count.x + low.x;
+    let v = q % count.y + low.y;
+    image[j] = n * params.filters * area;
+    target_[j] = n * params.channels * plane + (h * stride.x + phase.x - pad.x) * params.width + v * stride.y + phase.y - pad.y;
+    top[j] = vec4i(h) - shift.x;
+    left[j] = vec4i(v) - shift.y;
   }
-  let stride = vec2i(i32(params.strideH), i32(params.strideW));
   var acc: array<vec4f, SUMS>;
+  var tap = vec3u();
   for (var k = 0u; k < terms; k += 4u) {
     var tileA: array<vec4f, BLOCK_M>;
     var tileB: array<vec4f, BLOCK_N>;
-    let term = min(vec4u(k) + vec4u(0u, 1u, 2u, 3u), vec4u(terms - 1u));
     let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(terms);
-    let filter_ = term / window;
-    let place = term % window;
+    var taps: array<vec3u, 4>;
+    for (var kk = 0u; kk < 4u; kk++) { // unroll
+      taps[kk] = vec3u(min(tap.x, params.filters - 1u), tap.yz);
+      tap = advance(tap, tapRows, tapCols);
+    }
+    let filters = vec4u(taps[0u].x, taps[1u].x, taps[2u].x, taps[3u].x);
+    let rows = vec4u(taps[0u].y, taps[1u].y, taps[2u].y, taps[3u].y);
+    let cols = vec4u(taps[0u].z, taps[1u].z, taps[2u].z, taps[3u].z);
+    let place = filters * params.channels * window + (first.x + rows * params.tapH) * params.kw + first.y + cols * params.tapW;
     for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      let at = (filter_ * params.channels + min(row0 + i, params.channels - 1u)) * window + place;
+      let at = place + min(row0 + i, params.channels - 1u) * window;
       tileA[i] = select(vec4f(), vec4f(w[at.x], w[at.y], w[at.z], w[at.w]), inside);
     }
     for (var kk = 0u; kk < 4u; kk++) { // unroll
-      let r = i32(place[kk] / params.kw * params.dilH);
-      let c = i32(place[kk] % params.kw * params.dilW);
+      let r = i32(rows[kk] * params.hopH);
+      let c = i32(cols[kk] * params.hopW);
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        // Output row oh touches input row ih through tap r when oh * stride = ih + pad - r * dilation.
-        let h = top[j] - r;
-        let v = left[j] - c;
-        let oh = h / stride.x;
-        let ow = v / stride.y;
-        let valid = (h >= vec4i()) & (v >= vec4i()) & (oh * stride.x == h) & (ow * stride.y == v)
-          & (oh < vec4i(i32(params.outH))) & (ow < vec4i(i32(params.outW))) & vec4<bool>(inside[kk]);
-        tileB[kk * BLOCK_N4 + j] = readDy(image[j] + filter_[kk] * area + vec4u(oh) * params.outW + vec4u(ow), valid);
+        let oh = top[j] - r;
+        let ow = left[j] - c;
+        let valid = (oh >= vec4i()) & (ow >= vec4i()) & (oh < vec4i(i32(params.outH))) & (ow < vec4i(i32(params.outW)));
+        tileB[kk * BLOCK_N4 + j] = readDy(image[j] + filters[kk] * area + vec4u(oh) * params.outW + vec4u(ow), valid);
       }
     }
     multiplyAdd(&tileA, &tileB, &acc);
@@ -180,31 +225,48 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
   var isBias: array<vec4<bool>, BLOCK_N4>;
   for (var j = 0u; j < BLOCK_N4; j++) { // unroll
     let n = min(vec4u(col0 + j * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(terms));
-    r[j] = vec4i(n / params.kw % params.kh * params.dilH) - i32(params.padH);
-    c[j] = vec4i(n % params.kw * params.dilW) - i32(params.padW);
-    channel[j] = n / (params.kw * params.kh) * plane;
     isBias[j] = n == vec4u(terms);
+    let tap = min(n, vec4u(terms - 1u));
+    r[j] = vec4i(tap / params.kw % params.kh * params.dilH) - i32(params.padH);
+    c[j] = vec4i(tap % params.kw * params.dilW) - i32(params.padW);
+    channel[j] = tap / (params.kw * params.kh) * plane;
+    if (PADDED == 0u) { channel[j] += vec4u(r[j]) * params.width + vec4u(c[j]); }
   }
-  let end = min((id.z + 1u) * params.chunk, positions);
+  let start = id.z * params.chunk;
+  let end = min(start + params.chunk, positions);
   var acc: array<vec4f, SUMS>;
-  for (var k = id.z * params.chunk; k < end; k += 4u) {
+  var place = vec3u(start / area, start % area / params.outW, start % params.outW);
+  for (var k = start; k < end; k += 4u) {
     var tileA: array<vec4f, BLOCK_M>;
     var tileB: array<vec4f, BLOCK_N>;
-    let p = min(vec4u(k) + vec4u(0u, 1u, 2u, 3u), vec4u(positions - 1u));
     let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end);
-    let image = p / area;
-    let at = p % area;
+    var places: array<vec3u, 4>;
+    for (var kk = 0u; kk < 4u; kk++) { // unroll
+      places[kk] = vec3u(min(place.x, params.batch - 1u), place.yz);
+      place = advance(place, params.outH, params.outW);
+    }
+    let images = vec4u(places[0u].x, places[1u].x, places[2u].x, places[3u].x);
+    let rows = vec4u(places[0u].y, places[1u].y, places[2u].y, places[3u].y);
+    let cols = vec4u(places[0u].z, places[1u].z, places[2u].z, places[3u].z);
+    let at = images * params.filters * area + rows * params.outW + cols;
     for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      tileA[i] = readDy((image * params.filters + min(row0 + i, params.filters - 1u)) * area + at, inside);
+      tileA[i] = readDy(at + min(row0 + i, params.filters - 1u) * area, inside);
     }
     for (var kk = 0u; kk < 4u; kk++) { // unroll
-      let top = i32(at[kk] / params.outW * params.strideH);
-      let left = i32(at[kk] % params.outW * params.strideW);
+      let top = rows[kk] * params.strideH;
+      let left = cols[kk] * params.strideW;
+      let image = images[kk] * params.channels * plane;
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        let h = r[j] + top;
-        let v = c[j] + left;
-        let valid = (h >= vec4i()) & (h < vec4i(i32(params.height))) & (v >= vec4i()) & (v < vec4i(i32(params.width))) & !isBias[j];
-        let patch_ = readX(image[kk] * params.channels * plane + channel[j] + vec4u(h) * params.width + vec4u(v), valid);
+        var patch_: vec4f;
+        if (PADDED == 0u) {
+          let q = channel[j] + (image + top * params.width + left);
+          patch_ = vec4f(x[q.x], x[q.y], x[q.z], x[q.w]);
+        } else {
+          let h = r[j] + i32(top);
+          let v = c[j] + i32(left);
+          let valid = (h >= vec4i()) & (h < vec4i(i32(params.height))) & (v >= vec4i()) & (v < vec4i(i32(params.width)));
+          patch_ = readX(image + channel[j] + vec4u(h) * params.width + vec4u(v), valid);
+        }
         tileB[kk * BLOCK_N4 + j] = select(patch_, vec4f(1.0), isBias[j]);
       }
     }

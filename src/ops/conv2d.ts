@@ -49,7 +49,8 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
   if (outH < 1 || outW < 1) throw new ShapeError(`conv2d: x has shape [${x.shape}], too small for a ${kh} x ${kw} kernel with padding [${padH},${padW}] and dilation [${dilH},${dilW}]`);
   const gpu = x.gpu;
   const software = gpu.adapter.kind === 'software';
-  const shape = { batch, channels, height, width, filters, outH, outW, kh, kw, strideH, strideW, padH, padW, dilH, dilW, chunk: 0, parts: 1 };
+  const shape = { batch, channels, height, width, filters, outH, outW, kh, kw, strideH, strideW, padH, padW, dilH, dilW, chunk: 0, parts: 1, ...tapsOf(strideH, dilH, 'H'), ...tapsOf(strideW, dilW, 'W') };
+  const PADDED = Number(padH > 0 || padW > 0);
   const terms = channels * kh * kw;
   const columns = batch * outH * outW;
 
@@ -59,6 +60,7 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
     ...tileVariant(tile),
     RELU: Number(activation === 'relu'),
     BIAS: Number(b !== null),
+    PADDED,
   });
   y.maskable = activation === 'relu';
 
@@ -73,7 +75,7 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
       const partial = empty([parts, filters, terms + 1], { gpu });
       const t = tileFor(gpu, filters, terms + 1, columns, parts);
       const split = { ...shape, chunk, parts };
-      kernel.backwardWeight(split, { x, dy: dz, y: partial }, [Math.ceil((terms + 1) / t.n), Math.ceil(filters / t.m), parts], tileVariant(t));
+      kernel.backwardWeight(split, { x, dy: dz, y: partial }, [Math.ceil((terms + 1) / t.n), Math.ceil(filters / t.m), parts], { ...tileVariant(t), PADDED });
       dw = gradientFor(w);
       if (b) db = gradientFor(b);
       const unused = b ? null : empty([1], { gpu });
@@ -84,12 +86,19 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride =
     let dx: Tensor | null = null;
     if (x.tracksGrad) {
       dx = empty(x.shape, { gpu });
-      const q = batch * height * width;
-      const t = tileFor(gpu, channels, q, filters * kh * kw);
-      kernel.backwardInput(shape, { x, w, dy: dz, y: dx }, [Math.ceil(q / t.n), Math.ceil(channels / t.m)], { ...tileVariant(t), MASK: Number(canMask(x)) });
+      const q = batch * Math.ceil(height / strideH) * Math.ceil(width / strideW);
+      const t = tileFor(gpu, channels, q, (filters * kh * kw) / (strideH * strideW));
+      kernel.backwardInput(shape, { x, w, dy: dz, y: dx }, [Math.ceil(q / t.n), Math.ceil(channels / t.m), strideH * strideW], { ...tileVariant(t), MASK: Number(canMask(x)) });
       dx.isMasked = canMask(x);
     }
     if (dz !== dy && !isRecording()) dz.dispose();
     return b ? [dx, dw, db] : [dx, dw];
   });
+}
+
+/** Taps of one phase lie stride / g apart, and from one to the next the output position falls by dilation / g; g = gcd. */
+function tapsOf<A extends 'H' | 'W'>(stride: number, dilation: number, axis: A): Record<`tap${A}` | `hop${A}`, number> {
+  let [g, rest] = [stride, dilation];
+  while (rest) [g, rest] = [rest, g % rest];
+  return { [`tap${axis}`]: stride / g, [`hop${axis}`]: dilation / g } as Record<`tap${A}` | `hop${A}`, number>;
 }

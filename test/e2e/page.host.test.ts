@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { chromium, type Browser } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { wgsl } from '../../src/build/wgsl-plugin.ts';
@@ -9,12 +9,16 @@ import { glyphs } from '../support/glyphs.ts';
 
 // What a careful site sends: no inline code, no eval, nothing from elsewhere.
 const CSP = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; require-trusted-types-for 'script'";
+const source = (path: string): string => new URL(`../../src/${path}`, import.meta.url).pathname;
+const self: Plugin = {
+  name: 'self',
+  setup: (b) => void b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? source('index.ts') : source(`${path.slice(9)}/index.ts`) })),
+};
 let server: Server;
 let browser: Browser;
 let address = '';
 
 beforeAll(async () => {
-  const source = (path: string): string => new URL(`../../src/${path}`, import.meta.url).pathname;
   const { outputFiles } = await build({
     entryPoints: [new URL('./page.ts', import.meta.url).pathname],
     bundle: true,
@@ -22,7 +26,7 @@ beforeAll(async () => {
     format: 'esm',
     target: 'es2022',
     plugins: [
-      { name: 'self', setup: (b) => void b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? source('index.ts') : source(`${path.slice(9)}/index.ts`) })) },
+      self,
       wgsl({ runtime: source('gpu/kernel.ts'), declarations: false }),
     ],
   });
