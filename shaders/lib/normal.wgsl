@@ -22,7 +22,7 @@ fn logUnit(x: f32) -> f32 {
 // (cos, sin) of 2 pi bits / 2^32: the top bits give the quadrant exactly, the rest an angle in [-pi/4, pi/4).
 fn circle(bits: u32) -> vec2f {
   let quadrant = (bits + 0x20000000u) >> 30u;
-  let x = f32(bitcast<i32>(bits - (quadrant << 30u)) >> 6u) * 9.3624994e-8;
+  let x = f32(bitcast<i32>(bits - (quadrant << 30u)) >> 6u) * 9.362676e-8;
   let z = x * x;
   let s = ((-0.00019515295891 * z + 0.0083321608736) * z - 0.16666654611) * z * x + x;
   let c = ((0.00002443315711809948 * z - 0.001388731625493765) * z + 0.04166664568298827) * z * z - 0.5 * z + 1.0;

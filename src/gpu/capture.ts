@@ -16,22 +16,19 @@ export class Replay {
 
   /**
    * Places the temporaries of `commands` and plays the list once.
-   * `planned`: storages allocated while recording; `kept`: those of them that the caller reads afterwards.
+   * `planned`: storages allocated while recording; `kept`: those of them that the caller reads afterwards;
+   * `borrowed`: all others, each retained once for this replay.
    */
-  constructor(gpu: Gpu, commands: readonly Command[], planned: readonly Storage[], kept: ReadonlySet<Storage>) {
+  constructor(gpu: Gpu, commands: readonly Command[], planned: readonly Storage[], kept: ReadonlySet<Storage>, borrowed: readonly Storage[]) {
     this.#gpu = gpu;
     this.#commands = commands;
     const index = new Map(planned.map((s, i) => [s, i]));
     const lives = planned.map((s) => ({ bytes: s.bytes, first: -1, last: kept.has(s) ? Infinity : -1, apart: new Set<number>() }));
-    const borrowed = new Set<Storage>();
     commands.forEach((c, at) => {
       const all = storagesOf(c);
       for (const s of all) {
         const live = lives[index.get(s) ?? -1];
-        if (!live) {
-          borrowed.add(s);
-          continue;
-        }
+        if (!live) continue;
         if (live.first < 0) live.first = at;
         live.last = Math.max(live.last, at);
       }
@@ -60,7 +57,7 @@ export class Replay {
       s.base = plan.places[i]!.offset;
     });
     this.#planned = planned;
-    this.#borrowed = [...borrowed].map((s) => s.retain());
+    this.#borrowed = borrowed;
     for (const c of commands) gpu.recorder.resolve(c);
     gpu.recorder.submit(commands);
   }

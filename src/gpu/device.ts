@@ -205,14 +205,18 @@ export class Gpu {
     if (this.#capturing) throw new GpuError('capture inside a captured step');
     const commands = (this.recorder.sink = []);
     const planned = (this.#capturing = [] as Storage[]);
-    let value: T;
+    const { borrowed } = this.recorder;
     try {
-      value = step();
+      const value = step();
+      this.recorder.sink = this.#capturing = null;
+      const replay = new Replay(this, commands, planned, new Set(keep(value)), [...borrowed]);
+      borrowed.clear();
+      return { value, replay };
     } finally {
-      this.recorder.sink = null;
-      this.#capturing = null;
+      this.recorder.sink = this.#capturing = null;
+      for (const s of borrowed) s.release();
+      borrowed.clear();
     }
-    return { value, replay: new Replay(this, commands, planned, new Set(keep(value))) };
   }
 
   createArena(size: number): DeviceBuffer {

@@ -58,6 +58,8 @@ const CAP = 256;
 export class Recorder {
   /** While set, commands are kept for a capture and not submitted. */
   sink: Command[] | null = null;
+  /** Storages that the commands of a capture use and that are not its own: held, since their tensors may be freed inside. */
+  readonly borrowed = new Set<Storage>();
   readonly #gpu: Gpu;
   #pending: Command[] = [];
   readonly #touched = new Set<DeviceBuffer>();
@@ -71,6 +73,7 @@ export class Recorder {
   push(command: Command): void {
     if (this.sink) {
       this.sink.push(command);
+      for (const s of storagesOf(command)) if (s.buffer && !this.borrowed.has(s)) this.borrowed.add(s.retain());
       return;
     }
     this.resolve(command);

@@ -30,7 +30,7 @@ function logUnit(x: number): number {
 /** (cos, sin) of 2 pi bits / 2^32; see `circle` in shaders/lib/normal.wgsl. */
 function circle(bits: number): [number, number] {
   const quadrant = ((bits + 0x20000000) >>> 0) >>> 30;
-  const x = f(f((bits - (quadrant << 30)) >> 6) * f(9.3624994e-8));
+  const x = f(f((bits - (quadrant << 30)) >> 6) * f(9.362676e-8));
   const z = f(x * x);
   const s = f(f(f(step(step(f(-0.00019515295891), z, 0.0083321608736), z, -0.16666654611) * z) * x) + x);
   const c = f(f(f(f(step(step(f(0.00002443315711809948), z, -0.001388731625493765), z, 0.04166664568298827) * z) * z) - f(0.5 * z)) + 1);

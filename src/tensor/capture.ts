@@ -1,6 +1,6 @@
 import type { Replay } from '../gpu/capture.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
-import { scope, synchronous, tensorsIn, unscoped } from './scope.ts';
+import { scope, tensorsIn, unscoped } from './scope.ts';
 import type { Tensor } from './tensor.ts';
 
 /** A step that was recorded once and can be run again in one submit. `value` is what the step returned. */
@@ -46,13 +46,10 @@ export class Captured<T> {
  * host writes between runs. Temporaries share memory by liveness. `step` is synchronous and must not read.
  */
 export function capture<T>(step: () => T, { gpu = currentGpu() }: { gpu?: Gpu } = {}): Captured<T> {
-  // The scope ends after the replay has taken hold of what the step borrows, constants made inside the step included.
   const { value, replay } = unscoped(() =>
-    scope(() =>
-      gpu.capture(
-        () => synchronous(step(), 'capture'),
-        (result) => [...tensorsIn(result)].map((t) => (t as Tensor).storage),
-      ),
+    gpu.capture(
+      () => scope(step),
+      (result) => [...tensorsIn(result)].map((t) => (t as Tensor).storage),
     ),
   );
   return new Captured(value, replay);

@@ -25,7 +25,10 @@ export function scope<T>(fn: () => T): T {
   stack.push(made);
   let result: T;
   try {
-    result = synchronous(fn(), 'scope');
+    result = fn();
+    if (typeof (result as { then?: unknown } | null)?.then === 'function') {
+      throw new TypeError('scope: the function is async, expected a synchronous one; await outside the scope');
+    }
     for (const kept of tensorsIn(result)) {
       if (made.delete(kept as Owned)) stack.at(-2)?.add(kept as Owned);
     }
@@ -34,14 +37,6 @@ export function scope<T>(fn: () => T): T {
     stack.pop();
     for (const owned of made) owned.dispose();
   }
-}
-
-/** The value, unless it is a promise: then a TypeError. */
-export function synchronous<T>(value: T, where: string): T {
-  if (typeof (value as { then?: unknown } | null)?.then === 'function') {
-    throw new TypeError(`${where}: the function is async, expected a synchronous one; await outside`);
-  }
-  return value;
 }
 
 /** Runs `fn` so that what it makes belongs to no scope: for parameters and caches that live longer. */

@@ -1,0 +1,28 @@
+import type { Recipe } from './methods.ts';
+
+/** What the demo runs with, beside its flags. */
+export interface DemoSettings {
+  recipe: Recipe;
+  /** Standard deviation of the input noise, in training and in certification. */
+  sigma: number;
+  calibShare: number;
+  certify: { images: number; n0: number; n: number; alpha: number; batchSize: number };
+}
+
+const RECIPE = { batchSize: 128, momentum: 0.9, weightDecay: 2e-4, lateShare: 0.7 } as const;
+
+/** The default: within 5 minutes on two cores with the software adapter. */
+export const DEFAULT_SETTINGS: DemoSettings = {
+  recipe: { ...RECIPE, architecture: 'cnn', epochs: 8, lr: 0.05 },
+  sigma: 0.25,
+  calibShare: 0.1,
+  certify: { images: 100, n0: 100, n: 1000, alpha: 0.001, batchSize: 1000 },
+};
+
+/** `--quick`: within 60 seconds there. */
+export const QUICK_SETTINGS: DemoSettings = {
+  recipe: { ...RECIPE, architecture: 'mlp', epochs: 3, lr: 0.05 },
+  sigma: 0.25,
+  calibShare: 0.1,
+  certify: { images: 100, n0: 100, n: 200, alpha: 0.001, batchSize: 1000 },
+};

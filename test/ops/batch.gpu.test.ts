@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { capture, scope, tensor, zeros } from 'evenkeel';
+import { countClasses, logLoss, takeBatch } from 'evenkeel/ops';
+import * as reference from '../reference/batch.ts';
+import { poison, readAll, upload } from '../support/check-op.ts';
+import { distinct, integers, sample } from '../support/sample.ts';
+
+test.each([
+  { shape: [1, 1], batch: 1, start: 0 },
+  { shape: [33, 7], batch: 5, start: 3 },
+  { shape: [257, 2, 3], batch: 31, start: 226 },
+  { shape: [10, 4], batch: 0, start: 0 },
+  { shape: [5, 785], batch: 5, start: 0 },
+])('takeBatch: $batch of [$shape] from $start', async ({ shape, batch, start }) => {
+  const data = sample(shape);
+  const order = Array.from(distinct([shape[0]!]).data, (v) => v * 64 + Math.floor(shape[0]! / 2));
+  const labels = integers(shape[0]!, 10);
+  poison([batch * 4, data.data.length * 4]);
+  const [x, y] = await readAll(() => {
+    const taken = takeBatch(upload(data), tensor(labels, { dtype: 'i32' }), tensor(order, { dtype: 'u32' }), tensor([0, 0, start, 0], { dtype: 'u32' }), batch);
+    expect(taken.x.shape).toEqual([batch, ...shape.slice(1)]);
+    return [taken.x, taken.y];
+  });
+  expect(Array.from(x!)).toEqual(Array.from(reference.takeRows(data, order, start, batch).data));
+  expect(Array.from(y!)).toEqual(order.slice(start, start + batch).map((i) => labels[i]));
+});
+
+test('a captured step takes the rows that its state names', async () => {
+  const data = tensor([0, 1, 2, 3, 4, 5], { shape: [3, 2] });
+  const labels = tensor([7, 8, 9], { dtype: 'i32' });
+  const order = tensor([2, 0, 1], { dtype: 'u32' });
+  const state = tensor([0, 0, 0, 0], { dtype: 'u32' });
+  const step = capture(() => takeBatch(data, labels, order, state, 1));
+  const seen: number[][] = [];
+  for (const start of [0, 1, 2]) {
+    state.write([0, 0, start, 0]);
+    const { x, y } = step.run();
+    seen.push([...(await x.read()), ...(await y.read())]);
+  }
+  expect(seen).toEqual([[4, 5, 9], [0, 1, 7], [2, 3, 8]]);
+  step.dispose();
+  for (const t of [data, labels, order, state]) t.dispose();
+});
+
+test('logLoss writes the place that the state names', async () => {
+  const [log] = await readAll(() => {
+    const history = zeros([4]);
+    const state = tensor([0, 0, 0, 2], { dtype: 'u32' });
+    logLoss(tensor(0.75), history, state);
+    return [history];
+  });
+  expect(Array.from(log!)).toEqual([0, 0, 0.75, 0]);
+});
+
+test.each([
+  [1, 1, 1],
+  [33, 10, 33],
+  [257, 5, 100],
+  [31, 7, 0],
+])('countClasses: %i rows, %i classes, limit %i', async (rows, classes, limit) => {
+  const logits = sample([rows, classes]);
+  const [counts] = await readAll(() => {
+    const table = zeros([2, classes], { dtype: 'u32' });
+    countClasses(upload(logits), table, tensor([0, 0, 1, limit], { dtype: 'u32' }));
+    return [table];
+  });
+  expect(Array.from(counts!)).toEqual([...new Array(classes).fill(0), ...reference.countClasses(logits, limit)]);
+});
+
+test('countClasses: the first of equals', async () => {
+  const [counts] = await readAll(() => {
+    const table = zeros([1, 3], { dtype: 'u32' });
+    countClasses(tensor([1, 2, 2, 0, 0, 0], { shape: [2, 3] }), table, tensor([0, 0, 0, 2], { dtype: 'u32' }));
+    return [table];
+  });
+  expect(Array.from(counts!)).toEqual([1, 1, 0]);
+});
+
+test('errors', () => {
+  scope(() => {
+    const data = zeros([3, 2]);
+    const [labels, order, state] = [zeros([2], { dtype: 'i32' }), zeros([3], { dtype: 'u32' }), zeros([4], { dtype: 'u32' })];
+    expect(() => takeBatch(data, labels, order, state, 1)).toThrow('takeBatch: labels has shape [2], expected [3]');
+  });
+});

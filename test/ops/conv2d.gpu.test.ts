@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { scope, tensor, type Tensor } from 'evenkeel';
+import { conv2d, type Conv2dOptions } from 'evenkeel/ops';
+import { count } from '../reference/dense.ts';
+import * as reference from '../reference/conv2d.ts';
+import { checkOp } from '../support/check-op.ts';
+import { sample } from '../support/sample.ts';
+import { products } from '../support/tolerance.ts';
+
+type Shape = [number, number, number, number];
+interface Case {
+  x: Shape;
+  w: Shape;
+  options?: { stride?: [number, number]; padding?: [number, number]; dilation?: [number, number] };
+}
+
+const cases: Case[] = [
+  { x: [0, 1, 4, 4], w: [2, 1, 3, 3] },
+  { x: [1, 1, 1, 1], w: [1, 1, 1, 1] },
+  { x: [2, 3, 5, 4], w: [4, 3, 1, 1] },
+  { x: [2, 3, 5, 7], w: [3, 3, 3, 3] },
+  { x: [2, 3, 7, 5], w: [2, 3, 3, 3], options: { padding: [1, 1] } },
+  { x: [2, 3, 8, 8], w: [4, 3, 3, 3], options: { stride: [2, 2], padding: [1, 1] } },
+  { x: [1, 2, 8, 6], w: [3, 2, 3, 3], options: { stride: [2, 2] } },
+  { x: [1, 2, 9, 9], w: [3, 2, 3, 3], options: { padding: [2, 2], dilation: [2, 2] } },
+  { x: [2, 2, 7, 11], w: [3, 2, 3, 5], options: { stride: [2, 3], padding: [1, 2], dilation: [2, 1] } },
+  { x: [2, 1, 7, 5], w: [1, 1, 2, 1], options: { stride: [3, 1], dilation: [1, 3] } },
+  { x: [1, 17, 3, 3], w: [5, 17, 3, 3], options: { padding: [1, 1] } },
+  { x: [1, 2, 6, 7], w: [33, 2, 3, 3] },
+  { x: [3, 2, 4, 5], w: [3, 2, 4, 5] },
+  { x: [1, 2, 4, 4], w: [2, 2, 3, 3], options: { padding: [3, 3] } },
+  // Over 64 output positions: the gradient of the weights is summed in parts.
+  { x: [5, 1, 17, 16], w: [2, 1, 3, 3], options: { padding: [1, 1] } },
+];
+
+describe.each(['none', 'relu'] as const)('activation %s', (activation) => {
+  test.each(cases)('x [$x], w [$w], $options', ({ x, w, options }) => {
+    const geometry = { ...reference.PLAIN, ...options };
+    const relu = activation === 'relu';
+    const terms = count(w.slice(1));
+    const positions = count(x) * count(w.slice(2));
+    return checkOp({
+      inputs: [sample(x, { seed: 1 }), sample(w, { seed: 2 }), sample([w[0]], { seed: 3 })],
+      run: (a, b, c) => conv2d(a, b, c, { ...options, activation }),
+      reference: (a, b, c) => reference.conv2d(a, b, c, geometry, relu),
+      gradient: (dy, a, b, c) => reference.conv2dGradient(dy, a, b, c, geometry, relu),
+      tolerance: products(terms + 1),
+      gradientTolerance: [products(w[0] * count(w.slice(2))), products(positions), products(positions)],
+    });
+  });
+});
+
+test('without a bias', () =>
+  checkOp({
+    inputs: [sample([2, 3, 6, 6], { seed: 1 }), sample([4, 3, 3, 3], { seed: 2 })],
+    run: (x, w) => conv2d(x, w, null, { padding: 1 }),
+    reference: (x, w) => reference.conv2d(x, w, null, { ...reference.PLAIN, padding: [1, 1] }),
+    gradient: (dy, x, w) => reference.conv2dGradient(dy, x, w, null, { ...reference.PLAIN, padding: [1, 1] }),
+    tolerance: products(72),
+  }));
+
+test('behind a relu, whose mask the next convolution applies', () => {
+  const g = { ...reference.PLAIN, padding: [1, 1] as const };
+  return checkOp({
+    inputs: [sample([2, 1, 5, 5], { seed: 1 }), sample([2, 1, 3, 3], { seed: 2 }), sample([2], { seed: 3 }), sample([3, 2, 3, 3], { seed: 4 })],
+    run: (x, w1, b1, w2) => conv2d(conv2d(x, w1, b1, { padding: 1, activation: 'relu' }), w2, null, { padding: 1 }),
+    reference: (x, w1, b1, w2) => reference.conv2d(reference.conv2d(x, w1, b1, g, true), w2, null, g),
+    gradient: (dy, x, w1, b1, w2) => {
+      const h = reference.conv2d(x, w1, b1, g, true);
+      const [dh, dw2] = reference.conv2dGradient(dy, h, w2, null, g);
+      const [dx, dw1, db1] = reference.conv2dGradient(dh!, x, w1, b1, g, true);
+      return [dx!, dw1!, db1!, dw2!];
+    },
+    // The second sum carries the error of the first, whose terms add up to at most 9 x 4 + 2, in each of its 50 terms of at most 2.
+    tolerance: ({ sum }) => products(50)({ sum, want: 0, i: 0, inputs: [] }) + 50 * 2 * 38 * 14 * 2 ** -24,
+  });
+});
+
+test('errors', () => {
+  scope(() => {
+    const x = tensor(new Float32Array(32), { shape: [1, 2, 4, 4] });
+    const w = tensor(new Float32Array(54), { shape: [3, 2, 3, 3] });
+    const words = (shape: number[]): Tensor => tensor(new Int32Array(count(shape)), { shape, dtype: 'i32' }) as unknown as Tensor;
+    const run = (options: Conv2dOptions) => () => conv2d(x, w, null, options);
+    expect(() => conv2d(tensor([1]), w)).toThrow('conv2d: x has shape [1], expected rank 4');
+    expect(() => conv2d(x, tensor(new Float32Array(27), { shape: [3, 1, 3, 3] }))).toThrow('conv2d: x has shape [1,2,4,4] with 2 channels, weight [3,1,3,3] takes 1');
+    expect(() => conv2d(x, w, tensor([1]))).toThrow('conv2d: bias has shape [1], expected [3]');
+    expect(() => conv2d(x, words([3, 2, 3, 3]))).toThrow('conv2d: weight is i32, expected f32');
+    expect(() => conv2d(x, w, words([3]))).toThrow('conv2d: bias is i32, expected f32');
+    expect(run({ stride: 0 })).toThrow('conv2d: stride is [0,0], expected integers of at least 1');
+    expect(run({ padding: [1, -1] })).toThrow('conv2d: padding is [1,-1], expected integers of at least 0');
+    expect(run({ dilation: 1.5 })).toThrow('conv2d: dilation is [1.5,1.5], expected integers of at least 1');
+    expect(run({ dilation: 2 })).toThrow('conv2d: x has shape [1,2,4,4], too small for a 3 x 3 kernel with padding [0,0] and dilation [2,2]');
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import { backward, capture, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
+import { mul, sum } from 'evenkeel/ops';
+import { addNormal, bits, hostNormal, hostUniform, key, normal, philox, uniform } from 'evenkeel/random';
+import { expectSameBits, poison, readAll, takeGrad } from '../support/check-op.ts';
+
+const k = key(7);
+const start = (first: number, stream = 0): Tensor<'u32'> => tensor([first, stream], { dtype: 'u32' });
+
+describe('bit by bit as the host twin', () => {
+  const shapes = [[1], [3], [4], [5, 7], [2, 3, 3], [257, 1], [3, 1025], [0, 4], [4, 0]];
+  const sizeOf = (shape: number[]): number => shape.slice(1).reduce((n, d) => n * d, 1);
+
+  test.each(shapes)('normal of [%j]', async (...shape) => {
+    poison([shape[0]! * sizeOf(shape) * 4]);
+    const [y] = await readAll(() => [normal(shape, k, { mean: 0.25, std: 3, stream: 5 })]);
+    expectSameBits(y!, hostNormal(shape[0]!, sizeOf(shape), k, { mean: 0.25, std: 3, stream: 5 }), 'normals');
+  });
+  test.each(shapes)('uniform of [%j]', async (...shape) => {
+    const [y] = await readAll(() => [uniform(shape, k, { low: -2, high: 1 })]);
+    expectSameBits(y!, hostUniform(shape[0]!, sizeOf(shape), k, { low: -2, high: 1 }), 'uniforms');
+  });
+  test('bits: words of philox at (block, item, stream, 0)', async () => {
+    const [y] = await readAll(() => [bits([3, 6], k, { stream: 2, first: start(10, 4) })]);
+    const want = [0, 1, 2].flatMap((n) => [0, 1].flatMap((b) => philox([b, 10 + n, 6, 0], k)).slice(0, 6));
+    expect(Array.from(y!)).toEqual(want);
+  });
+  test('200,000 normals', async () => {
+    const [y] = await readAll(() => [normal([1, 200_000], k)]);
+    expectSameBits(y!, hostNormal(1, 200_000, k), 'normals');
+  });
+});
+
+test('a batch split in two gives the same numbers', async () => {
+  const [whole, a, b] = await readAll(() => [normal([10, 9], k), normal([4, 9], k), normal([6, 9], k, { first: start(4) })]);
+  expect([...a!, ...b!]).toEqual([...whole!]);
+});
+
+test('streams, keys and the stream on the device are separate', async () => {
+  const draws = await readAll(() => [normal([1, 64], k), normal([1, 64], k, { stream: 1 }), normal([1, 64], key(8)), normal([1, 64], k, { first: start(0, 2) }), normal([1, 64], k, { stream: 1, first: start(0, 1) })]);
+  const texts = draws.map((d) => d.join());
+  expect(new Set(texts).size).toBe(4);
+  // Stream 1 plus 1 on the device is stream 2.
+  expect(texts[4]).toBe(texts[3]);
+});
+
+test('a captured step draws anew when its counter moves', async () => {
+  const first = start(0);
+  const step = capture(() => normal([2, 5], k, { first }));
+  const seen = [Array.from(await step.value.read())];
+  first.write([2, 0]);
+  seen.push(Array.from(await step.run().read()));
+  expect(seen.flat()).toEqual(Array.from(hostNormal(4, 5, k)));
+  for (const t of [step, first]) t.dispose();
+});
+
+describe('addNormal', () => {
+  const x = Float32Array.from({ length: 10 }, (_, i) => i - 4.5);
+  test('x plus std z', async () => {
+    const [y] = await readAll(() => [addNormal(tensor(x, { shape: [2, 5] }), k, { std: 0.5 })]);
+    const z = hostNormal(2, 5, k);
+    expectSameBits(y!, x.map((v, i) => v + Math.fround(0.5 * z[i]!)), 'noisy');
+  });
+  test('std 0 leaves x as it is', async () => {
+    const [y] = await readAll(() => [addNormal(tensor(x, { shape: [2, 5] }), k, { std: 0 })]);
+    expectSameBits(y!, x, 'same');
+  });
+  test('count: copy n of item n % items, each with noise of its own; first goes on', async () => {
+    const [y, rest] = await readAll(() => {
+      const t = tensor(x, { shape: [2, 5] });
+      return [addNormal(t, k, { std: 1, count: 7 }), addNormal(t, k, { std: 1, count: 3, first: start(4) })];
+    });
+    const z = hostNormal(7, 5, k);
+    expectSameBits(y!, Float32Array.from(z, (v, i) => x[i % 10]! + v), 'copies');
+    expectSameBits(rest!, y!.slice(20), 'the last three copies');
+  });
+  test('the gradient passes through', async () => {
+    const [g] = await readAll(() => {
+      const t = requireGrad(tensor(x, { shape: [2, 5] }));
+      backward(sum(mul(addNormal(t, k, { std: 1 }), 3)));
+      return [takeGrad(t)];
+    });
+    expect(Array.from(g!)).toEqual(new Array(10).fill(3));
+  });
+  test('errors', () => {
+    scope(() => {
+      const t = tensor(x, { shape: [2, 5] });
+      expect(() => addNormal(t, k, { std: -1 })).toThrow('addNormal: std is -1, expected a finite number of at least 0');
+      expect(() => addNormal(t, k, { std: NaN })).toThrow('addNormal: std is NaN, expected a finite number of at least 0');
+      expect(() => addNormal(tensor([], { shape: [0, 5] }), k, { std: 1 })).toThrow('addNormal: x has shape [0,5], expected (items, ...) with at least one item');
+      expect(() => addNormal(tensor([1], { dtype: 'i32' }) as unknown as Tensor, k, { std: 1 })).toThrow('addNormal: x is i32, expected f32');
+    });
+  });
+});

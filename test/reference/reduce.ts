@@ -1,0 +1,68 @@
+import { accumulator, addTerm, around, build, ravel, unravel, type Dense } from './dense.ts';
+
+/** Shape with the axes set to 1. */
+export function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
+  return shape.map((d, i) => (axes.includes(i) ? 1 : d));
+}
+
+/** Sum over axes (0..rank-1), with size 1 left in their place, times `scale`. */
+export function sum(x: Dense, axes: readonly number[], scale = 1): Dense {
+  const y = accumulator(keptShape(x.shape, axes));
+  x.data.forEach((v, i) => addTerm(y, ravel(unravel(i, x.shape), y.shape), v * scale));
+  return y;
+}
+
+/** dy repeated along the summed axes, times `scale`. */
+export function sumGradient(dy: Dense, x: Dense, axes: readonly number[], scale = 1): Dense {
+  const kept = keptShape(x.shape, axes);
+  return build(x.shape, (i) => dy.data[ravel(unravel(i, x.shape), kept)]! * scale);
+}
+
+/** Largest (sign 1) or smallest (sign -1) element over axes. */
+export function extreme(x: Dense, axes: readonly number[], sign: 1 | -1): Dense {
+  const y = build(keptShape(x.shape, axes), () => -sign * Infinity);
+  x.data.forEach((v, i) => {
+    const at = ravel(unravel(i, x.shape), y.shape);
+    if (sign * v > sign * y.data[at]!) y.data[at] = v;
+  });
+  return y;
+}
+
+/** Gradient of {@link extreme}: equal extremes share it evenly. */
+export function extremeGradient(dy: Dense, x: Dense, axes: readonly number[], sign: 1 | -1): Dense {
+  const y = extreme(x, axes, sign);
+  const place = (i: number): number => ravel(unravel(i, x.shape), y.shape);
+  const ties = new Float64Array(y.data.length);
+  x.data.forEach((v, i) => (ties[place(i)]! += Number(v === y.data[place(i)])));
+  return build(x.shape, (i) => (x.data[i] === y.data[place(i)] ? dy.data[place(i)]! / ties[place(i)]! : 0));
+}
+
+/** Position of the first largest (sign 1) or smallest (sign -1) element along an axis. */
+export function arg(x: Dense, axis: number, sign: 1 | -1): number[] {
+  const { outer, length, inner } = around(x.shape, axis);
+  const out: number[] = [];
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      let best = 0;
+      const at = (l: number): number => sign * x.data[(o * length + l) * inner + i]!;
+      for (let l = 1; l < length; l++) if (at(l) > at(best)) best = l;
+      out.push(best);
+    }
+  }
+  return out;
+}
+
+/** sqrt(sum x^2) over axes. */
+export function norm(x: Dense, axes: readonly number[]): Dense {
+  const squares = sum(build(x.shape, (i) => x.data[i]! ** 2), axes);
+  return build(squares.shape, (i) => Math.sqrt(squares.data[i]!));
+}
+
+/** Gradient of {@link norm}: dy x / norm. */
+export function normGradient(dy: Dense, x: Dense, axes: readonly number[]): Dense {
+  const y = norm(x, axes);
+  return build(x.shape, (i) => {
+    const at = ravel(unravel(i, x.shape), y.shape);
+    return (dy.data[at]! * x.data[i]!) / y.data[at]!;
+  });
+}

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import 'evenkeel/ops';
+import 'evenkeel/optim';
+import 'evenkeel/random';
+import { modules } from '../src/gpu/kernel.ts';
+import { specialize } from '../src/gpu/specialize.ts';
+import '../src/tensor/accumulate.ts';
+import { gpu } from './support/gpu.ts';
+
+// A second device with the limits that every adapter grants.
+let plain: GPUDevice;
+beforeAll(async () => {
+  const adapter = await navigator.gpu.requestAdapter({ forceFallbackAdapter: gpu.adapter.kind === 'software' });
+  plain = await adapter!.requestDevice();
+});
+afterAll(() => plain.destroy());
+
+const names = ['accumulate', 'adam', 'batch', 'binary', 'conv2d', 'cross-entropy', 'gather', 'matmul', 'normalize', 'permute', 'pool2d', 'random', 'reduce', 'sgd', 'softmax', 'unary', 'where'];
+
+test('every shader is here once', () => expect(modules.map((m) => m.name).sort()).toEqual(names));
+
+describe.each(modules)('$name', (module) => {
+  test('compiles without a message, as it lies on disk and specialised', async () => {
+    for (const code of [module.code, specialize(module.code, {}).code]) {
+      const { messages } = await gpu.device.createShaderModule({ code }).getCompilationInfo();
+      expect(messages.map((m) => `${m.lineNum}: ${m.message}`)).toEqual([]);
+    }
+  });
+
+  test.each(Object.entries(module.entries))('entry %s fits the default limits: 8 storage buffers, 256 invocations', async (entry, { workgroup, bindings }) => {
+    const { code, constants } = specialize(module.code, {});
+    expect(bindings.filter(([, , access]) => access !== 'uniform').length).toBeLessThanOrEqual(8);
+    expect(workgroup.map((w) => constants[w] ?? Number.parseInt(w)).reduce((n, w) => n * w, 1)).toBeLessThanOrEqual(256);
+    expect(plain.limits.maxStorageBuffersPerShaderStage).toBeLessThanOrEqual(10);
+    const shader = plain.createShaderModule({ code });
+    expect((await shader.getCompilationInfo()).messages.length).toBe(0);
+    await plain.createComputePipelineAsync({ layout: 'auto', compute: { module: shader, entryPoint: entry } });
+  });
+});
