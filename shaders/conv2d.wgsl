@@ -38,7 +38,7 @@ fn readDy(i: vec4u, inside: vec4<bool>) -> vec4f {
   return select(vec4f(), vec4f(dy[j.x], dy[j.y], dy[j.z], dy[j.w]), inside);
 }
 
-// (outer, row, column) of the next term, in the order in which terms are numbered. Counting is cheaper than dividing.
+// (outer, row, column) of the next term in their numbering. Counting is cheaper than dividing.
 fn advance(t: vec3u, rows: u32, cols: u32) -> vec3u {
   let wrapC = t.z + 1u == cols;
   let wrapR = wrapC && t.y + 1u == rows;
@@ -54,7 +54,6 @@ fn firstTap(phase: u32, dilation: u32, stride: u32) -> u32 {
 }
 
 fn ceilDiv(a: u32, b: u32) -> u32 { return (a + b - 1u) / b; }
-
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let row0 = id.y * BLOCK_M;

@@ -83,7 +83,7 @@ export function reliability(label: string, bins: readonly Bin[], series: number)
           const [left, width] = [x(lo) + 0.6, x(hi) - x(lo) - 1.2];
           const note = `confidence ${(100 * c).toFixed(1)} %, accuracy ${(100 * a).toFixed(1)} %, ${count} of ${total} images`;
           const gap = `<rect class="gap" x="${px(left)}" y="${px(y(Math.max(a, c)))}" width="${px(width)}" height="${px(Math.abs(y(a) - y(c)))}"/>`;
-          return bar(`s${series}`, left, y(a), width, SQUARE.bottom - y(a), note) + gap;
+          return bar(`s${series}${count < 0.01 * total ? ' pale' : ''}`, left, y(a), width, SQUARE.bottom - y(a), note) + gap;
         });
       return `${bars.join('')}<line class="diagonal" x1="${px(x(0))}" y1="${px(y(0))}" x2="${px(x(1))}" y2="${px(y(1))}"/>`;
     },

@@ -22,7 +22,6 @@ export interface DemoResult {
   methods: MethodSummary[];
   classCounts: number[];
   sizes: { train: number; calib: number; test: number };
-  model: string;
 }
 
 const BINS = { nBins: 15 };
@@ -37,7 +36,7 @@ export async function demoJob({ methods, imbFactor, seed, settings }: DemoOption
   const summaries: MethodSummary[] = [];
   for (const method of methods) summaries.push(await runMethod(method, parts, { seed, settings }, context));
   const { train, calib, test, classCounts } = parts;
-  return { methods: summaries, classCounts, sizes: { train: train.y.length, calib: calib!.y.length, test: test.y.length }, model: settings.recipe.architecture };
+  return { methods: summaries, classCounts, sizes: { train: train.y.length, calib: calib!.y.length, test: test.y.length } };
 }
 
 async function runMethod(name: Method, { train, calib, test }: Parts, { seed, settings }: { seed: number; settings: DemoSettings }, context: JobContext): Promise<MethodSummary> {

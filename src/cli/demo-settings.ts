@@ -9,11 +9,11 @@ export interface DemoSettings {
   certify: { images: number; n0: number; n: number; alpha: number; batchSize: number };
 }
 
-const RECIPE = { batchSize: 128, momentum: 0.9, weightDecay: 2e-4, lateShare: 0.7 } as const;
+const RECIPE = { batchSize: 128, lr: 0.05, momentum: 0.9, weightDecay: 5e-4, lateShare: 0.7 } as const;
 
 /** The default: within 5 minutes on two cores with the software adapter. */
 export const DEFAULT_SETTINGS: DemoSettings = {
-  recipe: { ...RECIPE, architecture: 'cnn', epochs: 8, lr: 0.05 },
+  recipe: { ...RECIPE, widths: [256, 128], epochs: 10 },
   sigma: 0.25,
   calibShare: 0.1,
   certify: { images: 100, n0: 100, n: 1000, alpha: 0.001, batchSize: 1000 },
@@ -21,7 +21,7 @@ export const DEFAULT_SETTINGS: DemoSettings = {
 
 /** `--quick`: within 60 seconds there. */
 export const QUICK_SETTINGS: DemoSettings = {
-  recipe: { ...RECIPE, architecture: 'mlp', epochs: 3, lr: 0.05 },
+  recipe: { ...RECIPE, widths: [128, 64], epochs: 3 },
   sigma: 0.25,
   calibShare: 0.1,
   certify: { images: 100, n0: 100, n: 200, alpha: 0.001, batchSize: 1000 },

@@ -63,7 +63,7 @@ export async function demo(args: readonly string[], signal: AbortSignal): Promis
     epochs: settings.recipe.epochs,
     quick: values.quick,
     host: values.host,
-    model: result.model,
+    widths: settings.recipe.widths,
     classCounts: result.classCounts,
     sizes: result.sizes,
     seconds: (performance.now() - start) / 1000,

@@ -1,7 +1,7 @@
 import { softmaxRows, type LogitModel } from 'evenkeel/calibrate';
 import { loadIdx, longTail, split, type Dataset } from 'evenkeel/data';
 import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
-import { conv2d, cosineLinear, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
+import { cosineLinear, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
 import { drw, multiStep, sgd, warmUp, type Optimizer, type Schedule } from 'evenkeel/optim';
 import type { DatasetBytes } from './job.ts';
 
@@ -12,17 +12,19 @@ export type Method = (typeof METHODS)[number];
 /** Names as the papers print them. */
 export const METHOD_TITLES: Readonly<Record<Method, string>> = { ce: 'CE', 'ldam-drw': 'LDAM-DRW' };
 
-const LDAM_SCALE = 30;
+/** Options of LDAM and DRW. The scale is the paper's; its code has 30, with which a network without batch norm trains badly. */
+export const LDAM = { s: 10, maxM: 0.5, beta: 0.9999 } as const;
 
 /** Everything two methods share, so that only the method differs between them. */
 export interface Recipe {
-  architecture: 'mlp' | 'cnn';
+  /** Outputs of the linear layers before the classifier. */
+  widths: readonly number[];
   epochs: number;
   batchSize: number;
   lr: number;
   momentum: number;
   weightDecay: number;
-  /** The rate falls to a hundredth, and DRW sets in, from this share of the epochs on. */
+  /** The rate falls to a tenth, and DRW sets in, from this share of the epochs on. */
   lateShare: number;
 }
 
@@ -48,13 +50,13 @@ export function lateEpoch({ epochs, lateShare }: Pick<Recipe, 'epochs' | 'lateSh
 export function assemble(method: Method, train: Dataset, recipe: Recipe, seed: number): Assembly {
   const late = lateEpoch(recipe);
   const ours = method === 'ldam-drw';
-  const model = network(recipe.architecture, train, ours).init({ seed });
+  const model = network(recipe.widths, train, ours).init({ seed });
   return {
     model,
-    classifier: ours ? scaled(model, LDAM_SCALE) : model,
-    loss: ours ? ldam({ clsNumList: train.classCounts, maxM: 0.5, s: LDAM_SCALE }) : crossEntropy(),
+    classifier: ours ? scaled(model, LDAM.s) : model,
+    loss: ours ? ldam({ clsNumList: train.classCounts, maxM: LDAM.maxM, s: LDAM.s }) : crossEntropy(),
     optimizer: sgd({ lr: recipe.lr, momentum: recipe.momentum, weightDecay: recipe.weightDecay }),
-    schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [late], gamma: 0.1 }), ...(ours ? [drw({ from: late, beta: 0.9999 })] : [])],
+    schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [late], gamma: 0.1 }), ...(ours ? [drw({ from: late, beta: LDAM.beta })] : [])],
   };
 }
 
@@ -74,23 +76,15 @@ function scaled(model: Sequential, factor: number): LogitModel {
   };
 }
 
-function network(architecture: Recipe['architecture'], { x, numClasses }: Dataset, cosine: boolean): Sequential {
-  const [, channels, height, width] = x.shape as [number, number, number, number];
-  const head = (features: number) => (cosine ? cosineLinear(features, numClasses) : linear(features, numClasses));
-  if (architecture === 'mlp') return sequential(flatten(), linear(channels * height * width, 128), relu(), linear(128, 64), relu(), head(64));
-  const half = (size: number): number => Math.ceil(size / 2);
-  const rows = half(half(height));
-  const columns = half(half(width));
-  return sequential(
-    conv2d(channels, 8, 5, { stride: 2, padding: 2 }),
-    relu(),
-    conv2d(8, 16, 3, { stride: 2, padding: 1 }),
-    relu(),
-    flatten(),
-    linear(16 * rows * columns, 64),
-    relu(),
-    head(64),
-  );
+/** Linear layers with relu between them. The last one has none, so that the cosines of LDAM span -1 to 1. */
+function network(widths: readonly number[], { x, numClasses }: Dataset, cosine: boolean): Sequential {
+  let features = x.shape.slice(1).reduce((a, b) => a * b, 1);
+  const layers = widths.flatMap((width, i) => {
+    const layer = linear(features, width);
+    features = width;
+    return i < widths.length - 1 ? [layer, relu()] : [layer];
+  });
+  return sequential(flatten(), ...layers, cosine ? cosineLinear(features, numClasses) : linear(features, numClasses));
 }
 
 /** A long-tailed training set, a part of it held out for calibration, and the official test set as it is. */

@@ -28,6 +28,7 @@ svg .value{font-size:10.5px;fill:var(--soft)}
 .diagonal{stroke:var(--ink);stroke-dasharray:4 4;opacity:.6}
 .bar.counts{fill:var(--counts)}
 .bar.s0{fill:var(--s0)}.bar.s1{fill:var(--s1)}.bar.s2{fill:var(--s2)}
+.pale{opacity:.4}
 .gap{fill:var(--gap);fill-opacity:.16;stroke:var(--gap);stroke-opacity:.75;stroke-width:.8}
 .line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
 .line.s0,.dot.s0{stroke:var(--s0)}.line.s1,.dot.s1{stroke:var(--s1)}.line.s2,.dot.s2{stroke:var(--s2)}

@@ -1,6 +1,6 @@
 import { certifiedCurves, classCounts, epochCurves, perClass, reliability, type Series } from './charts.ts';
 import type { DemoSettings } from './demo-settings.ts';
-import { lateEpoch, METHOD_TITLES } from './methods.ts';
+import { LDAM, lateEpoch, METHOD_TITLES } from './methods.ts';
 import { formatDuration } from './progress.ts';
 import { STYLE } from './report-style.ts';
 import type { MethodSummary, Summary } from './summary.ts';
@@ -35,7 +35,7 @@ function header(summary: Summary, name: string): string {
   const [best, other] = ordered as [MethodSummary, MethodSummary | undefined];
   const value = (m: MethodSummary): string => `${percent(m.balancedAccuracy, 1)} % with ${METHOD_TITLES[m.name]}`;
   const title = `Balanced accuracy ${value(best)}${other ? `, ${value(other)}` : ''}`;
-  const lede = `A classifier trained on ${name}, where the most frequent class has ${imbalance(summary)} times as many images as the rarest: tested on the balanced official test set, calibrated, and certified against every perturbation up to a radius.`;
+  const lede = `A classifier trained on ${name}, where the most frequent class has about ${imbalance(summary)} times as many images as the rarest: tested on the balanced official test set, calibrated, and certified against every perturbation up to a radius.`;
   return `<header><p class="mark-name">evenkeel</p><h1>${escape(title)}</h1><p class="lede">${escape(lede)}</p>${legend(summary)}</header>`;
 }
 
@@ -83,17 +83,17 @@ function training(summary: Summary, { recipe }: DemoSettings): string {
   const mark = { epoch: lateEpoch(recipe) + 1, text: 'rate falls, DRW begins' };
   const loss = epochCurves('Training loss over epochs', 'training loss', series((m) => m.history.loss), { mark });
   const balanced = epochCurves('Balanced accuracy over epochs', 'balanced accuracy, %', series((m) => m.history.balancedAccuracy), { fraction: true, mark });
-  const note = 'The losses of the two methods have different scales. No choice was made by these curves: every figure of this page is that of the last epoch.';
+  const note = 'The losses of different methods have different scales. No choice was made by these curves: every figure of this page is that of the last epoch.';
   return section('Training', note, `<div class="figures">${figure('<b>Training loss</b>, mean of each epoch', loss)}${figure('<b>Balanced accuracy</b> on the calibration part, clean images', balanced)}</div>${legend(summary)}`);
 }
 
 function calibration({ methods }: Summary): string {
   const figures = methods.flatMap((m, s) => [
-    figure(`<b>${METHOD_TITLES[m.name]}</b> before: ECE ${percent(m.ece)} %`, reliability(`Reliability of ${METHOD_TITLES[m.name]} before temperature scaling`, m.reliability.before, s)),
-    figure(`<b>${METHOD_TITLES[m.name]}</b> after, T = ${m.temperature.toFixed(3)}: ECE ${percent(m.eceScaled)} %`, reliability(`Reliability of ${METHOD_TITLES[m.name]} after temperature scaling`, m.reliability.after, s)),
+    figure(`<b>${METHOD_TITLES[m.name]}</b> before<br>ECE ${percent(m.ece)} %`, reliability(`Reliability of ${METHOD_TITLES[m.name]} before temperature scaling`, m.reliability.before, s)),
+    figure(`<b>${METHOD_TITLES[m.name]}</b> after<br>ECE ${percent(m.eceScaled)} %, T ${m.temperature.toFixed(3)}`, reliability(`Reliability of ${METHOD_TITLES[m.name]} after temperature scaling`, m.reliability.after, s)),
   ]);
   const note = 'Test images in 15 bins of confidence. A calibrated classifier is right as often as it is confident: its bars end on the diagonal. One temperature is fitted on the calibration part, which is long-tailed like the training set, while the test set is balanced: that shift is what remains.';
-  return section('Calibration', note, `<div class="figures diagrams">${figures.join('')}</div><ul class="legend"><li class="gap">gap between accuracy and confidence</li></ul>`);
+  return section('Calibration', note, `<div class="figures diagrams">${figures.join('')}</div><ul class="legend"><li class="gap">gap between accuracy and confidence (pale bars: fewer than 1 % of the images)</li></ul>`);
 }
 
 function certification(summary: Summary): string {
@@ -117,9 +117,9 @@ function protocol(summary: Summary, { recipe, sigma, certify }: DemoSettings): s
   const rows: [string, string][] = [
     ['Adapter', `${adapter.name} (${adapter.kind}), host: ${summary.host}`],
     ['Data', `${DATASET_TITLES[summary.dataset] ?? summary.dataset}, exponential imbalance ${imbalance(summary)}, seed ${summary.seed}; ${sizes.train} / ${sizes.calib} / ${sizes.test} images for training / calibration / test`],
-    ['Model', `${summary.model === 'cnn' ? 'two convolutions and two linear layers' : 'three linear layers'}; parameters: ${models}`],
+    ['Model', `linear layers of ${recipe.widths.join(' and ')} outputs, then the classifier; parameters: ${models}`],
     ['Training', `${summary.epochs} epochs, batches of ${recipe.batchSize}, SGD with rate ${recipe.lr}, momentum ${recipe.momentum}, weight decay ${recipe.weightDecay}; warm-up over 2 epochs, a tenth of the rate from epoch ${lateEpoch(recipe) + 1}; Gaussian input noise ${sigma}`],
-    ['LDAM-DRW', 'cosine classifier, scale 30, largest margin 0.5; class weights by effective number, beta 0.9999, from the epoch where the rate falls. Its probabilities are the softmax of 30 times the cosines'],
+    ['LDAM-DRW', `cosine classifier, scale ${LDAM.s}, largest margin ${LDAM.maxM}; class weights by effective number, beta ${LDAM.beta}, from the epoch where the rate falls. Its probabilities are the softmax of ${LDAM.s} times the cosines`],
     ['Calibration', 'one temperature by least negative log-likelihood on the calibration part; ECE with 15 bins of equal width'],
     ['Certification', `${certify.images} test images at equal distances; ${certify.n0} draws choose the class, ${certify.n} more bound its probability (Clopper-Pearson, alpha ${certify.alpha})`],
     ['Time', `${formatDuration(summary.seconds)} in all`],

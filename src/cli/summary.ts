@@ -50,7 +50,8 @@ export interface Summary {
   epochs: number;
   quick: boolean;
   host: string;
-  model: string;
+  /** Outputs of the linear layers before the classifier. */
+  widths: readonly number[];
   classCounts: number[];
   sizes: { train: number; calib: number; test: number };
   seconds: number;

@@ -30,25 +30,27 @@ export interface FusedLossOptions extends ClassAdjustments {
 
 /** A loss on the fused cross-entropy: per-class adjustments live in one small device table that the host can rewrite. */
 export function fusedLoss(name: string, { scale, shift, margin, weight, classes, reduction = 'weightedMean', ...rest }: FusedLossOptions): Loss {
-  let table: Tensor | null = null;
+  // One table for each number of classes met: an earlier loss may still go backward through its own.
+  const tables = new Map<number, Tensor>();
   let current = weight;
   const loss = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { sampleWeight }: LossInputs = {}): Tensor => {
     const k = logits.shape.at(-1) ?? 0;
     if (classes !== undefined && k !== classes) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${classes} classes on the last axis`);
-    if (table?.shape[1] !== k || table.gpu !== logits.gpu) {
-      table?.dispose();
+    let table = tables.get(k);
+    if (table?.gpu !== logits.gpu) {
       table = unscoped(() => tensor(classTable(k, { scale, shift, margin, weight: current }), { shape: [4, k], gpu: logits.gpu }));
+      tables.set(k, table);
     }
     return fused(logits, labels, { perClass: table, sampleWeight, reduction, ...rest });
   };
   const setClassWeight = (next: ArrayLike<number> | null): void => {
     const value = next ?? weight;
-    if (table) table.write(classTable(table.shape[1]!, { scale, shift, margin, weight: value }));
+    for (const [k, table] of tables) table.write(classTable(k, { scale, shift, margin, weight: value }));
     current = value;
   };
   const dispose = (): void => {
-    table?.dispose();
-    table = null;
+    for (const table of tables.values()) table.dispose();
+    tables.clear();
   };
   return Object.defineProperty(Object.assign(loss, { setClassWeight, dispose }), 'name', { value: name }) as Loss;
 }

@@ -26,7 +26,7 @@ export interface ShotAccuracy {
  * an open world, CVPR 2019).
  *
  * With ten classes no class may be that small. `groups: 'thirds'` ranks the K classes by training count instead (ties:
- * lower index first) and takes the first round(K/3) as many, the last round(K/3) as few (fewer if that many are not left).
+ * lower index first) and takes the first max(1, round(K/3)) as many, the last round(K/3) as few (fewer if that many are not left).
  * Throws RangeError as `accuracy` does, and unless there is one non-negative count per class and
  * fewThreshold <= manyThreshold.
  */
@@ -51,7 +51,7 @@ export function shotAccuracy(scores: Matrix, labels: Labels, { counts, manyThres
 }
 
 function byThirds(sizes: readonly number[]): (keyof ShotAccuracy)[] {
-  const third = Math.round(sizes.length / 3);
+  const third = Math.max(1, Math.round(sizes.length / 3));
   const fewFrom = Math.max(third, sizes.length - third);
   const out = new Array<keyof ShotAccuracy>(sizes.length);
   const ranked = sizes.map((_, c) => c).sort((p, q) => sizes[q]! - sizes[p]! || p - q);

@@ -107,17 +107,21 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
   kernel.forward(params, { z: logits, labels: target, perClass, sampleWeight: weights, values, bad: invalidLabels(gpu) }, [rows], variant);
 
   let y: Tensor;
-  let total = perClass;
   if (reduction === 'none') y = reshape(firstRow(values, rows), lead);
   else {
     const parts = rows > SERIAL ? partialSums(values, rows) : values;
-    total = empty([2], { gpu });
-    kernel.reduce({ ...params, rows: parts.shape[1]! }, { z: parts, loss: total }, [1], variant);
-    y = new Tensor(total.storage.retain(), [], 'f32');
+    const pair = empty([2], { gpu });
+    kernel.reduce({ ...params, rows: parts.shape[1]! }, { z: parts, loss: pair }, [1], variant);
+    y = new Tensor(pair.storage.retain(), [], 'f32');
+    pair.dispose();
+    if (parts !== values) parts.dispose();
   }
+  values.dispose();
   return record('crossEntropy', y, [logits], (dy) => {
     const dz = gradientFor(logits);
+    const total = reduction === 'none' ? perClass : new Tensor(y.storage.retain(), [2], 'f32');
     kernel.backward(params, { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz }, [rows], variant);
+    if (total !== perClass) total.dispose();
     return [dz];
   });
 }
@@ -145,7 +149,7 @@ function firstRow(values: Tensor, rows: number): Tensor {
 function partialSums(values: Tensor, rows: number): Tensor {
   const length = 256;
   const whole = Math.floor(rows / length);
-  if (whole * length === rows) return sum(reshape(values, [3, whole, length]), { axes: 2 });
-  // A ragged tail: one sum a row of three.
-  return reshape(sum(values, { axes: 1 }), [3, 1]);
+  // A ragged tail: one sum for each of the three.
+  using all = values.view(whole * length === rows ? [3, whole, length] : [3, 1, rows]);
+  return sum(all, { axes: 2 });
 }

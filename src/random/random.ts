@@ -36,7 +36,7 @@ export function normal(shape: readonly number[], key: Key, { mean = 0, std = 1, 
   return y;
 }
 
-/** Uniforms in [low, high), f32, in steps of (high - low) / 2^24. */
+/** Uniforms from low to high, f32, in steps of (high - low) / 2^24; `high` itself only by rounding. */
 export function uniform(shape: readonly number[], key: Key, { low = 0, high = 1, gpu = currentGpu(), ...draw }: DrawOptions & { low?: number; high?: number; gpu?: Gpu } = {}): Tensor {
   const y = empty(shape, { gpu });
   const { values, grid } = params(key, shape, draw, low, high - low);

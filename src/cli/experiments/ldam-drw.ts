@@ -2,7 +2,7 @@ import { accuracy, balancedAccuracy, shotAccuracy } from 'evenkeel/metrics';
 import { fit } from 'evenkeel/train';
 import { choice, integer } from '../flags.ts';
 import type { JobContext } from '../job.ts';
-import { assemble, lateEpoch, longTailedParts, METHOD_TITLES, METHODS, probabilities, type Method, type Parts, type Recipe } from '../methods.ts';
+import { assemble, LDAM, lateEpoch, longTailedParts, METHOD_TITLES, METHODS, probabilities, type Method, type Parts, type Recipe } from '../methods.ts';
 import { percent } from '../table.ts';
 import { experiment, type Verdict } from './experiment.ts';
 import { meanAndDeviation, percentWithDeviation } from './statistics.ts';
@@ -11,7 +11,7 @@ const DATA = ['mnist', 'fashion-mnist'] as const;
 const IMBALANCE = 0.01;
 /** Percentage points by which LDAM-DRW must lead. */
 const MARGIN = 2;
-const RECIPE: Recipe = { architecture: 'mlp', epochs: 10, batchSize: 128, lr: 0.05, momentum: 0.9, weightDecay: 2e-4, lateShare: 0.7 };
+const RECIPE: Recipe = { widths: [128, 64], epochs: 10, batchSize: 128, lr: 0.05, momentum: 0.9, weightDecay: 5e-4, lateShare: 0.7 };
 
 /** Options of the job. */
 export interface LdamDrwOptions {
@@ -43,9 +43,9 @@ export const ldamDrw = experiment({
     epochs: integer('passes over the training set', RECIPE.epochs, { min: 2, max: 10_000 }),
   },
   protocol: ({ seeds, epochs }) =>
-    `Exponential long tail, imbalance 100, no part held out; three linear layers (784-128-64-10); SGD with rate ${RECIPE.lr}, momentum ${RECIPE.momentum}, ` +
+    `Exponential long tail, imbalance 100, no part held out; linear layers of 784-128-64-10, relu after the first; SGD with rate ${RECIPE.lr}, momentum ${RECIPE.momentum}, ` +
     `weight decay ${RECIPE.weightDecay}, batches of ${RECIPE.batchSize}, ${epochs} epochs, warm-up over 2, a tenth of the rate from epoch ${lateEpoch({ ...RECIPE, epochs }) + 1}. ` +
-    `LDAM-DRW: cosine classifier, s = 30, largest margin 0.5, class weights by effective number (beta 0.9999) from that epoch on. All else is equal. ` +
+    `LDAM-DRW: cosine classifier, s = ${LDAM.s}, largest margin ${LDAM.maxM}, class weights by effective number (beta ${LDAM.beta}) from that epoch on. All else is equal. ` +
     `Tested on the official balanced test set after the last epoch; ${seeds} seed${seeds === 1 ? '' : 's'}.`,
   datasets: ({ data }) => (data === 'both' ? [...DATA] : [data]),
   options: ({ seeds, epochs }): LdamDrwOptions => ({ seeds, epochs }),
