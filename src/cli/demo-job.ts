@@ -1,5 +1,5 @@
 import { subset, type Dataset } from 'evenkeel/data';
-import { temperatureScaling } from 'evenkeel/calibrate';
+import { softmaxRows, temperatureScaling } from 'evenkeel/calibrate';
 import { Smooth } from 'evenkeel/certify';
 import { accuracy, averageCertifiedRadius, balancedAccuracy, calibrationError, certifiedAccuracy, perClassAccuracy, reliabilityDiagram, shotAccuracy, type ReliabilityBin } from 'evenkeel/metrics';
 import type { Sequential } from 'evenkeel/nn';
@@ -64,11 +64,11 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
     });
 
     emit({ type: 'phase', label: `${title} test`, total: 2 });
-    const probs = await probabilities(classifier, test);
+    const logits = await classifier.logits(test.x, { signal });
     emit({ type: 'step', done: 1 });
-    signal.throwIfAborted();
-    const scaled = await temperatureScaling().fit(classifier, calib!);
-    const scaledProbs = await scaled.predict(test.x);
+    const { temperature } = await temperatureScaling().fit(classifier, calib!, { signal });
+    const probs = softmaxRows(logits);
+    const scaledProbs = softmaxRows(logits, temperature);
     emit({ type: 'step', done: 2 });
     const certified = await certify(model, test, { sigma, seed, ...settings.certify }, title, context);
     context.save(`${name}.safetensors`, await model.save());
@@ -80,7 +80,7 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
       ...shotAccuracy(probs, test.y, { counts: train.classCounts, groups: 'thirds' }),
       ece: calibrationError(probs, test.y, BINS),
       eceScaled: calibrationError(scaledProbs, test.y, BINS),
-      temperature: scaled.temperature,
+      temperature,
       seconds: trained.seconds,
       stepsPerSecond: trained.stepsPerSecond,
       certified,

@@ -21,7 +21,7 @@ export const DEFAULT_SETTINGS: DemoSettings = {
 
 /** `--quick`: within 60 seconds there. */
 export const QUICK_SETTINGS: DemoSettings = {
-  recipe: { ...RECIPE, widths: [128, 64], epochs: 3 },
+  recipe: { ...RECIPE, widths: [64, 64], epochs: 3 },
   sigma: 0.25,
   calibShare: 0.1,
   certify: { images: 100, n0: 100, n: 200, alpha: 0.001, batchSize: 1000 },

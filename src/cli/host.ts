@@ -4,6 +4,7 @@ import type { DatasetBytes, JobHost, JobOutcome, JobRequest } from './job.ts';
 
 /** Where jobs run. */
 export const HOSTS = ['chrome', 'node'] as const;
+/** One of {@link HOSTS}. */
 export type HostName = (typeof HOSTS)[number];
 
 /** Runs a job in headless Chrome or in this process. */

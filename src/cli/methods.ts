@@ -7,6 +7,7 @@ import type { DatasetBytes } from './job.ts';
 
 /** Training methods the command line knows. */
 export const METHODS = ['ce', 'ldam-drw'] as const;
+/** One of {@link METHODS}. */
 export type Method = (typeof METHODS)[number];
 
 /** Names as the papers print them. */
