@@ -10,6 +10,7 @@ export interface Lifetime {
   readonly apart: ReadonlySet<number>;
 }
 
+/** Where each temporary lies, and the size of each arena in bytes. */
 export interface Plan {
   readonly places: readonly { readonly arena: number; readonly offset: number }[];
   readonly arenas: readonly number[];

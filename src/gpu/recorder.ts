@@ -12,6 +12,7 @@ export interface Slot {
   readonly writes: boolean;
 }
 
+/** A compiled entry point with the layout of its bindings. */
 export interface Pipeline {
   readonly label: string;
   readonly raw: GPUComputePipeline;
@@ -19,6 +20,7 @@ export interface Pipeline {
   readonly id: number;
 }
 
+/** One launch of a kernel. */
 export interface Dispatch {
   readonly kind: 'dispatch';
   readonly pipeline: Pipeline;
@@ -28,6 +30,7 @@ export interface Dispatch {
   bindGroup: GPUBindGroup | null;
 }
 
+/** A copy of bytes between storages, or to a buffer that the host maps. */
 export interface Copy {
   readonly kind: 'copy';
   readonly from: Storage;
@@ -38,6 +41,7 @@ export interface Copy {
   ends?: { from: DeviceBuffer; fromBase: number; to: GPUBuffer; toBase: number };
 }
 
+/** Bytes set to zero. */
 export interface Clear {
   readonly kind: 'clear';
   readonly storage: Storage;
@@ -46,6 +50,7 @@ export interface Clear {
   target?: { buffer: DeviceBuffer; base: number };
 }
 
+/** What the recorder can hold. */
 export type Command = Dispatch | Copy | Clear;
 
 /** Commands kept before a submit is forced. Reads and `await` flush earlier. */
