@@ -1,5 +1,5 @@
 // Serve the repository's root with:
-//   npm run build && npx esbuild examples/long-tail/main.ts --bundle --format=esm --outdir=examples/long-tail --servedir=.
+//   npm run build && npx esbuild examples/long-tail/main.ts --bundle --format=esm --tsconfig-raw={} --outdir=examples/long-tail --servedir=.
 // and open http://localhost:8000/examples/long-tail/
 import { init } from 'evenkeel';
 import { temperatureScaling } from 'evenkeel/calibrate';
@@ -8,7 +8,7 @@ import { loadIdx, longTail, split } from 'evenkeel/data';
 import { ldam } from 'evenkeel/losses';
 import { balancedAccuracy, calibrationError } from 'evenkeel/metrics';
 import { cosineLinear, flatten, linear, relu, sequential } from 'evenkeel/nn';
-import { drw, sgd } from 'evenkeel/optim';
+import { drw, multiStep, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 
 const say = (line: string): void => document.querySelector('#log')!.append(`${line}\n`);
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   await fit(model, train, {
     loss: ldam({ clsNumList: train.classCounts, s: 10 }),
     optimizer: sgd({ lr: 0.05, momentum: 0.9, weightDecay: 5e-4 }),
-    schedule: drw({ from: 2 }),
+    schedule: [multiStep({ milestones: [2] }), drw({ from: 2 })],
     epochs: 3,
     inputNoise: 0.25,
     onStep({ step, steps, loss }) {

@@ -13,7 +13,7 @@ const RECIPE = { batchSize: 128, lr: 0.05, momentum: 0.9, weightDecay: 5e-4, lat
 
 /** The default: within 5 minutes on two cores with the software adapter. */
 export const DEFAULT_SETTINGS: DemoSettings = {
-  recipe: { ...RECIPE, widths: [256, 128], epochs: 10 },
+  recipe: { ...RECIPE, widths: [256, 128], epochs: 8 },
   sigma: 0.25,
   calibShare: 0.1,
   certify: { images: 100, n0: 100, n: 1000, alpha: 0.001, batchSize: 1000 },

@@ -1,0 +1,123 @@
+import { existsSync, mkdirSync, mkdtempSync, readlinkSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeAll, writeOne } from '../../src/cli/files.ts';
+import { needsBuild, needsInstall } from '../../src/cli/freshness.mjs';
+import { countTests } from '../../src/cli/test-counts.mjs';
+import { vulkanEnv } from '../../src/cli/vulkan.mjs';
+
+let root = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'evenkeel-setup-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** A file that changed `age` seconds ago. */
+function put(name: string, age: number): string {
+  const file = join(root, name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, name);
+  utimesSync(file, Date.now() / 1000 - age, Date.now() / 1000 - age);
+  return file;
+}
+
+describe('needsInstall', () => {
+  test('when nothing is installed, or the lock file is newer', () => {
+    put('package-lock.json', 100);
+    expect(needsInstall(root)).toBe(true);
+    put('node_modules/.package-lock.json', 50);
+    expect(needsInstall(root)).toBe(false);
+    put('package-lock.json', 10);
+    expect(needsInstall(root)).toBe(true);
+  });
+});
+
+describe('needsBuild', () => {
+  test('when a part is missing or a source is newer; written declarations do not count', () => {
+    put('src/cli/main.ts', 100);
+    put('shaders/lib/x.wgsl', 100);
+    put('package.json', 100);
+    expect(needsBuild(root)).toBe(true);
+    put('dist/cli/main.js', 50);
+    expect(needsBuild(root)).toBe(true);
+    put('dist/cli/page.js', 50);
+    expect(needsBuild(root)).toBe(false);
+    put('shaders/x.d.wgsl.ts', 10);
+    expect(needsBuild(root)).toBe(false);
+    put('shaders/lib/x.wgsl', 10);
+    expect(needsBuild(root)).toBe(true);
+  });
+});
+
+describe('countTests', () => {
+  const file = (...statuses: string[]) => ({ status: statuses.includes('failed') ? 'failed' : 'passed', assertionResults: statuses.map((status) => ({ status })) });
+
+  test('counts tests, and files that did not load', () => {
+    expect(countTests({ testResults: [file('passed', 'passed'), file('passed', 'failed', 'skipped')] }, 1)).toEqual({ passed: 3, failed: 1 });
+    expect(countTests({ testResults: [file('passed'), { status: 'failed', assertionResults: [] }] }, 1)).toEqual({ passed: 1, failed: 1 });
+  });
+
+  test('takes no report, no test, and a failure outside of tests for a failure', () => {
+    expect(countTests(null, 0)).toEqual({ passed: 0, failed: 1 });
+    expect(countTests({ testResults: [] }, 0)).toEqual({ passed: 0, failed: 1 });
+    expect(countTests({ testResults: [file('passed')] }, 1)).toEqual({ passed: 1, failed: 1 });
+    expect(countTests({ testResults: [file('passed')] }, 0)).toEqual({ passed: 1, failed: 0 });
+  });
+});
+
+describe('vulkanEnv', () => {
+  const linux = { platform: 'linux', env: {}, hardware: false };
+  const icd = (): string => join(root, 'chrome/vk_swiftshader_icd.json');
+
+  test('points at the driver beside Chrome, also behind a launcher script', () => {
+    const chrome = put('chrome/chrome', 0);
+    put('chrome/vk_swiftshader_icd.json', 0);
+    expect(vulkanEnv(chrome, join(root, 'cache'), linux)).toMatchObject({ VK_ICD_FILENAMES: icd(), XDG_RUNTIME_DIR: join(root, 'cache') });
+  });
+
+  test('only adds to the drivers of a machine with a graphics device', () => {
+    const chrome = put('chrome/chrome', 0);
+    put('chrome/vk_swiftshader_icd.json', 0);
+    const env = vulkanEnv(chrome, join(root, 'cache'), { ...linux, hardware: true });
+    expect(env).toMatchObject({ VK_ADD_DRIVER_FILES: icd() });
+    expect(env).not.toHaveProperty('VK_ICD_FILENAMES');
+  });
+
+  test('lends the loader where the system has none, and nothing else of that folder', () => {
+    const chrome = put('chrome/chrome', 0);
+    put('chrome/vk_swiftshader_icd.json', 0);
+    put('chrome/libvulkan.so.1', 0);
+    const { LD_LIBRARY_PATH } = vulkanEnv(chrome, join(root, 'cache'), linux);
+    if (LD_LIBRARY_PATH === undefined) {
+      expect(['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib64', '/lib'].some((path) => existsSync(join(path, 'libvulkan.so.1')))).toBe(true);
+    } else {
+      expect(readdirSync(LD_LIBRARY_PATH)).toEqual(['libvulkan.so.1']);
+      expect(readlinkSync(join(LD_LIBRARY_PATH, 'libvulkan.so.1'))).toBe(join(root, 'chrome/libvulkan.so.1'));
+    }
+  });
+
+  test("leaves the user's choice and other systems alone", () => {
+    const chrome = put('chrome/chrome', 0);
+    put('chrome/vk_swiftshader_icd.json', 0);
+    const own = { VK_ICD_FILENAMES: '/own.json', XDG_RUNTIME_DIR: '/run/user/0' };
+    expect(vulkanEnv(chrome, join(root, 'cache'), { ...linux, env: own })).toEqual({});
+    expect(vulkanEnv(chrome, join(root, 'cache'), { ...linux, platform: 'darwin' })).toEqual({});
+  });
+});
+
+describe('writeAll', () => {
+  test('writes all files and leaves nothing else', async () => {
+    await writeAll(join(root, 'a/b'), new Map<string, string | Uint8Array>([['x.txt', 'one'], ['y.bin', new Uint8Array([1])]]));
+    expect(readdirSync(join(root, 'a/b')).sort()).toEqual(['x.txt', 'y.bin']);
+    await writeOne(join(root, 'a/b/x.txt'), 'two');
+    expect(readFileSync(join(root, 'a/b/x.txt'), 'utf8')).toBe('two');
+  });
+
+  test('leaves old files as they were when one cannot be written', async () => {
+    await writeOne(join(root, 'x.txt'), 'old');
+    await expect(writeAll(root, new Map([['x.txt', 'new'], ['no/such/folder.txt', 'bad']]))).rejects.toThrow();
+    expect(readdirSync(root)).toEqual(['x.txt']);
+    expect(readFileSync(join(root, 'x.txt'), 'utf8')).toBe('old');
+  });
+});
