@@ -18,6 +18,7 @@ const EVENT_INTERVAL = 80;
 
 const page = globalThis as unknown as PageGlobals;
 let lastStep = 0;
+let phaseTotal = 0;
 
 page.evenkeelRun = async (request, names) => {
   try {
@@ -33,9 +34,11 @@ page.evenkeelRun = async (request, names) => {
 };
 
 function emit(event: JobEvent): void {
+  if (event.type === 'phase') phaseTotal = event.total;
   if (event.type === 'step') {
     const now = performance.now();
-    if (now - lastStep < EVENT_INTERVAL) return;
+    // The last step always goes out: its loss is what the finished phase shows.
+    if (now - lastStep < EVENT_INTERVAL && event.done < phaseTotal) return;
     lastStep = now;
   }
   void page.evenkeelEvent(event);
