@@ -2,7 +2,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { currentGpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { countClasses, type StepState } from '../ops/batch.ts';
-import { key, split, type Key } from '../random/key.ts';
+import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { binomialTest, certifiedRadius, clopperPearsonLower } from '../stats/index.ts';
 import { Captured, capture } from '../tensor/capture.ts';
@@ -87,7 +87,7 @@ export class Smooth {
     this.#classes = numClasses;
     this.#sigma = sigma;
     this.#gpu = gpu;
-    this.#key = split(key(seed), 2);
+    this.#key = split(key(seed), PURPOSE.smoothing);
     [this.#counts, this.#state] = unscoped(() => [zeros([2, numClasses], { dtype: 'u32', gpu }), empty([4], { dtype: 'u32', gpu })]);
   }
 

@@ -1,6 +1,9 @@
 import { indicesByClass, subset, type Dataset } from './dataset.ts';
 import { random32, shuffleInPlace } from './shuffle.ts';
 
+/** The streams below belong to `longTail`, which often runs before with the same seed. */
+const FIRST_STREAM = 2 ** 16;
+
 /** Fractions of the parts by name, beside `seed` (default 0) and `stratified` (default true). */
 export interface SplitOptions {
   seed?: number;
@@ -34,7 +37,7 @@ export function split<const O extends SplitOptions>(data: Dataset, options: O): 
   const parts = names.map((): number[] => []);
   const groups = stratified ? indicesByClass(data) : [Array.from(data.y, (_, i) => i)];
   groups.forEach((indices, stream) => {
-    shuffleInPlace(indices, random32(seed, stream));
+    shuffleInPlace(indices, random32(seed, FIRST_STREAM + stream));
     let at = 0;
     apportion(indices.length, shares).forEach((size, part) => {
       for (const end = at + size; at < end; at++) parts[part]!.push(indices[at]!);

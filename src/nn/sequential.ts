@@ -2,7 +2,7 @@ import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { DisposedError, ShapeError } from '../gpu/errors.ts';
 import { decodeSafetensors, encodeSafetensors, FormatError } from '../io/index.ts';
 import { softmax } from '../ops/softmax.ts';
-import { key, split } from '../random/key.ts';
+import { key, PURPOSE, split } from '../random/key.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { sameShape, sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -37,7 +37,7 @@ export class Sequential {
   /** Draws the starting values of all parameters from `seed` (default 0), in place of what was there. */
   init({ seed = 0, gpu = currentGpu() }: { seed?: number; gpu?: Gpu } = {}): this {
     if (this.#isDisposed) throw new DisposedError('model: init after dispose');
-    const root = key(seed);
+    const root = split(key(seed), PURPOSE.parameters);
     const initial = new Map<string, ParameterValues>();
     this.#specs().forEach(([name, layer, local], i) => {
       const spec = layer.specs[local]!;

@@ -14,3 +14,6 @@ export function split(parent: Key, index: number): Key {
   const [a, b] = philox([index >>> 0, Math.floor(index / 2 ** 32), 0, 0x9e3779b9], parent);
   return [a, b];
 }
+
+/** Children of a seed's key, one for each use of randomness in a run, so that no two ever share numbers. */
+export const PURPOSE = { parameters: 0, inputNoise: 1, smoothing: 2, order: 3 } as const;

@@ -28,6 +28,8 @@ export interface FitOptions {
   onEpoch?: (report: EpochReport) => void | Promise<void>;
 }
 
+/** First stream of the orders of epochs; the streams below belong to the builders of datasets. */
+const EPOCHS = 2 ** 32;
 /** Steps that may lie in the queue before the host waits for the device. */
 const MOST_AHEAD = 128;
 /** Milliseconds of work between two reports. */
@@ -87,7 +89,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     for (let epoch = 0; epoch < epochs; epoch++) {
       const epochStart = performance.now();
       const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
-      step.setOrder(shuffledIndices(data.y.length, seed, epoch + 1));
+      step.setOrder(shuffledIndices(data.y.length, seed, EPOCHS + epoch));
       loss.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();

@@ -6,7 +6,7 @@ import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { takeInvalidLabels } from '../ops/cross-entropy.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
-import { key, split, type Key } from '../random/key.ts';
+import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { capture, type Captured } from '../tensor/capture.ts';
 import { unscoped } from '../tensor/scope.ts';
@@ -48,7 +48,7 @@ export class TrainingStep {
     this.#model = model;
     this.#options = options;
     this.#gpu = model.arena.values.gpu;
-    this.#noiseKey = split(key(options.seed), 1);
+    this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
     const gpu = this.#gpu;
     [this.#x, this.#y, this.#order, this.#state, this.#log] = unscoped(() => [
       tensor(data.x, { gpu }),
