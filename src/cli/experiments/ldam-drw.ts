@@ -45,7 +45,7 @@ export const ldamDrw = experiment({
   protocol: ({ seeds, epochs }) =>
     `Exponential long tail, imbalance 100, no part held out; linear layers of 784-128-64-10, relu after the first; SGD with rate ${RECIPE.lr}, momentum ${RECIPE.momentum}, ` +
     `weight decay ${RECIPE.weightDecay}, batches of ${RECIPE.batchSize}, ${epochs} epochs, warm-up over 2, a tenth of the rate from epoch ${lateEpoch({ ...RECIPE, epochs }) + 1}. ` +
-    `LDAM-DRW: cosine classifier, s = ${LDAM.s}, largest margin ${LDAM.maxM}, class weights by effective number (beta ${LDAM.beta}) from that epoch on. All else is equal. ` +
+    `LDAM-DRW: cosine classifier, s = ${LDAM.s}, largest margin ${LDAM.maxM}, class weights by effective number (beta ${LDAM.beta}) from that epoch on. All else is equal. The recipe is one of about 45 that were tried on these two test sets, so the size of the lead is optimistic; see docs/methods/ldam-drw.md. ` +
     `Tested on the official balanced test set after the last epoch; ${seeds} seed${seeds === 1 ? '' : 's'}.`,
   datasets: ({ data }) => (data === 'both' ? [...DATA] : [data]),
   options: ({ seeds, epochs }): LdamDrwOptions => ({ seeds, epochs }),
