@@ -1,4 +1,5 @@
 export * from './binary.ts';
+export { cast } from './cast.ts';
 export * from './conv2d.ts';
 export * from './cross-entropy.ts';
 export * from './gather.ts';

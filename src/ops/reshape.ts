@@ -13,12 +13,8 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[])
     throw new ShapeError(`reshape: x has shape [${x.shape}] (${x.size} elements), it does not fit [${shape}]`);
   }
   const y = x.view(to);
-  const f = y as unknown as Tensor;
-  if (x.dtype === 'f32') {
-    f.maskable = (x as unknown as Tensor).maskable;
-    record('reshape', f, [x], (dy) => [carryMask(dy, reshape(dy, x.shape))], { composed: true });
-  }
-  return y;
+  y.maskable = x.maskable;
+  return record('reshape', y as unknown as Tensor, [x], (dy) => [carryMask(dy, reshape(dy, x.shape))], { composed: true }) as unknown as Tensor<D>;
 }
 
 function carryMask(from: Tensor, to: Tensor): Tensor {

@@ -1,11 +1,72 @@
-/** Element types of tensors. Every one takes four bytes on the device. */
-export type DType = 'f32' | 'i32' | 'u32';
+/**
+ * Element types of tensors. bool takes four bytes on the device (0 or 1), as WGSL has no bool in memory. f16 is a storage
+ * format of two bytes: `cast` converts to and from f32, in which all arithmetic is done; no adapter feature is needed.
+ */
+export type DType = 'f32' | 'i32' | 'u32' | 'bool' | 'f16';
 
-/** The typed array that holds a dtype on the host. */
-export type TypedArrayOf<D extends DType> = D extends 'f32' ? Float32Array<ArrayBuffer> : D extends 'i32' ? Int32Array<ArrayBuffer> : Uint32Array<ArrayBuffer>;
+/** The typed array that holds a dtype on the host; f16 comes as f32. */
+export type TypedArrayOf<D extends DType> = D extends 'f32' | 'f16'
+  ? Float32Array<ArrayBuffer>
+  : D extends 'i32'
+    ? Int32Array<ArrayBuffer>
+    : D extends 'bool'
+      ? Uint8Array<ArrayBuffer>
+      : Uint32Array<ArrayBuffer>;
 
-/** A zeroed host array of `length` elements of `dtype`. */
-export function hostArray<D extends DType>(dtype: D, length: number | ArrayBuffer): TypedArrayOf<D> {
-  const make = { f32: Float32Array, i32: Int32Array, u32: Uint32Array }[dtype] as new (n: number | ArrayBuffer) => unknown;
-  return new make(length) as TypedArrayOf<D>;
+/** Bytes of `count` elements on the device, a multiple of 4. */
+export function bytesOf(dtype: DType, count: number): number {
+  return dtype === 'f16' ? Math.ceil(count / 2) * 4 : count * 4;
+}
+
+const HOST = { f32: Float32Array, f16: Float32Array, i32: Int32Array, u32: Uint32Array, bool: Uint8Array };
+
+/** Host values from the `count` elements of device bytes. */
+export function fromDevice<D extends DType>(dtype: D, bytes: ArrayBuffer, count: number): TypedArrayOf<D> {
+  if (dtype === 'f16') return Float32Array.from(new Uint16Array(bytes, 0, count), fromHalf) as TypedArrayOf<D>;
+  if (dtype === 'bool') return Uint8Array.from(new Uint32Array(bytes)) as TypedArrayOf<D>;
+  return new (HOST[dtype] as new (b: ArrayBuffer) => unknown)(bytes) as TypedArrayOf<D>;
+}
+
+/** Device bytes of host values: the values themselves where their type fits, else a copy. Every non-zero bool becomes 1. */
+export function toDevice(dtype: DType, values: ArrayLike<number>): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  if (dtype === 'f16') {
+    const words = new Uint32Array(bytesOf('f16', values.length) / 4);
+    const halves = new Uint16Array(words.buffer);
+    for (let i = 0; i < values.length; i++) halves[i] = toHalf(values[i]!);
+    return words;
+  }
+  if (dtype === 'bool') return Uint32Array.from(values, (v) => Number(Number(v) !== 0));
+  const Host = HOST[dtype] as Float32ArrayConstructor;
+  if (values instanceof Host && values.buffer instanceof ArrayBuffer) return values as Float32Array<ArrayBuffer>;
+  return Host.from(values) as Float32Array<ArrayBuffer>;
+}
+
+const float = new Float32Array(1);
+const word = new Uint32Array(float.buffer);
+
+/** The IEEE 754 half nearest to x, ties to even; infinity beyond 65,504 as the standard rounds. */
+export function toHalf(x: number): number {
+  float[0] = x;
+  const sign = (word[0]! >>> 16) & 0x8000;
+  const bits = word[0]! & 0x7fffffff;
+  if (bits > 0x7f800000) return sign | 0x7e00;
+  if (bits >= 0x477ff000) return sign | 0x7c00;
+  if (bits < 0x38800000) {
+    // Below 2^-14 halves are multiples of 2^-24.
+    const scaled = Math.abs(float[0]!) * 2 ** 24;
+    const down = Math.floor(scaled);
+    const rest = scaled - down;
+    return sign | (down + Number(rest > 0.5 || (rest === 0.5 && down % 2 === 1)));
+  }
+  const odd = (bits >>> 13) & 1;
+  return sign | ((bits - 0x38000000 + 0xfff + odd) >>> 13);
+}
+
+/** The value of an IEEE 754 half. */
+export function fromHalf(h: number): number {
+  const sign = h & 0x8000 ? -1 : 1;
+  const exponent = (h >>> 10) & 31;
+  const fraction = h & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -1,7 +1,7 @@
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { DisposedError, DTypeError, ShapeError } from '../gpu/errors.ts';
 import type { Bindable, Storage } from '../gpu/storage.ts';
-import { hostArray, type DType, type TypedArrayOf } from './dtype.ts';
+import { bytesOf, fromDevice, toDevice, type DType, type TypedArrayOf } from './dtype.ts';
 import { NdArray } from './ndarray.ts';
 import { track } from './scope.ts';
 import { sizeOf } from './shape.ts';
@@ -22,7 +22,7 @@ export interface TapeNode {
 export class Tensor<D extends DType = 'f32'> implements Bindable {
   readonly shape: readonly number[];
   readonly dtype: D;
-  /** Start in elements inside the storage; a multiple of 64, the alignment of a binding. */
+  /** Start in elements inside the storage; a multiple of 64 (f16: 128), the alignment of a binding. */
   readonly offset: number;
   /** True for leaves whose gradient `backward` computes. */
   requiresGrad = false;
@@ -69,11 +69,11 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   }
 
   get byteOffset(): number {
-    return this.offset * 4;
+    return bytesOf(this.dtype, this.offset);
   }
 
   get byteLength(): number {
-    return this.size * 4;
+    return bytesOf(this.dtype, this.size);
   }
 
   get isDisposed(): boolean {
@@ -98,7 +98,7 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   /** All values, in row-major order. */
   async read(): Promise<TypedArrayOf<D>> {
     const [bytes] = await this.gpu.read([{ storage: this.storage, offset: this.byteOffset, bytes: this.byteLength }]);
-    return hostArray(this.dtype, bytes!);
+    return fromDevice(this.dtype, bytes!, this.size);
   }
 
   /** Values with their shape. */
@@ -115,7 +115,7 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   /** Overwrites the values from the host. */
   write(values: ArrayLike<number>): this {
     if (values.length !== this.size) throw new ShapeError(`write: got ${values.length} values, tensor [${this.shape}] holds ${this.size}`);
-    this.gpu.write(this.storage, this.byteOffset, toTyped(values, this.dtype));
+    this.gpu.write(this.storage, this.byteOffset, toDevice(this.dtype, values));
     return this;
   }
 
@@ -133,14 +133,6 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   }
 }
 
-function toTyped<D extends DType>(values: ArrayLike<number>, dtype: D): TypedArrayOf<D> {
-  const out = hostArray(dtype, 0);
-  if (values.constructor === out.constructor && (values as TypedArrayOf<D>).buffer instanceof ArrayBuffer) return values as TypedArrayOf<D>;
-  const copy = hostArray(dtype, values.length);
-  copy.set(values);
-  return copy;
-}
-
 /** Options of functions that create tensors. */
 export interface CreateOptions<D extends DType> {
   dtype?: D;
@@ -150,7 +142,7 @@ export interface CreateOptions<D extends DType> {
 /** A tensor with unspecified contents. Shape entries must be non-negative integers. */
 export function empty<D extends DType = 'f32'>(shape: readonly number[], { dtype = 'f32' as D, gpu = currentGpu() }: CreateOptions<D> = {}): Tensor<D> {
   if (shape.some((d) => !Number.isInteger(d) || d < 0)) throw new ShapeError(`shape is [${shape}], expected non-negative integers`);
-  return new Tensor(gpu.allocate(sizeOf(shape) * 4), shape, dtype);
+  return new Tensor(gpu.allocate(bytesOf(dtype, sizeOf(shape))), shape, dtype);
 }
 
 /** A tensor of zeros. */
@@ -175,7 +167,7 @@ export function tensor<D extends DType = 'f32'>(
   const data = typeof values === 'number' ? [values] : values instanceof NdArray ? values.data : values;
   const dims = shape ?? (typeof values === 'number' ? [] : values instanceof NdArray ? values.shape : [data.length]);
   if (sizeOf(dims) !== data.length) throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${data.length} values`);
-  return new Tensor(gpu.allocate(data.length * 4, true), dims, dtype).write(data);
+  return new Tensor(gpu.allocate(bytesOf(dtype, data.length), true), dims, dtype).write(data);
 }
 
 /** Throws a DTypeError unless `x` is `dtype`. */

@@ -1,0 +1,53 @@
+import kernel from '../../shaders/cast.wgsl';
+import type { DType } from '../tensor/dtype.ts';
+import { record } from '../tensor/tape.ts';
+import { empty, Tensor } from '../tensor/tensor.ts';
+
+type Word = Exclude<DType, 'f16'>;
+
+const ELEMENT = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' } as const;
+
+/** WGSL of the conversion: towards zero and clamped to the range of the target, where the built-in one may do anything. */
+function conversion(from: Word, to: Word): string {
+  if (to === 'bool') return 'return select(0u, 1u, v != From(0));';
+  if (from === 'f32' && to === 'i32') return 'return i32(clamp(v, -2147483648.0, 2147483520.0));';
+  if (from === 'f32' && to === 'u32') return 'return u32(clamp(v, 0.0, 4294967040.0));';
+  return 'return To(v);';
+}
+
+function words(x: Tensor<Word>, dtype: Word): Tensor<Word> {
+  const y = empty(x.shape, { dtype, gpu: x.gpu });
+  kernel.forward({ size: x.size }, { x, y }, [x.size], { From: ELEMENT[x.dtype], To: ELEMENT[dtype], convert: conversion(x.dtype, dtype) });
+  return y;
+}
+
+/**
+ * x as `dtype`. f32 to an integer drops the fraction and clamps to the range; to bool: 1 where not zero; to f16: the nearest
+ * half, ties to even, infinity beyond 65,504. i32 to u32 and back keep the bits. The same dtype gives a view. The gradient
+ * passes unchanged between f32 and f16 (the rounding counts as the identity) and nowhere else.
+ */
+export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
+  const floats = (d: DType): boolean => d === 'f32' || d === 'f16';
+  const y = convert(x, dtype);
+  if (floats(x.dtype) && floats(dtype)) record('cast', y as unknown as Tensor, [x], (dy) => [dy], { composed: true });
+  return y as Tensor<D>;
+}
+
+function convert(x: Tensor<DType>, dtype: DType): Tensor<DType> {
+  if (x.dtype === dtype) return x.view(x.shape);
+  const { gpu, shape, size } = x;
+  if (x.dtype === 'f16') {
+    const wide = empty(shape, { gpu });
+    kernel.fromHalf({ size }, { halves: x, bits: wide }, [size]);
+    if (dtype === 'f32') return wide;
+    const y = words(wide, dtype as Word);
+    wide.dispose();
+    return y;
+  }
+  if (dtype !== 'f16') return words(x as Tensor<Word>, dtype);
+  const wide = x.dtype === 'f32' ? x : words(x as Tensor<Word>, 'f32');
+  const y = empty(shape, { dtype, gpu });
+  kernel.toHalf({ size }, { wide, packed: y }, [Math.ceil(size / 2)]);
+  if (wide !== x) wide.dispose();
+  return y;
+}
