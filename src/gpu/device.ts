@@ -156,6 +156,7 @@ export class Gpu {
     if (this.recorder.uses(storage.buffer)) this.recorder.flush();
     this.device.queue.writeBuffer(storage.buffer.raw, storage.base + offset, data.buffer, data.byteOffset, data.byteLength);
     this.counters.writes++;
+    storage.version++;
   }
 
   /** Reads byte ranges back in one submit and one wait each. Rejects with what went wrong on the device since the last read. */

@@ -1,4 +1,5 @@
 import type { Gpu } from './device.ts';
+import { GpuError } from './errors.ts';
 import type { Pipeline, Slot } from './recorder.ts';
 import { specialize } from './specialize.ts';
 import type { Bindable } from './storage.ts';
@@ -47,6 +48,7 @@ export function defineKernel(module: KernelModule): any {
       const { pipeline, workgroup } = pipelineOf(gpu, module, entry, variant);
       const slots = storage.map(([name, binding, access]): Slot => {
         const b = buffers[name]!;
+        if (b.storage.gpu !== gpu) throw new GpuError(`${module.name}: ${name} lives on another device than ${storage[0]![0]}; make both with the same gpu`);
         return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
       });
       const uniform = storage.length < bindings.length ? gpu.uniforms.get(pack(module, params)) : null;

@@ -76,6 +76,7 @@ export class Recorder {
   }
 
   push(command: Command): void {
+    for (const s of writtenBy(command)) s.version++;
     if (this.sink) {
       this.sink.push(command);
       for (const s of storagesOf(command)) if (s.buffer && !this.borrowed.has(s)) this.borrowed.add(s.retain());
@@ -168,6 +169,12 @@ export class Recorder {
     this.#groups.set(key, group);
     return group;
   }
+}
+
+function writtenBy(c: Command): Storage[] {
+  if (c.kind === 'dispatch') return c.slots.filter((s) => s.writes).map((s) => s.storage);
+  if (c.kind === 'clear') return [c.storage];
+  return 'gpu' in c.to ? [c.to] : [];
 }
 
 /** The storages that a command reads or writes. */

@@ -12,6 +12,8 @@ export class Storage {
   buffer: DeviceBuffer | null;
   /** Start inside `buffer`; not 0 only for storages placed in the arena of a capture. */
   base = 0;
+  /** Counts what was written into it, so that the tape finds values that changed between forward and backward. */
+  version = 0;
   /** Set while a capture decides about this storage; such memory never goes back to the pool. */
   planned = false;
   #references = 1;

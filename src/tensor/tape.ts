@@ -1,10 +1,11 @@
 import { ShapeError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { accumulateInto, addGradients } from './accumulate.ts';
+import { inspect } from './anomaly.ts';
 import type { DType } from './dtype.ts';
 import { scope, unscoped, untrack } from './scope.ts';
 import { sameShape } from './shape.ts';
-import { clear, empty, tensor, type Tensor } from './tensor.ts';
+import { clear, empty, tensor, type TapeNode, type Tensor } from './tensor.ts';
 
 let recording = true;
 /** False while the gradient of an intermediate tensor is itself wanted, which no mask may touch. */
@@ -20,13 +21,19 @@ export function record<T extends Tensor>(
   backward: (dy: Tensor) => readonly (Tensor | null)[],
   { composed = false }: { composed?: boolean } = {},
 ): T {
-  if (recording && inputs.some((x) => x.tracksGrad)) y.node = { op, inputs, backward, composed };
+  inspect(op, y);
+  if (recording && inputs.some((x) => x.tracksGrad)) y.node = { op, inputs, backward, composed, versions: [...inputs, y].map((t) => t.version) };
   return y;
 }
 
 /** Runs `fn` without recording gradients. */
 export function noGrad<T>(fn: () => T): T {
   return withRecording(false, fn);
+}
+
+/** Runs `fn` with gradients recorded, also inside `noGrad`. */
+export function withGrad<T>(fn: () => T): T {
+  return withRecording(true, fn);
 }
 
 function withRecording<T>(on: boolean, fn: () => T): T {
@@ -117,16 +124,29 @@ export function backward(loss: Tensor, { accumulate = false }: { accumulate?: bo
  */
 export function grad(y: Tensor, inputs: readonly Tensor[], { createGraph = false }: { createGraph?: boolean } = {}): Tensor[] {
   if (y.size !== 1) throw new ShapeError(`grad: y has shape [${y.shape}], expected a scalar; reduce it first`);
+  return gradientsOf(y, inputs, one(y.gpu, y.shape), createGraph);
+}
+
+/** dL/d(inputs) of any tensor y, from dy = dL/dy: one tensor an input, zeros where y does not depend on it. */
+export function pullback(y: Tensor, inputs: readonly Tensor[], dy: Tensor, { createGraph = false }: { createGraph?: boolean } = {}): Tensor[] {
+  if (!sameShape(dy.shape, y.shape)) throw new ShapeError(`pullback: dy has shape [${dy.shape}], expected that of y, [${y.shape}]`);
+  return gradientsOf(y, inputs, createGraph ? dy : dy.detach(), createGraph);
+}
+
+function gradientsOf(y: Tensor, inputs: readonly Tensor[], seed: Tensor, createGraph: boolean): Tensor[] {
   const found = new Map<Tensor, Tensor>();
   const add = (x: Tensor, dx: Tensor): void => {
     const before = found.get(x);
     found.set(x, before ? addGradients(before, dx) : dx);
   };
-  masking = !inputs.some((x) => x.node);
+  const outer = { masking, pass };
+  masking &&= !inputs.some((x) => x.node);
+  // Inside a backward pass (checkpoint) nothing may go straight to the gradients of parameters: it is handed back instead.
+  pass = null;
   try {
-    withRecording(createGraph, () => walk(y, add, new Set(inputs)));
+    withRecording(createGraph, () => walk(y, add, new Set(inputs), seed));
   } finally {
-    masking = true;
+    ({ masking, pass } = outer);
   }
   return inputs.map((x) => found.get(x) ?? clear(empty(x.shape, { gpu: x.gpu })));
 }
@@ -135,8 +155,7 @@ export function grad(y: Tensor, inputs: readonly Tensor[], { createGraph = false
  * Goes from `root` to the leaves; `onLeaf` gets each contribution to a leaf, or to a tensor in `wanted`. `isShared` says
  * that the memory of `dx` may belong to another gradient too, so that it must not be written.
  */
-function walk(root: Tensor, onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean) => void, wanted?: ReadonlySet<Tensor>): void {
-  const seed = one(root.gpu, root.shape);
+function walk(root: Tensor, onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean) => void, wanted?: ReadonlySet<Tensor>, seed = one(root.gpu, root.shape)): void {
   const gradients = new Map<Tensor, Tensor>([[root, seed]]);
   for (const y of backwardOrder(root)) {
     const dy = gradients.get(y);
@@ -148,6 +167,7 @@ function walk(root: Tensor, onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean
       continue;
     }
     const { op, inputs, composed, backward } = y.node;
+    expectUnchanged(y, y.node);
     // Recorded temporaries are part of the graph; others go as soon as the contributions exist.
     const contributions = recording ? backward(dy) : scope(() => backward(dy));
     const users = new Map([[dy.storage, 1]]);
@@ -160,12 +180,13 @@ function walk(root: Tensor, onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean
       // Each holder of a gradient frees it on its own, so one that is handed out twice gets a second owner.
       if (!recording && given.has(dx)) dx = alias(dx);
       given.add(dx);
+      inspect(`gradient of ${op} with respect to input ${i}`, dx);
       if (!x.tracksGrad) {
         if (!recording) dx.dispose();
         return;
       }
       if (!sameShape(dx.shape, x.shape)) throw new ShapeError(`backward of ${op}: gradient ${i} has shape [${dx.shape}], its input [${x.shape}]`);
-      if (recording && !composed && !dx.node) dx.node = onceOnly(op, dy, inputs);
+      if (recording && !composed && !dx.node) dx.node = onceOnly(op, dx, dy, inputs);
       if (!x.node && !wanted) {
         onLeaf(x, dx, users.get(dx.storage)! > 1);
         return;
@@ -181,6 +202,15 @@ function walk(root: Tensor, onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean
   }
 }
 
+/** A value that changed since the op ran would give a gradient of something else. */
+function expectUnchanged(y: Tensor, { op, inputs, versions }: TapeNode): void {
+  [...inputs, y].forEach((t, i) => {
+    if (t.version === versions[i]) return;
+    const what = t === y ? 'its result' : `input ${i}`;
+    throw new Error(`backward of ${op}: ${what}, of shape [${t.shape}], was overwritten after the op had run; call backward before the write, or write into another tensor`);
+  });
+}
+
 function copyOf(x: Tensor): Tensor {
   const y = empty(x.shape, { gpu: x.gpu });
   x.gpu.recorder.push({ kind: 'copy', from: x.storage, fromOffset: x.byteOffset, to: y.storage, toOffset: 0, bytes: x.byteLength });
@@ -193,7 +223,7 @@ function alias(dx: Tensor): Tensor {
   return other;
 }
 
-function onceOnly(op: string, dy: Tensor, inputs: readonly Tensor<DType>[]): Tensor['node'] {
+function onceOnly(op: string, dx: Tensor, dy: Tensor, inputs: readonly Tensor<DType>[]): Tensor['node'] {
   return {
     op: `${op} (gradient)`,
     inputs: [dy, ...inputs],
@@ -201,6 +231,7 @@ function onceOnly(op: string, dy: Tensor, inputs: readonly Tensor<DType>[]): Ten
       throw new Error(`${op} is a fused op whose gradient cannot be differentiated again; write this part with elementwise ops, matmul and reductions`);
     },
     composed: true,
+    versions: [dy, ...inputs, dx].map((t) => t.version),
   };
 }
 
@@ -220,6 +251,11 @@ function backwardOrder(root: Tensor): Tensor[] {
     }
   }
   return order.reverse();
+}
+
+/** The tensors with requiresGrad that `y` was made of. */
+export function leavesOf(y: Tensor): Tensor[] {
+  return backwardOrder(y).filter((x) => x.requiresGrad && !x.node);
 }
 
 /** A view of the constant 1, made once for a device. */

@@ -13,6 +13,8 @@ export interface TapeNode {
   readonly backward: (dy: Tensor) => readonly (Tensor | null)[];
   /** True when `backward` is itself made of differentiable ops. */
   readonly composed: boolean;
+  /** Versions of the inputs and of the result when the op ran. */
+  readonly versions: readonly number[];
 }
 
 /**
@@ -54,6 +56,11 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
       throw new DisposedError(`tensor [${this.shape}] was used after it was freed${this.#site ? `\n${this.#site}` : '; init({ debug: true }) shows where it was made'}`);
     }
     return this.#storage;
+  }
+
+  /** Counts what was written into the memory of this tensor. */
+  get version(): number {
+    return this.#storage.version;
   }
 
   get gpu(): Gpu {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { backward, grad, noGrad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
 import { add, crossEntropy, exp, expand, linear, log, logSoftmax, matmul, mean, mul, relu, reshape, sign, softmax, square, sub, sum, tanh } from 'evenkeel/ops';
 import { Arena } from '../../src/nn/arena.ts';
+import { accumulateInto } from '../../src/tensor/accumulate.ts';
 import { readAll, takeGrad } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
 
@@ -109,6 +110,42 @@ describe('backward', () => {
       expect(() => backward(mul(x, 2))).toThrow('backward: loss has shape [2], expected a scalar; reduce it first');
       expect(() => backward(sum(tensor([1])))).toThrow('backward: no gradient flows into this loss; does a parameter have requiresGrad, and was it computed outside noGrad?');
       expect(() => grad(mul(x, 2), [x])).toThrow('grad: y has shape [2], expected a scalar; reduce it first');
+    });
+  });
+});
+
+describe('values that change between forward and backward', () => {
+  test('are found, and named', () => {
+    scope(() => {
+      const [x, w] = [requireGrad(tensor([1, 2])), requireGrad(tensor([3, 4]))];
+      const y = sum(mul(x, w));
+      w.write([5, 6]);
+      expect(() => backward(y)).toThrow('backward of mul: input 1, of shape [2], was overwritten after the op had run; call backward before the write, or write into another tensor');
+      const z = exp(x);
+      const loss = sum(z);
+      z.write([0, 0]);
+      expect(() => backward(loss)).toThrow('backward of sum: input 0, of shape [2], was overwritten');
+      expect(x.grad).toBeNull();
+    });
+  });
+
+  test('a write before the op, or after backward, is none', () => {
+    scope(() => {
+      const x = requireGrad(tensor([1, 2]));
+      x.write([3, 4]);
+      backward(sum(square(x)));
+      x.write([5, 6]);
+      backward(sum(square(x)));
+      x.grad!.dispose();
+    });
+  });
+
+  test('by a kernel in place, too', () => {
+    scope(() => {
+      const x = requireGrad(tensor([1, 2]));
+      const y = sum(square(x));
+      accumulateInto(x, tensor([1, 1]));
+      expect(() => backward(y)).toThrow('backward of square: input 0, of shape [2], was overwritten');
     });
   });
 });

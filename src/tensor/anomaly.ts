@@ -1,0 +1,82 @@
+import kernel from '../../shaders/anomaly.wgsl';
+import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { NonFiniteError } from '../gpu/errors.ts';
+import type { DType } from './dtype.ts';
+import { scope, tensorsIn, unscoped } from './scope.ts';
+import { tensor, type Tensor } from './tensor.ts';
+
+const NONE = 0xffffffff;
+
+let active: AnomalyWatch | null = null;
+
+/** Called by the tape for the result of each op and for each gradient. */
+export function inspect(op: string, y: Tensor<DType>): void {
+  if (active && y.dtype === 'f32' && y.gpu === active.gpu) active.inspect(op, y);
+}
+
+/**
+ * Finds the op that first made a NaN or an infinity: while `run` is under way, one more dispatch tests the bits of every
+ * result and every gradient. It works within a captured step too; there the ops are tested again in each run.
+ */
+export class AnomalyWatch {
+  readonly gpu: Gpu;
+  readonly #first: Tensor<'u32'>;
+  readonly #ops: { op: string; shape: readonly number[]; site: string }[] = [];
+
+  constructor(gpu: Gpu) {
+    this.gpu = gpu;
+    this.#first = unscoped(() => tensor([NONE], { dtype: 'u32', gpu }));
+  }
+
+  /** Runs `fn` with every op inspected. */
+  run<T>(fn: () => T): T {
+    const before = active;
+    active = this;
+    try {
+      return fn();
+    } finally {
+      active = before;
+    }
+  }
+
+  /** Records the test of one result. */
+  inspect(op: string, y: Tensor<DType>): void {
+    kernel.inspect({ size: y.size, op: this.#ops.length }, { x: y, first: this.#first }, [y.size]);
+    this.#ops.push({ op, shape: y.shape, site: this.gpu.debug ? `\n${new Error('called here').stack}` : '' });
+  }
+
+  /** Rejects with a NonFiniteError that names the first op with a value that is not finite since the last check. */
+  async check(): Promise<void> {
+    const found = (await this.#first.read())[0]!;
+    if (found === NONE) return;
+    this.#first.write([NONE]);
+    const index = found >>> 1;
+    const { op, shape, site } = this.#ops[index]!;
+    throw new NonFiniteError(`${op} gave ${found & 1 ? 'an infinity' : 'a NaN'} in its result of shape [${shape}]; the ${index} results before it were finite${site}`);
+  }
+
+  dispose(): void {
+    this.#first.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Runs `fn` and names the op that first made a value that is not finite: rejects with a NonFiniteError, and frees what `fn`
+ * returned. Gradients count as results ("gradient of log with respect to input 0"). Costs one dispatch an op; with
+ * `init({ debug: true })` the error holds the place of the call.
+ */
+export async function detectAnomaly<T>(fn: () => T, { gpu = currentGpu() }: { gpu?: Gpu } = {}): Promise<T> {
+  using watch = new AnomalyWatch(gpu);
+  const value = watch.run(() => scope(fn));
+  try {
+    await watch.check();
+  } catch (error) {
+    for (const t of tensorsIn(value)) (t as Tensor).dispose();
+    throw error;
+  }
+  return value;
+}
