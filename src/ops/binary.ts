@@ -130,6 +130,9 @@ export const lessEqual = binary('lessEqual', 'select(0.0, 1.0, a <= b)', constan
 /** 1 where a = b, else 0. No gradient. */
 export const equal = binary('equal', 'select(0.0, 1.0, a == b)', constant);
 
+/** 1 where a = b, else 0, as f32: the factor of a gradient. */
+export const equalMask = binary('equalMask', 'select(0.0, 1.0, a == b)', constant);
+
 /** a where b > 0, else 0: the gradient of relu. */
 export const maskPositive: (a: Operand, b: Operand) => Tensor = binary('maskPositive', 'select(0.0, a, b > 0.0)', (dy, _a, b) => [() => maskPositive(dy, b), () => null]);
 

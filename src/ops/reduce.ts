@@ -3,7 +3,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { normalizeAxes, sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
-import { div, equal, expand, mul } from './binary.ts';
+import { div, equalMask, expand, mul } from './binary.ts';
 import { reshape } from './reshape.ts';
 import { sqrt, square } from './unary.ts';
 
@@ -102,7 +102,7 @@ function extreme(op: string, x: Tensor, { axes, keepDim = false }: ReduceOptions
     y,
     [x],
     (dy) => {
-      const mask = equal(x, y.view(kept));
+      const mask = equalMask(x, y.view(kept));
       return [mul(mask, expand(div(reshape(dy, kept), sum(mask, { axes: over, keepDim: true })), x.shape))];
     },
     { composed: true },
