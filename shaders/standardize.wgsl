@@ -1,0 +1,266 @@
+// Normalisation of sets of x to mean 0 and variance 1, then an affine map: batch, layer, group and instance norm.
+//   x: (batch, sets, inner); set s is x[., s, .], its n = batch * inner elements
+//   y = activation(gamma_j xhat + beta_j),  xhat = (x - mean_s) rstd_s,  rstd = 1 / sqrt(var + eps), var biased
+//   j = s % groups * width + i / span: the set itself (batch norm), its channel (group norm), its column (layer norm)
+// Backward, g = dy masked by the activation, h = gamma_j g; sums over the set:
+//   dx = rstd (h - sum(h) / n - xhat sum(h xhat) / n);  dgamma_j = sum over j of g xhat;  dbeta_j = sum over j of g
+// An invocation walks elements part, part + parts, ... of one set, so that neighbours read neighbours, and `combine...`
+// adds the parts in order: no barrier, and results repeat bit for bit. Grid (sets * parts), combining (sets).
+// use lib/index.wgsl
+
+// 1: invocations run through the sets first, for inner = 1.
+const SETS_FIRST = 0u; // variant
+// 0 no affine map, 1 one gamma for a set, 2 one for an element of it
+const AFFINE = 1u; // variant
+const RELU = 0u; // variant
+// 1: mean and variance were given, and are constants of the gradient.
+const GIVEN = 0u; // variant
+const CUMULATIVE = 0u; // variant
+
+// pitch: the number of statistic sets, the row length of `table`. hop, hopI: see `next`.
+struct Params {
+  batch: u32, sets: u32, inner: u32, parts: u32, hop: u32, hopI: u32,
+  groups: u32, width: u32, span: u32, pitch: u32, eps: f32, momentum: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> y: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+// Rows mean and rstd.
+@group(0) @binding(4) var<storage, read> table: array<f32>;
+@group(0) @binding(5) var<storage, read> gamma: array<f32>;
+@group(0) @binding(6) var<storage, read> beta: array<f32>;
+@group(0) @binding(7) var<storage, read> givenMean: array<f32>;
+@group(0) @binding(8) var<storage, read> givenVar: array<f32>;
+@group(0) @binding(9) var<storage, read_write> out: array<f32>;
+@group(0) @binding(10) var<storage, read_write> out2: array<f32>;
+@group(0) @binding(11) var<storage, read_write> runningMean: array<f32>;
+@group(0) @binding(12) var<storage, read_write> runningVar: array<f32>;
+@group(0) @binding(13) var<storage, read_write> tracked: array<i32>;
+
+struct Task { s: u32, part: u32, left: u32 }
+
+fn task(id: u32) -> Task {
+  var s = id / params.parts;
+  var part = id % params.parts;
+  if (SETS_FIRST == 1u) {
+    s = id % params.sets;
+    part = id / params.sets;
+  }
+  return Task(s, part, lengthOf(part));
+}
+
+// Elements of a part.
+fn lengthOf(part: u32) -> u32 {
+  return (params.batch * params.inner - part + params.parts - 1u) / params.parts;
+}
+
+// Position in memory, and along the inner axis, of the first element of a part.
+fn first(s: u32, part: u32) -> vec2u {
+  let i = part % params.inner;
+  return vec2u((part / params.inner * params.sets + s) * params.inner + i, i);
+}
+
+// `parts` elements on: hopI = parts % inner along the inner axis; past its end the walk goes on in the next item.
+fn next(at: vec2u) -> vec2u {
+  let i = at.y + params.hopI;
+  let over = i >= params.inner;
+  return vec2u(at.x + params.hop + select(0u, (params.sets - 1u) * params.inner, over), i - select(0u, params.inner, over));
+}
+
+fn affineIndex(s: u32, i: u32) -> u32 {
+  return s % params.groups * params.width + i / params.span;
+}
+
+// out: (2, parts, sets), mean and sum of squared deviations of each part. Four elements at a time are taken exactly and
+// merged: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+@compute @workgroup_size(64)
+fn statistics(@builtin(global_invocation_id) id: vec3u) {
+  let at = linearIndex(id);
+  if (at >= params.sets * params.parts) { return; }
+  let t = task(at);
+  var p = first(t.s, t.part);
+  var mean = 0.0;
+  var m2 = 0.0;
+  for (var done = 0u; done < t.left; done += 4u) {
+    let count = min(4u, t.left - done);
+    var v = vec4f();
+    for (var k = 0u; k < count; k++) {
+      v[k] = x[p.x];
+      p = next(p);
+    }
+    let own = (v.x + v.y + v.z + v.w) / f32(count);
+    let d = select(vec4f(), v - own, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
+    let share = f32(count) / f32(done + count);
+    let delta = own - mean;
+    mean += delta * share;
+    m2 += dot(d, d) + delta * delta * f32(done) * share;
+  }
+  out[t.part * params.sets + t.s] = mean;
+  out[(params.parts + t.part) * params.sets + t.s] = m2;
+}
+
+// Mean and sum of squared deviations of a set from those of its parts, in x.
+fn merged(s: u32) -> vec2f {
+  var mean = 0.0;
+  for (var part = 0u; part < params.parts; part++) { mean += f32(lengthOf(part)) * x[part * params.sets + s]; }
+  mean /= f32(params.batch * params.inner);
+  var m2 = 0.0;
+  for (var part = 0u; part < params.parts; part++) {
+    let d = x[part * params.sets + s] - mean;
+    m2 += x[(params.parts + part) * params.sets + s] + f32(lengthOf(part)) * d * d;
+  }
+  return vec2f(mean, m2);
+}
+
+fn store(s: u32, mean: f32, variance: f32) {
+  out[s] = mean;
+  out[params.sets + s] = inverseSqrt(variance + params.eps);
+}
+
+// out: the table of a set.
+@compute @workgroup_size(64)
+fn combineStatistics(@builtin(global_invocation_id) id: vec3u) {
+  let s = linearIndex(id);
+  if (s >= params.sets) { return; }
+  let m = merged(s);
+  store(s, m.x, m.y / f32(params.batch * params.inner));
+}
+
+// The same, and running = (1 - f) running + f batch with the unbiased variance; f = momentum, or 1 / (batches so far)
+// if CUMULATIVE. `tracked` counts the batches; all sets read it then, so `countBatch` must have run.
+@compute @workgroup_size(64)
+fn combineTracked(@builtin(global_invocation_id) id: vec3u) {
+  let s = linearIndex(id);
+  if (s >= params.sets) { return; }
+  let n = f32(params.batch * params.inner);
+  let m = merged(s);
+  store(s, m.x, m.y / n);
+  var f = params.momentum;
+  if (CUMULATIVE == 1u) { f = 1.0 / f32(tracked[0]); } else if (s == 0u) { tracked[0] += 1; }
+  runningMean[s] = (1.0 - f) * runningMean[s] + f * m.x;
+  runningVar[s] = (1.0 - f) * runningVar[s] + f * (m.y / (n - 1.0));
+}
+
+@compute @workgroup_size(1)
+fn countBatch() {
+  tracked[0] += 1;
+}
+
+// out: the table of given statistics.
+@compute @workgroup_size(64)
+fn prepare(@builtin(global_invocation_id) id: vec3u) {
+  let s = linearIndex(id);
+  if (s >= params.sets) { return; }
+  store(s, givenMean[s], givenVar[s]);
+}
+
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3u) {
+  let at = linearIndex(id);
+  if (at >= params.sets * params.parts) { return; }
+  let t = task(at);
+  let mean = table[t.s];
+  let rstd = table[params.sets + t.s];
+  var scale = 1.0;
+  var shift = 0.0;
+  if (AFFINE == 1u) {
+    scale = gamma[t.s % params.groups];
+    shift = beta[t.s % params.groups];
+  }
+  var p = first(t.s, t.part);
+  for (var k = 0u; k < t.left; k++) {
+    if (AFFINE == 2u) {
+      let j = affineIndex(t.s, p.y);
+      scale = gamma[j];
+      shift = beta[j];
+    }
+    var v = (x[p.x] - mean) * rstd * scale + shift;
+    if (RELU == 1u) { v = max(v, 0.0); }
+    out[p.x] = v;
+    p = next(p);
+  }
+}
+
+fn masked(at: u32) -> f32 {
+  if (RELU == 1u) { return select(0.0, dy[at], y[at] > 0.0); }
+  return dy[at];
+}
+
+// out: (2, parts, sets), sums of h and h xhat over each part; without the factor gamma where it is one for the set.
+@compute @workgroup_size(64)
+fn sums(@builtin(global_invocation_id) id: vec3u) {
+  let at = linearIndex(id);
+  if (at >= params.sets * params.parts) { return; }
+  let t = task(at);
+  let mean = table[t.s];
+  let rstd = table[params.sets + t.s];
+  var total = vec2f();
+  var p = first(t.s, t.part);
+  for (var k = 0u; k < t.left; k++) {
+    var h = masked(p.x);
+    if (AFFINE == 2u) { h *= gamma[affineIndex(t.s, p.y)]; }
+    total += vec2f(h, h * ((x[p.x] - mean) * rstd));
+    p = next(p);
+  }
+  out[t.part * params.sets + t.s] = total.x;
+  out[(params.parts + t.part) * params.sets + t.s] = total.y;
+}
+
+// The same sums of g for each column j where gamma differs inside a set; here a "set" is a column of x: (batch, columns, span).
+@compute @workgroup_size(64)
+fn affineSums(@builtin(global_invocation_id) id: vec3u) {
+  let at = linearIndex(id);
+  if (at >= params.sets * params.parts) { return; }
+  let t = task(at);
+  var total = vec2f();
+  var p = first(t.s, t.part);
+  for (var k = 0u; k < t.left; k++) {
+    let g = masked(p.x);
+    let of_ = p.x / (params.sets * params.inner) * params.groups + t.s / params.width;
+    total += vec2f(g, g * ((x[p.x] - table[of_]) * table[params.pitch + of_]));
+    p = next(p);
+  }
+  out[t.part * params.sets + t.s] = total.x;
+  out[(params.parts + t.part) * params.sets + t.s] = total.y;
+}
+
+// out and out2: the two sums over all parts, which lie in x.
+@compute @workgroup_size(64)
+fn combineSums(@builtin(global_invocation_id) id: vec3u) {
+  let s = linearIndex(id);
+  if (s >= params.sets) { return; }
+  var total = vec2f();
+  for (var part = 0u; part < params.parts; part++) {
+    total += vec2f(x[part * params.sets + s], x[(params.parts + part) * params.sets + s]);
+  }
+  out[s] = total.x;
+  out2[s] = total.y;
+}
+
+// givenMean and givenVar hold the two sums of the set.
+@compute @workgroup_size(64)
+fn backward(@builtin(global_invocation_id) id: vec3u) {
+  let at = linearIndex(id);
+  if (at >= params.sets * params.parts) { return; }
+  let t = task(at);
+  let mean = table[t.s];
+  let rstd = table[params.sets + t.s];
+  let n = f32(params.batch * params.inner);
+  var scale = rstd;
+  if (AFFINE == 1u) { scale *= gamma[t.s % params.groups]; }
+  var sum = 0.0;
+  var along = 0.0;
+  if (GIVEN == 0u) {
+    sum = givenMean[t.s] / n;
+    along = givenVar[t.s] / n;
+  }
+  var p = first(t.s, t.part);
+  for (var k = 0u; k < t.left; k++) {
+    var h = masked(p.x);
+    if (AFFINE == 2u) { h *= gamma[affineIndex(t.s, p.y)]; }
+    out[p.x] = scale * (h - sum - (x[p.x] - mean) * rstd * along);
+    p = next(p);
+  }
+}

@@ -1,0 +1,159 @@
+import kernel from '../../shaders/standardize.wgsl';
+import { unscoped } from '../tensor/scope.ts';
+import { gradientFor, isRecording, record } from '../tensor/tape.ts';
+import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { add, maskPositive, mul, sub } from './binary.ts';
+import { indexSelect } from './gather.ts';
+import { mean, sum } from './reduce.ts';
+import { reshape } from './reshape.ts';
+import { rsqrt, square } from './unary.ts';
+
+/**
+ * x seen as (batch, sets, inner): what lies in set s, x[., s, .], is normalised together. Position i of the inner axis
+ * takes entry s % groups * width + i / span of gamma and beta.
+ */
+export interface SetView {
+  batch: number;
+  sets: number;
+  inner: number;
+  groups: number;
+  width: number;
+  span: number;
+}
+
+/** Means and variances that are averaged over batches in place, and the number of batches so far. */
+export interface RunningStatistics {
+  mean: Tensor;
+  variance: Tensor;
+  batches: Tensor<'i32'>;
+}
+
+/** Options of {@link standardize}. */
+export interface StandardizeOptions {
+  gamma: Tensor | null;
+  beta: Tensor | null;
+  eps: number;
+  activation?: 'none' | 'relu';
+  /** 'use': normalise by these instead of the statistics of x; 'update': average those of x into them. */
+  running?: RunningStatistics & { mode: 'use' | 'update'; momentum: number | null };
+}
+
+/** Elements that one invocation of an elementwise kernel handles, and the fewest of a part of a sum. */
+const RUN = 4;
+const CHUNK = 256;
+
+/**
+ * y = activation(gamma xhat + beta), xhat = (x - mean) / sqrt(var + eps) over each set: the core of batch, layer, group and
+ * instance norm. Two passes over x forward (one with given statistics); backward a pass for the sums and one for dx.
+ * Where the gradient is itself differentiated, it is made of elementwise ops and means.
+ */
+export function standardize(op: string, x: Tensor, view: SetView, options: StandardizeOptions): Tensor {
+  const { eps, running, activation = 'none' } = options;
+  const { gpu } = x;
+  const { sets, groups, width } = view;
+  const columns = groups * width;
+  const gamma = options.gamma ?? (options.beta ? filled(columns, 1, x) : null);
+  const beta = options.beta ?? (options.gamma ? filled(columns, 0, x) : null);
+  const given = running?.mode === 'use';
+  const y = empty(x.shape, { gpu });
+  y.maskable = activation === 'relu';
+  const table = empty([2, sets], { gpu });
+  const variant = { AFFINE: gamma ? (width === 1 ? 1 : 2) : 0, SETS_FIRST: Number(view.inner === 1) };
+  const settings = { eps, momentum: running?.momentum ?? 0, pitch: sets };
+  const whole = { ...walk(view, Math.ceil((view.batch * view.inner) / RUN)), ...settings };
+  if (x.size > 0) {
+    if (given) kernel.prepare(whole, { givenMean: running.mean, givenVar: running.variance, out: table }, [sets]);
+    else {
+      const params = { ...walk(view, partsOf(view, x)), ...settings };
+      const partial = empty([2, params.parts, sets], { gpu });
+      kernel.statistics(params, { x, out: partial }, [sets * params.parts], { SETS_FIRST: variant.SETS_FIRST });
+      if (running) {
+        const CUMULATIVE = Number(running.momentum === null);
+        if (CUMULATIVE) kernel.countBatch({}, { tracked: running.batches }, [1]);
+        kernel.combineTracked(params, { x: partial, out: table, runningMean: running.mean, runningVar: running.variance, tracked: running.batches }, [sets], { CUMULATIVE });
+      } else kernel.combineStatistics(params, { x: partial, out: table }, [sets]);
+      partial.dispose();
+    }
+    kernel.forward(whole, { x, table, gamma: gamma ?? table, beta: beta ?? table, out: y }, [sets * whole.parts], { ...variant, RELU: Number(activation === 'relu') });
+  }
+
+  const inputs = [x, options.gamma, options.beta].filter((t) => t !== null);
+  record(
+    op,
+    y,
+    inputs,
+    (dy) => {
+      const relu = activation === 'relu' && !dy.isMasked;
+      const found = isRecording() ? composed(relu ? maskPositive(dy, y) : dy) : fused(dy, relu);
+      return inputs.map((t) => found[t === x ? 0 : t === options.gamma ? 1 : 2]!);
+    },
+    { composed: true },
+  );
+  if (!y.node) table.dispose();
+  return y;
+
+  function fused(dy: Tensor, relu: boolean): (Tensor | null)[] {
+    const gradients = [gamma, beta].map((t) => (t?.tracksGrad ? gradientFor(t) : null)) as [Tensor | null, Tensor | null];
+    if (x.size === 0) return [zeros(x.shape, { gpu }), ...gradients.map((g) => g && clear(g))];
+    const masks = { RELU: Number(relu) };
+    const buffers = { x, y, dy, table };
+    const wanted = gradients.some((g) => g !== null);
+    // The sums over a set are the gradients of its gamma and beta when these belong to it alone.
+    const direct = sets === columns && width === 1;
+    let total = table;
+    let along = table;
+    if ((x.tracksGrad && !given) || (wanted && direct)) {
+      total = (direct ? gradients[1] : null) ?? empty([sets], { gpu });
+      along = (direct ? gradients[0] : null) ?? empty([sets], { gpu });
+      const params = { ...walk(view, partsOf(view, x)), ...settings };
+      const partial = empty([2, params.parts, sets], { gpu });
+      kernel.sums(params, { ...buffers, gamma: gamma ?? table, out: partial }, [sets * params.parts], { ...variant, ...masks });
+      kernel.combineSums(params, { x: partial, out: total, out2: along }, [sets]);
+    }
+    if (wanted && !direct) {
+      const byColumn = { ...view, batch: sets / groups, sets: columns, inner: view.span };
+      const params = { ...walk(byColumn, partsOf(byColumn, x)), ...settings };
+      const partial = empty([2, params.parts, columns], { gpu });
+      kernel.affineSums(params, { ...buffers, out: partial }, [columns * params.parts], { SETS_FIRST: Number(view.span === 1), ...masks });
+      const [dgamma, dbeta] = gradients.map((g) => g ?? empty([columns], { gpu })) as [Tensor, Tensor];
+      kernel.combineSums(params, { x: partial, out: dbeta, out2: dgamma }, [columns]);
+    }
+    if (!x.tracksGrad) return [null, ...gradients];
+    const dx = empty(x.shape, { gpu });
+    kernel.backward(whole, { ...buffers, gamma: gamma ?? table, givenMean: total, givenVar: along, out: dx }, [sets * whole.parts], { ...variant, ...masks, GIVEN: Number(given) });
+    return [dx, ...gradients];
+  }
+
+  /** The same gradients of differentiable ops on (batch, groups, width, span). */
+  function composed(dy: Tensor): (Tensor | null)[] {
+    const items = columns * view.span ? x.size / (columns * view.span) : 0;
+    const shape = [items, groups, width, view.span];
+    const over = { axes: sets === columns && width === 1 ? [0, 3] : [2, 3], keepDim: true };
+    const z = reshape(x, shape);
+    const g = reshape(dy, shape);
+    const row = (k: number): Tensor => reshape(indexSelect(table, [k]), [1, groups, 1, 1]);
+    const center = sub(z, given ? row(0) : mean(z, over));
+    const rstd = given ? row(1) : rsqrt(add(mean(square(center), over), eps));
+    const xhat = mul(center, rstd);
+    const h = gamma ? mul(g, reshape(gamma, [1, groups, width, 1])) : g;
+    const dx = given ? mul(h, rstd) : mul(rstd, sub(sub(h, mean(h, over)), mul(xhat, mean(mul(h, xhat), over))));
+    const byColumn = (v: Tensor, t: Tensor | null): Tensor | null => (t?.tracksGrad ? reshape(sum(v, { axes: [0, 3] }), t.shape) : null);
+    return [reshape(dx, x.shape), byColumn(mul(g, xhat), gamma), byColumn(g, beta)];
+  }
+}
+
+/** The walk of `parts` interleaved parts through each set, as the shader's `next` takes it. */
+function walk(view: SetView, parts: number): SetView & { parts: number; hop: number; hopI: number } {
+  const hopI = view.inner ? parts % view.inner : 0;
+  return { ...view, parts, hop: Math.floor(parts / view.inner) * view.sets * view.inner + hopI, hopI };
+}
+
+/** Parts that a sum over each set is split into, to keep the device busy. */
+function partsOf({ batch, sets, inner }: SetView, { gpu }: Tensor): number {
+  const wanted = gpu.adapter.kind === 'software' ? 512 : 16_384;
+  return Math.max(1, Math.min(256, Math.ceil((batch * inner) / CHUNK), Math.ceil(wanted / sets)));
+}
+
+function filled(count: number, value: number, { gpu }: Tensor): Tensor {
+  return gpu.constant(`${count} x ${value}`, () => unscoped(() => tensor(new Float32Array(count).fill(value), { gpu })));
+}
