@@ -10,6 +10,8 @@ export class Replay {
   readonly #gpu: Gpu;
   readonly #commands: readonly Command[];
   readonly #arenas: DeviceBuffer[];
+  /** The most bytes of temporaries that are needed at one time. */
+  readonly bound: number;
   readonly #planned: readonly Storage[];
   readonly #borrowed: readonly Storage[];
   #disposed = false;
@@ -51,6 +53,7 @@ export class Replay {
         return { ...live, apart: new Set([...live.apart].map((j) => renumber.get(j)!)) };
       }),
     );
+    this.bound = plan.bound;
     this.#arenas = plan.arenas.map((size) => gpu.createArena(size));
     used.forEach((s, i) => {
       s.buffer = this.#arenas[plan.places[i]!.arena]!;

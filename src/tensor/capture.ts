@@ -23,6 +23,11 @@ export class Captured<T> {
     return this.#replay.bytes;
   }
 
+  /** The most bytes of temporaries that live at one time: what a perfect plan would hold. */
+  get bound(): number {
+    return this.#replay.bound;
+  }
+
   /** Runs the step again: the same commands on the same memory. Tensors in `value` then hold the new results. */
   run(): T {
     this.#replay.run();
