@@ -1,0 +1,26 @@
+import { expectShape, type Tensor } from '../tensor/tensor.ts';
+import { div, greater, mul, sub } from './binary.ts';
+import { reduced, expectReduction, type ElementReduction } from './reduction.ts';
+import { sum } from './reduce.ts';
+import { exp, log } from './unary.ts';
+import { where } from './where.ts';
+
+/** Options of {@link klDiv}. */
+export interface KlDivOptions {
+  /** 'batchmean' divides the sum by the first axis: the mathematical divergence. Default: 'mean', over all elements, as PyTorch. */
+  reduction?: ElementReduction | 'batchmean';
+  /** The target is a log-probability too. Default: false. */
+  logTarget?: boolean;
+}
+
+/**
+ * target (log target - input), with 0 log 0 = 0; `input` are log-probabilities, `target` probabilities of the same shape.
+ * The order of arguments is PyTorch's kl_div: KL(target || exp(input)). Both have gradients.
+ */
+export function klDiv(input: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlDivOptions = {}): Tensor {
+  expectReduction('klDiv', reduction, ['mean', 'batchmean', 'sum', 'none']);
+  expectShape(target, input.shape, 'klDiv: target');
+  const values = logTarget ? mul(exp(target), sub(target, input)) : mul(target, sub(log(where(greater(target, 0), target, 1)), input));
+  if (reduction !== 'batchmean') return reduced(values, reduction);
+  return div(sum(values), input.shape[0] ?? 1);
+}

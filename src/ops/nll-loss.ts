@@ -1,0 +1,42 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { expectShape, tensor, Tensor } from '../tensor/tensor.ts';
+import { div, equal, mul, sub } from './binary.ts';
+import { cast } from './cast.ts';
+import type { Reduction } from './cross-entropy.ts';
+import { gather, indexSelect } from './gather.ts';
+import { expectReduction } from './reduction.ts';
+import { sum } from './reduce.ts';
+import { reshape } from './reshape.ts';
+import { neg } from './unary.ts';
+
+/** Options of {@link nllLoss}. */
+export interface NllLossOptions {
+  /** (classes): weight of samples of each class. Default: 1. */
+  weight?: Tensor;
+  /** Rows with this label count for nothing. Default: -100. */
+  ignoreIndex?: number;
+  /** 'mean' divides by the rows that count, 'weightedMean' (PyTorch's mean) by their weights. Default: 'mean'. */
+  reduction?: Reduction;
+}
+
+/**
+ * -weight_y logProbs_y for log-probabilities (..., classes) and labels (...), an i32 tensor or integers. On the device a label
+ * outside the classes has the value 0.
+ */
+export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { weight, ignoreIndex = -100, reduction = 'mean' }: NllLossOptions = {}): Tensor {
+  expectReduction('nllLoss', reduction, ['mean', 'weightedMean', 'sum', 'none']);
+  if (logProbs.rank < 1) throw new ShapeError(`nllLoss: logProbs have shape [${logProbs.shape}], expected (..., classes)`);
+  const lead = logProbs.shape.slice(0, -1);
+  const rows = sizeOf(lead);
+  const y = labels instanceof Tensor ? labels : tensor(labels, { shape: lead, dtype: 'i32', gpu: logProbs.gpu });
+  expectShape(y, lead, 'nllLoss: labels');
+  const index = reshape(y, [rows]);
+  const counts = sub(1, equal(cast(index, 'f32'), ignoreIndex));
+  const weights = weight ? mul(counts, indexSelect(weight, index)) : counts;
+  const picked = reshape(gather(reshape(logProbs, [rows, logProbs.shape.at(-1)!]), reshape(index, [rows, 1])), [rows]);
+  const values = neg(mul(weights, picked));
+  if (reduction === 'none') return reshape(values, lead);
+  const total = sum(values);
+  return reduction === 'sum' ? total : div(total, sum(reduction === 'mean' ? counts : weights));
+}

@@ -1,0 +1,24 @@
+import { expectShape, type Tensor } from '../tensor/tensor.ts';
+import { mul, sub } from './binary.ts';
+import { expectReduction, reduced, type ElementReduction } from './reduction.ts';
+import { abs, clamp } from './unary.ts';
+
+/** Options of {@link smoothL1Loss}. */
+export interface SmoothL1LossOptions {
+  /** Where the parabola ends; 0 gives |x - target|. Default: 1. */
+  beta?: number;
+  /** Default: 'mean', over all elements. */
+  reduction?: ElementReduction;
+}
+
+/** d^2 / (2 beta) where d = |x - target| < beta, else d - beta / 2, as PyTorch's smooth_l1_loss; Girshick, ICCV 2015. */
+export function smoothL1Loss(x: Tensor, target: Tensor, { beta = 1, reduction = 'mean' }: SmoothL1LossOptions = {}): Tensor {
+  expectReduction('smoothL1Loss', reduction);
+  if (!(beta >= 0 && Number.isFinite(beta))) throw new RangeError(`smoothL1Loss: beta is ${beta}, expected a finite number of at least 0`);
+  expectShape(target, x.shape, 'smoothL1Loss: target');
+  const d = abs(sub(x, target));
+  if (beta === 0) return reduced(d, reduction);
+  // With c = min(d, beta) both branches are c (d - c / 2) / beta.
+  const c = clamp(d, 0, beta);
+  return reduced(mul(c, mul(sub(d, mul(c, 0.5)), 1 / beta)), reduction);
+}
