@@ -1,20 +1,23 @@
 // Y = epilogue(A B), M x N with K terms. A is stored (M, K), or (K, M) if A_T; B is stored (K, N), or (N, K) if B_T.
 //   EPILOGUE 0 none | 1 + extra[n] | 2 relu(. + extra[n]) | 3 zero where extra[m, n] <= 0
-// Each invocation makes a block of BLOCK_M rows and BLOCK_N columns; grid (N / BLOCK_N, M / BLOCK_M, parts).
+// Each invocation makes a block of BLOCK_M rows and BLOCK_N columns; grid (N / BLOCK_N, M / BLOCK_M, batch * parts).
 // With parts > 1, part s sums the terms k in [s * chunk, (s + 1) * chunk) into y[s]; `combine` then adds the parts.
-// Rows and columns past the edge repeat the last one and are not stored; terms past the end count as zero.
+// With BATCHED there are `batch` products over up to four broadcast axes `shape`; strides are in elements, 0 repeats.
 // use lib/gemm.wgsl
+// use lib/operands.wgsl
 // use lib/index.wgsl
 
 const A_T = 0u; // variant
 const B_T = 0u; // variant
 const EPILOGUE = 0u; // variant
 const RAGGED_K = 1u; // variant
+const BATCHED = 0u; // variant
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant
 
-struct Params { m: u32, n: u32, k: u32, chunk: u32, parts: u32 }
+// `first` is where a grid in several pieces goes on.
+struct Params { m: u32, n: u32, k: u32, chunk: u32, parts: u32, batch: u32, first: vec3u, shape: vec4u, strideA: vec4u, strideB: vec4u }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
@@ -40,58 +43,23 @@ fn epilogue(v: vec4f, row: u32, col: u32) -> vec4f {
   return biased;
 }
 
-// A[row0 + i, k .. k+3] for the rows of the block.
-fn loadA(row0: u32, k: u32, end: u32, tile: ptr<function, array<vec4f, BLOCK_M>>) {
-  if (A_T == 0u) {
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      tile[i] = readA(min(row0 + i, params.m - 1u) * params.k + k);
-    }
-  } else {
-    let last = params.k - 1u;
-    for (var i = 0u; i < BLOCK_M4; i++) { // unroll
-      let row = row0 + i * 4u;
-      let t = transpose4(readA(k * params.m + row), readA(min(k + 1u, last) * params.m + row), readA(min(k + 2u, last) * params.m + row), readA(min(k + 3u, last) * params.m + row));
-      tile[i * 4u] = t[0];
-      tile[i * 4u + 1u] = t[1];
-      tile[i * 4u + 2u] = t[2];
-      tile[i * 4u + 3u] = t[3];
-    }
-  }
-  if (RAGGED_K == 1u) {
-    let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end);
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      tile[i] = select(vec4f(), tile[i], inside);
-    }
-  }
+// Where A and B of an item of the batch begin.
+fn beginOf(item: u32) -> vec2u {
+  if (BATCHED == 0u) { return vec2u(); }
+  let s = params.shape;
+  let at = vec4u(item / (s.y * s.z * s.w), item / (s.z * s.w) % s.y, item / s.w % s.z, item % s.w);
+  return vec2u(dot(at, params.strideA), dot(at, params.strideB));
 }
 
-// B[k + kk, col0 + 4 j ..] at tile[kk * BLOCK_N4 + j].
-fn loadB(col0: u32, k: u32, tile: ptr<function, array<vec4f, BLOCK_N>>) {
-  let last = select(params.n, params.k, B_T == 0u) - 1u;
-  for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-    if (B_T == 0u) {
-      for (var kk = 0u; kk < 4u; kk++) { // unroll
-        tile[kk * BLOCK_N4 + j] = readB(min(k + kk, last) * params.n + col0 + j * 4u);
-      }
-    } else {
-      let col = col0 + j * 4u;
-      let t = transpose4(readB(min(col, last) * params.k + k), readB(min(col + 1u, last) * params.k + k), readB(min(col + 2u, last) * params.k + k), readB(min(col + 3u, last) * params.k + k));
-      for (var kk = 0u; kk < 4u; kk++) { // unroll
-        // A is zero past the end, but zero times a stray NaN is not.
-        tile[kk * BLOCK_N4 + j] = select(t[kk], vec4f(), RAGGED_K == 1u && k + kk >= params.k);
-      }
-    }
-  }
-}
-
-fn store(row0: u32, col0: u32, part: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+// `layer` counts the matrices of y: one for each item of the batch, or for each part and item.
+fn store(row0: u32, col0: u32, layer: u32, acc: ptr<function, array<vec4f, SUMS>>) {
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
     let row = row0 + i;
     if (row < params.m) {
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
         let col = col0 + j * 4u;
         if (col < params.n) {
-          writeY((part * params.m + row) * params.n + col, params.n - col, epilogue(acc[i * BLOCK_N4 + j], row, col));
+          writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(acc[i * BLOCK_N4 + j], row, col));
         }
       }
     }
@@ -100,34 +68,39 @@ fn store(row0: u32, col0: u32, part: u32, acc: ptr<function, array<vec4f, SUMS>>
 
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
-  let row0 = id.y * BLOCK_M;
-  let col0 = id.x * BLOCK_N;
+  let place = id + params.first;
+  let row0 = place.y * BLOCK_M;
+  let col0 = place.x * BLOCK_N;
   if (row0 >= params.m || col0 >= params.n) { return; }
-  let end = min((id.z + 1u) * params.chunk, params.k);
+  let part = place.z / params.batch;
+  let begin = beginOf(place.z % params.batch);
+  let end = min((part + 1u) * params.chunk, params.k);
   var acc: array<vec4f, SUMS>;
-  for (var k = id.z * params.chunk; k < end; k += 4u) {
+  for (var k = part * params.chunk; k < end; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(row0, k, end, &blockA);
-    loadB(col0, k, &blockB);
+    loadA(begin.x, row0, k, end, &blockA);
+    loadB(begin.y, col0, k, &blockB);
     multiplyAdd(&blockA, &blockB, &acc);
   }
-  store(row0, col0, id.z, &acc);
+  store(row0, col0, place.z, &acc);
 }
 
-// The same, and rowSum[m] = sum over k of A[m, k]: for A = dY^T that is the gradient of the bias.
+// The same for one matrix, and rowSum[m] = sum over k of A[m, k]: for A = dY^T that is the gradient of the bias.
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
-  let row0 = id.y * BLOCK_M;
-  let col0 = id.x * BLOCK_N;
-  if (row0 >= params.m || col0 >= params.n) { return; }
+  let place = id + params.first;
+  let row0 = place.y * BLOCK_M;
+  let col0 = place.x * BLOCK_N;
+  // The sums are wanted even when y has no columns.
+  if (row0 >= params.m || col0 >= max(params.n, 1u)) { return; }
   var acc: array<vec4f, SUMS>;
   var sums: array<vec4f, BLOCK_M>;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(row0, k, params.k, &blockA);
-    loadB(col0, k, &blockB);
+    loadA(0u, row0, k, params.k, &blockA);
+    loadB(0u, col0, k, &blockB);
     multiplyAdd(&blockA, &blockB, &acc);
     for (var i = 0u; i < BLOCK_M; i++) { // unroll
       sums[i] += blockA[i];
@@ -141,11 +114,11 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
-// y = epilogue(sum over parts of a[part]); a is (parts, M, N), one invocation an element; grid (M * N).
+// y = epilogue(sum over parts of a[part]); a is (parts, batch, M, N), one invocation an element; grid (batch * M * N).
 @compute @workgroup_size(64)
 fn combine(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
-  let size = params.m * params.n;
+  let size = params.batch * params.m * params.n;
   if (i >= size) { return; }
   var sum = 0.0;
   for (var s = 0u; s < params.parts; s++) { sum += readOneA(s * size + i); }

@@ -36,3 +36,21 @@ export function tileFor(gpu: Gpu, m: number, n: number, k: number, parts = 1): T
 export function tileVariant(t: Tile): { BLOCK_M: number; BLOCK_M4: number; BLOCK_N4: number; GROUP_X: number; GROUP_Y: number } {
   return { BLOCK_M: t.m, BLOCK_M4: t.m / 4, BLOCK_N4: t.n / 4, GROUP_X: t.groupX, GROUP_Y: t.groupY };
 }
+
+/** Most workgroups of a dispatch along one dimension. */
+const MOST_GROUPS = 65_535;
+
+/**
+ * Calls `launch` with the grid of a blocked product, in as many pieces as the limit on workgroups asks for: nearly always
+ * one. `first` is the invocation at which a piece begins.
+ */
+export function inPieces(tile: Tile, [x, y, z]: readonly [number, number, number], launch: (grid: number[], first: number[]) => void): void {
+  const most = [MOST_GROUPS * tile.groupX, MOST_GROUPS * tile.groupY, MOST_GROUPS] as const;
+  for (let k = 0; k < z; k += most[2]) {
+    for (let j = 0; j < y; j += most[1]) {
+      for (let i = 0; i < x; i += most[0]) {
+        launch([Math.min(most[0], x - i), Math.min(most[1], y - j), Math.min(most[2], z - k)], [i, j, k]);
+      }
+    }
+  }
+}

@@ -1,77 +1,145 @@
 import kernel from '../../shaders/matmul.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
-import { tileFor, tileVariant } from '../gpu/tiles.ts';
+import { inPieces, tileFor, tileVariant } from '../gpu/tiles.ts';
+import { broadcastShapes, broadcastStrides, mergeAxes, sameShape, sizeOf } from '../tensor/shape.ts';
 import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
+import { maskPositive } from './binary.ts';
+import { sum, sumTo } from './reduce.ts';
+import { reshape } from './reshape.ts';
 
 /** Layout of a product: which operand is stored transposed. */
 export interface MatmulOptions {
-  /** `a` is stored (k, m). Default: false. */
+  /** The last two axes of `a` are (k, m); says nothing of a vector. Default: false. */
   transposeA?: boolean;
-  /** `b` is stored (n, k). Default: false. */
+  /** The last two axes of `b` are (n, k); says nothing of a vector. Default: false. */
   transposeB?: boolean;
 }
 
 /**
- * y = a b, a: (m, k) or (k, m) if transposeA; b: (k, n) or (n, k) if transposeB; y: (m, n). f32.
- * Throws ShapeError when the inner sizes differ.
+ * y = a b over the last two axes, as torch.matmul. a: (..., m, k) or (..., k, m) if transposeA; b: (..., k, n) or
+ * (..., n, k) if transposeB; y: (..., m, n). f32. Leading axes broadcast, without a copy of the repeated operand. A vector
+ * is a row on the left and a column on the right, and its axis is not in y. The gradient sums over broadcast axes.
+ * Throws ShapeError when the inner sizes differ or the leading axes do not broadcast.
  */
 export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
-  expectRank(a, 2, 'matmul: a');
-  expectRank(b, 2, 'matmul: b');
-  const y = product(a, b, { transposeA, transposeB });
+  for (const [t, name] of [[a, 'a'], [b, 'b']] as const) {
+    expectDType(t, 'f32', `matmul: ${name}`);
+    if (t.rank === 0) throw new ShapeError(`matmul: ${name} is a scalar, expected at least one axis; use mul`);
+  }
+  const layout = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
+  const { shapeA, shapeB, shapeY, shape } = planOf(a.shape, b.shape, layout);
+  const y = product(a, b, { shapeA, shapeB, ...layout, shape });
   return record(
     'matmul',
     y,
     [a, b],
     (dy) => {
       // y = a b: da = dy b', db = a' dy; each of the four layouts is again one product without a copy.
-      const da = a.tracksGrad ? (transposeA ? matmul(b, dy, { transposeA: transposeB, transposeB: true }) : matmul(dy, b, { transposeB: !transposeB })) : null;
-      const db = b.tracksGrad ? (transposeB ? matmul(dy, a, { transposeA: true, transposeB: transposeA }) : matmul(a, dy, { transposeA: !transposeA })) : null;
-      return [da, db];
+      const { transposeA, transposeB } = layout;
+      const [p, q, d] = [viewed(a, shapeA), viewed(b, shapeB), viewed(dy, shapeY)];
+      const da = a.tracksGrad ? (transposeA ? matmul(q, d, { transposeA: transposeB, transposeB: true }) : matmul(d, q, { transposeB: !transposeB })) : null;
+      const db = b.tracksGrad ? (transposeB ? matmul(d, p, { transposeA: true, transposeB: transposeA }) : matmul(p, d, { transposeA: !transposeA })) : null;
+      return [da && viewed(sumTo(da, shapeA), a.shape), db && viewed(sumTo(db, shapeB), b.shape)];
     },
     { composed: true },
   );
 }
 
+/** y[i, j] = a[i] b[j] of two vectors, as torch.outer. */
+export function outer(a: Tensor, b: Tensor): Tensor {
+  const [n] = expectRank(a, 1, 'outer: a');
+  expectRank(b, 1, 'outer: b');
+  return matmul(reshape(a, [n!, 1]), reshape(b, [1, b.size]));
+}
+
+/** Sum of a[i] b[i] of two vectors of one size, as torch.dot; a scalar. */
+export function dot(a: Tensor, b: Tensor): Tensor {
+  const [n] = expectRank(a, 1, 'dot: a');
+  expectShape(b, [n!], 'dot: b');
+  return matmul(a, b);
+}
+
+function viewed(x: Tensor, shape: readonly number[]): Tensor {
+  return sameShape(x.shape, shape) ? x : reshape(x, shape);
+}
+
+interface Layout {
+  transposeA: boolean;
+  transposeB: boolean;
+}
+
+/** Shapes of the operands and of y as matrices with leading axes, and the shape of y without the axes of vectors. */
+function planOf(a: readonly number[], b: readonly number[], { transposeA, transposeB }: Layout) {
+  const said = (shape: readonly number[], transposed: boolean): string => `[${shape}]${transposed ? ' transposed' : ''}`;
+  const [p, q] = [a.length === 1 ? [1, a[0]!] : a, b.length === 1 ? [b[0]!, 1] : b];
+  const [m, k] = transposeA ? [p.at(-1)!, p.at(-2)!] : [p.at(-2)!, p.at(-1)!];
+  const [n, kb] = transposeB ? [q.at(-2)!, q.at(-1)!] : [q.at(-1)!, q.at(-2)!];
+  if (k !== kb) throw new ShapeError(`matmul: a has shape ${said(a, transposeA)}, b ${said(b, transposeB)}: the inner sizes ${k} and ${kb} differ`);
+  const [leadA, leadB] = [p.slice(0, -2), q.slice(0, -2)];
+  const lead = broadcastShapes(leadA, leadB);
+  if (!lead) throw new ShapeError(`matmul: a has shape [${a}], b [${b}]: the leading axes [${leadA}] and [${leadB}] do not broadcast`);
+  const shape = [...lead, ...(a.length > 1 ? [m] : []), ...(b.length > 1 ? [n] : [])];
+  // Rows of all items against one matrix are one product, and the gradient of that matrix sums them as it goes.
+  if (!transposeA && sizeOf(leadB) === 1) {
+    const rows = sizeOf(leadA) * m;
+    return { shapeA: [rows, k], shapeB: q.slice(-2), shapeY: [rows, n], shape };
+  }
+  return { shapeA: p, shapeB: q, shapeY: [...lead, m, n], shape };
+}
+
 /**
- * y = activation(x w' + b), x: (rows, in), w: (out, in), b: (out) or null; y: (rows, out). One kernel forward; backward
+ * y = activation(x w' + b), x: (..., in), w: (out, in), b: (out) or null; y: (..., out). f32. One kernel forward; backward
  * one for dw and db together and one for dx, which also masks it when x is the output of a relu.
+ * Throws ShapeError when the sizes do not fit.
  */
 export function linear(x: Tensor, w: Tensor, b: Tensor | null = null, { activation = 'none' }: { activation?: 'none' | 'relu' } = {}): Tensor {
-  const [, features] = expectRank(x, 2, 'linear: x');
-  const [out, inFeatures] = expectRank(w, 2, 'linear: weight');
+  if (x.rank === 0) throw new ShapeError('linear: x is a scalar, expected at least one axis');
+  const features = x.shape.at(-1)!;
+  const [out, inFeatures] = expectRank(w, 2, 'linear: weight') as [number, number];
   if (features !== inFeatures) throw new ShapeError(`linear: x has shape [${x.shape}], weight [${w.shape}] takes ${inFeatures} features; give the layer ${features} inputs`);
+  expectDType(x, 'f32', 'linear: x');
+  expectDType(w, 'f32', 'linear: weight');
   if (b) {
     expectDType(b, 'f32', 'linear: bias');
-    expectShape(b, [out!], 'linear: bias');
+    expectShape(b, [out], 'linear: bias');
   }
   if (activation === 'relu' && !b) throw new ShapeError('linear: activation relu is fused with the bias, got bias null; apply relu() after it');
-  const y = product(x, w, { transposeB: true }, b ? { kind: activation === 'relu' ? 'biasRelu' : 'bias', extra: b } : undefined);
+  const rows = sizeOf(x.shape.slice(0, -1));
+  const [shapeX, shapeY] = [[rows, features], [rows, out]];
+  const y = product(x, w, { shapeA: shapeX, shapeB: w.shape, transposeB: true, shape: [...x.shape.slice(0, -1), out] }, b ? { kind: activation === 'relu' ? 'biasRelu' : 'bias', extra: b } : undefined);
   y.maskable = activation === 'relu';
   return record('linear', y, b ? [x, w, b] : [x, w], (dy) => {
+    if (isRecording()) {
+      const dz = viewed(activation === 'relu' && !dy.isMasked ? maskPositive(dy, y) : dy, shapeY);
+      const dw = matmul(dz, viewed(x, shapeX), { transposeA: true });
+      const dx = viewed(matmul(dz, w), x.shape);
+      return b ? [dx, dw, sum(dz, { axes: 0 })] : [dx, dw];
+    }
     const dz = activation === 'relu' ? unmasked(dy, y) : dy;
     let dw: Tensor | null = null;
     let db: Tensor | null = null;
     if (b?.tracksGrad || w.tracksGrad) {
       dw = gradientFor(w);
       if (b) db = gradientFor(b);
-      product(dz, x, { transposeA: true }, undefined, dw, db);
+      product(dz, x, { shapeA: shapeY, shapeB: shapeX, transposeA: true }, undefined, dw, db);
     }
-    const dx = x.tracksGrad ? product(dz, w, {}, canMask(x) ? { kind: 'mask', extra: x } : undefined) : null;
+    const dx = x.tracksGrad ? product(dz, w, { shapeA: shapeY, shapeB: w.shape, shape: x.shape }, canMask(x) ? { kind: 'mask', extra: x } : undefined) : null;
     if (dx) dx.isMasked = canMask(x);
-    if (dz !== dy && !isRecording()) dz.dispose();
+    if (dz !== dy) dz.dispose();
     return b ? [dx, dw, db] : [dx, dw];
-  });
+  }, { composed: true });
 }
 
 /** dy * (y > 0), unless whoever made dy did it already. */
 export function unmasked(dy: Tensor, y: Tensor): Tensor {
   if (dy.isMasked) return dy;
   const dz = empty(dy.shape, { gpu: dy.gpu });
-  kernel.combine({ m: 1, n: dy.size, k: 1, chunk: 1, parts: 1 }, { a: dy, extra: y, y: dz }, [dy.size], { EPILOGUE: 3 });
+  kernel.combine({ ...NO_BATCH, m: 1, n: dy.size, k: 1, chunk: 1, parts: 1 }, { a: dy, extra: y, y: dz }, [dy.size], { EPILOGUE: 3 });
   return dz;
 }
+
+const NO_BATCH = { batch: 1, first: [0, 0, 0], shape: [1, 1, 1, 1], strideA: [0, 0, 0, 0], strideB: [0, 0, 0, 0] };
 
 const EPILOGUES = { bias: 1, biasRelu: 2, mask: 3 };
 
@@ -80,49 +148,70 @@ interface Epilogue {
   extra: Tensor;
 }
 
+interface Factors extends Partial<Layout> {
+  /** How `a` and `b` are seen: matrices with leading axes. */
+  shapeA: readonly number[];
+  shapeB: readonly number[];
+  /** Shape of the result, where no target is given. */
+  shape?: readonly number[];
+}
+
 /** Terms of one part when a long product with few outputs is split, and the most parts. */
 const CHUNK = 256;
 const MOST_PARTS = 64;
 
-function product(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions, epilogue?: Epilogue, target?: Tensor, rowSum: Tensor | null = null): Tensor {
-  for (const [t, name] of [[a, 'a'], [b, 'b']] as const) expectDType(t, 'f32', `matmul: ${name}`);
-  const [m, k] = transposeA ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];
-  const [n, kb] = transposeB ? [b.shape[0]!, b.shape[1]!] : [b.shape[1]!, b.shape[0]!];
-  if (k !== kb) {
-    throw new ShapeError(`matmul: a has shape [${a.shape}]${transposeA ? ' transposed' : ''}, b [${b.shape}]${transposeB ? ' transposed' : ''}: the inner sizes ${k} and ${kb} differ`);
-  }
+/** One dispatch for all items of a batch. `epilogue` and `rowSum` are for a single matrix. */
+function product(a: Tensor, b: Tensor, { shapeA, shapeB, transposeA = false, transposeB = false, shape }: Factors, epilogue?: Epilogue, target?: Tensor, rowSum: Tensor | null = null): Tensor {
+  const [m, k] = transposeA ? [shapeA.at(-1)!, shapeA.at(-2)!] : [shapeA.at(-2)!, shapeA.at(-1)!];
+  const n = transposeB ? shapeB.at(-2)! : shapeB.at(-1)!;
   const gpu = a.gpu;
-  const y = target ?? empty([m, n], { gpu });
-  const parts = rowSum ? 1 : partsFor(m, n, k, gpu.adapter.kind === 'software' ? 24 : 2048);
+  const batch = batchOf(shapeA.slice(0, -2), shapeB.slice(0, -2), m * k, k * n);
+  const y = target ?? empty(shape!, { gpu });
+  const parts = rowSum ? 1 : partsFor(m, n, k, batch.batch, gpu.adapter.kind === 'software' ? 24 : 2048);
+  const layers = batch.batch * parts;
   const chunk = parts === 1 ? Math.max(1, k) : Math.ceil(k / parts / 4) * 4;
-  const tile = tileFor(gpu, m, n, k, parts);
+  const tile = tileFor(gpu, m, n, k, layers);
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
   const variant = {
     ...tileVariant(tile),
     A_T: Number(transposeA),
     B_T: Number(transposeB),
     RAGGED_K: Number(k % 4 !== 0),
+    ...(batch.batch > 1 ? { BATCHED: 1 } : {}),
     ...(vector.a ? { ElementA: 'vec4f', readA: 'return a[i >> 2u];', readOneA: 'return a[i >> 2u][i & 3u];' } : {}),
     ...(vector.b ? { ElementB: 'vec4f', readB: 'return b[i >> 2u];' } : {}),
     ...(vector.y ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
   };
   const last = epilogue ? { EPILOGUE: EPILOGUES[epilogue.kind] } : {};
   const extra = epilogue?.extra ?? a;
-  const grid = [Math.ceil(n / tile.n), Math.ceil(m / tile.m), parts];
-  if (rowSum) kernel.forwardWithRowSum({ m, n, k, chunk, parts }, { a, b, extra, y, rowSum }, grid, variant);
-  else if (parts === 1) kernel.forward({ m, n, k, chunk, parts }, { a, b, extra, y }, grid, { ...variant, ...last });
+  const params = { m, n, k, chunk, parts, ...batch };
+  const blocks = [Math.ceil(n / tile.n), Math.ceil(m / tile.m), layers] as const;
+  // The row sums are wanted even when y has no columns.
+  if (rowSum) inPieces(tile, [Math.max(1, blocks[0]), blocks[1], 1], (grid, first) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant));
+  else if (parts === 1) inPieces(tile, blocks, (grid, first) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, { ...variant, ...last }));
   else {
-    const partial = empty([parts, m, n], { gpu });
-    kernel.forward({ m, n, k, chunk, parts }, { a, b, extra: a, y: partial }, grid, variant);
-    kernel.combine({ m, n, k, chunk, parts }, { a: partial, extra, y }, [m * n], last);
+    const partial = empty([parts, batch.batch, m, n], { gpu });
+    inPieces(tile, blocks, (grid, first) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant));
+    kernel.combine({ ...params, ...NO_BATCH, batch: batch.batch }, { a: partial, extra, y }, [batch.batch * m * n], last);
     partial.dispose();
   }
   return y;
 }
 
+/** How many products there are, and where the operands of each begin, from leading axes that broadcast. */
+function batchOf(leadA: readonly number[], leadB: readonly number[], sizeA: number, sizeB: number): typeof NO_BATCH {
+  const lead = broadcastShapes(leadA, leadB)!;
+  const batch = sizeOf(lead);
+  if (batch === 1) return NO_BATCH;
+  const merged = mergeAxes(lead, broadcastStrides(leadA, lead), broadcastStrides(leadB, lead));
+  if (merged.shape.length > 4) throw new ShapeError(`matmul: broadcasting the leading axes [${leadA}] with [${leadB}] needs ${merged.shape.length} separate axes, at most 4 are supported; reshape or expand first`);
+  const pad = (v: number[], fill: number): number[] => [...new Array<number>(4 - v.length).fill(fill), ...v];
+  return { ...NO_BATCH, batch, shape: pad(merged.shape, 1), strideA: pad(merged.a.map((s) => s * sizeA), 0), strideB: pad(merged.b.map((s) => s * sizeB), 0) };
+}
+
 /** Parts of a split product: as many as it takes to keep the device busy when the outputs alone do not. */
-function partsFor(m: number, n: number, k: number, wanted: number): number {
-  const blocks = Math.ceil(m / 4) * Math.ceil(n / 4);
-  if (blocks >= wanted || k < 2 * CHUNK) return 1;
+function partsFor(m: number, n: number, k: number, batch: number, wanted: number): number {
+  const blocks = Math.ceil(m / 4) * Math.ceil(n / 4) * batch;
+  if (blocks === 0 || blocks >= wanted || k < 2 * CHUNK) return 1;
   return Math.min(MOST_PARTS, Math.ceil(k / CHUNK), Math.ceil(wanted / blocks));
 }
