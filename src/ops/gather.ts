@@ -1,60 +1,105 @@
 import kernel from '../../shaders/gather.wgsl';
+import type { Gpu } from '../gpu/device.ts';
 import { DTypeError, ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
-import { normalizeAxes, sizeOf } from '../tensor/shape.ts';
+import { sameShape, sizeOf, stridesOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
-import { empty, tensor, Tensor } from '../tensor/tensor.ts';
+import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
+import { axisOf, expectWords } from './arguments.ts';
+import { add } from './binary.ts';
+import { slice } from './slice.ts';
+import { placeView } from './strided.ts';
 
-type Index = Tensor<'i32'> | ArrayLike<number>;
+/** Positions along an axis: a tensor, or a list of integers on the host. */
+export type Index = Tensor<'i32'> | Tensor<'u32'> | ArrayLike<number>;
 
-function toIndex(op: string, index: Index, length: number, like: Tensor<DType>): Tensor<'i32'> {
+/** An index as a tensor; a list is checked to lie in 0..length-1. */
+export function toIndex(what: string, index: Index, length: number, gpu: Gpu, shape?: readonly number[]): Tensor<'i32' | 'u32'> {
   if (index instanceof Tensor) {
-    if (index.dtype !== 'i32') throw new DTypeError(`${op}: index is ${index.dtype as string}, expected i32`);
-    return index;
+    if (index.dtype !== 'i32' && index.dtype !== 'u32') throw new DTypeError(`${what} is ${(index as Tensor).dtype}, expected i32 or u32`);
+    return index as Tensor<'i32' | 'u32'>;
   }
   for (let i = 0; i < index.length; i++) {
-    if (!(Number.isInteger(index[i]) && index[i]! >= 0 && index[i]! < length)) throw new RangeError(`${op}: index[${i}] is ${index[i]}, expected an integer in 0..${length - 1}`);
+    if (!(Number.isInteger(index[i]) && index[i]! >= 0 && index[i]! < length)) throw new RangeError(`${what}[${i}] is ${index[i]}, expected an integer in 0..${length - 1}`);
   }
-  return tensor(index, { dtype: 'i32', gpu: like.gpu });
+  return tensor(index, { dtype: 'i32', gpu, shape: shape ?? [index.length] });
 }
 
-function axisOf(op: string, x: Tensor<DType>, axis: number): { axis: number; outer: number; length: number; inner: number } {
-  const [a] = normalizeAxes([axis], x.rank) ?? [];
-  if (a === undefined) throw new ShapeError(`${op}: axis is ${axis}, x has shape [${x.shape}]`);
-  return { axis: a, outer: sizeOf(x.shape.slice(0, a)), length: x.shape[a]!, inner: sizeOf(x.shape.slice(a + 1)) };
+/** Sizes before, along and behind the axis, entries along it in the result, and where the index of an element lies. */
+type Geometry = { outer: number; length: number; inner: number; count: number; step: number; period: number };
+
+function pick<D extends DType>(op: string, x: Tensor<D>, index: Tensor<'i32' | 'u32'>, shape: readonly number[], g: Geometry): Tensor<D> {
+  const y = empty(shape, { dtype: x.dtype, gpu: x.gpu });
+  kernel.pick(g, { x, index, y }, [y.size]);
+  return record(op, y as unknown as Tensor, [x], (dy) => [scatter(op, null, index, dy, x.shape, g)], { composed: true }) as unknown as Tensor<D>;
+}
+
+function scatter(op: string, base: Tensor | null, index: Tensor<'i32' | 'u32'>, from: Tensor, shape: readonly number[], g: Geometry): Tensor {
+  const sums = empty(shape, { gpu: from.gpu });
+  kernel.scatter(g, { base: base ?? from, index, from_: from, sums }, [sums.size], { BASE: Number(base !== null) });
+  return record(op, sums, base ? [from, base] : [from], (dy) => [from.tracksGrad ? pick(op, dy, index, from.shape, g) : null, ...(base ? [dy] : [])], { composed: true });
 }
 
 /**
- * Entries of x along `axis` (default 0) in the order of `index`, a list of integers or an i32 tensor (count); repeats are
- * allowed. On the device an index outside the axis gives zeros.
+ * Entries of x along `axis` (default 0) in the order of `index`, a list of integers or a tensor (count) i32 or u32; repeats
+ * are allowed. Any dtype of four bytes. On the device an index outside the axis gives zeros. The gradient sums over repeats.
  */
 export function indexSelect<D extends DType>(x: Tensor<D>, index: Index, { axis = 0 }: { axis?: number } = {}): Tensor<D> {
+  expectWords(x, 'indexSelect: x');
   const { axis: a, ...dims } = axisOf('indexSelect', x, axis);
-  const list = toIndex('indexSelect', index, dims.length, x);
+  const list = toIndex('indexSelect: index', index, dims.length, x.gpu);
   if (list.rank !== 1) throw new ShapeError(`indexSelect: index has shape [${list.shape}], expected one axis`);
-  const count = list.shape[0]!;
-  const y = empty(x.shape.map((d, i) => (i === a ? count : d)), { dtype: x.dtype, gpu: x.gpu });
-  kernel.select_({ ...dims, count }, { x, index: list, y }, [y.size]);
-  return record('indexSelect', y as unknown as Tensor, [x], (dy) => {
-    const dx = empty(x.shape, { gpu: x.gpu });
-    kernel.selectBackward({ ...dims, count }, { index: list, dy, dx }, [dx.size]);
-    return [dx];
-  }) as unknown as Tensor<D>;
+  const count = list.size;
+  return pick('indexSelect', x, list, x.shape.map((d, i) => (i === a ? count : d)), { ...dims, count, step: dims.inner, period: count });
 }
 
-/** y[.., j, ..] = x[.., index[.., j, ..], ..] along `axis`, as PyTorch's gather; `index` i32 has x's sizes off the axis. */
-export function gather<D extends DType>(x: Tensor<D>, index: Tensor<'i32'>, { axis = -1 }: { axis?: number } = {}): Tensor<D> {
-  const { axis: a, ...dims } = axisOf('gather', x, axis);
-  toIndex('gather', index, dims.length, x);
-  if (index.rank !== x.rank || index.shape.some((d, i) => i !== a && d !== x.shape[i])) {
-    throw new ShapeError(`gather: index has shape [${index.shape}], expected that of x [${x.shape}] off axis ${a}`);
+/** The index of an element each, and `x` cut to the sizes of the index off the axis. */
+function along(op: string, name: string, x: Tensor<DType>, index: Index, axis: number): { index: Tensor<'i32' | 'u32'>; a: number } {
+  const { axis: a, length, outer, inner } = axisOf(op, x, axis);
+  const count = index instanceof Tensor ? 0 : index.length / Math.max(1, outer * inner);
+  if (!Number.isInteger(count)) throw new ShapeError(`${op}: index has ${(index as ArrayLike<number>).length} entries, expected a multiple of ${outer * inner}, one for each element of ${name} [${x.shape}] off axis ${axis}`);
+  const list = toIndex(`${op}: index`, index, length, x.gpu, x.shape.map((d, i) => (i === a ? count : d)));
+  if (list.rank !== x.rank || list.shape.some((d, i) => i !== a && d > x.shape[i]!)) {
+    throw new ShapeError(`${op}: index has shape [${list.shape}], expected at most that of ${name} [${x.shape}] off axis ${axis}`);
   }
-  const count = index.shape[a]!;
-  const y = empty(index.shape, { dtype: x.dtype, gpu: x.gpu });
-  kernel.along({ ...dims, count }, { x, index, y }, [y.size]);
-  return record('gather', y as unknown as Tensor, [x], (dy) => {
-    const dx = empty(x.shape, { gpu: x.gpu });
-    kernel.alongBackward({ ...dims, count }, { index, dy, dx }, [dx.size]);
-    return [dx];
-  }) as unknown as Tensor<D>;
+  return { index: list, a };
+}
+
+function cut<D extends DType>(x: Tensor<D>, shape: readonly number[], except = -1): Tensor<D> {
+  if (x.shape.every((d, i) => i === except || d === shape[i])) return x;
+  return slice(x, { end: x.shape.map((d, i) => (i === except ? d : shape[i]!)) });
+}
+
+/**
+ * y[.., j, ..] = x[.., index[.., j, ..], ..] along `axis` (default: the last), as PyTorch's gather and NumPy's take_along_axis.
+ * `index`: i32 or u32 of x's rank, off the axis no longer than x; y has its shape. A list holds the entries of an index with
+ * x's sizes off the axis, row by row. On the device an index outside the axis gives zeros. The gradient is {@link scatterAdd}.
+ */
+export function gather<D extends DType>(x: Tensor<D>, index: Index, { axis = -1 }: { axis?: number } = {}): Tensor<D> {
+  expectWords(x, 'gather: x');
+  const { index: list, a } = along('gather', 'x', x, index, axis);
+  const from = cut(x, list.shape, a);
+  const { axis: _, ...dims } = axisOf('gather', from, a);
+  return pick('gather', from, list, list.shape, { ...dims, count: list.shape[a]!, step: 1, period: Math.max(1, list.size) });
+}
+
+/**
+ * x with src added at positions along `axis` (default: the last), as PyTorch's scatter_add:
+ * y[.., index[.., j, ..], ..] += src[.., j, ..]. `index`: i32 or u32 of x's rank, off the axis no longer than x, nowhere longer
+ * than src; a list holds the entries of an index with x's sizes off the axis. f32. Equal indices add up in their order; one
+ * outside the axis adds nothing. Costs (size of the axis) x (size of the index). Gradients: dy for x, `gather(dy, index)` for src.
+ */
+export function scatterAdd(x: Tensor, index: Index, src: Tensor, { axis = -1 }: { axis?: number } = {}): Tensor {
+  expectDType(x, 'f32', 'scatterAdd: x');
+  expectDType(src, 'f32', 'scatterAdd: src');
+  const { index: list, a } = along('scatterAdd', 'x', x, index, axis);
+  if (src.rank !== list.rank || list.shape.some((d, i) => d > src.shape[i]!)) throw new ShapeError(`scatterAdd: src has shape [${src.shape}], expected at least that of index [${list.shape}]`);
+  const from = cut(src, list.shape);
+  const shape = x.shape.map((d, i) => (i === a ? d : list.shape[i]!));
+  const outer = sizeOf(shape.slice(0, a));
+  const inner = sizeOf(shape.slice(a + 1));
+  const geometry = { outer, length: shape[a]!, inner, count: list.shape[a]!, step: 1, period: Math.max(1, list.size) };
+  if (sameShape(shape, x.shape)) return scatter('scatterAdd', x, list, from, shape, geometry);
+  const sums = scatter('scatterAdd', null, list, from, shape, geometry);
+  return add(x, placeView('scatterAdd', sums, x.shape, { shape, strides: stridesOf(x.shape), offset: 0 }));
 }

@@ -1,28 +1,31 @@
-import kernel from '../../shaders/permute.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { normalizeAxes, stridesOf } from '../tensor/shape.ts';
-import { record } from '../tensor/tape.ts';
-import { empty, type Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { axisOf } from './arguments.ts';
+import { takeView } from './strided.ts';
 
-/** x with axis i of the result taken from axis `order[i]`; at most six axes. */
+/**
+ * x with axis i of the result taken from axis `order[i]`, negative from the end; any rank, any dtype of four bytes. Where
+ * only axes of size 1 change their place the result shares memory with x, as that of `reshape` does.
+ */
 export function permute<D extends DType>(x: Tensor<D>, order: readonly number[]): Tensor<D> {
   const axes = order.map((a) => (a < 0 ? a + x.rank : a));
   if (axes.length !== x.rank || !normalizeAxes(axes, x.rank)) throw new ShapeError(`permute: order is [${order}], expected each axis of shape [${x.shape}] once`);
-  if (x.rank > 6) throw new ShapeError(`permute: x has rank ${x.rank}, at most 6 axes are supported`);
-  const y = empty(axes.map((a) => x.shape[a]!), { dtype: x.dtype, gpu: x.gpu });
   const strides = stridesOf(x.shape);
-  const shape = [...new Array(8 - x.rank).fill(1), ...y.shape];
-  const step = [...new Array(8 - x.rank).fill(0), ...axes.map((a) => strides[a]!)];
-  kernel.forward({ size: y.size, shapeA: shape.slice(4), strideA: step.slice(4), shapeB: shape.slice(0, 4), strideB: step.slice(0, 4) }, { x, y }, [y.size]);
-  const inverse = axes.map((_, i) => axes.indexOf(i));
-  return record('permute', y as unknown as Tensor, [x], (dy) => [permute(dy, inverse)], { composed: true }) as unknown as Tensor<D>;
+  return takeView('permute', x, { shape: axes.map((a) => x.shape[a]!), strides: axes.map((a) => strides[a]!), offset: 0 });
+}
+
+/** x with two axes exchanged. */
+export function swapaxes<D extends DType>(x: Tensor<D>, first: number, second: number): Tensor<D> {
+  const axes = x.shape.map((_, i) => i);
+  const [a, b] = [first, second].map((v) => axisOf('swapaxes', x, v).axis) as [number, number];
+  [axes[a], axes[b]] = [b, a];
+  return permute(x, axes);
 }
 
 /** x with its last two axes exchanged. */
 export function transpose<D extends DType>(x: Tensor<D>): Tensor<D> {
   if (x.rank < 2) throw new ShapeError(`transpose: x has shape [${x.shape}], expected at least two axes`);
-  const axes = x.shape.map((_, i) => i);
-  [axes[x.rank - 2], axes[x.rank - 1]] = [x.rank - 1, x.rank - 2];
-  return permute(x, axes);
+  return swapaxes(x, -2, -1);
 }

@@ -3,6 +3,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { DType } from '../tensor/dtype.ts';
+import { axesOf } from './arguments.ts';
 
 /** The same elements in another shape, without a copy. One entry may be -1: it is inferred. */
 export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
@@ -26,4 +27,17 @@ function carryMask(from: Tensor, to: Tensor): Tensor {
 export function flatten<D extends DType>(x: Tensor<D>, { startAxis = 1 }: { startAxis?: number } = {}): Tensor<D> {
   if (startAxis < 0 || startAxis > x.rank) throw new ShapeError(`flatten: startAxis is ${startAxis}, expected 0..${x.rank} for shape [${x.shape}]`);
   return reshape(x, [...x.shape.slice(0, startAxis), sizeOf(x.shape.slice(startAxis))]);
+}
+
+/** x without its axes of size 1, or without those of `axes` that have size 1, as in PyTorch. Shares memory with x. */
+export function squeeze<D extends DType>(x: Tensor<D>, { axes }: { axes?: readonly number[] | number } = {}): Tensor<D> {
+  const from = axesOf('squeeze', x, axes);
+  return reshape(x, x.shape.filter((d, i) => d !== 1 || !from.includes(i)));
+}
+
+/** x with an axis of size 1 put in before axis `axis`; -1 puts it last. Shares memory with x. */
+export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
+  const at = axis < 0 ? axis + x.rank + 1 : axis;
+  if (!(Number.isInteger(at) && at >= 0 && at <= x.rank)) throw new ShapeError(`unsqueeze: axis is ${axis}, expected ${-x.rank - 1}..${x.rank} for shape [${x.shape}]`);
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }

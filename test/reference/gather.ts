@@ -1,4 +1,4 @@
-import { accumulator, addTerm, around, build, type Dense } from './dense.ts';
+import { accumulator, addTerm, around, build, ravel, unravel, type Dense } from './dense.ts';
 
 /** Position in x of each element of the result; -1 where the index lies outside the axis. */
 function sources(shape: readonly number[], index: readonly number[], axis: number, count: number): number[] {
@@ -32,4 +32,32 @@ export function pickGradient(dy: Dense, x: Dense, index: readonly number[], axis
     if (at >= 0) addTerm(dx, at, dy.data[i]!);
   });
   return dx;
+}
+
+/** y[.., index[.., j, ..], ..] = base + the sum of src there, walking through an index of any smaller shape. */
+export function scatterAdd(x: Dense, index: readonly number[], indexShape: readonly number[], src: Dense, axis: number): Dense {
+  const y = accumulator(x.shape);
+  x.data.forEach((v, i) => addTerm(y, i, v));
+  index.forEach((l, i) => {
+    if (l < 0 || l >= x.shape[axis]!) return;
+    const at = unravel(i, indexShape);
+    addTerm(y, ravel(at.map((v, k) => (k === axis ? l : v)), x.shape), src.data[ravel(at, src.shape)]!);
+  });
+  return y;
+}
+
+/** What {@link scatterAdd} takes to each element of src, gathered from dy; 0 where src was not used. */
+export function scatterAddGradient(dy: Dense, index: readonly number[], indexShape: readonly number[], srcShape: readonly number[], axis: number): Dense {
+  const dsrc = build(srcShape, () => 0);
+  index.forEach((l, i) => {
+    if (l < 0 || l >= dy.shape[axis]!) return;
+    const at = unravel(i, indexShape);
+    dsrc.data[ravel(at, srcShape)] = dy.data[ravel(at.map((v, k) => (k === axis ? l : v)), dy.shape)]!;
+  });
+  return dsrc;
+}
+
+/** x at an index of its rank that may be smaller than x off the axis. */
+export function gatherPart(x: Dense, index: readonly number[], indexShape: readonly number[], axis: number): Dense {
+  return build(indexShape, (i) => x.data[ravel(unravel(i, indexShape).map((v, k) => (k === axis ? index[i]! : v)), x.shape)]!);
 }

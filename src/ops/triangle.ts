@@ -1,0 +1,33 @@
+import kernel from '../../shaders/triangle.wgsl';
+import { ShapeError } from '../gpu/errors.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { record } from '../tensor/tape.ts';
+import { empty, type Tensor } from '../tensor/tensor.ts';
+import { expectWords } from './arguments.ts';
+
+/** The diagonal of a triangle. */
+export interface TriangleOptions {
+  /** The outermost diagonal that is kept: 0 the main one, above it positive, below it negative. Default: 0. */
+  diagonal?: number;
+}
+
+function triangle<D extends DType>(op: 'tril' | 'triu', x: Tensor<D>, diagonal: number): Tensor<D> {
+  expectWords(x, `${op}: x`);
+  const [rows, cols] = x.shape.slice(-2) as [number, number];
+  if (x.rank < 2) throw new ShapeError(`${op}: x has shape [${x.shape}], expected at least two axes`);
+  if (!Number.isInteger(diagonal)) throw new RangeError(`${op}: diagonal is ${diagonal}, expected an integer`);
+  const y = empty(x.shape, { dtype: x.dtype, gpu: x.gpu });
+  const limited = Math.max(-rows - 1, Math.min(cols + 1, diagonal));
+  kernel.forward({ size: y.size, rows, cols, diagonal: limited }, { x, y }, [y.size], { UPPER: Number(op === 'triu') });
+  return record(op, y as unknown as Tensor, [x], (dy) => [triangle(op, dy, diagonal)], { composed: true }) as unknown as Tensor<D>;
+}
+
+/** The lower triangle of matrices (.., rows, cols), zeros above `diagonal`. Any dtype of four bytes. */
+export function tril<D extends DType>(x: Tensor<D>, { diagonal = 0 }: TriangleOptions = {}): Tensor<D> {
+  return triangle('tril', x, diagonal);
+}
+
+/** The upper triangle of matrices (.., rows, cols), zeros below `diagonal`. Any dtype of four bytes. */
+export function triu<D extends DType>(x: Tensor<D>, { diagonal = 0 }: TriangleOptions = {}): Tensor<D> {
+  return triangle('triu', x, diagonal);
+}
