@@ -1,34 +1,37 @@
-// y = apply(a, b) with NumPy broadcasting; the host merges axes, so that equal shapes are one axis.
-// `shape` is that of y, last axis in w; a stride is 0 along a broadcast axis. One invocation an element; grid (size).
+// y = apply(a, b) with NumPy broadcasting. Each of `axes` holds (size, stride in a, stride in b, unused) of an axis of y, the
+// last axis first; a stride is 0 along a broadcast axis, and the host joins neighbours, so that equal shapes are one axis.
+// An operand that is a number comes as the bits in `scalar`. One invocation an element; grid (size).
 // use lib/index.wgsl
+// use lib/pow.wgsl
 
+alias Element = f32; // variant
+alias Result = f32; // variant
 const RANK = 1u; // variant
 
-struct Params { size: u32, p: f32, shape: vec4u, strideA: vec4u, strideB: vec4u }
+struct Params { size: u32, scalar: u32, axes: array<vec4u, 8> }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<Element>;
+@group(0) @binding(2) var<storage, read> b: array<Element>;
+@group(0) @binding(3) var<storage, read_write> y: array<Result>;
 
-fn apply(a: f32, b: f32, p: f32) -> f32 { return a; } // variant
+fn first(i: u32) -> Element { return a[i]; } // variant
+fn second(i: u32) -> Element { return b[i]; } // variant
+fn apply(a: Element, b: Element) -> Result { return Result(a); } // variant
 
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.size) { return; }
   if (RANK == 1u) {
-    y[i] = apply(a[i * params.strideA.w], b[i * params.strideB.w], params.p);
+    y[i] = apply(first(i * params.axes[0].y), second(i * params.axes[0].z));
     return;
   }
   var rest = i;
-  var ia = 0u;
-  var ib = 0u;
+  var at = vec2u();
   for (var r = 0u; r < RANK; r++) { // unroll
-    let at = rest % params.shape[3u - r];
-    rest = rest / params.shape[3u - r];
-    ia += at * params.strideA[3u - r];
-    ib += at * params.strideB[3u - r];
+    at += rest % params.axes[r].x * params.axes[r].yz;
+    rest = rest / params.axes[r].x;
   }
-  y[i] = apply(a[ia], b[ib], params.p);
+  y[i] = apply(first(at.x), second(at.y));
 }

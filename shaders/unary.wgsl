@@ -1,14 +1,26 @@
 // y = apply(x), elementwise; p and q are the scalars of an op that has any (a slope, the ends of a clamp, an exponent).
+//   forward        y = apply(x)
+//   backwardInput  dx = dy slope(x, y)
 // One invocation an element; grid (size).
 // use lib/index.wgsl
+// use lib/erf.wgsl
+// use lib/pow.wgsl
+// use lib/sincos.wgsl
+
+alias Element = f32; // variant
+alias Result = f32; // variant
 
 struct Params { size: u32, p: f32, q: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Result>;
+@group(0) @binding(3) var<storage, read> output: array<Result>;
+@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
 
-fn apply(x: f32, p: f32, q: f32) -> f32 { return x; } // variant
+fn apply(x: Element, p: f32, q: f32) -> Result { return Result(x); } // variant
+fn slope(x: Element, y: Result, p: f32, q: f32) -> f32 { return 1.0; } // variant
 
 // log(1 + x): where |x| < 1/2 the series of 2 artanh(t), t = x / (2 + x), to t^13, as WGSL's log may err by 2^-21 there.
 fn log1pOf(x: f32) -> f32 {
@@ -24,9 +36,54 @@ fn expm1Of(x: f32) -> f32 {
   return select(exp(x) - 1.0, t, abs(x) < 0.5);
 }
 
+// tanh: our own minimax polynomial where |x| < 0.64 (relative error 6e-9), else 1 - 2 / (e^2|x| + 1).
+fn tanhOf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x + x * z * (-0.3333327 + z * (0.13331093 + z * (-0.05370966 + z * (0.020538824 + z * -0.00559102))));
+  let far = 1.0 - 2.0 / (exp(2.0 * min(abs(x), 10.0)) + 1.0);
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.64);
+}
+
+fn sigmoidOf(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp(clamp(-x, -88.0, 88.0)));
+}
+
+// log(1 + e^x)
+fn softplusOf(x: f32) -> f32 {
+  return max(x, 0.0) + log1pOf(exp(-min(abs(x), 88.0)));
+}
+
+// x sigmoid(x) and its slope; where the sigmoid vanishes, x is held so that the product does too.
+fn siluOf(x: f32) -> f32 {
+  return max(x, -88.0) * sigmoidOf(x);
+}
+
+fn siluSlope(x: f32) -> f32 {
+  return sigmoidOf(x) * (1.0 + max(x, -88.0) * sigmoidOf(-x));
+}
+
+// (1 + tanh(u)) / 2 = sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): the factor of x in the tanh form of gelu.
+fn geluGate(x: f32) -> f32 {
+  let c = clamp(x, -20.0, 20.0);
+  return sigmoidOf(1.5957691 * c * (1.0 + 0.044715 * c * c));
+}
+
+fn geluTanhSlope(x: f32) -> f32 {
+  let c = clamp(x, -20.0, 20.0);
+  let gate = geluGate(c);
+  return gate * (1.0 + c * geluGate(-c) * 1.5957691 * (1.0 + 0.134145 * c * c));
+}
+
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.size) { return; }
   y[i] = apply(x[i], params.p, params.q);
+}
+
+@compute @workgroup_size(64)
+fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.size) { return; }
+  dx[i] = dy[i] * slope(x[i], output[i], params.p, params.q);
 }

@@ -1,23 +1,81 @@
-import { flatten as flattenOp } from '../ops/reshape.ts';
-import { relu as reluOp } from '../ops/unary.ts';
+import * as ops from '../ops/index.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { Layer } from './layer.ts';
 
-/** max(x, 0). Fused into the convolution or linear layer before it. */
-export interface Relu extends Layer {
-  readonly kind: 'relu';
+/** An elementwise function without parameters or options. */
+export interface Activation<K extends string = string> extends Layer {
+  readonly kind: K;
 }
+
+function activation<K extends string>(kind: K, apply: (x: Tensor) => Tensor): Activation<K> {
+  return { kind, specs: {}, params: {}, forward: (x) => apply(x) };
+}
+
+/** max(x, 0). Fused into the convolution, linear or batch norm layer before it. */
+export type Relu = Activation<'relu'>;
 
 /** A relu layer. */
 export function relu(): Relu {
-  return { kind: 'relu', specs: {}, params: {}, forward: (x) => reluOp(x) };
+  return activation('relu', ops.relu);
+}
+
+/** x where positive, else negativeSlope x. */
+export interface LeakyRelu extends Layer {
+  readonly kind: 'leakyRelu';
+  readonly negativeSlope: number;
+}
+
+/** A leaky relu layer. Default slope: 0.01. */
+export function leakyRelu({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}): LeakyRelu {
+  return { ...activation('leakyRelu', (x) => ops.leakyRelu(x, { negativeSlope })), negativeSlope };
+}
+
+/** x where positive, else alpha (e^x - 1). */
+export interface Elu extends Layer {
+  readonly kind: 'elu';
+  readonly alpha: number;
+}
+
+/** An elu layer. Default alpha: 1. */
+export function elu({ alpha = 1 }: { alpha?: number } = {}): Elu {
+  return { ...activation('elu', (x) => ops.elu(x, { alpha })), alpha };
+}
+
+/** x times the normal distribution function of x. */
+export interface Gelu extends Layer {
+  readonly kind: 'gelu';
+  readonly approximate: 'none' | 'tanh';
+}
+
+/** A gelu layer. Default: exact; 'tanh' is PyTorch's approximation. */
+export function gelu({ approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Gelu {
+  return { ...activation('gelu', (x) => ops.gelu(x, { approximate })), approximate };
+}
+
+/** A layer of x sigmoid(x). */
+export function silu(): Activation<'silu'> {
+  return activation('silu', ops.silu);
+}
+
+/** A layer of 1 / (1 + e^-x). */
+export function sigmoid(): Activation<'sigmoid'> {
+  return activation('sigmoid', ops.sigmoid);
+}
+
+/** A hyperbolic tangent layer. */
+export function tanh(): Activation<'tanh'> {
+  return activation('tanh', ops.tanh);
+}
+
+/** A layer of log(1 + e^x). */
+export function softplus(): Activation<'softplus'> {
+  return activation('softplus', ops.softplus);
 }
 
 /** Joins all axes but the first. */
-export interface Flatten extends Layer {
-  readonly kind: 'flatten';
-}
+export type Flatten = Activation<'flatten'>;
 
 /** A flatten layer: (batch, ...) to (batch, features), without a copy. */
 export function flatten(): Flatten {
-  return { kind: 'flatten', specs: {}, params: {}, forward: (x) => flattenOp(x) };
+  return activation('flatten', (x) => ops.flatten(x));
 }

@@ -1,145 +1,141 @@
 import kernel from '../../shaders/binary.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
-import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../tensor/shape.ts';
+import { broadcastShapes, sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
-import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
+import { empty, tensor, Tensor } from '../tensor/tensor.ts';
+import { broadcast } from './broadcast.ts';
+import { greater } from './compare.ts';
+import { bitsOf, ELEMENT, NUMERIC, sharedType, WORDS, type Numeric, type Operand, type Word } from './element.ts';
 import { sumTo } from './reduce.ts';
 import { reshape } from './reshape.ts';
-import { log, neg, square } from './unary.ts';
+import { log, neg, powScalar } from './unary.ts';
+import { where } from './where.ts';
 
-/** A tensor, or a number that is broadcast. */
-export type Operand = Tensor | number;
+/** Arithmetic on tensors of one element type, or on a tensor and a number; two numbers are f32. */
+export interface Arithmetic {
+  <D extends Numeric>(a: Tensor<D>, b: Operand<D>): Tensor<D>;
+  <D extends Numeric>(a: number, b: Tensor<D>): Tensor<D>;
+  (a: Operand, b: Operand): Tensor;
+}
 
-/** Gradients of one elementwise function of two arguments. */
+/** Gradients of one elementwise function of two arguments; each is asked for only where that argument is a tensor. */
 type Gradient = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [da: () => Tensor | null, db: () => Tensor | null];
 
-/** y = body(a, b) elementwise over broadcast shapes. The WGSL body sees `a`, `b` and the scalar `p`. */
-function binary(op: string, body: string, gradient: Gradient): (a: Operand, b: Operand) => Tensor {
-  return (first, second) => {
-    const [a, b] = operands(op, first, second);
-    const y = launch(op, `return ${body};`, a, b);
+interface MapOptions {
+  /** Element types that the op takes. Default: f32. */
+  dtypes?: readonly Word[];
+  /** Element type of the result. Default: that of the operands. */
+  result?: Word;
+  /** Shape of the result. Default: the joint shape. */
+  shape?: readonly number[];
+}
+
+/** y = body(a, b) elementwise over broadcast shapes, not on the tape. The WGSL body sees `a` and `b`. */
+export function mapBinary(op: string, body: string, a: Operand<Word>, b: Operand<Word>, options: MapOptions = {}): Tensor<Word> {
+  const { dtypes = ['f32'], result, shape } = options;
+  const dtype = sharedType(op, a, b, dtypes);
+  if (!dtype) {
+    const first = tensor(a as number);
+    const y = mapBinary(op, body, first, b, options);
+    first.dispose();
+    return y;
+  }
+  const [number, name] = typeof a === 'number' ? [a, 'a'] : typeof b === 'number' ? [b, 'b'] : [0, ''];
+  const scalar = bitsOf(number, dtype, `${op}: ${name}`);
+  const joint = broadcast(op, [a, b], shape);
+  const tensors = { a: (a instanceof Tensor ? a : b) as Tensor<Word>, b: (b instanceof Tensor ? b : a) as Tensor<Word> };
+  const y = empty(joint.shape, { dtype: result ?? dtype, gpu: tensors.a.gpu });
+  kernel.forward({ size: y.size, scalar, axes: joint.axes }, { ...tensors, y }, [y.size], {
+    apply: `return ${body};`,
+    Element: ELEMENT[dtype],
+    Result: ELEMENT[y.dtype],
+    RANK: joint.rank,
+    ...(name === 'a' && { first: 'return bitcast<Element>(params.scalar);' }),
+    ...(name === 'b' && { second: 'return bitcast<Element>(params.scalar);' }),
+  });
+  return y;
+}
+
+/** {@link mapBinary} with a gradient for f32. */
+function binary(op: string, body: string, gradient: Gradient, dtypes: readonly Word[] = ['f32']): Arithmetic {
+  return ((a: Operand, b: Operand) => {
+    const y = mapBinary(op, body, a, b, { dtypes }) as Tensor;
+    const operands = [a, b];
     return record(
       op,
       y,
-      [a, b],
+      operands.filter((v) => v instanceof Tensor),
       (dy) => {
-        const [da, db] = gradient(dy, a, b, y);
-        return [
-          a.tracksGrad ? reduced(da(), a) : null,
-          b.tracksGrad ? reduced(db(), b) : null,
-        ];
+        const parts = gradient(dy, a as Tensor, b as Tensor, y);
+        return operands.flatMap((v, i) => (v instanceof Tensor ? [v.tracksGrad ? reduced(parts[i]!(), v) : null] : []));
       },
       { composed: true },
     );
-  };
+  }) as Arithmetic;
 }
 
 function reduced(d: Tensor | null, like: Tensor): Tensor | null {
   return d && sumTo(d, like.shape);
 }
 
-function operands(op: string, a: Operand, b: Operand): [Tensor, Tensor] {
-  const gpu = a instanceof Tensor ? a.gpu : b instanceof Tensor ? b.gpu : undefined;
-  const [x, y] = [a, b].map((v) => (v instanceof Tensor ? v : tensor(v, { gpu }))) as [Tensor, Tensor];
-  expectDType(x, 'f32', `${op}: a`);
-  expectDType(y, 'f32', `${op}: b`);
-  return [x, y];
+/** A factor of gradients that has none itself: y = body(a, b), f32. */
+function mask(op: string, body: string): (a: Operand, b: Operand) => Tensor {
+  return (a, b) => mapBinary(op, body, a, b) as Tensor;
 }
 
-function launch(op: string, apply: string, a: Tensor, b: Tensor, shape = broadcastShapes(a.shape, b.shape), p = 0): Tensor {
-  if (!shape) throw new ShapeError(`${op}: shapes [${a.shape}] and [${b.shape}] do not broadcast; sizes must be equal or 1, counted from the last axis`);
-  const y = empty(shape, { gpu: a.gpu });
-  const merged = mergeAxes(shape, broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape));
-  if (merged.shape.length > 4) throw new ShapeError(`${op}: broadcasting [${a.shape}] with [${b.shape}] needs ${merged.shape.length} separate axes, at most 4 are supported; reshape or expand first`);
-  const pad = (v: number[], fill: number): number[] => [...new Array(4 - v.length).fill(fill), ...v];
-  kernel.forward(
-    { size: y.size, p, shape: pad(merged.shape, 1), strideA: pad(merged.a, 0), strideB: pad(merged.b, 0) },
-    { a, b, y },
-    [y.size],
-    { apply, RANK: merged.shape.length },
-  );
-  return y;
+/** a + b, broadcast; f32, i32 or u32. Integers wrap around. */
+export const add: Arithmetic = binary('add', 'a + b', (dy) => [() => dy, () => dy], NUMERIC);
+
+/** a - b, broadcast; f32, i32 or u32. Integers wrap around. */
+export const sub: Arithmetic = binary('sub', 'a - b', (dy) => [() => dy, () => neg(dy)], NUMERIC);
+
+/** a * b, broadcast; f32, i32 or u32. Integers wrap around. */
+export const mul: Arithmetic = binary('mul', 'a * b', (dy, a, b) => [() => mul(dy, b), () => mul(dy, a)], NUMERIC);
+
+/** a / b, broadcast; f32, i32 or u32. Integers are rounded towards zero; by 0, and where the quotient overflows, it is a. */
+export const div: Arithmetic = binary('div', 'a / b', (dy, _a, b, y) => [() => div(dy, b), () => neg(mul(dy, div(y, b)))], NUMERIC);
+
+const power = binary('pow', 'powOf(a, b)', (dy, a, b, y) => [
+  () => mul(dy, mul(b, power(a, lowered(a, b)))),
+  () => {
+    if (typeof a === 'number') return mul(dy, mul(y, a > 0 ? Math.log(a) : 0));
+    const isPositive = greater(a, 0);
+    return mul(dy, where(isPositive, mul(y, log(where(isPositive, a, 1))), 0));
+  },
+]);
+
+/** b - 1, but 0 where a = b = 0, so that b a^(b - 1) is 0 there. */
+const lowered = binary('lowered', 'select(b - 1.0, 0.0, a == 0.0 && b == 0.0)', (dy) => [() => null, () => dy]);
+
+/**
+ * a to the power b, broadcast, f32; NaN where a < 0 and b is no integer, 1 where b = 0. Gradients: b a^(b - 1) with respect to
+ * a, 0 where b = 0; a^b log(a) with respect to b, 0 where a <= 0. They are PyTorch's, but for the last rule: where a < 0, and
+ * where a = 0 and b < 0, PyTorch's gradient with respect to b is not finite.
+ */
+export function pow(a: Operand, b: Operand): Tensor {
+  return a instanceof Tensor && a.dtype === 'f32' && typeof b === 'number' ? powScalar(a, b) : power(a, b);
 }
 
-/** Drops axes of size 1 and joins neighbours that both operands step through without a jump. */
-function mergeAxes(shape: readonly number[], a: readonly number[], b: readonly number[]): { shape: number[]; a: number[]; b: number[] } {
-  const out = { shape: [] as number[], a: [] as number[], b: [] as number[] };
-  for (let i = shape.length - 1; i >= 0; i--) {
-    if (shape[i] === 1) continue;
-    const n = out.shape[0];
-    if (n !== undefined && a[i] === out.a[0]! * n && b[i] === out.b[0]! * n) {
-      out.shape[0] = n * shape[i]!;
-    } else {
-      out.shape.unshift(shape[i]!);
-      out.a.unshift(a[i]!);
-      out.b.unshift(b[i]!);
-    }
-  }
-  return out.shape.length ? out : { shape: [1], a: [0], b: [0] };
-}
+/** The larger of a and b, broadcast; f32, i32 or u32. Where they are equal each gets half of the gradient. */
+export const maximum: Arithmetic = binary('maximum', 'max(a, b)', (dy, a, b) => [() => mul(dy, share(a, b)), () => mul(dy, share(b, a))], NUMERIC);
 
-/** a + b, broadcast. */
-export const add = binary('add', 'a + b', (dy) => [() => dy, () => dy]);
-
-/** a - b, broadcast. */
-export const sub = binary('sub', 'a - b', (dy) => [() => dy, () => neg(dy)]);
-
-/** a * b, broadcast. */
-export const mul = binary('mul', 'a * b', (dy, a, b) => [() => mul(dy, b), () => mul(dy, a)]);
-
-/** a / b, broadcast. */
-export const div = binary('div', 'a / b', (dy, a, b) => [() => div(dy, b), () => neg(div(mul(dy, a), square(b)))]);
-
-/** a to the power b, broadcast; a > 0 unless b is an integer. The gradient with respect to b is 0 where a = 0. */
-export const pow = binary(
-  'pow',
-  // pow of a negative base is undefined in WGSL; integer exponents keep their sign rule, and x^0 = 1 for every x.
-  'select(select(pow(abs(a), b), select(1.0, -1.0, fract(abs(b) * 0.5) == 0.5) * pow(abs(a), b), a < 0.0), 1.0, b == 0.0)',
-  (dy, a, b, y) => [
-    () => mul(dy, mul(b, pow(a, sub(b, 1)))),
-    () => mul(dy, mul(y, mul(log(maskedOne(a, a)), greater(a, 0)))),
-  ],
-);
-
-/** The larger of a and b, broadcast; where they are equal each gets half of the gradient. */
-export const maximum = binary('maximum', 'max(a, b)', (dy, a, b) => [() => mul(dy, share(a, b)), () => mul(dy, share(b, a))]);
-
-/** The smaller of a and b, broadcast; where they are equal each gets half of the gradient. */
-export const minimum = binary('minimum', 'min(a, b)', (dy, a, b) => [() => mul(dy, share(b, a)), () => mul(dy, share(a, b))]);
-
-const constant = (): [() => null, () => null] => [() => null, () => null];
+/** The smaller of a and b, broadcast; f32, i32 or u32. Where they are equal each gets half of the gradient. */
+export const minimum: Arithmetic = binary('minimum', 'min(a, b)', (dy, a, b) => [() => mul(dy, share(b, a)), () => mul(dy, share(a, b))], NUMERIC);
 
 /** 1 where a > b, 1/2 where equal, else 0: the part of a maximum's gradient that goes to a. */
-const share = binary('share', 'select(select(0.0, 0.5, a == b), 1.0, a > b)', constant);
+const share = mask('share', 'select(select(0.0, 0.5, a == b), 1.0, a > b)');
 
-/** a where b > 0, else 1: keeps log finite where its factor is 0. */
-const maskedOne = binary('maskedOne', 'select(1.0, a, b > 0.0)', constant);
-
-/** 1 where a > b, else 0. No gradient. */
-export const greater = binary('greater', 'select(0.0, 1.0, a > b)', constant);
-
-/** 1 where a >= b, else 0. No gradient. */
-export const greaterEqual = binary('greaterEqual', 'select(0.0, 1.0, a >= b)', constant);
-
-/** 1 where a < b, else 0. No gradient. */
-export const less = binary('less', 'select(0.0, 1.0, a < b)', constant);
-
-/** 1 where a <= b, else 0. No gradient. */
-export const lessEqual = binary('lessEqual', 'select(0.0, 1.0, a <= b)', constant);
-
-/** 1 where a = b, else 0. No gradient. */
-export const equal = binary('equal', 'select(0.0, 1.0, a == b)', constant);
-
-/** 1 where a = b, else 0, as f32: the factor of a gradient. */
-export const equalMask = binary('equalMask', 'select(0.0, 1.0, a == b)', constant);
+/** 1 where a = b, else 0. */
+export const equalMask: (a: Operand, b: Operand) => Tensor = mask('equalMask', 'select(0.0, 1.0, a == b)');
 
 /** a where b > 0, else 0: the gradient of relu. */
-export const maskPositive: (a: Operand, b: Operand) => Tensor = binary('maskPositive', 'select(0.0, a, b > 0.0)', (dy, _a, b) => [() => maskPositive(dy, b), () => null]);
+export const maskPositive: Arithmetic = binary('maskPositive', 'select(0.0, a, b > 0.0)', (dy, _a, b) => [() => maskPositive(dy, b), () => null]);
 
-/** x repeated along axes of size 1 and new leading axes, to `shape`. */
-export function expand(x: Tensor, shape: readonly number[]): Tensor {
+/** x repeated along axes of size 1 and new leading axes, to `shape`; any type of four bytes. */
+export function expand<D extends Word>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   const joint = broadcastShapes(x.shape, shape);
   if (!joint || !sameShape(joint, shape)) throw new ShapeError(`expand: shape [${x.shape}] does not broadcast to [${shape}]`);
   if (sizeOf(shape) === x.size) return reshape(x, shape);
-  return record('expand', launch('expand', 'return a;', x, x, [...shape]), [x], (dy) => [sumTo(dy, x.shape)], { composed: true });
+  const y = mapBinary('expand', 'a', x, 0, { dtypes: WORDS, shape: [...shape] }) as Tensor;
+  return record('expand', y, [x], (dy) => [sumTo(dy, x.shape)], { composed: true }) as Tensor<Word> as Tensor<D>;
 }

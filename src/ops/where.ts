@@ -1,28 +1,42 @@
 import kernel from '../../shaders/where.wgsl';
-import { ShapeError } from '../gpu/errors.ts';
-import { broadcastShapes } from '../tensor/shape.ts';
-import { noGrad, record } from '../tensor/tape.ts';
-import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
-import { expand, type Operand } from './binary.ts';
+import { record } from '../tensor/tape.ts';
+import { empty, Tensor } from '../tensor/tensor.ts';
+import { broadcast } from './broadcast.ts';
+import { bitsOf, expectOneOf, sharedType, WORDS, type Operand, type Word } from './element.ts';
 import { sumTo } from './reduce.ts';
 
-/** a where `condition` is not zero, else b; all broadcast. */
-export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  const [p, q] = [a, b].map((v) => (v instanceof Tensor ? v : tensor(v, { gpu: condition.gpu }))) as [Tensor, Tensor];
-  for (const [t, name] of [[condition, 'condition'], [p, 'a'], [q, 'b']] as const) expectDType(t, 'f32', `where: ${name}`);
-  const inner = broadcastShapes(p.shape, q.shape);
-  const shape = inner && broadcastShapes(condition.shape, inner);
-  if (!shape) throw new ShapeError(`where: shapes [${condition.shape}], [${p.shape}] and [${q.shape}] do not broadcast`);
-  const [mask, x, z] = noGrad(() => [condition, p, q].map((t) => expand(t, shape))) as [Tensor, Tensor, Tensor];
-  const y = empty(shape, { gpu: condition.gpu });
-  kernel.forward({ size: y.size }, { condition: mask, a: x, b: z, y }, [y.size]);
-  x.dispose();
-  z.dispose();
+/**
+ * a where `condition` is true (or a number that is not zero), else b; all broadcast. a and b have one element type of four
+ * bytes; a number takes that of the tensor beside it, and two numbers are f32. The gradient goes to the branch that was taken.
+ */
+export function where<D extends Word>(condition: Tensor<Word>, a: Tensor<D>, b: Operand<D>): Tensor<D>;
+export function where<D extends Word>(condition: Tensor<Word>, a: number, b: Tensor<D>): Tensor<D>;
+export function where(condition: Tensor<Word>, a: number, b: number): Tensor;
+export function where(condition: Tensor<Word>, a: Operand<Word>, b: Operand<Word>): Tensor<Word> {
+  expectOneOf(condition, WORDS, 'where: condition');
+  const dtype = sharedType('where', a, b, WORDS) ?? 'f32';
+  const bits = (v: Operand<Word>, name: string): number => (typeof v === 'number' ? bitsOf(v, dtype, `where: ${name}`) : 0);
+  const [scalarA, scalarB] = [bits(a, 'a'), bits(b, 'b')];
+  const { shape, rank, axes } = broadcast('where', [condition, a, b]);
+  const y = empty(shape, { dtype, gpu: condition.gpu });
+  kernel.forward(
+    { size: y.size, scalarA, scalarB, axes },
+    { condition, a: a instanceof Tensor ? a : condition, b: b instanceof Tensor ? b : condition, y },
+    [y.size],
+    {
+      RANK: rank,
+      // -0 is zero too.
+      ...(condition.dtype === 'f32' && { holds: 'return (bits << 1u) != 0u;' }),
+      ...(typeof a === 'number' && { first: 'return params.scalarA;' }),
+      ...(typeof b === 'number' && { second: 'return params.scalarB;' }),
+    },
+  );
+  const branches = [a, b];
   return record(
     'where',
-    y,
-    [p, q],
-    (dy) => [p.tracksGrad ? sumTo(where(mask, dy, 0), p.shape) : null, q.tracksGrad ? sumTo(where(mask, 0, dy), q.shape) : null],
+    y as Tensor,
+    branches.filter((v) => v instanceof Tensor),
+    (dy) => branches.flatMap((v, i) => (v instanceof Tensor ? [v.tracksGrad ? sumTo(i === 0 ? where(condition, dy, 0) : where(condition, 0, dy), v.shape) : null] : [])),
     { composed: true },
   );
 }

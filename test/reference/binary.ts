@@ -16,7 +16,7 @@ export const scalars2 = {
   sub: { f: (a, b) => a - b, da: () => 1, db: () => -1 },
   mul: { f: (a, b) => a * b, da: (_a, b) => b, db: (a) => a },
   div: { f: (a, b) => a / b, da: (_a, b) => 1 / b, db: (a, b) => -a / (b * b) },
-  pow: { f: (a, b) => a ** b, da: (a, b) => b * a ** (b - 1), db: (a, b) => (a > 0 ? a ** b * Math.log(a) : 0) },
+  pow: { f: (a, b) => a ** b, da: (a, b) => (b === 0 ? 0 : b * a ** (b - 1)), db: (a, b) => (a > 0 ? a ** b * Math.log(a) : 0) },
   maximum: { f: Math.max, da: (a, b) => half(a > b, a === b), db: (a, b) => half(b > a, a === b) },
   minimum: { f: Math.min, da: (a, b) => half(a < b, a === b), db: (a, b) => half(b < a, a === b) },
   greater: { f: (a, b) => Number(a > b), da: none, db: none },
@@ -24,6 +24,7 @@ export const scalars2 = {
   less: { f: (a, b) => Number(a < b), da: none, db: none },
   lessEqual: { f: (a, b) => Number(a <= b), da: none, db: none },
   equal: { f: (a, b) => Number(a === b), da: none, db: none },
+  notEqual: { f: (a, b) => Number(a !== b), da: none, db: none },
   maskPositive: { f: (a, b) => (b > 0 ? a : 0), da: (_a, b) => Number(b > 0), db: none },
 } satisfies Record<string, Scalar2>;
 

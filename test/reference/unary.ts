@@ -7,13 +7,45 @@ export interface Scalar {
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
-/** The elementwise functions of src/ops/unary.ts in f64. Derivatives at kinks follow the documented rule. */
+/** Error function: e^(-x^2) times a series of terms of one sign. */
+export function erf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let term = x;
+  let total = x;
+  for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(total); n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    total += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * total;
+}
+
+const cdf = (x: number): number => 0.5 * (1 + erf(x * Math.SQRT1_2));
+/** Density of the normal distribution. */
+export const density = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+
+/** The argument of the sigmoid in the tanh form of gelu, and its derivative. */
+export const geluArgument = (x: number): [v: number, dv: number] => {
+  const c = 2 * Math.sqrt(2 / Math.PI);
+  return [c * (x + 0.044715 * x ** 3), c * (1 + 3 * 0.044715 * x * x)];
+};
+
+const roundEven = (x: number): number => {
+  const down = Math.floor(x);
+  const rest = x - down;
+  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
+};
+
+/** The elementwise functions of src/ops/unary.ts and src/ops/activations.ts in f64. Derivatives at kinks follow the documented rule. */
 export const scalars = {
   neg: { f: (x) => -x, df: () => -1 },
   abs: { f: Math.abs, df: Math.sign },
   sign: { f: Math.sign, df: () => 0 },
   floor: { f: Math.floor, df: () => 0 },
+  ceil: { f: Math.ceil, df: () => 0 },
+  round: { f: roundEven, df: () => 0 },
+  trunc: { f: Math.trunc, df: () => 0 },
   exp: { f: Math.exp, df: Math.exp },
   expm1: { f: Math.expm1, df: Math.exp },
   log: { f: Math.log, df: (x) => 1 / x },
@@ -25,9 +57,12 @@ export const scalars = {
   sin: { f: Math.sin, df: Math.cos },
   cos: { f: Math.cos, df: (x) => -Math.sin(x) },
   tanh: { f: Math.tanh, df: (x) => 1 - Math.tanh(x) ** 2 },
+  erf: { f: erf, df: (x) => (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) },
   sigmoid: { f: sigmoid, df: (x) => sigmoid(x) * sigmoid(-x) },
-  softplus: { f: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), df: sigmoid },
+  softplus: { f: softplus, df: sigmoid },
+  logSigmoid: { f: (x) => -softplus(-x), df: (x) => sigmoid(-x) },
   silu: { f: (x) => x * sigmoid(x), df: (x) => sigmoid(x) * (1 + x * sigmoid(-x)) },
+  gelu: { f: (x) => x * cdf(x), df: (x) => cdf(x) + x * density(x) },
   relu: { f: (x) => Math.max(x, 0), df: (x) => Number(x > 0) },
 } satisfies Record<string, Scalar>;
 
@@ -36,6 +71,21 @@ export const leakyRelu = (slope: number): Scalar => ({ f: (x) => (x > 0 ? x : sl
 
 /** clamp to [min, max]; derivative 1 at the ends. */
 export const clamp = (min: number, max: number): Scalar => ({ f: (x) => Math.min(Math.max(x, min), max), df: (x) => Number(x >= min && x <= max) });
+
+/** The tanh form of gelu. */
+export const geluTanh: Scalar = {
+  f: (x) => x * sigmoid(geluArgument(x)[0]),
+  df: (x) => {
+    const [v, dv] = geluArgument(x);
+    return sigmoid(v) * (1 + x * sigmoid(-v) * dv);
+  },
+};
+
+/** elu with its alpha; derivative alpha at 0. */
+export const elu = (alpha: number): Scalar => ({ f: (x) => (x > 0 ? x : alpha * Math.expm1(x)), df: (x) => (x > 0 ? 1 : alpha * Math.exp(x)) });
+
+/** hardtanh to [min, max]; derivative 0 at the ends. */
+export const hardtanh = (min: number, max: number): Scalar => ({ f: (x) => Math.min(Math.max(x, min), max), df: (x) => Number(x > min && x < max) });
 
 /** x^p. */
 export const powScalar = (p: number): Scalar => ({ f: (x) => x ** p, df: (x) => (p === 0 ? 0 : p * x ** (p - 1)) });

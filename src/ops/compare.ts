@@ -1,0 +1,61 @@
+import type { Tensor } from '../tensor/tensor.ts';
+import { mapBinary } from './binary.ts';
+import { expectOneOf, NUMERIC, WORDS, type Numeric, type Operand, type Word } from './element.ts';
+import { mapUnary } from './unary.ts';
+
+/** A comparison of tensors of one element type, or of a tensor and a number. */
+export interface Comparison<T extends Word> {
+  <D extends T>(a: Tensor<D>, b: Operand<D>): Tensor<'bool'>;
+  <D extends T>(a: number, b: Tensor<D>): Tensor<'bool'>;
+}
+
+/** Where body(a, b) holds, over broadcast shapes. No gradient. */
+function comparison<T extends Word>(op: string, body: string, dtypes: readonly T[]): Comparison<T> {
+  return (a: Operand<Word>, b: Operand<Word>) => mapBinary(op, `select(0u, 1u, ${body})`, a, b, { dtypes, result: 'bool' }) as Tensor<'bool'>;
+}
+
+/** a > b as bool, broadcast; f32, i32 or u32. Adapters differ on NaN: see `isFinite`. */
+export const greater: Comparison<Numeric> = comparison('greater', 'a > b', NUMERIC);
+
+/** a >= b as bool, broadcast; f32, i32 or u32. Adapters differ on NaN: see `isFinite`. */
+export const greaterEqual: Comparison<Numeric> = comparison('greaterEqual', 'a >= b', NUMERIC);
+
+/** a < b as bool, broadcast; f32, i32 or u32. Adapters differ on NaN: see `isFinite`. */
+export const less: Comparison<Numeric> = comparison('less', 'a < b', NUMERIC);
+
+/** a <= b as bool, broadcast; f32, i32 or u32. Adapters differ on NaN: see `isFinite`. */
+export const lessEqual: Comparison<Numeric> = comparison('lessEqual', 'a <= b', NUMERIC);
+
+/** a = b as bool, broadcast; any type of four bytes. Adapters differ on NaN: see `isFinite`. */
+export const equal: Comparison<Word> = comparison('equal', 'a == b', WORDS);
+
+/** a != b as bool, broadcast; any type of four bytes. Adapters differ on NaN: see `isFinite`. */
+export const notEqual: Comparison<Word> = comparison('notEqual', 'a != b', WORDS);
+
+/** A logical operation on bool tensors, broadcast. */
+export type Logical = (a: Tensor<'bool'>, b: Tensor<'bool'>) => Tensor<'bool'>;
+
+function logical(op: string, body: string): Logical {
+  return (a, b) => mapBinary(op, body, a, b, { dtypes: ['bool'] }) as Tensor<'bool'>;
+}
+
+/** True where both a and b are, broadcast. */
+export const logicalAnd: Logical = logical('logicalAnd', 'a & b');
+
+/** True where a or b is, broadcast. */
+export const logicalOr: Logical = logical('logicalOr', 'a | b');
+
+/** True where exactly one of a and b is, broadcast. */
+export const logicalXor: Logical = logical('logicalXor', 'a ^ b');
+
+/** True where x is not. */
+export function logicalNot(x: Tensor<'bool'>): Tensor<'bool'> {
+  expectOneOf(x, ['bool'], 'logicalNot: x');
+  return mapUnary(x, 'x ^ 1u', 'bool');
+}
+
+/** True where x is neither infinite nor NaN: a test of bits, which no adapter optimises away. */
+export function isFinite(x: Tensor): Tensor<'bool'> {
+  expectOneOf(x, ['f32'], 'isFinite: x');
+  return mapUnary(x, 'select(0u, 1u, (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u)', 'bool');
+}
