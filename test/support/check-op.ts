@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { backward, capture, grad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
+import { backward, capture, currentGpu, grad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
 import { add, mul, sum } from 'evenkeel/ops';
 import { sizeClass } from '../../src/gpu/pool.ts';
 import type { DType } from '../../src/tensor/dtype.ts';
@@ -48,6 +48,22 @@ export function poison(bytes: readonly number[]): void {
   for (const t of held) t.dispose();
 }
 
+const NAN = 0x7fc00000;
+
+/**
+ * Fails when the memory behind a result is no longer the NaN that `poison` put there: a kernel has written past the end.
+ * The last words of a block of 16 bytes count too, though a binding covers them.
+ */
+export async function expectGuard(y: Tensor<DType>, what: string): Promise<void> {
+  const { storage } = y;
+  const spare = storage.buffer!.size - storage.bytes;
+  if (spare === 0) return;
+  const [bytes] = await y.gpu.read([{ storage, offset: storage.bytes, bytes: Math.min(spare, 256) }]);
+  const words = new Uint32Array(bytes!);
+  const at = words.findIndex((w) => w !== NAN);
+  expect(at < 0 ? 'untouched' : `word ${at} behind the result is ${words[at]!.toString(16)}`, `${what}: guard band`).toBe('untouched');
+}
+
 /** Fails on the first element of `got` outside the bound. */
 export function expectWithin(got: ArrayLike<number>, want: Dense, tolerance: Tolerance, what: string, inputs: readonly Dense[] = [], dy?: Dense): void {
   expect(got.length, `${what}: elements`).toBe(want.data.length);
@@ -74,8 +90,17 @@ export function expectSameBits(got: Float32Array, want: Float32Array, what: stri
  */
 export async function checkOp(c: OpCase): Promise<void> {
   const want = c.reference(...c.inputs);
-  poison([...c.inputs, want].map((x) => x.data.length * 4));
-  const forward = (): Promise<Float32Array[]> => readAll(() => [c.run(...c.inputs.map(upload))]);
+  const forward = async (): Promise<Float32Array[]> => {
+    poison([...c.inputs, want].map((x) => x.data.length * 4));
+    const { counters } = currentGpu();
+    const before = counters.dispatches;
+    const kept = scope(() => c.run(...c.inputs.map(upload)));
+    const out = (await kept.read()) as Float32Array;
+    // An op of several kernels may have used the memory of its result for something longer before.
+    if (counters.dispatches - before === 1) await expectGuard(kept, 'forward');
+    kept.dispose();
+    return [out];
+  };
   const [y] = await forward();
   expectWithin(y!, want, c.tolerance, 'forward', c.inputs);
   expectSameBits((await forward())[0]!, y!, 'second run');
