@@ -1,0 +1,275 @@
+// Distances of the rows of x: (M, K) to the rows of w: (N, K).
+//   forward          y[m, n] = (sum_k |x[m, k] - w[n, k]|^p)^(1/p)
+//   forwardLargest   y[m, n] = max_k |x[m, k] - w[n, k]|, p = infinity; forwardIndexed also notes where it was found
+//   backward         dx[m, k] = sum_n dy[m, n] (|t| / y[m, n])^(p-1) sign(t), t = x[m, k] - w[n, k]; dw alike
+//   backwardLargest  dy goes to the coordinate of the largest term, with its sign
+// Blocked as in lib/gemm.wgsl: the sums of a product with another inner operation. Grid (N / BLOCK_N, M / BLOCK_M).
+// use lib/gemm.wgsl
+// use lib/operands.wgsl
+// use lib/index.wgsl
+
+const A_T = 0u; // variant
+const B_T = 1u; // variant
+const RAGGED_K = 1u; // variant
+// p = 2^SQUARINGS, or any p if GENERAL.
+const SQUARINGS = 0u; // variant
+const GENERAL = 0u; // variant
+// Terms are divided by the largest of them before they are raised to p, so that nothing overflows or vanishes.
+const NORMALISED = 0u; // variant
+// The term that is maximised: 0 |x - w| | 1 x - w | 2 w - x, the latter two from zero upwards.
+const DIRECTION = 0u; // variant
+// 1: the maximum is taken of bits, which order as the numbers do from zero upwards. Faster without a GPU.
+const BITS = 0u; // variant
+alias ElementA = f32; // variant
+alias ElementB = f32; // variant
+alias ElementY = f32; // variant
+
+// `first` is where a grid in several pieces goes on.
+struct Params { m: u32, n: u32, k: u32, p: f32, first: vec3u }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<ElementA>;
+@group(0) @binding(2) var<storage, read> w: array<ElementB>;
+@group(0) @binding(3) var<storage, read> exponent: array<f32>;
+@group(0) @binding(4) var<storage, read> distance_: array<f32>;
+@group(0) @binding(5) var<storage, read> dy: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<ElementY>;
+@group(0) @binding(7) var<storage, read_write> index: array<u32>;
+
+fn readA(i: u32) -> vec4f { return vec4f(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); } // variant
+fn readB(i: u32) -> vec4f { return vec4f(w[i], w[i + 1u], w[i + 2u], w[i + 3u]); } // variant
+fn writeY(i: u32, n: u32, v: vec4f) { for (var c = 0u; c < min(n, 4u); c++) { y[i + c] = v[c]; } } // variant
+// p as a number, or on the device.
+fn power_() -> f32 { return exponent[0]; } // variant
+
+const SIGN = 0x80000000u;
+const NOWHERE = 0xffffffffu;
+
+// |t|^p. log2(0) is not dependable, so tiny terms count as zero.
+fn raised(t: vec4f) -> vec4f {
+  var r = abs(t);
+  if (GENERAL == 1u) { return select(vec4f(), exp2(max(power_() * log2(max(r, vec4f(1e-20))), vec4f(-126.0))), r > vec4f(1e-20)); }
+  for (var s = 0u; s < SQUARINGS; s++) { // unroll
+    r *= r;
+  }
+  return r;
+}
+
+// s^(1/p)
+fn root(s: vec4f) -> vec4f {
+  if (GENERAL == 1u) { return select(vec4f(), exp2(log2(max(s, vec4f(1.2e-38))) / power_()), s > vec4f()); }
+  var r = s;
+  for (var q = 0u; q < SQUARINGS; q++) { // unroll
+    r = sqrt(r);
+  }
+  return r;
+}
+
+// |r|^(p-1) sign(r) for |r| <= 1: r^(1 + 2 + 4 + ...) when p is a power of two.
+fn slope(r: vec4f) -> vec4f {
+  if (GENERAL == 1u) { return sign(r) * exp2(max((power_() - 1.0) * log2(clamp(abs(r), vec4f(1e-20), vec4f(1.0))), vec4f(-126.0))); }
+  var out = vec4f(1.0);
+  var factor = r;
+  for (var s = 0u; s < SQUARINGS; s++) { // unroll
+    out *= factor;
+    factor *= factor;
+  }
+  return out;
+}
+
+fn larger(acc: vec4f, a: f32, b: vec4f) -> vec4f {
+  var t = a - b;
+  if (DIRECTION == 2u) { t = b - a; }
+  if (BITS == 1u) {
+    var bits = bitcast<vec4i>(t);
+    if (DIRECTION == 0u) { bits &= vec4i(0x7fffffff); }
+    return bitcast<vec4f>(max(bitcast<vec4i>(acc), bits));
+  }
+  if (DIRECTION == 0u) { t = abs(t); }
+  return max(acc, t);
+}
+
+// acc[i][j] = max(acc[i][j], the terms of four k)
+fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<vec4f, BLOCK_N>>, acc: ptr<function, array<vec4f, SUMS>>) {
+  for (var k = 0u; k < 4u; k++) { // unroll
+    for (var i = 0u; i < BLOCK_M; i++) { // unroll
+      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+        acc[i * BLOCK_N4 + j] = larger(acc[i * BLOCK_N4 + j], a[i][k], b[k * BLOCK_N4 + j]);
+      }
+    }
+  }
+}
+
+// The largest terms of a block of outputs.
+fn largestOf(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+  for (var k = 0u; k < params.k; k += 4u) {
+    var blockA: array<vec4f, BLOCK_M>;
+    var blockB: array<vec4f, BLOCK_N>;
+    loadA(0u, row0, k, params.k, &blockA);
+    loadB(0u, col0, k, &blockB);
+    keepLargest(&blockA, &blockB, acc);
+  }
+}
+
+fn store(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+  for (var i = 0u; i < BLOCK_M; i++) { // unroll
+    if (row0 + i < params.m) {
+      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+        let col = col0 + j * 4u;
+        if (col < params.n) { writeY((row0 + i) * params.n + col, params.n - col, acc[i * BLOCK_N4 + j]); }
+      }
+    }
+  }
+}
+
+@compute @workgroup_size(GROUP_X, GROUP_Y)
+fn forward(@builtin(global_invocation_id) id: vec3u) {
+  let row0 = (id.y + params.first.y) * BLOCK_M;
+  let col0 = (id.x + params.first.x) * BLOCK_N;
+  if (row0 >= params.m || col0 >= params.n) { return; }
+  var scale: array<vec4f, SUMS>;
+  var inverse: array<vec4f, SUMS>;
+  if (NORMALISED == 1u) {
+    largestOf(row0, col0, &scale);
+    for (var q = 0u; q < SUMS; q++) { // unroll
+      inverse[q] = select(vec4f(), 1.0 / scale[q], scale[q] > vec4f(1.2e-38));
+    }
+  }
+  var acc: array<vec4f, SUMS>;
+  for (var k = 0u; k < params.k; k += 4u) {
+    var blockA: array<vec4f, BLOCK_M>;
+    var blockB: array<vec4f, BLOCK_N>;
+    loadA(0u, row0, k, params.k, &blockA);
+    loadB(0u, col0, k, &blockB);
+    for (var kk = 0u; kk < 4u; kk++) { // unroll
+      for (var i = 0u; i < BLOCK_M; i++) { // unroll
+        for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+          var t = blockA[i][kk] - blockB[kk * BLOCK_N4 + j];
+          if (NORMALISED == 1u) { t *= inverse[i * BLOCK_N4 + j]; }
+          acc[i * BLOCK_N4 + j] += raised(t);
+        }
+      }
+    }
+  }
+  for (var q = 0u; q < SUMS; q++) { // unroll
+    acc[q] = root(acc[q]);
+    if (NORMALISED == 1u) { acc[q] *= scale[q]; }
+  }
+  store(row0, col0, &acc);
+}
+
+@compute @workgroup_size(GROUP_X, GROUP_Y)
+fn forwardLargest(@builtin(global_invocation_id) id: vec3u) {
+  let row0 = (id.y + params.first.y) * BLOCK_M;
+  let col0 = (id.x + params.first.x) * BLOCK_N;
+  if (row0 >= params.m || col0 >= params.n) { return; }
+  var acc: array<vec4f, SUMS>;
+  largestOf(row0, col0, &acc);
+  store(row0, col0, &acc);
+}
+
+// The same, and in `index` the first of the four k among which the largest term was first found.
+@compute @workgroup_size(GROUP_X, GROUP_Y)
+fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
+  let row0 = (id.y + params.first.y) * BLOCK_M;
+  let col0 = (id.x + params.first.x) * BLOCK_N;
+  if (row0 >= params.m || col0 >= params.n) { return; }
+  var acc: array<vec4f, SUMS>;
+  var found: array<vec4u, SUMS>;
+  for (var k = 0u; k < params.k; k += 4u) {
+    var blockA: array<vec4f, BLOCK_M>;
+    var blockB: array<vec4f, BLOCK_N>;
+    loadA(0u, row0, k, params.k, &blockA);
+    loadB(0u, col0, k, &blockB);
+    var before = acc;
+    keepLargest(&blockA, &blockB, &acc);
+    for (var q = 0u; q < SUMS; q++) { // unroll
+      found[q] = select(found[q], vec4u(k), acc[q] > before[q]);
+    }
+  }
+  store(row0, col0, &acc);
+  for (var i = 0u; i < BLOCK_M; i++) { // unroll
+    if (row0 + i < params.m) {
+      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+        let col = col0 + j * 4u;
+        for (var c = 0u; c < 4u; c++) { // unroll
+          if (col + c < params.n) { index[(row0 + i) * params.n + col + c] = found[i * BLOCK_N4 + j][c]; }
+        }
+      }
+    }
+  }
+}
+
+// Narrows `index` from four k to the lowest that has the largest term; its top bit is set where the term falls with x.
+// One invocation an output; x and w one element at a time; grid (M * N).
+@compute @workgroup_size(64)
+fn locate(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.m * params.n) { return; }
+  let row = i / params.n * params.k;
+  let col = i % params.n * params.k;
+  let largest = distance_[i];
+  // Clears what an earlier call has put there, so that a graph can be walked twice.
+  let start = index[i] & ~(SIGN | 3u);
+  var at = start;
+  if (DIRECTION != 0u && largest == 0.0) {
+    index[i] = NOWHERE;
+    return;
+  }
+  for (var k = start; k < min(start + 4u, params.k); k++) {
+    let a = readA(row + k).x;
+    let b = readB(col + k).x;
+    if (larger(vec4f(), a, vec4f(b)).x == largest) {
+      at = k;
+      break;
+    }
+  }
+  let falls = DIRECTION == 2u || (DIRECTION == 0u && readA(row + at).x < readB(col + at).x);
+  index[i] = at | select(0u, SIGN, falls);
+}
+
+// y[m, n] = sum_k dy (|t| / distance)^(p-1) sign(t), t = x[m, n] - w[k, n]; dy and distance are (M, K), or (K, M) if A_T.
+// With x and w exchanged it gives dw.
+@compute @workgroup_size(GROUP_X, GROUP_Y)
+fn backward(@builtin(global_invocation_id) id: vec3u) {
+  let row0 = (id.y + params.first.y) * BLOCK_M;
+  let col0 = (id.x + params.first.x) * BLOCK_N;
+  if (row0 >= params.m || col0 >= params.n) { return; }
+  var own: array<vec4f, SUMS>;
+  for (var i = 0u; i < BLOCK_M; i++) { // unroll
+    for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+      own[i * BLOCK_N4 + j] = readA(min(row0 + i, params.m - 1u) * params.n + col0 + j * 4u);
+    }
+  }
+  var acc: array<vec4f, SUMS>;
+  for (var k = 0u; k < params.k; k++) {
+    var other: array<vec4f, BLOCK_N4>;
+    for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+      other[j] = readB(k * params.n + col0 + j * 4u);
+    }
+    for (var i = 0u; i < BLOCK_M; i++) { // unroll
+      let row = min(row0 + i, params.m - 1u);
+      let at = select(row * params.k + k, k * params.m + row, A_T == 1u);
+      // A distance of zero has gradient zero.
+      let inverse = select(0.0, 1.0 / distance_[at], distance_[at] > 1.2e-38);
+      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+        acc[i * BLOCK_N4 + j] += dy[at] * slope((own[i * BLOCK_N4 + j] - other[j]) * inverse);
+      }
+    }
+  }
+  store(row0, col0, &acc);
+}
+
+// The gradient at p = infinity, into y: (M, N) filled with zeros; for dw if A_T. One invocation a row; grid (M).
+@compute @workgroup_size(64)
+fn backwardLargest(@builtin(global_invocation_id) id: vec3u) {
+  let row = linearIndex(id);
+  if (row >= params.m) { return; }
+  for (var k = 0u; k < params.k; k++) {
+    let at = select(row * params.k + k, k * params.m + row, A_T == 1u);
+    let place = index[at];
+    if (place == NOWHERE) { continue; }
+    let falls = (place & SIGN) != select(0u, SIGN, A_T == 1u);
+    y[row * params.n + (place & ~SIGN)] += ElementY(select(dy[at], -dy[at], falls));
+  }
+}

@@ -1,0 +1,175 @@
+import kernel from '../../shaders/lp-distance.wgsl';
+import { ShapeError } from '../gpu/errors.ts';
+import { inPieces, tileFor, tileVariant } from '../gpu/tiles.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { gradientFor, record } from '../tensor/tape.ts';
+import { clear, empty, expectDType, expectRank, expectShape, Tensor } from '../tensor/tensor.ts';
+import { add, maximum, mul } from './binary.ts';
+import { greater } from './compare.ts';
+import { permute } from './permute.ts';
+import { reshape } from './reshape.ts';
+import { unfold, type UnfoldOptions } from './unfold.ts';
+import { where } from './where.ts';
+
+/** Which norm. */
+export interface LpDistanceOptions {
+  /** At least 1, or a scalar on the device that a captured step may change. Default: Infinity. */
+  p?: number | Tensor;
+}
+
+/**
+ * y[..., o] = ||x - w[o]||_p (+ b[o]): the layer of l_p- and l_infinity-distance nets. x: (..., in), w: (out, in),
+ * b: (out) or null; y: (..., out). f32.
+ * Zhang, Cai, Lu, He and Wang, Towards Certifying l_inf Robustness using Neural Networks with l_inf-dist Neurons, ICML
+ * 2021; names and rules of the authors' second code (NormDist). Powers of two need no pow; above p = 10 terms are divided
+ * by the largest. Unlike there a distance below about 1e-38^(1/p) is 0, not a floor.
+ * Gradient: (|t| / y)^(p-1) sign(t), t = x - w, and 0 where y = 0. At p = infinity it goes to the largest |t|, the lowest
+ * index of equals, with sign + at t = 0. It cannot be differentiated again.
+ * Throws ShapeError when sizes do not fit, RangeError unless p >= 1.
+ */
+export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, { p = Infinity }: LpDistanceOptions = {}): Tensor {
+  expectDType(x, 'f32', 'lpDistance: x');
+  expectDType(w, 'f32', 'lpDistance: weight');
+  const [out, inFeatures] = expectRank(w, 2, 'lpDistance: weight') as [number, number];
+  if (x.rank === 0 || x.shape.at(-1) !== inFeatures) throw new ShapeError(`lpDistance: x has shape [${x.shape}], weight [${w.shape}] takes ${inFeatures} features`);
+  if (b) {
+    expectDType(b, 'f32', 'lpDistance: bias');
+    expectShape(b, [out], 'lpDistance: bias');
+  }
+  if (p instanceof Tensor) {
+    expectDType(p, 'f32', 'lpDistance: p');
+    if (p.size !== 1) throw new ShapeError(`lpDistance: p has shape [${p.shape}], expected one element`);
+  } else if (!(p >= 1)) throw new RangeError(`lpDistance: p is ${p}, expected a number from 1 to Infinity`);
+  const distance = p === Infinity ? largest(x, w, DISTANCE) : powered(x, w, p);
+  return b ? add(distance, b) : distance;
+}
+
+/**
+ * {@link lpDistance} of every patch of an image to every filter: the convolution form, NormDistConv in the authors' code.
+ * x: (batch, channels, height, width), w: (filters, channels, kh, kw), b: (filters) or null; y: (batch, filters, outH, outW).
+ * The zeros of the padding enter the distance as numbers do. The patches are stored, twice.
+ * Throws as {@link lpDistance}, and ShapeError when channels differ or the image is too small.
+ */
+export function lpDistance2d(x: Tensor, w: Tensor, b: Tensor | null = null, { p = Infinity, ...geometry }: LpDistanceOptions & UnfoldOptions = {}): Tensor {
+  const [batch, channels, height] = expectRank(x, 4, 'lpDistance2d: x') as [number, number, number];
+  const [filters, inChannels, kh, kw] = expectRank(w, 4, 'lpDistance2d: weight') as [number, number, number, number];
+  if (channels !== inChannels) throw new ShapeError(`lpDistance2d: x has shape [${x.shape}], weight [${w.shape}] takes ${inChannels} channels`);
+  const columns = unfold(x, [kh, kw], geometry);
+  const [stride, pad, gap] = [geometry.stride ?? 1, geometry.padding ?? 0, geometry.dilation ?? 1].map((v) => (typeof v === 'number' ? v : v[0])) as [number, number, number];
+  const outH = Math.floor((height + 2 * pad - gap * (kh - 1) - 1) / stride) + 1;
+  const y = lpDistance(permute(columns, [0, 2, 1]), reshape(w, [filters, channels * kh * kw]), b, { p });
+  return reshape(permute(y, [0, 2, 1]), [batch, filters, outH, columns.shape[2]! / outH]);
+}
+
+/** Bounds of every output of an l_infinity-distance layer. */
+export interface DistanceBounds {
+  lower: Tensor;
+  upper: Tensor;
+}
+
+/**
+ * Bounds of ||x - w[o]||_inf over all x with lower <= x <= upper. lower, upper: (..., in), w: (out, in); both results
+ * (..., out):
+ *   upper[o] = max_i max(w_i - lower_i, upper_i - w_i)      lower[o] = max(0, max_i max(lower_i - w_i, w_i - upper_i))
+ * `repairCrossed`: bounds that rounding has crossed are both replaced by their middle first. Default: false.
+ * The gradient goes to the lowest index that gives the bound; where both sides do, each gets half; at lower = 0 there is none.
+ * Throws ShapeError when sizes do not fit.
+ */
+export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, { repairCrossed = false }: { repairCrossed?: boolean } = {}): DistanceBounds {
+  for (const [t, name] of [[lower, 'lower'], [upper, 'upper'], [w, 'weight']] as const) expectDType(t, 'f32', `infDistanceBounds: ${name}`);
+  const [, inFeatures] = expectRank(w, 2, 'infDistanceBounds: weight');
+  if (lower.rank === 0 || lower.shape.at(-1) !== inFeatures) throw new ShapeError(`infDistanceBounds: lower has shape [${lower.shape}], weight [${w.shape}] takes ${inFeatures} features`);
+  expectShape(upper, lower.shape, 'infDistanceBounds: upper');
+  let [low, high] = [lower, upper];
+  if (repairCrossed) {
+    const [crossed, middle] = [greater(lower, upper), mul(add(lower, upper), 0.5)];
+    [low, high] = [where(crossed, middle, lower), where(crossed, middle, upper)];
+  }
+  return {
+    lower: maximum(largest(low, w, ABOVE), largest(high, w, BELOW)),
+    upper: maximum(largest(high, w, ABOVE), largest(low, w, BELOW)),
+  };
+}
+
+/** What is maximised: |x - w|, or the positive part of x - w or of w - x. */
+const [DISTANCE, ABOVE, BELOW] = [0, 1, 2];
+
+const NO_POWER = { p: 0, first: [0, 0, 0] };
+
+/** Sizes of a layer and the variant of its forward kernels: rows of x against rows of w. */
+function layerOf(x: Tensor, w: Tensor) {
+  const [n, k] = w.shape as [number, number];
+  const m = sizeOf(x.shape.slice(0, -1));
+  const tile = tileFor(x.gpu, m, n, k);
+  const variant = { ...tileVariant(tile), RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
+  return { m, n, k, tile, variant, blocks: [Math.ceil(n / tile.n), Math.ceil(m / tile.m), 1] as const };
+}
+
+/** Reads of x and w, and writes of y, four elements at a time where rows allow it. */
+function vectors(read: boolean, write: boolean) {
+  return {
+    ...(read ? { ElementA: 'vec4f', readA: 'return x[i >> 2u];', ElementB: 'vec4f', readB: 'return w[i >> 2u];' } : {}),
+    ...(write ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
+  };
+}
+
+/** max(0, max_k of the terms of a direction), with a one-hot gradient. */
+function largest(x: Tensor, w: Tensor, direction: number): Tensor {
+  const { m, n, k, tile, variant, blocks } = layerOf(x, w);
+  const { gpu } = x;
+  const how = { DIRECTION: direction, BITS: Number(gpu.adapter.kind === 'software') };
+  const y = empty([...x.shape.slice(0, -1), n], { gpu });
+  const params = { ...NO_POWER, m, n, k };
+  if (!x.tracksGrad && !w.tracksGrad) {
+    inPieces(tile, blocks, (grid, first) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, { ...variant, ...how }));
+    return y;
+  }
+  const index = empty([m, n], { dtype: 'u32', gpu });
+  inPieces(tile, blocks, (grid, first) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, { ...variant, ...how }));
+  return record('lpDistance', y, [x, w], (dy) => {
+    kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
+    const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
+      clear(target);
+      if (k > 0) kernel.backwardLargest({ ...NO_POWER, m: rows, n: k, k: terms }, { dy, y: target, index }, [rows], { A_T: transposed });
+      return target;
+    };
+    return [x.tracksGrad ? scatter(empty(x.shape, { gpu }), m, n, 0) : null, w.tracksGrad ? scatter(gradientFor(w), n, m, 1) : null];
+  });
+}
+
+/** The l_p distance for finite p. */
+function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
+  const { m, n, k, tile, variant, blocks } = layerOf(x, w);
+  const { gpu } = x;
+  const y = empty([...x.shape.slice(0, -1), n], { gpu });
+  const squarings = typeof p === 'number' ? Math.log2(p) : NaN;
+  const isDoubling = Number.isInteger(squarings);
+  const how = {
+    ...(isDoubling ? { SQUARINGS: squarings } : { GENERAL: 1 }),
+    ...(typeof p === 'number' ? { power_: 'return params.p;' } : {}),
+  };
+  const number = typeof p === 'number' ? p : 0;
+  // A shader that takes p as a number does not read the tensor in its place.
+  const exponent = typeof p === 'number' ? w : p;
+  const isNormalised = Number(typeof p !== 'number' || p > 10);
+  inPieces(tile, blocks, (grid, first) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, { ...variant, ...how, NORMALISED: isNormalised, BITS: Number(gpu.adapter.kind === 'software') }));
+  return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
+    // |t|^0 needs the sign of t, which a product of no factors does not have.
+    const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
+    const gradient = (target: Tensor, own: Tensor, other: Tensor, rows: number, terms: number, transposed: number): Tensor => {
+      const block = tileFor(gpu, rows, k, terms);
+      const grid = [Math.ceil(k / block.n), Math.ceil(rows / block.m), 1] as const;
+      inPieces(block, grid, (piece, first) =>
+        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, { x: own, w: other, exponent, distance_: y, dy, y: target }, piece, {
+          ...tileVariant(block), ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed,
+        }),
+      );
+      return target;
+    };
+    return [
+      x.tracksGrad ? gradient(empty(x.shape, { gpu }), x, w, m, n, 0) : null,
+      w.tracksGrad ? gradient(gradientFor(w), w, x, n, m, 1) : null,
+      ...(typeof p === 'number' ? [] : [null]),
+    ];
+  });
+}
