@@ -1,11 +1,13 @@
 import kernel from '../../shaders/reduce.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
-import { normalizeAxes, sameShape, sizeOf } from '../tensor/shape.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
+import { axesOf, axisOf } from './arguments.ts';
 import { div, equalMask, expand, mul } from './binary.ts';
+import { ELEMENT, expectOneOf, NUMERIC, WORDS, type Numeric, type Word } from './element.ts';
 import { reshape } from './reshape.ts';
-import { sqrt, square } from './unary.ts';
 
 /** Which axes to reduce. */
 export interface ReduceOptions {
@@ -15,135 +17,178 @@ export interface ReduceOptions {
   keepDim?: boolean;
 }
 
-type Fold = { start: string; combine: string };
+/** WGSL of a reduction; every part has a default in the shader: a sum of the elements as they are. */
+export interface Fold {
+  /** From the first element, `first`, which is not valid when there is none. */
+  start?: string;
+  /** Of an element `v`. */
+  map?: string;
+  /** Of `acc` and `v`. */
+  combine?: string;
+  /** Of the result `acc`. */
+  finish?: string;
+  /** `params.p` in map and finish. */
+  p?: number;
+}
 
-const SUM: Fold = { start: 'return 0.0;', combine: 'return acc + v;' };
-// The finite sentinel stands for -Infinity, which WGSL constants cannot express.
-const MAX: Fold = { start: 'return -3.4e38;', combine: 'return max(acc, v);' };
-const MIN: Fold = { start: 'return 3.4e38;', combine: 'return min(acc, v);' };
+/** Product of the elements. */
+export const PRODUCT: Fold = { start: 'return Out(1);', combine: 'return acc * v;' };
+// They start from the first element, as WGSL constants cannot express -Infinity.
+const LARGEST: Fold = { start: 'return first;', combine: 'return max(acc, v);' };
+const SMALLEST: Fold = { start: 'return first;', combine: 'return min(acc, v);' };
 
 /** Elements one invocation folds when a long reduction to few results is split in two passes. */
 const CHUNK = 256;
 
+/** Pieces in which to reduce `length` elements to each of `results`. No piece is empty. */
+export function partsOf(results: number, length: number): number {
+  return results < 4096 && length > 2 * CHUNK ? Math.min(256, Math.ceil(length / CHUNK)) : 1;
+}
+
+/** Shape with the axes set to 1. */
+export function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
+  return shape.map((d, i) => (axes.includes(i) ? 1 : d));
+}
+
 /** Reduces axes of x from last to first; neighbouring axes go in one pass. Returns the keepDim shape's result. */
-function fold(op: string, x: Tensor, axes: readonly number[], { start, combine }: Fold, scale = 1): Tensor {
-  expectDType(x, 'f32', `${op}: x`);
-  let current = x;
+export function fold<D extends Word>(x: Tensor<Word>, axes: readonly number[], { start, map, combine, finish, p = 0 }: Fold, dtype: D): Tensor<D> {
   const groups: number[][] = [];
   for (const a of axes) {
     const last = groups.at(-1);
     if (last && last.at(-1) === a - 1) last.push(a);
     else groups.push([a]);
   }
-  const temporary: Tensor[] = [];
-  const pass = (input: Tensor, outer: number, length: number, inner: number, parts: number, shape: readonly number[], factor: number): Tensor => {
-    const y = empty(shape, { gpu: x.gpu });
-    kernel.forward({ outer, length, inner, chunk: Math.ceil(length / parts), parts, scale: factor }, { x: input, y }, [outer * parts * inner], { start, combine });
+  if (groups.length === 0) groups.push([]);
+  let current: Tensor<Word> = x;
+  const temporary: Tensor<Word>[] = [];
+  const pass = (outer: number, length: number, inner: number, parts: number, shape: readonly number[], isLast: boolean): void => {
+    const y = empty(shape, { dtype, gpu: x.gpu });
+    const maps = current === x ? { In: ELEMENT[x.dtype], ...(map && { map }) } : { In: ELEMENT[dtype] };
+    const variant = { ...maps, Out: ELEMENT[dtype], ...(start && { start }), ...(combine && { combine }), ...(isLast && finish && { finish }) };
+    kernel.forward({ outer, length, inner, chunk: Math.ceil(length / parts), parts, p }, { x: current, y }, [outer * parts * inner], variant);
     temporary.push(y);
-    return y;
+    current = y;
   };
   for (const [at, group] of [...groups.entries()].reverse()) {
     const shape = current.shape;
-    const first = group[0]!;
+    const first = group[0] ?? shape.length;
     const outer = sizeOf(shape.slice(0, first));
     const length = sizeOf(group.map((a) => shape[a]!));
-    const inner = sizeOf(shape.slice(group.at(-1)! + 1));
-    const out = shape.map((d, i) => (group.includes(i) ? 1 : d));
-    const factor = at === 0 ? scale : 1;
-    const parts = outer * inner < 4096 && length > 2 * CHUNK ? Math.min(256, Math.ceil(length / CHUNK)) : 1;
-    if (parts === 1) current = pass(current, outer, length, inner, 1, out, factor);
-    else current = pass(pass(current, outer, length, inner, parts, [outer, parts, inner], 1), outer, parts, inner, 1, out, factor);
+    const inner = sizeOf(shape.slice(first + group.length));
+    const parts = partsOf(outer * inner, length);
+    if (parts > 1) pass(outer, length, inner, parts, [outer, parts, inner], false);
+    pass(outer, parts > 1 ? parts : length, inner, 1, keptShape(shape, group), at === 0);
   }
-  if (groups.length === 0) current = pass(x, x.size, 1, 1, 1, x.shape, scale);
   for (const t of temporary) if (t !== current) t.dispose();
-  return current;
-}
-
-function axesOf(op: string, x: Tensor, axes: ReduceOptions['axes']): number[] {
-  const wanted = axes === undefined ? x.shape.map((_, i) => i) : typeof axes === 'number' ? [axes] : axes;
-  const found = normalizeAxes(wanted, x.rank);
-  if (!found) throw new ShapeError(`${op}: axes are [${wanted}], expected different axes of a tensor of shape [${x.shape}]`);
-  return found;
+  return current as Tensor<D>;
 }
 
 /** `y` without the reduced axes, in its place. */
-function dropped(y: Tensor, axes: readonly number[], keepDim: boolean): Tensor {
+export function dropped<D extends DType>(y: Tensor<D>, axes: readonly number[], keepDim: boolean): Tensor<D> {
   if (keepDim) return y;
   const out = y.view(y.shape.filter((_, i) => !axes.includes(i)));
   y.dispose();
   return out;
 }
 
-function summed(op: string, x: Tensor, { axes, keepDim = false }: ReduceOptions, scaleOf: (count: number) => number): Tensor {
+function summed<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = false }: ReduceOptions, how: (count: number) => Fold & { p: number }): Tensor<D> {
   const over = axesOf(op, x, axes);
-  const scale = scaleOf(sizeOf(over.map((a) => x.shape[a]!)));
-  const kept = x.shape.map((d, i) => (over.includes(i) ? 1 : d));
-  const y = dropped(fold(op, x, over, SUM, scale), over, keepDim);
-  return record(op, y, [x], (dy) => [expand(reshape(scale === 1 ? dy : mul(dy, scale), kept), x.shape)], { composed: true });
+  const scaled = how(sizeOf(over.map((a) => x.shape[a]!)));
+  const y = dropped(fold(x, over, scaled, x.dtype), over, keepDim);
+  const spread = (dy: Tensor): Tensor => expand(reshape(scaled.p === 1 ? dy : mul(dy, scaled.p), keptShape(x.shape, over)), x.shape);
+  return record(op, y as unknown as Tensor, [x], (dy) => [spread(dy)], { composed: true }) as unknown as Tensor<D>;
 }
 
-/** Sum over axes. Sum of no elements is 0. */
-export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return summed('sum', x, options, () => 1);
+/** Sum over axes, of f32 or of integers, which wrap around. Sum of no elements is 0. */
+export function sum<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  expectOneOf(x, NUMERIC, 'sum: x');
+  return summed('sum', x, options, () => ({ p: 1 }));
 }
 
-/** Mean over axes. */
+/** Mean over axes; f32. */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return summed('mean', x, options, (n) => 1 / n);
+  expectDType(x, 'f32', 'mean: x');
+  return summed('mean', x, options, (n) => ({ finish: 'return acc * params.p;', p: 1 / n }));
 }
 
-function extreme(op: string, x: Tensor, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor {
+function extreme<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor<D> {
+  expectOneOf(x, NUMERIC, `${op}: x`);
   const over = axesOf(op, x, axes);
   if (over.some((a) => x.shape[a] === 0)) throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
-  const kept = x.shape.map((d, i) => (over.includes(i) ? 1 : d));
-  const y = dropped(fold(op, x, over, how), over, keepDim);
+  const kept = keptShape(x.shape, over);
+  const y = dropped(fold(x, over, how, x.dtype), over, keepDim);
   return record(
     op,
-    y,
+    y as unknown as Tensor,
     [x],
     (dy) => {
-      const mask = equalMask(x, y.view(kept));
+      const mask = equalMask(x as unknown as Tensor, y.view(kept) as unknown as Tensor);
       return [mul(mask, expand(div(reshape(dy, kept), sum(mask, { axes: over, keepDim: true })), x.shape))];
     },
     { composed: true },
-  );
+  ) as unknown as Tensor<D>;
 }
 
-/** Largest element over axes; equal maxima share the gradient evenly, as PyTorch's amax. */
-export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return extreme('max', x, options, MAX);
+/**
+ * Largest element over axes, of f32 or of integers; equal maxima share the gradient evenly, as PyTorch's amax. NaN among the
+ * elements leaves the result open, as adapters differ; `detectAnomaly` finds NaN.
+ */
+export function max<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  return extreme('max', x, options, LARGEST);
 }
 
-/** Smallest element over axes; equal minima share the gradient evenly, as PyTorch's amin. */
-export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return extreme('min', x, options, MIN);
+/** Smallest element over axes, of f32 or of integers; equal minima share the gradient evenly, as PyTorch's amin. NaN as in {@link max}. */
+export function min<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  return extreme('min', x, options, SMALLEST);
 }
 
-function arg(op: string, x: Tensor, axis: number, better: string): Tensor<'u32'> {
-  expectDType(x, 'f32', `${op}: x`);
-  const [a] = axesOf(op, x, axis);
-  const length = x.shape[a!]!;
-  if (length === 0) throw new ShapeError(`${op}: axis ${axis} of shape [${x.shape}] is empty`);
-  const outer = sizeOf(x.shape.slice(0, a));
-  const inner = sizeOf(x.shape.slice(a! + 1));
-  const y = empty(x.shape.filter((_, i) => i !== a), { dtype: 'u32', gpu: x.gpu });
-  kernel.arg({ outer, length, inner, chunk: 0, parts: 1, scale: 1 }, { x, index: y }, [outer * inner], { better });
+function truth(op: string, x: Tensor<Word>, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor<'bool'> {
+  expectOneOf(x, WORDS, `${op}: x`);
+  const over = axesOf(op, x, axes);
+  return dropped(fold(x, over, { map: 'return select(0u, 1u, v != In(0));', ...how }, 'bool'), over, keepDim);
+}
+
+/** Whether some element over axes is not zero; bool. Of no elements: false. f32, i32, u32 or bool; no gradient. */
+export function any(x: Tensor<Word>, options: ReduceOptions = {}): Tensor<'bool'> {
+  return truth('any', x, options, { combine: 'return acc | v;' });
+}
+
+/** Whether every element over axes is not zero; bool. Of no elements: true. f32, i32, u32 or bool; no gradient. */
+export function all(x: Tensor<Word>, options: ReduceOptions = {}): Tensor<'bool'> {
+  return truth('all', x, options, { start: 'return 1u;', combine: 'return acc & v;' });
+}
+
+/** Which axis to search. */
+export interface ArgOptions {
+  /** Default: the last. null: all of x, row by row. */
+  axis?: number | null;
+}
+
+function arg(op: string, x: Tensor<Numeric>, axis: number | null, better: string): Tensor<'u32'> {
+  expectOneOf(x, NUMERIC, `${op}: x`);
+  const { axis: a, outer, length, inner } = axis === null ? { axis: -1, outer: 1, length: x.size, inner: 1 } : axisOf(op, x, axis);
+  if (length === 0) throw new ShapeError(axis === null ? `${op}: x of shape [${x.shape}] is empty` : `${op}: axis ${axis} of shape [${x.shape}] is empty`);
+  const y = empty(axis === null ? [] : x.shape.filter((_, i) => i !== a), { dtype: 'u32', gpu: x.gpu });
+  const parts = partsOf(outer * inner, length);
+  const params = { outer, length, inner, chunk: Math.ceil(length / parts), parts, p: 0 };
+  const variant = { In: x.dtype, better };
+  const found = parts > 1 ? empty([outer, parts, inner], { dtype: 'u32', gpu: x.gpu }) : y;
+  kernel.arg(params, { x, index: found }, [outer * parts * inner], variant);
+  if (found !== y) {
+    kernel.argOf(params, { x, found, index: y }, [outer * inner], variant);
+    found.dispose();
+  }
   return y;
 }
 
-/** Index of the largest element along `axis` (default: the last), the first of equals. u32, no gradient. */
-export function argmax(x: Tensor, { axis = -1 }: { axis?: number } = {}): Tensor<'u32'> {
+/** Index of the largest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. */
+export function argmax(x: Tensor<Numeric>, { axis = -1 }: ArgOptions = {}): Tensor<'u32'> {
   return arg('argmax', x, axis, 'return v > acc;');
 }
 
-/** Index of the smallest element along `axis` (default: the last), the first of equals. u32, no gradient. */
-export function argmin(x: Tensor, { axis = -1 }: { axis?: number } = {}): Tensor<'u32'> {
+/** Index of the smallest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. */
+export function argmin(x: Tensor<Numeric>, { axis = -1 }: ArgOptions = {}): Tensor<'u32'> {
   return arg('argmin', x, axis, 'return v < acc;');
-}
-
-/** Euclidean norm over axes, sqrt(sum x^2). */
-export function norm(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return sqrt(sum(square(x), options));
 }
 
 /** x summed over the axes that broadcasting `shape` to x's shape has added or repeated. */

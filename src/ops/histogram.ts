@@ -1,0 +1,71 @@
+import kernel from '../../shaders/histogram.wgsl';
+import { record } from '../tensor/tape.ts';
+import { empty, expectDType, expectShape, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { expectOneOf } from './element.ts';
+import { indexSelect } from './gather.ts';
+import { partsOf, sum } from './reduce.ts';
+import { reshape } from './reshape.ts';
+
+/** Bins of equal width. */
+export interface HistogramOptions {
+  /** How many. */
+  bins: number;
+  /** Left edge of the first bin. */
+  low: number;
+  /** Right edge of the last bin. */
+  high: number;
+}
+
+function expectCount(n: number, what: string): void {
+  if (!(Number.isInteger(n) && n >= 1)) throw new RangeError(`${what} is ${n}, expected an integer >= 1`);
+}
+
+/**
+ * How many elements of x lie in each of `bins` bins of equal width from `low` to `high`; u32 (bins), no gradient. A bin holds its
+ * left edge, the last one also its right edge; what lies outside, and NaN, is not counted, as in NumPy. The edges are
+ * low + i (high - low) / bins, computed in f64 and rounded to f32.
+ */
+export function histogram(x: Tensor, { bins, low, high }: HistogramOptions): Tensor<'u32'> {
+  expectDType(x, 'f32', 'histogram: x');
+  expectCount(bins, 'histogram: bins');
+  if (!(low < high && Number.isFinite(high - low))) throw new RangeError(`histogram: low is ${low} and high ${high}, expected finite numbers with low < high`);
+  const edges = tensor(Float32Array.from({ length: bins + 1 }, (_, i) => (i === bins ? high : low + (i * (high - low)) / bins)), { gpu: x.gpu });
+  const y = zeros([bins], { dtype: 'u32', gpu: x.gpu });
+  kernel.edges({ size: x.size, bins, chunk: 0, parts: 0 }, { x, edgeOf: edges, y }, [x.size]);
+  edges.dispose();
+  return y;
+}
+
+/** Which classes to count, and how. */
+export interface BincountOptions<W extends Tensor | undefined> {
+  /** How many classes: 0..classes-1. */
+  classes: number;
+  /** What each element adds, f32 in the shape of x. Default: 1. */
+  weights?: W;
+}
+
+/**
+ * How often each of 0..classes-1 occurs in x, i32 or u32 of any shape: u32 (classes), or with `weights` the sum of those of its
+ * elements, f32 (classes), in a fixed order and with a gradient for the weights. Labels outside are not counted.
+ */
+export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i32'> | Tensor<'u32'>, { classes, weights }: BincountOptions<W>): Tensor<W extends Tensor ? 'f32' : 'u32'> {
+  type Result = Tensor<W extends Tensor ? 'f32' : 'u32'>;
+  const labels = x as Tensor<'i32'>;
+  expectOneOf(labels, ['i32', 'u32'], 'bincount: x');
+  expectCount(classes, 'bincount: classes');
+  const { size, gpu } = labels;
+  if (!weights) {
+    const y = zeros([classes], { dtype: 'u32', gpu });
+    kernel.classes({ size, bins: classes, chunk: 0, parts: 0 }, { labels, y }, [size]);
+    return y as unknown as Result;
+  }
+  expectDType(weights, 'f32', 'bincount: weights');
+  expectShape(weights, labels.shape, 'bincount: weights');
+  const parts = partsOf(classes, size);
+  const sums = empty([parts, classes], { gpu });
+  kernel.weighted({ size, bins: classes, chunk: Math.ceil(size / parts), parts }, { labels, weights, sums }, [parts * classes]);
+  const y = sum(sums, { axes: 0 });
+  sums.dispose();
+  const spread = (dy: Tensor): Tensor => reshape(indexSelect(dy, labels.view([size])), weights.shape);
+  return record('bincount', y, [weights], (dy) => [spread(dy)], { composed: true }) as unknown as Result;
+}

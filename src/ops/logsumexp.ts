@@ -1,0 +1,43 @@
+import kernel from '../../shaders/logsumexp.wgsl';
+import { ShapeError } from '../gpu/errors.ts';
+import { noGrad, record } from '../tensor/tape.ts';
+import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
+import { axesOf } from './arguments.ts';
+import { div, maximum, mul, sub } from './binary.ts';
+import { dropped, keptShape, max, sum, type ReduceOptions } from './reduce.ts';
+import { reshape } from './reshape.ts';
+import { inRows } from './rows.ts';
+import { clamp, exp } from './unary.ts';
+
+/**
+ * log(sum exp(x)) over axes without overflow; f32. A row of -Infinity gives -Infinity and no gradient; a row that is masked
+ * throughout by -3.0e38 gives about that value. The gradient is dy softmax(x).
+ */
+export function logsumexp(x: Tensor, { axes, keepDim = false }: ReduceOptions = {}): Tensor {
+  expectDType(x, 'f32', 'logsumexp: x');
+  const over = axesOf('logsumexp', x, axes);
+  if (over.some((a) => x.shape[a] === 0)) throw new ShapeError(`logsumexp: x has shape [${x.shape}], a reduced axis is empty`);
+  const y = inRows(x, over, (from, { params, shape }) => {
+    const { outer, parts, inner } = params;
+    const terms = empty([outer, parts, inner, 2], { gpu: x.gpu });
+    const out = empty(shape, { gpu: x.gpu });
+    kernel.pieces(params, { x: from, made: terms }, [outer * parts * inner]);
+    kernel.forward(params, { terms, y: out }, [outer * inner]);
+    terms.dispose();
+    return out;
+  });
+  return record(
+    'logsumexp',
+    dropped(y, over, keepDim),
+    [x],
+    (dy) => {
+      // softmax is the same for any shift, so the gradient of the maximum is left out. The maximum itself contributes 1 to
+      // the sum, which is below that only in a row of -Infinity.
+      const shift = noGrad(() => clamp(max(x, { axes: over, keepDim: true }), -Infinity, Infinity));
+      const e = exp(sub(x, shift));
+      const total = maximum(sum(e, { axes: over, keepDim: true }), 0.5);
+      return [mul(e, div(reshape(dy, keptShape(x.shape, over)), total))];
+    },
+    { composed: true },
+  );
+}
