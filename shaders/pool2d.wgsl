@@ -1,17 +1,18 @@
 // Pooling over windows of x: (planes, height, width), planes = batch * channels; y: (planes, outH, outW).
 //   max: y = largest of the window, index = its position in the plane, the first of equals (padding never wins)
 //   average: y = sum of the window / its size, padding counted or not
+// Windows are a kernel of taps moved by a stride, or (ADAPTIVE) as many even parts of each axis as y is long.
 // Backward gathers: each input element looks at the windows that cover it, so nothing is added atomically.
 // One invocation an element of the result; grid (its size).
 // use lib/index.wgsl
 
+// backward: 1 for the gradient of max, 0 for that of the average
+const MAX = 0u; // variant
+const ADAPTIVE = 0u; // variant
 const COUNT_PADDING = 1u; // variant
 const MASK = 0u; // variant
 
-struct Params {
-  planes: u32, height: u32, width: u32, outH: u32, outW: u32,
-  kh: u32, kw: u32, strideH: u32, strideW: u32, padH: u32, padW: u32,
-}
+struct Params { planes: u32, size: vec2u, out: vec2u, kernel: vec2u, stride: vec2u, pad: vec2u, dilation: vec2u }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -20,96 +21,98 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(0) @binding(5) var<storage, read_write> index: array<u32>;
 
-// First and end position of window `at` along one axis, inside the image.
-fn span(at: u32, stride: u32, pad: u32, k: u32, size: u32) -> vec2u {
-  let start = at * stride;
-  return vec2u(max(start, pad) - pad, min(start + k, size + pad) - pad);
+// Part `at` of `count` even parts of an axis of length `size`: first and end; neighbours may overlap by one.
+fn part(at: vec2u, count: vec2u, size: vec2u) -> vec4u {
+  return vec4u(at * size / count, ((at + 1u) * size + count - 1u) / count);
 }
 
-// First and end window that covers position `at` along one axis.
-fn windows(at: u32, stride: u32, pad: u32, k: u32, out: u32) -> vec2u {
-  let p = at + pad;
-  let first = select((p - k) / stride + 1u, 0u, p < k);
-  return vec2u(first, min(p / stride + 1u, out));
+// (first row, first column, end row, end column) of window `at`, inside the image; taps are a dilation apart.
+fn span(at: vec2u) -> vec4u {
+  if (ADAPTIVE == 1u) { return part(at, params.out, params.size); }
+  let start = at * params.stride;
+  let skipped = (max(params.pad, start) - start + params.dilation - 1u) / params.dilation;
+  let end = min(start + (params.kernel - 1u) * params.dilation + 1u, params.size + params.pad);
+  return vec4u(start + skipped * params.dilation, end) - vec4u(params.pad, params.pad);
+}
+
+// The windows that cover position `at` (with a dilation: and some between whose taps it lies), in the same order.
+fn windows(at: vec2u) -> vec4u {
+  if (ADAPTIVE == 1u) { return part(at, params.size, params.out); }
+  let p = at + params.pad;
+  let reach = (params.kernel - 1u) * params.dilation + 1u;
+  return vec4u(select((p - reach) / params.stride + 1u, vec2u(), p < reach), min(p / params.stride + 1u, params.out));
+}
+
+// 1 / number of elements of window `at`; padding is counted as far as it goes.
+fn weight(at: vec2u, s: vec4u) -> f32 {
+  var sides = s.zw - s.xy;
+  if (COUNT_PADDING == 1u && ADAPTIVE == 0u) {
+    sides = min(params.kernel, params.size + 2u * params.pad - at * params.stride);
+  }
+  return 1.0 / f32(sides.x * sides.y);
+}
+
+// (row, column) of element i of planes of a size, and in z the start of the same plane where planes have `other` elements.
+fn place(i: u32, size: vec2u, other: u32) -> vec3u {
+  return vec3u(i / size.y % size.x, i % size.y, i / (size.x * size.y) * other);
 }
 
 @compute @workgroup_size(64)
 fn forwardMax(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
-  let area = params.outH * params.outW;
-  if (i >= params.planes * area) { return; }
-  let base = i / area * params.height * params.width;
-  let rows = span(i % area / params.outW, params.strideH, params.padH, params.kh, params.height);
-  let cols = span(i % params.outW, params.strideW, params.padW, params.kw, params.width);
-  var at = rows.x * params.width + cols.x;
-  var best = x[base + at];
-  for (var r = rows.x; r < rows.y; r++) {
-    for (var c = cols.x; c < cols.y; c++) {
-      let v = x[base + r * params.width + c];
+  if (i >= params.planes * params.out.x * params.out.y) { return; }
+  let at = place(i, params.out, params.size.x * params.size.y);
+  let s = span(at.xy);
+  var where_ = s.x * params.size.y + s.y;
+  var best = x[at.z + where_];
+  for (var r = s.x; r < s.z; r += params.dilation.x) {
+    for (var c = s.y; c < s.w; c += params.dilation.y) {
+      let v = x[at.z + r * params.size.y + c];
       if (v > best) {
         best = v;
-        at = r * params.width + c;
+        where_ = r * params.size.y + c;
       }
     }
   }
   y[i] = best;
-  index[i] = at;
-}
-
-@compute @workgroup_size(64)
-fn backwardMax(@builtin(global_invocation_id) id: vec3u) {
-  let i = linearIndex(id);
-  let plane = params.height * params.width;
-  if (i >= params.planes * plane) { return; }
-  let base = i / plane * params.outH * params.outW;
-  let at = i % plane;
-  let rows = windows(at / params.width, params.strideH, params.padH, params.kh, params.outH);
-  let cols = windows(at % params.width, params.strideW, params.padW, params.kw, params.outW);
-  var sum = 0.0;
-  for (var r = rows.x; r < rows.y; r++) {
-    for (var c = cols.x; c < cols.y; c++) {
-      let o = base + r * params.outW + c;
-      sum += select(0.0, dy[o], chosen[o] == at);
-    }
-  }
-  if (MASK == 1u) { sum = select(0.0, sum, x[i] > 0.0); }
-  y[i] = sum;
-}
-
-fn weight(rows: vec2u, cols: vec2u) -> f32 {
-  if (COUNT_PADDING == 1u) { return 1.0 / f32(params.kh * params.kw); }
-  return 1.0 / f32((rows.y - rows.x) * (cols.y - cols.x));
+  index[i] = where_;
 }
 
 @compute @workgroup_size(64)
 fn forwardAverage(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
-  let area = params.outH * params.outW;
-  if (i >= params.planes * area) { return; }
-  let base = i / area * params.height * params.width;
-  let rows = span(i % area / params.outW, params.strideH, params.padH, params.kh, params.height);
-  let cols = span(i % params.outW, params.strideW, params.padW, params.kw, params.width);
+  if (i >= params.planes * params.out.x * params.out.y) { return; }
+  let at = place(i, params.out, params.size.x * params.size.y);
+  let s = span(at.xy);
   var sum = 0.0;
-  for (var r = rows.x; r < rows.y; r++) {
-    for (var c = cols.x; c < cols.y; c++) { sum += x[base + r * params.width + c]; }
+  for (var r = s.x; r < s.z; r++) {
+    for (var c = s.y; c < s.w; c++) { sum += x[at.z + r * params.size.y + c]; }
   }
-  y[i] = sum * weight(rows, cols);
+  y[i] = sum * weight(at.xy, s);
+}
+
+// y[window] = x[chosen[window]]: how the output of max changes with its input.
+@compute @workgroup_size(64)
+fn pick(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  let area = params.out.x * params.out.y;
+  if (i >= params.planes * area) { return; }
+  y[i] = x[i / area * params.size.x * params.size.y + chosen[i]];
 }
 
 @compute @workgroup_size(64)
-fn backwardAverage(@builtin(global_invocation_id) id: vec3u) {
+fn backward(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
-  let plane = params.height * params.width;
+  let plane = params.size.x * params.size.y;
   if (i >= params.planes * plane) { return; }
-  let base = i / plane * params.outH * params.outW;
-  let rows = windows(i % plane / params.width, params.strideH, params.padH, params.kh, params.outH);
-  let cols = windows(i % params.width, params.strideW, params.padW, params.kw, params.outW);
+  let at = place(i, params.size, params.out.x * params.out.y);
+  let covering = windows(at.xy);
   var sum = 0.0;
-  for (var r = rows.x; r < rows.y; r++) {
-    for (var c = cols.x; c < cols.y; c++) {
-      let inRows = span(r, params.strideH, params.padH, params.kh, params.height);
-      let inCols = span(c, params.strideW, params.padW, params.kw, params.width);
-      sum += dy[base + r * params.outW + c] * weight(inRows, inCols);
+  for (var r = covering.x; r < covering.z; r++) {
+    for (var c = covering.y; c < covering.w; c++) {
+      let o = at.z + r * params.out.y + c;
+      if (MAX == 1u) { sum += select(0.0, dy[o], chosen[o] == i % plane); }
+      else { sum += dy[o] * weight(vec2u(r, c), span(vec2u(r, c))); }
     }
   }
   if (MASK == 1u) { sum = select(0.0, sum, x[i] > 0.0); }

@@ -1,9 +1,12 @@
 import kernel from '../../shaders/conv2d.wgsl';
+import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { tileFor, tileVariant } from '../gpu/tiles.ts';
 import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
-import { unmasked } from './matmul.ts';
+import { maskPositive } from './binary.ts';
+import { sum } from './reduce.ts';
+import { reshape } from './reshape.ts';
 
 /** One number for both axes, or [height, width]. */
 export type Pair = number | readonly [number, number];
@@ -12,11 +15,30 @@ export type Pair = number | readonly [number, number];
 export interface Conv2dOptions {
   /** Step between windows. Default: 1. */
   stride?: Pair;
-  /** Zeros added on each side. Default: 0. */
-  padding?: Pair;
+  /**
+   * Zeros added on each side; 'same' adds as many as keep height and width (stride 1 only), the odd one below and to the
+   * right. Default: 0.
+   */
+  padding?: Pair | 'same';
   /** Distance between taps. Default: 1. */
   dilation?: Pair;
+  /** Channels and filters fall into this many groups that do not mix; as many as channels: depthwise. Default: 1. */
+  groups?: number;
   /** Fused into the kernel. Default: 'none'. */
+  activation?: 'none' | 'relu';
+}
+
+/** Geometry of a convolution along one axis; as {@link Conv2dOptions}. */
+export interface Conv1dOptions {
+  /** Default: 1. */
+  stride?: number;
+  /** Default: 0. */
+  padding?: number | 'same';
+  /** Default: 1. */
+  dilation?: number;
+  /** Default: 1. */
+  groups?: number;
+  /** Default: 'none'. */
   activation?: 'none' | 'relu';
 }
 
@@ -28,72 +50,150 @@ export function pairOf(value: Pair, least: number, what: string): readonly [numb
 }
 
 /**
- * y = activation(x * w + b) as PyTorch's conv2d: x (batch, channels, height, width), w (filters, channels, kh, kw),
+ * y = activation(x * w + b) as PyTorch's conv2d: x (batch, channels, height, width), w (filters, channels / groups, kh, kw),
  * b (filters) or null; y (batch, filters, outH, outW) with outH = floor((height + 2 padding - dilation (kh - 1) - 1) / stride) + 1.
  */
-export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride = 1, padding = 0, dilation = 1, activation = 'none' }: Conv2dOptions = {}): Tensor {
-  expectDType(x, 'f32', 'conv2d: x');
-  const [batch, channels, height, width] = expectRank(x, 4, 'conv2d: x') as [number, number, number, number];
-  const [filters, wChannels, kh, kw] = expectRank(w, 4, 'conv2d: weight') as [number, number, number, number];
-  if (channels !== wChannels) throw new ShapeError(`conv2d: x has shape [${x.shape}] with ${channels} channels, weight [${w.shape}] takes ${wChannels}`);
-  expectDType(w, 'f32', 'conv2d: weight');
-  if (b) {
-    expectDType(b, 'f32', 'conv2d: bias');
-    expectShape(b, [filters], 'conv2d: bias');
-  }
-  const [strideH, strideW] = pairOf(stride, 1, 'conv2d: stride');
-  const [padH, padW] = pairOf(padding, 0, 'conv2d: padding');
-  const [dilH, dilW] = pairOf(dilation, 1, 'conv2d: dilation');
-  const outH = Math.floor((height + 2 * padH - dilH * (kh - 1) - 1) / strideH) + 1;
-  const outW = Math.floor((width + 2 * padW - dilW * (kw - 1) - 1) / strideW) + 1;
-  if (outH < 1 || outW < 1) throw new ShapeError(`conv2d: x has shape [${x.shape}], too small for a ${kh} x ${kw} kernel with padding [${padH},${padW}] and dilation [${dilH},${dilW}]`);
-  const gpu = x.gpu;
-  const software = gpu.adapter.kind === 'software';
-  const shape = { batch, channels, height, width, filters, outH, outW, kh, kw, strideH, strideW, padH, padW, dilH, dilW, chunk: 0, parts: 1, ...tapsOf(strideH, dilH, 'H'), ...tapsOf(strideW, dilW, 'W') };
-  const PADDED = Number(padH > 0 || padW > 0);
-  const terms = channels * kh * kw;
-  const columns = batch * outH * outW;
+export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, options: Conv2dOptions = {}): Tensor {
+  return checked('conv2d', x, w, b, options);
+}
 
-  const y = empty([batch, filters, outH, outW], { gpu });
-  const tile = tileFor(gpu, filters, columns, terms);
-  kernel.forward(shape, { x, w, bias: b ?? w, y }, [Math.ceil(columns / tile.n), Math.ceil(filters / tile.m)], {
-    ...tileVariant(tile),
-    RELU: Number(activation === 'relu'),
-    BIAS: Number(b !== null),
-    PADDED,
+/** {@link conv2d} along one axis: x (batch, channels, length), w (filters, channels / groups, taps), y (batch, filters, outLength). */
+export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride = 1, padding = 0, dilation = 1, ...rest }: Conv1dOptions = {}): Tensor {
+  const [batch, channels, length] = expectRank(x, 3, 'conv1d: x') as [number, number, number];
+  const [filters, each, taps] = expectRank(w, 3, 'conv1d: weight') as [number, number, number];
+  const y = checked('conv1d', reshape(x, [batch, channels, 1, length]), reshape(w, [filters, each, 1, taps]), b, {
+    stride: [1, stride],
+    padding: padding === 'same' ? padding : [0, padding],
+    dilation: [1, dilation],
+    ...rest,
   });
-  y.maskable = activation === 'relu';
+  return reshape(y, [batch, filters, y.shape[3]!]);
+}
 
-  return record('conv2d', y, b ? [x, w, b] : [x, w], (dy) => {
-    const dz = activation === 'relu' ? unmasked(dy, y) : dy;
-    let dw: Tensor | null = null;
-    let db: Tensor | null = null;
-    if (w.tracksGrad || b?.tracksGrad) {
-      const wanted = Math.min(256, Math.ceil((software ? 24 : 4096) / (Math.ceil(filters / 16) * Math.ceil((terms + 1) / 16))));
-      const chunk = Math.max(64, Math.ceil(columns / wanted / 4) * 4);
-      const parts = Math.max(1, Math.ceil(columns / chunk));
-      const partial = empty([parts, filters, terms + 1], { gpu });
-      const t = tileFor(gpu, filters, terms + 1, columns, parts);
-      const split = { ...shape, chunk, parts };
-      kernel.backwardWeight(split, { x, dy: dz, y: partial }, [Math.ceil((terms + 1) / t.n), Math.ceil(filters / t.m), parts], { ...tileVariant(t), PADDED });
-      dw = gradientFor(w);
-      if (b) db = gradientFor(b);
-      const unused = b ? null : empty([1], { gpu });
-      kernel.combineWeight(split, { x: partial, y: dw, db: (db ?? unused)! }, [filters * (terms + 1)], { BIAS: Number(b !== null) });
-      partial.dispose();
-      unused?.dispose();
-    }
-    let dx: Tensor | null = null;
-    if (x.tracksGrad) {
-      dx = empty(x.shape, { gpu });
-      const q = batch * Math.ceil(height / strideH) * Math.ceil(width / strideW);
-      const t = tileFor(gpu, channels, q, (filters * kh * kw) / (strideH * strideW));
-      kernel.backwardInput(shape, { x, w, dy: dz, y: dx }, [Math.ceil(q / t.n), Math.ceil(channels / t.m), strideH * strideW], { ...tileVariant(t), MASK: Number(canMask(x)) });
-      dx.isMasked = canMask(x);
-    }
+function checked(op: string, x: Tensor, w: Tensor, b: Tensor | null, { stride = 1, padding = 0, dilation = 1, groups = 1, activation = 'none' }: Conv2dOptions): Tensor {
+  const [batch, channels, height, width] = expectRank(x, 4, `${op}: x`) as [number, number, number, number];
+  const [filters, each, kh, kw] = expectRank(w, 4, `${op}: weight`) as [number, number, number, number];
+  expectGroups(op, groups, 'filters', filters);
+  if (channels !== each * groups) throw new ShapeError(`${op}: x has shape [${x.shape}] with ${channels} channels, weight [${w.shape}] takes ${each * groups}`);
+  expectOperands(op, x, w, b, filters);
+  const [strideH, strideW] = pairOf(stride, 1, `${op}: stride`);
+  const [dilH, dilW] = pairOf(dilation, 1, `${op}: dilation`);
+  if (padding === 'same' && strideH * strideW > 1) throw new ShapeError(`${op}: padding is same, which needs stride 1, got [${strideH},${strideW}]`);
+  const same = [dilH * (kh - 1), dilW * (kw - 1)] as const;
+  const [padH, padW] = padding === 'same' ? [same[0] >> 1, same[1] >> 1] : pairOf(padding, 0, `${op}: padding`);
+  const [zerosH, zerosW] = padding === 'same' ? same : [2 * padH, 2 * padW];
+  const outH = Math.floor((height + zerosH - dilH * (kh - 1) - 1) / strideH) + 1;
+  const outW = Math.floor((width + zerosW - dilW * (kw - 1) - 1) / strideW) + 1;
+  if (outH < 1 || outW < 1) throw new ShapeError(`${op}: x has shape [${x.shape}], too small for a ${kh} x ${kw} kernel with padding [${padH},${padW}] and dilation [${dilH},${dilW}]`);
+  return correlate(op, { batch, channels, height, width, filters, outH, outW, groups, kh, kw, strideH, strideW, padH, padW, dilH, dilW }, x, w, b, activation === 'relu');
+}
+
+/** Throws unless `groups` divides a count. */
+export function expectGroups(op: string, groups: number, what: string, count: number): void {
+  if (!Number.isInteger(groups) || groups < 1) throw new ShapeError(`${op}: groups is ${groups}, expected a positive integer`);
+  if (count % groups !== 0) throw new ShapeError(`${op}: groups is ${groups}, expected a divisor of the ${count} ${what}`);
+}
+
+/** Throws unless x, w and b are f32 and b has one element an output channel. */
+export function expectOperands(op: string, x: Tensor, w: Tensor, b: Tensor | null, outputs: number): void {
+  expectDType(x, 'f32', `${op}: x`);
+  expectDType(w, 'f32', `${op}: weight`);
+  if (!b) return;
+  expectDType(b, 'f32', `${op}: bias`);
+  expectShape(b, [outputs], `${op}: bias`);
+}
+
+/** Sizes of x (batch, channels, height, width), w (filters, channels / groups, kh, kw) and y (batch, filters, outH, outW), and the steps between them. */
+export type Geometry = Readonly<
+  Record<'batch' | 'channels' | 'height' | 'width' | 'filters' | 'outH' | 'outW' | 'groups' | 'kh' | 'kw' | 'strideH' | 'strideW' | 'padH' | 'padW' | 'dilH' | 'dilW', number>
+>;
+
+// sum(dy * correlate(x, w)) is linear in each of x, w and dy. Its gradients are correlate (for dy), spread (for x) and
+// weightGradient (for w), so the gradients of each of the three are the other two, to any order.
+
+/** y = act(x * w + b), recorded. */
+export function correlate(op: string, g: Geometry, x: Tensor, w: Tensor, b: Tensor | null = null, relu = false): Tensor {
+  const y = empty([g.batch, g.filters, g.outH, g.outW], { gpu: x.gpu });
+  const { params, grid, variant } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW, g.channels * g.kh * g.kw);
+  kernel.forward(params, { x, w, bias: b ?? w, y }, grid, { ...variant, RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) });
+  y.maskable = relu;
+  return record(op, y, b ? [x, w, b] : [x, w], (dy) => {
+    const dz = relu && !dy.isMasked ? maskPositive(dy, y) : dy;
+    const [dw, db] = w.tracksGrad || b?.tracksGrad ? weightGradient(g, dz, x, w, b) : [null, null];
+    const dx = x.tracksGrad ? spread(`${op} (input gradient)`, g, dz, w, null, x) : null;
     if (dz !== dy && !isRecording()) dz.dispose();
     return b ? [dx, dw, db] : [dx, dw];
-  });
+  }, { composed: true });
+}
+
+/** The transpose of {@link correlate} in x, plus a bias per channel: dy (batch, filters, outH, outW) to (batch, channels, height, width), recorded. `x`: whose gradient it is, to apply the mask of a relu. */
+export function spread(op: string, g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null = null, x: Tensor | null = null): Tensor {
+  const dx = empty([g.batch, g.channels, g.height, g.width], { gpu: dy.gpu });
+  const phases = g.strideH * g.strideW;
+  const mask = x !== null && canMask(x) && !isRecording();
+  const { params, grid, variant } = plan(dy.gpu, g, g.channels, g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW), (g.filters * g.kh * g.kw) / phases, phases);
+  kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, { ...variant, BIAS: Number(b !== null), MASK: Number(mask) });
+  dx.isMasked = mask;
+  return record(op, dx, b ? [dy, w, b] : [dy, w], (e) => {
+    const ddy = dy.tracksGrad ? correlate(`${op} (input gradient)`, g, e, w) : null;
+    const dw = w.tracksGrad ? weightGradient(g, dy, e, w)[0] : null;
+    return b ? [ddy, dw, b.tracksGrad ? sum(e, { axes: [0, 2, 3] }) : null] : [ddy, dw];
+  }, { composed: true });
+}
+
+/** Gradients of sum(dy * correlate(x, w, b)) for w and b, recorded. */
+function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor | null = null): [dw: Tensor, db: Tensor | null] {
+  const { gpu } = x;
+  const positions = g.batch * g.outH * g.outW;
+  const columns = (g.channels / g.groups) * g.kh * g.kw + 1;
+  const blocks = g.groups * Math.ceil(g.filters / g.groups / 16) * Math.ceil(columns / 16);
+  const wanted = Math.min(256, Math.ceil((gpu.adapter.kind === 'software' ? 24 : 4096) / blocks));
+  const chunk = Math.max(64, Math.ceil(positions / wanted / 4) * 4);
+  const parts = Math.max(1, Math.ceil(positions / chunk));
+  const partial = empty([parts, g.filters, columns], { gpu });
+  const { params, grid, variant } = plan(gpu, g, g.filters, columns, positions * g.groups, parts);
+  const split = { ...params, chunk, parts };
+  kernel.backwardWeight(split, { x, dy, y: partial }, grid, { ...variant, PADDED: isPadded(g) });
+  const dw = gradientFor(w);
+  const db = b && !isRecording() ? gradientFor(b) : null;
+  const unused = db ? null : empty([1], { gpu });
+  kernel.combineWeight(split, { x: partial, y: dw, db: (db ?? unused)! }, [g.filters * columns], { BIAS: Number(db !== null) });
+  partial.dispose();
+  unused?.dispose();
+  const recorded = record('conv2d (weight gradient)', dw, [dy, x], (f) => [
+    dy.tracksGrad ? correlate('conv2d', g, x, f) : null,
+    x.tracksGrad ? spread('conv2d (input gradient)', g, dy, f) : null,
+  ], { composed: true });
+  return [recorded, b && isRecording() ? sum(dy, { axes: [0, 2, 3] }) : db];
+}
+
+/** Most workgroups of a dispatch along one axis. */
+const WIDEST = 65_535;
+
+/**
+ * Grid, block and parameters of the products of all groups: (rows, columns) with k terms over all groups, each in `layers`
+ * slices. Fewer than four rows (depthwise filters) take a block as thin as they are; columns past the widest grid go on
+ * in further layers.
+ */
+function plan(gpu: Gpu, g: Geometry, rows: number, columns: number, k: number, layers = 1) {
+  const m = rows / g.groups;
+  const slices = layers * g.groups;
+  const tile = tileFor(gpu, m, columns, k / g.groups, slices);
+  const thin = m < 4 ? Math.max(1, m) : tile.m;
+  const blocks = Math.ceil(columns / tile.n);
+  const folds = Math.max(1, Math.ceil(blocks / (WIDEST * tile.groupX)));
+  const fold = Math.ceil(blocks / folds / tile.groupX) * tile.groupX;
+  return {
+    grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds],
+    params: { ...g, ...tapsOf(g.strideH, g.dilH, 'H'), ...tapsOf(g.strideW, g.dilW, 'W'), chunk: 0, parts: 1, fold, folds },
+    variant: { ...tileVariant(tile), BLOCK_M: thin, BLOCK_M4: 1 },
+  };
+}
+
+/** 1 when a window reaches beyond the image. */
+function isPadded(g: Geometry): number {
+  const beyond = (out: number, stride: number, pad: number, dilation: number, taps: number, size: number): boolean => pad > 0 || (out - 1) * stride + dilation * (taps - 1) >= size;
+  return Number(beyond(g.outH, g.strideH, g.padH, g.dilH, g.kh, g.height) || beyond(g.outW, g.strideW, g.padW, g.dilW, g.kw, g.width));
 }
 
 /** Taps of one phase lie stride / g apart, and from one to the next the output position falls by dilation / g; g = gcd. */
