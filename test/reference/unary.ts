@@ -21,7 +21,16 @@ export function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * total;
 }
 
-const cdf = (x: number): number => 0.5 * (1 + erf(x * Math.SQRT1_2));
+/** 1 - erf(t) without cancellation: e^(-t^2) / sqrt(pi) times a continued fraction where t > 2. */
+export function erfc(t: number): number {
+  if (t < 2) return 1 - erf(t);
+  let fraction = t;
+  for (let k = 200; k > 0; k--) fraction = t + k / 2 / fraction;
+  return Math.exp(-t * t) / (Math.sqrt(Math.PI) * fraction);
+}
+
+/** Distribution function of the normal distribution. */
+export const cdf = (x: number): number => 0.5 * erfc(-x * Math.SQRT1_2);
 /** Density of the normal distribution. */
 export const density = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
 
