@@ -1,42 +1,60 @@
 import kernel from '../../shaders/adam.wgsl';
-import { unscoped } from '../tensor/scope.ts';
-import { empty, zeros } from '../tensor/tensor.ts';
-import { expectNumber, type Optimizer } from './optimizer.ts';
+import { arenaOptimizer } from './arena-optimizer.ts';
+import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
 
-/** Options of {@link adam}; names and defaults are PyTorch's. */
-export interface AdamOptions {
+/** Options of {@link adam} and {@link adamW}; names and defaults are PyTorch's. */
+export interface AdamOptions extends SharedOptions {
   /** Default: 1e-3. */
   lr?: number;
-  /** Decay rates of the two moments. Default: [0.9, 0.999]. */
+  /** Decay rates of the two moments; a schedule may cycle the first. Default: [0.9, 0.999]. */
   betas?: readonly [number, number];
   /** Default: 1e-8. */
   eps?: number;
-  /** L2 penalty added to the gradient. Default: 0. */
+  /** adam: L2 penalty added to the gradient, default 0. adamW: share of the weight, times lr, that a step takes off, default 0.01. */
   weightDecay?: number;
+  /** Divides by the largest second moment so far. Default: false. */
+  amsgrad?: boolean;
 }
 
-/** Adam. Kingma and Ba, ICLR 2015, algorithm 1, with PyTorch's placement of eps (outside the bias correction). */
-export function adam({ lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: AdamOptions = {}): Optimizer {
-  expectNumber(lr, 'adam: lr');
-  betas.forEach((b, i) => expectNumber(b, `adam: betas[${i}]`, 0, 1));
-  expectNumber(eps, 'adam: eps');
-  expectNumber(weightDecay, 'adam: weightDecay');
-  return {
-    name: 'adam',
-    lr,
-    attach: ({ values, grads }) =>
-      unscoped(() => {
-        const gpu = values.gpu;
-        const m = zeros(values.shape, { gpu });
-        const v = zeros(values.shape, { gpu });
-        const hyper = empty([6], { gpu });
-        const quads = values.size / 4;
-        return {
-          slots: { firstMoment: m, secondMoment: v },
-          prepare: (step, rate) => void hyper.write([rate / (1 - betas[0] ** step), 1 - betas[0], 1 - betas[1], eps, weightDecay, Math.sqrt(1 - betas[1] ** step)]),
-          update: () => kernel.step_({ quads }, { hyper, g: grads, p: values, m, v }, [quads]),
-          dispose: () => [m, v, hyper].forEach((t) => t.dispose()),
-        };
-      }),
-  };
+function adamLike(
+  name: string,
+  isDecoupled: boolean,
+  { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = isDecoupled ? 0.01 : 0, amsgrad = false, maximize = false, decays }: AdamOptions,
+): Optimizer {
+  expectNumber(lr, `${name}: lr`);
+  betas.forEach((b, i) => expectNumber(b, `${name}: betas[${i}]`, 0, 1));
+  expectNumber(eps, `${name}: eps`);
+  expectNumber(weightDecay, `${name}: weightDecay`);
+  const [beta1, beta2] = betas;
+  const hyper = (step: number, rate: number, b1: number): number[] => [
+    rate / (1 - b1 ** step), maximize ? -1 : 1, isDecoupled ? 0 : weightDecay, isDecoupled ? rate * weightDecay : 0,
+    1 - b1, 1 - beta2, Math.sqrt(1 - beta2 ** step), eps,
+  ];
+  const shared = { name, lr, momentum: beta1, decays, hyper };
+  if (amsgrad) {
+    return arenaOptimizer({
+      ...shared,
+      slots: ['firstMoment', 'secondMoment', 'maxSecondMoment'],
+      bind: ({ quads, shared: buffers, slots: { firstMoment: m, secondMoment: v, maxSecondMoment: vMax } }) => () =>
+        kernel.stepAmsgrad({ quads }, { ...buffers, m, v, vMax }, [quads]),
+    });
+  }
+  return arenaOptimizer({
+    ...shared,
+    slots: ['firstMoment', 'secondMoment'],
+    bind: ({ quads, shared: buffers, slots: { firstMoment: m, secondMoment: v } }) => () => kernel.step_({ quads }, { ...buffers, m, v }, [quads]),
+  });
+}
+
+/**
+ * Adam. Kingma and Ba, ICLR 2015, algorithm 1, with PyTorch's placement of eps (outside the bias correction).
+ * `amsgrad`: Reddi, Kale and Kumar, ICLR 2018.
+ */
+export function adam(options: AdamOptions = {}): Optimizer {
+  return adamLike('adam', false, options);
+}
+
+/** Adam with decoupled weight decay: p = p - lr weightDecay p, then Adam's step. Loshchilov and Hutter, ICLR 2019, algorithm 2, scaled by lr as in PyTorch. */
+export function adamW(options: AdamOptions = {}): Optimizer {
+  return adamLike('adamW', true, options);
 }

@@ -1,4 +1,14 @@
-export { adam, type AdamOptions } from './adam.ts';
-export type { Optimizer, OptimizerState, ParameterArena } from './optimizer.ts';
-export { drw, multiStep, warmUp, type DrwOptions, type Moment, type Schedule } from './schedule.ts';
+export { adagrad, type AdagradOptions } from './adagrad.ts';
+export { adam, adamW, type AdamOptions } from './adam.ts';
+export { ema, swa, WeightAverage } from './average.ts';
+export { clipGradNorm, clipGradValue, type ClipGradNormOptions, type NormClippedOptimizer } from './clip.ts';
+export { lamb, type LambOptions } from './lamb.ts';
+export type { Segment } from './layout.ts';
+export type { NormType } from './norms.ts';
+export type { Optimizer, OptimizerState, ParameterArena, SavedState, SharedOptions } from './optimizer.ts';
+export { rmsprop, type RmspropOptions } from './rmsprop.ts';
+export { sam, type SamOptions } from './sam.ts';
+export { loadState, saveState } from './saved-state.ts';
+export { cosineLr, cosineWarmRestarts, linearLr, oneCycle, polynomialLr, swaLr, warmupCosine, type Anneal, type OneCycleOptions } from './schedule-anneal.ts';
+export { custom, drw, exponentialLr, multiStep, stepLr, warmUp, type DrwOptions, type Moment, type Schedule, type Unit } from './schedule.ts';
 export { sgd, type SgdOptions } from './sgd.ts';

@@ -9,25 +9,65 @@ export interface Moment {
   stepsPerEpoch: number;
 }
 
-/** Pure functions of the moment; several schedules multiply their rates. */
+/** Pure functions of the moment. Several schedules act one after the other, in the order given. */
 export interface Schedule {
-  /** Factor of the optimiser's rate. Default: 1. */
-  lr?(at: Moment): number;
+  /** The rate of a step, from the rate that the schedules before give: that of the optimiser for the first. Default: as it is. */
+  lr?(at: Moment, rate: number): number;
+  /** The momentum of a step (Adam-like rules: the first beta). Default: that of the optimiser. */
+  momentum?(at: Moment): number;
   /** Weights of the classes in this epoch, from the training counts; null: all 1. */
   classWeight?(at: Moment, counts: readonly number[]): ArrayLike<number> | null;
 }
 
-/** The rate times gamma at each milestone, epochs from 0: gamma^(number of milestones <= epoch). Default gamma: 0.1. */
-export function multiStep({ milestones, gamma = 0.1 }: { milestones: readonly number[]; gamma?: number }): Schedule {
+/** What a schedule counts: epochs, as PyTorch's schedulers usually do, or steps. */
+export type Unit = 'epoch' | 'step';
+
+/** Rate and momentum of a step under several schedules. Throws RangeError when a rate is no finite number of at least 0. */
+export function ratesAt(schedules: readonly Schedule[], at: Moment, base: number): { lr: number; momentum: number | undefined } {
+  let lr = base;
+  let momentum: number | undefined;
+  for (const s of schedules) {
+    if (s.lr) lr = s.lr(at, lr);
+    if (s.momentum) momentum = s.momentum(at);
+  }
+  expectNumber(lr, `schedule: the rate in epoch ${at.epoch}, step ${at.step}`);
+  return { lr, momentum };
+}
+
+/**
+ * The rate of PyTorch's StepLR: times gamma every `stepSize` epochs (or steps). Default gamma: 0.1. `lag` delays every drop
+ * but counts from the same start: 1 for code that steps its scheduler with the number of the epoch just finished.
+ */
+export function stepLr({ stepSize, gamma = 0.1, lag = 0, by = 'epoch' }: { stepSize: number; gamma?: number; lag?: number; by?: Unit }): Schedule {
+  expectNumber(stepSize, 'stepLr: stepSize', 1);
+  expectNumber(gamma, 'stepLr: gamma');
+  expectNumber(lag, 'stepLr: lag');
+  return { lr: (at, rate) => rate * gamma ** Math.floor(Math.max(0, at[by] - lag) / stepSize) };
+}
+
+/** The rate times gamma at each milestone, epochs (or steps) from 0: gamma^(number of milestones <= epoch). Default gamma: 0.1. */
+export function multiStep({ milestones, gamma = 0.1, by = 'epoch' }: { milestones: readonly number[]; gamma?: number; by?: Unit }): Schedule {
   milestones.forEach((m, i) => expectNumber(m, `multiStep: milestones[${i}]`));
   expectNumber(gamma, 'multiStep: gamma');
-  return { lr: ({ epoch }) => gamma ** milestones.filter((m) => m <= epoch).length };
+  return { lr: (at, rate) => rate * gamma ** milestones.filter((m) => m <= at[by]).length };
+}
+
+/** The rate of PyTorch's ExponentialLR: times gamma in each epoch (or step). */
+export function exponentialLr({ gamma, by = 'epoch' }: { gamma: number; by?: Unit }): Schedule {
+  expectNumber(gamma, 'exponentialLr: gamma');
+  return { lr: (at, rate) => rate * gamma ** at[by] };
 }
 
 /** Linear warm-up by epoch: (epoch + 1) / epochs of the rate during the first `epochs` epochs, as the LDAM code (5). */
 export function warmUp({ epochs = 5 }: { epochs?: number } = {}): Schedule {
   expectNumber(epochs, 'warmUp: epochs', 1);
-  return { lr: ({ epoch }) => Math.min(1, (epoch + 1) / epochs) };
+  return { lr: ({ epoch }, rate) => rate * Math.min(1, (epoch + 1) / epochs) };
+}
+
+/** Any function of the moment and the rate so far, as the rate: `custom(({ epoch }, rate) => rate / (1 + epoch))`. */
+export function custom(lr: (at: Moment, rate: number) => number): Schedule {
+  if (typeof lr !== 'function') throw new TypeError(`custom: lr is a ${typeof lr}, expected a function of the moment and the rate`);
+  return { lr };
 }
 
 /** Options of {@link drw}. */

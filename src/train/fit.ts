@@ -3,8 +3,9 @@ import { shuffledIndices } from '../data/shuffle.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Sequential } from '../nn/sequential.ts';
+import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import type { Moment, Schedule } from '../optim/schedule.ts';
+import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import { TrainingStep } from './training-step.ts';
 
@@ -12,8 +13,10 @@ import { TrainingStep } from './training-step.ts';
 export interface FitOptions {
   loss: Loss;
   optimizer: Optimizer;
-  /** Schedules; their rates multiply, and the last with class weights decides those. */
+  /** Schedules; each takes the rate from the one before it, and the last with momentum or class weights decides those. */
   schedule?: Schedule | readonly Schedule[];
+  /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
+  average?: WeightAverage;
   epochs: number;
   /** Default: 128. The last batch of an epoch may be smaller. */
   batchSize?: number;
@@ -42,7 +45,7 @@ const REPORT_EVERY = 100;
  * finite.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
-  const { loss, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, signal, onStep, onEpoch } = options;
+  const { loss, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, average, signal, onStep, onEpoch } = options;
   check(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
@@ -52,7 +55,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
   const wasTraining = model.training;
   model.train(true);
-  using step = new TrainingStep(model, data, { loss, optimizer, batchSize, inputNoise, seed });
+  using step = new TrainingStep(model, data, { loss, optimizer, batchSize, inputNoise, seed, average });
   const started = performance.now();
   // The rate is that of recent steps: the first ones compile pipelines.
   const recent: { at: number; step: number }[] = [];
@@ -93,9 +96,10 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       loss.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();
-        const lr = schedules.reduce((rate, s) => rate * (s.lr?.(at(i)) ?? 1), optimizer.lr);
+        const { lr, momentum } = ratesAt(schedules, at(i), optimizer.lr);
         rates.push(lr);
-        step.run(i, lr);
+        average?.prepare(at(i));
+        step.run(i, lr, momentum);
         queued++;
         if (queued < chunk && i < stepsPerEpoch - 1) continue;
         await drain();
@@ -119,11 +123,14 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   return history;
 }
 
-function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, loss }: FitOptions): void {
+function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, loss, schedule = [] }: FitOptions): void {
   if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`fit: batchSize is ${batchSize}, expected a positive integer`);
   if (!(inputNoise >= 0 && Number.isFinite(inputNoise))) throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
   if (typeof optimizer?.attach !== 'function') throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
+  if (optimizer.momentum === undefined && ([] as Schedule[]).concat(schedule).some((s) => s.momentum)) {
+    throw new TypeError(`fit: the schedule cycles a momentum that ${optimizer.name} does not have, expected sgd({ momentum: 0.9 }) or cycleMomentum: false`);
+  }
   if (typeof loss !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
 }

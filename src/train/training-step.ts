@@ -5,13 +5,14 @@ import type { Loss } from '../losses/loss.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { takeInvalidLabels } from '../ops/cross-entropy.ts';
+import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { capture, type Captured } from '../tensor/capture.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { backward } from '../tensor/tape.ts';
-import { empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 
 /** What a captured step is made of. */
 export interface TrainingStepOptions {
@@ -20,6 +21,8 @@ export interface TrainingStepOptions {
   batchSize: number;
   inputNoise: number;
   seed: number;
+  /** Follows the weights after each update; its owner calls `prepare` before each `run`. */
+  average?: WeightAverage | undefined;
 }
 
 /** Losses kept on the device until they are read. */
@@ -34,6 +37,7 @@ export class TrainingStep {
   readonly #options: TrainingStepOptions;
   readonly #gpu: Gpu;
   readonly #noiseKey: Key;
+  readonly #dropoutKey: Key;
   readonly #x: Tensor;
   readonly #y: Tensor<'i32'>;
   readonly #order: Tensor<'u32'>;
@@ -49,6 +53,7 @@ export class TrainingStep {
     this.#options = options;
     this.#gpu = model.arena.values.gpu;
     this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
+    this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
     const gpu = this.#gpu;
     [this.#x, this.#y, this.#order, this.#state, this.#log] = unscoped(() => [
       tensor(data.x, { gpu }),
@@ -57,6 +62,7 @@ export class TrainingStep {
       empty([4], { dtype: 'u32', gpu }),
       zeros([LOG], { gpu }),
     ]);
+    options.average?.attach(model.arena);
     this.#optimizer = options.optimizer.attach(model.arena);
   }
 
@@ -70,13 +76,13 @@ export class TrainingStep {
     this.#order.write(order);
   }
 
-  /** Runs step `i` of the epoch with the rate `lr`. */
-  run(i: number, lr: number): void {
+  /** Runs step `i` of the epoch with the rate `lr`, and the momentum where a schedule cycles it. */
+  run(i: number, lr: number, momentum?: number): void {
     const { batchSize } = this.#options;
     const start = i * batchSize;
     const rows = Math.min(batchSize, this.#y.shape[0]! - start);
-    // The optimiser counts steps from 1; noise is numbered by sample over the whole run.
-    this.#optimizer.prepare(this.#count + 1, lr);
+    // The optimiser counts steps from 1; noise and dropout are numbered by sample over the whole run.
+    this.#optimizer.prepare(this.#count + 1, lr, momentum);
     this.#state.write([(this.#count * batchSize) >>> 0, 0, start, this.#count % LOG]);
     this.#count++;
     const known = this.#steps.get(rows);
@@ -85,16 +91,28 @@ export class TrainingStep {
   }
 
   #record(rows: number): void {
-    const { loss, inputNoise } = this.#options;
+    const { inputNoise, average } = this.#options;
     const { x, y } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
     const input = inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: this.#state }) : x;
-    const logits = this.#model.forward(input);
-    if (logits.rank !== 2) throw new ShapeError(`fit: the model gives shape [${logits.shape}], expected (batch, classes)`);
-    const value = loss(logits, y);
-    if (value.size !== 1) throw new ShapeError(`fit: the loss has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
-    backward(value);
-    this.#optimizer.update();
+    const value = this.#gradients(input, y);
+    this.#optimizer.update(() => void this.#gradients(input, y));
+    average?.update();
     logLoss(value, this.#log, this.#state);
+  }
+
+  /** Forward and backward at the weights as they are; returns the loss. */
+  #gradients(input: Tensor, y: Tensor<'i32'>): Tensor {
+    const { training } = this.#model;
+    const logits = this.#model.forward(input, { training, random: { key: this.#dropoutKey, first: this.#state } });
+    if (logits.rank !== 2) throw new ShapeError(`fit: the model gives shape [${logits.shape}], expected (batch, classes)`);
+    const value = this.#options.loss(logits, y);
+    if (value.size !== 1) throw new ShapeError(`fit: the loss has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
+    const { grads, parameters } = this.#model.arena;
+    for (const p of parameters.values()) p.grad = null;
+    backward(value);
+    // A loss that reaches no parameter of the model leaves its arena alone: those gradients would be of an older pass.
+    if (![...parameters.values()].some((p) => p.grad)) clear(grads);
+    return value;
   }
 
   /** The losses of the last `count` steps that were not read yet, oldest first. */

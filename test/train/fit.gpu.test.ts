@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { NdArray } from 'evenkeel';
+import { NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
+import { mul } from 'evenkeel/ops';
 import { makeDataset } from 'evenkeel/data';
 import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
 import { cosineLinear, linear, relu, sequential } from 'evenkeel/nn';
-import { adam, drw, multiStep, sgd, warmUp } from 'evenkeel/optim';
+import { adagrad, adam, clipGradNorm, custom, drw, multiStep, oneCycle, sgd, warmUp } from 'evenkeel/optim';
 import { evaluate, fit, type FitOptions, type StepReport } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
 
@@ -61,6 +62,49 @@ test('schedules multiply, and class weights follow the epoch', async () => {
 test('adam learns too', async () => {
   const { score } = await run({ optimizer: adam({ lr: 0.01 }), epochs: 4 });
   expect(score.balancedAccuracy).toBeGreaterThan(0.9);
+});
+
+test('oneCycle moves rate and momentum step by step; without a momentum to move it is an error', async () => {
+  const schedule = oneCycle({ maxLr: 0.2 });
+  const { reports, score } = await run({ schedule });
+  expect(reports.map((r) => r.lr)).toEqual(reports.map((r) => schedule.lr!({ epoch: r.epoch, epochs: 3, step: r.step - 1, stepsPerEpoch: 8 }, 0.1)));
+  expect(score.balancedAccuracy).toBeGreaterThan(0.9);
+  const still = await run({ schedule: oneCycle({ maxLr: 0.2, cycleMomentum: false }) });
+  expect(still.reports.map((r) => r.lr)).toEqual(reports.map((r) => r.lr));
+  expect(still.reports.at(-1)!.loss).not.toBe(reports.at(-1)!.loss);
+  await expect(run({ schedule, optimizer: adagrad() })).rejects.toThrow('fit: the schedule cycles a momentum that adagrad does not have, expected sgd({ momentum: 0.9 }) or cycleMomentum: false');
+});
+
+test('a rate that is no number stops the run before the step', async () => {
+  const model = net();
+  const loss = crossEntropy();
+  const running = fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1, schedule: custom(({ step }) => (step < 3 ? 0.1 : NaN)) });
+  await expect(running).rejects.toThrow('schedule: the rate in epoch 0, step 3 is NaN, expected a number of at least 0');
+  for (const t of [model, loss]) t.dispose();
+});
+
+test('gradients are clipped inside the step: no parameter moves farther than rate times norm', async () => {
+  const model = net().init({ seed: 3 });
+  const before = await model.arena.values.read();
+  const loss = crossEntropy();
+  await fit(model, data, { loss, optimizer: clipGradNorm(sgd({ lr: 0.5 }), { maxNorm: 1e-3 }), epochs: 1 });
+  const after = await model.arena.values.read();
+  const moved = Math.hypot(...after.map((v, i) => v - before[i]!));
+  expect(moved).toBeGreaterThan(0);
+  expect(moved).toBeLessThanOrEqual(8 * 0.5 * 1e-3 * (1 + 1e-3));
+  for (const t of [model, loss]) t.dispose();
+});
+
+test('a loss that reaches no parameter leaves them where they are', async () => {
+  const model = net().init({ seed: 3 });
+  const before = await model.arena.values.read();
+  const shift = requireGrad(tensor(0));
+  const loss = Object.assign((): Tensor => mul(shift, 2), { setClassWeight: () => {}, dispose: () => {} }) as unknown as Loss;
+  // Gradients of an older pass.
+  model.arena.grads.write(new Float32Array(model.arena.grads.size).fill(1));
+  await fit(model, data, { loss, optimizer: sgd({ lr: 1, momentum: 0.9 }), epochs: 1 });
+  expect(await model.arena.values.read()).toEqual(before);
+  for (const t of [model, shift]) t.dispose();
 });
 
 test('an abort stops the run, rejects with its reason and frees everything', async () => {

@@ -1,0 +1,73 @@
+// One step of RMSprop over a whole parameter arena, as PyTorch's:
+//   d = g + weightDecay p;  v = alpha v + (1 - alpha) d^2;  a = alpha a + (1 - alpha) d (centered);
+//   s = d / (sqrt(v - a^2) + eps), a = 0 unless centered;  m = momentum m + s;  p = p - lr m, or p - lr s without momentum
+// hyper = lr, sign, weightDecay, 1 - alpha, eps, momentum. One entry for each set of slots.
+// Four elements an invocation; grid (size / 4).
+// use lib/index.wgsl
+// use lib/optimizer.wgsl
+
+struct Params { quads: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> hyper: array<f32>;
+@group(0) @binding(2) var<storage, read> blocks: array<u32>;
+@group(0) @binding(3) var<storage, read> g: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> p: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> a: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> m: array<vec4f>;
+
+fn gradientOf(i: u32, word: u32) -> vec4f { return descent(g[i], p[i], hyper[1], decayOf(word, hyper[2])); }
+
+fn plainStep(i: u32, d: vec4f) -> vec4f {
+  let square = v[i] + hyper[3] * (d * d - v[i]);
+  v[i] = square;
+  return d / (sqrt(square) + hyper[4]);
+}
+
+fn centeredStep(i: u32, d: vec4f) -> vec4f {
+  let square = v[i] + hyper[3] * (d * d - v[i]);
+  let mean = a[i] + hyper[3] * (d - a[i]);
+  v[i] = square;
+  a[i] = mean;
+  // A variance that rounding made negative counts as 0.
+  return d / (sqrt(max(square - mean * mean, vec4f())) + hyper[4]);
+}
+
+fn gather(i: u32, s: vec4f) -> vec4f {
+  let buffer = hyper[5] * m[i] + s;
+  m[i] = buffer;
+  return buffer;
+}
+
+@compute @workgroup_size(64)
+fn plain(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.quads) { return; }
+  let word = blocks[blockOf(i)];
+  if (isTrained(word)) { p[i] -= hyper[0] * plainStep(i, gradientOf(i, word)); }
+}
+
+@compute @workgroup_size(64)
+fn withMomentum(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.quads) { return; }
+  let word = blocks[blockOf(i)];
+  if (isTrained(word)) { p[i] -= hyper[0] * gather(i, plainStep(i, gradientOf(i, word))); }
+}
+
+@compute @workgroup_size(64)
+fn centered(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.quads) { return; }
+  let word = blocks[blockOf(i)];
+  if (isTrained(word)) { p[i] -= hyper[0] * centeredStep(i, gradientOf(i, word)); }
+}
+
+@compute @workgroup_size(64)
+fn centeredWithMomentum(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.quads) { return; }
+  let word = blocks[blockOf(i)];
+  if (isTrained(word)) { p[i] -= hyper[0] * gather(i, centeredStep(i, gradientOf(i, word))); }
+}

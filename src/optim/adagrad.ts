@@ -1,0 +1,37 @@
+import kernel from '../../shaders/adagrad.wgsl';
+import { arenaOptimizer } from './arena-optimizer.ts';
+import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+
+/** Options of {@link adagrad}; names and defaults are PyTorch's. */
+export interface AdagradOptions extends SharedOptions {
+  /** Default: 0.01. */
+  lr?: number;
+  /** The rate of step t is lr / (1 + (t - 1) lrDecay). Default: 0. */
+  lrDecay?: number;
+  /** L2 penalty added to the gradient. Default: 0. */
+  weightDecay?: number;
+  /** Start of the sum of squares. Default: 0. */
+  initialAccumulatorValue?: number;
+  /** Default: 1e-10. */
+  eps?: number;
+}
+
+/** Adagrad. Duchi, Hazan and Singer, JMLR 2011. */
+export function adagrad({
+  lr = 0.01, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10, maximize = false, decays,
+}: AdagradOptions = {}): Optimizer {
+  expectNumber(lr, 'adagrad: lr');
+  expectNumber(lrDecay, 'adagrad: lrDecay');
+  expectNumber(weightDecay, 'adagrad: weightDecay');
+  expectNumber(initialAccumulatorValue, 'adagrad: initialAccumulatorValue');
+  expectNumber(eps, 'adagrad: eps');
+  return arenaOptimizer({
+    name: 'adagrad',
+    lr,
+    decays,
+    slots: ['sumOfSquares'],
+    fill: initialAccumulatorValue,
+    hyper: (step, rate) => [rate / (1 + (step - 1) * lrDecay), maximize ? -1 : 1, weightDecay, eps],
+    bind: ({ quads, shared, slots }) => () => kernel.step_({ quads }, { ...shared, v: slots.sumOfSquares }, [quads]),
+  });
+}

@@ -1,0 +1,73 @@
+import kernel from '../../shaders/clip.wgsl';
+import { unscoped } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { Norms, type NormType } from './norms.ts';
+import { expectNumber, expectOptimizer, type Optimizer, type OptimizerState, type ParameterArena } from './optimizer.ts';
+
+/** An optimiser that clips by norm first. */
+export interface NormClippedOptimizer extends Optimizer {
+  attach(arena: ParameterArena): OptimizerState & {
+    /** The norm of all gradients of the last update, before clipping: one element. */
+    readonly totalNorm: Tensor;
+  };
+}
+
+/** Options of {@link clipGradNorm}. */
+export interface ClipGradNormOptions {
+  maxNorm: number;
+  /** Order of the norm: 1, 2 or Infinity. Default: 2. */
+  normType?: NormType;
+}
+
+/**
+ * `base` on gradients scaled by min(1, maxNorm / (norm + 1e-6)), where norm is that of all gradients together, as
+ * PyTorch's clip_grad_norm_; computed on the device in three dispatches, nothing is read back. A NaN gradient makes all
+ * of them NaN, an infinite one makes the others 0.
+ */
+export function clipGradNorm(base: Optimizer, { maxNorm, normType = 2 }: ClipGradNormOptions): NormClippedOptimizer {
+  expectOptimizer(base, 'clipGradNorm: base');
+  expectNumber(maxNorm, 'clipGradNorm: maxNorm');
+  if (![1, 2, Infinity].includes(normType)) throw new RangeError(`clipGradNorm: normType is ${normType}, expected 1, 2 or Infinity`);
+  return {
+    ...base,
+    attach: (arena) => {
+      const inner = base.attach(arena);
+      const { gpu, size } = arena.grads;
+      const norms = unscoped(() => new Norms(gpu, [{ start: 0, size }], normType));
+      const quads = size / 4;
+      return {
+        ...inner,
+        totalNorm: norms.values,
+        update: (again) => {
+          norms.record(arena.grads);
+          kernel.byNorm({ quads, limit: maxNorm }, { norms: norms.values, g: arena.grads }, [quads]);
+          inner.update(again);
+        },
+        dispose: () => {
+          norms.dispose();
+          inner.dispose();
+        },
+      };
+    },
+  };
+}
+
+/** `base` on gradients limited to [-clipValue, clipValue] one by one, as PyTorch's clip_grad_value_: one dispatch. A NaN stays. */
+export function clipGradValue(base: Optimizer, { clipValue }: { clipValue: number }): Optimizer {
+  expectOptimizer(base, 'clipGradValue: base');
+  expectNumber(clipValue, 'clipGradValue: clipValue');
+  return {
+    ...base,
+    attach: (arena) => {
+      const inner = base.attach(arena);
+      const quads = arena.grads.size / 4;
+      return {
+        ...inner,
+        update: (again) => {
+          kernel.byValue({ quads, limit: clipValue }, { g: arena.grads }, [quads]);
+          inner.update(again);
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import kernel from '../../shaders/lamb.wgsl';
+import { empty } from '../tensor/tensor.ts';
+import { arenaOptimizer } from './arena-optimizer.ts';
+import { Norms } from './norms.ts';
+import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+
+/** Options of {@link lamb}; defaults are those of the authors' code. */
+export interface LambOptions extends SharedOptions {
+  /** Default: 1e-3. */
+  lr?: number;
+  /** Decay rates of the two moments; a schedule may cycle the first. Default: [0.9, 0.999]. */
+  betas?: readonly [number, number];
+  /** Default: 1e-6. */
+  eps?: number;
+  /** Share of the weight that joins the direction before its norm is taken. Default: 0. */
+  weightDecay?: number;
+}
+
+/**
+ * LAMB, for large batches: Adam's direction u = m / (sqrt(v) + eps) + weightDecay p (moments with bias correction), scaled
+ * for each parameter by its trust ratio |p| / |u|, 1 where either norm is 0. You et al., "Large batch optimization for
+ * deep learning", ICLR 2020, algorithm 2, with phi the identity as in the authors' code; every tensor has a ratio, biases
+ * too. Six dispatches, whatever the number of parameters.
+ */
+export function lamb({ lr = 1e-3, betas = [0.9, 0.999], eps = 1e-6, weightDecay = 0, maximize = false, decays }: LambOptions = {}): Optimizer {
+  expectNumber(lr, 'lamb: lr');
+  betas.forEach((b, i) => expectNumber(b, `lamb: betas[${i}]`, 0, 1));
+  expectNumber(eps, 'lamb: eps');
+  expectNumber(weightDecay, 'lamb: weightDecay');
+  const [beta1, beta2] = betas;
+  return arenaOptimizer({
+    name: 'lamb',
+    lr,
+    momentum: beta1,
+    decays,
+    slots: ['firstMoment', 'secondMoment'],
+    hyper: (step, rate, b1) => [rate, maximize ? -1 : 1, weightDecay, 1 - b1, 1 - beta2, 1 - b1 ** step, Math.sqrt(1 - beta2 ** step), eps],
+    bind: ({ arena, segments, quads, shared: { hyper, blocks, g, p }, slots: { firstMoment: m, secondMoment: v }, owns }) => {
+      const { gpu, shape } = arena.values;
+      const u = owns(empty(shape, { gpu }));
+      const [pNorms, uNorms] = [owns(new Norms(gpu, segments)), owns(new Norms(gpu, segments))];
+      return () => {
+        kernel.moments({ quads }, { hyper, blocks, g, p, m, v, u }, [quads]);
+        pNorms.record(p);
+        uNorms.record(u);
+        kernel.move_({ quads }, { hyper, blocks, p, u, pNorms: pNorms.values, uNorms: uNorms.values }, [quads]);
+      };
+    },
+  });
+}

@@ -1,0 +1,52 @@
+import kernel from '../../shaders/sam.wgsl';
+import { unscoped } from '../tensor/scope.ts';
+import { empty } from '../tensor/tensor.ts';
+import { Norms } from './norms.ts';
+import { expectNumber, expectOptimizer, type Optimizer } from './optimizer.ts';
+
+/** Options of {@link sam}. */
+export interface SamOptions {
+  /** The rule that descends. */
+  base: Optimizer;
+  /** Radius of the neighbourhood. Default: 0.05, and for `adaptive` the authors advise 0.5 to 2. */
+  rho?: number;
+  /** Measures the neighbourhood relative to each weight (ASAM). Default: false. */
+  adaptive?: boolean;
+}
+
+/**
+ * Sharpness-aware minimisation: the gradient is taken at w + e, e = rho g / |g|, where the loss nearby is about largest,
+ * and `base` then updates w with it. Foret et al., ICLR 2021, algorithm 1, eq. 2 with p = 2. `adaptive`: e = rho w^2 g /
+ * | |w| g |, Kwon et al., ICML 2021, without the authors' small addition to |w|. A step costs two forward and backward
+ * passes over the same batch, four dispatches and a copy; w comes back bit for bit. Frozen parameters have gradient 0
+ * and stay. Batch statistics and dropout run in both passes.
+ */
+export function sam({ base, rho = 0.05, adaptive = false }: SamOptions): Optimizer {
+  expectOptimizer(base, 'sam: base');
+  expectNumber(rho, 'sam: rho');
+  const variant = adaptive ? { stretch: 'return p * p;' } : {};
+  return {
+    ...base,
+    attach: (arena) => {
+      const { values: p, grads: g } = arena;
+      const inner = base.attach(arena);
+      const [kept, norms] = unscoped(() => [empty(p.shape, { gpu: p.gpu }), new Norms(p.gpu, [{ start: 0, size: p.size }])] as const);
+      const quads = p.size / 4;
+      return {
+        ...inner,
+        update: (again) => {
+          if (!again) throw new TypeError('sam: update needs a function that repeats forward and backward, got none');
+          norms.record(g, adaptive ? p : undefined);
+          kernel.ascend({ quads, rho }, { norms: norms.values, g, p, kept }, [quads], variant);
+          again();
+          if (p.size > 0) p.gpu.recorder.push({ kind: 'copy', from: kept.storage, fromOffset: kept.byteOffset, to: p.storage, toOffset: p.byteOffset, bytes: p.byteLength });
+          inner.update(again);
+        },
+        dispose: () => {
+          for (const t of [kept, norms]) t.dispose();
+          inner.dispose();
+        },
+      };
+    },
+  };
+}

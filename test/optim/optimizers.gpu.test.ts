@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import { tensor } from 'evenkeel';
+import { adagrad, adam, adamW, clipGradNorm, clipGradValue, lamb, rmsprop, sam, sgd, type Optimizer } from 'evenkeel/optim';
+import { Arena } from '../../src/nn/arena.ts';
+import { optimizerChecks, type OptimizerCase } from '../support/check-optimizer.ts';
+import { gpu } from '../support/gpu.ts';
+
+const same = (make: () => Optimizer, rest: Omit<OptimizerCase, 'make'>): OptimizerCase => ({ make, ...rest });
+
+const cases: Record<string, OptimizerCase> = {
+  sgd: same(() => sgd({ lr: 0.01, weightDecay: 0.01 }), { converging: () => sgd({ lr: 0.1 }), decaying: () => sgd({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 }),
+  'sgd with momentum': same(() => sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.01, nesterov: true }), {
+    converging: () => sgd({ lr: 0.02, momentum: 0.9 }), decaying: () => sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }), dispatches: 1,
+  }),
+  'sgd that ascends': same(() => sgd({ lr: 1e-4, momentum: 0.9, dampening: 0.3, maximize: true }), {
+    converging: () => sgd({ lr: 0.02, momentum: 0.9, maximize: true }), decaying: () => sgd({ lr: 0.1, maximize: true, weightDecay: 0.1 }), dispatches: 1, maximizes: true,
+  }),
+  adam: same(() => adam({ lr: 0.01, weightDecay: 0.01 }), { converging: () => adam({ lr: 0.1 }), decaying: () => adam({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 }),
+  'adam with amsgrad': same(() => adam({ lr: 0.01, amsgrad: true }), {
+    converging: () => adam({ lr: 0.15, amsgrad: true, maximize: true }), decaying: () => adam({ lr: 0.1, amsgrad: true, weightDecay: 0.1, maximize: true }), dispatches: 1, maximizes: true,
+  }),
+  adamW: same(() => adamW({ lr: 0.01 }), { converging: () => adamW({ lr: 0.1, weightDecay: 0 }), decaying: () => adamW({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 }),
+  rmsprop: same(() => rmsprop(), { converging: () => rmsprop({ lr: 0.05 }), decaying: () => rmsprop({ weightDecay: 0.1 }), dispatches: 1 }),
+  'rmsprop, centred': same(() => rmsprop({ centered: true }), { converging: () => rmsprop({ lr: 0.05, centered: true }), decaying: () => rmsprop({ weightDecay: 0.1, centered: true }), dispatches: 1 }),
+  'rmsprop with momentum': same(() => rmsprop({ momentum: 0.9, lr: 1e-3 }), {
+    converging: () => rmsprop({ lr: 0.01, momentum: 0.8, alpha: 0.95 }), decaying: () => rmsprop({ weightDecay: 0.1, momentum: 0.9 }), dispatches: 1,
+  }),
+  'rmsprop, centred with momentum': same(() => rmsprop({ centered: true, momentum: 0.5 }), {
+    converging: () => rmsprop({ lr: 0.02, momentum: 0.5, centered: true, maximize: true }), decaying: () => rmsprop({ weightDecay: 0.1, momentum: 0.9, centered: true, maximize: true }), dispatches: 1, maximizes: true,
+  }),
+  adagrad: same(() => adagrad({ lr: 0.05, lrDecay: 0.01, initialAccumulatorValue: 0.1 }), {
+    converging: () => adagrad({ lr: 1 }), decaying: () => adagrad({ weightDecay: 0.1, initialAccumulatorValue: 0.5 }), dispatches: 1,
+  }),
+  lamb: same(() => lamb({ lr: 0.01, weightDecay: 0.01 }), { converging: () => lamb({ lr: 0.05 }), decaying: () => lamb({ lr: 0.1, weightDecay: 0.1 }), dispatches: 6 }),
+  clipGradNorm: same(() => clipGradNorm(sgd({ lr: 0.1, momentum: 0.9 }), { maxNorm: 1 }), {
+    converging: () => clipGradNorm(sgd({ lr: 0.1 }), { maxNorm: 10 }), decaying: () => clipGradNorm(sgd({ lr: 0.1, weightDecay: 0.1 }), { maxNorm: 1 }), dispatches: 4,
+  }),
+  clipGradValue: same(() => clipGradValue(adam(), { clipValue: 0.1 }), {
+    converging: () => clipGradValue(sgd({ lr: 0.1 }), { clipValue: 0.5 }), decaying: () => clipGradValue(sgd({ lr: 0.1, weightDecay: 0.1 }), { clipValue: 0.1 }), dispatches: 2,
+  }),
+  sam: same(() => sam({ base: sgd({ lr: 0.01, momentum: 0.9 }) }), {
+    converging: () => sam({ base: sgd({ lr: 0.1 }) }), decaying: () => sam({ base: sgd({ lr: 0.1, weightDecay: 0.1, momentum: 0.9 }) }), dispatches: 4,
+  }),
+  'sam, adaptive, clipped': same(() => sam({ base: clipGradNorm(adamW(), { maxNorm: 1 }), adaptive: true, rho: 0.5 }), {
+    converging: () => sam({ base: clipGradNorm(adam({ lr: 0.1 }), { maxNorm: 100 }), adaptive: true, rho: 0.05 }),
+    decaying: () => sam({ base: clipGradNorm(adamW({ weightDecay: 0.1 }), { maxNorm: 1 }), adaptive: true }), dispatches: 7,
+  }),
+};
+
+describe.each(Object.entries(cases))('%s', (_, c) => {
+  test.each(Object.entries(optimizerChecks))('%s', (_name, check) => check(c));
+});
+
+/** One update of `[1, ...]` by the gradients given; the values afterwards. */
+async function once(optimizer: Optimizer, gradients: number[], start = gradients.map(() => 1)): Promise<number[]> {
+  const [values, grads] = [tensor(start), tensor(gradients)];
+  const state = optimizer.attach({ values, grads });
+  state.prepare(1, optimizer.lr);
+  state.update();
+  const out = Array.from(await values.read());
+  for (const t of [state, values, grads]) t.dispose();
+  return out;
+}
+
+test.each([sgd({ lr: 0.1, momentum: 0.9 }), adam(), adamW(), rmsprop(), adagrad()])('$name: a NaN gradient makes its own parameter NaN and no other', async (optimizer) => {
+  const got = await once(optimizer, [0.5, NaN, -0.5, 0]);
+  expect(got.map(Number.isNaN)).toEqual([false, true, false, false]);
+});
+
+test('decays: weight decay applies to the parameters that the filter names', async () => {
+  for (const make of [sgd, adamW, rmsprop, adagrad, lamb] as ((o: object) => Optimizer)[]) {
+    const arena = new Arena(gpu, new Map(['0.weight', '0.bias'].map((name) => [name, { shape: [3], data: new Float32Array(3).fill(1) }])));
+    const optimizer = make({ lr: 0.1, weightDecay: 0.5, decays: (name: string) => name.endsWith('weight') });
+    const state = optimizer.attach(arena);
+    state.prepare(1, 0.1);
+    state.update();
+    const [weight, bias] = await Promise.all([...arena.parameters.values()].map((p) => p.read()));
+    expect(weight!.every((v) => v < 0.99), optimizer.name).toBe(true);
+    expect(Array.from(bias!), optimizer.name).toEqual([1, 1, 1]);
+    for (const t of [state, arena]) t.dispose();
+  }
+});
+
+test('more quads than one row of workgroups holds', async () => {
+  // 65,536 workgroups of 64 quads; the grid is folded above 65,535.
+  const size = 65_536 * 64 * 4;
+  const values = tensor(new Float32Array(size).fill(1));
+  const grads = tensor(new Float32Array(size).fill(2));
+  const state = sgd({ lr: 0.5 }).attach({ values, grads });
+  state.prepare(1, 0.5);
+  state.update();
+  const got = await values.read();
+  expect(got.findIndex((v) => v !== 0)).toBe(-1);
+  for (const t of [state, values, grads]) t.dispose();
+});
+
+test('an arena without elements is fine', async () => {
+  for (const make of [() => sgd({ lr: 1 }), lamb, () => clipGradNorm(adam(), { maxNorm: 1 })] as (() => Optimizer)[]) expect(await once(make(), [])).toEqual([]);
+});
+
+test('errors', () => {
+  expect(() => sgd({ lr: -1 })).toThrow('sgd: lr is -1, expected a number of at least 0');
+  expect(() => sgd({ lr: NaN })).toThrow('sgd: lr is NaN, expected a number of at least 0');
+  expect(() => sgd({ lr: 1, nesterov: true })).toThrow('sgd: nesterov needs momentum > 0 and dampening 0, got 0 and 0');
+  expect(() => sgd({ lr: 1, nesterov: true, momentum: 0.9, dampening: 0.1 })).toThrow('sgd: nesterov needs momentum > 0 and dampening 0, got 0.9 and 0.1');
+  expect(() => adam({ betas: [0.9, 1] })).toThrow('adam: betas[1] is 1, expected a number of at least 0 and below 1');
+  expect(() => adam({ eps: -1 })).toThrow('adam: eps is -1, expected a number of at least 0');
+  expect(() => adamW({ weightDecay: -1 })).toThrow('adamW: weightDecay is -1, expected a number of at least 0');
+  expect(() => rmsprop({ alpha: -1 })).toThrow('rmsprop: alpha is -1, expected a number of at least 0');
+  expect(() => adagrad({ lrDecay: -1 })).toThrow('adagrad: lrDecay is -1, expected a number of at least 0');
+  expect(() => lamb({ betas: [1, 0.9] })).toThrow('lamb: betas[0] is 1, expected a number of at least 0 and below 1');
+  expect(() => clipGradNorm(sgd({ lr: 1 }), { maxNorm: -1 })).toThrow('clipGradNorm: maxNorm is -1, expected a number of at least 0');
+  expect(() => clipGradNorm(sgd({ lr: 1 }), { maxNorm: 1, normType: 3 })).toThrow('clipGradNorm: normType is 3, expected 1, 2 or Infinity');
+  expect(() => clipGradValue(sgd({ lr: 1 }), { clipValue: NaN })).toThrow('clipGradValue: clipValue is NaN, expected a number of at least 0');
+  expect(() => clipGradNorm(undefined as never, { maxNorm: 1 })).toThrow('clipGradNorm: base is undefined, expected an optimiser such as sgd({ lr: 0.1 })');
+  expect(() => sam({ base: sgd({ lr: 1 }), rho: -1 })).toThrow('sam: rho is -1, expected a number of at least 0');
+  const [values, grads, odd] = [tensor([1, 2, 3, 4]), tensor([1, 2, 3]), tensor([1, 2, 3])];
+  expect(() => sgd({ lr: 1 }).attach({ values, grads })).toThrow('optimiser: the arena has 4 values and 3 gradients, expected equal multiples of 4');
+  expect(() => sgd({ lr: 1 }).attach({ values: odd, grads })).toThrow('optimiser: the arena has 3 values and 3 gradients, expected equal multiples of 4');
+  const state = sam({ base: sgd({ lr: 1 }) }).attach({ values, grads: values });
+  expect(() => state.update()).toThrow('sam: update needs a function that repeats forward and backward, got none');
+  for (const t of [state, values, grads, odd]) t.dispose();
+});
