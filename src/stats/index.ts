@@ -4,3 +4,4 @@ export { normalCdf, normalLogCdf, normalPdf, normalQuantile } from './normal.ts'
 export { binomialCdf, binomialPmf, binomialTest, clopperPearsonLower, clopperPearsonUpper } from './binomial.ts';
 export { certifiedRadius, samplesForRadius } from './radius.ts';
 export { roundDown, roundUp } from './rounding.ts';
+export { cholesky, solveTriangular, type Cholesky, type CholeskyOptions, type Matrices, type Matrices64, type SolveTriangularOptions } from './cholesky.ts';
