@@ -1,16 +1,17 @@
 // Random tensors by counter: item n, block b of four elements has the 128 bits philox((b, state[0] + n, stream + state[1], 0), key).
 // So a value depends on its place alone, not on the batch it was drawn in; a captured step moves on by its state.
-//   bits     y = the random words
-//   uniform  y = mean + deviation * u, u in [0, 1) in steps of 2^-24
-//   normal   y = x[element of item n % items] + deviation * z, or mean + deviation * z without x
+//   draw      y = value(word of the element, p, q), the bits of any type; p from a table of y's shape where TABLE = 1
+//   integers  y = low + an integer in 0..range-1; range = 0 stands for 2^32
+//   normal    y = x[element of item n % items] + q * z, or p + q * z without x
 // y: (count, size); one invocation a block; grid (count * ceil(size / 4)).
 // use lib/index.wgsl
 // use lib/philox.wgsl
 // use lib/normal.wgsl
 
 const ADD = 0u; // variant
+const TABLE = 0u; // variant
 
-struct Params { key0: u32, key1: u32, stream: u32, count: u32, size: u32, items: u32, mean: f32, deviation: f32 }
+struct Params { key0: u32, key1: u32, stream: u32, count: u32, size: u32, items: u32, p: f32, q: f32, low: i32, range: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: array<u32>;
@@ -18,31 +19,46 @@ struct Params { key0: u32, key1: u32, stream: u32, count: u32, size: u32, items:
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read_write> words: array<u32>;
 
-struct Place { item: u32, start: u32, count: u32, bits: vec4u }
+fn value(w: u32, p: f32, q: f32) -> u32 { return w; } // variant
+
+struct Place { item: u32, start: u32, count: u32, counter: vec4u, bits: vec4u }
 
 fn place(i: u32) -> Place {
   let blocks = (params.size + 3u) / 4u;
   let item = i / blocks;
   let at = i % blocks;
-  let bits = philox(vec4u(at, state[0] + item, params.stream + state[1], 0u), vec2u(params.key0, params.key1));
-  return Place(item, at * 4u, min(4u, params.size - at * 4u), bits);
+  let counter = vec4u(at, state[0] + item, params.stream + state[1], 0u);
+  return Place(item, item * params.size + at * 4u, min(4u, params.size - at * 4u), counter, philox(counter, vec2u(params.key0, params.key1)));
 }
 
 @compute @workgroup_size(64)
-fn bits(@builtin(global_invocation_id) id: vec3u) {
+fn draw(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.count * ((params.size + 3u) / 4u)) { return; }
-  let p = place(i);
-  for (var j = 0u; j < p.count; j++) { words[p.item * params.size + p.start + j] = p.bits[j]; }
+  let b = place(i);
+  for (var j = 0u; j < b.count; j++) {
+    var p = params.p;
+    if (TABLE == 1u) { p = x[b.start + j]; }
+    words[b.start + j] = value(b.bits[j], p, params.q);
+  }
 }
 
+// The high word of word * range (Lemire, 2019). Low words below 2^32 mod range belong to a value that has one word too many:
+// they are drawn again, at most 31 times, from the counters with 1, 2, .. in the last place. What is left is below 2^-32.
 @compute @workgroup_size(64)
-fn uniform_(@builtin(global_invocation_id) id: vec3u) {
+fn integers(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.count * ((params.size + 3u) / 4u)) { return; }
-  let p = place(i);
-  for (var j = 0u; j < p.count; j++) {
-    y[p.item * params.size + p.start + j] = params.mean + params.deviation * (f32(p.bits[j] >> 8u) * 5.9604645e-8);
+  let b = place(i);
+  let range = params.range;
+  var excess = 0u;
+  if (range > 0u) { excess = (0u - range) % range; }
+  for (var j = 0u; j < b.count; j++) {
+    var word = b.bits[j];
+    for (var attempt = 1u; word * range < excess && attempt < 32u; attempt++) {
+      word = philox(vec4u(b.counter.xyz, attempt), vec2u(params.key0, params.key1))[j];
+    }
+    words[b.start + j] = bitcast<u32>(params.low) + select(mulHigh(word, range), word, range == 0u);
   }
 }
 
@@ -50,11 +66,11 @@ fn uniform_(@builtin(global_invocation_id) id: vec3u) {
 fn normal(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.count * ((params.size + 3u) / 4u)) { return; }
-  let p = place(i);
-  let z = normals(p.bits);
-  for (var j = 0u; j < p.count; j++) {
-    var center = params.mean;
-    if (ADD == 1u) { center = x[p.item % params.items * params.size + p.start + j]; }
-    y[p.item * params.size + p.start + j] = center + params.deviation * z[j];
+  let b = place(i);
+  let z = normals(b.bits);
+  for (var j = 0u; j < b.count; j++) {
+    var center = params.p;
+    if (ADD == 1u) { center = x[b.start - b.item * params.size + b.item % params.items * params.size + j]; }
+    y[b.start + j] = center + params.q * z[j];
   }
 }

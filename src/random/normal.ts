@@ -12,11 +12,17 @@ function floatOf(bits: number): number {
   return floats[0]!;
 }
 
+/** A uniform in (0, 1) from a word; see `unitOpen` in shaders/lib/normal.wgsl. */
+export const unitOpen = (word: number): number => ((word >>> 9) + 0.5) * 2 ** -23;
+
+/** sqrt(-2 log u) for u in (0, 1] from the top 24 bits of a word: the radius of Box and Muller. */
+export const radiusOf = (word: number): number => f(Math.sqrt(f(-2 * logOf(f(f((word >>> 8) + 1) * f(5.9604645e-8))))));
+
 // a * b + c with both steps rounded to f32, as a device does that does not fuse them.
 const step = (a: number, b: number, c: number): number => f(f(a * b) + f(c));
 
-/** log of an f32 in (0, 1]; see `logUnit` in shaders/lib/normal.wgsl. */
-function logUnit(x: number): number {
+/** log of an f32 x > 0, x normal; see `logOf` in shaders/lib/normal.wgsl. */
+export function logOf(x: number): number {
   const bits = (bitsOf(x) + 0x4afb0d) >>> 0;
   const e = (bits >>> 23) - 127;
   const t = f(floatOf((bits & 0x7fffff) + 0x3f3504f3) - 1);
@@ -27,8 +33,18 @@ function logUnit(x: number): number {
   return f(f(t + y) + f(e * 0.693359375));
 }
 
+/** e^x for x <= 0; see `expNegative` in shaders/lib/normal.wgsl. */
+export function expNegative(x: number): number {
+  if (x < -87) return 0;
+  const n = Math.floor(f(f(x * f(1.44269504)) + 0.5));
+  const r = f(f(x - f(n * 0.693359375)) - f(n * f(-0.00021219444)));
+  let p = f(0.000198756915);
+  for (const c of [0.0013981999507, 0.0083334519073, 0.041665795894, 0.16666665459, 0.50000001201]) p = f(f(p * r) + f(c));
+  return f(f(f(f(f(p * r) * r) + r) + 1) * 2 ** n);
+}
+
 /** (cos, sin) of 2 pi bits / 2^32; see `circle` in shaders/lib/normal.wgsl. */
-function circle(bits: number): [number, number] {
+export function circle(bits: number): [number, number] {
   const quadrant = ((bits + 0x20000000) >>> 0) >>> 30;
   const x = f(f((bits - (quadrant << 30)) >> 6) * f(9.362676e-8));
   const z = f(x * x);
@@ -42,8 +58,7 @@ function circle(bits: number): [number, number] {
  * for bit on adapters that round each operation (SwiftShader does), within a few units in the last place on others.
  */
 export function normals(r: readonly [number, number, number, number]): [number, number, number, number] {
-  const radius = (v: number): number => f(Math.sqrt(f(-2 * logUnit(f(f((v >>> 8) + 1) * f(5.9604645e-8))))));
-  const [p, q] = [radius(r[0]), radius(r[2])];
+  const [p, q] = [radiusOf(r[0]), radiusOf(r[2])];
   const [c0, s0] = circle(r[1]);
   const [c1, s1] = circle(r[3]);
   return [f(p * c0), f(p * s0), f(q * c1), f(q * s1)];

@@ -1,5 +1,5 @@
 /** The high 32 bits of the 64-bit product of two 32-bit integers. */
-function mulHigh(a: number, b: number): number {
+export function mulHigh(a: number, b: number): number {
   const [al, ah, bl, bh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
   const mid = (Math.imul(ah, bl) >>> 0) + (Math.imul(al, bl) >>> 16);
   const low = (Math.imul(al, bh) >>> 0) + (mid % 0x10000);

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { hostNormal, hostUniform, key, normals, philox, split, type Key } from 'evenkeel/random';
 import { normalCdf } from 'evenkeel/stats';
+import { expNegative, logOf } from '../../src/random/normal.ts';
 import * as reference from '../reference/random.ts';
+import { expectDistributed, expectMoments, expectUncorrelated } from '../support/distribution.ts';
 import { testRandom } from '../support/fuzz.ts';
 
 const hex = (words: readonly number[]): string => words.map((w) => w.toString(16).padStart(8, '0')).join(' ');
@@ -54,6 +56,17 @@ describe('the polynomials of the normal generator', () => {
       else expect(Math.abs(r / want - 1)).toBeLessThan(3e-7);
     }
   });
+  test('log up to the largest f32 and exp of negative numbers: relative error below 2e-7, log absolute 1e-7 near 1', () => {
+    for (let e = -37; e < 38; e += 0.0137) {
+      const x = Math.fround(10 ** e);
+      expect(Math.abs(logOf(x) - Math.log(x))).toBeLessThan(2e-7 * Math.max(0.5, Math.abs(Math.log(x))));
+    }
+    for (let i = 0; i < 20_000; i++) {
+      const x = Math.fround((-87 * i) / 20_000);
+      expect(Math.abs(expNegative(x) / Math.exp(x) - 1)).toBeLessThan(2e-7);
+    }
+    expect([expNegative(-87.01), expNegative(-Infinity)]).toEqual([0, 0]);
+  });
   test('sine and cosine: absolute error below 2e-7', () => {
     const bits = 12_345 << 8;
     const [radius] = normals([bits, 0, 0, 0]);
@@ -73,28 +86,9 @@ describe('the polynomials of the normal generator', () => {
 describe('a million host normals', () => {
   const n = 1_000_000;
   const z = hostNormal(1, n, key(2026));
-  const moment = (p: number): number => z.reduce((t, v) => t + v ** p, 0) / n;
-
-  test('mean, variance, skewness and kurtosis within four standard errors', () => {
-    const limits: [p: number, want: number, variance: number][] = [[1, 0, 1], [2, 1, 2], [3, 0, 15], [4, 3, 96]];
-    for (const [p, want, variance] of limits) expect(Math.abs(moment(p) - want), `moment ${p}`).toBeLessThan(4 * Math.sqrt(variance / n));
-  });
-  test('Kolmogorov-Smirnov distance below the 1 % point', () => {
-    const sorted = z.slice().sort();
-    let d = 0;
-    sorted.forEach((v, i) => {
-      const p = normalCdf(v);
-      d = Math.max(d, (i + 1) / n - p, p - i / n);
-    });
-    expect(d * Math.sqrt(n)).toBeLessThan(1.628);
-  });
-  test('neighbours are uncorrelated', () => {
-    for (const lag of [1, 2, 3, 4, 7]) {
-      let sum = 0;
-      for (let i = lag; i < n; i++) sum += z[i]! * z[i - lag]!;
-      expect(Math.abs(sum / n), `lag ${lag}`).toBeLessThan(4 / Math.sqrt(n));
-    }
-  });
+  test('mean, variance, skewness and kurtosis within four standard errors', () => expectMoments(z, [[0, 1], [1, 2], [0, 15], [3, 96]]));
+  test('Kolmogorov-Smirnov distance below the 1 % point', () => expectDistributed(z, normalCdf));
+  test('neighbours are uncorrelated', () => expectUncorrelated(z));
   test('the tails have their share', () => {
     for (const limit of [2, 3, 4]) {
       const p = 2 * normalCdf(-limit);
@@ -107,10 +101,10 @@ describe('a million host normals', () => {
 describe('host draws', () => {
   test('uniforms lie in [0, 1), with mean 1/2 and variance 1/12', () => {
     const u = hostUniform(1, 200_000, key(5));
-    const mean = u.reduce((t, v) => t + v, 0) / u.length;
     expect(u.every((v) => v >= 0 && v < 1)).toBe(true);
-    expect(Math.abs(mean - 0.5)).toBeLessThan(4 * Math.sqrt(1 / 12 / u.length));
-    expect(Math.abs(u.reduce((t, v) => t + (v - mean) ** 2, 0) / u.length - 1 / 12)).toBeLessThan(4 * Math.sqrt(1 / 180 / u.length));
+    expectMoments(u, [[1 / 2, 1 / 12], [1 / 3, 4 / 45]]);
+    expectDistributed(u, (v) => v);
+    expectUncorrelated(u);
   });
   test('an item depends on its number alone', () => {
     const whole = hostNormal(6, 5, key(1));
