@@ -1,7 +1,20 @@
-export { flatten, relu, type Flatten, type Relu } from './activations.ts';
+export {
+  elu, flatten, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh,
+  type Activation, type Elu, type Flatten, type Gelu, type LeakyRelu, type Relu,
+} from './activations.ts';
 export { conv2d, type Conv2d, type Conv2dLayerOptions } from './conv2d.ts';
 export { cosineLinear, type CosineLinear } from './cosine-linear.ts';
-export type { ForwardContext, Layer, ParameterSpec } from './layer.ts';
+export { dropout, type Dropout } from './dropout.ts';
+export { embedding, type Embedding } from './embedding.ts';
+export { constant, kaimingNormal, startingFrom } from './init.ts';
+export { countParameters, walkLayers, type BufferSpec, type ForwardContext, type Layer, type ParameterSpec } from './layer.ts';
 export { linear, type Linear } from './linear.ts';
-export { avgPool2d, maxPool2d, type Pool2d } from './pooling.ts';
+export { lenet } from './models/lenet.ts';
+export { mlp } from './models/mlp.ts';
+export { basicBlock, cifarResnet, resnet20, resnet32, type ResnetOptions } from './models/resnet.ts';
+export { wideResnet, type WideResnetOptions } from './models/wide-resnet.ts';
+export { batchNorm, groupNorm, layerNorm, type BatchNorm, type BatchNormLayerOptions, type GroupNorm, type LayerNorm } from './norms.ts';
+export { padShortcut, type PadShortcut } from './pad-shortcut.ts';
+export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type AdaptiveAvgPool2d, type Pool2d } from './pooling.ts';
+export { residual, type Residual, type ResidualOptions } from './residual.ts';
 export { Sequential, sequential, type ParameterValues } from './sequential.ts';

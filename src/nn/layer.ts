@@ -1,5 +1,7 @@
-import type { Tensor } from '../tensor/tensor.ts';
 import type { Key } from '../random/key.ts';
+import type { RandomSource } from '../ops/dropout.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 
 /** A parameter before it exists: its shape and how it starts. */
 export interface ParameterSpec {
@@ -8,25 +10,53 @@ export interface ParameterSpec {
   readonly init: (key: Key) => Float32Array<ArrayBuffer>;
 }
 
+/** State that is saved with the parameters and not trained, such as running statistics; it starts as `value`. */
+export interface BufferSpec {
+  readonly shape: readonly number[];
+  readonly dtype: 'f32' | 'i32';
+  readonly value: number;
+}
+
 /** What a forward pass needs to know beside the input. */
 export interface ForwardContext {
   /** True while training: dropout and batch statistics depend on it. */
   readonly training: boolean;
   /** The activation that follows; a layer may fuse it and then says so by `fuses`. */
   readonly activation?: 'none' | 'relu';
+  /** Random numbers of this pass, for layers that draw some. */
+  readonly random?: RandomSource;
 }
 
 /**
- * A plain, typed object. `specs` lists its parameters under PyTorch's names; the model that owns the layer fills `params`.
- * Certifiers walk `model.layers` and switch on `kind`.
+ * A plain, typed object. `specs` lists its parameters under PyTorch's names; the model that owns the layer fills `params`,
+ * and `buffers` from `bufferSpecs`. Certifiers walk `model.layers`, and `children`, and switch on `kind`.
  */
 export interface Layer {
   readonly kind: string;
   readonly specs: Readonly<Record<string, ParameterSpec>>;
   readonly params: Record<string, Tensor>;
+  readonly bufferSpecs?: Readonly<Record<string, BufferSpec>>;
+  readonly buffers?: Record<string, Tensor | Tensor<'i32'>>;
+  /** Layers inside this one; a child named '' adds nothing to the names of its parameters. */
+  readonly children?: Readonly<Record<string, Layer>>;
+  /** True when a forward pass in training takes random numbers from its context. */
+  readonly isRandom?: boolean;
   /** Activations that `forward` can take over from the layer behind it. */
   readonly fuses?: readonly 'relu'[];
   forward(x: Tensor, context?: ForwardContext): Tensor;
+}
+
+/** A layer and all inside it, in order, each with the prefix of its parameters' names: '' or 'layer1.0.'. */
+export function* walkLayers(layer: Layer, prefix = ''): Generator<readonly [prefix: string, layer: Layer]> {
+  yield [prefix, layer];
+  for (const [name, child] of Object.entries(layer.children ?? {})) yield* walkLayers(child, name === '' ? prefix : `${prefix}${name}.`);
+}
+
+/** Number of trained values of a layer and all inside it; nothing need be initialised. */
+export function countParameters(layer: Layer): number {
+  let count = 0;
+  for (const [, { specs }] of walkLayers(layer)) for (const { shape } of Object.values(specs)) count += sizeOf(shape);
+  return count;
 }
 
 /** A parameter of a layer, or an error that says when it comes to be. */
@@ -41,4 +71,9 @@ export function expectSizes(kind: string, sizes: Record<string, number>): void {
   for (const [name, value] of Object.entries(sizes)) {
     if (!Number.isInteger(value) || value < 1) throw new RangeError(`${kind}: ${name} is ${value}, expected a positive integer`);
   }
+}
+
+/** Throws unless `layer` is one. */
+export function expectLayer(what: string, layer: unknown): void {
+  if (typeof (layer as Layer | null)?.forward !== 'function') throw new TypeError(`${what} is ${String(layer)}, expected a layer such as linear(784, 10)`);
 }

@@ -1,5 +1,5 @@
 import { pairOf, type Pair } from '../ops/conv2d.ts';
-import { avgPool2d as avgOp, maxPool2d as maxOp, type Pool2dOptions } from '../ops/pool2d.ts';
+import { adaptiveAvgPool2d as adaptiveOp, avgPool2d as avgOp, maxPool2d as maxOp, type Pool2dOptions } from '../ops/pool2d.ts';
 import type { Layer } from './layer.ts';
 
 /** A pooling layer. */
@@ -27,4 +27,16 @@ export function maxPool2d(kernelSize: Pair, options: Pool2dOptions = {}): Pool2d
 /** Mean of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
 export function avgPool2d(kernelSize: Pair, options: Pool2dOptions = {}): Pool2d {
   return pool('avgPool2d', avgOp, kernelSize, options);
+}
+
+/** Pooling to a fixed size. */
+export interface AdaptiveAvgPool2d extends Layer {
+  readonly kind: 'adaptiveAvgPool2d';
+  readonly outputSize: readonly [number, number];
+}
+
+/** Mean of each of outputSize even parts; x: (batch, channels, height, width). 1 is global average pooling. */
+export function adaptiveAvgPool2d(outputSize: Pair): AdaptiveAvgPool2d {
+  const size = pairOf(outputSize, 1, 'adaptiveAvgPool2d: outputSize');
+  return { kind: 'adaptiveAvgPool2d', outputSize: size, specs: {}, params: {}, forward: (x) => adaptiveOp(x, size) };
 }

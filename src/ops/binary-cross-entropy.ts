@@ -1,7 +1,9 @@
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
-import { add, mul, sub, type Operand } from './binary.ts';
+import { add, mul, sub } from './binary.ts';
+import type { Operand } from './element.ts';
 import { expectReduction, reduced, type ElementReduction } from './reduction.ts';
-import { neg, softplus } from './unary.ts';
+import { softplus } from './activations.ts';
+import { neg } from './unary.ts';
 
 /** Options of {@link binaryCrossEntropyWithLogits}. */
 export interface BinaryCrossEntropyOptions {

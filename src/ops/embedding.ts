@@ -2,7 +2,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { tensor, Tensor } from '../tensor/tensor.ts';
-import { equal, mul, sub } from './binary.ts';
+import { equalMask, mul, sub } from './binary.ts';
 import { cast } from './cast.ts';
 import { indexSelect } from './gather.ts';
 import { reshape } from './reshape.ts';
@@ -23,6 +23,6 @@ export function embedding(weight: Tensor, indices: Tensor<'i32'> | ArrayLike<num
   const flat = indices instanceof Tensor ? reshape(indices, [rows]) : tensor(indices, { dtype: 'i32', gpu: weight.gpu });
   const y = indexSelect(weight, indices instanceof Tensor ? flat : indices);
   if (paddingIdx === undefined) return reshape(y, [...shape, features]);
-  const kept = record('paddingIdx', y.detach(), [y], (dy) => [mul(dy, reshape(sub(1, equal(cast(flat, 'f32'), paddingIdx)), [rows, 1]))], { composed: true });
+  const kept = record('paddingIdx', y.detach(), [y], (dy) => [mul(dy, reshape(sub(1, equalMask(cast(flat, 'f32'), paddingIdx)), [rows, 1]))], { composed: true });
   return reshape(kept, [...shape, features]);
 }

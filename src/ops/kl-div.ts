@@ -1,5 +1,6 @@
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
-import { div, greater, mul, sub } from './binary.ts';
+import { div, mul, sub } from './binary.ts';
+import { greater } from './compare.ts';
 import { reduced, expectReduction, type ElementReduction } from './reduction.ts';
 import { sum } from './reduce.ts';
 import { exp, log } from './unary.ts';

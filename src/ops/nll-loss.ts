@@ -1,7 +1,7 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { expectShape, tensor, Tensor } from '../tensor/tensor.ts';
-import { div, equal, mul, sub } from './binary.ts';
+import { div, equalMask, mul, sub } from './binary.ts';
 import { cast } from './cast.ts';
 import type { Reduction } from './cross-entropy.ts';
 import { gather, indexSelect } from './gather.ts';
@@ -32,7 +32,7 @@ export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<numb
   const y = labels instanceof Tensor ? labels : tensor(labels, { shape: lead, dtype: 'i32', gpu: logProbs.gpu });
   expectShape(y, lead, 'nllLoss: labels');
   const index = reshape(y, [rows]);
-  const counts = sub(1, equal(cast(index, 'f32'), ignoreIndex));
+  const counts = sub(1, equalMask(cast(index, 'f32'), ignoreIndex));
   const weights = weight ? mul(counts, indexSelect(weight, index)) : counts;
   const picked = reshape(gather(reshape(logProbs, [rows, logProbs.shape.at(-1)!]), reshape(index, [rows, 1])), [rows]);
   const values = neg(mul(weights, picked));

@@ -1,0 +1,31 @@
+import type { Key } from '../random/key.ts';
+import { hostNormal } from '../random/random.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import type { Layer, ParameterSpec } from './layer.ts';
+
+type Start = (spec: ParameterSpec, key: Key) => Float32Array<ArrayBuffer>;
+
+/**
+ * Normal starting values of standard deviation sqrt(2 / fan), the gain of relu: PyTorch's kaiming_normal_. The fan of a
+ * weight (out, in, ...) is in * ... for 'fanIn' (default), out * ... for 'fanOut'. He, Zhang, Ren, Sun, ICCV 2015.
+ */
+export function kaimingNormal(mode: 'fanIn' | 'fanOut' = 'fanIn'): Start {
+  return ({ shape }, key) => {
+    const fan = shape[mode === 'fanIn' ? 1 : 0]! * sizeOf(shape.slice(2));
+    return hostNormal(shape[0]!, sizeOf(shape.slice(1)), key, { std: Math.sqrt(2 / fan) });
+  };
+}
+
+/** Every starting value the same. */
+export function constant(value: number): Start {
+  return ({ shape }) => new Float32Array(sizeOf(shape)).fill(value);
+}
+
+/** The layer, its named parameters starting otherwise. */
+export function startingFrom<L extends Layer>(layer: L, starts: Readonly<Record<string, Start>>): L {
+  const specs = Object.entries(layer.specs).map(([name, spec]): [string, ParameterSpec] => {
+    const start = starts[name];
+    return [name, start ? { ...spec, init: (key) => start(spec, key) } : spec];
+  });
+  return Object.assign(layer, { specs: Object.fromEntries(specs) });
+}

@@ -1,0 +1,65 @@
+import { flatten, relu } from '../activations.ts';
+import { conv2d, type Conv2d } from '../conv2d.ts';
+import { dropout } from '../dropout.ts';
+import { constant, kaimingNormal, startingFrom } from '../init.ts';
+import type { Layer } from '../layer.ts';
+import { linear } from '../linear.ts';
+import { batchNorm } from '../norms.ts';
+import { adaptiveAvgPool2d } from '../pooling.ts';
+import { residual } from '../residual.ts';
+import { sequential, type Sequential } from '../sequential.ts';
+
+/** Options of {@link wideResnet}. */
+export interface WideResnetOptions {
+  /** 6 n + 4: n blocks in each of three stages. */
+  depth: number;
+  /** Factor of the widths 16, 32, 64. */
+  widen: number;
+  /** Between the convolutions of a block. Default: 0. */
+  dropout?: number;
+  /** Default: 10. */
+  classes?: number;
+  /** Channels of the image. Default: 3. */
+  channels?: number;
+}
+
+const convolution = (inChannels: number, outChannels: number, kernelSize: number, stride = 1): Conv2d =>
+  startingFrom(conv2d(inChannels, outChannels, kernelSize, { stride, padding: kernelSize >> 1, bias: false }), { weight: kaimingNormal('fanOut') });
+
+/** A pre-activation block; where the sizes change, shortcut and main path share the first norm and relu's input only. */
+function block(inChannels: number, outChannels: number, stride: number, p: number): Layer {
+  const rest = {
+    conv1: convolution(inChannels, outChannels, 3, stride),
+    bn2: batchNorm(outChannels),
+    relu2: relu(),
+    ...(p > 0 ? { dropout: dropout(p) } : {}),
+    conv2: convolution(outChannels, outChannels, 3),
+  };
+  const start = { bn1: batchNorm(inChannels), relu1: relu() };
+  if (inChannels === outChannels) return residual(sequential({ ...start, ...rest }));
+  return sequential({ ...start, '': residual(sequential(rest), convolution(inChannels, outChannels, 1, stride), { shortcutName: 'convShortcut' }) });
+}
+
+/**
+ * A wide residual network for 32 x 32 images: `wideResnet({ depth: 28, widen: 10 })` is WRN-28-10. Pre-activation blocks,
+ * global average pooling; convolutions start Kaiming-normal (fan-out), biases at 0. Zagoruyko and Komodakis, BMVC 2016; names
+ * as in the usual PyTorch port.
+ */
+export function wideResnet({ depth, widen, dropout: p = 0, classes = 10, channels = 3 }: WideResnetOptions): Sequential {
+  const blocks = (depth - 4) / 6;
+  if (!Number.isInteger(blocks) || blocks < 1) throw new RangeError(`wideResnet: depth is ${depth}, expected 6 n + 4 with n of at least 1`);
+  const width = [16, 16 * widen, 32 * widen, 64 * widen] as const;
+  const stage = (inChannels: number, outChannels: number, stride: number): Layer =>
+    sequential({ layer: sequential(...Array.from({ length: blocks }, (_, i) => block(i === 0 ? inChannels : outChannels, outChannels, i === 0 ? stride : 1, p))) });
+  return sequential({
+    conv1: convolution(channels, width[0], 3),
+    block1: stage(width[0], width[1], 1),
+    block2: stage(width[1], width[2], 2),
+    block3: stage(width[2], width[3], 2),
+    bn1: batchNorm(width[3]),
+    relu: relu(),
+    pool: adaptiveAvgPool2d(1),
+    flatten: flatten(),
+    fc: startingFrom(linear(width[3], classes), { bias: constant(0) }),
+  });
+}

@@ -1,0 +1,49 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { add } from '../ops/binary.ts';
+import { relu } from '../ops/activations.ts';
+import { sameShape } from '../tensor/shape.ts';
+import { split } from '../random/key.ts';
+import { expectLayer, type ForwardContext, type Layer } from './layer.ts';
+
+/** Two paths added up. */
+export interface Residual extends Layer {
+  readonly kind: 'residual';
+  readonly main: Layer;
+  /** null: the identity. */
+  readonly shortcut: Layer | null;
+  readonly activation: 'none' | 'relu';
+}
+
+/** Options of {@link residual}. */
+export interface ResidualOptions {
+  /** Behind the sum. Default: 'none'. */
+  activation?: 'none' | 'relu';
+  /** Name of the shortcut in those of its parameters. Default: 'shortcut'. */
+  shortcutName?: string;
+}
+
+/**
+ * y = activation(main(x) + shortcut(x)); without a shortcut, x itself. Parameters of `main` keep their own names. He, Zhang,
+ * Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
+ */
+export function residual(main: Layer, shortcut: Layer | null = null, { activation = 'none', shortcutName = 'shortcut' }: ResidualOptions = {}): Residual {
+  expectLayer('residual: main', main);
+  if (shortcut !== null) expectLayer('residual: shortcut', shortcut);
+  const branch = ({ training, random }: ForwardContext, at: number): ForwardContext => ({ training, ...(random ? { random: { ...random, key: split(random.key, at) } } : {}) });
+  return {
+    kind: 'residual',
+    main,
+    shortcut,
+    activation,
+    specs: {},
+    params: {},
+    children: shortcut ? { '': main, [shortcutName]: shortcut } : { '': main },
+    forward: (x, context = { training: false }) => {
+      const a = main.forward(x, branch(context, 0));
+      const b = shortcut ? shortcut.forward(x, branch(context, 1)) : x;
+      if (!sameShape(a.shape, b.shape)) throw new ShapeError(`residual: the main path gives shape [${a.shape}], the shortcut [${b.shape}]`);
+      const y = add(a, b);
+      return activation === 'relu' ? relu(y) : y;
+    },
+  };
+}
