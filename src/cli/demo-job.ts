@@ -43,7 +43,7 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
   const { recipe, sigma } = settings;
   const { emit, signal } = context;
   const title = METHOD_TITLES[name];
-  const { model, classifier, loss, optimizer, schedule } = assemble(name, train, recipe, seed);
+  const { model, loss, optimizer, schedule } = assemble(name, train, recipe, seed);
   try {
     const history = { loss: [] as number[], balancedAccuracy: [] as number[] };
     emit({ type: 'phase', label: `${title} train`, total: recipe.epochs * Math.ceil(train.y.length / recipe.batchSize) });
@@ -59,14 +59,14 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
       onStep: ({ step, epoch, epochs, loss, stepsPerSecond }) => emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
       onEpoch: async ({ loss }) => {
         history.loss.push(loss);
-        history.balancedAccuracy.push(balancedAccuracy(await probabilities(classifier, calib!), calib!.y));
+        history.balancedAccuracy.push(balancedAccuracy(await probabilities(model, calib!), calib!.y));
       },
     });
 
     emit({ type: 'phase', label: `${title} test`, total: 2 });
-    const logits = await classifier.logits(test.x, { signal });
+    const logits = await model.logits(test.x, { signal });
     emit({ type: 'step', done: 1 });
-    const { temperature } = await temperatureScaling().fit(classifier, calib!, { signal });
+    const { temperature } = await temperatureScaling().fit(model, calib!, { signal });
     const probs = softmaxRows(logits);
     const scaledProbs = softmaxRows(logits, temperature);
     emit({ type: 'step', done: 2 });

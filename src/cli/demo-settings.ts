@@ -1,4 +1,5 @@
 import type { Recipe } from './methods.ts';
+import { tuningOf } from './tuning.ts';
 
 /** What the demo runs with, beside its flags. */
 export interface DemoSettings {
@@ -9,7 +10,7 @@ export interface DemoSettings {
   certify: { images: number; n0: number; n: number; alpha: number; batchSize: number };
 }
 
-const RECIPE = { batchSize: 128, lr: 0.05, momentum: 0.9, weightDecay: 5e-4, lateShare: 0.7 } as const;
+const RECIPE = { batchSize: 128, momentum: 0.9, tuning: tuningOf('mnist') } as const;
 
 /** The default: within 5 minutes on two cores with the software adapter. */
 export const DEFAULT_SETTINGS: DemoSettings = {

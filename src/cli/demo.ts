@@ -12,6 +12,7 @@ import { formatDuration, Progress } from './progress.ts';
 import { renderReport } from './report.ts';
 import type { Summary } from './summary.ts';
 import { formatTable, percent } from './table.ts';
+import { tuningOf } from './tuning.ts';
 
 const FLAGS = {
   quick: toggle('a small network and few noise draws: under a minute on a software adapter'),
@@ -76,9 +77,9 @@ export async function demo(args: readonly string[], signal: AbortSignal): Promis
   return 0;
 }
 
-function settingsOf({ quick, epochs }: Flags): DemoSettings {
+function settingsOf({ quick, epochs, data }: Flags): DemoSettings {
   const settings = quick ? QUICK_SETTINGS : DEFAULT_SETTINGS;
-  return epochs === null ? settings : { ...settings, recipe: { ...settings.recipe, epochs } };
+  return { ...settings, recipe: { ...settings.recipe, tuning: tuningOf(data), epochs: epochs ?? settings.recipe.epochs } };
 }
 
 function commandOf(values: Flags): string {

@@ -4,6 +4,7 @@ import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
 import { cosineLinear, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
 import { drw, multiStep, sgd, warmUp, type Optimizer, type Schedule } from 'evenkeel/optim';
 import type { DatasetBytes } from './job.ts';
+import type { Tuning } from './tuning.ts';
 
 /** Training methods the command line knows. */
 export const METHODS = ['ce', 'ldam-drw'] as const;
@@ -13,51 +14,47 @@ export type Method = (typeof METHODS)[number];
 /** Names as the papers print them. */
 export const METHOD_TITLES: Readonly<Record<Method, string>> = { ce: 'CE', 'ldam-drw': 'LDAM-DRW' };
 
-/** Options of LDAM and DRW. The scale is the paper's; its code has 30, with which a network without batch norm trains badly. */
-export const LDAM = { s: 10, maxM: 0.5, beta: 0.9999 } as const;
+/** Of the effective number of samples, for the class weights of DRW. */
+export const BETA = 0.9999;
 
-/** Everything two methods share, so that only the method differs between them. */
+/** What the methods share, and what each has of its own. */
 export interface Recipe {
   /** Outputs of the linear layers before the classifier. */
   widths: readonly number[];
   epochs: number;
   batchSize: number;
-  lr: number;
   momentum: number;
-  weightDecay: number;
-  /** The rate falls to a tenth, and DRW sets in, from this share of the epochs on. */
-  lateShare: number;
+  tuning: Readonly<Record<Method, Tuning>>;
 }
 
 /** What a method trains with. */
 export interface Assembly {
   model: Sequential;
-  /** The model as a source of logits whose softmax is meant as probabilities. */
-  classifier: LogitModel;
   loss: Loss;
   optimizer: Optimizer;
   schedule: Schedule[];
 }
 
 /** The first of the last epochs: where the rate falls and DRW sets in. At least one epoch is left before and after, where there are two. */
-export function lateEpoch({ epochs, lateShare }: Pick<Recipe, 'epochs' | 'lateShare'>): number {
+export function lateEpoch(epochs: number, { lateShare }: Pick<Tuning, 'lateShare'>): number {
   return Math.max(1, Math.min(epochs - 1, Math.round(epochs * lateShare)));
 }
 
 /**
  * Model, loss, optimiser and schedules of a method for a training set. LDAM-DRW differs from CE by what its authors
- * change: normalised last layer, margins, deferred re-weighting.
+ * change (normalised last layer, margins, deferred re-weighting) and by its tuning. The factor s of its cosines is in the
+ * head, so that softmax of the outputs are the probabilities that were trained.
  */
 export function assemble(method: Method, train: Dataset, recipe: Recipe, seed: number): Assembly {
-  const late = lateEpoch(recipe);
+  const tuning = recipe.tuning[method];
+  const { lr, weightDecay, s, maxM } = tuning;
+  const late = lateEpoch(recipe.epochs, tuning);
   const ours = method === 'ldam-drw';
-  const model = network(recipe.widths, train, ours).init({ seed });
   return {
-    model,
-    classifier: ours ? scaled(model, LDAM.s) : model,
-    loss: ours ? ldam({ clsNumList: train.classCounts, maxM: LDAM.maxM, s: LDAM.s }) : crossEntropy(),
-    optimizer: sgd({ lr: recipe.lr, momentum: recipe.momentum, weightDecay: recipe.weightDecay }),
-    schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [late], gamma: 0.1 }), ...(ours ? [drw({ from: late, beta: LDAM.beta })] : [])],
+    model: network(recipe.widths, train, tuning).init({ seed }),
+    loss: ours ? ldam({ clsNumList: train.classCounts, maxM, s, scaleIn: 'head' }) : crossEntropy(),
+    optimizer: sgd({ lr, momentum: recipe.momentum, weightDecay }),
+    schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [late], gamma: 0.1 }), ...(ours ? [drw({ from: late, beta: BETA })] : [])],
   };
 }
 
@@ -66,26 +63,15 @@ export async function probabilities(classifier: LogitModel, { x }: Dataset): Pro
   return softmaxRows(await classifier.logits(x));
 }
 
-/** LDAM multiplies the cosines within the loss; their plain softmax would be almost flat. */
-function scaled(model: Sequential, factor: number): LogitModel {
-  return {
-    async logits(x, options) {
-      const logits = await model.logits(x, options);
-      for (let i = 0; i < logits.data.length; i++) logits.data[i]! *= factor;
-      return logits;
-    },
-  };
-}
-
-/** Linear layers with relu between them. The last one has none, so that the cosines of LDAM span -1 to 1. */
-function network(widths: readonly number[], { x, numClasses }: Dataset, cosine: boolean): Sequential {
+/** Linear layers with relu between them, and the classifier: of cosines times s where there is an s. */
+function network(widths: readonly number[], { x, numClasses }: Dataset, { lastRelu, s }: Tuning): Sequential {
   let features = x.shape.slice(1).reduce((a, b) => a * b, 1);
   const layers = widths.flatMap((width, i) => {
     const layer = linear(features, width);
     features = width;
-    return i < widths.length - 1 ? [layer, relu()] : [layer];
+    return i < widths.length - 1 || lastRelu ? [layer, relu()] : [layer];
   });
-  return sequential(flatten(), ...layers, cosine ? cosineLinear(features, numClasses) : linear(features, numClasses));
+  return sequential(flatten(), ...layers, s === undefined ? linear(features, numClasses) : cosineLinear(features, numClasses, { scale: s }));
 }
 
 /** A long-tailed training set, a part of it held out for calibration, and the official test set as it is. */

@@ -1,11 +1,12 @@
 import { certifiedCurves, classCounts, epochCurves, perClass, reliability, type Series } from './charts.ts';
 import type { DemoSettings } from './demo-settings.ts';
-import { LDAM, lateEpoch, METHOD_TITLES } from './methods.ts';
+import { BETA, lateEpoch, METHOD_TITLES, type Method } from './methods.ts';
 import { formatDuration } from './progress.ts';
 import { STYLE } from './report-style.ts';
 import type { MethodSummary, Summary } from './summary.ts';
 import { escape } from './svg.ts';
 import { percent } from './table.ts';
+import type { Tuning } from './tuning.ts';
 
 const DATASET_TITLES: Readonly<Record<string, string>> = { mnist: 'MNIST', 'fashion-mnist': 'Fashion-MNIST', idx: 'Your data' };
 
@@ -80,10 +81,10 @@ function data(summary: Summary): string {
 
 function training(summary: Summary, { recipe }: DemoSettings): string {
   const series = (pick: (m: MethodSummary) => readonly number[]): Series[] => summary.methods.map((m) => ({ name: METHOD_TITLES[m.name], values: pick(m) }));
-  const mark = { epoch: lateEpoch(recipe) + 1, text: 'rate falls, DRW begins' };
+  const mark = { epoch: lateEpoch(recipe.epochs, recipe.tuning['ldam-drw']) + 1, text: 'DRW begins' };
   const loss = epochCurves('Training loss over epochs', 'training loss', series((m) => m.history.loss), { mark });
   const balanced = epochCurves('Balanced accuracy over epochs', 'balanced accuracy, %', series((m) => m.history.balancedAccuracy), { fraction: true, mark });
-  const note = 'The losses of different methods have different scales. Every figure of this page is that of the last epoch. The recipe was fixed by earlier trials on the test sets of MNIST and Fashion-MNIST.';
+  const note = 'The losses of different methods have different scales. Every figure of this page is that of the last epoch. The settings of each method were chosen on other images of the training files.';
   return section('Training', note, `<div class="figures">${figure('<b>Training loss</b>, mean of each epoch', loss)}${figure('<b>Balanced accuracy</b> on the calibration part, clean images', balanced)}</div>${legend(summary)}`);
 }
 
@@ -118,14 +119,23 @@ function protocol(summary: Summary, { recipe, sigma, certify }: DemoSettings): s
     ['Adapter', `${adapter.name} (${adapter.kind}), host: ${summary.host}`],
     ['Data', `${DATASET_TITLES[summary.dataset] ?? summary.dataset}, exponential imbalance ${imbalance(summary)}, seed ${summary.seed}; ${sizes.train} / ${sizes.calib} / ${sizes.test} images for training / calibration / test`],
     ['Model', `linear layers of ${recipe.widths.join(' and ')} outputs, then the classifier; parameters: ${models}`],
-    ['Training', `${summary.epochs} epochs, batches of ${recipe.batchSize}, SGD with rate ${recipe.lr}, momentum ${recipe.momentum}, weight decay ${recipe.weightDecay}; warm-up over 2 epochs, a tenth of the rate from epoch ${lateEpoch(recipe) + 1}; Gaussian input noise ${sigma}`],
-    ['LDAM-DRW', `cosine classifier, scale ${LDAM.s}, largest margin ${LDAM.maxM}; class weights by effective number, beta ${LDAM.beta}, from the epoch where the rate falls. Its probabilities are the softmax of ${LDAM.s} times the cosines`],
+    ['Training', `${summary.epochs} epochs, batches of ${recipe.batchSize}, SGD with momentum ${recipe.momentum}, warm-up over 2 epochs; Gaussian input noise ${sigma}`],
+    ...methods.map(({ name }): [string, string] => [METHOD_TITLES[name], settings(name, summary.epochs, recipe.tuning[name])]),
     ['Calibration', 'one temperature by least negative log-likelihood on the calibration part; ECE with 15 bins of equal width'],
     ['Certification', `${certify.images} test images at equal distances; ${certify.n0} draws choose the class, ${certify.n} more bound its probability (Clopper-Pearson, alpha ${certify.alpha})`],
     ['Time', `${formatDuration(summary.seconds)} in all`],
   ];
   const list = rows.map(([term, text]) => `<dt>${term}</dt><dd>${escape(text)}</dd>`).join('');
   return section('Protocol', '', `<dl>${list}</dl><h3>The same run again</h3><pre>${escape(summary.command)}</pre><h3>The effect over several seeds</h3><pre>npm run reproduce -- ldam-drw --seeds 3</pre>`);
+}
+
+function settings(name: Method, epochs: number, tuning: Tuning): string {
+  const { lr, weightDecay, lastRelu, s, maxM } = tuning;
+  const own =
+    name === 'ldam-drw'
+      ? `; cosine classifier, scale ${s}, largest margin ${maxM}; class weights by effective number, beta ${BETA}, from the epoch where the rate falls`
+      : '';
+  return `rate ${lr}, a tenth of it from epoch ${lateEpoch(epochs, tuning) + 1}, weight decay ${weightDecay}, ${lastRelu ? 'relu after every layer' : 'no relu before the classifier'}${own}`;
 }
 
 function section(title: string, note: string, body: string): string {

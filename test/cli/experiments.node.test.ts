@@ -36,13 +36,13 @@ describe('ldam-drw', () => {
   test('is listed, states its protocol, and names its data sets', () => {
     const [first] = experiments;
     expect(first!.id).toBe('ldam-drw');
-    expect(first!.protocol({ data: 'both', seeds: 3, epochs: 10 })).toMatch(/imbalance 100.*3 seeds/);
+    expect(first!.protocol({ data: 'both', seeds: 3, epochs: 10 })).toMatch(/imbalance 100.*mnist CE: rate 0\.2 .*fashion-mnist LDAM-DRW: rate 0\.02 .*3 seeds/);
     expect(first!.datasets({ data: 'both' })).toEqual(['mnist', 'fashion-mnist']);
     expect(first!.datasets({ data: 'mnist' })).toEqual(['mnist']);
   });
 });
 
 test('the late epoch leaves epochs on both sides of it where there are two', () => {
-  const late = (epochs: number): number => lateEpoch({ epochs, lateShare: 0.7 });
+  const late = (epochs: number): number => lateEpoch(epochs, { lateShare: 0.7 });
   expect([1, 2, 3, 4, 10, 200].map(late)).toEqual([1, 1, 2, 3, 7, 140]);
 });
