@@ -5,6 +5,10 @@ export interface Geometry {
   stride: readonly [number, number];
   padding: readonly [number, number];
   dilation: readonly [number, number];
+  /** Default: 1. */
+  groups?: number;
+  /** Zeros below and to the right beyond `padding`. Default: none. */
+  extra?: readonly [number, number];
 }
 
 /** The plain geometry. */
@@ -13,20 +17,22 @@ export const PLAIN: Geometry = { stride: [1, 1], padding: [0, 0], dilation: [1, 
 /** Calls `visit(output, input, weight)` with the flat positions of each product of the convolution. */
 export function visit(x: Dense, w: Dense, g: Geometry, each: (y: number, x: number, w: number, filter: number) => void): number[] {
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
-  const [filters, , kh, kw] = w.shape as [number, number, number, number];
-  const outH = Math.floor((height + 2 * g.padding[0] - g.dilation[0] * (kh - 1) - 1) / g.stride[0]) + 1;
-  const outW = Math.floor((width + 2 * g.padding[1] - g.dilation[1] * (kw - 1) - 1) / g.stride[1]) + 1;
+  const [filters, perGroup, kh, kw] = w.shape as [number, number, number, number];
+  const [extraH, extraW] = g.extra ?? [0, 0];
+  const outH = Math.floor((height + 2 * g.padding[0] + extraH - g.dilation[0] * (kh - 1) - 1) / g.stride[0]) + 1;
+  const outW = Math.floor((width + 2 * g.padding[1] + extraW - g.dilation[1] * (kw - 1) - 1) / g.stride[1]) + 1;
   for (let n = 0; n < batch; n++) {
     for (let f = 0; f < filters; f++) {
       for (let oh = 0; oh < outH; oh++) {
         for (let ow = 0; ow < outW; ow++) {
-          for (let c = 0; c < channels; c++) {
+          for (let k = 0; k < perGroup; k++) {
+            const c = Math.floor(f / (filters / (g.groups ?? 1))) * perGroup + k;
             for (let r = 0; r < kh; r++) {
               for (let s = 0; s < kw; s++) {
                 const h = oh * g.stride[0] - g.padding[0] + r * g.dilation[0];
                 const v = ow * g.stride[1] - g.padding[1] + s * g.dilation[1];
                 if (h < 0 || v < 0 || h >= height || v >= width) continue;
-                each(((n * filters + f) * outH + oh) * outW + ow, ((n * channels + c) * height + h) * width + v, ((f * channels + c) * kh + r) * kw + s, f);
+                each(((n * filters + f) * outH + oh) * outW + ow, ((n * channels + c) * height + h) * width + v, ((f * perGroup + k) * kh + r) * kw + s, f);
               }
             }
           }

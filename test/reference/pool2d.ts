@@ -5,60 +5,85 @@ export interface Window {
   kernel: readonly [number, number];
   stride: readonly [number, number];
   padding: readonly [number, number];
+  /** Default: 1. */
+  dilation?: readonly [number, number];
+  ceilMode?: boolean;
 }
 
-/** The input positions of every window, in output order, and the output shape. */
-function windows(x: Dense, g: Window): { shape: number[]; at: number[][] } {
-  const [batch, channels, height, width] = x.shape as [number, number, number, number];
-  const outH = Math.floor((height + 2 * g.padding[0] - g.kernel[0]) / g.stride[0]) + 1;
-  const outW = Math.floor((width + 2 * g.padding[1] - g.kernel[1]) / g.stride[1]) + 1;
-  const at: number[][] = [];
-  for (let p = 0; p < batch * channels; p++) {
-    for (let oh = 0; oh < outH; oh++) {
-      for (let ow = 0; ow < outW; ow++) {
-        const list: number[] = [];
-        for (let r = 0; r < g.kernel[0]; r++) {
-          for (let c = 0; c < g.kernel[1]; c++) {
-            const h = oh * g.stride[0] - g.padding[0] + r;
-            const v = ow * g.stride[1] - g.padding[1] + c;
-            if (h >= 0 && v >= 0 && h < height && v < width) list.push((p * height + h) * width + v);
-          }
-        }
-        at.push(list);
-      }
+/** Even parts of each axis. */
+export interface Parts {
+  parts: readonly [number, number];
+}
+
+/** One window along one axis: positions inside the image, and how many there are with the padding. */
+interface Span {
+  at: number[];
+  padded: number;
+}
+
+/** The windows of one axis of length `size`. */
+function spans(g: Window | Parts, axis: 0 | 1, size: number): Span[] {
+  const out: Span[] = [];
+  if ('parts' in g) {
+    for (let i = 0; i < g.parts[axis]; i++) {
+      const [first, end] = [Math.floor((i * size) / g.parts[axis]), Math.ceil(((i + 1) * size) / g.parts[axis])];
+      out.push({ at: Array.from({ length: end - first }, (_, k) => first + k), padded: end - first });
     }
+    return out;
   }
-  return { shape: [batch, channels, outH, outW], at };
+  const [kernel, stride, padding, dilation] = [g.kernel[axis], g.stride[axis], g.padding[axis], g.dilation?.[axis] ?? 1];
+  for (let start = -padding; ; start += stride) {
+    const taps = Array.from({ length: kernel }, (_, t) => start + t * dilation);
+    // The last window must end inside the padding, or in ceil mode start before the padding behind the image.
+    if (g.ceilMode ? out.length > 0 && (start >= size || taps[0]! - stride + dilation * (kernel - 1) >= size + padding - 1) : taps.at(-1)! >= size + padding) break;
+    out.push({ at: taps.filter((p) => p >= 0 && p < size), padded: taps.filter((p) => p < size + padding).length });
+  }
+  return out;
+}
+
+/** The input positions of every window, in output order, how many it has with the padding, and the output shape. */
+function windows(x: Dense, g: Window | Parts): { shape: number[]; list: { at: number[]; padded: number }[] } {
+  const [batch, channels, height, width] = x.shape as [number, number, number, number];
+  const [rows, cols] = [spans(g, 0, height), spans(g, 1, width)];
+  const list: { at: number[]; padded: number }[] = [];
+  for (let p = 0; p < batch * channels; p++) {
+    for (const r of rows) for (const c of cols) list.push({ at: r.at.flatMap((h) => c.at.map((v) => (p * height + h) * width + v)), padded: r.padded * c.padded });
+  }
+  return { shape: [batch, channels, rows.length, cols.length], list };
 }
 
 const first = (x: Dense, list: number[]): number => list.reduce((best, i) => (x.data[i]! > x.data[best]! ? i : best), list[0]!);
 
 /** Largest element of each window. */
-export function maxPool2d(x: Dense, g: Window): Dense {
-  const { shape, at } = windows(x, g);
-  return build(shape, (i) => x.data[first(x, at[i]!)]!);
+export function maxPool2d(x: Dense, g: Window | Parts): Dense {
+  const { shape, list } = windows(x, g);
+  return build(shape, (i) => x.data[first(x, list[i]!.at)]!);
 }
 
-/** The first of equal maxima takes the gradient of a window. */
-export function maxPool2dGradient(dy: Dense, x: Dense, g: Window): Dense {
-  const dx = accumulator(x.shape);
-  windows(x, g).at.forEach((list, i) => addTerm(dx, first(x, list), dy.data[i]!));
+/** The first of equal maxima takes the gradient of a window. `chosen`: whose maxima count. */
+export function maxPool2dGradient(dy: Dense, chosen: Dense, g: Window | Parts): Dense {
+  const dx = accumulator(chosen.shape);
+  windows(chosen, g).list.forEach(({ at }, i) => addTerm(dx, first(chosen, at), dy.data[i]!));
   return dx;
 }
 
-const divisor = (list: number[], g: Window, countPadding: boolean): number => (countPadding ? g.kernel[0] * g.kernel[1] : list.length);
+/** v where x has the maximum of each window. */
+export function pickMaxima(v: Dense, x: Dense, g: Window | Parts): Dense {
+  const { shape, list } = windows(x, g);
+  return build(shape, (i) => v.data[first(x, list[i]!.at)]!);
+}
 
 /** Mean of each window; padding counts as zeros on request. */
-export function avgPool2d(x: Dense, g: Window, countPadding = true): Dense {
-  const { shape, at } = windows(x, g);
+export function avgPool2d(x: Dense, g: Window | Parts, countPadding = true): Dense {
+  const { shape, list } = windows(x, g);
   const y = accumulator(shape);
-  at.forEach((list, o) => list.forEach((i) => addTerm(y, o, x.data[i]! / divisor(list, g, countPadding))));
+  list.forEach(({ at, padded }, o) => at.forEach((i) => addTerm(y, o, x.data[i]! / (countPadding ? padded : at.length))));
   return y;
 }
 
-/** Gradient of {@link avgPool2d}. */
-export function avgPool2dGradient(dy: Dense, x: Dense, g: Window, countPadding = true): Dense {
+/** Gradient of {@link avgPool2d} for an input of the shape of x. */
+export function avgPool2dGradient(dy: Dense, x: Dense, g: Window | Parts, countPadding = true): Dense {
   const dx = accumulator(x.shape);
-  windows(x, g).at.forEach((list, o) => list.forEach((i) => addTerm(dx, i, dy.data[o]! / divisor(list, g, countPadding))));
+  windows(x, g).list.forEach(({ at, padded }, o) => at.forEach((i) => addTerm(dx, i, dy.data[o]! / (countPadding ? padded : at.length))));
   return dx;
 }
