@@ -1,4 +1,6 @@
-import * as ops from '../ops/index.ts';
+import * as ops from '../ops/activations.ts';
+import { flatten as flattenOp } from '../ops/reshape.ts';
+import { tanh as tanhOp } from '../ops/unary.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Layer } from './layer.ts';
 
@@ -64,7 +66,7 @@ export function sigmoid(): Activation<'sigmoid'> {
 
 /** A hyperbolic tangent layer. */
 export function tanh(): Activation<'tanh'> {
-  return activation('tanh', ops.tanh);
+  return activation('tanh', tanhOp);
 }
 
 /** A layer of log(1 + e^x). */
@@ -77,5 +79,5 @@ export type Flatten = Activation<'flatten'>;
 
 /** A flatten layer: (batch, ...) to (batch, features), without a copy. */
 export function flatten(): Flatten {
-  return activation('flatten', (x) => ops.flatten(x));
+  return activation('flatten', (x) => flattenOp(x));
 }

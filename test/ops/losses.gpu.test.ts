@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import { grad, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
+import { binaryCrossEntropyWithLogits, crossEntropy, klDiv, logSoftmax, mseLoss, mul, nllLoss, smoothL1Loss, softCrossEntropy, sum } from 'evenkeel/ops';
+import { build, type Dense } from '../reference/dense.ts';
+import * as reference from '../reference/losses.ts';
+import { logSoftmax as logSoftmaxReference, softmax as softmaxReference } from '../reference/softmax.ts';
+import { checkOp, expectWithin, readAll, upload } from '../support/check-op.ts';
+import { integers, sample } from '../support/sample.ts';
+import { close } from '../support/tolerance.ts';
+
+const shapes = [[1], [31], [33, 7], [5, 257], [2, 3, 4], [257, 1], [1, 1], [4, 1, 3]];
+
+interface ElementLoss {
+  f: reference.Elementwise;
+  run: (x: Tensor, t: Tensor, reduction: never) => Tensor;
+  t?: { low: number; high: number };
+  x?: { low: number; high: number };
+}
+
+const losses: Record<string, ElementLoss> = {
+  mseLoss: { f: reference.mse, run: (x, t, reduction) => mseLoss(x, t, { reduction }) },
+  'smoothL1Loss, beta 1': { f: reference.smoothL1(1), run: (x, t, reduction) => smoothL1Loss(x, t, { reduction }) },
+  'smoothL1Loss, beta 0.3': { f: reference.smoothL1(0.3), run: (x, t, reduction) => smoothL1Loss(x, t, { reduction, beta: 0.3 }) },
+  'smoothL1Loss, beta 0': { f: reference.smoothL1(0), run: (x, t, reduction) => smoothL1Loss(x, t, { reduction, beta: 0 }) },
+  klDiv: { f: reference.kl, run: (x, t, reduction) => klDiv(x, t, { reduction }), x: { low: -5, high: 0 }, t: { low: 0.05, high: 1 } },
+  'klDiv of logs': { f: reference.klOfLogs, run: (x, t, reduction) => klDiv(x, t, { reduction, logTarget: true }), x: { low: -5, high: 0 }, t: { low: -4, high: 0 } },
+  binaryCrossEntropyWithLogits: { f: reference.logistic(1), run: (x, t, reduction) => binaryCrossEntropyWithLogits(x, t, { reduction }), x: { low: -6, high: 6 }, t: { low: 0, high: 1 } },
+  'binaryCrossEntropyWithLogits, posWeight 3': { f: reference.logistic(3), run: (x, t, reduction) => binaryCrossEntropyWithLogits(x, t, { reduction, posWeight: 3 }), t: { low: 0, high: 1 } },
+};
+
+describe.each(Object.entries(losses))('%s', (name, { f, run, x: range, t }) => {
+  test.each(['mean', 'sum', 'none', ...(name.startsWith('klDiv') ? ['batchmean' as const] : [])] as const)('%s', async (reduction) => {
+    for (const shape of [...shapes, ...(reduction === 'none' || reduction === 'sum' ? [[0, 3]] : [])]) {
+      // Targets lie on odd multiples of 1/64 beside even ones, so that no difference meets a kink.
+      const inputs = [sample(shape, { seed: 3, ...range }), sample(shape, { seed: 4, low: -3, high: 3, ...t })];
+      await checkOp({
+        inputs,
+        run: (a, b) => run(a, b, reduction as never),
+        reference: (a, b) => reference.elementwise(f, a, b, reduction),
+        gradient: (dy, a, b) => reference.elementwiseGradient(f, dy, a, b, reduction),
+        tolerance: ({ want, sum: s }) => 3e-6 * Math.max(1, s, Math.abs(want)),
+        gradientTolerance: close(1e-5, 3e-6),
+      });
+    }
+  });
+});
+
+test('klDiv: a target of 0 counts for nothing', async () => {
+  const got = await readAll(() => {
+    const [x, t] = [requireGrad(tensor([-1, -2])), requireGrad(tensor([0, 1]))];
+    const y = klDiv(x, t, { reduction: 'sum' });
+    return [y, ...grad(y, [x, t])];
+  });
+  expect(got.map((v) => Array.from(v))).toEqual([[2], [-0, -1], [1, 3]]);
+});
+
+test('logits of +-1e4 stay finite', async () => {
+  const got = await readAll(() => {
+    const x = requireGrad(tensor([1e4, -1e4, 1e4, -1e4]));
+    const y = binaryCrossEntropyWithLogits(x, tensor([1, 0, 0, 1]), { reduction: 'none' });
+    return [y, ...grad(sum(y), [x])];
+  });
+  expect(got.map((v) => Array.from(v, (n) => n + 0))).toEqual([[0, 0, 1e4, 1e4], [0, 0, 1, -1]]);
+});
+
+const rows = [[1, 2], [7, 5], [31, 33], [2, 3, 4], [257, 3], [3, 1], [3, 257], [5, 10]];
+
+test.each(rows)('softCrossEntropy of [%s, %s, %s]', async (...dims) => {
+  const shape = dims.filter((d) => d !== undefined) as number[];
+  const target = softmaxReference(sample(shape, { seed: 8 }), -1);
+  const classes = shape.at(-1)!;
+  const n = target.data.length / classes;
+  for (const reduction of ['mean', 'sum', 'none'] as const) {
+    const scale = reduction === 'mean' ? 1 / n : 1;
+    const value = (z: Dense, t: Dense): Dense => {
+      const logs = logSoftmaxReference(z, -1);
+      const each = build(shape.slice(0, -1), (r) => -Array.from({ length: classes }, (_, c) => t.data[r * classes + c]! * logs.data[r * classes + c]!).reduce((a, b) => a + b, 0));
+      return reduction === 'none' ? each : build([], () => scale * each.data.reduce((a, b) => a + b, 0));
+    };
+    await checkOp({
+      inputs: [sample(shape, { seed: 6, low: -4, high: 4 }), target],
+      run: (z, t) => softCrossEntropy(z, t, { reduction }),
+      reference: value,
+      gradient: (dy, z, t) => {
+        const [p, logs] = [softmaxReference(z, -1), logSoftmaxReference(z, -1)];
+        const factor = (i: number): number => (reduction === 'none' ? dy.data[Math.floor(i / classes)]! : scale * dy.data[0]!);
+        const mass = (i: number): number => t.data.slice(i - (i % classes), i - (i % classes) + classes).reduce((a, b) => a + b, 0);
+        return [build(shape, (i) => factor(i) * (mass(i) * p.data[i]! - t.data[i]!)), build(shape, (i) => -factor(i) * logs.data[i]!)];
+      },
+      tolerance: ({ want }) => 1e-5 * Math.max(10, Math.abs(want)),
+      gradientTolerance: close(1e-4, 1e-5),
+    });
+  }
+});
+
+test.each(['none', 'sum', 'mean', 'weightedMean'] as const)('nllLoss of log-softmax is crossEntropy, reduction %s', async (reduction) => {
+  const weight = [0.5, 2, 1];
+  for (const labels of [integers(31, 3, 5), integers(31, 3, 5).map((y, i) => (i % 4 ? y : -100))]) {
+    const z = sample([31, 3]);
+    const [a, b, da, db] = await readAll(() => {
+      const [p, q] = [requireGrad(upload(z)), requireGrad(upload(z))];
+      const y = tensor(labels, { dtype: 'i32' });
+      const table = tensor([1, 1, 1, 0, 0, 0, 0, 0, 0, ...weight], { shape: [4, 3] });
+      const one = nllLoss(logSoftmax(p), y, { weight: tensor(weight), reduction });
+      const two = crossEntropy(q, y, { perClass: table, reduction });
+      return [one, two, ...grad(sum(one), [p]), ...grad(sum(two), [q])];
+    });
+    expectWithin(a!, { shape: [], data: Float64Array.from(b!) }, close(1e-5, 1e-5), 'value');
+    expectWithin(da!, { shape: [], data: Float64Array.from(db!) }, close(1e-4, 1e-5), 'gradient');
+  }
+});
+
+test('gradients of gradients: softCrossEntropy against central differences', async () => {
+  const z = sample([4, 3], { seed: 2 });
+  const [t, v] = [softmaxReference(sample([4, 3], { seed: 3 }), -1), sample([4, 3], { seed: 4 })];
+  const gradient = (e: number): Float64Array => {
+    const p = softmaxReference(build(z.shape, (i) => z.data[i]! + e * v.data[i]!), -1);
+    return p.data.map((q, i) => (q - t.data[i]!) / 4);
+  };
+  const [ahead, behind] = [gradient(1e-5), gradient(-1e-5)];
+  const [h] = await readAll(() => {
+    const x = requireGrad(upload(z));
+    const [first] = grad(softCrossEntropy(x, upload(t)), [x], { createGraph: true });
+    return grad(sum(mul(first!, upload(v))), [x]);
+  });
+  expectWithin(h!, build(z.shape, (i) => (ahead[i]! - behind[i]!) / 2e-5), close(1e-4, 1e-6), 'Hessian-vector product');
+});
+
+test('errors', () => {
+  scope(() => {
+    const [x, y] = [tensor([1, 2]), tensor([1, 2, 3])];
+    expect(() => mseLoss(x, y)).toThrow('mseLoss: target has shape [3], expected [2]');
+    expect(() => mseLoss(x, x, { reduction: 'average' as 'mean' })).toThrow('mseLoss: reduction is average, expected one of mean, sum, none');
+    expect(() => smoothL1Loss(x, x, { beta: -1 })).toThrow('smoothL1Loss: beta is -1, expected a finite number of at least 0');
+    expect(() => smoothL1Loss(x, y)).toThrow('smoothL1Loss: target has shape [3], expected [2]');
+    expect(() => klDiv(x, y)).toThrow('klDiv: target has shape [3], expected [2]');
+    expect(() => klDiv(x, x, { reduction: 'weightedMean' as 'mean' })).toThrow('klDiv: reduction is weightedMean, expected one of mean, batchmean, sum, none');
+    expect(() => binaryCrossEntropyWithLogits(x, y)).toThrow('binaryCrossEntropyWithLogits: target has shape [3], expected [2]');
+    expect(() => softCrossEntropy(x, y)).toThrow('softCrossEntropy: target has shape [3], expected [2]');
+    expect(() => softCrossEntropy(tensor(1), tensor(1))).toThrow('softCrossEntropy: logits have shape [], expected (..., classes)');
+    expect(() => nllLoss(tensor(1), [0])).toThrow('nllLoss: logProbs have shape [], expected (..., classes)');
+    expect(() => nllLoss(x, tensor([1, 2], { dtype: 'i32' }))).toThrow('nllLoss: labels has shape [2], expected []');
+  });
+});
