@@ -43,7 +43,8 @@ export function concat<D extends DType>(tensors: readonly Tensor<D>[], { axis = 
     copyIn('concat', y, view, t);
     return view;
   });
-  return record('concat', y as unknown as Tensor, tensors, (dy) => tensors.map((t, i) => (t.tracksGrad ? takeView('concat', dy, views[i]!) : null)), { composed: true }) as unknown as Tensor<D>;
+  const backward = (dy: Tensor): (Tensor | null)[] => tensors.map((t, i) => (t.tracksGrad ? takeView('concat', dy, views[i]!) : null));
+  return record('concat', y as unknown as Tensor, tensors, backward, { composed: true }) as unknown as Tensor<D>;
 }
 
 /** Tensors of one shape and dtype joined along a new axis, before axis `axis` (default 0); -1 puts it last. */

@@ -34,10 +34,17 @@ function pick<D extends DType>(op: string, x: Tensor<D>, index: Tensor<'i32' | '
   return record(op, y as unknown as Tensor, [x], (dy) => [scatter(op, null, index, dy, x.shape, g)], { composed: true }) as unknown as Tensor<D>;
 }
 
+/** `base`, or zeros of `shape`, with `from` added where the index says. */
 function scatter(op: string, base: Tensor | null, index: Tensor<'i32' | 'u32'>, from: Tensor, shape: readonly number[], g: Geometry): Tensor {
   const sums = empty(shape, { gpu: from.gpu });
   kernel.scatter(g, { base: base ?? from, index, from_: from, sums }, [sums.size], { BASE: Number(base !== null) });
-  return record(op, sums, base ? [from, base] : [from], (dy) => [from.tracksGrad ? pick(op, dy, index, from.shape, g) : null, ...(base ? [dy] : [])], { composed: true });
+  return record(
+    op,
+    sums,
+    base ? [from, base] : [from],
+    (dy) => [from.tracksGrad ? pick(op, dy, index, from.shape, g) : null, ...(base ? [dy] : [])],
+    { composed: true },
+  );
 }
 
 /**
@@ -53,18 +60,21 @@ export function indexSelect<D extends DType>(x: Tensor<D>, index: Index, { axis 
   return pick('indexSelect', x, list, x.shape.map((d, i) => (i === a ? count : d)), { ...dims, count, step: dims.inner, period: count });
 }
 
-/** The index of an element each, and `x` cut to the sizes of the index off the axis. */
-function along(op: string, name: string, x: Tensor<DType>, index: Index, axis: number): { index: Tensor<'i32' | 'u32'>; a: number } {
+/** An index with an entry for each element, as a tensor, and its axis. */
+function along(op: string, x: Tensor<DType>, index: Index, axis: number): { index: Tensor<'i32' | 'u32'>; a: number } {
   const { axis: a, length, outer, inner } = axisOf(op, x, axis);
   const count = index instanceof Tensor ? 0 : index.length / Math.max(1, outer * inner);
-  if (!Number.isInteger(count)) throw new ShapeError(`${op}: index has ${(index as ArrayLike<number>).length} entries, expected a multiple of ${outer * inner}, one for each element of ${name} [${x.shape}] off axis ${axis}`);
+  if (!Number.isInteger(count)) {
+    throw new ShapeError(`${op}: index has ${(index as ArrayLike<number>).length} entries, expected a multiple of ${outer * inner}, one for each element of x [${x.shape}] off axis ${axis}`);
+  }
   const list = toIndex(`${op}: index`, index, length, x.gpu, x.shape.map((d, i) => (i === a ? count : d)));
   if (list.rank !== x.rank || list.shape.some((d, i) => i !== a && d > x.shape[i]!)) {
-    throw new ShapeError(`${op}: index has shape [${list.shape}], expected at most that of ${name} [${x.shape}] off axis ${axis}`);
+    throw new ShapeError(`${op}: index has shape [${list.shape}], expected at most that of x [${x.shape}] off axis ${axis}`);
   }
   return { index: list, a };
 }
 
+/** x cut to `shape`, but for one axis. */
 function cut<D extends DType>(x: Tensor<D>, shape: readonly number[], except = -1): Tensor<D> {
   if (x.shape.every((d, i) => i === except || d === shape[i])) return x;
   return slice(x, { end: x.shape.map((d, i) => (i === except ? d : shape[i]!)) });
@@ -77,7 +87,7 @@ function cut<D extends DType>(x: Tensor<D>, shape: readonly number[], except = -
  */
 export function gather<D extends DType>(x: Tensor<D>, index: Index, { axis = -1 }: { axis?: number } = {}): Tensor<D> {
   expectWords(x, 'gather: x');
-  const { index: list, a } = along('gather', 'x', x, index, axis);
+  const { index: list, a } = along('gather', x, index, axis);
   const from = cut(x, list.shape, a);
   const { axis: _, ...dims } = axisOf('gather', from, a);
   return pick('gather', from, list, list.shape, { ...dims, count: list.shape[a]!, step: 1, period: Math.max(1, list.size) });
@@ -92,8 +102,10 @@ export function gather<D extends DType>(x: Tensor<D>, index: Index, { axis = -1 
 export function scatterAdd(x: Tensor, index: Index, src: Tensor, { axis = -1 }: { axis?: number } = {}): Tensor {
   expectDType(x, 'f32', 'scatterAdd: x');
   expectDType(src, 'f32', 'scatterAdd: src');
-  const { index: list, a } = along('scatterAdd', 'x', x, index, axis);
-  if (src.rank !== list.rank || list.shape.some((d, i) => d > src.shape[i]!)) throw new ShapeError(`scatterAdd: src has shape [${src.shape}], expected at least that of index [${list.shape}]`);
+  const { index: list, a } = along('scatterAdd', x, index, axis);
+  if (src.rank !== list.rank || list.shape.some((d, i) => d > src.shape[i]!)) {
+    throw new ShapeError(`scatterAdd: src has shape [${src.shape}], expected at least that of index [${list.shape}]`);
+  }
   const from = cut(src, list.shape);
   const shape = x.shape.map((d, i) => (i === a ? d : list.shape[i]!));
   const outer = sizeOf(shape.slice(0, a));

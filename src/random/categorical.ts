@@ -13,7 +13,9 @@ export type ClassWeights<T> = { logits: T; probs?: never } | { probs: T; logits?
 const f = Math.fround;
 
 function weightsOf<T>(op: string, { logits, probs }: ClassWeights<T>): { name: string; x: T } {
-  if ((logits === undefined) === (probs === undefined)) throw new TypeError(`${op}: got ${logits === undefined ? 'neither logits nor probs' : 'both logits and probs'}, expected one of them`);
+  if ((logits === undefined) === (probs === undefined)) {
+    throw new TypeError(`${op}: got ${logits === undefined ? 'neither logits nor probs' : 'both logits and probs'}, expected one of them`);
+  }
   return logits === undefined ? { name: 'probs', x: probs! } : { name: 'logits', x: logits };
 }
 
@@ -42,7 +44,12 @@ export function categorical(weights: ClassWeights<Tensor>, key: Key, { count, ..
 }
 
 /** Host twin of {@link categorical} for weights of shape (items, rows, classes), row by row; `count` items are drawn (default: all). */
-export function hostCategorical(weights: ClassWeights<ArrayLike<number>>, shape: readonly [items: number, rows: number, classes: number], key: Key, { stream = 0, first = 0, count = shape[0] }: HostDrawOptions & { count?: number } = {}): Int32Array<ArrayBuffer> {
+export function hostCategorical(
+  weights: ClassWeights<ArrayLike<number>>,
+  shape: readonly [items: number, rows: number, classes: number],
+  key: Key,
+  { stream = 0, first = 0, count = shape[0] }: HostDrawOptions & { count?: number } = {},
+): Int32Array<ArrayBuffer> {
   const { name, x } = weightsOf('hostCategorical', weights);
   const [items, rows, classes] = shape;
   if (x.length !== sizeOf(shape)) throw new ShapeError(`hostCategorical: ${name} has ${x.length} values, expected ${sizeOf(shape)} for shape [${shape}]`);

@@ -49,7 +49,14 @@ export function parameter(what: string, value: number | Tensor, shape: readonly 
 }
 
 /** Fills `out` (count, size) with map(words of a block, position of its first element, first counter words), as the kernels do. */
-export function hostDraw<T extends { [i: number]: number }>(out: T, count: number, size: number, key: Key, { stream = 0, first = 0 }: HostDrawOptions, map: (words: readonly number[], at: number, block: readonly [number, number, number]) => readonly number[]): T {
+export function hostDraw<T extends { [i: number]: number }>(
+  out: T,
+  count: number,
+  size: number,
+  key: Key,
+  { stream = 0, first = 0 }: HostDrawOptions,
+  map: (words: readonly number[], at: number, block: readonly [number, number, number]) => readonly number[],
+): T {
   for (let n = 0; n < count; n++) {
     for (let at = 0; at < size; at += 4) {
       const block = [at / 4, first + n, stream] as const;

@@ -15,7 +15,16 @@ const FINITE = 'a finite number';
 const gridOf = ({ count, size }: { count: number; size: number }): number[] => [count * Math.ceil(size / 4)];
 
 /** Elements whose bits are the WGSL expression `value` of a word w and the numbers p and q. */
-function draw<D extends 'f32' | 'u32' | 'bool'>(op: string, shape: readonly number[], key: Key, options: DrawOptions, dtype: D, value: string, p = 0, q = 0, table?: Tensor): Tensor<D> {
+function draw<D extends 'f32' | 'u32' | 'bool'>(
+  op: string,
+  shape: readonly number[],
+  key: Key,
+  options: DrawOptions,
+  dtype: D,
+  value: string,
+  [p = 0, q = 0]: readonly number[] = [],
+  table?: Tensor,
+): Tensor<D> {
   const { gpu, state, place } = placeOf(op, key, shape, options);
   const y = empty(shape, { dtype, gpu });
   kernel.draw({ ...place, ...NONE, p, q }, { state, x: table ?? state, words: y }, gridOf(place), { value: `return ${value};`, TABLE: Number(table !== undefined) });
@@ -43,7 +52,7 @@ function expectBounds(op: string, low: number, high: number): void {
 /** Uniforms from low to high, f32, in steps of (high - low) / 2^24; `high` itself only by rounding. */
 export function uniform(shape: readonly number[], key: Key, { low = 0, high = 1, ...options }: DrawOptions & UniformOptions = {}): Tensor {
   expectBounds('uniform', low, high);
-  return draw('uniform', shape, key, options, 'f32', `bitcast<u32>(p + q * (${UNIT}))`, low, high - low);
+  return draw('uniform', shape, key, options, 'f32', `bitcast<u32>(p + q * (${UNIT}))`, [low, high - low]);
 }
 
 /** Host twin of {@link uniform}: values (count, size), bit by bit. */
@@ -110,7 +119,8 @@ const isProbability = (v: number): boolean => v >= 0 && v <= 1;
 export function bernoulli<D extends 'f32' | 'bool' = 'f32'>(shape: readonly number[], key: Key, { p = 0.5, dtype = 'f32' as D, ...options }: DrawOptions & BernoulliOptions<D> = {}): Tensor<D> {
   const { gpu, state } = placeOf('bernoulli', key, shape, options);
   const { value, table, isTable } = parameter('bernoulli: p', p, shape, isProbability, 'a number from 0 to 1', state);
-  return draw('bernoulli', shape, key, { ...options, gpu }, dtype, `select(0u, ${dtype === 'bool' ? '1u' : '0x3f800000u'}, ${UNIT} < p)`, value, 0, isTable ? (table as Tensor) : undefined);
+  const one = dtype === 'bool' ? '1u' : '0x3f800000u';
+  return draw('bernoulli', shape, key, { ...options, gpu }, dtype, `select(0u, ${one}, ${UNIT} < p)`, [value], isTable ? (table as Tensor) : undefined);
 }
 
 /** Host twin of {@link bernoulli}; p: one number, or one for each element. */
@@ -163,7 +173,7 @@ export function hostRandint(count: number, size: number, key: Key, { low = 0, hi
 /** Exponentially distributed, -log(u) / rate with u the middle of one of 2^23 parts of (0, 1): from 6e-8 / rate to 16.6 / rate. */
 export function exponential(shape: readonly number[], key: Key, { rate = 1, ...options }: DrawOptions & { rate?: number } = {}): Tensor {
   expectNumber('exponential: rate', rate, isPositive, 'a finite number above 0');
-  return draw('exponential', shape, key, options, 'f32', 'bitcast<u32>(p * -logOf(unitOpen(w)))', 1 / rate);
+  return draw('exponential', shape, key, options, 'f32', 'bitcast<u32>(p * -logOf(unitOpen(w)))', [1 / rate]);
 }
 
 /** Host twin of {@link exponential}. */
@@ -188,7 +198,7 @@ function expectGumbel(op: string, loc: number, scale: number): void {
 /** Gumbel distributed, loc - scale log(-log(u)): for loc 0 and scale 1 from -2.81 to 16.6. */
 export function gumbel(shape: readonly number[], key: Key, { loc = 0, scale = 1, ...options }: DrawOptions & GumbelOptions = {}): Tensor {
   expectGumbel('gumbel', loc, scale);
-  return draw('gumbel', shape, key, options, 'f32', 'bitcast<u32>(p - q * logOf(-logOf(unitOpen(w))))', loc, scale);
+  return draw('gumbel', shape, key, options, 'f32', 'bitcast<u32>(p - q * logOf(-logOf(unitOpen(w))))', [loc, scale]);
 }
 
 /** Host twin of {@link gumbel}. */
