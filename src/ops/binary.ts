@@ -98,7 +98,7 @@ export const div: Arithmetic = binary('div', 'a / b', (dy, _a, b, y) => [() => d
 const power = binary('pow', 'powOf(a, b)', (dy, a, b, y) => [
   () => mul(dy, mul(b, power(a, lowered(a, b)))),
   () => {
-    if (typeof a === 'number') return mul(dy, mul(y, a > 0 ? Math.log(a) : 0));
+    if (typeof a === 'number') return a > 0 ? mul(dy, mul(y, Math.log(a))) : null;
     const isPositive = greater(a, 0);
     return mul(dy, where(isPositive, mul(y, log(where(isPositive, a, 1))), 0));
   },
