@@ -48,7 +48,7 @@ export interface BincountOptions<W extends Tensor | undefined> {
  * How often each of 0..classes-1 occurs in x, i32 or u32 of any shape: u32 (classes), or with `weights` the sum of those of its
  * elements, f32 (classes), in a fixed order and with a gradient for the weights. Labels outside are not counted.
  */
-export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i32'> | Tensor<'u32'>, { classes, weights }: BincountOptions<W>): Tensor<W extends Tensor ? 'f32' : 'u32'> {
+export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i32' | 'u32'>, { classes, weights }: BincountOptions<W>): Tensor<W extends Tensor ? 'f32' : 'u32'> {
   type Result = Tensor<W extends Tensor ? 'f32' : 'u32'>;
   const labels = x as Tensor<'i32'>;
   expectOneOf(labels, ['i32', 'u32'], 'bincount: x');

@@ -1,10 +1,9 @@
 import kernel from '../../shaders/logsumexp.wgsl';
-import { ShapeError } from '../gpu/errors.ts';
 import { noGrad, record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, maximum, mul, sub } from './binary.ts';
-import { dropped, keptShape, max, sum, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, keptShape, max, sum, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
 import { clamp, exp } from './unary.ts';
@@ -16,7 +15,7 @@ import { clamp, exp } from './unary.ts';
 export function logsumexp(x: Tensor, { axes, keepDim = false }: ReduceOptions = {}): Tensor {
   expectDType(x, 'f32', 'logsumexp: x');
   const over = axesOf('logsumexp', x, axes);
-  if (over.some((a) => x.shape[a] === 0)) throw new ShapeError(`logsumexp: x has shape [${x.shape}], a reduced axis is empty`);
+  expectElements('logsumexp', x, over);
   const y = inRows(x, over, (from, { params, shape }) => {
     const { outer, parts, inner } = params;
     const terms = empty([outer, parts, inner, 2], { gpu: x.gpu });

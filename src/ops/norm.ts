@@ -3,7 +3,7 @@ import { expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul } from './binary.ts';
 import { equal } from './compare.ts';
-import { dropped, fold, keptShape, max, type Fold, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, fold, keptShape, max, type Fold, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { abs, powScalar, sign } from './unary.ts';
 import { where } from './where.ts';
@@ -32,6 +32,7 @@ export function norm(x: Tensor, { p = 2, axes, keepDim = false }: NormOptions = 
   if (!(p > 0)) throw new RangeError(`norm: p is ${p}, expected a number > 0 or Infinity`);
   const over = axesOf('norm', x, axes);
   if (p === Infinity) {
+    expectElements('norm', x, over);
     const magnitude = abs(x);
     const y = max(magnitude, { axes: over, keepDim });
     if (!y.tracksGrad) magnitude.dispose();

@@ -91,6 +91,11 @@ export function dropped<D extends DType>(y: Tensor<D>, axes: readonly number[], 
   return out;
 }
 
+/** Throws a ShapeError when a reduced axis is empty. */
+export function expectElements(op: string, x: Tensor<Word>, axes: readonly number[]): void {
+  if (axes.some((a) => x.shape[a] === 0)) throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
+}
+
 function summed<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = false }: ReduceOptions, how: (count: number) => Fold & { p: number }): Tensor<D> {
   const over = axesOf(op, x, axes);
   const scaled = how(sizeOf(over.map((a) => x.shape[a]!)));
@@ -114,7 +119,7 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
 function extreme<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor<D> {
   expectOneOf(x, NUMERIC, `${op}: x`);
   const over = axesOf(op, x, axes);
-  if (over.some((a) => x.shape[a] === 0)) throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
+  expectElements(op, x, over);
   const kept = keptShape(x.shape, over);
   const y = dropped(fold(x, over, how, x.dtype), over, keepDim);
   return record(
@@ -171,7 +176,7 @@ function arg(op: string, x: Tensor<Numeric>, axis: number | null, better: string
   const y = empty(axis === null ? [] : x.shape.filter((_, i) => i !== a), { dtype: 'u32', gpu: x.gpu });
   const parts = partsOf(outer * inner, length);
   const params = { outer, length, inner, chunk: Math.ceil(length / parts), parts, p: 0 };
-  const variant = { In: x.dtype, better };
+  const variant = { In: x.dtype, Out: x.dtype, better };
   const found = parts > 1 ? empty([outer, parts, inner], { dtype: 'u32', gpu: x.gpu }) : y;
   kernel.arg(params, { x, index: found }, [outer * parts * inner], variant);
   if (found !== y) {

@@ -1,12 +1,11 @@
 import kernel from '../../shaders/variance.wgsl';
-import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul, sub } from './binary.ts';
 import { equal } from './compare.ts';
-import { dropped, keptShape, mean, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, keptShape, mean, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
 import { where } from './where.ts';
@@ -20,8 +19,8 @@ export interface VarianceOptions extends ReduceOptions {
 function launch(op: string, x: Tensor, { axes, keepDim = false, correction = 1 }: VarianceOptions, finish: string) {
   expectDType(x, 'f32', `${op}: x`);
   const over = axesOf(op, x, axes);
+  expectElements(op, x, over);
   const count = sizeOf(over.map((a) => x.shape[a]!));
-  if (count === 0) throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
   if (!(correction < count)) throw new RangeError(`${op}: correction is ${correction}, expected less than the ${count} elements reduced`);
   const divisor = count - correction;
   const y = inRows(x, over, (from, { params, shape }) => {

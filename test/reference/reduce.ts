@@ -52,17 +52,11 @@ export function arg(x: Dense, axis: number, sign: 1 | -1): number[] {
   return out;
 }
 
-/** sqrt(sum x^2) over axes. */
-export function norm(x: Dense, axes: readonly number[]): Dense {
-  const squares = sum(build(x.shape, (i) => x.data[i]! ** 2), axes);
-  return build(squares.shape, (i) => Math.sqrt(squares.data[i]!));
-}
-
-/** Gradient of {@link norm}: dy x / norm. */
-export function normGradient(dy: Dense, x: Dense, axes: readonly number[]): Dense {
-  const y = norm(x, axes);
-  return build(x.shape, (i) => {
-    const at = ravel(unravel(i, x.shape), y.shape);
-    return (dy.data[at]! * x.data[i]!) / y.data[at]!;
+/** Whether some (`every`: each) element over axes is not zero, as 0 or 1. */
+export function truth(x: Dense, axes: readonly number[], every: boolean): Dense {
+  const y = build(keptShape(x.shape, axes), () => Number(every));
+  x.data.forEach((v, i) => {
+    if ((v !== 0) !== every) y.data[ravel(unravel(i, x.shape), y.shape)] = Number(!every);
   });
+  return y;
 }
