@@ -43,8 +43,8 @@ test.each(cases)('$name: logits, gradients, and parameters after 5 steps', async
   const { lr, momentum, weight_decay: weightDecay, nesterov } = c.options.optimizer as { lr: number; momentum: number; weight_decay: number; nesterov?: boolean };
   const saved = Object.keys(c.inputs).filter((n) => /weight|bias|running/.test(n));
   const trained = saved.filter((n) => !n.includes('running'));
-  const counters = [...model.namedBuffers.keys()].filter((n) => n.endsWith('num_batches_tracked'));
-  const start = new Map<string, { shape: number[]; data: number[] }>([...saved.map((n) => [n, dense(c.inputs[n])] as const), ...counters.map((n) => [n, { shape: [], data: [0] }] as const)]);
+  const start = new Map(saved.map((n) => [n, dense(c.inputs[n])]));
+  for (const n of model.namedBuffers.keys()) if (n.endsWith('num_batches_tracked')) start.set(n, { shape: [], data: [0] });
   model.init().loadStateDict(start);
   const loss = crossEntropy({ reduction: 'mean' });
   const want = (name: string) => ({ shape: [], data: Float64Array.from(flat(c.outputs[name])) });
