@@ -1,7 +1,7 @@
 import kernel from '../../shaders/clip.wgsl';
 import { unscoped } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { Norms, type NormType } from './norms.ts';
+import { isNormType, Norms } from './norms.ts';
 import { expectNumber, expectOptimizer, type Optimizer, type OptimizerState, type ParameterArena } from './optimizer.ts';
 
 /** An optimiser that clips by norm first. */
@@ -16,7 +16,7 @@ export interface NormClippedOptimizer extends Optimizer {
 export interface ClipGradNormOptions {
   maxNorm: number;
   /** Order of the norm: 1, 2 or Infinity. Default: 2. */
-  normType?: NormType;
+  normType?: number;
 }
 
 /**
@@ -27,7 +27,7 @@ export interface ClipGradNormOptions {
 export function clipGradNorm(base: Optimizer, { maxNorm, normType = 2 }: ClipGradNormOptions): NormClippedOptimizer {
   expectOptimizer(base, 'clipGradNorm: base');
   expectNumber(maxNorm, 'clipGradNorm: maxNorm');
-  if (![1, 2, Infinity].includes(normType)) throw new RangeError(`clipGradNorm: normType is ${normType}, expected 1, 2 or Infinity`);
+  if (!isNormType(normType)) throw new RangeError(`clipGradNorm: normType is ${normType}, expected 1, 2 or Infinity`);
   return {
     ...base,
     attach: (arena) => {

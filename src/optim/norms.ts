@@ -2,26 +2,41 @@ import kernel from '../../shaders/norms.wgsl';
 import type { Gpu } from '../gpu/device.ts';
 import { empty, tensor, type Tensor } from '../tensor/tensor.ts';
 
-/** Order of a norm. */
-export type NormType = 1 | 2 | typeof Infinity;
+interface Order {
+  readonly partial: Partial<Record<'power' | 'fold4' | 'fold', string>>;
+  readonly combine: Partial<Record<'fold' | 'root', string>>;
+}
 
-const VARIANTS = {
-  1: { power: 'return abs(v);', root: 'return v;' },
-  2: {},
-  max: { power: 'return abs(v);', fold4: 'return largest4(acc, v);', fold: 'return largest(acc, v);', root: 'return v;' },
-} as const;
+const ABS = { power: 'return abs(v);' };
+const ITSELF = { root: 'return v;' };
+const LARGEST = { fold: 'return largest(acc, v);' };
+
+/** The orders that there are. */
+const ORDERS: ReadonlyMap<number, Order> = new Map([
+  [1, { partial: ABS, combine: ITSELF }],
+  [2, { partial: {}, combine: {} }],
+  [Infinity, { partial: { ...ABS, ...LARGEST, fold4: 'return largest4(acc, v);' }, combine: { ...LARGEST, ...ITSELF } }],
+]);
+
+/** True for the orders of a norm that can be computed: 1, 2 and Infinity. */
+export function isNormType(type: number): boolean {
+  return ORDERS.has(type);
+}
 
 /** Norms of segments of a flat array, computed on the device in two dispatches whatever their number. */
 export class Norms {
   /** One norm a segment, after `record`. */
   readonly values: Tensor;
-  readonly #variant: Partial<Record<'power' | 'fold4' | 'fold' | 'root', string>>;
+  readonly #order: Order;
   readonly #parts: Tensor<'u32'>;
   readonly #ends: Tensor<'u32'>;
   readonly #sums: Tensor;
 
-  /** `segments` start at multiples of 4 elements, and what lies between their end and the next multiple of 4 is zero. */
-  constructor(gpu: Gpu, segments: readonly { start: number; size: number }[], type: NormType = 2) {
+  /**
+   * `segments` start at multiples of 4 elements, and what lies between their end and the next multiple of 4 is zero.
+   * `type`, the order, is one that `isNormType` knows.
+   */
+  constructor(gpu: Gpu, segments: readonly { start: number; size: number }[], type = 2) {
     const parts: number[] = [];
     const ends = [0];
     for (const { start, size } of segments) {
@@ -31,7 +46,7 @@ export class Norms {
       for (let k = 0; k < stride; k++) parts.push(first + k, end, stride);
       ends.push(parts.length / 3);
     }
-    this.#variant = type === Infinity ? VARIANTS.max : VARIANTS[type as 1 | 2];
+    this.#order = ORDERS.get(type)!;
     this.#parts = tensor(parts, { dtype: 'u32', gpu });
     this.#ends = tensor(ends, { dtype: 'u32', gpu });
     this.#sums = empty([parts.length / 3], { gpu });
@@ -40,14 +55,11 @@ export class Norms {
 
   /** Records the norms of x, or with `weights` those of |weights| x. */
   record(x: Tensor, weights?: Tensor): void {
-    const count = this.#sums.size;
-    const weighted = weights && { weighted: 'return abs(w) * x;' };
-    const { power, fold4, fold } = this.#variant;
-    const folds = { ...(fold && { fold }) };
-    kernel.partial({ count }, { parts: this.#parts, x, w: weights ?? x, y: this.#sums }, [count], { ...weighted, ...(power && { power }), ...(fold4 && { fold4 }), ...folds });
-    const { root } = this.#variant;
-    const segments = this.values.size;
-    kernel.combine({ count: segments }, { ends: this.#ends, sums: this.#sums, y: this.values }, [segments], { ...folds, ...(root && { root }) });
+    const { partial, combine } = this.#order;
+    const sums = this.#sums;
+    const [count, segments] = [sums.size, this.values.size];
+    kernel.partial({ count }, { parts: this.#parts, x, w: weights ?? x, y: sums }, [count], weights ? { ...partial, weighted: 'return abs(w) * x;' } : partial);
+    kernel.combine({ count: segments }, { ends: this.#ends, sums, y: this.values }, [segments], combine);
   }
 
   dispose(): void {

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/sam.wgsl';
+import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { empty } from '../tensor/tensor.ts';
 import { Norms } from './norms.ts';
@@ -18,8 +19,8 @@ export interface SamOptions {
  * Sharpness-aware minimisation: the gradient is taken at w + e, e = rho g / |g|, where the loss nearby is about largest,
  * and `base` then updates w with it. Foret et al., ICLR 2021, algorithm 1, eq. 2 with p = 2. `adaptive`: e = rho w^2 g /
  * | |w| g |, Kwon et al., ICML 2021, without the authors' small addition to |w|. A step costs two forward and backward
- * passes over the same batch, four dispatches and a copy; w comes back bit for bit. Frozen parameters have gradient 0
- * and stay. Batch statistics and dropout run in both passes.
+ * passes over the same batch, three dispatches and a copy; w comes back bit for bit. Frozen parameters have gradient 0
+ * and stay. In `fit` dropout draws anew for the second pass, and running statistics keep what the first one gave.
  */
 export function sam({ base, rho = 0.05, adaptive = false }: SamOptions): Optimizer {
   expectOptimizer(base, 'sam: base');
@@ -39,7 +40,7 @@ export function sam({ base, rho = 0.05, adaptive = false }: SamOptions): Optimiz
           norms.record(g, adaptive ? p : undefined);
           kernel.ascend({ quads, rho }, { norms: norms.values, g, p, kept }, [quads], variant);
           again();
-          if (p.size > 0) p.gpu.recorder.push({ kind: 'copy', from: kept.storage, fromOffset: kept.byteOffset, to: p.storage, toOffset: p.byteOffset, bytes: p.byteLength });
+          copyOver(kept, p);
           inner.update(again);
         },
         dispose: () => {

@@ -4,7 +4,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import type { WeightAverage } from '../optim/average.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
+import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import { TrainingStep } from './training-step.ts';
@@ -17,7 +17,14 @@ export interface FitOptions {
   schedule?: Schedule | readonly Schedule[];
   /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
   average?: WeightAverage;
+  /** State of `optimizer` attached to this model, for a caller who saves or restores it. Default: a new one, freed at the end. */
+  state?: OptimizerState;
   epochs: number;
+  /**
+   * Epochs done before, for a run that goes on: orders, noise and schedules are those of the epochs from here on. With the
+   * model, the state and the average restored, the run goes on bit by bit (dropout draws from its start). Default: 0.
+   */
+  startEpoch?: number;
   /** Default: 128. The last batch of an epoch may be smaller. */
   batchSize?: number;
   /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
@@ -45,22 +52,23 @@ const REPORT_EVERY = 100;
  * finite.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
-  const { loss, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, average, signal, onStep, onEpoch } = options;
+  const { loss, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, average, state, startEpoch = 0, signal, onStep, onEpoch } = options;
   check(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
   const stepsPerEpoch = Math.ceil(data.y.length / batchSize);
   const steps = stepsPerEpoch * epochs;
+  const stepsDone = stepsPerEpoch * startEpoch;
   if (!model.isInitialized) model.init({ seed });
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
   const wasTraining = model.training;
   model.train(true);
-  using step = new TrainingStep(model, data, { loss, optimizer, batchSize, inputNoise, seed, average });
+  using step = new TrainingStep(model, data, { loss, optimizer, batchSize, inputNoise, seed, average, state, stepsDone });
   const started = performance.now();
   // The rate is that of recent steps: the first ones compile pipelines.
   const recent: { at: number; step: number }[] = [];
   const rates: number[] = [];
-  let reported = 0;
+  let reported = stepsDone;
   let epochLoss = 0;
 
   const report = (losses: Float32Array): void => {
@@ -69,7 +77,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     if (recent.length > 8) recent.shift();
     const first = recent[0]!;
     const elapsed = recent.length > 1 ? now - first.at : now - started;
-    history.stepsPerSecond = ((reported + losses.length - (recent.length > 1 ? first.step : 0)) / Math.max(1e-3, elapsed)) * 1000;
+    history.stepsPerSecond = ((reported + losses.length - (recent.length > 1 ? first.step : stepsDone)) / Math.max(1e-3, elapsed)) * 1000;
     for (const value of losses) {
       const epoch = Math.floor(reported / stepsPerEpoch);
       reported++;
@@ -89,7 +97,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       if (pending) report(await pending);
       pending = next;
     };
-    for (let epoch = 0; epoch < epochs; epoch++) {
+    for (let epoch = startEpoch; epoch < epochs; epoch++) {
       const epochStart = performance.now();
       const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
       step.setOrder(shuffledIndices(data.y.length, seed, EPOCHS + epoch));
@@ -97,7 +105,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();
         const { lr, momentum } = ratesAt(schedules, at(i), optimizer.lr);
-        rates.push(lr);
+        rates[at(i).step] = lr;
         average?.prepare(at(i));
         step.run(i, lr, momentum);
         queued++;
@@ -119,16 +127,18 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     model.train(wasTraining);
   }
   history.seconds = (performance.now() - started) / 1000;
-  if (history.seconds > 0) history.stepsPerSecond = steps / history.seconds;
+  if (history.seconds > 0) history.stepsPerSecond = (steps - stepsDone) / history.seconds;
   return history;
 }
 
-function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, loss, schedule = [] }: FitOptions): void {
+function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, state, loss, schedule = [], startEpoch = 0 }: FitOptions): void {
   if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
+  if (!Number.isInteger(startEpoch) || startEpoch < 0 || startEpoch >= epochs) throw new RangeError(`fit: startEpoch is ${startEpoch}, expected an integer of at least 0 and below ${epochs} epochs`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`fit: batchSize is ${batchSize}, expected a positive integer`);
   if (!(inputNoise >= 0 && Number.isFinite(inputNoise))) throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
   if (typeof optimizer?.attach !== 'function') throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
+  if (state && state.name !== optimizer.name) throw new TypeError(`fit: state is that of ${state.name}, expected that of the optimizer, ${optimizer.name}`);
   if (optimizer.momentum === undefined && ([] as Schedule[]).concat(schedule).some((s) => s.momentum)) {
     throw new TypeError(`fit: the schedule cycles a momentum that ${optimizer.name} does not have, expected sgd({ momentum: 0.9 }) or cycleMomentum: false`);
   }

@@ -10,6 +10,7 @@ import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { capture, type Captured } from '../tensor/capture.ts';
+import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { backward } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
@@ -23,6 +24,10 @@ export interface TrainingStepOptions {
   seed: number;
   /** Follows the weights after each update; its owner calls `prepare` before each `run`. */
   average?: WeightAverage | undefined;
+  /** State of the optimiser to go on with; its owner frees it. Default: a new one. */
+  state?: OptimizerState | undefined;
+  /** Steps done before, for a run that goes on. Default: 0. */
+  stepsDone?: number;
 }
 
 /** Losses kept on the device until they are read. */
@@ -45,8 +50,8 @@ export class TrainingStep {
   readonly #log: Tensor;
   readonly #optimizer: OptimizerState;
   readonly #steps = new Map<number, Captured<void>>();
-  #count = 0;
-  #read = 0;
+  #count: number;
+  #read: number;
 
   constructor(model: Sequential, data: Dataset, options: TrainingStepOptions) {
     this.#model = model;
@@ -63,7 +68,8 @@ export class TrainingStep {
       zeros([LOG], { gpu }),
     ]);
     options.average?.attach(model.arena);
-    this.#optimizer = options.optimizer.attach(model.arena);
+    this.#optimizer = options.state ?? options.optimizer.attach(model.arena);
+    this.#count = this.#read = options.stepsDone ?? 0;
   }
 
   /** Dispatches of one full step. */
@@ -95,9 +101,20 @@ export class TrainingStep {
     const { x, y } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
     const input = inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: this.#state }) : x;
     const value = this.#gradients(input, y);
-    this.#optimizer.update(() => void this.#gradients(input, y));
+    this.#optimizer.update(() => this.#again(input, y));
     average?.update();
     logLoss(value, this.#log, this.#state);
+  }
+
+  /** A second pass over the same batch; running statistics keep what the first one made of them. */
+  #again(input: Tensor, y: Tensor<'i32'>): void {
+    const kept = [...this.#model.namedBuffers.values()].map((buffer) => {
+      const copy = empty<'f32' | 'i32'>(buffer.shape, { dtype: buffer.dtype, gpu: this.#gpu });
+      copyOver(buffer, copy);
+      return [copy, buffer] as const;
+    });
+    this.#gradients(input, y);
+    for (const [copy, buffer] of kept) copyOver(copy, buffer);
   }
 
   /** Forward and backward at the weights as they are; returns the loss. */
@@ -134,7 +151,7 @@ export class TrainingStep {
 
   dispose(): void {
     for (const step of this.#steps.values()) step.dispose();
-    this.#optimizer.dispose();
+    if (!this.#options.state) this.#optimizer.dispose();
     for (const t of [this.#x, this.#y, this.#order, this.#state, this.#log]) t.dispose();
   }
 

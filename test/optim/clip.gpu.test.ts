@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { tensor } from 'evenkeel';
-import { clipGradNorm, clipGradValue, sgd, type NormType } from 'evenkeel/optim';
+import { clipGradNorm, clipGradValue, sgd } from 'evenkeel/optim';
 import { poison } from '../support/check-op.ts';
 import '../support/gpu.ts';
 import { sample } from '../support/sample.ts';
 import { U } from '../support/tolerance.ts';
 
 /** Clips gradients by norm; the gradients and the norm. */
-async function byNorm(gradients: ArrayLike<number>, maxNorm: number, normType: NormType): Promise<{ grads: Float32Array; norm: number }> {
+async function byNorm(gradients: ArrayLike<number>, maxNorm: number, normType: number): Promise<{ grads: Float32Array; norm: number }> {
   poison([gradients.length * 4]);
   const [grads, values] = [tensor(gradients), tensor(new Float32Array(gradients.length))];
   const state = clipGradNorm(sgd({ lr: 0 }), { maxNorm, normType }).attach({ values, grads });
@@ -23,7 +23,7 @@ const norms: Record<number, (g: readonly number[]) => number> = {
   [Infinity]: (g) => g.reduce((t, v) => Math.max(t, Math.abs(v)), 0),
 };
 
-describe.each([1, 2, Infinity] as NormType[])('clipGradNorm of order %d', (type) => {
+describe.each([1, 2, Infinity])('clipGradNorm of order %d', (type) => {
   test.each([4, 32, 124, 256, 1028, 66_000, 1_000_000])('%d elements as the f64 norm', async (size) => {
     const g = Array.from(sample([size], { seed: size }).data);
     const want = norms[type]!(g);

@@ -3,7 +3,7 @@ import { backward, capture, requireGrad, scope, tensor } from 'evenkeel';
 import { mul, powScalar, sum } from 'evenkeel/ops';
 import { sam, sgd } from 'evenkeel/optim';
 import { crossEntropy } from 'evenkeel/losses';
-import { linear, relu, sequential } from 'evenkeel/nn';
+import { batchNorm, linear, relu, sequential } from 'evenkeel/nn';
 import { fit, TrainingStep } from 'evenkeel/train';
 import { samStep } from '../reference/sam.ts';
 import { Arena } from '../../src/nn/arena.ts';
@@ -82,4 +82,18 @@ test('fit runs the second pass inside the captured step: one submit, and the los
   // Batch, update and log run once, the passes between them twice; the ascent takes three dispatches.
   expect(twice).toBe(2 * (once - 3) + 3 + 3);
   for (const t of [model, loss]) t.dispose();
+});
+
+test('running statistics are those of the first pass', async () => {
+  const data = clusters({ n: 64 });
+  const statistics = async (optimizer: ReturnType<typeof sgd>): Promise<Float32Array[]> => {
+    const [model, loss] = [sequential(linear(16, 8), batchNorm(8), relu(), linear(8, 10)), crossEntropy()];
+    await fit(model, data, { loss, optimizer, epochs: 1 });
+    const out = await Promise.all([...model.namedBuffers.values()].map((b) => b.read()));
+    for (const t of [model, loss]) t.dispose();
+    return out as Float32Array[];
+  };
+  const [plain, sharp] = [await statistics(sgd({ lr: 0.1 })), await statistics(sam({ base: sgd({ lr: 0.1 }), rho: 1 }))];
+  expect(plain.length).toBe(3);
+  expect(sharp).toEqual(plain);
 });

@@ -4,7 +4,7 @@ import { mul } from 'evenkeel/ops';
 import { makeDataset } from 'evenkeel/data';
 import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
 import { cosineLinear, linear, relu, sequential } from 'evenkeel/nn';
-import { adagrad, adam, clipGradNorm, custom, drw, multiStep, oneCycle, sgd, warmUp } from 'evenkeel/optim';
+import { adagrad, adam, clipGradNorm, cosineLr, custom, drw, ema, loadState, multiStep, oneCycle, saveState, sgd, warmUp } from 'evenkeel/optim';
 import { evaluate, fit, type FitOptions, type StepReport } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
 
@@ -107,6 +107,45 @@ test('a loss that reaches no parameter leaves them where they are', async () => 
   for (const t of [model, shift]) t.dispose();
 });
 
+test('a run that was stopped, saved and restored into new objects ends bit by bit as one that was not', async () => {
+  const optimizer = adam({ lr: 0.01 });
+  const loss = crossEntropy();
+  const options = { loss, optimizer, epochs: 4, inputNoise: 0.2, seed: 3, schedule: cosineLr() };
+  const whole = { model: net(), average: ema({ decay: 0.9 }), losses: [] as number[] };
+  await fit(whole.model, data, { ...options, average: whole.average, onStep: (r) => void whole.losses.push(r.loss) });
+
+  const first = { model: net().init({ seed: 3 }), average: ema({ decay: 0.9 }) };
+  const state = optimizer.attach(first.model.arena);
+  const stop = new AbortController();
+  const files: Uint8Array[] = [];
+  const running = fit(first.model, data, {
+    ...options, average: first.average, state, signal: stop.signal,
+    onEpoch: async ({ epoch }) => {
+      if (epoch !== 1) return;
+      files.push(await first.model.save(), await saveState(state), await saveState(first.average));
+      stop.abort(new Error('enough'));
+    },
+  });
+  await expect(running).rejects.toThrow('enough');
+  expect(state.progress.step).toBe(16);
+
+  const second = { model: net().init({ seed: 9 }), average: ema({ decay: 0.9 }), losses: [] as number[] };
+  const restored = optimizer.attach(second.model.arena);
+  second.model.load(files[0]!);
+  loadState(restored, files[1]!);
+  loadState(second.average.attach(second.model.arena), files[2]!);
+  const seen: [number, number, number][] = [];
+  const history = await fit(second.model, data, {
+    ...options, average: second.average, state: restored, startEpoch: 2, onStep: (r) => void (second.losses.push(r.loss), seen.push([r.step, r.epoch, r.lr])),
+  });
+  expect(history.loss).toHaveLength(2);
+  expect(seen[0]).toEqual([17, 2, 0.01 * 0.5]);
+  expect(second.losses).toEqual(whole.losses.slice(16));
+  expect(await second.model.arena.values.read()).toEqual(await whole.model.arena.values.read());
+  expect(await second.average.slots.average!.read()).toEqual(await whole.average.slots.average!.read());
+  for (const t of [whole.model, whole.average, first.model, first.average, state, second.model, second.average, restored, loss]) t.dispose();
+});
+
 test('an abort stops the run, rejects with its reason and frees everything', async () => {
   const model = net();
   const loss = crossEntropy();
@@ -152,6 +191,8 @@ describe('bad options', () => {
   const good = () => ({ loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });
   const cases: [string, () => Promise<unknown>, string][] = [
     ['epochs', () => fit(net(), data, { ...good(), epochs: 0 }), 'fit: epochs is 0, expected a positive integer'],
+    ['state', () => fit(net(), data, { ...good(), state: { name: 'adam' } as never }), 'fit: state is that of adam, expected that of the optimizer, sgd'],
+    ['startEpoch', () => fit(net(), data, { ...good(), startEpoch: 1 }), 'fit: startEpoch is 1, expected an integer of at least 0 and below 1 epochs'],
     ['batchSize', () => fit(net(), data, { ...good(), batchSize: 1.5 }), 'fit: batchSize is 1.5, expected a positive integer'],
     ['inputNoise', () => fit(net(), data, { ...good(), inputNoise: -1 }), 'fit: inputNoise is -1, expected a finite number of at least 0'],
     ['loss', () => fit(net(), data, { ...good(), loss: undefined as never }), 'fit: loss is missing, expected for example crossEntropy()'],
