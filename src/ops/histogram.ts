@@ -46,7 +46,8 @@ export interface BincountOptions<W extends Tensor | undefined> {
 
 /**
  * How often each of 0..classes-1 occurs in x, i32 or u32 of any shape: u32 (classes), or with `weights` the sum of those of its
- * elements, f32 (classes), in a fixed order and with a gradient for the weights. Labels outside are not counted.
+ * elements, f32 (classes), in a fixed order and with a gradient for the weights. Labels outside are not counted. The weighted form
+ * reads x once for each class: it adds without atomics.
  */
 export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i32' | 'u32'>, { classes, weights }: BincountOptions<W>): Tensor<W extends Tensor ? 'f32' : 'u32'> {
   type Result = Tensor<W extends Tensor ? 'f32' : 'u32'>;

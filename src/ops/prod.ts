@@ -31,7 +31,7 @@ function others(x: Tensor, axes: readonly number[]): Tensor {
 
 /**
  * Product over axes, of f32 or of integers, which wrap around. Product of no elements is 1. The gradient of an element is the
- * product of all others, right where elements are zero; it can be differentiated once more.
+ * product of all others, right where elements are zero; it takes one invocation a row, and can be differentiated once more.
  */
 export function prod<D extends Numeric>(x: Tensor<D>, { axes, keepDim = false }: ReduceOptions = {}): Tensor<D> {
   expectOneOf(x, NUMERIC, 'prod: x');

@@ -186,12 +186,12 @@ function arg(op: string, x: Tensor<Numeric>, axis: number | null, better: string
   return y;
 }
 
-/** Index of the largest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. */
+/** Index of the largest element along an axis, the first of equals; f32, i32 or u32, NaN as in {@link max}. u32, no gradient. */
 export function argmax(x: Tensor<Numeric>, { axis = -1 }: ArgOptions = {}): Tensor<'u32'> {
   return arg('argmax', x, axis, 'return v > acc;');
 }
 
-/** Index of the smallest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. */
+/** Index of the smallest element along an axis, the first of equals; f32, i32 or u32, NaN as in {@link max}. u32, no gradient. */
 export function argmin(x: Tensor<Numeric>, { axis = -1 }: ArgOptions = {}): Tensor<'u32'> {
   return arg('argmin', x, axis, 'return v < acc;');
 }
