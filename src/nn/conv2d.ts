@@ -1,4 +1,4 @@
-import { conv2d as conv2dOp, pairOf, type Pair } from '../ops/conv2d.ts';
+import { conv2d as conv2dOp, expectGroups, pairOf, type Pair } from '../ops/conv2d.ts';
 import { hostUniform } from '../random/random.ts';
 import { expectSizes, paramOf, type Layer } from './layer.ts';
 
@@ -9,7 +9,9 @@ export interface Conv2d extends Layer {
   readonly outChannels: number;
   readonly kernelSize: readonly [number, number];
   readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
+  readonly padding: readonly [number, number] | 'same';
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
   readonly bias: boolean;
 }
 
@@ -17,21 +19,37 @@ export interface Conv2d extends Layer {
 export interface Conv2dLayerOptions {
   /** Default: 1. */
   stride?: Pair;
-  /** Zeros on each side. Default: 0. */
-  padding?: Pair;
+  /** Zeros on each side, or 'same': as many as keep height and width. Default: 0. */
+  padding?: Pair | 'same';
+  /** Distance between taps. Default: 1. */
+  dilation?: Pair;
+  /** Channels fall into this many groups that do not mix. Default: 1. */
+  groups?: number;
   /** Default: true. */
   bias?: boolean;
 }
 
 /**
- * Convolution of x: (batch, inChannels, height, width) with `weight` (outChannels, inChannels, kh, kw) and `bias` (outChannels);
- * both start uniform in +-1 / sqrt(inChannels kh kw), PyTorch's default.
+ * Convolution of x: (batch, inChannels, height, width) with `weight` (outChannels, inChannels / groups, kh, kw) and `bias`
+ * (outChannels); both start uniform in +-1 / sqrt(inChannels / groups kh kw), PyTorch's default.
  */
-export function conv2d(inChannels: number, outChannels: number, kernelSize: Pair, { stride = 1, padding = 0, bias = true }: Conv2dLayerOptions = {}): Conv2d {
+export function conv2d(
+  inChannels: number,
+  outChannels: number,
+  kernelSize: Pair,
+  { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }: Conv2dLayerOptions = {},
+): Conv2d {
   expectSizes('conv2d', { inChannels, outChannels });
+  expectGroups('conv2d', groups, 'inChannels', inChannels);
+  expectGroups('conv2d', groups, 'outChannels', outChannels);
   const [kh, kw] = pairOf(kernelSize, 1, 'conv2d: kernelSize');
-  const geometry = { stride: pairOf(stride, 1, 'conv2d: stride'), padding: pairOf(padding, 0, 'conv2d: padding') };
-  const fan = inChannels * kh * kw;
+  const geometry = {
+    stride: pairOf(stride, 1, 'conv2d: stride'),
+    padding: padding === 'same' ? padding : pairOf(padding, 0, 'conv2d: padding'),
+    dilation: pairOf(dilation, 1, 'conv2d: dilation'),
+    groups,
+  };
+  const fan = (inChannels / groups) * kh * kw;
   const bound = 1 / Math.sqrt(fan);
   const layer: Conv2d = {
     kind: 'conv2d',
@@ -43,7 +61,7 @@ export function conv2d(inChannels: number, outChannels: number, kernelSize: Pair
     params: {},
     fuses: ['relu'],
     specs: {
-      weight: { shape: [outChannels, inChannels, kh, kw], init: (key) => hostUniform(outChannels, fan, key, { low: -bound, high: bound }) },
+      weight: { shape: [outChannels, inChannels / groups, kh, kw], init: (key) => hostUniform(outChannels, fan, key, { low: -bound, high: bound }) },
       ...(bias ? { bias: { shape: [outChannels], init: (key) => hostUniform(1, outChannels, key, { low: -bound, high: bound }) } } : {}),
     },
     forward: (x, { activation } = { training: false }) => conv2dOp(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { ...geometry, activation }),

@@ -1,5 +1,6 @@
 import { pairOf, type Pair } from '../ops/conv2d.ts';
-import { adaptiveAvgPool2d as adaptiveOp, avgPool2d as avgOp, maxPool2d as maxOp, type Pool2dOptions } from '../ops/pool2d.ts';
+import { adaptiveAvgPool2d as adaptiveOp, avgPool2d as avgOp, maxPool2d as maxOp, type AvgPool2dOptions, type MaxPool2dOptions } from '../ops/pool2d.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 import type { Layer } from './layer.ts';
 
 /** A pooling layer. */
@@ -8,24 +9,35 @@ export interface Pool2d extends Layer {
   readonly kernelSize: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number];
+  /** (1, 1) for average pooling. */
+  readonly dilation: readonly [number, number];
+  readonly ceilMode: boolean;
+  /** True for maximum pooling, where padding never wins anyway. */
+  readonly countIncludePad: boolean;
 }
 
-function pool(kind: Pool2d['kind'], op: typeof maxOp, kernelSize: Pair, { stride = kernelSize, padding = 0 }: Pool2dOptions): Pool2d {
+type Options = MaxPool2dOptions & AvgPool2dOptions;
+
+function pool(kind: Pool2d['kind'], op: (x: Tensor, kernelSize: Pair, options: Options) => Tensor, kernelSize: Pair, options: Options): Pool2d {
+  const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false, countIncludePad = true } = options;
   const geometry = {
     kernelSize: pairOf(kernelSize, 1, `${kind}: kernelSize`),
     stride: pairOf(stride, 1, `${kind}: stride`),
     padding: pairOf(padding, 0, `${kind}: padding`),
+    dilation: pairOf(dilation, 1, `${kind}: dilation`),
+    ceilMode,
+    countIncludePad,
   };
   return { kind, ...geometry, specs: {}, params: {}, forward: (x) => op(x, geometry.kernelSize, geometry) };
 }
 
 /** Largest element of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
-export function maxPool2d(kernelSize: Pair, options: Pool2dOptions = {}): Pool2d {
+export function maxPool2d(kernelSize: Pair, options: MaxPool2dOptions = {}): Pool2d {
   return pool('maxPool2d', maxOp, kernelSize, options);
 }
 
 /** Mean of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
-export function avgPool2d(kernelSize: Pair, options: Pool2dOptions = {}): Pool2d {
+export function avgPool2d(kernelSize: Pair, options: AvgPool2dOptions = {}): Pool2d {
   return pool('avgPool2d', avgOp, kernelSize, options);
 }
 

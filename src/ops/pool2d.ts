@@ -63,6 +63,8 @@ function evenWindows(op: string, x: Tensor, outputSize: Pair): Windows {
   expectDType(x, 'f32', `${op}: x`);
   const out = pairOf(outputSize, 1, `${op}: outputSize`);
   if (size.includes(0)) throw new ShapeError(`${op}: x has shape [${x.shape}], expected height and width of at least 1`);
+  // The kernels find parts by products in 32 bits.
+  if (size.some((d, a) => (d + 1) * (out[a]! + 1) >= 2 ** 32)) throw new ShapeError(`${op}: x has shape [${x.shape}] and outputSize is [${out}], too large together`);
   const one = [1, 1];
   return { x: x.shape, y: [batch, channels, ...out], params: { planes: batch * channels, size, out, kernel: one, stride: one, pad: [0, 0], dilation: one }, variant: { ADAPTIVE: 1 } };
 }
@@ -74,7 +76,7 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions
 
 /** Mean of each window; x: (batch, channels, height, width). */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
-  return average('avgPool2d', x, windows('avgPool2d', x, kernelSize, options));
+  return average('avgPool2d', x, windows('avgPool2d', x, kernelSize, { ...options, dilation: 1 }));
 }
 
 /**

@@ -12,11 +12,13 @@ export interface UpsampleOptions {
   size?: Pair;
 }
 
-/** Height and width of image and result, for all planes. */
+/** Height and width of image and result, for all planes; down / up = size / out in lowest terms. */
 interface Resampling {
   readonly planes: number;
   readonly size: readonly number[];
   readonly out: readonly number[];
+  readonly down: readonly number[];
+  readonly up: readonly number[];
 }
 
 /**
@@ -30,7 +32,17 @@ export function upsampleNearest(x: Tensor, { scale, size }: UpsampleOptions): Te
   const factor = scale === undefined ? null : pairOf(scale, 1, 'upsampleNearest: scale');
   const out = factor ? [height * factor[0], width * factor[1]] : pairOf(size!, 1, 'upsampleNearest: size');
   if (height * width === 0 && out[0]! * out[1]! > 0) throw new ShapeError(`upsampleNearest: x has shape [${x.shape}], expected height and width of at least 1`);
-  return resample(x, [batch, channels], { planes: batch * channels, size: [height, width], out });
+  const common = [gcd(height, out[0]!), gcd(width, out[1]!)];
+  const down = [height, width].map((d, a) => d / common[a]!);
+  const up = out.map((d, a) => d / common[a]!);
+  // The kernels find places by products in 32 bits.
+  if (up.some((d, a) => (out[a]! + 1) * down[a]! + d >= 2 ** 32)) throw new ShapeError(`upsampleNearest: x has shape [${x.shape}] and size is [${out}], too large for a ratio of ${up} to ${down}`);
+  return resample(x, [batch, channels], { planes: batch * channels, size: [height, width], out, down, up });
+}
+
+/** Greatest common divisor, 1 for two zeros. */
+function gcd(a: number, b: number): number {
+  return b === 0 ? a || 1 : gcd(b, a % b);
 }
 
 function resample(x: Tensor, lead: readonly number[], r: Resampling): Tensor {

@@ -161,6 +161,8 @@ test('errors', () => {
     expect(() => maxPool2d(x, 3, { dilation: 2 })).toThrow('maxPool2d: x has shape [1,1,4,4], too small for a 3 x 3 window with padding [0,0] and dilation [2,2]');
     expect(() => maxPool2d(x, 2, { padding: 1, dilation: 5 })).toThrow('maxPool2d: x has shape [1,1,4,4], smaller than dilation [5,5], so that a window may hold nothing but padding');
     expect(() => adaptiveAvgPool2d(x, 0)).toThrow('adaptiveAvgPool2d: outputSize is [0,0], expected integers of at least 1');
+    const long = tensor(new Float32Array(70_000), { shape: [1, 1, 1, 70_000] });
+    expect(() => adaptiveAvgPool2d(long, [1, 65_000])).toThrow('adaptiveAvgPool2d: x has shape [1,1,1,70000] and outputSize is [1,65000], too large together');
     expect(() => globalMaxPool2d(tensor([], { shape: [1, 1, 0, 4] }))).toThrow('globalMaxPool2d: x has shape [1,1,0,4], expected height and width of at least 1');
     expect(() => avgPool2d(x, 5)).toThrow('avgPool2d: x has shape [1,1,4,4], too small for a 5 x 5 window with padding [0,0]');
   });

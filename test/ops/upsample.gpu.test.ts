@@ -60,6 +60,8 @@ test('errors', () => {
     expect(() => upsampleNearest(x, { scale: 2, size: 8 })).toThrow('upsampleNearest: both of scale and size given, expected one');
     expect(() => upsampleNearest(x, { scale: 1.5 })).toThrow('upsampleNearest: scale is [1.5,1.5], expected integers of at least 1');
     expect(() => upsampleNearest(x, { size: 0 })).toThrow('upsampleNearest: size is [0,0], expected integers of at least 1');
+    const long = tensor(new Float32Array(70_001), { shape: [1, 1, 1, 70_001] });
+    expect(() => upsampleNearest(long, { size: [1, 70_000] })).toThrow('upsampleNearest: x has shape [1,1,1,70001] and size is [1,70000], too large for a ratio of 1,70000 to 1,70001');
     expect(() => upsampleNearest(tensor([], { shape: [1, 1, 0, 4] }), { size: 2 })).toThrow('upsampleNearest: x has shape [1,1,0,4], expected height and width of at least 1');
   });
 });
