@@ -32,7 +32,7 @@ function listed(shapes: readonly (readonly number[])[]): string {
 }
 
 /** The axes of `shape` from the last to the first, each with its strides; axes of size 1 dropped, neighbours that no operand jumps between joined. */
-function mergedAxes(shape: readonly number[], strides: readonly (readonly number[])[]): number[][] {
+export function mergedAxes(shape: readonly number[], strides: readonly (readonly number[])[]): number[][] {
   const axes: number[][] = [];
   for (let i = shape.length - 1; i >= 0; i--) {
     if (shape[i] === 1) continue;

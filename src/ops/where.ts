@@ -5,14 +5,18 @@ import { broadcast } from './broadcast.ts';
 import { bitsOf, expectOneOf, sharedType, WORDS, type Operand, type Word } from './element.ts';
 import { sumTo } from './reduce.ts';
 
+/** The types of {@link where}. */
+export interface Where {
+  <D extends Word>(condition: Tensor<Word>, a: Tensor<D>, b: Operand<D>): Tensor<D>;
+  <D extends Word>(condition: Tensor<Word>, a: number, b: Tensor<D>): Tensor<D>;
+  (condition: Tensor<Word>, a: Operand, b: Operand): Tensor;
+}
+
 /**
  * a where `condition` is true (or a number that is not zero), else b; all broadcast. a and b have one element type of four
  * bytes; a number takes that of the tensor beside it, and two numbers are f32. The gradient goes to the branch that was taken.
  */
-export function where<D extends Word>(condition: Tensor<Word>, a: Tensor<D>, b: Operand<D>): Tensor<D>;
-export function where<D extends Word>(condition: Tensor<Word>, a: number, b: Tensor<D>): Tensor<D>;
-export function where(condition: Tensor<Word>, a: number, b: number): Tensor;
-export function where(condition: Tensor<Word>, a: Operand<Word>, b: Operand<Word>): Tensor<Word> {
+export const where: Where = ((condition: Tensor<Word>, a: Operand<Word>, b: Operand<Word>): Tensor<Word> => {
   expectOneOf(condition, WORDS, 'where: condition');
   const dtype = sharedType('where', a, b, WORDS) ?? 'f32';
   const bits = (v: Operand<Word>, name: string): number => (typeof v === 'number' ? bitsOf(v, dtype, `where: ${name}`) : 0);
@@ -39,4 +43,4 @@ export function where(condition: Tensor<Word>, a: Operand<Word>, b: Operand<Word
     (dy) => branches.flatMap((v, i) => (v instanceof Tensor ? [v.tracksGrad ? sumTo(i === 0 ? where(condition, dy, 0) : where(condition, 0, dy), v.shape) : null] : [])),
     { composed: true },
   );
-}
+}) as Where;
