@@ -103,7 +103,10 @@ export function expectOperands(op: string, x: Tensor, w: Tensor, b: Tensor | nul
   expectShape(b, [outputs], `${op}: bias`);
 }
 
-/** Sizes of x (batch, channels, height, width), w (filters, channels / groups, kh, kw) and y (batch, filters, outH, outW), and the steps between them. */
+/**
+ * Sizes of x (batch, channels, height, width), w (filters, channels / groups, kh, kw) and y (batch, filters, outH, outW), and
+ * the steps between them.
+ */
 export type Geometry = Readonly<
   Record<'batch' | 'channels' | 'height' | 'width' | 'filters' | 'outH' | 'outW' | 'groups' | 'kh' | 'kw' | 'strideH' | 'strideW' | 'padH' | 'padW' | 'dilH' | 'dilW', number>
 >;
@@ -126,7 +129,10 @@ export function correlate(op: string, g: Geometry, x: Tensor, w: Tensor, b: Tens
   }, { composed: true });
 }
 
-/** The transpose of {@link correlate} in x, plus a bias per channel: dy (batch, filters, outH, outW) to (batch, channels, height, width), recorded. `x`: whose gradient it is, to apply the mask of a relu. */
+/**
+ * The transpose of {@link correlate} in x, plus a bias for each channel: dy (batch, filters, outH, outW) to (batch, channels,
+ * height, width), recorded. `x` is given when this is its gradient, so that the mask of its relu can be applied.
+ */
 export function spread(op: string, g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null = null, x: Tensor | null = null): Tensor {
   const dx = empty([g.batch, g.channels, g.height, g.width], { gpu: dy.gpu });
   const phases = g.strideH * g.strideW;
