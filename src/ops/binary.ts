@@ -5,7 +5,7 @@ import { record } from '../tensor/tape.ts';
 import { empty, tensor, Tensor } from '../tensor/tensor.ts';
 import { broadcast } from './broadcast.ts';
 import { greater } from './compare.ts';
-import { bitsOf, ELEMENT, NUMERIC, sharedType, WORDS, type Numeric, type Operand, type Word } from './element.ts';
+import { bitsOf, ELEMENT, expectOneOf, NUMERIC, sharedType, WORDS, type Numeric, type Operand, type Word } from './element.ts';
 import { sumTo } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { log, neg, powScalar } from './unary.ts';
@@ -116,10 +116,10 @@ export function pow(a: Operand, b: Operand): Tensor {
   return a instanceof Tensor && a.dtype === 'f32' && typeof b === 'number' ? powScalar(a, b) : power(a, b);
 }
 
-/** The larger of a and b, broadcast; f32, i32 or u32. Where they are equal each gets half of the gradient. */
+/** The larger of a and b, broadcast; f32, i32 or u32. Where they are equal each gets half of the gradient. NaN may be passed over. */
 export const maximum: Arithmetic = binary('maximum', 'max(a, b)', (dy, a, b) => [() => mul(dy, share(a, b)), () => mul(dy, share(b, a))], NUMERIC);
 
-/** The smaller of a and b, broadcast; f32, i32 or u32. Where they are equal each gets half of the gradient. */
+/** The smaller of a and b, broadcast; f32, i32 or u32. Where they are equal each gets half of the gradient. NaN may be passed over. */
 export const minimum: Arithmetic = binary('minimum', 'min(a, b)', (dy, a, b) => [() => mul(dy, share(b, a)), () => mul(dy, share(a, b))], NUMERIC);
 
 /** 1 where a > b, 1/2 where equal, else 0: the part of a maximum's gradient that goes to a. */
@@ -136,6 +136,7 @@ export function expand<D extends Word>(x: Tensor<D>, shape: readonly number[]): 
   const joint = broadcastShapes(x.shape, shape);
   if (!joint || !sameShape(joint, shape)) throw new ShapeError(`expand: shape [${x.shape}] does not broadcast to [${shape}]`);
   if (sizeOf(shape) === x.size) return reshape(x, shape);
+  expectOneOf(x, WORDS, 'expand: x');
   const y = mapBinary('expand', 'a', x, 0, { dtypes: WORDS, shape: [...shape] }) as Tensor;
   return record('expand', y, [x], (dy) => [sumTo(dy, x.shape)], { composed: true }) as Tensor<Word> as Tensor<D>;
 }
