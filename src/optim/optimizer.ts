@@ -32,7 +32,8 @@ export interface OptimizerState extends SavedState {
   prepare(step: number, lr: number, momentum?: number): void;
   /**
    * Records the update of all parameters; every command may be captured. `again` repeats forward and backward at the
-   * values as they are then, for rules that look at a second point (`sam`).
+   * values as they are then, for rules that look at a second point (`sam`). A NaN gradient makes its parameter NaN, as in
+   * PyTorch; `fit` rejects at the next loss that is not finite.
    */
   update(again?: () => void): void;
   dispose(): void;

@@ -19,6 +19,7 @@ export interface SgdOptions extends SharedOptions {
 export function sgd({ lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false, decays }: SgdOptions): Optimizer {
   expectNumber(lr, 'sgd: lr');
   expectNumber(momentum, 'sgd: momentum');
+  expectNumber(dampening, 'sgd: dampening');
   expectNumber(weightDecay, 'sgd: weightDecay');
   if (nesterov && (momentum <= 0 || dampening !== 0)) throw new RangeError(`sgd: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
   const shared = { name: 'sgd', lr, decays };

@@ -4,47 +4,56 @@ import { adagrad, adam, adamW, clipGradNorm, clipGradValue, lamb, rmsprop, sam, 
 import { Arena } from '../../src/nn/arena.ts';
 import { optimizerChecks, type OptimizerCase } from '../support/check-optimizer.ts';
 import { gpu } from '../support/gpu.ts';
-
-const same = (make: () => Optimizer, rest: Omit<OptimizerCase, 'make'>): OptimizerCase => ({ make, ...rest });
+import { sample } from '../support/sample.ts';
 
 const cases: Record<string, OptimizerCase> = {
-  sgd: same(() => sgd({ lr: 0.01, weightDecay: 0.01 }), { converging: () => sgd({ lr: 0.1 }), decaying: () => sgd({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 }),
-  'sgd with momentum': same(() => sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.01, nesterov: true }), {
+  sgd: { make: () => sgd({ lr: 0.01, weightDecay: 0.01 }), converging: () => sgd({ lr: 0.1 }), decaying: () => sgd({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 },
+  'sgd with momentum': {
+    make: () => sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.01, nesterov: true }),
     converging: () => sgd({ lr: 0.02, momentum: 0.9 }), decaying: () => sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }), dispatches: 1,
-  }),
-  'sgd that ascends': same(() => sgd({ lr: 1e-4, momentum: 0.9, dampening: 0.3, maximize: true }), {
+  },
+  'sgd that ascends': {
+    make: () => sgd({ lr: 1e-4, momentum: 0.9, dampening: 0.3, maximize: true }),
     converging: () => sgd({ lr: 0.02, momentum: 0.9, maximize: true }), decaying: () => sgd({ lr: 0.1, maximize: true, weightDecay: 0.1 }), dispatches: 1, maximizes: true,
-  }),
-  adam: same(() => adam({ lr: 0.01, weightDecay: 0.01 }), { converging: () => adam({ lr: 0.1 }), decaying: () => adam({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 }),
-  'adam with amsgrad': same(() => adam({ lr: 0.01, amsgrad: true }), {
+  },
+  adam: { make: () => adam({ lr: 0.01, weightDecay: 0.01 }), converging: () => adam({ lr: 0.1 }), decaying: () => adam({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 },
+  'adam with amsgrad': {
+    make: () => adam({ lr: 0.01, amsgrad: true }),
     converging: () => adam({ lr: 0.15, amsgrad: true, maximize: true }), decaying: () => adam({ lr: 0.1, amsgrad: true, weightDecay: 0.1, maximize: true }), dispatches: 1, maximizes: true,
-  }),
-  adamW: same(() => adamW({ lr: 0.01 }), { converging: () => adamW({ lr: 0.1, weightDecay: 0 }), decaying: () => adamW({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 }),
-  rmsprop: same(() => rmsprop(), { converging: () => rmsprop({ lr: 0.05 }), decaying: () => rmsprop({ weightDecay: 0.1 }), dispatches: 1 }),
-  'rmsprop, centred': same(() => rmsprop({ centered: true }), { converging: () => rmsprop({ lr: 0.05, centered: true }), decaying: () => rmsprop({ weightDecay: 0.1, centered: true }), dispatches: 1 }),
-  'rmsprop with momentum': same(() => rmsprop({ momentum: 0.9, lr: 1e-3 }), {
+  },
+  adamW: { make: () => adamW({ lr: 0.01 }), converging: () => adamW({ lr: 0.1, weightDecay: 0 }), decaying: () => adamW({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 },
+  rmsprop: { make: () => rmsprop(), converging: () => rmsprop({ lr: 0.05 }), decaying: () => rmsprop({ weightDecay: 0.1 }), dispatches: 1 },
+  'rmsprop, centred': { make: () => rmsprop({ centered: true }), converging: () => rmsprop({ lr: 0.05, centered: true }), decaying: () => rmsprop({ weightDecay: 0.1, centered: true }), dispatches: 1 },
+  'rmsprop with momentum': {
+    make: () => rmsprop({ momentum: 0.9, lr: 1e-3 }),
     converging: () => rmsprop({ lr: 0.01, momentum: 0.8, alpha: 0.95 }), decaying: () => rmsprop({ weightDecay: 0.1, momentum: 0.9 }), dispatches: 1,
-  }),
-  'rmsprop, centred with momentum': same(() => rmsprop({ centered: true, momentum: 0.5 }), {
+  },
+  'rmsprop, centred with momentum': {
+    make: () => rmsprop({ centered: true, momentum: 0.5 }),
     converging: () => rmsprop({ lr: 0.02, momentum: 0.5, centered: true, maximize: true }), decaying: () => rmsprop({ weightDecay: 0.1, momentum: 0.9, centered: true, maximize: true }), dispatches: 1, maximizes: true,
-  }),
-  adagrad: same(() => adagrad({ lr: 0.05, lrDecay: 0.01, initialAccumulatorValue: 0.1 }), {
+  },
+  adagrad: {
+    make: () => adagrad({ lr: 0.05, lrDecay: 0.01, initialAccumulatorValue: 0.1 }),
     converging: () => adagrad({ lr: 1 }), decaying: () => adagrad({ weightDecay: 0.1, initialAccumulatorValue: 0.5 }), dispatches: 1,
-  }),
-  lamb: same(() => lamb({ lr: 0.01, weightDecay: 0.01 }), { converging: () => lamb({ lr: 0.05 }), decaying: () => lamb({ lr: 0.1, weightDecay: 0.1 }), dispatches: 6 }),
-  clipGradNorm: same(() => clipGradNorm(sgd({ lr: 0.1, momentum: 0.9 }), { maxNorm: 1 }), {
+  },
+  lamb: { make: () => lamb({ lr: 0.01, weightDecay: 0.01 }), converging: () => lamb({ lr: 0.05 }), decaying: () => lamb({ lr: 0.1, weightDecay: 0.1 }), dispatches: 6 },
+  clipGradNorm: {
+    make: () => clipGradNorm(sgd({ lr: 0.1, momentum: 0.9 }), { maxNorm: 1 }),
     converging: () => clipGradNorm(sgd({ lr: 0.1 }), { maxNorm: 10 }), decaying: () => clipGradNorm(sgd({ lr: 0.1, weightDecay: 0.1 }), { maxNorm: 1 }), dispatches: 4,
-  }),
-  clipGradValue: same(() => clipGradValue(adam(), { clipValue: 0.1 }), {
+  },
+  clipGradValue: {
+    make: () => clipGradValue(adam(), { clipValue: 0.1 }),
     converging: () => clipGradValue(sgd({ lr: 0.1 }), { clipValue: 0.5 }), decaying: () => clipGradValue(sgd({ lr: 0.1, weightDecay: 0.1 }), { clipValue: 0.1 }), dispatches: 2,
-  }),
-  sam: same(() => sam({ base: sgd({ lr: 0.01, momentum: 0.9 }) }), {
+  },
+  sam: {
+    make: () => sam({ base: sgd({ lr: 0.01, momentum: 0.9 }) }),
     converging: () => sam({ base: sgd({ lr: 0.1 }) }), decaying: () => sam({ base: sgd({ lr: 0.1, weightDecay: 0.1, momentum: 0.9 }) }), dispatches: 4,
-  }),
-  'sam, adaptive, clipped': same(() => sam({ base: clipGradNorm(adamW(), { maxNorm: 1 }), adaptive: true, rho: 0.5 }), {
+  },
+  'sam, adaptive, clipped': {
+    make: () => sam({ base: clipGradNorm(adamW(), { maxNorm: 1 }), adaptive: true, rho: 0.5 }),
     converging: () => sam({ base: clipGradNorm(adam({ lr: 0.1 }), { maxNorm: 100 }), adaptive: true, rho: 0.05 }),
     decaying: () => sam({ base: clipGradNorm(adamW({ weightDecay: 0.1 }), { maxNorm: 1 }), adaptive: true }), dispatches: 7,
-  }),
+  },
 };
 
 describe.each(Object.entries(cases))('%s', (_, c) => {
@@ -65,6 +74,49 @@ async function once(optimizer: Optimizer, gradients: number[], start = gradients
 test.each([sgd({ lr: 0.1, momentum: 0.9 }), adam(), adamW(), rmsprop(), adagrad()])('$name: a NaN gradient makes its own parameter NaN and no other', async (optimizer) => {
   const got = await once(optimizer, [0.5, NaN, -0.5, 0]);
   expect(got.map(Number.isNaN)).toEqual([false, true, false, false]);
+});
+
+test.each([
+  ['sgd', sgd], ['adam', adam], ['adamW', adamW], ['rmsprop', rmsprop], ['adagrad', adagrad], ['lamb', lamb],
+] as [string, (o: object) => Optimizer][])('%s: maximize is the step on the negated gradient, bit by bit', async (_, make) => {
+  const [g, start] = [sample([64], { seed: 1 }).data, Array.from(sample([64], { seed: 2 }).data)];
+  const options = { lr: 0.1, weightDecay: 0.01 };
+  const up = await once(make({ ...options, maximize: true }), Array.from(g), start);
+  expect(up).toEqual(await once(make(options), Array.from(g, (v) => -v), start));
+  expect(up).not.toEqual(await once(make(options), Array.from(g), start));
+});
+
+test('a momentum that a schedule cycles takes the place of momentum and of the first beta', async () => {
+  const momenta = [0.9, 0.5, 0.7];
+  const gradients = [1, -0.5, 0.25];
+  const run = async (optimizer: Optimizer): Promise<number> => {
+    const [values, grads] = [tensor([1, 0, 0, 0]), tensor([0, 0, 0, 0])];
+    const state = optimizer.attach({ values, grads });
+    for (const [i, g] of gradients.entries()) {
+      grads.write([g, 0, 0, 0]);
+      state.prepare(i + 1, 0.1, momenta[i]);
+      state.update();
+    }
+    const [out] = await values.read();
+    for (const t of [state, values, grads]) t.dispose();
+    return out!;
+  };
+  let [p, m] = [1, 0];
+  gradients.forEach((g, i) => {
+    m = i === 0 ? g : momenta[i]! * m + g;
+    p -= 0.1 * m;
+  });
+  expect(Math.abs((await run(sgd({ lr: 0.1, momentum: 0.1 }))) - p)).toBeLessThan(1e-6);
+  [p, m] = [1, 0];
+  let v = 0;
+  gradients.forEach((g, i) => {
+    m = momenta[i]! * m + (1 - momenta[i]!) * g;
+    v = 0.999 * v + 0.001 * g * g;
+    p -= ((0.1 / (1 - momenta[i]! ** (i + 1))) * m) / (Math.sqrt(v / (1 - 0.999 ** (i + 1))) + 1e-8);
+  });
+  expect(Math.abs((await run(adam({ betas: [0.1, 0.999] }))) - p)).toBeLessThan(1e-6);
+  expect([sgd({ lr: 1 }), adagrad(), rmsprop()].map((o) => o.momentum)).toEqual([undefined, undefined, undefined]);
+  expect([sgd({ lr: 1, momentum: 0.8 }), rmsprop({ momentum: 0.7 }), adam(), adamW(), lamb()].map((o) => o.momentum)).toEqual([0.8, 0.7, 0.9, 0.9, 0.9]);
 });
 
 test('decays: weight decay applies to the parameters that the filter names', async () => {
@@ -100,6 +152,7 @@ test('an arena without elements is fine', async () => {
 
 test('errors', () => {
   expect(() => sgd({ lr: -1 })).toThrow('sgd: lr is -1, expected a number of at least 0');
+  expect(() => sgd({ lr: 1, dampening: NaN })).toThrow('sgd: dampening is NaN, expected a number of at least 0');
   expect(() => sgd({ lr: NaN })).toThrow('sgd: lr is NaN, expected a number of at least 0');
   expect(() => sgd({ lr: 1, nesterov: true })).toThrow('sgd: nesterov needs momentum > 0 and dampening 0, got 0 and 0');
   expect(() => sgd({ lr: 1, nesterov: true, momentum: 0.9, dampening: 0.1 })).toThrow('sgd: nesterov needs momentum > 0 and dampening 0, got 0.9 and 0.1');
