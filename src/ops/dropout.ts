@@ -1,5 +1,4 @@
 import kernel from '../../shaders/dropout.wgsl';
-import type { Key } from '../random/key.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
@@ -7,7 +6,8 @@ import { mul } from './binary.ts';
 
 /** Where the masks of a step come from. */
 export interface RandomSource {
-  key: Key;
+  /** A key of `evenkeel/random`. */
+  key: readonly [number, number];
   /** u32 (2 or more): number of the first item, and the stream; it must not change before the gradient is taken. */
   first: Tensor<'u32'>;
 }

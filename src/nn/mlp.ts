@@ -1,7 +1,7 @@
-import { flatten, relu } from '../activations.ts';
-import type { Layer } from '../layer.ts';
-import { linear } from '../linear.ts';
-import { sequential, type Sequential } from '../sequential.ts';
+import { flatten, relu } from './activations.ts';
+import type { Layer } from './layer.ts';
+import { linear } from './linear.ts';
+import { sequential, type Sequential } from './sequential.ts';
 
 /**
  * A multi-layer perceptron: `mlp(784, 256, 10)` is flatten, linear 784 to 256, relu, linear 256 to 10, with the parameters

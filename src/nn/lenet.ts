@@ -1,8 +1,8 @@
-import { flatten, relu } from '../activations.ts';
-import { conv2d } from '../conv2d.ts';
-import { linear } from '../linear.ts';
-import { maxPool2d } from '../pooling.ts';
-import { sequential, type Sequential } from '../sequential.ts';
+import { flatten, relu } from './activations.ts';
+import { conv2d } from './conv2d.ts';
+import { linear } from './linear.ts';
+import { maxPool2d } from './pooling.ts';
+import { sequential, type Sequential } from './sequential.ts';
 
 /**
  * The LeNet of the randomised-smoothing literature on MNIST (SmoothMix, Jeong et al., NeurIPS 2021, and its baselines): two

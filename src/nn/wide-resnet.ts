@@ -1,13 +1,13 @@
-import { flatten, relu } from '../activations.ts';
-import { conv2d, type Conv2d } from '../conv2d.ts';
-import { dropout } from '../dropout.ts';
-import { constant, kaimingNormal, startingFrom } from '../init.ts';
-import type { Layer } from '../layer.ts';
-import { linear } from '../linear.ts';
-import { batchNorm } from '../norms.ts';
-import { adaptiveAvgPool2d } from '../pooling.ts';
-import { residual } from '../residual.ts';
-import { sequential, type Sequential } from '../sequential.ts';
+import { flatten, relu } from './activations.ts';
+import { conv2d, type Conv2d } from './conv2d.ts';
+import { dropout } from './dropout.ts';
+import { constant, kaimingNormal, startingFrom } from './init.ts';
+import type { Layer } from './layer.ts';
+import { linear } from './linear.ts';
+import { batchNorm } from './norms.ts';
+import { adaptiveAvgPool2d } from './pooling.ts';
+import { residual } from './residual.ts';
+import { sequential, type Sequential } from './sequential.ts';
 
 /** Options of {@link wideResnet}. */
 export interface WideResnetOptions {
@@ -26,7 +26,7 @@ export interface WideResnetOptions {
 const convolution = (inChannels: number, outChannels: number, kernelSize: number, stride = 1): Conv2d =>
   startingFrom(conv2d(inChannels, outChannels, kernelSize, { stride, padding: kernelSize >> 1, bias: false }), { weight: kaimingNormal('fanOut') });
 
-/** A pre-activation block; where the sizes change, shortcut and main path share the first norm and relu's input only. */
+/** A pre-activation block; where the channels change, the shortcut convolves what has passed the first norm and relu too. */
 function block(inChannels: number, outChannels: number, stride: number, p: number): Layer {
   const rest = {
     conv1: convolution(inChannels, outChannels, 3, stride),

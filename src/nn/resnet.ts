@@ -1,14 +1,14 @@
-import { flatten, relu } from '../activations.ts';
-import { conv2d, type Conv2d } from '../conv2d.ts';
-import { cosineLinear } from '../cosine-linear.ts';
-import { kaimingNormal, startingFrom } from '../init.ts';
-import type { Layer } from '../layer.ts';
-import { linear } from '../linear.ts';
-import { batchNorm } from '../norms.ts';
-import { padShortcut } from '../pad-shortcut.ts';
-import { adaptiveAvgPool2d } from '../pooling.ts';
-import { residual } from '../residual.ts';
-import { sequential, type Sequential } from '../sequential.ts';
+import { flatten, relu } from './activations.ts';
+import { conv2d, type Conv2d } from './conv2d.ts';
+import { cosineLinear } from './cosine-linear.ts';
+import { kaimingNormal, startingFrom } from './init.ts';
+import type { Layer } from './layer.ts';
+import { linear } from './linear.ts';
+import { batchNorm } from './norms.ts';
+import { padShortcut } from './pad-shortcut.ts';
+import { adaptiveAvgPool2d } from './pooling.ts';
+import { residual } from './residual.ts';
+import { sequential, type Sequential } from './sequential.ts';
 
 /** Options of the CIFAR residual networks. */
 export interface ResnetOptions {
