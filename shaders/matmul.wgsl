@@ -2,7 +2,7 @@
 //   EPILOGUE 0 none | 1 + extra[n] | 2 relu(. + extra[n]) | 3 zero where extra[m, n] <= 0
 // Each invocation makes a block of BLOCK_M rows and BLOCK_N columns; grid (N / BLOCK_N, M / BLOCK_M, batch * parts).
 // With parts > 1, part s sums the terms k in [s * chunk, (s + 1) * chunk) into y[s]; `combine` then adds the parts.
-// With BATCHED there are `batch` products over up to four broadcast axes `shape`; strides are in elements, 0 repeats.
+// With BATCHED there are `batch` products over up to four broadcast axes `shape`, the last first; strides are in elements, 0 repeats.
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
 // use lib/index.wgsl
@@ -47,7 +47,7 @@ fn epilogue(v: vec4f, row: u32, col: u32) -> vec4f {
 fn beginOf(item: u32) -> vec2u {
   if (BATCHED == 0u) { return vec2u(); }
   let s = params.shape;
-  let at = vec4u(item / (s.y * s.z * s.w), item / (s.z * s.w) % s.y, item / s.w % s.z, item % s.w);
+  let at = vec4u(item % s.x, item / s.x % s.y, item / (s.x * s.y) % s.z, item / (s.x * s.y * s.z));
   return vec2u(dot(at, params.strideA), dot(at, params.strideB));
 }
 

@@ -32,6 +32,9 @@ export function tileFor(gpu: Gpu, m: number, n: number, k: number, parts = 1): T
   })!;
 }
 
+/** The smallest block: for long inner operations, whose unrolled code would take seconds to compile and which hide loads anyway. */
+export const SMALL_TILE: Tile = TILES.at(-1)!;
+
 /** The variant constants of shaders/lib/gemm.wgsl for a tile. */
 export function tileVariant(t: Tile): { BLOCK_M: number; BLOCK_M4: number; BLOCK_N4: number; GROUP_X: number; GROUP_Y: number } {
   return { BLOCK_M: t.m, BLOCK_M4: t.m / 4, BLOCK_N4: t.n / 4, GROUP_X: t.groupX, GROUP_Y: t.groupY };

@@ -1,8 +1,8 @@
 import kernel from '../../shaders/lp-distance.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
-import { inPieces, tileFor, tileVariant } from '../gpu/tiles.ts';
+import { inPieces, SMALL_TILE, tileFor, tileVariant } from '../gpu/tiles.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { gradientFor, record } from '../tensor/tape.ts';
+import { gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { clear, empty, expectDType, expectRank, expectShape, Tensor } from '../tensor/tensor.ts';
 import { add, maximum, mul } from './binary.ts';
 import { greater } from './compare.ts';
@@ -30,8 +30,8 @@ export interface LpDistanceOptions {
 export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, { p = Infinity }: LpDistanceOptions = {}): Tensor {
   expectDType(x, 'f32', 'lpDistance: x');
   expectDType(w, 'f32', 'lpDistance: weight');
-  const [out, inFeatures] = expectRank(w, 2, 'lpDistance: weight') as [number, number];
-  if (x.rank === 0 || x.shape.at(-1) !== inFeatures) throw new ShapeError(`lpDistance: x has shape [${x.shape}], weight [${w.shape}] takes ${inFeatures} features`);
+  const [out] = expectRank(w, 2, 'lpDistance: weight') as [number, number];
+  expectFeatures('lpDistance: x', x, w);
   if (b) {
     expectDType(b, 'f32', 'lpDistance: bias');
     expectShape(b, [out], 'lpDistance: bias');
@@ -77,8 +77,8 @@ export interface DistanceBounds {
  */
 export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, { repairCrossed = false }: { repairCrossed?: boolean } = {}): DistanceBounds {
   for (const [t, name] of [[lower, 'lower'], [upper, 'upper'], [w, 'weight']] as const) expectDType(t, 'f32', `infDistanceBounds: ${name}`);
-  const [, inFeatures] = expectRank(w, 2, 'infDistanceBounds: weight');
-  if (lower.rank === 0 || lower.shape.at(-1) !== inFeatures) throw new ShapeError(`infDistanceBounds: lower has shape [${lower.shape}], weight [${w.shape}] takes ${inFeatures} features`);
+  expectRank(w, 2, 'infDistanceBounds: weight');
+  expectFeatures('infDistanceBounds: lower', lower, w);
   expectShape(upper, lower.shape, 'infDistanceBounds: upper');
   let [low, high] = [lower, upper];
   if (repairCrossed) {
@@ -91,16 +91,21 @@ export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, { rep
   };
 }
 
+function expectFeatures(what: string, x: Tensor, w: Tensor): void {
+  if (x.rank > 0 && x.shape.at(-1) === w.shape[1]) return;
+  throw new ShapeError(`${what} has shape [${x.shape}], weight [${w.shape}] takes ${w.shape[1]} features`);
+}
+
 /** What is maximised: |x - w|, or the positive part of x - w or of w - x. */
 const [DISTANCE, ABOVE, BELOW] = [0, 1, 2];
 
 const NO_POWER = { p: 0, first: [0, 0, 0] };
 
 /** Sizes of a layer and the variant of its forward kernels: rows of x against rows of w. */
-function layerOf(x: Tensor, w: Tensor) {
+function layerOf(x: Tensor, w: Tensor, isLong = false) {
   const [n, k] = w.shape as [number, number];
   const m = sizeOf(x.shape.slice(0, -1));
-  const tile = tileFor(x.gpu, m, n, k);
+  const tile = isLong ? SMALL_TILE : tileFor(x.gpu, m, n, k);
   const variant = { ...tileVariant(tile), RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
   return { m, n, k, tile, variant, blocks: [Math.ceil(n / tile.n), Math.ceil(m / tile.m), 1] as const };
 }
@@ -120,12 +125,13 @@ function largest(x: Tensor, w: Tensor, direction: number): Tensor {
   const how = { DIRECTION: direction, BITS: Number(gpu.adapter.kind === 'software') };
   const y = empty([...x.shape.slice(0, -1), n], { gpu });
   const params = { ...NO_POWER, m, n, k };
-  if (!x.tracksGrad && !w.tracksGrad) {
-    inPieces(tile, blocks, (grid, first) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, { ...variant, ...how }));
+  const forward = { ...variant, ...how };
+  if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
+    inPieces(tile, blocks, (grid, first) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, forward));
     return y;
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  inPieces(tile, blocks, (grid, first) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, { ...variant, ...how }));
+  inPieces(tile, blocks, (grid, first) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, forward));
   return record('lpDistance', y, [x, w], (dy) => {
     kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
     const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
@@ -133,17 +139,20 @@ function largest(x: Tensor, w: Tensor, direction: number): Tensor {
       if (k > 0) kernel.backwardLargest({ ...NO_POWER, m: rows, n: k, k: terms }, { dy, y: target, index }, [rows], { A_T: transposed });
       return target;
     };
-    return [x.tracksGrad ? scatter(empty(x.shape, { gpu }), m, n, 0) : null, w.tracksGrad ? scatter(gradientFor(w), n, m, 1) : null];
+    return [
+      x.tracksGrad ? scatter(empty(x.shape, { gpu }), m, n, 0) : null,
+      w.tracksGrad ? scatter(gradientFor(w), n, m, 1) : null,
+    ];
   });
 }
 
 /** The l_p distance for finite p. */
 function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
-  const { m, n, k, tile, variant, blocks } = layerOf(x, w);
-  const { gpu } = x;
-  const y = empty([...x.shape.slice(0, -1), n], { gpu });
   const squarings = typeof p === 'number' ? Math.log2(p) : NaN;
   const isDoubling = Number.isInteger(squarings);
+  const { m, n, k, tile, variant, blocks } = layerOf(x, w, !isDoubling);
+  const { gpu } = x;
+  const y = empty([...x.shape.slice(0, -1), n], { gpu });
   const how = {
     ...(isDoubling ? { SQUARINGS: squarings } : { GENERAL: 1 }),
     ...(typeof p === 'number' ? { power_: 'return params.p;' } : {}),
@@ -151,18 +160,17 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   const number = typeof p === 'number' ? p : 0;
   // A shader that takes p as a number does not read the tensor in its place.
   const exponent = typeof p === 'number' ? w : p;
-  const isNormalised = Number(typeof p !== 'number' || p > 10);
-  inPieces(tile, blocks, (grid, first) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, { ...variant, ...how, NORMALISED: isNormalised, BITS: Number(gpu.adapter.kind === 'software') }));
+  const forward = { ...variant, ...how, NORMALISED: Number(typeof p !== 'number' || p > 10), BITS: Number(gpu.adapter.kind === 'software') };
+  inPieces(tile, blocks, (grid, first) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, forward));
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
     // |t|^0 needs the sign of t, which a product of no factors does not have.
     const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
     const gradient = (target: Tensor, own: Tensor, other: Tensor, rows: number, terms: number, transposed: number): Tensor => {
-      const block = tileFor(gpu, rows, k, terms);
-      const grid = [Math.ceil(k / block.n), Math.ceil(rows / block.m), 1] as const;
-      inPieces(block, grid, (piece, first) =>
-        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, { x: own, w: other, exponent, distance_: y, dy, y: target }, piece, {
-          ...tileVariant(block), ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed,
-        }),
+      const block = 'GENERAL' in slope ? SMALL_TILE : tileFor(gpu, rows, k, terms);
+      const backward = { ...tileVariant(block), ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
+      const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target };
+      inPieces(block, [Math.ceil(k / block.n), Math.ceil(rows / block.m), 1], (grid, first) =>
+        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, backward),
       );
       return target;
     };

@@ -1,10 +1,11 @@
 import kernel from '../../shaders/matmul.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, tileFor, tileVariant } from '../gpu/tiles.ts';
-import { broadcastShapes, broadcastStrides, mergeAxes, sameShape, sizeOf } from '../tensor/shape.ts';
+import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../tensor/shape.ts';
 import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
+import { mergedAxes } from './broadcast.ts';
 import { sum, sumTo } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
@@ -203,10 +204,10 @@ function batchOf(leadA: readonly number[], leadB: readonly number[], sizeA: numb
   const lead = broadcastShapes(leadA, leadB)!;
   const batch = sizeOf(lead);
   if (batch === 1) return NO_BATCH;
-  const merged = mergeAxes(lead, broadcastStrides(leadA, lead), broadcastStrides(leadB, lead));
-  if (merged.shape.length > 4) throw new ShapeError(`matmul: broadcasting the leading axes [${leadA}] with [${leadB}] needs ${merged.shape.length} separate axes, at most 4 are supported; reshape or expand first`);
-  const pad = (v: number[], fill: number): number[] => [...new Array<number>(4 - v.length).fill(fill), ...v];
-  return { ...NO_BATCH, batch, shape: pad(merged.shape, 1), strideA: pad(merged.a.map((s) => s * sizeA), 0), strideB: pad(merged.b.map((s) => s * sizeB), 0) };
+  const axes = mergedAxes(lead, [broadcastStrides(leadA, lead), broadcastStrides(leadB, lead)]);
+  if (axes.length > 4) throw new ShapeError(`matmul: broadcasting the leading axes [${leadA}] with [${leadB}] needs ${axes.length} separate axes, at most 4 are supported; reshape or expand first`);
+  const four = [...axes, ...new Array<number[]>(4 - axes.length).fill([1, 0, 0])];
+  return { ...NO_BATCH, batch, shape: four.map((a) => a[0]!), strideA: four.map((a) => a[1]! * sizeA), strideB: four.map((a) => a[2]! * sizeB) };
 }
 
 /** Parts of a split product: as many as it takes to keep the device busy when the outputs alone do not. */

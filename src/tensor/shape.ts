@@ -48,20 +48,3 @@ export function normalizeAxes(axes: readonly number[], rank: number): number[] |
   const unique = [...new Set(out)].sort((a, b) => a - b);
   return unique.length === out.length ? unique : null;
 }
-
-/** Drops axes of size 1 and joins neighbours that both operands step through without a jump. At least one axis stays. */
-export function mergeAxes(shape: readonly number[], a: readonly number[], b: readonly number[]): { shape: number[]; a: number[]; b: number[] } {
-  const out = { shape: [] as number[], a: [] as number[], b: [] as number[] };
-  for (let i = shape.length - 1; i >= 0; i--) {
-    if (shape[i] === 1) continue;
-    const n = out.shape[0];
-    if (n !== undefined && a[i] === out.a[0]! * n && b[i] === out.b[0]! * n) {
-      out.shape[0] = n * shape[i]!;
-    } else {
-      out.shape.unshift(shape[i]!);
-      out.a.unshift(a[i]!);
-      out.b.unshift(b[i]!);
-    }
-  }
-  return out.shape.length ? out : { shape: [1], a: [0], b: [0] };
-}

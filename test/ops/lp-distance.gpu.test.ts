@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { capture, grad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
+import { capture, grad, noGrad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
 import { infDistanceBounds, lpDistance, lpDistance2d, mul, square, sum } from 'evenkeel/ops';
 import { build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/lp-distance.ts';
-import { checkOp, expectWithin, readAll, upload } from '../support/check-op.ts';
+import { asAdapter } from '../support/adapter.ts';
+import { checkOp, expectSameBits, expectWithin, readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 import { powError, U, ulp, type Tolerance } from '../support/tolerance.ts';
 
@@ -67,8 +68,12 @@ describe('lpDistance, p = infinity', () => {
 
   test('without a gradient the result is the same', async () => {
     const [x, w] = [sample([33, 31], { seed: 1 }), sample([9, 31], { seed: 2 })];
-    const [a, b] = await readAll(() => [lpDistance(upload(x), upload(w)), lpDistance(requireGrad(upload(x)), upload(w))]);
-    expect(Array.from(a!)).toEqual(Array.from(b!));
+    const [a, b, c] = await readAll(() => {
+      const leaf = requireGrad(upload(x));
+      return [lpDistance(upload(x), upload(w)), lpDistance(leaf, upload(w)), noGrad(() => lpDistance(leaf, upload(w)))];
+    });
+    expectSameBits(a!, b!, 'with a gradient');
+    expectSameBits(a!, c!, 'in noGrad');
     const want = reference.lpDistance(x, w, Infinity);
     expectWithin(a!, want, ({ want: v }) => 0.5 * ulp(v), 'forward');
   });
@@ -145,6 +150,48 @@ describe('large p', () => {
       expect(Array.from(dx!)).toEqual([0, 0, 0, 0]);
     }
   });
+});
+
+describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind) => {
+  test.each([8, 12, Infinity])('large, p = %f', (p) =>
+    asAdapter(kind, async () => {
+      const [x, w] = [sample([256, 65], { seed: 1 }), sample([512, 65], { seed: 2 })];
+      const dy = sample([256, 512], { seed: 3, low: -1, high: 1 });
+      const [y, dx, dw] = await readAll(() => {
+        const leaves = [requireGrad(upload(x)), requireGrad(upload(w))] as [Tensor, Tensor];
+        const d = lpDistance(...leaves, null, { p });
+        return [d, ...grad(sum(mul(d, upload(dy))), leaves)];
+      });
+      expectWithin(y!, reference.lpDistance(x, w, p), p === Infinity ? ({ want }) => 0.5 * ulp(want) : distances(p, 65), 'forward');
+      const [wantX, wantW] = reference.lpDistanceGradient(dy, x, w, p);
+      const bound = p === Infinity ? ({ sum: s }: { sum: number }) => 515 * U * s : slopes(p, 512, 65);
+      expectWithin(dx!, wantX, bound, 'dx');
+      expectWithin(dw!, wantW, bound, 'dw');
+    }),
+  );
+
+  test.each([3, 8, 20, Infinity])('small, p = %f', (p) =>
+    asAdapter(kind, () =>
+      checkOp({
+        inputs: [sample([5, 13], { seed: 1 }), sample([7, 13], { seed: 2 })],
+        run: (x, w) => lpDistance(x, w, null, { p }),
+        reference: (x, w) => reference.lpDistance(x, w, p),
+        gradient: (dy, x, w) => reference.lpDistanceGradient(dy, x, w, p),
+        tolerance: p === Infinity ? ({ want }) => 0.5 * ulp(want) : distances(p, 13),
+        gradientTolerance: p === Infinity ? ({ sum: s }) => 10 * U * s : slopes(p, 7, 13),
+      }),
+    ),
+  );
+
+  test('bounds', () =>
+    asAdapter(kind, () =>
+      checkOp({
+        inputs: [build([3, 5], (i) => i / 8 - 1), build([3, 5], (i) => i / 8 - 0.5), sample([4, 5])],
+        run: (l, u, w) => infDistanceBounds(l, u, w).lower,
+        reference: (l, u, w) => reference.infDistanceBounds(l, u, w).lower,
+        tolerance: ({ want }) => 0.5 * ulp(want),
+      }),
+    ));
 });
 
 test('a bias is added', () =>

@@ -3,6 +3,7 @@ import { backward, grad, requireGrad, scope, tensor, zeros, type Tensor } from '
 import { add, dot, linear, matmul, mul, outer, square, sum } from 'evenkeel/ops';
 import { accumulator, build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/matmul.ts';
+import { asAdapter } from '../support/adapter.ts';
 import { checkOp, expectWithin, readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 import { gpu } from '../support/gpu.ts';
@@ -280,6 +281,41 @@ describe('linear', () => {
     });
     expect(Array.from(g!)).toEqual([3, 5]);
   });
+});
+
+describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind) => {
+  // Large enough for the largest block of either kind; b has one 1 in each column, so that the product is a selection.
+  test.each(layouts)('transposeA %s, transposeB %s', async (transposeA, transposeB) => {
+    const [m, k, n] = [512, 256, 512];
+    const a = sample([m, k]);
+    const from = (j: number): number => (j * 7) % k;
+    await asAdapter(kind, async () => {
+      const [y] = await readAll(() => {
+        const p = transposeA ? build([k, m], (i) => a.data[(i % m) * k + Math.floor(i / m)]!) : a;
+        const q = transposeB ? build([n, k], (i) => Number(i % k === from(Math.floor(i / k)))) : build([k, n], (i) => Number(Math.floor(i / n) === from(i % n)));
+        return [matmul(upload(p), upload(q), { transposeA, transposeB })];
+      });
+      expect(y!.findIndex((v, i) => v !== a.data[Math.floor(i / n) * k + from(i % n)])).toBe(-1);
+    });
+  });
+
+  test.each<[number[], number[]]>([
+    [[33, 700], [700, 5]],
+    [[3, 9, 4], [3, 4, 13]],
+    [[2, 3, 1025], [1025, 2]],
+    [[2, 3, 1025], [2, 1025, 2]],
+  ])('[%s] [%s]', (shapeA, shapeB) =>
+    asAdapter(kind, () =>
+      checkOp({
+        inputs: [sample(shapeA, { seed: 1 }), sample(shapeB, { seed: 2 })],
+        run: (a, b) => matmul(a, b),
+        reference: (a, b) => reference.matmul(a, b),
+        gradient: (dy, a, b) => reference.matmulGradient(dy, a, b),
+        tolerance: products(shapeA.at(-1)!),
+        gradientTolerance: products(40),
+      }),
+    ),
+  );
 });
 
 test('a matrix times the identity is exact', () =>
