@@ -12,7 +12,12 @@ fn loadA(at: u32, row0: u32, k: u32, end: u32, tile: ptr<function, array<vec4f, 
     let last = params.k - 1u;
     for (var i = 0u; i < BLOCK_M4; i++) { // unroll
       let row = at + row0 + i * 4u;
-      let t = transpose4(readA(k * params.m + row), readA(min(k + 1u, last) * params.m + row), readA(min(k + 2u, last) * params.m + row), readA(min(k + 3u, last) * params.m + row));
+      let t = transpose4(
+        readA(k * params.m + row),
+        readA(min(k + 1u, last) * params.m + row),
+        readA(min(k + 2u, last) * params.m + row),
+        readA(min(k + 3u, last) * params.m + row),
+      );
       tile[i * 4u] = t[0];
       tile[i * 4u + 1u] = t[1];
       tile[i * 4u + 2u] = t[2];
@@ -38,7 +43,12 @@ fn loadB(at: u32, col0: u32, k: u32, tile: ptr<function, array<vec4f, BLOCK_N>>)
     } else {
       let col = col0 + j * 4u;
       let row = at + k;
-      let t = transpose4(readB(row + min(col, last) * params.k), readB(row + min(col + 1u, last) * params.k), readB(row + min(col + 2u, last) * params.k), readB(row + min(col + 3u, last) * params.k));
+      let t = transpose4(
+        readB(row + min(col, last) * params.k),
+        readB(row + min(col + 1u, last) * params.k),
+        readB(row + min(col + 2u, last) * params.k),
+        readB(row + min(col + 3u, last) * params.k),
+      );
       for (var kk = 0u; kk < 4u; kk++) { // unroll
         // A is zero past the end, but zero times a stray NaN is not.
         tile[kk * BLOCK_N4 + j] = select(t[kk], vec4f(), RAGGED_K == 1u && k + kk >= params.k);

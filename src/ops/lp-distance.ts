@@ -55,7 +55,8 @@ export function lpDistance2d(x: Tensor, w: Tensor, b: Tensor | null = null, { p 
   const [filters, inChannels, kh, kw] = expectRank(w, 4, 'lpDistance2d: weight') as [number, number, number, number];
   if (channels !== inChannels) throw new ShapeError(`lpDistance2d: x has shape [${x.shape}], weight [${w.shape}] takes ${inChannels} channels`);
   const columns = unfold(x, [kh, kw], geometry);
-  const [stride, pad, gap] = [geometry.stride ?? 1, geometry.padding ?? 0, geometry.dilation ?? 1].map((v) => (typeof v === 'number' ? v : v[0])) as [number, number, number];
+  const down = (v: UnfoldOptions['stride'], otherwise: number): number => (typeof v === 'object' ? v[0] : (v ?? otherwise));
+  const [stride, pad, gap] = [down(geometry.stride, 1), down(geometry.padding, 0), down(geometry.dilation, 1)];
   const outH = Math.floor((height + 2 * pad - gap * (kh - 1) - 1) / stride) + 1;
   const y = lpDistance(permute(columns, [0, 2, 1]), reshape(w, [filters, channels * kh * kw]), b, { p });
   return reshape(permute(y, [0, 2, 1]), [batch, filters, outH, columns.shape[2]! / outH]);

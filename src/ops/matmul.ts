@@ -108,7 +108,8 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null = null, { activati
   if (activation === 'relu' && !b) throw new ShapeError('linear: activation relu is fused with the bias, got bias null; apply relu() after it');
   const rows = sizeOf(x.shape.slice(0, -1));
   const [shapeX, shapeY] = [[rows, features], [rows, out]];
-  const y = product(x, w, { shapeA: shapeX, shapeB: w.shape, transposeB: true, shape: [...x.shape.slice(0, -1), out] }, b ? { kind: activation === 'relu' ? 'biasRelu' : 'bias', extra: b } : undefined);
+  const factors = { shapeA: shapeX, shapeB: w.shape, transposeB: true, shape: [...x.shape.slice(0, -1), out] };
+  const y = product(x, w, factors, b ? { kind: activation === 'relu' ? 'biasRelu' : 'bias', extra: b } : undefined);
   y.maskable = activation === 'relu';
   return record('linear', y, b ? [x, w, b] : [x, w], (dy) => {
     if (isRecording()) {
@@ -162,7 +163,8 @@ const CHUNK = 256;
 const MOST_PARTS = 64;
 
 /** One dispatch for all items of a batch. `epilogue` and `rowSum` are for a single matrix. */
-function product(a: Tensor, b: Tensor, { shapeA, shapeB, transposeA = false, transposeB = false, shape }: Factors, epilogue?: Epilogue, target?: Tensor, rowSum: Tensor | null = null): Tensor {
+function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, target?: Tensor, rowSum: Tensor | null = null): Tensor {
+  const { shapeA, shapeB, transposeA = false, transposeB = false, shape } = factors;
   const [m, k] = transposeA ? [shapeA.at(-1)!, shapeA.at(-2)!] : [shapeA.at(-2)!, shapeA.at(-1)!];
   const n = transposeB ? shapeB.at(-2)! : shapeB.at(-1)!;
   const gpu = a.gpu;
@@ -188,7 +190,8 @@ function product(a: Tensor, b: Tensor, { shapeA, shapeB, transposeA = false, tra
   const params = { m, n, k, chunk, parts, ...batch };
   const blocks = [Math.ceil(n / tile.n), Math.ceil(m / tile.m), layers] as const;
   // The row sums are wanted even when y has no columns.
-  if (rowSum) inPieces(tile, [Math.max(1, blocks[0]), blocks[1], 1], (grid, first) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant));
+  const withSums = [Math.max(1, blocks[0]), blocks[1], 1] as const;
+  if (rowSum) inPieces(tile, withSums, (grid, first) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant));
   else if (parts === 1) inPieces(tile, blocks, (grid, first) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, { ...variant, ...last }));
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
@@ -205,7 +208,9 @@ function batchOf(leadA: readonly number[], leadB: readonly number[], sizeA: numb
   const batch = sizeOf(lead);
   if (batch === 1) return NO_BATCH;
   const axes = mergedAxes(lead, [broadcastStrides(leadA, lead), broadcastStrides(leadB, lead)]);
-  if (axes.length > 4) throw new ShapeError(`matmul: broadcasting the leading axes [${leadA}] with [${leadB}] needs ${axes.length} separate axes, at most 4 are supported; reshape or expand first`);
+  if (axes.length > 4) {
+    throw new ShapeError(`matmul: broadcasting the leading axes [${leadA}] with [${leadB}] needs ${axes.length} separate axes, at most 4 are supported; reshape or expand first`);
+  }
   const four = [...axes, ...new Array<number[]>(4 - axes.length).fill([1, 0, 0])];
   return { ...NO_BATCH, batch, shape: four.map((a) => a[0]!), strideA: four.map((a) => a[1]! * sizeA), strideB: four.map((a) => a[2]! * sizeB) };
 }

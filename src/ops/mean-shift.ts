@@ -42,7 +42,7 @@ function centre(x: Tensor, running: { runningMean: Tensor; momentum: number } | 
 function shift(x: Tensor, average: Tensor, running: { runningMean: Tensor; momentum: number } | null = null): Tensor {
   const y = empty(x.shape, { gpu: x.gpu });
   const params = { size: x.size, channels: x.shape[1]!, length: sizeOf(x.shape.slice(2)), momentum: running?.momentum ?? 0 };
-  if (running) kernel.forward(params, { x, mean: average, y, running: running.runningMean }, [Math.max(x.size, params.channels)]);
+  if (running) kernel.forward(params, { x, mean: average, y, running: running.runningMean }, [x.size]);
   else kernel.shift(params, { x, mean: average, y }, [x.size]);
   return y;
 }

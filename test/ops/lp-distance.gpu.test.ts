@@ -30,15 +30,23 @@ function onGrid(shape: number[], side: number): Dense {
 
 const isDoubling = (p: number): boolean => Number.isInteger(Math.log2(p));
 
+/** The largest relative error that WGSL allows pow(t, p) for these t. */
+const ofPow = (p: number, ...t: number[]): number => Math.max(...t.map((v) => powError(v, p) / v ** p));
+
 /** Relative error of one |t|^p, |t| <= 8: a squaring doubles the error so far and adds one, else that of pow. */
-const ofPower = (p: number): number => (isDoubling(p) ? 4 * p * U : 4 * p * U + Math.max(...[0.01, 0.5, 1, 2, 8].map((t) => powError(t, Math.min(p, 20)) / t ** Math.min(p, 20))) * Math.max(1, p / 20));
+const ofPower = (p: number): number => 4 * p * U + (isDoubling(p) ? 0 : ofPow(p, 0.01, 0.5, 1, 2, ...(p <= 10 ? [8] : [])));
 
-/** y = (sum of n powers)^(1/p): their error falls by p; the root adds square roots, or a pow and an ULP of its argument. */
-const distances = (p: number, n: number): Tolerance => ({ want }) => (((n + 4) * U + ofPower(p)) / p + 8 * U + (isDoubling(p) ? 2.5 * Math.log2(p) * 2 * U : powError(Math.max(want, 1e-3), 1) / Math.max(want, 1e-3))) * want;
+/** y = (sum of n powers)^(1/p): their error falls by p; the root adds square roots, or a pow. */
+const distances =
+  (p: number, n: number): Tolerance =>
+  ({ want }) =>
+    (((n + 4) * U + ofPower(p)) / p + 8 * U + (isDoubling(p) ? 5 * Math.log2(p) * U : ofPow(1, Math.max(want, 1e-3)))) * want;
 
-/** Terms g (|t| / y)^(p-1): p - 1 times the error of the quotient, that of the power, and the sum of n of them. */
-const slopes = (p: number, n: number, terms: number): Tolerance => ({ sum: s }) =>
-  ((p - 1) * (((terms + 4) * U + ofPower(p)) / p + 20 * U) + ofPower(p) + (n + 8) * U) * s + 1e-30;
+/** Sums of g (|t| / y)^(p-1): p - 1 times the error of the quotient, that of the power, and that of n terms. */
+const slopes =
+  (p: number, n: number, terms: number): Tolerance =>
+  ({ sum: s }) =>
+    ((p - 1) * (((terms + 4) * U + ofPower(p)) / p + 20 * U) + ofPower(p) + (n + 8) * U) * s + 1e-30;
 
 describe.each([1, 1.5, 2, 3, 8, 10, 20, 64])('lpDistance, p = %f', (p) => {
   test.each(shapes)('[%s] to [%s]', (shapeX, shapeW) => {
