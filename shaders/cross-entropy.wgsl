@@ -38,13 +38,18 @@ fn rowWeight(row: u32, label: u32) -> f32 {
   return w;
 }
 
+// False for a row that counts for nothing.
+fn counts(label: i32) -> bool {
+  return label >= 0 && label < i32(params.classes) && label != params.ignore;
+}
+
 // values: three rows of `rows`: losses, weights, and 1 for each row that is not ignored.
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let row = linearIndex(id);
   if (row >= params.rows) { return; }
   let at = labels[row];
-  if (at < 0 || at >= i32(params.classes)) {
+  if (!counts(at)) {
     if (at != params.ignore) { atomicAdd(&bad[0], 1u); }
     values[row] = 0.0;
     values[params.rows + row] = 0.0;
@@ -99,7 +104,7 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
   if (row >= params.rows) { return; }
   let base = row * params.classes;
   let at = labels[row];
-  if (at < 0 || at >= i32(params.classes)) {
+  if (!counts(at)) {
     for (var c = 0u; c < params.classes; c++) { values[base + c] = 0.0; }
     return;
   }

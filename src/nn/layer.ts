@@ -61,9 +61,17 @@ export function countParameters(layer: Layer): number {
 
 /** A parameter of a layer, or an error that says when it comes to be. */
 export function paramOf(layer: Layer, name: string): Tensor {
-  const p = layer.params[name];
-  if (!p) throw new Error(`${layer.kind}: ${name} does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit`);
-  return p;
+  return existing(layer, name, layer.params[name]) as Tensor;
+}
+
+/** A buffer of a layer, or an error that says when it comes to be. */
+export function bufferOf(layer: Layer, name: string): Tensor | Tensor<'i32'> {
+  return existing(layer, name, layer.buffers?.[name]);
+}
+
+function existing<T>(layer: Layer, name: string, value: T | undefined): T {
+  if (!value) throw new Error(`${layer.kind}: ${name} does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit`);
+  return value;
 }
 
 /** Throws unless each value is a positive integer. */

@@ -2,7 +2,7 @@ import { batchNorm as batchNormOp, type BatchNormOptions } from '../ops/batch-no
 import { groupNorm as groupNormOp, layerNorm as layerNormOp } from '../ops/layer-norm.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expectSizes, paramOf, type Layer, type ParameterSpec } from './layer.ts';
+import { bufferOf, expectSizes, paramOf, type Layer, type ParameterSpec } from './layer.ts';
 
 function affineSpecs(affine: boolean, shape: readonly number[]): Record<string, ParameterSpec> {
   const spec = (value: number): ParameterSpec => ({ shape, init: () => new Float32Array(sizeOf(shape)).fill(value) });
@@ -46,7 +46,8 @@ export function batchNorm(features: number, { eps = 1e-5, momentum = 0.1, affine
     bufferSpecs: { running_mean: statistic(0), running_var: statistic(1), num_batches_tracked: { shape: [], dtype: 'i32', value: 0 } },
     forward: (x, { training, activation } = { training: false }) => {
       const [weight, bias] = affine ? [paramOf(layer, 'weight'), paramOf(layer, 'bias')] : [null, null];
-      const { running_mean: mean, running_var: variance, num_batches_tracked: batches } = layer.buffers as { running_mean: Tensor; running_var: Tensor; num_batches_tracked: Tensor<'i32'> };
+      const [mean, variance] = [bufferOf(layer, 'running_mean'), bufferOf(layer, 'running_var')] as [Tensor, Tensor];
+      const batches = bufferOf(layer, 'num_batches_tracked') as Tensor<'i32'>;
       return batchNormOp(x, weight, bias, { running: { mean, variance, batches }, training, momentum, eps, activation: activation ?? 'none' });
     },
   };

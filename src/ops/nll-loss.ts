@@ -1,6 +1,6 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { expectShape, tensor, Tensor } from '../tensor/tensor.ts';
+import { expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 import { div, equalMask, mul, sub } from './binary.ts';
 import { cast } from './cast.ts';
 import type { Reduction } from './cross-entropy.ts';
@@ -29,7 +29,8 @@ export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<numb
   if (logProbs.rank < 1) throw new ShapeError(`nllLoss: logProbs have shape [${logProbs.shape}], expected (..., classes)`);
   const lead = logProbs.shape.slice(0, -1);
   const rows = sizeOf(lead);
-  const y = labels instanceof Tensor ? labels : tensor(labels, { shape: lead, dtype: 'i32', gpu: logProbs.gpu });
+  const y = labels instanceof Tensor ? labels : tensor(checked(labels, logProbs.shape.at(-1)!, ignoreIndex), { shape: lead, dtype: 'i32', gpu: logProbs.gpu });
+  expectDType(y, 'i32', 'nllLoss: labels');
   expectShape(y, lead, 'nllLoss: labels');
   const index = reshape(y, [rows]);
   const counts = sub(1, equalMask(cast(index, 'f32'), ignoreIndex));
@@ -39,4 +40,10 @@ export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<numb
   if (reduction === 'none') return reshape(values, lead);
   const total = sum(values);
   return reduction === 'sum' ? total : div(total, sum(reduction === 'mean' ? counts : weights));
+}
+
+function checked(labels: ArrayLike<number>, classes: number, ignoreIndex: number): ArrayLike<number> {
+  const at = Array.from(labels).findIndex((y) => y !== ignoreIndex && !(Number.isInteger(y) && y >= 0 && y < classes));
+  if (at >= 0) throw new RangeError(`nllLoss: labels[${at}] is ${labels[at]}, expected an integer in 0..${classes - 1}`);
+  return labels;
 }

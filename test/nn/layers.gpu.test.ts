@@ -153,6 +153,7 @@ describe('batchNorm', () => {
     expect([...model.parameters.keys()]).toEqual(['1.weight', '1.bias']);
     const x = tensor([1, 2], { shape: [1, 2] });
     expect(() => model.train().forward(x)).toThrow('layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training');
+    expect(() => batchNorm(2, { affine: false }).forward(x)).toThrow('batchNorm: running_mean does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit');
     x.dispose();
   });
 });

@@ -95,14 +95,16 @@ test.each(rows)('softCrossEntropy of [%s, %s, %s]', async (...dims) => {
 
 test.each(['none', 'sum', 'mean', 'weightedMean'] as const)('nllLoss of log-softmax is crossEntropy, reduction %s', async (reduction) => {
   const weight = [0.5, 2, 1];
-  for (const labels of [integers(31, 3, 5), integers(31, 3, 5).map((y, i) => (i % 4 ? y : -100))]) {
+  const labels = integers(31, 3, 5);
+  const cases = [{ y: labels, ignoreIndex: -100 }, { y: labels.map((v, i) => (i % 4 ? v : -100)), ignoreIndex: -100 }, { y: labels, ignoreIndex: 1 }];
+  for (const { y: list, ignoreIndex } of cases) {
     const z = sample([31, 3]);
     const [a, b, da, db] = await readAll(() => {
       const [p, q] = [requireGrad(upload(z)), requireGrad(upload(z))];
-      const y = tensor(labels, { dtype: 'i32' });
+      const y = tensor(list, { dtype: 'i32' });
       const table = tensor([1, 1, 1, 0, 0, 0, 0, 0, 0, ...weight], { shape: [4, 3] });
-      const one = nllLoss(logSoftmax(p), y, { weight: tensor(weight), reduction });
-      const two = crossEntropy(q, y, { perClass: table, reduction });
+      const one = nllLoss(logSoftmax(p), y, { weight: tensor(weight), reduction, ignoreIndex });
+      const two = crossEntropy(q, y, { perClass: table, reduction, ignoreIndex });
       return [one, two, ...grad(sum(one), [p]), ...grad(sum(two), [q])];
     });
     expectWithin(a!, { shape: [], data: Float64Array.from(b!) }, close(1e-5, 1e-5), 'value');
@@ -138,6 +140,8 @@ test('errors', () => {
     expect(() => binaryCrossEntropyWithLogits(x, y)).toThrow('binaryCrossEntropyWithLogits: target has shape [3], expected [2]');
     expect(() => softCrossEntropy(x, y)).toThrow('softCrossEntropy: target has shape [3], expected [2]');
     expect(() => softCrossEntropy(tensor(1), tensor(1))).toThrow('softCrossEntropy: logits have shape [], expected (..., classes)');
+    expect(() => nllLoss(tensor([0, 0], { shape: [1, 2] }), [2])).toThrow('nllLoss: labels[0] is 2, expected an integer in 0..1');
+    expect(() => nllLoss(tensor([0, 0], { shape: [1, 2] }), tensor([0]) as unknown as Tensor<'i32'>)).toThrow('nllLoss: labels is f32, expected i32');
     expect(() => nllLoss(tensor(1), [0])).toThrow('nllLoss: logProbs have shape [], expected (..., classes)');
     expect(() => nllLoss(x, tensor([1, 2], { dtype: 'i32' }))).toThrow('nllLoss: labels has shape [2], expected []');
   });
