@@ -3,10 +3,11 @@ import type { Gpu } from '../gpu/device.ts';
 import { DTypeError, ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { gradientFor, record } from '../tensor/tape.ts';
+import { gradientFor, isRecording, pullback, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
-import { reshape } from './reshape.ts';
+import { composedCrossEntropy } from './cross-entropy-composed.ts';
 import { sum } from './reduce.ts';
+import { reshape } from './reshape.ts';
 
 /** How values of a batch become one: `weightedMean` divides by the sum of weights, as PyTorch's weighted mean. */
 export type Reduction = 'mean' | 'weightedMean' | 'sum' | 'none';
@@ -78,7 +79,7 @@ export async function takeInvalidLabels(gpu: Gpu): Promise<number> {
  *
  * logits: (..., classes) f32; labels: (...) i32, a tensor or host integers (then checked here). On the device a label
  * outside 0..classes-1 contributes nothing and is counted, see {@link takeInvalidLabels}.
- * Returns a scalar, or (...) with reduction 'none'. The gradient is first order only.
+ * Returns a scalar, or (...) with reduction 'none'. Gradients of gradients go through a composed form.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, options: CrossEntropyOptions = {}): Tensor {
   const { s = 1, sampleWeight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = -100 } = options;
@@ -117,13 +118,15 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
     if (parts !== values) parts.dispose();
   }
   values.dispose();
-  return record('crossEntropy', y, [logits], (dy) => {
+  const composed = (dy: Tensor): Tensor[] => pullback(composedCrossEntropy(logits, target, perClass, options, reduction), [logits], dy, { createGraph: true });
+  const fused = (dy: Tensor): Tensor[] => {
     const dz = gradientFor(logits);
     const total = reduction === 'none' ? perClass : new Tensor(y.storage.retain(), [2], 'f32');
     kernel.backward(params, { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz }, [rows], variant);
     if (total !== perClass) total.dispose();
     return [dz];
-  });
+  };
+  return record('crossEntropy', y, [logits], (dy) => (isRecording() ? composed(dy) : fused(dy)), { composed: true });
 }
 
 function plainTable(classes: number, gpu: Gpu): Tensor {

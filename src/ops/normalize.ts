@@ -1,8 +1,13 @@
 import kernel from '../../shaders/normalize.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { record } from '../tensor/tape.ts';
+import { isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
+import { div, maximum, mul, sub } from './binary.ts';
+import { cast } from './cast.ts';
+import { greater } from './compare.ts';
+import { norm } from './norm.ts';
+import { sum } from './reduce.ts';
 
 /** x / max(|x|_2, eps) along the last axis; f32. Default eps: 1e-12, as PyTorch's normalize. */
 export function normalize(x: Tensor, { eps = 1e-12 }: { eps?: number } = {}): Tensor {
@@ -11,9 +16,21 @@ export function normalize(x: Tensor, { eps = 1e-12 }: { eps?: number } = {}): Te
   const params = { rows: sizeOf(x.shape.slice(0, -1)), cols: x.shape.at(-1)!, eps };
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forward(params, { x, y }, [params.rows]);
-  return record('normalize', y, [x], (dy) => {
-    const dx = empty(x.shape, { gpu: x.gpu });
-    kernel.backward(params, { x, dy, y: dx }, [params.rows]);
-    return [dx];
-  });
+  return record(
+    'normalize',
+    y,
+    [x],
+    (dy) => {
+      if (isRecording()) {
+        // dx = (dy - y (y . dy)) / n; the second term is gone where n is the constant eps.
+        const length = norm(x, { axes: -1, keepDim: true });
+        const along = mul(mul(y, sum(mul(y, dy), { axes: -1, keepDim: true })), cast(greater(length, eps), 'f32'));
+        return [div(sub(dy, along), maximum(length, eps))];
+      }
+      const dx = empty(x.shape, { gpu: x.gpu });
+      kernel.backward(params, { x, dy, y: dx }, [params.rows]);
+      return [dx];
+    },
+    { composed: true },
+  );
 }

@@ -66,7 +66,9 @@ export function valueAndGrad<A extends unknown[]>(fn: (...args: A) => Tensor, { 
  * first argument (or `argument`), as {@link valueAndGrad}.
  */
 export function grad(y: Tensor, inputs: readonly Tensor[], options?: { createGraph?: boolean }): Tensor[];
+/** The gradient of `fn` with respect to one argument, as a function. */
 export function grad<A extends unknown[]>(fn: (...args: A) => Tensor, options?: GradOptions): (...args: A) => A[number];
+/** Either form. */
 export function grad<A extends unknown[]>(subject: Tensor | ((...args: A) => Tensor), second?: readonly Tensor[] | GradOptions, options?: { createGraph?: boolean }): Tensor[] | ((...args: A) => A[number]) {
   if (subject instanceof Tensor) return gradients(subject, second as readonly Tensor[], options);
   const both = valueAndGrad(subject, second as GradOptions | undefined);

@@ -4,9 +4,10 @@ import { classTable, crossEntropy, takeInvalidLabels, type CrossEntropyOptions }
 import { build, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/cross-entropy.ts';
 import { checkOp, expectWithin, readAll, takeGrad, upload } from '../support/check-op.ts';
+import { checkTwice } from '../support/check-twice.ts';
 import { gpu } from '../support/gpu.ts';
 import { integers, sample } from '../support/sample.ts';
-import { logForm, softmaxRelative, U, type Tolerance } from '../support/tolerance.ts';
+import { close, logForm, softmaxRelative, U, type Tolerance } from '../support/tolerance.ts';
 
 const reductions = ['none', 'mean', 'sum', 'weightedMean'] as const;
 const numbers = (n: number, seed: number, low: number, high: number): number[] => Array.from(sample([n], { seed, low, high }).data);
@@ -35,6 +36,7 @@ const cases: Record<string, Case> = {
   'label smoothing and weights': { rows: 9, classes: c, options: { labelSmoothing: 0.3, weight: numbers(c, 1, 0.1, 3) } },
   'sample weights': { rows: 9, classes: c, options: { sampleWeight: numbers(9, 3, 0, 2), weight: numbers(c, 1, 0.1, 3) } },
   'ignored rows': { rows: 9, classes: c, options: { ignoreIndex: -7, weight: numbers(c, 1, 0.1, 3) }, ignored: true },
+  'a class that is ignored': { rows: 9, classes: c, options: { ignoreIndex: 1, weight: numbers(c, 1, 0.1, 3) }, ignored: true },
 };
 
 describe.each(reductions)('reduction %s', (reduction) => {
@@ -72,6 +74,12 @@ describe.each(reductions)('reduction %s', (reduction) => {
       tolerance: logForm(Math.max(range, magnitude / 8), factor * Math.max(1, largest)),
       gradientTolerance,
     });
+    if (rows > 0 && rows < 100 && classes < 100) {
+      await checkTwice(z, reduction === 'none' ? [rows] : [], run, (dy, x) => {
+        if (reduction === 'none') return reference.crossEntropy(x, labels, all, Array.from(dy.data)).gradient;
+        return build(x.shape, (i) => values(x).gradient.data[i]! * dy.data[0]!);
+      }, close(1e-4, 1e-5 * (options.s ?? 1) ** 2));
+    }
   });
 });
 

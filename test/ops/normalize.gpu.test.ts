@@ -3,6 +3,7 @@ import { scope, tensor, type Tensor } from 'evenkeel';
 import { normalize } from 'evenkeel/ops';
 import * as reference from '../reference/normalize.ts';
 import { checkOp, readAll } from '../support/check-op.ts';
+import { checkTwice } from '../support/check-twice.ts';
 import { sample } from '../support/sample.ts';
 import { U } from '../support/tolerance.ts';
 
@@ -29,6 +30,8 @@ test.each([
     gradientTolerance: ({ sum }) => (3 * ((n + 15) / 2 + 19) + n + 10) * U * sum,
   });
 });
+
+test.each([1e-12, 100])('the gradient can be differentiated again, eps %d', (eps) => checkTwice(sample([3, 5], { away: [0] }), [3, 5], (x) => normalize(x, { eps }), (dy, x) => reference.normalizeGradient(dy, x, eps)));
 
 test('zero, huge and tiny rows', async () => {
   const [y] = await readAll(() => [normalize(tensor([0, 0, 3e30, 4e30, 3e-30, 4e-30], { shape: [3, 2] }), { eps: 1e-37 })]);

@@ -1,0 +1,44 @@
+import { sizeOf } from '../tensor/shape.ts';
+import { noGrad } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { add, div, mul, sub } from './binary.ts';
+import type { CrossEntropyOptions, Reduction } from './cross-entropy.ts';
+import { indexSelect } from './gather.ts';
+import { oneHot } from './one-hot.ts';
+import { sum } from './reduce.ts';
+import { reshape } from './reshape.ts';
+import { logSoftmax } from './softmax.ts';
+
+/**
+ * The value of `crossEntropy` by ops that can be differentiated any number of times; what its gradient is recorded with
+ * when gradients of gradients are wanted. Ignored labels and those outside the classes have rows of zeros.
+ */
+export function composedCrossEntropy(
+  logits: Tensor,
+  labels: Tensor<'i32'>,
+  perClass: Tensor,
+  { s = 1, sampleWeight, labelSmoothing = 0, ignoreIndex = -100 }: CrossEntropyOptions,
+  reduction: Reduction,
+): Tensor {
+  const classes = logits.shape.at(-1)!;
+  const rows = sizeOf(labels.shape);
+  const { hot, scale, shift, margin, weight, valid, rowWeight } = noGrad(() => {
+    const row = (i: number): Tensor => indexSelect(perClass, [i]);
+    const all = reshape(oneHot(labels, classes), [rows, classes]);
+    const hot = ignoreIndex >= 0 && ignoreIndex < classes ? mul(all, sub(1, oneHot([ignoreIndex], classes))) : all;
+    const weight = row(3);
+    const valid = sum(hot, { axes: 1 });
+    const sample = sampleWeight && reshape(sampleWeight, [rows]);
+    const ofLabel = sum(mul(hot, weight), { axes: 1 });
+    return { hot, scale: row(0), shift: row(1), margin: row(2), weight, valid: sample ? mul(valid, sample) : valid, rowWeight: sample ? mul(ofLabel, sample) : ofLabel };
+  });
+  const a = mul(sub(add(mul(scale, reshape(logits, [rows, classes])), shift), mul(hot, margin)), s);
+  const logs = logSoftmax(a);
+  const hard = mul(sum(mul(mul(hot, weight), logs), { axes: 1 }), labelSmoothing - 1);
+  const soft = mul(sum(mul(weight, logs), { axes: 1 }), -labelSmoothing / classes);
+  const values = mul(add(hard, soft), valid);
+  if (reduction === 'none') return reshape(values, labels.shape);
+  const total = sum(values);
+  if (reduction === 'sum') return total;
+  return div(total, noGrad(() => sum(reduction === 'weightedMean' ? rowWeight : sum(hot, { axes: 1 }))));
+}
