@@ -7,12 +7,16 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 export interface LossInputs {
   /** Factor of each sample's value; constant for the gradient. */
   sampleWeight?: Tensor;
+  /** In place of the reduction of the loss: a wrapper asks for 'none', one value a sample. */
+  reduction?: Reduction;
 }
 
 /** A training loss: logits (..., classes) before labels (...). */
 export interface Loss {
   (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: LossInputs): Tensor;
   readonly name: string;
+  /** How the values of a batch become one, unless the call says otherwise. */
+  readonly reduction: Reduction;
   /** Replaces the class weights; null puts back those that the loss was made with. A captured step follows. */
   setClassWeight(weight: ArrayLike<number> | null): void;
   dispose(): void;
@@ -33,7 +37,7 @@ export function fusedLoss(name: string, { scale, shift, margin, weight, classes,
   // One table for each number of classes met: an earlier loss may still go backward through its own.
   const tables = new Map<number, Tensor>();
   let current = weight;
-  const loss = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { sampleWeight }: LossInputs = {}): Tensor => {
+  const loss = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { sampleWeight, reduction: asked = reduction }: LossInputs = {}): Tensor => {
     const k = logits.shape.at(-1) ?? 0;
     if (classes !== undefined && k !== classes) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${classes} classes on the last axis`);
     let table = tables.get(k);
@@ -41,7 +45,7 @@ export function fusedLoss(name: string, { scale, shift, margin, weight, classes,
       table = unscoped(() => tensor(classTable(k, { scale, shift, margin, weight: current }), { shape: [4, k], gpu: logits.gpu }));
       tables.set(k, table);
     }
-    return fused(logits, labels, { perClass: table, sampleWeight, reduction, ...rest });
+    return fused(logits, labels, { perClass: table, sampleWeight, reduction: asked, ...rest });
   };
   const setClassWeight = (next: ArrayLike<number> | null): void => {
     const value = next ?? weight;
@@ -52,5 +56,10 @@ export function fusedLoss(name: string, { scale, shift, margin, weight, classes,
     for (const table of tables.values()) table.dispose();
     tables.clear();
   };
-  return Object.defineProperty(Object.assign(loss, { setClassWeight, dispose }), 'name', { value: name }) as Loss;
+  return named(name, loss, { reduction, setClassWeight, dispose });
+}
+
+/** A callable loss with its properties. */
+export function named(name: string, call: (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: LossInputs) => Tensor, rest: Pick<Loss, 'reduction' | 'setClassWeight' | 'dispose'>): Loss {
+  return Object.defineProperty(Object.assign(call, rest), 'name', { value: name }) as Loss;
 }
