@@ -82,8 +82,8 @@ export const exp: (x: Tensor) => Tensor = plain(unary('exp', 'exp(x)', (dy, _x, 
 /** e^x - 1, accurate near 0. */
 export const expm1: (x: Tensor) => Tensor = plain(unary('expm1', 'expm1Of(x)', (dy, x) => mul(dy, exp(x)), 'exp(x)'));
 
-/** Natural logarithm. */
-export const log: (x: Tensor) => Tensor = plain(unary('log', 'log(x)', (dy, x) => div(dy, x)));
+/** Natural logarithm; -Infinity at 0, NaN below. */
+export const log: (x: Tensor) => Tensor = plain(unary('log', 'logOf(x)', (dy, x) => div(dy, x)));
 
 /** log(1 + x), accurate near 0. */
 export const log1p: (x: Tensor) => Tensor = plain(unary('log1p', 'log1pOf(x)', (dy, x) => div(dy, add(x, 1)), '1.0 / (1.0 + x)'));

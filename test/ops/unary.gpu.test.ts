@@ -136,6 +136,10 @@ describe('rules at special points', () => {
     expect(await values(ops[name], x)).toEqual(x.map((v) => scalars[name].f(v) + 0));
     expect(await gradient((t) => ops.mul(ops[name](t), t), x)).toEqual(x.map((v) => scalars[name].f(v) + 0));
   });
+  test('log and log1p at and below the ends of their domains, of which WGSL promises nothing', async () => {
+    expect(await values(ops.log, [0, -0, -1, -1e-30, Infinity, 1])).toEqual([-Infinity, -Infinity, NaN, NaN, Infinity, 0]);
+    expect(await values(ops.log1p, [-1, -2, Infinity])).toEqual([-Infinity, NaN, Infinity]);
+  });
   test('gradients at kinks', async () => {
     expect(await gradient(ops.abs, [-2, 0, 3])).toEqual([-1, 0, 1]);
     expect(await gradient(ops.relu, [-2, 0, 3])).toEqual([0, 0, 1]);
