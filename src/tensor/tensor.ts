@@ -1,5 +1,5 @@
 import { currentGpu, type Gpu } from '../gpu/device.ts';
-import { DisposedError, DTypeError, ShapeError } from '../gpu/errors.ts';
+import { DisposedError, DTypeError, OutOfMemoryError, ShapeError } from '../gpu/errors.ts';
 import type { Bindable, Storage } from '../gpu/storage.ts';
 import { bytesOf, fromDevice, toDevice, type DType, type TypedArrayOf } from './dtype.ts';
 import { NdArray } from './ndarray.ts';
@@ -149,7 +149,14 @@ export interface CreateOptions<D extends DType> {
 /** A tensor with unspecified contents. Shape entries must be non-negative integers. */
 export function empty<D extends DType = 'f32'>(shape: readonly number[], { dtype = 'f32' as D, gpu = currentGpu() }: CreateOptions<D> = {}): Tensor<D> {
   if (shape.some((d) => !Number.isInteger(d) || d < 0)) throw new ShapeError(`shape is [${shape}], expected non-negative integers`);
-  return new Tensor(gpu.allocate(bytesOf(dtype, sizeOf(shape))), shape, dtype);
+  return new Tensor(memoryFor(shape, dtype, gpu), shape, dtype);
+}
+
+function memoryFor(shape: readonly number[], dtype: DType, gpu: Gpu, now = false): Storage {
+  const bytes = bytesOf(dtype, sizeOf(shape));
+  const most = gpu.device.limits.maxStorageBufferBindingSize;
+  if (bytes > most) throw new OutOfMemoryError(`a tensor of shape [${shape}] (${dtype}) needs ${bytes} bytes, this adapter binds at most ${most} at once; use smaller batches, or split it`);
+  return gpu.allocate(bytes, now);
 }
 
 /** A tensor of zeros. */
@@ -174,7 +181,7 @@ export function tensor<D extends DType = 'f32'>(
   const data = typeof values === 'number' ? [values] : values instanceof NdArray ? values.data : values;
   const dims = shape ?? (typeof values === 'number' ? [] : values instanceof NdArray ? values.shape : [data.length]);
   if (sizeOf(dims) !== data.length) throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${data.length} values`);
-  return new Tensor(gpu.allocate(bytesOf(dtype, data.length), true), dims, dtype).write(data);
+  return new Tensor(memoryFor(dims, dtype, gpu, true), dims, dtype).write(data);
 }
 
 /** Throws a DTypeError unless `x` is `dtype`. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, noGrad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
 import { add, crossEntropy, linear, mul, reshape, sum, tanh } from 'evenkeel/ops';
+import { conv2d, flatten, linear as linearLayer, maxPool2d, mlp, relu, resnet20, sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { Arena } from '../../src/nn/arena.ts';
 import { expectSameBits } from '../support/check-op.ts';
@@ -154,6 +155,24 @@ describe('captured step', () => {
     expect(gpu.memory().live).toBe(before);
     expect(() => step.run()).toThrow('capture: run after dispose');
     x.dispose();
+  });
+
+  test.each([
+    ['a perceptron', () => mlp(784, 256, 128, 10), [32, 784]],
+    ['layers of uneven width', () => mlp(100, 512, 128, 700, 64, 300, 10), [100, 100]],
+    ['a convolutional network', () => sequential(conv2d(1, 24, 5), relu(), maxPool2d(2), conv2d(24, 32, 3), relu(), maxPool2d(2), flatten(), linearLayer(800, 128), relu(), linearLayer(128, 10)), [16, 1, 28, 28]],
+    ['ResNet-20', () => resnet20(), [2, 3, 32, 32]],
+  ] as const)('%s: temporaries take at most 1.2 times what lives at one time, and nothing is allocated afterwards', async (_name, make, shape) => {
+    using model = make().init({ seed: 0 }).train();
+    const x = tensor(sample(shape).data, { shape });
+    const y = tensor(new Int32Array(shape[0]), { dtype: 'i32' });
+    const step = capture(() => backward(crossEntropy(model.forward(x), y)));
+    expect(step.bytes).toBeLessThanOrEqual(1.2 * step.bound);
+    const before = { created: gpu.buffersCreated, groups: gpu.counters.bindGroups, submits: gpu.counters.submits };
+    for (let i = 0; i < 3; i++) step.run();
+    await gpu.sync();
+    expect([gpu.buffersCreated, gpu.counters.bindGroups, gpu.counters.submits]).toEqual([before.created, before.groups, before.submits + 3]);
+    for (const t of [step, x, y]) t.dispose();
   });
 
   test('errors', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { empty, scope, tensor, zeros, type Tensor } from 'evenkeel';
-import { add, mul, reshape } from 'evenkeel/ops';
+import { empty, OutOfMemoryError, scope, tensor, zeros, type Tensor } from 'evenkeel';
+import { add, expand, mul, outer, reshape } from 'evenkeel/ops';
 import { gpu } from '../support/gpu.ts';
 
 describe('scope', () => {
@@ -10,7 +10,7 @@ describe('scope', () => {
       const x = add(zeros([100]), 1);
       return { bytes: gpu.memory().live - before, isDisposed: () => x.isDisposed };
     });
-    expect(seen.bytes).toBe(804);
+    expect(seen.bytes).toBe(800);
     expect(gpu.memory().live).toBe(before);
     expect(seen.isDisposed()).toBe(true);
   });
@@ -122,4 +122,17 @@ describe('tensor', () => {
     await expect(x.item()).rejects.toThrow('item: shape is [2], expected one element');
     x.dispose();
   });
+});
+
+test('a tensor over the limits of the adapter is refused before anything is allocated', () => {
+  const most = gpu.device.limits.maxStorageBufferBindingSize;
+  const before = gpu.memory();
+  const rows = most / 4 / 1024 + 1;
+  expect(() => zeros([rows, 1024])).toThrow(`a tensor of shape [${rows},1024] (f32) needs ${rows * 4096} bytes, this adapter binds at most ${most} at once; use smaller batches, or split it`);
+  scope(() => {
+    const x = tensor(new Float32Array(1024), { shape: [1024] });
+    expect(() => expand(x, [rows, 1024])).toThrow(OutOfMemoryError);
+    expect(() => outer(zeros([rows]), x)).toThrow(OutOfMemoryError);
+  });
+  expect(gpu.memory().live).toBe(before.live);
 });
