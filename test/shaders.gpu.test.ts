@@ -21,6 +21,11 @@ const names = Object.keys(import.meta.glob('../shaders/*.wgsl')).map((path) => p
 test('every shader is here once', () => expect(modules.map((m) => m.name).sort()).toEqual(names.sort()));
 
 describe.each(modules)('$name', (module) => {
+  // Without barriers and workgroup memory no invocation waits for another, so none can race. The first kernel that needs one
+  // must bring a run in the lockstep emulator of wgsl_reflect (detectRaces).
+  test('has no barrier and no workgroup memory', () => expect(module.code).not.toMatch(/Barrier\(|var<workgroup>/));
+
+
   test('compiles without a message, as it lies on disk and specialised', async () => {
     for (const code of [module.code, specialize(module.code, {}).code]) {
       const { messages } = await gpu.device.createShaderModule({ code }).getCompilationInfo();
