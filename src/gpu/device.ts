@@ -3,7 +3,8 @@ import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './er
 import { Replay } from './capture.ts';
 import { raisedLimits } from './limits.ts';
 import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
-import { Recorder } from './recorder.ts';
+import type { Pipeline } from './pipeline.ts';
+import { Recorder, type Command } from './recorder.ts';
 import { Storage } from './storage.ts';
 import { UniformCache } from './uniforms.ts';
 import { MAP_READ, USAGE } from './usage.ts';
@@ -218,6 +219,21 @@ export class Gpu {
       for (const s of borrowed) s.release();
       borrowed.clear();
     }
+  }
+
+  /** The pipelines that `step` would launch; what it records is thrown away. */
+  rehearse(step: () => void): Pipeline[] {
+    if (this.#capturing) throw new GpuError('prepare inside a captured step');
+    const commands = (this.recorder.sink = [] as Command[]);
+    this.#capturing = [];
+    try {
+      step();
+    } finally {
+      this.recorder.sink = this.#capturing = null;
+      for (const s of this.recorder.borrowed) s.release();
+      this.recorder.borrowed.clear();
+    }
+    return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [c.pipeline] : [])))];
   }
 
   createArena(size: number): DeviceBuffer {

@@ -1,6 +1,7 @@
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
-import type { Pipeline, Slot } from './recorder.ts';
+import { Pipeline } from './pipeline.ts';
+import type { Slot } from './recorder.ts';
 import { specialize } from './specialize.ts';
 import type { Bindable } from './storage.ts';
 import { STAGE_COMPUTE } from './usage.ts';
@@ -63,9 +64,7 @@ interface Compiled {
   workgroup: number[];
 }
 
-let nextId = 1;
-
-/** The pipeline of one entry point and variant, compiled on first use and kept by the device. */
+/** The pipeline of one entry point and variant, kept by the device; compiled when it is first submitted, or by `prepare`. */
 export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, variant: Partial<Record<string, number | string>> = {}): Compiled {
   const label = `${module.name}.${entry}`;
   let key = label;
@@ -82,12 +81,12 @@ export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, varian
       buffer: { type: access === 'uniform' ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage' },
     })),
   });
-  const raw = gpu.device.createComputePipeline({
+  const describe = (): GPUComputePipelineDescriptor => ({
     label: key,
     layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
     compute: { module: gpu.device.createShaderModule({ label: key, code }), entryPoint: entry },
   });
-  const compiled = { pipeline: { label, raw, layout, id: nextId++ }, workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
+  const compiled = { pipeline: new Pipeline(gpu.device, label, layout, describe), workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
   gpu.pipelines.set(key, compiled);
   return compiled;
 }

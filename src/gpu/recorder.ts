@@ -1,5 +1,6 @@
 import type { Gpu } from './device.ts';
 import { DisposedError } from './errors.ts';
+import type { Pipeline } from './pipeline.ts';
 import { alignUp, type DeviceBuffer } from './pool.ts';
 import type { Storage } from './storage.ts';
 
@@ -10,14 +11,6 @@ export interface Slot {
   readonly offset: number;
   readonly bytes: number;
   readonly writes: boolean;
-}
-
-/** A compiled entry point with the layout of its bindings. */
-export interface Pipeline {
-  readonly label: string;
-  readonly raw: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-  readonly id: number;
 }
 
 /** One launch of a kernel. */

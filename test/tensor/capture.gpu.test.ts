@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { backward, capture, noGrad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
-import { add, crossEntropy, linear, mul, reshape, sum, tanh } from 'evenkeel/ops';
+import { backward, capture, noGrad, prepare, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
+import { add, crossEntropy, erf, linear, mul, reshape, sum, tanh } from 'evenkeel/ops';
 import { conv2d, flatten, linear as linearLayer, maxPool2d, mlp, relu, resnet20, sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { Arena } from '../../src/nn/arena.ts';
@@ -173,6 +173,27 @@ describe('captured step', () => {
     await gpu.sync();
     expect([gpu.buffersCreated, gpu.counters.bindGroups, gpu.counters.submits]).toEqual([before.created, before.groups, before.submits + 3]);
     for (const t of [step, x, y]) t.dispose();
+  });
+
+  test('prepare compiles what a step launches, runs nothing, and leaves the device as it was', async () => {
+    const [x, w] = [tensor([1, 2, 3]), requireGrad(tensor([4, 5, 6]))];
+    const step = (): Tensor => {
+      const y = sum(erf(mul(x, w)));
+      backward(y);
+      return y;
+    };
+    const before = { live: gpu.memory().live, dispatches: gpu.counters.dispatches, submits: gpu.counters.submits };
+    const known = new Set(gpu.pipelines.keys());
+    await prepare(step);
+    expect({ live: gpu.memory().live, dispatches: gpu.counters.dispatches, submits: gpu.counters.submits }).toEqual(before);
+    const made = [...gpu.pipelines].filter(([key]) => !known.has(key)).map(([, p]) => (p as { pipeline: { isCompiled: boolean } }).pipeline.isCompiled);
+    expect(made.length).toBeGreaterThan(0);
+    expect(made).not.toContain(false);
+    w.grad = null;
+    const captured = capture(step);
+    expect(await captured.value.item()).toBeCloseTo(3, 4);
+    await expect(prepare(() => capture(step))).rejects.toThrow('capture inside a captured step');
+    for (const t of [captured, x, w]) t.dispose();
   });
 
   test('errors', async () => {
