@@ -28,6 +28,7 @@ export { oneHot } from './one-hot.ts';
 export { pad, type PadOptions } from './pad.ts';
 export * from './permute.ts';
 export * from './pool2d.ts';
+export { probabilityLoss, type ProbabilityLossKind, type ProbabilityLossOptions } from './probability-loss.ts';
 export { prod } from './prod.ts';
 export { all, any, argmax, argmin, max, mean, min, sum, type ArgOptions, type ReduceOptions } from './reduce.ts';
 export type { ElementReduction } from './reduction.ts';

@@ -120,6 +120,7 @@ export const TABLE: readonly OpRow[] = [
   { name: 'softmax', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: 'softmax', jax: 'softmax', sample: (x) => ops.softmax(x) },
   { name: 'logSoftmax', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: 'logSoftmax', jax: 'logSoftmax', sample: (x) => ops.logSoftmax(x) },
   { name: 'crossEntropy', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: 'losses.softmaxCrossEntropy', jax: '', sample: (x) => ops.crossEntropy(x, [0, 1, 2, 3]) },
+  { name: 'probabilityLoss', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: '', jax: '', sample: (x) => ops.probabilityLoss(x, tensor([0, 1, 2, 3], { dtype: 'i32' }), 'power', [0.7]) },
   { name: 'softCrossEntropy', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: 'losses.softmaxCrossEntropy', jax: '', sample: (x) => ops.softCrossEntropy(x, zeros([4, 6])) },
   { name: 'nllLoss', dtypes: 'f32', gradient: 'any', tolerance: 'sum', tfjs: '', jax: '', sample: (x) => ops.nllLoss(x, [0, 1, 2, 3]) },
   { name: 'binaryCrossEntropyWithLogits', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: 'losses.sigmoidCrossEntropy', jax: '', sample: (x) => ops.binaryCrossEntropyWithLogits(x, zeros([4, 6])) },
