@@ -75,7 +75,7 @@ test('the demo runs in Chrome and writes its results', async () => {
   expect(readdirSync(join(folder, 'chrome')).sort()).toEqual(['ce.safetensors', 'ldam-drw.safetensors', 'report.html', 'summary.json']);
   expectSummary(JSON.parse(readFileSync(join(folder, 'copy.json'), 'utf8')) as Summary, 'chrome');
   const { tensors } = decodeSafetensors(readFileSync(join(folder, 'chrome/ce.safetensors')));
-  expect([...tensors.keys()].sort()).toEqual(['1.bias', '1.weight', '3.bias', '3.weight', '4.bias', '4.weight']);
+  expect([...tensors.keys()].sort()).toEqual(['1.bias', '1.weight', '3.bias', '3.weight', '5.bias', '5.weight']);
 });
 
 test('the demo runs in Node', async () => {
