@@ -1,0 +1,118 @@
+import type { Labels, Matrix } from '../metrics/rows.ts';
+import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
+import { calibrationData, meanNll, toLogits, type Calibrator, type FittedCalibrator, type Logits, type ScoreOptions } from './calibrator.ts';
+import { fitTemperature, softmaxRows } from './temperature.ts';
+import { NdArray } from '../tensor/ndarray.ts';
+
+/** softmax(W z + b), W (classes, classes) row-major, or its diagonal for 'temperature' and 'vector'. */
+export interface AffineState {
+  kind: 'temperature' | 'vector' | 'matrix';
+  input: 'logits' | 'probabilities';
+  classes: number;
+  weight: number[];
+  bias: number[];
+}
+
+/** Options of {@link fitVector}. */
+export interface VectorOptions extends ScoreOptions, LbfgsOptions {}
+
+/** Options of {@link fitMatrix}. */
+export interface MatrixOptions extends ScoreOptions, LbfgsOptions {
+  /** Penalty of the entries beside the diagonal, lambda / (K (K - 1)) sum W_ij^2. Default: 0.01. */
+  lambda?: number;
+  /** Penalty of the bias, mu / K sum b^2. Default: 0.01. */
+  mu?: number;
+}
+
+/** Temperature scaling as a calibrator: `fitTemperature` gives the number. */
+export function temperatureCalibrator(scores: Matrix, labels: Labels, { input = 'logits' }: ScoreOptions = {}): FittedCalibrator<AffineState> {
+  const logits = calibrationData(scores, labels, 'temperatureCalibrator', input);
+  const { temperature, converged, nllBefore, nllAfter } = fitTemperature(asMatrix(logits), labels);
+  const { classes } = logits;
+  const state: AffineState = { kind: 'temperature', input, classes, weight: new Array<number>(classes).fill(1 / temperature), bias: new Array<number>(classes).fill(0) };
+  return { ...affine(state), nllBefore, nllAfter, converged };
+}
+
+/**
+ * Vector scaling (Guo et al., ICML 2017): softmax(a z + b) with one factor and one shift a class, by minimising the mean NLL from
+ * a = 1, b = 0. The minimum is convex; on data that it separates there is none, and `converged` is false.
+ */
+export function fitVector(scores: Matrix, labels: Labels, { input = 'logits', ...search }: VectorOptions = {}): FittedCalibrator<AffineState> {
+  return fit('fitVector', 'vector', scores, labels, input, search, () => 0);
+}
+
+/**
+ * Matrix scaling softmax(W z + b) with off-diagonal and intercept regularisation (Kull et al., Beyond temperature scaling,
+ * NeurIPS 2019, which chooses lambda and mu by cross-validation). Starts at the identity, so that the NLL never grows.
+ */
+export function fitMatrix(scores: Matrix, labels: Labels, { input = 'logits', lambda = 0.01, mu = 0.01, ...search }: MatrixOptions = {}): FittedCalibrator<AffineState> {
+  for (const [name, value] of Object.entries({ lambda, mu })) {
+    if (!(value >= 0 && value < Infinity)) throw new RangeError(`fitMatrix: ${name} is ${value}, expected a finite number >= 0`);
+  }
+  return fit('fitMatrix', 'matrix', scores, labels, input, search, (x, gradient, k) => {
+    let penalty = 0;
+    x.forEach((v, i) => {
+      const diagonal = i < k * k && i % (k + 1) === 0;
+      const factor = diagonal ? 0 : i < k * k ? lambda / (k * (k - 1)) : mu / k;
+      penalty += factor * v * v;
+      gradient[i]! += 2 * factor * v;
+    });
+    return penalty;
+  });
+}
+
+/** The calibrator of a stored state. */
+export function affine(state: AffineState): Calibrator<AffineState> {
+  const { weight, bias, classes, input } = state;
+  return { state, apply: (scores) => softmaxRows(asMatrix(transform(toLogits(scores, 'apply: scores', input, classes), weight, bias))) };
+}
+
+function fit(
+  where: string,
+  kind: 'vector' | 'matrix',
+  scores: Matrix,
+  labels: Labels,
+  input: AffineState['input'],
+  search: LbfgsOptions,
+  penalty: (x: Float64Array, gradient: Float64Array, classes: number) => number,
+): FittedCalibrator<AffineState> {
+  const logits = calibrationData(scores, labels, where, input);
+  const { data, rows, classes: k } = logits;
+  const size = kind === 'matrix' ? k * k : k;
+  const start = new Float64Array(size + k);
+  for (let c = 0; c < k; c++) start[kind === 'matrix' ? c * (k + 1) : c] = 1;
+  const found = lbfgs((x, gradient) => {
+    const p = softmaxRows(asMatrix(transform(logits, x.subarray(0, size), x.subarray(size)))).data;
+    let value = 0;
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < k; c++) {
+        const hit = labels[r] === c;
+        // The floor keeps the search finite where the label has probability 0.
+        if (hit) value -= Math.log(Math.max(p[r * k + c]!, 1e-300)) / rows;
+        const g = (p[r * k + c]! - Number(hit)) / rows;
+        gradient[size + c]! += g;
+        if (kind === 'vector') gradient[c]! += g * data[r * k + c]!;
+        else for (let j = 0; j < k; j++) gradient[c * k + j]! += g * data[r * k + j]!;
+      }
+    }
+    return value + penalty(x, gradient, k);
+  }, start, search);
+  const state: AffineState = { kind, input, classes: k, weight: Array.from(found.x.subarray(0, size)), bias: Array.from(found.x.subarray(size)) };
+  const calibrator = affine(state);
+  return { ...calibrator, nllBefore: meanNll(softmaxRows(asMatrix(logits)), labels), nllAfter: meanNll(calibrator.apply(scores), labels), converged: found.converged };
+}
+
+const asMatrix = ({ data, rows, classes }: Logits): NdArray<Float64Array> => new NdArray(data, [rows, classes]);
+
+function transform({ data, rows, classes: k }: Logits, weight: ArrayLike<number>, bias: ArrayLike<number>): Logits {
+  const out = new Float64Array(rows * k);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < k; c++) {
+      let sum = bias[c]!;
+      if (weight.length === k) sum += weight[c]! * data[r * k + c]!;
+      else for (let j = 0; j < k; j++) sum += weight[c * k + j]! * data[r * k + j]!;
+      out[r * k + c] = sum;
+    }
+  }
+  return { data: out, rows, classes: k };
+}

@@ -1,0 +1,75 @@
+import type { Dataset } from '../data/dataset.ts';
+import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix } from '../metrics/rows.ts';
+import type { BatchOptions } from '../nn/map-batches.ts';
+import { NdArray } from '../tensor/ndarray.ts';
+import type { LogitModel } from './temperature-scaling.ts';
+
+/** What the scores given to a calibrator are. Default: 'logits'; probabilities are turned into their logarithms, at least 1e-38. */
+export interface ScoreOptions {
+  input?: 'logits' | 'probabilities';
+}
+
+/** A fitted calibrator: plain numbers, and a map from scores to probabilities. */
+export interface Calibrator<State = unknown> {
+  /** JSON for `loadCalibrator`. */
+  readonly state: State;
+  /** Calibrated probabilities (rows, classes) of scores (rows, classes). */
+  apply(scores: Matrix): NdArray<Float64Array>;
+}
+
+/** A calibrator and how its fit went. */
+export interface FittedCalibrator<State = unknown> extends Calibrator<State> {
+  /** Mean negative log-likelihood of the calibration data, before and after. */
+  readonly nllBefore: number;
+  readonly nllAfter: number;
+  /** False when the search stopped before the minimum, as on data that a calibrator separates perfectly. */
+  readonly converged: boolean;
+}
+
+/** Scores as finite logits, with their sizes. */
+export interface Logits {
+  data: Float64Array;
+  rows: number;
+  classes: number;
+}
+
+/** Checked scores as logits. Throws RangeError, naming `where`, below two classes and on values that are not finite. */
+export function toLogits(scores: Matrix, where: string, input: ScoreOptions['input'] = 'logits', expected?: number): Logits {
+  if (input !== 'logits' && input !== 'probabilities') throw new RangeError(`${where}: input is ${String(input)}, expected 'logits' or 'probabilities'`);
+  const { data, rows, classes } = input === 'logits' ? toRows(scores, where) : toProbabilityRows(scores, where);
+  if (classes < 2 || (expected !== undefined && classes !== expected)) throw new RangeError(`${where} has ${classes} classes, expected ${expected ?? 'at least 2'}`);
+  const out = Float64Array.from(data, input === 'logits' ? (z) => z : (p) => Math.log(Math.max(p, 1e-38)));
+  const bad = out.findIndex((z) => !Number.isFinite(z));
+  if (bad >= 0) throw new RangeError(`${where} is ${out[bad]} at row ${Math.floor(bad / classes)}, class ${bad % classes}, expected finite numbers`);
+  return { data: out, rows, classes };
+}
+
+/** {@link toLogits} of calibration data, with checked labels. */
+export function calibrationData(scores: Matrix, labels: Labels, where: string, input?: ScoreOptions['input']): Logits {
+  const logits = toLogits(scores, `${where}: scores`, input);
+  checkLabels(labels, logits.rows, logits.classes, `${where}: labels`);
+  return logits;
+}
+
+/** Mean of -log p_y. */
+export function meanNll({ data, shape }: NdArray<Float64Array>, labels: Labels): number {
+  const [rows, classes] = shape as [number, number];
+  let sum = 0;
+  for (let r = 0; r < rows; r++) sum -= Math.log(data[r * classes + labels[r]!]!);
+  return sum / rows;
+}
+
+/**
+ * A model with a calibrator fitted on its logits of `calib`, for example
+ * `calibrated(model, calib, (logits, labels) => fitVector(logits, labels))`.
+ */
+export async function calibrated<C extends Calibrator>(
+  model: LogitModel,
+  calib: Dataset,
+  fit: (logits: Matrix, labels: Labels) => C,
+  options?: BatchOptions,
+): Promise<{ calibrator: C; predict(x: NdArray, options?: BatchOptions): Promise<NdArray<Float64Array>> }> {
+  if (!(calib?.y?.length > 0)) throw new RangeError('calibrated: the calibration set is empty, expected at least one sample');
+  const calibrator = fit(await model.logits(calib.x, options), calib.y);
+  return { calibrator, predict: async (x, batch) => calibrator.apply(await model.logits(x, batch)) };
+}

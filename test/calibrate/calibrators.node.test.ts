@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import { affine, fitMatrix, fitVector, temperatureCalibrator } from '../../src/calibrate/affine.ts';
+import { loadCalibrator, type CalibratorState } from '../../src/calibrate/load.ts';
+import { fitBeta, fitHistogram, fitIsotonic, fitPlatt } from '../../src/calibrate/one-vs-rest.ts';
+import { fitTemperature, softmaxRows } from '../../src/calibrate/temperature.ts';
+import { interpolate, isotonic } from '../../src/stats/isotonic.ts';
+import { lbfgs } from '../../src/stats/lbfgs.ts';
+import { testRandom } from '../support/fuzz.ts';
+
+/** Logits and labels drawn from softmax of a W z + b that a calibrator can undo. */
+function data(rows: number, classes: number, seed: number, weight = (c: number) => 0.4 + 0.1 * c, bias = (c: number) => 0.3 * c) {
+  const random = testRandom(seed);
+  const logits = Array.from({ length: rows }, () => Array.from({ length: classes }, () => (random(2001) - 1000) / 250));
+  const truth = softmaxRows(logits.map((row) => row.map((z, c) => weight(c) * z + bias(c))));
+  const labels = logits.map((_, r) => {
+    let u = random(1_000_000) / 1_000_000;
+    const c = Array.from(truth.at(r).data).findIndex((p) => (u -= p) < 0);
+    return c < 0 ? classes - 1 : c;
+  });
+  return { logits, labels };
+}
+
+const fits = { temperatureCalibrator, fitVector, fitMatrix, fitPlatt, fitBeta, fitIsotonic, fitHistogram };
+
+describe.each(Object.entries(fits))('%s', (_name, fit) => {
+  test.each([2, 3, 7])('%i classes: rows sum to 1, the NLL falls, JSON gives the same calibrator, shifts do not matter', (classes) => {
+    const { logits, labels } = data(400, classes, classes);
+    const fitted = fit(logits, labels);
+    const p = fitted.apply(logits);
+    for (let r = 0; r < logits.length; r++) expect(p.at(r).data.reduce((sum: number, v: number) => sum + v, 0)).toBeCloseTo(1, 12);
+    expect(fitted.nllAfter).toBeLessThan(fitted.nllBefore);
+    expect(fitted.converged).toBe(true);
+    expect(loadCalibrator(JSON.parse(JSON.stringify(fitted.state)) as CalibratorState).apply(logits)).toEqual(p);
+    const probabilities = softmaxRows(logits);
+    const again = fit(probabilities, labels, { input: 'probabilities' }).apply(probabilities);
+    if (fit !== fitVector && fit !== fitMatrix) again.data.forEach((v, i) => expect(Math.abs(v - p.data[i]!)).toBeLessThan(1e-5));
+  });
+  test('extreme logits stay finite', () => {
+    const { data: p } = fit([[1e4, 0, -1e4], [-1e4, 1e4, 0], [0, 0, 1e4], [1e4, 0, 0]], [0, 1, 2, 1]).apply([[1e4, -1e4, 0], [0, 0, 0]]);
+    expect(p.every((v) => v >= 0 && v <= 1)).toBe(true);
+  });
+  test('errors', () => {
+    expect(() => fit([[1, 2]], [2])).toThrow(/: labels\[0\] is 2, expected an integer in 0..1$/);
+    expect(() => fit([[1, Infinity]], [0])).toThrow(/: scores is Infinity at row 0, class 1, expected finite numbers$/);
+    expect(() => fit([[1]], [0])).toThrow(/: scores has 1 classes, expected at least 2$/);
+    expect(() => fit([[3, 1]], [0], { input: 'probabilities' })).toThrow('expected probabilities in 0..1');
+    expect(() => fit([[0, 1], [1, 0]], [0, 1]).apply([[1, 2, 3]])).toThrow('apply: scores has 3 classes, expected 2');
+  });
+});
+
+test('vector scaling recovers factors and shifts, and its gradient is that of NLL', () => {
+  const { logits, labels } = data(20_000, 3, 9);
+  const { weight, bias } = fitVector(logits, labels).state;
+  [0.4, 0.5, 0.6].forEach((a, c) => expect(Math.abs(weight[c]! - a)).toBeLessThan(0.04));
+  expect(Math.abs(bias[2]! - bias[0]! - 0.6)).toBeLessThan(0.1);
+  // At the optimum predicted and observed class counts agree.
+  const p = fitVector(logits, labels).apply(logits);
+  for (let c = 0; c < 3; c++) expect(logits.reduce((sum, _, r) => sum + p.data[r * 3 + c]! - Number(labels[r] === c), 0) / 20_000).toBeCloseTo(0, 6);
+});
+
+test('limits of matrix scaling', () => {
+  const { logits, labels } = data(300, 3, 5);
+  const stiff = fitMatrix(logits, labels, { lambda: 1e6, mu: 1e6 }).state;
+  stiff.weight.forEach((w, i) => i % 4 !== 0 && expect(Math.abs(w)).toBeLessThan(1e-5));
+  expect(fitMatrix(logits, labels, { lambda: 0, mu: 0 }).nllAfter).toBeLessThanOrEqual(fitVector(logits, labels).nllAfter + 1e-9);
+  expect(() => fitMatrix(logits, labels, { lambda: -1 })).toThrow('fitMatrix: lambda is -1, expected a finite number >= 0');
+});
+
+test('temperature is the diagonal 1 / T', () => {
+  const { logits, labels } = data(200, 4, 3);
+  const { temperature } = fitTemperature(logits, labels);
+  expect(temperatureCalibrator(logits, labels).apply(logits)).toEqual(affine({ kind: 'vector', input: 'logits', classes: 4, weight: new Array<number>(4).fill(1 / temperature), bias: [0, 0, 0, 0] }).apply(logits));
+});
+
+test('two classes: Platt keeps them complementary; beta contains the identity', () => {
+  const { logits, labels } = data(500, 2, 8);
+  const { state } = fitPlatt(logits, labels);
+  if (state.kind !== 'platt') throw new Error(state.kind);
+  expect(state.maps[0]!.a).toBeCloseTo(state.maps[1]!.a, 5);
+  expect(state.maps[0]!.b).toBeCloseTo(-state.maps[1]!.b, 5);
+  const identity = loadCalibrator({ kind: 'beta', input: 'logits', classes: 2, maps: [{ a: 1, b: 1, c: 0 }, { a: 1, b: 1, c: 0 }] }).apply(logits);
+  softmaxRows(logits).data.forEach((v, i) => expect(identity.data[i]).toBeCloseTo(v, 12));
+});
+
+test('histogram: fractions of the bins; an empty bin keeps its centre', () => {
+  const p = [[0.1, 0.9], [0.2, 0.8], [0.9, 0.1], [0.9, 0.1]];
+  const { state } = fitHistogram(p, [1, 0, 0, 1], { input: 'probabilities', nBins: 4 });
+  expect(state.maps[0]).toEqual({ edges: [0, 0.25, 0.5, 0.75, 1], values: [0.5, 0.375, 0.625, 0.5] });
+  expect(fitHistogram(p, [1, 0, 0, 1], { input: 'probabilities', nBins: 2, binning: 'mass' }).state.maps[0]).toMatchObject({ values: [0.5, 0.5] });
+  expect(() => fitHistogram(p, [1, 0, 0, 1], { nBins: 0 })).toThrow('fitHistogram: nBins is 0, expected an integer >= 1');
+});
+
+test('isotonic: pooled blocks, ties, interpolation', () => {
+  const fit = isotonic([1, 2, 3, 4, 4, 5], [0, 1, 0, 1, 0, 1]);
+  expect(fit).toEqual({ x: [1, 2, 4, 5], y: [0, 0.5, 0.5, 1] });
+  expect([0, 1.5, 3, 4.5, 9].map((x) => interpolate(fit, x))).toEqual([0, 0.25, 0.5, 0.75, 1]);
+});
+
+test('lbfgs: a quadratic of condition 1e4', () => {
+  const found = lbfgs((x, g) => {
+    let value = 0;
+    x.forEach((v, i) => {
+      const a = 10 ** i;
+      value += 0.5 * a * (v - i) ** 2;
+      g[i] = a * (v - i);
+    });
+    return value;
+  }, [5, 5, 5, 5, 5]);
+  expect(found.converged).toBe(true);
+  found.x.forEach((v, i) => expect(v).toBeCloseTo(i, 6));
+});
+
+test('an unknown kind is refused', () => {
+  expect(() => loadCalibrator({ kind: 'spline' } as never)).toThrow('loadCalibrator: kind is spline, expected that of a fitted calibrator');
+  expect(() => loadCalibrator({ kind: 'vector', input: 'logits', classes: 3, weight: [1], bias: [0, 0, 0] })).toThrow('loadCalibrator: weight of vector has 1 entries, expected 3');
+});
