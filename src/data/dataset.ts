@@ -65,7 +65,7 @@ export function subset(data: Dataset, indices: ArrayLike<number>): Dataset {
 }
 
 /** Indices of the examples of each class, ascending. */
-export function indicesByClass({ y, numClasses }: Dataset): number[][] {
+export function indicesByClass({ y, numClasses }: Pick<Dataset, 'y' | 'numClasses'>): number[][] {
   const groups = Array.from({ length: numClasses }, (): number[] => []);
   for (let i = 0; i < y.length; i++) groups[y[i]!]!.push(i);
   return groups;

@@ -1,7 +1,8 @@
 import type { Dataset } from '../data/dataset.ts';
-import { shuffledIndices } from '../data/shuffle.ts';
+import { epochOrder, type Sampler } from '../data/sampler.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
+import type { Objective } from '../losses/objective.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
@@ -11,7 +12,10 @@ import { TrainingStep } from './training-step.ts';
 
 /** Options of {@link fit}. */
 export interface FitOptions {
-  loss: Loss;
+  /** Of logits and labels. Exactly one of `loss` and `objective` is given. */
+  loss?: Loss;
+  /** Of inputs, labels and the model, such as smoothMix(); class weights of schedules need a loss. */
+  objective?: Objective;
   optimizer: Optimizer;
   /** Schedules; each takes the rate from the one before it, and the last with momentum or class weights decides those. */
   schedule?: Schedule | readonly Schedule[];
@@ -29,6 +33,8 @@ export interface FitOptions {
   batchSize?: number;
   /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
   inputNoise?: number;
+  /** The order of each epoch, such as classBalancedSampler(). Default: every sample once. */
+  sampler?: Sampler;
   /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
   seed?: number;
   /** Stops the run after the step at hand; `fit` then rejects with its reason and the model keeps what it has learnt. */
@@ -38,8 +44,6 @@ export interface FitOptions {
   onEpoch?: (report: EpochReport) => void | Promise<void>;
 }
 
-/** First stream of the orders of epochs; the streams below belong to the builders of datasets. */
-const EPOCHS = 2 ** 32;
 /** Steps that may lie in the queue before the host waits for the device. */
 const MOST_AHEAD = 128;
 /** Milliseconds of work between two reports. */
@@ -52,7 +56,7 @@ const REPORT_EVERY = 100;
  * finite.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
-  const { loss, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, average, state, startEpoch = 0, signal, onStep, onEpoch } = options;
+  const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, average, state, startEpoch = 0, signal, onStep, onEpoch } = options;
   check(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
@@ -63,7 +67,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
   const wasTraining = model.training;
   model.train(true);
-  using step = new TrainingStep(model, data, { loss, optimizer, batchSize, inputNoise, seed, average, state, stepsDone });
+  using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, seed, average, state, stepsDone });
   const started = performance.now();
   // The rate is that of recent steps: the first ones compile pipelines.
   const recent: { at: number; step: number }[] = [];
@@ -100,13 +104,14 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     for (let epoch = startEpoch; epoch < epochs; epoch++) {
       const epochStart = performance.now();
       const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
-      step.setOrder(shuffledIndices(data.y.length, seed, EPOCHS + epoch));
-      loss.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
+      step.setOrder(epochOrder(options.sampler, data, { epoch, epochs, seed }));
+      loss?.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();
         const { lr, momentum } = ratesAt(schedules, at(i), optimizer.lr);
         rates[at(i).step] = lr;
         average?.prepare(at(i));
+        objective?.prepare?.(at(i));
         step.run(i, lr, momentum);
         queued++;
         if (queued < chunk && i < stepsPerEpoch - 1) continue;
@@ -123,7 +128,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       await onEpoch?.({ epoch, epochs, loss: history.loss.at(-1)!, lr: rates.at(-1)!, seconds: (performance.now() - epochStart) / 1000 });
     }
   } finally {
-    loss.setClassWeight(null);
+    loss?.setClassWeight(null);
     model.train(wasTraining);
   }
   history.seconds = (performance.now() - started) / 1000;
@@ -131,7 +136,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   return history;
 }
 
-function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, state, loss, schedule = [], startEpoch = 0 }: FitOptions): void {
+function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, state, loss, objective, schedule = [], startEpoch = 0 }: FitOptions): void {
   if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
   if (!Number.isInteger(startEpoch) || startEpoch < 0 || startEpoch >= epochs) throw new RangeError(`fit: startEpoch is ${startEpoch}, expected an integer of at least 0 and below ${epochs} epochs`);
@@ -142,5 +147,7 @@ function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimiz
   if (optimizer.momentum === undefined && ([] as Schedule[]).concat(schedule).some((s) => s.momentum)) {
     throw new TypeError(`fit: the schedule cycles a momentum that ${optimizer.name} does not have, expected sgd({ momentum: 0.9 }) or cycleMomentum: false`);
   }
-  if (typeof loss !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+  if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
+  if (objective && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which an objective does not take, expected a loss');
+  if (typeof (objective ?? loss) !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
 }

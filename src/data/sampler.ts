@@ -1,0 +1,171 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { classProbabilities, difficultyProbabilities, normalized, progressiveProbabilities, type DifficultyOptions, type SamplingRule } from './class-probabilities.ts';
+import { indicesByClass, type Dataset } from './dataset.ts';
+import { random32, randomBelow, shuffledIndices, type Random32 } from './shuffle.ts';
+
+/** The epoch that a sampler draws for, from 0, of a run of `epochs`, and the seed of the run. */
+export interface SamplerMoment {
+  epoch: number;
+  epochs: number;
+  seed: number;
+}
+
+/** The labels of a training set. */
+export type Labelled = Pick<Dataset, 'y' | 'numClasses' | 'classCounts'>;
+
+/**
+ * The order in which an epoch visits the samples: exactly n indices into a set of n, which may repeat. A pure function of the
+ * labels, the epoch and the seed, so that a run that goes on later draws the same.
+ */
+export type Sampler = (data: Labelled, at: SamplerMoment) => Uint32Array<ArrayBuffer>;
+
+/** First streams of orders, of draws by class, of class rounds and of passes through a class; the streams below belong to the builders of datasets. */
+const EPOCHS = 2 ** 32;
+const DRAWS = 2 ** 33;
+const ROUNDS = 2 ** 40;
+const PASSES = 2 ** 50;
+
+/** Every sample once, in random order: what `fit` does without a sampler. */
+export function instanceSampler(): Sampler {
+  return ({ y }, { epoch, seed }) => shuffledIndices(y.length, seed, EPOCHS + epoch);
+}
+
+/** n draws with replacement: a class by `probabilities`, then one of its samples, all alike. */
+function drawByClass(data: Labelled, probabilities: ArrayLike<number>, { epoch, seed }: SamplerMoment): Uint32Array<ArrayBuffer> {
+  const groups = indicesByClass(data);
+  // An empty class cannot be drawn, whatever its probability.
+  const present = normalized(Float64Array.from(groups, (group, c) => (group.length > 0 ? probabilities[c]! : 0)));
+  const upTo = cumulative(present);
+  const random = random32(seed, DRAWS + epoch);
+  return Uint32Array.from({ length: data.y.length }, () => {
+    const group = groups[pick(upTo, random)]!;
+    return group[randomBelow(random, group.length)]!;
+  });
+}
+
+function cumulative(probabilities: Float64Array): Float64Array {
+  let sum = 0;
+  const out = probabilities.map((p) => (sum += p));
+  // Rounding must not leave a gap above the last class that can be drawn.
+  let last = probabilities.length - 1;
+  while (last > 0 && probabilities[last] === 0) last--;
+  return out.fill(1, last);
+}
+
+/** The first c with u < upTo[c], u uniform in [0, 1) with 53 bits. */
+function pick(upTo: Float64Array, random: Random32): number {
+  const u = ((random() >>> 5) * 2 ** 26 + (random() >>> 6)) * 2 ** -53;
+  let [low, high] = [0, upTo.length - 1];
+  while (low < high) {
+    const mid = (low + high) >>> 1;
+    if (u < upTo[mid]!) high = mid;
+    else low = mid + 1;
+  }
+  return low;
+}
+
+/** Options of {@link classSampler}. */
+export interface ClassSamplerOptions {
+  rule: SamplingRule;
+  /** Of 'effectiveNumber'. Default: 0.9999. */
+  beta?: number;
+}
+
+/** n draws with replacement in each epoch: a class by the rule of {@link classProbabilities}, then one of its samples. */
+export function classSampler({ rule, beta = 0.9999 }: ClassSamplerOptions): Sampler {
+  classProbabilities([1], rule, { beta });
+  return (data, at) => drawByClass(data, classProbabilities(data.classCounts, rule, { beta }), at);
+}
+
+/** Every class equally often, by draws with replacement. */
+export function classBalancedSampler(): Sampler {
+  return classSampler({ rule: 'balanced' });
+}
+
+/** A class in proportion to the square root of its size, by draws with replacement (Mahajan et al., ECCV 2018). */
+export function squareRootSampler(): Sampler {
+  return classSampler({ rule: 'squareRoot' });
+}
+
+/**
+ * From instance-balanced draws in the first epoch to class-balanced ones in the last: t = epoch / (epochs - 1) of
+ * {@link progressiveProbabilities} (Kang et al., ICLR 2020). All draws are with replacement.
+ */
+export function progressiveSampler(): Sampler {
+  return (data, at) => drawByClass(data, progressiveProbabilities(data.classCounts, at.epochs > 1 ? Math.min(1, at.epoch / (at.epochs - 1)) : 1), at);
+}
+
+/**
+ * Class-aware sampling (Shen, Lin, Huang, ECCV 2016): rounds in which every class comes once, in random order; each class
+ * hands out its samples without replacement and is shuffled anew when it runs out. Rounds and passes go on from epoch to
+ * epoch. An epoch has n draws here, in place of n_max C there.
+ */
+export function classAwareSampler(): Sampler {
+  return (data, { epoch, seed }) => {
+    const groups = indicesByClass(data).map((samples, c) => ({ samples, c })).filter(({ samples }) => samples.length > 0);
+    const passes = groups.map(() => ({ number: -1, order: new Uint32Array() }));
+    let [round, order] = [-1, new Uint32Array()];
+    return Uint32Array.from({ length: data.y.length }, (_, i) => {
+      const draw = epoch * data.y.length + i;
+      const turn = Math.floor(draw / groups.length);
+      if (turn !== round) [round, order] = [turn, shuffledIndices(groups.length, seed, ROUNDS + turn)];
+      const at = order[draw % groups.length]!;
+      const { samples, c } = groups[at]!;
+      const pass = passes[at]!;
+      const number = Math.floor(turn / samples.length);
+      if (pass.number !== number) Object.assign(pass, { number, order: shuffledIndices(samples.length, seed, PASSES + number * data.numClasses + c) });
+      return samples[pass.order[turn % samples.length]!]!;
+    });
+  };
+}
+
+/** Options of {@link drs}. */
+export interface DrsOptions {
+  /** First epoch, from 0, that is re-sampled. Default: 160, as the published runs of 200 epochs. */
+  from?: number;
+  /** The sampler from then on. Default: {@link classBalancedSampler}. */
+  sampler?: Sampler;
+}
+
+/** Deferred re-sampling: every sample once before epoch `from`, then `sampler` (Cao et al., LDAM, NeurIPS 2019). */
+export function drs({ from = 160, sampler = classBalancedSampler() }: DrsOptions = {}): Sampler {
+  if (!(Number.isInteger(from) && from >= 0)) throw new RangeError(`drs: from is ${from}, expected an integer >= 0`);
+  const before = instanceSampler();
+  return (data, at) => (at.epoch < from ? before : sampler)(data, at);
+}
+
+/** A sampler that follows the accuracy of the classes; see {@link cdbSampler}. */
+export interface CdbSampler extends Sampler {
+  /** Accuracies of the classes on validation data, for the epochs from here on; NaN keeps what the class had. */
+  setClassAccuracy(accuracy: ArrayLike<number>): void;
+}
+
+/**
+ * CDB-S: draws with replacement by {@link difficultyProbabilities}. Class-balanced until the first `setClassAccuracy`, which
+ * belongs at the end of each epoch: `onEpoch: async () => sampler.setClassAccuracy(perClassAccuracy(await scores(), y))`.
+ * It keeps that one state; a run that goes on must be told the last accuracies.
+ */
+export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
+  difficultyProbabilities([1], options);
+  let difficulties: Float64Array<ArrayBuffer> | null = null;
+  const sample: Sampler = (data, at) => {
+    if (difficulties && difficulties.length !== data.numClasses) throw new ShapeError(`cdbSampler: got ${difficulties.length} accuracies, expected ${data.numClasses}, one per class`);
+    return drawByClass(data, difficultyProbabilities(difficulties ?? new Float64Array(data.numClasses).fill(1), options), at);
+  };
+  const setClassAccuracy = (accuracy: ArrayLike<number>): void => {
+    for (let c = 0; c < accuracy.length; c++) {
+      if (accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`cdbSampler: accuracy[${c}] is ${accuracy[c]}, expected a number in 0..1, or NaN`);
+    }
+    difficulties = Float64Array.from(accuracy, (a, c) => (Number.isNaN(a) ? (difficulties?.[c] ?? 1) : 1 - a));
+  };
+  return Object.assign(sample, { setClassAccuracy });
+}
+
+/** The order of an epoch, by `sampler` or every sample once. Throws ShapeError or RangeError unless it is n indices in 0..n-1. */
+export function epochOrder(sampler: Sampler | undefined, data: Labelled, at: SamplerMoment): Uint32Array<ArrayBuffer> {
+  const order = (sampler ?? instanceSampler())(data, at);
+  const n = data.y.length;
+  if (order.length !== n) throw new ShapeError(`fit: the sampler gave ${order.length} indices, expected ${n}, as many as there are samples`);
+  for (let i = 0; i < n; i++) if (!(order[i]! < n)) throw new RangeError(`fit: the sampler gave the index ${order[i]} at ${i}, expected one below ${n}`);
+  return order;
+}
