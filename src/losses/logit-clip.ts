@@ -1,0 +1,79 @@
+import type { Gpu } from '../gpu/device.ts';
+import { div, maximum, mul } from '../ops/binary.ts';
+import { greater, greaterEqual } from '../ops/compare.ts';
+import { norm } from '../ops/norm.ts';
+import { max } from '../ops/reduce.ts';
+import { abs } from '../ops/unary.ts';
+import { where } from '../ops/where.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { named, type Loss } from './loss.ts';
+
+/** Options of {@link logitClip}. */
+export interface LogitClipOptions {
+  /** Largest norm of the logits of a sample. Default: 1. Infinity: no clipping. */
+  tau?: number;
+  /** The norm: a number >= 1, or Infinity. Default: 2. */
+  p?: number;
+  /**
+   * 'released-code': as the authors' code with --temp tau, logits of a norm above tau are scaled to the norm 1 / tau, which
+   * shrinks them too far for tau > 1 and enlarges them for tau < 1. Default: the paper's map.
+   */
+  compat?: 'released-code';
+}
+
+/** A loss of clipped logits; tau can change between steps. */
+export interface LogitClip extends Loss {
+  /** A captured step follows. */
+  setTau(tau: number): void;
+}
+
+/**
+ * Logits scaled down to a norm of at most `tau` for each sample: tau z / |z|_p where |z|_p >= tau, else z. Along the last axis.
+ * The gradient of a clipped sample is orthogonal to its logits; for p = Infinity equal largest share the part of the norm.
+ */
+export function clipLogits(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitClipOptions, 'tau'> = {}): Tensor {
+  // The norm of z / max |z|, which cannot overflow; the factor is a constant whose gradient cancels.
+  const largest = noGrad(() => maximum(max(abs(z), { axes: -1, keepDim: true }), 1e-30));
+  const size = mul(norm(div(z, largest), { p, axes: -1, keepDim: true }), largest);
+  const isLarge = noGrad(() => (compat ? greater(size, tau) : greaterEqual(size, tau)));
+  const target = compat ? noGrad(() => div(1, tau)) : tau;
+  // A norm of 0 is not divided by: the branch that is not taken would give NaN.
+  return mul(z, where(isLarge, div(target, where(isLarge, size, 1)), 1));
+}
+
+/**
+ * A loss of logits clipped by {@link clipLogits}, for training with noisy labels: bounded logits bound the loss, so that
+ * wrong labels cannot be fitted without limit. Prediction uses the logits as they are. It takes any loss and passes on
+ * class and sample weights. Wei et al., ICML 2023.
+ */
+export function logitClip(loss: Loss, { tau = 1, p = 2, compat }: LogitClipOptions = {}): LogitClip {
+  // f32 has no larger number; no logit reaches it.
+  const checked = (value: number): number => {
+    if (!(value > 0)) throw new RangeError(`logitClip: tau is ${value}, expected a number > 0 or Infinity`);
+    return Math.min(value, 3e38);
+  };
+  if (!(p >= 1)) throw new RangeError(`logitClip: p is ${p}, expected a number >= 1 or Infinity`);
+  let current = checked(tau);
+  const tables = new Map<Gpu, Tensor>();
+  const call: Parameters<typeof named>[1] = (logits, labels, inputs) => {
+    let table = tables.get(logits.gpu);
+    if (!table) {
+      table = unscoped(() => tensor([current], { gpu: logits.gpu }));
+      tables.set(logits.gpu, table);
+    }
+    return loss(clipLogits(logits, table, { p, compat }), labels, inputs);
+  };
+  const setTau = (next: number): void => {
+    current = checked(next);
+    for (const table of tables.values()) table.write([current]);
+  };
+  const dispose = (): void => {
+    loss.dispose();
+    for (const table of tables.values()) table.dispose();
+    tables.clear();
+  };
+  const wrapped = named(`logitClip(${loss.name})`, call, { reduction: loss.reduction, setClassWeight: loss.setClassWeight, dispose });
+  return Object.assign(wrapped, { setTau });
+}

@@ -1,0 +1,87 @@
+import { add, div, maximum, mul, pow } from '../ops/binary.ts';
+import { oneHot } from '../ops/one-hot.ts';
+import { sum } from '../ops/reduce.ts';
+import { logSoftmax } from '../ops/softmax.ts';
+import { expm1, neg } from '../ops/unary.ts';
+import { noGrad } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Loss } from './loss.ts';
+import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+
+/** The value of the label divided by the sum of the values of all classes. */
+function share(values: Tensor, labels: Tensor<'i32'>): Tensor {
+  const hot = noGrad(() => oneHot(labels, values.shape[1]!));
+  return div(sum(mul(values, hot), { axes: 1 }), sum(values, { axes: 1 }));
+}
+
+/**
+ * Normalised cross-entropy log p_y / sum_k log p_k, in [0, 1]; its sum over labels is 1, so it is symmetric. Two classes at
+ * least. Ma et al., ICML 2020.
+ */
+export function nce(options: PerSampleOptions = {}): Loss {
+  return perSampleLoss('nce', (logits, labels) => share(neg(logSoftmax(logits)), labels), options);
+}
+
+/** Options of {@link nfl}. */
+export interface NflOptions extends PerSampleOptions {
+  /** Default: 0.5. */
+  gamma?: number;
+  /** The factors (1 - p_k)^gamma are constants for the gradient, as in the released code. Default: false. */
+  detach?: boolean;
+}
+
+/** Normalised focal loss: FL(y) / sum_k FL(k), FL(k) = -(1 - p_k)^gamma log p_k. Ma et al., ICML 2020. */
+export function nfl({ gamma = 0.5, detach = false, ...options }: NflOptions = {}): Loss {
+  if (!(gamma >= 0 && gamma < Infinity)) throw new RangeError(`nfl: gamma is ${gamma}, expected a finite number >= 0`);
+  return perSampleLoss(
+    'nfl',
+    (logits, labels) => {
+      const logs = logSoftmax(logits);
+      // The power of 0 has no finite slope.
+      const factor = (): Tensor => pow(maximum(neg(expm1(logs)), 1e-12), gamma);
+      return share(mul(detach ? noGrad(factor) : factor(), neg(logs)), labels);
+    },
+    options,
+  );
+}
+
+/** Options of {@link ngce}. */
+export interface NgceOptions extends PerSampleOptions {
+  /** Default: 0.7. */
+  q?: number;
+  /** Probabilities count as this where they are smaller; the released code has 1e-7. Default: 0. */
+  floor?: number;
+}
+
+/** Normalised generalised cross-entropy (1 - p_y^q) / (classes - sum_k p_k^q). Ma et al., ICML 2020. */
+export function ngce({ q = 0.7, floor = 0, ...options }: NgceOptions = {}): Loss {
+  if (!(q > 0 && q <= 1)) throw new RangeError(`ngce: q is ${q}, expected 0 < q <= 1`);
+  return perSampleLoss(
+    'ngce',
+    (logits, labels) => {
+      const logs = logSoftmax(logits);
+      return share(neg(expm1(mul(floor > 0 ? maximum(logs, Math.log(floor)) : logs, q))), labels);
+    },
+    options,
+  );
+}
+
+/**
+ * The sum of losses, each with its factor: active-passive losses such as NCE + RCE are `combined([[1, nce()], [1, rce()]])`.
+ * Class weights and the reduction are those of the sum. `dispose` frees the parts too. Ma et al., ICML 2020.
+ */
+export function combined(parts: readonly (readonly [factor: number, loss: Loss])[], options: PerSampleOptions = {}): Loss {
+  if (parts.length === 0) throw new RangeError('combined: parts has 0 entries, expected at least 1');
+  const name = parts.map(([, loss]) => loss.name).join('+');
+  const loss = perSampleLoss(
+    name,
+    (logits, labels) => parts.map(([factor, part]) => mul(part(logits, labels, { reduction: 'none' }), factor)).reduce((a, b) => add(a, b)),
+    options,
+  );
+  const disposeOwn = loss.dispose;
+  const dispose = (): void => {
+    disposeOwn();
+    for (const [, part] of parts) part.dispose();
+  };
+  return Object.assign(loss, { dispose });
+}
