@@ -25,6 +25,28 @@ export function inverseFrequencyWeights(counts: ArrayLike<number>): Float64Array
 }
 
 /**
+ * Weights n_c^(-1/2), scaled to sum to the number of classes: between none and {@link inverseFrequencyWeights}. A class
+ * without an image is weighed as one with a single image. Errors as for {@link effectiveNumberWeights}.
+ */
+export function inverseSqrtWeights(counts: ArrayLike<number>): Float64Array {
+  checkCounts('inverseSqrtWeights', counts);
+  return normalized(Float64Array.from(counts, (n) => 1 / Math.sqrt(Math.max(n, 1))));
+}
+
+/**
+ * Weights (n_min / n_c)^gamma, scaled to sum to the number of classes: gamma 0 weighs all alike, 1/2 is
+ * {@link inverseSqrtWeights}, 1 is {@link inverseFrequencyWeights}. A class without an image is weighed as one with a single
+ * image. Errors as for {@link effectiveNumberWeights}, and for a gamma that is negative or not finite.
+ */
+export function smoothWeights(counts: ArrayLike<number>, gamma: number): Float64Array {
+  checkCounts('smoothWeights', counts);
+  if (!(gamma >= 0 && gamma < Infinity)) throw new RangeError(`smoothWeights: gamma is ${gamma}, expected a finite number >= 0`);
+  const held = Float64Array.from(counts, (n) => Math.max(n, 1));
+  const rarest = held.reduce((a, b) => Math.min(a, b));
+  return normalized(held.map((n) => Math.pow(rarest / n, gamma)));
+}
+
+/**
  * Margins of LDAM: maxM * (n_min / n_c)^(1/4), so that the rarest class gets maxM (default 0.5). Cao et al., NeurIPS 2019.
  * A class without an image gets maxM and leaves the other margins as they are; the released code would give NaN.
  * Throws RangeError on an empty list, a negative or non-finite count, or a negative or non-finite maxM.
@@ -37,12 +59,14 @@ export function ldamMargins(counts: ArrayLike<number>, maxM = 0.5): Float64Array
   return Float64Array.from(counts, (n) => (n > 0 ? maxM * Math.pow(rarest / n, 0.25) : maxM));
 }
 
-function normalized(weights: Float64Array): Float64Array {
+/** Positive numbers scaled to sum to how many they are. */
+export function normalized(weights: Float64Array): Float64Array {
   const scale = weights.length / weights.reduce((sum, w) => sum + w, 0);
   return weights.map((w) => w * scale);
 }
 
-function checkCounts(where: string, counts: ArrayLike<number>): void {
+/** Throws a RangeError unless `counts` can be training samples of each class. */
+export function checkCounts(where: string, counts: ArrayLike<number>): void {
   if (counts.length === 0) throw new RangeError(`${where}: counts has 0 entries, expected at least 1`);
   for (let c = 0; c < counts.length; c++) {
     const n = counts[c]!;

@@ -1,0 +1,33 @@
+import { relu } from '../ops/activations.ts';
+import { add, sub } from '../ops/binary.ts';
+import type { Reduction } from '../ops/cross-entropy.ts';
+import { indexSelect } from '../ops/gather.ts';
+import { max } from '../ops/reduce.ts';
+import { ldamMargins } from './class-weights.ts';
+import { classVector, owning } from './class-vector.ts';
+import { ofLabel, withoutLabel } from './label-margin.ts';
+import type { Loss } from './loss.ts';
+import { perSampleLoss } from './per-sample-loss.ts';
+
+/** Options of {@link ldamHinge}. */
+export interface LdamHingeOptions {
+  /** Training samples of each class. */
+  clsNumList: ArrayLike<number>;
+  /** Margin of the rarest class. Default: 0.5. */
+  maxM?: number;
+  /** Class weights; `drw` sets them by epoch. Default: 1. */
+  weight?: ArrayLike<number>;
+  /** Default: 'weightedMean'. */
+  reduction?: Reduction;
+}
+
+/**
+ * Hinge form of LDAM: max(max_{j != y} z_j - z_y + m_y, 0), with the margins of {@link ldamMargins}. A tie of the largest
+ * other logits shares the gradient as `max` does; 0 with a single class. Cao et al., NeurIPS 2019 (LDAM-HG; no official code).
+ */
+export function ldamHinge({ clsNumList, maxM = 0.5, weight, reduction }: LdamHingeOptions): Loss {
+  const margins = classVector(ldamMargins(clsNumList, maxM));
+  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) =>
+    relu(add(sub(max(withoutLabel(z, labels), { axes: 1 }), ofLabel(z, labels)), indexSelect(margins.on(z.gpu), labels)));
+  return owning(perSampleLoss('ldamHinge', values, { weight, reduction, classes: clsNumList.length }), margins);
+}

@@ -1,0 +1,100 @@
+import type { Reduction } from '../ops/cross-entropy.ts';
+import { checkCounts } from './class-weights.ts';
+import { fusedLoss, type Loss } from './loss.ts';
+
+/** Options that the losses of adjusted logits share. */
+export interface AdjustedLossOptions {
+  /** Training samples of each class; a class without any counts as one with a single sample. */
+  clsNumList: ArrayLike<number>;
+  /** Class weights omega; `drw` sets them by epoch. Default: 1. */
+  weight?: ArrayLike<number>;
+  /** Default: 'weightedMean', as the official code. */
+  reduction?: Reduction;
+}
+
+/** Options of {@link vs}. */
+export interface VsOptions extends AdjustedLossOptions {
+  /** Exponent of the factors. Default: 0.3. */
+  gamma?: number;
+  /** Factor of the shifts. Default: 1. */
+  tau?: number;
+}
+
+/** Options of {@link logitAdjusted}. */
+export interface LogitAdjustedOptions extends AdjustedLossOptions {
+  /** Default: 1. */
+  tau?: number;
+  /** Probabilities, or counts, of the classes where the model will be used; all positive. Default: all alike. */
+  testPrior?: ArrayLike<number>;
+}
+
+/** Options of {@link cdt}. */
+export interface CdtOptions extends AdjustedLossOptions {
+  /** Exponent of the factors. Default: 0.3. */
+  gamma?: number;
+}
+
+/** Factors (n_c / n_max)^gamma and shifts tau log(n_c / N) from counts, an empty class counted as one sample. */
+export function vsAdjustments(counts: ArrayLike<number>, { gamma = 0.3, tau = 1 }: { gamma?: number; tau?: number } = {}): { scale: Float64Array; shift: Float64Array } {
+  return adjustments('vsAdjustments', counts, gamma, tau);
+}
+
+function adjustments(where: string, counts: ArrayLike<number>, gamma: number, tau: number): { scale: Float64Array; shift: Float64Array } {
+  checkCounts(where, counts);
+  for (const [name, value] of [['gamma', gamma], ['tau', tau]] as const) {
+    if (!Number.isFinite(value)) throw new RangeError(`${where}: ${name} is ${value}, expected a finite number`);
+  }
+  const held = Float64Array.from(counts, (n) => Math.max(n, 1));
+  const most = held.reduce((a, b) => Math.max(a, b));
+  const total = held.reduce((a, b) => a + b);
+  return { scale: held.map((n) => Math.pow(n / most, gamma)), shift: held.map((n) => tau * Math.log(n / total)) };
+}
+
+/**
+ * Vector-scaling loss: cross-entropy of Delta_c z_c + iota_c, Delta_c = (n_c / n_max)^gamma, iota_c = tau log(n_c / N), times
+ * omega_y. Factors keep their effect late in training, where shifts and weights lose theirs; shifts make up for what small
+ * factors cost the rare classes early. Prediction is argmax z, without either.
+ * gamma = 0: {@link logitAdjusted}; tau = 0: {@link cdt}; both 0, or equal counts: cross-entropy.
+ * Kini, Paraskevas, Oymak, Thrampoulidis, "Label-imbalanced and group-sensitive classification under overparameterization",
+ * NeurIPS 2021; defaults of the official code. Throws RangeError on bad counts, and on gamma or tau that is not finite.
+ */
+export function vs({ clsNumList, gamma = 0.3, tau = 1, weight, reduction }: VsOptions): Loss {
+  return fusedLoss('vs', { ...adjustments('vs', clsNumList, gamma, tau), weight, reduction, classes: clsNumList.length });
+}
+
+/**
+ * Logit-adjusted cross-entropy: of z_c + tau (log pi_c - log rho_c), pi the training prior, rho the test prior, which
+ * cancels when all its entries are alike. tau = 1 is {@link balancedSoftmax}, also known as Bayias.
+ * Menon et al., "Long-tail learning via logit adjustment", ICLR 2021. Errors as for {@link vs}.
+ */
+export function logitAdjusted({ clsNumList, tau = 1, testPrior, weight, reduction }: LogitAdjustedOptions): Loss {
+  const { shift } = adjustments('logitAdjusted', clsNumList, 0, tau);
+  const rho = testPrior && priorLogs(testPrior, clsNumList.length);
+  return fusedLoss('logitAdjusted', { shift: rho ? shift.map((v, c) => v - tau * rho[c]!) : shift, weight, reduction, classes: clsNumList.length });
+}
+
+function priorLogs(prior: ArrayLike<number>, classes: number): Float64Array {
+  if (prior.length !== classes) throw new RangeError(`logitAdjusted: testPrior has ${prior.length} entries, expected ${classes}`);
+  const p = Float64Array.from(prior);
+  p.forEach((v, c) => {
+    if (!(v > 0 && v < Infinity)) throw new RangeError(`logitAdjusted: testPrior[${c}] is ${v}, expected a positive number`);
+  });
+  const total = p.reduce((a, b) => a + b);
+  return p.map((v) => Math.log(v / total));
+}
+
+/**
+ * Balanced softmax: cross-entropy of z_c + log n_c. Ren et al., "Balanced meta-softmax for long-tailed visual recognition",
+ * NeurIPS 2020. Errors as for {@link vs}.
+ */
+export function balancedSoftmax({ clsNumList, weight, reduction }: AdjustedLossOptions): Loss {
+  return fusedLoss('balancedSoftmax', { shift: adjustments('balancedSoftmax', clsNumList, 0, 1).shift, weight, reduction, classes: clsNumList.length });
+}
+
+/**
+ * Class-dependent temperatures: cross-entropy of z_c (n_c / n_max)^gamma. Ye, Chen, Zhan, Chao, "Identifying and compensating
+ * for feature deviation in imbalanced deep learning", 2020. Errors as for {@link vs}.
+ */
+export function cdt({ clsNumList, gamma = 0.3, weight, reduction }: CdtOptions): Loss {
+  return fusedLoss('cdt', { scale: adjustments('cdt', clsNumList, gamma, 0).scale, weight, reduction, classes: clsNumList.length });
+}
