@@ -20,3 +20,4 @@ export {
 } from './robust.ts';
 export { singleLogit } from './single-logit.ts';
 export { linfMargin, type LinfMarginLoss, type LinfMarginOptions } from './linf-margin.ts';
+export { influenceBalanced, type InfluenceBalancedLoss, type InfluenceBalancedOptions } from './influence-balanced.ts';

@@ -1,0 +1,55 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { sigmoid } from '../ops/activations.ts';
+import { add, div, mul } from '../ops/binary.ts';
+import type { Reduction } from '../ops/cross-entropy.ts';
+import { toIndex } from '../ops/gather.ts';
+import { norm } from '../ops/norm.ts';
+import { neg } from '../ops/unary.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { expectRank, type Tensor } from '../tensor/tensor.ts';
+import { fusedLoss, named, type Loss, type LossInputs } from './loss.ts';
+import { labelMargin } from './label-margin.ts';
+
+/** Options of {@link influenceBalanced}. */
+export interface InfluenceBalancedOptions {
+  /** Factor of all values. Default: 1000. */
+  alpha?: number;
+  /** Added to the influence, so that a sample without any has a finite factor. Default: 0.001. */
+  epsilon?: number;
+  /** Class weights. Default: 1. */
+  weight?: ArrayLike<number>;
+  /** Default: 'mean', over the samples; 'weightedMean' would also divide by the factors. */
+  reduction?: Reduction;
+}
+
+/** A loss that knows what the last layer was given. */
+export interface InfluenceBalancedLoss extends Pick<Loss, 'name' | 'reduction' | 'setClassWeight' | 'dispose'> {
+  (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs: LossInputs & { features: Tensor }): Tensor;
+}
+
+/**
+ * Influence-balanced loss: w_y CE alpha / (|p - onehot(y)|_1 |phi|_1 + epsilon), phi the features before the last layer. The
+ * factor is a constant of the gradient. Meant for fine-tuning after a phase of cross-entropy. logits: (rows, classes);
+ * `features`, beside the labels: (rows, width). Park, Lim, Jeon, Choi, "Influence-balanced loss for imbalanced visual
+ * classification", ICCV 2021. Throws RangeError unless alpha and epsilon are positive and finite.
+ */
+export function influenceBalanced({ alpha = 1000, epsilon = 0.001, weight, reduction = 'mean' }: InfluenceBalancedOptions = {}): InfluenceBalancedLoss {
+  for (const [name, value] of [['alpha', alpha], ['epsilon', epsilon]] as const) {
+    if (!(value > 0 && value < Infinity)) throw new RangeError(`influenceBalanced: ${name} is ${value}, expected a positive finite number`);
+  }
+  const base = fusedLoss('influenceBalanced', { weight, reduction, classes: weight?.length });
+  const call = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { features, sampleWeight, reduction: asked = reduction }: LossInputs & { features?: Tensor } = {}): Tensor => {
+    if (!features) throw new TypeError('influenceBalanced: features are missing, expected (rows, width)');
+    const [rows, classes] = expectRank(logits, 2, 'influenceBalanced: logits') as [number, number];
+    if (features.rank !== 2 || features.shape[0] !== rows) throw new ShapeError(`influenceBalanced: features have shape [${features.shape}], expected (${rows}, width)`);
+    const target = toIndex('influenceBalanced: labels', labels, classes, logits.gpu) as Tensor<'i32'>;
+    const factor = noGrad(() => {
+      // |p - onehot(y)|_1 = 2 (1 - p_y)
+      const influence = mul(mul(sigmoid(neg(labelMargin(logits, target))), 2), norm(features, { p: 1, axes: 1 }));
+      const ours = div(alpha, add(influence, epsilon));
+      return sampleWeight ? mul(ours, sampleWeight) : ours;
+    });
+    return base(logits, target, { sampleWeight: factor, reduction: asked });
+  };
+  return named('influenceBalanced', call, { reduction, setClassWeight: base.setClassWeight, dispose: base.dispose }) as InfluenceBalancedLoss;
+}
