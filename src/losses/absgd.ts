@@ -1,0 +1,170 @@
+import { add, div, mul, sub } from '../ops/binary.ts';
+import { greater, less } from '../ops/compare.ts';
+import { concat } from '../ops/concat.ts';
+import type { Reduction } from '../ops/cross-entropy.ts';
+import { logsumexp } from '../ops/logsumexp.ts';
+import { sum } from '../ops/reduce.ts';
+import { reshape } from '../ops/reshape.ts';
+import { exp, log } from '../ops/unary.ts';
+import { where } from '../ops/where.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { copyOver } from '../tensor/copy.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { isRecording, noGrad } from '../tensor/tape.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { named, type Loss } from './loss.ts';
+
+/** Options of {@link absgd}. */
+export interface AbsgdOptions {
+  /**
+   * Temperature. Above 0: rows of large loss weigh more, for imbalance; below 0: less, for label noise; Infinity: all alike,
+   * plain SGD. Default: 0.5, that of the released package; 1 with compat.
+   */
+  lambda?: number;
+  /** Share of the new batch in the moving average u, from above 0 to 1. Default: 0.9; 0.1 with compat. */
+  gamma?: number;
+  /** Factor of each batch as it enters u; the steady step is 1 / alpha as long. Default: 1, the paper's; 0.5 with compat. */
+  alpha?: number;
+  /**
+   * How u starts. 'debias': from 0, divided by 1 - (1 - gamma)^t. 'firstBatch': as the first batch. 'zero': from 0 as it is,
+   * so that the first step is 1 / gamma times too long, as in the released code. Default: 'debias'; 'zero' with compat.
+   */
+  init?: 'debias' | 'firstBatch' | 'zero';
+  /** Added to each weight, in units of 1 / batch size; the released code for noisy labels has 1. Default: 0. */
+  floor?: number;
+  /** 'released-code': its defaults, lambda >= 200 counts as Infinity, and u is kept when lambda changes. */
+  compat?: 'released-code';
+  /** Default: 'weightedMean', over the sample weights of the call. */
+  reduction?: Reduction;
+}
+
+/** What {@link absgd} carries from step to step. */
+export interface AbsgdState {
+  lambda: number;
+  /** log of the moving average before its correction; -1e38 before the first step. */
+  logU: number;
+  /** log(1 - (1 - gamma)^t); -1e38 before the first step. */
+  logMass: number;
+}
+
+/** A loss whose samples are weighed by {@link absgd}. */
+export interface Absgd extends Loss {
+  readonly lambda: number;
+  /** Sets the temperature of the steps to come, captured ones too. Another value starts u anew, unless compat says otherwise. */
+  setLambda(lambda: number): void;
+  /** The state on the host, for saving. */
+  state(): Promise<AbsgdState>;
+  /** Puts back a saved state; the run goes on bit by bit. */
+  setState(state: AbsgdState): void;
+}
+
+/** log 0; the sum of two is finite. */
+const NOTHING = -1e38;
+
+interface Device {
+  gpu: Gpu;
+  /** [1 / lambda], 0 for plain SGD. */
+  inverse: Tensor;
+  /** [log u, log(1 - (1 - gamma)^t)] */
+  average: Tensor;
+}
+
+/**
+ * Attentional-biased SGD around any loss of one value L_i a sample: u <- (1 - gamma) u + gamma alpha mean(exp(L / lambda)), and
+ * the loss is mean(exp(L_i / lambda) / u L_i) with constant weights, a stochastic gradient of
+ * lambda log(mean(exp(L / lambda))). log u is kept in place of u, on the device, so nothing overflows, a captured step
+ * moves it, and no weight exceeds 1 / (alpha gamma). Inside `noGrad` u counts the batch but stays as it was.
+ * Class weights of the base loss lie inside L, as in the released code; sample weights are the measure of the means instead.
+ * An ignored label counts as a sample of loss 0: give such rows the sample weight 0. `dispose` frees the base loss too.
+ * Qi, Xu, Jin, Yin, Yang, "Attentional-biased stochastic gradient descent", TMLR 2023, algorithm 1; the released code by
+ * `compat`, but in the log domain. Throws RangeError on options outside their ranges.
+ */
+export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
+  const released = options.compat === 'released-code';
+  const { gamma = released ? 0.1 : 0.9, alpha = released ? 0.5 : 1, init = released ? 'zero' : 'debias', floor = 0, reduction = 'weightedMean' } = options;
+  if (!(gamma > 0 && gamma <= 1)) throw new RangeError(`absgd: gamma is ${gamma}, expected a number above 0 and at most 1`);
+  if (!(alpha > 0 && alpha < Infinity)) throw new RangeError(`absgd: alpha is ${alpha}, expected a finite number above 0`);
+  if (!(floor >= 0 && floor < Infinity)) throw new RangeError(`absgd: floor is ${floor}, expected a finite number of at least 0`);
+  if (!['debias', 'firstBatch', 'zero'].includes(init)) throw new RangeError(`absgd: init is ${String(init)}, expected 'debias', 'firstBatch' or 'zero'`);
+  let lambda = checked(options.lambda ?? (released ? 1 : 0.5));
+  let start = [NOTHING, NOTHING];
+  let device: Device | null = null;
+
+  const inverseOf = (): number => (released && lambda >= 200 ? 0 : 1 / lambda);
+  const on = (gpu: Gpu): Device => {
+    if (device?.gpu !== gpu) device = unscoped(() => ({ gpu, inverse: tensor([inverseOf()], { gpu }), average: tensor(start, { gpu }) }));
+    return device!;
+  };
+  const keptShare = gamma === 1 ? NOTHING : Math.log1p(-gamma);
+  const pair = (gpu: Gpu, a: number, b: number): Tensor => gpu.constant(`absgd ${a} ${b}`, () => unscoped(() => tensor([a, b], { gpu })));
+
+  /** exp(L / lambda) / u of each sample, with the batch in u; `moves` keeps that u. */
+  const ratios = (losses: Tensor, weight: Tensor | undefined, moves: boolean): Tensor => {
+    const { gpu, inverse, average } = on(losses.gpu);
+    const a = mul(losses, inverse);
+    const terms = weight ? where(greater(weight, 0), add(a, log(weight)), -3e38) : a;
+    const batch = sub(logsumexp(terms, { axes: 0, keepDim: true }), weight ? log(sum(weight)) : Math.log(losses.size));
+    const fresh = add(mul(batch, pair(gpu, 1, 0)), pair(gpu, Math.log(alpha), 0));
+    const mixed = logsumexp(concat([reshape(add(average, keptShare), [1, 2]), reshape(add(fresh, Math.log(gamma)), [1, 2])]), { axes: 0 });
+    const next = init === 'firstBatch' ? where(less(average, NOTHING / 2), fresh, mixed) : mixed;
+    const logU = sum(mul(next, init === 'debias' ? pair(gpu, 1, -1) : pair(gpu, 1, 0)));
+    const ratio = exp(sub(a, logU));
+    if (moves) copyOver(where(inverse, next, average), average);
+    return where(inverse, floor ? add(ratio, floor) : ratio, 1);
+  };
+
+  const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
+    const losses = base(logits, labels, { reduction: 'none' });
+    const flat = reshape(losses, [losses.size]);
+    const moves = isRecording();
+    const weight = sampleWeight && reshape(sampleWeight, [losses.size]);
+    const factor = noGrad(() => {
+      const ratio = ratios(flat.detach(), weight, moves);
+      return weight ? mul(ratio, weight) : ratio;
+    });
+    const weighted = mul(flat, factor);
+    if (asked === 'none') return reshape(weighted, losses.shape);
+    const total = sum(weighted);
+    if (asked === 'sum') return total;
+    return div(total, asked === 'weightedMean' && weight ? noGrad(() => sum(weight)) : losses.size);
+  };
+
+  const put = (values: readonly number[]): void => {
+    start = [...values];
+    device?.average.write(start);
+  };
+  const setLambda = (next: number): void => {
+    const changed = checked(next) !== lambda;
+    lambda = next;
+    device?.inverse.write([inverseOf()]);
+    if (changed && !released) put([NOTHING, NOTHING]);
+  };
+  const loss = named('absgd', call, {
+    reduction,
+    setClassWeight: (weight) => base.setClassWeight(weight),
+    dispose() {
+      device?.inverse.dispose();
+      device?.average.dispose();
+      device = null;
+      base.dispose();
+    },
+  });
+  const extra = {
+    setLambda,
+    async state(): Promise<AbsgdState> {
+      const [logU, logMass] = device ? await device.average.read() : start;
+      return { lambda, logU: logU!, logMass: logMass! };
+    },
+    setState({ lambda: saved, logU, logMass }: AbsgdState): void {
+      if (!(Number.isFinite(logU) && Number.isFinite(logMass))) throw new RangeError(`absgd: the state has logU ${logU} and logMass ${logMass}, expected finite numbers`);
+      setLambda(saved);
+      put([logU, logMass]);
+    },
+  };
+  return Object.defineProperty(Object.assign(loss, extra), 'lambda', { get: () => lambda, enumerable: true }) as Absgd;
+}
+
+function checked(lambda: number): number {
+  if (Number.isNaN(lambda) || lambda === 0) throw new RangeError(`absgd: lambda is ${lambda}, expected a number that is not 0`);
+  return lambda;
+}
