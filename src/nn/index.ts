@@ -18,3 +18,5 @@ export { padShortcut, type PadShortcut } from './pad-shortcut.ts';
 export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type AdaptiveAvgPool2d, type Pool2d } from './pooling.ts';
 export { residual, type Residual, type ResidualOptions } from './residual.ts';
 export { Sequential, sequential, type ParameterValues } from './sequential.ts';
+export { bias, DistancePower, linfDistConv2d, linfDistLinear, meanShift, negatedDistance, type Bias, type LinfDistConv2d, type LinfDistLinear, type LinfDistOptions, type MeanShift, type NegatedDistance } from './linf-dist.ts';
+export { linfDistMlp, LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';

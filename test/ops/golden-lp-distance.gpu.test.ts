@@ -7,13 +7,13 @@ import { checkGolden, planned, type GoldenRun } from '../support/golden-op.ts';
 import { casesOf, dense, toNumber, type GoldenCase } from '../support/golden.ts';
 import { close } from '../support/tolerance.ts';
 
-const nets = 'belongs to the nets and their training';
+const nets = 'runs in test/nn/linf-dist.gpu.test.ts and test/optim/schedule-linf.node.test.ts';
 const later = {
   linfObjectiveV2: nets,
   linfScheduleV2: nets,
   linfNetCertificate: nets,
   linfNetTrainStep: nets,
-  lpWeightDecayAdamW: nets,
+  lpWeightDecayAdamW: 'the optimiser of the first paper is not built',
 };
 const elsewhere = ['infDistanceBounds', 'meanShiftTrace'];
 

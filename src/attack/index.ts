@@ -1,0 +1,1 @@
+export { fgsm, pgd, type AttackedModel, type FgsmOptions, type PgdOptions } from './pgd.ts';

@@ -1,0 +1,182 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
+import { greater } from '../ops/compare.ts';
+import { crossEntropy } from '../ops/cross-entropy.ts';
+import { reshape } from '../ops/reshape.ts';
+import { sum } from '../ops/reduce.ts';
+import { clamp, neg, sign, sqrt, square } from '../ops/unary.ts';
+import { where } from '../ops/where.ts';
+import { key, split, type Key } from '../random/key.ts';
+import { normal, uniform } from '../random/random.ts';
+import { scope, unscoped } from '../tensor/scope.ts';
+import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** What can be attacked: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
+export interface AttackedModel {
+  forward(x: Tensor): Tensor;
+  readonly training?: boolean;
+  train?(on: boolean): unknown;
+}
+
+/** Options of {@link fgsm}. */
+export interface FgsmOptions {
+  /** Radius, in units of the input. */
+  eps: number;
+  /** Interval of the inputs; null: none. Default: [0, 1]. */
+  clip?: readonly [number, number] | null;
+  /** The labels are classes to reach, not to leave. Default: false. */
+  targeted?: boolean;
+}
+
+/** Options of {@link pgd}. */
+export interface PgdOptions extends FgsmOptions {
+  /** Default: 'linf'. */
+  norm?: 'linf' | 'l2';
+  /** Default: 20. */
+  steps?: number;
+  /** Length of a step. Default: eps / 4. */
+  stepSize?: number;
+  /** Runs from different starts, of which each sample keeps the one of largest loss. Default: 1. */
+  restarts?: number;
+  /**
+   * 'uniform': in the eps-box (l2: a random direction at eps). 'normal': normal of deviation eps / 4 cut at eps / 2, of the
+   * l_infinity-distance net code. 'none': at x. Or the start itself. Default: 'uniform'.
+   */
+  start?: 'uniform' | 'normal' | 'none' | Tensor;
+  /** Whether a step is projected to the ball before it is clipped to the interval, or after, as in SmoothAdv. Default: 'before'. */
+  project?: 'before' | 'after';
+  /** Of the starts. Default: 0. */
+  seed?: number;
+  signal?: AbortSignal;
+}
+
+/** One step of length eps along the sign of the gradient of the cross-entropy. Goodfellow, Shlens and Szegedy, ICLR 2015. The caller owns the result. */
+export function fgsm(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { eps, clip = [0, 1], targeted = false }: FgsmOptions): Promise<Tensor> {
+  return pgd(model, x, labels, { eps, clip, targeted, steps: 1, stepSize: eps, start: 'none' });
+}
+
+/**
+ * Projected gradient ascent on the cross-entropy of each sample inside the ball of radius eps around x; the model is in
+ * evaluation mode. Madry et al., ICLR 2018. Nothing is read back; the caller owns the result, of x's shape.
+ * Throws RangeError on a bad option, ShapeError when the start does not fit.
+ */
+export async function pgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
+  const { eps, steps = 20, stepSize = eps / 4, restarts = 1, start = 'uniform', seed = 0, signal } = options;
+  check(x, options);
+  const root = split(key(seed), START);
+  let best: Candidate | null = null;
+  let now: Tensor | null = null;
+  try {
+    for (let run = 0; run < restarts; run++) {
+      now = step(() => begin(x, start, split(root, run), options));
+      for (let i = 0; i < steps; i++) {
+        signal?.throwIfAborted();
+        const before: Tensor = now!;
+        now = step(() => evaluating(model, () => advance(model, x, before, labels, stepSize, options)));
+        before.dispose();
+        // A bounded queue keeps an abort prompt.
+        if (i % 8 === 7) await x.gpu.sync();
+      }
+      if (restarts === 1) break;
+      const found: Tensor = now!;
+      const last: Candidate | null = best;
+      best = step((): Candidate => evaluating(model, () => better(model, found, last, labels, options.targeted === true)));
+      found.dispose();
+      now = null;
+      last?.x.dispose();
+      last?.loss.dispose();
+    }
+    const result = now ?? best!.x;
+    best?.loss.dispose();
+    return result;
+  } catch (error) {
+    now?.dispose();
+    best?.x.dispose();
+    best?.loss.dispose();
+    throw error;
+  }
+}
+
+/** The best points so far and their losses. */
+interface Candidate {
+  x: Tensor;
+  loss: Tensor;
+}
+
+/** A stream of keys beside those of runs. */
+const START = 101;
+
+const step = <T>(make: () => T): T => unscoped(() => scope(make));
+
+/** What `run` records, with the model in evaluation mode. */
+function evaluating<T>(model: AttackedModel, run: () => T): T {
+  const wasTraining = model.training ?? false;
+  model.train?.(false);
+  try {
+    return run();
+  } finally {
+    model.train?.(wasTraining);
+  }
+}
+
+/** Length of each sample, (n, 1, ...). */
+function lengths(x: Tensor): Tensor {
+  return sqrt(sum(square(x), { axes: x.shape.map((_, i) => i).slice(1), keepDim: true }));
+}
+
+function begin(x: Tensor, start: PgdOptions['start'], from: Key, options: PgdOptions): Tensor {
+  const { eps, norm = 'linf' } = options;
+  const { gpu, shape } = x;
+  if (typeof start === 'object') return start.detach();
+  if (start === 'none') return add(x, 0);
+  if (start === 'normal') return clipped(add(x, clamp(mul(normal(shape, from, { gpu }), eps / 4), -eps / 2, eps / 2)), options);
+  if (norm === 'linf') return clipped(add(x, uniform(shape, from, { low: -eps, high: eps, gpu })), options);
+  const direction = normal(shape, from, { gpu });
+  return clipped(add(x, mul(div(direction, add(lengths(direction), 1e-12)), eps)), options);
+}
+
+function clipped(x: Tensor, { clip = [0, 1] }: PgdOptions): Tensor {
+  return clip ? clamp(x, clip[0], clip[1]) : x;
+}
+
+/** The nearest point of the ball; for l2 by the factor min(1, eps / (length + 1e-12)). */
+function projected(x: Tensor, moved: Tensor, { eps, norm = 'linf' }: PgdOptions): Tensor {
+  if (norm === 'linf') return maximum(minimum(moved, add(x, eps)), sub(x, eps));
+  const delta = sub(moved, x);
+  return add(x, mul(delta, minimum(div(eps, add(lengths(delta), 1e-12)), 1)));
+}
+
+function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: number, options: PgdOptions): Tensor {
+  const { norm = 'linf', project = 'before', targeted = false } = options;
+  const at = requireGrad(before.detach());
+  const loss = withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' }));
+  const [slope] = grad(loss, [at]) as [Tensor];
+  return noGrad(() => {
+    const uphill = targeted ? neg(slope) : slope;
+    const direction = norm === 'linf' ? sign(uphill) : div(uphill, add(lengths(uphill), 1e-12));
+    const moved = add(before, mul(direction, stepSize));
+    return project === 'before' ? clipped(projected(x, moved, options), options) : projected(x, clipped(moved, options), options);
+  });
+}
+
+/** For each sample the point of larger loss; the earlier one of equals. */
+function better(model: AttackedModel, found: Tensor, best: Candidate | null, labels: Tensor<'i32'>, targeted: boolean): Candidate {
+  return noGrad(() => {
+    const plain = crossEntropy(model.forward(found), labels, { reduction: 'none' });
+    const loss = targeted ? neg(plain) : plain;
+    if (!best) return { x: found.detach(), loss };
+    const wins = greater(loss, best.loss);
+    const each = reshape(wins, [found.shape[0]!, ...found.shape.slice(1).map(() => 1)]);
+    return { x: where(each, found, best.x), loss: where(wins, loss, best.loss) };
+  });
+}
+
+function check(x: Tensor, { eps, steps = 20, stepSize = 0, restarts = 1, start }: PgdOptions): void {
+  if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`pgd: eps is ${eps}, expected a finite number of at least 0`);
+  if (!(stepSize >= 0 && Number.isFinite(stepSize))) throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
+  for (const [name, value] of Object.entries({ steps, restarts })) {
+    if (!Number.isInteger(value) || value < 1) throw new RangeError(`pgd: ${name} is ${value}, expected a positive integer`);
+  }
+  if (typeof start === 'object' && start.shape.join() !== x.shape.join()) throw new ShapeError(`pgd: start has shape [${start.shape}], expected [${x.shape}]`);
+}

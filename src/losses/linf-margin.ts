@@ -1,0 +1,80 @@
+import type { Gpu } from '../gpu/device.ts';
+import { add, div, minimum, mul, sub } from '../ops/binary.ts';
+import { crossEntropy } from '../ops/cross-entropy.ts';
+import { oneHot } from '../ops/one-hot.ts';
+import { max, sum } from '../ops/reduce.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Loss } from './loss.ts';
+import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+
+/** Options of {@link linfMargin}. */
+export interface LinfMarginOptions extends PerSampleOptions {
+  /** Radius that training asks for, in the units of the model's input; the paper takes three times the radius to certify. */
+  epsTrain: number;
+  /** Weight of the cross-entropy. Default: 0.05. */
+  lambda?: number;
+  /** Largest hinge. Default: 1: a misclassified sample has no hinge gradient. Infinity: the hinge of the first paper. */
+  clip?: number;
+  /** The factor of the outputs inside the cross-entropy: `() => model.scale`. Default: 1. */
+  scale?: () => Tensor;
+}
+
+/** {@link linfMargin}, whose numbers the host may change between steps; a captured step follows. */
+export interface LinfMarginLoss extends Loss {
+  set(values: { lambda?: number; epsTrain?: number }): void;
+}
+
+/**
+ * min(clip, max(0, max_{j != y} (g_j - g_y + 2 epsTrain) / (2 epsTrain))) + lambda CE(s g, y): the objective of Zhang, Jiang, He
+ * and Wang, ICLR 2022, for outputs g that are 1-Lipschitz. Default reduction: 'mean'.
+ */
+export function linfMargin({ epsTrain, lambda = 0.05, clip = 1, scale, reduction = 'mean', ...rest }: LinfMarginOptions): LinfMarginLoss {
+  const current = { lambda, epsTrain };
+  check(current);
+  if (!(clip > 0)) throw new RangeError(`linfMargin: clip is ${clip}, expected a positive number`);
+  const tables = new Map<Gpu, { lambda: Tensor; epsTrain: Tensor }>();
+  const numbers = (gpu: Gpu) => {
+    let t = tables.get(gpu);
+    if (!t) {
+      t = unscoped(() => ({ lambda: tensor([current.lambda], { gpu }), epsTrain: tensor([current.epsTrain], { gpu }) }));
+      tables.set(gpu, t);
+    }
+    return t;
+  };
+  const loss = perSampleLoss('linfMargin', (g, labels) => {
+    const n = numbers(g.gpu);
+    const own = oneHot(labels, g.shape[1]!);
+    const label = sum(mul(g, own), { axes: 1, keepDim: true });
+    // 0 at the label, so that the largest entry is the hinge.
+    const margins = add(div(sub(g, label), mul(n.epsTrain, 2)), sub(1, own));
+    const hinge = max(margins, { axes: 1 });
+    const clipped = clip === Infinity ? hinge : minimum(hinge, clip);
+    const entropy = crossEntropy(scale ? mul(g, scale()) : g, labels, { reduction: 'none' });
+    return add(clipped, mul(entropy, n.lambda));
+  }, { reduction, ...rest });
+  const { dispose } = loss;
+  return Object.assign(loss, {
+    set(values: { lambda?: number; epsTrain?: number }) {
+      check({ ...current, ...values });
+      Object.assign(current, values);
+      for (const t of tables.values()) {
+        t.lambda.write([current.lambda]);
+        t.epsTrain.write([current.epsTrain]);
+      }
+    },
+    dispose() {
+      dispose();
+      for (const t of tables.values()) {
+        t.lambda.dispose();
+        t.epsTrain.dispose();
+      }
+      tables.clear();
+    },
+  });
+}
+
+function check({ lambda, epsTrain }: { lambda: number; epsTrain: number }): void {
+  if (!(epsTrain > 0 && Number.isFinite(epsTrain))) throw new RangeError(`linfMargin: epsTrain is ${epsTrain}, expected a positive number`);
+  if (!(lambda >= 0 && Number.isFinite(lambda))) throw new RangeError(`linfMargin: lambda is ${lambda}, expected a number of at least 0`);
+}

@@ -1,0 +1,53 @@
+import { flatten } from './activations.ts';
+import { paramOf, type Layer } from './layer.ts';
+import { bias, DistancePower, linfDistLinear, meanShift, negatedDistance } from './linf-dist.ts';
+import { Sequential } from './sequential.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** An l_infinity-distance net: a model whose outputs g are 1-Lipschitz in the l_infinity norm when `power` is infinite. */
+export class LinfDistNet extends Sequential {
+  /** Shared by all layers; a schedule changes it. */
+  readonly power: DistancePower;
+
+  constructor(children: Readonly<Record<string, Layer>>, power: DistancePower) {
+    super(children);
+    this.power = power;
+  }
+
+  /** The factor s of the cross-entropy. Initialises if nobody did. */
+  get scale(): Tensor {
+    void this.arena;
+    return paramOf(this.layers.at(-1)!, 'scale');
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.power.dispose();
+  }
+}
+
+/** Options of {@link linfDistMlp}. */
+export interface LinfDistMlpOptions {
+  /** At the start. Default: Infinity. */
+  p?: number;
+  /** Starting weight of the identity in hidden layers that do not narrow; 0: none. Default: 10. */
+  identity?: number;
+}
+
+/**
+ * `linfDistMlp([784, 128, 128, 10])`: distance layers dist1, shift1, dist2, ... with mean shift between, a bias at the end, and
+ * the sign turned. Zhang, Jiang, He and Wang, "Boosting the certified robustness of l-infinity distance nets", ICLR 2022.
+ */
+export function linfDistMlp(sizes: readonly number[], { p = Infinity, identity = 10 }: LinfDistMlpOptions = {}): LinfDistNet {
+  if (sizes.length < 2) throw new RangeError(`linfDistMlp: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
+  const power = new DistancePower(p);
+  const layers: Record<string, Layer> = { flatten: flatten() };
+  const last = sizes.length - 1;
+  for (let i = 1; i <= last; i++) {
+    layers[`dist${i}`] = linfDistLinear(sizes[i - 1]!, sizes[i]!, { power, identity: i < last ? identity : 0 });
+    if (i < last) layers[`shift${i}`] = meanShift(sizes[i]!);
+  }
+  layers.bias = bias(sizes[last]!);
+  layers.output = negatedDistance();
+  return new LinfDistNet(layers, power);
+}

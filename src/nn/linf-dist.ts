@@ -1,0 +1,194 @@
+import { pairOf, type Pair } from '../ops/conv2d.ts';
+import { add } from '../ops/binary.ts';
+import { lpDistance, lpDistance2d } from '../ops/lp-distance.ts';
+import { meanShift as meanShiftOp } from '../ops/mean-shift.ts';
+import { reshape } from '../ops/reshape.ts';
+import { neg } from '../ops/unary.ts';
+import { hostNormal } from '../random/random.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { bufferOf, expectSizes, paramOf, type Layer, type ParameterSpec } from './layer.ts';
+
+/**
+ * The power p of l_p-distance layers, shared by those of a net. A finite p lies in device memory, so that captured steps
+ * follow; infinity is another computation, so a step captured before or after must be captured anew.
+ */
+export class DistancePower {
+  #value: number;
+  readonly #tensors = new Map<Gpu, Tensor>();
+
+  /** Default: Infinity. */
+  constructor(value = Infinity) {
+    this.#value = expectPower(value);
+  }
+
+  get value(): number {
+    return this.#value;
+  }
+
+  /** Changes p for every layer that shares it. Throws RangeError unless p >= 1. */
+  set(value: number): void {
+    this.#value = expectPower(value);
+    if (value < Infinity) for (const t of this.#tensors.values()) t.write([value]);
+  }
+
+  /** What the distance ops take as p. */
+  operand(gpu: Gpu): number | Tensor {
+    if (this.#value === Infinity) return Infinity;
+    let t = this.#tensors.get(gpu);
+    if (!t) {
+      t = unscoped(() => tensor([this.#value], { gpu }));
+      this.#tensors.set(gpu, t);
+    }
+    return t;
+  }
+
+  dispose(): void {
+    for (const t of this.#tensors.values()) t.dispose();
+    this.#tensors.clear();
+  }
+}
+
+function expectPower(value: number): number {
+  if (!(value >= 1)) throw new RangeError(`DistancePower: p is ${value}, expected a number from 1 to Infinity`);
+  return value;
+}
+
+/** Options of the distance layers. */
+export interface LinfDistOptions {
+  /** Default: infinity. */
+  power?: DistancePower;
+  /** Weight -identity of output i to input i mod in, where there are no more inputs than outputs: 10 in the authors' code. Default: none. */
+  identity?: number;
+}
+
+function distanceSpec(shape: readonly number[], inputs: number, identity: number): ParameterSpec {
+  const out = shape[0]!;
+  return {
+    shape,
+    init: (key) => {
+      const w = hostNormal(out, inputs, key);
+      if (identity !== 0 && inputs <= out) for (let o = 0; o < out; o++) w[o * inputs + (o % inputs)] = -identity;
+      return w;
+    },
+  };
+}
+
+/** A fully connected l_infinity-distance layer. */
+export interface LinfDistLinear extends Layer {
+  readonly kind: 'linfDistLinear';
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly power: DistancePower;
+}
+
+/**
+ * y_o = ||x - w_o||_p, x: (batch, inFeatures), `weight` (outFeatures, inFeatures) from N(0, 1). At p = infinity it is
+ * 1-Lipschitz in the l_infinity norm for any weights. Zhang, Cai, Lu, He and Wang, ICML 2021.
+ */
+export function linfDistLinear(inFeatures: number, outFeatures: number, { power = new DistancePower(), identity = 0 }: LinfDistOptions = {}): LinfDistLinear {
+  expectSizes('linfDistLinear', { inFeatures, outFeatures });
+  const layer: LinfDistLinear = {
+    kind: 'linfDistLinear',
+    inFeatures,
+    outFeatures,
+    power,
+    params: {},
+    specs: { weight: distanceSpec([outFeatures, inFeatures], inFeatures, identity) },
+    forward: (x) => lpDistance(x, paramOf(layer, 'weight'), null, { p: power.operand(x.gpu) }),
+  };
+  return layer;
+}
+
+/** An l_infinity-distance layer over patches of an image. */
+export interface LinfDistConv2d extends Layer {
+  readonly kind: 'linfDistConv2d';
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly power: DistancePower;
+}
+
+/** {@link linfDistLinear} of every patch; x: (batch, inChannels, height, width). The zeros of the padding enter the distance. Defaults: stride 1, padding 0. */
+export function linfDistConv2d(
+  inChannels: number,
+  outChannels: number,
+  kernelSize: Pair,
+  { stride = 1, padding = 0, power = new DistancePower(), identity = 0 }: LinfDistOptions & { stride?: Pair; padding?: Pair } = {},
+): LinfDistConv2d {
+  expectSizes('linfDistConv2d', { inChannels, outChannels });
+  const [kh, kw] = pairOf(kernelSize, 1, 'linfDistConv2d: kernelSize');
+  const geometry = { stride: pairOf(stride, 1, 'linfDistConv2d: stride'), padding: pairOf(padding, 0, 'linfDistConv2d: padding') };
+  const layer: LinfDistConv2d = {
+    kind: 'linfDistConv2d',
+    inChannels,
+    outChannels,
+    kernelSize: [kh, kw],
+    ...geometry,
+    power,
+    params: {},
+    specs: { weight: distanceSpec([outChannels, inChannels, kh, kw], inChannels * kh * kw, identity) },
+    forward: (x) => lpDistance2d(x, paramOf(layer, 'weight'), null, { p: power.operand(x.gpu), ...geometry }),
+  };
+  return layer;
+}
+
+/** Subtraction of the mean of each channel. */
+export interface MeanShift extends Layer {
+  readonly kind: 'meanShift';
+  readonly features: number;
+  readonly momentum: number;
+  /** Filled by the model: running_mean. */
+  readonly buffers: Record<string, Tensor | Tensor<'i32'>>;
+}
+
+/** x - mean of the batch in training, x - `running_mean` in evaluation; x: (batch, features, ...). Default momentum: 0.1. */
+export function meanShift(features: number, { momentum = 0.1 }: { momentum?: number } = {}): MeanShift {
+  expectSizes('meanShift', { features });
+  const layer: MeanShift = {
+    kind: 'meanShift',
+    features,
+    momentum,
+    params: {},
+    buffers: {},
+    specs: {},
+    bufferSpecs: { running_mean: { shape: [features], dtype: 'f32', value: 0 } },
+    forward: (x, { training } = { training: false }) => meanShiftOp(x, bufferOf(layer, 'running_mean') as Tensor, { training, momentum }),
+  };
+  return layer;
+}
+
+/** One trained number a channel, added. */
+export interface Bias extends Layer {
+  readonly kind: 'bias';
+  readonly features: number;
+}
+
+/** x + bias; x: (batch, features, ...). `bias` (features) starts at 0. */
+export function bias(features: number): Bias {
+  expectSizes('bias', { features });
+  const layer: Bias = {
+    kind: 'bias',
+    features,
+    params: {},
+    specs: { bias: { shape: [features], init: () => new Float32Array(features) } },
+    forward: (x) => add(x, reshape(paramOf(layer, 'bias'), [features, ...x.shape.slice(2).map(() => 1)])),
+  };
+  return layer;
+}
+
+/** The output of a distance net. */
+export interface NegatedDistance extends Layer {
+  readonly kind: 'negatedDistance';
+}
+
+/**
+ * -x: the nearer, the larger. Holds `scale`, the one trained number s (from 1) by which the cross-entropy of `linfMargin`
+ * multiplies these outputs; the outputs themselves stay 1-Lipschitz.
+ */
+export function negatedDistance(): NegatedDistance {
+  return { kind: 'negatedDistance', params: {}, specs: { scale: { shape: [1], init: () => Float32Array.of(1) } }, forward: (x) => neg(x) };
+}

@@ -1,0 +1,78 @@
+import { expectNumber } from './optimizer.ts';
+import type { Moment, Schedule } from './schedule.ts';
+
+/** What the training of l_infinity-distance nets varies from step to step. */
+export interface LinfValues {
+  p: number;
+  lambda: number;
+  /** Share of the final training radius, 0 to 1. */
+  eps: number;
+}
+
+/** Options of {@link linfSchedule}; epochs may be fractions. */
+export interface LinfScheduleOptions {
+  /** p stays at `pStart` until this epoch, and is infinite from `pEndEpoch` on. */
+  pStartEpoch: number;
+  pEndEpoch: number;
+  /** Default: 8. */
+  pStart?: number;
+  /** Default: 1000. Below 100 the ramp ends there instead of at infinity, as in the authors' code. */
+  pEnd?: number;
+  /** Weight of the cross-entropy at the start of the ramp of p and at its end. */
+  lambda: number;
+  lambdaEnd: number;
+  /** Ramp of the training radius. Default: none. */
+  epsStartEpoch?: number;
+  epsEndEpoch?: number;
+  /** Share of that ramp that grows with the fourth power. Default: 0. */
+  epsSmooth?: number;
+  /** Called with the values of each step before it runs. */
+  onStep?: (values: LinfValues) => void;
+}
+
+/** A schedule that also tells its values at any moment. */
+export interface LinfSchedule extends Schedule {
+  at(moment: Moment): LinfValues;
+}
+
+/**
+ * The schedules of l_infinity-distance nets, by step: p = pStart (pEnd / pStart)^r and lambda = lambda0 (lambdaEnd / lambda0)^r
+ * with r the share of the ramp of p; the rate is half a cosine from the first step to the end. Zhang et al., ICLR 2022, and
+ * create_schedule of the authors' second code. Infinity is another computation than a finite p: end a `fit` at
+ * `pEndEpoch` and go on with another one from there.
+ */
+export function linfSchedule({
+  pStartEpoch, pEndEpoch, pStart = 8, pEnd = 1000, lambda, lambdaEnd, epsStartEpoch = 0, epsEndEpoch = 0, epsSmooth = 0, onStep,
+}: LinfScheduleOptions): LinfSchedule {
+  for (const [name, value] of Object.entries({ pStart, pEnd })) expectNumber(value, `linfSchedule: ${name}`, 1);
+  for (const [name, value] of Object.entries({ pStartEpoch, lambda, lambdaEnd, epsStartEpoch, epsEndEpoch })) expectNumber(value, `linfSchedule: ${name}`);
+  expectNumber(pEndEpoch, 'linfSchedule: pEndEpoch', pStartEpoch);
+  expectNumber(epsSmooth, 'linfSchedule: epsSmooth', 0, 1);
+  const share = ({ step, stepsPerEpoch }: Moment, from: number, to: number): number => {
+    const [start, end] = [from * stepsPerEpoch, to * stepsPerEpoch];
+    if (step >= end) return 1;
+    return step <= start ? 0 : (step - start) / (end - start);
+  };
+  const grown = (r: number): number => {
+    if (epsSmooth === 0) return r;
+    const k = 1 / ((4 - 3 * epsSmooth) * epsSmooth ** 3);
+    if (r < epsSmooth) return k * r ** 4;
+    const knee = k * epsSmooth ** 4;
+    return knee + ((1 - knee) * (r - epsSmooth)) / (1 - epsSmooth);
+  };
+  const at = (moment: Moment): LinfValues => {
+    const r = share(moment, pStartEpoch, pEndEpoch);
+    return {
+      p: r >= 1 && pEnd >= 100 ? Infinity : pStart * (pEnd / pStart) ** r,
+      lambda: lambda === 0 ? 0 : lambda * (lambdaEnd / lambda) ** r,
+      eps: grown(share(moment, epsStartEpoch, epsEndEpoch)),
+    };
+  };
+  return {
+    at,
+    lr: (moment, rate) => {
+      onStep?.(at(moment));
+      return (rate * (1 + Math.cos((Math.PI * moment.step) / (moment.epochs * moment.stepsPerEpoch)))) / 2;
+    },
+  };
+}

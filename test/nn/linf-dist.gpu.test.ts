@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import { backward, capture, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
+import { pgd } from 'evenkeel/attack';
+import { certifyMargin } from 'evenkeel/certify';
+import { linfMargin } from 'evenkeel/losses';
+import { linfDistConv2d, linfDistMlp, sequential, DistancePower, type LinfDistNet } from 'evenkeel/nn';
+import { hostNormal, hostUniform, key } from 'evenkeel/random';
+import file from '../golden/linf-dist.json';
+import { expectWithin, readAll, takeGrad } from '../support/check-op.ts';
+import { casesOf, dense, flat, toNumber, type GoldenCase } from '../support/golden.ts';
+import { close } from '../support/tolerance.ts';
+
+const upload = (c: GoldenCase, name: string): Tensor => {
+  const { data, shape } = dense(c.inputs[name]);
+  return tensor(data, { shape });
+};
+const expectOutput = (got: ArrayLike<number>, c: GoldenCase, name: string, bound = close(2e-5, 2e-6)): void =>
+  expectWithin(got, { data: Float64Array.from(flat(c.outputs[name])), shape: [] }, bound, name);
+
+/** The net of a golden case. */
+function netOf(c: GoldenCase): LinfDistNet {
+  const depth = Object.keys(c.inputs).filter((n) => /^w\d+$/.test(n)).length;
+  const of = (i: number) => dense(c.inputs[`w${i}`]).shape;
+  const sizes = [of(1)[1]!, ...Array.from({ length: depth }, (_, i) => of(i + 1)[0]!)];
+  const net = linfDistMlp(sizes, { p: c.options.p === undefined ? Infinity : toNumber(c.options.p) }).init({ seed: 0 });
+  const names: Record<string, string> = { 'bias.bias': 'bias', 'output.scale': 'scale' };
+  for (let i = 1; i <= depth; i++) {
+    names[`dist${i}.weight`] = `w${i}`;
+    if (i < depth) names[`shift${i}.running_mean`] = `runningMean${i}`;
+  }
+  return net.loadStateDict(new Map(Object.entries(names).map(([to, from]) => [to, dense(c.inputs[from])]))) as LinfDistNet;
+}
+
+describe('objective', () => {
+  test.each(casesOf(file, 'linfObjectiveV2'))('$name', async (c) => {
+    const loss = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: c.options.lambda as number, clip: c.options.clip as number, scale: () => scale });
+    let scale: Tensor;
+    const got = await readAll(() => {
+      const distances = requireGrad(upload(c, 'distances'));
+      scale = requireGrad(upload(c, 'scale'));
+      const g = requireGrad(tensor(dense(c.inputs.distances).data.map((d) => -d), { shape: distances.shape }));
+      const value = loss(g, flat(c.inputs.target));
+      backward(value);
+      return [value, takeGrad(g), takeGrad(scale)];
+    });
+    loss.dispose();
+    expectOutput(got[0]!, c, 'loss');
+    expectOutput(got[1]!.map((v) => -v), c, 'gradDistances', close(2e-5, 1e-7));
+    if ('gradScale' in c.outputs) expectOutput(got[2]!, c, 'gradScale', close(2e-5, 1e-6));
+  });
+
+  test('new numbers reach a captured step; errors', async () => {
+    const loss = linfMargin({ epsTrain: 1, lambda: 0 });
+    const g = tensor([1, 0], { shape: [1, 2] });
+    const y = tensor([0], { dtype: 'i32' });
+    const step = capture(() => loss(g, y));
+    expect(await step.value.item()).toBeCloseTo(0.5, 6);
+    loss.set({ epsTrain: 2 });
+    expect(await step.run().item()).toBeCloseTo(0.75, 6);
+    expect(() => loss.set({ epsTrain: 0 })).toThrow('linfMargin: epsTrain is 0, expected a positive number');
+    expect(() => linfMargin({ epsTrain: 1, lambda: -1 })).toThrow('linfMargin: lambda is -1, expected a number of at least 0');
+    for (const t of [step, g, y, loss]) t.dispose();
+  });
+});
+
+describe('training step', () => {
+  test.each(casesOf(file, 'linfNetTrainStep'))('$name', async (c) => {
+    using net = netOf(c);
+    net.train();
+    const loss = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: c.options.lambda as number, scale: () => net.scale });
+    const value = scope(() => {
+      const v = loss(net.forward(upload(c, 'x')), flat(c.inputs.target));
+      backward(v);
+      return v;
+    });
+    const p = toNumber(c.options.p);
+    const bound = p >= 64 && p < Infinity ? close(2e-3, 1e-5) : close(5e-5, 2e-6);
+    expectOutput(await value.read(), c, 'loss', bound);
+    const grads = await net.arena.grads.read();
+    const depth = net.layers.filter((l) => l.kind === 'linfDistLinear').length;
+    const wanted: [string, string][] = [['bias.bias', 'gradBias'], ['output.scale', 'gradScale']];
+    for (let i = 1; i <= depth; i++) wanted.push([`dist${i}.weight`, `gradW${i}`]);
+    for (const [name, want] of wanted) {
+      const { offset, size } = net.parameters.get(name)!;
+      expectOutput(grads.slice(offset, offset + size), c, want, bound);
+    }
+    for (let i = 1; i < depth; i++) expectOutput((await net.stateDict()).get(`shift${i}.running_mean`)!.data, c, `runningMean${i}After`, bound);
+    value.dispose();
+    loss.dispose();
+  });
+});
+
+describe('certificates', () => {
+  test.each(casesOf(file, 'linfNetCertificate'))('$name', async (c) => {
+    using net = netOf(c);
+    const { data, shape } = dense(c.inputs.x);
+    const { labels, radii } = await certifyMargin(net, new NdArray(Float32Array.from(data), shape), { batchSize: 3 });
+    const target = flat(c.inputs.target);
+    const radius = Array.from(radii, (r, i) => (labels[i] === target[i] ? r : 0));
+    expectOutput(radius, c, 'marginRadius', close(0, 3e-6));
+    radius.forEach((r, i) => expect(r).toBeLessThanOrEqual(Math.max(0, flat(c.outputs.marginRadius)[i]!)));
+    expect(radius.map((r) => Number(r > (c.options.eps as number)))).toEqual(flat(c.outputs.marginCertified));
+  });
+
+  test('outputs are 1-Lipschitz for any weights, and no attack inside the radius succeeds', async () => {
+    using net = linfDistMlp([12, 20, 20, 5]).init({ seed: 3 });
+    const x = hostUniform(64, 12, key(4));
+    const noise = hostNormal(64, 12, key(5));
+    const eps = 0.05;
+    const a = await net.logits(new NdArray(x, [64, 12]));
+    const b = await net.logits(new NdArray(x.map((v, i) => v + eps * Math.sign(noise[i]!)), [64, 12]));
+    a.data.forEach((v, i) => expect(Math.abs(v - b.data[i]!)).toBeLessThanOrEqual(eps + 1e-5));
+    const { labels, radii } = await certifyMargin(net, new NdArray(x, [64, 12]));
+    const [on, y] = [tensor(x, { shape: [64, 12] }), tensor(labels, { dtype: 'i32' })];
+    const found = await pgd(net, on, y, { eps, steps: 10, restarts: 2 });
+    const after = await net.logits(new NdArray(await found.read(), [64, 12]));
+    radii.forEach((r, i) => {
+      const row = after.data.subarray(i * 5, i * 5 + 5);
+      if (r >= eps * 1.0001) expect(row.indexOf(Math.max(...row))).toBe(labels[i]);
+    });
+    expect(radii.some((r) => r > eps)).toBe(true);
+    net.power.set(8);
+    await expect(certifyMargin(net, new NdArray(x, [64, 12]))).rejects.toThrow('certifyMargin: p is 8, expected Infinity; call model.power.set(Infinity)');
+    for (const t of [on, y, found]) t.dispose();
+  });
+});
+
+test('a captured step follows the power; identity starts; the convolution layer', async () => {
+  using net = linfDistMlp([3, 4, 2], { p: 8 }).init({ seed: 1 });
+  const w = (await net.stateDict()).get('dist1.weight')!.data;
+  expect([w[0], w[4], w[8], w[9]]).toEqual([-10, -10, -10, -10]);
+  const x = tensor([0.1, 0.2, 0.3], { shape: [1, 3] });
+  const step = capture(() => net.forward(x));
+  const first = await step.value.read();
+  net.power.set(64);
+  expect(await step.run().read()).not.toEqual(first);
+  expect(() => net.power.set(0)).toThrow('DistancePower: p is 0, expected a number from 1 to Infinity');
+  const power = new DistancePower(4);
+  using conv = sequential(linfDistConv2d(1, 2, 3, { stride: 2, padding: 1, power })).init({ seed: 2 });
+  const y = scope(() => conv.forward(tensor(new Float32Array(25), { shape: [1, 1, 5, 5] })));
+  expect(y.shape).toEqual([1, 2, 3, 3]);
+  power.dispose();
+  for (const t of [step, x, y]) t.dispose();
+});
