@@ -1,6 +1,6 @@
 // The plumbing of a training step; `state` is written by the host before each run.
-//   take  x[b] = data[order[state[2] + b]], y[b] = labels[order[state[2] + b]]; data: (n, features), one invocation an
-//         element of x; grid (batch * features)
+//   take  index[b] = order[state[2] + b], x[b] = data[index[b]], y[b] = labels[index[b]]; data: (n, features), one
+//         invocation an element of x; grid (batch * features)
 //   log   history[state[3]] = loss[0]; grid (1)
 //   count counts[state[2] * classes + argmax of row b of data]++ for b < state[3]: integers, so their order is free;
 //         data: (rows, classes), the first of equal maxima; grid (rows)
@@ -16,6 +16,7 @@ struct Params { batch: u32, features: u32 }
 @group(0) @binding(5) var<storage, read_write> x: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<i32>;
 @group(0) @binding(7) var<storage, read_write> counts: array<atomic<u32>>;
+@group(0) @binding(8) var<storage, read_write> index: array<u32>;
 
 @compute @workgroup_size(64)
 fn take(@builtin(global_invocation_id) id: vec3u) {
@@ -25,7 +26,10 @@ fn take(@builtin(global_invocation_id) id: vec3u) {
   let f = i % params.features;
   let from_ = order[state[2] + b];
   x[i] = data[from_ * params.features + f];
-  if (f == 0u) { y[b] = labels[from_]; }
+  if (f == 0u) {
+    y[b] = labels[from_];
+    index[b] = from_;
+  }
 }
 
 @compute @workgroup_size(1)

@@ -8,14 +8,15 @@ import { empty, expectShape, type Tensor } from '../tensor/tensor.ts';
  */
 export type StepState = Tensor<'u32'>;
 
-/** The batch whose rows are data[order[state[2] + b]], with its labels; data: (n, ...), labels: (n) i32, order: (n) u32. */
-export function takeBatch(data: Tensor, labels: Tensor<'i32'>, order: Tensor<'u32'>, state: StepState, batch: number): { x: Tensor; y: Tensor<'i32'> } {
+/** The batch whose rows are data[index[b]], index[b] = order[state[2] + b], with labels and index; data: (n, ...), labels: (n) i32, order: (n) u32. */
+export function takeBatch(data: Tensor, labels: Tensor<'i32'>, order: Tensor<'u32'>, state: StepState, batch: number): { x: Tensor; y: Tensor<'i32'>; index: Tensor<'u32'> } {
   expectShape(labels, [data.shape[0]!], 'takeBatch: labels');
   const x = empty([batch, ...data.shape.slice(1)], { gpu: data.gpu });
   const y = empty([batch], { dtype: 'i32', gpu: data.gpu });
+  const index = empty([batch], { dtype: 'u32', gpu: data.gpu });
   const features = sizeOf(data.shape.slice(1));
-  kernel.take({ batch, features }, { state, data, labels, order, x, y }, [batch * features]);
-  return { x, y };
+  kernel.take({ batch, features }, { state, data, labels, order, x, y, index }, [batch * features]);
+  return { x, y, index };
 }
 
 /** history[state[3]] = loss, a scalar. */

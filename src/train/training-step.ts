@@ -2,8 +2,11 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
+import type { Objective } from '../losses/objective.ts';
+import { walkLayers } from '../nn/layer.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
+import { mul } from '../ops/binary.ts';
 import { takeInvalidLabels } from '../ops/cross-entropy.ts';
 import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
@@ -17,7 +20,10 @@ import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 
 /** What a captured step is made of. */
 export interface TrainingStepOptions {
-  loss: Loss;
+  /** Of logits and labels; or else `objective`. */
+  loss?: Loss | undefined;
+  /** Of inputs, labels and the model; its owner calls `prepare` before each `run`. */
+  objective?: Objective | undefined;
   optimizer: Optimizer;
   batchSize: number;
   inputNoise: number;
@@ -43,11 +49,13 @@ export class TrainingStep {
   readonly #gpu: Gpu;
   readonly #noiseKey: Key;
   readonly #dropoutKey: Key;
+  readonly #objectiveKey: Key;
   readonly #x: Tensor;
   readonly #y: Tensor<'i32'>;
   readonly #order: Tensor<'u32'>;
   readonly #state: StepState;
   readonly #log: Tensor;
+  readonly #at: { epoch: Tensor; step: Tensor };
   readonly #optimizer: OptimizerState;
   readonly #steps = new Map<number, Captured<void>>();
   #count: number;
@@ -59,6 +67,7 @@ export class TrainingStep {
     this.#gpu = model.arena.values.gpu;
     this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
     this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
+    this.#objectiveKey = split(key(options.seed), PURPOSE.objective);
     const gpu = this.#gpu;
     [this.#x, this.#y, this.#order, this.#state, this.#log] = unscoped(() => [
       tensor(data.x, { gpu }),
@@ -67,6 +76,7 @@ export class TrainingStep {
       empty([4], { dtype: 'u32', gpu }),
       zeros([LOG], { gpu }),
     ]);
+    this.#at = unscoped(() => ({ epoch: zeros([], { gpu }), step: zeros([], { gpu }) }));
     options.average?.attach(model.arena);
     this.#optimizer = options.state ?? options.optimizer.attach(model.arena);
     this.#count = this.#read = options.stepsDone ?? 0;
@@ -90,6 +100,10 @@ export class TrainingStep {
     // The optimiser counts steps from 1; noise and dropout are numbered by sample over the whole run.
     this.#optimizer.prepare(this.#count + 1, lr, momentum);
     this.#state.write([(this.#count * batchSize) >>> 0, 0, start, this.#count % LOG]);
+    if (this.#options.objective) {
+      this.#at.epoch.write([Math.floor(this.#count / Math.ceil(this.#y.shape[0]! / batchSize))]);
+      this.#at.step.write([this.#count]);
+    }
     this.#count++;
     const known = this.#steps.get(rows);
     if (known) known.run();
@@ -98,38 +112,63 @@ export class TrainingStep {
 
   #record(rows: number): void {
     const { inputNoise, average } = this.#options;
-    const { x, y } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
+    const { x, y, index } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
     const input = inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: this.#state }) : x;
-    const value = this.#gradients(input, y);
-    this.#optimizer.update(() => this.#again(input, y));
+    const value = this.#gradients(input, y, index);
+    this.#optimizer.update(() => this.#again(input, y, index));
     average?.update();
     logLoss(value, this.#log, this.#state);
   }
 
   /** A second pass over the same batch; running statistics keep what the first one made of them. */
-  #again(input: Tensor, y: Tensor<'i32'>): void {
+  #again(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): void {
     const kept = [...this.#model.namedBuffers.values()].map((buffer) => {
       const copy = empty<'f32' | 'i32'>(buffer.shape, { dtype: buffer.dtype, gpu: this.#gpu });
       copyOver(buffer, copy);
       return [copy, buffer] as const;
     });
-    this.#gradients(input, y);
+    this.#gradients(input, y, index);
     for (const [copy, buffer] of kept) copyOver(copy, buffer);
   }
 
   /** Forward and backward at the weights as they are; returns the loss. */
-  #gradients(input: Tensor, y: Tensor<'i32'>): Tensor {
-    const { training } = this.#model;
-    const logits = this.#model.forward(input, { training, random: { key: this.#dropoutKey, first: this.#state } });
-    if (logits.rank !== 2) throw new ShapeError(`fit: the model gives shape [${logits.shape}], expected (batch, classes)`);
-    const value = this.#options.loss(logits, y);
-    if (value.size !== 1) throw new ShapeError(`fit: the loss has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
+  #gradients(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): Tensor {
+    const { loss, objective } = this.#options;
+    let calls = 0;
+    const forward = (x: Tensor): Tensor => this.#forward(x, input.shape[0]!, calls++);
+    const random = { key: this.#objectiveKey, first: this.#state };
+    const value = objective ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at }) : loss!(forward(input), y);
+    if (value.size !== 1) throw new ShapeError(`fit: the ${objective ? 'objective' : 'loss'} has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
     const { grads, parameters } = this.#model.arena;
     for (const p of parameters.values()) p.grad = null;
     backward(value);
     // A loss that reaches no parameter of the model leaves its arena alone: those gradients would be of an older pass.
     if (![...parameters.values()].some((p) => p.grad)) clear(grads);
     return value;
+  }
+
+  /** Logits in training mode. Each call in a step has dropout masks of its own, and so has each copy of a sample. */
+  #forward(x: Tensor, batch: number, call: number): Tensor {
+    const copies = Math.ceil(x.shape[0]! / batch);
+    const key = call === 0 ? this.#dropoutKey : split(this.#dropoutKey, 2 ** 32 + call);
+    const first = copies === 1 ? this.#state : mul(this.#state, copies);
+    return this.#expectLogits(this.#model.forward(x, { training: this.#model.training, random: { key, first } }));
+  }
+
+  /** Logits in evaluation mode; the parameters are constants, so that a gradient goes to the input alone. */
+  #evaluate(x: Tensor): Tensor {
+    const layers = [...walkLayers(this.#model)].map(([, layer]) => [layer, { ...layer.params }] as const);
+    for (const [{ params }] of layers) for (const name in params) params[name] = params[name]!.detach();
+    try {
+      return this.#expectLogits(this.#model.forward(x, { training: false }));
+    } finally {
+      for (const [layer, params] of layers) Object.assign(layer.params, params);
+    }
+  }
+
+  #expectLogits(logits: Tensor): Tensor {
+    if (logits.rank !== 2) throw new ShapeError(`fit: the model gives shape [${logits.shape}], expected (batch, classes)`);
+    return logits;
   }
 
   /** The losses of the last `count` steps that were not read yet, oldest first. */
@@ -152,7 +191,7 @@ export class TrainingStep {
   dispose(): void {
     for (const step of this.#steps.values()) step.dispose();
     if (!this.#options.state) this.#optimizer.dispose();
-    for (const t of [this.#x, this.#y, this.#order, this.#state, this.#log]) t.dispose();
+    for (const t of [this.#x, this.#y, this.#order, this.#state, this.#log, this.#at.epoch, this.#at.step]) t.dispose();
   }
 
   [Symbol.dispose](): void {

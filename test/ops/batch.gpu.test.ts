@@ -16,13 +16,14 @@ test.each([
   const order = Array.from(distinct([shape[0]!]).data, (v) => v * 64 + Math.floor(shape[0]! / 2));
   const labels = integers(shape[0]!, 10);
   poison([batch * 4, data.data.length * 4]);
-  const [x, y] = await readAll(() => {
+  const [x, y, index] = await readAll(() => {
     const taken = takeBatch(upload(data), tensor(labels, { dtype: 'i32' }), tensor(order, { dtype: 'u32' }), tensor([0, 0, start, 0], { dtype: 'u32' }), batch);
     expect(taken.x.shape).toEqual([batch, ...shape.slice(1)]);
-    return [taken.x, taken.y];
+    return [taken.x, taken.y, taken.index];
   });
   expect(Array.from(x!)).toEqual(Array.from(reference.takeRows(data, order, start, batch).data));
   expect(Array.from(y!)).toEqual(order.slice(start, start + batch).map((i) => labels[i]));
+  expect(Array.from(index!)).toEqual(order.slice(start, start + batch));
 });
 
 test('a captured step takes the rows that its state names', async () => {

@@ -1,0 +1,40 @@
+import type { RandomSource } from '../ops/dropout.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Where a run stands before a step; `epoch` and `step` count from 0, `step` over the whole run. */
+export interface ObjectiveMoment {
+  epoch: number;
+  epochs: number;
+  step: number;
+  stepsPerEpoch: number;
+}
+
+/** What an {@link Objective} works with. */
+export interface ObjectiveInputs {
+  /** The batch, (batch, ...). */
+  x: Tensor;
+  /** Labels, (batch). */
+  y: Tensor<'i32'>;
+  /** The rows of the dataset that the batch holds, (batch). */
+  index: Tensor<'u32'>;
+  /** Logits in training mode, any number of rows; each call updates running statistics. */
+  forward(x: Tensor): Tensor;
+  /** Logits in evaluation mode, with parameters that take no gradient: for attacks on the input. */
+  evaluate(x: Tensor): Tensor;
+  /** Random numbers of this step: draw with keys split from `key`, and `first`; item b is sample b. */
+  random: RandomSource;
+  /** Where the run stands, f32 scalars on the device that a captured step reads anew. */
+  at: { epoch: Tensor; step: Tensor };
+}
+
+/**
+ * A training objective that sees the inputs, for `fit({ objective })`: one scalar from a batch and the model. It is captured, so
+ * it must not read, and what varies from step to step must lie on the device.
+ */
+export interface Objective {
+  (inputs: ObjectiveInputs): Tensor;
+  /** Called before each step, to write device scalars of its own. */
+  prepare?(at: ObjectiveMoment): void;
+  /** Frees device scalars of its own; whoever made the objective calls it. */
+  dispose?(): void;
+}
