@@ -4,3 +4,4 @@ export { affine, fitMatrix, fitVector, temperatureCalibrator, type AffineState, 
 export { calibrated, type Calibrator, type FittedCalibrator, type ScoreOptions } from './calibrator.ts';
 export { loadCalibrator, type CalibratorState } from './load.ts';
 export { fitBeta, fitHistogram, fitIsotonic, fitPlatt, type BetaMap, type HistogramMap, type HistogramOptions, type OneVsRestState, type PlattMap } from './one-vs-rest.ts';
+export { averageK, predictSets, setError, type AverageKOptions, type LabelSets } from './average-k.ts';
