@@ -58,7 +58,8 @@ export function fgsm(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { e
 
 /**
  * Projected gradient ascent on the cross-entropy of each sample inside the ball of radius eps around x; the model is in
- * evaluation mode. Madry et al., ICLR 2018. Nothing is read back; the caller owns the result, of x's shape.
+ * evaluation mode. Madry et al., ICLR 2018. A sample whose gradient is zero stays where it is in that step (SmoothAdv's code
+ * moves it at random). Nothing is read back; the caller owns the result, of x's shape.
  * Throws RangeError on a bad option, ShapeError when the start does not fit.
  */
 export async function pgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
