@@ -37,6 +37,8 @@ export interface FitOptions {
   sampler?: Sampler;
   /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
   seed?: number;
+  /** Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow. Default: false. */
+  detectAnomaly?: boolean;
   /** Stops the run after the step at hand; `fit` then rejects with its reason and the model keeps what it has learnt. */
   signal?: AbortSignal;
   onStep?: (report: StepReport) => void;
@@ -67,7 +69,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
   const wasTraining = model.training;
   model.train(true);
-  using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, seed, average, state, stepsDone });
+  using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, seed, average, state, stepsDone, detectAnomaly: options.detectAnomaly });
   const started = performance.now();
   // The rate is that of recent steps: the first ones compile pipelines.
   const recent: { at: number; step: number }[] = [];
@@ -97,6 +99,8 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     let since = performance.now();
     const drain = async (): Promise<void> => {
       const next = queued > 0 ? step.readLosses(queued) : null;
+      // When the losses before these are refused, nobody waits for these.
+      next?.catch(() => {});
       queued = 0;
       if (pending) report(await pending);
       pending = next;

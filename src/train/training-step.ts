@@ -12,6 +12,7 @@ import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
+import { AnomalyWatch } from '../tensor/anomaly.ts';
 import { capture, type Captured } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
@@ -34,6 +35,8 @@ export interface TrainingStepOptions {
   state?: OptimizerState | undefined;
   /** Steps done before, for a run that goes on. Default: 0. */
   stepsDone?: number;
+  /** Inspect every result and gradient of the step. Default: false. */
+  detectAnomaly?: boolean | undefined;
 }
 
 /** Losses kept on the device until they are read. */
@@ -47,6 +50,7 @@ export class TrainingStep {
   readonly #model: Sequential;
   readonly #options: TrainingStepOptions;
   readonly #gpu: Gpu;
+  readonly #watch: AnomalyWatch | null;
   readonly #noiseKey: Key;
   readonly #dropoutKey: Key;
   readonly #objectiveKey: Key;
@@ -65,6 +69,7 @@ export class TrainingStep {
     this.#model = model;
     this.#options = options;
     this.#gpu = model.arena.values.gpu;
+    this.#watch = options.detectAnomaly ? new AnomalyWatch(this.#gpu) : null;
     this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
     this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
     this.#objectiveKey = split(key(options.seed), PURPOSE.objective);
@@ -107,7 +112,7 @@ export class TrainingStep {
     this.#count++;
     const known = this.#steps.get(rows);
     if (known) known.run();
-    else this.#steps.set(rows, capture(() => this.#record(rows), { gpu: this.#gpu }));
+    else this.#steps.set(rows, capture(() => (this.#watch ? this.#watch.run(() => this.#record(rows)) : this.#record(rows)), { gpu: this.#gpu }));
   }
 
   #record(rows: number): void {
@@ -176,6 +181,7 @@ export class TrainingStep {
     const first = this.#read;
     this.#read += count;
     const log = await this.#log.read();
+    await this.#watch?.check();
     const out = Float32Array.from({ length: count }, (_, i) => log[(first + i) % LOG]!);
     const bad = out.findIndex((v) => !Number.isFinite(v));
     if (bad >= 0) throw new NonFiniteError(`fit: the loss of step ${first + bad + 1} is ${out[bad]}; lower the learning rate, or check the inputs`);
@@ -190,6 +196,7 @@ export class TrainingStep {
 
   dispose(): void {
     for (const step of this.#steps.values()) step.dispose();
+    this.#watch?.dispose();
     if (!this.#options.state) this.#optimizer.dispose();
     for (const t of [this.#x, this.#y, this.#order, this.#state, this.#log, this.#at.epoch, this.#at.step]) t.dispose();
   }

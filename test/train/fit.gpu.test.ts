@@ -174,6 +174,17 @@ test('a loss that is not finite is an error that names the step', async () => {
   loss.dispose();
 });
 
+test('detectAnomaly names the op, and changes nothing in a run that is well', async () => {
+  const loss = crossEntropy();
+  using model = net();
+  const wild = { ...data, x: new NdArray(data.x.data.map((v) => v * 1e38), data.x.shape) };
+  await expect(fit(model, wild, { loss, optimizer: sgd({ lr: 1 }), epochs: 1, detectAnomaly: true })).rejects.toThrow(/^linear gave (a NaN|an infinity) in its result of shape \[128,\d+\]; the \d+ results before it were finite$/);
+  loss.dispose();
+  const [plain, watched] = [await run(), await run({ detectAnomaly: true })];
+  expect(watched.history.loss).toEqual(plain.history.loss);
+  expect(watched.weights).toEqual(plain.weights);
+});
+
 test('a class without samples gives finite numbers', async () => {
   const rows = Array.from({ length: 1000 }, (_, i) => i).filter((i) => i % 10 !== 9);
   const x = new NdArray(Float32Array.from(rows.flatMap((i) => [...data.x.data.subarray(i * 16, (i + 1) * 16)])), [rows.length, 16]);
