@@ -14,7 +14,7 @@ export interface LinfMarginOptions extends PerSampleOptions {
   epsTrain: number;
   /** Weight of the cross-entropy. Default: 0.05. */
   lambda?: number;
-  /** Largest hinge. Default: 1: a misclassified sample has no hinge gradient. Infinity: the hinge of the first paper. */
+  /** Largest hinge. Default: 1: a misclassified sample has no hinge gradient. Infinity: a hinge without an upper end. */
   clip?: number;
   /** The factor of the outputs inside the cross-entropy: `() => model.scale`. Default: 1. */
   scale?: () => Tensor;

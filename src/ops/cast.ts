@@ -2,10 +2,7 @@ import kernel from '../../shaders/cast.wgsl';
 import type { DType } from '../tensor/dtype.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, Tensor } from '../tensor/tensor.ts';
-
-type Word = Exclude<DType, 'f16'>;
-
-const ELEMENT = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' } as const;
+import { ELEMENT, type Word } from './element.ts';
 
 /** WGSL of the conversion: towards zero and clamped to the range of the target, where the built-in one may do anything. */
 function conversion(from: Word, to: Word): string {

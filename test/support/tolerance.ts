@@ -60,12 +60,6 @@ export function powError(x: number, p: number): number {
   return Math.LN2 * (Math.abs(p) * ofLog + ulp(t)) * y + (3 + 2 * Math.abs(t)) * ulp(y);
 }
 
-/** WGSL's bound for tanh: 1e-5 absolute. */
-export const TANH_ERROR = 1e-5;
-
-/** WGSL's bound for sin and cos on [-pi, pi]: 2^-11 absolute. */
-export const SIN_ERROR = 2 ** -11;
-
 /** Relative error of softmax over n elements that lie within `range`: (2 (3 + 2 range) + n + 8) u. */
 export const softmaxRelative = (range: number, n: number): number => (2 * (3 + 2 * range) + n + 8) * U;
 
