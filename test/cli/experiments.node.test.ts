@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { experiments } from '../../src/cli/experiments/index.ts';
 import { judge, type LdamDrwRun } from '../../src/cli/experiments/ldam-drw.ts';
+import { judgePaired } from '../../src/cli/experiments/paired.ts';
 import { meanAndDeviation, percentWithDeviation } from '../../src/cli/experiments/statistics.ts';
 import { lateEpoch } from '../../src/cli/methods.ts';
 
@@ -9,6 +10,29 @@ test('mean and standard deviation with n - 1', () => {
   expect(meanAndDeviation([3])).toEqual({ mean: 3, sd: null });
   expect(percentWithDeviation([0.85, 0.87])).toBe('86.00 ± 1.41');
   expect(percentWithDeviation([0.85])).toBe('85.00');
+});
+
+describe('paired comparison', () => {
+  const run = (seed: number, method: string, acc: number, ece: number): { dataset: string; seed: number; method: string; acc: number; ece: number } => ({ dataset: 'd', seed, method, acc, ece });
+  const runs = [run(0, 'a', 0.5, 0.1), run(0, 'b', 0.6, 0.04), run(1, 'a', 0.5, 0.1), run(1, 'b', 0.64, 0.02), run(2, 'a', 0.1, 0.9)];
+
+  test('pairs by seed, and a lower metric may be the better one', () => {
+    const { holds, result, table } = judgePaired(runs, [
+      { metric: 'acc', label: 'accuracy', baseline: 'a', method: 'b', margin: 12 },
+      { metric: 'ece', label: 'ECE', baseline: 'a', method: 'b', lowerIsBetter: true, margin: 6.9 },
+    ]);
+    expect(holds).toBe(true);
+    expect(table.rows.map((row) => row.slice(4))).toEqual([
+      ['12.00 ± 2.83', '>= 12', 'yes'],
+      ['-7.00 ± 1.41', '<= -6.9', 'yes'],
+    ]);
+    expect(result['d: ECE, b against a']).toMatchObject({ seeds: 2, holds: true });
+  });
+
+  test('does not hold below a margin, or where no seed has both', () => {
+    expect(judgePaired(runs, [{ metric: 'acc', label: 'accuracy', baseline: 'a', method: 'b', margin: 12.1 }]).holds).toBe(false);
+    expect(judgePaired(runs, [{ metric: 'acc', label: 'accuracy', baseline: 'a', method: 'c', margin: -100 }]).holds).toBe(false);
+  });
 });
 
 describe('ldam-drw', () => {
@@ -23,7 +47,7 @@ describe('ldam-drw', () => {
   test('holds when the mean difference reaches two points on every data set', () => {
     const verdict = judge([...runs('mnist', [0.8, 0.82], [0.83, 0.84]), ...runs('fashion-mnist', [0.7, 0.7], [0.75, 0.71])]);
     expect(verdict.holds).toBe(true);
-    expect(verdict.table.rows[0]).toEqual(['mnist', '81.00 ± 1.41', '83.50 ± 0.71', '2.50 ± 0.71', 'yes']);
+    expect(verdict.table.rows[0]).toEqual(['mnist', 'balanced accuracy', 'ce 81.00 ± 1.41', 'ldam-drw 83.50 ± 0.71', '2.50 ± 0.71', '>= 2', 'yes']);
   });
 
   test('does not hold when one data set falls short, or without runs', () => {

@@ -6,7 +6,7 @@ import { assemble, BETA, lateEpoch, longTailedParts, METHOD_TITLES, METHODS, pro
 import { percent } from '../table.ts';
 import { tuningOf } from '../tuning.ts';
 import { experiment, type Verdict } from './experiment.ts';
-import { meanAndDeviation, percentWithDeviation } from './statistics.ts';
+import { judgePaired } from './paired.ts';
 
 const DATA = ['mnist', 'fashion-mnist'] as const;
 const IMBALANCE = 0.01;
@@ -107,18 +107,5 @@ async function runOnce(what: { dataset: string; seed: number; method: Method }, 
 
 /** The claim holds when the mean difference reaches the margin on every data set. */
 export function judge(runs: readonly LdamDrwRun[]): Verdict {
-  const result: Record<string, unknown> = {};
-  const rows: string[][] = [];
-  let holds = runs.length > 0;
-  for (const dataset of new Set(runs.map((run) => run.dataset))) {
-    const of = (method: Method): number[] => runs.filter((run) => run.dataset === dataset && run.method === method).map((run) => run.balancedAccuracy);
-    const [ce, ours] = [of('ce'), of('ldam-drw')];
-    const differences = ours.map((value, i) => value - ce[i]!);
-    const difference = meanAndDeviation(differences);
-    const reached = 100 * difference.mean >= MARGIN;
-    holds &&= reached;
-    result[dataset] = { ce: meanAndDeviation(ce), 'ldam-drw': meanAndDeviation(ours), difference, seeds: ce.length, holds: reached };
-    rows.push([dataset, percentWithDeviation(ce), percentWithDeviation(ours), percentWithDeviation(differences), reached ? 'yes' : 'no']);
-  }
-  return { result, holds, table: { head: ['balanced accuracy, %', 'CE', 'LDAM-DRW', 'difference', `>= ${MARGIN} points`], rows } };
+  return judgePaired(runs, [{ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'ldam-drw', margin: MARGIN }]);
 }
