@@ -1,73 +1,96 @@
-import { argmaxOf } from './predictions.ts';
-import { checkLabels, toProbabilityRows, type Labels, type Matrix } from './rows.ts';
+import { checkBins, fillBins, type BinOptions, type ReliabilityBin } from './bins.ts';
+import { classConfidences, labelledRows, topConfidences, type Confidences } from './confidence.ts';
+import type { Labels, Matrix } from './rows.ts';
 
-/** One bin of a reliability diagram. */
-export interface ReliabilityBin {
-  /** The bin is (lo, hi]; the first one also holds 0. */
-  lo: number;
-  hi: number;
-  /** Rows whose confidence falls into the bin. */
-  count: number;
-  /** Mean confidence; NaN when the bin is empty. */
-  confidence: number;
-  /** Fraction correct; NaN when the bin is empty. */
-  accuracy: number;
+/** How the gaps of the bins become one number. */
+export type CalibrationNorm = 'l1' | 'l2' | 'max' | 'mean';
+
+/** Options of {@link reliabilityDiagram}. */
+export interface ReliabilityOptions extends BinOptions {
+  /** The diagram of this class against the rest, by its own probability. Default: of the predicted class. */
+  classIndex?: number;
+}
+
+/** Options of {@link calibrationError}. */
+export interface CalibrationErrorOptions extends BinOptions {
+  /** Default: 'l1'. */
+  norm?: CalibrationNorm;
+}
+
+/** Options of {@link classwiseCalibrationError}. */
+export interface ClasswiseOptions extends CalibrationErrorOptions {
+  /** 'classes': the mean over all classes; 'labels': weighted by how often a class is the label. Default: 'classes'. */
+  average?: 'classes' | 'labels';
 }
 
 /**
  * Reliability diagram: rows binned by confidence max_k p_k into `nBins` (default 15) bins of equal width, (lo, hi] with
- * the first closed at 0, so that confidences 0 and 1 are counted. probs: (rows, classes).
+ * the first closed at 0, so that confidences 0 and 1 are counted; `binning: 'mass'` makes bins of equal count, see
+ * {@link BinOptions}. probs: (rows, classes).
  * Throws RangeError on anything but probabilities (NaN, an entry outside [0, 1] by more than 1e-6, a row sum off by more
  * than 1e-3), on labels that do not fit, and unless nBins is an integer >= 1.
  */
-export function reliabilityDiagram(probs: Matrix, labels: Labels, { nBins = 15 }: { nBins?: number } = {}): ReliabilityBin[] {
-  return bins(probs, labels, nBins, 'reliabilityDiagram');
+export function reliabilityDiagram(probs: Matrix, labels: Labels, { classIndex, ...bins }: ReliabilityOptions = {}): ReliabilityBin[] {
+  checkBins('reliabilityDiagram', bins);
+  const matrix = labelledRows(probs, labels, 'reliabilityDiagram');
+  if (classIndex === undefined) return filled(topConfidences(matrix), bins);
+  if (!(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < matrix.classes)) {
+    throw new RangeError(`reliabilityDiagram: classIndex is ${classIndex}, expected an integer in 0..${matrix.classes - 1}`);
+  }
+  return filled(classConfidences(matrix, classIndex), bins);
 }
 
 /**
  * Calibration error of the predicted class. With the gap |accuracy - confidence| of each bin and its share of the rows,
  * norm 'l1' (default) is sum share * gap, the expected calibration error (Naeini, Cooper and Hauskrecht, AAAI 2015; Guo
- * et al., ICML 2017); 'l2' is sqrt(sum share * gap^2); 'max' is the largest gap of a bin that is not empty.
- * Bins and errors as for {@link reliabilityDiagram}. torchmetrics closes its bins on the left instead, which differs for
- * confidences on an edge.
+ * et al., ICML 2017); 'l2' is sqrt(sum share * gap^2); 'max' is the largest gap of a bin that is not empty (MCE); 'mean' the
+ * plain mean of those gaps (ACE). With `binning: 'mass'` 'l1' is the adaptive ECE. Bins and errors as for
+ * {@link reliabilityDiagram}. torchmetrics closes its bins on the left instead, which differs for confidences on an edge.
  */
-export function calibrationError(probs: Matrix, labels: Labels, { nBins = 15, norm = 'l1' }: { nBins?: number; norm?: 'l1' | 'l2' | 'max' } = {}): number {
-  if (norm !== 'l1' && norm !== 'l2' && norm !== 'max') throw new RangeError(`calibrationError: norm is ${String(norm)}, expected 'l1', 'l2' or 'max'`);
-  const filled = bins(probs, labels, nBins, 'calibrationError').filter(({ count }) => count > 0);
-  const rows = filled.reduce((sum, { count }) => sum + count, 0);
-  let error = 0;
-  for (const { count, confidence, accuracy } of filled) {
-    const gap = Math.abs(accuracy - confidence);
-    if (norm === 'max') error = Math.max(error, gap);
-    else error += (count / rows) * (norm === 'l1' ? gap : gap * gap);
-  }
-  return norm === 'l2' ? Math.sqrt(error) : error;
+export function calibrationError(probs: Matrix, labels: Labels, { norm = 'l1', ...bins }: CalibrationErrorOptions = {}): number {
+  check('calibrationError', norm, bins);
+  return errorOf(topConfidences(labelledRows(probs, labels, 'calibrationError')), norm, bins);
 }
 
-function bins(probs: Matrix, labels: Labels, nBins: number, where: string): ReliabilityBin[] {
-  if (!(Number.isSafeInteger(nBins) && nBins >= 1)) throw new RangeError(`${where}: nBins is ${nBins}, expected an integer >= 1`);
-  const matrix = toProbabilityRows(probs, `${where}: probs`);
-  checkLabels(labels, matrix.rows, matrix.classes, `${where}: labels`);
-  const predicted = argmaxOf(matrix);
-  const out = Array.from({ length: nBins }, (_, i) => ({ lo: i / nBins, hi: (i + 1) / nBins, count: 0, confidence: 0, accuracy: 0 }));
-  for (let r = 0; r < matrix.rows; r++) {
-    const confidence = Math.min(1, matrix.data[r * matrix.classes + predicted[r]!]!);
-    const bin = out[binOf(confidence, nBins)]!;
-    bin.count++;
-    bin.confidence += confidence;
-    if (predicted[r] === labels[r]) bin.accuracy++;
-  }
-  for (const bin of out) {
-    bin.confidence /= bin.count; // 0 / 0 is the NaN of an empty bin
-    bin.accuracy /= bin.count;
-  }
-  return out;
+/** Calibration error of each class against the rest, by its own probability. Options and errors as for {@link calibrationError}. */
+export function perClassCalibrationError(probs: Matrix, labels: Labels, { norm = 'l1', ...bins }: CalibrationErrorOptions = {}): number[] {
+  check('perClassCalibrationError', norm, bins);
+  return perClass(probs, labels, norm, bins, 'perClassCalibrationError');
 }
 
-/** The i with i / nBins < confidence <= (i + 1) / nBins, by the very edges that are reported; 0 for confidence <= 0. */
-function binOf(confidence: number, nBins: number): number {
-  let i = Math.min(nBins - 1, Math.max(0, Math.ceil(confidence * nBins) - 1));
-  while (i > 0 && confidence <= i / nBins) i--;
-  while (i < nBins - 1 && confidence > (i + 1) / nBins) i++;
-  return i;
+/**
+ * Class-wise calibration error: the mean of {@link perClassCalibrationError} (Kull et al., NeurIPS 2019; Nixon et al., 2019).
+ * A class that is no label still has predictions to judge and counts; the code of MbLS and CALS averages over
+ * max(labels) + 1 classes, as `compat: 'released-code'` does, beside its bins.
+ */
+export function classwiseCalibrationError(probs: Matrix, labels: Labels, { norm = 'l1', average = 'classes', ...bins }: ClasswiseOptions = {}): number {
+  const where = 'classwiseCalibrationError';
+  check(where, norm, bins);
+  if (average !== 'classes' && average !== 'labels') throw new RangeError(`${where}: average is ${String(average)}, expected 'classes' or 'labels'`);
+  const errors = perClass(probs, labels, norm, bins, where);
+  if (average === 'labels') return Array.from(labels).reduce((sum, y) => sum + errors[y]!, 0) / labels.length;
+  const counted = bins.compat ? errors.slice(0, Array.from(labels).reduce((a, b) => Math.max(a, b)) + 1) : errors;
+  return counted.reduce((sum, e) => sum + e, 0) / counted.length;
+}
+
+function perClass(probs: Matrix, labels: Labels, norm: CalibrationNorm, bins: BinOptions, where: string): number[] {
+  const matrix = labelledRows(probs, labels, where);
+  return Array.from({ length: matrix.classes }, (_, c) => errorOf(classConfidences(matrix, c), norm, bins));
+}
+
+function check(where: string, norm: CalibrationNorm, bins: BinOptions): void {
+  if (!['l1', 'l2', 'max', 'mean'].includes(norm)) throw new RangeError(`${where}: norm is ${String(norm)}, expected 'l1', 'l2', 'max' or 'mean'`);
+  checkBins(where, bins);
+}
+
+const filled = ({ confidence, hit }: Confidences, bins: BinOptions): ReliabilityBin[] => fillBins(confidence, hit, bins);
+
+function errorOf(of: Confidences, norm: CalibrationNorm, bins: BinOptions): number {
+  const full = filled(of, bins).filter(({ count }) => count > 0);
+  const gaps = full.map(({ confidence, accuracy }) => Math.abs(accuracy - confidence));
+  const share = (i: number): number => full[i]!.count / of.hit.length;
+  if (norm === 'max') return gaps.reduce((a, b) => Math.max(a, b), 0);
+  if (norm === 'mean') return gaps.reduce((a, b) => a + b, 0) / Math.max(1, gaps.length);
+  if (norm === 'l1') return gaps.reduce((sum, gap, i) => sum + share(i) * gap, 0);
+  return Math.sqrt(gaps.reduce((sum, gap, i) => sum + share(i) * gap * gap, 0));
 }

@@ -1,6 +1,13 @@
 export { accuracy, balancedAccuracy, confusionMatrix, perClassAccuracy } from './accuracy.ts';
-export { calibrationError, reliabilityDiagram, type ReliabilityBin } from './calibration-error.ts';
+export { aurc, riskCoverage, type RiskCoverage } from './aurc.ts';
+export type { BinOptions, ReliabilityBin } from './bins.ts';
+export { bootstrapInterval, type BootstrapOptions, type Interval } from './bootstrap.ts';
+export { brierDecomposition, brierScore, type BrierDecomposition } from './brier.ts';
+export {
+  calibrationError, classwiseCalibrationError, perClassCalibrationError, reliabilityDiagram, type CalibrationErrorOptions, type CalibrationNorm, type ClasswiseOptions, type ReliabilityOptions,
+} from './calibration-error.ts';
 export { averageCertifiedRadius, certifiedAccuracy, certifiedAccuracyHighProb, type Correct } from './certified.ts';
+export { ksError } from './ks-error.ts';
 export { nll } from './nll.ts';
 export { argmaxRows } from './predictions.ts';
 export type { Labels, Matrix } from './rows.ts';

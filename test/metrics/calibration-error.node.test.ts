@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import cases from '../golden/calibration.json';
 import { softmaxRows } from '../../src/calibrate/temperature.ts';
-import { accuracy, calibrationError, nll, reliabilityDiagram } from '../../src/metrics/index.ts';
+import { accuracy, brierScore, calibrationError, classwiseCalibrationError, nll, perClassCalibrationError, reliabilityDiagram } from '../../src/metrics/index.ts';
 import { testRandom } from '../support/fuzz.ts';
 import { casesOf, dense, flat, toNumber } from '../support/golden.ts';
 
@@ -18,6 +18,14 @@ describe('golden values', () => {
     expect(calibrationError(probs, labels, { nBins })).toBeCloseTo(want('ece'), 12);
     expect(calibrationError(probs, labels, { nBins, norm: 'l2' })).toBeCloseTo(want('l2Error'), 12);
     expect(calibrationError(probs, labels, { nBins, norm: 'max' })).toBeCloseTo(want('mce'), 12);
+    expect(calibrationError(probs, labels, { nBins, norm: 'mean' })).toBeCloseTo(want('averageCalibrationError'), 12);
+    expect(calibrationError(probs, labels, { nBins, binning: 'mass', compat: 'released-code' })).toBeCloseTo(want('adaptiveEce'), 12);
+    const edges = reliabilityDiagram(probs, labels, { nBins, binning: 'mass', compat: 'released-code' });
+    flat(outputs.adaptiveEdges).forEach((edge, i) => expect(edges[i]?.lo ?? edges.at(-1)!.hi).toBeCloseTo(edge, 12));
+    expect(classwiseCalibrationError(probs, labels, { nBins, compat: 'released-code' })).toBeCloseTo(want('classwiseEce'), 12);
+    expect(brierScore(probs, labels)).toBeCloseTo(want('brier'), 12);
+    // Other code, the same bins where no confidence lies on an edge.
+    for (const key of ['eceDict', 'priorLtEce', 'torchmetricsEce']) expect(calibrationError(probs, labels, { nBins })).toBeCloseTo(want(key), 12);
     expect(accuracy(probs, labels)).toBeCloseTo(want('accuracy'), 14);
     expect(nll(probs, labels)).toBeCloseTo(want('nll'), 12);
     const bins = reliabilityDiagram(probs, labels, { nBins });
@@ -56,6 +64,43 @@ describe('values by hand', () => {
   });
 });
 
+describe('bins of equal mass', () => {
+  const seven = rowsOf([0.95, 0.9, 0.8, 0.65, 0.6, 0.55, 0.35]);
+  const labels = labelsOf([1, 1, 0, 1, 0, 1, 0]);
+  test('the smallest confidence is counted; the released code drops it', () => {
+    expect(calibrationError(seven, labels, { nBins: 5, binning: 'mass', compat: 'released-code' })).toBeCloseTo(0.235714, 6);
+    const bins = reliabilityDiagram(seven, labels, { nBins: 5, binning: 'mass' });
+    expect(bins.map(({ count }) => count)).toEqual([2, 1, 2, 1, 1]);
+    expect([bins[0]!.lo, bins[4]!.hi]).toEqual([0.35, 0.95]);
+    // (|.45 - .5| 2 + |.6 - 0| + |.725 - .5| 2 + |.9 - 1| + |.95 - 1|) / 7
+    expect(calibrationError(seven, labels, { nBins: 5, binning: 'mass' })).toBeCloseTo((0.1 + 0.6 + 0.45 + 0.1 + 0.05) / 7, 12);
+  });
+  test('equal confidences share a bin, so that bins may be fewer, and none is empty', () => {
+    const tied = rowsOf([0.4, 0.4, 0.4, 0.4, 0.9]);
+    const bins = reliabilityDiagram(tied, labelsOf([1, 0, 0, 0, 1]), { nBins: 5, binning: 'mass' });
+    expect(bins.map(({ lo, hi, count, accuracy }) => [lo, hi, count, accuracy])).toEqual([[0.4, 0.4, 4, 0.25], [0.4, 0.9, 1, 1]]);
+    // All confidences equal: the released code, whose bins are then all empty, says 0.
+    const equal = rowsOf([0.8, 0.8, 0.8, 0.8, 0.8]);
+    const hits = labelsOf([1, 1, 1, 0, 0]);
+    expect(calibrationError(equal, hits, { binning: 'mass' })).toBeCloseTo(0.2, 12);
+    expect(calibrationError(equal, hits, { binning: 'mass', compat: 'released-code' })).toBe(0);
+    expect(calibrationError([[0.7, 0.3]], [1], { binning: 'mass' })).toBeCloseTo(0.7, 14);
+  });
+});
+
+describe('class by class', () => {
+  const probs = [[0.7, 0.2, 0.1], [0.6, 0.4, 0], [0.1, 0.8, 0.1]];
+  test('every class counts, a probability of 0 too; the released code leaves both out', () => {
+    const each = perClassCalibrationError(probs, [0, 1, 1], { nBins: 1 });
+    [1.4 / 3 - 1 / 3, 2 / 3 - 1.4 / 3, 0.2 / 3].forEach((want, c) => expect(each[c]).toBeCloseTo(want, 12));
+    expect(classwiseCalibrationError(probs, [0, 1, 1], { nBins: 1 })).toBeCloseTo((each[0]! + each[1]! + each[2]!) / 3, 14);
+    expect(classwiseCalibrationError(probs, [0, 1, 1], { nBins: 1, average: 'labels' })).toBeCloseTo((each[0]! + 2 * each[1]!) / 3, 14);
+    expect(classwiseCalibrationError(probs, [0, 1, 1], { nBins: 1, compat: 'released-code' })).toBeCloseTo((each[0]! + each[1]!) / 2, 14);
+    expect(reliabilityDiagram(probs, [0, 1, 2], { nBins: 1, classIndex: 2 })[0]).toEqual({ lo: 0, hi: 1, count: 3, confidence: expect.closeTo(0.2 / 3, 14), accuracy: 1 / 3 });
+    expect(reliabilityDiagram(probs, [0, 1, 2], { nBins: 1, classIndex: 2, compat: 'released-code' })[0]!.count).toBe(2);
+  });
+});
+
 test('properties on random rows: order, duplication, l1 <= l2 <= max <= 1, one bin, edges', () => {
   const random = testRandom(4);
   for (let round = 0; round < 30; round++) {
@@ -72,6 +117,14 @@ test('properties on random rows: order, duplication, l1 <= l2 <= max <= 1, one b
     expect(error).toBeLessThanOrEqual(l2 + 1e-14);
     expect(l2).toBeLessThanOrEqual(max + 1e-14);
     expect(max).toBeLessThanOrEqual(1);
+    const mass = reliabilityDiagram(probs, labels, { nBins, binning: 'mass' });
+    expect(mass.every(({ count }) => count > 0)).toBe(true);
+    expect(mass.reduce((sum, { count }) => sum + count, 0)).toBe(40);
+    expect(calibrationError([...rows].reverse(), [...labels].reverse(), { nBins, binning: 'mass' })).toBeCloseTo(calibrationError(probs, labels, { nBins, binning: 'mass' }), 13);
+    // The overall gap is a lower bound for every binning.
+    const gap = calibrationError(probs, labels, { nBins: 1 });
+    expect(error).toBeGreaterThanOrEqual(gap - 1e-14);
+    expect(calibrationError(probs, labels, { nBins, binning: 'mass' })).toBeGreaterThanOrEqual(gap - 1e-14);
     const mean = rows.reduce((sum, row) => sum + Math.max(...row), 0) / rows.length;
     expect(calibrationError(probs, labels, { nBins: 1 })).toBeCloseTo(Math.abs(accuracy(probs, labels) - mean), 13);
     const bins = reliabilityDiagram(probs, labels, { nBins });
@@ -92,7 +145,12 @@ test.each([
   [() => calibrationError([[0.5, 0.5], [0.9, 0.2]], [0, 0]), 'calibrationError: probs sum to 1.1 in row 1, expected 1 (apply softmax to logits first)'],
   [() => calibrationError([[0.5, NaN]], [0]), 'calibrationError: probs is NaN at row 0, class 1'],
   [() => calibrationError([[0.5, 0.5]], [0], { nBins: 0 }), 'calibrationError: nBins is 0, expected an integer >= 1'],
-  [() => calibrationError([[0.5, 0.5]], [0], { norm: 'l3' as never }), "calibrationError: norm is l3, expected 'l1', 'l2' or 'max'"],
+  [() => calibrationError([[0.5, 0.5]], [0], { norm: 'l3' as never }), "calibrationError: norm is l3, expected 'l1', 'l2', 'max' or 'mean'"],
+  [() => calibrationError([[0.5, 0.5]], [0], { binning: 'size' as never }), "calibrationError: binning is size, expected 'width' or 'mass'"],
+  [() => calibrationError([[0.5, 0.5]], [0], { compat: 'x' as never }), "calibrationError: compat is x, expected 'released-code'"],
+  [() => classwiseCalibrationError([[0.5, 0.5]], [0], { average: 'x' as never }), "classwiseCalibrationError: average is x, expected 'classes' or 'labels'"],
+  [() => classwiseCalibrationError([[5, -4]], [0]), 'classwiseCalibrationError: probs is 5 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)'],
+  [() => reliabilityDiagram([[0.5, 0.5]], [0], { classIndex: 2 }), 'reliabilityDiagram: classIndex is 2, expected an integer in 0..1'],
   [() => calibrationError([[0.5, 0.5]], []), 'calibrationError: labels has 0 entries, expected 1, one per row'],
   [() => reliabilityDiagram([[0.5, 0.5]], [2]), 'reliabilityDiagram: labels[0] is 2, expected an integer in 0..1'],
   [() => reliabilityDiagram([[0.5, 0.5]], [0], { nBins: 1.5 }), 'reliabilityDiagram: nBins is 1.5, expected an integer >= 1'],

@@ -1,0 +1,64 @@
+import { assignBins, checkBins, type BinOptions } from './bins.ts';
+import { classConfidences, labelledRows } from './confidence.ts';
+import type { Labels, Matrix } from './rows.ts';
+
+/** The parts of a Brier score: score = reliability - resolution + uncertainty + withinBin. */
+export interface BrierDecomposition {
+  score: number;
+  /** Squared gaps between predicted and observed frequencies: what a calibrator can take away. */
+  reliability: number;
+  /** How far the observed frequencies of the bins lie from the overall ones: what the predictions tell apart. */
+  resolution: number;
+  /** Score of predicting the frequencies of the labels. */
+  uncertainty: number;
+  /** What bins hide: variance of the predictions within a bin less twice their covariance with the labels. */
+  withinBin: number;
+}
+
+/**
+ * Brier score: the mean of sum_k (p_k - [k = y])^2, in [0, 2] (Brier, 1950). Twice the score of the two-class form that has one
+ * probability. probs: (rows, classes). Throws RangeError on anything but probabilities and on labels that do not fit.
+ */
+export function brierScore(probs: Matrix, labels: Labels): number {
+  const { data, rows, classes } = labelledRows(probs, labels, 'brierScore');
+  let sum = 0;
+  for (let i = 0; i < rows * classes; i++) sum += (data[i]! - Number(labels[Math.floor(i / classes)] === i % classes)) ** 2;
+  return sum / rows;
+}
+
+/**
+ * Murphy's decomposition of the Brier score (1973), summed over the classes, each binned by its own probability, with the
+ * within-bin term of Stephenson, Coelho and Jolliffe (2008), so that the parts add up for any bins. `binning: 'mass'` with
+ * nBins of at least the number of rows puts each distinct probability into a bin of its own, where that term is 0.
+ * Options and errors as for `reliabilityDiagram`, without `compat`.
+ */
+export function brierDecomposition(probs: Matrix, labels: Labels, { nBins, binning }: Omit<BinOptions, 'compat'> = {}): BrierDecomposition {
+  checkBins('brierDecomposition', { nBins, binning });
+  const matrix = labelledRows(probs, labels, 'brierDecomposition');
+  const out = { score: 0, reliability: 0, resolution: 0, uncertainty: 0, withinBin: 0 };
+  for (let c = 0; c < matrix.classes; c++) {
+    const { confidence, hit } = classConfidences(matrix, c);
+    const { bin, edges } = assignBins(confidence, { nBins, binning });
+    const sums = Array.from(edges, () => ({ n: 0, p: 0, o: 0 }));
+    bin.forEach((b, r) => {
+      sums[b]!.n++;
+      sums[b]!.p += confidence[r]!;
+      sums[b]!.o += hit[r]!;
+    });
+    const { rows } = matrix;
+    const overall = hit.reduce((a, b) => a + b, 0) / rows;
+    out.uncertainty += overall * (1 - overall);
+    for (const { n, p, o } of sums) {
+      if (n === 0) continue;
+      out.reliability += (n / rows) * ((p - o) / n) ** 2;
+      out.resolution += (n / rows) * (o / n - overall) ** 2;
+    }
+    bin.forEach((b, r) => {
+      const { n, p, o } = sums[b]!;
+      const [dp, dO] = [confidence[r]! - p / n, hit[r]! - o / n];
+      out.withinBin += (dp * dp - 2 * dp * dO) / rows;
+      out.score += (confidence[r]! - hit[r]!) ** 2 / rows;
+    });
+  }
+  return out;
+}

@@ -1,0 +1,43 @@
+import { argmaxOf } from './predictions.ts';
+import { checkLabels, toProbabilityRows, type Labels, type Matrix } from './rows.ts';
+
+/** One confidence a row, and whether what it speaks of came true (1 or 0). */
+export interface Confidences {
+  confidence: Float64Array;
+  hit: Uint8Array;
+}
+
+/** Checked probabilities with their labels. */
+export interface LabelledRows {
+  data: ArrayLike<number>;
+  rows: number;
+  classes: number;
+  labels: Labels;
+}
+
+/** Throws RangeError, naming `where`, on anything but probabilities and on labels that do not fit. */
+export function labelledRows(probs: Matrix, labels: Labels, where: string): LabelledRows {
+  const matrix = toProbabilityRows(probs, `${where}: probs`);
+  checkLabels(labels, matrix.rows, matrix.classes, `${where}: labels`);
+  return { ...matrix, labels };
+}
+
+/** The largest probability of each row, and whether it is at the label. */
+export function topConfidences(matrix: LabelledRows): Confidences {
+  const predicted = argmaxOf(matrix);
+  return {
+    confidence: Float64Array.from(predicted, (p, r) => unit(matrix.data[r * matrix.classes + p]!)),
+    hit: Uint8Array.from(predicted, (p, r) => Number(p === matrix.labels[r])),
+  };
+}
+
+/** The probability of class c in each row, and whether the label is c. */
+export function classConfidences({ data, rows, classes, labels }: LabelledRows, c: number): Confidences {
+  return {
+    confidence: Float64Array.from({ length: rows }, (_, r) => unit(data[r * classes + c]!)),
+    hit: Uint8Array.from({ length: rows }, (_, r) => Number(labels[r] === c)),
+  };
+}
+
+/** Probabilities may leave [0, 1] by a rounding error. */
+const unit = (p: number): number => Math.min(1, Math.max(0, p));

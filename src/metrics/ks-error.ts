@@ -1,0 +1,20 @@
+import { labelledRows, topConfidences } from './confidence.ts';
+import type { Labels, Matrix } from './rows.ts';
+
+/**
+ * Kolmogorov-Smirnov calibration error of the predicted class, without bins: with rows sorted by confidence, the largest
+ * |sum of (hit - confidence) over the first i| / rows (Gupta et al., ICLR 2021). Equal confidences are taken at once, so that
+ * the order of the rows does not matter. At least the gap between mean confidence and accuracy. probs: (rows, classes).
+ * Throws RangeError on anything but probabilities and on labels that do not fit.
+ */
+export function ksError(probs: Matrix, labels: Labels): number {
+  const { confidence, hit } = topConfidences(labelledRows(probs, labels, 'ksError'));
+  const order = Int32Array.from(hit, (_, r) => r).sort((a, b) => confidence[a]! - confidence[b]!);
+  let sum = 0;
+  let largest = 0;
+  order.forEach((r, i) => {
+    sum += hit[r]! - confidence[r]!;
+    if (i + 1 === order.length || confidence[order[i + 1]!]! > confidence[r]!) largest = Math.max(largest, Math.abs(sum));
+  });
+  return largest / order.length;
+}
