@@ -41,6 +41,8 @@ export interface Layer {
   readonly children?: Readonly<Record<string, Layer>>;
   /** True when a forward pass in training takes random numbers from its context. */
   readonly isRandom?: boolean;
+  /** Names the computation where it can change: what was captured under another name must be captured anew. */
+  readonly graph?: string;
   /** Activations that `forward` can take over from the layer behind it. */
   readonly fuses?: readonly 'relu'[];
   forward(x: Tensor, context?: ForwardContext): Tensor;

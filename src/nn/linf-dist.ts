@@ -12,10 +12,12 @@ import { bufferOf, expectSizes, paramOf, type Layer, type ParameterSpec } from '
 
 /**
  * The power p of l_p-distance layers, shared by those of a net. A finite p lies in device memory, so that captured steps
- * follow; infinity is another computation, so a step captured before or after must be captured anew.
+ * follow it; powers of two up to 1024, which need no pow, and infinity are computations of their own, told apart by
+ * `graph`: what was captured under another graph must be captured anew, as `fit` does.
  */
 export class DistancePower {
   #value: number;
+  #isChosen = false;
   readonly #tensors = new Map<Gpu, Tensor>();
 
   /** Default: Infinity. */
@@ -27,15 +29,24 @@ export class DistancePower {
     return this.#value;
   }
 
+  /** Which computation the layers run now. */
+  get graph(): string {
+    return isDoubling(this.#value) ? String(this.#value) : 'p';
+  }
+
   /** Changes p for every layer that shares it. Throws RangeError unless p >= 1. */
   set(value: number): void {
     this.#value = expectPower(value);
-    if (value < Infinity) for (const t of this.#tensors.values()) t.write([value]);
+    this.#isChosen = true;
+    if (!isDoubling(value)) for (const t of this.#tensors.values()) t.write([value]);
   }
 
-  /** What the distance ops take as p. */
-  operand(gpu: Gpu): number | Tensor {
-    if (this.#value === Infinity) return Infinity;
+  /** What the distance ops take as p. Throws in training at an infinity that nobody has set: gradients with one entry train badly. */
+  operand(gpu: Gpu, { training }: { training: boolean } = { training: false }): number | Tensor {
+    if (training && this.#value === Infinity && !this.#isChosen) {
+      throw new RangeError('DistancePower: p is Infinity in training, expected a finite p and linfSchedule(), or power.set(Infinity) before');
+    }
+    if (isDoubling(this.#value)) return this.#value;
     let t = this.#tensors.get(gpu);
     if (!t) {
       t = unscoped(() => tensor([this.#value], { gpu }));
@@ -48,6 +59,11 @@ export class DistancePower {
     for (const t of this.#tensors.values()) t.dispose();
     this.#tensors.clear();
   }
+}
+
+/** A power that the ops take as a number: 2, 4, ..., 1024 or Infinity. */
+function isDoubling(p: number): boolean {
+  return p === Infinity || (p >= 2 && p <= 1024 && Number.isInteger(Math.log2(p)));
 }
 
 function expectPower(value: number): number {
@@ -96,7 +112,10 @@ export function linfDistLinear(inFeatures: number, outFeatures: number, { power 
     power,
     params: {},
     specs: { weight: distanceSpec([outFeatures, inFeatures], inFeatures, identity) },
-    forward: (x) => lpDistance(x, paramOf(layer, 'weight'), null, { p: power.operand(x.gpu) }),
+    get graph() {
+      return power.graph;
+    },
+    forward: (x, context) => lpDistance(x, paramOf(layer, 'weight'), null, { p: power.operand(x.gpu, context) }),
   };
   return layer;
 }
@@ -131,7 +150,10 @@ export function linfDistConv2d(
     power,
     params: {},
     specs: { weight: distanceSpec([outChannels, inChannels, kh, kw], inChannels * kh * kw, identity) },
-    forward: (x) => lpDistance2d(x, paramOf(layer, 'weight'), null, { p: power.operand(x.gpu), ...geometry }),
+    get graph() {
+      return power.graph;
+    },
+    forward: (x, context) => lpDistance2d(x, paramOf(layer, 'weight'), null, { p: power.operand(x.gpu, context), ...geometry }),
   };
   return layer;
 }

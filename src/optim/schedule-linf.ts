@@ -26,8 +26,12 @@ export interface LinfScheduleOptions {
   epsEndEpoch?: number;
   /** Share of that ramp that grows with the fourth power. Default: 0. */
   epsSmooth?: number;
-  /** Called with the values of each step before it runs. */
-  onStep?: (values: LinfValues) => void;
+  /** 'staircase': p is the largest power of two below the ramp, which needs no pow; each stair is captured once. Default: 'exponential'. */
+  ramp?: 'exponential' | 'staircase';
+  /** The rate falls along half a cosine from the first step, or from the start of the ramp of p, as in the first paper. Default: 'start'. */
+  lrFrom?: 'start' | 'ramp';
+  /** Puts the values of each step into force before it runs: `({ p, lambda }) => { net.power.set(p); loss.set({ lambda }); }`. */
+  apply?: (values: LinfValues) => void;
 }
 
 /** A schedule that also tells its values at any moment. */
@@ -38,11 +42,11 @@ export interface LinfSchedule extends Schedule {
 /**
  * The schedules of l_infinity-distance nets, by step: p = pStart (pEnd / pStart)^r and lambda = lambda0 (lambdaEnd / lambda0)^r
  * with r the share of the ramp of p; the rate is half a cosine from the first step to the end. Zhang et al., ICLR 2022, and
- * create_schedule of the authors' second code. Infinity is another computation than a finite p: end a `fit` at
- * `pEndEpoch` and go on with another one from there.
+ * create_schedule of the authors' second code.
  */
 export function linfSchedule({
-  pStartEpoch, pEndEpoch, pStart = 8, pEnd = 1000, lambda, lambdaEnd, epsStartEpoch = 0, epsEndEpoch = 0, epsSmooth = 0, onStep,
+  pStartEpoch, pEndEpoch, pStart = 8, pEnd = 1000, lambda, lambdaEnd, epsStartEpoch = 0, epsEndEpoch = 0, epsSmooth = 0,
+  ramp = 'exponential', lrFrom = 'start', apply,
 }: LinfScheduleOptions): LinfSchedule {
   for (const [name, value] of Object.entries({ pStart, pEnd })) expectNumber(value, `linfSchedule: ${name}`, 1);
   for (const [name, value] of Object.entries({ pStartEpoch, lambda, lambdaEnd, epsStartEpoch, epsEndEpoch })) expectNumber(value, `linfSchedule: ${name}`);
@@ -62,17 +66,16 @@ export function linfSchedule({
   };
   const at = (moment: Moment): LinfValues => {
     const r = share(moment, pStartEpoch, pEndEpoch);
+    const p = pStart * (pEnd / pStart) ** r;
     return {
-      p: r >= 1 && pEnd >= 100 ? Infinity : pStart * (pEnd / pStart) ** r,
+      p: r >= 1 && pEnd >= 100 ? Infinity : ramp === 'staircase' ? 2 ** Math.floor(Math.log2(p)) : p,
       lambda: lambda === 0 ? 0 : lambda * (lambdaEnd / lambda) ** r,
       eps: grown(share(moment, epsStartEpoch, epsEndEpoch)),
     };
   };
   return {
     at,
-    lr: (moment, rate) => {
-      onStep?.(at(moment));
-      return (rate * (1 + Math.cos((Math.PI * moment.step) / (moment.epochs * moment.stepsPerEpoch)))) / 2;
-    },
+    lr: (moment, rate) => (rate * (1 + Math.cos(Math.PI * share(moment, lrFrom === 'ramp' ? pStartEpoch : 0, moment.epochs)))) / 2,
+    apply: (moment) => apply?.(at(moment)),
   };
 }

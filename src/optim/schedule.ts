@@ -15,6 +15,8 @@ export interface Schedule {
   lr?(at: Moment, rate: number): number;
   /** The momentum of a step (Adam-like rules: the first beta). Default: that of the optimiser. */
   momentum?(at: Moment): number;
+  /** Called before each step, to change what other parts of the run hold, such as the power of distance layers. */
+  apply?(at: Moment): void;
   /** Weights of the classes in this epoch, from the training counts; null: all 1. */
   classWeight?(at: Moment, counts: readonly number[]): ArrayLike<number> | null;
 }

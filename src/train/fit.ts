@@ -116,6 +116,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
         rates[at(i).step] = lr;
         average?.prepare(at(i));
         objective?.prepare?.(at(i));
+        for (const s of schedules) s.apply?.(at(i));
         step.run(i, lr, momentum);
         queued++;
         if (queued < chunk && i < stepsPerEpoch - 1) continue;

@@ -3,7 +3,7 @@ import type { Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Objective } from '../losses/objective.ts';
-import { walkLayers } from '../nn/layer.ts';
+import { walkLayers, type Layer } from '../nn/layer.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
@@ -62,6 +62,9 @@ export class TrainingStep {
   readonly #at: { epoch: Tensor; step: Tensor };
   readonly #optimizer: OptimizerState;
   readonly #steps = new Map<number, Captured<void>>();
+  /** Layers whose computation may change from step to step, and the one that `#steps` were captured under. */
+  readonly #changing: readonly Layer[];
+  #graph = '';
   #count: number;
   #read: number;
 
@@ -69,6 +72,7 @@ export class TrainingStep {
     this.#model = model;
     this.#options = options;
     this.#gpu = model.arena.values.gpu;
+    this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
     this.#watch = options.detectAnomaly ? new AnomalyWatch(this.#gpu) : null;
     this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
     this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
@@ -110,9 +114,18 @@ export class TrainingStep {
       this.#at.step.write([this.#count]);
     }
     this.#count++;
+    this.#forgetOthers(this.#changing.map((layer) => layer.graph).join());
     const known = this.#steps.get(rows);
     if (known) known.run();
     else this.#steps.set(rows, capture(() => (this.#watch ? this.#watch.run(() => this.#record(rows)) : this.#record(rows)), { gpu: this.#gpu }));
+  }
+
+  /** Frees the steps that were captured under another graph. */
+  #forgetOthers(graph: string): void {
+    if (graph === this.#graph) return;
+    for (const step of this.#steps.values()) step.dispose();
+    this.#steps.clear();
+    this.#graph = graph;
   }
 
   #record(rows: number): void {

@@ -6,7 +6,7 @@ import { casesOf, flat } from '../support/golden.ts';
 test.each(casesOf(file, 'linfScheduleV2'))('$name', ({ options, outputs }) => {
   const o = options as Record<string, number>;
   const seen: unknown[] = [];
-  const schedule = linfSchedule({ ...o, lambda: o.lambda0!, lambdaEnd: o.lambdaEnd!, pStartEpoch: o.pStartEpoch!, pEndEpoch: o.pEndEpoch!, onStep: (v) => seen.push(v) });
+  const schedule = linfSchedule({ ...o, lambda: o.lambda0!, lambdaEnd: o.lambdaEnd!, pStartEpoch: o.pStartEpoch!, pEndEpoch: o.pEndEpoch!, apply: (v) => seen.push(v) });
   const steps = o.epochs! * o.stepsPerEpoch!;
   for (let step = 0; step < steps; step++) {
     const at = { epoch: Math.floor(step / o.stepsPerEpoch!), epochs: o.epochs!, step, stepsPerEpoch: o.stepsPerEpoch! };
@@ -17,6 +17,7 @@ test.each(casesOf(file, 'linfScheduleV2'))('$name', ({ options, outputs }) => {
       else expect(Math.abs(now[name] - want(name)), `${name} ${step}`).toBeLessThanOrEqual(1e-9 * Math.abs(want(name)));
     }
     for (const [name, base] of [['lr', o.lr!], ['scalarLr', o.scalarLr!]] as const) expect(schedule.lr!(at, base)).toBeCloseTo(want(name), 12);
+    schedule.apply!(at);
     expect(seen.at(-1)).toEqual(now);
   }
 });

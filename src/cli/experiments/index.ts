@@ -1,5 +1,6 @@
 import type { Experiment } from './experiment.ts';
 import { ldamDrw } from './ldam-drw.ts';
+import { linfFashion } from './linf-fashion.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw];
+export const experiments: readonly Experiment[] = [ldamDrw, linfFashion];
