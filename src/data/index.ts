@@ -1,8 +1,14 @@
 export { classProbabilities, difficultyProbabilities, progressiveProbabilities, type DifficultyOptions, type SamplingRule } from './class-probabilities.ts';
 export { makeDataset, subset, type Dataset, type DatasetOptions } from './dataset.ts';
 export { loadIdx, type IdxSource, type LoadIdxOptions } from './idx-dataset.ts';
+export { instanceNoise, instanceProbabilities, truncatedNormalQuantile, type InstanceNoise, type InstanceNoiseOptions, type InstanceProbabilitiesOptions } from './instance-noise.ts';
+export {
+  asymmetricNoise, openSetNoise, pairFlipNoise, randomRelabelling, recordedNoise, splitByMask, symmetricNoise, transitionNoise,
+  type AsymmetricNoiseOptions, type ClassNoise, type CleanLabels, type NoiseOptions, type NoisyLabels, type OpenSetNoise, type SymmetricNoiseOptions,
+} from './label-noise.ts';
+export { confusions, confusionTransition, relabellingTransition, symmetricTransition, type ConfusionName, type Confusions, type Transition } from './transition.ts';
 export { longTail, longTailCounts, type ImbalanceType, type LongTailCountsOptions, type LongTailOptions } from './long-tail.ts';
-export { random32, randomBelow, shuffledIndices, shuffleInPlace, type Random32 } from './shuffle.ts';
+export { random32, randomBelow, randomUnit, shuffledIndices, shuffleInPlace, type Random32 } from './shuffle.ts';
 export {
   cdbSampler, classAwareSampler, classBalancedSampler, classSampler, drs, instanceSampler, progressiveSampler, squareRootSampler,
   type CdbSampler, type ClassSamplerOptions, type DrsOptions, type Labelled, type Sampler, type SamplerMoment,

@@ -1,7 +1,7 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { classProbabilities, difficultyProbabilities, normalized, progressiveProbabilities, type DifficultyOptions, type SamplingRule } from './class-probabilities.ts';
 import { indicesByClass, type Dataset } from './dataset.ts';
-import { random32, randomBelow, shuffledIndices, type Random32 } from './shuffle.ts';
+import { random32, randomBelow, randomUnit, shuffledIndices, type Random32 } from './shuffle.ts';
 
 /** The epoch that a sampler draws for, from 0, of a run of `epochs`, and the seed of the run. */
 export interface SamplerMoment {
@@ -43,7 +43,8 @@ function drawByClass(data: Labelled, probabilities: ArrayLike<number>, { epoch, 
   });
 }
 
-function cumulative(probabilities: Float64Array): Float64Array {
+/** Sums up to and with each entry, as thresholds for {@link pick}. */
+export function cumulative(probabilities: Float64Array): Float64Array {
   let sum = 0;
   const out = probabilities.map((p) => (sum += p));
   // Rounding must not leave a gap above the last class that can be drawn.
@@ -53,8 +54,8 @@ function cumulative(probabilities: Float64Array): Float64Array {
 }
 
 /** The first c with u < upTo[c], u uniform in [0, 1) with 53 bits. */
-function pick(upTo: Float64Array, random: Random32): number {
-  const u = ((random() >>> 5) * 2 ** 26 + (random() >>> 6)) * 2 ** -53;
+export function pick(upTo: Float64Array, random: Random32): number {
+  const u = randomUnit(random);
   let [low, high] = [0, upTo.length - 1];
   while (low < high) {
     const mid = (low + high) >>> 1;

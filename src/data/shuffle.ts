@@ -30,6 +30,11 @@ export function randomBelow(random: Random32, bound: number): number {
   return value % bound;
 }
 
+/** Uniform number in [0, 1) with 53 bits. */
+export function randomUnit(random: Random32): number {
+  return ((random() >>> 5) * 2 ** 26 + (random() >>> 6)) * 2 ** -53;
+}
+
 /** Shuffles `items` in place (Fisher and Yates, in Durstenfeld's form, 1964) and returns it. */
 export function shuffleInPlace<T extends { [i: number]: number; readonly length: number }>(items: T, random: Random32): T {
   for (let i = items.length - 1; i > 0; i--) {

@@ -1,0 +1,103 @@
+import { hostNormal } from '../random/random.ts';
+import { key, split } from '../random/key.ts';
+import { normalCdf, normalQuantile } from '../stats/normal.ts';
+import { NdArray } from '../tensor/ndarray.ts';
+import type { Dataset } from './dataset.ts';
+import { chosen, marked, noiseStream, type NoiseOptions, type NoisyLabels } from './label-noise.ts';
+import { cumulative, pick } from './sampler.ts';
+import { randomUnit } from './shuffle.ts';
+import { expectRate } from './transition.ts';
+
+/** Noise that depends on the input. */
+export interface InstanceNoise extends NoisyLabels {
+  /** Probability of each label for each sample, (n, classes), before the draw. */
+  probabilities: NdArray<Float64Array<ArrayBuffer>>;
+}
+
+/** Options of {@link instanceProbabilities}. */
+export interface InstanceProbabilitiesOptions {
+  /** 'shared': w is (features, classes). 'perClass': w is (classes, features, classes), a matrix for each clean label. */
+  weights: 'shared' | 'perClass';
+  /** Probability that the label of each sample is flipped. */
+  flipRate: ArrayLike<number>;
+}
+
+/**
+ * Probability of each label for each sample, (n, classes): the clean label keeps 1 - q_i, and q_i is shared among the others as
+ * softmax of x_i w. x: n rows of features; y: n labels.
+ */
+export function instanceProbabilities(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  w: ArrayLike<number>,
+  numClasses: number,
+  { weights, flipRate }: InstanceProbabilitiesOptions,
+): NdArray<Float64Array<ArrayBuffer>> {
+  const n = y.length;
+  const d = n === 0 ? 0 : x.length / n;
+  const out = new Float64Array(n * numClasses);
+  const logits = new Float64Array(numClasses);
+  for (let i = 0; i < n; i++) {
+    const clean = y[i]!;
+    const start = weights === 'perClass' ? clean * d * numClasses : 0;
+    logits.fill(0);
+    for (let f = 0; f < d; f++) {
+      const v = x[i * d + f]!;
+      if (v === 0) continue;
+      for (let c = 0; c < numClasses; c++) logits[c]! += v * w[start + f * numClasses + c]!;
+    }
+    let largest = -Infinity;
+    for (let c = 0; c < numClasses; c++) if (c !== clean) largest = Math.max(largest, logits[c]!);
+    let total = 0;
+    for (let c = 0; c < numClasses; c++) total += logits[c] = c === clean ? 0 : Math.exp(logits[c]! - largest);
+    for (let c = 0; c < numClasses; c++) out[i * numClasses + c] = c === clean ? 1 - flipRate[i]! : (flipRate[i]! * logits[c]!) / total;
+  }
+  return new NdArray(out, [n, numClasses]);
+}
+
+/** The value below which a normal number, restricted to low..high, lies with probability u. */
+export function truncatedNormalQuantile(u: number, { mean, std, low, high }: { mean: number; std: number; low: number; high: number }): number {
+  const [a, b] = [normalCdf((low - mean) / std), normalCdf((high - mean) / std)];
+  return Math.min(high, Math.max(low, mean + std * normalQuantile(a + u * (b - a))));
+}
+
+/** Options of {@link instanceNoise}. */
+export interface InstanceNoiseOptions extends NoiseOptions {
+  /**
+   * 'cores': every label is flipped with a probability of its own, normal around `rate` within 0..1, by one projection of the
+   * inputs (Cheng et al., ICLR 2021). 'logitclip': floor(rate n) labels are flipped, by a projection for each clean class
+   * (Wei et al., ICML 2023). Default: 'cores'.
+   */
+  model?: 'cores' | 'logitclip';
+  /** Deviation of the flip rates of 'cores'. Default: 0.1. */
+  std?: number;
+  /**
+   * Factor of the inputs before the projection: the larger, the surer the wrong class. Released code projects pixels of 0..255
+   * ('cores') or standardised and augmented images ('logitclip'), where a flipped label is nearly always the likeliest one.
+   * Default: 1.
+   */
+  scale?: number;
+}
+
+/** Labels flipped to classes that a random projection of the input finds likely. Two classes at least. */
+export function instanceNoise(data: Dataset, { rate, seed = 0, model = 'cores', std = 0.1, scale = 1 }: InstanceNoiseOptions): InstanceNoise {
+  expectRate('instanceNoise', rate);
+  if (model !== 'cores' && model !== 'logitclip') throw new RangeError(`instanceNoise: model is ${String(model)}, expected 'cores' or 'logitclip'`);
+  if (!(std > 0 && std < Infinity)) throw new RangeError(`instanceNoise: std is ${std}, expected a finite number > 0`);
+  if (!(scale > 0 && scale < Infinity)) throw new RangeError(`instanceNoise: scale is ${scale}, expected a finite number > 0`);
+  const { x, y, numClasses } = data;
+  if (numClasses < 2) throw new RangeError(`instanceNoise: the labels have ${numClasses} class, expected at least 2`);
+  const random = noiseStream(seed);
+  const d = y.length === 0 ? 0 : x.data.length / y.length;
+  const isPerClass = model === 'logitclip';
+  const w = hostNormal(isPerClass ? numClasses : 1, d * numClasses, split(key(seed), PROJECTION), { std: scale });
+  const flipRate = new Float64Array(y.length);
+  if (isPerClass) for (const i of chosen(y.length, rate, seed)) flipRate[i] = 1;
+  else for (let i = 0; i < y.length; i++) flipRate[i] = truncatedNormalQuantile(randomUnit(random), { mean: rate, std, low: 0, high: 1 });
+  const probabilities = instanceProbabilities(x.data, y, w, numClasses, { weights: isPerClass ? 'perClass' : 'shared', flipRate });
+  const noisy = y.map((_, i) => pick(cumulative(probabilities.data.slice(i * numClasses, (i + 1) * numClasses)), random));
+  return { ...marked(data, noisy as Int32Array<ArrayBuffer>), probabilities };
+}
+
+/** Child of the seed's key that the projections are drawn from. */
+const PROJECTION = 2 ** 24;
