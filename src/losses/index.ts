@@ -21,3 +21,9 @@ export {
 export { singleLogit } from './single-logit.ts';
 export { linfMargin, type LinfMarginLoss, type LinfMarginOptions } from './linf-margin.ts';
 export { influenceBalanced, type InfluenceBalancedLoss, type InfluenceBalancedOptions } from './influence-balanced.ts';
+export { bayias, type BayiasOptions } from './bayias.ts';
+export { cutmix } from './cutmix.ts';
+export { mixed, mixedLoss, type MixedOptions, type Mixing, type MixingInputs, type Mixture } from './mixing.ts';
+export { mixup, type MixupOptions } from './mixup.ts';
+export { remix, remixWeight, type RemixOptions, type RemixWeightOptions } from './remix.ts';
+export { unimix, unimixFactor, unimixPartnerProbabilities, type UnimixOptions } from './unimix.ts';

@@ -64,20 +64,26 @@ export function vs({ clsNumList, gamma = 0.3, tau = 1, weight, reduction }: VsOp
 
 /**
  * Logit-adjusted cross-entropy: of z_c + tau (log pi_c - log rho_c), pi the training prior, rho the test prior, which
- * cancels when all its entries are alike. tau = 1 is {@link balancedSoftmax}, also known as Bayias.
+ * cancels when all its entries are alike. tau = 1 without test prior is {@link balancedSoftmax}.
  * Menon et al., "Long-tail learning via logit adjustment", ICLR 2021. Errors as for {@link vs}.
  */
 export function logitAdjusted({ clsNumList, tau = 1, testPrior, weight, reduction }: LogitAdjustedOptions): Loss {
-  const { shift } = adjustments('logitAdjusted', clsNumList, 0, tau);
-  const rho = testPrior && priorLogs(testPrior, clsNumList.length);
-  return fusedLoss('logitAdjusted', { shift: rho ? shift.map((v, c) => v - tau * rho[c]!) : shift, weight, reduction, classes: clsNumList.length });
+  return fusedLoss('logitAdjusted', { shift: priorShift('logitAdjusted', clsNumList, tau, testPrior), weight, reduction, classes: clsNumList.length });
 }
 
-function priorLogs(prior: ArrayLike<number>, classes: number): Float64Array {
-  if (prior.length !== classes) throw new RangeError(`logitAdjusted: testPrior has ${prior.length} entries, expected ${classes}`);
+/** tau (log pi - log rho) of each class; without rho, tau log pi. */
+export function priorShift(where: string, counts: ArrayLike<number>, tau: number, testPrior?: ArrayLike<number>): Float64Array {
+  const { shift } = adjustments(where, counts, 0, tau);
+  if (!testPrior) return shift;
+  const rho = priorLogs(where, testPrior, counts.length);
+  return shift.map((v, c) => v - tau * rho[c]!);
+}
+
+function priorLogs(where: string, prior: ArrayLike<number>, classes: number): Float64Array {
+  if (prior.length !== classes) throw new RangeError(`${where}: testPrior has ${prior.length} entries, expected ${classes}`);
   const p = Float64Array.from(prior);
   p.forEach((v, c) => {
-    if (!(v > 0 && v < Infinity)) throw new RangeError(`logitAdjusted: testPrior[${c}] is ${v}, expected a positive number`);
+    if (!(v > 0 && v < Infinity)) throw new RangeError(`${where}: testPrior[${c}] is ${v}, expected a positive number`);
   });
   const total = p.reduce((a, b) => a + b);
   return p.map((v) => Math.log(v / total));

@@ -14,7 +14,12 @@ function balanced(perClass: number, numClasses: number): Dataset {
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 describe('longTailCounts', () => {
-  // The class-difficulty builder of CDB is another one.
+  // CDB holds 25 images of each class back, which leaves 475.
+  test.each(casesOf(cases, 'longTailCounts').filter(({ options }) => options.builder === 'cdb'))('golden $name', ({ options, outputs }) => {
+    const counts = longTailCounts({ numClasses: options.cls_num as number, nMax: options.perClassMax as number, imbFactor: 1 / (options.imbalance as number) });
+    expect(counts).toEqual(flat(outputs.counts));
+    expect(sum(counts)).toBe(outputs.total);
+  });
   test.each(casesOf(cases, 'longTailCounts').filter(({ options }) => options.builder === undefined))('golden $name', ({ options, inputs, outputs }) => {
     const numClasses = options.cls_num as number;
     const nMax = Math.floor(toNumber(inputs.trainSize) / numClasses);

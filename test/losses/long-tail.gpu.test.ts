@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { backward, capture, requireGrad, scope, tensor } from 'evenkeel';
 import {
-  balancedSoftmax, binaryVs, cdb, cdbWeights, cdt, classBalancedCrossEntropy, classBalancedFocal, crossEntropy, effectiveNumberWeights, focal, groupVs,
+  balancedSoftmax, bayias, binaryVs, cdb, cdbWeights, cdt, classBalancedCrossEntropy, classBalancedFocal, crossEntropy, effectiveNumberWeights, focal, groupVs,
   labelAwareSmoothing, labelSmoothings, ldamHinge, logitAdjusted, vs, vsAdjustments, type GroupLoss, type LabelSmoothingsOptions, type Loss,
 } from 'evenkeel/losses';
 import type { Reduction } from 'evenkeel/ops';
@@ -58,7 +58,7 @@ const plans: Record<string, [number, (c: GoldenCase) => Make]> = {
   ldamHinge: [3, (c) => (reduction) => ldamHinge({ clsNumList: counts(c), maxM: c.options.max_m as number, reduction })],
   logitAdjustment: [9, (c) => (reduction) => logitAdjusted({ clsNumList: counts(c), tau: c.options.tau as number, reduction })],
   balancedSoftmax: [6, (c) => (reduction) => balancedSoftmax({ clsNumList: counts(c), reduction })],
-  bayias: [8, (c) => (reduction) => logitAdjusted({ clsNumList: counts(c), testPrior: flat(c.inputs.testCounts), reduction })],
+  bayias: [8, (c) => (reduction) => bayias({ clsNumList: counts(c), testPrior: flat(c.inputs.testCounts), reduction })],
   cdt: [8, (c) => (reduction) => cdt({ clsNumList: counts(c), gamma: c.options.gamma as number, reduction })],
   vs: [14, (c) => (reduction) => vs({ clsNumList: counts(c), gamma: c.options.gamma as number, tau: c.options.tau as number, weight: weights(c), reduction })],
   labelAwareSmoothing: [15, (c) => (reduction) => labelAwareSmoothing({ clsNumList: counts(c), ...smoothing(c), reduction })],

@@ -1,0 +1,18 @@
+import { fusedLoss, type Loss } from './loss.ts';
+import { priorShift, type AdjustedLossOptions } from './vs.ts';
+
+/** Options of {@link bayias}. */
+export interface BayiasOptions extends AdjustedLossOptions {
+  /** Probabilities, or counts, of the classes where the model will be used; all positive. Default: all alike. */
+  testPrior?: ArrayLike<number>;
+}
+
+/**
+ * Bayias-compensated cross-entropy, of z_c + log pi_c - log rho_c: pi the training prior, rho the test prior. Prediction and
+ * calibration use z as it is. It is `logitAdjusted` with tau = 1, and for a uniform rho `balancedSoftmax`.
+ * Default reduction: 'mean'. An empty class counts as one sample. Xu, Chai, Yuan, "Towards calibrated model for long-tailed
+ * visual recognition from prior perspective", NeurIPS 2021. Throws RangeError on bad counts and a prior that does not fit.
+ */
+export function bayias({ clsNumList, testPrior, weight, reduction = 'mean' }: BayiasOptions): Loss {
+  return fusedLoss('bayias', { shift: priorShift('bayias', clsNumList, 1, testPrior), weight, reduction, classes: clsNumList.length });
+}
