@@ -5,6 +5,7 @@
 // use lib/index.wgsl
 // use lib/erf.wgsl
 // use lib/log1p.wgsl
+// use lib/normal-quantile.wgsl
 // use lib/pow.wgsl
 // use lib/sincos.wgsl
 

@@ -1,2 +1,11 @@
 export { ABSTAIN, Smooth, type BaseClassifier, type Certificate, type CertifyOptions, type SampleOptions, type SmoothOptions } from './smooth.ts';
 export { certifyMargin, type MarginCertificates } from './linf-margin.ts';
+export { catRs, catRsTerms, type CatRsInputs, type CatRsOptions, type CatRsTerms } from './cat-rs.ts';
+export { consistency, consistencyTerm, consistencyTerms, type ConsistencyOptions, type ConsistencyTermOptions, type ConsistencyTerms } from './consistency.ts';
+export { gaussian, gaussianTerms } from './gaussian.ts';
+export { macer, macerTerms, type MacerOptions, type MacerTerms } from './macer.ts';
+export type { LossTerms, NoiseOptions, NoisyInputs } from './noise.ts';
+export { smoothAdv, smoothAdvTerms, type SmoothAdvAttack, type SmoothAdvOptions, type SmoothAdvTerms } from './smooth-adv.ts';
+export { smoothMix, smoothMixTerms, type SmoothMixInputs, type SmoothMixOptions, type SmoothMixTerms } from './smooth-mix.ts';
+export { smoothedPredictions, type SmoothedPredictionsOptions } from './smoothed-predictions.ts';
+export { stability, stabilityTerms, type StabilityOptions, type StabilityTerms } from './stability.ts';

@@ -1,0 +1,65 @@
+import { add, mul } from '../ops/binary.ts';
+import { oneHot } from '../ops/one-hot.ts';
+import { argmax } from '../ops/reduce.ts';
+import { key, PURPOSE, split } from '../random/key.ts';
+import { addNormal } from '../random/random.ts';
+import type { NdArray } from '../tensor/ndarray.ts';
+import { scope, unscoped } from '../tensor/scope.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { expectCounts, expectPositive } from './noise.ts';
+import type { BaseClassifier } from './smooth.ts';
+
+/** Options of {@link smoothedPredictions}. */
+export interface SmoothedPredictionsOptions {
+  numClasses: number;
+  sigma: number;
+  /** Noisy copies of each image. Default: 10,000, as CAT-RS. */
+  n?: number;
+  /** Of the noise. Default: 0. */
+  seed?: number;
+  /** Images at a time. Default: 1000. */
+  batchSize?: number;
+  signal?: AbortSignal;
+  /** Called after each batch with the images done. */
+  onProgress?: (done: number) => void;
+}
+
+/**
+ * How often a model under noise gives each class, (images, classes): the targets of `catRs`, off the tape and owned by the caller.
+ * x: (images, ...). The model is used in evaluation mode.
+ */
+export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress }: SmoothedPredictionsOptions): Promise<Tensor> {
+  expectPositive('smoothedPredictions', { sigma });
+  expectCounts('smoothedPredictions', { n, batchSize }, 1);
+  expectCounts('smoothedPredictions', { numClasses }, 2);
+  const root = split(key(seed), PURPOSE.smoothing);
+  const images = x.shape[0]!;
+  const size = x.data.length / Math.max(1, images);
+  const shares = new Float32Array(images * numClasses);
+  const wasTraining = model.training ?? false;
+  model.train?.(false);
+  try {
+    for (let first = 0; first < images; first += batchSize) {
+      const rows = Math.min(batchSize, images - first);
+      const part = unscoped(() => tensor(x.data.subarray(first * size, (first + rows) * size), { shape: [rows, ...x.shape.slice(1)] }));
+      const own = split(root, first);
+      let votes = unscoped(() => zeros([rows, numClasses], { gpu: part.gpu }));
+      for (let i = 0; i < n; i++) {
+        signal?.throwIfAborted();
+        const before = votes;
+        votes = unscoped(() => scope(() => noGrad(() => add(before, oneHot(argmax(model.forward(addNormal(part, own, { std: sigma, stream: i }))), numClasses)))));
+        before.dispose();
+        // A bounded queue keeps an abort prompt and memory flat.
+        if (i % 16 === 15) await part.gpu.sync();
+      }
+      const share = unscoped(() => mul(votes, 1 / n));
+      shares.set(await share.read(), first * numClasses);
+      for (const t of [part, votes, share]) t.dispose();
+      onProgress?.(first + rows);
+    }
+  } finally {
+    model.train?.(wasTraining);
+  }
+  return unscoped(() => tensor(shares, { shape: [images, numClasses] }));
+}
