@@ -4,6 +4,8 @@
 //   log   history[state[3]] = loss[0]; grid (1)
 //   count counts[state[2] * classes + argmax of row b of data]++ for b < state[3]: integers, so their order is free;
 //         data: (rows, classes), the first of equal maxima; grid (rows)
+//   put   x[order[b]] = data[b], rows of `features`, of equal places the last; a place outside x writes nothing;
+//         grid (batch * features)
 // use lib/index.wgsl
 
 struct Params { batch: u32, features: u32 }
@@ -35,6 +37,18 @@ fn take(@builtin(global_invocation_id) id: vec3u) {
 @compute @workgroup_size(1)
 fn log_() {
   x[state[3]] = data[0];
+}
+
+@compute @workgroup_size(64)
+fn put(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.batch * params.features) { return; }
+  let b = i / params.features;
+  let to_ = order[b];
+  for (var later = b + 1u; later < params.batch; later++) {
+    if (order[later] == to_) { return; }
+  }
+  if (to_ < arrayLength(&x) / params.features) { x[to_ * params.features + i % params.features] = data[i]; }
 }
 
 @compute @workgroup_size(64)

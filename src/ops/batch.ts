@@ -24,6 +24,16 @@ export function logLoss(loss: Tensor, history: Tensor, state: StepState): void {
   kernel.log_({}, { state, data: loss, x: history }, [1]);
 }
 
+/**
+ * table[index[b]] = rows[b], in place and without a gradient; table: (n, ...features), index: (batch) u32, rows: (batch,
+ * ...features). Of equal places the last row is kept; a place outside the table is left out.
+ */
+export function writeRows(table: Tensor, index: Tensor<'u32'>, rows: Tensor): void {
+  expectShape(rows, [index.size, ...table.shape.slice(1)], 'writeRows: rows');
+  const features = sizeOf(table.shape.slice(1));
+  if (table.size > 0) kernel.put({ batch: index.size, features }, { order: index, data: rows, x: table }, [rows.size]);
+}
+
 /** counts[state[2], argmax of row b] += 1 for the first state[3] rows of `logits` (rows, classes); counts: (phases, classes) u32. */
 export function countClasses(logits: Tensor, counts: Tensor<'u32'>, state: StepState): void {
   const [rows, classes] = logits.shape as [number, number];

@@ -50,4 +50,4 @@ export { fold, unfold, type UnfoldOptions } from './unfold.ts';
 export { upsampleNearest, type UpsampleOptions } from './upsample.ts';
 export { std, variance, type VarianceOptions } from './variance.ts';
 export { where, type Where } from './where.ts';
-export { countClasses, logLoss, takeBatch, type StepState } from './batch.ts';
+export { countClasses, logLoss, takeBatch, writeRows, type StepState } from './batch.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { capture, scope, tensor, zeros } from 'evenkeel';
-import { countClasses, logLoss, takeBatch } from 'evenkeel/ops';
+import { countClasses, logLoss, takeBatch, writeRows } from 'evenkeel/ops';
 import * as reference from '../reference/batch.ts';
 import { poison, readAll, upload } from '../support/check-op.ts';
 import { distinct, integers, sample } from '../support/sample.ts';
@@ -77,10 +77,27 @@ test('countClasses: the first of equals', async () => {
   expect(Array.from(counts!)).toEqual([1, 1, 0]);
 });
 
+test.each([
+  { n: 5, features: [3], index: [4, 0, 2] },
+  { n: 5, features: [], index: [1, 1, 3, 1] },
+  { n: 31, features: [2, 7], index: [30, 7, 7, 31, 4_294_967_295, 0] },
+  { n: 3, features: [2], index: [] },
+  { n: 0, features: [2], index: [0] },
+])('writeRows: $n rows of [$features] at $index', async ({ n, features, index }) => {
+  const [table, rows] = [sample([n, ...features]), sample([index.length, ...features], { seed: 2 })];
+  const [got] = await readAll(() => {
+    const at = upload(table);
+    writeRows(at, tensor(index, { dtype: 'u32' }), upload(rows));
+    return [at];
+  });
+  expect(Array.from(got!)).toEqual(reference.writeRows(table, index, rows));
+});
+
 test('errors', () => {
   scope(() => {
     const data = zeros([3, 2]);
     const [labels, order, state] = [zeros([2], { dtype: 'i32' }), zeros([3], { dtype: 'u32' }), zeros([4], { dtype: 'u32' })];
+    expect(() => writeRows(data, order, zeros([2, 2]))).toThrow('writeRows: rows has shape [2,2], expected [3,2]');
     expect(() => takeBatch(data, labels, order, state, 1)).toThrow('takeBatch: labels has shape [2], expected [3]');
   });
 });

@@ -16,3 +16,13 @@ export function countClasses(logits: Dense, limit: number): number[] {
   }
   return counts;
 }
+
+/** The table with rows written one after the other. */
+export function writeRows(table: Dense, index: readonly number[], rows: Dense): number[] {
+  const features = count(table.shape.slice(1));
+  const out = Array.from(table.data);
+  index.forEach((to, b) => {
+    for (let f = 0; f < features && to < table.shape[0]!; f++) out[to * features + f] = rows.data[b * features + f]!;
+  });
+  return out;
+}
