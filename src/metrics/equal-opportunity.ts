@@ -1,0 +1,34 @@
+import { countGroups } from './group-accuracy.ts';
+import type { Labels, Matrix } from './rows.ts';
+
+/** Options of {@link equalOpportunityDifference}. */
+export interface EqualOpportunityOptions {
+  /** The class whose accuracy should be alike in all groups, or 'mean' for the mean over the classes. Default: 1. */
+  positive?: number | 'mean';
+}
+
+/**
+ * Difference of equal opportunity: how far the accuracy on the rows of class `positive` lies apart between groups, the largest
+ * less the smallest (Hardt, Price, Srebro, NeurIPS 2016). 'mean' is the symmetric form of Kini et al., NeurIPS 2021.
+ * `groups` holds the attribute of each row, not its pair with the label. A group without rows of the class is left out; a class
+ * with rows in fewer than two groups has no difference: null, and left out of the mean.
+ * Inputs and errors as for `groupAccuracy`, and on a `positive` that is no class.
+ */
+export function equalOpportunityDifference(scores: Matrix, labels: Labels, groups: ArrayLike<number>, { positive = 1 }: EqualOpportunityOptions = {}): number | null {
+  const { correct, count, classes } = countGroups('equalOpportunityDifference', scores, labels, groups);
+  if (positive !== 'mean' && !(Number.isInteger(positive) && positive >= 0 && positive < classes)) {
+    throw new RangeError(`equalOpportunityDifference: positive is ${positive}, expected an integer in 0..${classes - 1} or 'mean'`);
+  }
+  const cells = Array.from({ length: classes }, () => Array.from({ length: count }, () => ({ right: 0, all: 0 })));
+  correct.forEach((right, r) => {
+    const cell = cells[labels[r]!]![groups[r]!]!;
+    cell.all++;
+    if (right) cell.right++;
+  });
+  const spread = (c: number): number[] => {
+    const present = cells[c]!.filter(({ all }) => all > 0).map(({ right, all }) => right / all);
+    return present.length < 2 ? [] : [Math.max(...present) - Math.min(...present)];
+  };
+  const spreads = positive === 'mean' ? cells.flatMap((_, c) => spread(c)) : spread(positive);
+  return spreads.length === 0 ? null : spreads.reduce((sum, d) => sum + d, 0) / spreads.length;
+}
