@@ -27,3 +27,15 @@ export { mixed, mixedLoss, type MixedOptions, type Mixing, type MixingInputs, ty
 export { mixup, type MixupOptions } from './mixup.ts';
 export { remix, remixWeight, type RemixOptions, type RemixWeightOptions } from './remix.ts';
 export { unimix, unimixFactor, unimixPartnerProbabilities, type UnimixOptions } from './unimix.ts';
+export { almPenalty, type AlmPenalty } from './alm-penalty.ts';
+export { brier } from './brier.ts';
+export { cals, calsHr, type Cals, type CalsHr, type CalsHrOptions, type CalsOptions, type LogitSource, type MultiplierLoss } from './cals.ts';
+export { entropyPenalty, l1Penalty, type EntropyPenaltyOptions, type L1PenaltyOptions } from './confidence-penalty.ts';
+export { cpc, type CpcOptions } from './cpc.ts';
+export { focalAdaptive, type FocalAdaptiveOptions } from './focal-adaptive.ts';
+export { mbls, type MblsOptions } from './mbls.ts';
+export { mmce, type MmceOptions } from './mmce.ts';
+export type { CalsHrState, CalsState, LogitRows } from './multiplier-rules.ts';
+export { equalization, type EqualizationOptions } from './equalization.ts';
+export { groupDro, type GroupDro, type GroupDroOptions } from './group-dro.ts';
+export { grouped } from './grouped.ts';

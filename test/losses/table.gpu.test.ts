@@ -15,6 +15,15 @@ const ce = (a: readonly number[], y: number): number => lse(a) - a[y]!;
 const total = counts.reduce((a, b) => a + b, 0);
 const margins = counts.map((n) => 0.5 * (10 / n) ** 0.25);
 
+const multipliers = [0.1, 0.5, 1, 0.2, 0.05];
+const calsOf = (penalty: losses.AlmPenalty): losses.Loss => {
+  const loss = losses.cals({ numClasses: C, margin: 2, penalty });
+  loss.setState({ lambda: multipliers, rho: [1, 1.2, 1.5, 2, 1], previous: null, epoch: 0 });
+  return loss;
+};
+const calsTerm = (penalty: losses.AlmPenalty, z: readonly number[]): number =>
+  z.reduce((t, v, c) => t + losses.almPenalty(penalty, (Math.max(...z) - v) / 2 - 1, multipliers[c]!, [1, 1.2, 1.5, 2, 1][c]!).value, 0) / C;
+
 const rows: Record<string, LossCase> = {
   crossEntropy: { make: () => losses.crossEntropy(), classes: C, isShiftInvariant: true, reference: ce },
   'crossEntropy, smoothed': {
@@ -51,6 +60,37 @@ const rows: Record<string, LossCase> = {
   balancedSoftmax: { make: () => losses.balancedSoftmax({ clsNumList: counts }), classes: C, isShiftInvariant: true, reference: (z, y) => ce(z.map((v, c) => v + Math.log(counts[c]!)), y) },
   cdt: { make: () => losses.cdt({ clsNumList: counts, gamma: 0.2 }), classes: C, isShiftInvariant: false, reference: (z, y) => ce(z.map((v, c) => (counts[c]! / counts[0]!) ** 0.2 * v), y) },
   'focal, gamma 2': { make: () => losses.focal({ gamma: 2 }), classes: C, isShiftInvariant: true, reference: (z, y) => (1 - Math.exp(-ce(z, y))) ** 2 * ce(z, y) },
+  'mbls, m = 2': {
+    make: () => losses.mbls({ margin: 2, lambda: 0.5 }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => ce(z, y) + (0.5 / C) * z.reduce((t, v) => t + Math.max(0, Math.max(...z) - v - 2), 0),
+  },
+  'cals, m = 2': { make: () => calsOf('phr'), classes: C, isShiftInvariant: true, least: -1, reference: (z, y) => ce(z, y) + calsTerm('phr', z) },
+  'cals by p2': { make: () => calsOf('p2'), classes: C, isShiftInvariant: true, least: -1, reference: (z, y) => ce(z, y) + calsTerm('p2', z) },
+  calsHr: { make: () => losses.calsHr({ numClasses: C, margin: 1 }), classes: C, isShiftInvariant: true, reference: (z, y) => ce(z, y) + (0.1 / C) * z.reduce((t, v) => t + Math.max(0, Math.max(...z) - v - 1), 0) },
+  entropyPenalty: {
+    make: () => losses.entropyPenalty({ lambda: 0.2 }),
+    classes: C,
+    isShiftInvariant: true,
+    least: -0.2 * Math.log(C),
+    reference: (z, y) => ce(z, y) - 0.2 * z.reduce((t, _, c) => t + ce(z, c) * Math.exp(-ce(z, c)), 0),
+  },
+  l1Penalty: { make: () => losses.l1Penalty({ lambda: 0.3 }), classes: C, isShiftInvariant: true, reference: (z, y) => ce(z, y) + 0.3 * z.reduce((t, _, c) => t + Math.abs(Math.exp(-ce(z, c)) - 1 / C), 0) },
+  brier: { make: () => losses.brier(), classes: C, isShiftInvariant: true, reference: (z, y) => z.reduce((t, _, c) => t + (Math.exp(-ce(z, c)) - Number(c === y)) ** 2, 0) },
+  focalAdaptive: { make: () => losses.focalAdaptive(), classes: C, isShiftInvariant: true, reference: (z, y) => (1 - Math.exp(-ce(z, y))) ** (Math.exp(-ce(z, y)) < 0.2 ? 5 : 3) * ce(z, y) },
+  mmce: { make: () => losses.mmce(), classes: C, isShiftInvariant: true, isPerSample: false },
+  'mmce, weighted': { make: () => losses.mmce({ weighted: true }), classes: C, isShiftInvariant: true, isPerSample: false },
+  cpc: {
+    make: () => losses.cpc(),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => {
+      const rest = z.filter((_, c) => c !== y);
+      const pairs = rest.flatMap((a, i) => rest.filter((_, j) => j !== i).map((b) => Math.log1p(Math.exp(b - a))));
+      return ce(z, y) + (0.1 / rest.length) * rest.reduce((t, v) => t + Math.log1p(Math.exp(v - z[y]!)), 0) + pairs.reduce((a, b) => a + b, 0) / (2 * pairs.length);
+    },
+  },
   ldamHinge: { make: () => losses.ldamHinge({ clsNumList: counts }), classes: C, isShiftInvariant: true },
 };
 
