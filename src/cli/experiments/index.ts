@@ -1,6 +1,7 @@
+import { calsExperiment } from './cals.ts';
 import type { Experiment } from './experiment.ts';
 import { ldamDrw } from './ldam-drw.ts';
 import { linfFashion } from './linf-fashion.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, linfFashion];
+export const experiments: readonly Experiment[] = [ldamDrw, linfFashion, calsExperiment];
