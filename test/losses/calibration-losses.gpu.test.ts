@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { backward, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { brier, cals, cpc, crossEntropy, entropyPenalty, focal, focalAdaptive, l1Penalty, mbls, mmce, type AlmPenalty, type Cals, type Loss } from 'evenkeel/losses';
+import { linear, sequential } from 'evenkeel/nn';
 import { mul, sum } from 'evenkeel/ops';
+import { sgd } from 'evenkeel/optim';
+import { fit } from 'evenkeel/train';
 import { almPenaltyOf } from '../../src/losses/alm-penalty.ts';
 import file from '../golden/calibration.json';
 import { expectWithin, readAll, takeGrad } from '../support/check-op.ts';
 import { dense, flat, type GoldenCase } from '../support/golden.ts';
 import { planned } from '../support/golden-op.ts';
+import { clusters } from '../support/synthetic.ts';
 
 const elsewhere = {
   calsAlmTrace: 'run in multiplier-rules.node.test.ts',
@@ -162,6 +166,22 @@ describe('identities', () => {
     weighted!.forEach((v, i) => expect(v).toBeCloseTo(after[i]! * 2 * (i + 1), 4));
     loss.dispose();
   });
+});
+
+test('fit renews the multipliers by its hook, and its captured step follows', async () => {
+  const run = async (hook: boolean): Promise<{ loss: number[]; lambda: Float64Array; epoch: number }> => {
+    using model = sequential(linear(16, 10)).init({ seed: 1 });
+    const loss = cals({ numClasses: 10, margin: 0.5 });
+    const onEpoch = loss.onEpoch(model, clusters({ n: 100, seed: 2 }));
+    const history = await fit(model, clusters({ n: 200, seed: 1 }), { loss, optimizer: sgd({ lr: 0.1 }), epochs: 3, batchSize: 50, ...(hook && { onEpoch }) });
+    loss.dispose();
+    return { loss: history.loss, lambda: loss.lambda, epoch: loss.state().epoch };
+  };
+  const [without, with_] = [await run(false), await run(true)];
+  expect([without.epoch, with_.epoch]).toEqual([0, 3]);
+  expect(Math.min(...with_.lambda)).toBeGreaterThan(1e-3);
+  expect(with_.loss[0]).toBe(without.loss[0]);
+  expect(with_.loss[1]).toBeGreaterThan(without.loss[1]!);
 });
 
 test('errors', () => {

@@ -37,8 +37,10 @@ describe('cals', () => {
   });
 
   test('states its protocol', () => {
-    expect(calsExperiment.protocol({ seeds: 3, full: false, epochs: null })).toMatch(/^784-64-10 with relu on 5000 training images.*40 epochs.*2500 other training images.*seeds 100 and 101.*3 seeds\.$/);
-    expect(calsExperiment.protocol({ seeds: 1, full: true, epochs: null })).toMatch(/^784-256-10 with relu on 20000 training images.*This is the protocol of the table.*1 seed\.$/);
-    expect(calsExperiment.options({ seeds: 2, full: false, epochs: 3 })).toEqual({ images: 5000, validation: 2500, hidden: 64, epochs: 3, seeds: 2, full: false });
+    expect(calsExperiment.protocol({ seeds: 3, full: false, losses: [], epochs: null })).toMatch(/^784-64-10 with relu on 5000 training images.*40 epochs.*2500 other training images.*seeds 100 and 101.*3 seeds\.$/);
+    expect(calsExperiment.protocol({ seeds: 1, full: true, losses: [], epochs: null })).toMatch(/^784-256-10 with relu on 20000 training images.*This is the protocol of the table.*1 seed\.$/);
+    expect(calsExperiment.options({ seeds: 2, full: false, losses: [], epochs: 3 })).toEqual({ images: 5000, validation: 2500, hidden: 64, epochs: 3, seeds: 2, losses: ['ce', 'cals-10'] });
+    expect(calsExperiment.options({ seeds: 1, full: true, losses: [], epochs: null })).toMatchObject({ images: 20_000, losses: { length: 9 } });
+    expect(calsExperiment.options({ seeds: 1, full: true, losses: ['ce'], epochs: null })).toMatchObject({ losses: ['ce'] });
   });
 });
