@@ -101,6 +101,22 @@ describe('class by class', () => {
   });
 });
 
+test('labels drawn from the probabilities themselves: above 0, and falling with the root of the rows', () => {
+  const random = testRandom(8);
+  const unit = (): number => random(1_000_000) / 1_000_000;
+  const errorOf = (rows: number, binning: 'width' | 'mass'): number => {
+    const confidence = Array.from({ length: rows }, () => 0.5 + unit() / 2);
+    return calibrationError(rowsOf(confidence, 2), confidence.map((p) => (unit() < p ? 0 : 1)), { binning });
+  };
+  for (const binning of ['width', 'mass'] as const) {
+    const [few, many] = [errorOf(500, binning), errorOf(50_000, binning)];
+    expect(few).toBeGreaterThan(0.01);
+    expect(few).toBeLessThan(2 * Math.sqrt(15 / 500));
+    expect(many).toBeLessThan(few / 3);
+    expect(many).toBeGreaterThan(0);
+  }
+});
+
 test('properties on random rows: order, duplication, l1 <= l2 <= max <= 1, one bin, edges', () => {
   const random = testRandom(4);
   for (let round = 0; round < 30; round++) {
