@@ -2,6 +2,8 @@ import { mul } from '../ops/binary.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
 import type { PerSampleOptions } from './per-sample-loss.ts';
+import type { ObjectiveMoment } from './objective.ts';
+import { alphaExponent } from './alpha-theory.ts';
 import { probabilityFamily } from './probability-family.ts';
 
 /** Options of {@link alphaLoss}. */
@@ -18,11 +20,7 @@ export interface AlphaLoss extends Loss {
   setAlpha(alpha: number): void;
 }
 
-/** 1 - 1 / alpha, without cancellation near 1. */
-function exponent(alpha: number): number {
-  if (!(alpha > 0)) throw new RangeError(`alphaLoss: alpha is ${alpha}, expected a number > 0 or Infinity`);
-  return alpha === Infinity ? 1 : (alpha - 1) / alpha;
-}
+const exponent = (alpha: number): number => alphaExponent('alphaLoss', alpha);
 
 /**
  * alpha / (alpha - 1) (1 - p^(1 - 1 / alpha)), computed as -expm1(-u L) / u with u = 1 - 1 / alpha, L = -log p: continuous through
@@ -32,6 +30,33 @@ function exponent(alpha: number): number {
 export function alphaLoss({ alpha = 1, ...options }: AlphaLossOptions = {}): AlphaLoss {
   const { loss, setConstants } = probabilityFamily('alphaLoss', 'power', [exponent(alpha)], options);
   return Object.assign(loss, { setAlpha: (next: number): void => setConstants([exponent(next)]) });
+}
+
+/** Options of {@link alphaSchedule}. */
+export interface AlphaScheduleOptions {
+  from: number;
+  to: number;
+  /** Epoch, from 0, up to which alpha is `from`; may be a fraction. Default: 0. */
+  start?: number;
+  /** Epoch from which alpha is `to`. Default: the end of the run. */
+  end?: number;
+}
+
+/**
+ * alpha by step, with 1 / alpha on a line between those of `from` and `to`, along which the risk moves at most evenly (see
+ * `alphaBounds`): `fit({ objective: scheduledLoss(loss, (at) => loss.setAlpha(alpha(at))) })`.
+ */
+export function alphaSchedule({ from, to, start = 0, end }: AlphaScheduleOptions): (at: ObjectiveMoment) => number {
+  for (const alpha of [from, to]) alphaExponent('alphaSchedule', alpha);
+  if (!(start >= 0)) throw new RangeError(`alphaSchedule: start is ${start}, expected a number >= 0`);
+  if (end !== undefined && !(end >= start)) throw new RangeError(`alphaSchedule: end is ${end}, expected a number >= start, ${start}`);
+  return ({ step, stepsPerEpoch, epochs }) => {
+    const [first, last] = [start * stepsPerEpoch, (end ?? epochs) * stepsPerEpoch];
+    if (step >= last) return to;
+    if (step <= first) return from;
+    const share = (step - first) / (last - first);
+    return 1 / ((1 - share) / from + share / to);
+  };
 }
 
 /**

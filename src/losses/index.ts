@@ -12,7 +12,14 @@ export { binaryVs, groupVs, type BinaryVsOptions, type GroupLoss, type GroupVsOp
 export { labelAwareSmoothing, labelSmoothings, type LabelAwareSmoothingOptions, type LabelSmoothingsOptions } from './label-aware-smoothing.ts';
 export { ldamHinge, type LdamHingeOptions } from './ldam-hinge.ts';
 export { balancedSoftmax, cdt, logitAdjusted, vs, vsAdjustments, type AdjustedLossOptions, type CdtOptions, type LogitAdjustedOptions, type VsOptions } from './vs.ts';
-export { alphaLoss, untilt, type AlphaLoss, type AlphaLossOptions } from './alpha-loss.ts';
+export { alphaLoss, alphaSchedule, untilt, type AlphaLoss, type AlphaLossOptions, type AlphaScheduleOptions } from './alpha-loss.ts';
+export {
+  alphaBounds, alphaInflection, alphaMarginLoss, alphaMinimalRisk, alphaMinimiser, gaussianAlphaRisk, slqcRadius, slqcTransfer, type AlphaBounds, type GaussianClass, type MarginLoss, type SlqcKnown,
+} from './alpha-theory.ts';
+export { cores, coresBeta, coresPrior, type Cores, type CoresOptions } from './cores.ts';
+export { elr, type Elr, type ElrOptions } from './elr.ts';
+export { scheduledLoss } from './scheduled-loss.ts';
+export { truncatedGce, type TruncatedGce, type TruncatedGceOptions } from './truncated-gce.ts';
 export { clipLogits, logitClip, type LogitClip, type LogitClipOptions } from './logit-clip.ts';
 export { combined, nce, nfl, ngce, type NflOptions, type NgceOptions } from './normalized.ts';
 export {

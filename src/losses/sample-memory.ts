@@ -1,0 +1,43 @@
+import type { Gpu } from '../gpu/device.ts';
+import { ShapeError } from '../gpu/errors.ts';
+import { writeRows } from '../ops/batch.ts';
+import { indexSelect } from '../ops/gather.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+
+/** A row of numbers for each sample of the training set, on the device from step to step. */
+export interface SampleMemory {
+  /** Rows of the samples `index`, (batch, width). */
+  rows(index: Tensor<'u32'>): Tensor;
+  /** Overwrites those rows. */
+  write(index: Tensor<'u32'>, rows: Tensor): void;
+  /** All of it, (samples, width), on the host. */
+  read(): Promise<Float32Array>;
+  set(values: ArrayLike<number>): void;
+  dispose(): void;
+}
+
+/** A memory that starts with `fill` everywhere; `name` is for errors. */
+export function sampleMemory(name: string, samples: number, width: number, fill: number): SampleMemory {
+  if (!(Number.isSafeInteger(samples) && samples >= 1)) throw new RangeError(`${name}: samples is ${samples}, expected an integer >= 1`);
+  let start = new Float32Array(samples * width).fill(fill);
+  let table: Tensor | null = null;
+  const on = (gpu: Gpu): Tensor => {
+    if (table?.gpu !== gpu) table = unscoped(() => tensor(start, { shape: [samples, width], gpu }));
+    return table!;
+  };
+  return {
+    rows: (index) => indexSelect(on(index.gpu), index),
+    write: (index, rows) => writeRows(on(index.gpu), index, rows),
+    read: async () => (table ? ((await table.read()) as Float32Array) : start.slice()),
+    set(values) {
+      if (values.length !== start.length) throw new ShapeError(`${name}: the state has ${values.length} numbers, expected ${start.length}, ${width} per sample`);
+      start = Float32Array.from(values);
+      table?.write(start);
+    },
+    dispose() {
+      table?.dispose();
+      table = null;
+    },
+  };
+}
