@@ -91,6 +91,19 @@ const rows: Record<string, LossCase> = {
       return ce(z, y) + (0.1 / rest.length) * rest.reduce((t, v) => t + Math.log1p(Math.exp(v - z[y]!)), 0) + pairs.reduce((a, b) => a + b, 0) / (2 * pairs.length);
     },
   },
+  bayias: {
+    make: () => losses.bayias({ clsNumList: counts, testPrior: [1, 2, 3, 2, 2] }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => ce(z.map((v, c) => v + Math.log(counts[c]! / total) - Math.log([1, 2, 3, 2, 2][c]! / 10)), y),
+  },
+  'equalization, always': {
+    make: () => losses.equalization({ clsNumList: counts, lambda: 0.05, gamma: 1 }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => lse(z.filter((_, c) => c === y || counts[c]! >= 0.05 * total)) - z[y]!,
+    least: -20,
+  },
   ldamHinge: { make: () => losses.ldamHinge({ clsNumList: counts }), classes: C, isShiftInvariant: true },
 };
 

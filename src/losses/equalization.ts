@@ -1,0 +1,61 @@
+import type { Gpu } from '../gpu/device.ts';
+import { sub } from '../ops/binary.ts';
+import { greater, logicalAnd } from '../ops/compare.ts';
+import { crossEntropy } from '../ops/cross-entropy.ts';
+import { nextItems } from '../ops/dropout.ts';
+import { oneHot } from '../ops/one-hot.ts';
+import { where } from '../ops/where.ts';
+import { key } from '../random/key.ts';
+import { bernoulli } from '../random/random.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { checkCounts } from './class-weights.ts';
+import { classVector, owning } from './class-vector.ts';
+import type { Loss } from './loss.ts';
+import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+
+/** Options of {@link equalization}. */
+export interface EqualizationOptions extends Omit<PerSampleOptions, 'classes'> {
+  /** Training samples of each class; an empty class is rare. */
+  clsNumList: ArrayLike<number>;
+  /** Classes whose part of the training set is below this are rare, in 0..1. Default: 0.005. */
+  lambda?: number;
+  /** Probability that a rare class is left out of the denominator of a sample of another class. Default: 0.9. */
+  gamma?: number;
+  /** Default: 0. */
+  seed?: number;
+}
+
+/**
+ * Softmax equalisation loss -log(e^z_y / sum_k w_k e^z_k), w_k = 1 - b [pi_k < lambda] [k != y], b ~ Bernoulli(gamma) for each
+ * sample and class: samples of other classes rarely push a rare class down. Each call draws anew, on the device.
+ * gamma = 0, or no rare class: cross-entropy. Tan, Wang, Li, Li, Ouyang, Yin, Yan, "Equalization loss for long-tailed object
+ * recognition", CVPR 2020; defaults of common re-implementations. Throws RangeError on bad counts, and lambda or gamma outside 0..1.
+ */
+export function equalization({ clsNumList, lambda = 0.005, gamma = 0.9, seed = 0, ...rest }: EqualizationOptions): Loss {
+  checkCounts('equalization', clsNumList);
+  for (const [name, value] of [['lambda', lambda], ['gamma', gamma]] as const) {
+    if (!(value >= 0 && value <= 1)) throw new RangeError(`equalization: ${name} is ${value}, expected a number in 0..1`);
+  }
+  const counts = Float64Array.from(clsNumList);
+  const total = counts.reduce((a, b) => a + b);
+  const rare = classVector(counts.map((n) => Number(n < lambda * total)));
+  const stream = key(seed);
+  const drawn = new Map<Gpu, Tensor<'u32'>>();
+  const loss = perSampleLoss('equalization', (logits, labels) => {
+    const { gpu, shape: [rows] } = logits;
+    let state = drawn.get(gpu);
+    if (!state) drawn.set(gpu, (state = unscoped(() => tensor([0, 0], { dtype: 'u32', gpu }))));
+    const left = bernoulli(logits.shape, stream, { p: gamma, dtype: 'bool', first: nextItems(state, rows!), gpu });
+    const others = greater(sub(rare.on(gpu), oneHot(labels, counts.length)), 0);
+    // The sum of a row must not overflow.
+    return crossEntropy(where(logicalAnd(left, others), -1e30, logits), labels, { reduction: 'none' });
+  }, { ...rest, classes: counts.length });
+  const { dispose } = owning(loss, rare);
+  loss.dispose = () => {
+    dispose();
+    for (const state of drawn.values()) state.dispose();
+    drawn.clear();
+  };
+  return loss;
+}

@@ -1,0 +1,29 @@
+import type { Gpu } from '../gpu/device.ts';
+import { indexSelect } from '../ops/gather.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { GroupLoss } from './group-vs.ts';
+import type { Objective } from './objective.ts';
+
+/**
+ * A loss that knows groups, such as groupVs() or groupDro(), for `fit({ objective })`. `groups` holds the group of each row of
+ * the training set. A reduction other than a scalar one becomes 'sum'. `dispose` frees the loss too.
+ * Throws RangeError on a group that is not an integer >= 0; the loss refuses the others.
+ */
+export function grouped(loss: GroupLoss, groups: ArrayLike<number>): Objective {
+  for (let i = 0; i < groups.length; i++) {
+    if (!(Number.isInteger(groups[i]) && groups[i]! >= 0)) throw new RangeError(`grouped: groups[${i}] is ${groups[i]}, expected an integer >= 0`);
+  }
+  const made = new Map<Gpu, Tensor<'i32'>>();
+  const objective: Objective = ({ x, y, index, forward }) => {
+    let table = made.get(x.gpu);
+    if (!table) made.set(x.gpu, (table = unscoped(() => tensor(groups, { dtype: 'i32', gpu: x.gpu }))));
+    return loss(forward(x), y, { groups: indexSelect(table, index), reduction: loss.reduction === 'none' ? 'sum' : loss.reduction });
+  };
+  return Object.assign(objective, {
+    dispose() {
+      for (const table of made.values()) table.dispose();
+      loss.dispose();
+    },
+  });
+}
