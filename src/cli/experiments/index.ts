@@ -1,7 +1,9 @@
+import { alphaLandscape } from './alpha-landscape.ts';
+import { alphaLongServedio } from './alpha-long-servedio.ts';
 import { calsExperiment } from './cals.ts';
 import type { Experiment } from './experiment.ts';
 import { ldamDrw } from './ldam-drw.ts';
 import { linfFashion } from './linf-fashion.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, linfFashion, calsExperiment];
+export const experiments: readonly Experiment[] = [ldamDrw, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio];
