@@ -9,3 +9,7 @@ export { smoothAdv, smoothAdvTerms, type SmoothAdvAttack, type SmoothAdvOptions,
 export { smoothMix, smoothMixTerms, type SmoothMixInputs, type SmoothMixOptions, type SmoothMixTerms } from './smooth-mix.ts';
 export { smoothedPredictions, type SmoothedPredictionsOptions } from './smoothed-predictions.ts';
 export { stability, stabilityTerms, type StabilityOptions, type StabilityTerms } from './stability.ts';
+export { boxAround, certifyBounds, type BoxCertificates, type BoxOptions, type CertifyBoundsOptions } from './bounds.ts';
+export { crownBounds, type CrownMethod } from './crown.ts';
+export { intervalBounds } from './interval.ts';
+export type { Interval } from './rounding.ts';

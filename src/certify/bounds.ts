@@ -1,0 +1,112 @@
+import { ShapeError } from '../gpu/errors.ts';
+import type { Layer } from '../nn/layer.ts';
+import type { BatchOptions } from '../nn/map-batches.ts';
+import type { Sequential } from '../nn/sequential.ts';
+import { add, maximum, minimum, mul, sub } from '../ops/binary.ts';
+import { oneHot } from '../ops/one-hot.ts';
+import { sum } from '../ops/reduce.ts';
+import { reshape } from '../ops/reshape.ts';
+import type { NdArray } from '../tensor/ndarray.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { scope, unscoped } from '../tensor/scope.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { leastOf, stepsOf } from './crown.ts';
+import { intervalBounds, largest } from './interval.ts';
+import { SINGLE, TINY, widen, type Interval } from './rounding.ts';
+
+/** The inputs that a certificate is about. */
+export interface BoxOptions {
+  /** l_infinity radius in units of the model's input. */
+  eps: number;
+  /** Interval of valid inputs, in the same units: the box is cut to it. null: none. Default: [0, 1]. */
+  clip?: readonly [number, number] | null;
+}
+
+/** Options of {@link certifyBounds}. */
+export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
+  /** 'ibp' for any net, 'crown-ibp' or 'crown' for chains of linear, conv2d and relu layers; dearer in this order and mostly tighter. Default: 'ibp'. */
+  method?: 'ibp' | 'crown-ibp' | 'crown';
+}
+
+/** What {@link certifyBounds} finds. */
+export interface BoxCertificates {
+  /** Whether every input in the box is given the label. */
+  certified: boolean[];
+  /** Lower bound of the output of the label less that of any other class, over the box. */
+  margins: Float64Array;
+}
+
+/** The box of radius eps around x, cut to `clip`, rounded outwards. */
+export function boxAround(x: Tensor, { eps, clip = [0, 1] }: BoxOptions): Interval {
+  const { lower, upper } = widen({ lower: sub(x, eps), upper: add(x, eps) }, SINGLE, TINY);
+  return clip ? { lower: maximum(lower, clip[0]), upper: minimum(upper, clip[1]) } : { lower, upper };
+}
+
+/**
+ * Whether the class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j. Where the
+ * last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals, so that neither of
+ * its forms certifies less than intervals do; between the two forms nothing is promised. Sound in floating point, see {@link intervalBounds}. x: (n, ...), batches of 100 by default.
+ * Throws RangeError when an input lies outside `clip` or a label outside the classes, TypeError at a layer without a rule.
+ */
+export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<number>, options: CertifyBoundsOptions): Promise<BoxCertificates> {
+  const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
+  check(x, y, eps, clip, batchSize);
+  const { gpu } = model.arena.values;
+  const size = sizeOf(x.shape.slice(1));
+  const margins = new Float64Array(x.length);
+  for (let start = 0; start < x.length; start += batchSize) {
+    signal?.throwIfAborted();
+    const rows = Math.min(batchSize, x.length - start);
+    const labels = Array.from({ length: rows }, (_, i) => y[start + i]!);
+    const found = unscoped(() =>
+      scope(() =>
+        noGrad(() => {
+          const images = tensor(x.data.subarray(start * size, (start + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu });
+          const box = boxAround(images, { eps, clip });
+          const own = tensor(labels, { dtype: 'i32', gpu });
+          const byIntervals = intervalMargins(model, box, own);
+          return method === 'ibp' ? byIntervals : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
+        }),
+      ),
+    );
+    const values = await found.read();
+    const classes = found.shape[1]!;
+    found.dispose();
+    labels.forEach((label, i) => {
+      if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`certifyBounds: y[${start + i}] is ${label}, expected an integer in 0..${classes - 1}`);
+      let least = Infinity;
+      for (let j = 0; j < classes; j++) if (j !== label) least = Math.min(least, values[i * classes + j]!);
+      margins[start + i] = least;
+    });
+  }
+  return { certified: Array.from(margins, (m) => m > 0), margins };
+}
+
+/** Rows e_y - e_j for all j: (batch, classes, classes). */
+function differences(labels: Tensor<'i32'>, classes: number): Tensor {
+  const units = oneHot(Array.from({ length: classes }, (_, j) => j), classes);
+  return sub(reshape(oneHot(labels, classes), [-1, 1, classes]), units);
+}
+
+/** Lower bounds of z_y - z_j by intervals: (batch, classes), without meaning at j = y. */
+function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Tensor {
+  const layers = Object.values(model.children ?? {});
+  const last = layers.at(-1);
+  const before = layers.slice(0, -1).reduce((now, layer) => intervalBounds(layer, now), box);
+  const outputs = last ? intervalBounds(last, before) : before;
+  if (outputs.lower.rank !== 2) throw new ShapeError(`certifyBounds: the model gives shape [${outputs.lower.shape}], expected (batch, classes)`);
+  if (last?.kind === 'linear') return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
+  const own = sum(mul(outputs.lower, oneHot(labels, outputs.lower.shape[1]!)), { axes: 1, keepDim: true });
+  return widen({ lower: sub(own, outputs.upper), upper: own }, 0, mul(add(largest(outputs), largest({ lower: own, upper: own })), SINGLE)).lower;
+}
+
+function check(x: NdArray, y: ArrayLike<number>, eps: number, clip: readonly [number, number] | null, batchSize: number): void {
+  if (x.shape.length < 2) throw new ShapeError(`certifyBounds: x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
+  if (y.length !== x.length) throw new ShapeError(`certifyBounds: y has ${y.length} labels, expected ${x.length}, one for each row of x`);
+  if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`certifyBounds: eps is ${eps}, expected a finite number of at least 0`);
+  if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`certifyBounds: batchSize is ${batchSize}, expected a positive integer`);
+  const [low, high] = clip ?? [-3.4e38, 3.4e38];
+  const at = x.data.findIndex((v) => !(v >= low && v <= high));
+  if (at >= 0) throw new RangeError(`certifyBounds: x is ${x.data[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, outside ${clip ? `the box [${clip}]; give clip in the units of the model's input` : 'the finite numbers'}`);
+}

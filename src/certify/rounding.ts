@@ -1,0 +1,37 @@
+import { add, mul, sub } from '../ops/binary.ts';
+import { abs } from '../ops/unary.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** How far WGSL lets a sum, difference or product of f32 numbers err, relatively: it may round either way. */
+export const EPSILON = 2 ** -23;
+
+/** The least normal f32 number, 2^-126: what is smaller in size may be flushed to zero. Bounds add twice that. */
+export const TINY = 2 ** -125;
+
+/**
+ * What one sum or difference may err, relatively, in a layer and in its bounds and again where those are widened, twice over.
+ */
+export const SINGLE = 8 * EPSILON;
+
+/** Error allowed to the curves (sigmoid, tanh, softplus, elu, gelu, silu), relatively and absolutely; theirs are below a fifth of it. */
+export const CURVE = 2 ** -17;
+
+/** Bounds lower <= x <= upper of each element. */
+export interface Interval {
+  lower: Tensor;
+  upper: Tensor;
+}
+
+/**
+ * A factor of sum |a_i b_i| that covers the rounding of a sum of n products in any order four times over, with 32
+ * operations to spare each time: once in the layer itself, at most twice in its bounds, and once for second-order terms.
+ */
+export function sumError(n: number): number {
+  return 4 * (n + 32) * EPSILON;
+}
+
+/** Bounds moved outwards by `relative` of their size and `absolute`. */
+export function widen({ lower, upper }: Interval, relative: number, absolute: number | Tensor): Interval {
+  const by = (t: Tensor): Tensor | number => (relative === 0 ? absolute : add(mul(abs(t), relative), absolute));
+  return { lower: sub(lower, by(lower)), upper: add(upper, by(upper)) };
+}

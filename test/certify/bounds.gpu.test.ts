@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest';
+import { NdArray, noGrad, scope, tensor, type Tensor } from 'evenkeel';
+import { pgd } from 'evenkeel/attack';
+import { certifyBounds, certifyMargin, crownBounds, intervalBounds } from 'evenkeel/certify';
+import * as nn from 'evenkeel/nn';
+import { hostUniform, key } from 'evenkeel/random';
+
+const EPS = 0.05;
+/** Two inputs, the bounds of a box around each, and points in it: corners and inside. */
+function boxes(shape: readonly number[], seed = 1, eps = EPS) {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const x = hostUniform(2, size, key(seed));
+  const points = Array.from({ length: 24 }, (_, s) => {
+    const u = hostUniform(2, size, key(100 + s), { low: -1, high: 1 });
+    return x.map((v, i) => v + eps * (s % 2 ? u[i]! : Math.sign(u[i]!)));
+  });
+  return { x, low: x.map((v) => v - eps), high: x.map((v) => v + eps), points, shape: [2, ...shape] };
+}
+
+async function read(made: () => Tensor[]): Promise<Float32Array[]> {
+  const tensors = noGrad(() => scope(made));
+  return Promise.all(tensors.map(async (t) => {
+    const v = (await t.read()) as Float32Array;
+    t.dispose();
+    return v;
+  }));
+}
+
+/** Every sampled output lies between the bounds; returns them. */
+async function expectInside(model: nn.Sequential, b: ReturnType<typeof boxes>, of: typeof crownBounds = intervalBounds) {
+  const at = (v: Float32Array): Tensor => tensor(v, { shape: b.shape });
+  const [lower, upper, ...outputs] = await read(() => {
+    const y = of(model, { lower: at(b.low), upper: at(b.high) });
+    return [y.lower, y.upper, ...b.points.map((p) => model.forward(at(p)))];
+  });
+  for (const y of outputs) y.forEach((v, i) => expect(v >= lower![i]! && v <= upper![i]!, `${lower![i]} <= ${v} <= ${upper![i]}`).toBe(true));
+  return { lower: lower!, upper: upper! };
+}
+
+const { linear, relu, sequential, conv2d, flatten } = nn;
+const small: [string, () => nn.Layer[], number[]][] = [
+  ['linear, relu', () => [linear(6, 9), relu(), linear(9, 3)], [6]],
+  ['curves', () => [linear(6, 6), nn.sigmoid(), linear(6, 6), nn.tanh(), linear(6, 6), nn.softplus(), nn.elu(), nn.leakyRelu()], [6]],
+  ['curves that dip', () => [linear(6, 30), nn.silu(), nn.gelu(), nn.gelu({ approximate: 'tanh' }), nn.leakyRelu({ negativeSlope: -0.3 }), nn.elu({ alpha: -1 })], [6]],
+  ['convolution, pooling, batch norm', () => [conv2d(2, 3, 3, { padding: 1, stride: 2 }), nn.batchNorm(3), relu(), nn.maxPool2d(2, { stride: 1 }), nn.avgPool2d(2, { stride: 1 }), nn.adaptiveAvgPool2d(1), flatten()], [2, 7, 6]],
+  ['layer and group norm, dropout', () => [conv2d(2, 4, 3, { padding: 'same', groups: 2, dilation: 2 }), nn.groupNorm(2, 4), nn.dropout(0.5), flatten(), nn.layerNorm(4 * 30)], [2, 5, 6]],
+  ['residual blocks, padded shortcut', () => [nn.residual(sequential(conv2d(2, 4, 3, { padding: 1, stride: 2 }), relu()), nn.padShortcut(2, 4, 2), { activation: 'relu' }), flatten()], [2, 6, 6]],
+  ['cosine head', () => [linear(6, 5), nn.cosineLinear(5, 3, { scale: 4 })], [6]],
+  ['distances', () => [nn.linfDistConv2d(1, 3, 3, { stride: 2, padding: 1 }), nn.meanShift(3), flatten(), nn.linfDistLinear(27, 4), nn.bias(4), nn.negatedDistance()], [1, 5, 6]],
+];
+
+describe('intervals', () => {
+  test.each(small)('%s', async (_, layers, shape) => {
+    using model = sequential(...layers()).init({ seed: 2 });
+    const { lower, upper } = await expectInside(model, boxes(shape));
+    expect(lower.every((v, i) => Number.isFinite(v) && v <= upper[i]! && upper[i]! < 1e3)).toBe(true);
+  });
+
+  test('a layer without rule, an embedding, and a finite p are refused', () => {
+    const box = () => ({ lower: tensor([[0, 0]].flat(), { shape: [1, 2] }), upper: tensor([1, 1], { shape: [1, 2] }) });
+    const own = { kind: 'mine', specs: {}, params: {}, forward: (x: Tensor) => x };
+    scope(() => {
+      expect(() => intervalBounds(own, box())).toThrow('intervalBounds: there is no rule for a layer of kind mine');
+      expect(() => intervalBounds(nn.embedding(3, 2), box())).toThrow('intervalBounds: embedding takes integers');
+      expect(() => intervalBounds(nn.linfDistLinear(2, 2, { power: new nn.DistancePower(8) }), box())).toThrow('p 8, expected Infinity');
+      expect(() => crownBounds(sequential(nn.tanh()), box())).toThrow('crown: layer 0 (tanh) is none of linear');
+    });
+  });
+});
+
+describe('planes', () => {
+  test.each([small[0]!, ['convolutions', () => [conv2d(2, 3, 3, { padding: 1, stride: 2 }), nn.batchNorm(3), relu(), conv2d(3, 2, 2), relu(), flatten(), linear(12, 3)], [2, 7, 6]] as const])('%s: contain every point', async (_, layers, shape) => {
+    using model = sequential(...layers()).init({ seed: 5 });
+    for (const method of ['crown', 'crown-ibp'] as const) await expectInside(model, boxes(shape, 3, 0.3), (m, x) => crownBounds(m, x, { method }));
+  });
+
+  test('exact without undecided relus, where intervals are not', async () => {
+    using model = sequential(linear(2, 2), linear(2, 1)).init({ seed: 0 });
+    model.loadStateDict(new Map(Object.entries({ '0.weight': [1, 1, 1, -1], '0.bias': [0, 0], '1.weight': [1, 1], '1.bias': [0] }).map(([n, data]) => [n, { data, shape: n.endsWith('bias') ? [data.length] : [data.length / 2, 2] }])));
+    const box = () => ({ lower: tensor([-1, -1], { shape: [1, 2] }), upper: tensor([1, 1], { shape: [1, 2] }) });
+    const [planes, intervals] = await read(() => [crownBounds(model, box()).upper, intervalBounds(model, box()).upper]);
+    expect(planes![0]).toBeCloseTo(2, 3);
+    expect(intervals![0]).toBeCloseTo(4, 3);
+  });
+
+  test('may be looser than intervals in one output: relu on [-1, 2] from below', async () => {
+    using model = sequential(linear(1, 1), relu(), linear(1, 1)).init({ seed: 0 });
+    for (const p of model.parameters.values()) p.write([p.rank === 2 ? 1 : 0]);
+    const box = () => ({ lower: tensor([-1], { shape: [1, 1] }), upper: tensor([2], { shape: [1, 1] }) });
+    const [planes, intervals] = await read(() => [crownBounds(model, box()).lower, intervalBounds(model, box()).lower]);
+    expect(planes![0]).toBeCloseTo(-1, 3);
+    expect(intervals![0]).toBeCloseTo(0, 3);
+  });
+});
+
+test('clean >= PGD >= certified on every image, and CROWN certifies no less than intervals', async () => {
+  using model = sequential(linear(8, 16), relu(), linear(16, 16), relu(), linear(16, 4)).init({ seed: 7 });
+  const x = new NdArray(hostUniform(60, 8, key(8)), [60, 8]);
+  const classOf = (logits: Float32Array, i: number): number => logits.subarray(4 * i, 4 * i + 4).indexOf(Math.max(...logits.subarray(4 * i, 4 * i + 4)));
+  const clean = (await model.logits(x)).data;
+  // Every seventh label is wrong.
+  const y = Int32Array.from({ length: 60 }, (_, i) => (classOf(clean, i) + Number(i % 7 === 0)) % 4);
+  const eps = 0.02;
+  const [on, labels] = [tensor(x), tensor(y, { dtype: 'i32' })];
+  const found = await pgd(model, on, labels, { eps, steps: 10, restarts: 3 });
+  const attacked = (await model.logits(new NdArray(await found.read(), [60, 8]))).data;
+  const [ibp, crownIbp, crown] = await Promise.all((['ibp', 'crown-ibp', 'crown'] as const).map((method) => certifyBounds(model, x, y, { eps, method, batchSize: 32 })));
+  for (let i = 0; i < 60; i++) {
+    const survives = classOf(attacked, i) === y[i];
+    if (survives) expect(classOf(clean, i)).toBe(y[i]);
+    if (crown!.certified[i]) expect(survives).toBe(true);
+    expect(crownIbp!.margins[i]).toBeGreaterThanOrEqual(ibp!.margins[i]!);
+    expect(crown!.margins[i]).toBeGreaterThanOrEqual(ibp!.margins[i]!);
+  }
+  const count = (flags: boolean[]): number => flags.filter(Boolean).length;
+  expect(count(crown!.certified)).toBeGreaterThan(0);
+  expect(count(crown!.certified)).toBeGreaterThanOrEqual(count(ibp!.certified));
+  for (const t of [on, labels, found]) t.dispose();
+  await expect(certifyBounds(model, new NdArray(Float32Array.of(0, 0, 0, 0, 0, 0, 0, 2), [1, 8]), [0], { eps })).rejects.toThrow("certifyBounds: x is 2 in row 0, outside the box [0,1]; give clip in the units of the model's input");
+  await expect(certifyBounds(model, x, y.map(() => 4), { eps })).rejects.toThrow('certifyBounds: y[0] is 4, expected an integer in 0..3');
+  await expect(certifyBounds(model, x, [0], { eps })).rejects.toThrow('certifyBounds: y has 1 labels, expected 60, one for each row of x');
+});
+
+test('without the pixel box intervals of a distance net give the Lipschitz bound; with it no less', async () => {
+  using net = nn.linfDistMlp([12, 20, 20, 5]).init({ seed: 3 });
+  const x = new NdArray(hostUniform(40, 12, key(4)), [40, 12]);
+  const { labels, radii } = await certifyMargin(net, x);
+  for (const eps of [0.02, 0.1]) {
+    const free = await certifyBounds(net, x, labels, { eps, clip: null });
+    const boxed = await certifyBounds(net, x, labels, { eps });
+    for (let i = 0; i < 40; i++) {
+      // margin of the box = margin - 2 eps; lower bounds are cut at 0, which no distance here comes near.
+      expect(Math.abs(free.margins[i]! - 2 * (radii[i]! - eps))).toBeLessThan(5e-4);
+      expect(boxed.margins[i]!).toBeGreaterThanOrEqual(free.margins[i]! - 1e-6);
+    }
+  }
+});
