@@ -66,18 +66,18 @@ fn store(at: vec4u, v: vec4f, col: u32, columns: u32) {
   }
 }
 
-// The sums of forward and backwardInput: row r of a column goes to place + r * step, its bias is number shift + r.
+// The sums of forward and backwardInput: row r of a column goes to place + r * step, its bias is number shift + r. Rolled,
+// over a copy: see shaders/matmul.wgsl.
 fn finish(corner: vec3u, rows: u32, columns: u32, shift: u32, step: u32, place: ptr<function, array<vec4u, BLOCK_N4>>, acc: ptr<function, array<vec4f, SUMS>>) {
-  for (var i = 0u; i < BLOCK_M; i++) { // unroll
-    let row = corner.y + i;
+  var sums = *acc;
+  for (var s = 0u; s < SUMS; s++) {
+    let row = corner.y + s / BLOCK_N4;
+    let j = s % BLOCK_N4;
     if (row < rows) {
-      var b = 0.0;
-      if (BIAS == 1u) { b = bias[shift + row]; }
-      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        var v = acc[i * BLOCK_N4 + j] + b;
-        if (RELU == 1u) { v = max(v, vec4f()); }
-        store(place[j] + row * step, v, corner.x + j * 4u, columns);
-      }
+      var v = sums[s];
+      if (BIAS == 1u) { v += bias[shift + row]; }
+      if (RELU == 1u) { v = max(v, vec4f()); }
+      store(place[j] + row * step, v, corner.x + j * 4u, columns);
     }
   }
 }
@@ -243,14 +243,11 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
     }
     multiplyAdd(&tileA, &tileB, &acc);
   }
-  for (var i = 0u; i < BLOCK_M; i++) { // unroll
-    let row = corner.y + i;
-    if (row < filters) {
-      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        let col = corner.x + j * 4u;
-        store((part * params.filters + group * filters + row) * columns + lanes(col), acc[i * BLOCK_N4 + j], col, columns);
-      }
-    }
+  var sums = acc;
+  for (var s = 0u; s < SUMS; s++) {
+    let row = corner.y + s / BLOCK_N4;
+    let col = corner.x + s % BLOCK_N4 * 4u;
+    if (row < filters) { store((part * params.filters + group * filters + row) * columns + lanes(col), sums[s], col, columns); }
   }
 }
 

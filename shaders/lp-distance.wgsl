@@ -111,14 +111,13 @@ fn largestOf(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
   }
 }
 
+// Rolled, over a copy: see shaders/matmul.wgsl.
 fn store(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
-  for (var i = 0u; i < BLOCK_M; i++) { // unroll
-    if (row0 + i < params.m) {
-      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        let col = col0 + j * 4u;
-        if (col < params.n) { writeY((row0 + i) * params.n + col, params.n - col, acc[i * BLOCK_N4 + j]); }
-      }
-    }
+  var sums = *acc;
+  for (var s = 0u; s < SUMS; s++) {
+    let row = row0 + s / BLOCK_N4;
+    let col = col0 + s % BLOCK_N4 * 4u;
+    if (row < params.m && col < params.n) { writeY(row * params.n + col, params.n - col, sums[s]); }
   }
 }
 
@@ -188,14 +187,12 @@ fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
     }
   }
   store(row0, col0, &acc);
-  for (var i = 0u; i < BLOCK_M; i++) { // unroll
-    if (row0 + i < params.m) {
-      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        let col = col0 + j * 4u;
-        for (var c = 0u; c < 4u; c++) { // unroll
-          if (col + c < params.n) { index[(row0 + i) * params.n + col + c] = found[i * BLOCK_N4 + j][c]; }
-        }
-      }
+  var places = found;
+  for (var s = 0u; s < SUMS; s++) {
+    let row = row0 + s / BLOCK_N4;
+    let col = col0 + s % BLOCK_N4 * 4u;
+    for (var c = 0u; c < 4u; c++) {
+      if (row < params.m && col + c < params.n) { index[row * params.n + col + c] = places[s][c]; }
     }
   }
 }

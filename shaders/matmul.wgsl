@@ -51,17 +51,15 @@ fn beginOf(item: u32) -> vec2u {
   return vec2u(dot(at, params.strideA), dot(at, params.strideB));
 }
 
-// `layer` counts the matrices of y: one for each item of the batch, or for each part and item.
+// `layer` counts the matrices of y: one for each item of the batch, or for each part and item. The loop is not unrolled, and
+// runs over a copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are half the code.
 fn store(row0: u32, col0: u32, layer: u32, acc: ptr<function, array<vec4f, SUMS>>) {
-  for (var i = 0u; i < BLOCK_M; i++) { // unroll
-    let row = row0 + i;
-    if (row < params.m) {
-      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        let col = col0 + j * 4u;
-        if (col < params.n) {
-          writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(acc[i * BLOCK_N4 + j], row, col));
-        }
-      }
+  var sums = *acc;
+  for (var s = 0u; s < SUMS; s++) {
+    let row = row0 + s / BLOCK_N4;
+    let col = col0 + s % BLOCK_N4 * 4u;
+    if (row < params.m && col < params.n) {
+      writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(sums[s], row, col));
     }
   }
 }

@@ -11,15 +11,15 @@ export interface Tile {
 
 const TILES: readonly (Tile & { /** Fewest invocations, and fewest terms in all, that it is worth on each kind of adapter. */ software: [number, number]; hardware: [number, number] })[] = [
   { m: 16, n: 16, groupX: 2, groupY: 4, software: [24, 2 ** 26], hardware: [Infinity, 0] },
-  { m: 8, n: 16, groupX: 2, groupY: 4, software: [24, 0], hardware: [Infinity, 0] },
-  { m: 8, n: 8, groupX: 4, groupY: 4, software: [16, 0], hardware: [4096, 0] },
+  { m: 8, n: 16, groupX: 2, groupY: 4, software: [24, 2 ** 20], hardware: [Infinity, 0] },
+  { m: 8, n: 8, groupX: 4, groupY: 4, software: [16, 2 ** 20], hardware: [4096, 0] },
   { m: 4, n: 4, groupX: 8, groupY: 8, software: [0, 0], hardware: [0, 0] },
 ];
 
 /**
  * The tile of an (m, n) product with k terms in `parts` pieces. Loads cost most on a software adapter, so it takes a large
- * block that still leaves every core some work; the largest compiles for half a second, which only large products earn
- * back. A GPU hides loads behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations,
+ * block that still leaves every core some work; but larger ones take longer to compile (.2 s for 8 x 16), which products of
+ * less than a million terms do not earn back. A GPU hides loads behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations,
  * else 4 x 4. Thin matrices take a block no wider than they are. Ragged columns are stored one by one, in unrolled code,
  * so they take a smaller one too.
  */
