@@ -186,7 +186,7 @@ export function normOf({ buffers, params, eps }: BatchNorm, rank: number): { sca
  * Interval bound propagation (Gowal et al., 2018): bounds of the outputs of a model, or of one layer, in evaluation mode, for all
  * inputs with lower <= x <= upper, any shape (batch, ...). Sound in floating point: every rule is widened by a bound on the
  * rounding of its own arithmetic and of the layer's, for sums in any order, so that they hold for the net in real numbers
- * and for the net as the device computes it. They can be differentiated, as training with them needs.
+ * and for the net as the device computes it.
  * Throws TypeError at a layer without a rule, RangeError at a distance layer of finite p.
  */
 export function intervalBounds(model: Layer, input: Interval): Interval {
