@@ -1,3 +1,4 @@
+export { cropFlip, type Augmentation, type CropFlipOptions } from './augment.ts';
 export { classProbabilities, difficultyProbabilities, progressiveProbabilities, type DifficultyOptions, type SamplingRule } from './class-probabilities.ts';
 export { makeDataset, subset, type Dataset, type DatasetOptions } from './dataset.ts';
 export { loadIdx, type IdxSource, type LoadIdxOptions } from './idx-dataset.ts';

@@ -47,6 +47,7 @@ export {
   abs, ceil, clamp, cos, erf, exp, expm1, floor, log, log1p, neg, powScalar, reciprocal, round, rsqrt, sign, sin, sqrt, square, tanh, trunc,
 } from './unary.ts';
 export { fold, unfold, type UnfoldOptions } from './unfold.ts';
+export { shiftFlip } from './shift-flip.ts';
 export { upsampleNearest, type UpsampleOptions } from './upsample.ts';
 export { std, variance, type VarianceOptions } from './variance.ts';
 export { where, type Where } from './where.ts';

@@ -19,4 +19,4 @@ export function split(parent: Key, index: number): Key {
 }
 
 /** Children of a seed's key, one for each use of randomness in a run, so that no two ever share numbers. */
-export const PURPOSE = { parameters: 0, inputNoise: 1, smoothing: 2, order: 3, dropout: 4, objective: 5 } as const;
+export const PURPOSE = { parameters: 0, inputNoise: 1, smoothing: 2, order: 3, dropout: 4, objective: 5, sets: 6, probe: 7, augmentation: 8 } as const;

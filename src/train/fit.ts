@@ -1,3 +1,4 @@
+import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { epochOrder, type Sampler } from '../data/sampler.ts';
 import { ShapeError } from '../gpu/errors.ts';
@@ -33,6 +34,8 @@ export interface FitOptions {
   batchSize?: number;
   /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
   inputNoise?: number;
+  /** A random change of each batch before the noise, such as cropFlip(), fresh in every step. */
+  augment?: Augmentation;
   /** The order of each epoch, such as classBalancedSampler(). Default: every sample once. */
   sampler?: Sampler;
   /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
@@ -58,7 +61,7 @@ const REPORT_EVERY = 100;
  * finite.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
-  const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, average, state, startEpoch = 0, signal, onStep, onEpoch } = options;
+  const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, augment, average, state, startEpoch = 0, signal, onStep, onEpoch } = options;
   check(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
@@ -69,7 +72,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
   const wasTraining = model.training;
   model.train(true);
-  using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, seed, average, state, stepsDone, detectAnomaly: options.detectAnomaly });
+  using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, augment, seed, average, state, stepsDone, detectAnomaly: options.detectAnomaly });
   const started = performance.now();
   // The rate is that of recent steps: the first ones compile pipelines.
   const recent: { at: number; step: number }[] = [];

@@ -1,3 +1,4 @@
+import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
@@ -16,6 +17,7 @@ import { AnomalyWatch } from '../tensor/anomaly.ts';
 import { capture, type Captured } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
+import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 
@@ -28,6 +30,8 @@ export interface TrainingStepOptions {
   optimizer: Optimizer;
   batchSize: number;
   inputNoise: number;
+  /** Changes each batch before the noise. */
+  augment?: Augmentation | undefined;
   seed: number;
   /** Follows the weights after each update; its owner calls `prepare` before each `run`. */
   average?: WeightAverage | undefined;
@@ -51,6 +55,7 @@ export class TrainingStep {
   readonly #options: TrainingStepOptions;
   readonly #gpu: Gpu;
   readonly #watch: AnomalyWatch | null;
+  readonly #augmentKey: Key;
   readonly #noiseKey: Key;
   readonly #dropoutKey: Key;
   readonly #objectiveKey: Key;
@@ -74,6 +79,7 @@ export class TrainingStep {
     this.#gpu = model.arena.values.gpu;
     this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
     this.#watch = options.detectAnomaly ? new AnomalyWatch(this.#gpu) : null;
+    this.#augmentKey = split(key(options.seed), PURPOSE.augmentation);
     this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
     this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
     this.#objectiveKey = split(key(options.seed), PURPOSE.objective);
@@ -129,8 +135,10 @@ export class TrainingStep {
   }
 
   #record(rows: number): void {
-    const { inputNoise, average } = this.#options;
-    const { x, y, index } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
+    const { inputNoise, augment, average } = this.#options;
+    const { x: taken, y, index } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
+    const x = augment ? augment(taken, { key: this.#augmentKey, first: this.#state }) : taken;
+    if (!sameShape(x.shape, taken.shape)) throw new ShapeError(`fit: augment gave shape [${x.shape}], expected that of the batch, [${taken.shape}]`);
     const input = inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: this.#state }) : x;
     const value = this.#gradients(input, y, index);
     this.#optimizer.update(() => this.#again(input, y, index));

@@ -119,6 +119,7 @@ export const TABLE: readonly OpRow[] = [
   { name: 'globalMaxPool2d', dtypes: 'f32', gradient: 'any', tolerance: 'copy', tfjs: 'max', jax: 'max', sample: (x) => ops.globalMaxPool2d(image(x)) },
   { name: 'pad', dtypes: 'f32', gradient: 'any', tolerance: 'copy', tfjs: 'pad', jax: 'pad', sample: (x) => ops.pad(image(x), [1, 1]) },
   { name: 'upsampleNearest', dtypes: 'f32', gradient: 'any', tolerance: 'copy', tfjs: 'image.resizeNearestNeighbor', jax: '', sample: (x) => ops.upsampleNearest(image(x), { scale: 2 }) },
+  { name: 'shiftFlip', dtypes: 'f32', gradient: 'any', tolerance: 'copy', tfjs: '', jax: '', sample: (x) => ops.shiftFlip(image(x), tensor([1, 0], { dtype: 'i32', shape: [1, 2] }), tensor([1], { dtype: 'bool' })) },
   { name: 'softmax', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: 'softmax', jax: 'softmax', sample: (x) => ops.softmax(x) },
   { name: 'logSoftmax', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: 'logSoftmax', jax: 'logSoftmax', sample: (x) => ops.logSoftmax(x) },
   { name: 'crossEntropy', dtypes: 'f32', gradient: 'any', tolerance: 'softmax', tfjs: 'losses.softmaxCrossEntropy', jax: '', sample: (x) => ops.crossEntropy(x, [0, 1, 2, 3]) },
