@@ -1,48 +1,150 @@
-import { checkLabels, toProbabilityRows, type Labels, type Matrix } from '../metrics/rows.ts';
+import { toProbabilityRows, toRows, type Matrix, type Rows } from '../metrics/rows.ts';
+import { kthvalue } from '../ops/kthvalue.ts';
+import { max, min, sum } from '../ops/reduce.ts';
+import { scope } from '../tensor/scope.ts';
+import { expectRank, type Tensor } from '../tensor/tensor.ts';
+import { collectSets, uniforms, type SetPredictor } from './label-sets.ts';
 
 /** Options of {@link averageK}. */
 export interface AverageKOptions {
   /**
-   * 'midpoint' (default) lies between the last score taken and the next, as in the authors' code, so that ties there make sets
-   * larger than asked; 'conservative' is the smallest score whose mean size does not exceed k.
+   * 'midpoint' (default) puts the threshold between the last score taken and the next, as the authors' code does: ties there make
+   * sets larger than asked. 'conservative' is the smallest score whose mean size does not exceed k. 'random' takes scores equal to
+   * the threshold with the probability that makes the mean size k on the calibration rows.
    */
-  tie?: 'midpoint' | 'conservative';
+  tie?: 'midpoint' | 'conservative' | 'random';
+  /** Of random ties. Default: 0. */
+  seed?: number;
+  /** 'scores' accepts any numbers, such as logits or sigmoids of a multi-label head. Default: 'probabilities', whose rows sum to 1. */
+  input?: 'probabilities' | 'scores';
 }
 
-/** Sets of classes, one a row. */
-export interface LabelSets {
-  sets: number[][];
-  meanSize: number;
+/** State of {@link averageK}: sets are the scores above `threshold`, and those equal to it with probability `tieShare`. */
+export interface AverageKState {
+  kind: 'averageK';
+  k: number;
+  threshold: number;
+  tieShare: number;
+  seed: number;
+  input: 'probabilities' | 'scores';
+}
+
+/** A score by its place in falling order, from 1, with the numbers of larger and of equal scores. */
+interface Placed {
+  value: number;
+  before: number;
+  equal: number;
+}
+
+/** A threshold that takes nothing; finite, so that it survives JSON. */
+const NOTHING = Number.MAX_VALUE;
+
+function check(k: number, classes: number, { tie = 'midpoint', seed = 0, input = 'probabilities' }: AverageKOptions): Required<AverageKOptions> {
+  if (!(k > 0 && k <= classes)) throw new RangeError(`averageK: k is ${k}, expected 0 < k <= ${classes}`);
+  if (tie !== 'midpoint' && tie !== 'conservative' && tie !== 'random') throw new RangeError(`averageK: tie is ${String(tie)}, expected 'midpoint', 'conservative' or 'random'`);
+  if (input !== 'probabilities' && input !== 'scores') throw new RangeError(`averageK: input is ${String(input)}, expected 'probabilities' or 'scores'`);
+  return { tie, seed, input };
+}
+
+const rowsOf = (x: Matrix, input: AverageKOptions['input'], where: string): Rows => (input === 'scores' ? toRows(x, where) : toProbabilityRows(x, where));
+
+/** Threshold and tie share; asks for scores by place, so that host and device share the rule. */
+function* threshold(k: number, rows: number, classes: number, { tie, input }: Required<AverageKOptions>): Generator<number, { threshold: number; tieShare: number }, Placed> {
+  const size = rows * classes;
+  // 1.1 * 10 is 11.000000000000002
+  const exact = Math.abs(k * rows - Math.round(k * rows)) < 1e-9 * size ? Math.round(k * rows) : k * rows;
+  const taken = Math.floor(exact);
+  if (taken === size) return { threshold: input === 'scores' ? -NOTHING : 0, tieShare: 1 };
+  if (tie === 'random') {
+    const { value, before, equal } = yield Math.ceil(exact);
+    return { threshold: value, tieShare: (exact - before) / equal };
+  }
+  if (taken === 0) return { threshold: NOTHING, tieShare: 1 };
+  const next = yield taken + 1;
+  if (tie === 'midpoint') return { threshold: 0.5 * ((yield taken).value + next.value), tieShare: 1 };
+  return next.before === 0 ? { threshold: NOTHING, tieShare: 1 } : { threshold: (yield next.before).value, tieShare: 1 };
 }
 
 /**
- * Threshold on class probabilities for sets of k classes on average (Lorieul, Joly and Shasha 2021, arXiv 2112.08851): the best such
- * sets are {c: p_c >= threshold}. probs: (rows, classes) of a calibration split; k: real, 0 < k <= classes; floor(k rows)
- * scores are taken.
+ * Sets of k classes on average (Lorieul, Joly and Shasha 2021, arXiv 2112.08851): the best such sets are {c: p_c >= threshold},
+ * with the threshold of a calibration split. probs: (rows, classes); k: real, 0 < k <= classes; floor(k rows) scores are taken.
  */
-export function averageK(probs: Matrix, k: number, { tie = 'midpoint' }: AverageKOptions = {}): number {
-  const { data, rows, classes } = toProbabilityRows(probs, 'averageK: probs');
-  if (!(k > 0 && k <= classes)) throw new RangeError(`averageK: k is ${k}, expected 0 < k <= ${classes}`);
-  if (tie !== 'midpoint' && tie !== 'conservative') throw new RangeError(`averageK: tie is ${String(tie)}, expected 'midpoint' or 'conservative'`);
-  const scores = Float64Array.from(data).sort().reverse();
-  let taken = Math.floor(k * rows);
-  if (taken === scores.length) return 0;
-  if (tie === 'midpoint') return taken === 0 ? Infinity : 0.5 * (scores[taken - 1]! + scores[taken]!);
-  while (taken > 0 && scores[taken - 1] === scores[taken]) taken--;
-  return taken === 0 ? Infinity : scores[taken - 1]!;
+export function averageK(probs: Matrix, k: number, options: AverageKOptions = {}): SetPredictor<AverageKState> {
+  const { data, rows, classes } = rowsOf(probs, options.input, 'averageK: probs');
+  const settings = check(k, classes, options);
+  const sorted = Float64Array.from(data).sort();
+  const place = (n: number): Placed => {
+    const value = sorted[sorted.length - n]!;
+    const above = sorted.length - upper(sorted, value);
+    return { value, before: above, equal: sorted.length - above - lower(sorted, value) };
+  };
+  const search = threshold(k, rows, classes, settings);
+  let step = search.next();
+  while (!step.done) step = search.next(place(step.value));
+  return averageKSets({ kind: 'averageK', k, ...step.value, seed: settings.seed, input: settings.input });
 }
 
-/** The sets {c: p_c >= threshold} of probs (rows, classes); a set may be empty. */
-export function predictSets(probs: Matrix, threshold: number): LabelSets {
-  const { data, rows, classes } = toProbabilityRows(probs, 'predictSets: probs');
-  if (Number.isNaN(threshold)) throw new RangeError('predictSets: threshold is NaN, expected a number');
-  const all = Array.from({ length: classes }, (_, c) => c);
-  const sets = Array.from({ length: rows }, (_, r) => all.filter((c) => data[r * classes + c]! >= threshold));
-  return { sets, meanSize: sets.reduce((sum, set) => sum + set.length, 0) / rows };
+/**
+ * {@link averageK} for scores on the device, (rows, classes) f32: a radix select finds the threshold, and three numbers are read.
+ * The result is that of the host on the same scores.
+ */
+export async function averageKOnDevice(probs: Tensor, k: number, options: AverageKOptions = {}): Promise<SetPredictor<AverageKState>> {
+  const [rows, classes] = expectRank(probs, 2, 'averageK: probs') as [number, number];
+  if (rows === 0 || classes === 0) throw new RangeError(`averageK: probs has shape [${probs.shape}], expected at least one row and one class`);
+  const settings = check(k, classes, options);
+  if (settings.input === 'probabilities') await expectProbabilities(probs);
+  const place = async (n: number): Promise<Placed> => {
+    const { value, before, equal } = scope(() => kthvalue(probs, { k: n, largest: true }));
+    const read = [value, before, equal].map((t) => t.read().finally(() => t.dispose()));
+    const [v, b, e] = await Promise.all(read);
+    return { value: v![0]!, before: b![0]!, equal: e![0]! };
+  };
+  const search = threshold(k, rows, classes, settings);
+  let step = search.next();
+  while (!step.done) step = search.next(await place(step.value));
+  return averageKSets({ kind: 'averageK', k, ...step.value, seed: settings.seed, input: settings.input });
 }
 
-/** Fraction of rows whose set lacks the label. */
-export function setError({ sets }: LabelSets, labels: Labels): number {
-  checkLabels(labels, sets.length, Infinity, 'setError: labels');
-  return sets.filter((set, r) => !set.includes(labels[r]!)).length / sets.length;
+async function expectProbabilities(probs: Tensor): Promise<void> {
+  const made = scope(() => {
+    const sums = sum(probs, { axes: -1 });
+    return [min(probs), max(probs), min(sums), max(sums)];
+  });
+  const [low, high, least, most] = (await Promise.all(made.map((t) => t.read().finally(() => t.dispose())))).map((v) => v[0]!) as [number, number, number, number];
+  if (!(low >= -1e-6 && high <= 1 + 1e-6 && least >= 1 - 1e-3 && most <= 1 + 1e-3)) {
+    throw new RangeError(`averageK: probs lie in ${low}..${high} with row sums in ${least}..${most}, expected probabilities (apply softmax to logits first)`);
+  }
+}
+
+/** The predictor of a stored state. */
+export function averageKSets(state: AverageKState): SetPredictor<AverageKState> {
+  const { threshold, tieShare, seed, input } = state;
+  if (!Number.isFinite(threshold)) throw new RangeError(`averageK: threshold is ${threshold}, expected a finite number`);
+  const random = uniforms(seed, 1);
+  return {
+    state,
+    predict(probs, options = {}) {
+      const matrix = rowsOf(probs, input, 'averageK: probs');
+      const { data, classes } = matrix;
+      const isIn = (p: number, number: number, c: number): boolean => p > threshold || (p === threshold && (tieShare === 1 || random(number, c) < tieShare));
+      return collectSets(matrix, options, (r, number) => Array.from({ length: classes }, (_, c) => c).filter((c) => isIn(data[r * classes + c]!, number, c)));
+    },
+  };
+}
+
+/** First index whose value is at least, and is above, `v` in a rising list. */
+function lower(list: Float64Array, v: number): number {
+  return bisect(list, (x) => x >= v);
+}
+function upper(list: Float64Array, v: number): number {
+  return bisect(list, (x) => x > v);
+}
+function bisect(list: Float64Array, isPast: (x: number) => boolean): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const mid = (low + high) >>> 1;
+    if (isPast(list[mid]!)) high = mid;
+    else low = mid + 1;
+  }
+  return low;
 }

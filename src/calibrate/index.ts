@@ -4,4 +4,8 @@ export { affine, fitMatrix, fitVector, temperatureCalibrator, type AffineState, 
 export { calibrated, type Calibrator, type FittedCalibrator, type ScoreOptions } from './calibrator.ts';
 export { loadCalibrator, type CalibratorState } from './load.ts';
 export { fitBeta, fitHistogram, fitIsotonic, fitPlatt, type BetaMap, type HistogramMap, type HistogramOptions, type OneVsRestState, type PlattMap } from './one-vs-rest.ts';
-export { averageK, predictSets, setError, type AverageKOptions, type LabelSets } from './average-k.ts';
+export { ambiguity, errorCurves, type Ambiguity, type ErrorPoint } from './ambiguity.ts';
+export { averageK, averageKOnDevice, type AverageKOptions, type AverageKState } from './average-k.ts';
+export { conformal, rapsSettings, type ConformalOptions, type ConformalScore, type ConformalState, type RapsSettings } from './conformal.ts';
+export { evaluateSets, expectedSetError, setError, topK, type LabelSets, type PredictSetsOptions, type SetPredictor, type SetReport, type TopKOptions, type TopKState } from './label-sets.ts';
+export { loadSetPredictor, type SetPredictorState } from './load-sets.ts';
