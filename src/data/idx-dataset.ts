@@ -1,9 +1,7 @@
 import { FormatError, gunzip, isGzip, parseIdx, type IdxArray } from '../io/index.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { makeDataset, type Dataset } from './dataset.ts';
-
-/** A file: its address (fetched) or its bytes. Plain or gzip. */
-export type IdxSource = string | URL | ArrayBuffer | Uint8Array;
+import { bytesOf, type Source } from './source.ts';
 
 /** Options of {@link loadIdx}. */
 export interface LoadIdxOptions {
@@ -22,7 +20,7 @@ export interface LoadIdxOptions {
  * Rejects with FormatError on bytes that are no such files or do not belong together, with Error on a failed download,
  * with RangeError on labels outside 0..numClasses-1, and with the signal's reason when aborted.
  */
-export async function loadIdx(images: IdxSource, labels: IdxSource, { numClasses, name, signal, maxBytes }: LoadIdxOptions = {}): Promise<Dataset> {
+export async function loadIdx(images: Source, labels: Source, { numClasses, name, signal, maxBytes }: LoadIdxOptions = {}): Promise<Dataset> {
   const options = { ...(signal && { signal }), ...(maxBytes !== undefined && { maxBytes }) };
   const [pixels, classes] = await Promise.all([load(images, 'images', options), load(labels, 'labels', options)]);
   if (pixels.dtype !== 'u8') throw new FormatError(`loadIdx: images hold ${pixels.dtype}, expected u8`);
@@ -41,9 +39,8 @@ export async function loadIdx(images: IdxSource, labels: IdxSource, { numClasses
   return makeDataset(x, classes.data, { ...(numClasses !== undefined && { numClasses }), ...(name !== undefined && { name }) });
 }
 
-async function load(source: IdxSource, argument: string, { signal, maxBytes }: { signal?: AbortSignal; maxBytes?: number }): Promise<IdxArray> {
-  const bytes = typeof source === 'string' || source instanceof URL ? await download(source, argument, signal) : source;
-  signal?.throwIfAborted();
+async function load(source: Source, argument: string, { signal, maxBytes }: { signal?: AbortSignal; maxBytes?: number }): Promise<IdxArray> {
+  const bytes = await bytesOf(source, `loadIdx: ${argument}`, signal);
   const plain = isGzip(bytes) ? await gunzip(bytes, maxBytes === undefined ? {} : { maxBytes }) : bytes;
   try {
     return parseIdx(plain);
@@ -51,10 +48,4 @@ async function load(source: IdxSource, argument: string, { signal, maxBytes }: {
     if (cause instanceof FormatError) throw new FormatError(`loadIdx: ${argument}: ${cause.message}`, { cause });
     throw cause;
   }
-}
-
-async function download(url: string | URL, argument: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const response = await fetch(url, signal ? { signal } : {});
-  if (!response.ok) throw new Error(`loadIdx: ${argument} at ${String(url)} answered ${response.status} ${response.statusText}, expected 2xx`);
-  return new Uint8Array(await response.arrayBuffer());
 }

@@ -1,7 +1,11 @@
 export { cropFlip, type Augmentation, type CropFlipOptions } from './augment.ts';
 export { classProbabilities, difficultyProbabilities, progressiveProbabilities, type DifficultyOptions, type SamplingRule } from './class-probabilities.ts';
 export { makeDataset, subset, type Dataset, type DatasetOptions } from './dataset.ts';
-export { loadIdx, type IdxSource, type LoadIdxOptions } from './idx-dataset.ts';
+export { CIFAR10_STATISTICS, loadCifar10, loadCifar100, normalizeChannels, type LoadCifarOptions } from './cifar-dataset.ts';
+export { loadCsv, type LoadCsvOptions, type NamedDataset } from './csv-dataset.ts';
+export { loadIdx, type LoadIdxOptions } from './idx-dataset.ts';
+export { loadImageFolder, type LoadImageFolderOptions, type Pixels } from './image-folder.ts';
+export { type Source } from './source.ts';
 export { instanceNoise, instanceProbabilities, truncatedNormalQuantile, type InstanceNoise, type InstanceNoiseOptions, type InstanceProbabilitiesOptions } from './instance-noise.ts';
 export {
   asymmetricNoise, openSetNoise, pairFlipNoise, randomRelabelling, recordedNoise, splitByMask, symmetricNoise, transitionNoise,

@@ -1,5 +1,7 @@
 export { FormatError } from './errors.ts';
 export type { Bytes } from './bytes.ts';
+export { parseCifar, type CifarRecords } from './cifar.ts';
+export { parseCsv } from './csv.ts';
 export { gunzip, isGzip } from './gzip.ts';
 export { encodeIdx, parseIdx, type IdxArray, type IdxStorage, type IdxType } from './idx.ts';
 export { decodeSafetensors } from './safetensors.ts';

@@ -1,0 +1,80 @@
+import { NdArray } from '../tensor/ndarray.ts';
+import type { NamedDataset } from './csv-dataset.ts';
+import { makeDataset } from './dataset.ts';
+import { bytesOf, type Source } from './source.ts';
+
+/** A picture as RGBA bytes, row-major. */
+export interface Pixels {
+  width: number;
+  height: number;
+  /** 4 x width x height. */
+  data: ArrayLike<number>;
+}
+
+/** Options of {@link loadImageFolder}. */
+export interface LoadImageFolderOptions {
+  /** Height and width of every image: pictures are scaled to it. */
+  size: readonly [height: number, width: number];
+  /** 3: red, green, blue; 1: luma (ITU-R 601). Default: 3. */
+  channels?: 1 | 3;
+  /** Decodes and scales a picture. Default: the browser's decoder; Node has none, so it must be given there. */
+  decode?: (bytes: Uint8Array<ArrayBuffer>, size: readonly [height: number, width: number]) => Promise<Pixels>;
+  name?: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * Pictures in one folder for each class, as torchvision's ImageFolder: the class of a file is the name of the folder it lies
+ * in, classes and files are taken in the order of their paths. `files` maps paths (`cat/1.png`) to files: for a chosen
+ * folder of a page, `[...input.files].map((f) => [f.webkitRelativePath, f])`. x: (n, channels, height, width) in [0, 1].
+ * Rejects with Error, naming the path, on a file outside a folder, one that does not decode, or a decoder that gives another
+ * size; with TypeError where there is no decoder.
+ */
+export async function loadImageFolder(files: Iterable<readonly [path: string, file: Source]>, { size, channels = 3, decode, name, signal }: LoadImageFolderOptions): Promise<NamedDataset> {
+  const [height, width] = size;
+  if (![height, width].every((d) => Number.isInteger(d) && d > 0)) throw new RangeError(`loadImageFolder: size is [${size}], expected two positive integers, height and width`);
+  if (channels !== 1 && channels !== 3) throw new RangeError(`loadImageFolder: channels is ${String(channels)}, expected 1 or 3`);
+  const picture = decode ?? browserDecoder();
+  const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  if (sorted.length === 0) throw new RangeError('loadImageFolder: no files, expected at least one');
+  const folders = sorted.map(([path]) => {
+    const parts = path.split('/').filter(Boolean);
+    if (parts.length < 2) throw new Error(`loadImageFolder: ${path} lies in no folder, expected class/file`);
+    return parts.at(-2)!;
+  });
+  const classNames = [...new Set(folders)].sort();
+  const area = height * width;
+  const values = new Float32Array(sorted.length * channels * area);
+  for (const [n, [path, file]] of sorted.entries()) {
+    const bytes = await bytesOf(file, `loadImageFolder: ${path}`, signal);
+    const { width: w, height: h, data } = await picture(bytes, size).catch((cause: unknown) => {
+      throw new Error(`loadImageFolder: ${path} does not decode: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    });
+    if (w !== width || h !== height || data.length !== 4 * area) throw new Error(`loadImageFolder: ${path} came as ${h} x ${w} with ${data.length} bytes, expected ${height} x ${width} RGBA`);
+    const at = n * channels * area;
+    for (let i = 0; i < area; i++) {
+      const [r, g, b] = [data[4 * i]! / 255, data[4 * i + 1]! / 255, data[4 * i + 2]! / 255];
+      if (channels === 1) values[at + i] = 0.299 * r + 0.587 * g + 0.114 * b;
+      else for (const [c, v] of [r, g, b].entries()) values[at + c * area + i] = v;
+    }
+  }
+  const data = makeDataset(new NdArray(values, [sorted.length, channels, height, width]), folders.map((f) => classNames.indexOf(f)), { numClasses: classNames.length, ...(name !== undefined && { name }) });
+  return { ...data, classNames };
+}
+
+function browserDecoder(): NonNullable<LoadImageFolderOptions['decode']> {
+  if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') {
+    throw new TypeError('loadImageFolder: there is no picture decoder here (Node has none); give decode: async (bytes, [height, width]) => ({ width, height, data })');
+  }
+  return async (bytes, [height, width]) => {
+    const bitmap = await createImageBitmap(new Blob([bytes]), { resizeWidth: width, resizeHeight: height, resizeQuality: 'high' });
+    try {
+      const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+      if (!context) throw new Error('the page gives no 2-D canvas');
+      context.drawImage(bitmap, 0, 0);
+      return context.getImageData(0, 0, width, height);
+    } finally {
+      bitmap.close();
+    }
+  };
+}
