@@ -9,3 +9,4 @@ export { averageK, averageKOnDevice, type AverageKOptions, type AverageKState } 
 export { conformal, rapsSettings, type ConformalOptions, type ConformalScore, type ConformalState, type RapsSettings } from './conformal.ts';
 export { evaluateSets, expectedSetError, setError, topK, type LabelSets, type PredictSetsOptions, type SetPredictor, type SetReport, type TopKOptions, type TopKState } from './label-sets.ts';
 export { loadSetPredictor, type SetPredictorState } from './load-sets.ts';
+export { logitAdjustment, type LogitAdjustmentOptions } from './logit-adjustment.ts';

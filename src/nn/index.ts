@@ -20,3 +20,5 @@ export { residual, type Residual, type ResidualOptions } from './residual.ts';
 export { Sequential, sequential, type ParameterValues } from './sequential.ts';
 export { bias, DistancePower, linfDistConv2d, linfDistLinear, meanShift, negatedDistance, type Bias, type LinfDistConv2d, type LinfDistLinear, type LinfDistOptions, type MeanShift, type NegatedDistance } from './linf-dist.ts';
 export { linfDistMlp, LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';
+export { Backbone, Reheaded, splitClassifier, type SplitModel } from './backbone.ts';
+export { classScale, type ClassScale } from './class-scale.ts';

@@ -2,3 +2,6 @@ export { evaluate, type Evaluation, type Predictor } from './evaluate.ts';
 export { fit, type FitOptions } from './fit.ts';
 export type { EpochReport, History, StepReport } from './history.ts';
 export { TrainingStep, type TrainingStepOptions } from './training-step.ts';
+export {
+  crt, featuresOf, linearHead, lws, nearestClassMean, tauNorm, type CrtOptions, type HeadOptions, type LwsOptions, type NearestClassMeanOptions, type TauNormOptions,
+} from './two-stage.ts';

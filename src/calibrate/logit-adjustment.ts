@@ -1,0 +1,35 @@
+import { affine, type AffineState } from './affine.ts';
+import type { Calibrator, ScoreOptions } from './calibrator.ts';
+
+/** Options of {@link logitAdjustment}. */
+export interface LogitAdjustmentOptions extends ScoreOptions {
+  /** Training samples of each class; a class without any counts as one with a single sample. */
+  clsNumList: ArrayLike<number>;
+  /** Factor of the log prior. Default: 1. */
+  tau?: number;
+  /** Probabilities, or counts, of the classes where the model is used; all positive. Default: all alike. */
+  testPrior?: ArrayLike<number>;
+}
+
+/**
+ * Post-hoc logit adjustment: softmax(z_c - tau (log pi_c - log rho_c)), pi the training prior, rho the test prior, for a model
+ * trained with plain cross-entropy. Nothing is fitted. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
+ * As a calibrator it takes scores (rows, classes) and is stored by its `state`.
+ * Throws RangeError on negative or non-finite counts, a tau that is not finite, and a test prior that does not fit.
+ */
+export function logitAdjustment({ clsNumList, tau = 1, testPrior, input = 'logits' }: LogitAdjustmentOptions): Calibrator<AffineState> {
+  const classes = clsNumList.length;
+  if (classes < 2) throw new RangeError(`logitAdjustment: clsNumList has ${classes} entries, expected at least 2`);
+  if (!Number.isFinite(tau)) throw new RangeError(`logitAdjustment: tau is ${tau}, expected a finite number`);
+  if (testPrior && testPrior.length !== classes) throw new RangeError(`logitAdjustment: testPrior has ${testPrior.length} entries, expected ${classes}`);
+  const train = logShares('clsNumList', Array.from(clsNumList, (n) => (n === 0 ? 1 : n)));
+  const test = testPrior ? logShares('testPrior', Array.from(testPrior)) : train.map(() => 0);
+  return affine({ kind: 'vector', input, classes, weight: train.map(() => 1), bias: train.map((v, c) => -tau * (v - test[c]!)) });
+}
+
+function logShares(name: string, values: readonly number[]): number[] {
+  const bad = values.findIndex((v) => !(v > 0 && v < Infinity));
+  if (bad >= 0) throw new RangeError(`logitAdjustment: ${name}[${bad}] is ${values[bad]}, expected a positive number`);
+  const total = values.reduce((a, b) => a + b);
+  return values.map((v) => Math.log(v / total));
+}

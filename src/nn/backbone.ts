@@ -1,0 +1,112 @@
+import type { Gpu } from '../gpu/device.ts';
+import { ShapeError } from '../gpu/errors.ts';
+import { softmax } from '../ops/softmax.ts';
+import type { NdArray } from '../tensor/ndarray.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { CosineLinear } from './cosine-linear.ts';
+import type { Layer } from './layer.ts';
+import type { Linear } from './linear.ts';
+import { mapBatches, type BatchOptions } from './map-batches.ts';
+import { Sequential } from './sequential.ts';
+
+const EVALUATION = { training: false } as const;
+
+/** A model in two parts. Both are views: the model owns the parameters and must outlive them. */
+export interface SplitModel {
+  readonly backbone: Backbone;
+  /** The last layer. */
+  readonly classifier: Linear | CosineLinear;
+}
+
+/**
+ * The last layer of a model, which must be linear or cosineLinear, and everything before it. A last layer that is itself a
+ * sequential is opened. Throws TypeError for a model that ends otherwise.
+ */
+export function splitClassifier(model: Sequential): SplitModel {
+  let last: Layer | undefined = model.layers.at(-1);
+  while (last instanceof Sequential) last = last.layers.at(-1);
+  if (last?.kind !== 'linear' && last?.kind !== 'cosineLinear') throw new TypeError(`splitClassifier: the last layer is ${last?.kind ?? 'missing'}, expected linear or cosineLinear`);
+  const classifier = last as Linear | CosineLinear;
+  return { backbone: new Backbone(model, withoutLast(model), classifier.inFeatures), classifier };
+}
+
+function withoutLast(model: Sequential): Sequential {
+  const entries = Object.entries(model.children);
+  const [name, last] = entries.pop()!;
+  return new Sequential(Object.fromEntries(last instanceof Sequential ? [...entries, [name, withoutLast(last)]] : entries));
+}
+
+/** A model without its last layer, frozen: always in evaluation mode. */
+export class Backbone {
+  /** Features of one input. */
+  readonly width: number;
+  readonly #model: Sequential;
+  readonly #layers: Sequential;
+
+  /** Use {@link splitClassifier}. */
+  constructor(model: Sequential, layers: Sequential, width: number) {
+    this.#model = model;
+    this.#layers = layers;
+    this.width = width;
+  }
+
+  get gpu(): Gpu {
+    return this.#model.arena.values.gpu;
+  }
+
+  /** Features (batch, width) of a batch, on the device. */
+  forward(x: Tensor): Tensor {
+    void this.#model.arena;
+    const y = this.#layers.forward(x, EVALUATION);
+    if (y.rank !== 2) throw new ShapeError(`backbone: the features have shape [${y.shape}], expected (batch, ${this.width})`);
+    return y;
+  }
+
+  /** Features (n, width) of host data (n, ...), in batches of `batchSize` (default 500). */
+  features(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+    return mapBatches(this.gpu, x, (batch) => this.forward(batch), options);
+  }
+
+  /** The backbone with another head, a map from features to logits that it owns from then on. */
+  with(head: Sequential): Reheaded {
+    return new Reheaded(this, head);
+  }
+}
+
+/** A frozen backbone with a head of its own: gives logits and probabilities as a model does, always in evaluation mode. */
+export class Reheaded {
+  readonly backbone: Backbone;
+  readonly head: Sequential;
+  readonly training = false;
+
+  /** Use {@link Backbone.with}. */
+  constructor(backbone: Backbone, head: Sequential) {
+    this.backbone = backbone;
+    this.head = head;
+  }
+
+  /** Logits of a batch, on the device. */
+  forward(x: Tensor): Tensor {
+    void this.head.arena;
+    return this.head.forward(this.backbone.forward(x), EVALUATION);
+  }
+
+  /** Logits (n, classes) of host data (n, ...). */
+  logits(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+    return mapBatches(this.backbone.gpu, x, (batch) => this.forward(batch), options);
+  }
+
+  /** Class probabilities (n, classes) of host data (n, ...); rows sum to 1. */
+  predict(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+    return mapBatches(this.backbone.gpu, x, (batch) => softmax(this.forward(batch)), options);
+  }
+
+  /** Frees the head; the backbone belongs to its model. Idempotent. */
+  dispose(): void {
+    this.head.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

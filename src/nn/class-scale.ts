@@ -1,0 +1,30 @@
+import { add, mul } from '../ops/binary.ts';
+import { expectSizes, paramOf, type Layer } from './layer.ts';
+
+/** One factor, and one shift, for each class. */
+export interface ClassScale extends Layer {
+  readonly kind: 'classScale';
+  readonly classes: number;
+  readonly bias: boolean;
+}
+
+/**
+ * y_c = scale_c z_c + bias_c; z: (batch, classes). `scale` (classes) starts at 1, `bias` (classes) at 0. Behind a classifier that
+ * is frozen it is the learnable weight scaling (LWS) of Kang et al., ICLR 2020; with bias, LWS-plus. Default: without bias.
+ */
+export function classScale(classes: number, { bias = false }: { bias?: boolean } = {}): ClassScale {
+  expectSizes('classScale', { classes });
+  const start = (value: number) => ({ shape: [classes], init: () => new Float32Array(classes).fill(value) });
+  const layer: ClassScale = {
+    kind: 'classScale',
+    classes,
+    bias,
+    params: {},
+    specs: { scale: start(1), ...(bias ? { bias: start(0) } : {}) },
+    forward: (z) => {
+      const scaled = mul(z, paramOf(layer, 'scale'));
+      return bias ? add(scaled, paramOf(layer, 'bias')) : scaled;
+    },
+  };
+  return layer;
+}
