@@ -1,3 +1,4 @@
+export { drawGaussians, enrich, type DrawGaussiansOptions, type Enriched, type EnrichOptions, type Factoring } from './enrich.ts';
 export { evaluate, type Evaluation, type Predictor } from './evaluate.ts';
 export { fit, type FitOptions } from './fit.ts';
 export type { EpochReport, History, StepReport } from './history.ts';

@@ -2,8 +2,9 @@ import { alphaLandscape } from './alpha-landscape.ts';
 import { alphaLongServedio } from './alpha-long-servedio.ts';
 import { calsExperiment } from './cals.ts';
 import type { Experiment } from './experiment.ts';
+import { ladcFeatures } from './ladc-features.ts';
 import { ldamDrw } from './ldam-drw.ts';
 import { linfFashion } from './linf-fashion.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio];
