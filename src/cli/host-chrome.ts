@@ -6,9 +6,12 @@ import type { DatasetBytes, JobHost, JobOutcome, JobRequest } from './job.ts';
 import type { PageGlobals, PageOutcome } from './page.ts';
 import { servePage } from './page-server.ts';
 
-/** Runs a job in a page of headless Chrome, served from this process. Errors of the page, and its crash, are errors here. */
-export async function runInChrome(request: JobRequest, datasets: readonly DatasetBytes[], { signal, emit }: JobHost): Promise<JobOutcome> {
-  const script = await readFile(new URL('./page.js', import.meta.url));
+/**
+ * Runs a job in a page of headless Chrome, served from this process. Errors of the page, and its crash, are errors here.
+ * `own` is a script to run instead of the CLI's page, `query` what its address ends with.
+ */
+export async function runInChrome(request: JobRequest, datasets: readonly DatasetBytes[], { signal, emit }: JobHost, own?: Uint8Array, query = ''): Promise<JobOutcome> {
+  const script = own ?? (await readFile(new URL('./page.js', import.meta.url)));
   const browser = await launch();
   const server = await servePage(script, datasets).catch(async (error: unknown) => {
     await browser.close();
@@ -21,7 +24,7 @@ export async function runInChrome(request: JobRequest, datasets: readonly Datase
     const page = await browser.newPage();
     const failure = watch(browser, page);
     await page.exposeFunction('evenkeelEvent' satisfies keyof PageGlobals, emit);
-    await page.goto(server.url, { waitUntil: 'load' });
+    await page.goto(server.url + query, { waitUntil: 'load' });
     const run = page.evaluate(
       ([what, names]) => (globalThis as unknown as PageGlobals).evenkeelRun(what, names),
       [request, datasets.map(({ name }) => name)] as [JobRequest, string[]],

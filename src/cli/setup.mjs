@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureChrome } from './ensure-chrome.mjs';
 import { needsBuild, needsInstall } from './freshness.mjs';
 import { countTests } from './test-counts.mjs';
@@ -23,6 +23,13 @@ const verbs = {
   },
   async build(args) {
     return runBuild(args);
+  },
+  async bench(args) {
+    const outfile = at('node_modules/.cache/evenkeel/bench.mjs');
+    await declareShaders();
+    await bundleNode(at('test/bench/main.ts'), outfile, true);
+    const onNode = args.some((arg, i) => arg === '--host=node' || (arg === '--host' && args[i + 1] === 'node'));
+    return node([outfile, ...args], onNode ? vulkanEnv(await chromeOrExit(), at('node_modules/.cache/evenkeel/vulkan')) : {});
   },
   async typecheck(args) {
     await declareShaders();
@@ -82,11 +89,24 @@ async function declareShaders() {
 
 /** The build is TypeScript, and Node 20 runs none: it is bundled first. */
 async function runBuild(args) {
-  const { build: bundle } = await import('esbuild');
   const outfile = at('node_modules/.cache/evenkeel/build.mjs');
-  mkdirSync(dirname(outfile), { recursive: true });
-  await bundle({ entryPoints: [at('src/build/build.ts')], absWorkingDir: root, outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external', logLevel: 'warning' });
+  await bundleNode(at('src/build/build.ts'), outfile);
   return node([outfile, ...args]);
+}
+
+/** `library`: the program uses evenkeel itself, whose sources and shaders go into it. */
+async function bundleNode(entry, outfile, library = false) {
+  const { build: bundle } = await import('esbuild');
+  mkdirSync(dirname(outfile), { recursive: true });
+  const plugins = [];
+  if (library) {
+    const plugin = at('node_modules/.cache/evenkeel/plugin.mjs');
+    await bundleNode(at('src/build/wgsl-plugin.ts'), plugin);
+    const { wgsl } = await import(pathToFileURL(plugin).href);
+    const setup = (b) => b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src/index.ts') : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
+    plugins.push({ name: 'self', setup }, wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false }));
+  }
+  await bundle({ entryPoints: [entry], absWorkingDir: root, outfile, bundle: true, platform: 'node', format: 'esm', target: 'es2022', packages: 'external', logLevel: 'warning', plugins });
 }
 
 async function cli(verb, args) {

@@ -1,0 +1,144 @@
+import { backward, capture, NdArray, noGrad, prepare, tensor, type Captured, type Gpu, type Tensor } from 'evenkeel';
+import { Smooth } from 'evenkeel/certify';
+import { crossEntropy, linfMargin, type Loss } from 'evenkeel/losses';
+import { conv2d, flatten, linear, linfDistMlp, maxPool2d, mlp, relu, resnet20, resnet32, sequential, type Layer, type Sequential } from 'evenkeel/nn';
+import { sgd } from 'evenkeel/optim';
+import { firstLosses, labels, parametersOf, values, type Contestant } from '../contestant.ts';
+import { weightShapes, type Cnn, type Mlp, type Training, type WorkOf } from '../workloads.ts';
+
+/** What one training step asks of WebGPU and of the host. */
+export interface StepCounts {
+  dispatches: number;
+  submits: number;
+  /** Buffers created. */
+  buffers: number;
+  /** Time on the host, ms: parameters written, commands encoded and submitted. */
+  host: number;
+  /** The whole step, ms. */
+  total: number;
+}
+
+/** A captured training step. */
+export interface TrainingStep extends Contestant {
+  /** Compiles all pipelines at once. */
+  prepare(): Promise<void>;
+  counts(): Promise<StepCounts>;
+}
+
+/** `step` captured; `inputs` live as long. */
+export function replayed(gpu: Gpu, step: () => Tensor[], inputs: readonly { dispose(): void }[]): Contestant & { outputs(): Promise<Float32Array[]> } {
+  const captured = capture(() => noGrad(step), { gpu });
+  const outputs = (): Promise<Float32Array[]> => Promise.all(captured.value.map((t) => t.read())) as Promise<Float32Array[]>;
+  return {
+    async call() {
+      captured.run();
+      await gpu.sync();
+    },
+    outputs,
+    result: null,
+    dispose() {
+      captured.dispose();
+      for (const t of inputs) t.dispose();
+    },
+  };
+}
+
+/** The MLP's training step, as `fit` captures it, on one batch. */
+export function mlpStep(gpu: Gpu, work: Mlp): TrainingStep {
+  const model = mlp(...work.widths).init({ gpu });
+  return trainingStep(gpu, model.loadStateDict(parametersOf(work)), batchOf(work, work.widths[0]!), work);
+}
+
+/** The step of two convolutions and two linear layers. */
+export function cnnStep(gpu: Gpu, work: Cnn): TrainingStep {
+  const layers: Record<string, Layer> = {};
+  let channels = 1;
+  work.convolutions.forEach(([filters, taps], i) => {
+    Object.assign(layers, { [`conv${i + 1}`]: conv2d(channels, filters, taps), [`relu${i + 1}`]: relu(), [`pool${i + 1}`]: maxPool2d(2) });
+    channels = filters;
+  });
+  const features = weightShapes(work).find(([name]) => name === 'fc1')![1][1]!;
+  const model = sequential({ ...layers, flatten: flatten(), fc1: linear(features, work.hidden), relu3: relu(), fc2: linear(work.hidden, 10) }).init({ gpu });
+  return trainingStep(gpu, model.loadStateDict(parametersOf(work)), batchOf(work, 1, 28, 28), work);
+}
+
+/** A CIFAR ResNet's step. */
+export function resnetStep(gpu: Gpu, work: WorkOf<'resnet'>): TrainingStep {
+  const model = (work.depth === 20 ? resnet20() : resnet32()).init({ gpu, seed: 0 });
+  return trainingStep(gpu, model, batchOf(work, 3, 32, 32), work);
+}
+
+/** The step of an l_infinity-distance net with its own loss. */
+export function linfMlpStep(gpu: Gpu, work: WorkOf<'linf-mlp'>): TrainingStep {
+  const model = linfDistMlp(work.widths, { p: work.p }).init({ gpu, seed: 0 });
+  return trainingStep(gpu, model, batchOf(work, work.widths[0]!), work, linfMargin({ epsTrain: 0.3, scale: () => model.scale }));
+}
+
+function batchOf({ batch }: Training, ...shape: number[]): Tensor {
+  return tensor(values(batch * shape.reduce((a, b) => a * b, 1), 8), { shape: [batch, ...shape] });
+}
+
+function trainingStep(gpu: Gpu, model: Sequential, x: Tensor, { batch, lr, momentum }: Training, loss: Loss = crossEntropy()): TrainingStep {
+  const y = tensor(labels(batch, 10, 9), { dtype: 'i32' });
+  const state = sgd({ lr, momentum }).attach(model.arena);
+  let count = 0;
+  let captured: Captured<Tensor> | null = null;
+  const record = (): Tensor => {
+    const value = loss(model.forward(x, { training: true }), y);
+    for (const p of model.arena.parameters.values()) p.grad = null;
+    backward(value);
+    state.update();
+    return value;
+  };
+  const next = (): Tensor => {
+    state.prepare(++count, lr);
+    if (captured) return captured.run();
+    captured = capture(record, { gpu });
+    return captured.value;
+  };
+  const call = async (): Promise<void> => {
+    next();
+    await gpu.sync();
+  };
+  return {
+    call,
+    result: () => firstLosses(async () => (await next().read())[0]!),
+    prepare: () => prepare(record, { gpu }),
+    async counts() {
+      for (let i = 0; i < 10; i++) await call();
+      const before = { ...gpu.counters, buffers: gpu.buffersCreated };
+      const start = performance.now();
+      next();
+      const host = performance.now() - start;
+      await gpu.sync();
+      const total = performance.now() - start;
+      const { dispatches, submits } = gpu.counters;
+      return { dispatches: dispatches - before.dispatches, submits: submits - before.submits, buffers: gpu.buffersCreated - before.buffers, host, total };
+    },
+    dispose() {
+      captured?.dispose();
+      state.dispose();
+      loss.dispose();
+      model.dispose();
+      x.dispose();
+      y.dispose();
+    },
+  };
+}
+
+/** Certification of one image beside the bare forward pass of as many rows a batch. */
+export function certification(gpu: Gpu, { widths, batch, n0, n, sigma }: WorkOf<'certify'>): Record<string, Contestant> {
+  const model = mlp(...widths).init({ gpu, seed: 0 });
+  const smooth = new Smooth(model, { numClasses: 10, sigma, gpu });
+  const image = new NdArray(values(widths[0]!, 10), [widths[0]!]);
+  const x = tensor(values(batch * widths[0]!, 11), { shape: [batch, widths[0]!] });
+  return {
+    evenkeel: {
+      items: n0 + n,
+      call: async () => void (await smooth.certify(image, { n0, n, batchSize: batch })),
+      result: null,
+      dispose: () => smooth.dispose(),
+    },
+    forward: { ...replayed(gpu, () => [model.forward(x)], [x, model]), items: batch },
+  };
+}
