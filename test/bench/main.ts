@@ -30,7 +30,7 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
   const report: BenchReport = { host: values.host, ...result, bundleBytes: await bundleSizes() };
   console.log(formatReport(report, values.markdown));
   if (values.json !== null) await writeOne(resolve(values.json), `${JSON.stringify(report, null, 1)}\n`);
-  if (result.hardwareOnly.length === values.only.length) throw new UsageError(`nothing was run: ${result.hardwareOnly.join(', ')} would take minutes on this software adapter and are for hardware only`);
+  if (result.hardwareOnly.length === values.only.length) throw new UsageError(`nothing was run: ${result.hardwareOnly.join(', ')}: hardware only, a software adapter would take minutes`);
   return result.refused.length > 0 ? 1 : 0;
 }
 
