@@ -5,6 +5,7 @@ import type { Experiment } from './experiment.ts';
 import { ladcFeatures } from './ladc-features.ts';
 import { ldamDrw } from './ldam-drw.ts';
 import { linfFashion } from './linf-fashion.ts';
+import { smoothMixFashion, smoothMixMnist } from './smoothmix.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, smoothMixFashion, smoothMixMnist];

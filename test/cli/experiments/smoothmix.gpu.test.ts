@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { smoothMixFashion, smoothMixMnist, type SmoothMixRun } from '../../../src/cli/experiments/smoothmix.ts';
+import type { JobContext } from '../../../src/cli/job.ts';
+import { glyphs } from '../../support/glyphs.ts';
+
+test.each([false, true])('the job on a few glyphs, full %s', async (full) => {
+  const experiment = full ? smoothMixMnist : smoothMixFashion;
+  const [train, held] = [glyphs(60, 1), glyphs(8, 2)];
+  const lines: string[] = [];
+  const context: JobContext = {
+    adapter: { name: 'test', kind: 'software' },
+    datasets: [{ name: 'glyphs', trainImages: train.images, trainLabels: train.labels, testImages: held.images, testLabels: held.labels }],
+    signal: new AbortController().signal,
+    emit: (event) => event.type === 'line' && lines.push(event.text),
+    save: () => {},
+  };
+  const runs = (await experiment.job({ seeds: 1, full, images: full ? 8 : 60, epochs: full ? 1 : 3, certified: full ? 1 : 8, n: 50 } as never, context)) as SmoothMixRun[];
+  expect(runs.map((r) => r.method)).toEqual(['gaussian', 'consistency', 'smoothmix']);
+  expect(lines.length).toBe(3);
+  for (const { acr, at0, at1, at2, at3 } of runs) {
+    expect(acr).toBeGreaterThanOrEqual(0);
+    // n = 50 cannot certify beyond 1.13 sigma.
+    expect(acr).toBeLessThan(1.2);
+    expect(at0 >= at1 && at1 >= at2 && at2 >= at3).toBe(true);
+  }
+});
