@@ -1,5 +1,6 @@
 import { alphaLandscape } from './alpha-landscape.ts';
 import { alphaLongServedio } from './alpha-long-servedio.ts';
+import { averageKExperiment } from './average-k.ts';
 import { calsExperiment } from './cals.ts';
 import type { Experiment } from './experiment.ts';
 import { ladcFeatures } from './ladc-features.ts';
@@ -8,4 +9,4 @@ import { linfFashion } from './linf-fashion.ts';
 import { smoothMixFashion, smoothMixMnist } from './smoothmix.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, smoothMixFashion, smoothMixMnist];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist];
