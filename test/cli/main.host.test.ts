@@ -50,8 +50,8 @@ test.each([
   [['demo', '--bogus'], /^unknown flag --bogus: expected one of .*\n$/],
   [['demo', '--epochs', 'many'], /^--epochs is 'many', expected an integer.*\n$/],
   [['demo', '--data', 'idx:/no/such/folder'], /^--data: there is no folder \/no\/such\/folder\n$/],
-  [['reproduce'], /^no experiment named: expected one of ldam-drw\n$/],
-  [['reproduce', 'alchemy'], /^unknown experiment 'alchemy': expected one of ldam-drw\n$/],
+  [['reproduce'], /^no experiment named: expected one of ldam-drw(, [a-z0-9-]+)*\n$/],
+  [['reproduce', 'alchemy'], /^unknown experiment 'alchemy': expected one of ldam-drw(, [a-z0-9-]+)*\n$/],
   [['reproduce', 'ldam-drw', '--seeds', '0'], /^--seeds is '0', expected an integer.*\n$/],
 ])('%j is refused with one sentence and code 2', async (args, sentence) => {
   const { code, err } = await call(...args);
