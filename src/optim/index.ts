@@ -4,6 +4,7 @@ export { ema, swa, WeightAverage } from './average.ts';
 export { clipGradNorm, clipGradValue, type ClipGradNormOptions, type NormClippedOptimizer } from './clip.ts';
 export { lamb, type LambOptions } from './lamb.ts';
 export type { Segment } from './layout.ts';
+export { lpDecayAdamW, type LpDecayOptions } from './lp-decay.ts';
 export type { Optimizer, OptimizerState, ParameterArena, SavedState, SharedOptions } from './optimizer.ts';
 export { rmsprop, type RmspropOptions } from './rmsprop.ts';
 export { sam, type SamOptions } from './sam.ts';

@@ -13,7 +13,7 @@ const later = {
   linfScheduleV2: nets,
   linfNetCertificate: nets,
   linfNetTrainStep: nets,
-  lpWeightDecayAdamW: 'the optimiser of the first paper is not built',
+  lpWeightDecayAdamW: 'runs in test/optim/lp-decay.gpu.test.ts',
 };
 const elsewhere = ['infDistanceBounds', 'meanShiftTrace'];
 
