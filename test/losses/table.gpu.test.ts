@@ -104,10 +104,24 @@ const rows: Record<string, LossCase> = {
     reference: (z, y) => lse(z.filter((_, c) => c === y || counts[c]! >= 0.05 * total)) - z[y]!,
     least: -20,
   },
+  linfHinge: {
+    make: () => losses.linfHinge({ epsTrain: 0.4 }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => {
+      const margins = z.map((v, c) => (c === y ? 0 : Math.max(0, v - z[y]! + 0.8)));
+      return 0.75 * Math.max(...margins) + (0.25 / C) * margins.reduce((a, b) => a + b, 0);
+    },
+  },
   ldamHinge: { make: () => losses.ldamHinge({ clsNumList: counts }), classes: C, isShiftInvariant: true },
 };
 
 test.each(Object.entries(rows))('%s', (_name, row) => checkLoss(row));
+
+test('linfHinge refuses a radius or a share that means nothing', () => {
+  expect(() => losses.linfHinge({ epsTrain: 0 })).toThrow('linfHinge: epsTrain is 0, expected a positive number');
+  expect(() => losses.linfHinge({ epsTrain: 1, mix: 2 })).toThrow('linfHinge: mix is 2, expected a number from 0 to 1');
+});
 
 test('ldam without margin is cross-entropy of s z', () => {
   scope(() => expect(losses.ldam({ clsNumList: counts, maxM: 0 }).name).toBe('ldam'));
