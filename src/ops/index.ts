@@ -18,6 +18,7 @@ export * from './kl-div.ts';
 export * from './layer-norm.ts';
 export { logsumexp } from './logsumexp.ts';
 export { infDistanceBounds, lpDistance, lpDistance2d, type DistanceBounds, type LpDistanceOptions } from './lp-distance.ts';
+export { sortDistance, sortDistanceBounds, type SortDistanceOptions } from './sort-distance.ts';
 export { dot, linear, matmul, outer, type MatmulOptions } from './matmul.ts';
 export { mseLoss } from './mse-loss.ts';
 export * from './nll-loss.ts';

@@ -108,6 +108,7 @@ export const TABLE: readonly OpRow[] = [
   { name: 'convTranspose2d', dtypes: 'f32', gradient: 'any', tolerance: 'matrix product', tfjs: 'conv2dTranspose', jax: 'convTranspose', sample: (x) => ops.convTranspose2d(image(x), ops.reshape(x, [2, 3, 2, 2])) },
   { name: 'lpDistance', dtypes: 'f32', gradient: 1, tolerance: 'distance', tfjs: '', jax: '', sample: (x) => ops.lpDistance(x, x, null, { p: 8 }) },
   { name: 'lpDistance2d', dtypes: 'f32', gradient: 1, tolerance: 'distance', tfjs: '', jax: '', sample: (x) => ops.lpDistance2d(image(x), image(x), null, { p: 8, padding: 1 }) },
+  { name: 'sortDistance', dtypes: 'f32', gradient: 1, tolerance: 'distance', tfjs: '', jax: '', sample: (x) => ops.sortDistance(x, x) },
   { name: 'meanShift', dtypes: 'f32', gradient: 'any', tolerance: 'sum', tfjs: '', jax: '', sample: (x) => ops.meanShift(x, zeros([6]), { training: true }) },
   { name: 'unfold', dtypes: 'f32', gradient: 'any', tolerance: 'copy', tfjs: '', jax: '', sample: (x) => ops.unfold(image(x), 2) },
   { name: 'fold', dtypes: 'f32', gradient: 'any', tolerance: 'sum', tfjs: '', jax: '', sample: (x) => ops.fold(ops.reshape(x, [1, 4, 6]), [3, 4], 2) },
