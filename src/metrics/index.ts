@@ -21,3 +21,4 @@ export { groupBalancedError } from './group-balanced-error.ts';
 export { macroF1 } from './macro-f1.ts';
 export { worstClass } from './worst-class.ts';
 export { worstGroup } from './worst-group.ts';
+export { splitAccuracy, type SplitAccuracy } from './split-accuracy.ts';

@@ -9,6 +9,7 @@ import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
+import type { Susceptibility } from './susceptibility.ts';
 import { TrainingStep } from './training-step.ts';
 
 /** Options of {@link fit}. */
@@ -38,6 +39,8 @@ export interface FitOptions {
   augment?: Augmentation;
   /** The order of each epoch, such as classBalancedSampler(). Default: every sample once. */
   sampler?: Sampler;
+  /** Measures susceptibility before each epoch, at the rate of its first step; otherwise the run is the same, bit for bit. */
+  probe?: Susceptibility;
   /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
   seed?: number;
   /** Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow. Default: false. */
@@ -61,7 +64,7 @@ const REPORT_EVERY = 100;
  * finite.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
-  const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, augment, average, state, startEpoch = 0, signal, onStep, onEpoch } = options;
+  const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, augment, average, state, startEpoch = 0, probe, signal, onStep, onEpoch } = options;
   check(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
@@ -111,6 +114,11 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     for (let epoch = startEpoch; epoch < epochs; epoch++) {
       const epochStart = performance.now();
       const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
+      if (probe) {
+        const moment = { ...ratesAt(schedules, at(0), (probe.optimizer ?? optimizer).lr), state: step.optimizer, epoch };
+        (history.probe ??= []).push(await probe.measure(model, moment));
+        since = performance.now();
+      }
       step.setOrder(epochOrder(options.sampler, data, { epoch, epochs, seed }));
       loss?.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
       for (let i = 0; i < stepsPerEpoch; i++) {
@@ -144,7 +152,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   return history;
 }
 
-function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, state, loss, objective, schedule = [], startEpoch = 0 }: FitOptions): void {
+function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, state, loss, objective, schedule = [], startEpoch = 0, probe }: FitOptions): void {
   if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
   if (!Number.isInteger(startEpoch) || startEpoch < 0 || startEpoch >= epochs) throw new RangeError(`fit: startEpoch is ${startEpoch}, expected an integer of at least 0 and below ${epochs} epochs`);
@@ -155,6 +163,7 @@ function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimiz
   if (optimizer.momentum === undefined && ([] as Schedule[]).concat(schedule).some((s) => s.momentum)) {
     throw new TypeError(`fit: the schedule cycles a momentum that ${optimizer.name} does not have, expected sgd({ momentum: 0.9 }) or cycleMomentum: false`);
   }
+  if (probe !== undefined && typeof probe?.measure !== 'function') throw new TypeError(`fit: probe is ${String(probe)}, expected for example susceptibility(inputs)`);
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
   if (objective && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which an objective does not take, expected a loss');
   if (typeof (objective ?? loss) !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');

@@ -1,3 +1,5 @@
+import type { ProbeResult } from './susceptibility.ts';
+
 /** What `fit` reports after each step; calls come in order, some milliseconds after the step itself. */
 export interface StepReport {
   /** Steps done and steps in all, counting from 1. */
@@ -26,6 +28,8 @@ export interface EpochReport {
 export interface History {
   /** Mean training loss of each epoch. */
   loss: number[];
+  /** Of each epoch, with `fit({ probe })`. */
+  probe?: ProbeResult[];
   steps: number;
   seconds: number;
   stepsPerSecond: number;

@@ -2,6 +2,10 @@ export { drawGaussians, enrich, type DrawGaussiansOptions, type Enriched, type E
 export { evaluate, type Evaluation, type Predictor } from './evaluate.ts';
 export { fit, type FitOptions } from './fit.ts';
 export type { EpochReport, History, StepReport } from './history.ts';
+export {
+  selectBySusceptibility, susceptibility, susceptibilityCurve, type CurveOptions, type PoolSelection, type ProbeInputs, type ProbeMoment, type ProbeResult, type ProbeSource, type Region,
+  type Susceptibility, type SusceptibilityOptions,
+} from './susceptibility.ts';
 export { TrainingStep, type TrainingStepOptions } from './training-step.ts';
 export {
   crt, featuresOf, linearHead, lws, nearestClassMean, tauNorm, type CrtOptions, type HeadOptions, type LwsOptions, type NearestClassMeanOptions, type TauNormOptions,

@@ -15,7 +15,7 @@ import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { AnomalyWatch } from '../tensor/anomaly.ts';
 import { capture, type Captured } from '../tensor/capture.ts';
-import { copyOver } from '../tensor/copy.ts';
+import { keep } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
@@ -102,6 +102,11 @@ export class TrainingStep {
     return this.#steps.get(Math.min(this.#options.batchSize, this.#y.shape[0]!))?.dispatches ?? 0;
   }
 
+  /** State of the optimiser, as the steps so far left it. */
+  get optimizer(): OptimizerState {
+    return this.#optimizer;
+  }
+
   /** The order in which an epoch visits the samples. */
   setOrder(order: ArrayLike<number>): void {
     this.#order.write(order);
@@ -148,13 +153,9 @@ export class TrainingStep {
 
   /** A second pass over the same batch; running statistics keep what the first one made of them. */
   #again(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): void {
-    const kept = [...this.#model.namedBuffers.values()].map((buffer) => {
-      const copy = empty<'f32' | 'i32'>(buffer.shape, { dtype: buffer.dtype, gpu: this.#gpu });
-      copyOver(buffer, copy);
-      return [copy, buffer] as const;
-    });
+    const restore = keep(this.#model.namedBuffers.values());
     this.#gradients(input, y, index);
-    for (const [copy, buffer] of kept) copyOver(copy, buffer);
+    restore();
   }
 
   /** Forward and backward at the weights as they are; returns the loss. */
