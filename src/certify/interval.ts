@@ -1,5 +1,5 @@
 import type { Layer } from '../nn/layer.ts';
-import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, Pool2d, Residual } from '../nn/index.ts';
+import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { conv2d } from '../ops/conv2d.ts';
 import { infDistanceBounds } from '../ops/lp-distance.ts';
@@ -8,6 +8,7 @@ import { normalize } from '../ops/normalize.ts';
 import { permute } from '../ops/permute.ts';
 import { max, mean, sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
+import { sortDistanceBounds } from '../ops/sort-distance.ts';
 import { abs, clamp, neg, sqrt, square } from '../ops/unary.ts';
 import { unfold } from '../ops/unfold.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -94,9 +95,13 @@ function through({ lower, upper }: Interval, change: (t: Tensor) => Tensor, boun
 const averaged = (terms: (layer: Layer, x: Interval) => number): Rule => (layer, x) =>
   widen(rising(layer, x), 0, mul(layer.forward(largest(x), EVALUATION), sumError(terms(layer, x))));
 
+function expectInfinite(kind: string, power: { value: number }): void {
+  if (power.value !== Infinity) throw new RangeError(`intervalBounds: ${kind} has p ${power.value}, expected Infinity; call model.power.set(Infinity)`);
+}
+
 /** ||x - w||_inf for p = infinity; its terms are single differences. */
 function distances(kind: string, power: { value: number }, x: Interval, w: Tensor): Interval {
-  if (power.value !== Infinity) throw new RangeError(`intervalBounds: ${kind} has p ${power.value}, expected Infinity; call model.power.set(Infinity)`);
+  expectInfinite(kind, power);
   return widen(infDistanceBounds(x.lower, x.upper, w), SINGLE, TINY);
 }
 
@@ -163,6 +168,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     const y = distances(layer.kind, power, { lower: patches(x.lower), upper: patches(x.upper) }, reshape(weight!, [weight!.shape[0]!, -1]));
     const images = (t: Tensor): Tensor => reshape(permute(t, [0, 2, 1]), [batch, -1, size(height, 0), size(width, 1)]);
     return { lower: images(y.lower), upper: images(y.upper) };
+  },
+  sortDistLinear: (layer, x) => {
+    const { power, keep, terms } = layer as SortDistLinear;
+    expectInfinite(layer.kind, power);
+    return widen(sortDistanceBounds(x.lower, x.upper, layer.params.weight!, { keep, terms }), sumError(terms), TINY);
   },
   residual: (layer, x) => {
     const { main, shortcut, activation } = layer as Residual;

@@ -1,5 +1,6 @@
 import type { LinfDistNet } from '../nn/linf-dist-mlp.ts';
 import type { Layer } from '../nn/layer.ts';
+import type { SortDistLinear } from '../nn/sort-net.ts';
 import { concat } from '../ops/concat.ts';
 import { max } from '../ops/reduce.ts';
 import { flatten } from '../ops/reshape.ts';
@@ -22,56 +23,61 @@ const ROUNDINGS: Readonly<Record<string, number>> = {
   flatten: 0, linfDistLinear: 1, linfDistConv2d: 1, meanShift: 1, bias: 1, negatedDistance: 0, relu: 0, maxPool2d: 0, dropout: 0,
 };
 
+/** A sum of K products of positive numbers: the share, the difference, the product, and K - 1 sums; one to spare. */
+const roundingsOf = (layer: Layer): number | undefined => (layer.kind === 'sortDistLinear' ? (layer as SortDistLinear).terms + 3 : ROUNDINGS[layer.kind]);
+
 /**
  * Half the distance between the two largest outputs, for each input: every output of the net is 1-Lipschitz in the
  * l_infinity norm, whatever its weights. Zhang et al., ICML 2021, proposition 4. x: (n, ...), batches of 500 by default.
  *
  * The radius holds for the net as the device computes it in f32, at the input and at all f32 inputs nearer than the radius, and
- * for the net in real numbers. With e = 2^-23, what WGSL allows a sum or difference to err relatively, L layers that round and
- * a_l the largest output of layer l in size, an output at x errs by at most E = e / (1 - e) sum_l a_l (+ underflow), for the
- * layers after it pass an error on undiminished at most. At a point within r the a_l are larger by at most r + E + E', so that
- * E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 - e). Both classes stay in order while r <= m/2 - E - E', for a margin m of
- * the computed outputs, which gives r = (1 - k) m/2 - 2 E. The a_l are exact and the rest is f64, rounded down.
+ * for the net in real numbers. With e = 2^-23, what WGSL allows a sum or difference to err relatively, n_l how often layer l
+ * rounds, L their sum and a_l the largest output of layer l in size, an output at x errs by at most E = e / (1 - L e)
+ * sum_l n_l a_l (+ underflow), for the layers after it pass an error on undiminished at most. At a point within r the a_l are
+ * larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 - L e). Both classes stay in order
+ * while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1 - k) m/2 - 2 E. The a_l are exact and the
+ * rest is f64, rounded down.
  * Throws RangeError unless the power is infinite, TypeError at a layer that is not known to be 1-Lipschitz.
  */
 export async function certifyMargin(model: LinfDistNet, x: NdArray, options: BatchOptions = {}): Promise<MarginCertificates> {
   if (model.power.value !== Infinity) throw new RangeError(`certifyMargin: p is ${model.power.value}, expected Infinity; call model.power.set(Infinity)`);
   const layers = [...leavesOf(model)];
-  const roundings = layers.filter(({ kind }) => ROUNDINGS[kind]! > 0).length;
+  const roundings = layers.map((layer) => roundingsOf(layer)!).filter((n) => n > 0);
   const both = await mapBatches(model.arena.values.gpu, x, (batch) => {
     let y = batch;
     const sizes = [];
     for (const layer of layers) {
       y = layer.forward(y, { training: false });
-      if (ROUNDINGS[layer.kind]! > 0) sizes.push(max(abs(flatten(y)), { axes: 1, keepDim: true }));
+      if (roundingsOf(layer)! > 0) sizes.push(max(abs(flatten(y)), { axes: 1, keepDim: true }));
     }
     return concat([y, ...sizes], { axis: 1 });
   }, options);
   const width = both.shape[1] ?? 0;
   const labels = new Int32Array(both.length);
   const radii = Float64Array.from({ length: both.length }, (_, i) => {
-    const row = both.data.subarray(i * width, (i + 1) * width - roundings);
+    const row = both.data.subarray(i * width, (i + 1) * width - roundings.length);
     let top = 0;
     row.forEach((v, j) => (top = v > row[top]! ? j : top));
     labels[i] = top;
     const second = row.reduce((most, v, j) => (j === top ? most : Math.max(most, v)), -Infinity);
-    return marginRadius(row[top]! - second, both.data.subarray((i + 1) * width - roundings, (i + 1) * width));
+    return marginRadius(row[top]! - second, both.data.subarray((i + 1) * width - roundings.length, (i + 1) * width), roundings);
   });
   return { labels, radii };
 }
 
-/** The radius of a margin of f32 outputs, given the largest output of each layer that rounds; 0 where nothing is certain. */
-function marginRadius(margin: number, sizes: Float32Array): number {
-  const k = (sizes.length * EPSILON) / (1 - EPSILON);
-  const error = (EPSILON / (1 - EPSILON)) * sizes.reduce((sum, a) => sum + a, 0) + sizes.length * TINY;
-  const radius = roundDown(((1 - k) * margin) / 2 - 2 * error, 16 + 2 * sizes.length) - 2 ** -40 * error;
+/** The radius of a margin of f32 outputs, given the largest output of each layer that rounds and how often it does; 0 where nothing is certain. */
+function marginRadius(margin: number, sizes: Float32Array, roundings: readonly number[]): number {
+  const count = roundings.reduce((a, b) => a + b, 0);
+  const rate = EPSILON / (1 - count * EPSILON);
+  const error = rate * sizes.reduce((sum, a, l) => sum + roundings[l]! * a, 0) + count * TINY;
+  const radius = roundDown(((1 - count * rate) * margin) / 2 - 2 * error, 16 + 2 * count) - 2 ** -40 * error;
   return Number.isFinite(radius) ? Math.max(0, radius) : 0;
 }
 
 function* leavesOf(model: Layer): Generator<Layer> {
   for (const [name, layer] of Object.entries(model.children ?? {})) {
     if (layer.kind === 'sequential') yield* leavesOf(layer);
-    else if (layer.kind in ROUNDINGS) yield layer;
+    else if (roundingsOf(layer) !== undefined) yield layer;
     else throw new TypeError(`certifyMargin: layer ${name} (${layer.kind}) is not known to be 1-Lipschitz; bounds of such nets are certifyBounds' matter`);
   }
 }

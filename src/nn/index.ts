@@ -22,3 +22,5 @@ export { bias, DistancePower, linfDistConv2d, linfDistLinear, meanShift, negated
 export { linfDistMlp, LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';
 export { Backbone, Reheaded, splitClassifier, type SplitModel } from './backbone.ts';
 export { classScale, type ClassScale } from './class-scale.ts';
+export { recomputeMeans } from './recompute-means.ts';
+export { sortDistLinear, sortNet, type SortDistLinear, type SortDistOptions, type SortNetOptions } from './sort-net.ts';

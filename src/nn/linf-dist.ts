@@ -79,7 +79,8 @@ export interface LinfDistOptions {
   identity?: number;
 }
 
-function distanceSpec(shape: readonly number[], inputs: number, identity: number): ParameterSpec {
+/** Weights (out, ...) of a distance layer from N(0, 1), with -identity from output i to input i mod in where in <= out. */
+export function distanceSpec(shape: readonly number[], inputs: number, identity: number): ParameterSpec {
   const out = shape[0]!;
   return {
     shape,
