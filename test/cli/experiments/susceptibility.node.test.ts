@@ -46,7 +46,7 @@ test('the protocol of the table asks for its values, too', () => {
 
 test('states its protocol', () => {
   const values = { seeds: 3, full: false, images: null, epochs: null };
-  expect(susceptibilityExperiment.protocol(values)).toMatch(/first 2000 training images.*45 % are wrong.*40 epochs.*next 2000 images.*A fifth.*3 seeds/);
+  expect(susceptibilityExperiment.protocol(values)).toMatch(/first 1200 training images.*45 % are wrong.*40 epochs.*next 1200 images.*Fewer images.*3 seeds/);
   expect(susceptibilityExperiment.protocol({ ...values, full: true, seeds: 1 })).toMatch(/first 10000 training images.*protocol of the table.*1 seed\./);
   expect(susceptibilityExperiment.datasets(values)).toEqual(['fashion-mnist']);
 });
