@@ -59,7 +59,8 @@ export function bootstrapInterval(
   return method === 'basic' ? { value, low: 2 * value - high, high: 2 * value - low } : { value, low, high };
 }
 
-function quantile(sorted: Float64Array, q: number): number {
+/** The q-quantile of numbers in rising order, interpolated between neighbours as NumPy does. */
+export function quantile(sorted: Float64Array, q: number): number {
   const at = q * (sorted.length - 1);
   const below = Math.floor(at);
   return sorted[below]! + (at - below) * ((sorted[below + 1] ?? sorted[below]!) - sorted[below]!);

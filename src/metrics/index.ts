@@ -22,3 +22,5 @@ export { macroF1 } from './macro-f1.ts';
 export { worstClass } from './worst-class.ts';
 export { worstGroup } from './worst-group.ts';
 export { splitAccuracy, type SplitAccuracy } from './split-accuracy.ts';
+export { areaUnderMargin, type AreaUnderMargin } from './area-under-margin.ts';
+export { forgetting, type Forgetting } from './forgetting.ts';
