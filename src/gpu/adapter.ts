@@ -15,7 +15,8 @@ export async function nodeGpu(): Promise<GPU> {
     const name = 'webgpu'; // a variable, so that bundlers leave the optional package alone
     const { create, globals } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU; globals: object };
     Object.assign(globalThis, globals);
-    return (nodeApi = create([]));
+    // Exact timestamps: they are rounded in browsers so that pages cannot spy on each other.
+    return (nodeApi = create(['disable-dawn-features=timestamp_quantization']));
   } catch (error) {
     throw new NoWebGPUError(`Node has no WebGPU of its own: run \`npm install webgpu\`, or pass { gpu } (${(error as Error).message})`);
   }

@@ -4,6 +4,8 @@ import { Replay } from './capture.ts';
 import { raisedLimits } from './limits.ts';
 import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
 import type { Pipeline } from './pipeline.ts';
+import { profiled } from './profile.ts';
+import type { Profile } from './profile-report.ts';
 import { Recorder, type Command } from './recorder.ts';
 import { Storage } from './storage.ts';
 import { UniformCache } from './uniforms.ts';
@@ -234,6 +236,15 @@ export class Gpu {
       this.recorder.borrowed.clear();
     }
     return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [c.pipeline] : [])))];
+  }
+
+  /**
+   * Runs `fn` and tells where the time went: kernel by kernel, captured steps too, whatever reaches this device until `fn`
+   * is done. Each dispatch gets a pass of its own, so the whole is slower than without. Device times come from timestamp
+   * queries, which browsers round to .1 ms unless a developer flag is set; a device without them gives none.
+   */
+  profile<T>(fn: () => T | Promise<T>): Promise<Profile<T>> {
+    return profiled(this, fn);
   }
 
   createArena(size: number): DeviceBuffer {

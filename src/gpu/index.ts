@@ -2,3 +2,4 @@ export { init, currentGpu, Gpu, type InitOptions, type AdapterDescription, type 
 export * from './errors.ts';
 export { defineKernel, type Kernel, type KernelModule } from './kernel.ts';
 export type { Bindable } from './storage.ts';
+export { Profile, type KernelProfile, type ProfiledDispatch, type ProfiledSubmit } from './profile-report.ts';

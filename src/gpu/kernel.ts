@@ -21,12 +21,14 @@ export interface KernelModule {
  * One entry point: `kernel(params, buffers, grid, variant)` records a dispatch of at least `grid` invocations
  * (x, y, z). A grid with a zero records nothing. `variant` replaces declarations marked `// variant` in the shader: a
  * number for a `const`, an expression for a one-line `fn`, a type for an `alias`. Each variant is its own pipeline.
+ * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it.
  */
 export type Kernel<P, B extends string, V extends string = never> = (
   params: P,
   buffers: Record<B, Bindable>,
   grid: readonly number[],
   variant?: Partial<Record<V, number | string>>,
+  flops?: number,
 ) => void;
 
 /** Workgroups per row when a one-dimensional grid is folded to stay under the limit of 65,535; lib/index.wgsl agrees. */
@@ -42,7 +44,7 @@ export function defineKernel(module: KernelModule): any {
   const out: Record<string, Kernel<Record<string, number | readonly number[]>, string, string>> = {};
   for (const entry of Object.keys(module.entries)) {
     const { bindings } = module.entries[entry]!;
-    out[entry] = (params, buffers, grid, variant = {}) => {
+    out[entry] = (params, buffers, grid, variant = {}, flops) => {
       if (grid.some((n) => n === 0)) return;
       const storage = bindings.filter(([name]) => name !== 'params');
       const gpu = buffers[storage[0]![0]]!.storage.gpu;
@@ -53,7 +55,7 @@ export function defineKernel(module: KernelModule): any {
         return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
       });
       const uniform = storage.length < bindings.length ? gpu.uniforms.get(pack(module, params)) : null;
-      gpu.recorder.push({ kind: 'dispatch', pipeline, uniform, slots, groups: groupsOf(grid, workgroup, module.name), bindGroup: null });
+      gpu.recorder.push({ kind: 'dispatch', pipeline, uniform, slots, groups: groupsOf(grid, workgroup, module.name), flops: flops ?? null, bindGroup: null });
     };
   }
   return out;
@@ -86,7 +88,7 @@ export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, varian
     layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
     compute: { module: gpu.device.createShaderModule({ label: key, code }), entryPoint: entry },
   });
-  const compiled = { pipeline: new Pipeline(gpu.device, label, layout, describe), workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
+  const compiled = { pipeline: new Pipeline(gpu.device, label, key.slice(label.length + 1), layout, describe), workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
   gpu.pipelines.set(key, compiled);
   return compiled;
 }

@@ -3,15 +3,18 @@ let nextId = 1;
 /** One entry point of a shader with the layout of its bindings. Compiled when it is first needed, or ahead of that. */
 export class Pipeline {
   readonly label: string;
+  /** How the shader was specialised, as one line of text. */
+  readonly variant: string;
   readonly layout: GPUBindGroupLayout;
   readonly id = nextId++;
   readonly #device: GPUDevice;
   readonly #describe: () => GPUComputePipelineDescriptor;
   #raw: GPUComputePipeline | null = null;
 
-  constructor(device: GPUDevice, label: string, layout: GPUBindGroupLayout, describe: () => GPUComputePipelineDescriptor) {
+  constructor(device: GPUDevice, label: string, variant: string, layout: GPUBindGroupLayout, describe: () => GPUComputePipelineDescriptor) {
     this.#device = device;
     this.label = label;
+    this.variant = variant;
     this.layout = layout;
     this.#describe = describe;
   }

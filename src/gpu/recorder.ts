@@ -2,6 +2,7 @@ import type { Gpu } from './device.ts';
 import { DisposedError } from './errors.ts';
 import type { Pipeline } from './pipeline.ts';
 import { alignUp, type DeviceBuffer } from './pool.ts';
+import type { Profiler } from './profile.ts';
 import type { Storage } from './storage.ts';
 
 /** One range bound to a dispatch. */
@@ -20,6 +21,8 @@ export interface Dispatch {
   readonly uniform: GPUBufferBinding | null;
   readonly slots: readonly Slot[];
   readonly groups: readonly [number, number, number];
+  /** Arithmetic operations, where the kernel states them. */
+  readonly flops: number | null;
   bindGroup: GPUBindGroup | null;
 }
 
@@ -56,6 +59,8 @@ const CAP = 256;
 export class Recorder {
   /** While set, commands are kept for a capture and not submitted. */
   sink: Command[] | null = null;
+  /** While set, it encodes and submits in this recorder's place. */
+  profiler: Profiler | null = null;
   /** Storages that the commands of a capture use and that are not its own: held, since their tensors may be freed inside. */
   readonly borrowed = new Set<Storage>();
   readonly #gpu: Gpu;
@@ -117,7 +122,9 @@ export class Recorder {
   /** Encodes resolved commands and submits them, in order, after whatever is pending. */
   submit(commands: readonly Command[]): void {
     if (this.#pending.length) this.flush();
-    const encoder = this.#gpu.device.createCommandEncoder();
+    if (this.profiler) return this.profiler.submit(commands);
+    const { device, counters } = this.#gpu;
+    const encoder = device.createCommandEncoder();
     let pass: GPUComputePassEncoder | null = null;
     let bound: Pipeline | null = null;
     for (const c of commands) {
@@ -126,17 +133,16 @@ export class Recorder {
         if (bound !== c.pipeline) pass.setPipeline((bound = c.pipeline).raw);
         pass.setBindGroup(0, c.bindGroup);
         pass.dispatchWorkgroups(c.groups[0], c.groups[1], c.groups[2]);
-        this.#gpu.counters.dispatches++;
+        counters.dispatches++;
         continue;
       }
       pass?.end();
       pass = bound = null;
-      if (c.kind === 'clear') encoder.clearBuffer(c.target!.buffer.raw, c.target!.base + c.offset, c.bytes);
-      else encoder.copyBufferToBuffer(c.ends!.from.raw, c.ends!.fromBase + c.fromOffset, c.ends!.to, c.ends!.toBase + c.toOffset, c.bytes);
+      encodeMove(encoder, c);
     }
     pass?.end();
-    this.#gpu.device.queue.submit([encoder.finish()]);
-    this.#gpu.counters.submits++;
+    device.queue.submit([encoder.finish()]);
+    counters.submits++;
   }
 
   /** Drops cached bind groups, which keep buffers alive. */
@@ -168,6 +174,12 @@ function writtenBy(c: Command): Storage[] {
   if (c.kind === 'dispatch') return c.slots.filter((s) => s.writes).map((s) => s.storage);
   if (c.kind === 'clear') return [c.storage];
   return 'gpu' in c.to ? [c.to] : [];
+}
+
+/** Encodes a resolved command that is no dispatch. */
+export function encodeMove(encoder: GPUCommandEncoder, c: Copy | Clear): void {
+  if (c.kind === 'clear') encoder.clearBuffer(c.target!.buffer.raw, c.target!.base + c.offset, c.bytes);
+  else encoder.copyBufferToBuffer(c.ends!.from.raw, c.ends!.fromBase + c.fromOffset, c.ends!.to, c.ends!.toBase + c.toOffset, c.bytes);
 }
 
 /** The storages that a command reads or writes. */

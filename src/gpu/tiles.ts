@@ -45,14 +45,15 @@ const MOST_GROUPS = 65_535;
 
 /**
  * Calls `launch` with the grid of a blocked product, in as many pieces as the limit on workgroups asks for: nearly always
- * one. `first` is the invocation at which a piece begins.
+ * one. `first` is the invocation at which a piece begins, `part` the piece's part of the whole.
  */
-export function inPieces(tile: Tile, [x, y, z]: readonly [number, number, number], launch: (grid: number[], first: number[]) => void): void {
+export function inPieces(tile: Tile, [x, y, z]: readonly [number, number, number], launch: (grid: number[], first: number[], part: number) => void): void {
   const most = [MOST_GROUPS * tile.groupX, MOST_GROUPS * tile.groupY, MOST_GROUPS] as const;
   for (let k = 0; k < z; k += most[2]) {
     for (let j = 0; j < y; j += most[1]) {
       for (let i = 0; i < x; i += most[0]) {
-        launch([Math.min(most[0], x - i), Math.min(most[1], y - j), Math.min(most[2], z - k)], [i, j, k]);
+        const grid = [Math.min(most[0], x - i), Math.min(most[1], y - j), Math.min(most[2], z - k)] as [number, number, number];
+        launch(grid, [i, j, k], (grid[0] * grid[1] * grid[2]) / (x * y * z));
       }
     }
   }

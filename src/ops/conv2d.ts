@@ -111,6 +111,11 @@ export type Geometry = Readonly<
   Record<'batch' | 'channels' | 'height' | 'width' | 'filters' | 'outH' | 'outW' | 'groups' | 'kh' | 'kw' | 'strideH' | 'strideW' | 'padH' | 'padW' | 'dilH' | 'dilW', number>
 >;
 
+/** Multiplications and additions of a convolution, and of either of its gradients, the padding counted in. */
+function flopsOf(g: Geometry): number {
+  return 2 * g.batch * g.outH * g.outW * g.filters * (g.channels / g.groups) * g.kh * g.kw;
+}
+
 // sum(dy * correlate(x, w)) is linear in each of x, w and dy. Its gradients are correlate (for dy), spread (for x) and
 // weightGradient (for w), so the gradients of each of the three are the other two, to any order.
 
@@ -118,7 +123,7 @@ export type Geometry = Readonly<
 export function correlate(op: string, g: Geometry, x: Tensor, w: Tensor, b: Tensor | null = null, relu = false): Tensor {
   const y = empty([g.batch, g.filters, g.outH, g.outW], { gpu: x.gpu });
   const { params, grid, variant } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW, g.channels * g.kh * g.kw);
-  kernel.forward(params, { x, w, bias: b ?? w, y }, grid, { ...variant, RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) });
+  kernel.forward(params, { x, w, bias: b ?? w, y }, grid, { ...variant, RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) }, flopsOf(g));
   y.maskable = relu;
   return record(op, y, b ? [x, w, b] : [x, w], (dy) => {
     const dz = relu && !dy.isMasked ? maskPositive(dy, y) : dy;
@@ -138,7 +143,7 @@ export function spread(op: string, g: Geometry, dy: Tensor, w: Tensor, b: Tensor
   const phases = g.strideH * g.strideW;
   const mask = x !== null && canMask(x) && !isRecording();
   const { params, grid, variant } = plan(dy.gpu, g, g.channels, g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW), (g.filters * g.kh * g.kw) / phases, phases);
-  kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, { ...variant, BIAS: Number(b !== null), MASK: Number(mask) });
+  kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, { ...variant, BIAS: Number(b !== null), MASK: Number(mask) }, flopsOf(g));
   dx.isMasked = mask;
   return record(op, dx, b ? [dy, w, b] : [dy, w], (e) => {
     const ddy = dy.tracksGrad ? correlate(`${op} (input gradient)`, g, e, w) : null;
@@ -159,7 +164,7 @@ function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor
   const partial = empty([parts, g.filters, columns], { gpu });
   const { params, grid, variant } = plan(gpu, g, g.filters, columns, positions * g.groups, parts);
   const split = { ...params, chunk, parts };
-  kernel.backwardWeight(split, { x, dy, y: partial }, grid, { ...variant, PADDED: isPadded(g) });
+  kernel.backwardWeight(split, { x, dy, y: partial }, grid, { ...variant, PADDED: isPadded(g) }, flopsOf(g));
   const dw = gradientFor(w);
   const db = b && !isRecording() ? gradientFor(b) : null;
   const unused = db ? null : empty([1], { gpu });

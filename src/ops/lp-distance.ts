@@ -119,6 +119,11 @@ function vectors(read: boolean, write: boolean) {
   };
 }
 
+/** Of one pass over all terms, three each: a difference, its power or magnitude, a sum or maximum. */
+function flopsOf(m: number, n: number, k: number): number {
+  return 3 * m * n * k;
+}
+
 /** max(0, max_k of the terms of a direction), with a one-hot gradient. */
 function largest(x: Tensor, w: Tensor, direction: number): Tensor {
   const { m, n, k, tile, variant, blocks } = layerOf(x, w);
@@ -128,11 +133,11 @@ function largest(x: Tensor, w: Tensor, direction: number): Tensor {
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how };
   if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
-    inPieces(tile, blocks, (grid, first) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, forward));
+    inPieces(tile, blocks, (grid, first, part) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, forward, part * flopsOf(m, n, k)));
     return y;
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  inPieces(tile, blocks, (grid, first) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, forward));
+  inPieces(tile, blocks, (grid, first, part) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, forward, part * flopsOf(m, n, k)));
   return record('lpDistance', y, [x, w], (dy) => {
     kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
     const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
@@ -162,7 +167,7 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   // A shader that takes p as a number does not read the tensor in its place.
   const exponent = typeof p === 'number' ? w : p;
   const forward = { ...variant, ...how, NORMALISED: Number(typeof p !== 'number' || p > 10), BITS: Number(gpu.adapter.kind === 'software') };
-  inPieces(tile, blocks, (grid, first) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, forward));
+  inPieces(tile, blocks, (grid, first, part) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, forward, part * flopsOf(m, n, k)));
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
     // |t|^0 needs the sign of t, which a product of no factors does not have.
     const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
@@ -170,8 +175,8 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
       const block = 'GENERAL' in slope ? SMALL_TILE : tileFor(gpu, rows, k, terms);
       const backward = { ...tileVariant(block), ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
       const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target };
-      inPieces(block, [Math.ceil(k / block.n), Math.ceil(rows / block.m), 1], (grid, first) =>
-        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, backward),
+      inPieces(block, [Math.ceil(k / block.n), Math.ceil(rows / block.m), 1], (grid, first, part) =>
+        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, backward, part * flopsOf(m, n, k)),
       );
       return target;
     };

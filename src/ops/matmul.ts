@@ -189,13 +189,14 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   const extra = epilogue?.extra ?? a;
   const params = { m, n, k, chunk, parts, ...batch };
   const blocks = [Math.ceil(n / tile.n), Math.ceil(m / tile.m), layers] as const;
+  const flops = 2 * batch.batch * m * n * k;
   // The row sums are wanted even when y has no columns.
   const withSums = [Math.max(1, blocks[0]), blocks[1], 1] as const;
-  if (rowSum) inPieces(tile, withSums, (grid, first) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant));
-  else if (parts === 1) inPieces(tile, blocks, (grid, first) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, { ...variant, ...last }));
+  if (rowSum) inPieces(tile, withSums, (grid, first, part) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant, part * flops));
+  else if (parts === 1) inPieces(tile, blocks, (grid, first, part) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, { ...variant, ...last }, part * flops));
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
-    inPieces(tile, blocks, (grid, first) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant));
+    inPieces(tile, blocks, (grid, first, part) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant, part * flops));
     kernel.combine({ ...params, ...NO_BATCH, batch: batch.batch }, { a: partial, extra, y }, [batch.batch * m * n], last);
     partial.dispose();
   }
