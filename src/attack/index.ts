@@ -1,2 +1,4 @@
+export type { Ball } from './ball.ts';
 export { dlrLoss, type DlrOptions } from './dlr.ts';
-export { fgsm, pgd, type AttackedModel, type FgsmOptions, type PgdOptions } from './pgd.ts';
+export type { AttackedModel } from './model.ts';
+export { fgsm, pgd, type FgsmOptions, type PgdOptions } from './pgd.ts';

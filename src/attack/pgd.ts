@@ -1,38 +1,24 @@
 import { ShapeError } from '../gpu/errors.ts';
-import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
+import { add, div, mul } from '../ops/binary.ts';
 import { greater } from '../ops/compare.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
-import { reshape } from '../ops/reshape.ts';
-import { sum } from '../ops/reduce.ts';
-import { clamp, neg, sign, sqrt, square } from '../ops/unary.ts';
+import { clamp, neg, sign } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { key, split, type Key } from '../random/key.ts';
 import { normal, uniform } from '../random/random.ts';
-import { scope, unscoped } from '../tensor/scope.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-
-/** What can be attacked: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
-export interface AttackedModel {
-  forward(x: Tensor): Tensor;
-  readonly training?: boolean;
-  train?(on: boolean): unknown;
-}
+import { checkBall, checkCounts, clipped, lengths, projected, type Ball } from './ball.ts';
+import { beside, evaluating, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link fgsm}. */
-export interface FgsmOptions {
-  /** Radius, in units of the input. */
-  eps: number;
-  /** Interval of the inputs; null: none. Default: [0, 1]. */
-  clip?: readonly [number, number] | null;
+export interface FgsmOptions extends Omit<Ball, 'norm'> {
   /** The labels are classes to reach, not to leave. Default: false. */
   targeted?: boolean;
 }
 
 /** Options of {@link pgd}. */
-export interface PgdOptions extends FgsmOptions {
-  /** Default: 'linf'. */
-  norm?: 'linf' | 'l2';
+export interface PgdOptions extends FgsmOptions, Ball {
   /** Default: 20. */
   steps?: number;
   /** Length of a step. Default: eps / 4. */
@@ -70,11 +56,11 @@ export async function pgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>
   let now: Tensor | null = null;
   try {
     for (let run = 0; run < restarts; run++) {
-      now = step(() => begin(x, start, split(root, run), options));
+      now = made(() => begin(x, start, split(root, run), options));
       for (let i = 0; i < steps; i++) {
         signal?.throwIfAborted();
         const before: Tensor = now!;
-        now = step(() => evaluating(model, () => advance(model, x, before, labels, stepSize, options)));
+        now = made(() => evaluating(model, () => advance(model, x, before, labels, stepSize, options)));
         before.dispose();
         // A bounded queue keeps an abort prompt.
         if (i % 8 === 7) await x.gpu.sync();
@@ -82,7 +68,7 @@ export async function pgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>
       if (restarts === 1) break;
       const found: Tensor = now!;
       const last: Candidate | null = best;
-      best = step((): Candidate => evaluating(model, () => better(model, found, last, labels, options.targeted === true)));
+      best = made((): Candidate => evaluating(model, () => better(model, found, last, labels, options.targeted === true)));
       found.dispose();
       now = null;
       last?.x.dispose();
@@ -108,24 +94,6 @@ interface Candidate {
 /** A stream of keys beside those of runs. */
 const START = 101;
 
-const step = <T>(make: () => T): T => unscoped(() => scope(make));
-
-/** What `run` records, with the model in evaluation mode. */
-function evaluating<T>(model: AttackedModel, run: () => T): T {
-  const wasTraining = model.training ?? false;
-  model.train?.(false);
-  try {
-    return run();
-  } finally {
-    model.train?.(wasTraining);
-  }
-}
-
-/** Length of each sample, (n, 1, ...). */
-function lengths(x: Tensor): Tensor {
-  return sqrt(sum(square(x), { axes: x.shape.map((_, i) => i).slice(1), keepDim: true }));
-}
-
 function begin(x: Tensor, start: PgdOptions['start'], from: Key, options: PgdOptions): Tensor {
   const { eps, norm = 'linf' } = options;
   const { gpu, shape } = x;
@@ -135,17 +103,6 @@ function begin(x: Tensor, start: PgdOptions['start'], from: Key, options: PgdOpt
   if (norm === 'linf') return clipped(add(x, uniform(shape, from, { low: -eps, high: eps, gpu })), options);
   const direction = normal(shape, from, { gpu });
   return clipped(add(x, mul(div(direction, add(lengths(direction), 1e-12)), eps)), options);
-}
-
-function clipped(x: Tensor, { clip = [0, 1] }: PgdOptions): Tensor {
-  return clip ? clamp(x, clip[0], clip[1]) : x;
-}
-
-/** The nearest point of the ball; for l2 by the factor min(1, eps / (length + 1e-12)). */
-function projected(x: Tensor, moved: Tensor, { eps, norm = 'linf' }: PgdOptions): Tensor {
-  if (norm === 'linf') return maximum(minimum(moved, add(x, eps)), sub(x, eps));
-  const delta = sub(moved, x);
-  return add(x, mul(delta, minimum(div(eps, add(lengths(delta), 1e-12)), 1)));
 }
 
 function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: number, options: PgdOptions): Tensor {
@@ -168,16 +125,14 @@ function better(model: AttackedModel, found: Tensor, best: Candidate | null, lab
     const loss = targeted ? neg(plain) : plain;
     if (!best) return { x: found.detach(), loss };
     const wins = greater(loss, best.loss);
-    const each = reshape(wins, [found.shape[0]!, ...found.shape.slice(1).map(() => 1)]);
-    return { x: where(each, found, best.x), loss: where(wins, loss, best.loss) };
+    return { x: where(beside(wins, found), found, best.x), loss: where(wins, loss, best.loss) };
   });
 }
 
-function check(x: Tensor, { eps, steps = 20, stepSize = 0, restarts = 1, start }: PgdOptions): void {
-  if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`pgd: eps is ${eps}, expected a finite number of at least 0`);
+function check(x: Tensor, options: PgdOptions): void {
+  const { steps = 20, stepSize = 0, restarts = 1, start } = options;
+  checkBall('pgd', options);
   if (!(stepSize >= 0 && Number.isFinite(stepSize))) throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
-  for (const [name, value] of Object.entries({ steps, restarts })) {
-    if (!Number.isInteger(value) || value < 1) throw new RangeError(`pgd: ${name} is ${value}, expected a positive integer`);
-  }
+  checkCounts('pgd', { steps, restarts });
   if (typeof start === 'object' && start.shape.join() !== x.shape.join()) throw new ShapeError(`pgd: start has shape [${start.shape}], expected [${x.shape}]`);
 }

@@ -1,0 +1,47 @@
+import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
+import { sum } from '../ops/reduce.ts';
+import { clamp, sqrt, square } from '../ops/unary.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** The points that an attack may use: those within eps of x, and inside `clip`. */
+export interface Ball {
+  /** Radius, in units of the input. */
+  eps: number;
+  /** Default: 'linf'. */
+  norm?: 'linf' | 'l2';
+  /** Interval of the inputs; null: none. Default: [0, 1]. */
+  clip?: readonly [number, number] | null;
+}
+
+/** All axes but the first. */
+export const itemAxes = (x: Tensor): number[] => x.shape.map((_, i) => i).slice(1);
+
+/** Length of each sample, (n, 1, ...). */
+export function lengths(x: Tensor): Tensor {
+  return sqrt(sum(square(x), { axes: itemAxes(x), keepDim: true }));
+}
+
+/** The nearest point inside `clip`. */
+export function clipped(x: Tensor, { clip = [0, 1] }: Ball): Tensor {
+  return clip ? clamp(x, clip[0], clip[1]) : x;
+}
+
+/** The nearest point of the ball around x; for l2 by the factor min(1, eps / (length + 1e-12)). */
+export function projected(x: Tensor, moved: Tensor, { eps, norm = 'linf' }: Ball): Tensor {
+  if (norm === 'linf') return maximum(minimum(moved, add(x, eps)), sub(x, eps));
+  const delta = sub(moved, x);
+  return add(x, mul(delta, minimum(div(eps, add(lengths(delta), 1e-12)), 1)));
+}
+
+/** Throws a RangeError, naming `op`, on a radius or an interval that makes no sense. */
+export function checkBall(op: string, { eps, clip = [0, 1] }: Ball): void {
+  if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`${op}: eps is ${eps}, expected a finite number of at least 0`);
+  if (clip && !(clip[0] < clip[1] && Number.isFinite(clip[0]) && Number.isFinite(clip[1]))) throw new RangeError(`${op}: clip is [${clip}], expected two finite numbers, the lower one first`);
+}
+
+/** Throws a RangeError, naming `op`, unless each of the values is a positive integer. */
+export function checkCounts(op: string, counts: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(counts)) {
+    if (!Number.isInteger(value) || value < 1) throw new RangeError(`${op}: ${name} is ${value}, expected a positive integer`);
+  }
+}

@@ -1,0 +1,45 @@
+import { cast } from '../ops/cast.ts';
+import { notEqual } from '../ops/compare.ts';
+import { argmax } from '../ops/reduce.ts';
+import { reshape } from '../ops/reshape.ts';
+import { ShapeError } from '../gpu/errors.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { scope, unscoped } from '../tensor/scope.ts';
+import { expectShape, type Tensor } from '../tensor/tensor.ts';
+
+/** What can be attacked: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
+export interface AttackedModel {
+  forward(x: Tensor): Tensor;
+  readonly training?: boolean;
+  train?(on: boolean): unknown;
+}
+
+/** What `run` records, with the model in evaluation mode. */
+export function evaluating<T>(model: AttackedModel, run: () => T): T {
+  const wasTraining = model.training ?? false;
+  model.train?.(false);
+  try {
+    return run();
+  } finally {
+    model.train?.(wasTraining);
+  }
+}
+
+/** What `make` returns, which the caller owns; everything else that it made is freed. */
+export const made = <T>(make: () => T): T => unscoped(() => scope(make));
+
+/** Where the largest logit, the first of equals, is not at the label: (n). */
+export function isFooled(logits: Tensor, labels: Tensor<'i32'>): Tensor<'bool'> {
+  return notEqual(cast(argmax(logits), 'i32'), labels);
+}
+
+/** A value for each sample as (n, 1, ...), to go beside x. */
+export function beside<D extends DType>(values: Tensor<D>, x: Tensor): Tensor<D> {
+  return reshape(values, [x.shape[0]!, ...x.shape.slice(1).map(() => 1)]);
+}
+
+/** Throws a ShapeError, naming `op`, unless there is a label for each sample. */
+export function checkBatch(op: string, x: Tensor, labels: Tensor<'i32'>): void {
+  if (x.rank < 2) throw new ShapeError(`${op}: x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
+  expectShape(labels, [x.shape[0]!], `${op}: labels`);
+}
