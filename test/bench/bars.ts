@@ -4,7 +4,7 @@ import { leastTime } from './roofline.ts';
 /** A bar that a figure of evenkeel is held to. Missing one is reported; it is no failure of the run. */
 export interface Bar {
   what: string;
-  unit: '' | ' x' | ' ms' | ' %' | ' KiB';
+  unit: '' | ' x' | ' ms' | ' us' | ' %' | ' KiB';
   /** The figure must be at most, or at least, this. */
   most?: number;
   least?: number;
@@ -40,6 +40,7 @@ export const BARS: readonly Bar[] = [
   { what: 'submits of the MLP step', unit: '', most: 1, measure: ({ step }) => step.submits },
   { what: 'buffers created by the MLP step', unit: '', most: 0, measure: ({ step }) => step.buffers },
   { what: 'host time of the MLP step', unit: ' %', most: 5, measure: ({ step }) => (100 * step.host) / step.total },
+  { what: 'encoding a dispatch of the MLP step', unit: ' us', most: 3, measure: ({ step }) => (1000 * step.encode) / step.dispatches },
   { what: 'bundle of all of evenkeel', unit: ' KiB', most: 50, measure: ({ bundleBytes }) => bundleBytes.all / 1024 },
   { what: 'bundle of the README program', unit: ' KiB', most: 30, measure: ({ bundleBytes }) => bundleBytes.program / 1024 },
 ];

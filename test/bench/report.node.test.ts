@@ -10,7 +10,7 @@ const report = (): BenchReport => ({
   host: 'chrome',
   adapter: { name: 'made up', kind: 'software' },
   peaks: { multiplyAdds: 5, loads: 2, copies: 2 },
-  step: { dispatches: 12, submits: 1, buffers: 0, host: 1, total: 10 },
+  step: { dispatches: 12, submits: 1, buffers: 0, host: 1, encode: 0.048, total: 10 },
   workloads: [{ name: 'matmul-512', title: 'matmul 512', rounds: 3, times: { evenkeel: same(40), 'jax-js': same(100) }, ratios: { 'jax-js': same(0.4) }, errors: { 'jax-js': 0 }, operations: 2 ** 28, bytes: 3 * 2 ** 20 }],
   refused: ['mlp: tfjs computes something else'],
   hardwareOnly: ['matmul-4096'],
@@ -30,6 +30,7 @@ test('a verdict says figure, bar and whether it is met', () => {
     'submits of the MLP step: 1, at most 1 asked: met',
     'buffers created by the MLP step: 0, at most 0 asked: met',
     'host time of the MLP step: 10 %, at most 5 asked: missed',
+    'encoding a dispatch of the MLP step: 4 us, at most 3 asked: missed',
     'bundle of all of evenkeel: 50 KiB, at most 50 asked: met',
     expect.stringMatching(/^bundle of .* program: 40 KiB, at most 30 asked: missed$/),
   ]);
@@ -43,6 +44,7 @@ test('a bar of the other kind of adapter, or without a figure, says nothing', ()
 
 test('the report prints as text and as Markdown', () => {
   expect(formatReport(report(), false)).toMatch(/matmul 512 +evenkeel +40\.0 \(40\.0 \.\. 40\.0\) +67 % +3\n +jax-js +100 \(100 \.\. 100\) +0\.400 \(0\.400 \.\. 0\.400\)/);
+  expect(formatReport(report(), false)).toMatch(/encoding, without the submit +4\.0 us a dispatch/);
   expect(formatReport(report(), true)).toContain('| matmul 512 | evenkeel | 40.0 (40.0 .. 40.0) |  | 67 % | 3 |');
   expect(formatMarkdown(['a', 'b'], [['x|y', '1']])).toBe('| a | b |\n|---|---:|\n| x\\|y | 1 |');
 });
