@@ -1,3 +1,5 @@
+export { apgd, type ApgdOptions } from './apgd.ts';
+export { apgdCheckpoints, type ApgdRule } from './apgd-schedule.ts';
 export type { Ball } from './ball.ts';
 export { dlrLoss, type DlrOptions } from './dlr.ts';
 export type { AttackedModel } from './model.ts';

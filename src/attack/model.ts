@@ -12,15 +12,20 @@ export interface AttackedModel {
   forward(x: Tensor): Tensor;
   readonly training?: boolean;
   train?(on: boolean): unknown;
+  /** Left out of the gradients that an attack computes. */
+  readonly parameters?: ReadonlyMap<string, Tensor>;
 }
 
-/** What `run` records, with the model in evaluation mode. */
+/** What `run` records, with the model in evaluation mode and its parameters constant. */
 export function evaluating<T>(model: AttackedModel, run: () => T): T {
   const wasTraining = model.training ?? false;
+  const trained = [...(model.parameters?.values() ?? [])].filter((p) => p.requiresGrad);
   model.train?.(false);
+  for (const p of trained) p.requiresGrad = false;
   try {
     return run();
   } finally {
+    for (const p of trained) p.requiresGrad = true;
     model.train?.(wasTraining);
   }
 }
