@@ -4,3 +4,4 @@ export type { Ball } from './ball.ts';
 export { dlrLoss, type DlrOptions } from './dlr.ts';
 export type { AttackedModel } from './model.ts';
 export { fgsm, pgd, type FgsmOptions, type PgdOptions } from './pgd.ts';
+export { squareAttack, squareShare, type SquareOptions } from './square.ts';

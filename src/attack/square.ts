@@ -1,0 +1,139 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { add, minimum, mul, sub } from '../ops/binary.ts';
+import { greaterEqual, less, lessEqual, logicalAnd, logicalNot, logicalOr } from '../ops/compare.ts';
+import { gather } from '../ops/gather.ts';
+import { oneHot } from '../ops/one-hot.ts';
+import { all, max } from '../ops/reduce.ts';
+import { reshape } from '../ops/reshape.ts';
+import { slice } from '../ops/slice.ts';
+import { floor } from '../ops/unary.ts';
+import { where } from '../ops/where.ts';
+import { key, split } from '../random/key.ts';
+import { uniform } from '../random/random.ts';
+import { Captured, capture } from '../tensor/capture.ts';
+import { copyOver } from '../tensor/copy.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { checkBall, checkCounts, clipped, type Ball } from './ball.ts';
+import { beside, checkBatch, evaluating, isFooled, made, type AttackedModel } from './model.ts';
+
+/** Options of {@link squareAttack}. */
+export interface SquareOptions extends Omit<Ball, 'norm'> {
+  /** Forward passes of each sample at most. Default: 5000. */
+  queries?: number;
+  /** Share of the pixels in the first squares. Default: 0.8. */
+  pInit?: number;
+  /** Stretch the schedule of the squares, which is made for 10,000 queries, to `queries`; AutoAttack does not. Default: true. */
+  rescale?: boolean;
+  /** Default: 0. */
+  seed?: number;
+  signal?: AbortSignal;
+}
+
+const SQUARE = 103;
+/** The share is halved after each of these queries, of 10,000. */
+const HALVINGS = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
+/** Queries between two looks at whether any sample is left. */
+const CHUNK = 100;
+
+/** Share of the pixels in a square at the given query, from 1 on. */
+export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescale = true }: Pick<SquareOptions, 'queries' | 'pInit' | 'rescale'> = {}): number {
+  const at = rescale ? Math.floor((query / queries) * 10000) : query;
+  return pInit / 2 ** HALVINGS.filter((h) => at > h).length;
+}
+
+/**
+ * Random search in the l_infinity ball that asks the model for its outputs alone, so that vanishing or useless gradients do not
+ * matter. It starts from vertical stripes of +-eps; a query sets one square of each sample, at a random place, to +-eps, one sign a
+ * channel, and is kept where the margin z_y - max_{j != y} z_j gets smaller. The squares shrink by {@link squareShare}. A sample
+ * rests once it is misclassified; when all are, the search ends. Andriushchenko, Croce, Flammarion and Hein, ECCV 2020.
+ *
+ * x: (n, channels, height, width), (n, height, width), or (n, features), where squares are intervals. Every sample has draws of its
+ * own, and squares touch the last row and column too (in the official code all samples share one place, short of those). The
+ * caller owns the result, of x's shape: the point of smallest margin seen, x included.
+ * Throws RangeError on a bad option, ShapeError unless there is a label for each sample.
+ */
+export async function squareAttack(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
+  const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
+  checkBatch('squareAttack', x, labels);
+  checkBall('squareAttack', options);
+  checkCounts('squareAttack', { queries });
+  if (!(pInit > 0 && pInit <= 1)) throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
+  if (x.rank > 4) throw new ShapeError(`squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or (n, features)`);
+  if (x.size === 0) return made(() => add(x, 0));
+  const { gpu } = x;
+  const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
+  const [n, channels, height, width] = planesOf(x);
+  const from = split(key(seed), SQUARE);
+  const signs = (u: Tensor): Tensor => where(less(u, 0.5), -options.eps, options.eps);
+  const clean = made(() => quiet(() => judge(model, x, labels)));
+  /** What the host writes before a query: first random item and stream; height and width of the square. */
+  const state = made(() => ({ draw: tensor([0, 0], { dtype: 'u32', gpu }), sides: tensor([0, 0], { gpu }) }));
+  const best = made(() => quiet(() => {
+    const stripes = signs(uniform([n, channels, 1, width], split(from, 0), { gpu }));
+    const points = where(beside(clean.isFooled, x), x, reshape(clipped(add(planes(x), stripes), options), x.shape));
+    return { x: points, ...judge(model, points, labels) };
+  }));
+  let step: Captured<{ isOver: Tensor<'bool'> }> | null = null;
+  /** Draws of a query: row, column, and a sign for each channel. */
+  const query = (): { isOver: Tensor<'bool'> } => {
+    const u = uniform([n, 2 + channels], from, { first: state.draw, gpu });
+    const line = (axis: 0 | 1, length: number): Tensor<'bool'> => {
+      const side = slice(state.sides, { start: axis, end: axis + 1 });
+      // Rounding must not lead beyond the last place.
+      const start = minimum(floor(mul(slice(u, { start: axis, end: axis + 1, axes: 1 }), sub(length + 1, side))), sub(length, side));
+      const place = tensor(Array.from({ length }, (_, i) => i), { gpu });
+      const inside = logicalAnd(greaterEqual(place, start), less(place, add(start, side)));
+      return reshape(inside, axis === 0 ? [n, 1, length, 1] : [n, 1, 1, length]);
+    };
+    const inside = logicalAnd(line(0, height), line(1, width));
+    const painted = add(planes(x), reshape(signs(slice(u, { start: 2, axes: 1 })), [n, channels, 1, 1]));
+    const points = reshape(where(inside, clipped(painted, options), planes(best.x)), x.shape);
+    const found = judge(model, points, labels);
+    const wins = logicalAnd(logicalNot(best.isFooled), less(found.margin, best.margin));
+    copyOver(where(beside(wins, x), points, best.x), best.x);
+    copyOver(where(wins, found.margin, best.margin), best.margin);
+    copyOver(where(wins, found.isFooled, best.isFooled), best.isFooled);
+    return { isOver: all(best.isFooled) };
+  };
+  try {
+    for (let i = 1; i < queries; i++) {
+      signal?.throwIfAborted();
+      state.draw.write([0, i]);
+      state.sides.write(sidesOf(squareShare(i, options), height, width));
+      if (step) step.run();
+      else step = capture(() => quiet(query), { gpu });
+      // Also bounds the queue.
+      if (i % CHUNK === 0 && (await step.value.isOver.item())) break;
+    }
+    return made(() => where(beside(logicalOr(best.isFooled, lessEqual(best.margin, clean.margin)), x), best.x, x));
+  } finally {
+    step?.dispose();
+    for (const t of [state.draw, state.sides, clean.margin, clean.isFooled, best.x, best.margin, best.isFooled]) t.dispose();
+  }
+}
+
+function planesOf(x: Tensor): [n: number, channels: number, height: number, width: number] {
+  const [n, ...rest] = x.shape as [number, ...number[]];
+  return [n, ...[1, 1, ...rest].slice(-3)] as [number, number, number, number];
+}
+
+function planes(x: Tensor): Tensor {
+  return reshape(x, planesOf(x));
+}
+
+/** Height and width of a square with that share of the pixels; in one row an interval. */
+function sidesOf(share: number, height: number, width: number): [number, number] {
+  if (height === 1) return [1, Math.max(1, Math.round(share * width))];
+  const side = Math.min(height, width, Math.max(1, Math.round(Math.sqrt(share * height * width))));
+  return [side, side];
+}
+
+/** z_y - max_{j != y} z_j of each sample, and whether it gets another class. */
+function judge(model: AttackedModel, points: Tensor, labels: Tensor<'i32'>): { margin: Tensor; isFooled: Tensor<'bool'> } {
+  const logits = model.forward(points);
+  const [n, classes] = logits.shape as [number, number];
+  const own = reshape(gather(logits, reshape(labels, [n, 1]), { axis: 1 }), [n]);
+  const others = max(sub(logits, mul(oneHot(labels, classes), 3e38)), { axes: 1 });
+  return { margin: sub(own, others), isFooled: isFooled(logits, labels) };
+}
