@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { FormatError, gunzip, isGzip, parseIdx, type IdxArray } from 'evenkeel/io';
+import { encodeIdx, FormatError, gunzip, isGzip, parseCifar, parseIdx, type CifarRecords, type IdxArray } from 'evenkeel/io';
 import { canApt, quiet } from './ensure-chrome.mjs';
 import { UsageError } from './errors.ts';
 import type { DatasetBytes } from './job.ts';
@@ -21,10 +21,12 @@ export function checkSource(source: string): void {
 }
 
 /**
- * The four files of a data set, inflated and checked. Throws UsageError, which names the file and what was expected, when
+ * The four files of a data set, inflated and checked; `source` may also be `cifar10:DIR`, the binary version, whose records
+ * become IDX arrays, images (n, 3, 32, 32). Throws UsageError, which names the file and what was expected, when
  * one is missing, truncated, of another format, or does not fit the others.
  */
 export async function loadData(source: string, log: (line: string) => void = console.error): Promise<DatasetBytes> {
+  if (source.startsWith('cifar10:')) return loadCifarFolder(source.slice('cifar10:'.length));
   checkSource(source);
   const folder = source === 'mnist' ? mnistFolder() : source === 'fashion-mnist' ? fashionFolder(log) : source.slice('idx:'.length);
   const files = PARTS.map(([, stem, suffix]) => findPart(folder, stem, suffix));
@@ -58,6 +60,43 @@ function findPart(folder: string, stem: string, suffix: string): string {
   const found = names.find((name) => existsSync(join(folder, name)));
   if (!found) throw new UsageError(`--data: ${folder} has no ${names[0]} (expected one of ${names.join(', ')})`);
   return join(folder, found);
+}
+
+async function loadCifarFolder(folder: string): Promise<DatasetBytes> {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) throw new UsageError(`--data: there is no folder ${folder}`);
+  const train = await Promise.all([1, 2, 3, 4, 5].map((i) => readCifar(folder, `data_batch_${i}.bin`)));
+  const test = await readCifar(folder, 'test_batch.bin');
+  const images = (parts: readonly CifarRecords[]): Uint8Array => {
+    const data = concat(parts.map((part) => part.images));
+    return encodeIdx({ dtype: 'u8', shape: [data.length / 3072, 3, 32, 32], data });
+  };
+  const labels = (parts: readonly CifarRecords[]): Uint8Array => {
+    const data = concat(parts.map((part) => part.labels));
+    return encodeIdx({ dtype: 'u8', shape: [data.length], data });
+  };
+  return { name: 'cifar10', trainImages: images(train), trainLabels: labels(train), testImages: images([test]), testLabels: labels([test]) };
+}
+
+async function readCifar(folder: string, name: string): Promise<CifarRecords> {
+  const file = [name, `${name}.gz`].map((each) => join(folder, each)).find((each) => existsSync(each));
+  if (!file) throw new UsageError(`--data: ${folder} has no ${name}, expected data_batch_1.bin to data_batch_5.bin and test_batch.bin of the binary version of CIFAR-10`);
+  try {
+    const raw = await readFile(file);
+    return parseCifar(isGzip(raw) ? await gunzip(raw) : raw, 'cifar10');
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof RangeError) throw new UsageError(`--data: ${file} is no CIFAR-10 file: ${error.message}`);
+    throw error;
+  }
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 async function readIdx(file: string): Promise<{ bytes: Uint8Array; array: IdxArray }> {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { encodeIdx } from 'evenkeel/io';
+import { encodeIdx, parseIdx } from 'evenkeel/io';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadData } from '../../src/cli/data.ts';
 import { UsageError } from '../../src/cli/errors.ts';
@@ -81,5 +81,34 @@ describe('loadData', () => {
     await refuses(/expected images of 4 x 4 as the training set/);
     put('train-images-idx3-ubyte', labels(1, 2, 3));
     await refuses(/train-images-idx3-ubyte holds u8 \[3\], expected u8 images/);
+  });
+});
+
+describe('loadData of CIFAR-10', () => {
+  const record = (label: number, value: number): Uint8Array => new Uint8Array(3073).fill(value).fill(label, 0, 1);
+  beforeEach(() => {
+    for (let i = 1; i <= 5; i++) put(`data_batch_${i}.bin`, record(i, 10 * i));
+    put('test_batch.bin.gz', gzipSync(record(9, 90)));
+  });
+
+  test('turns the records of the binary version into IDX', async () => {
+    const { name, ...files } = await loadData(`cifar10:${folder}`);
+    const [train, labels, held] = [parseIdx(files.trainImages), parseIdx(files.trainLabels), parseIdx(files.testImages)];
+    expect(name).toBe('cifar10');
+    expect(train.shape).toEqual([5, 3, 32, 32]);
+    expect([...labels.data]).toEqual([1, 2, 3, 4, 5]);
+    expect([train.data[0], train.data[3072], train.data.at(-1)]).toEqual([10, 20, 50]);
+    expect(held.shape).toEqual([1, 3, 32, 32]);
+    expect([...parseIdx(files.testLabels).data]).toEqual([9]);
+  });
+
+  test('refuses a missing folder, a missing batch and other files', async () => {
+    const load = (path = folder): Promise<unknown> => loadData(`cifar10:${path}`);
+    await expect(load(join(folder, 'none'))).rejects.toThrow(/^--data: there is no folder .*none$/);
+    put('data_batch_3.bin', new Uint8Array(3074));
+    await expect(load()).rejects.toThrow(/data_batch_3\.bin is no CIFAR-10 file: .*3074 bytes/);
+    rmSync(join(folder, 'data_batch_3.bin'));
+    await expect(load()).rejects.toThrow(UsageError);
+    await expect(load()).rejects.toThrow(/has no data_batch_3\.bin, expected data_batch_1\.bin to data_batch_5\.bin and test_batch\.bin/);
   });
 });

@@ -2,7 +2,7 @@ import type { FlagTable, Values } from '../flags.ts';
 import type { Job, JobContext } from '../job.ts';
 
 /** One measured run: what was run, and the numbers found. */
-export type Run = Record<string, string | number>;
+export type Run = Record<string, string | number | readonly number[]>;
 
 /** What an experiment concludes from its runs. */
 export interface Verdict {

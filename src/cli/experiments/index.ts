@@ -1,13 +1,17 @@
+import { absgdLt } from './absgd-lt.ts';
 import { alphaLandscape } from './alpha-landscape.ts';
 import { alphaLongServedio } from './alpha-long-servedio.ts';
 import { averageKExperiment } from './average-k.ts';
 import { calsExperiment } from './cals.ts';
+import { cdbLt } from './cdb-lt.ts';
 import type { Experiment } from './experiment.ts';
 import { ladcFeatures } from './ladc-features.ts';
 import { ldamDrw } from './ldam-drw.ts';
 import { linfFashion } from './linf-fashion.ts';
 import { smoothMixFashion, smoothMixMnist } from './smoothmix.ts';
 import { susceptibilityExperiment } from './susceptibility.ts';
+import { unimixBayiasLt } from './unimix-bayias-lt.ts';
+import { vsLt } from './vs-lt.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt];
