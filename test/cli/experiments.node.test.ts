@@ -63,6 +63,10 @@ describe('ldam-drw', () => {
     expect(first!.protocol({ data: 'both', seeds: 3, epochs: 10 })).toMatch(/imbalance 100.*mnist CE: rate 0\.2 .*fashion-mnist LDAM-DRW: rate 0\.02 .*3 seeds/);
     expect(first!.datasets({ data: 'both' })).toEqual(['mnist', 'fashion-mnist']);
     expect(first!.datasets({ data: 'mnist' })).toEqual(['mnist']);
+    expect(() => first!.datasets({ data: 'cifar' })).toThrow("--data is 'cifar', expected mnist or fashion-mnist or both; a folder needs --full");
+    expect(first!.protocol({ data: '/cifar', seeds: 1, epochs: null, full: true })).toMatch(/CIFAR-10, ResNet-32.*200 epochs.*s 30, largest margin 0\.5.*1 seed\.$/);
+    expect(first!.datasets({ data: '/cifar', full: true })).toEqual(['cifar10:/cifar']);
+    expect(() => first!.datasets({ data: 'both', full: true })).toThrow('--full needs --data DIR');
   });
 });
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { absgdLt } from '../../../src/cli/experiments/absgd-lt.ts';
 import { cdbLt } from '../../../src/cli/experiments/cdb-lt.ts';
 import type { Experiment } from '../../../src/cli/experiments/experiment.ts';
+import { ldamDrw, type LdamDrwRun } from '../../../src/cli/experiments/ldam-drw.ts';
 import type { LongTailRun } from '../../../src/cli/experiments/long-tail.ts';
 import { unimixBayiasLt } from '../../../src/cli/experiments/unimix-bayias-lt.ts';
 import { vsLt } from '../../../src/cli/experiments/vs-lt.ts';
@@ -41,7 +42,7 @@ test.each<[string, Experiment, string[]]>([
   expect(new Set(runs.map(({ ece }) => ece)).size).toBe(methods.length);
 });
 
-test('--full: ResNet-32 on CIFAR-10', async () => {
+test('--full: ResNet-32 on CIFAR-10, with a linear classifier and with cosines', async () => {
   const images = (n: number): Pick<DatasetBytes, 'trainImages' | 'trainLabels'> => ({
     trainImages: encodeIdx({ dtype: 'u8', shape: [n, 3, 32, 32], data: Uint8Array.from({ length: n * 3072 }, (_, i) => (i * 37 + (Math.floor(i / 3072) % 10) * 20) % 256) }),
     trainLabels: encodeIdx({ dtype: 'u8', shape: [n], data: Uint8Array.from({ length: n }, (_, i) => i % 10) }),
@@ -49,4 +50,6 @@ test('--full: ResNet-32 on CIFAR-10', async () => {
   const test = images(10);
   const bytes = { name: 'cifar10', ...images(30), testImages: test.trainImages, testLabels: test.trainLabels };
   await runsOf(vsLt, bytes, { full: true, epochs: 1, methods: ['vs'] });
+  const runs = (await ldamDrw.job({ seeds: 1, epochs: 2, full: true } as never, contextOf(bytes, []))) as LdamDrwRun[];
+  expect(runs).toMatchObject([{ method: 'ce', dataset: 'cifar10' }, { method: 'ldam-drw', dataset: 'cifar10' }]);
 });
