@@ -92,7 +92,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let columns = params.batch * area;
   let terms = channels * params.kh * params.kw;
   let plane = params.height * params.width;
-  if (corner.y >= filters || corner.x >= columns) { return; }
+  if (corner.y >= filters || leaderOf(corner.x) >= columns) { return; }
   var top: array<vec4i, BLOCK_N4>;
   var left: array<vec4i, BLOCK_N4>;
   var image: array<vec4u, BLOCK_N4>;
@@ -106,15 +106,17 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     left[j] = vec4i(at % params.outW * params.strideW) - i32(params.padW);
     if (PADDED == 0u) { image[j] += vec4u(top[j]) * params.width + vec4u(left[j]); }
   }
+  let first = corner.y + firstLoaded(id.x);
   var acc: array<vec4f, SUMS>;
   var tap = vec3u();
   for (var k = 0u; k < terms; k += 4u) {
     var tileA: array<vec4f, BLOCK_M>;
     var tileB: array<vec4f, BLOCK_N>;
     let inside = lanes(k) < vec4u(terms);
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      tileA[i] = readW(lanes((group * filters + min(corner.y + i, filters - 1u)) * terms + k), inside);
+    for (var i = 0u; i < LOADED; i++) { // unroll
+      tileA[i] = readW(lanes((group * filters + min(first + i, filters - 1u)) * terms + k), inside);
     }
+    exchange(&tileA);
     for (var kk = 0u; kk < 4u; kk++) { // unroll
       // Terms past the end read the last channel: their factor in A is zero.
       let channel = min(tap.x, channels - 1u) * plane;
@@ -152,7 +154,7 @@ fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
   let high = (max(vec2u(params.height, params.width) + pad, phase) - phase + stride - 1u) / stride;
   let count = high - low;
   let columns = params.batch * count.x * count.y;
-  if (corner.y >= channels || corner.x >= columns) { return; }
+  if (corner.y >= channels || leaderOf(corner.x) >= columns) { return; }
   let shift = vec2i((first * vec2u(params.dilH, params.dilW) - phase) / stride);
   var top: array<vec4i, BLOCK_N4>;
   var left: array<vec4i, BLOCK_N4>;
@@ -168,6 +170,7 @@ fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
     top[j] = vec4i(h) - shift.x;
     left[j] = vec4i(v) - shift.y;
   }
+  let firstRow = corner.y + firstLoaded(id.x);
   var acc: array<vec4f, SUMS>;
   var tap = vec3u();
   for (var k = 0u; k < terms; k += 4u) {
@@ -177,9 +180,10 @@ fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
     let t = fourTerms(tap, filters - 1u, tapRows, tapCols);
     tap = t.next;
     let at = (group * filters + t.outer) * channels * window + (first.x + t.row * params.tapH) * params.kw + first.y + t.col * params.tapW;
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      tileA[i] = readW(at + min(corner.y + i, channels - 1u) * window, inside);
+    for (var i = 0u; i < LOADED; i++) { // unroll
+      tileA[i] = readW(at + min(firstRow + i, channels - 1u) * window, inside);
     }
+    exchange(&tileA);
     for (var kk = 0u; kk < 4u; kk++) { // unroll
       let r = i32(t.row[kk] * params.hopH);
       let c = i32(t.col[kk] * params.hopW);
@@ -207,7 +211,7 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
   let plane = params.height * params.width;
   let terms = channels * params.kh * params.kw;
   let columns = terms + 1u;
-  if (corner.y >= filters || corner.x >= columns) { return; }
+  if (corner.y >= filters || leaderOf(corner.x) >= columns) { return; }
   var top: array<vec4i, BLOCK_N4>;
   var left: array<vec4i, BLOCK_N4>;
   var channel: array<vec4u, BLOCK_N4>;
@@ -223,6 +227,7 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
   }
   let start = part * params.chunk;
   let end = min(start + params.chunk, params.batch * area);
+  let first = corner.y + firstLoaded(id.x);
   var acc: array<vec4f, SUMS>;
   var place = vec3u(start / area, start % area / params.outW, start % params.outW);
   for (var k = start; k < end; k += 4u) {
@@ -232,9 +237,10 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
     let t = fourTerms(place, params.batch - 1u, params.outH, params.outW);
     place = t.next;
     let at = (t.outer * params.filters + group * filters) * area + t.row * params.outW + t.col;
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      tileA[i] = readDy(at + min(corner.y + i, filters - 1u) * area, inside);
+    for (var i = 0u; i < LOADED; i++) { // unroll
+      tileA[i] = readDy(at + min(first + i, filters - 1u) * area, inside);
     }
+    exchange(&tileA);
     for (var kk = 0u; kk < 4u; kk++) { // unroll
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
         let patch_ = readPatch(channel[j], t.outer[kk] * params.channels * plane, top[j], left[j], t.row[kk] * params.strideH, t.col[kk] * params.strideW);

@@ -101,11 +101,11 @@ fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<v
 }
 
 // The largest terms of a block of outputs.
-fn largestOf(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+fn largestOf(place: u32, row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(0u, row0, k, params.k, &blockA);
+    loadA(0u, place, row0, k, params.k, &blockA);
     loadB(0u, col0, k, &blockB);
     keepLargest(&blockA, &blockB, acc);
   }
@@ -125,11 +125,11 @@ fn store(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;
   let col0 = (id.x + params.first.x) * BLOCK_N;
-  if (row0 >= params.m || col0 >= params.n) { return; }
+  if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
   var scale: array<vec4f, SUMS>;
   var inverse: array<vec4f, SUMS>;
   if (NORMALISED == 1u) {
-    largestOf(row0, col0, &scale);
+    largestOf(id.x, row0, col0, &scale);
     for (var q = 0u; q < SUMS; q++) { // unroll
       inverse[q] = select(vec4f(), 1.0 / scale[q], scale[q] > vec4f(1.2e-38));
     }
@@ -138,7 +138,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(0u, row0, k, params.k, &blockA);
+    loadA(0u, id.x, row0, k, params.k, &blockA);
     loadB(0u, col0, k, &blockB);
     for (var kk = 0u; kk < 4u; kk++) { // unroll
       for (var i = 0u; i < BLOCK_M; i++) { // unroll
@@ -161,9 +161,9 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
 fn forwardLargest(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;
   let col0 = (id.x + params.first.x) * BLOCK_N;
-  if (row0 >= params.m || col0 >= params.n) { return; }
+  if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
   var acc: array<vec4f, SUMS>;
-  largestOf(row0, col0, &acc);
+  largestOf(id.x, row0, col0, &acc);
   store(row0, col0, &acc);
 }
 
@@ -172,13 +172,13 @@ fn forwardLargest(@builtin(global_invocation_id) id: vec3u) {
 fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;
   let col0 = (id.x + params.first.x) * BLOCK_N;
-  if (row0 >= params.m || col0 >= params.n) { return; }
+  if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
   var acc: array<vec4f, SUMS>;
   var found: array<vec4u, SUMS>;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(0u, row0, k, params.k, &blockA);
+    loadA(0u, id.x, row0, k, params.k, &blockA);
     loadB(0u, col0, k, &blockB);
     var before = acc;
     keepLargest(&blockA, &blockB, &acc);
@@ -231,7 +231,7 @@ fn locate(@builtin(global_invocation_id) id: vec3u) {
 fn backward(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;
   let col0 = (id.x + params.first.x) * BLOCK_N;
-  if (row0 >= params.m || col0 >= params.n) { return; }
+  if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
   var own: array<vec4f, SUMS>;
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
     for (var j = 0u; j < BLOCK_N4; j++) { // unroll

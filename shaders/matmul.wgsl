@@ -69,7 +69,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let place = id + params.first;
   let row0 = place.y * BLOCK_M;
   let col0 = place.x * BLOCK_N;
-  if (row0 >= params.m || col0 >= params.n) { return; }
+  if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
   let part = place.z / params.batch;
   let begin = beginOf(place.z % params.batch);
   let end = min((part + 1u) * params.chunk, params.k);
@@ -77,7 +77,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   for (var k = part * params.chunk; k < end; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(begin.x, row0, k, end, &blockA);
+    loadA(begin.x, id.x, row0, k, end, &blockA);
     loadB(begin.y, col0, k, &blockB);
     multiplyAdd(&blockA, &blockB, &acc);
   }
@@ -91,13 +91,13 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   let row0 = place.y * BLOCK_M;
   let col0 = place.x * BLOCK_N;
   // The sums are wanted even when y has no columns.
-  if (row0 >= params.m || col0 >= max(params.n, 1u)) { return; }
+  if (row0 >= params.m || leaderOf(col0) >= max(params.n, 1u)) { return; }
   var acc: array<vec4f, SUMS>;
   var sums: array<vec4f, BLOCK_M>;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(0u, row0, k, params.k, &blockA);
+    loadA(0u, id.x, row0, k, params.k, &blockA);
     loadB(0u, col0, k, &blockB);
     multiplyAdd(&blockA, &blockB, &acc);
     for (var i = 0u; i < BLOCK_M; i++) { // unroll

@@ -2,16 +2,17 @@
 // m, n and k, the variants A_T, B_T and RAGGED_K, and readA(i) and readB(i): four consecutive elements from index i.
 // Rows and columns past the edge repeat the last one and are not stored; terms past the end count as zero.
 
-// A[row0 + i, k .. k+3] for the rows of the block. A is stored (M, K), or (K, M) if A_T, from `at` on.
-fn loadA(at: u32, row0: u32, k: u32, end: u32, tile: ptr<function, array<vec4f, BLOCK_M>>) {
+// A[row0 + i, k .. k+3] for the rows of the block of the invocation at x. A is stored (M, K), or (K, M) if A_T, from `at` on.
+fn loadA(at: u32, x: u32, row0: u32, k: u32, end: u32, tile: ptr<function, array<vec4f, BLOCK_M>>) {
+  let first = row0 + firstLoaded(x);
   if (A_T == 0u) {
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      tile[i] = readA(at + min(row0 + i, params.m - 1u) * params.k + k);
+    for (var i = 0u; i < LOADED; i++) { // unroll
+      tile[i] = readA(at + min(first + i, params.m - 1u) * params.k + k);
     }
   } else {
     let last = params.k - 1u;
-    for (var i = 0u; i < BLOCK_M4; i++) { // unroll
-      let row = at + row0 + i * 4u;
+    for (var i = 0u; i < LOADED4; i++) { // unroll
+      let row = at + first + i * 4u;
       let t = transpose4(
         readA(k * params.m + row),
         readA(min(k + 1u, last) * params.m + row),
@@ -26,10 +27,11 @@ fn loadA(at: u32, row0: u32, k: u32, end: u32, tile: ptr<function, array<vec4f, 
   }
   if (RAGGED_K == 1u) {
     let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end);
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
+    for (var i = 0u; i < LOADED; i++) { // unroll
       tile[i] = select(vec4f(), tile[i], inside);
     }
   }
+  exchange(tile);
 }
 
 // B[k + kk, col0 + 4 j ..] at tile[kk * BLOCK_N4 + j]. B is stored (K, N), or (N, K) if B_T, from `at` on.

@@ -27,6 +27,8 @@ export interface InitOptions {
 export interface AdapterDescription {
   name: string;
   kind: 'hardware' | 'software';
+  /** Four invocations that follow one another along x can exchange values: true of SwiftShader with subgroups. */
+  quads: boolean;
 }
 
 /** Exact bytes of device memory. */
@@ -93,7 +95,7 @@ export class Gpu {
     this.debug = debug;
     this.#owned = owned;
     const name = info ? [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(', ') : 'unknown adapter';
-    this.adapter = { name: name || 'unnamed adapter', kind: info ? kindOf(info) : 'hardware' };
+    this.adapter = { name: name || 'unnamed adapter', kind: info ? kindOf(info) : 'hardware', quads: /swiftshader/i.test(name) && device.features.has('subgroups') };
     this.recorder = new Recorder(this);
     this.uniforms = new UniformCache(device);
     this.#pool = new BufferPool(device);

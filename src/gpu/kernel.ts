@@ -86,11 +86,16 @@ export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, varian
   const describe = (): GPUComputePipelineDescriptor => ({
     label: key,
     layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-    compute: { module: gpu.device.createShaderModule({ label: key, code }), entryPoint: entry },
+    compute: { module: gpu.device.createShaderModule({ label: key, code: withSubgroups(code) }), entryPoint: entry },
   });
   const compiled = { pipeline: new Pipeline(gpu.device, label, key.slice(label.length + 1), layout, describe), workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
   gpu.pipelines.set(key, compiled);
   return compiled;
+}
+
+/** Quads leave loops and functions together, which the compiler cannot see. */
+function withSubgroups(code: string): string {
+  return code.includes('quadBroadcast(') ? `enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n${code}` : code;
 }
 
 function groupsOf(grid: readonly number[], workgroup: readonly number[], name: string): [number, number, number] {

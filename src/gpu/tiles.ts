@@ -7,7 +7,14 @@ export interface Tile {
   n: number;
   groupX: number;
   groupY: number;
+  /** Four neighbours along x form a quad: each loads a quarter of their common rows, and they exchange them. */
+  quads?: boolean;
 }
+
+const QUAD_TILES: readonly (Tile & { software: [number, number] })[] = [
+  { m: 32, n: 16, groupX: 4, groupY: 2, quads: true, software: [32, 2 ** 22] },
+  { m: 16, n: 8, groupX: 4, groupY: 2, quads: true, software: [32, 2 ** 20] },
+];
 
 const TILES: readonly (Tile & { /** Fewest invocations, and fewest terms in all, that it is worth on each kind of adapter. */ software: [number, number]; hardware: [number, number] })[] = [
   { m: 16, n: 16, groupX: 2, groupY: 4, software: [24, 2 ** 26], hardware: [Infinity, 0] },
@@ -26,6 +33,14 @@ const TILES: readonly (Tile & { /** Fewest invocations, and fewest terms in all,
 export function tileFor(gpu: Gpu, m: number, n: number, k: number, parts = 1): Tile {
   const invocations = (t: Tile): number => Math.ceil(m / t.m) * Math.ceil(n / t.n) * parts;
   const fits = (t: Tile): boolean => (m > t.m / 2 && n > t.n / 2 && (n % 4 === 0 || t.n <= 8)) || t.m === 4;
+  if (gpu.adapter.quads && gpu.adapter.kind === 'software') {
+    const quad = QUAD_TILES.find((t) => {
+      const blocks = Math.ceil(Math.ceil(n / t.n) / 4) * 4;
+      const rows = Math.ceil(m / t.m);
+      return blocks * rows * parts >= t.software[0] && m * n * k >= t.software[1] && blocks * t.n * rows * t.m <= 1.35 * n * m && (n % 4 === 0 || t.n <= 8);
+    });
+    if (quad) return quad;
+  }
   return TILES.find((t) => {
     const [least, work] = t[gpu.adapter.kind];
     return invocations(t) >= least && m * n * k >= work && fits(t);
@@ -35,9 +50,18 @@ export function tileFor(gpu: Gpu, m: number, n: number, k: number, parts = 1): T
 /** The smallest block: for long inner operations, whose unrolled code would take seconds to compile and which hide loads anyway. */
 export const SMALL_TILE: Tile = TILES.at(-1)!;
 
-/** The variant constants of shaders/lib/gemm.wgsl for a tile. */
-export function tileVariant(t: Tile): { BLOCK_M: number; BLOCK_M4: number; BLOCK_N4: number; GROUP_X: number; GROUP_Y: number } {
-  return { BLOCK_M: t.m, BLOCK_M4: t.m / 4, BLOCK_N4: t.n / 4, GROUP_X: t.groupX, GROUP_Y: t.groupY };
+/** The variants of shaders/lib/gemm.wgsl for a tile; `m` is the rows of its block, if fewer. */
+export function tileVariant(t: Tile, m = t.m) {
+  const loaded = t.quads ? m / 4 : m;
+  const sizes = { BLOCK_M: m, BLOCK_N4: t.n / 4, GROUP_X: t.groupX, GROUP_Y: t.groupY, LOADED: loaded, LOADED4: Math.ceil(loaded / 4) };
+  if (!t.quads) return sizes;
+  const parts = Array.from({ length: loaded }, (_, i) => [`let v${i} = (*tile)[${i}];`, ...[0, 1, 2, 3].map((q) => `(*tile)[${q * loaded + i}] = quadBroadcast(v${i}, ${q}u);`)]);
+  return {
+    ...sizes,
+    firstLoaded: 'return (x & 3u) * LOADED;',
+    leaderOf: 'return col - col % (4u * BLOCK_N);',
+    exchange: parts.flat().join(' '),
+  };
 }
 
 /** Most workgroups of a dispatch along one dimension. */

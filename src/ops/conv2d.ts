@@ -197,7 +197,7 @@ function plan(gpu: Gpu, g: Geometry, rows: number, columns: number, k: number, l
   return {
     grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds],
     params: { ...g, ...tapsOf(g.strideH, g.dilH, 'H'), ...tapsOf(g.strideW, g.dilW, 'W'), chunk: 0, parts: 1, fold, folds },
-    variant: { ...tileVariant(tile), BLOCK_M: thin, BLOCK_M4: 1 },
+    variant: tileVariant(tile, thin),
   };
 }
 
