@@ -1,0 +1,176 @@
+import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { ShapeError } from '../gpu/errors.ts';
+import { key, split } from '../random/key.ts';
+import { NdArray } from '../tensor/ndarray.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { checkBall, checkCounts, type Ball } from './ball.ts';
+import { checkReached, checkSound } from './evaluation-checks.ts';
+import { evaluating, made, type AttackedModel } from './model.ts';
+import { namedAttack, standardAttacks, type AttackName, type Budget, type NamedAttack } from './named-attacks.ts';
+
+/** Options of {@link evaluateRobustness}. */
+export interface RobustnessOptions extends Ball, Budget {
+  /**
+   * In this order, each on the images that are still classified right: names, or attacks of your own. Default: 'apgd-ce', 'apgd-t' and
+   * 'square', AutoAttack's "standard" without FAB; for l2 without 'square'; with 3 classes 'apgd-dlr' in place of 'apgd-t', with 2 neither.
+   */
+  attacks?: readonly (AttackName | NamedAttack)[];
+  /** Images that a certificate for this ball says to be safe, such as those of `certifyBounds`: an attack that breaks one is an error. */
+  certified?: ArrayLike<boolean>;
+  /** Images on the device at a time. Default: 250. */
+  batchSize?: number;
+  /** Default: 0. */
+  seed?: number;
+  signal?: AbortSignal;
+  /** Called after each attack. */
+  onAttack?: (done: AttackSummary) => void;
+  /** Default: that of the last `init`. */
+  gpu?: Gpu;
+}
+
+/** What one attack did. */
+export interface AttackSummary {
+  name: string;
+  /** Images that it was run on, and how many of them it broke. */
+  attacked: number;
+  broken: number;
+  /** Share of all images that are classified right after it and those before it. */
+  accuracy: number;
+}
+
+/** One image of a {@link RobustnessReport}. */
+export interface ImageOutcome {
+  label: number;
+  /** Class of the image itself, and of its point in `adversarial`. */
+  predicted: number;
+  attackedAs: number;
+  /** 'clean' when misclassified without an attack, the attack that broke it, or null: it stood. */
+  brokenBy: string | null;
+}
+
+/** What {@link evaluateRobustness} finds; the accuracies as RobustBench's `benchmark` reports them. */
+export interface RobustnessReport {
+  norm: 'linf' | 'l2';
+  eps: number;
+  cleanAccuracy: number;
+  robustAccuracy: number;
+  /** Share of images that are certified. Only with `certified`. */
+  certifiedAccuracy?: number;
+  attacks: AttackSummary[];
+  images: ImageOutcome[];
+  /** For each image the point that broke it, else the image itself. */
+  adversarial: NdArray<Float32Array>;
+}
+
+/**
+ * Accuracy on images, and under attacks in turn, each run on the images that the ones before have not broken: AutoAttack's
+ * cascade (Croce and Hein, ICML 2020). A point counts only if the model, in evaluation mode, gives it another class than the label and it
+ * lies in the ball and inside `clip` (up to 1e-6), both checked after the attack. Clean >= each attack >= certified holds on every
+ * image: a certified image that is misclassified or broken throws an Error that names it.
+ * images: (n, ...). Throws RangeError on a bad option, label or pixel, ShapeError when sizes differ.
+ */
+export async function evaluateRobustness(model: AttackedModel, images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): Promise<RobustnessReport> {
+  const { norm = 'linf', eps, certified, batchSize = 250, seed = 0, signal, onAttack, gpu = currentGpu() } = options;
+  check(images, labels, options);
+  const n = images.length;
+  const size = sizeOf(images.shape.slice(1));
+  const adversarial = new NdArray(Float32Array.from(images.data), images.shape);
+  const outcomes: ImageOutcome[] = [];
+  const upload = (rows: readonly number[]): { x: Tensor; y: Tensor<'i32'> } =>
+    made(() => {
+      const data = new Float32Array(rows.length * size);
+      rows.forEach((row, i) => data.set(images.data.subarray(row * size, (row + 1) * size), i * size));
+      return { x: tensor(data, { shape: [rows.length, ...images.shape.slice(1)], gpu }), y: tensor(rows.map((row) => labels[row]!), { dtype: 'i32', gpu }) };
+    });
+  /** Runs `f` on the given images, some at a time. */
+  const inBatches = async (rows: readonly number[], f: (batch: number[], x: Tensor, y: Tensor<'i32'>) => Promise<void>): Promise<void> => {
+    for (let start = 0; start < rows.length; start += batchSize) {
+      signal?.throwIfAborted();
+      const batch = rows.slice(start, start + batchSize);
+      const { x, y } = upload(batch);
+      try {
+        await f(batch, x, y);
+      } finally {
+        x.dispose();
+        y.dispose();
+      }
+    }
+  };
+  let classes = 0;
+  await inBatches(Array.from({ length: n }, (_, i) => i), async (batch, x) => {
+    const found = await predict(model, x);
+    classes = found.classes;
+    batch.forEach((row, i) => {
+      const [label, predicted] = [labels[row]!, found.predicted[i]!];
+      if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`evaluateRobustness: labels[${row}] is ${label}, expected an integer in 0..${classes - 1}`);
+      outcomes[row] = { label, predicted, attackedAs: predicted, brokenBy: predicted === label ? null : 'clean' };
+      checkSound(row, outcomes[row], certified);
+    });
+  });
+  const standing = (): number[] => outcomes.flatMap((o, row) => (o.brokenBy === null ? [row] : []));
+  const cleanAccuracy = standing().length / n;
+  const summaries: AttackSummary[] = [];
+  const attacks = (options.attacks ?? standardAttacks(norm, classes)).map((a) => (typeof a === 'string' ? namedAttack(a, options, classes) : a));
+  for (const [at, { name, run, rounds = 1 }] of attacks.entries()) {
+    const attacked = standing().length;
+    for (let round = 0; round < rounds; round++) {
+      await inBatches(standing(), async (batch, x, y) => {
+        // One stream for each attack, round and first image of the batch.
+        const [own] = split(split(split(key(seed), at), round), batch[0]!);
+        const points = await run(model, x, y, { eps, norm, clip: options.clip === undefined ? [0, 1] : options.clip, seed: own, round, ...(signal && { signal }) });
+        try {
+          if (points.shape.join() !== x.shape.join()) throw new ShapeError(`evaluateRobustness: ${name} gave shape [${points.shape}], expected [${x.shape}]`);
+          const [values, { predicted }] = await Promise.all([points.read(), predict(model, points)]);
+          batch.forEach((row, i) => {
+            const outcome = outcomes[row]!;
+            if (predicted[i] === outcome.label) return;
+            const point = values.subarray(i * size, (i + 1) * size);
+            checkReached(name, row, point, images.data.subarray(row * size, (row + 1) * size), options);
+            adversarial.data.set(point, row * size);
+            Object.assign(outcome, { attackedAs: predicted[i]!, brokenBy: name });
+            checkSound(row, outcome, certified);
+          });
+        } finally {
+          points.dispose();
+        }
+      });
+    }
+    const left = standing().length;
+    summaries.push({ name, attacked, broken: attacked - left, accuracy: left / n });
+    onAttack?.(summaries.at(-1)!);
+  }
+  const report = { norm, eps, cleanAccuracy, robustAccuracy: standing().length / n, attacks: summaries, images: outcomes, adversarial };
+  return certified ? { ...report, certifiedAccuracy: Array.from(certified).filter(Boolean).length / n } : report;
+}
+
+/** The class of each row, the first of equal outputs, and the number of classes. */
+async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: number[]; classes: number }> {
+  const logits = made(() => evaluating(model, () => noGrad(() => model.forward(x).detach())));
+  try {
+    if (logits.rank !== 2 || logits.shape[0] !== x.shape[0]) throw new ShapeError(`evaluateRobustness: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);
+    const classes = logits.shape[1]!;
+    const values = await logits.read();
+    const predicted = Array.from({ length: x.shape[0]! }, (_, i) => {
+      const row = values.subarray(i * classes, (i + 1) * classes);
+      return row.indexOf(row.reduce((a, b) => Math.max(a, b), -Infinity));
+    });
+    return { predicted, classes };
+  } finally {
+    logits.dispose();
+  }
+}
+
+function check(images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): void {
+  const { clip = [0, 1], certified, batchSize = 250 } = options;
+  checkBall('evaluateRobustness', options);
+  checkCounts('evaluateRobustness', { batchSize });
+  if (images.shape.length < 2 || images.length === 0) throw new ShapeError(`evaluateRobustness: images have shape [${images.shape}], expected (n, ...) with at least one image`);
+  for (const [name, list] of Object.entries({ labels, certified })) {
+    if (list && list.length !== images.length) throw new ShapeError(`evaluateRobustness: ${name} has ${list.length} entries, expected ${images.length}, one for each image`);
+  }
+  const [low, high] = clip ?? [-3.4e38, 3.4e38];
+  const at = images.data.findIndex((v) => !(v >= low && v <= high));
+  if (at >= 0) throw new RangeError(`evaluateRobustness: image ${Math.floor(at / sizeOf(images.shape.slice(1)))} has a pixel ${images.data[at]}, outside ${clip ? `the box [${clip}]; give clip in the units of the model's input` : 'the finite numbers'}`);
+}
