@@ -11,7 +11,8 @@ import { linfFashion } from './linf-fashion.ts';
 import { smoothMixFashion, smoothMixMnist } from './smoothmix.ts';
 import { susceptibilityExperiment } from './susceptibility.ts';
 import { unimixBayiasLt } from './unimix-bayias-lt.ts';
+import { vsGmm } from './vs-gmm.ts';
 import { vsLt } from './vs-lt.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm];
