@@ -9,8 +9,6 @@ const AHEAD = 200;
 export interface DescentOptions {
   optimizer: Optimizer;
   steps: number;
-  /** Rate of step t, from 0. Default: that of the optimiser. */
-  rate?: (t: number) => number;
   signal?: AbortSignal;
   /** Steps, counted from 1, after which `read` is awaited. */
   at?: readonly number[];
@@ -18,7 +16,7 @@ export interface DescentOptions {
 }
 
 /** Full-batch descent of a model on a scalar objective: one captured step, played again. */
-export async function descend(model: Sequential, objective: () => Tensor, { optimizer, steps, rate = () => optimizer.lr, signal, at = [], read }: DescentOptions): Promise<void> {
+export async function descend(model: Sequential, objective: () => Tensor, { optimizer, steps, signal, at = [], read }: DescentOptions): Promise<void> {
   const state = optimizer.attach(model.arena);
   const wait = [...model.parameters.values()][0]!;
   const run = (): void => {
@@ -28,7 +26,7 @@ export async function descend(model: Sequential, objective: () => Tensor, { opti
   let step: { run(): unknown; dispose(): void } | null = null;
   try {
     for (let t = 0; t < steps; t++) {
-      state.prepare(t + 1, rate(t));
+      state.prepare(t + 1, optimizer.lr, optimizer.momentum);
       if (step) step.run();
       else step = capture(run);
       if (at.includes(t + 1)) await read?.(t + 1);

@@ -2,7 +2,7 @@ import { tensor, type Tensor } from 'evenkeel';
 import { cdt, crossEntropy, effectiveNumberWeights, inverseFrequencyWeights, logitAdjusted, vs, type Loss } from 'evenkeel/losses';
 import { linear, sequential } from 'evenkeel/nn';
 import { add, exp, less, log, logsumexp, matmul, maximum, mul, reshape, softplus, sum, where } from 'evenkeel/ops';
-import { adam, sgd } from 'evenkeel/optim';
+import { sgd } from 'evenkeel/optim';
 import { descend } from './full-batch.ts';
 
 /** Weight, shift and factor of the binary VS loss omega log(1 + exp(iota - Delta y f)), for the rare class first. */
@@ -78,7 +78,11 @@ export interface ClassDraws {
 /** Penalty on W of {@link fitClasses}: l2 / 2 |W|^2 beside the mean loss. */
 const L2 = 1e-3;
 
-/** Linear classifiers, one a draw, at the minimum of the penalised loss: Adam on the full batch, its rate falling to 0. weight: (draws, classes, width); bias: (draws, classes). */
+/**
+ * Linear classifiers, one a draw, at the minimum of the penalised loss that descent along gradients from 0 comes to. With factors
+ * there are others: b_c + v / Delta_c has the same loss for every v and another argmax. Gradients keep sum b_c / Delta_c at 0; Adam does not.
+ * weight: (draws, classes, width); bias: (draws, classes).
+ */
 export async function fitClasses({ x, counts, draws, width }: ClassDraws, make: (counts: readonly number[]) => Loss, { steps = 600, signal }: { steps?: number; signal?: AbortSignal } = {}): Promise<{ weight: Float32Array; bias: Float32Array }> {
   const classes = counts.length;
   const labels = counts.flatMap((n, c) => new Array<number>(n).fill(c));
@@ -93,9 +97,8 @@ export async function fitClasses({ x, counts, draws, width }: ClassDraws, make: 
     // Every draw has the same counts, so the weighted mean over all is the mean of theirs.
     return add(mul(loss(z, of), draws), mul(sum(mul(weight, weight)), L2 / 2));
   };
-  const rate = 0.1;
   try {
-    await descend(model, objective, { optimizer: adam({ lr: rate }), steps, rate: (t) => rate * (1 - t / steps), ...(signal && { signal }) });
+    await descend(model, objective, { optimizer: sgd({ lr: 0.5, momentum: 0.97, nesterov: true }), steps, ...(signal && { signal }) });
     const [w, b] = await Promise.all([weight.read(), bias.read()]);
     return { weight: w as Float32Array, bias: b as Float32Array };
   } finally {

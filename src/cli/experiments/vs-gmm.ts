@@ -53,7 +53,7 @@ export const vsGmm = experiment({
   protocol: ({ seeds }) =>
     `(a) 100 features, 8 and 72 rows of N(+-2 e1, I): hard-margin machine with a free bias in f64, margins delta and 1 by moving its threshold, exact errors; delta* = (1 - b) / (1 + b). ` +
     '(b) 50 features and the constant 5, 4 and 36 rows: linear models from 0 on the device, f32, full batch, 10,000 steps of 0.02 grad L / L; also 1,000 steps of 0.05 grad L; delta = 3, shifts -log pi, weights 1 / pi; the limits are solved in f64 on the same rows. ' +
-    `(c) ten classes of ${COUNTS.join(' ')} rows, means N(0, .81 I) in ${WIDTH} dimensions, linear classifier with L2 1e-3 on its weights, 600 full-batch Adam steps on the device, ${TEST_ROWS} test rows a class. ` +
+    `(c) ten classes of ${COUNTS.join(' ')} rows, means N(0, .81 I) in ${WIDTH} dimensions, linear classifier with L2 1e-3 on its weights, 600 full-batch steps on the device (rate 0.5, Nesterov momentum 0.97), ${TEST_ROWS} test rows a class. ` +
     `${MARGIN_DRAWS}, ${DESCENT_DRAWS} and ${CLASS_DRAWS} problems a seed, the same for every method; ${seeds} seed${seeds === 1 ? '' : 's'}.`,
   datasets: () => [],
   options: ({ seeds }) => ({ seeds }),
