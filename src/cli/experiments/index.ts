@@ -5,6 +5,7 @@ import { averageKExperiment } from './average-k.ts';
 import { calsExperiment } from './cals.ts';
 import { cdbLt } from './cdb-lt.ts';
 import type { Experiment } from './experiment.ts';
+import { groupVsExperiment } from './group-vs.ts';
 import { ladcFeatures } from './ladc-features.ts';
 import { ldamDrw } from './ldam-drw.ts';
 import { linfFashion } from './linf-fashion.ts';
@@ -15,4 +16,4 @@ import { vsGmm } from './vs-gmm.ts';
 import { vsLt } from './vs-lt.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm, groupVsExperiment];
