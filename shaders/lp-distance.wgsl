@@ -89,13 +89,15 @@ fn larger(acc: vec4f, a: f32, b: vec4f) -> vec4f {
   return max(acc, t);
 }
 
-// acc[i][j] = max(acc[i][j], the terms of four k)
+// acc[i][j] = max(acc[i][j], the terms of four k), one after the other, so that it stays in a register meanwhile.
 fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<vec4f, BLOCK_N>>, acc: ptr<function, array<vec4f, SUMS>>) {
-  for (var k = 0u; k < 4u; k++) { // unroll
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        acc[i * BLOCK_N4 + j] = larger(acc[i * BLOCK_N4 + j], a[i][k], b[k * BLOCK_N4 + j]);
+  for (var i = 0u; i < BLOCK_M; i++) { // unroll
+    for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+      var most = acc[i * BLOCK_N4 + j];
+      for (var k = 0u; k < 4u; k++) { // unroll
+        most = larger(most, a[i][k], b[k * BLOCK_N4 + j]);
       }
+      acc[i * BLOCK_N4 + j] = most;
     }
   }
 }
