@@ -5,8 +5,8 @@ import { ABSTAIN, certifyBounds, certifyMargin, Smooth } from 'evenkeel/certify'
 import { linear, linfDistMlp, sequential, type LinfDistNet, type Sequential } from 'evenkeel/nn';
 import { add, mul } from 'evenkeel/ops';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
-import { certifiedRadius, clopperPearsonLower } from 'evenkeel/stats';
-import { violationLimit } from '../support/violations.ts';
+import { certifiedRadius } from 'evenkeel/stats';
+import { eventLimit } from '../../src/cli/experiments/statistics.ts';
 
 const rowOf = (of: NdArray, i: number): number[] => Array.from(of.at(i).data as Float32Array);
 const classOf = (row: readonly number[]): number => row.indexOf(Math.max(...row));
@@ -70,10 +70,10 @@ describe('smoothed linear classifiers', () => {
       const most = counts[1]! > counts[0]! ? 1 : 0;
       naive += Number(certifiedRadius(Math.min(counts[most]!, n - 0.5) / n, SIGMA) > truth(most));
     }
-    expect(violations).toBeLessThanOrEqual(violationLimit(count, alpha));
+    expect(violations).toBeLessThanOrEqual(eventLimit(count, alpha));
     expect(certified).toBeGreaterThan(1000);
     expect(violations).toBeGreaterThan(0);
-    expect(naive).toBeGreaterThan(violationLimit(count, 0.4));
+    expect(naive).toBeGreaterThan(eventLimit(count, 0.4));
   });
 
   test('PGD with 100 restarts flips nothing inside certified balls, and all a little beyond the true radius', async () => {

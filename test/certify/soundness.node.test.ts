@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { hostUniform, key } from '../../src/random/index.ts';
 import { binomialPmf, binomialTest, certifiedRadius, clopperPearsonLower, normalCdf, normalQuantile } from '../../src/stats/index.ts';
-import { binomialDraw, violationLimit } from '../support/violations.ts';
+import { eventLimit } from '../../src/cli/experiments/statistics.ts';
+import { binomialDraw } from '../support/binomial-draw.ts';
 
 const CLASSIFIERS = 2000;
 const SIGMA = 0.5;
@@ -21,11 +22,11 @@ describe('2,000 classifiers of known radius, one count each', () => {
       certified += Number(claimed > 0);
       naive += Number(certifiedRadius(Math.min(k, n - 0.5) / n, SIGMA) > radius);
     }
-    const limit = violationLimit(CLASSIFIERS, alpha);
+    const limit = eventLimit(CLASSIFIERS, alpha);
     expect(violations).toBeLessThanOrEqual(limit);
     expect(certified).toBeGreaterThan(1500);
     // The share of successes in place of its bound is wrong about every other time: the same check refutes it.
-    expect(naive).toBeGreaterThan(violationLimit(CLASSIFIERS, 0.4));
+    expect(naive).toBeGreaterThan(eventLimit(CLASSIFIERS, 0.4));
     // And the bound gives away no more than it must.
     if (alpha === 0.05) expect(violations).toBeGreaterThan(limit / 4);
   });
@@ -42,8 +43,8 @@ test('selection from the samples of the estimation is refuted, fresh samples are
     fresh += Number(clopperPearsonLower(selected, n, alpha) > 0.5);
     reused += Number(clopperPearsonLower(Math.max(k, n - k), n, alpha) > 0.5);
   }
-  expect(fresh).toBeLessThanOrEqual(violationLimit(CLASSIFIERS, alpha));
-  expect(reused).toBeGreaterThan(violationLimit(CLASSIFIERS, alpha));
+  expect(fresh).toBeLessThanOrEqual(eventLimit(CLASSIFIERS, alpha));
+  expect(reused).toBeGreaterThan(eventLimit(CLASSIFIERS, alpha));
 });
 
 test('PREDICT answers a tie no more often than alpha, by enumeration', () => {

@@ -4,6 +4,7 @@ import { alphaLongServedio } from './alpha-long-servedio.ts';
 import { averageKExperiment } from './average-k.ts';
 import { calsExperiment } from './cals.ts';
 import { cdbLt } from './cdb-lt.ts';
+import { certifyLinear } from './certify-linear.ts';
 import type { Experiment } from './experiment.ts';
 import { groupVsExperiment } from './group-vs.ts';
 import { ladcFeatures } from './ladc-features.ts';
@@ -16,4 +17,4 @@ import { vsGmm } from './vs-gmm.ts';
 import { vsLt } from './vs-lt.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm, groupVsExperiment];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm, groupVsExperiment, certifyLinear];

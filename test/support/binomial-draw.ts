@@ -1,12 +1,5 @@
 import { binomialCdf } from '../../src/stats/index.ts';
 
-/** The exact quantile: the least m with P[Bin(trials, alpha) > m] <= 1e-6. More violations than that refute a rate of alpha. */
-export function violationLimit(trials: number, alpha: number): number {
-  let m = 0;
-  while (1 - binomialCdf(m, trials, alpha) > 1e-6) m++;
-  return m;
-}
-
 /** The least k with P[Bin(n, p) <= k] >= u: a draw of Bin(n, p) for a uniform u. */
 export function binomialDraw(u: number, n: number, p: number): number {
   let [low, high] = [0, n];
