@@ -63,7 +63,7 @@ export type Work =
   | { kind: 'elementwise'; rows: number; columns: number }
   | ({ kind: 'resnet'; depth: 20 | 32 } & Training)
   | ({ kind: 'linf-mlp'; widths: readonly number[]; p: number } & Training)
-  | { kind: 'certify'; widths: readonly number[]; batch: number; n0: number; n: number; sigma: number };
+  | { kind: 'certify'; net: 'lenet' | 'mlp'; batch: number; n0: number; n: number; sigma: number };
 
 /** One kind of work. */
 export type WorkOf<K extends Work['kind']> = Extract<Work, { kind: K }>;
@@ -165,7 +165,8 @@ export const WORKLOADS: readonly Workload[] = [
   workload('linf-mlp', 'l_inf-distance MLP step 784-256-256-10, p = 8, batch 256', { kind: 'linf-mlp', widths: [784, 256, 256, 10], p: 8, batch: 256, ...SGD }),
   workload('resnet20', 'ResNet-20 step, batch 128', { kind: 'resnet', depth: 20, batch: 128, ...SGD }, { hardwareOnly: true }),
   workload('resnet32', 'ResNet-32 step, batch 128', { kind: 'resnet', depth: 32, batch: 128, ...SGD }, { hardwareOnly: true }),
-  workload('certify', 'certification, a noisy copy', { kind: 'certify', widths: FIRST_MLP.widths, batch: 1000, n0: 1000, n: 9000, sigma: 0.25 }),
+  workload('certify-lenet', 'certification of LeNet, a noisy copy', { kind: 'certify', net: 'lenet', batch: 250, n0: 250, n: 1000, sigma: 0.5 }),
+  workload('certify-mlp', 'certification of the MLP, a noisy copy', { kind: 'certify', net: 'mlp', batch: 1000, n0: 1000, n: 9000, sigma: 0.25 }),
 ];
 
 /** The workload that needs pages of its own. */

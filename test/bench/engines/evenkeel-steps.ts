@@ -1,11 +1,11 @@
 import { backward, capture, NdArray, noGrad, prepare, tensor, type Captured, type Gpu, type Tensor } from 'evenkeel';
 import { Smooth } from 'evenkeel/certify';
 import { crossEntropy, linfMargin, type Loss } from 'evenkeel/losses';
-import { conv2d, flatten, linear, linfDistMlp, maxPool2d, mlp, relu, resnet20, resnet32, sequential, type Layer, type Sequential } from 'evenkeel/nn';
+import { conv2d, flatten, lenet, linear, linfDistMlp, maxPool2d, mlp, relu, resnet20, resnet32, sequential, type Layer, type Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { firstLosses, labels, parametersOf, values, type Contestant } from '../contestant.ts';
 import { spread } from '../statistics.ts';
-import { weightShapes, type Cnn, type Mlp, type Training, type WorkOf } from '../workloads.ts';
+import { FIRST_MLP, weightShapes, type Cnn, type Mlp, type Training, type WorkOf } from '../workloads.ts';
 
 /** What one training step asks of WebGPU and of the host. */
 export interface StepCounts {
@@ -151,11 +151,12 @@ function encodeTime({ device: { queue } }: Gpu, captured: Captured<unknown>): nu
 }
 
 /** Certification of one image beside the bare forward pass of as many rows a batch. */
-export function certification(gpu: Gpu, { widths, batch, n0, n, sigma }: WorkOf<'certify'>): Record<string, Contestant> {
-  const model = mlp(...widths).init({ gpu, seed: 0 });
+export function certification(gpu: Gpu, { net, batch, n0, n, sigma }: WorkOf<'certify'>): Record<string, Contestant> {
+  const shape = net === 'lenet' ? [1, 28, 28] : [784];
+  const model = (net === 'lenet' ? lenet() : mlp(...FIRST_MLP.widths)).init({ gpu, seed: 0 });
   const smooth = new Smooth(model, { numClasses: 10, sigma, gpu });
-  const image = new NdArray(values(widths[0]!, 10), [widths[0]!]);
-  const x = tensor(values(batch * widths[0]!, 11), { shape: [batch, widths[0]!] });
+  const image = new NdArray(values(784, 10), shape);
+  const x = tensor(values(batch * 784, 11), { shape: [batch, ...shape] });
   return {
     evenkeel: {
       items: n0 + n,
