@@ -12,7 +12,8 @@ export interface Tile {
 }
 
 const QUAD_TILES: readonly (Tile & { software: [number, number] })[] = [
-  { m: 32, n: 16, groupX: 4, groupY: 2, quads: true, software: [32, 2 ** 22] },
+  { m: 32, n: 16, groupX: 4, groupY: 2, quads: true, software: [32, 2 ** 27] },
+  { m: 32, n: 8, groupX: 4, groupY: 2, quads: true, software: [32, 2 ** 22] },
   { m: 16, n: 8, groupX: 4, groupY: 2, quads: true, software: [32, 2 ** 20] },
 ];
 
@@ -25,10 +26,12 @@ const TILES: readonly (Tile & { /** Fewest invocations, and fewest terms in all,
 
 /**
  * The tile of an (m, n) product with k terms in `parts` pieces. Loads cost most on a software adapter, so it takes a large
- * block that still leaves every core some work; but larger ones take longer to compile (.2 s for 8 x 16), which products of
- * less than a million terms do not earn back. A GPU hides loads behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations,
- * else 4 x 4. Thin matrices take a block no wider than they are. Ragged columns are stored one by one, in unrolled code,
- * so they take a smaller one too.
+ * block that still leaves every core some work, in quads where the adapter has them; but the code of a block is unrolled, and
+ * larger ones take longer to compile: a tenth of a second for 16 x 8 in quads, a quarter for 32 x 8, half a second for
+ * 32 x 16, which only products of 2^27 terms and more earn back. Quads may waste a third of their columns, no more. A GPU hides
+ * loads behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations, else 4 x 4. Thin
+ * matrices take a block no wider than they are. Ragged columns are stored one by one, in unrolled code, so they take a
+ * smaller one too.
  */
 export function tileFor(gpu: Gpu, m: number, n: number, k: number, parts = 1): Tile {
   const invocations = (t: Tile): number => Math.ceil(m / t.m) * Math.ceil(n / t.n) * parts;
