@@ -1,7 +1,12 @@
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
-import { sum } from '../ops/reduce.ts';
+import { greaterEqual, lessEqual, logicalAnd } from '../ops/compare.ts';
+import { all, sum } from '../ops/reduce.ts';
 import { clamp, sqrt, square } from '../ops/unary.ts';
+import { firstOutside, outside } from '../stats/box.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { made } from './model.ts';
 
 /** The points that an attack may use: those within eps of x, and inside `clip`. */
 export interface Ball {
@@ -9,7 +14,7 @@ export interface Ball {
   eps: number;
   /** Default: 'linf'. */
   norm?: 'linf' | 'l2';
-  /** Interval of the inputs; null: none. Default: [0, 1]. */
+  /** Interval that the inputs lie in, and the points with them; null: none. Default: [0, 1]. */
   clip?: readonly [number, number] | null;
 }
 
@@ -37,6 +42,20 @@ export function projected(x: Tensor, moved: Tensor, { eps, norm = 'linf' }: Ball
 export function checkBall(op: string, { eps, clip = [0, 1] }: Ball): void {
   if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`${op}: eps is ${eps}, expected a finite number of at least 0`);
   if (clip && !(clip[0] < clip[1] && Number.isFinite(clip[0]) && Number.isFinite(clip[1]))) throw new RangeError(`${op}: clip is [${clip}], expected two finite numbers, the lower one first`);
+}
+
+/** Throws a RangeError, naming `op`, unless all of x lies in `clip`; one flag is read back. */
+export async function checkInside(op: string, x: Tensor, { clip = [0, 1] }: Pick<Ball, 'clip'>): Promise<void> {
+  if (!clip || x.size === 0) return;
+  const isInside = made(() => noGrad(() => all(logicalAnd(greaterEqual(x, clip[0]), lessEqual(x, clip[1])))));
+  try {
+    if (await isInside.item()) return;
+  } finally {
+    isInside.dispose();
+  }
+  const values = await x.read();
+  const at = firstOutside(values, clip);
+  if (at >= 0) throw new RangeError(`${op}: x is ${values[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, ${outside(clip)}`);
 }
 
 /** Throws a RangeError, naming `op`, unless each of the values is a positive integer. */

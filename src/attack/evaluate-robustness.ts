@@ -1,6 +1,7 @@
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { key, split } from '../random/key.ts';
+import { firstOutside, outside } from '../stats/box.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
@@ -170,7 +171,6 @@ function check(images: NdArray, labels: ArrayLike<number>, options: RobustnessOp
   for (const [name, list] of Object.entries({ labels, certified })) {
     if (list && list.length !== images.length) throw new ShapeError(`evaluateRobustness: ${name} has ${list.length} entries, expected ${images.length}, one for each image`);
   }
-  const [low, high] = clip ?? [-3.4e38, 3.4e38];
-  const at = images.data.findIndex((v) => !(v >= low && v <= high));
-  if (at >= 0) throw new RangeError(`evaluateRobustness: image ${Math.floor(at / sizeOf(images.shape.slice(1)))} has a pixel ${images.data[at]}, outside ${clip ? `the box [${clip}]; give clip in the units of the model's input` : 'the finite numbers'}`);
+  const at = firstOutside(images.data, clip);
+  if (at >= 0) throw new RangeError(`evaluateRobustness: image ${Math.floor(at / sizeOf(images.shape.slice(1)))} has a pixel ${images.data[at]}, ${outside(clip)}`);
 }

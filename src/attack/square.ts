@@ -14,7 +14,7 @@ import { Captured, capture } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, clipped, type Ball } from './ball.ts';
+import { checkBall, checkCounts, checkInside, clipped, type Ball } from './ball.ts';
 import { beside, checkBatch, evaluating, isFooled, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link squareAttack}. */
@@ -51,7 +51,7 @@ export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescal
  * x: (n, channels, height, width), (n, height, width), or (n, features), where squares are intervals. Every sample has draws of its
  * own, and squares touch the last row and column too (in the official code all samples share one place, short of those). The
  * caller owns the result, of x's shape: the point of smallest margin seen, x included.
- * Throws RangeError on a bad option, ShapeError unless there is a label for each sample.
+ * Throws RangeError on a bad option or where x lies outside `clip`, ShapeError unless there is a label for each sample.
  */
 export async function squareAttack(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
@@ -61,6 +61,7 @@ export async function squareAttack(model: AttackedModel, x: Tensor, labels: Tens
   if (!(pInit > 0 && pInit <= 1)) throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
   if (x.rank > 4) throw new ShapeError(`squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or (n, features)`);
   if (x.size === 0) return made(() => add(x, 0));
+  await checkInside('squareAttack', x, options);
   const { gpu } = x;
   const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
   const [n, channels, height, width] = planesOf(x);

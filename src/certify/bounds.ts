@@ -6,6 +6,7 @@ import { add, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
+import { firstOutside, outside } from '../stats/box.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
@@ -106,7 +107,6 @@ function check(x: NdArray, y: ArrayLike<number>, eps: number, clip: readonly [nu
   if (y.length !== x.length) throw new ShapeError(`certifyBounds: y has ${y.length} labels, expected ${x.length}, one for each row of x`);
   if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`certifyBounds: eps is ${eps}, expected a finite number of at least 0`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`certifyBounds: batchSize is ${batchSize}, expected a positive integer`);
-  const [low, high] = clip ?? [-3.4e38, 3.4e38];
-  const at = x.data.findIndex((v) => !(v >= low && v <= high));
-  if (at >= 0) throw new RangeError(`certifyBounds: x is ${x.data[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, outside ${clip ? `the box [${clip}]; give clip in the units of the model's input` : 'the finite numbers'}`);
+  const at = firstOutside(x.data, clip);
+  if (at >= 0) throw new RangeError(`certifyBounds: x is ${x.data[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, ${outside(clip)}`);
 }

@@ -99,3 +99,22 @@ test('a seed repeats bit by bit, points stay in the ball, an abort rejects, erro
   x.dispose();
   y.dispose();
 });
+
+test('inputs outside the box are refused, in the place and size of the first; those at its f32 ends are not', async () => {
+  using net = netOf(casesOf(file, 'pgd')[0]!);
+  const y = tensor([0, 1], { dtype: 'i32' });
+  // Pixels 0 and 1 of mean 0.1307 and deviation 0.3081: f32 puts them on either side of the f64 ends.
+  const [low, high] = [-0.1307 / 0.3081, (1 - 0.1307) / 0.3081];
+  const at = new Float32Array(14).fill(low).fill(high, 7);
+  const x = tensor(at, { shape: [2, 7] });
+  for (const attack of [pgd, fgsm]) {
+    (await attack(net, x, y, { eps: 0.1, clip: [low, high] })).dispose();
+    (await attack(net, x, y, { eps: 0.1, clip: null })).dispose();
+    await expect(attack(net, x, y, { eps: 0.1 })).rejects.toThrow(new RangeError(`pgd: x is ${at[0]} in row 0, outside the box [0,1]; give clip in the units of the model's input`));
+  }
+  at[9] = 255;
+  x.write(at);
+  await expect(pgd(net, x, y, { eps: 0.1, clip: [low, high] })).rejects.toThrow(/^pgd: x is 255 in row 1, outside the box/);
+  x.dispose();
+  y.dispose();
+});
