@@ -82,8 +82,9 @@ export function consistency(options: ConsistencyOptions): Objective {
   const { eps = 1, steps = 10, warmUp = 10 } = adversary ?? {};
   expectPositive('consistency', { eps });
   expectCounts('consistency', { steps, warmUp }, 1);
-  return (inputs) => {
+  const objective: Objective = (inputs) => {
     const attack = adversary && { eps: times(ramp(inputs.at.epoch, warmUp), eps), steps };
     return consistencyTerms(withNoise(inputs, { ...options, m }), { lambda, eta, form, adversary: attack }).loss;
   };
+  return adversary ? Object.assign(objective, { box: [0, 1] as const }) : objective;
 }

@@ -16,7 +16,7 @@ export interface SmoothAdvOptions extends NoiseOptions {
   warmUp?: number;
   /** Attack by mean(-P(y) noise), without a backward pass. Default: false. */
   estimate?: boolean;
-  /** Interval of the pixels. Default: [0, 1]. */
+  /** Interval of the pixels, in which the images must lie. Default: [0, 1]. */
   box?: readonly [number, number];
   /** An image whose gradient is zero stays, or moves by a normal draw, as in the code. Default: 'stay'. */
   zeroGradient?: 'stay' | 'normal';
@@ -47,10 +47,11 @@ export function smoothAdv(options: SmoothAdvOptions): Objective {
   expectCounts('smoothAdv', { steps, warmUp }, 1);
   expectPositive('smoothAdv', { eps });
   if (zeroGradient !== 'stay' && zeroGradient !== 'normal') throw new RangeError(`smoothAdv: zeroGradient is ${String(zeroGradient)}, expected stay or normal`);
-  return (inputs) => {
+  const objective: Objective = (inputs) => {
     const lost = zeroGradient === 'normal' && { lost: (step: number) => directions(inputs, split(split(inputs.random.key, DRAW.direction), step)) };
     return smoothAdvTerms(withNoise(inputs, options), { ...options, ...lost, eps: times(ramp(inputs.at.epoch, warmUp), eps) }).loss;
   };
+  return Object.assign(objective, { box: options.box ?? ([0, 1] as const) });
 }
 
 function directions({ x, random }: ObjectiveInputs, key: Key): Tensor {

@@ -97,9 +97,10 @@ export function smoothMix(options: SmoothMixOptions): Objective {
   expectPositive('smoothMix', { stepSize });
   expectWeights('smoothMix', { eta, ...(maxNorm != null && { maxNorm }), ...(maxNormInit !== undefined && { maxNormInit }) });
   if (mixStep > 0 && mixStep >= steps) throw new RangeError(`smoothMix: mixStep is ${mixStep}, expected less than steps, ${steps}; else the clean image would stay`);
-  return (inputs) => {
+  const objective: Objective = (inputs) => {
     const { x, random, at } = inputs;
     const mixing = uniform([x.shape[0]!], split(random.key, DRAW.mixing), { first: random.first, gpu: x.gpu });
     return smoothMixTerms({ ...withNoise(inputs, options), mixing }, { ...options, warmUp: ramp(at.epoch, warmUp) }).loss;
   };
+  return Object.assign(objective, { box: options.box ?? ([0, 1] as const) });
 }

@@ -35,6 +35,8 @@ export interface Objective {
   (inputs: ObjectiveInputs): Tensor;
   /** Called before each step, to write device scalars of its own. */
   prepare?(at: ObjectiveMoment): void;
+  /** Interval that it takes the inputs to lie in: `fit` refuses data outside. */
+  readonly box?: readonly [number, number];
   /** Frees device scalars of its own; whoever made the objective calls it. */
   dispose?(): void;
 }

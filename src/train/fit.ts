@@ -8,6 +8,7 @@ import type { Sequential } from '../nn/sequential.ts';
 import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
+import { firstOutside } from '../stats/box.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import type { Susceptibility } from './susceptibility.ts';
 import { TrainingStep } from './training-step.ts';
@@ -167,4 +168,6 @@ function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimiz
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
   if (objective && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which an objective does not take, expected a loss');
   if (typeof (objective ?? loss) !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+  const at = objective?.box ? firstOutside(data.x.data, objective.box) : -1;
+  if (at >= 0) throw new RangeError(`fit: x is ${data.x.data[at]} in row ${Math.floor((at * data.y.length) / data.x.data.length)}, outside the box [${objective!.box}] of the objective`);
 }

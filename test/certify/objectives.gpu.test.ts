@@ -189,6 +189,16 @@ describe('identities', () => {
   });
 });
 
+test('objectives that clip to the pixel box refuse data outside it, before anything is trained', async () => {
+  using model = net();
+  const wide = makeDataset(new NdArray(pixels.x.data.map((v, i) => (i === 16 * 7 + 3 ? 1.5 : v)), pixels.x.shape), pixels.y, { numClasses: CLASSES });
+  const options = { optimizer: sgd({ lr: 0.1 }), epochs: 1, batchSize: 60 };
+  for (const objective of [smoothMix({ sigma: SIGMA, steps: 1 }), smoothAdv({ sigma: SIGMA, steps: 1 }), consistency({ sigma: SIGMA, adversary: { eps: 0.1, steps: 1 } })]) {
+    await expect(fit(model, wide, { objective, ...options })).rejects.toThrow(new RangeError('fit: x is 1.5 in row 7, outside the box [0,1] of the objective'));
+  }
+  for (const objective of [smoothMix({ sigma: SIGMA, steps: 1, box: [0, 1.5] }), gaussian({ sigma: SIGMA })]) await fit(model, wide, { objective, ...options });
+});
+
 test('smoothedPredictions counts the classes of noisy copies', async () => {
   using model = net();
   const n = 40;
