@@ -6,6 +6,7 @@ import { max } from '../ops/reduce.ts';
 import { flatten } from '../ops/reshape.ts';
 import { abs } from '../ops/unary.ts';
 import { mapBatches, type BatchOptions } from '../nn/map-batches.ts';
+import { firstOutside, outside } from '../stats/box.ts';
 import { roundDown } from '../stats/rounding.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { EPSILON, TINY } from './rounding.ts';
@@ -37,10 +38,12 @@ const roundingsOf = (layer: Layer): number | undefined => (layer.kind === 'sortD
  * larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 - L e). Both classes stay in order
  * while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1 - k) m/2 - 2 E. The a_l are exact and the
  * rest is f64, rounded down.
- * Throws RangeError unless the power is infinite, TypeError at a layer that is not known to be 1-Lipschitz.
+ * Throws RangeError unless the power is infinite and x finite, TypeError at a layer that is not known to be 1-Lipschitz.
  */
 export async function certifyMargin(model: LinfDistNet, x: NdArray, options: BatchOptions = {}): Promise<MarginCertificates> {
   if (model.power.value !== Infinity) throw new RangeError(`certifyMargin: p is ${model.power.value}, expected Infinity; call model.power.set(Infinity)`);
+  const at = firstOutside(x.data, null);
+  if (at >= 0) throw new RangeError(`certifyMargin: x is ${x.data[at]} in row ${Math.floor((at * x.length) / x.data.length)}, ${outside(null)}`);
   const layers = [...leavesOf(model)];
   const roundings = layers.map((layer) => roundingsOf(layer)!).filter((n) => n > 0);
   const both = await mapBatches(model.arena.values.gpu, x, (batch) => {

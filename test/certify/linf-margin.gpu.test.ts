@@ -46,6 +46,11 @@ test('a layer that is not 1-Lipschitz is refused', async () => {
   await expect(certifyMargin(net, new NdArray(new Float32Array(2), [1, 2]))).rejects.toThrow('certifyMargin: layer a (linear) is not known to be 1-Lipschitz');
 });
 
+test.each([NaN, Infinity, -Infinity])('an input of %d is refused', async (v) => {
+  using net = linfDistMlp([2, 2]).init();
+  await expect(certifyMargin(net, new NdArray(Float32Array.of(0, 0, 0, v), [2, 2]))).rejects.toThrow(`certifyMargin: x is ${v} in row 1, outside the finite numbers`);
+});
+
 test('training at an infinity that nobody set is refused', () => {
   using net = linfDistMlp([2, 2]).init();
   expect(() => net.power.operand(net.arena.values.gpu, { training: true })).toThrow('DistancePower: p is Infinity in training, expected a finite p and linfSchedule(), or power.set(Infinity) before');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { pgd } from 'evenkeel/attack';
-import { certifyMargin } from 'evenkeel/certify';
+import { boxAround, certifyBounds, certifyMargin, intervalBounds } from 'evenkeel/certify';
 import { linfMargin } from 'evenkeel/losses';
 import { linfDistConv2d, linfDistMlp, sequential, DistancePower, type LinfDistNet } from 'evenkeel/nn';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
@@ -101,6 +101,37 @@ describe('certificates', () => {
     expectOutput(radius, c, 'marginRadius', close(0, 3e-6));
     radius.forEach((r, i) => expect(r).toBeLessThanOrEqual(Math.max(0, flat(c.outputs.marginRadius)[i]!)));
     expect(radius.map((r) => Number(r > (c.options.eps as number)))).toEqual(flat(c.outputs.marginCertified));
+  });
+
+  test.each(casesOf(file, 'linfNetCertificate'))('$name by intervals with the pixel box', async (c) => {
+    using net = netOf(c);
+    const { data, shape } = dense(c.inputs.x);
+    const { eps, down, up } = c.options as { eps: number; down: number; up: number };
+    const images = new NdArray(Float32Array.from(data), shape);
+    const clip = [down, up] as const;
+    expectOutput((await net.logits(images)).data, c, 'g');
+    const scale = flat(c.inputs.scale)[0]!;
+    expectOutput((await net.logits(images)).data.map((v) => v * scale), c, 'logits');
+    // Bounds are those of the file, widened: never inside them by more than the rounding of the file's own f64 sums.
+    const [lower, upper] = await readAll(() => {
+      const box = intervalBounds(net, boxAround(upload(c, 'x'), { eps, clip }));
+      return [box.lower, box.upper];
+    });
+    expectOutput(lower!, c, 'gLower', close(0, 3e-5));
+    expectOutput(upper!, c, 'gUpper', close(0, 3e-5));
+    flat(c.outputs.gLower).forEach((v, i) => expect(lower![i]!).toBeLessThanOrEqual(v + 1e-12));
+    flat(c.outputs.gUpper).forEach((v, i) => expect(upper![i]!).toBeGreaterThanOrEqual(v - 1e-12));
+    const target = flat(c.inputs.target);
+    const { certified, margins } = await certifyBounds(net, images, target, { eps, clip, batchSize: 4 });
+    expect(certified.map(Number)).toEqual(flat(c.outputs.ibpCertified));
+    // worst_j = (upper_j - lower_y) / (2 eps), 0 at the label.
+    const worst = flat(c.outputs.worst);
+    const classes = worst.length / target.length;
+    target.forEach((y, i) => {
+      const want = -2 * eps * Math.max(...worst.slice(i * classes, (i + 1) * classes).filter((_, j) => j !== y));
+      expect(Math.abs(margins[i]! - want)).toBeLessThan(6e-5);
+      expect(margins[i]!).toBeLessThanOrEqual(want + 1e-9);
+    });
   });
 
   test('outputs are 1-Lipschitz for any weights, and no attack inside the radius succeeds', async () => {
