@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { hostUniform, key } from '../../src/random/index.ts';
 import { binomialPmf, binomialTest, certifiedRadius, clopperPearsonLower, normalCdf, normalQuantile } from '../../src/stats/index.ts';
 import { eventLimit } from '../../src/cli/experiments/statistics.ts';
+import cases from '../golden/smoothing.json';
 import { binomialDraw } from '../support/binomial-draw.ts';
+import { casesOf, flat, relativeError } from '../support/golden.ts';
 
 const CLASSIFIERS = 2000;
 const SIGMA = 0.5;
@@ -99,4 +101,9 @@ test('converges to the true radius from below', () => {
     expect(gaps[1]!).toBeGreaterThan(2 * gaps[2]!);
   }
   expect(expectedRadius(1, 10_000)).toBeGreaterThan(0.94);
+});
+
+test.each(casesOf(cases, 'linearSmoothedTruth'))('$name: probability of the class of a smoothed linear classifier', ({ inputs, outputs }) => {
+  const [distance, sigma] = [flat(inputs.signedDistance), flat(inputs.sigma)];
+  flat(outputs.pA).forEach((want, i) => expect(relativeError(normalCdf(Math.abs(distance[i]!) / sigma[i]!), want)).toBeLessThan(1e-12));
 });
