@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { scope, tensor, type Tensor } from 'evenkeel';
+import { NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import { fgsm, pgd, type PgdOptions } from 'evenkeel/attack';
 import { linear, relu, sequential, type Sequential } from 'evenkeel/nn';
 import { add, clamp, mul } from 'evenkeel/ops';
@@ -24,6 +24,10 @@ async function expectLast(c: GoldenCase, options: PgdOptions): Promise<void> {
   const got = await pgd(net, x, y, options);
   const want = flat(c.outputs.path).slice(-x.size);
   expectWithin(await got.read(), { data: Float64Array.from(want), shape: x.shape }, close(2e-5, 2e-5), 'last point');
+  if ('finalLogits' in c.outputs) {
+    const { data } = await net.logits(new NdArray(await got.read(), x.shape));
+    expectWithin(data, { data: Float64Array.from(flat(c.outputs.finalLogits)), shape: [] }, close(1e-4, 1e-4), 'logits there');
+  }
   for (const t of [x, y, got]) t.dispose();
 }
 
