@@ -93,8 +93,8 @@ export interface LongTailOptions {
 }
 
 /** The recipe of a protocol; `epochs` keeps the shares at which the rate falls. */
-export function longTailRecipe({ full, epochs }: Pick<LongTailOptions, 'full' | 'epochs'>, own: Partial<LongTailRecipe> = {}): LongTailRecipe {
-  const recipe = full ? { ...FULL, ...own } : QUICK;
+export function longTailRecipe({ full, epochs }: Pick<LongTailOptions, 'full' | 'epochs'>, own: Pick<LongTailDefinition<string>, 'quick' | 'full'> = {}): LongTailRecipe {
+  const recipe = full ? { ...FULL, ...own.full } : { ...QUICK, ...own.quick };
   return { ...recipe, epochs: epochs ?? recipe.epochs };
 }
 
@@ -188,12 +188,14 @@ export interface LongTailDefinition<M extends string> {
   beside?: readonly (Omit<Comparison, 'margin'> & { baseline: M; method: M })[];
   /** Validation images of each class. Default: none. */
   held?: { quick: number; full: number };
+  /** How the recipe on Fashion-MNIST differs from the others'. */
+  quick?: Partial<LongTailRecipe>;
   /** How the full recipe differs from that of LDAM. */
   full?: Partial<LongTailRecipe>;
 }
 
 /** An experiment on Fashion-MNIST with a long tail of imbalance 100, with --full on CIFAR-10. */
-export function longTailExperiment<M extends string>({ id, title, claim, methods, settings, asked, beside = [], held, full: own }: LongTailDefinition<M>): Experiment {
+export function longTailExperiment<M extends string>({ id, title, claim, methods, settings, asked, beside = [], held, ...own }: LongTailDefinition<M>): Experiment {
   const names = Object.keys(methods) as M[];
   return experiment({
     id,
