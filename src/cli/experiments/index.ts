@@ -1,4 +1,5 @@
 import { absgdLt } from './absgd-lt.ts';
+import { alphaFlips } from './alpha-flips.ts';
 import { alphaLandscape } from './alpha-landscape.ts';
 import { alphaLongServedio } from './alpha-long-servedio.ts';
 import { averageKExperiment } from './average-k.ts';
@@ -10,6 +11,7 @@ import { groupVsExperiment } from './group-vs.ts';
 import { ladcFeatures } from './ladc-features.ts';
 import { ldamDrw } from './ldam-drw.ts';
 import { linfFashion } from './linf-fashion.ts';
+import { logitclipNoise } from './logitclip-noise.ts';
 import { smoothMixFashion, smoothMixMnist } from './smoothmix.ts';
 import { susceptibilityExperiment } from './susceptibility.ts';
 import { unimixBayiasLt } from './unimix-bayias-lt.ts';
@@ -17,4 +19,4 @@ import { vsGmm } from './vs-gmm.ts';
 import { vsLt } from './vs-lt.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm, groupVsExperiment, certifyLinear];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm, groupVsExperiment, certifyLinear, alphaFlips, logitclipNoise];
