@@ -1,10 +1,12 @@
 import { absgdLt } from './absgd-lt.ts';
 import { alphaFlips } from './alpha-flips.ts';
+import { alphaFlips } from './alpha-flips.ts';
 import { alphaLandscape } from './alpha-landscape.ts';
 import { alphaLongServedio } from './alpha-long-servedio.ts';
 import { averageKExperiment } from './average-k.ts';
 import { calsExperiment } from './cals.ts';
 import { cdbLt } from './cdb-lt.ts';
+import { certifyCost } from './certify-cost.ts';
 import { certifyLinear } from './certify-linear.ts';
 import type { Experiment } from './experiment.ts';
 import { groupVsExperiment } from './group-vs.ts';
@@ -19,4 +21,4 @@ import { vsGmm } from './vs-gmm.ts';
 import { vsLt } from './vs-lt.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm, groupVsExperiment, certifyLinear, alphaFlips, logitclipNoise];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaFlips, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm, groupVsExperiment, certifyLinear, certifyCost, alphaFlips, logitclipNoise];
