@@ -13,3 +13,8 @@ export { boxAround, certifyBounds, type BoxCertificates, type BoxOptions, type C
 export { crownBounds, type CrownMethod } from './crown.ts';
 export { intervalBounds } from './interval.ts';
 export type { Interval } from './rounding.ts';
+export { certifyAtRadius, type AtRadius, type AtRadiusOptions, type Decision } from './at-radius.ts';
+export type { Draw } from './draws.ts';
+export { ensemble } from './ensemble.ts';
+export { certifyInputSpecific, type InputSpecific, type InputSpecificOptions } from './input-specific.ts';
+export { certifyStaged, type Staged, type StagedOptions } from './staged.ts';

@@ -1,0 +1,79 @@
+import { normalCdf, roundDown, roundUp, sequentialSide } from '../stats/index.ts';
+import { drawCounts, expectInteger, expectLevel, expectPositive, topClass, type Draw } from './draws.ts';
+
+/** What {@link certifyAtRadius} and {@link certifyStaged} find about a radius. */
+export type Decision = 'certified' | 'rejected' | 'abstained';
+
+/** Options of {@link certifyAtRadius}. */
+export interface AtRadiusOptions {
+  /** Standard deviation of the noise. */
+  sigma: number;
+  /** The l2 radius asked for, in units of the input. */
+  radius: number;
+  /** Copies that choose the class. Default: 100. */
+  n0?: number;
+  /** Copies after which it abstains, those of n0 not counted. Default: 100,000. */
+  maxSamples?: number;
+  /** Copies between two looks. Default: 100. */
+  batchSize?: number;
+  /** Probability that the decision is wrong. Default: 0.001. */
+  alpha?: number;
+  signal?: AbortSignal;
+}
+
+/** The answer of {@link certifyAtRadius}. */
+export interface AtRadius {
+  /** Certified: robust at the radius. Rejected: the chosen class is too rare for it. Abstained: still open after maxSamples. */
+  decision: Decision;
+  /** The class that n0 copies chose. */
+  label: number;
+  /** Copies drawn, n0 included. */
+  samples: number;
+  /** How many of the last samples - n0 copies had the label. */
+  hits: number;
+}
+
+/**
+ * "Is the smoothed classifier robust at this radius?": draws batches until the answer is known, where `certify` of
+ * {@link Smooth} draws a fixed number. Easy inputs need tens to hundreds of copies.
+ *
+ * Soundness. With c the class that n0 copies choose and p its probability, the smoothed classifier is constantly c within
+ * the radius if p > Phi(radius / sigma) (Cohen et al., ICML 2019, theorem 1). The copies after n0 are independent of c, so
+ * for c as it is, {@link sequentialSide} may be asked after each batch, and is wrong at any time with probability alpha at
+ * most: both "certified" when p <= p0 and "rejected" when p >= p0 get the whole alpha, since for one p only one of them is
+ * an error. n0 may be wrong about c: this never certifies falsely, and a rejection speaks of c alone. A rejection says
+ * that this method cannot certify the radius, not that an adversary exists. p0 is rounded outwards for either answer.
+ * Test: Voracek, 2024, with the threshold log 1/alpha of Ville's inequality (the published driver stops at log 1/(2 alpha)
+ * of the inverse quantile, and takes the true label for c).
+ * Throws RangeError on options out of range, on a radius whose p0 rounds to 1, and on counts that are not those of n.
+ */
+export async function certifyAtRadius(draw: Draw, { sigma, radius, n0 = 100, maxSamples = 100_000, batchSize = 100, alpha = 0.001, signal }: AtRadiusOptions): Promise<AtRadius> {
+  const what = 'certifyAtRadius';
+  expectPositive(what, 'sigma', sigma);
+  expectInteger(what, 'n0', n0, 1);
+  expectInteger(what, 'maxSamples', maxSamples, 1);
+  expectInteger(what, 'batchSize', batchSize, 1);
+  expectLevel(what, 'alpha', alpha);
+  const [low, high] = probabilityAt(what, radius, sigma);
+  signal?.throwIfAborted();
+  const label = topClass(await drawCounts(what, draw, n0));
+  let [n, hits] = [0, 0];
+  while (n < maxSamples) {
+    signal?.throwIfAborted();
+    const size = Math.min(batchSize, maxSamples - n);
+    hits += (await drawCounts(what, draw, size))[label] ?? 0;
+    n += size;
+    const decision = sequentialSide(hits, n, high, alpha) > 0 ? 'certified' : sequentialSide(hits, n, low, alpha) < 0 ? 'rejected' : null;
+    if (decision) return { decision, label, samples: n0 + n, hits };
+  }
+  return { decision: 'abstained', label, samples: n0 + n, hits };
+}
+
+/** Phi(radius / sigma), rounded down and up. */
+function probabilityAt(what: string, radius: number, sigma: number): [low: number, high: number] {
+  if (!(radius >= 0 && radius < Infinity)) throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
+  const p = normalCdf(radius / sigma);
+  const high = roundUp(p, 16);
+  if (high >= 1) throw new RangeError(`${what}: radius is ${radius} = ${radius / sigma} sigma, expected one whose probability is below 1 in f64`);
+  return [roundDown(p, 16), high];
+}

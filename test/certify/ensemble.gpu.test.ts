@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { ensemble } from '../../src/certify/ensemble.ts';
+import { Smooth } from '../../src/certify/smooth.ts';
+import { linear, sequential } from '../../src/nn/index.ts';
+import { NdArray } from '../../src/tensor/ndarray.ts';
+import { scope } from '../../src/tensor/scope.ts';
+import { tensor } from '../../src/tensor/tensor.ts';
+
+/** A linear classifier [a.x > 0] of two features. */
+function member(a: number, b: number) {
+  const model = sequential(linear(2, 2)).init();
+  model.parameters.get('0.weight')!.write(Float32Array.of(0, 0, a, b));
+  model.parameters.get('0.bias')!.write(Float32Array.of(0, 0));
+  return model;
+}
+
+test('mean of logits; its certificate is that of the mean', async () => {
+  const members = [member(3, 0), member(0, 1), member(0, 2)];
+  const both = ensemble(members);
+  const values = scope(() => both.forward(tensor([1, 2, -1, 1], { shape: [2, 2] })));
+  expect([...(await values.read())].map((v) => +v.toFixed(6))).toEqual([0, 3, 0, 0]);
+  values.dispose();
+  // The mean is [x + y > 0], which has the radius sqrt(2) at (1, 1).
+  using smooth = new Smooth(both, { numClasses: 2, sigma: 1 });
+  const { label, radius } = await smooth.certify(new NdArray(Float32Array.of(1, 1), [2]), { n: 2000 });
+  expect(label).toBe(1);
+  expect(radius).toBeLessThan(Math.SQRT2);
+  expect(radius).toBeGreaterThan(1.2);
+  for (const m of members) m.dispose();
+});
+
+test('mode of all members; without members', () => {
+  const members = [member(1, 0), member(0, 1)];
+  const both = ensemble(members);
+  both.train!(false);
+  expect([both.training, ...members.map((m) => m.training)]).toEqual([false, false, false]);
+  both.train!(true);
+  expect([both.training, ...members.map((m) => m.training)]).toEqual([true, true, true]);
+  for (const m of members) m.dispose();
+  expect(() => ensemble([])).toThrow('ensemble: got no members, expected at least one');
+});
