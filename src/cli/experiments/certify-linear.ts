@@ -80,7 +80,7 @@ export const certifyLinear = experiment({
 interface Problem { w: Float32Array; b: number; x: NdArray<Float32Array>; distance: number }
 
 /** A classifier and a point at about the given distance over sigma; `distance` is exact for the rounded numbers, positive on the side of class 1. */
-function draw(seed: number, i: number, at: number): Problem {
+export function draw(seed: number, i: number, at: number): Problem {
   const own = split(split(key(seed), 7), i);
   const [scale, b, side] = hostUniform(1, 3, own, { low: -1, high: 1 }) as unknown as [number, number, number];
   const w = hostNormal(1, FEATURES, split(own, 1)).map((v) => v * 10 ** scale);
