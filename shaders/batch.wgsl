@@ -2,8 +2,6 @@
 //   take  index[b] = order[state[2] + b], x[b] = data[index[b]], y[b] = labels[index[b]]; data: (n, features), one
 //         invocation an element of x; grid (batch * features)
 //   log   history[state[3]] = loss[0]; grid (1)
-//   count counts[state[2] * classes + argmax of row b of data]++ for b < state[3]: integers, so their order is free;
-//         data: (rows, classes), the first of equal maxima; grid (rows)
 //   put   x[order[b]] = data[b], rows of `features`, of equal places the last; a place outside x writes nothing;
 //         grid (batch * features)
 // use lib/index.wgsl
@@ -17,8 +15,7 @@ struct Params { batch: u32, features: u32 }
 @group(0) @binding(4) var<storage, read> order: array<u32>;
 @group(0) @binding(5) var<storage, read_write> x: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<i32>;
-@group(0) @binding(7) var<storage, read_write> counts: array<atomic<u32>>;
-@group(0) @binding(8) var<storage, read_write> index: array<u32>;
+@group(0) @binding(7) var<storage, read_write> index: array<u32>;
 
 @compute @workgroup_size(64)
 fn take(@builtin(global_invocation_id) id: vec3u) {
@@ -49,21 +46,4 @@ fn put(@builtin(global_invocation_id) id: vec3u) {
     if (order[later] == to_) { return; }
   }
   if (to_ < arrayLength(&x) / params.features) { x[to_ * params.features + i % params.features] = data[i]; }
-}
-
-@compute @workgroup_size(64)
-fn count(@builtin(global_invocation_id) id: vec3u) {
-  let row = linearIndex(id);
-  if (row >= min(params.batch, state[3])) { return; }
-  let classes = params.features;
-  var best = data[row * classes];
-  var at = 0u;
-  for (var c = 1u; c < classes; c++) {
-    let v = data[row * classes + c];
-    if (v > best) {
-      best = v;
-      at = c;
-    }
-  }
-  atomicAdd(&counts[state[2] * classes + at], 1u);
 }

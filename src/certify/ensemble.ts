@@ -1,6 +1,6 @@
 import { add, mul } from '../ops/index.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { BaseClassifier } from './smooth.ts';
+import type { BaseClassifier } from './noisy-votes.ts';
 
 /**
  * A base classifier that gives the mean of its members' logits, for {@link Smooth}. Members that err on different noise

@@ -1,4 +1,7 @@
-export { ABSTAIN, Smooth, type BaseClassifier, type Certificate, type CertifyOptions, type SampleOptions, type SmoothOptions } from './smooth.ts';
+export type { BaseClassifier } from './noisy-votes.ts';
+export { ABSTAIN, Smooth, type Certificate, type CertifyManyOptions, type CertifyOptions, type CountOptions, type SampleOptions, type SmoothOptions } from './smooth.ts';
+export { formatCertificate, parseCertificates, type CertificateRow } from './certificate-table.ts';
+export { certifyDataset, type CertifiedRow, type CertifyDatasetOptions } from './dataset.ts';
 export { certifyMargin, type MarginCertificates } from './linf-margin.ts';
 export { catRs, catRsTerms, type CatRsInputs, type CatRsOptions, type CatRsTerms } from './cat-rs.ts';
 export { consistency, consistencyTerm, consistencyTerms, type ConsistencyOptions, type ConsistencyTermOptions, type ConsistencyTerms } from './consistency.ts';

@@ -1,26 +1,14 @@
 import type { Gpu } from '../gpu/device.ts';
 import { currentGpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { countClasses, type StepState } from '../ops/batch.ts';
-import { key, PURPOSE, split, type Key } from '../random/key.ts';
-import { addNormal } from '../random/random.ts';
+import { key, PURPOSE, split } from '../random/key.ts';
 import { binomialTest, certifiedRadius, clopperPearsonLower } from '../stats/index.ts';
-import { Captured, capture } from '../tensor/capture.ts';
-import type { NdArray } from '../tensor/ndarray.ts';
-import { sameShape } from '../tensor/shape.ts';
-import { unscoped } from '../tensor/scope.ts';
-import { noGrad } from '../tensor/tape.ts';
-import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
+import { NdArray } from '../tensor/ndarray.ts';
+import type { Draw } from './draws.ts';
+import { NoisyVotes, type BaseClassifier, type Phase } from './noisy-votes.ts';
 
 /** The label of an abstention. */
 export const ABSTAIN = -1;
-
-/** What can be smoothed: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
-export interface BaseClassifier {
-  forward(x: Tensor): Tensor;
-  readonly training?: boolean;
-  train?(on: boolean): unknown;
-}
 
 /** Options of {@link Smooth}. */
 export interface SmoothOptions {
@@ -34,9 +22,9 @@ export interface SmoothOptions {
 
 /** How many noisy copies are drawn, and how. */
 export interface SampleOptions {
-  /** Noisy copies on the device at a time. Default: 1000. */
+  /** Noisy copies on the device at a time, of one input or of several. Default: 1000. */
   batchSize?: number;
-  /** Number of the input, so that each has noise of its own. Default: 0. */
+  /** Number of the input, so that each has noise of its own: an integer from 0 to 2^32 - 1. Default: 0. */
   stream?: number;
   signal?: AbortSignal;
 }
@@ -49,6 +37,18 @@ export interface CertifyOptions extends SampleOptions {
   n?: number;
   /** Probability that the certificate is wrong. Default: 0.001. */
   alpha?: number;
+}
+
+/** Options of {@link Smooth.certifyMany}. */
+export interface CertifyManyOptions extends Omit<CertifyOptions, 'stream'> {
+  /** Number of each input. Default: 0, 1, ... */
+  streams?: ArrayLike<number>;
+}
+
+/** Options of {@link Smooth.count}. */
+export interface CountOptions extends SampleOptions {
+  /** Number of the first copy: copies of equal number and stream have equal noise. Default: 0. */
+  first?: number;
 }
 
 /** A certificate: with probability 1 - alpha the smoothed classifier is constant in the open l2 ball of this radius. */
@@ -67,43 +67,34 @@ export interface Certificate {
  * Randomised smoothing: g(x) = the class that f(x + noise) gives most often, noise ~ N(0, sigma^2 I).
  * Cohen, Rosenfeld, Kolter, "Certified adversarial robustness via randomized smoothing", ICML 2019, procedures CERTIFY and
  * PREDICT. Noise, forward pass and counts stay on the device; only K integers come back for an input. Bounds and radius
- * are computed in f64 and rounded down. Noisy inputs are not clipped. The model is used in evaluation mode.
+ * are computed in f64 and rounded down. Noisy inputs are not clipped. The model is used in evaluation mode. Calls may
+ * overlap: they are queued, and the device works on one while the counts of another come back.
  */
 export class Smooth {
-  readonly #model: BaseClassifier;
-  readonly #classes: number;
   readonly #sigma: number;
-  readonly #gpu: Gpu;
-  readonly #key: Key;
-  readonly #counts: Tensor<'u32'>;
-  readonly #state: StepState;
-  readonly #steps = new Map<number, Captured<void>>();
-  #input: Tensor | null = null;
+  readonly #votes: NoisyVotes;
 
   constructor(model: BaseClassifier, { numClasses, sigma, seed = 0, gpu = currentGpu() }: SmoothOptions) {
     if (!Number.isInteger(numClasses) || numClasses < 2) throw new RangeError(`Smooth: numClasses is ${numClasses}, expected an integer of at least 2`);
     if (!(sigma > 0 && Number.isFinite(sigma))) throw new RangeError(`Smooth: sigma is ${sigma}, expected a positive number`);
-    this.#model = model;
-    this.#classes = numClasses;
     this.#sigma = sigma;
-    this.#gpu = gpu;
-    this.#key = split(key(seed), PURPOSE.smoothing);
-    [this.#counts, this.#state] = unscoped(() => [zeros([2, numClasses], { dtype: 'u32', gpu }), empty([4], { dtype: 'u32', gpu })]);
+    this.#votes = new NoisyVotes(model, { classes: numClasses, sigma, key: split(key(seed), PURPOSE.smoothing), gpu });
   }
 
   /**
    * CERTIFY: the class from n0 copies, then the Clopper-Pearson lower bound of its probability at level 1 - alpha from n
    * fresh ones; radius sigma * quantile(bound), or ABSTAIN when the bound is below 1/2. x: one input, without batch axis.
    */
-  async certify(x: NdArray, { n0 = 100, n = 100_000, alpha = 0.001, ...sample }: CertifyOptions = {}): Promise<Certificate> {
-    expectCount('certify', 'n0', n0, 1);
-    expectCount('certify', 'n', n, 10);
-    expectAlpha('certify', alpha);
-    const [selection, counts] = await this.#sample('certify', x, [n0, n], sample);
-    const chosen = indexOfMax(selection!);
-    const pLower = clopperPearsonLower(counts![chosen]!, n, alpha);
-    if (pLower < 0.5) return { label: ABSTAIN, radius: 0, pLower, counts: counts! };
-    return { label: chosen, radius: certifiedRadius(pLower, this.#sigma), pLower, counts: counts! };
+  async certify(x: NdArray, { stream = 0, ...options }: CertifyOptions = {}): Promise<Certificate> {
+    return (await this.#certify('certify', single(x), { ...options, streams: [stream] }))[0]!;
+  }
+
+  /**
+   * {@link certify} for inputs (count, ...) at once, with the same result for each: batches hold copies of several inputs,
+   * and all counts come back together. count * n is below 2^32.
+   */
+  async certifyMany(x: NdArray, options: CertifyManyOptions = {}): Promise<Certificate[]> {
+    return this.#certify('certifyMany', x, options);
   }
 
   /**
@@ -111,85 +102,73 @@ export class Smooth {
    * rejects a tie at level alpha. Default: n = 100,000, alpha = 0.001.
    */
   async predict(x: NdArray, { n = 100_000, alpha = 0.001, ...sample }: Omit<CertifyOptions, 'n0'> = {}): Promise<number> {
-    expectCount('predict', 'n', n, 1);
     expectAlpha('predict', alpha);
-    const [counts] = await this.#sample('predict', x, [n], sample);
-    const top = indexOfMax(counts!);
-    const first = counts![top]!;
-    const second = counts!.reduce((most, c, i) => (i === top ? most : Math.max(most, c)), 0);
+    const counts = await this.#one('predict', x, n, sample);
+    const top = indexOfMax(counts);
+    const first = counts[top]!;
+    const second = counts.reduce((most, c, i) => (i === top ? most : Math.max(most, c)), 0);
     return binomialTest(first, first + second, 0.5) > alpha ? ABSTAIN : top;
   }
 
+  /** Class counts over n noisy copies of one input x, copies `first` .. first + n - 1 of its stream. */
+  async count(x: NdArray, n: number, options: CountOptions = {}): Promise<Uint32Array> {
+    return this.#one('count', x, n, options);
+  }
+
+  /** Counts of fresh copies of x at each call, those of its stream in order: what certifyAtRadius and its like draw. */
+  draws(x: NdArray, { first = 0, ...options }: CountOptions = {}): Draw {
+    let next = first;
+    return (n) => {
+      next += n;
+      return this.count(x, n, { ...options, first: next - n });
+    };
+  }
+
   dispose(): void {
-    for (const step of this.#steps.values()) step.dispose();
-    this.#steps.clear();
-    this.#input?.dispose();
-    this.#counts.dispose();
-    this.#state.dispose();
+    this.#votes.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** Class counts of consecutive, disjoint groups of noisy copies of x. */
-  async #sample(what: string, x: NdArray, groups: readonly number[], { batchSize = 1000, stream = 0, signal }: SampleOptions): Promise<Uint32Array[]> {
+  async #certify(what: string, x: NdArray, { n0 = 100, n = 100_000, alpha = 0.001, streams = Uint32Array.from({ length: x.length }, (_, i) => i), ...sample }: CertifyManyOptions): Promise<Certificate[]> {
+    expectCount(what, 'n0', n0, 1);
+    expectCount(what, 'n', n, 10);
+    expectAlpha(what, alpha);
+    const counts = await this.#sample(what, x, streams, [{ first: 0, copies: n0 }, { first: n0, copies: n }], sample);
+    return Array.from({ length: x.length }, (_, i) => {
+      const votes = counts[1]![i]!;
+      const chosen = indexOfMax(counts[0]![i]!);
+      const pLower = clopperPearsonLower(votes[chosen]!, n, alpha);
+      if (pLower < 0.5) return { label: ABSTAIN, radius: 0, pLower, counts: votes };
+      return { label: chosen, radius: certifiedRadius(pLower, this.#sigma), pLower, counts: votes };
+    });
+  }
+
+  async #one(what: string, x: NdArray, n: number, { first = 0, stream = 0, ...sample }: CountOptions): Promise<Uint32Array> {
+    expectCount(what, 'n', n, 1);
+    expectCount(what, 'first', first, 0);
+    return (await this.#sample(what, single(x), [stream], [{ first, copies: n }], sample))[0]![0]!;
+  }
+
+  async #sample(what: string, x: NdArray, streams: ArrayLike<number>, phases: readonly Phase[], { batchSize = 1000, signal }: Pick<SampleOptions, 'batchSize' | 'signal'>): Promise<Uint32Array[][]> {
     expectCount(what, 'batchSize', batchSize, 1);
-    expectCount(what, 'stream', stream, 0);
-    this.#setInput(x);
-    this.#counts.write(new Uint32Array(this.#counts.size));
-    let first = 0;
-    let queued = 0;
-    for (const [phase, total] of groups.entries()) {
-      const size = Math.min(batchSize, total);
-      for (let done = 0; done < total; done += size) {
-        signal?.throwIfAborted();
-        this.#state.write([first, stream, phase, Math.min(size, total - done)]);
-        this.#run(size);
-        first += Math.min(size, total - done);
-        // A bounded queue keeps an abort prompt and memory flat.
-        if (++queued % 16 === 0) await this.#gpu.sync();
-      }
+    if (x.shape.length < 2 || x.length === 0) throw new ShapeError(`Smooth.${what}: x has shape [${x.shape}], expected (inputs, ...features) with at least one input`);
+    if (!x.data.every(Number.isFinite)) throw new RangeError(`Smooth.${what}: x has values that are not finite, expected finite numbers`);
+    if (streams.length !== x.length) throw new RangeError(`Smooth.${what}: ${streams.length} streams for ${x.length} inputs, expected one each`);
+    for (const stream of Array.from(streams)) {
+      if (!(Number.isInteger(stream) && stream >= 0 && stream < 2 ** 32)) throw new RangeError(`Smooth.${what}: stream is ${stream}, expected an integer from 0 to 2^32 - 1`);
     }
-    const all = await this.#counts.read();
-    return groups.map((_, phase) => all.slice(phase * this.#classes, (phase + 1) * this.#classes));
+    for (const { first, copies } of phases) {
+      if (x.length * copies >= 2 ** 32 || first + copies > 2 ** 32) throw new RangeError(`Smooth.${what}: ${copies} copies of ${x.length} inputs from copy ${first} on, expected fewer than 2^32 in all`);
+    }
+    return this.#votes.sample(x, { streams, phases, batchSize, signal });
   }
+}
 
-  #setInput(x: NdArray): void {
-    const shape = [1, ...x.shape];
-    if (this.#input && !sameShape(this.#input.shape, shape)) {
-      for (const step of this.#steps.values()) step.dispose();
-      this.#steps.clear();
-      this.#input.dispose();
-      this.#input = null;
-    }
-    this.#input ??= unscoped(() => empty(shape, { gpu: this.#gpu }));
-    this.#input.write(x.data);
-  }
-
-  #run(size: number): void {
-    const known = this.#steps.get(size);
-    if (known) {
-      known.run();
-      return;
-    }
-    const wasTraining = this.#model.training ?? false;
-    this.#model.train?.(false);
-    try {
-      this.#steps.set(size, capture(() => noGrad(() => this.#record(size)), { gpu: this.#gpu }));
-    } finally {
-      this.#model.train?.(wasTraining);
-    }
-  }
-
-  #record(size: number): void {
-    const noisy = addNormal(this.#input!, this.#key, { std: this.#sigma, count: size, first: this.#state });
-    const logits = this.#model.forward(noisy);
-    if (logits.rank !== 2 || logits.shape[1] !== this.#classes) {
-      throw new ShapeError(`Smooth: the model gives shape [${logits.shape}], expected (batch, ${this.#classes})`);
-    }
-    countClasses(logits, this.#counts, this.#state);
-  }
+function single(x: NdArray): NdArray {
+  return new NdArray(x.data, [1, ...x.shape]);
 }
 
 function expectCount(what: string, name: string, value: number, least: number): void {

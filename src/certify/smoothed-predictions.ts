@@ -8,7 +8,7 @@ import { scope, unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { expectCounts, expectPositive } from './noise.ts';
-import type { BaseClassifier } from './smooth.ts';
+import type { BaseClassifier } from './noisy-votes.ts';
 
 /** Options of {@link smoothedPredictions}. */
 export interface SmoothedPredictionsOptions {

@@ -1,6 +1,6 @@
-import { subset, type Dataset } from 'evenkeel/data';
+import { type Dataset } from 'evenkeel/data';
 import { softmaxRows, temperatureScaling } from 'evenkeel/calibrate';
-import { Smooth } from 'evenkeel/certify';
+import { certifyDataset, Smooth } from 'evenkeel/certify';
 import { accuracy, averageCertifiedRadius, balancedAccuracy, calibrationError, certifiedAccuracy, perClassAccuracy, reliabilityDiagram, shotAccuracy, type ReliabilityBin } from 'evenkeel/metrics';
 import type { Sequential } from 'evenkeel/nn';
 import { fit } from 'evenkeel/train';
@@ -103,16 +103,14 @@ async function certify(
 ): Promise<MethodSummary['certified']> {
   const stride = Math.max(1, Math.floor(test.y.length / images));
   const indices = Array.from({ length: Math.min(images, test.y.length) }, (_, i) => i * stride);
-  const { x, y } = subset(test, indices);
   const smooth = new Smooth(model, { numClasses: test.numClasses, sigma, seed });
   try {
     emit({ type: 'phase', label: `${title} certify`, total: indices.length });
     const start = performance.now();
     const points: Certificate[] = [];
-    for (const [i, index] of indices.entries()) {
-      const { label, radius } = await smooth.certify(x.at(i), { n0, n, alpha, batchSize, signal, stream: index });
-      points.push({ index, label: y[i]!, predicted: label, radius });
-      emit({ type: 'step', done: i + 1 });
+    for await (const { row, done } of certifyDataset(smooth, test, { indices, n0, n, alpha, batchSize, signal })) {
+      points.push({ index: row.index, label: row.label, predicted: row.predict, radius: row.radius });
+      emit({ type: 'step', done });
     }
     const radii = points.map(({ radius }) => radius);
     const correct = points.map(({ label, predicted }) => label === predicted);

@@ -4,7 +4,7 @@ import { empty, expectShape, type Tensor } from '../tensor/tensor.ts';
 
 /**
  * Four u32 that a captured step reads and the host writes before each run:
- * [first random item, random stream, position or phase, log position or row limit].
+ * [first random item, random stream, position, log position].
  */
 export type StepState = Tensor<'u32'>;
 
@@ -32,10 +32,4 @@ export function writeRows(table: Tensor, index: Tensor<'u32'>, rows: Tensor): vo
   expectShape(rows, [index.size, ...table.shape.slice(1)], 'writeRows: rows');
   const features = sizeOf(table.shape.slice(1));
   if (table.size > 0) kernel.put({ batch: index.size, features }, { order: index, data: rows, x: table }, [rows.size]);
-}
-
-/** counts[state[2], argmax of row b] += 1 for the first state[3] rows of `logits` (rows, classes); counts: (phases, classes) u32. */
-export function countClasses(logits: Tensor, counts: Tensor<'u32'>, state: StepState): void {
-  const [rows, classes] = logits.shape as [number, number];
-  kernel.count({ batch: rows, features: classes }, { state, data: logits, counts }, [rows]);
 }

@@ -52,4 +52,4 @@ export { shiftFlip } from './shift-flip.ts';
 export { upsampleNearest, type UpsampleOptions } from './upsample.ts';
 export { std, variance, type VarianceOptions } from './variance.ts';
 export { where, type Where } from './where.ts';
-export { countClasses, logLoss, takeBatch, writeRows, type StepState } from './batch.ts';
+export { logLoss, takeBatch, writeRows, type StepState } from './batch.ts';

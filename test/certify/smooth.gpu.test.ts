@@ -83,6 +83,58 @@ test('the same seed and stream give the same counts, whatever the batch size', a
   expect((await again.certify(at(0.2), options)).counts).toEqual(one.counts);
 });
 
+describe('several inputs', () => {
+  const distances = [0.05, -0.3, 0.7, -0.1, 0.02];
+  const options = { n0: 30, n: 500 };
+  const several = new NdArray(Float32Array.from(distances.flatMap((d) => Array.from(at(d).data))), [distances.length, 3, 4, 4]);
+
+  test('certifyMany gives each its own certificate, whatever the batch size', async () => {
+    using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
+    const alone = [];
+    for (const [i, d] of distances.entries()) alone.push(await smooth.certify(at(d), { ...options, stream: 7 * i }));
+    for (const batchSize of [37, 500, 1000, 10_000]) {
+      expect(await smooth.certifyMany(several, { ...options, batchSize, streams: distances.map((_, i) => 7 * i) })).toEqual(alone);
+    }
+    // A single input after several uses their room.
+    expect(await smooth.certify(at(distances[1]!), { ...options, stream: 7 })).toEqual(alone[1]);
+    expect((await smooth.certifyMany(several, options))[3]).toEqual(await smooth.certify(at(distances[3]!), { ...options, stream: 3 }));
+  });
+
+  test('calls that overlap give what they give one after the other', async () => {
+    using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
+    const calls = (): Promise<unknown>[] => [
+      smooth.certify(at(0.1), { ...options, batchSize: 20 }), smooth.certifyMany(several, options), smooth.certify(at(0.2), { ...options, n: 9 }).catch((e: Error) => e.message),
+      smooth.certify(at(0.3), { ...options, signal: AbortSignal.abort(new Error('stop')) }).catch((e: Error) => e.message), smooth.count(at(0.1), 77), smooth.predict(at(0.4), { n: 100 }),
+    ];
+    const together = await Promise.all(calls());
+    const apart = [];
+    for (const [i] of together.entries()) apart.push((await Promise.all(calls()))[i]);
+    expect(together).toEqual(apart);
+    expect(together[3]).toBe('stop');
+  });
+
+  test('count takes copies by number; draws goes on where it was', async () => {
+    using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
+    const x = at(0.1);
+    const counts = await smooth.count(x, 500, { first: 30, stream: 2 });
+    expect(counts).toEqual((await smooth.certify(x, { ...options, stream: 2 })).counts);
+    const draw = smooth.draws(x, { first: 30, stream: 2 });
+    const parts = [await draw(100), await draw(1), await draw(399)];
+    expect([0, 1].map((c) => parts.reduce((sum, p) => sum + p[c]!, 0))).toEqual(Array.from(counts));
+  });
+
+  test('no buffer is left behind', async () => {
+    const { currentGpu } = await import('evenkeel');
+    const before = currentGpu().memory().live;
+    {
+      using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA });
+      await smooth.certify(at(0.1), options);
+      await smooth.certifyMany(several, options);
+    }
+    expect(currentGpu().memory().live).toBe(before);
+  });
+});
+
 describe('predict', () => {
   test('answers far from the boundary and abstains on it', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA });
@@ -131,6 +183,16 @@ describe('bad input', () => {
   ])('%o', async (options, message) => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: 1 });
     await expect(smooth.certify(at(1), options)).rejects.toThrow(message);
+  });
+
+  test('inputs and streams', async () => {
+    using smooth = new Smooth(model, { numClasses: 2, sigma: 1 });
+    const two = new NdArray(new Float32Array(2 * FEATURES), [2, 3, 4, 4]);
+    await expect(smooth.certifyMany(two, { n: 10, streams: [1] })).rejects.toThrow('Smooth.certifyMany: 1 streams for 2 inputs, expected one each');
+    await expect(smooth.certify(at(1), { n: 10, stream: -1 })).rejects.toThrow('Smooth.certify: stream is -1, expected an integer from 0 to 2^32 - 1');
+    await expect(smooth.certifyMany(two, { n: 2 ** 31 })).rejects.toThrow('Smooth.certifyMany: 2147483648 copies of 2 inputs from copy 100 on, expected fewer than 2^32 in all');
+    await expect(smooth.certify(new NdArray(new Float32Array(48).fill(NaN), [3, 4, 4]), { n: 10 })).rejects.toThrow('Smooth.certify: x has values that are not finite');
+    await expect(smooth.certifyMany(new NdArray(new Float32Array(0), [0, 3, 4, 4]), { n: 10 })).rejects.toThrow('Smooth.certifyMany: x has shape [0,3,4,4], expected (inputs, ...features) with at least one input');
   });
 
   test('a model with another number of classes', async () => {

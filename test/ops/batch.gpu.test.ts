@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { capture, scope, tensor, zeros } from 'evenkeel';
-import { countClasses, logLoss, takeBatch, writeRows } from 'evenkeel/ops';
+import { logLoss, takeBatch, writeRows } from 'evenkeel/ops';
 import * as reference from '../reference/batch.ts';
 import { poison, readAll, upload } from '../support/check-op.ts';
 import { distinct, integers, sample } from '../support/sample.ts';
@@ -51,30 +51,6 @@ test('logLoss writes the place that the state names', async () => {
     return [history];
   });
   expect(Array.from(log!)).toEqual([0, 0, 0.75, 0]);
-});
-
-test.each([
-  [1, 1, 1],
-  [33, 10, 33],
-  [257, 5, 100],
-  [31, 7, 0],
-])('countClasses: %i rows, %i classes, limit %i', async (rows, classes, limit) => {
-  const logits = sample([rows, classes]);
-  const [counts] = await readAll(() => {
-    const table = zeros([2, classes], { dtype: 'u32' });
-    countClasses(upload(logits), table, tensor([0, 0, 1, limit], { dtype: 'u32' }));
-    return [table];
-  });
-  expect(Array.from(counts!)).toEqual([...new Array(classes).fill(0), ...reference.countClasses(logits, limit)]);
-});
-
-test('countClasses: the first of equals', async () => {
-  const [counts] = await readAll(() => {
-    const table = zeros([1, 3], { dtype: 'u32' });
-    countClasses(tensor([1, 2, 2, 0, 0, 0], { shape: [2, 3] }), table, tensor([0, 0, 0, 2], { dtype: 'u32' }));
-    return [table];
-  });
-  expect(Array.from(counts!)).toEqual([1, 1, 0]);
 });
 
 test.each([

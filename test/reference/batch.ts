@@ -6,17 +6,6 @@ export function takeRows(data: Dense, order: readonly number[], start: number, b
   return build([batch, ...data.shape.slice(1)], (i) => data.data[order[start + Math.floor(i / features)]! * features + (i % features)]!);
 }
 
-/** How often each class is the first largest of a row, over the first `limit` rows. */
-export function countClasses(logits: Dense, limit: number): number[] {
-  const [rows, classes] = logits.shape as [number, number];
-  const counts = new Array<number>(classes).fill(0);
-  for (let r = 0; r < Math.min(rows, limit); r++) {
-    const row = logits.data.subarray(r * classes, (r + 1) * classes);
-    counts[row.indexOf(Math.max(...row))]!++;
-  }
-  return counts;
-}
-
 /** The table with rows written one after the other. */
 export function writeRows(table: Dense, index: readonly number[], rows: Dense): number[] {
   const features = count(table.shape.slice(1));

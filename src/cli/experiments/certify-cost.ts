@@ -1,4 +1,4 @@
-import { ABSTAIN, certifyAtRadius, certifyStaged, Smooth, type Draw } from 'evenkeel/certify';
+import { ABSTAIN, certifyAtRadius, certifyStaged, Smooth } from 'evenkeel/certify';
 import { linear, sequential } from 'evenkeel/nn';
 import { integer } from '../flags.ts';
 import type { JobContext } from '../job.ts';
@@ -61,7 +61,7 @@ export const certifyCost = experiment({
         const { w, b, x, distance } = draw(seed, i, (FARTHEST * (i + 0.5)) / classifiers);
         model.parameters.get('0.weight')!.write(Float32Array.from([...w.map(() => 0), ...w]));
         model.parameters.get('0.bias')!.write(Float32Array.of(0, b));
-        const fresh: Draw = async (n) => (await smooth.certify(x, { n0: 1, n, stream: stream++, signal })).counts;
+        const fresh = smooth.draws(x, { stream: stream++, signal });
         const once = await smooth.certify(x, { n0: SELECTION, n: fixed, alpha: ALPHA, stream: stream++, signal });
         for (const [r, radius] of RADII.entries()) {
           const options = { sigma: SIGMA, radius: radius * SIGMA, n0: SELECTION, alpha: ALPHA, signal };

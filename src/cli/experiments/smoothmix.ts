@@ -1,4 +1,4 @@
-import { consistency, gaussian, Smooth, smoothMix } from 'evenkeel/certify';
+import { certifyDataset, consistency, gaussian, Smooth, smoothMix, type CertificateRow } from 'evenkeel/certify';
 import { loadIdx, subset, type Dataset } from 'evenkeel/data';
 import type { Objective } from 'evenkeel/losses';
 import { averageCertifiedRadius, certifiedAccuracy } from 'evenkeel/metrics';
@@ -159,15 +159,13 @@ async function runOnce(method: Method, seed: number, setting: Setting, train: Da
 async function certifyAll(model: Sequential, test: Dataset, sigma: number, seed: number, n: number, { emit, signal }: Pick<JobContext, 'emit' | 'signal'>): Promise<Pick<SmoothMixRun, 'acr' | 'at0' | 'at1' | 'at2' | 'at3' | 'certifySeconds'>> {
   using smooth = new Smooth(model, { numClasses: test.numClasses, sigma, seed });
   const start = performance.now();
-  const radii: number[] = [];
-  const correct: boolean[] = [];
+  const rows: CertificateRow[] = [];
   emit({ type: 'phase', label: 'certify', total: test.y.length });
-  for (let i = 0; i < test.y.length; i++) {
-    const { label, radius } = await smooth.certify(test.x.at(i), { n0: N0, n, alpha: ALPHA, batchSize: Math.min(n, 1000), stream: i, signal });
-    radii.push(radius);
-    correct.push(label === test.y[i]);
-    emit({ type: 'step', done: i + 1 });
+  for await (const { row, done } of certifyDataset(smooth, test, { n0: N0, n, alpha: ALPHA, signal })) {
+    rows.push(row);
+    emit({ type: 'step', done });
   }
+  const [radii, correct] = [rows.map((row) => row.radius), rows.map((row) => row.correct)];
   const [at0, at1, at2, at3] = certifiedAccuracy(radii, correct, [0, sigma, 2 * sigma, 3 * sigma]) as [number, number, number, number];
   return { acr: averageCertifiedRadius(radii, correct), at0, at1, at2, at3, certifySeconds: (performance.now() - start) / 1000 };
 }

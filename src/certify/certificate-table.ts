@@ -1,0 +1,69 @@
+/** One line of a table of certificates. */
+export interface CertificateRow {
+  /** Number of the input in its data set. */
+  index: number;
+  label: number;
+  /** The class, or ABSTAIN (-1). */
+  predict: number;
+  /** l2, in units of the input; 0 on abstention. */
+  radius: number;
+  /** Whether the prediction is the label. */
+  correct: boolean;
+  /** What the certificate took; an equal share for inputs certified together. */
+  seconds: number;
+}
+
+const HEADER = 'idx\tlabel\tpredict\tradius\tcorrect\ttime\n';
+
+/**
+ * A line of the table that the papers of the field publish: idx, label, predict, radius, correct, time, with tabs between
+ * them (Cohen, Rosenfeld, Kolter, ICML 2019, code). The radius has six decimals and is rounded down, so that it stays a
+ * certificate; published tables round it to nearest. Time: hours:minutes:seconds.
+ */
+export function formatCertificate({ index, label, predict, radius, correct, seconds }: CertificateRow): string {
+  return `${index}\t${label}\t${predict}\t${roundedDown(radius).toFixed(DIGITS)}\t${Number(correct)}\t${duration(seconds)}\n`;
+}
+
+const DIGITS = 6;
+
+/** The largest multiple of 1e-6 that is at most `radius`. */
+export function roundedDown(radius: number): number {
+  const units = Math.round(radius * 10 ** DIGITS);
+  const nearest = units / 10 ** DIGITS;
+  return nearest > radius ? (units - 1) / 10 ** DIGITS : nearest;
+}
+
+function duration(seconds: number): string {
+  const micros = Math.round(seconds * 1e6);
+  const [h, m, s] = [Math.floor(micros / 3.6e9), Math.floor(micros / 6e7) % 60, (micros / 1e6) % 60];
+  return `${h}:${String(m).padStart(2, '0')}:${s.toFixed(6).padStart(9, '0')}`;
+}
+
+/**
+ * Reads such a table, also one that a stop cut short: `rows` are those of the complete lines, `text` is the table up to
+ * them, with its header, to which lines can be appended. An empty text is a table without rows. Throws SyntaxError,
+ * which names the line, on another header or a line that is not a row.
+ */
+export function parseCertificates(text: string): { rows: CertificateRow[]; text: string } {
+  const end = text.lastIndexOf('\n') + 1;
+  if (end === 0) {
+    if (!HEADER.startsWith(text)) throw new SyntaxError(`parseCertificates: line 1 is ${quoted(text)}, expected the header ${quoted(HEADER.trimEnd())}`);
+    return { rows: [], text: HEADER };
+  }
+  const [header, ...lines] = text.slice(0, end - 1).split('\n');
+  if (header!.replace(/\r$/, '') !== HEADER.trimEnd()) throw new SyntaxError(`parseCertificates: line 1 is ${quoted(header!)}, expected the header ${quoted(HEADER.trimEnd())}`);
+  return { rows: lines.map((line, i) => rowOf(line.replace(/\r$/, ''), i + 2)), text: text.slice(0, end) };
+}
+
+const ROW = /^(\d+)\t(\d+)\t(-1|\d+)\t(\d+(?:\.\d+)?(?:e-?\d+)?)\t([01])\t(?:(\d+) days?, )?(\d+):(\d\d):(\d\d(?:\.\d+)?)$/;
+
+function rowOf(line: string, number: number): CertificateRow {
+  const m = ROW.exec(line);
+  if (!m) throw new SyntaxError(`parseCertificates: line ${number} is ${quoted(line)}, expected six columns: idx, label, predict, radius, correct, time as h:mm:ss`);
+  const [, index, label, predict, radius, correct, days, hours, minutes, seconds] = m;
+  return { index: Number(index), label: Number(label), predict: Number(predict), radius: Number(radius), correct: correct === '1', seconds: ((Number(days ?? 0) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds) };
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}..` : text);
+}

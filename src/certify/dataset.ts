@@ -1,0 +1,129 @@
+import { NdArray } from '../tensor/ndarray.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { formatCertificate, roundedDown, type CertificateRow } from './certificate-table.ts';
+import { expectInteger } from './draws.ts';
+import { ABSTAIN, type CertifyManyOptions, type Smooth } from './smooth.ts';
+
+/** Options of {@link certifyDataset}. */
+export interface CertifyDatasetOptions extends Omit<CertifyManyOptions, 'streams'> {
+  /** Which inputs, in this order, each once. Default: all. */
+  indices?: ArrayLike<number>;
+  /** Inputs certified together. Default: as many as fill a batch with their n0 copies, but at most 100 batches in all. */
+  together?: number;
+  /** Rows of the same run, from the first of `indices` on, that need not be computed again: those of parseCertificates. */
+  done?: readonly CertificateRow[];
+}
+
+/** A row, and how far the run is. */
+export interface CertifiedRow {
+  row: CertificateRow;
+  /** The row as a line of the table, with its end. */
+  line: string;
+  /** Rows so far, those of `done` among them, and rows in all. */
+  done: number;
+  total: number;
+  /** Seconds that the rest will take, at the pace so far. */
+  remaining: number;
+}
+
+/** Rows that are computed again to see that `done` is of this run. */
+const CHECKED = 2;
+
+/**
+ * Certifies the inputs of a data set one after the other, {@link Smooth.certify} with stream = index, so that a row does
+ * not depend on the others, on `together` or on a stop:
+ *
+ *     const { rows, text } = parseCertificates(earlier); // '' at first
+ *     await writeFile(file, text); // without a line that a stop cut short
+ *     for await (const { line, remaining } of certifyDataset(smooth, test, { n: 100_000, done: rows, signal })) {
+ *       await appendFile(file, line);
+ *     }
+ *
+ * Yields the rows that `done` lacks, in order; the device works on the next inputs meanwhile. Before the first, two rows
+ * of `done` are computed again, those whose radii tell most, and an Error says so if they differ: the table is of another
+ * model, data set, seed, sigma, n0, n, alpha or adapter. Errors besides: RangeError on indices out of range or twice, and
+ * those of Smooth.certify. An abort throws the reason of the signal; rows yielded before it stay valid.
+ */
+export async function* certifyDataset(smooth: Smooth, data: { x: NdArray; y: ArrayLike<number> }, options: CertifyDatasetOptions = {}): AsyncGenerator<CertifiedRow, void, undefined> {
+  const { indices = Uint32Array.from({ length: data.y.length }, (_, i) => i), done: before = [], together = inputsTogether(options), ...certify } = options;
+  expectInteger('certifyDataset', 'together', together, 1);
+  expectIndices(indices, data);
+  expectSame(before, indices, data.y);
+  const of = async (places: readonly number[]): Promise<CertificateRow[]> => {
+    const start = performance.now();
+    const certificates = await smooth.certifyMany(rowsOf(data.x, places), { ...certify, streams: places });
+    const seconds = (performance.now() - start) / 1000 / places.length;
+    return certificates.map(({ label: predict, radius }, i) => {
+      const [index, label] = [places[i]!, data.y[places[i]!]!];
+      return { index, label, predict, radius: roundedDown(radius), correct: predict === label, seconds };
+    });
+  };
+  for (const row of telling(before)) {
+    const [again] = await of([row.index]);
+    if (again!.predict !== row.predict || again!.radius !== roundedDown(row.radius)) {
+      throw new Error(
+        `certifyDataset: done has class ${row.predict} and radius ${row.radius} for input ${row.index}, this run gives ${again!.predict} and ${again!.radius}: ` +
+          'it is of another model, data set, seed, sigma, n0, n, alpha or adapter. Go on with those of its run, or leave done out and start a new table.',
+      );
+    }
+  }
+  const left = Array.from(indices).slice(before.length);
+  const groups = Array.from({ length: Math.ceil(left.length / together) }, (_, g) => left.slice(g * together, (g + 1) * together));
+  const start = performance.now();
+  let count = 0;
+  let next = groups[0] && of(groups[0]);
+  try {
+    for (const [g] of groups.entries()) {
+      const current = next!;
+      // The next group is queued before this one is waited for; its failure is met in its turn.
+      next = groups[g + 1] && of(groups[g + 1]!);
+      next?.catch(() => {});
+      const rows = await current;
+      count += rows.length;
+      const pace = (performance.now() - start) / 1000 / count;
+      for (const [i, row] of rows.entries()) {
+        const done = before.length + count - rows.length + i + 1;
+        yield { row, line: formatCertificate(row), done, total: indices.length, remaining: pace * (left.length - count) };
+      }
+    }
+  } finally {
+    // A caller that leaves early may dispose `smooth` at once.
+    await next?.catch(() => {});
+  }
+}
+
+function inputsTogether({ n0 = 100, n = 100_000, batchSize = 1000 }: CertifyDatasetOptions): number {
+  return Math.max(1, Math.min(Math.ceil(batchSize / n0), Math.floor((100 * batchSize) / n)));
+}
+
+/** Rows of `done` by which another run differs most likely: radii between 0 and the largest, which many inputs share. */
+function telling(rows: readonly CertificateRow[]): CertificateRow[] {
+  const largest = Math.max(...rows.map(({ radius }) => radius));
+  const between = rows.filter(({ predict, radius }) => predict !== ABSTAIN && radius < largest);
+  return [...rows.filter((row) => !between.includes(row)), ...between].slice(-CHECKED);
+}
+
+function rowsOf(x: NdArray, places: readonly number[]): NdArray<Float32Array> {
+  const size = sizeOf(x.shape.slice(1));
+  const data = new Float32Array(places.length * size);
+  places.forEach((place, i) => data.set(x.data.subarray(place * size, (place + 1) * size), i * size));
+  return new NdArray(data, [places.length, ...x.shape.slice(1)]);
+}
+
+function expectIndices(indices: ArrayLike<number>, { x, y }: { x: NdArray; y: ArrayLike<number> }): void {
+  if (x.length !== y.length) throw new RangeError(`certifyDataset: ${y.length} labels for ${x.length} inputs, expected one each`);
+  const seen = new Set<number>();
+  for (const index of Array.from(indices)) {
+    if (!(Number.isInteger(index) && index >= 0 && index < y.length)) throw new RangeError(`certifyDataset: index ${index}, expected an integer from 0 to ${y.length - 1}`);
+    if (seen.has(index)) throw new RangeError(`certifyDataset: index ${index} twice, expected each once`);
+    seen.add(index);
+  }
+}
+
+function expectSame(done: readonly CertificateRow[], indices: ArrayLike<number>, labels: ArrayLike<number>): void {
+  if (done.length > indices.length) throw new RangeError(`certifyDataset: done has ${done.length} rows, the run ${indices.length}: it is of another run`);
+  done.forEach(({ index, label }, i) => {
+    if (index !== indices[i]) throw new RangeError(`certifyDataset: row ${i + 1} of done is input ${index}, expected ${indices[i]}: it is of another run`);
+    if (label !== labels[index]) throw new RangeError(`certifyDataset: done has label ${label} for input ${index}, the data ${labels[index]}: it is of another data set`);
+  });
+}

@@ -1,0 +1,153 @@
+import type { Gpu } from '../gpu/device.ts';
+import { GpuError, ShapeError } from '../gpu/errors.ts';
+import type { Key } from '../random/key.ts';
+import { Captured, capture } from '../tensor/capture.ts';
+import type { NdArray } from '../tensor/ndarray.ts';
+import { sameShape, sizeOf } from '../tensor/shape.ts';
+import { unscoped } from '../tensor/scope.ts';
+import { noGrad } from '../tensor/tape.ts';
+import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
+import { countVotes, noisyCopies, type CopyState } from './noisy-copies.ts';
+
+/** What can be smoothed: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
+export interface BaseClassifier {
+  forward(x: Tensor): Tensor;
+  readonly training?: boolean;
+  train?(on: boolean): unknown;
+}
+
+/** Inputs on the device, with room for more, and the votes on them: phases 0 and 1 after one another. */
+interface Inputs {
+  room: number;
+  x: Tensor;
+  streams: Tensor<'u32'>;
+  counts: Tensor<'u32'>;
+}
+
+/** `copies` noisy copies of each input, from copy `first` on. */
+export interface Phase {
+  first: number;
+  copies: number;
+}
+
+/** What is counted: phases of at most two, and a stream for each input. */
+interface Request {
+  streams: ArrayLike<number>;
+  phases: readonly Phase[];
+  batchSize: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** Counts, on the device, the classes that a classifier gives to noisy copies of inputs; arguments are checked by the caller. */
+export class NoisyVotes {
+  readonly #model: BaseClassifier;
+  readonly #options: { classes: number; sigma: number; key: Key; gpu: Gpu };
+  readonly #state: CopyState;
+  readonly #steps = new Map<number, Captured<void>>();
+  #inputs: Inputs | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
+  #isDisposed = false;
+
+  constructor(model: BaseClassifier, options: { classes: number; sigma: number; key: Key; gpu: Gpu }) {
+    this.#model = model;
+    this.#options = options;
+    this.#state = unscoped(() => empty([5], { dtype: 'u32', gpu: options.gpu }));
+  }
+
+  /** Class counts of each phase, for each input. Overlapping calls are queued; each is recorded as a whole, with its read, before the next. */
+  async sample(x: NdArray, request: Request): Promise<Uint32Array[][]> {
+    const submitted = this.#queue.then(() => this.#submit(x, request));
+    this.#queue = submitted.catch(() => {});
+    const { room, reading } = await submitted;
+    const all = await reading;
+    const at = (phase: number, i: number): Uint32Array => all.slice((phase * room + i) * this.#options.classes, (phase * room + i + 1) * this.#options.classes);
+    return request.phases.map((_, phase) => Array.from({ length: x.length }, (_, i) => at(phase, i)));
+  }
+
+  async #submit(x: NdArray, { streams, phases, batchSize, signal }: Request): Promise<{ room: number; reading: Promise<Uint32Array> }> {
+    this.#expectLive();
+    signal?.throwIfAborted();
+    const { room, counts } = this.#place(x, streams);
+    let queued = 0;
+    for (const [phase, { first, copies }] of phases.entries()) {
+      const total = x.length * copies;
+      const size = Math.min(batchSize, total);
+      for (let start = 0; start < total; start += size) {
+        this.#expectLive();
+        signal?.throwIfAborted();
+        this.#state.write([start, copies, first, total, phase * room]);
+        this.#run(size);
+        // A bounded queue keeps an abort prompt and memory flat.
+        if (++queued % 16 === 0) await this.#options.gpu.sync();
+      }
+    }
+    this.#expectLive();
+    return { room, reading: counts.read() };
+  }
+
+  #expectLive(): void {
+    if (this.#isDisposed) throw new GpuError('Smooth: disposed while a call was under way; await it first');
+  }
+
+  /** Puts the inputs on the device and clears the counts; grows what holds them. */
+  #place(x: NdArray, streams: ArrayLike<number>): Inputs {
+    const features = x.shape.slice(1);
+    if (this.#inputs && (this.#inputs.room < x.length || !sameShape(this.#inputs.x.shape.slice(1), features))) this.#forget();
+    const gpu = this.#options.gpu;
+    this.#inputs ??= unscoped(() => ({
+      room: x.length,
+      x: empty([x.length, ...features], { gpu }),
+      streams: empty([x.length], { dtype: 'u32', gpu }),
+      counts: zeros([2 * x.length, this.#options.classes], { dtype: 'u32', gpu }),
+    }));
+    const { room, counts } = this.#inputs;
+    this.#inputs.x.write(padded(x.data, room * sizeOf(features)));
+    this.#inputs.streams.write(Uint32Array.from({ length: room }, (_, i) => streams[i] ?? 0));
+    counts.write(new Uint32Array(counts.size));
+    return this.#inputs;
+  }
+
+  #forget(): void {
+    for (const step of this.#steps.values()) step.dispose();
+    this.#steps.clear();
+    for (const tensor of [this.#inputs?.x, this.#inputs?.streams, this.#inputs?.counts]) tensor?.dispose();
+    this.#inputs = null;
+  }
+
+  #run(size: number): void {
+    const known = this.#steps.get(size);
+    if (known) {
+      known.run();
+      return;
+    }
+    const wasTraining = this.#model.training ?? false;
+    this.#model.train?.(false);
+    try {
+      this.#steps.set(size, capture(() => noGrad(() => this.#record(size)), { gpu: this.#options.gpu }));
+    } finally {
+      this.#model.train?.(wasTraining);
+    }
+  }
+
+  #record(rows: number): void {
+    const { x, streams, counts } = this.#inputs!;
+    const logits = this.#model.forward(noisyCopies(x, streams, this.#state, this.#options.key, { rows, sigma: this.#options.sigma }));
+    if (logits.rank !== 2 || logits.shape[1] !== this.#options.classes) {
+      throw new ShapeError(`Smooth: the model gives shape [${logits.shape}], expected (batch, ${this.#options.classes})`);
+    }
+    countVotes(logits, counts, this.#state);
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#forget();
+    this.#state.dispose();
+  }
+}
+
+function padded(data: ArrayLike<number>, size: number): ArrayLike<number> {
+  if (data.length === size) return data;
+  const all = new Float32Array(size);
+  all.set(data);
+  return all;
+}
