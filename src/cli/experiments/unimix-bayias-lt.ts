@@ -7,14 +7,13 @@ const LEAD = 1;
 const ALPHA = 0.8;
 const tauOf = (full: boolean): number => (full ? -0.5 : -0.1);
 
-/** Xu, Chai, Yuan, NeurIPS 2021, whole and in parts. */
+/** Xu, Chai, Yuan, NeurIPS 2021. UniMix without Bayias is left out: it would take the command beyond ten minutes. */
 export const unimixBayiasLt = longTailExperiment({
   id: 'unimix-bayias-lt',
-  title: 'UniMix and Bayias, together and apart, against cross-entropy on long-tailed data: accuracy and calibration',
+  title: 'UniMix with Bayias, and Bayias alone, against cross-entropy on long-tailed data: accuracy and calibration',
   claim: `At imbalance 100 UniMix + Bayias leads cross-entropy in balanced accuracy by at least ${LEAD} point and has a lower ECE on the balanced test set (after Xu, Chai, Yuan, NeurIPS 2021).`,
   methods: {
     ce: () => ({ loss: crossEntropy() }),
-    unimix: ({ train, full }) => ({ objective: mixed(unimix({ clsNumList: train.classCounts, alpha: ALPHA, tau: tauOf(full) }), crossEntropy()) }),
     bayias: ({ train }) => ({ loss: bayias({ clsNumList: train.classCounts }) }),
     'unimix-bayias': ({ train, full }) => ({ objective: mixed(unimix({ clsNumList: train.classCounts, alpha: ALPHA, tau: tauOf(full) }), bayias({ clsNumList: train.classCounts })) }),
   },
@@ -25,10 +24,10 @@ export const unimixBayiasLt = longTailExperiment({
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'unimix-bayias', margin: LEAD },
     { metric: 'ece', label: 'ECE', baseline: 'ce', method: 'unimix-bayias', lowerIsBetter: true, margin: 0 },
   ],
-  beside: (['unimix', 'bayias'] as const).flatMap((baseline) => [
-    { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline, method: 'unimix-bayias' as const },
-    { metric: 'ece', label: 'ECE', baseline, method: 'unimix-bayias' as const },
-  ]),
+  beside: [
+    { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'bayias', method: 'unimix-bayias' },
+    { metric: 'ece', label: 'ECE', baseline: 'bayias', method: 'unimix-bayias' },
+  ],
   quick: { epochs: 40, drops: [0.8, 0.9] },
   full: { batchSize: 64 },
 });
