@@ -1,5 +1,6 @@
 /// <reference types="vite/client" />
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import 'evenkeel/certify';
 import 'evenkeel/ops';
 import 'evenkeel/optim';
 import 'evenkeel/random';

@@ -29,7 +29,7 @@ async function runsOf(experiment: Experiment, bytes: DatasetBytes, options: obje
 
 test.each<[string, Experiment, string[]]>([
   ['vs-lt', vsLt, ['ce', 'la', 'cdt', 'vs']],
-  ['unimix-bayias-lt', unimixBayiasLt, ['ce', 'unimix', 'bayias', 'unimix-bayias']],
+  ['unimix-bayias-lt', unimixBayiasLt, ['ce', 'bayias', 'unimix-bayias']],
   ['absgd-lt', absgdLt, ['ce', 'absgd', 'absgd-two-stage', 'ce-drw', 'absgd-drw', 'cb-focal']],
   ['cdb-lt', cdbLt, ['ce', 'cdb-w', 'cdb-w-dynamic', 'cdb-w-cifar', 'cdb-s']],
 ])('the job of %s, on glyphs that leave two classes empty', async (_id, experiment, methods) => {
