@@ -26,7 +26,7 @@ struct Place { item: u32, start: u32, count: u32, counter: vec4u, bits: vec4u }
 fn place(i: u32) -> Place {
   let blocks = (params.size + 3u) / 4u;
   let item = i / blocks;
-  let at = i % blocks;
+  let at = i - item * blocks;
   let counter = vec4u(at, state[0] + item, params.stream + state[1], 0u);
   return Place(item, item * params.size + at * 4u, min(4u, params.size - at * 4u), counter, philox(counter, vec2u(params.key0, params.key1)));
 }
@@ -67,10 +67,15 @@ fn normal(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.count * ((params.size + 3u) / 4u)) { return; }
   let b = place(i);
-  let z = normals(b.bits);
-  for (var j = 0u; j < b.count; j++) {
-    var center = params.p;
-    if (ADD == 1u) { center = x[b.start - b.item * params.size + b.item % params.items * params.size + j]; }
-    y[b.start + j] = center + params.q * z[j];
+  var v = vec4f(params.p);
+  if (ADD == 1u) {
+    let from_ = b.start - b.item * params.size + b.item % params.items * params.size;
+    v = vec4f(x[from_], x[from_ + 1u], x[from_ + 2u], x[from_ + 3u]);
   }
+  v += params.q * normals(b.bits);
+  // Written out: a lane of a vector by a variable index lies in memory.
+  y[b.start] = v.x;
+  if (b.count > 1u) { y[b.start + 1u] = v.y; }
+  if (b.count > 2u) { y[b.start + 2u] = v.z; }
+  if (b.count > 3u) { y[b.start + 3u] = v.w; }
 }

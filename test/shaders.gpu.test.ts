@@ -28,7 +28,7 @@ describe.each(modules)('$name', (module) => {
 
 
   test('compiles without a message, as it lies on disk and specialised', async () => {
-    for (const code of [module.code, specialize(module.code, {}).code]) {
+    for (const code of [module.code, specialize(module.code, {}, 'hardware').code, specialize(module.code, {}, 'software').code]) {
       const { messages } = await gpu.device.createShaderModule({ code }).getCompilationInfo();
       expect(messages.map((m) => `${m.lineNum}: ${m.message}`)).toEqual([]);
     }

@@ -35,11 +35,11 @@ export function loadWgsl(path: string): WgslSource {
   return { module: reflect(basename(path, '.wgsl'), source, path), files };
 }
 
-/** Comments and indentation dropped; the `// variant` and `// unroll` marks stay, the run time reads them. */
+/** Comments and indentation dropped; the `// variant`, `// unroll` and `// software` marks stay, the run time reads them. */
 export function minifyWgsl(source: string): string {
   return source
     .split('\n')
-    .map((line) => line.replace(/\/\/(?! (variant|unroll)$).*$/, '').trim())
+    .map((line) => line.replace(/\/\/(?! (variant|unroll|software .*)$).*$/, '').trim())
     .filter(Boolean)
     .join('\n');
 }

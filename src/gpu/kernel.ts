@@ -73,7 +73,7 @@ export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, varian
   for (const name in variant) key += `;${name}=${variant[name]}`;
   const known = gpu.pipelines.get(key) as Compiled | undefined;
   if (known) return known;
-  const { code, constants } = specialize(module.code, variant);
+  const { code, constants } = specialize(module.code, variant, gpu.adapter.kind);
   const { workgroup, bindings } = module.entries[entry]!;
   const layout = gpu.device.createBindGroupLayout({
     label,

@@ -10,11 +10,12 @@ export interface Specialized {
  *
  *     const BLOCK = 4u; // variant                  number: the value is replaced
  *     fn apply(x: f32) -> f32 { return x; } // variant    string: the body is replaced
+ *     fn apply(x: f32) -> f32 { return x; } // software return y;    the body on a software adapter
  *     alias Element = f32; // variant               string: the type is replaced
  *     for (var i = 0u; i < BLOCK; i++) { // unroll  the body is written out BLOCK times, `i` as a literal
  */
-export function specialize(source: string, variant: Partial<Record<string, number | string>>): Specialized {
-  let code = source;
+export function specialize(source: string, variant: Partial<Record<string, number | string>>, kind: 'hardware' | 'software' = 'hardware'): Specialized {
+  let code = kind === 'software' ? source.replace(/^(fn \w+\([^{]*\{ ).* \} \/\/ software (.*)$/gm, '$1$2 }') : source;
   for (const name in variant) {
     const value = variant[name]!;
     const before = code;

@@ -28,6 +28,11 @@ describe('variants', () => {
     expect(specialize(source, {}).constants).toMatchObject({ N: 3, FIXED: 8, TOTAL: 24 });
     expect(specialize(source, { N: 5 }).constants.TOTAL).toBe(40);
   });
+  test('a body for software adapters is taken there alone', () => {
+    const two = 'fn half(word: u32) -> u32 { return word >> 1u; } // software return (word & ~1u) / 2u;\n';
+    expect(specialize(two, {}, 'hardware').code).toBe(two);
+    expect(specialize(two, {}, 'software').code).toBe('fn half(word: u32) -> u32 { return (word & ~1u) / 2u; }\n');
+  });
   test('without variants the text stays as it is', () => expect(specialize(source, {}).code).toBe(source));
   test('errors', () => {
     expect(() => specialize(source, { M: 1 })).toThrow('shader has no variant declaration M that takes 1');
