@@ -6,7 +6,7 @@ import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
 import type { Pipeline } from './pipeline.ts';
 import { profiled } from './profile.ts';
 import type { Profile } from './profile-report.ts';
-import { Recorder, type Command } from './recorder.ts';
+import { Recorder, type Command, type Dispatch } from './recorder.ts';
 import { Storage } from './storage.ts';
 import { UniformCache } from './uniforms.ts';
 import { MAP_READ, USAGE } from './usage.ts';
@@ -74,7 +74,10 @@ export class Gpu {
   readonly recorder: Recorder;
   readonly uniforms: UniformCache;
   /** Compiled pipelines by label and variant. */
-  readonly pipelines = new Map<string, unknown>();
+  readonly pipelines = new Map<string, { pipeline: Pipeline; workgroup: number[] }>();
+  /** Layouts of entry points by label, and shaders by variant. */
+  readonly layouts = new Map<string, GPUBindGroupLayout>();
+  readonly shaders = new Map<string, GPUShaderModule>();
   /** What was sent to the queue so far. */
   readonly counters = { dispatches: 0, submits: 0, bindGroups: 0, writes: 0, reads: 0 };
   readonly #pool: BufferPool;
@@ -225,7 +228,7 @@ export class Gpu {
     }
   }
 
-  /** The pipelines that `step` would launch; what it records is thrown away. */
+  /** The pipelines that a first run of `step` launches; what it records is thrown away. */
   rehearse(step: () => void): Pipeline[] {
     if (this.#capturing) throw new GpuError('prepare inside a captured step');
     const commands = (this.recorder.sink = [] as Command[]);
@@ -237,7 +240,17 @@ export class Gpu {
       for (const s of this.recorder.borrowed) s.release();
       this.recorder.borrowed.clear();
     }
-    return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [c.pipeline] : [])))];
+    const first = ({ pipeline, quick }: Dispatch): Pipeline => (quick && quick.share < 1 && !pipeline.isCompiled ? quick.pipeline : pipeline);
+    return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [first(c)] : [])))];
+  }
+
+  /**
+   * Compiles the fast form of every kernel that has run in its quick one so far: a software adapter begins with blocks that
+   * compile in no time and goes over to others once their compilation pays, with the same results. For measurements.
+   */
+  async settle(): Promise<void> {
+    this.recorder.flush();
+    await Promise.all([...this.pipelines.values()].map(({ pipeline }) => (pipeline.isPostponed ? pipeline.compile() : undefined)));
   }
 
   /**

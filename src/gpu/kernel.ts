@@ -1,7 +1,7 @@
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
 import { Pipeline } from './pipeline.ts';
-import type { Slot } from './recorder.ts';
+import type { Launch, Slot } from './recorder.ts';
 import { specialize } from './specialize.ts';
 import type { Bindable } from './storage.ts';
 import { STAGE_COMPUTE } from './usage.ts';
@@ -21,7 +21,8 @@ export interface KernelModule {
  * One entry point: `kernel(params, buffers, grid, variant)` records a dispatch of at least `grid` invocations
  * (x, y, z). A grid with a zero records nothing. `variant` replaces declarations marked `// variant` in the shader: a
  * number for a `const`, an expression for a one-line `fn`, a type for an `alias`. Each variant is its own pipeline.
- * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it.
+ * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `quick` is another variant
+ * with the same results bit for bit, which compiles sooner and does the work until the compilation of this one pays.
  */
 export type Kernel<P, B extends string, V extends string = never> = (
   params: P,
@@ -29,7 +30,16 @@ export type Kernel<P, B extends string, V extends string = never> = (
   grid: readonly number[],
   variant?: Partial<Record<V, number | string>>,
   flops?: number,
+  quick?: Quick<V> | null,
 ) => void;
+
+/** A variant that stands in for another. */
+export interface Quick<V extends string = string> {
+  variant: Partial<Record<V, number | string>>;
+  grid: readonly number[];
+  /** Arithmetic operations that pay for the compilation of the other. */
+  flops: number;
+}
 
 /** Workgroups per row when a one-dimensional grid is folded to stay under the limit of 65,535; lib/index.wgsl agrees. */
 const FOLD = 32_768;
@@ -44,21 +54,26 @@ export function defineKernel(module: KernelModule): any {
   const out: Record<string, Kernel<Record<string, number | readonly number[]>, string, string>> = {};
   for (const entry of Object.keys(module.entries)) {
     const { bindings } = module.entries[entry]!;
-    out[entry] = (params, buffers, grid, variant = {}, flops) => {
+    out[entry] = (params, buffers, grid, variant = {}, flops, quick = null) => {
       if (grid.some((n) => n === 0)) return;
       const storage = bindings.filter(([name]) => name !== 'params');
       const gpu = buffers[storage[0]![0]]!.storage.gpu;
-      const { pipeline, workgroup } = pipelineOf(gpu, module, entry, variant);
       const slots = storage.map(([name, binding, access]): Slot => {
         const b = buffers[name]!;
         if (b.storage.gpu !== gpu) throw new GpuError(`${module.name}: ${name} lives on another device than ${storage[0]![0]}; make both with the same gpu`);
         return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
       });
       const uniform = storage.length < bindings.length ? gpu.uniforms.get(pack(module, params)) : null;
-      gpu.recorder.push({ kind: 'dispatch', pipeline, uniform, slots, groups: groupsOf(grid, workgroup, module.name), flops: flops ?? null, bindGroup: null });
+      const standIn = quick && { ...launch(gpu, module, entry, quick.grid, { ...variant, ...quick.variant }), share: flops! / quick.flops };
+      gpu.recorder.push({ kind: 'dispatch', ...launch(gpu, module, entry, grid, variant), quick: standIn, uniform, slots, flops: flops ?? null, bindGroup: null });
     };
   }
   return out;
+}
+
+function launch(gpu: Gpu, module: KernelModule, entry: string, grid: readonly number[], variant: Partial<Record<string, number | string>>): Launch {
+  const { pipeline, workgroup } = pipelineOf(gpu, module, entry, variant);
+  return { pipeline, groups: groupsOf(grid, workgroup, module.name) };
 }
 
 interface Compiled {
@@ -71,26 +86,38 @@ export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, varian
   const label = `${module.name}.${entry}`;
   let key = label;
   for (const name in variant) key += `;${name}=${variant[name]}`;
-  const known = gpu.pipelines.get(key) as Compiled | undefined;
+  const known = gpu.pipelines.get(key);
   if (known) return known;
   const { code, constants } = specialize(module.code, variant, gpu.adapter.kind);
   const { workgroup, bindings } = module.entries[entry]!;
-  const layout = gpu.device.createBindGroupLayout({
-    label,
-    entries: bindings.map(([, binding, access]) => ({
-      binding,
-      visibility: STAGE_COMPUTE,
-      buffer: { type: access === 'uniform' ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage' },
-    })),
-  });
+  // All variants of an entry share their layout, so that a bind group fits each of them.
+  const layout = kept(gpu.layouts, label, () =>
+    gpu.device.createBindGroupLayout({
+      label,
+      entries: bindings.map(([, binding, access]) => ({
+        binding,
+        visibility: STAGE_COMPUTE,
+        buffer: { type: access === 'uniform' ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage' },
+      })),
+    }),
+  );
+  // Code is no name: in labels and profiles a variant goes by its numbers and short expressions.
+  const named = Object.entries(variant).filter(([, value]) => String(value).length < 32).map(([name, value]) => `${name}=${value}`).join(';');
   const describe = (): GPUComputePipelineDescriptor => ({
-    label: key,
+    label: `${label};${named}`,
     layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-    compute: { module: gpu.device.createShaderModule({ label: key, code: withSubgroups(code) }), entryPoint: entry },
+    // Entries of one variant are parsed once.
+    compute: { module: kept(gpu.shaders, module.name + key.slice(label.length), () => gpu.device.createShaderModule({ label: `${module.name};${named}`, code: withSubgroups(code) })), entryPoint: entry },
   });
-  const compiled = { pipeline: new Pipeline(gpu.device, label, key.slice(label.length + 1), layout, describe), workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
+  const compiled = { pipeline: new Pipeline(gpu.device, label, named, layout, describe), workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
   gpu.pipelines.set(key, compiled);
   return compiled;
+}
+
+function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const known = map.get(key) ?? make();
+  map.set(key, known);
+  return known;
 }
 
 /** Quads leave loops and functions together, which the compiler cannot see. */

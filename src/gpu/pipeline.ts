@@ -10,6 +10,8 @@ export class Pipeline {
   readonly #device: GPUDevice;
   readonly #describe: () => GPUComputePipelineDescriptor;
   #raw: GPUComputePipeline | null = null;
+  #compiling: Promise<void> | null = null;
+  #postponed = 0;
 
   constructor(device: GPUDevice, label: string, variant: string, layout: GPUBindGroupLayout, describe: () => GPUComputePipelineDescriptor) {
     this.#device = device;
@@ -23,15 +25,34 @@ export class Pipeline {
     return this.#raw !== null;
   }
 
+  /** Another has worked in its place, and it is not compiled yet. */
+  get isPostponed(): boolean {
+    return this.#postponed > 0 && !this.#raw;
+  }
+
   /** The compiled pipeline; compiles it now if nobody did. */
   get raw(): GPUComputePipeline {
     return (this.#raw ??= this.#device.createComputePipeline(this.#describe()));
   }
 
   /** Compiles without blocking; several at once use all cores. */
-  async compile(): Promise<void> {
-    if (this.#raw) return;
-    const compiled = await this.#device.createComputePipelineAsync(this.#describe());
-    this.#raw ??= compiled;
+  compile(): Promise<void> {
+    if (this.#raw) return Promise.resolve();
+    return (this.#compiling ??= this.#device.createComputePipelineAsync(this.#describe()).then((compiled) => {
+      this.#raw ??= compiled;
+    }));
+  }
+
+  /**
+   * Whether it should do a piece of work, or leave it to another that is slower but compiled sooner. `share`: the piece over
+   * the work that pays for the compilation. A piece that pays alone is not left; smaller ones are, and when together they would
+   * have paid, it compiles meanwhile.
+   */
+  takes(share: number): boolean {
+    if (this.#raw || (share >= 1 && !this.#compiling)) return true;
+    this.#postponed += share;
+    // A compilation that fails is tried again at the next piece, in sight of the device's error scopes.
+    if (this.#postponed >= 1 && !this.#compiling) this.compile().catch(() => void (this.#postponed = Infinity));
+    return this.#postponed === Infinity;
   }
 }

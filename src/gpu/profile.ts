@@ -1,7 +1,7 @@
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
 import { Profile, type ProfiledDispatch, type ProfiledSubmit } from './profile-report.ts';
-import { encodeMove, type Command, type Dispatch } from './recorder.ts';
+import { encodeMove, launchOf, type Command, type Dispatch } from './recorder.ts';
 import { MAP_READ, USAGE } from './usage.ts';
 
 /** Most queries of a set that WebGPU promises: a begin and an end for half as many dispatches. */
@@ -42,11 +42,12 @@ export class Profiler {
         continue;
       }
       const pass = encoder.beginComputePass(this.#descriptor());
-      pass.setPipeline(c.pipeline.raw);
+      const launch = launchOf(c);
+      pass.setPipeline(launch.pipeline.raw);
       pass.setBindGroup(0, c.bindGroup);
-      pass.dispatchWorkgroups(...c.groups);
+      pass.dispatchWorkgroups(...launch.groups);
       pass.end();
-      this.#launches.push(c);
+      this.#launches.push({ ...c, pipeline: launch.pipeline, groups: launch.groups });
     }
     device.queue.submit([encoder.finish()]);
     const dispatches = this.#launches.length - before;

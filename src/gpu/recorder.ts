@@ -14,13 +14,19 @@ export interface Slot {
   readonly writes: boolean;
 }
 
-/** One launch of a kernel. */
-export interface Dispatch {
-  readonly kind: 'dispatch';
+/** A pipeline and the workgroups to start. */
+export interface Launch {
   readonly pipeline: Pipeline;
+  readonly groups: readonly [number, number, number];
+}
+
+/** One launch of a kernel. */
+export interface Dispatch extends Launch {
+  readonly kind: 'dispatch';
+  /** What stands in until the pipeline is compiled, and the share of the compilation that this launch pays: see Pipeline.takes. */
+  readonly quick: (Launch & { readonly share: number }) | null;
   readonly uniform: GPUBufferBinding | null;
   readonly slots: readonly Slot[];
-  readonly groups: readonly [number, number, number];
   /** Arithmetic operations, where the kernel states them. */
   readonly flops: number | null;
   bindGroup: GPUBindGroup | null;
@@ -130,9 +136,10 @@ export class Recorder {
     for (const c of commands) {
       if (c.kind === 'dispatch') {
         pass ??= encoder.beginComputePass();
-        if (bound !== c.pipeline) pass.setPipeline((bound = c.pipeline).raw);
+        const { pipeline, groups } = launchOf(c);
+        if (bound !== pipeline) pass.setPipeline((bound = pipeline).raw);
         pass.setBindGroup(0, c.bindGroup);
-        pass.dispatchWorkgroups(c.groups[0], c.groups[1], c.groups[2]);
+        pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
         counters.dispatches++;
         continue;
       }
@@ -168,6 +175,11 @@ export class Recorder {
     this.#groups.set(key, group);
     return group;
   }
+}
+
+/** What does the work of a dispatch now. */
+export function launchOf(c: Dispatch): Launch {
+  return c.quick && !c.pipeline.takes(c.quick.share) ? c.quick : c;
 }
 
 function writtenBy(c: Command): Storage[] {

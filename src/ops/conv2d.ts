@@ -1,7 +1,7 @@
 import kernel from '../../shaders/conv2d.wgsl';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { tileFor, tileVariant } from '../gpu/tiles.ts';
+import { SMALL_TILE, tileFor, tileVariant, type Tile } from '../gpu/tiles.ts';
 import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
@@ -122,8 +122,8 @@ function flopsOf(g: Geometry): number {
 /** y = act(x * w + b), recorded. */
 export function correlate(op: string, g: Geometry, x: Tensor, w: Tensor, b: Tensor | null = null, relu = false): Tensor {
   const y = empty([g.batch, g.filters, g.outH, g.outW], { gpu: x.gpu });
-  const { params, grid, variant } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW, g.channels * g.kh * g.kw);
-  kernel.forward(params, { x, w, bias: b ?? w, y }, grid, { ...variant, RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) }, flopsOf(g));
+  const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW);
+  kernel.forward(params, { x, w, bias: b ?? w, y }, grid, { ...variant, RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) }, flopsOf(g), quick);
   y.maskable = relu;
   return record(op, y, b ? [x, w, b] : [x, w], (dy) => {
     const dz = relu && !dy.isMasked ? maskPositive(dy, y) : dy;
@@ -142,8 +142,8 @@ export function spread(op: string, g: Geometry, dy: Tensor, w: Tensor, b: Tensor
   const dx = empty([g.batch, g.channels, g.height, g.width], { gpu: dy.gpu });
   const phases = g.strideH * g.strideW;
   const mask = x !== null && canMask(x) && !isRecording();
-  const { params, grid, variant } = plan(dy.gpu, g, g.channels, g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW), (g.filters * g.kh * g.kw) / phases, phases);
-  kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, { ...variant, BIAS: Number(b !== null), MASK: Number(mask) }, flopsOf(g));
+  const { params, grid, variant, quick } = plan(dy.gpu, g, g.channels, g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW), phases);
+  kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, { ...variant, BIAS: Number(b !== null), MASK: Number(mask) }, flopsOf(g), quick);
   dx.isMasked = mask;
   return record(op, dx, b ? [dy, w, b] : [dy, w], (e) => {
     const ddy = dy.tracksGrad ? correlate(`${op} (input gradient)`, g, e, w) : null;
@@ -162,9 +162,9 @@ function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor
   const chunk = Math.max(64, Math.ceil(positions / wanted / 4) * 4);
   const parts = Math.max(1, Math.ceil(positions / chunk));
   const partial = empty([parts, g.filters, columns], { gpu });
-  const { params, grid, variant } = plan(gpu, g, g.filters, columns, positions * g.groups, parts);
+  const { params, grid, variant, quick } = plan(gpu, g, g.filters, columns, parts);
   const split = { ...params, chunk, parts };
-  kernel.backwardWeight(split, { x, dy, y: partial }, grid, { ...variant, PADDED: isPadded(g) }, flopsOf(g));
+  kernel.backwardWeight(split, { x, dy, y: partial }, grid, { ...variant, PADDED: isPadded(g) }, flopsOf(g), quick);
   const dw = gradientFor(w);
   const db = b && !isRecording() ? gradientFor(b) : null;
   const unused = db ? null : empty([1], { gpu });
@@ -182,22 +182,28 @@ function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor
 const WIDEST = 65_535;
 
 /**
- * Grid, block and parameters of the products of all groups: (rows, columns) with k terms over all groups, each in `layers`
- * slices. Fewer than four rows (depthwise filters) take a block as thin as they are; columns past the widest grid go on
+ * Grid, block and parameters of the products of all groups: (rows, columns) over all groups, each in `layers` slices. Fewer than four rows (depthwise filters) take a block as thin as they are; columns past the widest grid go on
  * in further layers.
  */
-function plan(gpu: Gpu, g: Geometry, rows: number, columns: number, k: number, layers = 1) {
+function plan(gpu: Gpu, g: Geometry, rows: number, columns: number, layers = 1) {
   const m = rows / g.groups;
   const slices = layers * g.groups;
-  const tile = tileFor(gpu, m, columns, k / g.groups, slices);
-  const thin = m < 4 ? Math.max(1, m) : tile.m;
-  const blocks = Math.ceil(columns / tile.n);
-  const folds = Math.max(1, Math.ceil(blocks / (WIDEST * tile.groupX)));
-  const fold = Math.ceil(blocks / folds / tile.groupX) * tile.groupX;
+  const { tile, pays } = tileFor(gpu, m, columns, slices);
+  const launch = (t: Tile) => {
+    const thin = m < 4 ? Math.max(1, m) : t.m;
+    const blocks = Math.ceil(columns / t.n);
+    const folds = Math.max(1, Math.ceil(blocks / (WIDEST * t.groupX)));
+    const fold = Math.ceil(blocks / folds / t.groupX) * t.groupX;
+    return { fold, folds, grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds], variant: tileVariant(t, thin) };
+  };
+  const { fold, folds, grid, variant } = launch(tile);
+  const small = launch(SMALL_TILE);
   return {
-    grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds],
+    grid,
+    variant,
     params: { ...g, ...tapsOf(g.strideH, g.dilH, 'H'), ...tapsOf(g.strideW, g.dilW, 'W'), chunk: 0, parts: 1, fold, folds },
-    variant: tileVariant(tile, thin),
+    // One set of parameters serves both where neither folds: then `fold` is not used.
+    quick: pays !== null && folds === 1 && small.folds === 1 ? { variant: small.variant, grid: small.grid, flops: pays } : null,
   };
 }
 

@@ -1,6 +1,6 @@
 import kernel from '../../shaders/lp-distance.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
-import { inPieces, SMALL_TILE, tileFor, tileVariant } from '../gpu/tiles.ts';
+import { inPieces, SMALL_TILE, tileFor, type Piece } from '../gpu/tiles.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { clear, empty, expectDType, expectRank, expectShape, Tensor } from '../tensor/tensor.ts';
@@ -100,15 +100,18 @@ function expectFeatures(what: string, x: Tensor, w: Tensor): void {
 /** What is maximised: |x - w|, or the positive part of x - w or of w - x. */
 const [DISTANCE, ABOVE, BELOW] = [0, 1, 2];
 
+/** The block of general powers, whose inner operation is long. */
+const SMALL = { tile: SMALL_TILE, pays: null };
+
 const NO_POWER = { p: 0, first: [0, 0, 0] };
 
 /** Sizes of a layer and the variant of its forward kernels: rows of x against rows of w. */
 function layerOf(x: Tensor, w: Tensor, isLong = false) {
   const [n, k] = w.shape as [number, number];
   const m = sizeOf(x.shape.slice(0, -1));
-  const tile = isLong ? SMALL_TILE : tileFor(x.gpu, m, n, k);
-  const variant = { ...tileVariant(tile), RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
-  return { m, n, k, tile, variant, blocks: [Math.ceil(n / tile.n), Math.ceil(m / tile.m), 1] as const };
+  const choice = isLong ? SMALL : tileFor(x.gpu, m, n);
+  const variant = { RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
+  return { m, n, k, variant, pieces: (launch: (piece: Piece) => void) => inPieces(choice, [m, n, 1], flopsOf(m, n, k), launch) };
 }
 
 /** Reads of x and w, and writes of y, four elements at a time where rows allow it. */
@@ -126,18 +129,18 @@ function flopsOf(m: number, n: number, k: number): number {
 
 /** max(0, max_k of the terms of a direction), with a one-hot gradient. */
 function largest(x: Tensor, w: Tensor, direction: number): Tensor {
-  const { m, n, k, tile, variant, blocks } = layerOf(x, w);
+  const { m, n, k, variant, pieces } = layerOf(x, w);
   const { gpu } = x;
   const how = { DIRECTION: direction, BITS: Number(gpu.adapter.kind === 'software') };
   const y = empty([...x.shape.slice(0, -1), n], { gpu });
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how };
   if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
-    inPieces(tile, blocks, (grid, first, part) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, forward, part * flopsOf(m, n, k)));
+    pieces(({ grid, first, tile, flops, quick }) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, { ...forward, ...tile }, flops, quick));
     return y;
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  inPieces(tile, blocks, (grid, first, part) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, forward, part * flopsOf(m, n, k)));
+  pieces(({ grid, first, tile, flops, quick }) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, { ...forward, ...tile }, flops, quick));
   return record('lpDistance', y, [x, w], (dy) => {
     kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
     const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
@@ -156,7 +159,7 @@ function largest(x: Tensor, w: Tensor, direction: number): Tensor {
 function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   const squarings = typeof p === 'number' ? Math.log2(p) : NaN;
   const isDoubling = Number.isInteger(squarings);
-  const { m, n, k, tile, variant, blocks } = layerOf(x, w, !isDoubling);
+  const { m, n, k, variant, pieces } = layerOf(x, w, !isDoubling);
   const { gpu } = x;
   const y = empty([...x.shape.slice(0, -1), n], { gpu });
   const how = {
@@ -167,16 +170,16 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   // A shader that takes p as a number does not read the tensor in its place.
   const exponent = typeof p === 'number' ? w : p;
   const forward = { ...variant, ...how, NORMALISED: Number(typeof p !== 'number' || p > 10), BITS: Number(gpu.adapter.kind === 'software') };
-  inPieces(tile, blocks, (grid, first, part) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, forward, part * flopsOf(m, n, k)));
+  pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, { ...forward, ...tile }, flops, quick));
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
     // |t|^0 needs the sign of t, which a product of no factors does not have.
     const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
     const gradient = (target: Tensor, own: Tensor, other: Tensor, rows: number, terms: number, transposed: number): Tensor => {
-      const block = 'GENERAL' in slope ? SMALL_TILE : tileFor(gpu, rows, k, terms);
-      const backward = { ...tileVariant(block), ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
+      const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k);
+      const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
       const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target };
-      inPieces(block, [Math.ceil(k / block.n), Math.ceil(rows / block.m), 1], (grid, first, part) =>
-        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, backward, part * flopsOf(m, n, k)),
+      inPieces(choice, [rows, k, 1], flopsOf(m, n, k), ({ grid, first, tile, flops, quick }) =>
+        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, { ...backward, ...tile }, flops, quick),
       );
       return target;
     };

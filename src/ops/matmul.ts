@@ -1,6 +1,6 @@
 import kernel from '../../shaders/matmul.wgsl';
 import { ShapeError } from '../gpu/errors.ts';
-import { inPieces, tileFor, tileVariant } from '../gpu/tiles.ts';
+import { inPieces, tileFor, type Piece } from '../gpu/tiles.ts';
 import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../tensor/shape.ts';
 import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
@@ -173,10 +173,9 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   const parts = rowSum ? 1 : partsFor(m, n, k, batch.batch, gpu.adapter.kind === 'software' ? 24 : 2048);
   const layers = batch.batch * parts;
   const chunk = parts === 1 ? Math.max(1, k) : Math.ceil(k / parts / 4) * 4;
-  const tile = tileFor(gpu, m, n, k, layers);
+  const choice = tileFor(gpu, m, n, layers);
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
   const variant = {
-    ...tileVariant(tile),
     A_T: Number(transposeA),
     B_T: Number(transposeB),
     RAGGED_K: Number(k % 4 !== 0),
@@ -188,15 +187,13 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   const last = epilogue ? { EPILOGUE: EPILOGUES[epilogue.kind] } : {};
   const extra = epilogue?.extra ?? a;
   const params = { m, n, k, chunk, parts, ...batch };
-  const blocks = [Math.ceil(n / tile.n), Math.ceil(m / tile.m), layers] as const;
-  const flops = 2 * batch.batch * m * n * k;
+  const pieces = (launch: (piece: Piece) => void, always = false): void => inPieces(choice, [m, n, layers], 2 * batch.batch * m * n * k, launch, always);
   // The row sums are wanted even when y has no columns.
-  const withSums = [Math.max(1, blocks[0]), blocks[1], 1] as const;
-  if (rowSum) inPieces(tile, withSums, (grid, first, part) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant, part * flops));
-  else if (parts === 1) inPieces(tile, blocks, (grid, first, part) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, { ...variant, ...last }, part * flops));
+  if (rowSum) pieces(({ grid, first, tile, flops, quick }) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, { ...variant, ...tile }, flops, quick), true);
+  else if (parts === 1) pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, { ...variant, ...tile, ...last }, flops, quick));
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
-    inPieces(tile, blocks, (grid, first, part) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant, part * flops));
+    pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, { ...variant, ...tile }, flops, quick));
     kernel.combine({ ...params, ...NO_BATCH, batch: batch.batch }, { a: partial, extra, y }, [batch.batch * m * n], last);
     partial.dispose();
   }

@@ -61,8 +61,8 @@ export function capture<T>(step: () => T, { gpu = currentGpu() }: { gpu?: Gpu } 
 }
 
 /**
- * Compiles every pipeline that `step` launches, all at once and without blocking the page, so that its first run does not
- * wait for one after the other. The step is recorded and thrown away: nothing runs on the device, but code on the host does;
+ * Compiles every pipeline that the first run of `step` launches, all at once and without blocking the page, so that it does
+ * not wait for one after the other. The step is recorded and thrown away: nothing runs on the device, but code on the host does;
  * a gradient that it gives to a tensor outside a model holds nothing.
  */
 export async function prepare(step: () => unknown, { gpu = currentGpu() }: { gpu?: Gpu } = {}): Promise<void> {

@@ -16,6 +16,8 @@ export interface Engine {
   name: string;
   /** Contestants of a workload by name; none where the engine does not do it. */
   enter(work: Work): Record<string, Contestant>;
+  /** Brings what has run so far to its final form, where the engine goes on compiling. */
+  settle?(): Promise<void>;
   /** What the engine holds on its device, in a unit of its own; must come back to what it was. */
   held(): number;
 }

@@ -46,6 +46,8 @@ export async function runWorkload(workload: Workload, engines: readonly Engine[]
     for (const engine of engines) Object.assign(contestants, engine.enter(workload.work));
     errors = await compare(workload, contestants);
     const names = Object.keys(contestants);
+    for (const name of names) await contestants[name]!.call();
+    for (const engine of engines) await engine.settle?.();
     for (const name of names) {
       await contestants[name]!.call();
       calls[name] = callsFor(await time(contestants[name]!, 1), SAMPLE);

@@ -112,6 +112,8 @@ function trainingStep(gpu: Gpu, model: Sequential, x: Tensor, { batch, lr, momen
     result: () => firstLosses(async () => (await next().read())[0]!),
     prepare: () => prepare(record, { gpu }),
     async counts() {
+      await call();
+      await gpu.settle();
       for (let i = 0; i < 10; i++) await call();
       const before = { ...gpu.counters, buffers: gpu.buffersCreated };
       await call();

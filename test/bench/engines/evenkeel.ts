@@ -7,7 +7,7 @@ import { certification, cnnStep, linfMlpStep, mlpStep, replayed, resnetStep } fr
 export async function openEvenkeel(adapter?: 'hardware' | 'software'): Promise<Engine & { gpu: Gpu }> {
   const gpu = await init(adapter ? { adapter } : {});
   const makers = makersFor(gpu);
-  return { name: 'evenkeel', gpu, enter: (work) => made(makers, work) ?? {}, held: () => gpu.memory().live };
+  return { name: 'evenkeel', gpu, enter: (work) => made(makers, work) ?? {}, settle: () => gpu.settle(), held: () => gpu.memory().live };
 }
 
 function random(shape: readonly number[], seed: number, scale = 1): Tensor {
