@@ -1,7 +1,7 @@
 // y = apply(x), elementwise; p and q are the scalars of an op that has any (a slope, the ends of a clamp, an exponent).
 //   forward        y = apply(x)
 //   backwardInput  dx = dy slope(x, y)
-// One invocation an element; grid (size).
+// One invocation an element, or a vector of four in the variants with vectors, where size counts those; grid (size).
 // use lib/index.wgsl
 // use lib/erf.wgsl
 // use lib/log1p.wgsl
@@ -11,18 +11,23 @@
 
 alias Element = f32; // variant
 alias Result = f32; // variant
+alias Elements = Element; // variant
+alias Results = Result; // variant
+alias Slopes = f32; // variant
 
 struct Params { size: u32, p: f32, q: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Element>;
-@group(0) @binding(2) var<storage, read_write> y: array<Result>;
-@group(0) @binding(3) var<storage, read> output: array<Result>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Elements>;
+@group(0) @binding(2) var<storage, read_write> y: array<Results>;
+@group(0) @binding(3) var<storage, read> output: array<Results>;
+@group(0) @binding(4) var<storage, read> dy: array<Slopes>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Slopes>;
 
 fn apply(x: Element, p: f32, q: f32) -> Result { return Result(x); } // variant
 fn slope(x: Element, y: Result, p: f32, q: f32) -> f32 { return 1.0; } // variant
+fn applyAll(v: Elements, p: f32, q: f32) -> Results { return apply(v, p, q); } // variant
+fn slopeAll(v: Elements, w: Results, p: f32, q: f32) -> Slopes { return slope(v, w, p, q); } // variant
 
 // tanh: our own minimax polynomial where |x| < 0.64 (relative error 6e-9), else 1 - 2 / (e^2|x| + 1).
 fn tanhOf(x: f32) -> f32 {
@@ -66,12 +71,12 @@ fn geluTanhSlope(x: f32) -> f32 {
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.size) { return; }
-  y[i] = apply(x[i], params.p, params.q);
+  y[i] = applyAll(x[i], params.p, params.q);
 }
 
 @compute @workgroup_size(64)
 fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.size) { return; }
-  dx[i] = dy[i] * slope(x[i], output[i], params.p, params.q);
+  dx[i] = dy[i] * slopeAll(x[i], output[i], params.p, params.q);
 }

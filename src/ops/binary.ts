@@ -3,9 +3,9 @@ import { ShapeError } from '../gpu/errors.ts';
 import { broadcastShapes, sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, tensor, Tensor } from '../tensor/tensor.ts';
-import { broadcast } from './broadcast.ts';
+import { broadcast, type Broadcast } from './broadcast.ts';
 import { greater } from './compare.ts';
-import { bitsOf, ELEMENT, expectOneOf, NUMERIC, sharedType, WORDS, type Numeric, type Operand, type Word } from './element.ts';
+import { bitsOf, ELEMENT, expectOneOf, NUMERIC, onLanes, sharedType, WORDS, type Numeric, type Operand, type Word } from './element.ts';
 import { sumTo } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { log, neg, powScalar } from './unary.ts';
@@ -45,15 +45,31 @@ export function mapBinary(op: string, body: string, a: Operand<Word>, b: Operand
   const joint = broadcast(op, [a, b], shape);
   const tensors = { a: (a instanceof Tensor ? a : b) as Tensor<Word>, b: (b instanceof Tensor ? b : a) as Tensor<Word> };
   const y = empty(joint.shape, { dtype: result ?? dtype, gpu: tensors.a.gpu });
-  kernel.forward({ size: y.size, scalar, axes: joint.axes }, { ...tensors, y }, [y.size], {
+  const { size, axes, vectors } = inVectors(y.size, joint);
+  kernel.forward({ size, scalar, axes }, { ...tensors, y }, [size], {
     apply: `return ${body};`,
     Element: ELEMENT[dtype],
     Result: ELEMENT[y.dtype],
     RANK: joint.rank,
-    ...(name === 'a' && { first: 'return bitcast<Element>(params.scalar);' }),
-    ...(name === 'b' && { second: 'return bitcast<Element>(params.scalar);' }),
+    ...vectors,
+    ...(name === 'a' && { first: 'return Elements(bitcast<Element>(params.scalar));' }),
+    ...(name === 'b' && { second: 'return Elements(bitcast<Element>(params.scalar));' }),
   });
   return y;
+}
+
+const EACH = `return ${onLanes('Result', 'apply', (l) => `u.${l}, v.${l}`)};`;
+
+/** Four neighbours along the last axis at a time, where its size and the strides of the other axes allow it. */
+function inVectors(size: number, { axes }: Broadcast) {
+  const [last, ...others] = Array.from({ length: axes.length / 4 }, (_, r) => axes.slice(4 * r, 4 * r + 4)) as [number[], ...number[][]];
+  // The operands that are not broadcast along it.
+  const along = [1, 2].filter((operand) => last[operand] === 1);
+  if (size === 0 || last[0]! % 4 !== 0 || others.some((axis) => along.some((operand) => axis[operand]! % 4 !== 0))) return { size, axes, vectors: null };
+  const scaled = [last.map((n, i) => (i === 0 ? n / 4 : n)), ...others.map((axis) => axis.map((n, i) => (along.includes(i) ? n / 4 : n)))];
+  const type = (operand: number): string => (along.includes(operand) ? 'vec4<Element>' : 'Element');
+  const vectors = { ElementsA: type(1), ElementsB: type(2), Elements: 'vec4<Element>', Results: 'vec4<Result>', applyAll: EACH };
+  return { size: size / 4, axes: scaled.flat(), vectors };
 }
 
 /** {@link mapBinary} with a gradient for f32. */

@@ -2,7 +2,7 @@ import kernel from '../../shaders/unary.wgsl';
 import { isRecording, record } from '../tensor/tape.ts';
 import { empty, type Tensor } from '../tensor/tensor.ts';
 import { add, div, mul, sub } from './binary.ts';
-import { ELEMENT, expectOneOf, NUMERIC, type Numeric, type Word } from './element.ts';
+import { ELEMENT, expectOneOf, NUMERIC, onLanes, type Numeric, type Word } from './element.ts';
 
 /** dL/dx of y = f(x) from dy = dL/dy, made of ops that have gradients themselves. */
 type Gradient = (dy: Tensor, x: Tensor, y: Tensor, p: number, q: number) => Tensor | null;
@@ -10,8 +10,22 @@ type Gradient = (dy: Tensor, x: Tensor, y: Tensor, p: number, q: number) => Tens
 /** y = body(x) elementwise, not on the tape. The WGSL body sees `x` and the scalars `p` and `q`. */
 export function mapUnary<D extends Word>(x: Tensor<Word>, body: string, dtype: D, p = 0, q = 0): Tensor<D> {
   const y = empty(x.shape, { dtype, gpu: x.gpu });
-  kernel.forward({ size: y.size, p, q }, { x, y }, [y.size], { apply: `return ${body};`, Element: ELEMENT[x.dtype], Result: ELEMENT[dtype] });
+  const { size, vectors } = inVectors(y.size);
+  kernel.forward({ size, p, q }, { x, y }, [size], { apply: `return ${body};`, Element: ELEMENT[x.dtype], Result: ELEMENT[dtype], ...vectors });
   return y;
+}
+
+const VECTORS = {
+  Elements: 'vec4<Element>',
+  Results: 'vec4<Result>',
+  Slopes: 'vec4f',
+  applyAll: `return ${onLanes('Result', 'apply', (l) => `v.${l}, p, q`)};`,
+  slopeAll: `return ${onLanes('f32', 'slope', (l) => `v.${l}, w.${l}, p, q`)};`,
+};
+
+/** Elements are taken four at a time where their number allows it. */
+function inVectors(size: number) {
+  return size > 0 && size % 4 === 0 ? { size: size / 4, vectors: VECTORS } : { size, vectors: null };
 }
 
 /**
@@ -24,7 +38,8 @@ export function unary(op: string, body: string, gradient: Gradient, slope?: stri
     const y = mapUnary(x, body, 'f32', p, q);
     const backwardInput = (dy: Tensor): Tensor => {
       const dx = empty(x.shape, { gpu: x.gpu });
-      kernel.backwardInput({ size: x.size, p, q }, { x, output: y, dy, dx }, [x.size], { slope: `return ${slope};` });
+      const { size, vectors } = inVectors(x.size);
+      kernel.backwardInput({ size, p, q }, { x, output: y, dy, dx }, [size], { slope: `return ${slope};`, ...vectors });
       return dx;
     };
     return record(op, y, [x], (dy) => [slope && !isRecording() ? backwardInput(dy) : gradient(dy, x, y, p, q)], { composed: true });
