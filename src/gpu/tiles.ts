@@ -23,9 +23,14 @@ const QUAD_TILES: readonly SoftwareTile[] = [
 
 const LARGE_TILES: readonly SoftwareTile[] = [
   { m: 16, n: 16, groupX: 2, groupY: 4, least: 24, pays: 2 ** 29 },
-  { m: 8, n: 16, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
+  { m: 16, n: 12, groupX: 2, groupY: 4, least: 24, pays: 2 ** 29 },
+  { m: 16, n: 8, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
+  { m: 16, n: 4, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
   { m: 8, n: 8, groupX: 4, groupY: 4, least: 16, pays: 2 ** 28 },
 ];
+
+/** Most of the sums of all blocks over those that are wanted, both counted in fours. */
+const WASTE = 1.35;
 
 /** A block for GPUs: it takes at least `LEAST_ON_GPU` invocations to hide loads. */
 const GPU_TILE: Tile = { m: 8, n: 8, groupX: 4, groupY: 4 };
@@ -42,25 +47,39 @@ export interface Choice {
 
 /**
  * The block of an (m, n) product in `layers` pieces. Loads cost most on a software adapter, so it takes a large block that
- * still leaves every core some work, in quads where the adapter has them. But the code of a block is unrolled, and a large
- * one takes long to compile: a tenth of a second for 16 x 8 in quads, a fifth for 32 x 8, two fifths for 32 x 16, against a
- * fortieth for the smallest, which is half as fast. So the large one waits until it pays. All give the same bits: an output
- * is one sum in the order of its terms. Quads may waste a third of their columns, no more. A GPU hides loads behind many
- * invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations, else 4 x 4. Thin matrices take a block
- * no wider than they are. Ragged columns are stored one by one, in unrolled code, so they take a smaller one too.
+ * still leaves every core some work and computes little beyond the edges, in quads where the adapter has them; its rows are
+ * shared out evenly. But the code of a block is unrolled, and a large one takes long to compile: a tenth of a second for
+ * 16 x 8 in quads, a fifth for 32 x 8, two fifths for 32 x 16, against a fortieth for the smallest, which is half as fast. So
+ * the large one waits until it pays. `transposeA`: the left operand is stored (k, m); `quads`: they may be used. All give the same bits: an output is one sum in the order of its terms. A GPU hides loads
+ * behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations, else 4 x 4.
  */
-export function tileFor(gpu: Gpu, m: number, n: number, layers = 1): Choice {
-  const invocations = (t: Tile): number => Math.ceil(m / t.m) * Math.ceil(n / t.n) * layers;
-  const isEven = (t: Tile): boolean => n % 4 === 0 || t.n <= 8;
-  const fits = (t: Tile): boolean => m > t.m / 2 && n > t.n / 2 && isEven(t);
-  if (gpu.adapter.kind === 'hardware') return { tile: invocations(GPU_TILE) >= LEAST_ON_GPU && fits(GPU_TILE) ? GPU_TILE : SMALL_TILE, pays: null };
-  const quad = (t: Tile & { least: number }): boolean => {
-    const columns = Math.ceil(Math.ceil(n / t.n) / 4) * 4;
-    const rows = Math.ceil(m / t.m);
-    return columns * rows * layers >= t.least && columns * t.n * rows * t.m <= 1.35 * n * m && isEven(t);
-  };
-  const tile = (gpu.adapter.quads ? QUAD_TILES.find(quad) : undefined) ?? LARGE_TILES.find((t) => invocations(t) >= t.least && fits(t));
-  return tile ? { tile, pays: tile.pays } : { tile: SMALL_TILE, pays: null };
+export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA = false, quads = true } = {}): Choice {
+  const blocks = (size: number, each: number): number => Math.ceil(size / each);
+  if (gpu.adapter.kind === 'hardware') {
+    const { m: rows, n: columns } = GPU_TILE;
+    const isLarge = m > rows / 2 && n > columns / 2 && blocks(m, rows) * blocks(n, columns) * layers >= LEAST_ON_GPU;
+    return { tile: isLarge ? GPU_TILE : SMALL_TILE, pays: null };
+  }
+  const wanted = 16 * blocks(m, 4) * blocks(n, 4);
+  for (const t of quads && gpu.adapter.quads ? [...QUAD_TILES, ...LARGE_TILES] : LARGE_TILES) {
+    const down = blocks(m, t.m);
+    // Rows stored as columns are loaded by fours, in quads those of each of the four.
+    const step = transposeA && t.quads ? 16 : 4;
+    const rows = step * blocks(m, step * down);
+    const across = t.quads ? 4 * blocks(n, 4 * t.n) : blocks(n, t.n);
+    const isWorth = across * down * layers >= t.least && across * t.n * down * rows <= WASTE * wanted;
+    if (isWorth) return { tile: { ...t, m: rows }, pays: (t.pays * rows) / t.m };
+  }
+  return { tile: SMALL_TILE, pays: null };
+}
+
+/** The tile with its workgroup no wider than `blocks`, the blocks side by side: else part of its invocations had nothing to do. */
+export function narrowed(t: Tile, blocks: number): Tile {
+  let { groupX, groupY } = t;
+  if (!t.quads) {
+    for (; groupX > 1 && groupX / 2 >= blocks; groupX /= 2) groupY *= 2;
+  }
+  return { ...t, groupX, groupY };
 }
 
 /** The variants of shaders/lib/gemm.wgsl for a tile; `m` is the rows of its block, if fewer. */
@@ -97,11 +116,12 @@ export interface Piece {
  * Calls `launch` for an (m, n) product in `layers` pieces of `flops` in all, once or, where the limit on workgroups asks for
  * it, for one part after the other. A product without columns is launched if `always`.
  */
-export function inPieces({ tile, pays }: Choice, [m, n, layers]: readonly [number, number, number], flops: number, launch: (piece: Piece) => void, always = false): void {
+export function inPieces(choice: Choice, [m, n, layers]: readonly [number, number, number], flops: number, launch: (piece: Piece) => void, always = false): void {
   const blocks = (t: Tile) => [Math.max(Number(always), Math.ceil(n / t.n)), Math.ceil(m / t.m), layers] as const;
   const most = (t: Tile) => [MOST_GROUPS * t.groupX, MOST_GROUPS * t.groupY, MOST_GROUPS] as const;
-  const small = blocks(SMALL_TILE);
-  const quick = pays !== null && small.every((size, i) => size <= most(SMALL_TILE)[i]!) ? { variant: tileVariant(SMALL_TILE), grid: small, flops: pays } : null;
+  const [tile, small] = [choice.tile, SMALL_TILE].map((t) => narrowed(t, Math.ceil(n / t.n))) as [Tile, Tile];
+  const isOne = blocks(small).every((size, i) => size <= most(small)[i]!);
+  const quick = choice.pays !== null && isOne ? { variant: tileVariant(small), grid: blocks(small), flops: choice.pays } : null;
   const [[x, y, z], limit] = [blocks(tile), most(tile)];
   for (let k = 0; k < z; k += limit[2]) {
     for (let j = 0; j < y; j += limit[1]) {

@@ -188,7 +188,7 @@ const WIDEST = 65_535;
 function plan(gpu: Gpu, g: Geometry, rows: number, columns: number, layers = 1) {
   const m = rows / g.groups;
   const slices = layers * g.groups;
-  const { tile, pays } = tileFor(gpu, m, columns, slices);
+  const { tile, pays } = tileFor(gpu, m, columns, slices, { quads: m >= 4 });
   const launch = (t: Tile) => {
     const thin = m < 4 ? Math.max(1, m) : t.m;
     const blocks = Math.ceil(columns / t.n);
