@@ -56,6 +56,7 @@ export interface NgceOptions extends PerSampleOptions {
 /** Normalised generalised cross-entropy (1 - p_y^q) / (classes - sum_k p_k^q). Ma et al., ICML 2020. */
 export function ngce({ q = 0.7, floor = 0, ...options }: NgceOptions = {}): Loss {
   if (!(q > 0 && q <= 1)) throw new RangeError(`ngce: q is ${q}, expected 0 < q <= 1`);
+  if (!(floor >= 0 && floor < 1)) throw new RangeError(`ngce: floor is ${floor}, expected 0 <= floor < 1`);
   return perSampleLoss(
     'ngce',
     (logits, labels) => {
@@ -68,10 +69,14 @@ export function ngce({ q = 0.7, floor = 0, ...options }: NgceOptions = {}): Loss
 
 /**
  * The sum of losses, each with its factor: active-passive losses such as NCE + RCE are `combined([[1, nce()], [1, rce()]])`.
- * Class weights and the reduction are those of the sum. `dispose` frees the parts too. Ma et al., ICML 2020.
+ * Class weights and the reduction are those of the sum. `dispose` frees the parts too. Throws RangeError on no parts and on a
+ * factor that is not finite. Ma et al., ICML 2020.
  */
 export function combined(parts: readonly (readonly [factor: number, loss: Loss])[], options: PerSampleOptions = {}): Loss {
   if (parts.length === 0) throw new RangeError('combined: parts has 0 entries, expected at least 1');
+  parts.forEach(([factor], i) => {
+    if (!Number.isFinite(factor)) throw new RangeError(`combined: the factor of part ${i} is ${factor}, expected a finite number`);
+  });
   const name = parts.map(([, loss]) => loss.name).join('+');
   const loss = perSampleLoss(
     name,
