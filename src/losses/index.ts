@@ -21,6 +21,10 @@ export { elr, type Elr, type ElrOptions } from './elr.ts';
 export { scheduledLoss } from './scheduled-loss.ts';
 export { truncatedGce, type TruncatedGce, type TruncatedGceOptions } from './truncated-gce.ts';
 export { clipLogits, logitClip, type LogitClip, type LogitClipOptions } from './logit-clip.ts';
+export { logitClipBounds, symmetricNoiseExcess, type LogitClipBounds, type LogitClipBoundsOptions } from './logit-clip-theory.ts';
+export { logitClamp, type LogitClampOptions } from './logit-clamp.ts';
+export { logitNorm, normalizeLogits, type LogitNormOptions } from './logit-norm.ts';
+export { logitPenalty } from './logit-penalty.ts';
 export { combined, nce, nfl, ngce, type NflOptions, type NgceOptions } from './normalized.ts';
 export {
   ael, agce, aul, gce, mae, phuberCE, phuberGCE, rce, sce, taylorCE, type AelOptions, type AsymmetricOptions, type GceOptions, type PhuberGceOptions, type PhuberOptions, type ScaledOptions, type SceOptions, type TaylorOptions,

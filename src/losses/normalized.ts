@@ -1,3 +1,4 @@
+import { ShapeError } from '../gpu/errors.ts';
 import { add, div, maximum, mul, pow } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
@@ -8,8 +9,9 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
-/** The value of the label divided by the sum of the values of all classes. */
-function share(values: Tensor, labels: Tensor<'i32'>): Tensor {
+/** The value of the label divided by the sum of the values of all classes; with one class that would be 0 / 0. */
+function share(where: string, values: Tensor, labels: Tensor<'i32'>): Tensor {
+  if (values.shape[1]! < 2) throw new ShapeError(`${where}: logits have shape [${values.shape}], expected at least 2 classes`);
   const hot = noGrad(() => oneHot(labels, values.shape[1]!));
   return div(sum(mul(values, hot), { axes: 1 }), sum(values, { axes: 1 }));
 }
@@ -19,7 +21,7 @@ function share(values: Tensor, labels: Tensor<'i32'>): Tensor {
  * least. Ma et al., ICML 2020.
  */
 export function nce(options: PerSampleOptions = {}): Loss {
-  return perSampleLoss('nce', (logits, labels) => share(neg(logSoftmax(logits)), labels), options);
+  return perSampleLoss('nce', (logits, labels) => share('nce', neg(logSoftmax(logits)), labels), options);
 }
 
 /** Options of {@link nfl}. */
@@ -39,7 +41,7 @@ export function nfl({ gamma = 0.5, detach = false, ...options }: NflOptions = {}
       const logs = logSoftmax(logits);
       // The power of 0 has no finite slope.
       const factor = (): Tensor => pow(maximum(neg(expm1(logs)), 1e-12), gamma);
-      return share(mul(detach ? noGrad(factor) : factor(), neg(logs)), labels);
+      return share('nfl', mul(detach ? noGrad(factor) : factor(), neg(logs)), labels);
     },
     options,
   );
@@ -61,7 +63,7 @@ export function ngce({ q = 0.7, floor = 0, ...options }: NgceOptions = {}): Loss
     'ngce',
     (logits, labels) => {
       const logs = logSoftmax(logits);
-      return share(neg(expm1(mul(floor > 0 ? maximum(logs, Math.log(floor)) : logs, q))), labels);
+      return share('ngce', neg(expm1(mul(floor > 0 ? maximum(logs, Math.log(floor)) : logs, q))), labels);
     },
     options,
   );

@@ -52,6 +52,9 @@ const catalogue: Record<string, LossCase> = {
   ngce: share(() => losses.ngce(), (p) => 1 - p ** 0.7),
   'nce + rce': { ...share(() => losses.combined([[1, losses.nce()], [10, losses.rce()]]), () => 1), reference: (z, y) => Math.log(softmax(z)[y]!) / softmax(z).reduce((t, p) => t + Math.log(p), 0) + 10 * A * (1 - softmax(z)[y]!) },
   cores: { make: () => losses.cores({ beta: () => 0.5 }), classes: C, isShiftInvariant: true, least: -20, reference: (z, y) => -Math.log(softmax(z)[y]!) + (0.5 / C) * softmax(z).reduce((t, p) => t + Math.log(p), 0) },
+  'normalised logits': { make: () => losses.logitNorm(losses.crossEntropy(), { tau: 0.5 }), classes: C, isShiftInvariant: false, reference: (z, y) => -Math.log(softmax(z.map((v) => v / (0.5 * (Math.hypot(...z) + 1e-7))))[y]!) },
+  'clamped logits': { make: () => losses.logitClamp(losses.crossEntropy(), { low: -1, high: 2 }), classes: C, isShiftInvariant: false, reference: (z, y) => -Math.log(softmax(z.map((v) => Math.min(2, Math.max(-1, v))))[y]!) },
+  'logit penalty': { make: () => losses.logitPenalty(), classes: C, isShiftInvariant: false, reference: (z) => z.reduce((t, v) => t + (v * v) / 2, 0) },
   'clipped cross-entropy': { make: () => losses.logitClip(losses.crossEntropy(), { tau: 1.5 }), classes: C, isShiftInvariant: false, reference: clipped },
 };
 
@@ -166,7 +169,27 @@ test('sce, focal and the sums contain their limits', async () => {
   expect((await gradientOf(losses.focal({ gamma: 2, detach: true }), z, 1))[1]).toBeCloseTo(-((1 - softmax(z)[1]!) ** 3), 6);
 });
 
+test('normalised logits: the scale does not count, the gradient is orthogonal to them, zeros and large ones are finite', async () => {
+  const make = (): Loss => losses.logitNorm(losses.crossEntropy(), { tau: 0.3 });
+  const z = [2, 1, 0, -1, 0.3];
+  expect((await valuesOf(make(), z, [1]))[0]).toBeCloseTo((await valuesOf(make(), z.map((v) => 100 * v), [1]))[0]!, 5);
+  const g = await gradientOf(make(), z, 1);
+  expect(Math.abs(g.reduce((t, v, k) => t + v * z[k]!, 0))).toBeLessThan(2e-6);
+  for (const row of [[0, 0, 0], [1e30, -1e30, 0]]) expect([...(await valuesOf(make(), row, [1])), ...(await gradientOf(make(), row, 1))].every(Number.isFinite)).toBe(true);
+});
+
 test('errors', () => {
+  expect(() => losses.logitNorm(losses.crossEntropy(), { tau: 0 })).toThrow('logitNorm: tau is 0, expected a finite number > 0');
+  expect(() => losses.logitClamp(losses.crossEntropy(), { low: 2 })).toThrow('logitClamp: low is 2 and high 1, expected finite numbers with low < high');
+  scope(() => {
+    const z = tensor([1, 2], { shape: [1, 2] });
+    expect(() => losses.clipLogits(z, 0)).toThrow('clipLogits: tau is 0, expected a number > 0 or Infinity');
+    expect(() => losses.clipLogits(z, 1, { p: 0.5 })).toThrow('clipLogits: p is 0.5, expected a number >= 1 or Infinity');
+    const loss = losses.nce();
+    expect(() => loss(tensor([1, 2], { shape: [2, 1] }), [0, 0])).toThrow('nce: logits have shape [2,1], expected at least 2 classes');
+    loss.dispose();
+  });
+  expect(() => losses.logitClip(losses.crossEntropy(), { compat: 'x' as never })).toThrow("logitClip: compat is x, expected 'released-code'");
   expect(() => losses.focal({ gamma: 1, detach: true, weightIn: 'probability' })).toThrow("focal: detach is true with weightIn 'probability', expected one of them");
   expect(() => losses.gce({ q: 2 })).toThrow('gce: q is 2, expected 0 <= q <= 1');
   expect(() => losses.gce({ floor: 1 })).toThrow('gce: floor is 1, expected 0 <= floor < 1');
