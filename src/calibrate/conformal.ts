@@ -46,6 +46,10 @@ function quantileOf(scores: Float64Array, alpha: number, where: string): number 
   return scores.sort()[place - 1]!;
 }
 
+function expectAlpha(where: string, alpha: number): void {
+  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`${where}: alpha is ${alpha}, expected a number in (0, 1)`);
+}
+
 /** Scores of all classes of a row. */
 function scoresOf({ score, randomized, lambda, kReg }: Pick<ConformalState, 'score' | 'randomized' | 'lambda' | 'kReg'>, matrix: Rows, row: number, u: () => number): Float64Array {
   const { data, classes } = matrix;
@@ -71,7 +75,7 @@ export function conformal(probs: Matrix, labels: Labels, options: ConformalOptio
   const matrix = toProbabilityRows(probs, 'conformal: probs');
   const { rows, classes } = matrix;
   checkLabels(labels, rows, classes, 'conformal: labels');
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`conformal: alpha is ${alpha}, expected a number in (0, 1)`);
+  expectAlpha('conformal', alpha);
   if (score !== 'lac' && score !== 'aps' && score !== 'raps') throw new RangeError(`conformal: score is ${String(score)}, expected 'lac', 'aps' or 'raps'`);
   if (score === 'raps' && !(lambda! >= 0 && Number.isFinite(lambda) && kReg! >= 0 && Number.isFinite(kReg))) {
     throw new RangeError(`conformal: lambda is ${lambda} and kReg ${kReg}, expected finite numbers of at least 0, such as those of rapsSettings()`);
@@ -89,6 +93,8 @@ export function conformal(probs: Matrix, labels: Labels, options: ConformalOptio
 export function conformalSets(state: ConformalState): SetPredictor<ConformalState> {
   const { classes, quantiles, seed } = state;
   if (quantiles?.length !== 1 && quantiles?.length !== classes) throw new RangeError(`conformal: quantiles has ${quantiles?.length ?? 0} entries, expected 1 or ${classes}`);
+  const bad = quantiles.findIndex((q) => !Number.isFinite(q));
+  if (bad >= 0) throw new RangeError(`conformal: quantiles[${bad}] is ${quantiles[bad]}, expected a finite number`);
   const random = uniforms(seed, 3);
   return {
     state,
@@ -117,6 +123,7 @@ export function rapsSettings(probs: Matrix, labels: Labels, { alpha, lambdas = [
   const matrix = toProbabilityRows(probs, 'rapsSettings: probs');
   const { rows, classes } = matrix;
   checkLabels(labels, rows, classes, 'rapsSettings: labels');
+  expectAlpha('rapsSettings', alpha);
   if (lambdas.length === 0) throw new RangeError('rapsSettings: lambdas is empty, expected at least one number');
   const ranks = Float64Array.from({ length: rows }, (_, r) => 1 + ranking(matrix, r).indexOf(labels[r]!));
   const kReg = quantileOf(ranks, alpha, 'got');
