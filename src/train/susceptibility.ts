@@ -41,6 +41,8 @@ export interface SusceptibilityOptions {
   optimizer?: Optimizer;
   /** A random change of the batch, such as cropFlip(); both losses see the same. */
   augment?: Augmentation;
+  /** Probes of `fit`: before every so many steps, from the first on. Default: before every epoch. */
+  everySteps?: number;
   /** Whether dropout draws anew for the loss after the step, as in the authors' code. Default: 'redrawn'. */
   masks?: 'redrawn' | 'same';
   /** Of batches, labels, augmentation and dropout. Default: 0. */
@@ -61,6 +63,7 @@ export interface ProbeMoment {
 
 /** What one probe found. */
 export interface ProbeResult {
+  /** Of the probe; with `everySteps` the number of the probe, from 0. */
   epoch: number;
   /** Cross-entropy of the batch before the step, and after it. */
   before: number;
@@ -103,6 +106,13 @@ export class Susceptibility {
   /** The optimiser of its own, where it has one. */
   get optimizer(): Optimizer | undefined {
     return this.#options.optimizer;
+  }
+
+  /** The number of the probe that is due before the step at hand, which chooses its batch; null where none is. */
+  dueAt({ step, epoch, stepsPerEpoch }: { step: number; epoch: number; stepsPerEpoch: number }): number | null {
+    const { everySteps } = this.#options;
+    if (everySteps === undefined) return step === epoch * stepsPerEpoch ? epoch : null;
+    return step % everySteps === 0 ? step / everySteps : null;
   }
 
   /**
@@ -177,7 +187,8 @@ export class Susceptibility {
  * training labels: compare models that share data, schedule and batch size.
  */
 export function susceptibility(inputs: ProbeInputs | ProbeSource, options: SusceptibilityOptions = {}): Susceptibility {
-  const { masks = 'redrawn', optimizer } = options;
+  const { masks = 'redrawn', optimizer, everySteps = 1 } = options;
+  if (!(Number.isInteger(everySteps) && everySteps >= 1)) throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
   if (masks !== 'redrawn' && masks !== 'same') throw new RangeError(`susceptibility: masks is ${String(masks)}, expected 'redrawn' or 'same'`);
   if (optimizer !== undefined) expectOptimizer(optimizer, 'susceptibility: optimizer');
   return new Susceptibility(typeof inputs === 'function' ? inputs : batchesOf(inputs, options), options);
