@@ -17,6 +17,10 @@ export {
   alphaBounds, alphaInflection, alphaMarginLoss, alphaMinimalRisk, alphaMinimiser, gaussianAlphaRisk, slqcRadius, slqcTransfer, type AlphaBounds, type GaussianClass, type MarginLoss, type SlqcKnown,
 } from './alpha-theory.ts';
 export { cores, coresBeta, coresPrior, type Cores, type CoresOptions } from './cores.ts';
+export { backwardCorrection, forwardCorrection, type TransitionCorrectionOptions } from './transition-correction.ts';
+export { biTempered, type BiTemperedOptions } from './bi-tempered.ts';
+export { jensenShannon, type JensenShannonOptions } from './jensen-shannon.ts';
+export { negativeLearning } from './negative-learning.ts';
 export { elr, type Elr, type ElrOptions } from './elr.ts';
 export { scheduledLoss } from './scheduled-loss.ts';
 export { truncatedGce, type TruncatedGce, type TruncatedGceOptions } from './truncated-gce.ts';

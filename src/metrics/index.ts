@@ -24,3 +24,4 @@ export { worstGroup } from './worst-group.ts';
 export { splitAccuracy, type SplitAccuracy } from './split-accuracy.ts';
 export { areaUnderMargin, type AreaUnderMargin } from './area-under-margin.ts';
 export { forgetting, type Forgetting } from './forgetting.ts';
+export { confidentJoint, type ConfidentJoint } from './confident-joint.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { backward, requireGrad, scope, tensor } from 'evenkeel';
+import { backward, grad, requireGrad, scope, tensor } from 'evenkeel';
 import * as losses from 'evenkeel/losses';
 import type { Loss } from 'evenkeel/losses';
+import { mul, sum } from 'evenkeel/ops';
 import { checkLoss, type LossCase } from '../support/check-loss.ts';
 import { readAll, takeGrad } from '../support/check-op.ts';
 
@@ -32,6 +33,32 @@ const clipped = (z: readonly number[], y: number): number => {
   return -Math.log(softmax(n >= 1.5 ? z.map((v) => (1.5 * v) / n) : z)[y]!);
 };
 
+/** exp_t(z - lambda) that sums to 1, by bisection. */
+const tempered = (z: readonly number[], t: number): number[] => {
+  if (t === 1) return softmax(z);
+  const at = (lambda: number): number[] => z.map((v) => Math.max(0, 1 + (1 - t) * (v - lambda)) ** (1 / (1 - t)));
+  let [low, high] = [Math.max(...z), Math.max(...z) + 1e4];
+  for (let i = 0; i < 200; i++) {
+    const mid = (low + high) / 2;
+    if (at(mid).reduce((a, b) => a + b, 0) > 1) low = mid;
+    else high = mid;
+  }
+  return at(low);
+};
+const biTempered = (z: readonly number[], y: number, t1: number, t2: number): number => {
+  const p = tempered(z, t2);
+  const logT = (v: number): number => (t1 === 1 ? Math.log(v) : (v ** (1 - t1) - 1) / (1 - t1));
+  return -logT(p[y]!) - (1 - p.reduce((t, v) => t + v ** (2 - t1), 0)) / (2 - t1);
+};
+const entropy = (p: readonly number[]): number => -p.reduce((t, v) => t + (v > 0 ? v * Math.log(v) : 0), 0);
+const jensenShannon = (z: readonly number[], y: number, pi: number): number => {
+  const p = softmax(z);
+  return (entropy(p.map((v, c) => (1 - pi) * v + (c === y ? pi : 0))) - (1 - pi) * entropy(p)) / -((1 - pi) * Math.log(1 - pi));
+};
+/** Symmetric noise of rate 0.3, but for class 0, which is always taken for class 1. */
+const transition = Array.from({ length: C }, (_, i) => Array.from({ length: C }, (_, j) => (i === 0 ? [0.6, 0.4, 0, 0, 0][j]! : i === j ? 0.7 : 0.075)));
+const noisy = (z: readonly number[], y: number): number => softmax(z).reduce((t, p, c) => t + p * transition[c]![y]!, 0);
+
 const catalogue: Record<string, LossCase> = {
   mae: ofP(() => losses.mae(), (p) => 1 - p),
   'mae, distance to one-hot': ofP(() => losses.mae({ scale: 2 }), (p) => 2 * (1 - p)),
@@ -52,6 +79,13 @@ const catalogue: Record<string, LossCase> = {
   ngce: share(() => losses.ngce(), (p) => 1 - p ** 0.7),
   'nce + rce': { ...share(() => losses.combined([[1, losses.nce()], [10, losses.rce()]]), () => 1), reference: (z, y) => Math.log(softmax(z)[y]!) / softmax(z).reduce((t, p) => t + Math.log(p), 0) + 10 * A * (1 - softmax(z)[y]!) },
   cores: { make: () => losses.cores({ beta: () => 0.5 }), classes: C, isShiftInvariant: true, least: -20, reference: (z, y) => -Math.log(softmax(z)[y]!) + (0.5 / C) * softmax(z).reduce((t, p) => t + Math.log(p), 0) },
+  'bi-tempered': { make: () => losses.biTempered(), classes: C, isShiftInvariant: true, reference: (z, y) => biTempered(z, y, 0.8, 1.2) },
+  'bi-tempered, 0.2 and 1.8': { make: () => losses.biTempered({ t1: 0.2, t2: 1.8 }), classes: C, isShiftInvariant: true, reference: (z, y) => biTempered(z, y, 0.2, 1.8), tolerance: 2e-5 },
+  'bi-tempered at 1 and 1': { make: () => losses.biTempered({ t1: 1, t2: 1 }), classes: C, isShiftInvariant: true, reference: (z, y) => -Math.log(softmax(z)[y]!) },
+  jensenShannon: { make: () => losses.jensenShannon(), classes: C, isShiftInvariant: true, reference: (z, y) => jensenShannon(z, y, 0.5) },
+  'jensenShannon 0.1': { make: () => losses.jensenShannon({ pi: 0.1 }), classes: C, isShiftInvariant: true, reference: (z, y) => jensenShannon(z, y, 0.1) },
+  negativeLearning: ofP(() => losses.negativeLearning(), (p) => -Math.log1p(-p)),
+  forwardCorrection: { make: () => losses.forwardCorrection({ transition }), classes: C, isShiftInvariant: true, reference: (z, y) => -Math.log(noisy(z, y)) },
   'normalised logits': { make: () => losses.logitNorm(losses.crossEntropy(), { tau: 0.5 }), classes: C, isShiftInvariant: false, reference: (z, y) => -Math.log(softmax(z.map((v) => v / (0.5 * (Math.hypot(...z) + 1e-7))))[y]!) },
   'clamped logits': { make: () => losses.logitClamp(losses.crossEntropy(), { low: -1, high: 2 }), classes: C, isShiftInvariant: false, reference: (z, y) => -Math.log(softmax(z.map((v) => Math.min(2, Math.max(-1, v))))[y]!) },
   'logit penalty': { make: () => losses.logitPenalty(), classes: C, isShiftInvariant: false, reference: (z) => z.reduce((t, v) => t + (v * v) / 2, 0) },
@@ -176,6 +210,76 @@ test('normalised logits: the scale does not count, the gradient is orthogonal to
   const g = await gradientOf(make(), z, 1);
   expect(Math.abs(g.reduce((t, v, k) => t + v * z[k]!, 0))).toBeLessThan(2e-6);
   for (const row of [[0, 0, 0], [1e30, -1e30, 0]]) expect([...(await valuesOf(make(), row, [1])), ...(await gradientOf(make(), row, 1))].every(Number.isFinite)).toBe(true);
+});
+
+describe('corrections by the transition', () => {
+  const z = [0.4, -1.1, 2, 0.3, -0.5];
+  const all = [0, 1, 2, 3, 4];
+  test('backward: the mean over noisy labels is the clean cross-entropy; without noise both are cross-entropy', async () => {
+    const [back, ce] = [await valuesOf(losses.backwardCorrection({ transition }), z, all), await valuesOf(losses.crossEntropy(), z, all)];
+    transition.forEach((row, c) => expect(row.reduce((t, p, y) => t + p * back[y]!, 0)).toBeCloseTo(ce[c]!, 5));
+    const identity = transition.map((row, c) => row.map((_, j) => Number(c === j)));
+    for (const loss of [losses.forwardCorrection({ transition: identity }), losses.backwardCorrection({ transition: identity })]) (await valuesOf(loss, z, all)).forEach((v, c) => expect(v).toBeCloseTo(ce[c]!, 5));
+    const loss = losses.backwardCorrection({ transition });
+    const g = await gradientOf(loss, z, 2);
+    expect(Math.abs(g.reduce((a, b) => a + b, 0))).toBeLessThan(1e-5);
+  });
+  test('forward: at the clean probabilities the mean over noisy labels is stationary', async () => {
+    const p = softmax(z);
+    const weight = all.map((y) => p.reduce((t, v, c) => t + v * transition[c]![y]!, 0));
+    const slopes: Float32Array[] = [];
+    for (const y of all) slopes.push(await gradientOf(losses.forwardCorrection({ transition }), z, y));
+    for (let k = 0; k < C; k++) expect(slopes.reduce((t, g, y) => t + weight[y]! * g[k]!, 0)).toBeCloseTo(0, 6);
+  });
+  test('errors', () => {
+    expect(() => losses.forwardCorrection({ transition: [] })).toThrow('forwardCorrection: transition has 0 rows, expected one for each class');
+    expect(() => losses.forwardCorrection({ transition: [[1, 0], [1, 0]] })).toThrow('forwardCorrection: column 1 of transition is 0, expected a label that can occur');
+    expect(() => losses.backwardCorrection({ transition: [[0.5, 0.5], [0.5, 0.5]] })).toThrow('backwardCorrection: transition is singular, expected a matrix with an inverse');
+    expect(() => losses.backwardCorrection({ transition: [[0.5, 0.4], [0, 1]] })).toThrow('backwardCorrection: row 0 of transition is [0.5,0.4], expected probabilities that sum to 1');
+    expect(() => losses.forwardCorrection({ transition: [[1], [0, 1]] })).toThrow('forwardCorrection: row 0 of transition has 1 entries, expected 2');
+  });
+});
+
+describe('bi-tempered', () => {
+  test('bounded for t1 < 1, which cross-entropy is not; many classes and sharp temperatures have their normaliser', async () => {
+    const far = [-1e4, 0, 0, 0, 1e4];
+    expect((await valuesOf(losses.biTempered({ t1: 0.5 }), far, [0]))[0]).toBeLessThan(1 / 0.5 + 1);
+    for (const [classes, t2] of [[1000, 1.2], [10_000, 1.2], [300, 1.9], [50, 1.01]] as const) {
+      const row = Array.from({ length: classes }, (_, c) => Math.sin(c));
+      expect(relative((await valuesOf(losses.biTempered({ t2 }), row, [3]))[0]!, biTempered(row, 3, 0.8, t2)), `${classes} classes, t2 = ${t2}`).toBeLessThan(2e-5);
+    }
+  });
+  test('second derivatives', async () => {
+    const z = [0.4, -1.1, 2, 0.3];
+    const slope = (row: readonly number[], k: number): number => {
+      const moved = (h: number): number => biTempered(row.map((v, c) => (c === k ? v + h : v)), 1, 0.7, 1.4);
+      return (moved(1e-4) - moved(-1e-4)) / 2e-4;
+    };
+    const loss = losses.biTempered({ t1: 0.7, t2: 1.4 });
+    const [h] = await readAll(() => {
+      const leaf = requireGrad(tensor(z, { shape: [1, 4] }));
+      const [g] = grad(loss(leaf, [1]), [leaf], { createGraph: true });
+      return grad(sum(mul(g!, tensor([1, 2, -1, 0.5], { shape: [1, 4] }))), [leaf]);
+    });
+    loss.dispose();
+    z.forEach((_, k) => {
+      const along = (e: number): number => [1, 2, -1, 0.5].reduce((t, w, c) => t + w * slope(z.map((v, j) => (j === k ? v + e : v)), c), 0);
+      expect(h![k]).toBeCloseTo((along(1e-3) - along(-1e-3)) / 2e-3, 3);
+    });
+  });
+  test('errors', () => {
+    expect(() => losses.biTempered({ t1: 1.1 })).toThrow('biTempered: t1 is 1.1, expected 0 <= t1 <= 1');
+    expect(() => losses.biTempered({ t2: 2 })).toThrow('biTempered: t2 is 2, expected 1 <= t2 < 2');
+    expect(() => losses.biTempered({ iterations: 0 })).toThrow('biTempered: iterations is 0, expected a positive integer');
+  });
+});
+
+test('Jensen-Shannon: between cross-entropy and the absolute error', async () => {
+  const z = [0.4, -1.1, 2];
+  const p = softmax(z)[1]!;
+  expect(relative((await valuesOf(losses.jensenShannon({ pi: 1e-4 }), z, [1]))[0]!, -Math.log(p))).toBeLessThan(2e-3);
+  expect(relative((await valuesOf(losses.jensenShannon({ pi: 1 - 1e-6 }), z, [1]))[0]!, 1 - p)).toBeLessThan(0.1);
+  for (const pi of [0, 1, NaN]) expect(() => losses.jensenShannon({ pi })).toThrow(`jensenShannon: pi is ${pi}, expected a number in (0, 1)`);
 });
 
 test('errors', () => {
