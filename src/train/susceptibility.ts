@@ -2,6 +2,7 @@ import type { Augmentation } from '../data/augment.ts';
 import { makeDataset, subset } from '../data/dataset.ts';
 import { random32, randomBelow, shuffledIndices } from '../data/shuffle.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
+import type { Loss } from '../losses/loss.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { stack } from '../ops/concat.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
@@ -41,6 +42,8 @@ export interface SusceptibilityOptions {
   optimizer?: Optimizer;
   /** A random change of the batch, such as cropFlip(); both losses see the same. */
   augment?: Augmentation;
+  /** Of logits (batch, classes) and labels, a scalar; whoever made it frees it. Default: cross-entropy, as in the authors' code. */
+  loss?: Loss;
   /** Probes of `fit`: before every so many steps, from the first on. Default: before every epoch. */
   everySteps?: number;
   /** Whether dropout draws anew for the loss after the step, as in the authors' code. Default: 'redrawn'. */
@@ -65,7 +68,7 @@ export interface ProbeMoment {
 export interface ProbeResult {
   /** Of the probe; with `everySteps` the number of the probe, from 0. */
   epoch: number;
-  /** Cross-entropy of the batch before the step, and after it. */
+  /** Loss of the batch before the step, and after it. */
   before: number;
   after: number;
   /** before - after: what one step learns of random labels. */
@@ -148,7 +151,7 @@ export class Susceptibility {
 
   /** Both losses, (2). */
   #probe(model: Sequential, stepper: OptimizerState, { x, y, lr, momentum, epoch }: { x: NdArray; y: ArrayLike<number>; epoch: number } & ProbeMoment): Tensor {
-    const { masks = 'redrawn', augment, seed = 0 } = this.#options;
+    const { masks = 'redrawn', augment, seed = 0, loss: of = crossEntropy } = this.#options;
     const { values, grads, parameters } = model.arena;
     const { gpu } = values;
     const root = split(split(key(seed), PURPOSE.probe), epoch);
@@ -164,7 +167,9 @@ export class Susceptibility {
       const loss = (stream: number): Tensor => {
         const logits = model.forward(input, { training: true, random: { key: split(root, 0), first: place(stream) } });
         if (logits.rank !== 2) throw new ShapeError(`susceptibility: the model gives shape [${logits.shape}], expected (batch, classes)`);
-        return crossEntropy(logits, y);
+        const value = of(logits, y);
+        if (value.size !== 1) throw new ShapeError(`susceptibility: the loss has shape [${value.shape}], expected a scalar`);
+        return value;
       };
       const before = loss(0);
       backward(before);
@@ -187,7 +192,8 @@ export class Susceptibility {
  * training labels: compare models that share data, schedule and batch size.
  */
 export function susceptibility(inputs: ProbeInputs | ProbeSource, options: SusceptibilityOptions = {}): Susceptibility {
-  const { masks = 'redrawn', optimizer, everySteps = 1 } = options;
+  const { masks = 'redrawn', optimizer, everySteps = 1, loss } = options;
+  if (loss !== undefined && typeof loss !== 'function') throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropy()`);
   if (!(Number.isInteger(everySteps) && everySteps >= 1)) throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
   if (masks !== 'redrawn' && masks !== 'same') throw new RangeError(`susceptibility: masks is ${String(masks)}, expected 'redrawn' or 'same'`);
   if (optimizer !== undefined) expectOptimizer(optimizer, 'susceptibility: optimizer');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, grad, NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropy, mae, type Loss } from 'evenkeel/losses';
 import { splitAccuracy } from 'evenkeel/metrics';
 import { batchNorm, dropout, linear, relu, sequential, tanh, type Layer, type Sequential } from 'evenkeel/nn';
 import { crossEntropy as fused } from 'evenkeel/ops';
@@ -234,6 +234,19 @@ describe('what it measures', () => {
     model.dispose();
   });
 
+  test('the loss of the probe: cross-entropy, or another', async () => {
+    const model = sequential(linear(12, 4)).init({ seed: 0 });
+    const of = (loss?: Loss) => susceptibility(held, { optimizer: sgd({ lr: 0.1 }), seed: 2, ...(loss && { loss }) }).measure(model, { lr: 0.1 });
+    const [ce, error, each] = [crossEntropy(), mae(), crossEntropy({ reduction: 'none' })];
+    expect(await of(ce)).toEqual(await of());
+    const { before, drop } = await of(error);
+    // The mean probability of a random label of four.
+    expect(Math.abs(before - 0.75)).toBeLessThan(0.1);
+    expect(drop).toBeGreaterThan(0);
+    await expect(of(each)).rejects.toThrow('susceptibility: the loss has shape [90], expected a scalar');
+    for (const t of [model, ce, error, each]) t.dispose();
+  });
+
   test('a run in two parts has the course of one', async () => {
     const course = async (parts: [from: number, to: number][], options: SusceptibilityOptions) => {
       const model = sequential(linear(12, 4)).init({ seed: 0 });
@@ -253,6 +266,7 @@ test('errors', async () => {
   const x = new NdArray(new Float32Array(0), [0, 12]);
   expect(() => susceptibility({ x, numClasses: 4 })).toThrow('susceptibility: there are no inputs, expected at least one');
   expect(() => susceptibility(held, { batchSize: 0 })).toThrow('susceptibility: batchSize is 0, expected a positive integer');
+  expect(() => susceptibility(held, { loss: 'ce' as never })).toThrow('susceptibility: loss is ce, expected a loss such as crossEntropy()');
   expect(() => susceptibility(held, { everySteps: 0 })).toThrow('susceptibility: everySteps is 0, expected a positive integer');
   expect(() => susceptibility(held, { labels: 'none' as never })).toThrow("susceptibility: labels is none, expected 'fresh', 'fixed' or 'given'");
   expect(() => susceptibility(held, { masks: 'none' as never })).toThrow("susceptibility: masks is none, expected 'redrawn' or 'same'");
