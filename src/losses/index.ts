@@ -34,6 +34,7 @@ export {
   ael, agce, aul, gce, mae, phuberCE, phuberGCE, rce, sce, taylorCE, type AelOptions, type AsymmetricOptions, type GceOptions, type PhuberGceOptions, type PhuberOptions, type ScaledOptions, type SceOptions, type TaylorOptions,
 } from './robust.ts';
 export { singleLogit } from './single-logit.ts';
+export { noisedTopK, type NoisedTopK, type NoisedTopKOptions } from './noised-top-k.ts';
 export { splitHeads, twoHead, type TwoHeadOptions } from './two-head.ts';
 export { linfHinge, type LinfHingeOptions } from './linf-hinge.ts';
 export { linfMargin, type LinfMarginLoss, type LinfMarginOptions } from './linf-margin.ts';
