@@ -18,7 +18,7 @@ export {
 } from './alpha-theory.ts';
 export { cores, coresBeta, coresPrior, type Cores, type CoresOptions } from './cores.ts';
 export { backwardCorrection, forwardCorrection, type TransitionCorrectionOptions } from './transition-correction.ts';
-export { biTempered, type BiTemperedOptions } from './bi-tempered.ts';
+export { biTempered, temperedSoftmax, type BiTemperedOptions } from './bi-tempered.ts';
 export { jensenShannon, type JensenShannonOptions } from './jensen-shannon.ts';
 export { negativeLearning } from './negative-learning.ts';
 export { elr, type Elr, type ElrOptions } from './elr.ts';

@@ -249,6 +249,15 @@ describe('bi-tempered', () => {
       expect(relative((await valuesOf(losses.biTempered({ t2 }), row, [3]))[0]!, biTempered(row, 3, 0.8, t2)), `${classes} classes, t2 = ${t2}`).toBeLessThan(2e-5);
     }
   });
+  test('its probabilities sum to 1, are those of the reference, and of softmax at t2 = 1', async () => {
+    const rows = [[0.4, -1.1, 2, 0.3], [1e4, -1e4, 0, 0]];
+    const [p, plain] = await readAll(() => [losses.temperedSoftmax(tensor(rows.flat(), { shape: [2, 1, 4] }), { t2: 1.6 }), losses.temperedSoftmax(tensor(rows[0]!), { t2: 1 })]);
+    rows.forEach((row, r) => {
+      expect(p!.slice(4 * r, 4 * r + 4).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
+      tempered(row, 1.6).forEach((v, c) => expect(p![4 * r + c]).toBeCloseTo(v, 6));
+    });
+    softmax(rows[0]!).forEach((v, c) => expect(plain![c]).toBeCloseTo(v, 6));
+  });
   test('second derivatives', async () => {
     const z = [0.4, -1.1, 2, 0.3];
     const slope = (row: readonly number[], k: number): number => {
