@@ -149,7 +149,7 @@ describe('probabilities that are none', () => {
 
 describe('a calibration split too small for the level', () => {
   const rows = (n: number): { p: number[][]; y: number[] } => ({ p: Array.from({ length: n }, (_, i) => (i % 2 ? [0.7, 0.3] : [0.2, 0.8])), y: Array.from({ length: n }, (_, i) => i % 2) });
-  test.each<ConformalScore>(['lac', 'aps', 'raps'])('conformal, %s: 1 / alpha - 1 rows are needed, and are enough', (score) => {
+  test.each<ConformalScore>(['lac', 'aps', 'raps', 'saps'])('conformal, %s: 1 / alpha - 1 rows are needed, and are enough', (score) => {
     for (const [alpha, least] of [[0.1, 9], [0.05, 19], [0.5, 1], [0.3, 3]] as const) {
       const options = { alpha, score, lambda: 0.1, kReg: 1 };
       const [few, enough] = [rows(least - 1), rows(least)];
