@@ -1,6 +1,6 @@
 import type { Labels, Matrix } from '../metrics/rows.ts';
 import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
-import { calibrationData, meanNll, toLogits, type Calibrator, type FittedCalibrator, type Logits, type ScoreOptions } from './calibrator.ts';
+import { calibrationData, logitNll, logSumExp, toLogits, type Calibrator, type FittedCalibrator, type Logits, type ScoreOptions } from './calibrator.ts';
 import { fitTemperature, softmaxRows } from './temperature.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
@@ -35,7 +35,8 @@ export function temperatureCalibrator(scores: Matrix, labels: Labels, { input = 
 
 /**
  * Vector scaling (Guo et al., ICML 2017): softmax(a z + b) with one factor and one shift a class, by minimising the mean NLL from
- * a = 1, b = 0. The minimum is convex; on data that it separates there is none, and `converged` is false.
+ * a = 1, b = 0. The NLL is convex, so that the search cannot diverge; on data that it separates there is no minimum: the search
+ * ends where the slope is below its tolerance, and `converged` is false.
  */
 export function fitVector(scores: Matrix, labels: Labels, { input = 'logits', ...search }: VectorOptions = {}): FittedCalibrator<AffineState> {
   return fit('fitVector', 'vector', scores, labels, input, search, () => 0);
@@ -43,22 +44,14 @@ export function fitVector(scores: Matrix, labels: Labels, { input = 'logits', ..
 
 /**
  * Matrix scaling softmax(W z + b) with off-diagonal and intercept regularisation (Kull et al., Beyond temperature scaling,
- * NeurIPS 2019, which chooses lambda and mu by cross-validation). Starts at the identity, so that the NLL never grows.
+ * NeurIPS 2019, which chooses lambda and mu by cross-validation). Starts at the identity, so that the NLL never grows; the diagonal
+ * has no penalty, so that `converged` is false on data that it separates.
  */
 export function fitMatrix(scores: Matrix, labels: Labels, { input = 'logits', lambda = 0.01, mu = 0.01, ...search }: MatrixOptions = {}): FittedCalibrator<AffineState> {
   for (const [name, value] of Object.entries({ lambda, mu })) {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`fitMatrix: ${name} is ${value}, expected a finite number >= 0`);
   }
-  return fit('fitMatrix', 'matrix', scores, labels, input, search, (x, gradient, k) => {
-    let penalty = 0;
-    x.forEach((v, i) => {
-      const diagonal = i < k * k && i % (k + 1) === 0;
-      const factor = diagonal ? 0 : i < k * k ? lambda / (k * (k - 1)) : mu / k;
-      penalty += factor * v * v;
-      gradient[i]! += 2 * factor * v;
-    });
-    return penalty;
-  });
+  return fit('fitMatrix', 'matrix', scores, labels, input, search, (i, k) => (i >= k * k ? mu / k : i % (k + 1) === 0 ? 0 : lambda / (k * (k - 1))));
 }
 
 /** The calibrator of a stored state. */
@@ -74,7 +67,7 @@ function fit(
   labels: Labels,
   input: AffineState['input'],
   search: LbfgsOptions,
-  penalty: (x: Float64Array, gradient: Float64Array, classes: number) => number,
+  penalty: (i: number, classes: number) => number,
 ): FittedCalibrator<AffineState> {
   const logits = calibrationData(scores, labels, where, input);
   const { data, rows, classes: k } = logits;
@@ -82,24 +75,39 @@ function fit(
   const start = new Float64Array(size + k);
   for (let c = 0; c < k; c++) start[kind === 'matrix' ? c * (k + 1) : c] = 1;
   const found = lbfgs((x, gradient) => {
-    const p = softmaxRows(asMatrix(transform(logits, x.subarray(0, size), x.subarray(size)))).data;
+    const z = transform(logits, x.subarray(0, size), x.subarray(size)).data;
     let value = 0;
     for (let r = 0; r < rows; r++) {
+      const total = logSumExp(z, r * k, k);
       for (let c = 0; c < k; c++) {
         const hit = labels[r] === c;
-        // The floor keeps the search finite where the label has probability 0.
-        if (hit) value -= Math.log(Math.max(p[r * k + c]!, 1e-300)) / rows;
-        const g = (p[r * k + c]! - Number(hit)) / rows;
+        if (hit) value += (total - z[r * k + c]!) / rows;
+        const g = (Math.exp(z[r * k + c]! - total) - Number(hit)) / rows;
         gradient[size + c]! += g;
         if (kind === 'vector') gradient[c]! += g * data[r * k + c]!;
         else for (let j = 0; j < k; j++) gradient[c * k + j]! += g * data[r * k + j]!;
       }
     }
-    return value + penalty(x, gradient, k);
+    x.forEach((v, i) => {
+      value += penalty(i, k) * v * v;
+      gradient[i]! += 2 * penalty(i, k) * v;
+    });
+    return value;
   }, start, search);
+  // What has no penalty may grow for ever where it puts every label in front by itself.
+  const free = found.x.map((v, i) => (penalty(i, k) > 0 ? 0 : v));
+  const isSeparated = isInFront(transform(logits, free.subarray(0, size), free.subarray(size)), labels);
   const state: AffineState = { kind, input, classes: k, weight: Array.from(found.x.subarray(0, size)), bias: Array.from(found.x.subarray(size)) };
-  const calibrator = affine(state);
-  return { ...calibrator, nllBefore: meanNll(softmaxRows(asMatrix(logits)), labels), nllAfter: meanNll(calibrator.apply(scores), labels), converged: found.converged };
+  const nllAfter = logitNll(transform(logits, state.weight, state.bias), labels);
+  return { ...affine(state), nllBefore: logitNll(logits, labels), nllAfter, converged: found.converged && !isSeparated };
+}
+
+/** Whether the label of every row has the largest logit, alone. */
+function isInFront({ data, rows, classes }: Logits, labels: Labels): boolean {
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < classes; c++) if (c !== labels[r] && !(data[r * classes + c]! < data[r * classes + labels[r]!]!)) return false;
+  }
+  return true;
 }
 
 const asMatrix = ({ data, rows, classes }: Logits): NdArray<Float64Array> => new NdArray(data, [rows, classes]);

@@ -23,6 +23,7 @@ export interface AverageKOptions {
 export interface AverageKState {
   kind: 'averageK';
   k: number;
+  classes: number;
   threshold: number;
   tieShare: number;
   seed: number;
@@ -81,7 +82,7 @@ export function averageK(probs: Matrix, k: number, options: AverageKOptions = {}
   const search = threshold(k, rows, classes, settings);
   let step = search.next();
   while (!step.done) step = search.next(place(step.value));
-  return averageKSets({ kind: 'averageK', k, ...step.value, seed: settings.seed, input: settings.input });
+  return averageKSets({ kind: 'averageK', k, classes, ...step.value, seed: settings.seed, input: settings.input });
 }
 
 /**
@@ -102,7 +103,7 @@ export async function averageKOnDevice(probs: Tensor, k: number, options: Averag
   const search = threshold(k, rows, classes, settings);
   let step = search.next();
   while (!step.done) step = search.next(await place(step.value));
-  return averageKSets({ kind: 'averageK', k, ...step.value, seed: settings.seed, input: settings.input });
+  return averageKSets({ kind: 'averageK', k, classes, ...step.value, seed: settings.seed, input: settings.input });
 }
 
 async function expectProbabilities(probs: Tensor): Promise<void> {
@@ -118,14 +119,16 @@ async function expectProbabilities(probs: Tensor): Promise<void> {
 
 /** The predictor of a stored state. */
 export function averageKSets(state: AverageKState): SetPredictor<AverageKState> {
-  const { threshold, tieShare, seed, input } = state;
+  const { threshold, tieShare, seed, input, classes: expected } = state;
   if (!Number.isFinite(threshold)) throw new RangeError(`averageK: threshold is ${threshold}, expected a finite number`);
+  if (!(tieShare >= 0 && tieShare <= 1)) throw new RangeError(`averageK: tieShare is ${tieShare}, expected a number in 0..1`);
   const random = uniforms(seed, 1);
   return {
     state,
     predict(probs, options = {}) {
       const matrix = rowsOf(probs, input, 'averageK: probs');
       const { data, classes } = matrix;
+      if (classes !== expected) throw new RangeError(`averageK: probs have ${classes} classes, expected ${expected}`);
       const isIn = (p: number, number: number, c: number): boolean => p > threshold || (p === threshold && (tieShare === 1 || random(number, c) < tieShare));
       return collectSets(matrix, options, (r, number) => Array.from({ length: classes }, (_, c) => c).filter((c) => isIn(data[r * classes + c]!, number, c)));
     },

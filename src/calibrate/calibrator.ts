@@ -22,7 +22,7 @@ export interface FittedCalibrator<State = unknown> extends Calibrator<State> {
   /** Mean negative log-likelihood of the calibration data, before and after. */
   readonly nllBefore: number;
   readonly nllAfter: number;
-  /** False when the search stopped before the minimum, as on data that a calibrator separates perfectly. */
+  /** False when the search stopped before the minimum, and on data that the calibrator separates, where there is none. */
   readonly converged: boolean;
 }
 
@@ -49,6 +49,22 @@ export function calibrationData(scores: Matrix, labels: Labels, where: string, i
   const logits = toLogits(scores, `${where}: scores`, input);
   checkLabels(labels, logits.rows, logits.classes, `${where}: labels`);
   return logits;
+}
+
+/** Mean of -log softmax(z)_y, which stays finite where the softmax is 0. */
+export function logitNll({ data, rows, classes }: Logits, labels: Labels): number {
+  let sum = 0;
+  for (let r = 0; r < rows; r++) sum += logSumExp(data, r * classes, classes) - data[r * classes + labels[r]!]!;
+  return sum / rows;
+}
+
+/** log of the sum of exp over `count` entries from `first` on. */
+export function logSumExp(data: Float64Array, first: number, count: number): number {
+  let max = -Infinity;
+  for (let c = 0; c < count; c++) max = Math.max(max, data[first + c]!);
+  let sum = 0;
+  for (let c = 0; c < count; c++) sum += Math.exp(data[first + c]! - max);
+  return max + Math.log(sum);
 }
 
 /** Mean of -log p_y. */

@@ -3,9 +3,10 @@ import { collectSets, ranking, uniforms, type SetPredictor } from './label-sets.
 
 /**
  * How unusual a class is for a row, with probabilities p in falling order, rank j from 1 and u uniform for each row:
- * 'lac' 1 - p_j; 'aps' sum_{i < j} p_i + u p_j; 'raps' the same plus lambda (j - kReg)_+.
+ * 'lac' 1 - p_j; 'aps' sum_{i < j} p_i + u p_j; 'raps' the same plus lambda (j - kReg)_+; 'saps' u p_1 for j = 1, else
+ * p_1 + (j - 2 + u) lambda, which keeps of the probabilities only the largest.
  */
-export type ConformalScore = 'lac' | 'aps' | 'raps';
+export type ConformalScore = 'lac' | 'aps' | 'raps' | 'saps';
 
 /** Options of {@link conformal}. */
 export interface ConformalOptions {
@@ -13,9 +14,9 @@ export interface ConformalOptions {
   alpha: number;
   /** Default: 'aps'. */
   score?: ConformalScore;
-  /** False takes u = 1 in 'aps' and 'raps': larger sets, none random, coverage above 1 - alpha. Default: true. */
+  /** False takes u = 1 in all but 'lac': larger sets, none random, coverage above 1 - alpha. Default: true. */
   randomized?: boolean;
-  /** Of 'raps', which needs both: see `rapsSettings`. */
+  /** Of 'raps', which needs both: see `rapsSettings`; 'saps' needs lambda, a number > 0. */
   lambda?: number;
   kReg?: number;
   /** A quantile for each class, which covers each class (Mondrian). Default: one for all. */
@@ -46,16 +47,23 @@ function quantileOf(scores: Float64Array, alpha: number, where: string): number 
   return scores.sort()[place - 1]!;
 }
 
+function expectAlpha(where: string, alpha: number): void {
+  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`${where}: alpha is ${alpha}, expected a number in (0, 1)`);
+}
+
 /** Scores of all classes of a row. */
 function scoresOf({ score, randomized, lambda, kReg }: Pick<ConformalState, 'score' | 'randomized' | 'lambda' | 'kReg'>, matrix: Rows, row: number, u: () => number): Float64Array {
   const { data, classes } = matrix;
   const out = new Float64Array(classes);
   if (score === 'lac') return out.map((_, c) => 1 - data[row * classes + c]!);
   const part = randomized ? u() : 1;
+  const order = ranking(matrix, row);
+  const largest = data[row * classes + order[0]!]!;
   let before = 0;
-  ranking(matrix, row).forEach((c, j) => {
+  order.forEach((c, j) => {
     const p = data[row * classes + c]!;
-    out[c] = before + part * p + (score === 'raps' ? lambda * Math.max(0, j + 1 - kReg) : 0);
+    if (score === 'saps') out[c] = j === 0 ? part * p : largest + (j - 1 + part) * lambda;
+    else out[c] = before + part * p + (score === 'raps' ? lambda * Math.max(0, j + 1 - kReg) : 0);
     before += p;
   });
   return out;
@@ -64,15 +72,17 @@ function scoresOf({ score, randomized, lambda, kReg }: Pick<ConformalState, 'sco
 /**
  * Split conformal sets: calibrated on rows that the model has not seen, they miss the label of a new row of the same
  * distribution with probability at most alpha, on average over calibration splits, whatever the model. Vovk, Gammerman and
- * Shafer 2005; LAC: Sadinle, Lei and Wasserman 2019; APS: Romano, Sesia and Candes 2020; RAPS: Angelopoulos et al. 2021.
+ * Shafer 2005; LAC: Sadinle, Lei and Wasserman 2019; APS: Romano, Sesia and Candes 2020; RAPS: Angelopoulos et al. 2021;
+ * SAPS: Huang et al. 2024.
  */
 export function conformal(probs: Matrix, labels: Labels, options: ConformalOptions): SetPredictor<ConformalState> {
   const { alpha, score = 'aps', randomized = true, lambda, kReg, perClass = false, seed = 0 } = options;
   const matrix = toProbabilityRows(probs, 'conformal: probs');
   const { rows, classes } = matrix;
   checkLabels(labels, rows, classes, 'conformal: labels');
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`conformal: alpha is ${alpha}, expected a number in (0, 1)`);
-  if (score !== 'lac' && score !== 'aps' && score !== 'raps') throw new RangeError(`conformal: score is ${String(score)}, expected 'lac', 'aps' or 'raps'`);
+  expectAlpha('conformal', alpha);
+  if (!['lac', 'aps', 'raps', 'saps'].includes(score)) throw new RangeError(`conformal: score is ${String(score)}, expected 'lac', 'aps', 'raps' or 'saps'`);
+  if (score === 'saps' && !(lambda! > 0 && lambda! < Infinity)) throw new RangeError(`conformal: lambda is ${lambda}, expected a finite number > 0`);
   if (score === 'raps' && !(lambda! >= 0 && Number.isFinite(lambda) && kReg! >= 0 && Number.isFinite(kReg))) {
     throw new RangeError(`conformal: lambda is ${lambda} and kReg ${kReg}, expected finite numbers of at least 0, such as those of rapsSettings()`);
   }
@@ -89,6 +99,8 @@ export function conformal(probs: Matrix, labels: Labels, options: ConformalOptio
 export function conformalSets(state: ConformalState): SetPredictor<ConformalState> {
   const { classes, quantiles, seed } = state;
   if (quantiles?.length !== 1 && quantiles?.length !== classes) throw new RangeError(`conformal: quantiles has ${quantiles?.length ?? 0} entries, expected 1 or ${classes}`);
+  const bad = quantiles.findIndex((q) => !Number.isFinite(q));
+  if (bad >= 0) throw new RangeError(`conformal: quantiles[${bad}] is ${quantiles[bad]}, expected a finite number`);
   const random = uniforms(seed, 3);
   return {
     state,
@@ -117,6 +129,7 @@ export function rapsSettings(probs: Matrix, labels: Labels, { alpha, lambdas = [
   const matrix = toProbabilityRows(probs, 'rapsSettings: probs');
   const { rows, classes } = matrix;
   checkLabels(labels, rows, classes, 'rapsSettings: labels');
+  expectAlpha('rapsSettings', alpha);
   if (lambdas.length === 0) throw new RangeError('rapsSettings: lambdas is empty, expected at least one number');
   const ranks = Float64Array.from({ length: rows }, (_, r) => 1 + ranking(matrix, r).indexOf(labels[r]!));
   const kReg = quantileOf(ranks, alpha, 'got');

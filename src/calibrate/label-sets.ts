@@ -105,10 +105,17 @@ export function setError({ sets }: LabelSets, labels: Labels): number {
   return sets.filter((set, r) => !set.includes(labels[r]!)).length / sets.length;
 }
 
+function expectClasses(where: string, sets: readonly (readonly number[])[], classes: number): void {
+  sets.forEach((set, r) => set.forEach((c) => {
+    if (!(Number.isInteger(c) && c >= 0 && c < classes)) throw new RangeError(`${where}: set ${r} has the class ${c}, expected one in 0..${classes - 1}`);
+  }));
+}
+
 /** Error that the probabilities themselves expect: the mean over rows of the probability outside the set. */
 export function expectedSetError({ sets }: LabelSets, probs: Matrix): number {
   const { data, rows, classes } = toProbabilityRows(probs, 'expectedSetError: probs');
   if (rows !== sets.length) throw new RangeError(`expectedSetError: probs have ${rows} rows, expected ${sets.length}, one per set`);
+  expectClasses('expectedSetError', sets, classes);
   return sets.reduce((sum, set, r) => sum + 1 - set.reduce((p, c) => p + data[r * classes + c]!, 0), 0) / rows;
 }
 
@@ -116,6 +123,7 @@ export function expectedSetError({ sets }: LabelSets, probs: Matrix): number {
 export function evaluateSets({ sets, meanSize }: LabelSets, labels: Labels, { classes }: { classes: number }): SetReport {
   if (!(Number.isInteger(classes) && classes >= 1)) throw new RangeError(`evaluateSets: classes is ${classes}, expected a positive integer`);
   checkLabels(labels, sets.length, classes, 'evaluateSets: labels');
+  expectClasses('evaluateSets', sets, classes);
   const hits = sets.map((set, r) => Number(set.includes(labels[r]!)));
   const shareOf = (group: (r: number) => number, groups: number): [rows: number[], coverage: number[]] => {
     const rows = new Array<number>(groups).fill(0);

@@ -2,8 +2,7 @@ import type { Labels, Matrix } from '../metrics/rows.ts';
 import { interpolate, isotonic, type Monotone } from '../stats/isotonic.ts';
 import { lbfgs } from '../stats/lbfgs.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import { calibrationData, meanNll, toLogits, type Calibrator, type FittedCalibrator, type Logits, type ScoreOptions } from './calibrator.ts';
-import { softmaxRows } from './temperature.ts';
+import { calibrationData, logitNll, meanNll, toLogits, type Calibrator, type FittedCalibrator, type Logits, type ScoreOptions } from './calibrator.ts';
 
 /** Platt: sigmoid(a s + b) of the log-odds s. */
 export interface PlattMap { a: number; b: number }
@@ -52,7 +51,8 @@ export function fitPlatt(scores: Matrix, labels: Labels, { input = 'logits' }: S
 
 /**
  * Beta calibration (Kull, Silva Filho and Flach, AISTATS 2017), one class against the rest: sigmoid(a log p - b log(1 - p) + c)
- * with a, b >= 0. A factor that comes out negative is set to 0 and the others are fitted again, as in the authors' code.
+ * with a, b >= 0. A factor that comes out negative is set to 0 and the others are fitted again, as in the authors' code. On data
+ * that a map separates there is no optimum: the search ends where the slope is below its tolerance, and `converged` is false.
  */
 export function fitBeta(scores: Matrix, labels: Labels, { input = 'logits' }: ScoreOptions = {}): FittedCalibrator<OneVsRestState> {
   let converged = true;
@@ -135,11 +135,10 @@ type Each = <T>(fit: (odds: number[], hits: number[]) => T) => T[];
 
 function fitEach(where: string, scores: Matrix, labels: Labels, input: ScoreOptions['input'], fit: (logits: Logits, each: Each) => OneVsRestState, converged = () => true): FittedCalibrator<OneVsRestState> {
   const logits = calibrationData(scores, labels, where, input);
-  const { rows, classes, data } = logits;
+  const { rows, classes } = logits;
   const calibrator = oneVsRest(fit(logits, (one) =>
     Array.from({ length: classes }, (_, c) => one(logOdds(logits, c), Array.from({ length: rows }, (_, r) => Number(labels[r] === c))))));
-  const before = softmaxRows(new NdArray(data, [rows, classes]));
-  return { ...calibrator, nllBefore: meanNll(before, labels), nllAfter: meanNll(calibrator.apply(scores), labels), converged: converged() };
+  return { ...calibrator, nllBefore: logitNll(logits, labels), nllAfter: meanNll(calibrator.apply(scores), labels), converged: converged() };
 }
 
 /** log p_c - log(1 - p_c) of every row: z_c minus the log-sum-exp of the others. */
@@ -153,15 +152,15 @@ function logOdds({ data, rows, classes }: Logits, c: number): number[] {
   });
 }
 
-/** Logistic regression of targets in [0, 1] on features and a constant, which is the last parameter. */
-function logistic(features: number[][], targets: number[]) {
+/** Logistic regression of targets in [0, 1] on features and a constant, which is the last parameter; not converged where it separates 0 from 1. */
+function logistic(features: number[][], targets: number[]): { x: Float64Array; converged: boolean } {
   const rows = targets.length;
   const constant = features.length;
-  return lbfgs((x, gradient) => {
+  const scoreOf = (x: Float64Array, r: number): number => features.reduce((s, feature, f) => s + x[f]! * feature[r]!, x[constant]!);
+  const { x, converged } = lbfgs((x, gradient) => {
     let value = 0;
     for (let r = 0; r < rows; r++) {
-      let s = x[constant]!;
-      for (let f = 0; f < constant; f++) s += x[f]! * features[f]![r]!;
+      const s = scoreOf(x, r);
       value += (softplus(s) - targets[r]! * s) / rows;
       const g = (sigmoid(s) - targets[r]!) / rows;
       for (let f = 0; f < constant; f++) gradient[f]! += g * features[f]![r]!;
@@ -169,6 +168,8 @@ function logistic(features: number[][], targets: number[]) {
     }
     return value;
   }, [...features.map(() => 1), 0]);
+  const isSeparated = targets.every((t, r) => (t === 1 ? scoreOf(x, r) > 0 : t === 0 && scoreOf(x, r) < 0));
+  return { x, converged: converged && !isSeparated };
 }
 
 /** The bin (edges[i], edges[i + 1]] of p; the first and the last take what lies outside. */

@@ -24,7 +24,8 @@ export interface InstanceProbabilitiesOptions {
 
 /**
  * Probability of each label for each sample, (n, classes): the clean label keeps 1 - q_i, and q_i is shared among the others as
- * softmax of x_i w. x: n rows of features; y: n labels.
+ * softmax of x_i w. x: n rows of features; y: n labels. Throws RangeError on lists that do not fit, on labels outside the classes, and on inputs
+ * that are not finite.
  */
 export function instanceProbabilities(
   x: ArrayLike<number>,
@@ -35,15 +36,23 @@ export function instanceProbabilities(
 ): NdArray<Float64Array<ArrayBuffer>> {
   const n = y.length;
   const d = n === 0 ? 0 : x.length / n;
+  const size = (weights === 'perClass' ? numClasses : 1) * d * numClasses;
+  if (weights !== 'shared' && weights !== 'perClass') throw new RangeError(`instanceProbabilities: weights is ${String(weights)}, expected 'shared' or 'perClass'`);
+  if (!Number.isInteger(d)) throw new RangeError(`instanceProbabilities: x has ${x.length} entries, expected a multiple of ${n}, the number of labels`);
+  if (w.length !== size) throw new RangeError(`instanceProbabilities: w has ${w.length} entries, expected ${size}`);
+  if (flipRate.length !== n) throw new RangeError(`instanceProbabilities: flipRate has ${flipRate.length} entries, expected ${n}, one per label`);
   const out = new Float64Array(n * numClasses);
   const logits = new Float64Array(numClasses);
   for (let i = 0; i < n; i++) {
     const clean = y[i]!;
+    if (!(Number.isInteger(clean) && clean >= 0 && clean < numClasses)) throw new RangeError(`instanceProbabilities: y[${i}] is ${clean}, expected an integer in 0..${numClasses - 1}`);
+    if (!(flipRate[i]! >= 0 && flipRate[i]! <= 1)) throw new RangeError(`instanceProbabilities: flipRate[${i}] is ${flipRate[i]}, expected a number in 0..1`);
     const start = weights === 'perClass' ? clean * d * numClasses : 0;
     logits.fill(0);
     for (let f = 0; f < d; f++) {
       const v = x[i * d + f]!;
       if (v === 0) continue;
+      if (!Number.isFinite(v)) throw new RangeError(`instanceProbabilities: x is ${v} in row ${i}, expected finite numbers`);
       for (let c = 0; c < numClasses; c++) logits[c]! += v * w[start + f * numClasses + c]!;
     }
     let largest = -Infinity;

@@ -47,6 +47,12 @@ export function marked({ y: clean }: CleanLabels, y: Int32Array<ArrayBuffer>): N
   return { y, mask: Uint8Array.from(y, (label, i) => Number(label !== clean[i])) };
 }
 
+/** Throws RangeError, naming `where`, on clean labels outside the classes. */
+function checkClean(where: string, { y, numClasses }: CleanLabels): void {
+  const bad = y.findIndex((label) => !(label >= 0 && label < numClasses));
+  if (bad >= 0) throw new RangeError(`${where}: y[${bad}] is ${y[bad]}, expected an integer in 0..${numClasses - 1}`);
+}
+
 function at(data: CleanLabels, indices: Iterable<number>, label: (clean: number) => number): NoisyLabels {
   const y = Int32Array.from(data.y);
   for (const i of indices) y[i] = label(y[i]!);
@@ -66,6 +72,7 @@ export interface SymmetricNoiseOptions extends NoiseOptions {
 /** Labels flipped to another class, every other class alike; a flipped label is always wrong. Two classes at least. */
 export function symmetricNoise(data: CleanLabels, { rate, seed = 0, draw = 'exactCount' }: SymmetricNoiseOptions): ClassNoise {
   const transition = symmetricTransition(data.numClasses, rate);
+  checkClean('symmetricNoise', data);
   if (draw === 'bernoulli') return transitionNoise(data, transition, { seed });
   const random = noiseStream(seed);
   const other = (clean: number): number => (clean + 1 + randomBelow(random, data.numClasses - 1)) % data.numClasses;
@@ -102,6 +109,7 @@ export interface AsymmetricNoiseOptions extends NoiseOptions {
 /** Labels flipped to the class that theirs is mistaken for. */
 export function asymmetricNoise(data: CleanLabels, { rate, map, seed = 0, draw = 'perClass' }: AsymmetricNoiseOptions): ClassNoise {
   const target = confusions(map, data.numClasses);
+  checkClean('asymmetricNoise', data);
   const transition = confusionTransition(target, rate);
   if (draw === 'bernoulli') return transitionNoise(data, transition, { seed });
   if (draw !== 'perClass' && draw !== 'exactCount') throw new RangeError(`asymmetricNoise: draw is ${String(draw)}, expected 'perClass', 'bernoulli' or 'exactCount'`);
@@ -124,6 +132,7 @@ export function randomRelabelling(data: CleanLabels, { rate, seed = 0 }: NoiseOp
 
 /** Each label is drawn from the row of its class. Throws RangeError unless rows are probabilities that sum to 1, one for each class. */
 export function transitionNoise(data: CleanLabels, transition: Transition, { seed = 0 }: { seed?: number } = {}): ClassNoise {
+  checkClean('transitionNoise', data);
   if (transition.length !== data.numClasses) throw new RangeError(`transitionNoise: transition has ${transition.length} rows, the labels have ${data.numClasses} classes`);
   const upTo = transition.map((row, c) => {
     if (row.length !== data.numClasses) throw new RangeError(`transitionNoise: row ${c} of transition has ${row.length} entries, expected ${data.numClasses}`);
@@ -138,6 +147,7 @@ export function transitionNoise(data: CleanLabels, transition: Transition, { see
 /** Labels that people or another source gave, such as CIFAR-N, as a noise model: the transition is that of the counts. */
 export function recordedNoise(data: CleanLabels, labels: ArrayLike<number>): ClassNoise {
   const { numClasses } = data;
+  checkClean('recordedNoise', data);
   if (labels.length !== data.y.length) throw new RangeError(`recordedNoise: got ${labels.length} labels, expected ${data.y.length}, one per sample`);
   const counts = Array.from({ length: numClasses }, () => new Array<number>(numClasses).fill(0));
   const y = Int32Array.from(labels, (label, i) => {

@@ -56,6 +56,7 @@ export function symmetricTransition(numClasses: number, rate: number): Transitio
 /** A label is drawn anew from all classes, its own included, with probability `rate`: wrong in rate (classes - 1) / classes of cases. */
 export function relabellingTransition(numClasses: number, rate: number): Transition {
   expectRate('relabellingTransition', rate);
+  if (!(Number.isInteger(numClasses) && numClasses >= 1)) throw new RangeError(`relabellingTransition: numClasses is ${numClasses}, expected an integer >= 1`);
   return square(numClasses, (i, j) => rate / numClasses + (i === j ? 1 - rate : 0));
 }
 

@@ -11,6 +11,7 @@ import { classVector } from './class-vector.ts';
 import { fusedLoss, type Loss } from './loss.ts';
 import { focalOf, labelMargin } from './label-margin.ts';
 import { perSampleLoss } from './per-sample-loss.ts';
+import { probabilityFamily } from './probability-family.ts';
 
 /** Options of {@link focal}. */
 export interface FocalOptions {
@@ -23,6 +24,8 @@ export interface FocalOptions {
    * (1 - e^-v)^gamma v, as the code of LDAM-DRW. Default: 'loss'.
    */
   weightIn?: 'loss' | 'probability';
+  /** The factor (1 - p)^gamma is a constant for the gradient, as in code for noisy labels (APL, gamma 0.5). Default: false. */
+  detach?: boolean;
   /** Default: 'mean', over the samples. */
   reduction?: Reduction;
 }
@@ -31,11 +34,12 @@ export interface FocalOptions {
  * Focal loss -w_y (1 - p_y)^gamma log p_y of the softmax; values and gradients stay finite for every gamma and logit, since
  * 1 - p comes from the other classes. gamma = 0 is cross-entropy.
  * Lin, Goyal, Girshick, He, Dollar, "Focal loss for dense object detection", ICCV 2017. Throws RangeError when gamma is
- * negative or not finite; with weightIn 'probability' also when a weight is negative.
+ * negative or not finite; with weightIn 'probability' also when a weight is negative, and on `detach`.
  */
-export function focal({ gamma = 2, weight, weightIn = 'loss', reduction = 'mean' }: FocalOptions = {}): Loss {
+export function focal({ gamma = 2, weight, weightIn = 'loss', detach = false, reduction = 'mean' }: FocalOptions = {}): Loss {
   expectGamma('focal', gamma);
-  if (weightIn === 'loss') return perSampleLoss('focal', (z, labels) => focalOf(labelMargin(z, labels), gamma), { weight, reduction, classes: weight?.length });
+  if (weightIn === 'loss') return probabilityFamily('focal', 'focal', [gamma], { weight, reduction, classes: weight?.length, detach }).loss;
+  if (detach) throw new RangeError("focal: detach is true with weightIn 'probability', expected one of them");
   return weightedInside(gamma, weight, reduction);
 }
 

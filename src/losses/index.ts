@@ -17,15 +17,25 @@ export {
   alphaBounds, alphaInflection, alphaMarginLoss, alphaMinimalRisk, alphaMinimiser, gaussianAlphaRisk, slqcRadius, slqcTransfer, type AlphaBounds, type GaussianClass, type MarginLoss, type SlqcKnown,
 } from './alpha-theory.ts';
 export { cores, coresBeta, coresPrior, type Cores, type CoresOptions } from './cores.ts';
+export { backwardCorrection, forwardCorrection, type TransitionCorrectionOptions } from './transition-correction.ts';
+export { biTempered, temperedSoftmax, type BiTemperedOptions } from './bi-tempered.ts';
+export { jensenShannon, type JensenShannonOptions } from './jensen-shannon.ts';
+export { negativeLearning } from './negative-learning.ts';
 export { elr, type Elr, type ElrOptions } from './elr.ts';
 export { scheduledLoss } from './scheduled-loss.ts';
 export { truncatedGce, type TruncatedGce, type TruncatedGceOptions } from './truncated-gce.ts';
 export { clipLogits, logitClip, type LogitClip, type LogitClipOptions } from './logit-clip.ts';
+export { logitClipBounds, symmetricNoiseExcess, type LogitClipBounds, type LogitClipBoundsOptions } from './logit-clip-theory.ts';
+export { logitClamp, type LogitClampOptions } from './logit-clamp.ts';
+export { logitNorm, normalizeLogits, type LogitNormOptions } from './logit-norm.ts';
+export { logitPenalty } from './logit-penalty.ts';
 export { combined, nce, nfl, ngce, type NflOptions, type NgceOptions } from './normalized.ts';
 export {
   ael, agce, aul, gce, mae, phuberCE, phuberGCE, rce, sce, taylorCE, type AelOptions, type AsymmetricOptions, type GceOptions, type PhuberGceOptions, type PhuberOptions, type ScaledOptions, type SceOptions, type TaylorOptions,
 } from './robust.ts';
 export { singleLogit } from './single-logit.ts';
+export { noisedTopK, type NoisedTopK, type NoisedTopKOptions } from './noised-top-k.ts';
+export { splitHeads, twoHead, type TwoHeadOptions } from './two-head.ts';
 export { linfHinge, type LinfHingeOptions } from './linf-hinge.ts';
 export { linfMargin, type LinfMarginLoss, type LinfMarginOptions } from './linf-margin.ts';
 export { influenceBalanced, type InfluenceBalancedLoss, type InfluenceBalancedOptions } from './influence-balanced.ts';

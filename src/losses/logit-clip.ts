@@ -29,11 +29,25 @@ export interface LogitClip extends Loss {
   setTau(tau: number): void;
 }
 
+function checkNorm(where: string, { p = 2, compat }: Omit<LogitClipOptions, 'tau'>): void {
+  if (!(p >= 1)) throw new RangeError(`${where}: p is ${p}, expected a number >= 1 or Infinity`);
+  if (compat !== undefined && compat !== 'released-code') throw new RangeError(`${where}: compat is ${String(compat)}, expected 'released-code'`);
+}
+
+/** f32 has no larger number than the one that stands for Infinity; no logit reaches it. */
+function checkTau(where: string, tau: number): number {
+  if (!(tau > 0)) throw new RangeError(`${where}: tau is ${tau}, expected a number > 0 or Infinity`);
+  return Math.min(tau, 3e38);
+}
+
 /**
  * Logits scaled down to a norm of at most `tau` for each sample: tau z / |z|_p where |z|_p >= tau, else z. Along the last axis.
  * The gradient of a clipped sample is orthogonal to its logits; for p = Infinity equal largest share the part of the norm.
+ * `tau`: a number, or a tensor of one that the host rewrites. Throws RangeError as {@link logitClip}.
  */
 export function clipLogits(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitClipOptions, 'tau'> = {}): Tensor {
+  checkNorm('clipLogits', { p, compat });
+  if (typeof tau === 'number') tau = checkTau('clipLogits', tau);
   // The norm of z / max |z|, which cannot overflow; the factor is a constant whose gradient cancels.
   const largest = noGrad(() => maximum(max(abs(z), { axes: -1, keepDim: true }), 1e-30));
   const size = mul(norm(div(z, largest), { p, axes: -1, keepDim: true }), largest);
@@ -46,15 +60,12 @@ export function clipLogits(z: Tensor, tau: number | Tensor, { p = 2, compat }: O
 /**
  * A loss of logits clipped by {@link clipLogits}, for training with noisy labels: bounded logits bound the loss, so that
  * wrong labels cannot be fitted without limit. Prediction uses the logits as they are. It takes any loss and passes on
- * class and sample weights. Wei et al., ICML 2023.
+ * class and sample weights. `logitClipBounds` has its bounds. Wei, Zhuang, Xie, Feng, Niu, An, Li, "Mitigating memorization of
+ * noisy labels by clipping the model prediction", ICML 2023. Throws RangeError unless tau > 0 and p >= 1.
  */
 export function logitClip(loss: Loss, { tau = 1, p = 2, compat }: LogitClipOptions = {}): LogitClip {
-  // f32 has no larger number; no logit reaches it.
-  const checked = (value: number): number => {
-    if (!(value > 0)) throw new RangeError(`logitClip: tau is ${value}, expected a number > 0 or Infinity`);
-    return Math.min(value, 3e38);
-  };
-  if (!(p >= 1)) throw new RangeError(`logitClip: p is ${p}, expected a number >= 1 or Infinity`);
+  const checked = (value: number): number => checkTau('logitClip', value);
+  checkNorm('logitClip', { p, compat });
   let current = checked(tau);
   const tables = new Map<Gpu, Tensor>();
   const call: Parameters<typeof named>[1] = (logits, labels, inputs) => {

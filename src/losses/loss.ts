@@ -63,3 +63,9 @@ export function fusedLoss(name: string, { scale, shift, margin, weight, classes,
 export function named(name: string, call: (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: LossInputs) => Tensor, rest: Pick<Loss, 'reduction' | 'setClassWeight' | 'dispose'>): Loss {
   return Object.defineProperty(Object.assign(call, rest), 'name', { value: name }) as Loss;
 }
+
+/** `loss` of mapped logits, under a name that tells: weights, reduction and lifetime are those of the loss. */
+export function onLogits(name: string, loss: Loss, map: (logits: Tensor) => Tensor): Loss {
+  const { reduction, setClassWeight, dispose } = loss;
+  return named(`${name}(${loss.name})`, (logits, labels, inputs) => loss(map(logits), labels, inputs), { reduction, setClassWeight, dispose });
+}

@@ -137,6 +137,8 @@ function accumulator(where: string, classes: number, width: number): { add(logit
   return {
     add({ data, shape }, of) {
       if (shape.at(-1) !== classes) throw new RangeError(`${where}: validation logits have shape [${shape}], expected ${classes} classes on the last axis`);
+      const size = shape.reduce((a, b) => a * b, 1);
+      if (data.length !== size) throw new RangeError(`${where}: validation logits have ${data.length} entries, expected ${size} for shape [${shape}]`);
       const bad = Array.prototype.findIndex.call(data, (v: number) => !Number.isFinite(v));
       if (bad >= 0) throw new RangeError(`${where}: validation logit ${bad} is ${data[bad]}, expected finite numbers`);
       for (let at = 0; at < data.length; at += classes, rows++) {

@@ -1,3 +1,4 @@
+import { ShapeError } from '../gpu/errors.ts';
 import { add, div, maximum, mul, pow } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
@@ -8,8 +9,9 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
-/** The value of the label divided by the sum of the values of all classes. */
-function share(values: Tensor, labels: Tensor<'i32'>): Tensor {
+/** The value of the label divided by the sum of the values of all classes; with one class that would be 0 / 0. */
+function share(where: string, values: Tensor, labels: Tensor<'i32'>): Tensor {
+  if (values.shape[1]! < 2) throw new ShapeError(`${where}: logits have shape [${values.shape}], expected at least 2 classes`);
   const hot = noGrad(() => oneHot(labels, values.shape[1]!));
   return div(sum(mul(values, hot), { axes: 1 }), sum(values, { axes: 1 }));
 }
@@ -19,7 +21,7 @@ function share(values: Tensor, labels: Tensor<'i32'>): Tensor {
  * least. Ma et al., ICML 2020.
  */
 export function nce(options: PerSampleOptions = {}): Loss {
-  return perSampleLoss('nce', (logits, labels) => share(neg(logSoftmax(logits)), labels), options);
+  return perSampleLoss('nce', (logits, labels) => share('nce', neg(logSoftmax(logits)), labels), options);
 }
 
 /** Options of {@link nfl}. */
@@ -39,7 +41,7 @@ export function nfl({ gamma = 0.5, detach = false, ...options }: NflOptions = {}
       const logs = logSoftmax(logits);
       // The power of 0 has no finite slope.
       const factor = (): Tensor => pow(maximum(neg(expm1(logs)), 1e-12), gamma);
-      return share(mul(detach ? noGrad(factor) : factor(), neg(logs)), labels);
+      return share('nfl', mul(detach ? noGrad(factor) : factor(), neg(logs)), labels);
     },
     options,
   );
@@ -56,11 +58,12 @@ export interface NgceOptions extends PerSampleOptions {
 /** Normalised generalised cross-entropy (1 - p_y^q) / (classes - sum_k p_k^q). Ma et al., ICML 2020. */
 export function ngce({ q = 0.7, floor = 0, ...options }: NgceOptions = {}): Loss {
   if (!(q > 0 && q <= 1)) throw new RangeError(`ngce: q is ${q}, expected 0 < q <= 1`);
+  if (!(floor >= 0 && floor < 1)) throw new RangeError(`ngce: floor is ${floor}, expected 0 <= floor < 1`);
   return perSampleLoss(
     'ngce',
     (logits, labels) => {
       const logs = logSoftmax(logits);
-      return share(neg(expm1(mul(floor > 0 ? maximum(logs, Math.log(floor)) : logs, q))), labels);
+      return share('ngce', neg(expm1(mul(floor > 0 ? maximum(logs, Math.log(floor)) : logs, q))), labels);
     },
     options,
   );
@@ -68,10 +71,14 @@ export function ngce({ q = 0.7, floor = 0, ...options }: NgceOptions = {}): Loss
 
 /**
  * The sum of losses, each with its factor: active-passive losses such as NCE + RCE are `combined([[1, nce()], [1, rce()]])`.
- * Class weights and the reduction are those of the sum. `dispose` frees the parts too. Ma et al., ICML 2020.
+ * Class weights and the reduction are those of the sum. `dispose` frees the parts too. Throws RangeError on no parts and on a
+ * factor that is not finite. Ma et al., ICML 2020.
  */
 export function combined(parts: readonly (readonly [factor: number, loss: Loss])[], options: PerSampleOptions = {}): Loss {
   if (parts.length === 0) throw new RangeError('combined: parts has 0 entries, expected at least 1');
+  parts.forEach(([factor], i) => {
+    if (!Number.isFinite(factor)) throw new RangeError(`combined: the factor of part ${i} is ${factor}, expected a finite number`);
+  });
   const name = parts.map(([, loss]) => loss.name).join('+');
   const loss = perSampleLoss(
     name,

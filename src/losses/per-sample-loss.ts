@@ -23,12 +23,13 @@ export interface PerSampleOptions {
 /**
  * A loss from its value for each sample. `values` maps logits (rows, classes) and labels (rows) to (rows); weights of classes
  * and samples, the reduction and dense logits (..., classes) are added here. A label outside 0..classes-1 counts for
- * nothing, if `values` is finite there.
+ * nothing, if `values` is finite there. With `heads` above 1 the last axis holds so many logits for each class, one head after the other.
  */
 export function perSampleLoss(
   name: string,
   values: (logits: Tensor, labels: Tensor<'i32'>) => Tensor,
   { weight, reduction = 'weightedMean', classes }: PerSampleOptions = {},
+  heads = 1,
 ): Loss {
   const tables = new Map<number, Tensor>();
   let current = weight;
@@ -39,10 +40,13 @@ export function perSampleLoss(
     return Float32Array.from(list);
   };
   const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
-    const k = logits.shape.at(-1) ?? 0;
+    const width = logits.shape.at(-1) ?? 0;
+    const k = width / heads;
     const lead = logits.shape.slice(0, -1);
     const rows = sizeOf(lead);
-    if (k === 0 || (classes !== undefined && k !== classes)) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected (..., ${classes ?? 'classes'})`);
+    if (!(Number.isInteger(k) && k > 0) || (classes !== undefined && k !== classes)) {
+      throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected (..., ${heads === 1 ? '' : `${heads} x `}${classes ?? 'classes'})`);
+    }
     const target = labels instanceof Tensor ? labels : hostLabels(name, labels, k, lead, logits);
     if (target.size !== rows) throw new ShapeError(`${name}: labels have shape [${target.shape}], expected [${lead}]`);
     if (sampleWeight && sampleWeight.size !== rows) throw new ShapeError(`${name}: sampleWeight has shape [${sampleWeight.shape}], expected [${lead}]`);
@@ -56,7 +60,7 @@ export function perSampleLoss(
       const ofClass = indexSelect(table, flat);
       return sampleWeight ? mul(ofClass, reshape(sampleWeight, [rows])) : ofClass;
     });
-    const weighted = mul(values(reshape(logits, [rows, k]), flat), weights);
+    const weighted = mul(values(reshape(logits, [rows, width]), flat), weights);
     if (asked === 'none') return reshape(weighted, lead);
     const total = sum(weighted);
     if (asked === 'sum') return total;

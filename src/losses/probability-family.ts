@@ -11,13 +11,17 @@ export interface ProbabilityFamily {
   setConstants(constants: readonly number[]): void;
 }
 
-/** A loss of the label's probability: its constants live in one small device table. */
+/** A loss of the label's probability: its constants live in one small device table. Throws RangeError on epsilon or floor outside [0, 1). */
 export function probabilityFamily(
   name: string,
   kind: ProbabilityLossKind,
   constants: readonly number[],
   options: PerSampleOptions & ProbabilityLossOptions,
 ): ProbabilityFamily {
+  for (const option of ['epsilon', 'floor'] as const) {
+    const value = options[option] ?? 0;
+    if (!(value >= 0 && value < 1)) throw new RangeError(`${name}: ${option} is ${value}, expected 0 <= ${option} < 1`);
+  }
   const tables = new Map<Gpu, Tensor>();
   const padded = (list: readonly number[]): number[] => [0, 1, 2, 3].map((i) => list[i] ?? 0);
   let current = padded(constants);
@@ -51,4 +55,11 @@ export function probabilityFamily(
 /** Throws a RangeError unless `value` is a finite number above `above`. */
 export function expectAbove(what: string, value: number, above: number): void {
   if (!(value > above && value < Infinity)) throw new RangeError(`${what} is ${value}, expected a finite number > ${above}`);
+}
+
+/** Throws a RangeError unless every number is finite and at least 0. */
+export function expectFactors(where: string, factors: Record<string, number>): void {
+  for (const [name, value] of Object.entries(factors)) {
+    if (!(value >= 0 && value < Infinity)) throw new RangeError(`${where}: ${name} is ${value}, expected a finite number >= 0`);
+  }
 }

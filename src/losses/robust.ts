@@ -1,6 +1,6 @@
 import type { Loss } from './loss.ts';
 import type { PerSampleOptions } from './per-sample-loss.ts';
-import { expectAbove, probabilityFamily } from './probability-family.ts';
+import { expectAbove, expectFactors, probabilityFamily } from './probability-family.ts';
 
 /** -log of the 1e-4 that stands for 0 in the labels of reverse cross-entropy. */
 const REVERSE = -Math.log(1e-4);
@@ -16,6 +16,7 @@ export interface ScaledOptions extends PerSampleOptions {
  * its factor: 1, 2 (the distance to the one-hot label) or 2 / classes. Ghosh, Kumar, Sastry, AAAI 2017.
  */
 export function mae({ scale = 1, ...options }: ScaledOptions = {}): Loss {
+  expectFactors('mae', { scale });
   return probabilityFamily('mae', 'mix', [0, scale], options).loss;
 }
 
@@ -24,6 +25,7 @@ export function mae({ scale = 1, ...options }: ScaledOptions = {}): Loss {
  * as well, which changes values by less than 1e-6 a class. Wang et al., ICCV 2019.
  */
 export function rce({ scale = 1, ...options }: ScaledOptions = {}): Loss {
+  expectFactors('rce', { scale });
   return probabilityFamily('rce', 'mix', [0, REVERSE * scale], options).loss;
 }
 
@@ -37,6 +39,7 @@ export interface SceOptions extends PerSampleOptions {
 
 /** Symmetric cross-entropy: alpha CE + beta RCE. Wang et al., ICCV 2019. */
 export function sce({ alpha = 0.1, beta = 1, ...options }: SceOptions = {}): Loss {
+  expectFactors('sce', { alpha, beta });
   return probabilityFamily('sce', 'mix', [alpha, beta * REVERSE], options).loss;
 }
 

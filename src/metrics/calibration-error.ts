@@ -15,6 +15,11 @@ export interface ReliabilityOptions extends BinOptions {
 export interface CalibrationErrorOptions extends BinOptions {
   /** Default: 'l1'. */
   norm?: CalibrationNorm;
+  /**
+   * Takes from each squared gap of norm 'l2' what sampling adds to it on average, accuracy (1 - accuracy) / (count - 1), in bins of two rows
+   * or more; at least 0 in all. Default: false. Kumar, Liang, Ma, "Verified uncertainty calibration", NeurIPS 2019.
+   */
+  debias?: boolean;
 }
 
 /** Options of {@link classwiseCalibrationError}. */
@@ -47,15 +52,15 @@ export function reliabilityDiagram(probs: Matrix, labels: Labels, { classIndex, 
  * plain mean of those gaps (ACE). With `binning: 'mass'` 'l1' is the adaptive ECE. Bins and errors as for
  * {@link reliabilityDiagram}. torchmetrics closes its bins on the left instead, which differs for confidences on an edge.
  */
-export function calibrationError(probs: Matrix, labels: Labels, { norm = 'l1', ...bins }: CalibrationErrorOptions = {}): number {
-  check('calibrationError', norm, bins);
-  return errorOf(topConfidences(labelledRows(probs, labels, 'calibrationError')), norm, bins);
+export function calibrationError(probs: Matrix, labels: Labels, { norm = 'l1', debias = false, ...bins }: CalibrationErrorOptions = {}): number {
+  check('calibrationError', norm, bins, debias);
+  return errorOf(topConfidences(labelledRows(probs, labels, 'calibrationError')), norm, bins, debias);
 }
 
 /** Calibration error of each class against the rest, by its own probability. Options and errors as for {@link calibrationError}. */
-export function perClassCalibrationError(probs: Matrix, labels: Labels, { norm = 'l1', ...bins }: CalibrationErrorOptions = {}): number[] {
-  check('perClassCalibrationError', norm, bins);
-  return perClass(probs, labels, norm, bins, 'perClassCalibrationError');
+export function perClassCalibrationError(probs: Matrix, labels: Labels, { norm = 'l1', debias = false, ...bins }: CalibrationErrorOptions = {}): number[] {
+  check('perClassCalibrationError', norm, bins, debias);
+  return perClass(probs, labels, norm, bins, debias, 'perClassCalibrationError');
 }
 
 /**
@@ -63,34 +68,36 @@ export function perClassCalibrationError(probs: Matrix, labels: Labels, { norm =
  * A class that is no label still has predictions to judge and counts; the code of MbLS and CALS averages over
  * max(labels) + 1 classes, as `compat: 'released-code'` does, beside its bins.
  */
-export function classwiseCalibrationError(probs: Matrix, labels: Labels, { norm = 'l1', average = 'classes', ...bins }: ClasswiseOptions = {}): number {
+export function classwiseCalibrationError(probs: Matrix, labels: Labels, { norm = 'l1', average = 'classes', debias = false, ...bins }: ClasswiseOptions = {}): number {
   const where = 'classwiseCalibrationError';
-  check(where, norm, bins);
+  check(where, norm, bins, debias);
   if (average !== 'classes' && average !== 'labels') throw new RangeError(`${where}: average is ${String(average)}, expected 'classes' or 'labels'`);
-  const errors = perClass(probs, labels, norm, bins, where);
+  const errors = perClass(probs, labels, norm, bins, debias, where);
   if (average === 'labels') return Array.from(labels).reduce((sum, y) => sum + errors[y]!, 0) / labels.length;
   const counted = bins.compat ? errors.slice(0, Array.from(labels).reduce((a, b) => Math.max(a, b)) + 1) : errors;
   return counted.reduce((sum, e) => sum + e, 0) / counted.length;
 }
 
-function perClass(probs: Matrix, labels: Labels, norm: CalibrationNorm, bins: BinOptions, where: string): number[] {
+function perClass(probs: Matrix, labels: Labels, norm: CalibrationNorm, bins: BinOptions, debias: boolean, where: string): number[] {
   const matrix = labelledRows(probs, labels, where);
-  return Array.from({ length: matrix.classes }, (_, c) => errorOf(classConfidences(matrix, c), norm, bins));
+  return Array.from({ length: matrix.classes }, (_, c) => errorOf(classConfidences(matrix, c), norm, bins, debias));
 }
 
-function check(where: string, norm: CalibrationNorm, bins: BinOptions): void {
+function check(where: string, norm: CalibrationNorm, bins: BinOptions, debias: boolean): void {
   if (!['l1', 'l2', 'max', 'mean'].includes(norm)) throw new RangeError(`${where}: norm is ${String(norm)}, expected 'l1', 'l2', 'max' or 'mean'`);
+  if (debias && norm !== 'l2') throw new RangeError(`${where}: debias is true with norm '${norm}', expected norm 'l2'`);
   checkBins(where, bins);
 }
 
 const filled = ({ confidence, hit }: Confidences, bins: BinOptions): ReliabilityBin[] => fillBins(confidence, hit, bins);
 
-function errorOf(of: Confidences, norm: CalibrationNorm, bins: BinOptions): number {
+function errorOf(of: Confidences, norm: CalibrationNorm, bins: BinOptions, debias: boolean): number {
   const full = filled(of, bins).filter(({ count }) => count > 0);
   const gaps = full.map(({ confidence, accuracy }) => Math.abs(accuracy - confidence));
   const share = (i: number): number => full[i]!.count / of.hit.length;
   if (norm === 'max') return gaps.reduce((a, b) => Math.max(a, b), 0);
   if (norm === 'mean') return gaps.reduce((a, b) => a + b, 0) / Math.max(1, gaps.length);
   if (norm === 'l1') return gaps.reduce((sum, gap, i) => sum + share(i) * gap, 0);
-  return Math.sqrt(gaps.reduce((sum, gap, i) => sum + share(i) * gap * gap, 0));
+  const added = (i: number): number => (debias && full[i]!.count > 1 ? (full[i]!.accuracy * (1 - full[i]!.accuracy)) / (full[i]!.count - 1) : 0);
+  return Math.sqrt(Math.max(0, gaps.reduce((sum, gap, i) => sum + share(i) * (gap * gap - added(i)), 0)));
 }

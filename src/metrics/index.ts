@@ -24,3 +24,5 @@ export { worstGroup } from './worst-group.ts';
 export { splitAccuracy, type SplitAccuracy } from './split-accuracy.ts';
 export { areaUnderMargin, type AreaUnderMargin } from './area-under-margin.ts';
 export { forgetting, type Forgetting } from './forgetting.ts';
+export { confidentJoint, type ConfidentJoint } from './confident-joint.ts';
+export { confidenceAuroc, overconfidence } from './confidence-quality.ts';

@@ -40,7 +40,7 @@ export interface FitOptions {
   augment?: Augmentation;
   /** The order of each epoch, such as classBalancedSampler(). Default: every sample once. */
   sampler?: Sampler;
-  /** Measures susceptibility before each epoch, at the rate of its first step; otherwise the run is the same, bit for bit. */
+  /** Measures susceptibility before each epoch, or every so many steps, at the rate of the next step; otherwise the run is the same, bit for bit. */
   probe?: Susceptibility;
   /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
   seed?: number;
@@ -115,15 +115,16 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     for (let epoch = startEpoch; epoch < epochs; epoch++) {
       const epochStart = performance.now();
       const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
-      if (probe) {
-        const moment = { ...ratesAt(schedules, at(0), (probe.optimizer ?? optimizer).lr), state: step.optimizer, epoch };
-        (history.probe ??= []).push(await probe.measure(model, moment));
-        since = performance.now();
-      }
       step.setOrder(epochOrder(options.sampler, data, { epoch, epochs, seed }));
       loss?.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();
+        const due = probe?.dueAt(at(i)) ?? null;
+        if (probe && due !== null) {
+          const moment = { ...ratesAt(schedules, at(i), (probe.optimizer ?? optimizer).lr), state: step.optimizer, epoch: due };
+          (history.probe ??= []).push(await probe.measure(model, moment));
+          since = performance.now();
+        }
         const { lr, momentum } = ratesAt(schedules, at(i), optimizer.lr);
         rates[at(i).step] = lr;
         average?.prepare(at(i));

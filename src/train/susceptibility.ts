@@ -2,6 +2,7 @@ import type { Augmentation } from '../data/augment.ts';
 import { makeDataset, subset } from '../data/dataset.ts';
 import { random32, randomBelow, shuffledIndices } from '../data/shuffle.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
+import type { Loss } from '../losses/loss.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { stack } from '../ops/concat.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
@@ -41,6 +42,10 @@ export interface SusceptibilityOptions {
   optimizer?: Optimizer;
   /** A random change of the batch, such as cropFlip(); both losses see the same. */
   augment?: Augmentation;
+  /** Of logits (batch, classes) and labels, a scalar; whoever made it frees it. Default: cross-entropy, as in the authors' code. */
+  loss?: Loss;
+  /** Probes of `fit`: before every so many steps, from the first on. Default: before every epoch. */
+  everySteps?: number;
   /** Whether dropout draws anew for the loss after the step, as in the authors' code. Default: 'redrawn'. */
   masks?: 'redrawn' | 'same';
   /** Of batches, labels, augmentation and dropout. Default: 0. */
@@ -61,8 +66,9 @@ export interface ProbeMoment {
 
 /** What one probe found. */
 export interface ProbeResult {
+  /** Of the probe; with `everySteps` the number of the probe, from 0. */
   epoch: number;
-  /** Cross-entropy of the batch before the step, and after it. */
+  /** Loss of the batch before the step, and after it. */
   before: number;
   after: number;
   /** before - after: what one step learns of random labels. */
@@ -105,6 +111,13 @@ export class Susceptibility {
     return this.#options.optimizer;
   }
 
+  /** The number of the probe that is due before the step at hand, which chooses its batch; null where none is. */
+  dueAt({ step, epoch, stepsPerEpoch }: { step: number; epoch: number; stepsPerEpoch: number }): number | null {
+    const { everySteps } = this.#options;
+    if (everySteps === undefined) return step === epoch * stepsPerEpoch ? epoch : null;
+    return step % everySteps === 0 ? step / everySteps : null;
+  }
+
   /**
    * One probe, in training mode: loss, step, loss. Parameters, gradients, buffers, the state of the optimiser and the stream of
    * dropout are then what they were, bit for bit, also when it fails; `prepare` belongs before the next update, as always. Two
@@ -138,7 +151,7 @@ export class Susceptibility {
 
   /** Both losses, (2). */
   #probe(model: Sequential, stepper: OptimizerState, { x, y, lr, momentum, epoch }: { x: NdArray; y: ArrayLike<number>; epoch: number } & ProbeMoment): Tensor {
-    const { masks = 'redrawn', augment, seed = 0 } = this.#options;
+    const { masks = 'redrawn', augment, seed = 0, loss: of = crossEntropy } = this.#options;
     const { values, grads, parameters } = model.arena;
     const { gpu } = values;
     const root = split(split(key(seed), PURPOSE.probe), epoch);
@@ -154,7 +167,9 @@ export class Susceptibility {
       const loss = (stream: number): Tensor => {
         const logits = model.forward(input, { training: true, random: { key: split(root, 0), first: place(stream) } });
         if (logits.rank !== 2) throw new ShapeError(`susceptibility: the model gives shape [${logits.shape}], expected (batch, classes)`);
-        return crossEntropy(logits, y);
+        const value = of(logits, y);
+        if (value.size !== 1) throw new ShapeError(`susceptibility: the loss has shape [${value.shape}], expected a scalar`);
+        return value;
       };
       const before = loss(0);
       backward(before);
@@ -177,7 +192,9 @@ export class Susceptibility {
  * training labels: compare models that share data, schedule and batch size.
  */
 export function susceptibility(inputs: ProbeInputs | ProbeSource, options: SusceptibilityOptions = {}): Susceptibility {
-  const { masks = 'redrawn', optimizer } = options;
+  const { masks = 'redrawn', optimizer, everySteps = 1, loss } = options;
+  if (loss !== undefined && typeof loss !== 'function') throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropy()`);
+  if (!(Number.isInteger(everySteps) && everySteps >= 1)) throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
   if (masks !== 'redrawn' && masks !== 'same') throw new RangeError(`susceptibility: masks is ${String(masks)}, expected 'redrawn' or 'same'`);
   if (optimizer !== undefined) expectOptimizer(optimizer, 'susceptibility: optimizer');
   return new Susceptibility(typeof inputs === 'function' ? inputs : batchesOf(inputs, options), options);

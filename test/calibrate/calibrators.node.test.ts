@@ -48,6 +48,33 @@ describe.each(Object.entries(fits))('%s', (_name, fit) => {
   });
 });
 
+describe('data that a calibrator separates', () => {
+  const separable = { logits: [[5, 0, 0], [4, 1, 0], [0, 3, 1], [0, 6, 0], [0, 0, 2], [1, 0, 7]], labels: [0, 0, 1, 1, 2, 2] };
+  const alwaysWrong = { logits: separable.logits, labels: [1, 1, 2, 2, 0, 0] };
+  const oneClass = { logits: separable.logits, labels: [0, 0, 0, 0, 0, 0] };
+  const numbers = (value: unknown): number[] => (typeof value === 'number' ? [value] : typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbers) : []);
+  test.each(Object.entries({ ...fits, 'fitMatrix without penalties': (a: number[][], b: number[]) => fitMatrix(a, b, { lambda: 0, mu: 0 }) }))('%s stays finite, and lowers the NLL', (_name, fit) => {
+    for (const { logits, labels } of [separable, alwaysWrong, oneClass]) {
+      const { state, nllBefore, nllAfter, apply } = fit(logits, labels);
+      expect(numbers(state).every((v) => Number.isFinite(v) && Math.abs(v) < 1e3)).toBe(true);
+      // Platt smooths its targets, which costs where the labels are certain.
+      expect(nllAfter).toBeLessThan(fit === fitPlatt ? 1.1 : nllBefore);
+      expect(Array.from(apply([[3, 1, 2], [0, 0, 0]]).data).every((p) => p >= 0 && p <= 1)).toBe(true);
+    }
+  });
+  test('converged says where there is no minimum', () => {
+    const of = (data: typeof separable) => [temperatureCalibrator, fitVector, fitMatrix, fitPlatt, fitBeta, fitIsotonic].map((fit) => fit(data.logits, data.labels).converged);
+    // Platt has smoothed targets, isotonic steps: both have one.
+    expect(of(separable)).toEqual([false, false, false, true, false, true]);
+    // A temperature and factors a, b >= 0 cannot turn the order round; a vector of shifts, and one class alone, can.
+    expect(of(alwaysWrong)).toEqual([false, true, true, true, true, true]);
+    expect(of(oneClass)).toEqual([false, false, true, true, false, true]);
+  });
+  test('huge logits: the NLL before is exact, where softmax is 0 for the label', () => {
+    for (const fit of [fitVector, fitMatrix, fitPlatt]) expect(fit([[1e4, 0], [0, 1e4], [1e4, 0]], [0, 1, 1]).nllBefore).toBeCloseTo(1e4 / 3, 8);
+  });
+});
+
 test('vector scaling recovers factors and shifts, and its gradient is that of NLL', () => {
   const { logits, labels } = data(20_000, 3, 9);
   const { weight, bias } = fitVector(logits, labels).state;

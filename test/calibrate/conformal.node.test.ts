@@ -20,7 +20,7 @@ function rowsOf(n: number, seed: number, shift = 0): { p: number[][]; y: number[
   return { p, y };
 }
 
-const kinds: Omit<ConformalOptions, 'alpha'>[] = [{ score: 'lac' }, { score: 'aps' }, { score: 'raps', lambda: 0.05, kReg: 1 }];
+const kinds: Omit<ConformalOptions, 'alpha'>[] = [{ score: 'lac' }, { score: 'aps' }, { score: 'raps', lambda: 0.05, kReg: 1 }, { score: 'saps', lambda: 0.1 }];
 
 describe.each(kinds)('$score', (options) => {
   test.each([0, 0.3])('covers 1 - alpha whatever the model: labels shifted in a share of %s', (shift) => {
@@ -72,6 +72,8 @@ test('scores by hand: calibration quantiles of three rows', () => {
   // Ranks 1, 2 and 3: cumulated 0.5, 0.9, 1.
   expect(quantile({ score: 'aps' })).toBeCloseTo(1, 12);
   expect(quantile({ score: 'raps', lambda: 0.1, kReg: 1 })).toBeCloseTo(1.2, 12);
+  // 0.5, 0.7 + 0.1, 0.5 + 2 * 0.1.
+  expect(quantile({ score: 'saps', lambda: 0.1 })).toBeCloseTo(0.8, 12);
 });
 
 test('raps without a penalty is aps, with one its sets are smaller; settings come from a split of their own', () => {
@@ -91,7 +93,8 @@ test('errors name what is wrong', () => {
   expect(() => conformal(p, y, { alpha: 0.1 })).toThrow('conformal: got 8 calibration rows, too few for alpha 0.1, expected at least 9');
   expect(() => conformal(p, y.map(() => 2), { alpha: 0.2, perClass: true })).toThrow('conformal: class 0 has 0 calibration rows, too few for alpha 0.2, expected at least 4');
   expect(() => conformal(p, y, { alpha: 1 })).toThrow('conformal: alpha is 1, expected a number in (0, 1)');
-  expect(() => conformal(p, y, { alpha: 0.5, score: 'x' as never })).toThrow("conformal: score is x, expected 'lac', 'aps' or 'raps'");
+  expect(() => conformal(p, y, { alpha: 0.5, score: 'x' as never })).toThrow("conformal: score is x, expected 'lac', 'aps', 'raps' or 'saps'");
+  expect(() => conformal(p, y, { alpha: 0.5, score: 'saps' })).toThrow('conformal: lambda is undefined, expected a finite number > 0');
   expect(() => conformal(p, y, { alpha: 0.5, score: 'raps' })).toThrow('conformal: lambda is undefined and kReg undefined, expected finite numbers of at least 0, such as those of rapsSettings()');
   expect(() => conformal([[2, -1]], [0], { alpha: 0.5 })).toThrow('conformal: probs is 2 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)');
   expect(() => conformal(p, [1], { alpha: 0.5 })).toThrow('conformal: labels has 1 entries, expected 8, one per row');

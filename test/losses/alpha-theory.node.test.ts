@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   alphaBounds, alphaInflection, alphaMarginLoss, alphaMinimalRisk, alphaMinimiser, alphaSchedule, gaussianAlphaRisk, slqcRadius, slqcTransfer, type GaussianClass,
 } from '../../src/losses/index.ts';
+import { fitTemperature, softmaxRows } from '../../src/calibrate/temperature.ts';
 
 /** The alpha-loss of a probability, by its definition. */
 const byDefinition = (p: number, alpha: number): number => (alpha === 1 ? -Math.log(p) : alpha === Infinity ? 1 - p : (alpha / (alpha - 1)) * (1 - p ** (1 - 1 / alpha)));
@@ -60,6 +61,34 @@ describe('minimisers', () => {
     expect([alphaMinimiser(0.5, Infinity), alphaMinimiser(1, 2), alphaMinimiser(0.4, Infinity)]).toEqual([0, Infinity, -Infinity]);
     expect(alphaMinimalRisk([1, 0], 2)).toBeCloseTo(0, 12);
   });
+});
+
+test('several classes: the minimiser is alpha log p, its temperature alpha, and un-tilting gives p back', () => {
+  const counts = [5, 3, 2, 6];
+  const p = counts.map((n) => n / 16);
+  const labels = counts.flatMap((n, c) => new Array<number>(n).fill(c));
+  const softmax = (z: readonly number[]): number[] => {
+    const e = z.map(Math.exp);
+    return e.map((v) => v / e.reduce((a, b) => a + b, 0));
+  };
+  for (const alpha of [0.6, 1, 2, 5]) {
+    const z = p.map((v) => alpha * Math.log(v));
+    const risk = (logits: readonly number[]): number => p.reduce((t, v, c) => t + v * byDefinition(softmax(logits)[c]!, alpha), 0);
+    expect(risk(z)).toBeCloseTo(alphaMinimalRisk(p, alpha), 12);
+    z.forEach((_, k) => {
+      const moved = (h: number): number => risk(z.map((v, c) => (c === k ? v + h : v)));
+      expect((moved(1e-5) - moved(-1e-5)) / 2e-5).toBeCloseTo(0, 9);
+      expect(moved(0.1)).toBeGreaterThan(risk(z));
+    });
+    expect(fitTemperature(labels.map(() => z), labels).temperature).toBeCloseTo(alpha, 9);
+    softmaxRows([z], alpha).data.forEach((v, c) => expect(v).toBeCloseTo(p[c]!, 12));
+  }
+});
+
+test('the NLL is convex in 1 / T', () => {
+  const logits = Array.from({ length: 30 }, (_, r) => [Math.sin(r), Math.cos(3 * r), Math.sin(7 * r + 1)]);
+  const at = (beta: number): number => logits.reduce((t, z, r) => t - Math.log(softmaxRows([z], 1 / beta).data[r % 3]!), 0);
+  for (let beta = 0.1; beta < 6; beta += 0.1) expect(at(beta + 0.05) + at(beta - 0.05) - 2 * at(beta)).toBeGreaterThan(-1e-12);
 });
 
 /** The mixture of the figures of the alpha-loss code. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { backward, requireGrad, tensor } from 'evenkeel';
-import { alphaLoss, crossEntropy, gce, logitClip, mae, type Loss } from 'evenkeel/losses';
+import { alphaLoss, clipLogits, crossEntropy, gce, logitClip, mae, type Loss } from 'evenkeel/losses';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { readAll, takeGrad } from '../support/check-op.ts';
 
@@ -66,6 +66,18 @@ describe('bounds of clipped cross-entropy: log(1 + (K - 1) exp(-+D)), D = tau (1
       if (n > 1e-3) expect(norm(rowOf(grad, r), 2)).toBeLessThanOrEqual((1.01 * 1e-3) / n);
     }
   });
+});
+
+test.each([1, 2, 3, Infinity])('the largest logit stays the largest; the value is continuous at the threshold: p = %f', async (p) => {
+  const largest = (x: Float32Array, r: number): number => rowOf(x, r).indexOf(Math.max(...rowOf(x, r)));
+  for (const options of [{ p }, { p, compat: 'released-code' as const }]) {
+    const [clipped] = await readAll(() => [clipLogits(tensor(logits, { shape: [ROWS, K] }), 1.5, options)]);
+    for (let r = 0; r < ROWS; r++) expect(largest(clipped!, r)).toBe(largest(logits, r));
+  }
+  const z = rowOf(logits, 5).map((v) => v / norm(rowOf(logits, 5), p));
+  const at = async (scale: number): Promise<number> => (await evaluate(logitClip(crossEntropy(), { tau: 2, p }), 1, z.map((v) => v * scale))).values[0]!;
+  expect(await at(2 * (1 - 1e-4))).toBeCloseTo(await at(2 * (1 + 1e-4)), 3);
+  expect(await at(2 * (1 + 1e-4))).toBeCloseTo(await at(9), 5);
 });
 
 describe.each([['cross-entropy', crossEntropy], ['gce', () => gce({ q: 0.7 })], ['mae', mae], ['alpha-loss', () => alphaLoss({ alpha: 2 })]] as const)('identities with %s', (_, base) => {

@@ -139,6 +139,7 @@ test.each([
   [() => calsHr({ numClasses: 3, tau: 0.5 }), 'calsHr: tau is 0.5, expected a finite number >= 1'],
   [() => cals({ numClasses: 3 }).epochEnd(), 'cals: an epoch ended without validation logits, expected observe() before'],
   [() => cals({ numClasses: 3 }).observe({ data: [1, 2], shape: [1, 2] }), 'cals: validation logits have shape [1,2], expected 3 classes on the last axis'],
+  [() => cals({ numClasses: 3 }).observe({ data: [1, 2, 3], shape: [2, 3] }), 'cals: validation logits have 3 entries, expected 6 for shape [2,3]'],
   [() => calsHr({ numClasses: 2 }).observe({ data: [1, NaN], shape: [1, 2] }), 'calsHr: validation logit 1 is NaN, expected finite numbers'],
   [() => cals({ numClasses: 2 }).setState({ lambda: [1], rho: [1, 1], previous: null, epoch: 0 }), 'cals: lambda of the state is [1], expected 2 finite numbers'],
 ])('bad input %#', (call, message) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, grad, NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropy, mae, type Loss } from 'evenkeel/losses';
 import { splitAccuracy } from 'evenkeel/metrics';
 import { batchNorm, dropout, linear, relu, sequential, tanh, type Layer, type Sequential } from 'evenkeel/nn';
 import { crossEntropy as fused } from 'evenkeel/ops';
@@ -122,6 +122,7 @@ describe('the run goes on as if nothing had been', () => {
     ['momentum', () => sgd({ lr: 0.1, momentum: 0.9, weightDecay: 1e-3 }), {}],
     ['adam', () => adam({ lr: 0.01, weightDecay: 1e-3 }), { labels: 'fixed', masks: 'same' }],
     ['sam', () => sam({ base: sgd({ lr: 0.1, momentum: 0.9 }) }), { labels: 'given' }],
+    ['a probe every three steps', () => sgd({ lr: 0.1, momentum: 0.9 }), { everySteps: 3 }],
     ['an optimiser of its own', () => adam({ lr: 0.01, amsgrad: true }), { optimizer: sgd({ lr: 0.5 }) }],
   ];
   test.each(rules)('50 steps with batch norm and dropout: %s', async (_, rule, options) => {
@@ -154,8 +155,9 @@ describe('the run goes on as if nothing had been', () => {
     expect(with_.found).toEqual(without.found);
     expect(with_.found.step).toBe(50);
     expect(without.history.probe).toBe(undefined);
-    expect(with_.history.probe).toHaveLength(10);
-    expect(new Set(with_.history.probe!.map((r) => r.drop)).size).toBe(10);
+    expect(with_.history.probe).toHaveLength(options.everySteps ? 17 : 10);
+    expect(new Set(with_.history.probe!.map((r) => r.drop)).size).toBe(with_.history.probe!.length);
+    expect(with_.history.probe!.map((r) => r.epoch)).toEqual(with_.history.probe!.map((_, i) => i));
   });
 
   test('gradients, mode and running statistics after one probe; a refused batch changes nothing', async () => {
@@ -232,18 +234,31 @@ describe('what it measures', () => {
     model.dispose();
   });
 
+  test('the loss of the probe: cross-entropy, or another', async () => {
+    const model = sequential(linear(12, 4)).init({ seed: 0 });
+    const of = (loss?: Loss) => susceptibility(held, { optimizer: sgd({ lr: 0.1 }), seed: 2, ...(loss && { loss }) }).measure(model, { lr: 0.1 });
+    const [ce, error, each] = [crossEntropy(), mae(), crossEntropy({ reduction: 'none' })];
+    expect(await of(ce)).toEqual(await of());
+    const { before, drop } = await of(error);
+    // The mean probability of a random label of four.
+    expect(Math.abs(before - 0.75)).toBeLessThan(0.1);
+    expect(drop).toBeGreaterThan(0);
+    await expect(of(each)).rejects.toThrow('susceptibility: the loss has shape [90], expected a scalar');
+    for (const t of [model, ce, error, each]) t.dispose();
+  });
+
   test('a run in two parts has the course of one', async () => {
-    const course = async (parts: [from: number, to: number][]) => {
+    const course = async (parts: [from: number, to: number][], options: SusceptibilityOptions) => {
       const model = sequential(linear(12, 4)).init({ seed: 0 });
       const loss = crossEntropy();
       const optimizer = sgd({ lr: 0.1, momentum: 0.9 });
       const state = optimizer.attach(model.arena);
-      const probe = susceptibility(held);
+      const probe = susceptibility(held, options);
       for (const [startEpoch, epochs] of parts) await fit(model, data, { loss, optimizer, state, startEpoch, epochs, probe });
       for (const t of [model, loss, state]) t.dispose();
       return probe.results;
     };
-    expect(await course([[0, 2], [2, 4]])).toEqual(await course([[0, 4]]));
+    for (const options of [{}, { everySteps: 3 }]) expect(await course([[0, 2], [2, 4]], options)).toEqual(await course([[0, 4]], options));
   });
 });
 
@@ -251,6 +266,8 @@ test('errors', async () => {
   const x = new NdArray(new Float32Array(0), [0, 12]);
   expect(() => susceptibility({ x, numClasses: 4 })).toThrow('susceptibility: there are no inputs, expected at least one');
   expect(() => susceptibility(held, { batchSize: 0 })).toThrow('susceptibility: batchSize is 0, expected a positive integer');
+  expect(() => susceptibility(held, { loss: 'ce' as never })).toThrow('susceptibility: loss is ce, expected a loss such as crossEntropy()');
+  expect(() => susceptibility(held, { everySteps: 0 })).toThrow('susceptibility: everySteps is 0, expected a positive integer');
   expect(() => susceptibility(held, { labels: 'none' as never })).toThrow("susceptibility: labels is none, expected 'fresh', 'fixed' or 'given'");
   expect(() => susceptibility(held, { masks: 'none' as never })).toThrow("susceptibility: masks is none, expected 'redrawn' or 'same'");
   expect(() => susceptibility(held, { optimizer: 1 as never })).toThrow('susceptibility: optimizer is 1, expected an optimiser such as sgd({ lr: 0.1 })');

@@ -1,0 +1,20 @@
+import { clamp } from '../ops/unary.ts';
+import { onLogits, type Loss } from './loss.ts';
+
+/** Options of {@link logitClamp}. */
+export interface LogitClampOptions {
+  /** Least logit. Default: -1. */
+  low?: number;
+  /** Largest logit. Default: 1. */
+  high?: number;
+}
+
+/**
+ * A loss of logits held element by element in [low, high], which changes their direction and stops the gradient of those outside:
+ * the value clipping that Wei et al., ICML 2023, compare `logitClip` with. ReLU6 is { low: 0, high: 6 }. Throws RangeError unless
+ * low < high, both finite.
+ */
+export function logitClamp(loss: Loss, { low = -1, high = 1 }: LogitClampOptions = {}): Loss {
+  if (!(low > -Infinity && low < high && high < Infinity)) throw new RangeError(`logitClamp: low is ${low} and high ${high}, expected finite numbers with low < high`);
+  return onLogits('logitClamp', loss, (z) => clamp(z, low, high));
+}

@@ -1,0 +1,13 @@
+import { softplus } from '../ops/activations.ts';
+import { labelMargin } from './label-margin.ts';
+import type { Loss } from './loss.ts';
+import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+
+/**
+ * Negative learning: -log(1 - p_c) for a class c that the sample does not have. The labels of a call are such complementary ones,
+ * usually drawn from all classes but the given label, afresh in each epoch. Kim, Yim, Yun, Kim, "NLNL: negative learning for noisy
+ * labels", ICCV 2019.
+ */
+export function negativeLearning(options: PerSampleOptions = {}): Loss {
+  return perSampleLoss('negativeLearning', (z, labels) => softplus(labelMargin(z, labels)), options);
+}
