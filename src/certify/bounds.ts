@@ -6,7 +6,7 @@ import { add, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
-import { firstOutside, outside } from '../stats/box.ts';
+import { expectBox, firstOutside, outside } from '../stats/box.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
@@ -24,10 +24,12 @@ export interface BoxOptions {
   clip?: readonly [number, number] | null;
 }
 
+const METHODS = ['ibp', 'crown-ibp', 'crown'] as const;
+
 /** Options of {@link certifyBounds}. */
 export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
   /** 'ibp' for any net, 'crown-ibp' or 'crown' for chains of linear, conv2d and relu layers; dearer in this order and mostly tighter. Default: 'ibp'. */
-  method?: 'ibp' | 'crown-ibp' | 'crown';
+  method?: (typeof METHODS)[number];
 }
 
 /** What {@link certifyBounds} finds. */
@@ -48,10 +50,12 @@ export function boxAround(x: Tensor, { eps, clip = [0, 1] }: BoxOptions): Interv
  * Whether the class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j. Where the
  * last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals, so that neither of
  * its forms certifies less than intervals do; between the two forms nothing is promised. Sound in floating point, see {@link intervalBounds}. x: (n, ...), batches of 100 by default.
- * Throws RangeError when an input lies outside `clip` or a label outside the classes, TypeError at a layer without a rule.
+ * Throws RangeError on a bad option, when an input lies outside `clip` or a label outside the classes, ShapeError unless the model
+ * gives (batch, classes), TypeError at a layer without a rule.
  */
 export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<number>, options: CertifyBoundsOptions): Promise<BoxCertificates> {
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
+  if (!METHODS.includes(method)) throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
   check(x, y, eps, clip, batchSize);
   const { gpu } = model.arena.values;
   const size = sizeOf(x.shape.slice(1));
@@ -107,6 +111,7 @@ function check(x: NdArray, y: ArrayLike<number>, eps: number, clip: readonly [nu
   if (y.length !== x.length) throw new ShapeError(`certifyBounds: y has ${y.length} labels, expected ${x.length}, one for each row of x`);
   if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`certifyBounds: eps is ${eps}, expected a finite number of at least 0`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`certifyBounds: batchSize is ${batchSize}, expected a positive integer`);
+  expectBox('certifyBounds: clip', clip);
   const at = firstOutside(x.data, clip);
   if (at >= 0) throw new RangeError(`certifyBounds: x is ${x.data[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, ${outside(clip)}`);
 }

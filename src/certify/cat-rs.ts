@@ -1,3 +1,4 @@
+import { ShapeError } from '../gpu/errors.ts';
 import type { Objective } from '../losses/objective.ts';
 import { add, div, expand, maximum, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
@@ -53,6 +54,7 @@ export function catRsTerms(inputs: CatRsInputs, { lambda = 1, eps = 1, steps = 4
   const { x, y, forward, noise, target, accept } = inputs;
   const [batch, m] = noise.shape as [number, number];
   const logits = forward(noisy(x, noise));
+  if (target.shape[1] !== logits.shape[1]) throw new ShapeError(`catRs: targets have shape [${target.shape}], the model gives ${logits.shape[1]} classes`);
   const trusted = noGrad(() => {
     const right = equal(reshape(argmax(logits), [batch, m]), reshape(cast(y, 'u32'), [batch, 1]));
     return maximum(accept(mean(cast(right, 'f32'), { axes: 1 })), 1);
@@ -113,7 +115,8 @@ export function catRs(options: CatRsOptions): Objective {
   expectWeights('catRs', { lambda });
   expectPositive('catRs', { eps });
   expectCounts('catRs', { steps }, 1);
-  return (inputs) => {
+  if (targets.rank !== 2) throw new ShapeError(`catRs: targets have shape [${targets.shape}], expected (rows of the dataset, classes)`);
+  const objective: Objective = (inputs) => {
     const { x, index, random } = inputs;
     const batch = x.shape[0]!;
     // Bin(m, w) as m draws of one copy's chance.
@@ -121,4 +124,5 @@ export function catRs(options: CatRsOptions): Objective {
       sum(bernoulli([batch, m], split(random.key, DRAW.acceptance), { p: expand(reshape(share, [batch, 1]), [batch, m]), first: random.first, gpu: x.gpu }), { axes: 1 });
     return catRsTerms({ ...withNoise(inputs, { ...options, m }), target: indexSelect(targets, index), accept }, options).loss;
   };
+  return Object.assign(objective, { rows: targets.shape[0]! });
 }
