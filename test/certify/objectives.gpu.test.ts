@@ -125,6 +125,32 @@ describe('identities', () => {
     close(single!, [0], 1e-6);
   });
 
+  test('SmoothMix without a step: mean KL of the softened mean against each copy; 0 where the smoothed class is wrong', async () => {
+    const share = [0, 0.2, 0.4, 0.6, 0.8, 0.1, 0.3, 0.99];
+    const [mixed, logits, wrong, natural, loss] = await values((model) => {
+      const all = { ...inputs(model, 3), mixing: tensor(share) };
+      const terms = smoothMixTerms(all, { steps: 0, eta: 3, warmUp: 0.4 });
+      const copies = model.forward(reshape(add(reshape(all.x, [8, 1, 16]), all.noise), [24, 16]));
+      const others = cast(sub(CLASSES - 1, cast(all.y, 'f32')), 'i32');
+      const miss = smoothMixTerms({ ...all, y: others }, { steps: 0 });
+      return [terms.mixed, copies, miss.mixed, terms.natural, terms.loss];
+    });
+    let want = 0;
+    for (let i = 0; i < 8; i++) {
+      const p = [0, 1, 2].map((j) => {
+        const e = logits!.slice((3 * i + j) * CLASSES, (3 * i + j + 1) * CLASSES).map(Math.exp);
+        const sum = e.reduce((a, b) => a + b);
+        return e.map((v) => v / sum);
+      });
+      const lam = share[i]! / 2;
+      const target = p[0]!.map((_, c) => ((1 - lam) * (p[0]![c]! + p[1]![c]! + p[2]![c]!)) / 3 + lam / CLASSES);
+      for (const row of p) want += target.reduce((sum, t, c) => sum + t * Math.log(t / row[c]!), 0) / 24;
+    }
+    close(mixed!, [want], 2e-5);
+    close(wrong!, [0]);
+    close(loss!, [natural![0]! + 3 * 0.4 * want], 2e-5);
+  });
+
   test('mixStep as long as the path leaves the image; no ball, no path; steps have their length', async () => {
     const [x, init, held, first, last] = await values((model) => {
       const all = { ...inputs(model, 2), mixing: full([8], 0.5) };

@@ -12,17 +12,19 @@ describe('Clopper-Pearson bounds', () => {
     const want = flat(isLower ? outputs.lower : outputs.upper);
     k.forEach((successes, i) => {
       const got = isLower ? clopperPearsonLower(successes, n[i]!, alpha) : clopperPearsonUpper(successes, n[i]!, alpha);
+      expect(Math.abs(got - want[i]!), `k ${successes}, n ${n[i]}`).toBeLessThan(1e-12);
       expect(relativeError(got, want[i]!), `k ${successes}, n ${n[i]}`).toBeLessThan(1e-10);
       if (!isLower) return;
       const radius = flat(outputs.radiusOverSigma)[i]!;
       expect(relativeError(certifiedRadius(got, 1), Number.isNaN(radius) ? 0 : radius)).toBeLessThan(1e-9);
     });
   });
-  test('never above the exact bound, and within 2e-11 of it (50-digit values, n up to 1e6)', () => {
+  test('never above the exact bound, within 1e-12 of it and 2e-11 relative (50-digit values, n up to 1e6)', () => {
     for (const [k, n, alpha, want] of CLOPPER_PEARSON_LOWER as readonly [number, number, number, number][]) {
       const got = clopperPearsonLower(k, n, alpha);
       expect(got, `k ${k}, n ${n}, alpha ${alpha}`).toBeLessThanOrEqual(want);
       expect(relativeError(got, want)).toBeLessThan(2e-11);
+      expect(want - got).toBeLessThan(1e-12);
       expect(clopperPearsonUpper(n - k, n, alpha)).toBeGreaterThanOrEqual(1 - want);
     }
   });
@@ -77,6 +79,13 @@ describe('CERTIFY and PREDICT for given counts', () => {
       expect(isSure ? argmax(mine) : -1).toBe(want);
     });
   });
+});
+
+test.each([[11, 11], [100, 67], [1000, 553], [10_000, 5166]])('PREDICT over two classes, n %d: answers from %d on, never below n = 11', (n, least) => {
+  expect(binomialTest(least, n)).toBeLessThanOrEqual(0.001);
+  expect(binomialTest(least - 1, n)).toBeGreaterThan(0.001);
+  expect(binomialTest(10, 10)).toBeGreaterThan(0.001);
+  if (n === 100) expect([binomialTest(67, 100), binomialTest(66, 100)]).toEqual([expect.closeTo(8.737e-4, 7), expect.closeTo(1.79e-3, 6)]);
 });
 
 describe('binomialTest', () => {
