@@ -28,7 +28,7 @@ const METHODS = ['ibp', 'crown-ibp', 'crown'] as const;
 
 /** Options of {@link certifyBounds}. */
 export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
-  /** 'ibp' for any net, 'crown-ibp' or 'crown' for chains of linear, conv2d and relu layers; dearer in this order and mostly tighter. Default: 'ibp'. */
+  /** 'ibp' for any net, 'crown-ibp' or 'crown' for linear, conv2d, relu, average pooling and residual layers ({@link crownBounds}); dearer in this order and mostly tighter. Default: 'ibp'. */
   method?: (typeof METHODS)[number];
 }
 

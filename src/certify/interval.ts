@@ -107,6 +107,11 @@ function distances(kind: string, power: { value: number }, x: Interval, w: Tenso
 
 const chain: Rule = (layer, x) => Object.values(layer.children!).reduce((now, child) => intervalBounds(child, now), x);
 
+/** Bounds of a + b. */
+export function summed(a: Interval, b: Interval): Interval {
+  return widen({ lower: add(a.lower, b.lower), upper: add(a.upper, b.upper) }, 0, mul(add(largest(a), largest(b)), SINGLE));
+}
+
 /** Rules by kind of layer. */
 const RULES: Readonly<Record<string, Rule>> = {
   sequential: chain,
@@ -177,7 +182,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   residual: (layer, x) => {
     const { main, shortcut, activation } = layer as Residual;
     const [a, b] = [intervalBounds(main, x), shortcut ? intervalBounds(shortcut, x) : x];
-    const y = widen({ lower: add(a.lower, b.lower), upper: add(a.upper, b.upper) }, 0, mul(add(largest(a), largest(b)), SINGLE));
+    const y = summed(a, b);
     return activation === 'relu' ? { lower: maximum(y.lower, 0), upper: maximum(y.upper, 0) } : y;
   },
 };
