@@ -101,7 +101,7 @@ function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Te
   const before = layers.slice(0, -1).reduce((now, layer) => intervalBounds(layer, now), box);
   const outputs = last ? intervalBounds(last, before) : before;
   if (outputs.lower.rank !== 2) throw new ShapeError(`certifyBounds: the model gives shape [${outputs.lower.shape}], expected (batch, classes)`);
-  if (last?.kind === 'linear') return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
+  if (last?.kind === 'linear' || last?.kind === 'ntkLinear') return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
   const own = sum(mul(outputs.lower, oneHot(labels, outputs.lower.shape[1]!)), { axes: 1, keepDim: true });
   return widen({ lower: sub(own, outputs.upper), upper: own }, 0, mul(add(largest(outputs), largest({ lower: own, upper: own })), SINGLE)).lower;
 }

@@ -1,6 +1,7 @@
 import { ShapeError } from '../gpu/errors.ts';
-import { relu, type BatchNorm, type Conv2d, type Residual } from '../nn/index.ts';
+import { relu, type BatchNorm, type Conv2d, type NtkLinear, type Residual } from '../nn/index.ts';
 import type { Layer } from '../nn/layer.ts';
+import { ntkWeight } from '../nn/ntk-linear.ts';
 import { add, div, expand, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
 import { greater } from '../ops/compare.ts';
@@ -56,14 +57,15 @@ type Back = (plane: Plane, step: Step) => Plane;
 
 /** Through z = W x + b: the plane over x. The size of z bounds the rounding of the layer and of the product here. */
 const throughLinear: Back = ({ coefficients, constant }, { layer, input }) => {
-  const { weight, bias } = layer.params;
+  const { bias } = layer.params;
+  const weight = layer.kind === 'ntkLinear' ? ntkWeight(layer as NtkLinear) : layer.params.weight!;
   const [batch, rows, out] = coefficients.shape as [number, number, number];
   const flat = reshape(coefficients, [batch * rows, out]);
-  const size = linear(largest(input), abs(weight!), bias ? abs(bias) : null);
+  const size = linear(largest(input), abs(weight), bias ? abs(bias) : null);
   const moved = bias ? add(constant, reshape(matmul(flat, bias), [batch, rows])) : constant;
   return {
-    coefficients: reshape(matmul(flat, weight!), [batch, rows, -1]),
-    constant: lessError(moved, coefficients, size, Math.max(out, weight!.shape[1]!)),
+    coefficients: reshape(matmul(flat, weight), [batch, rows, -1]),
+    constant: lessError(moved, coefficients, size, Math.max(out, weight.shape[1]!)),
   };
 };
 
@@ -138,6 +140,7 @@ const unchanged: Back = (plane) => plane;
 
 const BACK: Readonly<Record<string, Back>> = {
   linear: throughLinear,
+  ntkLinear: throughLinear,
   conv2d: throughConv2d,
   relu: throughRelu,
   flatten: unchanged,

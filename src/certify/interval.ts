@@ -1,5 +1,6 @@
 import type { Layer } from '../nn/layer.ts';
-import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
+import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, NtkLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
+import { ntkWeight } from '../nn/ntk-linear.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { conv2d } from '../ops/conv2d.ts';
 import { infDistanceBounds } from '../ops/lp-distance.ts';
@@ -130,6 +131,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   avgPool2d: averaged((layer) => sizeOf((layer as Pool2d).kernelSize)),
   adaptiveAvgPool2d: averaged((_, x) => sizeOf(x.lower.shape.slice(2))),
   linear: (layer, x) => affine(x, layer.params.weight!, layer.params.bias ?? null, (layer as Linear).inFeatures, (v, w, b) => linear(v, w, b)),
+  ntkLinear: (layer, x) => affine(x, ntkWeight(layer as NtkLinear), layer.params.bias!, (layer as NtkLinear).inFeatures, (v, w, b) => linear(v, w, b)),
   conv2d: (layer, x) => {
     const { stride, padding, dilation, groups } = layer as Conv2d;
     const { weight, bias } = layer.params;
