@@ -153,6 +153,11 @@ const BACK: Readonly<Record<string, Back>> = {
     const shift = perChannel(step.layer.params.bias!, step.input.lower.rank);
     return throughScale(plane, step, null, shift, abs(shift));
   },
+  classScale: (plane, step) => {
+    const { scale, bias } = step.layer.params;
+    const shift = bias ?? mul(scale!, 0);
+    return throughScale(plane, step, scale!, shift, abs(shift));
+  },
   batchNorm: (plane, step) => {
     const { scale, shift, size } = normOf(step.layer as BatchNorm, step.input.lower.rank);
     return throughScale(plane, step, scale, shift, size);

@@ -162,6 +162,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     const y = through(x, (t) => reshape(t, [batch * groups, -1]), (v) => standardized(v, eps));
     return scaled(y, weight ? perChannel(weight, x.lower.rank) : null, bias ? perChannel(bias, x.lower.rank) : null);
   },
+  classScale: (layer, x) => {
+    const { scale, bias } = layer.params;
+    return scaled(x, scale!, bias ?? mul(scale!, 0));
+  },
   meanShift: (layer, x) => widen(rising(layer, x), SINGLE, TINY),
   bias: (layer, x) => widen(rising(layer as Bias, x), SINGLE, TINY),
   negatedDistance: (_, { lower, upper }) => ({ lower: neg(upper), upper: neg(lower) }),

@@ -45,6 +45,7 @@ const small: [string, () => nn.Layer[], number[]][] = [
   ['convolution, pooling, batch norm', () => [conv2d(2, 3, 3, { padding: 1, stride: 2 }), nn.batchNorm(3), relu(), nn.maxPool2d(2, { stride: 1 }), nn.avgPool2d(2, { stride: 1 }), nn.adaptiveAvgPool2d(1), flatten()], [2, 7, 6]],
   ['layer and group norm, dropout', () => [conv2d(2, 4, 3, { padding: 'same', groups: 2, dilation: 2 }), nn.groupNorm(2, 4), nn.dropout(0.5), flatten(), nn.layerNorm(4 * 30)], [2, 5, 6]],
   ['residual blocks, padded shortcut', () => [nn.residual(sequential(conv2d(2, 4, 3, { padding: 1, stride: 2 }), relu()), nn.padShortcut(2, 4, 2), { activation: 'relu' }), flatten()], [2, 6, 6]],
+  ['scaled classes', () => [linear(6, 5), nn.classScale(5), relu(), linear(5, 3), nn.classScale(3, { bias: true })], [6]],
   ['distances with a head', () => [nn.linfDistLinear(6, 7), nn.meanShift(7), nn.ntkLinear(7, 5), nn.tanh(), nn.ntkLinear(5, 3)], [6]],
   ['cosine head', () => [linear(6, 5), nn.cosineLinear(5, 3, { scale: 4 })], [6]],
   ['distances', () => [nn.linfDistConv2d(1, 3, 3, { stride: 2, padding: 1 }), nn.meanShift(3), flatten(), nn.linfDistLinear(27, 4), nn.bias(4), nn.negatedDistance()], [1, 5, 6]],
