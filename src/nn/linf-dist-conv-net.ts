@@ -16,7 +16,7 @@ export interface LinfDistConvNetOptions extends LinfDistMlpOptions {
   classes: number;
   /** 3 x 3 convolutions with a padding of 1, in order. Default: 32, 32, 64 of stride 2, 64, 64 filters, as in the authors' first code. */
   channels?: readonly LinfDistConvSize[];
-  /** Units of the fully connected distance layers before the last. Default: none. */
+  /** Units of the fully connected distance layers before the last. Default: 512, as there. */
   hidden?: readonly number[];
 }
 
@@ -31,7 +31,7 @@ const CHANNELS: readonly LinfDistConvSize[] = [{ out: 32 }, { out: 32 }, { out: 
  */
 export function linfDistConvNet(
   [inChannels, height, width]: readonly [channels: number, height: number, width: number],
-  { classes, channels = CHANNELS, hidden = [], p = Infinity, identity = 10 }: LinfDistConvNetOptions,
+  { classes, channels = CHANNELS, hidden = [512], p = Infinity, identity = 10 }: LinfDistConvNetOptions,
 ): LinfDistNet {
   expectSizes('linfDistConvNet', { channels: inChannels, height, width, classes });
   const power = new DistancePower(p);

@@ -52,7 +52,7 @@ test.each([8, 20, Infinity])('outputs are those of f64 at p = %d', async (p) => 
 });
 
 test('the authors\' shape: filters, strides and names', () => {
-  const net = linfDistConvNet([1, 28, 28], { classes: 10, hidden: [512] });
+  const net = linfDistConvNet([1, 28, 28], { classes: 10 });
   const weights = net.layers.filter((layer) => layer.specs.weight).map((layer) => layer.specs.weight!.shape);
   expect(weights).toEqual([[32, 1, 3, 3], [32, 32, 3, 3], [64, 32, 3, 3], [64, 64, 3, 3], [64, 64, 3, 3], [512, 64 * 14 * 14], [10, 512]]);
   expect(() => linfDistConvNet([1, 0, 28], { classes: 10 })).toThrow('linfDistConvNet: height is 0, expected a positive integer');
@@ -65,7 +65,7 @@ test('fits from p = 8 to infinity, certifies, and no attack reaches inside a cer
   const noise = hostUniform(1, count * H * W, key(9));
   const y = Int32Array.from({ length: count }, (_, i) => i % 3);
   const x = new NdArray(noise.map((v, i) => 0.3 * v + 0.7 * Number(y[Math.floor(i / (H * W))] === (i % W < W / 2 ? 0 : 1))), [count, 1, H, W]);
-  using net = linfDistConvNet([1, H, W], { channels: [{ out: 6 }, { out: 8, stride: 2 }], classes: 3, p: 8, identity: 0 }).init({ seed: 1 });
+  using net = linfDistConvNet([1, H, W], { channels: [{ out: 6 }, { out: 8, stride: 2 }], hidden: [], classes: 3, p: 8, identity: 0 }).init({ seed: 1 });
   const loss = linfMargin({ epsTrain: 0.2, lambda: 0.1, scale: () => net.scale });
   const schedule = linfSchedule({ pStartEpoch: 2, pEndEpoch: 20, lambda: 0.1, lambdaEnd: 0.01, ramp: 'staircase', apply: ({ p, lambda }) => { net.power.set(p); loss.set({ lambda }); } });
   await fit(net, makeDataset(x, y, { numClasses: 3 }), { loss, schedule, optimizer: lpDecayAdamW({ power: net.power, lr: 0.03 }), epochs: 24, batchSize: 32, seed: 2 });
