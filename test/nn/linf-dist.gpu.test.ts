@@ -201,6 +201,11 @@ test('a captured step follows the power; identity starts; the convolution layer'
   expect(() => net.power.set(0)).toThrow('DistancePower: p is 0, expected a number from 1 to Infinity');
   const power = new DistancePower(4);
   using conv = sequential(linfDistConv2d(1, 2, 3, { stride: 2, padding: 1, power })).init({ seed: 2 });
+  // The authors put -10 in the middle of channel o mod in, where there are no more channels than filters.
+  using started = sequential(linfDistConv2d(2, 3, [3, 2], { identity: 10 }), linfDistConv2d(3, 2, 3, { identity: 10 })).init({ seed: 3 });
+  const [wide, narrow] = [...(await started.stateDict()).values()].map(({ data }) => Array.from(data)) as [number[], number[]];
+  expect(wide.flatMap((v, i) => (v === -10 ? [i] : []))).toEqual([0, 1, 2].map((o) => (o * 2 + (o % 2)) * 6 + 3));
+  expect(narrow).not.toContain(-10);
   const y = scope(() => conv.forward(tensor(new Float32Array(25), { shape: [1, 1, 5, 5] })));
   expect(y.shape).toEqual([1, 2, 3, 3]);
   power.dispose();
