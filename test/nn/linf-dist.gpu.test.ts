@@ -189,6 +189,16 @@ describe('certificates', () => {
   });
 });
 
+test('the papers\' shapes have the papers\' numbers of parameters, and 784-64-10 and 784-128-128-10 theirs', () => {
+  const wide = (inputs: number, depth: number): number[] => [inputs, ...new Array<number>(depth - 1).fill(5120), 10];
+  // Without allocating any: weights, a bias a class, and the one scale of the outputs.
+  expect(linfDistMlp(wide(784, 5)).parameterCount).toBe(82_708_491);
+  expect(linfDistMlp(wide(3072, 6)).parameterCount).toBe(120_637_451);
+  expect([linfDistMlp([784, 64, 10]), linfDistMlp([784, 128, 128, 10])].map((net) => net.parameterCount)).toEqual([50_827, 118_027]);
+  const { layers } = linfDistMlp([4, 5, 3]);
+  expect(layers.map((l) => l.kind)).toEqual(['flatten', 'linfDistLinear', 'meanShift', 'linfDistLinear', 'bias', 'negatedDistance']);
+});
+
 test('a captured step follows the power; identity starts; the convolution layer', async () => {
   using net = linfDistMlp([3, 4, 2], { p: 9 }).init({ seed: 1 });
   const w = (await net.stateDict()).get('dist1.weight')!.data;
