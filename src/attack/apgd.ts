@@ -19,7 +19,7 @@ import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
 import { checkBall, checkCounts, checkInside, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
-import { beside, checkBatch, evaluating, isFooled, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, evaluating, isFooled, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link apgd}. */
 export interface ApgdOptions extends Ball {
@@ -77,15 +77,17 @@ const APGD = 102;
  * largest loss has changed since the last checkpoint; then the sample goes on from its best point. Croce and Hein, ICML 2020. Starts are
  * random, scaled to the surface of the ball; the model is in evaluation mode. Of all points seen, x included, each sample gets the misclassified one
  * of largest loss, or, if there is none, the one of largest loss. All decisions are made on the device in captured steps and nothing is
- * read back but whether x lies in `clip`; the caller owns the result, of x's shape. Labels should lie inside the classes.
- * Throws RangeError on a bad option or where x lies outside `clip`, ShapeError unless there is a label for each sample.
+ * read back but the labels and whether x lies in `clip`; the caller owns the result, of x's shape.
+ * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
+ * each sample and the model gives (n, classes).
  */
-export async function apgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
+export async function apgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
   const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
   checkBatch('apgd', x, labels);
   checkBall('apgd', options);
   checkCounts('apgd', { steps, restarts });
   await checkInside('apgd', x, options);
+  const model = await checked('apgd', attacked, labels);
   const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
   if (x.size === 0) return made(() => add(x, 0));
   const { state, targets } = made(() => quiet(() => prepared(model, x, labels, options)));

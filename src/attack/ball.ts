@@ -2,7 +2,7 @@ import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { greaterEqual, lessEqual, logicalAnd } from '../ops/compare.ts';
 import { all, sum } from '../ops/reduce.ts';
 import { clamp, sqrt, square } from '../ops/unary.ts';
-import { firstOutside, outside } from '../stats/box.ts';
+import { expectBox, firstOutside, outside } from '../stats/box.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -38,10 +38,11 @@ export function projected(x: Tensor, moved: Tensor, { eps, norm = 'linf' }: Ball
   return add(x, mul(delta, minimum(div(eps, add(lengths(delta), 1e-12)), 1)));
 }
 
-/** Throws a RangeError, naming `op`, on a radius or an interval that makes no sense. */
-export function checkBall(op: string, { eps, clip = [0, 1] }: Ball): void {
+/** Throws a RangeError, naming `op`, on a radius, a norm or an interval that makes no sense. */
+export function checkBall(op: string, { eps, norm = 'linf', clip = [0, 1] }: Ball): void {
   if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`${op}: eps is ${eps}, expected a finite number of at least 0`);
-  if (clip && !(clip[0] < clip[1] && Number.isFinite(clip[0]) && Number.isFinite(clip[1]))) throw new RangeError(`${op}: clip is [${clip}], expected two finite numbers, the lower one first`);
+  if (norm !== 'linf' && norm !== 'l2') throw new RangeError(`${op}: norm is ${String(norm)}, expected linf or l2`);
+  expectBox(`${op}: clip`, clip);
 }
 
 /** Throws a RangeError, naming `op`, unless all of x lies in `clip`; one flag is read back. */

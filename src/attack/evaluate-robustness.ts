@@ -7,7 +7,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, type Ball } from './ball.ts';
-import { checkReached, checkSound } from './evaluation-checks.ts';
+import { checkReached, checkSound, countFlat, looksLikeProbabilities, warningsOf } from './evaluation-checks.ts';
 import { evaluating, made, type AttackedModel } from './model.ts';
 import { namedAttack, standardAttacks, type AttackName, type Budget, type NamedAttack } from './named-attacks.ts';
 
@@ -60,6 +60,8 @@ export interface RobustnessReport {
   /** Share of images that are certified. Only with `certified`. */
   certifiedAccuracy?: number;
   attacks: AttackSummary[];
+  /** Signs that the attacks may be misled, such as outputs that are probabilities or differ from call to call; mostly empty. */
+  warnings: string[];
   images: ImageOutcome[];
   /** For each image the point that broke it, else the image itself. */
   adversarial: NdArray<Float32Array>;
@@ -99,21 +101,28 @@ export async function evaluateRobustness(model: AttackedModel, images: NdArray, 
       }
     }
   };
-  let classes = 0;
-  await inBatches(Array.from({ length: n }, (_, i) => i), async (batch, x) => {
+  const alongGradients = (options.attacks ?? ['apgd-ce']).some((a) => typeof a === 'string' && a !== 'square');
+  const seen = { classes: 0, images: 0, flat: 0, isRandom: false, areProbabilities: true };
+  await inBatches(Array.from({ length: n }, (_, i) => i), async (batch, x, y) => {
     const found = await predict(model, x);
-    classes = found.classes;
+    const { classes } = found;
+    seen.classes = classes;
+    seen.areProbabilities &&= looksLikeProbabilities(found.values, classes);
     batch.forEach((row, i) => {
       const [label, predicted] = [labels[row]!, found.predicted[i]!];
       if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`evaluateRobustness: labels[${row}] is ${label}, expected an integer in 0..${classes - 1}`);
       outcomes[row] = { label, predicted, attackedAs: predicted, brokenBy: predicted === label ? null : 'clean' };
       checkSound(row, outcomes[row], certified);
     });
+    if (seen.images > 0) return;
+    const again = await predict(model, x);
+    const isRandom = again.values.some((v, i) => !Object.is(v, found.values[i]));
+    Object.assign(seen, { images: batch.length, isRandom, flat: alongGradients ? await countFlat(model, x, y) : 0 });
   });
   const standing = (): number[] => outcomes.flatMap((o, row) => (o.brokenBy === null ? [row] : []));
   const cleanAccuracy = standing().length / n;
   const summaries: AttackSummary[] = [];
-  const attacks = (options.attacks ?? standardAttacks(norm, classes)).map((a) => (typeof a === 'string' ? namedAttack(a, options, classes) : a));
+  const attacks = (options.attacks ?? standardAttacks(norm, seen.classes)).map((a) => (typeof a === 'string' ? namedAttack(a, options, seen.classes) : a));
   for (const [at, { name, run, rounds = 1 }] of attacks.entries()) {
     const attacked = standing().length;
     for (let round = 0; round < rounds; round++) {
@@ -142,12 +151,12 @@ export async function evaluateRobustness(model: AttackedModel, images: NdArray, 
     summaries.push({ name, attacked, broken: attacked - left, accuracy: left / n });
     onAttack?.(summaries.at(-1)!);
   }
-  const report = { norm, eps, cleanAccuracy, robustAccuracy: standing().length / n, attacks: summaries, images: outcomes, adversarial };
+  const report = { norm, eps, cleanAccuracy, robustAccuracy: standing().length / n, attacks: summaries, warnings: warningsOf(seen, summaries), images: outcomes, adversarial };
   return certified ? { ...report, certifiedAccuracy: Array.from(certified).filter(Boolean).length / n } : report;
 }
 
-/** The class of each row, the first of equal outputs, and the number of classes. */
-async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: number[]; classes: number }> {
+/** The class of each row, the first of equal outputs, the number of classes, and the outputs. */
+async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: number[]; classes: number; values: Float32Array }> {
   const logits = made(() => evaluating(model, () => noGrad(() => model.forward(x).detach())));
   try {
     if (logits.rank !== 2 || logits.shape[0] !== x.shape[0]) throw new ShapeError(`evaluateRobustness: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);
@@ -157,7 +166,7 @@ async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: nu
       const row = values.subarray(i * classes, (i + 1) * classes);
       return row.indexOf(row.reduce((a, b) => Math.max(a, b), -Infinity));
     });
-    return { predicted, classes };
+    return { predicted, classes, values };
   } finally {
     logits.dispose();
   }

@@ -1,4 +1,10 @@
-import type { Ball } from './ball.ts';
+import { crossEntropy } from '../ops/cross-entropy.ts';
+import { max } from '../ops/reduce.ts';
+import { abs } from '../ops/unary.ts';
+import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { itemAxes, type Ball } from './ball.ts';
+import { evaluating, made, type AttackedModel } from './model.ts';
 
 /** Slack of f32 for a distance, relative to the larger of 1 and eps. */
 const SLACK = 1e-6;
@@ -21,4 +27,44 @@ export function checkSound(row: number, { label, attackedAs, brokenBy }: { label
   if (brokenBy === null || !certified?.[row]) return;
   if (brokenBy === 'clean') throw new Error(`evaluateRobustness: image ${row} is certified for class ${label}, yet the model gives it class ${attackedAs}`);
   throw new Error(`evaluateRobustness: image ${row} is certified for class ${label}, yet ${brokenBy} found a point of class ${attackedAs}; the certificate is for a smaller ball, or unsound`);
+}
+
+/** Whether every row of outputs, (n, classes), could be probabilities: none outside 0..1, and a sum of 1 up to 1e-4. */
+export function looksLikeProbabilities(values: Float32Array, classes: number): boolean {
+  for (let row = 0; row < values.length; row += classes) {
+    const own = values.subarray(row, row + classes);
+    if (own.some((v) => v < 0 || v > 1) || Math.abs(own.reduce((a, b) => a + b, 0) - 1) > 1e-4) return false;
+  }
+  return values.length > 0 && classes > 1;
+}
+
+/** How many images of a batch have a cross-entropy without a gradient. */
+export async function countFlat(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>): Promise<number> {
+  const steepest = made(() =>
+    evaluating(model, () => {
+      const at = requireGrad(x.detach());
+      const [slope] = grad(withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' })), [at]) as [Tensor];
+      return max(abs(slope), { axes: itemAxes(slope) });
+    }),
+  );
+  try {
+    return Array.from(await steepest.read()).filter((v) => v === 0).length;
+  } finally {
+    steepest.dispose();
+  }
+}
+
+/** Signs that attacks say less than they seem to, as the code of AutoAttack prints them. */
+export function warningsOf(seen: { classes: number; images: number; flat: number; isRandom: boolean; areProbabilities: boolean }, attacks: readonly { name: string; broken: number }[]): string[] {
+  const warnings: string[] = [];
+  if (seen.isRandom) warnings.push('the model gives other outputs to the same images: attacks that see one draw of them overestimate its robustness');
+  if (seen.areProbabilities) warnings.push('the outputs look like probabilities, expected logits: their cross-entropy has small gradients');
+  if (seen.flat > 0) warnings.push(`the gradient of the cross-entropy is zero for ${seen.flat} of the first ${seen.images} images: attacks along it stand still there`);
+  if (seen.classes < 4) warnings.push(`${seen.classes} classes are too few for the targeted attack on the difference of logits ratio`);
+  const square = attacks.findIndex(({ name }) => name === 'square');
+  const before = attacks.slice(0, Math.max(0, square)).filter(({ name }) => /^(pgd|apgd)/.test(name));
+  if (square >= 0 && before.length > 0 && attacks[square]!.broken > 0) {
+    warnings.push(`square, which sees no gradient, broke ${attacks[square]!.broken} images that ${before.map(({ name }) => name).join(', ')} had left: gradients may be masked`);
+  }
+  return warnings;
 }

@@ -30,6 +30,29 @@ export function evaluating<T>(model: AttackedModel, run: () => T): T {
   }
 }
 
+/**
+ * The model with its outputs checked: `forward` throws a ShapeError, naming `op`, unless they are (n, classes), and a RangeError where
+ * one of the labels, which are read once, lies outside the classes.
+ */
+export async function checked(op: string, model: AttackedModel, labels: Tensor<'i32'>): Promise<AttackedModel> {
+  const values = await labels.read();
+  return {
+    get training() {
+      return model.training ?? false;
+    },
+    train: (on) => model.train?.(on),
+    ...(model.parameters && { parameters: model.parameters }),
+    forward: (x) => {
+      const logits = model.forward(x);
+      if (logits.rank !== 2 || logits.shape[0] !== x.shape[0]) throw new ShapeError(`${op}: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);
+      const classes = logits.shape[1]!;
+      const at = values.findIndex((y) => !(y >= 0 && y < classes));
+      if (at >= 0) throw new RangeError(`${op}: labels[${at}] is ${values[at]}, expected an integer in 0..${classes - 1}`);
+      return logits;
+    },
+  };
+}
+
 /** What `make` returns, which the caller owns; everything else that it made is freed. */
 export const made = <T>(make: () => T): T => unscoped(() => scope(make));
 

@@ -9,7 +9,7 @@ import { normal, uniform } from '../random/random.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, checkInside, clipped, lengths, projected, type Ball } from './ball.ts';
-import { beside, evaluating, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, evaluating, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link fgsm}. */
 export interface FgsmOptions extends Omit<Ball, 'norm'> {
@@ -45,13 +45,16 @@ export function fgsm(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { e
 /**
  * Projected gradient ascent on the cross-entropy of each sample inside the ball of radius eps around x; the model is in
  * evaluation mode. Madry et al., ICLR 2018. A sample whose gradient is zero stays where it is in that step (SmoothAdv's code
- * moves it at random). Nothing is read back but whether x lies in `clip`; the caller owns the result, of x's shape.
- * Throws RangeError on a bad option or where x lies outside `clip`, ShapeError when the start does not fit.
+ * moves it at random). Nothing is read back but the labels and whether x lies in `clip`; the caller owns the result, of x's shape.
+ * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError when the start does not
+ * fit, unless there is a label for each sample, or when the model gives no (n, classes).
  */
-export async function pgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
+export async function pgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
   const { eps, steps = 20, stepSize = eps / 4, restarts = 1, start = 'uniform', seed = 0, signal } = options;
+  checkBatch('pgd', x, labels);
   check(x, options);
   await checkInside('pgd', x, options);
+  const model = await checked('pgd', attacked, labels);
   const root = split(key(seed), START);
   let best: Candidate | null = null;
   let now: Tensor | null = null;

@@ -15,7 +15,7 @@ import { copyOver } from '../tensor/copy.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, checkInside, clipped, type Ball } from './ball.ts';
-import { beside, checkBatch, evaluating, isFooled, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, evaluating, isFooled, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link squareAttack}. */
 export interface SquareOptions extends Omit<Ball, 'norm'> {
@@ -51,9 +51,10 @@ export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescal
  * x: (n, channels, height, width), (n, height, width), or (n, features), where squares are intervals. Every sample has draws of its
  * own, and squares touch the last row and column too (in the official code all samples share one place, short of those). The
  * caller owns the result, of x's shape: the point of smallest margin seen, x included.
- * Throws RangeError on a bad option or where x lies outside `clip`, ShapeError unless there is a label for each sample.
+ * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
+ * each sample and the model gives (n, classes).
  */
-export async function squareAttack(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
+export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
   checkBatch('squareAttack', x, labels);
   checkBall('squareAttack', options);
@@ -62,6 +63,7 @@ export async function squareAttack(model: AttackedModel, x: Tensor, labels: Tens
   if (x.rank > 4) throw new ShapeError(`squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or (n, features)`);
   if (x.size === 0) return made(() => add(x, 0));
   await checkInside('squareAttack', x, options);
+  const model = await checked('squareAttack', attacked, labels);
   const { gpu } = x;
   const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
   const [n, channels, height, width] = planesOf(x);

@@ -45,7 +45,8 @@ export interface AtRadius {
  * that this method cannot certify the radius, not that an adversary exists. p0 is rounded outwards for either answer.
  * Test: Voracek, 2024, with the threshold log 1/alpha of Ville's inequality (the published driver stops at log 1/(2 alpha)
  * of the inverse quantile, and takes the true label for c).
- * Throws RangeError on options out of range, on a radius whose p0 rounds to 1, and on counts that are not those of n.
+ * Throws RangeError on options out of range, on a radius whose p0 rounds to 1 or that maxSamples cannot certify, and on counts that
+ * are not those of n.
  */
 export async function certifyAtRadius(draw: Draw, { sigma, radius, n0 = 100, maxSamples = 100_000, batchSize = 100, alpha = 0.001, signal }: AtRadiusOptions): Promise<AtRadius> {
   const what = 'certifyAtRadius';
@@ -55,6 +56,9 @@ export async function certifyAtRadius(draw: Draw, { sigma, radius, n0 = 100, max
   expectInteger(what, 'batchSize', batchSize, 1);
   expectLevel(what, 'alpha', alpha);
   const [low, high] = probabilityAt(what, radius, sigma);
+  if (sequentialSide(maxSamples, maxSamples, high, alpha) <= 0) {
+    throw new RangeError(`${what}: maxSamples is ${maxSamples}, expected at least ${fewest(high, alpha)} copies: even if all of fewer agree, radius ${radius} is out of reach at alpha ${alpha}`);
+  }
   signal?.throwIfAborted();
   const label = topClass(await drawCounts(what, draw, n0));
   let [n, hits] = [0, 0];
@@ -67,6 +71,19 @@ export async function certifyAtRadius(draw: Draw, { sigma, radius, n0 = 100, max
     if (decision) return { decision, label, samples: n0 + n, hits };
   }
   return { decision: 'abstained', label, samples: n0 + n, hits };
+}
+
+/** Fewest copies that certify when all of them agree. */
+function fewest(p0: number, alpha: number): number {
+  const reaches = (n: number): boolean => sequentialSide(n, n, p0, alpha) > 0;
+  let [no, yes] = [1, 2];
+  while (!reaches(yes) && yes < 2 ** 52) [no, yes] = [yes, 2 * yes];
+  while (yes - no > 1) {
+    const middle = Math.floor((no + yes) / 2);
+    if (reaches(middle)) yes = middle;
+    else no = middle;
+  }
+  return yes;
 }
 
 /** Phi(radius / sigma), rounded down and up. */

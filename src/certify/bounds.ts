@@ -6,7 +6,7 @@ import { add, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
-import { firstOutside, outside } from '../stats/box.ts';
+import { expectBox, firstOutside, outside } from '../stats/box.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
@@ -24,10 +24,12 @@ export interface BoxOptions {
   clip?: readonly [number, number] | null;
 }
 
+const METHODS = ['ibp', 'crown-ibp', 'crown'] as const;
+
 /** Options of {@link certifyBounds}. */
 export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
-  /** 'ibp' for any net, 'crown-ibp' or 'crown' for chains of linear, conv2d and relu layers; dearer in this order and mostly tighter. Default: 'ibp'. */
-  method?: 'ibp' | 'crown-ibp' | 'crown';
+  /** 'ibp' for any net, 'crown-ibp' or 'crown' for linear, conv2d, relu, average pooling and residual layers ({@link crownBounds}); dearer in this order and mostly tighter. Default: 'ibp'. */
+  method?: (typeof METHODS)[number];
 }
 
 /** What {@link certifyBounds} finds. */
@@ -48,10 +50,12 @@ export function boxAround(x: Tensor, { eps, clip = [0, 1] }: BoxOptions): Interv
  * Whether the class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j. Where the
  * last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals, so that neither of
  * its forms certifies less than intervals do; between the two forms nothing is promised. Sound in floating point, see {@link intervalBounds}. x: (n, ...), batches of 100 by default.
- * Throws RangeError when an input lies outside `clip` or a label outside the classes, TypeError at a layer without a rule.
+ * Throws RangeError on a bad option, when an input lies outside `clip` or a label outside the classes, ShapeError unless the model
+ * gives (batch, classes), TypeError at a layer without a rule.
  */
 export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<number>, options: CertifyBoundsOptions): Promise<BoxCertificates> {
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
+  if (!METHODS.includes(method)) throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
   check(x, y, eps, clip, batchSize);
   const { gpu } = model.arena.values;
   const size = sizeOf(x.shape.slice(1));
@@ -97,7 +101,7 @@ function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Te
   const before = layers.slice(0, -1).reduce((now, layer) => intervalBounds(layer, now), box);
   const outputs = last ? intervalBounds(last, before) : before;
   if (outputs.lower.rank !== 2) throw new ShapeError(`certifyBounds: the model gives shape [${outputs.lower.shape}], expected (batch, classes)`);
-  if (last?.kind === 'linear') return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
+  if (last?.kind === 'linear' || last?.kind === 'ntkLinear') return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
   const own = sum(mul(outputs.lower, oneHot(labels, outputs.lower.shape[1]!)), { axes: 1, keepDim: true });
   return widen({ lower: sub(own, outputs.upper), upper: own }, 0, mul(add(largest(outputs), largest({ lower: own, upper: own })), SINGLE)).lower;
 }
@@ -107,6 +111,7 @@ function check(x: NdArray, y: ArrayLike<number>, eps: number, clip: readonly [nu
   if (y.length !== x.length) throw new ShapeError(`certifyBounds: y has ${y.length} labels, expected ${x.length}, one for each row of x`);
   if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`certifyBounds: eps is ${eps}, expected a finite number of at least 0`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`certifyBounds: batchSize is ${batchSize}, expected a positive integer`);
+  expectBox('certifyBounds: clip', clip);
   const at = firstOutside(x.data, clip);
   if (at >= 0) throw new RangeError(`certifyBounds: x is ${x.data[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, ${outside(clip)}`);
 }

@@ -1,9 +1,11 @@
+import { ShapeError } from '../gpu/errors.ts';
 import type { Objective } from '../losses/objective.ts';
 import { add, div, expand, maximum, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
 import { equal, greaterEqual, less } from '../ops/compare.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { klDiv } from '../ops/kl-div.ts';
+import { oneHot } from '../ops/one-hot.ts';
 import { argmax, max, mean, sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { logSoftmax } from '../ops/softmax.ts';
@@ -18,6 +20,8 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { intoBall, lengths } from './adversarial-path.ts';
 import { DRAW, entropies, expectCounts, expectNoise, expectPositive, expectWeights, noisy, perImage, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
 
+const CONFIDENCES = ['copies', 'targets'] as const;
+
 /** Options of {@link catRs}. */
 export interface CatRsOptions extends NoiseOptions {
   /** Smoothed predictions of a model trained with {@link gaussian}, (rows of the dataset, classes): see {@link smoothedPredictions}. */
@@ -30,13 +34,15 @@ export interface CatRsOptions extends NoiseOptions {
   eps?: number;
   /** Default: 4. */
   steps?: number;
+  /** Whose confidence tells how many copies to trust: the share of 'copies' that are right, or what the 'targets' give the label. Default: 'copies'. */
+  confidence?: (typeof CONFIDENCES)[number];
 }
 
 /** What {@link catRsTerms} takes beside the noise. */
 export interface CatRsInputs extends NoisyInputs {
   /** Smoothed predictions of the batch, (batch, classes). */
   target: Tensor;
-  /** How many of the m copies to trust, 0..m, (batch), from the share of copies that are classified right. */
+  /** How many of the m copies to trust, 0..m, (batch), from the confidence of each image. */
   accept(share: Tensor): Tensor;
 }
 
@@ -49,11 +55,13 @@ export interface CatRsTerms extends LossTerms {
 }
 
 /** The loss of {@link catRs} for given noise. The clean copies pass before the attack, as running statistics see them. */
-export function catRsTerms(inputs: CatRsInputs, { lambda = 1, eps = 1, steps = 4 }: Pick<CatRsOptions, 'lambda' | 'eps' | 'steps'> = {}): CatRsTerms {
+export function catRsTerms(inputs: CatRsInputs, { lambda = 1, eps = 1, steps = 4, confidence = 'copies' }: Pick<CatRsOptions, 'lambda' | 'eps' | 'steps' | 'confidence'> = {}): CatRsTerms {
   const { x, y, forward, noise, target, accept } = inputs;
   const [batch, m] = noise.shape as [number, number];
   const logits = forward(noisy(x, noise));
+  if (target.shape[1] !== logits.shape[1]) throw new ShapeError(`catRs: targets have shape [${target.shape}], the model gives ${logits.shape[1]} classes`);
   const trusted = noGrad(() => {
+    if (confidence === 'targets') return maximum(accept(sum(mul(target, oneHot(y, target.shape[1]!)), { axes: 1 })), 1);
     const right = equal(reshape(argmax(logits), [batch, m]), reshape(cast(y, 'u32'), [batch, 1]));
     return maximum(accept(mean(cast(right, 'f32'), { axes: 1 })), 1);
   });
@@ -108,12 +116,14 @@ function attackNoise({ x, evaluate, noise, target }: CatRsInputs, eps: number, s
  * where noise* is the noise after ascent on that divergence. The targets take a pass of a smoothed model over the training set.
  */
 export function catRs(options: CatRsOptions): Objective {
-  const { m = 4, lambda = 1, eps = 1, steps = 4, targets } = options;
+  const { m = 4, lambda = 1, eps = 1, steps = 4, confidence = 'copies', targets } = options;
+  if (!CONFIDENCES.includes(confidence)) throw new RangeError(`catRs: confidence is ${String(confidence)}, expected copies or targets`);
   expectNoise('catRs', { ...options, m });
   expectWeights('catRs', { lambda });
   expectPositive('catRs', { eps });
   expectCounts('catRs', { steps }, 1);
-  return (inputs) => {
+  if (targets.rank !== 2) throw new ShapeError(`catRs: targets have shape [${targets.shape}], expected (rows of the dataset, classes)`);
+  const objective: Objective = (inputs) => {
     const { x, index, random } = inputs;
     const batch = x.shape[0]!;
     // Bin(m, w) as m draws of one copy's chance.
@@ -121,4 +131,5 @@ export function catRs(options: CatRsOptions): Objective {
       sum(bernoulli([batch, m], split(random.key, DRAW.acceptance), { p: expand(reshape(share, [batch, 1]), [batch, m]), first: random.first, gpu: x.gpu }), { axes: 1 });
     return catRsTerms({ ...withNoise(inputs, { ...options, m }), target: indexSelect(targets, index), accept }, options).loss;
   };
+  return Object.assign(objective, { rows: targets.shape[0]! });
 }

@@ -1,6 +1,7 @@
 import { ShapeError } from '../gpu/errors.ts';
-import type { BatchNorm, Conv2d } from '../nn/index.ts';
+import { relu, type BatchNorm, type Conv2d, type NtkLinear, type Residual } from '../nn/index.ts';
 import type { Layer } from '../nn/layer.ts';
+import { ntkWeight } from '../nn/ntk-linear.ts';
 import { add, div, expand, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
 import { greater } from '../ops/compare.ts';
@@ -15,14 +16,17 @@ import { reshape } from '../ops/reshape.ts';
 import { abs, neg } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { intervalBounds, largest, normOf, perChannel } from './interval.ts';
+import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
+import { zeros, type Tensor } from '../tensor/tensor.ts';
+import { intervalBounds, largest, normOf, perChannel, summed } from './interval.ts';
 import { EPSILON, sumError, type Interval } from './rounding.ts';
 
 /** A layer and the bounds of its inputs, (batch, ...). */
 interface Step {
   layer: Layer;
   input: Interval;
+  /** Of a residual layer: its paths, without the relu behind their sum, and the bounds of their outputs. */
+  paths?: readonly { steps: readonly Step[]; output: Interval }[];
 }
 
 /** Lower bounds of rows of functions: coefficients z + constant <= the functions. coefficients: (batch, rows, n), constant: (batch, rows). */
@@ -53,14 +57,15 @@ type Back = (plane: Plane, step: Step) => Plane;
 
 /** Through z = W x + b: the plane over x. The size of z bounds the rounding of the layer and of the product here. */
 const throughLinear: Back = ({ coefficients, constant }, { layer, input }) => {
-  const { weight, bias } = layer.params;
+  const { bias } = layer.params;
+  const weight = layer.kind === 'ntkLinear' ? ntkWeight(layer as NtkLinear) : layer.params.weight!;
   const [batch, rows, out] = coefficients.shape as [number, number, number];
   const flat = reshape(coefficients, [batch * rows, out]);
-  const size = linear(largest(input), abs(weight!), bias ? abs(bias) : null);
+  const size = linear(largest(input), abs(weight), bias ? abs(bias) : null);
   const moved = bias ? add(constant, reshape(matmul(flat, bias), [batch, rows])) : constant;
   return {
-    coefficients: reshape(matmul(flat, weight!), [batch, rows, -1]),
-    constant: lessError(moved, coefficients, size, Math.max(out, weight!.shape[1]!)),
+    coefficients: reshape(matmul(flat, weight), [batch, rows, -1]),
+    constant: lessError(moved, coefficients, size, Math.max(out, weight.shape[1]!)),
   };
 };
 
@@ -112,17 +117,46 @@ const throughRelu: Back = ({ coefficients, constant }, { input }) => {
   };
 };
 
+/** Through a layer that is linear without weights, by the product of the plane with its Jacobian. */
+const throughMean: Back = ({ coefficients, constant }, { layer, input }) => {
+  const [batch, rows] = coefficients.shape as [number, number];
+  const { shape } = input.lower;
+  const size = layer.forward(largest(input));
+  const x = requireGrad(zeros([batch * rows, ...shape.slice(1)], { gpu: coefficients.gpu }));
+  const [back] = withGrad(() => grad(sum(mul(layer.forward(x), reshape(coefficients, [batch * rows, ...size.shape.slice(1)]))), [x])) as [Tensor];
+  return { coefficients: reshape(back, [batch, rows, -1]), constant: lessError(constant, coefficients, size, Math.max(sizeOf(shape.slice(2)), sizeOf(size.shape.slice(1)))) };
+};
+
+/** Through a sum of paths that start from the same x: the planes over x add up. */
+const throughSum: Back = ({ coefficients, constant }, { input, paths }) => {
+  const [a, b] = paths!.map(({ steps }, i) => carried({ coefficients, constant: i === 0 ? constant : mul(constant, 0) }, steps)) as [Plane, Plane];
+  const reached = add(largest(paths![0]!.output), largest(paths![1]!.output));
+  const each = add(abs(a.coefficients), abs(b.coefficients));
+  const sums = lessError(add(a.constant, b.constant), coefficients, reached, sizeOf(reached.shape.slice(1)));
+  return { coefficients: add(a.coefficients, b.coefficients), constant: lessError(sub(sums, mul(add(abs(a.constant), abs(b.constant)), sumError(1))), each, largest(input), 1) };
+};
+
 const unchanged: Back = (plane) => plane;
 
 const BACK: Readonly<Record<string, Back>> = {
   linear: throughLinear,
+  ntkLinear: throughLinear,
   conv2d: throughConv2d,
   relu: throughRelu,
   flatten: unchanged,
   dropout: unchanged,
+  avgPool2d: throughMean,
+  adaptiveAvgPool2d: throughMean,
+  padShortcut: throughMean,
+  residual: throughSum,
   bias: (plane, step) => {
     const shift = perChannel(step.layer.params.bias!, step.input.lower.rank);
     return throughScale(plane, step, null, shift, abs(shift));
+  },
+  classScale: (plane, step) => {
+    const { scale, bias } = step.layer.params;
+    const shift = bias ?? mul(scale!, 0);
+    return throughScale(plane, step, scale!, shift, abs(shift));
   },
   batchNorm: (plane, step) => {
     const { scale, shift, size } = normOf(step.layer as BatchNorm, step.input.lower.rank);
@@ -130,21 +164,22 @@ const BACK: Readonly<Record<string, Back>> = {
   },
 };
 
-/** The layers of a model one after the other. Throws TypeError at one that planes do not pass. */
-export function chainOf(model: Layer): Layer[] {
-  return Object.entries(model.children ?? {}).flatMap(([name, layer]) => {
-    if (layer.kind === 'sequential') return chainOf(layer);
-    if (layer.kind in BACK) return [layer];
-    throw new TypeError(`crown: layer ${name} (${layer.kind}) is none of ${Object.keys(BACK).join(', ')}; use method ibp`);
-  });
+/** The layers of a model one after the other, those of a sequential in its place. Throws TypeError at one that planes do not pass. */
+function chainOf(model: Layer, name = ''): Layer[] {
+  if (model.kind === 'sequential') return Object.entries(model.children ?? {}).flatMap(([key, layer]) => chainOf(layer, key));
+  if (model.kind in BACK) return [model];
+  throw new TypeError(`crown: layer ${name || model.kind} (${model.kind}) is none of ${Object.keys(BACK).join(', ')}; use method ibp`);
+}
+
+/** A plane over the outputs of the last step as one over the inputs of the first. */
+function carried(plane: Plane, steps: readonly Step[]): Plane {
+  return [...steps].reverse().reduce((now, step) => BACK[step.layer.kind]!(now, step), plane);
 }
 
 /** The least value of rows of functions of the outputs of the last step over the box of the first. `rows`: (batch, rows, outputs). */
 export function leastOf(rows: Tensor, steps: readonly Step[]): Tensor {
   const [batch, count] = rows.shape as [number, number];
-  let plane: Plane = { coefficients: rows, constant: mul(sum(rows, { axes: 2 }), 0) };
-  for (const step of [...steps].reverse()) plane = BACK[step.layer.kind]!(plane, step);
-  const { coefficients, constant } = plane;
+  const { coefficients, constant } = carried({ coefficients: rows, constant: mul(sum(rows, { axes: 2 }), 0) }, steps);
   const { lower, upper } = steps[0]!.input;
   const least = add(dotted(maximum(coefficients, 0), lower), dotted(minimum(coefficients, 0), upper));
   return reshape(lessError(add(constant, least), coefficients, largest({ lower, upper }), sizeOf(lower.shape.slice(1))), [batch, count]);
@@ -167,30 +202,52 @@ function tightened(known: Interval, steps: readonly Step[]): Interval {
   return { lower: maximum(known.lower, joined((v) => v.lower)), upper: minimum(known.upper, joined((v) => v.upper)) };
 }
 
-/** The layers of a chain with the bounds of their inputs. */
-export function stepsOf(model: Layer, input: Interval, method: CrownMethod): Step[] {
+const hasRelu = ({ layer, paths }: Step): boolean => layer.kind === 'relu' || (paths ?? []).some(({ steps }) => steps.some(hasRelu));
+
+/** The layers of a model with the bounds of their inputs, and the bounds of the output; `before` leads from the box to `input`. */
+function walked(model: Layer, input: Interval, method: CrownMethod, before: readonly Step[]): { steps: Step[]; output: Interval } {
   const steps: Step[] = [];
   let now = input;
+  const pass = (step: Step, output: Interval): void => {
+    steps.push(step);
+    now = output;
+  };
+  const meetRelu = (layer: Layer): void => {
+    const path = [...before, ...steps];
+    if (method === 'crown' && path.some(hasRelu)) now = tightened(now, path);
+    pass({ layer, input: now }, intervalBounds(layer, now));
+  };
   for (const layer of chainOf(model)) {
-    if (method === 'crown' && layer.kind === 'relu' && steps.some((s) => s.layer.kind === 'relu')) now = tightened(now, steps);
-    steps.push({ layer, input: now });
-    now = intervalBounds(layer, now);
+    if (layer.kind === 'relu') meetRelu(layer);
+    else if (layer.kind === 'residual') {
+      const { main, shortcut, activation } = layer as Residual;
+      const at = [...before, ...steps];
+      const paths = [walked(main, now, method, at), shortcut ? walked(shortcut, now, method, at) : { steps: [], output: now }] as const;
+      pass({ layer, input: now, paths }, summed(paths[0].output, paths[1].output));
+      if (activation === 'relu') meetRelu(relu());
+    } else pass({ layer, input: now }, intervalBounds(layer, now));
   }
+  return { steps, output: now };
+}
+
+/** The layers of a model with the bounds of their inputs. */
+export function stepsOf(model: Layer, input: Interval, method: CrownMethod): Step[] {
+  const { steps } = walked(model, input, method, []);
   if (steps.length === 0) throw new ShapeError('crown: the model has no layers');
   return steps;
 }
 
 /**
- * CROWN (Zhang et al., NeurIPS 2018): bounds of the outputs of a net of linear, conv2d, relu, flatten and batch norm layers over
- * lower <= x <= upper, by planes carried backwards from the outputs to the inputs; for 'crown-ibp' (Zhang et al., ICLR 2020)
+ * CROWN (Zhang et al., NeurIPS 2018): bounds of the outputs of a net of linear, conv2d, relu, flatten, batch norm, average pooling and
+ * residual layers over lower <= x <= upper, by planes carried backwards from the outputs to the inputs; for 'crown-ibp' (Zhang et al., ICLR 2020)
  * the inputs of relus are bounded by intervals. Sound in floating point as {@link intervalBounds}. In real numbers they equal the
  * exact range where no relu is undecided; else they may be looser than intervals in one output and tighter in another:
- * certifyBounds takes the better of both.
+ * certifyBounds takes the better of both. Throws TypeError at a layer of another kind, such as maximum pooling.
  */
 export function crownBounds(model: Layer, input: Interval, { method = 'crown' }: { method?: CrownMethod } = {}): Interval {
-  const steps = stepsOf(model, input, method);
-  const last = steps.at(-1)!;
-  const { shape } = intervalBounds(last.layer, last.input).lower;
+  const { steps, output } = walked(model, input, method, []);
+  if (steps.length === 0) throw new ShapeError('crown: the model has no layers');
+  const { shape } = output.lower;
   const size = sizeOf(shape.slice(1));
   const rows = expand(oneHot(Array.from({ length: size }, (_, i) => i), size), [shape[0]!, size, size]);
   return { lower: reshape(leastOf(rows, steps), shape), upper: reshape(neg(leastOf(neg(rows), steps)), shape) };

@@ -93,7 +93,8 @@ export async function* certifyDataset(smooth: Smooth, data: { x: NdArray; y: Arr
 }
 
 function inputsTogether({ n0 = 100, n = 100_000, batchSize = 1000 }: CertifyDatasetOptions): number {
-  return Math.max(1, Math.min(Math.ceil(batchSize / n0), Math.floor((100 * batchSize) / n)));
+  // A bad n0, n or batchSize is refused where it is used.
+  return Math.max(1, Math.min(Math.ceil(batchSize / n0), Math.floor((100 * batchSize) / n))) || 1;
 }
 
 /** Rows of `done` by which another run differs most likely: radii between 0 and the largest, which many inputs share. */

@@ -1,3 +1,5 @@
+import { clopperPearsonLower, samplesForRadius } from '../stats/index.ts';
+
 /**
  * Counts of all classes over n noisy copies of one input that no earlier call has seen: integers that add up to n. The
  * copies must be independent of one another, and their classes must come from the classifier that is certified.
@@ -21,6 +23,22 @@ export function topClass(counts: readonly number[]): number {
 /** Throws RangeError unless value is an integer of at least `least`. */
 export function expectInteger(what: string, name: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) throw new RangeError(`${what}: ${name} is ${value}, expected an integer of at least ${least}`);
+}
+
+/** Fewest copies whose lower bound at level 1 - alpha reaches 1/2 when all of them agree: 10 at alpha = 0.001. */
+export function fewestCopies(alpha: number): number {
+  let n = samplesForRadius(0, { alpha });
+  // The bound is rounded down, which tells where alpha is a power of 1/2.
+  while (clopperPearsonLower(n, n, alpha) < 0.5) n++;
+  return n;
+}
+
+/** Throws RangeError unless `copies` is an integer and as many as can certify anything. */
+export function expectCopies(what: string, name: string, copies: number, alpha: number): void {
+  const least = fewestCopies(alpha);
+  if (!Number.isSafeInteger(copies) || copies < least) {
+    throw new RangeError(`${what}: ${name} is ${copies}, expected an integer of at least ${least}: even if all of fewer copies agree, the bound at alpha ${alpha} is below 1/2`);
+  }
 }
 
 /** Throws RangeError unless 0 < value < 1. */

@@ -1,4 +1,6 @@
+import { ShapeError } from '../gpu/errors.ts';
 import { add, mul } from '../ops/index.ts';
+import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { BaseClassifier } from './noisy-votes.ts';
 
@@ -9,12 +11,18 @@ import type { BaseClassifier } from './noisy-votes.ts';
  *
  * Soundness. Smoothing certifies whatever function of the noisy input is counted, and the mean of logits is one: the
  * certificate is that of the ensemble, at the cost of all members for each copy. No bound is split.
- * Training and evaluation mode are those of all members at once. Throws RangeError without members.
+ * Training and evaluation mode are those of all members at once. Throws RangeError without members, `forward` ShapeError when their
+ * outputs differ in shape.
  */
 export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
   if (members.length === 0) throw new RangeError('ensemble: got no members, expected at least one');
   return {
-    forward: (x: Tensor): Tensor => mul(members.map((member) => member.forward(x)).reduce((sum, logits) => add(sum, logits)), 1 / members.length),
+    forward: (x: Tensor): Tensor => {
+      const all = members.map((member) => member.forward(x));
+      const other = all.find(({ shape }) => !sameShape(shape, all[0]!.shape));
+      if (other) throw new ShapeError(`ensemble: members give shapes [${all[0]!.shape}] and [${other.shape}], expected equal ones`);
+      return mul(all.reduce((sum, logits) => add(sum, logits)), 1 / members.length);
+    },
     get training(): boolean {
       return members.some((member) => member.training);
     },

@@ -6,6 +6,7 @@ export { certifyMargin, type MarginCertificates } from './linf-margin.ts';
 export { catRs, catRsTerms, type CatRsInputs, type CatRsOptions, type CatRsTerms } from './cat-rs.ts';
 export { consistency, consistencyTerm, consistencyTerms, type ConsistencyOptions, type ConsistencyTermOptions, type ConsistencyTerms } from './consistency.ts';
 export { gaussian, gaussianTerms } from './gaussian.ts';
+export { linfHead, type LinfHeadObjective, type LinfHeadOptions } from './linf-head.ts';
 export { macer, macerTerms, type MacerOptions, type MacerTerms } from './macer.ts';
 export type { LossTerms, NoiseOptions, NoisyInputs } from './noise.ts';
 export { smoothAdv, smoothAdvTerms, type SmoothAdvAttack, type SmoothAdvOptions, type SmoothAdvTerms } from './smooth-adv.ts';

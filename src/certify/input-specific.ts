@@ -1,5 +1,5 @@
 import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper } from '../stats/index.ts';
-import { drawCounts, expectInteger, expectLevel, expectPositive, topClass, type Draw } from './draws.ts';
+import { drawCounts, expectCopies, expectInteger, fewestCopies, expectLevel, expectPositive, topClass, type Draw } from './draws.ts';
 import { ABSTAIN } from './smooth.ts';
 
 /** Options of {@link certifyInputSpecific}. */
@@ -12,7 +12,7 @@ export interface InputSpecificOptions {
   n0?: number;
   /** Default: 100,000. */
   maxSamples?: number;
-  /** Numbers of copies to choose from are multiples of maxSamples / steps. Default: 100. */
+  /** Numbers of copies to choose from are multiples of maxSamples / steps, and the fewest that can certify. Default: 100. */
   steps?: number;
   /** Probability that the certificate is wrong. Default: 0.001. */
   alpha?: number;
@@ -50,16 +50,17 @@ export async function certifyInputSpecific(draw: Draw, { sigma, decline, n0 = 10
   expectPositive(what, 'sigma', sigma);
   expectPositive(what, 'decline', decline);
   expectInteger(what, 'n0', n0, 1);
-  expectInteger(what, 'maxSamples', maxSamples, 10);
   expectInteger(what, 'steps', steps, 1);
   expectLevel(what, 'alpha', alpha);
+  expectCopies(what, 'maxSamples', maxSamples, alpha);
   expectLevel(what, 'pilotAlpha', pilotAlpha);
   signal?.throwIfAborted();
   const pilot = await drawCounts(what, draw, n0);
   const label = topClass(pilot);
   const interval = [clopperPearsonLower(pilot[label]!, n0, pilotAlpha / 2), clopperPearsonUpper(pilot[label]!, n0, pilotAlpha / 2)] as const;
   if (interval[1] < 0.5) return { label: ABSTAIN, radius: 0, pLower: 0, n: 0, samples: n0 };
-  const n = samplesForDecline(interval, { sigma, decline, maxSamples, steps, alpha });
+  // Fewer would abstain whatever they say.
+  const n = Math.max(fewestCopies(alpha), samplesForDecline(interval, { sigma, decline, maxSamples, steps, alpha }));
   signal?.throwIfAborted();
   const hits = (await drawCounts(what, draw, n))[label] ?? 0;
   const pLower = clopperPearsonLower(hits, n, alpha);

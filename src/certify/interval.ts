@@ -1,5 +1,6 @@
 import type { Layer } from '../nn/layer.ts';
-import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
+import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, NtkLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
+import { ntkWeight } from '../nn/ntk-linear.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { conv2d } from '../ops/conv2d.ts';
 import { infDistanceBounds } from '../ops/lp-distance.ts';
@@ -107,6 +108,11 @@ function distances(kind: string, power: { value: number }, x: Interval, w: Tenso
 
 const chain: Rule = (layer, x) => Object.values(layer.children!).reduce((now, child) => intervalBounds(child, now), x);
 
+/** Bounds of a + b. */
+export function summed(a: Interval, b: Interval): Interval {
+  return widen({ lower: add(a.lower, b.lower), upper: add(a.upper, b.upper) }, 0, mul(add(largest(a), largest(b)), SINGLE));
+}
+
 /** Rules by kind of layer. */
 const RULES: Readonly<Record<string, Rule>> = {
   sequential: chain,
@@ -125,6 +131,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   avgPool2d: averaged((layer) => sizeOf((layer as Pool2d).kernelSize)),
   adaptiveAvgPool2d: averaged((_, x) => sizeOf(x.lower.shape.slice(2))),
   linear: (layer, x) => affine(x, layer.params.weight!, layer.params.bias ?? null, (layer as Linear).inFeatures, (v, w, b) => linear(v, w, b)),
+  ntkLinear: (layer, x) => affine(x, ntkWeight(layer as NtkLinear), layer.params.bias!, (layer as NtkLinear).inFeatures, (v, w, b) => linear(v, w, b)),
   conv2d: (layer, x) => {
     const { stride, padding, dilation, groups } = layer as Conv2d;
     const { weight, bias } = layer.params;
@@ -155,6 +162,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     const y = through(x, (t) => reshape(t, [batch * groups, -1]), (v) => standardized(v, eps));
     return scaled(y, weight ? perChannel(weight, x.lower.rank) : null, bias ? perChannel(bias, x.lower.rank) : null);
   },
+  classScale: (layer, x) => {
+    const { scale, bias } = layer.params;
+    return scaled(x, scale!, bias ?? mul(scale!, 0));
+  },
   meanShift: (layer, x) => widen(rising(layer, x), SINGLE, TINY),
   bias: (layer, x) => widen(rising(layer as Bias, x), SINGLE, TINY),
   negatedDistance: (_, { lower, upper }) => ({ lower: neg(upper), upper: neg(lower) }),
@@ -177,7 +188,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   residual: (layer, x) => {
     const { main, shortcut, activation } = layer as Residual;
     const [a, b] = [intervalBounds(main, x), shortcut ? intervalBounds(shortcut, x) : x];
-    const y = widen({ lower: add(a.lower, b.lower), upper: add(a.upper, b.upper) }, 0, mul(add(largest(a), largest(b)), SINGLE));
+    const y = summed(a, b);
     return activation === 'relu' ? { lower: maximum(y.lower, 0), upper: maximum(y.upper, 0) } : y;
   },
 };

@@ -1,6 +1,7 @@
 import type { LinfDistNet } from '../nn/linf-dist-mlp.ts';
 import type { Layer } from '../nn/layer.ts';
 import type { SortDistLinear } from '../nn/sort-net.ts';
+import { ShapeError } from '../gpu/errors.ts';
 import { concat } from '../ops/concat.ts';
 import { max } from '../ops/reduce.ts';
 import { flatten } from '../ops/reshape.ts';
@@ -38,7 +39,8 @@ const roundingsOf = (layer: Layer): number | undefined => (layer.kind === 'sortD
  * larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 - L e). Both classes stay in order
  * while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1 - k) m/2 - 2 E. The a_l are exact and the
  * rest is f64, rounded down.
- * Throws RangeError unless the power is infinite and x finite, TypeError at a layer that is not known to be 1-Lipschitz.
+ * Throws RangeError unless the power is infinite and x finite, ShapeError unless the net gives (batch, classes), TypeError at a layer
+ * that is not known to be 1-Lipschitz.
  */
 export async function certifyMargin(model: LinfDistNet, x: NdArray, options: BatchOptions = {}): Promise<MarginCertificates> {
   if (model.power.value !== Infinity) throw new RangeError(`certifyMargin: p is ${model.power.value}, expected Infinity; call model.power.set(Infinity)`);
@@ -53,6 +55,7 @@ export async function certifyMargin(model: LinfDistNet, x: NdArray, options: Bat
       y = layer.forward(y, { training: false });
       if (roundingsOf(layer)! > 0) sizes.push(max(abs(flatten(y)), { axes: 1, keepDim: true }));
     }
+    if (y.rank !== 2) throw new ShapeError(`certifyMargin: the model gives shape [${y.shape}], expected (batch, classes)`);
     return concat([y, ...sizes], { axis: 1 });
   }, options);
   const width = both.shape[1] ?? 0;

@@ -2,6 +2,7 @@ import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { mean } from '../ops/reduce.ts';
 import { split, type Key } from '../random/key.ts';
 import { normal } from '../random/random.ts';
+import { expectBox } from '../stats/box.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { adversarialPath, times, type PathOptions, type Scalar } from './adversarial-path.ts';
 import { DRAW, entropies, expectCounts, expectNoise, expectPositive, noisy, ramp, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
@@ -47,11 +48,13 @@ export function smoothAdv(options: SmoothAdvOptions): Objective {
   expectCounts('smoothAdv', { steps, warmUp }, 1);
   expectPositive('smoothAdv', { eps });
   if (zeroGradient !== 'stay' && zeroGradient !== 'normal') throw new RangeError(`smoothAdv: zeroGradient is ${String(zeroGradient)}, expected stay or normal`);
+  const box = options.box ?? ([0, 1] as const);
+  expectBox('smoothAdv: box', box);
   const objective: Objective = (inputs) => {
     const lost = zeroGradient === 'normal' && { lost: (step: number) => directions(inputs, split(split(inputs.random.key, DRAW.direction), step)) };
     return smoothAdvTerms(withNoise(inputs, options), { ...options, ...lost, eps: times(ramp(inputs.at.epoch, warmUp), eps) }).loss;
   };
-  return Object.assign(objective, { box: options.box ?? ([0, 1] as const) });
+  return Object.assign(objective, { box });
 }
 
 function directions({ x, random }: ObjectiveInputs, key: Key): Tensor {

@@ -9,6 +9,7 @@ import { logSoftmax } from '../ops/softmax.ts';
 import { clamp } from '../ops/unary.ts';
 import { split } from '../random/key.ts';
 import { uniform } from '../random/random.ts';
+import { expectBox } from '../stats/box.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { adversarialPath, intoBall, times, type Scalar } from './adversarial-path.ts';
 import { DRAW, entropies, expectCounts, expectNoise, expectPositive, expectWeights, noisy, perImage, ramp, smoothed, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
@@ -97,10 +98,12 @@ export function smoothMix(options: SmoothMixOptions): Objective {
   expectPositive('smoothMix', { stepSize });
   expectWeights('smoothMix', { eta, ...(maxNorm != null && { maxNorm }), ...(maxNormInit !== undefined && { maxNormInit }) });
   if (mixStep > 0 && mixStep >= steps) throw new RangeError(`smoothMix: mixStep is ${mixStep}, expected less than steps, ${steps}; else the clean image would stay`);
+  const box = options.box ?? ([0, 1] as const);
+  expectBox('smoothMix: box', box);
   const objective: Objective = (inputs) => {
     const { x, random, at } = inputs;
     const mixing = uniform([x.shape[0]!], split(random.key, DRAW.mixing), { first: random.first, gpu: x.gpu });
     return smoothMixTerms({ ...withNoise(inputs, options), mixing }, { ...options, warmUp: ramp(at.epoch, warmUp) }).loss;
   };
-  return Object.assign(objective, { box: options.box ?? ([0, 1] as const) });
+  return Object.assign(objective, { box });
 }

@@ -4,7 +4,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { binomialTest, certifiedRadius, clopperPearsonLower } from '../stats/index.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import type { Draw } from './draws.ts';
+import { expectCopies, type Draw } from './draws.ts';
 import { NoisyVotes, type BaseClassifier, type Phase } from './noisy-votes.ts';
 
 /** The label of an abstention. */
@@ -33,7 +33,7 @@ export interface SampleOptions {
 export interface CertifyOptions extends SampleOptions {
   /** Copies that choose the class. Default: 100. */
   n0?: number;
-  /** Fresh copies that estimate its probability; at least 10, fewer cannot reach 1/2. Default: 100,000. */
+  /** Fresh copies that estimate its probability; at least 10 at alpha = 0.001, for fewer cannot reach 1/2. Default: 100,000. */
   n?: number;
   /** Probability that the certificate is wrong. Default: 0.001. */
   alpha?: number;
@@ -134,8 +134,8 @@ export class Smooth {
 
   async #certify(what: string, x: NdArray, { n0 = 100, n = 100_000, alpha = 0.001, streams = Uint32Array.from({ length: x.length }, (_, i) => i), ...sample }: CertifyManyOptions): Promise<Certificate[]> {
     expectCount(what, 'n0', n0, 1);
-    expectCount(what, 'n', n, 10);
     expectAlpha(what, alpha);
+    expectCopies(`Smooth.${what}`, 'n', n, alpha);
     const counts = await this.#sample(what, x, streams, [{ first: 0, copies: n0 }, { first: n0, copies: n }], sample);
     return Array.from({ length: x.length }, (_, i) => {
       const votes = counts[1]![i]!;

@@ -1,4 +1,5 @@
-import { add, mul } from '../ops/binary.ts';
+import { ShapeError } from '../gpu/errors.ts';
+import { add } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { argmax } from '../ops/reduce.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
@@ -27,7 +28,8 @@ export interface SmoothedPredictionsOptions {
 
 /**
  * How often a model under noise gives each class, (images, classes): the targets of `catRs`, off the tape and owned by the caller.
- * x: (images, ...). The model is used in evaluation mode.
+ * x: (images, ...). The model is used in evaluation mode. Throws RangeError on options out of range, ShapeError unless the model gives
+ * (images, numClasses).
  */
 export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress }: SmoothedPredictionsOptions): Promise<Tensor> {
   expectPositive('smoothedPredictions', { sigma });
@@ -45,21 +47,29 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
       const part = unscoped(() => tensor(x.data.subarray(first * size, (first + rows) * size), { shape: [rows, ...x.shape.slice(1)] }));
       const own = split(root, first);
       let votes = unscoped(() => zeros([rows, numClasses], { gpu: part.gpu }));
-      for (let i = 0; i < n; i++) {
-        signal?.throwIfAborted();
-        const before = votes;
-        votes = unscoped(() => scope(() => noGrad(() => add(before, oneHot(argmax(model.forward(addNormal(part, own, { std: sigma, stream: i }))), numClasses)))));
-        before.dispose();
-        // A bounded queue keeps an abort prompt and memory flat.
-        if (i % 16 === 15) await part.gpu.sync();
+      try {
+        for (let i = 0; i < n; i++) {
+          signal?.throwIfAborted();
+          const before = votes;
+          votes = unscoped(() => scope(() => noGrad(() => add(before, oneHot(classOf(model.forward(addNormal(part, own, { std: sigma, stream: i })), rows, numClasses), numClasses)))));
+          before.dispose();
+          // A bounded queue keeps an abort prompt and memory flat.
+          if (i % 16 === 15) await part.gpu.sync();
+        }
+        (await votes.read()).forEach((v, i) => (shares[first * numClasses + i] = v / n));
+      } finally {
+        part.dispose();
+        votes.dispose();
       }
-      const share = unscoped(() => mul(votes, 1 / n));
-      shares.set(await share.read(), first * numClasses);
-      for (const t of [part, votes, share]) t.dispose();
       onProgress?.(first + rows);
     }
   } finally {
     model.train?.(wasTraining);
   }
   return unscoped(() => tensor(shares, { shape: [images, numClasses] }));
+}
+
+function classOf(logits: Tensor, rows: number, classes: number): Tensor<'u32'> {
+  if (logits.rank !== 2 || logits.shape[0] !== rows || logits.shape[1] !== classes) throw new ShapeError(`smoothedPredictions: the model gives shape [${logits.shape}], expected (${rows}, ${classes})`);
+  return argmax(logits);
 }

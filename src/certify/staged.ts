@@ -1,4 +1,4 @@
-import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper } from '../stats/index.ts';
+import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper, samplesForRadius } from '../stats/index.ts';
 import type { Decision } from './at-radius.ts';
 import { drawCounts, expectInteger, expectLevel, expectPositive, topClass, type Draw } from './draws.ts';
 
@@ -40,7 +40,7 @@ export interface Staged {
  * (Clopper-Pearson). A false certificate needs one of these bounds to be above the truth: by the union bound at most alpha,
  * whatever decides which stages run. In the same way the upper bounds at beta/(m - 1) make a wrong rejection at most beta;
  * it costs a certificate and never makes one. Copies of different stages are not pooled.
- * Throws RangeError on options out of range, and on counts that are not those of n.
+ * Throws RangeError on options out of range, on stages none of which can certify the radius, and on counts that are not those of n.
  */
 export async function certifyStaged(draw: Draw, { sigma, radius, n0 = 100, stages = [1000, 10_000, 100_000], alpha = 0.001, beta = 1e-4, signal }: StagedOptions): Promise<Staged> {
   const what = 'certifyStaged';
@@ -51,6 +51,12 @@ export async function certifyStaged(draw: Draw, { sigma, radius, n0 = 100, stage
   for (const n of stages) expectInteger(what, 'a stage', n, 1);
   expectLevel(what, 'alpha', alpha);
   expectLevel(what, 'beta', beta);
+  const most = Math.max(...stages);
+  const share = alpha / stages.length;
+  const best = clopperPearsonLower(most, most, share);
+  if (!(best > 0.5 && certifiedRadius(best, sigma) >= radius)) {
+    throw new RangeError(`${what}: the largest stage is ${most}, expected at least ${samplesForRadius(radius, { sigma, alpha: share })} copies: even if all of fewer agree, radius ${radius} is out of reach at alpha ${alpha}`);
+  }
   signal?.throwIfAborted();
   const label = topClass(await drawCounts(what, draw, n0));
   let samples = n0;
@@ -58,7 +64,7 @@ export async function certifyStaged(draw: Draw, { sigma, radius, n0 = 100, stage
     signal?.throwIfAborted();
     const hits = (await drawCounts(what, draw, n))[label] ?? 0;
     samples += n;
-    const pLower = clopperPearsonLower(hits, n, alpha / stages.length);
+    const pLower = clopperPearsonLower(hits, n, share);
     const reached = certifiedRadius(pLower, sigma);
     // Above 1/2 also at radius 0, where the radius of an abstention would do.
     if (pLower > 0.5 && reached >= radius) return { decision: 'certified', label, radius: reached, samples, stages: i + 1 };

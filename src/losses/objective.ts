@@ -37,6 +37,8 @@ export interface Objective {
   prepare?(at: ObjectiveMoment): void;
   /** Interval that it takes the inputs to lie in: `fit` refuses data outside. */
   readonly box?: readonly [number, number];
+  /** Rows of the dataset that it has numbers for: `fit` refuses a dataset of another size. */
+  readonly rows?: number;
   /** Frees device scalars of its own; whoever made the objective calls it. */
   dispose?(): void;
 }

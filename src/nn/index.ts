@@ -19,7 +19,10 @@ export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type AdaptiveAvgPool2d, type P
 export { residual, type Residual, type ResidualOptions } from './residual.ts';
 export { Sequential, sequential, type ParameterValues } from './sequential.ts';
 export { bias, DistancePower, linfDistConv2d, linfDistLinear, meanShift, negatedDistance, type Bias, type LinfDistConv2d, type LinfDistLinear, type LinfDistOptions, type MeanShift, type NegatedDistance } from './linf-dist.ts';
+export { linfDistConvNet, type LinfDistConvNetOptions, type LinfDistConvSize } from './linf-dist-conv-net.ts';
 export { linfDistMlp, LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';
+export { linfDistHeadNet, LinfDistHeadNet, type LinfDistHeadNetOptions } from './linf-dist-head-net.ts';
+export { ntkLinear, type NtkLinear } from './ntk-linear.ts';
 export { Backbone, Reheaded, splitClassifier, type SplitModel } from './backbone.ts';
 export { classScale, type ClassScale } from './class-scale.ts';
 export { recomputeMeans } from './recompute-means.ts';

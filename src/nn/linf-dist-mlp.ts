@@ -41,13 +41,19 @@ export interface LinfDistMlpOptions {
 export function linfDistMlp(sizes: readonly number[], { p = Infinity, identity = 10 }: LinfDistMlpOptions = {}): LinfDistNet {
   if (sizes.length < 2) throw new RangeError(`linfDistMlp: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
   const power = new DistancePower(p);
-  const layers: Record<string, Layer> = { flatten: flatten() };
+  return new LinfDistNet({ flatten: flatten(), ...distanceLayers(sizes, { power, identity }) }, power);
+}
+
+/** dist1, shift1, dist2, ... of given sizes, the first of them numbered `first`, with the bias and the turned sign at the end. */
+export function distanceLayers(sizes: readonly number[], { power, identity, first = 1 }: { power: DistancePower; identity: number; first?: number }): Record<string, Layer> {
+  const layers: Record<string, Layer> = {};
   const last = sizes.length - 1;
   for (let i = 1; i <= last; i++) {
-    layers[`dist${i}`] = linfDistLinear(sizes[i - 1]!, sizes[i]!, { power, identity: i < last ? identity : 0 });
-    if (i < last) layers[`shift${i}`] = meanShift(sizes[i]!);
+    const at = first + i - 1;
+    layers[`dist${at}`] = linfDistLinear(sizes[i - 1]!, sizes[i]!, { power, identity: i < last ? identity : 0 });
+    if (i < last) layers[`shift${at}`] = meanShift(sizes[i]!);
   }
   layers.bias = bias(sizes[last]!);
   layers.output = negatedDistance();
-  return new LinfDistNet(layers, power);
+  return layers;
 }

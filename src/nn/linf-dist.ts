@@ -75,18 +75,23 @@ function expectPower(value: number): number {
 export interface LinfDistOptions {
   /** Default: infinity. */
   power?: DistancePower;
-  /** Weight -identity of output i to input i mod in, where there are no more inputs than outputs: 10 in the authors' code. Default: none. */
+  /**
+   * Weight -identity of output i to input i mod in (of a convolution: to the middle of channel i mod in), where there are no more inputs
+   * (channels) than outputs: 10 in the authors' code. Default: none.
+   */
   identity?: number;
 }
 
-/** Weights (out, ...) of a distance layer from N(0, 1), with -identity from output i to input i mod in where in <= out. */
-export function distanceSpec(shape: readonly number[], inputs: number, identity: number): ParameterSpec {
-  const out = shape[0]!;
+/** Weights (out, in) or (out, in, kh, kw) of a distance layer from N(0, 1), with -identity in the middle of input o mod in of output o where in <= out. */
+export function distanceSpec(shape: readonly number[], identity: number): ParameterSpec {
+  const [out, inputs, kh = 1, kw = 1] = shape as [number, number, number?, number?];
+  const taps = kh * kw;
+  const middle = Math.floor(kh / 2) * kw + Math.floor(kw / 2);
   return {
     shape,
     init: (key) => {
-      const w = hostNormal(out, inputs, key);
-      if (identity !== 0 && inputs <= out) for (let o = 0; o < out; o++) w[o * inputs + (o % inputs)] = -identity;
+      const w = hostNormal(out, inputs * taps, key);
+      if (identity !== 0 && inputs <= out) for (let o = 0; o < out; o++) w[(o * inputs + (o % inputs)) * taps + middle] = -identity;
       return w;
     },
   };
@@ -112,7 +117,7 @@ export function linfDistLinear(inFeatures: number, outFeatures: number, { power 
     outFeatures,
     power,
     params: {},
-    specs: { weight: distanceSpec([outFeatures, inFeatures], inFeatures, identity) },
+    specs: { weight: distanceSpec([outFeatures, inFeatures], identity) },
     get graph() {
       return power.graph;
     },
@@ -150,7 +155,7 @@ export function linfDistConv2d(
     ...geometry,
     power,
     params: {},
-    specs: { weight: distanceSpec([outChannels, inChannels, kh, kw], inChannels * kh * kw, identity) },
+    specs: { weight: distanceSpec([outChannels, inChannels, kh, kw], identity) },
     get graph() {
       return power.graph;
     },

@@ -58,7 +58,7 @@ export function sortDistLinear(
     terms: Math.min(terms, inFeatures),
     group,
     params: {},
-    specs: { weight: distanceSpec([outFeatures, inFeatures], inFeatures, identity) },
+    specs: { weight: distanceSpec([outFeatures, inFeatures], identity) },
     isRandom: true,
     get graph() {
       return power.graph;

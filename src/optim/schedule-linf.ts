@@ -50,6 +50,7 @@ export function linfSchedule({
 }: LinfScheduleOptions): LinfSchedule {
   for (const [name, value] of Object.entries({ pStart, pEnd })) expectNumber(value, `linfSchedule: ${name}`, 1);
   for (const [name, value] of Object.entries({ pStartEpoch, lambda, lambdaEnd, epsStartEpoch, epsEndEpoch })) expectNumber(value, `linfSchedule: ${name}`);
+  if (lambda > 0 && lambdaEnd === 0) throw new RangeError('linfSchedule: lambdaEnd is 0, expected a number above 0: lambda falls by a constant factor a step');
   expectNumber(pEndEpoch, 'linfSchedule: pEndEpoch', pStartEpoch);
   expectNumber(epsSmooth, 'linfSchedule: epsSmooth', 0, 1);
   const share = ({ step, stepsPerEpoch }: Moment, from: number, to: number): number => {

@@ -34,6 +34,28 @@ export function clopperPearsonUpper(k: number, n: number, alpha: number): number
 }
 
 /**
+ * One-sided lower bound on a success probability by the randomised test, at confidence 1 - alpha exactly: the p with
+ * P[Bin(n, p) > k] + u P[Bin(n, p) = k] = alpha, for one draw u uniform on [0, 1]. At u = 1 it is {@link clopperPearsonLower}, else above
+ * it and at most that of k + 1. The claim holds only for a u that is drawn once, independently of k: who draws again, or looks for a small
+ * u, has none. Rounded down, and below 1. Voracek, "Treatment of statistical estimation problems in randomized smoothing for
+ * adversarial robustness", 2024; the test is that of Lehmann, "Testing statistical hypotheses", 1959.
+ * Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0 < alpha < 1, 0 <= u <= 1.
+ */
+export function randomizedClopperPearsonLower(k: number, n: number, alpha: number, u: number): number {
+  checkCounts('randomizedClopperPearsonLower', k, n);
+  checkAlpha('randomizedClopperPearsonLower', alpha);
+  if (!(u >= 0 && u <= 1)) throw new RangeError(`randomizedClopperPearsonLower: u is ${u}, expected 0 <= u <= 1`);
+  const limit = alpha * (1 - SAFETY);
+  const rejects = (p: number): boolean => (1 - u) * atLeast(k + 1, n, p) + u * atLeast(k, n, p) <= limit;
+  let [low, high] = [lowerBound(k, n, alpha), k === n ? 1 : lowerBound(k + 1, n, alpha)];
+  for (let middle = (low + high) / 2; middle > low && middle < high; middle = (low + high) / 2) {
+    if (rejects(middle)) low = middle;
+    else high = middle;
+  }
+  return roundDown(low, 4);
+}
+
+/**
  * P[Bin(n, p) = k] = betaPdf(p; k + 1, n - k + 1) / (n + 1), which stays accurate for n up to 1e6.
  * Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0 <= p <= 1.
  */

@@ -11,6 +11,11 @@ export function firstOutside(values: ArrayLike<number>, box: Box): number {
   return -1;
 }
 
+/** Throws a RangeError, naming `what`, unless the box is null or two finite numbers, the lower one first. */
+export function expectBox(what: string, box: Box): void {
+  if (box && !(box[0] < box[1] && Number.isFinite(box[0]) && Number.isFinite(box[1]))) throw new RangeError(`${what} is [${box}], expected two finite numbers, the lower one first`);
+}
+
 /** What a value outside the box should be told, after its size. */
 export function outside(box: Box): string {
   return box ? `outside the box [${box}]; give clip in the units of the model's input` : 'outside the finite numbers';

@@ -1,7 +1,7 @@
 export { logGamma } from './gamma.ts';
 export { betaPdf, betaQuantile, incompleteBeta, logBeta } from './beta.ts';
 export { normalCdf, normalLogCdf, normalPdf, normalQuantile } from './normal.ts';
-export { binomialCdf, binomialPmf, binomialTest, clopperPearsonLower, clopperPearsonUpper } from './binomial.ts';
+export { binomialCdf, binomialPmf, binomialTest, clopperPearsonLower, clopperPearsonUpper, randomizedClopperPearsonLower } from './binomial.ts';
 export { confidenceSequenceLower, confidenceSequenceUpper, logMixtureMartingale, sequentialSide } from './confidence-sequence.ts';
 export { certifiedRadius, samplesForRadius } from './radius.ts';
 export { roundDown, roundUp } from './rounding.ts';

@@ -8,6 +8,7 @@ import type { Sequential } from '../nn/sequential.ts';
 import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
+import { takeInvalidLabels } from '../ops/cross-entropy.ts';
 import { firstOutside } from '../stats/box.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import type { Susceptibility } from './susceptibility.ts';
@@ -77,6 +78,8 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   const wasTraining = model.training;
   model.train(true);
   using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, augment, seed, average, state, stepsDone, detectAnomaly: options.detectAnomaly });
+  // Labels that calls before this one met are not this run's.
+  await takeInvalidLabels(model.arena.values.gpu);
   const started = performance.now();
   // The rate is that of recent steps: the first ones compile pipelines.
   const recent: { at: number; step: number }[] = [];
@@ -169,6 +172,7 @@ function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimiz
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
   if (objective && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which an objective does not take, expected a loss');
   if (typeof (objective ?? loss) !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+  if (objective?.rows !== undefined && objective.rows !== data.y.length) throw new ShapeError(`fit: the dataset has ${data.y.length} rows, the objective has numbers for ${objective.rows}`);
   const at = objective?.box ? firstOutside(data.x.data, objective.box) : -1;
   if (at >= 0) throw new RangeError(`fit: x is ${data.x.data[at]} in row ${Math.floor((at * data.y.length) / data.x.data.length)}, outside the box [${objective!.box}] of the objective`);
 }

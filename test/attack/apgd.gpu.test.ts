@@ -133,12 +133,12 @@ describe('what it promises', () => {
     }
   });
 
-  test('nothing is read back but whether x lies in clip; errors', async () => {
+  test('nothing is read back but the labels and whether x lies in clip; errors', async () => {
     using model = net();
     const [x, y] = [tensor(POINTS, { shape: [N, FEATURES] }), tensor(LABELS, { dtype: 'i32' })];
     const before = x.gpu.counters.reads;
     (await apgd(model, x, y, { eps: 0.1, steps: 9 })).dispose();
-    expect(x.gpu.counters.reads).toBe(before + 1);
+    expect(x.gpu.counters.reads).toBe(before + 2);
     await expect(apgd(model, x, y, { eps: 0.1, clip: [-2, -1] })).rejects.toThrow(`apgd: x is ${POINTS[0]} in row 0, outside the box [-2,-1]; give clip in the units of the model's input`);
     await expect(apgd(model, x, y, { eps: -1 })).rejects.toThrow('apgd: eps is -1, expected a finite number of at least 0');
     await expect(apgd(model, x, y, { eps: 1, clip: [1, 0] })).rejects.toThrow('apgd: clip is [1,0], expected two finite numbers, the lower one first');

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { NdArray } from 'evenkeel';
-import { evaluateRobustness, pgd, type NamedAttack, type RobustnessOptions } from 'evenkeel/attack';
+import { NdArray, type Tensor } from 'evenkeel';
+import { evaluateRobustness, pgd, type AttackedModel, type NamedAttack, type RobustnessOptions } from 'evenkeel/attack';
 import { certifyBounds } from 'evenkeel/certify';
 import { conv2d, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
+import { add, floor, mul, slice, softmax } from 'evenkeel/ops';
 import { hostUniform, key } from 'evenkeel/random';
 
 const N = 24;
@@ -89,6 +90,40 @@ describe('the cascade', () => {
       expect(robustAccuracy).toBeGreaterThan(0.2);
       expect(robustAccuracy).toBeLessThan(0.9);
     }
+  });
+});
+
+describe('warnings', () => {
+  const logits = (model: Sequential, change: (z: Tensor) => Tensor): AttackedModel => ({ forward: (x) => change(model.forward(x)), parameters: model.parameters });
+  const warningsOf = async (model: AttackedModel, labels: number[], options: Partial<RobustnessOptions> = {}): Promise<string[]> =>
+    (await evaluateRobustness(model, IMAGES, labels, { eps: 0.02, attacks: ['apgd-ce'], steps: 2, ...options })).warnings;
+
+  test('none for a plain classifier', async () => {
+    using model = net();
+    expect(await warningsOf(model, await labelled(model))).toEqual([]);
+  });
+
+  test('probabilities, outputs that differ, gradients that vanish, few classes', async () => {
+    using model = net();
+    const labels = await labelled(model);
+    expect(await warningsOf(logits(model, (z) => softmax(z)), labels)).toEqual(['the outputs look like probabilities, expected logits: their cross-entropy has small gradients']);
+    let calls = 0;
+    expect(await warningsOf(logits(model, (z) => add(z, 1e-3 * calls++)), labels)).toEqual([
+      'the model gives other outputs to the same images: attacks that see one draw of them overestimate its robustness',
+    ]);
+    expect(await warningsOf(logits(model, (z) => mul(z, 1e6)), labels, { batchSize: 10 })).toEqual([expect.stringMatching(/^the gradient of the cross-entropy is zero for \d+ of the first 10 images/)]);
+    expect(await warningsOf(logits(model, (z) => slice(z, { end: 3, axes: 1 })), labels.map((y) => Math.min(y, 2)))).toEqual(['3 classes are too few for the targeted attack on the difference of logits ratio']);
+  });
+
+  test('random search that breaks what gradients left; no gradient is asked of a model that only it attacks', async () => {
+    using model = net();
+    const labels = await labelled(model);
+    // Steps hide the slope from gradients, not from random search.
+    const masked = logits(model, (z) => mul(floor(mul(z, 1000)), 1e-3));
+    const found = await warningsOf(masked, labels, { eps: 0.06, attacks: ['pgd', 'square'], queries: 300 });
+    expect(found.filter((w) => /^square, which sees no gradient, broke \d+ images that pgd had left: gradients may be masked$/.test(w)).length).toBe(1);
+    expect(found.some((w) => w.startsWith('the gradient of the cross-entropy is zero'))).toBe(true);
+    expect(await warningsOf(masked, labels, { attacks: ['square'], queries: 5 })).toEqual([]);
   });
 });
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { NdArray, scope, tensor, type Tensor } from 'evenkeel';
+import { grad, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { fgsm, pgd, type PgdOptions } from 'evenkeel/attack';
 import { linear, relu, sequential, type Sequential } from 'evenkeel/nn';
-import { add, clamp, mul } from 'evenkeel/ops';
+import { add, clamp, crossEntropy, mul } from 'evenkeel/ops';
 import file from '../golden/attacks.json';
-import { expectWithin } from '../support/check-op.ts';
+import { expectWithin, readAll } from '../support/check-op.ts';
 import { casesOf, dense, flat, type GoldenCase } from '../support/golden.ts';
 import { close } from '../support/tolerance.ts';
 
@@ -18,29 +18,54 @@ const upload = (c: GoldenCase, name: string): Tensor => {
 };
 const optionsOf = ({ options: { norm, eps, stepSize, steps, clip, targeted } }: GoldenCase) => ({ norm, eps, stepSize, steps, clip, targeted: targeted === true }) as PgdOptions;
 
-async function expectLast(c: GoldenCase, options: PgdOptions): Promise<void> {
+/** All points of a path and the loss of each before its step, one call of pgd a step; then the same path in one call. */
+async function expectPath(c: GoldenCase, options: PgdOptions): Promise<void> {
   using net = netOf(c);
   const [x, y] = [upload(c, 'x'), tensor(flat(c.inputs.target), { dtype: 'i32' })];
+  const path = flat(c.outputs.path);
+  const part = (t: number): { data: Float64Array; shape: readonly number[] } => ({ data: Float64Array.from(path.slice(t * x.size, (t + 1) * x.size)), shape: x.shape });
+  const steps = c.options.steps as number;
+  expect(path.length).toBe((steps + 1) * x.size);
+  expectWithin(await (options.start as Tensor).read(), part(0), close(2e-6, 2e-6), 'start');
+  let now: Tensor = options.start as Tensor;
+  for (let t = 0; t < steps; t++) {
+    if ('losses' in c.outputs) {
+      const rows = x.shape[0]!;
+      const [losses] = await readAll(() => [crossEntropy(net.forward(now), y, { reduction: 'none' })]);
+      expectWithin(losses!, { data: Float64Array.from(flat(c.outputs.losses).slice(t * rows, (t + 1) * rows)), shape: [rows] }, close(2e-5, 2e-5), `losses of step ${t}`);
+    }
+    const next = await pgd(net, x, y, { ...options, steps: 1, start: now });
+    if (t > 0) now.dispose();
+    now = next;
+    expectWithin(await now.read(), part(t + 1), close(2e-5, 2e-5), `point ${t + 1}`);
+  }
   const got = await pgd(net, x, y, options);
-  const want = flat(c.outputs.path).slice(-x.size);
-  expectWithin(await got.read(), { data: Float64Array.from(want), shape: x.shape }, close(2e-5, 2e-5), 'last point');
+  expect(await got.read()).toEqual(await now.read());
   if ('finalLogits' in c.outputs) {
     const { data } = await net.logits(new NdArray(await got.read(), x.shape));
     expectWithin(data, { data: Float64Array.from(flat(c.outputs.finalLogits)), shape: [] }, close(1e-4, 1e-4), 'logits there');
   }
-  for (const t of [x, y, got]) t.dispose();
+  for (const t of [x, y, got, now]) t.dispose();
 }
+
+/** Each case names all that it has, so that a field that nothing compares would show. */
+test('every output of the file is compared here or in dlr.gpu.test.ts', () => {
+  const compared: Record<string, string[]> = {
+    pgd: ['finalLogits', 'losses', 'path'], pgdLinfOfficial: ['path'], pgdL2Official: ['path'], fgsm: ['adv', 'gradInput'], dlrLoss: ['dlr', 'dlrTargeted', 'gradDlr', 'gradDlrTargeted'],
+  };
+  for (const { op, outputs } of file as unknown as GoldenCase[]) expect(Object.keys(outputs).sort()).toEqual(compared[op!]);
+});
 
 describe('golden paths', () => {
   test.each(casesOf(file, 'pgd'))('$name', async (c) => {
     const start = upload(c, 'start');
-    await expectLast(c, { ...optionsOf(c), start });
+    await expectPath(c, { ...optionsOf(c), start });
     start.dispose();
   });
   test.each(casesOf(file, 'pgdLinfOfficial'))('$name', async (c) => {
     const eps = c.options.eps as number;
     const start = scope(() => clamp(add(upload(c, 'x'), clamp(mul(upload(c, 'noise'), eps / 4), -eps / 2, eps / 2)), 0, 1));
-    await expectLast(c, { ...optionsOf(c), start });
+    await expectPath(c, { ...optionsOf(c), start });
     start.dispose();
   });
   // The official code replaces a zero gradient by a random direction: the recorded path goes on from a draw that is not in the
@@ -74,6 +99,12 @@ describe('golden paths', () => {
     const [x, y] = [upload(c, 'x'), tensor(flat(c.inputs.target), { dtype: 'i32' })];
     const got = await fgsm(net, x, y, { eps: c.options.eps as number });
     expectWithin(await got.read(), { data: Float64Array.from(flat(c.outputs.adv)), shape: x.shape }, close(1e-6, 1e-6), 'adv');
+    const [slope] = await readAll(() => {
+      const at = requireGrad(x.detach());
+      return [grad(crossEntropy(net.forward(at), y, { reduction: 'sum' }), [at])[0]!];
+    });
+    const want = flat(c.outputs.gradInput);
+    expectWithin(slope!, { data: Float64Array.from(want), shape: x.shape }, () => 1e-5 * Math.max(...want.map(Math.abs)), 'gradInput');
     for (const t of [x, y, got]) t.dispose();
   });
 });

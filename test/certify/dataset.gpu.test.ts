@@ -97,7 +97,7 @@ test.each([
   [{ indices: [0, 23] }, 'certifyDataset: index 23, expected an integer from 0 to 22'],
   [{ indices: [4, 4] }, 'certifyDataset: index 4 twice, expected each once'],
   [{ together: 0 }, 'certifyDataset: together is 0, expected an integer of at least 1'],
-  [{ n: 9 }, 'Smooth.certifyMany: n is 9, expected an integer of at least 10'],
+  [{ n: 6 }, 'Smooth.certifyMany: n is 6, expected an integer of at least 7: even if all of fewer copies agree, the bound at alpha 0.01 is below 1/2'],
 ])('%o', async (options, message) => {
   await expect(all({ ...OPTIONS, ...options })).rejects.toThrow(message);
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { backward, NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { ABSTAIN, certifyMargin, Smooth } from 'evenkeel/certify';
 import { linfMargin } from 'evenkeel/losses';
-import { linear, linfDistMlp, sequential } from 'evenkeel/nn';
+import { linear, linfDistConvNet, linfDistMlp, sequential, sortNet, type LinfDistNet } from 'evenkeel/nn';
 import { infDistanceBounds, lpDistance, sortDistance, sum } from 'evenkeel/ops';
 import { hostNormal, key } from 'evenkeel/random';
 import { certifiedRadius, clopperPearsonLower } from 'evenkeel/stats';
@@ -55,6 +55,27 @@ describe('l_p distances', () => {
     }
   });
 
+  test('5120 terms at p = 1000: within 0.9 % of the largest, and d^(1/p) times it where all are equal', async () => {
+    const wide = Array.from(hostNormal(1, 5120, key(66)));
+    const largest = Math.max(...wide.map(Math.abs));
+    const { y, dx } = await distance(wide, 1000);
+    expect(y / largest).toBeGreaterThanOrEqual(1 - 1e-5);
+    expect(y / largest).toBeLessThan(1.009);
+    expect(total(dx.map(Math.abs))).toBeLessThanOrEqual(5120 ** (1 / 1000) * (1 + 1e-3));
+    near((await distance(wide.map((v) => 0.25 * Math.sign(v)), 1000)).y, 0.25 * 5120 ** (1 / 1000), 1e-5);
+  });
+
+  test.each([2, 8, 20, Infinity])('p = %d: gradients are central differences where the largest term is alone', async (p) => {
+    const { dx, dw } = await distance(T, p);
+    const h = 2 ** -8;
+    for (const [i] of T.entries()) {
+      const at = async (by: number): Promise<number> => (await distance(T.map((v, k) => (k === i ? v + by : v)), p)).y;
+      const slope = ((await at(h)) - (await at(-h))) / (2 * h);
+      near(dx[i]!, slope, 1e-3);
+      near(dw[i]!, -slope, 1e-3);
+    }
+  });
+
   test('at infinity the gradient has one entry of size 1; at p = 1000 nearly, where the largest is alone', async () => {
     const top = T.map(Math.abs).indexOf(Math.max(...T.map(Math.abs)));
     const unit = T.map((v, i) => (i === top ? Math.sign(v) : 0));
@@ -98,6 +119,44 @@ test('a hidden unit twice changes nothing at infinity, and something at p = 8; i
     if (p === Infinity) expect(twice).toEqual(plain);
     else expect(Math.max(...twice.map((v, i) => Math.abs(v - plain[i]!)))).toBeGreaterThan(0.01);
   }
+});
+
+describe.each([1e-3, 1, 30, 1e3])('weights of size %d', (scale) => {
+  const nets: [string, () => LinfDistNet, number[]][] = [
+    ['linfDistMlp', () => linfDistMlp([16, 24, 24, 5]), [16]],
+    ['sortNet', () => sortNet([16, 24, 24, 5], { keep: 0.6, terms: 6 }), [16]],
+    ['linfDistConvNet', () => linfDistConvNet([1, 4, 4], { channels: [{ out: 4 }, { out: 6, stride: 2 }], hidden: [7], classes: 5 }), [1, 4, 4]],
+  ];
+  test.each(nets)('outputs of %s are 1-Lipschitz in evaluation, with means and a bias; certified corners keep their class', async (_, make, shape) => {
+    using net = make().init({ seed: 8 });
+    const state = await net.stateDict();
+    for (const [name, { data }] of state) {
+      const values = hostNormal(1, data.length, key(67));
+      if (!name.endsWith('scale')) (data as Float32Array).set(values.map((v) => v * scale));
+    }
+    net.loadStateDict(state);
+    const x = hostNormal(40, 16, key(68));
+    const a = (await net.logits(new NdArray(x, [40, ...shape]))).data;
+    const largest = Math.max(scale, ...a.map(Math.abs));
+    for (const eps of [1e-3, 0.1, 10]) {
+      const noise = hostNormal(40, 16, key(69));
+      const b = (await net.logits(new NdArray(x.map((v, i) => Math.fround(v + eps * Math.sign(noise[i]!))), [40, ...shape]))).data;
+      // A few roundings in each layer of numbers up to some times the weights.
+      a.forEach((v, i) => expect(Math.abs(v - b[i]!)).toBeLessThanOrEqual(eps + 40 * 2 ** -23 * 4 * largest));
+      expect(Math.max(...a.map((v, i) => Math.abs(v - b[i]!)))).toBeGreaterThan(0);
+    }
+    const { labels, radii } = await certifyMargin(net, new NdArray(x, [40, ...shape]));
+    for (let t = 0; t < 6; t++) {
+      const noise = hostNormal(40, 16, key(70 + t));
+      const near = x.map((v, i) => Math.fround(v + 0.999 * radii[Math.floor(i / 16)]! * Math.sign(noise[i]!)));
+      const after = (await net.logits(new NdArray(near, [40, ...shape]))).data;
+      radii.forEach((r, i) => {
+        const row = Array.from(after.subarray(5 * i, 5 * i + 5));
+        if (r > 0) expect(row.indexOf(Math.max(...row))).toBe(labels[i]);
+      });
+    }
+    expect(radii.filter((r) => r > 0).length).toBeGreaterThan(20);
+  });
 });
 
 test('radii are those of the outputs, whatever bias all classes share', async () => {

@@ -4,6 +4,7 @@ import { pgd } from 'evenkeel/attack';
 import { boxAround, certifyBounds, certifyMargin, intervalBounds } from 'evenkeel/certify';
 import { linfMargin } from 'evenkeel/losses';
 import { linfDistConv2d, linfDistMlp, sequential, DistancePower, type LinfDistNet } from 'evenkeel/nn';
+import { add, crossEntropy, div, mul, oneHot, sub, sum } from 'evenkeel/ops';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import file from '../golden/linf-dist.json';
 import { expectWithin, readAll, takeGrad } from '../support/check-op.ts';
@@ -31,6 +32,21 @@ function netOf(c: GoldenCase): LinfDistNet {
   return net.loadStateDict(new Map(Object.entries(names).map(([to, from]) => [to, dense(c.inputs[from])]))) as LinfDistNet;
 }
 
+/** (g_j - g_y + 2 epsTrain) / (2 epsTrain), 0 at the label: the margins that the hinge is the largest of. */
+function worstOf(g: Tensor, targets: number[], epsTrain: number): Tensor {
+  const own = oneHot(targets, g.shape[1]!);
+  return add(div(sub(g, sum(mul(g, own), { axes: 1, keepDim: true })), 2 * epsTrain), sub(1, own));
+}
+
+/** Every output of the file's cases is named here, so that one that nothing compares would show. */
+test.each([
+  ['linfObjectiveV2', ['loss', 'hinge', 'crossEntropy', 'logits', 'worst', 'gradDistances', 'gradScale']],
+  ['linfNetTrainStep', ['loss', 'logits', 'worst', 'gradScale', 'gradW1', 'gradW2', 'gradW3', 'gradBias', 'runningMean1After', 'runningMean2After']],
+  ['linfNetCertificate', ['logits', 'g', 'gLower', 'gUpper', 'worst', 'ibpCertified', 'marginRadius', 'marginCertified']],
+])('outputs of %s', (op, compared) => {
+  for (const { outputs } of casesOf(file, op)) expect(Object.keys(outputs).filter((name) => !compared.includes(name))).toEqual([]);
+});
+
 describe('objective', () => {
   test.each(casesOf(file, 'linfObjectiveV2'))('$name', async (c) => {
     const loss = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: c.options.lambda as number, clip: c.options.clip as number, scale: () => scale });
@@ -44,6 +60,19 @@ describe('objective', () => {
       return [value, takeGrad(g), takeGrad(scale)];
     });
     loss.dispose();
+    const targets = flat(c.inputs.target);
+    const parts = await readAll(() => {
+      const g = mul(upload(c, 'distances'), -1);
+      const logits = mul(g, upload(c, 'scale'));
+      const hinge = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: 0, clip: c.options.clip as number });
+      const values = [hinge(g, targets), crossEntropy(logits, targets), logits, worstOf(g, targets, c.options.epsTrain as number)];
+      hinge.dispose();
+      return values;
+    });
+    expectOutput(parts[2]!, c, 'logits');
+    expectOutput(parts[3]!, c, 'worst', close(2e-5, 1e-5));
+    if ('hinge' in c.outputs) expectOutput(parts[0]!, c, 'hinge');
+    if ('crossEntropy' in c.outputs) expectOutput(parts[1]!, c, 'crossEntropy');
     expectOutput(got[0]!, c, 'loss');
     expectOutput(got[1]!.map((v) => -v), c, 'gradDistances', close(2e-5, 1e-7));
     if ('gradScale' in c.outputs) expectOutput(got[2]!, c, 'gradScale', close(2e-5, 1e-6));
@@ -69,14 +98,18 @@ describe('training step', () => {
     net.power.set(net.power.value);
     net.train();
     const loss = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: c.options.lambda as number, scale: () => net.scale });
-    const value = scope(() => {
-      const v = loss(net.forward(upload(c, 'x')), flat(c.inputs.target));
+    const targets = flat(c.inputs.target);
+    const [value, logits, worst] = scope(() => {
+      const g = net.forward(upload(c, 'x'));
+      const v = loss(g, targets);
       backward(v);
-      return v;
-    });
+      return [v, mul(g, net.scale).detach(), worstOf(g, targets, c.options.epsTrain as number).detach()];
+    }) as [Tensor, Tensor, Tensor];
     const p = toNumber(c.options.p);
     const bound = p >= 64 && p < Infinity ? close(2e-3, 1e-5) : close(5e-5, 2e-6);
     expectOutput(await value.read(), c, 'loss', bound);
+    expectOutput(await logits.read(), c, 'logits', bound);
+    expectOutput(await worst.read(), c, 'worst', p >= 64 && p < Infinity ? bound : close(5e-5, 2e-5));
     const grads = await net.arena.grads.read();
     const depth = net.layers.filter((l) => l.kind === 'linfDistLinear').length;
     const wanted: [string, string][] = [['bias.bias', 'gradBias'], ['output.scale', 'gradScale']];
@@ -86,8 +119,7 @@ describe('training step', () => {
       expectOutput(grads.slice(offset, offset + size), c, want, bound);
     }
     for (let i = 1; i < depth; i++) expectOutput((await net.stateDict()).get(`shift${i}.running_mean`)!.data, c, `runningMean${i}After`, bound);
-    value.dispose();
-    loss.dispose();
+    for (const t of [value, logits, worst, loss]) t.dispose();
   });
 });
 
@@ -157,6 +189,16 @@ describe('certificates', () => {
   });
 });
 
+test('the papers\' shapes have the papers\' numbers of parameters, and 784-64-10 and 784-128-128-10 theirs', () => {
+  const wide = (inputs: number, depth: number): number[] => [inputs, ...new Array<number>(depth - 1).fill(5120), 10];
+  // Without allocating any: weights, a bias a class, and the one scale of the outputs.
+  expect(linfDistMlp(wide(784, 5)).parameterCount).toBe(82_708_491);
+  expect(linfDistMlp(wide(3072, 6)).parameterCount).toBe(120_637_451);
+  expect([linfDistMlp([784, 64, 10]), linfDistMlp([784, 128, 128, 10])].map((net) => net.parameterCount)).toEqual([50_827, 118_027]);
+  const { layers } = linfDistMlp([4, 5, 3]);
+  expect(layers.map((l) => l.kind)).toEqual(['flatten', 'linfDistLinear', 'meanShift', 'linfDistLinear', 'bias', 'negatedDistance']);
+});
+
 test('a captured step follows the power; identity starts; the convolution layer', async () => {
   using net = linfDistMlp([3, 4, 2], { p: 9 }).init({ seed: 1 });
   const w = (await net.stateDict()).get('dist1.weight')!.data;
@@ -169,6 +211,11 @@ test('a captured step follows the power; identity starts; the convolution layer'
   expect(() => net.power.set(0)).toThrow('DistancePower: p is 0, expected a number from 1 to Infinity');
   const power = new DistancePower(4);
   using conv = sequential(linfDistConv2d(1, 2, 3, { stride: 2, padding: 1, power })).init({ seed: 2 });
+  // The authors put -10 in the middle of channel o mod in, where there are no more channels than filters.
+  using started = sequential(linfDistConv2d(2, 3, [3, 2], { identity: 10 }), linfDistConv2d(3, 2, 3, { identity: 10 })).init({ seed: 3 });
+  const [wide, narrow] = [...(await started.stateDict()).values()].map(({ data }) => Array.from(data)) as [number[], number[]];
+  expect(wide.flatMap((v, i) => (v === -10 ? [i] : []))).toEqual([0, 1, 2].map((o) => (o * 2 + (o % 2)) * 6 + 3));
+  expect(narrow).not.toContain(-10);
   const y = scope(() => conv.forward(tensor(new Float32Array(25), { shape: [1, 1, 5, 5] })));
   expect(y.shape).toEqual([1, 2, 3, 3]);
   power.dispose();

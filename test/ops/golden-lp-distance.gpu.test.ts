@@ -36,6 +36,28 @@ describe('one output', () => {
   });
 });
 
+describe('largest term', () => {
+  test.each(cases.filter((c) => 'argmax' in c.outputs))('$name', async (c) => {
+    const { data: want, shape } = dense(c.outputs.argmax);
+    const [rows, out] = shape as [number, number];
+    const features = dense(c.inputs.x).shape[1]!;
+    const slopes = await readAll(() =>
+      Array.from({ length: out }, (_, o) => {
+        const x = requireGrad(upload(c, 'x'));
+        const column = ops.slice(ops.lpDistance(x, upload(c, 'w')), { start: o, end: o + 1, axes: 1 });
+        backward(ops.sum(column));
+        return takeGrad(x);
+      }),
+    );
+    for (let row = 0; row < rows; row++) {
+      for (let o = 0; o < out; o++) {
+        const own = Array.from(slopes[o]!.subarray(row * features, (row + 1) * features), Math.abs);
+        expect([own.indexOf(1), own.reduce((a, b) => a + b)]).toEqual([want[row * out + o], 1]);
+      }
+    }
+  });
+});
+
 const upload = (c: GoldenCase, name: string): Tensor => {
   const { data, shape } = dense(c.inputs[name]);
   return tensor(data, { shape });

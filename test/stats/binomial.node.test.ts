@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import cases from '../golden/smoothing.json';
-import { binomialCdf, binomialPmf, binomialTest, certifiedRadius, clopperPearsonLower, clopperPearsonUpper, samplesForRadius } from '../../src/stats/index.ts';
+import { binomialCdf, binomialPmf, binomialTest, certifiedRadius, clopperPearsonLower, clopperPearsonUpper, randomizedClopperPearsonLower, samplesForRadius } from '../../src/stats/index.ts';
 import { casesOf, flat, relativeError } from '../support/golden.ts';
 import { CLOPPER_PEARSON_LOWER } from './reference-values.ts';
 
@@ -12,17 +12,19 @@ describe('Clopper-Pearson bounds', () => {
     const want = flat(isLower ? outputs.lower : outputs.upper);
     k.forEach((successes, i) => {
       const got = isLower ? clopperPearsonLower(successes, n[i]!, alpha) : clopperPearsonUpper(successes, n[i]!, alpha);
+      expect(Math.abs(got - want[i]!), `k ${successes}, n ${n[i]}`).toBeLessThan(1e-12);
       expect(relativeError(got, want[i]!), `k ${successes}, n ${n[i]}`).toBeLessThan(1e-10);
       if (!isLower) return;
       const radius = flat(outputs.radiusOverSigma)[i]!;
       expect(relativeError(certifiedRadius(got, 1), Number.isNaN(radius) ? 0 : radius)).toBeLessThan(1e-9);
     });
   });
-  test('never above the exact bound, and within 2e-11 of it (50-digit values, n up to 1e6)', () => {
+  test('never above the exact bound, within 1e-12 of it and 2e-11 relative (50-digit values, n up to 1e6)', () => {
     for (const [k, n, alpha, want] of CLOPPER_PEARSON_LOWER as readonly [number, number, number, number][]) {
       const got = clopperPearsonLower(k, n, alpha);
       expect(got, `k ${k}, n ${n}, alpha ${alpha}`).toBeLessThanOrEqual(want);
       expect(relativeError(got, want)).toBeLessThan(2e-11);
+      expect(want - got).toBeLessThan(1e-12);
       expect(clopperPearsonUpper(n - k, n, alpha)).toBeGreaterThanOrEqual(1 - want);
     }
   });
@@ -53,6 +55,49 @@ describe('Clopper-Pearson bounds', () => {
   });
 });
 
+describe('randomised bound', () => {
+  test('Clopper-Pearson at u = 1, that of one more success at u = 0, falling between', () => {
+    for (const [k, n, alpha] of [[1, 20, 0.05], [13, 20, 0.001], [950, 1000, 0.001], [99_000, 100_000, 0.001]] as const) {
+      const at = (u: number): number => randomizedClopperPearsonLower(k, n, alpha, u);
+      expect(relativeError(at(1), clopperPearsonLower(k, n, alpha))).toBeLessThan(1e-10);
+      expect(relativeError(at(0), clopperPearsonLower(k + 1, n, alpha))).toBeLessThan(1e-10);
+      const values = [0, 0.1, 0.4, 0.7, 1].map(at);
+      values.slice(1).forEach((v, i) => expect(v).toBeLessThan(values[i]!));
+      // P[X > k] + u P[X = k] = alpha defines it.
+      expect(1 - binomialCdf(k, n, at(0.4)) + 0.4 * binomialPmf(k, n, at(0.4))).toBeCloseTo(alpha, 9);
+    }
+    // All succeed: (alpha / u)^(1/n), or 1 where u is below alpha.
+    expect(randomizedClopperPearsonLower(50, 50, 0.01, 0.5)).toBeCloseTo(0.02 ** (1 / 50), 12);
+    const whole = randomizedClopperPearsonLower(50, 50, 0.01, 0.005);
+    expect(whole < 1 && whole > 1 - 1e-14).toBe(true);
+    expect(certifiedRadius(whole, 1)).toBeGreaterThan(7);
+    expect(randomizedClopperPearsonLower(0, 50, 0.01, 1)).toBe(0);
+    expect(randomizedClopperPearsonLower(0, 50, 0.01, 0.99)).toBe(0);
+  });
+  test('fails with probability alpha, not less: by enumeration over counts, exact in u', () => {
+    for (const [n, p, alpha] of [[20, 0.6, 0.05], [50, 0.9, 0.01], [50, 0.5, 0.001]] as const) {
+      let [missed, plain] = [0, 0];
+      for (let k = 0; k <= n; k++) {
+        // The bound falls in u: it exceeds p up to some u.
+        let [low, high] = [0, 1];
+        if (randomizedClopperPearsonLower(k, n, alpha, 1) > p) low = 1;
+        else if (randomizedClopperPearsonLower(k, n, alpha, 0) > p) {
+          for (let i = 0; i < 50; i++) {
+            const middle = (low + high) / 2;
+            if (randomizedClopperPearsonLower(k, n, alpha, middle) > p) low = middle;
+            else high = middle;
+          }
+        }
+        missed += low * binomialPmf(k, n, p);
+        if (clopperPearsonLower(k, n, alpha) > p) plain += binomialPmf(k, n, p);
+      }
+      expect(missed).toBeLessThanOrEqual(alpha);
+      expect(relativeError(missed, alpha)).toBeLessThan(1e-8);
+      expect(plain).toBeLessThan(0.95 * alpha);
+    }
+  });
+});
+
 describe('CERTIFY and PREDICT for given counts', () => {
   const argmax = (counts: number[]) => counts.indexOf(Math.max(...counts));
   test.each(casesOf(cases, 'certify'))('golden $name', ({ options, inputs, outputs }) => {
@@ -77,6 +122,13 @@ describe('CERTIFY and PREDICT for given counts', () => {
       expect(isSure ? argmax(mine) : -1).toBe(want);
     });
   });
+});
+
+test.each([[11, 11], [100, 67], [1000, 553], [10_000, 5166]])('PREDICT over two classes, n %d: answers from %d on, never below n = 11', (n, least) => {
+  expect(binomialTest(least, n)).toBeLessThanOrEqual(0.001);
+  expect(binomialTest(least - 1, n)).toBeGreaterThan(0.001);
+  expect(binomialTest(10, 10)).toBeGreaterThan(0.001);
+  if (n === 100) expect([binomialTest(67, 100), binomialTest(66, 100)]).toEqual([expect.closeTo(8.737e-4, 7), expect.closeTo(1.79e-3, 6)]);
 });
 
 describe('binomialTest', () => {
@@ -134,6 +186,8 @@ test.each([
   [() => clopperPearsonLower(1, 2, NaN), 'clopperPearsonLower: alpha is NaN, expected 0 < alpha < 1'],
   [() => clopperPearsonLower(3, 2, 0.1), 'clopperPearsonLower: k is 3, expected an integer in 0..2'],
   [() => clopperPearsonLower(0.5, 2, 0.1), 'clopperPearsonLower: k is 0.5, expected an integer in 0..2'],
+  [() => randomizedClopperPearsonLower(1, 2, 0.1, 1.5), 'randomizedClopperPearsonLower: u is 1.5, expected 0 <= u <= 1'],
+  [() => randomizedClopperPearsonLower(1, 2, 0, 1), 'randomizedClopperPearsonLower: alpha is 0, expected 0 < alpha < 1'],
   [() => clopperPearsonUpper(0, 0, 0.1), 'clopperPearsonUpper: n is 0, expected an integer >= 1'],
   [() => clopperPearsonUpper(0, 1, 0), 'clopperPearsonUpper: alpha is 0, expected 0 < alpha < 1'],
   [() => binomialTest(-1, 4), 'binomialTest: k is -1, expected an integer in 0..4'],

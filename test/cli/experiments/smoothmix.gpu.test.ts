@@ -15,7 +15,8 @@ test.each([false, true])('the job on a few glyphs, full %s', async (full) => {
     save: () => {},
   };
   const runs = (await experiment.job({ seeds: 1, full, images: full ? 8 : 60, epochs: full ? 1 : 3, certified: full ? 1 : 8, n: 50 } as never, context)) as SmoothMixRun[];
-  expect(runs.map((r) => r.method)).toEqual(['gaussian', 'consistency', 'smoothmix']);
+  expect(runs.map((r) => [r.method, r.n])).toEqual([['gaussian', 50], ['consistency', 50], ['smoothmix', 50]]);
+  expect(experiment.judge(runs as never).table.rows.length).toBe(3);
   expect(lines.length).toBe(3);
   for (const { acr, at0, at1, at2, at3 } of runs) {
     expect(acr).toBeGreaterThanOrEqual(0);

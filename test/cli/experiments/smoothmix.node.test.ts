@@ -2,13 +2,16 @@ import { expect, test } from 'vitest';
 import { judge, smoothMixFashion, smoothMixMnist, type SmoothMixRun } from '../../../src/cli/experiments/smoothmix.ts';
 
 const runs = (seed: number, ...acrs: [number, number, number]): SmoothMixRun[] =>
-  (['gaussian', 'consistency', 'smoothmix'] as const).map((method, i) => ({ dataset: 'd', seed, method, acr: acrs[i]!, at0: 1, at1: 1, at2: 1, at3: 1, trainSeconds: 1, certifySeconds: 1 }));
+  (['gaussian', 'consistency', 'smoothmix'] as const).map((method, i) => ({ dataset: 'fashion-mnist', seed, method, n: 1000, acr: acrs[i]!, at0: 1, at1: 1, at2: 1, at3: 1, trainSeconds: 1, certifySeconds: 1 }));
 
 test('holds when the order of the mean radii and the gap are right', () => {
   const verdict = judge([...runs(0, 0.7, 0.73, 0.76), ...runs(1, 0.7, 0.76, 0.75)]);
   expect(verdict.holds).toBe(true);
-  expect(verdict.table.rows[2]).toEqual(['smoothmix - gaussian', '0.700 ± 0.000', '0.755 ± 0.007', '0.055 ± 0.007', '>= 0.05', 'yes']);
+  expect(verdict.table.rows[2]).toEqual(['smoothmix - gaussian', '0.700 ± 0.000', '0.755 ± 0.007', '0.055 ± 0.007', '>= 0.05', '0.079', 'yes']);
   expect(verdict.result).toMatchObject({ 'smoothmix - consistency': { seeds: 2, holds: true } });
+  // Without official figures at this n there is none to show.
+  expect(judge(runs(0, 0.7, 0.73, 0.76).map((run) => ({ ...run, n: 700 }))).table.rows[2]!.slice(-2)).toEqual(['', 'yes']);
+  expect(judge(runs(0, 0.7, 0.73, 0.76).map((run) => ({ ...run, dataset: 'mnist', n: 10_000 }))).table.rows[2]![5]).toBe('0.167');
 });
 
 test('does not hold when the gap is too small, the order wrong, a method missing, or without runs', () => {

@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { intervalBounds } from '../../src/certify/interval.ts';
+import type { Layer } from '../../src/nn/layer.ts';
+
+const folder = new URL('../../src/nn/', import.meta.url);
+const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+/** `readonly kind: 'linear'` of an interface, and `activation('relu', ...)`. */
+const kinds = [...new Set(sources.flatMap((text) => [...text.matchAll(/readonly kind(?:: | = )((?:'\w+'(?: \| )?)+);|activation\('(\w+)'/g)].flatMap((m) => (m[1] ?? `'${m[2]}'`).split(' | ').map((k) => k.slice(1, -1)))))].sort();
+const bounded = readFileSync(new URL('./bounds.gpu.test.ts', import.meta.url), 'utf8') + readFileSync(new URL('../nn/sort-net.gpu.test.ts', import.meta.url), 'utf8');
+
+test('the layers of evenkeel/nn are found', () => {
+  expect(kinds).toEqual(expect.arrayContaining(['avgPool2d', 'classScale', 'linear', 'maxPool2d', 'ntkLinear', 'relu', 'residual', 'sequential', 'tanh']));
+  expect(kinds.length).toBeGreaterThan(30);
+});
+
+test.each(kinds)('%s has a rule, and a test of its bounds', (kind) => {
+  const told = (): string => {
+    try {
+      intervalBounds({ kind } as Layer, null as never);
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  // A rule falls over a layer that is none; a kind without one is named.
+  if (kind === 'embedding') expect(told()).toContain('embedding takes integers');
+  else expect(told()).not.toContain('there is no rule');
+  expect(bounded).toMatch(new RegExp(`\\b${kind === 'sortDistLinear' ? 'sortNet' : kind}\\(`));
+});
