@@ -16,10 +16,10 @@ const SQUARINGS = 0u; // variant
 const GENERAL = 0u; // variant
 // Terms are divided by the largest of them before they are raised to p, so that nothing overflows or vanishes.
 const NORMALISED = 0u; // variant
-// The term that is maximised: 0 |x - w| | 1 x - w | 2 w - x, the latter two from zero upwards.
+// The term that is maximised: 0 |x - w| | 1 x - w | 2 w - x, the latter two from zero upwards. A maximum is kept as numbers or,
+// which is faster without a GPU, as their bits, which order as the numbers do from zero upwards.
 const DIRECTION = 0u; // variant
-// 1: the maximum is taken of bits, which order as the numbers do from zero upwards. Faster without a GPU.
-const BITS = 0u; // variant
+alias Maxima = vec4f; // variant
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant
@@ -77,25 +77,20 @@ fn slope(r: vec4f) -> vec4f {
   return out;
 }
 
-fn larger(acc: vec4f, a: f32, b: vec4f) -> vec4f {
-  var t = a - b;
-  if (DIRECTION == 2u) { t = b - a; }
-  if (BITS == 1u) {
-    var bits = bitcast<vec4i>(t);
-    if (DIRECTION == 0u) { bits &= vec4i(0x7fffffff); }
-    return bitcast<vec4f>(max(bitcast<vec4i>(acc), bits));
-  }
-  if (DIRECTION == 0u) { t = abs(t); }
-  return max(acc, t);
+fn difference(a: f32, b: vec4f) -> vec4f {
+  if (DIRECTION == 2u) { return b - a; }
+  return a - b;
 }
 
+fn larger(most: Maxima, t: vec4f) -> Maxima { return max(most, select(t, abs(t), DIRECTION == 0u)); } // variant
+
 // acc[i][j] = max(acc[i][j], the terms of four k), one after the other, so that it stays in a register meanwhile.
-fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<vec4f, BLOCK_N>>, acc: ptr<function, array<vec4f, SUMS>>) {
+fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<vec4f, BLOCK_N>>, acc: ptr<function, array<Maxima, SUMS>>) {
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
     for (var j = 0u; j < BLOCK_N4; j++) { // unroll
       var most = acc[i * BLOCK_N4 + j];
       for (var k = 0u; k < 4u; k++) { // unroll
-        most = larger(most, a[i][k], b[k * BLOCK_N4 + j]);
+        most = larger(most, difference(a[i][k], b[k * BLOCK_N4 + j]));
       }
       acc[i * BLOCK_N4 + j] = most;
     }
@@ -103,7 +98,7 @@ fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<v
 }
 
 // The largest terms of a block of outputs.
-fn largestOf(place: u32, row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+fn largestOf(place: u32, row0: u32, col0: u32, acc: ptr<function, array<Maxima, SUMS>>) {
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
@@ -123,17 +118,26 @@ fn store(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
   }
 }
 
+fn storeLargest(row0: u32, col0: u32, most: ptr<function, array<Maxima, SUMS>>) {
+  var acc: array<vec4f, SUMS>;
+  for (var q = 0u; q < SUMS; q++) { // unroll
+    acc[q] = bitcast<vec4f>(most[q]);
+  }
+  store(row0, col0, &acc);
+}
+
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;
   let col0 = (id.x + params.first.x) * BLOCK_N;
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
-  var scale: array<vec4f, SUMS>;
+  var scale: array<Maxima, SUMS>;
   var inverse: array<vec4f, SUMS>;
   if (NORMALISED == 1u) {
     largestOf(id.x, row0, col0, &scale);
     for (var q = 0u; q < SUMS; q++) { // unroll
-      inverse[q] = select(vec4f(), 1.0 / scale[q], scale[q] > vec4f(1.2e-38));
+      let most = bitcast<vec4f>(scale[q]);
+      inverse[q] = select(vec4f(), 1.0 / most, most > vec4f(1.2e-38));
     }
   }
   var acc: array<vec4f, SUMS>;
@@ -142,19 +146,21 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     var blockB: array<vec4f, BLOCK_N>;
     loadA(0u, id.x, row0, k, params.k, &blockA);
     loadB(0u, col0, k, &blockB);
-    for (var kk = 0u; kk < 4u; kk++) { // unroll
-      for (var i = 0u; i < BLOCK_M; i++) { // unroll
-        for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+    for (var i = 0u; i < BLOCK_M; i++) { // unroll
+      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+        var sum = acc[i * BLOCK_N4 + j];
+        for (var kk = 0u; kk < 4u; kk++) { // unroll
           var t = blockA[i][kk] - blockB[kk * BLOCK_N4 + j];
           if (NORMALISED == 1u) { t *= inverse[i * BLOCK_N4 + j]; }
-          acc[i * BLOCK_N4 + j] += raised(t);
+          sum += raised(t);
         }
+        acc[i * BLOCK_N4 + j] = sum;
       }
     }
   }
   for (var q = 0u; q < SUMS; q++) { // unroll
     acc[q] = root(acc[q]);
-    if (NORMALISED == 1u) { acc[q] *= scale[q]; }
+    if (NORMALISED == 1u) { acc[q] *= bitcast<vec4f>(scale[q]); }
   }
   store(row0, col0, &acc);
 }
@@ -164,9 +170,9 @@ fn forwardLargest(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;
   let col0 = (id.x + params.first.x) * BLOCK_N;
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
-  var acc: array<vec4f, SUMS>;
+  var acc: array<Maxima, SUMS>;
   largestOf(id.x, row0, col0, &acc);
-  store(row0, col0, &acc);
+  storeLargest(row0, col0, &acc);
 }
 
 // The same, and in `index` the first of the four k among which the largest term was first found.
@@ -175,7 +181,7 @@ fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;
   let col0 = (id.x + params.first.x) * BLOCK_N;
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
-  var acc: array<vec4f, SUMS>;
+  var acc: array<Maxima, SUMS>;
   var found: array<vec4u, SUMS>;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
@@ -188,7 +194,7 @@ fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
       found[q] = select(found[q], vec4u(k), acc[q] > before[q]);
     }
   }
-  store(row0, col0, &acc);
+  storeLargest(row0, col0, &acc);
   var places = found;
   for (var s = 0u; s < SUMS; s++) {
     let row = row0 + s / BLOCK_N4;
@@ -218,7 +224,7 @@ fn locate(@builtin(global_invocation_id) id: vec3u) {
   for (var k = start; k < min(start + 4u, params.k); k++) {
     let a = readA(row + k).x;
     let b = readB(col + k).x;
-    if (larger(vec4f(), a, vec4f(b)).x == largest) {
+    if (bitcast<vec4f>(larger(Maxima(), difference(a, vec4f(b)))).x == largest) {
       at = k;
       break;
     }

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/lp-distance.wgsl';
+import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, SMALL_TILE, tileFor, type Piece } from '../gpu/tiles.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -122,6 +123,12 @@ function vectors(read: boolean, write: boolean) {
   };
 }
 
+/** How a maximum is kept: a software adapter compares bits as integers faster than numbers. */
+function maxima(gpu: Gpu, direction: number) {
+  if (gpu.adapter.kind === 'hardware') return {};
+  return { Maxima: 'vec4i', larger: `return max(most, bitcast<vec4i>(t)${direction === DISTANCE ? ' & vec4i(0x7fffffff)' : ''});` };
+}
+
 /** Of one pass over all terms, three each: a difference, its power or magnitude, a sum or maximum. */
 function flopsOf(m: number, n: number, k: number): number {
   return 3 * m * n * k;
@@ -131,7 +138,7 @@ function flopsOf(m: number, n: number, k: number): number {
 function largest(x: Tensor, w: Tensor, direction: number): Tensor {
   const { m, n, k, variant, pieces } = layerOf(x, w);
   const { gpu } = x;
-  const how = { DIRECTION: direction, BITS: Number(gpu.adapter.kind === 'software') };
+  const how = { DIRECTION: direction, ...maxima(gpu, direction) };
   const y = empty([...x.shape.slice(0, -1), n], { gpu });
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how };
@@ -169,7 +176,7 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   const number = typeof p === 'number' ? p : 0;
   // A shader that takes p as a number does not read the tensor in its place.
   const exponent = typeof p === 'number' ? w : p;
-  const forward = { ...variant, ...how, NORMALISED: Number(typeof p !== 'number' || p > 10), BITS: Number(gpu.adapter.kind === 'software') };
+  const forward = { ...variant, ...how, NORMALISED: Number(typeof p !== 'number' || p > 10), ...maxima(gpu, DISTANCE) };
   pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, { ...forward, ...tile }, flops, quick));
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
     // |t|^0 needs the sign of t, which a product of no factors does not have.
