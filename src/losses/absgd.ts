@@ -1,9 +1,9 @@
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { greater, less } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { sum } from '../ops/reduce.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
 import { exp, log } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';

@@ -1,3 +1,5 @@
+import { ShapeError } from '../gpu/errors.ts';
+
 /**
  * Class-balanced weights (1 - beta) / (1 - beta^n_c), scaled to sum to the number of classes C.
  * 1 - beta^n is the "effective number" up to a factor (Cui et al., Class-balanced loss, CVPR 2019); beta = 0 weighs all
@@ -63,6 +65,13 @@ export function ldamMargins(counts: ArrayLike<number>, maxM = 0.5): Float64Array
 export function normalized(weights: Float64Array): Float64Array {
   const scale = weights.length / weights.reduce((sum, w) => sum + w, 0);
   return weights.map((w) => w * scale);
+}
+
+/** Weights of `classes` classes in f32. Throws ShapeError when there are others, RangeError when one is negative or not finite. */
+export function checkedWeights(where: string, weight: ArrayLike<number>, classes: number): Float32Array<ArrayBuffer> {
+  if (weight.length !== classes) throw new ShapeError(`${where}: weight has ${weight.length} entries, the logits have ${classes} classes`);
+  for (let c = 0; c < classes; c++) if (!(weight[c]! >= 0 && weight[c]! < Infinity)) throw new RangeError(`${where}: weight[${c}] is ${weight[c]}, expected a finite number >= 0`);
+  return Float32Array.from(weight);
 }
 
 /** Throws a RangeError unless `counts` can be training samples of each class. */

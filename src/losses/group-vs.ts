@@ -1,9 +1,9 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { mul, sub } from '../ops/binary.ts';
 import { concat } from '../ops/concat.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { indexSelect, toIndex, type Index } from '../ops/gather.ts';
 import { oneHot } from '../ops/one-hot.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';

@@ -7,7 +7,8 @@ export type { Objective, ObjectiveInputs, ObjectiveMoment } from './objective.ts
 export { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 export { klDro } from './kl-dro.ts';
 export { cdb, cdbTau, cdbWeights, type Cdb, type CdbOptions, type CdbWeightsOptions } from './cdb.ts';
-export { classBalancedCrossEntropy, classBalancedFocal, focal, type ClassBalancedFocalOptions, type ClassBalancedOptions, type FocalOptions } from './focal.ts';
+export { classBalancedCrossEntropy, classBalancedFocal, type ClassBalancedFocalOptions, type ClassBalancedOptions } from './class-balanced.ts';
+export { focal, type FocalOptions } from './focal.ts';
 export { binaryVs, groupVs, type BinaryVsOptions, type GroupLoss, type GroupVsOptions } from './group-vs.ts';
 export { labelAwareSmoothing, labelSmoothings, type LabelAwareSmoothingOptions, type LabelSmoothingsOptions } from './label-aware-smoothing.ts';
 export { ldamHinge, type LdamHingeOptions } from './ldam-hinge.ts';

@@ -1,9 +1,9 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { sigmoid } from '../ops/activations.ts';
 import { add, div, mul } from '../ops/binary.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { toIndex } from '../ops/gather.ts';
 import { norm } from '../ops/norm.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { neg } from '../ops/unary.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { expectRank, type Tensor } from '../tensor/tensor.ts';

@@ -1,7 +1,7 @@
 import { add, mul, sub } from '../ops/binary.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { mean } from '../ops/reduce.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { logSoftmax } from '../ops/softmax.ts';
 import { neg } from '../ops/unary.ts';
 import { checkCounts } from './class-weights.ts';

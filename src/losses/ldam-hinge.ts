@@ -1,8 +1,8 @@
 import { relu } from '../ops/activations.ts';
 import { add, sub } from '../ops/binary.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { max } from '../ops/reduce.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { ldamMargins } from './class-weights.ts';
 import { classVector, owning } from './class-vector.ts';
 import { ofLabel, withoutLabel } from './label-margin.ts';
