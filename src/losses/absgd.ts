@@ -13,6 +13,7 @@ import { unscoped } from '../tensor/scope.ts';
 import { isRecording, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { named, type Loss } from './loss.ts';
+import { expectCompat, expectOneOf } from './options.ts';
 
 /** Options of {@link absgd}. */
 export interface AbsgdOptions {
@@ -80,12 +81,13 @@ interface Device {
  * `compat`, but in the log domain. Throws RangeError on options outside their ranges.
  */
 export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
+  expectCompat('absgd', options.compat);
   const released = options.compat === 'released-code';
   const { gamma = released ? 0.1 : 0.9, alpha = released ? 0.5 : 1, init = released ? 'zero' : 'debias', floor = 0, reduction = 'weightedMean' } = options;
   if (!(gamma > 0 && gamma <= 1)) throw new RangeError(`absgd: gamma is ${gamma}, expected a number above 0 and at most 1`);
   if (!(alpha > 0 && alpha < Infinity)) throw new RangeError(`absgd: alpha is ${alpha}, expected a finite number above 0`);
   if (!(floor >= 0 && floor < Infinity)) throw new RangeError(`absgd: floor is ${floor}, expected a finite number of at least 0`);
-  if (!['debias', 'firstBatch', 'zero'].includes(init)) throw new RangeError(`absgd: init is ${String(init)}, expected 'debias', 'firstBatch' or 'zero'`);
+  expectOneOf('absgd: init', init, ['debias', 'firstBatch', 'zero']);
   let lambda = checked(options.lambda ?? (released ? 1 : 0.5));
   let start = [NOTHING, NOTHING];
   let device: Device | null = null;

@@ -3,7 +3,7 @@ import { sum } from '../ops/reduce.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { neg } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
-import { effectiveNumberWeights } from './class-weights.ts';
+import { checkBeta, checkCounts, effectiveNumberWeights } from './class-weights.ts';
 import { focalOf } from './label-margin.ts';
 import { fusedLoss, type Loss } from './loss.ts';
 import { expectGamma, expectOneOf } from './options.ts';
@@ -33,7 +33,7 @@ export interface ClassBalancedFocalOptions extends ClassBalancedOptions {
  * Cui, Jia, Lin, Song, Belongie, "Class-balanced loss based on effective number of samples", CVPR 2019.
  */
 export function classBalancedCrossEntropy({ clsNumList, beta = 0.9999, reduction = 'mean' }: ClassBalancedOptions): Loss {
-  return fusedLoss('classBalancedCrossEntropy', { weight: effectiveNumberWeights(clsNumList, beta), reduction, classes: clsNumList.length });
+  return fusedLoss('classBalancedCrossEntropy', { weight: weightsOf('classBalancedCrossEntropy', clsNumList, beta), reduction, classes: clsNumList.length });
 }
 
 /**
@@ -44,8 +44,14 @@ export function classBalancedCrossEntropy({ clsNumList, beta = 0.9999, reduction
 export function classBalancedFocal({ clsNumList, beta = 0.9999, gamma = 2, activation = 'sigmoid', reduction = 'mean' }: ClassBalancedFocalOptions): Loss {
   expectGamma('classBalancedFocal', gamma);
   expectOneOf('classBalancedFocal: activation', activation, ['sigmoid', 'softmax']);
-  const options = { weight: effectiveNumberWeights(clsNumList, beta), reduction, classes: clsNumList.length };
+  const options = { weight: weightsOf('classBalancedFocal', clsNumList, beta), reduction, classes: clsNumList.length };
   if (activation === 'softmax') return probabilityFamily('classBalancedFocal', 'focal', [gamma], options).loss;
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => sum(focalOf(where(oneHot(labels, z.shape[1]!, { dtype: 'bool' }), z, neg(z)), gamma), { axes: 1 });
   return perSampleLoss('classBalancedFocal', values, options);
+}
+
+function weightsOf(where: string, clsNumList: ArrayLike<number>, beta: number): Float64Array {
+  checkCounts(where, clsNumList, 'clsNumList');
+  checkBeta(where, beta);
+  return effectiveNumberWeights(clsNumList, beta);
 }

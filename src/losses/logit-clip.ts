@@ -9,6 +9,7 @@ import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { named, type Loss } from './loss.ts';
+import { expectCompat } from './options.ts';
 
 /** Options of {@link logitClip}. */
 export interface LogitClipOptions {
@@ -49,6 +50,7 @@ export function clipLogits(z: Tensor, tau: number | Tensor, { p = 2, compat }: O
  * class and sample weights. Wei et al., ICML 2023.
  */
 export function logitClip(loss: Loss, { tau = 1, p = 2, compat }: LogitClipOptions = {}): LogitClip {
+  expectCompat('logitClip', compat);
   // f32 has no larger number; no logit reaches it.
   const checked = (value: number): number => {
     if (!(value > 0)) throw new RangeError(`logitClip: tau is ${value}, expected a number > 0 or Infinity`);

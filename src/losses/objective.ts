@@ -35,8 +35,12 @@ export interface Objective {
   (inputs: ObjectiveInputs): Tensor;
   /** Called before each step, to write device scalars of its own. */
   prepare?(at: ObjectiveMoment): void;
+  /** Replaces the class weights of the loss inside, as that of `Loss`; without it `fit` refuses schedules that set some. */
+  setClassWeight?(weight: ArrayLike<number> | null): void;
   /** Interval that it takes the inputs to lie in: `fit` refuses data outside. */
   readonly box?: readonly [number, number];
+  /** Rows that the dataset must have, where it knows something of each: `fit` refuses others. */
+  readonly rows?: number;
   /** Frees device scalars of its own; whoever made the objective calls it. */
   dispose?(): void;
 }

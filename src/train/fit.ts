@@ -17,7 +17,7 @@ import { TrainingStep } from './training-step.ts';
 export interface FitOptions {
   /** Of logits and labels. Exactly one of `loss` and `objective` is given. */
   loss?: Loss;
-  /** Of inputs, labels and the model, such as smoothMix(); class weights of schedules need a loss. */
+  /** Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as mixed(). */
   objective?: Objective;
   optimizer: Optimizer;
   /** Schedules; each takes the rate from the one before it, and the last with momentum or class weights decides those. */
@@ -121,7 +121,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
         since = performance.now();
       }
       step.setOrder(epochOrder(options.sampler, data, { epoch, epochs, seed }));
-      loss?.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
+      (loss ?? objective!).setClassWeight?.(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();
         const { lr, momentum } = ratesAt(schedules, at(i), optimizer.lr);
@@ -145,7 +145,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       await onEpoch?.({ epoch, epochs, loss: history.loss.at(-1)!, lr: rates.at(-1)!, seconds: (performance.now() - epochStart) / 1000 });
     }
   } finally {
-    loss?.setClassWeight(null);
+    (loss ?? objective!).setClassWeight?.(null);
     model.train(wasTraining);
   }
   history.seconds = (performance.now() - started) / 1000;
@@ -166,8 +166,9 @@ function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimiz
   }
   if (probe !== undefined && typeof probe?.measure !== 'function') throw new TypeError(`fit: probe is ${String(probe)}, expected for example susceptibility(inputs)`);
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
-  if (objective && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which an objective does not take, expected a loss');
+  if (objective && !objective.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which this objective does not take, expected a loss');
   if (typeof (objective ?? loss) !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+  if (objective?.rows !== undefined && objective.rows !== data.y.length) throw new ShapeError(`fit: the objective knows ${objective.rows} rows, the dataset has ${data.y.length}`);
   const at = objective?.box ? firstOutside(data.x.data, objective.box) : -1;
   if (at >= 0) throw new RangeError(`fit: x is ${data.x.data[at]} in row ${Math.floor((at * data.y.length) / data.x.data.length)}, outside the box [${objective!.box}] of the objective`);
 }

@@ -61,6 +61,7 @@ export class TrainingStep {
   readonly #objectiveKey: Key;
   readonly #x: Tensor;
   readonly #y: Tensor<'i32'>;
+  readonly #labels: Int32Array;
   readonly #order: Tensor<'u32'>;
   readonly #state: StepState;
   readonly #log: Tensor;
@@ -83,6 +84,7 @@ export class TrainingStep {
     this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
     this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
     this.#objectiveKey = split(key(options.seed), PURPOSE.objective);
+    this.#labels = data.y;
     const gpu = this.#gpu;
     [this.#x, this.#y, this.#order, this.#state, this.#log] = unscoped(() => [
       tensor(data.x, { gpu }),
@@ -193,8 +195,10 @@ export class TrainingStep {
     }
   }
 
+  /** Checked when the step is recorded: not every loss counts labels that lie outside. */
   #expectLogits(logits: Tensor): Tensor {
     if (logits.rank !== 2) throw new ShapeError(`fit: the model gives shape [${logits.shape}], expected (batch, classes)`);
+    refuseLabels(this.#labels.reduce((n, label) => n + Number(label >= logits.shape[1]!), 0));
     return logits;
   }
 
@@ -212,8 +216,7 @@ export class TrainingStep {
 
   /** Throws when the device met a label outside the classes of the model. */
   async checkLabels(): Promise<void> {
-    const count = await takeInvalidLabels(this.#gpu);
-    if (count) throw new RangeError(`fit: ${count} labels lie outside the classes of the model; does its last layer have one output for each class?`);
+    refuseLabels(await takeInvalidLabels(this.#gpu));
   }
 
   dispose(): void {
@@ -226,4 +229,8 @@ export class TrainingStep {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function refuseLabels(count: number): void {
+  if (count) throw new RangeError(`fit: ${count} labels lie outside the classes of the model; does its last layer have one output for each class?`);
 }

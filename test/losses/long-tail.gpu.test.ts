@@ -181,7 +181,7 @@ test('new class weights reach focal with the weight inside', async () => {
 });
 
 test('errors', () => {
-  expect(() => vs({ clsNumList: [1, -1] })).toThrow(new RangeError('vs: counts[1] is -1, expected a finite number >= 0'));
+  expect(() => vs({ clsNumList: [1, -1] })).toThrow(new RangeError('vs: clsNumList[1] is -1, expected a finite number >= 0'));
   expect(() => cdt({ clsNumList: [1], gamma: NaN })).toThrow(new RangeError('cdt: gamma is NaN, expected a finite number'));
   expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1, 0] })).toThrow(new RangeError('logitAdjusted: testPrior[1] is 0, expected a positive number'));
   expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1] })).toThrow(new RangeError('logitAdjusted: testPrior has 1 entries, expected 2'));
