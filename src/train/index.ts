@@ -1,4 +1,5 @@
 export { drawGaussians, enrich, type DrawGaussiansOptions, type Enriched, type EnrichOptions, type Factoring } from './enrich.ts';
+export { epochScores, type EpochScore, type EpochScores, type EpochScoresOptions } from './epoch-scores.ts';
 export { evaluate, type Evaluation, type Predictor } from './evaluate.ts';
 export { fit, type FitOptions } from './fit.ts';
 export type { EpochReport, History, StepReport } from './history.ts';
