@@ -3,7 +3,7 @@ import { greater, less } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { sum } from '../ops/reduce.ts';
-import type { Reduction } from '../ops/reduction.ts';
+import { meanOf, type Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
 import { exp, log } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
@@ -76,7 +76,8 @@ interface Device {
  * lambda log(mean(exp(L / lambda))). log u is kept in place of u, on the device, so nothing overflows, a captured step
  * moves it, and no weight exceeds 1 / (alpha gamma). Inside `noGrad` u counts the batch but stays as it was.
  * Class weights of the base loss lie inside L, as in the released code; sample weights are the measure of the means instead.
- * An ignored label counts as a sample of loss 0: give such rows the sample weight 0. `dispose` frees the base loss too.
+ * An ignored label counts as a sample of loss 0: give such rows the sample weight 0. A batch whose weights are all 0 leaves u as
+ * it was and has the value 0. `dispose` frees the base loss too.
  * Qi, Xu, Jin, Yin, Yang, "Attentional-biased stochastic gradient descent", TMLR 2023, algorithm 1; the released code by
  * `compat`, but in the log domain. Throws RangeError on options outside their ranges.
  */
@@ -105,12 +106,16 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
     const { gpu, inverse, average } = on(losses.gpu);
     const a = mul(losses, inverse);
     const terms = weight ? where(greater(weight, 0), add(a, log(weight)), -3e38) : a;
-    const batch = sub(logsumexp(terms, { axes: 0, keepDim: true }), weight ? log(sum(weight)) : Math.log(losses.size));
+    const mass = weight && sum(weight);
+    // A batch whose weights are all 0 says nothing of u.
+    const unless = (other: Tensor | number, t: Tensor): Tensor => (mass ? where(greater(mass, 0), t, other) : t);
+    const batch = sub(logsumexp(terms, { axes: 0, keepDim: true }), mass ? log(unless(1, mass)) : Math.log(losses.size));
     const fresh = add(mul(batch, pair(gpu, 1, 0)), pair(gpu, Math.log(alpha), 0));
     const mixed = logsumexp(concat([reshape(add(average, keptShare), [1, 2]), reshape(add(fresh, Math.log(gamma)), [1, 2])]), { axes: 0 });
-    const next = init === 'firstBatch' ? where(less(average, NOTHING / 2), fresh, mixed) : mixed;
+    const moved = init === 'firstBatch' ? where(less(average, NOTHING / 2), fresh, mixed) : mixed;
+    const next = unless(average, moved);
     const logU = sum(mul(next, init === 'debias' ? pair(gpu, 1, -1) : pair(gpu, 1, 0)));
-    const ratio = exp(sub(a, logU));
+    const ratio = unless(1, exp(sub(a, logU)));
     if (moves) copyOver(where(inverse, next, average), average);
     return where(inverse, floor ? add(ratio, floor) : ratio, 1);
   };
@@ -128,7 +133,7 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
     if (asked === 'none') return reshape(weighted, losses.shape);
     const total = sum(weighted);
     if (asked === 'sum') return total;
-    return div(total, asked === 'weightedMean' && weight ? noGrad(() => sum(weight)) : losses.size);
+    return asked === 'weightedMean' && weight ? meanOf(total, sum(weight)) : div(total, losses.size);
   };
 
   const put = (values: readonly number[]): void => {

@@ -44,7 +44,7 @@ export function perSampleLoss(
     const k = logits.shape.at(-1) ?? 0;
     const lead = logits.shape.slice(0, -1);
     const rows = sizeOf(lead);
-    if (k === 0 || (classes !== undefined && k !== classes)) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected (..., ${classes ?? 'classes'})`);
+    if (k === 0 || (classes !== undefined && k !== classes)) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${classes ?? 'some'} classes on the last axis`);
     const flat = reshape(toLabels(name, labels, logits), [rows]);
     if (sampleWeight) expectShape(sampleWeight, lead, `${name}: sampleWeight`);
     let table = tables.get(k);
