@@ -29,7 +29,8 @@ export {
 export { singleLogit } from './single-logit.ts';
 export { linfHinge, type LinfHingeOptions } from './linf-hinge.ts';
 export { linfMargin, type LinfMarginLoss, type LinfMarginOptions } from './linf-margin.ts';
-export { influenceBalanced, type InfluenceBalancedLoss, type InfluenceBalancedOptions } from './influence-balanced.ts';
+export { influenceBalanced, influenced, type InfluenceBalancedLoss, type InfluenceBalancedOptions, type InfluencedOptions } from './influence-balanced.ts';
+export { manifoldMixup, type ManifoldMixupOptions } from './manifold-mixup.ts';
 export { bayias, type BayiasOptions } from './bayias.ts';
 export { cutmix } from './cutmix.ts';
 export { mixed, mixedLoss, type MixedOptions, type Mixing, type MixingInputs, type Mixture } from './mixing.ts';

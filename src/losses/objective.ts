@@ -17,8 +17,11 @@ export interface ObjectiveInputs {
   y: Tensor<'i32'>;
   /** The rows of the dataset that the batch holds, (batch). */
   index: Tensor<'u32'>;
-  /** Logits in training mode, any number of rows; each call updates running statistics. */
-  forward(x: Tensor): Tensor;
+  /**
+   * Logits in training mode, any number of rows; each call updates running statistics. `behind` sees what stands behind the first
+   * 1, 2, .. layers of the model, in that order, and returns what goes on from there.
+   */
+  forward(x: Tensor, options?: { behind?: (hidden: Tensor, depth: number) => Tensor }): Tensor;
   /** Logits in evaluation mode, with parameters that take no gradient: for attacks on the input. */
   evaluate(x: Tensor): Tensor;
   /** Random numbers of this step: draw with keys split from `key`, and `first`; item b is sample b. */

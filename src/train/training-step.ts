@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
-import type { Objective } from '../losses/objective.ts';
+import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { walkLayers, type Layer } from '../nn/layer.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
@@ -164,7 +164,7 @@ export class TrainingStep {
   #gradients(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): Tensor {
     const { loss, objective } = this.#options;
     let calls = 0;
-    const forward = (x: Tensor): Tensor => this.#forward(x, input.shape[0]!, calls++);
+    const forward: ObjectiveInputs['forward'] = (x, options) => this.#forward(x, input.shape[0]!, calls++, options);
     const random = { key: this.#objectiveKey, first: this.#state };
     const value = objective ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at }) : loss!(forward(input), y);
     if (value.size !== 1) throw new ShapeError(`fit: the ${objective ? 'objective' : 'loss'} has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
@@ -177,11 +177,11 @@ export class TrainingStep {
   }
 
   /** Logits in training mode. Each call in a step has dropout masks of its own, and so has each copy of a sample. */
-  #forward(x: Tensor, batch: number, call: number): Tensor {
+  #forward(x: Tensor, batch: number, call: number, options: Parameters<ObjectiveInputs['forward']>[1] = {}): Tensor {
     const copies = Math.ceil(x.shape[0]! / batch);
     const key = call === 0 ? this.#dropoutKey : split(this.#dropoutKey, 2 ** 32 + call);
     const first = copies === 1 ? this.#state : mul(this.#state, copies);
-    return this.#expectLogits(this.#model.forward(x, { training: this.#model.training, random: { key, first } }));
+    return this.#expectLogits(this.#model.forward(x, { training: this.#model.training, random: { key, first }, ...options }));
   }
 
   /** Logits in evaluation mode; the parameters are constants, so that a gradient goes to the input alone. */
