@@ -12,7 +12,7 @@ import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { isRecording, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { named, type Loss } from './loss.ts';
+import { named, type Loss, type LossInputs } from './loss.ts';
 import { expectCompat, expectOneOf } from './options.ts';
 
 /** Options of {@link absgd}. */
@@ -53,6 +53,11 @@ export interface Absgd extends Loss {
   readonly lambda: number;
   /** Sets the temperature of the steps to come, captured ones too. Another value starts u anew, unless compat says otherwise. */
   setLambda(lambda: number): void;
+  /**
+   * exp(L / lambda) / u of each row, (...), with the batch counted in u, which stays as it was: 1 is the weight of plain SGD. For
+   * reports by class or group.
+   */
+  weights(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: Pick<LossInputs, 'sampleWeight'>): Tensor;
   /** The state on the host, for saving. */
   state(): Promise<AbsgdState>;
   /** Puts back a saved state; the run goes on bit by bit. */
@@ -158,6 +163,11 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
   });
   const extra = {
     setLambda,
+    weights: ((logits, labels, { sampleWeight } = {}) =>
+      noGrad(() => {
+        const losses = base(logits, labels, { reduction: 'none' });
+        return reshape(ratios(reshape(losses, [losses.size]), sampleWeight && reshape(sampleWeight, [losses.size]), false), losses.shape);
+      })) as Absgd['weights'],
     async state(): Promise<AbsgdState> {
       const [logU, logMass] = device ? await device.average.read() : start;
       return { lambda, logU: logU!, logMass: logMass! };
