@@ -1,6 +1,6 @@
-import { ShapeError } from '../gpu/errors.ts';
+import { DTypeError, ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
+import { expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 
 /** The label of a row that counts for nothing, as in PyTorch. */
 export const IGNORED = -100;
@@ -12,7 +12,7 @@ export const IGNORED = -100;
 export function toLabels(op: string, labels: Tensor<'i32'> | ArrayLike<number>, { shape, gpu }: Tensor, { ignoreIndex = IGNORED }: { ignoreIndex?: number } = {}): Tensor<'i32'> {
   const lead = shape.slice(0, -1);
   if (labels instanceof Tensor) {
-    expectDType(labels, 'i32', `${op}: labels`);
+    if (labels.dtype !== 'i32') throw new DTypeError(`${op}: labels are ${labels.dtype as string}, expected i32`);
     expectShape(labels, lead, `${op}: labels`);
     return labels;
   }

@@ -12,7 +12,7 @@ export type ElementReduction = 'mean' | 'sum' | 'none';
 export type Reduction = 'mean' | 'weightedMean' | 'sum' | 'none';
 
 /** All of {@link Reduction}. */
-export const REDUCTIONS: readonly Reduction[] = ['mean', 'weightedMean', 'sum', 'none'];
+export const REDUCTIONS: readonly Reduction[] = ['none', 'mean', 'sum', 'weightedMean'];
 
 /** Throws unless `reduction` is one of `known`. */
 export function expectReduction(op: string, reduction: string, known: readonly string[] = ['mean', 'sum', 'none']): void {
