@@ -1,4 +1,4 @@
-import { effectiveNumberWeights } from '../losses/class-weights.ts';
+import { checkCounts, effectiveNumberWeights } from '../losses/class-weights.ts';
 
 /** How often a sampler draws each class; see {@link classProbabilities}. */
 export type SamplingRule = 'instance' | 'balanced' | 'squareRoot' | 'effectiveNumber' | 'reversed';
@@ -12,6 +12,7 @@ export type SamplingRule = 'instance' | 'balanced' | 'squareRoot' | 'effectiveNu
  */
 export function classProbabilities(counts: ArrayLike<number>, rule: SamplingRule, { beta = 0.9999 }: { beta?: number } = {}): Float64Array<ArrayBuffer> {
   checkCounts('classProbabilities', counts);
+  if (!Array.from(counts).some((n) => n > 0)) throw new RangeError('classProbabilities: counts are all 0, expected at least one sample');
   const effective = rule === 'effectiveNumber' ? effectiveNumberWeights(counts, beta) : null;
   const weightOf: Record<SamplingRule, (n: number, c: number) => number> = {
     instance: (n) => n,
@@ -56,17 +57,6 @@ export function difficultyProbabilities(difficulties: ArrayLike<number>, { tau =
     if (!(d >= 0 && d <= 1)) throw new RangeError(`difficultyProbabilities: difficulties[${c}] is ${d}, expected a number in 0..1`);
   }
   return normalized(Float64Array.from(difficulties, (d) => Math.pow(Math.max(d, floor), tau)));
-}
-
-/** Throws RangeError unless `counts` are finite, not negative, and not all 0. */
-export function checkCounts(where: string, counts: ArrayLike<number>): void {
-  let total = 0;
-  for (let c = 0; c < counts.length; c++) {
-    const n = counts[c]!;
-    if (!(n >= 0 && n < Infinity)) throw new RangeError(`${where}: counts[${c}] is ${n}, expected a finite number >= 0`);
-    total += n;
-  }
-  if (total === 0) throw new RangeError(`${where}: counts are all 0, expected at least one sample`);
 }
 
 /** `weights` divided by their sum. */

@@ -14,8 +14,10 @@ export {
 export { confusions, confusionTransition, relabellingTransition, symmetricTransition, type ConfusionName, type Confusions, type Transition } from './transition.ts';
 export { longTail, longTailCounts, type ImbalanceType, type LongTailCountsOptions, type LongTailOptions } from './long-tail.ts';
 export { random32, randomBelow, randomUnit, shuffledIndices, shuffleInPlace, type Random32 } from './shuffle.ts';
+export { cdbSampler, type CdbSampler } from './cdb-sampler.ts';
+export { classAwareSampler } from './class-aware-sampler.ts';
 export {
-  cdbSampler, classAwareSampler, classBalancedSampler, classSampler, drs, instanceSampler, progressiveSampler, squareRootSampler,
-  type CdbSampler, type ClassSamplerOptions, type DrsOptions, type Labelled, type Sampler, type SamplerMoment,
+  classBalancedSampler, classSampler, drs, instanceSampler, progressiveSampler, squareRootSampler,
+  type ClassSamplerOptions, type DrsOptions, type Labelled, type Sampler, type SamplerMoment,
 } from './sampler.ts';
 export { split, type Split, type SplitOptions } from './split.ts';

@@ -1,5 +1,5 @@
 import { ShapeError } from '../gpu/errors.ts';
-import { classProbabilities, difficultyProbabilities, normalized, progressiveProbabilities, type DifficultyOptions, type SamplingRule } from './class-probabilities.ts';
+import { classProbabilities, normalized, progressiveProbabilities, type SamplingRule } from './class-probabilities.ts';
 import { indicesByClass, type Dataset } from './dataset.ts';
 import { random32, randomBelow, randomUnit, shuffledIndices, type Random32 } from './shuffle.ts';
 
@@ -19,11 +19,9 @@ export type Labelled = Pick<Dataset, 'y' | 'numClasses' | 'classCounts'>;
  */
 export type Sampler = (data: Labelled, at: SamplerMoment) => Uint32Array<ArrayBuffer>;
 
-/** First streams of orders, of draws by class, of class rounds and of passes through a class; the streams below belong to the builders of datasets. */
+/** First streams of orders and of draws by class; those of class-aware rounds lie above, those below belong to the builders of datasets. */
 const EPOCHS = 2 ** 32;
 const DRAWS = 2 ** 33;
-const ROUNDS = 2 ** 40;
-const PASSES = 2 ** 50;
 
 /** Every sample once, in random order: what `fit` does without a sampler. */
 export function instanceSampler(): Sampler {
@@ -31,7 +29,7 @@ export function instanceSampler(): Sampler {
 }
 
 /** n draws with replacement: a class by `probabilities`, then one of its samples, all alike. */
-function drawByClass(data: Labelled, probabilities: ArrayLike<number>, { epoch, seed }: SamplerMoment): Uint32Array<ArrayBuffer> {
+export function drawByClass(data: Labelled, probabilities: ArrayLike<number>, { epoch, seed }: SamplerMoment): Uint32Array<ArrayBuffer> {
   const groups = indicesByClass(data);
   // An empty class cannot be drawn, whatever its probability.
   const present = normalized(Float64Array.from(groups, (group, c) => (group.length > 0 ? probabilities[c]! : 0)));
@@ -96,30 +94,6 @@ export function progressiveSampler(): Sampler {
   return (data, at) => drawByClass(data, progressiveProbabilities(data.classCounts, at.epochs > 1 ? Math.min(1, at.epoch / (at.epochs - 1)) : 1), at);
 }
 
-/**
- * Class-aware sampling (Shen, Lin, Huang, ECCV 2016): rounds in which every class comes once, in random order; each class
- * hands out its samples without replacement and is shuffled anew when it runs out. Rounds and passes go on from epoch to
- * epoch. An epoch has n draws here, in place of n_max C there.
- */
-export function classAwareSampler(): Sampler {
-  return (data, { epoch, seed }) => {
-    const groups = indicesByClass(data).map((samples, c) => ({ samples, c })).filter(({ samples }) => samples.length > 0);
-    const passes = groups.map(() => ({ number: -1, order: new Uint32Array() }));
-    let [round, order] = [-1, new Uint32Array()];
-    return Uint32Array.from({ length: data.y.length }, (_, i) => {
-      const draw = epoch * data.y.length + i;
-      const turn = Math.floor(draw / groups.length);
-      if (turn !== round) [round, order] = [turn, shuffledIndices(groups.length, seed, ROUNDS + turn)];
-      const at = order[draw % groups.length]!;
-      const { samples, c } = groups[at]!;
-      const pass = passes[at]!;
-      const number = Math.floor(turn / samples.length);
-      if (pass.number !== number) Object.assign(pass, { number, order: shuffledIndices(samples.length, seed, PASSES + number * data.numClasses + c) });
-      return samples[pass.order[turn % samples.length]!]!;
-    });
-  };
-}
-
 /** Options of {@link drs}. */
 export interface DrsOptions {
   /** First epoch, from 0, that is re-sampled. Default: 160, as the published runs of 200 epochs. */
@@ -133,33 +107,6 @@ export function drs({ from = 160, sampler = classBalancedSampler() }: DrsOptions
   if (!(Number.isInteger(from) && from >= 0)) throw new RangeError(`drs: from is ${from}, expected an integer >= 0`);
   const before = instanceSampler();
   return (data, at) => (at.epoch < from ? before : sampler)(data, at);
-}
-
-/** A sampler that follows the accuracy of the classes; see {@link cdbSampler}. */
-export interface CdbSampler extends Sampler {
-  /** Accuracies of the classes on validation data, for the epochs from here on; NaN keeps what the class had. */
-  setClassAccuracy(accuracy: ArrayLike<number>): void;
-}
-
-/**
- * CDB-S: draws with replacement by {@link difficultyProbabilities}. Class-balanced until the first `setClassAccuracy`, which
- * belongs at the end of each epoch: `onEpoch: async () => sampler.setClassAccuracy(perClassAccuracy(await scores(), y))`.
- * It keeps that one state; a run that goes on must be told the last accuracies.
- */
-export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
-  difficultyProbabilities([1], options);
-  let difficulties: Float64Array<ArrayBuffer> | null = null;
-  const sample: Sampler = (data, at) => {
-    if (difficulties && difficulties.length !== data.numClasses) throw new ShapeError(`cdbSampler: got ${difficulties.length} accuracies, expected ${data.numClasses}, one per class`);
-    return drawByClass(data, difficultyProbabilities(difficulties ?? new Float64Array(data.numClasses).fill(1), options), at);
-  };
-  const setClassAccuracy = (accuracy: ArrayLike<number>): void => {
-    for (let c = 0; c < accuracy.length; c++) {
-      if (accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`cdbSampler: accuracy[${c}] is ${accuracy[c]}, expected a number in 0..1, or NaN`);
-    }
-    difficulties = Float64Array.from(accuracy, (a, c) => (Number.isNaN(a) ? (difficulties?.[c] ?? 1) : 1 - a));
-  };
-  return Object.assign(sample, { setClassAccuracy });
 }
 
 /** The order of an epoch, by `sampler` or every sample once. Throws ShapeError or RangeError unless it is n indices in 0..n-1. */

@@ -1,9 +1,9 @@
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { greater, less } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { sum } from '../ops/reduce.ts';
+import { meanOf, type Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
 import { exp, log } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
@@ -12,7 +12,8 @@ import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { isRecording, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { named, type Loss } from './loss.ts';
+import { named, type Loss, type LossInputs } from './loss.ts';
+import { expectCompat, expectOneOf } from './options.ts';
 
 /** Options of {@link absgd}. */
 export interface AbsgdOptions {
@@ -52,6 +53,11 @@ export interface Absgd extends Loss {
   readonly lambda: number;
   /** Sets the temperature of the steps to come, captured ones too. Another value starts u anew, unless compat says otherwise. */
   setLambda(lambda: number): void;
+  /**
+   * exp(L / lambda) / u of each row, (...), with the batch counted in u, which stays as it was: 1 is the weight of plain SGD. For
+   * reports by class or group.
+   */
+  weights(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: Pick<LossInputs, 'sampleWeight'>): Tensor;
   /** The state on the host, for saving. */
   state(): Promise<AbsgdState>;
   /** Puts back a saved state; the run goes on bit by bit. */
@@ -75,17 +81,19 @@ interface Device {
  * lambda log(mean(exp(L / lambda))). log u is kept in place of u, on the device, so nothing overflows, a captured step
  * moves it, and no weight exceeds 1 / (alpha gamma). Inside `noGrad` u counts the batch but stays as it was.
  * Class weights of the base loss lie inside L, as in the released code; sample weights are the measure of the means instead.
- * An ignored label counts as a sample of loss 0: give such rows the sample weight 0. `dispose` frees the base loss too.
+ * An ignored label counts as a sample of loss 0: give such rows the sample weight 0. A batch whose weights are all 0 leaves u as
+ * it was and has the value 0. `dispose` frees the base loss too.
  * Qi, Xu, Jin, Yin, Yang, "Attentional-biased stochastic gradient descent", TMLR 2023, algorithm 1; the released code by
  * `compat`, but in the log domain. Throws RangeError on options outside their ranges.
  */
 export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
+  expectCompat('absgd', options.compat);
   const released = options.compat === 'released-code';
   const { gamma = released ? 0.1 : 0.9, alpha = released ? 0.5 : 1, init = released ? 'zero' : 'debias', floor = 0, reduction = 'weightedMean' } = options;
   if (!(gamma > 0 && gamma <= 1)) throw new RangeError(`absgd: gamma is ${gamma}, expected a number above 0 and at most 1`);
   if (!(alpha > 0 && alpha < Infinity)) throw new RangeError(`absgd: alpha is ${alpha}, expected a finite number above 0`);
   if (!(floor >= 0 && floor < Infinity)) throw new RangeError(`absgd: floor is ${floor}, expected a finite number of at least 0`);
-  if (!['debias', 'firstBatch', 'zero'].includes(init)) throw new RangeError(`absgd: init is ${String(init)}, expected 'debias', 'firstBatch' or 'zero'`);
+  expectOneOf('absgd: init', init, ['debias', 'firstBatch', 'zero']);
   let lambda = checked(options.lambda ?? (released ? 1 : 0.5));
   let start = [NOTHING, NOTHING];
   let device: Device | null = null;
@@ -103,12 +111,16 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
     const { gpu, inverse, average } = on(losses.gpu);
     const a = mul(losses, inverse);
     const terms = weight ? where(greater(weight, 0), add(a, log(weight)), -3e38) : a;
-    const batch = sub(logsumexp(terms, { axes: 0, keepDim: true }), weight ? log(sum(weight)) : Math.log(losses.size));
+    const mass = weight && sum(weight);
+    // A batch whose weights are all 0 says nothing of u.
+    const unless = (other: Tensor | number, t: Tensor): Tensor => (mass ? where(greater(mass, 0), t, other) : t);
+    const batch = sub(logsumexp(terms, { axes: 0, keepDim: true }), mass ? log(unless(1, mass)) : Math.log(losses.size));
     const fresh = add(mul(batch, pair(gpu, 1, 0)), pair(gpu, Math.log(alpha), 0));
     const mixed = logsumexp(concat([reshape(add(average, keptShare), [1, 2]), reshape(add(fresh, Math.log(gamma)), [1, 2])]), { axes: 0 });
-    const next = init === 'firstBatch' ? where(less(average, NOTHING / 2), fresh, mixed) : mixed;
+    const moved = init === 'firstBatch' ? where(less(average, NOTHING / 2), fresh, mixed) : mixed;
+    const next = unless(average, moved);
     const logU = sum(mul(next, init === 'debias' ? pair(gpu, 1, -1) : pair(gpu, 1, 0)));
-    const ratio = exp(sub(a, logU));
+    const ratio = unless(1, exp(sub(a, logU)));
     if (moves) copyOver(where(inverse, next, average), average);
     return where(inverse, floor ? add(ratio, floor) : ratio, 1);
   };
@@ -126,7 +138,7 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
     if (asked === 'none') return reshape(weighted, losses.shape);
     const total = sum(weighted);
     if (asked === 'sum') return total;
-    return div(total, asked === 'weightedMean' && weight ? noGrad(() => sum(weight)) : losses.size);
+    return asked === 'weightedMean' && weight ? meanOf(total, sum(weight)) : div(total, losses.size);
   };
 
   const put = (values: readonly number[]): void => {
@@ -151,6 +163,11 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
   });
   const extra = {
     setLambda,
+    weights: ((logits, labels, { sampleWeight } = {}) =>
+      noGrad(() => {
+        const losses = base(logits, labels, { reduction: 'none' });
+        return reshape(ratios(reshape(losses, [losses.size]), sampleWeight && reshape(sampleWeight, [losses.size]), false), losses.shape);
+      })) as Absgd['weights'],
     async state(): Promise<AbsgdState> {
       const [logU, logMass] = device ? await device.average.read() : start;
       return { lambda, logU: logU!, logMass: logMass! };

@@ -1,6 +1,9 @@
-import type { Reduction } from '../ops/cross-entropy.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { normalized } from './class-weights.ts';
-import { fusedLoss, type Loss } from './loss.ts';
+import { fusedLoss, named, type Loss } from './loss.ts';
+import { expectOneOf } from './options.ts';
+
+const FORMS = ['paper', 'cifar'] as const;
 
 /** How difficulties become weights; see {@link cdbWeights}. */
 export interface CdbWeightsOptions {
@@ -21,7 +24,9 @@ export interface CdbWeightsOptions {
 /** Options of {@link cdb}. */
 export interface CdbOptions extends CdbWeightsOptions {
   numClasses: number;
-  /** Default: 'mean', over the samples, as the CIFAR code. */
+  /** The loss that is weighted, such as focal() or ldam(); freed with this. Default: cross-entropy. */
+  loss?: Loss;
+  /** Default: 'mean', over the samples, as the CIFAR code; 'weightedMean' is that of the ImageNet code. */
   reduction?: Reduction;
 }
 
@@ -39,6 +44,7 @@ export interface Cdb extends Loss {
  */
 export function cdbTau(accuracy: ArrayLike<number>, { dynamic = 'paper' }: { dynamic?: 'paper' | 'cifar' } = {}): number {
   checkAccuracy('cdbTau', accuracy);
+  expectOneOf('cdbTau: dynamic', dynamic, FORMS);
   const seen = Float64Array.from(accuracy).filter((a) => !Number.isNaN(a));
   if (seen.length === 0) return 1;
   const ratio = seen.reduce((a, b) => Math.max(a, b)) / (seen.reduce((a, b) => Math.min(a, b)) + 0.01);
@@ -53,23 +59,27 @@ export function cdbTau(accuracy: ArrayLike<number>, { dynamic = 'paper' }: { dyn
 export function cdbWeights(accuracy: ArrayLike<number>, { tau = 'dynamic', dynamic, floor = 0.01, previous }: CdbWeightsOptions & { previous?: ArrayLike<number> } = {}): Float64Array {
   checkAccuracy('cdbWeights', accuracy);
   checkOptions('cdbWeights', tau, floor);
+  if (dynamic !== undefined) expectOneOf('cdbWeights: dynamic', dynamic, FORMS);
   const exponent = tau === 'dynamic' ? cdbTau(accuracy, { dynamic }) : tau;
   const powers = difficulties(accuracy, floor, previous).map((d) => Math.pow(d, exponent));
   return powers.some((w) => w > 0) ? normalized(powers) : powers.fill(1);
 }
 
 /**
- * Class-wise difficulty-balanced loss (CDB-W): cross-entropy whose class weights follow the accuracies on a validation set,
- * see {@link cdbWeights}. Weights are 1 until the first `update`. `setClassWeight(null)` puts back those of the last
- * `update`, so that `fit` leaves them as they are; a captured step follows.
+ * Class-wise difficulty-balanced loss (CDB-W): cross-entropy, or any other loss, whose class weights follow the accuracies on a
+ * validation set, see {@link cdbWeights}. Weights are 1 until the first `update`. `setClassWeight(null)` puts back those of the
+ * last `update`, so that `fit` leaves them as they are; a captured step follows. Throws RangeError on options out of range.
  */
-export function cdb({ numClasses, reduction = 'mean', ...options }: CdbOptions): Cdb {
+export function cdb({ numClasses, loss: base, reduction = 'mean', ...options }: CdbOptions): Cdb {
   if (!(Number.isInteger(numClasses) && numClasses > 0)) throw new RangeError(`cdb: numClasses is ${numClasses}, expected a positive integer`);
   checkOptions('cdb', options.tau ?? 'dynamic', options.floor ?? 0.01);
+  if (options.dynamic !== undefined) expectOneOf('cdb: dynamic', options.dynamic, FORMS);
   let difficulty: Float64Array = new Float64Array(numClasses).fill(1);
   let weights: Float64Array = difficulty.slice();
-  const loss = fusedLoss('cdb', { weight: weights, reduction, classes: numClasses });
-  const set = loss.setClassWeight;
+  const inner = base ?? fusedLoss('cdb', { reduction, classes: numClasses });
+  inner.setClassWeight(weights);
+  const set = (next: ArrayLike<number>): void => inner.setClassWeight(next);
+  const loss = named('cdb', (logits, labels, inputs) => inner(logits, labels, { reduction, ...inputs }), { reduction, setClassWeight: inner.setClassWeight, dispose: () => inner.dispose() });
   return Object.defineProperty(
     Object.assign(loss, {
       setClassWeight: (next: ArrayLike<number> | null) => set(next ?? weights),

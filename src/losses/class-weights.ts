@@ -1,3 +1,5 @@
+import { ShapeError } from '../gpu/errors.ts';
+
 /**
  * Class-balanced weights (1 - beta) / (1 - beta^n_c), scaled to sum to the number of classes C.
  * 1 - beta^n is the "effective number" up to a factor (Cui et al., Class-balanced loss, CVPR 2019); beta = 0 weighs all
@@ -9,7 +11,7 @@
  */
 export function effectiveNumberWeights(counts: ArrayLike<number>, beta: number): Float64Array {
   checkCounts('effectiveNumberWeights', counts);
-  if (!(beta >= 0 && beta < 1)) throw new RangeError(`effectiveNumberWeights: beta is ${beta}, expected 0 <= beta < 1`);
+  checkBeta('effectiveNumberWeights', beta);
   const logBeta = Math.log(beta);
   return normalized(Float64Array.from(counts, (n) => (1 - beta) / -Math.expm1(Math.max(n, 1) * logBeta)));
 }
@@ -53,7 +55,7 @@ export function smoothWeights(counts: ArrayLike<number>, gamma: number): Float64
  */
 export function ldamMargins(counts: ArrayLike<number>, maxM = 0.5): Float64Array {
   checkCounts('ldamMargins', counts);
-  if (!(maxM >= 0 && maxM < Infinity)) throw new RangeError(`ldamMargins: maxM is ${maxM}, expected a finite number >= 0`);
+  checkMaxM('ldamMargins', maxM);
   let rarest = Infinity;
   for (let c = 0; c < counts.length; c++) if (counts[c]! > 0) rarest = Math.min(rarest, counts[c]!);
   return Float64Array.from(counts, (n) => (n > 0 ? maxM * Math.pow(rarest / n, 0.25) : maxM));
@@ -65,11 +67,28 @@ export function normalized(weights: Float64Array): Float64Array {
   return weights.map((w) => w * scale);
 }
 
-/** Throws a RangeError unless `counts` can be training samples of each class. */
-export function checkCounts(where: string, counts: ArrayLike<number>): void {
-  if (counts.length === 0) throw new RangeError(`${where}: counts has 0 entries, expected at least 1`);
+/** Weights of `classes` classes in f32. Throws ShapeError when there are others, RangeError when one is negative or not finite. */
+export function checkedWeights(where: string, weight: ArrayLike<number>, classes: number): Float32Array<ArrayBuffer> {
+  if (weight.length !== classes) throw new ShapeError(`${where}: weight has ${weight.length} entries, the logits have ${classes} classes`);
+  for (let c = 0; c < classes; c++) if (!(weight[c]! >= 0 && weight[c]! < Infinity)) throw new RangeError(`${where}: weight[${c}] is ${weight[c]}, expected a finite number >= 0`);
+  return Float32Array.from(weight);
+}
+
+/** Throws a RangeError unless `beta` can be that of effective numbers. */
+export function checkBeta(where: string, beta: number): void {
+  if (!(beta >= 0 && beta < 1)) throw new RangeError(`${where}: beta is ${beta}, expected 0 <= beta < 1`);
+}
+
+/** Throws a RangeError unless `maxM` can be the largest margin of LDAM. */
+export function checkMaxM(where: string, maxM: number): void {
+  if (!(maxM >= 0 && maxM < Infinity)) throw new RangeError(`${where}: maxM is ${maxM}, expected a finite number >= 0`);
+}
+
+/** Throws a RangeError unless `counts`, which the caller calls `what`, can be training samples of each class. */
+export function checkCounts(where: string, counts: ArrayLike<number>, what = 'counts'): void {
+  if (!(counts?.length > 0)) throw new RangeError(`${where}: ${what} has ${counts?.length ?? 'no'} entries, expected at least 1`);
   for (let c = 0; c < counts.length; c++) {
     const n = counts[c]!;
-    if (!(n >= 0 && n < Infinity)) throw new RangeError(`${where}: counts[${c}] is ${n}, expected a finite number >= 0`);
+    if (!(n >= 0 && n < Infinity)) throw new RangeError(`${where}: ${what}[${c}] is ${n}, expected a finite number >= 0`);
   }
 }

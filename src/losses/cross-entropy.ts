@@ -1,4 +1,4 @@
-import type { Reduction } from '../ops/cross-entropy.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { fusedLoss, type Loss } from './loss.ts';
 
 /** Options of {@link crossEntropy}. */

@@ -33,7 +33,7 @@ export interface EqualizationOptions extends Omit<PerSampleOptions, 'classes'> {
  * recognition", CVPR 2020; defaults of common re-implementations. Throws RangeError on bad counts, and lambda or gamma outside 0..1.
  */
 export function equalization({ clsNumList, lambda = 0.005, gamma = 0.9, seed = 0, ...rest }: EqualizationOptions): Loss {
-  checkCounts('equalization', clsNumList);
+  checkCounts('equalization', clsNumList, 'clsNumList');
   for (const [name, value] of [['lambda', lambda], ['gamma', gamma]] as const) {
     if (!(value >= 0 && value <= 1)) throw new RangeError(`equalization: ${name} is ${value}, expected a number in 0..1`);
   }

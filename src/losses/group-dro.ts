@@ -3,11 +3,11 @@ import { ShapeError } from '../gpu/errors.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { equal, greater, less, logicalAnd, logicalOr } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { indexSelect, toIndex } from '../ops/gather.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
 import { exp } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
@@ -71,7 +71,7 @@ interface Device {
  * The released code adds the adjustment to the value as well. Throws RangeError on options outside their ranges.
  */
 export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adjustment = 0, rule = 'exponentiated', alpha = 0.2, rate = 0.1 }: GroupDroOptions): GroupDro {
-  checkCounts('groupDro', groupCounts);
+  checkCounts('groupDro', groupCounts, 'groupCounts');
   for (const [name, value] of [['eta', eta], ['adjustment', adjustment]] as const) {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`groupDro: ${name} is ${value}, expected a finite number >= 0`);
   }
@@ -152,6 +152,7 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
     },
   });
   return Object.assign(loss, {
+    numGroups: size,
     groupWeights: async () => (await read()).slice(size),
     state: read,
     setState(state: ArrayLike<number>) {

@@ -7,7 +7,8 @@ export type { Objective, ObjectiveInputs, ObjectiveMoment } from './objective.ts
 export { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 export { klDro } from './kl-dro.ts';
 export { cdb, cdbTau, cdbWeights, type Cdb, type CdbOptions, type CdbWeightsOptions } from './cdb.ts';
-export { classBalancedCrossEntropy, classBalancedFocal, focal, type ClassBalancedFocalOptions, type ClassBalancedOptions, type FocalOptions } from './focal.ts';
+export { classBalancedCrossEntropy, classBalancedFocal, type ClassBalancedFocalOptions, type ClassBalancedOptions } from './class-balanced.ts';
+export { focal, type FocalOptions } from './focal.ts';
 export { binaryVs, groupVs, type BinaryVsOptions, type GroupLoss, type GroupVsOptions } from './group-vs.ts';
 export { labelAwareSmoothing, labelSmoothings, type LabelAwareSmoothingOptions, type LabelSmoothingsOptions } from './label-aware-smoothing.ts';
 export { ldamHinge, type LdamHingeOptions } from './ldam-hinge.ts';
@@ -38,7 +39,8 @@ export { noisedTopK, type NoisedTopK, type NoisedTopKOptions } from './noised-to
 export { splitHeads, twoHead, type TwoHeadOptions } from './two-head.ts';
 export { linfHinge, type LinfHingeOptions } from './linf-hinge.ts';
 export { linfMargin, type LinfMarginLoss, type LinfMarginOptions } from './linf-margin.ts';
-export { influenceBalanced, type InfluenceBalancedLoss, type InfluenceBalancedOptions } from './influence-balanced.ts';
+export { influenceBalanced, influenced, type InfluenceBalancedLoss, type InfluenceBalancedOptions, type InfluencedOptions } from './influence-balanced.ts';
+export { manifoldMixup, type ManifoldMixupOptions } from './manifold-mixup.ts';
 export { bayias, type BayiasOptions } from './bayias.ts';
 export { cutmix } from './cutmix.ts';
 export { mixed, mixedLoss, type MixedOptions, type Mixing, type MixingInputs, type Mixture } from './mixing.ts';

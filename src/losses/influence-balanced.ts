@@ -1,14 +1,18 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { sigmoid } from '../ops/activations.ts';
 import { add, div, mul } from '../ops/binary.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
-import { toIndex } from '../ops/gather.ts';
+import { less } from '../ops/compare.ts';
+import { toLabels } from '../ops/labels.ts';
 import { norm } from '../ops/norm.ts';
+import type { Reduction } from '../ops/reduction.ts';
+import { reshape } from '../ops/reshape.ts';
 import { neg } from '../ops/unary.ts';
+import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { expectRank, type Tensor } from '../tensor/tensor.ts';
 import { fusedLoss, named, type Loss, type LossInputs } from './loss.ts';
 import { labelMargin } from './label-margin.ts';
+import type { Objective } from './objective.ts';
 
 /** Options of {@link influenceBalanced}. */
 export interface InfluenceBalancedOptions {
@@ -40,9 +44,9 @@ export function influenceBalanced({ alpha = 1000, epsilon = 0.001, weight, reduc
   const base = fusedLoss('influenceBalanced', { weight, reduction, classes: weight?.length });
   const call = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { features, sampleWeight, reduction: asked = reduction }: LossInputs & { features?: Tensor } = {}): Tensor => {
     if (!features) throw new TypeError('influenceBalanced: features are missing, expected (rows, width)');
-    const [rows, classes] = expectRank(logits, 2, 'influenceBalanced: logits') as [number, number];
+    const [rows] = expectRank(logits, 2, 'influenceBalanced: logits') as [number, number];
     if (features.rank !== 2 || features.shape[0] !== rows) throw new ShapeError(`influenceBalanced: features have shape [${features.shape}], expected (${rows}, width)`);
-    const target = toIndex('influenceBalanced: labels', labels, classes, logits.gpu) as Tensor<'i32'>;
+    const target = toLabels('influenceBalanced', labels, logits);
     const factor = noGrad(() => {
       // |p - onehot(y)|_1 = 2 (1 - p_y)
       const influence = mul(mul(sigmoid(neg(labelMargin(logits, target))), 2), norm(features, { p: 1, axes: 1 }));
@@ -52,4 +56,38 @@ export function influenceBalanced({ alpha = 1000, epsilon = 0.001, weight, reduc
     return base(logits, target, { sampleWeight: factor, reduction: asked });
   };
   return named('influenceBalanced', call, { reduction, setClassWeight: base.setClassWeight, dispose: base.dispose }) as InfluenceBalancedLoss;
+}
+
+/** Options of {@link influenced}. */
+export interface InfluencedOptions {
+  /** First epoch, from 0, of the influence-balanced phase; cross-entropy with the same class weights before. Default: 0. */
+  from?: number;
+}
+
+/**
+ * {@link influenceBalanced} for `fit({ objective })`: the features are what the last layer of the model is given, flattened. With
+ * `from` the run begins with plain cross-entropy, the mean over the samples, as the paper's. Class weights of schedules reach both.
+ * `dispose` frees the loss. Throws RangeError on an epoch below 0.
+ */
+export function influenced(loss: InfluenceBalancedLoss, { from = 0 }: InfluencedOptions = {}): Objective {
+  if (!(from >= 0)) throw new RangeError(`influenced: from is ${from}, expected a number >= 0`);
+  const plain = fusedLoss('influenced', { reduction: 'mean' });
+  const objective: Objective = ({ x, y, forward, at }) => {
+    const seen: Tensor[] = [x];
+    const logits = forward(x, { behind: (hidden) => (seen.push(hidden), hidden) });
+    // The last that `behind` saw are the logits.
+    const features = reshape(seen.at(-2)!, [y.size, seen.at(-2)!.size / y.size]);
+    const balanced = loss(logits, y, { features });
+    return from === 0 ? balanced : where(less(at.epoch, from), plain(logits, y), balanced);
+  };
+  return Object.assign(objective, {
+    setClassWeight(weight: ArrayLike<number> | null) {
+      plain.setClassWeight(weight);
+      loss.setClassWeight(weight);
+    },
+    dispose() {
+      plain.dispose();
+      loss.dispose();
+    },
+  });
 }

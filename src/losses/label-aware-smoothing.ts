@@ -1,13 +1,14 @@
 import { add, mul, sub } from '../ops/binary.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { mean } from '../ops/reduce.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { logSoftmax } from '../ops/softmax.ts';
 import { neg } from '../ops/unary.ts';
 import { checkCounts } from './class-weights.ts';
 import { classVector, owning } from './class-vector.ts';
 import { ofLabel } from './label-margin.ts';
 import type { Loss } from './loss.ts';
+import { expectOneOf } from './options.ts';
 import { perSampleLoss } from './per-sample-loss.ts';
 
 /** How the smoothing falls from the largest class to the smallest; see {@link labelSmoothings}. */
@@ -18,7 +19,7 @@ export interface LabelSmoothingsOptions {
   smoothTail?: number;
   /** Default: 'concave'. */
   shape?: 'concave' | 'linear' | 'convex' | 'power';
-  /** Exponent of the shape 'power'. Default: 2. */
+  /** Exponent of the shape 'power', above 0. Default: 2. */
   power?: number;
 }
 
@@ -35,13 +36,19 @@ export interface LabelAwareSmoothingOptions extends LabelSmoothingsOptions {
 /**
  * Smoothing of each class: tail + (head - tail) g(t), t = (n_c - n_min) / (n_max - n_min); g is sin(pi t / 2) (concave), t
  * (linear), 1 - cos(pi t / 2) (convex) or t^power. Counts that are all equal have t = 0. Throws RangeError on bad counts,
- * and on a smoothing outside [0, 1].
+ * a smoothing outside [0, 1], an unknown shape, and a power that is not positive and finite.
  */
-export function labelSmoothings(counts: ArrayLike<number>, { smoothHead = 0.4, smoothTail = 0.1, shape = 'concave', power = 2 }: LabelSmoothingsOptions = {}): Float64Array {
-  checkCounts('labelSmoothings', counts);
+export function labelSmoothings(counts: ArrayLike<number>, options: LabelSmoothingsOptions = {}): Float64Array {
+  return smoothings('labelSmoothings', counts, options, 'counts');
+}
+
+function smoothings(where: string, counts: ArrayLike<number>, { smoothHead = 0.4, smoothTail = 0.1, shape = 'concave', power = 2 }: LabelSmoothingsOptions, what: string): Float64Array {
+  checkCounts(where, counts, what);
   for (const [name, value] of [['smoothHead', smoothHead], ['smoothTail', smoothTail]] as const) {
-    if (!(value >= 0 && value <= 1)) throw new RangeError(`labelSmoothings: ${name} is ${value}, expected a number in [0, 1]`);
+    if (!(value >= 0 && value <= 1)) throw new RangeError(`${where}: ${name} is ${value}, expected a number in [0, 1]`);
   }
+  expectOneOf(`${where}: shape`, shape, ['concave', 'linear', 'convex', 'power']);
+  if (!(power > 0 && power < Infinity)) throw new RangeError(`${where}: power is ${power}, expected a finite number > 0`);
   const n = Float64Array.from(counts);
   const least = n.reduce((a, b) => Math.min(a, b));
   const spread = n.reduce((a, b) => Math.max(a, b)) - least;
@@ -57,10 +64,11 @@ export function labelSmoothings(counts: ArrayLike<number>, { smoothHead = 0.4, s
 /**
  * Label-aware smoothing: (1 - e_y) (-log p_y) + e_y mean_c(-log p_c), e from {@link labelSmoothings}: frequent classes, of
  * which a network is too sure, are smoothed more. Zhong, Cui, Liu, Jia, "Improving calibration for long-tailed recognition"
- * (MiSLAS), CVPR 2021, for its second stage: (0.3, 0) for CIFAR-10, (0.4, 0.1) for CIFAR-100.
+ * (MiSLAS), CVPR 2021, for its second stage: (0.3, 0) for CIFAR-10, (0.4, 0.1) for CIFAR-100. Errors as for
+ * {@link labelSmoothings}.
  */
 export function labelAwareSmoothing({ clsNumList, weight, reduction = 'mean', ...smoothing }: LabelAwareSmoothingOptions): Loss {
-  const epsilons = classVector(labelSmoothings(clsNumList, smoothing));
+  const epsilons = classVector(smoothings('labelAwareSmoothing', clsNumList, smoothing, 'clsNumList'));
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => {
     const logs = logSoftmax(z);
     const e = indexSelect(epsilons.on(z.gpu), labels);

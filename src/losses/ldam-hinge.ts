@@ -1,9 +1,9 @@
 import { relu } from '../ops/activations.ts';
 import { add, sub } from '../ops/binary.ts';
-import type { Reduction } from '../ops/cross-entropy.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { max } from '../ops/reduce.ts';
-import { ldamMargins } from './class-weights.ts';
+import type { Reduction } from '../ops/reduction.ts';
+import { checkCounts, checkMaxM, ldamMargins } from './class-weights.ts';
 import { classVector, owning } from './class-vector.ts';
 import { ofLabel, withoutLabel } from './label-margin.ts';
 import type { Loss } from './loss.ts';
@@ -26,6 +26,8 @@ export interface LdamHingeOptions {
  * other logits shares the gradient as `max` does; 0 with a single class. Cao et al., NeurIPS 2019 (LDAM-HG; no official code).
  */
 export function ldamHinge({ clsNumList, maxM = 0.5, weight, reduction }: LdamHingeOptions): Loss {
+  checkCounts('ldamHinge', clsNumList, 'clsNumList');
+  checkMaxM('ldamHinge', maxM);
   const margins = classVector(ldamMargins(clsNumList, maxM));
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) =>
     relu(add(sub(max(withoutLabel(z, labels), { axes: 1 }), ofLabel(z, labels)), indexSelect(margins.on(z.gpu), labels)));

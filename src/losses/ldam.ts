@@ -1,11 +1,12 @@
-import type { Reduction } from '../ops/cross-entropy.ts';
-import { ldamMargins } from './class-weights.ts';
+import type { Reduction } from '../ops/reduction.ts';
+import { checkCounts, checkMaxM, ldamMargins } from './class-weights.ts';
 import { fusedLoss, type Loss } from './loss.ts';
+import { expectOneOf } from './options.ts';
 
 /** Options of {@link ldam}. */
 export interface LdamOptions {
   /** Training samples of each class. */
-  clsNumList: readonly number[];
+  clsNumList: ArrayLike<number>;
   /** Margin of the rarest class. Default: 0.5; the authors use 0.3 for iNaturalist. */
   maxM?: number;
   /** Factor of the logits, which are cosines. Default: 30. */
@@ -25,9 +26,13 @@ export interface LdamOptions {
  * Label-distribution-aware margin loss: cross-entropy of s (z_c - m_y [c = y]), m_c = maxM (n_min / n_c)^(1/4).
  * Meant for the cosines of `cosineLinear`; margin and factor act in training only, prediction is argmax z. A class
  * without samples gets the largest margin.
- * Cao, Wei, Gaidon, Arechiga, Ma, NeurIPS 2019, equations 10 and 13; defaults of the official code.
+ * Cao, Wei, Gaidon, Arechiga, Ma, NeurIPS 2019, equations 10 and 13; defaults of the official code. Throws RangeError on bad
+ * counts, and on maxM, s or scaleIn out of range.
  */
 export function ldam({ clsNumList, maxM = 0.5, s = 30, scaleIn = 'loss', weight, reduction }: LdamOptions): Loss {
+  checkCounts('ldam', clsNumList, 'clsNumList');
+  checkMaxM('ldam', maxM);
+  expectOneOf('ldam: scaleIn', scaleIn, ['loss', 'head']);
   if (!(s > 0 && Number.isFinite(s))) throw new RangeError(`ldam: s is ${s}, expected a positive number`);
   const inHead = scaleIn === 'head';
   return fusedLoss('ldam', { margin: ldamMargins(clsNumList, inHead ? s * maxM : maxM), s: inHead ? 1 : s, weight, reduction, classes: clsNumList.length });

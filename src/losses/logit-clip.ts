@@ -9,6 +9,7 @@ import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { named, type Loss } from './loss.ts';
+import { expectCompat } from './options.ts';
 
 /** Options of {@link logitClip}. */
 export interface LogitClipOptions {
@@ -31,7 +32,7 @@ export interface LogitClip extends Loss {
 
 function checkNorm(where: string, { p = 2, compat }: Omit<LogitClipOptions, 'tau'>): void {
   if (!(p >= 1)) throw new RangeError(`${where}: p is ${p}, expected a number >= 1 or Infinity`);
-  if (compat !== undefined && compat !== 'released-code') throw new RangeError(`${where}: compat is ${String(compat)}, expected 'released-code'`);
+  expectCompat(where, compat);
 }
 
 /** f32 has no larger number than the one that stands for Infinity; no logit reaches it. */

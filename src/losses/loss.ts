@@ -1,11 +1,13 @@
 import { ShapeError } from '../gpu/errors.ts';
-import { classTable, crossEntropy as fused, type ClassAdjustments, type Reduction } from '../ops/cross-entropy.ts';
+import { classTable, crossEntropy as fused, type ClassAdjustments } from '../ops/cross-entropy.ts';
+import { toLabels } from '../ops/labels.ts';
+import { expectReduction, REDUCTIONS, type Reduction } from '../ops/reduction.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 
 /** What a loss may take beside logits and labels. */
 export interface LossInputs {
-  /** Factor of each sample's value; constant for the gradient. */
+  /** (...): factor of each sample's value, at least 0; constant for the gradient. */
   sampleWeight?: Tensor;
   /** In place of the reduction of the loss: a wrapper asks for 'none', one value a sample. */
   reduction?: Reduction;
@@ -32,24 +34,32 @@ export interface FusedLossOptions extends ClassAdjustments {
   classes?: number;
 }
 
-/** A loss on the fused cross-entropy: per-class adjustments live in one small device table that the host can rewrite. */
+/**
+ * A loss on the fused cross-entropy: per-class adjustments live in one small device table that the host can rewrite.
+ * Throws RangeError or ShapeError under the loss's name: on an unknown reduction and, where `classes` is given, at once on lists
+ * that do not fit it, are not finite, or hold a negative weight; else when the logits come.
+ */
 export function fusedLoss(name: string, { scale, shift, margin, weight, classes, reduction = 'weightedMean', ...rest }: FusedLossOptions): Loss {
+  expectReduction(name, reduction, REDUCTIONS);
+  const entries = (k: number, classWeight = weight): Float32Array<ArrayBuffer> => classTable(k, { scale, shift, margin, weight: classWeight }, name);
+  if (classes !== undefined) entries(classes);
   // One table for each number of classes met: an earlier loss may still go backward through its own.
   const tables = new Map<number, Tensor>();
   let current = weight;
   const loss = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { sampleWeight, reduction: asked = reduction }: LossInputs = {}): Tensor => {
     const k = logits.shape.at(-1) ?? 0;
-    if (classes !== undefined && k !== classes) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${classes} classes on the last axis`);
+    if (k === 0 || (classes !== undefined && k !== classes)) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${classes ?? 'some'} classes on the last axis`);
     let table = tables.get(k);
     if (table?.gpu !== logits.gpu) {
-      table = unscoped(() => tensor(classTable(k, { scale, shift, margin, weight: current }), { shape: [4, k], gpu: logits.gpu }));
+      table = unscoped(() => tensor(entries(k, current), { shape: [4, k], gpu: logits.gpu }));
       tables.set(k, table);
     }
-    return fused(logits, labels, { perClass: table, sampleWeight, reduction: asked, ...rest });
+    return fused(logits, toLabels(name, labels, logits, rest), { perClass: table, sampleWeight, reduction: asked, ...rest });
   };
   const setClassWeight = (next: ArrayLike<number> | null): void => {
     const value = next ?? weight;
-    for (const [k, table] of tables) table.write(classTable(k, { scale, shift, margin, weight: value }));
+    if (classes !== undefined) entries(classes, value);
+    for (const [k, table] of tables) table.write(entries(k, value));
     current = value;
   };
   const dispose = (): void => {

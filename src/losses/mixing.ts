@@ -1,3 +1,4 @@
+import { ShapeError } from '../gpu/errors.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { less } from '../ops/compare.ts';
 import type { RandomSource } from '../ops/dropout.ts';
@@ -8,6 +9,7 @@ import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
 import type { Objective } from './objective.ts';
+import { expectCompat } from './options.ts';
 
 /** What a {@link Mixing} takes. */
 export interface MixingInputs {
@@ -32,6 +34,8 @@ export interface Mixture {
 /** A rule that mixes a batch, such as mixup(); it records on the device, so a captured step draws anew each time. */
 export interface Mixing {
   (inputs: MixingInputs): Mixture;
+  /** Classes that it knows the counts of; the logits must have as many. */
+  readonly classes?: number;
   dispose(): void;
 }
 
@@ -54,9 +58,11 @@ export function mixedLoss(loss: Loss, logits: Tensor, labels: Tensor<'i32'>, { p
 
 /**
  * Training on mixed inputs, for `fit({ objective })`: the mean over the batch of {@link mixedLoss}, whatever the reduction of
- * the loss, with class weights as factors. `dispose` frees the rule and the loss.
+ * the loss, with class weights, which schedules may set, as factors. `dispose` frees the rule and the loss. Throws RangeError on
+ * an `until` below 0, ShapeError when the rule has counts of another number of classes than the logits.
  */
 export function mixed(mixing: Mixing, loss: Loss, { until = Infinity, compat }: MixedOptions = {}): Objective {
+  expectCompat('mixed', compat);
   if (!(until >= 0)) throw new RangeError(`mixed: until is ${until}, expected a number >= 0 or Infinity`);
   const objective: Objective = ({ x, y, forward, random, at }) => {
     const batch = noGrad(() => {
@@ -66,11 +72,13 @@ export function mixed(mixing: Mixing, loss: Loss, { until = Infinity, compat }: 
       return { x: where(on, blended, x), partner, weight: where(on, weight, 1) };
     });
     const logits = forward(batch.x);
+    if (mixing.classes !== undefined && logits.shape.at(-1) !== mixing.classes) throw new ShapeError(`mixed: logits have shape [${logits.shape}], expected ${mixing.classes} classes, as many as clsNumList has`);
     if (compat !== 'released-code') return mean(mixedLoss(loss, logits, y, batch));
     const share = noGrad(() => mean(batch.weight));
     return add(mul(loss(logits, y, { reduction: 'mean' }), share), mul(loss(logits, batch.partner, { reduction: 'mean' }), noGrad(() => sub(1, share))));
   };
   return Object.assign(objective, {
+    setClassWeight: (weight: ArrayLike<number> | null) => loss.setClassWeight(weight),
     dispose() {
       mixing.dispose();
       loss.dispose();

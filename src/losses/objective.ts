@@ -17,8 +17,11 @@ export interface ObjectiveInputs {
   y: Tensor<'i32'>;
   /** The rows of the dataset that the batch holds, (batch). */
   index: Tensor<'u32'>;
-  /** Logits in training mode, any number of rows; each call updates running statistics. */
-  forward(x: Tensor): Tensor;
+  /**
+   * Logits in training mode, any number of rows; each call updates running statistics. `behind` sees what stands behind the first
+   * 1, 2, .. layers of the model, in that order, and returns what goes on from there.
+   */
+  forward(x: Tensor, options?: { behind?: (hidden: Tensor, depth: number) => Tensor }): Tensor;
   /** Logits in evaluation mode, with parameters that take no gradient: for attacks on the input. */
   evaluate(x: Tensor): Tensor;
   /** Random numbers of this step: draw with keys split from `key`, and `first`; item b is sample b. */
@@ -35,6 +38,8 @@ export interface Objective {
   (inputs: ObjectiveInputs): Tensor;
   /** Called before each step, to write device scalars of its own. */
   prepare?(at: ObjectiveMoment): void;
+  /** Replaces the class weights of the loss inside, as that of `Loss`; without it `fit` refuses schedules that set some. */
+  setClassWeight?(weight: ArrayLike<number> | null): void;
   /** Interval that it takes the inputs to lie in: `fit` refuses data outside. */
   readonly box?: readonly [number, number];
   /** Rows of the dataset that it has numbers for: `fit` refuses a dataset of another size. */

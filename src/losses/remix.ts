@@ -38,7 +38,7 @@ export function remixWeight(own: Tensor, partner: Tensor, weight: Tensor, { kapp
  * Throws RangeError on bad counts and options outside their ranges.
  */
 export function remix({ clsNumList, alpha = 1, perSample = false, kappa = 3, tau = 0.5 }: RemixOptions): Mixing {
-  checkCounts('remix', clsNumList);
+  checkCounts('remix', clsNumList, 'clsNumList');
   checkAlpha('remix', alpha);
   if (!(kappa >= 1 && kappa < Infinity)) throw new RangeError(`remix: kappa is ${kappa}, expected a finite number >= 1`);
   if (!(tau >= 0 && tau <= 1)) throw new RangeError(`remix: tau is ${tau}, expected a number in 0..1`);
@@ -49,5 +49,5 @@ export function remix({ clsNumList, alpha = 1, perSample = false, kappa = 3, tau
     const n = indexSelect(counts.on(y.gpu), y);
     return { x: blend(x, indexSelect(x, order), weight), partner: indexSelect(y, order), weight: remixWeight(n, indexSelect(n, order), weight, { kappa, tau }) };
   };
-  return Object.assign(mix, { dispose: () => counts.dispose() });
+  return Object.assign(mix, { classes: clsNumList.length, dispose: () => counts.dispose() });
 }

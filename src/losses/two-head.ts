@@ -44,7 +44,7 @@ export function twoHead({ classes, k, lambda = 1, ...options }: TwoHeadOptions):
     // BCE(sigmoid(m), b) = softplus(m) - b m
     return add(crossEntropy(s, labels, { reduction: 'none' }), mul(sum(sub(softplus(m), mul(targets, m)), { axes: 1 }), lambda));
   };
-  return perSampleLoss('twoHead', values, { ...options, classes }, 2);
+  return perSampleLoss('twoHead', values, { ...options, classes, heads: 2 });
 }
 
 /** 1 for the label of each row and for the floor(k rows) largest softmax scores of all, (rows, classes). */

@@ -47,7 +47,7 @@ export function unimixPartnerProbabilities(counts: Tensor, { tau = -0.5 }: { tau
  * Xu, Chai, Yuan, NeurIPS 2021. Throws RangeError on bad counts and options outside their ranges.
  */
 export function unimix({ clsNumList, alpha = 0.8, tau = -0.5 }: UnimixOptions): Mixing {
-  checkCounts('unimix', clsNumList);
+  checkCounts('unimix', clsNumList, 'clsNumList');
   checkAlpha('unimix', alpha);
   if (!Number.isFinite(tau)) throw new RangeError(`unimix: tau is ${tau}, expected a finite number`);
   const table = classVector(Float64Array.from(clsNumList, (n) => Math.max(n, 1)));
@@ -59,5 +59,5 @@ export function unimix({ clsNumList, alpha = 0.8, tau = -0.5 }: UnimixOptions): 
     const weight = unimixFactor(counts, indexSelect(counts, order), draws);
     return { x: blend(x, indexSelect(x, order), weight), partner: indexSelect(y, order), weight };
   };
-  return Object.assign(mix, { dispose: () => table.dispose() });
+  return Object.assign(mix, { classes: clsNumList.length, dispose: () => table.dispose() });
 }

@@ -1,4 +1,4 @@
-import type { Reduction } from '../ops/cross-entropy.ts';
+import type { Reduction } from '../ops/reduction.ts';
 import { checkCounts } from './class-weights.ts';
 import { fusedLoss, type Loss } from './loss.ts';
 
@@ -36,11 +36,12 @@ export interface CdtOptions extends AdjustedLossOptions {
 
 /** Factors (n_c / n_max)^gamma and shifts tau log(n_c / N) from counts, an empty class counted as one sample. */
 export function vsAdjustments(counts: ArrayLike<number>, { gamma = 0.3, tau = 1 }: { gamma?: number; tau?: number } = {}): { scale: Float64Array; shift: Float64Array } {
-  return adjustments('vsAdjustments', counts, gamma, tau);
+  return adjustments('vsAdjustments', counts, gamma, tau, 'counts');
 }
 
-function adjustments(where: string, counts: ArrayLike<number>, gamma: number, tau: number): { scale: Float64Array; shift: Float64Array } {
-  checkCounts(where, counts);
+/** {@link vsAdjustments} under the name of the caller, and its name for the counts. */
+export function adjustments(where: string, counts: ArrayLike<number>, gamma: number, tau: number, what = 'clsNumList'): { scale: Float64Array; shift: Float64Array } {
+  checkCounts(where, counts, what);
   for (const [name, value] of [['gamma', gamma], ['tau', tau]] as const) {
     if (!Number.isFinite(value)) throw new RangeError(`${where}: ${name} is ${value}, expected a finite number`);
   }

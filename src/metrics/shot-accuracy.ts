@@ -9,8 +9,11 @@ export interface ShotOptions {
   manyThreshold?: number;
   /** Classes with fewer training images are few-shot. Default 20. */
   fewThreshold?: number;
-  /** `'thresholds'` (default), or `'thirds'` by rank of the training count. */
-  groups?: 'thresholds' | 'thirds';
+  /**
+   * `'thresholds'` (default), `'thirds'` by rank of the training count, or how many classes of the first ranks are many and of
+   * the last ones few, such as `{ many: 33, few: 34 }` of CIFAR-100 in the code of UniMix.
+   */
+  groups?: 'thresholds' | 'thirds' | { many: number; few: number };
 }
 
 /** Mean per-class accuracy of each group; null for a group without a class that has labels. */
@@ -27,8 +30,8 @@ export interface ShotAccuracy {
  *
  * With ten classes no class may be that small. `groups: 'thirds'` ranks the K classes by training count instead (ties:
  * lower index first) and takes the first max(1, round(K/3)) as many, the last round(K/3) as few (fewer if that many are not left).
- * Throws RangeError as `accuracy` does, and unless there is one non-negative count per class and
- * fewThreshold <= manyThreshold.
+ * Throws RangeError as `accuracy` does, and unless there is one non-negative count per class, fewThreshold <= manyThreshold,
+ * and as many classes as `groups` asks for.
  */
 export function shotAccuracy(scores: Matrix, labels: Labels, { counts, manyThreshold = 100, fewThreshold = 20, groups = 'thresholds' }: ShotOptions): ShotAccuracy {
   const perClass = recalls(confusion(scores, labels, 'shotAccuracy'));
@@ -42,19 +45,24 @@ export function shotAccuracy(scores: Matrix, labels: Labels, { counts, manyThres
   if (!(fewThreshold <= manyThreshold)) {
     throw new RangeError(`shotAccuracy: fewThreshold is ${fewThreshold}, expected at most manyThreshold = ${manyThreshold}`);
   }
-  if (groups !== 'thresholds' && groups !== 'thirds') {
-    throw new RangeError(`shotAccuracy: groups is ${String(groups)}, expected 'thresholds' or 'thirds'`);
+  const third = Math.max(1, Math.round(sizes.length / 3));
+  const ranks = groups === 'thirds' ? { many: third, few: Math.min(third, Math.max(0, sizes.length - third)) } : groups;
+  if (typeof ranks === 'object') {
+    const isCount = (n: number): boolean => Number.isInteger(n) && n >= 0;
+    if (!(isCount(ranks.many) && isCount(ranks.few) && ranks.many + ranks.few <= sizes.length)) {
+      throw new RangeError(`shotAccuracy: groups has ${ranks.many} many and ${ranks.few} few, expected numbers of classes that sum to at most ${sizes.length}`);
+    }
+  } else if (ranks !== 'thresholds') {
+    throw new RangeError(`shotAccuracy: groups is ${String(groups)}, expected 'thresholds', 'thirds' or { many, few }`);
   }
-  const group = groups === 'thirds' ? byThirds(sizes) : sizes.map((n) => (n > manyThreshold ? 'many' : n < fewThreshold ? 'few' : 'medium'));
+  const group = typeof ranks === 'object' ? byRank(sizes, ranks) : sizes.map((n) => (n > manyThreshold ? 'many' : n < fewThreshold ? 'few' : 'medium'));
   const mean = (name: keyof ShotAccuracy) => meanOfPresent(perClass.filter((_, c) => group[c] === name));
   return { many: mean('many'), medium: mean('medium'), few: mean('few') };
 }
 
-function byThirds(sizes: readonly number[]): (keyof ShotAccuracy)[] {
-  const third = Math.max(1, Math.round(sizes.length / 3));
-  const fewFrom = Math.max(third, sizes.length - third);
+function byRank(sizes: readonly number[], { many, few }: { many: number; few: number }): (keyof ShotAccuracy)[] {
   const out = new Array<keyof ShotAccuracy>(sizes.length);
   const ranked = sizes.map((_, c) => c).sort((p, q) => sizes[q]! - sizes[p]! || p - q);
-  ranked.forEach((c, rank) => (out[c] = rank < third ? 'many' : rank >= fewFrom ? 'few' : 'medium'));
+  ranked.forEach((c, rank) => (out[c] = rank < many ? 'many' : rank >= sizes.length - few ? 'few' : 'medium'));
   return out;
 }

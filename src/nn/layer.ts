@@ -25,6 +25,8 @@ export interface ForwardContext {
   readonly activation?: 'none' | 'relu';
   /** Random numbers of this pass, for layers that draw some. */
   readonly random?: RandomSource;
+  /** Gets what stands behind the first `depth` layers of the outermost model, and returns what goes on from there; nothing is fused then. */
+  readonly behind?: (hidden: Tensor, depth: number) => Tensor;
 }
 
 /**

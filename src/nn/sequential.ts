@@ -130,12 +130,12 @@ export class Sequential implements Layer {
     return y;
   }
 
-  #run(x: Tensor, { training, activation, random }: ForwardContext): Tensor {
+  #run(x: Tensor, { training, activation, random, behind }: ForwardContext): Tensor {
     const entries = Object.entries(this.children);
     let y = x;
     for (let i = 0; i < entries.length; i++) {
       const [name, layer] = entries[i]!;
-      const fused = this.layers[i + 1]?.kind === 'relu' && layer.fuses?.includes('relu');
+      const fused = !behind && this.layers[i + 1]?.kind === 'relu' && layer.fuses?.includes('relu');
       const last = i === entries.length - 1 ? activation : 'none';
       const source = random && { random: { ...random, key: split(random.key, i) } };
       try {
@@ -145,6 +145,7 @@ export class Sequential implements Layer {
         throw error;
       }
       if (fused) i++;
+      if (behind) y = behind(y, i + 1);
     }
     return y;
   }

@@ -1,10 +1,11 @@
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { add, div, mul, sub } from './binary.ts';
-import type { CrossEntropyOptions, Reduction } from './cross-entropy.ts';
+import { add, mul, sub } from './binary.ts';
+import type { CrossEntropyOptions } from './cross-entropy.ts';
 import { indexSelect } from './gather.ts';
 import { oneHot } from './one-hot.ts';
+import { meanOf, type Reduction } from './reduction.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { logSoftmax } from './softmax.ts';
@@ -22,15 +23,15 @@ export function composedCrossEntropy(
 ): Tensor {
   const classes = logits.shape.at(-1)!;
   const rows = sizeOf(labels.shape);
-  const { hot, scale, shift, margin, weight, valid, rowWeight } = noGrad(() => {
+  const { hot, scale, shift, margin, weight, counts, valid, rowWeight } = noGrad(() => {
     const row = (i: number): Tensor => indexSelect(perClass, [i]);
     const all = reshape(oneHot(labels, classes), [rows, classes]);
     const hot = ignoreIndex >= 0 && ignoreIndex < classes ? mul(all, sub(1, oneHot([ignoreIndex], classes))) : all;
     const weight = row(3);
-    const valid = sum(hot, { axes: 1 });
+    const counts = sum(hot, { axes: 1 });
     const sample = sampleWeight && reshape(sampleWeight, [rows]);
     const ofLabel = sum(mul(hot, weight), { axes: 1 });
-    return { hot, scale: row(0), shift: row(1), margin: row(2), weight, valid: sample ? mul(valid, sample) : valid, rowWeight: sample ? mul(ofLabel, sample) : ofLabel };
+    return { hot, scale: row(0), shift: row(1), margin: row(2), weight, counts, valid: sample ? mul(counts, sample) : counts, rowWeight: sample ? mul(ofLabel, sample) : ofLabel };
   });
   const a = mul(sub(add(mul(scale, reshape(logits, [rows, classes])), shift), mul(hot, margin)), s);
   const logs = logSoftmax(a);
@@ -40,5 +41,5 @@ export function composedCrossEntropy(
   if (reduction === 'none') return reshape(values, labels.shape);
   const total = sum(values);
   if (reduction === 'sum') return total;
-  return div(total, noGrad(() => sum(reduction === 'weightedMean' ? rowWeight : sum(hot, { axes: 1 }))));
+  return meanOf(total, noGrad(() => sum(reduction === 'weightedMean' ? rowWeight : counts)));
 }

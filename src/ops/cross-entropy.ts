@@ -1,16 +1,15 @@
 import kernel from '../../shaders/cross-entropy.wgsl';
 import type { Gpu } from '../gpu/device.ts';
-import { DTypeError, ShapeError } from '../gpu/errors.ts';
+import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { gradientFor, isRecording, pullback, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 import { composedCrossEntropy } from './cross-entropy-composed.ts';
+import { IGNORED, toLabels } from './labels.ts';
+import { expectReduction, REDUCTIONS, type Reduction } from './reduction.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
-
-/** How values of a batch become one: `weightedMean` divides by the sum of weights, as PyTorch's weighted mean. */
-export type Reduction = 'mean' | 'weightedMean' | 'sum' | 'none';
 
 /** Per-class and per-sample adjustments; see {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -40,22 +39,23 @@ export interface ClassAdjustments {
   weight?: ArrayLike<number>;
 }
 
-/** The values of a (4, classes) table for {@link crossEntropy}. Throws when a list has another length or is not finite. */
-export function classTable(classes: number, adjustments: ClassAdjustments): Float32Array<ArrayBuffer> {
+/** The values of a (4, classes) table for {@link crossEntropy}. Throws, under the name `op`, when a list has another length or is not finite, or a weight is negative. */
+export function classTable(classes: number, adjustments: ClassAdjustments, op = 'crossEntropy'): Float32Array<ArrayBuffer> {
   const table = new Float32Array(4 * classes);
   (['scale', 'shift', 'margin', 'weight'] as const).forEach((name, row) => {
     const list = adjustments[name];
-    if (list && list.length !== classes) throw new ShapeError(`crossEntropy: ${name} has ${list.length} entries, the logits have ${classes} classes`);
+    if (list && list.length !== classes) throw new ShapeError(`${op}: ${name} has ${list.length} entries, the logits have ${classes} classes`);
     for (let c = 0; c < classes; c++) {
       const value = list ? list[c]! : name === 'scale' || name === 'weight' ? 1 : 0;
-      if (!Number.isFinite(value)) throw new RangeError(`crossEntropy: ${name}[${c}] is ${value}, expected a finite number`);
+      const least = name === 'weight' ? 0 : -Infinity;
+      if (!(Number.isFinite(value) && value >= least)) throw new RangeError(`${op}: ${name}[${c}] is ${value}, expected a finite number${least === 0 ? ' >= 0' : ''}`);
       table[row * classes + c] = value;
     }
   });
   return table;
 }
 
-const REDUCTIONS = { none: 0, mean: 1, sum: 2, weightedMean: 3 };
+const CODES = { none: 0, mean: 1, sum: 2, weightedMean: 3 };
 /** Rows that one invocation adds up; more are summed in parts first. */
 const SERIAL = 4096;
 
@@ -78,22 +78,21 @@ export async function takeInvalidLabels(gpu: Gpu): Promise<number> {
  * serves CE, weighted CE, LDAM (margin), logit adjustment and balanced softmax (shift), CDT and VS (scale, shift).
  *
  * logits: (..., classes) f32; labels: (...) i32, a tensor or host integers (then checked here). On the device a label
- * outside 0..classes-1 contributes nothing and is counted, see {@link takeInvalidLabels}.
+ * outside 0..classes-1 contributes nothing and is counted, see {@link takeInvalidLabels}. A mean over no rows, or over weights
+ * that are all 0, is 0.
  * Returns a scalar, or (...) with reduction 'none'. Gradients of gradients go through a composed form.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, options: CrossEntropyOptions = {}): Tensor {
-  const { s = 1, sampleWeight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = -100 } = options;
+  const { s = 1, sampleWeight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = IGNORED } = options;
   expectDType(logits, 'f32', 'crossEntropy: logits');
   if (logits.rank < 1 || logits.shape.at(-1) === 0) throw new ShapeError(`crossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);
-  if (!(reduction in REDUCTIONS)) throw new RangeError(`crossEntropy: reduction is ${reduction}, expected one of ${Object.keys(REDUCTIONS).join(', ')}`);
+  expectReduction('crossEntropy', reduction, REDUCTIONS);
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) throw new RangeError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 <= labelSmoothing < 1`);
   const gpu = logits.gpu;
   const classes = logits.shape.at(-1)!;
   const lead = logits.shape.slice(0, -1);
   const rows = sizeOf(lead);
-  const target = labels instanceof Tensor ? labels : hostLabels(labels, classes, ignoreIndex, lead, gpu);
-  if (target.dtype !== 'i32') throw new DTypeError(`crossEntropy: labels are ${target.dtype}, expected i32`);
-  expectShape(target, lead, 'crossEntropy: labels');
+  const target = toLabels('crossEntropy', labels, logits, { ignoreIndex });
   if (sampleWeight) {
     expectDType(sampleWeight, 'f32', 'crossEntropy: sampleWeight');
     expectShape(sampleWeight, lead, 'crossEntropy: sampleWeight');
@@ -102,7 +101,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
   expectShape(perClass, [4, classes], 'crossEntropy: perClass');
 
   const params = { rows, classes, ignore: ignoreIndex, s, smoothing: labelSmoothing };
-  const variant = { SAMPLE_WEIGHT: Number(sampleWeight !== undefined), REDUCTION: REDUCTIONS[reduction] };
+  const variant = { SAMPLE_WEIGHT: Number(sampleWeight !== undefined), REDUCTION: CODES[reduction] };
   const weights = sampleWeight ?? perClass;
   const values = empty([3, rows], { gpu });
   kernel.forward(params, { z: logits, labels: target, perClass, sampleWeight: weights, values, bad: invalidLabels(gpu) }, [rows], variant);
@@ -131,17 +130,6 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
 
 function plainTable(classes: number, gpu: Gpu): Tensor {
   return gpu.constant(`plain ${classes} classes`, () => unscoped(() => tensor(classTable(classes, {}), { shape: [4, classes], gpu })));
-}
-
-function hostLabels(labels: ArrayLike<number>, classes: number, ignore: number, shape: readonly number[], gpu: Gpu): Tensor<'i32'> {
-  for (let i = 0; i < labels.length; i++) {
-    const label = labels[i]!;
-    if (!(Number.isInteger(label) && label >= 0 && label < classes) && label !== ignore) {
-      throw new RangeError(`crossEntropy: labels[${i}] is ${label}, expected an integer in 0..${classes - 1}`);
-    }
-  }
-  if (labels.length !== sizeOf(shape)) throw new ShapeError(`crossEntropy: got ${labels.length} labels for logits with ${sizeOf(shape)} rows`);
-  return tensor(labels, { shape, dtype: 'i32', gpu });
 }
 
 function firstRow(values: Tensor, rows: number): Tensor {

@@ -33,7 +33,7 @@ export * from './pool2d.ts';
 export { probabilityLoss, type ProbabilityLossKind, type ProbabilityLossOptions } from './probability-loss.ts';
 export { prod } from './prod.ts';
 export { all, any, argmax, argmin, max, mean, min, sum, type ArgOptions, type ReduceOptions } from './reduce.ts';
-export type { ElementReduction } from './reduction.ts';
+export type { ElementReduction, Reduction } from './reduction.ts';
 export * from './reshape.ts';
 export * from './slice.ts';
 export { softCrossEntropy } from './soft-cross-entropy.ts';

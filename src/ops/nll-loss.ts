@@ -1,11 +1,11 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
-import { div, equalMask, mul, sub } from './binary.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { equalMask, mul, sub } from './binary.ts';
 import { cast } from './cast.ts';
-import type { Reduction } from './cross-entropy.ts';
 import { gather, indexSelect } from './gather.ts';
-import { expectReduction } from './reduction.ts';
+import { IGNORED, toLabels } from './labels.ts';
+import { expectReduction, meanOf, REDUCTIONS, type Reduction } from './reduction.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { neg } from './unary.ts';
@@ -22,28 +22,19 @@ export interface NllLossOptions {
 
 /**
  * -weight_y logProbs_y for log-probabilities (..., classes) and labels (...), an i32 tensor or integers. On the device a label
- * outside the classes has the value 0.
+ * outside the classes has the value 0; a mean over no rows is 0.
  */
-export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { weight, ignoreIndex = -100, reduction = 'mean' }: NllLossOptions = {}): Tensor {
-  expectReduction('nllLoss', reduction, ['mean', 'weightedMean', 'sum', 'none']);
+export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { weight, ignoreIndex = IGNORED, reduction = 'mean' }: NllLossOptions = {}): Tensor {
+  expectReduction('nllLoss', reduction, REDUCTIONS);
   if (logProbs.rank < 1) throw new ShapeError(`nllLoss: logProbs have shape [${logProbs.shape}], expected (..., classes)`);
   const lead = logProbs.shape.slice(0, -1);
   const rows = sizeOf(lead);
-  const y = labels instanceof Tensor ? labels : tensor(checked(labels, logProbs.shape.at(-1)!, ignoreIndex), { shape: lead, dtype: 'i32', gpu: logProbs.gpu });
-  expectDType(y, 'i32', 'nllLoss: labels');
-  expectShape(y, lead, 'nllLoss: labels');
-  const index = reshape(y, [rows]);
+  const index = reshape(toLabels('nllLoss', labels, logProbs, { ignoreIndex }), [rows]);
   const counts = sub(1, equalMask(cast(index, 'f32'), ignoreIndex));
   const weights = weight ? mul(counts, indexSelect(weight, index)) : counts;
   const picked = reshape(gather(reshape(logProbs, [rows, logProbs.shape.at(-1)!]), reshape(index, [rows, 1])), [rows]);
   const values = neg(mul(weights, picked));
   if (reduction === 'none') return reshape(values, lead);
   const total = sum(values);
-  return reduction === 'sum' ? total : div(total, sum(reduction === 'mean' ? counts : weights));
-}
-
-function checked(labels: ArrayLike<number>, classes: number, ignoreIndex: number): ArrayLike<number> {
-  const at = Array.from(labels).findIndex((y) => y !== ignoreIndex && !(Number.isInteger(y) && y >= 0 && y < classes));
-  if (at >= 0) throw new RangeError(`nllLoss: labels[${at}] is ${labels[at]}, expected an integer in 0..${classes - 1}`);
-  return labels;
+  return reduction === 'sum' ? total : meanOf(total, sum(reduction === 'mean' ? counts : weights));
 }

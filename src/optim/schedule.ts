@@ -78,19 +78,24 @@ export interface DrwOptions {
   from?: number;
   /** Of the effective number of samples. Default: 0.9999. */
   beta?: number;
-  /** 'inverse' is the paper's class frequency; 'effective' is the official code. Default: 'effective'. */
-  rule?: 'effective' | 'inverse';
+  /**
+   * 'inverse' is the paper's class frequency; 'effective' is the official code. Or any function of the training counts, such as
+   * `(counts) => smoothWeights(counts, 0.5)`. Default: 'effective'.
+   */
+  rule?: 'effective' | 'inverse' | ((counts: ArrayLike<number>) => ArrayLike<number>);
 }
 
 /**
  * Deferred re-weighting: class weights 1 before epoch `from`, then w_c = (1 - beta) / (1 - beta^n_c), scaled to mean 1.
  * Cao et al., "Learning imbalanced datasets with label-distribution-aware margin loss", NeurIPS 2019, section 3.3; weights
- * after Cui et al., CVPR 2019. The paper weights by 1 / n_c, the official code by the effective number.
+ * after Cui et al., CVPR 2019. The paper weights by 1 / n_c, the official code by the effective number. It works with every loss
+ * that has class weights, and with objectives around one. Throws RangeError on a negative epoch, a beta outside [0, 1), and an
+ * unknown rule.
  */
 export function drw({ from = 160, beta = 0.9999, rule = 'effective' }: DrwOptions = {}): Schedule {
   expectNumber(from, 'drw: from');
   expectNumber(beta, 'drw: beta', 0, 1);
-  return {
-    classWeight: ({ epoch }, counts) => (epoch < from ? null : rule === 'inverse' ? inverseFrequencyWeights(counts) : effectiveNumberWeights(counts, beta)),
-  };
+  if (rule !== 'effective' && rule !== 'inverse' && typeof rule !== 'function') throw new RangeError(`drw: rule is ${String(rule)}, expected 'effective', 'inverse' or a function of the counts`);
+  const weights = typeof rule === 'function' ? rule : rule === 'inverse' ? inverseFrequencyWeights : (counts: ArrayLike<number>) => effectiveNumberWeights(counts, beta);
+  return { classWeight: ({ epoch }, counts) => (epoch < from ? null : weights(counts)) };
 }

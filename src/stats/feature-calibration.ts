@@ -43,6 +43,9 @@ export function nearestMeans(statistics: ClassStatistics, points: RowMatrix, { k
   const [rows, columns] = checkedRows('nearestMeans: points', points);
   if (columns !== width) throw new RangeError(`nearestMeans: points have width ${columns}, the statistics ${width}`);
   if (!(Number.isInteger(k) && k >= 1 && k <= classes)) throw new RangeError(`nearestMeans: k is ${k}, expected an integer in 1..${classes}`);
+  for (const [name, value] of [['alpha', alpha], ['jitter', jitter]] as const) {
+    if (!(value >= 0 && value < Infinity)) throw new RangeError(`nearestMeans: ${name} is ${value}, expected a finite number >= 0`);
+  }
   const means = new Float64Array(rows * width);
   const covariances = new Float64Array(rows * width * width);
   const nearest: number[][] = [];
@@ -108,9 +111,7 @@ export interface LadcClass {
  */
 export function ladc(statistics: ClassStatistics, { head, tail, m = 2, similarity = 'euclidean', kappa = 0, temperature = 1, nu = 10, alpha = 0.01, keepMean = false }: LadcOptions): Gaussians & { classes: LadcClass[] } {
   const { width, counts, classes } = statistics;
-  for (const c of [...head, ...tail]) if (!(Number.isInteger(c) && c >= 0 && c < classes)) throw new RangeError(`ladc: class ${c} is not in 0..${classes - 1}`);
-  const both = tail.find((c) => head.includes(c));
-  if (both !== undefined) throw new RangeError(`ladc: class ${both} is in head and tail, expected one of them`);
+  checkParts('ladc', classes, head, tail);
   const poor = head.find((c) => counts[c]! < 2);
   if (poor !== undefined) throw new RangeError(`ladc: head class ${poor} has ${counts[poor]} rows, expected at least 2`);
   const missing = tail.find((c) => counts[c] === 0);
@@ -147,11 +148,16 @@ export function ladc(statistics: ClassStatistics, { head, tail, m = 2, similarit
 
 /**
  * Head-to-tail calibration of diagonal Gaussians (Chen and Su, CVPR 2023): weights softmax over head classes of -W2^2 /
- * sqrt(width), mean and deviation (1 - a) sum w head + a tail. `w2` and `weights`: (tail, head).
+ * sqrt(width), mean and deviation (1 - a) sum w head + a tail. `w2` and `weights`: (tail, head). Throws RangeError on a share
+ * outside [0, 1], classes that are both head and tail or have no rows, and without a head class.
  */
 export function headToTail(statistics: ClassStatistics, { head, tail, a = 0.998 }: { head: readonly number[]; tail: readonly number[]; a?: number }): { w2: number[][]; weights: number[][]; means: number[][]; deviations: number[][] } {
   if (!(a >= 0 && a <= 1)) throw new RangeError(`headToTail: a is ${a}, expected a share from 0 to 1`);
-  const { width } = statistics;
+  const { width, classes, counts } = statistics;
+  checkParts('headToTail', classes, head, tail);
+  if (head.length === 0) throw new RangeError('headToTail: head has no class, expected at least 1');
+  const missing = [...head, ...tail].find((c) => counts[c] === 0);
+  if (missing !== undefined) throw new RangeError(`headToTail: class ${missing} has no rows, expected at least 1`);
   const w2 = tail.map((t) => head.map((h) => -similarityOf(statistics, t, h, 'w2')));
   const weights = w2.map((row) => {
     const least = Math.min(...row);
@@ -167,6 +173,12 @@ export function headToTail(statistics: ClassStatistics, { head, tail, a = 0.998 
       return [...out];
     });
   return { w2, weights, means: mixed((c) => meanOf(statistics, c)), deviations: mixed((c) => deviationsOf(statistics, c)) };
+}
+
+function checkParts(where: string, classes: number, head: readonly number[], tail: readonly number[]): void {
+  for (const c of [...head, ...tail]) if (!(Number.isInteger(c) && c >= 0 && c < classes)) throw new RangeError(`${where}: class ${c} is not in 0..${classes - 1}`);
+  const both = tail.find((c) => head.includes(c));
+  if (both !== undefined) throw new RangeError(`${where}: class ${both} is in head and tail, expected one of them`);
 }
 
 /** Samples that each class lacks to have as many as the largest, or `target`; none for a class that has more. */

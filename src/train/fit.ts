@@ -18,7 +18,7 @@ import { TrainingStep } from './training-step.ts';
 export interface FitOptions {
   /** Of logits and labels. Exactly one of `loss` and `objective` is given. */
   loss?: Loss;
-  /** Of inputs, labels and the model, such as smoothMix(); class weights of schedules need a loss. */
+  /** Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as mixed(). */
   objective?: Objective;
   optimizer: Optimizer;
   /** Schedules; each takes the rate from the one before it, and the last with momentum or class weights decides those. */
@@ -119,7 +119,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       const epochStart = performance.now();
       const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
       step.setOrder(epochOrder(options.sampler, data, { epoch, epochs, seed }));
-      loss?.setClassWeight(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
+      (loss ?? objective!).setClassWeight?.(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();
         const due = probe?.dueAt(at(i)) ?? null;
@@ -149,7 +149,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       await onEpoch?.({ epoch, epochs, loss: history.loss.at(-1)!, lr: rates.at(-1)!, seconds: (performance.now() - epochStart) / 1000 });
     }
   } finally {
-    loss?.setClassWeight(null);
+    (loss ?? objective!).setClassWeight?.(null);
     model.train(wasTraining);
   }
   history.seconds = (performance.now() - started) / 1000;
@@ -170,7 +170,7 @@ function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimiz
   }
   if (probe !== undefined && typeof probe?.measure !== 'function') throw new TypeError(`fit: probe is ${String(probe)}, expected for example susceptibility(inputs)`);
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
-  if (objective && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which an objective does not take, expected a loss');
+  if (objective && !objective.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which this objective does not take, expected a loss');
   if (typeof (objective ?? loss) !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
   if (objective?.rows !== undefined && objective.rows !== data.y.length) throw new ShapeError(`fit: the dataset has ${data.y.length} rows, the objective has numbers for ${objective.rows}`);
   const at = objective?.box ? firstOutside(data.x.data, objective.box) : -1;

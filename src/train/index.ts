@@ -1,4 +1,5 @@
 export { drawGaussians, enrich, type DrawGaussiansOptions, type Enriched, type EnrichOptions, type Factoring } from './enrich.ts';
+export { epochScores, type EpochScore, type EpochScores, type EpochScoresOptions } from './epoch-scores.ts';
 export { evaluate, type Evaluation, type Predictor } from './evaluate.ts';
 export { fit, type FitOptions } from './fit.ts';
 export type { EpochReport, History, StepReport } from './history.ts';
@@ -7,6 +8,8 @@ export {
   type Susceptibility, type SusceptibilityOptions,
 } from './susceptibility.ts';
 export { TrainingStep, type TrainingStepOptions } from './training-step.ts';
-export {
-  crt, featuresOf, linearHead, lws, nearestClassMean, tauNorm, type CrtOptions, type HeadOptions, type LwsOptions, type NearestClassMeanOptions, type TauNormOptions,
-} from './two-stage.ts';
+export { crt, type CrtOptions } from './crt.ts';
+export { featuresOf, linearHead, type HeadOptions } from './heads.ts';
+export { lws, type LwsOptions } from './lws.ts';
+export { nearestClassMean, type NearestClassMeanOptions } from './nearest-class-mean.ts';
+export { tauNorm, type TauNormOptions } from './tau-norm.ts';

@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
-import type { Objective } from '../losses/objective.ts';
+import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { walkLayers, type Layer } from '../nn/layer.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
@@ -61,6 +61,7 @@ export class TrainingStep {
   readonly #objectiveKey: Key;
   readonly #x: Tensor;
   readonly #y: Tensor<'i32'>;
+  readonly #labels: Int32Array;
   readonly #order: Tensor<'u32'>;
   readonly #state: StepState;
   readonly #log: Tensor;
@@ -83,6 +84,7 @@ export class TrainingStep {
     this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
     this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
     this.#objectiveKey = split(key(options.seed), PURPOSE.objective);
+    this.#labels = data.y;
     const gpu = this.#gpu;
     [this.#x, this.#y, this.#order, this.#state, this.#log] = unscoped(() => [
       tensor(data.x, { gpu }),
@@ -162,7 +164,7 @@ export class TrainingStep {
   #gradients(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): Tensor {
     const { loss, objective } = this.#options;
     let calls = 0;
-    const forward = (x: Tensor): Tensor => this.#forward(x, input.shape[0]!, calls++);
+    const forward: ObjectiveInputs['forward'] = (x, options) => this.#forward(x, input.shape[0]!, calls++, options);
     const random = { key: this.#objectiveKey, first: this.#state };
     const value = objective ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at }) : loss!(forward(input), y);
     if (value.size !== 1) throw new ShapeError(`fit: the ${objective ? 'objective' : 'loss'} has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
@@ -175,11 +177,11 @@ export class TrainingStep {
   }
 
   /** Logits in training mode. Each call in a step has dropout masks of its own, and so has each copy of a sample. */
-  #forward(x: Tensor, batch: number, call: number): Tensor {
+  #forward(x: Tensor, batch: number, call: number, options: Parameters<ObjectiveInputs['forward']>[1] = {}): Tensor {
     const copies = Math.ceil(x.shape[0]! / batch);
     const key = call === 0 ? this.#dropoutKey : split(this.#dropoutKey, 2 ** 32 + call);
     const first = copies === 1 ? this.#state : mul(this.#state, copies);
-    return this.#expectLogits(this.#model.forward(x, { training: this.#model.training, random: { key, first } }));
+    return this.#expectLogits(this.#model.forward(x, { training: this.#model.training, random: { key, first }, ...options }));
   }
 
   /** Logits in evaluation mode; the parameters are constants, so that a gradient goes to the input alone. */
@@ -193,8 +195,10 @@ export class TrainingStep {
     }
   }
 
+  /** Checked when the step is recorded: not every loss counts labels that lie outside. */
   #expectLogits(logits: Tensor): Tensor {
     if (logits.rank !== 2) throw new ShapeError(`fit: the model gives shape [${logits.shape}], expected (batch, classes)`);
+    refuseLabels(this.#labels.reduce((n, label) => n + Number(label >= logits.shape[1]!), 0));
     return logits;
   }
 
@@ -212,8 +216,7 @@ export class TrainingStep {
 
   /** Throws when the device met a label outside the classes of the model. */
   async checkLabels(): Promise<void> {
-    const count = await takeInvalidLabels(this.#gpu);
-    if (count) throw new RangeError(`fit: ${count} labels lie outside the classes of the model; does its last layer have one output for each class?`);
+    refuseLabels(await takeInvalidLabels(this.#gpu));
   }
 
   dispose(): void {
@@ -226,4 +229,8 @@ export class TrainingStep {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function refuseLabels(count: number): void {
+  if (count) throw new RangeError(`fit: ${count} labels lie outside the classes of the model; does its last layer have one output for each class?`);
 }

@@ -52,6 +52,7 @@ test.each([
   [['demo', '--data', 'idx:/no/such/folder'], /^--data: there is no folder \/no\/such\/folder\n$/],
   [['reproduce'], /^no experiment named: expected one of ldam-drw(, [a-z0-9-]+)*\n$/],
   [['reproduce', 'alchemy'], /^unknown experiment 'alchemy': expected one of ldam-drw(, [a-z0-9-]+)*\n$/],
+  [['reproduce', 'vs-lt', '--full'], /^--full needs --data DIR, the folder of the binary version of CIFAR-10\n$/],
   [['reproduce', 'ldam-drw', '--seeds', '0'], /^--seeds is '0', expected an integer.*\n$/],
 ])('%j is refused with one sentence and code 2', async (args, sentence) => {
   const { code, err } = await call(...args);
@@ -85,6 +86,23 @@ test('the demo runs in Node', async () => {
   const summary = JSON.parse(readFileSync(join(folder, 'node/summary.json'), 'utf8')) as Summary;
   expect(summary.methods.map(({ name }) => name)).toEqual(['ldam-drw']);
 });
+
+test('reproduce --full reads the files of CIFAR-10, trains the published net, and writes every run', async () => {
+  const cifar = join(folder, 'cifar');
+  mkdirSync(cifar);
+  const records = (n: number): Uint8Array => Uint8Array.from({ length: n * 3073 }, (_, i) => (i % 3073 === 0 ? Math.floor(i / 3073) % 10 : (i * 37 + (Math.floor(i / 3073) % 10) * 20) % 256));
+  for (let i = 1; i <= 5; i++) writeFileSync(join(cifar, `data_batch_${i}.bin`), records(10));
+  writeFileSync(join(cifar, 'test_batch.bin'), records(10));
+  const json = join(folder, 'full.json');
+  const { code, out } = await call('reproduce', 'vs-lt', '--full', '--data', cifar, '--methods', 'ce,vs', '--seeds', '1', '--epochs', '2', '--json', json);
+  expect(out).toMatch(/CIFAR-10, ResNet-32, random crops and flips.*VS: gamma 0\.2, tau 1\.2.*best test epoch/s);
+  // Without CDT and LA the claim cannot hold.
+  expect(code).toBe(1);
+  const { id, runs, holds } = JSON.parse(readFileSync(json, 'utf8')) as { id: string; runs: Record<string, number | string>[]; holds: boolean };
+  expect([id, holds]).toEqual(['vs-lt', false]);
+  expect(runs).toMatchObject([{ dataset: 'cifar10', seed: 0, method: 'ce' }, { dataset: 'cifar10', seed: 0, method: 'vs' }]);
+  for (const run of runs) for (const share of [run.balancedAccuracy, run.bestBalancedAccuracy, run.ece]) expect(share).toSatisfy((v: number) => v >= 0 && v <= 1);
+}, 300_000);
 
 test('Ctrl-C stops the run with code 130 and writes nothing', async () => {
   const { child, ended } = start(...quick('stopped', '--epochs', '5000'));

@@ -201,6 +201,24 @@ describe('a wrapper of any loss', () => {
     loss.dispose();
   });
 
+  test('weights by row for reports: those that the loss has, without a move of u', async () => {
+    const loss = absgd(crossEntropy(), { lambda: 2, gamma: 0.5 });
+    const base = crossEntropy();
+    const [first, weighted, plain, again] = await readAll(() => {
+      const x = tensor(z.data, { shape: z.shape });
+      const w = loss.weights(x, labels);
+      const [value, each] = noGrad(() => [loss(x, labels, { reduction: 'none' }), loss.weights(x, labels)]);
+      return [w, value!, base(x, labels, { reduction: 'none' }), each!];
+    });
+    expect(first!.reduce((t, v) => t + v, 0) / 6).toBeCloseTo(1, 5);
+    first!.forEach((w, i) => expect(weighted![i]! / plain![i]!).toBeCloseTo(w, 4));
+    expect(Array.from(again!)).toEqual(Array.from(first!));
+    // The harder the row, the larger its weight.
+    const order = (a: Float32Array): number[] => [...a.keys()].sort((p, q) => a[p]! - a[q]!);
+    expect(order(first!)).toEqual(order(plain!));
+    base.dispose();
+    loss.dispose();
+  });
   test('the weights are constants: the gradient is that of a loss with sample weights', async () => {
     const loss = absgd(crossEntropy(), { lambda: 1.5, gamma: 1 });
     const [got, want] = await readAll(() => {

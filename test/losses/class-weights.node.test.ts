@@ -49,6 +49,14 @@ describe('ldamMargins', () => {
   test('published CIFAR-10-LT values', () => {
     expectClose(ldamMargins(CIFAR10_LT100), [0.158113883008, 0.179696997, 0.204237705, 0.23209115, 0.263829028, 0.299767651, 0.340675192, 0.387220914, 0.440497028, 0.5], 1e-8);
   });
+  test('of two margins with a given sum they are those of the least bound 1 / (m sqrt n)', () => {
+    const [a, b] = ldamMargins([1000, 10], 0.7) as unknown as [number, number];
+    const share = a / (a + b);
+    expect(share).toBeCloseTo(0.240253, 6);
+    const bound = (g: number): number => 1 / (g * Math.sqrt(1000)) + 1 / ((1 - g) * Math.sqrt(10));
+    for (let g = 0.001; g < 1; g += 0.001) expect(bound(g)).toBeGreaterThanOrEqual(bound(share));
+    expect(Math.abs(bound(share + 1e-5) - bound(share - 1e-5))).toBeLessThan(1e-10);
+  });
   test('equal counts, zero margin, empty classes', () => {
     expect(Array.from(ldamMargins([60, 60, 60]))).toEqual([0.5, 0.5, 0.5]);
     expect(Array.from(ldamMargins([60, 9, 1], 0))).toEqual([0, 0, 0]);

@@ -161,7 +161,7 @@ describe('grouped', () => {
   };
   test('the groups follow the rows of shuffled batches', async () => {
     const counts = [50, 10];
-    const [plain, robust] = [await train(() => crossEntropy() as never), await train(() => groupDro(crossEntropy(), { groupCounts: counts, eta: 0.5 }))];
+    const [plain, robust] = [await train(() => Object.assign(crossEntropy(), { numGroups: 2 }) as never), await train(() => groupDro(crossEntropy(), { groupCounts: counts, eta: 0.5 }))];
     // The second feature is right for both groups: weight moves to it from the first.
     const ratio = (w: number[]): number => Math.abs((w[3]! - w[1]!) / (w[2]! - w[0]!));
     expect(ratio(robust)).toBeGreaterThan(1.2 * ratio(plain));
@@ -202,12 +202,12 @@ describe('equalization', () => {
 
 test('errors', () => {
   const base = keep(crossEntropy());
-  expect(() => groupDro(base, { groupCounts: [1, -1] })).toThrow(new RangeError('groupDro: counts[1] is -1, expected a finite number >= 0'));
+  expect(() => groupDro(base, { groupCounts: [1, -1] })).toThrow(new RangeError('groupDro: groupCounts[1] is -1, expected a finite number >= 0'));
   expect(() => groupDro(base, { groupCounts, eta: -1 })).toThrow(new RangeError('groupDro: eta is -1, expected a finite number >= 0'));
   expect(() => groupDro(base, { groupCounts, alpha: 0 })).toThrow(new RangeError('groupDro: alpha is 0, expected a number above 0 and at most 1'));
   expect(() => groupDro(base, { groupCounts, rule: 'all' as never })).toThrow(new RangeError("groupDro: rule is all, expected 'exponentiated' or 'greedy'"));
   expect(() => equalization({ clsNumList: [1], gamma: 2 })).toThrow(new RangeError('equalization: gamma is 2, expected a number in 0..1'));
-  expect(() => grouped(groupDro(base, { groupCounts }), [0, -1])).toThrow(new RangeError('grouped: groups[1] is -1, expected an integer >= 0'));
+  expect(() => grouped(groupDro(base, { groupCounts }), [0, -1])).toThrow(new RangeError('grouped: groups[1] is -1, expected an integer in 0..3'));
   const loss = keep(groupDro(base, { groupCounts }));
   expect(() => loss.setState([1])).toThrow(new RangeError('groupDro: the state has 1 entries, expected 8 finite numbers'));
   scope(() => {

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
-import { backward, requireGrad, scope, tensor } from 'evenkeel';
-import { influenceBalanced } from 'evenkeel/losses';
+import { backward, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
+import { crossEntropy, effectiveNumberWeights, influenceBalanced, influenced } from 'evenkeel/losses';
+import { linear, relu, sequential, splitClassifier } from 'evenkeel/nn';
+import { drw, sgd } from 'evenkeel/optim';
+import { fit } from 'evenkeel/train';
 import { readAll, takeGrad, upload } from '../support/check-op.ts';
 import { integers, sample } from '../support/sample.ts';
+import { clusters } from '../support/synthetic.ts';
 
 const [rows, classes, width] = [7, 5, 3];
 const z = sample([rows, classes]);
@@ -45,7 +49,26 @@ test('a sample without influence, and logits of 1e4, stay finite', async () => {
   loss.dispose();
 });
 
+test('influenced: fit gives it what the last layer is given, and cross-entropy comes first', async () => {
+  const data = clusters({ n: 60, classes: 4, seed: 3 });
+  const model = sequential(linear(16, 8), relu(), linear(8, 4)).init({ seed: 1 });
+  const objective = influenced(influenceBalanced({ alpha: 10 }), { from: 1 });
+  const { loss: epochs } = await fit(model, data, { objective, optimizer: sgd({ lr: 0 }), schedule: drw({ from: 2 }), epochs: 3, batchSize: 60 });
+  const { backbone } = splitClassifier(model);
+  const [logits, features] = [await model.logits(data.x), await backbone.features(data.x)];
+  const valueOf = async (of: (z: Tensor) => Tensor): Promise<number> => (await readAll(() => [of(tensor(logits))]))[0]![0]!;
+  const plain = crossEntropy();
+  const balanced = influenceBalanced({ alpha: 10 });
+  const late = influenceBalanced({ alpha: 10, weight: effectiveNumberWeights(data.classCounts, 0.9999) });
+  expect(epochs[0]!).toBeCloseTo(await valueOf((z) => plain(z, data.y)), 5);
+  expect(epochs[1]!).toBeCloseTo(await valueOf((z) => balanced(z, data.y, { features: tensor(features) })), 4);
+  expect(epochs[2]!).toBeCloseTo(await valueOf((z) => late(z, data.y, { features: tensor(features) })), 4);
+  expect(Math.abs(epochs[1]! - epochs[0]!)).toBeGreaterThan(0.01);
+  for (const m of [model, objective, plain, balanced, late]) m.dispose!();
+});
+
 test('errors', () => {
+  expect(() => influenced(influenceBalanced(), { from: -1 })).toThrow(new RangeError('influenced: from is -1, expected a number >= 0'));
   expect(() => influenceBalanced({ alpha: 0 })).toThrow(new RangeError('influenceBalanced: alpha is 0, expected a positive finite number'));
   const loss = influenceBalanced();
   scope(() => {

@@ -140,6 +140,24 @@ describe('identities', () => {
     const [got, want] = [await run(a), await run(b)];
     want.forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(2e-5 * Math.max(1, Math.abs(w))));
   });
+  test('a free bias makes logit adjustment post hoc: the loss of z - tau log pi is cross-entropy of z', async () => {
+    const moved = Array.from(z.data, (v, i) => v - 1.3 * Math.log(clsNumList[i % 4]! / 175));
+    const [got, want] = [await run((reduction) => logitAdjusted({ clsNumList, tau: 1.3, reduction }), moved), await run((reduction) => crossEntropy({ reduction }))];
+    want.forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(2e-5 * Math.max(1, Math.abs(w))));
+  });
+  test('two classes: vs of (0, f) is the binary form with one factor; groups that are the labels give it with two', async () => {
+    const counts = [90, 10];
+    const f = Array.from(z.data.slice(0, rows));
+    const two = f.flatMap((v) => [0, v]);
+    const y = labels.map((c) => c % 2);
+    const each = async (make: Make, data: readonly number[], width: number, groups?: readonly number[]): Promise<number[]> => Array.from((await evaluate(make, data, [rows, width], y, 'sum', groups))[0]!);
+    const close = (got: number[], want: number[]): void => want.forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(1e-5 * Math.max(1, w)));
+    const factor = (10 / 90) ** 0.4;
+    const shift = Math.log(90 / 10);
+    close(await each((reduction) => vs({ clsNumList: counts, gamma: 0.4, tau: 1, reduction }), two, 2), await each((reduction) => binaryVs({ delta: [factor, factor], iota: [-shift, shift], reduction }), f, 1));
+    const iota: [number, number] = [-0.8 * Math.log(0.9), -0.8 * Math.log(0.1)];
+    close(await each((reduction) => groupVs({ groupCounts: counts, gamma: 0.4, tau: 0.8, reduction }), two, 2, y), await each((reduction) => binaryVs({ delta: [1, factor], iota, reduction }), f, 1));
+  });
   test('vs: sum_c g_c / Delta_c = 0', async () => {
     const g = (await run((reduction) => vs({ clsNumList, reduction }))).slice(rows + 1);
     const { scale } = vsAdjustments(clsNumList);
@@ -181,7 +199,7 @@ test('new class weights reach focal with the weight inside', async () => {
 });
 
 test('errors', () => {
-  expect(() => vs({ clsNumList: [1, -1] })).toThrow(new RangeError('vs: counts[1] is -1, expected a finite number >= 0'));
+  expect(() => vs({ clsNumList: [1, -1] })).toThrow(new RangeError('vs: clsNumList[1] is -1, expected a finite number >= 0'));
   expect(() => cdt({ clsNumList: [1], gamma: NaN })).toThrow(new RangeError('cdt: gamma is NaN, expected a finite number'));
   expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1, 0] })).toThrow(new RangeError('logitAdjusted: testPrior[1] is 0, expected a positive number'));
   expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1] })).toThrow(new RangeError('logitAdjusted: testPrior has 1 entries, expected 2'));

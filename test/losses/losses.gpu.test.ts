@@ -238,6 +238,6 @@ test('errors', () => {
     expect(() => margin(z, [0, 1])).toThrow('ldam: logits have shape [2,3], expected 2 classes on the last axis');
     expect(() => crossEntropy({ weight: [1, 2] })(z, [0, 1])).toThrow('crossEntropy: logits have shape [2,3], expected 2 classes on the last axis');
     expect(() => ldam({ clsNumList: [1, 2], s: 0 })).toThrow('ldam: s is 0, expected a positive number');
-    expect(() => ldam({ clsNumList: [1, -2] })).toThrow('ldamMargins: counts[1] is -2, expected a finite number >= 0');
+    expect(() => ldam({ clsNumList: [1, -2] })).toThrow('ldam: clsNumList[1] is -2, expected a finite number >= 0');
   });
 });

@@ -257,13 +257,13 @@ describe('training', () => {
 test('errors', () => {
   expect(() => mixup({ alpha: 0 })).toThrow(new RangeError('mixup: alpha is 0, expected a finite number > 0'));
   expect(() => cutmix({ alpha: NaN })).toThrow(new RangeError('cutmix: alpha is NaN, expected a finite number > 0'));
-  expect(() => unimix({ clsNumList: [1, -1] })).toThrow(new RangeError('unimix: counts[1] is -1, expected a finite number >= 0'));
+  expect(() => unimix({ clsNumList: [1, -1] })).toThrow(new RangeError('unimix: clsNumList[1] is -1, expected a finite number >= 0'));
   expect(() => unimix({ clsNumList: [1], tau: NaN })).toThrow(new RangeError('unimix: tau is NaN, expected a finite number'));
   expect(() => remix({ clsNumList: [1], kappa: 0.5 })).toThrow(new RangeError('remix: kappa is 0.5, expected a finite number >= 1'));
   expect(() => remix({ clsNumList: [1], tau: 2 })).toThrow(new RangeError('remix: tau is 2, expected a number in 0..1'));
   expect(() => mixed(mixup(), keep(crossEntropy()), { until: -1 })).toThrow(new RangeError('mixed: until is -1, expected a number >= 0 or Infinity'));
   expect(() => bayias({ clsNumList: [1, 2], testPrior: [1] })).toThrow(new RangeError('bayias: testPrior has 1 entries, expected 2'));
-  expect(() => bayias({ clsNumList: [1, NaN] })).toThrow(new RangeError('bayias: counts[1] is NaN, expected a finite number >= 0'));
+  expect(() => bayias({ clsNumList: [1, NaN] })).toThrow(new RangeError('bayias: clsNumList[1] is NaN, expected a finite number >= 0'));
   scope(() => {
     const inputs = { x: tensor([1, 2]), y: tensor([0, 1], { dtype: 'i32' }), random: { key: key(0), first: tensor([0, 0], { dtype: 'u32' }) } };
     expect(() => cutmix()({ ...inputs, x: tensor([1, 2], { shape: [2, 1] }) })).toThrow('cutmix: x has shape [2,1], expected (batch, ..., height, width)');

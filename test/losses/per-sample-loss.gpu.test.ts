@@ -77,7 +77,7 @@ test('errors', () => {
     expect(() => loss(upload(z), [0, 1, 2, 4, 0, 0])).toThrow('nll: labels[3] is 4, expected an integer in 0..3');
     expect(() => loss(upload(z), labels, { sampleWeight: tensor([1]) })).toThrow('nll: sampleWeight has shape [1], expected [6]');
     expect(() => perSampleLoss('nll', nll, { weight: [1, NaN, 1, 1] })(upload(z), labels)).toThrow('nll: weight[1] is NaN, expected a finite number');
-    expect(() => perSampleLoss('nll', nll, { classes: 3 })(upload(z), labels)).toThrow('nll: logits have shape [6,4], expected (..., 3)');
+    expect(() => perSampleLoss('nll', nll, { classes: 3 })(upload(z), labels)).toThrow('nll: logits have shape [6,4], expected 3 classes on the last axis');
   });
   loss.dispose();
 });

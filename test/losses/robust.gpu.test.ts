@@ -200,7 +200,18 @@ test('sce, focal and the sums contain their limits', async () => {
   const z = [0.3, -1.2, 2];
   const ce = (await valuesOf(losses.crossEntropy(), z, [1]))[0]!;
   for (const loss of [losses.sce({ alpha: 1, beta: 0 }), losses.focal({ gamma: 0 }), losses.gce({ q: 0 }), losses.alphaLoss(), losses.cores({ beta: () => 0 }), losses.combined([[1, losses.crossEntropy()]])]) expect((await valuesOf(loss, z, [1]))[0]).toBeCloseTo(ce, 6);
-  expect((await gradientOf(losses.focal({ gamma: 2, detach: true }), z, 1))[1]).toBeCloseTo(-((1 - softmax(z)[1]!) ** 3), 6);
+});
+
+test('focal, detached: the slope is that of cross-entropy times the factor, with the class weight outside and inside of it', async () => {
+  const z = [0.3, -1.2, 2];
+  const weight = [1, 0.4, 2];
+  const p = softmax(z);
+  for (const [weightIn, factor] of [['loss', (1 - p[1]!) ** 2], ['probability', (1 - p[1]! ** 0.4) ** 2]] as const) {
+    const make = (): Loss => losses.focal({ gamma: 2, detach: true, weight, weightIn });
+    expect((await valuesOf(make(), z, [1]))[0]).toBeCloseTo(-0.4 * factor * Math.log(p[1]!), 6);
+    const g = await gradientOf(make(), z, 1);
+    p.forEach((v, c) => expect(g[c]).toBeCloseTo(0.4 * factor * (v - (c === 1 ? 1 : 0)), 6));
+  }
 });
 
 test('normalised logits: the scale does not count, the gradient is orthogonal to them, zeros and large ones are finite', async () => {
@@ -303,7 +314,6 @@ test('errors', () => {
     loss.dispose();
   });
   expect(() => losses.logitClip(losses.crossEntropy(), { compat: 'x' as never })).toThrow("logitClip: compat is x, expected 'released-code'");
-  expect(() => losses.focal({ gamma: 1, detach: true, weightIn: 'probability' })).toThrow("focal: detach is true with weightIn 'probability', expected one of them");
   expect(() => losses.gce({ q: 2 })).toThrow('gce: q is 2, expected 0 <= q <= 1');
   expect(() => losses.gce({ floor: 1 })).toThrow('gce: floor is 1, expected 0 <= floor < 1');
   expect(() => losses.alphaLoss({ epsilon: -1e-8 })).toThrow('alphaLoss: epsilon is -1e-8, expected 0 <= epsilon < 1');

@@ -5,7 +5,7 @@ import { makeDataset } from 'evenkeel/data';
 import { crossEntropy, splitHeads, twoHead } from 'evenkeel/losses';
 import { linear, relu, sequential } from 'evenkeel/nn';
 import { slice } from 'evenkeel/ops';
-import { adam } from 'evenkeel/optim';
+import { adam, sgd } from 'evenkeel/optim';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 import { expectSameBits, expectWithin, readAll, takeGrad } from '../support/check-op.ts';
@@ -150,7 +150,15 @@ test('errors', () => {
   expect(() => splitHeads({ data: [1, 2, 3], shape: [1, 3] })).toThrow('splitHeads: logits have shape [1,3], expected (rows, 2 classes)');
   scope(() => {
     const loss = twoHead({ classes: 4, k: 1 });
-    expect(() => loss(tensor([1, 2, 3, 4], { shape: [1, 4] }), [0])).toThrow('twoHead: logits have shape [1,4], expected (..., 2 x 4)');
+    expect(() => loss(tensor([1, 2, 3, 4], { shape: [1, 4] }), [0])).toThrow('twoHead: logits have shape [1,4], expected 2 x 4 classes on the last axis');
     expect(() => loss(tensor(new Float32Array(8), { shape: [1, 8] }), [4])).toThrow('twoHead: labels[0] is 4, expected an integer in 0..3');
   });
+});
+
+test('fit counts labels outside the classes, which are half of the logits', async () => {
+  const data = makeDataset(new NdArray(new Float32Array(12), [6, 2]), [0, 1, 2, 0, 2, 1]);
+  const model = sequential(linear(2, 4)).init();
+  const loss = twoHead({ classes: 2, k: 1 });
+  await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('fit: 2 labels lie outside the classes of the model');
+  for (const t of [model, loss]) t.dispose();
 });

@@ -45,6 +45,15 @@ describe('shotAccuracy', () => {
     expect(shotAccuracy(scores, labels, { counts: [500, 400, 300, 200, 150] })).toEqual({ many: 0.6, medium: null, few: null });
     expect(shotAccuracy(scores.slice(0, 8), labels.slice(0, 8), { counts: [500, 101, 100, 20, 19] }).few).toBe(null);
   });
+  test('numbers of classes rank them, too', () => {
+    const hundred = Array.from({ length: 100 }, (_, c) => c);
+    const counts = hundred.map((c) => 500 - c);
+    // Right up to class 66, where the few begin in the split of CIFAR-100 by UniMix's code; by thirds they begin behind it.
+    const upTo66 = oneHot(hundred.map((c) => (c <= 66 ? c : 0)), 100);
+    expect(shotAccuracy(upTo66, hundred, { counts, groups: { many: 33, few: 34 } })).toEqual({ many: 1, medium: 1, few: 1 / 34 });
+    expect(shotAccuracy(upTo66, hundred, { counts, groups: 'thirds' }).few).toBe(0);
+    expect(shotAccuracy(upTo66, hundred, { counts, groups: { many: 0, few: 0 } })).toEqual({ many: null, medium: 0.67, few: null });
+  });
   test('thirds rank the classes by count', () => {
     expect(shotAccuracy(scores, labels, { counts: [90, 50, 80, 60, 70], groups: 'thirds' })).toEqual({ many: 1, medium: 0, few: 0.5 });
     // Ten classes: 4, 2, 4, which leaves the medium group its two classes.
@@ -81,7 +90,8 @@ describe('bad input', () => {
     [() => shotAccuracy(good, [0], { counts: [1] }), 'shotAccuracy: counts has 1 entries, expected 2, one per class'],
     [() => shotAccuracy(good, [0], { counts: [1, -1] }), 'shotAccuracy: counts[1] is -1, expected a number >= 0'],
     [() => shotAccuracy(good, [0], { counts: [1, 1], fewThreshold: 200 }), 'shotAccuracy: fewThreshold is 200, expected at most manyThreshold = 100'],
-    [() => shotAccuracy(good, [0], { counts: [1, 1], groups: 'halves' as never }), "shotAccuracy: groups is halves, expected 'thresholds' or 'thirds'"],
+    [() => shotAccuracy(good, [0], { counts: [1, 1], groups: 'halves' as never }), "shotAccuracy: groups is halves, expected 'thresholds', 'thirds' or { many, few }"],
+    [() => shotAccuracy(good, [0], { counts: [1, 1], groups: { many: 2, few: 1 } }), 'shotAccuracy: groups has 2 many and 1 few, expected numbers of classes that sum to at most 2'],
     [() => nll([[3, -1]], [0]), 'nll: probs is 3 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)'],
     [() => nll([[0.5, 0.4]], [0]), 'nll: probs sum to 0.9 in row 0, expected 1 (apply softmax to logits first)'],
   ])('%#', (call, message) => {

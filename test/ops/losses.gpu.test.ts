@@ -141,7 +141,7 @@ test('errors', () => {
     expect(() => softCrossEntropy(x, y)).toThrow('softCrossEntropy: target has shape [3], expected [2]');
     expect(() => softCrossEntropy(tensor(1), tensor(1))).toThrow('softCrossEntropy: logits have shape [], expected (..., classes)');
     expect(() => nllLoss(tensor([0, 0], { shape: [1, 2] }), [2])).toThrow('nllLoss: labels[0] is 2, expected an integer in 0..1');
-    expect(() => nllLoss(tensor([0, 0], { shape: [1, 2] }), tensor([0]) as unknown as Tensor<'i32'>)).toThrow('nllLoss: labels is f32, expected i32');
+    expect(() => nllLoss(tensor([0, 0], { shape: [1, 2] }), tensor([0]) as unknown as Tensor<'i32'>)).toThrow('nllLoss: labels are f32, expected i32');
     expect(() => nllLoss(tensor(1), [0])).toThrow('nllLoss: logProbs have shape [], expected (..., classes)');
     expect(() => nllLoss(x, tensor([1, 2], { dtype: 'i32' }))).toThrow('nllLoss: labels has shape [2], expected []');
   });

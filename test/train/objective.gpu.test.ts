@@ -65,6 +65,6 @@ test('errors', async () => {
   const objective = plain(loss);
   await expect(run({ loss, objective })).rejects.toThrow('fit: got a loss and an objective, expected one of them');
   await expect(run({})).rejects.toThrow('fit: loss is missing, expected for example crossEntropy()');
-  await expect(run({ objective, schedule: drw({ from: 1 }) })).rejects.toThrow('fit: the schedule sets class weights, which an objective does not take, expected a loss');
+  await expect(run({ objective, schedule: drw({ from: 1 }) })).rejects.toThrow('fit: the schedule sets class weights, which this objective does not take, expected a loss');
   loss.dispose();
 });

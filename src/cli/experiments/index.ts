@@ -13,6 +13,7 @@ import { ladcFeatures } from './ladc-features.ts';
 import { ldamDrw } from './ldam-drw.ts';
 import { linfFashion } from './linf-fashion.ts';
 import { logitclipNoise } from './logitclip-noise.ts';
+import { othersLt } from './others-lt.ts';
 import { smoothMixFashion, smoothMixMnist } from './smoothmix.ts';
 import { susceptibilityExperiment } from './susceptibility.ts';
 import { unimixBayiasLt } from './unimix-bayias-lt.ts';
@@ -20,4 +21,4 @@ import { vsGmm } from './vs-gmm.ts';
 import { vsLt } from './vs-lt.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaFlips, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, vsGmm, groupVsExperiment, certifyLinear, certifyCost, logitclipNoise];
+export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaFlips, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, othersLt, vsGmm, groupVsExperiment, certifyLinear, certifyCost, logitclipNoise];

@@ -1,7 +1,6 @@
 import { makeDataset, symmetricNoise } from 'evenkeel/data';
-import { ael, agce, alphaLoss, aul, combined, crossEntropy, gce, logitClip, mae, nce, perSampleLoss, phuberCE, rce, sce, taylorCE, type Loss } from 'evenkeel/losses';
+import { ael, agce, alphaLoss, aul, combined, crossEntropy, focal, gce, logitClip, mae, nce, phuberCE, rce, sce, taylorCE, type Loss } from 'evenkeel/losses';
 import { accuracy } from 'evenkeel/metrics';
-import { probabilityLoss } from 'evenkeel/ops';
 import { cosineLr, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { integer, toggle } from '../flags.ts';
@@ -34,7 +33,7 @@ const FULL_SIZE = { images: 20_000, hidden: 256, rates: [0.2, 0.4] };
 /** All losses by name. */
 const LOSSES: Readonly<Record<string, () => Loss>> = {
   ...Object.fromEntries(Object.entries(BASES).flatMap(([name, make]) => [[name, make], ...[1, 2].map((tau) => [`${name}, clip ${tau}`, () => logitClip(make(), { tau })])])),
-  'focal .5': () => perSampleLoss('focal', (z, y) => probabilityLoss(z, y, 'focal', [0.5], { detach: true })),
+  'focal .5': () => focal({ gamma: 0.5, detach: true }),
   'alpha 1.5': () => alphaLoss({ alpha: 1.5 }),
   'alpha 8': () => alphaLoss({ alpha: 8 }),
   MAE: () => mae(),

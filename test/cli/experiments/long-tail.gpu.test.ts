@@ -5,6 +5,7 @@ import { cdbLt } from '../../../src/cli/experiments/cdb-lt.ts';
 import type { Experiment } from '../../../src/cli/experiments/experiment.ts';
 import { ldamDrw, type LdamDrwRun } from '../../../src/cli/experiments/ldam-drw.ts';
 import type { LongTailRun } from '../../../src/cli/experiments/long-tail.ts';
+import { othersLt } from '../../../src/cli/experiments/others-lt.ts';
 import { unimixBayiasLt } from '../../../src/cli/experiments/unimix-bayias-lt.ts';
 import { vsLt } from '../../../src/cli/experiments/vs-lt.ts';
 import type { DatasetBytes, JobContext } from '../../../src/cli/job.ts';
@@ -31,6 +32,7 @@ test.each<[string, Experiment, string[]]>([
   ['vs-lt', vsLt, ['ce', 'la', 'cdt', 'vs']],
   ['unimix-bayias-lt', unimixBayiasLt, ['ce', 'bayias', 'unimix-bayias']],
   ['absgd-lt', absgdLt, ['ce', 'absgd', 'absgd-two-stage', 'ce-drw', 'absgd-drw', 'cb-focal']],
+  ['others-lt', othersLt, ['ce', 'focal', 'cb-focal', 'equalization', 'label-aware-smoothing', 'square-root', 'class-balanced', 'class-aware', 'mixup', 'remix', 'cutmix']],
   ['cdb-lt', cdbLt, ['ce', 'cdb-w', 'cdb-w-dynamic', 'cdb-w-cifar', 'cdb-s']],
 ])('the job of %s, on glyphs that leave two classes empty', async (_id, experiment, methods) => {
   // cdb-lt takes 100 images of each class away.

@@ -5,11 +5,12 @@ import { cdbLt } from '../../../src/cli/experiments/cdb-lt.ts';
 import type { Experiment } from '../../../src/cli/experiments/experiment.ts';
 import { experiments } from '../../../src/cli/experiments/index.ts';
 import { judgeLongTail, longTailRecipe, longTailSource, type LongTailRun } from '../../../src/cli/experiments/long-tail.ts';
+import { othersLt } from '../../../src/cli/experiments/others-lt.ts';
 import { unimixBayiasLt } from '../../../src/cli/experiments/unimix-bayias-lt.ts';
 import { vsLt } from '../../../src/cli/experiments/vs-lt.ts';
 
 const run = (method: string, seed: number, balancedAccuracy: number, ece = 0.1): LongTailRun => ({
-  dataset: 'd', seed, method, balancedAccuracy, accuracy: balancedAccuracy, many: 0.9, medium: 0.8, few: 0.7, ece, perClass: [], seconds: 1,
+  dataset: 'd', seed, method, balancedAccuracy, bestBalancedAccuracy: balancedAccuracy + 0.01 * seed, bestEpoch: 2, accuracy: balancedAccuracy, many: 0.9, medium: 0.8, few: 0.7, ece, perClass: [], seconds: 1,
 });
 const both = (figures: Record<string, number | [number, number]>): LongTailRun[] =>
   Object.entries(figures).flatMap(([method, value]) => [0, 1].map((seed) => (typeof value === 'number' ? run(method, seed, value) : run(method, seed, ...value))));
@@ -29,6 +30,8 @@ describe('claims', () => {
     ['absgd-lt, level', absgdLt, false, both({ ce: 0.8, absgd: 0.9, 'absgd-two-stage': 0.9, 'ce-drw': 0.83, 'absgd-drw': 0.825, 'cb-focal': 0.9 })],
     ['cdb-lt', cdbLt, true, both({ ce: 0.8, 'cdb-w': 0.811, 'cdb-w-dynamic': 0.4, 'cdb-w-cifar': 0.7, 'cdb-s': 0.7 })],
     ['cdb-lt, level', cdbLt, false, both({ ce: 0.8, 'cdb-w': 0.805, 'cdb-w-dynamic': 0.4, 'cdb-w-cifar': 0.9, 'cdb-s': 0.9 })],
+    ['others-lt', othersLt, true, both({ ce: 0.8, 'cb-focal': 0.821, mixup: 0.7 })],
+    ['others-lt, level', othersLt, false, both({ ce: 0.8, 'cb-focal': 0.819, mixup: 0.9 })],
     ['nothing run', cdbLt, false, []],
   ])('%s', (_what, experiment, holds, runs) => expect(experiment.judge(runs).holds).toBe(holds));
 
@@ -39,7 +42,9 @@ describe('claims', () => {
     expect(table.rows.map((row) => row.slice(4))).toEqual([
       ['10.00 ± 0.00', '>= 5', 'yes'],
       ['-10.00 ± 0.00', '', ''],
+      ['10.00 ± 0.00', '', ''],
     ]);
+    expect(table.rows.at(-1)!.slice(1, 4)).toEqual(['balanced accuracy, best test epoch', 'ce 80.50 ± 0.71', 'a 90.50 ± 0.71']);
     expect(result['d: balanced accuracy, b against ce, beside the claim']).toMatchObject({ b: { mean: 0.7 }, seeds: 2 });
     expect(JSON.stringify(result)).not.toMatch(/"holds":false/);
   });
@@ -48,8 +53,9 @@ describe('claims', () => {
 describe('protocols', () => {
   test.each<[Experiment, RegExp, RegExp]>([
     [vsLt, /^Exponential long tail of imbalance 100 of Fashion-MNIST, 784-64-10.*8 epochs, warm-up over 2, the rate times 0\.1 from epoch 7;.*VS: gamma 0\.025, tau 0\.75.*seeds 100 and 101.*3 seeds, paired\.$/, /CIFAR-10, ResNet-32.*200 epochs, warm-up over 5, the rate times 0\.01 from epoch 161 and again 181.*VS: gamma 0\.2, tau 1\.2.*published code.*1 seed, paired\.$/],
-    [unimixBayiasLt, /40 epochs.*UniMix: alpha 0\.8, tau -0\.1.*seed 100/, /batches of 64, 200 epochs/],
+    [unimixBayiasLt, /40 epochs.*UniMix: alpha 0\.8, tau -0\.1.*seed 100.*after the last epoch, and beside it after the best of every 4th;/, /batches of 64, 200 epochs.*the best of all;/],
     [absgdLt, /lambda \S+ from the start.*seeds 100 and 101/, /the rate times 0\.01 from epoch 160; what is deferred starts in epoch 161.*lambda 5 from the start, 5 in the second.*gamma 0\.7/],
+    [othersLt, /8 epochs.*gamma 0\.5; equalisation/, /200 epochs.*gamma 1; equalisation/],
     [cdbLt, /tau 0\.5, the best of.*seeds 100 and 101.*100 further training images of each class/, /batches of 32, 240 epochs, the rate times 0\.01 from epoch 161 and again 211.*25 further training images/],
   ])('of %o', (experiment, quick, paper) => {
     expect(experiment.protocol(flags)).toMatch(quick);

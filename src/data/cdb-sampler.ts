@@ -1,0 +1,30 @@
+import { ShapeError } from '../gpu/errors.ts';
+import { difficultyProbabilities, type DifficultyOptions } from './class-probabilities.ts';
+import { drawByClass, type Sampler } from './sampler.ts';
+
+/** A sampler that follows the accuracy of the classes; see {@link cdbSampler}. */
+export interface CdbSampler extends Sampler {
+  /** Accuracies of the classes on validation data, for the epochs from here on; NaN keeps what the class had. */
+  setClassAccuracy(accuracy: ArrayLike<number>): void;
+}
+
+/**
+ * CDB-S: draws with replacement by {@link difficultyProbabilities}. Class-balanced until the first `setClassAccuracy`, which
+ * belongs at the end of each epoch: `onEpoch: async () => sampler.setClassAccuracy(perClassAccuracy(await scores(), y))`.
+ * It keeps that one state; a run that goes on must be told the last accuracies.
+ */
+export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
+  difficultyProbabilities([1], options);
+  let difficulties: Float64Array<ArrayBuffer> | null = null;
+  const sample: Sampler = (data, at) => {
+    if (difficulties && difficulties.length !== data.numClasses) throw new ShapeError(`cdbSampler: got ${difficulties.length} accuracies, expected ${data.numClasses}, one per class`);
+    return drawByClass(data, difficultyProbabilities(difficulties ?? new Float64Array(data.numClasses).fill(1), options), at);
+  };
+  const setClassAccuracy = (accuracy: ArrayLike<number>): void => {
+    for (let c = 0; c < accuracy.length; c++) {
+      if (accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`cdbSampler: accuracy[${c}] is ${accuracy[c]}, expected a number in 0..1, or NaN`);
+    }
+    difficulties = Float64Array.from(accuracy, (a, c) => (Number.isNaN(a) ? (difficulties?.[c] ?? 1) : 1 - a));
+  };
+  return Object.assign(sample, { setClassAccuracy });
+}

@@ -1,0 +1,57 @@
+import { oneHot } from '../ops/one-hot.ts';
+import { sum } from '../ops/reduce.ts';
+import type { Reduction } from '../ops/reduction.ts';
+import { neg } from '../ops/unary.ts';
+import { where } from '../ops/where.ts';
+import { checkBeta, checkCounts, effectiveNumberWeights } from './class-weights.ts';
+import { focalOf } from './label-margin.ts';
+import { fusedLoss, type Loss } from './loss.ts';
+import { expectGamma, expectOneOf } from './options.ts';
+import { perSampleLoss } from './per-sample-loss.ts';
+import { probabilityFamily } from './probability-family.ts';
+
+/** Options of {@link classBalancedCrossEntropy}. */
+export interface ClassBalancedOptions {
+  /** Training samples of each class; a class without any is weighed as one with a single sample. */
+  clsNumList: ArrayLike<number>;
+  /** Of the effective number of samples, 0 <= beta < 1. Default: 0.9999. */
+  beta?: number;
+  /** Default: 'mean', over the samples, which keeps the scale of the weights. */
+  reduction?: Reduction;
+}
+
+/** Options of {@link classBalancedFocal}. */
+export interface ClassBalancedFocalOptions extends ClassBalancedOptions {
+  /** Exponent of 1 - p. Default: 2. */
+  gamma?: number;
+  /** 'sigmoid': each class against the rest, summed, as the official code; 'softmax': as {@link focal}. Default: 'sigmoid'. */
+  activation?: 'sigmoid' | 'softmax';
+}
+
+/**
+ * Cross-entropy weighted by the effective number of samples, see {@link effectiveNumberWeights}.
+ * Cui, Jia, Lin, Song, Belongie, "Class-balanced loss based on effective number of samples", CVPR 2019.
+ */
+export function classBalancedCrossEntropy({ clsNumList, beta = 0.9999, reduction = 'mean' }: ClassBalancedOptions): Loss {
+  return fusedLoss('classBalancedCrossEntropy', { weight: weightsOf('classBalancedCrossEntropy', clsNumList, beta), reduction, classes: clsNumList.length });
+}
+
+/**
+ * Focal loss weighted by the effective number of samples, as Cui et al., CVPR 2019. The sigmoid form is
+ * w_y sum_c (1 - q_c)^gamma (-log q_c), q_c = sigmoid(z_c) for the label and sigmoid(-z_c) for other classes; its mean over
+ * samples is the official normalisation by the number of positives. Throws RangeError on bad counts, beta or gamma.
+ */
+export function classBalancedFocal({ clsNumList, beta = 0.9999, gamma = 2, activation = 'sigmoid', reduction = 'mean' }: ClassBalancedFocalOptions): Loss {
+  expectGamma('classBalancedFocal', gamma);
+  expectOneOf('classBalancedFocal: activation', activation, ['sigmoid', 'softmax']);
+  const options = { weight: weightsOf('classBalancedFocal', clsNumList, beta), reduction, classes: clsNumList.length };
+  if (activation === 'softmax') return probabilityFamily('classBalancedFocal', 'focal', [gamma], options).loss;
+  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => sum(focalOf(where(oneHot(labels, z.shape[1]!, { dtype: 'bool' }), z, neg(z)), gamma), { axes: 1 });
+  return perSampleLoss('classBalancedFocal', values, options);
+}
+
+function weightsOf(where: string, clsNumList: ArrayLike<number>, beta: number): Float64Array {
+  checkCounts(where, clsNumList, 'clsNumList');
+  checkBeta(where, beta);
+  return effectiveNumberWeights(clsNumList, beta);
+}
