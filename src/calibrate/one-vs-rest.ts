@@ -1,6 +1,7 @@
 import type { Labels, Matrix } from '../metrics/rows.ts';
 import { interpolate, isotonic, type Monotone } from '../stats/isotonic.ts';
 import { lbfgs } from '../stats/lbfgs.ts';
+import { softplus } from '../stats/softplus.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { calibrationData, logitNll, meanNll, toLogits, type Calibrator, type FittedCalibrator, type Logits, type ScoreOptions } from './calibrator.ts';
 
@@ -28,8 +29,6 @@ export interface HistogramOptions extends ScoreOptions {
 }
 
 const sigmoid = (s: number): number => (s >= 0 ? 1 / (1 + Math.exp(-s)) : Math.exp(s) / (1 + Math.exp(s)));
-/** log(1 + e^s). */
-const softplus = (s: number): number => Math.max(s, 0) + Math.log1p(Math.exp(-Math.abs(s)));
 
 /**
  * Platt scaling (Platt 1999), one class against the rest: sigmoid(a s + b) of the log-odds s of the class, fitted to the smoothed

@@ -4,6 +4,7 @@ import { neg, square } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { expectOneOf } from './options.ts';
 
 /**
  * P(h; lambda, rho) of a constraint h <= 0 with multiplier lambda and penalty factor rho. 'phr' (Powell, Hestenes, Rockafellar):
@@ -15,7 +16,7 @@ export type AlmPenalty = 'phr' | 'p2' | 'p3' | 'relu';
 
 /** Throws a RangeError, naming `where`, on a penalty that is none. */
 export function expectPenalty(where: string, penalty: AlmPenalty): void {
-  if (!['phr', 'p2', 'p3', 'relu'].includes(penalty)) throw new RangeError(`${where}: penalty is ${String(penalty)}, expected 'phr', 'p2', 'p3' or 'relu'`);
+  expectOneOf(`${where}: penalty`, penalty, ['phr', 'p2', 'p3', 'relu']);
 }
 
 /** {@link AlmPenalty} and its derivative by h, on the host. */

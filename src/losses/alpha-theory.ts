@@ -1,14 +1,10 @@
 import { normalCdf } from '../stats/normal.ts';
+import { softplus } from '../stats/softplus.ts';
 
 /** 1 - 1 / alpha, without cancellation near 1. Throws RangeError unless alpha is above 0; Infinity is allowed. */
 export function alphaExponent(where: string, alpha: number): number {
   if (!(alpha > 0)) throw new RangeError(`${where}: alpha is ${alpha}, expected a number > 0 or Infinity`);
   return alpha === Infinity ? 1 : (alpha - 1) / alpha;
-}
-
-/** log(1 + e^x) without overflow. */
-function softplus(x: number): number {
-  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
 /** The alpha-loss of a margin f y, with its first and second derivative. */

@@ -4,6 +4,7 @@ import { mean, sum } from '../ops/reduce.ts';
 import { logSoftmax, softmax } from '../ops/softmax.ts';
 import { abs, exp } from '../ops/unary.ts';
 import type { Loss } from './loss.ts';
+import { expectOneOf } from './options.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** Options of {@link entropyPenalty}. */
@@ -26,7 +27,7 @@ export interface L1PenaltyOptions extends PerSampleOptions {
  */
 export function entropyPenalty({ lambda = 0.1, reduceK = 'sum', ...options }: EntropyPenaltyOptions = {}): Loss {
   expectFactor('entropyPenalty', lambda);
-  if (reduceK !== 'mean' && reduceK !== 'sum') throw new RangeError(`entropyPenalty: reduceK is ${String(reduceK)}, expected 'sum' or 'mean'`);
+  expectOneOf('entropyPenalty: reduceK', reduceK, ['sum', 'mean']);
   const over = reduceK === 'mean' ? mean : sum;
   return perSampleLoss(
     'entropyPenalty',

@@ -18,6 +18,7 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkCounts } from './class-weights.ts';
 import type { GroupLoss } from './group-vs.ts';
 import { named, type Loss, type LossInputs } from './loss.ts';
+import { expectOneOf } from './options.ts';
 
 /** Options of {@link groupDro}. */
 export interface GroupDroOptions {
@@ -78,7 +79,7 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
   for (const [name, value] of [['alpha', alpha], ['rate', rate]] as const) {
     if (!(value > 0 && value <= 1)) throw new RangeError(`groupDro: ${name} is ${value}, expected a number above 0 and at most 1`);
   }
-  if (rule !== 'exponentiated' && rule !== 'greedy') throw new RangeError(`groupDro: rule is ${String(rule)}, expected 'exponentiated' or 'greedy'`);
+  expectOneOf('groupDro: rule', rule, ['exponentiated', 'greedy']);
   const greedy = rule === 'greedy';
   const held = Float64Array.from(groupCounts, (n) => Math.max(n, 1));
   const size = held.length;

@@ -1,3 +1,5 @@
+import { softplus } from '../stats/softplus.ts';
+
 /** What {@link logitClipBounds} is asked about. */
 export interface LogitClipBoundsOptions {
   /** Largest norm of the logits, a finite number > 0. */
@@ -40,11 +42,6 @@ export function logitClipBounds({ tau, p = 2, classes }: LogitClipBoundsOptions)
   const a = tau * Math.sqrt(others / classes);
   const sumHigh = p === 2 ? classes * (a + Math.log1p(others * Math.exp(-a - a / others))) : classes * high;
   return { gap, low, high, confidence: Math.exp(-low), sumLow: classes * Math.log(classes), sumHigh };
-}
-
-/** log(1 + e^x) without overflow. */
-function softplus(x: number): number {
-  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
 /**

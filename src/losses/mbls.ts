@@ -6,6 +6,7 @@ import { argmax, mean, sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
+import { expectOneOf } from './options.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** Options of {@link mbls}. */
@@ -32,7 +33,7 @@ export function mbls({ margin = 10, lambda = 0.1, reduceK = 'mean', ...options }
   for (const [name, value] of Object.entries({ margin, lambda })) {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`mbls: ${name} is ${value}, expected a finite number >= 0`);
   }
-  if (reduceK !== 'mean' && reduceK !== 'sum') throw new RangeError(`mbls: reduceK is ${String(reduceK)}, expected 'mean' or 'sum'`);
+  expectOneOf('mbls: reduceK', reduceK, ['mean', 'sum']);
   const over = reduceK === 'mean' ? mean : sum;
   return perSampleLoss('mbls', (z, labels) => add(crossEntropy(z, labels, { reduction: 'none' }), mul(over(relu(sub(logitGaps(z), margin)), { axes: 1 }), lambda)), options);
 }

@@ -7,6 +7,7 @@ import { expm1, neg } from '../ops/unary.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
+import { expectGamma } from './options.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** The value of the label divided by the sum of the values of all classes; with one class that would be 0 / 0. */
@@ -34,7 +35,7 @@ export interface NflOptions extends PerSampleOptions {
 
 /** Normalised focal loss: FL(y) / sum_k FL(k), FL(k) = -(1 - p_k)^gamma log p_k. Ma et al., ICML 2020. */
 export function nfl({ gamma = 0.5, detach = false, ...options }: NflOptions = {}): Loss {
-  if (!(gamma >= 0 && gamma < Infinity)) throw new RangeError(`nfl: gamma is ${gamma}, expected a finite number >= 0`);
+  expectGamma('nfl', gamma);
   return perSampleLoss(
     'nfl',
     (logits, labels) => {
