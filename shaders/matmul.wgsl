@@ -2,7 +2,8 @@
 //   EPILOGUE 0 none | 1 + extra[n] | 2 relu(. + extra[n]) | 3 zero where extra[m, n] <= 0
 // Each invocation makes a block of BLOCK_M rows and BLOCK_N columns; grid (N / BLOCK_N, M / BLOCK_M, batch * parts).
 // With parts > 1, part s sums the terms k in [s * chunk, (s + 1) * chunk) into y[s]; `combine` then adds the parts.
-// With BATCHED there are `batch` products over up to four broadcast axes `shape`, the last first; strides are in elements, 0 repeats.
+// With BATCHED there are `batch` products over up to four broadcast axes `shape`, the last first; their strides batchA and batchB
+// are 0 where an operand repeats.
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
 // use lib/index.wgsl
@@ -17,7 +18,7 @@ alias ElementB = f32; // variant
 alias ElementY = f32; // variant
 
 // `first` is where a grid in several pieces goes on.
-struct Params { m: u32, n: u32, k: u32, chunk: u32, parts: u32, batch: u32, first: vec3u, shape: vec4u, strideA: vec4u, strideB: vec4u }
+struct Params { m: u32, n: u32, k: u32, strideA: u32, strideB: u32, chunk: u32, parts: u32, batch: u32, first: vec3u, shape: vec4u, batchA: vec4u, batchB: vec4u }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
@@ -26,7 +27,7 @@ struct Params { m: u32, n: u32, k: u32, chunk: u32, parts: u32, batch: u32, firs
 @group(0) @binding(4) var<storage, read_write> y: array<ElementY>;
 @group(0) @binding(5) var<storage, read_write> rowSum: array<f32>;
 
-// Four consecutive elements from index i. The vector variants need i to be a multiple of four.
+// Four consecutive elements from where i points.
 fn readA(i: u32) -> vec4f { return vec4f(a[i], a[i + 1u], a[i + 2u], a[i + 3u]); } // variant
 fn readOneA(i: u32) -> f32 { return a[i]; } // variant
 fn readB(i: u32) -> vec4f { return vec4f(b[i], b[i + 1u], b[i + 2u], b[i + 3u]); } // variant
@@ -48,7 +49,7 @@ fn beginOf(item: u32) -> vec2u {
   if (BATCHED == 0u) { return vec2u(); }
   let s = params.shape;
   let at = vec4u(item % s.x, item / s.x % s.y, item / (s.x * s.y) % s.z, item / (s.x * s.y * s.z));
-  return vec2u(dot(at, params.strideA), dot(at, params.strideB));
+  return vec2u(dot(at, params.batchA), dot(at, params.batchB));
 }
 
 // `layer` counts the matrices of y: one for each item of the batch, or for each part and item. The loop is not unrolled, and
@@ -73,13 +74,22 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let part = place.z / params.batch;
   let begin = beginOf(place.z % params.batch);
   let end = min((part + 1u) * params.chunk, params.k);
+  let start = part * params.chunk;
+  var alongA = start / UNIT_A;
+  var alongB = start / UNIT_B;
+  var startsA: array<u32, LOADED>;
+  var startsB: array<u32, BLOCK_N>;
+  placeA(begin.x, id.x, row0, &startsA);
+  placeB(begin.y, col0, &startsB);
   var acc: array<vec4f, SUMS>;
-  for (var k = part * params.chunk; k < end; k += 4u) {
+  for (var k = start; k < end; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(begin.x, id.x, row0, k, end, &blockA);
-    loadB(begin.y, col0, k, &blockB);
+    loadA(&startsA, k, alongA, end, &blockA);
+    loadB(&startsB, k, alongB, &blockB);
     multiplyAdd(&blockA, &blockB, &acc);
+    alongA += STEP_A;
+    alongB += STEP_B;
   }
   store(row0, col0, place.z, &acc);
 }
@@ -92,14 +102,22 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   let col0 = place.x * BLOCK_N;
   // The sums are wanted even when y has no columns.
   if (row0 >= params.m || leaderOf(col0) >= max(params.n, 1u)) { return; }
+  var alongA = 0u;
+  var alongB = 0u;
+  var startsA: array<u32, LOADED>;
+  var startsB: array<u32, BLOCK_N>;
+  placeA(0u, id.x, row0, &startsA);
+  placeB(0u, col0, &startsB);
   var acc: array<vec4f, SUMS>;
   var sums: array<vec4f, BLOCK_M>;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(0u, id.x, row0, k, params.k, &blockA);
-    loadB(0u, col0, k, &blockB);
+    loadA(&startsA, k, alongA, params.k, &blockA);
+    loadB(&startsB, k, alongB, &blockB);
     multiplyAdd(&blockA, &blockB, &acc);
+    alongA += STEP_A;
+    alongB += STEP_B;
     for (var i = 0u; i < BLOCK_M; i++) { // unroll
       sums[i] += blockA[i];
     }

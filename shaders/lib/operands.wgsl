@@ -1,24 +1,40 @@
-// The operands of a product, loaded into the register blocks of lib/gemm.wgsl. The shader that uses this has Params with
-// m, n and k, the variants A_T, B_T and RAGGED_K, and readA(i) and readB(i): four consecutive elements from index i.
+// The operands of a product, loaded into the register blocks of lib/gemm.wgsl. The shader that uses this has Params with m, n,
+// k, strideA and strideB, the variants A_T, B_T and RAGGED_K, and readA(i) and readB(i): four consecutive elements.
+// Indices and strides count what a binding holds, elements or vectors of four: UNIT_A and UNIT_B elements. So nothing is
+// divided in the inner loop, where a software adapter pays for a shift as for twenty products.
 // Rows and columns past the edge repeat the last one and are not stored; terms past the end count as zero.
 
-// A[row0 + i, k .. k+3] for the rows of the block of the invocation at x. A is stored (M, K), or (K, M) if A_T, from `at` on.
-fn loadA(at: u32, x: u32, row0: u32, k: u32, end: u32, tile: ptr<function, array<vec4f, BLOCK_M>>) {
+const UNIT_A = 1u; // variant
+const UNIT_B = 1u; // variant
+// From one four of terms to the next, where they lie side by side.
+const STEP_A = 4u / UNIT_A;
+const STEP_B = 4u / UNIT_B;
+
+// Where the rows of the block of the invocation at x begin in A, stored (M, K) from `at` on; if A_T, stored (K, M), every fourth.
+fn placeA(at: u32, x: u32, row0: u32, starts: ptr<function, array<u32, LOADED>>) {
   let first = row0 + firstLoaded(x);
   if (A_T == 0u) {
     for (var i = 0u; i < LOADED; i++) { // unroll
-      tile[i] = readA(at + min(first + i, params.m - 1u) * params.k + k);
+      starts[i] = at + min(first + i, params.m - 1u) * params.strideA;
+    }
+  } else {
+    for (var i = 0u; i < LOADED4; i++) { // unroll
+      starts[i] = at + (first + i * 4u) / UNIT_A;
+    }
+  }
+}
+
+// A[row, k .. k+3] for these rows; along = k / UNIT_A.
+fn loadA(starts: ptr<function, array<u32, LOADED>>, k: u32, along: u32, end: u32, tile: ptr<function, array<vec4f, BLOCK_M>>) {
+  if (A_T == 0u) {
+    for (var i = 0u; i < LOADED; i++) { // unroll
+      tile[i] = readA(starts[i] + along);
     }
   } else {
     let last = params.k - 1u;
+    let down = vec4u(k, min(k + 1u, last), min(k + 2u, last), min(k + 3u, last)) * params.strideA;
     for (var i = 0u; i < LOADED4; i++) { // unroll
-      let row = at + first + i * 4u;
-      let t = transpose4(
-        readA(k * params.m + row),
-        readA(min(k + 1u, last) * params.m + row),
-        readA(min(k + 2u, last) * params.m + row),
-        readA(min(k + 3u, last) * params.m + row),
-      );
+      let t = transpose4(readA(starts[i] + down.x), readA(starts[i] + down.y), readA(starts[i] + down.z), readA(starts[i] + down.w));
       tile[i * 4u] = t[0];
       tile[i * 4u + 1u] = t[1];
       tile[i * 4u + 2u] = t[2];
@@ -34,23 +50,32 @@ fn loadA(at: u32, x: u32, row0: u32, k: u32, end: u32, tile: ptr<function, array
   exchange(tile);
 }
 
-// B[k + kk, col0 + 4 j ..] at tile[kk * BLOCK_N4 + j]. B is stored (K, N), or (N, K) if B_T, from `at` on.
-fn loadB(at: u32, col0: u32, k: u32, tile: ptr<function, array<vec4f, BLOCK_N>>) {
-  let last = select(params.n, params.k, B_T == 0u) - 1u;
-  for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-    if (B_T == 0u) {
+// Where the columns of a block begin in B, stored (N, K) from `at` on if B_T; else stored (K, N), every fourth.
+fn placeB(at: u32, col0: u32, starts: ptr<function, array<u32, BLOCK_N>>) {
+  if (B_T == 0u) {
+    for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+      starts[j] = at + (col0 + j * 4u) / UNIT_B;
+    }
+  } else {
+    for (var j = 0u; j < BLOCK_N; j++) { // unroll
+      starts[j] = at + min(col0 + j, params.n - 1u) * params.strideB;
+    }
+  }
+}
+
+// B[k + kk, col0 + 4 j ..] at tile[kk * BLOCK_N4 + j]; along = k / UNIT_B.
+fn loadB(starts: ptr<function, array<u32, BLOCK_N>>, k: u32, along: u32, tile: ptr<function, array<vec4f, BLOCK_N>>) {
+  if (B_T == 0u) {
+    let last = params.k - 1u;
+    let down = vec4u(k, min(k + 1u, last), min(k + 2u, last), min(k + 3u, last)) * params.strideB;
+    for (var j = 0u; j < BLOCK_N4; j++) { // unroll
       for (var kk = 0u; kk < 4u; kk++) { // unroll
-        tile[kk * BLOCK_N4 + j] = readB(at + min(k + kk, last) * params.n + col0 + j * 4u);
+        tile[kk * BLOCK_N4 + j] = readB(starts[j] + down[kk]);
       }
-    } else {
-      let col = col0 + j * 4u;
-      let row = at + k;
-      let t = transpose4(
-        readB(row + min(col, last) * params.k),
-        readB(row + min(col + 1u, last) * params.k),
-        readB(row + min(col + 2u, last) * params.k),
-        readB(row + min(col + 3u, last) * params.k),
-      );
+    }
+  } else {
+    for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+      let t = transpose4(readB(starts[j * 4u] + along), readB(starts[j * 4u + 1u] + along), readB(starts[j * 4u + 2u] + along), readB(starts[j * 4u + 3u] + along));
       for (var kk = 0u; kk < 4u; kk++) { // unroll
         // A is zero past the end, but zero times a stray NaN is not.
         tile[kk * BLOCK_N4 + j] = select(t[kk], vec4f(), RAGGED_K == 1u && k + kk >= params.k);

@@ -15,18 +15,15 @@ export interface Tile {
 /** A block of a software adapter: the fewest invocations that it is worth, and the arithmetic that pays for its compilation. */
 type SoftwareTile = Tile & { least: number; pays: number };
 
-const QUAD_TILES: readonly SoftwareTile[] = [
-  { m: 32, n: 16, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 30 },
-  { m: 32, n: 8, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 29 },
-  { m: 16, n: 8, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 },
-];
+const QUAD_TILES: readonly SoftwareTile[] = [{ m: 16, n: 8, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
+
+/** For inner operations of more than a product and a sum. */
+const LONG_QUAD_TILES: readonly SoftwareTile[] = [{ m: 16, n: 4, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
 
 const LARGE_TILES: readonly SoftwareTile[] = [
-  { m: 16, n: 16, groupX: 2, groupY: 4, least: 24, pays: 2 ** 29 },
-  { m: 16, n: 12, groupX: 2, groupY: 4, least: 24, pays: 2 ** 29 },
-  { m: 16, n: 8, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
-  { m: 16, n: 4, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
+  { m: 8, n: 12, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
   { m: 8, n: 8, groupX: 4, groupY: 4, least: 16, pays: 2 ** 28 },
+  { m: 16, n: 4, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
 ];
 
 /** Most of the sums of all blocks over those that are wanted, both counted in fours. */
@@ -53,7 +50,7 @@ export interface Choice {
  * the large one waits until it pays. `transposeA`: the left operand is stored (k, m); `quads`: they may be used. All give the same bits: an output is one sum in the order of its terms. A GPU hides loads
  * behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations, else 4 x 4.
  */
-export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA = false, quads = true } = {}): Choice {
+export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA = false, quads = true, isLong = false } = {}): Choice {
   const blocks = (size: number, each: number): number => Math.ceil(size / each);
   if (gpu.adapter.kind === 'hardware') {
     const { m: rows, n: columns } = GPU_TILE;
@@ -61,7 +58,7 @@ export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA
     return { tile: isLarge ? GPU_TILE : SMALL_TILE, pays: null };
   }
   const wanted = 16 * blocks(m, 4) * blocks(n, 4);
-  for (const t of quads && gpu.adapter.quads ? [...QUAD_TILES, ...LARGE_TILES] : LARGE_TILES) {
+  for (const t of quads && gpu.adapter.quads ? [...(isLong ? LONG_QUAD_TILES : QUAD_TILES), ...LARGE_TILES] : LARGE_TILES) {
     const down = blocks(m, t.m);
     // Rows stored as columns are loaded by fours, in quads those of each of the four.
     const step = transposeA && t.quads ? 16 : 4;

@@ -104,21 +104,27 @@ const [DISTANCE, ABOVE, BELOW] = [0, 1, 2];
 /** The block of general powers, whose inner operation is long. */
 const SMALL = { tile: SMALL_TILE, pays: null };
 
-const NO_POWER = { p: 0, first: [0, 0, 0] };
+const NO_POWER = { p: 0, first: [0, 0, 0], strideA: 0, strideB: 0 };
 
 /** Sizes of a layer and the variant of its forward kernels: rows of x against rows of w. */
 function layerOf(x: Tensor, w: Tensor, isLong = false) {
   const [n, k] = w.shape as [number, number];
   const m = sizeOf(x.shape.slice(0, -1));
-  const choice = isLong ? SMALL : tileFor(x.gpu, m, n);
+  const choice = isLong ? SMALL : tileFor(x.gpu, m, n, 1, { isLong: true });
   const variant = { RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
   return { m, n, k, variant, pieces: (launch: (piece: Piece) => void) => inPieces(choice, [m, n, 1], flopsOf(m, n, k), launch) };
+}
+
+/** From one row of k features to the next, in what is read at a time. */
+function stridesOf(k: number) {
+  const stride = k % 4 === 0 ? k / 4 : k;
+  return { strideA: stride, strideB: stride };
 }
 
 /** Reads of x and w, and writes of y, four elements at a time where rows allow it. */
 function vectors(read: boolean, write: boolean) {
   return {
-    ...(read ? { ElementA: 'vec4f', readA: 'return x[i >> 2u];', ElementB: 'vec4f', readB: 'return w[i >> 2u];' } : {}),
+    ...(read ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return x[i];', ElementB: 'vec4f', UNIT_B: 4, readB: 'return w[i];' } : {}),
     ...(write ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
   };
 }
@@ -143,11 +149,11 @@ function largest(x: Tensor, w: Tensor, direction: number): Tensor {
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how };
   if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
-    pieces(({ grid, first, tile, flops, quick }) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, { ...forward, ...tile }, flops, quick));
+    pieces(({ grid, first, tile, flops, quick }) => kernel.forwardLargest({ ...params, ...stridesOf(k), first }, { x, w, y }, grid, { ...forward, ...tile }, flops, quick));
     return y;
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  pieces(({ grid, first, tile, flops, quick }) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, { ...forward, ...tile }, flops, quick));
+  pieces(({ grid, first, tile, flops, quick }) => kernel.forwardIndexed({ ...params, ...stridesOf(k), first }, { x, w, y, index }, grid, { ...forward, ...tile }, flops, quick));
   return record('lpDistance', y, [x, w], (dy) => {
     kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
     const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
@@ -177,16 +183,16 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   // A shader that takes p as a number does not read the tensor in its place.
   const exponent = typeof p === 'number' ? w : p;
   const forward = { ...variant, ...how, NORMALISED: Number(typeof p !== 'number' || p > 10), ...maxima(gpu, DISTANCE) };
-  pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, { ...forward, ...tile }, flops, quick));
+  pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ m, n, k, ...stridesOf(k), p: number, first }, { x, w, exponent, y }, grid, { ...forward, ...tile }, flops, quick));
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
     // |t|^0 needs the sign of t, which a product of no factors does not have.
     const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
     const gradient = (target: Tensor, own: Tensor, other: Tensor, rows: number, terms: number, transposed: number): Tensor => {
-      const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k);
+      const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k, 1, { isLong: true });
       const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
       const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target };
       inPieces(choice, [rows, k, 1], flopsOf(m, n, k), ({ grid, first, tile, flops, quick }) =>
-        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, { ...backward, ...tile }, flops, quick),
+        kernel.backward({ m: rows, n: k, k: terms, ...stridesOf(k), p: number, first }, buffers, grid, { ...backward, ...tile }, flops, quick),
       );
       return target;
     };

@@ -137,11 +137,14 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null = null, { activati
 export function unmasked(dy: Tensor, y: Tensor): Tensor {
   if (dy.isMasked) return dy;
   const dz = empty(dy.shape, { gpu: dy.gpu });
-  kernel.combine({ ...NO_BATCH, m: 1, n: dy.size, k: 1, chunk: 1, parts: 1 }, { a: dy, extra: y, y: dz }, [dy.size], { EPILOGUE: 3 });
+  kernel.combine({ ...SINGLE, m: 1, n: dy.size, k: 1, chunk: 1, parts: 1 }, { a: dy, extra: y, y: dz }, [dy.size], { EPILOGUE: 3 });
   return dz;
 }
 
-const NO_BATCH = { batch: 1, first: [0, 0, 0], shape: [1, 1, 1, 1], strideA: [0, 0, 0, 0], strideB: [0, 0, 0, 0] };
+const NO_BATCH = { batch: 1, shape: [1, 1, 1, 1], strideA: [0, 0, 0, 0], strideB: [0, 0, 0, 0] };
+
+/** Parameters that `combine` does not use. */
+const SINGLE = { batch: 1, first: [0, 0, 0], shape: [1, 1, 1, 1], strideA: 0, strideB: 0, batchA: [0, 0, 0, 0], batchB: [0, 0, 0, 0] };
 
 const EPILOGUES = { bias: 1, biasRelu: 2, mask: 3 };
 
@@ -180,13 +183,20 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
     B_T: Number(transposeB),
     RAGGED_K: Number(k % 4 !== 0),
     ...(batch.batch > 1 ? { BATCHED: 1 } : {}),
-    ...(vector.a ? { ElementA: 'vec4f', readA: 'return a[i >> 2u];', readOneA: 'return a[i >> 2u][i & 3u];' } : {}),
-    ...(vector.b ? { ElementB: 'vec4f', readB: 'return b[i >> 2u];' } : {}),
+    ...(vector.a ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return a[i];', readOneA: 'return a[i >> 2u][i & 3u];' } : {}),
+    ...(vector.b ? { ElementB: 'vec4f', UNIT_B: 4, readB: 'return b[i];' } : {}),
     ...(vector.y ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
   };
   const last = epilogue ? { EPILOGUE: EPILOGUES[epilogue.kind] } : {};
   const extra = epilogue?.extra ?? a;
-  const params = { m, n, k, chunk, parts, ...batch };
+  const [unitA, unitB] = [vector.a ? 4 : 1, vector.b ? 4 : 1];
+  const params = {
+    ...{ m, n, k, chunk, parts, batch: batch.batch, shape: batch.shape },
+    strideA: (transposeA ? m : k) / unitA,
+    strideB: (transposeB ? k : n) / unitB,
+    batchA: batch.strideA.map((s) => s / unitA),
+    batchB: batch.strideB.map((s) => s / unitB),
+  };
   const pieces = (launch: (piece: Piece) => void, always = false): void => inPieces(choice, [m, n, layers], 2 * batch.batch * m * n * k, launch, always);
   // The row sums are wanted even when y has no columns.
   if (rowSum) pieces(({ grid, first, tile, flops, quick }) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, { ...variant, ...tile }, flops, quick), true);
@@ -194,7 +204,7 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
     pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, { ...variant, ...tile }, flops, quick));
-    kernel.combine({ ...params, ...NO_BATCH, batch: batch.batch }, { a: partial, extra, y }, [batch.batch * m * n], last);
+    kernel.combine({ ...SINGLE, m, n, k, chunk, parts, batch: batch.batch }, { a: partial, extra, y }, [batch.batch * m * n], last);
     partial.dispose();
   }
   return y;
