@@ -58,23 +58,28 @@ fn readDy(i: vec4u, inside: vec4<bool>) -> vec4f {
 fn readW(i: vec4u, inside: vec4<bool>) -> vec4f { return select(vec4f(), vec4f(w[i.x], w[i.y], w[i.z], w[i.w]), inside); }
 
 // Stores those of four results that lie before the last column.
+fn put(at: u32, v: f32) {
+  var value = v;
+  if (MASK == 1u) { value = select(0.0, v, x[at] > 0.0); }
+  y[at] = value;
+}
+
+// Written out: a lane of a vector by a variable index lies in memory.
 fn store(at: vec4u, v: vec4f, col: u32, columns: u32) {
-  for (var c = 0u; c < min(4u, max(columns, col) - col); c++) {
-    var value = v[c];
-    if (MASK == 1u) { value = select(0.0, value, x[at[c]] > 0.0); }
-    y[at[c]] = value;
-  }
+  if (col < columns) { put(at.x, v.x); }
+  if (col + 1u < columns) { put(at.y, v.y); }
+  if (col + 2u < columns) { put(at.z, v.z); }
+  if (col + 3u < columns) { put(at.w, v.w); }
 }
 
 // The sums of forward and backwardInput: row r of a column goes to place + r * step, its bias is number shift + r. Rolled,
 // over a copy: see shaders/matmul.wgsl.
 fn finish(corner: vec3u, rows: u32, columns: u32, shift: u32, step: u32, place: ptr<function, array<vec4u, BLOCK_N4>>, acc: ptr<function, array<vec4f, SUMS>>) {
   var sums = *acc;
-  for (var s = 0u; s < SUMS; s++) {
-    let row = corner.y + s / BLOCK_N4;
-    let j = s % BLOCK_N4;
-    if (row < rows) {
-      var v = sums[s];
+  for (var i = 0u; i < min(BLOCK_M, rows - corner.y); i++) {
+    let row = corner.y + i;
+    for (var j = 0u; j < BLOCK_N4; j++) {
+      var v = sums[i * BLOCK_N4 + j];
       if (BIAS == 1u) { v += bias[shift + row]; }
       if (RELU == 1u) { v = max(v, vec4f()); }
       store(place[j] + row * step, v, corner.x + j * 4u, columns);
@@ -250,10 +255,12 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
     multiplyAdd(&tileA, &tileB, &acc);
   }
   var sums = acc;
-  for (var s = 0u; s < SUMS; s++) {
-    let row = corner.y + s / BLOCK_N4;
-    let col = corner.x + s % BLOCK_N4 * 4u;
-    if (row < filters) { store((part * params.filters + group * filters + row) * columns + lanes(col), sums[s], col, columns); }
+  for (var i = 0u; i < min(BLOCK_M, filters - corner.y); i++) {
+    let start_ = (part * params.filters + group * filters + corner.y + i) * columns;
+    for (var j = 0u; j < BLOCK_N4; j++) {
+      let col = corner.x + j * 4u;
+      store(start_ + lanes(col), sums[i * BLOCK_N4 + j], col, columns);
+    }
   }
 }
 

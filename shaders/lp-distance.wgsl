@@ -38,7 +38,7 @@ struct Params { m: u32, n: u32, k: u32, strideA: u32, strideB: u32, p: f32, firs
 
 fn readA(i: u32) -> vec4f { return vec4f(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); } // variant
 fn readB(i: u32) -> vec4f { return vec4f(w[i], w[i + 1u], w[i + 2u], w[i + 3u]); } // variant
-fn writeY(i: u32, n: u32, v: vec4f) { for (var c = 0u; c < min(n, 4u); c++) { y[i + c] = v[c]; } } // variant
+fn writeY(i: u32, n: u32, v: vec4f) { y[i] = v.x; if (n > 1u) { y[i + 1u] = v.y; } if (n > 2u) { y[i + 2u] = v.z; } if (n > 3u) { y[i + 3u] = v.w; } } // variant
 // p as a number, or on the device.
 fn power_() -> f32 { return exponent[0]; } // variant
 
@@ -79,8 +79,7 @@ fn slope(r: vec4f) -> vec4f {
 }
 
 fn difference(a: f32, b: vec4f) -> vec4f {
-  if (DIRECTION == 2u) { return b - a; }
-  return a - b;
+  return select(a - b, b - a, DIRECTION == 2u);
 }
 
 fn larger(most: Maxima, t: vec4f) -> Maxima { return max(most, select(t, abs(t), DIRECTION == 0u)); } // variant
@@ -114,10 +113,11 @@ fn largestOf(startsA: ptr<function, array<u32, LOADED>>, startsB: ptr<function, 
 // Rolled, over a copy: see shaders/matmul.wgsl.
 fn store(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
   var sums = *acc;
-  for (var s = 0u; s < SUMS; s++) {
-    let row = row0 + s / BLOCK_N4;
-    let col = col0 + s % BLOCK_N4 * 4u;
-    if (row < params.m && col < params.n) { writeY(row * params.n + col, params.n - col, sums[s]); }
+  for (var i = 0u; i < min(BLOCK_M, params.m - row0); i++) {
+    for (var j = 0u; j < BLOCK_N4; j++) {
+      let col = col0 + j * 4u;
+      if (col < params.n) { writeY((row0 + i) * params.n + col, params.n - col, sums[i * BLOCK_N4 + j]); }
+    }
   }
 }
 

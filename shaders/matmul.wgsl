@@ -31,7 +31,7 @@ struct Params { m: u32, n: u32, k: u32, strideA: u32, strideB: u32, chunk: u32, 
 fn readA(i: u32) -> vec4f { return vec4f(a[i], a[i + 1u], a[i + 2u], a[i + 3u]); } // variant
 fn readOneA(i: u32) -> f32 { return a[i]; } // variant
 fn readB(i: u32) -> vec4f { return vec4f(b[i], b[i + 1u], b[i + 2u], b[i + 3u]); } // variant
-fn writeY(i: u32, n: u32, v: vec4f) { for (var c = 0u; c < min(n, 4u); c++) { y[i + c] = v[c]; } } // variant
+fn writeY(i: u32, n: u32, v: vec4f) { y[i] = v.x; if (n > 1u) { y[i + 1u] = v.y; } if (n > 2u) { y[i + 2u] = v.z; } if (n > 3u) { y[i + 3u] = v.w; } } // variant
 
 fn epilogue(v: vec4f, row: u32, col: u32) -> vec4f {
   if (EPILOGUE == 0u) { return v; }
@@ -56,11 +56,11 @@ fn beginOf(item: u32) -> vec2u {
 // runs over a copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are half the code.
 fn store(row0: u32, col0: u32, layer: u32, acc: ptr<function, array<vec4f, SUMS>>) {
   var sums = *acc;
-  for (var s = 0u; s < SUMS; s++) {
-    let row = row0 + s / BLOCK_N4;
-    let col = col0 + s % BLOCK_N4 * 4u;
-    if (row < params.m && col < params.n) {
-      writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(sums[s], row, col));
+  for (var i = 0u; i < min(BLOCK_M, params.m - row0); i++) {
+    let row = row0 + i;
+    for (var j = 0u; j < BLOCK_N4; j++) {
+      let col = col0 + j * 4u;
+      if (col < params.n) { writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(sums[i * BLOCK_N4 + j], row, col)); }
     }
   }
 }
@@ -109,7 +109,6 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   placeA(0u, id.x, row0, &startsA);
   placeB(0u, col0, &startsB);
   var acc: array<vec4f, SUMS>;
-  var sums: array<vec4f, BLOCK_M>;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
@@ -118,15 +117,23 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
     multiplyAdd(&blockA, &blockB, &acc);
     alongA += STEP_A;
     alongB += STEP_B;
+  }
+  store(row0, col0, 0u, &acc);
+  // The first of the blocks side by side, with its neighbours, reads A again: that is little, and the loop above stays short.
+  if (leaderOf(col0) > 0u) { return; }
+  var sums: array<vec4f, BLOCK_M>;
+  alongA = 0u;
+  for (var k = 0u; k < params.k; k += 4u) {
+    var blockA: array<vec4f, BLOCK_M>;
+    loadA(&startsA, k, alongA, params.k, &blockA);
+    alongA += STEP_A;
     for (var i = 0u; i < BLOCK_M; i++) { // unroll
       sums[i] += blockA[i];
     }
   }
-  store(row0, col0, 0u, &acc);
-  if (col0 == 0u) {
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      if (row0 + i < params.m) { rowSum[row0 + i] = dot(sums[i], vec4f(1.0)); }
-    }
+  if (col0 > 0u) { return; }
+  for (var i = 0u; i < BLOCK_M; i++) { // unroll
+    if (row0 + i < params.m) { rowSum[row0 + i] = dot(sums[i], vec4f(1.0)); }
   }
 }
 

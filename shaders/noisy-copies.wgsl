@@ -23,7 +23,7 @@ struct State { start: u32, copies: u32, base: u32, total: u32, first: u32 }
 
 // Four elements from i, of which `n` exist. The vector variant needs a size that is a multiple of four.
 fn readX(i: u32) -> vec4f { return vec4f(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); } // variant
-fn writeY(i: u32, n: u32, v: vec4f) { for (var c = 0u; c < min(n, 4u); c++) { y[i + c] = Element(v[c]); } } // variant
+fn writeY(i: u32, n: u32, v: vec4f) { y[i] = Element(v.x); if (n > 1u) { y[i + 1u] = Element(v.y); } if (n > 2u) { y[i + 2u] = Element(v.z); } if (n > 3u) { y[i + 3u] = Element(v.w); } } // variant
 
 @compute @workgroup_size(8, 8)
 fn draw(@builtin(global_invocation_id) id: vec3u) {

@@ -2,13 +2,15 @@
 //   max: y = largest of the window, index = its position in the plane, the first of equals (padding never wins)
 //   average: y = sum of the window / its size, padding counted or not
 // Windows are a kernel of taps moved by a stride, or (ADAPTIVE) as many even parts of each axis as y is long.
-// Backward gathers: each input element looks at the windows that cover it, so nothing is added atomically.
+// Backward gathers unless windows tile the image: each input element looks at the windows that cover it, so nothing is added atomically.
 // One invocation an element of the result; grid (its size).
 // use lib/index.wgsl
 
 // backward: 1 for the gradient of max, 0 for that of the average
 const MAX = 0u; // variant
 const ADAPTIVE = 0u; // variant
+// Every tap of a window lies in the image, side by side with the next.
+const INSIDE = 0u; // variant
 const COUNT_PADDING = 1u; // variant
 const MASK = 0u; // variant
 
@@ -30,6 +32,7 @@ fn part(at: vec2u, count: vec2u, size: vec2u) -> vec4u {
 fn span(at: vec2u) -> vec4u {
   if (ADAPTIVE == 1u) { return part(at, params.out, params.size); }
   let start = at * params.stride;
+  if (INSIDE == 1u) { return vec4u(start, start + params.kernel); }
   let skipped = (max(params.pad, start) - start + params.dilation - 1u) / params.dilation;
   let end = min(start + (params.kernel - 1u) * params.dilation + 1u, params.size + params.pad);
   return vec4u(start + skipped * params.dilation, end) - vec4u(params.pad, params.pad);
@@ -54,7 +57,9 @@ fn weight(at: vec2u, s: vec4u) -> f32 {
 
 // (row, column) of element i of planes of a size, and in z the start of the same plane where planes have `other` elements.
 fn place(i: u32, size: vec2u, other: u32) -> vec3u {
-  return vec3u(i / size.y % size.x, i % size.y, i / (size.x * size.y) * other);
+  let row = i / size.y;
+  let plane = row / size.x;
+  return vec3u(row - plane * size.x, i - row * size.y, plane * other);
 }
 
 @compute @workgroup_size(64)
@@ -111,10 +116,35 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
   for (var r = covering.x; r < covering.z; r++) {
     for (var c = covering.y; c < covering.w; c++) {
       let o = at.z + r * params.out.y + c;
-      if (MAX == 1u) { sum += select(0.0, dy[o], chosen[o] == i % plane); }
+      if (MAX == 1u) { sum += select(0.0, dy[o], chosen[o] == at.x * params.size.y + at.y); }
       else { sum += dy[o] * weight(vec2u(r, c), span(vec2u(r, c))); }
     }
   }
   if (MASK == 1u) { sum = select(0.0, sum, x[i] > 0.0); }
   y[i] = sum;
+}
+
+// backward where each input element lies in exactly one window: one invocation a window, which writes its elements.
+@compute @workgroup_size(64)
+fn backwardTiled(@builtin(global_invocation_id) id: vec3u) {
+  let o = linearIndex(id);
+  if (o >= params.planes * params.out.x * params.out.y) { return; }
+  let at = place(o, params.out, params.size.x * params.size.y);
+  let s = span(at.xy);
+  var taken = 0u;
+  var share = dy[o];
+  if (MAX == 1u) {
+    taken = chosen[o];
+    if (MASK == 1u) { share = select(0.0, share, x[at.z + taken] > 0.0); }
+  } else {
+    share *= weight(at.xy, s);
+  }
+  for (var r = s.x; r < s.z; r++) {
+    for (var c = s.y; c < s.w; c++) {
+      let position = r * params.size.y + c;
+      if (MAX == 1u) { y[at.z + position] = select(0.0, share, position == taken); }
+      else if (MASK == 1u) { y[at.z + position] = select(0.0, share, x[at.z + position] > 0.0); }
+      else { y[at.z + position] = share; }
+    }
+  }
 }

@@ -6,10 +6,10 @@ import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
 import type { Pipeline } from './pipeline.ts';
 import { profiled } from './profile.ts';
 import type { Profile } from './profile-report.ts';
+import { Readback } from './readback.ts';
 import { Recorder, type Command, type Dispatch } from './recorder.ts';
 import { Storage } from './storage.ts';
 import { UniformCache } from './uniforms.ts';
-import { MAP_READ, USAGE } from './usage.ts';
 
 /** Options of {@link init}. */
 export interface InitOptions {
@@ -82,7 +82,7 @@ export class Gpu {
   readonly counters = { dispatches: 0, submits: 0, bindGroups: 0, writes: 0, reads: 0 };
   readonly #pool: BufferPool;
   readonly #owned: boolean;
-  readonly #staging: GPUBuffer[] = [];
+  readonly #readback: Readback;
   #arenaBytes = 0;
   #live = 0;
   #peak = 0;
@@ -102,6 +102,7 @@ export class Gpu {
     this.recorder = new Recorder(this);
     this.uniforms = new UniformCache(device);
     this.#pool = new BufferPool(device);
+    this.#readback = new Readback(device);
     const fail = (event: Event): void => {
       event.preventDefault();
       const { error } = event as GPUUncapturedErrorEvent;
@@ -172,22 +173,14 @@ export class Gpu {
     if (this.#capturing) throw new GpuError('read inside a captured step: read its outputs after capture() returns');
     const staged = ranges.map(({ storage, offset, bytes }) => {
       const padded = alignUp(Math.max(4, bytes), 4);
-      const buffer = this.#stage(padded);
+      const buffer = this.#readback.take(padded);
       if (bytes > 0) this.recorder.push({ kind: 'copy', from: storage, fromOffset: offset, to: buffer, toOffset: 0, bytes: padded });
       return { buffer, bytes };
     });
     this.recorder.flush();
     this.counters.reads++;
     try {
-      return await Promise.all(
-        staged.map(async ({ buffer, bytes }) => {
-          await buffer.mapAsync(MAP_READ, 0, alignUp(Math.max(8, bytes), 8));
-          const out = buffer.getMappedRange(0, alignUp(Math.max(8, bytes), 8)).slice(0, bytes);
-          buffer.unmap();
-          this.#staging.push(buffer);
-          return out;
-        }),
-      );
+      return await Promise.all(staged.map(({ buffer, bytes }) => this.#readback.read(buffer, bytes)));
     } catch (error) {
       throw this.#lost ?? this.#failure ?? error;
     } finally {
@@ -290,7 +283,7 @@ export class Gpu {
     this.recorder.flush();
     this.#destroyed = true;
     this.#pool.trim();
-    for (const buffer of this.#staging) buffer.destroy();
+    this.#readback.destroy();
     if (current === this) current = null;
     if (this.#owned) this.device.destroy();
   }
@@ -302,12 +295,5 @@ export class Gpu {
   #grow(bytes: number): void {
     this.#live += bytes;
     this.#peak = Math.max(this.#peak, this.#live + this.#arenaBytes);
-  }
-
-  #stage(bytes: number): GPUBuffer {
-    const at = this.#staging.findIndex((b) => b.size >= bytes && b.size <= 4 * bytes + 4096);
-    if (at >= 0) return this.#staging.splice(at, 1)[0]!;
-    const size = 2 ** Math.ceil(Math.log2(Math.max(4096, bytes)));
-    return this.device.createBuffer({ label: 'evenkeel readback', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
   }
 }

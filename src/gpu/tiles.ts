@@ -20,6 +20,9 @@ const QUAD_TILES: readonly SoftwareTile[] = [{ m: 16, n: 8, groupX: 4, groupY: 2
 /** For inner operations of more than a product and a sum. */
 const LONG_QUAD_TILES: readonly SoftwareTile[] = [{ m: 16, n: 4, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
 
+/** Where each column costs an index of its own, as in convolutions. */
+const TALL_QUAD_TILES: readonly SoftwareTile[] = [{ m: 24, n: 4, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
+
 const LARGE_TILES: readonly SoftwareTile[] = [
   { m: 8, n: 12, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
   { m: 8, n: 8, groupX: 4, groupY: 4, least: 16, pays: 2 ** 28 },
@@ -50,7 +53,7 @@ export interface Choice {
  * the large one waits until it pays. `transposeA`: the left operand is stored (k, m); `quads`: they may be used. All give the same bits: an output is one sum in the order of its terms. A GPU hides loads
  * behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations, else 4 x 4.
  */
-export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA = false, quads = true, isLong = false } = {}): Choice {
+export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA = false, quads = true, isLong = false, isTall = false } = {}): Choice {
   const blocks = (size: number, each: number): number => Math.ceil(size / each);
   if (gpu.adapter.kind === 'hardware') {
     const { m: rows, n: columns } = GPU_TILE;
@@ -58,7 +61,7 @@ export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA
     return { tile: isLarge ? GPU_TILE : SMALL_TILE, pays: null };
   }
   const wanted = 16 * blocks(m, 4) * blocks(n, 4);
-  for (const t of quads && gpu.adapter.quads ? [...(isLong ? LONG_QUAD_TILES : QUAD_TILES), ...LARGE_TILES] : LARGE_TILES) {
+  for (const t of quads && gpu.adapter.quads ? [...(isTall ? TALL_QUAD_TILES : isLong ? LONG_QUAD_TILES : QUAD_TILES), ...LARGE_TILES] : LARGE_TILES) {
     const down = blocks(m, t.m);
     // Rows stored as columns are loaded by fours, in quads those of each of the four.
     const step = transposeA && t.quads ? 16 : 4;
@@ -70,11 +73,12 @@ export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA
   return { tile: SMALL_TILE, pays: null };
 }
 
-/** The tile with its workgroup no wider than `blocks`, the blocks side by side: else part of its invocations had nothing to do. */
-export function narrowed(t: Tile, blocks: number): Tile {
+/** The tile with its workgroup no wider or higher than the blocks side by side and below each other: else invocations would idle. */
+export function shaped(t: Tile, across: number, down: number): Tile {
   let { groupX, groupY } = t;
   if (!t.quads) {
-    for (; groupX > 1 && groupX / 2 >= blocks; groupX /= 2) groupY *= 2;
+    for (; groupX > 1 && groupX / 2 >= across; groupX /= 2) groupY *= 2;
+    for (; groupY > 1 && groupY / 2 >= down; groupY /= 2) groupX *= 2;
   }
   return { ...t, groupX, groupY };
 }
@@ -116,7 +120,7 @@ export interface Piece {
 export function inPieces(choice: Choice, [m, n, layers]: readonly [number, number, number], flops: number, launch: (piece: Piece) => void, always = false): void {
   const blocks = (t: Tile) => [Math.max(Number(always), Math.ceil(n / t.n)), Math.ceil(m / t.m), layers] as const;
   const most = (t: Tile) => [MOST_GROUPS * t.groupX, MOST_GROUPS * t.groupY, MOST_GROUPS] as const;
-  const [tile, small] = [choice.tile, SMALL_TILE].map((t) => narrowed(t, Math.ceil(n / t.n))) as [Tile, Tile];
+  const [tile, small] = [choice.tile, SMALL_TILE].map((t) => shaped(t, Math.ceil(n / t.n), Math.ceil(m / t.m))) as [Tile, Tile];
   const isOne = blocks(small).every((size, i) => size <= most(small)[i]!);
   const quick = choice.pays !== null && isOne ? { variant: tileVariant(small), grid: blocks(small), flops: choice.pays } : null;
   const [[x, y, z], limit] = [blocks(tile), most(tile)];

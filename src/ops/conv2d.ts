@@ -1,7 +1,7 @@
 import kernel from '../../shaders/conv2d.wgsl';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { SMALL_TILE, tileFor, tileVariant, type Tile } from '../gpu/tiles.ts';
+import { shaped, SMALL_TILE, tileFor, tileVariant, type Tile } from '../gpu/tiles.ts';
 import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
@@ -188,10 +188,11 @@ const WIDEST = 65_535;
 function plan(gpu: Gpu, g: Geometry, rows: number, columns: number, layers = 1) {
   const m = rows / g.groups;
   const slices = layers * g.groups;
-  const { tile, pays } = tileFor(gpu, m, columns, slices, { quads: m >= 4 });
-  const launch = (t: Tile) => {
-    const thin = m < 4 ? Math.max(1, m) : t.m;
-    const blocks = Math.ceil(columns / t.n);
+  const { tile, pays } = tileFor(gpu, m, columns, slices, { quads: m >= 4, isTall: true });
+  const launch = (chosen: Tile) => {
+    const thin = m < 4 ? Math.max(1, m) : chosen.m;
+    const blocks = Math.ceil(columns / chosen.n);
+    const t = shaped(chosen, blocks, Math.ceil(m / thin));
     const folds = Math.max(1, Math.ceil(blocks / (WIDEST * t.groupX)));
     const fold = Math.ceil(blocks / folds / t.groupX) * t.groupX;
     return { fold, folds, grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds], variant: tileVariant(t, thin) };

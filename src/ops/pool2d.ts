@@ -32,6 +32,8 @@ interface Windows {
   readonly y: readonly number[];
   readonly params: Parameters<typeof kernel.forwardAverage>[0];
   readonly variant: Parameters<typeof kernel.forwardAverage>[3];
+  /** Each element lies in exactly one window. */
+  readonly isTiled: boolean;
 }
 
 function windows(op: string, x: Tensor, kernelSize: Pair, { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false, countIncludePad = true }: MaxPool2dOptions & AvgPool2dOptions): Windows {
@@ -50,11 +52,14 @@ function windows(op: string, x: Tensor, kernelSize: Pair, { stride = kernelSize,
   });
   if (out.some((d) => d < 1)) throw new ShapeError(`${op}: x has shape [${x.shape}], too small for a ${taps[0]} x ${taps[1]} window with padding [${pad}]${gap[0] * gap[1] > 1 ? ` and dilation [${gap}]` : ''}`);
   if ([0, 1].some((a) => pad[a]! > 0 && size[a]! < gap[a]!)) throw new ShapeError(`${op}: x has shape [${x.shape}], smaller than dilation [${gap}], so that a window may hold nothing but padding`);
+  const isPlain = (a: 0 | 1): boolean => pad[a] === 0 && gap[a] === 1 && (out[a]! - 1) * step[a] + taps[a] <= size[a]!;
+  const isInside = isPlain(0) && isPlain(1);
   return {
     x: x.shape,
     y: [batch, channels, ...out],
     params: { planes: batch * channels, size, out, kernel: taps, stride: step, pad, dilation: gap },
-    variant: { COUNT_PADDING: Number(countIncludePad) },
+    variant: { COUNT_PADDING: Number(countIncludePad), INSIDE: Number(isInside) },
+    isTiled: isInside && [0, 1].every((a) => taps[a] === step[a] && out[a]! * step[a]! === size[a]),
   };
 }
 
@@ -66,7 +71,7 @@ function evenWindows(op: string, x: Tensor, outputSize: Pair): Windows {
   // The kernels find parts by products in 32 bits.
   if (size.some((d, a) => (d + 1) * (out[a]! + 1) >= 2 ** 32)) throw new ShapeError(`${op}: x has shape [${x.shape}] and outputSize is [${out}], too large together`);
   const one = [1, 1];
-  return { x: x.shape, y: [batch, channels, ...out], params: { planes: batch * channels, size, out, kernel: one, stride: one, pad: [0, 0], dilation: one }, variant: { ADAPTIVE: 1 } };
+  return { x: x.shape, y: [batch, channels, ...out], params: { planes: batch * channels, size, out, kernel: one, stride: one, pad: [0, 0], dilation: one }, variant: { ADAPTIVE: 1 }, isTiled: false };
 }
 
 /** Largest element of each window; x: (batch, channels, height, width). The first of equals gets the gradient. */
@@ -130,7 +135,9 @@ function picked(op: string, x: Tensor, chosen: Tensor<'u32'>, w: Windows): Tenso
 function returned(op: string, dy: Tensor, x: Tensor, w: Windows, again: (d: Tensor) => Tensor, chosen?: Tensor<'u32'>): Tensor {
   const dx = empty(w.x, { gpu: dy.gpu });
   const mask = canMask(x) && !isRecording();
-  kernel.backward(w.params, { x, dy, chosen: chosen ?? dy, y: dx }, [dx.size], { ...w.variant, MAX: Number(chosen !== undefined), MASK: Number(mask) });
+  const variant = { ...w.variant, MAX: Number(chosen !== undefined), MASK: Number(mask) };
+  if (w.isTiled) kernel.backwardTiled(w.params, { x, dy, chosen: chosen ?? dy, y: dx }, [dy.size], variant);
+  else kernel.backward(w.params, { x, dy, chosen: chosen ?? dy, y: dx }, [dx.size], variant);
   dx.isMasked = mask;
   return record(`${op} (gradient)`, dx, [dy], (d) => [again(d)], { composed: true });
 }
