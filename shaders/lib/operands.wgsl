@@ -24,6 +24,13 @@ fn placeA(at: u32, x: u32, row0: u32, starts: ptr<function, array<u32, LOADED>>)
   }
 }
 
+// Four terms from k on; past the end the last one.
+fn fourFrom(k: u32) -> vec4u {
+  let four = vec4u(k, k + 1u, k + 2u, k + 3u);
+  if (RAGGED_K == 1u) { return min(four, vec4u(params.k - 1u)); }
+  return four;
+}
+
 // A[row, k .. k+3] for these rows; along = k / UNIT_A.
 fn loadA(starts: ptr<function, array<u32, LOADED>>, k: u32, along: u32, end: u32, tile: ptr<function, array<vec4f, BLOCK_M>>) {
   if (A_T == 0u) {
@@ -31,8 +38,7 @@ fn loadA(starts: ptr<function, array<u32, LOADED>>, k: u32, along: u32, end: u32
       tile[i] = readA(starts[i] + along);
     }
   } else {
-    let last = params.k - 1u;
-    let down = vec4u(k, min(k + 1u, last), min(k + 2u, last), min(k + 3u, last)) * params.strideA;
+    let down = fourFrom(k) * params.strideA;
     for (var i = 0u; i < LOADED4; i++) { // unroll
       let t = transpose4(readA(starts[i] + down.x), readA(starts[i] + down.y), readA(starts[i] + down.z), readA(starts[i] + down.w));
       tile[i * 4u] = t[0];
@@ -66,10 +72,9 @@ fn placeB(at: u32, col0: u32, starts: ptr<function, array<u32, BLOCK_N>>) {
 // B[k + kk, col0 + 4 j ..] at tile[kk * BLOCK_N4 + j]; along = k / UNIT_B.
 fn loadB(starts: ptr<function, array<u32, BLOCK_N>>, k: u32, along: u32, tile: ptr<function, array<vec4f, BLOCK_N>>) {
   if (B_T == 0u) {
-    let last = params.k - 1u;
-    let down = vec4u(k, min(k + 1u, last), min(k + 2u, last), min(k + 3u, last)) * params.strideB;
-    for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-      for (var kk = 0u; kk < 4u; kk++) { // unroll
+    let down = fourFrom(k) * params.strideB;
+    for (var kk = 0u; kk < 4u; kk++) { // unroll
+      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
         tile[kk * BLOCK_N4 + j] = readB(starts[j] + down[kk]);
       }
     }

@@ -176,8 +176,9 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   const parts = rowSum ? 1 : partsFor(m, n, k, batch.batch, gpu.adapter.kind === 'software' ? 24 : 2048);
   const layers = batch.batch * parts;
   const chunk = parts === 1 ? Math.max(1, k) : Math.ceil(k / parts / 4) * 4;
-  const choice = tileFor(gpu, m, n, layers, { transposeA });
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
+  // Loads of single elements are four times the code.
+  const choice = tileFor(gpu, m, n, layers, { transposeA, isLong: !vector.a || !vector.b });
   const variant = {
     A_T: Number(transposeA),
     B_T: Number(transposeB),
