@@ -25,7 +25,7 @@ alias ElementB = f32; // variant
 alias ElementY = f32; // variant
 
 // `first` is where a grid in several pieces goes on.
-struct Params { m: u32, n: u32, k: u32, strideA: u32, strideB: u32, p: f32, first: vec3u }
+struct Params { m: u32, n: u32, k: u32, p: f32, first: vec3u }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<ElementA>;
@@ -98,13 +98,13 @@ fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<v
 }
 
 // The largest terms of a block of outputs.
-fn largestOf(startsA: ptr<function, array<u32, LOADED>>, startsB: ptr<function, array<u32, BLOCK_N>>, acc: ptr<function, array<Maxima, SUMS>>) {
+fn largestOf(startsA: ptr<function, array<u32, LOADED>>, startsB: ptr<function, array<u32, BLOCK_N>>, length: u32, acc: ptr<function, array<Maxima, SUMS>>) {
   var along = 0u;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(startsA, k, along, params.k, &blockA);
-    loadB(startsB, k, along, &blockB);
+    loadA(startsA, length, k, along, params.k, &blockA);
+    loadB(startsB, length, k, along, &blockB);
     keepLargest(&blockA, &blockB, acc);
     along += STEP_A;
   }
@@ -136,12 +136,12 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
   var startsA: array<u32, LOADED>;
   var startsB: array<u32, BLOCK_N>;
-  placeA(0u, id.x, row0, &startsA);
-  placeB(0u, col0, &startsB);
+  let length = placeA(0u, id.x, row0, &startsA);
+  _ = placeB(0u, col0, &startsB);
   var scale: array<Maxima, SUMS>;
   var inverse: array<vec4f, SUMS>;
   if (NORMALISED == 1u) {
-    largestOf(&startsA, &startsB, &scale);
+    largestOf(&startsA, &startsB, length, &scale);
     for (var q = 0u; q < SUMS; q++) { // unroll
       let most = bitcast<vec4f>(scale[q]);
       inverse[q] = select(vec4f(), 1.0 / most, most > vec4f(1.2e-38));
@@ -152,8 +152,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(&startsA, k, along, params.k, &blockA);
-    loadB(&startsB, k, along, &blockB);
+    loadA(&startsA, length, k, along, params.k, &blockA);
+    loadB(&startsB, length, k, along, &blockB);
     along += STEP_A;
     for (var i = 0u; i < BLOCK_M; i++) { // unroll
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
@@ -181,10 +181,10 @@ fn forwardLargest(@builtin(global_invocation_id) id: vec3u) {
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
   var startsA: array<u32, LOADED>;
   var startsB: array<u32, BLOCK_N>;
-  placeA(0u, id.x, row0, &startsA);
-  placeB(0u, col0, &startsB);
+  let length = placeA(0u, id.x, row0, &startsA);
+  _ = placeB(0u, col0, &startsB);
   var acc: array<Maxima, SUMS>;
-  largestOf(&startsA, &startsB, &acc);
+  largestOf(&startsA, &startsB, length, &acc);
   storeLargest(row0, col0, &acc);
 }
 
@@ -196,16 +196,16 @@ fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
   var startsA: array<u32, LOADED>;
   var startsB: array<u32, BLOCK_N>;
-  placeA(0u, id.x, row0, &startsA);
-  placeB(0u, col0, &startsB);
+  let length = placeA(0u, id.x, row0, &startsA);
+  _ = placeB(0u, col0, &startsB);
   var acc: array<Maxima, SUMS>;
   var found: array<vec4u, SUMS>;
   var along = 0u;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(&startsA, k, along, params.k, &blockA);
-    loadB(&startsB, k, along, &blockB);
+    loadA(&startsA, length, k, along, params.k, &blockA);
+    loadB(&startsB, length, k, along, &blockB);
     along += STEP_A;
     var before = acc;
     keepLargest(&blockA, &blockB, &acc);
@@ -259,18 +259,18 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;
   let col0 = (id.x + params.first.x) * BLOCK_N;
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
-  let fromB = col0 / UNIT_B;
+  let inB = vec2u(col0, params.n) / UNIT_B;
   var own: array<vec4f, SUMS>;
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
     for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-      own[i * BLOCK_N4 + j] = readA(min(row0 + i, params.m - 1u) * params.strideA + col0 / UNIT_A + j * STEP_A);
+      own[i * BLOCK_N4 + j] = readA(min(row0 + i, params.m - 1u) * (params.n / UNIT_A) + col0 / UNIT_A + j * STEP_A);
     }
   }
   var acc: array<vec4f, SUMS>;
   for (var k = 0u; k < params.k; k++) {
     var other: array<vec4f, BLOCK_N4>;
     for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-      other[j] = readB(k * params.strideB + fromB + j * STEP_B);
+      other[j] = readB(k * inB.y + inB.x + j * STEP_B);
     }
     for (var i = 0u; i < BLOCK_M; i++) { // unroll
       let row = min(row0 + i, params.m - 1u);

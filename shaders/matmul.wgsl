@@ -18,7 +18,7 @@ alias ElementB = f32; // variant
 alias ElementY = f32; // variant
 
 // `first` is where a grid in several pieces goes on.
-struct Params { m: u32, n: u32, k: u32, strideA: u32, strideB: u32, chunk: u32, parts: u32, batch: u32, first: vec3u, shape: vec4u, batchA: vec4u, batchB: vec4u }
+struct Params { m: u32, n: u32, k: u32, chunk: u32, parts: u32, batch: u32, first: vec3u, shape: vec4u, batchA: vec4u, batchB: vec4u }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
@@ -30,6 +30,7 @@ struct Params { m: u32, n: u32, k: u32, strideA: u32, strideB: u32, chunk: u32, 
 // Four consecutive elements from where i points.
 fn readA(i: u32) -> vec4f { return vec4f(a[i], a[i + 1u], a[i + 2u], a[i + 3u]); } // variant
 fn readOneA(i: u32) -> f32 { return a[i]; } // variant
+fn readOneB(i: u32) -> f32 { return b[i]; } // variant
 fn readB(i: u32) -> vec4f { return vec4f(b[i], b[i + 1u], b[i + 2u], b[i + 3u]); } // variant
 fn writeY(i: u32, n: u32, v: vec4f) { y[i] = v.x; if (n > 1u) { y[i + 1u] = v.y; } if (n > 2u) { y[i + 2u] = v.z; } if (n > 3u) { y[i + 3u] = v.w; } } // variant
 
@@ -49,7 +50,7 @@ fn beginOf(item: u32) -> vec2u {
   if (BATCHED == 0u) { return vec2u(); }
   let s = params.shape;
   let at = vec4u(item % s.x, item / s.x % s.y, item / (s.x * s.y) % s.z, item / (s.x * s.y * s.z));
-  return vec2u(dot(at, params.batchA), dot(at, params.batchB));
+  return vec2u(dot(at, params.batchA) / UNIT_A, dot(at, params.batchB) / UNIT_B);
 }
 
 // `layer` counts the matrices of y: one for each item of the batch, or for each part and item. The loop is not unrolled, and
@@ -79,14 +80,14 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   var alongB = start / UNIT_B;
   var startsA: array<u32, LOADED>;
   var startsB: array<u32, BLOCK_N>;
-  placeA(begin.x, id.x, row0, &startsA);
-  placeB(begin.y, col0, &startsB);
+  let lengthA = placeA(begin.x, id.x, row0, &startsA);
+  let lengthB = placeB(begin.y, col0, &startsB);
   var acc: array<vec4f, SUMS>;
   for (var k = start; k < end; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(&startsA, k, alongA, end, &blockA);
-    loadB(&startsB, k, alongB, &blockB);
+    loadA(&startsA, lengthA, k, alongA, end, &blockA);
+    loadB(&startsB, lengthB, k, alongB, &blockB);
     multiplyAdd(&blockA, &blockB, &acc);
     alongA += STEP_A;
     alongB += STEP_B;
@@ -106,14 +107,14 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   var alongB = 0u;
   var startsA: array<u32, LOADED>;
   var startsB: array<u32, BLOCK_N>;
-  placeA(0u, id.x, row0, &startsA);
-  placeB(0u, col0, &startsB);
+  let lengthA = placeA(0u, id.x, row0, &startsA);
+  let lengthB = placeB(0u, col0, &startsB);
   var acc: array<vec4f, SUMS>;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     var blockB: array<vec4f, BLOCK_N>;
-    loadA(&startsA, k, alongA, params.k, &blockA);
-    loadB(&startsB, k, alongB, &blockB);
+    loadA(&startsA, lengthA, k, alongA, params.k, &blockA);
+    loadB(&startsB, lengthB, k, alongB, &blockB);
     multiplyAdd(&blockA, &blockB, &acc);
     alongA += STEP_A;
     alongB += STEP_B;
@@ -125,7 +126,7 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   alongA = 0u;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
-    loadA(&startsA, k, alongA, params.k, &blockA);
+    loadA(&startsA, lengthA, k, alongA, params.k, &blockA);
     alongA += STEP_A;
     for (var i = 0u; i < BLOCK_M; i++) { // unroll
       sums[i] += blockA[i];
@@ -134,6 +135,60 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   if (col0 > 0u) { return; }
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
     if (row0 + i < params.m) { rowSum[row0 + i] = dot(sums[i], vec4f(1.0)); }
+  }
+}
+
+// forward in little code, which compiles in no time: blocks of 4 x 4, one term at a time, elements read one by one. The same bits.
+fn simple(place: vec3u, rows: ptr<function, vec4u>) -> mat4x4f {
+  let stepA = select(1u, params.m, A_T == 1u);
+  let stepB = select(params.n, 1u, B_T == 1u);
+  let begin = beginOf(place.z % params.batch);
+  let start = place.z / params.batch * params.chunk;
+  *rows = begin.x + min(place.y * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(params.m - 1u)) * select(params.k, 1u, A_T == 1u);
+  var a4 = *rows + start * stepA;
+  var b4 = begin.y + min(place.x * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(max(params.n, 1u) - 1u)) * select(1u, params.k, B_T == 1u) + start * stepB;
+  var acc: mat4x4f;
+  for (var k = start; k < min(start + params.chunk, params.k); k++) {
+    let v = vec4f(readOneB(b4.x), readOneB(b4.y), readOneB(b4.z), readOneB(b4.w));
+    acc = mat4x4f(fma(vec4f(readOneA(a4.x)), v, acc[0]), fma(vec4f(readOneA(a4.y)), v, acc[1]), fma(vec4f(readOneA(a4.z)), v, acc[2]), fma(vec4f(readOneA(a4.w)), v, acc[3]));
+    a4 += stepA;
+    b4 += stepB;
+  }
+  return acc;
+}
+
+fn storeSimple(place: vec3u, acc: mat4x4f) {
+  var sums = acc;
+  let col = place.x * 4u;
+  for (var i = 0u; i < min(4u, params.m - place.y * 4u); i++) {
+    let row = place.y * 4u + i;
+    writeY((place.z * params.m + row) * params.n + col, params.n - col, epilogue(sums[i], row, col));
+  }
+}
+
+@compute @workgroup_size(8, 8)
+fn quick(@builtin(global_invocation_id) id: vec3u) {
+  if (id.y * 4u >= params.m || id.x * 4u >= params.n) { return; }
+  var rows: vec4u;
+  storeSimple(id, simple(id, &rows));
+}
+
+@compute @workgroup_size(8, 8)
+fn quickWithRowSum(@builtin(global_invocation_id) id: vec3u) {
+  if (id.y * 4u >= params.m || id.x * 4u >= max(params.n, 1u)) { return; }
+  var rows: vec4u;
+  let acc = simple(id, &rows);
+  if (params.n > 0u) { storeSimple(id, acc); }
+  if (id.x > 0u) { return; }
+  // Every fourth term in a sum of its own, as forwardWithRowSum adds.
+  for (var i = 0u; i < min(4u, params.m - id.y * 4u); i++) {
+    var sums = vec4f();
+    var at = rows[i];
+    for (var k = 0u; k < params.k; k++) {
+      sums += select(vec4f(), vec4f(readOneA(at)), vec4u(k & 3u) == vec4u(0u, 1u, 2u, 3u));
+      at += select(1u, params.m, A_T == 1u);
+    }
+    rowSum[id.y * 4u + i] = dot(sums, vec4f(1.0));
   }
 }
 

@@ -35,6 +35,8 @@ export type Kernel<P, B extends string, V extends string = never> = (
 
 /** A variant that stands in for another. */
 export interface Quick<V extends string = string> {
+  /** An entry with the same bindings. Default: the same. */
+  entry?: string;
   variant: Partial<Record<V, number | string>>;
   grid: readonly number[];
   /** Arithmetic operations that pay for the compilation of the other. */
@@ -64,7 +66,7 @@ export function defineKernel(module: KernelModule): any {
         return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
       });
       const uniform = storage.length < bindings.length ? gpu.uniforms.get(pack(module, params)) : null;
-      const standIn = quick && { ...launch(gpu, module, entry, quick.grid, { ...variant, ...quick.variant }), share: flops! / quick.flops };
+      const standIn = quick && { ...launch(gpu, module, quick.entry ?? entry, quick.grid, { ...variant, ...quick.variant }), share: flops! / quick.flops };
       gpu.recorder.push({ kind: 'dispatch', ...launch(gpu, module, entry, grid, variant), quick: standIn, uniform, slots, flops: flops ?? null, bindGroup: null });
     };
   }
@@ -85,7 +87,7 @@ interface Compiled {
 export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, variant: Partial<Record<string, number | string>> = {}): Compiled {
   const label = `${module.name}.${entry}`;
   let key = label;
-  for (const name in variant) key += `;${name}=${variant[name]}`;
+  for (const name of Object.keys(variant).sort()) key += `;${name}=${variant[name]}`;
   const known = gpu.pipelines.get(key);
   if (known) return known;
   const { code, constants } = specialize(module.code, variant, gpu.adapter.kind);

@@ -120,9 +120,10 @@ export interface Piece {
 export function inPieces(choice: Choice, [m, n, layers]: readonly [number, number, number], flops: number, launch: (piece: Piece) => void, always = false): void {
   const blocks = (t: Tile) => [Math.max(Number(always), Math.ceil(n / t.n)), Math.ceil(m / t.m), layers] as const;
   const most = (t: Tile) => [MOST_GROUPS * t.groupX, MOST_GROUPS * t.groupY, MOST_GROUPS] as const;
-  const [tile, small] = [choice.tile, SMALL_TILE].map((t) => shaped(t, Math.ceil(n / t.n), Math.ceil(m / t.m))) as [Tile, Tile];
-  const isOne = blocks(small).every((size, i) => size <= most(small)[i]!);
-  const quick = choice.pays !== null && isOne ? { variant: tileVariant(small), grid: blocks(small), flops: choice.pays } : null;
+  const tile = shaped(choice.tile, Math.ceil(n / choice.tile.n), Math.ceil(m / choice.tile.m));
+  const small = blocks(SMALL_TILE);
+  const isOne = small.every((size, i) => size <= most(SMALL_TILE)[i]!);
+  const quick = choice.pays !== null && isOne ? { variant: tileVariant(SMALL_TILE), grid: small, flops: choice.pays } : null;
   const [[x, y, z], limit] = [blocks(tile), most(tile)];
   for (let k = 0; k < z; k += limit[2]) {
     for (let j = 0; j < y; j += limit[1]) {

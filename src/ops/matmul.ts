@@ -141,10 +141,10 @@ export function unmasked(dy: Tensor, y: Tensor): Tensor {
   return dz;
 }
 
-const NO_BATCH = { batch: 1, shape: [1, 1, 1, 1], strideA: [0, 0, 0, 0], strideB: [0, 0, 0, 0] };
+const NO_BATCH = { batch: 1, shape: [1, 1, 1, 1], batchA: [0, 0, 0, 0], batchB: [0, 0, 0, 0] };
 
-/** Parameters that `combine` does not use. */
-const SINGLE = { batch: 1, first: [0, 0, 0], shape: [1, 1, 1, 1], strideA: 0, strideB: 0, batchA: [0, 0, 0, 0], batchB: [0, 0, 0, 0] };
+/** Parameters of a kernel that takes a matrix as a whole. */
+const SINGLE = { ...NO_BATCH, first: [0, 0, 0] };
 
 const EPILOGUES = { bias: 1, biasRelu: 2, mask: 3 };
 
@@ -160,6 +160,16 @@ interface Factors extends Partial<Layout> {
   /** Shape of the result, where no target is given. */
   shape?: readonly number[];
 }
+
+/** What the quick kernels need stated: elements one at a time, whatever the shapes, and one shader for all blocks. */
+const PLAIN = {
+  ...{ RAGGED_K: 0, UNIT_A: 1, UNIT_B: 1, ElementA: 'f32', ElementB: 'f32', ElementY: 'f32' },
+  readA: 'return vec4f();',
+  readB: 'return vec4f();',
+  readOneA: 'return a[i];',
+  readOneB: 'return b[i];',
+  writeY: 'y[i] = v.x; if (n > 1u) { y[i + 1u] = v.y; } if (n > 2u) { y[i + 2u] = v.z; } if (n > 3u) { y[i + 3u] = v.w; }',
+};
 
 /** Terms of one part when a long product with few outputs is split, and the most parts. */
 const CHUNK = 256;
@@ -185,20 +195,15 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
     RAGGED_K: Number(k % 4 !== 0),
     ...(batch.batch > 1 ? { BATCHED: 1 } : {}),
     ...(vector.a ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return a[i];', readOneA: 'return a[i >> 2u][i & 3u];' } : {}),
-    ...(vector.b ? { ElementB: 'vec4f', UNIT_B: 4, readB: 'return b[i];' } : {}),
+    ...(vector.b ? { ElementB: 'vec4f', UNIT_B: 4, readB: 'return b[i];', readOneB: 'return b[i >> 2u][i & 3u];' } : {}),
     ...(vector.y ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
   };
   const last = epilogue ? { EPILOGUE: EPILOGUES[epilogue.kind] } : {};
   const extra = epilogue?.extra ?? a;
-  const [unitA, unitB] = [vector.a ? 4 : 1, vector.b ? 4 : 1];
-  const params = {
-    ...{ m, n, k, chunk, parts, batch: batch.batch, shape: batch.shape },
-    strideA: (transposeA ? m : k) / unitA,
-    strideB: (transposeB ? k : n) / unitB,
-    batchA: batch.strideA.map((s) => s / unitA),
-    batchB: batch.strideB.map((s) => s / unitB),
-  };
-  const pieces = (launch: (piece: Piece) => void, always = false): void => inPieces(choice, [m, n, layers], 2 * batch.batch * m * n * k, launch, always);
+  const params = { m, n, k, chunk, parts, ...batch };
+  const flops = 2 * batch.batch * m * n * k;
+  const pieces = (launch: (piece: Piece) => void, always = false): void =>
+    inPieces(choice, [m, n, layers], flops, ({ quick, ...piece }) => launch({ ...piece, quick: quick && { ...quick, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...quick.variant, ...PLAIN } } }), always);
   // The row sums are wanted even when y has no columns.
   if (rowSum) pieces(({ grid, first, tile, flops, quick }) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, { ...variant, ...tile }, flops, quick), true);
   else if (parts === 1) pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, { ...variant, ...tile, ...last }, flops, quick));
@@ -221,7 +226,7 @@ function batchOf(leadA: readonly number[], leadB: readonly number[], sizeA: numb
     throw new ShapeError(`matmul: broadcasting the leading axes [${leadA}] with [${leadB}] needs ${axes.length} separate axes, at most 4 are supported; reshape or expand first`);
   }
   const four = [...axes, ...new Array<number[]>(4 - axes.length).fill([1, 0, 0])];
-  return { ...NO_BATCH, batch, shape: four.map((a) => a[0]!), strideA: four.map((a) => a[1]! * sizeA), strideB: four.map((a) => a[2]! * sizeB) };
+  return { ...NO_BATCH, batch, shape: four.map((a) => a[0]!), batchA: four.map((a) => a[1]! * sizeA), batchB: four.map((a) => a[2]! * sizeB) };
 }
 
 /** Parts of a split product: as many as it takes to keep the device busy when the outputs alone do not. */

@@ -36,6 +36,7 @@ test('the replayed step of an MLP: its 12 dispatches by name, with device times,
   const run = (): Promise<unknown> => Promise.resolve(step.run());
   const usual = await counts(run);
   expect(usual).toEqual({ dispatches: 12, submits: 1, bindGroups: 0, buffers: 0 });
+  await gpu.settle();
   const profile = await gpu.profile(() => step.run());
   expect(profile.value).toBe(step.value);
   expect([profile.dispatches, profile.submits]).toEqual([12, 1]);
