@@ -21,7 +21,7 @@ const QUAD_TILES: readonly SoftwareTile[] = [{ m: 16, n: 8, groupX: 4, groupY: 2
 const LONG_QUAD_TILES: readonly SoftwareTile[] = [{ m: 16, n: 4, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
 
 /** Where each column costs an index of its own, as in convolutions. */
-const TALL_QUAD_TILES: readonly SoftwareTile[] = [{ m: 24, n: 4, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
+const TALL_QUAD_TILES: readonly SoftwareTile[] = [{ m: 20, n: 4, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
 
 const LARGE_TILES: readonly SoftwareTile[] = [
   { m: 8, n: 12, groupX: 2, groupY: 4, least: 24, pays: 2 ** 28 },
