@@ -17,10 +17,10 @@ type SoftwareTile = Tile & { least: number; pays: number };
 
 const QUAD_TILES: readonly SoftwareTile[] = [{ m: 16, n: 8, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
 
-/** For inner operations of more than a product and a sum. */
+/** For long inner operations. */
 const LONG_QUAD_TILES: readonly SoftwareTile[] = [{ m: 16, n: 4, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
 
-/** Where each column costs an index of its own, as in convolutions. */
+/** For convolutions. */
 const TALL_QUAD_TILES: readonly SoftwareTile[] = [{ m: 20, n: 4, groupX: 4, groupY: 2, quads: true, least: 32, pays: 2 ** 28 }];
 
 const LARGE_TILES: readonly SoftwareTile[] = [
@@ -48,10 +48,14 @@ export interface Choice {
 /**
  * The block of an (m, n) product in `layers` pieces. Loads cost most on a software adapter, so it takes a large block that
  * still leaves every core some work and computes little beyond the edges, in quads where the adapter has them; its rows are
- * shared out evenly. But the code of a block is unrolled, and a large one takes long to compile: a tenth of a second for
- * 16 x 8 in quads, a fifth for 32 x 8, two fifths for 32 x 16, against a fortieth for the smallest, which is half as fast. So
- * the large one waits until it pays. `transposeA`: the left operand is stored (k, m); `quads`: they may be used. All give the same bits: an output is one sum in the order of its terms. A GPU hides loads
- * behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations, else 4 x 4.
+ * shared out evenly. But the code of a block is unrolled. What a processor keeps decoded, some 4,000 micro-operations, limits
+ * its size: past that it runs at half speed. And it takes a tenth of a second to compile, against a thirtieth for what is not
+ * unrolled and half as fast; so it waits until it pays. All give the same bits: an output is one sum in the order of its
+ * terms. A GPU hides loads behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations,
+ * else 4 x 4.
+ *
+ * `transposeA`: the left operand is stored (k, m); `quads`: they may be used; `isLong`: the inner operation is more than a
+ * product and a sum, or its loads are; `isTall`: each column costs an index of its own.
  */
 export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA = false, quads = true, isLong = false, isTall = false } = {}): Choice {
   const blocks = (size: number, each: number): number => Math.ceil(size / each);
@@ -61,7 +65,8 @@ export function tileFor(gpu: Gpu, m: number, n: number, layers = 1, { transposeA
     return { tile: isLarge ? GPU_TILE : SMALL_TILE, pays: null };
   }
   const wanted = 16 * blocks(m, 4) * blocks(n, 4);
-  for (const t of quads && gpu.adapter.quads ? [...(isTall ? TALL_QUAD_TILES : isLong ? LONG_QUAD_TILES : QUAD_TILES), ...LARGE_TILES] : LARGE_TILES) {
+  const inQuads = isTall ? TALL_QUAD_TILES : isLong ? LONG_QUAD_TILES : QUAD_TILES;
+  for (const t of quads && gpu.adapter.quads ? [...inQuads, ...LARGE_TILES] : LARGE_TILES) {
     const down = blocks(m, t.m);
     // Rows stored as columns are loaded by fours, in quads those of each of the four.
     const step = transposeA && t.quads ? 16 : 4;
