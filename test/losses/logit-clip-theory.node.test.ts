@@ -1,20 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { logitClipBounds, symmetricNoiseExcess } from '../../src/losses/index.ts';
+import { CLIP_BOUNDS } from '../support/clip-bounds.ts';
 import { testRandom } from '../support/fuzz.ts';
 
 const norm = (z: readonly number[], p: number): number => (p === Infinity ? Math.max(...z.map(Math.abs)) : z.reduce((s, v) => s + Math.abs(v) ** p, 0) ** (1 / p));
 const onSphere = (z: readonly number[], tau: number, p: number): number[] => z.map((v) => (tau * v) / norm(z, p));
 const lse = (z: readonly number[]): number => Math.max(...z) + Math.log(z.reduce((s, v) => s + Math.exp(v - Math.max(...z)), 0));
 
-test.each([
-  [2, 0.5, 1.842629, 2.787803],
-  [2, 1, 1.419869, 3.289309],
-  [2, 1.5, 1.047903, 3.800966],
-  [2, 2, 0.738658, 4.318815],
-  [2, 5, 0.045232, 7.468258],
-  [Infinity, 1, 0.796614, 4.21215],
-  [Infinity, 2, 0.152584, 6.199258],
-])('ten classes, p = %f, tau = %f', (p, tau, low, high) => {
+test.each(CLIP_BOUNDS)('ten classes, p = %f, tau = %f', (p, tau, low, high) => {
   const found = logitClipBounds({ tau, p, classes: 10 });
   expect(found.low).toBeCloseTo(low, 6);
   expect(found.high).toBeCloseTo(high, 6);
