@@ -57,14 +57,13 @@ fn readDy(i: vec4u, inside: vec4<bool>) -> vec4f {
 
 fn readW(i: vec4u, inside: vec4<bool>) -> vec4f { return select(vec4f(), vec4f(w[i.x], w[i.y], w[i.z], w[i.w]), inside); }
 
-// Stores those of four results that lie before the last column.
 fn put(at: u32, v: f32) {
   var value = v;
   if (MASK == 1u) { value = select(0.0, v, x[at] > 0.0); }
   y[at] = value;
 }
 
-// Written out: a lane of a vector by a variable index lies in memory.
+// Stores those of four results that lie before the last column. Written out: a lane by a variable index lies in memory.
 fn store(at: vec4u, v: vec4f, col: u32, columns: u32) {
   if (col < columns) { put(at.x, v.x); }
   if (col + 1u < columns) { put(at.y, v.y); }

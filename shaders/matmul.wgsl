@@ -66,32 +66,34 @@ fn store(row0: u32, col0: u32, layer: u32, acc: ptr<function, array<vec4f, SUMS>
   }
 }
 
+// acc = the sums of the block at (row0, col0) over the terms start .. end; x is the invocation's place in its row.
+fn sumTerms(begin: vec2u, x: u32, row0: u32, col0: u32, start: u32, end: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+  var startsA: array<u32, LOADED>;
+  var startsB: array<u32, BLOCK_N>;
+  let lengthA = placeA(begin.x, x, row0, &startsA);
+  let lengthB = placeB(begin.y, col0, &startsB);
+  var alongA = start / UNIT_A;
+  var alongB = start / UNIT_B;
+  for (var k = start; k < end; k += 4u) {
+    var blockA: array<vec4f, BLOCK_M>;
+    var blockB: array<vec4f, BLOCK_N>;
+    loadA(&startsA, lengthA, k, alongA, end, &blockA);
+    loadB(&startsB, lengthB, k, alongB, &blockB);
+    multiplyAdd(&blockA, &blockB, acc);
+    alongA += STEP_A;
+    alongB += STEP_B;
+  }
+}
+
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let place = id + params.first;
   let row0 = place.y * BLOCK_M;
   let col0 = place.x * BLOCK_N;
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
-  let part = place.z / params.batch;
-  let begin = beginOf(place.z % params.batch);
-  let end = min((part + 1u) * params.chunk, params.k);
-  let start = part * params.chunk;
-  var alongA = start / UNIT_A;
-  var alongB = start / UNIT_B;
-  var startsA: array<u32, LOADED>;
-  var startsB: array<u32, BLOCK_N>;
-  let lengthA = placeA(begin.x, id.x, row0, &startsA);
-  let lengthB = placeB(begin.y, col0, &startsB);
+  let start = place.z / params.batch * params.chunk;
   var acc: array<vec4f, SUMS>;
-  for (var k = start; k < end; k += 4u) {
-    var blockA: array<vec4f, BLOCK_M>;
-    var blockB: array<vec4f, BLOCK_N>;
-    loadA(&startsA, lengthA, k, alongA, end, &blockA);
-    loadB(&startsB, lengthB, k, alongB, &blockB);
-    multiplyAdd(&blockA, &blockB, &acc);
-    alongA += STEP_A;
-    alongB += STEP_B;
-  }
+  sumTerms(beginOf(place.z % params.batch), id.x, row0, col0, start, min(start + params.chunk, params.k), &acc);
   store(row0, col0, place.z, &acc);
 }
 
@@ -103,27 +105,15 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   let col0 = place.x * BLOCK_N;
   // The sums are wanted even when y has no columns.
   if (row0 >= params.m || leaderOf(col0) >= max(params.n, 1u)) { return; }
-  var alongA = 0u;
-  var alongB = 0u;
-  var startsA: array<u32, LOADED>;
-  var startsB: array<u32, BLOCK_N>;
-  let lengthA = placeA(0u, id.x, row0, &startsA);
-  let lengthB = placeB(0u, col0, &startsB);
   var acc: array<vec4f, SUMS>;
-  for (var k = 0u; k < params.k; k += 4u) {
-    var blockA: array<vec4f, BLOCK_M>;
-    var blockB: array<vec4f, BLOCK_N>;
-    loadA(&startsA, lengthA, k, alongA, params.k, &blockA);
-    loadB(&startsB, lengthB, k, alongB, &blockB);
-    multiplyAdd(&blockA, &blockB, &acc);
-    alongA += STEP_A;
-    alongB += STEP_B;
-  }
+  sumTerms(vec2u(), id.x, row0, col0, 0u, params.k, &acc);
   store(row0, col0, 0u, &acc);
   // The first of the blocks side by side, with its neighbours, reads A again: that is little, and the loop above stays short.
   if (leaderOf(col0) > 0u) { return; }
+  var startsA: array<u32, LOADED>;
+  let lengthA = placeA(0u, id.x, row0, &startsA);
   var sums: array<vec4f, BLOCK_M>;
-  alongA = 0u;
+  var alongA = 0u;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
     loadA(&startsA, lengthA, k, alongA, params.k, &blockA);

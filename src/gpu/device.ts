@@ -3,7 +3,7 @@ import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './er
 import { Replay } from './capture.ts';
 import { raisedLimits } from './limits.ts';
 import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Compiled, Pipeline } from './pipeline.ts';
 import { profiled } from './profile.ts';
 import type { Profile } from './profile-report.ts';
 import { Readback } from './readback.ts';
@@ -74,7 +74,7 @@ export class Gpu {
   readonly recorder: Recorder;
   readonly uniforms: UniformCache;
   /** Compiled pipelines by label and variant. */
-  readonly pipelines = new Map<string, { pipeline: Pipeline; workgroup: number[] }>();
+  readonly pipelines = new Map<string, Compiled>();
   /** Layouts of entry points by label, and shaders by variant. */
   readonly layouts = new Map<string, GPUBindGroupLayout>();
   readonly shaders = new Map<string, GPUShaderModule>();

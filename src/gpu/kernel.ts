@@ -1,6 +1,6 @@
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
-import { Pipeline } from './pipeline.ts';
+import { Pipeline, type Compiled } from './pipeline.ts';
 import type { Launch, Slot } from './recorder.ts';
 import { specialize } from './specialize.ts';
 import type { Bindable } from './storage.ts';
@@ -21,8 +21,8 @@ export interface KernelModule {
  * One entry point: `kernel(params, buffers, grid, variant)` records a dispatch of at least `grid` invocations
  * (x, y, z). A grid with a zero records nothing. `variant` replaces declarations marked `// variant` in the shader: a
  * number for a `const`, an expression for a one-line `fn`, a type for an `alias`. Each variant is its own pipeline.
- * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `quick` is another variant
- * with the same results bit for bit, which compiles sooner and does the work until the compilation of this one pays.
+ * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `quick`, which needs them, is a
+ * kernel with the same results bit for bit, which compiles sooner and does the work until the compilation of this one pays.
  */
 export type Kernel<P, B extends string, V extends string = never> = (
   params: P,
@@ -30,14 +30,14 @@ export type Kernel<P, B extends string, V extends string = never> = (
   grid: readonly number[],
   variant?: Partial<Record<V, number | string>>,
   flops?: number,
-  quick?: Quick<V> | null,
+  quick?: Quick | null,
 ) => void;
 
-/** A variant that stands in for another. */
-export interface Quick<V extends string = string> {
+/** What stands in for a kernel. */
+export interface Quick {
   /** An entry with the same bindings. Default: the same. */
   entry?: string;
-  variant: Partial<Record<V, number | string>>;
+  variant: Partial<Record<string, number | string>>;
   grid: readonly number[];
   /** Arithmetic operations that pay for the compilation of the other. */
   flops: number;
@@ -66,8 +66,9 @@ export function defineKernel(module: KernelModule): any {
         return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
       });
       const uniform = storage.length < bindings.length ? gpu.uniforms.get(pack(module, params)) : null;
-      const standIn = quick && { ...launch(gpu, module, quick.entry ?? entry, quick.grid, { ...variant, ...quick.variant }), share: flops! / quick.flops };
-      gpu.recorder.push({ kind: 'dispatch', ...launch(gpu, module, entry, grid, variant), quick: standIn, uniform, slots, flops: flops ?? null, bindGroup: null });
+      const own = launch(gpu, module, entry, grid, variant);
+      const standIn = quick && !own.pipeline.isCompiled ? { ...launch(gpu, module, quick.entry ?? entry, quick.grid, quick.variant), share: flops! / quick.flops } : null;
+      gpu.recorder.push({ kind: 'dispatch', ...own, quick: standIn, uniform, slots, flops: flops ?? null, bindGroup: null });
     };
   }
   return out;
@@ -78,16 +79,11 @@ function launch(gpu: Gpu, module: KernelModule, entry: string, grid: readonly nu
   return { pipeline, groups: groupsOf(grid, workgroup, module.name) };
 }
 
-interface Compiled {
-  pipeline: Pipeline;
-  workgroup: number[];
-}
-
 /** The pipeline of one entry point and variant, kept by the device; compiled when it is first submitted, or by `prepare`. */
 export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, variant: Partial<Record<string, number | string>> = {}): Compiled {
   const label = `${module.name}.${entry}`;
   let key = label;
-  for (const name of Object.keys(variant).sort()) key += `;${name}=${variant[name]}`;
+  for (const name in variant) key += `;${name}=${variant[name]}`;
   const known = gpu.pipelines.get(key);
   if (known) return known;
   const { code, constants } = specialize(module.code, variant, gpu.adapter.kind);

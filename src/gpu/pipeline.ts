@@ -56,3 +56,9 @@ export class Pipeline {
     return this.#postponed === Infinity;
   }
 }
+
+/** A pipeline and the workgroup of its entry point. */
+export interface Compiled {
+  pipeline: Pipeline;
+  workgroup: number[];
+}

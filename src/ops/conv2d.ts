@@ -122,8 +122,9 @@ function flopsOf(g: Geometry): number {
 /** y = act(x * w + b), recorded. */
 export function correlate(op: string, g: Geometry, x: Tensor, w: Tensor, b: Tensor | null = null, relu = false): Tensor {
   const y = empty([g.batch, g.filters, g.outH, g.outW], { gpu: x.gpu });
-  const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW);
-  kernel.forward(params, { x, w, bias: b ?? w, y }, grid, { ...variant, RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) }, flopsOf(g), quick);
+  const how = { RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) };
+  const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW, how);
+  kernel.forward(params, { x, w, bias: b ?? w, y }, grid, variant, flopsOf(g), quick);
   y.maskable = relu;
   return record(op, y, b ? [x, w, b] : [x, w], (dy) => {
     const dz = relu && !dy.isMasked ? maskPositive(dy, y) : dy;
@@ -142,8 +143,9 @@ export function spread(op: string, g: Geometry, dy: Tensor, w: Tensor, b: Tensor
   const dx = empty([g.batch, g.channels, g.height, g.width], { gpu: dy.gpu });
   const phases = g.strideH * g.strideW;
   const mask = x !== null && canMask(x) && !isRecording();
-  const { params, grid, variant, quick } = plan(dy.gpu, g, g.channels, g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW), phases);
-  kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, { ...variant, BIAS: Number(b !== null), MASK: Number(mask) }, flopsOf(g), quick);
+  const how = { BIAS: Number(b !== null), MASK: Number(mask) };
+  const { params, grid, variant, quick } = plan(dy.gpu, g, g.channels, g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW), how, phases);
+  kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, variant, flopsOf(g), quick);
   dx.isMasked = mask;
   return record(op, dx, b ? [dy, w, b] : [dy, w], (e) => {
     const ddy = dy.tracksGrad ? correlate(`${op} (input gradient)`, g, e, w) : null;
@@ -162,9 +164,9 @@ function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor
   const chunk = Math.max(64, Math.ceil(positions / wanted / 4) * 4);
   const parts = Math.max(1, Math.ceil(positions / chunk));
   const partial = empty([parts, g.filters, columns], { gpu });
-  const { params, grid, variant, quick } = plan(gpu, g, g.filters, columns, parts);
+  const { params, grid, variant, quick } = plan(gpu, g, g.filters, columns, { PADDED: isPadded(g) }, parts);
   const split = { ...params, chunk, parts };
-  kernel.backwardWeight(split, { x, dy, y: partial }, grid, { ...variant, PADDED: isPadded(g) }, flopsOf(g), quick);
+  kernel.backwardWeight(split, { x, dy, y: partial }, grid, variant, flopsOf(g), quick);
   const dw = gradientFor(w);
   const db = b && !isRecording() ? gradientFor(b) : null;
   const unused = db ? null : empty([1], { gpu });
@@ -182,10 +184,11 @@ function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor
 const WIDEST = 65_535;
 
 /**
- * Grid, block and parameters of the products of all groups: (rows, columns) over all groups, each in `layers` slices. Fewer than four rows (depthwise filters) take a block as thin as they are; columns past the widest grid go on
- * in further layers.
+ * Grid, variant and parameters of the products of all groups: (rows, columns) over all groups, each in `layers` slices. `how`:
+ * the variant but for its blocks. Fewer than four rows (depthwise filters) take a block as thin as they are; columns past the
+ * widest grid go on in further layers.
  */
-function plan(gpu: Gpu, g: Geometry, rows: number, columns: number, layers = 1) {
+function plan<V extends object>(gpu: Gpu, g: Geometry, rows: number, columns: number, how: V, layers = 1) {
   const m = rows / g.groups;
   const slices = layers * g.groups;
   const { tile, pays } = tileFor(gpu, m, columns, slices, { quads: m >= 4, isTall: true });
@@ -195,7 +198,7 @@ function plan(gpu: Gpu, g: Geometry, rows: number, columns: number, layers = 1) 
     const t = shaped(chosen, blocks, Math.ceil(m / thin));
     const folds = Math.max(1, Math.ceil(blocks / (WIDEST * t.groupX)));
     const fold = Math.ceil(blocks / folds / t.groupX) * t.groupX;
-    return { fold, folds, grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds], variant: tileVariant(t, thin) };
+    return { fold, folds, grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds], variant: { ...how, ...tileVariant(t, thin) } };
   };
   const { fold, folds, grid, variant } = launch(tile);
   const small = launch(SMALL_TILE);

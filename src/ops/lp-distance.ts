@@ -112,7 +112,7 @@ function layerOf(x: Tensor, w: Tensor, isLong = false) {
   const m = sizeOf(x.shape.slice(0, -1));
   const choice = isLong ? SMALL : tileFor(x.gpu, m, n, 1, { isLong: true });
   const variant = { RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
-  return { m, n, k, variant, pieces: (launch: (piece: Piece) => void) => inPieces(choice, [m, n, 1], flopsOf(m, n, k), launch) };
+  return { m, n, k, variant, pieces: <V extends object>(v: V, launch: (piece: Piece<V>) => void) => inPieces(choice, [m, n, 1], flopsOf(m, n, k), v, launch) };
 }
 
 /** Reads of x and w, and writes of y, four elements at a time where rows allow it. */
@@ -143,11 +143,11 @@ function largest(x: Tensor, w: Tensor, direction: number): Tensor {
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how };
   if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
-    pieces(({ grid, first, tile, flops, quick }) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, { ...forward, ...tile }, flops, quick));
+    pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, variant, flops, quick));
     return y;
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  pieces(({ grid, first, tile, flops, quick }) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, { ...forward, ...tile }, flops, quick));
+  pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, variant, flops, quick));
   return record('lpDistance', y, [x, w], (dy) => {
     kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
     const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
@@ -177,7 +177,7 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   // A shader that takes p as a number does not read the tensor in its place.
   const exponent = typeof p === 'number' ? w : p;
   const forward = { ...variant, ...how, NORMALISED: Number(typeof p !== 'number' || p > 10), ...maxima(gpu, DISTANCE) };
-  pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, { ...forward, ...tile }, flops, quick));
+  pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, variant, flops, quick));
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
     // |t|^0 needs the sign of t, which a product of no factors does not have.
     const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
@@ -185,8 +185,8 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
       const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k, 1, { isLong: true });
       const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
       const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target };
-      inPieces(choice, [rows, k, 1], flopsOf(m, n, k), ({ grid, first, tile, flops, quick }) =>
-        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, { ...backward, ...tile }, flops, quick),
+      inPieces(choice, [rows, k, 1], flopsOf(m, n, k), backward, ({ grid, first, variant, flops, quick }) =>
+        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, variant, flops, quick),
       );
       return target;
     };

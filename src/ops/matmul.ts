@@ -161,16 +161,6 @@ interface Factors extends Partial<Layout> {
   shape?: readonly number[];
 }
 
-/** What the quick kernels need stated: elements one at a time, whatever the shapes, and one shader for all blocks. */
-const PLAIN = {
-  ...{ RAGGED_K: 0, UNIT_A: 1, UNIT_B: 1, ElementA: 'f32', ElementB: 'f32', ElementY: 'f32' },
-  readA: 'return vec4f();',
-  readB: 'return vec4f();',
-  readOneA: 'return a[i];',
-  readOneB: 'return b[i];',
-  writeY: 'y[i] = v.x; if (n > 1u) { y[i + 1u] = v.y; } if (n > 2u) { y[i + 2u] = v.z; } if (n > 3u) { y[i + 3u] = v.w; }',
-};
-
 /** Terms of one part when a long product with few outputs is split, and the most parts. */
 const CHUNK = 256;
 const MOST_PARTS = 64;
@@ -189,11 +179,10 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
   // Loads of single elements are four times the code.
   const choice = tileFor(gpu, m, n, layers, { transposeA, isLong: !vector.a || !vector.b });
+  const layout = { A_T: Number(transposeA), B_T: Number(transposeB), ...(batch.batch > 1 ? { BATCHED: 1 } : {}) };
   const variant = {
-    A_T: Number(transposeA),
-    B_T: Number(transposeB),
+    ...layout,
     RAGGED_K: Number(k % 4 !== 0),
-    ...(batch.batch > 1 ? { BATCHED: 1 } : {}),
     ...(vector.a ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return a[i];', readOneA: 'return a[i >> 2u][i & 3u];' } : {}),
     ...(vector.b ? { ElementB: 'vec4f', UNIT_B: 4, readB: 'return b[i];', readOneB: 'return b[i >> 2u][i & 3u];' } : {}),
     ...(vector.y ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
@@ -201,15 +190,15 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   const last = epilogue ? { EPILOGUE: EPILOGUES[epilogue.kind] } : {};
   const extra = epilogue?.extra ?? a;
   const params = { m, n, k, chunk, parts, ...batch };
-  const flops = 2 * batch.batch * m * n * k;
-  const pieces = (launch: (piece: Piece) => void, always = false): void =>
-    inPieces(choice, [m, n, layers], flops, ({ quick, ...piece }) => launch({ ...piece, quick: quick && { ...quick, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...quick.variant, ...PLAIN } } }), always);
+  // The quick kernels read elements one by one, whatever the shapes: one shader for all of a layout.
+  const pieces = (own: object, launch: (piece: Piece<typeof variant>) => void): void =>
+    inPieces(choice, [m, n, layers], 2 * batch.batch * m * n * k, { ...variant, ...own }, ({ quick, ...piece }) => launch({ ...piece, quick: quick && { ...quick, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...layout, ...own } } }), rowSum !== null);
   // The row sums are wanted even when y has no columns.
-  if (rowSum) pieces(({ grid, first, tile, flops, quick }) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, { ...variant, ...tile }, flops, quick), true);
-  else if (parts === 1) pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, { ...variant, ...tile, ...last }, flops, quick));
+  if (rowSum) pieces({}, ({ grid, first, variant, flops, quick }) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant, flops, quick));
+  else if (parts === 1) pieces(last, ({ grid, first, variant, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, variant, flops, quick));
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
-    pieces(({ grid, first, tile, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, { ...variant, ...tile }, flops, quick));
+    pieces({}, ({ grid, first, variant, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant, flops, quick));
     kernel.combine({ ...SINGLE, m, n, k, chunk, parts, batch: batch.batch }, { a: partial, extra, y }, [batch.batch * m * n], last);
     partial.dispose();
   }

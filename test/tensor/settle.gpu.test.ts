@@ -54,13 +54,16 @@ test('a captured step goes over to large blocks by itself, with the same result'
 });
 
 test('numbers of a profile are those of the block that ran', async () => {
-  const [a, b] = [random([128, 127], 1), random([127, 384], 2)];
-  const run = async (): Promise<string> => {
-    const profile = await gpu.profile(() => matmul(a, b).dispose());
-    return profile.kernels[0]!.variant;
+  const [a, b] = [random([128, 127], 1), random([384, 127], 2)];
+  const run = async (op: () => Tensor): Promise<string> => {
+    const { name, variant } = (await gpu.profile(() => op().dispose())).kernels[0]!;
+    return `${name};${variant};`;
   };
-  expect(await run()).toContain('BLOCK_M=4;');
+  const [distance, product] = [() => lpDistance(a, b), () => matmul(a, b, { transposeB: true })];
+  expect(await run(distance)).toMatch(/^lp-distance\.forwardLargest;.*BLOCK_M=4;/);
+  expect(await run(product)).toMatch(/^matmul\.quick;/);
   await gpu.settle();
-  expect(await run()).toContain('BLOCK_M=16;');
+  expect(await run(distance)).toMatch(/^lp-distance\.forwardLargest;.*BLOCK_M=16;/);
+  expect(await run(product)).toMatch(/^matmul\.forward;.*BLOCK_M=16;/);
   for (const t of [a, b]) t.dispose();
 });
