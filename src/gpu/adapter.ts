@@ -1,5 +1,13 @@
 import { NoWebGPUError } from './errors.ts';
 
+/** What is known of the adapter in use. */
+export interface AdapterDescription {
+  name: string;
+  kind: 'hardware' | 'software';
+  /** Four invocations that follow one another along x can exchange values: true of SwiftShader with subgroups. */
+  quads: boolean;
+}
+
 /** Dawn in Node frees its instance when this object is collected, devices and all; so it is kept. */
 let nodeApi: GPU | null = null;
 

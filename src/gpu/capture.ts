@@ -14,6 +14,7 @@ export class Replay {
   readonly bound: number;
   readonly #planned: readonly Storage[];
   readonly #borrowed: readonly Storage[];
+  #isBroken = false;
   #disposed = false;
 
   /**
@@ -54,15 +55,22 @@ export class Replay {
       }),
     );
     this.bound = plan.bound;
-    this.#arenas = plan.arenas.map((size) => gpu.createArena(size));
-    used.forEach((s, i) => {
-      s.buffer = this.#arenas[plan.places[i]!.arena]!;
-      s.base = plan.places[i]!.offset;
-    });
+    this.#arenas = [];
     this.#planned = planned;
     this.#borrowed = borrowed;
-    for (const c of commands) gpu.recorder.resolve(c);
-    gpu.recorder.submit(commands);
+    try {
+      for (const size of plan.arenas) this.#arenas.push(gpu.createArena(size));
+      used.forEach((s, i) => {
+        s.buffer = this.#arenas[plan.places[i]!.arena]!;
+        s.base = plan.places[i]!.offset;
+      });
+      for (const c of commands) gpu.recorder.resolve(c);
+    } catch (error) {
+      for (const s of planned) s.buffer = null;
+      gpu.destroyArenas(this.#arenas);
+      throw error;
+    }
+    this.#submit();
   }
 
   /** Bytes of the arenas that hold the temporaries. */
@@ -78,7 +86,35 @@ export class Replay {
   /** Plays the list: one encoder, one submit, nothing allocated. */
   run(): void {
     if (this.#disposed) throw new DisposedError('capture: run after dispose');
-    this.#gpu.recorder.submit(this.#commands);
+    if (this.#gpu.faults.any) {
+      // Each run makes the temporaries anew, so what was wrong with them is over.
+      for (const s of this.#planned) s.fault = null;
+      this.#mend();
+    }
+    this.#submit();
+  }
+
+  #submit(): void {
+    this.#gpu.recorder.submit(this.#commands, () => (this.#isBroken = true));
+  }
+
+  /** Gives the commands new memory, parameters and bind groups where a failure of the device has left them none. */
+  #mend(): void {
+    const { recorder, uniforms } = this.#gpu;
+    const isWrong = (c: Command): boolean => c.kind === 'dispatch' && c.uniform !== null && c.uniform.fault !== null;
+    if (!this.#isBroken && this.#arenas.every((a) => !a.fault) && !this.#commands.some(isWrong)) return;
+    this.#isBroken = false;
+    this.#arenas.forEach((arena, i) => {
+      if (!arena.fault) return;
+      const next = this.#gpu.createArena(arena.size);
+      for (const s of this.#planned) if (s.buffer === arena) s.buffer = next;
+      this.#arenas[i] = next;
+      this.#gpu.destroyArenas([arena]);
+    });
+    for (const c of this.#commands) {
+      if (c.kind === 'dispatch' && c.params) c.uniform = uniforms.get(c.params);
+      recorder.resolve(c);
+    }
   }
 
   dispose(): void {

@@ -1,14 +1,16 @@
-import { findAdapter, kindOf, nodeGpu } from './adapter.ts';
+import { findAdapter, kindOf, nodeGpu, type AdapterDescription } from './adapter.ts';
 import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
 import { Replay } from './capture.ts';
+import { Faults } from './faults.ts';
 import { raisedLimits } from './limits.ts';
+import { noMemory, type MemoryReport } from './memory.ts';
 import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
 import type { Compiled, Pipeline } from './pipeline.ts';
 import { profiled } from './profile.ts';
 import type { Profile } from './profile-report.ts';
 import { Readback } from './readback.ts';
-import { Recorder, type Command, type Dispatch } from './recorder.ts';
-import { Storage } from './storage.ts';
+import { firstPipelines, Recorder, type Command } from './recorder.ts';
+import { Storage, type Bindable } from './storage.ts';
 import { UniformCache } from './uniforms.ts';
 
 /** Options of {@link init}. */
@@ -21,26 +23,6 @@ export interface InitOptions {
   adapter?: 'hardware' | 'software';
   /** Keep the creation site of every tensor, so that errors can name it. Slow. Default: false. */
   debug?: boolean;
-}
-
-/** What is known of the adapter in use. */
-export interface AdapterDescription {
-  name: string;
-  kind: 'hardware' | 'software';
-  /** Four invocations that follow one another along x can exchange values: true of SwiftShader with subgroups. */
-  quads: boolean;
-}
-
-/** Exact bytes of device memory. */
-export interface MemoryReport {
-  /** Held by live tensors and captured steps. */
-  live: number;
-  /** Idle in the pool, ready to be handed out. */
-  pooled: number;
-  /** The most that was live at any time. */
-  peak: number;
-  /** Small constants of the library, made once and kept. */
-  constants: number;
 }
 
 let current: Gpu | null = null;
@@ -73,6 +55,7 @@ export class Gpu {
   readonly debug: boolean;
   readonly recorder: Recorder;
   readonly uniforms: UniformCache;
+  readonly faults: Faults;
   /** Compiled pipelines by label and variant. */
   readonly pipelines = new Map<string, Compiled>();
   /** Layouts of entry points by label, and shaders by variant. */
@@ -87,7 +70,9 @@ export class Gpu {
   #live = 0;
   #peak = 0;
   #constantBytes = 0;
-  readonly #constants = new Map<string, unknown>();
+  /** Live memory outside captures. */
+  readonly #storages = new Set<Storage>();
+  readonly #constants = new Map<string, Bindable>();
   #capturing: Storage[] | null = null;
   #failure: Error | null = null;
   #lost: DeviceLostError | null = null;
@@ -100,16 +85,17 @@ export class Gpu {
     const name = info ? [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(', ') : 'unknown adapter';
     this.adapter = { name: name || 'unnamed adapter', kind: info ? kindOf(info) : 'hardware', quads: /swiftshader/i.test(name) && device.features.has('subgroups') };
     this.recorder = new Recorder(this);
-    this.uniforms = new UniformCache(device);
-    this.#pool = new BufferPool(device);
-    this.#readback = new Readback(device);
-    const fail = (event: Event): void => {
-      event.preventDefault();
-      const { error } = event as GPUUncapturedErrorEvent;
-      const oom = typeof GPUOutOfMemoryError !== 'undefined' && error instanceof GPUOutOfMemoryError;
-      this.#failure ??= oom ? new OutOfMemoryError(`the device is out of memory: ${error.message}`) : new GpuError(error.message);
-    };
-    device.addEventListener('uncapturederror', fail);
+    this.faults = new Faults(device);
+    this.uniforms = new UniformCache(device, this.faults);
+    this.#pool = new BufferPool(device, this.faults);
+    this.#readback = new Readback(device, this.faults);
+    // What evenkeel does is watched where it is done: of a device of its own, anything else is unexpected; others may do what they like.
+    if (owned) {
+      device.addEventListener('uncapturederror', (event) => {
+        event.preventDefault();
+        this.#failure ??= new GpuError((event as GPUUncapturedErrorEvent).error.message);
+      });
+    }
     void device.lost.then((info) => {
       if (!this.#destroyed) this.#lost = new DeviceLostError(`the device was lost (${info.reason}): ${info.message}; call init() again`);
     });
@@ -124,8 +110,8 @@ export class Gpu {
     return { live: this.#live + this.#arenaBytes, pooled: this.#pool.pooledBytes, peak: this.#peak, constants: this.#constantBytes };
   }
 
-  /** Device memory for `bytes` bytes; inside a capture it is only planned, unless `now`. */
-  allocate(bytes: number, now = false): Storage {
+  /** Device memory for `bytes` bytes, for what `label` says; inside a capture it is only planned, unless `now`. */
+  allocate(bytes: number, now = false, label = `${bytes} bytes`): Storage {
     if (bytes > this.device.limits.maxStorageBufferBindingSize) {
       throw new OutOfMemoryError(`a tensor of ${bytes} bytes is over this adapter's limit of ${this.device.limits.maxStorageBufferBindingSize} bytes a binding`);
     }
@@ -135,13 +121,16 @@ export class Gpu {
       this.#capturing.push(storage);
       return storage;
     }
+    const storage = new Storage(this, bytes, this.#pool.acquire(bytes, (cause) => this.#noMemory(`a tensor of ${label}`, bytes, cause)));
+    storage.label = label;
+    this.#storages.add(storage);
     this.#grow(bytes);
-    return new Storage(this, bytes, this.#pool.acquire(bytes));
+    return storage;
   }
 
-  /** A value of the library that is made once for this device and kept; its tensors do not count as live. */
-  constant<T>(name: string, make: () => T): T {
-    if (!this.#constants.has(name)) {
+  /** A tensor of the library that is made once for this device and kept, and anew if a failure spoilt it; it does not count as live. */
+  constant<T extends Bindable>(name: string, make: () => T): T {
+    if (!this.#constants.has(name) || this.#constants.get(name)!.storage.fault) {
       const before = this.#live;
       this.#constants.set(name, make());
       this.#constantBytes += this.#live - before;
@@ -154,6 +143,7 @@ export class Gpu {
   free(storage: Storage): void {
     if (storage.planned || !storage.buffer) return;
     this.#live -= storage.bytes;
+    this.#storages.delete(storage);
     if (!this.#destroyed) this.#pool.release(storage.buffer);
     storage.buffer = null;
   }
@@ -163,26 +153,34 @@ export class Gpu {
     if (data.byteLength === 0) return;
     if (!storage.buffer) throw new GpuError('write: the tensor was freed, or belongs to a step that is still being captured');
     if (this.recorder.uses(storage.buffer)) this.recorder.flush();
-    this.device.queue.writeBuffer(storage.buffer.raw, storage.base + offset, data.buffer, data.byteOffset, data.byteLength);
+    const to = storage.buffer.raw;
+    const write = (): void => this.device.queue.writeBuffer(to, storage.base + offset, data.buffer, data.byteOffset, data.byteLength);
+    this.faults.write(storage, offset === 0 && data.byteLength >= storage.bytes, write);
     this.counters.writes++;
     storage.version++;
   }
 
-  /** Reads byte ranges back in one submit and one wait each. Rejects with what went wrong on the device since the last read. */
+  /**
+   * Reads byte ranges back in one submit and one wait each. Rejects with the first cause when something failed on the device
+   * on which these values depend; a failure of other work does not matter.
+   */
   async read(ranges: readonly { storage: Storage; offset: number; bytes: number }[]): Promise<ArrayBuffer[]> {
     if (this.#capturing) throw new GpuError('read inside a captured step: read its outputs after capture() returns');
-    const staged = ranges.map(({ storage, offset, bytes }) => {
+    // Pending work of others is submitted apart, so that a failure of it is not one of this read.
+    if (ranges.every(({ storage }) => !storage.buffer || !this.recorder.uses(storage.buffer))) this.recorder.flush();
+    const readings = ranges.map(({ storage, offset, bytes }) => {
       const padded = alignUp(Math.max(4, bytes), 4);
-      const buffer = this.#readback.take(padded);
-      if (bytes > 0) this.recorder.push({ kind: 'copy', from: storage, fromOffset: offset, to: buffer, toOffset: 0, bytes: padded });
-      return { buffer, bytes };
+      const reading = this.#readback.take(padded);
+      if (bytes > 0) this.recorder.push({ kind: 'copy', from: storage, fromOffset: offset, to: reading, toOffset: 0, bytes: padded });
+      return reading;
     });
     this.recorder.flush();
     this.counters.reads++;
     try {
-      return await Promise.all(staged.map(({ buffer, bytes }) => this.#readback.read(buffer, bytes)));
+      const all = await Promise.all(readings.map((reading) => this.#readback.read(reading)));
+      return all.map((bytes, i) => (bytes.byteLength === ranges[i]!.bytes ? bytes : bytes.slice(0, ranges[i]!.bytes)));
     } catch (error) {
-      throw this.#lost ?? this.#failure ?? error;
+      throw this.#lost ?? error;
     } finally {
       this.check();
     }
@@ -195,11 +193,17 @@ export class Gpu {
     this.check();
   }
 
-  /** Throws the first device error since the last check, if any. */
+  /** Throws when the device is lost, and once what went wrong on it outside evenkeel's own work. */
   check(): void {
     const failure = this.#lost ?? this.#failure;
     this.#failure = null;
     if (failure) throw failure;
+  }
+
+  /** Drops parameters and shaders that a failure may have spoilt; they are made anew when needed. */
+  forget(): void {
+    this.uniforms.clear();
+    this.shaders.clear();
   }
 
   /** Records what `step` launches; returns its value and the list, played once. `keep` names the storages of the value. */
@@ -233,8 +237,7 @@ export class Gpu {
       for (const s of this.recorder.borrowed) s.release();
       this.recorder.borrowed.clear();
     }
-    const first = ({ pipeline, quick }: Dispatch): Pipeline => (quick && quick.share < 1 && !pipeline.isCompiled ? quick.pipeline : pipeline);
-    return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [first(c)] : [])))];
+    return firstPipelines(commands);
   }
 
   /**
@@ -256,9 +259,10 @@ export class Gpu {
   }
 
   createArena(size: number): DeviceBuffer {
+    const arena = this.#pool.create(size, (cause) => this.#noMemory('the temporaries of a captured step', size, cause));
     this.#arenaBytes += size;
     this.#grow(0);
-    return this.#pool.create(size);
+    return arena;
   }
 
   destroyArenas(arenas: readonly DeviceBuffer[]): void {
@@ -290,6 +294,10 @@ export class Gpu {
 
   [Symbol.dispose](): void {
     this.destroy();
+  }
+
+  #noMemory(what: string, bytes: number, cause: Error): Error {
+    return noMemory(what, bytes, this.#live + this.#arenaBytes, this.#storages, cause);
   }
 
   #grow(bytes: number): void {

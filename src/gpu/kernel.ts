@@ -65,10 +65,11 @@ export function defineKernel(module: KernelModule): any {
         if (b.storage.gpu !== gpu) throw new GpuError(`${module.name}: ${name} lives on another device than ${storage[0]![0]}; make both with the same gpu`);
         return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
       });
-      const uniform = storage.length < bindings.length ? gpu.uniforms.get(pack(module, params)) : null;
+      const words = storage.length < bindings.length ? pack(module, params) : null;
+      const uniform = words && gpu.uniforms.get(words);
       const own = launch(gpu, module, entry, grid, variant);
       const standIn = quick && !own.pipeline.isCompiled ? { ...launch(gpu, module, quick.entry ?? entry, quick.grid, quick.variant), share: flops! / quick.flops } : null;
-      gpu.recorder.push({ kind: 'dispatch', ...own, quick: standIn, uniform, slots, flops: flops ?? null, bindGroup: null });
+      gpu.recorder.push({ kind: 'dispatch', ...own, quick: standIn, uniform, params: words, slots, flops: flops ?? null, bindGroup: null });
     };
   }
   return out;

@@ -1,3 +1,5 @@
+import { GpuError } from './errors.ts';
+
 let nextId = 1;
 
 /** One entry point of a shader with the layout of its bindings. Compiled when it is first needed, or ahead of that. */
@@ -38,9 +40,21 @@ export class Pipeline {
   /** Compiles without blocking; several at once use all cores. */
   compile(): Promise<void> {
     if (this.#raw) return Promise.resolve();
-    return (this.#compiling ??= this.#device.createComputePipelineAsync(this.#describe()).then((compiled) => {
-      this.#raw ??= compiled;
-    }));
+    this.#compiling ??= this.#device.createComputePipelineAsync(this.#describe()).then(
+      (compiled) => void (this.#raw ??= compiled),
+      (error: Error) => {
+        // The next try compiles anew.
+        this.#compiling = null;
+        throw new GpuError(`${this.label}: the kernel was not compiled: ${error.message}`);
+      },
+    );
+    return this.#compiling;
+  }
+
+  /** Forgets what was compiled, since work that used it has failed: the next use compiles it anew. */
+  reset(): void {
+    this.#raw = this.#compiling = null;
+    this.#postponed = 0;
   }
 
   /**

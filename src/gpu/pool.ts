@@ -1,3 +1,4 @@
+import type { Faults } from './faults.ts';
 import { USAGE } from './usage.ts';
 
 /** A GPUBuffer with an identity, so that bind groups can be cached by it. */
@@ -5,6 +6,8 @@ export interface DeviceBuffer {
   readonly raw: GPUBuffer;
   readonly id: number;
   readonly size: number;
+  /** Why it does not exist, when the device could not make it. */
+  fault: Error | null;
 }
 
 let nextId = 1;
@@ -29,35 +32,61 @@ export class BufferPool {
   pooledBytes = 0;
   created = 0;
   readonly #device: GPUDevice;
+  readonly #faults: Faults;
   readonly #free = new Map<number, DeviceBuffer[]>();
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, faults: Faults) {
     this.#device = device;
+    this.#faults = faults;
   }
 
-  acquire(bytes: number): DeviceBuffer {
+  /** A buffer of at least `bytes` bytes. `describe` says what went wrong when the device turns out to have had none. */
+  acquire(bytes: number, describe: (cause: Error) => Error): DeviceBuffer {
     const size = sizeClass(bytes);
     const idle = this.#free.get(size)?.pop();
     if (idle) {
       this.pooledBytes -= size;
       return idle;
     }
-    return this.create(size);
+    return this.create(size, describe);
   }
 
-  create(size: number): DeviceBuffer {
+  /** A new buffer. */
+  create(size: number, describe: (cause: Error) => Error): DeviceBuffer {
     const usage = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
+    const make = (): GPUBuffer => this.#device.createBuffer({ label: `evenkeel ${size} B`, size, usage });
+    let made: DeviceBuffer | null = null;
+    const failed = (cause: Error): void => {
+      if (!made) return;
+      made.fault = describe(cause);
+      this.#discard(made);
+      // Room for the next try.
+      this.trim();
+      this.#faults.spread();
+    };
+    made = { raw: this.#faults.watch(make, failed), id: nextId++, size, fault: null };
     this.created++;
-    return { raw: this.#device.createBuffer({ label: `evenkeel ${size} B`, size, usage }), id: nextId++, size };
+    return made;
   }
 
+  /** Takes a buffer back; one that does not exist is never handed out. */
   release(buffer: DeviceBuffer): void {
+    if (buffer.fault) return;
     const list = this.#free.get(buffer.size);
     if (list) list.push(buffer);
     else this.#free.set(buffer.size, [buffer]);
     this.pooledBytes += buffer.size;
   }
 
+  #discard(buffer: DeviceBuffer): void {
+    const list = this.#free.get(buffer.size);
+    const at = list?.indexOf(buffer) ?? -1;
+    if (at < 0) return;
+    list!.splice(at, 1);
+    this.pooledBytes -= buffer.size;
+  }
+
+  /** Gives idle buffers back to the system. */
   trim(): void {
     for (const list of this.#free.values()) for (const buffer of list) buffer.raw.destroy();
     this.#free.clear();

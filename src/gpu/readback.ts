@@ -1,31 +1,63 @@
+import type { Faults } from './faults.ts';
 import { MAP_READ, USAGE } from './usage.ts';
 import { alignUp } from './pool.ts';
+
+/** A range on its way to the host. */
+export interface Reading {
+  readonly target: GPUBuffer;
+  readonly bytes: number;
+  /** What failed, where the values are wrong because of it. */
+  fault: Error | null;
+}
 
 /** Buffers that the host maps to read from, kept for the next time. */
 export class Readback {
   readonly #device: GPUDevice;
+  readonly #faults: Faults;
   readonly #idle: GPUBuffer[] = [];
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, faults: Faults) {
     this.#device = device;
+    this.#faults = faults;
   }
 
-  /** A buffer of at least `bytes` bytes, to copy to. */
-  take(bytes: number): GPUBuffer {
+  /** A reading of `bytes` bytes, to copy to. */
+  take(bytes: number): Reading {
     const at = this.#idle.findIndex((b) => b.size >= bytes && b.size <= 4 * bytes + 4096);
-    if (at >= 0) return this.#idle.splice(at, 1)[0]!;
-    const size = 2 ** Math.ceil(Math.log2(Math.max(4096, bytes)));
-    return this.#device.createBuffer({ label: 'evenkeel readback', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+    if (at >= 0) return { target: this.#idle.splice(at, 1)[0]!, bytes, fault: null };
+    let reading: Reading | null = null;
+    const target = this.#create(bytes, (cause) => reading && (reading.fault = cause));
+    return (reading = { target, bytes, fault: null });
   }
 
-  /** Its first `bytes` bytes once the work before is done; then it is idle again. */
-  async read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  #create(bytes: number, failed: (cause: Error) => void): GPUBuffer {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(4096, bytes)));
+    const make = (): GPUBuffer => this.#device.createBuffer({ label: 'evenkeel readback', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+    return this.#faults.watch(make, failed);
+  }
+
+  /** Its bytes once the work before is done and the device has answered for it; then its buffer is idle again. */
+  async read(reading: Reading): Promise<ArrayBuffer> {
+    const { target, bytes } = reading;
     const mapped = alignUp(Math.max(8, bytes), 8);
-    await buffer.mapAsync(MAP_READ, 0, mapped);
-    const out = buffer.getMappedRange(0, mapped).slice(0, bytes);
-    buffer.unmap();
-    this.#idle.push(buffer);
-    return out;
+    const map = this.#faults.watch(() => target.mapAsync(MAP_READ, 0, mapped), (cause) => (reading.fault ??= cause));
+    const { answered } = this.#faults;
+    try {
+      await map;
+      const out = target.getMappedRange(0, mapped).slice(0, bytes);
+      target.unmap();
+      await answered;
+      if (!reading.fault) {
+        this.#idle.push(target);
+        return out;
+      }
+    } catch (error) {
+      await answered;
+      target.destroy();
+      throw reading.fault ?? error;
+    }
+    target.destroy();
+    throw reading.fault;
   }
 
   destroy(): void {

@@ -3,7 +3,9 @@ import { DisposedError } from './errors.ts';
 import type { Pipeline } from './pipeline.ts';
 import { alignUp, type DeviceBuffer } from './pool.ts';
 import type { Profiler } from './profile.ts';
+import type { Reading } from './readback.ts';
 import type { Storage } from './storage.ts';
+import type { Uniform } from './uniforms.ts';
 
 /** One range bound to a dispatch. */
 export interface Slot {
@@ -25,7 +27,9 @@ export interface Dispatch extends Launch {
   readonly kind: 'dispatch';
   /** What stands in until the pipeline is compiled, and the share of the compilation that this launch pays: see Pipeline.takes. */
   readonly quick: (Launch & { readonly share: number }) | null;
-  readonly uniform: GPUBufferBinding | null;
+  uniform: Uniform | null;
+  /** The contents of `uniform`. */
+  readonly params: Uint32Array<ArrayBuffer> | null;
   readonly slots: readonly Slot[];
   /** Arithmetic operations, where the kernel states them. */
   readonly flops: number | null;
@@ -37,7 +41,7 @@ export interface Copy {
   readonly kind: 'copy';
   readonly from: Storage;
   readonly fromOffset: number;
-  readonly to: Storage | GPUBuffer;
+  readonly to: Storage | Reading;
   readonly toOffset: number;
   readonly bytes: number;
   ends?: { from: DeviceBuffer; fromBase: number; to: GPUBuffer; toBase: number };
@@ -80,7 +84,7 @@ export class Recorder {
   }
 
   push(command: Command): void {
-    for (const s of writtenBy(command)) s.version++;
+    for (const s of writtenBy(command)) if ('version' in s) s.version++;
     if (this.sink) {
       this.sink.push(command);
       for (const s of storagesOf(command)) if (s.buffer && !this.borrowed.has(s)) this.borrowed.add(s.retain());
@@ -112,7 +116,7 @@ export class Recorder {
     else if (command.kind === 'clear') command.target = { buffer: command.storage.buffer!, base: command.storage.base };
     else {
       const { from, to } = command;
-      command.ends = { from: from.buffer!, fromBase: from.base, to: 'gpu' in to ? to.buffer!.raw : to, toBase: 'gpu' in to ? to.base : 0 };
+      command.ends = { from: from.buffer!, fromBase: from.base, to: 'gpu' in to ? to.buffer!.raw : to.target, toBase: 'gpu' in to ? to.base : 0 };
     }
   }
 
@@ -125,10 +129,26 @@ export class Recorder {
     this.submit(commands);
   }
 
-  /** Encodes resolved commands and submits them, in order, after whatever is pending. */
-  submit(commands: readonly Command[]): void {
+  /**
+   * Encodes resolved commands and submits them, in order, after whatever is pending. It does not throw: what fails taints what
+   * the commands write, and is told to `failed`.
+   */
+  submit(commands: readonly Command[], failed?: () => void): void {
     if (this.#pending.length) this.flush();
-    if (this.profiler) return this.profiler.submit(commands);
+    this.#gpu.faults.submit(
+      commands,
+      () => (this.profiler ? this.profiler.submit(commands) : this.#encode(commands)),
+      () => {
+        // Whatever of theirs is broken is made anew when it is needed.
+        for (const c of commands) if (c.kind === 'dispatch') for (const { pipeline } of [c, c.quick ?? c]) pipeline.reset();
+        this.forget();
+        this.#gpu.forget();
+        failed?.();
+      },
+    );
+  }
+
+  #encode(commands: readonly Command[]): void {
     const { device, counters } = this.#gpu;
     const encoder = device.createCommandEncoder();
     let pass: GPUComputePassEncoder | null = null;
@@ -170,7 +190,9 @@ export class Recorder {
       resource: { buffer: s.storage.buffer!.raw, offset: s.storage.base + s.offset, size: Math.max(16, alignUp(s.bytes, 16)) },
     }));
     if (d.uniform) entries.push({ binding: 0, resource: d.uniform });
-    const group = this.#gpu.device.createBindGroup({ label: d.pipeline.label, layout: d.pipeline.layout, entries });
+    const make = (): GPUBindGroup => this.#gpu.device.createBindGroup({ label: d.pipeline.label, layout: d.pipeline.layout, entries });
+    // The submit that uses it fails as well, and says why.
+    const group = this.#gpu.faults.watch(make, () => this.#groups.delete(key));
     this.#gpu.counters.bindGroups++;
     this.#groups.set(key, group);
     return group;
@@ -182,10 +204,16 @@ export function launchOf(c: Dispatch): Launch {
   return c.quick && !c.pipeline.takes(c.quick.share) ? c.quick : c;
 }
 
-function writtenBy(c: Command): Storage[] {
+/** The pipelines that a first run of commands needs. */
+export function firstPipelines(commands: readonly Command[]): Pipeline[] {
+  const first = ({ pipeline, quick }: Dispatch): Pipeline => (quick && quick.share < 1 && !pipeline.isCompiled ? quick.pipeline : pipeline);
+  return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [first(c)] : [])))];
+}
+
+/** The storages that a command writes, or the reading. */
+export function writtenBy(c: Command): (Storage | Reading)[] {
   if (c.kind === 'dispatch') return c.slots.filter((s) => s.writes).map((s) => s.storage);
-  if (c.kind === 'clear') return [c.storage];
-  return 'gpu' in c.to ? [c.to] : [];
+  return [c.kind === 'clear' ? c.storage : c.to];
 }
 
 /** Encodes a resolved command that is no dispatch. */

@@ -16,12 +16,30 @@ export class Storage {
   version = 0;
   /** Set while a capture decides about this storage; such memory never goes back to the pool. */
   planned = false;
+  /** Shape and element type of what it was made for, for messages. */
+  label = '';
   #references = 1;
+  #fault: Error | null = null;
+  #memory: DeviceBuffer | null = null;
 
   constructor(gpu: Gpu, bytes: number, buffer: DeviceBuffer | null) {
     this.gpu = gpu;
     this.bytes = bytes;
     this.buffer = buffer;
+  }
+
+  /** What failed, where the values are wrong because of it: see {@link Faults}. It outlives the storage. */
+  get fault(): Error | null {
+    return this.#fault ?? this.memoryFault;
+  }
+
+  set fault(cause: Error | null) {
+    this.#fault = cause;
+  }
+
+  /** Why its memory does not exist, where it does not. */
+  get memoryFault(): Error | null {
+    return (this.buffer ?? this.#memory)?.fault ?? null;
   }
 
   get isFreed(): boolean {
@@ -36,7 +54,9 @@ export class Storage {
 
   release(): void {
     if (this.#references === 0) return;
-    if (--this.#references === 0) this.gpu.free(this);
+    if (--this.#references > 0) return;
+    this.#memory = this.buffer;
+    this.gpu.free(this);
   }
 }
 

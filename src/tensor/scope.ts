@@ -39,11 +39,15 @@ export function scope<T>(fn: () => T): T {
   }
 }
 
-/** Runs `fn` so that what it makes belongs to no scope: for parameters and caches that live longer. */
+/** Runs `fn` so that what it makes belongs to no scope: for parameters and caches that live longer. If it throws, that is freed. */
 export function unscoped<T>(fn: () => T): T {
-  stack.push(new Set());
+  const made = new Set<Owned>();
+  stack.push(made);
   try {
     return fn();
+  } catch (error) {
+    for (const owned of made) owned.dispose();
+    throw error;
   } finally {
     stack.pop();
   }

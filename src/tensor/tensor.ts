@@ -156,7 +156,7 @@ function memoryFor(shape: readonly number[], dtype: DType, gpu: Gpu, now = false
   const bytes = bytesOf(dtype, sizeOf(shape));
   const most = gpu.device.limits.maxStorageBufferBindingSize;
   if (bytes > most) throw new OutOfMemoryError(`a tensor of shape [${shape}] (${dtype}) needs ${bytes} bytes, this adapter binds at most ${most} at once; use smaller batches, or split it`);
-  return gpu.allocate(bytes, now);
+  return gpu.allocate(bytes, now, `shape [${shape}] (${dtype})`);
 }
 
 /** A tensor of zeros. */
@@ -181,7 +181,13 @@ export function tensor<D extends DType = 'f32'>(
   const data = typeof values === 'number' ? [values] : values instanceof NdArray ? values.data : values;
   const dims = shape ?? (typeof values === 'number' ? [] : values instanceof NdArray ? values.shape : [data.length]);
   if (sizeOf(dims) !== data.length) throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${data.length} values`);
-  return new Tensor(memoryFor(dims, dtype, gpu, true), dims, dtype).write(data);
+  const made = new Tensor(memoryFor(dims, dtype, gpu, true), dims, dtype);
+  try {
+    return made.write(data);
+  } catch (error) {
+    made.dispose();
+    throw error;
+  }
 }
 
 /** Throws a DTypeError unless `x` is `dtype`. */
