@@ -3,6 +3,7 @@
 // An operand that is a number comes as the bits in `scalar`. One invocation an element, or a vector of four along the last axis,
 // where size, the last axis and the strides count those; an operand that is broadcast along it keeps its elements. Grid (size).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 // use lib/pow.wgsl
 
 alias Element = f32; // variant

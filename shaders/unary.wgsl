@@ -5,6 +5,7 @@
 // use lib/index.wgsl
 // use lib/erf.wgsl
 // use lib/log1p.wgsl
+// use lib/nan.wgsl
 // use lib/normal-quantile.wgsl
 // use lib/pow.wgsl
 // use lib/sincos.wgsl
@@ -29,21 +30,32 @@ fn slope(x: Element, y: Result, p: f32, q: f32) -> f32 { return 1.0; } // varian
 fn applyAll(v: Elements, p: f32, q: f32) -> Results { return apply(v, p, q); } // variant
 fn slopeAll(v: Elements, w: Results, p: f32, q: f32) -> Slopes { return slope(v, w, p, q); } // variant
 
+// x where it is above 0 or NaN, else 0: the bits of 0 and of what is below run from 0x80000000 to those of -Infinity.
+fn reluOf(x: f32) -> f32 {
+  return select(x, 0.0, bitcast<u32>(x) - 0x80000000u <= 0x7f800000u);
+}
+
+fn clampOf(x: f32, low: f32, high: f32) -> f32 {
+  return orNan(select(select(x, low, x < low), high, x > high), x);
+}
+
+fn signOf(x: f32) -> f32 { return orNan(sign(x), x); }
+
 // tanh: our own minimax polynomial where |x| < 0.64 (relative error 6e-9), else 1 - 2 / (e^2|x| + 1).
 fn tanhOf(x: f32) -> f32 {
   let z = x * x;
   let near = x + x * z * (-0.3333327 + z * (0.13331093 + z * (-0.05370966 + z * (0.020538824 + z * -0.00559102))));
   let far = 1.0 - 2.0 / (exp(2.0 * min(abs(x), 10.0)) + 1.0);
-  return select(select(far, -far, x < 0.0), near, abs(x) < 0.64);
+  return orNan(select(select(far, -far, x < 0.0), near, abs(x) < 0.64), x);
 }
 
 fn sigmoidOf(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(clamp(-x, -88.0, 88.0)));
+  return orNan(1.0 / (1.0 + exp(clamp(-x, -88.0, 88.0))), x);
 }
 
 // log(1 + e^x)
 fn softplusOf(x: f32) -> f32 {
-  return max(x, 0.0) + log1pOf(exp(-min(abs(x), 88.0)));
+  return orNan(max(x, 0.0) + log1pOf(exp(-min(abs(x), 88.0))), x);
 }
 
 // x sigmoid(x) and its slope; where the sigmoid vanishes, x is held so that the product does too.
@@ -52,7 +64,16 @@ fn siluOf(x: f32) -> f32 {
 }
 
 fn siluSlope(x: f32) -> f32 {
-  return sigmoidOf(x) * (1.0 + max(x, -88.0) * sigmoidOf(-x));
+  return sigmoidOf(x) * (1.0 + clamp(x, -88.0, 88.0) * sigmoidOf(-x));
+}
+
+// x P[N(0, 1) <= x] and its slope, held in the same way.
+fn geluOf(x: f32) -> f32 {
+  return orNan(max(x, -20.0) * normalCdf(x), x);
+}
+
+fn geluSlope(x: f32) -> f32 {
+  return orNan(normalCdf(x) + clamp(x, -20.0, 20.0) * normalDensity(x), x);
 }
 
 // (1 + tanh(u)) / 2 = sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): the factor of x in the tanh form of gelu.
@@ -61,10 +82,14 @@ fn geluGate(x: f32) -> f32 {
   return sigmoidOf(1.5957691 * c * (1.0 + 0.044715 * c * c));
 }
 
+fn geluTanhOf(x: f32) -> f32 {
+  return orNan(max(x, -20.0) * geluGate(x), x);
+}
+
 fn geluTanhSlope(x: f32) -> f32 {
   let c = clamp(x, -20.0, 20.0);
   let gate = geluGate(c);
-  return gate * (1.0 + c * geluGate(-c) * 1.5957691 * (1.0 + 0.134145 * c * c));
+  return orNan(gate * (1.0 + c * geluGate(-c) * 1.5957691 * (1.0 + 0.134145 * c * c)), x);
 }
 
 @compute @workgroup_size(64)

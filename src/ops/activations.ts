@@ -1,11 +1,11 @@
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, maskPositive, minimum, mul, sub } from './binary.ts';
 import { greater } from './compare.ts';
-import { erf, exp, neg, piecewise, plain, square, unary } from './unary.ts';
+import { clamp, erf, exp, neg, piecewise, plain, square, unary } from './unary.ts';
 import { where } from './where.ts';
 
 /** max(x, 0); gradient 0 at 0. */
-export const relu: (x: Tensor) => Tensor = plain(unary('relu', 'max(x, 0.0)', (dy, _x, y) => maskPositive(dy, y)));
+export const relu: (x: Tensor) => Tensor = plain(unary('relu', 'reluOf(x)', (dy, _x, y) => maskPositive(dy, y)));
 
 const leaky = piecewise('leakyRelu', 'select(p * x, x, x > 0.0)', 'select(p, 1.0, x > 0.0)');
 
@@ -16,9 +16,9 @@ export function leakyRelu(x: Tensor, { negativeSlope = 0.01 }: { negativeSlope?:
 
 const eluOp = unary(
   'elu',
-  'select(p * expm1Of(min(x, 0.0)), x, x > 0.0)',
+  'orNan(select(p * expm1Of(min(x, 0.0)), x, x > 0.0), x)',
   (dy, x, _y, p) => where(greater(x, 0), dy, mul(dy, mul(exp(minimum(x, 0)), p))),
-  'select(p * exp(min(x, 0.0)), 1.0, x > 0.0)',
+  'orNan(select(p * exp(min(x, 0.0)), 1.0, x > 0.0), x)',
 );
 
 /** x where x > 0, else alpha (e^x - 1). Default alpha: 1. Gradient alpha at 0. Clevert, Unterthiner, Hochreiter, ICLR 2016. */
@@ -42,7 +42,8 @@ export const silu: (x: Tensor) => Tensor = plain(
     'siluOf(x)',
     (dy, x) => {
       const s = sigmoid(x);
-      return mul(dy, mul(s, add(mul(x, sub(1, s)), 1)));
+      // x is held where 1 - s vanishes, so that their product does too.
+      return mul(dy, mul(s, add(mul(clamp(x, -88, 88), sub(1, s)), 1)));
     },
     'siluSlope(x)',
   ),
@@ -50,20 +51,21 @@ export const silu: (x: Tensor) => Tensor = plain(
 
 const geluErf = unary(
   'gelu',
-  'x * normalCdf(x)',
+  'geluOf(x)',
   (dy, x) => {
     const cdf = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
     const density = mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-    return mul(dy, add(cdf, mul(x, density)));
+    return mul(dy, add(cdf, mul(clamp(x, -20, 20), density)));
   },
-  'normalCdf(x) + x * normalDensity(x)',
+  'geluSlope(x)',
 );
 
 const geluTanh = unary(
   'gelu',
-  'max(x, -20.0) * geluGate(x)',
-  (dy, x) => {
-    // x sigmoid(v) with v = c (x + k x^3), as 1 + tanh(u) = 2 sigmoid(2 u)
+  'geluTanhOf(x)',
+  (dy, whole) => {
+    // x sigmoid(v) with v = c (x + k x^3), as 1 + tanh(u) = 2 sigmoid(2 u); beyond 20 the slope is that of its limit.
+    const x = clamp(whole, -20, 20);
     const [c, k] = [2 * Math.sqrt(2 / Math.PI), 0.044715];
     const gate = sigmoid(mul(mul(x, c), add(mul(square(x), k), 1)));
     const slope = mul(add(mul(square(x), 3 * k), 1), c);
@@ -81,10 +83,10 @@ export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none'
   return approximate === 'tanh' ? geluTanh(x) : geluErf(x);
 }
 
-const hardtanhOp = piecewise('hardtanh', 'clamp(x, p, q)', 'select(0.0, 1.0, x > p && x < q)');
+const hardtanhOp = piecewise('hardtanh', 'clampOf(x, p, q)', 'select(0.0, 1.0, (x > p && x < q) || isNan(x))');
 
 /** x limited to [minVal, maxVal], by default [-1, 1]; gradient 1 inside and 0 at the ends, as in PyTorch. */
 export function hardtanh(x: Tensor, { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}): Tensor {
   if (!(minVal < maxVal)) throw new RangeError(`hardtanh: minVal is ${minVal} and maxVal ${maxVal}, expected minVal < maxVal`);
-  return hardtanhOp(x, Math.max(minVal, -3.4e38), Math.min(maxVal, 3.4e38));
+  return hardtanhOp(x, minVal, maxVal);
 }

@@ -4,7 +4,7 @@ import { broadcastShapes, sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, tensor, Tensor } from '../tensor/tensor.ts';
 import { broadcast, type Broadcast } from './broadcast.ts';
-import { greater } from './compare.ts';
+import { lessEqual } from './compare.ts';
 import { bitsOf, ELEMENT, expectOneOf, NUMERIC, onLanes, sharedType, WORDS, type Numeric, type Operand, type Word } from './element.ts';
 import { sumTo } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -24,6 +24,8 @@ type Gradient = (dy: Tensor, a: Tensor, b: Tensor, y: Tensor) => [da: () => Tens
 interface MapOptions {
   /** Element types that the op takes. Default: f32. */
   dtypes?: readonly Word[];
+  /** The body for f32, where it differs. */
+  float?: string | undefined;
   /** Element type of the result. Default: that of the operands. */
   result?: Word;
   /** Shape of the result. Default: the joint shape. */
@@ -32,7 +34,7 @@ interface MapOptions {
 
 /** y = body(a, b) elementwise over broadcast shapes, not on the tape. The WGSL body sees `a` and `b`. */
 export function mapBinary(op: string, body: string, a: Operand<Word>, b: Operand<Word>, options: MapOptions = {}): Tensor<Word> {
-  const { dtypes = ['f32'], result, shape } = options;
+  const { dtypes = ['f32'], float = body, result, shape } = options;
   const dtype = sharedType(op, a, b, dtypes);
   if (!dtype) {
     const first = tensor(a as number);
@@ -47,7 +49,7 @@ export function mapBinary(op: string, body: string, a: Operand<Word>, b: Operand
   const y = empty(joint.shape, { dtype: result ?? dtype, gpu: tensors.a.gpu });
   const { size, axes, vectors } = inVectors(y.size, joint);
   kernel.forward({ size, scalar, axes }, { ...tensors, y }, [size], {
-    apply: `return ${body};`,
+    apply: `return ${dtype === 'f32' ? float : body};`,
     Element: ELEMENT[dtype],
     Result: ELEMENT[y.dtype],
     RANK: joint.rank,
@@ -73,9 +75,9 @@ function inVectors(size: number, { axes }: Broadcast) {
 }
 
 /** {@link mapBinary} with a gradient for f32. */
-function binary(op: string, body: string, gradient: Gradient, dtypes: readonly Word[] = ['f32']): Arithmetic {
+function binary(op: string, body: string, gradient: Gradient, dtypes: readonly Word[] = ['f32'], float?: string): Arithmetic {
   return ((a: Operand, b: Operand) => {
-    const y = mapBinary(op, body, a, b, { dtypes }) as Tensor;
+    const y = mapBinary(op, body, a, b, { dtypes, float }) as Tensor;
     const operands = [a, b];
     return record(
       op,
@@ -114,9 +116,9 @@ export const div: Arithmetic = binary('div', 'a / b', (dy, _a, b, y) => [() => d
 const power = binary('pow', 'powOf(a, b)', (dy, a, b, y) => [
   () => mul(dy, mul(b, power(a, lowered(a, b)))),
   () => {
-    if (typeof a === 'number') return a > 0 ? mul(dy, mul(y, Math.log(a))) : null;
-    const isPositive = greater(a, 0);
-    return mul(dy, where(isPositive, mul(y, log(where(isPositive, a, 1))), 0));
+    if (typeof a === 'number') return a <= 0 ? null : mul(dy, mul(y, Math.log(a)));
+    const isZero = lessEqual(a, 0);
+    return mul(dy, where(isZero, 0, mul(y, log(where(isZero, 1, a)))));
   },
 ]);
 
@@ -132,20 +134,20 @@ export function pow(a: Operand, b: Operand): Tensor {
   return a instanceof Tensor && a.dtype === 'f32' && typeof b === 'number' ? powScalar(a, b) : power(a, b);
 }
 
-/** The larger of a and b, broadcast; f32, i32 or u32. Where they are equal each gets half of the gradient. NaN may be passed over. */
-export const maximum: Arithmetic = binary('maximum', 'max(a, b)', (dy, a, b) => [() => mul(dy, share(a, b)), () => mul(dy, share(b, a))], NUMERIC);
+/** The larger of a and b, broadcast; f32, i32 or u32. NaN where one is. Where they are equal each gets half of the gradient. */
+export const maximum: Arithmetic = binary('maximum', 'max(a, b)', (dy, a, b) => [() => mul(dy, share(a, b)), () => mul(dy, share(b, a))], NUMERIC, 'maxOf(a, b)');
 
-/** The smaller of a and b, broadcast; f32, i32 or u32. Where they are equal each gets half of the gradient. NaN may be passed over. */
-export const minimum: Arithmetic = binary('minimum', 'min(a, b)', (dy, a, b) => [() => mul(dy, share(b, a)), () => mul(dy, share(a, b))], NUMERIC);
+/** The smaller of a and b, broadcast; f32, i32 or u32. NaN where one is. Where they are equal each gets half of the gradient. */
+export const minimum: Arithmetic = binary('minimum', 'min(a, b)', (dy, a, b) => [() => mul(dy, share(b, a)), () => mul(dy, share(a, b))], NUMERIC, 'minOf(a, b)');
 
-/** 1 where a > b, 1/2 where equal, else 0: the part of a maximum's gradient that goes to a. */
-const share = mask('share', 'select(select(0.0, 0.5, a == b), 1.0, a > b)');
+/** 1 where a > b or one is NaN, 1/2 where equal, else 0: the part of a maximum's gradient that goes to a, as in PyTorch. */
+const share = mask('share', 'select(select(select(0.0, 0.5, a == b), 1.0, a > b), 1.0, isNan(a) || isNan(b))');
 
-/** 1 where a = b, else 0. */
-export const equalMask: (a: Operand, b: Operand) => Tensor = mask('equalMask', 'select(0.0, 1.0, a == b)');
+/** 1 where a = b, else 0; of NaN too. */
+export const equalMask: (a: Operand, b: Operand) => Tensor = mask('equalMask', 'select(0.0, 1.0, a == b && !isNan(a) && !isNan(b))');
 
-/** a where b > 0, else 0: the gradient of relu. */
-export const maskPositive: Arithmetic = binary('maskPositive', 'select(0.0, a, b > 0.0)', (dy, _a, b) => [() => maskPositive(dy, b), () => null]);
+/** a where b > 0 or NaN, else 0: the gradient of relu, as in PyTorch. */
+export const maskPositive: Arithmetic = binary('maskPositive', 'select(0.0, a, b > 0.0 || isNan(b))', (dy, _a, b) => [() => maskPositive(dy, b), () => null]);
 
 /** x repeated along axes of size 1 and new leading axes, to `shape`; any type of four bytes. */
 export function expand<D extends Word>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {

@@ -9,28 +9,30 @@ export interface Comparison<T extends Word> {
   <D extends T>(a: number, b: Tensor<D>): Tensor<'bool'>;
 }
 
-/** Where body(a, b) holds, over broadcast shapes. No gradient. */
-function comparison<T extends Word>(op: string, body: string, dtypes: readonly T[]): Comparison<T> {
-  return (a: Operand<Word>, b: Operand<Word>) => mapBinary(op, `select(0u, 1u, ${body})`, a, b, { dtypes, result: 'bool' }) as Tensor<'bool'>;
+/** Where body(a, b) holds, over broadcast shapes; `ofNan` where one is NaN, whose bits are tested. No gradient. */
+function comparison<T extends Word>(op: string, body: string, dtypes: readonly T[], ofNan = false): Comparison<T> {
+  const float = ofNan ? `${body} || isNan(a) || isNan(b)` : `${body} && !isNan(a) && !isNan(b)`;
+  const options = { dtypes, float: `select(0u, 1u, ${float})`, result: 'bool' as const };
+  return (a: Operand<Word>, b: Operand<Word>) => mapBinary(op, `select(0u, 1u, ${body})`, a, b, options) as Tensor<'bool'>;
 }
 
-/** a > b as bool, broadcast; f32, i32 or u32. Adapters differ on NaN: see `isFinite`. */
+/** a > b as bool, broadcast; f32, i32 or u32. False where one is NaN. */
 export const greater: Comparison<Numeric> = comparison('greater', 'a > b', NUMERIC);
 
-/** a >= b as bool, broadcast; f32, i32 or u32. Adapters differ on NaN: see `isFinite`. */
+/** a >= b as bool, broadcast; f32, i32 or u32. False where one is NaN. */
 export const greaterEqual: Comparison<Numeric> = comparison('greaterEqual', 'a >= b', NUMERIC);
 
-/** a < b as bool, broadcast; f32, i32 or u32. Adapters differ on NaN: see `isFinite`. */
+/** a < b as bool, broadcast; f32, i32 or u32. False where one is NaN. */
 export const less: Comparison<Numeric> = comparison('less', 'a < b', NUMERIC);
 
-/** a <= b as bool, broadcast; f32, i32 or u32. Adapters differ on NaN: see `isFinite`. */
+/** a <= b as bool, broadcast; f32, i32 or u32. False where one is NaN. */
 export const lessEqual: Comparison<Numeric> = comparison('lessEqual', 'a <= b', NUMERIC);
 
-/** a = b as bool, broadcast; any type of four bytes. Adapters differ on NaN: see `isFinite`. */
+/** a = b as bool, broadcast; any type of four bytes. False where one is NaN. */
 export const equal: Comparison<Word> = comparison('equal', 'a == b', WORDS);
 
-/** a != b as bool, broadcast; any type of four bytes. Adapters differ on NaN: see `isFinite`. */
-export const notEqual: Comparison<Word> = comparison('notEqual', 'a != b', WORDS);
+/** a != b as bool, broadcast; any type of four bytes. True where one is NaN. */
+export const notEqual: Comparison<Word> = comparison('notEqual', 'a != b', WORDS, true);
 
 /** A logical operation on bool tensors, broadcast. */
 export type Logical = (a: Tensor<'bool'>, b: Tensor<'bool'>) => Tensor<'bool'>;

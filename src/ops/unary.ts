@@ -54,7 +54,7 @@ export function piecewise(op: string, body: string, slope: string): (x: Tensor, 
 /** A unary op without its scalars. */
 export const plain = (f: (x: Tensor) => Tensor): ((x: Tensor) => Tensor) => f;
 
-const step = (op: string): ((x: Tensor) => Tensor) => plain(unary(op, `${op}(x)`, () => null));
+const step = (op: string): ((x: Tensor) => Tensor) => plain(unary(op, `orNan(${op}(x), x)`, () => null));
 
 const negative = unary('neg', '-x', (dy) => neg(dy));
 
@@ -63,7 +63,7 @@ export function neg<D extends Numeric>(x: Tensor<D>): Tensor<D> {
   return integer('neg', x, x.dtype === 'u32' ? '0u - x' : '-x') ?? (negative(x as Tensor) as Tensor<Numeric> as Tensor<D>);
 }
 
-const magnitude = piecewise('abs', 'abs(x)', 'sign(x)');
+const magnitude = piecewise('abs', 'abs(x)', 'signOf(x)');
 
 /** |x|; f32, i32 or u32. Gradient 0 at 0. The least i32 has no positive counterpart and stays. */
 export function abs<D extends Numeric>(x: Tensor<D>): Tensor<D> {
@@ -92,10 +92,10 @@ export const round: (x: Tensor) => Tensor = step('round');
 export const trunc: (x: Tensor) => Tensor = step('trunc');
 
 /** e^x. */
-export const exp: (x: Tensor) => Tensor = plain(unary('exp', 'exp(x)', (dy, _x, y) => mul(dy, y)));
+export const exp: (x: Tensor) => Tensor = plain(unary('exp', 'expOf(x)', (dy, _x, y) => mul(dy, y)));
 
 /** e^x - 1, accurate near 0. */
-export const expm1: (x: Tensor) => Tensor = plain(unary('expm1', 'expm1Of(x)', (dy, x) => mul(dy, exp(x)), 'exp(x)'));
+export const expm1: (x: Tensor) => Tensor = plain(unary('expm1', 'expm1Of(x)', (dy, x) => mul(dy, exp(x)), 'expOf(x)'));
 
 /** Natural logarithm; -Infinity at 0, NaN below. */
 export const log: (x: Tensor) => Tensor = plain(unary('log', 'logOf(x)', (dy, x) => div(dy, x)));
@@ -126,15 +126,15 @@ export const tanh: (x: Tensor) => Tensor = plain(unary('tanh', 'tanhOf(x)', (dy,
 
 /** Error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x; within 2e-7, relatively accurate near 0. */
 export const erf: (x: Tensor) => Tensor = plain(
-  unary('erf', 'erfOf(x)', (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))), '1.1283792 * exp(-min(x * x, 88.0))'),
+  unary('erf', 'orNan(erfOf(x), x)', (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))), 'orNan(1.1283792 * exp(-min(x * x, 88.0)), x)'),
 );
 
-const clampOp = piecewise('clamp', 'clamp(x, p, q)', 'select(0.0, 1.0, x >= p && x <= q)');
+const clampOp = piecewise('clamp', 'clampOf(x, p, q)', 'select(0.0, 1.0, x >= p && x <= q && !isNan(x))');
 
 /** x limited to [min, max]; gradient 1 inside and at the ends, as in PyTorch. */
 export function clamp(x: Tensor, min: number, max: number): Tensor {
   if (!(min <= max)) throw new RangeError(`clamp: min is ${min} and max ${max}, expected min <= max`);
-  return clampOp(x, Math.max(min, -3.4e38), Math.min(max, 3.4e38));
+  return clampOp(x, min, max);
 }
 
 const powOp = unary('powScalar', 'powOf(x, p)', (dy, x, _y, p) => mul(dy, p === 0 ? 0 : mul(powScalar(x, p - 1), p)), 'select(p * powOf(x, p - 1.0), 0.0, p == 0.0)');
