@@ -13,7 +13,7 @@ export interface RandomSource {
 }
 
 /**
- * x with each element set to zero with probability `p` (default 0.5), the others times 1 / (1 - p). x: (items, ...); the
+ * x with each element times zero with probability `p` (default 0.5), the others times 1 / (1 - p). x: (items, ...); the
  * mask of item n depends on (key, stream, first + n) alone, so that a captured step whose `first` moves draws anew.
  * Srivastava et al., JMLR 2014, in PyTorch's inverted form.
  */

@@ -74,7 +74,10 @@ function evenWindows(op: string, x: Tensor, outputSize: Pair): Windows {
   return { x: x.shape, y: [batch, channels, ...out], params: { planes: batch * channels, size, out, kernel: one, stride: one, pad: [0, 0], dilation: one }, variant: { ADAPTIVE: 1 }, isTiled: false };
 }
 
-/** Largest element of each window; x: (batch, channels, height, width). The first of equals gets the gradient. */
+/**
+ * Largest element of each window; x: (batch, channels, height, width). The first of equals gets the gradient; NaN is the largest,
+ * and of several the last gets it, as in PyTorch.
+ */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
   return largest('maxPool2d', x, windows('maxPool2d', x, kernelSize, options));
 }

@@ -21,7 +21,10 @@ function rows(op: string, x: Tensor, axis: number): { params: { outer: number; l
   return { params: { outer: sizeOf(x.shape.slice(0, a)), length: x.shape[a]!, inner: sizeOf(x.shape.slice(a + 1)) }, axis: a };
 }
 
-/** softmax(x) along an axis, shifted by the maximum so that it never overflows. */
+/**
+ * softmax(x) along an axis, shifted by the maximum so that it never overflows; 0 at -Infinity. NaN throughout a row with NaN or
+ * Infinity or nothing but -Infinity, as PyTorch's.
+ */
 export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   const { params, axis } = rows('softmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
@@ -34,7 +37,7 @@ export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   }, { composed: true });
 }
 
-/** log(softmax(x)) along an axis, accurate where softmax underflows. */
+/** log(softmax(x)) along an axis, accurate where softmax underflows; -Infinity at -Infinity, NaN as {@link softmax}. */
 export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   const { params, axis } = rows('logSoftmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });

@@ -4,7 +4,7 @@ import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul, sub } from './binary.ts';
-import { equal } from './compare.ts';
+import { equal, isFinite } from './compare.ts';
 import { dropped, expectElements, keptShape, mean, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
@@ -35,10 +35,14 @@ function launch(op: string, x: Tensor, { axes, keepDim = false, correction = 1 }
   return { y: dropped(y, over, keepDim), over, divisor, kept: keptShape(x.shape, over) };
 }
 
-/** x less its mean, centred twice: the first mean of large values is rounded to their digits, the second is not. */
+/**
+ * x less its mean, centred twice: the first mean of large values is rounded to their digits, the second is not. Once where the
+ * mean is infinite: the second would be NaN.
+ */
 function centred(x: Tensor, axes: readonly number[]): Tensor {
   const near = sub(x, mean(x, { axes, keepDim: true }));
-  return sub(near, mean(near, { axes, keepDim: true }));
+  const rest = mean(near, { axes, keepDim: true });
+  return sub(near, where(isFinite(rest), rest, 0));
 }
 
 /**

@@ -23,7 +23,8 @@ function weightsOf<T>(op: string, { logits, probs }: ClassWeights<T>): { name: s
  * A class for each row of `logits` or `probs` (items, ..., classes), i32 (count, ...); item n takes row n % items, so that
  * one row and a count of 1000 give 1000 draws. (classes) gives (count), or a scalar without `count`. Exact up to 23 bits a
  * class (the maximum of logit + Gumbel noise); a logit more than 19.4 below the largest is never drawn, nor a probability of 0.
- * Probabilities are at least 0 and finite, one of each row above 0 (not checked). No gradient.
+ * A row that is no distribution gives -1, no class: one with a NaN or Infinity, with a negative probability, or without a class above
+ * -Infinity or 0. No gradient.
  */
 export function categorical(weights: ClassWeights<Tensor>, key: Key, { count, ...options }: Omit<DrawOptions, 'gpu'> & { count?: number } = {}): Tensor<'i32'> {
   const { name, x } = weightsOf('categorical', weights);
@@ -56,16 +57,17 @@ export function hostCategorical(
   return Int32Array.from({ length: count * rows }, (_, i) => {
     const item = Math.floor(i / rows);
     const base = (item % items) * rows * classes;
-    let [best, chosen] = [0, 0];
+    let [best, chosen, isValid] = [0, 0, true];
     let words: readonly number[] = [];
     for (let c = 0; c < classes; c++) {
       const at = (i % rows) * classes + c;
       if (c === 0 || at % 4 === 0) words = philox([Math.floor(at / 4), first + item, stream, 0], key);
       const wait = -logOf(unitOpen(words[at % 4]!));
       const v = f(x[base + at]!);
+      isValid &&= v < Infinity && (name === 'logits' || v >= 0);
       const score = name === 'probs' ? f(v / wait) : f(v - logOf(wait));
       if (c === 0 || score > best) [best, chosen] = [score, c];
     }
-    return chosen;
+    return isValid && best > (name === 'logits' ? -Infinity : 0) ? chosen : -1;
   });
 }

@@ -11,7 +11,7 @@ const POSITIVE = 'a finite number above 0';
 
 /** Shape and scale of a gamma distribution. */
 export interface GammaOptions<T = number | Tensor> {
-  /** The shape, above 0: one number, or an f32 tensor of the shape of the draw (not checked). */
+  /** The shape, above 0: one number, or an f32 tensor of the shape of the draw (not checked; NaN gives NaN). */
   concentration: T;
   /** One over the scale, above 0. Default: 1. */
   rate?: number;
@@ -32,7 +32,7 @@ export function gamma(shape: readonly number[], key: Key, { concentration, rate 
   return y;
 }
 
-/** Parameters of a beta distribution, both above 0: numbers, or f32 tensors of the shape of the draw (not checked). */
+/** Parameters of a beta distribution, both above 0: numbers, or f32 tensors of the shape of the draw (not checked; NaN gives NaN). */
 export interface BetaOptions<T = number | Tensor> {
   a: T;
   b: T;
@@ -54,7 +54,7 @@ function expectConcentrations(op: string, list: ArrayLike<number>): void {
   for (let c = 0; c < list.length; c++) expectNumber(`${op}: concentration[${c}]`, list[c]!, isPositive, POSITIVE);
 }
 
-/** Rows of probabilities (...shape, classes), Dirichlet distributed; `concentration`: a list, or an f32 tensor (classes) (not checked). */
+/** Rows of probabilities (...shape, classes), Dirichlet distributed; `concentration`: a list, or an f32 tensor (classes) (not checked; NaN gives NaN). */
 export function dirichlet(shape: readonly number[], key: Key, { concentration, ...options }: DrawOptions & { concentration: readonly number[] | Tensor }): Tensor {
   const isList = !(concentration instanceof Tensor);
   if (isList) expectConcentrations('dirichlet', concentration);
@@ -74,8 +74,8 @@ export function dirichlet(shape: readonly number[], key: Key, { concentration, .
 
 type At = readonly [element: number, item: number, stream: number];
 
-/** v, or 0 where v is no normal f32. */
-const normalOrZero = (v: number): number => (v >= 2 ** -126 ? v : 0);
+/** v, or 0 where v is too small for a normal f32. */
+const normalOrZero = (v: number): number => (v < 2 ** -126 ? 0 : v);
 
 function boostOf([element, item, stream]: At, sub: number, key: Key, shape: number): number {
   if (shape >= 1) return 0;
@@ -97,7 +97,7 @@ function drawOf([element, item, stream]: At, sub: number, key: Key, shape: numbe
 }
 
 function scaledOf(at: At, sub: number, key: Key, shape: number, top: number): number {
-  return normalOrZero(f(drawOf(at, sub, key, shape) * expNegative(f(boostOf(at, sub, key, shape) - top))));
+  return Number.isNaN(shape) ? NaN : normalOrZero(f(drawOf(at, sub, key, shape) * expNegative(f(boostOf(at, sub, key, shape) - top))));
 }
 
 /** Values (count, size) of `draw(place, index)`. */

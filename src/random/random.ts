@@ -107,7 +107,10 @@ export function addNormal(x: Tensor, key: Key, { std, count = x.shape[0]!, ...op
 
 /** Probability of a one. */
 export interface BernoulliOptions<D> {
-  /** One number from 0 to 1, or an f32 tensor of the shape of the draw; values of it outside 0..1 act as the nearer end. Default: 0.5. */
+  /**
+   * One number from 0 to 1, or an f32 tensor of the shape of the draw; values of it outside 0..1 act as the nearer end, and
+   * NaN gives NaN, or false. Default: 0.5.
+   */
   p?: number | Tensor;
   /** Type of the zeros and ones. Default: f32. */
   dtype?: D;
@@ -119,15 +122,15 @@ const isProbability = (v: number): boolean => v >= 0 && v <= 1;
 export function bernoulli<D extends 'f32' | 'bool' = 'f32'>(shape: readonly number[], key: Key, { p = 0.5, dtype = 'f32' as D, ...options }: DrawOptions & BernoulliOptions<D> = {}): Tensor<D> {
   const { gpu, state } = placeOf('bernoulli', key, shape, options);
   const { value, table, isTable } = parameter('bernoulli: p', p, shape, isProbability, 'a number from 0 to 1', state);
-  const one = dtype === 'bool' ? '1u' : '0x3f800000u';
-  return draw('bernoulli', shape, key, { ...options, gpu }, dtype, `select(0u, ${one}, ${UNIT} < p)`, [value], isTable ? (table as Tensor) : undefined);
+  const [one, none] = dtype === 'bool' ? ['1u', '0u'] : ['0x3f800000u', 'bitcast<u32>(p)'];
+  return draw('bernoulli', shape, key, { ...options, gpu }, dtype, `select(select(0u, ${one}, ${UNIT} < p), ${none}, isNan(p))`, [value], isTable ? (table as Tensor) : undefined);
 }
 
 /** Host twin of {@link bernoulli}; p: one number, or one for each element. */
 export function hostBernoulli(count: number, size: number, key: Key, { p = 0.5, ...options }: HostDrawOptions & { p?: number | ArrayLike<number> } = {}): Float32Array<ArrayBuffer> {
   if (typeof p === 'number') expectNumber('hostBernoulli: p', p, isProbability, 'a number from 0 to 1');
   const of = (i: number): number => f(typeof p === 'number' ? p : p[i]!);
-  return hostDraw(new Float32Array(count * size), count, size, key, options, (r, at) => r.map((w, j) => Number((w >>> 8) * 2 ** -24 < of(at + j))));
+  return hostDraw(new Float32Array(count * size), count, size, key, options, (r, at) => r.map((w, j) => (Number.isNaN(of(at + j)) ? NaN : Number((w >>> 8) * 2 ** -24 < of(at + j)))));
 }
 
 /** Bounds of random integers. */
