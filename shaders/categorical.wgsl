@@ -43,6 +43,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
       chosen = c;
     }
   }
-  let isNone = (bitcast<u32>(best) & 0x7fffffffu) >= 0x7f800000u || (PROBS == 1u && (best == 0.0 || least < 0.0));
-  y[i] = select(i32(chosen), -1, isNone || most > 0x7f800000u);
+  var isNone = most > 0x7f800000u;
+  if (PROBS == 1u) { isNone = isNone || most == 0u || most == 0x7f800000u || least < 0.0; } else { isNone = isNone || (bitcast<u32>(best) & 0x7fffffffu) >= 0x7f800000u; }
+  y[i] = select(i32(chosen), -1, isNone);
 }

@@ -12,11 +12,12 @@ struct Params { rows: u32, cols: u32, eps: f32 }
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 fn length_(base: u32) -> f32 {
-  // Scaled by the largest entry, so that squares neither overflow nor vanish. As bits, NaN is above all.
+  // Scaled by the largest entry, so that squares neither overflow nor vanish. As bits, NaN is above all; of
+  // what is below the normal numbers it is all that counts.
   var most = 0u;
   for (var c = 0u; c < params.cols; c++) { most = max(most, bitcast<u32>(x[base + c]) & 0x7fffffffu); }
   let m = bitcast<f32>(most);
-  if (most == 0u || most >= 0x7f800000u) { return m; }
+  if (most < 0x00800000u || most >= 0x7f800000u) { return m; }
   var sum = 0.0;
   for (var c = 0u; c < params.cols; c++) {
     let v = x[base + c] / m;

@@ -16,8 +16,8 @@ export interface NormOptions extends ReduceOptions {
 
 /** (sum |x|^p)^(1/p); small integer powers are products, as pow loses digits. */
 function power(p: number): Fold {
-  const map = Number.isInteger(p) && p <= 8 ? `return ${Array(p).fill('abs(v)').join(' * ')};` : 'return select(pow(abs(v), params.p), 0.0, v == 0.0);';
-  const finish = p === 1 ? 'return acc;' : p === 2 ? 'return sqrt(acc);' : 'return select(pow(acc, 1.0 / params.p), 0.0, acc == 0.0);';
+  const map = Number.isInteger(p) && p <= 8 ? `return ${Array(p).fill('abs(v)').join(' * ')};` : 'return orNan(select(pow(abs(v), params.p), 0.0, v == 0.0), v);';
+  const finish = p === 1 ? 'return acc;' : p === 2 ? 'return sqrt(acc);' : 'return orNan(select(pow(acc, 1.0 / params.p), 0.0, acc == 0.0), acc);';
   return { map, finish, p };
 }
 

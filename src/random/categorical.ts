@@ -57,17 +57,18 @@ export function hostCategorical(
   return Int32Array.from({ length: count * rows }, (_, i) => {
     const item = Math.floor(i / rows);
     const base = (item % items) * rows * classes;
-    let [best, chosen, isValid] = [0, 0, true];
+    let [best, chosen] = [0, 0];
+    const row = Float32Array.from({ length: classes }, (_, c) => x[base + (i % rows) * classes + c]!);
+    const isValid = row.every((v) => v < Infinity && (name === 'logits' || v >= 0)) && row.some((v) => v > (name === 'logits' ? -Infinity : 0));
     let words: readonly number[] = [];
     for (let c = 0; c < classes; c++) {
       const at = (i % rows) * classes + c;
       if (c === 0 || at % 4 === 0) words = philox([Math.floor(at / 4), first + item, stream, 0], key);
       const wait = -logOf(unitOpen(words[at % 4]!));
-      const v = f(x[base + at]!);
-      isValid &&= v < Infinity && (name === 'logits' || v >= 0);
+      const v = row[c]!;
       const score = name === 'probs' ? f(v / wait) : f(v - logOf(wait));
       if (c === 0 || score > best) [best, chosen] = [score, c];
     }
-    return isValid && best > (name === 'logits' ? -Infinity : 0) ? chosen : -1;
+    return isValid ? chosen : -1;
   });
 }
