@@ -1,9 +1,10 @@
 import kernel from '../../shaders/logsumexp.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { noGrad, record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, maximum, mul, sub } from './binary.ts';
-import { dropped, expectElements, keptShape, max, sum, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, keptShape, max, REDUCE, sum, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
 import { clamp, exp } from './unary.ts';
@@ -16,7 +17,9 @@ const LARGEST = 3.4028234663852886e38;
  * throughout by -3.0e38 gives about that value; one with a NaN gives NaN, else one with Infinity gives that. The gradient is
  * dy exp(x - y), NaN where x = y = Infinity.
  */
-export function logsumexp(x: Tensor, { axes, keepDim = false }: ReduceOptions = {}): Tensor {
+export function logsumexp(x: Tensor, options: ReduceOptions = {}): Tensor {
+  expectOptions('logsumexp', options, REDUCE);
+  const { axes, keepDim = false } = options;
   expectDType(x, 'f32', 'logsumexp: x');
   const over = axesOf('logsumexp', x, axes);
   expectElements('logsumexp', x, over);

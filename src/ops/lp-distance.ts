@@ -1,5 +1,6 @@
 import anomaly from '../../shaders/anomaly.wgsl';
 import kernel from '../../shaders/lp-distance.wgsl';
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, SMALL_TILE, tileFor, type Piece } from '../gpu/tiles.ts';
@@ -29,7 +30,9 @@ export interface LpDistanceOptions {
  * index of equals, with sign + at t = 0. It cannot be differentiated again. A distance is NaN where one of its terms is.
  * Throws ShapeError when sizes do not fit, RangeError unless p >= 1.
  */
-export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, { p = Infinity }: LpDistanceOptions = {}): Tensor {
+export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, options: LpDistanceOptions = {}): Tensor {
+  expectOptions('lpDistance', options, ['p']);
+  const { p = Infinity } = options;
   expectDType(x, 'f32', 'lpDistance: x');
   expectDType(w, 'f32', 'lpDistance: weight');
   const [out] = expectRank(w, 2, 'lpDistance: weight') as [number, number];
@@ -52,7 +55,9 @@ export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, { p = 
  * The zeros of the padding enter the distance as numbers do. The patches are stored, twice.
  * Throws as {@link lpDistance}, and ShapeError when channels differ or the image is too small.
  */
-export function lpDistance2d(x: Tensor, w: Tensor, b: Tensor | null = null, { p = Infinity, ...geometry }: LpDistanceOptions & UnfoldOptions = {}): Tensor {
+export function lpDistance2d(x: Tensor, w: Tensor, b: Tensor | null = null, options: LpDistanceOptions & UnfoldOptions = {}): Tensor {
+  expectOptions('lpDistance2d', options, ['p', 'stride', 'padding', 'dilation']);
+  const { p = Infinity, ...geometry } = options;
   const [batch, channels, height] = expectRank(x, 4, 'lpDistance2d: x') as [number, number, number];
   const [filters, inChannels, kh, kw] = expectRank(w, 4, 'lpDistance2d: weight') as [number, number, number, number];
   if (channels !== inChannels) throw new ShapeError(`lpDistance2d: x has shape [${x.shape}], weight [${w.shape}] takes ${inChannels} channels`);
@@ -78,7 +83,9 @@ export interface DistanceBounds {
  * The gradient goes to the lowest index that gives the bound; where both sides do, each gets half; at lower = 0 there is none.
  * Throws ShapeError when sizes do not fit.
  */
-export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, { repairCrossed = false }: { repairCrossed?: boolean } = {}): DistanceBounds {
+export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, options: { repairCrossed?: boolean } = {}): DistanceBounds {
+  expectOptions('infDistanceBounds', options, ['repairCrossed']);
+  const { repairCrossed = false } = options;
   for (const [t, name] of [[lower, 'lower'], [upper, 'upper'], [w, 'weight']] as const) expectDType(t, 'f32', `infDistanceBounds: ${name}`);
   expectRank(w, 2, 'infDistanceBounds: weight');
   expectFeatures('infDistanceBounds: lower', lower, w);

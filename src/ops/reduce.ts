@@ -1,4 +1,5 @@
 import kernel from '../../shaders/reduce.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { sameShape, sizeOf } from '../tensor/shape.ts';
@@ -99,7 +100,12 @@ export function expectElements(op: string, x: Tensor<Word>, axes: readonly numbe
   if (axes.some((a) => x.shape[a] === 0)) throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
 }
 
-function summed<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = false }: ReduceOptions, how: (count: number) => Fold & { p: number }): Tensor<D> {
+/** The options of every reduction. */
+export const REDUCE: readonly (keyof ReduceOptions)[] = ['axes', 'keepDim'];
+
+function summed<D extends Numeric>(op: string, x: Tensor<D>, options: ReduceOptions, how: (count: number) => Fold & { p: number }): Tensor<D> {
+  expectOptions(op, options, REDUCE);
+  const { axes, keepDim = false } = options;
   const over = axesOf(op, x, axes);
   const scaled = how(sizeOf(over.map((a) => x.shape[a]!)));
   const y = dropped(fold(x, over, scaled, x.dtype), over, keepDim);
@@ -119,7 +125,9 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return summed('mean', x, options, (n) => ({ finish: 'return acc * params.p;', p: 1 / n }));
 }
 
-function extreme<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor<D> {
+function extreme<D extends Numeric>(op: string, x: Tensor<D>, options: ReduceOptions, how: Fold): Tensor<D> {
+  expectOptions(op, options, REDUCE);
+  const { axes, keepDim = false } = options;
   expectOneOf(x, NUMERIC, `${op}: x`);
   const over = axesOf(op, x, axes);
   expectElements(op, x, over);
@@ -150,7 +158,9 @@ export function min<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}
   return extreme('min', x, options, SMALLEST);
 }
 
-function truth(op: string, x: Tensor<Word>, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor<'bool'> {
+function truth(op: string, x: Tensor<Word>, options: ReduceOptions, how: Fold): Tensor<'bool'> {
+  expectOptions(op, options, REDUCE);
+  const { axes, keepDim = false } = options;
   expectOneOf(x, WORDS, `${op}: x`);
   const over = axesOf(op, x, axes);
   // Bits tell a subnormal, and NaN, from 0 on every adapter.
@@ -196,12 +206,16 @@ function arg(op: string, x: Tensor<Numeric>, axis: number | null, ahead: string)
  * Index of the largest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. NaN counts as the largest, as
  * in PyTorch: where there is one the index is that of the first, which is no vote for a class.
  */
-export function argmax(x: Tensor<Numeric>, { axis = -1 }: ArgOptions = {}): Tensor<'u32'> {
+export function argmax(x: Tensor<Numeric>, options: ArgOptions = {}): Tensor<'u32'> {
+  expectOptions('argmax', options, ['axis']);
+  const { axis = -1 } = options;
   return arg('argmax', x, axis, 'v > acc');
 }
 
 /** Index of the smallest element along an axis, the first of equals; f32, i32 or u32, or of the first NaN as in {@link argmax}. u32, no gradient. */
-export function argmin(x: Tensor<Numeric>, { axis = -1 }: ArgOptions = {}): Tensor<'u32'> {
+export function argmin(x: Tensor<Numeric>, options: ArgOptions = {}): Tensor<'u32'> {
+  expectOptions('argmin', options, ['axis']);
+  const { axis = -1 } = options;
   return arg('argmin', x, axis, 'v < acc');
 }
 

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/softmax.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { normalizeAxes, sizeOf } from '../tensor/shape.ts';
 import { isRecording, record } from '../tensor/tape.ts';
@@ -26,6 +27,7 @@ function rows(op: string, x: Tensor, axis: number): { params: { outer: number; l
  * Infinity or nothing but -Infinity, as PyTorch's.
  */
 export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
+  expectOptions('softmax', options, ['axis']);
   const { params, axis } = rows('softmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forward(params, { x, y }, [params.outer * params.inner]);
@@ -39,6 +41,7 @@ export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
 
 /** log(softmax(x)) along an axis, accurate where softmax underflows; -Infinity at -Infinity, NaN as {@link softmax}. */
 export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
+  expectOptions('logSoftmax', options, ['axis']);
   const { params, axis } = rows('logSoftmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forwardLog(params, { x, y }, [params.outer * params.inner]);

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/sort-distance.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { gradientFor, isRecording, record } from '../tensor/tape.ts';
@@ -22,6 +23,7 @@ export interface SortDistanceOptions {
  * Throws ShapeError when sizes do not fit, RangeError unless 0 < keep <= 1 and `terms` is an integer from 1 to 16.
  */
 export function sortDistance(x: Tensor, w: Tensor, options: SortDistanceOptions = {}): Tensor {
+  expectOptions('sortDistance', options, ['keep', 'terms']);
   expectPair('sortDistance', x, w);
   const { gpu } = x;
   const { params, terms, count, shape } = layerOf('sortDistance', x, w, options);
@@ -49,6 +51,7 @@ export function sortDistance(x: Tensor, w: Tensor, options: SortDistanceOptions 
  * Throws as {@link sortDistance}, and ShapeError when lower and upper differ in shape.
  */
 export function sortDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, options: SortDistanceOptions = {}): DistanceBounds {
+  expectOptions('sortDistanceBounds', options, ['keep', 'terms']);
   expectPair('sortDistanceBounds', lower, w);
   expectDType(upper, 'f32', 'sortDistanceBounds: upper');
   expectShape(upper, lower.shape, 'sortDistanceBounds: upper');

@@ -1,11 +1,12 @@
 import kernel from '../../shaders/variance.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul, sub } from './binary.ts';
 import { equal, isFinite } from './compare.ts';
-import { dropped, expectElements, keptShape, mean, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, keptShape, mean, REDUCE, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
 import { where } from './where.ts';
@@ -16,7 +17,9 @@ export interface VarianceOptions extends ReduceOptions {
   correction?: number;
 }
 
-function launch(op: string, x: Tensor, { axes, keepDim = false, correction = 1 }: VarianceOptions, finish: string) {
+function launch(op: string, x: Tensor, options: VarianceOptions, finish: string) {
+  expectOptions(op, options, [...REDUCE, 'correction']);
+  const { axes, keepDim = false, correction = 1 } = options;
   expectDType(x, 'f32', `${op}: x`);
   const over = axesOf(op, x, axes);
   expectElements(op, x, over);

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/categorical.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
@@ -12,7 +13,9 @@ export type ClassWeights<T> = { logits: T; probs?: never } | { probs: T; logits?
 
 const f = Math.fround;
 
-function weightsOf<T>(op: string, { logits, probs }: ClassWeights<T>): { name: string; x: T } {
+function weightsOf<T>(op: string, weights: ClassWeights<T>): { name: string; x: T } {
+  expectOptions(op, weights, ['logits', 'probs']);
+  const { logits, probs } = weights;
   if ((logits === undefined) === (probs === undefined)) {
     throw new TypeError(`${op}: got ${logits === undefined ? 'neither logits nor probs' : 'both logits and probs'}, expected one of them`);
   }
@@ -26,7 +29,9 @@ function weightsOf<T>(op: string, { logits, probs }: ClassWeights<T>): { name: s
  * A row that is no distribution gives -1, no class: one with a NaN or Infinity, with a negative probability, or without a class above
  * -Infinity or 0. No gradient.
  */
-export function categorical(weights: ClassWeights<Tensor>, key: Key, { count, ...options }: Omit<DrawOptions, 'gpu'> & { count?: number } = {}): Tensor<'i32'> {
+export function categorical(weights: ClassWeights<Tensor>, key: Key, given: Omit<DrawOptions, 'gpu'> & { count?: number } = {}): Tensor<'i32'> {
+  expectOptions('categorical', given, ['count', 'stream', 'first']);
+  const { count, ...options } = given;
   const { name, x } = weightsOf('categorical', weights);
   expectDType(x, 'f32', `categorical: ${name}`);
   const classes = x.shape.at(-1) ?? 0;
@@ -49,8 +54,10 @@ export function hostCategorical(
   weights: ClassWeights<ArrayLike<number>>,
   shape: readonly [items: number, rows: number, classes: number],
   key: Key,
-  { stream = 0, first = 0, count = shape[0] }: HostDrawOptions & { count?: number } = {},
+  options: HostDrawOptions & { count?: number } = {},
 ): Int32Array<ArrayBuffer> {
+  expectOptions('hostCategorical', options, ['count', 'stream', 'first']);
+  const { stream = 0, first = 0, count = shape[0] } = options;
   const { name, x } = weightsOf('hostCategorical', weights);
   const [items, rows, classes] = shape;
   if (x.length !== sizeOf(shape)) throw new ShapeError(`hostCategorical: ${name} has ${x.length} values, expected ${sizeOf(shape)} for shape [${shape}]`);
