@@ -31,8 +31,9 @@ fn take(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
-@compute @workgroup_size(1)
-fn log_() {
+@compute @workgroup_size(64)
+fn log_(@builtin(local_invocation_index) lane: u32) {
+  if (lane > 0u) { return; }
   x[state[3]] = data[0];
 }
 

@@ -78,8 +78,9 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
 }
 
 // loss[0] = the reduced value, loss[1] = the factor of every row's gradient; z holds `values`, or sums of its parts. Grid (1).
-@compute @workgroup_size(1)
-fn reduce() {
+@compute @workgroup_size(64)
+fn reduce(@builtin(local_invocation_index) lane: u32) {
+  if (lane > 0u) { return; }
   var sums = array<f32, 4>();
   var weights = array<f32, 4>();
   var counts = 0.0;

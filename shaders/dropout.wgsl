@@ -31,8 +31,9 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
 }
 
 // drawn = state, state[0] += count: the items of one forward pass. Grid (1).
-@compute @workgroup_size(1)
-fn advance() {
+@compute @workgroup_size(64)
+fn advance(@builtin(local_invocation_index) lane: u32) {
+  if (lane > 0u) { return; }
   drawn[0] = state[0];
   drawn[1] = state[1];
   state[0] += params.count;

@@ -43,8 +43,9 @@ fn count(@builtin(global_invocation_id) id: vec3u) {
   atomicAdd(&tally[(k >> params.shift) & 255u], 1u);
 }
 
-@compute @workgroup_size(1)
-fn choose() {
+@compute @workgroup_size(64)
+fn choose(@builtin(local_invocation_index) lane: u32) {
+  if (lane > 0u) { return; }
   let isFirst = params.shift == 24u;
   var place = select(found[1], params.k - 1u, isFirst);
   var passed = select(found[2], 0u, isFirst);

@@ -144,8 +144,9 @@ fn combineTracked(@builtin(global_invocation_id) id: vec3u) {
   runningVar[s] = (1.0 - f) * runningVar[s] + f * (m.y / (n - 1.0));
 }
 
-@compute @workgroup_size(1)
-fn countBatch() {
+@compute @workgroup_size(64)
+fn countBatch(@builtin(local_invocation_index) lane: u32) {
+  if (lane > 0u) { return; }
   tracked[0] += 1;
 }
 

@@ -33,7 +33,7 @@ const LARGE_TILES: readonly SoftwareTile[] = [
 const WASTE = 1.35;
 
 /** A block for GPUs: it takes at least `LEAST_ON_GPU` invocations to hide loads. */
-const GPU_TILE: Tile = { m: 8, n: 8, groupX: 4, groupY: 4 };
+const GPU_TILE: Tile = { m: 8, n: 8, groupX: 8, groupY: 8 };
 const LEAST_ON_GPU = 4096;
 
 /** The smallest block: for long inner operations, whose unrolled code would take seconds to compile and which hide loads anyway. */
@@ -51,8 +51,8 @@ export interface Choice {
  * shared out evenly. But the code of a block is unrolled. What a processor keeps decoded, some 4,000 micro-operations, limits
  * its size: past that it runs at half speed. And it takes a tenth of a second to compile, against a thirtieth for what is not
  * unrolled and half as fast; so it waits until it pays. All give the same bits: an output is one sum in the order of its
- * terms. A GPU hides loads behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations,
- * else 4 x 4.
+ * terms. A GPU hides loads behind many invocations and spills large blocks: 8 x 8 when that still gives 4,096 invocations
+ * (64 in a workgroup: with fewer, lanes of a wave idle), else 4 x 4.
  *
  * `transposeA`: the left operand is stored (k, m); `quads`: they may be used; `isLong`: the inner operation is more than a
  * product and a sum, or its loads are; `isTall`: each column costs an index of its own.
