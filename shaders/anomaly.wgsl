@@ -1,5 +1,7 @@
-// first = min(first, 2 op + kind) when x holds a NaN (kind 0) or an infinity (kind 1). Found by bits, as comparisons with NaN
-// are not reliable. One invocation an element; grid (size).
+// Whether x holds a NaN (kind 0) or an infinity (kind 1). Found by bits, as comparisons with NaN are not reliable.
+//   inspect  first = min(first, 2 op + kind) if so
+//   mark     first = 1 if so
+// One invocation an element; grid (size).
 // use lib/index.wgsl
 
 struct Params { size: u32, op: u32 }
@@ -15,4 +17,11 @@ fn inspect(@builtin(global_invocation_id) id: vec3u) {
   let magnitude = x[i] & 0x7fffffffu;
   if (magnitude < 0x7f800000u) { return; }
   atomicMin(&first, 2u * params.op + select(0u, 1u, magnitude == 0x7f800000u));
+}
+
+@compute @workgroup_size(64)
+fn mark(@builtin(global_invocation_id) id: vec3u) {
+  let i = linearIndex(id);
+  if (i >= params.size) { return; }
+  if ((x[i] & 0x7fffffffu) >= 0x7f800000u) { atomicMax(&first, 1u); }
 }

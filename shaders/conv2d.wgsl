@@ -7,6 +7,7 @@
 // BLOCK_N, rows / BLOCK_M, layers), layers = groups * (1 | phases | parts) * folds: see blockOf.
 // use lib/gemm.wgsl
 // use lib/index.wgsl
+// use lib/nan.wgsl
 // use lib/taps.wgsl
 
 const RELU = 0u; // variant
@@ -59,7 +60,7 @@ fn readW(i: vec4u, inside: vec4<bool>) -> vec4f { return select(vec4f(), vec4f(w
 
 fn put(at: u32, v: f32) {
   var value = v;
-  if (MASK == 1u) { value = select(0.0, v, x[at] > 0.0); }
+  if (MASK == 1u) { value = select(0.0, v, passes(x[at])); }
   y[at] = value;
 }
 
@@ -80,7 +81,7 @@ fn finish(corner: vec3u, rows: u32, columns: u32, shift: u32, step: u32, place: 
     for (var j = 0u; j < BLOCK_N4; j++) {
       var v = sums[i * BLOCK_N4 + j];
       if (BIAS == 1u) { v += bias[shift + row]; }
-      if (RELU == 1u) { v = max(v, vec4f()); }
+      if (RELU == 1u) { v = orNan4(max(v, vec4f()), v); }
       store(place[j] + row * step, v, corner.x + j * 4u, columns);
     }
   }
@@ -122,13 +123,14 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     }
     exchange(&tileA);
     for (var kk = 0u; kk < 4u; kk++) { // unroll
-      // Terms past the end read the last channel: their factor in A is zero.
+      // Terms past the end read the last channel.
       let channel = min(tap.x, channels - 1u) * plane;
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
         tileB[kk * BLOCK_N4 + j] = readPatch(image[j], channel, top[j], left[j], tap.y * params.dilH, tap.z * params.dilW);
       }
       tap = advance(tap, params.kh, params.kw);
     }
+    endAt(terms, k, &tileB);
     multiplyAdd(&tileA, &tileB, &acc);
   }
   finish(corner, filters, columns, group * filters, area, &place, &acc);
@@ -198,6 +200,7 @@ fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
         tileB[kk * BLOCK_N4 + j] = readDy(image[j] + t.outer[kk] * area + vec4u(oh) * params.outW + vec4u(ow), valid);
       }
     }
+    endAt(terms, k, &tileB);
     multiplyAdd(&tileA, &tileB, &acc);
   }
   finish(corner, channels, columns, group * channels, plane, &place, &acc);
@@ -251,6 +254,7 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
         tileB[kk * BLOCK_N4 + j] = select(patch_, vec4f(1.0), isBias[j]);
       }
     }
+    endAt(end, k, &tileB);
     multiplyAdd(&tileA, &tileB, &acc);
   }
   var sums = acc;

@@ -1,7 +1,8 @@
-// y = scale x where the random bits of the element are at least `threshold`, else 0. Element e of item n has word e % 4 of
+// y = scale x where the random bits of the element are at least `threshold`, else 0 x: NaN for what is not finite. Element e of item n has word e % 4 of
 // philox((e / 4, first[0] + n, first[1], 0), key), as shaders/random.wgsl draws them; the gradient is the same map of dy.
 // x: (count, size); one invocation a block of four elements of an item; grid (count * ceil(size / 4)).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 // use lib/philox.wgsl
 
 struct Params { key0: u32, key1: u32, count: u32, size: u32, threshold: u32, scale: f32 }
@@ -23,7 +24,9 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let bits = philox(vec4u(i % blocks, first[0] + n, first[1], 0u), vec2u(params.key0, params.key1));
   for (var k = 0u; k < min(4u, params.size - start); k++) {
     let at = n * params.size + start + k;
-    y[at] = select(0.0, params.scale * x[at], bits[k] >= params.threshold);
+    let v = x[at];
+    let isFinite = (bitcast<u32>(v) & 0x7fffffffu) < 0x7f800000u;
+    y[at] = select(select(bitcast<f32>(bitcast<u32>(v) | 0x7fc00000u), 0.0, isFinite), params.scale * v, bits[k] >= params.threshold);
   }
 }
 

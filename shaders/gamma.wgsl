@@ -5,6 +5,7 @@
 // a and b are numbers, or tables of y's shape (TABLE_A, TABLE_B = 1); for dirichlet a table of one row.
 // y: (count, size); one invocation an element, grid (count * size); dirichlet: one a row, grid (count * size / classes).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 // use lib/philox.wgsl
 // use lib/normal.wgsl
 // use lib/gamma.wgsl

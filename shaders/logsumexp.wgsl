@@ -2,8 +2,9 @@
 //   pieces   terms[o, part, i] = (m, sum of exp(x - m)) over the piece, m its largest element
 //   forward  y[o, i] = m + log(sum over parts of s exp(m_part - m)), m the largest of all
 // A row whose largest element is beyond +-3e38 is that element: the logarithm is below its last digit, and m - m of an
-// infinity would be NaN. One invocation a piece or a result; grids (outer * parts * inner), (outer * inner).
+// infinity would be NaN; that of a row with a NaN is NaN. One invocation a piece or a result; grids (outer * parts * inner), (outer * inner).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 
 struct Params { outer: u32, length: u32, inner: u32, chunk: u32, parts: u32 }
 
@@ -27,10 +28,15 @@ fn pieces(@builtin(global_invocation_id) id: vec3u) {
   let begin = part * params.chunk;
   let end = min(begin + params.chunk, params.length);
   var m = x[base + begin * params.inner];
-  for (var l = begin + 1u; l < end; l++) { m = max(m, x[base + l * params.inner]); }
+  var most = 0u;
+  for (var l = begin; l < end; l++) {
+    let v = x[base + l * params.inner];
+    m = max(m, v);
+    most = max(most, bitcast<u32>(v) & 0x7fffffffu);
+  }
   var sum = 0.0;
   for (var l = begin; l < end; l++) { sum += expOf(x[base + l * params.inner], m); }
-  made[at] = vec2f(m, sum);
+  made[at] = vec2f(orNan(m, bitcast<f32>(most)), sum);
 }
 
 @compute @workgroup_size(64)
@@ -39,12 +45,12 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   if (at >= params.outer * params.inner) { return; }
   let base = at / params.inner * params.parts * params.inner + at % params.inner;
   var m = terms[base].x;
-  for (var part = 1u; part < params.parts; part++) { m = max(m, terms[base + part * params.inner].x); }
+  for (var part = 1u; part < params.parts; part++) { m = maxOf(m, terms[base + part * params.inner].x); }
   var sum = 0.0;
   for (var part = 0u; part < params.parts; part++) {
     let t = terms[base + part * params.inner];
     sum += t.y * expOf(t.x, m);
   }
   y[at] = m;
-  if (abs(m) < 3.0e38) { y[at] = m + log(sum); }
+  if (abs(m) < 3.0e38 && !isNan(m)) { y[at] = m + log(sum); }
 }

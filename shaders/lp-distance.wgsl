@@ -3,23 +3,25 @@
 //   forwardLargest   y[m, n] = max_k |x[m, k] - w[n, k]|, p = infinity; forwardIndexed also notes where it was found
 //   backward         dx[m, k] = sum_n dy[m, n] (|t| / y[m, n])^(p-1) sign(t), t = x[m, k] - w[n, k]; dw alike
 //   backwardLargest  dy goes to the coordinate of the largest term, with its sign
+// A distance with a term that is NaN is NaN, and so is its gradient: at p = infinity that of the first such term, else of all.
 // Blocked as in lib/gemm.wgsl: the sums of a product with another inner operation. Grid (N / BLOCK_N, M / BLOCK_M).
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
 // use lib/index.wgsl
+// use lib/nan.wgsl
+// use lib/powers.wgsl
 
 const A_T = 0u; // variant
 const B_T = 1u; // variant
 const RAGGED_K = 1u; // variant
-// p = 2^SQUARINGS, or any p if GENERAL.
-const SQUARINGS = 0u; // variant
-const GENERAL = 0u; // variant
 // Terms are divided by the largest of them before they are raised to p, so that nothing overflows or vanishes.
 const NORMALISED = 0u; // variant
 // The term that is maximised: 0 |x - w| | 1 x - w | 2 w - x, the latter two from zero upwards. A maximum is kept as numbers or,
 // which is faster without a GPU, as their bits, which order as the numbers do from zero upwards.
 const DIRECTION = 0u; // variant
 alias Maxima = vec4f; // variant
+// 1: the sums or maxima may pass over NaN. Then `wild` is not 0 where x or w holds a NaN or an infinity, and terms are looked at.
+const WATCHED = 0u; // variant
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant
@@ -35,6 +37,7 @@ struct Params { m: u32, n: u32, k: u32, p: f32, first: vec3u }
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<ElementY>;
 @group(0) @binding(7) var<storage, read_write> index: array<u32>;
+@group(0) @binding(8) var<storage, read> wild: array<u32>;
 
 fn readA(i: u32) -> vec4f { return vec4f(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); } // variant
 fn readB(i: u32) -> vec4f { return vec4f(w[i], w[i + 1u], w[i + 2u], w[i + 3u]); } // variant
@@ -44,39 +47,6 @@ fn power_() -> f32 { return exponent[0]; } // variant
 
 const SIGN = 0x80000000u;
 const NOWHERE = 0xffffffffu;
-
-// |t|^p. log2(0) is not dependable, so tiny terms count as zero.
-fn raised(t: vec4f) -> vec4f {
-  var r = abs(t);
-  if (GENERAL == 1u) { return select(vec4f(), exp2(max(power_() * log2(max(r, vec4f(1e-20))), vec4f(-126.0))), r > vec4f(1e-20)); }
-  if (SQUARINGS > 0u) { r = t; }
-  for (var s = 0u; s < SQUARINGS; s++) { // unroll
-    r *= r;
-  }
-  return r;
-}
-
-// s^(1/p)
-fn root(s: vec4f) -> vec4f {
-  if (GENERAL == 1u) { return select(vec4f(), exp2(log2(max(s, vec4f(1.2e-38))) / power_()), s > vec4f()); }
-  var r = s;
-  for (var q = 0u; q < SQUARINGS; q++) { // unroll
-    r = sqrt(r);
-  }
-  return r;
-}
-
-// |r|^(p-1) sign(r) for |r| <= 1: r^(1 + 2 + 4 + ...) when p is a power of two.
-fn slope(r: vec4f) -> vec4f {
-  if (GENERAL == 1u) { return sign(r) * exp2(max((power_() - 1.0) * log2(clamp(abs(r), vec4f(1e-20), vec4f(1.0))), vec4f(-126.0))); }
-  var out = vec4f(1.0);
-  var factor = r;
-  for (var s = 0u; s < SQUARINGS; s++) { // unroll
-    out *= factor;
-    factor *= factor;
-  }
-  return out;
-}
 
 fn difference(a: f32, b: vec4f) -> vec4f {
   return select(a - b, b - a, DIRECTION == 2u);
@@ -110,9 +80,22 @@ fn largestOf(startsA: ptr<function, array<u32, LOADED>>, startsB: ptr<function, 
   }
 }
 
+// NaN where a term is: |Infinity - Infinity| too.
+fn keepNan(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+  for (var s = 0u; s < SUMS * 4u; s++) {
+    let row = min(row0 + s / BLOCK_N, params.m - 1u) * params.k / UNIT_A;
+    let col = min(col0 + s % BLOCK_N, params.n - 1u) * params.k / UNIT_B;
+    for (var k = 0u; k < params.k / UNIT_A; k++) {
+      let t = readA(row + k) - readB(col + k);
+      if (isNan(t.x) || (UNIT_A == 4u && any(isNan4(t)))) { acc[s / 4u][s % 4u] = bitcast<f32>(0x7fc00000u | wild[0]); }
+    }
+  }
+}
+
 // Rolled, over a copy: see shaders/matmul.wgsl.
 fn store(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
   var sums = *acc;
+  if (WATCHED == 1u && wild[0] != 0u) { keepNan(row0, col0, &sums); }
   for (var i = 0u; i < min(BLOCK_M, params.m - row0); i++) {
     for (var j = 0u; j < BLOCK_N4; j++) {
       let col = col0 + j * 4u;
@@ -169,7 +152,10 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   }
   for (var q = 0u; q < SUMS; q++) { // unroll
     acc[q] = root(acc[q]);
-    if (NORMALISED == 1u) { acc[q] *= bitcast<vec4f>(scale[q]); }
+    if (NORMALISED == 1u) {
+      let most = bitcast<vec4f>(scale[q]);
+      acc[q] = select(acc[q] * most, most, bitcast<vec4u>(scale[q]) >= vec4u(0x7f800000u));
+    }
   }
   store(row0, col0, &acc);
 }
@@ -236,14 +222,14 @@ fn locate(@builtin(global_invocation_id) id: vec3u) {
   // Clears what an earlier call has put there, so that a graph can be walked twice.
   let start = index[i] & ~(SIGN | 3u);
   var at = start;
-  if (DIRECTION != 0u && largest == 0.0) {
+  if (DIRECTION != 0u && largest == 0.0 && !isNan(largest)) {
     index[i] = NOWHERE;
     return;
   }
-  for (var k = start; k < min(start + 4u, params.k); k++) {
-    let a = readA(row + k).x;
-    let b = readB(col + k).x;
-    if (bitcast<vec4f>(larger(Maxima(), difference(a, vec4f(b)))).x == largest) {
+  let first = select(start, 0u, isNan(largest));
+  for (var k = first; k < select(min(start + 4u, params.k), params.k, isNan(largest)); k++) {
+    let t = difference(readA(row + k).x, vec4f(readB(col + k).x));
+    if (isNan(t.x) || (!isNan(largest) && bitcast<vec4f>(larger(Maxima(), t)).x == largest)) {
       at = k;
       break;
     }
@@ -277,8 +263,9 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
       let at = select(row * params.k + k, k * params.m + row, A_T == 1u);
       // A distance of zero has gradient zero.
       let inverse = select(0.0, 1.0 / distance_[at], distance_[at] > 1.2e-38);
+      let g = orNan(dy[at], distance_[at]);
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        acc[i * BLOCK_N4 + j] += dy[at] * slope((own[i * BLOCK_N4 + j] - other[j]) * inverse);
+        acc[i * BLOCK_N4 + j] += g * slope((own[i * BLOCK_N4 + j] - other[j]) * inverse);
       }
     }
   }
@@ -295,6 +282,7 @@ fn backwardLargest(@builtin(global_invocation_id) id: vec3u) {
     let place = index[at];
     if (place == NOWHERE) { continue; }
     let falls = (place & SIGN) != select(0u, SIGN, A_T == 1u);
-    y[row * params.n + (place & ~SIGN)] += ElementY(select(dy[at], -dy[at], falls));
+    let g = orNan(dy[at], distance_[at]);
+    y[row * params.n + (place & ~SIGN)] += ElementY(select(g, -g, falls));
   }
 }

@@ -1,5 +1,5 @@
 // Y = epilogue(A B), M x N with K terms. A is stored (M, K), or (K, M) if A_T; B is stored (K, N), or (N, K) if B_T.
-//   EPILOGUE 0 none | 1 + extra[n] | 2 relu(. + extra[n]) | 3 zero where extra[m, n] <= 0
+//   EPILOGUE 0 none | 1 + extra[n] | 2 relu(. + extra[n]) | 3 zero where extra[m, n] <= 0; relu keeps NaN
 // Each invocation makes a block of BLOCK_M rows and BLOCK_N columns; grid (N / BLOCK_N, M / BLOCK_M, batch * parts).
 // With parts > 1, part s sums the terms k in [s * chunk, (s + 1) * chunk) into y[s]; `combine` then adds the parts.
 // With BATCHED there are `batch` products over up to four broadcast axes `shape`, the last first; their strides batchA and batchB
@@ -7,6 +7,7 @@
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
 // use lib/index.wgsl
+// use lib/nan.wgsl
 
 const A_T = 0u; // variant
 const B_T = 0u; // variant
@@ -38,10 +39,10 @@ fn epilogue(v: vec4f, row: u32, col: u32) -> vec4f {
   if (EPILOGUE == 0u) { return v; }
   if (EPILOGUE == 3u) {
     let at = row * params.n + col;
-    return select(vec4f(), v, vec4f(extra[at], extra[at + 1u], extra[at + 2u], extra[at + 3u]) > vec4f());
+    return select(vec4f(), v, passes4(vec4f(extra[at], extra[at + 1u], extra[at + 2u], extra[at + 3u])));
   }
   let biased = v + vec4f(extra[col], extra[col + 1u], extra[col + 2u], extra[col + 3u]);
-  if (EPILOGUE == 2u) { return max(biased, vec4f()); }
+  if (EPILOGUE == 2u) { return orNan4(max(biased, vec4f()), biased); }
   return biased;
 }
 

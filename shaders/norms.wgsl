@@ -1,9 +1,10 @@
 // Norms of segments of a flat array, in two dispatches whatever their number: |w x| of order 2 or 1, or the largest |w x|.
 //   partial  part k folds the quads first, first + stride, ... below end of (first, end, stride) = parts[3k ..]
 //   combine  segment s folds its parts ends[s] .. ends[s + 1] - 1 and takes the root
-// A segment of n quads has about sqrt(n) parts, so neither pass has a long chain. NaN is kept, by bit test.
+// A segment of n quads has about sqrt(n) parts, so neither pass has a long chain.
 // One invocation a part, then a segment; plain loops, so results repeat bit for bit. Grid (count).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 
 struct Params { count: u32 }
 
@@ -20,17 +21,6 @@ fn power(v: vec4f) -> vec4f { return v * v; } // variant
 fn fold4(acc: vec4f, v: vec4f) -> vec4f { return acc + v; } // variant
 fn fold(acc: f32, v: f32) -> f32 { return acc + v; } // variant
 fn root(v: f32) -> f32 { return sqrt(v); } // variant
-
-fn isNan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
-
-fn largest(a: f32, b: f32) -> f32 {
-  let sum = a + b;
-  return select(max(a, b), sum, isNan(sum));
-}
-
-fn largest4(a: vec4f, b: vec4f) -> vec4f {
-  return vec4f(largest(a.x, b.x), largest(a.y, b.y), largest(a.z, b.z), largest(a.w, b.w));
-}
 
 @compute @workgroup_size(64)
 fn partial(@builtin(global_invocation_id) id: vec3u) {

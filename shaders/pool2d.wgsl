@@ -1,10 +1,12 @@
 // Pooling over windows of x: (planes, height, width), planes = batch * channels; y: (planes, outH, outW).
-//   max: y = largest of the window, index = its position in the plane, the first of equals (padding never wins)
+//   max: y = largest of the window, index = its position in the plane, the first of equals (padding never wins); NaN where there
+//   is one, the last, as PyTorch's
 //   average: y = sum of the window / its size, padding counted or not
 // Windows are a kernel of taps moved by a stride, or (ADAPTIVE) as many even parts of each axis as y is long.
 // Backward gathers unless windows tile the image: each input element looks at the windows that cover it, so nothing is added atomically.
 // One invocation an element of the result; grid (its size).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 
 // backward: 1 for the gradient of max, 0 for that of the average
 const MAX = 0u; // variant
@@ -70,14 +72,26 @@ fn forwardMax(@builtin(global_invocation_id) id: vec3u) {
   let s = span(at.xy);
   var where_ = s.x * params.size.y + s.y;
   var best = x[at.z + where_];
+  // NaN where an element is, or where infinities of both signs are.
+  var sum = 0.0;
   for (var r = s.x; r < s.z; r += params.dilation.x) {
     for (var c = s.y; c < s.w; c += params.dilation.y) {
       let v = x[at.z + r * params.size.y + c];
+      sum += v;
       if (v > best) {
         best = v;
         where_ = r * params.size.y + c;
       }
     }
+  }
+  if (isNan(sum)) {
+    for (var r = s.x; r < s.z; r += params.dilation.x) {
+      for (var c = s.y; c < s.w; c += params.dilation.y) {
+        let position = r * params.size.y + c;
+        where_ = select(where_, position, isNan(x[at.z + position]));
+      }
+    }
+    best = x[at.z + where_];
   }
   y[i] = best;
   index[i] = where_;
@@ -120,7 +134,7 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
       else { sum += dy[o] * weight(vec2u(r, c), span(vec2u(r, c))); }
     }
   }
-  if (MASK == 1u) { sum = select(0.0, sum, x[i] > 0.0); }
+  if (MASK == 1u) { sum = select(0.0, sum, passes(x[i])); }
   y[i] = sum;
 }
 
@@ -135,7 +149,7 @@ fn backwardTiled(@builtin(global_invocation_id) id: vec3u) {
   var share = dy[o];
   if (MAX == 1u) {
     taken = chosen[o];
-    if (MASK == 1u) { share = select(0.0, share, x[at.z + taken] > 0.0); }
+    if (MASK == 1u) { share = select(0.0, share, passes(x[at.z + taken])); }
   } else {
     share *= weight(at.xy, s);
   }
@@ -143,7 +157,7 @@ fn backwardTiled(@builtin(global_invocation_id) id: vec3u) {
     for (var c = s.y; c < s.w; c++) {
       let position = r * params.size.y + c;
       if (MAX == 1u) { y[at.z + position] = select(0.0, share, position == taken); }
-      else if (MASK == 1u) { y[at.z + position] = select(0.0, share, x[at.z + position] > 0.0); }
+      else if (MASK == 1u) { y[at.z + position] = select(0.0, share, passes(x[at.z + position])); }
       else { y[at.z + position] = share; }
     }
   }

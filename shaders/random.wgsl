@@ -5,6 +5,7 @@
 //   normal    y = x[element of item n % items] + q * z, or p + q * z without x
 // y: (count, size); one invocation a block; grid (count * ceil(size / 4)).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 // use lib/philox.wgsl
 // use lib/normal.wgsl
 

@@ -5,6 +5,7 @@
 // One invocation a result, a plain loop over its piece: no barrier, and a fixed order, so results repeat bit for bit.
 // Long reductions to few results run twice, the second time over the parts. Grid (outer * parts * inner).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 
 alias In = f32; // variant
 alias Out = f32; // variant
@@ -22,6 +23,14 @@ fn map(v: In) -> Out { return v; } // variant
 fn combine(acc: Out, v: Out) -> Out { return acc + v; } // variant
 fn finish(acc: Out) -> Out { return acc; } // variant
 fn better(v: In, acc: In) -> bool { return v > acc; } // variant
+// For folds that pass over NaN: the largest magnitude so far as bits. A result with one above that of infinity is NaN.
+fn noted(most: u32, v: In) -> u32 { return 0u; } // variant
+
+fn mapped(at: u32, most: ptr<function, u32>) -> Out {
+  let v = x[at];
+  *most = noted(*most, v);
+  return map(v);
+}
 
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
@@ -32,23 +41,24 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let base = at / params.inner / params.parts * params.length * params.inner + i;
   let end = min((part + 1u) * params.chunk, params.length);
   // Four sums side by side: a shorter chain of dependent additions, and a smaller rounding error.
+  var most = 0u;
   var l = part * params.chunk;
-  var acc = start(map(x[base + l * params.inner]));
+  var acc = start(mapped(base + l * params.inner, &most));
   if (l + 4u <= end) {
-    var a0 = map(x[base + l * params.inner]);
-    var a1 = map(x[base + (l + 1u) * params.inner]);
-    var a2 = map(x[base + (l + 2u) * params.inner]);
-    var a3 = map(x[base + (l + 3u) * params.inner]);
+    var a0 = mapped(base + l * params.inner, &most);
+    var a1 = mapped(base + (l + 1u) * params.inner, &most);
+    var a2 = mapped(base + (l + 2u) * params.inner, &most);
+    var a3 = mapped(base + (l + 3u) * params.inner, &most);
     for (l += 4u; l + 4u <= end; l += 4u) {
-      a0 = combine(a0, map(x[base + l * params.inner]));
-      a1 = combine(a1, map(x[base + (l + 1u) * params.inner]));
-      a2 = combine(a2, map(x[base + (l + 2u) * params.inner]));
-      a3 = combine(a3, map(x[base + (l + 3u) * params.inner]));
+      a0 = combine(a0, mapped(base + l * params.inner, &most));
+      a1 = combine(a1, mapped(base + (l + 1u) * params.inner, &most));
+      a2 = combine(a2, mapped(base + (l + 2u) * params.inner, &most));
+      a3 = combine(a3, mapped(base + (l + 3u) * params.inner, &most));
     }
     acc = combine(acc, combine(combine(a0, a1), combine(a2, a3)));
   }
-  for (; l < end; l++) { acc = combine(acc, map(x[base + l * params.inner])); }
-  y[at] = finish(acc);
+  for (; l < end; l++) { acc = combine(acc, mapped(base + l * params.inner, &most)); }
+  y[at] = select(finish(acc), bitcast<Out>(most), most > 0x7f800000u);
 }
 
 @compute @workgroup_size(64)

@@ -3,9 +3,11 @@
 //   forwardIndexed  also notes where the terms were found, the lowest index of equals first, and the smallest of them
 //   bound           the same of the largest (UPPER) or the least distances from w to a point of [x, upper]
 //   backward        gradient of one side: own (rows of x, or of w) gathers dy shares[j] sign(t) from all of other
-// Terms are kept in order in registers; a new one moves through them by insertion. Their bits order as the numbers do.
+// Terms are kept in order in registers; a new one moves through them by insertion. Their bits order as the numbers do, NaN above
+// all of them. A share of 0 counts for nothing, also of an infinity.
 // One invocation an element of the result; grid (elements).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 
 const TERMS = 10u; // variant
 const UPPER = 1u; // variant
@@ -25,8 +27,10 @@ struct Params { m: u32, n: u32, k: u32, shares: mat4x4f }
 
 fn share(j: u32) -> f32 { return params.shares[j / 4u][j % 4u]; }
 
+fn bitsOf(t: f32) -> i32 { return bitcast<i32>(t) & 0x7fffffff; }
+
 fn insert(top: ptr<function, array<i32, TERMS>>, term: f32) {
-  var t = bitcast<i32>(term);
+  var t = bitsOf(term);
   if (t <= (*top)[TERMS - 1u]) { return; }
   for (var j = 0u; j < TERMS; j++) { // unroll
     let kept = (*top)[j];
@@ -38,7 +42,7 @@ fn insert(top: ptr<function, array<i32, TERMS>>, term: f32) {
 fn weighted(top: ptr<function, array<i32, TERMS>>) -> f32 {
   var sum = 0.0;
   for (var j = 0u; j < TERMS; j++) { // unroll
-    sum += share(j) * bitcast<f32>((*top)[j]);
+    if (share(j) != 0.0) { sum += share(j) * bitcast<f32>((*top)[j]); }
   }
   return sum;
 }
@@ -50,7 +54,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let row = i / params.n * params.k;
   let col = i % params.n * params.k;
   var top: array<i32, TERMS>;
-  for (var k = 0u; k < params.k; k++) { insert(&top, abs(x[row + k] - w[col + k])); }
+  for (var k = 0u; k < params.k; k++) { insert(&top, x[row + k] - w[col + k]); }
   y[i] = weighted(&top);
 }
 
@@ -66,7 +70,7 @@ fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
     top[j] = -1;
   }
   for (var k = 0u; k < params.k; k++) {
-    var t = bitcast<i32>(abs(x[row + k] - w[col + k]));
+    var t = bitsOf(x[row + k] - w[col + k]);
     if (t <= top[TERMS - 1u]) { continue; }
     var place = k;
     var isPlaced = false;
@@ -98,7 +102,7 @@ fn bound(@builtin(global_invocation_id) id: vec3u) {
     let below = w[col + k] - x[row + k];
     let above = upper[row + k] - w[col + k];
     // Outside the box, the nearest of its points is as far as the nearer end.
-    insert(&top, select(max(0.0, max(-below, -above)), max(below, above), UPPER == 1u));
+    insert(&top, orNan(orNan(select(max(0.0, max(-below, -above)), max(below, above), UPPER == 1u), below), above));
   }
   y[i] = weighted(&top);
 }
@@ -114,7 +118,7 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
   for (var o = 0u; o < select(params.n, params.m, OF_W == 1u); o++) {
     let pair = select(row * params.n + o, o * params.n + row, OF_W == 1u);
     let t = select(x[i] - w[o * params.k + k], x[o * params.k + k] - w[i], OF_W == 1u);
-    if (abs(t) < least[pair]) { continue; }
+    if (bitsOf(t) < bitcast<i32>(least[pair])) { continue; }
     var slope = 0.0;
     for (var j = 0u; j < TERMS; j++) { // unroll
       slope += select(0.0, share(j), index[pair * TERMS + j] == k);

@@ -7,6 +7,7 @@
 // An invocation walks elements part, part + parts, ... of one set, so that neighbours read neighbours, and `combine...`
 // adds the parts in order: no barrier, and results repeat bit for bit. Grid (sets * parts), combining (sets).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 
 // 1: invocations run through the sets first, for inner = 1.
 const SETS_FIRST = 0u; // variant
@@ -178,14 +179,14 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
       shift = beta[j];
     }
     var v = (x[p.x] - mean) * rstd * scale + shift;
-    if (RELU == 1u) { v = max(v, 0.0); }
+    if (RELU == 1u) { v = maxOf(v, 0.0); }
     out[p.x] = v;
     p = next(p);
   }
 }
 
 fn masked(at: u32) -> f32 {
-  if (RELU == 1u) { return select(0.0, dy[at], y[at] > 0.0); }
+  if (RELU == 1u) { return select(0.0, dy[at], passes(y[at])); }
   return dy[at];
 }
 

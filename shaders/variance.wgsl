@@ -5,6 +5,7 @@
 // Values are taken relative to k, so that a mean far from zero costs no digits; what rounding leaves in the sum s of deviations
 // goes off again as s^2 / n. One invocation a piece or a result; grids (outer * parts * inner), (outer * inner).
 // use lib/index.wgsl
+// use lib/nan.wgsl
 
 struct Params { outer: u32, length: u32, inner: u32, chunk: u32, parts: u32, divisor: f32 }
 
@@ -60,5 +61,5 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     s += n * d;
     q += m.y + n * d * d;
   }
-  y[at] = finish(max(q - s * s / f32(params.length), 0.0) / params.divisor);
+  y[at] = finish(maxOf(q - s * s / f32(params.length), 0.0) / params.divisor);
 }

@@ -1,9 +1,9 @@
 // Gamma variates by Marsaglia and Tsang ("A simple method for generating gamma variables", ACM TOMS 2000), each from counters of
-// its own. Needs lib/philox.wgsl and lib/normal.wgsl; src/random/gamma.ts is the twin, bit for bit where nothing is fused.
+// its own; NaN for a shape that is NaN. Needs lib/nan.wgsl, lib/philox.wgsl and lib/normal.wgsl; src/random/gamma.ts is the twin, bit for bit where nothing is fused.
 
-// v, or 0 where v is no normal number: adapters differ in what they keep of those.
+// v, or 0 where v is too small for a normal number: adapters differ in what they keep of those.
 fn normalOrZero(v: f32) -> f32 {
-  return select(0.0, v, v >= 1.1754944e-38);
+  return select(0.0, v, v >= 1.1754944e-38 || isNan(v));
 }
 
 // log u / shape with u of the counter with `sub` in the last place for shape < 1, else 0: a draw of that shape is one of
@@ -32,5 +32,5 @@ fn gammaDraw(at: vec3u, sub: u32, key: vec2u, shape: f32) -> f32 {
 
 // A draw of shape, divided by e^top.
 fn gammaScaled(at: vec3u, sub: u32, key: vec2u, shape: f32, top: f32) -> f32 {
-  return normalOrZero(gammaDraw(at, sub, key, shape) * expNegative(gammaBoost(at, sub, key, shape) - top));
+  return orNan(normalOrZero(gammaDraw(at, sub, key, shape) * expNegative(gammaBoost(at, sub, key, shape) - top)), shape);
 }

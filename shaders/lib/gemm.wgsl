@@ -32,6 +32,17 @@ fn multiplyAdd(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<v
   }
 }
 
+// Zeros for the terms from `end` on: A is zero there, but zero times an infinity is not.
+fn endAt(end: u32, k: u32, b: ptr<function, array<vec4f, BLOCK_N>>) {
+  if (k + 4u > end) {
+    for (var kk = 0u; kk < 4u; kk++) { // unroll
+      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+        b[kk * BLOCK_N4 + j] = select(b[kk * BLOCK_N4 + j], vec4f(), k + kk >= end);
+      }
+    }
+  }
+}
+
 // Four columns from four rows along k: the transpose that a B stored as (n, k) needs.
 fn transpose4(r0: vec4f, r1: vec4f, r2: vec4f, r3: vec4f) -> mat4x4f {
   return transpose(mat4x4f(r0, r1, r2, r3));

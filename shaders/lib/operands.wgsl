@@ -83,11 +83,12 @@ fn loadB(starts: ptr<function, array<u32, BLOCK_N>>, length: u32, k: u32, along:
         tile[kk * BLOCK_N4 + j] = readB(starts[j] + down[kk]);
       }
     }
+    if (RAGGED_K == 1u) { endAt(params.k, k, tile); }
   } else {
     for (var j = 0u; j < BLOCK_N4; j++) { // unroll
       let t = transpose4(readB(starts[j * 4u] + along), readB(starts[j * 4u + 1u] + along), readB(starts[j * 4u + 2u] + along), readB(starts[j * 4u + 3u] + along));
       for (var kk = 0u; kk < 4u; kk++) { // unroll
-        // A is zero past the end, but zero times a stray NaN is not.
+        // As `endAt`.
         tile[kk * BLOCK_N4 + j] = select(t[kk], vec4f(), RAGGED_K == 1u && k + kk >= params.k);
       }
     }

@@ -22,6 +22,7 @@ export function probabilityFamily(
     const value = options[option] ?? 0;
     if (!(value >= 0 && value < 1)) throw new RangeError(`${name}: ${option} is ${value}, expected 0 <= ${option} < 1`);
   }
+  const { order, detach, epsilon, floor } = options;
   const tables = new Map<Gpu, Tensor>();
   const padded = (list: readonly number[]): number[] => [0, 1, 2, 3].map((i) => list[i] ?? 0);
   let current = padded(constants);
@@ -33,7 +34,7 @@ export function probabilityFamily(
         table = unscoped(() => tensor(current, { gpu: logits.gpu }));
         tables.set(logits.gpu, table);
       }
-      return probabilityLoss(logits, labels, kind, table, options);
+      return probabilityLoss(logits, labels, kind, table, { order, detach, epsilon, floor });
     },
     options,
   );

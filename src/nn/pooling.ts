@@ -28,7 +28,9 @@ function pool(kind: Pool2d['kind'], op: (x: Tensor, kernelSize: Pair, options: O
     ceilMode,
     countIncludePad,
   };
-  return { kind, ...geometry, specs: {}, params: {}, forward: (x) => op(x, geometry.kernelSize, geometry) };
+  const { stride: step, padding: pad } = geometry;
+  const own = { stride: step, padding: pad, ceilMode, ...(kind === 'maxPool2d' ? { dilation: geometry.dilation } : { countIncludePad }) };
+  return { kind, ...geometry, specs: {}, params: {}, forward: (x) => op(x, geometry.kernelSize, own) };
 }
 
 /** Largest element of each window; x: (batch, channels, height, width). Default stride: the kernel size. */

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, maskPositive, minimum, mul, sub } from './binary.ts';
 import { greater } from './compare.ts';
@@ -10,7 +11,9 @@ export const relu: (x: Tensor) => Tensor = plain(unary('relu', 'reluOf(x)', (dy,
 const leaky = piecewise('leakyRelu', 'select(p * x, x, x > 0.0)', 'select(p, 1.0, x > 0.0)');
 
 /** x where x > 0, else negativeSlope * x. Default slope: 0.01. Gradient negativeSlope at 0. */
-export function leakyRelu(x: Tensor, { negativeSlope = 0.01 }: { negativeSlope?: number } = {}): Tensor {
+export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): Tensor {
+  expectOptions('leakyRelu', options, ['negativeSlope']);
+  const { negativeSlope = 0.01 } = options;
   return leaky(x, negativeSlope);
 }
 
@@ -22,7 +25,9 @@ const eluOp = unary(
 );
 
 /** x where x > 0, else alpha (e^x - 1). Default alpha: 1. Gradient alpha at 0. Clevert, Unterthiner, Hochreiter, ICLR 2016. */
-export function elu(x: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor {
+export function elu(x: Tensor, options: { alpha?: number } = {}): Tensor {
+  expectOptions('elu', options, ['alpha']);
+  const { alpha = 1 } = options;
   return eluOp(x, alpha);
 }
 
@@ -78,7 +83,9 @@ const geluTanh = unary(
  * x P[N(0, 1) <= x], by the error function, or with `approximate: 'tanh'`
  * x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. Default: 'none', as in PyTorch. Hendrycks and Gimpel, 2016.
  */
-export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  expectOptions('gelu', options, ['approximate']);
+  const { approximate = 'none' } = options;
   if (approximate !== 'none' && approximate !== 'tanh') throw new RangeError(`gelu: approximate is ${String(approximate)}, expected none or tanh`);
   return approximate === 'tanh' ? geluTanh(x) : geluErf(x);
 }
@@ -86,7 +93,9 @@ export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none'
 const hardtanhOp = piecewise('hardtanh', 'clampOf(x, p, q)', 'select(0.0, 1.0, (x > p && x < q) || isNan(x))');
 
 /** x limited to [minVal, maxVal], by default [-1, 1]; gradient 1 inside and 0 at the ends, as in PyTorch. */
-export function hardtanh(x: Tensor, { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}): Tensor {
+export function hardtanh(x: Tensor, options: { minVal?: number; maxVal?: number } = {}): Tensor {
+  expectOptions('hardtanh', options, ['minVal', 'maxVal']);
+  const { minVal = -1, maxVal = 1 } = options;
   if (!(minVal < maxVal)) throw new RangeError(`hardtanh: minVal is ${minVal} and maxVal ${maxVal}, expected minVal < maxVal`);
   return hardtanhOp(x, minVal, maxVal);
 }

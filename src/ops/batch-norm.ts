@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { expectDType, expectShape, type Tensor } from '../tensor/tensor.ts';
@@ -38,6 +39,7 @@ export function expectEps(op: string, eps: number): void {
  * Throws ShapeError when a channel has a single value in training. Ioffe and Szegedy, ICML 2015.
  */
 export function batchNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, options: BatchNormOptions = {}): Tensor {
+  expectOptions('batchNorm', options, ['running', 'training', 'momentum', 'eps', 'activation']);
   const { running, training = false, momentum = 0.1, eps = 1e-5, activation = 'none' } = options;
   expectDType(x, 'f32', 'batchNorm: x');
   if (x.rank < 2) throw new ShapeError(`batchNorm: x has shape [${x.shape}], expected (batch, channels, ...)`);

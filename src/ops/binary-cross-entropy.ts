@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
 import { add, mul, sub } from './binary.ts';
 import type { Operand } from './element.ts';
@@ -19,7 +20,9 @@ export interface BinaryCrossEntropyOptions {
  * -(posWeight t log s(x) + (1 - t) log(1 - s(x))), s the sigmoid, in the form (1 - t) x + (1 + (posWeight - 1) t) softplus(-x)
  * that never overflows. logits and target have one shape; 0 <= target <= 1.
  */
-export function binaryCrossEntropyWithLogits(logits: Tensor, target: Tensor, { weight, posWeight, reduction = 'mean' }: BinaryCrossEntropyOptions = {}): Tensor {
+export function binaryCrossEntropyWithLogits(logits: Tensor, target: Tensor, options: BinaryCrossEntropyOptions = {}): Tensor {
+  expectOptions('binaryCrossEntropyWithLogits', options, ['weight', 'posWeight', 'reduction']);
+  const { weight, posWeight, reduction = 'mean' } = options;
   expectReduction('binaryCrossEntropyWithLogits', reduction);
   expectShape(target, logits.shape, 'binaryCrossEntropyWithLogits: target');
   const negative = softplus(neg(logits));

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { DTypeError, ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { stridesOf } from '../tensor/shape.ts';
@@ -22,7 +23,9 @@ function expectAlike(op: string, tensors: readonly Tensor<DType>[], fits: (t: Te
  * Tensors joined along `axis` (default 0), as PyTorch's cat: equal shapes but for that axis, one dtype of four bytes, any
  * number of them. One dispatch a tensor; one copy of bytes where its elements stay together, as they do along axis 0.
  */
-export function concat<D extends DType>(tensors: readonly Tensor<D>[], { axis = 0 }: { axis?: number } = {}): Tensor<D> {
+export function concat<D extends DType>(tensors: readonly Tensor<D>[], options: { axis?: number } = {}): Tensor<D> {
+  expectOptions('concat', options, ['axis']);
+  const { axis = 0 } = options;
   let a = 0;
   const first = expectAlike(
     'concat',
@@ -48,7 +51,9 @@ export function concat<D extends DType>(tensors: readonly Tensor<D>[], { axis = 
 }
 
 /** Tensors of one shape and dtype joined along a new axis, before axis `axis` (default 0); -1 puts it last. */
-export function stack<D extends DType>(tensors: readonly Tensor<D>[], { axis = 0 }: { axis?: number } = {}): Tensor<D> {
+export function stack<D extends DType>(tensors: readonly Tensor<D>[], options: { axis?: number } = {}): Tensor<D> {
+  expectOptions('stack', options, ['axis']);
+  const { axis = 0 } = options;
   expectAlike('stack', tensors, (t, head) => t.rank === head.rank && t.shape.every((d, i) => d === head.shape[i]), '');
   return concat(tensors.map((t) => unsqueeze(t, axis)), { axis });
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { expectRank, type Tensor } from '../tensor/tensor.ts';
 import { expectGroups, expectOperands, pairOf, spread, type Pair } from './conv2d.ts';
@@ -25,8 +26,10 @@ export function convTranspose2d(
   x: Tensor,
   w: Tensor,
   b: Tensor | null = null,
-  { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1 }: ConvTranspose2dOptions = {},
+  options: ConvTranspose2dOptions = {},
 ): Tensor {
+  expectOptions('convTranspose2d', options, ['stride', 'padding', 'outputPadding', 'dilation', 'groups']);
+  const { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1 } = options;
   const [batch, channels, height, width] = expectRank(x, 4, 'convTranspose2d: x') as [number, number, number, number];
   const [wChannels, each, kh, kw] = expectRank(w, 4, 'convTranspose2d: weight') as [number, number, number, number];
   if (channels !== wChannels) throw new ShapeError(`convTranspose2d: x has shape [${x.shape}] with ${channels} channels, weight [${w.shape}] takes ${wChannels}`);

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/conv2d.wgsl';
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { shaped, SMALL_TILE, tileFor, tileVariant, type Tile } from '../gpu/tiles.ts';
@@ -54,11 +55,14 @@ export function pairOf(value: Pair, least: number, what: string): readonly [numb
  * b (filters) or null; y (batch, filters, outH, outW) with outH = floor((height + 2 padding - dilation (kh - 1) - 1) / stride) + 1.
  */
 export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, options: Conv2dOptions = {}): Tensor {
+  expectOptions('conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'activation']);
   return checked('conv2d', x, w, b, options);
 }
 
 /** {@link conv2d} along one axis: x (batch, channels, length), w (filters, channels / groups, taps), y (batch, filters, outLength). */
-export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, { stride = 1, padding = 0, dilation = 1, ...rest }: Conv1dOptions = {}): Tensor {
+export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, options: Conv1dOptions = {}): Tensor {
+  expectOptions('conv1d', options, ['stride', 'padding', 'dilation', 'groups', 'activation']);
+  const { stride = 1, padding = 0, dilation = 1, ...rest } = options;
   const [batch, channels, length] = expectRank(x, 3, 'conv1d: x') as [number, number, number];
   const [filters, each, taps] = expectRank(w, 3, 'conv1d: weight') as [number, number, number];
   const y = checked('conv1d', reshape(x, [batch, channels, 1, length]), reshape(w, [filters, each, 1, taps]), b, {

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/cross-entropy.wgsl';
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -83,6 +84,7 @@ export async function takeInvalidLabels(gpu: Gpu): Promise<number> {
  * Returns a scalar, or (...) with reduction 'none'. Gradients of gradients go through a composed form.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, options: CrossEntropyOptions = {}): Tensor {
+  expectOptions('crossEntropy', options, ['perClass', 's', 'sampleWeight', 'reduction', 'labelSmoothing', 'ignoreIndex']);
   const { s = 1, sampleWeight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = IGNORED } = options;
   expectDType(logits, 'f32', 'crossEntropy: logits');
   if (logits.rank < 1 || logits.shape.at(-1) === 0) throw new ShapeError(`crossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);

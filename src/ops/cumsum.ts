@@ -1,4 +1,5 @@
 import kernel from '../../shaders/cumsum.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, type Tensor } from '../tensor/tensor.ts';
 import { axisOf } from './arguments.ts';
@@ -18,7 +19,9 @@ export interface CumsumOptions {
 const [LONG, MANY] = [512, 4096];
 
 /** Running sum along an axis, of f32 or of integers, which wrap around. */
-export function cumsum<D extends Numeric>(x: Tensor<D>, { axis = -1, exclusive = false, reverse = false }: CumsumOptions = {}): Tensor<D> {
+export function cumsum<D extends Numeric>(x: Tensor<D>, options: CumsumOptions = {}): Tensor<D> {
+  expectOptions('cumsum', options, ['axis', 'exclusive', 'reverse']);
+  const { axis = -1, exclusive = false, reverse = false } = options;
   expectOneOf(x, NUMERIC, 'cumsum: x');
   const { outer, length, inner } = axisOf('cumsum', x, axis);
   const { dtype, gpu } = x;

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/dropout.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
@@ -13,11 +14,13 @@ export interface RandomSource {
 }
 
 /**
- * x with each element set to zero with probability `p` (default 0.5), the others times 1 / (1 - p). x: (items, ...); the
+ * x with each element times zero with probability `p` (default 0.5), the others times 1 / (1 - p). x: (items, ...); the
  * mask of item n depends on (key, stream, first + n) alone, so that a captured step whose `first` moves draws anew.
  * Srivastava et al., JMLR 2014, in PyTorch's inverted form.
  */
-export function dropout(x: Tensor, { key, first }: RandomSource, { p = 0.5 }: { p?: number } = {}): Tensor {
+export function dropout(x: Tensor, { key, first }: RandomSource, options: { p?: number } = {}): Tensor {
+  expectOptions('dropout', options, ['p']);
+  const { p = 0.5 } = options;
   expectDType(x, 'f32', 'dropout: x');
   expectDType(first, 'u32', 'dropout: first');
   expectProbability(p);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
@@ -12,7 +13,9 @@ import { reshape } from './reshape.ts';
  * gradient adds up in index order, without atomics; the row `paddingIdx` gets none. On the device an index outside the
  * rows gives zeros.
  */
-export function embedding(weight: Tensor, indices: Tensor<'i32'> | ArrayLike<number>, { paddingIdx }: { paddingIdx?: number } = {}): Tensor {
+export function embedding(weight: Tensor, indices: Tensor<'i32'> | ArrayLike<number>, options: { paddingIdx?: number } = {}): Tensor {
+  expectOptions('embedding', options, ['paddingIdx']);
+  const { paddingIdx } = options;
   if (weight.rank !== 2) throw new ShapeError(`embedding: weight has shape [${weight.shape}], expected (count, features)`);
   const [count, features] = weight.shape as [number, number];
   if (paddingIdx !== undefined && !(Number.isInteger(paddingIdx) && paddingIdx >= 0 && paddingIdx < count)) {

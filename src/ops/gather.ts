@@ -1,4 +1,5 @@
 import kernel from '../../shaders/gather.wgsl';
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DTypeError, ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -51,7 +52,9 @@ function scatter(op: string, base: Tensor | null, index: Tensor<'i32' | 'u32'>, 
  * Entries of x along `axis` (default 0) in the order of `index`, a list of integers or a tensor (count) i32 or u32; repeats
  * are allowed. Any dtype of four bytes. On the device an index outside the axis gives zeros. The gradient sums over repeats.
  */
-export function indexSelect<D extends DType>(x: Tensor<D>, index: Index, { axis = 0 }: { axis?: number } = {}): Tensor<D> {
+export function indexSelect<D extends DType>(x: Tensor<D>, index: Index, options: { axis?: number } = {}): Tensor<D> {
+  expectOptions('indexSelect', options, ['axis']);
+  const { axis = 0 } = options;
   expectWords(x, 'indexSelect: x');
   const { axis: a, ...dims } = axisOf('indexSelect', x, axis);
   const list = toIndex('indexSelect: index', index, dims.length, x.gpu);
@@ -85,7 +88,9 @@ function cut<D extends DType>(x: Tensor<D>, shape: readonly number[], except = -
  * `index`: i32 or u32 of x's rank, off the axis no longer than x; y has its shape. A list holds the entries of an index with
  * x's sizes off the axis, row by row. On the device an index outside the axis gives zeros. The gradient is {@link scatterAdd}.
  */
-export function gather<D extends DType>(x: Tensor<D>, index: Index, { axis = -1 }: { axis?: number } = {}): Tensor<D> {
+export function gather<D extends DType>(x: Tensor<D>, index: Index, options: { axis?: number } = {}): Tensor<D> {
+  expectOptions('gather', options, ['axis']);
+  const { axis = -1 } = options;
   expectWords(x, 'gather: x');
   const { index: list, a } = along('gather', x, index, axis);
   const from = cut(x, list.shape, a);
@@ -99,7 +104,9 @@ export function gather<D extends DType>(x: Tensor<D>, index: Index, { axis = -1 
  * than src; a list holds the entries of an index with x's sizes off the axis. f32. Equal indices add up in their order; one
  * outside the axis adds nothing. Costs (size of the axis) x (size of the index). Gradients: dy for x, `gather(dy, index)` for src.
  */
-export function scatterAdd(x: Tensor, index: Index, src: Tensor, { axis = -1 }: { axis?: number } = {}): Tensor {
+export function scatterAdd(x: Tensor, index: Index, src: Tensor, options: { axis?: number } = {}): Tensor {
+  expectOptions('scatterAdd', options, ['axis']);
+  const { axis = -1 } = options;
   expectDType(x, 'f32', 'scatterAdd: x');
   expectDType(src, 'f32', 'scatterAdd: src');
   const { index: list, a } = along('scatterAdd', x, index, axis);

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/histogram.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectShape, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { expectOneOf } from './element.ts';
@@ -25,7 +26,9 @@ function expectCount(n: number, what: string): void {
  * left edge, the last one also its right edge; what lies outside, and NaN, is not counted, as in NumPy. The edges are
  * low + i (high - low) / bins, computed in f64 and rounded to f32.
  */
-export function histogram(x: Tensor, { bins, low, high }: HistogramOptions): Tensor<'u32'> {
+export function histogram(x: Tensor, options: HistogramOptions): Tensor<'u32'> {
+  expectOptions('histogram', options, ['bins', 'low', 'high']);
+  const { bins, low, high } = options;
   expectDType(x, 'f32', 'histogram: x');
   expectCount(bins, 'histogram: bins');
   if (!(low < high && Number.isFinite(high - low))) throw new RangeError(`histogram: low is ${low} and high ${high}, expected finite numbers with low < high`);
@@ -49,7 +52,9 @@ export interface BincountOptions<W extends Tensor | undefined> {
  * elements, f32 (classes), in a fixed order and with a gradient for the weights. Labels outside are not counted. The weighted form
  * reads x once for each class: it adds without atomics.
  */
-export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i32' | 'u32'>, { classes, weights }: BincountOptions<W>): Tensor<W extends Tensor ? 'f32' : 'u32'> {
+export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i32' | 'u32'>, options: BincountOptions<W>): Tensor<W extends Tensor ? 'f32' : 'u32'> {
+  expectOptions('bincount', options, ['classes', 'weights']);
+  const { classes, weights } = options;
   type Result = Tensor<W extends Tensor ? 'f32' : 'u32'>;
   const labels = x as Tensor<'i32'>;
   expectOneOf(labels, ['i32', 'u32'], 'bincount: x');

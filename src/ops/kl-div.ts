@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
 import { div, mul, sub } from './binary.ts';
 import { greater } from './compare.ts';
@@ -18,7 +19,9 @@ export interface KlDivOptions {
  * target (log target - input), with 0 log 0 = 0; `input` are log-probabilities, `target` probabilities of the same shape.
  * The order of arguments is PyTorch's kl_div: KL(target || exp(input)). Both have gradients.
  */
-export function klDiv(input: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlDivOptions = {}): Tensor {
+export function klDiv(input: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
+  expectOptions('klDiv', options, ['reduction', 'logTarget']);
+  const { reduction = 'mean', logTarget = false } = options;
   expectReduction('klDiv', reduction, ['mean', 'batchmean', 'sum', 'none']);
   expectShape(target, input.shape, 'klDiv: target');
   const values = logTarget ? mul(exp(target), sub(target, input)) : mul(target, sub(log(where(greater(target, 0), target, 1)), input));

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { expectDType, type Tensor } from '../tensor/tensor.ts';
@@ -17,6 +18,7 @@ export interface LayerNormOptions {
  * weight and bias have the shape of these axes, or are null. Ba, Kiros, Hinton, 2016.
  */
 export function layerNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, options: LayerNormOptions = {}): Tensor {
+  expectOptions('layerNorm', options, ['normalizedShape', 'eps']);
   const { normalizedShape = weight?.shape ?? bias?.shape ?? x.shape.slice(-1), eps = 1e-5 } = options;
   expectDType(x, 'f32', 'layerNorm: x');
   const last = x.shape.slice(x.rank - normalizedShape.length);
@@ -34,12 +36,16 @@ export function layerNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor 
  * y = weight (x - mean) / sqrt(var + eps) + bias over each of `groups` groups of channels of each sample of
  * x: (batch, channels, ...); weight and bias are (channels) or null. As PyTorch's group_norm. Wu and He, ECCV 2018.
  */
-export function groupNorm(x: Tensor, groups: number, weight: Tensor | null = null, bias: Tensor | null = null, { eps = 1e-5 }: { eps?: number } = {}): Tensor {
+export function groupNorm(x: Tensor, groups: number, weight: Tensor | null = null, bias: Tensor | null = null, options: { eps?: number } = {}): Tensor {
+  expectOptions('groupNorm', options, ['eps']);
+  const { eps = 1e-5 } = options;
   return byGroups('groupNorm', x, groups, weight, bias, eps);
 }
 
 /** {@link groupNorm} with a group for each channel, as PyTorch's instance_norm without running statistics. */
-export function instanceNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, { eps = 1e-5 }: { eps?: number } = {}): Tensor {
+export function instanceNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, options: { eps?: number } = {}): Tensor {
+  expectOptions('instanceNorm', options, ['eps']);
+  const { eps = 1e-5 } = options;
   if (x.rank < 3 || (x.size > 0 && sizeOf(x.shape.slice(2)) === 1)) {
     throw new ShapeError(`instanceNorm: x has shape [${x.shape}], expected (batch, channels, ...) with more than 1 value per channel`);
   }

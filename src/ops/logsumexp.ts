@@ -1,18 +1,25 @@
 import kernel from '../../shaders/logsumexp.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { noGrad, record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, maximum, mul, sub } from './binary.ts';
-import { dropped, expectElements, keptShape, max, sum, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, keptShape, max, REDUCE, sum, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
 import { clamp, exp } from './unary.ts';
 
+/** The largest f32. */
+const LARGEST = 3.4028234663852886e38;
+
 /**
  * log(sum exp(x)) over axes without overflow; f32. A row of -Infinity gives -Infinity and no gradient; a row that is masked
- * throughout by -3.0e38 gives about that value. The gradient is dy softmax(x).
+ * throughout by -3.0e38 gives about that value; one with a NaN gives NaN, else one with Infinity gives that. The gradient is
+ * dy exp(x - y), NaN where x = y = Infinity.
  */
-export function logsumexp(x: Tensor, { axes, keepDim = false }: ReduceOptions = {}): Tensor {
+export function logsumexp(x: Tensor, options: ReduceOptions = {}): Tensor {
+  expectOptions('logsumexp', options, REDUCE);
+  const { axes, keepDim = false } = options;
   expectDType(x, 'f32', 'logsumexp: x');
   const over = axesOf('logsumexp', x, axes);
   expectElements('logsumexp', x, over);
@@ -32,7 +39,7 @@ export function logsumexp(x: Tensor, { axes, keepDim = false }: ReduceOptions = 
     (dy) => {
       // softmax is the same for any shift, so the gradient of the maximum is left out. The maximum itself contributes 1 to
       // the sum, which is below that only in a row of -Infinity.
-      const shift = noGrad(() => clamp(max(x, { axes: over, keepDim: true }), -Infinity, Infinity));
+      const shift = noGrad(() => clamp(max(x, { axes: over, keepDim: true }), -LARGEST, LARGEST));
       const e = exp(sub(x, shift));
       const total = maximum(sum(e, { axes: over, keepDim: true }), 0.5);
       return [mul(e, div(reshape(dy, keptShape(x.shape, over)), total))];

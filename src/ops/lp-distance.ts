@@ -1,10 +1,12 @@
+import anomaly from '../../shaders/anomaly.wgsl';
 import kernel from '../../shaders/lp-distance.wgsl';
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, SMALL_TILE, tileFor, type Piece } from '../gpu/tiles.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { gradientFor, isRecording, record } from '../tensor/tape.ts';
-import { clear, empty, expectDType, expectRank, expectShape, Tensor } from '../tensor/tensor.ts';
+import { clear, empty, expectDType, expectRank, expectShape, Tensor, zeros } from '../tensor/tensor.ts';
 import { add, maximum, mul } from './binary.ts';
 import { greater } from './compare.ts';
 import { permute } from './permute.ts';
@@ -25,10 +27,12 @@ export interface LpDistanceOptions {
  * 2021; names and rules of the authors' second code (NormDist). Powers of two need no pow; above p = 10 terms are divided
  * by the largest. Unlike there a distance below about 1e-38^(1/p) is 0, not a floor.
  * Gradient: (|t| / y)^(p-1) sign(t), t = x - w, and 0 where y = 0. At p = infinity it goes to the largest |t|, the lowest
- * index of equals, with sign + at t = 0. It cannot be differentiated again.
+ * index of equals, with sign + at t = 0. It cannot be differentiated again. A distance is NaN where one of its terms is.
  * Throws ShapeError when sizes do not fit, RangeError unless p >= 1.
  */
-export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, { p = Infinity }: LpDistanceOptions = {}): Tensor {
+export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, options: LpDistanceOptions = {}): Tensor {
+  expectOptions('lpDistance', options, ['p']);
+  const { p = Infinity } = options;
   expectDType(x, 'f32', 'lpDistance: x');
   expectDType(w, 'f32', 'lpDistance: weight');
   const [out] = expectRank(w, 2, 'lpDistance: weight') as [number, number];
@@ -41,7 +45,7 @@ export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, { p = 
     expectDType(p, 'f32', 'lpDistance: p');
     if (p.size !== 1) throw new ShapeError(`lpDistance: p has shape [${p.shape}], expected one element`);
   } else if (!(p >= 1)) throw new RangeError(`lpDistance: p is ${p}, expected a number from 1 to Infinity`);
-  const distance = p === Infinity ? largest(x, w, DISTANCE) : powered(x, w, p);
+  const distance = p === Infinity ? largest(x, w, DISTANCE, x.gpu.adapter.kind === 'hardware') : powered(x, w, p);
   return b ? add(distance, b) : distance;
 }
 
@@ -51,7 +55,9 @@ export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, { p = 
  * The zeros of the padding enter the distance as numbers do. The patches are stored, twice.
  * Throws as {@link lpDistance}, and ShapeError when channels differ or the image is too small.
  */
-export function lpDistance2d(x: Tensor, w: Tensor, b: Tensor | null = null, { p = Infinity, ...geometry }: LpDistanceOptions & UnfoldOptions = {}): Tensor {
+export function lpDistance2d(x: Tensor, w: Tensor, b: Tensor | null = null, options: LpDistanceOptions & UnfoldOptions = {}): Tensor {
+  expectOptions('lpDistance2d', options, ['p', 'stride', 'padding', 'dilation']);
+  const { p = Infinity, ...geometry } = options;
   const [batch, channels, height] = expectRank(x, 4, 'lpDistance2d: x') as [number, number, number];
   const [filters, inChannels, kh, kw] = expectRank(w, 4, 'lpDistance2d: weight') as [number, number, number, number];
   if (channels !== inChannels) throw new ShapeError(`lpDistance2d: x has shape [${x.shape}], weight [${w.shape}] takes ${inChannels} channels`);
@@ -77,7 +83,9 @@ export interface DistanceBounds {
  * The gradient goes to the lowest index that gives the bound; where both sides do, each gets half; at lower = 0 there is none.
  * Throws ShapeError when sizes do not fit.
  */
-export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, { repairCrossed = false }: { repairCrossed?: boolean } = {}): DistanceBounds {
+export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, options: { repairCrossed?: boolean } = {}): DistanceBounds {
+  expectOptions('infDistanceBounds', options, ['repairCrossed']);
+  const { repairCrossed = false } = options;
   for (const [t, name] of [[lower, 'lower'], [upper, 'upper'], [w, 'weight']] as const) expectDType(t, 'f32', `infDistanceBounds: ${name}`);
   expectRank(w, 2, 'infDistanceBounds: weight');
   expectFeatures('infDistanceBounds: lower', lower, w);
@@ -87,10 +95,20 @@ export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, { rep
     const [crossed, middle] = [greater(lower, upper), mul(add(lower, upper), 0.5)];
     [low, high] = [where(crossed, middle, lower), where(crossed, middle, upper)];
   }
-  return {
-    lower: maximum(largest(low, w, ABOVE), largest(high, w, BELOW)),
-    upper: maximum(largest(high, w, ABOVE), largest(low, w, BELOW)),
+  const wild = wildIn(low, high, w);
+  const bounds = {
+    lower: maximum(largest(low, w, ABOVE, wild), largest(high, w, BELOW, wild)),
+    upper: maximum(largest(high, w, ABOVE, wild), largest(low, w, BELOW, wild)),
   };
+  wild.dispose();
+  return bounds;
+}
+
+/** A word that is not 0 where one of the tensors holds a NaN or an infinity. */
+function wildIn(...tensors: readonly Tensor[]): Tensor<'u32'> {
+  const found = zeros([1], { dtype: 'u32', gpu: tensors[0]!.gpu });
+  for (const t of tensors) anomaly.mark({ size: t.size, op: 0 }, { x: t, first: found }, [t.size]);
+  return found;
 }
 
 function expectFeatures(what: string, x: Tensor, w: Tensor): void {
@@ -129,30 +147,44 @@ function maxima(gpu: Gpu, direction: number) {
   return { Maxima: 'vec4i', larger: `return max(most, bitcast<vec4i>(t)${direction === DISTANCE ? ' & vec4i(0x7fffffff)' : ''});` };
 }
 
+/** What a forward kernel looks at to find NaN that it may pass over; `free` when it is recorded. */
+function watched(x: Tensor, w: Tensor, watch: Tensor<'u32'> | boolean): { wild: Tensor | Tensor<'u32'>; WATCHED: number; free: () => void } {
+  if (watch instanceof Tensor) return { wild: watch, WATCHED: 1, free: () => {} };
+  if (!watch) return { wild: x, WATCHED: 0, free: () => {} };
+  const wild = wildIn(x, w);
+  return { wild, WATCHED: 1, free: () => wild.dispose() };
+}
+
 /** Of one pass over all terms, three each: a difference, its power or magnitude, a sum or maximum. */
 function flopsOf(m: number, n: number, k: number): number {
   return 3 * m * n * k;
 }
 
-/** max(0, max_k of the terms of a direction), with a one-hot gradient. */
-function largest(x: Tensor, w: Tensor, direction: number): Tensor {
+/**
+ * max(0, max_k of the terms of a direction), with a one-hot gradient. Numbers may pass over NaN, and bits over one with a sign,
+ * which no magnitude has: then it is watched for, in a word of {@link wildIn} or, if true, one of its own.
+ */
+function largest(x: Tensor, w: Tensor, direction: number, watch: Tensor<'u32'> | boolean): Tensor {
   const { m, n, k, variant, pieces } = layerOf(x, w);
   const { gpu } = x;
   const how = { DIRECTION: direction, ...maxima(gpu, direction) };
+  const { wild, WATCHED, free } = watched(x, w, watch);
   const y = empty([...x.shape.slice(0, -1), n], { gpu });
   const params = { ...NO_POWER, m, n, k };
-  const forward = { ...variant, ...how };
+  const forward = { ...variant, ...how, WATCHED };
   if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
-    pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardLargest({ ...params, first }, { x, w, y }, grid, variant, flops, quick));
+    pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardLargest({ ...params, first }, { x, w, y, wild }, grid, variant, flops, quick));
+    free();
     return y;
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index }, grid, variant, flops, quick));
+  pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index, wild }, grid, variant, flops, quick));
+  free();
   return record('lpDistance', y, [x, w], (dy) => {
     kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
     const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
       clear(target);
-      if (k > 0) kernel.backwardLargest({ ...NO_POWER, m: rows, n: k, k: terms }, { dy, y: target, index }, [rows], { A_T: transposed });
+      if (k > 0) kernel.backwardLargest({ ...NO_POWER, m: rows, n: k, k: terms }, { dy, distance_: y, y: target, index }, [rows], { A_T: transposed });
       return target;
     };
     return [
@@ -176,15 +208,19 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   const number = typeof p === 'number' ? p : 0;
   // A shader that takes p as a number does not read the tensor in its place.
   const exponent = typeof p === 'number' ? w : p;
-  const forward = { ...variant, ...how, NORMALISED: Number(typeof p !== 'number' || p > 10), ...maxima(gpu, DISTANCE) };
-  pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y }, grid, variant, flops, quick));
+  const isNormalised = typeof p !== 'number' || p > 10;
+  // A largest term kept as bits is NaN if one is.
+  const { wild, WATCHED, free } = watched(x, w, !isDoubling && !(isNormalised && gpu.adapter.kind === 'software'));
+  const forward = { ...variant, ...how, NORMALISED: Number(isNormalised), WATCHED, ...maxima(gpu, DISTANCE) };
+  pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y, wild }, grid, variant, flops, quick));
+  free();
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
     // |t|^0 needs the sign of t, which a product of no factors does not have.
     const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
     const gradient = (target: Tensor, own: Tensor, other: Tensor, rows: number, terms: number, transposed: number): Tensor => {
       const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k, 1, { isLong: true });
       const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
-      const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target };
+      const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target, wild: own };
       inPieces(choice, [rows, k, 1], flopsOf(m, n, k), backward, ({ grid, first, variant, flops, quick }) =>
         kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, variant, flops, quick),
       );

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/matmul.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, tileFor, type Piece } from '../gpu/tiles.ts';
 import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../tensor/shape.ts';
@@ -23,7 +24,9 @@ export interface MatmulOptions {
  * is a row on the left and a column on the right, and its axis is not in y. The gradient sums over broadcast axes.
  * Throws ShapeError when the inner sizes differ or the leading axes do not broadcast.
  */
-export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  expectOptions('matmul', options, ['transposeA', 'transposeB']);
+  const { transposeA = false, transposeB = false } = options;
   for (const [t, name] of [[a, 'a'], [b, 'b']] as const) {
     expectDType(t, 'f32', `matmul: ${name}`);
     if (t.rank === 0) throw new ShapeError(`matmul: ${name} is a scalar, expected at least one axis; use mul`);
@@ -94,7 +97,9 @@ function planOf(a: readonly number[], b: readonly number[], { transposeA, transp
  * one for dw and db together and one for dx, which also masks it when x is the output of a relu.
  * Throws ShapeError when the sizes do not fit.
  */
-export function linear(x: Tensor, w: Tensor, b: Tensor | null = null, { activation = 'none' }: { activation?: 'none' | 'relu' } = {}): Tensor {
+export function linear(x: Tensor, w: Tensor, b: Tensor | null = null, options: { activation?: 'none' | 'relu' } = {}): Tensor {
+  expectOptions('linear', options, ['activation']);
+  const { activation = 'none' } = options;
   if (x.rank === 0) throw new ShapeError('linear: x is a scalar, expected at least one axis');
   const features = x.shape.at(-1)!;
   const [out, inFeatures] = expectRank(w, 2, 'linear: weight') as [number, number];

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/mean-shift.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad, record } from '../tensor/tape.ts';
@@ -20,7 +21,9 @@ export interface MeanShiftOptions {
  * subtracted and is a constant. Zhang et al., ICML 2021, MeanShift of the authors' second code.
  * Throws ShapeError when shapes do not fit or there is nothing to take the mean of, RangeError unless 0 <= momentum <= 1.
  */
-export function meanShift(x: Tensor, runningMean: Tensor, { training = false, momentum = 0.1 }: MeanShiftOptions = {}): Tensor {
+export function meanShift(x: Tensor, runningMean: Tensor, options: MeanShiftOptions = {}): Tensor {
+  expectOptions('meanShift', options, ['training', 'momentum']);
+  const { training = false, momentum = 0.1 } = options;
   expectDType(x, 'f32', 'meanShift: x');
   expectDType(runningMean, 'f32', 'meanShift: runningMean');
   if (x.rank < 2) throw new ShapeError(`meanShift: x has shape [${x.shape}], expected at least two axes`);

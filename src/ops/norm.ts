@@ -1,9 +1,10 @@
+import { expectOptions } from '../check/options.ts';
 import { record } from '../tensor/tape.ts';
 import { expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul } from './binary.ts';
 import { equal } from './compare.ts';
-import { dropped, expectElements, fold, keptShape, max, type Fold, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, fold, keptShape, max, REDUCE, type Fold, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { abs, powScalar, sign } from './unary.ts';
 import { where } from './where.ts';
@@ -16,8 +17,8 @@ export interface NormOptions extends ReduceOptions {
 
 /** (sum |x|^p)^(1/p); small integer powers are products, as pow loses digits. */
 function power(p: number): Fold {
-  const map = Number.isInteger(p) && p <= 8 ? `return ${Array(p).fill('abs(v)').join(' * ')};` : 'return select(pow(abs(v), params.p), 0.0, v == 0.0);';
-  const finish = p === 1 ? 'return acc;' : p === 2 ? 'return sqrt(acc);' : 'return select(pow(acc, 1.0 / params.p), 0.0, acc == 0.0);';
+  const map = Number.isInteger(p) && p <= 8 ? `return ${Array(p).fill('abs(v)').join(' * ')};` : 'return orNan(select(pow(abs(v), params.p), 0.0, v == 0.0), v);';
+  const finish = p === 1 ? 'return acc;' : p === 2 ? 'return sqrt(acc);' : 'return orNan(select(pow(acc, 1.0 / params.p), 0.0, acc == 0.0), acc);';
   return { map, finish, p };
 }
 
@@ -27,7 +28,9 @@ const oneForZero = (x: Tensor): Tensor => where(equal(x, 0), 1, x);
  * (sum |x|^p)^(1/p) over axes, as PyTorch's vector norm; f32. |x|^p must not overflow. Gradient: dy sign(x) (|x| / norm)^(p - 1),
  * 0 where x = 0, so also at the zero vector; for p = Infinity equal largest share it evenly.
  */
-export function norm(x: Tensor, { p = 2, axes, keepDim = false }: NormOptions = {}): Tensor {
+export function norm(x: Tensor, options: NormOptions = {}): Tensor {
+  expectOptions('norm', options, ['p', ...REDUCE]);
+  const { p = 2, axes, keepDim = false } = options;
   expectDType(x, 'f32', 'norm: x');
   if (!(p > 0)) throw new RangeError(`norm: p is ${p}, expected a number > 0 or Infinity`);
   const over = axesOf('norm', x, axes);

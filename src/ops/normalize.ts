@@ -1,4 +1,5 @@
 import kernel from '../../shaders/normalize.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { isRecording, record } from '../tensor/tape.ts';
@@ -10,7 +11,9 @@ import { norm } from './norm.ts';
 import { sum } from './reduce.ts';
 
 /** x / max(|x|_2, eps) along the last axis; f32. Default eps: 1e-12, as PyTorch's normalize. */
-export function normalize(x: Tensor, { eps = 1e-12 }: { eps?: number } = {}): Tensor {
+export function normalize(x: Tensor, options: { eps?: number } = {}): Tensor {
+  expectOptions('normalize', options, ['eps']);
+  const { eps = 1e-12 } = options;
   expectDType(x, 'f32', 'normalize: x');
   if (x.rank < 1) throw new ShapeError('normalize: x is a scalar, expected at least one axis');
   const params = { rows: sizeOf(x.shape.slice(0, -1)), cols: x.shape.at(-1)!, eps };

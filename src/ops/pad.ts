@@ -1,4 +1,5 @@
 import kernel from '../../shaders/pad.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { isRecording, record } from '../tensor/tape.ts';
@@ -23,7 +24,9 @@ const MODES: readonly Mode[] = ['constant', 'reflect', 'replicate', 'circular'];
  * of the one before it, and so on, of at most four axes. A negative number cuts elements off. 'reflect' adds fewer than the
  * axis has, 'circular' at most as many.
  */
-export function pad(x: Tensor, pads: readonly number[], { mode = 'constant', value = 0 }: PadOptions = {}): Tensor {
+export function pad(x: Tensor, pads: readonly number[], options: PadOptions = {}): Tensor {
+  expectOptions('pad', options, ['mode', 'value']);
+  const { mode = 'constant', value = 0 } = options;
   expectDType(x, 'f32', 'pad: x');
   const axes = pads.length / 2;
   if (!MODES.includes(mode)) throw new RangeError(`pad: mode is ${mode}, expected one of ${MODES.join(', ')}`);

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/pool2d.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { canMask, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, type Tensor } from '../tensor/tensor.ts';
@@ -74,13 +75,18 @@ function evenWindows(op: string, x: Tensor, outputSize: Pair): Windows {
   return { x: x.shape, y: [batch, channels, ...out], params: { planes: batch * channels, size, out, kernel: one, stride: one, pad: [0, 0], dilation: one }, variant: { ADAPTIVE: 1 }, isTiled: false };
 }
 
-/** Largest element of each window; x: (batch, channels, height, width). The first of equals gets the gradient. */
+/**
+ * Largest element of each window; x: (batch, channels, height, width). The first of equals gets the gradient; NaN is the largest,
+ * and of several the last gets it, as in PyTorch.
+ */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+  expectOptions('maxPool2d', options, ['stride', 'padding', 'ceilMode', 'dilation']);
   return largest('maxPool2d', x, windows('maxPool2d', x, kernelSize, options));
 }
 
 /** Mean of each window; x: (batch, channels, height, width). */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
+  expectOptions('avgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
   return average('avgPool2d', x, windows('avgPool2d', x, kernelSize, { ...options, dilation: 1 }));
 }
 

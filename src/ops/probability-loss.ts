@@ -1,4 +1,5 @@
 import kernel from '../../shaders/probability-loss.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { DTypeError } from '../gpu/errors.ts';
 import { gradientFor, isRecording, pullback, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
@@ -32,6 +33,7 @@ export interface ProbabilityLossOptions {
  * go through a composed form. Throws ShapeError, DTypeError, and RangeError for an option out of range.
  */
 export function probabilityLoss(logits: Tensor, labels: Tensor<'i32'>, kind: ProbabilityLossKind, constants: Tensor | readonly number[], options: ProbabilityLossOptions = {}): Tensor {
+  expectOptions('probabilityLoss', options, ['order', 'detach', 'epsilon', 'floor']);
   const { order = 1, detach = false, epsilon = 0, floor = 0 } = options;
   expectDType(logits, 'f32', 'probabilityLoss: logits');
   expectRank(logits, 2, 'probabilityLoss: logits');

@@ -1,11 +1,12 @@
 import kernel from '../../shaders/prod.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { mul } from './binary.ts';
 import { expectOneOf, NUMERIC, type Numeric } from './element.ts';
-import { dropped, fold, keptShape, PRODUCT, type ReduceOptions } from './reduce.ts';
+import { dropped, fold, keptShape, PRODUCT, REDUCE, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
 /** The product of all elements over `axes` except the element itself. */
@@ -33,7 +34,9 @@ function others(x: Tensor, axes: readonly number[]): Tensor {
  * Product over axes, of f32 or of integers, which wrap around. Product of no elements is 1. The gradient of an element is the
  * product of all others, right where elements are zero; it takes one invocation a row, and can be differentiated once more.
  */
-export function prod<D extends Numeric>(x: Tensor<D>, { axes, keepDim = false }: ReduceOptions = {}): Tensor<D> {
+export function prod<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
+  expectOptions('prod', options, REDUCE);
+  const { axes, keepDim = false } = options;
   expectOneOf(x, NUMERIC, 'prod: x');
   const over = axesOf('prod', x, axes);
   const y = dropped(fold(x, over, PRODUCT, x.dtype), over, keepDim);

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/reduce.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { sameShape, sizeOf } from '../tensor/shape.ts';
@@ -27,6 +28,8 @@ export interface Fold {
   combine?: string;
   /** Of the result `acc`. */
   finish?: string;
+  /** The largest magnitude so far of `most` and an element `v`, as bits: for a `combine` that may pass over NaN. */
+  noted?: string;
   /** `params.p` in map and finish. */
   p?: number;
 }
@@ -36,6 +39,7 @@ export const PRODUCT: Fold = { start: 'return Out(1);', combine: 'return acc * v
 // They start from the first element, as WGSL constants cannot express -Infinity.
 const LARGEST: Fold = { start: 'return first;', combine: 'return max(acc, v);' };
 const SMALLEST: Fold = { start: 'return first;', combine: 'return min(acc, v);' };
+const NOTED = 'return max(most, bitcast<u32>(v) & 0x7fffffffu);';
 
 /** Elements one invocation folds when a long reduction to few results is split in two passes. */
 const CHUNK = 256;
@@ -51,7 +55,7 @@ export function keptShape(shape: readonly number[], axes: readonly number[]): nu
 }
 
 /** Reduces axes of x from last to first; neighbouring axes go in one pass. Returns the keepDim shape's result. */
-export function fold<D extends Word>(x: Tensor<Word>, axes: readonly number[], { start, map, combine, finish, p = 0 }: Fold, dtype: D): Tensor<D> {
+export function fold<D extends Word>(x: Tensor<Word>, axes: readonly number[], { start, map, combine, finish, noted, p = 0 }: Fold, dtype: D): Tensor<D> {
   const groups: number[][] = [];
   for (const a of axes) {
     const last = groups.at(-1);
@@ -64,7 +68,7 @@ export function fold<D extends Word>(x: Tensor<Word>, axes: readonly number[], {
   const pass = (outer: number, length: number, inner: number, parts: number, shape: readonly number[], isLast: boolean): void => {
     const y = empty(shape, { dtype, gpu: x.gpu });
     const maps = current === x ? { In: ELEMENT[x.dtype], ...(map && { map }) } : { In: ELEMENT[dtype] };
-    const variant = { ...maps, Out: ELEMENT[dtype], ...(start && { start }), ...(combine && { combine }), ...(isLast && finish && { finish }) };
+    const variant = { ...maps, Out: ELEMENT[dtype], ...(start && { start }), ...(combine && { combine }), ...(noted && { noted }), ...(isLast && finish && { finish }) };
     kernel.forward({ outer, length, inner, chunk: Math.ceil(length / parts), parts, p }, { x: current, y }, [outer * parts * inner], variant);
     temporary.push(y);
     current = y;
@@ -96,7 +100,12 @@ export function expectElements(op: string, x: Tensor<Word>, axes: readonly numbe
   if (axes.some((a) => x.shape[a] === 0)) throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
 }
 
-function summed<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = false }: ReduceOptions, how: (count: number) => Fold & { p: number }): Tensor<D> {
+/** The options of every reduction. */
+export const REDUCE: readonly (keyof ReduceOptions)[] = ['axes', 'keepDim'];
+
+function summed<D extends Numeric>(op: string, x: Tensor<D>, options: ReduceOptions, how: (count: number) => Fold & { p: number }): Tensor<D> {
+  expectOptions(op, options, REDUCE);
+  const { axes, keepDim = false } = options;
   const over = axesOf(op, x, axes);
   const scaled = how(sizeOf(over.map((a) => x.shape[a]!)));
   const y = dropped(fold(x, over, scaled, x.dtype), over, keepDim);
@@ -116,12 +125,14 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   return summed('mean', x, options, (n) => ({ finish: 'return acc * params.p;', p: 1 / n }));
 }
 
-function extreme<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor<D> {
+function extreme<D extends Numeric>(op: string, x: Tensor<D>, options: ReduceOptions, how: Fold): Tensor<D> {
+  expectOptions(op, options, REDUCE);
+  const { axes, keepDim = false } = options;
   expectOneOf(x, NUMERIC, `${op}: x`);
   const over = axesOf(op, x, axes);
   expectElements(op, x, over);
   const kept = keptShape(x.shape, over);
-  const y = dropped(fold(x, over, how, x.dtype), over, keepDim);
+  const y = dropped(fold(x, over, x.dtype === 'f32' ? { ...how, noted: NOTED } : how, x.dtype), over, keepDim);
   return record(
     op,
     y as unknown as Tensor,
@@ -136,7 +147,7 @@ function extreme<D extends Numeric>(op: string, x: Tensor<D>, { axes, keepDim = 
 
 /**
  * Largest element over axes, of f32 or of integers; equal maxima share the gradient evenly, as PyTorch's amax. NaN among the
- * elements leaves the result open, as adapters differ; `detectAnomaly` finds NaN.
+ * elements makes the result and the gradient of all of them NaN.
  */
 export function max<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   return extreme('max', x, options, LARGEST);
@@ -147,18 +158,22 @@ export function min<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}
   return extreme('min', x, options, SMALLEST);
 }
 
-function truth(op: string, x: Tensor<Word>, { axes, keepDim = false }: ReduceOptions, how: Fold): Tensor<'bool'> {
+function truth(op: string, x: Tensor<Word>, options: ReduceOptions, how: Fold): Tensor<'bool'> {
+  expectOptions(op, options, REDUCE);
+  const { axes, keepDim = false } = options;
   expectOneOf(x, WORDS, `${op}: x`);
   const over = axesOf(op, x, axes);
-  return dropped(fold(x, over, { map: 'return select(0u, 1u, v != In(0));', ...how }, 'bool'), over, keepDim);
+  // Bits tell a subnormal, and NaN, from 0 on every adapter.
+  const map = x.dtype === 'f32' ? 'return select(0u, 1u, (bitcast<u32>(v) & 0x7fffffffu) != 0u);' : 'return select(0u, 1u, v != In(0));';
+  return dropped(fold(x, over, { map, ...how }, 'bool'), over, keepDim);
 }
 
-/** Whether some element over axes is not zero; bool. Of no elements: false. f32, i32, u32 or bool; no gradient. */
+/** Whether some element over axes is not zero, as NaN is; bool. Of no elements: false. f32, i32, u32 or bool; no gradient. */
 export function any(x: Tensor<Word>, options: ReduceOptions = {}): Tensor<'bool'> {
   return truth('any', x, options, { combine: 'return acc | v;' });
 }
 
-/** Whether every element over axes is not zero; bool. Of no elements: true. f32, i32, u32 or bool; no gradient. */
+/** Whether every element over axes is not zero, as NaN is; bool. Of no elements: true. f32, i32, u32 or bool; no gradient. */
 export function all(x: Tensor<Word>, options: ReduceOptions = {}): Tensor<'bool'> {
   return truth('all', x, options, { start: 'return 1u;', combine: 'return acc & v;' });
 }
@@ -169,13 +184,14 @@ export interface ArgOptions {
   axis?: number | null;
 }
 
-function arg(op: string, x: Tensor<Numeric>, axis: number | null, better: string): Tensor<'u32'> {
+function arg(op: string, x: Tensor<Numeric>, axis: number | null, ahead: string): Tensor<'u32'> {
   expectOneOf(x, NUMERIC, `${op}: x`);
   const { axis: a, outer, length, inner } = axis === null ? { axis: -1, outer: 1, length: x.size, inner: 1 } : axisOf(op, x, axis);
   if (length === 0) throw new ShapeError(axis === null ? `${op}: x of shape [${x.shape}] is empty` : `${op}: axis ${axis} of shape [${x.shape}] is empty`);
   const y = empty(axis === null ? [] : x.shape.filter((_, i) => i !== a), { dtype: 'u32', gpu: x.gpu });
   const parts = partsOf(outer * inner, length);
   const params = { outer, length, inner, chunk: Math.ceil(length / parts), parts, p: 0 };
+  const better = `return ${x.dtype === 'f32' ? `!isNan(acc) && (isNan(v) || ${ahead})` : ahead};`;
   const variant = { In: x.dtype, Out: x.dtype, better };
   const found = parts > 1 ? empty([outer, parts, inner], { dtype: 'u32', gpu: x.gpu }) : y;
   kernel.arg(params, { x, index: found }, [outer * parts * inner], variant);
@@ -186,14 +202,21 @@ function arg(op: string, x: Tensor<Numeric>, axis: number | null, better: string
   return y;
 }
 
-/** Index of the largest element along an axis, the first of equals; f32, i32 or u32, NaN as in {@link max}. u32, no gradient. */
-export function argmax(x: Tensor<Numeric>, { axis = -1 }: ArgOptions = {}): Tensor<'u32'> {
-  return arg('argmax', x, axis, 'return v > acc;');
+/**
+ * Index of the largest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. NaN counts as the largest, as
+ * in PyTorch: where there is one the index is that of the first, which is no vote for a class.
+ */
+export function argmax(x: Tensor<Numeric>, options: ArgOptions = {}): Tensor<'u32'> {
+  expectOptions('argmax', options, ['axis']);
+  const { axis = -1 } = options;
+  return arg('argmax', x, axis, 'v > acc');
 }
 
-/** Index of the smallest element along an axis, the first of equals; f32, i32 or u32, NaN as in {@link max}. u32, no gradient. */
-export function argmin(x: Tensor<Numeric>, { axis = -1 }: ArgOptions = {}): Tensor<'u32'> {
-  return arg('argmin', x, axis, 'return v < acc;');
+/** Index of the smallest element along an axis, the first of equals; f32, i32 or u32, or of the first NaN as in {@link argmax}. u32, no gradient. */
+export function argmin(x: Tensor<Numeric>, options: ArgOptions = {}): Tensor<'u32'> {
+  expectOptions('argmin', options, ['axis']);
+  const { axis = -1 } = options;
+  return arg('argmin', x, axis, 'v < acc');
 }
 
 /** x summed over the axes that broadcasting `shape` to x's shape has added or repeated. */

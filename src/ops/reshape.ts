@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
@@ -24,13 +25,17 @@ function carryMask(from: Tensor, to: Tensor): Tensor {
 }
 
 /** All axes from `startAxis` on joined into one. Default: keep the first axis, as the layer of that name. */
-export function flatten<D extends DType>(x: Tensor<D>, { startAxis = 1 }: { startAxis?: number } = {}): Tensor<D> {
+export function flatten<D extends DType>(x: Tensor<D>, options: { startAxis?: number } = {}): Tensor<D> {
+  expectOptions('flatten', options, ['startAxis']);
+  const { startAxis = 1 } = options;
   if (startAxis < 0 || startAxis > x.rank) throw new ShapeError(`flatten: startAxis is ${startAxis}, expected 0..${x.rank} for shape [${x.shape}]`);
   return reshape(x, [...x.shape.slice(0, startAxis), sizeOf(x.shape.slice(startAxis))]);
 }
 
 /** x without its axes of size 1, or without those of `axes` that have size 1, as in PyTorch. Shares memory with x. */
-export function squeeze<D extends DType>(x: Tensor<D>, { axes }: { axes?: readonly number[] | number } = {}): Tensor<D> {
+export function squeeze<D extends DType>(x: Tensor<D>, options: { axes?: readonly number[] | number } = {}): Tensor<D> {
+  expectOptions('squeeze', options, ['axes']);
+  const { axes } = options;
   const from = axesOf('squeeze', x, axes);
   return reshape(x, x.shape.filter((d, i) => d !== 1 || !from.includes(i)));
 }

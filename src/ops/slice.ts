@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { stridesOf } from '../tensor/shape.ts';
@@ -43,7 +44,9 @@ function rangeOf(length: number, start: number | undefined, end: number | undefi
  * count from the end, and those beyond the ends are moved to them, as in NumPy; a negative step reverses. Any dtype of four
  * bytes. `slice(x, { start: 2, end: 5 })` takes rows 2, 3 and 4; `slice(x, { start: [0, 1], step: [1, 2] })` every second column.
  */
-export function slice<D extends DType>(x: Tensor<D>, { start, end, step, axes }: SliceOptions): Tensor<D> {
+export function slice<D extends DType>(x: Tensor<D>, options: SliceOptions): Tensor<D> {
+  expectOptions('slice', options, ['start', 'end', 'step', 'axes']);
+  const { start, end, step, axes } = options;
   const lists = { start: listOf(start), end: listOf(end), step: listOf(step) };
   const named = Math.max(...Object.values(lists).map((l) => l.length));
   const wanted = axes === undefined ? Array.from({ length: named }, (_, i) => i) : typeof axes === 'number' ? [axes] : axes;
@@ -65,7 +68,9 @@ export function slice<D extends DType>(x: Tensor<D>, { start, end, step, axes }:
 }
 
 /** x with the order of its elements reversed along `axes` (default: all). */
-export function flip<D extends DType>(x: Tensor<D>, { axes }: { axes?: readonly number[] | number } = {}): Tensor<D> {
+export function flip<D extends DType>(x: Tensor<D>, options: { axes?: readonly number[] | number } = {}): Tensor<D> {
+  expectOptions('flip', options, ['axes']);
+  const { axes } = options;
   const over = axesOf('flip', x, axes);
   const strides = stridesOf(x.shape);
   const offset = x.size === 0 ? 0 : over.reduce((sum, a) => sum + (x.shape[a]! - 1) * strides[a]!, 0);
@@ -76,7 +81,9 @@ export function flip<D extends DType>(x: Tensor<D>, { axes }: { axes?: readonly 
  * x in pieces along `axis` (default 0), as in PyTorch: pieces of `size` elements, the last one smaller where it does not
  * divide, or of the sizes in a list, which add up to the axis.
  */
-export function split<D extends DType>(x: Tensor<D>, size: number | readonly number[], { axis = 0 }: { axis?: number } = {}): Tensor<D>[] {
+export function split<D extends DType>(x: Tensor<D>, size: number | readonly number[], options: { axis?: number } = {}): Tensor<D>[] {
+  expectOptions('split', options, ['axis']);
+  const { axis = 0 } = options;
   const { axis: a, length } = axisOf('split', x, axis);
   if (typeof size === 'number' && !(Number.isInteger(size) && size > 0)) throw new RangeError(`split: size is ${size}, expected a positive integer`);
   const sizes = typeof size === 'number' ? Array.from({ length: Math.max(1, Math.ceil(length / size)) }, (_, i) => Math.min(size, length - i * size)) : size;
@@ -88,7 +95,9 @@ export function split<D extends DType>(x: Tensor<D>, size: number | readonly num
 }
 
 /** x in `chunks` pieces of equal size along `axis` (default 0); as in PyTorch the last may be smaller, or some missing, where it does not divide. */
-export function chunk<D extends DType>(x: Tensor<D>, chunks: number, { axis = 0 }: { axis?: number } = {}): Tensor<D>[] {
+export function chunk<D extends DType>(x: Tensor<D>, chunks: number, options: { axis?: number } = {}): Tensor<D>[] {
+  expectOptions('chunk', options, ['axis']);
+  const { axis = 0 } = options;
   if (!(Number.isInteger(chunks) && chunks > 0)) throw new RangeError(`chunk: chunks is ${chunks}, expected a positive integer`);
   return split(x, Math.max(1, Math.ceil(axisOf('chunk', x, axis).length / chunks)), { axis });
 }

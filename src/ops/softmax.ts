@@ -1,4 +1,5 @@
 import kernel from '../../shaders/softmax.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { normalizeAxes, sizeOf } from '../tensor/shape.ts';
 import { isRecording, record } from '../tensor/tape.ts';
@@ -21,8 +22,12 @@ function rows(op: string, x: Tensor, axis: number): { params: { outer: number; l
   return { params: { outer: sizeOf(x.shape.slice(0, a)), length: x.shape[a]!, inner: sizeOf(x.shape.slice(a + 1)) }, axis: a };
 }
 
-/** softmax(x) along an axis, shifted by the maximum so that it never overflows. */
+/**
+ * softmax(x) along an axis, shifted by the maximum so that it never overflows; 0 at -Infinity. NaN throughout a row with NaN or
+ * Infinity or nothing but -Infinity, as PyTorch's.
+ */
 export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
+  expectOptions('softmax', options, ['axis']);
   const { params, axis } = rows('softmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forward(params, { x, y }, [params.outer * params.inner]);
@@ -34,8 +39,9 @@ export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   }, { composed: true });
 }
 
-/** log(softmax(x)) along an axis, accurate where softmax underflows. */
+/** log(softmax(x)) along an axis, accurate where softmax underflows; -Infinity at -Infinity, NaN as {@link softmax}. */
 export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
+  expectOptions('logSoftmax', options, ['axis']);
   const { params, axis } = rows('logSoftmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forwardLog(params, { x, y }, [params.outer * params.inner]);

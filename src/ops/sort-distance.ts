@@ -1,4 +1,5 @@
 import kernel from '../../shaders/sort-distance.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { gradientFor, isRecording, record } from '../tensor/tape.ts';
@@ -18,10 +19,11 @@ export interface SortDistanceOptions {
  * terms after K, of the l_infinity distance over random sets that keep each input with probability q = `keep`. 1-Lipschitz in
  * the l_infinity norm; q = 1 is that distance. x: (..., in), w: (out, in); y: (..., out); f32; K is at most `in`.
  * Zhang, Jiang, He and Wang, "Rethinking Lipschitz neural networks and certified robustness", NeurIPS 2022.
- * Gradient: each share with the sign of its term, + at 0, the lowest index of equals first. It cannot be differentiated again.
+ * NaN among the terms is the largest. Gradient: each share with the sign of its term, + at 0, the lowest index of equals first. It cannot be differentiated again.
  * Throws ShapeError when sizes do not fit, RangeError unless 0 < keep <= 1 and `terms` is an integer from 1 to 16.
  */
 export function sortDistance(x: Tensor, w: Tensor, options: SortDistanceOptions = {}): Tensor {
+  expectOptions('sortDistance', options, ['keep', 'terms']);
   expectPair('sortDistance', x, w);
   const { gpu } = x;
   const { params, terms, count, shape } = layerOf('sortDistance', x, w, options);
@@ -49,6 +51,7 @@ export function sortDistance(x: Tensor, w: Tensor, options: SortDistanceOptions 
  * Throws as {@link sortDistance}, and ShapeError when lower and upper differ in shape.
  */
 export function sortDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, options: SortDistanceOptions = {}): DistanceBounds {
+  expectOptions('sortDistanceBounds', options, ['keep', 'terms']);
   expectPair('sortDistanceBounds', lower, w);
   expectDType(upper, 'f32', 'sortDistanceBounds: upper');
   expectShape(upper, lower.shape, 'sortDistanceBounds: upper');

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/sort.wgsl';
+import { expectOptions } from '../check/options.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { noGrad, record } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
@@ -88,14 +89,18 @@ function take(op: string, x: Tensor, indices: Tensor<'u32'>, shape: readonly num
  * x in order along an axis, with the places its elements came from; any dtype of four bytes. Stable: equal elements keep their
  * order, -0 equals 0. NaN counts as the largest, as in PyTorch. The gradient goes back to where each element was.
  */
-export function sort<D extends DType>(x: Tensor<D>, { axis = -1, descending = false }: SortOptions = {}): Sorted<D> {
+export function sort<D extends DType>(x: Tensor<D>, options: SortOptions = {}): Sorted<D> {
+  expectOptions('sort', options, ['axis', 'descending']);
+  const { axis = -1, descending = false } = options;
   expectWords(x, 'sort: x');
   const { axis: a, ...dims } = axisOf('sort', x, axis);
   return best('sort', x, a, dims, dims.length, descending);
 }
 
 /** The places of x's elements in order along an axis, as {@link sort}: x[argsort(x)] is sorted. u32, no gradient. */
-export function argsort(x: Tensor<DType>, { axis = -1, descending = false }: SortOptions = {}): Tensor<'u32'> {
+export function argsort(x: Tensor<DType>, options: SortOptions = {}): Tensor<'u32'> {
+  expectOptions('argsort', options, ['axis', 'descending']);
+  const { axis = -1, descending = false } = options;
   expectWords(x, 'argsort: x');
   const { axis: a, ...dims } = axisOf('argsort', x, axis);
   const { values, indices } = noGrad(() => best('argsort', x, a, dims, dims.length, descending));
@@ -107,7 +112,9 @@ export function argsort(x: Tensor<DType>, { axis = -1, descending = false }: Sor
  * The k largest (or smallest) elements along an axis, best first, with their places; any dtype of four bytes. Of equal elements
  * the first are taken, in their order; NaN counts as the largest, as in PyTorch. Rows are not sorted whole when k is small.
  */
-export function topk<D extends DType>(x: Tensor<D>, { k, axis = -1, largest = true }: TopkOptions): Sorted<D> {
+export function topk<D extends DType>(x: Tensor<D>, options: TopkOptions): Sorted<D> {
+  expectOptions('topk', options, ['k', 'axis', 'largest', 'sorted']);
+  const { k, axis = -1, largest = true } = options;
   expectWords(x, 'topk: x');
   const { axis: a, ...dims } = axisOf('topk', x, axis);
   if (!(Number.isInteger(k) && k >= 0 && k <= dims.length)) throw new RangeError(`topk: k is ${k}, expected an integer in 0..${dims.length}`);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { stridesOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
@@ -33,7 +34,9 @@ export function tile<D extends DType>(x: Tensor<D>, repeats: readonly number[]):
 }
 
 /** Each element of x repeated `repeats` times in a row along `axis` (default 0). The gradient sums over the copies. */
-export function repeatInterleave<D extends DType>(x: Tensor<D>, repeats: number, { axis = 0 }: { axis?: number } = {}): Tensor<D> {
+export function repeatInterleave<D extends DType>(x: Tensor<D>, repeats: number, options: { axis?: number } = {}): Tensor<D> {
+  expectOptions('repeatInterleave', options, ['axis']);
+  const { axis = 0 } = options;
   expectCount('repeatInterleave', 'repeats', repeats);
   const { axis: a } = axisOf('repeatInterleave', x, axis);
   return repeated('repeatInterleave', x, [...x.shape.slice(0, a + 1), repeats, ...x.shape.slice(a + 1)], [a + 1], x.shape.map((d, i) => (i === a ? d * repeats : d)));

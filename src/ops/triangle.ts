@@ -1,4 +1,5 @@
 import kernel from '../../shaders/triangle.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { record } from '../tensor/tape.ts';
@@ -23,11 +24,15 @@ function triangle<D extends DType>(op: 'tril' | 'triu', x: Tensor<D>, diagonal: 
 }
 
 /** The lower triangle of matrices (.., rows, cols), zeros above `diagonal`. Any dtype of four bytes. */
-export function tril<D extends DType>(x: Tensor<D>, { diagonal = 0 }: TriangleOptions = {}): Tensor<D> {
+export function tril<D extends DType>(x: Tensor<D>, options: TriangleOptions = {}): Tensor<D> {
+  expectOptions('tril', options, ['diagonal']);
+  const { diagonal = 0 } = options;
   return triangle('tril', x, diagonal);
 }
 
 /** The upper triangle of matrices (.., rows, cols), zeros below `diagonal`. Any dtype of four bytes. */
-export function triu<D extends DType>(x: Tensor<D>, { diagonal = 0 }: TriangleOptions = {}): Tensor<D> {
+export function triu<D extends DType>(x: Tensor<D>, options: TriangleOptions = {}): Tensor<D> {
+  expectOptions('triu', options, ['diagonal']);
+  const { diagonal = 0 } = options;
   return triangle('triu', x, diagonal);
 }

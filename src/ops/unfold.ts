@@ -1,4 +1,5 @@
 import kernel from '../../shaders/unfold.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, type Tensor } from '../tensor/tensor.ts';
@@ -40,6 +41,7 @@ function patches(op: string, [batch, channels, ...size]: readonly [number, numbe
  * a row for each (channel, row, column) of the patch, patches in row-major order.
  */
 export function unfold(x: Tensor, kernelSize: Pair, options: UnfoldOptions = {}): Tensor {
+  expectOptions('unfold', options, ['stride', 'padding', 'dilation']);
   const shape = expectRank(x, 4, 'unfold: x') as [number, number, number, number];
   expectDType(x, 'f32', 'unfold: x');
   return toColumns(x, patches('unfold', shape, kernelSize, options));
@@ -50,6 +52,7 @@ export function unfold(x: Tensor, kernelSize: Pair, options: UnfoldOptions = {})
  * `outputSize`, (batch, channels, height, width), as PyTorch's fold.
  */
 export function fold(x: Tensor, outputSize: Pair, kernelSize: Pair, options: UnfoldOptions = {}): Tensor {
+  expectOptions('fold', options, ['stride', 'padding', 'dilation']);
   const [batch, rows, count] = expectRank(x, 3, 'fold: x') as [number, number, number];
   expectDType(x, 'f32', 'fold: x');
   const [height, width] = pairOf(outputSize, 1, 'fold: outputSize');

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/upsample.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, type Tensor } from '../tensor/tensor.ts';
@@ -25,7 +26,9 @@ interface Resampling {
  * Nearest-neighbour resampling of x (batch, channels, height, width), as PyTorch's interpolate in mode 'nearest': row i of
  * the result is row floor(i height / outH) of x.
  */
-export function upsampleNearest(x: Tensor, { scale, size }: UpsampleOptions): Tensor {
+export function upsampleNearest(x: Tensor, options: UpsampleOptions): Tensor {
+  expectOptions('upsampleNearest', options, ['scale', 'size']);
+  const { scale, size } = options;
   const [batch, channels, height, width] = expectRank(x, 4, 'upsampleNearest: x') as [number, number, number, number];
   expectDType(x, 'f32', 'upsampleNearest: x');
   if ((scale === undefined) === (size === undefined)) throw new ShapeError(`upsampleNearest: ${scale === undefined ? 'neither' : 'both'} of scale and size given, expected one`);

@@ -1,11 +1,12 @@
 import kernel from '../../shaders/variance.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul, sub } from './binary.ts';
-import { equal } from './compare.ts';
-import { dropped, expectElements, keptShape, mean, type ReduceOptions } from './reduce.ts';
+import { equal, isFinite } from './compare.ts';
+import { dropped, expectElements, keptShape, mean, REDUCE, type ReduceOptions } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
 import { where } from './where.ts';
@@ -16,7 +17,9 @@ export interface VarianceOptions extends ReduceOptions {
   correction?: number;
 }
 
-function launch(op: string, x: Tensor, { axes, keepDim = false, correction = 1 }: VarianceOptions, finish: string) {
+function launch(op: string, x: Tensor, options: VarianceOptions, finish: string) {
+  expectOptions(op, options, [...REDUCE, 'correction']);
+  const { axes, keepDim = false, correction = 1 } = options;
   expectDType(x, 'f32', `${op}: x`);
   const over = axesOf(op, x, axes);
   expectElements(op, x, over);
@@ -35,10 +38,14 @@ function launch(op: string, x: Tensor, { axes, keepDim = false, correction = 1 }
   return { y: dropped(y, over, keepDim), over, divisor, kept: keptShape(x.shape, over) };
 }
 
-/** x less its mean, centred twice: the first mean of large values is rounded to their digits, the second is not. */
+/**
+ * x less its mean, centred twice: the first mean of large values is rounded to their digits, the second is not. Once where the
+ * mean is infinite: the second would be NaN.
+ */
 function centred(x: Tensor, axes: readonly number[]): Tensor {
   const near = sub(x, mean(x, { axes, keepDim: true }));
-  return sub(near, mean(near, { axes, keepDim: true }));
+  const rest = mean(near, { axes, keepDim: true });
+  return sub(near, where(isFinite(rest), rest, 0));
 }
 
 /**

@@ -9,13 +9,13 @@ interface Order {
 
 const ABS = { power: 'return abs(v);' };
 const ITSELF = { root: 'return v;' };
-const LARGEST = { fold: 'return largest(acc, v);' };
+const LARGEST = { fold: 'return maxOf(acc, v);' };
 
 /** The orders that there are. */
 const ORDERS: ReadonlyMap<number, Order> = new Map([
   [1, { partial: ABS, combine: ITSELF }],
   [2, { partial: {}, combine: {} }],
-  [Infinity, { partial: { ...ABS, ...LARGEST, fold4: 'return largest4(acc, v);' }, combine: { ...LARGEST, ...ITSELF } }],
+  [Infinity, { partial: { ...ABS, ...LARGEST, fold4: 'return maxOf4(acc, v);' }, combine: { ...LARGEST, ...ITSELF } }],
 ]);
 
 /** True for the orders of a norm that can be computed: 1, 2 and Infinity. */

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/categorical.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
@@ -12,7 +13,9 @@ export type ClassWeights<T> = { logits: T; probs?: never } | { probs: T; logits?
 
 const f = Math.fround;
 
-function weightsOf<T>(op: string, { logits, probs }: ClassWeights<T>): { name: string; x: T } {
+function weightsOf<T>(op: string, weights: ClassWeights<T>): { name: string; x: T } {
+  expectOptions(op, weights, ['logits', 'probs']);
+  const { logits, probs } = weights;
   if ((logits === undefined) === (probs === undefined)) {
     throw new TypeError(`${op}: got ${logits === undefined ? 'neither logits nor probs' : 'both logits and probs'}, expected one of them`);
   }
@@ -23,9 +26,12 @@ function weightsOf<T>(op: string, { logits, probs }: ClassWeights<T>): { name: s
  * A class for each row of `logits` or `probs` (items, ..., classes), i32 (count, ...); item n takes row n % items, so that
  * one row and a count of 1000 give 1000 draws. (classes) gives (count), or a scalar without `count`. Exact up to 23 bits a
  * class (the maximum of logit + Gumbel noise); a logit more than 19.4 below the largest is never drawn, nor a probability of 0.
- * Probabilities are at least 0 and finite, one of each row above 0 (not checked). No gradient.
+ * A row that is no distribution gives -1, no class: one with a NaN or Infinity, with a negative probability, or without a class above
+ * -Infinity or 0. No gradient.
  */
-export function categorical(weights: ClassWeights<Tensor>, key: Key, { count, ...options }: Omit<DrawOptions, 'gpu'> & { count?: number } = {}): Tensor<'i32'> {
+export function categorical(weights: ClassWeights<Tensor>, key: Key, given: Omit<DrawOptions, 'gpu'> & { count?: number } = {}): Tensor<'i32'> {
+  expectOptions('categorical', given, ['count', 'stream', 'first']);
+  const { count, ...options } = given;
   const { name, x } = weightsOf('categorical', weights);
   expectDType(x, 'f32', `categorical: ${name}`);
   const classes = x.shape.at(-1) ?? 0;
@@ -48,8 +54,10 @@ export function hostCategorical(
   weights: ClassWeights<ArrayLike<number>>,
   shape: readonly [items: number, rows: number, classes: number],
   key: Key,
-  { stream = 0, first = 0, count = shape[0] }: HostDrawOptions & { count?: number } = {},
+  options: HostDrawOptions & { count?: number } = {},
 ): Int32Array<ArrayBuffer> {
+  expectOptions('hostCategorical', options, ['count', 'stream', 'first']);
+  const { stream = 0, first = 0, count = shape[0] } = options;
   const { name, x } = weightsOf('hostCategorical', weights);
   const [items, rows, classes] = shape;
   if (x.length !== sizeOf(shape)) throw new ShapeError(`hostCategorical: ${name} has ${x.length} values, expected ${sizeOf(shape)} for shape [${shape}]`);
@@ -57,15 +65,17 @@ export function hostCategorical(
     const item = Math.floor(i / rows);
     const base = (item % items) * rows * classes;
     let [best, chosen] = [0, 0];
+    const row = Float32Array.from({ length: classes }, (_, c) => x[base + (i % rows) * classes + c]!);
+    const isValid = row.every((v) => v < Infinity && (name === 'logits' || v >= 0)) && row.some((v) => v > (name === 'logits' ? -Infinity : 0));
     let words: readonly number[] = [];
     for (let c = 0; c < classes; c++) {
       const at = (i % rows) * classes + c;
       if (c === 0 || at % 4 === 0) words = philox([Math.floor(at / 4), first + item, stream, 0], key);
       const wait = -logOf(unitOpen(words[at % 4]!));
-      const v = f(x[base + at]!);
+      const v = row[c]!;
       const score = name === 'probs' ? f(v / wait) : f(v - logOf(wait));
       if (c === 0 || score > best) [best, chosen] = [score, c];
     }
-    return chosen;
+    return isValid ? chosen : -1;
   });
 }

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/gamma.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
 import { expectNumber, isPositive, parameter, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
@@ -11,7 +12,7 @@ const POSITIVE = 'a finite number above 0';
 
 /** Shape and scale of a gamma distribution. */
 export interface GammaOptions<T = number | Tensor> {
-  /** The shape, above 0: one number, or an f32 tensor of the shape of the draw (not checked). */
+  /** The shape, above 0: one number, or an f32 tensor of the shape of the draw (not checked; NaN gives NaN). */
   concentration: T;
   /** One over the scale, above 0. Default: 1. */
   rate?: number;
@@ -23,7 +24,9 @@ export interface GammaOptions<T = number | Tensor> {
  * accepted with probability 0.951 or more, and a draw for which all fail (below 2e-21) is a - 1/3, near the mode.
  * Values below 2^-126 are 0. Element e of item n depends on (key, stream, first + n, e) alone. No gradient.
  */
-export function gamma(shape: readonly number[], key: Key, { concentration, rate = 1, ...options }: DrawOptions & GammaOptions): Tensor {
+export function gamma(shape: readonly number[], key: Key, given: DrawOptions & GammaOptions): Tensor {
+  expectOptions('gamma', given, ['stream', 'first', 'gpu', 'concentration', 'rate']);
+  const { concentration, rate = 1, ...options } = given;
   const { gpu, state, place } = placeOf('gamma', key, shape, options);
   const a = parameter('gamma: concentration', concentration, shape, isPositive, POSITIVE, state);
   expectNumber('gamma: rate', rate, isPositive, POSITIVE);
@@ -32,7 +35,7 @@ export function gamma(shape: readonly number[], key: Key, { concentration, rate 
   return y;
 }
 
-/** Parameters of a beta distribution, both above 0: numbers, or f32 tensors of the shape of the draw (not checked). */
+/** Parameters of a beta distribution, both above 0: numbers, or f32 tensors of the shape of the draw (not checked; NaN gives NaN). */
 export interface BetaOptions<T = number | Tensor> {
   a: T;
   b: T;
@@ -42,7 +45,9 @@ export interface BetaOptions<T = number | Tensor> {
  * Beta(a, b) distributed: G(a) / (G(a) + G(b)) of two draws as in {@link gamma}, put together so that tiny parameters do not
  * give 0 / 0; a value nearer to an end than f32 can tell is that end.
  */
-export function beta(shape: readonly number[], key: Key, { a, b, ...options }: DrawOptions & BetaOptions): Tensor {
+export function beta(shape: readonly number[], key: Key, given: DrawOptions & BetaOptions): Tensor {
+  expectOptions('beta', given, ['stream', 'first', 'gpu', 'a', 'b']);
+  const { a, b, ...options } = given;
   const { gpu, state, place } = placeOf('beta', key, shape, options);
   const [p, q] = [parameter('beta: a', a, shape, isPositive, POSITIVE, state), parameter('beta: b', b, shape, isPositive, POSITIVE, state)];
   const y = empty(shape, { gpu });
@@ -54,8 +59,10 @@ function expectConcentrations(op: string, list: ArrayLike<number>): void {
   for (let c = 0; c < list.length; c++) expectNumber(`${op}: concentration[${c}]`, list[c]!, isPositive, POSITIVE);
 }
 
-/** Rows of probabilities (...shape, classes), Dirichlet distributed; `concentration`: a list, or an f32 tensor (classes) (not checked). */
-export function dirichlet(shape: readonly number[], key: Key, { concentration, ...options }: DrawOptions & { concentration: readonly number[] | Tensor }): Tensor {
+/** Rows of probabilities (...shape, classes), Dirichlet distributed; `concentration`: a list, or an f32 tensor (classes) (not checked; NaN gives NaN). */
+export function dirichlet(shape: readonly number[], key: Key, given: DrawOptions & { concentration: readonly number[] | Tensor }): Tensor {
+  expectOptions('dirichlet', given, ['stream', 'first', 'gpu', 'concentration']);
+  const { concentration, ...options } = given;
   const isList = !(concentration instanceof Tensor);
   if (isList) expectConcentrations('dirichlet', concentration);
   else {
@@ -74,8 +81,8 @@ export function dirichlet(shape: readonly number[], key: Key, { concentration, .
 
 type At = readonly [element: number, item: number, stream: number];
 
-/** v, or 0 where v is no normal f32. */
-const normalOrZero = (v: number): number => (v >= 2 ** -126 ? v : 0);
+/** v, or 0 where v is too small for a normal f32. */
+const normalOrZero = (v: number): number => (v < 2 ** -126 ? 0 : v);
 
 function boostOf([element, item, stream]: At, sub: number, key: Key, shape: number): number {
   if (shape >= 1) return 0;
@@ -97,7 +104,7 @@ function drawOf([element, item, stream]: At, sub: number, key: Key, shape: numbe
 }
 
 function scaledOf(at: At, sub: number, key: Key, shape: number, top: number): number {
-  return normalOrZero(f(drawOf(at, sub, key, shape) * expNegative(f(boostOf(at, sub, key, shape) - top))));
+  return Number.isNaN(shape) ? NaN : normalOrZero(f(drawOf(at, sub, key, shape) * expNegative(f(boostOf(at, sub, key, shape) - top))));
 }
 
 /** Values (count, size) of `draw(place, index)`. */
@@ -112,14 +119,18 @@ function listed(what: string, value: number | ArrayLike<number>): (i: number) =>
 }
 
 /** Host twin of {@link gamma}, equal where the adapter rounds every operation; elsewhere a rare acceptance falls out differently. */
-export function hostGamma(count: number, size: number, key: Key, { concentration, rate = 1, ...options }: HostDrawOptions & GammaOptions<number | ArrayLike<number>>): Float32Array<ArrayBuffer> {
+export function hostGamma(count: number, size: number, key: Key, given: HostDrawOptions & GammaOptions<number | ArrayLike<number>>): Float32Array<ArrayBuffer> {
+  expectOptions('hostGamma', given, ['stream', 'first', 'concentration', 'rate']);
+  const { concentration, rate = 1, ...options } = given;
   const a = listed('hostGamma: concentration', concentration);
   expectNumber('hostGamma: rate', rate, isPositive, POSITIVE);
   return hostEach(count, size, options, (at, i) => normalOrZero(f(f(1 / rate) * scaledOf(at, 0, key, a(i), 0))));
 }
 
 /** Host twin of {@link beta}. */
-export function hostBeta(count: number, size: number, key: Key, { a, b, ...options }: HostDrawOptions & BetaOptions<number | ArrayLike<number>>): Float32Array<ArrayBuffer> {
+export function hostBeta(count: number, size: number, key: Key, given: HostDrawOptions & BetaOptions<number | ArrayLike<number>>): Float32Array<ArrayBuffer> {
+  expectOptions('hostBeta', given, ['stream', 'first', 'a', 'b']);
+  const { a, b, ...options } = given;
   const [p, q] = [listed('hostBeta: a', a), listed('hostBeta: b', b)];
   return hostEach(count, size, options, (at, i) => {
     const top = Math.max(boostOf(at, 0, key, p(i)), boostOf(at, 32, key, q(i)));
@@ -129,7 +140,9 @@ export function hostBeta(count: number, size: number, key: Key, { a, b, ...optio
 }
 
 /** Host twin of {@link dirichlet}: `rows` rows an item. */
-export function hostDirichlet(count: number, rows: number, key: Key, { concentration, ...options }: HostDrawOptions & { concentration: readonly number[] }): Float32Array<ArrayBuffer> {
+export function hostDirichlet(count: number, rows: number, key: Key, given: HostDrawOptions & { concentration: readonly number[] }): Float32Array<ArrayBuffer> {
+  expectOptions('hostDirichlet', given, ['stream', 'first', 'concentration']);
+  const { concentration, ...options } = given;
   expectConcentrations('hostDirichlet', concentration);
   const classes = concentration.length;
   const of = (i: number): number => f(concentration[i % classes]!);

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/permutation.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { empty, type Tensor } from '../tensor/tensor.ts';
 import { expectNumber, hostDraw, type DrawOptions, type HostDrawOptions } from './draw.ts';
 import type { Key } from './key.ts';
@@ -15,6 +16,7 @@ const expectLength = (op: string, n: number): void => expectNumber(`${op}: n`, n
  * on the host (`shuffledIndices` of evenkeel/data).
  */
 export function permutation(n: number, key: Key, options: DrawOptions = {}): Tensor<'u32'> {
+  expectOptions('permutation', options, ['stream', 'first', 'gpu']);
   expectLength('permutation', n);
   const words = bits([1, 2 * n], key, options);
   const y = empty([n], { dtype: 'u32', gpu: words.gpu });
@@ -25,6 +27,7 @@ export function permutation(n: number, key: Key, options: DrawOptions = {}): Ten
 
 /** Host twin of {@link permutation}. */
 export function hostPermutation(n: number, key: Key, options: HostDrawOptions = {}): Uint32Array<ArrayBuffer> {
+  expectOptions('hostPermutation', options, ['stream', 'first']);
   expectLength('hostPermutation', n);
   const words = hostDraw(new Uint32Array(2 * n), 1, 2 * n, key, options, (r) => r);
   return Uint32Array.from({ length: n }, (_, i) => i).sort((i, j) => words[2 * i]! - words[2 * j]! || words[2 * i + 1]! - words[2 * j + 1]! || i - j);

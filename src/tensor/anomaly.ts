@@ -1,4 +1,5 @@
 import kernel from '../../shaders/anomaly.wgsl';
+import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { NonFiniteError } from '../gpu/errors.ts';
 import type { DType } from './dtype.ts';
@@ -69,7 +70,9 @@ export class AnomalyWatch {
  * returned. Gradients count as results ("gradient of log with respect to input 0"). Costs one dispatch an op; with
  * `init({ debug: true })` the error holds the place of the call.
  */
-export async function detectAnomaly<T>(fn: () => T, { gpu = currentGpu() }: { gpu?: Gpu } = {}): Promise<T> {
+export async function detectAnomaly<T>(fn: () => T, options: { gpu?: Gpu } = {}): Promise<T> {
+  expectOptions('detectAnomaly', options, ['gpu']);
+  const { gpu = currentGpu() } = options;
   using watch = new AnomalyWatch(gpu);
   const value = watch.run(() => scope(fn));
   try {

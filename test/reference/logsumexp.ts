@@ -14,14 +14,16 @@ function terms(x: Dense, axes: readonly number[]): { m: Dense; e: Dense; total: 
 /** log(sum exp(x)) over axes, with size 1 left in their place. */
 export function logsumexp(x: Dense, axes: readonly number[]): Dense {
   const { m, total } = terms(x, axes);
-  return build(m.shape, (i) => m.data[i]! + Math.log(total.data[i]!));
+  return build(m.shape, (i) => (Math.abs(m.data[i]!) === Infinity ? m.data[i]! : m.data[i]! + Math.log(total.data[i]!)));
 }
 
-/** Gradient of {@link logsumexp}: dy softmax(x); 0 in a row of -Infinity. */
+/** Gradient of {@link logsumexp}: dy exp(x - logsumexp(x)); 0 in a row of -Infinity. */
 export function logsumexpGradient(dy: Dense, x: Dense, axes: readonly number[]): Dense {
-  const { e, total } = terms(x, axes);
+  const { m, e, total } = terms(x, axes);
   return build(x.shape, (i) => {
     const at = ravel(unravel(i, x.shape), total.shape);
-    return total.data[at] === 0 ? 0 : (dy.data[at]! * e.data[i]!) / total.data[at]!;
+    if (m.data[at] === -Infinity) return 0;
+    if (m.data[at] === Infinity) return x.data[i] === Infinity ? NaN : 0;
+    return (dy.data[at]! * e.data[i]!) / total.data[at]!;
   });
 }

@@ -10,7 +10,7 @@ export function norm(x: Dense, axes: readonly number[], p: number): Dense {
   return build(powers.shape, (i) => powers.data[i]! ** (1 / p));
 }
 
-/** Gradient of {@link norm}: dy sign(x) (|x| / norm)^(p - 1), 0 where x = 0. */
+/** Gradient of {@link norm}: dy sign(x) (|x| / norm)^(p - 1), 0 where x = 0 and the norm is a number. */
 export function normGradient(dy: Dense, x: Dense, axes: readonly number[], p: number): Dense {
   if (p === Infinity) {
     const g = extremeGradient(dy, magnitude(x), axes, 1);
@@ -19,6 +19,6 @@ export function normGradient(dy: Dense, x: Dense, axes: readonly number[], p: nu
   const y = norm(x, axes, p);
   return build(x.shape, (i) => {
     const at = ravel(unravel(i, x.shape), y.shape);
-    return x.data[i] === 0 ? 0 : dy.data[at]! * Math.sign(x.data[i]!) * (Math.abs(x.data[i]!) / y.data[at]!) ** (p - 1);
+    return x.data[i] === 0 && !Number.isNaN(y.data[at]) ? 0 : dy.data[at]! * Math.sign(x.data[i]!) * (Math.abs(x.data[i]!) / y.data[at]!) ** (p - 1);
   });
 }

@@ -52,7 +52,8 @@ function windows(x: Dense, g: Window | Parts): { shape: number[]; list: { at: nu
   return { shape: [batch, channels, rows.length, cols.length], list };
 }
 
-const first = (x: Dense, list: number[]): number => list.reduce((best, i) => (x.data[i]! > x.data[best]! ? i : best), list[0]!);
+/** The place of the first of equal maxima, or of the last NaN. */
+const first = (x: Dense, list: number[]): number => list.reduce((best, i) => (Number.isNaN(x.data[i]) || x.data[i]! > x.data[best]! ? i : best), list[0]!);
 
 /** Largest element of each window. */
 export function maxPool2d(x: Dense, g: Window | Parts): Dense {

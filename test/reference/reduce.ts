@@ -18,26 +18,26 @@ export function sumGradient(dy: Dense, x: Dense, axes: readonly number[], scale 
   return build(x.shape, (i) => dy.data[ravel(unravel(i, x.shape), kept)]! * scale);
 }
 
-/** Largest (sign 1) or smallest (sign -1) element over axes. */
+/** Largest (sign 1) or smallest (sign -1) element over axes; NaN where there is one. */
 export function extreme(x: Dense, axes: readonly number[], sign: 1 | -1): Dense {
   const y = build(keptShape(x.shape, axes), () => -sign * Infinity);
   x.data.forEach((v, i) => {
     const at = ravel(unravel(i, x.shape), y.shape);
-    if (sign * v > sign * y.data[at]!) y.data[at] = v;
+    if (Number.isNaN(v) || sign * v > sign * y.data[at]!) y.data[at] = v;
   });
   return y;
 }
 
-/** Gradient of {@link extreme}: equal extremes share it evenly. */
+/** Gradient of {@link extreme}: equal extremes share it evenly; NaN throughout where there is one. */
 export function extremeGradient(dy: Dense, x: Dense, axes: readonly number[], sign: 1 | -1): Dense {
   const y = extreme(x, axes, sign);
   const place = (i: number): number => ravel(unravel(i, x.shape), y.shape);
   const ties = new Float64Array(y.data.length);
   x.data.forEach((v, i) => (ties[place(i)]! += Number(v === y.data[place(i)])));
-  return build(x.shape, (i) => (x.data[i] === y.data[place(i)] ? dy.data[place(i)]! / ties[place(i)]! : 0));
+  return build(x.shape, (i) => (Number.isNaN(y.data[place(i)]) ? NaN : x.data[i] === y.data[place(i)] ? dy.data[place(i)]! / ties[place(i)]! : 0));
 }
 
-/** Position of the first largest (sign 1) or smallest (sign -1) element along an axis. */
+/** Position of the first largest (sign 1) or smallest (sign -1) element along an axis, or of the first NaN. */
 export function arg(x: Dense, axis: number, sign: 1 | -1): number[] {
   const { outer, length, inner } = around(x.shape, axis);
   const out: number[] = [];
@@ -45,7 +45,7 @@ export function arg(x: Dense, axis: number, sign: 1 | -1): number[] {
     for (let i = 0; i < inner; i++) {
       let best = 0;
       const at = (l: number): number => sign * x.data[(o * length + l) * inner + i]!;
-      for (let l = 1; l < length; l++) if (at(l) > at(best)) best = l;
+      for (let l = 1; l < length; l++) if (!Number.isNaN(at(best)) && (Number.isNaN(at(l)) || at(l) > at(best))) best = l;
       out.push(best);
     }
   }

@@ -7,12 +7,15 @@ function sharesOf(keep: number, terms: number): number[] {
   return Array.from({ length: terms }, (_, j) => (keep * (1 - keep) ** j) / (1 - (1 - keep) ** terms));
 }
 
-/** The indices of the largest values first; equals in their own order. */
-const order = (t: readonly number[]): number[] => t.map((_, i) => i).sort((a, b) => t[b]! - t[a]! || a - b);
+/** The indices of the largest values first, NaN above all; equals in their own order. */
+const order = (t: readonly number[]): number[] => {
+  const key = (i: number): number => (Number.isNaN(t[i]) ? Infinity : Math.min(t[i]!, 1e300));
+  return t.map((_, i) => i).sort((a, b) => (key(a) === key(b) ? a - b : key(b) - key(a)));
+};
 
 const weighted = (t: readonly number[], keep: number, terms: number): number => {
   const places = order(t);
-  return sharesOf(keep, Math.max(1, Math.min(terms, t.length))).reduce((sum, c, j) => sum + c * (t[places[j]!] ?? 0), 0);
+  return sharesOf(keep, Math.max(1, Math.min(terms, t.length))).reduce((sum, c, j) => sum + (c === 0 ? 0 : c * (t[places[j]!] ?? 0)), 0);
 };
 
 const differences = (x: Dense, w: Dense, row: number, o: number): number[] => {

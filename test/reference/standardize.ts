@@ -92,7 +92,7 @@ export function standardize(x: Dense, gamma: Dense | null, beta: Dense | null, s
 export function standardizeGradient(dy: Dense, x: Dense, gamma: Dense | null, beta: Dense | null, sets: Sets, options: Standardization): [Dense, Dense | null, Dense | null] {
   const y = standardize(x, gamma, beta, sets, options);
   const e = elements(x, sets, options);
-  const g = Array.from(dy.data, (v, i) => (options.relu && !(y.data[i]! > 0) ? 0 : v));
+  const g = Array.from(dy.data, (v, i) => (options.relu && y.data[i]! <= 0 ? 0 : v));
   const [dx, dgamma, dbeta] = [x, gamma ?? x, beta ?? x].map((t) => accumulator(t.shape)) as [Required<Dense>, Required<Dense>, Required<Dense>];
   const totals = new Map<number, { n: number; h: number; along: number; size: number; sizeAlong: number }>();
   const of = (i: number) => {

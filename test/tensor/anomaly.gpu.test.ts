@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { backward, capture, detectAnomaly, init, NonFiniteError, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { div, exp, matmul, mul, relu, sqrt, sum } from 'evenkeel/ops';
+import { conv2d, div, exp, linear, logsumexp, lpDistance, matmul, max, maxPool2d, mul, relu, softmax, sqrt, sum } from 'evenkeel/ops';
 import { AnomalyWatch } from '../../src/tensor/anomaly.ts';
 import { gpu } from '../support/gpu.ts';
 
@@ -16,6 +16,29 @@ test('names the first op, though relu then hides the value', async () => {
   const error = await failure(() => sum(relu(mul(sqrt(tensor([1, -1])), 2))));
   expect(error).toBeInstanceOf(NonFiniteError);
   expect(error.message).toMatch(/^sqrt gave a NaN in its result of shape \[2\]; the 0 results before it were finite/);
+});
+
+// Each took NaN for a number where an adapter passes over it.
+test.each<[string, (x: Tensor) => Tensor, number[]?]>([
+  ['linear', (x) => linear(x, tensor([1, 2], { shape: [1, 2] }), tensor([0]), { activation: 'relu' })],
+  ['conv2d', (x) => conv2d(x, tensor([1], { shape: [1, 1, 1, 1] }), tensor([0]), { activation: 'relu' }), [1, 1, 2, 2]],
+  ['maxPool2d', (x) => maxPool2d(x, 2), [1, 1, 2, 2]],
+  ['max', (x) => max(x)],
+  ['logsumexp', (x) => logsumexp(x)],
+  ['softmax', (x) => softmax(x)],
+  ['lpDistance', (x) => lpDistance(x, tensor([1, 2], { shape: [1, 2] }))],
+])('a NaN that %s is given is seen in its result', async (op, run, shape = [2, 2]) => {
+  const x = tensor([1, NaN, 2, 3], { shape });
+  expect((await failure(() => run(x))).message).toMatch(new RegExp(`^${op} gave a NaN in its result`));
+  x.dispose();
+});
+
+test('a NaN in a trained layer of linear + relu is seen, forward and in its gradients', async () => {
+  const [w, b] = [requireGrad(tensor([1, -1, 2, 1], { shape: [2, 2] })), requireGrad(tensor([NaN, 0]))];
+  const x = tensor([1, 2], { shape: [1, 2] });
+  const error = await failure(() => backward(sum(linear(x, w, b, { activation: 'relu' }))));
+  expect(error.message).toMatch(/^linear gave a NaN in its result of shape \[1,2\]; the 0 results before it were finite/);
+  for (const t of [w, b, x]) t.dispose();
 });
 
 test('tells an infinity from a NaN', async () => {
