@@ -12,6 +12,8 @@ export {
   type AsymmetricNoiseOptions, type ClassNoise, type CleanLabels, type NoiseOptions, type NoisyLabels, type OpenSetNoise, type SymmetricNoiseOptions,
 } from './label-noise.ts';
 export { confusions, confusionTransition, relabellingTransition, symmetricTransition, type ConfusionName, type Confusions, type Transition } from './transition.ts';
+export { composeNoise, type ComposedNoise, type NoiseStep } from './compose-noise.ts';
+export { type NoiseDraw } from './noise-streams.ts';
 export { longTail, longTailCounts, type ImbalanceType, type LongTailCountsOptions, type LongTailOptions } from './long-tail.ts';
 export { random32, randomBelow, randomUnit, shuffledIndices, shuffleInPlace, type Random32 } from './shuffle.ts';
 export { cdbSampler, type CdbSampler } from './cdb-sampler.ts';
