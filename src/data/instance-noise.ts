@@ -76,7 +76,8 @@ export function truncatedNormalQuantile(u: number, { mean, std, low, high }: { m
 export interface InstanceNoiseOptions extends NoiseOptions {
   /**
    * 'cores': every label is flipped with a probability of its own, normal around `rate` within 0..1, by one projection of the
-   * inputs (Cheng et al., ICLR 2021); cut at 0, so that a rate of 0.02 makes 8.8 % wrong. 'logitclip': floor(rate n) labels are flipped, by a projection for each clean class
+   * inputs (Cheng et al., ICLR 2021); cut at 0, so that a rate of 0.02 makes 8.8 % wrong. 'logitclip': floor(rate n) labels are
+   * flipped, by a projection for each clean class
    * (Wei et al., ICML 2023). Default: 'cores'.
    */
   model?: 'cores' | 'logitclip';

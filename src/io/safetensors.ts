@@ -1,5 +1,5 @@
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
-import { FormatError } from './errors.ts';
+import { FormatError, quote } from './errors.ts';
 import { FORBIDDEN_NAMES, METADATA_KEY, STORAGE, type Safetensors, type SafetensorsTensor, type SafetensorsType } from './safetensors-types.ts';
 
 /** Default cap on the header: 16 MiB. */
@@ -116,9 +116,4 @@ function isCounts(value: unknown): value is number[] {
 
 function kind(value: unknown): string {
   return value === null ? 'null' : Array.isArray(value) ? 'an array' : value === undefined ? 'missing' : `a ${typeof value}`;
-}
-
-/** A name out of a file, shortened and escaped so that it cannot garble a message. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}...` : name);
 }
