@@ -1,7 +1,10 @@
+import { expectOptions } from '../check/options.ts';
+import { quote } from '../io/errors.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { NamedDataset } from './csv-dataset.ts';
 import { makeDataset } from './dataset.ts';
-import { bytesOf, type Source } from './source.ts';
+import { nodeModule, type NodeModules } from './node.ts';
+import { bytesOf, pathOf, type Source } from './source.ts';
 
 /** A picture as RGBA bytes, row-major. */
 export interface Pixels {
@@ -19,23 +22,34 @@ export interface LoadImageFolderOptions {
   channels?: 1 | 3;
   /** Decodes and scales a picture. Default: the browser's decoder; Node has none, so it must be given there. */
   decode?: (bytes: Uint8Array<ArrayBuffer>, size: readonly [height: number, width: number]) => Promise<Pixels>;
+  /** Whether the browser's decoder turns photographs as their EXIF orientation says. Default: false, as torchvision. */
+  rotate?: boolean;
   name?: string;
   signal?: AbortSignal;
 }
 
+const OPTIONS = ['size', 'channels', 'decode', 'rotate', 'name', 'signal'] as const;
+
+/** Endings of the files that a folder is searched for, as torchvision's ImageFolder. */
+const PICTURES = /\.(jpe?g|png|ppm|bmp|pgm|tiff?|webp)$/i;
+
 /**
- * Pictures in one folder for each class, as torchvision's ImageFolder: the class of a file is the name of the folder it lies
- * in, classes and files are taken in the order of their paths. `files` maps paths (`cat/1.png`) to files: for a chosen
- * folder of a page, `[...input.files].map((f) => [f.webkitRelativePath, f])`. x: (n, channels, height, width) in [0, 1].
+ * Pictures in one folder for each class, as torchvision's ImageFolder with Resize: the class of a file is the name of the folder
+ * it lies in, classes and files are taken in the order of their paths. `files` maps paths (`cat/1.png`) to files: for a chosen
+ * folder of a page, `[...input.files].map((f) => [f.webkitRelativePath, f])`; in Node it may be the path or `file:` URL of the
+ * folder. x: (n, channels, height, width) in [0, 1]. The pixels are those of Pillow's convert('RGB'): colours of transparent
+ * pixels, stored values without gamma or profile, no rotation unless `rotate`; scaled as by Pillow's resize with BILINEAR.
  * Rejects with Error, naming the path, on a file outside a folder, one that does not decode, or a decoder that gives another
  * size; with TypeError where there is no decoder.
  */
-export async function loadImageFolder(files: Iterable<readonly [path: string, file: Source]>, { size, channels = 3, decode, name, signal }: LoadImageFolderOptions): Promise<NamedDataset> {
+export async function loadImageFolder(files: string | URL | Iterable<readonly [path: string, file: Source]>, options: LoadImageFolderOptions): Promise<NamedDataset> {
+  expectOptions('loadImageFolder', options, OPTIONS);
+  const { size, channels = 3, decode, rotate = false, name, signal } = options;
   const [height, width] = size;
   if (![height, width].every((d) => Number.isInteger(d) && d > 0)) throw new RangeError(`loadImageFolder: size is [${size}], expected two positive integers, height and width`);
   if (channels !== 1 && channels !== 3) throw new RangeError(`loadImageFolder: channels is ${String(channels)}, expected 1 or 3`);
-  const picture = decode ?? browserDecoder();
-  const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const picture = decode ?? browserDecoder(rotate);
+  const sorted = [...(typeof files === 'string' || files instanceof URL ? await filesOf(files) : files)].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   if (sorted.length === 0) throw new RangeError('loadImageFolder: no files, expected at least one');
   const folders = sorted.map(([path]) => {
     const parts = path.split('/').filter(Boolean);
@@ -62,7 +76,23 @@ export async function loadImageFolder(files: Iterable<readonly [path: string, fi
   return { ...data, classNames };
 }
 
-function browserDecoder(): NonNullable<LoadImageFolderOptions['decode']> {
+/** The pictures below a folder by their paths in it. Throws Error when it cannot be read. */
+async function filesOf(folder: string | URL): Promise<[path: string, file: string][]> {
+  const at = pathOf(folder);
+  if (at === null) throw new TypeError(`loadImageFolder: files is ${quote(String(folder))}, expected [path, file] pairs: only Node reads folders`);
+  const [fs, path, url] = (['node:fs', 'node:path', 'node:url'] as const).map((module) => nodeModule(module, 'loadImageFolder: files is a path')) as [NodeModules['node:fs'], NodeModules['node:path'], NodeModules['node:url']];
+  const root = at instanceof URL ? url.fileURLToPath(at) : at;
+  const entries = await fs.promises.readdir(root, { recursive: true, withFileTypes: true }).catch((cause: Error & { code?: string }) => {
+    throw new Error(`loadImageFolder: cannot read folder ${quote(root)}: ${cause.code === 'ENOENT' ? 'there is no such folder' : cause.message}`, { cause });
+  });
+  return entries.flatMap((entry) => {
+    if (!entry.isFile() || !PICTURES.test(entry.name)) return [];
+    const file = path.join((entry.parentPath ?? entry.path)!, entry.name);
+    return [[path.relative(root, file).split(path.sep).join('/'), file]];
+  });
+}
+
+function browserDecoder(_rotate: boolean): NonNullable<LoadImageFolderOptions['decode']> {
   if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') {
     throw new TypeError('loadImageFolder: there is no picture decoder here (Node has none); give decode: async (bytes, [height, width]) => ({ width, height, data })');
   }

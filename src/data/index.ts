@@ -1,7 +1,7 @@
 export { cropFlip, type Augmentation, type CropFlipOptions } from './augment.ts';
 export { classProbabilities, difficultyProbabilities, progressiveProbabilities, type DifficultyOptions, type SamplingRule } from './class-probabilities.ts';
 export { makeDataset, subset, type Dataset, type DatasetOptions } from './dataset.ts';
-export { CIFAR10_STATISTICS, loadCifar10, loadCifar100, normalizeChannels, type LoadCifarOptions } from './cifar-dataset.ts';
+export { CIFAR10_STATISTICS, loadCifar10, loadCifar100, normalizeChannels, type LoadCifar100Options, type LoadCifarOptions } from './cifar-dataset.ts';
 export { loadCsv, type LoadCsvOptions, type NamedDataset } from './csv-dataset.ts';
 export { loadIdx, type LoadIdxOptions } from './idx-dataset.ts';
 export { loadImageFolder, type LoadImageFolderOptions, type Pixels } from './image-folder.ts';

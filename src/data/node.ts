@@ -19,7 +19,7 @@ interface NodeUrl {
 }
 
 /** Modules of Node that loaders use. */
-interface NodeModules {
+export interface NodeModules {
   'node:fs': NodeFs;
   'node:path': NodePath;
   'node:url': NodeUrl;

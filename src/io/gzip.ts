@@ -67,6 +67,26 @@ async function inflateInto(member: Uint8Array<ArrayBuffer>, out: Uint8Array): Pr
   return null;
 }
 
+/** The first `n` bytes that a gzip file inflates to, or fewer where it holds fewer; empty when it is corrupt. */
+export async function gunzipHead(file: Uint8Array<ArrayBuffer>, n: number): Promise<Uint8Array<ArrayBuffer>> {
+  const out = new Uint8Array(n);
+  const reader = new Blob([file]).stream().pipeThrough(new DecompressionStream('gzip')).getReader();
+  let length = 0;
+  try {
+    while (length < n) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const part = value.subarray(0, n - length);
+      out.set(part, length);
+      length += part.length;
+    }
+    await reader.cancel();
+  } catch {
+    // What came is all that the caller asks for; corruption is the matter of gunzip.
+  }
+  return out.subarray(0, length);
+}
+
 /** The members of a file and their sizes, which are measured; each must state its size at its end. */
 function membersOf(file: Uint8Array, maxBytes: number): { start: number; end: number; size: number }[] {
   const members: { start: number; end: number; size: number }[] = [];
