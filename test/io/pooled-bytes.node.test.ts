@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { loadCifar10, loadCsv, loadIdx } from '../../src/data/index.ts';
 import {
-  decodeSafetensors, encodeIdx, encodeSafetensors, gunzip, isGzip, parseCifar, parseIdx, type Bytes, type SafetensorsTensor, type SafetensorsType,
+  decodeNpy, decodeNpz, decodeSafetensors, encodeIdx, encodeNpy, encodeNpz, encodeSafetensors, gunzip, isGzip, parseCifar, parseIdx, type Bytes, type SafetensorsTensor, type SafetensorsType,
 } from '../../src/io/index.ts';
 
 /** `bytes` in the middle of a pool of 0xa5, at an offset of 3, as each host hands it out. */
@@ -48,6 +48,9 @@ const READERS: [string, Uint8Array, (bytes: Bytes) => unknown][] = [
   ['parseIdx i16', idx('i16', [1, -2, 300]), (bytes) => parseIdx(bytes)],
   ['parseIdx f64', idx('f64', [0.1, -2]), (bytes) => parseIdx(bytes)],
   ['parseCifar', cifar, (bytes) => parseCifar(bytes, 'cifar10')],
+  ['decodeNpy f64', encodeNpy({ dtype: 'f64', shape: [2], data: [0.1, -2] }), (bytes) => decodeNpy(bytes)],
+  ['decodeNpy u8', encodeNpy({ dtype: 'u8', shape: [2], data: [1, 2] }), (bytes) => decodeNpy(bytes)],
+  ['decodeNpz', encodeNpz({ a: { dtype: 'u8', shape: [2], data: [1, 2] }, b: { dtype: 'f32', shape: [], data: [7] } }), (bytes) => decodeNpz(bytes)],
   ['isGzip', new Uint8Array(gzipSync('text')), (bytes) => ({ gzip: isGzip(bytes) })],
   ['gunzip', new Uint8Array(gzipSync('text')), (bytes) => gunzip(bytes)],
   ['loadIdx', idx('u8', [1, 2, 3, 4], [1, 2, 2]), (bytes) => loadIdx(bytes as Uint8Array, idx('u8', [1]))],
