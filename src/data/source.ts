@@ -59,7 +59,7 @@ async function readPath(path: string | URL, what: string, signal: AbortSignal | 
     signal?.throwIfAborted();
     const { code, message } = cause as Error & { code?: string };
     const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : code === 'EACCES' ? 'it may not be read' : message;
-    throw new Error(`${what}: cannot read ${quote(String(path))}: ${why}`, { cause });
+    throw new Error(`${what}: cannot read ${quote(String(path), 200)}: ${why}`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
-import { FormatError } from './errors.ts';
+import { brief, FormatError } from './errors.ts';
 
 /** Typed array of each IDX element type. */
 export interface IdxStorage {
@@ -103,11 +103,6 @@ export function encodeIdx({ dtype, shape, data }: { dtype: IdxType; shape: reado
   shape.forEach((extent, i) => view.setUint32(4 + 4 * i, extent));
   for (let i = 0; i < data.length; i++) write(view, start + i * size, data[i]!);
   return file;
-}
-
-/** A shape in a message; a rank goes up to 255. */
-function brief(shape: readonly number[]): string {
-  return shape.length > 8 ? `${shape.slice(0, 8)},... rank ${shape.length}` : String(shape);
 }
 
 function hex(byte: number): string {

@@ -8,4 +8,5 @@ export { decodeNpy, encodeNpy, type NpyArray, type NpyInput, type NpyStorage, ty
 export { decodeNpz, encodeNpz } from './npz.ts';
 export { decodeSafetensors } from './safetensors.ts';
 export { encodeSafetensors, type SafetensorsInput } from './safetensors-encode.ts';
+export { safetensorsNumbers, type SafetensorsNumbers } from './safetensors-numbers.ts';
 export type { Safetensors, SafetensorsStorage, SafetensorsTensor, SafetensorsType } from './safetensors-types.ts';

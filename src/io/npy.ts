@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
-import { FormatError, quote } from './errors.ts';
+import { brief, FormatError, quote } from './errors.ts';
 import { fromHalf, toHalf } from './half.ts';
 
 /** Typed array of each NumPy element type. Half floats become numbers; booleans are 0 and 1. */
@@ -88,7 +88,7 @@ export function decodeNpy(bytes: Bytes, options: { maxHeaderBytes?: number } = {
   const expected = safeSize([...shape, size]);
   if (expected === null) throw new FormatError('decodeNpy: the shape has more elements than a file can hold');
   const found = file.length - start;
-  if (found !== expected) throw new FormatError(`decodeNpy: ${found} data bytes, expected ${expected} for ${dtype} [${shape.slice(0, 32)}]`);
+  if (found !== expected) throw new FormatError(`decodeNpy: ${found} data bytes, expected ${expected} for ${dtype} [${brief(shape)}]`);
   const data = make(expected / size);
   const place = isFortran && shape.length > 1 ? fortranPlaces(shape) : (i: number): number => i;
   for (let i = 0; i < data.length; i++) {
