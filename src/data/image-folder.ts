@@ -4,6 +4,7 @@ import { NdArray } from '../tensor/ndarray.ts';
 import type { NamedDataset } from './csv-dataset.ts';
 import { makeDataset } from './dataset.ts';
 import { nodeModule, type NodeModules } from './node.ts';
+import { pictureOf } from './picture.ts';
 import { bytesOf, pathOf, type Source } from './source.ts';
 
 /** A picture as RGBA bytes, row-major. */
@@ -20,9 +21,9 @@ export interface LoadImageFolderOptions {
   size: readonly [height: number, width: number];
   /** 3: red, green, blue; 1: luma (ITU-R 601). Default: 3. */
   channels?: 1 | 3;
-  /** Decodes and scales a picture. Default: the browser's decoder; Node has none, so it must be given there. */
+  /** Decodes and scales a picture. Default: PNG everywhere, other formats by the browser; Node needs a decoder for those. */
   decode?: (bytes: Uint8Array<ArrayBuffer>, size: readonly [height: number, width: number]) => Promise<Pixels>;
-  /** Whether the browser's decoder turns photographs as their EXIF orientation says. Default: false, as torchvision. */
+  /** Whether photographs are turned as their EXIF orientation says. Default: false, as torchvision. */
   rotate?: boolean;
   name?: string;
   signal?: AbortSignal;
@@ -48,7 +49,7 @@ export async function loadImageFolder(files: string | URL | Iterable<readonly [p
   const [height, width] = size;
   if (![height, width].every((d) => Number.isInteger(d) && d > 0)) throw new RangeError(`loadImageFolder: size is [${size}], expected two positive integers, height and width`);
   if (channels !== 1 && channels !== 3) throw new RangeError(`loadImageFolder: channels is ${String(channels)}, expected 1 or 3`);
-  const picture = decode ?? browserDecoder(rotate);
+  if (decode && rotate) throw new RangeError('loadImageFolder: rotate is true beside decode, expected one of them: your decoder turns the pictures');
   const sorted = [...(typeof files === 'string' || files instanceof URL ? await filesOf(files) : files)].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   if (sorted.length === 0) throw new RangeError('loadImageFolder: no files, expected at least one');
   const folders = sorted.map(([path]) => {
@@ -61,13 +62,15 @@ export async function loadImageFolder(files: string | URL | Iterable<readonly [p
   const values = new Float32Array(sorted.length * channels * area);
   for (const [n, [path, file]] of sorted.entries()) {
     const bytes = await bytesOf(file, `loadImageFolder: ${path}`, signal);
-    const { width: w, height: h, data } = await picture(bytes, size).catch((cause: unknown) => {
+    const { width: w, height: h, data } = await (decode ? decode(bytes, size) : pictureOf(bytes, size, rotate)).catch((cause: unknown) => {
+      if (cause instanceof TypeError && !decode) throw cause;
       throw new Error(`loadImageFolder: ${path} does not decode: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     });
-    if (w !== width || h !== height || data.length !== 4 * area) throw new Error(`loadImageFolder: ${path} came as ${h} x ${w} with ${data.length} bytes, expected ${height} x ${width} RGBA`);
+    const step = decode ? 4 : 3;
+    if (w !== width || h !== height || data.length !== step * area) throw new Error(`loadImageFolder: ${path} came as ${h} x ${w} with ${data.length} bytes, expected ${height} x ${width} RGBA`);
     const at = n * channels * area;
     for (let i = 0; i < area; i++) {
-      const [r, g, b] = [data[4 * i]! / 255, data[4 * i + 1]! / 255, data[4 * i + 2]! / 255];
+      const [r, g, b] = [data[step * i]! / 255, data[step * i + 1]! / 255, data[step * i + 2]! / 255];
       if (channels === 1) values[at + i] = 0.299 * r + 0.587 * g + 0.114 * b;
       else for (const [c, v] of [r, g, b].entries()) values[at + c * area + i] = v;
     }
@@ -90,21 +93,4 @@ async function filesOf(folder: string | URL): Promise<[path: string, file: strin
     const file = path.join((entry.parentPath ?? entry.path)!, entry.name);
     return [[path.relative(root, file).split(path.sep).join('/'), file]];
   });
-}
-
-function browserDecoder(_rotate: boolean): NonNullable<LoadImageFolderOptions['decode']> {
-  if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') {
-    throw new TypeError('loadImageFolder: there is no picture decoder here (Node has none); give decode: async (bytes, [height, width]) => ({ width, height, data })');
-  }
-  return async (bytes, [height, width]) => {
-    const bitmap = await createImageBitmap(new Blob([bytes]), { resizeWidth: width, resizeHeight: height, resizeQuality: 'high' });
-    try {
-      const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-      if (!context) throw new Error('the page gives no 2-D canvas');
-      context.drawImage(bitmap, 0, 0);
-      return context.getImageData(0, 0, width, height);
-    } finally {
-      bitmap.close();
-    }
-  };
 }

@@ -7,7 +7,7 @@ import { FormatError } from './errors.ts';
 const MAX_BYTES = 2 ** 30;
 
 /** Deflate writes 258 bytes in two bits at best. */
-const LARGEST_RATIO = 1032;
+export const LARGEST_RATIO = 1032;
 
 /** True when `bytes` start with the gzip magic number 1f 8b and the deflate method 08. */
 export function isGzip(bytes: Bytes): boolean {
@@ -48,9 +48,9 @@ export async function gunzip(bytes: Bytes, options: { maxBytes?: number | undefi
   return out;
 }
 
-/** Inflates one member into `out` and gives the number of bytes that came; null when it is corrupt or holds more than `out`. */
-async function inflateInto(member: Uint8Array<ArrayBuffer>, out: Uint8Array): Promise<number | null> {
-  const reader = new Blob([member]).stream().pipeThrough(new DecompressionStream('gzip')).getReader();
+/** Inflates one gzip member, or a zlib stream, into `out` and gives the number of bytes that came; null when it is corrupt or holds more. */
+export async function inflateInto(member: Uint8Array<ArrayBuffer>, out: Uint8Array, format: 'gzip' | 'deflate' = 'gzip'): Promise<number | null> {
+  const reader = new Blob([member]).stream().pipeThrough(new DecompressionStream(format)).getReader();
   let length = 0;
   try {
     for (;;) {

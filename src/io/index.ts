@@ -6,6 +6,7 @@ export { gunzip, isGzip } from './gzip.ts';
 export { encodeIdx, parseIdx, type IdxArray, type IdxStorage, type IdxType } from './idx.ts';
 export { decodeNpy, encodeNpy, type NpyArray, type NpyInput, type NpyStorage, type NpyType } from './npy.ts';
 export { decodeNpz, encodeNpz } from './npz.ts';
+export { decodePng, isPng, type RgbPicture } from './png.ts';
 export { decodeSafetensors } from './safetensors.ts';
 export { encodeSafetensors, type SafetensorsInput } from './safetensors-encode.ts';
 export { safetensorsNumbers, type SafetensorsNumbers } from './safetensors-numbers.ts';

@@ -1,5 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, type Bytes } from './bytes.ts';
+import { crc32 } from './crc32.ts';
 import { FormatError, quote } from './errors.ts';
 import { gunzip } from './gzip.ts';
 import { decodeNpy, encodeNpy, type NpyArray, type NpyInput } from './npy.ts';
@@ -148,17 +149,4 @@ export function encodeNpz(arrays: ReadonlyMap<string, NpyInput> | Readonly<Recor
   view.setUint32(end + 12, end - at, true);
   view.setUint32(end + 16, at, true);
   return out;
-}
-
-let table: Uint32Array | undefined;
-
-/** The CRC-32 of zip and gzip (polynomial edb88320). */
-function crc32(bytes: Uint8Array): number {
-  table ??= Uint32Array.from({ length: 256 }, (_, n) => {
-    for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-    return n;
-  });
-  let sum = 0xffffffff;
-  for (let i = 0; i < bytes.length; i++) sum = table[(sum ^ bytes[i]!) & 0xff]! ^ (sum >>> 8);
-  return (sum ^ 0xffffffff) >>> 0;
 }
