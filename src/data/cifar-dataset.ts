@@ -68,7 +68,9 @@ async function load(op: string, files: readonly Source[], kind: 'cifar10' | 'cif
  * The dataset with channel c of its images (n, channels, ...) replaced by (x - mean[c]) / std[c]; copied. Noise levels, radii
  * and attacks then are in these units. Throws RangeError when there is not one mean and one positive std for each channel.
  */
-export function normalizeChannels(data: Dataset, { mean, std }: { mean: readonly number[]; std: readonly number[] }): Dataset {
+export function normalizeChannels(data: Dataset, options: { mean: readonly number[]; std: readonly number[] }): Dataset {
+  expectOptions('normalizeChannels', options, ['mean', 'std']);
+  const { mean, std } = options;
   const [, channels, ...rest] = data.x.shape;
   if (channels === undefined || mean.length !== channels || std.length !== channels) {
     throw new RangeError(`normalizeChannels: ${mean.length} means and ${std.length} deviations for x of shape [${data.x.shape}], expected one of each for each channel, axis 1`);

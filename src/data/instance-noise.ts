@@ -34,8 +34,10 @@ export function instanceProbabilities(
   y: ArrayLike<number>,
   w: ArrayLike<number>,
   numClasses: number,
-  { weights, flipRate }: InstanceProbabilitiesOptions,
+  options: InstanceProbabilitiesOptions,
 ): NdArray<Float64Array<ArrayBuffer>> {
+  expectOptions('instanceProbabilities', options, ['weights', 'flipRate']);
+  const { weights, flipRate } = options;
   const n = y.length;
   const d = n === 0 ? 0 : x.length / n;
   const size = (weights === 'perClass' ? numClasses : 1) * d * numClasses;
@@ -67,7 +69,9 @@ export function instanceProbabilities(
 }
 
 /** The value below which a normal number, restricted to low..high, lies with probability u. */
-export function truncatedNormalQuantile(u: number, { mean, std, low, high }: { mean: number; std: number; low: number; high: number }): number {
+export function truncatedNormalQuantile(u: number, options: { mean: number; std: number; low: number; high: number }): number {
+  expectOptions('truncatedNormalQuantile', options, ['mean', 'std', 'low', 'high']);
+  const { mean, std, low, high } = options;
   const [a, b] = [normalCdf((low - mean) / std), normalCdf((high - mean) / std)];
   return Math.min(high, Math.max(low, mean + std * normalQuantile(a + u * (b - a))));
 }

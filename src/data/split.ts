@@ -1,3 +1,4 @@
+import { nearest } from '../check/options.ts';
 import { apportion, partSizes } from './apportion.ts';
 import { indicesByClass, subset, type Dataset } from './dataset.ts';
 import { random32, shuffledIndices, shuffleInPlace } from './shuffle.ts';
@@ -31,6 +32,10 @@ export function split<const O extends SplitOptions>(data: Dataset, options: O): 
   const { seed = 0, stratified = true, ...fractions } = options;
   if (typeof stratified !== 'boolean') throw new RangeError(`split: stratified is ${String(stratified)}, expected true or false`);
   const names = Object.keys(fractions);
+  for (const name of names) {
+    const meant = nearest(name, ['seed', 'stratified']);
+    if (meant) throw new TypeError(`split: unknown option '${name}', did you mean '${meant}'?`);
+  }
   const shares = names.map((name) => {
     const fraction = fractions[name];
     if (typeof fraction !== 'number' || !(fraction > 0 && fraction <= 1)) throw new RangeError(`split: ${name} is ${String(fraction)}, expected a fraction in (0, 1]`);
