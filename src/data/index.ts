@@ -5,6 +5,7 @@ export { CIFAR10_STATISTICS, loadCifar10, loadCifar100, normalizeChannels, type 
 export { loadCsv, type LoadCsvOptions, type NamedDataset } from './csv-dataset.ts';
 export { loadIdx, type LoadIdxOptions } from './idx-dataset.ts';
 export { loadImageFolder, type LoadImageFolderOptions, type Pixels } from './image-folder.ts';
+export { loadNpy, loadNpz, type LoadNpzOptions } from './npz-dataset.ts';
 export { type Source } from './source.ts';
 export { instanceNoise, instanceProbabilities, truncatedNormalQuantile, type InstanceNoise, type InstanceNoiseOptions, type InstanceProbabilitiesOptions } from './instance-noise.ts';
 export {

@@ -24,6 +24,8 @@ const CALLS: Record<string, [misspelt: string, meant: string, call: (options: ne
   loadCsv: ['labels', 'label', (o) => data.loadCsv(bytes, o)],
   loadIdx: ['numclasses', 'numClasses', (o) => data.loadIdx(bytes, bytes, o)],
   loadImageFolder: ['channel', 'channels', (o) => data.loadImageFolder([], o)],
+  loadNpy: ['maxbyte', 'maxBytes', (o) => data.loadNpy(bytes, bytes, o)],
+  loadNpz: ['numclass', 'numClasses', (o) => data.loadNpz(bytes, o)],
   longTail: ['imbfactor', 'imbFactor', (o) => data.longTail(set, o)],
   longTailCounts: ['nmax', 'nMax', (o) => data.longTailCounts(o)],
   makeDataset: ['numClass', 'numClasses', (o) => data.makeDataset(set.x, set.y, o)],
