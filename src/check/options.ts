@@ -19,7 +19,7 @@ export function suggestion(name: string, known: readonly string[]): string {
 }
 
 /** The known name with the fewest edits from `name`, case apart, when those are at most a third of its length, at least one. */
-function nearest(name: string, known: readonly string[]): string | null {
+export function nearest(name: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { shiftFlip } from '../ops/shift-flip.ts';
 import type { DrawOptions } from '../random/draw.ts';
 import { split, type Key } from '../random/key.ts';
@@ -24,14 +25,16 @@ export interface CropFlipOptions {
  * CIFAR papers. One kernel beside the draws. Throws RangeError on a padding that is no integer of at least 0 or a
  * probability outside 0..1.
  */
-export function cropFlip({ padding = 4, flip = 0.5 }: CropFlipOptions = {}): Augmentation {
+export function cropFlip(options: CropFlipOptions = {}): Augmentation {
+  expectOptions('cropFlip', options, ['padding', 'flip']);
+  const { padding = 4, flip = 0.5 } = options;
   if (!Number.isInteger(padding) || padding < 0 || padding > 2 ** 20) throw new RangeError(`cropFlip: padding is ${padding}, expected an integer of at least 0`);
   if (!(flip >= 0 && flip <= 1)) throw new RangeError(`cropFlip: flip is ${flip}, expected a probability from 0 to 1`);
   return (x, { key, first }) => {
-    const options = { first, gpu: x.gpu };
+    const draw = { first, gpu: x.gpu };
     const batch = x.shape[0] ?? 0;
-    const shift = randint([batch, 2], split(key, 0), { low: -padding, high: padding + 1, ...options });
-    const mirrored = bernoulli([batch], split(key, 1), { p: flip, dtype: 'bool', ...options });
+    const shift = randint([batch, 2], split(key, 0), { low: -padding, high: padding + 1, ...draw });
+    const mirrored = bernoulli([batch], split(key, 1), { p: flip, dtype: 'bool', ...draw });
     return shiftFlip(x, shift, mirrored);
   };
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { difficultyProbabilities, type DifficultyOptions } from './class-probabilities.ts';
 import { drawByClass, type Sampler } from './sampler.ts';
@@ -14,6 +15,7 @@ export interface CdbSampler extends Sampler {
  * It keeps that one state; a run that goes on must be told the last accuracies.
  */
 export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
+  expectOptions('cdbSampler', options, ['tau', 'floor']);
   difficultyProbabilities([1], options);
   let difficulties: Float64Array<ArrayBuffer> | null = null;
   const sample: Sampler = (data, at) => {

@@ -1,13 +1,22 @@
-import { FormatError, gunzip, isGzip, parseCifar } from '../io/index.ts';
+import { expectOptions } from '../check/options.ts';
+import { FormatError, parseCifar } from '../io/index.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { makeDataset, type Dataset } from './dataset.ts';
-import { bytesOf, type Source } from './source.ts';
+import { plainBytesOf, type Source } from './source.ts';
 
 /** Options of {@link loadCifar10} and {@link loadCifar100}. */
 export interface LoadCifarOptions {
   name?: string;
   /** Aborts the downloads. */
   signal?: AbortSignal;
+  /** Cap on each inflated file. Default 1 GiB. */
+  maxBytes?: number;
+}
+
+/** Options of {@link loadCifar100}. */
+export interface LoadCifar100Options extends LoadCifarOptions {
+  /** The 100 classes or the 20 superclasses. Default: 'fine'. */
+  labels?: 'fine' | 'coarse';
 }
 
 /** Means and standard deviations of the channels that the long-tail papers normalise CIFAR-10 by; for {@link normalizeChannels}. */
@@ -18,23 +27,25 @@ export const CIFAR10_STATISTICS = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023
  * their order: x (n, 3, 32, 32) in [0, 1], 10 classes. Rejects with FormatError on bytes that are no such file, with Error on
  * a failed download.
  */
-export function loadCifar10(files: readonly Source[], { name = 'cifar10', signal }: LoadCifarOptions = {}): Promise<Dataset> {
-  return load('loadCifar10', files, 'cifar10', 'fine', name, signal);
+export async function loadCifar10(files: readonly Source[], options: LoadCifarOptions = {}): Promise<Dataset> {
+  expectOptions('loadCifar10', options, ['name', 'signal', 'maxBytes']);
+  return load('loadCifar10', files, 'cifar10', options);
 }
 
 /** The same for CIFAR-100 (train.bin or test.bin): 100 fine classes, or the 20 superclasses with `labels: 'coarse'`. */
-export async function loadCifar100(files: readonly Source[], { labels = 'fine', name = 'cifar100', signal }: LoadCifarOptions & { labels?: 'fine' | 'coarse' } = {}): Promise<Dataset> {
+export async function loadCifar100(files: readonly Source[], options: LoadCifar100Options = {}): Promise<Dataset> {
+  expectOptions('loadCifar100', options, ['labels', 'name', 'signal', 'maxBytes']);
+  const { labels = 'fine' } = options;
   if (labels !== 'fine' && labels !== 'coarse') throw new RangeError(`loadCifar100: labels is ${String(labels)}, expected 'fine' or 'coarse'`);
-  return load('loadCifar100', files, 'cifar100', labels, name, signal);
+  return load('loadCifar100', files, 'cifar100', options);
 }
 
-async function load(op: string, files: readonly Source[], kind: 'cifar10' | 'cifar100', labels: 'fine' | 'coarse', name: string, signal: AbortSignal | undefined): Promise<Dataset> {
+async function load(op: string, files: readonly Source[], kind: 'cifar10' | 'cifar100', { labels = 'fine', name = kind, signal, maxBytes }: LoadCifar100Options): Promise<Dataset> {
   if (!Array.isArray(files) || files.length === 0) throw new RangeError(`${op}: files is ${Array.isArray(files) ? 'empty' : typeof files}, expected an array of at least one file`);
   const parts = await Promise.all(
     files.map(async (file, i) => {
-      const bytes = await bytesOf(file, `${op}: file ${i}`, signal);
       try {
-        return parseCifar(isGzip(bytes) ? await gunzip(bytes) : bytes, kind);
+        return parseCifar(await plainBytesOf(file, `${op}: file ${i}`, { signal, maxBytes }), kind);
       } catch (cause) {
         if (cause instanceof FormatError) throw new FormatError(`${op}: file ${i}: ${cause.message}`, { cause });
         throw cause;
@@ -57,7 +68,9 @@ async function load(op: string, files: readonly Source[], kind: 'cifar10' | 'cif
  * The dataset with channel c of its images (n, channels, ...) replaced by (x - mean[c]) / std[c]; copied. Noise levels, radii
  * and attacks then are in these units. Throws RangeError when there is not one mean and one positive std for each channel.
  */
-export function normalizeChannels(data: Dataset, { mean, std }: { mean: readonly number[]; std: readonly number[] }): Dataset {
+export function normalizeChannels(data: Dataset, options: { mean: readonly number[]; std: readonly number[] }): Dataset {
+  expectOptions('normalizeChannels', options, ['mean', 'std']);
+  const { mean, std } = options;
   const [, channels, ...rest] = data.x.shape;
   if (channels === undefined || mean.length !== channels || std.length !== channels) {
     throw new RangeError(`normalizeChannels: ${mean.length} means and ${std.length} deviations for x of shape [${data.x.shape}], expected one of each for each channel, axis 1`);

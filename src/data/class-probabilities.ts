@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { checkCounts, effectiveNumberWeights } from '../losses/class-weights.ts';
 
 /** How often a sampler draws each class; see {@link classProbabilities}. */
@@ -10,7 +11,9 @@ export type SamplingRule = 'instance' | 'balanced' | 'squareRoot' | 'effectiveNu
  * weight of Cui et al., CVPR 2019, which differs from 'balanced' only as far as beta^n_c is not 1 - n_c (1 - beta).
  * Throws RangeError on a negative or non-finite count, without any sample, and on an unknown rule.
  */
-export function classProbabilities(counts: ArrayLike<number>, rule: SamplingRule, { beta = 0.9999 }: { beta?: number } = {}): Float64Array<ArrayBuffer> {
+export function classProbabilities(counts: ArrayLike<number>, rule: SamplingRule, options: { beta?: number } = {}): Float64Array<ArrayBuffer> {
+  expectOptions('classProbabilities', options, ['beta']);
+  const { beta = 0.9999 } = options;
   checkCounts('classProbabilities', counts);
   if (!Array.from(counts).some((n) => n > 0)) throw new RangeError('classProbabilities: counts are all 0, expected at least one sample');
   const effective = rule === 'effectiveNumber' ? effectiveNumberWeights(counts, beta) : null;
@@ -49,7 +52,9 @@ export interface DifficultyOptions {
  * of accuracy 1 is not drawn at all, and accuracies that are all 1 have no probabilities.
  * Throws RangeError on a difficulty outside 0..1, tau < 0, or a floor outside (0, 1].
  */
-export function difficultyProbabilities(difficulties: ArrayLike<number>, { tau = 1, floor = 0.01 }: DifficultyOptions = {}): Float64Array<ArrayBuffer> {
+export function difficultyProbabilities(difficulties: ArrayLike<number>, options: DifficultyOptions = {}): Float64Array<ArrayBuffer> {
+  expectOptions('difficultyProbabilities', options, ['tau', 'floor']);
+  const { tau = 1, floor = 0.01 } = options;
   if (!(tau >= 0 && tau < Infinity)) throw new RangeError(`difficultyProbabilities: tau is ${tau}, expected a finite number >= 0`);
   if (!(floor > 0 && floor <= 1)) throw new RangeError(`difficultyProbabilities: floor is ${floor}, expected 0 < floor <= 1`);
   for (let c = 0; c < difficulties.length; c++) {

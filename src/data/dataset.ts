@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 
@@ -25,7 +26,13 @@ export interface DatasetOptions {
  * Throws RangeError on a label that is not an integer in 0..numClasses-1, a length mismatch, an input that is not
  * finite, or a numClasses that is not a positive integer (it must be given when n = 0).
  */
-export function makeDataset(x: NdArray<Float32Array>, y: ArrayLike<number>, { numClasses, name }: DatasetOptions = {}): Dataset {
+export function makeDataset(x: NdArray<Float32Array>, y: ArrayLike<number>, options: DatasetOptions = {}): Dataset {
+  // A dataset is taken as options too, for its number of classes and its name.
+  expectOptions('makeDataset', options as Partial<Dataset> & { classNames?: string[] }, ['numClasses', 'name', 'x', 'y', 'classCounts', 'classNames']);
+  const { numClasses, name } = options;
+  if (!(x?.data instanceof Float32Array)) throw new TypeError(`makeDataset: x is ${Array.isArray(x) ? 'an array' : 'no NdArray of float32'}, expected new NdArray(Float32Array.from(values), [n, ...features])`);
+  const text = Array.prototype.findIndex.call(y, (label: unknown) => typeof label === 'string');
+  if (text >= 0) throw new TypeError(`makeDataset: y[${text}] is the text ${JSON.stringify(y[text])}, expected an integer: number the names of the classes, as loadCsv does`);
   if (x.shape.length === 0) throw new RangeError('makeDataset: x has shape [], expected (n, ...features)');
   if (y.length !== x.length) throw new RangeError(`makeDataset: y has ${y.length} labels, expected ${x.length}, one per row of x`);
   const classes = numClasses ?? largest(y) + 1;

@@ -1,7 +1,11 @@
+import { expectOptions } from '../check/options.ts';
+import { quote } from '../io/errors.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { NamedDataset } from './csv-dataset.ts';
 import { makeDataset } from './dataset.ts';
-import { bytesOf, type Source } from './source.ts';
+import { nodeModule, type NodeModules } from './node.ts';
+import { pictureOf } from './picture.ts';
+import { bytesOf, pathOf, type Source } from './source.ts';
 
 /** A picture as RGBA bytes, row-major. */
 export interface Pixels {
@@ -17,25 +21,36 @@ export interface LoadImageFolderOptions {
   size: readonly [height: number, width: number];
   /** 3: red, green, blue; 1: luma (ITU-R 601). Default: 3. */
   channels?: 1 | 3;
-  /** Decodes and scales a picture. Default: the browser's decoder; Node has none, so it must be given there. */
+  /** Decodes and scales a picture. Default: PNG everywhere, other formats by the browser; Node needs a decoder for those. */
   decode?: (bytes: Uint8Array<ArrayBuffer>, size: readonly [height: number, width: number]) => Promise<Pixels>;
+  /** Whether photographs are turned as their EXIF orientation says. Default: false, as torchvision. */
+  rotate?: boolean;
   name?: string;
   signal?: AbortSignal;
 }
 
+const OPTIONS = ['size', 'channels', 'decode', 'rotate', 'name', 'signal'] as const;
+
+/** Endings of the files that a folder is searched for, as torchvision's ImageFolder. */
+const PICTURES = /\.(jpe?g|png|ppm|bmp|pgm|tiff?|webp)$/i;
+
 /**
- * Pictures in one folder for each class, as torchvision's ImageFolder: the class of a file is the name of the folder it lies
- * in, classes and files are taken in the order of their paths. `files` maps paths (`cat/1.png`) to files: for a chosen
- * folder of a page, `[...input.files].map((f) => [f.webkitRelativePath, f])`. x: (n, channels, height, width) in [0, 1].
+ * Pictures in one folder for each class, as torchvision's ImageFolder with Resize: the class of a file is the name of the folder
+ * it lies in, classes and files are taken in the order of their paths. `files` maps paths (`cat/1.png`) to files: for a chosen
+ * folder of a page, `[...input.files].map((f) => [f.webkitRelativePath, f])`; in Node it may be the path or `file:` URL of the
+ * folder. x: (n, channels, height, width) in [0, 1]. The pixels are those of Pillow's convert('RGB'): colours of transparent
+ * pixels, stored values without gamma or profile, no rotation unless `rotate`; scaled as by Pillow's resize with BILINEAR.
  * Rejects with Error, naming the path, on a file outside a folder, one that does not decode, or a decoder that gives another
  * size; with TypeError where there is no decoder.
  */
-export async function loadImageFolder(files: Iterable<readonly [path: string, file: Source]>, { size, channels = 3, decode, name, signal }: LoadImageFolderOptions): Promise<NamedDataset> {
+export async function loadImageFolder(files: string | URL | Iterable<readonly [path: string, file: Source]>, options: LoadImageFolderOptions): Promise<NamedDataset> {
+  expectOptions('loadImageFolder', options, OPTIONS);
+  const { size, channels = 3, decode, rotate = false, name, signal } = options;
   const [height, width] = size;
   if (![height, width].every((d) => Number.isInteger(d) && d > 0)) throw new RangeError(`loadImageFolder: size is [${size}], expected two positive integers, height and width`);
   if (channels !== 1 && channels !== 3) throw new RangeError(`loadImageFolder: channels is ${String(channels)}, expected 1 or 3`);
-  const picture = decode ?? browserDecoder();
-  const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  if (decode && rotate) throw new RangeError('loadImageFolder: rotate is true beside decode, expected one of them: your decoder turns the pictures');
+  const sorted = [...(typeof files === 'string' || files instanceof URL ? await filesOf(files) : files)].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   if (sorted.length === 0) throw new RangeError('loadImageFolder: no files, expected at least one');
   const folders = sorted.map(([path]) => {
     const parts = path.split('/').filter(Boolean);
@@ -47,13 +62,15 @@ export async function loadImageFolder(files: Iterable<readonly [path: string, fi
   const values = new Float32Array(sorted.length * channels * area);
   for (const [n, [path, file]] of sorted.entries()) {
     const bytes = await bytesOf(file, `loadImageFolder: ${path}`, signal);
-    const { width: w, height: h, data } = await picture(bytes, size).catch((cause: unknown) => {
+    const { width: w, height: h, data } = await (decode ? decode(bytes, size) : pictureOf(bytes, size, rotate)).catch((cause: unknown) => {
+      if (cause instanceof TypeError && !decode) throw cause;
       throw new Error(`loadImageFolder: ${path} does not decode: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     });
-    if (w !== width || h !== height || data.length !== 4 * area) throw new Error(`loadImageFolder: ${path} came as ${h} x ${w} with ${data.length} bytes, expected ${height} x ${width} RGBA`);
+    const step = decode ? 4 : 3;
+    if (w !== width || h !== height || data.length !== step * area) throw new Error(`loadImageFolder: ${path} came as ${h} x ${w} with ${data.length} bytes, expected ${height} x ${width} RGBA`);
     const at = n * channels * area;
     for (let i = 0; i < area; i++) {
-      const [r, g, b] = [data[4 * i]! / 255, data[4 * i + 1]! / 255, data[4 * i + 2]! / 255];
+      const [r, g, b] = [data[step * i]! / 255, data[step * i + 1]! / 255, data[step * i + 2]! / 255];
       if (channels === 1) values[at + i] = 0.299 * r + 0.587 * g + 0.114 * b;
       else for (const [c, v] of [r, g, b].entries()) values[at + c * area + i] = v;
     }
@@ -62,19 +79,18 @@ export async function loadImageFolder(files: Iterable<readonly [path: string, fi
   return { ...data, classNames };
 }
 
-function browserDecoder(): NonNullable<LoadImageFolderOptions['decode']> {
-  if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') {
-    throw new TypeError('loadImageFolder: there is no picture decoder here (Node has none); give decode: async (bytes, [height, width]) => ({ width, height, data })');
-  }
-  return async (bytes, [height, width]) => {
-    const bitmap = await createImageBitmap(new Blob([bytes]), { resizeWidth: width, resizeHeight: height, resizeQuality: 'high' });
-    try {
-      const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-      if (!context) throw new Error('the page gives no 2-D canvas');
-      context.drawImage(bitmap, 0, 0);
-      return context.getImageData(0, 0, width, height);
-    } finally {
-      bitmap.close();
-    }
-  };
+/** The pictures below a folder by their paths in it. Throws Error when it cannot be read. */
+async function filesOf(folder: string | URL): Promise<[path: string, file: string][]> {
+  const at = pathOf(folder);
+  if (at === null) throw new TypeError(`loadImageFolder: files is ${quote(String(folder), 200)}, expected [path, file] pairs: only Node reads folders`);
+  const [fs, path, url] = (['node:fs', 'node:path', 'node:url'] as const).map((module) => nodeModule(module, 'loadImageFolder: files is a path')) as [NodeModules['node:fs'], NodeModules['node:path'], NodeModules['node:url']];
+  const root = at instanceof URL ? url.fileURLToPath(at) : at;
+  const entries = await fs.promises.readdir(root, { recursive: true, withFileTypes: true }).catch((cause: Error & { code?: string }) => {
+    throw new Error(`loadImageFolder: cannot read folder ${quote(root, 200)}: ${cause.code === 'ENOENT' ? 'there is no such folder' : cause.message}`, { cause });
+  });
+  return entries.flatMap((entry) => {
+    if (!entry.isFile() || !PICTURES.test(entry.name)) return [];
+    const file = path.join((entry.parentPath ?? entry.path)!, entry.name);
+    return [[path.relative(root, file).split(path.sep).join('/'), file]];
+  });
 }

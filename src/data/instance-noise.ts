@@ -1,9 +1,11 @@
+import { expectOptions } from '../check/options.ts';
 import { hostNormal } from '../random/random.ts';
 import { key, split } from '../random/key.ts';
 import { normalCdf, normalQuantile } from '../stats/normal.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { Dataset } from './dataset.ts';
-import { chosen, marked, noiseStream, type NoiseOptions, type NoisyLabels } from './label-noise.ts';
+import { chosen, marked, type NoiseOptions, type NoisyLabels } from './label-noise.ts';
+import { noiseChild, noiseStreams } from './noise-streams.ts';
 import { cumulative, pick } from './sampler.ts';
 import { randomUnit } from './shuffle.ts';
 import { expectRate } from './transition.ts';
@@ -32,8 +34,10 @@ export function instanceProbabilities(
   y: ArrayLike<number>,
   w: ArrayLike<number>,
   numClasses: number,
-  { weights, flipRate }: InstanceProbabilitiesOptions,
+  options: InstanceProbabilitiesOptions,
 ): NdArray<Float64Array<ArrayBuffer>> {
+  expectOptions('instanceProbabilities', options, ['weights', 'flipRate']);
+  const { weights, flipRate } = options;
   const n = y.length;
   const d = n === 0 ? 0 : x.length / n;
   const size = (weights === 'perClass' ? numClasses : 1) * d * numClasses;
@@ -65,7 +69,9 @@ export function instanceProbabilities(
 }
 
 /** The value below which a normal number, restricted to low..high, lies with probability u. */
-export function truncatedNormalQuantile(u: number, { mean, std, low, high }: { mean: number; std: number; low: number; high: number }): number {
+export function truncatedNormalQuantile(u: number, options: { mean: number; std: number; low: number; high: number }): number {
+  expectOptions('truncatedNormalQuantile', options, ['mean', 'std', 'low', 'high']);
+  const { mean, std, low, high } = options;
   const [a, b] = [normalCdf((low - mean) / std), normalCdf((high - mean) / std)];
   return Math.min(high, Math.max(low, mean + std * normalQuantile(a + u * (b - a))));
 }
@@ -74,7 +80,8 @@ export function truncatedNormalQuantile(u: number, { mean, std, low, high }: { m
 export interface InstanceNoiseOptions extends NoiseOptions {
   /**
    * 'cores': every label is flipped with a probability of its own, normal around `rate` within 0..1, by one projection of the
-   * inputs (Cheng et al., ICLR 2021). 'logitclip': floor(rate n) labels are flipped, by a projection for each clean class
+   * inputs (Cheng et al., ICLR 2021); cut at 0, so that a rate of 0.02 makes 8.8 % wrong. 'logitclip': floor(rate n) labels are
+   * flipped, by a projection for each clean class
    * (Wei et al., ICML 2023). Default: 'cores'.
    */
   model?: 'cores' | 'logitclip';
@@ -89,24 +96,24 @@ export interface InstanceNoiseOptions extends NoiseOptions {
 }
 
 /** Labels flipped to classes that a random projection of the input finds likely. Two classes at least. */
-export function instanceNoise(data: Dataset, { rate, seed = 0, model = 'cores', std = 0.1, scale = 1 }: InstanceNoiseOptions): InstanceNoise {
+export function instanceNoise(data: Dataset, options: InstanceNoiseOptions): InstanceNoise {
+  expectOptions('instanceNoise', options, ['rate', 'model', 'std', 'scale', 'seed', 'stream']);
+  const { rate, seed = 0, stream = 0, model = 'cores', std = 0.1, scale = 1 } = options;
   expectRate('instanceNoise', rate);
   if (model !== 'cores' && model !== 'logitclip') throw new RangeError(`instanceNoise: model is ${String(model)}, expected 'cores' or 'logitclip'`);
   if (!(std > 0 && std < Infinity)) throw new RangeError(`instanceNoise: std is ${std}, expected a finite number > 0`);
   if (!(scale > 0 && scale < Infinity)) throw new RangeError(`instanceNoise: scale is ${scale}, expected a finite number > 0`);
   const { x, y, numClasses } = data;
   if (numClasses < 2) throw new RangeError(`instanceNoise: the labels have ${numClasses} class, expected at least 2`);
-  const random = noiseStream(seed);
+  const streams = noiseStreams(model, options);
+  const random = streams(0);
   const d = y.length === 0 ? 0 : x.data.length / y.length;
   const isPerClass = model === 'logitclip';
-  const w = hostNormal(isPerClass ? numClasses : 1, d * numClasses, split(key(seed), PROJECTION), { std: scale });
+  const w = hostNormal(isPerClass ? numClasses : 1, d * numClasses, split(key(seed), noiseChild(model, stream)), { std: scale });
   const flipRate = new Float64Array(y.length);
-  if (isPerClass) for (const i of chosen(y.length, rate, seed)) flipRate[i] = 1;
+  if (isPerClass) for (const i of chosen(y.length, rate, streams(1))) flipRate[i] = 1;
   else for (let i = 0; i < y.length; i++) flipRate[i] = truncatedNormalQuantile(randomUnit(random), { mean: rate, std, low: 0, high: 1 });
   const probabilities = instanceProbabilities(x.data, y, w, numClasses, { weights: isPerClass ? 'perClass' : 'shared', flipRate });
   const noisy = y.map((_, i) => pick(cumulative(probabilities.data.slice(i * numClasses, (i + 1) * numClasses)), random));
   return { ...marked(data, noisy as Int32Array<ArrayBuffer>), probabilities };
 }
-
-/** Child of the seed's key that the projections are drawn from. */
-const PROJECTION = 2 ** 24;

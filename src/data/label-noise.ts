@@ -1,6 +1,8 @@
+import { expectOptions } from '../check/options.ts';
 import { indicesByClass, makeDataset, subset, type Dataset } from './dataset.ts';
 import { cumulative, pick } from './sampler.ts';
-import { random32, randomBelow, shuffledIndices, shuffleInPlace, type Random32 } from './shuffle.ts';
+import { noiseStreams, type NoiseDraw } from './noise-streams.ts';
+import { randomBelow, shuffleInPlace, type Random32 } from './shuffle.ts';
 import { confusions, confusionTransition, expectRate, relabellingTransition, symmetricTransition, type ConfusionName, type Confusions, type Transition } from './transition.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -21,20 +23,10 @@ export interface ClassNoise extends NoisyLabels {
   transition: Transition;
 }
 
-/** Rate and seed of a noise model. */
-export interface NoiseOptions {
+/** Rate and draw of a noise model. */
+export interface NoiseOptions extends NoiseDraw {
   /** Share of the labels that the model takes up, in 0..1. */
   rate: number;
-  /** Default: 0. */
-  seed?: number;
-}
-
-/** First stream of the noise models; each class of a model has one of its own. */
-const STREAMS = 2 ** 24;
-
-/** The random numbers of a noise model. */
-export function noiseStream(seed: number, stream = 0): Random32 {
-  return random32(seed, STREAMS + stream);
 }
 
 /** floor(share n), where 0.29 * 100 is 29. */
@@ -48,7 +40,7 @@ export function marked({ y: clean }: CleanLabels, y: Int32Array<ArrayBuffer>): N
 }
 
 /** Throws RangeError, naming `where`, on clean labels outside the classes. */
-function checkClean(where: string, { y, numClasses }: CleanLabels): void {
+export function checkClean(where: string, { y, numClasses }: CleanLabels): void {
   const bad = y.findIndex((label) => !(label >= 0 && label < numClasses));
   if (bad >= 0) throw new RangeError(`${where}: y[${bad}] is ${y[bad]}, expected an integer in 0..${numClasses - 1}`);
 }
@@ -70,28 +62,31 @@ export interface SymmetricNoiseOptions extends NoiseOptions {
 }
 
 /** Labels flipped to another class, every other class alike; a flipped label is always wrong. Two classes at least. */
-export function symmetricNoise(data: CleanLabels, { rate, seed = 0, draw = 'exactCount' }: SymmetricNoiseOptions): ClassNoise {
+export function symmetricNoise(data: CleanLabels, options: SymmetricNoiseOptions): ClassNoise {
+  expectOptions('symmetricNoise', options, ['rate', 'draw', 'seed', 'stream']);
+  const { rate, draw = 'exactCount' } = options;
   const transition = symmetricTransition(data.numClasses, rate);
   checkClean('symmetricNoise', data);
-  if (draw === 'bernoulli') return transitionNoise(data, transition, { seed });
-  const random = noiseStream(seed);
+  const streams = noiseStreams('symmetric', options);
+  const random = streams(0);
+  if (draw === 'bernoulli') return drawn(data, transition, random);
   const other = (clean: number): number => (clean + 1 + randomBelow(random, data.numClasses - 1)) % data.numClasses;
   if (draw === 'classBalanced') {
     const each = countOf(rate, data.y.length / data.numClasses);
-    return { ...at(data, ofEachClass(data, seed, () => each), other), transition };
+    return { ...at(data, ofEachClass(data, streams, () => each), other), transition };
   }
   if (draw !== 'exactCount') throw new RangeError(`symmetricNoise: draw is ${String(draw)}, expected 'exactCount', 'classBalanced' or 'bernoulli'`);
-  return { ...at(data, chosen(data.y.length, rate, seed), other), transition };
+  return { ...at(data, chosen(data.y.length, rate, streams(1)), other), transition };
 }
 
 /** The indices of floor(rate n) samples, each as likely as the others. */
-export function chosen(n: number, rate: number, seed: number): Uint32Array {
-  return shuffledIndices(n, seed, STREAMS + 1).subarray(0, countOf(rate, n));
+export function chosen(n: number, rate: number, random: Random32): Uint32Array {
+  return shuffleInPlace(Uint32Array.from({ length: n }, (_, i) => i), random).subarray(0, countOf(rate, n));
 }
 
 /** Indices of random samples of each class, `count` of them where it has as many. */
-function ofEachClass(data: CleanLabels, seed: number, count: (size: number) => number): number[] {
-  return indicesByClass(data).flatMap((indices, c) => shuffleInPlace(indices, noiseStream(seed, 2 + c)).slice(0, count(indices.length)));
+function ofEachClass(data: CleanLabels, streams: (use: number) => Random32, count: (size: number) => number): number[] {
+  return indicesByClass(data).flatMap((indices, c) => shuffleInPlace(indices, streams(2 + c)).slice(0, count(indices.length)));
 }
 
 /** Options of {@link asymmetricNoise}. */
@@ -107,32 +102,46 @@ export interface AsymmetricNoiseOptions extends NoiseOptions {
 }
 
 /** Labels flipped to the class that theirs is mistaken for. */
-export function asymmetricNoise(data: CleanLabels, { rate, map, seed = 0, draw = 'perClass' }: AsymmetricNoiseOptions): ClassNoise {
-  const target = confusions(map, data.numClasses);
-  checkClean('asymmetricNoise', data);
-  const transition = confusionTransition(target, rate);
-  if (draw === 'bernoulli') return transitionNoise(data, transition, { seed });
-  if (draw !== 'perClass' && draw !== 'exactCount') throw new RangeError(`asymmetricNoise: draw is ${String(draw)}, expected 'perClass', 'bernoulli' or 'exactCount'`);
-  const indices = draw === 'exactCount' ? chosen(data.y.length, rate, seed) : ofEachClass(data, seed, (size) => countOf(rate, size));
-  return { ...at(data, indices, (clean) => target[clean]!), transition };
+export function asymmetricNoise(data: CleanLabels, options: AsymmetricNoiseOptions): ClassNoise {
+  expectOptions('asymmetricNoise', options, ['rate', 'map', 'draw', 'seed', 'stream']);
+  return mistaken('asymmetricNoise', data, options, noiseStreams('asymmetric', options));
 }
 
-/** Labels flipped to the next class: {@link asymmetricNoise} with map 'next'. */
+/** Labels flipped to the next class: as {@link asymmetricNoise} with map 'next', from streams of its own. */
 export function pairFlipNoise(data: CleanLabels, options: Omit<AsymmetricNoiseOptions, 'map'>): ClassNoise {
-  return asymmetricNoise(data, { ...options, map: 'next' });
+  expectOptions('pairFlipNoise', options, ['rate', 'draw', 'seed', 'stream']);
+  return mistaken('pairFlipNoise', data, { ...options, map: 'next' }, noiseStreams('pairFlip', options));
+}
+
+function mistaken(where: string, data: CleanLabels, { rate, map, draw = 'perClass' }: AsymmetricNoiseOptions, streams: (use: number) => Random32): ClassNoise {
+  const target = confusions(map, data.numClasses);
+  checkClean(where, data);
+  const transition = confusionTransition(target, rate);
+  if (draw === 'bernoulli') return drawn(data, transition, streams(0));
+  if (draw !== 'perClass' && draw !== 'exactCount') throw new RangeError(`${where}: draw is ${String(draw)}, expected 'perClass', 'bernoulli' or 'exactCount'`);
+  const indices = draw === 'exactCount' ? chosen(data.y.length, rate, streams(1)) : ofEachClass(data, streams, (size) => countOf(rate, size));
+  return { ...at(data, indices, (clean) => target[clean]!), transition };
 }
 
 /**
  * Each label is drawn anew from all classes, its own included, with probability `rate`, as in the code of Forouzesh et al. (ICLR
  * 2023): only rate (classes - 1) / classes of the labels are wrong, 45 % for a rate of 50 % and ten classes.
  */
-export function randomRelabelling(data: CleanLabels, { rate, seed = 0 }: NoiseOptions): ClassNoise {
-  return transitionNoise(data, relabellingTransition(data.numClasses, rate), { seed });
+export function randomRelabelling(data: CleanLabels, options: NoiseOptions): ClassNoise {
+  expectOptions('randomRelabelling', options, ['rate', 'seed', 'stream']);
+  const transition = relabellingTransition(data.numClasses, options.rate);
+  checkClean('randomRelabelling', data);
+  return drawn(data, transition, noiseStreams('relabelling', options)(0));
 }
 
 /** Each label is drawn from the row of its class. Throws RangeError unless rows are probabilities that sum to 1, one for each class. */
-export function transitionNoise(data: CleanLabels, transition: Transition, { seed = 0 }: { seed?: number } = {}): ClassNoise {
+export function transitionNoise(data: CleanLabels, transition: Transition, options: NoiseDraw = {}): ClassNoise {
+  expectOptions('transitionNoise', options, ['seed', 'stream']);
   checkClean('transitionNoise', data);
+  return drawn(data, transition, noiseStreams('transition', options)(0));
+}
+
+function drawn(data: CleanLabels, transition: Transition, random: Random32): ClassNoise {
   if (transition.length !== data.numClasses) throw new RangeError(`transitionNoise: transition has ${transition.length} rows, the labels have ${data.numClasses} classes`);
   const upTo = transition.map((row, c) => {
     if (row.length !== data.numClasses) throw new RangeError(`transitionNoise: row ${c} of transition has ${row.length} entries, expected ${data.numClasses}`);
@@ -140,7 +149,6 @@ export function transitionNoise(data: CleanLabels, transition: Transition, { see
     if (!(row.every((p) => p >= 0) && Math.abs(total - 1) < 1e-6)) throw new RangeError(`transitionNoise: row ${c} of transition is [${row}], expected probabilities that sum to 1`);
     return cumulative(Float64Array.from(row));
   });
-  const random = noiseStream(seed);
   return { ...marked(data, data.y.map((clean) => pick(upTo[clean]!, random)) as Int32Array<ArrayBuffer>), transition };
 }
 
@@ -173,7 +181,9 @@ export interface OpenSetNoise {
  * floor(rate n) inputs replaced by inputs of `other`, labels kept. Those are drawn without replacement while they last.
  * Throws RangeError when the inputs differ in shape or `other` is empty.
  */
-export function openSetNoise(data: Dataset, other: Dataset, { rate, seed = 0 }: NoiseOptions): OpenSetNoise {
+export function openSetNoise(data: Dataset, other: Dataset, options: NoiseOptions): OpenSetNoise {
+  expectOptions('openSetNoise', options, ['rate', 'seed', 'stream']);
+  const { rate } = options;
   expectRate('openSetNoise', rate);
   const features = data.x.shape.slice(1);
   if (String(other.x.shape.slice(1)) !== String(features)) throw new RangeError(`openSetNoise: other has inputs of shape [${other.x.shape.slice(1)}], expected [${features}]`);
@@ -181,8 +191,9 @@ export function openSetNoise(data: Dataset, other: Dataset, { rate, seed = 0 }: 
   const size = sizeOf(features);
   const x = Float32Array.from(data.x.data);
   const mask = new Uint8Array(data.y.length);
-  const order = shuffledIndices(other.x.length, seed, STREAMS);
-  chosen(data.y.length, rate, seed).forEach((i, k) => {
+  const streams = noiseStreams('openSet', options);
+  const order = chosen(other.x.length, 1, streams(0));
+  chosen(data.y.length, rate, streams(1)).forEach((i, k) => {
     const from = order[k % order.length]! * size;
     x.set(other.x.data.subarray(from, from + size), i * size);
     mask[i] = 1;

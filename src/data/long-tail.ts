@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { indicesByClass, subset, type Dataset } from './dataset.ts';
 import { random32, shuffleInPlace } from './shuffle.ts';
 
@@ -21,7 +22,9 @@ export interface LongTailCountsOptions {
  * trunc(nMax * f); the released code drops the last class when C is odd, this one does not.
  * Throws RangeError unless numClasses is an integer >= 1, nMax is finite and >= 0, and 0 < imbFactor <= 1.
  */
-export function longTailCounts({ numClasses, nMax, imbType = 'exp', imbFactor = 0.01 }: LongTailCountsOptions): number[] {
+export function longTailCounts(options: LongTailCountsOptions): number[] {
+  expectOptions('longTailCounts', options, ['numClasses', 'nMax', 'imbType', 'imbFactor']);
+  const { numClasses, nMax, imbType = 'exp', imbFactor = 0.01 } = options;
   if (!(Number.isSafeInteger(numClasses) && numClasses >= 1)) throw new RangeError(`longTailCounts: numClasses is ${numClasses}, expected an integer >= 1`);
   if (!(nMax >= 0 && nMax < Infinity)) throw new RangeError(`longTailCounts: nMax is ${nMax}, expected a finite number >= 0`);
   checkImbalance('longTailCounts', imbType, imbFactor);
@@ -47,7 +50,9 @@ export interface LongTailOptions {
  * the result is sorted by class, so shuffle batches when training. Leave test sets as they are.
  * Throws RangeError on options that {@link longTailCounts} or `random32` refuse.
  */
-export function longTail(data: Dataset, { imbType = 'exp', imbFactor = 0.01, seed = 0 }: LongTailOptions = {}): Dataset {
+export function longTail(data: Dataset, options: LongTailOptions = {}): Dataset {
+  expectOptions('longTail', options, ['imbType', 'imbFactor', 'seed']);
+  const { imbType = 'exp', imbFactor = 0.01, seed = 0 } = options;
   checkImbalance('longTail', imbType, imbFactor);
   const nMax = Math.floor(data.y.length / data.numClasses);
   const counts = longTailCounts({ numClasses: data.numClasses, nMax, imbType, imbFactor });

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { classProbabilities, normalized, progressiveProbabilities, type SamplingRule } from './class-probabilities.ts';
 import { indicesByClass, type Dataset } from './dataset.ts';
@@ -71,7 +72,9 @@ export interface ClassSamplerOptions {
 }
 
 /** n draws with replacement in each epoch: a class by the rule of {@link classProbabilities}, then one of its samples. */
-export function classSampler({ rule, beta = 0.9999 }: ClassSamplerOptions): Sampler {
+export function classSampler(options: ClassSamplerOptions): Sampler {
+  expectOptions('classSampler', options, ['rule', 'beta']);
+  const { rule, beta = 0.9999 } = options;
   classProbabilities([1], rule, { beta });
   return (data, at) => drawByClass(data, classProbabilities(data.classCounts, rule, { beta }), at);
 }
@@ -103,7 +106,9 @@ export interface DrsOptions {
 }
 
 /** Deferred re-sampling: every sample once before epoch `from`, then `sampler` (Cao et al., LDAM, NeurIPS 2019). */
-export function drs({ from = 160, sampler = classBalancedSampler() }: DrsOptions = {}): Sampler {
+export function drs(options: DrsOptions = {}): Sampler {
+  expectOptions('drs', options, ['from', 'sampler']);
+  const { from = 160, sampler = classBalancedSampler() } = options;
   if (!(Number.isInteger(from) && from >= 0)) throw new RangeError(`drs: from is ${from}, expected an integer >= 0`);
   const before = instanceSampler();
   return (data, at) => (at.epoch < from ? before : sampler)(data, at);

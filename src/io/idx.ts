@@ -1,5 +1,5 @@
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
-import { FormatError } from './errors.ts';
+import { brief, FormatError } from './errors.ts';
 
 /** Typed array of each IDX element type. */
 export interface IdxStorage {
@@ -34,6 +34,16 @@ const ELEMENTS: Record<IdxType, Element> = {
   f64: { code: 0x0e, size: 8, make: (n) => new Float64Array(n), read: (v, at) => v.getFloat64(at), write: (v, at, x) => v.setFloat64(at, x) },
 };
 
+/** What the first bytes of an IDX file say. */
+export interface IdxHeader {
+  dtype: IdxType;
+  shape: number[];
+  /** Where the data begin. */
+  start: number;
+  /** Bytes of the whole file. */
+  bytes: number;
+}
+
 /**
  * Reads an IDX file, the format of MNIST (LeCun, Cortes and Burges): two zero bytes, a type code, the rank, `rank`
  * big-endian u32 sizes, then the elements, big-endian and row-major. The data are copied.
@@ -42,6 +52,21 @@ const ELEMENTS: Record<IdxType, Element> = {
  */
 export function parseIdx(bytes: Bytes): IdxArray {
   const file = asBytes(bytes, 'parseIdx');
+  const { dtype, shape, start, bytes: end } = readIdxHeader(file);
+  const [expected, found] = [end - start, file.length - start];
+  if (found < expected) throw new FormatError(`parseIdx: truncated, ${found} data bytes, expected ${expected} for ${dtype} [${brief(shape)}]`);
+  if (found > expected) throw new FormatError(`parseIdx: ${found - expected} trailing bytes after ${expected} data bytes for ${dtype} [${brief(shape)}]`);
+  if (dtype === 'u8') return { dtype, shape, data: file.slice(start) };
+
+  const { size, make, read } = ELEMENTS[dtype];
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const data = make(expected / size);
+  for (let i = 0; i < data.length; i++) data[i] = read(view, start + i * size);
+  return { dtype, shape, data } as IdxArray;
+}
+
+/** The header of an IDX file, which may be cut behind it. Throws FormatError as {@link parseIdx} does. */
+export function readIdxHeader(file: Uint8Array): IdxHeader {
   if (file.length < 4) throw new FormatError(`parseIdx: file has ${file.length} bytes, expected at least 4`);
   if (file[0] !== 0 || file[1] !== 0) {
     throw new FormatError(`parseIdx: file starts with ${hex(file[0]!)} ${hex(file[1]!)}, expected 00 00 (is it compressed?)`);
@@ -52,20 +77,11 @@ export function parseIdx(bytes: Bytes): IdxArray {
   if (rank === 0) throw new FormatError('parseIdx: rank is 0, expected at least 1');
   const start = 4 + 4 * rank;
   if (file.length < start) throw new FormatError(`parseIdx: file has ${file.length} bytes, expected ${start} of header for rank ${rank}`);
-
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
-  const { size, make, read } = ELEMENTS[dtype];
-  const count = safeSize(shape);
-  const expected = safeSize([...shape, size]);
-  if (count === null || expected === null) throw new FormatError(`parseIdx: shape [${shape}] has more elements than a file can hold`);
-  const found = file.length - start;
-  if (found < expected) throw new FormatError(`parseIdx: truncated, ${found} data bytes, expected ${expected} for ${dtype} [${shape}]`);
-  if (found > expected) throw new FormatError(`parseIdx: ${found - expected} trailing bytes after ${expected} data bytes for ${dtype} [${shape}]`);
-
-  const data = dtype === 'u8' ? file.slice(start) : make(count);
-  if (dtype !== 'u8') for (let i = 0; i < count; i++) data[i] = read(view, start + i * size);
-  return { dtype, shape, data } as IdxArray;
+  const data = safeSize([...shape, ELEMENTS[dtype].size]);
+  if (data === null) throw new FormatError(`parseIdx: shape [${brief(shape)}] has more elements than a file can hold`);
+  return { dtype, shape, start, bytes: start + data };
 }
 
 /**

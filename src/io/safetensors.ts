@@ -1,5 +1,6 @@
+import { expectOptions } from '../check/options.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
-import { FormatError } from './errors.ts';
+import { brief, FormatError, quote } from './errors.ts';
 import { FORBIDDEN_NAMES, METADATA_KEY, STORAGE, type Safetensors, type SafetensorsTensor, type SafetensorsType } from './safetensors-types.ts';
 
 /** Default cap on the header: 16 MiB. */
@@ -17,13 +18,16 @@ interface Entry {
  * Reads a safetensors file (Hugging Face, format 0.x): u64 little-endian header length, JSON header
  * `{name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {string: string}}`, then the data, little-endian.
  * The header is at most `maxHeaderBytes` (default 16 MiB). Tensors are copied, so their alignment in the file is free;
- * values are not inspected (NaN passes).
+ * values are not inspected (NaN passes). Half and 8-bit floats are handed out as their bits, 64-bit integers as bigints;
+ * `safetensorsNumbers` makes numbers of every dtype.
  * Throws FormatError unless: the file holds the header it announces; the header starts with `{` and is UTF-8 and JSON;
  * every entry has a known dtype, a shape of non-negative integers, and as many bytes as these need; the sorted offsets
- * run from 0 to the end of the file without hole or overlap; the metadata are strings; no name is `__proto__`,
+ * run from 0 to the end of the file without hole or overlap; the metadata are strings; no name comes twice; none is `__proto__`,
  * `constructor` or `prototype`.
  */
-export function decodeSafetensors(bytes: Bytes, { maxHeaderBytes = MAX_HEADER_BYTES }: { maxHeaderBytes?: number } = {}): Safetensors {
+export function decodeSafetensors(bytes: Bytes, options: { maxHeaderBytes?: number } = {}): Safetensors {
+  expectOptions('decodeSafetensors', options, ['maxHeaderBytes']);
+  const { maxHeaderBytes = MAX_HEADER_BYTES } = options;
   const file = asBytes(bytes, 'decodeSafetensors');
   if (!(Number.isSafeInteger(maxHeaderBytes) && maxHeaderBytes >= 0)) {
     throw new RangeError(`decodeSafetensors: maxHeaderBytes is ${maxHeaderBytes}, expected an integer >= 0`);
@@ -58,10 +62,34 @@ function readHeader(file: Uint8Array, maxHeaderBytes: number): { header: object;
   } catch (cause) {
     throw new FormatError('decodeSafetensors: header is not valid UTF-8', { cause });
   }
+  let header: object;
   try {
-    return { header: JSON.parse(text) as object, start };
+    header = JSON.parse(text) as object;
   } catch (cause) {
     throw new FormatError('decodeSafetensors: header is not valid JSON', { cause });
+  }
+  expectDistinctKeys(text);
+  return { header, start };
+}
+
+/** Throws when an object of a valid JSON text has a key twice; JSON.parse takes the last. */
+function expectDistinctKeys(text: string): void {
+  const open: (Set<string> | null)[] = []; // the keys of each object that is open; null for an array
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === '{') open.push(new Set());
+    else if (c === '[') open.push(null);
+    else if (c === '}' || c === ']') open.pop();
+    else if (c === '"') {
+      const start = i;
+      for (i++; text[i] !== '"'; i++) if (text[i] === '\\') i++;
+      let next = i + 1;
+      while (' \t\n\r'.includes(text[next]!)) next++;
+      if (text[next] !== ':') continue;
+      const [name, keys] = [JSON.parse(text.slice(start, i + 1)) as string, open.at(-1)];
+      if (keys?.has(name)) throw new FormatError(`decodeSafetensors: name ${quote(name)} comes twice, expected once`);
+      keys?.add(name);
+    }
   }
 }
 
@@ -86,8 +114,8 @@ function readEntry(name: string, value: unknown): Entry {
   const [begin, end] = offsets as [number, number];
   if (begin > end) throw new FormatError(`${where} has data_offsets [${begin},${end}], expected begin <= end`);
   const size = safeSize([...shape, storage.BYTES_PER_ELEMENT]);
-  if (size === null) throw new FormatError(`${where} has shape [${shape}], expected a product that is a safe integer`);
-  if (size !== end - begin) throw new FormatError(`${where} has ${end - begin} bytes, expected ${size} for ${dtype as string} [${shape}]`);
+  if (size === null) throw new FormatError(`${where} has shape [${brief(shape)}], expected a product that is a safe integer`);
+  if (size !== end - begin) throw new FormatError(`${where} has ${end - begin} bytes, expected ${size} for ${dtype as string} [${brief(shape)}]`);
   return { name, dtype: dtype as SafetensorsType, shape, begin, end };
 }
 
@@ -116,9 +144,4 @@ function isCounts(value: unknown): value is number[] {
 
 function kind(value: unknown): string {
   return value === null ? 'null' : Array.isArray(value) ? 'an array' : value === undefined ? 'missing' : `a ${typeof value}`;
-}
-
-/** A name out of a file, shortened and escaped so that it cannot garble a message. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}...` : name);
 }

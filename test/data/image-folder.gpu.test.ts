@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadImageFolder } from 'evenkeel/data';
+import golden from '../golden/pictures.json';
 
 test('the browser decodes and scales pictures', async () => {
   const png = async (width: number, colour: string): Promise<Blob> => {
@@ -14,4 +15,25 @@ test('the browser decodes and scales pictures', async () => {
   expect(data.x.shape).toEqual([2, 3, 4, 3]);
   expect([...data.x.data]).toEqual([...new Array<number>(36).fill(Math.fround(0.2)), ...new Array<number>(12).fill(1), ...new Array<number>(24).fill(0)]);
   await expect(loadImageFolder([['a/x.png', new Uint8Array([1, 2, 3])]], { size: [2, 2] })).rejects.toThrow('loadImageFolder: a/x.png does not decode');
+});
+
+const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+type Expected = { width: number; height: number; rgb: string };
+const pixels = async (file: Uint8Array, { width, height }: Expected, rotate: boolean): Promise<number[]> => {
+  const { x } = await loadImageFolder([['a/picture', file]], { size: [height, width], rotate });
+  const area = width * height;
+  return Array.from({ length: 3 * area }, (_, i) => Math.round(x.data[(i % 3) * area + Math.floor(i / 3)]! * 255));
+};
+
+test.each(golden.pictures.filter(({ name }) => !name.startsWith('JPEG')))('as Pillow: $name', async (picture) => {
+  expect(await pixels(bytesOf(picture.file), picture, false)).toEqual([...bytesOf(picture.rgb)]);
+  if ('turned' in picture) expect(await pixels(bytesOf(picture.file), picture.turned!, true)).toEqual([...bytesOf(picture.turned!.rgb)]);
+});
+
+// Decoders of JPEG may differ by rounding.
+test.each(golden.pictures.filter(({ name }) => name.startsWith('JPEG')))('as Pillow, to three levels: $name', async (picture) => {
+  for (const [expected, rotate] of [[picture, false], [picture.turned!, true]] as const) {
+    const rgb = bytesOf(expected.rgb);
+    (await pixels(bytesOf(picture.file), expected, rotate)).forEach((v, i) => expect(Math.abs(v - rgb[i]!)).toBeLessThanOrEqual(3));
+  }
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import file from '../golden/noise-models.json';
 import {
-  asymmetricNoise, confusions, confusionTransition, instanceNoise, instanceProbabilities, makeDataset, openSetNoise, pairFlipNoise, randomRelabelling, recordedNoise,
+  asymmetricNoise, composeNoise, confusions, confusionTransition, instanceNoise, instanceProbabilities, makeDataset, openSetNoise, pairFlipNoise, randomRelabelling, recordedNoise,
   relabellingTransition, splitByMask, symmetricNoise, symmetricTransition, transitionNoise, truncatedNormalQuantile,
   type CleanLabels, type ClassNoise, type ConfusionName, type Dataset, type NoisyLabels, type Transition,
 } from '../../src/data/index.ts';
@@ -132,6 +132,65 @@ describe('instance-dependent', () => {
   });
 });
 
+describe('independence', () => {
+  const n = 20_000;
+  const data = images(n, 4, 10);
+  const other = images(50, 4, 10, 3);
+  const all: Record<string, (data: Dataset, draw: { seed: number; stream?: number }) => { mask: Uint8Array }> = {
+    'symmetric, exactCount': (d, draw) => symmetricNoise(d, { rate: 0.3, ...draw }),
+    'symmetric, classBalanced': (d, draw) => symmetricNoise(d, { rate: 0.3, draw: 'classBalanced', ...draw }),
+    'symmetric, bernoulli': (d, draw) => symmetricNoise(d, { rate: 0.3, draw: 'bernoulli', ...draw }),
+    'asymmetric, perClass': (d, draw) => asymmetricNoise(d, { rate: 0.3, map: 'next', ...draw }),
+    'asymmetric, exactCount': (d, draw) => asymmetricNoise(d, { rate: 0.3, map: 'next', draw: 'exactCount', ...draw }),
+    'asymmetric, bernoulli': (d, draw) => asymmetricNoise(d, { rate: 0.3, map: 'next', draw: 'bernoulli', ...draw }),
+    'pairFlip, perClass': (d, draw) => pairFlipNoise(d, { rate: 0.3, ...draw }),
+    'pairFlip, bernoulli': (d, draw) => pairFlipNoise(d, { rate: 0.3, draw: 'bernoulli', ...draw }),
+    relabelling: (d, draw) => randomRelabelling(d, { rate: 0.3, ...draw }),
+    transition: (d, draw) => transitionNoise(d, symmetricTransition(10, 0.3), draw),
+    'instance, cores': (d, draw) => instanceNoise(d, { rate: 0.3, ...draw }),
+    'instance, logitclip': (d, draw) => instanceNoise(d, { rate: 0.3, model: 'logitclip', ...draw }),
+    openSet: (d, draw) => openSetNoise(d, other, { rate: 0.3, ...draw }),
+  };
+  const masks = new Map(Object.entries(all).map(([name, make]) => [name, make(data, { seed: 5 }).mask]));
+  /** Both masks hit as many samples as independent ones would, to five deviations. */
+  const independent = (a: Uint8Array, b: Uint8Array): void => {
+    const [p, q] = [a, b].map((mask) => mask.reduce((sum, v) => sum + v, 0) / n) as [number, number];
+    const both = a.reduce((sum, v, i) => sum + (v & b[i]!), 0);
+    expect(Math.abs(both - n * p * q)).toBeLessThan(5 * Math.sqrt(n * p * q * (1 - p) * (1 - q)));
+  };
+  const model = (name: string): string => (name.startsWith('instance') ? name : name.split(',')[0]!);
+  const pairs = Object.keys(all).flatMap((a, i) => Object.keys(all).slice(i + 1).map((b) => [a, b] as const)).filter(([a, b]) => model(a) !== model(b));
+  test.each(pairs)('%s and %s at one seed', (a, b) => independent(masks.get(a)!, masks.get(b)!));
+  test.each(Object.keys(all))('%s in two streams', (name) => {
+    independent(masks.get(name)!, all[name]!(data, { seed: 5, stream: 1 }).mask);
+    independent(masks.get(name)!, all[name]!(data, { seed: 5, stream: 254 }).mask);
+    expect(all[name]!(data, { seed: 5, stream: 0 }).mask).toEqual(masks.get(name));
+    for (const stream of [-1, 0.5, 255]) expect(() => all[name]!(data, { seed: 5, stream })).toThrow(new RangeError(`noise: stream is ${stream}, expected an integer in 0..254`));
+  });
+});
+
+describe('composeNoise', () => {
+  const data = labelled(20_000, 10);
+  test('one model twice: wrong as often as the product of the transitions says, marked against the clean labels', () => {
+    const twice = composeNoise(data, [(d, draw) => symmetricNoise(d, { rate: 0.3, ...draw }), (d, draw) => symmetricNoise(d, { rate: 0.3, ...draw })], { seed: 4 });
+    const right = 0.7 * 0.7 + 9 * (0.3 / 9) ** 2;
+    close([twice.transition![0]![0]!, twice.transition![0]!.reduce((a, b) => a + b, 0)], [right, 1]);
+    expect(Math.abs(wrong(twice) / 20_000 - (1 - right))).toBeLessThan(4 * Math.sqrt((right * (1 - right)) / 20_000));
+    expect(Array.from(twice.mask)).toEqual(Array.from(twice.y, (label, i) => Number(label !== data.y[i])));
+    expect(twice).toEqual(composeNoise(data, [(d, draw) => symmetricNoise(d, { rate: 0.3, ...draw }), (d, draw) => symmetricNoise(d, { rate: 0.3, ...draw })], { seed: 4 }));
+  });
+  test('the order of the product, no models, and a model without a transition', () => {
+    const maps = [[[0, 1], [0, 1]], [[0.5, 0.5], [1, 0]]] as const;
+    expect(composeNoise({ y: Int32Array.of(0), numClasses: 2 }, maps.map((t) => (d, draw) => transitionNoise(d, t, draw))).transition).toEqual([[1, 0], [1, 0]]);
+    expect(composeNoise(data, [])).toMatchObject({ y: data.y, transition: expect.any(Array) as unknown });
+    const set = images(100, 4, 5);
+    const both = composeNoise(set, [(d, draw) => instanceNoise(d, { rate: 0.2, ...draw }), (d, draw) => pairFlipNoise(d, { rate: 0.2, ...draw })]);
+    expect(both.transition).toBeUndefined();
+    expect(wrong(both)).toBeGreaterThan(20);
+    expect(() => composeNoise(data, [], { sed: 1 } as never)).toThrow("composeNoise: unknown option 'sed', did you mean 'seed'?");
+  });
+});
+
 test('open set: inputs of another set, labels kept', () => {
   const [data, other] = [images(100, 4, 5), images(30, 4, 2, 50)];
   const { data: mixed, mask } = openSetNoise(data, other, { rate: 0.4, seed: 2 });
@@ -157,6 +216,11 @@ test('recorded labels, and a matrix of ones own', () => {
   expect(Array.from(transitionNoise({ y: Int32Array.of(0, 1, 0), numClasses: 2 }, [[0, 1], [1, 0]]).y)).toEqual([1, 0, 1]);
 });
 
+test.each([[0.02, 0.0875], [0.1, 0.1288], [0.2, 0.2055]])('cores at a rate of %f makes %f wrong, the mean of a normal cut to 0..1', (rate, expected) => {
+  const share = wrong(instanceNoise(images(20_000, 4, 5), { rate, seed: 2 })) / 20_000;
+  expect(Math.abs(share - expected)).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / 20_000));
+});
+
 test.each<[() => unknown, string]>([
   [() => symmetricNoise(labelled(9, 3), { rate: 1.1 }), 'symmetricTransition: rate is 1.1, expected a number in 0..1'],
   [() => symmetricNoise(labelled(9, 1), { rate: 0.1 }), 'symmetricTransition: numClasses is 1, expected an integer >= 2'],
@@ -169,7 +233,7 @@ test.each<[() => unknown, string]>([
   [() => transitionNoise(labelled(9, 2), [[1, 0]]), 'transitionNoise: transition has 1 rows, the labels have 2 classes'],
   [() => symmetricNoise({ y: Int32Array.of(0, 3), numClasses: 3 }, { rate: 0.5 }), 'symmetricNoise: y[1] is 3, expected an integer in 0..2'],
   [() => asymmetricNoise({ y: Int32Array.of(-1), numClasses: 3 }, { rate: 0.5, map: 'next' }), 'asymmetricNoise: y[0] is -1, expected an integer in 0..2'],
-  [() => randomRelabelling({ y: Int32Array.of(0, 9), numClasses: 3 }, { rate: 0.5 }), 'transitionNoise: y[1] is 9, expected an integer in 0..2'],
+  [() => randomRelabelling({ y: Int32Array.of(0, 9), numClasses: 3 }, { rate: 0.5 }), 'randomRelabelling: y[1] is 9, expected an integer in 0..2'],
   [() => relabellingTransition(0, 0.5), 'relabellingTransition: numClasses is 0, expected an integer >= 1'],
   [() => recordedNoise({ y: Int32Array.of(2), numClasses: 2 }, [0]), 'recordedNoise: y[0] is 2, expected an integer in 0..1'],
   [() => instanceProbabilities([NaN, 1], [0], [1, 1, 1, 1], 2, { weights: 'shared', flipRate: [0.5] }), 'instanceProbabilities: x is NaN in row 0, expected finite numbers'],

@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CIFAR10_STATISTICS, loadCifar10, loadCifar100, loadCsv, loadImageFolder, longTail, makeDataset, normalizeChannels } from '../../src/data/index.ts';
 import { FormatError, parseCifar } from '../../src/io/index.ts';
@@ -87,6 +88,88 @@ describe('loadCsv', () => {
     ['a wrong shape', 'a,b\n1,x\n', { shape: [2] }, 'loadCsv: shape is [2], expected as many elements as there are input columns, 1'],
   ])('refuses %s', async (_, text, options, message) => {
     await expect(loadCsv(bytes(text), options)).rejects.toThrow(new FormatError(message));
+  });
+});
+
+describe('loadCsv: text as it is found', () => {
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const utf16 = (text: string, big: boolean): Uint8Array => {
+    const out = new Uint8Array(2 * text.length);
+    for (let i = 0; i < text.length; i++) new DataView(out.buffer).setUint16(2 * i, text.charCodeAt(i), !big);
+    return out;
+  };
+  const table = 'länge,art\n1,ä\n2,\u{1f600}\n3,\ufffd\n';
+  test.each([
+    ['UTF-8', bytes(table)],
+    ['UTF-8 with a mark', bytes(`\ufeff${table}`)],
+    ['UTF-16, little-endian', utf16(`\ufeff${table}`, false)],
+    ['UTF-16, big-endian', utf16(`\ufeff${table}`, true)],
+    ['UTF-16, gzip', new Uint8Array(gzipSync(utf16(`\ufeff${table}`, true)))],
+  ])('%s', async (_, file) => {
+    expect((await loadCsv(file)).classNames).toEqual(['ä', '\u{1f600}', '\ufffd']);
+    expect(await loadCsv(file, { label: 'art' })).toMatchObject({ classNames: ['ä', '\u{1f600}', '\ufffd'] });
+  });
+  test('an encoding that is named', async () => {
+    const file = Uint8Array.from('x,art\n1,\xe4\n2,\xf6\n', (c) => c.charCodeAt(0));
+    expect((await loadCsv(file, { encoding: 'windows-1252' })).classNames).toEqual(['ä', 'ö']);
+    await expect(loadCsv(file, { encoding: 'latin-eins' })).rejects.toThrow(RangeError);
+  });
+  test('labels and names are trimmed as numbers are', async () => {
+    const data = await loadCsv(bytes(' x , kind \n 1, a\n2,a \n3,\t"quoted"\n'.replace('\t', '')), { label: 'kind' });
+    expect(data).toMatchObject({ classNames: ['a', 'quoted'], y: Int32Array.of(0, 0, 1) });
+    expect((await loadCsv(bytes('x,y\n1, b\n2,a\n'), { classes: ['a', 'b'] })).y).toEqual(Int32Array.of(1, 0));
+  });
+  const raw = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
+  test.each([
+    ['Latin-1 labels', raw('x,art\n1,a\n2,\xe4\n'), {}, "loadCsv: row 2, column art: byte e4 is not valid UTF-8; save the file as UTF-8, or say what it is, such as encoding: 'windows-1252'"],
+    ['bytes that would merge', raw('x,art\r\n\r\n1,\xe4\r\n2,\xf6\r\n'), {}, 'loadCsv: row 1, column art: byte e4 is not valid UTF-8'],
+    ['after quotes and a true U+FFFD', raw('x,"a ""b"", c",d\n1,"\n\xef\xbf\xbd",\xff\n'), {}, 'loadCsv: row 1, column d: byte ff is not valid UTF-8'],
+    ['a name that is no text', raw('x,\xe4\n1,2\n'), {}, 'loadCsv: the names of the columns, number 1: byte e4 is not valid UTF-8'],
+    ['without a header', raw('1;2\n3;\xe4\n'), { header: false, separator: ';' }, 'loadCsv: row 2, column 1: byte e4 is not valid UTF-8'],
+    ['a cut character', raw('x,y\n1,\xc3'), {}, 'loadCsv: row 1, column y: byte c3 is not valid UTF-8'],
+    ['half a character of UTF-16', Uint8Array.of(...utf16('\ufeffx,y\n1,', false), 0x3d, 0xd8, 0x0a, 0), {}, 'loadCsv: row 1, column y: half a character is not valid UTF-16LE'],
+    ['UTF-16 without a mark', utf16('x,y\n1,2\n', false), {}, 'loadCsv: the names of the columns, number 0: a byte is 0: is the file UTF-16 without a byte-order mark, or no text?'],
+    ['a missing label', bytes('x,kind\n1,a\n2,\n'), {}, 'loadCsv: row 2, column kind: the label is missing'],
+    ['a blank label', bytes('1, \n'), { header: false }, 'loadCsv: row 1, column 1: the label is missing'],
+    ['one number, two classes', bytes('x,y\n1,1\n2,1.0\n'), {}, 'loadCsv: labels "1" and "1.0" are one number, expected one spelling of it, or classes that list both'],
+    ['one name, two columns', bytes('x,y,y\n1,2,3\n'), { label: 'y' }, 'loadCsv: two columns are named "y", expected one: give its number'],
+    ['lines of old Macs', bytes('x,y\r1,a\r2,b\r'), {}, 'parseCsv: lines end in CR alone, as old Macs wrote them, expected LF or CRLF: save the file with other line ends'],
+    ['mixed line ends', bytes('x,y\n1,a\r2,b\n'), {}, 'parseCsv: line 2: a carriage return stands alone'],
+    ['a workbook', raw('PK\x03\x04...xl/workbook.xml'), {}, 'loadCsv: the file is an Excel workbook (xlsx), expected text: export the sheet as CSV'],
+    ['a zip archive', raw('PK\x03\x04...table.csv'), {}, 'loadCsv: the file is a zip archive, expected text: unpack it'],
+    ['an old workbook', raw('\xd0\xcf\x11\xe0'), {}, 'loadCsv: the file is an old Excel workbook (xls), expected text: export the sheet as CSV'],
+    ['NumPy', raw('\x93NUMPY\x01\0'), {}, 'loadCsv: the file is a NumPy array (npy), expected text: read it with decodeNpy'],
+    ['gzip twice', new Uint8Array(gzipSync(gzipSync('x,y\n1,2\n'))), {}, 'loadCsv: the file is a gzip file inside another, expected text: unpack it'],
+  ])('refuses %s', async (_, file, options, message) => {
+    const error = await loadCsv(file, options).then(() => null, (reason: unknown) => reason);
+    expect(error).toBeInstanceOf(FormatError);
+    expect((error as FormatError).message).toContain(message);
+  });
+  test('classes that are given twice are refused', async () => {
+    await expect(loadCsv(bytes('x,y\n1,a\n'), { classes: ['a', 'a '] })).rejects.toThrow(new RangeError('loadCsv: classes are a, a , expected names that differ'));
+  });
+  test('any bytes: a dataset, or a FormatError of at most 300 characters', async () => {
+    const piece = fc.constantFrom('1', 'a', ',', '\n', '\r', '"', ' ', '\xe4', '\xc3\xa4', '\0', 'PK', '\xff\xfe', 'x'.repeat(200));
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 30 }), async (pieces) => {
+        const error = await loadCsv(raw(pieces.join(''))).then(() => null, (reason: unknown) => reason);
+        if (error === null) return;
+        expect(error).toBeInstanceOf(FormatError);
+        expect((error as Error).message.length).toBeLessThanOrEqual(300);
+      }),
+      { numRuns: 500 },
+    );
+  });
+  test('what was written comes back: labels apart from blanks, values as f32', async () => {
+    const label = fc.string({ minLength: 1, unit: fc.constantFrom('a', 'b', ' ', '"', ',', '\n', 'é') }).filter((text) => text.trim() !== '');
+    const row = fc.tuple(fc.float({ noNaN: true, noDefaultInfinity: true }), label);
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 8 }), async (rows) => {
+        const data = await loadCsv(bytes(rows.map(([x, text]) => `${Object.is(x, -0) ? '-0' : x},"${text.replaceAll('"', '""')}"\n`).join('')), { header: false });
+        expect(Array.from(data.x.data)).toEqual(rows.map(([x]) => x));
+        expect(Array.from(data.y, (c) => data.classNames[c])).toEqual(rows.map(([, text]) => text.trim()));
+      }),
+    );
   });
 });
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeDataset, split, type Dataset } from '../../src/data/index.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
@@ -31,11 +32,53 @@ describe('split', () => {
     expect(split(data, { a: 0.5, b: 0.5 })).toEqual(split(data, { a: 0.5, b: 0.5, seed: 0 }));
     expect(indices(split(data, { a: 0.5, b: 0.5, seed: 1 }).a)).not.toEqual(indices(split(data, { a: 0.5, b: 0.5, seed: 2 }).a));
   });
-  test('tail classes keep an example in the first part', () => {
+  test('totals are as asked, not what is left of each class', () => {
+    const { train, calib, test: held } = split(ofCounts(new Array<number>(100).fill(5)), { train: 0.8, calib: 0.1, test: 0.1 });
+    expect([train.y.length, calib.y.length, held.y.length]).toEqual([400, 50, 50]);
+    expect(new Set(train.classCounts)).toEqual(new Set([4]));
+    calib.classCounts.forEach((n, c) => expect(n + held.classCounts[c]!).toBe(1));
+    // Which classes go where is drawn, or the parts would hold the first and the last classes.
+    const half = (part: Dataset) => part.classCounts.slice(0, 50).reduce((sum, n) => sum + n, 0);
+    expect(Math.abs(half(calib) - 25)).toBeLessThan(15);
+  });
+  test('tail classes keep an example in the first part where the totals allow it', () => {
     const counts = (options: Record<string, number>) => Object.values(split(ofCounts([1, 2, 3, 0, 10]), options)).map((part) => part.classCounts);
-    expect(counts({ train: 0.8, calib: 0.1, test: 0.1 })).toEqual([[1, 2, 3, 0, 8], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1]]);
-    expect(counts({ train: 0.1, test: 0.9 })).toEqual([[1, 1, 1, 0, 1], [0, 1, 2, 0, 9]]);
-    expect(counts({ train: 0.1 })).toEqual([[1, 1, 1, 0, 1]]);
+    expect(counts({ train: 0.8, calib: 0.1, test: 0.1 }).map((part) => part.reduce((a, b) => a + b))).toEqual([13, 2, 1]);
+    expect(counts({ train: 0.8, calib: 0.1, test: 0.1 })[0]).toEqual([1, expect.toSatisfy((n) => n > 0), expect.toSatisfy((n) => n > 0), 0, 8]);
+    expect(counts({ train: 0.5, test: 0.5 })).toEqual([[1, 1, 1, 0, 5], [0, 1, 2, 0, 5]]);
+    expect(counts({ train: 0.1, test: 0.9 })[0]).toEqual([0, 0, 1, 0, 1]);
+  });
+  test('any counts and fractions: totals by largest remainder, each class within one of its share', () => {
+    const fractions = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }).chain((parts) => {
+      const all = parts.reduce((a, b) => a + b, 0);
+      return fc.constantFrom(all, all + 7).map((of) => parts.map((part) => part / of));
+    });
+    const counts = fc.oneof(fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 12 }), fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 7 })).map(([c, n]) => new Array<number>(c).fill(n)));
+    fc.assert(
+      fc.property(counts, fractions, fc.nat(9), (sizes, shares, seed) => {
+        const data = ofCounts(sizes);
+        const n = data.y.length;
+        const options = Object.fromEntries(shares.map((share, p) => [`p${p}`, share]));
+        const parts = Object.values(split(data, { ...options, seed })) as Dataset[];
+        const alone = Object.values(split(data, { ...options, seed, stratified: false })) as Dataset[];
+        expect(parts.map((part) => part.y.length)).toEqual(alone.map((part) => part.y.length));
+        const quota = shares.map((share) => n * share);
+        parts.forEach((part, p) => {
+          expect(Math.abs(part.y.length - quota[p]!), `part ${p} of ${n}`).toBeLessThan(1 + 1e-9);
+          part.classCounts.forEach((k, c) => expect(Math.abs(k - sizes[c]! * shares[p]!), `class ${c} of part ${p}`).toBeLessThan(1 + 1e-6));
+        });
+        if (n > 0) expect(parts[0]!.y.length).toBeGreaterThan(0);
+        const seen = parts.flatMap(indices);
+        expect(new Set(seen).size).toBe(seen.length);
+      }),
+      { numRuns: 500 },
+    );
+  });
+  test('shares of which no rounding sums to the totals come within one, and the totals hold', () => {
+    const shares = { a: 1 / 6, b: 1 / 6, c: 1 / 4, d: 1 / 4, e: 1 / 6 };
+    const parts = Object.values(split(ofCounts([4, 6]), shares)) as Dataset[];
+    expect(parts.map((part) => part.y.length)).toEqual([2, 2, 2, 2, 2]);
+    Object.values(shares).forEach((share, p) => [4, 6].forEach((n, c) => expect(Math.abs(parts[p]!.classCounts[c]! - n * share)).toBeLessThanOrEqual(1 + 1e-9)));
   });
   test('without stratification the totals are exact', () => {
     const { a, b } = split(ofCounts([33, 33, 34]), { a: 0.25, b: 0.75, stratified: false });
@@ -64,7 +107,8 @@ describe('split', () => {
       const { a, b } = split(data, { a: first, b: 1 - first, seed: round });
       expect(new Set([...indices(a), ...indices(b)]).size).toBe(data.y.length);
       expect(a.y.length + b.y.length).toBe(data.y.length);
-      counts.forEach((n, c) => expect(a.classCounts[c]! > 0).toBe(n > 0));
+      // Where the total of the first part has room for every class, none is without.
+      if (counts.filter((n) => n > 0).every((n) => n * first >= 1)) counts.forEach((n, c) => expect(a.classCounts[c]! > 0).toBe(n > 0));
     }
   });
   test.each([

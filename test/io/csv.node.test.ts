@@ -11,6 +11,13 @@ test.each([
   ['nothing', '', []],
 ])('%s', (_, text, rows) => expect(parseCsv(text)).toEqual(rows));
 
+test('a long quoted field is sliced, not built', () => {
+  const long = 'x"'.repeat(500_000);
+  expect(parseCsv(`"${long.replaceAll('"', '""')}",2\n`)).toEqual([[long, '2']]);
+});
+
+test('a text that is none', () => expect(() => parseCsv(new Uint8Array(3) as never)).toThrow(new TypeError('parseCsv: text is object, expected a string; loadCsv takes bytes and addresses')));
+
 test('another separator', () => expect(parseCsv('a\tb,c', { separator: '\t' })).toEqual([['a', 'b,c']]));
 
 test.each([
@@ -18,6 +25,11 @@ test.each([
   ['a,"b', 'parseCsv: line 1: a quote does not end'],
   ['"a"b,c', 'parseCsv: line 1: "b" follows a closing quote, expected a separator or the end of the line'],
   ['"a\nb",c\n1', 'parseCsv: line 3 has 1 fields, expected 2 as in the first'],
+  ['a\rb\rc', 'parseCsv: lines end in CR alone, as old Macs wrote them, expected LF or CRLF: save the file with other line ends'],
+  ['"a"\rb', 'parseCsv: lines end in CR alone, as old Macs wrote them, expected LF or CRLF: save the file with other line ends'],
+  ['a,b\nc,d\re,f\n', 'parseCsv: line 2: a carriage return stands alone, expected LF or CRLF at the end of a line, and quotes around a field that holds one'],
+  ['a,b\r\r\n', 'parseCsv: line 1: a carriage return stands alone, expected LF or CRLF at the end of a line, and quotes around a field that holds one'],
+  ['a, "b"', 'parseCsv: line 1: blanks precede the quote of " \\"b\\"", expected none: the quotes would belong to the field'],
 ])('refuses %j', (text, message) => expect(() => parseCsv(text)).toThrow(new FormatError(message)));
 
 test('refuses separators that mean something else', () => {

@@ -1,5 +1,7 @@
-import { gzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { deflateRawSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { measureDeflate } from '../../src/io/deflate.ts';
 import { FormatError, gunzip, isGzip } from '../../src/io/index.ts';
 import { mutate, testRandom } from '../support/fuzz.ts';
 
@@ -41,6 +43,61 @@ test.each([
   const error = await gunzip(file).then(() => null, (reason: unknown) => reason);
   expect(error).toBeInstanceOf(FormatError);
   expect((error as FormatError).message).toContain(message);
+});
+
+describe('several members', () => {
+  const parts = [plain.subarray(0, 3000), new Uint8Array(0), plain.subarray(3000)];
+  const members = parts.map((part) => new Uint8Array(gzipSync(part)));
+  const joined = (...pieces: readonly (Uint8Array | number[])[]): Uint8Array => Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+  test.each([
+    ['in a row', joined(...members)],
+    ['the last one empty', joined(members[0]!, members[2]!, members[1]!)],
+    ['padded with zeros at the end', joined(...members, new Array<number>(512).fill(0))],
+    ['padded between', joined(members[0]!, [0, 0, 0], members[2]!)],
+  ])('%s', async (_, file) => {
+    expect(await gunzip(file)).toEqual(plain);
+    expect(await gunzip(file, { maxBytes: 5000 })).toEqual(plain);
+    await expect(gunzip(file, { maxBytes: 4999 })).rejects.toThrow('gunzip: inflates to more than 4999 bytes, expected at most maxBytes');
+  });
+  test('one member with padding, and with a name, a comment, extra fields and a checksum of its header', async () => {
+    expect(await gunzip(joined(packed, [0, 0, 0, 0, 0]))).toEqual(plain);
+    const flagged = joined([0x1f, 0x8b, 8, 0x1c, 0, 0, 0, 0, 0, 3, 2, 0, 7, 7, 0x61, 0, 0x62, 0x63, 0], packed.subarray(10));
+    expect(await gunzip(joined(flagged, members[0]!))).toEqual(joined(plain, parts[0]!));
+  });
+  test('4-level files of any bytes, as many members as one likes', async () => {
+    const part = fc.tuple(fc.oneof(fc.uint8Array({ maxLength: 400 }), fc.tuple(fc.nat(255), fc.nat(3000)).map(([v, n]) => new Uint8Array(n).fill(v))), fc.constantFrom(0, 1, 6, 9), fc.constantFrom(0, 2, 4));
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 5 }), fc.nat(9), async (all, zeros) => {
+        const file = joined(...all.map(([bytes, level, strategy]) => gzipSync(bytes, { level, strategy })), new Array<number>(zeros).fill(0));
+        expect(await gunzip(file)).toEqual(joined(...all.map(([bytes]) => bytes)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+  test.each([
+    ['other bytes after padding', joined(packed, [0, 0, 5, 6]), 'gunzip: 2 bytes follow the last member, expected another member, zero bytes or nothing'],
+    ['a cut second member', joined(packed, members[0]!.subarray(0, 40)), 'gunzip: truncated or corrupt after 5000 bytes of output'],
+    ['a header alone after it', joined(packed, [0x1f, 0x8b, 8]), 'gunzip: truncated or corrupt after 5000 bytes of output'],
+    ['a corrupt first member', joined(corrupt, members[0]!), 'gunzip: truncated or corrupt after 0 bytes of output'],
+    ['a size that is not its own', joined(members[0]!.subarray(0, -4), [1, 0, 0, 0], packed), 'gunzip: member 0 states 1 bytes and holds 3000, expected as many'],
+  ])('refuses %s', async (_, file, message) => {
+    await expect(gunzip(file)).rejects.toThrow(new FormatError(message));
+  });
+});
+
+test('a stated size that no deflate stream reaches takes no memory', async () => {
+  const file = packed.slice();
+  file.set([0xff, 0xff, 0xff, 0x3f], file.length - 4);
+  await expect(gunzip(file)).rejects.toThrow(new FormatError('gunzip: member 0 states 1073741823 bytes and holds 5000, expected as many'));
+});
+
+test.each([0, 1, 6, 9])('measureDeflate at level %i: end and size without inflating', (level) => {
+  for (const data of [plain, new Uint8Array(70_000), Uint8Array.of(1), new Uint8Array(0)]) {
+    const raw = new Uint8Array(deflateRawSync(data, { level }));
+    const file = Uint8Array.from([9, 9, ...raw, 1, 2, 3]);
+    expect(measureDeflate(file, 2, Infinity)).toEqual({ end: 2 + raw.length, size: data.length });
+    if (data.length > 1000) expect(measureDeflate(file, 2, 1000).size).toBeGreaterThan(1000);
+  }
 });
 
 test('refuses a cap that is no count', async () => {

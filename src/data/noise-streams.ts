@@ -1,0 +1,43 @@
+import { random32, type Random32 } from './shuffle.ts';
+
+/** Noise models, each with streams of its own: at one seed they take up samples independently of each other. */
+const MODELS = { symmetric: 0, asymmetric: 1, pairFlip: 2, relabelling: 3, transition: 4, cores: 5, logitclip: 6, openSet: 7 } as const;
+
+/** A model that {@link noiseStreams} knows. */
+export type NoiseModel = keyof typeof MODELS;
+
+/** First stream of the noise models; those of samplers begin at 2^32. */
+const FIRST = 2 ** 24;
+
+/** Streams of one model: two and one for each class. */
+const PER_MODEL = 2 ** 20;
+
+/** Largest `stream`. */
+const LAST = 254;
+
+/** The draw of a noise model: the same numbers give the same noise. */
+export interface NoiseDraw {
+  /** Default: 0. */
+  seed?: number;
+  /** An integer in 0..254; one model at one seed draws independently in each. Default: 0. */
+  stream?: number;
+}
+
+/**
+ * The random numbers of a noise model by their use: 0 values, 1 which samples, 2 + c which samples of class c.
+ * Throws RangeError on a stream outside 0..254.
+ */
+export function noiseStreams(model: NoiseModel, { seed = 0, stream = 0 }: NoiseDraw): (use: number) => Random32 {
+  expectStream(stream);
+  return (use) => random32(seed, FIRST * (1 + stream) + MODELS[model] * PER_MODEL + use);
+}
+
+/** Child of the key of a seed that belongs to a model and a stream, for draws by key. */
+export function noiseChild(model: NoiseModel, stream: number): number {
+  expectStream(stream);
+  return FIRST * (1 + stream) + MODELS[model];
+}
+
+function expectStream(stream: number): void {
+  if (!(Number.isInteger(stream) && stream >= 0 && stream <= LAST)) throw new RangeError(`noise: stream is ${stream}, expected an integer in 0..${LAST}`);
+}
