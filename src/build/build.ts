@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { writeDeclaration, wgsl } from './wgsl-plugin.ts';
 
 const root = resolve(process.cwd());
@@ -13,10 +13,10 @@ export function declareShaders(): void {
   for (const file of readdirSync(at('shaders'))) if (file.endsWith('.wgsl')) writeDeclaration(at('shaders', file), runtime);
 }
 
-/** Public entries: `evenkeel` and one for each folder with an index. */
+/** Public entries: `evenkeel`, for browsers and for Node, and one for each folder with an index. */
 export function libraryEntries(): string[] {
   const folders = readdirSync(at('src'), { withFileTypes: true }).filter((d) => d.isDirectory() && existsSync(at('src', d.name, 'index.ts')));
-  return [at('src/index.ts'), ...folders.filter((d) => d.name !== 'gpu' && d.name !== 'cli').map((d) => at('src', d.name, 'index.ts'))];
+  return [at('src/index.ts'), at('src/index.node.ts'), ...folders.filter((d) => d.name !== 'gpu' && d.name !== 'cli').map((d) => at('src', d.name, 'index.ts'))];
 }
 
 /** `dist`: the library as ESM with source maps and declarations, the shader plugin, the CLI and its page. */
@@ -25,20 +25,19 @@ async function main(): Promise<void> {
   if (process.argv.includes('--declare')) return;
   rmSync(at('dist'), { recursive: true, force: true });
   const common = { absWorkingDir: root, format: 'esm', bundle: true, sourcemap: true, target: 'es2022', legalComments: 'none', logLevel: 'warning' } as const;
-  const alias = (name: string): string => (name === 'evenkeel' ? at('src/index.ts') : at('src', name.slice('evenkeel/'.length), 'index.ts'));
-  const self = {
+  const self = (index: string): Plugin => ({
     name: 'self',
-    setup(b: { onResolve(o: { filter: RegExp }, f: (a: { path: string }) => { path: string }): void }): void {
-      b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel/build' ? at('src/build/wgsl-plugin.ts') : alias(path) }));
+    setup(b) {
+      b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src', index) : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
     },
-  };
+  });
   const shaders = wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false });
   await build({ ...common, entryPoints: libraryEntries(), outdir: at('dist'), outbase: at('src'), splitting: true, chunkNames: 'chunks/[hash]', platform: 'neutral', plugins: [shaders] });
   await build({ ...common, entryPoints: [at('src/build/wgsl-plugin.ts')], outdir: at('dist/build'), platform: 'node', packages: 'external' });
   if (existsSync(at('src/cli/main.ts'))) {
     // `self` would be `evenkeel` for a user; here the CLI shares the chunks of nothing and stands alone.
-    await build({ ...common, entryPoints: [at('src/cli/main.ts')], outdir: at('dist/cli'), platform: 'node', packages: 'external', plugins: [self, shaders], banner: { js: '#!/usr/bin/env node' } });
-    await build({ ...common, entryPoints: [at('src/cli/page.ts')], outdir: at('dist/cli'), platform: 'browser', plugins: [self, shaders] });
+    await build({ ...common, entryPoints: [at('src/cli/main.ts')], outdir: at('dist/cli'), platform: 'node', packages: 'external', plugins: [self('index.node.ts'), shaders], banner: { js: '#!/usr/bin/env node' } });
+    await build({ ...common, entryPoints: [at('src/cli/page.ts')], outdir: at('dist/cli'), platform: 'browser', plugins: [self('index.ts'), shaders] });
   }
   writeFileSync(at('dist/tsconfig.json'), JSON.stringify(declarationConfig()));
   try {

@@ -1,4 +1,4 @@
-import { findAdapter, kindOf, nodeGpu } from './adapter.ts';
+import { findAdapter, hostGpu, kindOf } from './adapter.ts';
 import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
 import { Replay } from './capture.ts';
 import { raisedLimits } from './limits.ts';
@@ -60,7 +60,7 @@ export async function init(options: InitOptions = {}): Promise<Gpu> {
     const info = (options.device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
     return (current = new Gpu(options.device, info, false, options.debug));
   }
-  const api = options.gpu ?? globalThis.navigator?.gpu ?? (await nodeGpu());
+  const api = options.gpu ?? hostGpu();
   const adapter = await findAdapter(api, options.adapter);
   const device = await adapter.requestDevice(raisedLimits(adapter));
   return (current = new Gpu(device, adapter.info, true, options.debug));
