@@ -90,6 +90,10 @@ describe('places', () => {
     }
   });
 
+  test('Symbol.dispose, which some browsers lack, is named in one file', () => {
+    for (const file of sources) if (file !== 'src/gpu/dispose.ts') expect(read(file).match(/Symbol\.(dispose|asyncDispose)/)?.[0], file).toBeUndefined();
+  });
+
   test('an op is a shader, a source file, a reference and a test of one stem', () => {
     const stems = sources.filter((f) => /^src\/ops\/[^/]+\.ts$/.test(f) && imports(f).some((i) => i.startsWith('shaders/'))).map((f) => f.slice('src/ops/'.length, -3));
     expect(stems.length).toBeGreaterThan(10);

@@ -1,4 +1,5 @@
 import { findAdapter, hostGpu, kindOf } from './adapter.ts';
+import { symbolDispose } from './dispose.ts';
 import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
 import { Replay } from './capture.ts';
 import { raisedLimits } from './limits.ts';
@@ -288,7 +289,7 @@ export class Gpu {
     if (this.#owned) this.device.destroy();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.destroy();
   }
 

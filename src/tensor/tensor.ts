@@ -1,4 +1,5 @@
 import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { symbolDispose } from '../gpu/dispose.ts';
 import { DisposedError, DTypeError, OutOfMemoryError, ShapeError } from '../gpu/errors.ts';
 import type { Bindable, Storage } from '../gpu/storage.ts';
 import { bytesOf, fromDevice, toDevice, type DType, type TypedArrayOf } from './dtype.ts';
@@ -135,7 +136,7 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
     this.#storage.release();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
 }
