@@ -6,7 +6,7 @@ import { wgslVite } from '../src/build/wgsl-plugin.ts';
 const source = (path: string): string => new URL(`../src/${path}`, import.meta.url).pathname;
 /** The package from its sources; `index` is the entry that the host gets as `evenkeel`. */
 const library = (index: string) => ({
-  plugins: [wgslVite({ runtime: source('gpu/kernel.ts') })],
+  plugins: [wgslVite({ runtime: source('gpu/kernel.ts'), declarations: false })],
   resolve: {
     alias: [
       { find: /^evenkeel$/, replacement: source(index) },

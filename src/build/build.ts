@@ -33,7 +33,9 @@ async function main(): Promise<void> {
   });
   const shaders = wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false });
   await build({ ...common, entryPoints: libraryEntries(), outdir: at('dist'), outbase: at('src'), splitting: true, chunkNames: 'chunks/[hash]', platform: 'neutral', plugins: [shaders] });
-  await build({ ...common, entryPoints: [at('src/build/wgsl-plugin.ts')], outdir: at('dist/build'), platform: 'node', packages: 'external' });
+  // wgsl_reflect goes into the plugin, which so needs no package; its licence asks for its notice.
+  const notice = `/*! The part from wgsl_reflect:\n${readFileSync(at('node_modules/wgsl_reflect/LICENSE.md'), 'utf8').trim()}\n*/`;
+  await build({ ...common, entryPoints: [at('src/build/wgsl-plugin.ts')], outdir: at('dist/build'), platform: 'node', sourcemap: false, banner: { js: notice } });
   if (existsSync(at('src/cli/main.ts'))) {
     // `self` would be `evenkeel` for a user; here the CLI shares the chunks of nothing and stands alone.
     await build({ ...common, entryPoints: [at('src/cli/main.ts')], outdir: at('dist/cli'), platform: 'node', packages: 'external', plugins: [self('index.node.ts'), shaders], banner: { js: '#!/usr/bin/env node' } });
@@ -58,7 +60,7 @@ function declarationConfig(): object {
     extends: '../tsconfig.json',
     compilerOptions: { noEmit: false, declaration: true, emitDeclarationOnly: true, declarationMap: true, rewriteRelativeImportExtensions: true, rootDir: '../src', outDir: '.', paths: {} },
     include: ['../src', '../shaders'],
-    exclude: ['../src/cli'],
+    exclude: ['../src/cli', '../src/build/build.ts'],
   };
 }
 

@@ -18,8 +18,8 @@ export interface WgslPluginOptions {
 }
 
 /** Writes the typed declaration of one shader when it changed. */
-export function writeDeclaration(path: string, runtime = 'evenkeel'): void {
-  const text = declareWgsl(loadWgsl(path).module, runtime);
+export function writeDeclaration(path: string, runtime = 'evenkeel', module = loadWgsl(path).module): void {
+  const text = declareWgsl(module, runtime);
   const target = path.replace(/\.wgsl$/, '.d.wgsl.ts');
   if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text);
 }
@@ -31,25 +31,33 @@ export function wgsl({ runtime = 'evenkeel', declarations = true }: WgslPluginOp
     setup(build) {
       build.onLoad({ filter: /\.wgsl$/ }, ({ path }) => {
         const { module, files } = loadWgsl(path);
-        if (declarations) writeDeclaration(path, runtime);
+        if (declarations) writeDeclaration(path, runtime, module);
         return { contents: emitWgsl(module, runtime), loader: 'js', watchFiles: files };
       });
     },
   };
 }
 
-/** The same for Vite and Vitest. */
-export function wgslVite({ runtime = 'evenkeel' }: WgslPluginOptions = {}): {
+/** The part of Vite's plugin interface that is used. */
+export interface VitePlugin {
   name: string;
   enforce: 'pre';
-  load(id: string): string | undefined;
-} {
+  load(this: { addWatchFile?(path: string): void } | void, id: string): string | undefined;
+}
+
+/** The same for Vite, Vitest and Rollup. */
+export function wgslVite({ runtime = 'evenkeel', declarations = true }: WgslPluginOptions = {}): VitePlugin {
   return {
     name: 'evenkeel-wgsl',
     enforce: 'pre',
     load(id) {
-      const path = id.split('?')[0]!;
-      return path.endsWith('.wgsl') ? emitWgsl(loadWgsl(path).module, runtime) : undefined;
+      const [path, query] = id.split('?') as [string, string?];
+      // `x.wgsl?raw` and `x.wgsl?url` are Vite's own.
+      if (!path.endsWith('.wgsl') || /(^|&)(raw|url|inline)\b/.test(query ?? '')) return undefined;
+      const { module, files } = loadWgsl(path);
+      if (declarations) writeDeclaration(path, runtime, module);
+      for (const file of files) this?.addWatchFile?.(file);
+      return emitWgsl(module, runtime);
     },
   };
 }
