@@ -93,14 +93,9 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
     return this.requiresGrad || this.node !== null;
   }
 
-  /** A second tensor on the same memory, not connected to the tape. */
-  view(shape: readonly number[]): Tensor<D> {
-    return new Tensor(this.storage.retain(), shape, this.dtype, this.offset);
-  }
-
   /** The same values, cut off from the tape. */
   detach(): Tensor<D> {
-    return this.view(this.shape);
+    return viewOf(this, this.shape);
   }
 
   /** All values, in row-major order. */
@@ -139,6 +134,11 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   [symbolDispose](): void {
     this.dispose();
   }
+}
+
+/** A second tensor on the memory of x, of as many elements, not connected to the tape: for ops, which then `record` it. */
+export function viewOf<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  return new Tensor(x.storage.retain(), shape, x.dtype, x.offset);
 }
 
 /** Options of functions that create tensors. */
