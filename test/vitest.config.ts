@@ -22,7 +22,7 @@ export default defineConfig({
   test: {
     projects: [
       { ...library('index.node.ts'), test: { name: 'pure', include: ['test/**/*.node.test.ts'], testTimeout: 120_000 } },
-      { ...library('index.node.ts'), test: { name: 'hosts', include: ['test/**/*.host.test.ts'], testTimeout: 120_000 } },
+      { ...library('index.node.ts'), test: { name: 'hosts', include: ['test/**/*.host.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
       {
         ...library('index.ts'),
         optimizeDeps: { noDiscovery: true },
