@@ -1,4 +1,5 @@
 import { writeFileSync, existsSync, readFileSync } from 'node:fs';
+import { expectOptions } from '../check/options.ts';
 import { declareWgsl, emitWgsl, loadWgsl } from './wgsl.ts';
 
 /** The part of esbuild's plugin interface that is used; written out, so that its types are no dependency. */
@@ -17,6 +18,8 @@ export interface WgslPluginOptions {
   declarations?: boolean;
 }
 
+const OPTIONS = ['runtime', 'declarations'] as const;
+
 /** Writes the typed declaration of one shader when it changed. */
 export function writeDeclaration(path: string, runtime = 'evenkeel', module = loadWgsl(path).module): void {
   const text = declareWgsl(module, runtime);
@@ -25,7 +28,9 @@ export function writeDeclaration(path: string, runtime = 'evenkeel', module = lo
 }
 
 /** esbuild plugin: `import kernel from './x.wgsl'` gives typed kernels, reflected at build time. */
-export function wgsl({ runtime = 'evenkeel', declarations = true }: WgslPluginOptions = {}): EsbuildPlugin {
+export function wgsl(options: WgslPluginOptions = {}): EsbuildPlugin {
+  expectOptions('wgsl', options, OPTIONS);
+  const { runtime = 'evenkeel', declarations = true } = options;
   return {
     name: 'evenkeel-wgsl',
     setup(build) {
@@ -42,11 +47,13 @@ export function wgsl({ runtime = 'evenkeel', declarations = true }: WgslPluginOp
 export interface VitePlugin {
   name: string;
   enforce: 'pre';
-  load(this: { addWatchFile?(path: string): void } | void, id: string): string | undefined;
+  load(this: unknown, id: string): string | undefined;
 }
 
 /** The same for Vite, Vitest and Rollup. */
-export function wgslVite({ runtime = 'evenkeel', declarations = true }: WgslPluginOptions = {}): VitePlugin {
+export function wgslVite(options: WgslPluginOptions = {}): VitePlugin {
+  expectOptions('wgslVite', options, OPTIONS);
+  const { runtime = 'evenkeel', declarations = true } = options;
   return {
     name: 'evenkeel-wgsl',
     enforce: 'pre',
@@ -56,7 +63,8 @@ export function wgslVite({ runtime = 'evenkeel', declarations = true }: WgslPlug
       if (!path.endsWith('.wgsl') || /(^|&)(raw|url|inline)\b/.test(query ?? '')) return undefined;
       const { module, files } = loadWgsl(path);
       if (declarations) writeDeclaration(path, runtime, module);
-      for (const file of files) this?.addWatchFile?.(file);
+      const watcher = this as { addWatchFile?(path: string): void } | undefined;
+      for (const file of files) watcher?.addWatchFile?.(file);
       return emitWgsl(module, runtime);
     },
   };
