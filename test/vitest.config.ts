@@ -4,26 +4,27 @@ import { findChrome } from '../src/cli/chrome.mjs';
 import { wgslVite } from '../src/build/wgsl-plugin.ts';
 
 const source = (path: string): string => new URL(`../src/${path}`, import.meta.url).pathname;
-const shared = {
-  plugins: [wgslVite({ runtime: source('gpu/kernel.ts') })],
+/** The package from its sources; `index` is the entry that the host gets as `evenkeel`. */
+const library = (index: string) => ({
+  plugins: [wgslVite({ runtime: source('gpu/kernel.ts'), declarations: false })],
   resolve: {
     alias: [
-      { find: /^evenkeel$/, replacement: source('index.ts') },
+      { find: /^evenkeel$/, replacement: source(index) },
       { find: /^evenkeel\/build$/, replacement: source('build/wgsl-plugin.ts') },
       { find: /^evenkeel\/(.+)$/, replacement: source('$1/index.ts') },
     ],
   },
-};
+});
 const executablePath = findChrome() ?? undefined;
 
 // Three projects: pure layers in Node; everything on the device in headless Chrome; hosts: Dawn in Node, and a bare page.
 export default defineConfig({
   test: {
     projects: [
-      { ...shared, test: { name: 'pure', include: ['test/**/*.node.test.ts'], testTimeout: 120_000 } },
-      { ...shared, test: { name: 'hosts', include: ['test/**/*.host.test.ts'], testTimeout: 120_000 } },
+      { ...library('index.node.ts'), test: { name: 'pure', include: ['test/**/*.node.test.ts'], testTimeout: 120_000 } },
+      { ...library('index.node.ts'), test: { name: 'hosts', include: ['test/**/*.host.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
       {
-        ...shared,
+        ...library('index.ts'),
         optimizeDeps: { noDiscovery: true },
         test: {
           name: 'chrome',

@@ -1,57 +1,96 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { build, type Plugin } from 'esbuild';
 import { writeDeclaration, wgsl } from './wgsl-plugin.ts';
 
 const root = resolve(process.cwd());
 const at = (...parts: string[]): string => join(root, ...parts);
 const runtime = '../src/gpu/kernel.ts';
+// The sources lie in the package, so that the maps need not hold them.
+const common = { absWorkingDir: root, format: 'esm', bundle: true, sourcemap: true, sourcesContent: false, target: 'es2022', legalComments: 'none', logLevel: 'warning' } as const;
+
+/** Folders of `src` that are no part of the library: they have a program or an entry of their own. */
+const OUTSIDE = ['cli', 'build'];
+
+/** Files below `folder` whose names end as `ending` says, declarations left out. */
+function filesOf(folder: string, ending: RegExp): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => ending.test(name) && !/\.d\.(\w+\.)?ts$/.test(name)).map((name) => join(folder, name));
+}
 
 /** Writes the typed declaration of every shader. */
-export function declareShaders(): void {
+function declareShaders(): void {
   for (const file of readdirSync(at('shaders'))) if (file.endsWith('.wgsl')) writeDeclaration(at('shaders', file), runtime);
 }
 
-/** Public entries: `evenkeel` and one for each folder with an index. */
-export function libraryEntries(): string[] {
-  const folders = readdirSync(at('src'), { withFileTypes: true }).filter((d) => d.isDirectory() && existsSync(at('src', d.name, 'index.ts')));
-  return [at('src/index.ts'), ...folders.filter((d) => d.name !== 'gpu' && d.name !== 'cli').map((d) => at('src', d.name, 'index.ts'))];
+/** What a source or shader becomes in `dist`. */
+function built(file: string): string {
+  const inside = file.startsWith(at('src') + sep) ? relative(at('src'), file) : relative(root, file);
+  return at('dist', inside.replace(/\.(ts|wgsl)$/, '.js'));
 }
 
-/** `dist`: the library as ESM with source maps and declarations, the shader plugin, the CLI and its page. */
-async function main(): Promise<void> {
-  declareShaders();
-  if (process.argv.includes('--declare')) return;
-  rmSync(at('dist'), { recursive: true, force: true });
-  const common = { absWorkingDir: root, format: 'esm', bundle: true, sourcemap: true, target: 'es2022', legalComments: 'none', logLevel: 'warning' } as const;
-  const alias = (name: string): string => (name === 'evenkeel' ? at('src/index.ts') : at('src', name.slice('evenkeel/'.length), 'index.ts'));
-  const self = {
+/** Imports stay imports, of the built file beside this one. */
+const separate: Plugin = {
+  name: 'separate',
+  setup(b) {
+    b.onResolve({ filter: /^(\.|\/|[A-Z]:)/i }, ({ path, importer, kind }) => {
+      if (kind === 'entry-point') return undefined;
+      const to = relative(dirname(built(importer)), built(resolve(dirname(importer), path))).split(sep).join('/');
+      return { path: to.startsWith('.') ? to : `./${to}`, external: true };
+    });
+  },
+};
+
+/** The library, one file a module: bundlers drop a module that nothing imports, which they cannot do with parts of a shared one. */
+async function buildModules(): Promise<void> {
+  const sources = filesOf(at('src'), /\.ts$/).filter((file) => !OUTSIDE.includes(relative(at('src'), file).split(sep)[0]!));
+  const shaders = readdirSync(at('shaders')).filter((name) => name.endsWith('.wgsl')).map((name) => at('shaders', name));
+  const plugins = [separate, wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false })];
+  await build({ ...common, entryPoints: sources, outdir: at('dist'), outbase: at('src'), platform: 'neutral', plugins: [separate] });
+  await build({ ...common, entryPoints: shaders, outdir: at('dist/shaders'), outbase: at('shaders'), platform: 'neutral', sourcemap: false, plugins });
+}
+
+/** `evenkeel/build`, with wgsl_reflect inside, so that it needs no package; its licence asks for its notice. */
+async function buildPlugin(): Promise<void> {
+  const notice = `/*! The part from wgsl_reflect:\n${readFileSync(at('node_modules/wgsl_reflect/LICENSE.md'), 'utf8').trim()}\n*/`;
+  await build({ ...common, entryPoints: [at('src/build/wgsl-plugin.ts')], outdir: at('dist/build'), platform: 'node', sourcemap: false, banner: { js: notice } });
+}
+
+/** The command line and its page, each in one file. */
+async function buildProgram(): Promise<void> {
+  const self = (index: string): Plugin => ({
     name: 'self',
-    setup(b: { onResolve(o: { filter: RegExp }, f: (a: { path: string }) => { path: string }): void }): void {
-      b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel/build' ? at('src/build/wgsl-plugin.ts') : alias(path) }));
+    setup(b) {
+      b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src', index) : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
     },
-  };
+  });
   const shaders = wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false });
-  await build({ ...common, entryPoints: libraryEntries(), outdir: at('dist'), outbase: at('src'), splitting: true, chunkNames: 'chunks/[hash]', platform: 'neutral', plugins: [shaders] });
-  await build({ ...common, entryPoints: [at('src/build/wgsl-plugin.ts')], outdir: at('dist/build'), platform: 'node', packages: 'external' });
-  if (existsSync(at('src/cli/main.ts'))) {
-    // `self` would be `evenkeel` for a user; here the CLI shares the chunks of nothing and stands alone.
-    await build({ ...common, entryPoints: [at('src/cli/main.ts')], outdir: at('dist/cli'), platform: 'node', packages: 'external', plugins: [self, shaders], banner: { js: '#!/usr/bin/env node' } });
-    await build({ ...common, entryPoints: [at('src/cli/page.ts')], outdir: at('dist/cli'), platform: 'browser', plugins: [self, shaders] });
-  }
+  const outdir = at('dist/cli');
+  await build({ ...common, entryPoints: [at('src/cli/main.ts')], outdir, platform: 'node', packages: 'external', plugins: [self('index.node.ts'), shaders], banner: { js: '#!/usr/bin/env node' } });
+  await build({ ...common, entryPoints: [at('src/cli/page.ts')], outdir, platform: 'browser', plugins: [self('index.ts'), shaders] });
+}
+
+/** Declarations, and a copy of them for TypeScript before 5.7, whose typed arrays take no parameter. */
+function declare(): void {
   writeFileSync(at('dist/tsconfig.json'), JSON.stringify(declarationConfig()));
   try {
     execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at('dist/tsconfig.json')], { stdio: 'inherit' });
   } finally {
     rmSync(at('dist/tsconfig.json'));
   }
-  // Declarations keep the `.ts` of the sources, which resolves to nothing beside them.
-  for (const file of readdirSync(at('dist'), { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.d.ts')) continue;
-    const text = readFileSync(at('dist', file), 'utf8');
-    writeFileSync(at('dist', file), text.replace(/((?:from |import\()['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2'));
+  for (const file of filesOfDeclarations()) {
+    // They keep the `.ts` of the sources, which resolves to nothing beside them.
+    const text = readFileSync(file, 'utf8').replace(/((?:from |import\()['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2');
+    writeFileSync(file, text);
+    const older = at('dist/ts5.6', relative(at('dist'), file));
+    mkdirSync(dirname(older), { recursive: true });
+    writeFileSync(older, text.replace(/\b((?:Big)?(?:Float|Int|Uint)\d+(?:Clamped)?Array|ArrayBufferView|DataView)<[\w\s|]*>/g, '$1').replace(/^\/\/# sourceMappingURL.*$/m, ''));
   }
+}
+
+function filesOfDeclarations(): string[] {
+  return readdirSync(at('dist'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts')).map((name) => at('dist', name));
 }
 
 function declarationConfig(): object {
@@ -59,8 +98,19 @@ function declarationConfig(): object {
     extends: '../tsconfig.json',
     compilerOptions: { noEmit: false, declaration: true, emitDeclarationOnly: true, declarationMap: true, rewriteRelativeImportExtensions: true, rootDir: '../src', outDir: '.', paths: {} },
     include: ['../src', '../shaders'],
-    exclude: ['../src/cli'],
+    exclude: ['../src/cli', '../src/build/build.ts'],
   };
+}
+
+/** `dist`: the library, its plugin, the command line and the declarations; with `--declare` only those of the shaders. */
+async function main(): Promise<void> {
+  declareShaders();
+  if (process.argv.includes('--declare')) return;
+  rmSync(at('dist'), { recursive: true, force: true });
+  await buildModules();
+  await buildPlugin();
+  if (existsSync(at('src/cli/main.ts'))) await buildProgram();
+  declare();
 }
 
 await main();

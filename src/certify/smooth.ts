@@ -1,5 +1,6 @@
 import type { Gpu } from '../gpu/device.ts';
 import { currentGpu } from '../gpu/device.ts';
+import { symbolDispose } from '../gpu/dispose.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { binomialTest, certifiedRadius, clopperPearsonLower } from '../stats/index.ts';
@@ -128,7 +129,7 @@ export class Smooth {
     this.#votes.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
 

@@ -103,7 +103,7 @@ async function bundleNode(entry, outfile, library = false) {
     const plugin = at('node_modules/.cache/evenkeel/plugin.mjs');
     await bundleNode(at('src/build/wgsl-plugin.ts'), plugin);
     const { wgsl } = await import(pathToFileURL(plugin).href);
-    const setup = (b) => b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src/index.ts') : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
+    const setup = (b) => b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src/index.node.ts') : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
     plugins.push({ name: 'self', setup }, wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false }));
   }
   await bundle({ entryPoints: [entry], absWorkingDir: root, outfile, bundle: true, platform: 'node', format: 'esm', target: 'es2022', packages: 'external', logLevel: 'warning', plugins });

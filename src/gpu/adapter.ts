@@ -8,26 +8,17 @@ export interface AdapterDescription {
   quads: boolean;
 }
 
-/** Dawn in Node frees its instance when this object is collected, devices and all; so it is kept. */
-let nodeApi: GPU | null = null;
-
-/** The `GPU` object of Node's optional `webgpu` package; in a browser without WebGPU an error that says why. */
-export async function nodeGpu(): Promise<GPU> {
+/** The `GPU` object of the page or worker; where there is none, an error that says why. */
+export function hostGpu(): GPU {
+  const gpu = globalThis.navigator?.gpu;
+  if (gpu) return gpu;
   const isNode = typeof process !== 'undefined' && !!process.versions?.node && typeof window === 'undefined';
-  if (!isNode) {
-    const reason = globalThis.isSecureContext === false ? 'this page is not a secure context: serve it over https or from localhost' : 'this browser has no WebGPU: use Chrome or Edge 113+, Safari 26+ or Firefox 141+';
-    throw new NoWebGPUError(`WebGPU is not available: ${reason}`);
-  }
-  if (nodeApi) return nodeApi;
-  try {
-    const name = 'webgpu'; // a variable, so that bundlers leave the optional package alone
-    const { create, globals } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU; globals: object };
-    Object.assign(globalThis, globals);
-    // Exact timestamps: they are rounded in browsers so that pages cannot spy on each other.
-    return (nodeApi = create(['disable-dawn-features=timestamp_quantization']));
-  } catch (error) {
-    throw new NoWebGPUError(`Node has no WebGPU of its own: run \`npm install webgpu\`, or pass { gpu } (${(error as Error).message})`);
-  }
+  const reason = isNode
+    ? 'Node runs the build for browsers here: resolve evenkeel under the condition `node`, or pass { gpu }'
+    : globalThis.isSecureContext === false
+      ? 'this page is not a secure context: serve it over https or from localhost'
+      : 'this browser has no WebGPU: use Chrome or Edge 113+, Safari 26+ or Firefox 141+';
+  throw new NoWebGPUError(`WebGPU is not available: ${reason}`);
 }
 
 /** The wanted kind of adapter; by default a hardware one, else the software one. */

@@ -1,4 +1,5 @@
-import { findAdapter, kindOf, nodeGpu, type AdapterDescription } from './adapter.ts';
+import { findAdapter, hostGpu, kindOf, type AdapterDescription } from './adapter.ts';
+import { symbolDispose } from './dispose.ts';
 import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
 import { Replay } from './capture.ts';
 import { Faults } from './faults.ts';
@@ -42,7 +43,7 @@ export async function init(options: InitOptions = {}): Promise<Gpu> {
     const info = (options.device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
     return (current = new Gpu(options.device, info, false, options.debug));
   }
-  const api = options.gpu ?? globalThis.navigator?.gpu ?? (await nodeGpu());
+  const api = options.gpu ?? hostGpu();
   const adapter = await findAdapter(api, options.adapter);
   const device = await adapter.requestDevice(raisedLimits(adapter));
   return (current = new Gpu(device, adapter.info, true, options.debug));
@@ -292,7 +293,7 @@ export class Gpu {
     if (this.#owned) this.device.destroy();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.destroy();
   }
 

@@ -1,4 +1,5 @@
 import type { Gpu } from '../gpu/device.ts';
+import { symbolDispose } from '../gpu/dispose.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { softmax } from '../ops/softmax.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
@@ -106,7 +107,7 @@ export class Reheaded {
     this.head.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
 }

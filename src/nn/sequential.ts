@@ -1,4 +1,5 @@
 import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { symbolDispose } from '../gpu/dispose.ts';
 import { DisposedError, ShapeError } from '../gpu/errors.ts';
 import { decodeSafetensors, encodeSafetensors, FormatError, type SafetensorsInput } from '../io/index.ts';
 import { nextItems } from '../ops/dropout.ts';
@@ -218,7 +219,7 @@ export class Sequential implements Layer {
     this.#isDisposed = true;
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
 

@@ -1,7 +1,7 @@
 import kernel from '../../shaders/cast.wgsl';
 import type { DType } from '../tensor/dtype.ts';
 import { record } from '../tensor/tape.ts';
-import { empty, Tensor } from '../tensor/tensor.ts';
+import { empty, Tensor, viewOf } from '../tensor/tensor.ts';
 import { ELEMENT, type Word } from './element.ts';
 
 /** WGSL of the conversion: towards zero and clamped to the range of the target, where the built-in one may do anything. */
@@ -31,7 +31,7 @@ export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
 }
 
 function convert(x: Tensor<DType>, dtype: DType): Tensor<DType> {
-  if (x.dtype === dtype) return x.view(x.shape);
+  if (x.dtype === dtype) return viewOf(x, x.shape);
   const { gpu, shape, size } = x;
   if (x.dtype === 'f16') {
     const wide = empty(shape, { gpu });

@@ -5,7 +5,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { gradientFor, isRecording, pullback, record } from '../tensor/tape.ts';
-import { empty, expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
+import { empty, expectDType, expectShape, tensor, Tensor, viewOf } from '../tensor/tensor.ts';
 import { composedCrossEntropy } from './cross-entropy-composed.ts';
 import { IGNORED, toLabels } from './labels.ts';
 import { expectReduction, REDUCTIONS, type Reduction } from './reduction.ts';
@@ -143,6 +143,6 @@ function partialSums(values: Tensor, rows: number): Tensor {
   const length = 256;
   const whole = Math.floor(rows / length);
   // A ragged tail: one sum for each of the three.
-  using all = values.view(whole * length === rows ? [3, whole, length] : [3, 1, rows]);
+  using all = viewOf(values, whole * length === rows ? [3, whole, length] : [3, 1, rows]);
   return sum(all, { axes: 2 });
 }

@@ -1,7 +1,7 @@
 import kernel from '../../shaders/histogram.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { record } from '../tensor/tape.ts';
-import { empty, expectDType, expectShape, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { empty, expectDType, expectShape, tensor, zeros, type Tensor, viewOf } from '../tensor/tensor.ts';
 import { expectOneOf } from './element.ts';
 import { indexSelect } from './gather.ts';
 import { partsOf, sum } from './reduce.ts';
@@ -72,6 +72,6 @@ export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i3
   kernel.weighted({ size, bins: classes, chunk: Math.ceil(size / parts), parts }, { labels, weights, sums }, [parts * classes]);
   const y = sum(sums, { axes: 0 });
   sums.dispose();
-  const spread = (dy: Tensor): Tensor => reshape(indexSelect(dy, labels.view([size])), weights.shape);
+  const spread = (dy: Tensor): Tensor => reshape(indexSelect(dy, viewOf(labels, [size])), weights.shape);
   return record('bincount', y, [weights], (dy) => [spread(dy)], { composed: true }) as unknown as Result;
 }

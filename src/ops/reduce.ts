@@ -4,7 +4,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
-import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
+import { empty, expectDType, type Tensor, viewOf } from '../tensor/tensor.ts';
 import { axesOf, axisOf } from './arguments.ts';
 import { div, equalMask, expand, mul } from './binary.ts';
 import { ELEMENT, expectOneOf, NUMERIC, WORDS, type Numeric, type Word } from './element.ts';
@@ -90,7 +90,7 @@ export function fold<D extends Word>(x: Tensor<Word>, axes: readonly number[], {
 /** `y` without the reduced axes, in its place. */
 export function dropped<D extends DType>(y: Tensor<D>, axes: readonly number[], keepDim: boolean): Tensor<D> {
   if (keepDim) return y;
-  const out = y.view(y.shape.filter((_, i) => !axes.includes(i)));
+  const out = viewOf(y, y.shape.filter((_, i) => !axes.includes(i)));
   y.dispose();
   return out;
 }
@@ -138,7 +138,7 @@ function extreme<D extends Numeric>(op: string, x: Tensor<D>, options: ReduceOpt
     y as unknown as Tensor,
     [x],
     (dy) => {
-      const mask = equalMask(x as unknown as Tensor, y.view(kept) as unknown as Tensor);
+      const mask = equalMask(x as unknown as Tensor, viewOf(y, kept) as unknown as Tensor);
       return [mul(mask, expand(div(reshape(dy, kept), sum(mask, { axes: over, keepDim: true })), x.shape))];
     },
     { composed: true },

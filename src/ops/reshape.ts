@@ -2,7 +2,7 @@ import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { type Tensor, viewOf } from '../tensor/tensor.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { axesOf } from './arguments.ts';
 
@@ -14,7 +14,7 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[])
   if (holes > 1 || sizeOf(to) !== x.size || to.some((d) => !Number.isInteger(d) || d < 0)) {
     throw new ShapeError(`reshape: x has shape [${x.shape}] (${x.size} elements), it does not fit [${shape}]`);
   }
-  const y = x.view(to);
+  const y = viewOf(x, to);
   y.maskable = x.maskable;
   return record('reshape', y as unknown as Tensor, [x], (dy) => [carryMask(dy, reshape(dy, x.shape))], { composed: true }) as unknown as Tensor<D>;
 }

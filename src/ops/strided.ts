@@ -3,7 +3,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
-import { clear, empty, type Tensor } from '../tensor/tensor.ts';
+import { clear, empty, type Tensor, viewOf } from '../tensor/tensor.ts';
 import { expectWords } from './arguments.ts';
 
 /** Where the elements of a view lie in a tensor: element (i, j, ..) at offset + i strides[0] + j strides[1] + ... */
@@ -55,7 +55,7 @@ function isWhole(view: StridedView, size: number): boolean {
 /** The elements of x at `view`, not on the tape; shares memory where they are all of x in order. */
 export function copyOut<D extends DType>(op: string, x: Tensor<D>, view: StridedView): Tensor<D> {
   expectWords(x, `${op}: x`);
-  if (isWhole(view, x.size)) return x.view(view.shape);
+  if (isWhole(view, x.size)) return viewOf(x, view.shape);
   const y = empty(view.shape, { dtype: x.dtype, gpu: x.gpu });
   copyBetween(op, 'take', y, x, view);
   return y;
@@ -75,7 +75,7 @@ export function takeView<D extends DType>(op: string, x: Tensor<D>, view: Stride
 /** Zeros of `shape` but for the elements at `view`, which are those of x: the gradient of {@link takeView}. */
 export function placeView(op: string, x: Tensor, shape: readonly number[], view: StridedView): Tensor {
   let y: Tensor;
-  if (isWhole(view, sizeOf(shape))) y = x.view(shape);
+  if (isWhole(view, sizeOf(shape))) y = viewOf(x, shape);
   else {
     y = empty(shape, { gpu: x.gpu });
     if (x.size < y.size) clear(y);

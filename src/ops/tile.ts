@@ -2,7 +2,7 @@ import { expectOptions } from '../check/options.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { stridesOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { type Tensor, viewOf } from '../tensor/tensor.ts';
 import { axisOf } from './arguments.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -12,7 +12,7 @@ import { copyOut } from './strided.ts';
 function repeated<D extends DType>(op: string, x: Tensor<D>, shape: readonly number[], repeats: readonly number[], to: readonly number[]): Tensor<D> {
   const own = stridesOf(shape.map((d, i) => (repeats.includes(i) ? 1 : d)));
   const copy = copyOut(op, x, { shape, strides: own.map((s, i) => (repeats.includes(i) ? 0 : s)), offset: 0 });
-  const y = copy.view(to);
+  const y = viewOf(copy, to);
   copy.dispose();
   return record(op, y as unknown as Tensor, [x], (dy) => [reshape(sum(reshape(dy, shape), { axes: repeats }), x.shape)], { composed: true }) as unknown as Tensor<D>;
 }

@@ -1,3 +1,4 @@
+import { symbolDispose } from '../gpu/dispose.ts';
 import kernel from '../../shaders/average.wgsl';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
@@ -98,7 +99,7 @@ export class WeightAverage implements SavedState {
     this.progress.step = 0;
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
 

@@ -1,6 +1,7 @@
 import kernel from '../../shaders/anomaly.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { symbolDispose } from '../gpu/dispose.ts';
 import { NonFiniteError } from '../gpu/errors.ts';
 import type { DType } from './dtype.ts';
 import { scope, tensorsIn, unscoped } from './scope.ts';
@@ -60,7 +61,7 @@ export class AnomalyWatch {
     this.#first.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
 }

@@ -1,5 +1,6 @@
 import type { Replay } from '../gpu/capture.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { symbolDispose } from '../gpu/dispose.ts';
 import { scope, tensorsIn, unscoped } from './scope.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -40,7 +41,7 @@ export class Captured<T> {
     this.#replay.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
 }

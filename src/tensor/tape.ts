@@ -5,7 +5,7 @@ import { inspect } from './anomaly.ts';
 import type { DType } from './dtype.ts';
 import { scope, unscoped, untrack } from './scope.ts';
 import { sameShape } from './shape.ts';
-import { clear, empty, tensor, type TapeNode, type Tensor } from './tensor.ts';
+import { clear, empty, tensor, type TapeNode, type Tensor, viewOf } from './tensor.ts';
 
 let recording = true;
 /** False while the gradient of an intermediate tensor is itself wanted, which no mask may touch. */
@@ -260,5 +260,5 @@ export function leavesOf(y: Tensor): Tensor[] {
 
 /** A view of the constant 1, made once for a device. */
 function one(gpu: Gpu, shape: readonly number[]): Tensor {
-  return gpu.constant('one', () => unscoped(() => tensor(1, { gpu }))).view(shape);
+  return viewOf(gpu.constant('one', () => unscoped(() => tensor(1, { gpu }))), shape);
 }

@@ -1,4 +1,5 @@
 import { currentGpu, type Gpu } from '../gpu/device.ts';
+import { symbolDispose } from '../gpu/dispose.ts';
 import { DisposedError, DTypeError, OutOfMemoryError, ShapeError } from '../gpu/errors.ts';
 import type { Bindable, Storage } from '../gpu/storage.ts';
 import { bytesOf, fromDevice, toDevice, type DType, type TypedArrayOf } from './dtype.ts';
@@ -92,14 +93,9 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
     return this.requiresGrad || this.node !== null;
   }
 
-  /** A second tensor on the same memory, not connected to the tape. */
-  view(shape: readonly number[]): Tensor<D> {
-    return new Tensor(this.storage.retain(), shape, this.dtype, this.offset);
-  }
-
   /** The same values, cut off from the tape. */
   detach(): Tensor<D> {
-    return this.view(this.shape);
+    return viewOf(this, this.shape);
   }
 
   /** All values, in row-major order. */
@@ -135,9 +131,14 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
     this.#storage.release();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
+}
+
+/** A second tensor on the memory of x, of as many elements, not connected to the tape: for ops, which then `record` it. */
+export function viewOf<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  return new Tensor(x.storage.retain(), shape, x.dtype, x.offset);
 }
 
 /** Options of functions that create tensors. */

@@ -1,6 +1,7 @@
 import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { symbolDispose } from '../gpu/dispose.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
@@ -226,7 +227,7 @@ export class TrainingStep {
     for (const t of [this.#x, this.#y, this.#order, this.#state, this.#log, this.#at.epoch, this.#at.step]) t.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [symbolDispose](): void {
     this.dispose();
   }
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { scope, tensor, type Tensor } from 'evenkeel';
 import { squareAttack, squareShare, type AttackedModel, type SquareOptions } from 'evenkeel/attack';
 import { conv2d, flatten, linear, relu, sequential } from 'evenkeel/nn';
-import { abs, cast, greater, mul, sub, sum } from 'evenkeel/ops';
+import { abs, cast, greater, mul, reshape, sub, sum } from 'evenkeel/ops';
 import { hostUniform, key } from 'evenkeel/random';
 import { gpu } from '../support/gpu.ts';
 
@@ -58,7 +58,7 @@ test('points in the ball and the box, margins never above those of x, more queri
 
 test('the first point is stripes: one sign a column and channel', async () => {
   // A score that likes every change, so that the stripes are kept: |x - 0.5| summed, against a constant.
-  const model: AttackedModel = { forward: (x) => mul(sum(abs(sub(x, 0.5)), { axes: [1, 2, 3] }).view([6, 1]), tensor([-1, 0], { shape: [1, 2] })) };
+  const model: AttackedModel = { forward: (x) => mul(reshape(sum(abs(sub(x, 0.5)), { axes: [1, 2, 3] }), [6, 1]), tensor([-1, 0], { shape: [1, 2] })) };
   const grey = new Float32Array(70 * 6).fill(0.5);
   const got = await attacked(model, [0, 0, 0, 0, 0, 0], { eps: 0.25, queries: 1 }, SHAPE, grey);
   const column = (n: number, c: number, w: number): number[] => Array.from({ length: 5 }, (_, h) => got[((n * 2 + c) * 5 + h) * 7 + w]!);

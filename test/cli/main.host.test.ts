@@ -11,20 +11,20 @@ import { glyphs } from '../support/glyphs.ts';
 // The whole command, as a process: in the cache folder, from where the packages it leaves outside resolve.
 const source = (path: string): string => new URL(`../../src/${path}`, import.meta.url).pathname;
 const cache = new URL('../../node_modules/.cache/evenkeel/', import.meta.url).pathname;
-const self: Plugin = {
+const self = (index: string): Plugin => ({
   name: 'self',
-  setup: (b) => void b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? source('index.ts') : source(`${path.slice(9)}/index.ts`) })),
-};
+  setup: (b) => void b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? source(index) : source(`${path.slice(9)}/index.ts`) })),
+});
 let folder = '';
 let data = '';
 
 beforeAll(async () => {
   mkdirSync(cache, { recursive: true });
   folder = mkdtempSync(join(cache, 'cli-test-'));
-  const plugins = [self, wgsl({ runtime: source('gpu/kernel.ts'), declarations: false })];
-  const common = { bundle: true, format: 'esm' as const, target: 'es2022', outdir: folder, plugins };
-  await build({ ...common, entryPoints: [source('cli/main.ts')], platform: 'node', packages: 'external' });
-  await build({ ...common, entryPoints: [source('cli/page.ts')], platform: 'browser' });
+  const shaders = wgsl({ runtime: source('gpu/kernel.ts'), declarations: false });
+  const common = { bundle: true, format: 'esm' as const, target: 'es2022', outdir: folder };
+  await build({ ...common, entryPoints: [source('cli/main.ts')], platform: 'node', packages: 'external', plugins: [self('index.node.ts'), shaders] });
+  await build({ ...common, entryPoints: [source('cli/page.ts')], platform: 'browser', plugins: [self('index.ts'), shaders] });
   data = join(folder, 'data');
   mkdirSync(data);
   for (const [stem, { images, labels }] of [['train', glyphs(2000, 1)], ['t10k', glyphs(60, 2)]] as const) {

@@ -87,7 +87,7 @@ describe('dispose', () => {
     const message = 'tensor [2,3] was used after it was freed; init({ debug: true }) shows where it was made';
     expect(() => scope(() => add(x, 1))).toThrow(message);
     expect(() => x.write([1])).toThrow('write: got 1 values, tensor [2,3] holds 6');
-    expect(() => x.view([6])).toThrow(message);
+    expect(() => reshape(x, [6])).toThrow(message);
   });
   test('pooled memory is handed out again, not created', () => {
     zeros([1000]).dispose();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { backward, grad, noGrad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
-import { add, exp, expand, linear, log, logSoftmax, lpDistance, matmul, mean, mul, relu, reshape, sign, softmax, square, sub, sum, tanh } from 'evenkeel/ops';
+import { backward, grad, noGrad, requireGrad, scope, tensor, Tensor, zeros } from 'evenkeel';
+import { add, cast, exp, expand, flatten, linear, log, logSoftmax, lpDistance, matmul, mean, mul, permute, relu, reshape, sign, slice, softmax, square, squeeze, sub, sum, tanh, transpose, unsqueeze } from 'evenkeel/ops';
 import { Arena } from '../../src/nn/arena.ts';
 import { accumulateInto } from '../../src/tensor/accumulate.ts';
 import { readAll, takeGrad } from '../support/check-op.ts';
@@ -21,6 +21,26 @@ describe('backward', () => {
     expect(await gradients([[1, 2]], (x) => sum(add(x, x)))).toEqual([[2, 2]]);
     expect(await gradients([[1, 2]], (x) => sum(mul(x, x)))).toEqual([[2, 4]]);
     expect(await gradients([[1, 2]], (x) => sum(add(mul(x, mul(x, x)), add(x, sub(x, x)))))).toEqual([[4, 13]]);
+  });
+
+  test('every change of shape stays on the tape; only detach leaves it', async () => {
+    const x: number[] = [1, 2, 3, 4, 5, 6];
+    const weights = [3, 1, 4, 1, 5, 9];
+    // y = change(x) with weights in the order of y: dx is the weights, put back.
+    const changes: [change: (x: Tensor) => Tensor, dx: number[]][] = [
+      [(x) => reshape(x, [2, 3]), weights],
+      [(x) => flatten(reshape(x, [3, 2, 1])), weights],
+      [(x) => squeeze(unsqueeze(x, 1)), weights],
+      [(x) => transpose(reshape(x, [2, 3])), [3, 4, 5, 1, 1, 9]],
+      [(x) => permute(reshape(x, [1, 2, 3]), [2, 0, 1]), [3, 4, 5, 1, 1, 9]],
+      [(x) => slice(x, { axes: 0, start: 0, end: 6 }), weights],
+      [(x) => cast(x, 'f32'), weights],
+    ];
+    for (const [change, dx] of changes) {
+      expect(await gradients([x], (x) => sum(mul(reshape(change(x), [6]), tensor(weights)))), String(change)).toEqual([dx]);
+    }
+    expect(await gradients([x], (x) => sum(mul(x, reshape(x, [6]).detach())))).toEqual([x]);
+    expect('view' in Tensor.prototype).toBe(false);
   });
 
   test('gradients that are handed out twice do not share memory afterwards', async () => {

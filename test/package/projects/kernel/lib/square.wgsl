@@ -1,0 +1,1 @@
+fn square(x: f32) -> f32 { return x * x; }

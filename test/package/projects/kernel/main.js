@@ -1,0 +1,3 @@
+import { run } from './program.js';
+
+run().then((result) => (window.result = result), (error) => (window.result = { error: String(error) }));

@@ -1,0 +1,4 @@
+import { run } from './program.js';
+
+console.log(JSON.stringify(await run()));
+process.exit();
