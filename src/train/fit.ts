@@ -75,8 +75,6 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   const stepsDone = stepsPerEpoch * startEpoch;
   if (!model.isInitialized) model.init({ seed });
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
-  const wasTraining = model.training;
-  model.train(true);
   using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, augment, seed, average, state, stepsDone, detectAnomaly: options.detectAnomaly });
   // Labels that calls before this one met are not this run's.
   await takeInvalidLabels(model.arena.values.gpu);
@@ -150,7 +148,6 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     }
   } finally {
     (loss ?? objective!).setClassWeight?.(null);
-    model.train(wasTraining);
   }
   history.seconds = (performance.now() - started) / 1000;
   if (history.seconds > 0) history.stepsPerSecond = (steps - stepsDone) / history.seconds;

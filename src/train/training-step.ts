@@ -5,6 +5,7 @@ import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { walkLayers, type Layer } from '../nn/layer.ts';
+import { FROZEN } from '../nn/pass-weights.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
@@ -181,18 +182,12 @@ export class TrainingStep {
     const copies = Math.ceil(x.shape[0]! / batch);
     const key = call === 0 ? this.#dropoutKey : split(this.#dropoutKey, 2 ** 32 + call);
     const first = copies === 1 ? this.#state : mul(this.#state, copies);
-    return this.#expectLogits(this.#model.forward(x, { training: this.#model.training, random: { key, first }, ...options }));
+    return this.#expectLogits(this.#model.forward(x, { training: true, random: { key, first }, ...options }));
   }
 
   /** Logits in evaluation mode; the parameters are constants, so that a gradient goes to the input alone. */
   #evaluate(x: Tensor): Tensor {
-    const layers = [...walkLayers(this.#model)].map(([, layer]) => [layer, { ...layer.params }] as const);
-    for (const [{ params }] of layers) for (const name in params) params[name] = params[name]!.detach();
-    try {
-      return this.#expectLogits(this.#model.forward(x, { training: false }));
-    } finally {
-      for (const [layer, params] of layers) Object.assign(layer.params, params);
-    }
+    return this.#expectLogits(this.#model.forward(x, { training: false, weights: FROZEN }));
   }
 
   /** Checked when the step is recorded: not every loss counts labels that lie outside. */
