@@ -34,9 +34,18 @@ export function entriesOf(layer: Layer): Entry[] {
 /** The model that fills the parameters of a layer, by the record that it fills. */
 const owners = new WeakMap<object, Layer>();
 
-/** True for a layer, or a view of layers, whose parameters a model fills. */
+/** Layers made of those of a model, such as all but the last. */
+const views = new WeakSet<object>();
+
+/** Marks a view: its layers stay those of their model. */
+export function asView<L extends Layer>(layer: L): L {
+  views.add(layer.params);
+  return layer;
+}
+
+/** True for a view, and for a layer whose parameters a model fills. */
 export function isOwned(layer: Layer): boolean {
-  return owners.has(layer.params) || entriesOf(layer).some((entry) => owners.has(entry.layer.params));
+  return views.has(layer.params) || owners.has(layer.params);
 }
 
 /** Makes `model` the owner of its layers. Throws TypeError, and changes nothing, when one with parameters belongs to another model. */

@@ -36,6 +36,7 @@ export interface LoadReport {
 /** Places of a model by name. */
 type Places = ReadonlyMap<string, { readonly shape: readonly number[]; readonly dtype: DType }>;
 
+/** The names of {@link LoadOptions}. */
 export const LOAD_OPTIONS = ['strict', 'rename', 'allowNonFinite', 'onReport'] as const;
 
 const FLOATS = ['F16', 'BF16', 'F32', 'F64'];

@@ -21,7 +21,9 @@ export interface PredictOptions extends BatchOptions {
   weights?: PassWeights;
 }
 
+/** The names of {@link BatchOptions}. */
 export const BATCH_OPTIONS = ['batchSize', 'signal'] as const;
+/** The names of {@link PredictOptions}. */
 export const PREDICT_OPTIONS = [...BATCH_OPTIONS, 'weights'] as const;
 
 /** f over the rows of host data in batches of one captured step; the result is read back once. */
