@@ -78,6 +78,7 @@ export class Replay {
   /** Plays the list: one encoder, one submit, nothing allocated. */
   run(): void {
     if (this.#disposed) throw new DisposedError('capture: run after dispose');
+    this.#gpu.expectLive('captured step');
     this.#gpu.recorder.submit(this.#commands);
   }
 

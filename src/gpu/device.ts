@@ -1,5 +1,6 @@
 import { findAdapter, kindOf, nodeGpu } from './adapter.ts';
-import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
+import { GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
+import { Health } from './health.ts';
 import { Replay } from './capture.ts';
 import { raisedLimits } from './limits.ts';
 import { alignUp, BufferPool, type DeviceBuffer } from './pool.ts';
@@ -89,9 +90,7 @@ export class Gpu {
   #constantBytes = 0;
   readonly #constants = new Map<string, unknown>();
   #capturing: Storage[] | null = null;
-  #failure: Error | null = null;
-  #lost: DeviceLostError | null = null;
-  #destroyed = false;
+  readonly #health: Health;
 
   constructor(device: GPUDevice, info: GPUAdapterInfo | undefined, owned: boolean, debug = false) {
     this.device = device;
@@ -103,16 +102,7 @@ export class Gpu {
     this.uniforms = new UniformCache(device);
     this.#pool = new BufferPool(device);
     this.#readback = new Readback(device);
-    const fail = (event: Event): void => {
-      event.preventDefault();
-      const { error } = event as GPUUncapturedErrorEvent;
-      const oom = typeof GPUOutOfMemoryError !== 'undefined' && error instanceof GPUOutOfMemoryError;
-      this.#failure ??= oom ? new OutOfMemoryError(`the device is out of memory: ${error.message}`) : new GpuError(error.message);
-    };
-    device.addEventListener('uncapturederror', fail);
-    void device.lost.then((info) => {
-      if (!this.#destroyed) this.#lost = new DeviceLostError(`the device was lost (${info.reason}): ${info.message}; call init() again`);
-    });
+    this.#health = new Health(device);
   }
 
   /** Buffers created so far, arenas included. */
@@ -126,6 +116,7 @@ export class Gpu {
 
   /** Device memory for `bytes` bytes; inside a capture it is only planned, unless `now`. */
   allocate(bytes: number, now = false): Storage {
+    this.#health.expectLive('tensor');
     if (bytes > this.device.limits.maxStorageBufferBindingSize) {
       throw new OutOfMemoryError(`a tensor of ${bytes} bytes is over this adapter's limit of ${this.device.limits.maxStorageBufferBindingSize} bytes a binding`);
     }
@@ -154,13 +145,14 @@ export class Gpu {
   free(storage: Storage): void {
     if (storage.planned || !storage.buffer) return;
     this.#live -= storage.bytes;
-    if (!this.#destroyed) this.#pool.release(storage.buffer);
+    if (!this.#health.isDestroyed) this.#pool.release(storage.buffer);
     storage.buffer = null;
   }
 
   /** Copies host bytes to the device, after all work recorded so far. */
   write(storage: Storage, offset: number, data: ArrayBufferView<ArrayBuffer>): void {
     if (data.byteLength === 0) return;
+    this.#health.expectLive('write');
     if (!storage.buffer) throw new GpuError('write: the tensor was freed, or belongs to a step that is still being captured');
     if (this.recorder.uses(storage.buffer)) this.recorder.flush();
     this.device.queue.writeBuffer(storage.buffer.raw, storage.base + offset, data.buffer, data.byteOffset, data.byteLength);
@@ -170,6 +162,7 @@ export class Gpu {
 
   /** Reads byte ranges back in one submit and one wait each. Rejects with what went wrong on the device since the last read. */
   async read(ranges: readonly { storage: Storage; offset: number; bytes: number }[]): Promise<ArrayBuffer[]> {
+    this.#health.expectLive('read');
     if (this.#capturing) throw new GpuError('read inside a captured step: read its outputs after capture() returns');
     const staged = ranges.map(({ storage, offset, bytes }) => {
       const padded = alignUp(Math.max(4, bytes), 4);
@@ -179,31 +172,30 @@ export class Gpu {
     });
     this.recorder.flush();
     this.counters.reads++;
-    try {
-      return await Promise.all(staged.map(({ buffer, bytes }) => this.#readback.read(buffer, bytes)));
-    } catch (error) {
-      throw this.#lost ?? this.#failure ?? error;
-    } finally {
-      this.check();
-    }
+    return this.#health.during('read', Promise.all(staged.map(({ buffer, bytes }) => this.#readback.read(buffer, bytes))));
   }
 
   /** Waits until all recorded work is done. */
   async sync(): Promise<void> {
+    this.#health.expectLive('sync');
     this.recorder.flush();
-    await this.device.queue.onSubmittedWorkDone();
-    this.check();
+    await this.#health.during('sync', this.device.queue.onSubmittedWorkDone());
+    this.#health.expectLive('sync');
+  }
+
+  /** Throws DisposedError after `destroy`, naming `what` was to be done. */
+  expectLive(what: string): void {
+    this.#health.expectLive(what);
   }
 
   /** Throws the first device error since the last check, if any. */
   check(): void {
-    const failure = this.#lost ?? this.#failure;
-    this.#failure = null;
-    if (failure) throw failure;
+    this.#health.check();
   }
 
   /** Records what `step` launches; returns its value and the list, played once. `keep` names the storages of the value. */
   capture<T>(step: () => T, keep: (value: T) => Iterable<Storage>): { value: T; replay: Replay } {
+    this.#health.expectLive('capture');
     if (this.#capturing) throw new GpuError('capture inside a captured step');
     const commands = (this.recorder.sink = []);
     const planned = (this.#capturing = [] as Storage[]);
@@ -279,9 +271,9 @@ export class Gpu {
 
   /** Frees the device, unless it was passed in by the caller. Idempotent. */
   destroy(): void {
-    if (this.#destroyed) return;
+    if (this.#health.isDestroyed) return;
     this.recorder.flush();
-    this.#destroyed = true;
+    this.#health.markDestroyed();
     this.#pool.trim();
     this.#readback.destroy();
     if (current === this) current = null;

@@ -54,7 +54,7 @@ export function loadable(what: string, state: ReadonlyMap<string, StateValue>, e
   // A tied parameter is there when it is there under one of its names.
   const missing = entries.filter(({ name, first }) => !found.has(name) && !given.has(first)).map(({ name }) => name);
   const unknown = [...found.keys()].filter((name) => !firsts.has(name));
-  const own = [...found].filter(([name]) => firsts.has(name));
+  const own = entries.flatMap(({ name }): [string, StateValue][] => (found.has(name) ? [[name, found.get(name)!]] : []));
   const shapes: string[] = [];
   const dtypes: string[] = [];
   for (const [name, { shape, data, dtype }] of own) {
