@@ -9,10 +9,13 @@ export function stepsPerEpoch(n: number, { batchSize, dropLast = false }: Pick<T
   return dropLast ? Math.floor(n / batchSize) : Math.ceil(n / batchSize);
 }
 
+/** What a loss or objective has that two runs may use at once; anything else tells of state. */
+const STATELESS = new Set(['name', 'reduction', 'setClassWeight', 'dispose', 'box']);
+
 /** What a run holds: the parameters, and the loss where its state is that of one run. */
 export function claimsOf(model: Sequential, { loss, objective, setsClassWeight = false }: TrainingStepOptions): [Claim, ...Claim[]] {
   const own = claim(model.arena, 'fit', (holder) => new Error(`fit: ${holder} has the weights of this model; await it before another run`));
-  const isShared = !setsClassWeight && !objective?.prepare && objective?.rows === undefined;
+  const isShared = !setsClassWeight && Object.keys((objective ?? loss)!).every((name) => STATELESS.has(name));
   try {
     const refusal = (): Error => new Error(`fit: the ${objective ? 'objective' : 'loss'} ${(objective ?? loss)!.name} serves another run, whose class weights or state it holds; make one for each run`);
     return [own, claim((objective ?? loss)!, 'fit', refusal, { isShared })];
