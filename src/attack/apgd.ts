@@ -19,7 +19,7 @@ import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
 import { checkBall, checkCounts, checkInside, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
-import { beside, checkBatch, checked, evaluating, isFooled, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, holding, isFooled, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link apgd}. */
 export interface ApgdOptions extends Ball {
@@ -81,27 +81,30 @@ const APGD = 102;
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
  * each sample and the model gives (n, classes).
  */
-export async function apgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
+export function apgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
+  return holding(model, (held) => ascend(held, x, labels, options));
+}
+
+async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
   const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
   checkBatch('apgd', x, labels);
   checkBall('apgd', options);
   checkCounts('apgd', { steps, restarts });
   await checkInside('apgd', x, options);
   const model = await checked('apgd', attacked, labels);
-  const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
   if (x.size === 0) return made(() => add(x, 0));
-  const { state, targets } = made(() => quiet(() => prepared(model, x, labels, options)));
+  const { state, targets } = made(() => noGrad(() => prepared(model, x, labels, options)));
   const captured: Captured<void>[] = [];
   const play = (at: 0 | 1, record: () => void): void => {
     if (captured[at]) captured[at].run();
-    else captured[at] = capture(() => quiet(record), { gpu: x.gpu });
+    else captured[at] = capture(() => noGrad(record), { gpu: x.gpu });
   };
   const checkpoints = new Set(apgdCheckpoints(steps, rule));
   const root = split(key(seed), APGD);
   try {
     for (let run = 0; run < targets.length * restarts; run++) {
       copyOver(targets[Math.floor(run / restarts)]!, state.target);
-      made(() => quiet(() => begin(model, x, labels, state, split(root, run), options)));
+      made(() => noGrad(() => begin(model, x, labels, state, split(root, run), options)));
       for (let i = 1, last = 0; i <= steps; i++) {
         signal?.throwIfAborted();
         if (i <= 2) state.weight.write([i === 1 ? 1 : 0.75]);

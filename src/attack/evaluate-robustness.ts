@@ -8,7 +8,7 @@ import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, type Ball } from './ball.ts';
 import { checkReached, checkSound, countFlat, looksLikeProbabilities, warningsOf } from './evaluation-checks.ts';
-import { evaluating, made, type AttackedModel } from './model.ts';
+import { holding, made, type AttackedModel } from './model.ts';
 import { namedAttack, standardAttacks, type AttackName, type Budget, type NamedAttack } from './named-attacks.ts';
 
 /** Options of {@link evaluateRobustness}. */
@@ -74,7 +74,11 @@ export interface RobustnessReport {
  * image: a certified image that is misclassified or broken throws an Error that names it.
  * images: (n, ...). Throws RangeError on a bad option, label or pixel, ShapeError when sizes differ.
  */
-export async function evaluateRobustness(model: AttackedModel, images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): Promise<RobustnessReport> {
+export function evaluateRobustness(model: AttackedModel, images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): Promise<RobustnessReport> {
+  return holding(model, (held) => cascade(held, images, labels, options));
+}
+
+async function cascade(model: AttackedModel, images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): Promise<RobustnessReport> {
   const { norm = 'linf', eps, certified, batchSize = 250, seed = 0, signal, onAttack, gpu = currentGpu() } = options;
   check(images, labels, options);
   const n = images.length;
@@ -157,7 +161,7 @@ export async function evaluateRobustness(model: AttackedModel, images: NdArray, 
 
 /** The class of each row, the first of equal outputs, the number of classes, and the outputs. */
 async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: number[]; classes: number; values: Float32Array }> {
-  const logits = made(() => evaluating(model, () => noGrad(() => model.forward(x).detach())));
+  const logits = made(() => noGrad(() => model.forward(x).detach()));
   try {
     if (logits.rank !== 2 || logits.shape[0] !== x.shape[0]) throw new ShapeError(`evaluateRobustness: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);
     const classes = logits.shape[1]!;

@@ -4,7 +4,7 @@ import { abs } from '../ops/unary.ts';
 import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { itemAxes, type Ball } from './ball.ts';
-import { evaluating, made, type AttackedModel } from './model.ts';
+import { made, type AttackedModel } from './model.ts';
 
 /** Slack of f32 for a distance, relative to the larger of 1 and eps. */
 const SLACK = 1e-6;
@@ -40,13 +40,11 @@ export function looksLikeProbabilities(values: Float32Array, classes: number): b
 
 /** How many images of a batch have a cross-entropy without a gradient. */
 export async function countFlat(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>): Promise<number> {
-  const steepest = made(() =>
-    evaluating(model, () => {
-      const at = requireGrad(x.detach());
-      const [slope] = grad(withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' })), [at]) as [Tensor];
-      return max(abs(slope), { axes: itemAxes(slope) });
-    }),
-  );
+  const steepest = made(() => {
+    const at = requireGrad(x.detach());
+    const [slope] = grad(withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' })), [at]) as [Tensor];
+    return max(abs(slope), { axes: itemAxes(slope) });
+  });
   try {
     return Array.from(await steepest.read()).filter((v) => v === 0).length;
   } finally {

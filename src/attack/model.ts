@@ -6,27 +6,30 @@ import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
+import type { HeldWeights } from '../nn/pass-weights.ts';
 
 /** What can be attacked: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
 export interface AttackedModel {
-  forward(x: Tensor): Tensor;
-  readonly training?: boolean;
-  train?(on: boolean): unknown;
-  /** Left out of the gradients that an attack computes. */
-  readonly parameters?: ReadonlyMap<string, Tensor>;
+  /** The context of an attack asks for evaluation mode. */
+  forward(x: Tensor, context?: EvaluationContext): Tensor;
+  /** Holds the weights as they are: an attack awaits, and the model may be in training. Default: the model does not change. */
+  snapshot?(): HeldWeights;
 }
 
-/** What `run` records, with the model in evaluation mode and its parameters constant. */
-export function evaluating<T>(model: AttackedModel, run: () => T): T {
-  const wasTraining = model.training ?? false;
-  const trained = [...(model.parameters?.values() ?? [])].filter((p) => p.requiresGrad);
-  model.train?.(false);
-  for (const p of trained) p.requiresGrad = false;
+/** What attacks and certifiers tell a forward pass. */
+export interface EvaluationContext {
+  readonly training: boolean;
+  readonly weights?: HeldWeights;
+}
+
+/** `run` of the model in evaluation mode, with the weights that it has now until the end. */
+export async function holding<T>(model: AttackedModel, run: (held: AttackedModel) => Promise<T>): Promise<T> {
+  const weights = model.snapshot?.();
+  const context = { training: false, ...(weights && { weights }) };
   try {
-    return run();
+    return await run({ forward: (x) => model.forward(x, context) });
   } finally {
-    for (const p of trained) p.requiresGrad = true;
-    model.train?.(wasTraining);
+    weights?.dispose();
   }
 }
 
@@ -37,11 +40,6 @@ export function evaluating<T>(model: AttackedModel, run: () => T): T {
 export async function checked(op: string, model: AttackedModel, labels: Tensor<'i32'>): Promise<AttackedModel> {
   const values = await labels.read();
   return {
-    get training() {
-      return model.training ?? false;
-    },
-    train: (on) => model.train?.(on),
-    ...(model.parameters && { parameters: model.parameters }),
     forward: (x) => {
       const logits = model.forward(x);
       if (logits.rank !== 2 || logits.shape[0] !== x.shape[0]) throw new ShapeError(`${op}: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);

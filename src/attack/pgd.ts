@@ -9,7 +9,7 @@ import { normal, uniform } from '../random/random.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, checkInside, clipped, lengths, projected, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, evaluating, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, holding, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link fgsm}. */
 export interface FgsmOptions extends Omit<Ball, 'norm'> {
@@ -49,7 +49,11 @@ export function fgsm(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { e
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError when the start does not
  * fit, unless there is a label for each sample, or when the model gives no (n, classes).
  */
-export async function pgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
+export function pgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
+  return holding(model, (held) => ascend(held, x, labels, options));
+}
+
+async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
   const { eps, steps = 20, stepSize = eps / 4, restarts = 1, start = 'uniform', seed = 0, signal } = options;
   checkBatch('pgd', x, labels);
   check(x, options);
@@ -64,7 +68,7 @@ export async function pgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i3
       for (let i = 0; i < steps; i++) {
         signal?.throwIfAborted();
         const before: Tensor = now!;
-        now = made(() => evaluating(model, () => advance(model, x, before, labels, stepSize, options)));
+        now = made(() => advance(model, x, before, labels, stepSize, options));
         before.dispose();
         // A bounded queue keeps an abort prompt.
         if (i % 8 === 7) await x.gpu.sync();
@@ -72,7 +76,7 @@ export async function pgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i3
       if (restarts === 1) break;
       const found: Tensor = now!;
       const last: Candidate | null = best;
-      best = made((): Candidate => evaluating(model, () => better(model, found, last, labels, options.targeted === true)));
+      best = made((): Candidate => better(model, found, last, labels, options.targeted === true));
       found.dispose();
       now = null;
       last?.x.dispose();

@@ -15,7 +15,7 @@ import { copyOver } from '../tensor/copy.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, checkInside, clipped, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, evaluating, isFooled, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, holding, isFooled, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link squareAttack}. */
 export interface SquareOptions extends Omit<Ball, 'norm'> {
@@ -54,7 +54,11 @@ export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescal
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
  * each sample and the model gives (n, classes).
  */
-export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
+export function squareAttack(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
+  return holding(model, (held) => search(held, x, labels, options));
+}
+
+async function search(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
   checkBatch('squareAttack', x, labels);
   checkBall('squareAttack', options);
@@ -65,14 +69,13 @@ export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: T
   await checkInside('squareAttack', x, options);
   const model = await checked('squareAttack', attacked, labels);
   const { gpu } = x;
-  const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
   const [n, channels, height, width] = planesOf(x);
   const from = split(key(seed), SQUARE);
   const signs = (u: Tensor): Tensor => where(less(u, 0.5), -options.eps, options.eps);
-  const clean = made(() => quiet(() => judge(model, x, labels)));
+  const clean = made(() => noGrad(() => judge(model, x, labels)));
   /** What the host writes before a query: first random item and stream; height and width of the square. */
   const state = made(() => ({ draw: tensor([0, 0], { dtype: 'u32', gpu }), sides: tensor([0, 0], { gpu }) }));
-  const best = made(() => quiet(() => {
+  const best = made(() => noGrad(() => {
     const stripes = signs(uniform([n, channels, 1, width], split(from, 0), { gpu }));
     const points = where(beside(clean.isFooled, x), x, reshape(clipped(add(planes(x), stripes), options), x.shape));
     return { x: points, ...judge(model, points, labels) };
@@ -105,7 +108,7 @@ export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: T
       state.draw.write([0, i]);
       state.sides.write(sidesOf(squareShare(i, options), height, width));
       if (step) step.run();
-      else step = capture(() => quiet(query), { gpu });
+      else step = capture(() => noGrad(query), { gpu });
       // Also bounds the queue.
       if (i % CHUNK === 0 && (await step.value.isOver.item())) break;
     }

@@ -1,6 +1,7 @@
 import { ShapeError } from '../gpu/errors.ts';
 import type { Layer } from '../nn/layer.ts';
 import type { BatchOptions } from '../nn/map-batches.ts';
+import { throughWeights } from '../nn/pass-weights.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { add, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
@@ -60,30 +61,38 @@ export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<
   const { gpu } = model.arena.values;
   const size = sizeOf(x.shape.slice(1));
   const margins = new Float64Array(x.length);
-  for (let start = 0; start < x.length; start += batchSize) {
-    signal?.throwIfAborted();
-    const rows = Math.min(batchSize, x.length - start);
-    const labels = Array.from({ length: rows }, (_, i) => y[start + i]!);
-    const found = unscoped(() =>
-      scope(() =>
-        noGrad(() => {
-          const images = tensor(x.data.subarray(start * size, (start + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu });
-          const box = boxAround(images, { eps, clip });
-          const own = tensor(labels, { dtype: 'i32', gpu });
-          const byIntervals = intervalMargins(model, box, own);
-          return method === 'ibp' ? byIntervals : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
-        }),
-      ),
-    );
-    const values = await found.read();
-    const classes = found.shape[1]!;
-    found.dispose();
-    labels.forEach((label, i) => {
-      if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`certifyBounds: y[${start + i}] is ${label}, expected an integer in 0..${classes - 1}`);
-      let least = Infinity;
-      for (let j = 0; j < classes; j++) if (j !== label) least = Math.min(least, values[i * classes + j]!);
-      margins[start + i] = least;
-    });
+  // The model may be in training while margins are awaited.
+  const weights = model.snapshot();
+  try {
+    for (let start = 0; start < x.length; start += batchSize) {
+      signal?.throwIfAborted();
+      const rows = Math.min(batchSize, x.length - start);
+      const labels = Array.from({ length: rows }, (_, i) => y[start + i]!);
+      const found = unscoped(() =>
+        scope(() =>
+          noGrad(() => {
+            const images = tensor(x.data.subarray(start * size, (start + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu });
+            const box = boxAround(images, { eps, clip });
+            const own = tensor(labels, { dtype: 'i32', gpu });
+            return throughWeights(model, weights, () => {
+              const byIntervals = intervalMargins(model, box, own);
+              return method === 'ibp' ? byIntervals : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
+            });
+          }),
+        ),
+      );
+      const values = await found.read();
+      const classes = found.shape[1]!;
+      found.dispose();
+      labels.forEach((label, i) => {
+        if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`certifyBounds: y[${start + i}] is ${label}, expected an integer in 0..${classes - 1}`);
+        let least = Infinity;
+        for (let j = 0; j < classes; j++) if (j !== label) least = Math.min(least, values[i * classes + j]!);
+        margins[start + i] = least;
+      });
+    }
+  } finally {
+    weights.dispose();
   }
   return { certified: Array.from(margins, (m) => m > 0), margins };
 }

@@ -58,21 +58,23 @@ export async function* certifyDataset(smooth: Smooth, data: { x: NdArray; y: Arr
       return { index, label, predict, radius: roundedDown(radius), correct: predict === label, seconds };
     });
   };
-  for (const row of telling(before)) {
-    const [again] = await of([row.index]);
-    if (again!.predict !== row.predict || again!.radius !== roundedDown(row.radius)) {
-      throw new Error(
-        `certifyDataset: done has class ${row.predict} and radius ${row.radius} for input ${row.index}, this run gives ${again!.predict} and ${again!.radius}: ` +
-          'it is of another model, data set, seed, sigma, n0, n, alpha or adapter. Go on with those of its run, or leave done out and start a new table.',
-      );
-    }
-  }
-  const left = Array.from(indices).slice(before.length);
-  const groups = Array.from({ length: Math.ceil(left.length / together) }, (_, g) => left.slice(g * together, (g + 1) * together));
-  const start = performance.now();
-  let count = 0;
-  let next = groups[0] && of(groups[0]);
+  const held = smooth.hold();
+  let next: Promise<CertificateRow[]> | undefined;
   try {
+    for (const row of telling(before)) {
+      const [again] = await of([row.index]);
+      if (again!.predict !== row.predict || again!.radius !== roundedDown(row.radius)) {
+        throw new Error(
+          `certifyDataset: done has class ${row.predict} and radius ${row.radius} for input ${row.index}, this run gives ${again!.predict} and ${again!.radius}: ` +
+            'it is of another model, data set, seed, sigma, n0, n, alpha or adapter. Go on with those of its run, or leave done out and start a new table.',
+        );
+      }
+    }
+    const left = Array.from(indices).slice(before.length);
+    const groups = Array.from({ length: Math.ceil(left.length / together) }, (_, g) => left.slice(g * together, (g + 1) * together));
+    const start = performance.now();
+    let count = 0;
+    next = groups[0] && of(groups[0]);
     for (const [g] of groups.entries()) {
       const current = next!;
       // The next group is queued before this one is waited for; its failure is met in its turn.
@@ -89,6 +91,7 @@ export async function* certifyDataset(smooth: Smooth, data: { x: NdArray; y: Arr
   } finally {
     // A caller that leaves early may dispose `smooth` at once.
     await next?.catch(() => {});
+    held.release();
   }
 }
 

@@ -1,4 +1,5 @@
 import { ShapeError } from '../gpu/errors.ts';
+import { JoinedWeights } from '../nn/pass-weights.ts';
 import { add, mul } from '../ops/index.ts';
 import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -11,21 +12,18 @@ import type { BaseClassifier } from './noisy-votes.ts';
  *
  * Soundness. Smoothing certifies whatever function of the noisy input is counted, and the mean of logits is one: the
  * certificate is that of the ensemble, at the cost of all members for each copy. No bound is split.
- * Training and evaluation mode are those of all members at once. Throws RangeError without members, `forward` ShapeError when their
- * outputs differ in shape.
+ * The context of a pass, and with it training or evaluation mode, is that of all members. Throws RangeError without members, `forward`
+ * ShapeError when their outputs differ in shape.
  */
 export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
   if (members.length === 0) throw new RangeError('ensemble: got no members, expected at least one');
   return {
-    forward: (x: Tensor): Tensor => {
-      const all = members.map((member) => member.forward(x));
+    forward: (x, context): Tensor => {
+      const all = members.map((member) => member.forward(x, context));
       const other = all.find(({ shape }) => !sameShape(shape, all[0]!.shape));
       if (other) throw new ShapeError(`ensemble: members give shapes [${all[0]!.shape}] and [${other.shape}], expected equal ones`);
       return mul(all.reduce((sum, logits) => add(sum, logits)), 1 / members.length);
     },
-    get training(): boolean {
-      return members.some((member) => member.training);
-    },
-    train: (on: boolean): void => members.forEach((member) => void member.train?.(on)),
+    snapshot: () => new JoinedWeights(members.flatMap((member) => member.snapshot?.() ?? [])),
   };
 }

@@ -7,13 +7,15 @@ import { sameShape, sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
+import type { HeldWeights } from '../nn/pass-weights.ts';
 import { countVotes, noisyCopies, type CopyState } from './noisy-copies.ts';
 
 /** What can be smoothed: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
 export interface BaseClassifier {
-  forward(x: Tensor): Tensor;
-  readonly training?: boolean;
-  train?(on: boolean): unknown;
+  /** The context asks for evaluation mode, and for the weights of `snapshot`. */
+  forward(x: Tensor, context?: { readonly training: boolean; readonly weights?: HeldWeights }): Tensor;
+  /** Holds the weights as they are: a certificate takes many passes, and the model may be in training. Default: the model does not change. */
+  snapshot?(): HeldWeights;
 }
 
 /** Inputs on the device, with room for more, and the votes on them: phases 0 and 1 after one another. */
@@ -45,7 +47,9 @@ export class NoisyVotes {
   readonly #state: CopyState;
   readonly #steps = new Map<number, Captured<void>>();
   #inputs: Inputs | null = null;
+  #weights: HeldWeights | null = null;
   #queue: Promise<unknown> = Promise.resolve();
+  #holds = 0;
   #isDisposed = false;
 
   constructor(model: BaseClassifier, options: { classes: number; sigma: number; key: Key; gpu: Gpu }) {
@@ -56,7 +60,9 @@ export class NoisyVotes {
 
   /** Class counts of each phase, for each input. Overlapping calls are queued; each is recorded as a whole, with its read, before the next. */
   async sample(x: NdArray, request: Request): Promise<Uint32Array[][]> {
-    const submitted = this.#queue.then(() => this.#submit(x, request));
+    // A call counts with the weights of its moment, also where it waits for others.
+    const weights = this.#holds > 0 ? null : (this.#model.snapshot?.() ?? null);
+    const submitted = this.#queue.then(() => this.#submit(x, request, weights)).finally(() => weights?.dispose());
     this.#queue = submitted.catch(() => {});
     const { room, reading } = await submitted;
     const all = await reading;
@@ -64,10 +70,11 @@ export class NoisyVotes {
     return request.phases.map((_, phase) => Array.from({ length: x.length }, (_, i) => at(phase, i)));
   }
 
-  async #submit(x: NdArray, { streams, phases, batchSize, signal }: Request): Promise<{ room: number; reading: Promise<Uint32Array> }> {
+  async #submit(x: NdArray, { streams, phases, batchSize, signal }: Request, weights: HeldWeights | null): Promise<{ room: number; reading: Promise<Uint32Array> }> {
     this.#expectLive();
     signal?.throwIfAborted();
     const { room, counts } = this.#place(x, streams);
+    if (weights) this.#take(weights);
     let queued = 0;
     for (const [phase, { first, copies }] of phases.entries()) {
       const total = x.length * copies;
@@ -87,6 +94,26 @@ export class NoisyVotes {
 
   #expectLive(): void {
     if (this.#isDisposed) throw new GpuError('Smooth: disposed while a call was under way; await it first');
+  }
+
+  /** The weights of the calls until `release`: those that the model has now. */
+  hold(): { release(): void } {
+    if (this.#holds++ === 0) {
+      const weights = this.#model.snapshot?.() ?? null;
+      this.#queue = this.#queue.then(() => weights && !this.#isDisposed && this.#take(weights)).finally(() => weights?.dispose());
+    }
+    let isHeld = true;
+    return {
+      release: () => {
+        if (isHeld) this.#holds--;
+        isHeld = false;
+      },
+    };
+  }
+
+  #take(weights: HeldWeights): void {
+    this.#weights ??= this.#model.snapshot!();
+    this.#weights.refresh(weights);
   }
 
   /** Puts the inputs on the device and clears the counts; grows what holds them. */
@@ -120,18 +147,13 @@ export class NoisyVotes {
       known.run();
       return;
     }
-    const wasTraining = this.#model.training ?? false;
-    this.#model.train?.(false);
-    try {
-      this.#steps.set(size, capture(() => noGrad(() => this.#record(size)), { gpu: this.#options.gpu }));
-    } finally {
-      this.#model.train?.(wasTraining);
-    }
+    this.#steps.set(size, capture(() => noGrad(() => this.#record(size)), { gpu: this.#options.gpu }));
   }
 
   #record(rows: number): void {
     const { x, streams, counts } = this.#inputs!;
-    const logits = this.#model.forward(noisyCopies(x, streams, this.#state, this.#options.key, { rows, sigma: this.#options.sigma }));
+    const copies = noisyCopies(x, streams, this.#state, this.#options.key, { rows, sigma: this.#options.sigma });
+    const logits = this.#model.forward(copies, { training: false, ...(this.#weights && { weights: this.#weights }) });
     if (logits.rank !== 2 || logits.shape[1] !== this.#options.classes) {
       throw new ShapeError(`Smooth: the model gives shape [${logits.shape}], expected (batch, ${this.#options.classes})`);
     }
@@ -141,6 +163,7 @@ export class NoisyVotes {
   dispose(): void {
     this.#isDisposed = true;
     this.#forget();
+    this.#weights?.dispose();
     this.#state.dispose();
   }
 }

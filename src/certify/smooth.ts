@@ -125,6 +125,14 @@ export class Smooth {
     };
   }
 
+  /**
+   * Holds the weights that the model has now for all calls until `release`: certificates that several calls make up, by
+   * `draws` or of a data set, are then those of one model, whatever trains it meanwhile. A single call does so by itself.
+   */
+  hold(): { release(): void } {
+    return this.#votes.hold();
+  }
+
   dispose(): void {
     this.#votes.dispose();
   }

@@ -28,7 +28,7 @@ export interface SmoothedPredictionsOptions {
 
 /**
  * How often a model under noise gives each class, (images, classes): the targets of `catRs`, off the tape and owned by the caller.
- * x: (images, ...). The model is used in evaluation mode. Throws RangeError on options out of range, ShapeError unless the model gives
+ * x: (images, ...). The model is used in evaluation mode, with the weights that it has at the call. Throws RangeError on options out of range, ShapeError unless the model gives
  * (images, numClasses).
  */
 export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress }: SmoothedPredictionsOptions): Promise<Tensor> {
@@ -39,8 +39,8 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
   const images = x.shape[0]!;
   const size = x.data.length / Math.max(1, images);
   const shares = new Float32Array(images * numClasses);
-  const wasTraining = model.training ?? false;
-  model.train?.(false);
+  const weights = model.snapshot?.();
+  const context = { training: false, ...(weights && { weights }) };
   try {
     for (let first = 0; first < images; first += batchSize) {
       const rows = Math.min(batchSize, images - first);
@@ -51,7 +51,7 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
         for (let i = 0; i < n; i++) {
           signal?.throwIfAborted();
           const before = votes;
-          votes = unscoped(() => scope(() => noGrad(() => add(before, oneHot(classOf(model.forward(addNormal(part, own, { std: sigma, stream: i })), rows, numClasses), numClasses)))));
+          votes = unscoped(() => scope(() => noGrad(() => add(before, oneHot(classOf(model.forward(addNormal(part, own, { std: sigma, stream: i }), context), rows, numClasses), numClasses)))));
           before.dispose();
           // A bounded queue keeps an abort prompt and memory flat.
           if (i % 16 === 15) await part.gpu.sync();
@@ -64,7 +64,7 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
       onProgress?.(first + rows);
     }
   } finally {
-    model.train?.(wasTraining);
+    weights?.dispose();
   }
   return unscoped(() => tensor(shares, { shape: [images, numClasses] }));
 }

@@ -86,6 +86,7 @@ export class Replay {
   /** Plays the list: one encoder, one submit, nothing allocated. */
   run(): void {
     if (this.#disposed) throw new DisposedError('capture: run after dispose');
+    this.#gpu.expectLive('captured step');
     if (this.#gpu.faults.any) {
       // Each run makes the temporaries anew, so what was wrong with them is over.
       for (const s of this.#planned) s.fault = null;

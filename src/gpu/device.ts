@@ -1,6 +1,7 @@
 import { findAdapter, hostGpu, kindOf, type AdapterDescription } from './adapter.ts';
 import { symbolDispose } from './dispose.ts';
-import { DeviceLostError, GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
+import { GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
+import { Health } from './health.ts';
 import { Replay } from './capture.ts';
 import { Faults } from './faults.ts';
 import { raisedLimits } from './limits.ts';
@@ -75,9 +76,7 @@ export class Gpu {
   readonly #storages = new Set<Storage>();
   readonly #constants = new Map<string, Bindable>();
   #capturing: Storage[] | null = null;
-  #failure: Error | null = null;
-  #lost: DeviceLostError | null = null;
-  #destroyed = false;
+  readonly #health: Health;
 
   constructor(device: GPUDevice, info: GPUAdapterInfo | undefined, owned: boolean, debug = false) {
     this.device = device;
@@ -90,16 +89,7 @@ export class Gpu {
     this.uniforms = new UniformCache(device, this.faults);
     this.#pool = new BufferPool(device, this.faults);
     this.#readback = new Readback(device, this.faults);
-    // What evenkeel does is watched where it is done: of a device of its own, anything else is unexpected; others may do what they like.
-    if (owned) {
-      device.addEventListener('uncapturederror', (event) => {
-        event.preventDefault();
-        this.#failure ??= new GpuError((event as GPUUncapturedErrorEvent).error.message);
-      });
-    }
-    void device.lost.then((info) => {
-      if (!this.#destroyed) this.#lost = new DeviceLostError(`the device was lost (${info.reason}): ${info.message}; call init() again`);
-    });
+    this.#health = new Health(device, owned);
   }
 
   /** Buffers created so far, arenas included. */
@@ -113,6 +103,7 @@ export class Gpu {
 
   /** Device memory for `bytes` bytes, for what `label` says; inside a capture it is only planned, unless `now`. */
   allocate(bytes: number, now = false, label = `${bytes} bytes`): Storage {
+    this.#health.expectLive('tensor');
     if (bytes > this.device.limits.maxStorageBufferBindingSize) {
       throw new OutOfMemoryError(`a tensor of ${bytes} bytes is over this adapter's limit of ${this.device.limits.maxStorageBufferBindingSize} bytes a binding`);
     }
@@ -145,13 +136,14 @@ export class Gpu {
     if (storage.planned || !storage.buffer) return;
     this.#live -= storage.bytes;
     this.#storages.delete(storage);
-    if (!this.#destroyed) this.#pool.release(storage.buffer);
+    if (!this.#health.isDestroyed) this.#pool.release(storage.buffer);
     storage.buffer = null;
   }
 
   /** Copies host bytes to the device, after all work recorded so far. */
   write(storage: Storage, offset: number, data: ArrayBufferView<ArrayBuffer>): void {
     if (data.byteLength === 0) return;
+    this.#health.expectLive('write');
     if (!storage.buffer) throw new GpuError('write: the tensor was freed, or belongs to a step that is still being captured');
     if (this.recorder.uses(storage.buffer)) this.recorder.flush();
     const to = storage.buffer.raw;
@@ -166,6 +158,7 @@ export class Gpu {
    * on which these values depend; a failure of other work does not matter.
    */
   async read(ranges: readonly { storage: Storage; offset: number; bytes: number }[]): Promise<ArrayBuffer[]> {
+    this.#health.expectLive('read');
     if (this.#capturing) throw new GpuError('read inside a captured step: read its outputs after capture() returns');
     // Pending work of others is submitted apart, so that a failure of it is not one of this read.
     if (ranges.every(({ storage }) => !storage.buffer || !this.recorder.uses(storage.buffer))) this.recorder.flush();
@@ -177,28 +170,26 @@ export class Gpu {
     });
     this.recorder.flush();
     this.counters.reads++;
-    try {
-      const all = await Promise.all(readings.map((reading) => this.#readback.read(reading)));
-      return all.map((bytes, i) => (bytes.byteLength === ranges[i]!.bytes ? bytes : bytes.slice(0, ranges[i]!.bytes)));
-    } catch (error) {
-      throw this.#lost ?? error;
-    } finally {
-      this.check();
-    }
+    const all = await this.#health.during('read', Promise.all(readings.map((reading) => this.#readback.read(reading))));
+    return all.map((bytes, i) => (bytes.byteLength === ranges[i]!.bytes ? bytes : bytes.slice(0, ranges[i]!.bytes)));
   }
 
   /** Waits until all recorded work is done. */
   async sync(): Promise<void> {
+    this.#health.expectLive('sync');
     this.recorder.flush();
-    await this.device.queue.onSubmittedWorkDone();
-    this.check();
+    await this.#health.during('sync', this.device.queue.onSubmittedWorkDone());
+    this.#health.expectLive('sync');
+  }
+
+  /** Throws DisposedError after `destroy`, naming `what` was to be done. */
+  expectLive(what: string): void {
+    this.#health.expectLive(what);
   }
 
   /** Throws when the device is lost, and once what went wrong on it outside evenkeel's own work. */
   check(): void {
-    const failure = this.#lost ?? this.#failure;
-    this.#failure = null;
-    if (failure) throw failure;
+    this.#health.check();
   }
 
   /** Drops parameters and shaders that a failure may have spoilt; they are made anew when needed. */
@@ -209,6 +200,7 @@ export class Gpu {
 
   /** Records what `step` launches; returns its value and the list, played once. `keep` names the storages of the value. */
   capture<T>(step: () => T, keep: (value: T) => Iterable<Storage>): { value: T; replay: Replay } {
+    this.#health.expectLive('capture');
     if (this.#capturing) throw new GpuError('capture inside a captured step');
     const commands = (this.recorder.sink = []);
     const planned = (this.#capturing = [] as Storage[]);
@@ -284,9 +276,9 @@ export class Gpu {
 
   /** Frees the device, unless it was passed in by the caller. Idempotent. */
   destroy(): void {
-    if (this.#destroyed) return;
+    if (this.#health.isDestroyed) return;
     this.recorder.flush();
-    this.#destroyed = true;
+    this.#health.markDestroyed();
     this.#pool.trim();
     this.#readback.destroy();
     if (current === this) current = null;

@@ -2,6 +2,7 @@ import { unscoped } from '../tensor/scope.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { Tensor, tensor, zeros } from '../tensor/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { forgetConstant } from './pass-weights.ts';
 
 /** Elements between the starts of parameters: a binding must start at a multiple of 256 bytes. */
 const ALIGN = 64;
@@ -45,6 +46,7 @@ export class Arena {
 
   dispose(): void {
     for (const p of this.parameters.values()) {
+      forgetConstant(p);
       p.home!.grad.dispose();
       p.dispose();
     }

@@ -5,12 +5,12 @@ import { softmax } from '../ops/softmax.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { CosineLinear } from './cosine-linear.ts';
+import { asView } from './entries.ts';
 import type { Layer } from './layer.ts';
 import type { Linear } from './linear.ts';
-import { mapBatches, type BatchOptions } from './map-batches.ts';
+import { mapBatches, type BatchOptions, type PredictOptions } from './map-batches.ts';
+import { Snapshot, type HeldWeights, type PassWeights } from './pass-weights.ts';
 import { Sequential } from './sequential.ts';
-
-const EVALUATION = { training: false } as const;
 
 /** A model in two parts. Both are views: the model owns the parameters and must outlive them. */
 export interface SplitModel {
@@ -34,7 +34,7 @@ export function splitClassifier(model: Sequential): SplitModel {
 function withoutLast(model: Sequential): Sequential {
   const entries = Object.entries(model.children);
   const [name, last] = entries.pop()!;
-  return new Sequential(Object.fromEntries(last instanceof Sequential ? [...entries, [name, withoutLast(last)]] : entries));
+  return asView(new Sequential(Object.fromEntries(last instanceof Sequential ? [...entries, [name, withoutLast(last)]] : entries)));
 }
 
 /** A model without its last layer, frozen: always in evaluation mode. */
@@ -55,17 +55,22 @@ export class Backbone {
     return this.#model.arena.values.gpu;
   }
 
+  /** What the model is made of, for snapshots. */
+  get model(): Sequential {
+    return this.#model;
+  }
+
   /** Features (batch, width) of a batch, on the device. */
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, { weights }: { weights?: PassWeights } = {}): Tensor {
     void this.#model.arena;
-    const y = this.#layers.forward(x, EVALUATION);
+    const y = this.#layers.forward(x, weights ? { weights } : {});
     if (y.rank !== 2) throw new ShapeError(`backbone: the features have shape [${y.shape}], expected (batch, ${this.width})`);
     return y;
   }
 
   /** Features (n, width) of host data (n, ...), in batches of `batchSize` (default 500). */
-  features(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
-    return mapBatches(this.gpu, x, (batch) => this.forward(batch), options);
+  features(x: NdArray, { weights, ...options }: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    return mapBatches(this.gpu, x, (batch) => this.forward(batch, weights ? { weights } : {}), options);
   }
 
   /** The backbone with another head, a map from features to logits that it owns from then on. */
@@ -78,7 +83,6 @@ export class Backbone {
 export class Reheaded {
   readonly backbone: Backbone;
   readonly head: Sequential;
-  readonly training = false;
 
   /** Use {@link Backbone.with}. */
   constructor(backbone: Backbone, head: Sequential) {
@@ -86,10 +90,16 @@ export class Reheaded {
     this.head = head;
   }
 
-  /** Logits of a batch, on the device. */
-  forward(x: Tensor): Tensor {
-    void this.head.arena;
-    return this.head.forward(this.backbone.forward(x), EVALUATION);
+  /** Logits of a batch, on the device, in evaluation mode. Throws RangeError when the context asks for training: train the head on features. */
+  forward(x: Tensor, { training = false, weights }: { training?: boolean; weights?: PassWeights } = {}): Tensor {
+    if (training) throw new RangeError('reheaded.forward: training is true, expected false; train the head by itself, on features of the backbone');
+    const context = weights ? { weights } : {};
+    return this.head.forward(this.backbone.forward(x, context), context);
+  }
+
+  /** The weights of backbone and head as they are now. */
+  snapshot(): HeldWeights {
+    return new Snapshot([this.backbone.model, this.head]);
   }
 
   /** Logits (n, classes) of host data (n, ...). */

@@ -2,6 +2,7 @@ import type { Key } from '../random/key.ts';
 import type { RandomSource } from '../ops/dropout.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { PassWeights } from './pass-weights.ts';
 
 /** A parameter before it exists: its shape and how it starts. */
 export interface ParameterSpec {
@@ -27,6 +28,12 @@ export interface ForwardContext {
   readonly random?: RandomSource;
   /** Gets what stands behind the first `depth` layers of the outermost model, and returns what goes on from there; nothing is fused then. */
   readonly behind?: (hidden: Tensor, depth: number) => Tensor;
+}
+
+/** What a caller may say of a forward pass of a model. */
+export interface PassOptions extends Partial<ForwardContext> {
+  /** Stand in for the parameters of the model in this pass, such as those of ema(). */
+  readonly weights?: PassWeights;
 }
 
 /**
@@ -56,10 +63,11 @@ export function* walkLayers(layer: Layer, prefix = ''): Generator<readonly [pref
   for (const [name, child] of Object.entries(layer.children ?? {})) yield* walkLayers(child, name === '' ? prefix : `${prefix}${name}.`);
 }
 
-/** Number of trained values of a layer and all inside it; nothing need be initialised. */
+/** Number of trained values of a layer and all inside it, those of a layer at two places once; nothing need be initialised. */
 export function countParameters(layer: Layer): number {
   let count = 0;
-  for (const [, { specs }] of walkLayers(layer)) for (const { shape } of Object.values(specs)) count += sizeOf(shape);
+  const unique = new Map([...walkLayers(layer)].map(([, { params, specs }]) => [params, specs]));
+  for (const specs of unique.values()) for (const { shape } of Object.values(specs)) count += sizeOf(shape);
   return count;
 }
 

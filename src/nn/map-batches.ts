@@ -6,6 +6,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { empty, type Tensor } from '../tensor/tensor.ts';
+import type { PassWeights } from './pass-weights.ts';
 
 /** How host data is run through a model. */
 export interface BatchOptions {
@@ -13,6 +14,17 @@ export interface BatchOptions {
   batchSize?: number;
   signal?: AbortSignal;
 }
+
+/** How a model evaluates host data. */
+export interface PredictOptions extends BatchOptions {
+  /** Evaluate with these in place of the weights of the model, such as those of ema(). */
+  weights?: PassWeights;
+}
+
+/** The names of {@link BatchOptions}. */
+export const BATCH_OPTIONS = ['batchSize', 'signal'] as const;
+/** The names of {@link PredictOptions}. */
+export const PREDICT_OPTIONS = [...BATCH_OPTIONS, 'weights'] as const;
 
 /** f over the rows of host data in batches of one captured step; the result is read back once. */
 export async function mapBatches(gpu: Gpu, x: NdArray, f: (batch: Tensor) => Tensor, { batchSize = 500, signal }: BatchOptions = {}): Promise<NdArray<Float32Array>> {

@@ -1,18 +1,23 @@
+import { expectOptions } from '../check/options.ts';
+import { holderOf } from '../check/claim.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { DisposedError, ShapeError } from '../gpu/errors.ts';
-import { decodeSafetensors, encodeSafetensors, FormatError, type SafetensorsInput } from '../io/index.ts';
+import { decodeSafetensors, encodeSafetensors, type SafetensorsInput } from '../io/index.ts';
 import { nextItems } from '../ops/dropout.ts';
 import { softmax } from '../ops/softmax.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { fromDevice } from '../tensor/dtype.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { sameShape, sizeOf } from '../tensor/shape.ts';
+import { sizeOf } from '../tensor/shape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { Arena } from './arena.ts';
-import { countParameters, expectLayer, walkLayers, type BufferSpec, type ForwardContext, type Layer } from './layer.ts';
-import { mapBatches, type BatchOptions } from './map-batches.ts';
+import { disown, entriesOf, isOwned, own } from './entries.ts';
+import { countParameters, expectLayer, walkLayers, type ForwardContext, type Layer, type PassOptions } from './layer.ts';
+import { loadable, LOAD_OPTIONS, type LoadOptions, type StateValue } from './load-state.ts';
+import { mapBatches, PREDICT_OPTIONS, type PredictOptions } from './map-batches.ts';
+import { Snapshot, throughWeights, type HeldWeights } from './pass-weights.ts';
 
 /** Values of one parameter or buffer on the host; integers as floats. */
 export interface ParameterValues {
@@ -23,7 +28,8 @@ export interface ParameterValues {
 /**
  * Layers one after the other: a model, or a part of one. A relu behind a layer that can fuse it costs nothing. The outermost
  * owns parameters, named as in PyTorch (`0.weight`, `layer1.0.conv1.weight`), and buffers; they come to be at `init`, which
- * `fit` calls if nobody did.
+ * `fit` calls if nobody did. A layer at two places of a model is one layer: its gradients are summed (weight tying). A layer
+ * with parameters belongs to one model at a time.
  */
 export class Sequential implements Layer {
   readonly kind = 'sequential';
@@ -35,19 +41,12 @@ export class Sequential implements Layer {
   #buffers: ReadonlyMap<string, Tensor | Tensor<'i32'>> = new Map();
   /** Where dropout goes on when `forward` is not told: [items so far, stream], on the device. */
   #random: { key: Key; state: Tensor<'u32'> } | null = null;
-  #training = false;
   #isDisposed = false;
 
   constructor(children: Readonly<Record<string, Layer>>) {
-    const entries = Object.entries(children);
-    const layers = entries.map(([, layer]) => layer);
-    entries.forEach(([name, layer], i) => {
-      expectLayer(`sequential: layer ${name}`, layer);
-      const at = layers.indexOf(layer);
-      if (at !== i) throw new TypeError(`sequential: layer ${name} (${layer.kind}) is the same object as layer ${entries[at]![0]}; make one for each place`);
-    });
+    for (const [name, layer] of Object.entries(children)) expectLayer(`sequential: layer ${name}`, layer);
     this.children = children;
-    this.layers = layers;
+    this.layers = Object.values(children);
   }
 
   /** Activations that the last layer can take over. */
@@ -56,21 +55,28 @@ export class Sequential implements Layer {
   }
 
   /** Draws the starting values of all parameters from `seed` (default 0), in place of what was there, and resets buffers. */
-  init({ seed = 0, gpu = currentGpu() }: { seed?: number; gpu?: Gpu } = {}): this {
+  init(options: { seed?: number; gpu?: Gpu } = {}): this {
+    expectOptions('model.init', options, ['seed', 'gpu']);
+    const { seed = 0, gpu = currentGpu() } = options;
     if (this.#isDisposed) throw new DisposedError('model: init after dispose');
+    const holder = this.#arena && holderOf(this.#arena);
+    if (holder) throw new Error(`model: init while ${holder.by} is under way; await it first`);
+    const entries = entriesOf(this).filter(({ name, first }) => name === first);
+    own(this);
     const root = split(key(seed), PURPOSE.parameters);
-    const initial = new Map<string, ParameterValues>();
-    const specs = this.#specs();
-    specs.forEach(([name, layer, local], i) => {
-      const spec = layer.specs[local]!;
-      if (initial.has(name)) throw new TypeError(`model: two parameters have the name ${name}; give the layers names of their own`);
-      initial.set(name, { shape: spec.shape, data: spec.init(split(root, i)) });
-    });
+    const trained = entries.filter(({ isBuffer }) => !isBuffer);
+    const initial = new Map(
+      trained.map(({ name, layer, local }, i): [string, ParameterValues] => {
+        const spec = layer.specs[local]!;
+        return [name, { shape: spec.shape, data: spec.init(split(root, i)) }];
+      }),
+    );
     this.#free();
     this.#arena = new Arena(gpu, initial);
-    for (const [name, layer, local] of specs) layer.params[local] = this.#arena.parameters.get(name)!;
+    for (const { name, layer, local } of trained) layer.params[local] = this.#arena.parameters.get(name)!;
     this.#buffers = new Map(
-      this.#bufferSpecs().map(([name, layer, local, { shape, dtype, value }]) => {
+      entries.filter(({ isBuffer }) => isBuffer).map(({ name, layer, local }) => {
+        const { shape, dtype, value } = layer.bufferSpecs![local]!;
         const buffer = unscoped(() => tensor(new Float32Array(sizeOf(shape)).fill(value), { shape, dtype, gpu })) as Tensor | Tensor<'i32'>;
         layer.buffers![local] = buffer;
         return [name, buffer];
@@ -108,26 +114,20 @@ export class Sequential implements Layer {
     return countParameters(this);
   }
 
-  get training(): boolean {
-    return this.#training;
-  }
-
-  /** Switches between training and evaluation; `fit` does it. */
-  train(on = true): this {
-    this.#training = on;
-    return this;
-  }
-
   /**
-   * Logits of a batch, on the device. Without a context: in the mode of {@link train}, and dropout goes on in its stream, in
-   * a captured step too.
+   * Logits of a batch, on the device: in evaluation mode unless the context says `training: true`. Dropout then goes on in
+   * the model's own stream, in a captured step too, or takes its numbers from the context.
    */
-  forward(x: Tensor, context?: ForwardContext): Tensor {
-    if (context) return this.#run(x, context);
-    void this.arena;
-    const random = this.#training && this.#random ? { key: this.#random.key, first: nextItems(this.#random.state, x.shape[0] ?? 1) } : null;
-    const y = this.#run(x, { training: this.#training, ...(random ? { random } : {}) });
-    if (random && !y.node) random.first.dispose();
+  forward(x: Tensor, context: PassOptions = {}): Tensor {
+    expectOptions('model.forward', context, ['training', 'activation', 'random', 'behind', 'weights']);
+    // A model inside another has its parameters from there.
+    if (!this.#arena && !isOwned(this)) void this.arena;
+    const { training = false, weights, ...rest } = context;
+    if (weights) return throughWeights(this, weights, () => this.forward(x, { ...rest, training }));
+    if (!training || rest.random || !this.#random) return this.#run(x, { ...rest, training });
+    const first = nextItems(this.#random.state, x.shape[0] ?? 1);
+    const y = this.#run(x, { ...rest, training, random: { key: this.#random.key, first } });
+    if (!y.node) first.dispose();
     return y;
   }
 
@@ -152,70 +152,73 @@ export class Sequential implements Layer {
   }
 
   /** Logits of host data (n, ...) in evaluation mode: (n, classes). Runs in batches of `batchSize` (default 500). */
-  logits(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
-    return this.#evaluate(() => mapBatches(this.arena.values.gpu, x, (batch) => this.forward(batch), options));
+  logits(x: NdArray, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    expectOptions('model.logits', options, PREDICT_OPTIONS);
+    return this.#evaluate(x, options, (logits) => logits);
   }
 
   /** Class probabilities of host data (n, ...) in evaluation mode: (n, classes), rows sum to 1. */
-  predict(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
-    return this.#evaluate(() => mapBatches(this.arena.values.gpu, x, (batch) => softmax(this.forward(batch)), options));
+  predict(x: NdArray, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    expectOptions('model.predict', options, PREDICT_OPTIONS);
+    return this.#evaluate(x, options, softmax);
   }
 
-  /** Host copies of all parameters and buffers, in PyTorch's order. */
+  #evaluate(x: NdArray, { weights, ...batches }: PredictOptions, of: (logits: Tensor) => Tensor): Promise<NdArray<Float32Array>> {
+    return mapBatches(this.arena.values.gpu, x, (batch) => of(this.forward(batch, weights ? { weights } : {})), batches);
+  }
+
+  /** Parameters and buffers as they are now, for passes that awaits interrupt: `forward(x, { weights })`. Whoever asks frees it. */
+  snapshot(): HeldWeights {
+    return new Snapshot([this]);
+  }
+
+  /** Host copies of all parameters and buffers, in PyTorch's order; a tied parameter is there under each of its names. */
   async stateDict(): Promise<Map<string, ParameterValues>> {
     const { values, parameters } = this.arena;
+    const entries = entriesOf(this);
     const buffers = [...this.#buffers.values()];
     const bytes = await values.gpu.read([values, ...buffers].map((t) => ({ storage: t.storage, offset: t.byteOffset, bytes: t.byteLength })));
     const host = new Float32Array(bytes[0]!);
-    return new Map(
-      this.#names().map((name): [string, ParameterValues] => {
-        const p = parameters.get(name);
-        if (p) return [name, { shape: p.shape, data: host.slice(p.offset, p.offset + p.size) }];
-        const b = this.#buffers.get(name)!;
-        return [name, { shape: b.shape, data: Float32Array.from(fromDevice(b.dtype, bytes[1 + buffers.indexOf(b)]!, b.size)) }];
-      }),
-    );
+    const own = new Map<string, ParameterValues>();
+    for (const [name, p] of parameters) own.set(name, { shape: p.shape, data: host.slice(p.offset, p.offset + p.size) });
+    [...this.#buffers].forEach(([name, b], i) => own.set(name, { shape: b.shape, data: Float32Array.from(fromDevice(b.dtype, bytes[1 + i]!, b.size)) }));
+    return new Map(entries.map(({ name, first }) => [name, own.get(first)!]));
   }
 
-  /** Overwrites parameters and buffers; every name must be there with its shape, and no other. Nothing is changed on an error. */
-  loadStateDict(state: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number> }>): this {
-    const { parameters } = this.arena;
-    const own = new Map([...parameters, ...this.#buffers]);
-    const missing = [...own.keys()].filter((n) => !state.has(n));
-    const unknown = [...state.keys()].filter((n) => !own.has(n));
-    if (missing.length || unknown.length) throw new FormatError(`loadStateDict: missing [${missing}], not of this model [${unknown}]`);
-    for (const [name, { shape, data }] of state) {
-      const p = own.get(name)!;
-      if (!sameShape(p.shape, shape) || data.length !== p.size) throw new ShapeError(`loadStateDict: ${name} has shape [${shape}], the model has [${p.shape}]`);
-    }
-    for (const [name, { data }] of state) own.get(name)!.write(data);
+  /**
+   * Overwrites parameters and buffers: by default every name must be there with its shape, and no other, and all values finite.
+   * One error lists all that does not fit, and nothing is changed then.
+   */
+  loadStateDict(state: ReadonlyMap<string, StateValue>, options: LoadOptions = {}): this {
+    return this.#load('loadStateDict', state, options);
+  }
+
+  #load(what: string, state: ReadonlyMap<string, StateValue>, options: LoadOptions): this {
+    expectOptions(what, options, LOAD_OPTIONS);
+    const places = new Map([...this.parameters, ...this.#buffers]);
+    for (const [name, values] of loadable(what, state, entriesOf(this), places, options)) places.get(name)!.write(values);
     return this;
   }
 
   /** All parameters and buffers as a safetensors file, which Python's `safetensors` and `load_state_dict` read. */
   async save(metadata: Record<string, string> = {}): Promise<Uint8Array<ArrayBuffer>> {
     const state = await this.stateDict();
+    const integers = new Set(entriesOf(this).filter(({ first }) => this.#buffers.get(first)?.dtype === 'i32').map(({ name }) => name));
     const tensors = [...state].map(([name, { shape, data }]): [string, SafetensorsInput] =>
-      this.#buffers.get(name)?.dtype === 'i32' ? [name, { dtype: 'I64', shape, data: BigInt64Array.from(data, BigInt) }] : [name, { dtype: 'F32', shape, data }],
+      integers.has(name) ? [name, { dtype: 'I64', shape, data: BigInt64Array.from(data, BigInt) }] : [name, { dtype: 'F32', shape, data }],
     );
     return encodeSafetensors(new Map(tensors), { format: 'pt', ...metadata });
   }
 
-  /** Overwrites all parameters and buffers from a safetensors file. */
-  load(bytes: Uint8Array): this {
-    const { tensors } = decodeSafetensors(bytes);
-    const state = new Map<string, { shape: readonly number[]; data: ArrayLike<number> }>();
-    for (const [name, { dtype, shape, data }] of tensors) {
-      const expected = this.namedBuffers.get(name)?.dtype === 'i32' ? 'I64' : 'F32';
-      if (dtype !== expected) throw new FormatError(`load: ${name} is ${dtype}, expected ${expected}`);
-      state.set(name, { shape, data: dtype === 'I64' ? Float64Array.from(data, Number) : (data as Float32Array) });
-    }
-    return this.loadStateDict(state);
+  /** Overwrites all parameters and buffers from a safetensors file, as {@link loadStateDict}; F16, BF16 and F64 are converted to f32. */
+  load(bytes: Uint8Array, options: LoadOptions = {}): this {
+    return this.#load('load', decodeSafetensors(bytes).tensors, options);
   }
 
   /** Frees all parameters and buffers. Idempotent. */
   dispose(): void {
     this.#free();
+    disown(this);
     this.#isDisposed = true;
   }
 
@@ -234,31 +237,6 @@ export class Sequential implements Layer {
     this.#buffers = new Map();
     this.#random?.state.dispose();
     this.#random = null;
-  }
-
-  #specs(): [name: string, layer: Layer, local: string][] {
-    return [...walkLayers(this)].flatMap(([prefix, layer]) => Object.keys(layer.specs).map((local): [string, Layer, string] => [`${prefix}${local}`, layer, local]));
-  }
-
-  #bufferSpecs(): [name: string, layer: Layer, local: string, spec: BufferSpec][] {
-    return [...walkLayers(this)].flatMap(([prefix, layer]) =>
-      Object.entries(layer.bufferSpecs ?? {}).map(([local, spec]): [string, Layer, string, BufferSpec] => [`${prefix}${local}`, layer, local, spec]),
-    );
-  }
-
-  /** Parameters and buffers, layer by layer. */
-  #names(): string[] {
-    return [...walkLayers(this)].flatMap(([prefix, { specs, bufferSpecs }]) => [...Object.keys(specs), ...Object.keys(bufferSpecs ?? {})].map((local) => `${prefix}${local}`));
-  }
-
-  async #evaluate<T>(run: () => Promise<T>): Promise<T> {
-    const before = this.#training;
-    this.train(false);
-    try {
-      return await run();
-    } finally {
-      this.train(before);
-    }
   }
 }
 

@@ -60,17 +60,34 @@ const CODES = { none: 0, mean: 1, sum: 2, weightedMean: 3 };
 /** Rows that one invocation adds up; more are summed in parts first. */
 const SERIAL = 4096;
 
-/** Counter of labels that lie outside the classes. */
+/** Counter of labels that lie outside the classes, while {@link countingInvalidLabels} is under way. */
+let counter: Tensor<'u32'> | null = null;
+
 function invalidLabels(gpu: Gpu): Tensor<'u32'> {
-  return gpu.constant('invalid labels', () => unscoped(() => tensor([0], { dtype: 'u32', gpu })));
+  return counter ?? gpu.constant('invalid labels', () => unscoped(() => tensor([0], { dtype: 'u32', gpu })));
 }
 
-/** Counts labels outside 0..classes-1 that `crossEntropy` met on the device since the last call, and resets the count. */
+/** What `run` records counts its labels outside the classes in `own`, (1), and nowhere else. `run` is synchronous: no other call sees it. */
+export function countingInvalidLabels<T>(own: Tensor<'u32'>, run: () => T): T {
+  const before = counter;
+  counter = own;
+  try {
+    return run();
+  } finally {
+    counter = before;
+  }
+}
+
+/**
+ * Counts labels outside 0..classes-1 that `crossEntropy` met on the device since the last call, and resets the count. Those
+ * of a run of `fit` are that run's own.
+ */
 export async function takeInvalidLabels(gpu: Gpu): Promise<number> {
   const bad = invalidLabels(gpu);
-  const [count] = await bad.read();
-  if (count) bad.write([0]);
-  return count!;
+  const reading = bad.read();
+  // Right behind the read: labels met while it is awaited count for the next call.
+  bad.write([0]);
+  return (await reading)[0]!;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { symbolDispose } from '../gpu/dispose.ts';
 import kernel from '../../shaders/average.wgsl';
+import { claim, type Claim } from '../check/claim.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
+import { empty, zeros, Tensor } from '../tensor/tensor.ts';
 import { segmentsOf, type Segment } from './layout.ts';
 import { expectNumber, type ParameterArena, type SavedState } from './optimizer.ts';
 import type { Moment } from './schedule.ts';
@@ -15,7 +16,8 @@ interface Attached {
 
 /**
  * A running average of the weights of one model, kept on the device at the cost of one dispatch a step. Pass it to `fit`;
- * afterwards `during` evaluates or saves with the averaged weights, and `swap` leaves them in the model. Batch-norm
+ * then `model.predict(x, { weights: average })` evaluates with the averaged weights, at any time and beside whatever else runs;
+ * `during` puts them into the model for a while, for whatever takes no weights, and `swap` leaves them there. Batch-norm
  * statistics are not averaged. Free it with `dispose`.
  */
 export class WeightAverage implements SavedState {
@@ -25,6 +27,10 @@ export class WeightAverage implements SavedState {
   readonly #weightOf: (count: number, at: Moment) => number;
   #attached: Attached | null = null;
   #isSwapped = false;
+  /** Calls of `during` under way, and what they borrow. */
+  #users = 0;
+  #borrowed: { claim: Claim; swaps: boolean } | null = null;
+  readonly #views = new Map<Tensor, Tensor>();
 
   /** `weightOf` gives the weight of the newest parameters, after `count` of them; 0 leaves the average as it is. */
   constructor(name: string, weightOf: (count: number, at: Moment) => number) {
@@ -37,9 +43,10 @@ export class WeightAverage implements SavedState {
     return this.#state().segments;
   }
 
-  /** The averages, as one slot over the arena. */
+  /** The averages, as one slot over the arena, wherever they are now. */
   get slots(): Readonly<Record<string, Tensor>> {
-    return { average: this.#state().average };
+    const { arena, average } = this.#state();
+    return { average: this.#isSwapped ? arena.values : average };
   }
 
   /** True while the averaged weights are in the model. */
@@ -71,27 +78,80 @@ export class WeightAverage implements SavedState {
     kernel.update({ quads }, { hyper, p: arena.values, a: average }, [quads]);
   }
 
-  /** Exchanges the weights of the model with the averaged ones, bit for bit; a second call undoes the first. */
+  /** The averaged values of a parameter of the model: for `forward(x, { weights: average })`, which leaves the model as it is. */
+  parameter(own: Tensor): Tensor | null {
+    const { arena, average } = this.#averaged();
+    if (own.storage !== arena.values.storage) return null;
+    let view = this.#views.get(own);
+    // After `swap` the averaged ones are in the model.
+    const { storage } = this.#isSwapped ? arena.values : average;
+    if (view?.storage !== storage) {
+      view?.dispose();
+      view = unscoped(() => new Tensor(storage.retain(), own.shape, 'f32', own.offset));
+      this.#views.set(own, view);
+    }
+    return view;
+  }
+
+  /**
+   * Exchanges the weights of the model with the averaged ones, bit for bit; a second call undoes the first. Throws an Error
+   * while `during`, or a run of `fit`, has the weights of the model.
+   */
   swap(): void {
+    const { arena } = this.#averaged();
+    if (this.#users > 0) throw new Error(`${this.name}: swap while during() is under way, expected to await that first`);
+    claim(arena, `${this.name}.swap`, (holder) => this.#refusal('swap', holder), { borrows: true }).release();
+    this.#exchange();
+  }
+
+  /**
+   * Runs `fn` with the averaged weights in the model, then puts the trained ones back, whatever happens. Calls may overlap, lie
+   * within one another, and come after `swap`: the trained weights are back when the last one ends. Rejects while a run of
+   * `fit` goes on; its `onEpoch` may call and await it.
+   */
+  async during<T>(fn: () => T | Promise<T>): Promise<T> {
+    const { arena } = this.#averaged();
+    if (this.#users === 0) {
+      const own = claim(arena, `${this.name}.during`, (holder) => this.#refusal('during', holder), { borrows: true });
+      this.#borrowed = { claim: own, swaps: !this.#isSwapped };
+      if (this.#borrowed.swaps) this.#exchange();
+    }
+    this.#users++;
+    try {
+      return await fn();
+    } finally {
+      if (--this.#users === 0) this.#giveBack();
+    }
+  }
+
+  #giveBack(): void {
+    if (this.#attached && this.#borrowed?.swaps) this.#exchange();
+    this.#borrowed?.claim.release();
+    this.#borrowed = null;
+  }
+
+  #exchange(): void {
     const { arena, average } = this.#state();
-    if (this.progress.step === 0) throw new Error(`${this.name}: no weights are averaged yet`);
     const quads = average.size / 4;
     kernel.swap({ quads }, { left: arena.values, right: average }, [quads]);
     this.#isSwapped = !this.#isSwapped;
   }
 
-  /** Runs `fn` with the averaged weights in the model, then puts the trained ones back, whatever happens. */
-  async during<T>(fn: () => T | Promise<T>): Promise<T> {
-    this.swap();
-    try {
-      return await fn();
-    } finally {
-      this.swap();
-    }
+  #averaged(): Attached {
+    if (this.#state() && this.progress.step === 0) throw new Error(`${this.name}: no weights are averaged yet`);
+    return this.#state();
+  }
+
+  #refusal(what: string, holder: string): Error {
+    return new Error(`${this.name}: ${what} while ${holder} has the weights of the model; await it, call ${what} in onEpoch, or pass { weights: average } to predict`);
   }
 
   /** Frees the average; the model keeps the weights that it has. Idempotent. */
   dispose(): void {
+    this.#borrowed?.claim.release();
+    this.#borrowed = null;
+    for (const view of this.#views.values()) view.dispose();
+    this.#views.clear();
     this.#attached?.average.dispose();
     this.#attached?.hyper.dispose();
     this.#attached = null;

@@ -1,3 +1,4 @@
+import { claim } from '../check/claim.ts';
 import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { epochOrder, type Sampler } from '../data/sampler.ts';
@@ -8,10 +9,10 @@ import type { Sequential } from '../nn/sequential.ts';
 import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
-import { takeInvalidLabels } from '../ops/cross-entropy.ts';
 import { firstOutside } from '../stats/box.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import type { Susceptibility } from './susceptibility.ts';
+import { stepsPerEpoch as stepsOf } from './run-checks.ts';
 import { TrainingStep } from './training-step.ts';
 
 /** Options of {@link fit}. */
@@ -35,6 +36,8 @@ export interface FitOptions {
   startEpoch?: number;
   /** Default: 128. The last batch of an epoch may be smaller. */
   batchSize?: number;
+  /** Leave out the last batch of an epoch where it is smaller: batch norm cannot train on one row. Default: false. */
+  dropLast?: boolean;
   /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
   inputNoise?: number;
   /** A random change of each batch before the noise, such as cropFlip(), fresh in every step. */
@@ -62,24 +65,23 @@ const REPORT_EVERY = 100;
 /**
  * Trains a model on a dataset. The step (batch, noise, forward, backward, update) is captured once and then one submit
  * each; data stay on the device, losses come back in the background. Same adapter, same seed: bit-equal results.
- * Throws on bad options before anything is allocated; rejects with NonFiniteError, naming the step, when the loss is not
- * finite.
+ * Throws on bad options before anything is allocated; rejects with NonFiniteError when a loss is not finite, naming the step,
+ * or, after an epoch, a parameter or gradient, by its name. The model may be evaluated, attacked and certified meanwhile, with the weights of the
+ * moment; a second `fit` of it at the same time is refused.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
-  const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, augment, average, state, startEpoch = 0, probe, signal, onStep, onEpoch } = options;
+  const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, augment, average, state, dropLast, startEpoch = 0, probe, signal, onStep, onEpoch } = options;
   check(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
-  const stepsPerEpoch = Math.ceil(data.y.length / batchSize);
+  const stepsPerEpoch = stepsOf(data.y.length, { batchSize, dropLast });
   const steps = stepsPerEpoch * epochs;
   const stepsDone = stepsPerEpoch * startEpoch;
   if (!model.isInitialized) model.init({ seed });
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
-  const wasTraining = model.training;
-  model.train(true);
-  using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, augment, seed, average, state, stepsDone, detectAnomaly: options.detectAnomaly });
-  // Labels that calls before this one met are not this run's.
-  await takeInvalidLabels(model.arena.values.gpu);
+  using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, augment, seed, average, state, dropLast, stepsDone, setsClassWeight: schedules.some((s) => s.classWeight), detectAnomaly: options.detectAnomaly });
+  step.expectRows();
+  const probing = probe && claim(probe, 'fit', () => new Error('fit: the probe serves another run; make one for each run'));
   const started = performance.now();
   // The rate is that of recent steps: the first ones compile pipelines.
   const recent: { at: number; step: number }[] = [];
@@ -122,6 +124,8 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       (loss ?? objective!).setClassWeight?.(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();
+        // Throws when the model was disposed meanwhile.
+        void model.arena;
         const due = probe?.dueAt(at(i)) ?? null;
         if (probe && due !== null) {
           const moment = { ...ratesAt(schedules, at(i), (probe.optimizer ?? optimizer).lr), state: step.optimizer, epoch: due };
@@ -143,25 +147,29 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       }
       await drain();
       await drain();
-      await step.checkLabels();
+      await step.check();
       history.loss.push(epochLoss / stepsPerEpoch);
       epochLoss = 0;
-      await onEpoch?.({ epoch, epochs, loss: history.loss.at(-1)!, lr: rates.at(-1)!, seconds: (performance.now() - epochStart) / 1000 });
+      if (!onEpoch) continue;
+      step.isWaiting = true;
+      await onEpoch({ epoch, epochs, loss: history.loss.at(-1)!, lr: rates.at(-1)!, seconds: (performance.now() - epochStart) / 1000 });
+      step.isWaiting = false;
     }
   } finally {
+    probing?.release();
     (loss ?? objective!).setClassWeight?.(null);
-    model.train(wasTraining);
   }
   history.seconds = (performance.now() - started) / 1000;
   if (history.seconds > 0) history.stepsPerSecond = (steps - stepsDone) / history.seconds;
   return history;
 }
 
-function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, state, loss, objective, schedule = [], startEpoch = 0, probe }: FitOptions): void {
+function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, state, loss, objective, schedule = [], startEpoch = 0, probe, dropLast }: FitOptions): void {
   if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
   if (!Number.isInteger(startEpoch) || startEpoch < 0 || startEpoch >= epochs) throw new RangeError(`fit: startEpoch is ${startEpoch}, expected an integer of at least 0 and below ${epochs} epochs`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`fit: batchSize is ${batchSize}, expected a positive integer`);
+  if (stepsOf(data.y.length, { batchSize, dropLast }) === 0) throw new RangeError(`fit: dropLast leaves no batch: ${data.y.length} samples, batchSize ${batchSize}`);
   if (!(inputNoise >= 0 && Number.isFinite(inputNoise))) throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
   if (typeof optimizer?.attach !== 'function') throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
   if (state && state.name !== optimizer.name) throw new TypeError(`fit: state is that of ${state.name}, expected that of the optimizer, ${optimizer.name}`);

@@ -24,11 +24,11 @@ export interface LwsOptions extends HeadOptions {
 export async function lws(features: Dataset, classifier: SplitModel['classifier'], { bias = false, gpu, ...options }: LwsOptions = {}): Promise<Sequential> {
   if (widthOf('lws', features) !== classifier.inFeatures) throw new RangeError(`lws: the features have width ${features.x.shape[1]}, the classifier takes ${classifier.inFeatures}`);
   const device = classifier.params.weight!.gpu;
-  const logits = await mapBatches(gpu ?? device, features.x, (x) => classifier.forward(x));
+  // Both at once: the model of the classifier may be trained meanwhile.
+  const [logits, copy] = await Promise.all([mapBatches(gpu ?? device, features.x, (x) => classifier.forward(x)), copyOf(classifier)]);
   using scaler = sequential(classScale(classifier.outFeatures, { bias })).init({ gpu: device });
   await trainHead(scaler, makeDataset(logits, features.y, { numClasses: features.numClasses }), { optimizer: sgd({ lr: 0.1, momentum: 0.9 }), ...options });
   const found = await scaler.stateDict();
-  const copy = await copyOf(classifier);
   const scale = startingFrom(classScale(classifier.outFeatures, { bias }), {
     scale: () => found.get('0.scale')!.data,
     bias: () => found.get('0.bias')!.data,
@@ -39,8 +39,7 @@ export async function lws(features: Dataset, classifier: SplitModel['classifier'
 /** The classifier with its values, to be put into a head. */
 async function copyOf(classifier: SplitModel['classifier']): Promise<Layer> {
   const { inFeatures, outFeatures, params } = classifier;
-  const weight = await params.weight!.read();
+  const [weight, bias] = await Promise.all([params.weight!.read(), params.bias?.read()]);
   if (classifier.kind === 'cosineLinear') return startingFrom(cosineLinear(inFeatures, outFeatures, { scale: classifier.scale }), { weight: () => weight });
-  const bias = classifier.bias ? await params.bias!.read() : null;
   return startingFrom(linear(inFeatures, outFeatures, { bias: classifier.bias }), { weight: () => weight, bias: () => bias! });
 }

@@ -1,3 +1,4 @@
+import { holderOf, type Claim } from '../check/claim.ts';
 import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -6,10 +7,11 @@ import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Loss } from '../losses/loss.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { walkLayers, type Layer } from '../nn/layer.ts';
+import { FROZEN } from '../nn/pass-weights.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
-import { takeInvalidLabels } from '../ops/cross-entropy.ts';
+import { countingInvalidLabels } from '../ops/cross-entropy.ts';
 import type { WeightAverage } from '../optim/average.ts';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
@@ -17,10 +19,11 @@ import { addNormal } from '../random/random.ts';
 import { AnomalyWatch } from '../tensor/anomaly.ts';
 import { capture, type Captured } from '../tensor/capture.ts';
 import { keep } from '../tensor/copy.ts';
-import { unscoped } from '../tensor/scope.ts';
+import { scope, unscoped } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 
 /** What a captured step is made of. */
 export interface TrainingStepOptions {
@@ -38,6 +41,10 @@ export interface TrainingStepOptions {
   average?: WeightAverage | undefined;
   /** State of the optimiser to go on with; its owner frees it. Default: a new one. */
   state?: OptimizerState | undefined;
+  /** Leave out the last batch of an epoch where it is smaller. Default: false. */
+  dropLast?: boolean | undefined;
+  /** Whether class weights of the loss change in the run, so that no other may use it. Default: false. */
+  setsClassWeight?: boolean | undefined;
   /** Steps done before, for a run that goes on. Default: 0. */
   stepsDone?: number;
   /** Inspect every result and gradient of the step. Default: false. */
@@ -49,7 +56,8 @@ const LOG = 512;
 
 /**
  * The captured step of `fit`: take a batch by index, add noise, forward, loss, backward, update, log. What varies lies in
- * small device buffers that `run` writes: the step state and the optimiser's rates. One submit a step.
+ * small device buffers that `run` writes: the step state and the optimiser's rates. One submit a step. It holds the
+ * parameters of the model, and a loss or objective with state, for itself until it is disposed.
  */
 export class TrainingStep {
   readonly #model: Sequential;
@@ -66,6 +74,9 @@ export class TrainingStep {
   readonly #order: Tensor<'u32'>;
   readonly #state: StepState;
   readonly #log: Tensor;
+  /** Labels outside the classes that this run met. */
+  readonly #invalid: Tensor<'u32'>;
+  readonly #claims: readonly [model: Claim, ...rest: Claim[]];
   readonly #at: { epoch: Tensor; step: Tensor };
   readonly #optimizer: OptimizerState;
   readonly #steps = new Map<number, Captured<void>>();
@@ -78,6 +89,8 @@ export class TrainingStep {
   constructor(model: Sequential, data: Dataset, options: TrainingStepOptions) {
     this.#model = model;
     this.#options = options;
+    options.average?.attach(model.arena);
+    this.#claims = claimsOf(model, options);
     this.#gpu = model.arena.values.gpu;
     this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
     this.#watch = options.detectAnomaly ? new AnomalyWatch(this.#gpu) : null;
@@ -87,15 +100,15 @@ export class TrainingStep {
     this.#objectiveKey = split(key(options.seed), PURPOSE.objective);
     this.#labels = data.y;
     const gpu = this.#gpu;
-    [this.#x, this.#y, this.#order, this.#state, this.#log] = unscoped(() => [
+    [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid] = unscoped(() => [
       tensor(data.x, { gpu }),
       tensor(data.y, { dtype: 'i32', gpu }),
       empty([data.y.length], { dtype: 'u32', gpu }),
       empty([4], { dtype: 'u32', gpu }),
       zeros([LOG], { gpu }),
+      tensor([0], { dtype: 'u32', gpu }),
     ]);
     this.#at = unscoped(() => ({ epoch: zeros([], { gpu }), step: zeros([], { gpu }) }));
-    options.average?.attach(model.arena);
     this.#optimizer = options.state ?? options.optimizer.attach(model.arena);
     this.#count = this.#read = options.stepsDone ?? 0;
   }
@@ -108,6 +121,33 @@ export class TrainingStep {
   /** State of the optimiser, as the steps so far left it. */
   get optimizer(): OptimizerState {
     return this.#optimizer;
+  }
+
+  /** Steps of an epoch. */
+  get stepsPerEpoch(): number {
+    return stepsPerEpoch(this.#labels.length, this.#options);
+  }
+
+  /** Lets others borrow the weights until it is given false, which throws an Error when one of them still has them. */
+  set isWaiting(on: boolean) {
+    const [model] = this.#claims;
+    model.isWaiting = on;
+    if (!on && !model.isTop) throw new Error(`fit: ${holderOf(this.#model.arena)!.by} has the weights of the model, expected onEpoch to await it`);
+  }
+
+  /** Throws a ShapeError where the last batch of an epoch has one row, which the model or the loss cannot take. Nothing runs on the device. */
+  expectRows(): void {
+    const { batchSize } = this.#options;
+    const n = this.#labels.length;
+    if (Math.min(batchSize, n - (this.stepsPerEpoch - 1) * batchSize) !== 1) return;
+    try {
+      unscoped(() => this.#gpu.rehearse(() => scope(() => void this.#value(...this.#batch(1)))));
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error;
+      const [which, todo] = batchSize === 1 ? ['each batch', 'take a larger batchSize'] : n === 1 ? ['the dataset', 'add more'] : ['the last batch of an epoch', 'pass dropLast: true, or another batchSize'];
+      error.message = `fit: ${which} has 1 row: ${error.message}; ${todo}`;
+      throw error;
+    }
   }
 
   /** The order in which an epoch visits the samples. */
@@ -124,14 +164,14 @@ export class TrainingStep {
     this.#optimizer.prepare(this.#count + 1, lr, momentum);
     this.#state.write([(this.#count * batchSize) >>> 0, 0, start, this.#count % LOG]);
     if (this.#options.objective) {
-      this.#at.epoch.write([Math.floor(this.#count / Math.ceil(this.#y.shape[0]! / batchSize))]);
+      this.#at.epoch.write([Math.floor(this.#count / this.stepsPerEpoch)]);
       this.#at.step.write([this.#count]);
     }
     this.#count++;
     this.#forgetOthers(this.#changing.map((layer) => layer.graph).join());
     const known = this.#steps.get(rows);
     if (known) known.run();
-    else this.#steps.set(rows, capture(() => (this.#watch ? this.#watch.run(() => this.#record(rows)) : this.#record(rows)), { gpu: this.#gpu }));
+    else this.#steps.set(rows, capture(() => this.#quietly(() => this.#record(rows)), { gpu: this.#gpu }));
   }
 
   /** Frees the steps that were captured under another graph. */
@@ -142,15 +182,25 @@ export class TrainingStep {
     this.#graph = graph;
   }
 
-  #record(rows: number): void {
-    const { inputNoise, augment, average } = this.#options;
+  /** Records with the counter, and the watch, of this run. */
+  #quietly(record: () => void): void {
+    countingInvalidLabels(this.#invalid, () => (this.#watch ? this.#watch.run(record) : record()));
+  }
+
+  /** Inputs as the loss sees them, labels and indices. */
+  #batch(rows: number): [input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>] {
+    const { inputNoise, augment } = this.#options;
     const { x: taken, y, index } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
     const x = augment ? augment(taken, { key: this.#augmentKey, first: this.#state }) : taken;
     if (!sameShape(x.shape, taken.shape)) throw new ShapeError(`fit: augment gave shape [${x.shape}], expected that of the batch, [${taken.shape}]`);
-    const input = inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: this.#state }) : x;
+    return [inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: this.#state }) : x, y, index];
+  }
+
+  #record(rows: number): void {
+    const [input, y, index] = this.#batch(rows);
     const value = this.#gradients(input, y, index);
     this.#optimizer.update(() => this.#again(input, y, index));
-    average?.update();
+    this.#options.average?.update();
     logLoss(value, this.#log, this.#state);
   }
 
@@ -163,12 +213,7 @@ export class TrainingStep {
 
   /** Forward and backward at the weights as they are; returns the loss. */
   #gradients(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): Tensor {
-    const { loss, objective } = this.#options;
-    let calls = 0;
-    const forward: ObjectiveInputs['forward'] = (x, options) => this.#forward(x, input.shape[0]!, calls++, options);
-    const random = { key: this.#objectiveKey, first: this.#state };
-    const value = objective ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at }) : loss!(forward(input), y);
-    if (value.size !== 1) throw new ShapeError(`fit: the ${objective ? 'objective' : 'loss'} has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
+    const value = this.#value(input, y, index);
     const { grads, parameters } = this.#model.arena;
     for (const p of parameters.values()) p.grad = null;
     backward(value);
@@ -177,23 +222,28 @@ export class TrainingStep {
     return value;
   }
 
+  /** The loss, a scalar. */
+  #value(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): Tensor {
+    const { loss, objective } = this.#options;
+    let calls = 0;
+    const forward: ObjectiveInputs['forward'] = (x, options) => this.#forward(x, input.shape[0]!, calls++, options);
+    const random = { key: this.#objectiveKey, first: this.#state };
+    const value = objective ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at }) : loss!(forward(input), y);
+    if (value.size !== 1) throw new ShapeError(`fit: the ${objective ? 'objective' : 'loss'} has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
+    return value;
+  }
+
   /** Logits in training mode. Each call in a step has dropout masks of its own, and so has each copy of a sample. */
   #forward(x: Tensor, batch: number, call: number, options: Parameters<ObjectiveInputs['forward']>[1] = {}): Tensor {
     const copies = Math.ceil(x.shape[0]! / batch);
     const key = call === 0 ? this.#dropoutKey : split(this.#dropoutKey, 2 ** 32 + call);
     const first = copies === 1 ? this.#state : mul(this.#state, copies);
-    return this.#expectLogits(this.#model.forward(x, { training: this.#model.training, random: { key, first }, ...options }));
+    return this.#expectLogits(this.#model.forward(x, { training: true, random: { key, first }, ...options }));
   }
 
   /** Logits in evaluation mode; the parameters are constants, so that a gradient goes to the input alone. */
   #evaluate(x: Tensor): Tensor {
-    const layers = [...walkLayers(this.#model)].map(([, layer]) => [layer, { ...layer.params }] as const);
-    for (const [{ params }] of layers) for (const name in params) params[name] = params[name]!.detach();
-    try {
-      return this.#expectLogits(this.#model.forward(x, { training: false }));
-    } finally {
-      for (const [layer, params] of layers) Object.assign(layer.params, params);
-    }
+    return this.#expectLogits(this.#model.forward(x, { training: false, weights: FROZEN }));
   }
 
   /** Checked when the step is recorded: not every loss counts labels that lie outside. */
@@ -215,16 +265,22 @@ export class TrainingStep {
     return out;
   }
 
-  /** Throws when the device met a label outside the classes of the model. */
-  async checkLabels(): Promise<void> {
-    refuseLabels(await takeInvalidLabels(this.#gpu));
+  /**
+   * Rejects when the device met a label outside the classes of the model, and with a NonFiniteError, naming it, when the bits
+   * of a parameter, a gradient or a running statistic are not those of a finite number. Losses alone do not tell.
+   */
+  async check(): Promise<void> {
+    const [invalid, bad] = await Promise.all([this.#invalid.read(), firstBad(this.#model)]);
+    refuseLabels(invalid[0]!);
+    if (bad) throw new NonFiniteError(`fit: ${bad} is not finite after step ${this.#count}; lower the learning rate, or check the inputs`);
   }
 
   dispose(): void {
     for (const step of this.#steps.values()) step.dispose();
     this.#watch?.dispose();
+    for (const held of this.#claims) held.release();
     if (!this.#options.state) this.#optimizer.dispose();
-    for (const t of [this.#x, this.#y, this.#order, this.#state, this.#log, this.#at.epoch, this.#at.step]) t.dispose();
+    for (const t of [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid, this.#at.epoch, this.#at.step]) t.dispose();
   }
 
   [symbolDispose](): void {

@@ -94,7 +94,7 @@ describe('the cascade', () => {
 });
 
 describe('warnings', () => {
-  const logits = (model: Sequential, change: (z: Tensor) => Tensor): AttackedModel => ({ forward: (x) => change(model.forward(x)), parameters: model.parameters });
+  const logits = (model: Sequential, change: (z: Tensor) => Tensor): AttackedModel => ({ forward: (x) => change(model.forward(x)) });
   const warningsOf = async (model: AttackedModel, labels: number[], options: Partial<RobustnessOptions> = {}): Promise<string[]> =>
     (await evaluateRobustness(model, IMAGES, labels, { eps: 0.02, attacks: ['apgd-ce'], steps: 2, ...options })).warnings;
 

@@ -4,7 +4,7 @@ import { Smooth } from '../../src/certify/smooth.ts';
 import { linear, sequential } from '../../src/nn/index.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
 import { scope } from '../../src/tensor/scope.ts';
-import { tensor } from '../../src/tensor/tensor.ts';
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 
 /** A linear classifier [a.x > 0] of two features. */
 function member(a: number, b: number) {
@@ -29,13 +29,12 @@ test('mean of logits; its certificate is that of the mean', async () => {
   for (const m of members) m.dispose();
 });
 
-test('mode of all members; without members', () => {
-  const members = [member(1, 0), member(0, 1)];
-  const both = ensemble(members);
-  both.train!(false);
-  expect([both.training, ...members.map((m) => m.training)]).toEqual([false, false, false]);
-  both.train!(true);
-  expect([both.training, ...members.map((m) => m.training)]).toEqual([true, true, true]);
-  for (const m of members) m.dispose();
+test('the context of a pass is that of all members; without members', () => {
+  const seen: unknown[] = [];
+  const model = { forward: (x: Tensor, context: unknown) => (seen.push(context), x) };
+  const x = tensor([1], { shape: [1, 1] });
+  scope(() => void ensemble([model, model]).forward(x, { training: true }));
+  expect(seen).toEqual([{ training: true }, { training: true }]);
+  x.dispose();
   expect(() => ensemble([])).toThrow('ensemble: got no members, expected at least one');
 });

@@ -56,7 +56,7 @@ describe('nested models', () => {
   test('state goes through a safetensors file bit for bit, counters as I64', async () => {
     using model = nested().init({ seed: 2 });
     const x = tensor(hostNormal(5, 36, key(1)), { shape: [5, 1, 6, 6] });
-    for (let k = 0; k < 3; k++) scope(() => void model.train().forward(x));
+    for (let k = 0; k < 3; k++) scope(() => void model.forward(x, { training: true }));
     const bytes = await model.save();
     const { tensors } = decodeSafetensors(bytes);
     expect(tensors.get('bn1.num_batches_tracked')).toEqual({ dtype: 'I64', shape: [], data: BigInt64Array.of(3n) });
@@ -78,7 +78,7 @@ describe('nested models', () => {
     const [a, b] = [await model.logits(x), await model.logits(x, { batchSize: 3 })];
     b.data.forEach((v, i) => expect(v).toBeCloseTo(a.data[i]!, 5));
     expect(await model.stateDict()).toEqual(before);
-    scope(() => void model.train().forward(tensor(x)));
+    scope(() => void model.forward(tensor(x), { training: true }));
     const after = await model.stateDict();
     for (const name of names) {
       const moved = after.get(name)!.data.join() !== before.get(name)!.data.join();
@@ -90,7 +90,7 @@ describe('nested models', () => {
     const model = nested().init({ seed: 4 });
     const { live } = gpu.memory();
     const x = tensor(hostNormal(4, 36, key(3)), { shape: [4, 1, 6, 6] });
-    scope(() => void model.train().forward(x));
+    scope(() => void model.forward(x, { training: true }));
     const first = await model.init({ seed: 4 }).stateDict();
     expect(Array.from(first.get('bn1.running_mean')!.data)).toEqual([0, 0, 0, 0]);
     x.dispose();
@@ -108,7 +108,7 @@ describe('nested models', () => {
     const [a, b] = await readAll(() =>
       [fused, separate].map((m) => {
         const before = gpu.counters.dispatches;
-        const y = m.train().forward(upload(x));
+        const y = m.forward(upload(x), { training: true });
         gpu.recorder.flush();
         dispatches.push(gpu.counters.dispatches - before);
         return y;
@@ -139,7 +139,7 @@ describe('batchNorm', () => {
     using model = sequential(layer).init();
     const x = sample([9, 3], { low: 1, high: 4 });
     const sets = reference.byChannel(x.shape);
-    const [trained, evaluated] = await readAll(() => [model.train().forward(upload(x)), model.train(false).forward(upload(x))]);
+    const [trained, evaluated] = await readAll(() => [model.forward(upload(x), { training: true }), model.forward(upload(x))]);
     const ones = build([3], () => 1);
     expectWithin(trained!, reference.standardize(x, ones, build([3], () => 0), sets, { eps: 1e-3 }), near, 'training');
     const m = reference.moments(x, sets);
@@ -152,7 +152,7 @@ describe('batchNorm', () => {
     using model = sequential(batchNorm(2, { affine: false }), linear(2, 2)).init();
     expect([...model.parameters.keys()]).toEqual(['1.weight', '1.bias']);
     const x = tensor([1, 2], { shape: [1, 2] });
-    expect(() => model.train().forward(x)).toThrow('layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training');
+    expect(() => model.forward(x, { training: true })).toThrow('layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training');
     expect(() => batchNorm(2, { affine: false }).forward(x)).toThrow('batchNorm: running_mean does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit');
     x.dispose();
   });
@@ -173,9 +173,8 @@ describe('dropout', () => {
   test('does nothing in evaluation, draws anew in each pass of training, and again from the start after init', async () => {
     using model = sequential(dropout(0.5), dropout(0.2)).init({ seed: 1 });
     const x = tensor(new Float32Array(200).fill(1), { shape: [4, 50] });
-    const pass = async (): Promise<string> => (await readAll(() => [ops.mul(model.forward(x), 1)]))[0]!.join();
-    expect(await pass()).toBe(new Array(200).fill(1).join());
-    model.train();
+    const pass = async (training = true): Promise<string> => (await readAll(() => [ops.mul(model.forward(x, { training }), 1)]))[0]!.join();
+    expect(await pass(false)).toBe(new Array(200).fill(1).join());
     const [a, b] = [await pass(), await pass()];
     expect(a).not.toBe(b);
     // Two layers, two masks: 1 / 0.5 / 0.8 where both let through.
@@ -190,12 +189,12 @@ describe('dropout', () => {
   });
 
   test('a captured pass draws what eager passes draw', async () => {
-    const net = () => sequential(linear(5, 16), relu(), dropout(0.5), linear(16, 3)).init({ seed: 1 }).train();
+    const net = () => sequential(linear(5, 16), relu(), dropout(0.5), linear(16, 3)).init({ seed: 1 });
     using eager = net();
     using captured = net();
     const x = tensor(hostNormal(4, 5, key(1)), { shape: [4, 5] });
     const forward = (model: typeof eager): Tensor[] => {
-      const y = model.forward(x);
+      const y = model.forward(x, { training: true });
       backward(ops.sum(ops.square(y)));
       return [y, model.parameters.get('0.weight')!.grad!.detach()];
     };

@@ -96,11 +96,10 @@ describe('training step', () => {
   test.each(casesOf(file, 'linfNetTrainStep'))('$name', async (c) => {
     using net = netOf(c);
     net.power.set(net.power.value);
-    net.train();
     const loss = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: c.options.lambda as number, scale: () => net.scale });
     const targets = flat(c.inputs.target);
     const [value, logits, worst] = scope(() => {
-      const g = net.forward(upload(c, 'x'));
+      const g = net.forward(upload(c, 'x'), { training: true });
       const v = loss(g, targets);
       backward(v);
       return [v, mul(g, net.scale).detach(), worstOf(g, targets, c.options.epsTrain as number).detach()];

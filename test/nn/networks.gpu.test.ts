@@ -54,8 +54,8 @@ test.each(cases)('$name: logits, gradients, and parameters after 5 steps', async
 
   const got = await readAll(() => {
     const x = requireGrad(input());
-    const evaluated = model.train(false).forward(input()).detach();
-    const logits = model.train().forward(x);
+    const evaluated = model.forward(input()).detach();
+    const logits = model.forward(x, { training: true });
     const value = loss(logits, labels(1));
     backward(value);
     return [evaluated, logits, value, takeGrad(x), ...trained.map((n) => model.parameters.get(n)!.grad!.detach())];
@@ -69,7 +69,7 @@ test.each(cases)('$name: logits, gradients, and parameters after 5 steps', async
   const y = tensor(labels(1), { dtype: 'i32' });
   optimizer.prepare(1, lr);
   const step = capture(() => {
-    const value = loss(model.forward(x), y);
+    const value = loss(model.forward(x, { training: true }), y);
     backward(value);
     optimizer.update();
     return value;

@@ -95,9 +95,8 @@ describe('bad input', () => {
     expect(act).toThrow(message);
   });
 
-  test('a layer outside a model, a layer twice, a model after dispose', () => {
+  test('a layer outside a model, a model after dispose', () => {
     const layer = linear(2, 2);
-    expect(() => sequential(layer, layer)).toThrow('sequential: layer 1 (linear) is the same object as layer 0; make one for each place');
     const x = tensor([1, 2], { shape: [1, 2], gpu });
     expect(() => linear(2, 2).forward(x)).toThrow('linear: weight does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit');
     const model = sequential(layer).init();

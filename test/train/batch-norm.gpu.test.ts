@@ -18,13 +18,13 @@ const batches = [1, 2, 3, 4].map((seed) => ({ x: hostNormal(rows, 36, key(seed))
 
 /** Trains a fresh model on the batches; captured or not. Returns losses and the state. */
 async function train(isCaptured: boolean): Promise<{ losses: number[]; state: Map<string, Float32Array> }> {
-  const model = net().init({ seed: 1 }).train();
+  const model = net().init({ seed: 1 });
   const loss = crossEntropy();
   const optimizer = sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }).attach(model.arena);
   const x = tensor(batches[0]!.x, { shape: [rows, 1, 6, 6] });
   const y = tensor(batches[0]!.y, { dtype: 'i32' });
   const step = () => {
-    const value = loss(model.forward(x), y);
+    const value = loss(model.forward(x, { training: true }), y);
     backward(value);
     optimizer.update();
     return value;
@@ -83,7 +83,7 @@ test('fit: the same seed gives the same masks and statistics, another seed other
 test('memory returns to its baseline after 200 steps, and a step allocates nothing', async () => {
   const loss = crossEntropy();
   const model = net().init({ seed: 1 });
-  const step = new TrainingStep(model.train(), data, { loss, optimizer: sgd({ lr: 0.01 }), batchSize: rows, inputNoise: 0, seed: 0 });
+  const step = new TrainingStep(model, data, { loss, optimizer: sgd({ lr: 0.01 }), batchSize: rows, inputNoise: 0, seed: 0 });
   step.setOrder(Uint32Array.from({ length: 4 * rows }, (_, i) => i));
   step.run(0, 0.01);
   await gpu.sync();
@@ -95,7 +95,7 @@ test('memory returns to its baseline after 200 steps, and a step allocates nothi
   expect(gpu.buffersCreated).toBe(created);
 
   const x = tensor(batches[0]!.x, { shape: [rows, 1, 6, 6] });
-  const eager = (): void => scope(() => backward(loss(model.forward(x), batches[0]!.y)));
+  const eager = (): void => scope(() => backward(loss(model.forward(x, { training: true }), batches[0]!.y)));
   eager();
   await gpu.sync();
   const before = { live: gpu.memory().live, created: gpu.buffersCreated };

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
-import { mul } from 'evenkeel/ops';
+import { NdArray, NonFiniteError, requireGrad, tensor, type Tensor } from 'evenkeel';
+import { clamp, mul, reshape } from 'evenkeel/ops';
 import { makeDataset } from 'evenkeel/data';
 import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
-import { cosineLinear, linear, relu, sequential } from 'evenkeel/nn';
-import { adagrad, adam, clipGradNorm, cosineLr, custom, drw, ema, loadState, multiStep, oneCycle, saveState, sgd, warmUp } from 'evenkeel/optim';
+import { batchNorm, conv2d, cosineLinear, flatten, linear, relu, sequential } from 'evenkeel/nn';
+import { adagrad, adam, type Optimizer, clipGradNorm, cosineLr, custom, drw, ema, loadState, multiStep, oneCycle, saveState, sgd, warmUp } from 'evenkeel/optim';
 import { evaluate, fit, type FitOptions, type StepReport } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
 
@@ -235,6 +235,83 @@ describe('bad options', () => {
     const model = sequential(linear(16, 10)).init();
     const loss = ldam({ clsNumList: [5, 5] });
     await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('ldam: logits have shape [128,10], expected 2 classes on the last axis');
+    model.dispose();
+    loss.dispose();
+  });
+});
+
+describe('a last batch of one row', () => {
+  const bad = 'layer 1 (batchNorm): batchNorm: x has shape [1,4], expected more than 1 value per channel when training';
+  const part = (n: number) => makeDataset(new NdArray(data.x.data.slice(0, n * 16), [n, 16]), data.y.slice(0, n), { numClasses: 10 });
+  const withNorm = () => sequential(linear(16, 4), batchNorm(4), linear(4, 10));
+  const attempt = async (n: number, options: Partial<FitOptions>, model = withNorm()) => {
+    const loss = crossEntropy();
+    const steps: number[] = [];
+    model.init({ seed: 1 });
+    const before = await model.stateDict();
+    try {
+      const history = await fit(model, part(n), { loss, optimizer: sgd({ lr: 0.1 }), epochs: 2, onStep: ({ step }) => void steps.push(step), ...options });
+      return { steps, history, message: '', moved: false };
+    } catch (error) {
+      const now = await model.stateDict();
+      return { steps, message: (error as Error).message, moved: [...before].some(([name, { data: d }]) => d.join() !== now.get(name)!.data.join()) };
+    } finally {
+      model.dispose();
+      loss.dispose();
+    }
+  };
+
+  test('is refused before the first step where batch norm cannot train on it', async () => {
+    expect(await attempt(21, { batchSize: 10 })).toEqual({ steps: [], moved: false, message: `fit: the last batch of an epoch has 1 row: ${bad}; pass dropLast: true, or another batchSize` });
+    expect((await attempt(5, { batchSize: 1 })).message).toBe(`fit: each batch has 1 row: ${bad}; take a larger batchSize`);
+    expect((await attempt(1, {})).message).toBe(`fit: the dataset has 1 row: ${bad}; add more`);
+  });
+
+  test('dropLast leaves it out; without batch norm, or over pixels, one row trains', async () => {
+    const { steps, history } = await attempt(21, { batchSize: 10, dropLast: true });
+    expect(steps).toEqual([1, 2, 3, 4]);
+    expect(history!.steps).toBe(4);
+    expect((await attempt(9, { batchSize: 10, dropLast: true })).message).toBe('fit: dropLast leaves no batch: 9 samples, batchSize 10');
+    expect((await attempt(21, { batchSize: 10 }, sequential(linear(16, 10)))).steps).toHaveLength(6);
+    const image = sequential({ ...{ shape: { ...flatten(), kind: 'planes', forward: (x: Tensor) => reshape(x, [x.shape[0]!, 1, 4, 4]) } }, conv: conv2d(1, 2, 3), norm: batchNorm(2), flat: flatten(), head: linear(8, 10) });
+    expect((await attempt(21, { batchSize: 10 }, image)).steps).toHaveLength(6);
+  });
+});
+
+describe('parameters and gradients that are not finite, under a loss that hides it', () => {
+  // A loss whose value stays finite whatever the logits are.
+  const hiding = (): Loss => {
+    const loss = crossEntropy();
+    return Object.assign((z: Tensor, y: Tensor<'i32'>) => mul(clamp(loss(z, y), 0, 1), 0), { setClassWeight: () => {}, dispose: () => loss.dispose(), reduction: 'mean' }) as unknown as Loss;
+  };
+  test.each([
+    ['parameter', 'fit: parameter 0.weight is not finite after step 8'],
+    ['gradient', 'fit: the gradient of 2.bias is not finite after step 8'],
+  ])('a %s is named after the epoch', async (what, message) => {
+    const model = net();
+    const inner = sgd({ lr: 0.1 });
+    const optimizer: Optimizer = {
+      ...inner,
+      attach: (arena) => {
+        const state = inner.attach(arena);
+        const name = what === 'parameter' ? '0.weight' : '2.bias';
+        return Object.assign(Object.create(state) as typeof state, {
+          prepare: (step: number, lr: number) => state.prepare(step, lr),
+          dispose: () => state.dispose(),
+          update: () => {
+            state.update();
+            const p = arena.parameters!.get(name)!;
+            const target = what === 'parameter' ? p : p.home!.grad;
+            const nan = tensor(new Float32Array(target.size).fill(NaN));
+            target.gpu.recorder.push({ kind: 'copy', from: nan.storage, fromOffset: 0, to: target.storage, toOffset: target.byteOffset, bytes: target.byteLength });
+          },
+        });
+      },
+    };
+    const loss = hiding();
+    const running = fit(model, data, { loss, optimizer, epochs: 3 });
+    await expect(running).rejects.toThrow(`${message}; lower the learning rate, or check the inputs`);
+    await expect(running).rejects.toBeInstanceOf(NonFiniteError);
     model.dispose();
     loss.dispose();
   });
