@@ -35,7 +35,7 @@ export function probabilityFamily(
       }
       return probabilityLoss(logits, labels, kind, table, options);
     },
-    options,
+    { ...options, fused: true },
   );
   const disposeWeights = loss.dispose;
   const dispose = (): void => {

@@ -46,7 +46,7 @@ export function probabilityLoss(logits: Tensor, labels: Tensor<'i32'>, kind: Pro
   const table = constants instanceof Tensor ? constants : tensor([0, 1, 2, 3].map((i) => constants[i] ?? 0), { gpu });
   expectShape(table, [4], 'probabilityLoss: constants');
 
-  const params = { rows, classes, order, epsilon, ceiling: floor > 0 ? -Math.log(floor) : 3e38 };
+  const params = { rows, classes, order, epsilon, ceiling: floor > 0 ? -Math.log(floor) : Infinity };
   const variant = { KIND: KINDS[kind], DETACH: Number(detach) };
   const y = empty([rows], { gpu });
   kernel.forward(params, { z: logits, labels, constants: table, y }, [rows], variant);
