@@ -1,6 +1,7 @@
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { greater, less } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
+import { weighRows } from '../ops/held-logits.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { sum } from '../ops/reduce.ts';
 import { meanOf, type Reduction } from '../ops/reduction.ts';
@@ -132,9 +133,9 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
     const weight = sampleWeight && reshape(sampleWeight, [losses.size]);
     const factor = noGrad(() => {
       const ratio = ratios(flat.detach(), weight, moves);
-      return weight ? mul(ratio, weight) : ratio;
+      return weight ? weighRows(ratio, weight) : ratio;
     });
-    const weighted = mul(flat, factor);
+    const weighted = weight ? weighRows(flat, factor) : mul(flat, factor);
     if (asked === 'none') return reshape(weighted, losses.shape);
     const total = sum(weighted);
     if (asked === 'sum') return total;

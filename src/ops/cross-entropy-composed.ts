@@ -13,7 +13,8 @@ import { logSoftmax } from './softmax.ts';
 
 /**
  * The value of `crossEntropy` by ops that can be differentiated any number of times; what its gradient is recorded with
- * when gradients of gradients are wanted. Ignored labels and those outside the classes have rows of zeros.
+ * when gradients of gradients are wanted. Ignored labels and those outside the classes have rows of zeros; a row whose `dy` is 0 counts
+ * for nothing.
  */
 export function composedCrossEntropy(
   logits: Tensor,
@@ -21,6 +22,7 @@ export function composedCrossEntropy(
   perClass: Tensor,
   { s = 1, sampleWeight, labelSmoothing = 0, ignoreIndex = -100 }: CrossEntropyOptions,
   reduction: Reduction,
+  dy: Tensor,
 ): Tensor {
   const classes = logits.shape.at(-1)!;
   const rows = sizeOf(labels.shape);
@@ -34,7 +36,8 @@ export function composedCrossEntropy(
     const ofLabel = sum(mul(hot, weight), { axes: 1 });
     return { hot, scale: row(0), shift: row(1), margin: row(2), weight, counts, valid: sample ? mul(counts, sample) : counts, rowWeight: sample ? mul(ofLabel, sample) : ofLabel };
   });
-  const { held, kinds } = holdLogits(reshape(logits, [rows, classes]), labelSmoothing === 0 ? rowWeight : valid);
+  const own = noGrad(() => mul(labelSmoothing === 0 ? rowWeight : valid, reduction === 'none' ? reshape(dy, [rows]) : 1));
+  const { held, kinds } = holdLogits(reshape(logits, [rows, classes]), own);
   const a = mul(sub(add(mul(scale, held), shift), mul(hot, margin)), s);
   const logs = logSoftmax(a);
   const hard = mul(sum(mul(mul(hot, weight), logs), { axes: 1 }), labelSmoothing - 1);

@@ -11,17 +11,18 @@ import { logSoftmax } from './softmax.ts';
 import { exp, expm1, log1p, neg } from './unary.ts';
 import { where } from './where.ts';
 
-/** The value of `probabilityLoss` by ops that can be differentiated any number of times. */
+/** The value of `probabilityLoss` by ops that can be differentiated any number of times; a row whose `dy` is 0 counts for nothing. */
 export function composedProbabilityLoss(
   logits: Tensor,
   labels: Tensor<'i32'>,
   kind: ProbabilityLossKind,
   constants: Tensor,
   { order = 1, detach = false, epsilon = 0, floor = 0 }: ProbabilityLossOptions,
+  dy: Tensor,
 ): Tensor {
   const hot = noGrad(() => oneHot(labels, logits.shape[1]!));
   const counts = noGrad(() => sum(hot, { axes: 1 }));
-  const { held, kinds } = holdLogits(logits, counts);
+  const { held, kinds } = holdLogits(logits, noGrad(() => mul(counts, dy)));
   const [c0, c1, c2, c3] = noGrad(() => [0, 1, 2, 3].map((i) => indexSelect(constants, [i]))) as [Tensor, Tensor, Tensor, Tensor];
   let nll = neg(sum(mul(logSoftmax(held), hot), { axes: 1 }));
   // -log(p + epsilon), which ends at -log epsilon.

@@ -50,7 +50,7 @@ export function probabilityLoss(logits: Tensor, labels: Tensor<'i32'>, kind: Pro
   const variant = { KIND: KINDS[kind], DETACH: Number(detach) };
   const y = empty([rows], { gpu });
   kernel.forward(params, { z: logits, labels, constants: table, y }, [rows], variant);
-  const composed = (dy: Tensor): Tensor[] => pullback(composedProbabilityLoss(logits, labels, kind, table, options), [logits], dy, { createGraph: true });
+  const composed = (dy: Tensor): Tensor[] => pullback(composedProbabilityLoss(logits, labels, kind, table, options, dy), [logits], dy, { createGraph: true });
   const fused = (dy: Tensor): Tensor[] => {
     const dz = gradientFor(logits);
     kernel.backward(params, { z: logits, labels, constants: table, dy, y: dz }, [rows], variant);
