@@ -18,11 +18,11 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkCounts } from './class-weights.ts';
 import type { GroupLoss } from './group-vs.ts';
 import { named, type Loss, type LossInputs } from './loss.ts';
-import { expectOneOf } from './options.ts';
+import { expectOneOf, expectState } from './options.ts';
 
 /** Options of {@link groupDro}. */
 export interface GroupDroOptions {
-  /** Training samples of each group; an empty group counts as one with a single sample. */
+  /** Training samples of each group; an empty group has no weight. */
   groupCounts: ArrayLike<number>;
   /** Step of the exponentiated gradient, at least 0. Default: 0.01. */
   eta?: number;
@@ -81,17 +81,19 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
   }
   expectOneOf('groupDro: rule', rule, ['exponentiated', 'greedy']);
   const greedy = rule === 'greedy';
-  const held = Float64Array.from(groupCounts, (n) => Math.max(n, 1));
+  const held = Array.from(groupCounts);
   const size = held.length;
   const total = held.reduce((a, b) => a + b);
-  let start = [...new Array<number>(size).fill(greedy ? NOTHING : -Math.log(size)), ...new Array<number>(size).fill(1 / size)];
+  if (total === 0) throw new RangeError('groupDro: groupCounts are all 0, expected at least one sample');
+  const filled = held.filter((n) => n > 0).length;
+  let start = [...held.map((n) => (greedy || n === 0 ? NOTHING : -Math.log(filled))), ...held.map((n) => (n === 0 ? 0 : 1 / filled))];
   let device: Device | null = null;
   const on = (gpu: Gpu): Device => {
     if (device?.gpu !== gpu) {
       device = unscoped(() => ({
         gpu,
         state: tensor(start, { shape: [2, size], gpu }),
-        adjustment: tensor(held.map((n) => adjustment / Math.sqrt(n)), { gpu }),
+        adjustment: tensor(held.map((n) => (n === 0 ? 0 : adjustment / Math.sqrt(n))), { gpu }),
         share: tensor(held.map((n) => n / total), { gpu }),
       }));
     }
@@ -157,7 +159,10 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
     groupWeights: async () => (await read()).slice(size),
     state: read,
     setState(state: ArrayLike<number>) {
+      expectState('groupDro', state);
       if (state.length !== 2 * size || !Array.from(state).every(Number.isFinite)) throw new RangeError(`groupDro: the state has ${state.length} entries, expected ${2 * size} finite numbers`);
+      const bad = Array.from(state).findIndex((v, i) => i >= size && !(v >= 0 && v <= 1 + 1e-5));
+      if (bad >= 0) throw new RangeError(`groupDro: the weight of group ${bad - size} in the state is ${state[bad]}, expected a number in 0..1`);
       start = Array.from(state);
       device?.state.write(start);
     },
