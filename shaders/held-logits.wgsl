@@ -11,6 +11,8 @@
 
 // 0: all rows of `weigh` are of kind 0
 const KINDS = 1u; // variant
+// 1: `hold` leaves the entries of kind 3 as they are
+const KEEPS_MASKED = 0u; // variant
 
 struct Params { rows: u32, classes: u32, infinity: u32, nan: u32 }
 
@@ -45,7 +47,8 @@ fn hold(@builtin(global_invocation_id) id: vec3u) {
   for (var c = 0u; c < params.classes; c++) {
     let v = z[base + c];
     let instead = select(-1e37, 0.0, kind == 1u);
-    y[base + c] = select(select(instead, v, isFinite(v)), bitcast<f32>(params.nan), kind == 2u);
+    let stays = isFinite(v) || (KEEPS_MASKED == 1u && kind == 3u);
+    y[base + c] = select(select(instead, v, stays), bitcast<f32>(params.nan), kind == 2u);
   }
   found[row] = kind;
 }

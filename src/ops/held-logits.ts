@@ -14,14 +14,14 @@ export interface HeldLogits {
 /**
  * logits (rows, classes) with finite numbers where a composed loss would make 0 times Infinity of them: -1e37 for -Infinity, a masked
  * class; 0 for anything that is not finite in a row whose entry of `weight`, (rows), is 0. A row with NaN or +Infinity, or with
- * no class left, is NaN throughout. Gradients pass, but 0 to rows of weight 0 that were changed. Finite rows are copies.
+ * no class left, is NaN throughout. `keepsMasked`: -Infinity stays. Gradients pass, but 0 to rows of weight 0 that were changed. Finite rows are copies.
  */
-export function holdLogits(logits: Tensor, weight: Tensor): HeldLogits {
+export function holdLogits(logits: Tensor, weight: Tensor, { keepsMasked = false }: { keepsMasked?: boolean } = {}): HeldLogits {
   const [rows, classes] = logits.shape as [number, number];
   const { gpu } = logits;
   const held = empty([rows, classes], { gpu });
   const kinds = empty([rows], { dtype: 'u32', gpu });
-  kernel.hold({ rows, classes, ...BITS }, { z: logits, weight, y: held, found: kinds }, [rows]);
+  kernel.hold({ rows, classes, ...BITS }, { z: logits, weight, y: held, found: kinds }, [rows], { KEEPS_MASKED: Number(keepsMasked) });
   return { held: record('holdLogits', held, [logits], (dy) => [passed(dy, kinds)], { composed: true }), kinds };
 }
 
