@@ -1,7 +1,7 @@
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { greater, less } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
-import { weighRows } from '../ops/held-logits.ts';
+import { countedRows, weighRows } from '../ops/held-logits.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { sum } from '../ops/reduce.ts';
 import { meanOf, type Reduction } from '../ops/reduction.ts';
@@ -129,7 +129,7 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
   };
 
   const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
-    const losses = base(logits, labels, { reduction: 'none' });
+    const losses = base(logits, labels, { reduction: 'none', sampleWeight: sampleWeight && countedRows(sampleWeight) });
     const flat = reshape(losses, [losses.size]);
     const moves = isRecording();
     const weight = sampleWeight && reshape(sampleWeight, [losses.size]);

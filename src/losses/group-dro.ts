@@ -4,11 +4,13 @@ import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { equal, greater, less, logicalAnd, logicalOr } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
 import { indexSelect, toIndex } from '../ops/gather.ts';
+import { countedRows, weighRows } from '../ops/held-logits.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
+import { times } from '../ops/times.ts';
 import { exp } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { copyOver } from '../tensor/copy.ts';
@@ -104,7 +106,7 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
   const step = ({ state, adjustment: extra, share }: Device, losses: Tensor, present: Tensor<'bool'>): [Tensor, Tensor] => {
     const before = reshape(indexSelect(state, [0]), [size]);
     if (!greedy) {
-      const moved = add(before, mul(add(losses, extra), eta));
+      const moved = add(before, times(eta, add(losses, extra)));
       const logQ = sub(moved, logsumexp(moved, { axes: 0, keepDim: true }));
       return [logQ, exp(logQ)];
     }
@@ -121,7 +123,7 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
   const call = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { groups, sampleWeight, reduction }: LossInputs & Partial<Parameters<GroupLoss>[2]> = {}): Tensor => {
     if (!groups) throw new TypeError('groupDro: groups are missing, expected one a sample');
     const of = toIndex('groupDro: groups', groups, size, logits.gpu);
-    const losses = (base as GroupLoss)(logits, labels, { groups: of as Tensor<'i32'>, reduction: 'none' });
+    const losses = (base as GroupLoss)(logits, labels, { groups: of as Tensor<'i32'>, reduction: 'none', sampleWeight: sampleWeight && countedRows(sampleWeight) });
     const rows = losses.size;
     if (of.size !== rows) throw new ShapeError(`groupDro: got ${of.size} groups for logits of shape [${logits.shape}]`);
     const flat = reshape(losses, [rows]);
@@ -134,13 +136,13 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
       const mass = sum(member, { axes: 0 });
       const present = greater(mass, 0);
       const divisor = where(present, mass, 1);
-      const means = div(sum(mul(member, reshape(flat.detach(), [rows, 1])), { axes: 0 }), divisor);
+      const means = div(sum(where(member, mul(member, reshape(flat.detach(), [rows, 1])), 0), { axes: 0 }), divisor);
       const [carried, q] = step(table, means, present);
       if (moves) copyOver(reshape(concat([carried, q]), [2, size]), table.state);
       const each = indexSelect(div(q, divisor), index);
       return weight ? mul(each, reshape(weight, [rows])) : each;
     });
-    const terms = mul(flat, factor);
+    const terms = weighRows(flat, factor);
     return reduction === 'none' ? reshape(terms, losses.shape) : sum(terms);
   };
 

@@ -1,7 +1,8 @@
 import kernel from '../../shaders/held-logits.wgsl';
-import { record } from '../tensor/tape.ts';
+import { noGrad, record } from '../tensor/tape.ts';
 import { empty, type Tensor } from '../tensor/tensor.ts';
 import { mul } from './binary.ts';
+import { where } from './where.ts';
 
 const BITS = { infinity: 0x7f800000, nan: 0x7fc00000 };
 
@@ -41,4 +42,9 @@ export function weighRows(values: Tensor, weight: Tensor, kinds?: Tensor<'u32'>)
   const y = empty([rows], { gpu: values.gpu });
   kernel.weigh({ rows, classes: 1, ...BITS }, { z: values, weight, kinds: kinds ?? weight, y }, [rows], { KINDS: Number(kinds !== undefined) });
   return record('weighRows', y, [values], (dy) => [mul(dy, weight)], { composed: true });
+}
+
+/** 1 for each row of a weight that is not 0, else 0: for a loss inside another, whose rows of weight 0 must not count whatever their logits. */
+export function countedRows(weight: Tensor): Tensor {
+  return noGrad(() => where(weight, 1, 0));
 }

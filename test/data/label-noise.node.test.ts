@@ -157,6 +157,14 @@ test('recorded labels, and a matrix of ones own', () => {
   expect(Array.from(transitionNoise({ y: Int32Array.of(0, 1, 0), numClasses: 2 }, [[0, 1], [1, 0]]).y)).toEqual([1, 0, 1]);
 });
 
+test("instance noise 'cores' flips what the page says: more than a small rate, unless std shrinks with it", () => {
+  const data = images(20_000, 2, 3);
+  for (const [rate, std, want] of [[0.02, 0.1, 0.0875], [0.1, 0.1, 0.1288], [0.2, 0.1, 0.2055], [0.02, 0.005, 0.02], [0.1, 0.025, 0.1]] as const) {
+    const { mask } = instanceNoise(data, { rate, std, seed: 5 });
+    expect(Math.abs(mask.reduce((a, b) => a + b, 0) / 20_000 - want), `rate ${rate}, std ${std}`).toBeLessThan(4 * Math.sqrt((want * (1 - want)) / 20_000));
+  }
+});
+
 test.each<[() => unknown, string]>([
   [() => symmetricNoise(labelled(9, 3), { rate: 1.1 }), 'symmetricTransition: rate is 1.1, expected a number in 0..1'],
   [() => symmetricNoise(labelled(9, 1), { rate: 0.1 }), 'symmetricTransition: numClasses is 1, expected an integer >= 2'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { grad, requireGrad, tensor } from 'evenkeel';
+import { grad, requireGrad, tensor, type Tensor } from 'evenkeel';
 import * as losses from 'evenkeel/losses';
 import type { Loss, LossInputs } from 'evenkeel/losses';
 import { mul, sum } from 'evenkeel/ops';
@@ -121,6 +121,95 @@ async function run(make: () => Loss, rows: number[][], labels: number[], { weigh
 }
 
 const clips = (name: string): boolean => ['logitClip', 'logitNorm'].includes(name);
+
+describe('losses that take more than logits and labels', () => {
+  const bad = [at([1, NaN]), at([2, I]), z.map(() => -I)];
+  const rowsOf = (rows: number[][]): Tensor => requireGrad(tensor(rows.flat(), { shape: [rows.length, C] }));
+  const both = async (make: (x: Tensor) => Tensor, rows: number[][]): Promise<number[][]> =>
+    (await readAll(() => {
+      const x = rowsOf(rows);
+      const y = make(x);
+      return [y, ...grad(y.size === 1 ? y : sum(y), [x])];
+    })).map((v) => Array.from(v, (n) => n + 0));
+  const zero = z.map(() => 0);
+
+  test('rows of sample weight 0 inside absgd, groupDro and influenceBalanced, by base losses of every kind', async () => {
+    for (const base of [() => losses.crossEntropy(), () => losses.focalAdaptive(), () => losses.gce()]) {
+      const made = {
+        absgd: () => losses.absgd(base(), { lambda: 2 }),
+        groupDro: () => ofGroups(losses.groupDro(base(), { groupCounts: [5, 5] })),
+        logitClip: () => losses.logitClip(base()),
+        influenceBalanced: () => {
+          const loss = losses.influenceBalanced();
+          return Object.assign((...[x, y, inputs]: Parameters<Loss>) => loss(x, y, { features: tensor([1, 2, 3, 4], { shape: [2, 2] }), ...inputs }), { dispose: loss.dispose }) as unknown as Loss;
+        },
+      };
+      for (const [name, make] of Object.entries(made)) {
+        for (const row of bad) {
+          const got = await run(make, [row, z], [2, 0], { weight: [0, 1] });
+          const want = await run(make, [zero, z], [2, 0], { weight: [0, 1] });
+          expect([got.values[1], got.gradient[1]], `${name}, ${row}`).toEqual([want.values[1], want.gradient[1]]);
+          expect([Math.abs(got.values[0]!), got.gradient[0]!.map(Math.abs)], `${name}, ${row}`).toEqual([0, zero]);
+        }
+      }
+    }
+  });
+
+  test('groupDro: a group whose loss is infinite leaves the means of the others alone', async () => {
+    const { values } = await run(() => ofGroups(losses.groupDro(losses.crossEntropy(), { groupCounts: [5, 5], eta: 0 })), [z, at([2, -I])], [0, 2]);
+    expect(values).toEqual([expect.closeTo(0.5 * (Math.log(z.reduce((t, v) => t + Math.exp(v), 0)) - z[0]!), 5), I]);
+  });
+
+  test('truncatedGce: a sample that is left out counts for nothing', async () => {
+    const loss = losses.truncatedGce({ samples: 2 });
+    loss.setState([0, 1]);
+    const of = (x: Tensor): Tensor => loss.loss(x, [2, 0], tensor([0, 1], { dtype: 'u32' }));
+    for (const row of bad) expect(await both(of, [row, z]), `${row}`).toEqual(await both(of, [zero, z]));
+    loss.dispose();
+  });
+
+  test('mixed shares of 0 and 1', async () => {
+    const loss = losses.crossEntropy();
+    const share = (x: Tensor): Tensor => losses.mixedLoss(loss, x, tensor([2, 2], { dtype: 'i32' }), { partner: tensor([1, 1], { dtype: 'i32' }), weight: tensor([1, 0]) });
+    const [y, g] = await both(share, [at([1, -I]), at([2, -I])]);
+    const rest = [0.5, 2, 0.3, -0.7].map(Math.exp).reduce((a, b) => a + b);
+    const other = [0.5, -1, 0.3, -0.7].map(Math.exp).reduce((a, b) => a + b);
+    expect(y).toEqual([expect.closeTo(Math.log(rest) - 2, 5), expect.closeTo(Math.log(other) + 1, 5)]);
+    expect([g![1], g![C + 2]]).toEqual([0, 0]);
+    loss.dispose();
+  });
+
+  test('singleLogit and binaryVs at -Infinity', async () => {
+    const single = losses.singleLogit(losses.crossEntropy());
+    const vs = losses.binaryVs({ delta: [1, 0.5], iota: [0.2, 0.3] });
+    for (const [loss, shape] of [[single, [3]], [vs, [3, 1]]] as const) {
+      const [y, g] = await readAll(() => {
+        const f = requireGrad(tensor([-I, -I, NaN], { shape: [...shape] }));
+        const value = loss(f, [0, 1, -100], { reduction: 'none' });
+        return [value, ...grad(sum(value), [f])];
+      });
+      expect(Array.from(y!)).toEqual([0, I, 0]);
+      expect(Array.from(g!, (v) => v + 0)).toEqual([0, loss === vs ? -0.5 : -1, 0]);
+      loss.dispose();
+    }
+  });
+
+  test('twoHead: masked classes of either head', async () => {
+    const loss = losses.twoHead({ classes: C, k: 1 });
+    const wide = (row: number[]): Promise<Float32Array[]> =>
+      readAll(() => {
+        const x = requireGrad(tensor([...row, ...row], { shape: [1, 2 * C] }));
+        const y = loss(x, [2], { reduction: 'sum' });
+        return [y, ...grad(y, [x])];
+      });
+    const [y, g] = await wide(at([1, -I]));
+    const [far, slope] = await wide(at([1, -1e4]));
+    expect(y![0]).toBeCloseTo(far![0]!, 5);
+    expect(Array.from(g!)).toEqual(Array.from(slope!, (v) => expect.closeTo(v, 5)));
+    expect((await wide(at([2, -I])))[0]![0]).toBe(I);
+    loss.dispose();
+  });
+});
 
 describe.each(Object.entries(table))('%s', (name, make) => {
   // One batch couples the rows of mmce, so each row goes alone.
