@@ -2,9 +2,12 @@
 //   a_c = s (scale_c z_c + shift_c - margin_c [c = y]),  nll = logsumexp(a) - a_y
 //   value = weight_y sampleWeight ((1 - eps) nll + eps / classes * sum_c (weight_c / weight_y) (logsumexp(a) - a_c))
 // perClass holds scale, shift, margin and weight, four rows of `classes`. A row whose label is the ignored one, or lies
-// outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`.
+// outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`. A term whose factor is 0 counts for
+// nothing, whatever it is; NaN and +Infinity among the logits of any other row give NaN.
 // One invocation a row; grid (rows). `reduce` has one invocation: a batch has few rows, longer ones are summed in parts first.
 // use lib/index.wgsl
+// use lib/nan.wgsl
+// use lib/times.wgsl
 
 const SAMPLE_WEIGHT = 0u; // variant
 // 0 none, 1 mean over rows, 2 sum, 3 sum of values / sum of weights
@@ -62,16 +65,18 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   var sum = 0.0;
   var weighted = 0.0;
   var weights = 0.0;
+  var nan = 0.0;
   for (var c = 0u; c < params.classes; c++) {
     let a = adjusted(row, c, label) - m;
+    nan = orNan(nan, a);
     sum += exp(a);
-    weighted += classWeight(c) * a;
+    weighted += times(classWeight(c), a);
     weights += classWeight(c);
   }
   let lse = log(sum);
-  var value = (1.0 - params.smoothing) * classWeight(label) * (lse - (adjusted(row, label, label) - m))
-    + params.smoothing / f32(params.classes) * (weights * lse - weighted);
-  if (SAMPLE_WEIGHT == 1u) { value *= sampleWeight[row]; }
+  let hard = times((1.0 - params.smoothing) * classWeight(label), orNan(lse - (adjusted(row, label, label) - m), nan));
+  var value = hard + times(params.smoothing / f32(params.classes), orNan(weights * lse - weighted, nan));
+  if (SAMPLE_WEIGHT == 1u) { value = times(sampleWeight[row], value); }
   values[row] = value;
   values[params.rows + row] = rowWeight(row, label);
   values[2u * params.rows + row] = 1.0;
@@ -117,15 +122,18 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
   for (var c = 1u; c < params.classes; c++) { m = max(m, adjusted(row, c, label)); }
   var sum = 0.0;
   var weights = 0.0;
+  var nan = 0.0;
   for (var c = 0u; c < params.classes; c++) {
-    sum += exp(adjusted(row, c, label) - m);
+    let a = adjusted(row, c, label) - m;
+    nan = orNan(nan, a);
+    sum += exp(a);
     weights += classWeight(c);
   }
   let hard = (1.0 - params.smoothing) * classWeight(label);
   let soft = params.smoothing / f32(params.classes);
   for (var c = 0u; c < params.classes; c++) {
-    let p = exp(adjusted(row, c, label) - m) / sum;
-    let d = hard * (p - select(0.0, 1.0, c == label)) + soft * (p * weights - classWeight(c));
-    values[base + c] = g * perClass[c] * d;
+    let p = orNan(exp(adjusted(row, c, label) - m) / sum, nan);
+    let d = times(hard, p - select(0.0, 1.0, c == label)) + times(soft, p * weights - classWeight(c));
+    values[base + c] = times(g, perClass[c] * d);
   }
 }

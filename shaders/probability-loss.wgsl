@@ -8,10 +8,13 @@
 //   asymmetric   c2 ((1 + q / c0)^c1 - 1)                             slope c1 c2 / c0 p (1 + q / c0)^(c1 - 1)
 //   exponential  e^(-p / c0)                                          slope p e^(-p / c0) / c0
 // The slope is dy / dL, and dL / dz = softmax(z) - [c = label]. p is replaced by p + epsilon, and L by `ceiling` above it, where
-// the slope is 0. A row whose label lies outside the classes has value and gradient 0. One invocation a row; grid (rows).
+// the slope is 0. A row whose label lies outside the classes has value and gradient 0. A term whose factor is 0 counts for nothing;
+// NaN and +Infinity among the logits of another row give NaN. One invocation a row; grid (rows).
 // use lib/index.wgsl
 // use lib/log1p.wgsl
+// use lib/nan.wgsl
 // use lib/pow.wgsl
+// use lib/times.wgsl
 
 const KIND = 0u; // variant
 const DETACH = 0u; // variant
@@ -25,22 +28,27 @@ struct Params { rows: u32, classes: u32, order: u32, epsilon: f32, ceiling: f32 
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-struct Row { nll: f32, rest: f32, top: f32, sum: f32 }
+struct Row { nll: f32, rest: f32, top: f32, sum: f32, nan: f32 }
 
-// L, q, the largest logit and the sum of exp(z - largest).
+// L, q, the largest logit, the sum of exp(z - largest), and NaN where a logit makes the row that, else 0.
 fn rowOf(base: u32, label: u32) -> Row {
   var top = z[base];
   for (var c = 1u; c < params.classes; c++) { top = max(top, z[base + c]); }
   var others = 0.0;
-  for (var c = 0u; c < params.classes; c++) { others += select(exp(z[base + c] - top), 0.0, c == label); }
+  var nan = 0.0;
+  for (var c = 0u; c < params.classes; c++) {
+    let a = z[base + c] - top;
+    nan = orNan(nan, a);
+    others += select(exp(a), 0.0, c == label);
+  }
   let below = top - z[base + label];
   let sum = others + exp(-below);
-  return Row(select(below + log(sum), log1pOf(others), below == 0.0), others / sum, top, sum);
+  return Row(select(below + log(sum), log1pOf(others), below == 0.0), others / sum, top, sum, nan);
 }
 
 // (1 - e^(-u L)) / u, held where it would overflow.
 fn power(nll: f32, u: f32) -> f32 {
-  return select(-expm1Of(min(-u * nll, 87.0)) / u, nll, u == 0.0);
+  return select(-expm1Of(clamp(-u * nll, -150.0, 87.0)) / u, nll, u == 0.0);
 }
 
 fn probability(nll: f32, rest: f32) -> f32 {
@@ -50,7 +58,7 @@ fn probability(nll: f32, rest: f32) -> f32 {
 fn value(nll: f32, q: f32) -> f32 {
   let p = probability(nll, q);
   let c = vec4f(constants[0], constants[1], constants[2], constants[3]);
-  if (KIND == 0u) { return c.x * nll + c.y * q; }
+  if (KIND == 0u) { return times(c.x, nll) + times(c.y, q); }
   if (KIND == 1u) { return power(nll, c.x); }
   if (KIND == 2u) { return powOf(q, c.x) * nll; }
   if (KIND == 3u) {
@@ -67,10 +75,10 @@ fn slope(nll: f32, q: f32) -> f32 {
   let p = probability(nll, q);
   let c = vec4f(constants[0], constants[1], constants[2], constants[3]);
   if (KIND == 0u) { return c.x + c.y * p; }
-  if (KIND == 1u) { return exp(min(-c.x * nll, 87.0)); }
+  if (KIND == 1u) { return exp(min(-times(c.x, nll), 87.0)); }
   if (KIND == 2u) {
     let ratio = select(nll / q, 1.0, q == 0.0);
-    return powOf(q, c.x) * (1.0 + select(c.x * p * ratio, 0.0, DETACH == 1u));
+    return powOf(q, c.x) * (1.0 + select(times(c.x * p, ratio), 0.0, DETACH == 1u));
   }
   if (KIND == 3u) {
     var sum = 0.0;
@@ -80,6 +88,12 @@ fn slope(nll: f32, q: f32) -> f32 {
   if (KIND == 4u) { return select(c.y * p, exp(-c.x * nll), nll <= c.z); }
   if (KIND == 5u) { return c.y * c.z / c.x * p * exp((c.y - 1.0) * log1pOf(q / c.x)); }
   return p / c.x * exp(-p / c.x);
+}
+
+// -log(p + epsilon) = L - log(1 + epsilon e^L), whose end for p = 0 is -log epsilon.
+fn raisedNll(nll: f32) -> f32 {
+  let raised = nll - log1pOf(params.epsilon * exp(min(nll, 80.0)));
+  return select(raised, -log(params.epsilon), params.epsilon > 0.0 && nll > 80.0);
 }
 
 @compute @workgroup_size(64)
@@ -92,8 +106,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     return;
   }
   let r = rowOf(row * params.classes, u32(label));
-  let raised = params.epsilon * exp(min(r.nll, 80.0));
-  y[row] = value(min(r.nll - log1pOf(raised), params.ceiling), r.rest - params.epsilon);
+  y[row] = orNan(value(min(raisedNll(r.nll), params.ceiling), r.rest - params.epsilon), r.nan);
 }
 
 // dz = dy slope (softmax(z) - [c = label]), written to y.
@@ -108,10 +121,10 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
     return;
   }
   let r = rowOf(base, u32(label));
-  let raised = params.epsilon * exp(min(r.nll, 80.0));
-  let nll = r.nll - log1pOf(raised);
-  let g = select(dy[row] * slope(nll, r.rest - params.epsilon) / (1.0 + raised), 0.0, nll > params.ceiling);
+  let nll = raisedNll(r.nll);
+  let raised = 1.0 + params.epsilon * exp(min(r.nll, 80.0));
+  let g = times(dy[row], orNan(select(slope(nll, r.rest - params.epsilon) / raised, 0.0, nll > params.ceiling), r.nan));
   for (var c = 0u; c < params.classes; c++) {
-    y[base + c] = g * select(exp(z[base + c] - r.top) / r.sum, -r.rest, c == u32(label));
+    y[base + c] = times(g, select(exp(z[base + c] - r.top) / r.sum, -r.rest, c == u32(label)));
   }
 }

@@ -24,7 +24,7 @@ export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
   };
   const setClassAccuracy = (accuracy: ArrayLike<number>): void => {
     for (let c = 0; c < accuracy.length; c++) {
-      if (accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`cdbSampler: accuracy[${c}] is ${accuracy[c]}, expected a number in 0..1, or NaN`);
+      if (typeof accuracy[c] !== 'number' || accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`cdbSampler: accuracy[${c}] is ${accuracy[c]}, expected a number in 0..1, or NaN`);
     }
     difficulties = Float64Array.from(accuracy, (a, c) => (Number.isNaN(a) ? (difficulties?.[c] ?? 1) : 1 - a));
   };

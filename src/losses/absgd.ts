@@ -1,11 +1,12 @@
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { greater, less } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
+import { countedRows, weighRows } from '../ops/held-logits.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { sum } from '../ops/reduce.ts';
 import { meanOf, type Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
-import { exp, log } from '../ops/unary.ts';
+import { clamp, exp, log } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { copyOver } from '../tensor/copy.ts';
@@ -13,7 +14,7 @@ import { unscoped } from '../tensor/scope.ts';
 import { isRecording, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { named, type Loss, type LossInputs } from './loss.ts';
-import { expectCompat, expectOneOf } from './options.ts';
+import { expectCompat, expectInvertible, expectOneOf, expectState } from './options.ts';
 
 /** Options of {@link absgd}. */
 export interface AbsgdOptions {
@@ -39,9 +40,9 @@ export interface AbsgdOptions {
   reduction?: Reduction;
 }
 
-/** What {@link absgd} carries from step to step. */
+/** What {@link absgd} carries from step to step. JSON, which has no Infinity, holds that as a word. */
 export interface AbsgdState {
-  lambda: number;
+  lambda: number | 'Infinity' | '-Infinity';
   /** log of the moving average before its correction; -1e38 before the first step. */
   logU: number;
   /** log(1 - (1 - gamma)^t); -1e38 before the first step. */
@@ -84,7 +85,8 @@ interface Device {
  * An ignored label counts as a sample of loss 0: give such rows the sample weight 0. A batch whose weights are all 0 leaves u as
  * it was and has the value 0. `dispose` frees the base loss too.
  * Qi, Xu, Jin, Yin, Yang, "Attentional-biased stochastic gradient descent", TMLR 2023, algorithm 1; the released code by
- * `compat`, but in the log domain. Throws RangeError on options outside their ranges.
+ * `compat`, but in the log domain. Throws RangeError on options outside their ranges; for lambda that is a finite number that f32 does
+ * not hold, or whose reciprocal it does not.
  */
 export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
   expectCompat('absgd', options.compat);
@@ -109,7 +111,8 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
   /** exp(L / lambda) / u of each sample, with the batch in u; `moves` keeps that u. */
   const ratios = (losses: Tensor, weight: Tensor | undefined, moves: boolean): Tensor => {
     const { gpu, inverse, average } = on(losses.gpu);
-    const a = mul(losses, inverse);
+    // Beyond that f32 could not tell log u from an infinity.
+    const a = clamp(mul(losses, inverse), -1e37, 1e37);
     const terms = weight ? where(greater(weight, 0), add(a, log(weight)), -3e38) : a;
     const mass = weight && sum(weight);
     // A batch whose weights are all 0 says nothing of u.
@@ -126,15 +129,15 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
   };
 
   const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
-    const losses = base(logits, labels, { reduction: 'none' });
+    const losses = base(logits, labels, { reduction: 'none', sampleWeight: sampleWeight && countedRows(sampleWeight) });
     const flat = reshape(losses, [losses.size]);
     const moves = isRecording();
     const weight = sampleWeight && reshape(sampleWeight, [losses.size]);
     const factor = noGrad(() => {
       const ratio = ratios(flat.detach(), weight, moves);
-      return weight ? mul(ratio, weight) : ratio;
+      return weight ? weighRows(ratio, weight) : ratio;
     });
-    const weighted = mul(flat, factor);
+    const weighted = weight ? weighRows(flat, factor) : mul(flat, factor);
     if (asked === 'none') return reshape(weighted, losses.shape);
     const total = sum(weighted);
     if (asked === 'sum') return total;
@@ -170,11 +173,15 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
       })) as Absgd['weights'],
     async state(): Promise<AbsgdState> {
       const [logU, logMass] = device ? await device.average.read() : start;
-      return { lambda, logU: logU!, logMass: logMass! };
+      const state: AbsgdState = { lambda, logU: logU!, logMass: logMass! };
+      return Object.defineProperty(state, 'toJSON', { value: () => ({ ...state, lambda: Number.isFinite(state.lambda) ? state.lambda : String(state.lambda) }) });
     },
-    setState({ lambda: saved, logU, logMass }: AbsgdState): void {
+    setState(state: AbsgdState): void {
+      expectState('absgd', state);
+      const { lambda: saved, logU, logMass } = state;
+      const next = checked(saved === 'Infinity' ? Infinity : saved === '-Infinity' ? -Infinity : saved);
       if (!(Number.isFinite(logU) && Number.isFinite(logMass))) throw new RangeError(`absgd: the state has logU ${logU} and logMass ${logMass}, expected finite numbers`);
-      setLambda(saved);
+      setLambda(next);
       put([logU, logMass]);
     },
   };
@@ -182,6 +189,7 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
 }
 
 function checked(lambda: number): number {
-  if (Number.isNaN(lambda) || lambda === 0) throw new RangeError(`absgd: lambda is ${lambda}, expected a number that is not 0`);
+  if (typeof lambda !== 'number' || Number.isNaN(lambda) || lambda === 0) throw new RangeError(`absgd: lambda is ${lambda}, expected a number that is not 0`);
+  if (Number.isFinite(lambda)) expectInvertible('absgd: lambda', lambda);
   return lambda;
 }

@@ -1,8 +1,10 @@
 import { add, div, maximum, mul, sub } from '../ops/binary.ts';
+import { less } from '../ops/compare.ts';
 import { max, sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { logSoftmax } from '../ops/softmax.ts';
 import { exp, expm1, log1p } from '../ops/unary.ts';
+import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ofLabel } from './label-margin.ts';
@@ -31,7 +33,8 @@ export function biTempered({ t1 = 0.8, t2 = 1.2, iterations = 16, ...options }: 
   return perSampleLoss(
     'biTempered',
     (z, labels) => {
-      const logs = temperedLogSoftmax(z, t2, iterations);
+      // With t1 = 1 the value of a masked label is infinite, which its tail reaches by no finite logit.
+      const logs = temperedLogSoftmax(t1 === 1 && t2 > 1 ? where(noGrad(() => less(z, -1e36)), -Infinity, z) : z, t2, iterations);
       const own = ofLabel(logs, labels);
       // -log_t1 p = -((e^(u log p) - 1) / u), u = 1 - t1.
       const surprise = t1 === 1 ? mul(own, -1) : mul(expm1(mul(own, 1 - t1)), -1 / (1 - t1));

@@ -61,8 +61,10 @@ export function cdbWeights(accuracy: ArrayLike<number>, { tau = 'dynamic', dynam
   checkOptions('cdbWeights', tau, floor);
   if (dynamic !== undefined) expectOneOf('cdbWeights: dynamic', dynamic, FORMS);
   const exponent = tau === 'dynamic' ? cdbTau(accuracy, { dynamic }) : tau;
-  const powers = difficulties(accuracy, floor, previous).map((d) => Math.pow(d, exponent));
-  return powers.some((w) => w > 0) ? normalized(powers) : powers.fill(1);
+  const d = difficulties(accuracy, floor, previous);
+  const most = d.reduce((a, b) => Math.max(a, b));
+  // As parts of the largest, so that no power underflows for all.
+  return most > 0 ? normalized(d.map((v) => Math.pow(v / most, exponent))) : d.fill(1);
 }
 
 /**
@@ -103,7 +105,7 @@ function difficulties(accuracy: ArrayLike<number>, floor: number, previous?: Arr
 function checkAccuracy(where: string, accuracy: ArrayLike<number>): void {
   if (accuracy.length === 0) throw new RangeError(`${where}: accuracy has 0 entries, expected at least 1`);
   for (let c = 0; c < accuracy.length; c++) {
-    if (accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`${where}: accuracy[${c}] is ${accuracy[c]}, expected a number in [0, 1], or NaN`);
+    if (typeof accuracy[c] !== 'number' || accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`${where}: accuracy[${c}] is ${accuracy[c]}, expected a number in [0, 1], or NaN`);
   }
 }
 

@@ -12,7 +12,7 @@ import { probabilityFamily } from './probability-family.ts';
 
 /** Options of {@link classBalancedCrossEntropy}. */
 export interface ClassBalancedOptions {
-  /** Training samples of each class; a class without any is weighed as one with a single sample. */
+  /** Training samples of each class; a class without any has weight 0. */
   clsNumList: ArrayLike<number>;
   /** Of the effective number of samples, 0 <= beta < 1. Default: 0.9999. */
   beta?: number;

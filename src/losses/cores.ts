@@ -91,9 +91,9 @@ export function cores({ beta = coresBeta, sieveFrom = 31, prior, weight, reducti
   };
   const sieved = (logits: Tensor, labels: Tensor<'i32'>): Tensor => where(less(on(logits.gpu).sieve, 0.5), 1, passes(logits, labels));
   // Which rows count, as losses, so that ignored labels and weights are treated alike.
-  const count = perSampleLoss('cores', sieved);
-  const weighed = perSampleLoss('cores', sieved, { weight });
-  const sieve = perSampleLoss('cores', passes);
+  const count = perSampleLoss('cores', sieved, { isIndicator: true });
+  const weighed = perSampleLoss('cores', sieved, { weight, isIndicator: true });
+  const sieve = perSampleLoss('cores', passes, { isIndicator: true });
 
   const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
     const isKept = noGrad(() => count(logits, labels, { reduction: 'none' }));

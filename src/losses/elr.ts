@@ -46,7 +46,7 @@ export function elr({ samples, classes, lambda = 3, beta = 0.7, floor = 1e-4, ba
   if (!(lambda >= 0 && lambda < Infinity)) throw new RangeError(`elr: lambda is ${lambda}, expected a finite number >= 0`);
   if (!(beta >= 0 && beta < 1)) throw new RangeError(`elr: beta is ${beta}, expected 0 <= beta < 1`);
   if (!(floor > 0 && floor < 0.5)) throw new RangeError(`elr: floor is ${floor}, expected 0 < floor < 0.5`);
-  const memory = sampleMemory('elr', samples, classes, 0);
+  const memory = sampleMemory('elr', samples, classes, 0, (v) => v >= 0 && v <= 1, 'a number in 0..1');
   const loss: Elr['loss'] = (logits, labels, index) => {
     const p = clamp(softmax(logits), floor, 1 - floor);
     const target = noGrad(() => add(mul(memory.rows(index), beta), mul(div(p, sum(p, { axes: 1, keepDim: true })), 1 - beta)));

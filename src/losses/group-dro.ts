@@ -4,11 +4,13 @@ import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { equal, greater, less, logicalAnd, logicalOr } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
 import { indexSelect, toIndex } from '../ops/gather.ts';
+import { countedRows, weighRows } from '../ops/held-logits.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
+import { times } from '../ops/times.ts';
 import { exp } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { copyOver } from '../tensor/copy.ts';
@@ -18,11 +20,11 @@ import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkCounts } from './class-weights.ts';
 import type { GroupLoss } from './group-vs.ts';
 import { named, type Loss, type LossInputs } from './loss.ts';
-import { expectOneOf } from './options.ts';
+import { expectOneOf, expectState } from './options.ts';
 
 /** Options of {@link groupDro}. */
 export interface GroupDroOptions {
-  /** Training samples of each group; an empty group counts as one with a single sample. */
+  /** Training samples of each group; an empty group has no weight. */
   groupCounts: ArrayLike<number>;
   /** Step of the exponentiated gradient, at least 0. Default: 0.01. */
   eta?: number;
@@ -81,17 +83,19 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
   }
   expectOneOf('groupDro: rule', rule, ['exponentiated', 'greedy']);
   const greedy = rule === 'greedy';
-  const held = Float64Array.from(groupCounts, (n) => Math.max(n, 1));
+  const held = Array.from(groupCounts);
   const size = held.length;
   const total = held.reduce((a, b) => a + b);
-  let start = [...new Array<number>(size).fill(greedy ? NOTHING : -Math.log(size)), ...new Array<number>(size).fill(1 / size)];
+  if (total === 0) throw new RangeError('groupDro: groupCounts are all 0, expected at least one sample');
+  const filled = held.filter((n) => n > 0).length;
+  let start = [...held.map((n) => (greedy || n === 0 ? NOTHING : -Math.log(filled))), ...held.map((n) => (n === 0 ? 0 : 1 / filled))];
   let device: Device | null = null;
   const on = (gpu: Gpu): Device => {
     if (device?.gpu !== gpu) {
       device = unscoped(() => ({
         gpu,
         state: tensor(start, { shape: [2, size], gpu }),
-        adjustment: tensor(held.map((n) => adjustment / Math.sqrt(n)), { gpu }),
+        adjustment: tensor(held.map((n) => (n === 0 ? 0 : adjustment / Math.sqrt(n))), { gpu }),
         share: tensor(held.map((n) => n / total), { gpu }),
       }));
     }
@@ -102,7 +106,7 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
   const step = ({ state, adjustment: extra, share }: Device, losses: Tensor, present: Tensor<'bool'>): [Tensor, Tensor] => {
     const before = reshape(indexSelect(state, [0]), [size]);
     if (!greedy) {
-      const moved = add(before, mul(add(losses, extra), eta));
+      const moved = add(before, times(eta, add(losses, extra)));
       const logQ = sub(moved, logsumexp(moved, { axes: 0, keepDim: true }));
       return [logQ, exp(logQ)];
     }
@@ -119,7 +123,7 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
   const call = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { groups, sampleWeight, reduction }: LossInputs & Partial<Parameters<GroupLoss>[2]> = {}): Tensor => {
     if (!groups) throw new TypeError('groupDro: groups are missing, expected one a sample');
     const of = toIndex('groupDro: groups', groups, size, logits.gpu);
-    const losses = (base as GroupLoss)(logits, labels, { groups: of as Tensor<'i32'>, reduction: 'none' });
+    const losses = (base as GroupLoss)(logits, labels, { groups: of as Tensor<'i32'>, reduction: 'none', sampleWeight: sampleWeight && countedRows(sampleWeight) });
     const rows = losses.size;
     if (of.size !== rows) throw new ShapeError(`groupDro: got ${of.size} groups for logits of shape [${logits.shape}]`);
     const flat = reshape(losses, [rows]);
@@ -132,13 +136,13 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
       const mass = sum(member, { axes: 0 });
       const present = greater(mass, 0);
       const divisor = where(present, mass, 1);
-      const means = div(sum(mul(member, reshape(flat.detach(), [rows, 1])), { axes: 0 }), divisor);
+      const means = div(sum(where(member, mul(member, reshape(flat.detach(), [rows, 1])), 0), { axes: 0 }), divisor);
       const [carried, q] = step(table, means, present);
       if (moves) copyOver(reshape(concat([carried, q]), [2, size]), table.state);
       const each = indexSelect(div(q, divisor), index);
       return weight ? mul(each, reshape(weight, [rows])) : each;
     });
-    const terms = mul(flat, factor);
+    const terms = weighRows(flat, factor);
     return reduction === 'none' ? reshape(terms, losses.shape) : sum(terms);
   };
 
@@ -157,7 +161,10 @@ export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adju
     groupWeights: async () => (await read()).slice(size),
     state: read,
     setState(state: ArrayLike<number>) {
+      expectState('groupDro', state);
       if (state.length !== 2 * size || !Array.from(state).every(Number.isFinite)) throw new RangeError(`groupDro: the state has ${state.length} entries, expected ${2 * size} finite numbers`);
+      const bad = Array.from(state).findIndex((v, i) => i >= size && !(v >= 0 && v <= 1 + 1e-5));
+      if (bad >= 0) throw new RangeError(`groupDro: the weight of group ${bad - size} in the state is ${state[bad]}, expected a number in 0..1`);
       start = Array.from(state);
       device?.state.write(start);
     },

@@ -2,6 +2,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { sigmoid } from '../ops/activations.ts';
 import { add, div, mul } from '../ops/binary.ts';
 import { less } from '../ops/compare.ts';
+import { weighRows } from '../ops/held-logits.ts';
 import { toLabels } from '../ops/labels.ts';
 import { norm } from '../ops/norm.ts';
 import type { Reduction } from '../ops/reduction.ts';
@@ -51,7 +52,7 @@ export function influenceBalanced({ alpha = 1000, epsilon = 0.001, weight, reduc
       // |p - onehot(y)|_1 = 2 (1 - p_y)
       const influence = mul(mul(sigmoid(neg(labelMargin(logits, target))), 2), norm(features, { p: 1, axes: 1 }));
       const ours = div(alpha, add(influence, epsilon));
-      return sampleWeight ? mul(ours, sampleWeight) : ours;
+      return sampleWeight ? weighRows(ours, sampleWeight) : ours;
     });
     return base(logits, target, { sampleWeight: factor, reduction: asked });
   };

@@ -8,8 +8,8 @@ import { exp, neg } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** Stands for a class that is left out. */
-export const LEFT_OUT = -1e30;
+/** Stands for a class that is left out: below every logit, that of a masked class too. */
+export const LEFT_OUT = -3e38;
 
 /** Entry of the label in each row. values: (rows, classes); labels: (rows). Zero where the label is no class. */
 export function ofLabel(values: Tensor, labels: Tensor<'i32'>): Tensor {

@@ -1,6 +1,6 @@
 import type { Gpu } from '../gpu/device.ts';
 import { div, maximum, mul } from '../ops/binary.ts';
-import { greater, greaterEqual } from '../ops/compare.ts';
+import { greater, greaterEqual, isFinite } from '../ops/compare.ts';
 import { norm } from '../ops/norm.ts';
 import { max } from '../ops/reduce.ts';
 import { abs } from '../ops/unary.ts';
@@ -44,11 +44,21 @@ function checkTau(where: string, tau: number): number {
 /**
  * Logits scaled down to a norm of at most `tau` for each sample: tau z / |z|_p where |z|_p >= tau, else z. Along the last axis.
  * The gradient of a clipped sample is orthogonal to its logits; for p = Infinity equal largest share the part of the norm.
+ * Entries that are not finite, such as -Infinity for a masked class, stay as they are and have no part in the norm.
  * `tau`: a number, or a tensor of one that the host rewrites. Throws RangeError as {@link logitClip}.
  */
 export function clipLogits(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitClipOptions, 'tau'> = {}): Tensor {
   checkNorm('clipLogits', { p, compat });
-  if (typeof tau === 'number') tau = checkTau('clipLogits', tau);
+  return ofFinite(z, (finite) => clipped(finite, typeof tau === 'number' ? checkTau('clipLogits', tau) : tau, { p, compat }));
+}
+
+/** `map` of the logits with 0 in place of what is not finite, which then stays as it was. */
+export function ofFinite(z: Tensor, map: (finite: Tensor) => Tensor): Tensor {
+  const is = noGrad(() => isFinite(z));
+  return where(is, map(where(is, z, 0)), z);
+}
+
+function clipped(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitClipOptions, 'tau'>): Tensor {
   // The norm of z / max |z|, which cannot overflow; the factor is a constant whose gradient cancels.
   const largest = noGrad(() => maximum(max(abs(z), { axes: -1, keepDim: true }), 1e-30));
   const size = mul(norm(div(z, largest), { p, axes: -1, keepDim: true }), largest);

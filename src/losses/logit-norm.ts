@@ -4,6 +4,7 @@ import { max } from '../ops/reduce.ts';
 import { abs } from '../ops/unary.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { ofFinite } from './logit-clip.ts';
 import { onLogits, type Loss } from './loss.ts';
 import { expectAbove } from './probability-family.ts';
 
@@ -13,8 +14,15 @@ export interface LogitNormOptions {
   tau?: number;
 }
 
-/** z / (tau (|z| + 1e-7)) along the last axis, |z| the Euclidean norm. The gradient is orthogonal to z. */
+/**
+ * z / (tau (|z| + 1e-7)) along the last axis, |z| the Euclidean norm. The gradient is orthogonal to z. Entries that are not finite,
+ * such as -Infinity for a masked class, stay as they are and have no part in the norm.
+ */
 export function normalizeLogits(z: Tensor, tau: number): Tensor {
+  return ofFinite(z, (finite) => normalized(finite, tau));
+}
+
+function normalized(z: Tensor, tau: number): Tensor {
   // The norm of z / max |z|, which cannot overflow; the factor is a constant whose gradient cancels.
   const largest = noGrad(() => maximum(max(abs(z), { axes: -1, keepDim: true }), 1e-30));
   const size = mul(norm(div(z, largest), { axes: -1, keepDim: true }), largest);

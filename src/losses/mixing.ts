@@ -4,6 +4,7 @@ import { less } from '../ops/compare.ts';
 import type { RandomSource } from '../ops/dropout.ts';
 import { mean } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
+import { times } from '../ops/times.ts';
 import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -75,7 +76,7 @@ export function mixed(mixing: Mixing, loss: Loss, { until = Infinity, compat }: 
     if (mixing.classes !== undefined && logits.shape.at(-1) !== mixing.classes) throw new ShapeError(`mixed: logits have shape [${logits.shape}], expected ${mixing.classes} classes, as many as clsNumList has`);
     if (compat !== 'released-code') return mean(mixedLoss(loss, logits, y, batch));
     const share = noGrad(() => mean(batch.weight));
-    return add(mul(loss(logits, y, { reduction: 'mean' }), share), mul(loss(logits, batch.partner, { reduction: 'mean' }), noGrad(() => sub(1, share))));
+    return add(times(share, loss(logits, y, { reduction: 'mean' })), times(noGrad(() => sub(1, share)), loss(logits, batch.partner, { reduction: 'mean' })));
   };
   return Object.assign(objective, {
     setClassWeight: (weight: ArrayLike<number> | null) => loss.setClassWeight(weight),

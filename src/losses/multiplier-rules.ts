@@ -1,3 +1,4 @@
+import { expectState } from './options.ts';
 import { almPenalty, type AlmPenalty } from './alm-penalty.ts';
 
 /** Logits of any leading shape, classes last. */
@@ -74,7 +75,9 @@ export function lagrangianRule(classes: number, n: LagrangianNumbers): Multiplie
     },
     state: () => structuredClone(state),
     setState(next) {
+      expectState('cals', next);
       for (const name of ['lambda', 'rho', 'previous'] as const) expectList(`cals: ${name} of the state`, next[name], classes, name === 'previous');
+      expectEpoch('cals', next.epoch);
       state = structuredClone(next);
     },
   };
@@ -121,7 +124,9 @@ export function heuristicRule(classes: number, n: HeuristicNumbers): MultiplierR
     },
     state: () => structuredClone(state),
     setState(next) {
+      expectState('calsHr', next);
       for (const name of ['lambda', 'previous'] as const) expectList(`calsHr: ${name} of the state`, next[name], classes, name === 'previous');
+      expectEpoch('calsHr', next.epoch);
       state = structuredClone(next);
     },
   };
@@ -159,5 +164,10 @@ function accumulator(where: string, classes: number, width: number): { add(logit
 
 function expectList(what: string, list: readonly number[] | null | undefined, length: number, isOptional: boolean): void {
   if (list === null && isOptional) return;
-  if (list?.length !== length || !list.every(Number.isFinite)) throw new RangeError(`${what} is [${list}], expected ${length} finite numbers`);
+  if (!Array.isArray(list) || list.length !== length || !list.every(Number.isFinite)) throw new RangeError(`${what} is [${list}], expected ${length} finite numbers`);
+  if (!isOptional && !list.every((v) => v > 0)) throw new RangeError(`${what} is [${list}], expected positive numbers`);
+}
+
+function expectEpoch(where: string, epoch: number): void {
+  if (!(Number.isSafeInteger(epoch) && epoch >= 0)) throw new RangeError(`${where}: epoch of the state is ${epoch}, expected an integer >= 0`);
 }

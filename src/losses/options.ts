@@ -14,3 +14,14 @@ export function expectCompat(where: string, compat: unknown): void {
 export function expectGamma(where: string, gamma: number): void {
   if (!(gamma >= 0 && gamma < Infinity)) throw new RangeError(`${where}: gamma is ${gamma}, expected a finite number >= 0`);
 }
+
+/** Throws RangeError unless f32 has `value` and 1 / value as normal numbers. */
+export function expectInvertible(what: string, value: number): void {
+  const [least, most] = [2 ** -126, 2 ** 126];
+  if (!(Math.abs(value) >= least && Math.abs(value) <= most)) throw new RangeError(`${what} is ${value}, expected a magnitude from ${least} to ${most}, so that f32 has it and its reciprocal`);
+}
+
+/** Throws TypeError unless a saved state is an object. */
+export function expectState(where: string, state: unknown): void {
+  if (typeof state !== 'object' || state === null) throw new TypeError(`${where}: the state is ${String(state)}, expected an object, as state() gives it`);
+}

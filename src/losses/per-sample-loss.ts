@@ -1,6 +1,7 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { mul } from '../ops/binary.ts';
 import { indexSelect } from '../ops/gather.ts';
+import { holdLogits, weighRows } from '../ops/held-logits.ts';
 import { toLabels } from '../ops/labels.ts';
 import { expectReduction, meanOf, REDUCTIONS, type Reduction } from '../ops/reduction.ts';
 import { sum } from '../ops/reduce.ts';
@@ -28,12 +29,15 @@ export interface PerSampleOptions {
  * nothing, if `values` is finite there; a host list may hold -100 for that, and nothing else. A mean over no rows, or over
  * weights that are all 0, is 0. With `weightInside`, `values` gets the class weight of each row, (rows), and does itself what
  * they are for. With `heads` above 1 the last axis holds so many logits for each class, one head after the other.
+ * `values` gets finite logits: a masked class, of logit -Infinity, comes as -1e37, and a value that grows with it is an infinity in
+ * the end; a row with NaN or +Infinity is NaN; a row of weight 0 counts for nothing whatever its logits, see `holdLogits`. `fused`:
+ * `values` is one kernel that sees to this itself. `isIndicator`: values are 0 or 1, also where logits are NaN.
  * Throws RangeError or ShapeError under `name` as the losses on cross-entropy do.
  */
 export function perSampleLoss(
   name: string,
   values: (logits: Tensor, labels: Tensor<'i32'>, weight: Tensor) => Tensor,
-  { weight, reduction = 'weightedMean', classes, weightInside = false, heads = 1 }: PerSampleOptions & { weightInside?: boolean; heads?: number } = {},
+  { weight, reduction = 'weightedMean', classes, weightInside = false, heads = 1, fused = false, isIndicator = false }: PerSampleOptions & { weightInside?: boolean; heads?: number; fused?: boolean; isIndicator?: boolean } = {},
 ): Loss {
   expectReduction(name, reduction, REDUCTIONS);
   const tables = new Map<number, Tensor>();
@@ -59,7 +63,9 @@ export function perSampleLoss(
     const ofClass = indexSelect(table, flat);
     const outside = weightInside ? indexSelect(ones(k, logits), flat) : ofClass;
     const weights = noGrad(() => (sampleWeight ? mul(outside, reshape(sampleWeight, [rows])) : outside));
-    const weighted = mul(values(reshape(logits, [rows, width]), flat, ofClass), weights);
+    const z = reshape(logits, [rows, width]);
+    const { held, kinds } = fused ? { held: z, kinds: undefined } : holdLogits(z, weightInside ? noGrad(() => mul(weights, ofClass)) : weights);
+    const weighted = weighRows(values(held, flat, ofClass), weights, isIndicator ? undefined : kinds);
     if (asked === 'none') return reshape(weighted, lead);
     const total = sum(weighted);
     if (asked === 'sum') return total;

@@ -4,6 +4,7 @@ import { writeRows } from '../ops/batch.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { expectState } from './options.ts';
 
 /** A row of numbers for each sample of the training set, on the device from step to step. */
 export interface SampleMemory {
@@ -11,14 +12,14 @@ export interface SampleMemory {
   rows(index: Tensor<'u32'>): Tensor;
   /** Overwrites those rows. */
   write(index: Tensor<'u32'>, rows: Tensor): void;
-  /** All of it, (samples, width), on the host. */
+  /** All of it, (samples, width), on the host; JSON makes a list of it. */
   read(): Promise<Float32Array>;
   set(values: ArrayLike<number>): void;
   dispose(): void;
 }
 
-/** A memory that starts with `fill` everywhere; `name` is for errors. */
-export function sampleMemory(name: string, samples: number, width: number, fill: number): SampleMemory {
+/** A memory that starts with `fill` everywhere, of numbers for which `isEntry` holds, `entries` in words; `name` is for errors. */
+export function sampleMemory(name: string, samples: number, width: number, fill: number, isEntry: (v: number) => boolean, entries: string): SampleMemory {
   if (!(Number.isSafeInteger(samples) && samples >= 1)) throw new RangeError(`${name}: samples is ${samples}, expected an integer >= 1`);
   let start = new Float32Array(samples * width).fill(fill);
   let table: Tensor | null = null;
@@ -29,9 +30,13 @@ export function sampleMemory(name: string, samples: number, width: number, fill:
   return {
     rows: (index) => indexSelect(on(index.gpu), index),
     write: (index, rows) => writeRows(on(index.gpu), index, rows),
-    read: async () => (table ? ((await table.read()) as Float32Array) : start.slice()),
+    read: async () => withJson(table ? ((await table.read()) as Float32Array) : start.slice()),
     set(values) {
+      expectState(name, values);
       if (values.length !== start.length) throw new ShapeError(`${name}: the state has ${values.length} numbers, expected ${start.length}, ${width} per sample`);
+      for (let i = 0; i < values.length; i++) {
+        if (!(typeof values[i] === 'number' && isEntry(values[i]!))) throw new RangeError(`${name}: entry ${i} of the state is ${values[i]}, expected ${entries}`);
+      }
       start = Float32Array.from(values);
       table?.write(start);
     },
@@ -40,4 +45,9 @@ export function sampleMemory(name: string, samples: number, width: number, fill:
       table = null;
     },
   };
+}
+
+/** The list that JSON shall make of a typed array, which it would take for an object. */
+function withJson(values: Float32Array): Float32Array {
+  return Object.defineProperty(values, 'toJSON', { value: () => Array.from(values) });
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from '../gpu/errors.ts';
-import { mul } from '../ops/binary.ts';
 import { stack } from '../ops/concat.ts';
+import { zeros } from '../tensor/tensor.ts';
 import { named, type Loss } from './loss.ts';
 
 /**
@@ -10,7 +10,7 @@ import { named, type Loss } from './loss.ts';
 export function singleLogit(loss: Loss): Loss {
   const call: Parameters<typeof named>[1] = (logits, labels, inputs) => {
     if (logits.rank < 1) throw new ShapeError(`${loss.name}: logits have shape [], expected one for each sample`);
-    return loss(stack([mul(logits, 0), logits], { axis: -1 }), labels, inputs);
+    return loss(stack([zeros(logits.shape, { gpu: logits.gpu }), logits], { axis: -1 }), labels, inputs);
   };
   return named(loss.name, call, { reduction: loss.reduction, setClassWeight: loss.setClassWeight, dispose: loss.dispose });
 }

@@ -1,4 +1,5 @@
-import { mul, sub } from '../ops/binary.ts';
+import { sub } from '../ops/binary.ts';
+import { weighRows } from '../ops/held-logits.ts';
 import { mean } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
@@ -38,9 +39,9 @@ export interface TruncatedGce extends Objective {
 export function truncatedGce({ samples, q = 0.7, k = 0.5 }: TruncatedGceOptions): TruncatedGce {
   if (!(k > 0 && k < 1)) throw new RangeError(`truncatedGce: k is ${k}, expected 0 < k < 1`);
   const base = gce({ q });
-  const memory = sampleMemory('truncatedGce', samples, 1, 1);
+  const memory = sampleMemory('truncatedGce', samples, 1, 1, (v) => v === 0 || v === 1, '0 or 1');
   const constant = q === 0 ? -Math.log(k) : (1 - k ** q) / q;
-  const loss: TruncatedGce['loss'] = (logits, labels, index) => mean(mul(sub(base(logits, labels, { reduction: 'none' }), constant), reshape(memory.rows(index), [index.size])));
+  const loss: TruncatedGce['loss'] = (logits, labels, index) => mean(weighRows(sub(base(logits, labels, { reduction: 'none' }), constant), reshape(memory.rows(index), [index.size])));
   const objective: Objective = ({ x, y, index, forward }) => loss(forward(x), y, index);
   return Object.assign(objective, {
     loss,

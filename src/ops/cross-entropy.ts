@@ -136,7 +136,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
     if (parts !== values) parts.dispose();
   }
   values.dispose();
-  const composed = (dy: Tensor): Tensor[] => pullback(composedCrossEntropy(logits, target, perClass, options, reduction), [logits], dy, { createGraph: true });
+  const composed = (dy: Tensor): Tensor[] => pullback(composedCrossEntropy(logits, target, perClass, options, reduction, dy), [logits], dy, { createGraph: true });
   const fused = (dy: Tensor): Tensor[] => {
     const dz = gradientFor(logits);
     const total = reduction === 'none' ? perClass : new Tensor(y.storage.retain(), [2], 'f32');

@@ -5,6 +5,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { equalMask, mul, sub } from './binary.ts';
 import { cast } from './cast.ts';
 import { gather, indexSelect } from './gather.ts';
+import { weighRows } from './held-logits.ts';
 import { IGNORED, toLabels } from './labels.ts';
 import { expectReduction, meanOf, REDUCTIONS, type Reduction } from './reduction.ts';
 import { sum } from './reduce.ts';
@@ -36,7 +37,7 @@ export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<numb
   const counts = sub(1, equalMask(cast(index, 'f32'), ignoreIndex));
   const weights = weight ? mul(counts, indexSelect(weight, index)) : counts;
   const picked = reshape(gather(reshape(logProbs, [rows, logProbs.shape.at(-1)!]), reshape(index, [rows, 1])), [rows]);
-  const values = neg(mul(weights, picked));
+  const values = neg(weights.tracksGrad ? mul(weights, picked) : weighRows(picked, weights));
   if (reduction === 'none') return reshape(values, lead);
   const total = sum(values);
   return reduction === 'sum' ? total : meanOf(total, sum(reduction === 'mean' ? counts : weights));

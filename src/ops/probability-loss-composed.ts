@@ -1,8 +1,9 @@
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, div, maximum, minimum, mul, pow, sub } from './binary.ts';
-import { equal, lessEqual } from './compare.ts';
+import { equal, greater, lessEqual } from './compare.ts';
 import { indexSelect } from './gather.ts';
+import { holdLogits, weighRows } from './held-logits.ts';
 import { oneHot } from './one-hot.ts';
 import type { ProbabilityLossKind, ProbabilityLossOptions } from './probability-loss.ts';
 import { sum } from './reduce.ts';
@@ -10,18 +11,22 @@ import { logSoftmax } from './softmax.ts';
 import { exp, expm1, log1p, neg } from './unary.ts';
 import { where } from './where.ts';
 
-/** The value of `probabilityLoss` by ops that can be differentiated any number of times. */
+/** The value of `probabilityLoss` by ops that can be differentiated any number of times; a row whose `dy` is 0 counts for nothing. */
 export function composedProbabilityLoss(
   logits: Tensor,
   labels: Tensor<'i32'>,
   kind: ProbabilityLossKind,
   constants: Tensor,
   { order = 1, detach = false, epsilon = 0, floor = 0 }: ProbabilityLossOptions,
+  dy: Tensor,
 ): Tensor {
   const hot = noGrad(() => oneHot(labels, logits.shape[1]!));
+  const counts = noGrad(() => sum(hot, { axes: 1 }));
+  const { held, kinds } = holdLogits(logits, noGrad(() => mul(counts, dy)));
   const [c0, c1, c2, c3] = noGrad(() => [0, 1, 2, 3].map((i) => indexSelect(constants, [i]))) as [Tensor, Tensor, Tensor, Tensor];
-  let nll = neg(sum(mul(logSoftmax(logits), hot), { axes: 1 }));
-  if (epsilon > 0) nll = sub(nll, log1p(mul(exp(minimum(nll, 80)), epsilon)));
+  let nll = neg(sum(mul(logSoftmax(held), hot), { axes: 1 }));
+  // -log(p + epsilon), which ends at -log epsilon.
+  if (epsilon > 0) nll = where(greater(nll, 80), -Math.log(epsilon), sub(nll, log1p(mul(exp(minimum(nll, 80)), epsilon))));
   if (floor > 0) nll = minimum(nll, -Math.log(floor));
   const rest = neg(expm1(neg(nll)));
   const power = (l: Tensor): Tensor => {
@@ -52,5 +57,5 @@ export function composedProbabilityLoss(
         return exp(neg(div(exp(neg(nll)), c0)));
     }
   };
-  return mul(value(), noGrad(() => sum(hot, { axes: 1 })));
+  return weighRows(value(), counts, kinds);
 }

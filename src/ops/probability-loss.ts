@@ -48,11 +48,11 @@ export function probabilityLoss(logits: Tensor, labels: Tensor<'i32'>, kind: Pro
   const table = constants instanceof Tensor ? constants : tensor([0, 1, 2, 3].map((i) => constants[i] ?? 0), { gpu });
   expectShape(table, [4], 'probabilityLoss: constants');
 
-  const params = { rows, classes, order, epsilon, ceiling: floor > 0 ? -Math.log(floor) : 3e38 };
+  const params = { rows, classes, order, epsilon, ceiling: floor > 0 ? -Math.log(floor) : Infinity };
   const variant = { KIND: KINDS[kind], DETACH: Number(detach) };
   const y = empty([rows], { gpu });
   kernel.forward(params, { z: logits, labels, constants: table, y }, [rows], variant);
-  const composed = (dy: Tensor): Tensor[] => pullback(composedProbabilityLoss(logits, labels, kind, table, options), [logits], dy, { createGraph: true });
+  const composed = (dy: Tensor): Tensor[] => pullback(composedProbabilityLoss(logits, labels, kind, table, options, dy), [logits], dy, { createGraph: true });
   const fused = (dy: Tensor): Tensor[] => {
     const dz = gradientFor(logits);
     kernel.backward(params, { z: logits, labels, constants: table, dy, y: dz }, [rows], variant);

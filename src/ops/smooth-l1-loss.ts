@@ -2,7 +2,9 @@ import { expectOptions } from '../check/options.ts';
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
 import { mul, sub } from './binary.ts';
 import { expectReduction, reduced, type ElementReduction } from './reduction.ts';
-import { abs, clamp } from './unary.ts';
+import { less } from './compare.ts';
+import { abs } from './unary.ts';
+import { where } from './where.ts';
 
 /** Options of {@link smoothL1Loss}. */
 export interface SmoothL1LossOptions {
@@ -21,7 +23,7 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1LossOpt
   expectShape(target, x.shape, 'smoothL1Loss: target');
   const d = abs(sub(x, target));
   if (beta === 0) return reduced(d, reduction);
-  // With c = min(d, beta) both branches are c (d - c / 2) / beta.
-  const c = clamp(d, 0, beta);
+  // With c = min(d, beta) both branches are c (d - c / 2) / beta. A selection, so that an infinite d has the slope of the line.
+  const c = where(less(d, beta), d, beta);
   return reduced(mul(c, mul(sub(d, mul(c, 0.5)), 1 / beta)), reduction);
 }

@@ -20,22 +20,24 @@ export async function saveState(state: SavedState): Promise<Uint8Array<ArrayBuff
 
 /**
  * Puts back what `saveState` wrote; the next step is number `state.progress.step + 1`. Throws FormatError or ShapeError,
- * and changes nothing, when the file is of another rule, or its names or shapes are not those of this state.
+ * and changes nothing, when the file is of another rule, its names or shapes are not those of this state, or a number is not finite.
  */
 export function loadState(state: SavedState, bytes: Uint8Array): void {
   const { tensors, metadata } = decodeSafetensors(bytes);
   const name = metadata.get('optimizer');
   if (name !== state.name) throw new FormatError(`loadState: the file holds the state of ${name ?? 'no optimiser'}, expected that of ${state.name}`);
-  const step = Number(metadata.get('step'));
-  if (!Number.isSafeInteger(step) || step < 0) throw new FormatError(`loadState: step is ${metadata.get('step')}, expected an integer of at least 0`);
+  const step = /^\d+$/.test(metadata.get('step') ?? '') ? Number(metadata.get('step')) : NaN;
+  if (!Number.isSafeInteger(step)) throw new FormatError(`loadState: step is ${metadata.get('step')}, expected an integer of at least 0`);
   const places = Object.entries(state.slots).flatMap(([slot, t]) => state.segments.map((segment) => ({ key: keyOf(slot, segment.name), slot, t, segment })));
   const wanted = new Set(places.map(({ key }) => key));
   const missing = [...wanted].filter((key) => !tensors.has(key));
   const unknown = [...tensors.keys()].filter((key) => !wanted.has(key));
   if (missing.length || unknown.length) throw new FormatError(`loadState: missing [${missing}], not of this optimiser and model [${unknown}]`);
   for (const { key, segment } of places) {
-    const { dtype, shape } = tensors.get(key)!;
+    const { dtype, shape, data } = tensors.get(key)!;
     if (dtype !== 'F32') throw new FormatError(`loadState: ${key} is ${dtype}, expected F32`);
+    const bad = (data as Float32Array).findIndex((v) => !Number.isFinite(v));
+    if (bad >= 0) throw new FormatError(`loadState: element ${bad} of ${key} is ${data[bad]}, expected finite numbers`);
     if (!sameShape(shape, segment.shape)) throw new ShapeError(`loadState: ${key} has shape [${shape}], the model has [${segment.shape}]`);
   }
   for (const { key, t, segment } of places) {

@@ -107,7 +107,7 @@ export interface LadcClass {
  * formulas are not public; these are ours. For tail class t the m most similar head classes have the weights
  *   w_h ~ n_h^kappa softmax(similarity / temperature),  c = n_t / (n_t + nu),
  *   mean_t' = c mean_t + (1 - c) sum w_h mean_h,  cov_t' = c cov_t + (1 - c) sum w_h cov_h + alpha I.
- * Throws RangeError on knobs out of range, classes that are both head and tail, and head classes with fewer than two rows.
+ * Throws RangeError on knobs out of range, classes that are both head and tail or twice in one, and head classes with fewer than two rows.
  */
 export function ladc(statistics: ClassStatistics, { head, tail, m = 2, similarity = 'euclidean', kappa = 0, temperature = 1, nu = 10, alpha = 0.01, keepMean = false }: LadcOptions): Gaussians & { classes: LadcClass[] } {
   const { width, counts, classes } = statistics;
@@ -127,7 +127,10 @@ export function ladc(statistics: ClassStatistics, { head, tail, m = 2, similarit
     const similarities = head.map((h) => similarityOf(statistics, t, h, similarity));
     const order = ranked(similarities.map((s) => -s)).slice(0, m);
     const most = similarities[order[0]!]!;
-    const raw = order.map((i) => counts[head[i]!]! ** kappa * Math.exp((similarities[i]! - most) / temperature));
+    // Logarithms, of which the largest is taken away: n^kappa may overflow.
+    const logs = order.map((i) => kappa * Math.log(counts[head[i]!]!) + (similarities[i]! - most) / temperature);
+    const top = Math.max(...logs);
+    const raw = logs.map((v) => Math.exp(v - top));
     const total = raw.reduce((a, b) => a + b);
     const weights = raw.map((w) => w / total);
     const confidence = counts[t]! / (counts[t]! + nu);
@@ -149,7 +152,7 @@ export function ladc(statistics: ClassStatistics, { head, tail, m = 2, similarit
 /**
  * Head-to-tail calibration of diagonal Gaussians (Chen and Su, CVPR 2023): weights softmax over head classes of -W2^2 /
  * sqrt(width), mean and deviation (1 - a) sum w head + a tail. `w2` and `weights`: (tail, head). Throws RangeError on a share
- * outside [0, 1], classes that are both head and tail or have no rows, and without a head class.
+ * outside [0, 1], classes that are both head and tail, twice in one or without rows, and without a head class.
  */
 export function headToTail(statistics: ClassStatistics, { head, tail, a = 0.998 }: { head: readonly number[]; tail: readonly number[]; a?: number }): { w2: number[][]; weights: number[][]; means: number[][]; deviations: number[][] } {
   if (!(a >= 0 && a <= 1)) throw new RangeError(`headToTail: a is ${a}, expected a share from 0 to 1`);
@@ -177,6 +180,10 @@ export function headToTail(statistics: ClassStatistics, { head, tail, a = 0.998 
 
 function checkParts(where: string, classes: number, head: readonly number[], tail: readonly number[]): void {
   for (const c of [...head, ...tail]) if (!(Number.isInteger(c) && c >= 0 && c < classes)) throw new RangeError(`${where}: class ${c} is not in 0..${classes - 1}`);
+  for (const [name, list] of Object.entries({ head, tail })) {
+    const twice = list.find((c, i) => list.indexOf(c) !== i);
+    if (twice !== undefined) throw new RangeError(`${where}: class ${twice} is twice in ${name}, expected each class once`);
+  }
   const both = tail.find((c) => head.includes(c));
   if (both !== undefined) throw new RangeError(`${where}: class ${both} is in head and tail, expected one of them`);
 }

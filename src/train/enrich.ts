@@ -34,12 +34,14 @@ const TRIES = 6;
 /**
  * counts[i] draws from Gaussian i, on the device: mean + L z with L L' = covariance, z standard normal. x: (sum of counts,
  * width), by Gaussian. A covariance without a factor, such as that of fewer rows than features, gets a growing jitter, and
- * where none helps only its diagonal is used; `factorings` says which. Throws RangeError on counts that do not fit.
+ * where none helps only its diagonal is used; `factorings` says which. Throws RangeError on counts that do not fit, numbers that are not
+ * finite, and a negative variance.
  */
 export function drawGaussians({ width, means, covariances }: Gaussians, counts: ArrayLike<number>, key: Key, { clip = false, gpu = currentGpu() }: DrawGaussiansOptions = {}): { x: Tensor; factorings: Factoring[] } {
   const number = means.length / width;
   if (counts.length !== number) throw new RangeError(`drawGaussians: got ${counts.length} counts, expected ${number}, one for each Gaussian`);
   for (let i = 0; i < number; i++) if (!(Number.isInteger(counts[i]) && counts[i]! >= 0)) throw new RangeError(`drawGaussians: counts[${i}] is ${counts[i]}, expected an integer >= 0`);
+  expectGaussians(means, covariances, width);
   const factorings: Factoring[] = [];
   const x = scope(() => {
     const parts: Tensor[] = [];
@@ -55,6 +57,22 @@ export function drawGaussians({ width, means, covariances }: Gaussians, counts: 
     return clip ? relu(all) : all;
   });
   return { x, factorings };
+}
+
+function expectGaussians(means: Float64Array, covariances: Float64Array, width: number): void {
+  const size = width * width;
+  means.forEach((v, at) => {
+    if (!Number.isFinite(v)) throw new RangeError(`drawGaussians: mean ${at % width} of Gaussian ${Math.floor(at / width)} is ${v}, expected a finite number`);
+  });
+  if (covariances.length !== means.length * width) {
+    throw new RangeError(`drawGaussians: got ${covariances.length} entries of covariances, expected ${means.length * width}, ${width} x ${width} for each Gaussian`);
+  }
+  covariances.forEach((v, at) => {
+    const isVariance = (at % size) % (width + 1) === 0;
+    if (Number.isFinite(v) && !(isVariance && v < 0)) return;
+    const entry = `[${Math.floor((at % size) / width)}, ${at % width}]`;
+    throw new RangeError(`drawGaussians: covariance ${entry} of Gaussian ${Math.floor(at / size)} is ${v}, expected a finite number${isVariance ? ' >= 0' : ''}`);
+  });
 }
 
 function factorOf(covariance: Float64Array, width: number): Factoring & { factor: Float64Array } {

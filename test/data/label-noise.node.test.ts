@@ -216,9 +216,12 @@ test('recorded labels, and a matrix of ones own', () => {
   expect(Array.from(transitionNoise({ y: Int32Array.of(0, 1, 0), numClasses: 2 }, [[0, 1], [1, 0]]).y)).toEqual([1, 0, 1]);
 });
 
-test.each([[0.02, 0.0875], [0.1, 0.1288], [0.2, 0.2055]])('cores at a rate of %f makes %f wrong, the mean of a normal cut to 0..1', (rate, expected) => {
-  const share = wrong(instanceNoise(images(20_000, 4, 5), { rate, seed: 2 })) / 20_000;
-  expect(Math.abs(share - expected)).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / 20_000));
+test("instance noise 'cores' flips what the page says: more than a small rate, unless std shrinks with it", () => {
+  const data = images(20_000, 2, 3);
+  for (const [rate, std, want] of [[0.02, 0.1, 0.0875], [0.1, 0.1, 0.1288], [0.2, 0.1, 0.2055], [0.02, 0.005, 0.02], [0.1, 0.025, 0.1]] as const) {
+    const { mask } = instanceNoise(data, { rate, std, seed: 5 });
+    expect(Math.abs(mask.reduce((a, b) => a + b, 0) / 20_000 - want), `rate ${rate}, std ${std}`).toBeLessThan(4 * Math.sqrt((want * (1 - want)) / 20_000));
+  }
 });
 
 test.each<[() => unknown, string]>([

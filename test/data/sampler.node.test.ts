@@ -41,6 +41,9 @@ describe('class probabilities', () => {
       expectClose(p, [0.5, 0, 0.5]);
     }
     expectClose(difficultyProbabilities([0, 0.09]), [0.1, 0.9]);
+    // 0.01^200 is 0 in f64.
+    expectClose(difficultyProbabilities([0.01, 0, 0.005], { tau: 200 }), [1 / 3, 1 / 3, 1 / 3]);
+    expectClose(difficultyProbabilities([0.03, 0.02], { tau: 200 }), [1, 1.5 ** -200]);
     expectClose(difficultyProbabilities([0, 0, 0], { tau: 2 }), [1 / 3, 1 / 3, 1 / 3]);
     expectClose(difficultyProbabilities([0.2, 0.9], { tau: 0 }), [0.5, 0.5]);
   });

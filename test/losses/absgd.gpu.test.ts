@@ -301,6 +301,44 @@ describe('the state', () => {
     for (const l of [loss, other]) l.dispose();
   });
 
+  test('its first stage, lambda = Infinity, survives JSON; any other word or null is refused and changes nothing', async () => {
+    for (const lambda of [Infinity, -Infinity]) {
+      const [loss, other] = [absgd(given(), { lambda, gamma: 0.3 }), absgd(given(), { lambda: 2, gamma: 0.3 })];
+      await step(loss, [1, 2, 3]);
+      const state = await loss.state();
+      expect(state.lambda).toBe(lambda);
+      other.setState(JSON.parse(JSON.stringify(state)));
+      expect(other.lambda).toBe(lambda);
+      expect(await other.state()).toEqual(state);
+      expect(await step(other, [2, 0, 1])).toEqual(await step(loss, [2, 0, 1]));
+      for (const wrong of [null, 'inf', undefined, NaN, [1]]) expect(() => other.setState({ ...state, lambda: wrong as never })).toThrow('absgd: lambda is');
+      for (const field of ['logU', 'logMass']) expect(() => other.setState({ ...state, lambda: 3, [field]: null as never })).toThrow('absgd: the state has');
+      expect(() => other.setState(null as never)).toThrow('absgd: the state is null, expected an object');
+      expect(other.lambda).toBe(lambda);
+      for (const l of [loss, other]) l.dispose();
+    }
+  });
+
+  test('the ends of lambda: no value or weight is NaN', async () => {
+    const values = [1, 2, 40, 80];
+    for (const lambda of [1.2e-38, 1e-37, 1e-20, 1e20, 8e37]) {
+      for (const signed of [lambda, -lambda]) {
+        const loss = absgd(given(), { lambda: signed, gamma: 1 });
+        const got = await step(loss, values);
+        for (const v of got.flat()) expect(Number.isFinite(v), `${signed}: ${v}`).toBe(true);
+        loss.dispose();
+        const [y, g] = await readAll(() => {
+          const x = requireGrad(tensor(values));
+          const value = klDro(x, { lambda: signed });
+          return [value, ...grad(value, [x])];
+        });
+        const want = lambda > 1 ? 30.75 : signed > 0 ? 80 : 1;
+        expect(y![0]).toBeCloseTo(want, 4);
+        expect(Array.from(g!)).toEqual(values.map((v) => expect.closeTo(lambda > 1 ? 0.25 : Number(v === want), 5)));
+      }
+    }
+  });
+
   test('inside noGrad the value is that of the step, and u stays', async () => {
     const loss = absgd(given(), { lambda: 2, gamma: 0.3 });
     await step(loss, [1, 2, 3]);
@@ -329,6 +367,11 @@ test('errors', () => {
   const base = crossEntropy();
   expect(() => absgd(base, { lambda: 0 })).toThrow('absgd: lambda is 0, expected a number that is not 0');
   expect(() => absgd(base, { lambda: NaN })).toThrow('absgd: lambda is NaN, expected a number that is not 0');
+  for (const lambda of [1e39, 1e38, 1e-38, 1e-40, -1e-300, -1e300]) {
+    expect(() => absgd(base, { lambda })).toThrow(`absgd: lambda is ${lambda}, expected a magnitude from`);
+    expect(() => absgd(base).setLambda(lambda)).toThrow(`absgd: lambda is ${lambda}, expected a magnitude from`);
+    scope(() => expect(() => klDro(tensor([1, 2]), { lambda })).toThrow(`klDro: lambda is ${lambda}, expected a magnitude from`));
+  }
   expect(() => absgd(base, { gamma: 0 })).toThrow('absgd: gamma is 0, expected a number above 0 and at most 1');
   expect(() => absgd(base, { gamma: 1.1 })).toThrow('absgd: gamma is 1.1, expected a number above 0 and at most 1');
   expect(() => absgd(base, { alpha: 0 })).toThrow('absgd: alpha is 0, expected a finite number above 0');

@@ -48,7 +48,9 @@ describe('class weights', () => {
     const counts = [500, 30, 0, 7];
     expectClose(smoothWeights(counts, 1), Array.from(inverseFrequencyWeights(counts)));
     expectClose(smoothWeights(counts, 0.5), Array.from(inverseSqrtWeights(counts)));
-    expectClose(smoothWeights(counts, 0), [1, 1, 1, 1]);
+    expectClose(smoothWeights(counts, 0), [4 / 3, 4 / 3, 0, 4 / 3]);
+    expectClose(cdbWeights([0.99, 1, 0.995], { tau: 200 }), [1, 1, 1]);
+    expectClose(cdbWeights([0.97, 0.98], { tau: 200, floor: 0 }), [2, 2 * 1.5 ** -200]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import dataCases from '../golden/longtail-data.json';
 import lossCases from '../golden/longtail-losses.json';
-import { effectiveNumberWeights, inverseFrequencyWeights, ldamMargins } from '../../src/losses/class-weights.ts';
+import { effectiveNumberWeights, inverseFrequencyWeights, inverseSqrtWeights, ldamMargins, smoothWeights } from '../../src/losses/class-weights.ts';
+import { drw } from '../../src/optim/schedule.ts';
 import { casesOf, flat, relativeError } from '../support/golden.ts';
 
 const CIFAR10_LT100 = [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50];
@@ -23,12 +24,12 @@ describe('effectiveNumberWeights', () => {
   test('published CIFAR-10-LT values', () => {
     expectClose(effectiveNumberWeights(CIFAR10_LT100, 0.9999), [0.0506113612, 0.0768997946, 0.1211338729, 0.1950366657, 0.3188053731, 0.5245898533, 0.868348941, 1.44262727, 2.4092230512, 3.992723817], 1e-8);
   });
-  test('identities: sum C, beta 0 and equal counts give 1, beta -> 1 gives 1 / n, an empty class weighs as one image', () => {
+  test('identities: sum C, beta 0 and equal counts give 1, beta -> 1 gives 1 / n, an empty class has no share', () => {
     expect(effectiveNumberWeights(CIFAR10_LT100, 0.99).reduce((sum, w) => sum + w, 0)).toBeCloseTo(10, 13);
     expectClose(effectiveNumberWeights([1, 5, 900], 0), [1, 1, 1], 1e-15);
     expectClose(effectiveNumberWeights([40, 40], 0.999), [1, 1], 1e-15);
     expectClose(effectiveNumberWeights(CIFAR10_LT100, 1 - 1e-13), Array.from(inverseFrequencyWeights(CIFAR10_LT100)), 1e-9);
-    expect(effectiveNumberWeights([7, 0], 0.9)).toEqual(effectiveNumberWeights([7, 1], 0.9));
+    expectClose(effectiveNumberWeights([7, 0], 0.9), [2, 0], 1e-15);
     expectClose(effectiveNumberWeights([1e9, 2e9], 0.9999), [1, 1], 1e-15);
   });
 });
@@ -37,8 +38,31 @@ describe('inverseFrequencyWeights', () => {
   test.each(casesOf(dataCases, 'drwWeights').filter(({ options }) => options.rule === 'inverse'))('golden $name', ({ inputs, outputs }) => {
     expectClose(inverseFrequencyWeights(flat(inputs.counts)), flat(outputs.weights), 1e-13);
   });
-  test('an empty class weighs as one image', () => {
-    expectClose(inverseFrequencyWeights([3, 0]), [0.5, 1.5], 1e-15);
+  test('an empty class has no share', () => {
+    expectClose(inverseFrequencyWeights([3, 0]), [2, 0], 1e-15);
+  });
+});
+
+describe('a class without samples takes no share of the normalisation', () => {
+  const counts = [500, 0, 5];
+  const rules: Record<string, (counts: number[]) => ArrayLike<number>> = {
+    effectiveNumberWeights: (n) => effectiveNumberWeights(n, 0.9999),
+    'effectiveNumberWeights, beta 0': (n) => effectiveNumberWeights(n, 0),
+    inverseFrequencyWeights,
+    inverseSqrtWeights,
+    smoothWeights: (n) => smoothWeights(n, 0.7),
+    'drw, effective': (n) => drw({ from: 0 }).classWeight!({ epoch: 1, epochs: 2, step: 0, stepsPerEpoch: 1 }, n)!,
+    'drw, inverse': (n) => drw({ from: 0, rule: 'inverse' }).classWeight!({ epoch: 1, epochs: 2, step: 0, stepsPerEpoch: 1 }, n)!,
+  };
+  test.each(Object.entries(rules))('%s', (_name, rule) => {
+    const weights = Array.from(rule(counts));
+    const without = Array.from(rule([500, 5]));
+    expect(weights[1]).toBe(0);
+    // As without the class, but that the weights sum to the number of classes.
+    expectClose([weights[0]!, weights[2]!], without.map((w) => 1.5 * w), 1e-14);
+    expect(weights.reduce((a, b) => a + b, 0)).toBeCloseTo(3, 12);
+    expect(Array.from(rule([0, 0]))).toEqual([1, 1]);
+    expect(rule([1e-3, 1, 4])[0]).toBe(rule([1, 1, 4])[0]);
   });
 });
 

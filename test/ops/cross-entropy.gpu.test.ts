@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, grad, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { classTable, crossEntropy, takeInvalidLabels, type CrossEntropyOptions } from 'evenkeel/ops';
+import { classTable, crossEntropy, mul, sum, takeInvalidLabels, type CrossEntropyOptions } from 'evenkeel/ops';
 import { build, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/cross-entropy.ts';
 import { checkOp, expectWithin, readAll, takeGrad, upload } from '../support/check-op.ts';
@@ -118,6 +118,84 @@ test('logits of +-1e4 stay finite', async () => {
   });
   expect(Array.from(got[0]!)).toEqual([2e4, Math.fround(2e4 + Math.log(2))]);
   expect(Array.from(got[1]!)).toEqual([0.5, -0.5, 0, -0.5, 0.25, 0.25]);
+});
+
+describe('infinities', () => {
+  const rowsOf = (values: number[][], labels: number[], options: reference.Adjustments = {}, twice = false): Promise<Float32Array[]> =>
+    readAll(() => {
+      const x = requireGrad(tensor(values.flat(), { shape: [values.length, values[0]!.length] }));
+      const { scale, shift, margin, weight, sampleWeight, ...rest } = options;
+      const perClass = tensor(classTable(values[0]!.length, { scale, shift, margin, weight }), { shape: [4, values[0]!.length] });
+      const y = crossEntropy(x, tensor(labels, { dtype: 'i32' }), { reduction: 'none', ...rest, perClass, sampleWeight: sampleWeight && tensor(sampleWeight) } as CrossEntropyOptions);
+      const [g] = grad(sum(y), [x], { createGraph: twice });
+      return twice ? [y, g!, ...grad(sum(mul(g!, g!)), [x])] : [y, g!];
+    });
+  const near = (list: ArrayLike<number>, digits = 5): unknown[] => Array.from(list, (v) => (Number.isFinite(v) ? expect.closeTo(v, digits) : v));
+  const I = Infinity;
+  const forms: Record<string, reference.Adjustments> = {
+    plain: {},
+    's = 30': { s: 30 },
+    'scale, shift and margin': { scale: [0.5, 1, 0.3], shift: [-3, 0, -1], margin: [0.5, 0.1, 0.2], s: 3 },
+    'class weights': { weight: [3, 0.5, 2] },
+    'a masked class of weight 0': { weight: [0, 0.5, 2] },
+    'a masked class of weight 0, smoothed': { weight: [0, 0.5, 2], labelSmoothing: 0.2 },
+  };
+  test.each(Object.entries(forms))('a masked class counts for nothing: %s', async (_name, options) => {
+    const cut = (list?: readonly number[]): readonly number[] | undefined => list?.slice(1);
+    const { labelSmoothing = 0 } = options;
+    // Smoothing spreads its mass over three classes, one of weight 0.
+    const rest = { ...options, scale: cut(options.scale), shift: cut(options.shift), margin: cut(options.margin), weight: cut(options.weight) };
+    for (const twice of [false, true]) {
+      const [y, g, h] = await rowsOf([[-I, 1, 2]], [1], options, twice);
+      if (labelSmoothing === 0) {
+        const [y0, g0, h0] = await rowsOf([[1, 2]], [0], rest, twice);
+        expect(Array.from(y!)).toEqual(near(y0!));
+        expect(Array.from(g!)).toEqual([0, ...near(g0!)]);
+        if (twice) expect(Array.from(h!)).toEqual([0, ...near(h0!)]);
+      } else {
+        const [y0, g0] = await rowsOf([[-60, 1, 2]], [1], options, twice);
+        expect(Array.from(y!)).toEqual(near(y0!));
+        expect(Array.from(g!)).toEqual(near(g0!));
+      }
+    }
+  });
+  test('a masked label costs Infinity, with the gradient of the limit', async () => {
+    const [y, g] = await rowsOf([[-I, 1, 2], [-I, 1, 2]], [1, 0]);
+    expect(Array.from(y!)).toEqual([expect.closeTo(Math.log(1 + Math.E), 5), I]);
+    expect(Array.from(g!)).toEqual(near([0, -1 / (1 + Math.exp(-1)), 1 / (1 + Math.exp(-1)), -1, 1 / (1 + Math.E), 1 / (1 + Math.exp(-1))]));
+    const [, twice] = await rowsOf([[-I, 1, 2], [-I, 1, 2]], [1, 0], {}, true);
+    expect(Array.from(twice!)).toEqual(near(g!));
+  });
+  test('smoothing makes a masked class cost Infinity', async () => {
+    const [y, g] = await rowsOf([[-I, 1, 2]], [1], { labelSmoothing: 0.3 });
+    expect(y![0]).toBe(I);
+    expect(g![0]).toBeCloseTo(-0.1, 6);
+  });
+  test('NaN and +Infinity give NaN', async () => {
+    for (const bad of [[NaN, 1, 2], [1, NaN, 2], [1, 2, NaN], [I, 1, 2], [1, I, 2], [-I, -I, -I], [NaN, -I, I]]) {
+      for (const twice of [false, true]) {
+        const [y, g] = await rowsOf([bad, [1, 2, 3]], [1, 0], {}, twice);
+        expect(Number.isNaN(y![0]), `${bad}`).toBe(true);
+        expect(Array.from(g!.slice(0, 3)), `${bad}`).toEqual([NaN, NaN, NaN]);
+        expect(g!.slice(3).every(Number.isFinite)).toBe(true);
+      }
+    }
+  });
+  test('a row that is ignored, or of weight 0, counts for nothing whatever its logits', async () => {
+    const clean = [1, 2, 0.5];
+    for (const bad of [[NaN, 1, 2], [I, 1, 2], [-I, -I, -I], [1, -I, 2], [3e38, -3e38, 0]]) {
+      for (const [labels, options] of [[[-100, 0], {}], [[1, 0], { sampleWeight: [0, 1] }], [[1, 0], { weight: [1, 0, 1] }]] as [number[], reference.Adjustments][]) {
+        for (const twice of [false, true]) {
+          for (const reduction of ['none', 'sum', 'mean', 'weightedMean'] as const) {
+            const [y, g] = await rowsOf([bad, clean], labels, { ...options, reduction }, twice);
+            const [y0, g0] = await rowsOf([[0, 0, 0], clean], labels, { ...options, reduction }, twice);
+            expect(Array.from(y!), `${bad}, ${reduction}`).toEqual(Array.from(y0!));
+            expect(Array.from(g!, Math.abs), `${bad}, ${reduction}`).toEqual(Array.from(g0!, Math.abs));
+          }
+        }
+      }
+    }
+  });
 });
 
 test('a captured step follows a class table that the host rewrites', async () => {

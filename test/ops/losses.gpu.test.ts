@@ -54,6 +54,72 @@ test('klDiv: a target of 0 counts for nothing', async () => {
   expect(got.map((v) => Array.from(v))).toEqual([[2], [-0, -1], [1, 3]]);
 });
 
+describe('a term whose factor is 0 counts for nothing', () => {
+  const I = Infinity;
+  const run = (make: (x: Tensor, t: Tensor) => Tensor, x: number[][], t: number[][]): Promise<Float32Array[]> =>
+    readAll(() => {
+      const [a, b] = [x, t].map((rows) => requireGrad(tensor(rows.flat(), { shape: [rows.length, rows[0]!.length] }))) as [Tensor, Tensor];
+      const y = make(a, b);
+      return [y, ...grad(sum(mul(y, tensor(Array(y.size).fill(1), { shape: y.shape }))), [a, b])];
+    });
+  const list = (v: Float32Array | undefined): number[] => Array.from(v!, (n) => n + 0);
+  const near = (v: number[]): unknown[] => v.map((n) => (Number.isFinite(n) ? expect.closeTo(n, 5) : n));
+  const third = 1 / (1 + Math.E);
+
+  test('softCrossEntropy: masked classes, rows without a target, NaN', async () => {
+    const [y, g, t] = await run((x, target) => softCrossEntropy(x, target, { reduction: 'none' }), [[-I, 1, 2], [-I, 1, 2], [NaN, 1, 2], [NaN, I, 2], [I, 1, 2]], [[0, 1, 0], [0.5, 0.5, 0], [0, 1, 0], [0, 0, 0], [0, 1, 0]]);
+    expect(list(y)).toEqual(near([-Math.log(third), I, NaN, 0, NaN]));
+    expect(list(g)).toEqual(near([0, third - 1, 1 - third, -0.5, third - 0.5, 1 - third, NaN, NaN, NaN, 0, 0, 0, NaN, NaN, NaN]));
+    expect(list(t).slice(0, 3)).toEqual(near([0, -Math.log(third), -Math.log(1 - third)]));
+  });
+
+  test('klDiv: targets of 0 against -Infinity, as probabilities and as logarithms', async () => {
+    const [y, g] = await run((x, target) => klDiv(x, target, { reduction: 'none' }), [[-I, -1, -I, NaN]], [[0, 0.5, 0.5, 1]]);
+    expect(list(y)).toEqual(near([0, 0.5 * (Math.log(0.5) + 1), I, NaN]));
+    expect(list(g)).toEqual(near([0, -0.5, -0.5, -1]));
+    const [z, d, t] = await run((x, target) => klDiv(x, target, { reduction: 'none', logTarget: true }), [[-I, -1, -2, -I]], [[-I, -I, -1, -1]]);
+    expect(list(z)).toEqual(near([0, 0, Math.exp(-1), I]));
+    expect(list(d)).toEqual(near([0, 0, -Math.exp(-1), -Math.exp(-1)]));
+    expect(list(t).slice(0, 3)).toEqual(near([0, 0, 2 * Math.exp(-1)]));
+  });
+
+  test('binaryCrossEntropyWithLogits: infinite logits, weights of 0, and no cancellation', async () => {
+    const x = [[I, I, -I, -I, 0, -20, -40]];
+    const target = [[1, 0, 0, 1, 1, 0, 0]];
+    const [y, g] = await run((a, b) => binaryCrossEntropyWithLogits(a, b, { reduction: 'none' }), x, target);
+    expect(list(y).slice(0, 4)).toEqual([0, I, 0, I]);
+    expect(y![5]! / Math.exp(-20) - 1).toBeCloseTo(0, 4);
+    expect(y![6]! / Math.exp(-40) - 1).toBeCloseTo(0, 4);
+    expect(list(g).slice(0, 4)).toEqual([0, 1, 0, -1]);
+    const [w, dw] = await run((a, b) => binaryCrossEntropyWithLogits(a, b, { reduction: 'none', weight: tensor([0, 0, 1, 0, 0, 0, 2], { shape: [1, 7] }), posWeight: 3 }), [[...x[0]!.slice(0, 4), NaN, ...x[0]!.slice(5)]], target);
+    expect(list(w).slice(0, 6)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(list(dw).slice(0, 6)).toEqual([0, 0, 0, 0, 0, 0]);
+    const [p, dp] = await run((a, b) => binaryCrossEntropyWithLogits(a, b, { reduction: 'none', posWeight: 0 }), [[-I, -I]], [[1, 0]]);
+    expect([list(p), list(dp)]).toEqual([[0, 0], [0, 0]]);
+  });
+
+  test('nllLoss: weights of 0 and ignored rows against -Infinity and NaN', async () => {
+    const [y, g] = await readAll(() => {
+      const x = requireGrad(tensor([-I, -1, -2, NaN, -1, NaN, -I, -3], { shape: [4, 2] }));
+      const loss = nllLoss(x, [0, 1, 1, -100], { weight: tensor([0, 2]), reduction: 'none' });
+      return [loss, ...grad(sum(mul(loss, tensor([1, 1, 0, 1]))), [x])];
+    });
+    expect(list(y)).toEqual([0, NaN, NaN, 0]);
+    expect(list(g)).toEqual([0, 0, 0, -2, 0, 0, 0, 0]);
+    const [mean] = await readAll(() => [nllLoss(tensor([-I, -1, -2, -5], { shape: [2, 2] }), [0, 1], { weight: tensor([0, 2]), reduction: 'weightedMean' })]);
+    expect(mean![0]).toBe(5);
+  });
+
+  test('smoothL1Loss and mseLoss of an infinite difference', async () => {
+    for (const beta of [0, 0.5]) {
+      const [y, g] = await run((a, b) => smoothL1Loss(a, b, { reduction: 'none', beta }), [[I, -I, 3]], [[0, 0, 0]]);
+      expect(list(y).slice(0, 2)).toEqual([I, I]);
+      expect(list(g)).toEqual([1, -1, 1]);
+    }
+    expect(list((await run((a, b) => mseLoss(a, b, { reduction: 'none' }), [[I, 1]], [[0, 1]]))[0])).toEqual([I, 0]);
+  });
+});
+
 test('logits of +-1e4 stay finite', async () => {
   const got = await readAll(() => {
     const x = requireGrad(tensor([1e4, -1e4, 1e4, -1e4]));

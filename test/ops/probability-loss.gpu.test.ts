@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { grad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
-import { probabilityLoss, type ProbabilityLossKind, type ProbabilityLossOptions } from 'evenkeel/ops';
+import { mul, probabilityLoss, sum, type ProbabilityLossKind, type ProbabilityLossOptions } from 'evenkeel/ops';
 import * as reference from '../reference/probability-loss.ts';
 import { checkOp, readAll } from '../support/check-op.ts';
 import { checkTwice } from '../support/check-twice.ts';
@@ -87,6 +87,60 @@ describe.each(Object.entries(kinds))('%s, extremes', (_name, { kind, constants, 
     const largest = Math.max(...Array.from(g!, Math.abs));
     expect(Math.abs(g!.reduce((t, v) => t + v, 0))).toBeLessThan(1e-6 * largest);
   });
+});
+
+describe.each(Object.entries(kinds))('%s, infinities', (_name, { kind, constants, options }) => {
+  test('a masked class is as one that is not there, its gradient 0', async () => {
+    for (const [masked, plain] of [[[-Infinity, 1, 2], [1, 2]], [[-Infinity, 1, -Infinity, 2], [1, 2]], [[-Infinity, 1], [1]]]) {
+      const [y, g] = await row(masked!, masked!.indexOf(1), kind, constants, options);
+      const [want, slope] = await row(plain!, 0, kind, constants, options);
+      expect(y![0]).toBeCloseTo(want![0]!, 6);
+      let at = 0;
+      expect(Array.from(g!)).toEqual(masked!.map((v) => (v === -Infinity ? 0 : expect.closeTo(slope![at++]!, 6))));
+    }
+  });
+  test('a masked label: the limit of ever lower logits', async () => {
+    const [y, g] = await row([-Infinity, 1, 2], 0, kind, constants, options);
+    const [far, slope] = await row([-1e30, 1, 2], 0, kind, constants, options);
+    const [near] = await row([-1e29, 1, 2], 0, kind, constants, options);
+    expect(y![0]).toBe(far![0]! > near![0]! ? Infinity : far![0]);
+    expect(Array.from(g!)).toEqual(Array.from(slope!));
+  });
+  test('NaN and +Infinity give NaN, but where the factor of the row is 0', async () => {
+    for (const bad of [[NaN, 1, 2], [1, NaN, 2], [Infinity, 1, 2], [1, 2, Infinity], [-Infinity, -Infinity, -Infinity]]) {
+      const got = await row(bad, 1, kind, constants, options);
+      expect(got.map((list) => Array.from(list)), `${bad}`).toEqual([[NaN], [NaN, NaN, NaN]]);
+      const none = await readAll(() => {
+        const x = requireGrad(tensor([...bad, ...bad], { shape: [2, 3] }));
+        const y = probabilityLoss(x, tensor([1, -100], { dtype: 'i32' }), kind, constants, options);
+        return [y, ...grad(sum(mul(y, tensor([0, 1]))), [x])];
+      });
+      expect(Array.from(none[0]!)).toEqual([NaN, 0]);
+      expect(Array.from(none[1]!, Math.abs)).toEqual([0, 0, 0, 0, 0, 0]);
+    }
+  });
+  test('the second gradient at a masked class', async () => {
+    const twice = (values: number[], label: number): Promise<Float32Array[]> =>
+      readAll(() => {
+        const x = requireGrad(tensor(values, { shape: [1, values.length] }));
+        const [g] = grad(probabilityLoss(x, tensor([label], { dtype: 'i32' }), kind, constants, options), [x], { createGraph: true });
+        return [g!, ...grad(sum(mul(g!, g!)), [x])];
+      });
+    for (const label of [0, 1]) {
+      const [g, h] = await twice([-Infinity, 1, 2], label);
+      const [g0, h0] = await twice([-1e30, 1, 2], label);
+      expect(Array.from(g!)).toEqual(Array.from(g0!, (v) => expect.closeTo(v, 5)));
+      expect(Array.from(h!)).toEqual(Array.from(h0!, (v) => expect.closeTo(v, 5)));
+    }
+  });
+});
+
+test('epsilon keeps its part where p is 0 in f32', async () => {
+  for (const z of [[-200, 0], [-1e4, 0], [-Infinity, 0]]) {
+    const [y, g] = await row(z, 0, 'mix', [1, 0], { epsilon: 1e-8 });
+    expect(y![0]).toBeCloseTo(-Math.log(1e-8), 4);
+    expect(Array.from(g!, Math.abs)).toEqual([expect.closeTo(0, 8), expect.closeTo(0, 8)]);
+  }
 });
 
 test('near p = 1 no digits are lost', async () => {

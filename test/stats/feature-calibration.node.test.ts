@@ -98,6 +98,14 @@ describe('identities', () => {
   });
 });
 
+test('ladc: extreme exponents of the sizes choose the larger or the smaller class', () => {
+  const s = classStatistics({ data: [0, 1, 2, 3, 4, 9], shape: [6, 1] }, [0, 0, 1, 1, 1, 2], 3);
+  for (const kappa of [1000, -1000, 1e6]) {
+    const [found] = ladc(s, { head: [0, 1], tail: [2], kappa }).classes;
+    expect(found!.weights[found!.selected.indexOf(kappa > 0 ? 1 : 0)]).toBe(1);
+  }
+});
+
 test('errors', () => {
   const s = classStatistics({ data: [0, 1, 2, 3, 9], shape: [5, 1] }, [0, 0, 1, 1, 2], 4);
   expect(() => tukey([1, -1], 0.5)).toThrow('tukey: x[1] is -1, expected a number >= 0; take features after a relu');
@@ -105,6 +113,9 @@ test('errors', () => {
   expect(() => nearestMeans(s, { data: [1, 2], shape: [1, 2] })).toThrow('nearestMeans: points have width 2, the statistics 1');
   expect(() => nearestMeans(s, { data: [1], shape: [1, 1] }, { k: 5 })).toThrow('nearestMeans: k is 5, expected an integer in 1..4');
   expect(() => nearestMeans(s, { data: [9], shape: [1, 1] }, { k: 1 })).toThrow('nearestMeans: class 2 is among the nearest and has 1 rows, expected at least 2 for a covariance');
+  expect(() => ladc(s, { head: [0, 1, 0], tail: [2] })).toThrow('ladc: class 0 is twice in head, expected each class once');
+  expect(() => ladc(s, { head: [0, 1], tail: [2, 2] })).toThrow('ladc: class 2 is twice in tail, expected each class once');
+  expect(() => headToTail(s, { head: [0, 0], tail: [2] })).toThrow('headToTail: class 0 is twice in head, expected each class once');
   expect(() => ladc(s, { head: [0, 1], tail: [1] })).toThrow('ladc: class 1 is in head and tail, expected one of them');
   expect(() => ladc(s, { head: [0, 2], tail: [1] })).toThrow('ladc: head class 2 has 1 rows, expected at least 2');
   expect(() => ladc(s, { head: [0, 1], tail: [3] })).toThrow('ladc: tail class 3 has no rows, expected at least 1');

@@ -59,6 +59,12 @@ describe('drawGaussians', () => {
   test('errors', () => {
     expect(() => drawGaussians(gaussians, [1], key(0))).toThrow('drawGaussians: got 1 counts, expected 2, one for each Gaussian');
     expect(() => drawGaussians(gaussians, [1, -1], key(0))).toThrow('drawGaussians: counts[1] is -1, expected an integer >= 0');
+    const changed = (list: 'means' | 'covariances', at: number, v: number): Gaussians => ({ ...gaussians, [list]: gaussians[list].map((w, i) => (i === at ? v : w)) });
+    expect(() => drawGaussians(changed('covariances', 4, -1), [1, 1], key(0))).toThrow('drawGaussians: covariance [1, 1] of Gaussian 0 is -1, expected a finite number >= 0');
+    expect(() => drawGaussians(changed('covariances', 17, NaN), [1, 1], key(0))).toThrow('drawGaussians: covariance [2, 2] of Gaussian 1 is NaN, expected a finite number >= 0');
+    expect(() => drawGaussians(changed('covariances', 10, Infinity), [1, 1], key(0))).toThrow('drawGaussians: covariance [0, 1] of Gaussian 1 is Infinity, expected a finite number');
+    expect(() => drawGaussians(changed('means', 5, NaN), [1, 1], key(0))).toThrow('drawGaussians: mean 2 of Gaussian 1 is NaN, expected a finite number');
+    expect(() => drawGaussians({ ...gaussians, covariances: new Float64Array(9) }, [1, 1], key(0))).toThrow('drawGaussians: got 9 entries of covariances, expected 18, 3 x 3 for each Gaussian');
   });
 });
 

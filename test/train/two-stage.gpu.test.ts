@@ -111,6 +111,7 @@ describe('heads', () => {
       expect([...state.keys()]).toEqual(['classifier.weight']);
       near(state.get('classifier.weight')!.data, want, 1e-6);
     }
+    for (const tau of [1000, 130]) await expect(tauNorm(classifier, { tau })).rejects.toThrow(`tauNorm: tau is ${tau}, which takes the weights of class 0, of length 5, to`);
     await expect(tauNorm(classifier, { tau: -1 })).rejects.toThrow('tauNorm: tau is -1, expected a finite number >= 0');
     using cosine = sequential(cosineLinear(2, 3)).init();
     await expect(tauNorm(splitClassifier(cosine).classifier)).rejects.toThrow('tauNorm: the classifier is cosineLinear, whose weights have unit length, expected linear');
@@ -127,6 +128,18 @@ describe('heads', () => {
     expect(perClassAccuracy(await nearestAndFree(train), train.y)[2]!).toBeGreaterThan(0.5);
     expect(() => nearestClassMean(makeDataset(data.x, [0, 0, 2, 2]))).toThrow('nearestClassMean: class 1 has no sample, so no mean');
     expect(() => nearestClassMean(data, { metric: 'manhattan' as 'cosine' })).toThrow("nearestClassMean: metric is manhattan, expected 'euclidean' or 'cosine'");
+  });
+
+  test.each([300, 3e4, -3e4])('nearest class mean of features around %s: as of those around 0', async (offset) => {
+    // Multiples of 1/64, which f32 holds at that distance.
+    const grid = ({ x, y }: { x: NdArray; y: ArrayLike<number> }, by: number): Dataset => makeDataset(new NdArray(Float32Array.from(x.data, (v) => Math.round(v * 64) / 64 + by), x.shape), y, { numClasses: 3 });
+    const best = async (by: number): Promise<number[]> => {
+      using head = nearestClassMean(grid(train, by));
+      const { data } = await head.logits(grid(test600, by).x);
+      return Array.from({ length: 600 }, (_, i) => [0, 1, 2].reduce((top, c) => (data[3 * i + c]! > data[3 * i + top]! ? c : top), 0));
+    };
+    const [near, far] = [await best(0), await best(offset)];
+    expect(far.filter((c, i) => c !== near[i]).length).toBeLessThan(6);
   });
 
   test('a head takes part like a model: smoothing, calibration, forward on the device', async () => {
