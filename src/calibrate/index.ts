@@ -1,7 +1,7 @@
-export { fitTemperature, softmaxRows } from './temperature.ts';
+export { fitTemperature, softmaxRows, type TemperatureFit } from './temperature.ts';
 export { temperatureScaling, type LogitModel, type TemperatureScaled } from './temperature-scaling.ts';
 export { affine, fitMatrix, fitVector, temperatureCalibrator, type AffineState, type MatrixOptions, type VectorOptions } from './affine.ts';
-export { calibrated, type Calibrator, type FittedCalibrator, type ScoreOptions } from './calibrator.ts';
+export { calibrated, type Calibrator, type FitOptions, type FittedCalibrator, type ScoreOptions } from './calibrator.ts';
 export { loadCalibrator, type CalibratorState } from './load.ts';
 export { fitBeta, fitHistogram, fitIsotonic, fitPlatt, type BetaMap, type HistogramMap, type HistogramOptions, type OneVsRestState, type PlattMap } from './one-vs-rest.ts';
 export { ambiguity, errorCurves, type Ambiguity, type ErrorPoint } from './ambiguity.ts';

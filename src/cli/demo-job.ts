@@ -66,7 +66,7 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
     emit({ type: 'phase', label: `${title} test`, total: 2 });
     const logits = await model.logits(test.x, { signal });
     emit({ type: 'step', done: 1 });
-    const { temperature } = await temperatureScaling().fit(model, calib!, { signal });
+    const { temperature } = await temperatureScaling({ prior: 'balanced' }).fit(model, calib!, { signal });
     const probs = softmaxRows(logits);
     const scaledProbs = softmaxRows(logits, temperature);
     emit({ type: 'step', done: 2 });
