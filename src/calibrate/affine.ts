@@ -3,6 +3,7 @@ import type { Labels, Matrix } from '../metrics/rows.ts';
 import { WEIGHT_KEYS } from '../metrics/weights.ts';
 import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
 import { calibrationData, logitNll, logSumExp, toLogits, type CalibrationData, type Calibrator, type FitOptions, type FittedCalibrator, type Logits } from './calibrator.ts';
+import { expectNumbers, expectState, plain } from './state.ts';
 import { softmaxRows, temperatureOf } from './temperature.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
@@ -65,9 +66,13 @@ export function fitMatrix(scores: Matrix, labels: Labels, options: MatrixOptions
   return fit('matrix', of, options, (i, k) => (i >= k * k ? mu / k : i % (k + 1) === 0 ? 0 : lambda / (k * (k - 1))));
 }
 
-/** The calibrator of a stored state. */
+/** The calibrator of a stored state. Throws RangeError on any field that is not what a fit would have stored. */
 export function affine(state: AffineState): Calibrator<AffineState> {
-  const { weight, bias, classes, input } = state;
+  const { kind, weight, bias, classes, input } = expectState('loadCalibrator', state, {
+    kind: ['temperature', 'vector', 'matrix'], input: ['logits', 'probabilities'], classes: 'positive', weight: 'list', bias: 'list',
+  });
+  expectNumbers(`loadCalibrator: weight of ${kind}`, weight, kind === 'matrix' ? classes * classes : classes);
+  expectNumbers(`loadCalibrator: bias of ${kind}`, bias, classes);
   return { state, apply: (scores) => softmaxRows(asMatrix(transform(toLogits(scores, 'apply: scores', input, classes), weight, bias))) };
 }
 
@@ -100,7 +105,7 @@ function fit(kind: 'vector' | 'matrix', of: CalibrationData, options: VectorOpti
   // What has no penalty may grow for ever where it puts every label in front by itself.
   const free = found.x.map((v, i) => (penalty(i, k) > 0 ? 0 : v));
   const isSeparated = isInFront(transform(of, free.subarray(0, size), free.subarray(size)), labels);
-  const state: AffineState = { kind, input, classes: k, weight: Array.from(found.x.subarray(0, size)), bias: Array.from(found.x.subarray(size)) };
+  const state: AffineState = { kind, input, classes: k, weight: plain(found.x.subarray(0, size)), bias: plain(found.x.subarray(size)) };
   const nllAfter = logitNll({ ...of, ...transform(of, state.weight, state.bias) });
   return { ...affine(state), nllBefore: logitNll(of), nllAfter, converged: found.converged && !isSeparated };
 }

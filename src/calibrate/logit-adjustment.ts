@@ -1,5 +1,6 @@
 import { affine, type AffineState } from './affine.ts';
 import type { Calibrator, ScoreOptions } from './calibrator.ts';
+import { plain } from './state.ts';
 
 /** Options of {@link logitAdjustment}. */
 export interface LogitAdjustmentOptions extends ScoreOptions {
@@ -24,7 +25,7 @@ export function logitAdjustment({ clsNumList, tau = 1, testPrior, input = 'logit
   if (testPrior && testPrior.length !== classes) throw new RangeError(`logitAdjustment: testPrior has ${testPrior.length} entries, expected ${classes}`);
   const train = logShares('clsNumList', Array.from(clsNumList, (n) => (n === 0 ? 1 : n)));
   const test = testPrior ? logShares('testPrior', Array.from(testPrior)) : train.map(() => 0);
-  return affine({ kind: 'vector', input, classes, weight: train.map(() => 1), bias: train.map((v, c) => -tau * (v - test[c]!)) });
+  return affine({ kind: 'vector', input, classes, weight: train.map(() => 1), bias: plain(train.map((v, c) => -tau * (v - test[c]!))) });
 }
 
 function logShares(name: string, values: readonly number[]): number[] {

@@ -6,6 +6,7 @@ import { interpolate, isotonic, type Monotone } from '../stats/isotonic.ts';
 import { lbfgs } from '../stats/lbfgs.ts';
 import { softplus } from '../stats/softplus.ts';
 import { NdArray } from '../tensor/ndarray.ts';
+import { expectNumbers, expectState } from './state.ts';
 import { calibrationData, logitNll, meanNll, toLogits, type CalibrationData, type Calibrator, type FitOptions, type FittedCalibrator, type Logits } from './calibrator.ts';
 
 /** Platt: sigmoid(a s + b) of the log-odds s. */
@@ -48,7 +49,7 @@ export function fitPlatt(scores: Matrix, labels: Labels, options: FitOptions = {
     const [high, low] = [(positives + 1) / (positives + 2), 1 / (of.rows - positives + 2)];
     return logistic([odds], hits.map((hit) => (hit ? high : low)), of.weight);
   });
-  const maps = fits.map(({ x }) => ({ a: x[0]!, b: x[1]! }));
+  const maps = fits.map(({ x }) => ({ a: x[0]! + 0, b: x[1]! + 0 }));
   return fitted(of, { kind: 'platt', input: options.input ?? 'logits', classes: of.classes, maps }, fits.every(({ converged }) => converged));
 }
 
@@ -72,7 +73,7 @@ export function fitBeta(scores: Matrix, labels: Labels, options: FitOptions = {}
     }
     converged &&= found.converged;
     const [a = 0, b = 0] = [0, 1].map((i) => (kept.includes(i) ? found.x[kept.indexOf(i)]! : 0));
-    return { a, b, c: found.x[kept.length]! };
+    return { a: a + 0, b: b + 0, c: found.x[kept.length]! + 0 };
   });
   return fitted(of, { kind: 'beta', input: options.input ?? 'logits', classes: of.classes, maps }, converged);
 }
@@ -110,9 +111,32 @@ export function fitHistogram(scores: Matrix, labels: Labels, options: HistogramO
   return fitted(of, { kind: 'histogram', input, classes: of.classes, maps }, true);
 }
 
-/** The calibrator of a stored state. */
+/** The calibrator of a stored state. Throws RangeError on any field that is not what a fit would have stored. */
 export function oneVsRest(state: OneVsRestState): Calibrator<OneVsRestState> {
-  return { state, apply: (scores) => mapped(state, toLogits(scores, 'apply: scores', state.input, state.classes)) };
+  const { kind, classes, input } = expectState('loadCalibrator', state as StoredMaps, {
+    kind: ['platt', 'beta', 'isotonic', 'histogram'], input: ['logits', 'probabilities'], classes: 'positive', maps: 'list',
+  });
+  if (state.maps.length !== classes) throw new RangeError(`loadCalibrator: maps of ${kind} has ${state.maps.length} entries, expected ${classes}`);
+  for (let c = 0; c < classes; c++) expectMap(kind, state.maps[c]!, `loadCalibrator: class ${c} of ${kind}`);
+  return { state, apply: (scores) => mapped(state, toLogits(scores, 'apply: scores', input, classes)) };
+}
+
+type StoredMaps = Pick<OneVsRestState, 'kind' | 'input' | 'classes'> & { maps: object[] };
+
+/** Throws RangeError, naming `where`, unless `map` is one of `kind`: finite numbers, x and edges rising, y and values shares. */
+function expectMap(kind: OneVsRestState['kind'], map: object, where: string): void {
+  if (kind === 'platt') return void expectState(where, map as PlattMap, { a: 'number', b: 'number' });
+  if (kind === 'beta') return void expectState(where, map as BetaMap, { a: [0, Infinity], b: [0, Infinity], c: 'number' });
+  const [at, of] = kind === 'isotonic' ? (['x', 'y'] as const) : (['edges', 'values'] as const);
+  const lists = expectState(where, map as Record<string, number[]>, { [at]: 'list', [of]: 'list' }) as Record<string, number[]>;
+  const [x, y] = [lists[at]!, lists[of]!];
+  const longer = Number(kind === 'histogram');
+  expectNumbers(`${where}: ${at}`, x, Math.max(x.length, 1 + longer));
+  expectNumbers(`${where}: ${of}`, y, x.length - longer);
+  const turn = x.findIndex((v, i) => i > 0 && !(v > x[i - 1]!));
+  if (turn >= 0) throw new RangeError(`${where}: ${at} is ${x[turn]} at ${turn} after ${x[turn - 1]}, expected rising numbers`);
+  const odd = y.findIndex((v) => !(v >= 0 && v <= 1));
+  if (odd >= 0) throw new RangeError(`${where}: ${of} is ${y[odd]} at ${odd}, expected numbers in 0..1`);
 }
 
 function mapped(state: OneVsRestState, logits: Logits): NdArray<Float64Array> {
