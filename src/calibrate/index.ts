@@ -5,8 +5,10 @@ export { calibrated, type Calibrator, type FitOptions, type FittedCalibrator, ty
 export { loadCalibrator, type CalibratorState } from './load.ts';
 export { fitBeta, fitHistogram, fitIsotonic, fitPlatt, type BetaMap, type HistogramMap, type HistogramOptions, type OneVsRestState, type PlattMap } from './one-vs-rest.ts';
 export { ambiguity, errorCurves, type Ambiguity, type ErrorPoint } from './ambiguity.ts';
-export { averageK, averageKOnDevice, type AverageKOptions, type AverageKState } from './average-k.ts';
-export { conformal, rapsSettings, type ConformalOptions, type ConformalScore, type ConformalState, type RapsSettings } from './conformal.ts';
+export { averageK, averageKOnDevice, type AverageKOptions, type AverageKState, type WeighedAverageKOptions } from './average-k.ts';
+export { conformal, rapsSettings, type ConformalOptions, type ConformalPredictor, type ConformalScore, type ConformalState, type RapsSettings } from './conformal.ts';
 export { evaluateSets, expectedSetError, setError, topK, type LabelSets, type PredictSetsOptions, type SetPredictor, type SetReport, type TopKOptions, type TopKState } from './label-sets.ts';
 export { loadSetPredictor, type SetPredictorState } from './load-sets.ts';
+export { estimatePrior, type EstimatePriorOptions, type PriorEstimate } from './estimate-prior.ts';
 export { logitAdjustment, type LogitAdjustmentOptions } from './logit-adjustment.ts';
+export type { WeightOptions } from '../metrics/weights.ts';
