@@ -2,7 +2,8 @@ import { expectOptions } from '../check/options.ts';
 import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
 import { rowWeights, type WeightOptions } from '../metrics/weights.ts';
 import { kthvalue } from '../ops/kthvalue.ts';
-import { max, min, sum } from '../ops/reduce.ts';
+import { isFinite } from '../ops/compare.ts';
+import { all, max, min, sum } from '../ops/reduce.ts';
 import { scope } from '../tensor/scope.ts';
 import { expectRank, type Tensor } from '../tensor/tensor.ts';
 import { setPredictor, uniforms, type SetPredictor } from './label-sets.ts';
@@ -120,6 +121,7 @@ export async function averageKOnDevice(probs: Tensor, k: number, options: Averag
   const [rows, classes] = expectRank(probs, 2, 'averageK: probs') as [number, number];
   if (rows === 0 || classes === 0) throw new RangeError(`averageK: probs has shape [${probs.shape}], expected at least one row and one class`);
   const settings = check(k, classes, options);
+  await expectFinite(probs);
   if (settings.input === 'probabilities') await expectProbabilities(probs);
   const place = async (n: number): Promise<Placed> => {
     const { value, before, equal } = scope(() => kthvalue(probs, { k: n, largest: true }));
@@ -135,6 +137,12 @@ export async function averageKOnDevice(probs: Tensor, k: number, options: Averag
 
 function sets(k: number, classes: number, { threshold, tieShare }: { threshold: number; tieShare: number }, { seed, input }: Required<AverageKOptions>): SetPredictor<AverageKState> {
   return averageKSets({ kind: 'averageK', k, classes, threshold: threshold + 0, tieShare, seed, input });
+}
+
+async function expectFinite(probs: Tensor): Promise<void> {
+  const finite = scope(() => all(isFinite(probs)));
+  const [isEach] = await finite.read().finally(() => finite.dispose());
+  if (!isEach) throw new RangeError('averageK: probs holds NaN or Infinity, expected finite numbers');
 }
 
 async function expectProbabilities(probs: Tensor): Promise<void> {
