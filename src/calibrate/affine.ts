@@ -2,7 +2,7 @@ import { expectOptions } from '../check/options.ts';
 import type { Labels, Matrix } from '../metrics/rows.ts';
 import { WEIGHT_KEYS } from '../metrics/weights.ts';
 import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
-import { calibrationData, logitNll, logSumExp, toLogits, type CalibrationData, type Calibrator, type FitOptions, type FittedCalibrator, type Logits } from './calibrator.ts';
+import { calibrationData, logitNll, logSumExp, searchUnit, toLogits, type CalibrationData, type Calibrator, type FitOptions, type FittedCalibrator, type Logits } from './calibrator.ts';
 import { expectNumbers, expectState, plain } from './state.ts';
 import { softmaxRows, temperatureOf } from './temperature.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -78,12 +78,15 @@ export function affine(state: AffineState): Calibrator<AffineState> {
 
 function fit(kind: 'vector' | 'matrix', of: CalibrationData, options: VectorOptions, penalty: (i: number, classes: number) => number): FittedCalibrator<AffineState> {
   const { input = 'logits', maxIterations, tolerance, memory } = options;
-  const { data, rows, classes: k, labels, weight: w } = of;
+  const { rows, classes: k, labels, weight: w } = of;
+  const { scaled, unit } = inUnits(of);
+  const { data } = scaled;
   const size = kind === 'matrix' ? k * k : k;
   const start = new Float64Array(size + k);
   for (let c = 0; c < k; c++) start[kind === 'matrix' ? c * (k + 1) : c] = 1;
+  const cost = (i: number): number => penalty(i, k) / (i < size ? unit * unit : 1);
   const found = lbfgs((x, gradient) => {
-    const z = transform(of, x.subarray(0, size), x.subarray(size)).data;
+    const z = transform(scaled, x.subarray(0, size), x.subarray(size)).data;
     let value = 0;
     for (let r = 0; r < rows; r++) {
       const total = logSumExp(z, r * k, k);
@@ -97,17 +100,28 @@ function fit(kind: 'vector' | 'matrix', of: CalibrationData, options: VectorOpti
       }
     }
     x.forEach((v, i) => {
-      value += penalty(i, k) * v * v;
-      gradient[i]! += 2 * penalty(i, k) * v;
+      value += cost(i) * v * v;
+      gradient[i]! += 2 * cost(i) * v;
     });
     return value;
   }, start, { maxIterations, tolerance, memory });
   // What has no penalty may grow for ever where it puts every label in front by itself.
   const free = found.x.map((v, i) => (penalty(i, k) > 0 ? 0 : v));
-  const isSeparated = isInFront(transform(of, free.subarray(0, size), free.subarray(size)), labels);
-  const state: AffineState = { kind, input, classes: k, weight: plain(found.x.subarray(0, size)), bias: plain(found.x.subarray(size)) };
-  const nllAfter = logitNll({ ...of, ...transform(of, state.weight, state.bias) });
-  return { ...affine(state), nllBefore: logitNll(of), nllAfter, converged: found.converged && !isSeparated };
+  const isSeparated = isInFront(transform(scaled, free.subarray(0, size), free.subarray(size)), labels);
+  const stateOf = (x: Float64Array, factor: number): AffineState =>
+    ({ kind, input, classes: k, weight: plain(x.subarray(0, size).map((v) => v / factor)), bias: plain(x.subarray(size)) });
+  const nllOf = ({ weight, bias }: AffineState): number => logitNll({ ...of, ...transform(of, weight, bias) });
+  const nllBefore = logitNll(of);
+  const best = stateOf(found.x, unit);
+  // A search in other units starts elsewhere, and where there is no minimum it may end above the identity.
+  const state = nllOf(best) <= nllBefore ? best : stateOf(start, 1);
+  return { ...affine(state), nllBefore, nllAfter: nllOf(state), converged: found.converged && !isSeparated };
+}
+
+/** Logits divided by the unit of a search. */
+function inUnits(of: CalibrationData): { scaled: CalibrationData; unit: number } {
+  const unit = searchUnit(of.data);
+  return { scaled: unit === 1 ? of : { ...of, data: of.data.map((z) => z / unit) }, unit };
 }
 
 /** Whether the label of every row has the largest logit, alone. */

@@ -77,6 +77,16 @@ export function logitNll({ data, rows, classes, labels, weight }: CalibrationDat
   return sum / rows;
 }
 
+/**
+ * Unit of values for a search: 1 up to a magnitude of 32, else such that they reach it. Slopes grow with the values, and a search from
+ * where the softmax is saturated does not see its minimum.
+ */
+export function searchUnit(values: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]!));
+  return Math.max(1, largest / 32);
+}
+
 /** log of the sum of exp over `count` entries from `first` on. */
 export function logSumExp(data: Float64Array, first: number, count: number): number {
   let max = -Infinity;

@@ -7,7 +7,7 @@ import { lbfgs } from '../stats/lbfgs.ts';
 import { softplus } from '../stats/softplus.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { expectNumbers, expectState } from './state.ts';
-import { calibrationData, logitNll, meanNll, toLogits, type CalibrationData, type Calibrator, type FitOptions, type FittedCalibrator, type Logits } from './calibrator.ts';
+import { calibrationData, logitNll, meanNll, searchUnit, toLogits, type CalibrationData, type Calibrator, type FitOptions, type FittedCalibrator, type Logits } from './calibrator.ts';
 
 /** Platt: sigmoid(a s + b) of the log-odds s. */
 export interface PlattMap { a: number; b: number }
@@ -179,7 +179,9 @@ function logOdds({ data, rows, classes }: Logits, c: number): number[] {
 }
 
 /** Logistic regression of targets in [0, 1] on features and a constant, which is the last parameter; not converged where it separates 0 from 1. */
-function logistic(features: number[][], targets: number[], weight: Float64Array): { x: Float64Array; converged: boolean } {
+function logistic(given: number[][], targets: number[], weight: Float64Array): { x: Float64Array; converged: boolean } {
+  const units = given.map(searchUnit);
+  const features = given.map((feature, f) => (units[f] === 1 ? feature : feature.map((v) => v / units[f]!)));
   const rows = targets.length;
   const constant = features.length;
   const scoreOf = (x: Float64Array, r: number): number => features.reduce((s, feature, f) => s + x[f]! * feature[r]!, x[constant]!);
@@ -195,7 +197,7 @@ function logistic(features: number[][], targets: number[], weight: Float64Array)
     return value;
   }, [...features.map(() => 1), 0]);
   const isSeparated = targets.every((t, r) => (t === 1 ? scoreOf(x, r) > 0 : t === 0 && scoreOf(x, r) < 0));
-  return { x, converged: converged && !isSeparated };
+  return { x: x.map((v, f) => v / (units[f] ?? 1)), converged: converged && !isSeparated };
 }
 
 /** The bin (edges[i], edges[i + 1]] of p, compared in f32; the first and the last take what lies outside. */
