@@ -1,7 +1,10 @@
+import { expectOptions } from '../check/options.ts';
 import type { Labels, Matrix } from '../metrics/rows.ts';
+import { WEIGHT_KEYS } from '../metrics/weights.ts';
 import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
-import { calibrationData, logitNll, logSumExp, toLogits, type Calibrator, type FittedCalibrator, type Logits, type ScoreOptions } from './calibrator.ts';
-import { fitTemperature, softmaxRows } from './temperature.ts';
+import { calibrationData, logitNll, logSumExp, searchUnit, toLogits, type CalibrationData, type Calibrator, type FitOptions, type FittedCalibrator, type Logits } from './calibrator.ts';
+import { expectNumbers, expectState, plain } from './state.ts';
+import { softmaxRows, temperatureOf } from './temperature.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
 /** softmax(W z + b), W (classes, classes) row-major, or its diagonal for 'temperature' and 'vector'. */
@@ -14,22 +17,27 @@ export interface AffineState {
 }
 
 /** Options of {@link fitVector}. */
-export interface VectorOptions extends ScoreOptions, LbfgsOptions {}
+export interface VectorOptions extends FitOptions, LbfgsOptions {}
 
 /** Options of {@link fitMatrix}. */
-export interface MatrixOptions extends ScoreOptions, LbfgsOptions {
+export interface MatrixOptions extends FitOptions, LbfgsOptions {
   /** Penalty of the entries beside the diagonal, lambda / (K (K - 1)) sum W_ij^2. Default: 0.01. */
   lambda?: number;
   /** Penalty of the bias, mu / K sum b^2. Default: 0.01. */
   mu?: number;
 }
 
+const FIT_KEYS = ['input', ...WEIGHT_KEYS] as const;
+const SEARCH_KEYS = ['maxIterations', 'tolerance', 'memory'] as const;
+
 /** Temperature scaling as a calibrator: `fitTemperature` gives the number. */
-export function temperatureCalibrator(scores: Matrix, labels: Labels, { input = 'logits' }: ScoreOptions = {}): FittedCalibrator<AffineState> {
-  const logits = calibrationData(scores, labels, 'temperatureCalibrator', input);
-  const { temperature, converged, nllBefore, nllAfter } = fitTemperature(asMatrix(logits), labels);
-  const { classes } = logits;
-  const state: AffineState = { kind: 'temperature', input, classes, weight: new Array<number>(classes).fill(1 / temperature), bias: new Array<number>(classes).fill(0) };
+export function temperatureCalibrator(scores: Matrix, labels: Labels, options: FitOptions = {}): FittedCalibrator<AffineState> {
+  expectOptions('temperatureCalibrator', options, FIT_KEYS);
+  const of = calibrationData(scores, labels, 'temperatureCalibrator', options);
+  const { temperature, converged, nllBefore, nllAfter } = temperatureOf(of, of.labels, of.weight);
+  const { classes } = of;
+  const weight = new Array<number>(classes).fill(1 / temperature);
+  const state: AffineState = { kind: 'temperature', input: options.input ?? 'logits', classes, weight, bias: new Array<number>(classes).fill(0) };
   return { ...affine(state), nllBefore, nllAfter, converged };
 }
 
@@ -38,8 +46,9 @@ export function temperatureCalibrator(scores: Matrix, labels: Labels, { input = 
  * a = 1, b = 0. The NLL is convex, so that the search cannot diverge; on data that it separates there is no minimum: the search
  * ends where the slope is below its tolerance, and `converged` is false.
  */
-export function fitVector(scores: Matrix, labels: Labels, { input = 'logits', ...search }: VectorOptions = {}): FittedCalibrator<AffineState> {
-  return fit('fitVector', 'vector', scores, labels, input, search, () => 0);
+export function fitVector(scores: Matrix, labels: Labels, options: VectorOptions = {}): FittedCalibrator<AffineState> {
+  expectOptions('fitVector', options, [...FIT_KEYS, ...SEARCH_KEYS]);
+  return fit('vector', calibrationData(scores, labels, 'fitVector', options), options, () => 0);
 }
 
 /**
@@ -47,59 +56,72 @@ export function fitVector(scores: Matrix, labels: Labels, { input = 'logits', ..
  * NeurIPS 2019, which chooses lambda and mu by cross-validation). Starts at the identity, so that the NLL never grows; the diagonal
  * has no penalty, so that `converged` is false on data that it separates.
  */
-export function fitMatrix(scores: Matrix, labels: Labels, { input = 'logits', lambda = 0.01, mu = 0.01, ...search }: MatrixOptions = {}): FittedCalibrator<AffineState> {
+export function fitMatrix(scores: Matrix, labels: Labels, options: MatrixOptions = {}): FittedCalibrator<AffineState> {
+  expectOptions('fitMatrix', options, [...FIT_KEYS, ...SEARCH_KEYS, 'lambda', 'mu']);
+  const { lambda = 0.01, mu = 0.01 } = options;
   for (const [name, value] of Object.entries({ lambda, mu })) {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`fitMatrix: ${name} is ${value}, expected a finite number >= 0`);
   }
-  return fit('fitMatrix', 'matrix', scores, labels, input, search, (i, k) => (i >= k * k ? mu / k : i % (k + 1) === 0 ? 0 : lambda / (k * (k - 1))));
+  const of = calibrationData(scores, labels, 'fitMatrix', options);
+  return fit('matrix', of, options, (i, k) => (i >= k * k ? mu / k : i % (k + 1) === 0 ? 0 : lambda / (k * (k - 1))));
 }
 
-/** The calibrator of a stored state. */
+/** The calibrator of a stored state. Throws RangeError on any field that is not what a fit would have stored. */
 export function affine(state: AffineState): Calibrator<AffineState> {
-  const { weight, bias, classes, input } = state;
+  const { kind, weight, bias, classes, input } = expectState('loadCalibrator', state, {
+    kind: ['temperature', 'vector', 'matrix'], input: ['logits', 'probabilities'], classes: 'positive', weight: 'list', bias: 'list',
+  });
+  expectNumbers(`loadCalibrator: weight of ${kind}`, weight, kind === 'matrix' ? classes * classes : classes);
+  expectNumbers(`loadCalibrator: bias of ${kind}`, bias, classes);
   return { state, apply: (scores) => softmaxRows(asMatrix(transform(toLogits(scores, 'apply: scores', input, classes), weight, bias))) };
 }
 
-function fit(
-  where: string,
-  kind: 'vector' | 'matrix',
-  scores: Matrix,
-  labels: Labels,
-  input: AffineState['input'],
-  search: LbfgsOptions,
-  penalty: (i: number, classes: number) => number,
-): FittedCalibrator<AffineState> {
-  const logits = calibrationData(scores, labels, where, input);
-  const { data, rows, classes: k } = logits;
+function fit(kind: 'vector' | 'matrix', of: CalibrationData, options: VectorOptions, penalty: (i: number, classes: number) => number): FittedCalibrator<AffineState> {
+  const { input = 'logits', maxIterations, tolerance, memory } = options;
+  const { rows, classes: k, labels, weight: w } = of;
+  const { scaled, unit } = inUnits(of);
+  const { data } = scaled;
   const size = kind === 'matrix' ? k * k : k;
   const start = new Float64Array(size + k);
   for (let c = 0; c < k; c++) start[kind === 'matrix' ? c * (k + 1) : c] = 1;
+  const cost = (i: number): number => penalty(i, k) / (i < size ? unit * unit : 1);
   const found = lbfgs((x, gradient) => {
-    const z = transform(logits, x.subarray(0, size), x.subarray(size)).data;
+    const z = transform(scaled, x.subarray(0, size), x.subarray(size)).data;
     let value = 0;
     for (let r = 0; r < rows; r++) {
       const total = logSumExp(z, r * k, k);
       for (let c = 0; c < k; c++) {
         const hit = labels[r] === c;
-        if (hit) value += (total - z[r * k + c]!) / rows;
-        const g = (Math.exp(z[r * k + c]! - total) - Number(hit)) / rows;
+        if (hit) value += (w[r]! * (total - z[r * k + c]!)) / rows;
+        const g = (w[r]! * (Math.exp(z[r * k + c]! - total) - Number(hit))) / rows;
         gradient[size + c]! += g;
         if (kind === 'vector') gradient[c]! += g * data[r * k + c]!;
         else for (let j = 0; j < k; j++) gradient[c * k + j]! += g * data[r * k + j]!;
       }
     }
     x.forEach((v, i) => {
-      value += penalty(i, k) * v * v;
-      gradient[i]! += 2 * penalty(i, k) * v;
+      value += cost(i) * v * v;
+      gradient[i]! += 2 * cost(i) * v;
     });
     return value;
-  }, start, search);
+  }, start, { maxIterations, tolerance, memory });
   // What has no penalty may grow for ever where it puts every label in front by itself.
   const free = found.x.map((v, i) => (penalty(i, k) > 0 ? 0 : v));
-  const isSeparated = isInFront(transform(logits, free.subarray(0, size), free.subarray(size)), labels);
-  const state: AffineState = { kind, input, classes: k, weight: Array.from(found.x.subarray(0, size)), bias: Array.from(found.x.subarray(size)) };
-  const nllAfter = logitNll(transform(logits, state.weight, state.bias), labels);
-  return { ...affine(state), nllBefore: logitNll(logits, labels), nllAfter, converged: found.converged && !isSeparated };
+  const isSeparated = isInFront(transform(scaled, free.subarray(0, size), free.subarray(size)), labels);
+  const stateOf = (x: Float64Array, factor: number): AffineState =>
+    ({ kind, input, classes: k, weight: plain(x.subarray(0, size).map((v) => v / factor)), bias: plain(x.subarray(size)) });
+  const nllOf = ({ weight, bias }: AffineState): number => logitNll({ ...of, ...transform(of, weight, bias) });
+  const nllBefore = logitNll(of);
+  const best = stateOf(found.x, unit);
+  // A search in other units starts elsewhere, and where there is no minimum it may end above the identity.
+  const state = nllOf(best) <= nllBefore ? best : stateOf(start, 1);
+  return { ...affine(state), nllBefore, nllAfter: nllOf(state), converged: found.converged && !isSeparated };
+}
+
+/** Logits divided by the unit of a search. */
+function inUnits(of: CalibrationData): { scaled: CalibrationData; unit: number } {
+  const unit = searchUnit(of.data);
+  return { scaled: unit === 1 ? of : { ...of, data: of.data.map((z) => z / unit) }, unit };
 }
 
 /** Whether the label of every row has the largest logit, alone. */

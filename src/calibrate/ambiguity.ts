@@ -1,6 +1,8 @@
+import { expectOptions } from '../check/options.ts';
 import { checkLabels, toProbabilityRows, type Labels, type Matrix } from '../metrics/rows.ts';
+import { WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
 import { averageK, type AverageKOptions } from './average-k.ts';
-import { evaluateSets, topK } from './label-sets.ts';
+import { evaluateSets, topK, type LabelSets } from './label-sets.ts';
 
 /** What {@link ambiguity} says of one size. */
 export interface Ambiguity {
@@ -60,13 +62,19 @@ export interface ErrorPoint {
   topKError: number | null;
 }
 
-/** Errors of average-k and top-k on labelled rows over sizes `ks`; thresholds from the rows of `calib`, default the same rows. */
-export function errorCurves(probs: Matrix, labels: Labels, { ks, calib = probs, tie = 'midpoint' }: { ks: readonly number[]; calib?: Matrix; tie?: AverageKOptions['tie'] }): ErrorPoint[] {
+/**
+ * Errors of average-k and top-k on labelled rows over sizes `ks`, by weight; thresholds from the rows of `calib`, which have no weights, default the same
+ * rows, with theirs.
+ */
+export function errorCurves(probs: Matrix, labels: Labels, options: { ks: readonly number[]; calib?: Matrix; tie?: AverageKOptions['tie'] } & WeightOptions): ErrorPoint[] {
+  expectOptions('errorCurves', options, ['ks', 'calib', 'tie', ...WEIGHT_KEYS]);
+  const { ks, calib = probs, tie = 'midpoint', sampleWeight, prior } = options;
   const { rows, classes } = toProbabilityRows(probs, 'errorCurves: probs');
   checkLabels(labels, rows, classes, 'errorCurves: labels');
   return ks.map((k) => {
-    const rule = averageK(calib, k, { tie });
-    const { error, meanSize } = evaluateSets(rule.predict(probs), labels, { classes });
-    return { k, threshold: rule.state.threshold, averageKError: error, meanSize, topKError: Number.isInteger(k) ? evaluateSets(topK(k).predict(probs), labels, { classes }).error : null };
+    const rule = averageK(calib, k, calib === probs ? { tie, labels, sampleWeight, prior } : { tie });
+    const report = (sets: LabelSets) => evaluateSets(sets, labels, { classes, sampleWeight, prior });
+    const { error, meanSize } = report(rule.predict(probs));
+    return { k, threshold: rule.state.threshold, averageKError: error, meanSize, topKError: Number.isInteger(k) ? report(topK(k).predict(probs)).error : null };
   });
 }

@@ -1,9 +1,14 @@
-import { toProbabilityRows, toRows, type Matrix, type Rows } from '../metrics/rows.ts';
+import { expectOptions } from '../check/options.ts';
+import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
+import { rowWeights, type WeightOptions } from '../metrics/weights.ts';
 import { kthvalue } from '../ops/kthvalue.ts';
-import { max, min, sum } from '../ops/reduce.ts';
+import { isFinite } from '../ops/compare.ts';
+import { all, max, min, sum } from '../ops/reduce.ts';
 import { scope } from '../tensor/scope.ts';
 import { expectRank, type Tensor } from '../tensor/tensor.ts';
-import { collectSets, uniforms, type SetPredictor } from './label-sets.ts';
+import { setPredictor, uniforms, type SetPredictor } from './label-sets.ts';
+import { expectState, INFINITE } from './state.ts';
+import { weighedThreshold } from './weighed-threshold.ts';
 
 /** Options of {@link averageK}. */
 export interface AverageKOptions {
@@ -17,6 +22,12 @@ export interface AverageKOptions {
   seed?: number;
   /** 'scores' accepts any numbers, such as logits or sigmoids of a multi-label head. Default: 'probabilities', whose rows sum to 1. */
   input?: 'probabilities' | 'scores';
+}
+
+/** Options of {@link averageK} on the host: rows may have weights, so that the mean size of the sets is k where classes come as `prior` says. */
+export interface WeighedAverageKOptions extends AverageKOptions, WeightOptions {
+  /** Labels of the rows, which `prior` needs. */
+  labels?: Labels;
 }
 
 /** State of {@link averageK}: sets are the scores above `threshold`, and those equal to it with probability `tieShare`. */
@@ -37,8 +48,7 @@ interface Placed {
   equal: number;
 }
 
-/** A threshold that takes nothing; finite, so that it survives JSON. */
-const NOTHING = Number.MAX_VALUE;
+const OPTION_KEYS = ['tie', 'seed', 'input'] as const;
 
 function check(k: number, classes: number, { tie = 'midpoint', seed = 0, input = 'probabilities' }: AverageKOptions): Required<AverageKOptions> {
   if (!(k > 0 && k <= classes)) throw new RangeError(`averageK: k is ${k}, expected 0 < k <= ${classes}`);
@@ -47,7 +57,15 @@ function check(k: number, classes: number, { tie = 'midpoint', seed = 0, input =
   return { tie, seed, input };
 }
 
-const rowsOf = (x: Matrix, input: AverageKOptions['input'], where: string): Rows => (input === 'scores' ? toRows(x, where) : toProbabilityRows(x, where));
+function rowsOf(x: Matrix, input: AverageKOptions['input'], where: string): Rows {
+  if (input !== 'scores') return toProbabilityRows(x, where);
+  const matrix = toRows(x, where);
+  const { data, classes } = matrix;
+  for (let i = 0; i < data.length; i++) {
+    if (!Number.isFinite(data[i])) throw new RangeError(`${where} is ${data[i]} at row ${Math.floor(i / classes)}, class ${i % classes}, expected finite numbers`);
+  }
+  return matrix;
+}
 
 /** Threshold and tie share; asks for scores by place, so that host and device share the rule. */
 function* threshold(k: number, rows: number, classes: number, { tie, input }: Required<AverageKOptions>): Generator<number, { threshold: number; tieShare: number }, Placed> {
@@ -55,24 +73,33 @@ function* threshold(k: number, rows: number, classes: number, { tie, input }: Re
   // 1.1 * 10 is 11.000000000000002
   const exact = Math.abs(k * rows - Math.round(k * rows)) < 1e-9 * size ? Math.round(k * rows) : k * rows;
   const taken = Math.floor(exact);
-  if (taken === size) return { threshold: input === 'scores' ? -NOTHING : 0, tieShare: 1 };
+  if (taken === size) return { threshold: input === 'scores' ? -INFINITE : 0, tieShare: 1 };
   if (tie === 'random') {
     const { value, before, equal } = yield Math.ceil(exact);
     return { threshold: value, tieShare: (exact - before) / equal };
   }
-  if (taken === 0) return { threshold: NOTHING, tieShare: 1 };
+  if (taken === 0) return { threshold: INFINITE, tieShare: 1 };
   const next = yield taken + 1;
   if (tie === 'midpoint') return { threshold: 0.5 * ((yield taken).value + next.value), tieShare: 1 };
-  return next.before === 0 ? { threshold: NOTHING, tieShare: 1 } : { threshold: (yield next.before).value, tieShare: 1 };
+  return next.before === 0 ? { threshold: INFINITE, tieShare: 1 } : { threshold: (yield next.before).value, tieShare: 1 };
 }
 
 /**
  * Sets of k classes on average (Lorieul, Joly and Shasha 2021, arXiv 2112.08851): the best such sets are {c: p_c >= threshold},
  * with the threshold of a calibration split. probs: (rows, classes); k: real, 0 < k <= classes; floor(k rows) scores are taken.
  */
-export function averageK(probs: Matrix, k: number, options: AverageKOptions = {}): SetPredictor<AverageKState> {
+export function averageK(probs: Matrix, k: number, options: WeighedAverageKOptions = {}): SetPredictor<AverageKState> {
+  expectOptions('averageK', options, [...OPTION_KEYS, 'labels', 'sampleWeight', 'prior']);
   const { data, rows, classes } = rowsOf(probs, options.input, 'averageK: probs');
   const settings = check(k, classes, options);
+  const { labels, sampleWeight, prior } = options;
+  if (labels) checkLabels(labels, rows, classes, 'averageK: labels');
+  else if (prior !== undefined) throw new RangeError('averageK: prior is given without labels, expected the labels of the rows');
+  if (sampleWeight !== undefined || prior !== undefined) {
+    // Without a prior the labels do not matter.
+    const { rows: weight } = rowWeights(labels ?? new Int32Array(rows), classes, { sampleWeight, prior }, 'averageK');
+    return sets(k, classes, weighedThreshold(data, classes, weight, k, settings), settings);
+  }
   const sorted = Float64Array.from(data).sort();
   const place = (n: number): Placed => {
     const value = sorted[sorted.length - n]!;
@@ -82,7 +109,7 @@ export function averageK(probs: Matrix, k: number, options: AverageKOptions = {}
   const search = threshold(k, rows, classes, settings);
   let step = search.next();
   while (!step.done) step = search.next(place(step.value));
-  return averageKSets({ kind: 'averageK', k, classes, ...step.value, seed: settings.seed, input: settings.input });
+  return sets(k, classes, step.value, settings);
 }
 
 /**
@@ -90,9 +117,11 @@ export function averageK(probs: Matrix, k: number, options: AverageKOptions = {}
  * The result is that of the host on the same scores.
  */
 export async function averageKOnDevice(probs: Tensor, k: number, options: AverageKOptions = {}): Promise<SetPredictor<AverageKState>> {
+  expectOptions('averageKOnDevice', options, OPTION_KEYS);
   const [rows, classes] = expectRank(probs, 2, 'averageK: probs') as [number, number];
   if (rows === 0 || classes === 0) throw new RangeError(`averageK: probs has shape [${probs.shape}], expected at least one row and one class`);
   const settings = check(k, classes, options);
+  await expectFinite(probs);
   if (settings.input === 'probabilities') await expectProbabilities(probs);
   const place = async (n: number): Promise<Placed> => {
     const { value, before, equal } = scope(() => kthvalue(probs, { k: n, largest: true }));
@@ -103,7 +132,17 @@ export async function averageKOnDevice(probs: Tensor, k: number, options: Averag
   const search = threshold(k, rows, classes, settings);
   let step = search.next();
   while (!step.done) step = search.next(await place(step.value));
-  return averageKSets({ kind: 'averageK', k, classes, ...step.value, seed: settings.seed, input: settings.input });
+  return sets(k, classes, step.value, settings);
+}
+
+function sets(k: number, classes: number, { threshold, tieShare }: { threshold: number; tieShare: number }, { seed, input }: Required<AverageKOptions>): SetPredictor<AverageKState> {
+  return averageKSets({ kind: 'averageK', k, classes, threshold: threshold + 0, tieShare, seed, input });
+}
+
+async function expectFinite(probs: Tensor): Promise<void> {
+  const finite = scope(() => all(isFinite(probs)));
+  const [isEach] = await finite.read().finally(() => finite.dispose());
+  if (!isEach) throw new RangeError('averageK: probs holds NaN or Infinity, expected finite numbers');
 }
 
 async function expectProbabilities(probs: Tensor): Promise<void> {
@@ -119,20 +158,18 @@ async function expectProbabilities(probs: Tensor): Promise<void> {
 
 /** The predictor of a stored state. */
 export function averageKSets(state: AverageKState): SetPredictor<AverageKState> {
-  const { threshold, tieShare, seed, input, classes: expected } = state;
-  if (!Number.isFinite(threshold)) throw new RangeError(`averageK: threshold is ${threshold}, expected a finite number`);
-  if (!(tieShare >= 0 && tieShare <= 1)) throw new RangeError(`averageK: tieShare is ${tieShare}, expected a number in 0..1`);
+  const { k, threshold, tieShare, seed, input, classes } = expectState('averageK', state, {
+    kind: ['averageK'], threshold: 'number', k: 'number', classes: 'positive', tieShare: [0, 1], seed: 'integer', input: ['probabilities', 'scores'],
+  });
+  check(k, classes, { input });
   const random = uniforms(seed, 1);
-  return {
-    state,
-    predict(probs, options = {}) {
-      const matrix = rowsOf(probs, input, 'averageK: probs');
-      const { data, classes } = matrix;
-      if (classes !== expected) throw new RangeError(`averageK: probs have ${classes} classes, expected ${expected}`);
-      const isIn = (p: number, number: number, c: number): boolean => p > threshold || (p === threshold && (tieShare === 1 || random(number, c) < tieShare));
-      return collectSets(matrix, options, (r, number) => Array.from({ length: classes }, (_, c) => c).filter((c) => isIn(data[r * classes + c]!, number, c)));
-    },
+  const checked = (probs: Matrix): Rows => {
+    const matrix = rowsOf(probs, input, 'averageK: probs');
+    if (matrix.classes !== classes) throw new RangeError(`averageK: probs have ${matrix.classes} classes, expected ${classes}`);
+    return matrix;
   };
+  const isIn = (p: number, number: number, c: number): boolean => p > threshold || (p === threshold && (tieShare === 1 || random(number, c) < tieShare));
+  return setPredictor(state, checked, ({ data }, r, number) => Array.from({ length: classes }, (_, c) => c).filter((c) => isIn(data[r * classes + c]!, number, c)));
 }
 
 /** First index whose value is at least, and is above, `v` in a rising list. */

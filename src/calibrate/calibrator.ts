@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/dataset.ts';
 import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix } from '../metrics/rows.ts';
+import { rowWeights, type WeightOptions } from '../metrics/weights.ts';
 import type { BatchOptions } from '../nn/map-batches.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { LogitModel } from './temperature-scaling.ts';
@@ -8,6 +9,9 @@ import type { LogitModel } from './temperature-scaling.ts';
 export interface ScoreOptions {
   input?: 'logits' | 'probabilities';
 }
+
+/** Options of every fit: what the scores are, and how much each row counts. */
+export interface FitOptions extends ScoreOptions, WeightOptions {}
 
 /** A fitted calibrator: plain numbers, and a map from scores to probabilities. */
 export interface Calibrator<State = unknown> {
@@ -19,7 +23,7 @@ export interface Calibrator<State = unknown> {
 
 /** A calibrator and how its fit went. */
 export interface FittedCalibrator<State = unknown> extends Calibrator<State> {
-  /** Mean negative log-likelihood of the calibration data, before and after. */
+  /** Mean negative log-likelihood of the calibration data, before and after, weighted as the fit is. */
   readonly nllBefore: number;
   readonly nllAfter: number;
   /** False when the search stopped before the minimum, and on data that the calibrator separates, where there is none. */
@@ -44,18 +48,43 @@ export function toLogits(scores: Matrix, where: string, input: ScoreOptions['inp
   return { data: out, rows, classes };
 }
 
-/** {@link toLogits} of calibration data, with checked labels. */
-export function calibrationData(scores: Matrix, labels: Labels, where: string, input?: ScoreOptions['input']): Logits {
-  const logits = toLogits(scores, `${where}: scores`, input);
-  checkLabels(labels, logits.rows, logits.classes, `${where}: labels`);
-  return logits;
+/** What a calibrator is fitted to: logits with their labels, and weights above 0 of mean 1. */
+export interface CalibrationData extends Logits {
+  labels: Int32Array;
+  weight: Float64Array;
+}
+
+/** Checked calibration data, without the rows of weight 0. */
+export function calibrationData(scores: Matrix, labels: Labels, where: string, { input, ...weights }: FitOptions): CalibrationData {
+  const { data, rows, classes } = toLogits(scores, `${where}: scores`, input);
+  checkLabels(labels, rows, classes, `${where}: labels`);
+  const { rows: weight } = rowWeights(labels, classes, weights, where);
+  const kept = Array.from(weight.keys()).filter((r) => weight[r]! > 0);
+  if (kept.length === rows) return { data, rows, classes, labels: Int32Array.from(labels), weight };
+  return {
+    data: Float64Array.from({ length: kept.length * classes }, (_, i) => data[kept[Math.floor(i / classes)]! * classes + (i % classes)]!),
+    rows: kept.length,
+    classes,
+    labels: Int32Array.from(kept, (r) => labels[r]!),
+    weight: Float64Array.from(kept, (r) => (weight[r]! * kept.length) / rows),
+  };
 }
 
 /** Mean of -log softmax(z)_y, which stays finite where the softmax is 0. */
-export function logitNll({ data, rows, classes }: Logits, labels: Labels): number {
+export function logitNll({ data, rows, classes, labels, weight }: CalibrationData): number {
   let sum = 0;
-  for (let r = 0; r < rows; r++) sum += logSumExp(data, r * classes, classes) - data[r * classes + labels[r]!]!;
+  for (let r = 0; r < rows; r++) sum += weight[r]! * (logSumExp(data, r * classes, classes) - data[r * classes + labels[r]!]!);
   return sum / rows;
+}
+
+/**
+ * Unit of values for a search: 1 up to a magnitude of 32, else such that they reach it. Slopes grow with the values, and a search from
+ * where the softmax is saturated does not see its minimum.
+ */
+export function searchUnit(values: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]!));
+  return Math.max(1, largest / 32);
 }
 
 /** log of the sum of exp over `count` entries from `first` on. */
@@ -68,10 +97,10 @@ export function logSumExp(data: Float64Array, first: number, count: number): num
 }
 
 /** Mean of -log p_y. */
-export function meanNll({ data, shape }: NdArray<Float64Array>, labels: Labels): number {
+export function meanNll({ data, shape }: NdArray<Float64Array>, labels: Int32Array, weight: Float64Array): number {
   const [rows, classes] = shape as [number, number];
   let sum = 0;
-  for (let r = 0; r < rows; r++) sum -= Math.log(data[r * classes + labels[r]!]!);
+  for (let r = 0; r < rows; r++) sum -= weight[r]! * Math.log(data[r * classes + labels[r]!]!);
   return sum / rows;
 }
 

@@ -1,6 +1,9 @@
+import { expectOptions } from '../check/options.ts';
 import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
+import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { philox } from '../random/philox.ts';
+import { expectState } from './state.ts';
 
 /** Sets of classes, one a row, each in ascending order. */
 export interface LabelSets {
@@ -10,7 +13,10 @@ export interface LabelSets {
 
 /** How {@link SetPredictor} treats the rows it is given. */
 export interface PredictSetsOptions {
-  /** Number of the first row: rows that are predicted in several calls get random numbers of their own. Default: 0. */
+  /**
+   * Number of the first row, which decides the random numbers of a rule that has any. Default: `next`, so that each row of each call
+   * has numbers of its own. Give it to get the sets of known rows again: row i of a data set is `first: i`.
+   */
   first?: number;
   /** False adds the most probable class to empty sets, which makes the mean size larger. Default: true. */
   allowEmpty?: boolean;
@@ -20,7 +26,9 @@ export interface PredictSetsOptions {
 export interface SetPredictor<State = unknown> {
   /** JSON for `loadSetPredictor`. */
   readonly state: State;
-  /** Sets of probs (rows, classes). The same rows get the same sets. */
+  /** Number of the next row: 0 at first, also of a loaded rule, and after each call that of its last row and one more. */
+  readonly next: number;
+  /** Sets of probs (rows, classes). Rows of the same numbers get the same sets. */
   predict(probs: Matrix, options?: PredictSetsOptions): LabelSets;
 }
 
@@ -34,7 +42,7 @@ export interface SetReport {
   /** Coverage of the rows of each class; NaN for a class without rows. */
   classCoverage: number[];
   meanSize: number;
-  /** Rows with a set of 0, 1, ... classes, and the coverage of those; NaN where there is none. */
+  /** Rows with a set of 0, 1, ... classes, counted without weights, and the coverage of those; NaN where there is none. */
   sizes: number[];
   sizeCoverage: number[];
   emptyShare: number;
@@ -58,14 +66,34 @@ export function ranking({ data, classes }: Rows, row: number, breakTies?: (c: nu
   return order.sort((a, b) => data[at + b]! - data[at + a]! || (ties ? ties[a]! - ties[b]! : 0) || a - b);
 }
 
-/** Sets from `setOf` each row, with the options of a prediction. */
-export function collectSets(matrix: Rows, { first = 0, allowEmpty = true }: PredictSetsOptions, setOf: (row: number, number: number) => number[]): LabelSets {
-  if (!(Number.isSafeInteger(first) && first >= 0)) throw new RangeError(`predict: first is ${first}, expected an integer of at least 0`);
-  const sets = Array.from({ length: matrix.rows }, (_, r) => {
-    const set = setOf(r, first + r).sort((a, b) => a - b);
-    return set.length === 0 && !allowEmpty ? [ranking(matrix, r)[0]!] : set;
-  });
-  return { sets, meanSize: sets.reduce((sum, set) => sum + set.length, 0) / matrix.rows };
+/** Numbers of rows are words of the random counter. */
+const MOST_ROWS = 2 ** 32;
+
+/**
+ * A predictor that counts its rows, so that those of different calls have different random numbers. `check` turns probs into checked
+ * rows; `setOf` gives the classes of a row by its place and its number.
+ */
+export function setPredictor<State>(state: State, check: (probs: Matrix) => Rows, setOf: (matrix: Rows, row: number, number: number) => number[]): SetPredictor<State> {
+  let next = 0;
+  return {
+    state,
+    get next() {
+      return next;
+    },
+    predict(probs, options = {}) {
+      expectOptions('predict', options, ['first', 'allowEmpty']);
+      const { first = next, allowEmpty = true } = options;
+      const matrix = check(probs);
+      if (!(Number.isSafeInteger(first) && first >= 0)) throw new RangeError(`predict: first is ${first}, expected an integer of at least 0`);
+      if (first + matrix.rows > MOST_ROWS) throw new RangeError(`predict: first is ${first} for ${matrix.rows} rows, expected numbers below ${MOST_ROWS}`);
+      const sets = Array.from({ length: matrix.rows }, (_, r) => {
+        const set = setOf(matrix, r, first + r).sort((a, b) => a - b);
+        return set.length === 0 && !allowEmpty ? [ranking(matrix, r)[0]!] : set;
+      });
+      next = first + matrix.rows;
+      return { sets, meanSize: sets.reduce((sum, set) => sum + set.length, 0) / matrix.rows };
+    },
+  };
 }
 
 /** State of {@link topK}. */
@@ -85,24 +113,40 @@ export interface TopKOptions {
 }
 
 /** The k most probable classes of every row; k is a positive integer, at most the number of classes. */
-export function topK(k: number, { tie = 'first', seed = 0 }: TopKOptions = {}): SetPredictor<TopKState> {
+export function topK(k: number, options: TopKOptions = {}): SetPredictor<TopKState> {
+  expectOptions('topK', options, ['tie', 'seed']);
+  const { tie = 'first', seed = 0 } = options;
   if (!(Number.isInteger(k) && k >= 1)) throw new RangeError(`topK: k is ${k}, expected a positive integer`);
   if (tie !== 'first' && tie !== 'random') throw new RangeError(`topK: tie is ${String(tie)}, expected 'first' or 'random'`);
-  const random = uniforms(seed, 0);
-  return {
-    state: { kind: 'topK', k, tie, seed },
-    predict(probs, options = {}) {
-      const matrix = toProbabilityRows(probs, 'topK: probs');
-      if (k > matrix.classes) throw new RangeError(`topK: k is ${k}, expected at most ${matrix.classes}, the number of classes`);
-      return collectSets(matrix, options, (r, number) => ranking(matrix, r, tie === 'random' ? (c) => random(number, c) : undefined).slice(0, k));
-    },
-  };
+  return topKSets({ kind: 'topK', k, tie, seed });
 }
 
-/** Fraction of rows whose set lacks the label. */
-export function setError({ sets }: LabelSets, labels: Labels): number {
+/** The predictor of a stored state. */
+export function topKSets(state: TopKState): SetPredictor<TopKState> {
+  const { k, tie, seed } = expectState('topK', state, { kind: ['topK'], k: 'positive', tie: ['first', 'random'], seed: 'integer' });
+  const random = uniforms(seed, 0);
+  const check = (probs: Matrix): Rows => {
+    const matrix = toProbabilityRows(probs, 'topK: probs');
+    if (k > matrix.classes) throw new RangeError(`topK: k is ${k}, expected at most ${matrix.classes}, the number of classes`);
+    return matrix;
+  };
+  return setPredictor(state, check, (matrix, r, number) => ranking(matrix, r, tie === 'random' ? (c) => random(number, c) : undefined).slice(0, k));
+}
+
+/** Fraction of rows, by weight, whose set lacks the label. */
+export function setError({ sets }: LabelSets, labels: Labels, options: WeightOptions = {}): number {
+  expectOptions('setError', options, WEIGHT_KEYS);
+  expectSets('setError', sets);
   checkLabels(labels, sets.length, Infinity, 'setError: labels');
-  return sets.filter((set, r) => !set.includes(labels[r]!)).length / sets.length;
+  const { prior } = options;
+  const classes = prior !== undefined && prior !== 'balanced' ? prior.length : Array.from(labels).reduce((a, b) => Math.max(a, b)) + 1;
+  checkLabels(labels, sets.length, classes, 'setError: labels');
+  const { rows: weight, total } = rowWeights(labels, classes, options, 'setError');
+  return sets.reduce((sum, set, r) => sum + (set.includes(labels[r]!) ? 0 : weight[r]!), 0) / total;
+}
+
+function expectSets(where: string, sets: readonly unknown[]): void {
+  if (!(sets?.length > 0)) throw new RangeError(`${where}: there are no sets, expected at least one`);
 }
 
 function expectClasses(where: string, sets: readonly (readonly number[])[], classes: number): void {
@@ -119,34 +163,41 @@ export function expectedSetError({ sets }: LabelSets, probs: Matrix): number {
   return sets.reduce((sum, set, r) => sum + 1 - set.reduce((p, c) => p + data[r * classes + c]!, 0), 0) / rows;
 }
 
-/** Error, coverage and sizes of sets against labels in 0..classes-1. */
-export function evaluateSets({ sets, meanSize }: LabelSets, labels: Labels, { classes }: { classes: number }): SetReport {
+/** Error, coverage and sizes of sets against labels in 0..classes-1; shares and means by weight. */
+export function evaluateSets({ sets }: LabelSets, labels: Labels, options: { classes: number } & WeightOptions): SetReport {
+  expectOptions('evaluateSets', options, ['classes', ...WEIGHT_KEYS]);
+  const { classes } = options;
   if (!(Number.isInteger(classes) && classes >= 1)) throw new RangeError(`evaluateSets: classes is ${classes}, expected a positive integer`);
+  expectSets('evaluateSets', sets);
   checkLabels(labels, sets.length, classes, 'evaluateSets: labels');
   expectClasses('evaluateSets', sets, classes);
-  const hits = sets.map((set, r) => Number(set.includes(labels[r]!)));
-  const shareOf = (group: (r: number) => number, groups: number): [rows: number[], coverage: number[]] => {
+  const { rows: weight, total } = rowWeights(labels, classes, options, 'evaluateSets');
+  const hits = sets.map((set, r) => (set.includes(labels[r]!) ? weight[r]! : 0));
+  /** Coverage of the rows of each group, and their share of the weights. */
+  const coverageOf = (group: (r: number) => number, groups: number): [coverage: number[], share: number[]] => {
     const rows = new Array<number>(groups).fill(0);
     const hit = new Array<number>(groups).fill(0);
     hits.forEach((h, r) => {
-      rows[group(r)]!++;
+      rows[group(r)]! += weight[r]!;
       hit[group(r)]! += h;
     });
-    return [rows, hit.map((h, g) => h / rows[g]!)];
+    return [hit.map((h, g) => h / rows[g]!), rows.map((w) => w / total)];
   };
-  const [rowsOf, classCoverage] = shareOf((r) => labels[r]!, classes);
-  const [sizes, sizeCoverage] = shareOf((r) => sets[r]!.length, classes + 1);
-  const present = classCoverage.filter((_, c) => rowsOf[c]! > 0);
-  const coverage = hits.reduce((sum, h) => sum + h, 0) / sets.length;
+  const [classCoverage, classShare] = coverageOf((r) => labels[r]!, classes);
+  const [sizeCoverage, sizeShare] = coverageOf((r) => sets[r]!.length, classes + 1);
+  const sizes = new Array<number>(classes + 1).fill(0);
+  for (const set of sets) sizes[set.length]!++;
+  const present = classCoverage.filter((_, c) => classShare[c]! > 0);
+  const coverage = hits.reduce((sum, h) => sum + h, 0) / total;
   return {
     error: 1 - coverage,
     coverage,
     macroError: 1 - present.reduce((sum, c) => sum + c, 0) / present.length,
     classCoverage,
-    meanSize,
+    meanSize: sets.reduce((sum, set, r) => sum + weight[r]! * set.length, 0) / total,
     sizes,
     sizeCoverage,
-    emptyShare: sizes[0]! / sets.length,
-    singletonShare: sizes[1]! / sets.length,
+    emptyShare: sizeShare[0]!,
+    singletonShare: sizeShare[1]!,
   };
 }

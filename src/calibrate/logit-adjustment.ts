@@ -1,5 +1,7 @@
+import { expectOptions } from '../check/options.ts';
 import { affine, type AffineState } from './affine.ts';
 import type { Calibrator, ScoreOptions } from './calibrator.ts';
+import { plain } from './state.ts';
 
 /** Options of {@link logitAdjustment}. */
 export interface LogitAdjustmentOptions extends ScoreOptions {
@@ -7,8 +9,10 @@ export interface LogitAdjustmentOptions extends ScoreOptions {
   clsNumList: ArrayLike<number>;
   /** Factor of the log prior. Default: 1. */
   tau?: number;
-  /** Probabilities, or counts, of the classes where the model is used; all positive. Default: all alike. */
-  testPrior?: ArrayLike<number>;
+  /**
+   * Classes where the model is used: 'balanced' (all alike, the default), or a positive probability or count for each, such as `estimatePrior` gives.
+   */
+  testPrior?: 'balanced' | ArrayLike<number>;
 }
 
 /**
@@ -17,14 +21,17 @@ export interface LogitAdjustmentOptions extends ScoreOptions {
  * As a calibrator it takes scores (rows, classes) and is stored by its `state`.
  * Throws RangeError on negative or non-finite counts, a tau that is not finite, and a test prior that does not fit.
  */
-export function logitAdjustment({ clsNumList, tau = 1, testPrior, input = 'logits' }: LogitAdjustmentOptions): Calibrator<AffineState> {
+export function logitAdjustment(options: LogitAdjustmentOptions): Calibrator<AffineState> {
+  expectOptions('logitAdjustment', options, ['clsNumList', 'tau', 'testPrior', 'input']);
+  const { clsNumList, tau = 1, input = 'logits' } = options;
+  const testPrior = options.testPrior === 'balanced' ? undefined : options.testPrior;
   const classes = clsNumList.length;
   if (classes < 2) throw new RangeError(`logitAdjustment: clsNumList has ${classes} entries, expected at least 2`);
   if (!Number.isFinite(tau)) throw new RangeError(`logitAdjustment: tau is ${tau}, expected a finite number`);
   if (testPrior && testPrior.length !== classes) throw new RangeError(`logitAdjustment: testPrior has ${testPrior.length} entries, expected ${classes}`);
   const train = logShares('clsNumList', Array.from(clsNumList, (n) => (n === 0 ? 1 : n)));
   const test = testPrior ? logShares('testPrior', Array.from(testPrior)) : train.map(() => 0);
-  return affine({ kind: 'vector', input, classes, weight: train.map(() => 1), bias: train.map((v, c) => -tau * (v - test[c]!)) });
+  return affine({ kind: 'vector', input, classes, weight: train.map(() => 1), bias: plain(train.map((v, c) => -tau * (v - test[c]!))) });
 }
 
 function logShares(name: string, values: readonly number[]): number[] {

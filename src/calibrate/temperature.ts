@@ -1,48 +1,56 @@
-import { checkLabels, toRows, type Labels, type Matrix } from '../metrics/rows.ts';
+import { expectOptions } from '../check/options.ts';
+import { checkLabels, toRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
+import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
 /** What {@link fitTemperature} returns. */
 export interface TemperatureFit {
-  /** Divide logits by it. 1 when no temperature in the bracket lowers the NLL. */
+  /** Divide logits by it. 1 when no temperature that was looked at lowers the NLL. */
   temperature: number;
   /** Mean negative log-likelihood at temperature 1. */
   nllBefore: number;
   /** Mean negative log-likelihood at `temperature`; never above `nllBefore`. */
   nllAfter: number;
-  /** True when the derivative vanishes inside the bracket; false when the optimum lies at or beyond one of its ends. */
+  /**
+   * False where no finite temperature above 0 is best: on separable data, where every label has the largest logit and the NLL falls for ever as
+   * T falls, and on logits no better than chance, where it falls as T grows. The end of the search is then returned.
+   */
   converged: boolean;
 }
 
-/** beta = 1 / T is searched here: T from 1/20 to 20. */
-const MIN_BETA = 1 / 20;
-const MAX_BETA = 20;
+/** Where no temperature is best, T ends at the largest gap between logits of a row, divided by this or times this. */
+const REACH = 20;
 
 /**
  * Temperature scaling (Guo et al., On calibration of modern neural networks, ICML 2017): the T that minimises the mean
- * NLL of softmax(logits / T). In beta = 1 / T the NLL is convex, with derivative mean(E_p[z] - z_y) and second
- * derivative mean(Var_p[z]); Newton's method inside a shrinking bracket, T in [1/20, 20], finds the root to 1e-14.
- * (LBFGS in the usual code can stop early, explode or turn negative.) logits: (rows, classes).
- * Throws RangeError on logits that are not finite and labels that do not fit.
+ * NLL of softmax(logits / T), weighted where `sampleWeight` or `prior` are given. In beta = 1 / T the NLL is convex, with derivative
+ * mean(E_p[z] - z_y) and second derivative mean(Var_p[z]). Whether it has a minimum is known from its slopes at 0 and infinity;
+ * where it has one, beta is doubled or halved until the slope changes its sign, and Newton's method inside that bracket finds the root
+ * to 1e-14, at any scale of the logits. (LBFGS in the usual code can stop early, explode or turn negative.) logits: (rows, classes).
+ * Throws RangeError on logits that are not finite, and on labels and weights that do not fit.
  */
-export function fitTemperature(logits: Matrix, labels: Labels): TemperatureFit {
-  const { data, rows, classes } = finiteRows(logits, 'fitTemperature: logits');
-  checkLabels(labels, rows, classes, 'fitTemperature: labels');
-  const at = (beta: number) => likelihood(data, rows, classes, labels, beta);
+export function fitTemperature(logits: Matrix, labels: Labels, options: WeightOptions = {}): TemperatureFit {
+  expectOptions('fitTemperature', options, WEIGHT_KEYS);
+  const matrix = finiteRows(logits, 'fitTemperature: logits');
+  checkLabels(labels, matrix.rows, matrix.classes, 'fitTemperature: labels');
+  return temperatureOf(matrix, labels, rowWeights(labels, matrix.classes, options, 'fitTemperature').rows);
+}
 
-  const before = at(1);
-  const [low, high] = [at(MIN_BETA), at(MAX_BETA)];
-  let beta: number;
-  let converged = true;
-  if (low.slope >= 0 || high.slope <= 0) {
-    // All-equal logits are flat: every temperature is an optimum, and 1 is kept.
-    converged = low.slope === 0 && high.slope === 0;
-    beta = converged ? 1 : low.slope >= 0 ? MIN_BETA : MAX_BETA;
-  } else {
-    beta = root(at, MIN_BETA, MAX_BETA);
-  }
+/** {@link fitTemperature} of checked logits, labels and weights of mean 1. */
+export function temperatureOf({ data, rows, classes }: Rows, labels: Labels, weight: Float64Array): TemperatureFit {
+  const { gaps, scale } = gapsOf(data, rows, classes);
+  const at = (beta: number): Likelihood => likelihood(gaps, rows, classes, labels, weight, beta);
+  const before = at(scale);
+  const none = { temperature: 1, nllBefore: before.nll, nllAfter: before.nll };
+  // All-equal logits are flat: every temperature is an optimum, and 1 is kept.
+  if (scale === 0) return { ...none, converged: true };
+  const isSeparable = weight.every((w, r) => w === 0 || gaps[r * classes + labels[r]!]! === 0);
+  // At beta = 0 the slope is a mean of numbers up to 1: below this it is rounding.
+  const isChance = !isSeparable && at(0).slope >= -1e-15;
+  const beta = isSeparable ? REACH : isChance ? 1 / REACH : root(at, scale);
   const after = at(beta);
-  if (!(after.nll < before.nll)) return { temperature: 1, nllBefore: before.nll, nllAfter: before.nll, converged };
-  return { temperature: 1 / beta, nllBefore: before.nll, nllAfter: after.nll, converged };
+  const found = { converged: !isSeparable && !isChance };
+  return after.nll < before.nll ? { temperature: Math.min(scale / beta, Number.MAX_VALUE), nllBefore: before.nll, nllAfter: after.nll, ...found } : { ...none, ...found };
 }
 
 /**
@@ -72,9 +80,13 @@ interface Likelihood {
   curvature: number;
 }
 
-/** Zero of the slope between `low`, where it is negative, and `high`, where it is positive. */
-function root(at: (beta: number) => Likelihood, low: number, high: number): number {
-  let beta = 1;
+/** Zero of the slope, which is negative at 0 and positive at infinity; `start` is where T is 1. */
+function root(at: (beta: number) => Likelihood, start: number): number {
+  let [low, high] = [start, start];
+  while (at(low).slope >= 0 && low > 0) low /= 2;
+  while (at(high).slope <= 0 && high < Number.MAX_VALUE / 2) high *= 2;
+  if (at(start).slope === 0) return start;
+  let beta = at(start).slope < 0 ? high / 2 : 2 * low;
   for (let i = 0; i < 100; i++) {
     const { slope, curvature } = at(beta);
     if (slope === 0) break;
@@ -89,35 +101,46 @@ function root(at: (beta: number) => Likelihood, low: number, high: number): numb
   return beta;
 }
 
-/** Mean NLL of softmax(beta z) and its two derivatives in beta, with z shifted by the row's maximum. */
-function likelihood(data: ArrayLike<number>, rows: number, classes: number, labels: Labels, beta: number): Likelihood {
-  let nll = 0;
-  let slope = 0;
-  let curvature = 0;
+/** Every logit less the largest of its row, in units of the largest such gap: numbers in -1..0. */
+function gapsOf(data: ArrayLike<number>, rows: number, classes: number): { gaps: Float64Array; scale: number } {
+  const gaps = new Float64Array(rows * classes);
+  let scale = 0;
   for (let r = 0; r < rows; r++) {
     const first = r * classes;
     let max = -Infinity;
     for (let c = 0; c < classes; c++) max = Math.max(max, data[first + c]!);
-    let sum = 0;
-    let mean = 0;
-    let square = 0;
     for (let c = 0; c < classes; c++) {
-      const z = data[first + c]! - max;
-      const weight = Math.exp(beta * z);
-      sum += weight;
-      mean += weight * z;
-      square += weight * z * z;
+      gaps[first + c] = Math.max(-Number.MAX_VALUE, data[first + c]! - max);
+      scale = Math.max(scale, -gaps[first + c]!);
+    }
+  }
+  if (scale > 0) gaps.forEach((gap, i) => (gaps[i] = gap / scale));
+  return { gaps, scale };
+}
+
+/** Weighted mean NLL of softmax(beta gaps) and its two derivatives in beta. */
+function likelihood(gaps: Float64Array, rows: number, classes: number, labels: Labels, weight: Float64Array, beta: number): Likelihood {
+  let [nll, slope, curvature] = [0, 0, 0];
+  for (let r = 0; r < rows; r++) {
+    const first = r * classes;
+    let [sum, mean, square] = [0, 0, 0];
+    for (let c = 0; c < classes; c++) {
+      const z = gaps[first + c]!;
+      const p = Math.exp(beta * z);
+      sum += p;
+      mean += p * z;
+      square += p * z * z;
     }
     mean /= sum;
-    const target = data[first + labels[r]!]! - max;
-    nll += Math.log(sum) - beta * target;
-    slope += mean - target;
-    curvature += square / sum - mean * mean;
+    const target = gaps[first + labels[r]!]!;
+    nll += weight[r]! * (Math.log(sum) - beta * target);
+    slope += weight[r]! * (mean - target);
+    curvature += weight[r]! * (square / sum - mean * mean);
   }
   return { nll: nll / rows, slope: slope / rows, curvature: curvature / rows };
 }
 
-function finiteRows(logits: Matrix, where: string): ReturnType<typeof toRows> {
+function finiteRows(logits: Matrix, where: string): Rows {
   const matrix = toRows(logits, where);
   const { data, classes } = matrix;
   for (let i = 0; i < data.length; i++) {

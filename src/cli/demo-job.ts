@@ -1,5 +1,5 @@
 import { type Dataset } from 'evenkeel/data';
-import { softmaxRows, temperatureScaling } from 'evenkeel/calibrate';
+import { estimatePrior, fitTemperature, softmaxRows } from 'evenkeel/calibrate';
 import { certifyDataset, Smooth } from 'evenkeel/certify';
 import { accuracy, averageCertifiedRadius, balancedAccuracy, calibrationError, certifiedAccuracy, perClassAccuracy, reliabilityDiagram, shotAccuracy, type ReliabilityBin } from 'evenkeel/metrics';
 import type { Sequential } from 'evenkeel/nn';
@@ -66,8 +66,12 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
     emit({ type: 'phase', label: `${title} test`, total: 2 });
     const logits = await model.logits(test.x, { signal });
     emit({ type: 'step', done: 1 });
-    const { temperature } = await temperatureScaling().fit(model, calib!, { signal });
     const probs = softmaxRows(logits);
+    const calibLogits = await model.logits(calib!.x, { signal });
+    // The calibration part is long-tailed: its images weigh as the classes of the test set come.
+    const isBalanced = Math.max(...test.classCounts) < 2 * Math.min(...test.classCounts);
+    const prior = isBalanced ? 'balanced' : estimatePrior(softmaxRows(calibLogits), calib!.y, probs).prior;
+    const { temperature } = fitTemperature(calibLogits, calib!.y, { prior });
     const scaledProbs = softmaxRows(logits, temperature);
     emit({ type: 'step', done: 2 });
     const certified = await certify(model, test, { sigma, seed, ...settings.certify }, title, context);
@@ -81,6 +85,7 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
       ece: calibrationError(probs, test.y, BINS),
       eceScaled: calibrationError(scaledProbs, test.y, BINS),
       temperature,
+      prior,
       seconds: trained.seconds,
       stepsPerSecond: trained.stepsPerSecond,
       certified,

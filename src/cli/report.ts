@@ -93,7 +93,8 @@ function calibration({ methods }: Summary): string {
     figure(`<b>${METHOD_TITLES[m.name]}</b> before<br>ECE ${percent(m.ece)} %`, reliability(`Reliability of ${METHOD_TITLES[m.name]} before temperature scaling`, m.reliability.before, s)),
     figure(`<b>${METHOD_TITLES[m.name]}</b> after<br>ECE ${percent(m.eceScaled)} %, T ${m.temperature.toFixed(3)}`, reliability(`Reliability of ${METHOD_TITLES[m.name]} after temperature scaling`, m.reliability.after, s)),
   ]);
-  const note = 'Test images in 15 bins of confidence. A calibrated classifier is right as often as it is confident: its bars end on the diagonal. One temperature is fitted on the calibration part, which is long-tailed like the training set, while the test set is balanced: that shift is what remains.';
+  const wanted = methods.some((m) => Array.isArray(m.prior)) ? 'classes come as they are estimated to come among the test images' : 'all classes are alike, as in the test set';
+  const note = `Test images in 15 bins of confidence. A calibrated classifier is right as often as it is confident: its bars end on the diagonal. One temperature is fitted on the calibration part, weighted so that ${wanted}: as it is, long-tailed, it would speak for the frequent classes and could leave the ECE higher than before.`;
   return section('Calibration', note, `<div class="figures diagrams">${figures.join('')}</div><ul class="legend"><li class="gap">gap between accuracy and confidence (pale bars: fewer than 1 % of the images)</li></ul>`);
 }
 
@@ -121,7 +122,7 @@ function protocol(summary: Summary, { recipe, sigma, certify }: DemoSettings): s
     ['Model', `linear layers of ${recipe.widths.join(' and ')} outputs, then the classifier; parameters: ${models}`],
     ['Training', `${summary.epochs} epochs, batches of ${recipe.batchSize}, SGD with momentum ${recipe.momentum}, warm-up over 2 epochs; Gaussian input noise ${sigma}`],
     ...methods.map(({ name }): [string, string] => [METHOD_TITLES[name], settings(name, summary.epochs, recipe.tuning[name])]),
-    ['Calibration', 'one temperature by least negative log-likelihood on the calibration part; ECE with 15 bins of equal width'],
+    ['Calibration', `one temperature by least negative log-likelihood on the calibration part, weighted by ${methods.some((m) => Array.isArray(m.prior)) ? 'class shares estimated from the test images by EM' : 'class, all alike'}; ECE with 15 bins of equal width`],
     ['Certification', `${certify.images} test images at equal distances; ${certify.n0} draws choose the class, ${certify.n} more bound its probability (Clopper-Pearson, alpha ${certify.alpha})`],
     ['Time', `${formatDuration(summary.seconds)} in all`],
   ];

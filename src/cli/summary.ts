@@ -30,6 +30,8 @@ export interface MethodSummary {
   ece: number;
   eceScaled: number;
   temperature: number;
+  /** Classes that the temperature was fitted for. */
+  prior: 'balanced' | number[];
   /** Of training. */
   seconds: number;
   stepsPerSecond: number;

@@ -3,8 +3,8 @@ import { priorShift, type AdjustedLossOptions } from './vs.ts';
 
 /** Options of {@link bayias}. */
 export interface BayiasOptions extends AdjustedLossOptions {
-  /** Probabilities, or counts, of the classes where the model will be used; all positive. Default: all alike. */
-  testPrior?: ArrayLike<number>;
+  /** Classes where the model will be used: 'balanced' (all alike, the default), or a positive probability or count for each, such as `estimatePrior` gives. */
+  testPrior?: 'balanced' | ArrayLike<number>;
 }
 
 /**

@@ -24,8 +24,8 @@ export interface VsOptions extends AdjustedLossOptions {
 export interface LogitAdjustedOptions extends AdjustedLossOptions {
   /** Default: 1. */
   tau?: number;
-  /** Probabilities, or counts, of the classes where the model will be used; all positive. Default: all alike. */
-  testPrior?: ArrayLike<number>;
+  /** Classes where the model will be used: 'balanced' (all alike, the default), or a positive probability or count for each, such as `estimatePrior` gives. */
+  testPrior?: 'balanced' | ArrayLike<number>;
 }
 
 /** Options of {@link cdt}. */
@@ -73,9 +73,9 @@ export function logitAdjusted({ clsNumList, tau = 1, testPrior, weight, reductio
 }
 
 /** tau (log pi - log rho) of each class; without rho, tau log pi. */
-export function priorShift(where: string, counts: ArrayLike<number>, tau: number, testPrior?: ArrayLike<number>): Float64Array {
+export function priorShift(where: string, counts: ArrayLike<number>, tau: number, testPrior: 'balanced' | ArrayLike<number> = 'balanced'): Float64Array {
   const { shift } = adjustments(where, counts, 0, tau);
-  if (!testPrior) return shift;
+  if (!testPrior || testPrior === 'balanced') return shift;
   const rho = priorLogs(where, testPrior, counts.length);
   return shift.map((v, c) => v - tau * rho[c]!);
 }

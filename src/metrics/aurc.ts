@@ -1,13 +1,15 @@
+import { expectOptions } from '../check/options.ts';
 import { labelledRows, topConfidences } from './confidence.ts';
 import type { Labels, Matrix } from './rows.ts';
+import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
 
 /** Selective prediction: answer the most confident rows only. */
 export interface RiskCoverage {
-  /** Share of the rows that are answered: 1 / rows, 2 / rows, ..., 1. */
+  /** Share of the rows, by weight, that are answered: 1 / rows, 2 / rows, ..., 1 where all are alike. */
   coverage: Float64Array;
-  /** Share of wrong ones among them. */
+  /** Share of wrong ones among them, by weight. */
   risk: Float64Array;
-  /** Area under the risk-coverage curve: the mean risk. */
+  /** Area under the risk-coverage curve: the mean risk, by weight. */
   aurc: number;
   /** `aurc` less that of the best order, which puts every wrong row last. */
   eAurc: number;
@@ -16,31 +18,45 @@ export interface RiskCoverage {
 /**
  * Risk-coverage curve with rows in the order of falling confidence max_k p_k (Geifman, Uziel and El-Yaniv, ICLR 2019). Equal
  * confidences count as in random order, on average, so that the order of the rows does not matter. probs: (rows, classes).
- * Throws RangeError on anything but probabilities and on labels that do not fit.
+ * Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
  */
-export function riskCoverage(probs: Matrix, labels: Labels): RiskCoverage {
-  return curve(probs, labels, 'riskCoverage');
+export function riskCoverage(probs: Matrix, labels: Labels, options: WeightOptions = {}): RiskCoverage {
+  return curve(probs, labels, options, 'riskCoverage');
 }
 
 /** Area under the {@link riskCoverage} curve, (1 / rows) sum_i errors among the i most confident / i; errors as there. */
-export function aurc(probs: Matrix, labels: Labels): number {
-  return curve(probs, labels, 'aurc').aurc;
+export function aurc(probs: Matrix, labels: Labels, options: WeightOptions = {}): number {
+  return curve(probs, labels, options, 'aurc').aurc;
 }
 
-function curve(probs: Matrix, labels: Labels, where: string): RiskCoverage {
-  const { confidence, hit } = topConfidences(labelledRows(probs, labels, where));
-  const rows = hit.length;
-  const order = Int32Array.from(hit, (_, r) => r).sort((a, b) => confidence[b]! - confidence[a]!);
-  const risk = new Float64Array(rows);
-  let errors = 0;
+function curve(probs: Matrix, labels: Labels, options: WeightOptions, where: string): RiskCoverage {
+  expectOptions(where, options, WEIGHT_KEYS);
+  const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, where, options));
+  const order = Int32Array.from(hit, (_, r) => r).filter((r) => weights.rows[r]! > 0).sort((a, b) => confidence[b]! - confidence[a]!);
+  const weight = Float64Array.from(order, (r) => weights.rows[r]!);
+  const rows = order.length;
+  const [risk, coverage] = [new Float64Array(rows), new Float64Array(rows)];
+  let [errors, answered, area] = [0, 0, 0];
   for (let start = 0, end = 0; start < rows; start = end) {
-    let wrong = 0;
-    for (; end < rows && confidence[order[end]!] === confidence[order[start]!]; end++) wrong += 1 - hit[order[end]!]!;
-    for (let i = start; i < end; i++) risk[i] = (errors + (wrong * (i + 1 - start)) / (end - start)) / (i + 1);
+    let [wrong, tied, seen] = [0, 0, 0];
+    for (; end < rows && confidence[order[end]!] === confidence[order[start]!]; end++) {
+      wrong += weight[end]! * (1 - hit[order[end]!]!);
+      tied += weight[end]!;
+    }
+    for (let i = start; i < end; i++) {
+      seen += weight[i]!;
+      coverage[i] = (answered + seen) / weights.total;
+      risk[i] = (errors + (wrong * seen) / tied) / (answered + seen);
+      area += weight[i]! * risk[i]!;
+    }
     errors += wrong;
+    answered += tied;
   }
-  const area = risk.reduce((a, b) => a + b, 0) / rows;
-  let best = 0;
-  for (let i = rows - errors; i < rows; i++) best += (i + 1 - (rows - errors)) / (i + 1) / rows;
-  return { coverage: Float64Array.from(risk, (_, i) => (i + 1) / rows), risk, aurc: area, eAurc: area - best };
+  let [best, wrong] = [0, 0];
+  for (let i = 0; i < rows; i++) {
+    if (hit[order[i]!]) continue;
+    wrong += weight[i]!;
+    best += (weight[i]! * wrong) / (weights.total - errors + wrong);
+  }
+  return { coverage, risk, aurc: area / weights.total, eAurc: (area - best) / weights.total };
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { key } from '../random/key.ts';
 import { hostRandint } from '../random/random.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -29,15 +30,17 @@ export interface Interval {
 /**
  * Bootstrap interval of any metric of scores and labels, for example `bootstrapInterval(calibrationError, probs, labels)`: rows are
  * drawn anew with replacement, the metric is computed again, and its quantiles (interpolated) are the interval. Seeded: the
- * same call gives the same numbers. Efron and Tibshirani, 1993. scores: (rows, classes).
+ * same call gives the same numbers. Weights go into the metric: `(p, y) => calibrationError(p, y, { prior: 'balanced' })`. Efron and Tibshirani, 1993. scores: (rows, classes).
  * Throws RangeError on options outside their ranges, and when the metric is NaN on a resample.
  */
 export function bootstrapInterval(
   metric: (scores: NdArray<Float64Array>, labels: Int32Array) => number,
   scores: Matrix,
   labels: Labels,
-  { level = 0.95, resamples = 1000, seed = 0, method = 'percentile' }: BootstrapOptions = {},
+  options: BootstrapOptions = {},
 ): Interval {
+  expectOptions('bootstrapInterval', options, ['level', 'resamples', 'seed', 'method']);
+  const { level = 0.95, resamples = 1000, seed = 0, method = 'percentile' } = options;
   if (!(level > 0 && level < 1)) throw new RangeError(`bootstrapInterval: level is ${level}, expected 0 < level < 1`);
   if (!(Number.isSafeInteger(resamples) && resamples >= 2)) throw new RangeError(`bootstrapInterval: resamples is ${resamples}, expected an integer >= 2`);
   if (method !== 'percentile' && method !== 'basic') throw new RangeError(`bootstrapInterval: method is ${String(method)}, expected 'percentile' or 'basic'`);

@@ -1,6 +1,8 @@
+import { expectOptions } from '../check/options.ts';
 import { assignBins, checkBins, type BinOptions } from './bins.ts';
 import { classConfidences, labelledRows } from './confidence.ts';
 import type { Labels, Matrix } from './rows.ts';
+import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
 
 /** The parts of a Brier score: score = reliability - resolution + uncertainty + withinBin. */
 export interface BrierDecomposition {
@@ -17,13 +19,14 @@ export interface BrierDecomposition {
 
 /**
  * Brier score: the mean of sum_k (p_k - [k = y])^2, in [0, 2] (Brier, 1950). Twice the score of the two-class form that has one
- * probability. probs: (rows, classes). Throws RangeError on anything but probabilities and on labels that do not fit.
+ * probability. probs: (rows, classes). Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
  */
-export function brierScore(probs: Matrix, labels: Labels): number {
-  const { data, rows, classes } = labelledRows(probs, labels, 'brierScore');
+export function brierScore(probs: Matrix, labels: Labels, options: WeightOptions = {}): number {
+  expectOptions('brierScore', options, WEIGHT_KEYS);
+  const { data, rows, classes, weights } = labelledRows(probs, labels, 'brierScore', options);
   let sum = 0;
-  for (let i = 0; i < rows * classes; i++) sum += (data[i]! - Number(labels[Math.floor(i / classes)] === i % classes)) ** 2;
-  return sum / rows;
+  for (let r = 0; r < rows; r++) for (let c = 0; c < classes; c++) sum += weights.rows[r]! * (data[r * classes + c]! - Number(labels[r] === c)) ** 2;
+  return sum / weights.total;
 }
 
 /**
@@ -32,32 +35,35 @@ export function brierScore(probs: Matrix, labels: Labels): number {
  * nBins of at least the number of rows puts each distinct probability into a bin of its own, where that term is 0.
  * Options and errors as for `reliabilityDiagram`, without `compat`.
  */
-export function brierDecomposition(probs: Matrix, labels: Labels, { nBins, binning }: Omit<BinOptions, 'compat'> = {}): BrierDecomposition {
-  checkBins('brierDecomposition', { nBins, binning });
-  const matrix = labelledRows(probs, labels, 'brierDecomposition');
+export function brierDecomposition(probs: Matrix, labels: Labels, options: Omit<BinOptions, 'compat'> & WeightOptions = {}): BrierDecomposition {
+  expectOptions('brierDecomposition', options, ['nBins', 'binning', ...WEIGHT_KEYS]);
+  checkBins('brierDecomposition', options);
+  const matrix = labelledRows(probs, labels, 'brierDecomposition', options);
+  const { rows: weight, total } = matrix.weights;
   const out = { score: 0, reliability: 0, resolution: 0, uncertainty: 0, withinBin: 0 };
   for (let c = 0; c < matrix.classes; c++) {
-    const { confidence, hit } = classConfidences(matrix, c);
-    const { bin, edges } = assignBins(confidence, { nBins, binning });
+    const of = classConfidences(matrix, c);
+    const { confidence, hit } = of;
+    const { bin, edges } = assignBins(of, options);
     const sums = Array.from(edges, () => ({ n: 0, p: 0, o: 0 }));
     bin.forEach((b, r) => {
-      sums[b]!.n++;
-      sums[b]!.p += confidence[r]!;
-      sums[b]!.o += hit[r]!;
+      sums[b]!.n += weight[r]!;
+      sums[b]!.p += weight[r]! * confidence[r]!;
+      sums[b]!.o += weight[r]! * hit[r]!;
     });
-    const { rows } = matrix;
-    const overall = hit.reduce((a, b) => a + b, 0) / rows;
+    const overall = hit.reduce((a, b, r) => a + weight[r]! * b, 0) / total;
     out.uncertainty += overall * (1 - overall);
     for (const { n, p, o } of sums) {
       if (n === 0) continue;
-      out.reliability += (n / rows) * ((p - o) / n) ** 2;
-      out.resolution += (n / rows) * (o / n - overall) ** 2;
+      out.reliability += (n / total) * ((p - o) / n) ** 2;
+      out.resolution += (n / total) * (o / n - overall) ** 2;
     }
     bin.forEach((b, r) => {
+      if (weight[r] === 0) return;
       const { n, p, o } = sums[b]!;
       const [dp, dO] = [confidence[r]! - p / n, hit[r]! - o / n];
-      out.withinBin += (dp * dp - 2 * dp * dO) / rows;
-      out.score += (confidence[r]! - hit[r]!) ** 2 / rows;
+      out.withinBin += (weight[r]! * (dp * dp - 2 * dp * dO)) / total;
+      out.score += (weight[r]! * (confidence[r]! - hit[r]!) ** 2) / total;
     });
   }
   return out;

@@ -1,23 +1,25 @@
-import { checkBins, fillBins, type BinOptions, type ReliabilityBin } from './bins.ts';
-import { classConfidences, labelledRows, topConfidences, type Confidences } from './confidence.ts';
+import { expectOptions } from '../check/options.ts';
+import { BIN_KEYS, checkBins, fillBins, type BinOptions, type ReliabilityBin, type WeighedBin } from './bins.ts';
+import { classConfidences, labelledRows, topConfidences, type Confidences, type LabelledRows } from './confidence.ts';
 import type { Labels, Matrix } from './rows.ts';
+import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
 
 /** How the gaps of the bins become one number. */
 export type CalibrationNorm = 'l1' | 'l2' | 'max' | 'mean';
 
 /** Options of {@link reliabilityDiagram}. */
-export interface ReliabilityOptions extends BinOptions {
+export interface ReliabilityOptions extends BinOptions, WeightOptions {
   /** The diagram of this class against the rest, by its own probability. Default: of the predicted class. */
   classIndex?: number;
 }
 
 /** Options of {@link calibrationError}. */
-export interface CalibrationErrorOptions extends BinOptions {
+export interface CalibrationErrorOptions extends BinOptions, WeightOptions {
   /** Default: 'l1'. */
   norm?: CalibrationNorm;
   /**
    * Takes from each squared gap of norm 'l2' what sampling adds to it on average, accuracy (1 - accuracy) / (count - 1), in bins of two rows
-   * or more; at least 0 in all. Default: false. Kumar, Liang, Ma, "Verified uncertainty calibration", NeurIPS 2019.
+   * or more; at least 0 in all. Of rows of unequal weight those count that vary as much, (sum w)^2 / sum w^2. Default: false. Kumar, Liang, Ma, "Verified uncertainty calibration", NeurIPS 2019.
    */
   debias?: boolean;
 }
@@ -30,20 +32,26 @@ export interface ClasswiseOptions extends CalibrationErrorOptions {
 
 /**
  * Reliability diagram: rows binned by confidence max_k p_k into `nBins` (default 15) bins of equal width, (lo, hi] with
- * the first closed at 0, so that confidences 0 and 1 are counted; `binning: 'mass'` makes bins of equal count, see
- * {@link BinOptions}. probs: (rows, classes).
+ * the first closed at 0, so that confidences 0 and 1 are counted. Confidences and edges are compared in f32, as in the field's torch code,
+ * so that f32 and f64 probabilities give the same bins. `binning: 'mass'` makes bins of equal count, see {@link BinOptions}. probs: (rows, classes).
  * Throws RangeError on anything but probabilities (NaN, an entry outside [0, 1] by more than 1e-6, a row sum off by more
- * than 1e-3), on labels that do not fit, and unless nBins is an integer >= 1.
+ * than 1e-3), on labels and weights that do not fit, and unless nBins is an integer >= 1.
  */
-export function reliabilityDiagram(probs: Matrix, labels: Labels, { classIndex, ...bins }: ReliabilityOptions = {}): ReliabilityBin[] {
-  checkBins('reliabilityDiagram', bins);
-  const matrix = labelledRows(probs, labels, 'reliabilityDiagram');
-  if (classIndex === undefined) return filled(topConfidences(matrix), bins);
-  if (!(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < matrix.classes)) {
-    throw new RangeError(`reliabilityDiagram: classIndex is ${classIndex}, expected an integer in 0..${matrix.classes - 1}`);
+export function reliabilityDiagram(probs: Matrix, labels: Labels, options: ReliabilityOptions = {}): ReliabilityBin[] {
+  const where = 'reliabilityDiagram';
+  expectOptions(where, options, ['classIndex', ...BIN_KEYS, ...WEIGHT_KEYS]);
+  checkBins(where, options);
+  const matrix = labelledRows(probs, labels, where, options);
+  expectPlain(where, options, matrix);
+  const { classIndex } = options;
+  if (classIndex !== undefined && !(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < matrix.classes)) {
+    throw new RangeError(`${where}: classIndex is ${classIndex}, expected an integer in 0..${matrix.classes - 1}`);
   }
-  return filled(classConfidences(matrix, classIndex), bins);
+  const bins = fillBins(classIndex === undefined ? topConfidences(matrix) : classConfidences(matrix, classIndex), options);
+  return bins.map(({ effective: _, share, ...bin }) => (matrix.weights.isGiven ? { ...bin, share } : bin));
 }
+
+const ERROR_KEYS = ['norm', 'debias', ...BIN_KEYS, ...WEIGHT_KEYS] as const;
 
 /**
  * Calibration error of the predicted class. With the gap |accuracy - confidence| of each bin and its share of the rows,
@@ -52,15 +60,15 @@ export function reliabilityDiagram(probs: Matrix, labels: Labels, { classIndex, 
  * plain mean of those gaps (ACE). With `binning: 'mass'` 'l1' is the adaptive ECE. Bins and errors as for
  * {@link reliabilityDiagram}. torchmetrics closes its bins on the left instead, which differs for confidences on an edge.
  */
-export function calibrationError(probs: Matrix, labels: Labels, { norm = 'l1', debias = false, ...bins }: CalibrationErrorOptions = {}): number {
-  check('calibrationError', norm, bins, debias);
-  return errorOf(topConfidences(labelledRows(probs, labels, 'calibrationError')), norm, bins, debias);
+export function calibrationError(probs: Matrix, labels: Labels, options: CalibrationErrorOptions = {}): number {
+  expectOptions('calibrationError', options, ERROR_KEYS);
+  return errorOf(topConfidences(checked(probs, labels, options, 'calibrationError')), options);
 }
 
 /** Calibration error of each class against the rest, by its own probability. Options and errors as for {@link calibrationError}. */
-export function perClassCalibrationError(probs: Matrix, labels: Labels, { norm = 'l1', debias = false, ...bins }: CalibrationErrorOptions = {}): number[] {
-  check('perClassCalibrationError', norm, bins, debias);
-  return perClass(probs, labels, norm, bins, debias, 'perClassCalibrationError');
+export function perClassCalibrationError(probs: Matrix, labels: Labels, options: CalibrationErrorOptions = {}): number[] {
+  expectOptions('perClassCalibrationError', options, ERROR_KEYS);
+  return perClass(checked(probs, labels, options, 'perClassCalibrationError'), options);
 }
 
 /**
@@ -68,36 +76,44 @@ export function perClassCalibrationError(probs: Matrix, labels: Labels, { norm =
  * A class that is no label still has predictions to judge and counts; the code of MbLS and CALS averages over
  * max(labels) + 1 classes, as `compat: 'released-code'` does, beside its bins.
  */
-export function classwiseCalibrationError(probs: Matrix, labels: Labels, { norm = 'l1', average = 'classes', debias = false, ...bins }: ClasswiseOptions = {}): number {
+export function classwiseCalibrationError(probs: Matrix, labels: Labels, options: ClasswiseOptions = {}): number {
   const where = 'classwiseCalibrationError';
-  check(where, norm, bins, debias);
+  expectOptions(where, options, ['average', ...ERROR_KEYS]);
+  const { average = 'classes', compat } = options;
   if (average !== 'classes' && average !== 'labels') throw new RangeError(`${where}: average is ${String(average)}, expected 'classes' or 'labels'`);
-  const errors = perClass(probs, labels, norm, bins, debias, where);
-  if (average === 'labels') return Array.from(labels).reduce((sum, y) => sum + errors[y]!, 0) / labels.length;
-  const counted = bins.compat ? errors.slice(0, Array.from(labels).reduce((a, b) => Math.max(a, b)) + 1) : errors;
+  const matrix = checked(probs, labels, options, where);
+  const errors = perClass(matrix, options);
+  const { rows, total } = matrix.weights;
+  if (average === 'labels') return Array.from(labels).reduce((sum, y, r) => sum + rows[r]! * errors[y]!, 0) / total;
+  const counted = compat ? errors.slice(0, Array.from(labels).reduce((a, b) => Math.max(a, b)) + 1) : errors;
   return counted.reduce((sum, e) => sum + e, 0) / counted.length;
 }
 
-function perClass(probs: Matrix, labels: Labels, norm: CalibrationNorm, bins: BinOptions, debias: boolean, where: string): number[] {
-  const matrix = labelledRows(probs, labels, where);
-  return Array.from({ length: matrix.classes }, (_, c) => errorOf(classConfidences(matrix, c), norm, bins, debias));
+function perClass(matrix: LabelledRows, options: CalibrationErrorOptions): number[] {
+  return Array.from({ length: matrix.classes }, (_, c) => errorOf(classConfidences(matrix, c), options));
 }
 
-function check(where: string, norm: CalibrationNorm, bins: BinOptions, debias: boolean): void {
+function checked(probs: Matrix, labels: Labels, options: CalibrationErrorOptions, where: string): LabelledRows {
+  const { norm = 'l1', debias = false } = options;
   if (!['l1', 'l2', 'max', 'mean'].includes(norm)) throw new RangeError(`${where}: norm is ${String(norm)}, expected 'l1', 'l2', 'max' or 'mean'`);
   if (debias && norm !== 'l2') throw new RangeError(`${where}: debias is true with norm '${norm}', expected norm 'l2'`);
-  checkBins(where, bins);
+  checkBins(where, options);
+  const matrix = labelledRows(probs, labels, where, options);
+  expectPlain(where, options, matrix);
+  return matrix;
 }
 
-const filled = ({ confidence, hit }: Confidences, bins: BinOptions): ReliabilityBin[] => fillBins(confidence, hit, bins);
+function expectPlain(where: string, { compat }: BinOptions, { weights }: LabelledRows): void {
+  if (compat && weights.isGiven) throw new RangeError(`${where}: compat is '${compat}' with weights, which the released code does not have; leave one out`);
+}
 
-function errorOf(of: Confidences, norm: CalibrationNorm, bins: BinOptions, debias: boolean): number {
-  const full = filled(of, bins).filter(({ count }) => count > 0);
+function errorOf(of: Confidences, options: CalibrationErrorOptions): number {
+  const { norm = 'l1', debias = false } = options;
+  const full = fillBins(of, options).filter(({ share }) => share > 0);
   const gaps = full.map(({ confidence, accuracy }) => Math.abs(accuracy - confidence));
-  const share = (i: number): number => full[i]!.count / of.hit.length;
   if (norm === 'max') return gaps.reduce((a, b) => Math.max(a, b), 0);
   if (norm === 'mean') return gaps.reduce((a, b) => a + b, 0) / Math.max(1, gaps.length);
-  if (norm === 'l1') return gaps.reduce((sum, gap, i) => sum + share(i) * gap, 0);
-  const added = (i: number): number => (debias && full[i]!.count > 1 ? (full[i]!.accuracy * (1 - full[i]!.accuracy)) / (full[i]!.count - 1) : 0);
-  return Math.sqrt(Math.max(0, gaps.reduce((sum, gap, i) => sum + share(i) * (gap * gap - added(i)), 0)));
+  if (norm === 'l1') return gaps.reduce((sum, gap, i) => sum + full[i]!.share * gap, 0);
+  const added = ({ accuracy, count, effective }: WeighedBin): number => (debias && count > 1 && effective > 1 ? (accuracy * (1 - accuracy)) / (effective - 1) : 0);
+  return Math.sqrt(Math.max(0, gaps.reduce((sum, gap, i) => sum + full[i]!.share * (gap * gap - added(full[i]!)), 0)));
 }

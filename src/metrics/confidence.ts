@@ -1,25 +1,28 @@
 import { argmaxOf } from './predictions.ts';
 import { checkLabels, toProbabilityRows, type Labels, type Matrix } from './rows.ts';
+import { rowWeights, type WeightOptions, type Weights } from './weights.ts';
 
 /** One confidence a row, and whether what it speaks of came true (1 or 0). */
 export interface Confidences {
   confidence: Float64Array;
   hit: Uint8Array;
+  weights: Weights;
 }
 
-/** Checked probabilities with their labels. */
+/** Checked probabilities with their labels and weights. */
 export interface LabelledRows {
   data: ArrayLike<number>;
   rows: number;
   classes: number;
   labels: Labels;
+  weights: Weights;
 }
 
-/** Throws RangeError, naming `where`, on anything but probabilities and on labels that do not fit. */
-export function labelledRows(probs: Matrix, labels: Labels, where: string): LabelledRows {
+/** Throws RangeError, naming `where`, on anything but probabilities, and on labels and weights that do not fit. */
+export function labelledRows(probs: Matrix, labels: Labels, where: string, { sampleWeight, prior }: WeightOptions = {}): LabelledRows {
   const matrix = toProbabilityRows(probs, `${where}: probs`);
   checkLabels(labels, matrix.rows, matrix.classes, `${where}: labels`);
-  return { ...matrix, labels };
+  return { ...matrix, labels, weights: rowWeights(labels, matrix.classes, { sampleWeight, prior }, where) };
 }
 
 /** The largest probability of each row, and whether it is at the label. */
@@ -28,14 +31,16 @@ export function topConfidences(matrix: LabelledRows): Confidences {
   return {
     confidence: Float64Array.from(predicted, (p, r) => unit(matrix.data[r * matrix.classes + p]!)),
     hit: Uint8Array.from(predicted, (p, r) => Number(p === matrix.labels[r])),
+    weights: matrix.weights,
   };
 }
 
 /** The probability of class c in each row, and whether the label is c. */
-export function classConfidences({ data, rows, classes, labels }: LabelledRows, c: number): Confidences {
+export function classConfidences({ data, rows, classes, labels, weights }: LabelledRows, c: number): Confidences {
   return {
     confidence: Float64Array.from({ length: rows }, (_, r) => unit(data[r * classes + c]!)),
     hit: Uint8Array.from({ length: rows }, (_, r) => Number(labels[r] === c)),
+    weights,
   };
 }
 

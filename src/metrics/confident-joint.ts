@@ -18,8 +18,9 @@ export interface ConfidentJoint {
  * Confident learning: a row belongs confidently to the most probable of the classes whose probability is at least the mean that the
  * rows labelled with them have; the counts by label, scaled to how often each label occurs, estimate the joint law of labels
  * and true classes. probs: (rows, classes), from models that did not see the row, as by cross-validation. Northcutt, Jiang, Chuang,
- * "Confident learning: estimating uncertainty in dataset labels", JAIR 2021. Throws RangeError on anything but probabilities, on
- * labels that do not fit, and when a label never occurs, since it has no threshold.
+ * "Confident learning: estimating uncertainty in dataset labels", JAIR 2021. A class that is no label has no
+ * threshold: its row and column of counts and of the joint law are zeros. Throws RangeError on anything but probabilities, and on
+ * labels that do not fit.
  */
 export function confidentJoint(probs: Matrix, labels: Labels): ConfidentJoint {
   const { data, rows, classes } = toProbabilityRows(probs, 'confidentJoint: probs');
@@ -29,14 +30,13 @@ export function confidentJoint(probs: Matrix, labels: Labels): ConfidentJoint {
     sums[labels[r]!]! += data[r * classes + labels[r]!]!;
     sizes[labels[r]!]!++;
   }
-  const absent = sizes.indexOf(0);
-  if (absent >= 0) throw new RangeError(`confidentJoint: no label is ${absent}, expected every class in 0..${classes - 1}`);
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   const suspects: number[] = [];
   for (let r = 0; r < rows; r++) {
     let best = -1;
     for (let c = 0; c < classes; c++) {
       const p = data[r * classes + c]!;
+      // A class that is no label has no threshold, 0 / 0, and is nobody's.
       if (p >= sums[c]! / sizes[c]! - 1e-12 && (best < 0 || p > data[r * classes + best]!)) best = c;
     }
     if (best < 0) continue;

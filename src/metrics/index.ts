@@ -9,6 +9,7 @@ export {
 export { averageCertifiedRadius, certifiedAccuracy, certifiedAccuracyHighProb, type Correct } from './certified.ts';
 export { ksError } from './ks-error.ts';
 export { nll } from './nll.ts';
+export type { WeightOptions } from './weights.ts';
 export { argmaxRows } from './predictions.ts';
 export type { Labels, Matrix } from './rows.ts';
 export { shotAccuracy, type ShotAccuracy, type ShotOptions } from './shot-accuracy.ts';

@@ -5,20 +5,22 @@ export interface Monotone {
 }
 
 /**
- * Isotonic regression: the non-decreasing fit of targets over x with the least squared error, by pooling adjacent violators.
+ * Isotonic regression: the non-decreasing fit of targets over x with the least squared error, weighted by `weight` (all above 0; default 1), by
+ * pooling adjacent violators.
  * Equal x are pooled first. The two ends of every block are kept, as scikit-learn does.
  */
-export function isotonic(x: ArrayLike<number>, targets: ArrayLike<number>): Monotone {
+export function isotonic(x: ArrayLike<number>, targets: ArrayLike<number>, weight?: ArrayLike<number>): Monotone {
   const order = Uint32Array.from({ length: x.length }, (_, i) => i).sort((a, b) => x[a]! - x[b]!);
   const blocks: { from: number; to: number; sum: number; count: number }[] = [];
   for (const i of order) {
+    const count = weight?.[i] ?? 1;
     const last = blocks.at(-1);
     if (last && last.to === x[i]) {
-      last.sum += targets[i]!;
-      last.count++;
+      last.sum += count * targets[i]!;
+      last.count += count;
     } else {
       pool(blocks);
-      blocks.push({ from: x[i]!, to: x[i]!, sum: targets[i]!, count: 1 });
+      blocks.push({ from: x[i]!, to: x[i]!, sum: count * targets[i]!, count });
     }
   }
   pool(blocks);

@@ -24,6 +24,13 @@ describe.each(ties)('%s', (tie) => {
   });
 });
 
+test.each([NaN, Infinity, -Infinity])('%s in one score is refused, of scores and of probabilities', async (bad) => {
+  using x = tensor([0.5, 0.5, bad, 0.5], { shape: [2, 2] });
+  for (const input of ['scores', 'probabilities'] as const) {
+    await expect(averageKOnDevice(x, 1, { input })).rejects.toThrow('averageK: probs holds NaN or Infinity, expected finite numbers');
+  }
+});
+
 test('logits in disguise and an impossible k are refused', async () => {
   using logits = tensor([3, -1, 0, 5], { shape: [2, 2] });
   await expect(averageKOnDevice(logits, 1)).rejects.toThrow('averageK: probs lie in -1..5 with row sums in 2..5, expected probabilities (apply softmax to logits first)');

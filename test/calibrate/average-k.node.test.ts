@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import cases from '../golden/average-k.json';
-import { ambiguity, averageK, errorCurves, evaluateSets, expectedSetError, loadSetPredictor, setError, topK, type AverageKState } from 'evenkeel/calibrate';
+import { ambiguity, averageK, errorCurves, evaluateSets, expectedSetError, loadSetPredictor, setError, softmaxRows, topK, type AverageKState } from 'evenkeel/calibrate';
 import { casesOf, dense, flat, toNumber } from '../support/golden.ts';
 import { testRandom } from '../support/fuzz.ts';
 
@@ -91,7 +91,7 @@ test('random ties: the mean size is k, rows keep their sets however they are spl
   const rule = averageK(p, 1.5, { tie: 'random', seed: 4 });
   const whole = rule.predict(p);
   expect(Math.abs(whole.meanSize - 1.5)).toBeLessThan(4 * Math.sqrt((4 * 0.375 * 0.625) / rows));
-  expect([...rule.predict(p.slice(0, 10)).sets, ...rule.predict(p.slice(10), { first: 10 }).sets]).toEqual(whole.sets);
+  expect([...rule.predict(p.slice(0, 10), { first: 0 }).sets, ...rule.predict(p.slice(10), { first: 10 }).sets]).toEqual(whole.sets);
   expect(averageK(p, 1.5, { tie: 'random', seed: 5 }).predict(p).sets).not.toEqual(whole.sets);
 });
 
@@ -125,6 +125,32 @@ test('limits: all classes, none, and no empty set where none is allowed', () => 
   const logits = [[3, -1], [0, 5]];
   expect(averageK(logits, 1, { input: 'scores' }).predict(logits).sets).toEqual([[0], [1]]);
   expect(averageK(logits, 2, { input: 'scores' }).predict([[-9, -9]]).sets).toEqual([[0, 1]]);
+});
+
+test('weights: a weight of n is n rows, equal ones change nothing, and the mean size is k where the classes come as the prior says', () => {
+  const random = testRandom(71);
+  const p = softmaxRows(Array.from({ length: 40 }, () => Array.from({ length: 5 }, () => random(12) / 4)));
+  const rows = Array.from({ length: 40 }, (_, r) => Array.from(p.at(r).data));
+  const labels = rows.map((_, r) => (r < 25 ? 0 : r < 35 ? 1 : 2 + (r % 3)));
+  const times = rows.map(() => random(4));
+  const repeated = times.flatMap((n, r) => new Array<number[]>(n).fill(rows[r]!));
+  for (const k of [0.3, 1, 1.7, 2.5, 5]) {
+    for (const tie of ['midpoint', 'conservative', 'random'] as const) {
+      const one = averageK(rows, k, { tie }).state;
+      expect(averageK(rows, k, { tie, sampleWeight: rows.map(() => 3) }).state).toMatchObject({ threshold: one.threshold, tieShare: expect.closeTo(one.tieShare, 12) });
+      const many = averageK(repeated, k, { tie, sampleWeight: repeated.map(() => 1) }).state;
+      const weighed = averageK(rows, k, { tie, sampleWeight: times }).state;
+      // A row of weight n is taken as a whole: between its scores there is no midpoint.
+      if (tie !== 'midpoint') expect(weighed).toMatchObject({ threshold: many.threshold, tieShare: expect.closeTo(many.tieShare, 12) });
+    }
+    const { threshold, tieShare } = averageK(rows, k, { tie: 'random', prior: 'balanced', labels }).state;
+    const counts = [0, 1, 2, 3, 4].map((c) => labels.filter((y) => y === c).length);
+    const size = rows.reduce((sum, row, r) => sum + row.reduce((n, v) => n + (v > threshold ? 1 : v === threshold ? tieShare : 0), 0) / counts[labels[r]!]! / 5, 0);
+    expect(size).toBeCloseTo(k, 10);
+  }
+  expect(() => averageK(rows, 1, { prior: 'balanced' })).toThrow('averageK: prior is given without labels, expected the labels of the rows');
+  expect(() => averageK([[1, NaN]], 1, { input: 'scores' })).toThrow('averageK: probs is NaN at row 0, class 1');
+  expect(() => averageK([[1, 2]], 1, { input: 'scores' }).predict([[1, -Infinity]])).toThrow('averageK: probs is -Infinity at row 0, class 1, expected finite numbers');
 });
 
 test('a state survives JSON', () => {

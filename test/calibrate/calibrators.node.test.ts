@@ -75,6 +75,46 @@ describe('data that a calibrator separates', () => {
   });
 });
 
+describe('at any scale of the logits', () => {
+  const logits = [[1, 0], [0.9, 0], [0, 1], [0.2, 0.1], [0.5, 0.4], [0, 0.7], [0.3, 0.5]];
+  const labels = [0, 0, 1, 1, 0, 1, 0];
+  const unpenalised = (z: number[][], y: number[]) => fitMatrix(z, y, { lambda: 0, mu: 0.01 });
+  test.each(Object.entries({ temperatureCalibrator, fitVector, fitPlatt, unpenalised }))('%s finds the same minimum', (_name, fit) => {
+    const one = fit(logits, fit === fitVector ? [0, 1, 1, 1, 0, 1, 0] : labels);
+    for (const scale of [30, 1e3, 1e5, 1e7]) {
+      const far = fit(logits.map((row) => row.map((z) => scale * z)), fit === fitVector ? [0, 1, 1, 1, 0, 1, 0] : labels);
+      expect(far.nllAfter).toBeCloseTo(one.nllAfter, 5);
+      expect(far.converged).toBe(one.converged);
+    }
+  });
+  test('beta is not stuck where the softmax is saturated', () => {
+    for (const scale of [1, 1e3, 1e6]) {
+      const { nllAfter, converged } = fitBeta(logits.map((row) => row.map((z) => scale * z)), labels);
+      expect(nllAfter).toBeLessThan(0.37);
+      expect(converged).toBe(true);
+    }
+  });
+  test('four rows of [100, 0], one of class 1: a quarter', () => {
+    const four = [[100, 0], [100, 0], [100, 0], [100, 0]];
+    for (const fit of [temperatureCalibrator, fitVector, fitMatrix, fitBeta, fitIsotonic, fitHistogram]) {
+      expect(fit(four, [0, 0, 1, 0]).nllAfter).toBeCloseTo(-0.75 * Math.log(0.75) - 0.25 * Math.log(0.25), 8);
+    }
+    expect(fitPlatt(four, [0, 0, 1, 0]).converged).toBe(true);
+  });
+  test('saturated and separable: no worse than before', () => {
+    for (const fit of [temperatureCalibrator, fitVector, fitMatrix]) expect(fit([[1e5, 0], [0, 1e6]], [0, 1])).toMatchObject({ nllBefore: 0, nllAfter: 0, converged: false });
+  });
+});
+
+test('Platt can raise the NLL: its targets are smoothed, and its rows divided by their sum', () => {
+  const confident = [[9, 0, 0], [0, 9, 0], [0, 0, 9]];
+  const { nllBefore, nllAfter, converged } = fitPlatt(confident, [0, 1, 2]);
+  expect(nllBefore).toBeLessThan(3e-4);
+  // Targets 2/3 for the class and 1/4 for the others: 2/3 of 2/3 + 1/4 + 1/4.
+  expect(nllAfter).toBeCloseTo(-Math.log(2 / 3 / (2 / 3 + 1 / 4 + 1 / 4)), 6);
+  expect(converged).toBe(true);
+});
+
 test('vector scaling recovers factors and shifts, and its gradient is that of NLL', () => {
   const { logits, labels } = data(20_000, 3, 9);
   const { weight, bias } = fitVector(logits, labels).state;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { conformal, evaluateSets, loadSetPredictor, rapsSettings, type ConformalOptions } from 'evenkeel/calibrate';
+import { averageK, conformal, evaluateSets, loadSetPredictor, rapsSettings, setError, topK, type ConformalOptions } from 'evenkeel/calibrate';
 import { testRandom } from '../support/fuzz.ts';
 
 /** Probabilities over five classes and labels: of those probabilities, or with `shift` of others, as of a model that is wrong. */
@@ -60,8 +60,115 @@ describe.each(kinds)('$score', (options) => {
     const rule = conformal(p, y, { ...options, alpha: 0.2, seed: 3 });
     const sets = rule.predict(p);
     expect(loadSetPredictor(JSON.parse(JSON.stringify(rule.state))).predict(p)).toEqual(sets);
-    expect([...rule.predict(p.slice(0, 7)).sets, ...rule.predict(p.slice(7), { first: 7 }).sets]).toEqual(sets.sets);
+    expect([...rule.predict(p.slice(0, 7), { first: 0 }).sets, ...rule.predict(p.slice(7), { first: 7 }).sets]).toEqual(sets.sets);
     expect(rule.predict(p, { allowEmpty: false }).sets.every((set) => set.length > 0)).toBe(true);
+  });
+});
+
+/** Rows drawn from `rowsOf` so that class c is kept in a share of `keep`[c]. */
+function thinned(n: number, seed: number, keep: readonly number[]): { p: number[][]; y: number[] } {
+  const random = testRandom(seed + 99);
+  const { p, y } = rowsOf(n, seed);
+  const kept = y.flatMap((c, r) => (random(1000) / 1000 < keep[c]! ? [r] : []));
+  return { p: kept.map((r) => p[r]!), y: kept.map((r) => y[r]!) };
+}
+
+describe('calibrated on a long tail, used where all classes are alike', () => {
+  const tail = [1, 0.6, 0.35, 0.2, 0.1];
+  test.each(kinds)('$score with a prior covers 1 - alpha there', (options) => {
+    const [trials, alpha] = [40, 0.2];
+    let [hits, plain, rows] = [0, 0, 0];
+    for (let t = 0; t < trials; t++) {
+      const calib = thinned(400, 31 * t + 5, tail);
+      const test = rowsOf(400, 31 * t + 17);
+      const covered = (prior?: 'balanced') =>
+        400 * evaluateSets(conformal(calib.p, calib.y, { ...options, alpha, prior, seed: t }).predict(test.p), test.y, { classes: 5 }).coverage;
+      hits += covered('balanced');
+      plain += covered();
+      rows += 400;
+    }
+    // Of about 180 rows with weights up to 10: four standard deviations and the gain of the row to come.
+    expect(hits / rows).toBeGreaterThan(0.79);
+    expect(hits / rows).toBeLessThan(0.84);
+    expect(Math.abs(hits / rows - 0.8)).toBeLessThan(Math.abs(plain / rows - 0.8) + 0.03);
+  });
+  test('the weights of the row to come: by hand', () => {
+    const p = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.35, 0.65]];
+    const y = [0, 0, 0, 0, 1];
+    // LAC scores .1 .2 .3 .4 of weight 1/4 and .35 of weight 1, a row to come included, in units of 5/8.
+    const { quantiles, warnings } = conformal(p, y, { alpha: 0.4, score: 'lac', prior: 'balanced' });
+    // Class 0: .6 * 2.25 = 1.35 is reached at .35; class 1: .6 * 3 = 1.8 at .4.
+    expect(quantiles).toEqual([0.35, 0.4].map((q) => expect.closeTo(q, 12)));
+    expect(warnings).toEqual([]);
+    expect(conformal(p, y, { alpha: 0.3, score: 'lac', prior: 'balanced' }).quantiles[1]).toBe(Infinity);
+    // A class that the prior expects and the data lack is in every set.
+    const absent = conformal(p.map((row) => [...row, 0]), y, { alpha: 0.4, score: 'lac', prior: [1, 1, 1] });
+    expect(absent.quantiles[2]).toBe(Infinity);
+    expect(absent.predict([[0.9, 0.1, 0]]).sets[0]).toContain(2);
+  });
+  test('equal weights and the prior of the labels change nothing; a weight of n is n rows', () => {
+    const { p, y } = rowsOf(60, 3);
+    const counts = [0, 1, 2, 3, 4].map((c) => y.filter((d) => d === c).length);
+    for (const options of kinds) {
+      const own = { ...options, alpha: 0.2, randomized: false };
+      const { quantiles } = conformal(p, y, own);
+      expect(conformal(p, y, { ...own, sampleWeight: y.map(() => 2) }).quantiles).toEqual(quantiles);
+      expect(conformal(p, y, { ...own, prior: counts }).quantiles).toEqual(quantiles.flatMap((q) => [q, q, q, q, q]));
+      expect(conformal(p, y, { ...own, perClass: true, prior: 'balanced' }).quantiles).toEqual(conformal(p, y, { ...own, perClass: true }).quantiles);
+    }
+    expect(() => conformal(p, y, { alpha: 0.2, sampleWeight: y.map((_, r) => (r === 0 ? 1000 : 1)) })).toThrow('conformal: got 60 calibration rows, too few for alpha 0.2');
+    const { sets } = conformal(p, y, { alpha: 0.2 }).predict(p);
+    const times = y.map((_, r) => r % 3);
+    const again = times.flatMap((n, r) => new Array<number>(n).fill(r));
+    const { sizes: _, ...report } = evaluateSets({ sets, meanSize: NaN }, y, { classes: 5, sampleWeight: times });
+    const { sizes: __, ...wanted } = evaluateSets({ sets: again.map((r) => sets[r]!), meanSize: NaN }, again.map((r) => y[r]!), { classes: 5 });
+    for (const key of ['error', 'coverage', 'macroError', 'meanSize', 'emptyShare', 'singletonShare'] as const) expect(report[key]).toBeCloseTo(wanted[key], 12);
+    report.classCoverage.forEach((c, i) => expect(c).toBeCloseTo(wanted.classCoverage[i]!, 12));
+    expect(setError({ sets, meanSize: NaN }, y, { sampleWeight: times })).toBeCloseTo(wanted.error, 12);
+  });
+});
+
+describe('rows of a randomised rule have numbers of their own', () => {
+  test.each([{ score: 'aps' as const }, { score: 'saps' as const, lambda: 0.1 }])('predicted one at a time, $score covers as it does at once', (options) => {
+    const [n, m, trials, alpha] = [60, 60, 60, 0.2];
+    const mean = Math.ceil((n + 1) * (1 - alpha)) / (n + 1);
+    let hits = 0;
+    for (let t = 0; t < trials; t++) {
+      const { p, y } = rowsOf(n + m, 500 * t + 3);
+      const make = () => conformal(p.slice(0, n), y.slice(0, n), { ...options, alpha, seed: t });
+      const rule = make();
+      const single = p.slice(n).map((row) => rule.predict([row]).sets[0]!);
+      expect(rule.next).toBe(m);
+      expect(single).toEqual(make().predict(p.slice(n)).sets);
+      hits += single.filter((set, r) => set.includes(y[n + r]!)).length;
+    }
+    const variance = m * mean * (1 - mean) * (1 + (m - 1) / (n + 2));
+    expect(Math.abs(hits - trials * m * mean)).toBeLessThan(4 * Math.sqrt(trials * variance));
+  });
+
+  test('one image again and again: its classes come and go as often as they should; `first` repeats', () => {
+    const { p, y } = rowsOf(400, 17);
+    const rule = conformal(p, y, { alpha: 0.2, seed: 1 });
+    const row = [[0.6, 0.3, 0.05, 0.03, 0.02]];
+    const q = rule.quantiles[0]!;
+    // Class j is in when before_j + u p_j <= q.
+    const expected = [0, 0.6, 0.9, 0.95, 0.98].map((before, c) => Math.min(1, Math.max(0, (q - before) / row[0]![c]!)));
+    const seen = new Array<number>(5).fill(0);
+    for (let i = 0; i < 2000; i++) for (const c of rule.predict(row).sets[0]!) seen[c]!++;
+    seen.forEach((count, c) => expect(Math.abs(count / 2000 - expected[c]!)).toBeLessThan(0.045));
+    expect(expected.some((e) => e > 0.05 && e < 0.95)).toBe(true);
+    const again = rule.predict(row, { first: 3 });
+    expect(rule.next).toBe(4);
+    expect(rule.predict(row, { first: 3 })).toEqual(again);
+  });
+
+  test('random ties count too', () => {
+    const tied = [[0.25, 0.25, 0.25, 0.25]];
+    const rule = topK(1, { tie: 'random' });
+    expect(new Set(Array.from({ length: 60 }, () => rule.predict(tied).sets[0]![0])).size).toBe(4);
+    const average = averageK([[0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25]], 2, { tie: 'random' });
+    const sizes = Array.from({ length: 1000 }, () => average.predict(tied).meanSize);
+    expect(Math.abs(sizes.reduce((a, b) => a + b) / 1000 - 2)).toBeLessThan(0.13);
   });
 });
 
@@ -88,10 +195,24 @@ test('raps without a penalty is aps, with one its sets are smaller; settings com
   expect(largest(conformal(calib.p, calib.y, { alpha: 0.1, score: 'raps', lambda: 0.5, kReg: 2 }))).toBeLessThanOrEqual(largest(aps));
 });
 
+test('a class of too few calibration rows has an infinite quantile: it is in every set, and a warning says so', () => {
+  const { p, y } = rowsOf(200, 13);
+  // Class 3 has no row left, class 4 three, of the four that alpha 0.2 needs.
+  const kept = y.map((c, r) => (c === 3 || (c === 4 && y.slice(0, r).filter((d) => d === 4).length >= 3) ? -1 : r)).filter((r) => r >= 0);
+  const rule = conformal(kept.map((r) => p[r]!), kept.map((r) => y[r]!), { alpha: 0.2, perClass: true });
+  expect(rule.quantiles.map((q) => q === Infinity)).toEqual([false, false, false, true, true]);
+  expect(rule.warnings).toEqual([3, 4].map((c) => `conformal: class ${c} has too few calibration rows for alpha 0.2, so that it is in every set`));
+  const loaded = loadSetPredictor(JSON.parse(JSON.stringify(rule.state)));
+  expect(loaded).toMatchObject({ quantiles: rule.quantiles, warnings: rule.warnings });
+  for (const set of loaded.predict(p).sets) expect(set).toEqual(expect.arrayContaining([3, 4]));
+  expect(conformal(p, y, { alpha: 0.2, perClass: true }).warnings).toEqual([]);
+  // One quantile for all needs its rows.
+  expect(() => conformal(p.slice(0, 3), y.slice(0, 3), { alpha: 0.2 })).toThrow('conformal: got 3 calibration rows, too few for alpha 0.2, expected at least 4');
+});
+
 test('errors name what is wrong', () => {
   const { p, y } = rowsOf(8, 1);
   expect(() => conformal(p, y, { alpha: 0.1 })).toThrow('conformal: got 8 calibration rows, too few for alpha 0.1, expected at least 9');
-  expect(() => conformal(p, y.map(() => 2), { alpha: 0.2, perClass: true })).toThrow('conformal: class 0 has 0 calibration rows, too few for alpha 0.2, expected at least 4');
   expect(() => conformal(p, y, { alpha: 1 })).toThrow('conformal: alpha is 1, expected a number in (0, 1)');
   expect(() => conformal(p, y, { alpha: 0.5, score: 'x' as never })).toThrow("conformal: score is x, expected 'lac', 'aps', 'raps' or 'saps'");
   expect(() => conformal(p, y, { alpha: 0.5, score: 'saps' })).toThrow('conformal: lambda is undefined, expected a finite number > 0');

@@ -48,23 +48,63 @@ describe('fitTemperature', () => {
     expect(relativeError(fitTemperature(labels.map(() => row), labels).temperature, 3)).toBeLessThan(1e-12);
   });
 
-  test('never diverges', () => {
-    // Separable: the NLL falls for ever as T falls, so the end of the bracket is returned and said to be one.
+  test('the search follows the scale of the logits', () => {
+    // p = 3/4 where 100 / T = log 3.
+    const wide = [[100, 0], [100, 0], [100, 0], [100, 0]];
+    const fit = fitTemperature(wide, [0, 0, 1, 0]);
+    expect(fit.temperature).toBeCloseTo(100 / Math.log(3), 10);
+    expect(fit.nllAfter).toBeCloseTo(-0.75 * Math.log(0.75) - 0.25 * Math.log(0.25), 12);
+    expect(fit.converged).toBe(true);
+    // Cosines of a head whose scale, 30, is in the loss.
+    const random = testRandom(8);
+    const cosines = Array.from({ length: 500 }, () => Array.from({ length: 4 }, () => (random(2001) - 1000) / 1000));
+    const truth = softmaxRows(cosines, 1 / 30).data;
+    const drawn = cosines.map((_, r) => {
+      let u = random(1e6) / 1e6;
+      const c = [0, 1, 2, 3].findIndex((k) => (u -= truth[r * 4 + k]!) < 0);
+      return c < 0 ? 3 : c;
+    });
+    const cold = fitTemperature(cosines, drawn);
+    expect(Math.abs(30 * cold.temperature - 1)).toBeLessThan(0.3);
+    expect(cold.converged).toBe(true);
+    for (const scale of [1e-300, 1e-12, 1e-3, 1e5, 1e12, 1e300]) {
+      const scaled = fitTemperature(cosines.map((row) => row.map((z) => z * scale)), drawn);
+      expect(relativeError(scaled.temperature, scale * cold.temperature)).toBeLessThan(1e-9);
+      expect(scaled.nllAfter).toBeCloseTo(cold.nllAfter, 12);
+      expect(scaled.converged).toBe(true);
+    }
+  });
+
+  test('converged is false only where no temperature is best: the end of the search, in units of the largest gap', () => {
+    // Separable: the NLL falls for ever as T falls.
     const separable = fitTemperature([[1, 0], [0, 1]], [0, 1]);
     expect(separable.temperature).toBeCloseTo(0.05, 15);
     expect(separable.converged).toBe(false);
-    // Always wrong: the other end.
+    expect(fitTemperature([[1e-3, 0], [0, 1e-3]], [0, 1]).temperature).toBeCloseTo(5e-5, 15);
+    // No better than chance: it falls as T grows.
     const wrong = fitTemperature([[9, 0], [0, 9]], [1, 0]);
-    expect(wrong.temperature).toBeCloseTo(20, 12);
+    expect(wrong.temperature).toBeCloseTo(180, 12);
     expect(wrong).toMatchObject({ converged: false });
     // Equal logits: nothing to gain, T stays 1.
     expect(fitTemperature([[2, 2, 2], [5, 5, 5]], [0, 2])).toEqual({ temperature: 1, nllBefore: Math.log(3), nllAfter: Math.log(3), converged: true });
     const extreme = fitTemperature([[1e4, 0], [0, 1e4], [1e4, -1e4]], [0, 1, 1]);
-    expect(extreme.temperature).toBeCloseTo(20, 12);
+    expect(extreme.temperature).toBeCloseTo(4e5, 6);
     expect(Number.isFinite(extreme.nllAfter)).toBe(true);
     // Saturated and separable: the NLL is 0 at every T, and T stays 1.
-    expect(fitTemperature([[1e5, 0]], [0])).toMatchObject({ temperature: 1, nllBefore: 0, nllAfter: 0 });
+    expect(fitTemperature([[1e5, 0]], [0])).toEqual({ temperature: 1, nllBefore: 0, nllAfter: 0, converged: false });
     expect(fitTemperature([[3], [4]], [0, 0])).toMatchObject({ temperature: 1, nllBefore: 0 });
+    const huge = fitTemperature([[5e307, -5e307], [-5e307, 5e307], [5e307, -5e307]], [0, 1, 1]);
+    expect(huge).toMatchObject({ converged: true, temperature: expect.closeTo(1e308 / Math.log(2), -298) });
+  });
+
+  test('one wrong row, however near, and there is a minimum', () => {
+    for (const gap of [1, 1e-3, 1e-6]) {
+      const fit = fitTemperature([[1, 0], [0, 1], [gap, 0]], [0, 1, 1]);
+      expect(fit.converged).toBe(true);
+      // NLL log(1 + e^-b) 2 + log(1 + e^(gap b)) at b = 1 / T: its slope is 0.
+      const b = 1 / fit.temperature;
+      expect(Math.abs(-2 / (1 + Math.exp(b)) + gap / (1 + Math.exp(-gap * b)))).toBeLessThan(1e-12);
+    }
   });
 });
 

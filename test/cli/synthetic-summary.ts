@@ -33,6 +33,7 @@ function method(name: Method, m: number): MethodSummary {
     ece: 0.05,
     eceScaled: 0.02,
     temperature: 1.25,
+    prior: 'balanced',
     seconds: 20,
     stepsPerSecond: 30,
     certified: {

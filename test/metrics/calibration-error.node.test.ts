@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import cases from '../golden/calibration.json';
 import { softmaxRows } from '../../src/calibrate/temperature.ts';
-import { accuracy, brierScore, calibrationError, classwiseCalibrationError, nll, perClassCalibrationError, reliabilityDiagram } from '../../src/metrics/index.ts';
+import { accuracy, brierDecomposition, brierScore, calibrationError, classwiseCalibrationError, nll, perClassCalibrationError, reliabilityDiagram } from '../../src/metrics/index.ts';
 import { testRandom } from '../support/fuzz.ts';
 import { casesOf, dense, flat, toNumber } from '../support/golden.ts';
 
@@ -173,4 +173,38 @@ test.each([
   [() => reliabilityDiagram([], []), 'reliabilityDiagram: probs has shape [0,0], expected at least one row and one class'],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
+});
+
+describe('confidences on edges, in f32 and f64', () => {
+  const eight = [0.6, 0.7, 0.8, 0.9, 0.3, 0.2, 0.4, 0.1].map((p) => [Math.max(p, 1 - p), Math.min(p, 1 - p)]);
+  const labels = [0, 1, 0, 1, 0, 1, 0, 1];
+  const [f64, f32] = [Float64Array, Float32Array].map((type) => ({ data: type.from(eight.flat()), shape: [8, 2] }));
+  test.each([{}, { nBins: 5 }, { nBins: 10 }, { nBins: 20 }, { nBins: 4, binning: 'mass' as const }])('the same bins: %o', (options) => {
+    const bins = (probs: typeof f64) => reliabilityDiagram(probs!, labels, options).map(({ count }) => count);
+    expect(bins(f32)).toEqual(bins(f64));
+    expect(calibrationError(f32!, labels, options)).toBeCloseTo(calibrationError(f64!, labels, options), 7);
+    expect(classwiseCalibrationError(f32!, labels, options)).toBeCloseTo(classwiseCalibrationError(f64!, labels, options), 7);
+    const { reliability } = brierDecomposition(f64!, labels, { nBins: options.nBins, binning: options.binning });
+    expect(brierDecomposition(f32!, labels, { nBins: options.nBins, binning: options.binning }).reliability).toBeCloseTo(reliability, 6);
+  });
+  test.each([5, 10, 15, 20, 25, 100])('every multiple of 1 / %i lies in the bin below it', (nBins) => {
+    for (let i = Math.ceil(nBins / 2) + 1; i <= nBins; i++) {
+      for (const type of [Float32Array, Float64Array]) {
+        const bins = reliabilityDiagram({ data: type.of(i / nBins, 1 - i / nBins), shape: [1, 2] }, [0], { nBins });
+        expect(bins.findIndex(({ count }) => count > 0), `${i} / ${nBins}`).toBe(i - 1);
+      }
+    }
+  });
+  test('the released code in f32: edges of torch.linspace, some of which miss i / nBins', () => {
+    const compat = 'released-code' as const;
+    const binOf = (p: number, type: typeof Float32Array | typeof Float64Array, nBins: number) =>
+      reliabilityDiagram({ data: type.of(p, 1 - p), shape: [1, 2] }, [0], { nBins, compat }).findIndex(({ count }) => count > 0);
+    // Nine fifteenths: 1 - 6 * fround(1 / 15) rounds to .59999996, below the f32 nearest to .6.
+    expect(Math.fround(1 - Math.fround(6 * Math.fround(1 / 15)))).toBeLessThan(Math.fround(0.6));
+    expect([binOf(0.6, Float32Array, 15), binOf(0.6, Float64Array, 15)]).toEqual([9, 8]);
+    // With 10 bins all edges are the nearest f32 numbers.
+    for (const p of [0.6, 0.7, 0.8, 0.9, 1]) expect(binOf(p, Float32Array, 10)).toBe(Math.round(10 * p) - 1);
+    expect(reliabilityDiagram([[0.25, 0.75]], [0], { nBins: 2, compat, classIndex: 0 }).map(({ count }) => count)).toEqual([1, 0]);
+    expect(() => calibrationError(f64!, labels, { compat, prior: 'balanced' })).toThrow("calibrationError: compat is 'released-code' with weights, which the released code does not have; leave one out");
+  });
 });
