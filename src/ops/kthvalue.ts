@@ -1,5 +1,6 @@
 import kernel from '../../shaders/kthvalue.wgsl';
 import { expectOptions } from '../check/options.ts';
+import { inspect } from '../tensor/anomaly.ts';
 import { empty, expectDType, zeros, type Tensor } from '../tensor/tensor.ts';
 
 /** Which element to take. */
@@ -40,5 +41,6 @@ export function kthvalue(x: Tensor, options: KthValueOptions): KthValue {
   }
   tally.dispose();
   found.dispose();
+  inspect('kthvalue', value);
   return { value, before, equal };
 }

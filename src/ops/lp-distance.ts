@@ -1,12 +1,12 @@
-import anomaly from '../../shaders/anomaly.wgsl';
 import kernel from '../../shaders/lp-distance.wgsl';
 import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, SMALL_TILE, tileFor, type Piece } from '../gpu/tiles.ts';
+import { inspect, wildIn } from '../tensor/anomaly.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { gradientFor, isRecording, record } from '../tensor/tape.ts';
-import { clear, empty, expectDType, expectRank, expectShape, Tensor, zeros } from '../tensor/tensor.ts';
+import { clear, empty, expectDType, expectRank, expectShape, Tensor } from '../tensor/tensor.ts';
 import { add, maximum, mul } from './binary.ts';
 import { greater } from './compare.ts';
 import { permute } from './permute.ts';
@@ -104,13 +104,6 @@ export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, optio
   return bounds;
 }
 
-/** A word that is not 0 where one of the tensors holds a NaN or an infinity. */
-function wildIn(...tensors: readonly Tensor[]): Tensor<'u32'> {
-  const found = zeros([1], { dtype: 'u32', gpu: tensors[0]!.gpu });
-  for (const t of tensors) anomaly.mark({ size: t.size, op: 0 }, { x: t, first: found }, [t.size]);
-  return found;
-}
-
 function expectFeatures(what: string, x: Tensor, w: Tensor): void {
   if (x.rank > 0 && x.shape.at(-1) === w.shape[1]) return;
   throw new ShapeError(`${what} has shape [${x.shape}], weight [${w.shape}] takes ${w.shape[1]} features`);
@@ -175,6 +168,7 @@ function largest(x: Tensor, w: Tensor, direction: number, watch: Tensor<'u32'> |
   if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
     pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardLargest({ ...params, first }, { x, w, y, wild }, grid, variant, flops, quick));
     free();
+    inspect('lpDistance', y);
     return y;
   }
   const index = empty([m, n], { dtype: 'u32', gpu });

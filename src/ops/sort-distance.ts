@@ -1,6 +1,7 @@
 import kernel from '../../shaders/sort-distance.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
+import { inspect } from '../tensor/anomaly.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { gradientFor, isRecording, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
@@ -31,6 +32,7 @@ export function sortDistance(x: Tensor, w: Tensor, options: SortDistanceOptions 
   const variant = { TERMS: terms };
   if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
     kernel.forward(params, { x, w, y }, [count], variant);
+    inspect('sortDistance', y);
     return y;
   }
   const index = empty([count, terms], { dtype: 'u32', gpu });
@@ -59,6 +61,7 @@ export function sortDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, opti
   const bound = (isUpper: boolean): Tensor => {
     const y = empty(shape, { gpu: lower.gpu });
     kernel.bound(params, { x: lower, upper, w, y }, [count], { TERMS: terms, UPPER: Number(isUpper) });
+    inspect('sortDistanceBounds', y);
     return y;
   };
   return { lower: bound(false), upper: bound(true) };

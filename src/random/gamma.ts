@@ -1,6 +1,7 @@
 import kernel from '../../shaders/gamma.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
+import { inspect } from '../tensor/anomaly.ts';
 import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
 import { expectNumber, isPositive, parameter, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
 import type { Key } from './key.ts';
@@ -32,6 +33,7 @@ export function gamma(shape: readonly number[], key: Key, given: DrawOptions & G
   expectNumber('gamma: rate', rate, isPositive, POSITIVE);
   const y = empty(shape, { gpu });
   kernel.gamma({ ...place, classes: 1, a: a.value, b: 1 / rate }, { state, tableA: a.table, y }, [y.size], { TABLE_A: a.isTable });
+  inspect('gamma', y);
   return y;
 }
 
@@ -52,6 +54,7 @@ export function beta(shape: readonly number[], key: Key, given: DrawOptions & Be
   const [p, q] = [parameter('beta: a', a, shape, isPositive, POSITIVE, state), parameter('beta: b', b, shape, isPositive, POSITIVE, state)];
   const y = empty(shape, { gpu });
   kernel.beta({ ...place, classes: 1, a: p.value, b: q.value }, { state, tableA: p.table, tableB: q.table, y }, [y.size], { TABLE_A: p.isTable, TABLE_B: q.isTable });
+  inspect('beta', y);
   return y;
 }
 
@@ -76,6 +79,7 @@ export function dirichlet(shape: readonly number[], key: Key, given: DrawOptions
   const table = isList ? tensor(concentration, { gpu }) : concentration;
   kernel.dirichlet({ ...place, classes, a: 0, b: 0 }, { state, tableA: table, y }, [y.size / classes]);
   if (isList) table.dispose();
+  inspect('dirichlet', y);
   return y;
 }
 

@@ -1,6 +1,7 @@
 import kernel from '../../shaders/random.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
+import { inspect } from '../tensor/anomaly.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { expectNumber, hostDraw, isPositive, parameter, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
@@ -29,6 +30,7 @@ function draw<D extends 'f32' | 'u32' | 'bool'>(
   const { gpu, state, place } = placeOf(op, key, shape, options);
   const y = empty(shape, { dtype, gpu });
   kernel.draw({ ...place, ...NONE, p, q }, { state, x: table ?? state, words: y }, gridOf(place), { value: `return ${value};`, TABLE: Number(table !== undefined) });
+  inspect(op, y);
   return y;
 }
 
@@ -113,8 +115,8 @@ export function addNormal(x: Tensor, key: Key, given: Omit<DrawOptions, 'gpu'> &
   const { gpu, state, place } = placeOf('addNormal', key, shape, { ...options, gpu: x.gpu });
   const y = empty(shape, { gpu });
   kernel.normal({ ...place, ...NONE, items: x.shape[0]!, q: std }, { state, x, y }, gridOf(place), { ADD: 1 });
-  if (count !== x.shape[0]) return y;
-  return record('addNormal', y, [x], (dy) => [dy], { composed: true });
+  // Copies of an item have no gradient.
+  return record('addNormal', y, count === x.shape[0] ? [x] : [], (dy) => [dy], { composed: true });
 }
 
 /** Probability of a one. */

@@ -5,7 +5,7 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import { NonFiniteError } from '../gpu/errors.ts';
 import type { DType } from './dtype.ts';
 import { scope, tensorsIn, unscoped } from './scope.ts';
-import { tensor, type Tensor } from './tensor.ts';
+import { tensor, zeros, type Tensor } from './tensor.ts';
 
 const NONE = 0xffffffff;
 
@@ -14,6 +14,13 @@ let active: AnomalyWatch | null = null;
 /** Called by the tape for the result of each op and for each gradient. */
 export function inspect(op: string, y: Tensor<DType>): void {
   if (active && y.dtype === 'f32' && y.gpu === active.gpu) active.inspect(op, y);
+}
+
+/** A word on the device that is not 0 where one of the tensors holds a NaN or an infinity. */
+export function wildIn(...tensors: readonly Tensor[]): Tensor<'u32'> {
+  const found = zeros([1], { dtype: 'u32', gpu: tensors[0]!.gpu });
+  for (const t of tensors) kernel.mark({ size: t.size, op: 0 }, { x: t, first: found }, [t.size]);
+  return found;
 }
 
 /**

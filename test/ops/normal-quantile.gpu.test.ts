@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { grad, requireGrad, tensor } from 'evenkeel';
+import { backward, grad, requireGrad, tensor } from 'evenkeel';
 import { normalQuantile, sum } from 'evenkeel/ops';
 import { normalPdf, normalQuantile as reference } from 'evenkeel/stats';
-import { readAll } from '../support/check-op.ts';
+import { readAll, takeGrad } from '../support/check-op.ts';
 
 test('value, gradient and second gradient from 1e-30 to 1 - 1e-6, and finite at the ends', async () => {
   const p = Float32Array.from([1e-30, 1e-20, 1e-12, 1e-6, 1e-4, 0.0242, 0.0243, 0.1, 0.25, 0.4999, 0.5, 0.50001, 0.7, 0.9, 0.975, 0.976, 0.999, 1 - 2 ** -18, 1 - 2 ** -20]);
@@ -25,4 +25,15 @@ test('value, gradient and second gradient from 1e-30 to 1 - 1e-6, and finite at 
   expect(ends![0]).toBeCloseTo(-12.9, 1);
   expect(ends![1]).toBeCloseTo(5.3, 1);
   expect(none!.length).toBe(0);
+});
+
+test('NaN goes through, and through both gradients', async () => {
+  const results = await readAll(() => {
+    const x = requireGrad(tensor([NaN, 0.5, NaN, 0.9]));
+    const y = normalQuantile(x);
+    const [g] = grad(sum(y), [x], { createGraph: true });
+    backward(sum(normalQuantile(x)));
+    return [y, g!, takeGrad(x)];
+  });
+  for (const values of results) expect(Array.from(values, Number.isNaN)).toEqual([true, false, true, false]);
 });

@@ -12,7 +12,7 @@ const key = [1, 2] as const;
 /** Every op with options: a call with `options`, a misspelt name and the one to suggest; null: none is near. */
 const calls: Record<string, [run: (options: Any) => unknown, wrong: string, right: string | null]> = {
   leakyRelu: [(o) => ops.leakyRelu(x(), o), 'negative_slope', 'negativeSlope'],
-  elu: [(o) => ops.elu(x(), o), 'alfa', 'alpha'],
+  elu: [(o) => ops.elu(x(), o), 'alphas', 'alpha'],
   gelu: [(o) => ops.gelu(x(), o), 'aproximate', 'approximate'],
   hardtanh: [(o) => ops.hardtanh(x(), o), 'minval', 'minVal'],
   batchNorm: [(o) => ops.batchNorm(x(), null, null, { training: true, ...o }), 'momentun', 'momentum'],
@@ -23,7 +23,7 @@ const calls: Record<string, [run: (options: Any) => unknown, wrong: string, righ
   crossEntropy: [(o) => ops.crossEntropy(x(), labels(), o), 'labelSmooting', 'labelSmoothing'],
   nllLoss: [(o) => ops.nllLoss(x(), labels(), o), 'ignoreindex', 'ignoreIndex'],
   klDiv: [(o) => ops.klDiv(x(), x(), o), 'logtarget', 'logTarget'],
-  mseLoss: [(o) => ops.mseLoss(x(), x(), o), 'reduce', 'reduction'],
+  mseLoss: [(o) => ops.mseLoss(x(), x(), o), 'reductions', 'reduction'],
   smoothL1Loss: [(o) => ops.smoothL1Loss(x(), x(), o), 'betta', 'beta'],
   softCrossEntropy: [(o) => ops.softCrossEntropy(x(), x(), o), 'reductions', 'reduction'],
   probabilityLoss: [(o) => ops.probabilityLoss(x(), labels(), 'mix', [1, 0], o), 'epsilom', 'epsilon'],
@@ -75,7 +75,7 @@ const calls: Record<string, [run: (options: Any) => unknown, wrong: string, righ
   sortDistanceBounds: [(o) => ops.sortDistanceBounds(x(), x(), x(), o), 'keeps', 'keep'],
   matmul: [(o) => ops.matmul(x(), x(), o), 'transpose_a', 'transposeA'],
   linear: [(o) => ops.linear(x(), x(), null, o), 'activations', 'activation'],
-  meanShift: [(o) => ops.meanShift(x(), zeros([2]), o), 'train', 'training'],
+  meanShift: [(o) => ops.meanShift(x(), zeros([2]), o), 'trainning', 'training'],
   oneHot: [(o) => ops.oneHot(labels(), 2, o), 'dType', 'dtype'],
   flatten: [(o) => ops.flatten(x(), o), 'startaxis', 'startAxis'],
   squeeze: [(o) => ops.squeeze(x(), o), 'axis', 'axes'],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { backward, capture, detectAnomaly, init, NonFiniteError, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { conv2d, div, exp, linear, logsumexp, lpDistance, matmul, max, maxPool2d, mul, relu, softmax, sqrt, sum } from 'evenkeel/ops';
+import { conv2d, div, exp, infDistanceBounds, kthvalue, linear, logsumexp, lpDistance, matmul, max, maxPool2d, mul, relu, softmax, sortDistance, sortDistanceBounds, sqrt, sum } from 'evenkeel/ops';
+import { addNormal, key } from 'evenkeel/random';
 import { AnomalyWatch } from '../../src/tensor/anomaly.ts';
 import { gpu } from '../support/gpu.ts';
 
@@ -27,6 +28,11 @@ test.each<[string, (x: Tensor) => Tensor, number[]?]>([
   ['logsumexp', (x) => logsumexp(x)],
   ['softmax', (x) => softmax(x)],
   ['lpDistance', (x) => lpDistance(x, tensor([1, 2], { shape: [1, 2] }))],
+  ['lpDistance', (x) => infDistanceBounds(x, x, tensor([1, 2], { shape: [1, 2] })).upper],
+  ['sortDistance', (x) => sortDistance(x, tensor([1, 2], { shape: [1, 2] }))],
+  ['sortDistanceBounds', (x) => sortDistanceBounds(x, x, tensor([1, 2], { shape: [1, 2] })).upper],
+  ['kthvalue', (x) => kthvalue(x, { k: 4 }).value],
+  ['addNormal', (x) => addNormal(x, key(1), { std: 1, count: 6 })],
 ])('a NaN that %s is given is seen in its result', async (op, run, shape = [2, 2]) => {
   const x = tensor([1, NaN, 2, 3], { shape });
   expect((await failure(() => run(x))).message).toMatch(new RegExp(`^${op} gave a NaN in its result`));
