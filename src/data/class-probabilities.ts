@@ -61,7 +61,10 @@ export function difficultyProbabilities(difficulties: ArrayLike<number>, options
     const d = difficulties[c]!;
     if (!(d >= 0 && d <= 1)) throw new RangeError(`difficultyProbabilities: difficulties[${c}] is ${d}, expected a number in 0..1`);
   }
-  return normalized(Float64Array.from(difficulties, (d) => Math.pow(Math.max(d, floor), tau)));
+  const held = Float64Array.from(difficulties, (d) => Math.max(d, floor));
+  const most = held.reduce((a, b) => Math.max(a, b), 0);
+  // As parts of the largest, so that no power underflows for all.
+  return normalized(held.map((d) => Math.pow(d / most, tau)));
 }
 
 /** `weights` divided by their sum. */

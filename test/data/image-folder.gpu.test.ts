@@ -39,6 +39,6 @@ test.each(golden.pictures.filter(({ name }) => name.startsWith('JPEG')))('as Pil
 });
 
 test('a page reads no folders, and takes a path as relative to it', async () => {
-  await expect(loadImageFolder('pictures', { size: [1, 1] })).rejects.toThrow(new TypeError('loadImageFolder: files is "pictures", expected [path, file] pairs: only Node reads folders'));
+  await expect(loadImageFolder('pictures', { size: [1, 1] })).rejects.toThrow(new TypeError('loadImageFolder: files is "pictures", expected [path, file] pairs, or in Node the path of a folder'));
   await expect(loadCsv('no such file.csv?nothing')).rejects.toThrow(/loadCsv: (source at no such file.csv\?nothing (answered 404|cannot be fetched)|row|the table|parseCsv)/);
 });
