@@ -20,7 +20,9 @@ export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
   let difficulties: Float64Array<ArrayBuffer> | null = null;
   const sample: Sampler = (data, at) => {
     if (difficulties && difficulties.length !== data.numClasses) throw new ShapeError(`cdbSampler: got ${difficulties.length} accuracies, expected ${data.numClasses}, one per class`);
-    return drawByClass(data, difficultyProbabilities(difficulties ?? new Float64Array(data.numClasses).fill(1), options), at);
+    // An absent class must not be the one that the others are measured by.
+    const present = Float64Array.from(data.classCounts, (n, c) => (n > 0 ? (difficulties?.[c] ?? 1) : 0));
+    return drawByClass(data, difficultyProbabilities(present, options), at);
   };
   const setClassAccuracy = (accuracy: ArrayLike<number>): void => {
     for (let c = 0; c < accuracy.length; c++) {

@@ -44,8 +44,9 @@ async function load(op: string, files: readonly Source[], kind: 'cifar10' | 'cif
   if (!Array.isArray(files) || files.length === 0) throw new RangeError(`${op}: files is ${Array.isArray(files) ? 'empty' : typeof files}, expected an array of at least one file`);
   const parts = await Promise.all(
     files.map(async (file, i) => {
+      const bytes = await plainBytesOf(file, `${op}: file ${i}`, { signal, maxBytes });
       try {
-        return parseCifar(await plainBytesOf(file, `${op}: file ${i}`, { signal, maxBytes }), kind);
+        return parseCifar(bytes, kind);
       } catch (cause) {
         if (cause instanceof FormatError) throw new FormatError(`${op}: file ${i}: ${cause.message}`, { cause });
         throw cause;

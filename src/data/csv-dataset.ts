@@ -24,7 +24,7 @@ export interface LoadCsvOptions {
   encoding?: string;
   name?: string;
   signal?: AbortSignal;
-  /** Cap on the inflated bytes of a gzip file. Default: 1 GiB. */
+  /** Cap on the bytes of the text. Default: 256 MiB; hosts hold texts of up to 512 MiB. */
   maxBytes?: number;
 }
 
@@ -44,8 +44,10 @@ export interface NamedDataset extends Dataset {
  */
 export async function loadCsv(source: Source, options: LoadCsvOptions = {}): Promise<NamedDataset> {
   expectOptions('loadCsv', options, OPTIONS);
-  const { label = -1, header = true, separator = ',', skip = [], classes, shape, encoding, name, signal, maxBytes } = options;
-  const rows = tableOf(await plainBytesOf(source, 'loadCsv: source', { signal, maxBytes }), separator, encoding, header);
+  const { label = -1, header = true, separator = ',', skip = [], classes, shape, encoding, name, signal, maxBytes = 2 ** 28 } = options;
+  const bytes = await plainBytesOf(source, 'loadCsv: source', { signal, maxBytes });
+  if (bytes.length > maxBytes) throw new FormatError(`loadCsv: the file has ${bytes.length} bytes, expected at most maxBytes, ${maxBytes}: split it`);
+  const rows = tableOf(bytes, separator, encoding, header);
   const names = header ? rows.shift()?.map((text) => text.trim()) : undefined;
   const width = names?.length ?? rows[0]?.length ?? 0;
   if (rows.length === 0) throw new FormatError('loadCsv: the table has no rows, expected at least one');

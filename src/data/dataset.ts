@@ -30,9 +30,6 @@ export function makeDataset(x: NdArray<Float32Array>, y: ArrayLike<number>, opti
   // A dataset is taken as options too, for its number of classes and its name.
   expectOptions('makeDataset', options as Partial<Dataset> & { classNames?: string[] }, ['numClasses', 'name', 'x', 'y', 'classCounts', 'classNames']);
   const { numClasses, name } = options;
-  if (!(x?.data instanceof Float32Array)) throw new TypeError(`makeDataset: x is ${Array.isArray(x) ? 'an array' : 'no NdArray of float32'}, expected new NdArray(Float32Array.from(values), [n, ...features])`);
-  const text = Array.prototype.findIndex.call(y, (label: unknown) => typeof label === 'string');
-  if (text >= 0) throw new TypeError(`makeDataset: y[${text}] is the text ${JSON.stringify(y[text])}, expected an integer: number the names of the classes, as loadCsv does`);
   if (x.shape.length === 0) throw new RangeError('makeDataset: x has shape [], expected (n, ...features)');
   if (y.length !== x.length) throw new RangeError(`makeDataset: y has ${y.length} labels, expected ${x.length}, one per row of x`);
   const classes = numClasses ?? largest(y) + 1;

@@ -71,7 +71,8 @@ async function load(source: Source, argument: string, { signal, maxBytes = 2 ** 
 /** The bytes of a gzip file; its IDX header says how many there may be, so that a small file cannot fill the memory. */
 async function inflated(bytes: Uint8Array<ArrayBuffer>, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const head = await gunzipHead(bytes, HEADER_BYTES);
-  const stated = head.length > 0 ? readIdxHeader(head).bytes : Infinity;
+  // A first member that ends within the header tells nothing where the host reads one member only.
+  const stated = head.length >= 4 && head.length >= 4 + 4 * head[3]! ? readIdxHeader(head).bytes : Infinity;
   if (stated <= maxBytes) return gunzip(bytes, { maxBytes: stated });
   return gunzip(bytes, { maxBytes });
 }

@@ -82,7 +82,7 @@ export async function loadImageFolder(files: string | URL | Iterable<readonly [p
 /** The pictures below a folder by their paths in it. Throws Error when it cannot be read. */
 async function filesOf(folder: string | URL): Promise<[path: string, file: string][]> {
   const at = pathOf(folder);
-  if (at === null) throw new TypeError(`loadImageFolder: files is ${quote(String(folder), 200)}, expected [path, file] pairs: only Node reads folders`);
+  if (at === null) throw new TypeError(`loadImageFolder: files is ${quote(String(folder), 200)}, expected [path, file] pairs, or in Node the path of a folder`);
   const [fs, path, url] = (['node:fs', 'node:path', 'node:url'] as const).map((module) => nodeModule(module, 'loadImageFolder: files is a path')) as [NodeModules['node:fs'], NodeModules['node:path'], NodeModules['node:url']];
   const root = at instanceof URL ? url.fileURLToPath(at) : at;
   const entries = await fs.promises.readdir(root, { recursive: true, withFileTypes: true }).catch((cause: Error & { code?: string }) => {

@@ -106,11 +106,11 @@ export function instanceNoise(data: Dataset, options: InstanceNoiseOptions): Ins
   if (!(scale > 0 && scale < Infinity)) throw new RangeError(`instanceNoise: scale is ${scale}, expected a finite number > 0`);
   const { x, y, numClasses } = data;
   if (numClasses < 2) throw new RangeError(`instanceNoise: the labels have ${numClasses} class, expected at least 2`);
-  const streams = noiseStreams(model, options);
+  const streams = noiseStreams(`instanceNoise ${model}`, options);
   const random = streams(0);
   const d = y.length === 0 ? 0 : x.data.length / y.length;
   const isPerClass = model === 'logitclip';
-  const w = hostNormal(isPerClass ? numClasses : 1, d * numClasses, split(key(seed), noiseChild(model, stream)), { std: scale });
+  const w = hostNormal(isPerClass ? numClasses : 1, d * numClasses, split(key(seed), noiseChild(`instanceNoise ${model}`, stream)), { std: scale });
   const flipRate = new Float64Array(y.length);
   if (isPerClass) for (const i of chosen(y.length, rate, streams(1))) flipRate[i] = 1;
   else for (let i = 0; i < y.length; i++) flipRate[i] = truncatedNormalQuantile(randomUnit(random), { mean: rate, std, low: 0, high: 1 });

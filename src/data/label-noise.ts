@@ -67,7 +67,7 @@ export function symmetricNoise(data: CleanLabels, options: SymmetricNoiseOptions
   const { rate, draw = 'exactCount' } = options;
   const transition = symmetricTransition(data.numClasses, rate);
   checkClean('symmetricNoise', data);
-  const streams = noiseStreams('symmetric', options);
+  const streams = noiseStreams('symmetricNoise', options);
   const random = streams(0);
   if (draw === 'bernoulli') return drawn(data, transition, random);
   const other = (clean: number): number => (clean + 1 + randomBelow(random, data.numClasses - 1)) % data.numClasses;
@@ -104,13 +104,13 @@ export interface AsymmetricNoiseOptions extends NoiseOptions {
 /** Labels flipped to the class that theirs is mistaken for. */
 export function asymmetricNoise(data: CleanLabels, options: AsymmetricNoiseOptions): ClassNoise {
   expectOptions('asymmetricNoise', options, ['rate', 'map', 'draw', 'seed', 'stream']);
-  return mistaken('asymmetricNoise', data, options, noiseStreams('asymmetric', options));
+  return mistaken('asymmetricNoise', data, options, noiseStreams('asymmetricNoise', options));
 }
 
 /** Labels flipped to the next class: as {@link asymmetricNoise} with map 'next', from streams of its own. */
 export function pairFlipNoise(data: CleanLabels, options: Omit<AsymmetricNoiseOptions, 'map'>): ClassNoise {
   expectOptions('pairFlipNoise', options, ['rate', 'draw', 'seed', 'stream']);
-  return mistaken('pairFlipNoise', data, { ...options, map: 'next' }, noiseStreams('pairFlip', options));
+  return mistaken('pairFlipNoise', data, { ...options, map: 'next' }, noiseStreams('pairFlipNoise', options));
 }
 
 function mistaken(where: string, data: CleanLabels, { rate, map, draw = 'perClass' }: AsymmetricNoiseOptions, streams: (use: number) => Random32): ClassNoise {
@@ -131,14 +131,14 @@ export function randomRelabelling(data: CleanLabels, options: NoiseOptions): Cla
   expectOptions('randomRelabelling', options, ['rate', 'seed', 'stream']);
   const transition = relabellingTransition(data.numClasses, options.rate);
   checkClean('randomRelabelling', data);
-  return drawn(data, transition, noiseStreams('relabelling', options)(0));
+  return drawn(data, transition, noiseStreams('randomRelabelling', options)(0));
 }
 
 /** Each label is drawn from the row of its class. Throws RangeError unless rows are probabilities that sum to 1, one for each class. */
 export function transitionNoise(data: CleanLabels, transition: Transition, options: NoiseDraw = {}): ClassNoise {
   expectOptions('transitionNoise', options, ['seed', 'stream']);
   checkClean('transitionNoise', data);
-  return drawn(data, transition, noiseStreams('transition', options)(0));
+  return drawn(data, transition, noiseStreams('transitionNoise', options)(0));
 }
 
 function drawn(data: CleanLabels, transition: Transition, random: Random32): ClassNoise {
@@ -191,7 +191,7 @@ export function openSetNoise(data: Dataset, other: Dataset, options: NoiseOption
   const size = sizeOf(features);
   const x = Float32Array.from(data.x.data);
   const mask = new Uint8Array(data.y.length);
-  const streams = noiseStreams('openSet', options);
+  const streams = noiseStreams('openSetNoise', options);
   const order = chosen(other.x.length, 1, streams(0));
   chosen(data.y.length, rate, streams(1)).forEach((i, k) => {
     const from = order[k % order.length]! * size;

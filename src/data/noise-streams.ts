@@ -1,7 +1,9 @@
 import { random32, type Random32 } from './shuffle.ts';
 
 /** Noise models, each with streams of its own: at one seed they take up samples independently of each other. */
-const MODELS = { symmetric: 0, asymmetric: 1, pairFlip: 2, relabelling: 3, transition: 4, cores: 5, logitclip: 6, openSet: 7 } as const;
+const MODELS = {
+  symmetricNoise: 0, asymmetricNoise: 1, pairFlipNoise: 2, randomRelabelling: 3, transitionNoise: 4, 'instanceNoise cores': 5, 'instanceNoise logitclip': 6, openSetNoise: 7,
+} as const;
 
 /** A model that {@link noiseStreams} knows. */
 export type NoiseModel = keyof typeof MODELS;
@@ -28,16 +30,16 @@ export interface NoiseDraw {
  * Throws RangeError on a stream outside 0..254.
  */
 export function noiseStreams(model: NoiseModel, { seed = 0, stream = 0 }: NoiseDraw): (use: number) => Random32 {
-  expectStream(stream);
+  expectStream(model, stream);
   return (use) => random32(seed, FIRST * (1 + stream) + MODELS[model] * PER_MODEL + use);
 }
 
 /** Child of the key of a seed that belongs to a model and a stream, for draws by key. */
 export function noiseChild(model: NoiseModel, stream: number): number {
-  expectStream(stream);
+  expectStream(model, stream);
   return FIRST * (1 + stream) + MODELS[model];
 }
 
-function expectStream(stream: number): void {
-  if (!(Number.isInteger(stream) && stream >= 0 && stream <= LAST)) throw new RangeError(`noise: stream is ${stream}, expected an integer in 0..${LAST}`);
+function expectStream(model: NoiseModel, stream: number): void {
+  if (!(Number.isInteger(stream) && stream >= 0 && stream <= LAST)) throw new RangeError(`${model.split(' ')[0]}: stream is ${stream}, expected an integer in 0..${LAST}`);
 }

@@ -1,5 +1,5 @@
 import { asBytes } from '../io/bytes.ts';
-import { quote } from '../io/errors.ts';
+import { FormatError, quote } from '../io/errors.ts';
 import { gunzip, isGzip } from '../io/gzip.ts';
 import { nodeModule } from './node.ts';
 
@@ -34,7 +34,13 @@ export async function bytesOf(source: Source, what: string, signal?: AbortSignal
 /** The same, inflated when they are gzip. */
 export async function plainBytesOf(source: Source, what: string, { signal, maxBytes }: BytesOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await bytesOf(source, what, signal);
-  return isGzip(bytes) ? gunzip(bytes, { maxBytes }) : bytes;
+  if (!isGzip(bytes)) return bytes;
+  try {
+    return await gunzip(bytes, { maxBytes });
+  } catch (cause) {
+    if (cause instanceof FormatError) throw new FormatError(`${what}: ${cause.message}`, { cause });
+    throw cause;
+  }
 }
 
 /** The path or `file:` URL to read from disk; null for what is fetched. A drive letter (C:\) is no scheme. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loadImageFolder } from 'evenkeel/data';
+import { loadCsv, loadImageFolder } from 'evenkeel/data';
 import golden from '../golden/pictures.json';
 
 test('the browser decodes and scales pictures', async () => {
@@ -36,4 +36,9 @@ test.each(golden.pictures.filter(({ name }) => name.startsWith('JPEG')))('as Pil
     const rgb = bytesOf(expected.rgb);
     (await pixels(bytesOf(picture.file), expected, rotate)).forEach((v, i) => expect(Math.abs(v - rgb[i]!)).toBeLessThanOrEqual(3));
   }
+});
+
+test('a page reads no folders, and takes a path as relative to it', async () => {
+  await expect(loadImageFolder('pictures', { size: [1, 1] })).rejects.toThrow(new TypeError('loadImageFolder: files is "pictures", expected [path, file] pairs, or in Node the path of a folder'));
+  await expect(loadCsv('no such file.csv?nothing')).rejects.toThrow(/loadCsv: (source at no such file.csv\?nothing (answered 404|cannot be fetched)|row|the table|parseCsv)/);
 });

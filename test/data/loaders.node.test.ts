@@ -34,6 +34,7 @@ describe('CIFAR, binary version', () => {
   });
   test.each([
     ['cut', records([[1]]).slice(0, 3000), 'loadCifar10: file 0: parseCifar: file has 3000 bytes, expected a positive multiple of 3073, the bytes of a cifar10 record'],
+    ['cut gzip', new Uint8Array(gzipSync(records([[1]]))).slice(0, -100), 'loadCifar10: file 0: gunzip: truncated or corrupt after 0 bytes of output'],
     ['empty', new Uint8Array(), 'loadCifar10: file 0: parseCifar: file has 0 bytes, expected a positive multiple of 3073, the bytes of a cifar10 record'],
     ['a wrong label', records([[1], [10]]), 'loadCifar10: file 0: parseCifar: record 1 has label 10, expected 0..9: is this the binary version of cifar10?'],
   ])('refuses a file that is %s', async (_, file, message) => {
@@ -139,6 +140,8 @@ describe('loadCsv: text as it is found', () => {
     ['a zip archive', raw('PK\x03\x04...table.csv'), {}, 'loadCsv: the file is a zip archive, expected text: unpack it'],
     ['an old workbook', raw('\xd0\xcf\x11\xe0'), {}, 'loadCsv: the file is an old Excel workbook (xls), expected text: export the sheet as CSV'],
     ['NumPy', raw('\x93NUMPY\x01\0'), {}, 'loadCsv: the file is a NumPy array (npy), expected text: read it with decodeNpy'],
+    ['a file above maxBytes', bytes('x,y\n1,2\n'), { maxBytes: 7 }, 'loadCsv: the file has 8 bytes, expected at most maxBytes, 7: split it'],
+    ['a gzip file above maxBytes', new Uint8Array(gzipSync('x,y\n1,2\n')), { maxBytes: 7 }, 'loadCsv: source: gunzip: inflates to more than 7 bytes, expected at most maxBytes'],
     ['gzip twice', new Uint8Array(gzipSync(gzipSync('x,y\n1,2\n'))), {}, 'loadCsv: the file is a gzip file inside another, expected text: unpack it'],
   ])('refuses %s', async (_, file, options, message) => {
     const error = await loadCsv(file, options).then(() => null, (reason: unknown) => reason);

@@ -62,8 +62,3 @@ describe('a misspelt option is refused, with the right one', () => {
     expect(all.sort()).toEqual([...Object.keys(CALLS), ...WITHOUT].sort());
   });
 });
-
-test('values that makeDataset does not take are named', () => {
-  expect(() => data.makeDataset([[1, 2]] as never, [0])).toThrow(new TypeError('makeDataset: x is an array, expected new NdArray(Float32Array.from(values), [n, ...features])'));
-  expect(() => data.makeDataset(set.x, ['a', 'b', 'a', 'b', 'a', 'b', 'a', 'b'] as never)).toThrow(new TypeError('makeDataset: y[0] is the text "a", expected an integer: number the names of the classes, as loadCsv does'));
-});

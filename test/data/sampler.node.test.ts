@@ -140,3 +140,16 @@ describe('samplers', () => {
     expect(call).toThrow(message);
   });
 });
+
+test('a large tau leaves probabilities, also where an absent class is the hardest', () => {
+  const p = difficultyProbabilities([0.01, 0, 0.005], { tau: 200, floor: 0.001 });
+  expect(p[0]).toBeCloseTo(1, 12);
+  expect(p[2]! / 2 ** -200).toBeCloseTo(1, 9);
+  expect([...difficultyProbabilities([0.01, 0, 0.005], { tau: 200 })]).toEqual([1 / 3, 1 / 3, 1 / 3]);
+  const sampler = cdbSampler({ tau: 1000 });
+  sampler.setClassAccuracy([0.5, 0, 0.5]);
+  const order = sampler({ y: Int32Array.of(0, 0, 2, 2), numClasses: 3, classCounts: [2, 0, 2] }, { epoch: 0, epochs: 1, seed: 0 });
+  expect([...order].every((i) => i < 4)).toBe(true);
+  const many = sampler({ y: Int32Array.from({ length: 1000 }, (_, i) => 2 * (i % 2)), numClasses: 3, classCounts: [500, 0, 500] }, { epoch: 0, epochs: 1, seed: 0 });
+  expect(Math.abs(many.filter((i) => i % 2 === 0).length - 500)).toBeLessThan(100);
+});

@@ -68,7 +68,7 @@ describe('parseIdx', () => {
         const { data, shape } = parseIdx(file);
         expect(data.length).toBe(shape.reduce((size, extent) => size * extent, 1));
       } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
+        if (!(error instanceof FormatError) || error.message.length > 300) throw error;
         refused++;
       }
     }
