@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { SplitModel } from '../nn/backbone.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -13,7 +14,9 @@ export interface TauNormOptions {
  * tau-normalised classifier: weights w_c / |w_c|^tau, without bias. Nothing is trained. Kang et al., ICLR 2020; the bias is
  * dropped there too. A class whose weights are all zero keeps them. Throws TypeError for a cosine classifier, which has unit weights.
  */
-export async function tauNorm(classifier: SplitModel['classifier'], { tau = 1 }: TauNormOptions = {}): Promise<Sequential> {
+export async function tauNorm(classifier: SplitModel['classifier'], options: TauNormOptions = {}): Promise<Sequential> {
+  expectOptions('tauNorm', options, ['tau']);
+  const { tau = 1 } = options;
   if (classifier.kind !== 'linear') throw new TypeError(`tauNorm: the classifier is ${classifier.kind}, whose weights have unit length, expected linear`);
   if (!(tau >= 0 && tau < Infinity)) throw new RangeError(`tauNorm: tau is ${tau}, expected a finite number >= 0`);
   const { inFeatures, outFeatures, params } = classifier;
