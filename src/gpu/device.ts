@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { findAdapter, hostGpu, kindOf, type AdapterDescription } from './adapter.ts';
 import { symbolDispose } from './dispose.ts';
 import { GpuError, NoWebGPUError, OutOfMemoryError } from './errors.ts';
@@ -40,6 +41,7 @@ export function currentGpu(): Gpu {
  * Limits are raised to what the adapter offers. Throws {@link NoWebGPUError}, whose message says what to do.
  */
 export async function init(options: InitOptions = {}): Promise<Gpu> {
+  expectOptions('init', options, ['device', 'gpu', 'adapter', 'debug']);
   if (options.device) {
     const info = (options.device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
     return (current = new Gpu(options.device, info, false, options.debug));

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import * as ops from '../ops/activations.ts';
 import { flatten as flattenOp } from '../ops/reshape.ts';
 import { tanh as tanhOp } from '../ops/unary.ts';
@@ -28,7 +29,9 @@ export interface LeakyRelu extends Layer {
 }
 
 /** A leaky relu layer. Default slope: 0.01. */
-export function leakyRelu({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}): LeakyRelu {
+export function leakyRelu(options: { negativeSlope?: number } = {}): LeakyRelu {
+  expectOptions('leakyRelu', options, ['negativeSlope']);
+  const { negativeSlope = 0.01 } = options;
   return { ...activation('leakyRelu', (x) => ops.leakyRelu(x, { negativeSlope })), negativeSlope };
 }
 
@@ -39,7 +42,9 @@ export interface Elu extends Layer {
 }
 
 /** An elu layer. Default alpha: 1. */
-export function elu({ alpha = 1 }: { alpha?: number } = {}): Elu {
+export function elu(options: { alpha?: number } = {}): Elu {
+  expectOptions('elu', options, ['alpha']);
+  const { alpha = 1 } = options;
   return { ...activation('elu', (x) => ops.elu(x, { alpha })), alpha };
 }
 
@@ -50,7 +55,9 @@ export interface Gelu extends Layer {
 }
 
 /** A gelu layer. Default: exact; 'tanh' is PyTorch's approximation. */
-export function gelu({ approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Gelu {
+export function gelu(options: { approximate?: 'none' | 'tanh' } = {}): Gelu {
+  expectOptions('gelu', options, ['approximate']);
+  const { approximate = 'none' } = options;
   return { ...activation('gelu', (x) => ops.gelu(x, { approximate })), approximate };
 }
 

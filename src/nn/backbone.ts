@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { ShapeError } from '../gpu/errors.ts';
@@ -8,7 +9,7 @@ import type { CosineLinear } from './cosine-linear.ts';
 import { asView } from './entries.ts';
 import type { Layer } from './layer.ts';
 import type { Linear } from './linear.ts';
-import { mapBatches, type BatchOptions, type PredictOptions } from './map-batches.ts';
+import { BATCH_OPTIONS, mapBatches, PREDICT_OPTIONS, type BatchOptions, type PredictOptions } from './map-batches.ts';
 import { Snapshot, type HeldWeights, type PassWeights } from './pass-weights.ts';
 import { Sequential } from './sequential.ts';
 
@@ -69,8 +70,10 @@ export class Backbone {
   }
 
   /** Features (n, width) of host data (n, ...), in batches of `batchSize` (default 500). */
-  features(x: NdArray, { weights, ...options }: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    return mapBatches(this.gpu, x, (batch) => this.forward(batch, weights ? { weights } : {}), options);
+  features(x: NdArray, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+    expectOptions('backbone.features', options, PREDICT_OPTIONS);
+    const { weights, ...batches } = options;
+    return mapBatches(this.gpu, x, (batch) => this.forward(batch, weights ? { weights } : {}), batches);
   }
 
   /** The backbone with another head, a map from features to logits that it owns from then on. */
@@ -104,11 +107,13 @@ export class Reheaded {
 
   /** Logits (n, classes) of host data (n, ...). */
   logits(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+    expectOptions('reheaded.logits', options, BATCH_OPTIONS);
     return mapBatches(this.backbone.gpu, x, (batch) => this.forward(batch), options);
   }
 
   /** Class probabilities (n, classes) of host data (n, ...); rows sum to 1. */
   predict(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+    expectOptions('reheaded.predict', options, BATCH_OPTIONS);
     return mapBatches(this.backbone.gpu, x, (batch) => softmax(this.forward(batch)), options);
   }
 

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, mul } from '../ops/binary.ts';
 import { expectSizes, paramOf, type Layer } from './layer.ts';
 
@@ -12,7 +13,9 @@ export interface ClassScale extends Layer {
  * y_c = scale_c z_c + bias_c; z: (batch, classes). `scale` (classes) starts at 1, `bias` (classes) at 0. Behind a classifier that
  * is frozen it is the learnable weight scaling (LWS) of Kang et al., ICLR 2020; with bias, LWS-plus. Default: without bias.
  */
-export function classScale(classes: number, { bias = false }: { bias?: boolean } = {}): ClassScale {
+export function classScale(classes: number, options: { bias?: boolean } = {}): ClassScale {
+  expectOptions('classScale', options, ['bias']);
+  const { bias = false } = options;
   expectSizes('classScale', { classes });
   const start = (value: number) => ({ shape: [classes], init: () => new Float32Array(classes).fill(value) });
   const layer: ClassScale = {

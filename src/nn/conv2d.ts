@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { conv2d as conv2dOp, expectGroups, pairOf, type Pair } from '../ops/conv2d.ts';
 import { hostUniform } from '../random/random.ts';
 import { expectSizes, paramOf, type Layer } from './layer.ts';
@@ -37,8 +38,10 @@ export function conv2d(
   inChannels: number,
   outChannels: number,
   kernelSize: Pair,
-  { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }: Conv2dLayerOptions = {},
+  options: Conv2dLayerOptions = {},
 ): Conv2d {
+  expectOptions('conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'bias']);
+  const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
   expectSizes('conv2d', { inChannels, outChannels });
   expectGroups('conv2d', groups, 'inChannels', inChannels);
   expectGroups('conv2d', groups, 'outChannels', outChannels);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { mul } from '../ops/binary.ts';
 import { matmul } from '../ops/matmul.ts';
 import { normalize } from '../ops/normalize.ts';
@@ -18,7 +19,9 @@ export interface CosineLinear extends Layer {
  * Default scale: 1, as there. With the factor s of the loss in the head, softmax of the outputs are the probabilities
  * that were trained; use `ldam({ s, scaleIn: 'head' })` with it.
  */
-export function cosineLinear(inFeatures: number, outFeatures: number, { scale = 1 }: { scale?: number } = {}): CosineLinear {
+export function cosineLinear(inFeatures: number, outFeatures: number, options: { scale?: number } = {}): CosineLinear {
+  expectOptions('cosineLinear', options, ['scale']);
+  const { scale = 1 } = options;
   expectSizes('cosineLinear', { inFeatures, outFeatures });
   if (!(scale > 0 && Number.isFinite(scale))) throw new RangeError(`cosineLinear: scale is ${scale}, expected a positive number`);
   const layer: CosineLinear = {

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { embedding as embeddingOp } from '../ops/embedding.ts';
 import { hostNormal } from '../random/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -15,7 +16,9 @@ export interface Embedding extends Layer {
  * Rows of `weight` (count, features) by the integers of x, an i32 tensor (...): (..., features). Starts standard normal; the
  * row `paddingIdx` starts at zero and is not trained. PyTorch's Embedding.
  */
-export function embedding(count: number, features: number, { paddingIdx }: { paddingIdx?: number } = {}): Embedding {
+export function embedding(count: number, features: number, options: { paddingIdx?: number } = {}): Embedding {
+  expectOptions('embedding', options, ['paddingIdx']);
+  const { paddingIdx } = options;
   expectSizes('embedding', { count, features });
   const layer: Embedding = {
     kind: 'embedding',

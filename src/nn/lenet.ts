@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { flatten, relu } from './activations.ts';
 import { conv2d } from './conv2d.ts';
 import { linear } from './linear.ts';
@@ -9,7 +10,9 @@ import { sequential, type Sequential } from './sequential.ts';
  * 5 x 5 convolutions of 20 and 50 filters, each with relu and 2 x 2 max pooling, then 500 hidden units; x: (batch, channels,
  * 28, 28). 431,080 parameters for 10 classes of grey images; no normalisation, PyTorch's starting values.
  */
-export function lenet({ classes = 10, channels = 1 }: { classes?: number; channels?: number } = {}): Sequential {
+export function lenet(options: { classes?: number; channels?: number } = {}): Sequential {
+  expectOptions('lenet', options, ['classes', 'channels']);
+  const { classes = 10, channels = 1 } = options;
   return sequential({
     conv1: conv2d(channels, 20, 5),
     relu1: relu(),

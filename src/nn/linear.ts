@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { linear as linearOp } from '../ops/matmul.ts';
 import { hostUniform } from '../random/random.ts';
 import { expectSizes, paramOf, type Layer } from './layer.ts';
@@ -14,7 +15,9 @@ export interface Linear extends Layer {
  * y = x weight' + bias, x: (batch, inFeatures). `weight` (outFeatures, inFeatures) and `bias` (outFeatures) start uniform in
  * +-1 / sqrt(inFeatures), PyTorch's default. Default: with bias.
  */
-export function linear(inFeatures: number, outFeatures: number, { bias = true }: { bias?: boolean } = {}): Linear {
+export function linear(inFeatures: number, outFeatures: number, options: { bias?: boolean } = {}): Linear {
+  expectOptions('linear', options, ['bias']);
+  const { bias = true } = options;
   expectSizes('linear', { inFeatures, outFeatures });
   const bound = 1 / Math.sqrt(inFeatures);
   const layer: Linear = {

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { flatten } from './activations.ts';
 import { expectSizes, type Layer } from './layer.ts';
 import { distanceLayers, LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';
@@ -31,8 +32,10 @@ const CHANNELS: readonly LinfDistConvSize[] = [{ out: 32 }, { out: 32 }, { out: 
  */
 export function linfDistConvNet(
   [inChannels, height, width]: readonly [channels: number, height: number, width: number],
-  { classes, channels = CHANNELS, hidden = [512], p = Infinity, identity = 10 }: LinfDistConvNetOptions,
+  options: LinfDistConvNetOptions,
 ): LinfDistNet {
+  expectOptions('linfDistConvNet', options, ['classes', 'channels', 'hidden', 'p', 'identity']);
+  const { classes, channels = CHANNELS, hidden = [512], p = Infinity, identity = 10 } = options;
   expectSizes('linfDistConvNet', { channels: inChannels, height, width, classes });
   const power = new DistancePower(p);
   const layers: Record<string, Layer> = {};

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { flatten, tanh } from './activations.ts';
 import type { Layer } from './layer.ts';
 import { LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';
@@ -32,7 +33,9 @@ export interface LinfDistHeadNetOptions extends LinfDistMlpOptions, Pick<SortDis
  * train by `linfHead`, certify by `certifyBounds`.
  * Throws RangeError on fewer than two sizes of the features or one of the head.
  */
-export function linfDistHeadNet(sizes: readonly number[], head: readonly number[], { p = Infinity, identity = 10, keep, ...rest }: LinfDistHeadNetOptions = {}): LinfDistHeadNet {
+export function linfDistHeadNet(sizes: readonly number[], head: readonly number[], options: LinfDistHeadNetOptions = {}): LinfDistHeadNet {
+  expectOptions('linfDistHeadNet', options, ['p', 'identity', 'keep', 'terms', 'group']);
+  const { p = Infinity, identity = 10, keep, ...rest } = options;
   if (sizes.length < 2) throw new RangeError(`linfDistHeadNet: got ${sizes.length} sizes, expected at least the inputs and the features`);
   if (head.length < 1) throw new RangeError('linfDistHeadNet: the head has no sizes, expected at least the classes');
   const power = new DistancePower(p);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { flatten } from './activations.ts';
 import { paramOf, type Layer } from './layer.ts';
 import { bias, DistancePower, linfDistLinear, meanShift, negatedDistance } from './linf-dist.ts';
@@ -38,7 +39,9 @@ export interface LinfDistMlpOptions {
  * `linfDistMlp([784, 128, 128, 10])`: distance layers dist1, shift1, dist2, ... with mean shift between, a bias at the end, and
  * the sign turned. Zhang, Jiang, He and Wang, "Boosting the certified robustness of l-infinity distance nets", ICLR 2022.
  */
-export function linfDistMlp(sizes: readonly number[], { p = Infinity, identity = 10 }: LinfDistMlpOptions = {}): LinfDistNet {
+export function linfDistMlp(sizes: readonly number[], options: LinfDistMlpOptions = {}): LinfDistNet {
+  expectOptions('linfDistMlp', options, ['p', 'identity']);
+  const { p = Infinity, identity = 10 } = options;
   if (sizes.length < 2) throw new RangeError(`linfDistMlp: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
   const power = new DistancePower(p);
   return new LinfDistNet({ flatten: flatten(), ...distanceLayers(sizes, { power, identity }) }, power);

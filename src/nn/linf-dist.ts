@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { pairOf, type Pair } from '../ops/conv2d.ts';
 import { add } from '../ops/binary.ts';
 import { lpDistance, lpDistance2d } from '../ops/lp-distance.ts';
@@ -109,7 +110,9 @@ export interface LinfDistLinear extends Layer {
  * y_o = ||x - w_o||_p, x: (batch, inFeatures), `weight` (outFeatures, inFeatures) from N(0, 1). At p = infinity it is
  * 1-Lipschitz in the l_infinity norm for any weights. Zhang, Cai, Lu, He and Wang, ICML 2021.
  */
-export function linfDistLinear(inFeatures: number, outFeatures: number, { power = new DistancePower(), identity = 0 }: LinfDistOptions = {}): LinfDistLinear {
+export function linfDistLinear(inFeatures: number, outFeatures: number, options: LinfDistOptions = {}): LinfDistLinear {
+  expectOptions('linfDistLinear', options, ['power', 'identity']);
+  const { power = new DistancePower(), identity = 0 } = options;
   expectSizes('linfDistLinear', { inFeatures, outFeatures });
   const layer: LinfDistLinear = {
     kind: 'linfDistLinear',
@@ -142,8 +145,10 @@ export function linfDistConv2d(
   inChannels: number,
   outChannels: number,
   kernelSize: Pair,
-  { stride = 1, padding = 0, power = new DistancePower(), identity = 0 }: LinfDistOptions & { stride?: Pair; padding?: Pair } = {},
+  options: LinfDistOptions & { stride?: Pair; padding?: Pair } = {},
 ): LinfDistConv2d {
+  expectOptions('linfDistConv2d', options, ['stride', 'padding', 'power', 'identity']);
+  const { stride = 1, padding = 0, power = new DistancePower(), identity = 0 } = options;
   expectSizes('linfDistConv2d', { inChannels, outChannels });
   const [kh, kw] = pairOf(kernelSize, 1, 'linfDistConv2d: kernelSize');
   const geometry = { stride: pairOf(stride, 1, 'linfDistConv2d: stride'), padding: pairOf(padding, 0, 'linfDistConv2d: padding') };
@@ -174,7 +179,9 @@ export interface MeanShift extends Layer {
 }
 
 /** x - mean of the batch in training, x - `running_mean` in evaluation; x: (batch, features, ...). Default momentum: 0.1. */
-export function meanShift(features: number, { momentum = 0.1 }: { momentum?: number } = {}): MeanShift {
+export function meanShift(features: number, options: { momentum?: number } = {}): MeanShift {
+  expectOptions('meanShift', options, ['momentum']);
+  const { momentum = 0.1 } = options;
   expectSizes('meanShift', { features });
   const layer: MeanShift = {
     kind: 'meanShift',

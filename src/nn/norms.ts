@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { batchNorm as batchNormOp, type BatchNormOptions } from '../ops/batch-norm.ts';
 import { groupNorm as groupNormOp, layerNorm as layerNormOp } from '../ops/layer-norm.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -30,7 +31,9 @@ export interface BatchNormLayerOptions extends Pick<BatchNormOptions, 'eps' | 'm
  * Batch normalisation of x: (batch, features, ...), PyTorch's BatchNorm1d and BatchNorm2d: `weight` starts at 1, `bias` at 0,
  * and evaluation uses the averages `running_mean` and `running_var` of training. Defaults: momentum 0.1, eps 1e-5.
  */
-export function batchNorm(features: number, { eps = 1e-5, momentum = 0.1, affine = true }: BatchNormLayerOptions = {}): BatchNorm {
+export function batchNorm(features: number, options: BatchNormLayerOptions = {}): BatchNorm {
+  expectOptions('batchNorm', options, ['eps', 'momentum', 'affine']);
+  const { eps = 1e-5, momentum = 0.1, affine = true } = options;
   expectSizes('batchNorm', { features });
   const statistic = (value: number) => ({ shape: [features], dtype: 'f32', value }) as const;
   const layer: BatchNorm = {
@@ -63,7 +66,9 @@ export interface LayerNorm extends Layer {
 }
 
 /** Normalisation over the last axes, PyTorch's LayerNorm: `weight` starts at 1, `bias` at 0. Defaults: eps 1e-5, affine. */
-export function layerNorm(normalizedShape: number | readonly number[], { eps = 1e-5, affine = true }: { eps?: number; affine?: boolean } = {}): LayerNorm {
+export function layerNorm(normalizedShape: number | readonly number[], options: { eps?: number; affine?: boolean } = {}): LayerNorm {
+  expectOptions('layerNorm', options, ['eps', 'affine']);
+  const { eps = 1e-5, affine = true } = options;
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
   expectSizes('layerNorm', { normalizedShape: sizeOf(shape) });
   const layer: LayerNorm = {
@@ -91,7 +96,9 @@ export interface GroupNorm extends Layer {
  * Normalisation over groups of channels of x: (batch, channels, ...), PyTorch's GroupNorm: `weight` starts at 1, `bias` at 0.
  * Defaults: eps 1e-5, affine. As many groups as channels make it InstanceNorm (there without affine).
  */
-export function groupNorm(groups: number, channels: number, { eps = 1e-5, affine = true }: { eps?: number; affine?: boolean } = {}): GroupNorm {
+export function groupNorm(groups: number, channels: number, options: { eps?: number; affine?: boolean } = {}): GroupNorm {
+  expectOptions('groupNorm', options, ['eps', 'affine']);
+  const { eps = 1e-5, affine = true } = options;
   expectSizes('groupNorm', { groups, channels });
   if (channels % groups !== 0) throw new RangeError(`groupNorm: ${channels} channels do not split into ${groups} groups`);
   const layer: GroupNorm = {

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { pairOf, type Pair } from '../ops/conv2d.ts';
 import { adaptiveAvgPool2d as adaptiveOp, avgPool2d as avgOp, maxPool2d as maxOp, type AvgPool2dOptions, type MaxPool2dOptions } from '../ops/pool2d.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -35,11 +36,13 @@ function pool(kind: Pool2d['kind'], op: (x: Tensor, kernelSize: Pair, options: O
 
 /** Largest element of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
 export function maxPool2d(kernelSize: Pair, options: MaxPool2dOptions = {}): Pool2d {
+  expectOptions('maxPool2d', options, ['stride', 'padding', 'ceilMode', 'dilation']);
   return pool('maxPool2d', maxOp, kernelSize, options);
 }
 
 /** Mean of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
 export function avgPool2d(kernelSize: Pair, options: AvgPool2dOptions = {}): Pool2d {
+  expectOptions('avgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
   return pool('avgPool2d', avgOp, kernelSize, options);
 }
 

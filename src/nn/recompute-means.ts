@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { mean } from '../ops/reduce.ts';
@@ -18,7 +19,9 @@ import type { MeanShift } from './linf-dist.ts';
  * grows, and a SortNet trains other distances than it evaluates. As the authors of SortNet do before each test, NeurIPS 2022.
  * Throws ShapeError when there is no item.
  */
-export function recomputeMeans(net: LinfDistNet, x: NdArray, { batchSize = 500 }: { batchSize?: number } = {}): void {
+export function recomputeMeans(net: LinfDistNet, x: NdArray, options: { batchSize?: number } = {}): void {
+  expectOptions('recomputeMeans', options, ['batchSize']);
+  const { batchSize = 500 } = options;
   const items = x.shape[0] ?? 0;
   if (items === 0) throw new ShapeError(`recomputeMeans: x has shape [${x.shape}], expected at least one item`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`recomputeMeans: batchSize is ${batchSize}, expected a positive integer`);

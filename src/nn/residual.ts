@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add } from '../ops/binary.ts';
 import { relu } from '../ops/activations.ts';
@@ -26,7 +27,9 @@ export interface ResidualOptions {
  * y = activation(main(x) + shortcut(x)); without a shortcut, x itself. Parameters of `main` keep their own names. He, Zhang,
  * Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
  */
-export function residual(main: Layer, shortcut: Layer | null = null, { activation = 'none', shortcutName = 'shortcut' }: ResidualOptions = {}): Residual {
+export function residual(main: Layer, shortcut: Layer | null = null, options: ResidualOptions = {}): Residual {
+  expectOptions('residual', options, ['activation', 'shortcutName']);
+  const { activation = 'none', shortcutName = 'shortcut' } = options;
   expectLayer('residual: main', main);
   if (shortcut !== null) expectLayer('residual: shortcut', shortcut);
   const branch = ({ training, random }: ForwardContext, at: number): ForwardContext => ({ training, ...(random ? { random: { ...random, key: split(random.key, at) } } : {}) });

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { flatten, relu } from './activations.ts';
 import { conv2d, type Conv2d } from './conv2d.ts';
 import { cosineLinear } from './cosine-linear.ts';
@@ -42,7 +43,9 @@ export function basicBlock(inChannels: number, outChannels: number, stride = 1):
  * pooling. Convolutions and the linear weight start Kaiming-normal (fan-in), as in the LDAM code, whose parameter names these
  * are. He, Zhang, Ren, Sun, CVPR 2016, section 4.2; Cao et al., NeurIPS 2019.
  */
-export function cifarResnet(blocks: number, { classes = 10, head = 'linear', scale = 1, channels = 3 }: ResnetOptions = {}): Sequential {
+export function cifarResnet(blocks: number, options: ResnetOptions = {}): Sequential {
+  expectOptions('cifarResnet', options, ['classes', 'head', 'scale', 'channels']);
+  const { classes = 10, head = 'linear', scale = 1, channels = 3 } = options;
   if (!Number.isInteger(blocks) || blocks < 1) throw new RangeError(`cifarResnet: blocks is ${blocks}, expected a positive integer`);
   const stage = (inChannels: number, outChannels: number, stride: number): Layer =>
     sequential(...Array.from({ length: blocks }, (_, i) => basicBlock(i === 0 ? inChannels : outChannels, outChannels, i === 0 ? stride : 1)));

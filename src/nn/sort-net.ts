@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, mul } from '../ops/binary.ts';
 import { concat } from '../ops/concat.ts';
 import { dropout, expectProbability } from '../ops/dropout.ts';
@@ -43,8 +44,10 @@ export interface SortDistLinear extends Layer {
 export function sortDistLinear(
   inFeatures: number,
   outFeatures: number,
-  { power = new DistancePower(), identity = 0, keep = 0.75, terms = 10, group = 32 }: SortDistOptions = {},
+  options: SortDistOptions = {},
 ): SortDistLinear {
+  expectOptions('sortDistLinear', options, ['power', 'identity', 'keep', 'terms', 'group']);
+  const { power = new DistancePower(), identity = 0, keep = 0.75, terms = 10, group = 32 } = options;
   expectSizes('sortDistLinear', { inFeatures, outFeatures, terms, group });
   if (terms > 16) throw new RangeError(`sortDistLinear: terms is ${terms}, expected at most 16`);
   expectProbability(keep);
@@ -107,7 +110,9 @@ export interface SortNetOptions {
  * keeps all inputs. Call `recomputeMeans` with the training images before testing it: training means are those of other
  * distances. Same source.
  */
-export function sortNet(sizes: readonly number[], { p = Infinity, identity = 10, ...rest }: SortNetOptions = {}): LinfDistNet {
+export function sortNet(sizes: readonly number[], options: SortNetOptions = {}): LinfDistNet {
+  expectOptions('sortNet', options, ['p', 'identity', 'keep', 'terms', 'group']);
+  const { p = Infinity, identity = 10, ...rest } = options;
   if (sizes.length < 2) throw new RangeError(`sortNet: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
   const power = new DistancePower(p);
   const layers: Record<string, Layer> = { flatten: flatten() };

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { flatten, relu } from './activations.ts';
 import { conv2d, type Conv2d } from './conv2d.ts';
 import { dropout } from './dropout.ts';
@@ -45,7 +46,9 @@ function block(inChannels: number, outChannels: number, stride: number, p: numbe
  * global average pooling; convolutions start Kaiming-normal (fan-out), biases at 0. Zagoruyko and Komodakis, BMVC 2016; names
  * as in the usual PyTorch port.
  */
-export function wideResnet({ depth, widen, dropout: p = 0, classes = 10, channels = 3 }: WideResnetOptions): Sequential {
+export function wideResnet(options: WideResnetOptions): Sequential {
+  expectOptions('wideResnet', options, ['depth', 'widen', 'dropout', 'classes', 'channels']);
+  const { depth, widen, dropout: p = 0, classes = 10, channels = 3 } = options;
   const blocks = (depth - 4) / 6;
   if (!Number.isInteger(blocks) || blocks < 1) throw new RangeError(`wideResnet: depth is ${depth}, expected 6 n + 4 with n of at least 1`);
   const width = [16, 16 * widen, 32 * widen, 64 * widen] as const;

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/adagrad.wgsl';
 import { arenaOptimizer } from './arena-optimizer.ts';
 import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
@@ -17,9 +18,9 @@ export interface AdagradOptions extends SharedOptions {
 }
 
 /** Adagrad. Duchi, Hazan and Singer, JMLR 2011. */
-export function adagrad({
-  lr = 0.01, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10, maximize = false, decays,
-}: AdagradOptions = {}): Optimizer {
+export function adagrad(options: AdagradOptions = {}): Optimizer {
+  expectOptions('adagrad', options, ['lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps', 'maximize', 'decays']);
+  const { lr = 0.01, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10, maximize = false, decays } = options;
   expectNumber(lr, 'adagrad: lr');
   expectNumber(lrDecay, 'adagrad: lrDecay');
   expectNumber(weightDecay, 'adagrad: weightDecay');

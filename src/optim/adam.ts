@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/adam.wgsl';
 import { arenaOptimizer } from './arena-optimizer.ts';
 import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
@@ -19,8 +20,10 @@ export interface AdamOptions extends SharedOptions {
 function adamLike(
   name: string,
   isDecoupled: boolean,
-  { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = isDecoupled ? 0.01 : 0, amsgrad = false, maximize = false, decays }: AdamOptions,
+  options: AdamOptions,
 ): Optimizer {
+  expectOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize', 'decays']);
+  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = isDecoupled ? 0.01 : 0, amsgrad = false, maximize = false, decays } = options;
   expectNumber(lr, `${name}: lr`);
   betas.forEach((b, i) => expectNumber(b, `${name}: betas[${i}]`, 0, 1));
   expectNumber(eps, `${name}: eps`);

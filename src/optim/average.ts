@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import kernel from '../../shaders/average.wgsl';
 import { claim, type Claim } from '../check/claim.ts';
@@ -170,7 +171,9 @@ export class WeightAverage implements SavedState {
 }
 
 /** Exponential moving average: a = decay a + (1 - decay) p after every step; the first step copies p. Default decay: 0.999. */
-export function ema({ decay = 0.999 }: { decay?: number } = {}): WeightAverage {
+export function ema(options: { decay?: number } = {}): WeightAverage {
+  expectOptions('ema', options, ['decay']);
+  const { decay = 0.999 } = options;
   expectNumber(decay, 'ema: decay', 0, 1);
   return new WeightAverage('ema', () => 1 - decay);
 }
@@ -179,7 +182,9 @@ export function ema({ decay = 0.999 }: { decay?: number } = {}): WeightAverage {
  * Stochastic weight averaging: the equal average of the weights at the end of each epoch from `from` on (default 0), or
  * after each step. Izmailov et al., UAI 2018; use it with the schedule `swaLr`.
  */
-export function swa({ from = 0, by = 'epoch' }: { from?: number; by?: 'epoch' | 'step' } = {}): WeightAverage {
+export function swa(options: { from?: number; by?: 'epoch' | 'step' } = {}): WeightAverage {
+  expectOptions('swa', options, ['from', 'by']);
+  const { from = 0, by = 'epoch' } = options;
   expectNumber(from, 'swa: from');
   return new WeightAverage('swa', (count, { epoch, step, stepsPerEpoch }) =>
     epoch < from || (by === 'epoch' && (step + 1) % stepsPerEpoch !== 0) ? 0 : 1 / (count + 1),

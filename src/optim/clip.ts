@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/clip.wgsl';
 import { unscoped } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -24,7 +25,9 @@ export interface ClipGradNormOptions {
  * PyTorch's clip_grad_norm_; computed on the device in three dispatches, nothing is read back. A NaN gradient makes all
  * of them NaN, an infinite one makes the others 0.
  */
-export function clipGradNorm(base: Optimizer, { maxNorm, normType = 2 }: ClipGradNormOptions): NormClippedOptimizer {
+export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): NormClippedOptimizer {
+  expectOptions('clipGradNorm', options, ['maxNorm', 'normType']);
+  const { maxNorm, normType = 2 } = options;
   expectOptimizer(base, 'clipGradNorm: base');
   expectNumber(maxNorm, 'clipGradNorm: maxNorm');
   if (!isNormType(normType)) throw new RangeError(`clipGradNorm: normType is ${normType}, expected 1, 2 or Infinity`);
@@ -53,7 +56,9 @@ export function clipGradNorm(base: Optimizer, { maxNorm, normType = 2 }: ClipGra
 }
 
 /** `base` on gradients limited to [-clipValue, clipValue] one by one, as PyTorch's clip_grad_value_: one dispatch. A NaN stays. */
-export function clipGradValue(base: Optimizer, { clipValue }: { clipValue: number }): Optimizer {
+export function clipGradValue(base: Optimizer, options: { clipValue: number }): Optimizer {
+  expectOptions('clipGradValue', options, ['clipValue']);
+  const { clipValue } = options;
   expectOptimizer(base, 'clipGradValue: base');
   expectNumber(clipValue, 'clipGradValue: clipValue');
   return {

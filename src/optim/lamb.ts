@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/lamb.wgsl';
 import { empty } from '../tensor/tensor.ts';
 import { arenaOptimizer } from './arena-optimizer.ts';
@@ -22,7 +23,9 @@ export interface LambOptions extends SharedOptions {
  * deep learning", ICLR 2020, algorithm 2, with phi the identity as in the authors' code; every tensor has a ratio, biases
  * too. Six dispatches, whatever the number of parameters.
  */
-export function lamb({ lr = 1e-3, betas = [0.9, 0.999], eps = 1e-6, weightDecay = 0, maximize = false, decays }: LambOptions = {}): Optimizer {
+export function lamb(options: LambOptions = {}): Optimizer {
+  expectOptions('lamb', options, ['lr', 'betas', 'eps', 'weightDecay', 'maximize', 'decays']);
+  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-6, weightDecay = 0, maximize = false, decays } = options;
   expectNumber(lr, 'lamb: lr');
   betas.forEach((b, i) => expectNumber(b, `lamb: betas[${i}]`, 0, 1));
   expectNumber(eps, 'lamb: eps');

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/lp-decay.wgsl';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, tensor } from '../tensor/tensor.ts';
@@ -20,9 +21,13 @@ export interface LpDecayOptions extends AdamOptions {
  * Wang, ICML 2021. Defaults: lr 0.02, betas [0.9, 0.99], eps 1e-10, weightDecay 0.005. One dispatch more than `adamW`.
  * Throws RangeError when no parameter is a distance weight, or one is not a matrix or a filter.
  */
-export function lpDecayAdamW({
-  power, distances = (name) => /(^|\.)dist\d+\.weight$/.test(name), lr = 0.02, betas = [0.9, 0.99], eps = 1e-10, weightDecay = 5e-3, decays = () => true, ...rest
-}: LpDecayOptions): Optimizer {
+export function lpDecayAdamW(options: LpDecayOptions): Optimizer {
+  expectOptions('lpDecayAdamW', options, [
+    'power', 'distances', 'lr', 'betas', 'eps', 'weightDecay', 'decays', 'amsgrad', 'maximize',
+  ]);
+  const {
+    power, distances = (name) => /(^|\.)dist\d+\.weight$/.test(name), lr = 0.02, betas = [0.9, 0.99], eps = 1e-10, weightDecay = 5e-3, decays = () => true, ...rest
+  } = options;
   expectNumber(weightDecay, 'lpDecayAdamW: weightDecay');
   if (!(power?.value >= 1)) throw new RangeError(`lpDecayAdamW: power.value is ${power?.value}, expected a number from 1 to Infinity, as model.power has`);
   const base = adamW({ ...rest, lr, betas, eps, weightDecay, decays: (name) => !distances(name) && decays(name) });

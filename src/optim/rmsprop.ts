@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/rmsprop.wgsl';
 import { arenaOptimizer } from './arena-optimizer.ts';
 import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
@@ -19,9 +20,9 @@ export interface RmspropOptions extends SharedOptions {
 }
 
 /** RMSprop. Tieleman and Hinton, 2012, lecture 6.5; centred form of Graves, 2013; eps outside the root, as in PyTorch. */
-export function rmsprop({
-  lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false, maximize = false, decays,
-}: RmspropOptions = {}): Optimizer {
+export function rmsprop(options: RmspropOptions = {}): Optimizer {
+  expectOptions('rmsprop', options, ['lr', 'alpha', 'eps', 'weightDecay', 'momentum', 'centered', 'maximize', 'decays']);
+  const { lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false, maximize = false, decays } = options;
   expectNumber(lr, 'rmsprop: lr');
   expectNumber(alpha, 'rmsprop: alpha');
   expectNumber(eps, 'rmsprop: eps');

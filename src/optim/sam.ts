@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/sam.wgsl';
 import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
@@ -22,7 +23,9 @@ export interface SamOptions {
  * passes over the same batch, three dispatches and a copy; w comes back bit for bit. Frozen parameters have gradient 0
  * and stay. In `fit` dropout draws anew for the second pass, and running statistics keep what the first one gave.
  */
-export function sam({ base, rho = 0.05, adaptive = false }: SamOptions): Optimizer {
+export function sam(options: SamOptions): Optimizer {
+  expectOptions('sam', options, ['base', 'rho', 'adaptive']);
+  const { base, rho = 0.05, adaptive = false } = options;
   expectOptimizer(base, 'sam: base');
   expectNumber(rho, 'sam: rho');
   const variant = adaptive ? { stretch: 'return p * p;' } : {};

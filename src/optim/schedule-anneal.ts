@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { expectNumber } from './optimizer.ts';
 import type { Schedule, Unit } from './schedule.ts';
 
@@ -18,14 +19,18 @@ function expectAnneal(kind: Anneal, what: string): void {
  * `tMax` is the half period, default the whole run; beyond it the rate rises again. Default etaMin: 0. Loshchilov and
  * Hutter, ICLR 2017, eq. 5 without restarts.
  */
-export function cosineLr({ tMax, etaMin = 0, by = 'epoch' }: { tMax?: number; etaMin?: number; by?: Unit } = {}): Schedule {
+export function cosineLr(options: { tMax?: number; etaMin?: number; by?: Unit } = {}): Schedule {
+  expectOptions('cosineLr', options, ['tMax', 'etaMin', 'by']);
+  const { tMax, etaMin = 0, by = 'epoch' } = options;
   if (tMax !== undefined) expectNumber(tMax, 'cosineLr: tMax', 1);
   expectNumber(etaMin, 'cosineLr: etaMin');
   return { lr: (at, rate) => anneal('cos', rate, etaMin, at[by] / (tMax ?? at.epochs * (by === 'step' ? at.stepsPerEpoch : 1))) };
 }
 
 /** The rate of PyTorch's CosineAnnealingWarmRestarts: half cosines of t0, t0 tMult, t0 tMult^2, ... epochs (or steps). Defaults: tMult 1, etaMin 0. */
-export function cosineWarmRestarts({ t0, tMult = 1, etaMin = 0, by = 'epoch' }: { t0: number; tMult?: number; etaMin?: number; by?: Unit }): Schedule {
+export function cosineWarmRestarts(options: { t0: number; tMult?: number; etaMin?: number; by?: Unit }): Schedule {
+  expectOptions('cosineWarmRestarts', options, ['t0', 'tMult', 'etaMin', 'by']);
+  const { t0, tMult = 1, etaMin = 0, by = 'epoch' } = options;
   expectNumber(t0, 'cosineWarmRestarts: t0', 1);
   expectNumber(tMult, 'cosineWarmRestarts: tMult', 1);
   expectNumber(etaMin, 'cosineWarmRestarts: etaMin');
@@ -41,7 +46,9 @@ export function cosineWarmRestarts({ t0, tMult = 1, etaMin = 0, by = 'epoch' }: 
 }
 
 /** The rate of PyTorch's LinearLR: times a factor that goes from startFactor (1/3) to endFactor (1) in totalIters (5) epochs (or steps) and stays. */
-export function linearLr({ startFactor = 1 / 3, endFactor = 1, totalIters = 5, by = 'epoch' }: { startFactor?: number; endFactor?: number; totalIters?: number; by?: Unit } = {}): Schedule {
+export function linearLr(options: { startFactor?: number; endFactor?: number; totalIters?: number; by?: Unit } = {}): Schedule {
+  expectOptions('linearLr', options, ['startFactor', 'endFactor', 'totalIters', 'by']);
+  const { startFactor = 1 / 3, endFactor = 1, totalIters = 5, by = 'epoch' } = options;
   expectNumber(startFactor, 'linearLr: startFactor');
   expectNumber(endFactor, 'linearLr: endFactor');
   expectNumber(totalIters, 'linearLr: totalIters', 1);
@@ -49,7 +56,9 @@ export function linearLr({ startFactor = 1 / 3, endFactor = 1, totalIters = 5, b
 }
 
 /** The rate of PyTorch's PolynomialLR: times (1 - t / totalIters)^power, 0 from totalIters on. Defaults: totalIters 5, power 1. */
-export function polynomialLr({ totalIters = 5, power = 1, by = 'epoch' }: { totalIters?: number; power?: number; by?: Unit } = {}): Schedule {
+export function polynomialLr(options: { totalIters?: number; power?: number; by?: Unit } = {}): Schedule {
+  expectOptions('polynomialLr', options, ['totalIters', 'power', 'by']);
+  const { totalIters = 5, power = 1, by = 'epoch' } = options;
   expectNumber(totalIters, 'polynomialLr: totalIters', 1);
   expectNumber(power, 'polynomialLr: power');
   return { lr: (at, rate) => rate * (1 - Math.min(at[by], totalIters) / totalIters) ** power };
@@ -59,7 +68,9 @@ export function polynomialLr({ totalIters = 5, power = 1, by = 'epoch' }: { tota
  * Linear from startFactor (default 0) to the whole rate over `warmup` epochs (or steps), then half a cosine to 0 at
  * `total`, default the end of the run.
  */
-export function warmupCosine({ warmup, total, startFactor = 0, by = 'epoch' }: { warmup: number; total?: number; startFactor?: number; by?: Unit }): Schedule {
+export function warmupCosine(options: { warmup: number; total?: number; startFactor?: number; by?: Unit }): Schedule {
+  expectOptions('warmupCosine', options, ['warmup', 'total', 'startFactor', 'by']);
+  const { warmup, total, startFactor = 0, by = 'epoch' } = options;
   expectNumber(warmup, 'warmupCosine: warmup');
   if (total !== undefined) expectNumber(total, 'warmupCosine: total', warmup);
   expectNumber(startFactor, 'warmupCosine: startFactor');
@@ -98,10 +109,14 @@ export interface OneCycleOptions {
 }
 
 /** The 1cycle policy in PyTorch's form (OneCycleLR), step by step. Smith and Topin, 2019. */
-export function oneCycle({
-  maxLr, totalSteps, pctStart = 0.3, anneal: kind = 'cos', divFactor = 25, finalDivFactor = 1e4, threePhase = false,
-  cycleMomentum = true, baseMomentum = 0.85, maxMomentum = 0.95,
-}: OneCycleOptions = {}): Schedule {
+export function oneCycle(options: OneCycleOptions = {}): Schedule {
+  expectOptions('oneCycle', options, [
+    'maxLr', 'totalSteps', 'pctStart', 'anneal', 'divFactor', 'finalDivFactor', 'threePhase', 'cycleMomentum', 'baseMomentum', 'maxMomentum',
+  ]);
+  const {
+    maxLr, totalSteps, pctStart = 0.3, anneal: kind = 'cos', divFactor = 25, finalDivFactor = 1e4, threePhase = false,
+    cycleMomentum = true, baseMomentum = 0.85, maxMomentum = 0.95,
+  } = options;
   for (const [name, value] of Object.entries({ maxLr, totalSteps })) if (value !== undefined) expectNumber(value, `oneCycle: ${name}`, name === 'totalSteps' ? 2 : 0);
   for (const [name, value] of Object.entries({ divFactor, finalDivFactor, baseMomentum, maxMomentum })) expectNumber(value, `oneCycle: ${name}`);
   if (!(pctStart > 0 && pctStart < 1)) throw new RangeError(`oneCycle: pctStart is ${pctStart}, expected a number between 0 and 1`);
@@ -134,7 +149,9 @@ export function oneCycle({
  * The rate of PyTorch's SWALR: from epoch `from` (default 0) it moves to swaLr within annealEpochs (default 10) and stays.
  * Schedules before it should keep the rate steady from then on.
  */
-export function swaLr({ swaLr: target, from = 0, annealEpochs = 10, anneal: kind = 'cos' }: { swaLr: number; from?: number; annealEpochs?: number; anneal?: Anneal }): Schedule {
+export function swaLr(options: { swaLr: number; from?: number; annealEpochs?: number; anneal?: Anneal }): Schedule {
+  expectOptions('swaLr', options, ['swaLr', 'from', 'annealEpochs', 'anneal']);
+  const { swaLr: target, from = 0, annealEpochs = 10, anneal: kind = 'cos' } = options;
   expectNumber(target, 'swaLr: swaLr');
   expectNumber(from, 'swaLr: from');
   expectNumber(annealEpochs, 'swaLr: annealEpochs');

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { expectNumber } from './optimizer.ts';
 import type { Moment, Schedule } from './schedule.ts';
 
@@ -44,10 +45,14 @@ export interface LinfSchedule extends Schedule {
  * with r the share of the ramp of p; the rate is half a cosine from the first step to the end. Zhang et al., ICLR 2022, and
  * create_schedule of the authors' second code.
  */
-export function linfSchedule({
-  pStartEpoch, pEndEpoch, pStart = 8, pEnd = 1000, lambda, lambdaEnd, epsStartEpoch = 0, epsEndEpoch = 0, epsSmooth = 0,
-  ramp = 'exponential', lrFrom = 'start', apply,
-}: LinfScheduleOptions): LinfSchedule {
+export function linfSchedule(options: LinfScheduleOptions): LinfSchedule {
+  expectOptions('linfSchedule', options, [
+    'pStartEpoch', 'pEndEpoch', 'pStart', 'pEnd', 'lambda', 'lambdaEnd', 'epsStartEpoch', 'epsEndEpoch', 'epsSmooth', 'ramp', 'lrFrom', 'apply',
+  ]);
+  const {
+    pStartEpoch, pEndEpoch, pStart = 8, pEnd = 1000, lambda, lambdaEnd, epsStartEpoch = 0, epsEndEpoch = 0, epsSmooth = 0,
+    ramp = 'exponential', lrFrom = 'start', apply,
+  } = options;
   for (const [name, value] of Object.entries({ pStart, pEnd })) expectNumber(value, `linfSchedule: ${name}`, 1);
   for (const [name, value] of Object.entries({ pStartEpoch, lambda, lambdaEnd, epsStartEpoch, epsEndEpoch })) expectNumber(value, `linfSchedule: ${name}`);
   if (lambda > 0 && lambdaEnd === 0) throw new RangeError('linfSchedule: lambdaEnd is 0, expected a number above 0: lambda falls by a constant factor a step');

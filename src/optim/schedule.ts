@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { effectiveNumberWeights, inverseFrequencyWeights } from '../losses/class-weights.ts';
 import { expectNumber } from './optimizer.ts';
 
@@ -40,7 +41,9 @@ export function ratesAt(schedules: readonly Schedule[], at: Moment, base: number
  * The rate of PyTorch's StepLR: times gamma every `stepSize` epochs (or steps). Default gamma: 0.1. `lag` delays every drop
  * but counts from the same start: 1 for code that steps its scheduler with the number of the epoch just finished.
  */
-export function stepLr({ stepSize, gamma = 0.1, lag = 0, by = 'epoch' }: { stepSize: number; gamma?: number; lag?: number; by?: Unit }): Schedule {
+export function stepLr(options: { stepSize: number; gamma?: number; lag?: number; by?: Unit }): Schedule {
+  expectOptions('stepLr', options, ['stepSize', 'gamma', 'lag', 'by']);
+  const { stepSize, gamma = 0.1, lag = 0, by = 'epoch' } = options;
   expectNumber(stepSize, 'stepLr: stepSize', 1);
   expectNumber(gamma, 'stepLr: gamma');
   expectNumber(lag, 'stepLr: lag');
@@ -48,20 +51,26 @@ export function stepLr({ stepSize, gamma = 0.1, lag = 0, by = 'epoch' }: { stepS
 }
 
 /** The rate times gamma at each milestone, epochs (or steps) from 0: gamma^(number of milestones <= epoch). Default gamma: 0.1. */
-export function multiStep({ milestones, gamma = 0.1, by = 'epoch' }: { milestones: readonly number[]; gamma?: number; by?: Unit }): Schedule {
+export function multiStep(options: { milestones: readonly number[]; gamma?: number; by?: Unit }): Schedule {
+  expectOptions('multiStep', options, ['milestones', 'gamma', 'by']);
+  const { milestones, gamma = 0.1, by = 'epoch' } = options;
   milestones.forEach((m, i) => expectNumber(m, `multiStep: milestones[${i}]`));
   expectNumber(gamma, 'multiStep: gamma');
   return { lr: (at, rate) => rate * gamma ** milestones.filter((m) => m <= at[by]).length };
 }
 
 /** The rate of PyTorch's ExponentialLR: times gamma in each epoch (or step). */
-export function exponentialLr({ gamma, by = 'epoch' }: { gamma: number; by?: Unit }): Schedule {
+export function exponentialLr(options: { gamma: number; by?: Unit }): Schedule {
+  expectOptions('exponentialLr', options, ['gamma', 'by']);
+  const { gamma, by = 'epoch' } = options;
   expectNumber(gamma, 'exponentialLr: gamma');
   return { lr: (at, rate) => rate * gamma ** at[by] };
 }
 
 /** Linear warm-up by epoch: (epoch + 1) / epochs of the rate during the first `epochs` epochs, as the LDAM code (5). */
-export function warmUp({ epochs = 5 }: { epochs?: number } = {}): Schedule {
+export function warmUp(options: { epochs?: number } = {}): Schedule {
+  expectOptions('warmUp', options, ['epochs']);
+  const { epochs = 5 } = options;
   expectNumber(epochs, 'warmUp: epochs', 1);
   return { lr: ({ epoch }, rate) => rate * Math.min(1, (epoch + 1) / epochs) };
 }
@@ -92,7 +101,9 @@ export interface DrwOptions {
  * that has class weights, and with objectives around one. Throws RangeError on a negative epoch, a beta outside [0, 1), and an
  * unknown rule.
  */
-export function drw({ from = 160, beta = 0.9999, rule = 'effective' }: DrwOptions = {}): Schedule {
+export function drw(options: DrwOptions = {}): Schedule {
+  expectOptions('drw', options, ['from', 'beta', 'rule']);
+  const { from = 160, beta = 0.9999, rule = 'effective' } = options;
   expectNumber(from, 'drw: from');
   expectNumber(beta, 'drw: beta', 0, 1);
   if (rule !== 'effective' && rule !== 'inverse' && typeof rule !== 'function') throw new RangeError(`drw: rule is ${String(rule)}, expected 'effective', 'inverse' or a function of the counts`);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/sgd.wgsl';
 import { arenaOptimizer } from './arena-optimizer.ts';
 import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
@@ -16,7 +17,9 @@ export interface SgdOptions extends SharedOptions {
 }
 
 /** Stochastic gradient descent with momentum in PyTorch's form (the rate multiplies the momentum buffer). */
-export function sgd({ lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false, decays }: SgdOptions): Optimizer {
+export function sgd(options: SgdOptions): Optimizer {
+  expectOptions('sgd', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov', 'maximize', 'decays']);
+  const { lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false, decays } = options;
   expectNumber(lr, 'sgd: lr');
   expectNumber(momentum, 'sgd: momentum');
   expectNumber(dampening, 'sgd: dampening');

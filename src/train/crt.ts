@@ -1,8 +1,10 @@
+import { expectOptions } from '../check/options.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Layer } from '../nn/layer.ts';
 import { linear } from '../nn/linear.ts';
 import { sequential, type Sequential } from '../nn/sequential.ts';
 import { sgd } from '../optim/sgd.ts';
+import { FIT_OPTIONS } from './fit.ts';
 import { trainHead, widthOf, type HeadOptions } from './heads.ts';
 
 /** Options of {@link crt}. */
@@ -16,7 +18,9 @@ export interface CrtOptions extends HeadOptions {
  * "Decoupling representation and classifier for long-tailed recognition", ICLR 2020. Returns the head; its owner frees it.
  * Defaults: crossEntropy(), classBalancedSampler(), sgd({ lr: 0.1, momentum: 0.9, weightDecay: 5e-4 }), 10 epochs.
  */
-export async function crt(features: Dataset, { classifier, gpu, ...options }: CrtOptions = {}): Promise<Sequential> {
+export async function crt(features: Dataset, all: CrtOptions = {}): Promise<Sequential> {
+  expectOptions('crt', all, [...FIT_OPTIONS, 'classifier', 'gpu']);
+  const { classifier, gpu, ...options } = all;
   const head = sequential({ classifier: classifier ?? linear(widthOf('crt', features), features.numClasses) });
   return owned(head, async () => {
     head.init({ seed: options.seed ?? 0, gpu });

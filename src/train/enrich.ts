@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { makeDataset, type Dataset } from '../data/dataset.ts';
 import { shuffledIndices } from '../data/shuffle.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
@@ -37,7 +38,9 @@ const TRIES = 6;
  * where none helps only its diagonal is used; `factorings` says which. Throws RangeError on counts that do not fit, numbers that are not
  * finite, and a negative variance.
  */
-export function drawGaussians({ width, means, covariances }: Gaussians, counts: ArrayLike<number>, key: Key, { clip = false, gpu = currentGpu() }: DrawGaussiansOptions = {}): { x: Tensor; factorings: Factoring[] } {
+export function drawGaussians({ width, means, covariances }: Gaussians, counts: ArrayLike<number>, key: Key, options: DrawGaussiansOptions = {}): { x: Tensor; factorings: Factoring[] } {
+  expectOptions('drawGaussians', options, ['clip', 'gpu']);
+  const { clip = false, gpu = currentGpu() } = options;
   const number = means.length / width;
   if (counts.length !== number) throw new RangeError(`drawGaussians: got ${counts.length} counts, expected ${number}, one for each Gaussian`);
   for (let i = 0; i < number; i++) if (!(Number.isInteger(counts[i]) && counts[i]! >= 0)) throw new RangeError(`drawGaussians: counts[${i}] is ${counts[i]}, expected an integer >= 0`);
@@ -119,7 +122,9 @@ export interface Enriched {
  * what a head is then trained on, see crt() and lws(). `classes[i]` is the class of Gaussian i; the Gaussians of one class share
  * what it lacks evenly, the remainder going to some of them at random. Throws RangeError where classes and Gaussians do not fit.
  */
-export async function enrich(features: Dataset, gaussians: Gaussians, classes: readonly number[], { target, seed = 0, ...options }: EnrichOptions = {}): Promise<Enriched> {
+export async function enrich(features: Dataset, gaussians: Gaussians, classes: readonly number[], all: EnrichOptions = {}): Promise<Enriched> {
+  expectOptions('enrich', all, ['target', 'seed', 'clip', 'gpu']);
+  const { target, seed = 0, ...options } = all;
   const { x, y, numClasses, classCounts } = features;
   const { width } = gaussians;
   if (x.shape.length !== 2 || x.shape[1] !== width) throw new RangeError(`enrich: features have shape [${x.shape}], expected (n, ${width}) as the Gaussians`);

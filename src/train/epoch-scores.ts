@@ -1,6 +1,7 @@
+import { expectOptions } from '../check/options.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { balancedAccuracy, type Labels, type Matrix } from '../metrics/index.ts';
-import type { BatchOptions } from '../nn/map-batches.ts';
+import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
 import type { Predictor } from './evaluate.ts';
 import type { EpochReport } from './history.ts';
 
@@ -22,7 +23,7 @@ export interface EpochScores {
 }
 
 /** Options of {@link epochScores}. */
-export interface EpochScoresOptions extends BatchOptions {
+export interface EpochScoresOptions extends PredictOptions {
   /** Of probabilities (n, classes) and labels; larger is better. Default: balancedAccuracy. */
   score?: (probabilities: Matrix, labels: Labels) => number;
 }
@@ -31,14 +32,16 @@ export interface EpochScoresOptions extends BatchOptions {
  * Scores a model after each epoch, for `fit({ onEpoch })`. The model stays that of the last epoch. Papers on long tails often
  * report the best test epoch, which is a selection on the test set: report `last`, and `best` beside it to compare with them.
  */
-export function epochScores(model: Predictor, data: Dataset, { score = balancedAccuracy, ...options }: EpochScoresOptions = {}): EpochScores {
+export function epochScores(model: Predictor, data: Dataset, options: EpochScoresOptions = {}): EpochScores {
+  expectOptions('epochScores', options, [...PREDICT_OPTIONS, 'score']);
+  const { score = balancedAccuracy, ...predicting } = options;
   const all: EpochScore[] = [];
   const seen = (): readonly EpochScore[] => {
     if (all.length === 0) throw new RangeError('epochScores: no epoch was scored, expected at least one');
     return all;
   };
   const onEpoch = async ({ epoch }: Pick<EpochReport, 'epoch'>): Promise<void> => {
-    all.push({ epoch, score: score(await model.predict(data.x, options), data.y) });
+    all.push({ epoch, score: score(await model.predict(data.x, predicting), data.y) });
   };
   return Object.defineProperties(onEpoch, {
     all: { value: all },

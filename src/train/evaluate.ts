@@ -1,6 +1,7 @@
+import { expectOptions } from '../check/options.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { accuracy, balancedAccuracy, perClassAccuracy } from '../metrics/index.ts';
-import type { BatchOptions } from '../nn/map-batches.ts';
+import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 
 /** How a classifier does on a dataset. */
@@ -17,11 +18,12 @@ export interface Evaluation {
 
 /** Anything that gives class probabilities of host data: a model, or a calibrated one. */
 export interface Predictor {
-  predict(x: NdArray, options?: BatchOptions): Promise<NdArray<Float32Array | Float64Array>>;
+  predict(x: NdArray, options?: PredictOptions): Promise<NdArray<Float32Array | Float64Array>>;
 }
 
-/** Predicts a dataset in evaluation mode and scores it. */
-export async function evaluate(model: Predictor, data: Dataset, options: BatchOptions = {}): Promise<Evaluation> {
+/** Predicts a dataset in evaluation mode and scores it; with `weights: average` under averaged weights. */
+export async function evaluate(model: Predictor, data: Dataset, options: PredictOptions = {}): Promise<Evaluation> {
+  expectOptions('evaluate', options, PREDICT_OPTIONS);
   const probabilities = await model.predict(data.x, options);
   return {
     accuracy: accuracy(probabilities, data.y),

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { claim } from '../check/claim.ts';
 import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -57,6 +58,12 @@ export interface FitOptions {
   onEpoch?: (report: EpochReport) => void | Promise<void>;
 }
 
+/** The names of {@link FitOptions}. */
+export const FIT_OPTIONS = [
+  'loss', 'objective', 'optimizer', 'schedule', 'average', 'state', 'epochs', 'startEpoch', 'batchSize', 'dropLast',
+  'inputNoise', 'augment', 'sampler', 'probe', 'seed', 'detectAnomaly', 'signal', 'onStep', 'onEpoch',
+] as const;
+
 /** Steps that may lie in the queue before the host waits for the device. */
 const MOST_AHEAD = 128;
 /** Milliseconds of work between two reports. */
@@ -70,6 +77,7 @@ const REPORT_EVERY = 100;
  * moment; a second `fit` of it at the same time is refused.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
+  expectOptions('fit', options, FIT_OPTIONS);
   const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, augment, average, state, dropLast, startEpoch = 0, probe, signal, onStep, onEpoch } = options;
   check(data, options);
   signal?.throwIfAborted();

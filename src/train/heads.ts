@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { makeDataset, type Dataset } from '../data/dataset.ts';
 import { classBalancedSampler } from '../data/sampler.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -5,13 +6,14 @@ import { crossEntropy } from '../losses/cross-entropy.ts';
 import type { Backbone } from '../nn/backbone.ts';
 import { startingFrom } from '../nn/init.ts';
 import { linear } from '../nn/linear.ts';
-import type { BatchOptions } from '../nn/map-batches.ts';
+import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
 import { sequential, type Sequential } from '../nn/sequential.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { fit, type FitOptions } from './fit.ts';
 
 /** Features of a dataset, with its labels: what heads are trained on. */
-export async function featuresOf(backbone: Backbone, data: Dataset, options: BatchOptions = {}): Promise<Dataset> {
+export async function featuresOf(backbone: Backbone, data: Dataset, options: PredictOptions = {}): Promise<Dataset> {
+  expectOptions('featuresOf', options, PREDICT_OPTIONS);
   return makeDataset(await backbone.features(data.x, options), data.y, { numClasses: data.numClasses });
 }
 
@@ -21,12 +23,13 @@ export interface HeadOptions extends Partial<FitOptions> {
 }
 
 /** A head of given numbers, such as those of `logisticRegression`: weight (classes, width), and a bias unless it is left out. */
-export function linearHead({ weight, bias }: { weight: NdArray; bias?: ArrayLike<number> }, { gpu }: { gpu?: Gpu } = {}): Sequential {
+export function linearHead({ weight, bias }: { weight: NdArray; bias?: ArrayLike<number> }, options: { gpu?: Gpu } = {}): Sequential {
+  expectOptions('linearHead', options, ['gpu']);
   const [classes, width] = weight.shape as [number, number];
   if (weight.shape.length !== 2) throw new RangeError(`linearHead: weight has shape [${weight.shape}], expected (classes, width)`);
   if (bias && bias.length !== classes) throw new RangeError(`linearHead: bias has ${bias.length} entries, expected ${classes}`);
   const layer = startingFrom(linear(width, classes, { bias: bias !== undefined }), { weight: () => Float32Array.from(weight.data), bias: () => Float32Array.from(bias ?? []) });
-  return sequential({ classifier: layer }).init({ gpu });
+  return sequential({ classifier: layer }).init(options);
 }
 
 /** Trains a head on features with class-balanced batches, by cross-entropy for 10 epochs unless the options say otherwise. */

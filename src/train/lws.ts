@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { makeDataset, type Dataset } from '../data/dataset.ts';
 import type { SplitModel } from '../nn/backbone.ts';
 import { classScale } from '../nn/class-scale.ts';
@@ -8,6 +9,7 @@ import { linear } from '../nn/linear.ts';
 import { mapBatches } from '../nn/map-batches.ts';
 import { sequential, type Sequential } from '../nn/sequential.ts';
 import { sgd } from '../optim/sgd.ts';
+import { FIT_OPTIONS } from './fit.ts';
 import { trainHead, widthOf, type HeadOptions } from './heads.ts';
 
 /** Options of {@link lws}. */
@@ -21,7 +23,9 @@ export interface LwsOptions extends HeadOptions {
  * f_c z_c + g_c with `bias` (LWS-plus). Kang et al., ICLR 2020. Trained on features with class-balanced batches; returns a head
  * that holds a copy of the classifier. Defaults as `crt`, without weight decay: it would pull the factors to 0.
  */
-export async function lws(features: Dataset, classifier: SplitModel['classifier'], { bias = false, gpu, ...options }: LwsOptions = {}): Promise<Sequential> {
+export async function lws(features: Dataset, classifier: SplitModel['classifier'], all: LwsOptions = {}): Promise<Sequential> {
+  expectOptions('lws', all, [...FIT_OPTIONS, 'bias', 'gpu']);
+  const { bias = false, gpu, ...options } = all;
   if (widthOf('lws', features) !== classifier.inFeatures) throw new RangeError(`lws: the features have width ${features.x.shape[1]}, the classifier takes ${classifier.inFeatures}`);
   const device = classifier.params.weight!.gpu;
   // Both at once: the model of the classifier may be trained meanwhile.

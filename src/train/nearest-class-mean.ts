@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { cosineLinear } from '../nn/cosine-linear.ts';
@@ -19,7 +20,9 @@ export interface NearestClassMeanOptions {
  * share: with o = 0 it is 2 m_c . x - |m_c|^2, and where the means lie far from 0, o is their mean, so that f32 loses no digits to the distance.
  * Throws RangeError when a class has no sample: it has no mean.
  */
-export function nearestClassMean(features: Dataset, { metric = 'euclidean', gpu }: NearestClassMeanOptions = {}): Sequential {
+export function nearestClassMean(features: Dataset, options: NearestClassMeanOptions = {}): Sequential {
+  expectOptions('nearestClassMean', options, ['metric', 'gpu']);
+  const { metric = 'euclidean', gpu } = options;
   if (metric !== 'euclidean' && metric !== 'cosine') throw new RangeError(`nearestClassMean: metric is ${String(metric)}, expected 'euclidean' or 'cosine'`);
   const width = widthOf('nearestClassMean', features);
   const { classes, means, counts } = classStatistics(features.x, features.y, features.numClasses, { covariance: 'diagonal' });

@@ -1,6 +1,6 @@
 import { claim, type Claim } from '../check/claim.ts';
 import type { Sequential } from '../nn/sequential.ts';
-import { firstNonFinite } from '../tensor/finite.ts';
+import { firstNonFinite } from '../tensor/anomaly.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainingStepOptions } from './training-step.ts';
 

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Augmentation } from '../data/augment.ts';
 import { makeDataset, subset } from '../data/dataset.ts';
 import { random32, randomBelow, shuffledIndices } from '../data/shuffle.ts';
@@ -192,6 +193,7 @@ export class Susceptibility {
  * training labels: compare models that share data, schedule and batch size.
  */
 export function susceptibility(inputs: ProbeInputs | ProbeSource, options: SusceptibilityOptions = {}): Susceptibility {
+  expectOptions('susceptibility', options, ['labels', 'batchSize', 'optimizer', 'augment', 'loss', 'everySteps', 'masks', 'seed']);
   const { masks = 'redrawn', optimizer, everySteps = 1, loss } = options;
   if (loss !== undefined && typeof loss !== 'function') throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropy()`);
   if (!(Number.isInteger(everySteps) && everySteps >= 1)) throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
@@ -231,7 +233,9 @@ export interface CurveOptions {
 }
 
 /** The course of zeta over the probes of a run. */
-export function susceptibilityCurve(results: readonly Pick<ProbeResult, 'drop' | 'before' | 'lr'>[], { normalize = 'none', window = Infinity, rule = 'mean' }: CurveOptions = {}): number[] {
+export function susceptibilityCurve(results: readonly Pick<ProbeResult, 'drop' | 'before' | 'lr'>[], options: CurveOptions = {}): number[] {
+  expectOptions('susceptibilityCurve', options, ['normalize', 'window', 'rule']);
+  const { normalize = 'none', window = Infinity, rule = 'mean' } = options;
   if (normalize !== 'none' && normalize !== 'lr' && normalize !== 'loss') throw new RangeError(`susceptibilityCurve: normalize is ${String(normalize)}, expected 'none', 'lr' or 'loss'`);
   if (rule !== 'mean' && rule !== 'plotted') throw new RangeError(`susceptibilityCurve: rule is ${String(rule)}, expected 'mean' or 'plotted'`);
   if (!(window === Infinity || (Number.isInteger(window) && window >= 1))) throw new RangeError(`susceptibilityCurve: window is ${window}, expected a positive integer`);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { SplitModel } from '../nn/backbone.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -14,7 +15,9 @@ export interface TauNormOptions {
  * dropped there too. A class whose weights are all zero keeps them. Throws TypeError for a cosine classifier, which has unit weights, and
  * RangeError for a tau that is negative, or so large that the weights of a class leave the range of f32.
  */
-export async function tauNorm(classifier: SplitModel['classifier'], { tau = 1 }: TauNormOptions = {}): Promise<Sequential> {
+export async function tauNorm(classifier: SplitModel['classifier'], options: TauNormOptions = {}): Promise<Sequential> {
+  expectOptions('tauNorm', options, ['tau']);
+  const { tau = 1 } = options;
   if (classifier.kind !== 'linear') throw new TypeError(`tauNorm: the classifier is ${classifier.kind}, whose weights have unit length, expected linear`);
   if (!(tau >= 0 && tau < Infinity)) throw new RangeError(`tauNorm: tau is ${tau}, expected a finite number >= 0`);
   const { inFeatures, outFeatures, params } = classifier;

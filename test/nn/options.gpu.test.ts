@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { NdArray, init, scope, tensor } from 'evenkeel';
+import * as nn from 'evenkeel/nn';
+import { DistancePower } from 'evenkeel/nn';
+import '../support/gpu.ts';
+
+const x = new NdArray(new Float32Array(4), [2, 2]);
+const model = nn.sequential(nn.linear(2, 2));
+
+/** Every public function of the folder with options: a misspelt one, and what is suggested. */
+const cases: [name: string, misspelt: string, meant: string, call: (wrong: never) => unknown][] = [
+  ['leakyRelu', 'negativeslope', 'negativeSlope', (o) => nn.leakyRelu(o)],
+  ['elu', 'alpa', 'alpha', (o) => nn.elu(o)],
+  ['gelu', 'aproximate', 'approximate', (o) => nn.gelu(o)],
+  ['classScale', 'bia', 'bias', (o) => nn.classScale(2, o)],
+  ['conv2d', 'strides', 'stride', (o) => nn.conv2d(1, 1, 1, o)],
+  ['cosineLinear', 'scales', 'scale', (o) => nn.cosineLinear(1, 1, o)],
+  ['embedding', 'paddingIndex', 'paddingIdx', (o) => nn.embedding(1, 1, o)],
+  ['lenet', 'clases', 'classes', (o) => nn.lenet(o)],
+  ['linear', 'biass', 'bias', (o) => nn.linear(1, 1, o)],
+  ['linfDistConvNet', 'channel', 'channels', (o) => nn.linfDistConvNet([1, 4, 4], o)],
+  ['linfDistHeadNet', 'identiy', 'identity', (o) => nn.linfDistHeadNet([1, 1], [1], o)],
+  ['linfDistMlp', 'identiy', 'identity', (o) => nn.linfDistMlp([1, 1], o)],
+  ['linfDistLinear', 'powr', 'power', (o) => nn.linfDistLinear(1, 1, o)],
+  ['linfDistConv2d', 'pading', 'padding', (o) => nn.linfDistConv2d(1, 1, 1, o)],
+  ['meanShift', 'momentm', 'momentum', (o) => nn.meanShift(1, o)],
+  ['batchNorm', 'momentm', 'momentum', (o) => nn.batchNorm(1, o)],
+  ['layerNorm', 'afine', 'affine', (o) => nn.layerNorm(1, o)],
+  ['groupNorm', 'epss', 'eps', (o) => nn.groupNorm(1, 1, o)],
+  ['maxPool2d', 'dilatation', 'dilation', (o) => nn.maxPool2d(1, o)],
+  ['avgPool2d', 'ceilmode', 'ceilMode', (o) => nn.avgPool2d(1, o)],
+  ['residual', 'activaton', 'activation', (o) => nn.residual(nn.linear(1, 1), null, o)],
+  ['cifarResnet', 'clases', 'classes', (o) => nn.cifarResnet(1, o)],
+  ['cifarResnet', 'clases', 'classes', (o) => nn.resnet20(o)],
+  ['wideResnet', 'dept', 'depth', (o) => nn.wideResnet(o)],
+  ['sortDistLinear', 'term', 'terms', (o) => nn.sortDistLinear(1, 1, o)],
+  ['sortNet', 'kep', 'keep', (o) => nn.sortNet([1, 1], o)],
+  ['recomputeMeans', 'batchsize', 'batchSize', (o) => nn.recomputeMeans(new nn.LinfDistNet({}, new DistancePower()), x, o)],
+  ['model.init', 'sead', 'seed', (o) => model.init(o)],
+  ['model.forward', 'train', 'training', (o) => scope(() => model.forward(tensor(x), o))],
+  ['model.predict', 'batchsize', 'batchSize', (o) => model.predict(x, o)],
+  ['model.logits', 'weigths', 'weights', (o) => model.logits(x, o)],
+  ['loadStateDict', 'renam', 'rename', (o) => model.loadStateDict(new Map(), o)],
+  ['backbone.features', 'batch_size', 'batchSize', (o) => nn.splitClassifier(model).backbone.features(x, o)],
+  ['init', 'adaptor', 'adapter', (o) => init(o)],
+];
+
+test.each(cases)('%s: %s is refused, and %s suggested', async (name, misspelt, meant, call) => {
+  const wrong = async (): Promise<unknown> => call({ [misspelt]: 1 } as never);
+  const near = misspelt === 'train' ? '' : `, did you mean '${meant}'?`;
+  await expect(wrong()).rejects.toThrow(`${name}: unknown option '${misspelt}'${near}`);
+});
