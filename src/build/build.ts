@@ -51,6 +51,33 @@ async function buildModules(): Promise<void> {
   await build({ ...common, entryPoints: shaders, outdir: at('dist/shaders'), outbase: at('shaders'), platform: 'neutral', sourcemap: false, plugins });
 }
 
+/** `evenkeel` is this tree; `index` is the entry for the host. */
+const self = (index: string): Plugin => ({
+  name: 'self',
+  setup(b) {
+    b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src', index) : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
+  },
+});
+
+/**
+ * `evenkeel.min.js`: all of evenkeel in one file, each entry but the first as an object of its name, for pages without a
+ * bundler; and in `web` a file an entry that hands out what is in that object, for import maps.
+ */
+async function buildSingle(): Promise<void> {
+  const names = readdirSync(at('src')).filter((name) => existsSync(at('src', name, 'index.ts')) && name !== 'gpu');
+  const contents = ["export * from 'evenkeel';", ...names.map((name) => `export * as ${name} from 'evenkeel/${name}';`)].join('\n');
+  const plugins = [self('index.ts'), wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false })];
+  await build({ ...common, stdin: { contents, resolveDir: root }, outfile: at('dist/evenkeel.min.js'), minify: true, sourcemap: false, platform: 'browser', plugins });
+  mkdirSync(at('dist/web'));
+  // What the entries export is read off the modules, in full.
+  const modules = names.map((name) => ({ in: at('dist', name, 'index.js'), out: name }));
+  const { metafile } = await build({ ...common, entryPoints: modules, outdir: at('dist/web'), metafile: true, write: false, sourcemap: false, platform: 'browser', ignoreAnnotations: true });
+  for (const name of names) {
+    const { exports } = metafile.outputs[`dist/web/${name}.js`]!;
+    writeFileSync(at('dist/web', `${name}.js`), `import { ${name} } from '../evenkeel.min.js';\nexport const { ${exports.join(', ')} } = ${name};\n`);
+  }
+}
+
 /** `evenkeel/build`, with wgsl_reflect inside, so that it needs no package; its licence asks for its notice. */
 async function buildPlugin(): Promise<void> {
   const notice = `/*! The part from wgsl_reflect:\n${readFileSync(at('node_modules/wgsl_reflect/LICENSE.md'), 'utf8').trim()}\n*/`;
@@ -59,12 +86,6 @@ async function buildPlugin(): Promise<void> {
 
 /** The command line and its page, each in one file. */
 async function buildProgram(): Promise<void> {
-  const self = (index: string): Plugin => ({
-    name: 'self',
-    setup(b) {
-      b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src', index) : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
-    },
-  });
   const shaders = wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false });
   const outdir = at('dist/cli');
   await build({ ...common, entryPoints: [at('src/cli/main.ts')], outdir, platform: 'node', packages: 'external', plugins: [self('index.node.ts'), shaders], banner: { js: '#!/usr/bin/env node' } });
@@ -108,6 +129,7 @@ async function main(): Promise<void> {
   if (process.argv.includes('--declare')) return;
   rmSync(at('dist'), { recursive: true, force: true });
   await buildModules();
+  await buildSingle();
   await buildPlugin();
   if (existsSync(at('src/cli/main.ts'))) await buildProgram();
   declare();

@@ -1,4 +1,5 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { join } from 'node:path';
 import { chromium, type Browser } from 'playwright';
 import { createLogger, createServer, preview, type InlineConfig } from 'vite';
@@ -16,7 +17,7 @@ beforeAll(async () => {
     Packed.make(),
     chromium.launch({ executablePath: findChrome() ?? undefined, args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'] }),
   ]);
-});
+}, 300_000);
 afterAll(async () => {
   await browser?.close();
   packed?.dispose();
@@ -62,7 +63,7 @@ describe('the tarball', () => {
 test('sizes in a bundle for pages, minified and gzipped', async () => {
   const readme = snippets('README.md', 'js')[0]!;
   const { exports } = JSON.parse(readFileSync(Packed.at('package.json'), 'utf8')) as { exports: Record<string, string> };
-  const entries = Object.keys(exports).filter((name) => !/build|json/.test(name)).map((name) => `evenkeel${name.slice(1)}`);
+  const entries = Object.keys(exports).filter((name) => !/build|\.js(on)?$/.test(name)).map((name) => `evenkeel${name.slice(1)}`);
   const sizes = await packageSizes(await packed.project('page'), readme, entries);
   console.log(Object.entries(sizes).map(([name, bytes]) => `${name}: ${(bytes / 1000).toFixed(1)} kB`).join('\n'));
   // What was reached, with room for a correction here and there.
@@ -102,6 +103,24 @@ describe('Vite', () => {
     expect(output).toMatch(/Tests\s+1 passed/);
     expect(output).not.toMatch(/Failed to resolve|optimized dependencies changed|warn/i);
   });
+});
+
+test('a page without a bundler runs evenkeel from one file, by the import map of the documentation', async () => {
+  const root = await packed.project('map');
+  const map = snippets('docs/getting-started.md', 'html')[0]!;
+  writeFileSync(join(root, 'index.html'), `<!doctype html><title>map</title><link rel="icon" href="data:,">${map}<script type="module" src="main.js"></script>`);
+  const types: Record<string, string> = { html: 'text/html', js: 'text/javascript' };
+  const server = createHttpServer((request, response) => {
+    const path = request.url === '/' ? 'index.html' : request.url!.slice(1);
+    response.writeHead(200, { 'content-type': types[path.split('.').at(-1)!]! });
+    response.end(readFileSync(join(root, path)));
+  });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  try {
+    expect(await resultOf(`http://127.0.0.1:${(server.address() as { port: number }).port}/`)).toEqual({ y: [0, 2], parameters: 6, isOne: true });
+  } finally {
+    server.close();
+  }
 });
 
 describe('Node', () => {
