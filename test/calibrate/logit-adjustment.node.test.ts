@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { loadCalibrator } from '../../src/calibrate/load.ts';
 import { logitAdjustment } from '../../src/calibrate/logit-adjustment.ts';
+import { temperatureCalibrator } from '../../src/calibrate/affine.ts';
 import { softmaxRows } from '../../src/calibrate/temperature.ts';
+import { nll } from '../../src/metrics/nll.ts';
+import { testRandom } from '../support/fuzz.ts';
 
 const clsNumList = [100, 50, 20, 5];
 const z = [[2, 1, 0.5, -1], [0.3, -0.2, 0.1, 0.4], [1e4, -1e4, 0, 1e4]];
@@ -23,6 +26,32 @@ test('tau 0, equal counts, and a test prior like the training prior change nothi
 test('on probabilities it is Bayes: divided by the prior and normalised; an empty class counts as one sample', () => {
   const { data } = logitAdjustment({ clsNumList: [3, 0], input: 'probabilities' }).apply([[0.6, 0.4]]);
   close(data, [0.2 / 0.6, 0.4 / 0.6]);
+});
+
+test("'balanced' is the default test prior; a calibrator of the adjusted probabilities takes the same prior", () => {
+  expect(logitAdjustment({ clsNumList, testPrior: 'balanced' }).state).toEqual(logitAdjustment({ clsNumList }).state);
+  // Logits three times too large, of rows whose classes come as 8 : 1.
+  const world = (n: number, seed: number, share: number) => {
+    const random = testRandom(seed);
+    const unit = (): number => (random(2 ** 30) + 0.5) / 2 ** 30;
+    const labels = Array.from({ length: n }, () => Number(unit() > share));
+    const logits = labels.map((y) => {
+      const x = y + Math.sqrt(-2 * Math.log(unit())) * Math.cos(2 * Math.PI * unit());
+      return [3 * Math.log(8 / 9), 3 * (x - 0.5 + Math.log(1 / 9))];
+    });
+    return { logits, labels };
+  };
+  const [calib, test] = [world(4000, 1, 8 / 9), world(4000, 2, 1 / 2)];
+  const adjusted = (of: typeof calib) => logitAdjustment({ clsNumList: [8, 1], tau: 3 }).apply(of.logits);
+  const error = (prior?: 'balanced') => {
+    const scaled = temperatureCalibrator(adjusted(calib), calib.labels, { input: 'probabilities', prior });
+    return nll(scaled.apply(adjusted(test)), test.labels);
+  };
+  expect(error('balanced')).toBeLessThan(nll(adjusted(test), test.labels) - 0.1);
+  expect(error('balanced')).toBeLessThan(error() + 1e-3);
+  // What the metric expects there from the long-tailed rows.
+  const expected = nll(adjusted(calib), calib.labels, { prior: 'balanced' });
+  expect(Math.abs(expected - nll(adjusted(test), test.labels))).toBeLessThan(0.1);
 });
 
 test('is stored as JSON', () => {
