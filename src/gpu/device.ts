@@ -60,9 +60,8 @@ export class Gpu {
   readonly recorder: Recorder;
   readonly uniforms: UniformCache;
   readonly faults: Faults;
-  /** Compiled pipelines by label and variant. */
+  /** Compiled pipelines by label and variant, layouts of entry points by label, and shaders by variant. */
   readonly pipelines = new Map<string, Compiled>();
-  /** Layouts of entry points by label, and shaders by variant. */
   readonly layouts = new Map<string, GPUBindGroupLayout>();
   readonly shaders = new Map<string, GPUShaderModule>();
   /** What was sent to the queue so far. */
@@ -148,9 +147,8 @@ export class Gpu {
     this.#health.expectLive('write');
     if (!storage.buffer) throw new GpuError('write: the tensor was freed, or belongs to a step that is still being captured');
     if (this.recorder.uses(storage.buffer)) this.recorder.flush();
-    const to = storage.buffer.raw;
-    const write = (): void => this.device.queue.writeBuffer(to, storage.base + offset, data.buffer, data.byteOffset, data.byteLength);
-    this.faults.write(storage, offset === 0 && data.byteLength >= storage.bytes, write);
+    const [to, { buffer, byteOffset, byteLength }] = [storage.buffer.raw, data];
+    this.faults.write(storage, offset === 0 && byteLength >= storage.bytes, () => this.device.queue.writeBuffer(to, storage.base + offset, buffer, byteOffset, byteLength));
     this.counters.writes++;
     storage.version++;
   }
