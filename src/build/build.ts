@@ -117,7 +117,7 @@ function filesOfDeclarations(): string[] {
 function declarationConfig(): object {
   return {
     extends: '../tsconfig.json',
-    compilerOptions: { noEmit: false, declaration: true, emitDeclarationOnly: true, declarationMap: true, rewriteRelativeImportExtensions: true, rootDir: '../src', outDir: '.', paths: {} },
+    compilerOptions: { noEmit: false, declaration: true, emitDeclarationOnly: true, declarationMap: true, stripInternal: true, rewriteRelativeImportExtensions: true, rootDir: '../src', outDir: '.', paths: {} },
     include: ['../src', '../shaders'],
     exclude: ['../src/cli', '../src/build/build.ts'],
   };

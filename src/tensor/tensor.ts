@@ -136,7 +136,7 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   }
 }
 
-/** A second tensor on the memory of x, of as many elements, not connected to the tape: for ops, which then `record` it. */
+/** A second tensor on the memory of x, of as many elements, not connected to the tape: for ops, which then `record` it. @internal */
 export function viewOf<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   return new Tensor(x.storage.retain(), shape, x.dtype, x.offset);
 }

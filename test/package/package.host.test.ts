@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { join } from 'node:path';
 import { chromium, type Browser } from 'playwright';
@@ -57,6 +57,19 @@ describe('the tarball', () => {
       expect(path).not.toMatch(/\.test\.|(^|\/)(test|runs|node_modules)\/|tsconfig/);
     }
     expect(packed.files.reduce((sum, f) => sum + f.size, 0)).toBeLessThan(12e6);
+  });
+
+  test('has one copy of each declaration for each age of TypeScript, and tells of nothing that leaves the tape but detach', async () => {
+    const dist = join(await packed.project('node'), 'node_modules/evenkeel/dist');
+    const declarations = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'));
+    const older = declarations.filter((name) => name.startsWith('ts5.6'));
+    expect(older.map((name) => name.slice('ts5.6/'.length)).sort()).toEqual(declarations.filter((name) => !older.includes(name)).sort());
+    for (const name of declarations) {
+      const text = readFileSync(join(dist, name), 'utf8');
+      expect(text, name).not.toMatch(/\bview(Of)?\s*[(<]/);
+      expect(text, name).not.toMatch(/from ['"]\.[^'"]*\.ts['"]/);
+    }
+    for (const name of older) expect(readFileSync(join(dist, name), 'utf8'), name).not.toMatch(/\b(Float|Int|Uint)\d+Array</);
   });
 });
 
