@@ -26,6 +26,13 @@ describe('renderReport', () => {
     expect(html).toContain('npm run reproduce -- ldam-drw');
   });
 
+  test('says for which classes the temperature was fitted, and why', () => {
+    expect(html).toContain('weighted so that all classes are alike, as in the test set: as it is, long-tailed, it would speak for the frequent classes');
+    const summary = syntheticSummary();
+    for (const m of summary.methods) m.prior = [0.7, 0.3];
+    expect(renderReport(summary, DEFAULT_SETTINGS)).toContain('class shares estimated from the test images by EM');
+  });
+
   test('stands alone: no script, no address, no image or font from elsewhere', () => {
     expect(html).not.toMatch(/<script|https?:|src=|@import|url\(/);
     expect(html.startsWith('<!doctype html>')).toBe(true);
