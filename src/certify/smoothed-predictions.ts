@@ -1,3 +1,4 @@
+import { currentGpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
@@ -36,6 +37,7 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
   expectCounts('smoothedPredictions', { n, batchSize }, 1);
   expectCounts('smoothedPredictions', { numClasses }, 2);
   const root = split(key(seed), PURPOSE.smoothing);
+  const gpu = currentGpu();
   const images = x.shape[0]!;
   const size = x.data.length / Math.max(1, images);
   const shares = new Float32Array(images * numClasses);
@@ -44,7 +46,7 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
   try {
     for (let first = 0; first < images; first += batchSize) {
       const rows = Math.min(batchSize, images - first);
-      const part = unscoped(() => tensor(x.data.subarray(first * size, (first + rows) * size), { shape: [rows, ...x.shape.slice(1)] }));
+      const part = unscoped(() => tensor(x.data.subarray(first * size, (first + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu }));
       const own = split(root, first);
       let votes = unscoped(() => zeros([rows, numClasses], { gpu: part.gpu }));
       try {
@@ -66,7 +68,7 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
   } finally {
     weights?.dispose();
   }
-  return unscoped(() => tensor(shares, { shape: [images, numClasses] }));
+  return unscoped(() => tensor(shares, { shape: [images, numClasses], gpu }));
 }
 
 function classOf(logits: Tensor, rows: number, classes: number): Tensor<'u32'> {

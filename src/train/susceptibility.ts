@@ -89,6 +89,8 @@ const FIXED = PROBES + 2 ** 51;
  */
 export class Susceptibility {
   readonly #results: ProbeResult[] = [];
+  /** Probes whose numbers are still awaited: overlapping ones take batches of their own. */
+  #underWay = 0;
   readonly #source: ProbeSource;
   readonly #options: SusceptibilityOptions;
 
@@ -124,7 +126,7 @@ export class Susceptibility {
    * dropout are then what they were, bit for bit, also when it fails; `prepare` belongs before the next update, as always. Two
    * numbers are read back.
    */
-  async measure(model: Sequential, { state, lr, momentum, epoch = this.#results.length }: ProbeMoment): Promise<ProbeResult> {
+  async measure(model: Sequential, { state, lr, momentum, epoch = this.#results.length + this.#underWay }: ProbeMoment): Promise<ProbeResult> {
     const { x, y } = this.#source(epoch);
     if (!(x.length > 0)) throw new ShapeError(`susceptibility: the batch of epoch ${epoch} has shape [${x.shape}], expected at least one sample`);
     if (y.length !== x.length) throw new ShapeError(`susceptibility: the batch of epoch ${epoch} has ${y.length} labels, expected ${x.length}, one per sample`);
@@ -132,14 +134,15 @@ export class Susceptibility {
     const own = this.optimizer?.attach(model.arena);
     const stepper = own ?? state;
     if (!stepper) throw new TypeError('susceptibility: got no state of an optimiser, expected that of the run, or the option optimizer');
-    const read = (): Promise<Float32Array> => {
+    const read = async (): Promise<Float32Array> => {
       try {
         return scope(() => ({ losses: this.#probe(model, stepper, { x, y, lr, momentum, epoch }).read() })).losses;
       } finally {
         own?.dispose();
       }
     };
-    const [before, after] = (await read()) as unknown as [number, number];
+    this.#underWay++;
+    const [before, after] = (await read().finally(() => this.#underWay--)) as unknown as [number, number];
     if (!Number.isFinite(before) || !Number.isFinite(after)) {
       throw new NonFiniteError(`susceptibility: the loss of the batch of epoch ${epoch} is ${before} before the step and ${after} after it; lower the learning rate, or check the inputs`);
     }

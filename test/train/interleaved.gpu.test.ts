@@ -285,6 +285,16 @@ describe('averages', () => {
   });
 });
 
+test('overlapping probes take batches of their own, as probes one after the other', async () => {
+  using model = net().init({ seed: 1 });
+  const make = () => susceptibility(data, { optimizer: sgd({ lr: 0.1 }), batchSize: 20 });
+  const [at, after] = [make(), make()];
+  await Promise.all([at.measure(model, { lr: 0.1 }), at.measure(model, { lr: 0.1 })]);
+  for (let i = 0; i < 2; i++) await after.measure(model, { lr: 0.1 });
+  expect(at.results).toEqual(after.results);
+  expect(at.results.map((r) => r.epoch)).toEqual([0, 1]);
+});
+
 test('an objective beside predicts', async () => {
   const run = async (beside: boolean) => {
     const loss = crossEntropy();
