@@ -35,7 +35,7 @@ export function probabilityFamily(
       }
       return probabilityLoss(logits, labels, kind, table, options);
     },
-    { ...options, fused: true },
+    { weight: options.weight, reduction: options.reduction, classes: options.classes, fused: true },
   );
   const disposeWeights = loss.dispose;
   const dispose = (): void => {
