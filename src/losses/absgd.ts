@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { greater, less } from '../ops/compare.ts';
 import { concat } from '../ops/concat.ts';
@@ -89,6 +90,7 @@ interface Device {
  * not hold, or whose reciprocal it does not.
  */
 export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
+  expectOptions('absgd', options, ['lambda', 'gamma', 'alpha', 'init', 'floor', 'compat', 'reduction']);
   expectCompat('absgd', options.compat);
   const released = options.compat === 'released-code';
   const { gamma = released ? 0.1 : 0.9, alpha = released ? 0.5 : 1, init = released ? 'zero' : 'debias', floor = 0, reduction = 'weightedMean' } = options;

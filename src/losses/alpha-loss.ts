@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { mul } from '../ops/binary.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
@@ -5,6 +6,7 @@ import type { PerSampleOptions } from './per-sample-loss.ts';
 import type { ObjectiveMoment } from './objective.ts';
 import { alphaExponent } from './alpha-theory.ts';
 import { probabilityFamily } from './probability-family.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link alphaLoss}. */
 export interface AlphaLossOptions extends PerSampleOptions {
@@ -27,7 +29,9 @@ const exponent = (alpha: number): number => alphaExponent('alphaLoss', alpha);
  * alpha = 1. Larger alpha trusts surprising labels less; alpha < 1 stresses them, and is held at e^87 / -u. For binary
  * problems with one logit, and the margin form, see `singleLogit`. Sypherd et al., IEEE Trans. Inf. Theory 2022.
  */
-export function alphaLoss({ alpha = 1, ...options }: AlphaLossOptions = {}): AlphaLoss {
+export function alphaLoss(given: AlphaLossOptions = {}): AlphaLoss {
+  expectOptions('alphaLoss', given, ['alpha', 'epsilon', ...PER_SAMPLE]);
+  const { alpha = 1, ...options } = given;
   const { loss, setConstants } = probabilityFamily('alphaLoss', 'power', [exponent(alpha)], options);
   return Object.assign(loss, { setAlpha: (next: number): void => setConstants([exponent(next)]) });
 }
@@ -46,7 +50,9 @@ export interface AlphaScheduleOptions {
  * alpha by step, with 1 / alpha on a line between those of `from` and `to`, along which the risk moves at most evenly (see
  * `alphaBounds`): `fit({ objective: scheduledLoss(loss, (at) => loss.setAlpha(alpha(at))) })`.
  */
-export function alphaSchedule({ from, to, start = 0, end }: AlphaScheduleOptions): (at: ObjectiveMoment) => number {
+export function alphaSchedule(given: AlphaScheduleOptions): (at: ObjectiveMoment) => number {
+  expectOptions('alphaSchedule', given, ['from', 'to', 'start', 'end']);
+  const { from, to, start = 0, end } = given;
   for (const alpha of [from, to]) alphaExponent('alphaSchedule', alpha);
   if (!(start >= 0)) throw new RangeError(`alphaSchedule: start is ${start}, expected a number >= 0`);
   if (end !== undefined && !(end >= start)) throw new RangeError(`alphaSchedule: end is ${end}, expected a number >= start, ${start}`);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { fusedLoss, type Loss } from './loss.ts';
 import { priorShift, type AdjustedLossOptions } from './vs.ts';
 
@@ -13,6 +14,8 @@ export interface BayiasOptions extends AdjustedLossOptions {
  * Default reduction: 'mean'. An empty class counts as one sample. Xu, Chai, Yuan, "Towards calibrated model for long-tailed
  * visual recognition from prior perspective", NeurIPS 2021. Throws RangeError on bad counts and a prior that does not fit.
  */
-export function bayias({ clsNumList, testPrior, weight, reduction = 'mean' }: BayiasOptions): Loss {
+export function bayias(given: BayiasOptions): Loss {
+  expectOptions('bayias', given, ['testPrior', 'clsNumList', 'weight', 'reduction']);
+  const { clsNumList, testPrior, weight, reduction = 'mean' } = given;
   return fusedLoss('bayias', { shift: priorShift('bayias', clsNumList, 1, testPrior), weight, reduction, classes: clsNumList.length });
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, maximum, mul, sub } from '../ops/binary.ts';
 import { less } from '../ops/compare.ts';
 import { max, sum } from '../ops/reduce.ts';
@@ -10,6 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { ofLabel } from './label-margin.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link biTempered}. */
 export interface BiTemperedOptions extends PerSampleOptions {
@@ -27,7 +29,9 @@ export interface BiTemperedOptions extends PerSampleOptions {
  * Amid, Warmuth, Anil, Koren, "Robust bi-tempered logistic loss based on Bregman divergences", NeurIPS 2019. Predict with
  * {@link temperedSoftmax} at the same t2. Throws RangeError on temperatures outside their ranges.
  */
-export function biTempered({ t1 = 0.8, t2 = 1.2, iterations = 16, ...options }: BiTemperedOptions = {}): Loss {
+export function biTempered(given: BiTemperedOptions = {}): Loss {
+  expectOptions('biTempered', given, ['t1', 't2', 'iterations', ...PER_SAMPLE]);
+  const { t1 = 0.8, t2 = 1.2, iterations = 16, ...options } = given;
   if (!(t1 >= 0 && t1 <= 1)) throw new RangeError(`biTempered: t1 is ${t1}, expected 0 <= t1 <= 1`);
   expectTempered('biTempered', t2, iterations);
   return perSampleLoss(
@@ -45,7 +49,9 @@ export function biTempered({ t1 = 0.8, t2 = 1.2, iterations = 16, ...options }: 
 }
 
 /** The probabilities exp_t2(z - lambda(z)) of a net trained by {@link biTempered}, along the last axis of z; softmax at t2 = 1. Errors as there. */
-export function temperedSoftmax(z: Tensor, { t2 = 1.2, iterations = 16 }: Pick<BiTemperedOptions, 't2' | 'iterations'> = {}): Tensor {
+export function temperedSoftmax(z: Tensor, given: Pick<BiTemperedOptions, 't2' | 'iterations'> = {}): Tensor {
+  expectOptions('temperedSoftmax', given, ['t2', 'iterations']);
+  const { t2 = 1.2, iterations = 16 } = given;
   expectTempered('temperedSoftmax', t2, iterations);
   const classes = z.shape.at(-1) ?? 1;
   return reshape(exp(temperedLogSoftmax(reshape(z, [z.size / classes, classes]), t2, iterations)), z.shape);

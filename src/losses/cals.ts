@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { relu } from '../ops/activations.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
@@ -94,9 +95,11 @@ export type CalsHr = MultiplierLoss<CalsHrState>;
  * Liu, Rony, Galdran, Dolz, Ben Ayed, "Class adaptive network calibration", CVPR 2023, as the released code, which takes the
  * mean over classes where the paper sums. Throws RangeError on options outside their ranges.
  */
-export function cals({
-  numClasses, margin = 10, penalty = 'phr', normalize = true, lambdaMin = 1e-6, lambdaMax = 1e6, lambdaStep = 1, rho = 1, rhoMax = 10, rhoStep = 10, gamma = 1.2, tau = 0.9, ...options
-}: CalsOptions): Cals {
+export function cals(given: CalsOptions): Cals {
+  expectOptions('cals', given, [
+    'numClasses', 'margin', 'penalty', 'normalize', 'lambdaMin', 'lambdaMax', 'lambdaStep', 'rho', 'rhoMax', 'rhoStep', 'gamma', 'tau', 'weight', 'reduction',
+  ]);
+  const { numClasses, margin = 10, penalty = 'phr', normalize = true, lambdaMin = 1e-6, lambdaMax = 1e6, lambdaStep = 1, rho = 1, rhoMax = 10, rhoStep = 10, gamma = 1.2, tau = 0.9, ...options } = given;
   expectPenalty('cals', penalty);
   positive('cals', { margin, lambdaMin, rho });
   atLeast('cals', 'lambdaMax', lambdaMax, lambdaMin);
@@ -118,7 +121,9 @@ export function cals({
  * of each class that grows or shrinks by gamma when its penalty on a validation set does. From the code released with
  * Liu et al., CVPR 2023 (its logit_margin_plus). Throws RangeError on options outside their ranges.
  */
-export function calsHr({ numClasses, margin = 10, lambda = 0.1, lambdaMin = 1e-6, lambdaMax = 1e6, lambdaStep = 1, gamma = 1.1, tau = 1.1, ...options }: CalsHrOptions): CalsHr {
+export function calsHr(given: CalsHrOptions): CalsHr {
+  expectOptions('calsHr', given, ['numClasses', 'margin', 'lambda', 'lambdaMin', 'lambdaMax', 'lambdaStep', 'gamma', 'tau', 'weight', 'reduction']);
+  const { numClasses, margin = 10, lambda = 0.1, lambdaMin = 1e-6, lambdaMax = 1e6, lambdaStep = 1, gamma = 1.1, tau = 1.1, ...options } = given;
   atLeast('calsHr', 'margin', margin, 0);
   positive('calsHr', { lambda, lambdaMin });
   atLeast('calsHr', 'lambdaMax', lambdaMax, lambdaMin);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { normalized } from './class-weights.ts';
 import { fusedLoss, named, type Loss } from './loss.ts';
@@ -42,7 +43,9 @@ export interface Cdb extends Loss {
  * Exponent of the difficulty from accuracies in [0, 1]; classes with NaN are left out, and 1 when that is all of them.
  * See {@link CdbWeightsOptions}.
  */
-export function cdbTau(accuracy: ArrayLike<number>, { dynamic = 'paper' }: { dynamic?: 'paper' | 'cifar' } = {}): number {
+export function cdbTau(accuracy: ArrayLike<number>, given: { dynamic?: 'paper' | 'cifar' } = {}): number {
+  expectOptions('cdbTau', given, ['dynamic']);
+  const { dynamic = 'paper' } = given;
   checkAccuracy('cdbTau', accuracy);
   expectOneOf('cdbTau: dynamic', dynamic, FORMS);
   const seen = Float64Array.from(accuracy).filter((a) => !Number.isNaN(a));
@@ -56,7 +59,9 @@ export function cdbTau(accuracy: ArrayLike<number>, { dynamic = 'paper' }: { dyn
  * from `previous` (default: 1). Difficulties that are all 0 give weights of 1. Sinha, Ohashi, Nakamura, "Class-wise
  * difficulty-balanced loss for solving class-imbalance", ACCV 2020. Throws RangeError on an accuracy outside [0, 1].
  */
-export function cdbWeights(accuracy: ArrayLike<number>, { tau = 'dynamic', dynamic, floor = 0.01, previous }: CdbWeightsOptions & { previous?: ArrayLike<number> } = {}): Float64Array {
+export function cdbWeights(accuracy: ArrayLike<number>, given: CdbWeightsOptions & { previous?: ArrayLike<number> } = {}): Float64Array {
+  expectOptions('cdbWeights', given, ['tau', 'dynamic', 'floor', 'previous']);
+  const { tau = 'dynamic', dynamic, floor = 0.01, previous } = given;
   checkAccuracy('cdbWeights', accuracy);
   checkOptions('cdbWeights', tau, floor);
   if (dynamic !== undefined) expectOneOf('cdbWeights: dynamic', dynamic, FORMS);
@@ -72,7 +77,9 @@ export function cdbWeights(accuracy: ArrayLike<number>, { tau = 'dynamic', dynam
  * validation set, see {@link cdbWeights}. Weights are 1 until the first `update`. `setClassWeight(null)` puts back those of the
  * last `update`, so that `fit` leaves them as they are; a captured step follows. Throws RangeError on options out of range.
  */
-export function cdb({ numClasses, loss: base, reduction = 'mean', ...options }: CdbOptions): Cdb {
+export function cdb(given: CdbOptions): Cdb {
+  expectOptions('cdb', given, ['numClasses', 'loss', 'reduction', 'tau', 'dynamic', 'floor']);
+  const { numClasses, loss: base, reduction = 'mean', ...options } = given;
   if (!(Number.isInteger(numClasses) && numClasses > 0)) throw new RangeError(`cdb: numClasses is ${numClasses}, expected a positive integer`);
   checkOptions('cdb', options.tau ?? 'dynamic', options.floor ?? 0.01);
   if (options.dynamic !== undefined) expectOneOf('cdb: dynamic', options.dynamic, FORMS);

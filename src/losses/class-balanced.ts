@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import type { Reduction } from '../ops/reduction.ts';
@@ -32,7 +33,9 @@ export interface ClassBalancedFocalOptions extends ClassBalancedOptions {
  * Cross-entropy weighted by the effective number of samples, see {@link effectiveNumberWeights}.
  * Cui, Jia, Lin, Song, Belongie, "Class-balanced loss based on effective number of samples", CVPR 2019.
  */
-export function classBalancedCrossEntropy({ clsNumList, beta = 0.9999, reduction = 'mean' }: ClassBalancedOptions): Loss {
+export function classBalancedCrossEntropy(given: ClassBalancedOptions): Loss {
+  expectOptions('classBalancedCrossEntropy', given, ['clsNumList', 'beta', 'reduction']);
+  const { clsNumList, beta = 0.9999, reduction = 'mean' } = given;
   return fusedLoss('classBalancedCrossEntropy', { weight: weightsOf('classBalancedCrossEntropy', clsNumList, beta), reduction, classes: clsNumList.length });
 }
 
@@ -41,7 +44,9 @@ export function classBalancedCrossEntropy({ clsNumList, beta = 0.9999, reduction
  * w_y sum_c (1 - q_c)^gamma (-log q_c), q_c = sigmoid(z_c) for the label and sigmoid(-z_c) for other classes; its mean over
  * samples is the official normalisation by the number of positives. Throws RangeError on bad counts, beta or gamma.
  */
-export function classBalancedFocal({ clsNumList, beta = 0.9999, gamma = 2, activation = 'sigmoid', reduction = 'mean' }: ClassBalancedFocalOptions): Loss {
+export function classBalancedFocal(given: ClassBalancedFocalOptions): Loss {
+  expectOptions('classBalancedFocal', given, ['gamma', 'activation', 'clsNumList', 'beta', 'reduction']);
+  const { clsNumList, beta = 0.9999, gamma = 2, activation = 'sigmoid', reduction = 'mean' } = given;
   expectGamma('classBalancedFocal', gamma);
   expectOneOf('classBalancedFocal: activation', activation, ['sigmoid', 'softmax']);
   const options = { weight: weightsOf('classBalancedFocal', clsNumList, beta), reduction, classes: clsNumList.length };

@@ -1,10 +1,11 @@
+import { expectOptions } from '../check/options.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { mean, sum } from '../ops/reduce.ts';
 import { logSoftmax, softmax } from '../ops/softmax.ts';
 import { abs, exp } from '../ops/unary.ts';
 import type { Loss } from './loss.ts';
-import { expectOneOf } from './options.ts';
+import { expectOneOf, PER_SAMPLE } from './options.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** Options of {@link entropyPenalty}. */
@@ -25,7 +26,9 @@ export interface L1PenaltyOptions extends PerSampleOptions {
  * Confidence penalty: cross-entropy - lambda H(p), H(p) = -sum_k p_k log p_k. Pereyra et al., "Regularizing neural networks by penalizing
  * confident output distributions", 2017. Throws RangeError when lambda is negative or not finite.
  */
-export function entropyPenalty({ lambda = 0.1, reduceK = 'sum', ...options }: EntropyPenaltyOptions = {}): Loss {
+export function entropyPenalty(given: EntropyPenaltyOptions = {}): Loss {
+  expectOptions('entropyPenalty', given, ['lambda', 'reduceK', ...PER_SAMPLE]);
+  const { lambda = 0.1, reduceK = 'sum', ...options } = given;
   expectFactor('entropyPenalty', lambda);
   expectOneOf('entropyPenalty: reduceK', reduceK, ['sum', 'mean']);
   const over = reduceK === 'mean' ? mean : sum;
@@ -40,7 +43,9 @@ export function entropyPenalty({ lambda = 0.1, reduceK = 'sum', ...options }: En
 }
 
 /** Cross-entropy + lambda sum_k |p_k - 1 / classes|, the distance to the uniform distribution, as in the code of CALS. Errors as for {@link entropyPenalty}. */
-export function l1Penalty({ lambda = 1, ...options }: L1PenaltyOptions = {}): Loss {
+export function l1Penalty(given: L1PenaltyOptions = {}): Loss {
+  expectOptions('l1Penalty', given, ['lambda', ...PER_SAMPLE]);
+  const { lambda = 1, ...options } = given;
   expectFactor('l1Penalty', lambda);
   return perSampleLoss(
     'l1Penalty',

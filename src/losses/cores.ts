@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul, sub } from '../ops/binary.ts';
@@ -57,7 +58,9 @@ export function coresPrior(prior: ArrayLike<number>, samples: number, removed: A
  * Cheng, Zhu, Li, Gong, Sun, Liu, "Learning with instance-dependent label noise: a sample sieve approach", ICLR 2021. The
  * code's 1e-8 inside the logarithm is left out. Throws RangeError on a beta or prior outside its range.
  */
-export function cores({ beta = coresBeta, sieveFrom = 31, prior, weight, reduction = 'weightedMean' }: CoresOptions = {}): Cores {
+export function cores(given: CoresOptions = {}): Cores {
+  expectOptions('cores', given, ['beta', 'sieveFrom', 'prior', 'weight', 'reduction']);
+  const { beta = coresBeta, sieveFrom = 31, prior, weight, reduction = 'weightedMean' } = given;
   if (!(sieveFrom >= 0)) throw new RangeError(`cores: sieveFrom is ${sieveFrom}, expected a number >= 0`);
   let epoch = 0;
   let weights = prior && checkedPrior(prior);

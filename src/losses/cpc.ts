@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { softplus } from '../ops/activations.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
@@ -9,6 +10,7 @@ import { noGrad } from '../tensor/tape.ts';
 import { ofLabel } from './label-margin.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link cpc}. */
 export interface CpcOptions extends PerSampleOptions {
@@ -26,7 +28,9 @@ export interface CpcOptions extends PerSampleOptions {
  * three classes and is 0 below. Cheng and Vasconcelos, "Calibrating deep neural networks by pairwise constraints",
  * CVPR 2022. The cost is rows classes^2. Throws RangeError when a factor is negative or not finite.
  */
-export function cpc({ lambdaBdc = 0.1, lambdaBec = 1, compat, ...options }: CpcOptions = {}): Loss {
+export function cpc(given: CpcOptions = {}): Loss {
+  expectOptions('cpc', given, ['lambdaBdc', 'lambdaBec', 'compat', ...PER_SAMPLE]);
+  const { lambdaBdc = 0.1, lambdaBec = 1, compat, ...options } = given;
   for (const [name, value] of Object.entries({ lambdaBdc, lambdaBec })) {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`cpc: ${name} is ${value}, expected a finite number >= 0`);
   }

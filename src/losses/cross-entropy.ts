@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { fusedLoss, type Loss } from './loss.ts';
 
@@ -15,5 +16,6 @@ export interface CrossEntropyLossOptions {
 
 /** Softmax cross-entropy, with PyTorch's options. */
 export function crossEntropy(options: CrossEntropyLossOptions = {}): Loss {
+  expectOptions('crossEntropy', options, ['weight', 'reduction', 'labelSmoothing', 'ignoreIndex']);
   return fusedLoss('crossEntropy', { ...options, classes: options.weight?.length });
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, expand, mul, sub } from '../ops/binary.ts';
 import { greaterEqual, less, logicalAnd } from '../ops/compare.ts';
@@ -18,7 +19,9 @@ import { checkAlpha, drawPairs, type MixupOptions } from './mixup.ts';
  * at the border; the share of the own label is the part of the image that is left. One box for the batch, or `perSample`.
  * Yun, Han, Oh, Chun, Choe, Yoo, "CutMix", ICCV 2019, as the released code.
  */
-export function cutmix({ alpha = 1, perSample = false }: MixupOptions = {}): Mixing {
+export function cutmix(given: MixupOptions = {}): Mixing {
+  expectOptions('cutmix', given, ['alpha', 'perSample']);
+  const { alpha = 1, perSample = false } = given;
   checkAlpha('cutmix', alpha);
   const mix = (inputs: MixingInputs) => {
     const { x, y, random: { key, first } } = inputs;

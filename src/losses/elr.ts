@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { mean, sum } from '../ops/reduce.ts';
 import { softmax } from '../ops/softmax.ts';
@@ -41,7 +42,9 @@ export interface Elr extends Objective {
  * Liu, Niles-Weed, Razavian, Fernandez-Granda, "Early-learning regularization prevents memorization of noisy labels",
  * NeurIPS 2020, with the clamp of the released code. An optimiser of two passes a step, such as SAM, moves the targets twice.
  */
-export function elr({ samples, classes, lambda = 3, beta = 0.7, floor = 1e-4, base = crossEntropy() }: ElrOptions): Elr {
+export function elr(given: ElrOptions): Elr {
+  expectOptions('elr', given, ['samples', 'classes', 'lambda', 'beta', 'floor', 'base']);
+  const { samples, classes, lambda = 3, beta = 0.7, floor = 1e-4, base = crossEntropy() } = given;
   if (!(Number.isInteger(classes) && classes >= 2)) throw new RangeError(`elr: classes is ${classes}, expected an integer >= 2`);
   if (!(lambda >= 0 && lambda < Infinity)) throw new RangeError(`elr: lambda is ${lambda}, expected a finite number >= 0`);
   if (!(beta >= 0 && beta < 1)) throw new RangeError(`elr: beta is ${beta}, expected 0 <= beta < 1`);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { sub } from '../ops/binary.ts';
 import { greater, logicalAnd } from '../ops/compare.ts';
@@ -32,7 +33,9 @@ export interface EqualizationOptions extends Omit<PerSampleOptions, 'classes'> {
  * gamma = 0, or no rare class: cross-entropy. Tan, Wang, Li, Li, Ouyang, Yin, Yan, "Equalization loss for long-tailed object
  * recognition", CVPR 2020; defaults of common re-implementations. Throws RangeError on bad counts, and lambda or gamma outside 0..1.
  */
-export function equalization({ clsNumList, lambda = 0.005, gamma = 0.9, seed = 0, ...rest }: EqualizationOptions): Loss {
+export function equalization(given: EqualizationOptions): Loss {
+  expectOptions('equalization', given, ['clsNumList', 'lambda', 'gamma', 'seed', 'weight', 'reduction']);
+  const { clsNumList, lambda = 0.005, gamma = 0.9, seed = 0, ...rest } = given;
   checkCounts('equalization', clsNumList, 'clsNumList');
   for (const [name, value] of [['lambda', lambda], ['gamma', gamma]] as const) {
     if (!(value >= 0 && value <= 1)) throw new RangeError(`equalization: ${name} is ${value}, expected a number in 0..1`);

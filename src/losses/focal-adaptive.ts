@@ -1,9 +1,11 @@
+import { expectOptions } from '../check/options.ts';
 import { less } from '../ops/compare.ts';
 import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { focalOf, labelMargin } from './label-margin.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link focalAdaptive}. */
 export interface FocalAdaptiveOptions extends PerSampleOptions {
@@ -20,7 +22,9 @@ export interface FocalAdaptiveOptions extends PerSampleOptions {
  * choice is a constant for the gradient, and the value jumps there. Mukhoti et al., "Calibrating deep neural networks using
  * focal loss", NeurIPS 2020. Throws RangeError when an exponent is negative or not finite, or the threshold not in (0, 1).
  */
-export function focalAdaptive({ gamma = 3, gammaLow = 5, threshold = 0.2, ...options }: FocalAdaptiveOptions = {}): Loss {
+export function focalAdaptive(given: FocalAdaptiveOptions = {}): Loss {
+  expectOptions('focalAdaptive', given, ['gamma', 'gammaLow', 'threshold', ...PER_SAMPLE]);
+  const { gamma = 3, gammaLow = 5, threshold = 0.2, ...options } = given;
   for (const [name, value] of Object.entries({ gamma, gammaLow })) {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`focalAdaptive: ${name} is ${value}, expected a finite number >= 0`);
   }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { softplus } from '../ops/activations.ts';
 import { mul } from '../ops/binary.ts';
 import type { Reduction } from '../ops/reduction.ts';
@@ -31,7 +32,9 @@ export interface FocalOptions {
  * Lin, Goyal, Girshick, He, Dollar, "Focal loss for dense object detection", ICCV 2017. Throws RangeError when gamma is
  * negative or not finite, or a weight is.
  */
-export function focal({ gamma = 2, weight, weightIn = 'loss', detach = false, reduction = 'mean' }: FocalOptions = {}): Loss {
+export function focal(given: FocalOptions = {}): Loss {
+  expectOptions('focal', given, ['gamma', 'weight', 'weightIn', 'detach', 'reduction']);
+  const { gamma = 2, weight, weightIn = 'loss', detach = false, reduction = 'mean' } = given;
   expectGamma('focal', gamma);
   expectOneOf('focal: weightIn', weightIn, ['loss', 'probability']);
   const shared = { weight, reduction, classes: weight?.length };

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
@@ -73,7 +74,9 @@ interface Device {
  * weights are the measure of the means. `dispose` frees the loss too. Sagawa, Koh, Hashimoto, Liang, ICLR 2020, algorithm 1.
  * The released code adds the adjustment to the value as well. Throws RangeError on options outside their ranges.
  */
-export function groupDro(base: Loss | GroupLoss, { groupCounts, eta = 0.01, adjustment = 0, rule = 'exponentiated', alpha = 0.2, rate = 0.1 }: GroupDroOptions): GroupDro {
+export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupDro {
+  expectOptions('groupDro', given, ['groupCounts', 'eta', 'adjustment', 'rule', 'alpha', 'rate']);
+  const { groupCounts, eta = 0.01, adjustment = 0, rule = 'exponentiated', alpha = 0.2, rate = 0.1 } = given;
   checkCounts('groupDro', groupCounts, 'groupCounts');
   for (const [name, value] of [['eta', eta], ['adjustment', adjustment]] as const) {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`groupDro: ${name} is ${value}, expected a finite number >= 0`);

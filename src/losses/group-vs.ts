@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { mul, sub } from '../ops/binary.ts';
 import { concat } from '../ops/concat.ts';
@@ -32,7 +33,9 @@ export interface BinaryVsOptions {
  * or (..., 2) with f = z_1 - z_0. For counts n, Delta_y = (n_y / n_max)^gamma and iota_y = -tau log(n_y / N).
  * Kini et al., NeurIPS 2021. Throws RangeError unless both delta are positive and finite and both iota finite.
  */
-export function binaryVs({ delta, iota, form = 'paper', weight, reduction = 'weightedMean' }: BinaryVsOptions): Loss {
+export function binaryVs(given: BinaryVsOptions): Loss {
+  expectOptions('binaryVs', given, ['delta', 'iota', 'form', 'weight', 'reduction']);
+  const { delta, iota, form = 'paper', weight, reduction = 'weightedMean' } = given;
   expectOneOf('binaryVs: form', form, FORMS);
   for (const y of [0, 1] as const) {
     if (!(delta?.[y] > 0 && delta[y] < Infinity)) throw new RangeError(`binaryVs: delta[${y}] is ${delta?.[y]}, expected a finite number > 0`);
@@ -78,7 +81,9 @@ export interface GroupLoss extends Pick<Loss, 'name' | 'reduction' | 'setClassWe
  * `groups` beside the labels; a group that a batch lacks has no part in it. Kini et al., NeurIPS 2021, section 2. Throws
  * RangeError on bad counts, on gamma or tau that is not finite, and on a group outside the counts.
  */
-export function groupVs({ groupCounts, gamma = 0.3, tau = 1, form = 'paper', weight, reduction = 'weightedMean' }: GroupVsOptions): GroupLoss {
+export function groupVs(given: GroupVsOptions): GroupLoss {
+  expectOptions('groupVs', given, ['groupCounts', 'gamma', 'tau', 'form', 'weight', 'reduction']);
+  const { groupCounts, gamma = 0.3, tau = 1, form = 'paper', weight, reduction = 'weightedMean' } = given;
   expectOneOf('groupVs: form', form, FORMS);
   const { scale, shift } = adjustments('groupVs', groupCounts, gamma, tau, 'groupCounts');
   const base = groupShifted('groupVs', scale, form === 'official' ? shift.map(() => 0) : shift.map((v) => -v), weight?.length, weight, reduction);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sigmoid } from '../ops/activations.ts';
 import { add, div, mul } from '../ops/binary.ts';
@@ -38,7 +39,9 @@ export interface InfluenceBalancedLoss extends Pick<Loss, 'name' | 'reduction' |
  * `features`, beside the labels: (rows, width). Park, Lim, Jeon, Choi, "Influence-balanced loss for imbalanced visual
  * classification", ICCV 2021. Throws RangeError unless alpha and epsilon are positive and finite.
  */
-export function influenceBalanced({ alpha = 1000, epsilon = 0.001, weight, reduction = 'mean' }: InfluenceBalancedOptions = {}): InfluenceBalancedLoss {
+export function influenceBalanced(given: InfluenceBalancedOptions = {}): InfluenceBalancedLoss {
+  expectOptions('influenceBalanced', given, ['alpha', 'epsilon', 'weight', 'reduction']);
+  const { alpha = 1000, epsilon = 0.001, weight, reduction = 'mean' } = given;
   for (const [name, value] of [['alpha', alpha], ['epsilon', epsilon]] as const) {
     if (!(value > 0 && value < Infinity)) throw new RangeError(`influenceBalanced: ${name} is ${value}, expected a positive finite number`);
   }
@@ -70,7 +73,9 @@ export interface InfluencedOptions {
  * `from` the run begins with plain cross-entropy, the mean over the samples, as the paper's. Class weights of schedules reach both.
  * `dispose` frees the loss. Throws RangeError on an epoch below 0.
  */
-export function influenced(loss: InfluenceBalancedLoss, { from = 0 }: InfluencedOptions = {}): Objective {
+export function influenced(loss: InfluenceBalancedLoss, given: InfluencedOptions = {}): Objective {
+  expectOptions('influenced', given, ['from']);
+  const { from = 0 } = given;
   if (!(from >= 0)) throw new RangeError(`influenced: from is ${from}, expected a number >= 0`);
   const plain = fusedLoss('influenced', { reduction: 'mean' });
   const objective: Objective = ({ x, y, forward, at }) => {

@@ -1,9 +1,11 @@
+import { expectOptions } from '../check/options.ts';
 import { sigmoid, softplus } from '../ops/activations.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { log, neg } from '../ops/unary.ts';
 import { labelMargin } from './label-margin.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link jensenShannon}. */
 export interface JensenShannonOptions extends PerSampleOptions {
@@ -17,7 +19,9 @@ export interface JensenShannonOptions extends PerSampleOptions {
  * Englesson, Azizpour, "Generalized Jensen-Shannon divergence loss for learning with noisy labels", NeurIPS 2021. Throws RangeError
  * unless 0 < pi < 1.
  */
-export function jensenShannon({ pi = 0.5, ...options }: JensenShannonOptions = {}): Loss {
+export function jensenShannon(given: JensenShannonOptions = {}): Loss {
+  expectOptions('jensenShannon', given, ['pi', ...PER_SAMPLE]);
+  const { pi = 0.5, ...options } = given;
   if (!(pi > 0 && pi < 1)) throw new RangeError(`jensenShannon: pi is ${pi}, expected a number in (0, 1)`);
   return perSampleLoss(
     'jensenShannon',

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { max, mean, min } from '../ops/reduce.ts';
 import { expm1, log1p } from '../ops/unary.ts';
@@ -10,7 +11,9 @@ import { expectInvertible } from './options.ts';
  * softmax(L / lambda). It tends to the mean for lambda -> +-Infinity, and is that from 1e25 on, to the largest loss for 0+, to the smallest
  * for 0-; written with expm1 and log1p it keeps its digits at both ends. Throws RangeError unless f32 holds lambda and 1 / lambda.
  */
-export function klDro(losses: Tensor, { lambda }: { lambda: number }): Tensor {
+export function klDro(losses: Tensor, given: { lambda: number }): Tensor {
+  expectOptions('klDro', given, ['lambda']);
+  const { lambda } = given;
   expectRank(losses, 1, 'klDro: losses');
   if (!Number.isFinite(lambda) || lambda === 0) throw new RangeError(`klDro: lambda is ${lambda}, expected a finite number that is not 0`);
   expectInvertible('klDro: lambda', lambda);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { mean } from '../ops/reduce.ts';
@@ -39,6 +40,7 @@ export interface LabelAwareSmoothingOptions extends LabelSmoothingsOptions {
  * a smoothing outside [0, 1], an unknown shape, and a power that is not positive and finite.
  */
 export function labelSmoothings(counts: ArrayLike<number>, options: LabelSmoothingsOptions = {}): Float64Array {
+  expectOptions('labelSmoothings', options, ['smoothHead', 'smoothTail', 'shape', 'power']);
   return smoothings('labelSmoothings', counts, options, 'counts');
 }
 
@@ -67,7 +69,9 @@ function smoothings(where: string, counts: ArrayLike<number>, { smoothHead = 0.4
  * (MiSLAS), CVPR 2021, for its second stage: (0.3, 0) for CIFAR-10, (0.4, 0.1) for CIFAR-100. Errors as for
  * {@link labelSmoothings}.
  */
-export function labelAwareSmoothing({ clsNumList, weight, reduction = 'mean', ...smoothing }: LabelAwareSmoothingOptions): Loss {
+export function labelAwareSmoothing(given: LabelAwareSmoothingOptions): Loss {
+  expectOptions('labelAwareSmoothing', given, ['clsNumList', 'weight', 'reduction', 'smoothHead', 'smoothTail', 'shape', 'power']);
+  const { clsNumList, weight, reduction = 'mean', ...smoothing } = given;
   const epsilons = classVector(smoothings('labelAwareSmoothing', clsNumList, smoothing, 'clsNumList'));
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => {
     const logs = logSoftmax(z);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { relu } from '../ops/activations.ts';
 import { add, sub } from '../ops/binary.ts';
 import { indexSelect } from '../ops/gather.ts';
@@ -25,7 +26,9 @@ export interface LdamHingeOptions {
  * Hinge form of LDAM: max(max_{j != y} z_j - z_y + m_y, 0), with the margins of {@link ldamMargins}. A tie of the largest
  * other logits shares the gradient as `max` does; 0 with a single class. Cao et al., NeurIPS 2019 (LDAM-HG; no official code).
  */
-export function ldamHinge({ clsNumList, maxM = 0.5, weight, reduction }: LdamHingeOptions): Loss {
+export function ldamHinge(given: LdamHingeOptions): Loss {
+  expectOptions('ldamHinge', given, ['clsNumList', 'maxM', 'weight', 'reduction']);
+  const { clsNumList, maxM = 0.5, weight, reduction } = given;
   checkCounts('ldamHinge', clsNumList, 'clsNumList');
   checkMaxM('ldamHinge', maxM);
   const margins = classVector(ldamMargins(clsNumList, maxM));

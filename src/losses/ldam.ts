@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { checkCounts, checkMaxM, ldamMargins } from './class-weights.ts';
 import { fusedLoss, type Loss } from './loss.ts';
@@ -29,7 +30,9 @@ export interface LdamOptions {
  * Cao, Wei, Gaidon, Arechiga, Ma, NeurIPS 2019, equations 10 and 13; defaults of the official code. Throws RangeError on bad
  * counts, and on maxM, s or scaleIn out of range.
  */
-export function ldam({ clsNumList, maxM = 0.5, s = 30, scaleIn = 'loss', weight, reduction }: LdamOptions): Loss {
+export function ldam(given: LdamOptions): Loss {
+  expectOptions('ldam', given, ['clsNumList', 'maxM', 's', 'scaleIn', 'weight', 'reduction']);
+  const { clsNumList, maxM = 0.5, s = 30, scaleIn = 'loss', weight, reduction } = given;
   checkCounts('ldam', clsNumList, 'clsNumList');
   checkMaxM('ldam', maxM);
   expectOneOf('ldam: scaleIn', scaleIn, ['loss', 'head']);

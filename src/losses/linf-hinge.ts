@@ -1,9 +1,11 @@
+import { expectOptions } from '../check/options.ts';
 import { relu } from '../ops/activations.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { max, mean, sum } from '../ops/reduce.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link linfHinge}. */
 export interface LinfHingeOptions extends PerSampleOptions {
@@ -18,7 +20,9 @@ export interface LinfHingeOptions extends PerSampleOptions {
  * first l-infinity-distance nets, for outputs g that are 1-Lipschitz. Zero when the margin is 2 epsTrain. The mean counts the
  * label, as in the authors' code. Default reduction: 'mean'. Zhang, Cai, Lu, He and Wang, ICML 2021.
  */
-export function linfHinge({ epsTrain, mix = 0.75, reduction = 'mean', ...rest }: LinfHingeOptions): Loss {
+export function linfHinge(given: LinfHingeOptions): Loss {
+  expectOptions('linfHinge', given, ['epsTrain', 'mix', ...PER_SAMPLE]);
+  const { epsTrain, mix = 0.75, reduction = 'mean', ...rest } = given;
   if (!(epsTrain > 0 && Number.isFinite(epsTrain))) throw new RangeError(`linfHinge: epsTrain is ${epsTrain}, expected a positive number`);
   if (!(mix >= 0 && mix <= 1)) throw new RangeError(`linfHinge: mix is ${mix}, expected a number from 0 to 1`);
   return perSampleLoss('linfHinge', (g, labels) => {

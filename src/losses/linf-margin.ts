@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { add, div, minimum, mul, sub } from '../ops/binary.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
@@ -7,6 +8,7 @@ import { unscoped } from '../tensor/scope.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link linfMargin}. */
 export interface LinfMarginOptions extends PerSampleOptions {
@@ -29,7 +31,9 @@ export interface LinfMarginLoss extends Loss {
  * min(clip, max(0, max_{j != y} (g_j - g_y + 2 epsTrain) / (2 epsTrain))) + lambda CE(s g, y): the objective of Zhang, Jiang, He
  * and Wang, ICLR 2022, for outputs g that are 1-Lipschitz. Default reduction: 'mean'.
  */
-export function linfMargin({ epsTrain, lambda = 0.05, clip = 1, scale, reduction = 'mean', ...rest }: LinfMarginOptions): LinfMarginLoss {
+export function linfMargin(given: LinfMarginOptions): LinfMarginLoss {
+  expectOptions('linfMargin', given, ['epsTrain', 'lambda', 'clip', 'scale', ...PER_SAMPLE]);
+  const { epsTrain, lambda = 0.05, clip = 1, scale, reduction = 'mean', ...rest } = given;
   const current = { lambda, epsTrain };
   check(current);
   if (!(clip > 0)) throw new RangeError(`linfMargin: clip is ${clip}, expected a positive number`);

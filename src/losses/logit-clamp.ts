@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { clamp } from '../ops/unary.ts';
 import { onLogits, type Loss } from './loss.ts';
 
@@ -14,7 +15,9 @@ export interface LogitClampOptions {
  * the value clipping that Wei et al., ICML 2023, compare `logitClip` with. ReLU6 is { low: 0, high: 6 }. Throws RangeError unless
  * low < high, both finite.
  */
-export function logitClamp(loss: Loss, { low = -1, high = 1 }: LogitClampOptions = {}): Loss {
+export function logitClamp(loss: Loss, given: LogitClampOptions = {}): Loss {
+  expectOptions('logitClamp', given, ['low', 'high']);
+  const { low = -1, high = 1 } = given;
   if (!(low > -Infinity && low < high && high < Infinity)) throw new RangeError(`logitClamp: low is ${low} and high ${high}, expected finite numbers with low < high`);
   return onLogits('logitClamp', loss, (z) => clamp(z, low, high));
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { softplus } from '../stats/softplus.ts';
 
 /** What {@link logitClipBounds} is asked about. */
@@ -30,7 +31,9 @@ export interface LogitClipBounds {
  * more, and the best two levels of rivals are searched for. The sum over labels is K logsumexp(z) - sum z, between K log K and, for
  * p = 2, K log(e^a + (K - 1) e^-b), a = tau sqrt((K - 1) / K), b = a / (K - 1). Wei et al., ICML 2023, have 2 tau for every p.
  */
-export function logitClipBounds({ tau, p = 2, classes }: LogitClipBoundsOptions): LogitClipBounds {
+export function logitClipBounds(given: LogitClipBoundsOptions): LogitClipBounds {
+  expectOptions('logitClipBounds', given, ['tau', 'p', 'classes']);
+  const { tau, p = 2, classes } = given;
   if (!(tau > 0 && tau < Infinity)) throw new RangeError(`logitClipBounds: tau is ${tau}, expected a finite number > 0`);
   if (!(p >= 1)) throw new RangeError(`logitClipBounds: p is ${p}, expected a number >= 1 or Infinity`);
   if (!(Number.isInteger(classes) && classes >= 2)) throw new RangeError(`logitClipBounds: classes is ${classes}, expected an integer >= 2`);
@@ -74,7 +77,9 @@ function climb(tau: number, p: number, ahead: number, behind: number): number {
  * (K - 1 - rate K), for labels flipped to each other class with probability rate / (K - 1). It holds since the noisy risk is
  * (1 - rate K / (K - 1)) R + rate / (K - 1) E[sum of the loss over all labels]. Throws RangeError unless 0 <= rate < 1 - 1 / K.
  */
-export function symmetricNoiseExcess({ sumLow, sumHigh }: Pick<LogitClipBounds, 'sumLow' | 'sumHigh'>, { rate, classes }: { rate: number; classes: number }): number {
+export function symmetricNoiseExcess({ sumLow, sumHigh }: Pick<LogitClipBounds, 'sumLow' | 'sumHigh'>, given: { rate: number; classes: number }): number {
+  expectOptions('symmetricNoiseExcess', given, ['rate', 'classes']);
+  const { rate, classes } = given;
   if (!(Number.isInteger(classes) && classes >= 2)) throw new RangeError(`symmetricNoiseExcess: classes is ${classes}, expected an integer >= 2`);
   if (!(rate >= 0 && rate < 1 - 1 / classes)) throw new RangeError(`symmetricNoiseExcess: rate is ${rate}, expected 0 <= rate < ${1 - 1 / classes}`);
   return (rate * (sumHigh - sumLow)) / (classes - 1 - rate * classes);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { div, maximum, mul } from '../ops/binary.ts';
 import { greater, greaterEqual, isFinite } from '../ops/compare.ts';
@@ -47,7 +48,9 @@ function checkTau(where: string, tau: number): number {
  * Entries that are not finite, such as -Infinity for a masked class, stay as they are and have no part in the norm.
  * `tau`: a number, or a tensor of one that the host rewrites. Throws RangeError as {@link logitClip}.
  */
-export function clipLogits(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitClipOptions, 'tau'> = {}): Tensor {
+export function clipLogits(z: Tensor, tau: number | Tensor, given: Omit<LogitClipOptions, 'tau'> = {}): Tensor {
+  expectOptions('clipLogits', given, ['p', 'compat']);
+  const { p = 2, compat } = given;
   checkNorm('clipLogits', { p, compat });
   return ofFinite(z, (finite) => clipped(finite, typeof tau === 'number' ? checkTau('clipLogits', tau) : tau, { p, compat }));
 }
@@ -74,7 +77,9 @@ function clipped(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitC
  * class and sample weights. `logitClipBounds` has its bounds. Wei, Zhuang, Xie, Feng, Niu, An, Li, "Mitigating memorization of
  * noisy labels by clipping the model prediction", ICML 2023. Throws RangeError unless tau > 0 and p >= 1.
  */
-export function logitClip(loss: Loss, { tau = 1, p = 2, compat }: LogitClipOptions = {}): LogitClip {
+export function logitClip(loss: Loss, given: LogitClipOptions = {}): LogitClip {
+  expectOptions('logitClip', given, ['tau', 'p', 'compat']);
+  const { tau = 1, p = 2, compat } = given;
   const checked = (value: number): number => checkTau('logitClip', value);
   checkNorm('logitClip', { p, compat });
   let current = checked(tau);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, maximum, mul } from '../ops/binary.ts';
 import { norm } from '../ops/norm.ts';
 import { max } from '../ops/reduce.ts';
@@ -34,7 +35,9 @@ function normalized(z: Tensor, tau: number): Tensor {
  * the logits as they are. Wei, Xie, Cheng, Feng, An, Li, "Mitigating neural network overconfidence with logit normalization",
  * ICML 2022. Throws RangeError unless tau is finite and > 0.
  */
-export function logitNorm(loss: Loss, { tau = 0.04 }: LogitNormOptions = {}): Loss {
+export function logitNorm(loss: Loss, given: LogitNormOptions = {}): Loss {
+  expectOptions('logitNorm', given, ['tau']);
+  const { tau = 0.04 } = given;
   expectAbove('logitNorm: tau', tau, 0);
   return onLogits('logitNorm', loss, (z) => normalizeLogits(z, tau));
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { equal } from '../ops/compare.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { mean } from '../ops/reduce.ts';
@@ -25,7 +26,9 @@ export interface ManifoldMixupOptions extends Pick<MixupOptions, 'perSample'> {
  * schedules reach the loss, and `dispose` frees it. Verma, Lamb, Beckham, Najafi, Mitliagkas, Lopez-Paz, Bengio, "Manifold mixup",
  * ICML 2019. Throws RangeError on options out of range and on a depth that the model does not have before its logits.
  */
-export function manifoldMixup(loss: Loss, { layers, alpha = 2, perSample = false }: ManifoldMixupOptions): Objective {
+export function manifoldMixup(loss: Loss, given: ManifoldMixupOptions): Objective {
+  expectOptions('manifoldMixup', given, ['layers', 'alpha', 'perSample']);
+  const { layers, alpha = 2, perSample = false } = given;
   checkAlpha('manifoldMixup', alpha);
   if (layers.length === 0) throw new RangeError('manifoldMixup: layers has 0 entries, expected at least 1');
   layers.forEach((depth, i) => {

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { relu } from '../ops/activations.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
@@ -6,7 +7,7 @@ import { argmax, mean, sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
-import { expectOneOf } from './options.ts';
+import { expectOneOf, PER_SAMPLE } from './options.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** Options of {@link mbls}. */
@@ -29,7 +30,9 @@ export function logitGaps(z: Tensor): Tensor {
  * this asks only that they lie within a margin. Liu, Ben Ayed, Galdran, Dolz, "The devil is in the margin", CVPR 2022.
  * Throws RangeError when margin or lambda is negative or not finite.
  */
-export function mbls({ margin = 10, lambda = 0.1, reduceK = 'mean', ...options }: MblsOptions = {}): Loss {
+export function mbls(given: MblsOptions = {}): Loss {
+  expectOptions('mbls', given, ['margin', 'lambda', 'reduceK', ...PER_SAMPLE]);
+  const { margin = 10, lambda = 0.1, reduceK = 'mean', ...options } = given;
   for (const [name, value] of Object.entries({ margin, lambda })) {
     if (!(value >= 0 && value < Infinity)) throw new RangeError(`mbls: ${name} is ${value}, expected a finite number >= 0`);
   }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { less } from '../ops/compare.ts';
@@ -62,7 +63,9 @@ export function mixedLoss(loss: Loss, logits: Tensor, labels: Tensor<'i32'>, { p
  * the loss, with class weights, which schedules may set, as factors. `dispose` frees the rule and the loss. Throws RangeError on
  * an `until` below 0, ShapeError when the rule has counts of another number of classes than the logits.
  */
-export function mixed(mixing: Mixing, loss: Loss, { until = Infinity, compat }: MixedOptions = {}): Objective {
+export function mixed(mixing: Mixing, loss: Loss, given: MixedOptions = {}): Objective {
+  expectOptions('mixed', given, ['until', 'compat']);
+  const { until = Infinity, compat } = given;
   expectCompat('mixed', compat);
   if (!(until >= 0)) throw new RangeError(`mixed: until is ${until}, expected a number >= 0 or Infinity`);
   const objective: Objective = ({ x, y, forward, random, at }) => {

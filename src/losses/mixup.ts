@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { expand } from '../ops/binary.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { beta } from '../random/gamma.ts';
@@ -18,7 +19,9 @@ export interface MixupOptions {
  * mixup: x_i and a partner x_j, j a permutation of the batch, blended by a share w ~ Beta(alpha, alpha) of x_i, and the labels
  * alike. Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: beyond empirical risk minimization", ICLR 2018.
  */
-export function mixup({ alpha = 1, perSample = false }: MixupOptions = {}): Mixing {
+export function mixup(given: MixupOptions = {}): Mixing {
+  expectOptions('mixup', given, ['alpha', 'perSample']);
+  const { alpha = 1, perSample = false } = given;
   checkAlpha('mixup', alpha);
   const mix = (inputs: MixingInputs) => {
     const { x, y } = inputs;

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, maximum, mul, sub } from '../ops/binary.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { oneHot } from '../ops/one-hot.ts';
@@ -10,6 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { ofLabel } from './label-margin.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link mmce}. */
 export interface MmceOptions extends PerSampleOptions {
@@ -32,7 +34,9 @@ export interface MmceOptions extends PerSampleOptions {
  * Kumar, Sarawagi, Jain, "Trainable calibration measures for neural networks from kernel mean embeddings", ICML 2018.
  * Throws RangeError when lambda is negative or not finite, or the width not positive.
  */
-export function mmce({ lambda = 1, width = 0.4, weighted = false, ...options }: MmceOptions = {}): Loss {
+export function mmce(given: MmceOptions = {}): Loss {
+  expectOptions('mmce', given, ['lambda', 'width', 'weighted', ...PER_SAMPLE]);
+  const { lambda = 1, width = 0.4, weighted = false, ...options } = given;
   if (!(lambda >= 0 && lambda < Infinity)) throw new RangeError(`mmce: lambda is ${lambda}, expected a finite number >= 0`);
   if (!(width > 0 && width < Infinity)) throw new RangeError(`mmce: width is ${width}, expected a positive finite number`);
   if (typeof weighted !== 'boolean' && weighted !== 'released-code') throw new RangeError(`mmce: weighted is ${String(weighted)}, expected true, false or 'released-code'`);

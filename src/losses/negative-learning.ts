@@ -1,7 +1,9 @@
+import { expectOptions } from '../check/options.ts';
 import { softplus } from '../ops/activations.ts';
 import { labelMargin } from './label-margin.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /**
  * Negative learning: -log(1 - p_c) for a class c that the sample does not have. The labels of a call are such complementary ones,
@@ -9,5 +11,6 @@ import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
  * labels", ICCV 2019.
  */
 export function negativeLearning(options: PerSampleOptions = {}): Loss {
+  expectOptions('negativeLearning', options, [...PER_SAMPLE]);
   return perSampleLoss('negativeLearning', (z, labels) => softplus(labelMargin(z, labels)), options);
 }

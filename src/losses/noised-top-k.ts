@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { relu } from '../ops/activations.ts';
 import { add, sub } from '../ops/binary.ts';
 import type { RandomSource } from '../ops/dropout.ts';
@@ -39,7 +40,9 @@ export interface NoisedTopK extends Objective {
  * top-K calibrated hinge loss for deep imbalanced classification", ICML 2022. epsilon = 0 is the plain top-k hinge.
  * Throws RangeError on a k that is no positive integer below the number of classes, and on options outside their ranges.
  */
-export function noisedTopK({ k, epsilon = 1, samples = 5, margin = 1 }: NoisedTopKOptions): NoisedTopK {
+export function noisedTopK(given: NoisedTopKOptions): NoisedTopK {
+  expectOptions('noisedTopK', given, ['k', 'epsilon', 'samples', 'margin']);
+  const { k, epsilon = 1, samples = 5, margin = 1 } = given;
   for (const [name, value] of Object.entries({ k, samples })) {
     if (!(Number.isInteger(value) && value >= 1)) throw new RangeError(`noisedTopK: ${name} is ${value}, expected a positive integer`);
   }

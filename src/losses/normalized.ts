@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, maximum, mul, pow } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
@@ -7,7 +8,7 @@ import { expm1, neg } from '../ops/unary.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
-import { expectGamma } from './options.ts';
+import { expectGamma, PER_SAMPLE } from './options.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** The value of the label divided by the sum of the values of all classes; with one class that would be 0 / 0. */
@@ -22,6 +23,7 @@ function share(where: string, values: Tensor, labels: Tensor<'i32'>): Tensor {
  * least. Ma et al., ICML 2020.
  */
 export function nce(options: PerSampleOptions = {}): Loss {
+  expectOptions('nce', options, [...PER_SAMPLE]);
   return perSampleLoss('nce', (logits, labels) => share('nce', neg(logSoftmax(logits)), labels), options);
 }
 
@@ -34,7 +36,9 @@ export interface NflOptions extends PerSampleOptions {
 }
 
 /** Normalised focal loss: FL(y) / sum_k FL(k), FL(k) = -(1 - p_k)^gamma log p_k. Ma et al., ICML 2020. */
-export function nfl({ gamma = 0.5, detach = false, ...options }: NflOptions = {}): Loss {
+export function nfl(given: NflOptions = {}): Loss {
+  expectOptions('nfl', given, ['gamma', 'detach', ...PER_SAMPLE]);
+  const { gamma = 0.5, detach = false, ...options } = given;
   expectGamma('nfl', gamma);
   return perSampleLoss(
     'nfl',
@@ -57,7 +61,9 @@ export interface NgceOptions extends PerSampleOptions {
 }
 
 /** Normalised generalised cross-entropy (1 - p_y^q) / (classes - sum_k p_k^q). Ma et al., ICML 2020. */
-export function ngce({ q = 0.7, floor = 0, ...options }: NgceOptions = {}): Loss {
+export function ngce(given: NgceOptions = {}): Loss {
+  expectOptions('ngce', given, ['q', 'floor', ...PER_SAMPLE]);
+  const { q = 0.7, floor = 0, ...options } = given;
   if (!(q > 0 && q <= 1)) throw new RangeError(`ngce: q is ${q}, expected 0 < q <= 1`);
   if (!(floor >= 0 && floor < 1)) throw new RangeError(`ngce: floor is ${floor}, expected 0 <= floor < 1`);
   return perSampleLoss(
@@ -76,6 +82,7 @@ export function ngce({ q = 0.7, floor = 0, ...options }: NgceOptions = {}): Loss
  * factor that is not finite. Ma et al., ICML 2020.
  */
 export function combined(parts: readonly (readonly [factor: number, loss: Loss])[], options: PerSampleOptions = {}): Loss {
+  expectOptions('combined', options, [...PER_SAMPLE]);
   if (parts.length === 0) throw new RangeError('combined: parts has 0 entries, expected at least 1');
   parts.forEach(([factor], i) => {
     if (!Number.isFinite(factor)) throw new RangeError(`combined: the factor of part ${i} is ${factor}, expected a finite number`);

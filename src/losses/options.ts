@@ -25,3 +25,6 @@ export function expectInvertible(what: string, value: number): void {
 export function expectState(where: string, state: unknown): void {
   if (typeof state !== 'object' || state === null) throw new TypeError(`${where}: the state is ${String(state)}, expected an object, as state() gives it`);
 }
+
+/** The options of every loss of one value a sample. */
+export const PER_SAMPLE = ['weight', 'reduction', 'classes'] as const;

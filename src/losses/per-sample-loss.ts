@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { mul } from '../ops/binary.ts';
 import { indexSelect } from '../ops/gather.ts';
@@ -12,6 +13,7 @@ import { noGrad } from '../tensor/tape.ts';
 import { expectShape, tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkedWeights } from './class-weights.ts';
 import { named, type Loss } from './loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** What every loss of one value a sample takes. */
 export interface PerSampleOptions {
@@ -37,8 +39,10 @@ export interface PerSampleOptions {
 export function perSampleLoss(
   name: string,
   values: (logits: Tensor, labels: Tensor<'i32'>, weight: Tensor) => Tensor,
-  { weight, reduction = 'weightedMean', classes, weightInside = false, heads = 1, fused = false, isIndicator = false }: PerSampleOptions & { weightInside?: boolean; heads?: number; fused?: boolean; isIndicator?: boolean } = {},
+  given: PerSampleOptions & { weightInside?: boolean; heads?: number; fused?: boolean; isIndicator?: boolean } = {},
 ): Loss {
+  expectOptions(name, given, [...PER_SAMPLE, 'weightInside', 'heads', 'fused', 'isIndicator']);
+  const { weight, reduction = 'weightedMean', classes, weightInside = false, heads = 1, fused = false, isIndicator = false } = given;
   expectReduction(name, reduction, REDUCTIONS);
   const tables = new Map<number, Tensor>();
   let current = weight;

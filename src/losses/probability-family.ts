@@ -36,7 +36,7 @@ export function probabilityFamily(
       }
       return probabilityLoss(logits, labels, kind, table, { order, detach, epsilon, floor });
     },
-    { ...options, fused: true },
+    { weight: options.weight, reduction: options.reduction, classes: options.classes, fused: true },
   );
   const disposeWeights = loss.dispose;
   const dispose = (): void => {

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { mul, sub } from '../ops/binary.ts';
 import { greaterEqual, less, logicalAnd } from '../ops/compare.ts';
 import { indexSelect } from '../ops/gather.ts';
@@ -26,7 +27,9 @@ export interface RemixOptions extends MixupOptions, RemixWeightOptions {
  * Share of the own label for the share w of the own input, n_i samples in the own class and n_j in the partner's: 0 where
  * n_i >= kappa n_j and w < tau, 1 where kappa n_i <= n_j and 1 - w < tau, else w. All of one shape.
  */
-export function remixWeight(own: Tensor, partner: Tensor, weight: Tensor, { kappa = 3, tau = 0.5 }: RemixWeightOptions = {}): Tensor {
+export function remixWeight(own: Tensor, partner: Tensor, weight: Tensor, given: RemixWeightOptions = {}): Tensor {
+  expectOptions('remixWeight', given, ['kappa', 'tau']);
+  const { kappa = 3, tau = 0.5 } = given;
   const toPartner = logicalAnd(greaterEqual(own, mul(partner, kappa)), less(weight, tau));
   const toOwn = logicalAnd(greaterEqual(partner, mul(own, kappa)), less(sub(1, weight), tau));
   return where(toPartner, 0, where(toOwn, 1, weight));
@@ -37,7 +40,9 @@ export function remixWeight(own: Tensor, partner: Tensor, weight: Tensor, { kapp
  * ({@link remixWeight}). Chou, Chang, Pan, Wei, Juan, "Remix: rebalanced mixup", ECCV workshops 2020.
  * Throws RangeError on bad counts and options outside their ranges.
  */
-export function remix({ clsNumList, alpha = 1, perSample = false, kappa = 3, tau = 0.5 }: RemixOptions): Mixing {
+export function remix(given: RemixOptions): Mixing {
+  expectOptions('remix', given, ['clsNumList', 'alpha', 'perSample', 'kappa', 'tau']);
+  const { clsNumList, alpha = 1, perSample = false, kappa = 3, tau = 0.5 } = given;
   checkCounts('remix', clsNumList, 'clsNumList');
   checkAlpha('remix', alpha);
   if (!(kappa >= 1 && kappa < Infinity)) throw new RangeError(`remix: kappa is ${kappa}, expected a finite number >= 1`);

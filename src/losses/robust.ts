@@ -1,6 +1,8 @@
+import { expectOptions } from '../check/options.ts';
 import type { Loss } from './loss.ts';
 import type { PerSampleOptions } from './per-sample-loss.ts';
 import { expectAbove, expectFactors, probabilityFamily } from './probability-family.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** -log of the 1e-4 that stands for 0 in the labels of reverse cross-entropy. */
 const REVERSE = -Math.log(1e-4);
@@ -15,7 +17,9 @@ export interface ScaledOptions extends PerSampleOptions {
  * Mean absolute error, scale (1 - p): symmetric, so robust to uniform label noise, and slow to fit. Published code differs in
  * its factor: 1, 2 (the distance to the one-hot label) or 2 / classes. Ghosh, Kumar, Sastry, AAAI 2017.
  */
-export function mae({ scale = 1, ...options }: ScaledOptions = {}): Loss {
+export function mae(given: ScaledOptions = {}): Loss {
+  expectOptions('mae', given, ['scale', ...PER_SAMPLE]);
+  const { scale = 1, ...options } = given;
   expectFactors('mae', { scale });
   return probabilityFamily('mae', 'mix', [0, scale], options).loss;
 }
@@ -24,7 +28,9 @@ export function mae({ scale = 1, ...options }: ScaledOptions = {}): Loss {
  * Reverse cross-entropy with log 0 = log 1e-4: 9.21 scale (1 - p), a scaled `mae`. The released code clamps softmax at 1e-7
  * as well, which changes values by less than 1e-6 a class. Wang et al., ICCV 2019.
  */
-export function rce({ scale = 1, ...options }: ScaledOptions = {}): Loss {
+export function rce(given: ScaledOptions = {}): Loss {
+  expectOptions('rce', given, ['scale', ...PER_SAMPLE]);
+  const { scale = 1, ...options } = given;
   expectFactors('rce', { scale });
   return probabilityFamily('rce', 'mix', [0, REVERSE * scale], options).loss;
 }
@@ -38,7 +44,9 @@ export interface SceOptions extends PerSampleOptions {
 }
 
 /** Symmetric cross-entropy: alpha CE + beta RCE. Wang et al., ICCV 2019. */
-export function sce({ alpha = 0.1, beta = 1, ...options }: SceOptions = {}): Loss {
+export function sce(given: SceOptions = {}): Loss {
+  expectOptions('sce', given, ['alpha', 'beta', ...PER_SAMPLE]);
+  const { alpha = 0.1, beta = 1, ...options } = given;
   expectFactors('sce', { alpha, beta });
   return probabilityFamily('sce', 'mix', [alpha, beta * REVERSE], options).loss;
 }
@@ -54,7 +62,9 @@ export interface GceOptions extends PerSampleOptions {
 }
 
 /** Generalised cross-entropy (1 - p^q) / q, which is the alpha-loss with alpha = 1 / (1 - q). Zhang, Sabuncu, NeurIPS 2018. */
-export function gce({ q = 0.7, ...options }: GceOptions = {}): Loss {
+export function gce(given: GceOptions = {}): Loss {
+  expectOptions('gce', given, ['q', 'floor', 'epsilon', ...PER_SAMPLE]);
+  const { q = 0.7, ...options } = given;
   if (!(q >= 0 && q <= 1)) throw new RangeError(`gce: q is ${q}, expected 0 <= q <= 1`);
   return probabilityFamily('gce', 'power', [q], options).loss;
 }
@@ -69,7 +79,9 @@ export interface PhuberOptions extends PerSampleOptions {
  * Partially Huberised cross-entropy: -log p for p > 1 / tau, else its tangent 1 + log tau - tau p.
  * Menon, Rawat, Reddi, Kumar, ICLR 2020.
  */
-export function phuberCE({ tau = 10, ...options }: PhuberOptions = {}): Loss {
+export function phuberCE(given: PhuberOptions = {}): Loss {
+  expectOptions('phuberCE', given, ['tau', ...PER_SAMPLE]);
+  const { tau = 10, ...options } = given;
   expectAbove('phuberCE: tau', tau, 1);
   return probabilityFamily('phuberCE', 'huber', [0, tau, Math.log(tau), 1 / tau], options).loss;
 }
@@ -81,7 +93,9 @@ export interface PhuberGceOptions extends PhuberOptions {
 }
 
 /** Partially Huberised generalised cross-entropy: linear below p = tau^(1 / (q - 1)). Menon et al., ICLR 2020. */
-export function phuberGCE({ q = 0.7, tau = 10, ...options }: PhuberGceOptions = {}): Loss {
+export function phuberGCE(given: PhuberGceOptions = {}): Loss {
+  expectOptions('phuberGCE', given, ['q', 'tau', ...PER_SAMPLE]);
+  const { q = 0.7, tau = 10, ...options } = given;
   expectAbove('phuberGCE: tau', tau, 1);
   if (!(q >= 0 && q < 1)) throw new RangeError(`phuberGCE: q is ${q}, expected 0 <= q < 1`);
   return probabilityFamily('phuberGCE', 'huber', [q, tau, Math.log(tau) / (1 - q), tau ** (1 / (q - 1))], options).loss;
@@ -94,7 +108,9 @@ export interface TaylorOptions extends PerSampleOptions {
 }
 
 /** Taylor cross-entropy: the sum of (1 - p)^i / i for i up to `order`. Feng et al., IJCAI 2020. */
-export function taylorCE({ order = 2, ...options }: TaylorOptions = {}): Loss {
+export function taylorCE(given: TaylorOptions = {}): Loss {
+  expectOptions('taylorCE', given, ['order', ...PER_SAMPLE]);
+  const { order = 2, ...options } = given;
   if (!(Number.isInteger(order) && order >= 1)) throw new RangeError(`taylorCE: order is ${order}, expected a positive integer`);
   return probabilityFamily('taylorCE', 'taylor', [], { ...options, order }).loss;
 }
@@ -108,14 +124,18 @@ export interface AsymmetricOptions extends PerSampleOptions {
 }
 
 /** Asymmetric generalised cross-entropy ((a + 1)^q - (a + p)^q) / q, a > 0, q > 0. Zhou et al., ICML 2021. */
-export function agce({ a = 0.6, q = 0.6, ...options }: AsymmetricOptions = {}): Loss {
+export function agce(given: AsymmetricOptions = {}): Loss {
+  expectOptions('agce', given, ['a', 'q', ...PER_SAMPLE]);
+  const { a = 0.6, q = 0.6, ...options } = given;
   expectAbove('agce: a', a, 0);
   expectAbove('agce: q', q, 0);
   return probabilityFamily('agce', 'asymmetric', [-(a + 1), q, -((a + 1) ** q) / q], options).loss;
 }
 
 /** Asymmetric unhinged loss ((a - p)^q - (a - 1)^q) / q, a > 1, q > 0. Zhou et al., ICML 2021. */
-export function aul({ a = 5.5, q = 3, ...options }: AsymmetricOptions = {}): Loss {
+export function aul(given: AsymmetricOptions = {}): Loss {
+  expectOptions('aul', given, ['a', 'q', ...PER_SAMPLE]);
+  const { a = 5.5, q = 3, ...options } = given;
   expectAbove('aul: a', a, 1);
   expectAbove('aul: q', q, 0);
   return probabilityFamily('aul', 'asymmetric', [a - 1, q, (a - 1) ** q / q], options).loss;
@@ -128,7 +148,9 @@ export interface AelOptions extends PerSampleOptions {
 }
 
 /** Asymmetric exponential loss e^(-p / a), a > 0. Zhou et al., ICML 2021. */
-export function ael({ a = 2.5, ...options }: AelOptions = {}): Loss {
+export function ael(given: AelOptions = {}): Loss {
+  expectOptions('ael', given, ['a', ...PER_SAMPLE]);
+  const { a = 2.5, ...options } = given;
   expectAbove('ael: a', a, 0);
   return probabilityFamily('ael', 'exponential', [a], options).loss;
 }

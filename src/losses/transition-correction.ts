@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, mul } from '../ops/binary.ts';
 import { indexSelect } from '../ops/gather.ts';
@@ -21,7 +22,9 @@ export interface TransitionCorrectionOptions extends Omit<PerSampleOptions, 'cla
  * Patrini, Rozza, Menon, Nock, Qu, "Making deep neural networks robust to label noise: a loss correction approach", CVPR 2017.
  * Throws RangeError unless rows are probabilities that sum to 1, and every label can occur.
  */
-export function forwardCorrection({ transition, ...options }: TransitionCorrectionOptions): Loss {
+export function forwardCorrection(given: TransitionCorrectionOptions): Loss {
+  expectOptions('forwardCorrection', given, ['transition', 'weight', 'reduction']);
+  const { transition, ...options } = given;
   const t = checked('forwardCorrection', transition);
   const k = t.length;
   t.forEach((_, y) => {
@@ -36,7 +39,9 @@ export function forwardCorrection({ transition, ...options }: TransitionCorrecti
  * Backward correction: sum_c T^-1[y][c] (-log p_c), an unbiased estimate of the clean cross-entropy; values may be negative and spread
  * more. Patrini et al., CVPR 2017. Throws RangeError unless rows are probabilities that sum to 1, and on a singular matrix.
  */
-export function backwardCorrection({ transition, ...options }: TransitionCorrectionOptions): Loss {
+export function backwardCorrection(given: TransitionCorrectionOptions): Loss {
+  expectOptions('backwardCorrection', given, ['transition', 'weight', 'reduction']);
+  const { transition, ...options } = given;
   const t = checked('backwardCorrection', transition);
   const inverse = classVector(Float32Array.from(invert(t).flat()), [t.length, t.length]);
   return owning(perSampleLoss('backwardCorrection', (z, labels) => neg(sum(mul(logSoftmax(z), indexSelect(inverse.on(z.gpu), labels)), { axes: 1 })), { ...options, classes: t.length }), inverse);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { sub } from '../ops/binary.ts';
 import { weighRows } from '../ops/held-logits.ts';
 import { mean } from '../ops/reduce.ts';
@@ -36,7 +37,9 @@ export interface TruncatedGce extends Objective {
  * Zhang, Sabuncu, "Generalized cross entropy loss", NeurIPS 2018, who update every ten epochs from epoch 40 of 120 on:
  * `onEpoch: async ({ epoch }) => { if (epoch >= 39 && epoch % 10 === 9) loss.update(await model.logits(train.x), train.y); }`.
  */
-export function truncatedGce({ samples, q = 0.7, k = 0.5 }: TruncatedGceOptions): TruncatedGce {
+export function truncatedGce(given: TruncatedGceOptions): TruncatedGce {
+  expectOptions('truncatedGce', given, ['samples', 'q', 'k']);
+  const { samples, q = 0.7, k = 0.5 } = given;
   if (!(k > 0 && k < 1)) throw new RangeError(`truncatedGce: k is ${k}, expected 0 < k < 1`);
   const base = gce({ q });
   const memory = sampleMemory('truncatedGce', samples, 1, 1, (v) => v === 0 || v === 1, '0 or 1');

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { softplus } from '../ops/activations.ts';
 import { add, maximum, mul, sub } from '../ops/binary.ts';
@@ -14,6 +15,7 @@ import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link twoHead}. */
 export interface TwoHeadOptions extends PerSampleOptions {
@@ -33,7 +35,9 @@ export interface TwoHeadOptions extends PerSampleOptions {
  * batch are not stated where it could be read, and are a reconstruction. Rows without a label in range have no pseudo-labels of their own
  * but count as rows. Throws RangeError on k outside (0, classes] and a lambda that is negative or not finite.
  */
-export function twoHead({ classes, k, lambda = 1, ...options }: TwoHeadOptions): Loss {
+export function twoHead(given: TwoHeadOptions): Loss {
+  expectOptions('twoHead', given, ['k', 'lambda', ...PER_SAMPLE]);
+  const { classes, k, lambda = 1, ...options } = given;
   if (!(Number.isInteger(classes) && classes >= 1)) throw new RangeError(`twoHead: classes is ${classes}, expected a positive integer`);
   if (!(k > 0 && k <= classes)) throw new RangeError(`twoHead: k is ${k}, expected 0 < k <= ${classes}`);
   if (!(lambda >= 0 && lambda < Infinity)) throw new RangeError(`twoHead: lambda is ${lambda}, expected a finite number >= 0`);

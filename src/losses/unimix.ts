@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, maximum, mul, sub } from '../ops/binary.ts';
 import { greater } from '../ops/compare.ts';
 import { indexSelect } from '../ops/gather.ts';
@@ -36,7 +37,9 @@ export function unimixFactor(own: Tensor, partner: Tensor, draws: Tensor): Tenso
 }
 
 /** Probability of each sample of a batch to be drawn as a partner, proportional to n^tau; `counts` holds n of each sample, (batch). */
-export function unimixPartnerProbabilities(counts: Tensor, { tau = -0.5 }: { tau?: number } = {}): Tensor {
+export function unimixPartnerProbabilities(counts: Tensor, given: { tau?: number } = {}): Tensor {
+  expectOptions('unimixPartnerProbabilities', given, ['tau']);
+  const { tau = -0.5 } = given;
   return softmax(mul(log(counts), tau));
 }
 
@@ -46,7 +49,9 @@ export function unimixPartnerProbabilities(counts: Tensor, { tau = -0.5 }: { tau
  * {@link bayias}: `fit({ objective: mixed(unimix({ clsNumList }), bayias({ clsNumList })) })`.
  * Xu, Chai, Yuan, NeurIPS 2021. Throws RangeError on bad counts and options outside their ranges.
  */
-export function unimix({ clsNumList, alpha = 0.8, tau = -0.5 }: UnimixOptions): Mixing {
+export function unimix(given: UnimixOptions): Mixing {
+  expectOptions('unimix', given, ['clsNumList', 'alpha', 'tau']);
+  const { clsNumList, alpha = 0.8, tau = -0.5 } = given;
   checkCounts('unimix', clsNumList, 'clsNumList');
   checkAlpha('unimix', alpha);
   if (!Number.isFinite(tau)) throw new RangeError(`unimix: tau is ${tau}, expected a finite number`);

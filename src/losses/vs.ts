@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { checkCounts } from './class-weights.ts';
 import { fusedLoss, type Loss } from './loss.ts';
@@ -35,7 +36,9 @@ export interface CdtOptions extends AdjustedLossOptions {
 }
 
 /** Factors (n_c / n_max)^gamma and shifts tau log(n_c / N) from counts, an empty class counted as one sample. */
-export function vsAdjustments(counts: ArrayLike<number>, { gamma = 0.3, tau = 1 }: { gamma?: number; tau?: number } = {}): { scale: Float64Array; shift: Float64Array } {
+export function vsAdjustments(counts: ArrayLike<number>, given: { gamma?: number; tau?: number } = {}): { scale: Float64Array; shift: Float64Array } {
+  expectOptions('vsAdjustments', given, ['gamma', 'tau']);
+  const { gamma = 0.3, tau = 1 } = given;
   return adjustments('vsAdjustments', counts, gamma, tau, 'counts');
 }
 
@@ -59,7 +62,9 @@ export function adjustments(where: string, counts: ArrayLike<number>, gamma: num
  * Kini, Paraskevas, Oymak, Thrampoulidis, "Label-imbalanced and group-sensitive classification under overparameterization",
  * NeurIPS 2021; defaults of the official code. Throws RangeError on bad counts, and on gamma or tau that is not finite.
  */
-export function vs({ clsNumList, gamma = 0.3, tau = 1, weight, reduction }: VsOptions): Loss {
+export function vs(given: VsOptions): Loss {
+  expectOptions('vs', given, ['gamma', 'tau', 'clsNumList', 'weight', 'reduction']);
+  const { clsNumList, gamma = 0.3, tau = 1, weight, reduction } = given;
   return fusedLoss('vs', { ...adjustments('vs', clsNumList, gamma, tau), weight, reduction, classes: clsNumList.length });
 }
 
@@ -68,7 +73,9 @@ export function vs({ clsNumList, gamma = 0.3, tau = 1, weight, reduction }: VsOp
  * cancels when all its entries are alike. tau = 1 without test prior is {@link balancedSoftmax}.
  * Menon et al., "Long-tail learning via logit adjustment", ICLR 2021. Errors as for {@link vs}.
  */
-export function logitAdjusted({ clsNumList, tau = 1, testPrior, weight, reduction }: LogitAdjustedOptions): Loss {
+export function logitAdjusted(given: LogitAdjustedOptions): Loss {
+  expectOptions('logitAdjusted', given, ['tau', 'testPrior', 'clsNumList', 'weight', 'reduction']);
+  const { clsNumList, tau = 1, testPrior, weight, reduction } = given;
   return fusedLoss('logitAdjusted', { shift: priorShift('logitAdjusted', clsNumList, tau, testPrior), weight, reduction, classes: clsNumList.length });
 }
 
@@ -94,7 +101,9 @@ function priorLogs(where: string, prior: ArrayLike<number>, classes: number): Fl
  * Balanced softmax: cross-entropy of z_c + log n_c. Ren et al., "Balanced meta-softmax for long-tailed visual recognition",
  * NeurIPS 2020. Errors as for {@link vs}.
  */
-export function balancedSoftmax({ clsNumList, weight, reduction }: AdjustedLossOptions): Loss {
+export function balancedSoftmax(given: AdjustedLossOptions): Loss {
+  expectOptions('balancedSoftmax', given, ['clsNumList', 'weight', 'reduction']);
+  const { clsNumList, weight, reduction } = given;
   return fusedLoss('balancedSoftmax', { shift: adjustments('balancedSoftmax', clsNumList, 0, 1).shift, weight, reduction, classes: clsNumList.length });
 }
 
@@ -102,6 +111,8 @@ export function balancedSoftmax({ clsNumList, weight, reduction }: AdjustedLossO
  * Class-dependent temperatures: cross-entropy of z_c (n_c / n_max)^gamma. Ye, Chen, Zhan, Chao, "Identifying and compensating
  * for feature deviation in imbalanced deep learning", 2020. Errors as for {@link vs}.
  */
-export function cdt({ clsNumList, gamma = 0.3, weight, reduction }: CdtOptions): Loss {
+export function cdt(given: CdtOptions): Loss {
+  expectOptions('cdt', given, ['gamma', 'clsNumList', 'weight', 'reduction']);
+  const { clsNumList, gamma = 0.3, weight, reduction } = given;
   return fusedLoss('cdt', { scale: adjustments('cdt', clsNumList, gamma, 0).scale, weight, reduction, classes: clsNumList.length });
 }

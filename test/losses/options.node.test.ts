@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest';
+import * as losses from 'evenkeel/losses';
+
+/** Every function of `evenkeel/losses` with options, where they stand among its arguments, and a misspelt one with the right word. */
+const table: [name: keyof typeof losses, at: number, wrong: string, right: string][] = [
+  ['absgd', 1, 'lambdaa', 'lambda'],
+  ['alphaLoss', 0, 'alphaa', 'alpha'],
+  ['alphaSchedule', 0, 'fromm', 'from'],
+  ['bayias', 0, 'testPriorr', 'testPrior'],
+  ['biTempered', 0, 'iterationss', 'iterations'],
+  ['temperedSoftmax', 1, 'iterationss', 'iterations'],
+  ['brier', 0, 'weightt', 'weight'],
+  ['cals', 0, 'numClassess', 'numClasses'],
+  ['calsHr', 0, 'numClassess', 'numClasses'],
+  ['cdbTau', 1, 'dynamicc', 'dynamic'],
+  ['cdbWeights', 1, 'dynamicc', 'dynamic'],
+  ['cdb', 0, 'numClassess', 'numClasses'],
+  ['classBalancedCrossEntropy', 0, 'clsNumListt', 'clsNumList'],
+  ['classBalancedFocal', 0, 'gammaa', 'gamma'],
+  ['entropyPenalty', 0, 'lambdaa', 'lambda'],
+  ['l1Penalty', 0, 'lambdaa', 'lambda'],
+  ['cores', 0, 'betaa', 'beta'],
+  ['cpc', 0, 'lambdaBdcc', 'lambdaBdc'],
+  ['crossEntropy', 0, 'weightt', 'weight'],
+  ['cutmix', 0, 'alphaa', 'alpha'],
+  ['elr', 0, 'sampless', 'samples'],
+  ['equalization', 0, 'clsNumListt', 'clsNumList'],
+  ['focalAdaptive', 0, 'gammaa', 'gamma'],
+  ['focal', 0, 'gammaa', 'gamma'],
+  ['groupDro', 1, 'groupCountss', 'groupCounts'],
+  ['binaryVs', 0, 'deltaa', 'delta'],
+  ['groupVs', 0, 'groupCountss', 'groupCounts'],
+  ['influenceBalanced', 0, 'alphaa', 'alpha'],
+  ['influenced', 1, 'fromm', 'from'],
+  ['jensenShannon', 0, 'weightt', 'weight'],
+  ['klDro', 1, 'lambdaa', 'lambda'],
+  ['labelSmoothings', 1, 'smoothHeadd', 'smoothHead'],
+  ['labelAwareSmoothing', 0, 'clsNumListt', 'clsNumList'],
+  ['ldamHinge', 0, 'clsNumListt', 'clsNumList'],
+  ['ldam', 0, 'clsNumListt', 'clsNumList'],
+  ['linfHinge', 0, 'epsTrainn', 'epsTrain'],
+  ['linfMargin', 0, 'epsTrainn', 'epsTrain'],
+  ['logitClamp', 1, 'highh', 'high'],
+  ['logitClipBounds', 0, 'classess', 'classes'],
+  ['symmetricNoiseExcess', 1, 'ratee', 'rate'],
+  ['clipLogits', 2, 'compatt', 'compat'],
+  ['logitClip', 1, 'compatt', 'compat'],
+  ['logitNorm', 1, 'tauu', 'tau'],
+  ['logitPenalty', 0, 'weightt', 'weight'],
+  ['manifoldMixup', 1, 'layerss', 'layers'],
+  ['mbls', 0, 'marginn', 'margin'],
+  ['mixed', 2, 'untill', 'until'],
+  ['mixup', 0, 'alphaa', 'alpha'],
+  ['mmce', 0, 'lambdaa', 'lambda'],
+  ['negativeLearning', 0, 'weightt', 'weight'],
+  ['noisedTopK', 0, 'epsilonn', 'epsilon'],
+  ['nce', 0, 'weightt', 'weight'],
+  ['nfl', 0, 'gammaa', 'gamma'],
+  ['ngce', 0, 'floorr', 'floor'],
+  ['combined', 1, 'weightt', 'weight'],
+  ['remixWeight', 3, 'kappaa', 'kappa'],
+  ['remix', 0, 'clsNumListt', 'clsNumList'],
+  ['mae', 0, 'scalee', 'scale'],
+  ['rce', 0, 'scalee', 'scale'],
+  ['sce', 0, 'alphaa', 'alpha'],
+  ['gce', 0, 'floorr', 'floor'],
+  ['phuberCE', 0, 'weightt', 'weight'],
+  ['phuberGCE', 0, 'weightt', 'weight'],
+  ['taylorCE', 0, 'orderr', 'order'],
+  ['agce', 0, 'weightt', 'weight'],
+  ['aul', 0, 'weightt', 'weight'],
+  ['ael', 0, 'weightt', 'weight'],
+  ['forwardCorrection', 0, 'transitionn', 'transition'],
+  ['backwardCorrection', 0, 'transitionn', 'transition'],
+  ['truncatedGce', 0, 'sampless', 'samples'],
+  ['twoHead', 0, 'lambdaa', 'lambda'],
+  ['unimixPartnerProbabilities', 1, 'tauu', 'tau'],
+  ['unimix', 0, 'clsNumListt', 'clsNumList'],
+  ['vsAdjustments', 1, 'gammaa', 'gamma'],
+  ['vs', 0, 'gammaa', 'gamma'],
+  ['logitAdjusted', 0, 'testPriorr', 'testPrior'],
+  ['balancedSoftmax', 0, 'clsNumListt', 'clsNumList'],
+  ['cdt', 0, 'gammaa', 'gamma'],
+  ['perSampleLoss', 2, 'weightt', 'weight'],
+];
+/** Functions without options. */
+const without = [
+  'effectiveNumberWeights', 'inverseFrequencyWeights', 'inverseSqrtWeights', 'ldamMargins', 'smoothWeights', 'alphaBounds', 'alphaInflection', 'alphaMarginLoss', 'alphaMinimalRisk', 'alphaMinimiser',
+  'gaussianAlphaRisk', 'slqcRadius', 'slqcTransfer', 'coresBeta', 'coresPrior', 'untilt', 'scheduledLoss', 'normalizeLogits', 'singleLogit', 'splitHeads', 'mixedLoss', 'unimixFactor', 'almPenalty', 'grouped',
+];
+
+test.each(table)('%s refuses an unknown option and suggests the right one', (name, at, wrong, right) => {
+  const call = losses[name] as unknown as (...args: unknown[]) => unknown;
+  const args = (options: unknown): unknown[] => [...Array.from({ length: at }, () => ({})), options];
+  const of = name === 'perSampleLoss' ? 'mine' : name;
+  const given = (options: unknown): unknown[] => (name === 'perSampleLoss' ? ['mine', () => 0, options] : args(options));
+  expect(() => call(...given({ [wrong]: 1 }))).toThrow(new TypeError(`${of}: unknown option '${wrong}', did you mean '${right}'?`));
+  expect(() => call(...given({ nothingLikeIt: 1 }))).toThrow(`${of}: unknown option 'nothingLikeIt', expected one of `);
+  expect(() => call(...given(3))).toThrow(`${of}: options are 3, expected an object`);
+});
+
+test('the table has every function with options', () => {
+  const named = new Set<string>([...table.map(([name]) => name), ...without]);
+  expect(Object.keys(losses).filter((name) => !named.has(name))).toEqual([]);
+});
