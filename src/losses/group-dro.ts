@@ -86,10 +86,11 @@ export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupD
   }
   expectOneOf('groupDro: rule', rule, ['exponentiated', 'greedy']);
   const greedy = rule === 'greedy';
-  const held = Array.from(groupCounts);
+  const isKnown = Array.from(groupCounts).some((n) => n > 0);
+  // Without any sample all groups count alike.
+  const held = Array.from(groupCounts, (n) => (isKnown ? n : 1));
   const size = held.length;
   const total = held.reduce((a, b) => a + b);
-  if (total === 0) throw new RangeError('groupDro: groupCounts are all 0, expected at least one sample');
   const filled = held.filter((n) => n > 0).length;
   let start = [...held.map((n) => (greedy || n === 0 ? NOTHING : -Math.log(filled))), ...held.map((n) => (n === 0 ? 0 : 1 / filled))];
   let device: Device | null = null;

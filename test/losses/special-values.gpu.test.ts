@@ -160,6 +160,15 @@ describe('losses that take more than logits and labels', () => {
     expect(values).toEqual([expect.closeTo(0.5 * (Math.log(z.reduce((t, v) => t + Math.exp(v), 0)) - z[0]!), 5), I]);
   });
 
+  test.each(['exponentiated', 'greedy'] as const)('groupDro, %s: a group without training samples takes no weight, whatever the adjustment', async (rule) => {
+    const loss = losses.groupDro(losses.crossEntropy(), { groupCounts: [5, 0, 5], adjustment: 3, eta: 1, rule });
+    for (let step = 0; step < 3; step++) await readAll(() => [loss(rowsOf([z, z]), [0, 0], { groups: [0, 2] })]);
+    const [a, b, c] = await loss.groupWeights();
+    expect(b).toBe(0);
+    expect(a! + c!).toBeCloseTo(1, 5);
+    loss.dispose();
+  });
+
   test('truncatedGce: a sample that is left out counts for nothing', async () => {
     const loss = losses.truncatedGce({ samples: 2 });
     loss.setState([0, 1]);
