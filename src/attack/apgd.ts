@@ -17,9 +17,9 @@ import type { DType } from '../tensor/dtype.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
-import { checkBall, checkCounts, checkInside, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
+import { checkBall, checkCounts, readInside, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
-import { beside, checkBatch, checked, evaluating, isFooled, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, evaluating, expectWay, judged, LOWEST, made, ranked, steady, type AttackedModel } from './model.ts';
 
 /** Options of {@link apgd}. */
 export interface ApgdOptions extends Ball {
@@ -63,6 +63,8 @@ interface State {
   found: Tensor;
   foundLoss: Tensor;
   isFound: Tensor<'bool'>;
+  /** Whether outputs or a gradient were NaN or infinite at a point. */
+  isLost: Tensor<'bool'>;
   /** Scalars that the host writes: weight of the gradient step, and successes that keep the step size. */
   weight: Tensor;
   limit: Tensor;
@@ -77,7 +79,9 @@ const APGD = 102;
  * largest loss has changed since the last checkpoint; then the sample goes on from its best point. Croce and Hein, ICML 2020. Starts are
  * random, scaled to the surface of the ball; the model is in evaluation mode. Of all points seen, x included, each sample gets the misclassified one
  * of largest loss, or, if there is none, the one of largest loss. All decisions are made on the device in captured steps and nothing is
- * read back but the labels and whether x lies in `clip`; the caller owns the result, of x's shape.
+ * read back but the labels and flags; the caller owns the result, of x's shape.
+ * Where outputs or a gradient are NaN or infinite, a sample stands still and a value that is NaN wins nothing; unless the sample gets another
+ * class all the same, a NonFiniteError names it.
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
  * each sample and the model gives (n, classes).
  */
@@ -86,8 +90,7 @@ export async function apgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i
   checkBatch('apgd', x, labels);
   checkBall('apgd', options);
   checkCounts('apgd', { steps, restarts });
-  await checkInside('apgd', x, options);
-  const model = await checked('apgd', attacked, labels);
+  const model = checked('apgd', attacked, await readInside('apgd', x, labels, options));
   const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
   if (x.size === 0) return made(() => add(x, 0));
   const { state, targets } = made(() => quiet(() => prepared(model, x, labels, options)));
@@ -115,6 +118,7 @@ export async function apgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i
         if (i % 8 === 0) await x.gpu.sync();
       }
     }
+    await expectWay('apgd', state.isLost, () => state.isFound.detach());
     return made(() => add(state.found, 0));
   } finally {
     for (const step of captured) step?.dispose();
@@ -135,16 +139,17 @@ function prepared(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { loss
   }
   const aimed = (): Tensor<'i32'>[] => {
     // The label goes last.
-    const order = topk(sub(logits, mul(oneHot(labels, classes), 3e38)), { k: Math.max(0, ...ranks) }).indices;
+    const order = topk(where(oneHot(labels, classes, { dtype: 'bool' }), LOWEST, logits), { k: Math.max(0, ...ranks) }).indices;
     return ranks.map((r) => cast(reshape(slice(order, { start: r - 1, end: r, axes: 1 }), [n]), 'i32'));
   };
   const targets = isTargeted ? aimed() : [add(labels, 0)];
   const like = (): Tensor => empty(x.shape, { gpu });
   const each = (): Tensor => empty([n], { gpu });
+  const { isFooled, isLost } = judged(logits, labels);
   const state: State = {
     now: like(), old: like(), slope: like(), loss: each(), best: like(), bestSlope: like(), bestLoss: each(), checkLoss: each(),
     rises: each(), wasHalved: empty([n], { dtype: 'bool', gpu }), stepSize: each(),
-    found: add(x, 0), foundLoss: isTargeted ? add(zeros([n], { gpu }), -3e38) : valueOf(loss, logits, labels, targets[0]!), isFound: isFooled(logits, labels),
+    found: add(x, 0), foundLoss: isTargeted ? add(zeros([n], { gpu }), -3e38) : ranked(valueOf(loss, logits, labels, targets[0]!), isLost), isFound: isFooled, isLost,
     weight: empty([1], { gpu }), limit: empty([1], { gpu }), target: empty([n], { dtype: 'i32', gpu }),
   };
   return { state, targets };
@@ -171,12 +176,14 @@ function look(model: AttackedModel, point: Tensor, labels: Tensor<'i32'>, state:
     const value = valueOf(loss, logits, labels, state.target);
     return { logits, value, total: sum(value) };
   });
-  const [slope] = grad(total, [at]) as [Tensor];
-  const isFooledNow = isFooled(logits, labels);
-  const isLarger = logicalAnd(logicalNot(logicalXor(isFooledNow, state.isFound)), greater(value, state.foundLoss));
+  const { slope, isLost: isStuck } = steady((grad(total, [at]) as [Tensor])[0]);
+  const { isFooled: isFooledNow, isLost } = judged(logits, labels);
+  const worth = ranked(value.detach(), isLost);
+  const isLarger = logicalAnd(logicalNot(logicalXor(isFooledNow, state.isFound)), greater(worth, state.foundLoss));
   const wins = logicalOr(logicalAnd(isFooledNow, logicalNot(state.isFound)), isLarger);
-  store(state, { found: where(beside(wins, point), point, state.found), foundLoss: where(wins, value, state.foundLoss), isFound: logicalOr(state.isFound, isFooledNow) });
-  return { value: value.detach(), slope };
+  store(state, { found: where(beside(wins, point), point, state.found), foundLoss: where(wins, worth, state.foundLoss), isFound: logicalOr(state.isFound, isFooledNow) });
+  store(state, { isLost: logicalOr(state.isLost, logicalOr(isLost, isStuck)) });
+  return { value: worth, slope };
 }
 
 /** A random start. */

@@ -1,5 +1,5 @@
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
-import { greaterEqual, lessEqual, logicalAnd } from '../ops/compare.ts';
+import { greaterEqual, isFinite, lessEqual, logicalAnd } from '../ops/compare.ts';
 import { all, sum } from '../ops/reduce.ts';
 import { clamp, sqrt, square } from '../ops/unary.ts';
 import { expectBox, firstOutside, outside } from '../stats/box.ts';
@@ -7,6 +7,9 @@ import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { made } from './model.ts';
+
+/** The largest f32. */
+const LARGEST = 3.4028234663852886e38;
 
 /** The points that an attack may use: those within eps of x, and inside `clip`. */
 export interface Ball {
@@ -45,18 +48,21 @@ export function checkBall(op: string, { eps, norm = 'linf', clip = [0, 1] }: Bal
   expectBox(`${op}: clip`, clip);
 }
 
-/** Throws a RangeError, naming `op`, unless all of x lies in `clip`; one flag is read back. */
-export async function checkInside(op: string, x: Tensor, { clip = [0, 1] }: Pick<Ball, 'clip'>): Promise<void> {
-  if (!clip || x.size === 0) return;
-  const isInside = made(() => noGrad(() => all(logicalAnd(greaterEqual(x, clip[0]), lessEqual(x, clip[1])))));
+/** The labels, read together with a flag. Throws a RangeError, naming `op`, unless all of x is finite and lies in `clip`. */
+export async function readInside(op: string, x: Tensor, labels: Tensor<'i32'>, { clip = [0, 1] }: Pick<Ball, 'clip'>): Promise<Int32Array> {
+  if (x.size === 0) return labels.read();
+  const [low, high] = clip ?? [-LARGEST, LARGEST];
+  // A comparison with NaN may be true.
+  const isInside = made(() => noGrad(() => all(logicalAnd(isFinite(x), logicalAnd(greaterEqual(x, low), lessEqual(x, high))))));
   try {
-    if (await isInside.item()) return;
+    const [flag, own] = await x.gpu.read([isInside, labels].map((t) => ({ storage: t.storage, offset: t.byteOffset, bytes: t.byteLength })));
+    if (new Uint32Array(flag!)[0]) return new Int32Array(own!);
   } finally {
     isInside.dispose();
   }
   const values = await x.read();
   const at = firstOutside(values, clip);
-  if (at >= 0) throw new RangeError(`${op}: x is ${values[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, ${outside(clip)}`);
+  throw new RangeError(`${op}: x is ${values[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, ${outside(clip)}`);
 }
 
 /** Throws a RangeError, naming `op`, unless each of the values is a positive integer. */

@@ -1,7 +1,8 @@
 import { currentGpu, type Gpu } from '../gpu/device.ts';
-import { ShapeError } from '../gpu/errors.ts';
+import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import { key, split } from '../random/key.ts';
 import { firstOutside, outside } from '../stats/box.ts';
+import { classOfRow, NO_CLASS } from '../stats/class-of-row.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
@@ -44,7 +45,7 @@ export interface AttackSummary {
 /** One image of a {@link RobustnessReport}. */
 export interface ImageOutcome {
   label: number;
-  /** Class of the image itself, and of its point in `adversarial`. */
+  /** Class of the image itself, and of its point in `adversarial`; -1: none, as its outputs hold a NaN or an infinity twice. */
   predicted: number;
   attackedAs: number;
   /** 'clean' when misclassified without an attack, the attack that broke it, or null: it stood. */
@@ -71,7 +72,9 @@ export interface RobustnessReport {
  * Accuracy on images, and under attacks in turn, each run on the images that the ones before have not broken: AutoAttack's
  * cascade (Croce and Hein, ICML 2020). A point counts only if the model, in evaluation mode, gives it another class than the label and it
  * lies in the ball and inside `clip` (up to 1e-6), both checked after the attack. Clean >= each attack >= certified holds on every
- * image: a certified image that is misclassified or broken throws an Error that names it.
+ * image: a certified image that is misclassified or broken throws an Error that names it. An image to which the model gives no class,
+ * because its outputs hold a NaN or an infinity twice, is misclassified without an attack; an attack that leads to such a point, or whose
+ * gradient is not finite, rejects with a NonFiniteError.
  * images: (n, ...). Throws RangeError on a bad option, label or pixel, ShapeError when sizes differ.
  */
 export async function evaluateRobustness(model: AttackedModel, images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): Promise<RobustnessReport> {
@@ -102,7 +105,7 @@ export async function evaluateRobustness(model: AttackedModel, images: NdArray, 
     }
   };
   const alongGradients = (options.attacks ?? ['apgd-ce']).some((a) => typeof a === 'string' && a !== 'square');
-  const seen = { classes: 0, images: 0, flat: 0, isRandom: false, areProbabilities: true };
+  const seen = { classes: 0, images: 0, flat: 0, lost: 0, isRandom: false, areProbabilities: true };
   await inBatches(Array.from({ length: n }, (_, i) => i), async (batch, x, y) => {
     const found = await predict(model, x);
     const { classes } = found;
@@ -112,6 +115,7 @@ export async function evaluateRobustness(model: AttackedModel, images: NdArray, 
       const [label, predicted] = [labels[row]!, found.predicted[i]!];
       if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`evaluateRobustness: labels[${row}] is ${label}, expected an integer in 0..${classes - 1}`);
       outcomes[row] = { label, predicted, attackedAs: predicted, brokenBy: predicted === label ? null : 'clean' };
+      if (predicted === NO_CLASS) seen.lost++;
       checkSound(row, outcomes[row], certified);
     });
     if (seen.images > 0) return;
@@ -137,6 +141,7 @@ export async function evaluateRobustness(model: AttackedModel, images: NdArray, 
             const outcome = outcomes[row]!;
             if (predicted[i] === outcome.label) return;
             const point = values.subarray(i * size, (i + 1) * size);
+            if (predicted[i] === NO_CLASS) throw new NonFiniteError(`evaluateRobustness: ${name} moved image ${row} to where the model gives no class, its outputs hold a NaN or an infinity twice: neither broken nor robust; mend the model, or leave the image out`);
             checkReached(name, row, point, images.data.subarray(row * size, (row + 1) * size), options);
             adversarial.data.set(point, row * size);
             Object.assign(outcome, { attackedAs: predicted[i]!, brokenBy: name });
@@ -155,17 +160,14 @@ export async function evaluateRobustness(model: AttackedModel, images: NdArray, 
   return certified ? { ...report, certifiedAccuracy: Array.from(certified).filter(Boolean).length / n } : report;
 }
 
-/** The class of each row, the first of equal outputs, the number of classes, and the outputs. */
+/** The class of each row, NO_CLASS for none, the number of classes, and the outputs. */
 async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: number[]; classes: number; values: Float32Array }> {
   const logits = made(() => evaluating(model, () => noGrad(() => model.forward(x).detach())));
   try {
     if (logits.rank !== 2 || logits.shape[0] !== x.shape[0]) throw new ShapeError(`evaluateRobustness: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);
     const classes = logits.shape[1]!;
     const values = await logits.read();
-    const predicted = Array.from({ length: x.shape[0]! }, (_, i) => {
-      const row = values.subarray(i * classes, (i + 1) * classes);
-      return row.indexOf(row.reduce((a, b) => Math.max(a, b), -Infinity));
-    });
+    const predicted = Array.from({ length: x.shape[0]! }, (_, i) => classOfRow(values, i, classes));
     return { predicted, classes, values };
   } finally {
     logits.dispose();

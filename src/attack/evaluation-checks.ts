@@ -25,7 +25,7 @@ export function checkReached(name: string, row: number, point: ArrayLike<number>
 /** Throws an Error, naming the image, when a certified image is not given its label. */
 export function checkSound(row: number, { label, attackedAs, brokenBy }: { label: number; attackedAs: number; brokenBy: string | null }, certified?: ArrayLike<boolean>): void {
   if (brokenBy === null || !certified?.[row]) return;
-  if (brokenBy === 'clean') throw new Error(`evaluateRobustness: image ${row} is certified for class ${label}, yet the model gives it class ${attackedAs}`);
+  if (brokenBy === 'clean') throw new Error(`evaluateRobustness: image ${row} is certified for class ${label}, yet the model gives it ${attackedAs < 0 ? 'no class' : `class ${attackedAs}`}`);
   throw new Error(`evaluateRobustness: image ${row} is certified for class ${label}, yet ${brokenBy} found a point of class ${attackedAs}; the certificate is for a smaller ball, or unsound`);
 }
 
@@ -55,8 +55,9 @@ export async function countFlat(model: AttackedModel, x: Tensor, labels: Tensor<
 }
 
 /** Signs that attacks say less than they seem to, as the code of AutoAttack prints them. */
-export function warningsOf(seen: { classes: number; images: number; flat: number; isRandom: boolean; areProbabilities: boolean }, attacks: readonly { name: string; broken: number }[]): string[] {
+export function warningsOf(seen: { classes: number; images: number; flat: number; lost: number; isRandom: boolean; areProbabilities: boolean }, attacks: readonly { name: string; broken: number }[]): string[] {
   const warnings: string[] = [];
+  if (seen.lost > 0) warnings.push(`the model gives ${seen.lost} images no class, its outputs hold a NaN or an infinity twice: they count as misclassified`);
   if (seen.isRandom) warnings.push('the model gives other outputs to the same images: attacks that see one draw of them overestimate its robustness');
   if (seen.areProbabilities) warnings.push('the outputs look like probabilities, expected logits: their cross-entropy has small gradients');
   if (seen.flat > 0) warnings.push(`the gradient of the cross-entropy is zero for ${seen.flat} of the first ${seen.images} images: attacks along it stand still there`);

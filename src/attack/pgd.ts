@@ -1,15 +1,16 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul } from '../ops/binary.ts';
-import { greater } from '../ops/compare.ts';
+import { greater, logicalNot, logicalOr } from '../ops/compare.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { clamp, neg, sign } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { key, split, type Key } from '../random/key.ts';
 import { normal, uniform } from '../random/random.ts';
+import { copyOver } from '../tensor/copy.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, checkInside, clipped, lengths, projected, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, evaluating, made, type AttackedModel } from './model.ts';
+import { zeros, type Tensor } from '../tensor/tensor.ts';
+import { checkBall, checkCounts, readInside, clipped, lengths, projected, type Ball } from './ball.ts';
+import { beside, checkBatch, checked, evaluating, expectWay, judged, made, ranked, steady, type AttackedModel } from './model.ts';
 
 /** Options of {@link fgsm}. */
 export interface FgsmOptions extends Omit<Ball, 'norm'> {
@@ -45,7 +46,8 @@ export function fgsm(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { e
 /**
  * Projected gradient ascent on the cross-entropy of each sample inside the ball of radius eps around x; the model is in
  * evaluation mode. Madry et al., ICLR 2018. A sample whose gradient is zero stays where it is in that step (SmoothAdv's code
- * moves it at random). Nothing is read back but the labels and whether x lies in `clip`; the caller owns the result, of x's shape.
+ * moves it at random). Nothing is read back but the labels and flags; the caller owns the result, of x's shape.
+ * A sample stays where it is while its gradient is NaN or infinite; unless it gets another class all the same, a NonFiniteError names it.
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError when the start does not
  * fit, unless there is a label for each sample, or when the model gives no (n, classes).
  */
@@ -53,18 +55,18 @@ export async function pgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i3
   const { eps, steps = 20, stepSize = eps / 4, restarts = 1, start = 'uniform', seed = 0, signal } = options;
   checkBatch('pgd', x, labels);
   check(x, options);
-  await checkInside('pgd', x, options);
-  const model = await checked('pgd', attacked, labels);
+  const model = checked('pgd', attacked, await readInside('pgd', x, labels, options));
   const root = split(key(seed), START);
   let best: Candidate | null = null;
   let now: Tensor | null = null;
+  const isLost = made(() => zeros([x.shape[0]!], { dtype: 'bool', gpu: x.gpu }));
   try {
     for (let run = 0; run < restarts; run++) {
       now = made(() => begin(x, start, split(root, run), options));
       for (let i = 0; i < steps; i++) {
         signal?.throwIfAborted();
         const before: Tensor = now!;
-        now = made(() => evaluating(model, () => advance(model, x, before, labels, stepSize, options)));
+        now = made(() => evaluating(model, () => advance(model, x, before, labels, stepSize, isLost, options)));
         before.dispose();
         // A bounded queue keeps an abort prompt.
         if (i % 8 === 7) await x.gpu.sync();
@@ -79,6 +81,7 @@ export async function pgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i3
       last?.loss.dispose();
     }
     const result = now ?? best!.x;
+    await expectWay('pgd', isLost, () => made(() => evaluating(model, () => noGrad(() => succeeded(model, result, labels, options)))));
     best?.loss.dispose();
     return result;
   } catch (error) {
@@ -86,6 +89,8 @@ export async function pgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i3
     best?.x.dispose();
     best?.loss.dispose();
     throw error;
+  } finally {
+    isLost.dispose();
   }
 }
 
@@ -109,12 +114,14 @@ function begin(x: Tensor, start: PgdOptions['start'], from: Key, options: PgdOpt
   return clipped(add(x, mul(div(direction, add(lengths(direction), 1e-12)), eps)), options);
 }
 
-function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: number, options: PgdOptions): Tensor {
+function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: number, isLost: Tensor<'bool'>, options: PgdOptions): Tensor {
   const { norm = 'linf', project = 'before', targeted = false } = options;
   const at = requireGrad(before.detach());
   const loss = withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' }));
-  const [slope] = grad(loss, [at]) as [Tensor];
+  const [raw] = grad(loss, [at]) as [Tensor];
   return noGrad(() => {
+    const { slope, isLost: isLostHere } = steady(raw);
+    copyOver(logicalOr(isLost, isLostHere), isLost);
     const uphill = targeted ? neg(slope) : slope;
     const direction = norm === 'linf' ? sign(uphill) : div(uphill, add(lengths(uphill), 1e-12));
     const moved = add(before, mul(direction, stepSize));
@@ -125,12 +132,19 @@ function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor
 /** For each sample the point of larger loss; the earlier one of equals. */
 function better(model: AttackedModel, found: Tensor, best: Candidate | null, labels: Tensor<'i32'>, targeted: boolean): Candidate {
   return noGrad(() => {
-    const plain = crossEntropy(model.forward(found), labels, { reduction: 'none' });
-    const loss = targeted ? neg(plain) : plain;
+    const logits = model.forward(found);
+    const plain = crossEntropy(logits, labels, { reduction: 'none' });
+    const loss = ranked(targeted ? neg(plain) : plain, judged(logits, labels).isLost);
     if (!best) return { x: found.detach(), loss };
     const wins = greater(loss, best.loss);
     return { x: where(beside(wins, found), found, best.x), loss: where(wins, loss, best.loss) };
   });
+}
+
+/** Which samples the attack has brought where it should: to another class, or to the one it aims at. */
+function succeeded(model: AttackedModel, found: Tensor, labels: Tensor<'i32'>, { targeted = false }: PgdOptions): Tensor<'bool'> {
+  const { isFooled, isLost } = judged(model.forward(found), labels);
+  return targeted ? logicalNot(logicalOr(isFooled, isLost)) : isFooled;
 }
 
 function check(x: Tensor, options: PgdOptions): void {

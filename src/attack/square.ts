@@ -14,8 +14,8 @@ import { Captured, capture } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, checkInside, clipped, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, evaluating, isFooled, made, type AttackedModel } from './model.ts';
+import { checkBall, checkCounts, readInside, clipped, type Ball } from './ball.ts';
+import { beside, checkBatch, checked, evaluating, expectWay, judged, LOWEST, made, type AttackedModel } from './model.ts';
 
 /** Options of {@link squareAttack}. */
 export interface SquareOptions extends Omit<Ball, 'norm'> {
@@ -51,6 +51,7 @@ export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescal
  * x: (n, channels, height, width), (n, height, width), or (n, features), where squares are intervals. Every sample has draws of its
  * own, and squares touch the last row and column too (in the official code all samples share one place, short of those). The
  * caller owns the result, of x's shape: the point of smallest margin seen, x included.
+ * A point without a class wins nothing; unless the sample gets another class elsewhere, a NonFiniteError names it.
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
  * each sample and the model gives (n, classes).
  */
@@ -62,8 +63,7 @@ export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: T
   if (!(pInit > 0 && pInit <= 1)) throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
   if (x.rank > 4) throw new ShapeError(`squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or (n, features)`);
   if (x.size === 0) return made(() => add(x, 0));
-  await checkInside('squareAttack', x, options);
-  const model = await checked('squareAttack', attacked, labels);
+  const model = checked('squareAttack', attacked, await readInside('squareAttack', x, labels, options));
   const { gpu } = x;
   const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
   const [n, channels, height, width] = planesOf(x);
@@ -75,7 +75,8 @@ export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: T
   const best = made(() => quiet(() => {
     const stripes = signs(uniform([n, channels, 1, width], split(from, 0), { gpu }));
     const points = where(beside(clean.isFooled, x), x, reshape(clipped(add(planes(x), stripes), options), x.shape));
-    return { x: points, ...judge(model, points, labels) };
+    const found = judge(model, points, labels);
+    return { x: points, ...found, isLost: logicalOr(clean.isLost, found.isLost) };
   }));
   let step: Captured<{ isOver: Tensor<'bool'> }> | null = null;
   /** Draws of a query: row, column, and a sign for each channel. */
@@ -97,6 +98,7 @@ export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: T
     copyOver(where(beside(wins, x), points, best.x), best.x);
     copyOver(where(wins, found.margin, best.margin), best.margin);
     copyOver(where(wins, found.isFooled, best.isFooled), best.isFooled);
+    copyOver(logicalOr(best.isLost, found.isLost), best.isLost);
     return { isOver: all(best.isFooled) };
   };
   try {
@@ -109,10 +111,11 @@ export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: T
       // Also bounds the queue.
       if (i % CHUNK === 0 && (await step.value.isOver.item())) break;
     }
+    await expectWay('squareAttack', best.isLost, () => best.isFooled.detach());
     return made(() => where(beside(logicalOr(best.isFooled, lessEqual(best.margin, clean.margin)), x), best.x, x));
   } finally {
     step?.dispose();
-    for (const t of [state.draw, state.sides, clean.margin, clean.isFooled, best.x, best.margin, best.isFooled]) t.dispose();
+    for (const t of [state.draw, state.sides, clean.margin, clean.isFooled, clean.isLost, best.x, best.margin, best.isFooled, best.isLost]) t.dispose();
   }
 }
 
@@ -132,11 +135,12 @@ function sidesOf(share: number, height: number, width: number): [number, number]
   return [side, side];
 }
 
-/** z_y - max_{j != y} z_j of each sample, and whether it gets another class. */
-function judge(model: AttackedModel, points: Tensor, labels: Tensor<'i32'>): { margin: Tensor; isFooled: Tensor<'bool'> } {
+/** z_y - max_{j != y} z_j of each sample, Infinity where it has no class, and whether it gets another class or none. */
+function judge(model: AttackedModel, points: Tensor, labels: Tensor<'i32'>): { margin: Tensor; isFooled: Tensor<'bool'>; isLost: Tensor<'bool'> } {
   const logits = model.forward(points);
   const [n, classes] = logits.shape as [number, number];
   const own = reshape(gather(logits, reshape(labels, [n, 1]), { axis: 1 }), [n]);
-  const others = max(sub(logits, mul(oneHot(labels, classes), 3e38)), { axes: 1 });
-  return { margin: sub(own, others), isFooled: isFooled(logits, labels) };
+  const others = max(where(oneHot(labels, classes, { dtype: 'bool' }), LOWEST, logits), { axes: 1 });
+  const { isFooled, isLost } = judged(logits, labels);
+  return { margin: where(isLost, Infinity, sub(own, others)), isFooled, isLost };
 }

@@ -19,7 +19,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import { intervalBounds, largest, normOf, perChannel, summed } from './interval.ts';
-import { EPSILON, sumError, type Interval } from './rounding.ts';
+import { EPSILON, sumError, sure, sureLower, type Interval } from './rounding.ts';
 
 /** A layer and the bounds of its inputs, (batch, ...). */
 interface Step {
@@ -176,13 +176,13 @@ function carried(plane: Plane, steps: readonly Step[]): Plane {
   return [...steps].reverse().reduce((now, step) => BACK[step.layer.kind]!(now, step), plane);
 }
 
-/** The least value of rows of functions of the outputs of the last step over the box of the first. `rows`: (batch, rows, outputs). */
+/** The least value of rows of functions of the outputs of the last step over the box of the first; -Infinity where it is not known. `rows`: (batch, rows, outputs). */
 export function leastOf(rows: Tensor, steps: readonly Step[]): Tensor {
   const [batch, count] = rows.shape as [number, number];
   const { coefficients, constant } = carried({ coefficients: rows, constant: mul(sum(rows, { axes: 2 }), 0) }, steps);
   const { lower, upper } = steps[0]!.input;
   const least = add(dotted(maximum(coefficients, 0), lower), dotted(minimum(coefficients, 0), upper));
-  return reshape(lessError(add(constant, least), coefficients, largest({ lower, upper }), sizeOf(lower.shape.slice(1))), [batch, count]);
+  return reshape(sureLower(lessError(add(constant, least), coefficients, largest({ lower, upper }), sizeOf(lower.shape.slice(1)))), [batch, count]);
 }
 
 /** Bounds of all outputs of the last step, a block of them at a time, met with `known`. */
@@ -207,7 +207,7 @@ const hasRelu = ({ layer, paths }: Step): boolean => layer.kind === 'relu' || (p
 /** The layers of a model with the bounds of their inputs, and the bounds of the output; `before` leads from the box to `input`. */
 function walked(model: Layer, input: Interval, method: CrownMethod, before: readonly Step[]): { steps: Step[]; output: Interval } {
   const steps: Step[] = [];
-  let now = input;
+  let now = sure(input);
   const pass = (step: Step, output: Interval): void => {
     steps.push(step);
     now = output;

@@ -48,6 +48,7 @@ export async function* certifyDataset(smooth: Smooth, data: { x: NdArray; y: Arr
   const { indices = Uint32Array.from({ length: data.y.length }, (_, i) => i), done: before = [], together = inputsTogether(options), ...certify } = options;
   expectInteger('certifyDataset', 'together', together, 1);
   expectIndices(indices, data);
+  expectLabels(data.y);
   expectSame(before, indices, data.y);
   const of = async (places: readonly number[]): Promise<CertificateRow[]> => {
     const start = performance.now();
@@ -118,6 +119,12 @@ function expectIndices(indices: ArrayLike<number>, { x, y }: { x: NdArray; y: Ar
     if (!(Number.isInteger(index) && index >= 0 && index < y.length)) throw new RangeError(`certifyDataset: index ${index}, expected an integer from 0 to ${y.length - 1}`);
     if (seen.has(index)) throw new RangeError(`certifyDataset: index ${index} twice, expected each once`);
     seen.add(index);
+  }
+}
+
+function expectLabels(y: ArrayLike<number>): void {
+  for (let i = 0; i < y.length; i++) {
+    if (!(Number.isInteger(y[i]) && y[i]! >= 0)) throw new RangeError(`certifyDataset: y[${i}] is ${y[i]}, expected a class, an integer of at least 0: an abstention must not be counted as right`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { add, mul } from '../ops/index.ts';
+import type { DType } from '../tensor/dtype.ts';
 import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { BaseClassifier } from './noisy-votes.ts';
@@ -23,9 +24,20 @@ export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
       if (other) throw new ShapeError(`ensemble: members give shapes [${all[0]!.shape}] and [${other.shape}], expected equal ones`);
       return mul(all.reduce((sum, logits) => add(sum, logits)), 1 / members.length);
     },
+    get parameters() {
+      return named(members.map(({ parameters }) => parameters));
+    },
+    get namedBuffers() {
+      return named(members.map(({ namedBuffers }) => namedBuffers));
+    },
     get training(): boolean {
       return members.some((member) => member.training);
     },
     train: (on: boolean): void => members.forEach((member) => void member.train?.(on)),
   };
+}
+
+/** The values of all members, with the number of the member before each name. */
+function named<D extends DType>(maps: readonly (ReadonlyMap<string, Tensor<D>> | undefined)[]): ReadonlyMap<string, Tensor<D>> {
+  return new Map(maps.flatMap((map, i) => Array.from(map ?? [], ([name, t]): [string, Tensor<D>] => [`${i}.${name}`, t])));
 }

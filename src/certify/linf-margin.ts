@@ -8,13 +8,15 @@ import { flatten } from '../ops/reshape.ts';
 import { abs } from '../ops/unary.ts';
 import { mapBatches, type BatchOptions } from '../nn/map-batches.ts';
 import { firstOutside, outside } from '../stats/box.ts';
+import { classOfRow } from '../stats/class-of-row.ts';
 import { roundDown } from '../stats/rounding.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
+import { expectFiniteModel } from './finite-model.ts';
 import { EPSILON, TINY } from './rounding.ts';
 
 /** Certificates of a distance net. */
 export interface MarginCertificates {
-  /** The class of each input. */
+  /** The class of each input; ABSTAIN (-1) where an output is NaN or two are infinite alike. */
   labels: Int32Array;
   /** No input nearer than this in the l_infinity norm gets another class; in units of the input, 0 where two outputs tie. */
   radii: Float64Array;
@@ -39,7 +41,7 @@ const roundingsOf = (layer: Layer): number | undefined => (layer.kind === 'sortD
  * larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 - L e). Both classes stay in order
  * while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1 - k) m/2 - 2 E. The a_l are exact and the
  * rest is f64, rounded down.
- * Throws RangeError unless the power is infinite and x finite, ShapeError unless the net gives (batch, classes), TypeError at a layer
+ * Throws RangeError unless the power is infinite and x finite, NonFiniteError on weights that are not, ShapeError unless the net gives (batch, classes), TypeError at a layer
  * that is not known to be 1-Lipschitz.
  */
 export async function certifyMargin(model: LinfDistNet, x: NdArray, options: BatchOptions = {}): Promise<MarginCertificates> {
@@ -47,6 +49,7 @@ export async function certifyMargin(model: LinfDistNet, x: NdArray, options: Bat
   const at = firstOutside(x.data, null);
   if (at >= 0) throw new RangeError(`certifyMargin: x is ${x.data[at]} in row ${Math.floor((at * x.length) / x.data.length)}, ${outside(null)}`);
   const layers = [...leavesOf(model)];
+  await expectFiniteModel('certifyMargin', model);
   const roundings = layers.map((layer) => roundingsOf(layer)!).filter((n) => n > 0);
   const both = await mapBatches(model.arena.values.gpu, x, (batch) => {
     let y = batch;
@@ -62,9 +65,9 @@ export async function certifyMargin(model: LinfDistNet, x: NdArray, options: Bat
   const labels = new Int32Array(both.length);
   const radii = Float64Array.from({ length: both.length }, (_, i) => {
     const row = both.data.subarray(i * width, (i + 1) * width - roundings.length);
-    let top = 0;
-    row.forEach((v, j) => (top = v > row[top]! ? j : top));
+    const top = classOfRow(row, 0, row.length);
     labels[i] = top;
+    if (top < 0) return 0;
     const second = row.reduce((most, v, j) => (j === top ? most : Math.max(most, v)), -Infinity);
     return marginRadius(row[top]! - second, both.data.subarray((i + 1) * width - roundings.length, (i + 1) * width), roundings);
   });

@@ -7,10 +7,11 @@ import { sameShape, sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
+import { expectFiniteModel, type WithValues } from './finite-model.ts';
 import { countVotes, noisyCopies, type CopyState } from './noisy-copies.ts';
 
 /** What can be smoothed: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
-export interface BaseClassifier {
+export interface BaseClassifier extends WithValues {
   forward(x: Tensor): Tensor;
   readonly training?: boolean;
   train?(on: boolean): unknown;
@@ -67,6 +68,8 @@ export class NoisyVotes {
   async #submit(x: NdArray, { streams, phases, batchSize, signal }: Request): Promise<{ room: number; reading: Promise<Uint32Array> }> {
     this.#expectLive();
     signal?.throwIfAborted();
+    await expectFiniteModel('Smooth', this.#model);
+    this.#expectLive();
     const { room, counts } = this.#place(x, streams);
     let queued = 0;
     for (const [phase, { first, copies }] of phases.entries()) {

@@ -4,7 +4,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { binomialTest, certifiedRadius, clopperPearsonLower } from '../stats/index.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import { expectCopies, type Draw } from './draws.ts';
+import { expectCopies, expectSigma, topClass, type Draw } from './draws.ts';
 import { NoisyVotes, type BaseClassifier, type Phase } from './noisy-votes.ts';
 
 /** The label of an abstention. */
@@ -13,7 +13,7 @@ export const ABSTAIN = -1;
 /** Options of {@link Smooth}. */
 export interface SmoothOptions {
   numClasses: number;
-  /** Standard deviation of the noise, in units of the input. */
+  /** Standard deviation of the noise, in units of the input. Noise and radius take it as f32, Math.fround(sigma). */
   sigma: number;
   /** Of the noise. Default: 0. */
   seed?: number;
@@ -59,7 +59,7 @@ export interface Certificate {
   radius: number;
   /** Lower confidence bound of the probability of the chosen class. */
   pLower: number;
-  /** Counts of all classes over the n estimation copies. */
+  /** Counts of all classes over the n estimation copies; copies without a class are in none of them. */
   counts: Uint32Array;
 }
 
@@ -69,6 +69,9 @@ export interface Certificate {
  * PREDICT. Noise, forward pass and counts stay on the device; only K integers come back for an input. Bounds and radius
  * are computed in f64 and rounded down. Noisy inputs are not clipped. The model is used in evaluation mode. Calls may
  * overlap: they are queued, and the device works on one while the counts of another come back.
+ *
+ * A copy whose logits hold a NaN, or an infinity that two share as the largest, is a vote for no class: it counts among the n,
+ * and for none. A model with weights that are not finite is refused by a NonFiniteError.
  */
 export class Smooth {
   readonly #sigma: number;
@@ -76,9 +79,8 @@ export class Smooth {
 
   constructor(model: BaseClassifier, { numClasses, sigma, seed = 0, gpu = currentGpu() }: SmoothOptions) {
     if (!Number.isInteger(numClasses) || numClasses < 2) throw new RangeError(`Smooth: numClasses is ${numClasses}, expected an integer of at least 2`);
-    if (!(sigma > 0 && Number.isFinite(sigma))) throw new RangeError(`Smooth: sigma is ${sigma}, expected a positive number`);
-    this.#sigma = sigma;
-    this.#votes = new NoisyVotes(model, { classes: numClasses, sigma, key: split(key(seed), PURPOSE.smoothing), gpu });
+    this.#sigma = expectSigma('Smooth', sigma);
+    this.#votes = new NoisyVotes(model, { classes: numClasses, sigma: this.#sigma, key: split(key(seed), PURPOSE.smoothing), gpu });
   }
 
   /**
@@ -104,9 +106,12 @@ export class Smooth {
   async predict(x: NdArray, { n = 100_000, alpha = 0.001, ...sample }: Omit<CertifyOptions, 'n0'> = {}): Promise<number> {
     expectAlpha('predict', alpha);
     const counts = await this.#one('predict', x, n, sample);
-    const top = indexOfMax(counts);
-    const first = counts[top]!;
-    const second = counts.reduce((most, c, i) => (i === top ? most : Math.max(most, c)), 0);
+    const top = topClass(counts);
+    const first = counts[top] ?? 0;
+    // Copies without a class are a class of their own here, which cannot win.
+    const none = n - counts.reduce((sum, c) => sum + c, 0);
+    if (none >= first) return ABSTAIN;
+    const second = counts.reduce((most, c, i) => (i === top ? most : Math.max(most, c)), none);
     return binomialTest(first, first + second, 0.5) > alpha ? ABSTAIN : top;
   }
 
@@ -139,8 +144,8 @@ export class Smooth {
     const counts = await this.#sample(what, x, streams, [{ first: 0, copies: n0 }, { first: n0, copies: n }], sample);
     return Array.from({ length: x.length }, (_, i) => {
       const votes = counts[1]![i]!;
-      const chosen = indexOfMax(counts[0]![i]!);
-      const pLower = clopperPearsonLower(votes[chosen]!, n, alpha);
+      const chosen = topClass(counts[0]![i]!);
+      const pLower = clopperPearsonLower(votes[chosen] ?? 0, n, alpha);
       if (pLower < 0.5) return { label: ABSTAIN, radius: 0, pLower, counts: votes };
       return { label: chosen, radius: certifiedRadius(pLower, this.#sigma), pLower, counts: votes };
     });
@@ -177,8 +182,4 @@ function expectCount(what: string, name: string, value: number, least: number): 
 
 function expectAlpha(what: string, alpha: number): void {
   if (!(alpha > 0 && alpha < 1)) throw new RangeError(`Smooth.${what}: alpha is ${alpha}, expected 0 < alpha < 1`);
-}
-
-function indexOfMax(counts: Uint32Array): number {
-  return counts.indexOf(counts.reduce((a, b) => Math.max(a, b), 0));
 }

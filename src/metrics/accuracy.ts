@@ -3,7 +3,8 @@ import { checkLabels, toRows, type Labels, type Matrix } from './rows.ts';
 
 /**
  * Fraction of rows whose largest score is at the label. scores: (rows, classes) logits or probabilities.
- * Throws RangeError on NaN scores, a length mismatch, or labels outside 0..classes-1.
+ * Throws RangeError on a row without a class, by NaN or by an infinity twice, as {@link argmaxRows}, on a length mismatch, or on labels
+ * outside 0..classes-1.
  */
 export function accuracy(scores: Matrix, labels: Labels): number {
   const { predicted } = predict(scores, labels, 'accuracy');

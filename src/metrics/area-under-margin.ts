@@ -37,11 +37,16 @@ export function areaUnderMargin(n: number): AreaUnderMargin {
       if (classes < 2) throw new RangeError(`areaUnderMargin: logits have ${classes} class, expected at least 2`);
       checkLabels(labels, rows, classes, 'areaUnderMargin: labels');
       expectIndex('areaUnderMargin', n, rows, index);
-      for (let r = 0; r < rows; r++) {
-        const i = index ? index[r]! : r;
+      const margins = Float64Array.from({ length: rows }, (_, r) => {
         let other = -Infinity;
         for (let c = 0; c < classes; c++) if (c !== labels[r]) other = Math.max(other, data[r * classes + c]!);
-        sums[i]! += data[r * classes + labels[r]!]! - other;
+        const margin = data[r * classes + labels[r]!]! - other;
+        if (!Number.isFinite(margin)) throw new RangeError(`areaUnderMargin: logits give row ${r} the margin ${margin}, expected a finite number: infinite logits have no mean`);
+        return margin;
+      });
+      for (let r = 0; r < rows; r++) {
+        const i = index ? index[r]! : r;
+        sums[i]! += margins[r]!;
         seen[i]!++;
       }
     },
@@ -56,6 +61,7 @@ export function areaUnderMargin(n: number): AreaUnderMargin {
       return quantile(areas, percentile / 100);
     },
     suspects: (threshold, except = []) => {
+      if (Number.isNaN(threshold)) throw new RangeError('areaUnderMargin: threshold is NaN, expected a number');
       const left = new Set(Array.from(except));
       return Array.from(sums.keys()).filter((i) => !left.has(i) && area(i) <= threshold);
     },

@@ -1,10 +1,12 @@
+import { expectFlags } from './forgetting.ts';
+
 /** Whether each prediction was right: booleans or 0 / 1. An abstention counts as wrong. */
 export type Correct = ArrayLike<boolean | number>;
 
 /**
  * Average certified radius: the mean over all points of radius * [correct] (Zhai et al., MACER, ICLR 2020).
  * It depends on the sample budget n, which caps every radius: compare it at equal n only.
- * Throws RangeError on an empty list, a length mismatch, or a radius that is negative or NaN.
+ * Throws RangeError on an empty list, a length mismatch, a radius that is negative, NaN or infinite, or what is no flag.
  */
 export function averageCertifiedRadius(radii: ArrayLike<number>, correct: Correct): number {
   check('averageCertifiedRadius', radii, correct);
@@ -58,5 +60,7 @@ function check(where: string, radii: ArrayLike<number>, correct: Correct): void 
   if (correct.length !== radii.length) throw new RangeError(`${where}: correct has ${correct.length} entries, expected ${radii.length} as radii`);
   for (let i = 0; i < radii.length; i++) {
     if (!(radii[i]! >= 0)) throw new RangeError(`${where}: radii[${i}] is ${radii[i]}, expected a number >= 0`);
+    if (radii[i] === Infinity) throw new RangeError(`${where}: radii[${i}] is Infinity, expected a finite number: no certificate is for every input`);
   }
+  expectFlags(`${where}: correct`, correct);
 }

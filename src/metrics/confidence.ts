@@ -1,5 +1,5 @@
 import { argmaxOf } from './predictions.ts';
-import { checkLabels, toProbabilityRows, type Labels, type Matrix } from './rows.ts';
+import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } from './rows.ts';
 
 /** One confidence a row, and whether what it speaks of came true (1 or 0). */
 export interface Confidences {
@@ -8,10 +8,7 @@ export interface Confidences {
 }
 
 /** Checked probabilities with their labels. */
-export interface LabelledRows {
-  data: ArrayLike<number>;
-  rows: number;
-  classes: number;
+export interface LabelledRows extends Rows {
   labels: Labels;
 }
 

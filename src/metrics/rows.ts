@@ -8,6 +8,8 @@ export type Matrix = { readonly data: ArrayLike<number>; readonly shape: readonl
 
 /** A matrix in row-major form. */
 export interface Rows {
+  /** The matrix for the reader, such as `accuracy: scores`. */
+  what: string;
   data: ArrayLike<number>;
   rows: number;
   classes: number;
@@ -30,7 +32,7 @@ export function toRows(x: Matrix, where: string): Rows {
   for (let i = 0; i < data.length; i++) {
     if (Number.isNaN(data[i])) throw new RangeError(`${where} is NaN at row ${Math.floor(i / classes)}, class ${i % classes}`);
   }
-  return { data, rows, classes };
+  return { what: where, data, rows, classes };
 }
 
 /**
