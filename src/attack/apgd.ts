@@ -14,12 +14,13 @@ import { normal, uniform } from '../random/random.ts';
 import { Captured, capture } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
 import type { DType } from '../tensor/dtype.ts';
+import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
 import { checkBall, checkCounts, readInside, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
-import { beside, checkBatch, checked, evaluating, expectWay, judged, LOWEST, made, ranked, steady, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, evaluating, expectWay, judged, LOWEST, made, onDevice, ranked, steady, type AttackedModel } from './model.ts';
 
 /** Options of {@link apgd}. */
 export interface ApgdOptions extends Ball {
@@ -85,7 +86,11 @@ const APGD = 102;
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
  * each sample and the model gives (n, classes).
  */
-export async function apgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
+export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: ApgdOptions): Promise<Tensor> {
+  return onDevice('apgd', model, x, labels, (on, of) => attack(model, on, of, options));
+}
+
+async function attack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
   const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
   checkBatch('apgd', x, labels);
   checkBall('apgd', options);

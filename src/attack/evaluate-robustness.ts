@@ -3,6 +3,7 @@ import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import { key, split } from '../random/key.ts';
 import { firstOutside, outside } from '../stats/box.ts';
 import { classOfRow, NO_CLASS } from '../stats/class-of-row.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
@@ -75,10 +76,12 @@ export interface RobustnessReport {
  * image: a certified image that is misclassified or broken throws an Error that names it. An image to which the model gives no class,
  * because its outputs hold a NaN or an infinity twice, is misclassified without an attack; an attack that leads to such a point, or whose
  * gradient is not finite, rejects with a NonFiniteError.
- * images: (n, ...). Throws RangeError on a bad option, label or pixel, ShapeError when sizes differ.
+ * input: images (n, ...). Throws RangeError on a bad option, label or pixel, ShapeError when sizes differ.
  */
-export async function evaluateRobustness(model: AttackedModel, images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): Promise<RobustnessReport> {
+export async function evaluateRobustness(model: AttackedModel, input: ArrayInput, labelsInput: LabelsInput, options: RobustnessOptions): Promise<RobustnessReport> {
   const { norm = 'linf', eps, certified, batchSize = 250, seed = 0, signal, onAttack, gpu = currentGpu() } = options;
+  const images = await readArray('evaluateRobustness: images', input);
+  const labels = await readLabels('evaluateRobustness: labels', labelsInput);
   check(images, labels, options);
   const n = images.length;
   const size = sizeOf(images.shape.slice(1));

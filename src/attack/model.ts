@@ -7,7 +7,9 @@ import { where } from '../ops/where.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
-import { expectShape, type Tensor } from '../tensor/tensor.ts';
+import { currentGpu } from '../gpu/device.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
+import { expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 
 /** What can be attacked: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
 export interface AttackedModel {
@@ -94,6 +96,36 @@ export async function expectWay(op: string, isLost: Tensor<'bool'>, succeeded: (
 /** A value for each sample as (n, 1, ...), to go beside x. */
 export function beside<D extends DType>(values: Tensor<D>, x: Tensor): Tensor<D> {
   return reshape(values, [x.shape[0]!, ...x.shape.slice(1).map(() => 1)]);
+}
+
+/**
+ * An attack on samples and labels wherever they lie: what the host gives is uploaded, to the device of the model's parameters, and freed
+ * afterwards. Throws, naming `op`, on labels that are no integers and on other element types.
+ */
+export async function onDevice(op: string, model: AttackedModel, x: ArrayInput, labels: LabelsInput, attack: (x: Tensor, labels: Tensor<'i32'>) => Promise<Tensor>): Promise<Tensor> {
+  const made: Tensor<DType>[] = [];
+  const parameter: Tensor | undefined = model.parameters?.values().next().value;
+  const gpu = x instanceof Tensor ? x.gpu : (parameter?.gpu ?? currentGpu());
+  const upload = <D extends DType>(make: () => Tensor<D>): Tensor<D> => {
+    const t = unscoped(make);
+    made.push(t);
+    return t;
+  };
+  try {
+    const on = x instanceof Tensor ? x : await readArray(`${op}: x`, x).then((host) => upload(() => tensor(host, { gpu })));
+    const of = labels instanceof Tensor ? labels : await integers(op, labels).then((list) => upload(() => tensor(list, { dtype: 'i32', gpu })));
+    expectDType(on, 'f32', `${op}: x`);
+    expectDType(of, 'i32', `${op}: labels`);
+    return await attack(on as Tensor, of as Tensor<'i32'>);
+  } finally {
+    for (const t of made) t.dispose();
+  }
+}
+
+async function integers(op: string, labels: LabelsInput): Promise<ArrayLike<number>> {
+  const list = await readLabels(`${op}: labels`, labels);
+  for (let i = 0; i < list.length; i++) if (!Number.isInteger(list[i])) throw new RangeError(`${op}: labels[${i}] is ${list[i]}, expected an integer`);
+  return list;
 }
 
 /** Throws a ShapeError, naming `op`, unless there is a label for each sample. */

@@ -7,10 +7,11 @@ import { where } from '../ops/where.ts';
 import { key, split, type Key } from '../random/key.ts';
 import { normal, uniform } from '../random/random.ts';
 import { copyOver } from '../tensor/copy.ts';
+import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, readInside, clipped, lengths, projected, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, evaluating, expectWay, judged, made, ranked, steady, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, evaluating, expectWay, judged, made, onDevice, ranked, steady, type AttackedModel } from './model.ts';
 
 /** Options of {@link fgsm}. */
 export interface FgsmOptions extends Omit<Ball, 'norm'> {
@@ -39,7 +40,7 @@ export interface PgdOptions extends FgsmOptions, Ball {
 }
 
 /** One step of length eps along the sign of the gradient of the cross-entropy. Goodfellow, Shlens and Szegedy, ICLR 2015. The caller owns the result. */
-export function fgsm(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { eps, clip = [0, 1], targeted = false }: FgsmOptions): Promise<Tensor> {
+export function fgsm(model: AttackedModel, x: ArrayInput, labels: LabelsInput, { eps, clip = [0, 1], targeted = false }: FgsmOptions): Promise<Tensor> {
   return pgd(model, x, labels, { eps, clip, targeted, steps: 1, stepSize: eps, start: 'none' });
 }
 
@@ -51,7 +52,11 @@ export function fgsm(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { e
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError when the start does not
  * fit, unless there is a label for each sample, or when the model gives no (n, classes).
  */
-export async function pgd(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
+export function pgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: PgdOptions): Promise<Tensor> {
+  return onDevice('pgd', model, x, labels, (on, of) => attack(model, on, of, options));
+}
+
+async function attack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
   const { eps, steps = 20, stepSize = eps / 4, restarts = 1, start = 'uniform', seed = 0, signal } = options;
   checkBatch('pgd', x, labels);
   check(x, options);

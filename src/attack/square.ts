@@ -12,10 +12,11 @@ import { key, split } from '../random/key.ts';
 import { uniform } from '../random/random.ts';
 import { Captured, capture } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
+import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, readInside, clipped, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, evaluating, expectWay, judged, LOWEST, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, evaluating, expectWay, judged, LOWEST, made, onDevice, type AttackedModel } from './model.ts';
 
 /** Options of {@link squareAttack}. */
 export interface SquareOptions extends Omit<Ball, 'norm'> {
@@ -55,7 +56,11 @@ export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescal
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
  * each sample and the model gives (n, classes).
  */
-export async function squareAttack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
+export function squareAttack(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: SquareOptions): Promise<Tensor> {
+  return onDevice('squareAttack', model, x, labels, (on, of) => attack(model, on, of, options));
+}
+
+async function attack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
   checkBatch('squareAttack', x, labels);
   checkBall('squareAttack', options);

@@ -7,6 +7,7 @@ import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { expectBox, firstOutside, outside } from '../stats/box.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
@@ -52,14 +53,15 @@ export function boxAround(x: Tensor, { eps, clip = [0, 1] }: BoxOptions): Interv
 /**
  * Whether the class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j. Where the
  * last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals, so that neither of
- * its forms certifies less than intervals do; between the two forms nothing is promised. Sound in floating point, see {@link intervalBounds}. x: (n, ...), batches of 100 by default.
+ * its forms certifies less than intervals do; between the two forms nothing is promised. Sound in floating point, see {@link intervalBounds}. inputs: (n, ...), batches of 100 by default.
  * A margin whose bounds are NaN or overflow certifies nothing; weights that are not finite are refused by a NonFiniteError.
  * Throws RangeError on a bad option, when an input lies outside `clip` or a label outside the classes, ShapeError unless the model
  * gives (batch, classes), TypeError at a layer without a rule.
  */
-export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<number>, options: CertifyBoundsOptions): Promise<BoxCertificates> {
+export async function certifyBounds(model: Sequential, inputs: ArrayInput, labels: LabelsInput, options: CertifyBoundsOptions): Promise<BoxCertificates> {
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
   if (!METHODS.includes(method)) throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
+  const [x, y] = [await readArray('certifyBounds: x', inputs), await readLabels('certifyBounds: y', labels)];
   check(x, y, eps, clip, batchSize);
   await expectFiniteModel('certifyBounds', model);
   const { gpu } = model.arena.values;
@@ -68,13 +70,13 @@ export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<
   for (let start = 0; start < x.length; start += batchSize) {
     signal?.throwIfAborted();
     const rows = Math.min(batchSize, x.length - start);
-    const labels = Array.from({ length: rows }, (_, i) => y[start + i]!);
+    const some = Array.from({ length: rows }, (_, i) => y[start + i]!);
     const found = unscoped(() =>
       scope(() =>
         noGrad(() => {
           const images = tensor(x.data.subarray(start * size, (start + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu });
           const box = boxAround(images, { eps, clip });
-          const own = tensor(labels, { dtype: 'i32', gpu });
+          const own = tensor(some, { dtype: 'i32', gpu });
           const byIntervals = sureLower(intervalMargins(model, box, own));
           return method === 'ibp' ? byIntervals : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
         }),
@@ -83,7 +85,7 @@ export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<
     const values = await found.read();
     const classes = found.shape[1]!;
     found.dispose();
-    labels.forEach((label, i) => {
+    some.forEach((label, i) => {
       if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`certifyBounds: y[${start + i}] is ${label}, expected an integer in 0..${classes - 1}`);
       let least = Infinity;
       for (let j = 0; j < classes; j++) if (j !== label) least = Math.min(least, finite(values[i * classes + j]!));

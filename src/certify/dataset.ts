@@ -1,3 +1,4 @@
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { formatCertificate, roundedDown, type CertificateRow } from './certificate-table.ts';
@@ -44,7 +45,8 @@ const CHECKED = 2;
  * model, data set, seed, sigma, n0, n, alpha or adapter. Errors besides: RangeError on indices out of range or twice, and
  * those of Smooth.certify. An abort throws the reason of the signal; rows yielded before it stay valid.
  */
-export async function* certifyDataset(smooth: Smooth, data: { x: NdArray; y: ArrayLike<number> }, options: CertifyDatasetOptions = {}): AsyncGenerator<CertifiedRow, void, undefined> {
+export async function* certifyDataset(smooth: Smooth, input: { x: ArrayInput; y: LabelsInput }, options: CertifyDatasetOptions = {}): AsyncGenerator<CertifiedRow, void, undefined> {
+  const data = { x: await readArray('certifyDataset: x', input.x), y: await readLabels('certifyDataset: y', input.y) };
   const { indices = Uint32Array.from({ length: data.y.length }, (_, i) => i), done: before = [], together = inputsTogether(options), ...certify } = options;
   expectInteger('certifyDataset', 'together', together, 1);
   expectIndices(indices, data);

@@ -10,7 +10,7 @@ import { mapBatches, type BatchOptions } from '../nn/map-batches.ts';
 import { firstOutside, outside } from '../stats/box.ts';
 import { classOfRow } from '../stats/class-of-row.ts';
 import { roundDown } from '../stats/rounding.ts';
-import type { NdArray } from '../tensor/ndarray.ts';
+import { readArray, type ArrayInput } from '../tensor/array-input.ts';
 import { expectFiniteModel } from './finite-model.ts';
 import { EPSILON, TINY } from './rounding.ts';
 
@@ -32,7 +32,7 @@ const roundingsOf = (layer: Layer): number | undefined => (layer.kind === 'sortD
 
 /**
  * Half the distance between the two largest outputs, for each input: every output of the net is 1-Lipschitz in the
- * l_infinity norm, whatever its weights. Zhang et al., ICML 2021, proposition 4. x: (n, ...), batches of 500 by default.
+ * l_infinity norm, whatever its weights. Zhang et al., ICML 2021, proposition 4. `input`: (n, ...), batches of 500 by default.
  *
  * The radius holds for the net as the device computes it in f32, at the input and at all f32 inputs nearer than the radius, and
  * for the net in real numbers. With e = 2^-23, what WGSL allows a sum or difference to err relatively, n_l how often layer l
@@ -44,8 +44,9 @@ const roundingsOf = (layer: Layer): number | undefined => (layer.kind === 'sortD
  * Throws RangeError unless the power is infinite and x finite, NonFiniteError on weights that are not, ShapeError unless the net gives (batch, classes), TypeError at a layer
  * that is not known to be 1-Lipschitz.
  */
-export async function certifyMargin(model: LinfDistNet, x: NdArray, options: BatchOptions = {}): Promise<MarginCertificates> {
+export async function certifyMargin(model: LinfDistNet, input: ArrayInput, options: BatchOptions = {}): Promise<MarginCertificates> {
   if (model.power.value !== Infinity) throw new RangeError(`certifyMargin: p is ${model.power.value}, expected Infinity; call model.power.set(Infinity)`);
+  const x = await readArray('certifyMargin: x', input);
   const at = firstOutside(x.data, null);
   if (at >= 0) throw new RangeError(`certifyMargin: x is ${x.data[at]} in row ${Math.floor((at * x.length) / x.data.length)}, ${outside(null)}`);
   const layers = [...leavesOf(model)];

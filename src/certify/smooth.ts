@@ -3,6 +3,7 @@ import { currentGpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { binomialTest, certifiedRadius, clopperPearsonLower } from '../stats/index.ts';
+import { readArray, type ArrayInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { expectCopies, expectSigma, topClass, type Draw } from './draws.ts';
 import { NoisyVotes, type BaseClassifier, type Phase } from './noisy-votes.ts';
@@ -85,25 +86,26 @@ export class Smooth {
 
   /**
    * CERTIFY: the class from n0 copies, then the Clopper-Pearson lower bound of its probability at level 1 - alpha from n
-   * fresh ones; radius sigma * quantile(bound), or ABSTAIN when the bound is below 1/2. x: one input, without batch axis.
+   * fresh ones; radius sigma * quantile(bound), or ABSTAIN when the bound is below 1/2. x: one input, without batch axis; a Tensor, an NdArray or
+   * nested arrays, here and in the other methods.
    */
-  async certify(x: NdArray, { stream = 0, ...options }: CertifyOptions = {}): Promise<Certificate> {
-    return (await this.#certify('certify', single(x), { ...options, streams: [stream] }))[0]!;
+  async certify(x: ArrayInput, { stream = 0, ...options }: CertifyOptions = {}): Promise<Certificate> {
+    return (await this.#certify('certify', single(await read('certify', x)), { ...options, streams: [stream] }))[0]!;
   }
 
   /**
    * {@link certify} for inputs (count, ...) at once, with the same result for each: batches hold copies of several inputs,
    * and all counts come back together. count * n is below 2^32.
    */
-  async certifyMany(x: NdArray, options: CertifyManyOptions = {}): Promise<Certificate[]> {
-    return this.#certify('certifyMany', x, options);
+  async certifyMany(x: ArrayInput, options: CertifyManyOptions = {}): Promise<Certificate[]> {
+    return this.#certify('certifyMany', await read('certifyMany', x), options);
   }
 
   /**
    * PREDICT: the most frequent class over n copies, or ABSTAIN unless the two-sided binomial test of the top two counts
    * rejects a tie at level alpha. Default: n = 100,000, alpha = 0.001.
    */
-  async predict(x: NdArray, { n = 100_000, alpha = 0.001, ...sample }: Omit<CertifyOptions, 'n0'> = {}): Promise<number> {
+  async predict(x: ArrayInput, { n = 100_000, alpha = 0.001, ...sample }: Omit<CertifyOptions, 'n0'> = {}): Promise<number> {
     expectAlpha('predict', alpha);
     const counts = await this.#one('predict', x, n, sample);
     const top = topClass(counts);
@@ -116,12 +118,12 @@ export class Smooth {
   }
 
   /** Class counts over n noisy copies of one input x, copies `first` .. first + n - 1 of its stream. */
-  async count(x: NdArray, n: number, options: CountOptions = {}): Promise<Uint32Array> {
+  async count(x: ArrayInput, n: number, options: CountOptions = {}): Promise<Uint32Array> {
     return this.#one('count', x, n, options);
   }
 
   /** Counts of fresh copies of x at each call, those of its stream in order: what certifyAtRadius and its like draw. */
-  draws(x: NdArray, { first = 0, ...options }: CountOptions = {}): Draw {
+  draws(x: ArrayInput, { first = 0, ...options }: CountOptions = {}): Draw {
     let next = first;
     return (n) => {
       next += n;
@@ -151,16 +153,16 @@ export class Smooth {
     });
   }
 
-  async #one(what: string, x: NdArray, n: number, { first = 0, stream = 0, ...sample }: CountOptions): Promise<Uint32Array> {
+  async #one(what: string, x: ArrayInput, n: number, { first = 0, stream = 0, ...sample }: CountOptions): Promise<Uint32Array> {
     expectCount(what, 'n', n, 1);
     expectCount(what, 'first', first, 0);
-    return (await this.#sample(what, single(x), [stream], [{ first, copies: n }], sample))[0]![0]!;
+    return (await this.#sample(what, single(await read(what, x)), [stream], [{ first, copies: n }], sample))[0]![0]!;
   }
 
   async #sample(what: string, x: NdArray, streams: ArrayLike<number>, phases: readonly Phase[], { batchSize = 1000, signal }: Pick<SampleOptions, 'batchSize' | 'signal'>): Promise<Uint32Array[][]> {
     expectCount(what, 'batchSize', batchSize, 1);
     if (x.shape.length < 2 || x.length === 0) throw new ShapeError(`Smooth.${what}: x has shape [${x.shape}], expected (inputs, ...features) with at least one input`);
-    if (!x.data.every(Number.isFinite)) throw new RangeError(`Smooth.${what}: x has values that are not finite, expected finite numbers`);
+    if (!x.data.every((v) => Number.isFinite(Math.fround(v)))) throw new RangeError(`Smooth.${what}: x has values that are not finite, expected finite numbers`);
     if (streams.length !== x.length) throw new RangeError(`Smooth.${what}: ${streams.length} streams for ${x.length} inputs, expected one each`);
     for (const stream of Array.from(streams)) {
       if (!(Number.isInteger(stream) && stream >= 0 && stream < 2 ** 32)) throw new RangeError(`Smooth.${what}: stream is ${stream}, expected an integer from 0 to 2^32 - 1`);
@@ -171,6 +173,8 @@ export class Smooth {
     return this.#votes.sample(x, { streams, phases, batchSize, signal });
   }
 }
+
+const read = (what: string, x: ArrayInput): Promise<NdArray> => readArray(`Smooth.${what}: x`, x);
 
 function single(x: NdArray): NdArray {
   return new NdArray(x.data, [1, ...x.shape]);

@@ -4,7 +4,7 @@ import { classOf } from '../ops/class-of.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
-import type { NdArray } from '../tensor/ndarray.ts';
+import { readArray, type ArrayInput } from '../tensor/array-input.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, zeros, type Tensor } from '../tensor/tensor.ts';
@@ -30,14 +30,15 @@ export interface SmoothedPredictionsOptions {
 
 /**
  * How often a model under noise gives each class, (images, classes): the targets of `catRs`, off the tape and owned by the caller.
- * x: (images, ...). A copy to which the model gives no class (its logits hold a NaN, or an infinity that two share as the largest) counts in
+ * input: (images, ...). A copy to which the model gives no class (its logits hold a NaN, or an infinity that two share as the largest) counts in
  * none, so that a row then sums to less than 1; weights that are not finite are refused. The model is used in evaluation mode. Throws RangeError on options out of range, ShapeError unless the model gives
  * (images, numClasses).
  */
-export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress }: SmoothedPredictionsOptions): Promise<Tensor> {
+export async function smoothedPredictions(model: BaseClassifier, input: ArrayInput, { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress }: SmoothedPredictionsOptions): Promise<Tensor> {
   expectSigma('smoothedPredictions', sigma);
   expectCounts('smoothedPredictions', { n, batchSize }, 1);
   expectCounts('smoothedPredictions', { numClasses }, 2);
+  const x = await readArray('smoothedPredictions: x', input);
   await expectFiniteModel('smoothedPredictions', model);
   const root = split(key(seed), PURPOSE.smoothing);
   const images = x.shape[0]!;

@@ -1,5 +1,5 @@
 import { labelledRows, topConfidences } from './confidence.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './rows.ts';
 
 /** Selective prediction: answer the most confident rows only. */
 export interface RiskCoverage {
@@ -18,16 +18,16 @@ export interface RiskCoverage {
  * confidences count as in random order, on average, so that the order of the rows does not matter. probs: (rows, classes).
  * Throws RangeError on anything but probabilities and on labels that do not fit.
  */
-export function riskCoverage(probs: Matrix, labels: Labels): RiskCoverage {
+export function riskCoverage(probs: Matrix, labels: HostLabels): RiskCoverage {
   return curve(probs, labels, 'riskCoverage');
 }
 
 /** Area under the {@link riskCoverage} curve, (1 / rows) sum_i errors among the i most confident / i; errors as there. */
-export function aurc(probs: Matrix, labels: Labels): number {
+export function aurc(probs: Matrix, labels: HostLabels): number {
   return curve(probs, labels, 'aurc').aurc;
 }
 
-function curve(probs: Matrix, labels: Labels, where: string): RiskCoverage {
+function curve(probs: Matrix, labels: HostLabels, where: string): RiskCoverage {
   const { confidence, hit } = topConfidences(labelledRows(probs, labels, where));
   const rows = hit.length;
   const order = Int32Array.from(hit, (_, r) => r).sort((a, b) => confidence[b]! - confidence[a]!);

@@ -1,7 +1,7 @@
 import { key } from '../random/key.ts';
 import { hostRandint } from '../random/random.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import { checkLabels, toRows, type Labels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
 
 /** Options of {@link bootstrapInterval}. */
 export interface BootstrapOptions {
@@ -35,18 +35,18 @@ export interface Interval {
 export function bootstrapInterval(
   metric: (scores: NdArray<Float64Array>, labels: Int32Array) => number,
   scores: Matrix,
-  labels: Labels,
+  labels: HostLabels,
   { level = 0.95, resamples = 1000, seed = 0, method = 'percentile' }: BootstrapOptions = {},
 ): Interval {
   if (!(level > 0 && level < 1)) throw new RangeError(`bootstrapInterval: level is ${level}, expected 0 < level < 1`);
   if (!(Number.isSafeInteger(resamples) && resamples >= 2)) throw new RangeError(`bootstrapInterval: resamples is ${resamples}, expected an integer >= 2`);
   if (method !== 'percentile' && method !== 'basic') throw new RangeError(`bootstrapInterval: method is ${String(method)}, expected 'percentile' or 'basic'`);
   const { data, rows, classes } = toRows(scores, 'bootstrapInterval: scores');
-  checkLabels(labels, rows, classes, 'bootstrapInterval: labels');
+  const own = toLabels(labels, rows, classes, 'bootstrapInterval: labels');
   const take = (pick: ArrayLike<number> | null): number => {
     const from = (r: number): number => (pick ? pick[r]! : r);
     const x = Float64Array.from({ length: rows * classes }, (_, i) => data[from(Math.floor(i / classes)) * classes + (i % classes)]!);
-    return metric(new NdArray(x, [rows, classes]), Int32Array.from({ length: rows }, (_, r) => labels[from(r)]!));
+    return metric(new NdArray(x, [rows, classes]), Int32Array.from({ length: rows }, (_, r) => own[from(r)]!));
   };
   const value = take(null);
   const root = key(seed);

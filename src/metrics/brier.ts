@@ -1,6 +1,6 @@
 import { assignBins, checkBins, type BinOptions } from './bins.ts';
 import { classConfidences, labelledRows } from './confidence.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './rows.ts';
 
 /** The parts of a Brier score: score = reliability - resolution + uncertainty + withinBin. */
 export interface BrierDecomposition {
@@ -19,10 +19,10 @@ export interface BrierDecomposition {
  * Brier score: the mean of sum_k (p_k - [k = y])^2, in [0, 2] (Brier, 1950). Twice the score of the two-class form that has one
  * probability. probs: (rows, classes). Throws RangeError on anything but probabilities and on labels that do not fit.
  */
-export function brierScore(probs: Matrix, labels: Labels): number {
-  const { data, rows, classes } = labelledRows(probs, labels, 'brierScore');
+export function brierScore(probs: Matrix, labels: HostLabels): number {
+  const { data, rows, classes, labels: own } = labelledRows(probs, labels, 'brierScore');
   let sum = 0;
-  for (let i = 0; i < rows * classes; i++) sum += (data[i]! - Number(labels[Math.floor(i / classes)] === i % classes)) ** 2;
+  for (let i = 0; i < rows * classes; i++) sum += (data[i]! - Number(own[Math.floor(i / classes)] === i % classes)) ** 2;
   return sum / rows;
 }
 
@@ -32,7 +32,7 @@ export function brierScore(probs: Matrix, labels: Labels): number {
  * nBins of at least the number of rows puts each distinct probability into a bin of its own, where that term is 0.
  * Options and errors as for `reliabilityDiagram`, without `compat`.
  */
-export function brierDecomposition(probs: Matrix, labels: Labels, { nBins, binning }: Omit<BinOptions, 'compat'> = {}): BrierDecomposition {
+export function brierDecomposition(probs: Matrix, labels: HostLabels, { nBins, binning }: Omit<BinOptions, 'compat'> = {}): BrierDecomposition {
   checkBins('brierDecomposition', { nBins, binning });
   const matrix = labelledRows(probs, labels, 'brierDecomposition');
   const out = { score: 0, reliability: 0, resolution: 0, uncertainty: 0, withinBin: 0 };

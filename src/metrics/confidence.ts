@@ -1,5 +1,5 @@
 import { argmaxOf } from './predictions.ts';
-import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } from './rows.ts';
+import { toLabels, toProbabilityRows, type HostLabels, type Labels, type Matrix, type Rows } from './rows.ts';
 
 /** One confidence a row, and whether what it speaks of came true (1 or 0). */
 export interface Confidences {
@@ -13,10 +13,9 @@ export interface LabelledRows extends Rows {
 }
 
 /** Throws RangeError, naming `where`, on anything but probabilities and on labels that do not fit. */
-export function labelledRows(probs: Matrix, labels: Labels, where: string): LabelledRows {
+export function labelledRows(probs: Matrix, labels: HostLabels, where: string): LabelledRows {
   const matrix = toProbabilityRows(probs, `${where}: probs`);
-  checkLabels(labels, matrix.rows, matrix.classes, `${where}: labels`);
-  return { ...matrix, labels };
+  return { ...matrix, labels: toLabels(labels, matrix.rows, matrix.classes, `${where}: labels`) };
 }
 
 /** The largest probability of each row, and whether it is at the label. */

@@ -1,3 +1,5 @@
+import { toList } from '../tensor/host-values.ts';
+
 /** How training has gone for each sample of a set; made by {@link forgetting}. */
 export interface Forgetting {
   /**
@@ -34,7 +36,9 @@ export function forgetting(n: number): Forgetting {
     counts,
     learned,
     seen,
-    update: (correct, index) => {
+    update: (flags, at) => {
+      const correct = toList('forgetting: correct', flags) as ArrayLike<number | boolean>;
+      const index = at && toList('forgetting: index', at);
       expectIndex('forgetting', n, correct.length, index);
       expectFlags('forgetting: correct', correct);
       for (let k = 0; k < correct.length; k++) {

@@ -5,6 +5,7 @@ import { nextItems } from '../ops/dropout.ts';
 import { softmax } from '../ops/softmax.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { fromDevice } from '../tensor/dtype.ts';
+import type { ArrayInput } from '../tensor/array-input.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { sameShape, sizeOf } from '../tensor/shape.ts';
@@ -150,13 +151,13 @@ export class Sequential implements Layer {
     return y;
   }
 
-  /** Logits of host data (n, ...) in evaluation mode: (n, classes). Runs in batches of `batchSize` (default 500). */
-  logits(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+  /** Logits of x (n, ...), a Tensor, an NdArray or nested arrays, in evaluation mode: (n, classes). Runs in batches of `batchSize` (default 500). */
+  logits(x: ArrayInput, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
     return this.#evaluate(() => mapBatches(this.arena.values.gpu, x, (batch) => this.forward(batch), options));
   }
 
-  /** Class probabilities of host data (n, ...) in evaluation mode: (n, classes), rows sum to 1. */
-  predict(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+  /** Class probabilities of x (n, ...) as for {@link logits} in evaluation mode: (n, classes), rows sum to 1. */
+  predict(x: ArrayInput, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
     return this.#evaluate(() => mapBatches(this.arena.values.gpu, x, (batch) => softmax(this.forward(batch)), options));
   }
 

@@ -1,6 +1,6 @@
-import type { Dataset } from '../data/dataset.ts';
 import { accuracy, balancedAccuracy, perClassAccuracy } from '../metrics/index.ts';
 import type { BatchOptions } from '../nn/map-batches.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 
 /** How a classifier does on a dataset. */
@@ -20,13 +20,14 @@ export interface Predictor {
   predict(x: NdArray, options?: BatchOptions): Promise<NdArray<Float32Array | Float64Array>>;
 }
 
-/** Predicts a dataset in evaluation mode and scores it. */
-export async function evaluate(model: Predictor, data: Dataset, options: BatchOptions = {}): Promise<Evaluation> {
-  const probabilities = await model.predict(data.x, options);
+/** Predicts a dataset in evaluation mode and scores it; x and y may be Tensors, NdArrays or nested arrays. */
+export async function evaluate(model: Predictor, data: { x: ArrayInput; y: LabelsInput }, options: BatchOptions = {}): Promise<Evaluation> {
+  const y = await readLabels('evaluate: y', data.y);
+  const probabilities = await model.predict(await readArray('evaluate: x', data.x), options);
   return {
-    accuracy: accuracy(probabilities, data.y),
-    balancedAccuracy: balancedAccuracy(probabilities, data.y),
-    perClass: perClassAccuracy(probabilities, data.y),
+    accuracy: accuracy(probabilities, y),
+    balancedAccuracy: balancedAccuracy(probabilities, y),
+    perClass: perClassAccuracy(probabilities, y),
     probabilities,
   };
 }
