@@ -1,5 +1,5 @@
 import { ShapeError } from '../gpu/errors.ts';
-import { relu, type BatchNorm, type Conv2d, type NtkLinear, type Residual } from '../nn/index.ts';
+import { relu, type BatchNorm, type Conv2d, type NormalizeInput, type NtkLinear, type Residual } from '../nn/index.ts';
 import type { Layer } from '../nn/layer.ts';
 import { ntkWeight } from '../nn/ntk-linear.ts';
 import { add, div, expand, maximum, minimum, mul, sub } from '../ops/binary.ts';
@@ -18,7 +18,7 @@ import { where } from '../ops/where.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { intervalBounds, largest, normOf, perChannel, summed } from './interval.ts';
+import { intervalBounds, largest, normOf, perChannel, pixelScale, summed } from './interval.ts';
 import { EPSILON, sumError, sure, sureLower, type Interval } from './rounding.ts';
 
 /** A layer and the bounds of its inputs, (batch, ...). */
@@ -162,6 +162,10 @@ const BACK: Readonly<Record<string, Back>> = {
     const { scale, shift, size } = normOf(step.layer as BatchNorm, step.input.lower.rank);
     return throughScale(plane, step, scale, shift, size);
   },
+  normalizeInput: (plane, step) => {
+    const { scale, shift, size } = pixelScale(step.layer as NormalizeInput, step.input.lower.rank);
+    return throughScale(plane, step, scale, shift, size);
+  },
 };
 
 /** The layers of a model one after the other, those of a sequential in its place. Throws TypeError at one that planes do not pass. */
@@ -238,7 +242,7 @@ export function stepsOf(model: Layer, input: Interval, method: CrownMethod): Ste
 }
 
 /**
- * CROWN (Zhang et al., NeurIPS 2018): bounds of the outputs of a net of linear, conv2d, relu, flatten, batch norm, average pooling and
+ * CROWN (Zhang et al., NeurIPS 2018): bounds of the outputs of a net of linear, conv2d, relu, flatten, batch norm, input normalisation, average pooling and
  * residual layers over lower <= x <= upper, by planes carried backwards from the outputs to the inputs; for 'crown-ibp' (Zhang et al., ICLR 2020)
  * the inputs of relus are bounded by intervals. Sound in floating point as {@link intervalBounds}. In real numbers they equal the
  * exact range where no relu is undecided; else they may be looser than intervals in one output and tighter in another:

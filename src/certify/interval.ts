@@ -1,5 +1,5 @@
 import type { Layer } from '../nn/layer.ts';
-import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, NtkLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
+import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, NormalizeInput, NtkLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
 import { ntkWeight } from '../nn/ntk-linear.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { conv2d } from '../ops/conv2d.ts';
@@ -153,6 +153,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     const { scale, shift, size } = normOf(layer as BatchNorm, x.lower.rank);
     return scaled(x, scale, shift, size);
   },
+  normalizeInput: (layer, x) => {
+    const { scale, shift, size } = pixelScale(layer as NormalizeInput, x.lower.rank);
+    return scaled(x, scale, shift, size);
+  },
   layerNorm: (layer, x) => {
     const { normalizedShape, eps } = layer as LayerNorm;
     const y = through(x, (t) => reshape(t, [-1, sizeOf(normalizedShape)]), (v) => standardized(v, eps));
@@ -204,6 +208,13 @@ export function normOf({ buffers, params, eps }: BatchNorm, rank: number): { sca
   const shift = params.bias ? sub(params.bias, moved) : neg(moved);
   const size = params.bias ? add(abs(params.bias), abs(moved)) : abs(moved);
   return { scale: perChannel(scale, rank), shift: perChannel(shift, rank), size: perChannel(size, rank) };
+}
+
+/** The same of a layer (x - mean) / std. */
+export function pixelScale({ buffers }: NormalizeInput, rank: number): { scale: Tensor; shift: Tensor; size: Tensor } {
+  const scale = div(1, buffers.std!);
+  const shift = neg(mul(buffers.mean!, scale));
+  return { scale: perChannel(scale, rank), shift: perChannel(shift, rank), size: perChannel(abs(shift), rank) };
 }
 
 /**

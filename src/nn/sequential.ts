@@ -71,7 +71,7 @@ export class Sequential implements Layer {
     for (const [name, layer, local] of specs) layer.params[local] = this.#arena.parameters.get(name)!;
     this.#buffers = new Map(
       this.#bufferSpecs().map(([name, layer, local, { shape, dtype, value }]) => {
-        const buffer = unscoped(() => tensor(new Float32Array(sizeOf(shape)).fill(value), { shape, dtype, gpu })) as Tensor | Tensor<'i32'>;
+        const buffer = unscoped(() => tensor(typeof value === 'number' ? new Float32Array(sizeOf(shape)).fill(value) : value, { shape, dtype, gpu })) as Tensor | Tensor<'i32'>;
         layer.buffers![local] = buffer;
         return [name, buffer];
       }),
