@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, maximum, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
 import { greater, less, lessEqual, logicalAnd, logicalNot, logicalOr, logicalXor } from '../ops/compare.ts';
@@ -87,6 +88,7 @@ const APGD = 102;
  * each sample and the model gives (n, classes).
  */
 export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: ApgdOptions): Promise<Tensor> {
+  expectOptions('apgd', options, ['eps', 'norm', 'clip', 'loss', 'targetRanks', 'steps', 'restarts', 'rule', 'seed', 'signal']);
   return onDevice('apgd', model, x, labels, (on, of) => attack(model, on, of, options));
 }
 

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import { key, split } from '../random/key.ts';
@@ -32,6 +33,8 @@ export interface RobustnessOptions extends Ball, Budget {
   /** Default: that of the last `init`. */
   gpu?: Gpu;
 }
+
+const KNOWN = ['eps', 'norm', 'clip', 'steps', 'restarts', 'queries', 'targets', 'attacks', 'certified', 'batchSize', 'seed', 'signal', 'onAttack', 'gpu'] as const;
 
 /** What one attack did. */
 export interface AttackSummary {
@@ -79,6 +82,7 @@ export interface RobustnessReport {
  * input: images (n, ...). Throws RangeError on a bad option, label or pixel, ShapeError when sizes differ.
  */
 export async function evaluateRobustness(model: AttackedModel, input: ArrayInput, labelsInput: LabelsInput, options: RobustnessOptions): Promise<RobustnessReport> {
+  expectOptions('evaluateRobustness', options, KNOWN);
   const { norm = 'linf', eps, certified, batchSize = 250, seed = 0, signal, onAttack, gpu = currentGpu() } = options;
   const images = await readArray('evaluateRobustness: images', input);
   const labels = await readLabels('evaluateRobustness: labels', labelsInput);

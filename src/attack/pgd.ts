@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul } from '../ops/binary.ts';
 import { greater, logicalNot, logicalOr } from '../ops/compare.ts';
@@ -40,7 +41,9 @@ export interface PgdOptions extends FgsmOptions, Ball {
 }
 
 /** One step of length eps along the sign of the gradient of the cross-entropy. Goodfellow, Shlens and Szegedy, ICLR 2015. The caller owns the result. */
-export function fgsm(model: AttackedModel, x: ArrayInput, labels: LabelsInput, { eps, clip = [0, 1], targeted = false }: FgsmOptions): Promise<Tensor> {
+export function fgsm(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: FgsmOptions): Promise<Tensor> {
+  expectOptions('fgsm', options, ['eps', 'clip', 'targeted']);
+  const { eps, clip = [0, 1], targeted = false } = options;
   return pgd(model, x, labels, { eps, clip, targeted, steps: 1, stepSize: eps, start: 'none' });
 }
 
@@ -53,6 +56,7 @@ export function fgsm(model: AttackedModel, x: ArrayInput, labels: LabelsInput, {
  * fit, unless there is a label for each sample, or when the model gives no (n, classes).
  */
 export function pgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: PgdOptions): Promise<Tensor> {
+  expectOptions('pgd', options, ['eps', 'norm', 'clip', 'targeted', 'steps', 'stepSize', 'restarts', 'start', 'project', 'seed', 'signal']);
   return onDevice('pgd', model, x, labels, (on, of) => attack(model, on, of, options));
 }
 

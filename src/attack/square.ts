@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, minimum, mul, sub } from '../ops/binary.ts';
 import { greaterEqual, less, lessEqual, logicalAnd, logicalNot, logicalOr } from '../ops/compare.ts';
@@ -38,7 +39,9 @@ const HALVINGS = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
 const CHUNK = 100;
 
 /** Share of the pixels in a square at the given query, from 1 on. */
-export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescale = true }: Pick<SquareOptions, 'queries' | 'pInit' | 'rescale'> = {}): number {
+export function squareShare(query: number, options: Pick<SquareOptions, 'queries' | 'pInit' | 'rescale'> = {}): number {
+  expectOptions('squareShare', options as SquareOptions, ['eps', 'clip', 'queries', 'pInit', 'rescale', 'seed', 'signal']);
+  const { queries = 5000, pInit = 0.8, rescale = true } = options;
   const at = rescale ? Math.floor((query / queries) * 10000) : query;
   return pInit / 2 ** HALVINGS.filter((h) => at > h).length;
 }
@@ -57,6 +60,7 @@ export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescal
  * each sample and the model gives (n, classes).
  */
 export function squareAttack(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: SquareOptions): Promise<Tensor> {
+  expectOptions('squareAttack', options, ['eps', 'clip', 'queries', 'pInit', 'rescale', 'seed', 'signal']);
   return onDevice('squareAttack', model, x, labels, (on, of) => attack(model, on, of, options));
 }
 

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { normalCdf, roundDown, roundUp, sequentialSide } from '../stats/index.ts';
 import { drawCounts, expectInteger, expectLevel, expectSigma, topClass, type Draw } from './draws.ts';
 
@@ -50,6 +51,7 @@ export interface AtRadius {
  */
 export async function certifyAtRadius(draw: Draw, options: AtRadiusOptions): Promise<AtRadius> {
   const what = 'certifyAtRadius';
+  expectOptions(what, options, ['sigma', 'radius', 'n0', 'maxSamples', 'batchSize', 'alpha', 'signal']);
   const { radius, n0 = 100, maxSamples = 100_000, batchSize = 100, alpha = 0.001, signal } = options;
   const sigma = expectSigma(what, options.sigma);
   expectInteger(what, 'n0', n0, 1);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Layer } from '../nn/layer.ts';
 import type { BatchOptions } from '../nn/map-batches.ts';
@@ -43,7 +44,9 @@ export interface BoxCertificates {
 }
 
 /** The box of radius eps around x, cut to `clip`, rounded outwards. Around a NaN it is all of `clip`. */
-export function boxAround(x: Tensor, { eps, clip = [0, 1] }: BoxOptions): Interval {
+export function boxAround(x: Tensor, options: BoxOptions): Interval {
+  expectOptions('boxAround', options, ['eps', 'clip']);
+  const { eps, clip = [0, 1] } = options;
   if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`boxAround: eps is ${eps}, expected a finite number of at least 0`);
   expectBox('boxAround: clip', clip);
   const { lower, upper } = sure(widen({ lower: sub(x, eps), upper: add(x, eps) }, SINGLE, TINY));
@@ -59,6 +62,7 @@ export function boxAround(x: Tensor, { eps, clip = [0, 1] }: BoxOptions): Interv
  * gives (batch, classes), TypeError at a layer without a rule.
  */
 export async function certifyBounds(model: Sequential, inputs: ArrayInput, labels: LabelsInput, options: CertifyBoundsOptions): Promise<BoxCertificates> {
+  expectOptions('certifyBounds', options, ['eps', 'clip', 'method', 'batchSize', 'signal']);
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
   if (!METHODS.includes(method)) throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
   const [x, y] = [await readArray('certifyBounds: x', inputs), await readLabels('certifyBounds: y', labels)];

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { relu, type BatchNorm, type Conv2d, type NormalizeInput, type NtkLinear, type Residual } from '../nn/index.ts';
 import type { Layer } from '../nn/layer.ts';
@@ -248,7 +249,9 @@ export function stepsOf(model: Layer, input: Interval, method: CrownMethod): Ste
  * exact range where no relu is undecided; else they may be looser than intervals in one output and tighter in another:
  * certifyBounds takes the better of both. Throws TypeError at a layer of another kind, such as maximum pooling.
  */
-export function crownBounds(model: Layer, input: Interval, { method = 'crown' }: { method?: CrownMethod } = {}): Interval {
+export function crownBounds(model: Layer, input: Interval, options: { method?: CrownMethod } = {}): Interval {
+  expectOptions('crownBounds', options, ['method']);
+  const { method = 'crown' } = options;
   const { steps, output } = walked(model, input, method, []);
   if (steps.length === 0) throw new ShapeError('crown: the model has no layers');
   const { shape } = output.lower;

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -46,6 +47,7 @@ const CHECKED = 2;
  * those of Smooth.certify. An abort throws the reason of the signal; rows yielded before it stay valid.
  */
 export async function* certifyDataset(smooth: Smooth, input: { x: ArrayInput; y: LabelsInput }, options: CertifyDatasetOptions = {}): AsyncGenerator<CertifiedRow, void, undefined> {
+  expectOptions('certifyDataset', options, ['indices', 'together', 'done', 'n0', 'n', 'alpha', 'batchSize', 'signal']);
   const data = { x: await readArray('certifyDataset: x', input.x), y: await readLabels('certifyDataset: y', input.y) };
   const { indices = Uint32Array.from({ length: data.y.length }, (_, i) => i), done: before = [], together = inputsTogether(options), ...certify } = options;
   expectInteger('certifyDataset', 'together', together, 1);

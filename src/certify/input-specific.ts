@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper } from '../stats/index.ts';
 import { drawCounts, expectCopies, expectInteger, fewestCopies, expectLevel, expectPositive, expectSigma, topClass, type Draw } from './draws.ts';
 import { ABSTAIN } from './smooth.ts';
@@ -47,6 +48,7 @@ export interface InputSpecific {
  */
 export async function certifyInputSpecific(draw: Draw, options: InputSpecificOptions): Promise<InputSpecific> {
   const what = 'certifyInputSpecific';
+  expectOptions(what, options, ['sigma', 'decline', 'n0', 'maxSamples', 'steps', 'alpha', 'pilotAlpha', 'signal']);
   const { decline, n0 = 100, maxSamples = 100_000, steps = 100, alpha = 0.001, pilotAlpha = 0.01, signal } = options;
   const sigma = expectSigma(what, options.sigma);
   expectPositive(what, 'decline', decline);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { LinfDistNet } from '../nn/linf-dist-mlp.ts';
 import { bufferOf, type Layer } from '../nn/layer.ts';
 import type { SortDistLinear } from '../nn/sort-net.ts';
@@ -49,6 +50,7 @@ const roundingsOf = (layer: Layer): number | undefined => (layer.kind === 'sortD
  * that is not known to be 1-Lipschitz.
  */
 export async function certifyMargin(model: LinfDistNet, input: ArrayInput, options: BatchOptions = {}): Promise<MarginCertificates> {
+  expectOptions('certifyMargin', options, ['batchSize', 'signal']);
   if (model.power.value !== Infinity) throw new RangeError(`certifyMargin: p is ${model.power.value}, expected Infinity; call model.power.set(Infinity)`);
   const x = await readArray('certifyMargin: x', input);
   const at = firstOutside(x.data, null);

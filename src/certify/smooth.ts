@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { currentGpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
@@ -7,6 +8,8 @@ import { readArray, type ArrayInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { expectCopies, expectSigma, topClass, type Draw } from './draws.ts';
 import { NoisyVotes, type BaseClassifier, type Phase } from './noisy-votes.ts';
+
+const SAMPLE = ['batchSize', 'stream', 'signal'] as const;
 
 /** The label of an abstention. */
 export const ABSTAIN = -1;
@@ -78,7 +81,9 @@ export class Smooth {
   readonly #sigma: number;
   readonly #votes: NoisyVotes;
 
-  constructor(model: BaseClassifier, { numClasses, sigma, seed = 0, gpu = currentGpu() }: SmoothOptions) {
+  constructor(model: BaseClassifier, options: SmoothOptions) {
+    expectOptions('Smooth', options, ['numClasses', 'sigma', 'seed', 'gpu']);
+    const { numClasses, sigma, seed = 0, gpu = currentGpu() } = options;
     if (!Number.isInteger(numClasses) || numClasses < 2) throw new RangeError(`Smooth: numClasses is ${numClasses}, expected an integer of at least 2`);
     this.#sigma = expectSigma('Smooth', sigma);
     this.#votes = new NoisyVotes(model, { classes: numClasses, sigma: this.#sigma, key: split(key(seed), PURPOSE.smoothing), gpu });
@@ -89,8 +94,10 @@ export class Smooth {
    * fresh ones; radius sigma * quantile(bound), or ABSTAIN when the bound is below 1/2. x: one input, without batch axis; a Tensor, an NdArray or
    * nested arrays, here and in the other methods.
    */
-  async certify(x: ArrayInput, { stream = 0, ...options }: CertifyOptions = {}): Promise<Certificate> {
-    return (await this.#certify('certify', single(await read('certify', x)), { ...options, streams: [stream] }))[0]!;
+  async certify(x: ArrayInput, options: CertifyOptions = {}): Promise<Certificate> {
+    expectOptions('Smooth.certify', options, ['n0', 'n', 'alpha', ...SAMPLE]);
+    const { stream = 0, ...rest } = options;
+    return (await this.#certify('certify', single(await read('certify', x)), { ...rest, streams: [stream] }))[0]!;
   }
 
   /**
@@ -98,6 +105,7 @@ export class Smooth {
    * and all counts come back together. count * n is below 2^32.
    */
   async certifyMany(x: ArrayInput, options: CertifyManyOptions = {}): Promise<Certificate[]> {
+    expectOptions('Smooth.certifyMany', options, ['n0', 'n', 'alpha', 'streams', 'batchSize', 'signal']);
     return this.#certify('certifyMany', await read('certifyMany', x), options);
   }
 
@@ -105,7 +113,9 @@ export class Smooth {
    * PREDICT: the most frequent class over n copies, or ABSTAIN unless the two-sided binomial test of the top two counts
    * rejects a tie at level alpha. Default: n = 100,000, alpha = 0.001.
    */
-  async predict(x: ArrayInput, { n = 100_000, alpha = 0.001, ...sample }: Omit<CertifyOptions, 'n0'> = {}): Promise<number> {
+  async predict(x: ArrayInput, options: Omit<CertifyOptions, 'n0'> = {}): Promise<number> {
+    expectOptions('Smooth.predict', options, ['n', 'alpha', ...SAMPLE]);
+    const { n = 100_000, alpha = 0.001, ...sample } = options;
     expectAlpha('predict', alpha);
     const counts = await this.#one('predict', x, n, sample);
     const top = topClass(counts);
@@ -119,12 +129,14 @@ export class Smooth {
 
   /** Class counts over n noisy copies of one input x, copies `first` .. first + n - 1 of its stream. */
   async count(x: ArrayInput, n: number, options: CountOptions = {}): Promise<Uint32Array> {
+    expectOptions('Smooth.count', options, ['first', ...SAMPLE]);
     return this.#one('count', x, n, options);
   }
 
   /** Counts of fresh copies of x at each call, those of its stream in order: what certifyAtRadius and its like draw. */
-  draws(x: ArrayInput, { first = 0, ...options }: CountOptions = {}): Draw {
-    let next = first;
+  draws(x: ArrayInput, options: CountOptions = {}): Draw {
+    expectOptions('Smooth.draws', options, ['first', ...SAMPLE]);
+    let next = options.first ?? 0;
     return (n) => {
       next += n;
       return this.count(x, n, { ...options, first: next - n });

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add } from '../ops/binary.ts';
 import { classOf } from '../ops/class-of.ts';
@@ -34,7 +35,9 @@ export interface SmoothedPredictionsOptions {
  * none, so that a row then sums to less than 1; weights that are not finite are refused. The model is used in evaluation mode. Throws RangeError on options out of range, ShapeError unless the model gives
  * (images, numClasses).
  */
-export async function smoothedPredictions(model: BaseClassifier, input: ArrayInput, { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress }: SmoothedPredictionsOptions): Promise<Tensor> {
+export async function smoothedPredictions(model: BaseClassifier, input: ArrayInput, options: SmoothedPredictionsOptions): Promise<Tensor> {
+  expectOptions('smoothedPredictions', options, ['numClasses', 'sigma', 'n', 'seed', 'batchSize', 'signal', 'onProgress']);
+  const { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress } = options;
   expectSigma('smoothedPredictions', sigma);
   expectCounts('smoothedPredictions', { n, batchSize }, 1);
   expectCounts('smoothedPredictions', { numClasses }, 2);

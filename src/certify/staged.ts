@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper, samplesForRadius } from '../stats/index.ts';
 import type { Decision } from './at-radius.ts';
 import { drawCounts, expectInteger, expectLevel, expectSigma, topClass, type Draw } from './draws.ts';
@@ -45,6 +46,7 @@ export interface Staged {
  */
 export async function certifyStaged(draw: Draw, options: StagedOptions): Promise<Staged> {
   const what = 'certifyStaged';
+  expectOptions(what, options, ['sigma', 'radius', 'n0', 'stages', 'alpha', 'beta', 'signal']);
   const { radius, n0 = 100, stages = [1000, 10_000, 100_000], alpha = 0.001, beta = 1e-4, signal } = options;
   const sigma = expectSigma(what, options.sigma);
   if (!(radius >= 0 && radius < Infinity)) throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);

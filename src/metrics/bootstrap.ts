@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { key } from '../random/key.ts';
 import { hostRandint } from '../random/random.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -36,8 +37,10 @@ export function bootstrapInterval(
   metric: (scores: NdArray<Float64Array>, labels: Int32Array) => number,
   scores: Matrix,
   labels: HostLabels,
-  { level = 0.95, resamples = 1000, seed = 0, method = 'percentile' }: BootstrapOptions = {},
+  options: BootstrapOptions = {},
 ): Interval {
+  expectOptions('bootstrapInterval', options, ['level', 'resamples', 'seed', 'method']);
+  const { level = 0.95, resamples = 1000, seed = 0, method = 'percentile' } = options;
   if (!(level > 0 && level < 1)) throw new RangeError(`bootstrapInterval: level is ${level}, expected 0 < level < 1`);
   if (!(Number.isSafeInteger(resamples) && resamples >= 2)) throw new RangeError(`bootstrapInterval: resamples is ${resamples}, expected an integer >= 2`);
   if (method !== 'percentile' && method !== 'basic') throw new RangeError(`bootstrapInterval: method is ${String(method)}, expected 'percentile' or 'basic'`);

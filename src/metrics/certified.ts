@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { toList } from '../tensor/host-values.ts';
 import { expectFlags } from './forgetting.ts';
 import type { HostLabels } from './rows.ts';
@@ -37,8 +38,10 @@ export function certifiedAccuracyHighProb(
   radii: HostLabels,
   correct: Correct,
   atRadii: HostLabels,
-  { alpha = 0.001, rho = 0.001 }: { alpha?: number; rho?: number } = {},
+  options: { alpha?: number; rho?: number } = {},
 ): number[] {
+  expectOptions('certifiedAccuracyHighProb', options, ['alpha', 'rho']);
+  const { alpha = 0.001, rho = 0.001 } = options;
   if (!(alpha > 0 && alpha < 1)) throw new RangeError(`certifiedAccuracyHighProb: alpha is ${alpha}, expected 0 < alpha < 1`);
   if (!(rho > 0 && rho < 1)) throw new RangeError(`certifiedAccuracyHighProb: rho is ${rho}, expected 0 < rho < 1`);
   const plain = accuracyAt('certifiedAccuracyHighProb', radii, correct, atRadii);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { countGroups } from './group-accuracy.ts';
 import type { HostLabels, Matrix } from './rows.ts';
 
@@ -14,7 +15,9 @@ export interface EqualOpportunityOptions {
  * with rows in fewer than two groups has no difference: null, and left out of the mean.
  * Inputs and errors as for `groupAccuracy`, and on a `positive` that is no class.
  */
-export function equalOpportunityDifference(scores: Matrix, labels: HostLabels, groups: HostLabels, { positive = 1 }: EqualOpportunityOptions = {}): number | null {
+export function equalOpportunityDifference(scores: Matrix, labels: HostLabels, groups: HostLabels, options: EqualOpportunityOptions = {}): number | null {
+  expectOptions('equalOpportunityDifference', options, ['positive']);
+  const { positive = 1 } = options;
   const { correct, own, of, count, classes } = countGroups('equalOpportunityDifference', scores, labels, groups);
   if (positive !== 'mean' && !(Number.isInteger(positive) && positive >= 0 && positive < classes)) {
     throw new RangeError(`equalOpportunityDifference: positive is ${positive}, expected an integer in 0..${classes - 1} or 'mean'`);

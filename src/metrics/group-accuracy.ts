@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { toList } from '../tensor/host-values.ts';
 import { argmaxOf } from './predictions.ts';
 import { toLabels, toRows, type HostLabels, type Labels, type Matrix } from './rows.ts';
@@ -17,7 +18,9 @@ export function groupAccuracy(scores: Matrix, labels: HostLabels, groups: HostLa
 }
 
 /** {@link groupAccuracy} under the name of the calling function. */
-export function groupAccuracies(where: string, scores: Matrix, labels: HostLabels, groups: HostLabels, { numGroups }: GroupOptions): (number | null)[] {
+export function groupAccuracies(where: string, scores: Matrix, labels: HostLabels, groups: HostLabels, options: GroupOptions): (number | null)[] {
+  expectOptions(where, options, ['numGroups']);
+  const { numGroups } = options;
   const { correct, of, count } = countGroups(where, scores, labels, groups, numGroups);
   return Array.from({ length: count }, (_, g) => {
     let [right, all] = [0, 0];

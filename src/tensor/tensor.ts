@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { DisposedError, DTypeError, OutOfMemoryError, ShapeError } from '../gpu/errors.ts';
 import type { Bindable, Storage } from '../gpu/storage.ts';
@@ -150,7 +151,9 @@ export interface CreateOptions<D extends DType> {
 }
 
 /** A tensor with unspecified contents. Shape entries must be non-negative integers. */
-export function empty<D extends DType = 'f32'>(shape: readonly number[], { dtype = 'f32' as D, gpu = currentGpu() }: CreateOptions<D> = {}): Tensor<D> {
+export function empty<D extends DType = 'f32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
+  expectOptions('empty', options, ['dtype', 'gpu']);
+  const { dtype = 'f32' as D, gpu = currentGpu() } = options;
   if (shape.some((d) => !Number.isInteger(d) || d < 0)) throw new ShapeError(`shape is [${shape}], expected non-negative integers`);
   return new Tensor(memoryFor(shape, dtype, gpu), shape, dtype);
 }
@@ -164,6 +167,7 @@ function memoryFor(shape: readonly number[], dtype: DType, gpu: Gpu, now = false
 
 /** A tensor of zeros. */
 export function zeros<D extends DType = 'f32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
+  expectOptions('zeros', options, ['dtype', 'gpu']);
   return clear(empty(shape, options));
 }
 
@@ -181,8 +185,10 @@ export function clear<D extends DType>(x: Tensor<D>): Tensor<D> {
  */
 export function tensor<D extends DType = 'f32'>(
   values: HostInput | number,
-  { shape, dtype = 'f32' as D, gpu = currentGpu() }: CreateOptions<D> & { shape?: readonly number[] } = {},
+  options: CreateOptions<D> & { shape?: readonly number[] } = {},
 ): Tensor<D> {
+  expectOptions('tensor', options, ['shape', 'dtype', 'gpu']);
+  const { shape, dtype = 'f32' as D, gpu = currentGpu() } = options;
   const host = typeof values === 'number' ? { data: [values], shape: [] } : toHost('tensor: values', values);
   const dims = shape ?? host.shape;
   if (sizeOf(dims) !== host.data.length) throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${host.data.length} values`);
