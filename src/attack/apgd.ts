@@ -19,7 +19,7 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
-import { checkBall, checkCounts, readInside, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
+import { checkBall, checkCounts, readInside, channelwise, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
 import { beside, checkBatch, checked, evaluating, expectWay, judged, LOWEST, made, onDevice, ranked, steady, type AttackedModel } from './model.ts';
 
@@ -95,7 +95,7 @@ export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, o
 async function attack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
   const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
   checkBatch('apgd', x, labels);
-  checkBall('apgd', options);
+  checkBall('apgd', options, x.shape);
   checkCounts('apgd', { steps, restarts });
   const model = checked('apgd', attacked, await readInside('apgd', x, labels, options));
   const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
@@ -198,12 +198,12 @@ function begin(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: St
   const { eps, norm = 'linf', rule = 'paper' } = options;
   const { gpu, shape } = x;
   const draw = norm === 'linf' ? uniform(shape, from, { low: -1, high: 1, gpu }) : normal(shape, from, { gpu });
-  const now = clipped(add(x, mul(norm === 'linf' ? levelled(draw) : unit(draw), eps)), options);
+  const now = clipped(add(x, mul(norm === 'linf' ? levelled(draw) : unit(draw), channelwise(eps, x))), options);
   const { value, slope } = look(model, now, labels, state, options);
   const zero = zeros(value.shape, { gpu });
   store(state, {
     now, old: now, slope, loss: rule === 'paper' ? value : zero, best: now, bestSlope: slope, bestLoss: value, checkLoss: value,
-    rises: zero, wasHalved: cast(add(zero, Number(rule === 'code')), 'bool'), stepSize: add(zero, 2 * eps),
+    rises: zero, wasHalved: cast(add(zero, Number(rule === 'code')), 'bool'), stepSize: add(zero, typeof eps === 'number' ? 2 * eps : 2),
   });
 }
 
@@ -222,7 +222,9 @@ function unit(x: Tensor): Tensor {
 function advance(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: State, options: ApgdOptions): void {
   const { now, old, slope, weight } = state;
   const inside = (point: Tensor): Tensor => clipped(projected(x, point, options), options);
-  const direction = options.norm === 'l2' ? unit(slope) : sign(slope);
+  const uphill = options.norm === 'l2' ? unit(slope) : sign(slope);
+  // With an eps for each channel step sizes are in units of it.
+  const direction = typeof options.eps === 'number' ? uphill : mul(uphill, channelwise(options.eps, x));
   const z = inside(add(now, mul(direction, beside(state.stepSize, x))));
   const next = inside(add(now, add(mul(sub(z, now), weight), mul(sub(now, old), sub(1, weight)))));
   const found = look(model, next, labels, state, options);

@@ -2,14 +2,13 @@ import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import { key, split } from '../random/key.ts';
-import { firstOutside, outside } from '../stats/box.ts';
 import { classOfRow, NO_CLASS } from '../stats/class-of-row.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, type Ball } from './ball.ts';
+import { checkBall, checkCounts, outsideOf, type Ball, type PerChannel } from './ball.ts';
 import { checkReached, checkSound, countFlat, looksLikeProbabilities, warningsOf } from './evaluation-checks.ts';
 import { evaluating, made, type AttackedModel } from './model.ts';
 import { namedAttack, standardAttacks, type AttackName, type Budget, type NamedAttack } from './named-attacks.ts';
@@ -59,7 +58,7 @@ export interface ImageOutcome {
 /** What {@link evaluateRobustness} finds; the accuracies as RobustBench's `benchmark` reports them. */
 export interface RobustnessReport {
   norm: 'linf' | 'l2';
-  eps: number;
+  eps: PerChannel;
   cleanAccuracy: number;
   robustAccuracy: number;
   /** Share of images that are certified. Only with `certified`. */
@@ -149,7 +148,7 @@ export async function evaluateRobustness(model: AttackedModel, input: ArrayInput
             if (predicted[i] === outcome.label) return;
             const point = values.subarray(i * size, (i + 1) * size);
             if (predicted[i] === NO_CLASS) throw new NonFiniteError(`evaluateRobustness: ${name} moved image ${row} to where the model gives no class, its outputs hold a NaN or an infinity twice: neither broken nor robust; mend the model, or leave the image out`);
-            checkReached(name, row, point, images.data.subarray(row * size, (row + 1) * size), options);
+            checkReached(name, row, point, images.data.subarray(row * size, (row + 1) * size), options, images.shape[1]!);
             adversarial.data.set(point, row * size);
             Object.assign(outcome, { attackedAs: predicted[i]!, brokenBy: name });
             checkSound(row, outcome, certified);
@@ -183,12 +182,12 @@ async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: nu
 
 function check(images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): void {
   const { clip = [0, 1], certified, batchSize = 250 } = options;
-  checkBall('evaluateRobustness', options);
   checkCounts('evaluateRobustness', { batchSize });
   if (images.shape.length < 2 || images.length === 0) throw new ShapeError(`evaluateRobustness: images have shape [${images.shape}], expected (n, ...) with at least one image`);
+  checkBall('evaluateRobustness', options, images.shape);
   for (const [name, list] of Object.entries({ labels, certified })) {
     if (list && list.length !== images.length) throw new ShapeError(`evaluateRobustness: ${name} has ${list.length} entries, expected ${images.length}, one for each image`);
   }
-  const at = firstOutside(images.data, clip);
-  if (at >= 0) throw new RangeError(`evaluateRobustness: image ${Math.floor(at / sizeOf(images.shape.slice(1)))} has a pixel ${images.data[at]}, ${outside(clip)}`);
+  const { place, told } = outsideOf(images.data, images.shape, clip);
+  if (place >= 0) throw new RangeError(`evaluateRobustness: image ${Math.floor(place / sizeOf(images.shape.slice(1)))} has a pixel ${images.data[place]}, ${told}`);
 }

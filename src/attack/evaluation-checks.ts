@@ -3,19 +3,27 @@ import { max } from '../ops/reduce.ts';
 import { abs } from '../ops/unary.ts';
 import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { itemAxes, type Ball } from './ball.ts';
+import { at, boxOf, itemAxes, type Ball } from './ball.ts';
 import { evaluating, made, type AttackedModel } from './model.ts';
 
 /** Slack of f32 for a distance, relative to the larger of 1 and eps. */
 const SLACK = 1e-6;
 
 /** Throws a RangeError, naming attack and image, unless the point lies in the ball around the image and inside `clip`. */
-export function checkReached(name: string, row: number, point: ArrayLike<number>, image: ArrayLike<number>, { eps, norm = 'linf', clip = [0, 1] }: Ball): void {
+export function checkReached(name: string, row: number, point: ArrayLike<number>, image: ArrayLike<number>, { eps, norm = 'linf', clip = [0, 1] }: Ball, channels: number): void {
+  if (typeof eps !== 'number' || (clip && (typeof clip[0] !== 'number' || typeof clip[1] !== 'number'))) {
+    const size = point.length / channels;
+    const part = (of: ArrayLike<number>, c: number): number[] => Array.from({ length: size }, (_, i) => of[c * size + i]!);
+    for (let c = 0; c < channels; c++) checkReached(name, row, part(point, c), part(image, c), { eps: at(eps, c), norm, clip: boxOf(clip, c) }, 1);
+    if (typeof eps === 'number') checkReached(name, row, point, image, { eps, norm, clip: null }, channels);
+    return;
+  }
+  const box = boxOf(clip, 0);
   let distance = 0;
   let largest = 0;
   for (let i = 0; i < point.length; i++) {
     const [v, moved] = [point[i]!, Math.abs(point[i]! - image[i]!)];
-    if (clip && !(v >= clip[0] - SLACK && v <= clip[1] + SLACK)) throw new RangeError(`evaluateRobustness: ${name} gave image ${row} the pixel ${v}, outside the box [${clip}]`);
+    if (box && !(v >= box[0] - SLACK && v <= box[1] + SLACK)) throw new RangeError(`evaluateRobustness: ${name} gave image ${row} the pixel ${v}, outside the box [${box}]`);
     largest = Math.max(largest, Math.abs(image[i]!));
     distance = norm === 'linf' ? Math.max(distance, moved) : Math.hypot(distance, moved);
   }

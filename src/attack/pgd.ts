@@ -3,7 +3,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul } from '../ops/binary.ts';
 import { greater, logicalNot, logicalOr } from '../ops/compare.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
-import { clamp, neg, sign } from '../ops/unary.ts';
+import { neg, sign } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { key, split, type Key } from '../random/key.ts';
 import { normal, uniform } from '../random/random.ts';
@@ -11,7 +11,7 @@ import { copyOver } from '../tensor/copy.ts';
 import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, readInside, clipped, lengths, projected, type Ball } from './ball.ts';
+import { checkBall, checkCounts, readInside, channelwise, clipped, cut, lengths, projected, scaledBy, type Ball, type PerChannel } from './ball.ts';
 import { beside, checkBatch, checked, evaluating, expectWay, judged, made, onDevice, ranked, steady, type AttackedModel } from './model.ts';
 
 /** Options of {@link fgsm}. */
@@ -24,8 +24,8 @@ export interface FgsmOptions extends Omit<Ball, 'norm'> {
 export interface PgdOptions extends FgsmOptions, Ball {
   /** Default: 20. */
   steps?: number;
-  /** Length of a step. Default: eps / 4. */
-  stepSize?: number;
+  /** Length of a step, or for 'linf' one for each channel. Default: eps / 4. */
+  stepSize?: PerChannel;
   /** Runs from different starts, of which each sample keeps the one of largest loss. Default: 1. */
   restarts?: number;
   /**
@@ -61,7 +61,7 @@ export function pgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, op
 }
 
 async function attack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
-  const { eps, steps = 20, stepSize = eps / 4, restarts = 1, start = 'uniform', seed = 0, signal } = options;
+  const { eps, steps = 20, stepSize = scaledBy(eps, 1 / 4), restarts = 1, start = 'uniform', seed = 0, signal } = options;
   checkBatch('pgd', x, labels);
   check(x, options);
   const model = checked('pgd', attacked, await readInside('pgd', x, labels, options));
@@ -117,13 +117,16 @@ function begin(x: Tensor, start: PgdOptions['start'], from: Key, options: PgdOpt
   const { gpu, shape } = x;
   if (typeof start === 'object') return start.detach();
   if (start === 'none') return add(x, 0);
-  if (start === 'normal') return clipped(add(x, clamp(mul(normal(shape, from, { gpu }), eps / 4), -eps / 2, eps / 2)), options);
-  if (norm === 'linf') return clipped(add(x, uniform(shape, from, { low: -eps, high: eps, gpu })), options);
+  if (start === 'normal') return clipped(add(x, cut(mul(normal(shape, from, { gpu }), channelwise(scaledBy(eps, 1 / 4), x)), scaledBy(eps, -1 / 2), scaledBy(eps, 1 / 2))), options);
+  if (norm === 'linf') {
+    const shift = typeof eps === 'number' ? uniform(shape, from, { low: -eps, high: eps, gpu }) : mul(uniform(shape, from, { low: -1, high: 1, gpu }), channelwise(eps, x));
+    return clipped(add(x, shift), options);
+  }
   const direction = normal(shape, from, { gpu });
-  return clipped(add(x, mul(div(direction, add(lengths(direction), 1e-12)), eps)), options);
+  return clipped(add(x, mul(div(direction, add(lengths(direction), 1e-12)), channelwise(eps, x))), options);
 }
 
-function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: number, isLost: Tensor<'bool'>, options: PgdOptions): Tensor {
+function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: PerChannel, isLost: Tensor<'bool'>, options: PgdOptions): Tensor {
   const { norm = 'linf', project = 'before', targeted = false } = options;
   const at = requireGrad(before.detach());
   const loss = withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' }));
@@ -133,7 +136,7 @@ function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor
     copyOver(logicalOr(isLost, isLostHere), isLost);
     const uphill = targeted ? neg(slope) : slope;
     const direction = norm === 'linf' ? sign(uphill) : div(uphill, add(lengths(uphill), 1e-12));
-    const moved = add(before, mul(direction, stepSize));
+    const moved = add(before, mul(direction, channelwise(stepSize, x)));
     return project === 'before' ? clipped(projected(x, moved, options), options) : projected(x, clipped(moved, options), options);
   });
 }
@@ -158,8 +161,9 @@ function succeeded(model: AttackedModel, found: Tensor, labels: Tensor<'i32'>, {
 
 function check(x: Tensor, options: PgdOptions): void {
   const { steps = 20, stepSize = 0, restarts = 1, start } = options;
-  checkBall('pgd', options);
-  if (!(stepSize >= 0 && Number.isFinite(stepSize))) throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
+  checkBall('pgd', options, x.shape);
+  if (Array.isArray(stepSize) && stepSize.length !== x.shape[1]) throw new RangeError(`pgd: stepSize has ${stepSize.length} entries, expected ${x.shape[1]}, one for each channel of [${x.shape}]`);
+  if (!(typeof stepSize === 'number' ? [stepSize] : Array.from(stepSize)).every((each) => each >= 0 && Number.isFinite(each))) throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
   checkCounts('pgd', { steps, restarts });
   if (typeof start === 'object' && start.shape.join() !== x.shape.join()) throw new ShapeError(`pgd: start has shape [${start.shape}], expected [${x.shape}]`);
 }

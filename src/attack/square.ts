@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { add, minimum, mul, sub } from '../ops/binary.ts';
+import { add, expand, minimum, mul, sub } from '../ops/binary.ts';
 import { greaterEqual, less, lessEqual, logicalAnd, logicalNot, logicalOr } from '../ops/compare.ts';
 import { gather } from '../ops/gather.ts';
 import { oneHot } from '../ops/one-hot.ts';
@@ -16,7 +16,7 @@ import { copyOver } from '../tensor/copy.ts';
 import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, readInside, clipped, type Ball } from './ball.ts';
+import { channelwise, checkBall, checkCounts, clipped, readInside, type Ball } from './ball.ts';
 import { beside, checkBatch, checked, evaluating, expectWay, judged, LOWEST, made, onDevice, type AttackedModel } from './model.ts';
 
 /** Options of {@link squareAttack}. */
@@ -67,7 +67,7 @@ export function squareAttack(model: AttackedModel, x: ArrayInput, labels: Labels
 async function attack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
   checkBatch('squareAttack', x, labels);
-  checkBall('squareAttack', options);
+  checkBall('squareAttack', options, x.shape);
   checkCounts('squareAttack', { queries });
   if (!(pInit > 0 && pInit <= 1)) throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
   if (x.rank > 4) throw new ShapeError(`squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or (n, features)`);
@@ -77,13 +77,16 @@ async function attack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
   const quiet = <T>(run: () => T): T => evaluating(model, () => noGrad(run));
   const [n, channels, height, width] = planesOf(x);
   const from = split(key(seed), SQUARE);
-  const signs = (u: Tensor): Tensor => where(less(u, 0.5), -options.eps, options.eps);
+  const { eps } = options;
+  const inPlanes = (radius: Tensor): Tensor => planes(expand(radius, [1, ...x.shape.slice(1)]));
+  const signs = (u: Tensor): Tensor => (typeof eps === 'number' ? where(less(u, 0.5), -eps, eps) : mul(where(less(u, 0.5), -1, 1), inPlanes(channelwise(eps, x) as Tensor)));
+  const inBox = (points: Tensor): Tensor => planes(clipped(reshape(points, x.shape), options));
   const clean = made(() => quiet(() => judge(model, x, labels)));
   /** What the host writes before a query: first random item and stream; height and width of the square. */
   const state = made(() => ({ draw: tensor([0, 0], { dtype: 'u32', gpu }), sides: tensor([0, 0], { gpu }) }));
   const best = made(() => quiet(() => {
     const stripes = signs(uniform([n, channels, 1, width], split(from, 0), { gpu }));
-    const points = where(beside(clean.isFooled, x), x, reshape(clipped(add(planes(x), stripes), options), x.shape));
+    const points = where(beside(clean.isFooled, x), x, reshape(inBox(add(planes(x), stripes)), x.shape));
     const found = judge(model, points, labels);
     return { x: points, ...found, isLost: logicalOr(clean.isLost, found.isLost) };
   }));
@@ -100,8 +103,8 @@ async function attack(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
       return reshape(inside, axis === 0 ? [n, 1, length, 1] : [n, 1, 1, length]);
     };
     const inside = logicalAnd(line(0, height), line(1, width));
-    const painted = add(planes(x), reshape(signs(slice(u, { start: 2, axes: 1 })), [n, channels, 1, 1]));
-    const points = reshape(where(inside, clipped(painted, options), planes(best.x)), x.shape);
+    const painted = add(planes(x), signs(reshape(slice(u, { start: 2, axes: 1 }), [n, channels, 1, 1])));
+    const points = reshape(where(inside, inBox(painted), planes(best.x)), x.shape);
     const found = judge(model, points, labels);
     const wins = logicalAnd(logicalNot(best.isFooled), less(found.margin, best.margin));
     copyOver(where(beside(wins, x), points, best.x), best.x);
