@@ -2,11 +2,12 @@
 // i = (start + r) / copies; rows from `total` on belong to no input.
 //   draw  y[r] = x[i] + sigma * z, where elements 4 b .. 4 b + 3 of z are made of the 128 bits philox((b, c, streams[i], 0), key):
 //         noise depends on stream, copy and place alone, not on the batch. One invocation a block of four; grid (ceil(size / 4), rows)
-//   count counts[first + i, argmax of row r of logits]++: integers, so their order is free; logits: (rows, size = classes), the
-//         first of equal maxima; grid (rows)
+//   count counts[first + i, class of row r of logits]++: integers, so their order is free; logits: (rows, size = classes). A row
+//         without a class (lib/vote.wgsl) is no vote; grid (rows)
 // use lib/index.wgsl
 // use lib/philox.wgsl
 // use lib/normal.wgsl
+// use lib/vote.wgsl
 
 alias Element = f32; // variant
 
@@ -41,14 +42,8 @@ fn count(@builtin(global_invocation_id) id: vec3u) {
   let row = linearIndex(id);
   if (row >= min(params.rows, state.total - state.start)) { return; }
   let classes = params.size;
-  var best = logits[row * classes];
-  var at = 0u;
-  for (var c = 1u; c < classes; c++) {
-    let v = logits[row * classes + c];
-    if (v > best) {
-      best = v;
-      at = c;
-    }
-  }
-  atomicAdd(&counts[(state.first + (state.start + row) / state.copies) * classes + at], 1u);
+  var vote = firstVote(logits[row * classes]);
+  for (var c = 1u; c < classes; c++) { vote = voted(vote, logits[row * classes + c], c); }
+  if (!hasClass(vote)) { return; }
+  atomicAdd(&counts[(state.first + (state.start + row) / state.copies) * classes + vote.at], 1u);
 }

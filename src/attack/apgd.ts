@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { add, div, maximum, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
 import { greater, less, lessEqual, logicalAnd, logicalNot, logicalOr, logicalXor } from '../ops/compare.ts';
@@ -14,12 +15,13 @@ import { normal, uniform } from '../random/random.ts';
 import { Captured, capture } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
 import type { DType } from '../tensor/dtype.ts';
+import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
-import { checkBall, checkCounts, checkInside, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
+import { checkBall, checkCounts, readInside, channelwise, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
-import { beside, checkBatch, checked, holding, isFooled, made, type AttackedModel } from './model.ts';
+import { beside, checkBatch, checked, expectWay, holding, judged, LOWEST, made, onDevice, ranked, steady, type AttackedModel } from './model.ts';
 
 /** Options of {@link apgd}. */
 export interface ApgdOptions extends Ball {
@@ -63,6 +65,8 @@ interface State {
   found: Tensor;
   foundLoss: Tensor;
   isFound: Tensor<'bool'>;
+  /** Whether outputs or a gradient were NaN or infinite at a point. */
+  isLost: Tensor<'bool'>;
   /** Scalars that the host writes: weight of the gradient step, and successes that keep the step size. */
   weight: Tensor;
   limit: Tensor;
@@ -77,21 +81,23 @@ const APGD = 102;
  * largest loss has changed since the last checkpoint; then the sample goes on from its best point. Croce and Hein, ICML 2020. Starts are
  * random, scaled to the surface of the ball; the model is in evaluation mode. Of all points seen, x included, each sample gets the misclassified one
  * of largest loss, or, if there is none, the one of largest loss. All decisions are made on the device in captured steps and nothing is
- * read back but the labels and whether x lies in `clip`; the caller owns the result, of x's shape.
+ * read back but the labels and flags; the caller owns the result, of x's shape.
+ * Where outputs or a gradient are NaN or infinite, a sample stands still and a value that is NaN wins nothing; unless the sample gets another
+ * class all the same, a NonFiniteError names it.
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
  * each sample and the model gives (n, classes).
  */
-export function apgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
-  return holding(model, (held) => ascend(held, x, labels, options));
+export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: ApgdOptions): Promise<Tensor> {
+  expectOptions('apgd', options, ['eps', 'norm', 'clip', 'loss', 'targetRanks', 'steps', 'restarts', 'rule', 'seed', 'signal']);
+  return holding(model, (held) => onDevice('apgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
 }
 
 async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
   const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
   checkBatch('apgd', x, labels);
-  checkBall('apgd', options);
+  checkBall('apgd', options, x.shape);
   checkCounts('apgd', { steps, restarts });
-  await checkInside('apgd', x, options);
-  const model = await checked('apgd', attacked, labels);
+  const model = checked('apgd', attacked, await readInside('apgd', x, labels, options));
   if (x.size === 0) return made(() => add(x, 0));
   const { state, targets } = made(() => noGrad(() => prepared(model, x, labels, options)));
   const captured: Captured<void>[] = [];
@@ -118,6 +124,7 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
         if (i % 8 === 0) await x.gpu.sync();
       }
     }
+    await expectWay('apgd', state.isLost, () => state.isFound.detach());
     return made(() => add(state.found, 0));
   } finally {
     for (const step of captured) step?.dispose();
@@ -138,16 +145,17 @@ function prepared(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { loss
   }
   const aimed = (): Tensor<'i32'>[] => {
     // The label goes last.
-    const order = topk(sub(logits, mul(oneHot(labels, classes), 3e38)), { k: Math.max(0, ...ranks) }).indices;
+    const order = topk(where(oneHot(labels, classes, { dtype: 'bool' }), LOWEST, logits), { k: Math.max(0, ...ranks) }).indices;
     return ranks.map((r) => cast(reshape(slice(order, { start: r - 1, end: r, axes: 1 }), [n]), 'i32'));
   };
   const targets = isTargeted ? aimed() : [add(labels, 0)];
   const like = (): Tensor => empty(x.shape, { gpu });
   const each = (): Tensor => empty([n], { gpu });
+  const { isFooled, isLost } = judged(logits, labels);
   const state: State = {
     now: like(), old: like(), slope: like(), loss: each(), best: like(), bestSlope: like(), bestLoss: each(), checkLoss: each(),
     rises: each(), wasHalved: empty([n], { dtype: 'bool', gpu }), stepSize: each(),
-    found: add(x, 0), foundLoss: isTargeted ? add(zeros([n], { gpu }), -3e38) : valueOf(loss, logits, labels, targets[0]!), isFound: isFooled(logits, labels),
+    found: add(x, 0), foundLoss: isTargeted ? add(zeros([n], { gpu }), -3e38) : ranked(valueOf(loss, logits, labels, targets[0]!), isLost), isFound: isFooled, isLost,
     weight: empty([1], { gpu }), limit: empty([1], { gpu }), target: empty([n], { dtype: 'i32', gpu }),
   };
   return { state, targets };
@@ -174,12 +182,14 @@ function look(model: AttackedModel, point: Tensor, labels: Tensor<'i32'>, state:
     const value = valueOf(loss, logits, labels, state.target);
     return { logits, value, total: sum(value) };
   });
-  const [slope] = grad(total, [at]) as [Tensor];
-  const isFooledNow = isFooled(logits, labels);
-  const isLarger = logicalAnd(logicalNot(logicalXor(isFooledNow, state.isFound)), greater(value, state.foundLoss));
+  const { slope, isLost: isStuck } = steady((grad(total, [at]) as [Tensor])[0]);
+  const { isFooled: isFooledNow, isLost } = judged(logits, labels);
+  const worth = ranked(value.detach(), isLost);
+  const isLarger = logicalAnd(logicalNot(logicalXor(isFooledNow, state.isFound)), greater(worth, state.foundLoss));
   const wins = logicalOr(logicalAnd(isFooledNow, logicalNot(state.isFound)), isLarger);
-  store(state, { found: where(beside(wins, point), point, state.found), foundLoss: where(wins, value, state.foundLoss), isFound: logicalOr(state.isFound, isFooledNow) });
-  return { value: value.detach(), slope };
+  store(state, { found: where(beside(wins, point), point, state.found), foundLoss: where(wins, worth, state.foundLoss), isFound: logicalOr(state.isFound, isFooledNow) });
+  store(state, { isLost: logicalOr(state.isLost, logicalOr(isLost, isStuck)) });
+  return { value: worth, slope };
 }
 
 /** A random start. */
@@ -187,12 +197,12 @@ function begin(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: St
   const { eps, norm = 'linf', rule = 'paper' } = options;
   const { gpu, shape } = x;
   const draw = norm === 'linf' ? uniform(shape, from, { low: -1, high: 1, gpu }) : normal(shape, from, { gpu });
-  const now = clipped(add(x, mul(norm === 'linf' ? levelled(draw) : unit(draw), eps)), options);
+  const now = clipped(add(x, mul(norm === 'linf' ? levelled(draw) : unit(draw), channelwise(eps, x))), options);
   const { value, slope } = look(model, now, labels, state, options);
   const zero = zeros(value.shape, { gpu });
   store(state, {
     now, old: now, slope, loss: rule === 'paper' ? value : zero, best: now, bestSlope: slope, bestLoss: value, checkLoss: value,
-    rises: zero, wasHalved: cast(add(zero, Number(rule === 'code')), 'bool'), stepSize: add(zero, 2 * eps),
+    rises: zero, wasHalved: cast(add(zero, Number(rule === 'code')), 'bool'), stepSize: add(zero, typeof eps === 'number' ? 2 * eps : 2),
   });
 }
 
@@ -211,7 +221,9 @@ function unit(x: Tensor): Tensor {
 function advance(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: State, options: ApgdOptions): void {
   const { now, old, slope, weight } = state;
   const inside = (point: Tensor): Tensor => clipped(projected(x, point, options), options);
-  const direction = options.norm === 'l2' ? unit(slope) : sign(slope);
+  const uphill = options.norm === 'l2' ? unit(slope) : sign(slope);
+  // With an eps for each channel step sizes are in units of it.
+  const direction = typeof options.eps === 'number' ? uphill : mul(uphill, channelwise(options.eps, x));
   const z = inside(add(now, mul(direction, beside(state.stepSize, x))));
   const next = inside(add(now, add(mul(sub(z, now), weight), mul(sub(now, old), sub(1, weight)))));
   const found = look(model, next, labels, state, options);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
@@ -23,7 +24,9 @@ export interface DlrOptions {
  * Of equal logits the one of the lower class comes first, and it alone gets the gradient. Equal largest logits of y and of another
  * class give 0. Throws RangeError below 3 classes (4 with `targets`).
  */
-export function dlrLoss(logits: Tensor, labels: Tensor<'i32'>, { targets }: DlrOptions = {}): Tensor {
+export function dlrLoss(logits: Tensor, labels: Tensor<'i32'>, options: DlrOptions = {}): Tensor {
+  expectOptions('dlrLoss', options, ['targets']);
+  const { targets } = options;
   if (logits.rank !== 2) throw new ShapeError(`dlrLoss: logits have shape [${logits.shape}], expected (n, classes)`);
   const [n, classes] = logits.shape as [number, number];
   const k = targets ? 4 : 3;

@@ -1,12 +1,14 @@
+import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
-import { ShapeError } from '../gpu/errors.ts';
+import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import { key, split } from '../random/key.ts';
-import { firstOutside, outside } from '../stats/box.ts';
+import { classOfRow, NO_CLASS } from '../stats/class-of-row.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, type Ball } from './ball.ts';
+import { checkBall, checkCounts, outsideOf, type Ball, type PerChannel } from './ball.ts';
 import { checkReached, checkSound, countFlat, looksLikeProbabilities, warningsOf } from './evaluation-checks.ts';
 import { holding, made, type AttackedModel } from './model.ts';
 import { namedAttack, standardAttacks, type AttackName, type Budget, type NamedAttack } from './named-attacks.ts';
@@ -31,6 +33,8 @@ export interface RobustnessOptions extends Ball, Budget {
   gpu?: Gpu;
 }
 
+const KNOWN = ['eps', 'norm', 'clip', 'steps', 'restarts', 'queries', 'targets', 'attacks', 'certified', 'batchSize', 'seed', 'signal', 'onAttack', 'gpu'] as const;
+
 /** What one attack did. */
 export interface AttackSummary {
   name: string;
@@ -44,7 +48,7 @@ export interface AttackSummary {
 /** One image of a {@link RobustnessReport}. */
 export interface ImageOutcome {
   label: number;
-  /** Class of the image itself, and of its point in `adversarial`. */
+  /** Class of the image itself, and of its point in `adversarial`; -1: none, as its outputs hold a NaN or an infinity twice. */
   predicted: number;
   attackedAs: number;
   /** 'clean' when misclassified without an attack, the attack that broke it, or null: it stood. */
@@ -54,7 +58,7 @@ export interface ImageOutcome {
 /** What {@link evaluateRobustness} finds; the accuracies as RobustBench's `benchmark` reports them. */
 export interface RobustnessReport {
   norm: 'linf' | 'l2';
-  eps: number;
+  eps: PerChannel;
   cleanAccuracy: number;
   robustAccuracy: number;
   /** Share of images that are certified. Only with `certified`. */
@@ -71,15 +75,20 @@ export interface RobustnessReport {
  * Accuracy on images, and under attacks in turn, each run on the images that the ones before have not broken: AutoAttack's
  * cascade (Croce and Hein, ICML 2020). A point counts only if the model, in evaluation mode, gives it another class than the label and it
  * lies in the ball and inside `clip` (up to 1e-6), both checked after the attack. Clean >= each attack >= certified holds on every
- * image: a certified image that is misclassified or broken throws an Error that names it.
- * images: (n, ...). Throws RangeError on a bad option, label or pixel, ShapeError when sizes differ.
+ * image: a certified image that is misclassified or broken throws an Error that names it. An image to which the model gives no class,
+ * because its outputs hold a NaN or an infinity twice, is misclassified without an attack; an attack that leads to such a point, or whose
+ * gradient is not finite, rejects with a NonFiniteError.
+ * input: images (n, ...). Throws RangeError on a bad option, label or pixel, ShapeError when sizes differ.
  */
-export function evaluateRobustness(model: AttackedModel, images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): Promise<RobustnessReport> {
-  return holding(model, (held) => cascade(held, images, labels, options));
+export function evaluateRobustness(model: AttackedModel, input: ArrayInput, labelsInput: LabelsInput, options: RobustnessOptions): Promise<RobustnessReport> {
+  expectOptions('evaluateRobustness', options, KNOWN);
+  return holding(model, (held) => cascade(held, input, labelsInput, options));
 }
 
-async function cascade(model: AttackedModel, images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): Promise<RobustnessReport> {
+async function cascade(model: AttackedModel, input: ArrayInput, labelsInput: LabelsInput, options: RobustnessOptions): Promise<RobustnessReport> {
   const { norm = 'linf', eps, certified, batchSize = 250, seed = 0, signal, onAttack, gpu = currentGpu() } = options;
+  const images = await readArray('evaluateRobustness: images', input);
+  const labels = await readLabels('evaluateRobustness: labels', labelsInput);
   check(images, labels, options);
   const n = images.length;
   const size = sizeOf(images.shape.slice(1));
@@ -106,7 +115,7 @@ async function cascade(model: AttackedModel, images: NdArray, labels: ArrayLike<
     }
   };
   const alongGradients = (options.attacks ?? ['apgd-ce']).some((a) => typeof a === 'string' && a !== 'square');
-  const seen = { classes: 0, images: 0, flat: 0, isRandom: false, areProbabilities: true };
+  const seen = { classes: 0, images: 0, flat: 0, lost: 0, isRandom: false, areProbabilities: true };
   await inBatches(Array.from({ length: n }, (_, i) => i), async (batch, x, y) => {
     const found = await predict(model, x);
     const { classes } = found;
@@ -116,6 +125,7 @@ async function cascade(model: AttackedModel, images: NdArray, labels: ArrayLike<
       const [label, predicted] = [labels[row]!, found.predicted[i]!];
       if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`evaluateRobustness: labels[${row}] is ${label}, expected an integer in 0..${classes - 1}`);
       outcomes[row] = { label, predicted, attackedAs: predicted, brokenBy: predicted === label ? null : 'clean' };
+      if (predicted === NO_CLASS) seen.lost++;
       checkSound(row, outcomes[row], certified);
     });
     if (seen.images > 0) return;
@@ -141,7 +151,8 @@ async function cascade(model: AttackedModel, images: NdArray, labels: ArrayLike<
             const outcome = outcomes[row]!;
             if (predicted[i] === outcome.label) return;
             const point = values.subarray(i * size, (i + 1) * size);
-            checkReached(name, row, point, images.data.subarray(row * size, (row + 1) * size), options);
+            if (predicted[i] === NO_CLASS) throw new NonFiniteError(`evaluateRobustness: ${name} moved image ${row} to where the model gives no class, its outputs hold a NaN or an infinity twice: neither broken nor robust; mend the model, or leave the image out`);
+            checkReached(name, row, point, images.data.subarray(row * size, (row + 1) * size), options, images.shape[1]!);
             adversarial.data.set(point, row * size);
             Object.assign(outcome, { attackedAs: predicted[i]!, brokenBy: name });
             checkSound(row, outcome, certified);
@@ -159,17 +170,14 @@ async function cascade(model: AttackedModel, images: NdArray, labels: ArrayLike<
   return certified ? { ...report, certifiedAccuracy: Array.from(certified).filter(Boolean).length / n } : report;
 }
 
-/** The class of each row, the first of equal outputs, the number of classes, and the outputs. */
+/** The class of each row, NO_CLASS for none, the number of classes, and the outputs. */
 async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: number[]; classes: number; values: Float32Array }> {
   const logits = made(() => noGrad(() => model.forward(x).detach()));
   try {
     if (logits.rank !== 2 || logits.shape[0] !== x.shape[0]) throw new ShapeError(`evaluateRobustness: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);
     const classes = logits.shape[1]!;
     const values = await logits.read();
-    const predicted = Array.from({ length: x.shape[0]! }, (_, i) => {
-      const row = values.subarray(i * classes, (i + 1) * classes);
-      return row.indexOf(row.reduce((a, b) => Math.max(a, b), -Infinity));
-    });
+    const predicted = Array.from({ length: x.shape[0]! }, (_, i) => classOfRow(values, i, classes));
     return { predicted, classes, values };
   } finally {
     logits.dispose();
@@ -178,12 +186,12 @@ async function predict(model: AttackedModel, x: Tensor): Promise<{ predicted: nu
 
 function check(images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): void {
   const { clip = [0, 1], certified, batchSize = 250 } = options;
-  checkBall('evaluateRobustness', options);
   checkCounts('evaluateRobustness', { batchSize });
   if (images.shape.length < 2 || images.length === 0) throw new ShapeError(`evaluateRobustness: images have shape [${images.shape}], expected (n, ...) with at least one image`);
+  checkBall('evaluateRobustness', options, images.shape);
   for (const [name, list] of Object.entries({ labels, certified })) {
     if (list && list.length !== images.length) throw new ShapeError(`evaluateRobustness: ${name} has ${list.length} entries, expected ${images.length}, one for each image`);
   }
-  const at = firstOutside(images.data, clip);
-  if (at >= 0) throw new RangeError(`evaluateRobustness: image ${Math.floor(at / sizeOf(images.shape.slice(1)))} has a pixel ${images.data[at]}, ${outside(clip)}`);
+  const { place, told } = outsideOf(images.data, images.shape, clip);
+  if (place >= 0) throw new RangeError(`evaluateRobustness: image ${Math.floor(place / sizeOf(images.shape.slice(1)))} has a pixel ${images.data[place]}, ${told}`);
 }

@@ -3,19 +3,27 @@ import { max } from '../ops/reduce.ts';
 import { abs } from '../ops/unary.ts';
 import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { itemAxes, type Ball } from './ball.ts';
+import { at, boxOf, itemAxes, type Ball } from './ball.ts';
 import { made, type AttackedModel } from './model.ts';
 
 /** Slack of f32 for a distance, relative to the larger of 1 and eps. */
 const SLACK = 1e-6;
 
 /** Throws a RangeError, naming attack and image, unless the point lies in the ball around the image and inside `clip`. */
-export function checkReached(name: string, row: number, point: ArrayLike<number>, image: ArrayLike<number>, { eps, norm = 'linf', clip = [0, 1] }: Ball): void {
+export function checkReached(name: string, row: number, point: ArrayLike<number>, image: ArrayLike<number>, { eps, norm = 'linf', clip = [0, 1] }: Ball, channels: number): void {
+  if (typeof eps !== 'number' || (clip && (typeof clip[0] !== 'number' || typeof clip[1] !== 'number'))) {
+    const size = point.length / channels;
+    const part = (of: ArrayLike<number>, c: number): number[] => Array.from({ length: size }, (_, i) => of[c * size + i]!);
+    for (let c = 0; c < channels; c++) checkReached(name, row, part(point, c), part(image, c), { eps: at(eps, c), norm, clip: boxOf(clip, c) }, 1);
+    if (typeof eps === 'number') checkReached(name, row, point, image, { eps, norm, clip: null }, channels);
+    return;
+  }
+  const box = boxOf(clip, 0);
   let distance = 0;
   let largest = 0;
   for (let i = 0; i < point.length; i++) {
     const [v, moved] = [point[i]!, Math.abs(point[i]! - image[i]!)];
-    if (clip && !(v >= clip[0] - SLACK && v <= clip[1] + SLACK)) throw new RangeError(`evaluateRobustness: ${name} gave image ${row} the pixel ${v}, outside the box [${clip}]`);
+    if (box && !(v >= box[0] - SLACK && v <= box[1] + SLACK)) throw new RangeError(`evaluateRobustness: ${name} gave image ${row} the pixel ${v}, outside the box [${box}]`);
     largest = Math.max(largest, Math.abs(image[i]!));
     distance = norm === 'linf' ? Math.max(distance, moved) : Math.hypot(distance, moved);
   }
@@ -25,7 +33,7 @@ export function checkReached(name: string, row: number, point: ArrayLike<number>
 /** Throws an Error, naming the image, when a certified image is not given its label. */
 export function checkSound(row: number, { label, attackedAs, brokenBy }: { label: number; attackedAs: number; brokenBy: string | null }, certified?: ArrayLike<boolean>): void {
   if (brokenBy === null || !certified?.[row]) return;
-  if (brokenBy === 'clean') throw new Error(`evaluateRobustness: image ${row} is certified for class ${label}, yet the model gives it class ${attackedAs}`);
+  if (brokenBy === 'clean') throw new Error(`evaluateRobustness: image ${row} is certified for class ${label}, yet the model gives it ${attackedAs < 0 ? 'no class' : `class ${attackedAs}`}`);
   throw new Error(`evaluateRobustness: image ${row} is certified for class ${label}, yet ${brokenBy} found a point of class ${attackedAs}; the certificate is for a smaller ball, or unsound`);
 }
 
@@ -53,8 +61,9 @@ export async function countFlat(model: AttackedModel, x: Tensor, labels: Tensor<
 }
 
 /** Signs that attacks say less than they seem to, as the code of AutoAttack prints them. */
-export function warningsOf(seen: { classes: number; images: number; flat: number; isRandom: boolean; areProbabilities: boolean }, attacks: readonly { name: string; broken: number }[]): string[] {
+export function warningsOf(seen: { classes: number; images: number; flat: number; lost: number; isRandom: boolean; areProbabilities: boolean }, attacks: readonly { name: string; broken: number }[]): string[] {
   const warnings: string[] = [];
+  if (seen.lost > 0) warnings.push(`the model gives ${seen.lost} images no class, its outputs hold a NaN or an infinity twice: they count as misclassified`);
   if (seen.isRandom) warnings.push('the model gives other outputs to the same images: attacks that see one draw of them overestimate its robustness');
   if (seen.areProbabilities) warnings.push('the outputs look like probabilities, expected logits: their cross-entropy has small gradients');
   if (seen.flat > 0) warnings.push(`the gradient of the cross-entropy is zero for ${seen.flat} of the first ${seen.images} images: attacks along it stand still there`);

@@ -1,12 +1,16 @@
-import { cast } from '../ops/cast.ts';
-import { notEqual } from '../ops/compare.ts';
-import { argmax } from '../ops/reduce.ts';
+import { classOf } from '../ops/class-of.ts';
+import { greaterEqual, isFinite, less, logicalAnd, logicalNot, logicalOr, notEqual } from '../ops/compare.ts';
+import { isNan } from '../ops/is-nan.ts';
+import { all } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
-import { ShapeError } from '../gpu/errors.ts';
+import { where } from '../ops/where.ts';
+import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
-import { expectShape, type Tensor } from '../tensor/tensor.ts';
 import type { HeldWeights } from '../nn/pass-weights.ts';
+import { currentGpu } from '../gpu/device.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
+import { expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 
 /** What can be attacked: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
 export interface AttackedModel {
@@ -14,6 +18,8 @@ export interface AttackedModel {
   forward(x: Tensor, context?: EvaluationContext): Tensor;
   /** Holds the weights as they are: an attack awaits, and the model may be in training. Default: the model does not change. */
   snapshot?(): HeldWeights;
+  /** What is on the host goes to the device on which these lie. Default: the current device. */
+  readonly parameters?: ReadonlyMap<string, Tensor>;
 }
 
 /** What attacks and certifiers tell a forward pass. */
@@ -27,7 +33,7 @@ export async function holding<T>(model: AttackedModel, run: (held: AttackedModel
   const weights = model.snapshot?.();
   const context = { training: false, ...(weights && { weights }) };
   try {
-    return await run({ forward: (x) => model.forward(x, context) });
+    return await run({ forward: (x) => model.forward(x, context), ...(model.parameters && { parameters: model.parameters }) });
   } finally {
     weights?.dispose();
   }
@@ -35,10 +41,9 @@ export async function holding<T>(model: AttackedModel, run: (held: AttackedModel
 
 /**
  * The model with its outputs checked: `forward` throws a ShapeError, naming `op`, unless they are (n, classes), and a RangeError where
- * one of the labels, which are read once, lies outside the classes.
+ * one of the labels, `values`, lies outside the classes.
  */
-export async function checked(op: string, model: AttackedModel, labels: Tensor<'i32'>): Promise<AttackedModel> {
-  const values = await labels.read();
+export function checked(op: string, model: AttackedModel, values: Int32Array): AttackedModel {
   return {
     forward: (x) => {
       const logits = model.forward(x);
@@ -54,14 +59,73 @@ export async function checked(op: string, model: AttackedModel, labels: Tensor<'
 /** What `make` returns, which the caller owns; everything else that it made is freed. */
 export const made = <T>(make: () => T): T => unscoped(() => scope(make));
 
-/** Where the largest logit, the first of equals, is not at the label: (n). */
-export function isFooled(logits: Tensor, labels: Tensor<'i32'>): Tensor<'bool'> {
-  return notEqual(cast(argmax(logits), 'i32'), labels);
+/** Which samples get another class than the label, and which no class ({@link classOf}): (n) each. No class fools nobody. */
+export function judged(logits: Tensor, labels: Tensor<'i32'>): { isFooled: Tensor<'bool'>; isLost: Tensor<'bool'> } {
+  const classes = classOf(logits);
+  return { isFooled: logicalAnd(notEqual(classes, labels), greaterEqual(classes, 0)), isLost: less(classes, 0) };
+}
+
+/** The lowest f32: less than the value of every sample that has one. */
+export const LOWEST = -3.4028234663852886e38;
+
+/** A value of each sample, (n), LOWEST where it is NaN or the sample has no class: it then wins no comparison. */
+export function ranked(values: Tensor, isLost: Tensor<'bool'>): Tensor {
+  return where(logicalOr(isNan(values), isLost), LOWEST, values);
+}
+
+/** The gradient of each sample, zero where one of its numbers is not finite, and which samples that concerns, (n). */
+export function steady(slope: Tensor): { slope: Tensor; isLost: Tensor<'bool'> } {
+  const isSteady = all(isFinite(slope), { axes: slope.shape.map((_, i) => i).slice(1) });
+  return { slope: where(beside(isSteady, slope), slope, 0), isLost: logicalNot(isSteady) };
+}
+
+/**
+ * Throws a NonFiniteError, naming `op` and the first sample, where an attack met a value or a gradient that is not finite, (n) flags, and
+ * has no point to show for it all the same: `succeeded` makes those flags, which are freed.
+ */
+export async function expectWay(op: string, isLost: Tensor<'bool'>, succeeded: () => Tensor<'bool'>): Promise<void> {
+  const lost = await isLost.read();
+  if (!lost.some(Boolean)) return;
+  const flags = succeeded();
+  const has = await flags.read().finally(() => flags.dispose());
+  const at = lost.findIndex((v, i) => Boolean(v) && !has[i]);
+  if (at < 0) return;
+  throw new NonFiniteError(`${op}: the model gives sample ${at}, or a point of its ball, outputs or a gradient that are NaN or infinite: no attack along them says anything; mend the model, or leave the sample out`);
 }
 
 /** A value for each sample as (n, 1, ...), to go beside x. */
 export function beside<D extends DType>(values: Tensor<D>, x: Tensor): Tensor<D> {
   return reshape(values, [x.shape[0]!, ...x.shape.slice(1).map(() => 1)]);
+}
+
+/**
+ * An attack on samples and labels wherever they lie: what the host gives is uploaded, to the device of the model's parameters, and freed
+ * afterwards. Throws, naming `op`, on labels that are no integers and on other element types.
+ */
+export async function onDevice(op: string, model: AttackedModel, x: ArrayInput, labels: LabelsInput, attack: (x: Tensor, labels: Tensor<'i32'>) => Promise<Tensor>): Promise<Tensor> {
+  const made: Tensor<DType>[] = [];
+  const parameter: Tensor | undefined = model.parameters?.values().next().value;
+  const gpu = x instanceof Tensor ? x.gpu : (parameter?.gpu ?? currentGpu());
+  const upload = <D extends DType>(make: () => Tensor<D>): Tensor<D> => {
+    const t = unscoped(make);
+    made.push(t);
+    return t;
+  };
+  try {
+    const on = x instanceof Tensor ? x : await readArray(`${op}: x`, x).then((host) => upload(() => tensor(host, { gpu })));
+    const of = labels instanceof Tensor ? labels : await integers(op, labels).then((list) => upload(() => tensor(list, { dtype: 'i32', gpu })));
+    expectDType(on, 'f32', `${op}: x`);
+    expectDType(of, 'i32', `${op}: labels`);
+    return await attack(on as Tensor, of as Tensor<'i32'>);
+  } finally {
+    for (const t of made) t.dispose();
+  }
+}
+
+async function integers(op: string, labels: LabelsInput): Promise<ArrayLike<number>> {
+  const list = await readLabels(`${op}: labels`, labels);
+  for (let i = 0; i < list.length; i++) if (!Number.isInteger(list[i])) throw new RangeError(`${op}: labels[${i}] is ${list[i]}, expected an integer`);
+  return list;
 }
 
 /** Throws a ShapeError, naming `op`, unless there is a label for each sample. */

@@ -1,15 +1,18 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul } from '../ops/binary.ts';
-import { greater } from '../ops/compare.ts';
+import { greater, logicalNot, logicalOr } from '../ops/compare.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
-import { clamp, neg, sign } from '../ops/unary.ts';
+import { neg, sign } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { key, split, type Key } from '../random/key.ts';
 import { normal, uniform } from '../random/random.ts';
+import { copyOver } from '../tensor/copy.ts';
+import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, checkInside, clipped, lengths, projected, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, holding, made, type AttackedModel } from './model.ts';
+import { zeros, type Tensor } from '../tensor/tensor.ts';
+import { checkBall, checkCounts, readInside, channelwise, clipped, cut, lengths, projected, scaledBy, type Ball, type PerChannel } from './ball.ts';
+import { beside, checkBatch, checked, expectWay, holding, judged, made, onDevice, ranked, steady, type AttackedModel } from './model.ts';
 
 /** Options of {@link fgsm}. */
 export interface FgsmOptions extends Omit<Ball, 'norm'> {
@@ -21,8 +24,8 @@ export interface FgsmOptions extends Omit<Ball, 'norm'> {
 export interface PgdOptions extends FgsmOptions, Ball {
   /** Default: 20. */
   steps?: number;
-  /** Length of a step. Default: eps / 4. */
-  stepSize?: number;
+  /** Length of a step, or for 'linf' one for each channel. Default: eps / 4. */
+  stepSize?: PerChannel;
   /** Runs from different starts, of which each sample keeps the one of largest loss. Default: 1. */
   restarts?: number;
   /**
@@ -38,37 +41,41 @@ export interface PgdOptions extends FgsmOptions, Ball {
 }
 
 /** One step of length eps along the sign of the gradient of the cross-entropy. Goodfellow, Shlens and Szegedy, ICLR 2015. The caller owns the result. */
-export function fgsm(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { eps, clip = [0, 1], targeted = false }: FgsmOptions): Promise<Tensor> {
+export function fgsm(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: FgsmOptions): Promise<Tensor> {
+  expectOptions('fgsm', options, ['eps', 'clip', 'targeted']);
+  const { eps, clip = [0, 1], targeted = false } = options;
   return pgd(model, x, labels, { eps, clip, targeted, steps: 1, stepSize: eps, start: 'none' });
 }
 
 /**
  * Projected gradient ascent on the cross-entropy of each sample inside the ball of radius eps around x; the model is in
  * evaluation mode. Madry et al., ICLR 2018. A sample whose gradient is zero stays where it is in that step (SmoothAdv's code
- * moves it at random). Nothing is read back but the labels and whether x lies in `clip`; the caller owns the result, of x's shape.
+ * moves it at random). Nothing is read back but the labels and flags; the caller owns the result, of x's shape.
+ * A sample stays where it is while its gradient is NaN or infinite; unless it gets another class all the same, a NonFiniteError names it.
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError when the start does not
  * fit, unless there is a label for each sample, or when the model gives no (n, classes).
  */
-export function pgd(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
-  return holding(model, (held) => ascend(held, x, labels, options));
+export function pgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: PgdOptions): Promise<Tensor> {
+  expectOptions('pgd', options, ['eps', 'norm', 'clip', 'targeted', 'steps', 'stepSize', 'restarts', 'start', 'project', 'seed', 'signal']);
+  return holding(model, (held) => onDevice('pgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
 }
 
 async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
-  const { eps, steps = 20, stepSize = eps / 4, restarts = 1, start = 'uniform', seed = 0, signal } = options;
+  const { eps, steps = 20, stepSize = scaledBy(eps, 1 / 4), restarts = 1, start = 'uniform', seed = 0, signal } = options;
   checkBatch('pgd', x, labels);
   check(x, options);
-  await checkInside('pgd', x, options);
-  const model = await checked('pgd', attacked, labels);
+  const model = checked('pgd', attacked, await readInside('pgd', x, labels, options));
   const root = split(key(seed), START);
   let best: Candidate | null = null;
   let now: Tensor | null = null;
+  const isLost = made(() => zeros([x.shape[0]!], { dtype: 'bool', gpu: x.gpu }));
   try {
     for (let run = 0; run < restarts; run++) {
       now = made(() => begin(x, start, split(root, run), options));
       for (let i = 0; i < steps; i++) {
         signal?.throwIfAborted();
         const before: Tensor = now!;
-        now = made(() => advance(model, x, before, labels, stepSize, options));
+        now = made(() => advance(model, x, before, labels, stepSize, isLost, options));
         before.dispose();
         // A bounded queue keeps an abort prompt.
         if (i % 8 === 7) await x.gpu.sync();
@@ -83,6 +90,7 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
       last?.loss.dispose();
     }
     const result = now ?? best!.x;
+    await expectWay('pgd', isLost, () => made(() => noGrad(() => succeeded(model, result, labels, options))));
     best?.loss.dispose();
     return result;
   } catch (error) {
@@ -90,6 +98,8 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
     best?.x.dispose();
     best?.loss.dispose();
     throw error;
+  } finally {
+    isLost.dispose();
   }
 }
 
@@ -107,21 +117,26 @@ function begin(x: Tensor, start: PgdOptions['start'], from: Key, options: PgdOpt
   const { gpu, shape } = x;
   if (typeof start === 'object') return start.detach();
   if (start === 'none') return add(x, 0);
-  if (start === 'normal') return clipped(add(x, clamp(mul(normal(shape, from, { gpu }), eps / 4), -eps / 2, eps / 2)), options);
-  if (norm === 'linf') return clipped(add(x, uniform(shape, from, { low: -eps, high: eps, gpu })), options);
+  if (start === 'normal') return clipped(add(x, cut(mul(normal(shape, from, { gpu }), channelwise(scaledBy(eps, 1 / 4), x)), scaledBy(eps, -1 / 2), scaledBy(eps, 1 / 2))), options);
+  if (norm === 'linf') {
+    const shift = typeof eps === 'number' ? uniform(shape, from, { low: -eps, high: eps, gpu }) : mul(uniform(shape, from, { low: -1, high: 1, gpu }), channelwise(eps, x));
+    return clipped(add(x, shift), options);
+  }
   const direction = normal(shape, from, { gpu });
-  return clipped(add(x, mul(div(direction, add(lengths(direction), 1e-12)), eps)), options);
+  return clipped(add(x, mul(div(direction, add(lengths(direction), 1e-12)), channelwise(eps, x))), options);
 }
 
-function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: number, options: PgdOptions): Tensor {
+function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: PerChannel, isLost: Tensor<'bool'>, options: PgdOptions): Tensor {
   const { norm = 'linf', project = 'before', targeted = false } = options;
   const at = requireGrad(before.detach());
   const loss = withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' }));
-  const [slope] = grad(loss, [at]) as [Tensor];
+  const [raw] = grad(loss, [at]) as [Tensor];
   return noGrad(() => {
+    const { slope, isLost: isLostHere } = steady(raw);
+    copyOver(logicalOr(isLost, isLostHere), isLost);
     const uphill = targeted ? neg(slope) : slope;
     const direction = norm === 'linf' ? sign(uphill) : div(uphill, add(lengths(uphill), 1e-12));
-    const moved = add(before, mul(direction, stepSize));
+    const moved = add(before, mul(direction, channelwise(stepSize, x)));
     return project === 'before' ? clipped(projected(x, moved, options), options) : projected(x, clipped(moved, options), options);
   });
 }
@@ -129,18 +144,26 @@ function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor
 /** For each sample the point of larger loss; the earlier one of equals. */
 function better(model: AttackedModel, found: Tensor, best: Candidate | null, labels: Tensor<'i32'>, targeted: boolean): Candidate {
   return noGrad(() => {
-    const plain = crossEntropy(model.forward(found), labels, { reduction: 'none' });
-    const loss = targeted ? neg(plain) : plain;
+    const logits = model.forward(found);
+    const plain = crossEntropy(logits, labels, { reduction: 'none' });
+    const loss = ranked(targeted ? neg(plain) : plain, judged(logits, labels).isLost);
     if (!best) return { x: found.detach(), loss };
     const wins = greater(loss, best.loss);
     return { x: where(beside(wins, found), found, best.x), loss: where(wins, loss, best.loss) };
   });
 }
 
+/** Which samples the attack has brought where it should: to another class, or to the one it aims at. */
+function succeeded(model: AttackedModel, found: Tensor, labels: Tensor<'i32'>, { targeted = false }: PgdOptions): Tensor<'bool'> {
+  const { isFooled, isLost } = judged(model.forward(found), labels);
+  return targeted ? logicalNot(logicalOr(isFooled, isLost)) : isFooled;
+}
+
 function check(x: Tensor, options: PgdOptions): void {
   const { steps = 20, stepSize = 0, restarts = 1, start } = options;
-  checkBall('pgd', options);
-  if (!(stepSize >= 0 && Number.isFinite(stepSize))) throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
+  checkBall('pgd', options, x.shape);
+  if (Array.isArray(stepSize) && stepSize.length !== x.shape[1]) throw new RangeError(`pgd: stepSize has ${stepSize.length} entries, expected ${x.shape[1]}, one for each channel of [${x.shape}]`);
+  if (!(typeof stepSize === 'number' ? [stepSize] : Array.from(stepSize)).every((each) => each >= 0 && Number.isFinite(each))) throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
   checkCounts('pgd', { steps, restarts });
   if (typeof start === 'object' && start.shape.join() !== x.shape.join()) throw new ShapeError(`pgd: start has shape [${start.shape}], expected [${x.shape}]`);
 }

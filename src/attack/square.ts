@@ -1,5 +1,6 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { add, minimum, mul, sub } from '../ops/binary.ts';
+import { add, expand, minimum, mul, sub } from '../ops/binary.ts';
 import { greaterEqual, less, lessEqual, logicalAnd, logicalNot, logicalOr } from '../ops/compare.ts';
 import { gather } from '../ops/gather.ts';
 import { oneHot } from '../ops/one-hot.ts';
@@ -12,10 +13,11 @@ import { key, split } from '../random/key.ts';
 import { uniform } from '../random/random.ts';
 import { Captured, capture } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
+import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, checkInside, clipped, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, holding, isFooled, made, type AttackedModel } from './model.ts';
+import { channelwise, checkBall, checkCounts, clipped, readInside, type Ball } from './ball.ts';
+import { beside, checkBatch, checked, expectWay, holding, judged, LOWEST, made, onDevice, type AttackedModel } from './model.ts';
 
 /** Options of {@link squareAttack}. */
 export interface SquareOptions extends Omit<Ball, 'norm'> {
@@ -37,7 +39,9 @@ const HALVINGS = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
 const CHUNK = 100;
 
 /** Share of the pixels in a square at the given query, from 1 on. */
-export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescale = true }: Pick<SquareOptions, 'queries' | 'pInit' | 'rescale'> = {}): number {
+export function squareShare(query: number, options: Pick<SquareOptions, 'queries' | 'pInit' | 'rescale'> = {}): number {
+  expectOptions('squareShare', options as SquareOptions, ['eps', 'clip', 'queries', 'pInit', 'rescale', 'seed', 'signal']);
+  const { queries = 5000, pInit = 0.8, rescale = true } = options;
   const at = rescale ? Math.floor((query / queries) * 10000) : query;
   return pInit / 2 ** HALVINGS.filter((h) => at > h).length;
 }
@@ -51,34 +55,39 @@ export function squareShare(query: number, { queries = 5000, pInit = 0.8, rescal
  * x: (n, channels, height, width), (n, height, width), or (n, features), where squares are intervals. Every sample has draws of its
  * own, and squares touch the last row and column too (in the official code all samples share one place, short of those). The
  * caller owns the result, of x's shape: the point of smallest margin seen, x included.
+ * A point without a class wins nothing; unless the sample gets another class elsewhere, a NonFiniteError names it.
  * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
  * each sample and the model gives (n, classes).
  */
-export function squareAttack(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
-  return holding(model, (held) => search(held, x, labels, options));
+export function squareAttack(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: SquareOptions): Promise<Tensor> {
+  expectOptions('squareAttack', options, ['eps', 'clip', 'queries', 'pInit', 'rescale', 'seed', 'signal']);
+  return holding(model, (held) => onDevice('squareAttack', held, x, labels, (on, of) => search(held, on, of, options)));
 }
 
 async function search(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
   checkBatch('squareAttack', x, labels);
-  checkBall('squareAttack', options);
+  checkBall('squareAttack', options, x.shape);
   checkCounts('squareAttack', { queries });
   if (!(pInit > 0 && pInit <= 1)) throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
   if (x.rank > 4) throw new ShapeError(`squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or (n, features)`);
   if (x.size === 0) return made(() => add(x, 0));
-  await checkInside('squareAttack', x, options);
-  const model = await checked('squareAttack', attacked, labels);
+  const model = checked('squareAttack', attacked, await readInside('squareAttack', x, labels, options));
   const { gpu } = x;
   const [n, channels, height, width] = planesOf(x);
   const from = split(key(seed), SQUARE);
-  const signs = (u: Tensor): Tensor => where(less(u, 0.5), -options.eps, options.eps);
+  const { eps } = options;
+  const inPlanes = (radius: Tensor): Tensor => planes(expand(radius, [1, ...x.shape.slice(1)]));
+  const signs = (u: Tensor): Tensor => (typeof eps === 'number' ? where(less(u, 0.5), -eps, eps) : mul(where(less(u, 0.5), -1, 1), inPlanes(channelwise(eps, x) as Tensor)));
+  const inBox = (points: Tensor): Tensor => planes(clipped(reshape(points, x.shape), options));
   const clean = made(() => noGrad(() => judge(model, x, labels)));
   /** What the host writes before a query: first random item and stream; height and width of the square. */
   const state = made(() => ({ draw: tensor([0, 0], { dtype: 'u32', gpu }), sides: tensor([0, 0], { gpu }) }));
   const best = made(() => noGrad(() => {
     const stripes = signs(uniform([n, channels, 1, width], split(from, 0), { gpu }));
-    const points = where(beside(clean.isFooled, x), x, reshape(clipped(add(planes(x), stripes), options), x.shape));
-    return { x: points, ...judge(model, points, labels) };
+    const points = where(beside(clean.isFooled, x), x, reshape(inBox(add(planes(x), stripes)), x.shape));
+    const found = judge(model, points, labels);
+    return { x: points, ...found, isLost: logicalOr(clean.isLost, found.isLost) };
   }));
   let step: Captured<{ isOver: Tensor<'bool'> }> | null = null;
   /** Draws of a query: row, column, and a sign for each channel. */
@@ -93,13 +102,14 @@ async function search(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
       return reshape(inside, axis === 0 ? [n, 1, length, 1] : [n, 1, 1, length]);
     };
     const inside = logicalAnd(line(0, height), line(1, width));
-    const painted = add(planes(x), reshape(signs(slice(u, { start: 2, axes: 1 })), [n, channels, 1, 1]));
-    const points = reshape(where(inside, clipped(painted, options), planes(best.x)), x.shape);
+    const painted = add(planes(x), signs(reshape(slice(u, { start: 2, axes: 1 }), [n, channels, 1, 1])));
+    const points = reshape(where(inside, inBox(painted), planes(best.x)), x.shape);
     const found = judge(model, points, labels);
     const wins = logicalAnd(logicalNot(best.isFooled), less(found.margin, best.margin));
     copyOver(where(beside(wins, x), points, best.x), best.x);
     copyOver(where(wins, found.margin, best.margin), best.margin);
     copyOver(where(wins, found.isFooled, best.isFooled), best.isFooled);
+    copyOver(logicalOr(best.isLost, found.isLost), best.isLost);
     return { isOver: all(best.isFooled) };
   };
   try {
@@ -112,10 +122,11 @@ async function search(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
       // Also bounds the queue.
       if (i % CHUNK === 0 && (await step.value.isOver.item())) break;
     }
+    await expectWay('squareAttack', best.isLost, () => best.isFooled.detach());
     return made(() => where(beside(logicalOr(best.isFooled, lessEqual(best.margin, clean.margin)), x), best.x, x));
   } finally {
     step?.dispose();
-    for (const t of [state.draw, state.sides, clean.margin, clean.isFooled, best.x, best.margin, best.isFooled]) t.dispose();
+    for (const t of [state.draw, state.sides, clean.margin, clean.isFooled, clean.isLost, best.x, best.margin, best.isFooled, best.isLost]) t.dispose();
   }
 }
 
@@ -135,11 +146,12 @@ function sidesOf(share: number, height: number, width: number): [number, number]
   return [side, side];
 }
 
-/** z_y - max_{j != y} z_j of each sample, and whether it gets another class. */
-function judge(model: AttackedModel, points: Tensor, labels: Tensor<'i32'>): { margin: Tensor; isFooled: Tensor<'bool'> } {
+/** z_y - max_{j != y} z_j of each sample, Infinity where it has no class, and whether it gets another class or none. */
+function judge(model: AttackedModel, points: Tensor, labels: Tensor<'i32'>): { margin: Tensor; isFooled: Tensor<'bool'>; isLost: Tensor<'bool'> } {
   const logits = model.forward(points);
   const [n, classes] = logits.shape as [number, number];
   const own = reshape(gather(logits, reshape(labels, [n, 1]), { axis: 1 }), [n]);
-  const others = max(sub(logits, mul(oneHot(labels, classes), 3e38)), { axes: 1 });
-  return { margin: sub(own, others), isFooled: isFooled(logits, labels) };
+  const others = max(where(oneHot(labels, classes, { dtype: 'bool' }), LOWEST, logits), { axes: 1 });
+  const { isFooled, isLost } = judged(logits, labels);
+  return { margin: where(isLost, Infinity, sub(own, others)), isFooled, isLost };
 }

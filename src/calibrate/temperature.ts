@@ -37,7 +37,7 @@ export function fitTemperature(logits: Matrix, labels: Labels, options: WeightOp
 }
 
 /** {@link fitTemperature} of checked logits, labels and weights of mean 1. */
-export function temperatureOf({ data, rows, classes }: Rows, labels: Labels, weight: Float64Array): TemperatureFit {
+export function temperatureOf({ data, rows, classes }: Omit<Rows, 'what'>, labels: Labels, weight: Float64Array): TemperatureFit {
   const { gaps, scale } = gapsOf(data, rows, classes);
   const at = (beta: number): Likelihood => likelihood(gaps, rows, classes, labels, weight, beta);
   const before = at(scale);

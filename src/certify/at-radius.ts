@@ -1,5 +1,6 @@
+import { expectOptions } from '../check/options.ts';
 import { normalCdf, roundDown, roundUp, sequentialSide } from '../stats/index.ts';
-import { drawCounts, expectInteger, expectLevel, expectPositive, topClass, type Draw } from './draws.ts';
+import { drawCounts, expectInteger, expectLevel, expectSigma, topClass, type Draw } from './draws.ts';
 
 /** What {@link certifyAtRadius} and {@link certifyStaged} find about a radius. */
 export type Decision = 'certified' | 'rejected' | 'abstained';
@@ -25,7 +26,7 @@ export interface AtRadiusOptions {
 export interface AtRadius {
   /** Certified: robust at the radius. Rejected: the chosen class is too rare for it. Abstained: still open after maxSamples. */
   decision: Decision;
-  /** The class that n0 copies chose. */
+  /** The class that n0 copies chose; ABSTAIN when none of them got a class. */
   label: number;
   /** Copies drawn, n0 included. */
   samples: number;
@@ -48,9 +49,11 @@ export interface AtRadius {
  * Throws RangeError on options out of range, on a radius whose p0 rounds to 1 or that maxSamples cannot certify, and on counts that
  * are not those of n.
  */
-export async function certifyAtRadius(draw: Draw, { sigma, radius, n0 = 100, maxSamples = 100_000, batchSize = 100, alpha = 0.001, signal }: AtRadiusOptions): Promise<AtRadius> {
+export async function certifyAtRadius(draw: Draw, options: AtRadiusOptions): Promise<AtRadius> {
   const what = 'certifyAtRadius';
-  expectPositive(what, 'sigma', sigma);
+  expectOptions(what, options, ['sigma', 'radius', 'n0', 'maxSamples', 'batchSize', 'alpha', 'signal']);
+  const { radius, n0 = 100, maxSamples = 100_000, batchSize = 100, alpha = 0.001, signal } = options;
+  const sigma = expectSigma(what, options.sigma);
   expectInteger(what, 'n0', n0, 1);
   expectInteger(what, 'maxSamples', maxSamples, 1);
   expectInteger(what, 'batchSize', batchSize, 1);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Layer } from '../nn/layer.ts';
 import type { BatchOptions } from '../nn/map-batches.ts';
@@ -8,6 +9,7 @@ import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { expectBox, firstOutside, outside } from '../stats/box.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
@@ -15,7 +17,8 @@ import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { leastOf, stepsOf } from './crown.ts';
 import { intervalBounds, largest } from './interval.ts';
-import { SINGLE, TINY, widen, type Interval } from './rounding.ts';
+import { expectFiniteModel } from './finite-model.ts';
+import { SINGLE, sure, sureLower, TINY, widen, type Interval } from './rounding.ts';
 
 /** The inputs that a certificate is about. */
 export interface BoxOptions {
@@ -37,27 +40,35 @@ export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
 export interface BoxCertificates {
   /** Whether every input in the box is given the label. */
   certified: boolean[];
-  /** Lower bound of the output of the label less that of any other class, over the box. */
+  /** Lower bound of the output of the label less that of any other class, over the box; -Infinity where nothing is known. */
   margins: Float64Array;
 }
 
-/** The box of radius eps around x, cut to `clip`, rounded outwards. */
-export function boxAround(x: Tensor, { eps, clip = [0, 1] }: BoxOptions): Interval {
-  const { lower, upper } = widen({ lower: sub(x, eps), upper: add(x, eps) }, SINGLE, TINY);
+/** The box of radius eps around x, cut to `clip`, rounded outwards. Around a NaN it is all of `clip`. */
+export function boxAround(x: Tensor, options: BoxOptions): Interval {
+  expectOptions('boxAround', options, ['eps', 'clip']);
+  const { eps, clip = [0, 1] } = options;
+  if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`boxAround: eps is ${eps}, expected a finite number of at least 0`);
+  expectBox('boxAround: clip', clip);
+  const { lower, upper } = sure(widen({ lower: sub(x, eps), upper: add(x, eps) }, SINGLE, TINY));
   return clip ? { lower: maximum(lower, clip[0]), upper: minimum(upper, clip[1]) } : { lower, upper };
 }
 
 /**
  * Whether the class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j. Where the
  * last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals, so that neither of
- * its forms certifies less than intervals do; between the two forms nothing is promised. Sound in floating point, see {@link intervalBounds}. x: (n, ...), batches of 100 by default.
+ * its forms certifies less than intervals do; between the two forms nothing is promised. Sound in floating point, see {@link intervalBounds}. inputs: (n, ...), batches of 100 by default.
+ * A margin whose bounds are NaN or overflow certifies nothing; weights that are not finite are refused by a NonFiniteError.
  * Throws RangeError on a bad option, when an input lies outside `clip` or a label outside the classes, ShapeError unless the model
  * gives (batch, classes), TypeError at a layer without a rule.
  */
-export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<number>, options: CertifyBoundsOptions): Promise<BoxCertificates> {
+export async function certifyBounds(model: Sequential, inputs: ArrayInput, labels: LabelsInput, options: CertifyBoundsOptions): Promise<BoxCertificates> {
+  expectOptions('certifyBounds', options, ['eps', 'clip', 'method', 'batchSize', 'signal']);
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
   if (!METHODS.includes(method)) throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
+  const [x, y] = [await readArray('certifyBounds: x', inputs), await readLabels('certifyBounds: y', labels)];
   check(x, y, eps, clip, batchSize);
+  await expectFiniteModel('certifyBounds', model);
   const { gpu } = model.arena.values;
   const size = sizeOf(x.shape.slice(1));
   const margins = new Float64Array(x.length);
@@ -67,15 +78,15 @@ export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<
     for (let start = 0; start < x.length; start += batchSize) {
       signal?.throwIfAborted();
       const rows = Math.min(batchSize, x.length - start);
-      const labels = Array.from({ length: rows }, (_, i) => y[start + i]!);
+      const some = Array.from({ length: rows }, (_, i) => y[start + i]!);
       const found = unscoped(() =>
         scope(() =>
           noGrad(() => {
             const images = tensor(x.data.subarray(start * size, (start + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu });
             const box = boxAround(images, { eps, clip });
-            const own = tensor(labels, { dtype: 'i32', gpu });
+            const own = tensor(some, { dtype: 'i32', gpu });
             return throughWeights(model, weights, () => {
-              const byIntervals = intervalMargins(model, box, own);
+              const byIntervals = sureLower(intervalMargins(model, box, own));
               return method === 'ibp' ? byIntervals : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
             });
           }),
@@ -84,10 +95,10 @@ export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<
       const values = await found.read();
       const classes = found.shape[1]!;
       found.dispose();
-      labels.forEach((label, i) => {
+      some.forEach((label, i) => {
         if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`certifyBounds: y[${start + i}] is ${label}, expected an integer in 0..${classes - 1}`);
         let least = Infinity;
-        for (let j = 0; j < classes; j++) if (j !== label) least = Math.min(least, values[i * classes + j]!);
+        for (let j = 0; j < classes; j++) if (j !== label) least = Math.min(least, finite(values[i * classes + j]!));
         margins[start + i] = least;
       });
     }
@@ -96,6 +107,9 @@ export async function certifyBounds(model: Sequential, x: NdArray, y: ArrayLike<
   }
   return { certified: Array.from(margins, (m) => m > 0), margins };
 }
+
+/** A margin, or -Infinity where it is not a finite number. */
+const finite = (margin: number): number => (Number.isFinite(margin) ? margin : -Infinity);
 
 /** Rows e_y - e_j for all j: (batch, classes, classes). */
 function differences(labels: Tensor<'i32'>, classes: number): Tensor {

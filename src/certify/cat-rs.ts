@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Objective } from '../losses/objective.ts';
 import { add, div, expand, maximum, mul, sub } from '../ops/binary.ts';
@@ -54,8 +55,12 @@ export interface CatRsTerms extends LossTerms {
   attacked: Tensor;
 }
 
+const CAT_RS = ['sigma', 'm', 'targets', 'lambda', 'eps', 'steps', 'confidence'] as const;
+
 /** The loss of {@link catRs} for given noise. The clean copies pass before the attack, as running statistics see them. */
-export function catRsTerms(inputs: CatRsInputs, { lambda = 1, eps = 1, steps = 4, confidence = 'copies' }: Pick<CatRsOptions, 'lambda' | 'eps' | 'steps' | 'confidence'> = {}): CatRsTerms {
+export function catRsTerms(inputs: CatRsInputs, options: Pick<CatRsOptions, 'lambda' | 'eps' | 'steps' | 'confidence'> = {}): CatRsTerms {
+  expectOptions('catRsTerms', options as CatRsOptions, CAT_RS);
+  const { lambda = 1, eps = 1, steps = 4, confidence = 'copies' } = options;
   const { x, y, forward, noise, target, accept } = inputs;
   const [batch, m] = noise.shape as [number, number];
   const logits = forward(noisy(x, noise));
@@ -116,6 +121,7 @@ function attackNoise({ x, evaluate, noise, target }: CatRsInputs, eps: number, s
  * where noise* is the noise after ascent on that divergence. The targets take a pass of a smoothed model over the training set.
  */
 export function catRs(options: CatRsOptions): Objective {
+  expectOptions('catRs', options, CAT_RS);
   const { m = 4, lambda = 1, eps = 1, steps = 4, confidence = 'copies', targets } = options;
   if (!CONFIDENCES.includes(confidence)) throw new RangeError(`catRs: confidence is ${String(confidence)}, expected copies or targets`);
   expectNoise('catRs', { ...options, m });

@@ -18,9 +18,13 @@ const HEADER = 'idx\tlabel\tpredict\tradius\tcorrect\ttime\n';
 /**
  * A line of the table that the papers of the field publish: idx, label, predict, radius, correct, time, with tabs between
  * them (Cohen, Rosenfeld, Kolter, ICML 2019, code). The radius has six decimals and is rounded down, so that it stays a
- * certificate; published tables round it to nearest. Time: hours:minutes:seconds.
+ * certificate; published tables round it to nearest. Time: hours:minutes:seconds. Throws RangeError on a row that no certifier gives:
+ * see {@link parseCertificates}.
  */
-export function formatCertificate({ index, label, predict, radius, correct, seconds }: CertificateRow): string {
+export function formatCertificate(row: CertificateRow): string {
+  const { index, label, predict, radius, correct, seconds } = row;
+  const fault = faultOf(row);
+  if (fault) throw new RangeError(`formatCertificate: ${fault}`);
   return `${index}\t${label}\t${predict}\t${roundedDown(radius).toFixed(DIGITS)}\t${Number(correct)}\t${duration(seconds)}\n`;
 }
 
@@ -42,7 +46,8 @@ function duration(seconds: number): string {
 /**
  * Reads such a table, also one that a stop cut short: `rows` are those of the complete lines, `text` is the table up to
  * them, with its header, to which lines can be appended. An empty text is a table without rows. Throws SyntaxError,
- * which names the line, on another header or a line that is not a row.
+ * which names the line, on another header, a line that is not a row, or a row that no certifier gives: a radius that is not a finite
+ * number of at least 0 or stands beside an abstention, or a `correct` that is not whether the prediction is the label.
  */
 export function parseCertificates(text: string): { rows: CertificateRow[]; text: string } {
   const end = text.lastIndexOf('\n') + 1;
@@ -61,7 +66,18 @@ function rowOf(line: string, number: number): CertificateRow {
   const m = ROW.exec(line);
   if (!m) throw new SyntaxError(`parseCertificates: line ${number} is ${quoted(line)}, expected six columns: idx, label, predict, radius, correct, time as h:mm:ss`);
   const [, index, label, predict, radius, correct, days, hours, minutes, seconds] = m;
-  return { index: Number(index), label: Number(label), predict: Number(predict), radius: Number(radius), correct: correct === '1', seconds: ((Number(days ?? 0) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds) };
+  const row = { index: Number(index), label: Number(label), predict: Number(predict), radius: Number(radius), correct: correct === '1', seconds: ((Number(days ?? 0) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds) };
+  const fault = faultOf(row);
+  if (fault) throw new SyntaxError(`parseCertificates: line ${number}: ${fault}`);
+  return row;
+}
+
+/** What is wrong with a row that has all columns, or null. */
+function faultOf({ label, predict, radius, correct }: CertificateRow): string | null {
+  if (!(radius >= 0 && radius < Infinity)) return `radius is ${radius}, expected a finite number of at least 0`;
+  if (predict < 0 && radius > 0) return `radius is ${radius} on an abstention, expected 0`;
+  if (correct !== (predict >= 0 && predict === label)) return `correct is ${Number(correct)} for prediction ${predict} and label ${label}, expected ${Number(predict >= 0 && predict === label)}`;
+  return null;
 }
 
 function quoted(text: string): string {

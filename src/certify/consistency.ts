@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Objective } from '../losses/objective.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { klDiv } from '../ops/kl-div.ts';
@@ -43,7 +44,9 @@ export interface ConsistencyTerms extends LossTerms {
  *   'default'  lambda mean KL(pbar || p_i) + eta H(pbar)      'kl'   lambda mean KL(pbar || p_i)
  *   'xent'     lambda (mean KL(pbar || p_i) + H(pbar))        'mse'  lambda mean |p_i - p_j|^2 over pairs i < j
  */
-export function consistencyTerm(logits: Tensor, batch: number, { lambda = 5, eta = 0.5, form = 'default' }: ConsistencyTermOptions = {}): Tensor {
+export function consistencyTerm(logits: Tensor, batch: number, options: ConsistencyTermOptions = {}): Tensor {
+  expectOptions('consistencyTerm', options, ['lambda', 'eta', 'form']);
+  const { lambda = 5, eta = 0.5, form = 'default' } = options;
   const average = smoothed(logits, batch);
   const classes = logits.shape[1]!;
   if (form === 'mse') {
@@ -61,12 +64,14 @@ export function consistencyTerm(logits: Tensor, batch: number, { lambda = 5, eta
 }
 
 /** The loss of {@link consistency} for given noise. */
-export function consistencyTerms(inputs: NoisyInputs, { adversary, ...options }: ConsistencyTermOptions & { adversary?: { eps: Scalar; steps: number } | undefined } = {}): ConsistencyTerms {
+export function consistencyTerms(inputs: NoisyInputs, options: ConsistencyTermOptions & { adversary?: { eps: Scalar; steps: number } | undefined } = {}): ConsistencyTerms {
+  expectOptions('consistencyTerms', options, ['lambda', 'eta', 'form', 'adversary']);
+  const { adversary, ...weights } = options;
   const { y, forward, noise } = inputs;
   const x = adversary ? adversarialPath(inputs, { steps: adversary.steps, stepSize: times(adversary.eps, 2 / adversary.steps), radius: adversary.eps }).at(-1)! : inputs.x;
   const logits = forward(noisy(x, noise));
   const crossEntropy = mean(entropies(logits, y));
-  const term = consistencyTerm(logits, x.shape[0]!, options);
+  const term = consistencyTerm(logits, x.shape[0]!, weights);
   return { loss: add(crossEntropy, term), crossEntropy, consistency: term, x };
 }
 
@@ -75,6 +80,8 @@ export function consistencyTerms(inputs: NoisyInputs, { adversary, ...options }:
  * "Consistency regularization for certified robustness of smoothed classifiers", NeurIPS 2020.
  */
 export function consistency(options: ConsistencyOptions): Objective {
+  expectOptions('consistency', options, ['sigma', 'm', 'lambda', 'eta', 'form', 'adversary']);
+  expectOptions('consistency: adversary', options.adversary, ['eps', 'steps', 'warmUp']);
   const { m = 2, lambda = 5, eta = 0.5, form = 'default', adversary } = options;
   expectNoise('consistency', { ...options, m });
   expectWeights('consistency', { lambda, eta });

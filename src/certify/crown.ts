@@ -1,5 +1,6 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { relu, type BatchNorm, type Conv2d, type NtkLinear, type Residual } from '../nn/index.ts';
+import { relu, type BatchNorm, type Conv2d, type NormalizeInput, type NtkLinear, type Residual } from '../nn/index.ts';
 import type { Layer } from '../nn/layer.ts';
 import { ntkWeight } from '../nn/ntk-linear.ts';
 import { add, div, expand, maximum, minimum, mul, sub } from '../ops/binary.ts';
@@ -18,8 +19,8 @@ import { where } from '../ops/where.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { intervalBounds, largest, normOf, perChannel, summed } from './interval.ts';
-import { EPSILON, sumError, type Interval } from './rounding.ts';
+import { intervalBounds, largest, normOf, perChannel, pixelScale, summed } from './interval.ts';
+import { EPSILON, sumError, sure, sureLower, type Interval } from './rounding.ts';
 
 /** A layer and the bounds of its inputs, (batch, ...). */
 interface Step {
@@ -162,6 +163,10 @@ const BACK: Readonly<Record<string, Back>> = {
     const { scale, shift, size } = normOf(step.layer as BatchNorm, step.input.lower.rank);
     return throughScale(plane, step, scale, shift, size);
   },
+  normalizeInput: (plane, step) => {
+    const { scale, shift, size } = pixelScale(step.layer as NormalizeInput, step.input.lower.rank);
+    return throughScale(plane, step, scale, shift, size);
+  },
 };
 
 /** The layers of a model one after the other, those of a sequential in its place. Throws TypeError at one that planes do not pass. */
@@ -176,13 +181,13 @@ function carried(plane: Plane, steps: readonly Step[]): Plane {
   return [...steps].reverse().reduce((now, step) => BACK[step.layer.kind]!(now, step), plane);
 }
 
-/** The least value of rows of functions of the outputs of the last step over the box of the first. `rows`: (batch, rows, outputs). */
+/** The least value of rows of functions of the outputs of the last step over the box of the first; -Infinity where it is not known. `rows`: (batch, rows, outputs). */
 export function leastOf(rows: Tensor, steps: readonly Step[]): Tensor {
   const [batch, count] = rows.shape as [number, number];
   const { coefficients, constant } = carried({ coefficients: rows, constant: mul(sum(rows, { axes: 2 }), 0) }, steps);
   const { lower, upper } = steps[0]!.input;
   const least = add(dotted(maximum(coefficients, 0), lower), dotted(minimum(coefficients, 0), upper));
-  return reshape(lessError(add(constant, least), coefficients, largest({ lower, upper }), sizeOf(lower.shape.slice(1))), [batch, count]);
+  return reshape(sureLower(lessError(add(constant, least), coefficients, largest({ lower, upper }), sizeOf(lower.shape.slice(1)))), [batch, count]);
 }
 
 /** Bounds of all outputs of the last step, a block of them at a time, met with `known`. */
@@ -207,7 +212,7 @@ const hasRelu = ({ layer, paths }: Step): boolean => layer.kind === 'relu' || (p
 /** The layers of a model with the bounds of their inputs, and the bounds of the output; `before` leads from the box to `input`. */
 function walked(model: Layer, input: Interval, method: CrownMethod, before: readonly Step[]): { steps: Step[]; output: Interval } {
   const steps: Step[] = [];
-  let now = input;
+  let now = sure(input);
   const pass = (step: Step, output: Interval): void => {
     steps.push(step);
     now = output;
@@ -238,13 +243,15 @@ export function stepsOf(model: Layer, input: Interval, method: CrownMethod): Ste
 }
 
 /**
- * CROWN (Zhang et al., NeurIPS 2018): bounds of the outputs of a net of linear, conv2d, relu, flatten, batch norm, average pooling and
+ * CROWN (Zhang et al., NeurIPS 2018): bounds of the outputs of a net of linear, conv2d, relu, flatten, batch norm, input normalisation, average pooling and
  * residual layers over lower <= x <= upper, by planes carried backwards from the outputs to the inputs; for 'crown-ibp' (Zhang et al., ICLR 2020)
  * the inputs of relus are bounded by intervals. Sound in floating point as {@link intervalBounds}. In real numbers they equal the
  * exact range where no relu is undecided; else they may be looser than intervals in one output and tighter in another:
  * certifyBounds takes the better of both. Throws TypeError at a layer of another kind, such as maximum pooling.
  */
-export function crownBounds(model: Layer, input: Interval, { method = 'crown' }: { method?: CrownMethod } = {}): Interval {
+export function crownBounds(model: Layer, input: Interval, options: { method?: CrownMethod } = {}): Interval {
+  expectOptions('crownBounds', options, ['method']);
+  const { method = 'crown' } = options;
   const { steps, output } = walked(model, input, method, []);
   if (steps.length === 0) throw new ShapeError('crown: the model has no layers');
   const { shape } = output.lower;

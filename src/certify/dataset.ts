@@ -1,3 +1,5 @@
+import { expectOptions } from '../check/options.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { formatCertificate, roundedDown, type CertificateRow } from './certificate-table.ts';
@@ -44,10 +46,13 @@ const CHECKED = 2;
  * model, data set, seed, sigma, n0, n, alpha or adapter. Errors besides: RangeError on indices out of range or twice, and
  * those of Smooth.certify. An abort throws the reason of the signal; rows yielded before it stay valid.
  */
-export async function* certifyDataset(smooth: Smooth, data: { x: NdArray; y: ArrayLike<number> }, options: CertifyDatasetOptions = {}): AsyncGenerator<CertifiedRow, void, undefined> {
+export async function* certifyDataset(smooth: Smooth, input: { x: ArrayInput; y: LabelsInput }, options: CertifyDatasetOptions = {}): AsyncGenerator<CertifiedRow, void, undefined> {
+  expectOptions('certifyDataset', options, ['indices', 'together', 'done', 'n0', 'n', 'alpha', 'batchSize', 'signal']);
+  const data = { x: await readArray('certifyDataset: x', input.x), y: await readLabels('certifyDataset: y', input.y) };
   const { indices = Uint32Array.from({ length: data.y.length }, (_, i) => i), done: before = [], together = inputsTogether(options), ...certify } = options;
   expectInteger('certifyDataset', 'together', together, 1);
   expectIndices(indices, data);
+  expectLabels(data.y);
   expectSame(before, indices, data.y);
   const of = async (places: readonly number[]): Promise<CertificateRow[]> => {
     const start = performance.now();
@@ -121,6 +126,12 @@ function expectIndices(indices: ArrayLike<number>, { x, y }: { x: NdArray; y: Ar
     if (!(Number.isInteger(index) && index >= 0 && index < y.length)) throw new RangeError(`certifyDataset: index ${index}, expected an integer from 0 to ${y.length - 1}`);
     if (seen.has(index)) throw new RangeError(`certifyDataset: index ${index} twice, expected each once`);
     seen.add(index);
+  }
+}
+
+function expectLabels(y: ArrayLike<number>): void {
+  for (let i = 0; i < y.length; i++) {
+    if (!(Number.isInteger(y[i]) && y[i]! >= 0)) throw new RangeError(`certifyDataset: y[${i}] is ${y[i]}, expected a class, an integer of at least 0: an abstention must not be counted as right`);
   }
 }
 

@@ -1,8 +1,10 @@
+import { NO_CLASS } from '../stats/class-of-row.ts';
 import { clopperPearsonLower, samplesForRadius } from '../stats/index.ts';
 
 /**
- * Counts of all classes over n noisy copies of one input that no earlier call has seen: integers that add up to n. The
- * copies must be independent of one another, and their classes must come from the classifier that is certified.
+ * Counts of all classes over n noisy copies of one input that no earlier call has seen: integers that add up to n, less the copies
+ * to which the classifier gives no class. The copies must be independent of one another, with noise of deviation Math.fround(sigma),
+ * as the device draws it, and their classes must come from the classifier that is certified.
  */
 export type Draw = (n: number) => Promise<ArrayLike<number>>;
 
@@ -11,13 +13,15 @@ export async function drawCounts(what: string, draw: Draw, n: number): Promise<n
   const counts = Array.from(await draw(n));
   if (!counts.every((c) => Number.isInteger(c) && c >= 0)) throw new RangeError(`${what}: draw gives counts ${counts}, expected integers of at least 0`);
   const sum = counts.reduce((a, b) => a + b, 0);
-  if (sum !== n) throw new RangeError(`${what}: draw gives counts that add up to ${sum}, expected ${n}`);
+  if (sum > n) throw new RangeError(`${what}: draw gives counts that add up to ${sum}, expected ${n} at most`);
   return counts;
 }
 
-/** The class with the largest count, the first of equal ones. */
-export function topClass(counts: readonly number[]): number {
-  return counts.indexOf(Math.max(...counts));
+/** The class with the largest count, the first of equal ones; NO_CLASS where all are 0. */
+export function topClass(counts: ArrayLike<number>): number {
+  let [top, most] = [NO_CLASS, 0];
+  for (let c = 0; c < counts.length; c++) if (counts[c]! > most) [top, most] = [c, counts[c]!];
+  return top;
 }
 
 /** Throws RangeError unless value is an integer of at least `least`. */
@@ -49,4 +53,15 @@ export function expectLevel(what: string, name: string, value: number): void {
 /** Throws RangeError unless value is positive and finite. */
 export function expectPositive(what: string, name: string, value: number): void {
   if (!(value > 0 && value < Infinity)) throw new RangeError(`${what}: ${name} is ${value}, expected a positive number`);
+}
+
+/**
+ * The deviation of the noise as the device has it, in f32: what a radius is a multiple of. Throws RangeError unless it is positive and
+ * a normal number there.
+ */
+export function expectSigma(what: string, sigma: number): number {
+  expectPositive(what, 'sigma', sigma);
+  const onDevice = Math.fround(sigma);
+  if (!(onDevice >= 2 ** -126 && onDevice < Infinity)) throw new RangeError(`${what}: sigma is ${sigma}, in f32 ${onDevice}; expected a number from 2^-126 to 3.4e38, since noise is drawn in f32`);
+  return onDevice;
 }

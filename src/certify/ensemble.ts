@@ -1,6 +1,7 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { JoinedWeights } from '../nn/pass-weights.ts';
 import { add, mul } from '../ops/index.ts';
+import type { DType } from '../tensor/dtype.ts';
 import { sameShape } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { BaseClassifier } from './noisy-votes.ts';
@@ -25,5 +26,16 @@ export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
       return mul(all.reduce((sum, logits) => add(sum, logits)), 1 / members.length);
     },
     snapshot: () => new JoinedWeights(members.flatMap((member) => member.snapshot?.() ?? [])),
+    get parameters() {
+      return named(members.map(({ parameters }) => parameters));
+    },
+    get namedBuffers() {
+      return named(members.map(({ namedBuffers }) => namedBuffers));
+    },
   };
+}
+
+/** The values of all members, with the number of the member before each name. */
+function named<D extends DType>(maps: readonly (ReadonlyMap<string, Tensor<D>> | undefined)[]): ReadonlyMap<string, Tensor<D>> {
+  return new Map(maps.flatMap((map, i) => Array.from(map ?? [], ([name, t]): [string, Tensor<D>] => [`${i}.${name}`, t])));
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Objective } from '../losses/objective.ts';
 import { mean } from '../ops/reduce.ts';
 import { entropies, expectNoise, noisy, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
@@ -12,6 +13,7 @@ export function gaussianTerms({ x, y, forward, noise }: NoisyInputs): LossTerms 
  * Rosenfeld, Kolter, ICML 2019. With m = 1 the same training as `fit({ loss: crossEntropy(), inputNoise: sigma })`.
  */
 export function gaussian(options: NoiseOptions): Objective {
+  expectOptions('gaussian', options, ['sigma', 'm']);
   expectNoise('gaussian', options);
   return (inputs) => gaussianTerms(withNoise(inputs, options)).loss;
 }

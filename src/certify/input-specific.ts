@@ -1,5 +1,6 @@
+import { expectOptions } from '../check/options.ts';
 import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper } from '../stats/index.ts';
-import { drawCounts, expectCopies, expectInteger, fewestCopies, expectLevel, expectPositive, topClass, type Draw } from './draws.ts';
+import { drawCounts, expectCopies, expectInteger, fewestCopies, expectLevel, expectPositive, expectSigma, topClass, type Draw } from './draws.ts';
 import { ABSTAIN } from './smooth.ts';
 
 /** Options of {@link certifyInputSpecific}. */
@@ -45,9 +46,11 @@ export interface InputSpecific {
  * `decline` concern the size of the radius only; radii are compared at the count round(n p) instead of their expectations.
  * Throws RangeError on options out of range, and on counts that are not those of n.
  */
-export async function certifyInputSpecific(draw: Draw, { sigma, decline, n0 = 100, maxSamples = 100_000, steps = 100, alpha = 0.001, pilotAlpha = 0.01, signal }: InputSpecificOptions): Promise<InputSpecific> {
+export async function certifyInputSpecific(draw: Draw, options: InputSpecificOptions): Promise<InputSpecific> {
   const what = 'certifyInputSpecific';
-  expectPositive(what, 'sigma', sigma);
+  expectOptions(what, options, ['sigma', 'decline', 'n0', 'maxSamples', 'steps', 'alpha', 'pilotAlpha', 'signal']);
+  const { decline, n0 = 100, maxSamples = 100_000, steps = 100, alpha = 0.001, pilotAlpha = 0.01, signal } = options;
+  const sigma = expectSigma(what, options.sigma);
   expectPositive(what, 'decline', decline);
   expectInteger(what, 'n0', n0, 1);
   expectInteger(what, 'steps', steps, 1);
@@ -57,8 +60,8 @@ export async function certifyInputSpecific(draw: Draw, { sigma, decline, n0 = 10
   signal?.throwIfAborted();
   const pilot = await drawCounts(what, draw, n0);
   const label = topClass(pilot);
-  const interval = [clopperPearsonLower(pilot[label]!, n0, pilotAlpha / 2), clopperPearsonUpper(pilot[label]!, n0, pilotAlpha / 2)] as const;
-  if (interval[1] < 0.5) return { label: ABSTAIN, radius: 0, pLower: 0, n: 0, samples: n0 };
+  const interval = [clopperPearsonLower(pilot[label] ?? 0, n0, pilotAlpha / 2), clopperPearsonUpper(pilot[label] ?? 0, n0, pilotAlpha / 2)] as const;
+  if (label === ABSTAIN || interval[1] < 0.5) return { label: ABSTAIN, radius: 0, pLower: 0, n: 0, samples: n0 };
   // Fewer would abstain whatever they say.
   const n = Math.max(fewestCopies(alpha), samplesForDecline(interval, { sigma, decline, maxSamples, steps, alpha }));
   signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 import type { Layer } from '../nn/layer.ts';
-import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, NtkLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
+import type { BatchNorm, Bias, Conv2d, CosineLinear, Elu, Gelu, GroupNorm, LayerNorm, LeakyRelu, Linear, LinfDistConv2d, LinfDistLinear, NormalizeInput, NtkLinear, Pool2d, Residual, SortDistLinear } from '../nn/index.ts';
 import { ntkWeight } from '../nn/ntk-linear.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { conv2d } from '../ops/conv2d.ts';
@@ -14,7 +14,7 @@ import { abs, clamp, neg, sqrt, square } from '../ops/unary.ts';
 import { unfold } from '../ops/unfold.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { CURVE, SINGLE, sumError, TINY, widen, type Interval } from './rounding.ts';
+import { CURVE, LARGEST, SINGLE, sumError, sure, sureUpper, TINY, widen, type Interval } from './rounding.ts';
 
 /** Bounds of a layer's outputs from bounds of its inputs. */
 type Rule = (layer: Layer, x: Interval) => Interval;
@@ -49,7 +49,7 @@ const risingCurve: Rule = (layer, x) => widen(rising(layer, x), CURVE, CURVE);
 
 /** A curve that falls up to `at` and rises from there. */
 const dipping = (at: number): Rule => (layer, { lower, upper }) =>
-  widen({ lower: layer.forward(minimum(maximum(lower, at), upper)), upper: maximum(layer.forward(lower), layer.forward(upper)) }, CURVE, CURVE);
+  widen({ lower: layer.forward(minimum(maximum(lower, at), upper)), upper: maximum(sureUpper(layer.forward(lower)), sureUpper(layer.forward(upper))) }, CURVE, CURVE);
 
 /** v weight + bias with a weight of either sign; `weight`, `bias` and the size of what `bias` is made of broadcast. */
 function scaled(v: Interval, weight: Tensor | null, bias: Tensor | null, biasSize = bias && abs(bias)): Interval {
@@ -62,7 +62,9 @@ function scaled(v: Interval, weight: Tensor | null, bias: Tensor | null, biasSiz
 /** Bounds of v / length, where `length` lies between two positive bounds. */
 function over(v: Interval, length: Interval): Interval {
   const part = (t: Tensor, small: Tensor, large: Tensor): Tensor => add(div(maximum(t, 0), small), div(minimum(t, 0), large));
-  return { lower: neg(part(neg(v.lower), length.lower, length.upper)), upper: part(v.upper, length.lower, length.upper) };
+  // A length that overflowed is at least the largest number.
+  const least = minimum(length.lower, LARGEST);
+  return { lower: neg(part(neg(v.lower), least, length.upper)), upper: part(v.upper, least, length.upper) };
 }
 
 /** Bounds of the squares of numbers in an interval. */
@@ -70,7 +72,8 @@ function squares(v: Interval): Interval {
   return { lower: square(maximum(maximum(v.lower, neg(v.upper)), 0)), upper: square(largest(v)) };
 }
 
-function within(v: Interval, limit: number): Interval {
+function within(bounds: Interval, limit: number): Interval {
+  const v = sure(bounds);
   return { lower: clamp(v.lower, -limit, limit), upper: clamp(v.upper, -limit, limit) };
 }
 
@@ -81,7 +84,7 @@ function standardized(x: Interval, eps: number): Interval {
   const error = sumError(n);
   const share = mul(sub(x.upper, x.lower), 1 / n);
   const size = max(largest(x), { axes: -1, keepDim: true });
-  const centred = widen({ lower: add(sub(x.lower, average(x.upper)), share), upper: sub(sub(x.upper, average(x.lower)), share) }, 0, mul(size, error));
+  const centred = sure(widen({ lower: add(sub(x.lower, average(x.upper)), share), upper: sub(sub(x.upper, average(x.lower)), share) }, 0, mul(size, error)));
   const { lower, upper } = squares(centred);
   const spread = { lower: mul(sqrt(add(average(lower), eps)), 1 - error), upper: mul(sqrt(add(average(upper), eps)), 1 + error) };
   return within(widen(over(centred, spread), error, TINY), Math.sqrt(n - 1) * (1 + error) + error);
@@ -110,7 +113,7 @@ const chain: Rule = (layer, x) => Object.values(layer.children!).reduce((now, ch
 
 /** Bounds of a + b. */
 export function summed(a: Interval, b: Interval): Interval {
-  return widen({ lower: add(a.lower, b.lower), upper: add(a.upper, b.upper) }, 0, mul(add(largest(a), largest(b)), SINGLE));
+  return sure(widen({ lower: add(a.lower, b.lower), upper: add(a.upper, b.upper) }, 0, mul(add(largest(a), largest(b)), SINGLE)));
 }
 
 /** Rules by kind of layer. */
@@ -140,7 +143,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   cosineLinear: (layer, x) => {
     const { inFeatures, scale } = layer as CosineLinear;
     const error = sumError(inFeatures);
-    const product = affine(x, normalize(layer.params.weight!), null, inFeatures, (v, w) => linear(v, w));
+    const product = sure(affine(x, normalize(layer.params.weight!), null, inFeatures, (v, w) => linear(v, w)));
     const { lower, upper } = squares(x);
     const length = (t: Tensor, factor: number): Tensor => mul(maximum(sqrt(sum(t, { axes: -1, keepDim: true })), 1e-12), factor);
     const cosine = within(widen(over(product, { lower: length(lower, 1 - error), upper: length(upper, 1 + error) }), error, error), 1 + error);
@@ -148,6 +151,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   batchNorm: (layer, x) => {
     const { scale, shift, size } = normOf(layer as BatchNorm, x.lower.rank);
+    return scaled(x, scale, shift, size);
+  },
+  normalizeInput: (layer, x) => {
+    const { scale, shift, size } = pixelScale(layer as NormalizeInput, x.lower.rank);
     return scaled(x, scale, shift, size);
   },
   layerNorm: (layer, x) => {
@@ -203,16 +210,23 @@ export function normOf({ buffers, params, eps }: BatchNorm, rank: number): { sca
   return { scale: perChannel(scale, rank), shift: perChannel(shift, rank), size: perChannel(size, rank) };
 }
 
+/** The same of a layer (x - mean) / std. */
+export function pixelScale({ buffers }: NormalizeInput, rank: number): { scale: Tensor; shift: Tensor; size: Tensor } {
+  const scale = div(1, buffers.std!);
+  const shift = neg(mul(buffers.mean!, scale));
+  return { scale: perChannel(scale, rank), shift: perChannel(shift, rank), size: perChannel(abs(shift), rank) };
+}
+
 /**
  * Interval bound propagation (Gowal et al., 2018): bounds of the outputs of a model, or of one layer, in evaluation mode, for all
  * inputs with lower <= x <= upper, any shape (batch, ...). Sound in floating point: every rule is widened by a bound on the
  * rounding of its own arithmetic and of the layer's, for sums in any order, so that they hold for the net in real numbers
- * and for the net as the device computes it.
+ * and for the net as the device computes it. A bound that is NaN or overflows becomes -Infinity or Infinity: nothing is known.
  * Throws TypeError at a layer without a rule, RangeError at a distance layer of finite p.
  */
 export function intervalBounds(model: Layer, input: Interval): Interval {
   const rule = RULES[model.kind];
-  if (rule) return rule(model, input);
+  if (rule) return sure(rule(model, sure(input)));
   if (model.kind === 'embedding') throw new TypeError('intervalBounds: embedding takes integers, between which there is nothing; bound the layers behind it');
   throw new TypeError(`intervalBounds: there is no rule for a layer of kind ${model.kind}`);
 }

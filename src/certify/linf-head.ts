@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import type { LinfDistHeadNet } from '../nn/linf-dist-head-net.ts';
@@ -49,7 +50,9 @@ export interface LinfHeadObjective extends Objective {
  * `certifyBounds`' matter. epsTrain grows from 0 as a schedule says: `apply: ({ p, eps }) => { net.power.set(p); objective.set({ epsTrain: eps * 0.35 }); }`.
  * The net's running means move once a step. Throws RangeError on options out of range.
  */
-export function linfHead(net: LinfDistHeadNet, { epsTrain, kappa = 0.5, form = 'mix', lambda = 0.05 }: LinfHeadOptions): LinfHeadObjective {
+export function linfHead(net: LinfDistHeadNet, options: LinfHeadOptions): LinfHeadObjective {
+  expectOptions('linfHead', options, ['epsTrain', 'kappa', 'form', 'lambda']);
+  const { epsTrain, kappa = 0.5, form = 'mix', lambda = 0.05 } = options;
   expectPositive('linfHead', { epsTrain });
   if (!FORMS.includes(form)) throw new RangeError(`linfHead: form is ${String(form)}, expected one of ${FORMS.join(', ')}`);
   const current = { epsTrain, kappa, lambda };
@@ -73,6 +76,7 @@ export function linfHead(net: LinfDistHeadNet, { epsTrain, kappa = 0.5, form = '
   };
   return Object.assign(objective, {
     set(next: { epsTrain?: number; kappa?: number; lambda?: number }) {
+      expectOptions('linfHead: set', next, ['epsTrain', 'kappa', 'lambda']);
       check({ ...current, ...next });
       Object.assign(current, next);
       for (const t of tables.values()) t.write(values());

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Objective } from '../losses/objective.ts';
 import { add, mul } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
@@ -58,6 +59,7 @@ export function macerTerms({ x, y, forward, noise }: NoisyInputs, { sigma, lambd
  * radius", ICLR 2020.
  */
 export function macer(options: MacerOptions): Objective {
+  expectOptions('macer', options, ['sigma', 'm', 'lambda', 'beta', 'gamma', 'from']);
   const { m = 16, lambda = 12, beta = 16, gamma = 8, from = 0 } = options;
   expectNoise('macer', { ...options, m });
   expectWeights('macer', { lambda });

@@ -9,6 +9,7 @@ import { softmax } from '../ops/softmax.ts';
 import { split } from '../random/key.ts';
 import { normal } from '../random/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { expectSigma } from './draws.ts';
 
 /** What training for smoothing draws for each image. */
 export interface NoiseOptions {
@@ -81,7 +82,7 @@ export function ramp(epoch: Tensor, epochs: number): Tensor {
 
 /** Throws unless sigma and m can be used. */
 export function expectNoise(op: string, { sigma, m = 1 }: NoiseOptions): void {
-  expectPositive(op, { sigma });
+  expectSigma(op, sigma);
   expectCounts(op, { m }, 1);
 }
 

@@ -21,7 +21,10 @@ export function noisyCopies(inputs: Tensor, streams: Tensor<'u32'>, state: CopyS
   return y;
 }
 
-/** counts[state[4] + input of row r, argmax of row r of `logits`] += 1 for the rows that belong to an input; logits: (rows, classes), counts: (.., classes) u32. */
+/**
+ * counts[state[4] + input of row r, class of row r of `logits`] += 1 for the rows that belong to an input; logits: (rows, classes),
+ * counts: (.., classes) u32. A row with a NaN, or with an infinity that two share as its largest, is a vote for no class.
+ */
 export function countVotes(logits: Tensor, counts: Tensor<'u32'>, state: CopyState): void {
   const [rows, classes] = logits.shape as [number, number];
   kernel.count({ key0: 0, key1: 0, rows, size: classes, sigma: 0 }, { state, logits, counts }, [rows]);

@@ -8,10 +8,11 @@ import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import type { HeldWeights } from '../nn/pass-weights.ts';
+import { expectFiniteModel, type WithValues } from './finite-model.ts';
 import { countVotes, noisyCopies, type CopyState } from './noisy-copies.ts';
 
 /** What can be smoothed: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
-export interface BaseClassifier {
+export interface BaseClassifier extends WithValues {
   /** The context asks for evaluation mode, and for the weights of `snapshot`. */
   forward(x: Tensor, context?: { readonly training: boolean; readonly weights?: HeldWeights }): Tensor;
   /** Holds the weights as they are: a certificate takes many passes, and the model may be in training. Default: the model does not change. */
@@ -73,6 +74,8 @@ export class NoisyVotes {
   async #submit(x: NdArray, { streams, phases, batchSize, signal }: Request, weights: HeldWeights | null): Promise<{ room: number; reading: Promise<Uint32Array> }> {
     this.#expectLive();
     signal?.throwIfAborted();
+    await expectFiniteModel('Smooth', this.#model);
+    this.#expectLive();
     const { room, counts } = this.#place(x, streams);
     if (weights) this.#take(weights);
     let queued = 0;

@@ -1,5 +1,7 @@
 import { add, mul, sub } from '../ops/binary.ts';
+import { isFinite } from '../ops/compare.ts';
 import { abs } from '../ops/unary.ts';
+import { where } from '../ops/where.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** How far WGSL lets a sum, difference or product of f32 numbers err, relatively: it may round either way. */
@@ -16,6 +18,9 @@ export const SINGLE = 8 * EPSILON;
 /** Error allowed to the curves (sigmoid, tanh, softplus, elu, gelu, silu), relatively and absolutely; theirs are below a fifth of it. */
 export const CURVE = 2 ** -17;
 
+/** The largest f32. */
+export const LARGEST = 3.4028234663852886e38;
+
 /** Bounds lower <= x <= upper of each element. */
 export interface Interval {
   lower: Tensor;
@@ -28,6 +33,21 @@ export interface Interval {
  */
 export function sumError(n: number): number {
   return 4 * (n + 32) * EPSILON;
+}
+
+/** Bounds of which those that are NaN or infinite say nothing: -Infinity and Infinity, so that no later op makes a claim of them. */
+export function sure({ lower, upper }: Interval): Interval {
+  return { lower: sureLower(lower), upper: sureUpper(upper) };
+}
+
+/** Lower bounds, -Infinity where they are NaN or infinite. */
+export function sureLower(lower: Tensor): Tensor {
+  return where(isFinite(lower), lower, -Infinity);
+}
+
+/** Upper bounds, Infinity where they are NaN or infinite. */
+export function sureUpper(upper: Tensor): Tensor {
+  return where(isFinite(upper), upper, Infinity);
 }
 
 /** Bounds moved outwards by `relative` of their size and `absolute`. */

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { mean } from '../ops/reduce.ts';
 import { split, type Key } from '../random/key.ts';
@@ -31,10 +32,14 @@ export interface SmoothAdvTerms extends LossTerms {
 /** What fixes the attack, once noise and warm-up are given. */
 export type SmoothAdvAttack = Pick<SmoothAdvOptions, 'steps' | 'estimate' | 'box'> & Pick<PathOptions, 'lost'> & { eps?: Scalar };
 
+const SMOOTH_ADV = ['sigma', 'm', 'eps', 'steps', 'warmUp', 'estimate', 'box', 'zeroGradient'] as const;
+
 /** The loss of {@link smoothAdv} for given noise; a scalar `eps` on the device may grow. */
-export function smoothAdvTerms(inputs: NoisyInputs, { eps = 255 / 256, steps = 10, ...options }: SmoothAdvAttack = {}): SmoothAdvTerms {
+export function smoothAdvTerms(inputs: NoisyInputs, options: SmoothAdvAttack = {}): SmoothAdvTerms {
+  expectOptions('smoothAdvTerms', options as SmoothAdvOptions & SmoothAdvAttack, [...SMOOTH_ADV, 'lost']);
+  const { eps = 255 / 256, steps = 10, ...rest } = options;
   const { y, forward, noise } = inputs;
-  const path = adversarialPath(inputs, { ...options, steps, stepSize: times(eps, 2 / steps), radius: eps, project: 'after', damping: 0 });
+  const path = adversarialPath(inputs, { ...rest, steps, stepSize: times(eps, 2 / steps), radius: eps, project: 'after', damping: 0 });
   return { loss: mean(entropies(forward(noisy(path.at(-1)!, noise)), y)), path };
 }
 
@@ -43,6 +48,7 @@ export function smoothAdvTerms(inputs: NoisyInputs, { eps = 255 / 256, steps = 1
  * on -log mean_i softmax f(x + delta + noise_i)_y, the same noise in both. Salman et al., NeurIPS 2019. Default: m = 1 draw.
  */
 export function smoothAdv(options: SmoothAdvOptions): Objective {
+  expectOptions('smoothAdv', options, SMOOTH_ADV);
   const { eps = 255 / 256, steps = 10, warmUp = 10, zeroGradient = 'stay' } = options;
   expectNoise('smoothAdv', options);
   expectCounts('smoothAdv', { steps, warmUp }, 1);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Objective } from '../losses/objective.ts';
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
@@ -55,8 +56,11 @@ export interface SmoothMixTerms extends LossTerms {
   correct: Tensor;
 }
 
+const SMOOTH_MIX = ['sigma', 'm', 'steps', 'stepSize', 'eta', 'mixStep', 'maxNorm', 'maxNormInit', 'warmUp', 'box'] as const;
+
 /** The loss of {@link smoothMix} for given noise and mixing; `warmUp` is the factor itself. As in the code, mixStep >= steps leaves the clean image. */
 export function smoothMixTerms(inputs: SmoothMixInputs, options: Omit<SmoothMixOptions, keyof NoiseOptions | 'warmUp'> & { warmUp?: Scalar } = {}): SmoothMixTerms {
+  expectOptions('smoothMixTerms', options as SmoothMixOptions, SMOOTH_MIX);
   const { x, y, forward, noise, mixing } = inputs;
   const { steps = 8, stepSize = 1, eta = 1, mixStep = 0, maxNorm = null, maxNormInit = stepSize * mixStep, warmUp = 1, box = [0, 1] } = options;
   const batch = x.shape[0]!;
@@ -91,6 +95,7 @@ export function smoothMixTerms(inputs: SmoothMixInputs, options: Omit<SmoothMixO
  * warm-up. Default: m = 1 draw; the paper has 4 on MNIST, 2 on CIFAR-10.
  */
 export function smoothMix(options: SmoothMixOptions): Objective {
+  expectOptions('smoothMix', options, SMOOTH_MIX);
   const { steps = 8, stepSize = 1, eta = 1, mixStep = 0, warmUp = 10, maxNorm, maxNormInit } = options;
   expectNoise('smoothMix', options);
   expectCounts('smoothMix', { steps, mixStep }, 0);

@@ -1,12 +1,16 @@
+import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { currentGpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { binomialTest, certifiedRadius, clopperPearsonLower } from '../stats/index.ts';
+import { readArray, type ArrayInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import { expectCopies, type Draw } from './draws.ts';
+import { expectCopies, expectSigma, topClass, type Draw } from './draws.ts';
 import { NoisyVotes, type BaseClassifier, type Phase } from './noisy-votes.ts';
+
+const SAMPLE = ['batchSize', 'stream', 'signal'] as const;
 
 /** The label of an abstention. */
 export const ABSTAIN = -1;
@@ -14,7 +18,7 @@ export const ABSTAIN = -1;
 /** Options of {@link Smooth}. */
 export interface SmoothOptions {
   numClasses: number;
-  /** Standard deviation of the noise, in units of the input. */
+  /** Standard deviation of the noise, in units of the input. Noise and radius take it as f32, Math.fround(sigma). */
   sigma: number;
   /** Of the noise. Default: 0. */
   seed?: number;
@@ -60,7 +64,7 @@ export interface Certificate {
   radius: number;
   /** Lower confidence bound of the probability of the chosen class. */
   pLower: number;
-  /** Counts of all classes over the n estimation copies. */
+  /** Counts of all classes over the n estimation copies; copies without a class are in none of them. */
   counts: Uint32Array;
 }
 
@@ -70,55 +74,70 @@ export interface Certificate {
  * PREDICT. Noise, forward pass and counts stay on the device; only K integers come back for an input. Bounds and radius
  * are computed in f64 and rounded down. Noisy inputs are not clipped. The model is used in evaluation mode. Calls may
  * overlap: they are queued, and the device works on one while the counts of another come back.
+ *
+ * A copy whose logits hold a NaN, or an infinity that two share as the largest, is a vote for no class: it counts among the n,
+ * and for none. A model with weights that are not finite is refused by a NonFiniteError.
  */
 export class Smooth {
   readonly #sigma: number;
   readonly #votes: NoisyVotes;
 
-  constructor(model: BaseClassifier, { numClasses, sigma, seed = 0, gpu = currentGpu() }: SmoothOptions) {
+  constructor(model: BaseClassifier, options: SmoothOptions) {
+    expectOptions('Smooth', options, ['numClasses', 'sigma', 'seed', 'gpu']);
+    const { numClasses, sigma, seed = 0, gpu = currentGpu() } = options;
     if (!Number.isInteger(numClasses) || numClasses < 2) throw new RangeError(`Smooth: numClasses is ${numClasses}, expected an integer of at least 2`);
-    if (!(sigma > 0 && Number.isFinite(sigma))) throw new RangeError(`Smooth: sigma is ${sigma}, expected a positive number`);
-    this.#sigma = sigma;
-    this.#votes = new NoisyVotes(model, { classes: numClasses, sigma, key: split(key(seed), PURPOSE.smoothing), gpu });
+    this.#sigma = expectSigma('Smooth', sigma);
+    this.#votes = new NoisyVotes(model, { classes: numClasses, sigma: this.#sigma, key: split(key(seed), PURPOSE.smoothing), gpu });
   }
 
   /**
    * CERTIFY: the class from n0 copies, then the Clopper-Pearson lower bound of its probability at level 1 - alpha from n
-   * fresh ones; radius sigma * quantile(bound), or ABSTAIN when the bound is below 1/2. x: one input, without batch axis.
+   * fresh ones; radius sigma * quantile(bound), or ABSTAIN when the bound is below 1/2. x: one input, without batch axis; a Tensor, an NdArray or
+   * nested arrays, here and in the other methods.
    */
-  async certify(x: NdArray, { stream = 0, ...options }: CertifyOptions = {}): Promise<Certificate> {
-    return (await this.#certify('certify', single(x), { ...options, streams: [stream] }))[0]!;
+  async certify(x: ArrayInput, options: CertifyOptions = {}): Promise<Certificate> {
+    expectOptions('Smooth.certify', options, ['n0', 'n', 'alpha', ...SAMPLE]);
+    const { stream = 0, ...rest } = options;
+    return (await this.#certify('certify', single(await read('certify', x)), { ...rest, streams: [stream] }))[0]!;
   }
 
   /**
    * {@link certify} for inputs (count, ...) at once, with the same result for each: batches hold copies of several inputs,
    * and all counts come back together. count * n is below 2^32.
    */
-  async certifyMany(x: NdArray, options: CertifyManyOptions = {}): Promise<Certificate[]> {
-    return this.#certify('certifyMany', x, options);
+  async certifyMany(x: ArrayInput, options: CertifyManyOptions = {}): Promise<Certificate[]> {
+    expectOptions('Smooth.certifyMany', options, ['n0', 'n', 'alpha', 'streams', 'batchSize', 'signal']);
+    return this.#certify('certifyMany', await read('certifyMany', x), options);
   }
 
   /**
    * PREDICT: the most frequent class over n copies, or ABSTAIN unless the two-sided binomial test of the top two counts
    * rejects a tie at level alpha. Default: n = 100,000, alpha = 0.001.
    */
-  async predict(x: NdArray, { n = 100_000, alpha = 0.001, ...sample }: Omit<CertifyOptions, 'n0'> = {}): Promise<number> {
+  async predict(x: ArrayInput, options: Omit<CertifyOptions, 'n0'> = {}): Promise<number> {
+    expectOptions('Smooth.predict', options, ['n', 'alpha', ...SAMPLE]);
+    const { n = 100_000, alpha = 0.001, ...sample } = options;
     expectAlpha('predict', alpha);
     const counts = await this.#one('predict', x, n, sample);
-    const top = indexOfMax(counts);
-    const first = counts[top]!;
-    const second = counts.reduce((most, c, i) => (i === top ? most : Math.max(most, c)), 0);
+    const top = topClass(counts);
+    const first = counts[top] ?? 0;
+    // Copies without a class are a class of their own here, which cannot win.
+    const none = n - counts.reduce((sum, c) => sum + c, 0);
+    if (none >= first) return ABSTAIN;
+    const second = counts.reduce((most, c, i) => (i === top ? most : Math.max(most, c)), none);
     return binomialTest(first, first + second, 0.5) > alpha ? ABSTAIN : top;
   }
 
   /** Class counts over n noisy copies of one input x, copies `first` .. first + n - 1 of its stream. */
-  async count(x: NdArray, n: number, options: CountOptions = {}): Promise<Uint32Array> {
+  async count(x: ArrayInput, n: number, options: CountOptions = {}): Promise<Uint32Array> {
+    expectOptions('Smooth.count', options, ['first', ...SAMPLE]);
     return this.#one('count', x, n, options);
   }
 
   /** Counts of fresh copies of x at each call, those of its stream in order: what certifyAtRadius and its like draw. */
-  draws(x: NdArray, { first = 0, ...options }: CountOptions = {}): Draw {
-    let next = first;
+  draws(x: ArrayInput, options: CountOptions = {}): Draw {
+    expectOptions('Smooth.draws', options, ['first', ...SAMPLE]);
+    let next = options.first ?? 0;
     return (n) => {
       next += n;
       return this.count(x, n, { ...options, first: next - n });
@@ -148,23 +167,23 @@ export class Smooth {
     const counts = await this.#sample(what, x, streams, [{ first: 0, copies: n0 }, { first: n0, copies: n }], sample);
     return Array.from({ length: x.length }, (_, i) => {
       const votes = counts[1]![i]!;
-      const chosen = indexOfMax(counts[0]![i]!);
-      const pLower = clopperPearsonLower(votes[chosen]!, n, alpha);
+      const chosen = topClass(counts[0]![i]!);
+      const pLower = clopperPearsonLower(votes[chosen] ?? 0, n, alpha);
       if (pLower < 0.5) return { label: ABSTAIN, radius: 0, pLower, counts: votes };
       return { label: chosen, radius: certifiedRadius(pLower, this.#sigma), pLower, counts: votes };
     });
   }
 
-  async #one(what: string, x: NdArray, n: number, { first = 0, stream = 0, ...sample }: CountOptions): Promise<Uint32Array> {
+  async #one(what: string, x: ArrayInput, n: number, { first = 0, stream = 0, ...sample }: CountOptions): Promise<Uint32Array> {
     expectCount(what, 'n', n, 1);
     expectCount(what, 'first', first, 0);
-    return (await this.#sample(what, single(x), [stream], [{ first, copies: n }], sample))[0]![0]!;
+    return (await this.#sample(what, single(await read(what, x)), [stream], [{ first, copies: n }], sample))[0]![0]!;
   }
 
   async #sample(what: string, x: NdArray, streams: ArrayLike<number>, phases: readonly Phase[], { batchSize = 1000, signal }: Pick<SampleOptions, 'batchSize' | 'signal'>): Promise<Uint32Array[][]> {
     expectCount(what, 'batchSize', batchSize, 1);
     if (x.shape.length < 2 || x.length === 0) throw new ShapeError(`Smooth.${what}: x has shape [${x.shape}], expected (inputs, ...features) with at least one input`);
-    if (!x.data.every(Number.isFinite)) throw new RangeError(`Smooth.${what}: x has values that are not finite, expected finite numbers`);
+    if (!x.data.every((v) => Number.isFinite(Math.fround(v)))) throw new RangeError(`Smooth.${what}: x has values that are not finite, expected finite numbers`);
     if (streams.length !== x.length) throw new RangeError(`Smooth.${what}: ${streams.length} streams for ${x.length} inputs, expected one each`);
     for (const stream of Array.from(streams)) {
       if (!(Number.isInteger(stream) && stream >= 0 && stream < 2 ** 32)) throw new RangeError(`Smooth.${what}: stream is ${stream}, expected an integer from 0 to 2^32 - 1`);
@@ -176,6 +195,8 @@ export class Smooth {
   }
 }
 
+const read = (what: string, x: ArrayInput): Promise<NdArray> => readArray(`Smooth.${what}: x`, x);
+
 function single(x: NdArray): NdArray {
   return new NdArray(x.data, [1, ...x.shape]);
 }
@@ -186,8 +207,4 @@ function expectCount(what: string, name: string, value: number, least: number): 
 
 function expectAlpha(what: string, alpha: number): void {
   if (!(alpha > 0 && alpha < 1)) throw new RangeError(`Smooth.${what}: alpha is ${alpha}, expected 0 < alpha < 1`);
-}
-
-function indexOfMax(counts: Uint32Array): number {
-  return counts.indexOf(counts.reduce((a, b) => Math.max(a, b), 0));
 }

@@ -1,15 +1,18 @@
+import { expectOptions } from '../check/options.ts';
 import { currentGpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add } from '../ops/binary.ts';
+import { classOf } from '../ops/class-of.ts';
 import { oneHot } from '../ops/one-hot.ts';
-import { argmax } from '../ops/reduce.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
-import type { NdArray } from '../tensor/ndarray.ts';
+import { readArray, type ArrayInput } from '../tensor/array-input.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, zeros, type Tensor } from '../tensor/tensor.ts';
-import { expectCounts, expectPositive } from './noise.ts';
+import { expectSigma } from './draws.ts';
+import { expectFiniteModel } from './finite-model.ts';
+import { expectCounts } from './noise.ts';
 import type { BaseClassifier } from './noisy-votes.ts';
 
 /** Options of {@link smoothedPredictions}. */
@@ -29,13 +32,18 @@ export interface SmoothedPredictionsOptions {
 
 /**
  * How often a model under noise gives each class, (images, classes): the targets of `catRs`, off the tape and owned by the caller.
- * x: (images, ...). The model is used in evaluation mode, with the weights that it has at the call. Throws RangeError on options out of range, ShapeError unless the model gives
+ * input: (images, ...). A copy to which the model gives no class (its logits hold a NaN, or an infinity that two share as the largest) counts in
+ * none, so that a row then sums to less than 1; weights that are not finite are refused. The model is used in evaluation mode, with the weights that it has at the call. Throws RangeError on options out of range, ShapeError unless the model gives
  * (images, numClasses).
  */
-export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress }: SmoothedPredictionsOptions): Promise<Tensor> {
-  expectPositive('smoothedPredictions', { sigma });
+export async function smoothedPredictions(model: BaseClassifier, input: ArrayInput, options: SmoothedPredictionsOptions): Promise<Tensor> {
+  expectOptions('smoothedPredictions', options, ['numClasses', 'sigma', 'n', 'seed', 'batchSize', 'signal', 'onProgress']);
+  const { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress } = options;
+  expectSigma('smoothedPredictions', sigma);
   expectCounts('smoothedPredictions', { n, batchSize }, 1);
   expectCounts('smoothedPredictions', { numClasses }, 2);
+  const x = await readArray('smoothedPredictions: x', input);
+  await expectFiniteModel('smoothedPredictions', model);
   const root = split(key(seed), PURPOSE.smoothing);
   const gpu = currentGpu();
   const images = x.shape[0]!;
@@ -53,7 +61,7 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
         for (let i = 0; i < n; i++) {
           signal?.throwIfAborted();
           const before = votes;
-          votes = unscoped(() => scope(() => noGrad(() => add(before, oneHot(classOf(model.forward(addNormal(part, own, { std: sigma, stream: i }), context), rows, numClasses), numClasses)))));
+          votes = unscoped(() => scope(() => noGrad(() => add(before, oneHot(classOf(checked(model.forward(addNormal(part, own, { std: sigma, stream: i }), context), rows, numClasses)), numClasses)))));
           before.dispose();
           // A bounded queue keeps an abort prompt and memory flat.
           if (i % 16 === 15) await part.gpu.sync();
@@ -71,7 +79,7 @@ export async function smoothedPredictions(model: BaseClassifier, x: NdArray, { n
   return unscoped(() => tensor(shares, { shape: [images, numClasses], gpu }));
 }
 
-function classOf(logits: Tensor, rows: number, classes: number): Tensor<'u32'> {
+function checked(logits: Tensor, rows: number, classes: number): Tensor {
   if (logits.rank !== 2 || logits.shape[0] !== rows || logits.shape[1] !== classes) throw new ShapeError(`smoothedPredictions: the model gives shape [${logits.shape}], expected (${rows}, ${classes})`);
-  return argmax(logits);
+  return logits;
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Objective } from '../losses/objective.ts';
 import { add, expand, mul } from '../ops/binary.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
@@ -20,7 +21,9 @@ export interface StabilityTerms extends LossTerms {
 }
 
 /** The loss of {@link stability} for given noise. Two forward passes, the clean one first, as running statistics see them. */
-export function stabilityTerms({ x, y, forward, noise }: NoisyInputs, { lambda = 2 }: Pick<StabilityOptions, 'lambda'> = {}): StabilityTerms {
+export function stabilityTerms({ x, y, forward, noise }: NoisyInputs, options: Pick<StabilityOptions, 'lambda'> = {}): StabilityTerms {
+  expectOptions('stabilityTerms', options as StabilityOptions, ['sigma', 'm', 'lambda']);
+  const { lambda = 2 } = options;
   const [batch, m] = noise.shape as [number, number];
   const clean = forward(x);
   const classes = clean.shape[1]!;
@@ -35,6 +38,7 @@ export function stabilityTerms({ x, y, forward, noise }: NoisyInputs, { lambda =
  * Li, Chen, Wang, Carin, NeurIPS 2019, after Zheng et al., CVPR 2016.
  */
 export function stability(options: StabilityOptions): Objective {
+  expectOptions('stability', options, ['sigma', 'm', 'lambda']);
   expectNoise('stability', options);
   expectWeights('stability', { lambda: options.lambda ?? 2 });
   return (inputs) => stabilityTerms(withNoise(inputs, options), options).loss;

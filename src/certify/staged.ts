@@ -1,6 +1,7 @@
+import { expectOptions } from '../check/options.ts';
 import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper, samplesForRadius } from '../stats/index.ts';
 import type { Decision } from './at-radius.ts';
-import { drawCounts, expectInteger, expectLevel, expectPositive, topClass, type Draw } from './draws.ts';
+import { drawCounts, expectInteger, expectLevel, expectSigma, topClass, type Draw } from './draws.ts';
 
 /** Options of {@link certifyStaged}. */
 export interface StagedOptions {
@@ -22,6 +23,7 @@ export interface StagedOptions {
 /** The answer of {@link certifyStaged}. */
 export interface Staged {
   decision: Decision;
+  /** The class that n0 copies chose; ABSTAIN when none of them got a class. */
   label: number;
   /** Certified radius of the last stage, which may exceed the one asked for; 0 unless certified. Rounded down. */
   radius: number;
@@ -42,9 +44,11 @@ export interface Staged {
  * it costs a certificate and never makes one. Copies of different stages are not pooled.
  * Throws RangeError on options out of range, on stages none of which can certify the radius, and on counts that are not those of n.
  */
-export async function certifyStaged(draw: Draw, { sigma, radius, n0 = 100, stages = [1000, 10_000, 100_000], alpha = 0.001, beta = 1e-4, signal }: StagedOptions): Promise<Staged> {
+export async function certifyStaged(draw: Draw, options: StagedOptions): Promise<Staged> {
   const what = 'certifyStaged';
-  expectPositive(what, 'sigma', sigma);
+  expectOptions(what, options, ['sigma', 'radius', 'n0', 'stages', 'alpha', 'beta', 'signal']);
+  const { radius, n0 = 100, stages = [1000, 10_000, 100_000], alpha = 0.001, beta = 1e-4, signal } = options;
+  const sigma = expectSigma(what, options.sigma);
   if (!(radius >= 0 && radius < Infinity)) throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
   expectInteger(what, 'n0', n0, 1);
   expectInteger(what, 'the number of stages', stages.length, 1);

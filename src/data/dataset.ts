@@ -1,5 +1,6 @@
 import { expectOptions } from '../check/options.ts';
-import { NdArray } from '../tensor/ndarray.ts';
+import { toList, type Nested } from '../tensor/host-values.ts';
+import { NdArray, toNdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 
 /** Labelled examples on the host. */
@@ -22,14 +23,17 @@ export interface DatasetOptions {
 }
 
 /**
- * A Dataset out of inputs x, (n, ...features), and n integer labels. Labels are copied, inputs are not.
+ * A Dataset out of inputs x, (n, ...features), an NdArray or nested arrays, and n integer labels. Labels are copied, an NdArray is not.
  * Throws RangeError on a label that is not an integer in 0..numClasses-1, a length mismatch, an input that is not
  * finite, or a numClasses that is not a positive integer (it must be given when n = 0).
  */
-export function makeDataset(x: NdArray<Float32Array>, y: ArrayLike<number>, options: DatasetOptions = {}): Dataset {
+export function makeDataset(inputs: NdArray<Float32Array> | Nested, labels: ArrayLike<number>, options: DatasetOptions = {}): Dataset {
   // A dataset is taken as options too, for its number of classes and its name.
   expectOptions('makeDataset', options as Partial<Dataset> & { classNames?: string[] }, ['numClasses', 'name', 'x', 'y', 'classCounts', 'classNames']);
   const { numClasses, name } = options;
+  const host = toNdArray('makeDataset: x', inputs);
+  const x = host.data instanceof Float32Array ? (host as NdArray<Float32Array>) : new NdArray(Float32Array.from(host.data), host.shape);
+  const y = toList('makeDataset: y', labels);
   if (x.shape.length === 0) throw new RangeError('makeDataset: x has shape [], expected (n, ...features)');
   if (y.length !== x.length) throw new RangeError(`makeDataset: y has ${y.length} labels, expected ${x.length}, one per row of x`);
   const classes = numClasses ?? largest(y) + 1;

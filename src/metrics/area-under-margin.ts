@@ -1,6 +1,6 @@
 import { quantile } from './bootstrap.ts';
 import { expectIndex } from './forgetting.ts';
-import { checkLabels, toRows, type Labels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
 
 /** Mean margins of the samples of a set over training; made by {@link areaUnderMargin}. */
 export interface AreaUnderMargin {
@@ -8,7 +8,7 @@ export interface AreaUnderMargin {
    * Takes logits (rows, classes), two classes at least, of samples as they are met, with the labels trained on; `index`: the
    * samples, which may repeat; default: all, in order. Throws RangeError on what does not fit, before anything is counted.
    */
-  update(logits: Matrix, labels: Labels, index?: ArrayLike<number>): void;
+  update(logits: Matrix, labels: HostLabels, index?: ArrayLike<number>): void;
   /** The area under the margin of each sample; NaN for one that was never met. */
   values(): Float64Array<ArrayBuffer>;
   /**
@@ -35,13 +35,18 @@ export function areaUnderMargin(n: number): AreaUnderMargin {
     update: (logits, labels, index) => {
       const { data, rows, classes } = toRows(logits, 'areaUnderMargin: logits');
       if (classes < 2) throw new RangeError(`areaUnderMargin: logits have ${classes} class, expected at least 2`);
-      checkLabels(labels, rows, classes, 'areaUnderMargin: labels');
+      const own = toLabels(labels, rows, classes, 'areaUnderMargin: labels');
       expectIndex('areaUnderMargin', n, rows, index);
+      const margins = Float64Array.from({ length: rows }, (_, r) => {
+        let other = -Infinity;
+        for (let c = 0; c < classes; c++) if (c !== own[r]) other = Math.max(other, data[r * classes + c]!);
+        const margin = data[r * classes + own[r]!]! - other;
+        if (!Number.isFinite(margin)) throw new RangeError(`areaUnderMargin: logits give row ${r} the margin ${margin}, expected a finite number: infinite logits have no mean`);
+        return margin;
+      });
       for (let r = 0; r < rows; r++) {
         const i = index ? index[r]! : r;
-        let other = -Infinity;
-        for (let c = 0; c < classes; c++) if (c !== labels[r]) other = Math.max(other, data[r * classes + c]!);
-        sums[i]! += data[r * classes + labels[r]!]! - other;
+        sums[i]! += margins[r]!;
         seen[i]!++;
       }
     },
@@ -56,6 +61,7 @@ export function areaUnderMargin(n: number): AreaUnderMargin {
       return quantile(areas, percentile / 100);
     },
     suspects: (threshold, except = []) => {
+      if (Number.isNaN(threshold)) throw new RangeError('areaUnderMargin: threshold is NaN, expected a number');
       const left = new Set(Array.from(except));
       return Array.from(sums.keys()).filter((i) => !left.has(i) && area(i) <= threshold);
     },

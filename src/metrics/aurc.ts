@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { labelledRows, topConfidences } from './confidence.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './rows.ts';
 import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
 
 /** Selective prediction: answer the most confident rows only. */
@@ -20,16 +20,16 @@ export interface RiskCoverage {
  * confidences count as in random order, on average, so that the order of the rows does not matter. probs: (rows, classes).
  * Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
  */
-export function riskCoverage(probs: Matrix, labels: Labels, options: WeightOptions = {}): RiskCoverage {
+export function riskCoverage(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): RiskCoverage {
   return curve(probs, labels, options, 'riskCoverage');
 }
 
 /** Area under the {@link riskCoverage} curve, (1 / rows) sum_i errors among the i most confident / i; errors as there. */
-export function aurc(probs: Matrix, labels: Labels, options: WeightOptions = {}): number {
+export function aurc(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
   return curve(probs, labels, options, 'aurc').aurc;
 }
 
-function curve(probs: Matrix, labels: Labels, options: WeightOptions, where: string): RiskCoverage {
+function curve(probs: Matrix, labels: HostLabels, options: WeightOptions, where: string): RiskCoverage {
   expectOptions(where, options, WEIGHT_KEYS);
   const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, where, options));
   const order = Int32Array.from(hit, (_, r) => r).filter((r) => weights.rows[r]! > 0).sort((a, b) => confidence[b]! - confidence[a]!);

@@ -2,7 +2,7 @@ import { expectOptions } from '../check/options.ts';
 import { key } from '../random/key.ts';
 import { hostRandint } from '../random/random.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import { checkLabels, toRows, type Labels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
 
 /** Options of {@link bootstrapInterval}. */
 export interface BootstrapOptions {
@@ -36,7 +36,7 @@ export interface Interval {
 export function bootstrapInterval(
   metric: (scores: NdArray<Float64Array>, labels: Int32Array) => number,
   scores: Matrix,
-  labels: Labels,
+  labels: HostLabels,
   options: BootstrapOptions = {},
 ): Interval {
   expectOptions('bootstrapInterval', options, ['level', 'resamples', 'seed', 'method']);
@@ -45,11 +45,11 @@ export function bootstrapInterval(
   if (!(Number.isSafeInteger(resamples) && resamples >= 2)) throw new RangeError(`bootstrapInterval: resamples is ${resamples}, expected an integer >= 2`);
   if (method !== 'percentile' && method !== 'basic') throw new RangeError(`bootstrapInterval: method is ${String(method)}, expected 'percentile' or 'basic'`);
   const { data, rows, classes } = toRows(scores, 'bootstrapInterval: scores');
-  checkLabels(labels, rows, classes, 'bootstrapInterval: labels');
+  const own = toLabels(labels, rows, classes, 'bootstrapInterval: labels');
   const take = (pick: ArrayLike<number> | null): number => {
     const from = (r: number): number => (pick ? pick[r]! : r);
     const x = Float64Array.from({ length: rows * classes }, (_, i) => data[from(Math.floor(i / classes)) * classes + (i % classes)]!);
-    return metric(new NdArray(x, [rows, classes]), Int32Array.from({ length: rows }, (_, r) => labels[from(r)]!));
+    return metric(new NdArray(x, [rows, classes]), Int32Array.from({ length: rows }, (_, r) => own[from(r)]!));
   };
   const value = take(null);
   const root = key(seed);

@@ -1,7 +1,7 @@
 import { expectOptions } from '../check/options.ts';
 import { assignBins, checkBins, type BinOptions } from './bins.ts';
 import { classConfidences, labelledRows } from './confidence.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './rows.ts';
 import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
 
 /** The parts of a Brier score: score = reliability - resolution + uncertainty + withinBin. */
@@ -21,11 +21,11 @@ export interface BrierDecomposition {
  * Brier score: the mean of sum_k (p_k - [k = y])^2, in [0, 2] (Brier, 1950). Twice the score of the two-class form that has one
  * probability. probs: (rows, classes). Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
  */
-export function brierScore(probs: Matrix, labels: Labels, options: WeightOptions = {}): number {
+export function brierScore(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
   expectOptions('brierScore', options, WEIGHT_KEYS);
-  const { data, rows, classes, weights } = labelledRows(probs, labels, 'brierScore', options);
+  const { data, rows, classes, labels: own, weights } = labelledRows(probs, labels, 'brierScore', options);
   let sum = 0;
-  for (let r = 0; r < rows; r++) for (let c = 0; c < classes; c++) sum += weights.rows[r]! * (data[r * classes + c]! - Number(labels[r] === c)) ** 2;
+  for (let r = 0; r < rows; r++) for (let c = 0; c < classes; c++) sum += weights.rows[r]! * (data[r * classes + c]! - Number(own[r] === c)) ** 2;
   return sum / weights.total;
 }
 
@@ -35,7 +35,7 @@ export function brierScore(probs: Matrix, labels: Labels, options: WeightOptions
  * nBins of at least the number of rows puts each distinct probability into a bin of its own, where that term is 0.
  * Options and errors as for `reliabilityDiagram`, without `compat`.
  */
-export function brierDecomposition(probs: Matrix, labels: Labels, options: Omit<BinOptions, 'compat'> & WeightOptions = {}): BrierDecomposition {
+export function brierDecomposition(probs: Matrix, labels: HostLabels, options: Omit<BinOptions, 'compat'> & WeightOptions = {}): BrierDecomposition {
   expectOptions('brierDecomposition', options, ['nBins', 'binning', ...WEIGHT_KEYS]);
   checkBins('brierDecomposition', options);
   const matrix = labelledRows(probs, labels, 'brierDecomposition', options);

@@ -1,5 +1,5 @@
 import { confusion } from './accuracy.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './rows.ts';
 
 /** How one class fares. */
 export interface ClassReport {
@@ -16,7 +16,7 @@ export interface ClassReport {
 }
 
 /** Recall, precision and F1 of each class. scores: (rows, classes). Errors as for `accuracy`. */
-export function classReport(scores: Matrix, labels: Labels): ClassReport[] {
+export function classReport(scores: Matrix, labels: HostLabels): ClassReport[] {
   return reportOf(confusion(scores, labels, 'classReport'));
 }
 

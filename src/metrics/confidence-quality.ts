@@ -1,13 +1,13 @@
 import { expectOptions } from '../check/options.ts';
 import { labelledRows, topConfidences } from './confidence.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './rows.ts';
 import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
 
 /**
  * Mean confidence max_k p_k less accuracy: above 0 over-confident, below 0 under-confident. The signed calibration error of one bin. probs:
  * (rows, classes). Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
  */
-export function overconfidence(probs: Matrix, labels: Labels, options: WeightOptions = {}): number {
+export function overconfidence(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
   expectOptions('overconfidence', options, WEIGHT_KEYS);
   const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, 'overconfidence', options));
   return confidence.reduce((sum, c, r) => sum + weights.rows[r]! * c - weights.rows[r]! * hit[r]!, 0) / weights.total;
@@ -17,7 +17,7 @@ export function overconfidence(probs: Matrix, labels: Labels, options: WeightOpt
  * Area under the ROC curve of confidence as a test for right predictions: how often a right row is surer than a wrong one, ties counting
  * half. Temperature scaling of two classes leaves it as it is. NaN when all rows are right, or none. Errors as for {@link overconfidence}.
  */
-export function confidenceAuroc(probs: Matrix, labels: Labels, options: WeightOptions = {}): number {
+export function confidenceAuroc(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
   expectOptions('confidenceAuroc', options, WEIGHT_KEYS);
   const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, 'confidenceAuroc', options));
   const order = Int32Array.from(hit, (_, r) => r).sort((a, b) => confidence[a]! - confidence[b]!);

@@ -1,5 +1,5 @@
 import { argmaxOf } from './predictions.ts';
-import { checkLabels, toProbabilityRows, type Labels, type Matrix } from './rows.ts';
+import { toLabels, toProbabilityRows, type HostLabels, type Labels, type Matrix, type Rows } from './rows.ts';
 import { rowWeights, type WeightOptions, type Weights } from './weights.ts';
 
 /** One confidence a row, and whether what it speaks of came true (1 or 0). */
@@ -10,19 +10,16 @@ export interface Confidences {
 }
 
 /** Checked probabilities with their labels and weights. */
-export interface LabelledRows {
-  data: ArrayLike<number>;
-  rows: number;
-  classes: number;
+export interface LabelledRows extends Rows {
   labels: Labels;
   weights: Weights;
 }
 
 /** Throws RangeError, naming `where`, on anything but probabilities, and on labels and weights that do not fit. */
-export function labelledRows(probs: Matrix, labels: Labels, where: string, { sampleWeight, prior }: WeightOptions = {}): LabelledRows {
+export function labelledRows(probs: Matrix, labels: HostLabels, where: string, { sampleWeight, prior }: WeightOptions = {}): LabelledRows {
   const matrix = toProbabilityRows(probs, `${where}: probs`);
-  checkLabels(labels, matrix.rows, matrix.classes, `${where}: labels`);
-  return { ...matrix, labels, weights: rowWeights(labels, matrix.classes, { sampleWeight, prior }, where) };
+  const own = toLabels(labels, matrix.rows, matrix.classes, `${where}: labels`);
+  return { ...matrix, labels: own, weights: rowWeights(own, matrix.classes, { sampleWeight, prior }, where) };
 }
 
 /** The largest probability of each row, and whether it is at the label. */

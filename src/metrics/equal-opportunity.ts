@@ -1,5 +1,6 @@
+import { expectOptions } from '../check/options.ts';
 import { countGroups } from './group-accuracy.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './rows.ts';
 
 /** Options of {@link equalOpportunityDifference}. */
 export interface EqualOpportunityOptions {
@@ -14,14 +15,16 @@ export interface EqualOpportunityOptions {
  * with rows in fewer than two groups has no difference: null, and left out of the mean.
  * Inputs and errors as for `groupAccuracy`, and on a `positive` that is no class.
  */
-export function equalOpportunityDifference(scores: Matrix, labels: Labels, groups: ArrayLike<number>, { positive = 1 }: EqualOpportunityOptions = {}): number | null {
-  const { correct, count, classes } = countGroups('equalOpportunityDifference', scores, labels, groups);
+export function equalOpportunityDifference(scores: Matrix, labels: HostLabels, groups: HostLabels, options: EqualOpportunityOptions = {}): number | null {
+  expectOptions('equalOpportunityDifference', options, ['positive']);
+  const { positive = 1 } = options;
+  const { correct, own, of, count, classes } = countGroups('equalOpportunityDifference', scores, labels, groups);
   if (positive !== 'mean' && !(Number.isInteger(positive) && positive >= 0 && positive < classes)) {
     throw new RangeError(`equalOpportunityDifference: positive is ${positive}, expected an integer in 0..${classes - 1} or 'mean'`);
   }
   const cells = Array.from({ length: classes }, () => Array.from({ length: count }, () => ({ right: 0, all: 0 })));
   correct.forEach((right, r) => {
-    const cell = cells[labels[r]!]![groups[r]!]!;
+    const cell = cells[own[r]!]![of[r]!]!;
     cell.all++;
     if (right) cell.right++;
   });

@@ -1,8 +1,11 @@
+import { toList } from '../tensor/host-values.ts';
+
 /** How training has gone for each sample of a set; made by {@link forgetting}. */
 export interface Forgetting {
   /**
    * Takes what a net made of samples when it met them: `correct` holds a number or boolean for each, `index` the samples,
-   * which may repeat; default: all, in order. Throws RangeError on lengths or indices that do not fit, before anything is counted.
+   * which may repeat; default: all, in order. Throws RangeError on what is no flag (true, false, 1, 0), and on lengths or indices that do not
+   * fit, before anything is counted.
    */
   update(correct: ArrayLike<number | boolean>, index?: ArrayLike<number>): void;
   /** Forgetting events of each sample: right at one meeting, wrong at the next. */
@@ -33,8 +36,11 @@ export function forgetting(n: number): Forgetting {
     counts,
     learned,
     seen,
-    update: (correct, index) => {
+    update: (flags, at) => {
+      const correct = toList('forgetting: correct', flags) as ArrayLike<number | boolean>;
+      const index = at && toList('forgetting: index', at);
       expectIndex('forgetting', n, correct.length, index);
+      expectFlags('forgetting: correct', correct);
       for (let k = 0; k < correct.length; k++) {
         const i = index ? index[k]! : k;
         const isRight = Boolean(correct[k]);
@@ -47,6 +53,13 @@ export function forgetting(n: number): Forgetting {
     unforgettable: () => Array.from(counts.keys()).filter((i) => rank(i) === 0),
     order: () => Array.from(counts.keys()).sort((i, j) => (rank(i) === rank(j) ? i - j : rank(i) - rank(j))),
   };
+}
+
+/** Throws RangeError, naming `what`, unless all values are booleans, 0 or 1. */
+export function expectFlags(what: string, values: ArrayLike<number | boolean>): void {
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] !== true && values[i] !== false && values[i] !== 0 && values[i] !== 1) throw new RangeError(`${what}[${i}] is ${String(values[i])}, expected true, false, 1 or 0`);
+  }
 }
 
 /** Throws RangeError unless `count` values belong to the samples of `index`, or to all `n`. */

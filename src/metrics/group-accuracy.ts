@@ -1,5 +1,7 @@
+import { expectOptions } from '../check/options.ts';
+import { toList } from '../tensor/host-values.ts';
 import { argmaxOf } from './predictions.ts';
-import { checkLabels, toRows, type Labels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Labels, type Matrix } from './rows.ts';
 
 /** Options of metrics over groups. */
 export interface GroupOptions {
@@ -11,17 +13,19 @@ export interface GroupOptions {
  * Accuracy within each group; null for a group without rows. scores: (rows, classes); `groups`: an integer a row, often the pair
  * label * attributes + attribute. Throws RangeError as `accuracy` does, and on groups that do not fit.
  */
-export function groupAccuracy(scores: Matrix, labels: Labels, groups: ArrayLike<number>, options: GroupOptions = {}): (number | null)[] {
+export function groupAccuracy(scores: Matrix, labels: HostLabels, groups: HostLabels, options: GroupOptions = {}): (number | null)[] {
   return groupAccuracies('groupAccuracy', scores, labels, groups, options);
 }
 
 /** {@link groupAccuracy} under the name of the calling function. */
-export function groupAccuracies(where: string, scores: Matrix, labels: Labels, groups: ArrayLike<number>, { numGroups }: GroupOptions): (number | null)[] {
-  const { correct, count } = countGroups(where, scores, labels, groups, numGroups);
+export function groupAccuracies(where: string, scores: Matrix, labels: HostLabels, groups: HostLabels, options: GroupOptions): (number | null)[] {
+  expectOptions(where, options, ['numGroups']);
+  const { numGroups } = options;
+  const { correct, of, count } = countGroups(where, scores, labels, groups, numGroups);
   return Array.from({ length: count }, (_, g) => {
     let [right, all] = [0, 0];
     for (let r = 0; r < correct.length; r++) {
-      if (groups[r] !== g) continue;
+      if (of[r] !== g) continue;
       all++;
       if (correct[r]) right++;
     }
@@ -29,20 +33,21 @@ export function groupAccuracies(where: string, scores: Matrix, labels: Labels, g
   });
 }
 
-/** Which rows are right, and how many groups there are, after the checks of {@link groupAccuracy}. */
-export function countGroups(where: string, scores: Matrix, labels: Labels, groups: ArrayLike<number>, numGroups?: number): { correct: boolean[]; count: number; classes: number } {
+/** Which rows are right, labels and groups as lists, and how many groups there are, after the checks of {@link groupAccuracy}. */
+export function countGroups(where: string, scores: Matrix, labels: HostLabels, groups: HostLabels, numGroups?: number): { correct: boolean[]; own: Labels; of: ArrayLike<number>; count: number; classes: number } {
   const rows = toRows(scores, `${where}: scores`);
-  checkLabels(labels, rows.rows, rows.classes, `${where}: labels`);
+  const own = toLabels(labels, rows.rows, rows.classes, `${where}: labels`);
+  const of = toList(`${where}: groups`, groups);
   if (numGroups !== undefined && !(Number.isInteger(numGroups) && numGroups >= 1)) throw new RangeError(`${where}: numGroups is ${numGroups}, expected an integer >= 1`);
-  if (groups.length !== rows.rows) throw new RangeError(`${where}: groups has ${groups.length} entries, expected ${rows.rows}, one per row`);
+  if (of.length !== rows.rows) throw new RangeError(`${where}: groups has ${of.length} entries, expected ${rows.rows}, one per row`);
   let count = numGroups ?? 1;
-  for (let r = 0; r < groups.length; r++) {
-    const group = groups[r]!;
+  for (let r = 0; r < of.length; r++) {
+    const group = of[r]!;
     if (!(Number.isInteger(group) && group >= 0 && (numGroups === undefined || group < numGroups))) {
       throw new RangeError(`${where}: groups[${r}] is ${group}, expected an integer ${numGroups === undefined ? '>= 0' : `in 0..${numGroups - 1}`}`);
     }
     count = Math.max(count, group + 1);
   }
   const predicted = argmaxOf(rows);
-  return { correct: Array.from(predicted, (p, r) => p === labels[r]), count, classes: rows.classes };
+  return { correct: Array.from(predicted, (p, r) => p === own[r]), own, of, count, classes: rows.classes };
 }

@@ -11,7 +11,7 @@ export { ksError } from './ks-error.ts';
 export { nll } from './nll.ts';
 export type { WeightOptions } from './weights.ts';
 export { argmaxRows } from './predictions.ts';
-export type { Labels, Matrix } from './rows.ts';
+export type { HostLabels, Labels, Matrix } from './rows.ts';
 export { shotAccuracy, type ShotAccuracy, type ShotOptions } from './shot-accuracy.ts';
 export { balancedError } from './balanced-error.ts';
 export { classReport, type ClassReport } from './class-report.ts';

@@ -1,4 +1,4 @@
-import { sizeOf } from '../tensor/shape.ts';
+import { toHost, toList } from '../tensor/host-values.ts';
 
 /**
  * Scores, logits or probabilities of shape (rows, classes): an NdArray, anything with `data` and `shape`, or nested
@@ -8,6 +8,8 @@ export type Matrix = { readonly data: ArrayLike<number>; readonly shape: readonl
 
 /** A matrix in row-major form. */
 export interface Rows {
+  /** The matrix for the reader, such as `accuracy: scores`. */
+  what: string;
   data: ArrayLike<number>;
   rows: number;
   classes: number;
@@ -16,21 +18,26 @@ export interface Rows {
 /** Integer class labels. */
 export type Labels = ArrayLike<number>;
 
+/** Labels as a list, or as an NdArray with one axis. */
+export type HostLabels = Labels | { readonly data: ArrayLike<number>; readonly shape: readonly number[] };
+
 /** Tolerance for entries outside [0, 1] and for row sums: float32 softmax stays far inside both. */
 const ENTRY_TOLERANCE = 1e-6;
 const SUM_TOLERANCE = 1e-3;
 
-/** Row-major view of `x`. Throws RangeError, naming `where`, unless x has rank 2, at least one row and one class, and no NaN. */
+/** Row-major view of `x`. Throws RangeError, naming `where`, unless x has rank 2, at least one row and one class, and no NaN, TypeError on what holds no numbers. */
 export function toRows(x: Matrix, where: string): Rows {
-  const { data, shape } = 'shape' in x ? x : flatten(x, where);
+  const host = toHost(where, x);
+  const data = host.data;
+  // An empty list has no rows to tell the classes.
+  const shape = data.length === 0 && host.shape.length === 1 ? [0, 0] : host.shape;
   if (shape.length !== 2) throw new RangeError(`${where} has shape [${shape}], expected (rows, classes)`);
   const [rows, classes] = shape as [number, number];
   if (rows === 0 || classes === 0) throw new RangeError(`${where} has shape [${shape}], expected at least one row and one class`);
-  if (data.length !== sizeOf(shape)) throw new RangeError(`${where} has ${data.length} elements, expected ${sizeOf(shape)} for shape [${shape}]`);
   for (let i = 0; i < data.length; i++) {
     if (Number.isNaN(data[i])) throw new RangeError(`${where} is NaN at row ${Math.floor(i / classes)}, class ${i % classes}`);
   }
-  return { data, rows, classes };
+  return { what: where, data, rows, classes };
 }
 
 /**
@@ -56,25 +63,20 @@ export function toProbabilityRows(x: Matrix, where: string): Rows {
   return matrix;
 }
 
-/** Throws RangeError, naming `where`, unless there are `rows` labels, all integers in 0..classes-1. */
-export function checkLabels(labels: Labels, rows: number, classes: number, where: string): void {
-  if (labels.length !== rows) throw new RangeError(`${where} has ${labels.length} entries, expected ${rows}, one per row`);
+/** The labels as a list. Throws RangeError, naming `where`, unless there are `rows` of them, all integers in 0..classes-1. */
+export function toLabels(labels: HostLabels, rows: number, classes: number, where: string): Labels {
+  const list = toList(where, labels);
+  if (list.length !== rows) throw new RangeError(`${where} has ${list.length} entries, expected ${rows}, one per row`);
   for (let r = 0; r < rows; r++) {
-    const label = labels[r]!;
+    const label = list[r]!;
     if (!Number.isInteger(label) || label < 0 || label >= classes) {
       throw new RangeError(`${where}[${r}] is ${label}, expected an integer in 0..${classes - 1}`);
     }
   }
+  return list;
 }
 
-function flatten(x: ReadonlyArray<ArrayLike<number>>, where: string): { data: Float64Array; shape: number[] } {
-  const rows = x.length;
-  const classes = x[0]?.length ?? 0;
-  const data = new Float64Array(rows * classes);
-  for (let r = 0; r < rows; r++) {
-    const row = x[r]!;
-    if (row.length !== classes) throw new RangeError(`${where} row ${r} has ${row.length} entries, expected ${classes} as in row 0`);
-    data.set(row, r * classes);
-  }
-  return { data, shape: [rows, classes] };
+/** {@link toLabels}, for labels that are a list already. */
+export function checkLabels(labels: Labels, rows: number, classes: number, where: string): void {
+  if (toLabels(labels, rows, classes, where) !== labels) throw new TypeError(`${where} is an NdArray, expected a list; pass its data`);
 }

@@ -1,5 +1,6 @@
+import { expectOptions } from '../check/options.ts';
 import { confusion, meanOfPresent, recalls } from './accuracy.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './rows.ts';
 
 /** Options of {@link shotAccuracy}. */
 export interface ShotOptions {
@@ -33,7 +34,9 @@ export interface ShotAccuracy {
  * Throws RangeError as `accuracy` does, and unless there is one non-negative count per class, fewThreshold <= manyThreshold,
  * and as many classes as `groups` asks for.
  */
-export function shotAccuracy(scores: Matrix, labels: Labels, { counts, manyThreshold = 100, fewThreshold = 20, groups = 'thresholds' }: ShotOptions): ShotAccuracy {
+export function shotAccuracy(scores: Matrix, labels: HostLabels, options: ShotOptions): ShotAccuracy {
+  expectOptions('shotAccuracy', options, ['counts', 'manyThreshold', 'fewThreshold', 'groups']);
+  const { counts, manyThreshold = 100, fewThreshold = 20, groups = 'thresholds' } = options;
   const perClass = recalls(confusion(scores, labels, 'shotAccuracy'));
   if (counts.length !== perClass.length) {
     throw new RangeError(`shotAccuracy: counts has ${counts.length} entries, expected ${perClass.length}, one per class`);

@@ -1,5 +1,5 @@
 import { argmaxOf } from './predictions.ts';
-import { checkLabels, toRows, type Labels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
 
 /** Accuracy on training samples with right and with wrong labels, apart; null where there are no such samples. */
 export interface SplitAccuracy {
@@ -17,10 +17,10 @@ export interface SplitAccuracy {
  * The training accuracy split by whether the label is right. scores: (rows, classes); `labels`: those trained on; `trueLabels`:
  * the right ones, as a noise model of `evenkeel/data` started from. Errors as for `accuracy`.
  */
-export function splitAccuracy(scores: Matrix, labels: Labels, trueLabels: Labels): SplitAccuracy {
+export function splitAccuracy(scores: Matrix, labels: HostLabels, trueLabels: HostLabels): SplitAccuracy {
   const rows = toRows(scores, 'splitAccuracy: scores');
-  checkLabels(labels, rows.rows, rows.classes, 'splitAccuracy: labels');
-  checkLabels(trueLabels, rows.rows, rows.classes, 'splitAccuracy: trueLabels');
+  const own = toLabels(labels, rows.rows, rows.classes, 'splitAccuracy: labels');
+  const right = toLabels(trueLabels, rows.rows, rows.classes, 'splitAccuracy: trueLabels');
   const predicted = argmaxOf(rows);
   const share = (of: (r: number) => boolean, hits: (r: number) => boolean): number | null => {
     let [count, total] = [0, 0];
@@ -31,13 +31,13 @@ export function splitAccuracy(scores: Matrix, labels: Labels, trueLabels: Labels
     }
     return total === 0 ? null : count / total;
   };
-  const isRight = (r: number): boolean => labels[r] === trueLabels[r];
+  const isRight = (r: number): boolean => own[r] === right[r];
   const isWrong = (r: number): boolean => !isRight(r);
-  const asLabelled = (r: number): boolean => predicted[r] === labels[r];
+  const asLabelled = (r: number): boolean => predicted[r] === own[r];
   return {
     clean: share(isRight, asLabelled),
     noisy: share(isWrong, asLabelled),
-    recovered: share(isWrong, (r) => predicted[r] === trueLabels[r]),
+    recovered: share(isWrong, (r) => predicted[r] === right[r]),
     all: share(() => true, asLabelled)!,
   };
 }

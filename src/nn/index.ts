@@ -17,6 +17,7 @@ export { mlp } from './mlp.ts';
 export { basicBlock, cifarResnet, resnet20, resnet32, type ResnetOptions } from './resnet.ts';
 export { wideResnet, type WideResnetOptions } from './wide-resnet.ts';
 export { batchNorm, groupNorm, layerNorm, type BatchNorm, type BatchNormLayerOptions, type GroupNorm, type LayerNorm } from './norms.ts';
+export { normalizeInput, type NormalizeInput, type NormalizeInputOptions } from './normalize-input.ts';
 export { padShortcut, type PadShortcut } from './pad-shortcut.ts';
 export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type AdaptiveAvgPool2d, type Pool2d } from './pooling.ts';
 export { residual, type Residual, type ResidualOptions } from './residual.ts';

@@ -11,11 +11,11 @@ export interface ParameterSpec {
   readonly init: (key: Key) => Float32Array<ArrayBuffer>;
 }
 
-/** State that is saved with the parameters and not trained, such as running statistics; it starts as `value`. */
+/** State that is saved with the parameters and not trained, such as running statistics; it starts as `value`, of all elements or of each. */
 export interface BufferSpec {
   readonly shape: readonly number[];
   readonly dtype: 'f32' | 'i32';
-  readonly value: number;
+  readonly value: number | readonly number[];
 }
 
 /** What a forward pass needs to know beside the input. */

@@ -1,11 +1,12 @@
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { Captured, capture } from '../tensor/capture.ts';
-import { NdArray } from '../tensor/ndarray.ts';
+import type { ArrayInput } from '../tensor/array-input.ts';
+import { NdArray, toNdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
-import { empty, type Tensor } from '../tensor/tensor.ts';
+import { empty, Tensor } from '../tensor/tensor.ts';
 import type { PassWeights } from './pass-weights.ts';
 
 /** How host data is run through a model. */
@@ -26,13 +27,15 @@ export const BATCH_OPTIONS = ['batchSize', 'signal'] as const;
 /** The names of {@link PredictOptions}. */
 export const PREDICT_OPTIONS = [...BATCH_OPTIONS, 'weights'] as const;
 
-/** f over the rows of host data in batches of one captured step; the result is read back once. */
-export async function mapBatches(gpu: Gpu, x: NdArray, f: (batch: Tensor) => Tensor, { batchSize = 500, signal }: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+/** f over the rows of host data (a Tensor is read first) in batches of one captured step; the result is read back once. */
+export async function mapBatches(gpu: Gpu, input: ArrayInput, f: (batch: Tensor) => Tensor, { batchSize = 500, signal }: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+  // No await for what is on the host already: the caller may reuse its memory at once.
+  const x = input instanceof Tensor ? await input.array() : toNdArray('x', input);
   if (x.shape.length < 2) throw new ShapeError(`x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`batchSize is ${batchSize}, expected a positive integer`);
   const n = x.length;
   const features = sizeOf(x.shape.slice(1));
-  const steps = new Map<number, { input: Tensor; step: Captured<Tensor> }>();
+  const steps = new Map<number, { batch: Tensor; step: Captured<Tensor> }>();
   const inputs: Tensor[] = [];
   let all: Tensor | null = null;
   try {
@@ -42,12 +45,12 @@ export async function mapBatches(gpu: Gpu, x: NdArray, f: (batch: Tensor) => Ten
       const chunk = x.data.subarray(start * features, (start + rows) * features);
       let known = steps.get(rows);
       if (known) {
-        known.input.write(chunk);
+        known.batch.write(chunk);
         known.step.run();
       } else {
-        const input = unscoped(() => empty([rows, ...x.shape.slice(1)], { gpu })).write(chunk);
-        inputs.push(input);
-        known = { input, step: capture(() => noGrad(() => f(input)), { gpu }) };
+        const batch = unscoped(() => empty([rows, ...x.shape.slice(1)], { gpu })).write(chunk);
+        inputs.push(batch);
+        known = { batch, step: capture(() => noGrad(() => f(batch)), { gpu }) };
         steps.set(rows, known);
       }
       const y = known.step.value;
@@ -60,6 +63,6 @@ export async function mapBatches(gpu: Gpu, x: NdArray, f: (batch: Tensor) => Ten
   } finally {
     all?.dispose();
     for (const { step } of steps.values()) step.dispose();
-    for (const input of inputs) input.dispose();
+    for (const batch of inputs) batch.dispose();
   }
 }

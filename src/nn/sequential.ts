@@ -8,6 +8,7 @@ import { nextItems } from '../ops/dropout.ts';
 import { softmax } from '../ops/softmax.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { fromDevice } from '../tensor/dtype.ts';
+import type { ArrayInput } from '../tensor/array-input.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -77,7 +78,7 @@ export class Sequential implements Layer {
     this.#buffers = new Map(
       entries.filter(({ isBuffer }) => isBuffer).map(({ name, layer, local }) => {
         const { shape, dtype, value } = layer.bufferSpecs![local]!;
-        const buffer = unscoped(() => tensor(new Float32Array(sizeOf(shape)).fill(value), { shape, dtype, gpu })) as Tensor | Tensor<'i32'>;
+        const buffer = unscoped(() => tensor(typeof value === 'number' ? new Float32Array(sizeOf(shape)).fill(value) : value, { shape, dtype, gpu })) as Tensor | Tensor<'i32'>;
         layer.buffers![local] = buffer;
         return [name, buffer];
       }),
@@ -151,19 +152,19 @@ export class Sequential implements Layer {
     return y;
   }
 
-  /** Logits of host data (n, ...) in evaluation mode: (n, classes). Runs in batches of `batchSize` (default 500). */
-  logits(x: NdArray, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+  /** Logits of x (n, ...), a Tensor, an NdArray or nested arrays, in evaluation mode: (n, classes). Runs in batches of `batchSize` (default 500). */
+  logits(x: ArrayInput, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
     expectOptions('model.logits', options, PREDICT_OPTIONS);
     return this.#evaluate(x, options, (logits) => logits);
   }
 
-  /** Class probabilities of host data (n, ...) in evaluation mode: (n, classes), rows sum to 1. */
-  predict(x: NdArray, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
+  /** Class probabilities of x (n, ...) as for {@link logits} in evaluation mode: (n, classes), rows sum to 1. */
+  predict(x: ArrayInput, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
     expectOptions('model.predict', options, PREDICT_OPTIONS);
     return this.#evaluate(x, options, softmax);
   }
 
-  #evaluate(x: NdArray, { weights, ...batches }: PredictOptions, of: (logits: Tensor) => Tensor): Promise<NdArray<Float32Array>> {
+  #evaluate(x: ArrayInput, { weights, ...batches }: PredictOptions, of: (logits: Tensor) => Tensor): Promise<NdArray<Float32Array>> {
     return mapBatches(this.arena.values.gpu, x, (batch) => of(this.forward(batch, weights ? { weights } : {})), batches);
   }
 

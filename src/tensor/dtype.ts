@@ -41,6 +41,23 @@ export function toDevice(dtype: DType, values: ArrayLike<number>): Float32Array<
   return Host.from(values) as Float32Array<ArrayBuffer>;
 }
 
+const RANGES = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1] } as const;
+
+/**
+ * Throws a RangeError, naming `what`, on a value that a dtype of integers cannot hold: NaN, infinities, and what is out of range once its
+ * fraction is cut off. The others hold what they are given: f32 and f16 the nearest value, which beyond the largest is an infinity, and
+ * bool 1 for all but 0.
+ */
+export function expectValues(what: string, dtype: DType, values: ArrayLike<number>): void {
+  if (dtype !== 'i32' && dtype !== 'u32') return;
+  if (values instanceof HOST[dtype] || values instanceof Uint8Array) return;
+  const [low, high] = RANGES[dtype];
+  for (let i = 0; i < values.length; i++) {
+    const v = Math.trunc(values[i]!);
+    if (!(v >= low && v <= high)) throw new RangeError(`${what}[${i}] is ${values[i]}, expected a number in ${low}..${high} for ${dtype}`);
+  }
+}
+
 const float = new Float32Array(1);
 const word = new Uint32Array(float.buffer);
 

@@ -1,3 +1,4 @@
+import { toHost, type HostInput, type Nested } from './host-values.ts';
 import { sizeOf } from './shape.ts';
 
 /** Element storage of host arrays. */
@@ -11,7 +12,15 @@ export class NdArray<D extends HostData = HostData> {
   readonly data: D;
   readonly shape: readonly number[];
 
-  constructor(data: D, shape: readonly number[]) {
+  /** Of a typed array, which is not copied, and its shape (default: one axis); or of nested arrays, which give shape and Float32Array. */
+  constructor(values: D | Nested, shape?: readonly number[]) {
+    let data = values as D;
+    if (!isHostData(values)) {
+      const host = toHost('NdArray: values', values);
+      data = Float32Array.from(host.data) as HostData as D;
+      shape ??= host.shape;
+    }
+    shape ??= [data.length];
     if (sizeOf(shape) !== data.length) {
       throw new RangeError(`NdArray: shape [${shape}] holds ${sizeOf(shape)} elements, data has ${data.length}`);
     }
@@ -44,4 +53,13 @@ export class NdArray<D extends HostData = HostData> {
     const row = sizeOf(this.shape.slice(1));
     return this.data.subarray(from * row, to * row) as D;
   }
+}
+
+const isHostData = (v: unknown): v is HostData => [Float32Array, Float64Array, Int32Array, Uint32Array, Uint8Array].some((type) => v instanceof type);
+
+/** What the host gives as an NdArray: itself, or values in f32. Errors as for {@link toHost}. */
+export function toNdArray(what: string, values: HostInput): NdArray {
+  if (values instanceof NdArray) return values;
+  const { data, shape } = toHost(what, values);
+  return new NdArray(isHostData(data) ? data : Float32Array.from(data), shape);
 }

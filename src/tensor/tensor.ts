@@ -1,8 +1,10 @@
+import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { DisposedError, DTypeError, OutOfMemoryError, ShapeError } from '../gpu/errors.ts';
 import type { Bindable, Storage } from '../gpu/storage.ts';
-import { bytesOf, fromDevice, toDevice, type DType, type TypedArrayOf } from './dtype.ts';
+import { bytesOf, expectValues, fromDevice, toDevice, type DType, type TypedArrayOf } from './dtype.ts';
+import { toHost, type HostInput, type Nested } from './host-values.ts';
 import { NdArray } from './ndarray.ts';
 import { track } from './scope.ts';
 import { sizeOf } from './shape.ts';
@@ -115,10 +117,12 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
     return (await this.read())[0]!;
   }
 
-  /** Overwrites the values from the host. */
-  write(values: ArrayLike<number>): this {
-    if (values.length !== this.size) throw new ShapeError(`write: got ${values.length} values, tensor [${this.shape}] holds ${this.size}`);
-    this.gpu.write(this.storage, this.byteOffset, toDevice(this.dtype, values));
+  /** Overwrites the values from the host, in row-major order; nested arrays too. Errors as for {@link tensor}. */
+  write(values: Nested): this {
+    const { data } = toHost('write: values', values);
+    if (data.length !== this.size) throw new ShapeError(`write: got ${data.length} values, tensor [${this.shape}] holds ${this.size}`);
+    expectValues('write: values', this.dtype, data);
+    this.gpu.write(this.storage, this.byteOffset, toDevice(this.dtype, data));
     return this;
   }
 
@@ -148,7 +152,9 @@ export interface CreateOptions<D extends DType> {
 }
 
 /** A tensor with unspecified contents. Shape entries must be non-negative integers. */
-export function empty<D extends DType = 'f32'>(shape: readonly number[], { dtype = 'f32' as D, gpu = currentGpu() }: CreateOptions<D> = {}): Tensor<D> {
+export function empty<D extends DType = 'f32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
+  expectOptions('empty', options, ['dtype', 'gpu']);
+  const { dtype = 'f32' as D, gpu = currentGpu() } = options;
   if (shape.some((d) => !Number.isInteger(d) || d < 0)) throw new ShapeError(`shape is [${shape}], expected non-negative integers`);
   return new Tensor(memoryFor(shape, dtype, gpu), shape, dtype);
 }
@@ -162,6 +168,7 @@ function memoryFor(shape: readonly number[], dtype: DType, gpu: Gpu, now = false
 
 /** A tensor of zeros. */
 export function zeros<D extends DType = 'f32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
+  expectOptions('zeros', options, ['dtype', 'gpu']);
   return clear(empty(shape, options));
 }
 
@@ -172,19 +179,24 @@ export function clear<D extends DType>(x: Tensor<D>): Tensor<D> {
 }
 
 /**
- * A tensor from host values. `shape` defaults to that of an NdArray, else to one axis.
+ * A tensor from host values: a number, an array, nested arrays, or an NdArray, which give its shape; `shape` overrides it. Integers hold a
+ * value without its fraction, and a RangeError tells the one that is NaN or out of range; f32 and f16 take the nearest value, an infinity
+ * beyond the largest; bool is 1 for all but 0. Throws RangeError on ragged arrays, TypeError on what holds no numbers.
  * Inside a captured step it is a constant: uploaded once, when the step is recorded.
  */
 export function tensor<D extends DType = 'f32'>(
-  values: NdArray | ArrayLike<number> | number,
-  { shape, dtype = 'f32' as D, gpu = currentGpu() }: CreateOptions<D> & { shape?: readonly number[] } = {},
+  values: HostInput | number,
+  options: CreateOptions<D> & { shape?: readonly number[] } = {},
 ): Tensor<D> {
-  const data = typeof values === 'number' ? [values] : values instanceof NdArray ? values.data : values;
-  const dims = shape ?? (typeof values === 'number' ? [] : values instanceof NdArray ? values.shape : [data.length]);
-  if (sizeOf(dims) !== data.length) throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${data.length} values`);
+  expectOptions('tensor', options, ['shape', 'dtype', 'gpu']);
+  const { shape, dtype = 'f32' as D, gpu = currentGpu() } = options;
+  const host = typeof values === 'number' ? { data: [values], shape: [] } : toHost('tensor: values', values);
+  const dims = shape ?? host.shape;
+  if (sizeOf(dims) !== host.data.length) throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${host.data.length} values`);
+  expectValues('tensor: values', dtype, host.data);
   const made = new Tensor(memoryFor(dims, dtype, gpu, true), dims, dtype);
   try {
-    return made.write(data);
+    return made.write(host.data);
   } catch (error) {
     made.dispose();
     throw error;

@@ -1,8 +1,8 @@
 import { expectOptions } from '../check/options.ts';
-import type { Dataset } from '../data/dataset.ts';
 import { accuracy, balancedAccuracy, perClassAccuracy } from '../metrics/index.ts';
 import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
-import type { NdArray } from '../tensor/ndarray.ts';
+import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
+import { NdArray } from '../tensor/ndarray.ts';
 
 /** How a classifier does on a dataset. */
 export interface Evaluation {
@@ -21,14 +21,17 @@ export interface Predictor {
   predict(x: NdArray, options?: PredictOptions): Promise<NdArray<Float32Array | Float64Array>>;
 }
 
-/** Predicts a dataset in evaluation mode and scores it; with `weights: average` under averaged weights. */
-export async function evaluate(model: Predictor, data: Dataset, options: PredictOptions = {}): Promise<Evaluation> {
+/** Predicts a dataset in evaluation mode and scores it, with `weights: average` under averaged weights; x and y may be Tensors, NdArrays or nested arrays. */
+export async function evaluate(model: Predictor, data: { x: ArrayInput; y: LabelsInput }, options: PredictOptions = {}): Promise<Evaluation> {
   expectOptions('evaluate', options, PREDICT_OPTIONS);
-  const probabilities = await model.predict(data.x, options);
+  // What is on the host is predicted at once, with the weights of this moment.
+  const x = data.x instanceof NdArray ? data.x : await readArray('evaluate: x', data.x);
+  const probabilities = await model.predict(x, options);
+  const y = await readLabels('evaluate: y', data.y);
   return {
-    accuracy: accuracy(probabilities, data.y),
-    balancedAccuracy: balancedAccuracy(probabilities, data.y),
-    perClass: perClassAccuracy(probabilities, data.y),
+    accuracy: accuracy(probabilities, y),
+    balancedAccuracy: balancedAccuracy(probabilities, y),
+    perClass: perClassAccuracy(probabilities, y),
     probabilities,
   };
 }

@@ -22,7 +22,7 @@ import { keep } from '../tensor/copy.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
-import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { clear, empty, tensor, zeros, Tensor } from '../tensor/tensor.ts';
 import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 
 /** What a captured step is made of. */
@@ -229,6 +229,7 @@ export class TrainingStep {
     const forward: ObjectiveInputs['forward'] = (x, options) => this.#forward(x, input.shape[0]!, calls++, options);
     const random = { key: this.#objectiveKey, first: this.#state };
     const value = objective ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at }) : loss!(forward(input), y);
+    if (!(value instanceof Tensor)) throw new TypeError(`fit: the ${objective ? 'objective' : 'loss'} gives ${typeof value}, expected a scalar tensor; is it one of evenkeel? then call it first, as in crossEntropy()`);
     if (value.size !== 1) throw new ShapeError(`fit: the ${objective ? 'objective' : 'loss'} has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
     return value;
   }

@@ -133,7 +133,7 @@ describe('what it promises', () => {
     }
   });
 
-  test('nothing is read back but the labels and whether x lies in clip; errors', async () => {
+  test('nothing is read back but the labels and flags; errors', async () => {
     using model = net();
     const [x, y] = [tensor(POINTS, { shape: [N, FEATURES] }), tensor(LABELS, { dtype: 'i32' })];
     const before = x.gpu.counters.reads;
