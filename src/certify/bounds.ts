@@ -66,15 +66,15 @@ export async function certifyBounds(model: Sequential, inputs: ArrayInput, label
   expectOptions('certifyBounds', options, ['eps', 'clip', 'method', 'batchSize', 'signal']);
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
   if (!METHODS.includes(method)) throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
-  const [x, y] = [await readArray('certifyBounds: x', inputs), await readLabels('certifyBounds: y', labels)];
-  check(x, y, eps, clip, batchSize);
-  await expectFiniteModel('certifyBounds', model);
   const { gpu } = model.arena.values;
-  const size = sizeOf(x.shape.slice(1));
-  const margins = new Float64Array(x.length);
-  // The model may be in training while margins are awaited.
+  // The weights of this moment: the model may be in training while inputs and margins are awaited.
   const weights = model.snapshot();
   try {
+    const [x, y] = [await readArray('certifyBounds: x', inputs), await readLabels('certifyBounds: y', labels)];
+    check(x, y, eps, clip, batchSize);
+    await expectFiniteModel('certifyBounds', model);
+    const size = sizeOf(x.shape.slice(1));
+    const margins = new Float64Array(x.length);
     for (let start = 0; start < x.length; start += batchSize) {
       signal?.throwIfAborted();
       const rows = Math.min(batchSize, x.length - start);
@@ -102,10 +102,10 @@ export async function certifyBounds(model: Sequential, inputs: ArrayInput, label
         margins[start + i] = least;
       });
     }
+    return { certified: Array.from(margins, (m) => m > 0), margins };
   } finally {
     weights.dispose();
   }
-  return { certified: Array.from(margins, (m) => m > 0), margins };
 }
 
 /** A margin, or -Infinity where it is not a finite number. */

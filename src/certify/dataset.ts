@@ -48,24 +48,24 @@ const CHECKED = 2;
  */
 export async function* certifyDataset(smooth: Smooth, input: { x: ArrayInput; y: LabelsInput }, options: CertifyDatasetOptions = {}): AsyncGenerator<CertifiedRow, void, undefined> {
   expectOptions('certifyDataset', options, ['indices', 'together', 'done', 'n0', 'n', 'alpha', 'batchSize', 'signal']);
-  const data = { x: await readArray('certifyDataset: x', input.x), y: await readLabels('certifyDataset: y', input.y) };
-  const { indices = Uint32Array.from({ length: data.y.length }, (_, i) => i), done: before = [], together = inputsTogether(options), ...certify } = options;
-  expectInteger('certifyDataset', 'together', together, 1);
-  expectIndices(indices, data);
-  expectLabels(data.y);
-  expectSame(before, indices, data.y);
-  const of = async (places: readonly number[]): Promise<CertificateRow[]> => {
-    const start = performance.now();
-    const certificates = await smooth.certifyMany(rowsOf(data.x, places), { ...certify, streams: places });
-    const seconds = (performance.now() - start) / 1000 / places.length;
-    return certificates.map(({ label: predict, radius }, i) => {
-      const [index, label] = [places[i]!, data.y[places[i]!]!];
-      return { index, label, predict, radius: roundedDown(radius), correct: predict === label, seconds };
-    });
-  };
   const held = smooth.hold();
   let next: Promise<CertificateRow[]> | undefined;
   try {
+    const data = { x: await readArray('certifyDataset: x', input.x), y: await readLabels('certifyDataset: y', input.y) };
+    const { indices = Uint32Array.from({ length: data.y.length }, (_, i) => i), done: before = [], together = inputsTogether(options), ...certify } = options;
+    expectInteger('certifyDataset', 'together', together, 1);
+    expectIndices(indices, data);
+    expectLabels(data.y);
+    expectSame(before, indices, data.y);
+    const of = async (places: readonly number[]): Promise<CertificateRow[]> => {
+      const start = performance.now();
+      const certificates = await smooth.certifyMany(rowsOf(data.x, places), { ...certify, streams: places });
+      const seconds = (performance.now() - start) / 1000 / places.length;
+      return certificates.map(({ label: predict, radius }, i) => {
+        const [index, label] = [places[i]!, data.y[places[i]!]!];
+        return { index, label, predict, radius: roundedDown(radius), correct: predict === label, seconds };
+      });
+    };
     for (const row of telling(before)) {
       const [again] = await of([row.index]);
       if (again!.predict !== row.predict || again!.radius !== roundedDown(row.radius)) {

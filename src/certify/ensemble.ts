@@ -26,6 +26,9 @@ export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
       return mul(all.reduce((sum, logits) => add(sum, logits)), 1 / members.length);
     },
     snapshot: () => new JoinedWeights(members.flatMap((member) => member.snapshot?.() ?? [])),
+    get graph() {
+      return members.map(({ graph }) => graph ?? '').join();
+    },
     get parameters() {
       return named(members.map(({ parameters }) => parameters));
     },

@@ -1,8 +1,6 @@
 import { NonFiniteError } from '../gpu/errors.ts';
-import { isFinite } from '../ops/compare.ts';
-import { all } from '../ops/reduce.ts';
+import { firstNonFinite } from '../tensor/anomaly.ts';
 import type { DType } from '../tensor/dtype.ts';
-import { scope, unscoped } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /** The saved values of a model; what has neither is known by its outputs alone. */
@@ -20,14 +18,7 @@ export async function expectFiniteModel(what: string, model: WithValues): Promis
   if (values.length === 0) return;
   const versions = values.map(([, t]) => t.version).join();
   if (seen.get(model) === versions) return;
-  const { gpu } = values[0]![1];
-  const flags = unscoped(() => scope(() => values.map(([, t]) => all(isFinite(t.detach())))));
-  try {
-    const found = await gpu.read(flags.map((t) => ({ storage: t.storage, offset: t.byteOffset, bytes: t.byteLength })));
-    const at = found.findIndex((bytes) => new Uint32Array(bytes)[0] === 0);
-    if (at >= 0) throw new NonFiniteError(`${what}: ${values[at]![0]} of the model has values that are NaN or infinite, expected finite weights; load a state from before they came up`);
-    seen.set(model, versions);
-  } finally {
-    for (const t of flags) t.dispose();
-  }
+  const at = await firstNonFinite(values.map(([, t]) => t));
+  if (at >= 0) throw new NonFiniteError(`${what}: ${values[at]![0]} of the model has values that are NaN or infinite, expected finite weights; load a state from before they came up`);
+  seen.set(model, versions);
 }

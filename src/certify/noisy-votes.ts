@@ -13,6 +13,8 @@ import { countVotes, noisyCopies, type CopyState } from './noisy-copies.ts';
 
 /** What can be smoothed: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
 export interface BaseClassifier extends WithValues {
+  /** Names the computation where it can change: what was captured under another name is captured anew. */
+  readonly graph?: string;
   /** The context asks for evaluation mode, and for the weights of `snapshot`. */
   forward(x: Tensor, context?: { readonly training: boolean; readonly weights?: HeldWeights }): Tensor;
   /** Holds the weights as they are: a certificate takes many passes, and the model may be in training. Default: the model does not change. */
@@ -49,6 +51,8 @@ export class NoisyVotes {
   readonly #steps = new Map<number, Captured<void>>();
   #inputs: Inputs | null = null;
   #weights: HeldWeights | null = null;
+  /** Under which the steps were captured. */
+  #graph: string | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #holds = 0;
   #isDisposed = false;
@@ -76,6 +80,8 @@ export class NoisyVotes {
     signal?.throwIfAborted();
     await expectFiniteModel('Smooth', this.#model);
     this.#expectLive();
+    if (this.#graph !== this.#model.graph) this.#forget();
+    this.#graph = this.#model.graph;
     const { room, counts } = this.#place(x, streams);
     if (weights) this.#take(weights);
     let queued = 0;

@@ -5,8 +5,9 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { binomialTest, certifiedRadius, clopperPearsonLower } from '../stats/index.ts';
-import { readArray, type ArrayInput } from '../tensor/array-input.ts';
-import { NdArray } from '../tensor/ndarray.ts';
+import type { ArrayInput } from '../tensor/array-input.ts';
+import { NdArray, toNdArray } from '../tensor/ndarray.ts';
+import { Tensor } from '../tensor/tensor.ts';
 import { expectCopies, expectSigma, topClass, type Draw } from './draws.ts';
 import { NoisyVotes, type BaseClassifier, type Phase } from './noisy-votes.ts';
 
@@ -98,7 +99,7 @@ export class Smooth {
   async certify(x: ArrayInput, options: CertifyOptions = {}): Promise<Certificate> {
     expectOptions('Smooth.certify', options, ['n0', 'n', 'alpha', ...SAMPLE]);
     const { stream = 0, ...rest } = options;
-    return (await this.#certify('certify', single(await read('certify', x)), { ...rest, streams: [stream] }))[0]!;
+    return (await reading('certify', x, (host) => this.#certify('certify', single(host), { ...rest, streams: [stream] })))[0]!;
   }
 
   /**
@@ -107,7 +108,7 @@ export class Smooth {
    */
   async certifyMany(x: ArrayInput, options: CertifyManyOptions = {}): Promise<Certificate[]> {
     expectOptions('Smooth.certifyMany', options, ['n0', 'n', 'alpha', 'streams', 'batchSize', 'signal']);
-    return this.#certify('certifyMany', await read('certifyMany', x), options);
+    return reading('certifyMany', x, (host) => this.#certify('certifyMany', host, options));
   }
 
   /**
@@ -177,7 +178,7 @@ export class Smooth {
   async #one(what: string, x: ArrayInput, n: number, { first = 0, stream = 0, ...sample }: CountOptions): Promise<Uint32Array> {
     expectCount(what, 'n', n, 1);
     expectCount(what, 'first', first, 0);
-    return (await this.#sample(what, single(await read(what, x)), [stream], [{ first, copies: n }], sample))[0]![0]!;
+    return (await reading(what, x, (host) => this.#sample(what, single(host), [stream], [{ first, copies: n }], sample)))[0]![0]!;
   }
 
   async #sample(what: string, x: NdArray, streams: ArrayLike<number>, phases: readonly Phase[], { batchSize = 1000, signal }: Pick<SampleOptions, 'batchSize' | 'signal'>): Promise<Uint32Array[][]> {
@@ -195,7 +196,10 @@ export class Smooth {
   }
 }
 
-const read = (what: string, x: ArrayInput): Promise<NdArray> => readArray(`Smooth.${what}: x`, x);
+/** `run` of an input, which is read first where it lies on the device; else at once: a call counts with the weights of its moment. */
+async function reading<T>(what: string, x: ArrayInput, run: (x: NdArray) => Promise<T>): Promise<T> {
+  return run(x instanceof Tensor ? await x.array() : toNdArray(`Smooth.${what}: x`, x));
+}
 
 function single(x: NdArray): NdArray {
   return new NdArray(x.data, [1, ...x.shape]);

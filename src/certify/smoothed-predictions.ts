@@ -42,16 +42,17 @@ export async function smoothedPredictions(model: BaseClassifier, input: ArrayInp
   expectSigma('smoothedPredictions', sigma);
   expectCounts('smoothedPredictions', { n, batchSize }, 1);
   expectCounts('smoothedPredictions', { numClasses }, 2);
-  const x = await readArray('smoothedPredictions: x', input);
-  await expectFiniteModel('smoothedPredictions', model);
   const root = split(key(seed), PURPOSE.smoothing);
   const gpu = currentGpu();
-  const images = x.shape[0]!;
-  const size = x.data.length / Math.max(1, images);
-  const shares = new Float32Array(images * numClasses);
+  // The weights of this moment: the model may be in training while inputs and votes are awaited.
   const weights = model.snapshot?.();
   const context = { training: false, ...(weights && { weights }) };
   try {
+    const x = await readArray('smoothedPredictions: x', input);
+    await expectFiniteModel('smoothedPredictions', model);
+    const images = x.shape[0]!;
+    const size = x.data.length / Math.max(1, images);
+    const shares = new Float32Array(images * numClasses);
     for (let first = 0; first < images; first += batchSize) {
       const rows = Math.min(batchSize, images - first);
       const part = unscoped(() => tensor(x.data.subarray(first * size, (first + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu }));
@@ -73,10 +74,10 @@ export async function smoothedPredictions(model: BaseClassifier, input: ArrayInp
       }
       onProgress?.(first + rows);
     }
+    return unscoped(() => tensor(shares, { shape: [images, numClasses], gpu }));
   } finally {
     weights?.dispose();
   }
-  return unscoped(() => tensor(shares, { shape: [images, numClasses], gpu }));
 }
 
 function checked(logits: Tensor, rows: number, classes: number): Tensor {

@@ -5,6 +5,8 @@
 export function expectOptions<T extends object>(what: string, options: T | null | undefined, known: readonly (keyof T & string)[]): void {
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null) throw new TypeError(`${what}: options are ${String(options)}, expected an object`);
+  // A function of options that stands where its result is wanted is called with tensors.
+  if ('storage' in options) throw new TypeError(`${what}: options are a tensor, expected an object; pass the result of ${what}(), not ${what}`);
   for (const name of Object.keys(options)) {
     if ((known as readonly string[]).includes(name) || (options as Record<string, unknown>)[name] === undefined) continue;
     throw new TypeError(`${what}: unknown option '${name}'${suggestion(name, known)}`);

@@ -2,7 +2,7 @@ import type { Gpu } from './device.ts';
 import { DisposedError } from './errors.ts';
 import { planMemory } from './plan.ts';
 import type { DeviceBuffer } from './pool.ts';
-import { storagesOf, type Command } from './recorder.ts';
+import { storagesOf, writtenBy, type Command } from './recorder.ts';
 import type { Storage } from './storage.ts';
 
 /** A recorded list of commands with its memory, ready to be played again in one submit. */
@@ -14,6 +14,8 @@ export class Replay {
   readonly bound: number;
   readonly #planned: readonly Storage[];
   readonly #borrowed: readonly Storage[];
+  /** Those of them that a run writes. */
+  readonly #written: readonly Storage[];
   #isBroken = false;
   #disposed = false;
 
@@ -58,6 +60,8 @@ export class Replay {
     this.#arenas = [];
     this.#planned = planned;
     this.#borrowed = borrowed;
+    const targets = new Set(commands.flatMap(writtenBy));
+    this.#written = borrowed.filter((s) => targets.has(s));
     try {
       for (const size of plan.arenas) this.#arenas.push(gpu.createArena(size));
       used.forEach((s, i) => {
@@ -92,6 +96,8 @@ export class Replay {
       for (const s of this.#planned) s.fault = null;
       this.#mend();
     }
+    // The first run raised the versions as it was recorded.
+    for (const s of this.#written) s.version++;
     this.#submit();
   }
 

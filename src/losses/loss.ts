@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { classTable, crossEntropy as fused, type ClassAdjustments } from '../ops/cross-entropy.ts';
 import { toLabels } from '../ops/labels.ts';
@@ -69,9 +70,20 @@ export function fusedLoss(name: string, { scale, shift, margin, weight, classes,
   return named(name, loss, { reduction, setClassWeight, dispose });
 }
 
+/** What a call of a loss can be given beside logits and labels; groups and features are for losses that take them. */
+const INPUTS = ['sampleWeight', 'reduction', 'groups', 'features'] as const;
+
 /** A callable loss with its properties. */
-export function named(name: string, call: (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: LossInputs) => Tensor, rest: Pick<Loss, 'reduction' | 'setClassWeight' | 'dispose'>): Loss {
-  return Object.defineProperty(Object.assign(call, rest), 'name', { value: name }) as Loss;
+export function named(
+  name: string,
+  call: (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: LossInputs) => Tensor,
+  rest: Pick<Loss, 'reduction' | 'setClassWeight' | 'dispose'>,
+): Loss {
+  const loss: typeof call = (logits, labels, inputs) => {
+    expectOptions<LossInputs & { groups?: unknown; features?: unknown }>(name, inputs, INPUTS);
+    return call(logits, labels, inputs);
+  };
+  return Object.defineProperty(Object.assign(loss, rest), 'name', { value: name }) as Loss;
 }
 
 /** `loss` of mapped logits, under a name that tells: weights, reduction and lifetime are those of the loss. */

@@ -35,9 +35,11 @@ export interface CdtOptions extends AdjustedLossOptions {
   gamma?: number;
 }
 
-/** Factors (n_c / n_max)^gamma and shifts tau log(n_c / N) from counts, an empty class counted as one sample. */
-export function vsAdjustments(counts: ArrayLike<number>, given: { gamma?: number; tau?: number } = {}): { scale: Float64Array; shift: Float64Array } {
-  expectOptions('vsAdjustments', given, ['gamma', 'tau']);
+const KEYS = ['gamma', 'tau', 'clsNumList', 'weight', 'reduction'] as const;
+
+/** Factors (n_c / n_max)^gamma and shifts tau log(n_c / N) from counts, an empty class counted as one sample. The options of {@link vs} will do. */
+export function vsAdjustments(counts: ArrayLike<number>, given: Partial<VsOptions> = {}): { scale: Float64Array; shift: Float64Array } {
+  expectOptions('vsAdjustments', given, KEYS);
   const { gamma = 0.3, tau = 1 } = given;
   return adjustments('vsAdjustments', counts, gamma, tau, 'counts');
 }
@@ -63,7 +65,7 @@ export function adjustments(where: string, counts: ArrayLike<number>, gamma: num
  * NeurIPS 2021; defaults of the official code. Throws RangeError on bad counts, and on gamma or tau that is not finite.
  */
 export function vs(given: VsOptions): Loss {
-  expectOptions('vs', given, ['gamma', 'tau', 'clsNumList', 'weight', 'reduction']);
+  expectOptions('vs', given, KEYS);
   const { clsNumList, gamma = 0.3, tau = 1, weight, reduction } = given;
   return fusedLoss('vs', { ...adjustments('vs', clsNumList, gamma, tau), weight, reduction, classes: clsNumList.length });
 }

@@ -63,6 +63,11 @@ export function* walkLayers(layer: Layer, prefix = ''): Generator<readonly [pref
   for (const [name, child] of Object.entries(layer.children ?? {})) yield* walkLayers(child, name === '' ? prefix : `${prefix}${name}.`);
 }
 
+/** The computation of all inside a layer, as {@link Layer.graph} names it; '' where nothing can change. */
+export function graphOf(layer: Layer): string {
+  return Object.values(layer.children ?? {}).map((child) => child.graph ?? graphOf(child)).filter(Boolean).join();
+}
+
 /** Number of trained values of a layer and all inside it, those of a layer at two places once; nothing need be initialised. */
 export function countParameters(layer: Layer): number {
   let count = 0;

@@ -15,7 +15,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { Arena } from './arena.ts';
 import { disown, entriesOf, isOwned, own } from './entries.ts';
-import { countParameters, expectLayer, walkLayers, type ForwardContext, type Layer, type PassOptions } from './layer.ts';
+import { countParameters, expectLayer, graphOf, walkLayers, type ForwardContext, type Layer, type PassOptions } from './layer.ts';
 import { loadable, LOAD_OPTIONS, type LoadOptions, type StateValue } from './load-state.ts';
 import { mapBatches, PREDICT_OPTIONS, type PredictOptions } from './map-batches.ts';
 import { Snapshot, throughWeights, type HeldWeights } from './pass-weights.ts';
@@ -85,6 +85,11 @@ export class Sequential implements Layer {
     );
     if (this.#isRandom) this.#random = { key: split(key(seed), PURPOSE.dropout), state: unscoped(() => tensor([0, 0], { dtype: 'u32', gpu })) };
     return this;
+  }
+
+  /** Names the computation of its layers where one can change, as the power of l-infinity-distance nets can. */
+  get graph(): string {
+    return graphOf(this);
   }
 
   /** True once parameters exist. */

@@ -5,6 +5,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { equalMask, mul, sub } from './binary.ts';
 import { cast } from './cast.ts';
 import { gather, indexSelect } from './gather.ts';
+import { expectOneOf } from './element.ts';
 import { weighRows } from './held-logits.ts';
 import { IGNORED, toLabels } from './labels.ts';
 import { expectReduction, meanOf, REDUCTIONS, type Reduction } from './reduction.ts';
@@ -30,6 +31,7 @@ export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<numb
   expectOptions('nllLoss', options, ['weight', 'ignoreIndex', 'reduction']);
   const { weight, ignoreIndex = IGNORED, reduction = 'mean' } = options;
   expectReduction('nllLoss', reduction, REDUCTIONS);
+  expectOneOf(logProbs, ['f32'], 'nllLoss: logProbs');
   if (logProbs.rank < 1) throw new ShapeError(`nllLoss: logProbs have shape [${logProbs.shape}], expected (..., classes)`);
   const lead = logProbs.shape.slice(0, -1);
   const rows = sizeOf(lead);

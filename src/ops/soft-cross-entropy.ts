@@ -4,6 +4,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
 import { mul } from './binary.ts';
+import { expectOneOf } from './element.ts';
 import { holdLogits } from './held-logits.ts';
 import { reduced, expectReduction, type ElementReduction } from './reduction.ts';
 import { sum } from './reduce.ts';
@@ -20,6 +21,8 @@ export function softCrossEntropy(logits: Tensor, target: Tensor, options: { redu
   expectOptions('softCrossEntropy', options, ['reduction']);
   const { reduction = 'mean' } = options;
   expectReduction('softCrossEntropy', reduction);
+  expectOneOf(logits, ['f32'], 'softCrossEntropy: logits');
+  expectOneOf(target, ['f32'], 'softCrossEntropy: target');
   if (logits.rank < 1) throw new ShapeError(`softCrossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);
   expectShape(target, logits.shape, 'softCrossEntropy: target');
   const mass = noGrad(() => sum(target, { axes: -1 }));

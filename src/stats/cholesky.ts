@@ -1,3 +1,5 @@
+import { expectOptions } from '../check/options.ts';
+
 /** Matrices one after another: shape (..., rows, columns), row-major. An NdArray is one. */
 export interface Matrices {
   readonly data: ArrayLike<number>;
@@ -28,7 +30,9 @@ export interface CholeskyOptions {
  * Jitter escalates as in GPyTorch's psd_safe_cholesky.
  * Throws RangeError for matrices that are not square and, naming matrix and pivot, for those without a factor.
  */
-export function cholesky(a: Matrices, { jitter = 0, maxTries = 3 }: CholeskyOptions = {}): Cholesky {
+export function cholesky(a: Matrices, options: CholeskyOptions = {}): Cholesky {
+  expectOptions('cholesky', options, ['jitter', 'maxTries']);
+  const { jitter = 0, maxTries = 3 } = options;
   if (!(jitter >= 0 && jitter < Infinity)) throw new RangeError(`cholesky: jitter is ${jitter}, expected a number of at least 0`);
   if (!(Number.isInteger(maxTries) && maxTries >= 1)) throw new RangeError(`cholesky: maxTries is ${maxTries}, expected a positive integer`);
   const { n, count } = squareOf('cholesky: a', a);
@@ -78,7 +82,9 @@ export interface SolveTriangularOptions {
  * is not read. One matrix A serves all of B. On the CPU in f64, as {@link cholesky}.
  * Throws RangeError for shapes that do not fit and, naming matrix and pivot, for a zero on the diagonal.
  */
-export function solveTriangular(a: Matrices, b: Matrices, { upper = false, transpose = false, unitriangular = false }: SolveTriangularOptions = {}): Matrices64 {
+export function solveTriangular(a: Matrices, b: Matrices, options: SolveTriangularOptions = {}): Matrices64 {
+  expectOptions('solveTriangular', options, ['upper', 'transpose', 'unitriangular']);
+  const { upper = false, transpose = false, unitriangular = false } = options;
   const { n, count } = squareOf('solveTriangular: a', a);
   expectFilled('solveTriangular: b', b);
   const m = b.shape.at(-1)!;

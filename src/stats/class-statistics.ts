@@ -1,3 +1,5 @@
+import { expectOptions } from '../check/options.ts';
+
 /** Rows of numbers, row-major: shape (rows, width). An NdArray is one. */
 export interface RowMatrix {
   readonly data: ArrayLike<number>;
@@ -28,7 +30,9 @@ export interface ClassStatisticsOptions {
  * and one for the deviations. A class with fewer than two rows has no covariance and gets zeros; `counts` tells.
  * Throws RangeError for shapes that do not fit, labels out of range, and numbers that are not finite.
  */
-export function classStatistics(x: RowMatrix, labels: ArrayLike<number>, classes: number, { covariance = 'full' }: ClassStatisticsOptions = {}): ClassStatistics {
+export function classStatistics(x: RowMatrix, labels: ArrayLike<number>, classes: number, options: ClassStatisticsOptions = {}): ClassStatistics {
+  expectOptions('classStatistics', options, ['covariance']);
+  const { covariance = 'full' } = options;
   if (covariance !== 'full' && covariance !== 'diagonal') throw new RangeError(`classStatistics: covariance is ${String(covariance)}, expected 'full' or 'diagonal'`);
   if (!(Number.isInteger(classes) && classes >= 1)) throw new RangeError(`classStatistics: classes is ${classes}, expected a positive integer`);
   const [rows, width] = checkedRows('classStatistics: x', x);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { checkedRows, covarianceOf, deviationsOf, meanOf, type ClassStatistics, type RowMatrix } from './class-statistics.ts';
 
 /** Normal distributions of features, one for each class or point that is to be enriched. */
@@ -13,7 +14,9 @@ export interface Gaussians {
  * Tukey's ladder of powers: x^lambda, and log(x + eps) for lambda = 0. Throws RangeError on a negative number, for which a
  * power means nothing: features must come after a relu.
  */
-export function tukey(x: ArrayLike<number>, lambda: number, { eps = 1e-6 }: { eps?: number } = {}): Float64Array {
+export function tukey(x: ArrayLike<number>, lambda: number, options: { eps?: number } = {}): Float64Array {
+  expectOptions('tukey', options, ['eps']);
+  const { eps = 1e-6 } = options;
   if (!(lambda >= 0 && lambda < Infinity)) throw new RangeError(`tukey: lambda is ${lambda}, expected a finite number >= 0`);
   return Float64Array.from(x, (v, i) => {
     if (!(v >= 0)) throw new RangeError(`tukey: x[${i}] is ${v}, expected a number >= 0; take features after a relu`);
@@ -38,7 +41,9 @@ export interface NearestMeansOptions {
  * features as they are. TailCalib (Vigneswaran et al., ICVGIP 2021): k = 1, alpha = 0, jitter = 1e-4, power .9, and the own class
  * may be the nearest. Throws RangeError when k is not 1..classes, and where a class that is chosen has fewer than two rows.
  */
-export function nearestMeans(statistics: ClassStatistics, points: RowMatrix, { k = 2, alpha = 0.21, jitter = 0 }: NearestMeansOptions = {}): Gaussians & { nearest: number[][] } {
+export function nearestMeans(statistics: ClassStatistics, points: RowMatrix, options: NearestMeansOptions = {}): Gaussians & { nearest: number[][] } {
+  expectOptions('nearestMeans', options, ['k', 'alpha', 'jitter']);
+  const { k = 2, alpha = 0.21, jitter = 0 } = options;
   const { classes, width, counts } = statistics;
   const [rows, columns] = checkedRows('nearestMeans: points', points);
   if (columns !== width) throw new RangeError(`nearestMeans: points have width ${columns}, the statistics ${width}`);
@@ -109,7 +114,9 @@ export interface LadcClass {
  *   mean_t' = c mean_t + (1 - c) sum w_h mean_h,  cov_t' = c cov_t + (1 - c) sum w_h cov_h + alpha I.
  * Throws RangeError on knobs out of range, classes that are both head and tail or twice in one, and head classes with fewer than two rows.
  */
-export function ladc(statistics: ClassStatistics, { head, tail, m = 2, similarity = 'euclidean', kappa = 0, temperature = 1, nu = 10, alpha = 0.01, keepMean = false }: LadcOptions): Gaussians & { classes: LadcClass[] } {
+export function ladc(statistics: ClassStatistics, options: LadcOptions): Gaussians & { classes: LadcClass[] } {
+  expectOptions('ladc', options, ['head', 'tail', 'm', 'similarity', 'kappa', 'temperature', 'nu', 'alpha', 'keepMean']);
+  const { head, tail, m = 2, similarity = 'euclidean', kappa = 0, temperature = 1, nu = 10, alpha = 0.01, keepMean = false } = options;
   const { width, counts, classes } = statistics;
   checkParts('ladc', classes, head, tail);
   const poor = head.find((c) => counts[c]! < 2);

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { checkedLabels, checkedRows, type RowMatrix } from './class-statistics.ts';
 import { lbfgs, type LbfgsOptions } from './lbfgs.ts';
 
@@ -27,8 +28,10 @@ export function logisticRegression(
   x: RowMatrix,
   labels: ArrayLike<number>,
   classes: number,
-  { l2 = 1, sampleWeight, tolerance = 1e-5, ...search }: LogisticRegressionOptions = {},
+  options: LogisticRegressionOptions = {},
 ): LinearClassifier {
+  expectOptions('logisticRegression', options, ['l2', 'sampleWeight', 'tolerance', 'maxIterations', 'memory']);
+  const { l2 = 1, sampleWeight, tolerance = 1e-5, ...search } = options;
   const [rows, width] = checkedRows('logisticRegression: x', x);
   checkedLabels('logisticRegression', labels, rows, classes);
   if (rows === 0) throw new RangeError('logisticRegression: x has 0 rows, expected at least 1');

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { normalLogCdf, normalQuantile } from './normal.ts';
 import { roundDown } from './rounding.ts';
 
@@ -18,7 +19,9 @@ export function certifiedRadius(pLower: number, sigma: number): number {
  * n = ceil(log alpha / log Phi(radius / sigma)). Defaults: sigma 1, alpha 0.001.
  * Throws RangeError unless radius >= 0, sigma > 0, 0 < alpha < 1, or if n would not be a safe integer.
  */
-export function samplesForRadius(radius: number, { sigma = 1, alpha = 0.001 }: { sigma?: number; alpha?: number } = {}): number {
+export function samplesForRadius(radius: number, options: { sigma?: number; alpha?: number } = {}): number {
+  expectOptions('samplesForRadius', options, ['sigma', 'alpha']);
+  const { sigma = 1, alpha = 0.001 } = options;
   if (!(radius >= 0 && radius < Infinity)) throw new RangeError(`samplesForRadius: radius is ${radius}, expected a finite number >= 0`);
   checkSigma('samplesForRadius', sigma);
   if (!(alpha > 0 && alpha < 1)) throw new RangeError(`samplesForRadius: alpha is ${alpha}, expected 0 < alpha < 1`);

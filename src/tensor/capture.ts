@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import type { Replay } from '../gpu/capture.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
@@ -51,7 +52,9 @@ export class Captured<T> {
  * varies from run to run (data, learning rate, step number, random counter) must lie in tensors made before, which the
  * host writes between runs. Temporaries share memory by liveness. `step` is synchronous and must not read.
  */
-export function capture<T>(step: () => T, { gpu = currentGpu() }: { gpu?: Gpu } = {}): Captured<T> {
+export function capture<T>(step: () => T, options: { gpu?: Gpu } = {}): Captured<T> {
+  expectOptions('capture', options, ['gpu']);
+  const { gpu = currentGpu() } = options;
   const { value, replay } = unscoped(() =>
     gpu.capture(
       () => scope(step),
@@ -66,7 +69,9 @@ export function capture<T>(step: () => T, { gpu = currentGpu() }: { gpu?: Gpu } 
  * not wait for one after the other. The step is recorded and thrown away: nothing runs on the device, but code on the host does;
  * a gradient that it gives to a tensor outside a model holds nothing.
  */
-export async function prepare(step: () => unknown, { gpu = currentGpu() }: { gpu?: Gpu } = {}): Promise<void> {
+export async function prepare(step: () => unknown, options: { gpu?: Gpu } = {}): Promise<void> {
+  expectOptions('prepare', options, ['gpu']);
+  const { gpu = currentGpu() } = options;
   const pipelines = unscoped(() => gpu.rehearse(() => void scope(() => void step())));
   await Promise.all(pipelines.map((p) => p.compile()));
 }

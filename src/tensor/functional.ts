@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from './dtype.ts';
 import { scope } from './scope.ts';
@@ -27,7 +28,9 @@ let depth = 0;
  * A function that gives the value of `fn` and its gradient with respect to one argument, in the structure of that
  * argument. `fn` returns a scalar. Nested, it gives derivatives of higher order. All temporaries are freed.
  */
-export function valueAndGrad<A extends unknown[]>(fn: (...args: A) => Tensor, { argument = 0 }: GradOptions = {}): (...args: A) => { value: Tensor; gradient: A[number] } {
+export function valueAndGrad<A extends unknown[]>(fn: (...args: A) => Tensor, options: GradOptions = {}): (...args: A) => { value: Tensor; gradient: A[number] } {
+  expectOptions('valueAndGrad', options, ['argument']);
+  const { argument = 0 } = options;
   return (...args) => {
     const run = (): { value: Tensor; gradient: A[number] } => {
       const leaves: Tensor[] = [];
@@ -91,7 +94,9 @@ export interface CustomGrad {
  * ops, the gradient can be differentiated again with respect to dy, the inputs and the value; other tensors that it uses
  * count as constants.
  */
-export function customGrad<A extends Tensor<DType>[]>(fn: (...inputs: A) => CustomGrad, { name = 'customGrad' }: { name?: string } = {}): (...inputs: A) => Tensor {
+export function customGrad<A extends Tensor<DType>[]>(fn: (...inputs: A) => CustomGrad, options: { name?: string } = {}): (...inputs: A) => Tensor {
+  expectOptions('customGrad', options, ['name']);
+  const { name = 'customGrad' } = options;
   return (...inputs) => {
     const { value, gradient } = noGrad(() => fn(...inputs));
     // A value that is an input itself must not get a node of its own.

@@ -1,3 +1,4 @@
+import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { accumulateInto, addGradients } from './accumulate.ts';
@@ -78,7 +79,9 @@ export function isRecording(): boolean {
  * Computes dL/dx for every leaf that asked for it and stores it in `x.grad`; L is `loss`, a scalar. Each call replaces
  * the gradients of the last one, unless `accumulate`. Intermediate gradients are freed as soon as they are used.
  */
-export function backward(loss: Tensor, { accumulate = false }: { accumulate?: boolean } = {}): void {
+export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): void {
+  expectOptions('backward', options, ['accumulate']);
+  const { accumulate = false } = options;
   if (loss.size !== 1) throw new ShapeError(`backward: loss has shape [${loss.shape}], expected a scalar; reduce it first`);
   if (!loss.tracksGrad) throw new Error('backward: no gradient flows into this loss; does a parameter have requiresGrad, and was it computed outside noGrad?');
   pass = { stored: new Set(), accumulate };
@@ -122,13 +125,17 @@ export function backward(loss: Tensor, { accumulate = false }: { accumulate?: bo
  * Gradients of a scalar with respect to `inputs`, as tensors; zeros where it does not depend on one.
  * With `createGraph` the gradients can be differentiated again; ops that are fused and cannot say so by an error.
  */
-export function grad(y: Tensor, inputs: readonly Tensor[], { createGraph = false }: { createGraph?: boolean } = {}): Tensor[] {
+export function grad(y: Tensor, inputs: readonly Tensor[], options: { createGraph?: boolean } = {}): Tensor[] {
+  expectOptions('grad', options, ['createGraph']);
+  const { createGraph = false } = options;
   if (y.size !== 1) throw new ShapeError(`grad: y has shape [${y.shape}], expected a scalar; reduce it first`);
   return gradientsOf(y, inputs, one(y.gpu, y.shape), createGraph);
 }
 
 /** dL/d(inputs) of any tensor y, from dy = dL/dy: one tensor an input, zeros where y does not depend on it. */
-export function pullback(y: Tensor, inputs: readonly Tensor[], dy: Tensor, { createGraph = false }: { createGraph?: boolean } = {}): Tensor[] {
+export function pullback(y: Tensor, inputs: readonly Tensor[], dy: Tensor, options: { createGraph?: boolean } = {}): Tensor[] {
+  expectOptions('pullback', options, ['createGraph']);
+  const { createGraph = false } = options;
   if (!sameShape(dy.shape, y.shape)) throw new ShapeError(`pullback: dy has shape [${dy.shape}], expected that of y, [${y.shape}]`);
   return gradientsOf(y, inputs, createGraph ? dy : dy.detach(), createGraph);
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NdArray } from 'evenkeel';
+import { DisposedError, NdArray } from 'evenkeel';
 import { ABSTAIN, Smooth } from 'evenkeel/certify';
-import { flatten, linear, sequential, type Sequential } from 'evenkeel/nn';
+import { flatten, linear, linfDistMlp, sequential, type LinfDistNet, type Sequential } from 'evenkeel/nn';
 import { hostNormal, key } from 'evenkeel/random';
 import { binomialCdf, clopperPearsonLower, normalCdf, normalQuantile } from 'evenkeel/stats';
 import cases from '../golden/smoothing.json';
@@ -132,6 +132,43 @@ describe('several inputs', () => {
       await smooth.certifyMany(several, options);
     }
     expect(currentGpu().memory().live).toBe(before);
+  });
+});
+
+describe('a model that changes after a first certificate', () => {
+  const x = (): NdArray<Float32Array> => new NdArray(Float32Array.from(hostNormal(1, 6, key(8))), [6]);
+  const certificate = async (smooth: Smooth) => smooth.certify(x(), { n0: 50, n: 2000 });
+
+  test.each<[string, (net: LinfDistNet) => Promise<void> | void]>([
+    ['another power', (net) => net.power.set(Infinity)],
+    ['another power of the same kernels', (net) => net.power.set(5)],
+    ['fresh weights', (net) => void net.init({ seed: 9 })],
+    [
+      'loaded weights',
+      async (net) => {
+        using other = linfDistMlp([6, 5, 3]).init({ seed: 4 });
+        net.load(await other.save());
+      },
+    ],
+    ['written weights', (net) => net.parameters.forEach((p) => p.write(hostNormal(1, p.size, key(2))))],
+  ])('%s: the next is that of a new Smooth', async (_, change) => {
+    using net = linfDistMlp([6, 5, 3]).init({ seed: 1 });
+    net.power.set(3);
+    using smooth = new Smooth(net, { numClasses: 3, sigma: SIGMA });
+    const before = await certificate(smooth);
+    await change(net);
+    const after = await certificate(smooth);
+    using fresh = new Smooth(net, { numClasses: 3, sigma: SIGMA });
+    expect(after).toEqual(await certificate(fresh));
+    expect([...after.counts]).not.toEqual([...before.counts]);
+  });
+
+  test('freed: an error', async () => {
+    const net = linfDistMlp([6, 5, 3]).init({ seed: 1 });
+    using smooth = new Smooth(net, { numClasses: 3, sigma: SIGMA });
+    await certificate(smooth);
+    net.dispose();
+    await expect(certificate(smooth)).rejects.toBeInstanceOf(DisposedError);
   });
 });
 

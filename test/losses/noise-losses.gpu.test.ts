@@ -17,7 +17,7 @@ const pair = (a: Loss, b: Loss, { alpha = 1, beta = 1 }: Options): Loss => combi
 const make: Record<string, (o: Options, c: GoldenCase) => Loss> = {
   crossEntropy: () => crossEntropy(),
   focalDetached: ({ gamma }) => focal({ gamma, detach: true }),
-  mae,
+  mae: ({ scale }) => mae({ scale }),
   gce: ({ q, epsilon }) => gce(epsilon ? { q, epsilon } : { q, floor: 1e-7 }),
   sce: ({ alpha, beta }) => sce({ alpha, beta }),
   rce: ({ scale }) => rce({ scale }),

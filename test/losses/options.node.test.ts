@@ -103,3 +103,11 @@ test('the table has every function with options', () => {
   const named = new Set<string>([...table.map(([name]) => name), ...without]);
   expect(Object.keys(losses).filter((name) => !named.has(name))).toEqual([]);
 });
+
+test.each([
+  losses.crossEntropy(), losses.ldam({ clsNumList: [3, 2] }), losses.mae(), losses.brier(), losses.groupVs({ groupCounts: [3, 2] }), losses.cals({ numClasses: 2 }),
+  losses.absgd(losses.crossEntropy()), losses.logitClip(losses.crossEntropy()), losses.groupDro(losses.crossEntropy(), { groupCounts: [3, 2] }),
+])('a misspelt input of a call of $name', (loss) => {
+  const call = loss as unknown as (...args: unknown[]) => unknown;
+  expect(() => call(null, [0], { sampleWeigth: 1 })).toThrow(new TypeError(`${(loss as { name: string }).name}: unknown option 'sampleWeigth', did you mean 'sampleWeight'?`));
+});

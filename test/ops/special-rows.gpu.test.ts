@@ -20,7 +20,10 @@ const isTiny = (v: number): boolean => v !== 0 && Math.abs(v) < LEAST;
 const alone = (row: readonly number[], length: number): number[] =>
   new Set(row).size === 1 && Math.abs(row[0]!) === Infinity ? new Array<number>(length).fill(row[0]!) : [...new Array<number>(length - row.length).fill(0.25), ...row];
 
-const matrix = (rows: readonly (readonly number[])[]): Dense => build([rows.length, rows[0]!.length], (i) => Math.fround(rows.flat()[i]!));
+const matrix = (rows: readonly (readonly number[])[]): Dense => {
+  const all = rows.flat();
+  return build([rows.length, rows[0]!.length], (i) => Math.fround(all[i]!));
+};
 const flushed = (x: Dense): Dense => build(x.shape, (i) => (isTiny(x.data[i]!) ? Math.sign(x.data[i]!) * 0 : x.data[i]!));
 
 /** Both NaN, or within the relative bound of the number wanted; past the range of f32 an infinity. */

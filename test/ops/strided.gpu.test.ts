@@ -74,7 +74,7 @@ describe('what is launched', () => {
 });
 
 test.each(['f32', 'i32', 'u32', 'bool'] as const)('%s, and the rest of the target stays', async (dtype) => {
-  const values = dtype === 'bool' ? [1, 0, 1, 1, 0, 1] : [3, 4294967295, 7, 2147483648, 0, 1];
+  const values = { bool: [1, 0, 1, 1, 0, 1], i32: [3, -1, 7, -2147483648, 0, 1], u32: [3, 4294967295, 7, 2147483648, 0, 1], f32: [3, 4294967295, 7, 2147483648, 0, 1] }[dtype];
   const [taken, placed] = await readAll(() => {
     const x = tensor(values, { dtype }) as Tensor;
     const y = tensor(values, { dtype }) as Tensor;

@@ -3,7 +3,7 @@ import * as ops from 'evenkeel/ops';
 import { TABLE, type OpRow } from '../support/op-table.ts';
 
 /** Exports that are no ops of their own: parts of a training step, helpers of ops, and pairs of results. */
-const ASIDE = ['classTable', 'infDistanceBounds', 'logLoss', 'nextItems', 'sortDistanceBounds', 'takeBatch', 'takeInvalidLabels', 'writeRows'];
+const ASIDE = ['classTable', 'countingInvalidLabels', 'infDistanceBounds', 'logLoss', 'nextItems', 'sortDistanceBounds', 'takeBatch', 'takeInvalidLabels', 'writeRows'];
 
 const times = { none: '-', 1: 'once', any: 'any order' } as const;
 const cell = (name: string): string => (name ? `\`${name}\`` : '-');

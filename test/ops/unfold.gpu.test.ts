@@ -7,6 +7,9 @@ import { checkOp, expectSameBits, readAll, upload } from '../support/check-op.ts
 import { sample } from '../support/sample.ts';
 import { exact, summed } from '../support/tolerance.ts';
 
+/** The options of a case. */
+const steps = ({ stride, padding, dilation }: reference.Patches): object => ({ stride, padding, dilation });
+
 interface Case extends reference.Patches {
   x: number[];
 }
@@ -29,7 +32,7 @@ test.each(cases)('of [$x], kernel $kernel, stride $stride, padding $padding, dil
   const image = sample(x);
   await checkOp({
     inputs: [image],
-    run: (t) => unfold(t, g.kernel, g),
+    run: (t) => unfold(t, g.kernel, steps(g)),
     reference: (t) => reference.unfold(t, g),
     gradient: (dy) => [reference.fold(dy, x, g)],
     tolerance: exact,
@@ -37,7 +40,7 @@ test.each(cases)('of [$x], kernel $kernel, stride $stride, padding $padding, dil
   });
   await checkOp({
     inputs: [sample(reference.columnsOf(x, g), { seed: 2 })],
-    run: (t) => fold(t, [x[2]!, x[3]!], g.kernel, g),
+    run: (t) => fold(t, [x[2]!, x[3]!], g.kernel, steps(g)),
     reference: (t) => reference.fold(t, x, g),
     gradient: (dy) => [reference.unfold(dy, g)],
     tolerance: summed(taps),
@@ -48,8 +51,8 @@ test.each(cases)('of [$x], kernel $kernel, stride $stride, padding $padding, dil
 test('the gradient of the gradient', async () => {
   const g = { ...reference.plain([3, 2]), stride: [2, 1] as const, padding: [1, 1] as const };
   const image = [2, 2, 5, 4];
-  await checkLinearTwice(sample(image), (t) => unfold(t, g.kernel, g), (t) => reference.unfold(t, g), (dy) => reference.fold(dy, image, g));
-  await checkLinearTwice(sample(reference.columnsOf(image, g)), (t) => fold(t, [5, 4], g.kernel, g), (t) => reference.fold(t, image, g), (dy) => reference.unfold(dy, g));
+  await checkLinearTwice(sample(image), (t) => unfold(t, g.kernel, steps(g)), (t) => reference.unfold(t, g), (dy) => reference.fold(dy, image, g));
+  await checkLinearTwice(sample(reference.columnsOf(image, g)), (t) => fold(t, [5, 4], g.kernel, steps(g)), (t) => reference.fold(t, image, g), (dy) => reference.unfold(dy, g));
 });
 
 test('more elements than one grid row holds: patches of one element copy', async () => {

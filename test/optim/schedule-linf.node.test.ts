@@ -4,12 +4,13 @@ import file from '../golden/linf-dist.json';
 import { casesOf, flat } from '../support/golden.ts';
 
 test.each(casesOf(file, 'linfScheduleV2'))('$name', ({ options, outputs }) => {
-  const o = options as Record<string, number>;
+  const { epochs, stepsPerEpoch, lambda0, ...o } = options as Record<string, number>;
+  const given = Object.fromEntries(Object.entries(o).filter(([name]) => /^(p|eps)(Start|End)|^epsSmooth$/.test(name)));
   const seen: unknown[] = [];
-  const schedule = linfSchedule({ ...o, lambda: o.lambda0!, lambdaEnd: o.lambdaEnd!, pStartEpoch: o.pStartEpoch!, pEndEpoch: o.pEndEpoch!, apply: (v) => seen.push(v) });
-  const steps = o.epochs! * o.stepsPerEpoch!;
+  const schedule = linfSchedule({ ...given, lambda: lambda0!, lambdaEnd: o.lambdaEnd!, pStartEpoch: o.pStartEpoch!, pEndEpoch: o.pEndEpoch!, apply: (v) => seen.push(v) });
+  const steps = epochs! * stepsPerEpoch!;
   for (let step = 0; step < steps; step++) {
-    const at = { epoch: Math.floor(step / o.stepsPerEpoch!), epochs: o.epochs!, step, stepsPerEpoch: o.stepsPerEpoch! };
+    const at = { epoch: Math.floor(step / stepsPerEpoch!), epochs: epochs!, step, stepsPerEpoch: stepsPerEpoch! };
     const now = schedule.at(at);
     const want = (name: string): number => flat(outputs[name])[step]!;
     for (const name of ['p', 'lambda', 'eps'] as const) {
