@@ -227,7 +227,7 @@ describe.each(Object.entries(table))('%s', (name, make) => {
     return { value: values[0]!, slope: gradient[0]! };
   };
 
-  test.runIf(!clips(name))('masked classes: the limit of ever lower logits, in value and gradient', async () => {
+  if (!clips(name)) test('masked classes: the limit of ever lower logits, in value and gradient', async () => {
     for (const [masked, label] of [[[1], 2], [[1, 3], 2], [[0, 1, 3, 4], 2], [[2], 2], [[1, 2], 2]] as const) {
       const row = (v: number): number[] => at(...masked.map((c): [number, number] => [c, v]));
       const got = await single(row(-I), label);
@@ -245,7 +245,7 @@ describe.each(Object.entries(table))('%s', (name, make) => {
     }
   });
 
-  test.runIf(clips(name) || ['crossEntropy', 'brier', 'focal', 'nce', 'ngce', 'gce', 'entropyPenalty', 'jensenShannon'].includes(name))('a masked class is as one that is not there', async () => {
+  if (clips(name) || ['crossEntropy', 'brier', 'focal', 'nce', 'ngce', 'gce', 'entropyPenalty', 'jensenShannon'].includes(name)) test('a masked class is as one that is not there', async () => {
     // nce and ngce count it, as a class that costs Infinity and 1.
     if (['nce', 'ngce'].includes(name)) return expect((await single(at([1, -I]), 2)).value).toBeCloseTo(name === 'nce' ? 0 : ngce(at([1, -I]), 2, 0.7), 5);
     const got = await single(at([1, -I]), 2);
