@@ -2,8 +2,9 @@ import { GpuError, OutOfMemoryError } from './errors.ts';
 import { storagesOf, writtenBy, type Command } from './recorder.ts';
 import type { Storage } from './storage.ts';
 
-/** The kinds of error that WebGPU reports, of which one wins where an operation makes several. */
-const FILTERS = ['validation', 'internal', 'out-of-memory'] as const;
+/** The kinds of error that WebGPU reports, of which the last wins where an operation makes several: all of them, or those of small ones. */
+const ALL = ['validation', 'internal', 'out-of-memory'] as const;
+const OF_USE = ['validation'] as const;
 
 /** Work that the device has not vouched for yet, in order: a submit, or a host write that covers a storage. */
 type Entry = { readonly commands: readonly Command[] } | { readonly written: Storage };
@@ -34,9 +35,12 @@ export class Faults {
     return this.#answered;
   }
 
-  /** Runs an operation; `failed` learns of an error that it throws, or that the device reports for it later. `done`: there was none. */
-  watch<T>(run: () => T, failed: (cause: Error) => void, done?: () => void): T {
-    for (const filter of FILTERS) this.#device.pushErrorScope(filter);
+  /**
+   * Runs an operation; `failed` learns of an error that it throws, or that the device reports for it later. `done`: there was none.
+   * Each scope costs a microsecond or two, so `filters` has those that the operation can need.
+   */
+  watch<T>(run: () => T, failed: (cause: Error) => void, { done, filters = ALL }: { done?: () => void; filters?: readonly GPUErrorFilter[] } = {}): T {
+    for (const filter of filters) this.#device.pushErrorScope(filter);
     let thrown: Error | null = null;
     try {
       return run();
@@ -44,7 +48,7 @@ export class Faults {
       thrown = error instanceof Error ? error : new GpuError(String(error));
       throw error;
     } finally {
-      const answers = FILTERS.map(() => this.#device.popErrorScope().catch((error: Error) => error));
+      const answers = filters.map(() => this.#device.popErrorScope().catch((error: Error) => error));
       this.#answered = Promise.all([this.#answered, ...answers]).then(([, ...errors]) => {
         const error = thrown ?? errors.find((e) => e !== null);
         if (error) {
@@ -53,6 +57,11 @@ export class Faults {
         } else done?.();
       });
     }
+  }
+
+  /** {@link watch} for an operation that makes no memory and compiles nothing. */
+  use<T>(run: () => T, failed: (cause: Error) => void): T {
+    return this.watch(run, failed, { filters: OF_USE });
   }
 
   /** Runs `submit`, which sends commands to the queue. An error, thrown or reported, taints what they write; none escapes. */
@@ -75,7 +84,7 @@ export class Faults {
           this.#replay(this.#open.indexOf(entry) + 1);
           close();
         },
-        close,
+        { done: close },
       );
     } catch {
       // `failed` learns of it in its turn.
@@ -87,7 +96,7 @@ export class Faults {
     const entry = { written: storage };
     if (isWhole && this.#any) storage.fault = null;
     if (isWhole && this.#open.length) this.#open.push(entry);
-    this.watch(run, (cause) => {
+    this.use(run, (cause) => {
       const at = this.#open.indexOf(entry);
       if (at >= 0) this.#open.splice(at, 1);
       storage.fault = cause;

@@ -40,7 +40,7 @@ export class Readback {
   async read(reading: Reading): Promise<ArrayBuffer> {
     const { target, bytes } = reading;
     const mapped = alignUp(Math.max(8, bytes), 8);
-    const map = this.#faults.watch(() => target.mapAsync(MAP_READ, 0, mapped), (cause) => (reading.fault ??= cause));
+    const map = this.#faults.use(() => target.mapAsync(MAP_READ, 0, mapped), (cause) => (reading.fault ??= cause));
     const { answered } = this.#faults;
     try {
       await map;

@@ -192,7 +192,7 @@ export class Recorder {
     if (d.uniform) entries.push({ binding: 0, resource: d.uniform });
     const make = (): GPUBindGroup => this.#gpu.device.createBindGroup({ label: d.pipeline.label, layout: d.pipeline.layout, entries });
     // The submit that uses it fails as well, and says why.
-    const group = this.#gpu.faults.watch(make, () => this.#groups.delete(key));
+    const group = this.#gpu.faults.use(make, () => this.#groups.delete(key));
     this.#gpu.counters.bindGroups++;
     this.#groups.set(key, group);
     return group;

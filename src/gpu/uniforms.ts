@@ -46,7 +46,7 @@ export class UniformCache {
     const offset = SLOT * this.#used++;
     const slot: Uniform = { buffer: this.#chunk!, offset, size: Math.ceil(words.byteLength / 16) * 16, fault: null };
     const write = (): void => this.#device.queue.writeBuffer(this.#chunk!, offset, words);
-    this.#faults.watch(write, (cause) => {
+    this.#faults.use(write, (cause) => {
       slot.fault = cause;
       this.clear();
       this.#faults.spread();
