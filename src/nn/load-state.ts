@@ -1,4 +1,5 @@
 import { ShapeError, NonFiniteError } from '../gpu/errors.ts';
+import { fromBfloat16, fromHalf } from '../io/half.ts';
 import { FormatError } from '../io/index.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { sameShape, sizeOf } from '../tensor/shape.ts';
@@ -124,20 +125,8 @@ function prefixHint(missing: readonly string[], unknown: readonly string[]): str
 
 /** Numbers of any stored type. F16 and BF16 may come as their bits. */
 function numbersOf(data: ArrayLike<number | bigint>, dtype: string | undefined): ArrayLike<number> {
-  if (data instanceof Uint16Array && (dtype === 'F16' || dtype === 'BF16')) return Float32Array.from(data, dtype === 'F16' ? fromHalf : fromBrain);
+  if (data instanceof Uint16Array && (dtype === 'F16' || dtype === 'BF16')) return Float32Array.from(data, dtype === 'F16' ? fromHalf : fromBfloat16);
   return typeof data[0] === 'bigint' ? Float64Array.from(data as ArrayLike<bigint>, Number) : (data as ArrayLike<number>);
-}
-
-/** IEEE 754 binary16: 1 sign, 5 exponent and 10 mantissa bits. */
-function fromHalf(bits: number): number {
-  const [sign, exponent, mantissa] = [bits >>> 15 ? -1 : 1, (bits >>> 10) & 31, bits & 1023];
-  if (exponent === 31) return mantissa ? NaN : sign * Infinity;
-  return sign * (exponent === 0 ? mantissa * 2 ** -24 : (1 + mantissa / 1024) * 2 ** (exponent - 15));
-}
-
-/** bfloat16: the upper half of a binary32. */
-function fromBrain(bits: number): number {
-  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!;
 }
 
 function sameValues(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
