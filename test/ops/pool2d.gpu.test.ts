@@ -128,11 +128,12 @@ test('behind a relu, whose mask the pooling applies', async () => {
 
 test('the gradient of the gradient', async () => {
   const x = distinct([2, 2, 6, 7]);
-  const g: reference.Window = { kernel: [3, 2], stride: [2, 1], padding: [1, 0] };
-  await checkLinearTwice(x, (t) => avgPool2d(t, g.kernel, { ...g, countIncludePad: false }), (t) => reference.avgPool2d(t, g, false), (dy) => reference.avgPool2dGradient(dy, x, g, false));
+  const steps = { stride: [2, 1], padding: [1, 0] } as const;
+  const g: reference.Window = { kernel: [3, 2], ...steps };
+  await checkLinearTwice(x, (t) => avgPool2d(t, g.kernel, { ...steps, countIncludePad: false }), (t) => reference.avgPool2d(t, g, false), (dy) => reference.avgPool2dGradient(dy, x, g, false));
   await checkLinearTwice(x, (t) => adaptiveAvgPool2d(t, [4, 3]), (t) => reference.avgPool2d(t, { parts: [4, 3] }), (dy) => reference.avgPool2dGradient(dy, x, { parts: [4, 3] }));
   // Small changes of x leave the maxima where they are.
-  await checkLinearTwice(x, (t) => maxPool2d(t, g.kernel, g), (t) => reference.pickMaxima(t, x, g), (dy) => reference.maxPool2dGradient(dy, x, g));
+  await checkLinearTwice(x, (t) => maxPool2d(t, g.kernel, steps), (t) => reference.pickMaxima(t, x, g), (dy) => reference.maxPool2dGradient(dy, x, g));
 });
 
 test('the first of equal maxima takes the gradient', async () => {
