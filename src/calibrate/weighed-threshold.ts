@@ -1,4 +1,3 @@
-import type { AverageKOptions } from './average-k.ts';
 import { INFINITE } from './state.ts';
 
 /**
@@ -10,7 +9,7 @@ export function weighedThreshold(
   classes: number,
   weight: Float64Array,
   k: number,
-  { tie, input }: Required<AverageKOptions>,
+  { tie, input }: { tie: 'midpoint' | 'conservative' | 'random'; input: 'probabilities' | 'scores' },
 ): { threshold: number; tieShare: number } {
   const order = Uint32Array.from({ length: data.length }, (_, i) => i).filter((i) => weight[Math.floor(i / classes)]! > 0).sort((a, b) => data[b]! - data[a]!);
   const wanted = k * weight.length;
