@@ -1,8 +1,8 @@
 // One step of Adam or AdamW over a whole parameter arena, as PyTorch's:
 //   p = p - shrink p (AdamW);  d = sign g + weightDecay p (Adam);  m = b1 m + (1 - b1) d;  v = b2 v + (1 - b2) d^2;
 //   p = p - lr / (1 - b1^t) m / (sqrt(w) / sqrt(1 - b2^t) + eps),  w = v, or with amsgrad its running maximum
-// hyper = lr / (1 - b1^t), sign, weightDecay, shrink, 1 - b1, 1 - b2, sqrt(1 - b2^t), eps: differences come from the host
-// in f64, since 1 - b2 in f32 is off by 1e-5. Four elements an invocation; grid (size / 4).
+// hyper = lr / (1 - b1^t), sign, weightDecay, shrink, 1 - b1, 1 - b2, sqrt(1 - b2^t), eps: differences come from the
+// host in f64, since 1 - b2 in f32 is off by 1e-5. Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl
 // use lib/optimizer.wgsl
 

@@ -1,7 +1,8 @@
-// y = apply(a, b) with NumPy broadcasting. Each of `axes` holds (size, stride in a, stride in b, unused) of an axis of y, the
-// last axis first; a stride is 0 along a broadcast axis, and the host joins neighbours, so that equal shapes are one axis.
-// An operand that is a number comes as the bits in `scalar`. One invocation an element, or a vector of four along the last axis,
-// where size, the last axis and the strides count those; an operand that is broadcast along it keeps its elements. Grid (size).
+// y = apply(a, b) with NumPy broadcasting. Each of `axes` holds (size, stride in a, stride in b, unused) of an axis of
+// y, the last axis first; a stride is 0 along a broadcast axis, and the host joins neighbours, so that equal shapes are
+// one axis. An operand that is a number comes as the bits in `scalar`. One invocation an element, or a vector of four
+// along the last axis, where size, the last axis and the strides count those; an operand that is broadcast along it
+// keeps its elements. Grid (size).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 // use lib/pow.wgsl

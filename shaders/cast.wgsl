@@ -1,6 +1,7 @@
-// y = x in another element type. `forward` converts between types of four bytes by `convert`; `toHalf` and `fromHalf` go
-// between f32 and IEEE halves, two to a word, by integer arithmetic: to nearest, ties to even, subnormals kept, so that every
-// adapter and the host give the same bits. One invocation an element (forward, fromHalf) or a word (toHalf); grid (size), (words).
+// y = x in another element type. `forward` converts between types of four bytes by `convert`; `toHalf` and `fromHalf`
+// go between f32 and IEEE halves, two to a word, by integer arithmetic: to nearest, ties to even, subnormals kept, so
+// that every adapter and the host give the same bits. One invocation an element (forward, fromHalf) or a word (toHalf);
+// grid (size), (words).
 // use lib/index.wgsl
 
 alias From = f32; // variant
@@ -31,7 +32,9 @@ fn narrow(word: u32) -> u32 {
   let magnitude = word & 0x7fffffffu;
   if (magnitude > 0x7f800000u) { return sign | 0x7e00u; }
   if (magnitude >= 0x477ff000u) { return sign | 0x7c00u; }
-  if (magnitude >= 0x38800000u) { return sign | ((magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u); }
+  if (magnitude >= 0x38800000u) {
+    return sign | ((magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u);
+  }
   if (magnitude < 0x33000000u) { return sign; }
   // 2^-25 or more: a multiple of 2^-24, the mantissa shifted by what its exponent lacks
   let shift = 126u - (magnitude >> 23u);

@@ -1,8 +1,8 @@
-// One class for each row of logits, or of probabilities, by the race of exponentials: y = argmax over c of logit[c] - log E[c]
-// (Gumbel's maximum), or of p[c] / E[c] (PROBS = 1), E = -log u, the first of equals; -1 for a row that is no distribution: one with
-// a NaN or +Infinity, or with p < 0, or with no class above -Infinity or 0. x: (items, rows, classes); y: (count, rows);
-// item n takes x[n % items]. E of class c comes from element row * classes + c of item n, counted as in random.wgsl.
-// One invocation a row; grid (count * rows).
+// One class for each row of logits, or of probabilities, by the race of exponentials: y = argmax over c of logit[c] -
+// log E[c] (Gumbel's maximum), or of p[c] / E[c] (PROBS = 1), E = -log u, the first of equals; -1 for a row that is no
+// distribution: one with a NaN or +Infinity, or with p < 0, or with no class above -Infinity or 0. x: (items, rows,
+// classes); y: (count, rows); item n takes x[n % items]. E of class c comes from element row * classes + c of item n,
+// counted as in random.wgsl. One invocation a row; grid (count * rows).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 // use lib/philox.wgsl
@@ -31,7 +31,9 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   var words = vec4u(0u);
   for (var c = 0u; c < params.classes; c++) {
     let at = start + c;
-    if (c == 0u || at % 4u == 0u) { words = philox(vec4u(at / 4u, state[0] + item, params.stream + state[1], 0u), vec2u(params.key0, params.key1)); }
+    if (c == 0u || at % 4u == 0u) {
+      words = philox(vec4u(at / 4u, state[0] + item, params.stream + state[1], 0u), vec2u(params.key0, params.key1));
+    }
     let wait = -logOf(unitOpen(words[at % 4u]));
     let v = x[base + c];
     least = min(least, v);
@@ -44,6 +46,10 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     }
   }
   var isNone = most > 0x7f800000u;
-  if (PROBS == 1u) { isNone = isNone || most == 0u || most == 0x7f800000u || least < 0.0; } else { isNone = isNone || (bitcast<u32>(best) & 0x7fffffffu) >= 0x7f800000u; }
+  if (PROBS == 1u) {
+    isNone = isNone || most == 0u || most == 0x7f800000u || least < 0.0;
+  } else {
+    isNone = isNone || (bitcast<u32>(best) & 0x7fffffffu) >= 0x7f800000u;
+  }
   y[i] = select(i32(chosen), -1, isNone);
 }

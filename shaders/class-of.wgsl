@@ -1,4 +1,5 @@
-// y[r] = the class of row r of z, (rows, classes), or -1 where it has none (lib/vote.wgsl). One invocation a row; grid (rows).
+// y[r] = the class of row r of z, (rows, classes), or -1 where it has none (lib/vote.wgsl). One invocation a row; grid
+// (rows).
 // use lib/index.wgsl
 // use lib/vote.wgsl
 

@@ -1,8 +1,8 @@
 // Gradient clipping over a whole arena, in place.
 //   byNorm   g = g min(1, max / (norm + 1e-6)), norm = norms[0]
 //   byValue  g = clamp(g, -max, max)
-// NaN is told by its bits, since min and clamp may swallow it: a NaN norm makes every gradient NaN, as in PyTorch, and a
-// NaN gradient stays. Four elements an invocation; grid (size / 4).
+// NaN is told by its bits, since min and clamp may swallow it: a NaN norm makes every gradient NaN, as in PyTorch, and
+// a NaN gradient stays. Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 

@@ -56,7 +56,9 @@ fn readDy(i: vec4u, inside: vec4<bool>) -> vec4f {
   return select(vec4f(), vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), inside);
 }
 
-fn readW(i: vec4u, inside: vec4<bool>) -> vec4f { return select(vec4f(), vec4f(w[i.x], w[i.y], w[i.z], w[i.w]), inside); }
+fn readW(i: vec4u, inside: vec4<bool>) -> vec4f {
+  return select(vec4f(), vec4f(w[i.x], w[i.y], w[i.z], w[i.w]), inside);
+}
 
 fn put(at: u32, v: f32) {
   var value = v;
@@ -72,9 +74,17 @@ fn store(at: vec4u, v: vec4f, col: u32, columns: u32) {
   if (col + 3u < columns) { put(at.w, v.w); }
 }
 
-// The sums of forward and backwardInput: row r of a column goes to place + r * step, its bias is number shift + r. Rolled,
-// over a copy: see shaders/matmul.wgsl.
-fn finish(corner: vec3u, rows: u32, columns: u32, shift: u32, step: u32, place: ptr<function, array<vec4u, BLOCK_N4>>, acc: ptr<function, array<vec4f, SUMS>>) {
+// The sums of forward and backwardInput: row r of a column goes to place + r * step, its bias is number shift + r.
+// Rolled, over a copy: see shaders/matmul.wgsl.
+fn finish(
+  corner: vec3u,
+  rows: u32,
+  columns: u32,
+  shift: u32,
+  step: u32,
+  place: ptr<function, array<vec4u, BLOCK_N4>>,
+  acc: ptr<function, array<vec4f, SUMS>>,
+) {
   var sums = *acc;
   for (var i = 0u; i < min(BLOCK_M, rows - corner.y); i++) {
     let row = corner.y + i;
@@ -126,7 +136,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
       // Terms past the end read the last channel.
       let channel = min(tap.x, channels - 1u) * plane;
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        tileB[kk * BLOCK_N4 + j] = readPatch(image[j], channel, top[j], left[j], tap.y * params.dilH, tap.z * params.dilW);
+        tileB[kk * BLOCK_N4 + j] = readPatch(image[j], channel, top[j], left[j], tap.y * params.dilH, tap.z
+          * params.dilW);
       }
       tap = advance(tap, params.kh, params.kw);
     }
@@ -172,7 +183,8 @@ fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
     let h = q / count.y % count.x + low.x;
     let v = q % count.y + low.y;
     image[j] = (n * params.filters + group * filters) * area;
-    place[j] = (n * params.channels + group * channels) * plane + (h * stride.x + phase.x - pad.x) * params.width + v * stride.y + phase.y - pad.y;
+    place[j] = (n * params.channels + group * channels) * plane + (h * stride.x + phase.x - pad.x) * params.width + v
+      * stride.y + phase.y - pad.y;
     top[j] = vec4i(h) - shift.x;
     left[j] = vec4i(v) - shift.y;
   }
@@ -185,7 +197,8 @@ fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
     let inside = lanes(k) < vec4u(terms);
     let t = fourTerms(tap, filters - 1u, tapRows, tapCols);
     tap = t.next;
-    let at = (group * filters + t.outer) * channels * window + (first.x + t.row * params.tapH) * params.kw + first.y + t.col * params.tapW;
+    let at = (group * filters + t.outer) * channels * window + (first.x + t.row * params.tapH) * params.kw + first.y
+      + t.col * params.tapW;
     for (var i = 0u; i < LOADED; i++) { // unroll
       tileA[i] = readW(at + min(firstRow + i, channels - 1u) * window, inside);
     }
@@ -250,7 +263,8 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
     exchange(&tileA);
     for (var kk = 0u; kk < 4u; kk++) { // unroll
       for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        let patch_ = readPatch(channel[j], t.outer[kk] * params.channels * plane, top[j], left[j], t.row[kk] * params.strideH, t.col[kk] * params.strideW);
+        let patch_ = readPatch(channel[j], t.outer[kk] * params.channels * plane, top[j], left[j], t.row[kk]
+          * params.strideH, t.col[kk] * params.strideW);
         tileB[kk * BLOCK_N4 + j] = select(patch_, vec4f(1.0), isBias[j]);
       }
     }

@@ -2,9 +2,10 @@
 //   a_c = s (scale_c z_c + shift_c - margin_c [c = y]),  nll = logsumexp(a) - a_y
 //   value = weight_y sampleWeight ((1 - eps) nll + eps / classes * sum_c (weight_c / weight_y) (logsumexp(a) - a_c))
 // perClass holds scale, shift, margin and weight, four rows of `classes`. A row whose label is the ignored one, or lies
-// outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`. A term whose factor is 0 counts for
-// nothing, whatever it is; NaN and +Infinity among the logits of any other row give NaN.
-// One invocation a row; grid (rows). `reduce` has one invocation: a batch has few rows, longer ones are summed in parts first.
+// outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`. A term whose factor is 0
+// counts for nothing, whatever it is; NaN and +Infinity among the logits of any other row give NaN.
+// One invocation a row; grid (rows). `reduce` has one invocation: a batch has few rows, longer ones are summed in parts
+// first.
 // use lib/index.wgsl
 // use lib/nan.wgsl
 // use lib/times.wgsl
@@ -82,7 +83,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   values[2u * params.rows + row] = 1.0;
 }
 
-// loss[0] = the reduced value, loss[1] = the factor of every row's gradient; z holds `values`, or sums of its parts. Grid (1).
+// loss[0] = the reduced value, loss[1] = the factor of every row's gradient; z holds `values`, or sums of its parts.
+// Grid (1).
 @compute @workgroup_size(64)
 fn reduce(@builtin(local_invocation_index) lane: u32) {
   if (lane > 0u) { return; }

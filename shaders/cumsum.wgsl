@@ -1,8 +1,8 @@
 // Running sum along the middle axis of x, (outer, length, inner), in `parts` pieces of `chunk` elements.
 //   sums     y[o, part, i] = sum over the piece
 //   forward  y[o, l, i] = before[o, part, i] + sum of x[o, m, i] over m in the piece with m <= l (exclusive: m < l)
-// Long axes take three steps: sums, forward over the sums (exclusive), forward over the pieces. REVERSE counts l from the end.
-// One invocation a piece, a plain loop: the order is fixed. Grid (outer * parts * inner).
+// Long axes take three steps: sums, forward over the sums (exclusive), forward over the pieces. REVERSE counts l from
+// the end. One invocation a piece, a plain loop: the order is fixed. Grid (outer * parts * inner).
 // use lib/index.wgsl
 
 alias Element = f32; // variant

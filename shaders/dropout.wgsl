@@ -1,6 +1,7 @@
-// y = scale x where the random bits of the element are at least `threshold`, else 0 x: NaN for what is not finite. Element e of item n has word e % 4 of
-// philox((e / 4, first[0] + n, first[1], 0), key), as shaders/random.wgsl draws them; the gradient is the same map of dy.
-// x: (count, size); one invocation a block of four elements of an item; grid (count * ceil(size / 4)).
+// y = scale x where the random bits of the element are at least `threshold`, else 0 x: NaN for what is not finite.
+// Element e of item n has word e % 4 of philox((e / 4, first[0] + n, first[1], 0), key), as shaders/random.wgsl draws
+// them; the gradient is the same map of dy. x: (count, size); one invocation a block of four elements of an item; grid
+// (count * ceil(size / 4)).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 // use lib/philox.wgsl
@@ -26,7 +27,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     let at = n * params.size + start + k;
     let v = x[at];
     let isFinite = (bitcast<u32>(v) & 0x7fffffffu) < 0x7f800000u;
-    y[at] = select(select(bitcast<f32>(bitcast<u32>(v) | 0x7fc00000u), 0.0, isFinite), params.scale * v, bits[k] >= params.threshold);
+    y[at] = select(select(bitcast<f32>(bitcast<u32>(v) | 0x7fc00000u), 0.0, isFinite), params.scale * v,
+      bits[k] >= params.threshold);
   }
 }
 

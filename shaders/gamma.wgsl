@@ -1,9 +1,11 @@
-// Gamma, beta and Dirichlet variates. Element e of item n has the counters (e, state[0] + n, stream + state[1], ..) of its own.
+// Gamma, beta and Dirichlet variates. Element e of item n has the counters (e, state[0] + n, stream + state[1], ..) of
+// its own.
 //   gamma      y = scale * G(a)
 //   beta       y = G(a) / (G(a) + G(b))
 //   dirichlet  row r of y: G(a[c]) / sum over c, e = r * classes + c
 // a and b are numbers, or tables of y's shape (TABLE_A, TABLE_B = 1); for dirichlet a table of one row.
-// y: (count, size); one invocation an element, grid (count * size); dirichlet: one a row, grid (count * size / classes).
+// y: (count, size); one invocation an element, grid (count * size); dirichlet: one a row, grid (count * size /
+// classes).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 // use lib/philox.wgsl

@@ -1,9 +1,11 @@
-// Picking by index along the middle axis of x: (outer, length, inner), and its transpose. Elements are copied bit by bit.
+// Picking by index along the middle axis of x: (outer, length, inner), and its transpose. Elements are copied bit by
+// bit.
 //   pick     y[o, j, i] = x[o, k(o, j, i), i]                               y: (outer, count, inner)
 //   scatter  sums[o, l, i] = base[o, l, i] + sum over j with k(o, j, i) = l of from_[o, j, i]     (no base: BASE = 0)
-// k is index[at / step % period] with `at` the place of (o, j, i): step = inner, period = count for one index a slice, step = 1,
-// period = all for one an element. Scatter gathers: each sum takes its terms in index order, nothing is added atomically.
-// An index, i32 or u32, outside 0..length-1 gives zero bits and adds nothing. One invocation an element of the result; grid (its size).
+// k is index[at / step % period] with `at` the place of (o, j, i): step = inner, period = count for one index a slice,
+// step = 1, period = all for one an element. Scatter gathers: each sum takes its terms in index order, nothing is added
+// atomically. An index, i32 or u32, outside 0..length-1 gives zero bits and adds nothing. One invocation an element of
+// the result; grid (its size).
 // use lib/index.wgsl
 
 const BASE = 1u; // variant
@@ -24,7 +26,8 @@ fn pick(@builtin(global_invocation_id) id: vec3u) {
   if (at >= params.outer * params.count * params.inner) { return; }
   let k = index[at / params.step % params.period];
   let inside = k < params.length;
-  let v = x[(at / params.inner / params.count * params.length + select(0u, k, inside)) * params.inner + at % params.inner];
+  let v = x[(at / params.inner / params.count * params.length + select(0u, k, inside)) * params.inner
+    + at % params.inner];
   y[at] = select(0u, v, inside);
 }
 

@@ -1,10 +1,12 @@
-// Logits z: (rows, classes) that a loss composed of many ops can take, and what its values then stand for; `weight`: (rows).
+// Logits z: (rows, classes) that a loss composed of many ops can take, and what its values then stand for; `weight`:
+// (rows).
 //   hold      y = z in a row of finite logits, kind 0. Else, by the row:
 //             kind 1, weight 0: 0 in place of what is not finite
 //             kind 2, an entry NaN or +Infinity, or all -Infinity: NaN throughout
 //             kind 3, some entries -Infinity: -1e37 in their place, which is finite and whose softmax is 0
 //   through   y = dy, the gradient of `hold`; 0 in rows of kind 1, NaN in those of kind 2
-//   weigh     y = weight v, 0 where the weight is; in rows of kind 2 NaN, in those of kind 3 an infinity for |v| >= 1e28
+//   weigh     y = weight v, 0 where the weight is; in rows of kind 2 NaN, in those of kind 3 an infinity for |v| >=
+//   1e28
 // One invocation a row; grid (rows).
 // use lib/index.wgsl
 // use lib/times.wgsl

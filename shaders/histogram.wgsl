@@ -2,8 +2,9 @@
 //   edges    y[b] += 1 for the bin with edges[b] <= x[i] < edges[b + 1], the last edge included; bins = edges - 1.
 //   classes  y[x[i]] += 1 where x[i] < bins
 //   weighted sums[part, c] = sum of weights[i] over the i of the piece with labels[i] = c
-// Counts are integers, so the order of their additions is free; weighted sums go by class, in the order of i, never atomically.
-// One invocation an element, grid (size); weighted: one a class and piece of `chunk` elements, grid (parts * bins).
+// Counts are integers, so the order of their additions is free; weighted sums go by class, in the order of i, never
+// atomically. One invocation an element, grid (size); weighted: one a class and piece of `chunk` elements, grid (parts
+// * bins).
 // use lib/index.wgsl
 
 struct Params { size: u32, bins: u32, chunk: u32, parts: u32 }

@@ -1,8 +1,10 @@
-// Radix select: one element of x by its place in order, without sorting. Four passes fix its key a byte at a time, from the
-// highest; keys are u32 that order as the elements do.
+// Radix select: one element of x by its place in order, without sorting. Four passes fix its key a byte at a time, from
+// the highest; keys are u32 that order as the elements do.
 //   count   tally[d] += 1 for the elements whose higher bytes are those found so far and whose next byte is d
-//   choose  the byte whose elements hold the place, one invocation; tally is cleared for the next pass. The last pass writes
-//           y = the element, before = how many elements precede all its equals, equal = how many it equals, itself included.
+//   choose  the byte whose elements hold the place, one invocation; tally is cleared for the next pass. The last pass
+//   writes
+//           y = the element, before = how many elements precede all its equals, equal = how many it equals, itself
+//           included.
 // found = [key so far, place from 0 among the elements that share it, number of elements before those].
 // Counts are integers, so the order of their additions is free. Grid: (size) and (1).
 // use lib/index.wgsl

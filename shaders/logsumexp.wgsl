@@ -2,7 +2,8 @@
 //   pieces   terms[o, part, i] = (m, sum of exp(x - m)) over the piece, m its largest element
 //   forward  y[o, i] = m + log(sum over parts of s exp(m_part - m)), m the largest of all
 // A row whose largest element is beyond +-3e38 is that element: the logarithm is below its last digit, and m - m of an
-// infinity would be NaN; that of a row with a NaN is NaN. One invocation a piece or a result; grids (outer * parts * inner), (outer * inner).
+// infinity would be NaN; that of a row with a NaN is NaN. One invocation a piece or a result; grids (outer * parts *
+// inner), (outer * inner).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 

@@ -3,8 +3,9 @@
 //   forwardLargest   y[m, n] = max_k |x[m, k] - w[n, k]|, p = infinity; forwardIndexed also notes where it was found
 //   backward         dx[m, k] = sum_n dy[m, n] (|t| / y[m, n])^(p-1) sign(t), t = x[m, k] - w[n, k]; dw alike
 //   backwardLargest  dy goes to the coordinate of the largest term, with its sign
-// A distance with a term that is NaN is NaN, and so is its gradient: at p = infinity that of the first such term, else of all.
-// Blocked as in lib/gemm.wgsl: the sums of a product with another inner operation. Grid (N / BLOCK_N, M / BLOCK_M).
+// A distance with a term that is NaN is NaN, and so is its gradient: at p = infinity that of the first such term, else
+// of all. Blocked as in lib/gemm.wgsl: the sums of a product with another inner operation. Grid (N / BLOCK_N, M /
+// BLOCK_M).
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
 // use lib/index.wgsl
@@ -16,11 +17,12 @@ const B_T = 1u; // variant
 const RAGGED_K = 1u; // variant
 // Terms are divided by the largest of them before they are raised to p, so that nothing overflows or vanishes.
 const NORMALISED = 0u; // variant
-// The term that is maximised: 0 |x - w| | 1 x - w | 2 w - x, the latter two from zero upwards. A maximum is kept as numbers or,
-// which is faster without a GPU, as their bits, which order as the numbers do from zero upwards.
+// The term that is maximised: 0 |x - w| | 1 x - w | 2 w - x, the latter two from zero upwards. A maximum is kept as
+// numbers or, which is faster without a GPU, as their bits, which order as the numbers do from zero upwards.
 const DIRECTION = 0u; // variant
 alias Maxima = vec4f; // variant
-// 1: the sums or maxima may pass over NaN. Then `wild` is not 0 where x or w holds a NaN or an infinity, and terms are looked at.
+// 1: the sums or maxima may pass over NaN. Then `wild` is not 0 where x or w holds a NaN or an infinity, and terms are
+// looked at.
 const WATCHED = 0u; // variant
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
@@ -41,7 +43,12 @@ struct Params { m: u32, n: u32, k: u32, p: f32, first: vec3u }
 
 fn readA(i: u32) -> vec4f { return vec4f(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); } // variant
 fn readB(i: u32) -> vec4f { return vec4f(w[i], w[i + 1u], w[i + 2u], w[i + 3u]); } // variant
-fn writeY(i: u32, n: u32, v: vec4f) { y[i] = v.x; if (n > 1u) { y[i + 1u] = v.y; } if (n > 2u) { y[i + 2u] = v.z; } if (n > 3u) { y[i + 3u] = v.w; } } // variant
+fn writeY(i: u32, n: u32, v: vec4f) { // variant
+  y[i] = v.x;
+  if (n > 1u) { y[i + 1u] = v.y; }
+  if (n > 2u) { y[i + 2u] = v.z; }
+  if (n > 3u) { y[i + 3u] = v.w; }
+}
 // p as a number, or on the device.
 fn power_() -> f32 { return exponent[0]; } // variant
 
@@ -55,7 +62,11 @@ fn difference(a: f32, b: vec4f) -> vec4f {
 fn larger(most: Maxima, t: vec4f) -> Maxima { return max(most, select(t, abs(t), DIRECTION == 0u)); } // variant
 
 // acc[i][j] = max(acc[i][j], the terms of four k), one after the other, so that it stays in a register meanwhile.
-fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<vec4f, BLOCK_N>>, acc: ptr<function, array<Maxima, SUMS>>) {
+fn keepLargest(
+  a: ptr<function, array<vec4f, BLOCK_M>>,
+  b: ptr<function, array<vec4f, BLOCK_N>>,
+  acc: ptr<function, array<Maxima, SUMS>>,
+) {
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
     for (var j = 0u; j < BLOCK_N4; j++) { // unroll
       var most = acc[i * BLOCK_N4 + j];
@@ -68,7 +79,12 @@ fn keepLargest(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<v
 }
 
 // The largest terms of a block of outputs.
-fn largestOf(startsA: ptr<function, array<u32, LOADED>>, startsB: ptr<function, array<u32, BLOCK_N>>, length: u32, acc: ptr<function, array<Maxima, SUMS>>) {
+fn largestOf(
+  startsA: ptr<function, array<u32, LOADED>>,
+  startsB: ptr<function, array<u32, BLOCK_N>>,
+  length: u32,
+  acc: ptr<function, array<Maxima, SUMS>>,
+) {
   var along = 0u;
   for (var k = 0u; k < params.k; k += 4u) {
     var blockA: array<vec4f, BLOCK_M>;
@@ -238,8 +254,8 @@ fn locate(@builtin(global_invocation_id) id: vec3u) {
   index[i] = at | select(0u, SIGN, falls);
 }
 
-// y[m, n] = sum_k dy (|t| / distance)^(p-1) sign(t), t = x[m, n] - w[k, n]; dy and distance are (M, K), or (K, M) if A_T.
-// With x and w exchanged it gives dw.
+// y[m, n] = sum_k dy (|t| / distance)^(p-1) sign(t), t = x[m, n] - w[k, n]; dy and distance are (M, K), or (K, M) if
+// A_T. With x and w exchanged it gives dw.
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn backward(@builtin(global_invocation_id) id: vec3u) {
   let row0 = (id.y + params.first.y) * BLOCK_M;

@@ -2,8 +2,8 @@
 //   EPILOGUE 0 none | 1 + extra[n] | 2 relu(. + extra[n]) | 3 zero where extra[m, n] <= 0; relu keeps NaN
 // Each invocation makes a block of BLOCK_M rows and BLOCK_N columns; grid (N / BLOCK_N, M / BLOCK_M, batch * parts).
 // With parts > 1, part s sums the terms k in [s * chunk, (s + 1) * chunk) into y[s]; `combine` then adds the parts.
-// With BATCHED there are `batch` products over up to four broadcast axes `shape`, the last first; their strides batchA and batchB
-// are 0 where an operand repeats.
+// With BATCHED there are `batch` products over up to four broadcast axes `shape`, the last first; their strides batchA
+// and batchB are 0 where an operand repeats.
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
 // use lib/index.wgsl
@@ -19,7 +19,18 @@ alias ElementB = f32; // variant
 alias ElementY = f32; // variant
 
 // `first` is where a grid in several pieces goes on.
-struct Params { m: u32, n: u32, k: u32, chunk: u32, parts: u32, batch: u32, first: vec3u, shape: vec4u, batchA: vec4u, batchB: vec4u }
+struct Params {
+  m: u32,
+  n: u32,
+  k: u32,
+  chunk: u32,
+  parts: u32,
+  batch: u32,
+  first: vec3u,
+  shape: vec4u,
+  batchA: vec4u,
+  batchB: vec4u,
+}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
@@ -33,7 +44,12 @@ fn readA(i: u32) -> vec4f { return vec4f(a[i], a[i + 1u], a[i + 2u], a[i + 3u]);
 fn readOneA(i: u32) -> f32 { return a[i]; } // variant
 fn readOneB(i: u32) -> f32 { return b[i]; } // variant
 fn readB(i: u32) -> vec4f { return vec4f(b[i], b[i + 1u], b[i + 2u], b[i + 3u]); } // variant
-fn writeY(i: u32, n: u32, v: vec4f) { y[i] = v.x; if (n > 1u) { y[i + 1u] = v.y; } if (n > 2u) { y[i + 2u] = v.z; } if (n > 3u) { y[i + 3u] = v.w; } } // variant
+fn writeY(i: u32, n: u32, v: vec4f) { // variant
+  y[i] = v.x;
+  if (n > 1u) { y[i + 1u] = v.y; }
+  if (n > 2u) { y[i + 2u] = v.z; }
+  if (n > 3u) { y[i + 3u] = v.w; }
+}
 
 fn epilogue(v: vec4f, row: u32, col: u32) -> vec4f {
   if (EPILOGUE == 0u) { return v; }
@@ -54,15 +70,18 @@ fn beginOf(item: u32) -> vec2u {
   return vec2u(dot(at, params.batchA) / UNIT_A, dot(at, params.batchB) / UNIT_B);
 }
 
-// `layer` counts the matrices of y: one for each item of the batch, or for each part and item. The loop is not unrolled, and
-// runs over a copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are half the code.
+// `layer` counts the matrices of y: one for each item of the batch, or for each part and item. The loop is not
+// unrolled, and runs over a copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are
+// half the code.
 fn store(row0: u32, col0: u32, layer: u32, acc: ptr<function, array<vec4f, SUMS>>) {
   var sums = *acc;
   for (var i = 0u; i < min(BLOCK_M, params.m - row0); i++) {
     let row = row0 + i;
     for (var j = 0u; j < BLOCK_N4; j++) {
       let col = col0 + j * 4u;
-      if (col < params.n) { writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(sums[i * BLOCK_N4 + j], row, col)); }
+      if (col < params.n) {
+        writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(sums[i * BLOCK_N4 + j], row, col));
+      }
     }
   }
 }
@@ -109,7 +128,8 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   var acc: array<vec4f, SUMS>;
   sumTerms(vec2u(), id.x, row0, col0, 0u, params.k, &acc);
   store(row0, col0, 0u, &acc);
-  // The first of the blocks side by side, with its neighbours, reads A again: that is little, and the loop above stays short.
+  // The first of the blocks side by side, with its neighbours, reads A again: that is little, and the loop above stays
+  // short.
   if (leaderOf(col0) > 0u) { return; }
   var startsA: array<u32, LOADED>;
   let lengthA = placeA(0u, id.x, row0, &startsA);
@@ -129,7 +149,8 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
-// forward in little code, which compiles in no time: blocks of 4 x 4, one term at a time, elements read one by one. The same bits.
+// forward in little code, which compiles in no time: blocks of 4 x 4, one term at a time, elements read one by one. The
+// same bits.
 fn simple(place: vec3u, rows: ptr<function, vec4u>) -> mat4x4f {
   let stepA = select(1u, params.m, A_T == 1u);
   let stepB = select(params.n, 1u, B_T == 1u);
@@ -137,11 +158,13 @@ fn simple(place: vec3u, rows: ptr<function, vec4u>) -> mat4x4f {
   let start = place.z / params.batch * params.chunk;
   *rows = begin.x + min(place.y * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(params.m - 1u)) * select(params.k, 1u, A_T == 1u);
   var a4 = *rows + start * stepA;
-  var b4 = begin.y + min(place.x * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(max(params.n, 1u) - 1u)) * select(1u, params.k, B_T == 1u) + start * stepB;
+  var b4 = begin.y + min(place.x * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(max(params.n, 1u) - 1u))
+    * select(1u, params.k, B_T == 1u) + start * stepB;
   var acc: mat4x4f;
   for (var k = start; k < min(start + params.chunk, params.k); k++) {
     let v = vec4f(readOneB(b4.x), readOneB(b4.y), readOneB(b4.z), readOneB(b4.w));
-    acc = mat4x4f(fma(vec4f(readOneA(a4.x)), v, acc[0]), fma(vec4f(readOneA(a4.y)), v, acc[1]), fma(vec4f(readOneA(a4.z)), v, acc[2]), fma(vec4f(readOneA(a4.w)), v, acc[3]));
+    acc = mat4x4f(fma(vec4f(readOneA(a4.x)), v, acc[0]), fma(vec4f(readOneA(a4.y)), v, acc[1]),
+      fma(vec4f(readOneA(a4.z)), v, acc[2]), fma(vec4f(readOneA(a4.w)), v, acc[3]));
     a4 += stepA;
     b4 += stepB;
   }

@@ -1,8 +1,11 @@
-// Noisy copies of several inputs, and the votes on them. Row r of a batch is copy c = base + (start + r) % copies of input
-// i = (start + r) / copies; rows from `total` on belong to no input.
-//   draw  y[r] = x[i] + sigma * z, where elements 4 b .. 4 b + 3 of z are made of the 128 bits philox((b, c, streams[i], 0), key):
-//         noise depends on stream, copy and place alone, not on the batch. One invocation a block of four; grid (ceil(size / 4), rows)
-//   count counts[first + i, class of row r of logits]++: integers, so their order is free; logits: (rows, size = classes). A row
+// Noisy copies of several inputs, and the votes on them. Row r of a batch is copy c = base + (start + r) % copies of
+// input i = (start + r) / copies; rows from `total` on belong to no input.
+//   draw  y[r] = x[i] + sigma * z, where elements 4 b .. 4 b + 3 of z are made of the 128 bits philox((b, c,
+//   streams[i], 0), key):
+//         noise depends on stream, copy and place alone, not on the batch. One invocation a block of four; grid
+//         (ceil(size / 4), rows)
+//   count counts[first + i, class of row r of logits]++: integers, so their order is free; logits: (rows, size =
+//   classes). A row
 //         without a class (lib/vote.wgsl) is no vote; grid (rows)
 // use lib/index.wgsl
 // use lib/philox.wgsl
@@ -24,7 +27,12 @@ struct State { start: u32, copies: u32, base: u32, total: u32, first: u32 }
 
 // Four elements from i, of which `n` exist. The vector variant needs a size that is a multiple of four.
 fn readX(i: u32) -> vec4f { return vec4f(x[i], x[i + 1u], x[i + 2u], x[i + 3u]); } // variant
-fn writeY(i: u32, n: u32, v: vec4f) { y[i] = Element(v.x); if (n > 1u) { y[i + 1u] = Element(v.y); } if (n > 2u) { y[i + 2u] = Element(v.z); } if (n > 3u) { y[i + 3u] = Element(v.w); } } // variant
+fn writeY(i: u32, n: u32, v: vec4f) { // variant
+  y[i] = Element(v.x);
+  if (n > 1u) { y[i + 1u] = Element(v.y); }
+  if (n > 2u) { y[i + 2u] = Element(v.z); }
+  if (n > 3u) { y[i + 3u] = Element(v.w); }
+}
 
 @compute @workgroup_size(8, 8)
 fn draw(@builtin(global_invocation_id) id: vec3u) {

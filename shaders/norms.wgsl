@@ -1,4 +1,5 @@
-// Norms of segments of a flat array, in two dispatches whatever their number: |w x| of order 2 or 1, or the largest |w x|.
+// Norms of segments of a flat array, in two dispatches whatever their number: |w x| of order 2 or 1, or the largest |w
+// x|.
 //   partial  part k folds the quads first, first + stride, ... below end of (first, end, stride) = parts[3k ..]
 //   combine  segment s folds its parts ends[s] .. ends[s + 1] - 1 and takes the root
 // A segment of n quads has about sqrt(n) parts, so neither pass has a long chain.

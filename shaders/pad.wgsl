@@ -1,6 +1,8 @@
-// x with elements added around it (or, where a pad is negative, cut off) along its last four axes; axes before them stay.
+// x with elements added around it (or, where a pad is negative, cut off) along its last four axes; axes before them
+// stay.
 //   forward       y[.., o, ..] = x[.., source(o - before), ..], or `value` where the constant mode has no source
-//   backwardAxis  dx[outer, p, inner] = sum of dy[outer, o, inner] over the o whose source is p: the transpose along one
+//   backwardAxis  dx[outer, p, inner] = sum of dy[outer, o, inner] over the o whose source is p: the transpose along
+//   one
 //                 axis, which is then axis .w of the parameters with `inner` elements behind it
 // One invocation an element of the result; grid (its size).
 // use lib/index.wgsl

@@ -1,5 +1,5 @@
-// y[rank of i] = i, where i is ranked by the 64 random bits words[2 i], words[2 i + 1], equal ones by i: a uniform permutation.
-// One invocation an element, which compares it with all others; grid (n).
+// y[rank of i] = i, where i is ranked by the 64 random bits words[2 i], words[2 i + 1], equal ones by i: a uniform
+// permutation. One invocation an element, which compares it with all others; grid (n).
 // use lib/index.wgsl
 
 struct Params { n: u32 }

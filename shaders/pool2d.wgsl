@@ -1,10 +1,10 @@
 // Pooling over windows of x: (planes, height, width), planes = batch * channels; y: (planes, outH, outW).
-//   max: y = largest of the window, index = its position in the plane, the first of equals (padding never wins); NaN where there
-//   is one, the last, as PyTorch's
+//   max: y = largest of the window, index = its position in the plane, the first of equals (padding never wins); NaN
+//   where there is one, the last, as PyTorch's
 //   average: y = sum of the window / its size, padding counted or not
 // Windows are a kernel of taps moved by a stride, or (ADAPTIVE) as many even parts of each axis as y is long.
-// Backward gathers unless windows tile the image: each input element looks at the windows that cover it, so nothing is added atomically.
-// One invocation an element of the result; grid (its size).
+// Backward gathers unless windows tile the image: each input element looks at the windows that cover it, so nothing is
+// added atomically. One invocation an element of the result; grid (its size).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 
@@ -57,7 +57,8 @@ fn weight(at: vec2u, s: vec4u) -> f32 {
   return 1.0 / f32(sides.x * sides.y);
 }
 
-// (row, column) of element i of planes of a size, and in z the start of the same plane where planes have `other` elements.
+// (row, column) of element i of planes of a size, and in z the start of the same plane where planes have `other`
+// elements.
 fn place(i: u32, size: vec2u, other: u32) -> vec3u {
   let row = i / size.y;
   let plane = row / size.x;

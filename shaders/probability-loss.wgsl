@@ -1,5 +1,5 @@
-// Losses of the probability of the label: y = phi(p), p = softmax(z)[label], for logits z: (rows, classes). Written with
-// L = -log p and q = 1 - p, both relatively accurate, so that no loss cancels where p is near 1 or underflows:
+// Losses of the probability of the label: y = phi(p), p = softmax(z)[label], for logits z: (rows, classes). Written
+// with L = -log p and q = 1 - p, both relatively accurate, so that no loss cancels where p is near 1 or underflows:
 //   mix          c0 L + c1 q                                          slope c0 + c1 p
 //   power        (1 - p^c0) / c0, L for c0 = 0                        slope p^c0
 //   focal        q^c0 L                                               slope q^c0 (1 + c0 p L / q), or q^c0 detached
@@ -7,9 +7,9 @@
 //   huber        power above p = c3, its tangent of slope -c1 below   slope min(p^c0, c1 p);  c2 = -log c3
 //   asymmetric   c2 ((1 + q / c0)^c1 - 1)                             slope c1 c2 / c0 p (1 + q / c0)^(c1 - 1)
 //   exponential  e^(-p / c0)                                          slope p e^(-p / c0) / c0
-// The slope is dy / dL, and dL / dz = softmax(z) - [c = label]. p is replaced by p + epsilon, and L by `ceiling` above it, where
-// the slope is 0. A row whose label lies outside the classes has value and gradient 0. A term whose factor is 0 counts for nothing;
-// NaN and +Infinity among the logits of another row give NaN. One invocation a row; grid (rows).
+// The slope is dy / dL, and dL / dz = softmax(z) - [c = label]. p is replaced by p + epsilon, and L by `ceiling` above
+// it, where the slope is 0. A row whose label lies outside the classes has value and gradient 0. A term whose factor is
+// 0 counts for nothing; NaN and +Infinity among the logits of another row give NaN. One invocation a row; grid (rows).
 // use lib/index.wgsl
 // use lib/log1p.wgsl
 // use lib/nan.wgsl

@@ -1,8 +1,9 @@
-// Products of all elements of a row but one, without division, so that zeros are no exception; x: (outer, length, inner).
+// Products of all elements of a row but one, without division, so that zeros are no exception; x: (outer, length,
+// inner).
 //   others    y[l] = product over m != l of x[m]
 //   backward  y[l] = sum over k != l of g[k] times the product over m != k, l of x[m]
-// A sweep up the row keeps the product a of what lies before and, in backward, its change b = sum over k of g[k] times the
-// product of the others before; a sweep down does the same behind. One invocation a row; grid (outer * inner).
+// A sweep up the row keeps the product a of what lies before and, in backward, its change b = sum over k of g[k] times
+// the product of the others before; a sweep down does the same behind. One invocation a row; grid (outer * inner).
 // use lib/index.wgsl
 
 struct Params { outer: u32, length: u32, inner: u32 }

@@ -1,5 +1,6 @@
-// Random tensors by counter: item n, block b of four elements has the 128 bits philox((b, state[0] + n, stream + state[1], 0), key).
-// So a value depends on its place alone, not on the batch it was drawn in; a captured step moves on by its state.
+// Random tensors by counter: item n, block b of four elements has the 128 bits philox((b, state[0] + n, stream +
+// state[1], 0), key). So a value depends on its place alone, not on the batch it was drawn in; a captured step moves on
+// by its state.
 //   draw      y = value(word of the element, p, q), the bits of any type; p from a table of y's shape where TABLE = 1
 //   integers  y = low + an integer in 0..range-1; range = 0 stands for 2^32
 //   normal    y = x[element of item n % items] + q * z, or p + q * z without x
@@ -12,7 +13,18 @@
 const ADD = 0u; // variant
 const TABLE = 0u; // variant
 
-struct Params { key0: u32, key1: u32, stream: u32, count: u32, size: u32, items: u32, p: f32, q: f32, low: i32, range: u32 }
+struct Params {
+  key0: u32,
+  key1: u32,
+  stream: u32,
+  count: u32,
+  size: u32,
+  items: u32,
+  p: f32,
+  q: f32,
+  low: i32,
+  range: u32,
+}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: array<u32>;
@@ -29,7 +41,8 @@ fn place(i: u32) -> Place {
   let item = i / blocks;
   let at = i - item * blocks;
   let counter = vec4u(at, state[0] + item, params.stream + state[1], 0u);
-  return Place(item, item * params.size + at * 4u, min(4u, params.size - at * 4u), counter, philox(counter, vec2u(params.key0, params.key1)));
+  return Place(item, item * params.size + at * 4u, min(4u, params.size - at * 4u), counter,
+    philox(counter, vec2u(params.key0, params.key1)));
 }
 
 @compute @workgroup_size(64)
@@ -44,8 +57,9 @@ fn draw(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
-// The high word of word * range (Lemire, 2019). Low words below 2^32 mod range belong to a value that has one word too many:
-// they are drawn again, at most 31 times, from the counters with 1, 2, .. in the last place. What is left is below 2^-32.
+// The high word of word * range (Lemire, 2019). Low words below 2^32 mod range belong to a value that has one word too
+// many: they are drawn again, at most 31 times, from the counters with 1, 2, .. in the last place. What is left is
+// below 2^-32.
 @compute @workgroup_size(64)
 fn integers(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);

@@ -1,6 +1,7 @@
 // One step of RMSprop over a whole parameter arena, as PyTorch's:
 //   d = g + weightDecay p;  v = alpha v + (1 - alpha) d^2;  a = alpha a + (1 - alpha) d (centered);
-//   s = d / (sqrt(v - a^2) + eps), a = 0 unless centered;  m = momentum m + s;  p = p - lr m, or p - lr s without momentum
+//   s = d / (sqrt(v - a^2) + eps), a = 0 unless centered;  m = momentum m + s;  p = p - lr m, or p - lr s without
+//   momentum
 // hyper = lr, sign, weightDecay, 1 - alpha, eps, momentum. One entry for each set of slots.
 // Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl

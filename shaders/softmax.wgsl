@@ -19,8 +19,8 @@ fn rowStart(i: u32) -> u32 {
   return i / params.inner * params.length * params.inner + i % params.inner;
 }
 
-// The largest element and the sum of exp(x - largest). exp may pass over NaN; the sum of its arguments, none of them above 0, is
-// NaN exactly where one of them is.
+// The largest element and the sum of exp(x - largest). exp may pass over NaN; the sum of its arguments, none of them
+// above 0, is NaN exactly where one of them is.
 fn normalizer(base: u32) -> vec2f {
   var m = x[base];
   for (var l = 1u; l < params.length; l++) { m = max(m, x[base + l * params.inner]); }

@@ -3,8 +3,8 @@
 //   forwardIndexed  also notes where the terms were found, the lowest index of equals first, and the smallest of them
 //   bound           the same of the largest (UPPER) or the least distances from w to a point of [x, upper]
 //   backward        gradient of one side: own (rows of x, or of w) gathers dy shares[j] sign(t) from all of other
-// Terms are kept in order in registers; a new one moves through them by insertion. Their bits order as the numbers do, NaN above
-// all of them. A share of 0 counts for nothing, also of an infinity.
+// Terms are kept in order in registers; a new one moves through them by insertion. Their bits order as the numbers do,
+// NaN above all of them. A share of 0 counts for nothing, also of an infinity.
 // One invocation an element of the result; grid (elements).
 // use lib/index.wgsl
 // use lib/nan.wgsl

@@ -1,9 +1,11 @@
-// Stable order along the middle axis of x, (outer, length, inner), and the best k of it. Elements move as bits; `key` maps them
-// to u32 that order as they do, equal keys by place. No barrier: every element computes where it belongs.
+// Stable order along the middle axis of x, (outer, length, inner), and the best k of it. Elements move as bits; `key`
+// maps them to u32 that order as they do, equal keys by place. No barrier: every element computes where it belongs.
 //   rank   each run of `width` elements is ordered by counting the better ones; the best `keep` of a run stay
-//   merge  two neighbouring sorted runs of `width` become one: the place of an element is its place in its own run plus the
+//   merge  two neighbouring sorted runs of `width` become one: the place of an element is its place in its own run plus
+//   the
 //          number of better ones in the other, found by bisection; the best `keep` stay. The last run may be shorter.
-// Runs that stay lie behind each other: made holds (outer, next, inner). indexOf = the place in the first x, FIRST: its own.
+// Runs that stay lie behind each other: made holds (outer, next, inner). indexOf = the place in the first x, FIRST: its
+// own.
 //   put    dx[o, index[o, j, i], i] = dy[o, j, i] for different indices; dx (outer, length, inner) was cleared
 //   take   y[o, j, i] = x[o, index[o, j, i], i]; next = the number of j
 // One invocation an element of x (rank, merge), of dy (put) or of y (take); grid (its size).

@@ -67,7 +67,8 @@ fn first(s: u32, part: u32) -> vec2u {
 fn next(at: vec2u) -> vec2u {
   let i = at.y + params.hopI;
   let over = i >= params.inner;
-  return vec2u(at.x + params.hop + select(0u, (params.sets - 1u) * params.inner, over), i - select(0u, params.inner, over));
+  return vec2u(at.x + params.hop + select(0u, (params.sets - 1u) * params.inner, over), i
+    - select(0u, params.inner, over));
 }
 
 fn affineIndex(s: u32, i: u32) -> u32 {
@@ -210,7 +211,8 @@ fn sums(@builtin(global_invocation_id) id: vec3u) {
   out[(params.parts + t.part) * params.sets + t.s] = total.y;
 }
 
-// The same sums of g for each column j where gamma differs inside a set; here a "set" is a column of x: (batch, columns, span).
+// The same sums of g for each column j where gamma differs inside a set; here a "set" is a column of x: (batch,
+// columns, span).
 @compute @workgroup_size(64)
 fn affineSums(@builtin(global_invocation_id) id: vec3u) {
   let at = linearIndex(id);

@@ -1,6 +1,6 @@
 // Patches of x: (batch, channels, height, width) as columns of y: (batch, channels * kh * kw, outH * outW):
-//   unfold  y[n, (c, r, s), (oh, ow)] = x[n, c, oh * stride - pad + r * dilation, ow * stride - pad + s * dilation], 0 outside
-//   fold    its transpose: x[n, c, h, v] = sum of the elements of y that unfold takes from there, gathered
+//   unfold  y[n, (c, r, s), (oh, ow)] = x[n, c, oh * stride - pad + r * dilation, ow * stride - pad + s * dilation], 0
+//   outside fold    its transpose: x[n, c, h, v] = sum of the elements of y that unfold takes from there, gathered
 // One invocation an element of the result; grid (its size).
 // use lib/index.wgsl
 

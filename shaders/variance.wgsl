@@ -2,8 +2,9 @@
 //   pieces   moments[o, part, i] = (mean of x - k, sum of (x - k - mean)^2) over the piece, k = x[o, 0, i]
 //   forward  y[o, i] = finish(sum of squares about the common mean / divisor), of the pieces' moments by the rule of
 //            Chan, Golub and LeVeque (1983): sum over parts of m2 + n (mean - common mean)^2
-// Values are taken relative to k, so that a mean far from zero costs no digits; what rounding leaves in the sum s of deviations
-// goes off again as s^2 / n. One invocation a piece or a result; grids (outer * parts * inner), (outer * inner).
+// Values are taken relative to k, so that a mean far from zero costs no digits; what rounding leaves in the sum s of
+// deviations goes off again as s^2 / n. One invocation a piece or a result; grids (outer * parts * inner), (outer *
+// inner).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 

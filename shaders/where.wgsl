@@ -1,6 +1,6 @@
-// y = a where the condition is not zero, else b, with NumPy broadcasting; elements of any type of four bytes, copied bit by
-// bit. Each of `axes` holds (size, stride in condition, stride in a, stride in b) of an axis of y, the last axis first, as in
-// binary.wgsl. A branch that is a number comes as bits. One invocation an element; grid (size).
+// y = a where the condition is not zero, else b, with NumPy broadcasting; elements of any type of four bytes, copied
+// bit by bit. Each of `axes` holds (size, stride in condition, stride in a, stride in b) of an axis of y, the last axis
+// first, as in binary.wgsl. A branch that is a number comes as bits. One invocation an element; grid (size).
 // use lib/index.wgsl
 
 const RANK = 1u; // variant

@@ -1,3 +1,4 @@
-// What Node gets as `evenkeel` (condition `node` of package.json): all of index.ts, with an `init` that knows the package `webgpu`.
+// What Node gets as `evenkeel` (condition `node` of package.json): all of index.ts, with an `init` that knows the
+// package `webgpu`.
 export * from './index.ts';
 export { init } from './gpu/node-gpu.ts';

@@ -17,30 +17,40 @@ beforeAll(async () => {
 });
 afterAll(() => plain.destroy());
 
-const names = Object.keys(import.meta.glob('../shaders/*.wgsl')).map((path) => path.slice('../shaders/'.length, -'.wgsl'.length));
+const names = Object.keys(import.meta.glob('../shaders/*.wgsl')).map((path) =>
+  path.slice('../shaders/'.length, -'.wgsl'.length),
+);
 
 test('every shader is here once', () => expect(modules.map((m) => m.name).sort()).toEqual(names.sort()));
 
 describe.each(modules)('$name', (module) => {
-  // Without barriers and workgroup memory no invocation waits for another, so none can race. The first kernel that needs one
-  // must bring a run in the lockstep emulator of wgsl_reflect (detectRaces).
+  // Without barriers and workgroup memory no invocation waits for another, so none can race. The first kernel that
+  // needs one must bring a run in the lockstep emulator of wgsl_reflect (detectRaces).
   test('has no barrier and no workgroup memory', () => expect(module.code).not.toMatch(/Barrier\(|var<workgroup>/));
 
-
   test('compiles without a message, as it lies on disk and specialised', async () => {
-    for (const code of [module.code, specialize(module.code, {}, 'hardware').code, specialize(module.code, {}, 'software').code]) {
+    for (const code of [
+      module.code,
+      specialize(module.code, {}, 'hardware').code,
+      specialize(module.code, {}, 'software').code,
+    ]) {
       const { messages } = await gpu.device.createShaderModule({ code }).getCompilationInfo();
       expect(messages.map((m) => `${m.lineNum}: ${m.message}`)).toEqual([]);
     }
   });
 
-  test.each(Object.entries(module.entries))('entry %s fits the default limits: 8 storage buffers, 256 invocations', async (entry, { workgroup, bindings }) => {
-    const { code, constants } = specialize(module.code, {});
-    expect(bindings.filter(([, , access]) => access !== 'uniform').length).toBeLessThanOrEqual(8);
-    expect(workgroup.map((w) => constants[w] ?? Number.parseInt(w)).reduce((n, w) => n * w, 1)).toBeLessThanOrEqual(256);
-    expect(plain.limits.maxStorageBuffersPerShaderStage).toBeLessThanOrEqual(10);
-    const shader = plain.createShaderModule({ code });
-    expect((await shader.getCompilationInfo()).messages.length).toBe(0);
-    await plain.createComputePipelineAsync({ layout: 'auto', compute: { module: shader, entryPoint: entry } });
-  });
+  test.each(Object.entries(module.entries))(
+    'entry %s fits the default limits: 8 storage buffers, 256 invocations',
+    async (entry, { workgroup, bindings }) => {
+      const { code, constants } = specialize(module.code, {});
+      expect(bindings.filter(([, , access]) => access !== 'uniform').length).toBeLessThanOrEqual(8);
+      expect(workgroup.map((w) => constants[w] ?? Number.parseInt(w)).reduce((n, w) => n * w, 1)).toBeLessThanOrEqual(
+        256,
+      );
+      expect(plain.limits.maxStorageBuffersPerShaderStage).toBeLessThanOrEqual(10);
+      const shader = plain.createShaderModule({ code });
+      expect((await shader.getCompilationInfo()).messages.length).toBe(0);
+      await plain.createComputePipelineAsync({ layout: 'auto', compute: { module: shader, entryPoint: entry } });
+    },
+  );
 });

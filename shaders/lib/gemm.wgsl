@@ -5,8 +5,8 @@ const BLOCK_M = 4u; // variant
 const BLOCK_N4 = 1u; // variant
 const GROUP_X = 8u; // variant
 const GROUP_Y = 8u; // variant
-// Rows that an invocation loads itself, and a quarter of them: all of its block, or where four neighbours along x share their
-// rows (src/gpu/tiles.ts) its part of them, which `exchange` then gives to the others.
+// Rows that an invocation loads itself, and a quarter of them: all of its block, or where four neighbours along x share
+// their rows (src/gpu/tiles.ts) its part of them, which `exchange` then gives to the others.
 const LOADED = 4u; // variant
 const LOADED4 = 1u; // variant
 const BLOCK_N = BLOCK_N4 * 4u;
@@ -20,7 +20,11 @@ fn exchange(tile: ptr<function, array<vec4f, BLOCK_M>>) { return; } // variant
 
 // acc[i][j] += sum over four k of a[i][k] * b[k][j];  a[i] runs along k, b[k * BLOCK_N4 + j] runs along columns.
 // A sum takes its four terms one after the other, so that it stays in a register meanwhile.
-fn multiplyAdd(a: ptr<function, array<vec4f, BLOCK_M>>, b: ptr<function, array<vec4f, BLOCK_N>>, acc: ptr<function, array<vec4f, SUMS>>) {
+fn multiplyAdd(
+  a: ptr<function, array<vec4f, BLOCK_M>>,
+  b: ptr<function, array<vec4f, BLOCK_N>>,
+  acc: ptr<function, array<vec4f, SUMS>>,
+) {
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
     for (var j = 0u; j < BLOCK_N4; j++) { // unroll
       var sum = acc[i * BLOCK_N4 + j];

@@ -1,5 +1,6 @@
-// NaN by its bits: a compiler may assume that there is none, and then v != v is false, and max, min, clamp and comparisons give
-// anything. A select keeps the bits of what it takes. (No parameter has the name of a binding: reflection would take it for one.)
+// NaN by its bits: a compiler may assume that there is none, and then v != v is false, and max, min, clamp and
+// comparisons give anything. A select keeps the bits of what it takes. (No parameter has the name of a binding:
+// reflection would take it for one.)
 
 fn isNan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
 fn isNan4(v: vec4f) -> vec4<bool> { return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }

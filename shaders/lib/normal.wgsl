@@ -1,13 +1,15 @@
-// Standard normals by Box-Muller. sin, cos, log and exp are our own polynomials: WGSL lets the built-in sin err by 5e-4, and
-// the twin in src/random/normal.ts can repeat sums and products exactly. Only +, -, * and sqrt of f32 are used. Bits are masked
-// where they could be shifted, and the power of two taken as a factor, which is exact: software adapters shift slowly.
+// Standard normals by Box-Muller. sin, cos, log and exp are our own polynomials: WGSL lets the built-in sin err by
+// 5e-4, and the twin in src/random/normal.ts can repeat sums and products exactly. Only +, -, * and sqrt of f32 are
+// used. Bits are masked where they could be shifted, and the power of two taken as a factor, which is exact: software
+// adapters shift slowly.
 
 // A uniform in the open interval (0, 1): the middles of 2^23 equal parts, all exact.
 fn unitOpen(word: u32) -> f32 {
   return (f32(word & 0xfffffe00u) * 0.001953125 + 0.5) * 1.1920929e-7;
 }
 
-// log of a normal x > 0, x = 2^e m with m in [sqrt(1/2), sqrt(2)); minimax polynomial of log(1 + t), error below 1e-7 on (0, 1].
+// log of a normal x > 0, x = 2^e m with m in [sqrt(1/2), sqrt(2)); minimax polynomial of log(1 + t), error below 1e-7
+// on (0, 1].
 fn logOf(x: f32) -> f32 {
   let bits = bitcast<u32>(x) + 0x4afb0du;
   let e = f32(bitcast<i32>(bits & 0xff800000u)) * 1.1920928955078125e-7 - 127.0;
@@ -46,7 +48,8 @@ fn circle(bits: u32) -> vec2f {
   let z = x * x;
   let s = ((-0.00019515295891 * z + 0.0083321608736) * z - 0.16666654611) * z * x + x;
   let c = ((0.00002443315711809948 * z - 0.001388731625493765) * z + 0.04166664568298827) * z * z - 0.5 * z + 1.0;
-  // Exchanged in odd quadrants; the cosine is negative in 1 and 2, the sine in 2 and 3. No branches: neighbours differ in quadrant.
+  // Exchanged in odd quadrants; the cosine is negative in 1 and 2, the sine in 2 and 3. No branches: neighbours differ
+  // in quadrant.
   let turned = select(vec2f(c, s), vec2f(s, c), (turn & 0x40000000u) != 0u);
   let signs = vec2u(turn + 0x40000000u, turn) & vec2u(0x80000000u);
   return bitcast<vec2f>(bitcast<vec2u>(turned) ^ signs);

@@ -1,5 +1,6 @@
-// What updates of a parameter arena share. One word of `blocks` speaks for 64 elements (16 quads), since parameters start
-// at multiples of 64: bit 0 says trained, bit 1 that weight decay applies, the rest is the number of the parameter.
+// What updates of a parameter arena share. One word of `blocks` speaks for 64 elements (16 quads), since parameters
+// start at multiples of 64: bit 0 says trained, bit 1 that weight decay applies, the rest is the number of the
+// parameter.
 
 fn blockOf(quad: u32) -> u32 { return quad / 16u; }
 

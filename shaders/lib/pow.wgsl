@@ -1,6 +1,6 @@
-// a to the power b, by the rules of C's pow (IEEE 754), of which WGSL promises those of a finite a > 0 at most. a^0 = 1 and
-// 1^b = 1 for everything, NaN too; else NaN goes through. A negative base keeps its sign for odd b, and gives NaN for a b that
-// is no integer.
+// a to the power b, by the rules of C's pow (IEEE 754), of which WGSL promises those of a finite a > 0 at most. a^0 = 1
+// and 1^b = 1 for everything, NaN too; else NaN goes through. A negative base keeps its sign for odd b, and gives NaN
+// for a b that is no integer.
 // use lib/nan.wgsl
 
 fn powOf(a: f32, b: f32) -> f32 {

@@ -11,8 +11,9 @@ fn cosOctant(x: f32) -> f32 {
   return ((0.00002443315711809948 * z - 0.001388731625493765) * z + 0.04166664568298827) * z * z - 0.5 * z + 1.0;
 }
 
-// x / (2 pi) modulo 1 in units of 2^-32, for the bits of a finite x >= pi/4 (Payne and Hanek, 1983): x = m 2^(e - 150) with
-// an integer m < 2^24, so of the digits of 1 / (2 pi) only 64 matter, from the one that 2^(e - 150) moves to the point.
+// x / (2 pi) modulo 1 in units of 2^-32, for the bits of a finite x >= pi/4 (Payne and Hanek, 1983): x = m 2^(e - 150)
+// with an integer m < 2^24, so of the digits of 1 / (2 pi) only 64 matter, from the one that 2^(e - 150) moves to the
+// point.
 fn turnsOf(bits: u32) -> u32 {
   let shift = (bits >> 23u) - 118u;
   var digits = vec3u(0u, 0x28be60dbu, 0x9391054au);
@@ -27,7 +28,8 @@ fn turnsOf(bits: u32) -> u32 {
   let high = (digits.x << left) | ((digits.y >> 1u) >> (31u - left));
   let low = (digits.y << left) | ((digits.z >> 1u) >> (31u - left));
   let m = (bits & 0x7fffffu) | 0x800000u;
-  return m * high + ((m * (low >> 24u)) >> 8u) + ((m * ((low >> 16u) & 255u)) >> 16u) + ((m * ((low >> 8u) & 255u)) >> 24u);
+  return m * high + ((m * (low >> 24u)) >> 8u) + ((m * ((low >> 16u) & 255u)) >> 16u)
+    + ((m * ((low >> 8u) & 255u)) >> 24u);
 }
 
 // sin(x + quarters pi/2); NaN for an infinity or NaN.

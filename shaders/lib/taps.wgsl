@@ -1,4 +1,5 @@
-// Counting through the terms of a convolution, (outer, row, column) with `column` fastest; counting is cheaper than dividing.
+// Counting through the terms of a convolution, (outer, row, column) with `column` fastest; counting is cheaper than
+// dividing.
 
 // The term after t.
 fn advance(t: vec3u, rows: u32, cols: u32) -> vec3u {
@@ -15,7 +16,8 @@ fn fourTerms(t: vec3u, last: u32, rows: u32, cols: u32) -> Terms {
   let b = advance(t, rows, cols);
   let c = advance(b, rows, cols);
   let d = advance(c, rows, cols);
-  return Terms(min(vec4u(t.x, b.x, c.x, d.x), vec4u(last)), vec4u(t.y, b.y, c.y, d.y), vec4u(t.z, b.z, c.z, d.z), advance(d, rows, cols));
+  return Terms(min(vec4u(t.x, b.x, c.x, d.x), vec4u(last)), vec4u(t.y, b.y, c.y, d.y), vec4u(t.z, b.z, c.z, d.z),
+    advance(d, rows, cols));
 }
 
 // The first tap r with r * dilation = phase (mod stride), or 2^16 when there is none.

@@ -1,6 +1,6 @@
-// The class of a row of logits z_0, z_1, ..: the first of the largest. A row with a NaN, or whose largest value is an infinity that
-// two of them share, has no class; NaN and infinities are told by their bits. Use: var v = firstVote(z_0), v = voted(v, z_c, c)
-// for c = 1, 2, .., then hasClass(v) and v.at.
+// The class of a row of logits z_0, z_1, ..: the first of the largest. A row with a NaN, or whose largest value is an
+// infinity that two of them share, has no class; NaN and infinities are told by their bits. Use: var v =
+// firstVote(z_0), v = voted(v, z_c, c) for c = 1, 2, .., then hasClass(v) and v.at.
 
 struct Vote { best: f32, at: u32, count: u32, isNan: bool }
 

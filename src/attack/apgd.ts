@@ -19,18 +19,45 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
-import { checkBall, checkCounts, readInside, channelwise, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
+import {
+  checkBall,
+  checkCounts,
+  readInside,
+  channelwise,
+  clipped,
+  itemAxes,
+  lengths,
+  projected,
+  type Ball,
+} from './ball.ts';
 import { dlrLoss } from './dlr.ts';
-import { beside, checkBatch, checked, expectWay, holding, judged, LOWEST, made, onDevice, ranked, steady, type AttackedModel } from './model.ts';
+import {
+  beside,
+  checkBatch,
+  checked,
+  expectWay,
+  holding,
+  judged,
+  LOWEST,
+  made,
+  onDevice,
+  ranked,
+  steady,
+  type AttackedModel,
+} from './model.ts';
 
 /** Options of {@link apgd}. */
 export interface ApgdOptions extends Ball {
   /**
-   * What is raised: 'ce', the cross-entropy; 'dlr', {@link dlrLoss}, from 3 classes on. With the ending '-targeted', towards one
-   * class after the other: -cross-entropy at that class, or the targeted dlrLoss, from 4 classes on. Default: 'ce'.
+   * What is raised: 'ce', the cross-entropy; 'dlr', {@link dlrLoss}, from 3 classes on. With the ending '-targeted',
+   * towards one class after the other: -cross-entropy at that class, or the targeted dlrLoss, from 4 classes on.
+   * Default: 'ce'.
    */
   loss?: 'ce' | 'dlr' | 'ce-targeted' | 'dlr-targeted';
-  /** Classes to aim at, by their place among the outputs of x other than the label: 1 is the largest. Default: 1 to 9, as far as there are so many. */
+  /**
+   * Classes to aim at, by their place among the outputs of x other than the label: 1 is the largest. Default: 1 to 9,
+   * as far as there are so many.
+   */
   targetRanks?: readonly number[];
   /** Default: 100. */
   steps?: number;
@@ -76,23 +103,39 @@ interface State {
 const APGD = 102;
 
 /**
- * Auto-PGD: ascent with momentum 0.75 on a loss of each sample inside the ball around x, whose step starts at 2 eps and is halved at
- * checkpoints ({@link apgdCheckpoints}) where under 75 % of the steps raised the loss, or where neither the step size nor the
- * largest loss has changed since the last checkpoint; then the sample goes on from its best point. Croce and Hein, ICML 2020. Starts are
- * random, scaled to the surface of the ball; the model is in evaluation mode. Of all points seen, x included, each sample gets the misclassified one
- * of largest loss, or, if there is none, the one of largest loss. All decisions are made on the device in captured steps and nothing is
- * read back but the labels and flags; the caller owns the result, of x's shape.
- * Where outputs or a gradient are NaN or infinite, a sample stands still and a value that is NaN wins nothing; unless the sample gets another
- * class all the same, a NonFiniteError names it.
- * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
- * each sample and the model gives (n, classes).
+ * Auto-PGD: ascent with momentum 0.75 on a loss of each sample inside the ball around x, whose step starts at 2 eps and
+ * is halved at checkpoints ({@link apgdCheckpoints}) where under 75 % of the steps raised the loss, or where neither
+ * the step size nor the largest loss has changed since the last checkpoint; then the sample goes on from its best
+ * point. Croce and Hein, ICML 2020. Starts are random, scaled to the surface of the ball; the model is in evaluation
+ * mode. Of all points seen, x included, each sample gets the misclassified one of largest loss, or, if there is none,
+ * the one of largest loss. All decisions are made on the device in captured steps and nothing is read back but the
+ * labels and flags; the caller owns the result, of x's shape. Where outputs or a gradient are NaN or infinite, a sample
+ * stands still and a value that is NaN wins nothing; unless the sample gets another class all the same, a
+ * NonFiniteError names it. Throws RangeError on a bad option, a label outside the classes or where x lies outside
+ * `clip`, ShapeError unless there is a label for each sample and the model gives (n, classes).
  */
 export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: ApgdOptions): Promise<Tensor> {
-  expectOptions('apgd', options, ['eps', 'norm', 'clip', 'loss', 'targetRanks', 'steps', 'restarts', 'rule', 'seed', 'signal']);
+  expectOptions('apgd', options, [
+    'eps',
+    'norm',
+    'clip',
+    'loss',
+    'targetRanks',
+    'steps',
+    'restarts',
+    'rule',
+    'seed',
+    'signal',
+  ]);
   return holding(model, (held) => onDevice('apgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
 }
 
-async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
+async function ascend(
+  attacked: AttackedModel,
+  x: Tensor,
+  labels: Tensor<'i32'>,
+  options: ApgdOptions,
+): Promise<Tensor> {
   const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
   checkBatch('apgd', x, labels);
   checkBall('apgd', options, x.shape);
@@ -133,7 +176,12 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
 }
 
 /** The state before the first run, and the classes to aim at, (n) each. */
-function prepared(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { loss = 'ce', targetRanks }: ApgdOptions): { state: State; targets: Tensor<'i32'>[] } {
+function prepared(
+  model: AttackedModel,
+  x: Tensor,
+  labels: Tensor<'i32'>,
+  { loss = 'ce', targetRanks }: ApgdOptions,
+): { state: State; targets: Tensor<'i32'>[] } {
   const { gpu } = x;
   const n = x.shape[0]!;
   const logits = model.forward(x);
@@ -141,11 +189,14 @@ function prepared(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { loss
   const isTargeted = loss.endsWith('-targeted');
   const ranks = targetRanks ?? Array.from({ length: Math.min(9, classes - 1) }, (_, i) => i + 1);
   for (const r of ranks) {
-    if (!(Number.isInteger(r) && r >= 1 && r < classes)) throw new RangeError(`apgd: targetRanks has ${r}, expected integers in 1..${classes - 1} for ${classes} classes`);
+    if (!(Number.isInteger(r) && r >= 1 && r < classes))
+      throw new RangeError(`apgd: targetRanks has ${r}, expected integers in 1..${classes - 1} for ${classes} classes`);
   }
   const aimed = (): Tensor<'i32'>[] => {
     // The label goes last.
-    const order = topk(where(oneHot(labels, classes, { dtype: 'bool' }), LOWEST, logits), { k: Math.max(0, ...ranks) }).indices;
+    const order = topk(where(oneHot(labels, classes, { dtype: 'bool' }), LOWEST, logits), {
+      k: Math.max(0, ...ranks),
+    }).indices;
     return ranks.map((r) => cast(reshape(slice(order, { start: r - 1, end: r, axes: 1 }), [n]), 'i32'));
   };
   const targets = isTargeted ? aimed() : [add(labels, 0)];
@@ -153,16 +204,37 @@ function prepared(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, { loss
   const each = (): Tensor => empty([n], { gpu });
   const { isFooled, isLost } = judged(logits, labels);
   const state: State = {
-    now: like(), old: like(), slope: like(), loss: each(), best: like(), bestSlope: like(), bestLoss: each(), checkLoss: each(),
-    rises: each(), wasHalved: empty([n], { dtype: 'bool', gpu }), stepSize: each(),
-    found: add(x, 0), foundLoss: isTargeted ? add(zeros([n], { gpu }), -3e38) : ranked(valueOf(loss, logits, labels, targets[0]!), isLost), isFound: isFooled, isLost,
-    weight: empty([1], { gpu }), limit: empty([1], { gpu }), target: empty([n], { dtype: 'i32', gpu }),
+    now: like(),
+    old: like(),
+    slope: like(),
+    loss: each(),
+    best: like(),
+    bestSlope: like(),
+    bestLoss: each(),
+    checkLoss: each(),
+    rises: each(),
+    wasHalved: empty([n], { dtype: 'bool', gpu }),
+    stepSize: each(),
+    found: add(x, 0),
+    foundLoss: isTargeted
+      ? add(zeros([n], { gpu }), -3e38)
+      : ranked(valueOf(loss, logits, labels, targets[0]!), isLost),
+    isFound: isFooled,
+    isLost,
+    weight: empty([1], { gpu }),
+    limit: empty([1], { gpu }),
+    target: empty([n], { dtype: 'i32', gpu }),
   };
   return { state, targets };
 }
 
 /** What is raised, for each sample. */
-function valueOf(loss: NonNullable<ApgdOptions['loss']>, logits: Tensor, labels: Tensor<'i32'>, target: Tensor<'i32'>): Tensor {
+function valueOf(
+  loss: NonNullable<ApgdOptions['loss']>,
+  logits: Tensor,
+  labels: Tensor<'i32'>,
+  target: Tensor<'i32'>,
+): Tensor {
   if (loss === 'dlr') return dlrLoss(logits, labels);
   if (loss === 'dlr-targeted') return dlrLoss(logits, labels, { targets: target });
   const plain = crossEntropy(logits, loss === 'ce' ? labels : target, { reduction: 'none' });
@@ -175,7 +247,13 @@ function store(state: State, values: { readonly [K in keyof State]?: State[K] })
 }
 
 /** Loss and gradient at a point, which becomes the result so far where it is better. */
-function look(model: AttackedModel, point: Tensor, labels: Tensor<'i32'>, state: State, { loss = 'ce' }: ApgdOptions): { value: Tensor; slope: Tensor } {
+function look(
+  model: AttackedModel,
+  point: Tensor,
+  labels: Tensor<'i32'>,
+  state: State,
+  { loss = 'ce' }: ApgdOptions,
+): { value: Tensor; slope: Tensor } {
   const at = requireGrad(point.detach());
   const { logits, value, total } = withGrad(() => {
     const logits = model.forward(at);
@@ -187,13 +265,24 @@ function look(model: AttackedModel, point: Tensor, labels: Tensor<'i32'>, state:
   const worth = ranked(value.detach(), isLost);
   const isLarger = logicalAnd(logicalNot(logicalXor(isFooledNow, state.isFound)), greater(worth, state.foundLoss));
   const wins = logicalOr(logicalAnd(isFooledNow, logicalNot(state.isFound)), isLarger);
-  store(state, { found: where(beside(wins, point), point, state.found), foundLoss: where(wins, worth, state.foundLoss), isFound: logicalOr(state.isFound, isFooledNow) });
+  store(state, {
+    found: where(beside(wins, point), point, state.found),
+    foundLoss: where(wins, worth, state.foundLoss),
+    isFound: logicalOr(state.isFound, isFooledNow),
+  });
   store(state, { isLost: logicalOr(state.isLost, logicalOr(isLost, isStuck)) });
   return { value: worth, slope };
 }
 
 /** A random start. */
-function begin(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: State, from: Key, options: ApgdOptions): void {
+function begin(
+  model: AttackedModel,
+  x: Tensor,
+  labels: Tensor<'i32'>,
+  state: State,
+  from: Key,
+  options: ApgdOptions,
+): void {
   const { eps, norm = 'linf', rule = 'paper' } = options;
   const { gpu, shape } = x;
   const draw = norm === 'linf' ? uniform(shape, from, { low: -1, high: 1, gpu }) : normal(shape, from, { gpu });
@@ -201,8 +290,17 @@ function begin(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: St
   const { value, slope } = look(model, now, labels, state, options);
   const zero = zeros(value.shape, { gpu });
   store(state, {
-    now, old: now, slope, loss: rule === 'paper' ? value : zero, best: now, bestSlope: slope, bestLoss: value, checkLoss: value,
-    rises: zero, wasHalved: cast(add(zero, Number(rule === 'code')), 'bool'), stepSize: add(zero, typeof eps === 'number' ? 2 * eps : 2),
+    now,
+    old: now,
+    slope,
+    loss: rule === 'paper' ? value : zero,
+    best: now,
+    bestSlope: slope,
+    bestLoss: value,
+    checkLoss: value,
+    rises: zero,
+    wasHalved: cast(add(zero, Number(rule === 'code')), 'bool'),
+    stepSize: add(zero, typeof eps === 'number' ? 2 * eps : 2),
   });
 }
 
@@ -217,7 +315,10 @@ function unit(x: Tensor): Tensor {
   return div(level, add(lengths(level), 1e-12));
 }
 
-/** z = P(now + stepSize direction), then P(now + weight (z - now) + (1 - weight) (now - old)), P the projection to the ball and the interval. */
+/**
+ * z = P(now + stepSize direction), then P(now + weight (z - now) + (1 - weight) (now - old)), P the projection to the
+ * ball and the interval.
+ */
 function advance(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: State, options: ApgdOptions): void {
   const { now, old, slope, weight } = state;
   const inside = (point: Tensor): Tensor => clipped(projected(x, point, options), options);
@@ -231,8 +332,12 @@ function advance(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: 
   const rose = cast(greater(found.value, state.loss), 'f32');
   const at = beside(isBest, x);
   store(state, {
-    best: where(at, next, state.best), bestSlope: where(at, found.slope, state.bestSlope), bestLoss: where(isBest, found.value, state.bestLoss),
-    rises: add(state.rises, rose), loss: found.value, old: now,
+    best: where(at, next, state.best),
+    bestSlope: where(at, found.slope, state.bestSlope),
+    bestLoss: where(isBest, found.value, state.bestLoss),
+    rises: add(state.rises, rose),
+    loss: found.value,
+    old: now,
   });
   store(state, { now: next, slope: found.slope });
 }
@@ -244,7 +349,12 @@ function decide(state: State, rule: ApgdRule): void {
   const halves = logicalOr(less(state.rises, state.limit), isStuck);
   const at = beside(halves, state.now);
   store(state, {
-    stepSize: where(halves, mul(state.stepSize, 0.5), state.stepSize), now: where(at, state.best, state.now), slope: where(at, state.bestSlope, state.slope),
-    ...(rule === 'paper' && { loss: where(halves, bestLoss, state.loss) }), checkLoss: bestLoss, wasHalved: halves, rises: zeros(bestLoss.shape, { gpu: bestLoss.gpu }),
+    stepSize: where(halves, mul(state.stepSize, 0.5), state.stepSize),
+    now: where(at, state.best, state.now),
+    slope: where(at, state.bestSlope, state.slope),
+    ...(rule === 'paper' && { loss: where(halves, bestLoss, state.loss) }),
+    checkLoss: bestLoss,
+    wasHalved: halves,
+    rises: zeros(bestLoss.shape, { gpu: bestLoss.gpu }),
   });
 }

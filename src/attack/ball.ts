@@ -26,7 +26,9 @@ export function scaledBy(v: PerChannel, factor: number): PerChannel {
 
 /** x cut to an interval, which may differ between channels. */
 export function cut(x: Tensor, low: PerChannel, high: PerChannel): Tensor {
-  return typeof low === 'number' && typeof high === 'number' ? clamp(x, low, high) : maximum(minimum(x, channelwise(high, x)), channelwise(low, x));
+  return typeof low === 'number' && typeof high === 'number'
+    ? clamp(x, low, high)
+    : maximum(minimum(x, channelwise(high, x)), channelwise(low, x));
 }
 
 /** The points that an attack may use: those within eps of x, and inside `clip`. */
@@ -60,21 +62,34 @@ export function projected(x: Tensor, moved: Tensor, { eps, norm = 'linf' }: Ball
   return add(x, mul(delta, minimum(div(radius, add(lengths(delta), 1e-12)), 1)));
 }
 
-/** Throws a RangeError, naming `op`, on a radius, a norm or an interval that makes no sense for samples (n, channels, ...) of that shape. */
+/**
+ * Throws a RangeError, naming `op`, on a radius, a norm or an interval that makes no sense for samples (n, channels,
+ * ...) of that shape.
+ */
 export function checkBall(op: string, { eps, norm = 'linf', clip = [0, 1] }: Ball, shape: readonly number[]): void {
   const channels = shape[1]!;
-  for (const [name, v] of [['eps', eps], ['clip[0]', clip?.[0]], ['clip[1]', clip?.[1]]] as const) {
-    if (Array.isArray(v) && v.length !== channels) throw new RangeError(`${op}: ${name} has ${v.length} entries, expected ${channels}, one for each channel of [${shape}]`);
+  for (const [name, v] of [
+    ['eps', eps],
+    ['clip[0]', clip?.[0]],
+    ['clip[1]', clip?.[1]],
+  ] as const) {
+    if (Array.isArray(v) && v.length !== channels)
+      throw new RangeError(
+        `${op}: ${name} has ${v.length} entries, expected ${channels}, one for each channel of [${shape}]`,
+      );
   }
   for (const each of typeof eps === 'number' || !Array.isArray(eps) ? [eps] : eps) {
-    if (!(each >= 0 && Number.isFinite(each))) throw new RangeError(`${op}: eps is ${String(eps)}, expected a finite number of at least 0`);
+    if (!(each >= 0 && Number.isFinite(each)))
+      throw new RangeError(`${op}: eps is ${String(eps)}, expected a finite number of at least 0`);
   }
   if (norm !== 'linf' && norm !== 'l2') throw new RangeError(`${op}: norm is ${String(norm)}, expected linf or l2`);
-  if (norm === 'l2' && Array.isArray(eps)) throw new RangeError(`${op}: eps is [${String(eps)}], expected one number for norm l2`);
+  if (norm === 'l2' && Array.isArray(eps))
+    throw new RangeError(`${op}: eps is [${String(eps)}], expected one number for norm l2`);
   for (let c = 0; c < (isPerChannel(clip) ? channels : 1); c++) expectBox(`${op}: clip`, boxOf(clip, c));
 }
 
-const isPerChannel = (clip: Ball['clip']): boolean => Boolean(clip && (typeof clip[0] !== 'number' || typeof clip[1] !== 'number'));
+const isPerChannel = (clip: Ball['clip']): boolean =>
+  Boolean(clip && (typeof clip[0] !== 'number' || typeof clip[1] !== 'number'));
 
 /** The number of channel c. */
 export const at = (v: PerChannel, c: number): number => (typeof v === 'number' ? v : v[c]!);
@@ -84,8 +99,14 @@ export function boxOf(clip: Ball['clip'], c: number): readonly [number, number] 
   return clip ? [at(clip[0], c), at(clip[1], c)] : null;
 }
 
-/** The place of the first value of samples (n, channels, ...) outside their interval, or -1, and what it should be told. */
-export function outsideOf(values: ArrayLike<number> & { subarray(start: number, end: number): ArrayLike<number> }, shape: readonly number[], clip: Ball['clip']): { place: number; told: string } {
+/**
+ * The place of the first value of samples (n, channels, ...) outside their interval, or -1, and what it should be told.
+ */
+export function outsideOf(
+  values: ArrayLike<number> & { subarray(start: number, end: number): ArrayLike<number> },
+  shape: readonly number[],
+  clip: Ball['clip'],
+): { place: number; told: string } {
   if (!isPerChannel(clip)) return { place: firstOutside(values, boxOf(clip, 0)), told: outside(boxOf(clip, 0)) };
   const [channels, size] = [shape[1]!, sizeOf(shape.slice(2))];
   for (let start = 0; start < values.length; start += size) {
@@ -96,14 +117,30 @@ export function outsideOf(values: ArrayLike<number> & { subarray(start: number, 
   return { place: -1, told: '' };
 }
 
-/** The labels, read together with a flag. Throws a RangeError, naming `op`, unless all of x is finite and lies in `clip`. */
-export async function readInside(op: string, x: Tensor, labels: Tensor<'i32'>, { clip = [0, 1] }: Pick<Ball, 'clip'>): Promise<Int32Array> {
+/**
+ * The labels, read together with a flag. Throws a RangeError, naming `op`, unless all of x is finite and lies in
+ * `clip`.
+ */
+export async function readInside(
+  op: string,
+  x: Tensor,
+  labels: Tensor<'i32'>,
+  { clip = [0, 1] }: Pick<Ball, 'clip'>,
+): Promise<Int32Array> {
   if (x.size === 0) return labels.read();
   const [low, high] = clip ?? ([-LARGEST, LARGEST] as const);
   // A comparison with NaN may be true.
-  const isInside = made(() => noGrad(() => all(logicalAnd(isFinite(x), logicalAnd(greaterEqual(x, channelwise(low, x)), lessEqual(x, channelwise(high, x)))))));
+  const isInside = made(() =>
+    noGrad(() =>
+      all(
+        logicalAnd(isFinite(x), logicalAnd(greaterEqual(x, channelwise(low, x)), lessEqual(x, channelwise(high, x)))),
+      ),
+    ),
+  );
   try {
-    const [flag, own] = await x.gpu.read([isInside, labels].map((t) => ({ storage: t.storage, offset: t.byteOffset, bytes: t.byteLength })));
+    const [flag, own] = await x.gpu.read(
+      [isInside, labels].map((t) => ({ storage: t.storage, offset: t.byteOffset, bytes: t.byteLength })),
+    );
     if (new Uint32Array(flag!)[0]) return new Int32Array(own!);
   } finally {
     isInside.dispose();
@@ -116,6 +153,7 @@ export async function readInside(op: string, x: Tensor, labels: Tensor<'i32'>, {
 /** Throws a RangeError, naming `op`, unless each of the values is a positive integer. */
 export function checkCounts(op: string, counts: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(counts)) {
-    if (!Number.isInteger(value) || value < 1) throw new RangeError(`${op}: ${name} is ${value}, expected a positive integer`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new RangeError(`${op}: ${name} is ${value}, expected a positive integer`);
   }
 }

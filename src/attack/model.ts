@@ -16,7 +16,10 @@ import { expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 export interface AttackedModel {
   /** The context of an attack asks for evaluation mode. */
   forward(x: Tensor, context?: EvaluationContext): Tensor;
-  /** Holds the weights as they are: an attack awaits, and the model may be in training. Default: the model does not change. */
+  /**
+   * Holds the weights as they are: an attack awaits, and the model may be in training. Default: the model does not
+   * change.
+   */
   snapshot?(): HeldWeights;
   /** What is on the host goes to the device on which these lie. Default: the current device. */
   readonly parameters?: ReadonlyMap<string, Tensor>;
@@ -33,24 +36,29 @@ export async function holding<T>(model: AttackedModel, run: (held: AttackedModel
   const weights = model.snapshot?.();
   const context = { training: false, ...(weights && { weights }) };
   try {
-    return await run({ forward: (x) => model.forward(x, context), ...(model.parameters && { parameters: model.parameters }) });
+    return await run({
+      forward: (x) => model.forward(x, context),
+      ...(model.parameters && { parameters: model.parameters }),
+    });
   } finally {
     weights?.dispose();
   }
 }
 
 /**
- * The model with its outputs checked: `forward` throws a ShapeError, naming `op`, unless they are (n, classes), and a RangeError where
- * one of the labels, `values`, lies outside the classes.
+ * The model with its outputs checked: `forward` throws a ShapeError, naming `op`, unless they are (n, classes), and a
+ * RangeError where one of the labels, `values`, lies outside the classes.
  */
 export function checked(op: string, model: AttackedModel, values: Int32Array): AttackedModel {
   return {
     forward: (x) => {
       const logits = model.forward(x);
-      if (logits.rank !== 2 || logits.shape[0] !== x.shape[0]) throw new ShapeError(`${op}: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);
+      if (logits.rank !== 2 || logits.shape[0] !== x.shape[0])
+        throw new ShapeError(`${op}: the model gives shape [${logits.shape}], expected (${x.shape[0]}, classes)`);
       const classes = logits.shape[1]!;
       const at = values.findIndex((y) => !(y >= 0 && y < classes));
-      if (at >= 0) throw new RangeError(`${op}: labels[${at}] is ${values[at]}, expected an integer in 0..${classes - 1}`);
+      if (at >= 0)
+        throw new RangeError(`${op}: labels[${at}] is ${values[at]}, expected an integer in 0..${classes - 1}`);
       return logits;
     },
   };
@@ -59,7 +67,10 @@ export function checked(op: string, model: AttackedModel, values: Int32Array): A
 /** What `make` returns, which the caller owns; everything else that it made is freed. */
 export const made = <T>(make: () => T): T => unscoped(() => scope(make));
 
-/** Which samples get another class than the label, and which no class ({@link classOf}): (n) each. No class fools nobody. */
+/**
+ * Which samples get another class than the label, and which no class ({@link classOf}): (n) each. No class fools
+ * nobody.
+ */
 export function judged(logits: Tensor, labels: Tensor<'i32'>): { isFooled: Tensor<'bool'>; isLost: Tensor<'bool'> } {
   const classes = classOf(logits);
   return { isFooled: logicalAnd(notEqual(classes, labels), greaterEqual(classes, 0)), isLost: less(classes, 0) };
@@ -80,8 +91,8 @@ export function steady(slope: Tensor): { slope: Tensor; isLost: Tensor<'bool'> }
 }
 
 /**
- * Throws a NonFiniteError, naming `op` and the first sample, where an attack met a value or a gradient that is not finite, (n) flags, and
- * has no point to show for it all the same: `succeeded` makes those flags, which are freed.
+ * Throws a NonFiniteError, naming `op` and the first sample, where an attack met a value or a gradient that is not
+ * finite, (n) flags, and has no point to show for it all the same: `succeeded` makes those flags, which are freed.
  */
 export async function expectWay(op: string, isLost: Tensor<'bool'>, succeeded: () => Tensor<'bool'>): Promise<void> {
   const lost = await isLost.read();
@@ -90,7 +101,10 @@ export async function expectWay(op: string, isLost: Tensor<'bool'>, succeeded: (
   const has = await flags.read().finally(() => flags.dispose());
   const at = lost.findIndex((v, i) => Boolean(v) && !has[i]);
   if (at < 0) return;
-  throw new NonFiniteError(`${op}: the model gives sample ${at}, or a point of its ball, outputs or a gradient that are NaN or infinite: no attack along them says anything; mend the model, or leave the sample out`);
+  throw new NonFiniteError(
+    `${op}: the model gives sample ${at}, or a point of its ball, outputs or a gradient that are NaN or ` +
+      'infinite: no attack along them says anything; mend the model, or leave the sample out',
+  );
 }
 
 /** A value for each sample as (n, 1, ...), to go beside x. */
@@ -99,10 +113,16 @@ export function beside<D extends DType>(values: Tensor<D>, x: Tensor): Tensor<D>
 }
 
 /**
- * An attack on samples and labels wherever they lie: what the host gives is uploaded, to the device of the model's parameters, and freed
- * afterwards. Throws, naming `op`, on labels that are no integers and on other element types.
+ * An attack on samples and labels wherever they lie: what the host gives is uploaded, to the device of the model's
+ * parameters, and freed afterwards. Throws, naming `op`, on labels that are no integers and on other element types.
  */
-export async function onDevice(op: string, model: AttackedModel, x: ArrayInput, labels: LabelsInput, attack: (x: Tensor, labels: Tensor<'i32'>) => Promise<Tensor>): Promise<Tensor> {
+export async function onDevice(
+  op: string,
+  model: AttackedModel,
+  x: ArrayInput,
+  labels: LabelsInput,
+  attack: (x: Tensor, labels: Tensor<'i32'>) => Promise<Tensor>,
+): Promise<Tensor> {
   const made: Tensor<DType>[] = [];
   const parameter: Tensor | undefined = model.parameters?.values().next().value;
   const gpu = x instanceof Tensor ? x.gpu : (parameter?.gpu ?? currentGpu());
@@ -112,8 +132,12 @@ export async function onDevice(op: string, model: AttackedModel, x: ArrayInput, 
     return t;
   };
   try {
-    const on = x instanceof Tensor ? x : await readArray(`${op}: x`, x).then((host) => upload(() => tensor(host, { gpu })));
-    const of = labels instanceof Tensor ? labels : await integers(op, labels).then((list) => upload(() => tensor(list, { dtype: 'i32', gpu })));
+    const on =
+      x instanceof Tensor ? x : await readArray(`${op}: x`, x).then((host) => upload(() => tensor(host, { gpu })));
+    const of =
+      labels instanceof Tensor
+        ? labels
+        : await integers(op, labels).then((list) => upload(() => tensor(list, { dtype: 'i32', gpu })));
     expectDType(on, 'f32', `${op}: x`);
     expectDType(of, 'i32', `${op}: labels`);
     return await attack(on as Tensor, of as Tensor<'i32'>);
@@ -124,12 +148,14 @@ export async function onDevice(op: string, model: AttackedModel, x: ArrayInput, 
 
 async function integers(op: string, labels: LabelsInput): Promise<ArrayLike<number>> {
   const list = await readLabels(`${op}: labels`, labels);
-  for (let i = 0; i < list.length; i++) if (!Number.isInteger(list[i])) throw new RangeError(`${op}: labels[${i}] is ${list[i]}, expected an integer`);
+  for (let i = 0; i < list.length; i++)
+    if (!Number.isInteger(list[i])) throw new RangeError(`${op}: labels[${i}] is ${list[i]}, expected an integer`);
   return list;
 }
 
 /** Throws a ShapeError, naming `op`, unless there is a label for each sample. */
 export function checkBatch(op: string, x: Tensor, labels: Tensor<'i32'>): void {
-  if (x.rank < 2) throw new ShapeError(`${op}: x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
+  if (x.rank < 2)
+    throw new ShapeError(`${op}: x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
   expectShape(labels, [x.shape[0]!], `${op}: labels`);
 }

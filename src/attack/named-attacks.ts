@@ -43,20 +43,46 @@ export function standardAttacks(norm: 'linf' | 'l2', classes: number): AttackNam
 }
 
 /** An attack by its name. Throws RangeError when the norm, the number of classes or the budget does not suit it. */
-export function namedAttack(name: AttackName, { norm, steps = 100, restarts = 1, queries = 5000, targets = 9 }: Budget & Ball, classes: number): NamedAttack {
+export function namedAttack(
+  name: AttackName,
+  { norm, steps = 100, restarts = 1, queries = 5000, targets = 9 }: Budget & Ball,
+  classes: number,
+): NamedAttack {
   checkCounts('evaluateRobustness', { steps, restarts, queries, targets });
-  if (name === 'pgd') return { name, run: (model, x, y, { round: _, ...context }) => pgd(model, x, y, { ...context, steps, restarts }) };
+  if (name === 'pgd')
+    return { name, run: (model, x, y, { round: _, ...context }) => pgd(model, x, y, { ...context, steps, restarts }) };
   if (name === 'square') {
     if (norm === 'l2') throw new RangeError("evaluateRobustness: 'square' is for norm 'linf', got 'l2'");
-    return { name, run: (model, x, y, { round: _, norm: __, ...context }) => squareAttack(model, x, y, { ...context, queries, rescale: false }) };
+    return {
+      name,
+      run: (model, x, y, { round: _, norm: __, ...context }) =>
+        squareAttack(model, x, y, { ...context, queries, rescale: false }),
+    };
   }
   const needed = { 'apgd-ce': 1, 'apgd-dlr': 3, 'apgd-t': 4 }[name];
-  if (classes < needed) throw new RangeError(`evaluateRobustness: '${name}' needs ${needed} classes, the model gives ${classes}`);
-  if (name === 'apgd-ce') return { name, run: (model, x, y, { round: _, ...context }) => apgd(model, x, y, { ...context, steps, restarts, loss: 'ce' }) };
-  if (name === 'apgd-dlr') return { name, run: (model, x, y, { round: _, ...context }) => apgd(model, x, y, { ...context, steps, restarts, loss: 'dlr' }) };
+  if (classes < needed)
+    throw new RangeError(`evaluateRobustness: '${name}' needs ${needed} classes, the model gives ${classes}`);
+  if (name === 'apgd-ce')
+    return {
+      name,
+      run: (model, x, y, { round: _, ...context }) => apgd(model, x, y, { ...context, steps, restarts, loss: 'ce' }),
+    };
+  if (name === 'apgd-dlr')
+    return {
+      name,
+      run: (model, x, y, { round: _, ...context }) => apgd(model, x, y, { ...context, steps, restarts, loss: 'dlr' }),
+    };
   if (name === 'apgd-t') {
     const rounds = Math.min(targets, classes - 1);
-    return { name, rounds, run: (model, x, y, { round, ...context }) => apgd(model, x, y, { ...context, steps, restarts, loss: 'dlr-targeted', targetRanks: [round + 1] }) };
+    return {
+      name,
+      rounds,
+      run: (model, x, y, { round, ...context }) =>
+        apgd(model, x, y, { ...context, steps, restarts, loss: 'dlr-targeted', targetRanks: [round + 1] }),
+    };
   }
-  throw new RangeError(`evaluateRobustness: there is no attack '${String(name)}', expected 'pgd', 'apgd-ce', 'apgd-dlr', 'apgd-t', 'square', or an attack of your own`);
+  throw new RangeError(
+    `evaluateRobustness: there is no attack '${String(name)}', expected 'pgd', 'apgd-ce', 'apgd-dlr', ` +
+      `'apgd-t', 'square', or an attack of your own`,
+  );
 }

@@ -11,8 +11,32 @@ import { copyOver } from '../tensor/copy.ts';
 import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, readInside, channelwise, clipped, cut, lengths, projected, scaledBy, type Ball, type PerChannel } from './ball.ts';
-import { beside, checkBatch, checked, expectWay, holding, judged, made, onDevice, ranked, steady, type AttackedModel } from './model.ts';
+import {
+  checkBall,
+  checkCounts,
+  readInside,
+  channelwise,
+  clipped,
+  cut,
+  lengths,
+  projected,
+  scaledBy,
+  type Ball,
+  type PerChannel,
+} from './ball.ts';
+import {
+  beside,
+  checkBatch,
+  checked,
+  expectWay,
+  holding,
+  judged,
+  made,
+  onDevice,
+  ranked,
+  steady,
+  type AttackedModel,
+} from './model.ts';
 
 /** Options of {@link fgsm}. */
 export interface FgsmOptions extends Omit<Ball, 'norm'> {
@@ -29,18 +53,24 @@ export interface PgdOptions extends FgsmOptions, Ball {
   /** Runs from different starts, of which each sample keeps the one of largest loss. Default: 1. */
   restarts?: number;
   /**
-   * 'uniform': in the eps-box (l2: a random direction at eps). 'normal': normal of deviation eps / 4 cut at eps / 2, of the
-   * l_infinity-distance net code. 'none': at x. Or the start itself. Default: 'uniform'.
+   * 'uniform': in the eps-box (l2: a random direction at eps). 'normal': normal of deviation eps / 4 cut at eps / 2, of
+   * the l_infinity-distance net code. 'none': at x. Or the start itself. Default: 'uniform'.
    */
   start?: 'uniform' | 'normal' | 'none' | Tensor;
-  /** Whether a step is projected to the ball before it is clipped to the interval, or after, as in SmoothAdv. Default: 'before'. */
+  /**
+   * Whether a step is projected to the ball before it is clipped to the interval, or after, as in SmoothAdv. Default:
+   * 'before'.
+   */
   project?: 'before' | 'after';
   /** Of the starts. Default: 0. */
   seed?: number;
   signal?: AbortSignal;
 }
 
-/** One step of length eps along the sign of the gradient of the cross-entropy. Goodfellow, Shlens and Szegedy, ICLR 2015. The caller owns the result. */
+/**
+ * One step of length eps along the sign of the gradient of the cross-entropy. Goodfellow, Shlens and Szegedy, ICLR
+ * 2015. The caller owns the result.
+ */
 export function fgsm(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: FgsmOptions): Promise<Tensor> {
   expectOptions('fgsm', options, ['eps', 'clip', 'targeted']);
   const { eps, clip = [0, 1], targeted = false } = options;
@@ -49,19 +79,40 @@ export function fgsm(model: AttackedModel, x: ArrayInput, labels: LabelsInput, o
 
 /**
  * Projected gradient ascent on the cross-entropy of each sample inside the ball of radius eps around x; the model is in
- * evaluation mode. Madry et al., ICLR 2018. A sample whose gradient is zero stays where it is in that step (SmoothAdv's code
- * moves it at random). Nothing is read back but the labels and flags; the caller owns the result, of x's shape.
- * A sample stays where it is while its gradient is NaN or infinite; unless it gets another class all the same, a NonFiniteError names it.
- * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError when the start does not
- * fit, unless there is a label for each sample, or when the model gives no (n, classes).
+ * evaluation mode. Madry et al., ICLR 2018. A sample whose gradient is zero stays where it is in that step (SmoothAdv's
+ * code moves it at random). Nothing is read back but the labels and flags; the caller owns the result, of x's shape.
+ * A sample stays where it is while its gradient is NaN or infinite; unless it gets another class all the same, a
+ * NonFiniteError names it. Throws RangeError on a bad option, a label outside the classes or where x lies outside
+ * `clip`, ShapeError when the start does not fit, unless there is a label for each sample, or when the model gives no
+ * (n, classes).
  */
 export function pgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: PgdOptions): Promise<Tensor> {
-  expectOptions('pgd', options, ['eps', 'norm', 'clip', 'targeted', 'steps', 'stepSize', 'restarts', 'start', 'project', 'seed', 'signal']);
+  expectOptions('pgd', options, [
+    'eps',
+    'norm',
+    'clip',
+    'targeted',
+    'steps',
+    'stepSize',
+    'restarts',
+    'start',
+    'project',
+    'seed',
+    'signal',
+  ]);
   return holding(model, (held) => onDevice('pgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
 }
 
 async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
-  const { eps, steps = 20, stepSize = scaledBy(eps, 1 / 4), restarts = 1, start = 'uniform', seed = 0, signal } = options;
+  const {
+    eps,
+    steps = 20,
+    stepSize = scaledBy(eps, 1 / 4),
+    restarts = 1,
+    start = 'uniform',
+    seed = 0,
+    signal,
+  } = options;
   checkBatch('pgd', x, labels);
   check(x, options);
   const model = checked('pgd', attacked, await readInside('pgd', x, labels, options));
@@ -117,16 +168,38 @@ function begin(x: Tensor, start: PgdOptions['start'], from: Key, options: PgdOpt
   const { gpu, shape } = x;
   if (typeof start === 'object') return start.detach();
   if (start === 'none') return add(x, 0);
-  if (start === 'normal') return clipped(add(x, cut(mul(normal(shape, from, { gpu }), channelwise(scaledBy(eps, 1 / 4), x)), scaledBy(eps, -1 / 2), scaledBy(eps, 1 / 2))), options);
+  if (start === 'normal')
+    return clipped(
+      add(
+        x,
+        cut(
+          mul(normal(shape, from, { gpu }), channelwise(scaledBy(eps, 1 / 4), x)),
+          scaledBy(eps, -1 / 2),
+          scaledBy(eps, 1 / 2),
+        ),
+      ),
+      options,
+    );
   if (norm === 'linf') {
-    const shift = typeof eps === 'number' ? uniform(shape, from, { low: -eps, high: eps, gpu }) : mul(uniform(shape, from, { low: -1, high: 1, gpu }), channelwise(eps, x));
+    const shift =
+      typeof eps === 'number'
+        ? uniform(shape, from, { low: -eps, high: eps, gpu })
+        : mul(uniform(shape, from, { low: -1, high: 1, gpu }), channelwise(eps, x));
     return clipped(add(x, shift), options);
   }
   const direction = normal(shape, from, { gpu });
   return clipped(add(x, mul(div(direction, add(lengths(direction), 1e-12)), channelwise(eps, x))), options);
 }
 
-function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor<'i32'>, stepSize: PerChannel, isLost: Tensor<'bool'>, options: PgdOptions): Tensor {
+function advance(
+  model: AttackedModel,
+  x: Tensor,
+  before: Tensor,
+  labels: Tensor<'i32'>,
+  stepSize: PerChannel,
+  isLost: Tensor<'bool'>,
+  options: PgdOptions,
+): Tensor {
   const { norm = 'linf', project = 'before', targeted = false } = options;
   const at = requireGrad(before.detach());
   const loss = withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' }));
@@ -137,12 +210,20 @@ function advance(model: AttackedModel, x: Tensor, before: Tensor, labels: Tensor
     const uphill = targeted ? neg(slope) : slope;
     const direction = norm === 'linf' ? sign(uphill) : div(uphill, add(lengths(uphill), 1e-12));
     const moved = add(before, mul(direction, channelwise(stepSize, x)));
-    return project === 'before' ? clipped(projected(x, moved, options), options) : projected(x, clipped(moved, options), options);
+    return project === 'before'
+      ? clipped(projected(x, moved, options), options)
+      : projected(x, clipped(moved, options), options);
   });
 }
 
 /** For each sample the point of larger loss; the earlier one of equals. */
-function better(model: AttackedModel, found: Tensor, best: Candidate | null, labels: Tensor<'i32'>, targeted: boolean): Candidate {
+function better(
+  model: AttackedModel,
+  found: Tensor,
+  best: Candidate | null,
+  labels: Tensor<'i32'>,
+  targeted: boolean,
+): Candidate {
   return noGrad(() => {
     const logits = model.forward(found);
     const plain = crossEntropy(logits, labels, { reduction: 'none' });
@@ -154,7 +235,12 @@ function better(model: AttackedModel, found: Tensor, best: Candidate | null, lab
 }
 
 /** Which samples the attack has brought where it should: to another class, or to the one it aims at. */
-function succeeded(model: AttackedModel, found: Tensor, labels: Tensor<'i32'>, { targeted = false }: PgdOptions): Tensor<'bool'> {
+function succeeded(
+  model: AttackedModel,
+  found: Tensor,
+  labels: Tensor<'i32'>,
+  { targeted = false }: PgdOptions,
+): Tensor<'bool'> {
   const { isFooled, isLost } = judged(model.forward(found), labels);
   return targeted ? logicalNot(logicalOr(isFooled, isLost)) : isFooled;
 }
@@ -162,8 +248,17 @@ function succeeded(model: AttackedModel, found: Tensor, labels: Tensor<'i32'>, {
 function check(x: Tensor, options: PgdOptions): void {
   const { steps = 20, stepSize = 0, restarts = 1, start } = options;
   checkBall('pgd', options, x.shape);
-  if (Array.isArray(stepSize) && stepSize.length !== x.shape[1]) throw new RangeError(`pgd: stepSize has ${stepSize.length} entries, expected ${x.shape[1]}, one for each channel of [${x.shape}]`);
-  if (!(typeof stepSize === 'number' ? [stepSize] : Array.from(stepSize)).every((each) => each >= 0 && Number.isFinite(each))) throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
+  if (Array.isArray(stepSize) && stepSize.length !== x.shape[1])
+    throw new RangeError(
+      `pgd: stepSize has ${stepSize.length} entries, expected ${x.shape[1]}, one for each channel of [${x.shape}]`,
+    );
+  if (
+    !(typeof stepSize === 'number' ? [stepSize] : Array.from(stepSize)).every(
+      (each) => each >= 0 && Number.isFinite(each),
+    )
+  )
+    throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
   checkCounts('pgd', { steps, restarts });
-  if (typeof start === 'object' && start.shape.join() !== x.shape.join()) throw new ShapeError(`pgd: start has shape [${start.shape}], expected [${x.shape}]`);
+  if (typeof start === 'object' && start.shape.join() !== x.shape.join())
+    throw new ShapeError(`pgd: start has shape [${start.shape}], expected [${x.shape}]`);
 }

@@ -17,7 +17,18 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { channelwise, checkBall, checkCounts, clipped, readInside, type Ball } from './ball.ts';
-import { beside, checkBatch, checked, expectWay, holding, judged, LOWEST, made, onDevice, type AttackedModel } from './model.ts';
+import {
+  beside,
+  checkBatch,
+  checked,
+  expectWay,
+  holding,
+  judged,
+  LOWEST,
+  made,
+  onDevice,
+  type AttackedModel,
+} from './model.ts';
 
 /** Options of {@link squareAttack}. */
 export interface SquareOptions extends Omit<Ball, 'norm'> {
@@ -25,7 +36,10 @@ export interface SquareOptions extends Omit<Ball, 'norm'> {
   queries?: number;
   /** Share of the pixels in the first squares. Default: 0.8. */
   pInit?: number;
-  /** Stretch the schedule of the squares, which is made for 10,000 queries, to `queries`; AutoAttack does not. Default: true. */
+  /**
+   * Stretch the schedule of the squares, which is made for 10,000 queries, to `queries`; AutoAttack does not. Default:
+   * true.
+   */
   rescale?: boolean;
   /** Default: 0. */
   seed?: number;
@@ -40,37 +54,61 @@ const CHUNK = 100;
 
 /** Share of the pixels in a square at the given query, from 1 on. */
 export function squareShare(query: number, options: Pick<SquareOptions, 'queries' | 'pInit' | 'rescale'> = {}): number {
-  expectOptions('squareShare', options as SquareOptions, ['eps', 'clip', 'queries', 'pInit', 'rescale', 'seed', 'signal']);
+  expectOptions('squareShare', options as SquareOptions, [
+    'eps',
+    'clip',
+    'queries',
+    'pInit',
+    'rescale',
+    'seed',
+    'signal',
+  ]);
   const { queries = 5000, pInit = 0.8, rescale = true } = options;
   const at = rescale ? Math.floor((query / queries) * 10000) : query;
   return pInit / 2 ** HALVINGS.filter((h) => at > h).length;
 }
 
 /**
- * Random search in the l_infinity ball that asks the model for its outputs alone, so that vanishing or useless gradients do not
- * matter. It starts from vertical stripes of +-eps; a query sets one square of each sample, at a random place, to +-eps, one sign a
- * channel, and is kept where the margin z_y - max_{j != y} z_j gets smaller. The squares shrink by {@link squareShare}. A sample
- * rests once it is misclassified; when all are, the search ends. Andriushchenko, Croce, Flammarion and Hein, ECCV 2020.
+ * Random search in the l_infinity ball that asks the model for its outputs alone, so that vanishing or useless
+ * gradients do not matter. It starts from vertical stripes of +-eps; a query sets one square of each sample, at a
+ * random place, to +-eps, one sign a channel, and is kept where the margin z_y - max_{j != y} z_j gets smaller. The
+ * squares shrink by {@link squareShare}. A sample rests once it is misclassified; when all are, the search ends.
+ * Andriushchenko, Croce, Flammarion and Hein, ECCV 2020.
  *
- * x: (n, channels, height, width), (n, height, width), or (n, features), where squares are intervals. Every sample has draws of its
- * own, and squares touch the last row and column too (in the official code all samples share one place, short of those). The
- * caller owns the result, of x's shape: the point of smallest margin seen, x included.
+ * x: (n, channels, height, width), (n, height, width), or (n, features), where squares are intervals. Every sample has
+ * draws of its own, and squares touch the last row and column too (in the official code all samples share one place,
+ * short of those). The caller owns the result, of x's shape: the point of smallest margin seen, x included.
  * A point without a class wins nothing; unless the sample gets another class elsewhere, a NonFiniteError names it.
- * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless there is a label for
- * each sample and the model gives (n, classes).
+ * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless
+ * there is a label for each sample and the model gives (n, classes).
  */
-export function squareAttack(model: AttackedModel, x: ArrayInput, labels: LabelsInput, options: SquareOptions): Promise<Tensor> {
+export function squareAttack(
+  model: AttackedModel,
+  x: ArrayInput,
+  labels: LabelsInput,
+  options: SquareOptions,
+): Promise<Tensor> {
   expectOptions('squareAttack', options, ['eps', 'clip', 'queries', 'pInit', 'rescale', 'seed', 'signal']);
   return holding(model, (held) => onDevice('squareAttack', held, x, labels, (on, of) => search(held, on, of, options)));
 }
 
-async function search(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
+async function search(
+  attacked: AttackedModel,
+  x: Tensor,
+  labels: Tensor<'i32'>,
+  options: SquareOptions,
+): Promise<Tensor> {
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
   checkBatch('squareAttack', x, labels);
   checkBall('squareAttack', options, x.shape);
   checkCounts('squareAttack', { queries });
-  if (!(pInit > 0 && pInit <= 1)) throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
-  if (x.rank > 4) throw new ShapeError(`squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or (n, features)`);
+  if (!(pInit > 0 && pInit <= 1))
+    throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
+  if (x.rank > 4)
+    throw new ShapeError(
+      `squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or ` +
+        '(n, features)',
+    );
   if (x.size === 0) return made(() => add(x, 0));
   const model = checked('squareAttack', attacked, await readInside('squareAttack', x, labels, options));
   const { gpu } = x;
@@ -78,17 +116,22 @@ async function search(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
   const from = split(key(seed), SQUARE);
   const { eps } = options;
   const inPlanes = (radius: Tensor): Tensor => planes(expand(radius, [1, ...x.shape.slice(1)]));
-  const signs = (u: Tensor): Tensor => (typeof eps === 'number' ? where(less(u, 0.5), -eps, eps) : mul(where(less(u, 0.5), -1, 1), inPlanes(channelwise(eps, x) as Tensor)));
+  const signs = (u: Tensor): Tensor =>
+    typeof eps === 'number'
+      ? where(less(u, 0.5), -eps, eps)
+      : mul(where(less(u, 0.5), -1, 1), inPlanes(channelwise(eps, x) as Tensor));
   const inBox = (points: Tensor): Tensor => planes(clipped(reshape(points, x.shape), options));
   const clean = made(() => noGrad(() => judge(model, x, labels)));
   /** What the host writes before a query: first random item and stream; height and width of the square. */
   const state = made(() => ({ draw: tensor([0, 0], { dtype: 'u32', gpu }), sides: tensor([0, 0], { gpu }) }));
-  const best = made(() => noGrad(() => {
-    const stripes = signs(uniform([n, channels, 1, width], split(from, 0), { gpu }));
-    const points = where(beside(clean.isFooled, x), x, reshape(inBox(add(planes(x), stripes)), x.shape));
-    const found = judge(model, points, labels);
-    return { x: points, ...found, isLost: logicalOr(clean.isLost, found.isLost) };
-  }));
+  const best = made(() =>
+    noGrad(() => {
+      const stripes = signs(uniform([n, channels, 1, width], split(from, 0), { gpu }));
+      const points = where(beside(clean.isFooled, x), x, reshape(inBox(add(planes(x), stripes)), x.shape));
+      const found = judge(model, points, labels);
+      return { x: points, ...found, isLost: logicalOr(clean.isLost, found.isLost) };
+    }),
+  );
   let step: Captured<{ isOver: Tensor<'bool'> }> | null = null;
   /** Draws of a query: row, column, and a sign for each channel. */
   const query = (): { isOver: Tensor<'bool'> } => {
@@ -96,8 +139,14 @@ async function search(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
     const line = (axis: 0 | 1, length: number): Tensor<'bool'> => {
       const side = slice(state.sides, { start: axis, end: axis + 1 });
       // Rounding must not lead beyond the last place.
-      const start = minimum(floor(mul(slice(u, { start: axis, end: axis + 1, axes: 1 }), sub(length + 1, side))), sub(length, side));
-      const place = tensor(Array.from({ length }, (_, i) => i), { gpu });
+      const start = minimum(
+        floor(mul(slice(u, { start: axis, end: axis + 1, axes: 1 }), sub(length + 1, side))),
+        sub(length, side),
+      );
+      const place = tensor(
+        Array.from({ length }, (_, i) => i),
+        { gpu },
+      );
       const inside = logicalAnd(greaterEqual(place, start), less(place, add(start, side)));
       return reshape(inside, axis === 0 ? [n, 1, length, 1] : [n, 1, 1, length]);
     };
@@ -126,7 +175,18 @@ async function search(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
     return made(() => where(beside(logicalOr(best.isFooled, lessEqual(best.margin, clean.margin)), x), best.x, x));
   } finally {
     step?.dispose();
-    for (const t of [state.draw, state.sides, clean.margin, clean.isFooled, clean.isLost, best.x, best.margin, best.isFooled, best.isLost]) t.dispose();
+    for (const t of [
+      state.draw,
+      state.sides,
+      clean.margin,
+      clean.isFooled,
+      clean.isLost,
+      best.x,
+      best.margin,
+      best.isFooled,
+      best.isLost,
+    ])
+      t.dispose();
   }
 }
 
@@ -147,7 +207,11 @@ function sidesOf(share: number, height: number, width: number): [number, number]
 }
 
 /** z_y - max_{j != y} z_j of each sample, Infinity where it has no class, and whether it gets another class or none. */
-function judge(model: AttackedModel, points: Tensor, labels: Tensor<'i32'>): { margin: Tensor; isFooled: Tensor<'bool'>; isLost: Tensor<'bool'> } {
+function judge(
+  model: AttackedModel,
+  points: Tensor,
+  labels: Tensor<'i32'>,
+): { margin: Tensor; isFooled: Tensor<'bool'>; isLost: Tensor<'bool'> } {
   const logits = model.forward(points);
   const [n, classes] = logits.shape as [number, number];
   const own = reshape(gather(logits, reshape(labels, [n, 1]), { axis: 1 }), [n]);

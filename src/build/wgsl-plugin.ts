@@ -6,7 +6,10 @@ import { declareWgsl, emitWgsl, loadWgsl } from './wgsl.ts';
 export interface EsbuildPlugin {
   name: string;
   setup(build: {
-    onLoad(options: { filter: RegExp }, load: (args: { path: string }) => { contents: string; loader: 'js'; watchFiles: string[] }): void;
+    onLoad(
+      options: { filter: RegExp },
+      load: (args: { path: string }) => { contents: string; loader: 'js'; watchFiles: string[] },
+    ): void;
   }): void;
 }
 

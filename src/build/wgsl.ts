@@ -35,7 +35,10 @@ export function loadWgsl(path: string): WgslSource {
   return { module: reflect(basename(path, '.wgsl'), source, path), files };
 }
 
-/** Comments and indentation dropped; the `// variant`, `// unroll` and `// software` marks stay, the run time reads them. */
+/**
+ * Comments and indentation dropped; the `// variant`, `// unroll` and `// software` marks stay, the run time reads
+ * them.
+ */
 export function minifyWgsl(source: string): string {
   return source
     .split('\n')
@@ -80,11 +83,17 @@ const FIELD_TYPES: Record<string, string> = { u32: 'number', i32: 'number', f32:
 
 /** The TypeScript declaration of a shader module, written beside it as `x.d.wgsl.ts`. */
 export function declareWgsl(module: WgslModule, runtime: string): string {
-  const params = Object.entries(module.params?.fields ?? {}).map(([n, [, t]]) => `${n}: ${FIELD_TYPES[t] ?? 'readonly number[]'}`);
+  const params = Object.entries(module.params?.fields ?? {}).map(
+    ([n, [, t]]) => `${n}: ${FIELD_TYPES[t] ?? 'readonly number[]'}`,
+  );
   const variants = module.variants.map((v) => `'${v}'`).join(' | ') || 'never';
   const lines = Object.entries(module.entries).map(([entry, { bindings }]) => {
     const used = bindings.some(([n]) => n === 'params');
-    const buffers = bindings.filter(([n]) => n !== 'params').map(([n]) => `'${n}'`).join(' | ') || 'never';
+    const buffers =
+      bindings
+        .filter(([n]) => n !== 'params')
+        .map(([n]) => `'${n}'`)
+        .join(' | ') || 'never';
     return `  readonly ${entry}: Kernel<${used ? 'Params' : 'Record<string, never>'}, ${buffers}, ${variants}>;`;
   });
   return [
@@ -101,5 +110,8 @@ export function declareWgsl(module: WgslModule, runtime: string): string {
 
 /** The JavaScript module that an `import kernel from './x.wgsl'` gets. */
 export function emitWgsl(module: WgslModule, runtime: string): string {
-  return `import { defineKernel } from ${JSON.stringify(runtime)};\nexport default /* @__PURE__ */ defineKernel(${JSON.stringify(module)});\n`;
+  return (
+    `import { defineKernel } from ${JSON.stringify(runtime)};\nexport default /* @__PURE__ */ ` +
+    `defineKernel(${JSON.stringify(module)});\n`
+  );
 }

@@ -2,7 +2,18 @@ import { expectOptions } from '../check/options.ts';
 import type { Labels, Matrix } from '../metrics/rows.ts';
 import { WEIGHT_KEYS } from '../metrics/weights.ts';
 import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
-import { calibrationData, logitNll, logSumExp, searchUnit, toLogits, type CalibrationData, type Calibrator, type FitOptions, type FittedCalibrator, type Logits } from './calibrator.ts';
+import {
+  calibrationData,
+  logitNll,
+  logSumExp,
+  searchUnit,
+  toLogits,
+  type CalibrationData,
+  type Calibrator,
+  type FitOptions,
+  type FittedCalibrator,
+  type Logits,
+} from './calibrator.ts';
 import { expectNumbers, expectState, plain } from './state.ts';
 import { softmaxRows, temperatureOf } from './temperature.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -31,20 +42,30 @@ const FIT_KEYS = ['input', ...WEIGHT_KEYS] as const;
 const SEARCH_KEYS = ['maxIterations', 'tolerance', 'memory'] as const;
 
 /** Temperature scaling as a calibrator: `fitTemperature` gives the number. */
-export function temperatureCalibrator(scores: Matrix, labels: Labels, options: FitOptions = {}): FittedCalibrator<AffineState> {
+export function temperatureCalibrator(
+  scores: Matrix,
+  labels: Labels,
+  options: FitOptions = {},
+): FittedCalibrator<AffineState> {
   expectOptions('temperatureCalibrator', options, FIT_KEYS);
   const of = calibrationData(scores, labels, 'temperatureCalibrator', options);
   const { temperature, converged, nllBefore, nllAfter } = temperatureOf(of, of.labels, of.weight);
   const { classes } = of;
   const weight = new Array<number>(classes).fill(1 / temperature);
-  const state: AffineState = { kind: 'temperature', input: options.input ?? 'logits', classes, weight, bias: new Array<number>(classes).fill(0) };
+  const state: AffineState = {
+    kind: 'temperature',
+    input: options.input ?? 'logits',
+    classes,
+    weight,
+    bias: new Array<number>(classes).fill(0),
+  };
   return { ...affine(state), nllBefore, nllAfter, converged };
 }
 
 /**
- * Vector scaling (Guo et al., ICML 2017): softmax(a z + b) with one factor and one shift a class, by minimising the mean NLL from
- * a = 1, b = 0. The NLL is convex, so that the search cannot diverge; on data that it separates there is no minimum: the search
- * ends where the slope is below its tolerance, and `converged` is false.
+ * Vector scaling (Guo et al., ICML 2017): softmax(a z + b) with one factor and one shift a class, by minimising the
+ * mean NLL from a = 1, b = 0. The NLL is convex, so that the search cannot diverge; on data that it separates there is
+ * no minimum: the search ends where the slope is below its tolerance, and `converged` is false.
  */
 export function fitVector(scores: Matrix, labels: Labels, options: VectorOptions = {}): FittedCalibrator<AffineState> {
   expectOptions('fitVector', options, [...FIT_KEYS, ...SEARCH_KEYS]);
@@ -52,15 +73,16 @@ export function fitVector(scores: Matrix, labels: Labels, options: VectorOptions
 }
 
 /**
- * Matrix scaling softmax(W z + b) with off-diagonal and intercept regularisation (Kull et al., Beyond temperature scaling,
- * NeurIPS 2019, which chooses lambda and mu by cross-validation). Starts at the identity, so that the NLL never grows; the diagonal
- * has no penalty, so that `converged` is false on data that it separates.
+ * Matrix scaling softmax(W z + b) with off-diagonal and intercept regularisation (Kull et al., Beyond temperature
+ * scaling, NeurIPS 2019, which chooses lambda and mu by cross-validation). Starts at the identity, so that the NLL
+ * never grows; the diagonal has no penalty, so that `converged` is false on data that it separates.
  */
 export function fitMatrix(scores: Matrix, labels: Labels, options: MatrixOptions = {}): FittedCalibrator<AffineState> {
   expectOptions('fitMatrix', options, [...FIT_KEYS, ...SEARCH_KEYS, 'lambda', 'mu']);
   const { lambda = 0.01, mu = 0.01 } = options;
   for (const [name, value] of Object.entries({ lambda, mu })) {
-    if (!(value >= 0 && value < Infinity)) throw new RangeError(`fitMatrix: ${name} is ${value}, expected a finite number >= 0`);
+    if (!(value >= 0 && value < Infinity))
+      throw new RangeError(`fitMatrix: ${name} is ${value}, expected a finite number >= 0`);
   }
   const of = calibrationData(scores, labels, 'fitMatrix', options);
   return fit('matrix', of, options, (i, k) => (i >= k * k ? mu / k : i % (k + 1) === 0 ? 0 : lambda / (k * (k - 1))));
@@ -69,14 +91,27 @@ export function fitMatrix(scores: Matrix, labels: Labels, options: MatrixOptions
 /** The calibrator of a stored state. Throws RangeError on any field that is not what a fit would have stored. */
 export function affine(state: AffineState): Calibrator<AffineState> {
   const { kind, weight, bias, classes, input } = expectState('loadCalibrator', state, {
-    kind: ['temperature', 'vector', 'matrix'], input: ['logits', 'probabilities'], classes: 'positive', weight: 'list', bias: 'list',
+    kind: ['temperature', 'vector', 'matrix'],
+    input: ['logits', 'probabilities'],
+    classes: 'positive',
+    weight: 'list',
+    bias: 'list',
   });
   expectNumbers(`loadCalibrator: weight of ${kind}`, weight, kind === 'matrix' ? classes * classes : classes);
   expectNumbers(`loadCalibrator: bias of ${kind}`, bias, classes);
-  return { state, apply: (scores) => softmaxRows(asMatrix(transform(toLogits(scores, 'apply: scores', input, classes), weight, bias))) };
+  return {
+    state,
+    apply: (scores) =>
+      softmaxRows(asMatrix(transform(toLogits(scores, 'apply: scores', input, classes), weight, bias))),
+  };
 }
 
-function fit(kind: 'vector' | 'matrix', of: CalibrationData, options: VectorOptions, penalty: (i: number, classes: number) => number): FittedCalibrator<AffineState> {
+function fit(
+  kind: 'vector' | 'matrix',
+  of: CalibrationData,
+  options: VectorOptions,
+  penalty: (i: number, classes: number) => number,
+): FittedCalibrator<AffineState> {
   const { input = 'logits', maxIterations, tolerance, memory } = options;
   const { rows, classes: k, labels, weight: w } = of;
   const { scaled, unit } = inUnits(of);
@@ -85,31 +120,40 @@ function fit(kind: 'vector' | 'matrix', of: CalibrationData, options: VectorOpti
   const start = new Float64Array(size + k);
   for (let c = 0; c < k; c++) start[kind === 'matrix' ? c * (k + 1) : c] = 1;
   const cost = (i: number): number => penalty(i, k) / (i < size ? unit * unit : 1);
-  const found = lbfgs((x, gradient) => {
-    const z = transform(scaled, x.subarray(0, size), x.subarray(size)).data;
-    let value = 0;
-    for (let r = 0; r < rows; r++) {
-      const total = logSumExp(z, r * k, k);
-      for (let c = 0; c < k; c++) {
-        const hit = labels[r] === c;
-        if (hit) value += (w[r]! * (total - z[r * k + c]!)) / rows;
-        const g = (w[r]! * (Math.exp(z[r * k + c]! - total) - Number(hit))) / rows;
-        gradient[size + c]! += g;
-        if (kind === 'vector') gradient[c]! += g * data[r * k + c]!;
-        else for (let j = 0; j < k; j++) gradient[c * k + j]! += g * data[r * k + j]!;
+  const found = lbfgs(
+    (x, gradient) => {
+      const z = transform(scaled, x.subarray(0, size), x.subarray(size)).data;
+      let value = 0;
+      for (let r = 0; r < rows; r++) {
+        const total = logSumExp(z, r * k, k);
+        for (let c = 0; c < k; c++) {
+          const hit = labels[r] === c;
+          if (hit) value += (w[r]! * (total - z[r * k + c]!)) / rows;
+          const g = (w[r]! * (Math.exp(z[r * k + c]! - total) - Number(hit))) / rows;
+          gradient[size + c]! += g;
+          if (kind === 'vector') gradient[c]! += g * data[r * k + c]!;
+          else for (let j = 0; j < k; j++) gradient[c * k + j]! += g * data[r * k + j]!;
+        }
       }
-    }
-    x.forEach((v, i) => {
-      value += cost(i) * v * v;
-      gradient[i]! += 2 * cost(i) * v;
-    });
-    return value;
-  }, start, { maxIterations, tolerance, memory });
+      x.forEach((v, i) => {
+        value += cost(i) * v * v;
+        gradient[i]! += 2 * cost(i) * v;
+      });
+      return value;
+    },
+    start,
+    { maxIterations, tolerance, memory },
+  );
   // What has no penalty may grow for ever where it puts every label in front by itself.
   const free = found.x.map((v, i) => (penalty(i, k) > 0 ? 0 : v));
   const isSeparated = isInFront(transform(scaled, free.subarray(0, size), free.subarray(size)), labels);
-  const stateOf = (x: Float64Array, factor: number): AffineState =>
-    ({ kind, input, classes: k, weight: plain(x.subarray(0, size).map((v) => v / factor)), bias: plain(x.subarray(size)) });
+  const stateOf = (x: Float64Array, factor: number): AffineState => ({
+    kind,
+    input,
+    classes: k,
+    weight: plain(x.subarray(0, size).map((v) => v / factor)),
+    bias: plain(x.subarray(size)),
+  });
   const nllOf = ({ weight, bias }: AffineState): number => logitNll({ ...of, ...transform(of, weight, bias) });
   const nllBefore = logitNll(of);
   const best = stateOf(found.x, unit);
@@ -127,7 +171,8 @@ function inUnits(of: CalibrationData): { scaled: CalibrationData; unit: number }
 /** Whether the label of every row has the largest logit, alone. */
 function isInFront({ data, rows, classes }: Logits, labels: Labels): boolean {
   for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < classes; c++) if (c !== labels[r] && !(data[r * classes + c]! < data[r * classes + labels[r]!]!)) return false;
+    for (let c = 0; c < classes; c++)
+      if (c !== labels[r] && !(data[r * classes + c]! < data[r * classes + labels[r]!]!)) return false;
   }
   return true;
 }

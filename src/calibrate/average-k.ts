@@ -13,24 +13,32 @@ import { weighedThreshold } from './weighed-threshold.ts';
 /** Options of {@link averageK}. */
 export interface AverageKOptions {
   /**
-   * 'midpoint' (default) puts the threshold between the last score taken and the next, as the authors' code does: ties there make
-   * sets larger than asked. 'conservative' is the smallest score whose mean size does not exceed k. 'random' takes scores equal to
-   * the threshold with the probability that makes the mean size k on the calibration rows.
+   * 'midpoint' (default) puts the threshold between the last score taken and the next, as the authors' code does: ties
+   * there make sets larger than asked. 'conservative' is the smallest score whose mean size does not exceed k. 'random'
+   * takes scores equal to the threshold with the probability that makes the mean size k on the calibration rows.
    */
   tie?: 'midpoint' | 'conservative' | 'random';
   /** Of random ties. Default: 0. */
   seed?: number;
-  /** 'scores' accepts any numbers, such as logits or sigmoids of a multi-label head. Default: 'probabilities', whose rows sum to 1. */
+  /**
+   * 'scores' accepts any numbers, such as logits or sigmoids of a multi-label head. Default: 'probabilities', whose
+   * rows sum to 1.
+   */
   input?: 'probabilities' | 'scores';
 }
 
-/** Options of {@link averageK} on the host: rows may have weights, so that the mean size of the sets is k where classes come as `prior` says. */
+/**
+ * Options of {@link averageK} on the host: rows may have weights, so that the mean size of the sets is k where classes
+ * come as `prior` says.
+ */
 export interface WeighedAverageKOptions extends AverageKOptions, WeightOptions {
   /** Labels of the rows, which `prior` needs. */
   labels?: Labels;
 }
 
-/** State of {@link averageK}: sets are the scores above `threshold`, and those equal to it with probability `tieShare`. */
+/**
+ * State of {@link averageK}: sets are the scores above `threshold`, and those equal to it with probability `tieShare`.
+ */
 export interface AverageKState {
   kind: 'averageK';
   k: number;
@@ -50,10 +58,16 @@ interface Placed {
 
 const OPTION_KEYS = ['tie', 'seed', 'input'] as const;
 
-function check(k: number, classes: number, { tie = 'midpoint', seed = 0, input = 'probabilities' }: AverageKOptions): Required<AverageKOptions> {
+function check(
+  k: number,
+  classes: number,
+  { tie = 'midpoint', seed = 0, input = 'probabilities' }: AverageKOptions,
+): Required<AverageKOptions> {
   if (!(k > 0 && k <= classes)) throw new RangeError(`averageK: k is ${k}, expected 0 < k <= ${classes}`);
-  if (tie !== 'midpoint' && tie !== 'conservative' && tie !== 'random') throw new RangeError(`averageK: tie is ${String(tie)}, expected 'midpoint', 'conservative' or 'random'`);
-  if (input !== 'probabilities' && input !== 'scores') throw new RangeError(`averageK: input is ${String(input)}, expected 'probabilities' or 'scores'`);
+  if (tie !== 'midpoint' && tie !== 'conservative' && tie !== 'random')
+    throw new RangeError(`averageK: tie is ${String(tie)}, expected 'midpoint', 'conservative' or 'random'`);
+  if (input !== 'probabilities' && input !== 'scores')
+    throw new RangeError(`averageK: input is ${String(input)}, expected 'probabilities' or 'scores'`);
   return { tie, seed, input };
 }
 
@@ -62,13 +76,21 @@ function rowsOf(x: Matrix, input: AverageKOptions['input'], where: string): Rows
   const matrix = toRows(x, where);
   const { data, classes } = matrix;
   for (let i = 0; i < data.length; i++) {
-    if (!Number.isFinite(data[i])) throw new RangeError(`${where} is ${data[i]} at row ${Math.floor(i / classes)}, class ${i % classes}, expected finite numbers`);
+    if (!Number.isFinite(data[i]))
+      throw new RangeError(
+        `${where} is ${data[i]} at row ${Math.floor(i / classes)}, class ${i % classes}, expected finite numbers`,
+      );
   }
   return matrix;
 }
 
 /** Threshold and tie share; asks for scores by place, so that host and device share the rule. */
-function* threshold(k: number, rows: number, classes: number, { tie, input }: Required<AverageKOptions>): Generator<number, { threshold: number; tieShare: number }, Placed> {
+function* threshold(
+  k: number,
+  rows: number,
+  classes: number,
+  { tie, input }: Required<AverageKOptions>,
+): Generator<number, { threshold: number; tieShare: number }, Placed> {
   const size = rows * classes;
   // 1.1 * 10 is 11.000000000000002
   const exact = Math.abs(k * rows - Math.round(k * rows)) < 1e-9 * size ? Math.round(k * rows) : k * rows;
@@ -81,12 +103,15 @@ function* threshold(k: number, rows: number, classes: number, { tie, input }: Re
   if (taken === 0) return { threshold: INFINITE, tieShare: 1 };
   const next = yield taken + 1;
   if (tie === 'midpoint') return { threshold: 0.5 * ((yield taken).value + next.value), tieShare: 1 };
-  return next.before === 0 ? { threshold: INFINITE, tieShare: 1 } : { threshold: (yield next.before).value, tieShare: 1 };
+  return next.before === 0
+    ? { threshold: INFINITE, tieShare: 1 }
+    : { threshold: (yield next.before).value, tieShare: 1 };
 }
 
 /**
- * Sets of k classes on average (Lorieul, Joly and Shasha 2021, arXiv 2112.08851): the best such sets are {c: p_c >= threshold},
- * with the threshold of a calibration split. probs: (rows, classes); k: real, 0 < k <= classes; floor(k rows) scores are taken.
+ * Sets of k classes on average (Lorieul, Joly and Shasha 2021, arXiv 2112.08851): the best such sets are {c: p_c >=
+ * threshold}, with the threshold of a calibration split. probs: (rows, classes); k: real, 0 < k <= classes; floor(k
+ * rows) scores are taken.
  */
 export function averageK(probs: Matrix, k: number, options: WeighedAverageKOptions = {}): SetPredictor<AverageKState> {
   expectOptions('averageK', options, [...OPTION_KEYS, 'labels', 'sampleWeight', 'prior']);
@@ -94,7 +119,8 @@ export function averageK(probs: Matrix, k: number, options: WeighedAverageKOptio
   const settings = check(k, classes, options);
   const { labels, sampleWeight, prior } = options;
   if (labels) checkLabels(labels, rows, classes, 'averageK: labels');
-  else if (prior !== undefined) throw new RangeError('averageK: prior is given without labels, expected the labels of the rows');
+  else if (prior !== undefined)
+    throw new RangeError('averageK: prior is given without labels, expected the labels of the rows');
   if (sampleWeight !== undefined || prior !== undefined) {
     // Without a prior the labels do not matter.
     const { rows: weight } = rowWeights(labels ?? new Int32Array(rows), classes, { sampleWeight, prior }, 'averageK');
@@ -113,13 +139,18 @@ export function averageK(probs: Matrix, k: number, options: WeighedAverageKOptio
 }
 
 /**
- * {@link averageK} for scores on the device, (rows, classes) f32: a radix select finds the threshold, and three numbers are read.
- * The result is that of the host on the same scores.
+ * {@link averageK} for scores on the device, (rows, classes) f32: a radix select finds the threshold, and three numbers
+ * are read. The result is that of the host on the same scores.
  */
-export async function averageKOnDevice(probs: Tensor, k: number, options: AverageKOptions = {}): Promise<SetPredictor<AverageKState>> {
+export async function averageKOnDevice(
+  probs: Tensor,
+  k: number,
+  options: AverageKOptions = {},
+): Promise<SetPredictor<AverageKState>> {
   expectOptions('averageKOnDevice', options, OPTION_KEYS);
   const [rows, classes] = expectRank(probs, 2, 'averageK: probs') as [number, number];
-  if (rows === 0 || classes === 0) throw new RangeError(`averageK: probs has shape [${probs.shape}], expected at least one row and one class`);
+  if (rows === 0 || classes === 0)
+    throw new RangeError(`averageK: probs has shape [${probs.shape}], expected at least one row and one class`);
   const settings = check(k, classes, options);
   await expectFinite(probs);
   if (settings.input === 'probabilities') await expectProbabilities(probs);
@@ -135,7 +166,12 @@ export async function averageKOnDevice(probs: Tensor, k: number, options: Averag
   return sets(k, classes, step.value, settings);
 }
 
-function sets(k: number, classes: number, { threshold, tieShare }: { threshold: number; tieShare: number }, { seed, input }: Required<AverageKOptions>): SetPredictor<AverageKState> {
+function sets(
+  k: number,
+  classes: number,
+  { threshold, tieShare }: { threshold: number; tieShare: number },
+  { seed, input }: Required<AverageKOptions>,
+): SetPredictor<AverageKState> {
   return averageKSets({ kind: 'averageK', k, classes, threshold: threshold + 0, tieShare, seed, input });
 }
 
@@ -150,26 +186,41 @@ async function expectProbabilities(probs: Tensor): Promise<void> {
     const sums = sum(probs, { axes: -1 });
     return [min(probs), max(probs), min(sums), max(sums)];
   });
-  const [low, high, least, most] = (await Promise.all(made.map((t) => t.read().finally(() => t.dispose())))).map((v) => v[0]!) as [number, number, number, number];
+  const [low, high, least, most] = (await Promise.all(made.map((t) => t.read().finally(() => t.dispose())))).map(
+    (v) => v[0]!,
+  ) as [number, number, number, number];
   if (!(low >= -1e-6 && high <= 1 + 1e-6 && least >= 1 - 1e-3 && most <= 1 + 1e-3)) {
-    throw new RangeError(`averageK: probs lie in ${low}..${high} with row sums in ${least}..${most}, expected probabilities (apply softmax to logits first)`);
+    throw new RangeError(
+      `averageK: probs lie in ${low}..${high} with row sums in ${least}..${most}, expected probabilities ` +
+        '(apply softmax to logits first)',
+    );
   }
 }
 
 /** The predictor of a stored state. */
 export function averageKSets(state: AverageKState): SetPredictor<AverageKState> {
   const { k, threshold, tieShare, seed, input, classes } = expectState('averageK', state, {
-    kind: ['averageK'], threshold: 'number', k: 'number', classes: 'positive', tieShare: [0, 1], seed: 'integer', input: ['probabilities', 'scores'],
+    kind: ['averageK'],
+    threshold: 'number',
+    k: 'number',
+    classes: 'positive',
+    tieShare: [0, 1],
+    seed: 'integer',
+    input: ['probabilities', 'scores'],
   });
   check(k, classes, { input });
   const random = uniforms(seed, 1);
   const checked = (probs: Matrix): Rows => {
     const matrix = rowsOf(probs, input, 'averageK: probs');
-    if (matrix.classes !== classes) throw new RangeError(`averageK: probs have ${matrix.classes} classes, expected ${classes}`);
+    if (matrix.classes !== classes)
+      throw new RangeError(`averageK: probs have ${matrix.classes} classes, expected ${classes}`);
     return matrix;
   };
-  const isIn = (p: number, number: number, c: number): boolean => p > threshold || (p === threshold && (tieShare === 1 || random(number, c) < tieShare));
-  return setPredictor(state, checked, ({ data }, r, number) => Array.from({ length: classes }, (_, c) => c).filter((c) => isIn(data[r * classes + c]!, number, c)));
+  const isIn = (p: number, number: number, c: number): boolean =>
+    p > threshold || (p === threshold && (tieShare === 1 || random(number, c) < tieShare));
+  return setPredictor(state, checked, ({ data }, r, number) =>
+    Array.from({ length: classes }, (_, c) => c).filter((c) => isIn(data[r * classes + c]!, number, c)),
+  );
 }
 
 /** First index whose value is at least, and is above, `v` in a rising list. */

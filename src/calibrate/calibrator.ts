@@ -5,7 +5,10 @@ import type { BatchOptions } from '../nn/map-batches.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { LogitModel } from './temperature-scaling.ts';
 
-/** What the scores given to a calibrator are. Default: 'logits'; probabilities are turned into their logarithms, at least 1e-38. */
+/**
+ * What the scores given to a calibrator are. Default: 'logits'; probabilities are turned into their logarithms, at
+ * least 1e-38.
+ */
 export interface ScoreOptions {
   input?: 'logits' | 'probabilities';
 }
@@ -26,7 +29,9 @@ export interface FittedCalibrator<State = unknown> extends Calibrator<State> {
   /** Mean negative log-likelihood of the calibration data, before and after, weighted as the fit is. */
   readonly nllBefore: number;
   readonly nllAfter: number;
-  /** False when the search stopped before the minimum, and on data that the calibrator separates, where there is none. */
+  /**
+   * False when the search stopped before the minimum, and on data that the calibrator separates, where there is none.
+   */
   readonly converged: boolean;
 }
 
@@ -38,13 +43,23 @@ export interface Logits {
 }
 
 /** Checked scores as logits. Throws RangeError, naming `where`, below two classes and on values that are not finite. */
-export function toLogits(scores: Matrix, where: string, input: ScoreOptions['input'] = 'logits', expected?: number): Logits {
-  if (input !== 'logits' && input !== 'probabilities') throw new RangeError(`${where}: input is ${String(input)}, expected 'logits' or 'probabilities'`);
+export function toLogits(
+  scores: Matrix,
+  where: string,
+  input: ScoreOptions['input'] = 'logits',
+  expected?: number,
+): Logits {
+  if (input !== 'logits' && input !== 'probabilities')
+    throw new RangeError(`${where}: input is ${String(input)}, expected 'logits' or 'probabilities'`);
   const { data, rows, classes } = input === 'logits' ? toRows(scores, where) : toProbabilityRows(scores, where);
-  if (classes < 2 || (expected !== undefined && classes !== expected)) throw new RangeError(`${where} has ${classes} classes, expected ${expected ?? 'at least 2'}`);
+  if (classes < 2 || (expected !== undefined && classes !== expected))
+    throw new RangeError(`${where} has ${classes} classes, expected ${expected ?? 'at least 2'}`);
   const out = Float64Array.from(data, input === 'logits' ? (z) => z : (p) => Math.log(Math.max(p, 1e-38)));
   const bad = out.findIndex((z) => !Number.isFinite(z));
-  if (bad >= 0) throw new RangeError(`${where} is ${out[bad]} at row ${Math.floor(bad / classes)}, class ${bad % classes}, expected finite numbers`);
+  if (bad >= 0)
+    throw new RangeError(
+      `${where} is ${out[bad]} at row ${Math.floor(bad / classes)}, class ${bad % classes}, expected finite numbers`,
+    );
   return { data: out, rows, classes };
 }
 
@@ -55,14 +70,22 @@ export interface CalibrationData extends Logits {
 }
 
 /** Checked calibration data, without the rows of weight 0. */
-export function calibrationData(scores: Matrix, labels: Labels, where: string, { input, ...weights }: FitOptions): CalibrationData {
+export function calibrationData(
+  scores: Matrix,
+  labels: Labels,
+  where: string,
+  { input, ...weights }: FitOptions,
+): CalibrationData {
   const { data, rows, classes } = toLogits(scores, `${where}: scores`, input);
   checkLabels(labels, rows, classes, `${where}: labels`);
   const { rows: weight } = rowWeights(labels, classes, weights, where);
   const kept = Array.from(weight.keys()).filter((r) => weight[r]! > 0);
   if (kept.length === rows) return { data, rows, classes, labels: Int32Array.from(labels), weight };
   return {
-    data: Float64Array.from({ length: kept.length * classes }, (_, i) => data[kept[Math.floor(i / classes)]! * classes + (i % classes)]!),
+    data: Float64Array.from(
+      { length: kept.length * classes },
+      (_, i) => data[kept[Math.floor(i / classes)]! * classes + (i % classes)]!,
+    ),
     rows: kept.length,
     classes,
     labels: Int32Array.from(kept, (r) => labels[r]!),
@@ -73,13 +96,14 @@ export function calibrationData(scores: Matrix, labels: Labels, where: string, {
 /** Mean of -log softmax(z)_y, which stays finite where the softmax is 0. */
 export function logitNll({ data, rows, classes, labels, weight }: CalibrationData): number {
   let sum = 0;
-  for (let r = 0; r < rows; r++) sum += weight[r]! * (logSumExp(data, r * classes, classes) - data[r * classes + labels[r]!]!);
+  for (let r = 0; r < rows; r++)
+    sum += weight[r]! * (logSumExp(data, r * classes, classes) - data[r * classes + labels[r]!]!);
   return sum / rows;
 }
 
 /**
- * Unit of values for a search: 1 up to a magnitude of 32, else such that they reach it. Slopes grow with the values, and a search from
- * where the softmax is saturated does not see its minimum.
+ * Unit of values for a search: 1 up to a magnitude of 32, else such that they reach it. Slopes grow with the values,
+ * and a search from where the softmax is saturated does not see its minimum.
  */
 export function searchUnit(values: ArrayLike<number>): number {
   let largest = 0;
@@ -114,7 +138,8 @@ export async function calibrated<C extends Calibrator>(
   fit: (logits: Matrix, labels: Labels) => C,
   options?: BatchOptions,
 ): Promise<{ calibrator: C; predict(x: NdArray, options?: BatchOptions): Promise<NdArray<Float64Array>> }> {
-  if (!(calib?.y?.length > 0)) throw new RangeError('calibrated: the calibration set is empty, expected at least one sample');
+  if (!(calib?.y?.length > 0))
+    throw new RangeError('calibrated: the calibration set is empty, expected at least one sample');
   const calibrator = fit(await model.logits(calib.x, options), calib.y);
   return { calibrator, predict: async (x, batch) => calibrator.apply(await model.logits(x, batch)) };
 }

@@ -12,9 +12,10 @@ import { expectState, INFINITE } from './state.ts';
 export type ConformalScore = 'lac' | 'aps' | 'raps' | 'saps';
 
 /**
- * Options of {@link conformal}. Under a `prior` the classes come as it says, while rows of one class are as in the calibration data: each class
- * then has a quantile of its own, of the scores weighted by prior_c / share_c, its own weight included (Podkopaev and Ramdas, UAI 2021).
- * With `sampleWeight` the row to come is taken to weigh as much as the heaviest, which errs on the side of large sets.
+ * Options of {@link conformal}. Under a `prior` the classes come as it says, while rows of one class are as in the
+ * calibration data: each class then has a quantile of its own, of the scores weighted by prior_c / share_c, its own
+ * weight included (Podkopaev and Ramdas, UAI 2021). With `sampleWeight` the row to come is taken to weigh as much as
+ * the heaviest, which errs on the side of large sets.
  */
 export interface ConformalOptions extends WeightOptions {
   /** Share of labels that sets may miss, in (0, 1). */
@@ -27,8 +28,8 @@ export interface ConformalOptions extends WeightOptions {
   lambda?: number;
   kReg?: number;
   /**
-   * A quantile for each class, which covers each class (Mondrian). A class of fewer than 1 / alpha - 1 rows has an infinite one: it is in
-   * every set, and `warnings` says so. Default: one for all.
+   * A quantile for each class, which covers each class (Mondrian). A class of fewer than 1 / alpha - 1 rows has an
+   * infinite one: it is in every set, and `warnings` says so. Default: one for all.
    */
   perClass?: boolean;
   /** Of u. Default: 0. */
@@ -45,7 +46,10 @@ export interface ConformalState {
   kReg: number;
   seed: number;
   classes: number;
-  /** One, or one for each class: a class is in the set when its score is at most this. The largest number stands for Infinity. */
+  /**
+   * One, or one for each class: a class is in the set when its score is at most this. The largest number stands for
+   * Infinity.
+   */
   quantiles: number[];
 }
 
@@ -58,8 +62,8 @@ export interface ConformalPredictor extends SetPredictor<ConformalState> {
 }
 
 /**
- * The smallest score with a share of 1 - alpha of the weights, that of the row to come included; Infinity when there is none. For n
- * weights of 1 it is the ceil((n + 1) (1 - alpha))-th smallest.
+ * The smallest score with a share of 1 - alpha of the weights, that of the row to come included; Infinity when there is
+ * none. For n weights of 1 it is the ceil((n + 1) (1 - alpha))-th smallest.
  */
 function quantileOf(scores: ArrayLike<number>, weight: Float64Array, toCome: number, alpha: number): number {
   return byMass(scores, weight)((weight.reduce((a, b) => a + b, 0) + toCome) * (1 - alpha));
@@ -67,7 +71,10 @@ function quantileOf(scores: ArrayLike<number>, weight: Float64Array, toCome: num
 
 function expectFinite(where: string, quantile: number, rows: number, alpha: number): number {
   if (quantile < Infinity) return quantile;
-  throw new RangeError(`${where}: got ${rows} calibration rows, too few for alpha ${alpha}, expected at least ${Math.ceil(1 / alpha - 1 - 1e-9)}`);
+  throw new RangeError(
+    `${where}: got ${rows} calibration rows, too few for alpha ${alpha}, expected at least ` +
+      `${Math.ceil(1 / alpha - 1 - 1e-9)}`,
+  );
 }
 
 function expectAlpha(where: string, alpha: number): void {
@@ -75,7 +82,12 @@ function expectAlpha(where: string, alpha: number): void {
 }
 
 /** Scores of all classes of a row. */
-function scoresOf({ score, randomized, lambda, kReg }: Pick<ConformalState, 'score' | 'randomized' | 'lambda' | 'kReg'>, matrix: Rows, row: number, u: () => number): Float64Array {
+function scoresOf(
+  { score, randomized, lambda, kReg }: Pick<ConformalState, 'score' | 'randomized' | 'lambda' | 'kReg'>,
+  matrix: Rows,
+  row: number,
+  u: () => number,
+): Float64Array {
   const { data, classes } = matrix;
   const out = new Float64Array(classes);
   if (score === 'lac') return out.map((_, c) => 1 - data[row * classes + c]!);
@@ -94,57 +106,101 @@ function scoresOf({ score, randomized, lambda, kReg }: Pick<ConformalState, 'sco
 
 /**
  * Split conformal sets: calibrated on rows that the model has not seen, they miss the label of a new row of the same
- * distribution with probability at most alpha, on average over calibration splits, whatever the model. Vovk, Gammerman and
- * Shafer 2005; LAC: Sadinle, Lei and Wasserman 2019; APS: Romano, Sesia and Candes 2020; RAPS: Angelopoulos et al. 2021;
- * SAPS: Huang et al. 2024.
+ * distribution with probability at most alpha, on average over calibration splits, whatever the model. Vovk, Gammerman
+ * and Shafer 2005; LAC: Sadinle, Lei and Wasserman 2019; APS: Romano, Sesia and Candes 2020; RAPS: Angelopoulos et al.
+ * 2021; SAPS: Huang et al. 2024.
  */
 export function conformal(probs: Matrix, labels: Labels, options: ConformalOptions): ConformalPredictor {
-  expectOptions('conformal', options, ['alpha', 'score', 'randomized', 'lambda', 'kReg', 'perClass', 'seed', ...WEIGHT_KEYS]);
+  expectOptions('conformal', options, [
+    'alpha',
+    'score',
+    'randomized',
+    'lambda',
+    'kReg',
+    'perClass',
+    'seed',
+    ...WEIGHT_KEYS,
+  ]);
   const { alpha, score = 'aps', randomized = true, lambda, kReg, perClass = false, seed = 0 } = options;
   const matrix = toProbabilityRows(probs, 'conformal: probs');
   const { rows, classes } = matrix;
   checkLabels(labels, rows, classes, 'conformal: labels');
   expectAlpha('conformal', alpha);
-  if (!['lac', 'aps', 'raps', 'saps'].includes(score)) throw new RangeError(`conformal: score is ${String(score)}, expected 'lac', 'aps', 'raps' or 'saps'`);
-  if (score === 'saps' && !(lambda! > 0 && lambda! < Infinity)) throw new RangeError(`conformal: lambda is ${lambda}, expected a finite number > 0`);
+  if (!['lac', 'aps', 'raps', 'saps'].includes(score))
+    throw new RangeError(`conformal: score is ${String(score)}, expected 'lac', 'aps', 'raps' or 'saps'`);
+  if (score === 'saps' && !(lambda! > 0 && lambda! < Infinity))
+    throw new RangeError(`conformal: lambda is ${lambda}, expected a finite number > 0`);
   if (score === 'raps' && !(lambda! >= 0 && Number.isFinite(lambda) && kReg! >= 0 && Number.isFinite(kReg))) {
-    throw new RangeError(`conformal: lambda is ${lambda} and kReg ${kReg}, expected finite numbers of at least 0, such as those of rapsSettings()`);
+    throw new RangeError(
+      `conformal: lambda is ${lambda} and kReg ${kReg}, expected finite numbers of at least 0, such as those ` +
+        'of rapsSettings()',
+    );
   }
-  const state = { kind: 'conformal', score, alpha, randomized, lambda: (lambda ?? 0) + 0, kReg: (kReg ?? 0) + 0, seed, classes } as const;
+  const state = {
+    kind: 'conformal',
+    score,
+    alpha,
+    randomized,
+    lambda: (lambda ?? 0) + 0,
+    kReg: (kReg ?? 0) + 0,
+    seed,
+    classes,
+  } as const;
   const random = uniforms(seed, 2);
   const own = Float64Array.from({ length: rows }, (_, r) => scoresOf(state, matrix, r, () => random(r))[labels[r]!]!);
   const weights = rowWeights(labels, classes, options, 'conformal');
   const forClass = (c: number): number =>
-    quantileOf(own, perClass ? weights.rows.map((w, r) => (labels[r] === c ? w : 0)) : weights.rows, weights.toCome[c]!, alpha);
-  const quantiles = perClass || options.prior !== undefined
-    ? Array.from({ length: classes }, (_, c) => forClass(c))
-    : [expectFinite('conformal', forClass(0), rows, alpha)];
+    quantileOf(
+      own,
+      perClass ? weights.rows.map((w, r) => (labels[r] === c ? w : 0)) : weights.rows,
+      weights.toCome[c]!,
+      alpha,
+    );
+  const quantiles =
+    perClass || options.prior !== undefined
+      ? Array.from({ length: classes }, (_, c) => forClass(c))
+      : [expectFinite('conformal', forClass(0), rows, alpha)];
   return conformalSets({ ...state, quantiles: quantiles.map((q) => Math.min(q, INFINITE) + 0) });
 }
 
 /** The predictor of a stored state. */
 export function conformalSets(state: ConformalState): ConformalPredictor {
   const { classes, seed, alpha } = expectState('conformal', state, {
-    kind: ['conformal'], score: ['lac', 'aps', 'raps', 'saps'], alpha: [0, 1], randomized: 'boolean', lambda: [0, Infinity], kReg: [0, Infinity], seed: 'integer', classes: 'positive', quantiles: 'list',
+    kind: ['conformal'],
+    score: ['lac', 'aps', 'raps', 'saps'],
+    alpha: [0, 1],
+    randomized: 'boolean',
+    lambda: [0, Infinity],
+    kReg: [0, Infinity],
+    seed: 'integer',
+    classes: 'positive',
+    quantiles: 'list',
   });
   expectAlpha('conformal', alpha);
-  if (state.score === 'saps' && state.lambda === 0) throw new RangeError('conformal: lambda is 0, expected a finite number > 0');
+  if (state.score === 'saps' && state.lambda === 0)
+    throw new RangeError('conformal: lambda is 0, expected a finite number > 0');
   const list = state.quantiles;
-  if (list.length !== 1 && list.length !== classes) throw new RangeError(`conformal: quantiles has ${list.length} entries, expected 1 or ${classes}`);
+  if (list.length !== 1 && list.length !== classes)
+    throw new RangeError(`conformal: quantiles has ${list.length} entries, expected 1 or ${classes}`);
   const bad = list.findIndex((q) => !Number.isFinite(q));
   if (bad >= 0) throw new RangeError(`conformal: quantiles[${bad}] is ${list[bad]}, expected a finite number`);
   const quantiles = list.map((q) => (q === INFINITE ? Infinity : q));
   const random = uniforms(seed, 3);
   const check = (probs: Matrix): Rows => {
     const matrix = toProbabilityRows(probs, 'conformal: probs');
-    if (matrix.classes !== classes) throw new RangeError(`conformal: probs have ${matrix.classes} classes, expected ${classes}`);
+    if (matrix.classes !== classes)
+      throw new RangeError(`conformal: probs have ${matrix.classes} classes, expected ${classes}`);
     return matrix;
   };
   const predictor = setPredictor(state, check, (matrix, r, number) => {
     const scores = scoresOf(state, matrix, r, () => random(number));
     return Array.from(scores.keys()).filter((c) => scores[c]! <= quantiles[quantiles.length === 1 ? 0 : c]!);
   });
-  const warnings = quantiles.flatMap((q, c) => (q < Infinity ? [] : [`conformal: class ${c} has too few calibration rows for alpha ${alpha}, so that it is in every set`]));
+  const warnings = quantiles.flatMap((q, c) =>
+    q < Infinity
+      ? []
+      : [`conformal: class ${c} has too few calibration rows for alpha ${alpha}, so that it is in every set`],
+  );
   return Object.assign(predictor, { quantiles, warnings });
 }
 
@@ -155,8 +211,9 @@ export interface RapsSettings {
 }
 
 /**
- * The penalty of 'raps' from a tuning split of its own (the calibration split must stay untouched), as its authors choose it: kReg is
- * the 1 - alpha quantile of the ranks of the labels, lambda the one of `lambdas` with the smallest sets.
+ * The penalty of 'raps' from a tuning split of its own (the calibration split must stay untouched), as its authors
+ * choose it: kReg is the 1 - alpha quantile of the ranks of the labels, lambda the one of `lambdas` with the smallest
+ * sets.
  */
 export function rapsSettings(
   probs: Matrix,
@@ -174,7 +231,15 @@ export function rapsSettings(
   const ranks = Float64Array.from({ length: rows }, (_, r) => 1 + ranking(matrix, r).indexOf(labels[r]!));
   const kReg = expectFinite('rapsSettings', quantileOf(ranks, weight, 1, alpha), rows, alpha);
   const sizes = lambdas.map((lambda) => {
-    const { sets } = conformal(probs, labels, { alpha, score: 'raps', lambda, kReg, seed, sampleWeight, prior }).predict(probs);
+    const { sets } = conformal(probs, labels, {
+      alpha,
+      score: 'raps',
+      lambda,
+      kReg,
+      seed,
+      sampleWeight,
+      prior,
+    }).predict(probs);
     return sets.reduce((sum, set, r) => sum + weight[r]! * set.length, 0) / total;
   });
   return { lambda: lambdas[sizes.indexOf(Math.min(...sizes))]!, kReg };

@@ -6,8 +6,9 @@ import { leastSquares } from '../stats/least-squares.ts';
 /** Options of {@link estimatePrior}. */
 export interface EstimatePriorOptions {
   /**
-   * 'em' (default): maximum likelihood of the unlabelled rows, which trusts the probabilities: calibrate them first. 'bbse': from how often each class
-   * is predicted and the confusion matrix of the labelled rows, which trusts only that rows of a class look alike in both.
+   * 'em' (default): maximum likelihood of the unlabelled rows, which trusts the probabilities: calibrate them first.
+   * 'bbse': from how often each class is predicted and the confusion matrix of the labelled rows, which trusts only
+   * that rows of a class look alike in both.
    */
   method?: 'em' | 'bbse';
   /** Of 'em'. Default: 10,000. */
@@ -18,37 +19,57 @@ export interface EstimatePriorOptions {
 
 /** What {@link estimatePrior} finds. */
 export interface PriorEstimate {
-  /** Share of each class among the unlabelled rows, for the option `prior` of calibrators, metrics and set rules; 0 for a class that is no label. */
+  /**
+   * Share of each class among the unlabelled rows, for the option `prior` of calibrators, metrics and set rules; 0 for
+   * a class that is no label.
+   */
   prior: number[];
   /** False when 'em' was stopped by `maxIterations`. */
   converged: boolean;
-  /** Classes whose share 'bbse' found below 0 and set to 0: too few rows, or more has changed than the shares of the classes. */
+  /**
+   * Classes whose share 'bbse' found below 0 and set to 0: too few rows, or more has changed than the shares of the
+   * classes.
+   */
   clipped: number[];
 }
 
 /**
- * Shares of the classes among unlabelled rows, where these differ from the labelled ones only in how often each class occurs (label shift). EM: Saerens,
- * Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural Computation 2002. BBSE: Lipton, Wang
- * and Smola, "Detecting and correcting for label shift with black box predictors", ICML 2018. probs: (rows, classes) of held-out rows with
- * `labels`; unlabelled: (more rows, classes) of the same model. Throws RangeError on anything but probabilities, on labels that do
- * not fit, and when the predictions of 'bbse' cannot tell the classes apart.
+ * Shares of the classes among unlabelled rows, where these differ from the labelled ones only in how often each class
+ * occurs (label shift). EM: Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori
+ * probabilities", Neural Computation 2002. BBSE: Lipton, Wang and Smola, "Detecting and correcting for label shift with
+ * black box predictors", ICML 2018. probs: (rows, classes) of held-out rows with `labels`; unlabelled: (more rows,
+ * classes) of the same model. Throws RangeError on anything but probabilities, on labels that do not fit, and when the
+ * predictions of 'bbse' cannot tell the classes apart.
  */
-export function estimatePrior(probs: Matrix, labels: Labels, unlabelled: Matrix, options: EstimatePriorOptions = {}): PriorEstimate {
+export function estimatePrior(
+  probs: Matrix,
+  labels: Labels,
+  unlabelled: Matrix,
+  options: EstimatePriorOptions = {},
+): PriorEstimate {
   expectOptions('estimatePrior', options, ['method', 'maxIterations', 'tolerance']);
   const { method = 'em', maxIterations = 10_000, tolerance = 1e-9 } = options;
-  if (method !== 'em' && method !== 'bbse') throw new RangeError(`estimatePrior: method is ${String(method)}, expected 'em' or 'bbse'`);
-  if (!(Number.isSafeInteger(maxIterations) && maxIterations >= 1)) throw new RangeError(`estimatePrior: maxIterations is ${maxIterations}, expected an integer >= 1`);
-  if (!(tolerance >= 0 && tolerance < Infinity)) throw new RangeError(`estimatePrior: tolerance is ${tolerance}, expected a finite number >= 0`);
+  if (method !== 'em' && method !== 'bbse')
+    throw new RangeError(`estimatePrior: method is ${String(method)}, expected 'em' or 'bbse'`);
+  if (!(Number.isSafeInteger(maxIterations) && maxIterations >= 1))
+    throw new RangeError(`estimatePrior: maxIterations is ${maxIterations}, expected an integer >= 1`);
+  if (!(tolerance >= 0 && tolerance < Infinity))
+    throw new RangeError(`estimatePrior: tolerance is ${tolerance}, expected a finite number >= 0`);
   const known = toProbabilityRows(probs, 'estimatePrior: probs');
   checkLabels(labels, known.rows, known.classes, 'estimatePrior: labels');
   const target = toProbabilityRows(unlabelled, 'estimatePrior: unlabelled');
-  if (target.classes !== known.classes) throw new RangeError(`estimatePrior: unlabelled has ${target.classes} classes, expected ${known.classes} as in probs`);
+  if (target.classes !== known.classes)
+    throw new RangeError(
+      `estimatePrior: unlabelled has ${target.classes} classes, expected ${known.classes} as in probs`,
+    );
   const shares = new Float64Array(known.classes);
   for (let r = 0; r < known.rows; r++) shares[labels[r]!]! += 1 / known.rows;
   return method === 'em' ? em(target, shares, maxIterations, tolerance) : bbse(known, labels, target, shares);
 }
 
-/** rho_c = mean of p_c rho_c / pi_c over its sum over classes, until it stays; from rho = pi, the shares of the labels. */
+/**
+ * rho_c = mean of p_c rho_c / pi_c over its sum over classes, until it stays; from rho = pi, the shares of the labels.
+ */
 function em({ data, rows, classes }: Rows, pi: Float64Array, maxIterations: number, tolerance: number): PriorEstimate {
   let rho = pi.slice();
   for (let i = 0; i < maxIterations; i++) {
@@ -58,10 +79,12 @@ function em({ data, rows, classes }: Rows, pi: Float64Array, maxIterations: numb
       let sum = 0;
       for (let c = 0; c < classes; c++) sum += Math.max(0, data[r * classes + c]!) * factor[c]!;
       // A row with no probability for any label says nothing.
-      if (sum > 0) for (let c = 0; c < classes; c++) next[c]! += (Math.max(0, data[r * classes + c]!) * factor[c]!) / sum;
+      if (sum > 0)
+        for (let c = 0; c < classes; c++) next[c]! += (Math.max(0, data[r * classes + c]!) * factor[c]!) / sum;
     }
     const total = next.reduce((a, b) => a + b, 0);
-    if (!(total > 0)) throw new RangeError('estimatePrior: unlabelled gives no probability to any class that is a label');
+    if (!(total > 0))
+      throw new RangeError('estimatePrior: unlabelled gives no probability to any class that is a label');
     next.forEach((v, c) => (next[c] = v / total));
     const change = next.reduce((most, v, c) => Math.max(most, Math.abs(v - rho[c]!)), 0);
     rho = next;
@@ -70,7 +93,10 @@ function em({ data, rows, classes }: Rows, pi: Float64Array, maxIterations: numb
   return { prior: Array.from(rho), converged: false, clipped: [] };
 }
 
-/** Weights w of the labels with sum_j P(predicted i, label j) w_j = share of i among the predictions of the unlabelled rows; rho = w pi. */
+/**
+ * Weights w of the labels with sum_j P(predicted i, label j) w_j = share of i among the predictions of the unlabelled
+ * rows; rho = w pi.
+ */
 function bbse(known: Rows, labels: Labels, target: Rows, pi: Float64Array): PriorEstimate {
   const { classes } = known;
   const present = Array.from(pi.keys()).filter((c) => pi[c]! > 0);
@@ -79,10 +105,21 @@ function bbse(known: Rows, labels: Labels, target: Rows, pi: Float64Array): Prio
   const predicted = new Float64Array(classes);
   for (const c of argmaxOf(target)) predicted[c]! += 1 / target.rows;
   // Columns of length 1 for the labels: P(predicted i | label j) rho_j.
-  const found = leastSquares(joint.map((row) => row.map((v, j) => v / pi[present[j]!]!)), predicted);
-  if (!found) throw new RangeError("estimatePrior: the predictions do not tell the classes apart (their confusion matrix is singular), expected a better model, or method 'em'");
+  const found = leastSquares(
+    joint.map((row) => row.map((v, j) => v / pi[present[j]!]!)),
+    predicted,
+  );
+  if (!found)
+    throw new RangeError(
+      'estimatePrior: the predictions do not tell the classes apart (their confusion matrix is singular), ' +
+        "expected a better model, or method 'em'",
+    );
   const rho = new Float64Array(classes);
   present.forEach((c, j) => (rho[c] = Math.max(0, found[j]!)));
   const total = rho.reduce((a, b) => a + b, 0);
-  return { prior: Array.from(rho, (v) => v / total), converged: true, clipped: present.filter((_, j) => found[j]! < -1e-12) };
+  return {
+    prior: Array.from(rho, (v) => v / total),
+    converged: true,
+    clipped: present.filter((_, j) => found[j]! < -1e-12),
+  };
 }

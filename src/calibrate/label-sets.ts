@@ -14,19 +14,25 @@ export interface LabelSets {
 /** How {@link SetPredictor} treats the rows it is given. */
 export interface PredictSetsOptions {
   /**
-   * Number of the first row, which decides the random numbers of a rule that has any. Default: `next`, so that each row of each call
-   * has numbers of its own. Give it to get the sets of known rows again: row i of a data set is `first: i`.
+   * Number of the first row, which decides the random numbers of a rule that has any. Default: `next`, so that each row
+   * of each call has numbers of its own. Give it to get the sets of known rows again: row i of a data set is
+   * `first: i`.
    */
   first?: number;
   /** False adds the most probable class to empty sets, which makes the mean size larger. Default: true. */
   allowEmpty?: boolean;
 }
 
-/** A rule that turns class probabilities into sets of classes: `topK` and `averageK` fix the size, `conformal` fixes the coverage. */
+/**
+ * A rule that turns class probabilities into sets of classes: `topK` and `averageK` fix the size, `conformal` fixes the
+ * coverage.
+ */
 export interface SetPredictor<State = unknown> {
   /** JSON for `loadSetPredictor`. */
   readonly state: State;
-  /** Number of the next row: 0 at first, also of a loaded rule, and after each call that of its last row and one more. */
+  /**
+   * Number of the next row: 0 at first, also of a loaded rule, and after each call that of its last row and one more.
+   */
   readonly next: number;
   /** Sets of probs (rows, classes). Rows of the same numbers get the same sets. */
   predict(probs: Matrix, options?: PredictSetsOptions): LabelSets;
@@ -42,7 +48,9 @@ export interface SetReport {
   /** Coverage of the rows of each class; NaN for a class without rows. */
   classCoverage: number[];
   meanSize: number;
-  /** Rows with a set of 0, 1, ... classes, counted without weights, and the coverage of those; NaN where there is none. */
+  /**
+   * Rows with a set of 0, 1, ... classes, counted without weights, and the coverage of those; NaN where there is none.
+   */
   sizes: number[];
   sizeCoverage: number[];
   emptyShare: number;
@@ -70,10 +78,14 @@ export function ranking({ data, classes }: Rows, row: number, breakTies?: (c: nu
 const MOST_ROWS = 2 ** 32;
 
 /**
- * A predictor that counts its rows, so that those of different calls have different random numbers. `check` turns probs into checked
- * rows; `setOf` gives the classes of a row by its place and its number.
+ * A predictor that counts its rows, so that those of different calls have different random numbers. `check` turns probs
+ * into checked rows; `setOf` gives the classes of a row by its place and its number.
  */
-export function setPredictor<State>(state: State, check: (probs: Matrix) => Rows, setOf: (matrix: Rows, row: number, number: number) => number[]): SetPredictor<State> {
+export function setPredictor<State>(
+  state: State,
+  check: (probs: Matrix) => Rows,
+  setOf: (matrix: Rows, row: number, number: number) => number[],
+): SetPredictor<State> {
   let next = 0;
   return {
     state,
@@ -84,8 +96,10 @@ export function setPredictor<State>(state: State, check: (probs: Matrix) => Rows
       expectOptions('predict', options, ['first', 'allowEmpty']);
       const { first = next, allowEmpty = true } = options;
       const matrix = check(probs);
-      if (!(Number.isSafeInteger(first) && first >= 0)) throw new RangeError(`predict: first is ${first}, expected an integer of at least 0`);
-      if (first + matrix.rows > MOST_ROWS) throw new RangeError(`predict: first is ${first} for ${matrix.rows} rows, expected numbers below ${MOST_ROWS}`);
+      if (!(Number.isSafeInteger(first) && first >= 0))
+        throw new RangeError(`predict: first is ${first}, expected an integer of at least 0`);
+      if (first + matrix.rows > MOST_ROWS)
+        throw new RangeError(`predict: first is ${first} for ${matrix.rows} rows, expected numbers below ${MOST_ROWS}`);
       const sets = Array.from({ length: matrix.rows }, (_, r) => {
         const set = setOf(matrix, r, first + r).sort((a, b) => a - b);
         return set.length === 0 && !allowEmpty ? [ranking(matrix, r)[0]!] : set;
@@ -117,20 +131,29 @@ export function topK(k: number, options: TopKOptions = {}): SetPredictor<TopKSta
   expectOptions('topK', options, ['tie', 'seed']);
   const { tie = 'first', seed = 0 } = options;
   if (!(Number.isInteger(k) && k >= 1)) throw new RangeError(`topK: k is ${k}, expected a positive integer`);
-  if (tie !== 'first' && tie !== 'random') throw new RangeError(`topK: tie is ${String(tie)}, expected 'first' or 'random'`);
+  if (tie !== 'first' && tie !== 'random')
+    throw new RangeError(`topK: tie is ${String(tie)}, expected 'first' or 'random'`);
   return topKSets({ kind: 'topK', k, tie, seed });
 }
 
 /** The predictor of a stored state. */
 export function topKSets(state: TopKState): SetPredictor<TopKState> {
-  const { k, tie, seed } = expectState('topK', state, { kind: ['topK'], k: 'positive', tie: ['first', 'random'], seed: 'integer' });
+  const { k, tie, seed } = expectState('topK', state, {
+    kind: ['topK'],
+    k: 'positive',
+    tie: ['first', 'random'],
+    seed: 'integer',
+  });
   const random = uniforms(seed, 0);
   const check = (probs: Matrix): Rows => {
     const matrix = toProbabilityRows(probs, 'topK: probs');
-    if (k > matrix.classes) throw new RangeError(`topK: k is ${k}, expected at most ${matrix.classes}, the number of classes`);
+    if (k > matrix.classes)
+      throw new RangeError(`topK: k is ${k}, expected at most ${matrix.classes}, the number of classes`);
     return matrix;
   };
-  return setPredictor(state, check, (matrix, r, number) => ranking(matrix, r, tie === 'random' ? (c) => random(number, c) : undefined).slice(0, k));
+  return setPredictor(state, check, (matrix, r, number) =>
+    ranking(matrix, r, tie === 'random' ? (c) => random(number, c) : undefined).slice(0, k),
+  );
 }
 
 /** Fraction of rows, by weight, whose set lacks the label. */
@@ -139,7 +162,10 @@ export function setError({ sets }: LabelSets, labels: Labels, options: WeightOpt
   expectSets('setError', sets);
   checkLabels(labels, sets.length, Infinity, 'setError: labels');
   const { prior } = options;
-  const classes = prior !== undefined && prior !== 'balanced' ? prior.length : Array.from(labels).reduce((a, b) => Math.max(a, b)) + 1;
+  const classes =
+    prior !== undefined && prior !== 'balanced'
+      ? prior.length
+      : Array.from(labels).reduce((a, b) => Math.max(a, b)) + 1;
   checkLabels(labels, sets.length, classes, 'setError: labels');
   const { rows: weight, total } = rowWeights(labels, classes, options, 'setError');
   return sets.reduce((sum, set, r) => sum + (set.includes(labels[r]!) ? 0 : weight[r]!), 0) / total;
@@ -150,24 +176,33 @@ function expectSets(where: string, sets: readonly unknown[]): void {
 }
 
 function expectClasses(where: string, sets: readonly (readonly number[])[], classes: number): void {
-  sets.forEach((set, r) => set.forEach((c) => {
-    if (!(Number.isInteger(c) && c >= 0 && c < classes)) throw new RangeError(`${where}: set ${r} has the class ${c}, expected one in 0..${classes - 1}`);
-  }));
+  sets.forEach((set, r) =>
+    set.forEach((c) => {
+      if (!(Number.isInteger(c) && c >= 0 && c < classes))
+        throw new RangeError(`${where}: set ${r} has the class ${c}, expected one in 0..${classes - 1}`);
+    }),
+  );
 }
 
 /** Error that the probabilities themselves expect: the mean over rows of the probability outside the set. */
 export function expectedSetError({ sets }: LabelSets, probs: Matrix): number {
   const { data, rows, classes } = toProbabilityRows(probs, 'expectedSetError: probs');
-  if (rows !== sets.length) throw new RangeError(`expectedSetError: probs have ${rows} rows, expected ${sets.length}, one per set`);
+  if (rows !== sets.length)
+    throw new RangeError(`expectedSetError: probs have ${rows} rows, expected ${sets.length}, one per set`);
   expectClasses('expectedSetError', sets, classes);
   return sets.reduce((sum, set, r) => sum + 1 - set.reduce((p, c) => p + data[r * classes + c]!, 0), 0) / rows;
 }
 
 /** Error, coverage and sizes of sets against labels in 0..classes-1; shares and means by weight. */
-export function evaluateSets({ sets }: LabelSets, labels: Labels, options: { classes: number } & WeightOptions): SetReport {
+export function evaluateSets(
+  { sets }: LabelSets,
+  labels: Labels,
+  options: { classes: number } & WeightOptions,
+): SetReport {
   expectOptions('evaluateSets', options, ['classes', ...WEIGHT_KEYS]);
   const { classes } = options;
-  if (!(Number.isInteger(classes) && classes >= 1)) throw new RangeError(`evaluateSets: classes is ${classes}, expected a positive integer`);
+  if (!(Number.isInteger(classes) && classes >= 1))
+    throw new RangeError(`evaluateSets: classes is ${classes}, expected a positive integer`);
   expectSets('evaluateSets', sets);
   checkLabels(labels, sets.length, classes, 'evaluateSets: labels');
   expectClasses('evaluateSets', sets, classes);

@@ -6,8 +6,8 @@ import { topKSets, type SetPredictor, type TopKState } from './label-sets.ts';
 export type SetPredictorState = TopKState | AverageKState | ConformalState;
 
 /**
- * The set predictor of a stored `state`; its rows are counted from 0 again. Throws RangeError on a kind that does not exist, and on any field that
- * is missing, unknown or not what a rule would have stored.
+ * The set predictor of a stored `state`; its rows are counted from 0 again. Throws RangeError on a kind that does not
+ * exist, and on any field that is missing, unknown or not what a rule would have stored.
  */
 export function loadSetPredictor(state: SetPredictorState): SetPredictor<SetPredictorState> {
   switch (state?.kind) {
@@ -18,6 +18,9 @@ export function loadSetPredictor(state: SetPredictorState): SetPredictor<SetPred
     case 'conformal':
       return conformalSets(state);
     default:
-      throw new RangeError(`loadSetPredictor: kind is ${String((state as { kind: unknown } | null)?.kind)}, expected that of a set predictor`);
+      throw new RangeError(
+        `loadSetPredictor: kind is ${String((state as { kind: unknown } | null)?.kind)}, expected that of a ` +
+          'set predictor',
+      );
   }
 }

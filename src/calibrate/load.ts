@@ -6,8 +6,8 @@ import { oneVsRest, type OneVsRestState } from './one-vs-rest.ts';
 export type CalibratorState = AffineState | OneVsRestState;
 
 /**
- * The calibrator of a stored `state`. Throws RangeError on a kind that does not exist, and on any field that is missing, unknown or not
- * what a fit would have stored.
+ * The calibrator of a stored `state`. Throws RangeError on a kind that does not exist, and on any field that is
+ * missing, unknown or not what a fit would have stored.
  */
 export function loadCalibrator(state: CalibratorState): Calibrator<CalibratorState> {
   switch (state?.kind) {
@@ -21,6 +21,9 @@ export function loadCalibrator(state: CalibratorState): Calibrator<CalibratorSta
     case 'histogram':
       return oneVsRest(state);
     default:
-      throw new RangeError(`loadCalibrator: kind is ${String((state as { kind: unknown } | null)?.kind)}, expected that of a fitted calibrator`);
+      throw new RangeError(
+        `loadCalibrator: kind is ${String((state as { kind: unknown } | null)?.kind)}, expected that of a ` +
+          'fitted calibrator',
+      );
   }
 }

@@ -10,15 +10,16 @@ export interface LogitAdjustmentOptions extends ScoreOptions {
   /** Factor of the log prior. Default: 1. */
   tau?: number;
   /**
-   * Classes where the model is used: 'balanced' (all alike, the default), or a positive probability or count for each, such as `estimatePrior` gives.
+   * Classes where the model is used: 'balanced' (all alike, the default), or a positive probability or count for each,
+   * such as `estimatePrior` gives.
    */
   testPrior?: 'balanced' | ArrayLike<number>;
 }
 
 /**
- * Post-hoc logit adjustment: softmax(z_c - tau (log pi_c - log rho_c)), pi the training prior, rho the test prior, for a model
- * trained with plain cross-entropy. Nothing is fitted. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
- * As a calibrator it takes scores (rows, classes) and is stored by its `state`.
+ * Post-hoc logit adjustment: softmax(z_c - tau (log pi_c - log rho_c)), pi the training prior, rho the test prior, for
+ * a model trained with plain cross-entropy. Nothing is fitted. Menon et al., "Long-tail learning via logit adjustment",
+ * ICLR 2021. As a calibrator it takes scores (rows, classes) and is stored by its `state`.
  * Throws RangeError on negative or non-finite counts, a tau that is not finite, and a test prior that does not fit.
  */
 export function logitAdjustment(options: LogitAdjustmentOptions): Calibrator<AffineState> {
@@ -28,10 +29,20 @@ export function logitAdjustment(options: LogitAdjustmentOptions): Calibrator<Aff
   const classes = clsNumList.length;
   if (classes < 2) throw new RangeError(`logitAdjustment: clsNumList has ${classes} entries, expected at least 2`);
   if (!Number.isFinite(tau)) throw new RangeError(`logitAdjustment: tau is ${tau}, expected a finite number`);
-  if (testPrior && testPrior.length !== classes) throw new RangeError(`logitAdjustment: testPrior has ${testPrior.length} entries, expected ${classes}`);
-  const train = logShares('clsNumList', Array.from(clsNumList, (n) => (n === 0 ? 1 : n)));
+  if (testPrior && testPrior.length !== classes)
+    throw new RangeError(`logitAdjustment: testPrior has ${testPrior.length} entries, expected ${classes}`);
+  const train = logShares(
+    'clsNumList',
+    Array.from(clsNumList, (n) => (n === 0 ? 1 : n)),
+  );
   const test = testPrior ? logShares('testPrior', Array.from(testPrior)) : train.map(() => 0);
-  return affine({ kind: 'vector', input, classes, weight: train.map(() => 1), bias: plain(train.map((v, c) => -tau * (v - test[c]!))) });
+  return affine({
+    kind: 'vector',
+    input,
+    classes,
+    weight: train.map(() => 1),
+    bias: plain(train.map((v, c) => -tau * (v - test[c]!))),
+  });
 }
 
 function logShares(name: string, values: readonly number[]): number[] {

@@ -25,14 +25,17 @@ export interface TemperatureScaled {
 /**
  * Temperature scaling: one number that divides all logits, found on held-out data by minimising the negative
  * log-likelihood. Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2.
- * The search is a bracketed one in 1/T, where the objective is convex, so it cannot diverge. `prior: 'balanced'` fits for a test set where all
- * classes are alike, though the calibration data are long-tailed.
+ * The search is a bracketed one in 1/T, where the objective is convex, so it cannot diverge. `prior: 'balanced'` fits
+ * for a test set where all classes are alike, though the calibration data are long-tailed.
  */
-export function temperatureScaling(weights: WeightOptions = {}): { fit(model: LogitModel, calib: Dataset, options?: BatchOptions): Promise<TemperatureScaled> } {
+export function temperatureScaling(weights: WeightOptions = {}): {
+  fit(model: LogitModel, calib: Dataset, options?: BatchOptions): Promise<TemperatureScaled>;
+} {
   expectOptions('temperatureScaling', weights, WEIGHT_KEYS);
   return {
     async fit(model, calib, options) {
-      if (!(calib?.y?.length > 0)) throw new RangeError('temperatureScaling: the calibration set is empty, expected at least one sample');
+      if (!(calib?.y?.length > 0))
+        throw new RangeError('temperatureScaling: the calibration set is empty, expected at least one sample');
       const found = fitTemperature(await model.logits(calib.x, options), calib.y, weights);
       return {
         ...found,

@@ -12,8 +12,9 @@ export interface TemperatureFit {
   /** Mean negative log-likelihood at `temperature`; never above `nllBefore`. */
   nllAfter: number;
   /**
-   * False where no finite temperature above 0 is best: on separable data, where every label has the largest logit and the NLL falls for ever as
-   * T falls, and on logits no better than chance, where it falls as T grows. The end of the search is then returned.
+   * False where no finite temperature above 0 is best: on separable data, where every label has the largest logit and
+   * the NLL falls for ever as T falls, and on logits no better than chance, where it falls as T grows. The end of the
+   * search is then returned.
    */
   converged: boolean;
 }
@@ -23,11 +24,12 @@ const REACH = 20;
 
 /**
  * Temperature scaling (Guo et al., On calibration of modern neural networks, ICML 2017): the T that minimises the mean
- * NLL of softmax(logits / T), weighted where `sampleWeight` or `prior` are given. In beta = 1 / T the NLL is convex, with derivative
- * mean(E_p[z] - z_y) and second derivative mean(Var_p[z]). Whether it has a minimum is known from its slopes at 0 and infinity;
- * where it has one, beta is doubled or halved until the slope changes its sign, and Newton's method inside that bracket finds the root
- * to 1e-14, at any scale of the logits. (LBFGS in the usual code can stop early, explode or turn negative.) logits: (rows, classes).
- * Throws RangeError on logits that are not finite, and on labels and weights that do not fit.
+ * NLL of softmax(logits / T), weighted where `sampleWeight` or `prior` are given. In beta = 1 / T the NLL is convex,
+ * with derivative mean(E_p[z] - z_y) and second derivative mean(Var_p[z]). Whether it has a minimum is known from its
+ * slopes at 0 and infinity; where it has one, beta is doubled or halved until the slope changes its sign, and Newton's
+ * method inside that bracket finds the root to 1e-14, at any scale of the logits. (LBFGS in the usual code can stop
+ * early, explode or turn negative.) logits: (rows, classes). Throws RangeError on logits that are not finite, and on
+ * labels and weights that do not fit.
  */
 export function fitTemperature(logits: Matrix, labels: Labels, options: WeightOptions = {}): TemperatureFit {
   expectOptions('fitTemperature', options, WEIGHT_KEYS);
@@ -37,7 +39,11 @@ export function fitTemperature(logits: Matrix, labels: Labels, options: WeightOp
 }
 
 /** {@link fitTemperature} of checked logits, labels and weights of mean 1. */
-export function temperatureOf({ data, rows, classes }: Omit<Rows, 'what'>, labels: Labels, weight: Float64Array): TemperatureFit {
+export function temperatureOf(
+  { data, rows, classes }: Omit<Rows, 'what'>,
+  labels: Labels,
+  weight: Float64Array,
+): TemperatureFit {
   const { gaps, scale } = gapsOf(data, rows, classes);
   const at = (beta: number): Likelihood => likelihood(gaps, rows, classes, labels, weight, beta);
   const before = at(scale);
@@ -50,7 +56,9 @@ export function temperatureOf({ data, rows, classes }: Omit<Rows, 'what'>, label
   const beta = isSeparable ? REACH : isChance ? 1 / REACH : root(at, scale);
   const after = at(beta);
   const found = { converged: !isSeparable && !isChance };
-  return after.nll < before.nll ? { temperature: Math.min(scale / beta, Number.MAX_VALUE), nllBefore: before.nll, nllAfter: after.nll, ...found } : { ...none, ...found };
+  return after.nll < before.nll
+    ? { temperature: Math.min(scale / beta, Number.MAX_VALUE), nllBefore: before.nll, nllAfter: after.nll, ...found }
+    : { ...none, ...found };
 }
 
 /**
@@ -119,7 +127,14 @@ function gapsOf(data: ArrayLike<number>, rows: number, classes: number): { gaps:
 }
 
 /** Weighted mean NLL of softmax(beta gaps) and its two derivatives in beta. */
-function likelihood(gaps: Float64Array, rows: number, classes: number, labels: Labels, weight: Float64Array, beta: number): Likelihood {
+function likelihood(
+  gaps: Float64Array,
+  rows: number,
+  classes: number,
+  labels: Labels,
+  weight: Float64Array,
+  beta: number,
+): Likelihood {
   let [nll, slope, curvature] = [0, 0, 0];
   for (let r = 0; r < rows; r++) {
     const first = r * classes;
@@ -144,7 +159,10 @@ function finiteRows(logits: Matrix, where: string): Rows {
   const matrix = toRows(logits, where);
   const { data, classes } = matrix;
   for (let i = 0; i < data.length; i++) {
-    if (!Number.isFinite(data[i])) throw new RangeError(`${where} is ${data[i]} at row ${Math.floor(i / classes)}, class ${i % classes}, expected finite numbers`);
+    if (!Number.isFinite(data[i]))
+      throw new RangeError(
+        `${where} is ${data[i]} at row ${Math.floor(i / classes)}, class ${i % classes}, expected finite numbers`,
+      );
   }
   return matrix;
 }

@@ -1,8 +1,8 @@
 import { INFINITE } from './state.ts';
 
 /**
- * The threshold of average-k where row r of the scores (rows, classes) has weight w_r, of mean 1: scores are taken in falling order until their
- * weights reach k rows. For weights of 1 the same as without.
+ * The threshold of average-k where row r of the scores (rows, classes) has weight w_r, of mean 1: scores are taken in
+ * falling order until their weights reach k rows. For weights of 1 the same as without.
  */
 export function weighedThreshold(
   data: ArrayLike<number>,
@@ -11,7 +11,9 @@ export function weighedThreshold(
   k: number,
   { tie, input }: { tie: 'midpoint' | 'conservative' | 'random'; input: 'probabilities' | 'scores' },
 ): { threshold: number; tieShare: number } {
-  const order = Uint32Array.from({ length: data.length }, (_, i) => i).filter((i) => weight[Math.floor(i / classes)]! > 0).sort((a, b) => data[b]! - data[a]!);
+  const order = Uint32Array.from({ length: data.length }, (_, i) => i)
+    .filter((i) => weight[Math.floor(i / classes)]! > 0)
+    .sort((a, b) => data[b]! - data[a]!);
   const wanted = k * weight.length;
   const slack = 1e-9 * data.length;
   const all = { threshold: input === 'scores' ? -INFINITE : 0, tieShare: 1 };
@@ -25,9 +27,11 @@ export function weighedThreshold(
       equal += w;
       least = Math.min(least, w);
     }
-    if (tie === 'random' && taken + equal >= wanted - slack) return { threshold: value, tieShare: Math.min(1, (wanted - taken) / equal) };
+    if (tie === 'random' && taken + equal >= wanted - slack)
+      return { threshold: value, tieShare: Math.min(1, (wanted - taken) / equal) };
     if (taken + equal > wanted + slack) {
-      if (tie === 'conservative' || i === 0) return { threshold: tie === 'midpoint' && wanted - taken >= least - slack ? value : above, tieShare: 1 };
+      if (tie === 'conservative' || i === 0)
+        return { threshold: tie === 'midpoint' && wanted - taken >= least - slack ? value : above, tieShare: 1 };
       return { threshold: wanted - taken >= least - slack ? value : 0.5 * (above + value), tieShare: 1 };
     }
     taken += equal;

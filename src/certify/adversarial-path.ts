@@ -38,8 +38,8 @@ export interface PathOptions {
 }
 
 /**
- * Ascent on -log of the smoothed probability of the label, with the noise held fixed and the network in evaluation mode: x and
- * the point after each step, off the tape.
+ * Ascent on -log of the smoothed probability of the label, with the noise held fixed and the network in evaluation
+ * mode: x and the point after each step, off the tape.
  */
 export function adversarialPath(inputs: NoisyInputs, options: PathOptions): Tensor[] {
   const path = [inputs.x.detach()];
@@ -47,7 +47,10 @@ export function adversarialPath(inputs: NoisyInputs, options: PathOptions): Tens
   return path;
 }
 
-/** The nearest point of the ball around x of that radius, by the rule of torch's renorm: factor radius / (length + 1e-7) outside. */
+/**
+ * The nearest point of the ball around x of that radius, by the rule of torch's renorm: factor radius / (length + 1e-7)
+ * outside.
+ */
 export function intoBall(x: Tensor, moved: Tensor, radius: Scalar): Tensor {
   const delta = sub(moved, x);
   const length = lengths(delta);
@@ -59,11 +62,19 @@ export function lengths(x: Tensor): Tensor {
   return sqrt(sum(square(x), { axes: x.shape.map((_, i) => i).slice(1), keepDim: true }));
 }
 
-function advance(inputs: NoisyInputs, at: Tensor, i: number, { stepSize, radius, box = [0, 1], project = 'before', damping = 1e-8, lost, estimate = false }: PathOptions): Tensor {
+function advance(
+  inputs: NoisyInputs,
+  at: Tensor,
+  i: number,
+  { stepSize, radius, box = [0, 1], project = 'before', damping = 1e-8, lost, estimate = false }: PathOptions,
+): Tensor {
   const { x } = inputs;
   const slope = estimate ? estimated(inputs, at) : uphill(inputs, at);
   const length = lengths(slope);
-  const unit = damping > 0 ? div(slope, add(length, damping)) : where(greater(length, 0), div(slope, where(greater(length, 0), length, 1)), lost ? lost(i) : 0);
+  const unit =
+    damping > 0
+      ? div(slope, add(length, damping))
+      : where(greater(length, 0), div(slope, where(greater(length, 0), length, 1)), lost ? lost(i) : 0);
   const moved = add(at, mul(unit, stepSize));
   if (radius === null) return clamp(moved, ...box);
   return project === 'before' ? clamp(intoBall(x, moved, radius), ...box) : intoBall(x, clamp(moved, ...box), radius);
@@ -78,5 +89,7 @@ function uphill({ y, evaluate, noise }: NoisyInputs, at: Tensor): Tensor {
 /** The gradient of the smoothed probability is that of the noise's density: no backward pass. */
 function estimated({ y, evaluate, noise }: NoisyInputs, at: Tensor): Tensor {
   const probability = exp(neg(entropies(evaluate(noisy(at, noise)), y)));
-  return mean(mul(neg(reshape(probability, [...probability.shape, ...noise.shape.slice(2).map(() => 1)])), noise), { axes: 1 });
+  return mean(mul(neg(reshape(probability, [...probability.shape, ...noise.shape.slice(2).map(() => 1)])), noise), {
+    axes: 1,
+  });
 }

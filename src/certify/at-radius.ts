@@ -24,7 +24,10 @@ export interface AtRadiusOptions {
 
 /** The answer of {@link certifyAtRadius}. */
 export interface AtRadius {
-  /** Certified: robust at the radius. Rejected: the chosen class is too rare for it. Abstained: still open after maxSamples. */
+  /**
+   * Certified: robust at the radius. Rejected: the chosen class is too rare for it. Abstained: still open after
+   * maxSamples.
+   */
   decision: Decision;
   /** The class that n0 copies chose; ABSTAIN when none of them got a class. */
   label: number;
@@ -38,16 +41,16 @@ export interface AtRadius {
  * "Is the smoothed classifier robust at this radius?": draws batches until the answer is known, where `certify` of
  * {@link Smooth} draws a fixed number. Easy inputs need tens to hundreds of copies.
  *
- * Soundness. With c the class that n0 copies choose and p its probability, the smoothed classifier is constantly c within
- * the radius if p > Phi(radius / sigma) (Cohen et al., ICML 2019, theorem 1). The copies after n0 are independent of c, so
- * for c as it is, {@link sequentialSide} may be asked after each batch, and is wrong at any time with probability alpha at
- * most: both "certified" when p <= p0 and "rejected" when p >= p0 get the whole alpha, since for one p only one of them is
- * an error. n0 may be wrong about c: this never certifies falsely, and a rejection speaks of c alone. A rejection says
- * that this method cannot certify the radius, not that an adversary exists. p0 is rounded outwards for either answer.
- * Test: Voracek, 2024, with the threshold log 1/alpha of Ville's inequality (the published driver stops at log 1/(2 alpha)
- * of the inverse quantile, and takes the true label for c).
- * Throws RangeError on options out of range, on a radius whose p0 rounds to 1 or that maxSamples cannot certify, and on counts that
- * are not those of n.
+ * Soundness. With c the class that n0 copies choose and p its probability, the smoothed classifier is constantly c
+ * within the radius if p > Phi(radius / sigma) (Cohen et al., ICML 2019, theorem 1). The copies after n0 are
+ * independent of c, so for c as it is, {@link sequentialSide} may be asked after each batch, and is wrong at any time
+ * with probability alpha at most: both "certified" when p <= p0 and "rejected" when p >= p0 get the whole alpha, since
+ * for one p only one of them is an error. n0 may be wrong about c: this never certifies falsely, and a rejection speaks
+ * of c alone. A rejection says that this method cannot certify the radius, not that an adversary exists. p0 is rounded
+ * outwards for either answer. Test: Voracek, 2024, with the threshold log 1/alpha of Ville's inequality (the published
+ * driver stops at log 1/(2 alpha) of the inverse quantile, and takes the true label for c).
+ * Throws RangeError on options out of range, on a radius whose p0 rounds to 1 or that maxSamples cannot certify, and on
+ * counts that are not those of n.
  */
 export async function certifyAtRadius(draw: Draw, options: AtRadiusOptions): Promise<AtRadius> {
   const what = 'certifyAtRadius';
@@ -60,7 +63,10 @@ export async function certifyAtRadius(draw: Draw, options: AtRadiusOptions): Pro
   expectLevel(what, 'alpha', alpha);
   const [low, high] = probabilityAt(what, radius, sigma);
   if (sequentialSide(maxSamples, maxSamples, high, alpha) <= 0) {
-    throw new RangeError(`${what}: maxSamples is ${maxSamples}, expected at least ${fewest(high, alpha)} copies: even if all of fewer agree, radius ${radius} is out of reach at alpha ${alpha}`);
+    throw new RangeError(
+      `${what}: maxSamples is ${maxSamples}, expected at least ${fewest(high, alpha)} copies: even if all of ` +
+        `fewer agree, radius ${radius} is out of reach at alpha ${alpha}`,
+    );
   }
   signal?.throwIfAborted();
   const label = topClass(await drawCounts(what, draw, n0));
@@ -70,7 +76,12 @@ export async function certifyAtRadius(draw: Draw, options: AtRadiusOptions): Pro
     const size = Math.min(batchSize, maxSamples - n);
     hits += (await drawCounts(what, draw, size))[label] ?? 0;
     n += size;
-    const decision = sequentialSide(hits, n, high, alpha) > 0 ? 'certified' : sequentialSide(hits, n, low, alpha) < 0 ? 'rejected' : null;
+    const decision =
+      sequentialSide(hits, n, high, alpha) > 0
+        ? 'certified'
+        : sequentialSide(hits, n, low, alpha) < 0
+          ? 'rejected'
+          : null;
     if (decision) return { decision, label, samples: n0 + n, hits };
   }
   return { decision: 'abstained', label, samples: n0 + n, hits };
@@ -91,9 +102,13 @@ function fewest(p0: number, alpha: number): number {
 
 /** Phi(radius / sigma), rounded down and up. */
 function probabilityAt(what: string, radius: number, sigma: number): [low: number, high: number] {
-  if (!(radius >= 0 && radius < Infinity)) throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
+  if (!(radius >= 0 && radius < Infinity))
+    throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
   const p = normalCdf(radius / sigma);
   const high = roundUp(p, 16);
-  if (high >= 1) throw new RangeError(`${what}: radius is ${radius} = ${radius / sigma} sigma, expected one whose probability is below 1 in f64`);
+  if (high >= 1)
+    throw new RangeError(
+      `${what}: radius is ${radius} = ${radius / sigma} sigma, expected one whose probability is below 1 in f64`,
+    );
   return [roundDown(p, 16), high];
 }

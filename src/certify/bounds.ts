@@ -32,7 +32,10 @@ const METHODS = ['ibp', 'crown-ibp', 'crown'] as const;
 
 /** Options of {@link certifyBounds}. */
 export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
-  /** 'ibp' for any net, 'crown-ibp' or 'crown' for linear, conv2d, relu, average pooling and residual layers ({@link crownBounds}); dearer in this order and mostly tighter. Default: 'ibp'. */
+  /**
+   * 'ibp' for any net, 'crown-ibp' or 'crown' for linear, conv2d, relu, average pooling and residual layers
+   * ({@link crownBounds}); dearer in this order and mostly tighter. Default: 'ibp'.
+   */
   method?: (typeof METHODS)[number];
 }
 
@@ -40,7 +43,10 @@ export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
 export interface BoxCertificates {
   /** Whether every input in the box is given the label. */
   certified: boolean[];
-  /** Lower bound of the output of the label less that of any other class, over the box; -Infinity where nothing is known. */
+  /**
+   * Lower bound of the output of the label less that of any other class, over the box; -Infinity where nothing is
+   * known.
+   */
   margins: Float64Array;
 }
 
@@ -48,24 +54,32 @@ export interface BoxCertificates {
 export function boxAround(x: Tensor, options: BoxOptions): Interval {
   expectOptions('boxAround', options, ['eps', 'clip']);
   const { eps, clip = [0, 1] } = options;
-  if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`boxAround: eps is ${eps}, expected a finite number of at least 0`);
+  if (!(eps >= 0 && Number.isFinite(eps)))
+    throw new RangeError(`boxAround: eps is ${eps}, expected a finite number of at least 0`);
   expectBox('boxAround: clip', clip);
   const { lower, upper } = sure(widen({ lower: sub(x, eps), upper: add(x, eps) }, SINGLE, TINY));
   return clip ? { lower: maximum(lower, clip[0]), upper: minimum(upper, clip[1]) } : { lower, upper };
 }
 
 /**
- * Whether the class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j. Where the
- * last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals, so that neither of
- * its forms certifies less than intervals do; between the two forms nothing is promised. Sound in floating point, see {@link intervalBounds}. inputs: (n, ...), batches of 100 by default.
- * A margin whose bounds are NaN or overflow certifies nothing; weights that are not finite are refused by a NonFiniteError.
- * Throws RangeError on a bad option, when an input lies outside `clip` or a label outside the classes, ShapeError unless the model
- * gives (batch, classes), TypeError at a layer without a rule.
+ * Whether the class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j.
+ * Where the last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals,
+ * so that neither of its forms certifies less than intervals do; between the two forms nothing is promised. Sound in
+ * floating point, see {@link intervalBounds}. inputs: (n, ...), batches of 100 by default. A margin whose bounds are
+ * NaN or overflow certifies nothing; weights that are not finite are refused by a NonFiniteError. Throws RangeError on
+ * a bad option, when an input lies outside `clip` or a label outside the classes, ShapeError unless the model gives
+ * (batch, classes), TypeError at a layer without a rule.
  */
-export async function certifyBounds(model: Sequential, inputs: ArrayInput, labels: LabelsInput, options: CertifyBoundsOptions): Promise<BoxCertificates> {
+export async function certifyBounds(
+  model: Sequential,
+  inputs: ArrayInput,
+  labels: LabelsInput,
+  options: CertifyBoundsOptions,
+): Promise<BoxCertificates> {
   expectOptions('certifyBounds', options, ['eps', 'clip', 'method', 'batchSize', 'signal']);
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
-  if (!METHODS.includes(method)) throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
+  if (!METHODS.includes(method))
+    throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
   const { gpu } = model.arena.values;
   // The weights of this moment: the model may be in training while inputs and margins are awaited.
   const weights = model.snapshot();
@@ -82,12 +96,17 @@ export async function certifyBounds(model: Sequential, inputs: ArrayInput, label
       const found = unscoped(() =>
         scope(() =>
           noGrad(() => {
-            const images = tensor(x.data.subarray(start * size, (start + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu });
+            const images = tensor(x.data.subarray(start * size, (start + rows) * size), {
+              shape: [rows, ...x.shape.slice(1)],
+              gpu,
+            });
             const box = boxAround(images, { eps, clip });
             const own = tensor(some, { dtype: 'i32', gpu });
             return throughWeights(model, weights, () => {
               const byIntervals = sureLower(intervalMargins(model, box, own));
-              return method === 'ibp' ? byIntervals : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
+              return method === 'ibp'
+                ? byIntervals
+                : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
             });
           }),
         ),
@@ -96,7 +115,8 @@ export async function certifyBounds(model: Sequential, inputs: ArrayInput, label
       const classes = found.shape[1]!;
       found.dispose();
       some.forEach((label, i) => {
-        if (!(Number.isInteger(label) && label >= 0 && label < classes)) throw new RangeError(`certifyBounds: y[${start + i}] is ${label}, expected an integer in 0..${classes - 1}`);
+        if (!(Number.isInteger(label) && label >= 0 && label < classes))
+          throw new RangeError(`certifyBounds: y[${start + i}] is ${label}, expected an integer in 0..${classes - 1}`);
         let least = Infinity;
         for (let j = 0; j < classes; j++) if (j !== label) least = Math.min(least, finite(values[i * classes + j]!));
         margins[start + i] = least;
@@ -113,7 +133,10 @@ const finite = (margin: number): number => (Number.isFinite(margin) ? margin : -
 
 /** Rows e_y - e_j for all j: (batch, classes, classes). */
 function differences(labels: Tensor<'i32'>, classes: number): Tensor {
-  const units = oneHot(Array.from({ length: classes }, (_, j) => j), classes);
+  const units = oneHot(
+    Array.from({ length: classes }, (_, j) => j),
+    classes,
+  );
   return sub(reshape(oneHot(labels, classes), [-1, 1, classes]), units);
 }
 
@@ -123,18 +146,39 @@ function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Te
   const last = layers.at(-1);
   const before = layers.slice(0, -1).reduce((now, layer) => intervalBounds(layer, now), box);
   const outputs = last ? intervalBounds(last, before) : before;
-  if (outputs.lower.rank !== 2) throw new ShapeError(`certifyBounds: the model gives shape [${outputs.lower.shape}], expected (batch, classes)`);
-  if (last?.kind === 'linear' || last?.kind === 'ntkLinear') return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
+  if (outputs.lower.rank !== 2)
+    throw new ShapeError(`certifyBounds: the model gives shape [${outputs.lower.shape}], expected (batch, classes)`);
+  if (last?.kind === 'linear' || last?.kind === 'ntkLinear')
+    return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
   const own = sum(mul(outputs.lower, oneHot(labels, outputs.lower.shape[1]!)), { axes: 1, keepDim: true });
-  return widen({ lower: sub(own, outputs.upper), upper: own }, 0, mul(add(largest(outputs), largest({ lower: own, upper: own })), SINGLE)).lower;
+  return widen(
+    { lower: sub(own, outputs.upper), upper: own },
+    0,
+    mul(add(largest(outputs), largest({ lower: own, upper: own })), SINGLE),
+  ).lower;
 }
 
-function check(x: NdArray, y: ArrayLike<number>, eps: number, clip: readonly [number, number] | null, batchSize: number): void {
-  if (x.shape.length < 2) throw new ShapeError(`certifyBounds: x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
-  if (y.length !== x.length) throw new ShapeError(`certifyBounds: y has ${y.length} labels, expected ${x.length}, one for each row of x`);
-  if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`certifyBounds: eps is ${eps}, expected a finite number of at least 0`);
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`certifyBounds: batchSize is ${batchSize}, expected a positive integer`);
+function check(
+  x: NdArray,
+  y: ArrayLike<number>,
+  eps: number,
+  clip: readonly [number, number] | null,
+  batchSize: number,
+): void {
+  if (x.shape.length < 2)
+    throw new ShapeError(
+      `certifyBounds: x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`,
+    );
+  if (y.length !== x.length)
+    throw new ShapeError(`certifyBounds: y has ${y.length} labels, expected ${x.length}, one for each row of x`);
+  if (!(eps >= 0 && Number.isFinite(eps)))
+    throw new RangeError(`certifyBounds: eps is ${eps}, expected a finite number of at least 0`);
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new RangeError(`certifyBounds: batchSize is ${batchSize}, expected a positive integer`);
   expectBox('certifyBounds: clip', clip);
   const at = firstOutside(x.data, clip);
-  if (at >= 0) throw new RangeError(`certifyBounds: x is ${x.data[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, ${outside(clip)}`);
+  if (at >= 0)
+    throw new RangeError(
+      `certifyBounds: x is ${x.data[at]} in row ${Math.floor(at / sizeOf(x.shape.slice(1)))}, ${outside(clip)}`,
+    );
 }

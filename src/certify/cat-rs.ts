@@ -19,13 +19,29 @@ import { scope } from '../tensor/scope.ts';
 import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { intoBall, lengths } from './adversarial-path.ts';
-import { DRAW, entropies, expectCounts, expectNoise, expectPositive, expectWeights, noisy, perImage, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
+import {
+  DRAW,
+  entropies,
+  expectCounts,
+  expectNoise,
+  expectPositive,
+  expectWeights,
+  noisy,
+  perImage,
+  withNoise,
+  type LossTerms,
+  type NoiseOptions,
+  type NoisyInputs,
+} from './noise.ts';
 
 const CONFIDENCES = ['copies', 'targets'] as const;
 
 /** Options of {@link catRs}. */
 export interface CatRsOptions extends NoiseOptions {
-  /** Smoothed predictions of a model trained with {@link gaussian}, (rows of the dataset, classes): see {@link smoothedPredictions}. */
+  /**
+   * Smoothed predictions of a model trained with {@link gaussian}, (rows of the dataset, classes): see
+   * {@link smoothedPredictions}.
+   */
   targets: Tensor;
   /** Default: 4. */
   m?: number;
@@ -35,7 +51,10 @@ export interface CatRsOptions extends NoiseOptions {
   eps?: number;
   /** Default: 4. */
   steps?: number;
-  /** Whose confidence tells how many copies to trust: the share of 'copies' that are right, or what the 'targets' give the label. Default: 'copies'. */
+  /**
+   * Whose confidence tells how many copies to trust: the share of 'copies' that are right, or what the 'targets' give
+   * the label. Default: 'copies'.
+   */
   confidence?: (typeof CONFIDENCES)[number];
 }
 
@@ -57,14 +76,20 @@ export interface CatRsTerms extends LossTerms {
 
 const CAT_RS = ['sigma', 'm', 'targets', 'lambda', 'eps', 'steps', 'confidence'] as const;
 
-/** The loss of {@link catRs} for given noise. The clean copies pass before the attack, as running statistics see them. */
-export function catRsTerms(inputs: CatRsInputs, options: Pick<CatRsOptions, 'lambda' | 'eps' | 'steps' | 'confidence'> = {}): CatRsTerms {
+/**
+ * The loss of {@link catRs} for given noise. The clean copies pass before the attack, as running statistics see them.
+ */
+export function catRsTerms(
+  inputs: CatRsInputs,
+  options: Pick<CatRsOptions, 'lambda' | 'eps' | 'steps' | 'confidence'> = {},
+): CatRsTerms {
   expectOptions('catRsTerms', options as CatRsOptions, CAT_RS);
   const { lambda = 1, eps = 1, steps = 4, confidence = 'copies' } = options;
   const { x, y, forward, noise, target, accept } = inputs;
   const [batch, m] = noise.shape as [number, number];
   const logits = forward(noisy(x, noise));
-  if (target.shape[1] !== logits.shape[1]) throw new ShapeError(`catRs: targets have shape [${target.shape}], the model gives ${logits.shape[1]} classes`);
+  if (target.shape[1] !== logits.shape[1])
+    throw new ShapeError(`catRs: targets have shape [${target.shape}], the model gives ${logits.shape[1]} classes`);
   const trusted = noGrad(() => {
     if (confidence === 'targets') return maximum(accept(sum(mul(target, oneHot(y, target.shape[1]!)), { axes: 1 })), 1);
     const right = equal(reshape(argmax(logits), [batch, m]), reshape(cast(y, 'u32'), [batch, 1]));
@@ -72,7 +97,10 @@ export function catRsTerms(inputs: CatRsInputs, options: Pick<CatRsOptions, 'lam
   });
   // The k smallest of m cross-entropies, over m.
   const { values } = sort(entropies(logits, y), { axis: 1 });
-  const ranks = tensor(Float32Array.from({ length: m }, (_, j) => j), { shape: [1, m], gpu: x.gpu });
+  const ranks = tensor(
+    Float32Array.from({ length: m }, (_, j) => j),
+    { shape: [1, m], gpu: x.gpu },
+  );
   const low = mean(where(less(ranks, reshape(trusted, [batch, 1])), values, 0));
 
   const attacked = attackNoise(inputs, eps, steps);
@@ -88,12 +116,17 @@ function divergences(logits: Tensor, target: Tensor): Tensor {
   return sum(klDiv(each, expand(reshape(target, [batch, 1, classes]), each.shape), { reduction: 'none' }), { axes: 2 });
 }
 
-/** Ascent of each noise vector on its divergence; after a step it has the mean and the mean square of the draw again. */
+/**
+ * Ascent of each noise vector on its divergence; after a step it has the mean and the mean square of the draw again.
+ */
 function attackNoise({ x, evaluate, noise, target }: CatRsInputs, eps: number, steps: number): Tensor {
   const [batch, m, ...features] = noise.shape as [number, number, ...number[]];
   const drawn = reshape(noise, [batch * m, ...features]).detach();
   const axes = features.map((_, i) => i + 1);
-  const moments = (z: Tensor): [Tensor, Tensor] => [mean(z, { axes, keepDim: true }), sqrt(mean(square(z), { axes, keepDim: true }))];
+  const moments = (z: Tensor): [Tensor, Tensor] => [
+    mean(z, { axes, keepDim: true }),
+    sqrt(mean(square(z), { axes, keepDim: true })),
+  ];
   return noGrad(() => {
     const [mean0, rms0] = moments(drawn);
     let at = drawn;
@@ -113,29 +146,41 @@ function attackNoise({ x, evaluate, noise, target }: CatRsInputs, eps: number, s
 }
 
 /**
- * CAT-RS. Jeong, Kim, Shin, "Confidence-aware training of smoothed classifiers for certified robustness", AAAI 2023. With w the
- * share of the m noisy copies that are classified right and k ~ max(1, Bin(m, w)):
+ * CAT-RS. Jeong, Kim, Shin, "Confidence-aware training of smoothed classifiers for certified robustness", AAAI 2023.
+ * With w the share of the m noisy copies that are classified right and k ~ max(1, Bin(m, w)):
  *
- *   loss = mean over images of (sum of the k smallest CE) / m + lambda [k = m] max_i KL(target || softmax f(x + noise_i*))
+ *   loss = mean over images of (sum of the k smallest CE) / m + lambda [k = m] max_i KL(target || softmax f(x +
+ *   noise_i*))
  *
- * where noise* is the noise after ascent on that divergence. The targets take a pass of a smoothed model over the training set.
+ * where noise* is the noise after ascent on that divergence. The targets take a pass of a smoothed model over the
+ * training set.
  */
 export function catRs(options: CatRsOptions): Objective {
   expectOptions('catRs', options, CAT_RS);
   const { m = 4, lambda = 1, eps = 1, steps = 4, confidence = 'copies', targets } = options;
-  if (!CONFIDENCES.includes(confidence)) throw new RangeError(`catRs: confidence is ${String(confidence)}, expected copies or targets`);
+  if (!CONFIDENCES.includes(confidence))
+    throw new RangeError(`catRs: confidence is ${String(confidence)}, expected copies or targets`);
   expectNoise('catRs', { ...options, m });
   expectWeights('catRs', { lambda });
   expectPositive('catRs', { eps });
   expectCounts('catRs', { steps }, 1);
-  if (targets.rank !== 2) throw new ShapeError(`catRs: targets have shape [${targets.shape}], expected (rows of the dataset, classes)`);
+  if (targets.rank !== 2)
+    throw new ShapeError(`catRs: targets have shape [${targets.shape}], expected (rows of the dataset, classes)`);
   const objective: Objective = (inputs) => {
     const { x, index, random } = inputs;
     const batch = x.shape[0]!;
     // Bin(m, w) as m draws of one copy's chance.
     const accept = (share: Tensor): Tensor =>
-      sum(bernoulli([batch, m], split(random.key, DRAW.acceptance), { p: expand(reshape(share, [batch, 1]), [batch, m]), first: random.first, gpu: x.gpu }), { axes: 1 });
-    return catRsTerms({ ...withNoise(inputs, { ...options, m }), target: indexSelect(targets, index), accept }, options).loss;
+      sum(
+        bernoulli([batch, m], split(random.key, DRAW.acceptance), {
+          p: expand(reshape(share, [batch, 1]), [batch, m]),
+          first: random.first,
+          gpu: x.gpu,
+        }),
+        { axes: 1 },
+      );
+    return catRsTerms({ ...withNoise(inputs, { ...options, m }), target: indexSelect(targets, index), accept }, options)
+      .loss;
   };
   return Object.assign(objective, { rows: targets.shape[0]! });
 }

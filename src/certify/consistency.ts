@@ -8,7 +8,21 @@ import { logSoftmax, softmax } from '../ops/softmax.ts';
 import { clamp, log, neg, square } from '../ops/unary.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { adversarialPath, times, type Scalar } from './adversarial-path.ts';
-import { entropies, expectCounts, expectNoise, expectPositive, expectWeights, noisy, perImage, ramp, smoothed, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
+import {
+  entropies,
+  expectCounts,
+  expectNoise,
+  expectPositive,
+  expectWeights,
+  noisy,
+  perImage,
+  ramp,
+  smoothed,
+  withNoise,
+  type LossTerms,
+  type NoiseOptions,
+  type NoisyInputs,
+} from './noise.ts';
 
 const FORMS = ['default', 'xent', 'kl', 'mse'] as const;
 
@@ -40,7 +54,8 @@ export interface ConsistencyTerms extends LossTerms {
 }
 
 /**
- * Of logits of m copies an image, image by image, (batch * m, classes), with pbar the mean softmax of an image, not detached:
+ * Of logits of m copies an image, image by image, (batch * m, classes), with pbar the mean softmax of an image, not
+ * detached:
  *   'default'  lambda mean KL(pbar || p_i) + eta H(pbar)      'kl'   lambda mean KL(pbar || p_i)
  *   'xent'     lambda (mean KL(pbar || p_i) + H(pbar))        'mse'  lambda mean |p_i - p_j|^2 over pairs i < j
  */
@@ -54,21 +69,36 @@ export function consistencyTerm(logits: Tensor, batch: number, options: Consiste
     const m = each.shape[1]!;
     if (m < 2) throw new RangeError('consistency: m is 1, expected at least 2 for the form mse');
     // The mean over pairs is 2 m / (m - 1) times that of |p_i - pbar|^2.
-    return mul(mean(sum(square(sub(each, reshape(average, [batch, 1, classes]))), { axes: 2 })), (2 * m * lambda) / (m - 1));
+    return mul(
+      mean(sum(square(sub(each, reshape(average, [batch, 1, classes]))), { axes: 2 })),
+      (2 * m * lambda) / (m - 1),
+    );
   }
   // The mean over the copies of KL(pbar || p_i): the target is the same for all of them.
-  const divergence = mul(klDiv(mean(perImage(logSoftmax(logits), batch), { axes: 1 }), average, { reduction: 'batchmean' }), lambda);
+  const divergence = mul(
+    klDiv(mean(perImage(logSoftmax(logits), batch), { axes: 1 }), average, { reduction: 'batchmean' }),
+    lambda,
+  );
   if (form === 'kl') return divergence;
   const entropy = mean(neg(sum(mul(average, log(clamp(average, 1e-20, 1))), { axes: 1 })));
   return add(divergence, mul(entropy, form === 'xent' ? lambda : eta));
 }
 
 /** The loss of {@link consistency} for given noise. */
-export function consistencyTerms(inputs: NoisyInputs, options: ConsistencyTermOptions & { adversary?: { eps: Scalar; steps: number } | undefined } = {}): ConsistencyTerms {
+export function consistencyTerms(
+  inputs: NoisyInputs,
+  options: ConsistencyTermOptions & { adversary?: { eps: Scalar; steps: number } | undefined } = {},
+): ConsistencyTerms {
   expectOptions('consistencyTerms', options, ['lambda', 'eta', 'form', 'adversary']);
   const { adversary, ...weights } = options;
   const { y, forward, noise } = inputs;
-  const x = adversary ? adversarialPath(inputs, { steps: adversary.steps, stepSize: times(adversary.eps, 2 / adversary.steps), radius: adversary.eps }).at(-1)! : inputs.x;
+  const x = adversary
+    ? adversarialPath(inputs, {
+        steps: adversary.steps,
+        stepSize: times(adversary.eps, 2 / adversary.steps),
+        radius: adversary.eps,
+      }).at(-1)!
+    : inputs.x;
   const logits = forward(noisy(x, noise));
   const crossEntropy = mean(entropies(logits, y));
   const term = consistencyTerm(logits, x.shape[0]!, weights);

@@ -30,7 +30,10 @@ interface Step {
   paths?: readonly { steps: readonly Step[]; output: Interval }[];
 }
 
-/** Lower bounds of rows of functions: coefficients z + constant <= the functions. coefficients: (batch, rows, n), constant: (batch, rows). */
+/**
+ * Lower bounds of rows of functions: coefficients z + constant <= the functions. coefficients: (batch, rows, n),
+ * constant: (batch, rows).
+ */
 interface Plane {
   coefficients: Tensor;
   constant: Tensor;
@@ -82,14 +85,25 @@ const throughConv2d: Back = ({ coefficients, constant }, { layer, input }) => {
   const zeros = kernel.map((k, i) => (padding === 'same' ? (dilation[i]! * (k - 1)) >> 1 : padding[i]!));
   const full = convTranspose2d(images, weight!, null, { stride, dilation, groups });
   // Padding goes; pixels of the image that no tap reached come back as zeros.
-  const back = pad(full, [1, 0].flatMap((i) => [-zeros[i]!, inside[i]! + zeros[i]! - full.shape[2 + i]!]));
-  const moved = bias ? add(constant, reshape(sum(mul(images, perChannel(bias, 4)), { axes: [1, 2, 3] }), [batch, rows])) : constant;
+  const back = pad(
+    full,
+    [1, 0].flatMap((i) => [-zeros[i]!, inside[i]! + zeros[i]! - full.shape[2 + i]!]),
+  );
+  const moved = bias
+    ? add(constant, reshape(sum(mul(images, perChannel(bias, 4)), { axes: [1, 2, 3] }), [batch, rows]))
+    : constant;
   const terms = Math.max(filters * outH * outW, sizeOf(weight!.shape.slice(1)));
   return { coefficients: reshape(back, [batch, rows, -1]), constant: lessError(moved, coefficients, size, terms) };
 };
 
 /** Through z = scale x + shift, element by element; `size` is what the shift is made of. All broadcast over x. */
-function throughScale({ coefficients, constant }: Plane, { input }: Step, scale: Tensor | null, shift: Tensor, size: Tensor): Plane {
+function throughScale(
+  { coefficients, constant }: Plane,
+  { input }: Step,
+  scale: Tensor | null,
+  shift: Tensor,
+  size: Tensor,
+): Plane {
   const { shape } = input.lower;
   const over = (t: Tensor): Tensor => rowsOf(expand(t, shape));
   const reached = scale ? mul(largest(input), abs(scale)) : largest(input);
@@ -101,8 +115,8 @@ function throughScale({ coefficients, constant }: Plane, { input }: Step, scale:
 }
 
 /**
- * relu on [l, u] with l < 0 < u lies over slope z, slope 1 if u > -l and else 0, and under s z + max(-s l, u (1 - s)) for any s
- * in 0..1, here u / (u - l).
+ * relu on [l, u] with l < 0 < u lies over slope z, slope 1 if u > -l and else 0, and under s z + max(-s l, u (1 - s))
+ * for any s in 0..1, here u / (u - l).
  */
 const throughRelu: Back = ({ coefficients, constant }, { input }) => {
   const { lower, upper } = input;
@@ -110,11 +124,20 @@ const throughRelu: Back = ({ coefficients, constant }, { input }) => {
   const isOpen = cast(greater(upper, 0), 'f32');
   const slopeAbove = where(isOn, 1, mul(isOpen, minimum(div(upper, maximum(sub(upper, lower), 1e-30)), 1)));
   const slopeBelow = where(isOn, 1, mul(isOpen, cast(greater(upper, neg(lower)), 'f32')));
-  const offset = where(isOn, 0, mul(isOpen, mul(maximum(neg(mul(slopeAbove, lower)), mul(upper, sub(1, slopeAbove))), 1 + 8 * EPSILON)));
+  const offset = where(
+    isOn,
+    0,
+    mul(isOpen, mul(maximum(neg(mul(slopeAbove, lower)), mul(upper, sub(1, slopeAbove))), 1 + 8 * EPSILON)),
+  );
   const [up, down] = [maximum(coefficients, 0), minimum(coefficients, 0)];
   return {
     coefficients: add(mul(up, rowsOf(slopeBelow)), mul(down, rowsOf(slopeAbove))),
-    constant: lessError(add(constant, dotted(down, offset)), coefficients, largest(input), sizeOf(lower.shape.slice(1))),
+    constant: lessError(
+      add(constant, dotted(down, offset)),
+      coefficients,
+      largest(input),
+      sizeOf(lower.shape.slice(1)),
+    ),
   };
 };
 
@@ -124,17 +147,27 @@ const throughMean: Back = ({ coefficients, constant }, { layer, input }) => {
   const { shape } = input.lower;
   const size = layer.forward(largest(input));
   const x = requireGrad(zeros([batch * rows, ...shape.slice(1)], { gpu: coefficients.gpu }));
-  const [back] = withGrad(() => grad(sum(mul(layer.forward(x), reshape(coefficients, [batch * rows, ...size.shape.slice(1)]))), [x])) as [Tensor];
-  return { coefficients: reshape(back, [batch, rows, -1]), constant: lessError(constant, coefficients, size, Math.max(sizeOf(shape.slice(2)), sizeOf(size.shape.slice(1)))) };
+  const [back] = withGrad(() =>
+    grad(sum(mul(layer.forward(x), reshape(coefficients, [batch * rows, ...size.shape.slice(1)]))), [x]),
+  ) as [Tensor];
+  return {
+    coefficients: reshape(back, [batch, rows, -1]),
+    constant: lessError(constant, coefficients, size, Math.max(sizeOf(shape.slice(2)), sizeOf(size.shape.slice(1)))),
+  };
 };
 
 /** Through a sum of paths that start from the same x: the planes over x add up. */
 const throughSum: Back = ({ coefficients, constant }, { input, paths }) => {
-  const [a, b] = paths!.map(({ steps }, i) => carried({ coefficients, constant: i === 0 ? constant : mul(constant, 0) }, steps)) as [Plane, Plane];
+  const [a, b] = paths!.map(({ steps }, i) =>
+    carried({ coefficients, constant: i === 0 ? constant : mul(constant, 0) }, steps),
+  ) as [Plane, Plane];
   const reached = add(largest(paths![0]!.output), largest(paths![1]!.output));
   const each = add(abs(a.coefficients), abs(b.coefficients));
   const sums = lessError(add(a.constant, b.constant), coefficients, reached, sizeOf(reached.shape.slice(1)));
-  return { coefficients: add(a.coefficients, b.coefficients), constant: lessError(sub(sums, mul(add(abs(a.constant), abs(b.constant)), sumError(1))), each, largest(input), 1) };
+  return {
+    coefficients: add(a.coefficients, b.coefficients),
+    constant: lessError(sub(sums, mul(add(abs(a.constant), abs(b.constant)), sumError(1))), each, largest(input), 1),
+  };
 };
 
 const unchanged: Back = (plane) => plane;
@@ -169,11 +202,17 @@ const BACK: Readonly<Record<string, Back>> = {
   },
 };
 
-/** The layers of a model one after the other, those of a sequential in its place. Throws TypeError at one that planes do not pass. */
+/**
+ * The layers of a model one after the other, those of a sequential in its place. Throws TypeError at one that planes do
+ * not pass.
+ */
 function chainOf(model: Layer, name = ''): Layer[] {
-  if (model.kind === 'sequential') return Object.entries(model.children ?? {}).flatMap(([key, layer]) => chainOf(layer, key));
+  if (model.kind === 'sequential')
+    return Object.entries(model.children ?? {}).flatMap(([key, layer]) => chainOf(layer, key));
   if (model.kind in BACK) return [model];
-  throw new TypeError(`crown: layer ${name || model.kind} (${model.kind}) is none of ${Object.keys(BACK).join(', ')}; use method ibp`);
+  throw new TypeError(
+    `crown: layer ${name || model.kind} (${model.kind}) is none of ${Object.keys(BACK).join(', ')}; use method ibp`,
+  );
 }
 
 /** A plane over the outputs of the last step as one over the inputs of the first. */
@@ -181,13 +220,19 @@ function carried(plane: Plane, steps: readonly Step[]): Plane {
   return [...steps].reverse().reduce((now, step) => BACK[step.layer.kind]!(now, step), plane);
 }
 
-/** The least value of rows of functions of the outputs of the last step over the box of the first; -Infinity where it is not known. `rows`: (batch, rows, outputs). */
+/**
+ * The least value of rows of functions of the outputs of the last step over the box of the first; -Infinity where it is
+ * not known. `rows`: (batch, rows, outputs).
+ */
 export function leastOf(rows: Tensor, steps: readonly Step[]): Tensor {
   const [batch, count] = rows.shape as [number, number];
   const { coefficients, constant } = carried({ coefficients: rows, constant: mul(sum(rows, { axes: 2 }), 0) }, steps);
   const { lower, upper } = steps[0]!.input;
   const least = add(dotted(maximum(coefficients, 0), lower), dotted(minimum(coefficients, 0), upper));
-  return reshape(sureLower(lessError(add(constant, least), coefficients, largest({ lower, upper }), sizeOf(lower.shape.slice(1)))), [batch, count]);
+  return reshape(
+    sureLower(lessError(add(constant, least), coefficients, largest({ lower, upper }), sizeOf(lower.shape.slice(1)))),
+    [batch, count],
+  );
 }
 
 /** Bounds of all outputs of the last step, a block of them at a time, met with `known`. */
@@ -199,18 +244,40 @@ function tightened(known: Interval, steps: readonly Step[]): Interval {
   const parts: Interval[] = [];
   for (let start = 0; start < size; start += block) {
     const count = Math.min(block, size - start);
-    const units = oneHot(Array.from({ length: count }, (_, i) => start + i), size);
+    const units = oneHot(
+      Array.from({ length: count }, (_, i) => start + i),
+      size,
+    );
     const rows = expand(reshape(units, [1, count, size]), [batch, count, size]);
     parts.push({ lower: leastOf(rows, steps), upper: neg(leastOf(neg(rows), steps)) });
   }
-  const joined = (pick: (v: Interval) => Tensor): Tensor => reshape(concat(parts.map(pick), { axis: 1 }), [batch, ...shape]);
-  return { lower: maximum(known.lower, joined((v) => v.lower)), upper: minimum(known.upper, joined((v) => v.upper)) };
+  const joined = (pick: (v: Interval) => Tensor): Tensor =>
+    reshape(concat(parts.map(pick), { axis: 1 }), [batch, ...shape]);
+  return {
+    lower: maximum(
+      known.lower,
+      joined((v) => v.lower),
+    ),
+    upper: minimum(
+      known.upper,
+      joined((v) => v.upper),
+    ),
+  };
 }
 
-const hasRelu = ({ layer, paths }: Step): boolean => layer.kind === 'relu' || (paths ?? []).some(({ steps }) => steps.some(hasRelu));
+const hasRelu = ({ layer, paths }: Step): boolean =>
+  layer.kind === 'relu' || (paths ?? []).some(({ steps }) => steps.some(hasRelu));
 
-/** The layers of a model with the bounds of their inputs, and the bounds of the output; `before` leads from the box to `input`. */
-function walked(model: Layer, input: Interval, method: CrownMethod, before: readonly Step[]): { steps: Step[]; output: Interval } {
+/**
+ * The layers of a model with the bounds of their inputs, and the bounds of the output; `before` leads from the box to
+ * `input`.
+ */
+function walked(
+  model: Layer,
+  input: Interval,
+  method: CrownMethod,
+  before: readonly Step[],
+): { steps: Step[]; output: Interval } {
   const steps: Step[] = [];
   let now = sure(input);
   const pass = (step: Step, output: Interval): void => {
@@ -227,7 +294,10 @@ function walked(model: Layer, input: Interval, method: CrownMethod, before: read
     else if (layer.kind === 'residual') {
       const { main, shortcut, activation } = layer as Residual;
       const at = [...before, ...steps];
-      const paths = [walked(main, now, method, at), shortcut ? walked(shortcut, now, method, at) : { steps: [], output: now }] as const;
+      const paths = [
+        walked(main, now, method, at),
+        shortcut ? walked(shortcut, now, method, at) : { steps: [], output: now },
+      ] as const;
       pass({ layer, input: now, paths }, summed(paths[0].output, paths[1].output));
       if (activation === 'relu') meetRelu(relu());
     } else pass({ layer, input: now }, intervalBounds(layer, now));
@@ -243,11 +313,12 @@ export function stepsOf(model: Layer, input: Interval, method: CrownMethod): Ste
 }
 
 /**
- * CROWN (Zhang et al., NeurIPS 2018): bounds of the outputs of a net of linear, conv2d, relu, flatten, batch norm, input normalisation, average pooling and
- * residual layers over lower <= x <= upper, by planes carried backwards from the outputs to the inputs; for 'crown-ibp' (Zhang et al., ICLR 2020)
- * the inputs of relus are bounded by intervals. Sound in floating point as {@link intervalBounds}. In real numbers they equal the
- * exact range where no relu is undecided; else they may be looser than intervals in one output and tighter in another:
- * certifyBounds takes the better of both. Throws TypeError at a layer of another kind, such as maximum pooling.
+ * CROWN (Zhang et al., NeurIPS 2018): bounds of the outputs of a net of linear, conv2d, relu, flatten, batch norm,
+ * input normalisation, average pooling and residual layers over lower <= x <= upper, by planes carried backwards from
+ * the outputs to the inputs; for 'crown-ibp' (Zhang et al., ICLR 2020) the inputs of relus are bounded by intervals.
+ * Sound in floating point as {@link intervalBounds}. In real numbers they equal the exact range where no relu is
+ * undecided; else they may be looser than intervals in one output and tighter in another: certifyBounds takes the
+ * better of both. Throws TypeError at a layer of another kind, such as maximum pooling.
  */
 export function crownBounds(model: Layer, input: Interval, options: { method?: CrownMethod } = {}): Interval {
   expectOptions('crownBounds', options, ['method']);
@@ -256,6 +327,12 @@ export function crownBounds(model: Layer, input: Interval, options: { method?: C
   if (steps.length === 0) throw new ShapeError('crown: the model has no layers');
   const { shape } = output.lower;
   const size = sizeOf(shape.slice(1));
-  const rows = expand(oneHot(Array.from({ length: size }, (_, i) => i), size), [shape[0]!, size, size]);
+  const rows = expand(
+    oneHot(
+      Array.from({ length: size }, (_, i) => i),
+      size,
+    ),
+    [shape[0]!, size, size],
+  );
   return { lower: reshape(leastOf(rows, steps), shape), upper: reshape(neg(leastOf(neg(rows), steps)), shape) };
 }

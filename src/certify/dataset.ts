@@ -10,9 +10,13 @@ import { ABSTAIN, type CertifyManyOptions, type Smooth } from './smooth.ts';
 export interface CertifyDatasetOptions extends Omit<CertifyManyOptions, 'streams'> {
   /** Which inputs, in this order, each once. Default: all. */
   indices?: ArrayLike<number>;
-  /** Inputs certified together. Default: as many as fill a batch with their n0 copies, but at most 100 batches in all. */
+  /**
+   * Inputs certified together. Default: as many as fill a batch with their n0 copies, but at most 100 batches in all.
+   */
   together?: number;
-  /** Rows of the same run, from the first of `indices` on, that need not be computed again: those of parseCertificates. */
+  /**
+   * Rows of the same run, from the first of `indices` on, that need not be computed again: those of parseCertificates.
+   */
   done?: readonly CertificateRow[];
 }
 
@@ -32,8 +36,8 @@ export interface CertifiedRow {
 const CHECKED = 2;
 
 /**
- * Certifies the inputs of a data set one after the other, {@link Smooth.certify} with stream = index, so that a row does
- * not depend on the others, on `together` or on a stop:
+ * Certifies the inputs of a data set one after the other, {@link Smooth.certify} with stream = index, so that a row
+ * does not depend on the others, on `together` or on a stop:
  *
  *     const { rows, text } = parseCertificates(earlier); // '' at first
  *     await writeFile(file, text); // without a line that a stop cut short
@@ -41,18 +45,30 @@ const CHECKED = 2;
  *       await appendFile(file, line);
  *     }
  *
- * Yields the rows that `done` lacks, in order; the device works on the next inputs meanwhile. Before the first, two rows
- * of `done` are computed again, those whose radii tell most, and an Error says so if they differ: the table is of another
- * model, data set, seed, sigma, n0, n, alpha or adapter. Errors besides: RangeError on indices out of range or twice, and
- * those of Smooth.certify. An abort throws the reason of the signal; rows yielded before it stay valid.
+ * Yields the rows that `done` lacks, in order; the device works on the next inputs meanwhile. Before the first, two
+ * rows of `done` are computed again, those whose radii tell most, and an Error says so if they differ: the table is of
+ * another model, data set, seed, sigma, n0, n, alpha or adapter. Errors besides: RangeError on indices out of range or
+ * twice, and those of Smooth.certify. An abort throws the reason of the signal; rows yielded before it stay valid.
  */
-export async function* certifyDataset(smooth: Smooth, input: { x: ArrayInput; y: LabelsInput }, options: CertifyDatasetOptions = {}): AsyncGenerator<CertifiedRow, void, undefined> {
+export async function* certifyDataset(
+  smooth: Smooth,
+  input: { x: ArrayInput; y: LabelsInput },
+  options: CertifyDatasetOptions = {},
+): AsyncGenerator<CertifiedRow, void, undefined> {
   expectOptions('certifyDataset', options, ['indices', 'together', 'done', 'n0', 'n', 'alpha', 'batchSize', 'signal']);
   const held = smooth.hold();
   let next: Promise<CertificateRow[]> | undefined;
   try {
-    const data = { x: await readArray('certifyDataset: x', input.x), y: await readLabels('certifyDataset: y', input.y) };
-    const { indices = Uint32Array.from({ length: data.y.length }, (_, i) => i), done: before = [], together = inputsTogether(options), ...certify } = options;
+    const data = {
+      x: await readArray('certifyDataset: x', input.x),
+      y: await readLabels('certifyDataset: y', input.y),
+    };
+    const {
+      indices = Uint32Array.from({ length: data.y.length }, (_, i) => i),
+      done: before = [],
+      together = inputsTogether(options),
+      ...certify
+    } = options;
     expectInteger('certifyDataset', 'together', together, 1);
     expectIndices(indices, data);
     expectLabels(data.y);
@@ -70,13 +86,17 @@ export async function* certifyDataset(smooth: Smooth, input: { x: ArrayInput; y:
       const [again] = await of([row.index]);
       if (again!.predict !== row.predict || again!.radius !== roundedDown(row.radius)) {
         throw new Error(
-          `certifyDataset: done has class ${row.predict} and radius ${row.radius} for input ${row.index}, this run gives ${again!.predict} and ${again!.radius}: ` +
-            'it is of another model, data set, seed, sigma, n0, n, alpha or adapter. Go on with those of its run, or leave done out and start a new table.',
+          `certifyDataset: done has class ${row.predict} and radius ${row.radius} for input ${row.index}, ` +
+            `this run gives ${again!.predict} and ${again!.radius}: ` +
+            'it is of another model, data set, seed, sigma, n0, n, alpha or adapter. Go on with those of its ' +
+            'run, or leave done out and start a new table.',
         );
       }
     }
     const left = Array.from(indices).slice(before.length);
-    const groups = Array.from({ length: Math.ceil(left.length / together) }, (_, g) => left.slice(g * together, (g + 1) * together));
+    const groups = Array.from({ length: Math.ceil(left.length / together) }, (_, g) =>
+      left.slice(g * together, (g + 1) * together),
+    );
     const start = performance.now();
     let count = 0;
     next = groups[0] && of(groups[0]);
@@ -90,7 +110,13 @@ export async function* certifyDataset(smooth: Smooth, input: { x: ArrayInput; y:
       const pace = (performance.now() - start) / 1000 / count;
       for (const [i, row] of rows.entries()) {
         const done = before.length + count - rows.length + i + 1;
-        yield { row, line: formatCertificate(row), done, total: indices.length, remaining: pace * (left.length - count) };
+        yield {
+          row,
+          line: formatCertificate(row),
+          done,
+          total: indices.length,
+          remaining: pace * (left.length - count),
+        };
       }
     }
   } finally {
@@ -105,7 +131,9 @@ function inputsTogether({ n0 = 100, n = 100_000, batchSize = 1000 }: CertifyData
   return Math.max(1, Math.min(Math.ceil(batchSize / n0), Math.floor((100 * batchSize) / n))) || 1;
 }
 
-/** Rows of `done` by which another run differs most likely: radii between 0 and the largest, which many inputs share. */
+/**
+ * Rows of `done` by which another run differs most likely: radii between 0 and the largest, which many inputs share.
+ */
 function telling(rows: readonly CertificateRow[]): CertificateRow[] {
   const largest = Math.max(...rows.map(({ radius }) => radius));
   const between = rows.filter(({ predict, radius }) => predict !== ABSTAIN && radius < largest);
@@ -120,10 +148,12 @@ function rowsOf(x: NdArray, places: readonly number[]): NdArray<Float32Array> {
 }
 
 function expectIndices(indices: ArrayLike<number>, { x, y }: { x: NdArray; y: ArrayLike<number> }): void {
-  if (x.length !== y.length) throw new RangeError(`certifyDataset: ${y.length} labels for ${x.length} inputs, expected one each`);
+  if (x.length !== y.length)
+    throw new RangeError(`certifyDataset: ${y.length} labels for ${x.length} inputs, expected one each`);
   const seen = new Set<number>();
   for (const index of Array.from(indices)) {
-    if (!(Number.isInteger(index) && index >= 0 && index < y.length)) throw new RangeError(`certifyDataset: index ${index}, expected an integer from 0 to ${y.length - 1}`);
+    if (!(Number.isInteger(index) && index >= 0 && index < y.length))
+      throw new RangeError(`certifyDataset: index ${index}, expected an integer from 0 to ${y.length - 1}`);
     if (seen.has(index)) throw new RangeError(`certifyDataset: index ${index} twice, expected each once`);
     seen.add(index);
   }
@@ -131,14 +161,28 @@ function expectIndices(indices: ArrayLike<number>, { x, y }: { x: NdArray; y: Ar
 
 function expectLabels(y: ArrayLike<number>): void {
   for (let i = 0; i < y.length; i++) {
-    if (!(Number.isInteger(y[i]) && y[i]! >= 0)) throw new RangeError(`certifyDataset: y[${i}] is ${y[i]}, expected a class, an integer of at least 0: an abstention must not be counted as right`);
+    if (!(Number.isInteger(y[i]) && y[i]! >= 0))
+      throw new RangeError(
+        `certifyDataset: y[${i}] is ${y[i]}, expected a class, an integer of at least 0: an abstention must ` +
+          'not be counted as right',
+      );
   }
 }
 
 function expectSame(done: readonly CertificateRow[], indices: ArrayLike<number>, labels: ArrayLike<number>): void {
-  if (done.length > indices.length) throw new RangeError(`certifyDataset: done has ${done.length} rows, the run ${indices.length}: it is of another run`);
+  if (done.length > indices.length)
+    throw new RangeError(
+      `certifyDataset: done has ${done.length} rows, the run ${indices.length}: it is of another run`,
+    );
   done.forEach(({ index, label }, i) => {
-    if (index !== indices[i]) throw new RangeError(`certifyDataset: row ${i + 1} of done is input ${index}, expected ${indices[i]}: it is of another run`);
-    if (label !== labels[index]) throw new RangeError(`certifyDataset: done has label ${label} for input ${index}, the data ${labels[index]}: it is of another data set`);
+    if (index !== indices[i])
+      throw new RangeError(
+        `certifyDataset: row ${i + 1} of done is input ${index}, expected ${indices[i]}: it is of another run`,
+      );
+    if (label !== labels[index])
+      throw new RangeError(
+        `certifyDataset: done has label ${label} for input ${index}, the data ${labels[index]}: it is of ` +
+          'another data set',
+      );
   });
 }

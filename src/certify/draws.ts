@@ -2,16 +2,18 @@ import { NO_CLASS } from '../stats/class-of-row.ts';
 import { clopperPearsonLower, samplesForRadius } from '../stats/index.ts';
 
 /**
- * Counts of all classes over n noisy copies of one input that no earlier call has seen: integers that add up to n, less the copies
- * to which the classifier gives no class. The copies must be independent of one another, with noise of deviation Math.fround(sigma),
- * as the device draws it, and their classes must come from the classifier that is certified.
+ * Counts of all classes over n noisy copies of one input that no earlier call has seen: integers that add up to n, less
+ * the copies to which the classifier gives no class. The copies must be independent of one another, with noise of
+ * deviation Math.fround(sigma), as the device draws it, and their classes must come from the classifier that is
+ * certified.
  */
 export type Draw = (n: number) => Promise<ArrayLike<number>>;
 
 /** Draws n copies, and checks the counts. */
 export async function drawCounts(what: string, draw: Draw, n: number): Promise<number[]> {
   const counts = Array.from(await draw(n));
-  if (!counts.every((c) => Number.isInteger(c) && c >= 0)) throw new RangeError(`${what}: draw gives counts ${counts}, expected integers of at least 0`);
+  if (!counts.every((c) => Number.isInteger(c) && c >= 0))
+    throw new RangeError(`${what}: draw gives counts ${counts}, expected integers of at least 0`);
   const sum = counts.reduce((a, b) => a + b, 0);
   if (sum > n) throw new RangeError(`${what}: draw gives counts that add up to ${sum}, expected ${n} at most`);
   return counts;
@@ -26,7 +28,8 @@ export function topClass(counts: ArrayLike<number>): number {
 
 /** Throws RangeError unless value is an integer of at least `least`. */
 export function expectInteger(what: string, name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) throw new RangeError(`${what}: ${name} is ${value}, expected an integer of at least ${least}`);
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new RangeError(`${what}: ${name} is ${value}, expected an integer of at least ${least}`);
 }
 
 /** Fewest copies whose lower bound at level 1 - alpha reaches 1/2 when all of them agree: 10 at alpha = 0.001. */
@@ -41,7 +44,10 @@ export function fewestCopies(alpha: number): number {
 export function expectCopies(what: string, name: string, copies: number, alpha: number): void {
   const least = fewestCopies(alpha);
   if (!Number.isSafeInteger(copies) || copies < least) {
-    throw new RangeError(`${what}: ${name} is ${copies}, expected an integer of at least ${least}: even if all of fewer copies agree, the bound at alpha ${alpha} is below 1/2`);
+    throw new RangeError(
+      `${what}: ${name} is ${copies}, expected an integer of at least ${least}: even if all of fewer copies ` +
+        `agree, the bound at alpha ${alpha} is below 1/2`,
+    );
   }
 }
 
@@ -52,16 +58,21 @@ export function expectLevel(what: string, name: string, value: number): void {
 
 /** Throws RangeError unless value is positive and finite. */
 export function expectPositive(what: string, name: string, value: number): void {
-  if (!(value > 0 && value < Infinity)) throw new RangeError(`${what}: ${name} is ${value}, expected a positive number`);
+  if (!(value > 0 && value < Infinity))
+    throw new RangeError(`${what}: ${name} is ${value}, expected a positive number`);
 }
 
 /**
- * The deviation of the noise as the device has it, in f32: what a radius is a multiple of. Throws RangeError unless it is positive and
- * a normal number there.
+ * The deviation of the noise as the device has it, in f32: what a radius is a multiple of. Throws RangeError unless it
+ * is positive and a normal number there.
  */
 export function expectSigma(what: string, sigma: number): number {
   expectPositive(what, 'sigma', sigma);
   const onDevice = Math.fround(sigma);
-  if (!(onDevice >= 2 ** -126 && onDevice < Infinity)) throw new RangeError(`${what}: sigma is ${sigma}, in f32 ${onDevice}; expected a number from 2^-126 to 3.4e38, since noise is drawn in f32`);
+  if (!(onDevice >= 2 ** -126 && onDevice < Infinity))
+    throw new RangeError(
+      `${what}: sigma is ${sigma}, in f32 ${onDevice}; expected a number from 2^-126 to 3.4e38, since noise ` +
+        'is drawn in f32',
+    );
   return onDevice;
 }

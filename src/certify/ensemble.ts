@@ -13,8 +13,8 @@ import type { BaseClassifier } from './noisy-votes.ts';
  *
  * Soundness. Smoothing certifies whatever function of the noisy input is counted, and the mean of logits is one: the
  * certificate is that of the ensemble, at the cost of all members for each copy. No bound is split.
- * The context of a pass, and with it training or evaluation mode, is that of all members. Throws RangeError without members, `forward`
- * ShapeError when their outputs differ in shape.
+ * The context of a pass, and with it training or evaluation mode, is that of all members. Throws RangeError without
+ * members, `forward` ShapeError when their outputs differ in shape.
  */
 export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
   if (members.length === 0) throw new RangeError('ensemble: got no members, expected at least one');
@@ -22,8 +22,14 @@ export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
     forward: (x, context): Tensor => {
       const all = members.map((member) => member.forward(x, context));
       const other = all.find(({ shape }) => !sameShape(shape, all[0]!.shape));
-      if (other) throw new ShapeError(`ensemble: members give shapes [${all[0]!.shape}] and [${other.shape}], expected equal ones`);
-      return mul(all.reduce((sum, logits) => add(sum, logits)), 1 / members.length);
+      if (other)
+        throw new ShapeError(
+          `ensemble: members give shapes [${all[0]!.shape}] and [${other.shape}], expected equal ones`,
+        );
+      return mul(
+        all.reduce((sum, logits) => add(sum, logits)),
+        1 / members.length,
+      );
     },
     snapshot: () => new JoinedWeights(members.flatMap((member) => member.snapshot?.() ?? [])),
     get graph() {
@@ -39,6 +45,10 @@ export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
 }
 
 /** The values of all members, with the number of the member before each name. */
-function named<D extends DType>(maps: readonly (ReadonlyMap<string, Tensor<D>> | undefined)[]): ReadonlyMap<string, Tensor<D>> {
-  return new Map(maps.flatMap((map, i) => Array.from(map ?? [], ([name, t]): [string, Tensor<D>] => [`${i}.${name}`, t])));
+function named<D extends DType>(
+  maps: readonly (ReadonlyMap<string, Tensor<D>> | undefined)[],
+): ReadonlyMap<string, Tensor<D>> {
+  return new Map(
+    maps.flatMap((map, i) => Array.from(map ?? [], ([name, t]): [string, Tensor<D>] => [`${i}.${name}`, t])),
+  );
 }

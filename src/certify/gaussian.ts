@@ -1,7 +1,15 @@
 import { expectOptions } from '../check/options.ts';
 import type { Objective } from '../losses/objective.ts';
 import { mean } from '../ops/reduce.ts';
-import { entropies, expectNoise, noisy, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
+import {
+  entropies,
+  expectNoise,
+  noisy,
+  withNoise,
+  type LossTerms,
+  type NoiseOptions,
+  type NoisyInputs,
+} from './noise.ts';
 
 /** Mean cross-entropy over all noisy copies: the loss of {@link gaussian} for given noise. */
 export function gaussianTerms({ x, y, forward, noise }: NoisyInputs): LossTerms {
@@ -9,8 +17,9 @@ export function gaussianTerms({ x, y, forward, noise }: NoisyInputs): LossTerms 
 }
 
 /**
- * Training with Gaussian noise: the cross-entropy of f(x + noise), m fresh draws an image (default 1), not clipped. Cohen,
- * Rosenfeld, Kolter, ICML 2019. With m = 1 the same training as `fit({ loss: crossEntropy(), inputNoise: sigma })`.
+ * Training with Gaussian noise: the cross-entropy of f(x + noise), m fresh draws an image (default 1), not clipped.
+ * Cohen, Rosenfeld, Kolter, ICML 2019. With m = 1 the same training as
+ * `fit({ loss: crossEntropy(), inputNoise: sigma })`.
  */
 export function gaussian(options: NoiseOptions): Objective {
   expectOptions('gaussian', options, ['sigma', 'm']);

@@ -1,6 +1,16 @@
 import { expectOptions } from '../check/options.ts';
 import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper } from '../stats/index.ts';
-import { drawCounts, expectCopies, expectInteger, fewestCopies, expectLevel, expectPositive, expectSigma, topClass, type Draw } from './draws.ts';
+import {
+  drawCounts,
+  expectCopies,
+  expectInteger,
+  fewestCopies,
+  expectLevel,
+  expectPositive,
+  expectSigma,
+  topClass,
+  type Draw,
+} from './draws.ts';
 import { ABSTAIN } from './smooth.ts';
 
 /** Options of {@link certifyInputSpecific}. */
@@ -13,7 +23,10 @@ export interface InputSpecificOptions {
   n0?: number;
   /** Default: 100,000. */
   maxSamples?: number;
-  /** Numbers of copies to choose from are multiples of maxSamples / steps, and the fewest that can certify. Default: 100. */
+  /**
+   * Numbers of copies to choose from are multiples of maxSamples / steps, and the fewest that can certify. Default:
+   * 100.
+   */
   steps?: number;
   /** Probability that the certificate is wrong. Default: 0.001. */
   alpha?: number;
@@ -43,8 +56,8 @@ export interface InputSpecific {
  * Soundness. The pilot chooses class and n; the estimation draws fresh copies, independent of both, and no copy of the
  * pilot counts in it (the published code adds them, which voids the bound). For each class and n the Clopper-Pearson
  * bound fails with probability alpha at most, hence also on average over the pilot's choices. The pilot's interval and
- * `decline` concern the size of the radius only; radii are compared at the count round(n p) instead of their expectations.
- * Throws RangeError on options out of range, and on counts that are not those of n.
+ * `decline` concern the size of the radius only; radii are compared at the count round(n p) instead of their
+ * expectations. Throws RangeError on options out of range, and on counts that are not those of n.
  */
 export async function certifyInputSpecific(draw: Draw, options: InputSpecificOptions): Promise<InputSpecific> {
   const what = 'certifyInputSpecific';
@@ -60,7 +73,10 @@ export async function certifyInputSpecific(draw: Draw, options: InputSpecificOpt
   signal?.throwIfAborted();
   const pilot = await drawCounts(what, draw, n0);
   const label = topClass(pilot);
-  const interval = [clopperPearsonLower(pilot[label] ?? 0, n0, pilotAlpha / 2), clopperPearsonUpper(pilot[label] ?? 0, n0, pilotAlpha / 2)] as const;
+  const interval = [
+    clopperPearsonLower(pilot[label] ?? 0, n0, pilotAlpha / 2),
+    clopperPearsonUpper(pilot[label] ?? 0, n0, pilotAlpha / 2),
+  ] as const;
   if (label === ABSTAIN || interval[1] < 0.5) return { label: ABSTAIN, radius: 0, pLower: 0, n: 0, samples: n0 };
   // Fewer would abstain whatever they say.
   const n = Math.max(fewestCopies(alpha), samplesForDecline(interval, { sigma, decline, maxSamples, steps, alpha }));
@@ -71,10 +87,22 @@ export async function certifyInputSpecific(draw: Draw, options: InputSpecificOpt
   return { label, radius: certifiedRadius(pLower, sigma), pLower, n, samples: n0 + n };
 }
 
-/** The least multiple of maxSamples / steps whose radius declines by `decline` at most at nine points of the interval. */
-function samplesForDecline([low, high]: readonly [number, number], { sigma, decline, maxSamples, steps, alpha }: Required<Pick<InputSpecificOptions, 'sigma' | 'decline' | 'maxSamples' | 'steps' | 'alpha'>>): number {
+/**
+ * The least multiple of maxSamples / steps whose radius declines by `decline` at most at nine points of the interval.
+ */
+function samplesForDecline(
+  [low, high]: readonly [number, number],
+  {
+    sigma,
+    decline,
+    maxSamples,
+    steps,
+    alpha,
+  }: Required<Pick<InputSpecificOptions, 'sigma' | 'decline' | 'maxSamples' | 'steps' | 'alpha'>>,
+): number {
   const points = Array.from({ length: 9 }, (_, i) => Math.max(0.5, low + ((high - low) * i) / 8));
-  const radius = (p: number, n: number): number => certifiedRadius(clopperPearsonLower(Math.round(n * p), n, alpha), sigma);
+  const radius = (p: number, n: number): number =>
+    certifiedRadius(clopperPearsonLower(Math.round(n * p), n, alpha), sigma);
   const best = points.map((p) => radius(p, maxSamples));
   let [no, yes] = [0, steps];
   while (yes - no > 1) {

@@ -25,7 +25,10 @@ const FORMS = ['mix', 'hinge'] as const;
 export interface LinfHeadOptions {
   /** Radius that training asks for, in the units of the model's input. */
   epsTrain: number;
-  /** Share of the worst case against the clean cross-entropy, of 'mix'. Default: 0.5, as on MNIST; the authors take 1 on CIFAR-10. */
+  /**
+   * Share of the worst case against the clean cross-entropy, of 'mix'. Default: 0.5, as on MNIST; the authors take 1 on
+   * CIFAR-10.
+   */
   kappa?: number;
   /** 'mix', the first paper's; 'hinge', SortNet's. Default: 'mix'. */
   form?: (typeof FORMS)[number];
@@ -40,25 +43,32 @@ export interface LinfHeadObjective extends Objective {
 }
 
 /**
- * The objective of a distance net with a head, by interval bounds through the head: a distance net keeps |x' - x| <= eps to features within
- * eps, and w_j = max over these of z_j - z_y (0 at the label) is bounded by intervals, the last layer merged with the difference.
+ * The objective of a distance net with a head, by interval bounds through the head: a distance net keeps |x' - x| <=
+ * eps to features within eps, and w_j = max over these of z_j - z_y (0 at the label) is bounded by intervals, the last
+ * layer merged with the difference.
  *
  *   'mix'    kappa CE(w, y) + (1 - kappa) CE(z, y)                         Zhang, Cai, Lu, He and Wang, ICML 2021
  *   'hinge'  mean [z is right] max(0, max_{j != y} w_j + 1) + lambda CE(z, y)     SortNet, NeurIPS 2022
  *
- * The bounds are those of training: not widened for rounding, and the mean shift of the batch taken for constant; certificates are
- * `certifyBounds`' matter. epsTrain grows from 0 as a schedule says: `apply: ({ p, eps }) => { net.power.set(p); objective.set({ epsTrain: eps * 0.35 }); }`.
- * The net's running means move once a step. Throws RangeError on options out of range.
+ * The bounds are those of training: not widened for rounding, and the mean shift of the batch taken for constant;
+ * certificates are `certifyBounds`' matter. epsTrain grows from 0 as a schedule says:
+ * `apply: ({ p, eps }) => { net.power.set(p); objective.set({ epsTrain: eps * 0.35 }); }`. The net's running means move
+ * once a step. Throws RangeError on options out of range.
  */
 export function linfHead(net: LinfDistHeadNet, options: LinfHeadOptions): LinfHeadObjective {
   expectOptions('linfHead', options, ['epsTrain', 'kappa', 'form', 'lambda']);
   const { epsTrain, kappa = 0.5, form = 'mix', lambda = 0.05 } = options;
   expectPositive('linfHead', { epsTrain });
-  if (!FORMS.includes(form)) throw new RangeError(`linfHead: form is ${String(form)}, expected one of ${FORMS.join(', ')}`);
+  if (!FORMS.includes(form))
+    throw new RangeError(`linfHead: form is ${String(form)}, expected one of ${FORMS.join(', ')}`);
   const current = { epsTrain, kappa, lambda };
   check(current);
   const tables = new Map<Gpu, Tensor>();
-  const values = (): number[] => [current.epsTrain, form === 'mix' ? current.kappa : 1, form === 'mix' ? 1 - current.kappa : current.lambda];
+  const values = (): number[] => [
+    current.epsTrain,
+    form === 'mix' ? current.kappa : 1,
+    form === 'mix' ? 1 - current.kappa : current.lambda,
+  ];
   const numbers = (gpu: Gpu): Tensor => {
     let t = tables.get(gpu);
     if (!t) {
@@ -88,9 +98,18 @@ export function linfHead(net: LinfDistHeadNet, options: LinfHeadOptions): LinfHe
   });
 }
 
-/** Logits in training mode, and upper bounds of z_j - z_y over features within eps, 0 at j = y: (batch, classes) both. */
-function headBounds(net: LinfDistHeadNet, { x, y, random }: Pick<ObjectiveInputs, 'x' | 'y' | 'random'>, eps: Tensor): { logits: Tensor; worst: Tensor } {
-  let logits = net.features.reduce((now, layer, i) => layer.forward(now, { training: true, random: { ...random, key: split(random.key, i) } }), x);
+/**
+ * Logits in training mode, and upper bounds of z_j - z_y over features within eps, 0 at j = y: (batch, classes) both.
+ */
+function headBounds(
+  net: LinfDistHeadNet,
+  { x, y, random }: Pick<ObjectiveInputs, 'x' | 'y' | 'random'>,
+  eps: Tensor,
+): { logits: Tensor; worst: Tensor } {
+  let logits = net.features.reduce(
+    (now, layer, i) => layer.forward(now, { training: true, random: { ...random, key: split(random.key, i) } }),
+    x,
+  );
   let [centre, radius] = [logits, expand(reshape(eps, [1, 1]), logits.shape)];
   for (const [i, layer] of net.head.entries()) {
     const [weight, bias] = [ntkWeight(layer), layer.params.bias!];

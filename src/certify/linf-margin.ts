@@ -20,55 +20,85 @@ import { EPSILON, TINY } from './rounding.ts';
 export interface MarginCertificates {
   /** The class of each input; ABSTAIN (-1) where an output is NaN or two are infinite alike. */
   labels: Int32Array;
-  /** No input nearer than this in the l_infinity norm gets another class; in units of the input, 0 where two outputs tie. */
+  /**
+   * No input nearer than this in the l_infinity norm gets another class; in units of the input, 0 where two outputs
+   * tie.
+   */
   radii: Float64Array;
 }
 
 /**
- * Layers that are 1-Lipschitz in the l_infinity norm in evaluation mode, and how often each rounds an element: a difference once, a
- * quotient, of 2.5 units in the last place, thrice. normalizeInput is 1-Lipschitz in units of its smallest std.
+ * Layers that are 1-Lipschitz in the l_infinity norm in evaluation mode, and how often each rounds an element: a
+ * difference once, a quotient, of 2.5 units in the last place, thrice. normalizeInput is 1-Lipschitz in units of its
+ * smallest std.
  */
 const ROUNDINGS: Readonly<Record<string, number>> = {
-  flatten: 0, normalizeInput: 4, linfDistLinear: 1, linfDistConv2d: 1, meanShift: 1, bias: 1, negatedDistance: 0, relu: 0, maxPool2d: 0, dropout: 0,
+  flatten: 0,
+  normalizeInput: 4,
+  linfDistLinear: 1,
+  linfDistConv2d: 1,
+  meanShift: 1,
+  bias: 1,
+  negatedDistance: 0,
+  relu: 0,
+  maxPool2d: 0,
+  dropout: 0,
 };
 
 /** A sum of K products of positive numbers: the share, the difference, the product, and K - 1 sums; one to spare. */
-const roundingsOf = (layer: Layer): number | undefined => (layer.kind === 'sortDistLinear' ? (layer as SortDistLinear).terms + 3 : ROUNDINGS[layer.kind]);
+const roundingsOf = (layer: Layer): number | undefined =>
+  layer.kind === 'sortDistLinear' ? (layer as SortDistLinear).terms + 3 : ROUNDINGS[layer.kind];
 
 /**
  * Half the distance between the two largest outputs, for each input: every output of the net is 1-Lipschitz in the
- * l_infinity norm, whatever its weights. Zhang et al., ICML 2021, proposition 4. `input`: (n, ...), batches of 500 by default.
+ * l_infinity norm, whatever its weights. Zhang et al., ICML 2021, proposition 4. `input`: (n, ...), batches of 500 by
+ * default.
  *
- * The radius holds for the net as the device computes it in f32, at the input and at all f32 inputs nearer than the radius, and
- * for the net in real numbers. With e = 2^-23, what WGSL allows a sum or difference to err relatively, n_l how often layer l
- * rounds, L their sum and a_l the largest output of layer l in size, an output at x errs by at most E = e / (1 - L e)
- * sum_l n_l a_l (+ underflow), for the layers after it pass an error on undiminished at most. At a point within r the a_l are
- * larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 - L e). Both classes stay in order
- * while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1 - k) m/2 - 2 E. The a_l are exact and the
- * rest is f64, rounded down. Behind a first layer (x - mean) / std, r is in units of its outputs, and r times the smallest std is the radius.
- * Throws RangeError unless the power is infinite and x finite, NonFiniteError on weights that are not, ShapeError unless the net gives (batch, classes), TypeError at a layer
- * that is not known to be 1-Lipschitz.
+ * The radius holds for the net as the device computes it in f32, at the input and at all f32 inputs nearer than the
+ * radius, and for the net in real numbers. With e = 2^-23, what WGSL allows a sum or difference to err relatively, n_l
+ * how often layer l rounds, L their sum and a_l the largest output of layer l in size, an output at x errs by at most E
+ * = e / (1 - L e) sum_l n_l a_l (+ underflow), for the layers after it pass an error on undiminished at most. At a
+ * point within r the a_l are larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 -
+ * L e). Both classes stay in order while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1
+ * - k) m/2 - 2 E. The a_l are exact and the rest is f64, rounded down. Behind a first layer (x - mean) / std, r is in
+ *   units of its outputs, and r times the smallest std is the radius.
+ * Throws RangeError unless the power is infinite and x finite, NonFiniteError on weights that are not, ShapeError
+ * unless the net gives (batch, classes), TypeError at a layer that is not known to be 1-Lipschitz.
  */
-export async function certifyMargin(model: LinfDistNet, input: ArrayInput, options: BatchOptions = {}): Promise<MarginCertificates> {
+export async function certifyMargin(
+  model: LinfDistNet,
+  input: ArrayInput,
+  options: BatchOptions = {},
+): Promise<MarginCertificates> {
   expectOptions('certifyMargin', options, ['batchSize', 'signal']);
-  if (model.power.value !== Infinity) throw new RangeError(`certifyMargin: p is ${model.power.value}, expected Infinity; call model.power.set(Infinity)`);
+  if (model.power.value !== Infinity)
+    throw new RangeError(`certifyMargin: p is ${model.power.value}, expected Infinity; call model.power.set(Infinity)`);
   const x = await readArray('certifyMargin: x', input);
   const at = firstOutside(x.data, null);
-  if (at >= 0) throw new RangeError(`certifyMargin: x is ${x.data[at]} in row ${Math.floor((at * x.length) / x.data.length)}, ${outside(null)}`);
+  if (at >= 0)
+    throw new RangeError(
+      `certifyMargin: x is ${x.data[at]} in row ${Math.floor((at * x.length) / x.data.length)}, ${outside(null)}`,
+    );
   const layers = [...leavesOf(model)];
   await expectFiniteModel('certifyMargin', model);
   const unit = await smallestDeviation(layers);
   const roundings = layers.map((layer) => roundingsOf(layer)!).filter((n) => n > 0);
-  const both = await mapBatches(model.arena.values.gpu, x, (batch) => {
-    let y = batch;
-    const sizes = [];
-    for (const layer of layers) {
-      y = layer.forward(y, { training: false });
-      if (roundingsOf(layer)! > 0) sizes.push(max(abs(flatten(y)), { axes: 1, keepDim: true }));
-    }
-    if (y.rank !== 2) throw new ShapeError(`certifyMargin: the model gives shape [${y.shape}], expected (batch, classes)`);
-    return concat([y, ...sizes], { axis: 1 });
-  }, options);
+  const both = await mapBatches(
+    model.arena.values.gpu,
+    x,
+    (batch) => {
+      let y = batch;
+      const sizes = [];
+      for (const layer of layers) {
+        y = layer.forward(y, { training: false });
+        if (roundingsOf(layer)! > 0) sizes.push(max(abs(flatten(y)), { axes: 1, keepDim: true }));
+      }
+      if (y.rank !== 2)
+        throw new ShapeError(`certifyMargin: the model gives shape [${y.shape}], expected (batch, classes)`);
+      return concat([y, ...sizes], { axis: 1 });
+    },
+    options,
+  );
   const width = both.shape[1] ?? 0;
   const labels = new Int32Array(both.length);
   const radii = Float64Array.from({ length: both.length }, (_, i) => {
@@ -77,25 +107,40 @@ export async function certifyMargin(model: LinfDistNet, input: ArrayInput, optio
     labels[i] = top;
     if (top < 0) return 0;
     const second = row.reduce((most, v, j) => (j === top ? most : Math.max(most, v)), -Infinity);
-    return marginRadius(unit, row[top]! - second, both.data.subarray((i + 1) * width - roundings.length, (i + 1) * width), roundings);
+    return marginRadius(
+      unit,
+      row[top]! - second,
+      both.data.subarray((i + 1) * width - roundings.length, (i + 1) * width),
+      roundings,
+    );
   });
   return { labels, radii };
 }
 
-/** The factor by which a first layer (x - mean) / std shrinks distances at least: its smallest std; 1 without one. Throws where such a layer stands elsewhere. */
+/**
+ * The factor by which a first layer (x - mean) / std shrinks distances at least: its smallest std; 1 without one.
+ * Throws where such a layer stands elsewhere.
+ */
 async function smallestDeviation(layers: readonly Layer[]): Promise<number> {
   const at = layers.findIndex(({ kind }) => kind === 'normalizeInput');
   if (at < 0) return 1;
-  if (layers.slice(at + 1).some(({ kind }) => kind === 'normalizeInput') || layers.slice(0, at).some((layer) => roundingsOf(layer)! > 0)) {
+  if (
+    layers.slice(at + 1).some(({ kind }) => kind === 'normalizeInput') ||
+    layers.slice(0, at).some((layer) => roundingsOf(layer)! > 0)
+  ) {
     throw new TypeError('certifyMargin: normalizeInput stands behind other layers, expected it first');
   }
   const deviations = await (bufferOf(layers[at]!, 'std') as Tensor).read();
   const least = deviations.reduce((a, b) => Math.min(a, Math.abs(b)), Infinity);
-  if (!(least >= 2 ** -126)) throw new RangeError(`certifyMargin: normalizeInput has a std of ${least}, expected positive numbers`);
+  if (!(least >= 2 ** -126))
+    throw new RangeError(`certifyMargin: normalizeInput has a std of ${least}, expected positive numbers`);
   return least;
 }
 
-/** The radius of a margin of f32 outputs, in units of the input, of which one is `unit` of the net behind (x - mean) / std, given the largest output of each layer that rounds and how often it does; 0 where nothing is certain. */
+/**
+ * The radius of a margin of f32 outputs, in units of the input, of which one is `unit` of the net behind (x - mean) /
+ * std, given the largest output of each layer that rounds and how often it does; 0 where nothing is certain.
+ */
 function marginRadius(unit: number, margin: number, sizes: Float32Array, roundings: readonly number[]): number {
   const count = roundings.reduce((a, b) => a + b, 0);
   const rate = EPSILON / (1 - count * EPSILON);
@@ -109,6 +154,10 @@ function* leavesOf(model: Layer): Generator<Layer> {
   for (const [name, layer] of Object.entries(model.children ?? {})) {
     if (layer.kind === 'sequential') yield* leavesOf(layer);
     else if (roundingsOf(layer) !== undefined) yield layer;
-    else throw new TypeError(`certifyMargin: layer ${name} (${layer.kind}) is not known to be 1-Lipschitz; bounds of such nets are certifyBounds' matter`);
+    else
+      throw new TypeError(
+        `certifyMargin: layer ${name} (${layer.kind}) is not known to be 1-Lipschitz; bounds of such nets ` +
+          `are certifyBounds' matter`,
+      );
   }
 }

@@ -11,7 +11,19 @@ import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Scalar } from './adversarial-path.ts';
-import { expectCounts, expectNoise, expectPositive, expectWeights, noisy, smoothed, smoothedEntropy, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
+import {
+  expectCounts,
+  expectNoise,
+  expectPositive,
+  expectWeights,
+  noisy,
+  smoothed,
+  smoothedEntropy,
+  withNoise,
+  type LossTerms,
+  type NoiseOptions,
+  type NoisyInputs,
+} from './noise.ts';
 
 /** Options of {@link macer}. */
 export interface MacerOptions extends NoiseOptions {
@@ -27,7 +39,10 @@ export interface MacerOptions extends NoiseOptions {
   from?: number;
 }
 
-/** What {@link macer} adds up; `gap` is the quantile of the runner-up less that of the most likely class, `used` who enters the robust term. */
+/**
+ * What {@link macer} adds up; `gap` is the quantile of the runner-up less that of the most likely class, `used` who
+ * enters the robust term.
+ */
 export interface MacerTerms extends LossTerms {
   classification: Tensor;
   /** Without lambda. */
@@ -37,7 +52,10 @@ export interface MacerTerms extends LossTerms {
 }
 
 /** The loss of {@link macer} for given noise. */
-export function macerTerms({ x, y, forward, noise }: NoisyInputs, { sigma, lambda = 12, beta = 16, gamma = 8 }: Pick<MacerOptions, 'sigma' | 'beta' | 'gamma'> & { lambda?: Scalar }): MacerTerms {
+export function macerTerms(
+  { x, y, forward, noise }: NoisyInputs,
+  { sigma, lambda = 12, beta = 16, gamma = 8 }: Pick<MacerOptions, 'sigma' | 'beta' | 'gamma'> & { lambda?: Scalar },
+): MacerTerms {
   const batch = x.shape[0]!;
   const logits = forward(noisy(x, noise));
   const classification = mean(smoothedEntropy(logits, y));
@@ -45,7 +63,8 @@ export function macerTerms({ x, y, forward, noise }: NoisyInputs, { sigma, lambd
   const q = smoothed(mul(logits, beta), batch);
   const top = argmax(q);
   const rest = where(oneHot(top, q.shape[1]!), 0, q);
-  // quantile(q_top) = -quantile(1 - q_top), and that is the sum of the others, which keeps its digits where q_top rounds to 1.
+  // quantile(q_top) = -quantile(1 - q_top), and that is the sum of the others, which keeps its digits where q_top
+  // rounds to 1.
   const gap = add(normalQuantile(max(rest, { axes: 1 })), normalQuantile(sum(rest, { axes: 1 })));
   const used = noGrad(() => logicalAnd(equal(top, cast(y, 'u32')), lessEqual(abs(gap), gamma)));
   const robust = mul(mean(where(used, add(gap, gamma), 0)), sigma / 2);
@@ -53,10 +72,10 @@ export function macerTerms({ x, y, forward, noise }: NoisyInputs, { sigma, lambd
 }
 
 /**
- * MACER: -log pbar_y plus lambda sigma / 2 (quantile(q_2nd) - quantile(q_top) + gamma), which falls as the certified radius of
- * the soft smoothed classifier grows, for images that it classifies right with a gap of at most gamma; means over the batch,
- * q = mean softmax(beta logits). Zhai et al., "MACER: attack-free and scalable robust training via maximizing certified
- * radius", ICLR 2020.
+ * MACER: -log pbar_y plus lambda sigma / 2 (quantile(q_2nd) - quantile(q_top) + gamma), which falls as the certified
+ * radius of the soft smoothed classifier grows, for images that it classifies right with a gap of at most gamma; means
+ * over the batch, q = mean softmax(beta logits). Zhai et al., "MACER: attack-free and scalable robust training via
+ * maximizing certified radius", ICLR 2020.
  */
 export function macer(options: MacerOptions): Objective {
   expectOptions('macer', options, ['sigma', 'm', 'lambda', 'beta', 'gamma', 'from']);

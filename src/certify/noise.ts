@@ -36,7 +36,11 @@ export const DRAW = { noise: 0, mixing: 1, direction: 2, acceptance: 3 } as cons
 /** The inputs of an objective with m draws of noise for each image. */
 export function withNoise(inputs: ObjectiveInputs, { sigma, m = 1 }: NoiseOptions): ObjectiveInputs & NoisyInputs {
   const { x, random } = inputs;
-  const noise = normal([x.shape[0]!, m, ...x.shape.slice(1)], split(random.key, DRAW.noise), { std: sigma, first: random.first, gpu: x.gpu });
+  const noise = normal([x.shape[0]!, m, ...x.shape.slice(1)], split(random.key, DRAW.noise), {
+    std: sigma,
+    first: random.first,
+    gpu: x.gpu,
+  });
   return { ...inputs, noise };
 }
 
@@ -50,7 +54,10 @@ export function noisy(x: Tensor, noise: Tensor): Tensor {
 export function entropies(logits: Tensor, y: Tensor<'i32'>): Tensor {
   const batch = y.shape[0]!;
   const m = copiesOf(logits, batch);
-  return reshape(crossEntropy(logits, reshape(expand(reshape(y, [batch, 1]), [batch, m]), [batch * m]), { reduction: 'none' }), [batch, m]);
+  return reshape(
+    crossEntropy(logits, reshape(expand(reshape(y, [batch, 1]), [batch, m]), [batch * m]), { reduction: 'none' }),
+    [batch, m],
+  );
 }
 
 /** The smoothed probabilities, the mean softmax over the copies of an image: (batch, classes). */
@@ -65,7 +72,8 @@ export function perImage(rows: Tensor, batch: number): Tensor {
 
 function copiesOf(rows: Tensor, batch: number): number {
   const m = rows.shape[0]! / batch;
-  if (!Number.isInteger(m)) throw new ShapeError(`smoothing: the model gives ${rows.shape[0]} rows for ${batch} images, expected a multiple`);
+  if (!Number.isInteger(m))
+    throw new ShapeError(`smoothing: the model gives ${rows.shape[0]} rows for ${batch} images, expected a multiple`);
   return m;
 }
 
@@ -88,15 +96,21 @@ export function expectNoise(op: string, { sigma, m = 1 }: NoiseOptions): void {
 
 /** Throws unless each value is a positive number. */
 export function expectPositive(op: string, values: Record<string, number>): void {
-  for (const [name, value] of Object.entries(values)) if (!(value > 0 && Number.isFinite(value))) throw new RangeError(`${op}: ${name} is ${value}, expected a positive number`);
+  for (const [name, value] of Object.entries(values))
+    if (!(value > 0 && Number.isFinite(value)))
+      throw new RangeError(`${op}: ${name} is ${value}, expected a positive number`);
 }
 
 /** Throws unless each value is a finite number of at least 0. */
 export function expectWeights(op: string, values: Record<string, number>): void {
-  for (const [name, value] of Object.entries(values)) if (!(value >= 0 && Number.isFinite(value))) throw new RangeError(`${op}: ${name} is ${value}, expected a number of at least 0`);
+  for (const [name, value] of Object.entries(values))
+    if (!(value >= 0 && Number.isFinite(value)))
+      throw new RangeError(`${op}: ${name} is ${value}, expected a number of at least 0`);
 }
 
 /** Throws unless each value is an integer of at least `least`. */
 export function expectCounts(op: string, values: Record<string, number>, least: number): void {
-  for (const [name, value] of Object.entries(values)) if (!Number.isInteger(value) || value < least) throw new RangeError(`${op}: ${name} is ${value}, expected an integer of at least ${least}`);
+  for (const [name, value] of Object.entries(values))
+    if (!Number.isInteger(value) || value < least)
+      throw new RangeError(`${op}: ${name} is ${value}, expected an integer of at least ${least}`);
 }

@@ -17,7 +17,10 @@ export interface BaseClassifier extends WithValues {
   readonly graph?: string;
   /** The context asks for evaluation mode, and for the weights of `snapshot`. */
   forward(x: Tensor, context?: { readonly training: boolean; readonly weights?: HeldWeights }): Tensor;
-  /** Holds the weights as they are: a certificate takes many passes, and the model may be in training. Default: the model does not change. */
+  /**
+   * Holds the weights as they are: a certificate takes many passes, and the model may be in training. Default: the
+   * model does not change.
+   */
   snapshot?(): HeldWeights;
 }
 
@@ -43,7 +46,10 @@ interface Request {
   signal?: AbortSignal | undefined;
 }
 
-/** Counts, on the device, the classes that a classifier gives to noisy copies of inputs; arguments are checked by the caller. */
+/**
+ * Counts, on the device, the classes that a classifier gives to noisy copies of inputs; arguments are checked by the
+ * caller.
+ */
 export class NoisyVotes {
   readonly #model: BaseClassifier;
   readonly #options: { classes: number; sigma: number; key: Key; gpu: Gpu };
@@ -63,7 +69,10 @@ export class NoisyVotes {
     this.#state = unscoped(() => empty([5], { dtype: 'u32', gpu: options.gpu }));
   }
 
-  /** Class counts of each phase, for each input. Overlapping calls are queued; each is recorded as a whole, with its read, before the next. */
+  /**
+   * Class counts of each phase, for each input. Overlapping calls are queued; each is recorded as a whole, with its
+   * read, before the next.
+   */
   async sample(x: NdArray, request: Request): Promise<Uint32Array[][]> {
     // A call counts with the weights of its moment, also where it waits for others.
     const weights = this.#holds > 0 ? null : (this.#model.snapshot?.() ?? null);
@@ -71,11 +80,16 @@ export class NoisyVotes {
     this.#queue = submitted.catch(() => {});
     const { room, reading } = await submitted;
     const all = await reading;
-    const at = (phase: number, i: number): Uint32Array => all.slice((phase * room + i) * this.#options.classes, (phase * room + i + 1) * this.#options.classes);
+    const at = (phase: number, i: number): Uint32Array =>
+      all.slice((phase * room + i) * this.#options.classes, (phase * room + i + 1) * this.#options.classes);
     return request.phases.map((_, phase) => Array.from({ length: x.length }, (_, i) => at(phase, i)));
   }
 
-  async #submit(x: NdArray, { streams, phases, batchSize, signal }: Request, weights: HeldWeights | null): Promise<{ room: number; reading: Promise<Uint32Array> }> {
+  async #submit(
+    x: NdArray,
+    { streams, phases, batchSize, signal }: Request,
+    weights: HeldWeights | null,
+  ): Promise<{ room: number; reading: Promise<Uint32Array> }> {
     this.#expectLive();
     signal?.throwIfAborted();
     await expectFiniteModel('Smooth', this.#model);
@@ -109,7 +123,9 @@ export class NoisyVotes {
   hold(): { release(): void } {
     if (this.#holds++ === 0) {
       const weights = this.#model.snapshot?.() ?? null;
-      this.#queue = this.#queue.then(() => weights && !this.#isDisposed && this.#take(weights)).finally(() => weights?.dispose());
+      this.#queue = this.#queue
+        .then(() => weights && !this.#isDisposed && this.#take(weights))
+        .finally(() => weights?.dispose());
     }
     let isHeld = true;
     return {
@@ -128,7 +144,8 @@ export class NoisyVotes {
   /** Puts the inputs on the device and clears the counts; grows what holds them. */
   #place(x: NdArray, streams: ArrayLike<number>): Inputs {
     const features = x.shape.slice(1);
-    if (this.#inputs && (this.#inputs.room < x.length || !sameShape(this.#inputs.x.shape.slice(1), features))) this.#forget();
+    if (this.#inputs && (this.#inputs.room < x.length || !sameShape(this.#inputs.x.shape.slice(1), features)))
+      this.#forget();
     const gpu = this.#options.gpu;
     this.#inputs ??= unscoped(() => ({
       room: x.length,
@@ -156,7 +173,10 @@ export class NoisyVotes {
       known.run();
       return;
     }
-    this.#steps.set(size, capture(() => noGrad(() => this.#record(size)), { gpu: this.#options.gpu }));
+    this.#steps.set(
+      size,
+      capture(() => noGrad(() => this.#record(size)), { gpu: this.#options.gpu }),
+    );
   }
 
   #record(rows: number): void {
@@ -164,7 +184,9 @@ export class NoisyVotes {
     const copies = noisyCopies(x, streams, this.#state, this.#options.key, { rows, sigma: this.#options.sigma });
     const logits = this.#model.forward(copies, { training: false, ...(this.#weights && { weights: this.#weights }) });
     if (logits.rank !== 2 || logits.shape[1] !== this.#options.classes) {
-      throw new ShapeError(`Smooth: the model gives shape [${logits.shape}], expected (batch, ${this.#options.classes})`);
+      throw new ShapeError(
+        `Smooth: the model gives shape [${logits.shape}], expected (batch, ${this.#options.classes})`,
+      );
     }
     countVotes(logits, counts, this.#state);
   }

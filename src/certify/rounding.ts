@@ -11,11 +11,15 @@ export const EPSILON = 2 ** -23;
 export const TINY = 2 ** -125;
 
 /**
- * What one sum or difference may err, relatively, in a layer and in its bounds and again where those are widened, twice over.
+ * What one sum or difference may err, relatively, in a layer and in its bounds and again where those are widened, twice
+ * over.
  */
 export const SINGLE = 8 * EPSILON;
 
-/** Error allowed to the curves (sigmoid, tanh, softplus, elu, gelu, silu), relatively and absolutely; theirs are below a fifth of it. */
+/**
+ * Error allowed to the curves (sigmoid, tanh, softplus, elu, gelu, silu), relatively and absolutely; theirs are below a
+ * fifth of it.
+ */
 export const CURVE = 2 ** -17;
 
 /** The largest f32. */
@@ -29,13 +33,17 @@ export interface Interval {
 
 /**
  * A factor of sum |a_i b_i| that covers the rounding of a sum of n products in any order four times over, with 32
- * operations to spare each time: once in the layer itself, at most twice in its bounds, and once for second-order terms.
+ * operations to spare each time: once in the layer itself, at most twice in its bounds, and once for second-order
+ * terms.
  */
 export function sumError(n: number): number {
   return 4 * (n + 32) * EPSILON;
 }
 
-/** Bounds of which those that are NaN or infinite say nothing: -Infinity and Infinity, so that no later op makes a claim of them. */
+/**
+ * Bounds of which those that are NaN or infinite say nothing: -Infinity and Infinity, so that no later op makes a claim
+ * of them.
+ */
 export function sure({ lower, upper }: Interval): Interval {
   return { lower: sureLower(lower), upper: sureUpper(upper) };
 }

@@ -6,7 +6,19 @@ import { normal } from '../random/random.ts';
 import { expectBox } from '../stats/box.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { adversarialPath, times, type PathOptions, type Scalar } from './adversarial-path.ts';
-import { DRAW, entropies, expectCounts, expectNoise, expectPositive, noisy, ramp, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
+import {
+  DRAW,
+  entropies,
+  expectCounts,
+  expectNoise,
+  expectPositive,
+  noisy,
+  ramp,
+  withNoise,
+  type LossTerms,
+  type NoiseOptions,
+  type NoisyInputs,
+} from './noise.ts';
 
 /** Options of {@link smoothAdv}. */
 export interface SmoothAdvOptions extends NoiseOptions {
@@ -30,7 +42,8 @@ export interface SmoothAdvTerms extends LossTerms {
 }
 
 /** What fixes the attack, once noise and warm-up are given. */
-export type SmoothAdvAttack = Pick<SmoothAdvOptions, 'steps' | 'estimate' | 'box'> & Pick<PathOptions, 'lost'> & { eps?: Scalar };
+export type SmoothAdvAttack = Pick<SmoothAdvOptions, 'steps' | 'estimate' | 'box'> &
+  Pick<PathOptions, 'lost'> & { eps?: Scalar };
 
 const SMOOTH_ADV = ['sigma', 'm', 'eps', 'steps', 'warmUp', 'estimate', 'box', 'zeroGradient'] as const;
 
@@ -39,13 +52,21 @@ export function smoothAdvTerms(inputs: NoisyInputs, options: SmoothAdvAttack = {
   expectOptions('smoothAdvTerms', options as SmoothAdvOptions & SmoothAdvAttack, [...SMOOTH_ADV, 'lost']);
   const { eps = 255 / 256, steps = 10, ...rest } = options;
   const { y, forward, noise } = inputs;
-  const path = adversarialPath(inputs, { ...rest, steps, stepSize: times(eps, 2 / steps), radius: eps, project: 'after', damping: 0 });
+  const path = adversarialPath(inputs, {
+    ...rest,
+    steps,
+    stepSize: times(eps, 2 / steps),
+    radius: eps,
+    project: 'after',
+    damping: 0,
+  });
   return { loss: mean(entropies(forward(noisy(path.at(-1)!, noise)), y)), path };
 }
 
 /**
- * Adversarial training of the smoothed classifier: cross-entropy of f(x + delta + noise) with delta found by projected ascent
- * on -log mean_i softmax f(x + delta + noise_i)_y, the same noise in both. Salman et al., NeurIPS 2019. Default: m = 1 draw.
+ * Adversarial training of the smoothed classifier: cross-entropy of f(x + delta + noise) with delta found by projected
+ * ascent on -log mean_i softmax f(x + delta + noise_i)_y, the same noise in both. Salman et al., NeurIPS 2019. Default:
+ * m = 1 draw.
  */
 export function smoothAdv(options: SmoothAdvOptions): Objective {
   expectOptions('smoothAdv', options, SMOOTH_ADV);
@@ -53,12 +74,19 @@ export function smoothAdv(options: SmoothAdvOptions): Objective {
   expectNoise('smoothAdv', options);
   expectCounts('smoothAdv', { steps, warmUp }, 1);
   expectPositive('smoothAdv', { eps });
-  if (zeroGradient !== 'stay' && zeroGradient !== 'normal') throw new RangeError(`smoothAdv: zeroGradient is ${String(zeroGradient)}, expected stay or normal`);
+  if (zeroGradient !== 'stay' && zeroGradient !== 'normal')
+    throw new RangeError(`smoothAdv: zeroGradient is ${String(zeroGradient)}, expected stay or normal`);
   const box = options.box ?? ([0, 1] as const);
   expectBox('smoothAdv: box', box);
   const objective: Objective = (inputs) => {
-    const lost = zeroGradient === 'normal' && { lost: (step: number) => directions(inputs, split(split(inputs.random.key, DRAW.direction), step)) };
-    return smoothAdvTerms(withNoise(inputs, options), { ...options, ...lost, eps: times(ramp(inputs.at.epoch, warmUp), eps) }).loss;
+    const lost = zeroGradient === 'normal' && {
+      lost: (step: number) => directions(inputs, split(split(inputs.random.key, DRAW.direction), step)),
+    };
+    return smoothAdvTerms(withNoise(inputs, options), {
+      ...options,
+      ...lost,
+      eps: times(ramp(inputs.at.epoch, warmUp), eps),
+    }).loss;
   };
   return Object.assign(objective, { box });
 }

@@ -13,7 +13,22 @@ import { uniform } from '../random/random.ts';
 import { expectBox } from '../stats/box.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { adversarialPath, intoBall, times, type Scalar } from './adversarial-path.ts';
-import { DRAW, entropies, expectCounts, expectNoise, expectPositive, expectWeights, noisy, perImage, ramp, smoothed, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
+import {
+  DRAW,
+  entropies,
+  expectCounts,
+  expectNoise,
+  expectPositive,
+  expectWeights,
+  noisy,
+  perImage,
+  ramp,
+  smoothed,
+  withNoise,
+  type LossTerms,
+  type NoiseOptions,
+  type NoisyInputs,
+} from './noise.ts';
 
 /** Options of {@link smoothMix}. */
 export interface SmoothMixOptions extends NoiseOptions {
@@ -23,7 +38,10 @@ export interface SmoothMixOptions extends NoiseOptions {
   stepSize?: number;
   /** Weight of the mixed term. Default: 1. */
   eta?: number;
-  /** The point of the path that takes the place of the clean image: 0, or 1 for the one-step adversary. Below `steps`. Default: 0. */
+  /**
+   * The point of the path that takes the place of the clean image: 0, or 1 for the one-step adversary. Below `steps`.
+   * Default: 0.
+   */
   mixStep?: number;
   /** l2 ball around x that the path stays in. Default: null, none. */
   maxNorm?: number | null;
@@ -56,16 +74,43 @@ export interface SmoothMixTerms extends LossTerms {
   correct: Tensor;
 }
 
-const SMOOTH_MIX = ['sigma', 'm', 'steps', 'stepSize', 'eta', 'mixStep', 'maxNorm', 'maxNormInit', 'warmUp', 'box'] as const;
+const SMOOTH_MIX = [
+  'sigma',
+  'm',
+  'steps',
+  'stepSize',
+  'eta',
+  'mixStep',
+  'maxNorm',
+  'maxNormInit',
+  'warmUp',
+  'box',
+] as const;
 
-/** The loss of {@link smoothMix} for given noise and mixing; `warmUp` is the factor itself. As in the code, mixStep >= steps leaves the clean image. */
-export function smoothMixTerms(inputs: SmoothMixInputs, options: Omit<SmoothMixOptions, keyof NoiseOptions | 'warmUp'> & { warmUp?: Scalar } = {}): SmoothMixTerms {
+/**
+ * The loss of {@link smoothMix} for given noise and mixing; `warmUp` is the factor itself. As in the code, mixStep >=
+ * steps leaves the clean image.
+ */
+export function smoothMixTerms(
+  inputs: SmoothMixInputs,
+  options: Omit<SmoothMixOptions, keyof NoiseOptions | 'warmUp'> & { warmUp?: Scalar } = {},
+): SmoothMixTerms {
   expectOptions('smoothMixTerms', options as SmoothMixOptions, SMOOTH_MIX);
   const { x, y, forward, noise, mixing } = inputs;
-  const { steps = 8, stepSize = 1, eta = 1, mixStep = 0, maxNorm = null, maxNormInit = stepSize * mixStep, warmUp = 1, box = [0, 1] } = options;
+  const {
+    steps = 8,
+    stepSize = 1,
+    eta = 1,
+    mixStep = 0,
+    maxNorm = null,
+    maxNormInit = stepSize * mixStep,
+    warmUp = 1,
+    box = [0, 1],
+  } = options;
   const batch = x.shape[0]!;
   const path = adversarialPath(inputs, { steps, stepSize, radius: maxNorm, box });
-  const init = mixStep > 0 && mixStep < steps ? clamp(intoBall(x, path[mixStep]!, times(warmUp, maxNormInit)), ...box) : x;
+  const init =
+    mixStep > 0 && mixStep < steps ? clamp(intoBall(x, path[mixStep]!, times(warmUp, maxNormInit)), ...box) : x;
 
   const clean = forward(noisy(init, noise));
   const natural = mean(entropies(clean, y));
@@ -81,18 +126,29 @@ export function smoothMixTerms(inputs: SmoothMixInputs, options: Omit<SmoothMixO
   const logits = mean(perImage(logSoftmax(forward(noisy(xMix, noise))), batch), { axes: 1 });
   const correct = cast(equal(argmax(probability), cast(y, 'u32')), 'f32');
   const mixed = mean(mul(correct, sum(klDiv(logits, target, { reduction: 'none' }), { axes: 1 })));
-  return { loss: add(natural, mul(mul(mixed, eta), warmUp)), natural, mixed, path, init, xMix, probability, target, correct };
+  return {
+    loss: add(natural, mul(mul(mixed, eta), warmUp)),
+    natural,
+    mixed,
+    path,
+    init,
+    xMix,
+    probability,
+    target,
+    correct,
+  };
 }
 
 /**
- * SmoothMix. Jeong, Park, Kim, Lee, Kim, Shin, "SmoothMix: training confidence-calibrated smoothed classifiers for certified
- * robustness", NeurIPS 2021. An adversarial path of the smoothed classifier leaves each image for where it is over-confident;
- * the image is mixed with the end of the path, its smoothed prediction with the uniform distribution, by a share lam ~ U[0, 1/2]:
+ * SmoothMix. Jeong, Park, Kim, Lee, Kim, Shin, "SmoothMix: training confidence-calibrated smoothed classifiers for
+ * certified robustness", NeurIPS 2021. An adversarial path of the smoothed classifier leaves each image for where it is
+ * over-confident; the image is mixed with the end of the path, its smoothed prediction with the uniform distribution,
+ * by a share lam ~ U[0, 1/2]:
  *
  *   loss = mean CE(f(z + noise), y) + eta w mean c KL((1 - lam) pbar + lam / K || softmax f(xMix + noise))
  *
- * with pbar the mean softmax over the m copies, c = [argmax pbar = y], the same noise in path and both passes, and w the
- * warm-up. Default: m = 1 draw; the paper has 4 on MNIST, 2 on CIFAR-10.
+ * with pbar the mean softmax over the m copies, c = [argmax pbar = y], the same noise in path and both passes, and w
+ * the warm-up. Default: m = 1 draw; the paper has 4 on MNIST, 2 on CIFAR-10.
  */
 export function smoothMix(options: SmoothMixOptions): Objective {
   expectOptions('smoothMix', options, SMOOTH_MIX);
@@ -101,14 +157,22 @@ export function smoothMix(options: SmoothMixOptions): Objective {
   expectCounts('smoothMix', { steps, mixStep }, 0);
   expectCounts('smoothMix', { warmUp }, 1);
   expectPositive('smoothMix', { stepSize });
-  expectWeights('smoothMix', { eta, ...(maxNorm != null && { maxNorm }), ...(maxNormInit !== undefined && { maxNormInit }) });
-  if (mixStep > 0 && mixStep >= steps) throw new RangeError(`smoothMix: mixStep is ${mixStep}, expected less than steps, ${steps}; else the clean image would stay`);
+  expectWeights('smoothMix', {
+    eta,
+    ...(maxNorm != null && { maxNorm }),
+    ...(maxNormInit !== undefined && { maxNormInit }),
+  });
+  if (mixStep > 0 && mixStep >= steps)
+    throw new RangeError(
+      `smoothMix: mixStep is ${mixStep}, expected less than steps, ${steps}; else the clean image would stay`,
+    );
   const box = options.box ?? ([0, 1] as const);
   expectBox('smoothMix: box', box);
   const objective: Objective = (inputs) => {
     const { x, random, at } = inputs;
     const mixing = uniform([x.shape[0]!], split(random.key, DRAW.mixing), { first: random.first, gpu: x.gpu });
-    return smoothMixTerms({ ...withNoise(inputs, options), mixing }, { ...options, warmUp: ramp(at.epoch, warmUp) }).loss;
+    return smoothMixTerms({ ...withNoise(inputs, options), mixing }, { ...options, warmUp: ramp(at.epoch, warmUp) })
+      .loss;
   };
   return Object.assign(objective, { box });
 }

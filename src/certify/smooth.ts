@@ -39,7 +39,10 @@ export interface SampleOptions {
 export interface CertifyOptions extends SampleOptions {
   /** Copies that choose the class. Default: 100. */
   n0?: number;
-  /** Fresh copies that estimate its probability; at least 10 at alpha = 0.001, for fewer cannot reach 1/2. Default: 100,000. */
+  /**
+   * Fresh copies that estimate its probability; at least 10 at alpha = 0.001, for fewer cannot reach 1/2. Default:
+   * 100,000.
+   */
   n?: number;
   /** Probability that the certificate is wrong. Default: 0.001. */
   alpha?: number;
@@ -71,13 +74,13 @@ export interface Certificate {
 
 /**
  * Randomised smoothing: g(x) = the class that f(x + noise) gives most often, noise ~ N(0, sigma^2 I).
- * Cohen, Rosenfeld, Kolter, "Certified adversarial robustness via randomized smoothing", ICML 2019, procedures CERTIFY and
- * PREDICT. Noise, forward pass and counts stay on the device; only K integers come back for an input. Bounds and radius
- * are computed in f64 and rounded down. Noisy inputs are not clipped. The model is used in evaluation mode. Calls may
- * overlap: they are queued, and the device works on one while the counts of another come back.
+ * Cohen, Rosenfeld, Kolter, "Certified adversarial robustness via randomized smoothing", ICML 2019, procedures CERTIFY
+ * and PREDICT. Noise, forward pass and counts stay on the device; only K integers come back for an input. Bounds and
+ * radius are computed in f64 and rounded down. Noisy inputs are not clipped. The model is used in evaluation mode.
+ * Calls may overlap: they are queued, and the device works on one while the counts of another come back.
  *
- * A copy whose logits hold a NaN, or an infinity that two share as the largest, is a vote for no class: it counts among the n,
- * and for none. A model with weights that are not finite is refused by a NonFiniteError.
+ * A copy whose logits hold a NaN, or an infinity that two share as the largest, is a vote for no class: it counts among
+ * the n, and for none. A model with weights that are not finite is refused by a NonFiniteError.
  */
 export class Smooth {
   readonly #sigma: number;
@@ -86,25 +89,33 @@ export class Smooth {
   constructor(model: BaseClassifier, options: SmoothOptions) {
     expectOptions('Smooth', options, ['numClasses', 'sigma', 'seed', 'gpu']);
     const { numClasses, sigma, seed = 0, gpu = currentGpu() } = options;
-    if (!Number.isInteger(numClasses) || numClasses < 2) throw new RangeError(`Smooth: numClasses is ${numClasses}, expected an integer of at least 2`);
+    if (!Number.isInteger(numClasses) || numClasses < 2)
+      throw new RangeError(`Smooth: numClasses is ${numClasses}, expected an integer of at least 2`);
     this.#sigma = expectSigma('Smooth', sigma);
-    this.#votes = new NoisyVotes(model, { classes: numClasses, sigma: this.#sigma, key: split(key(seed), PURPOSE.smoothing), gpu });
+    this.#votes = new NoisyVotes(model, {
+      classes: numClasses,
+      sigma: this.#sigma,
+      key: split(key(seed), PURPOSE.smoothing),
+      gpu,
+    });
   }
 
   /**
-   * CERTIFY: the class from n0 copies, then the Clopper-Pearson lower bound of its probability at level 1 - alpha from n
-   * fresh ones; radius sigma * quantile(bound), or ABSTAIN when the bound is below 1/2. x: one input, without batch axis; a Tensor, an NdArray or
-   * nested arrays, here and in the other methods.
+   * CERTIFY: the class from n0 copies, then the Clopper-Pearson lower bound of its probability at level 1 - alpha from
+   * n fresh ones; radius sigma * quantile(bound), or ABSTAIN when the bound is below 1/2. x: one input, without batch
+   * axis; a Tensor, an NdArray or nested arrays, here and in the other methods.
    */
   async certify(x: ArrayInput, options: CertifyOptions = {}): Promise<Certificate> {
     expectOptions('Smooth.certify', options, ['n0', 'n', 'alpha', ...SAMPLE]);
     const { stream = 0, ...rest } = options;
-    return (await reading('certify', x, (host) => this.#certify('certify', single(host), { ...rest, streams: [stream] })))[0]!;
+    return (
+      await reading('certify', x, (host) => this.#certify('certify', single(host), { ...rest, streams: [stream] }))
+    )[0]!;
   }
 
   /**
-   * {@link certify} for inputs (count, ...) at once, with the same result for each: batches hold copies of several inputs,
-   * and all counts come back together. count * n is below 2^32.
+   * {@link certify} for inputs (count, ...) at once, with the same result for each: batches hold copies of several
+   * inputs, and all counts come back together. count * n is below 2^32.
    */
   async certifyMany(x: ArrayInput, options: CertifyManyOptions = {}): Promise<Certificate[]> {
     expectOptions('Smooth.certifyMany', options, ['n0', 'n', 'alpha', 'streams', 'batchSize', 'signal']);
@@ -147,7 +158,8 @@ export class Smooth {
 
   /**
    * Holds the weights that the model has now for all calls until `release`: certificates that several calls make up, by
-   * `draws` or of a data set, are then those of one model, whatever trains it meanwhile. A single call does so by itself.
+   * `draws` or of a data set, are then those of one model, whatever trains it meanwhile. A single call does so by
+   * itself.
    */
   hold(): { release(): void } {
     return this.#votes.hold();
@@ -161,11 +173,30 @@ export class Smooth {
     this.dispose();
   }
 
-  async #certify(what: string, x: NdArray, { n0 = 100, n = 100_000, alpha = 0.001, streams = Uint32Array.from({ length: x.length }, (_, i) => i), ...sample }: CertifyManyOptions): Promise<Certificate[]> {
+  async #certify(
+    what: string,
+    x: NdArray,
+    {
+      n0 = 100,
+      n = 100_000,
+      alpha = 0.001,
+      streams = Uint32Array.from({ length: x.length }, (_, i) => i),
+      ...sample
+    }: CertifyManyOptions,
+  ): Promise<Certificate[]> {
     expectCount(what, 'n0', n0, 1);
     expectAlpha(what, alpha);
     expectCopies(`Smooth.${what}`, 'n', n, alpha);
-    const counts = await this.#sample(what, x, streams, [{ first: 0, copies: n0 }, { first: n0, copies: n }], sample);
+    const counts = await this.#sample(
+      what,
+      x,
+      streams,
+      [
+        { first: 0, copies: n0 },
+        { first: n0, copies: n },
+      ],
+      sample,
+    );
     return Array.from({ length: x.length }, (_, i) => {
       const votes = counts[1]![i]!;
       const chosen = topClass(counts[0]![i]!);
@@ -175,28 +206,54 @@ export class Smooth {
     });
   }
 
-  async #one(what: string, x: ArrayInput, n: number, { first = 0, stream = 0, ...sample }: CountOptions): Promise<Uint32Array> {
+  async #one(
+    what: string,
+    x: ArrayInput,
+    n: number,
+    { first = 0, stream = 0, ...sample }: CountOptions,
+  ): Promise<Uint32Array> {
     expectCount(what, 'n', n, 1);
     expectCount(what, 'first', first, 0);
-    return (await reading(what, x, (host) => this.#sample(what, single(host), [stream], [{ first, copies: n }], sample)))[0]![0]!;
+    return (
+      await reading(what, x, (host) => this.#sample(what, single(host), [stream], [{ first, copies: n }], sample))
+    )[0]![0]!;
   }
 
-  async #sample(what: string, x: NdArray, streams: ArrayLike<number>, phases: readonly Phase[], { batchSize = 1000, signal }: Pick<SampleOptions, 'batchSize' | 'signal'>): Promise<Uint32Array[][]> {
+  async #sample(
+    what: string,
+    x: NdArray,
+    streams: ArrayLike<number>,
+    phases: readonly Phase[],
+    { batchSize = 1000, signal }: Pick<SampleOptions, 'batchSize' | 'signal'>,
+  ): Promise<Uint32Array[][]> {
     expectCount(what, 'batchSize', batchSize, 1);
-    if (x.shape.length < 2 || x.length === 0) throw new ShapeError(`Smooth.${what}: x has shape [${x.shape}], expected (inputs, ...features) with at least one input`);
-    if (!x.data.every((v) => Number.isFinite(Math.fround(v)))) throw new RangeError(`Smooth.${what}: x has values that are not finite, expected finite numbers`);
-    if (streams.length !== x.length) throw new RangeError(`Smooth.${what}: ${streams.length} streams for ${x.length} inputs, expected one each`);
+    if (x.shape.length < 2 || x.length === 0)
+      throw new ShapeError(
+        `Smooth.${what}: x has shape [${x.shape}], expected (inputs, ...features) with at least one input`,
+      );
+    if (!x.data.every((v) => Number.isFinite(Math.fround(v))))
+      throw new RangeError(`Smooth.${what}: x has values that are not finite, expected finite numbers`);
+    if (streams.length !== x.length)
+      throw new RangeError(`Smooth.${what}: ${streams.length} streams for ${x.length} inputs, expected one each`);
     for (const stream of Array.from(streams)) {
-      if (!(Number.isInteger(stream) && stream >= 0 && stream < 2 ** 32)) throw new RangeError(`Smooth.${what}: stream is ${stream}, expected an integer from 0 to 2^32 - 1`);
+      if (!(Number.isInteger(stream) && stream >= 0 && stream < 2 ** 32))
+        throw new RangeError(`Smooth.${what}: stream is ${stream}, expected an integer from 0 to 2^32 - 1`);
     }
     for (const { first, copies } of phases) {
-      if (x.length * copies >= 2 ** 32 || first + copies > 2 ** 32) throw new RangeError(`Smooth.${what}: ${copies} copies of ${x.length} inputs from copy ${first} on, expected fewer than 2^32 in all`);
+      if (x.length * copies >= 2 ** 32 || first + copies > 2 ** 32)
+        throw new RangeError(
+          `Smooth.${what}: ${copies} copies of ${x.length} inputs from copy ${first} on, expected fewer than ` +
+            '2^32 in all',
+        );
     }
     return this.#votes.sample(x, { streams, phases, batchSize, signal });
   }
 }
 
-/** `run` of an input, which is read first where it lies on the device; else at once: a call counts with the weights of its moment. */
+/**
+ * `run` of an input, which is read first where it lies on the device; else at once: a call counts with the weights of
+ * its moment.
+ */
 async function reading<T>(what: string, x: ArrayInput, run: (x: NdArray) => Promise<T>): Promise<T> {
   return run(x instanceof Tensor ? await x.array() : toNdArray(`Smooth.${what}: x`, x));
 }
@@ -206,7 +263,8 @@ function single(x: NdArray): NdArray {
 }
 
 function expectCount(what: string, name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) throw new RangeError(`Smooth.${what}: ${name} is ${value}, expected an integer of at least ${least}`);
+  if (!Number.isInteger(value) || value < least)
+    throw new RangeError(`Smooth.${what}: ${name} is ${value}, expected an integer of at least ${least}`);
 }
 
 function expectAlpha(what: string, alpha: number): void {

@@ -31,13 +31,26 @@ export interface SmoothedPredictionsOptions {
 }
 
 /**
- * How often a model under noise gives each class, (images, classes): the targets of `catRs`, off the tape and owned by the caller.
- * input: (images, ...). A copy to which the model gives no class (its logits hold a NaN, or an infinity that two share as the largest) counts in
- * none, so that a row then sums to less than 1; weights that are not finite are refused. The model is used in evaluation mode, with the weights that it has at the call. Throws RangeError on options out of range, ShapeError unless the model gives
- * (images, numClasses).
+ * How often a model under noise gives each class, (images, classes): the targets of `catRs`, off the tape and owned by
+ * the caller. input: (images, ...). A copy to which the model gives no class (its logits hold a NaN, or an infinity
+ * that two share as the largest) counts in none, so that a row then sums to less than 1; weights that are not finite
+ * are refused. The model is used in evaluation mode, with the weights that it has at the call. Throws RangeError on
+ * options out of range, ShapeError unless the model gives (images, numClasses).
  */
-export async function smoothedPredictions(model: BaseClassifier, input: ArrayInput, options: SmoothedPredictionsOptions): Promise<Tensor> {
-  expectOptions('smoothedPredictions', options, ['numClasses', 'sigma', 'n', 'seed', 'batchSize', 'signal', 'onProgress']);
+export async function smoothedPredictions(
+  model: BaseClassifier,
+  input: ArrayInput,
+  options: SmoothedPredictionsOptions,
+): Promise<Tensor> {
+  expectOptions('smoothedPredictions', options, [
+    'numClasses',
+    'sigma',
+    'n',
+    'seed',
+    'batchSize',
+    'signal',
+    'onProgress',
+  ]);
   const { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress } = options;
   expectSigma('smoothedPredictions', sigma);
   expectCounts('smoothedPredictions', { n, batchSize }, 1);
@@ -55,14 +68,34 @@ export async function smoothedPredictions(model: BaseClassifier, input: ArrayInp
     const shares = new Float32Array(images * numClasses);
     for (let first = 0; first < images; first += batchSize) {
       const rows = Math.min(batchSize, images - first);
-      const part = unscoped(() => tensor(x.data.subarray(first * size, (first + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu }));
+      const part = unscoped(() =>
+        tensor(x.data.subarray(first * size, (first + rows) * size), { shape: [rows, ...x.shape.slice(1)], gpu }),
+      );
       const own = split(root, first);
       let votes = unscoped(() => zeros([rows, numClasses], { gpu: part.gpu }));
       try {
         for (let i = 0; i < n; i++) {
           signal?.throwIfAborted();
           const before = votes;
-          votes = unscoped(() => scope(() => noGrad(() => add(before, oneHot(classOf(checked(model.forward(addNormal(part, own, { std: sigma, stream: i }), context), rows, numClasses)), numClasses)))));
+          votes = unscoped(() =>
+            scope(() =>
+              noGrad(() =>
+                add(
+                  before,
+                  oneHot(
+                    classOf(
+                      checked(
+                        model.forward(addNormal(part, own, { std: sigma, stream: i }), context),
+                        rows,
+                        numClasses,
+                      ),
+                    ),
+                    numClasses,
+                  ),
+                ),
+              ),
+            ),
+          );
           before.dispose();
           // A bounded queue keeps an abort prompt and memory flat.
           if (i % 16 === 15) await part.gpu.sync();
@@ -81,6 +114,9 @@ export async function smoothedPredictions(model: BaseClassifier, input: ArrayInp
 }
 
 function checked(logits: Tensor, rows: number, classes: number): Tensor {
-  if (logits.rank !== 2 || logits.shape[0] !== rows || logits.shape[1] !== classes) throw new ShapeError(`smoothedPredictions: the model gives shape [${logits.shape}], expected (${rows}, ${classes})`);
+  if (logits.rank !== 2 || logits.shape[0] !== rows || logits.shape[1] !== classes)
+    throw new ShapeError(
+      `smoothedPredictions: the model gives shape [${logits.shape}], expected (${rows}, ${classes})`,
+    );
   return logits;
 }

@@ -6,7 +6,15 @@ import { reshape } from '../ops/reshape.ts';
 import { softCrossEntropy } from '../ops/soft-cross-entropy.ts';
 import { softmax } from '../ops/softmax.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expectNoise, expectWeights, noisy, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noise.ts';
+import {
+  expectNoise,
+  expectWeights,
+  noisy,
+  withNoise,
+  type LossTerms,
+  type NoiseOptions,
+  type NoisyInputs,
+} from './noise.ts';
 
 /** Options of {@link stability}. */
 export interface StabilityOptions extends NoiseOptions {
@@ -20,22 +28,31 @@ export interface StabilityTerms extends LossTerms {
   stability: Tensor;
 }
 
-/** The loss of {@link stability} for given noise. Two forward passes, the clean one first, as running statistics see them. */
-export function stabilityTerms({ x, y, forward, noise }: NoisyInputs, options: Pick<StabilityOptions, 'lambda'> = {}): StabilityTerms {
+/**
+ * The loss of {@link stability} for given noise. Two forward passes, the clean one first, as running statistics see
+ * them.
+ */
+export function stabilityTerms(
+  { x, y, forward, noise }: NoisyInputs,
+  options: Pick<StabilityOptions, 'lambda'> = {},
+): StabilityTerms {
   expectOptions('stabilityTerms', options as StabilityOptions, ['sigma', 'm', 'lambda']);
   const { lambda = 2 } = options;
   const [batch, m] = noise.shape as [number, number];
   const clean = forward(x);
   const classes = clean.shape[1]!;
-  const target = reshape(expand(reshape(softmax(clean), [batch, 1, classes]), [batch, m, classes]), [batch * m, classes]);
+  const target = reshape(expand(reshape(softmax(clean), [batch, 1, classes]), [batch, m, classes]), [
+    batch * m,
+    classes,
+  ]);
   const stability = softCrossEntropy(forward(noisy(x, noise)), target);
   const entropy = crossEntropy(clean, y);
   return { loss: add(entropy, mul(stability, lambda)), crossEntropy: entropy, stability };
 }
 
 /**
- * Stability training: CE(f(x), y) + lambda H(softmax f(x), softmax f(x + noise)); the gradient flows through both sides.
- * Li, Chen, Wang, Carin, NeurIPS 2019, after Zheng et al., CVPR 2016.
+ * Stability training: CE(f(x), y) + lambda H(softmax f(x), softmax f(x + noise)); the gradient flows through both
+ * sides. Li, Chen, Wang, Carin, NeurIPS 2019, after Zheng et al., CVPR 2016.
  */
 export function stability(options: StabilityOptions): Objective {
   expectOptions('stability', options, ['sigma', 'm', 'lambda']);

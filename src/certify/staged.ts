@@ -34,22 +34,24 @@ export interface Staged {
 }
 
 /**
- * "Is it robust at this radius?" in stages of growing size: certified by the first whose bound reaches the radius, given up
- * by the first that shows it out of reach, open after the last. Horvath et al., "Boosting randomized smoothing with
- * variance reduced classifiers", ICLR 2022.
+ * "Is it robust at this radius?" in stages of growing size: certified by the first whose bound reaches the radius,
+ * given up by the first that shows it out of reach, open after the last. Horvath et al., "Boosting randomized smoothing
+ * with variance reduced classifiers", ICLR 2022.
  *
- * Soundness. Each of the m stages draws fresh copies and bounds the probability of the class from below at level alpha/m
- * (Clopper-Pearson). A false certificate needs one of these bounds to be above the truth: by the union bound at most alpha,
- * whatever decides which stages run. In the same way the upper bounds at beta/(m - 1) make a wrong rejection at most beta;
- * it costs a certificate and never makes one. Copies of different stages are not pooled.
- * Throws RangeError on options out of range, on stages none of which can certify the radius, and on counts that are not those of n.
+ * Soundness. Each of the m stages draws fresh copies and bounds the probability of the class from below at level
+ * alpha/m (Clopper-Pearson). A false certificate needs one of these bounds to be above the truth: by the union bound at
+ * most alpha, whatever decides which stages run. In the same way the upper bounds at beta/(m - 1) make a wrong
+ * rejection at most beta; it costs a certificate and never makes one. Copies of different stages are not pooled.
+ * Throws RangeError on options out of range, on stages none of which can certify the radius, and on counts that are not
+ * those of n.
  */
 export async function certifyStaged(draw: Draw, options: StagedOptions): Promise<Staged> {
   const what = 'certifyStaged';
   expectOptions(what, options, ['sigma', 'radius', 'n0', 'stages', 'alpha', 'beta', 'signal']);
   const { radius, n0 = 100, stages = [1000, 10_000, 100_000], alpha = 0.001, beta = 1e-4, signal } = options;
   const sigma = expectSigma(what, options.sigma);
-  if (!(radius >= 0 && radius < Infinity)) throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
+  if (!(radius >= 0 && radius < Infinity))
+    throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
   expectInteger(what, 'n0', n0, 1);
   expectInteger(what, 'the number of stages', stages.length, 1);
   for (const n of stages) expectInteger(what, 'a stage', n, 1);
@@ -59,7 +61,11 @@ export async function certifyStaged(draw: Draw, options: StagedOptions): Promise
   const share = alpha / stages.length;
   const best = clopperPearsonLower(most, most, share);
   if (!(best > 0.5 && certifiedRadius(best, sigma) >= radius)) {
-    throw new RangeError(`${what}: the largest stage is ${most}, expected at least ${samplesForRadius(radius, { sigma, alpha: share })} copies: even if all of fewer agree, radius ${radius} is out of reach at alpha ${alpha}`);
+    throw new RangeError(
+      `${what}: the largest stage is ${most}, expected at least ` +
+        `${samplesForRadius(radius, { sigma, alpha: share })} copies: even if all of fewer agree, radius ` +
+        `${radius} is out of reach at alpha ${alpha}`,
+    );
   }
   signal?.throwIfAborted();
   const label = topClass(await drawCounts(what, draw, n0));
@@ -71,10 +77,12 @@ export async function certifyStaged(draw: Draw, options: StagedOptions): Promise
     const pLower = clopperPearsonLower(hits, n, share);
     const reached = certifiedRadius(pLower, sigma);
     // Above 1/2 also at radius 0, where the radius of an abstention would do.
-    if (pLower > 0.5 && reached >= radius) return { decision: 'certified', label, radius: reached, samples, stages: i + 1 };
+    if (pLower > 0.5 && reached >= radius)
+      return { decision: 'certified', label, radius: reached, samples, stages: i + 1 };
     if (i === stages.length - 1) break;
     const pUpper = clopperPearsonUpper(hits, n, beta / (stages.length - 1));
-    if (pUpper < 0.5 || (pUpper < 1 && certifiedRadius(pUpper, sigma) < radius)) return { decision: 'rejected', label, radius: 0, samples, stages: i + 1 };
+    if (pUpper < 0.5 || (pUpper < 1 && certifiedRadius(pUpper, sigma) < radius))
+      return { decision: 'rejected', label, radius: 0, samples, stages: i + 1 };
   }
   return { decision: 'abstained', label, radius: 0, samples, stages: stages.length };
 }

@@ -20,10 +20,15 @@ export function holderOf(target: object): Claim | undefined {
 }
 
 /**
- * Takes `target` for a run. Throws what `refusal` gives when another run holds it, unless both share it, or `borrows` is
- * asked and the other waits.
+ * Takes `target` for a run. Throws what `refusal` gives when another run holds it, unless both share it, or `borrows`
+ * is asked and the other waits.
  */
-export function claim(target: object, by: string, refusal: (holder: string) => Error, { isShared = false, borrows = false } = {}): Claim {
+export function claim(
+  target: object,
+  by: string,
+  refusal: (holder: string) => Error,
+  { isShared = false, borrows = false } = {},
+): Claim {
   const held = claims.get(target) ?? [];
   const holder = held.at(-1);
   if (holder && !(isShared && holder.isShared) && !(borrows && holder.isWaiting)) throw refusal(holder.by);

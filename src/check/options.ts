@@ -1,14 +1,21 @@
 /**
- * Throws a TypeError when `options` has a key that is not in `known`, and suggests the nearest known one. `what` names the
- * function for the reader. Undefined options, and keys whose value is undefined, pass.
+ * Throws a TypeError when `options` has a key that is not in `known`, and suggests the nearest known one. `what` names
+ * the function for the reader. Undefined options, and keys whose value is undefined, pass.
  */
-export function expectOptions<T extends object>(what: string, options: T | null | undefined, known: readonly (keyof T & string)[]): void {
+export function expectOptions<T extends object>(
+  what: string,
+  options: T | null | undefined,
+  known: readonly (keyof T & string)[],
+): void {
   if (options === undefined) return;
-  if (typeof options !== 'object' || options === null) throw new TypeError(`${what}: options are ${String(options)}, expected an object`);
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`${what}: options are ${String(options)}, expected an object`);
   // A function of options that stands where its result is wanted is called with tensors.
-  if ('storage' in options) throw new TypeError(`${what}: options are a tensor, expected an object; pass the result of ${what}(), not ${what}`);
+  if ('storage' in options)
+    throw new TypeError(`${what}: options are a tensor, expected an object; pass the result of ${what}(), not ${what}`);
   for (const name of Object.keys(options)) {
-    if ((known as readonly string[]).includes(name) || (options as Record<string, unknown>)[name] === undefined) continue;
+    if ((known as readonly string[]).includes(name) || (options as Record<string, unknown>)[name] === undefined)
+      continue;
     throw new TypeError(`${what}: unknown option '${name}'${suggestion(name, known)}`);
   }
 }
@@ -20,7 +27,10 @@ export function suggestion(name: string, known: readonly string[]): string {
   return known.length ? `, expected one of ${known.join(', ')}` : ', expected none';
 }
 
-/** The known name with the fewest edits from `name`, case apart, when those are at most a third of its length, at least one. */
+/**
+ * The known name with the fewest edits from `name`, case apart, when those are at most a third of its length, at least
+ * one.
+ */
 export function nearest(name: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;

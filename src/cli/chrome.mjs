@@ -9,7 +9,9 @@ const FIXED = [
   'C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe',
 ];
 
-/** Path of an installed Chrome or Chromium: `$EVENKEEL_CHROME`, then the search path, then the usual places; or null. */
+/**
+ * Path of an installed Chrome or Chromium: `$EVENKEEL_CHROME`, then the search path, then the usual places; or null.
+ */
 export function findChrome() {
   const own = process.env.EVENKEEL_CHROME;
   if (own) return own;

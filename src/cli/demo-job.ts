@@ -1,7 +1,17 @@
 import { type Dataset } from 'evenkeel/data';
 import { estimatePrior, fitTemperature, softmaxRows } from 'evenkeel/calibrate';
 import { certifyDataset, Smooth } from 'evenkeel/certify';
-import { accuracy, averageCertifiedRadius, balancedAccuracy, calibrationError, certifiedAccuracy, perClassAccuracy, reliabilityDiagram, shotAccuracy, type ReliabilityBin } from 'evenkeel/metrics';
+import {
+  accuracy,
+  averageCertifiedRadius,
+  balancedAccuracy,
+  calibrationError,
+  certifiedAccuracy,
+  perClassAccuracy,
+  reliabilityDiagram,
+  shotAccuracy,
+  type ReliabilityBin,
+} from 'evenkeel/metrics';
 import type { Sequential } from 'evenkeel/nn';
 import { fit } from 'evenkeel/train';
 import type { DemoSettings } from './demo-settings.ts';
@@ -28,25 +38,41 @@ const BINS = { nBins: 15 };
 const RADII = Array.from({ length: 21 }, (_, i) => i / 20);
 
 /**
- * The main job: for each method train on the long-tailed set with noisy inputs, test on the whole official test set after
- * the last epoch, calibrate on the held-out part, and certify. Saves `<method>.safetensors`.
+ * The main job: for each method train on the long-tailed set with noisy inputs, test on the whole official test set
+ * after the last epoch, calibrate on the held-out part, and certify. Saves `<method>.safetensors`.
  */
-export async function demoJob({ methods, imbFactor, seed, settings }: DemoOptions, context: JobContext): Promise<DemoResult> {
+export async function demoJob(
+  { methods, imbFactor, seed, settings }: DemoOptions,
+  context: JobContext,
+): Promise<DemoResult> {
   const parts = await longTailedParts(context.datasets[0]!, { imbFactor, calibShare: settings.calibShare, seed });
   const summaries: MethodSummary[] = [];
   for (const method of methods) summaries.push(await runMethod(method, parts, { seed, settings }, context));
   const { train, calib, test, classCounts } = parts;
-  return { methods: summaries, classCounts, sizes: { train: train.y.length, calib: calib!.y.length, test: test.y.length } };
+  return {
+    methods: summaries,
+    classCounts,
+    sizes: { train: train.y.length, calib: calib!.y.length, test: test.y.length },
+  };
 }
 
-async function runMethod(name: Method, { train, calib, test }: Parts, { seed, settings }: { seed: number; settings: DemoSettings }, context: JobContext): Promise<MethodSummary> {
+async function runMethod(
+  name: Method,
+  { train, calib, test }: Parts,
+  { seed, settings }: { seed: number; settings: DemoSettings },
+  context: JobContext,
+): Promise<MethodSummary> {
   const { recipe, sigma } = settings;
   const { emit, signal } = context;
   const title = METHOD_TITLES[name];
   const { model, loss, optimizer, schedule } = assemble(name, train, recipe, seed);
   try {
     const history = { loss: [] as number[], balancedAccuracy: [] as number[] };
-    emit({ type: 'phase', label: `${title} train`, total: recipe.epochs * Math.ceil(train.y.length / recipe.batchSize) });
+    emit({
+      type: 'phase',
+      label: `${title} train`,
+      total: recipe.epochs * Math.ceil(train.y.length / recipe.batchSize),
+    });
     const trained = await fit(model, train, {
       loss,
       optimizer,
@@ -56,7 +82,8 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
       inputNoise: sigma,
       seed,
       signal,
-      onStep: ({ step, epoch, epochs, loss, stepsPerSecond }) => emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
+      onStep: ({ step, epoch, epochs, loss, stepsPerSecond }) =>
+        emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
       onEpoch: async ({ loss }) => {
         history.loss.push(loss);
         history.balancedAccuracy.push(balancedAccuracy(await probabilities(model, calib!), calib!.y));
@@ -90,7 +117,10 @@ async function runMethod(name: Method, { train, calib, test }: Parts, { seed, se
       stepsPerSecond: trained.stepsPerSecond,
       certified,
       history,
-      reliability: { before: reliabilityDiagram(probs, test.y, BINS).map(plain), after: reliabilityDiagram(scaledProbs, test.y, BINS).map(plain) },
+      reliability: {
+        before: reliabilityDiagram(probs, test.y, BINS).map(plain),
+        after: reliabilityDiagram(scaledProbs, test.y, BINS).map(plain),
+      },
       parameters: model.parameterCount,
     };
   } finally {
@@ -121,7 +151,16 @@ async function certify(
     const correct = points.map(({ label, predicted }) => label === predicted);
     const curve = certifiedAccuracy(radii, correct, RADII);
     const seconds = (performance.now() - start) / 1000;
-    return { sigma, n, alpha, acr: averageCertifiedRadius(radii, correct), accuracyAtRadius: RADII.map((r, i) => [r, curve[i]!]), n0, seconds, points };
+    return {
+      sigma,
+      n,
+      alpha,
+      acr: averageCertifiedRadius(radii, correct),
+      accuracyAtRadius: RADII.map((r, i) => [r, curve[i]!]),
+      n0,
+      seconds,
+      points,
+    };
   } finally {
     smooth.dispose();
   }

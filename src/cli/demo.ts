@@ -33,7 +33,13 @@ type Flags = Values<typeof FLAGS>;
 export async function demo(args: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = parseFlags(FLAGS, args);
   if (values.help) {
-    console.log(helpText('npm run demo -- [flags]', 'Trains CE and LDAM-DRW on a long-tailed data set, calibrates and certifies them, and writes a report.', FLAGS));
+    console.log(
+      helpText(
+        'npm run demo -- [flags]',
+        'Trains CE and LDAM-DRW on a long-tailed data set, calibrates and certifies them, and writes a report.',
+        FLAGS,
+      ),
+    );
     return 0;
   }
   const start = performance.now();
@@ -71,7 +77,14 @@ export async function demo(args: readonly string[], signal: AbortSignal): Promis
     command: commandOf(values),
   };
   const json = `${JSON.stringify(summary, null, 2)}\n`;
-  await writeAll(values.out, new Map<string, string | Uint8Array>([...outcome.files, ['summary.json', json], ['report.html', renderReport(summary, settings)]]));
+  await writeAll(
+    values.out,
+    new Map<string, string | Uint8Array>([
+      ...outcome.files,
+      ['summary.json', json],
+      ['report.html', renderReport(summary, settings)],
+    ]),
+  );
   if (values.json !== null) await writeOne(values.json, json);
   print(summary, values.out);
   return 0;
@@ -79,16 +92,38 @@ export async function demo(args: readonly string[], signal: AbortSignal): Promis
 
 function settingsOf({ quick, epochs, data }: Flags): DemoSettings {
   const settings = quick ? QUICK_SETTINGS : DEFAULT_SETTINGS;
-  return { ...settings, recipe: { ...settings.recipe, tuning: tuningOf(data), epochs: epochs ?? settings.recipe.epochs } };
+  return {
+    ...settings,
+    recipe: { ...settings.recipe, tuning: tuningOf(data), epochs: epochs ?? settings.recipe.epochs },
+  };
 }
 
 function commandOf(values: Flags): string {
-  const named = (['data', 'imb-factor', 'loss', 'epochs', 'seed', 'host'] as const).filter((name) => values[name] !== null);
-  return ['npm run demo --', ...(values.quick ? ['--quick'] : []), ...named.map((name) => `--${name} ${String(values[name])}`)].join(' ');
+  const named = (['data', 'imb-factor', 'loss', 'epochs', 'seed', 'host'] as const).filter(
+    (name) => values[name] !== null,
+  );
+  return [
+    'npm run demo --',
+    ...(values.quick ? ['--quick'] : []),
+    ...named.map((name) => `--${name} ${String(values[name])}`),
+  ].join(' ');
 }
 
 function print({ methods, adapter, seconds }: Summary, out: string): void {
-  const head = ['%', 'balanced', 'accuracy', 'many', 'medium', 'few', 'ECE', 'ECE scaled', 'T', 'ACR', 'cert. at 0.25', 'train'];
+  const head = [
+    '%',
+    'balanced',
+    'accuracy',
+    'many',
+    'medium',
+    'few',
+    'ECE',
+    'ECE scaled',
+    'T',
+    'ACR',
+    'cert. at 0.25',
+    'train',
+  ];
   const rows = methods.map((m) => [
     METHOD_TITLES[m.name],
     percent(m.balancedAccuracy),

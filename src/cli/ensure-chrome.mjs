@@ -7,8 +7,8 @@ import { findChrome } from './chrome.mjs';
 const ADVICE = 'install Chrome or Chromium, or set EVENKEEL_CHROME to its executable';
 
 /**
- * Path of a Chrome or Chromium with WebGPU: an installed one, else Playwright's, else one installed now with apt (Debian
- * or Ubuntu, as root) or Playwright. Throws an Error of one sentence when none can be had.
+ * Path of a Chrome or Chromium with WebGPU: an installed one, else Playwright's, else one installed now with apt
+ * (Debian or Ubuntu, as root) or Playwright. Throws an Error of one sentence when none can be had.
  */
 export async function ensureChrome({ log = console.error } = {}) {
   const found = findChrome();
@@ -35,12 +35,21 @@ export async function ensureChrome({ log = console.error } = {}) {
 
 /** True where apt-get can install packages: Debian or Ubuntu, as root. */
 export function canApt() {
-  return process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get');
+  return (
+    process.platform === 'linux' &&
+    process.getuid?.() === 0 &&
+    existsSync('/etc/debian_version') &&
+    existsSync('/usr/bin/apt-get')
+  );
 }
 
 /** Runs a command without its chatter; returns whether it succeeded, and shows its last words when it did not. */
 export function quiet(command, args, log = console.error) {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, maxBuffer: 1 << 26 });
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    encoding: 'utf8',
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    maxBuffer: 1 << 26,
+  });
   if (status !== 0) log(`${stdout ?? ''}${stderr ?? ''}`.trim().split('\n').slice(-8).join('\n'));
   return status === 0;
 }

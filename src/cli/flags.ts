@@ -17,7 +17,11 @@ export type FlagTable = Record<string, Flag<unknown>>;
 export type Values<F extends FlagTable> = { [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
 
 /** An integer in min..max. */
-export function integer<T extends number | null>(describe: string, fallback: T, { min = 0, max = Number.MAX_SAFE_INTEGER, value = 'N' } = {}): Flag<number | T> {
+export function integer<T extends number | null>(
+  describe: string,
+  fallback: T,
+  { min = 0, max = Number.MAX_SAFE_INTEGER, value = 'N' } = {},
+): Flag<number | T> {
   const expected = max === Number.MAX_SAFE_INTEGER ? `an integer >= ${min}` : `an integer in ${min}..${max}`;
   return {
     value,
@@ -32,7 +36,11 @@ export function integer<T extends number | null>(describe: string, fallback: T, 
 }
 
 /** A number with above < x <= max. */
-export function number(describe: string, fallback: number, { above, max, value = 'X' }: { above: number; max: number; value?: string }): Flag<number> {
+export function number(
+  describe: string,
+  fallback: number,
+  { above, max, value = 'X' }: { above: number; max: number; value?: string },
+): Flag<number> {
   return {
     value,
     describe,
@@ -59,21 +67,31 @@ export function choice<const W extends string>(describe: string, words: readonly
 }
 
 /** Some of a few words, separated by commas. */
-export function list<const W extends string>(describe: string, words: readonly W[], fallback: readonly W[]): Flag<readonly W[]> {
+export function list<const W extends string>(
+  describe: string,
+  words: readonly W[],
+  fallback: readonly W[],
+): Flag<readonly W[]> {
   return {
     value: words.join(','),
     describe,
     fallback,
     parse(text) {
       const given = [...new Set(text.split(',').map((word) => word.trim()))];
-      if (!given.every((word) => words.includes(word as W))) throw new UsageError(`expected one or more of ${words.join(', ')}, separated by commas`);
+      if (!given.every((word) => words.includes(word as W)))
+        throw new UsageError(`expected one or more of ${words.join(', ')}, separated by commas`);
       return given as W[];
     },
   };
 }
 
 /** Text that `check` accepts. */
-export function text<T extends string | null>(describe: string, value: string, fallback: T, check: (given: string) => void = notEmpty): Flag<string | T> {
+export function text<T extends string | null>(
+  describe: string,
+  value: string,
+  fallback: T,
+  check: (given: string) => void = notEmpty,
+): Flag<string | T> {
   return {
     value,
     describe,

@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Newest modification time, in ms, of the files below `paths`; 0 where nothing exists. Written declarations do not count: the build makes them. */
+/**
+ * Newest modification time, in ms, of the files below `paths`; 0 where nothing exists. Written declarations do not
+ * count: the build makes them.
+ */
 export function newestChange(paths) {
   let newest = 0;
   for (const path of paths) {

@@ -7,10 +7,16 @@ import type { PageGlobals, PageOutcome } from './page.ts';
 import { servePage } from './page-server.ts';
 
 /**
- * Runs a job in a page of headless Chrome, served from this process. Errors of the page, and its crash, are errors here.
- * `own` is a script to run instead of the CLI's page, `query` what its address ends with.
+ * Runs a job in a page of headless Chrome, served from this process. Errors of the page, and its crash, are errors
+ * here. `own` is a script to run instead of the CLI's page, `query` what its address ends with.
  */
-export async function runInChrome(request: JobRequest, datasets: readonly DatasetBytes[], { signal, emit }: JobHost, own?: Uint8Array, query = ''): Promise<JobOutcome> {
+export async function runInChrome(
+  request: JobRequest,
+  datasets: readonly DatasetBytes[],
+  { signal, emit }: JobHost,
+  own?: Uint8Array,
+  query = '',
+): Promise<JobOutcome> {
   const script = own ?? (await readFile(new URL('./page.js', import.meta.url)));
   const browser = await launch();
   const server = await servePage(script, datasets).catch(async (error: unknown) => {
@@ -25,14 +31,17 @@ export async function runInChrome(request: JobRequest, datasets: readonly Datase
     const failure = watch(browser, page);
     await page.exposeFunction('evenkeelEvent' satisfies keyof PageGlobals, emit);
     await page.goto(server.url + query, { waitUntil: 'load' });
-    const run = page.evaluate(
-      ([what, names]) => (globalThis as unknown as PageGlobals).evenkeelRun(what, names),
-      [request, datasets.map(({ name }) => name)] as [JobRequest, string[]],
-    );
+    const run = page.evaluate(([what, names]) => (globalThis as unknown as PageGlobals).evenkeelRun(what, names), [
+      request,
+      datasets.map(({ name }) => name),
+    ] as [JobRequest, string[]]);
     const outcome: PageOutcome = await Promise.race([run, failure.promise]);
     if (!outcome.ok) throw pageError(outcome);
     if (failure.messages.length > 0) throw new Error(`the page reported an error: ${failure.messages.join('; ')}`);
-    return { value: JSON.parse(outcome.value), files: new Map(outcome.files.map((file) => [file, server.files.get(file)!])) };
+    return {
+      value: JSON.parse(outcome.value),
+      files: new Map(outcome.files.map((file) => [file, server.files.get(file)!])),
+    };
   } catch (error) {
     signal.throwIfAborted(); // a closed browser fails in many ways; the reason is this one
     throw error;

@@ -4,7 +4,11 @@ import { runJob, type DatasetBytes, type JobHost, type JobOutcome, type JobReque
 import { jobs } from './jobs.ts';
 
 /** Runs a job in this process, on Dawn. */
-export async function runInNode(request: JobRequest, datasets: readonly DatasetBytes[], host: JobHost): Promise<JobOutcome> {
+export async function runInNode(
+  request: JobRequest,
+  datasets: readonly DatasetBytes[],
+  host: JobHost,
+): Promise<JobOutcome> {
   try {
     return await runJob(jobs, request, datasets, host);
   } catch (error) {

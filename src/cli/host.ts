@@ -8,6 +8,11 @@ export const HOSTS = ['chrome', 'node'] as const;
 export type HostName = (typeof HOSTS)[number];
 
 /** Runs a job in headless Chrome or in this process. */
-export function runOnHost(name: HostName, request: JobRequest, datasets: readonly DatasetBytes[], host: JobHost): Promise<JobOutcome> {
+export function runOnHost(
+  name: HostName,
+  request: JobRequest,
+  datasets: readonly DatasetBytes[],
+  host: JobHost,
+): Promise<JobOutcome> {
   return name === 'chrome' ? runInChrome(request, datasets, host) : runInNode(request, datasets, host);
 }

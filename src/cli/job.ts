@@ -58,7 +58,12 @@ export interface JobOutcome {
 }
 
 /** Opens a device, runs the job, and frees the device, also when the job fails. */
-export async function runJob(jobs: Readonly<Record<string, Job>>, { job, options }: JobRequest, datasets: readonly DatasetBytes[], { signal, emit }: JobHost): Promise<JobOutcome> {
+export async function runJob(
+  jobs: Readonly<Record<string, Job>>,
+  { job, options }: JobRequest,
+  datasets: readonly DatasetBytes[],
+  { signal, emit }: JobHost,
+): Promise<JobOutcome> {
   const run = jobs[job];
   if (!run) throw new Error(`there is no job '${job}'`);
   const gpu = await init();
@@ -66,7 +71,13 @@ export async function runJob(jobs: Readonly<Record<string, Job>>, { job, options
     const adapter = { name: gpu.adapter.name, kind: gpu.adapter.kind };
     emit({ type: 'adapter', adapter });
     const files = new Map<string, Uint8Array>();
-    const value = await run(options as never, { adapter, datasets, signal, emit, save: (file, bytes) => files.set(file, bytes) });
+    const value = await run(options as never, {
+      adapter,
+      datasets,
+      signal,
+      emit,
+      save: (file, bytes) => files.set(file, bytes),
+    });
     return { value, files };
   } finally {
     gpu.destroy();

@@ -3,7 +3,10 @@ import { demo } from './demo.ts';
 import { Interrupted, UsageError } from './errors.ts';
 import { reproduce } from './reproduce.ts';
 
-const VERBS: Readonly<Record<string, (args: readonly string[], signal: AbortSignal) => Promise<number>>> = { demo, reproduce };
+const VERBS: Readonly<Record<string, (args: readonly string[], signal: AbortSignal) => Promise<number>>> = {
+  demo,
+  reproduce,
+};
 
 const HELP = `usage: evenkeel VERB [flags]
 
@@ -19,7 +22,9 @@ async function main([verb = '--help', ...args]: readonly string[]): Promise<numb
     return 0;
   }
   if (verb === '--version') {
-    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
     console.log(version);
     return 0;
   }

@@ -35,15 +35,18 @@ export interface Assembly {
   schedule: Schedule[];
 }
 
-/** The first of the last epochs: where the rate falls and DRW sets in. At least one epoch is left before and after, where there are two. */
+/**
+ * The first of the last epochs: where the rate falls and DRW sets in. At least one epoch is left before and after,
+ * where there are two.
+ */
 export function lateEpoch(epochs: number, { lateShare }: Pick<Tuning, 'lateShare'>): number {
   return Math.max(1, Math.min(epochs - 1, Math.round(epochs * lateShare)));
 }
 
 /**
  * Model, loss, optimiser and schedules of a method for a training set. LDAM-DRW differs from CE by what its authors
- * change (normalised last layer, margins, deferred re-weighting) and by its tuning. The factor s of its cosines is in the
- * head, so that softmax of the outputs are the probabilities that were trained.
+ * change (normalised last layer, margins, deferred re-weighting) and by its tuning. The factor s of its cosines is in
+ * the head, so that softmax of the outputs are the probabilities that were trained.
  */
 export function assemble(method: Method, train: Dataset, recipe: Recipe, seed: number): Assembly {
   const tuning = recipe.tuning[method];
@@ -54,7 +57,11 @@ export function assemble(method: Method, train: Dataset, recipe: Recipe, seed: n
     model: network(recipe.widths, train, tuning).init({ seed }),
     loss: ours ? ldam({ clsNumList: train.classCounts, maxM, s, scaleIn: 'head' }) : crossEntropy(),
     optimizer: sgd({ lr, momentum: recipe.momentum, weightDecay }),
-    schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [late], gamma: 0.1 }), ...(ours ? [drw({ from: late, beta: BETA })] : [])],
+    schedule: [
+      warmUp({ epochs: 2 }),
+      multiStep({ milestones: [late], gamma: 0.1 }),
+      ...(ours ? [drw({ from: late, beta: BETA })] : []),
+    ],
   };
 }
 
@@ -71,7 +78,11 @@ function network(widths: readonly number[], { x, numClasses }: Dataset, { lastRe
     features = width;
     return i < widths.length - 1 || lastRelu ? [layer, relu()] : [layer];
   });
-  return sequential(flatten(), ...layers, s === undefined ? linear(features, numClasses) : cosineLinear(features, numClasses, { scale: s }));
+  return sequential(
+    flatten(),
+    ...layers,
+    s === undefined ? linear(features, numClasses) : cosineLinear(features, numClasses, { scale: s }),
+  );
 }
 
 /** A long-tailed training set, a part of it held out for calibration, and the official test set as it is. */
@@ -84,7 +95,10 @@ export interface Parts {
 }
 
 /** Builds {@link Parts}: imbalance by `imbFactor`, `calibShare` of it (0: none) for calibration. */
-export async function longTailedParts(bytes: DatasetBytes, { imbFactor, calibShare, seed }: { imbFactor: number; calibShare: number; seed: number }): Promise<Parts> {
+export async function longTailedParts(
+  bytes: DatasetBytes,
+  { imbFactor, calibShare, seed }: { imbFactor: number; calibShare: number; seed: number },
+): Promise<Parts> {
   const full = await loadIdx(bytes.trainImages, bytes.trainLabels, { name: bytes.name });
   const test = await loadIdx(bytes.testImages, bytes.testLabels, { name: bytes.name, numClasses: full.numClasses });
   const tailed = longTail(full, { imbType: 'exp', imbFactor, seed });

@@ -3,9 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { DatasetBytes } from './job.ts';
 
-const HTML = '<!doctype html><meta charset="utf-8"><title>evenkeel</title><link rel="icon" href="data:,"><script type="module" src="page.js"></script>';
+const HTML =
+  '<!doctype html><meta charset="utf-8"><title>evenkeel</title><link rel="icon" href="data:,"><script ' +
+  'type="module" src="page.js"></script>';
 /** Cross-origin isolation gives the page fine timers. */
-const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp', 'Cache-Control': 'no-store' };
+const HEADERS = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cache-Control': 'no-store',
+};
 const MAX_UPLOAD = 1 << 30;
 
 /** A running {@link servePage}. */

@@ -2,7 +2,8 @@ import { runJob, type DatasetBytes, type JobEvent, type JobRequest } from './job
 import { jobs } from './jobs.ts';
 
 /** Result of a job in the page: errors cross to Node by name and message. */
-export type PageOutcome = { ok: true; value: string; files: string[] } | { ok: false; name: string; message: string; stack: string };
+export type PageOutcome =
+  { ok: true; value: string; files: string[] } | { ok: false; name: string; message: string; stack: string };
 
 /** What the page and Node call on each other. */
 export interface PageGlobals {
@@ -56,6 +57,9 @@ async function download(name: string, index: number): Promise<DatasetBytes> {
 }
 
 async function upload(file: string, bytes: Uint8Array): Promise<void> {
-  const response = await fetch(`files/${encodeURIComponent(file)}`, { method: 'POST', body: bytes as Uint8Array<ArrayBuffer> });
+  const response = await fetch(`files/${encodeURIComponent(file)}`, {
+    method: 'POST',
+    body: bytes as Uint8Array<ArrayBuffer>,
+  });
   if (!response.ok) throw new Error(`${file}: the server answered ${response.status}`);
 }

@@ -27,16 +27,27 @@ export async function reproduce(args: readonly string[], signal: AbortSignal): P
     return 0;
   }
   if (values.help) {
-    console.log(helpText(`npm run reproduce -- ${chosen?.id ?? 'EXPERIMENT'} [flags]`, chosen ? chosen.claim : `Tests a published claim.\n\n${formatList()}`, flags));
+    console.log(
+      helpText(
+        `npm run reproduce -- ${chosen?.id ?? 'EXPERIMENT'} [flags]`,
+        chosen ? chosen.claim : `Tests a published claim.\n\n${formatList()}`,
+        flags,
+      ),
+    );
     return 0;
   }
   const known = experiments.map(({ id }) => id).join(', ');
   if (!words[0]) throw new UsageError(`no experiment named: expected one of ${known}`);
-  if (!chosen || words[0] !== chosen.id) throw new UsageError(`unknown experiment '${words[0]}': expected one of ${known}`);
+  if (!chosen || words[0] !== chosen.id)
+    throw new UsageError(`unknown experiment '${words[0]}': expected one of ${known}`);
   return run(chosen, values, signal);
 }
 
-async function run(chosen: Experiment, values: Values<FlagTable> & Values<typeof COMMON>, signal: AbortSignal): Promise<number> {
+async function run(
+  chosen: Experiment,
+  values: Values<FlagTable> & Values<typeof COMMON>,
+  signal: AbortSignal,
+): Promise<number> {
   const { id, title, claim } = chosen;
   const protocol = chosen.protocol(values);
   console.log(`${title}\n\nClaim: ${claim}\nProtocol: ${protocol}\n`);
@@ -54,9 +65,13 @@ async function run(chosen: Experiment, values: Values<FlagTable> & Values<typeof
   }).finally(() => progress.end(false));
   const runs = value as Run[];
   const { result, holds, table } = chosen.judge(runs);
-  if (values.json !== null) await writeOne(values.json, `${JSON.stringify({ id, claim, protocol, runs, result, holds, adapter }, null, 2)}\n`);
+  if (values.json !== null)
+    await writeOne(values.json, `${JSON.stringify({ id, claim, protocol, runs, result, holds, adapter }, null, 2)}\n`);
   console.log(`\n${formatTable(table.head, table.rows)}\n`);
-  console.log(`${holds ? 'The claim holds.' : 'The claim does not hold.'} ${formatDuration((performance.now() - start) / 1000)} in all.`);
+  console.log(
+    `${holds ? 'The claim holds.' : 'The claim does not hold.'} ` +
+      `${formatDuration((performance.now() - start) / 1000)} in all.`,
+  );
   return holds ? 0 : 1;
 }
 

@@ -29,7 +29,10 @@ const verbs = {
     await declareShaders();
     await bundleNode(at('test/bench/main.ts'), outfile, true);
     const onNode = args.some((arg, i) => arg === '--host=node' || (arg === '--host' && args[i + 1] === 'node'));
-    return node([outfile, ...args], onNode ? vulkanEnv(await chromeOrExit(), at('node_modules/.cache/evenkeel/vulkan')) : {});
+    return node(
+      [outfile, ...args],
+      onNode ? vulkanEnv(await chromeOrExit(), at('node_modules/.cache/evenkeel/vulkan')) : {},
+    );
   },
   async typecheck(args) {
     await declareShaders();
@@ -42,7 +45,18 @@ const verbs = {
     const file = join(folder, 'results.json');
     try {
       const code = node(
-        [at('node_modules/vitest/vitest.mjs'), 'run', '--config', 'test/vitest.config.ts', '--root', '.', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
+        [
+          at('node_modules/vitest/vitest.mjs'),
+          'run',
+          '--config',
+          'test/vitest.config.ts',
+          '--root',
+          '.',
+          '--reporter=default',
+          '--reporter=json',
+          `--outputFile.json=${file}`,
+          ...args,
+        ],
         { EVENKEEL_CHROME: chrome, ...vulkanEnv(chrome, at('node_modules/.cache/evenkeel/vulkan')) },
       );
       const { passed, failed } = countTests(read(file), code);
@@ -58,7 +72,8 @@ async function main() {
   const [verb = '', ...args] = process.argv.slice(2);
   const major = Number(process.versions.node.split('.')[0]);
   if (major < 20) return fail(`evenkeel needs Node 20 or newer, this is ${process.versions.node}`);
-  if (!Object.hasOwn(verbs, verb)) return fail(`unknown verb '${verb}': expected one of ${Object.keys(verbs).join(', ')}`);
+  if (!Object.hasOwn(verbs, verb))
+    return fail(`unknown verb '${verb}': expected one of ${Object.keys(verbs).join(', ')}`);
   if (needsInstall(root)) install();
   return verbs[verb](args);
 }
@@ -68,10 +83,16 @@ function install() {
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
   // No package needs its install script here, and running none is safer.
   const args = [...npm.slice(1), 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status, stdout, stderr, error } = spawnSync(npm[0], args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' && npm.length === 1 });
+  const { status, stdout, stderr, error } = spawnSync(npm[0], args, {
+    cwd: root,
+    encoding: 'utf8',
+    shell: process.platform === 'win32' && npm.length === 1,
+  });
   if (status === 0) return;
   console.error(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`.trim());
-  process.exit(fail('the packages could not be installed: see the lines above, and check the network and the npm registry'));
+  process.exit(
+    fail('the packages could not be installed: see the lines above, and check the network and the npm registry'),
+  );
 }
 
 /** Builds `dist` when a source is newer than it. */
@@ -103,10 +124,24 @@ async function bundleNode(entry, outfile, library = false) {
     const plugin = at('node_modules/.cache/evenkeel/plugin.mjs');
     await bundleNode(at('src/build/wgsl-plugin.ts'), plugin);
     const { wgsl } = await import(pathToFileURL(plugin).href);
-    const setup = (b) => b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src/index.node.ts') : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
+    const setup = (b) =>
+      b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({
+        path: path === 'evenkeel' ? at('src/index.node.ts') : at('src', path.slice('evenkeel/'.length), 'index.ts'),
+      }));
     plugins.push({ name: 'self', setup }, wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false }));
   }
-  await bundle({ entryPoints: [entry], absWorkingDir: root, outfile, bundle: true, platform: 'node', format: 'esm', target: 'es2022', packages: 'external', logLevel: 'warning', plugins });
+  await bundle({
+    entryPoints: [entry],
+    absWorkingDir: root,
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'es2022',
+    packages: 'external',
+    logLevel: 'warning',
+    plugins,
+  });
 }
 
 async function cli(verb, args) {
@@ -127,7 +162,11 @@ async function chromeOrExit() {
 function node(args, env = {}) {
   // The child gets Ctrl-C as well and says how it ended; this process only waits for that.
   process.on('SIGINT', () => {});
-  const { status, signal } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  const { status, signal } = spawnSync(process.execPath, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
   return status ?? (signal === 'SIGINT' ? 130 : 1);
 }
 

@@ -35,7 +35,16 @@ export interface MethodSummary {
   /** Of training. */
   seconds: number;
   stepsPerSecond: number;
-  certified: { sigma: number; n: number; alpha: number; acr: number; accuracyAtRadius: [number, number][]; n0: number; seconds: number; points: Certificate[] };
+  certified: {
+    sigma: number;
+    n: number;
+    alpha: number;
+    acr: number;
+    accuracyAtRadius: [number, number][];
+    n0: number;
+    seconds: number;
+    points: Certificate[];
+  };
   /** Values after each epoch, on the training loss and on the calibration part. */
   history: { loss: number[]; balancedAccuracy: number[] };
   reliability: { before: Bin[]; after: Bin[] };

@@ -21,7 +21,8 @@ export function ticks(low: number, high: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => span / s <= 6)!;
   const out: number[] = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * span; i++) out.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * span; i++)
+    out.push(Number((i * step).toPrecision(12)));
   return out;
 }
 
@@ -56,21 +57,34 @@ export function axis(title: string, low: number, high: number, format: (value: n
 }
 
 /** A chart with axes; `draw` gets the two scales. `label` describes it to those who cannot see it. */
-export function chart(label: string, x: Axis, y: Axis, draw: (x: (v: number) => number, y: (v: number) => number) => string, plot: Plot = PLOT): string {
+export function chart(
+  label: string,
+  x: Axis,
+  y: Axis,
+  draw: (x: (v: number) => number, y: (v: number) => number) => string,
+  plot: Plot = PLOT,
+): string {
   const toX = scale(x.low, x.high, plot.left, plot.right);
   const toY = scale(y.low, y.high, plot.bottom, plot.top);
   const rows = y.marks.map((v) => {
     const at = px(toY(v));
-    return `<line class="grid" x1="${plot.left}" x2="${plot.right}" y1="${at}" y2="${at}"/><text class="tick" text-anchor="end" x="${plot.left - 7}" y="${at}" dy=".32em">${escape(y.format(v))}</text>`;
+    return (
+      `<line class="grid" x1="${plot.left}" x2="${plot.right}" y1="${at}" y2="${at}"/><text class="tick" ` +
+      `text-anchor="end" x="${plot.left - 7}" y="${at}" dy=".32em">${escape(y.format(v))}</text>`
+    );
   });
-  const columns = x.marks.map((v) => `<text class="tick" text-anchor="middle" x="${px(toX(v))}" y="${plot.bottom + 16}">${escape(x.format(v))}</text>`);
+  const columns = x.marks.map(
+    (v) =>
+      `<text class="tick" text-anchor="middle" x="${px(toX(v))}" y="${plot.bottom + 16}">${escape(x.format(v))}</text>`,
+  );
   const middle = (plot.left + plot.right) / 2;
   return [
     `<svg viewBox="0 0 ${plot.width} ${plot.height}" role="img" aria-label="${escape(label)}">`,
     ...rows,
     ...columns,
     `<text class="title" text-anchor="middle" x="${px(middle)}" y="${plot.bottom + 34}">${escape(x.title)}</text>`,
-    `<text class="title" text-anchor="middle" transform="translate(11 ${px((plot.top + plot.bottom) / 2)}) rotate(-90)">${escape(y.title)}</text>`,
+    `<text class="title" text-anchor="middle" transform="translate(11 ${px((plot.top + plot.bottom) / 2)}) ` +
+      `rotate(-90)">${escape(y.title)}</text>`,
     draw(toX, toY),
     `<line class="base" x1="${plot.left}" x2="${plot.right}" y1="${plot.bottom}" y2="${plot.bottom}"/>`,
     '</svg>',

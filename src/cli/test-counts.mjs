@@ -1,6 +1,6 @@
 /**
- * Tests passed and failed out of vitest's JSON report and exit code. A file that did not load is a failure, and so are a
- * run without a report, one that ran no test, and one that failed outside of any test.
+ * Tests passed and failed out of vitest's JSON report and exit code. A file that did not load is a failure, and so are
+ * a run without a report, one that ran no test, and one that failed outside of any test.
  */
 export function countTests(report, exitCode) {
   const files = report?.testResults ?? [];

@@ -15,10 +15,10 @@ export interface Tuning {
 }
 
 /**
- * Settings of each method, chosen for it alone on images that neither the training nor the test set of a run holds: of the
- * official training images 500 a class were held out, the long tail was drawn from the rest, and the mean balanced accuracy
- * on the held-out images over three such draws decided. Searched were, by an independent NumPy program of the same
- * protocol, for CE 116 settings (rate .02 to .3, weight decay 0 to 2e-3, relu or not, rate falls after .5 to .8 of
+ * Settings of each method, chosen for it alone on images that neither the training nor the test set of a run holds: of
+ * the official training images 500 a class were held out, the long tail was drawn from the rest, and the mean balanced
+ * accuracy on the held-out images over three such draws decided. Searched were, by an independent NumPy program of the
+ * same protocol, for CE 116 settings (rate .02 to .3, weight decay 0 to 2e-3, relu or not, rate falls after .5 to .8 of
  * the epochs) and for LDAM-DRW 282 (besides: s 5 to 30, largest margin .3 to .8); one draw each, the best eight of
  * both rounds on all three. The test sets were not looked at.
  */

@@ -6,8 +6,8 @@ import { bernoulli, randint } from '../random/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
- * A random change of a batch of inputs, on the device; what `fit` takes as `augment`. Draws come from `random`: sample b of
- * the batch has number `first` + b over the whole run, so that a captured step draws anew each time.
+ * A random change of a batch of inputs, on the device; what `fit` takes as `augment`. Draws come from `random`: sample
+ * b of the batch has number `first` + b over the whole run, so that a captured step draws anew each time.
  */
 export type Augmentation = (x: Tensor, random: { key: Key; first: NonNullable<DrawOptions['first']> }) => Tensor;
 
@@ -20,15 +20,16 @@ export interface CropFlipOptions {
 }
 
 /**
- * Pads each image (batch, channels, height, width) with zeros, crops it to its size at a uniformly random place, and mirrors
- * it with probability `flip`: torchvision's RandomCrop(size, padding) and RandomHorizontalFlip, the augmentation of the
- * CIFAR papers. One kernel beside the draws. Throws RangeError on a padding that is no integer of at least 0 or a
- * probability outside 0..1.
+ * Pads each image (batch, channels, height, width) with zeros, crops it to its size at a uniformly random place, and
+ * mirrors it with probability `flip`: torchvision's RandomCrop(size, padding) and RandomHorizontalFlip, the
+ * augmentation of the CIFAR papers. One kernel beside the draws. Throws RangeError on a padding that is no integer of
+ * at least 0 or a probability outside 0..1.
  */
 export function cropFlip(options: CropFlipOptions = {}): Augmentation {
   expectOptions('cropFlip', options, ['padding', 'flip']);
   const { padding = 4, flip = 0.5 } = options;
-  if (!Number.isInteger(padding) || padding < 0 || padding > 2 ** 20) throw new RangeError(`cropFlip: padding is ${padding}, expected an integer of at least 0`);
+  if (!Number.isInteger(padding) || padding < 0 || padding > 2 ** 20)
+    throw new RangeError(`cropFlip: padding is ${padding}, expected an integer of at least 0`);
   if (!(flip >= 0 && flip <= 1)) throw new RangeError(`cropFlip: flip is ${flip}, expected a probability from 0 to 1`);
   return (x, { key, first }) => {
     const draw = { first, gpu: x.gpu };

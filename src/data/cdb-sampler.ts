@@ -10,23 +10,28 @@ export interface CdbSampler extends Sampler {
 }
 
 /**
- * CDB-S: draws with replacement by {@link difficultyProbabilities}. Class-balanced until the first `setClassAccuracy`, which
- * belongs at the end of each epoch: `onEpoch: async () => sampler.setClassAccuracy(perClassAccuracy(await scores(), y))`.
- * It keeps that one state; a run that goes on must be told the last accuracies.
+ * CDB-S: draws with replacement by {@link difficultyProbabilities}. Class-balanced until the first `setClassAccuracy`,
+ * which belongs at the end of each epoch: `onEpoch:
+ * async () => sampler.setClassAccuracy(perClassAccuracy(await scores(),
+ * y))`. It keeps that one state; a run that goes on must be told the last accuracies.
  */
 export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
   expectOptions('cdbSampler', options, ['tau', 'floor']);
   difficultyProbabilities([1], options);
   let difficulties: Float64Array<ArrayBuffer> | null = null;
   const sample: Sampler = (data, at) => {
-    if (difficulties && difficulties.length !== data.numClasses) throw new ShapeError(`cdbSampler: got ${difficulties.length} accuracies, expected ${data.numClasses}, one per class`);
+    if (difficulties && difficulties.length !== data.numClasses)
+      throw new ShapeError(
+        `cdbSampler: got ${difficulties.length} accuracies, expected ${data.numClasses}, one per class`,
+      );
     // An absent class must not be the one that the others are measured by.
     const present = Float64Array.from(data.classCounts, (n, c) => (n > 0 ? (difficulties?.[c] ?? 1) : 0));
     return drawByClass(data, difficultyProbabilities(present, options), at);
   };
   const setClassAccuracy = (accuracy: ArrayLike<number>): void => {
     for (let c = 0; c < accuracy.length; c++) {
-      if (typeof accuracy[c] !== 'number' || accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`cdbSampler: accuracy[${c}] is ${accuracy[c]}, expected a number in 0..1, or NaN`);
+      if (typeof accuracy[c] !== 'number' || accuracy[c]! < 0 || accuracy[c]! > 1)
+        throw new RangeError(`cdbSampler: accuracy[${c}] is ${accuracy[c]}, expected a number in 0..1, or NaN`);
     }
     difficulties = Float64Array.from(accuracy, (a, c) => (Number.isNaN(a) ? (difficulties?.[c] ?? 1) : 1 - a));
   };

@@ -7,15 +7,20 @@ export type SamplingRule = 'instance' | 'balanced' | 'squareRoot' | 'effectiveNu
 /**
  * Probability of each class, 0 for a class without samples. With n_c samples in class c it is proportional to
  * 'instance': n_c; 'balanced': 1; 'squareRoot': sqrt(n_c); 'reversed': 1 / n_c (Zhou et al., BBN, CVPR 2020);
- * 'effectiveNumber': n_c (1 - beta) / (1 - beta^n_c), beta 0.9999 by default: each sample is drawn by the class-balanced
- * weight of Cui et al., CVPR 2019, which differs from 'balanced' only as far as beta^n_c is not 1 - n_c (1 - beta).
- * Throws RangeError on a negative or non-finite count, without any sample, and on an unknown rule.
+ * 'effectiveNumber': n_c (1 - beta) / (1 - beta^n_c), beta 0.9999 by default: each sample is drawn by the
+ * class-balanced weight of Cui et al., CVPR 2019, which differs from 'balanced' only as far as beta^n_c is not 1 - n_c
+ * (1 - beta). Throws RangeError on a negative or non-finite count, without any sample, and on an unknown rule.
  */
-export function classProbabilities(counts: ArrayLike<number>, rule: SamplingRule, options: { beta?: number } = {}): Float64Array<ArrayBuffer> {
+export function classProbabilities(
+  counts: ArrayLike<number>,
+  rule: SamplingRule,
+  options: { beta?: number } = {},
+): Float64Array<ArrayBuffer> {
   expectOptions('classProbabilities', options, ['beta']);
   const { beta = 0.9999 } = options;
   checkCounts('classProbabilities', counts);
-  if (!Array.from(counts).some((n) => n > 0)) throw new RangeError('classProbabilities: counts are all 0, expected at least one sample');
+  if (!Array.from(counts).some((n) => n > 0))
+    throw new RangeError('classProbabilities: counts are all 0, expected at least one sample');
   const effective = rule === 'effectiveNumber' ? effectiveNumberWeights(counts, beta) : null;
   const weightOf: Record<SamplingRule, (n: number, c: number) => number> = {
     instance: (n) => n,
@@ -24,7 +29,10 @@ export function classProbabilities(counts: ArrayLike<number>, rule: SamplingRule
     effectiveNumber: (n, c) => n * effective![c]!,
     reversed: (n) => 1 / n,
   };
-  if (!Object.hasOwn(weightOf, rule)) throw new RangeError(`classProbabilities: rule is ${String(rule)}, expected one of ${Object.keys(weightOf).join(' ')}`);
+  if (!Object.hasOwn(weightOf, rule))
+    throw new RangeError(
+      `classProbabilities: rule is ${String(rule)}, expected one of ${Object.keys(weightOf).join(' ')}`,
+    );
   return normalized(Float64Array.from(counts, (n, c) => (n > 0 ? weightOf[rule](n, c) : 0)));
 }
 
@@ -47,19 +55,25 @@ export interface DifficultyOptions {
 }
 
 /**
- * P_c proportional to max(d_c, floor)^tau, with the difficulty d_c = 1 - accuracy of the class on validation data: CDB-S
- * (Sinha, Ohashi, Nakamura, IJCV 2022, as its abstract says; there is no public code). The floor is ours: without it a class
- * of accuracy 1 is not drawn at all, and accuracies that are all 1 have no probabilities.
+ * P_c proportional to max(d_c, floor)^tau, with the difficulty d_c = 1 - accuracy of the class on validation data:
+ * CDB-S (Sinha, Ohashi, Nakamura, IJCV 2022, as its abstract says; there is no public code). The floor is ours: without
+ * it a class of accuracy 1 is not drawn at all, and accuracies that are all 1 have no probabilities.
  * Throws RangeError on a difficulty outside 0..1, tau < 0, or a floor outside (0, 1].
  */
-export function difficultyProbabilities(difficulties: ArrayLike<number>, options: DifficultyOptions = {}): Float64Array<ArrayBuffer> {
+export function difficultyProbabilities(
+  difficulties: ArrayLike<number>,
+  options: DifficultyOptions = {},
+): Float64Array<ArrayBuffer> {
   expectOptions('difficultyProbabilities', options, ['tau', 'floor']);
   const { tau = 1, floor = 0.01 } = options;
-  if (!(tau >= 0 && tau < Infinity)) throw new RangeError(`difficultyProbabilities: tau is ${tau}, expected a finite number >= 0`);
-  if (!(floor > 0 && floor <= 1)) throw new RangeError(`difficultyProbabilities: floor is ${floor}, expected 0 < floor <= 1`);
+  if (!(tau >= 0 && tau < Infinity))
+    throw new RangeError(`difficultyProbabilities: tau is ${tau}, expected a finite number >= 0`);
+  if (!(floor > 0 && floor <= 1))
+    throw new RangeError(`difficultyProbabilities: floor is ${floor}, expected 0 < floor <= 1`);
   for (let c = 0; c < difficulties.length; c++) {
     const d = difficulties[c]!;
-    if (!(d >= 0 && d <= 1)) throw new RangeError(`difficultyProbabilities: difficulties[${c}] is ${d}, expected a number in 0..1`);
+    if (!(d >= 0 && d <= 1))
+      throw new RangeError(`difficultyProbabilities: difficulties[${c}] is ${d}, expected a number in 0..1`);
   }
   const held = Float64Array.from(difficulties, (d) => Math.max(d, floor));
   const most = held.reduce((a, b) => Math.max(a, b), 0);

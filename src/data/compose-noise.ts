@@ -4,7 +4,10 @@ import type { NoiseDraw } from './noise-streams.ts';
 import type { Transition } from './transition.ts';
 
 /** One model of a composition: noise of `data`, whose labels are those that the models before it left. */
-export type NoiseStep<D extends CleanLabels> = (data: D, draw: Required<NoiseDraw>) => NoisyLabels & { transition?: Transition };
+export type NoiseStep<D extends CleanLabels> = (
+  data: D,
+  draw: Required<NoiseDraw>,
+) => NoisyLabels & { transition?: Transition };
 
 /** Labels that several models have changed, one after the other. */
 export interface ComposedNoise extends NoisyLabels {
@@ -14,15 +17,22 @@ export interface ComposedNoise extends NoisyLabels {
 
 /**
  * Noise models one after the other, drawn independently also where a model comes twice:
- * `composeNoise(train, [(d, draw) => symmetricNoise(d, { rate: 0.2, ...draw }), (d, draw) => pairFlipNoise(d, { rate: 0.1, ...draw })])`.
- * The mask marks what differs from the labels of `data`.
+ * `composeNoise(train, [(d, draw) => symmetricNoise(d,
+ * { rate: 0.2, ...draw }), (d, draw) => pairFlipNoise(d, { rate: 0.1, ...draw
+ * })])`. The mask marks what differs from the labels of `data`.
  */
-export function composeNoise<D extends CleanLabels>(data: D, steps: readonly NoiseStep<D>[], options: { seed?: number } = {}): ComposedNoise {
+export function composeNoise<D extends CleanLabels>(
+  data: D,
+  steps: readonly NoiseStep<D>[],
+  options: { seed?: number } = {},
+): ComposedNoise {
   expectOptions('composeNoise', options, ['seed']);
   const { seed = 0 } = options;
   checkClean('composeNoise', data);
   let y = Int32Array.from(data.y);
-  let transition: Transition | undefined = Array.from({ length: data.numClasses }, (_, i) => Array.from({ length: data.numClasses }, (_, j) => Number(i === j)));
+  let transition: Transition | undefined = Array.from({ length: data.numClasses }, (_, i) =>
+    Array.from({ length: data.numClasses }, (_, j) => Number(i === j)),
+  );
   steps.forEach((step, stream) => {
     const noise = step({ ...data, y }, { seed, stream });
     y = Int32Array.from(noise.y);

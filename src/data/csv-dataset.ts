@@ -20,7 +20,9 @@ export interface LoadCsvOptions {
   classes?: readonly string[];
   /** Shape of one input. Default: [number of feature columns]. */
   shape?: readonly number[];
-  /** A name of the Encoding Standard, such as 'windows-1252'. Default: UTF-8, or UTF-16 where a byte-order mark says so. */
+  /**
+   * A name of the Encoding Standard, such as 'windows-1252'. Default: UTF-8, or UTF-16 where a byte-order mark says so.
+   */
   encoding?: string;
   name?: string;
   signal?: AbortSignal;
@@ -28,7 +30,18 @@ export interface LoadCsvOptions {
   maxBytes?: number;
 }
 
-const OPTIONS = ['label', 'header', 'separator', 'skip', 'classes', 'shape', 'encoding', 'name', 'signal', 'maxBytes'] as const;
+const OPTIONS = [
+  'label',
+  'header',
+  'separator',
+  'skip',
+  'classes',
+  'shape',
+  'encoding',
+  'name',
+  'signal',
+  'maxBytes',
+] as const;
 
 /** A dataset whose classes have names. */
 export interface NamedDataset extends Dataset {
@@ -37,24 +50,43 @@ export interface NamedDataset extends Dataset {
 }
 
 /**
- * A table as a dataset: each row an input of its numeric columns, x (n, features) float32 as they stand, and a class by the
- * name in its label column. Blanks around names, numbers and labels count for nothing. Rejects with FormatError, naming row and
- * column, on bytes that are no character, a field that is no finite number, a missing label, an unknown class or column, or a
- * table without rows; a workbook or an archive is named for what it is.
+ * A table as a dataset: each row an input of its numeric columns, x (n, features) float32 as they stand, and a class by
+ * the name in its label column. Blanks around names, numbers and labels count for nothing. Rejects with FormatError,
+ * naming row and column, on bytes that are no character, a field that is no finite number, a missing label, an unknown
+ * class or column, or a table without rows; a workbook or an archive is named for what it is.
  */
 export async function loadCsv(source: Source, options: LoadCsvOptions = {}): Promise<NamedDataset> {
   expectOptions('loadCsv', options, OPTIONS);
-  const { label = -1, header = true, separator = ',', skip = [], classes, shape, encoding, name, signal, maxBytes = 2 ** 28 } = options;
+  const {
+    label = -1,
+    header = true,
+    separator = ',',
+    skip = [],
+    classes,
+    shape,
+    encoding,
+    name,
+    signal,
+    maxBytes = 2 ** 28,
+  } = options;
   const bytes = await plainBytesOf(source, 'loadCsv: source', { signal, maxBytes });
-  if (bytes.length > maxBytes) throw new FormatError(`loadCsv: the file has ${bytes.length} bytes, expected at most maxBytes, ${maxBytes}: split it`);
+  if (bytes.length > maxBytes)
+    throw new FormatError(
+      `loadCsv: the file has ${bytes.length} bytes, expected at most maxBytes, ${maxBytes}: split it`,
+    );
   const rows = tableOf(bytes, separator, encoding, header);
   const names = header ? rows.shift()?.map((text) => text.trim()) : undefined;
   const width = names?.length ?? rows[0]?.length ?? 0;
   if (rows.length === 0) throw new FormatError('loadCsv: the table has no rows, expected at least one');
   const column = (key: string | number): number => {
     const at = typeof key === 'string' ? (names?.indexOf(key.trim()) ?? -1) : key < 0 ? width + key : key;
-    if (!Number.isInteger(at) || at < 0 || at >= width) throw new FormatError(`loadCsv: no column ${typeof key === 'string' ? quote(key) : key}, expected ${names ? `one of ${listed(names)}` : `a number below ${width}`}`);
-    if (typeof key === 'string' && names!.indexOf(names![at]!, at + 1) >= 0) throw new FormatError(`loadCsv: two columns are named ${quote(key)}, expected one: give its number`);
+    if (!Number.isInteger(at) || at < 0 || at >= width)
+      throw new FormatError(
+        `loadCsv: no column ${typeof key === 'string' ? quote(key) : key}, expected ` +
+          `${names ? `one of ${listed(names)}` : `a number below ${width}`}`,
+      );
+    if (typeof key === 'string' && names!.indexOf(names![at]!, at + 1) >= 0)
+      throw new FormatError(`loadCsv: two columns are named ${quote(key)}, expected one: give its number`);
     return at;
   };
   const place = (r: number, c: number): string => `loadCsv: row ${r + 1}, column ${names ? listed([names[c]!]) : c}`;
@@ -66,7 +98,8 @@ export async function loadCsv(source: Source, options: LoadCsvOptions = {}): Pro
   rows.forEach((row, r) =>
     columns.forEach((c, i) => {
       const value = row[c]!.trim() === '' ? NaN : Number(row[c]);
-      if (!Number.isFinite(Math.fround(value))) throw new FormatError(`${place(r, c)}: ${quote(row[c]!)} is no finite number`);
+      if (!Number.isFinite(Math.fround(value)))
+        throw new FormatError(`${place(r, c)}: ${quote(row[c]!)} is no finite number`);
       values[r * columns.length + i] = value;
     }),
   );
@@ -77,15 +110,26 @@ export async function loadCsv(source: Source, options: LoadCsvOptions = {}): Pro
   });
   const classNames = classes ? [...classes] : sortedNames(new Set(labels));
   const number = new Map(classNames.map((n, i) => [n.trim(), i]));
-  if (number.size < classNames.length) throw new RangeError(`loadCsv: classes are ${listed(classNames)}, expected names that differ`);
+  if (number.size < classNames.length)
+    throw new RangeError(`loadCsv: classes are ${listed(classNames)}, expected names that differ`);
   const y = labels.map((text, r) => {
     const found = number.get(text);
-    if (found === undefined) throw new FormatError(`loadCsv: row ${r + 1}: class ${quote(text)} is none of ${listed(classNames)}`);
+    if (found === undefined)
+      throw new FormatError(`loadCsv: row ${r + 1}: class ${quote(text)} is none of ${listed(classNames)}`);
     return found;
   });
   const inner = shape ?? [columns.length];
-  if (inner.reduce((a, b) => a * b, 1) !== columns.length) throw new FormatError(`loadCsv: shape is [${inner}], expected as many elements as there are input columns, ${columns.length}`);
-  return { ...makeDataset(new NdArray(values, [rows.length, ...inner]), y, { numClasses: classNames.length, ...(name !== undefined && { name }) }), classNames };
+  if (inner.reduce((a, b) => a * b, 1) !== columns.length)
+    throw new FormatError(
+      `loadCsv: shape is [${inner}], expected as many elements as there are input columns, ${columns.length}`,
+    );
+  return {
+    ...makeDataset(new NdArray(values, [rows.length, ...inner]), y, {
+      numClasses: classNames.length,
+      ...(name !== undefined && { name }),
+    }),
+    classNames,
+  };
 }
 
 function tableOf(bytes: Uint8Array, separator: string, encoding: string | undefined, header: boolean): string[][] {
@@ -93,8 +137,12 @@ function tableOf(bytes: Uint8Array, separator: string, encoding: string | undefi
   const { text, badAt, bad, encoding: found } = decodeText(bytes, encoding);
   const wrong = badAt >= 0 ? badAt : text.indexOf('\0');
   if (wrong >= 0) {
-    const what = badAt >= 0 ? `${bad} is not valid ${found.toUpperCase()}` : 'a byte is 0: is the file UTF-16 without a byte-order mark, or no text?';
-    const advice = badAt >= 0 && !encoding ? "; save the file as UTF-8, or say what it is, such as encoding: 'windows-1252'" : '';
+    const what =
+      badAt >= 0
+        ? `${bad} is not valid ${found.toUpperCase()}`
+        : 'a byte is 0: is the file UTF-16 without a byte-order mark, or no text?';
+    const advice =
+      badAt >= 0 && !encoding ? "; save the file as UTF-8, or say what it is, such as encoding: 'windows-1252'" : '';
     throw new FormatError(`loadCsv: ${placeOf(text.slice(0, wrong), separator, header)}: ${what}${advice}`);
   }
   return parseCsv(text, { separator });
@@ -117,7 +165,9 @@ function placeOf(before: string, separator: string, header: boolean): string {
     } else if (row === 0) names[column] += c;
   }
   if (!header) return `row ${row + 1}, column ${column}`;
-  return row === 0 ? `the names of the columns, number ${column}` : `row ${row}, column ${listed([names[column]?.trim() || String(column)])}`;
+  return row === 0
+    ? `the names of the columns, number ${column}`
+    : `row ${row}, column ${listed([names[column]?.trim() || String(column)])}`;
 }
 
 function sortedNames(found: ReadonlySet<string>): string[] {
@@ -126,6 +176,10 @@ function sortedNames(found: ReadonlySet<string>): string[] {
   if (!isNumeric) return all.sort((a, b) => (a < b ? -1 : 1));
   all.sort((a, b) => Number(a) - Number(b));
   const twin = all.findIndex((n, i) => i > 0 && Number(n) === Number(all[i - 1]));
-  if (twin > 0) throw new FormatError(`loadCsv: labels ${quote(all[twin - 1]!)} and ${quote(all[twin]!)} are one number, expected one spelling of it, or classes that list both`);
+  if (twin > 0)
+    throw new FormatError(
+      `loadCsv: labels ${quote(all[twin - 1]!)} and ${quote(all[twin]!)} are one number, expected one ` +
+        'spelling of it, or classes that list both',
+    );
   return all;
 }

@@ -23,21 +23,37 @@ export interface DatasetOptions {
 }
 
 /**
- * A Dataset out of inputs x, (n, ...features), an NdArray or nested arrays, and n integer labels. Labels are copied, an NdArray is not.
- * Throws RangeError on a label that is not an integer in 0..numClasses-1, a length mismatch, an input that is not
- * finite, or a numClasses that is not a positive integer (it must be given when n = 0).
+ * A Dataset out of inputs x, (n, ...features), an NdArray or nested arrays, and n integer labels. Labels are copied, an
+ * NdArray is not. Throws RangeError on a label that is not an integer in 0..numClasses-1, a length mismatch, an input
+ * that is not finite, or a numClasses that is not a positive integer (it must be given when n = 0).
  */
-export function makeDataset(inputs: NdArray<Float32Array> | Nested, labels: ArrayLike<number>, options: DatasetOptions = {}): Dataset {
+export function makeDataset(
+  inputs: NdArray<Float32Array> | Nested,
+  labels: ArrayLike<number>,
+  options: DatasetOptions = {},
+): Dataset {
   // A dataset is taken as options too, for its number of classes and its name.
-  expectOptions('makeDataset', options as Partial<Dataset> & { classNames?: string[] }, ['numClasses', 'name', 'x', 'y', 'classCounts', 'classNames']);
+  expectOptions('makeDataset', options as Partial<Dataset> & { classNames?: string[] }, [
+    'numClasses',
+    'name',
+    'x',
+    'y',
+    'classCounts',
+    'classNames',
+  ]);
   const { numClasses, name } = options;
   const host = toNdArray('makeDataset: x', inputs);
-  const x = host.data instanceof Float32Array ? (host as NdArray<Float32Array>) : new NdArray(Float32Array.from(host.data), host.shape);
+  const x =
+    host.data instanceof Float32Array
+      ? (host as NdArray<Float32Array>)
+      : new NdArray(Float32Array.from(host.data), host.shape);
   const y = toList('makeDataset: y', labels);
   if (x.shape.length === 0) throw new RangeError('makeDataset: x has shape [], expected (n, ...features)');
-  if (y.length !== x.length) throw new RangeError(`makeDataset: y has ${y.length} labels, expected ${x.length}, one per row of x`);
+  if (y.length !== x.length)
+    throw new RangeError(`makeDataset: y has ${y.length} labels, expected ${x.length}, one per row of x`);
   const classes = numClasses ?? largest(y) + 1;
-  if (!(Number.isSafeInteger(classes) && classes >= 1)) throw new RangeError(`makeDataset: numClasses is ${classes}, expected an integer >= 1`);
+  if (!(Number.isSafeInteger(classes) && classes >= 1))
+    throw new RangeError(`makeDataset: numClasses is ${classes}, expected an integer >= 1`);
   for (let i = 0; i < y.length; i++) {
     const label = y[i]!;
     if (!Number.isInteger(label) || label < 0 || label >= classes) {
@@ -46,7 +62,10 @@ export function makeDataset(inputs: NdArray<Float32Array> | Nested, labels: Arra
   }
   for (let i = 0; i < x.data.length; i++) {
     if (!Number.isFinite(x.data[i])) {
-      throw new RangeError(`makeDataset: x is ${x.data[i]} in example ${Math.floor(i / sizeOf(x.shape.slice(1)))}, expected finite numbers`);
+      throw new RangeError(
+        `makeDataset: x is ${x.data[i]} in example ${Math.floor(i / sizeOf(x.shape.slice(1)))}, ` +
+          'expected finite numbers',
+      );
     }
   }
   return assemble(x, Int32Array.from(y), classes, name);

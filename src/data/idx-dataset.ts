@@ -27,8 +27,8 @@ const QMNIST_COLUMNS = 8;
 
 /**
  * Loads a pair of IDX files as MNIST has them, plain or gzip: images (n, h, w) or (n, c, h, w), which become x of shape
- * (n, 1, h, w) or (n, c, h, w), float32: u8 in [0, 1] by / 255, other types as they stand; and n labels, integers of any type, or
- * QMNIST's (n, 8), whose first column is the class.
+ * (n, 1, h, w) or (n, c, h, w), float32: u8 in [0, 1] by / 255, other types as they stand; and n labels, integers of
+ * any type, or QMNIST's (n, 8), whose first column is the class.
  * Rejects with FormatError on bytes that are no such files or do not belong together, with Error on a failed download,
  * with RangeError on labels outside 0..numClasses-1, and with the signal's reason when aborted.
  */
@@ -52,13 +52,19 @@ export async function loadIdx(images: Source, labels: Source, options: LoadIdxOp
 
 function labelsOf({ dtype, shape, data }: IdxArray): ArrayLike<number> {
   const isExtended = shape.length === 2 && shape[1] === QMNIST_COLUMNS && dtype === 'i32';
-  if (shape.length !== 1 && !isExtended) throw new FormatError(`loadIdx: labels hold ${dtype} [${shape}], expected integers of shape (n)`);
+  if (shape.length !== 1 && !isExtended)
+    throw new FormatError(`loadIdx: labels hold ${dtype} [${shape}], expected integers of shape (n)`);
   const y = isExtended ? Int32Array.from({ length: shape[0]! }, (_, i) => data[i * QMNIST_COLUMNS]!) : data;
-  for (let i = 0; i < y.length; i++) if (!Number.isInteger(y[i])) throw new FormatError(`loadIdx: label ${i} is ${y[i]}, expected an integer`);
+  for (let i = 0; i < y.length; i++)
+    if (!Number.isInteger(y[i])) throw new FormatError(`loadIdx: label ${i} is ${y[i]}, expected an integer`);
   return y;
 }
 
-async function load(source: Source, argument: string, { signal, maxBytes = 2 ** 30 }: LoadIdxOptions): Promise<IdxArray> {
+async function load(
+  source: Source,
+  argument: string,
+  { signal, maxBytes = 2 ** 30 }: LoadIdxOptions,
+): Promise<IdxArray> {
   const bytes = await bytesOf(source, `loadIdx: ${argument}`, signal);
   try {
     return parseIdx(isGzip(bytes) ? await inflated(bytes, maxBytes) : bytes);

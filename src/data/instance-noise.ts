@@ -18,16 +18,18 @@ export interface InstanceNoise extends NoisyLabels {
 
 /** Options of {@link instanceProbabilities}. */
 export interface InstanceProbabilitiesOptions {
-  /** 'shared': w is (features, classes). 'perClass': w is (classes, features, classes), a matrix for each clean label. */
+  /**
+   * 'shared': w is (features, classes). 'perClass': w is (classes, features, classes), a matrix for each clean label.
+   */
   weights: 'shared' | 'perClass';
   /** Probability that the label of each sample is flipped. */
   flipRate: ArrayLike<number>;
 }
 
 /**
- * Probability of each label for each sample, (n, classes): the clean label keeps 1 - q_i, and q_i is shared among the others as
- * softmax of x_i w. x: n rows of features; y: n labels. Throws RangeError on lists that do not fit, on labels outside the classes, and on inputs
- * that are not finite.
+ * Probability of each label for each sample, (n, classes): the clean label keeps 1 - q_i, and q_i is shared among the
+ * others as softmax of x_i w. x: n rows of features; y: n labels. Throws RangeError on lists that do not fit, on labels
+ * outside the classes, and on inputs that are not finite.
  */
 export function instanceProbabilities(
   x: ArrayLike<number>,
@@ -41,35 +43,49 @@ export function instanceProbabilities(
   const n = y.length;
   const d = n === 0 ? 0 : x.length / n;
   const size = (weights === 'perClass' ? numClasses : 1) * d * numClasses;
-  if (weights !== 'shared' && weights !== 'perClass') throw new RangeError(`instanceProbabilities: weights is ${String(weights)}, expected 'shared' or 'perClass'`);
-  if (!Number.isInteger(d)) throw new RangeError(`instanceProbabilities: x has ${x.length} entries, expected a multiple of ${n}, the number of labels`);
+  if (weights !== 'shared' && weights !== 'perClass')
+    throw new RangeError(`instanceProbabilities: weights is ${String(weights)}, expected 'shared' or 'perClass'`);
+  if (!Number.isInteger(d))
+    throw new RangeError(
+      `instanceProbabilities: x has ${x.length} entries, expected a multiple of ${n}, the number of labels`,
+    );
   if (w.length !== size) throw new RangeError(`instanceProbabilities: w has ${w.length} entries, expected ${size}`);
-  if (flipRate.length !== n) throw new RangeError(`instanceProbabilities: flipRate has ${flipRate.length} entries, expected ${n}, one per label`);
+  if (flipRate.length !== n)
+    throw new RangeError(
+      `instanceProbabilities: flipRate has ${flipRate.length} entries, expected ${n}, one per label`,
+    );
   const out = new Float64Array(n * numClasses);
   const logits = new Float64Array(numClasses);
   for (let i = 0; i < n; i++) {
     const clean = y[i]!;
-    if (!(Number.isInteger(clean) && clean >= 0 && clean < numClasses)) throw new RangeError(`instanceProbabilities: y[${i}] is ${clean}, expected an integer in 0..${numClasses - 1}`);
-    if (!(flipRate[i]! >= 0 && flipRate[i]! <= 1)) throw new RangeError(`instanceProbabilities: flipRate[${i}] is ${flipRate[i]}, expected a number in 0..1`);
+    if (!(Number.isInteger(clean) && clean >= 0 && clean < numClasses))
+      throw new RangeError(`instanceProbabilities: y[${i}] is ${clean}, expected an integer in 0..${numClasses - 1}`);
+    if (!(flipRate[i]! >= 0 && flipRate[i]! <= 1))
+      throw new RangeError(`instanceProbabilities: flipRate[${i}] is ${flipRate[i]}, expected a number in 0..1`);
     const start = weights === 'perClass' ? clean * d * numClasses : 0;
     logits.fill(0);
     for (let f = 0; f < d; f++) {
       const v = x[i * d + f]!;
       if (v === 0) continue;
-      if (!Number.isFinite(v)) throw new RangeError(`instanceProbabilities: x is ${v} in row ${i}, expected finite numbers`);
+      if (!Number.isFinite(v))
+        throw new RangeError(`instanceProbabilities: x is ${v} in row ${i}, expected finite numbers`);
       for (let c = 0; c < numClasses; c++) logits[c]! += v * w[start + f * numClasses + c]!;
     }
     let largest = -Infinity;
     for (let c = 0; c < numClasses; c++) if (c !== clean) largest = Math.max(largest, logits[c]!);
     let total = 0;
     for (let c = 0; c < numClasses; c++) total += logits[c] = c === clean ? 0 : Math.exp(logits[c]! - largest);
-    for (let c = 0; c < numClasses; c++) out[i * numClasses + c] = c === clean ? 1 - flipRate[i]! : (flipRate[i]! * logits[c]!) / total;
+    for (let c = 0; c < numClasses; c++)
+      out[i * numClasses + c] = c === clean ? 1 - flipRate[i]! : (flipRate[i]! * logits[c]!) / total;
   }
   return new NdArray(out, [n, numClasses]);
 }
 
 /** The value below which a normal number, restricted to low..high, lies with probability u. */
-export function truncatedNormalQuantile(u: number, options: { mean: number; std: number; low: number; high: number }): number {
+export function truncatedNormalQuantile(
+  u: number,
+  options: { mean: number; std: number; low: number; high: number },
+): number {
   expectOptions('truncatedNormalQuantile', options, ['mean', 'std', 'low', 'high']);
   const { mean, std, low, high } = options;
   const [a, b] = [normalCdf((low - mean) / std), normalCdf((high - mean) / std)];
@@ -79,19 +95,19 @@ export function truncatedNormalQuantile(u: number, options: { mean: number; std:
 /** Options of {@link instanceNoise}. */
 export interface InstanceNoiseOptions extends NoiseOptions {
   /**
-   * 'cores': every label is flipped with a probability of its own, normal around `rate` within 0..1, by one projection of the
-   * inputs (Cheng et al., ICLR 2021). What is cut off below 0 raises the mean of a small rate: with std 0.1 a rate of 0.02 flips
-   * 0.088 of the labels, 0.1 flips 0.129 and 0.2 flips 0.206; `std: rate / 4` keeps it. 'logitclip': floor(rate n) labels are
-   * flipped, by a projection for each clean class
+   * 'cores': every label is flipped with a probability of its own, normal around `rate` within 0..1, by one projection
+   * of the inputs (Cheng et al., ICLR 2021). What is cut off below 0 raises the mean of a small rate: with std 0.1 a
+   * rate of 0.02 flips 0.088 of the labels, 0.1 flips 0.129 and 0.2 flips 0.206; `std: rate / 4` keeps it. 'logitclip':
+   * floor(rate n) labels are flipped, by a projection for each clean class
    * (Wei et al., ICML 2023). Default: 'cores'.
    */
   model?: 'cores' | 'logitclip';
   /** Deviation of the flip rates of 'cores'. Default: 0.1. */
   std?: number;
   /**
-   * Factor of the inputs before the projection: the larger, the surer the wrong class. Released code projects pixels of 0..255
-   * ('cores') or standardised and augmented images ('logitclip'), where a flipped label is nearly always the likeliest one.
-   * Default: 1.
+   * Factor of the inputs before the projection: the larger, the surer the wrong class. Released code projects pixels of
+   * 0..255 ('cores') or standardised and augmented images ('logitclip'), where a flipped label is nearly always the
+   * likeliest one. Default: 1.
    */
   scale?: number;
 }
@@ -101,20 +117,34 @@ export function instanceNoise(data: Dataset, options: InstanceNoiseOptions): Ins
   expectOptions('instanceNoise', options, ['rate', 'model', 'std', 'scale', 'seed', 'stream']);
   const { rate, seed = 0, stream = 0, model = 'cores', std = 0.1, scale = 1 } = options;
   expectRate('instanceNoise', rate);
-  if (model !== 'cores' && model !== 'logitclip') throw new RangeError(`instanceNoise: model is ${String(model)}, expected 'cores' or 'logitclip'`);
+  if (model !== 'cores' && model !== 'logitclip')
+    throw new RangeError(`instanceNoise: model is ${String(model)}, expected 'cores' or 'logitclip'`);
   if (!(std > 0 && std < Infinity)) throw new RangeError(`instanceNoise: std is ${std}, expected a finite number > 0`);
-  if (!(scale > 0 && scale < Infinity)) throw new RangeError(`instanceNoise: scale is ${scale}, expected a finite number > 0`);
+  if (!(scale > 0 && scale < Infinity))
+    throw new RangeError(`instanceNoise: scale is ${scale}, expected a finite number > 0`);
   const { x, y, numClasses } = data;
   if (numClasses < 2) throw new RangeError(`instanceNoise: the labels have ${numClasses} class, expected at least 2`);
   const streams = noiseStreams(`instanceNoise ${model}`, options);
   const random = streams(0);
   const d = y.length === 0 ? 0 : x.data.length / y.length;
   const isPerClass = model === 'logitclip';
-  const w = hostNormal(isPerClass ? numClasses : 1, d * numClasses, split(key(seed), noiseChild(`instanceNoise ${model}`, stream)), { std: scale });
+  const w = hostNormal(
+    isPerClass ? numClasses : 1,
+    d * numClasses,
+    split(key(seed), noiseChild(`instanceNoise ${model}`, stream)),
+    { std: scale },
+  );
   const flipRate = new Float64Array(y.length);
   if (isPerClass) for (const i of chosen(y.length, rate, streams(1))) flipRate[i] = 1;
-  else for (let i = 0; i < y.length; i++) flipRate[i] = truncatedNormalQuantile(randomUnit(random), { mean: rate, std, low: 0, high: 1 });
-  const probabilities = instanceProbabilities(x.data, y, w, numClasses, { weights: isPerClass ? 'perClass' : 'shared', flipRate });
-  const noisy = y.map((_, i) => pick(cumulative(probabilities.data.slice(i * numClasses, (i + 1) * numClasses)), random));
+  else
+    for (let i = 0; i < y.length; i++)
+      flipRate[i] = truncatedNormalQuantile(randomUnit(random), { mean: rate, std, low: 0, high: 1 });
+  const probabilities = instanceProbabilities(x.data, y, w, numClasses, {
+    weights: isPerClass ? 'perClass' : 'shared',
+    flipRate,
+  });
+  const noisy = y.map((_, i) =>
+    pick(cumulative(probabilities.data.slice(i * numClasses, (i + 1) * numClasses)), random),
+  );
   return { ...marked(data, noisy as Int32Array<ArrayBuffer>), probabilities };
 }

@@ -3,7 +3,16 @@ import { indicesByClass, makeDataset, subset, type Dataset } from './dataset.ts'
 import { cumulative, pick } from './sampler.ts';
 import { noiseStreams, type NoiseDraw } from './noise-streams.ts';
 import { randomBelow, shuffleInPlace, type Random32 } from './shuffle.ts';
-import { confusions, confusionTransition, expectRate, relabellingTransition, symmetricTransition, type ConfusionName, type Confusions, type Transition } from './transition.ts';
+import {
+  confusions,
+  confusionTransition,
+  expectRate,
+  relabellingTransition,
+  symmetricTransition,
+  type ConfusionName,
+  type Confusions,
+  type Transition,
+} from './transition.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
@@ -54,9 +63,9 @@ function at(data: CleanLabels, indices: Iterable<number>, label: (clean: number)
 /** Options of {@link symmetricNoise}. */
 export interface SymmetricNoiseOptions extends NoiseOptions {
   /**
-   * Which labels are flipped. 'exactCount': floor(rate n) of all, so that the rate is met exactly (LogitClip, alpha-loss).
-   * 'classBalanced': floor(rate n / classes) of each class, at most all of it (ALFs, APL). 'bernoulli': each with
-   * probability `rate` (phuber). Default: 'exactCount'.
+   * Which labels are flipped. 'exactCount': floor(rate n) of all, so that the rate is met exactly (LogitClip,
+   * alpha-loss). 'classBalanced': floor(rate n / classes) of each class, at most all of it (ALFs, APL). 'bernoulli':
+   * each with probability `rate` (phuber). Default: 'exactCount'.
    */
   draw?: 'exactCount' | 'classBalanced' | 'bernoulli';
 }
@@ -73,20 +82,35 @@ export function symmetricNoise(data: CleanLabels, options: SymmetricNoiseOptions
   const other = (clean: number): number => (clean + 1 + randomBelow(random, data.numClasses - 1)) % data.numClasses;
   if (draw === 'classBalanced') {
     const each = countOf(rate, data.y.length / data.numClasses);
-    return { ...at(data, ofEachClass(data, streams, () => each), other), transition };
+    return {
+      ...at(
+        data,
+        ofEachClass(data, streams, () => each),
+        other,
+      ),
+      transition,
+    };
   }
-  if (draw !== 'exactCount') throw new RangeError(`symmetricNoise: draw is ${String(draw)}, expected 'exactCount', 'classBalanced' or 'bernoulli'`);
+  if (draw !== 'exactCount')
+    throw new RangeError(
+      `symmetricNoise: draw is ${String(draw)}, expected 'exactCount', 'classBalanced' or 'bernoulli'`,
+    );
   return { ...at(data, chosen(data.y.length, rate, streams(1)), other), transition };
 }
 
 /** The indices of floor(rate n) samples, each as likely as the others. */
 export function chosen(n: number, rate: number, random: Random32): Uint32Array {
-  return shuffleInPlace(Uint32Array.from({ length: n }, (_, i) => i), random).subarray(0, countOf(rate, n));
+  return shuffleInPlace(
+    Uint32Array.from({ length: n }, (_, i) => i),
+    random,
+  ).subarray(0, countOf(rate, n));
 }
 
 /** Indices of random samples of each class, `count` of them where it has as many. */
 function ofEachClass(data: CleanLabels, streams: (use: number) => Random32, count: (size: number) => number): number[] {
-  return indicesByClass(data).flatMap((indices, c) => shuffleInPlace(indices, streams(2 + c)).slice(0, count(indices.length)));
+  return indicesByClass(data).flatMap((indices, c) =>
+    shuffleInPlace(indices, streams(2 + c)).slice(0, count(indices.length)),
+  );
 }
 
 /** Options of {@link asymmetricNoise}. */
@@ -94,9 +118,9 @@ export interface AsymmetricNoiseOptions extends NoiseOptions {
   /** Which class each class is mistaken for. */
   map: ConfusionName | Confusions;
   /**
-   * Which labels are flipped. 'perClass': floor(rate n_c) of each class that is mistaken (ALFs). 'bernoulli': each of these
-   * with probability `rate`. 'exactCount': floor(rate n) labels of all classes are taken and those of the other classes keep
-   * their label, so that less than `rate` is wrong (LogitClip: half, for CIFAR-10). Default: 'perClass'.
+   * Which labels are flipped. 'perClass': floor(rate n_c) of each class that is mistaken (ALFs). 'bernoulli': each of
+   * these with probability `rate`. 'exactCount': floor(rate n) labels of all classes are taken and those of the other
+   * classes keep their label, so that less than `rate` is wrong (LogitClip: half, for CIFAR-10). Default: 'perClass'.
    */
   draw?: 'perClass' | 'bernoulli' | 'exactCount';
 }
@@ -113,19 +137,28 @@ export function pairFlipNoise(data: CleanLabels, options: Omit<AsymmetricNoiseOp
   return mistaken('pairFlipNoise', data, { ...options, map: 'next' }, noiseStreams('pairFlipNoise', options));
 }
 
-function mistaken(where: string, data: CleanLabels, { rate, map, draw = 'perClass' }: AsymmetricNoiseOptions, streams: (use: number) => Random32): ClassNoise {
+function mistaken(
+  where: string,
+  data: CleanLabels,
+  { rate, map, draw = 'perClass' }: AsymmetricNoiseOptions,
+  streams: (use: number) => Random32,
+): ClassNoise {
   const target = confusions(map, data.numClasses);
   checkClean(where, data);
   const transition = confusionTransition(target, rate);
   if (draw === 'bernoulli') return drawn(data, transition, streams(0));
-  if (draw !== 'perClass' && draw !== 'exactCount') throw new RangeError(`${where}: draw is ${String(draw)}, expected 'perClass', 'bernoulli' or 'exactCount'`);
-  const indices = draw === 'exactCount' ? chosen(data.y.length, rate, streams(1)) : ofEachClass(data, streams, (size) => countOf(rate, size));
+  if (draw !== 'perClass' && draw !== 'exactCount')
+    throw new RangeError(`${where}: draw is ${String(draw)}, expected 'perClass', 'bernoulli' or 'exactCount'`);
+  const indices =
+    draw === 'exactCount'
+      ? chosen(data.y.length, rate, streams(1))
+      : ofEachClass(data, streams, (size) => countOf(rate, size));
   return { ...at(data, indices, (clean) => target[clean]!), transition };
 }
 
 /**
- * Each label is drawn anew from all classes, its own included, with probability `rate`, as in the code of Forouzesh et al. (ICLR
- * 2023): only rate (classes - 1) / classes of the labels are wrong, 45 % for a rate of 50 % and ten classes.
+ * Each label is drawn anew from all classes, its own included, with probability `rate`, as in the code of Forouzesh et
+ * al. (ICLR 2023): only rate (classes - 1) / classes of the labels are wrong, 45 % for a rate of 50 % and ten classes.
  */
 export function randomRelabelling(data: CleanLabels, options: NoiseOptions): ClassNoise {
   expectOptions('randomRelabelling', options, ['rate', 'seed', 'stream']);
@@ -134,7 +167,10 @@ export function randomRelabelling(data: CleanLabels, options: NoiseOptions): Cla
   return drawn(data, transition, noiseStreams('randomRelabelling', options)(0));
 }
 
-/** Each label is drawn from the row of its class. Throws RangeError unless rows are probabilities that sum to 1, one for each class. */
+/**
+ * Each label is drawn from the row of its class. Throws RangeError unless rows are probabilities that sum to 1, one for
+ * each class.
+ */
 export function transitionNoise(data: CleanLabels, transition: Transition, options: NoiseDraw = {}): ClassNoise {
   expectOptions('transitionNoise', options, ['seed', 'stream']);
   checkClean('transitionNoise', data);
@@ -142,24 +178,35 @@ export function transitionNoise(data: CleanLabels, transition: Transition, optio
 }
 
 function drawn(data: CleanLabels, transition: Transition, random: Random32): ClassNoise {
-  if (transition.length !== data.numClasses) throw new RangeError(`transitionNoise: transition has ${transition.length} rows, the labels have ${data.numClasses} classes`);
+  if (transition.length !== data.numClasses)
+    throw new RangeError(
+      `transitionNoise: transition has ${transition.length} rows, the labels have ${data.numClasses} classes`,
+    );
   const upTo = transition.map((row, c) => {
-    if (row.length !== data.numClasses) throw new RangeError(`transitionNoise: row ${c} of transition has ${row.length} entries, expected ${data.numClasses}`);
+    if (row.length !== data.numClasses)
+      throw new RangeError(
+        `transitionNoise: row ${c} of transition has ${row.length} entries, expected ${data.numClasses}`,
+      );
     const total = row.reduce((sum, p) => sum + p, 0);
-    if (!(row.every((p) => p >= 0) && Math.abs(total - 1) < 1e-6)) throw new RangeError(`transitionNoise: row ${c} of transition is [${row}], expected probabilities that sum to 1`);
+    if (!(row.every((p) => p >= 0) && Math.abs(total - 1) < 1e-6))
+      throw new RangeError(`transitionNoise: row ${c} of transition is [${row}], expected probabilities that sum to 1`);
     return cumulative(Float64Array.from(row));
   });
   return { ...marked(data, data.y.map((clean) => pick(upTo[clean]!, random)) as Int32Array<ArrayBuffer>), transition };
 }
 
-/** Labels that people or another source gave, such as CIFAR-N, as a noise model: the transition is that of the counts. */
+/**
+ * Labels that people or another source gave, such as CIFAR-N, as a noise model: the transition is that of the counts.
+ */
 export function recordedNoise(data: CleanLabels, labels: ArrayLike<number>): ClassNoise {
   const { numClasses } = data;
   checkClean('recordedNoise', data);
-  if (labels.length !== data.y.length) throw new RangeError(`recordedNoise: got ${labels.length} labels, expected ${data.y.length}, one per sample`);
+  if (labels.length !== data.y.length)
+    throw new RangeError(`recordedNoise: got ${labels.length} labels, expected ${data.y.length}, one per sample`);
   const counts = Array.from({ length: numClasses }, () => new Array<number>(numClasses).fill(0));
   const y = Int32Array.from(labels, (label, i) => {
-    if (!(Number.isInteger(label) && label >= 0 && label < numClasses)) throw new RangeError(`recordedNoise: labels[${i}] is ${label}, expected an integer in 0..${numClasses - 1}`);
+    if (!(Number.isInteger(label) && label >= 0 && label < numClasses))
+      throw new RangeError(`recordedNoise: labels[${i}] is ${label}, expected an integer in 0..${numClasses - 1}`);
     counts[data.y[i]!]![label]!++;
     return label;
   });
@@ -186,7 +233,8 @@ export function openSetNoise(data: Dataset, other: Dataset, options: NoiseOption
   const { rate } = options;
   expectRate('openSetNoise', rate);
   const features = data.x.shape.slice(1);
-  if (String(other.x.shape.slice(1)) !== String(features)) throw new RangeError(`openSetNoise: other has inputs of shape [${other.x.shape.slice(1)}], expected [${features}]`);
+  if (String(other.x.shape.slice(1)) !== String(features))
+    throw new RangeError(`openSetNoise: other has inputs of shape [${other.x.shape.slice(1)}], expected [${features}]`);
   if (other.x.length === 0) throw new RangeError('openSetNoise: other has 0 inputs, expected at least 1');
   const size = sizeOf(features);
   const x = Float32Array.from(data.x.data);
@@ -203,7 +251,17 @@ export function openSetNoise(data: Dataset, other: Dataset, options: NoiseOption
 
 /** The samples whose labels are right, and those whose labels are wrong, as two sets. */
 export function splitByMask(data: Dataset, mask: ArrayLike<number>): { clean: Dataset; noisy: Dataset } {
-  if (mask.length !== data.y.length) throw new RangeError(`splitByMask: mask has ${mask.length} entries, expected ${data.y.length}, one per sample`);
+  if (mask.length !== data.y.length)
+    throw new RangeError(`splitByMask: mask has ${mask.length} entries, expected ${data.y.length}, one per sample`);
   const all = Array.from(data.y, (_, i) => i);
-  return { clean: subset(data, all.filter((i) => !mask[i])), noisy: subset(data, all.filter((i) => mask[i])) };
+  return {
+    clean: subset(
+      data,
+      all.filter((i) => !mask[i]),
+    ),
+    noisy: subset(
+      data,
+      all.filter((i) => mask[i]),
+    ),
+  };
 }

@@ -25,8 +25,10 @@ export interface LongTailCountsOptions {
 export function longTailCounts(options: LongTailCountsOptions): number[] {
   expectOptions('longTailCounts', options, ['numClasses', 'nMax', 'imbType', 'imbFactor']);
   const { numClasses, nMax, imbType = 'exp', imbFactor = 0.01 } = options;
-  if (!(Number.isSafeInteger(numClasses) && numClasses >= 1)) throw new RangeError(`longTailCounts: numClasses is ${numClasses}, expected an integer >= 1`);
-  if (!(nMax >= 0 && nMax < Infinity)) throw new RangeError(`longTailCounts: nMax is ${nMax}, expected a finite number >= 0`);
+  if (!(Number.isSafeInteger(numClasses) && numClasses >= 1))
+    throw new RangeError(`longTailCounts: numClasses is ${numClasses}, expected an integer >= 1`);
+  if (!(nMax >= 0 && nMax < Infinity))
+    throw new RangeError(`longTailCounts: nMax is ${nMax}, expected a finite number >= 0`);
   checkImbalance('longTailCounts', imbType, imbFactor);
   return Array.from({ length: numClasses }, (_, c) => {
     if (imbType === 'step') return Math.trunc(c < Math.floor(numClasses / 2) ? nMax : nMax * imbFactor);
@@ -45,9 +47,9 @@ export interface LongTailOptions {
 }
 
 /**
- * A long-tailed subset of a training set: {@link longTailCounts} with nMax = floor(n / C), each capped at what the class
- * holds (MNIST is not balanced). Every class is shuffled by its own stream of `seed` and its first examples are taken;
- * the result is sorted by class, so shuffle batches when training. Leave test sets as they are.
+ * A long-tailed subset of a training set: {@link longTailCounts} with nMax = floor(n / C), each capped at what the
+ * class holds (MNIST is not balanced). Every class is shuffled by its own stream of `seed` and its first examples are
+ * taken; the result is sorted by class, so shuffle batches when training. Leave test sets as they are.
  * Throws RangeError on options that {@link longTailCounts} or `random32` refuse.
  */
 export function longTail(data: Dataset, options: LongTailOptions = {}): Dataset {
@@ -56,10 +58,15 @@ export function longTail(data: Dataset, options: LongTailOptions = {}): Dataset 
   checkImbalance('longTail', imbType, imbFactor);
   const nMax = Math.floor(data.y.length / data.numClasses);
   const counts = longTailCounts({ numClasses: data.numClasses, nMax, imbType, imbFactor });
-  return subset(data, indicesByClass(data).flatMap((indices, c) => shuffleInPlace(indices, random32(seed, c)).slice(0, counts[c]!)));
+  return subset(
+    data,
+    indicesByClass(data).flatMap((indices, c) => shuffleInPlace(indices, random32(seed, c)).slice(0, counts[c]!)),
+  );
 }
 
 function checkImbalance(where: string, imbType: ImbalanceType, imbFactor: number): void {
-  if (imbType !== 'exp' && imbType !== 'step') throw new RangeError(`${where}: imbType is ${String(imbType)}, expected 'exp' or 'step'`);
-  if (!(imbFactor > 0 && imbFactor <= 1)) throw new RangeError(`${where}: imbFactor is ${imbFactor}, expected 0 < imbFactor <= 1`);
+  if (imbType !== 'exp' && imbType !== 'step')
+    throw new RangeError(`${where}: imbType is ${String(imbType)}, expected 'exp' or 'step'`);
+  if (!(imbFactor > 0 && imbFactor <= 1))
+    throw new RangeError(`${where}: imbFactor is ${imbFactor}, expected 0 < imbFactor <= 1`);
 }

@@ -2,7 +2,10 @@
 interface NodeFs {
   promises: {
     readFile(path: string | URL, options?: { signal: AbortSignal }): Promise<Uint8Array>;
-    readdir(path: string | URL, options: { recursive: true; withFileTypes: true }): Promise<{ name: string; parentPath?: string; path?: string; isFile(): boolean }[]>;
+    readdir(
+      path: string | URL,
+      options: { recursive: true; withFileTypes: true },
+    ): Promise<{ name: string; parentPath?: string; path?: string; isFile(): boolean }[]>;
   };
 }
 
@@ -26,12 +29,13 @@ export interface NodeModules {
 }
 
 /**
- * A module of Node, asked from the running process, so that no bundler sees an import. Throws TypeError, saying that `why`, where
- * the process cannot give it (Node before 20.16 and 22.3).
+ * A module of Node, asked from the running process, so that no bundler sees an import. Throws TypeError, saying that
+ * `why`, where the process cannot give it (Node before 20.16 and 22.3).
  */
 export function nodeModule<N extends keyof NodeModules>(name: N, why: string): NodeModules[N] {
   const host = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process;
   const found = host?.getBuiltinModule?.(name);
-  if (!found) throw new TypeError(`${why}, which needs Node 20.16 or 22.3 or later; give the bytes: await readFile(path)`);
+  if (!found)
+    throw new TypeError(`${why}, which needs Node 20.16 or 22.3 or later; give the bytes: await readFile(path)`);
   return found as NodeModules[N];
 }

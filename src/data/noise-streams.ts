@@ -2,7 +2,14 @@ import { random32, type Random32 } from './shuffle.ts';
 
 /** Noise models, each with streams of its own: at one seed they take up samples independently of each other. */
 const MODELS = {
-  symmetricNoise: 0, asymmetricNoise: 1, pairFlipNoise: 2, randomRelabelling: 3, transitionNoise: 4, 'instanceNoise cores': 5, 'instanceNoise logitclip': 6, openSetNoise: 7,
+  symmetricNoise: 0,
+  asymmetricNoise: 1,
+  pairFlipNoise: 2,
+  randomRelabelling: 3,
+  transitionNoise: 4,
+  'instanceNoise cores': 5,
+  'instanceNoise logitclip': 6,
+  openSetNoise: 7,
 } as const;
 
 /** A model that {@link noiseStreams} knows. */
@@ -41,5 +48,6 @@ export function noiseChild(model: NoiseModel, stream: number): number {
 }
 
 function expectStream(model: NoiseModel, stream: number): void {
-  if (!(Number.isInteger(stream) && stream >= 0 && stream <= LAST)) throw new RangeError(`${model.split(' ')[0]}: stream is ${stream}, expected an integer in 0..${LAST}`);
+  if (!(Number.isInteger(stream) && stream >= 0 && stream <= LAST))
+    throw new RangeError(`${model.split(' ')[0]}: stream is ${stream}, expected an integer in 0..${LAST}`);
 }

@@ -3,11 +3,16 @@ import { decodePng, isPng, type RgbPicture } from '../io/png.ts';
 import { oriented, resample } from './resample.ts';
 
 /**
- * A picture as Pillow's convert('RGB') and resize with BILINEAR give it, turned by its EXIF orientation first when `rotate`. PNG is
- * decoded here; other formats by the browser, without colour conversion and without its own rotation. Rejects with TypeError
- * where there is no browser, and with Error on transparent pixels whose colours it does not give.
+ * A picture as Pillow's convert('RGB') and resize with BILINEAR give it, turned by its EXIF orientation first when
+ * `rotate`. PNG is decoded here; other formats by the browser, without colour conversion and without its own rotation.
+ * Rejects with TypeError where there is no browser, and with Error on transparent pixels whose colours it does not
+ * give.
  */
-export async function pictureOf(bytes: Uint8Array<ArrayBuffer>, [height, width]: readonly [number, number], rotate: boolean): Promise<RgbPicture> {
+export async function pictureOf(
+  bytes: Uint8Array<ArrayBuffer>,
+  [height, width]: readonly [number, number],
+  rotate: boolean,
+): Promise<RgbPicture> {
   const orientation = exifOrientation(bytes);
   const stored = isPng(bytes) ? await decodePng(bytes) : await decodeByBrowser(bytes, orientation?.at);
   return resample(rotate && orientation ? oriented(stored, orientation.value) : stored, width, height);
@@ -15,7 +20,10 @@ export async function pictureOf(bytes: Uint8Array<ArrayBuffer>, [height, width]:
 
 async function decodeByBrowser(bytes: Uint8Array<ArrayBuffer>, orientationAt: number | undefined): Promise<RgbPicture> {
   if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') {
-    throw new TypeError('loadImageFolder: there is no picture decoder here (Node has none), except for PNG; give decode: async (bytes, [height, width]) => ({ width, height, data })');
+    throw new TypeError(
+      'loadImageFolder: there is no picture decoder here (Node has none), except for PNG; give decode: async ' +
+        '(bytes, [height, width]) => ({ width, height, data })',
+    );
   }
   let file = bytes;
   if (orientationAt !== undefined) {
@@ -48,17 +56,27 @@ function opaquePixels(bitmap: ImageBitmap): Uint8ClampedArray | null {
 /** RGBA through a texture, which keeps the colours of transparent pixels. */
 function pixelsByTexture(bitmap: ImageBitmap): Uint8Array {
   const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
-  if (!gl) throw new Error('it has transparent pixels, whose colours this browser gives through WebGL 2 only; convert it to PNG');
+  if (!gl)
+    throw new Error(
+      'it has transparent pixels, whose colours this browser gives through WebGL 2 only; convert it to PNG',
+    );
   gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, false);
   gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
   gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
   gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
-  gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, gl.getParameter(gl.TEXTURE_BINDING_2D) as WebGLTexture, 0);
+  gl.framebufferTexture2D(
+    gl.FRAMEBUFFER,
+    gl.COLOR_ATTACHMENT0,
+    gl.TEXTURE_2D,
+    gl.getParameter(gl.TEXTURE_BINDING_2D) as WebGLTexture,
+    0,
+  );
   const rgba = new Uint8Array(4 * bitmap.width * bitmap.height);
   gl.readPixels(0, 0, bitmap.width, bitmap.height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
   const error = gl.getError();
   gl.getExtension('WEBGL_lose_context')?.loseContext();
-  if (error !== gl.NO_ERROR) throw new Error(`it has transparent pixels, whose colours WebGL did not give (error ${error}); convert it to PNG`);
+  if (error !== gl.NO_ERROR)
+    throw new Error(`it has transparent pixels, whose colours WebGL did not give (error ${error}); convert it to PNG`);
   return rgba;
 }

@@ -4,18 +4,23 @@ import type { RgbPicture } from '../io/png.ts';
 const PRECISION = 2 ** 22;
 
 /**
- * The picture scaled as by Pillow's resize with BILINEAR, to the byte: a triangle as wide as a source pixel, or a target pixel where
- * that is wider (so that scaling down averages), weights of 22 bits, rows first and rounded, then columns.
+ * The picture scaled as by Pillow's resize with BILINEAR, to the byte: a triangle as wide as a source pixel, or a
+ * target pixel where that is wider (so that scaling down averages), weights of 22 bits, rows first and rounded, then
+ * columns.
  */
 export function resample(picture: RgbPicture, width: number, height: number): RgbPicture {
   let { data } = picture;
-  if (width !== picture.width) data = along(data, { outer: picture.height, length: picture.width, inner: 3, to: width });
+  if (width !== picture.width)
+    data = along(data, { outer: picture.height, length: picture.width, inner: 3, to: width });
   if (height !== picture.height) data = along(data, { outer: 1, length: picture.height, inner: 3 * width, to: height });
   return { width, height, data };
 }
 
 /** Scales the middle axis of (outer, length, inner) to `to`. */
-function along(x: Uint8Array<ArrayBuffer>, { outer, length, inner, to }: { outer: number; length: number; inner: number; to: number }): Uint8Array<ArrayBuffer> {
+function along(
+  x: Uint8Array<ArrayBuffer>,
+  { outer, length, inner, to }: { outer: number; length: number; inner: number; to: number },
+): Uint8Array<ArrayBuffer> {
   const y = new Uint8Array(outer * to * inner);
   const scale = length / to;
   const support = Math.max(scale, 1);
@@ -23,7 +28,9 @@ function along(x: Uint8Array<ArrayBuffer>, { outer, length, inner, to }: { outer
     const center = (t + 0.5) * scale;
     const from = Math.max(0, Math.trunc(center - support + 0.5));
     const end = Math.min(length, Math.trunc(center + support + 0.5));
-    const weights = Array.from({ length: end - from }, (_, k) => Math.max(0, 1 - Math.abs((k + from - center + 0.5) / support)));
+    const weights = Array.from({ length: end - from }, (_, k) =>
+      Math.max(0, 1 - Math.abs((k + from - center + 0.5) / support)),
+    );
     const total = weights.reduce((sum, w) => sum + w, 0);
     const whole = weights.map((w) => Math.trunc(0.5 + (w / total) * PRECISION));
     for (let o = 0; o < outer; o++) {

@@ -15,12 +15,15 @@ export interface SamplerMoment {
 export type Labelled = Pick<Dataset, 'y' | 'numClasses' | 'classCounts'>;
 
 /**
- * The order in which an epoch visits the samples: exactly n indices into a set of n, which may repeat. A pure function of the
- * labels, the epoch and the seed, so that a run that goes on later draws the same.
+ * The order in which an epoch visits the samples: exactly n indices into a set of n, which may repeat. A pure function
+ * of the labels, the epoch and the seed, so that a run that goes on later draws the same.
  */
 export type Sampler = (data: Labelled, at: SamplerMoment) => Uint32Array<ArrayBuffer>;
 
-/** First streams of orders and of draws by class; those of class-aware rounds lie above, those below belong to the builders of datasets. */
+/**
+ * First streams of orders and of draws by class; those of class-aware rounds lie above, those below belong to the
+ * builders of datasets.
+ */
 const EPOCHS = 2 ** 32;
 const DRAWS = 2 ** 33;
 
@@ -30,7 +33,11 @@ export function instanceSampler(): Sampler {
 }
 
 /** n draws with replacement: a class by `probabilities`, then one of its samples, all alike. */
-export function drawByClass(data: Labelled, probabilities: ArrayLike<number>, { epoch, seed }: SamplerMoment): Uint32Array<ArrayBuffer> {
+export function drawByClass(
+  data: Labelled,
+  probabilities: ArrayLike<number>,
+  { epoch, seed }: SamplerMoment,
+): Uint32Array<ArrayBuffer> {
   const groups = indicesByClass(data);
   // An empty class cannot be drawn, whatever its probability.
   const present = normalized(Float64Array.from(groups, (group, c) => (group.length > 0 ? probabilities[c]! : 0)));
@@ -71,7 +78,9 @@ export interface ClassSamplerOptions {
   beta?: number;
 }
 
-/** n draws with replacement in each epoch: a class by the rule of {@link classProbabilities}, then one of its samples. */
+/**
+ * n draws with replacement in each epoch: a class by the rule of {@link classProbabilities}, then one of its samples.
+ */
 export function classSampler(options: ClassSamplerOptions): Sampler {
   expectOptions('classSampler', options, ['rule', 'beta']);
   const { rule, beta = 0.9999 } = options;
@@ -94,7 +103,12 @@ export function squareRootSampler(): Sampler {
  * {@link progressiveProbabilities} (Kang et al., ICLR 2020). All draws are with replacement.
  */
 export function progressiveSampler(): Sampler {
-  return (data, at) => drawByClass(data, progressiveProbabilities(data.classCounts, at.epochs > 1 ? Math.min(1, at.epoch / (at.epochs - 1)) : 1), at);
+  return (data, at) =>
+    drawByClass(
+      data,
+      progressiveProbabilities(data.classCounts, at.epochs > 1 ? Math.min(1, at.epoch / (at.epochs - 1)) : 1),
+      at,
+    );
 }
 
 /** Options of {@link drs}. */
@@ -114,11 +128,17 @@ export function drs(options: DrsOptions = {}): Sampler {
   return (data, at) => (at.epoch < from ? before : sampler)(data, at);
 }
 
-/** The order of an epoch, by `sampler` or every sample once. Throws ShapeError or RangeError unless it is n indices in 0..n-1. */
+/**
+ * The order of an epoch, by `sampler` or every sample once. Throws ShapeError or RangeError unless it is n indices in
+ * 0..n-1.
+ */
 export function epochOrder(sampler: Sampler | undefined, data: Labelled, at: SamplerMoment): Uint32Array<ArrayBuffer> {
   const order = (sampler ?? instanceSampler())(data, at);
   const n = data.y.length;
-  if (order.length !== n) throw new ShapeError(`fit: the sampler gave ${order.length} indices, expected ${n}, as many as there are samples`);
-  for (let i = 0; i < n; i++) if (!(order[i]! < n)) throw new RangeError(`fit: the sampler gave the index ${order[i]} at ${i}, expected one below ${n}`);
+  if (order.length !== n)
+    throw new ShapeError(`fit: the sampler gave ${order.length} indices, expected ${n}, as many as there are samples`);
+  for (let i = 0; i < n; i++)
+    if (!(order[i]! < n))
+      throw new RangeError(`fit: the sampler gave the index ${order[i]} at ${i}, expected one below ${n}`);
   return order;
 }

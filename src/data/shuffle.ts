@@ -10,8 +10,10 @@ export type Random32 = () => number;
  * Throws RangeError unless seed and stream are safe integers >= 0.
  */
 export function random32(seed: number, stream = 0): Random32 {
-  if (!(Number.isSafeInteger(seed) && seed >= 0)) throw new RangeError(`random32: seed is ${seed}, expected a safe integer >= 0`);
-  if (!(Number.isSafeInteger(stream) && stream >= 0)) throw new RangeError(`random32: stream is ${stream}, expected a safe integer >= 0`);
+  if (!(Number.isSafeInteger(seed) && seed >= 0))
+    throw new RangeError(`random32: seed is ${seed}, expected a safe integer >= 0`);
+  if (!(Number.isSafeInteger(stream) && stream >= 0))
+    throw new RangeError(`random32: stream is ${stream}, expected a safe integer >= 0`);
   const root = split(key(seed), PURPOSE.order);
   let count = 0;
   let block: readonly number[] = [];
@@ -22,7 +24,9 @@ export function random32(seed: number, stream = 0): Random32 {
   };
 }
 
-/** Uniform integer in 0..bound-1 without bias, for 1 <= bound <= 2^32: values beyond the last full multiple are redrawn. */
+/**
+ * Uniform integer in 0..bound-1 without bias, for 1 <= bound <= 2^32: values beyond the last full multiple are redrawn.
+ */
 export function randomBelow(random: Random32, bound: number): number {
   const limit = 2 ** 32 - (2 ** 32 % bound);
   let value = random();
@@ -36,7 +40,10 @@ export function randomUnit(random: Random32): number {
 }
 
 /** Shuffles `items` in place (Fisher and Yates, in Durstenfeld's form, 1964) and returns it. */
-export function shuffleInPlace<T extends { [i: number]: number; readonly length: number }>(items: T, random: Random32): T {
+export function shuffleInPlace<T extends { [i: number]: number; readonly length: number }>(
+  items: T,
+  random: Random32,
+): T {
   for (let i = items.length - 1; i > 0; i--) {
     const j = randomBelow(random, i + 1);
     const kept = items[i]!;
@@ -48,6 +55,10 @@ export function shuffleInPlace<T extends { [i: number]: number; readonly length:
 
 /** A permutation of 0..n-1, determined by `seed` and `stream`. Throws RangeError unless n is an integer in 0..2^32. */
 export function shuffledIndices(n: number, seed: number, stream = 0): Uint32Array<ArrayBuffer> {
-  if (!(Number.isInteger(n) && n >= 0 && n <= 2 ** 32)) throw new RangeError(`shuffledIndices: n is ${n}, expected an integer in 0..2^32`);
-  return shuffleInPlace(Uint32Array.from({ length: n }, (_, i) => i), random32(seed, stream));
+  if (!(Number.isInteger(n) && n >= 0 && n <= 2 ** 32))
+    throw new RangeError(`shuffledIndices: n is ${n}, expected an integer in 0..2^32`);
+  return shuffleInPlace(
+    Uint32Array.from({ length: n }, (_, i) => i),
+    random32(seed, stream),
+  );
 }

@@ -21,16 +21,17 @@ export type Split<O> = { [Part in Exclude<keyof O, 'seed' | 'stratified'>]: Data
 
 /**
  * Splits a data set into disjoint random parts: `split(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 })`.
- * The parts have n * fraction examples, rounded by largest remainder (ties: the part named first), the first at least one.
- * Stratified: each class has its share of each part, rounded up or down by largest remainders over classes and parts (ties by
- * `seed`), so that 100 classes of 5 at 0.8, 0.1, 0.1 give 400, 50 and 50; a class keeps an example in the part named first
- * wherever these totals allow it. Examples keep the order of `data` within a part. Fractions that sum to less than 1 leave
- * examples out.
+ * The parts have n * fraction examples, rounded by largest remainder (ties: the part named first), the first at least
+ * one. Stratified: each class has its share of each part, rounded up or down by largest remainders over classes and
+ * parts (ties by `seed`), so that 100 classes of 5 at 0.8, 0.1, 0.1 give 400, 50 and 50; a class keeps an example in
+ * the part named first wherever these totals allow it. Examples keep the order of `data` within a part. Fractions that
+ * sum to less than 1 leave examples out.
  * Throws RangeError unless there is a part, every fraction is in (0, 1], and they sum to at most 1.
  */
 export function split<const O extends SplitOptions>(data: Dataset, options: O): Split<O> {
   const { seed = 0, stratified = true, ...fractions } = options;
-  if (typeof stratified !== 'boolean') throw new RangeError(`split: stratified is ${String(stratified)}, expected true or false`);
+  if (typeof stratified !== 'boolean')
+    throw new RangeError(`split: stratified is ${String(stratified)}, expected true or false`);
   const names = Object.keys(fractions);
   for (const name of names) {
     const meant = nearest(name, ['seed', 'stratified']);
@@ -38,23 +39,34 @@ export function split<const O extends SplitOptions>(data: Dataset, options: O): 
   }
   const shares = names.map((name) => {
     const fraction = fractions[name];
-    if (typeof fraction !== 'number' || !(fraction > 0 && fraction <= 1)) throw new RangeError(`split: ${name} is ${String(fraction)}, expected a fraction in (0, 1]`);
+    if (typeof fraction !== 'number' || !(fraction > 0 && fraction <= 1))
+      throw new RangeError(`split: ${name} is ${String(fraction)}, expected a fraction in (0, 1]`);
     return fraction;
   });
-  if (names.length === 0) throw new RangeError('split: options name no part, expected at least one fraction, such as train: 0.8');
+  if (names.length === 0)
+    throw new RangeError('split: options name no part, expected at least one fraction, such as train: 0.8');
   const total = shares.reduce((sum, share) => sum + share, 0);
   if (total > 1 + 1e-9) throw new RangeError(`split: fractions sum to ${total}, expected at most 1`);
 
   const parts = names.map((): number[] => []);
   const groups = stratified ? indicesByClass(data) : [Array.from(data.y, (_, i) => i)];
-  sizesOf(groups.map((group) => group.length), shares, seed).forEach((sizes, c) => {
+  sizesOf(
+    groups.map((group) => group.length),
+    shares,
+    seed,
+  ).forEach((sizes, c) => {
     const indices = shuffleInPlace(groups[c]!, random32(seed, FIRST_STREAM + c));
     let at = 0;
     sizes.forEach((size, part) => {
       for (const end = at + size; at < end; at++) parts[part]!.push(indices[at]!);
     });
   });
-  const sorted = parts.map((indices) => subset(data, indices.sort((i, j) => i - j)));
+  const sorted = parts.map((indices) =>
+    subset(
+      data,
+      indices.sort((i, j) => i - j),
+    ),
+  );
   return Object.fromEntries(names.map((name, part) => [name, sorted[part]!])) as Split<O>;
 }
 
@@ -66,5 +78,7 @@ function sizesOf(counts: readonly number[], shares: readonly number[], seed: num
   // What no part takes is a part of its own, the last.
   const rest = n - totals.reduce((sum, size) => sum + size, 0);
   const all = [...shares, Math.max(0, 1 - shares.reduce((sum, share) => sum + share, 0))];
-  return apportion(counts, all, [...totals, rest], shuffledIndices(counts.length, seed, TIES)).map((row) => row.slice(0, -1));
+  return apportion(counts, all, [...totals, rest], shuffledIndices(counts.length, seed, TIES)).map((row) =>
+    row.slice(0, -1),
+  );
 }

@@ -6,8 +6,9 @@ export type ConfusionName = 'cifar10' | 'mnist' | 'cifar100' | 'cifar100-blocks'
 
 /** Superclass of each class of CIFAR-100. */
 const SUPERCLASSES = [
-  4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11, 6, 11, 5, 10, 7, 6, 13, 15, 3, 15, 0, 11, 1, 10, 12, 14, 16, 9, 11, 5, 5, 19, 8, 8, 15, 13, 14, 17, 18, 10,
-  16, 4, 17, 4, 2, 0, 17, 4, 18, 17, 10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16, 12, 9, 13, 15, 13, 16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13,
+  4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11, 6, 11, 5, 10, 7, 6, 13, 15, 3, 15, 0, 11, 1, 10, 12,
+  14, 16, 9, 11, 5, 5, 19, 8, 8, 15, 13, 14, 17, 18, 10, 16, 4, 17, 4, 2, 0, 17, 4, 18, 17, 10, 3, 2, 12, 12, 16, 12, 1,
+  9, 19, 2, 10, 0, 1, 16, 12, 9, 13, 15, 13, 16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13,
 ];
 
 const TABLES: Readonly<Record<Exclude<ConfusionName, 'next'>, Confusions>> = {
@@ -29,16 +30,27 @@ function nextWithin(groups: readonly number[]): Confusions {
 
 /**
  * Confusions by name: the pairs used for CIFAR-10 and MNIST; 'cifar100': the next class of the same superclass;
- * 'cifar100-blocks': the next of five consecutive classes, as released code does, though these are alphabetical; 'next': the
- * next class, of any number. A list is checked and returned. Throws RangeError when it does not fit `numClasses`.
+ * 'cifar100-blocks': the next of five consecutive classes, as released code does, though these are alphabetical;
+ * 'next': the next class, of any number. A list is checked and returned. Throws RangeError when it does not fit
+ * `numClasses`.
  */
 export function confusions(of: ConfusionName | Confusions, numClasses: number): Confusions {
   if (of === 'next') return Array.from({ length: numClasses }, (_, c) => (c + 1) % numClasses);
   const table = typeof of === 'string' ? TABLES[of] : of;
-  if (!table) throw new RangeError(`confusions: there is none named '${String(of)}', expected ${Object.keys(TABLES).map((name) => `'${name}'`).join(', ')}, 'next' or a list`);
-  if (table.length !== numClasses) throw new RangeError(`confusions: ${typeof of === 'string' ? `'${of}'` : 'the list'} has ${table.length} classes, the labels have ${numClasses}`);
+  if (!table)
+    throw new RangeError(
+      `confusions: there is none named '${String(of)}', expected ${Object.keys(TABLES)
+        .map((name) => `'${name}'`)
+        .join(', ')}, 'next' or a list`,
+    );
+  if (table.length !== numClasses)
+    throw new RangeError(
+      `confusions: ${typeof of === 'string' ? `'${of}'` : 'the list'} has ${table.length} classes, the ` +
+        `labels have ${numClasses}`,
+    );
   table.forEach((to, c) => {
-    if (!(Number.isInteger(to) && to >= 0 && to < numClasses)) throw new RangeError(`confusions: class ${c} is mistaken for ${to}, expected a class in 0..${numClasses - 1}`);
+    if (!(Number.isInteger(to) && to >= 0 && to < numClasses))
+      throw new RangeError(`confusions: class ${c} is mistaken for ${to}, expected a class in 0..${numClasses - 1}`);
   });
   return table;
 }
@@ -49,14 +61,19 @@ export type Transition = readonly (readonly number[])[];
 /** 1 - rate on the diagonal, rate / (classes - 1) elsewhere. */
 export function symmetricTransition(numClasses: number, rate: number): Transition {
   expectRate('symmetricTransition', rate);
-  if (!(Number.isInteger(numClasses) && numClasses >= 2)) throw new RangeError(`symmetricTransition: numClasses is ${numClasses}, expected an integer >= 2`);
+  if (!(Number.isInteger(numClasses) && numClasses >= 2))
+    throw new RangeError(`symmetricTransition: numClasses is ${numClasses}, expected an integer >= 2`);
   return square(numClasses, (i, j) => (i === j ? 1 - rate : rate / (numClasses - 1)));
 }
 
-/** A label is drawn anew from all classes, its own included, with probability `rate`: wrong in rate (classes - 1) / classes of cases. */
+/**
+ * A label is drawn anew from all classes, its own included, with probability `rate`: wrong in rate (classes - 1) /
+ * classes of cases.
+ */
 export function relabellingTransition(numClasses: number, rate: number): Transition {
   expectRate('relabellingTransition', rate);
-  if (!(Number.isInteger(numClasses) && numClasses >= 1)) throw new RangeError(`relabellingTransition: numClasses is ${numClasses}, expected an integer >= 1`);
+  if (!(Number.isInteger(numClasses) && numClasses >= 1))
+    throw new RangeError(`relabellingTransition: numClasses is ${numClasses}, expected an integer >= 1`);
   return square(numClasses, (i, j) => rate / numClasses + (i === j ? 1 - rate : 0));
 }
 

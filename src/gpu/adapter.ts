@@ -23,14 +23,19 @@ export function hostGpu(): GPU {
 
 /** The wanted kind of adapter; by default a hardware one, else the software one. */
 export async function findAdapter(api: GPU, wanted?: 'hardware' | 'software'): Promise<GPUAdapter> {
-  const tries: GPURequestAdapterOptions[] = wanted === 'software' ? [{ forceFallbackAdapter: true }, {}] : [{ powerPreference: 'high-performance' }, { forceFallbackAdapter: true }];
+  const tries: GPURequestAdapterOptions[] =
+    wanted === 'software'
+      ? [{ forceFallbackAdapter: true }, {}]
+      : [{ powerPreference: 'high-performance' }, { forceFallbackAdapter: true }];
   for (const options of tries) {
     const adapter = await api.requestAdapter(options);
     if (adapter && (!wanted || kindOf(adapter.info) === wanted)) return adapter;
   }
   throw new NoWebGPUError(
-    `no ${wanted ?? 'hardware or software'} WebGPU adapter: in Chrome on Linux start it with --enable-unsafe-webgpu (it brings the software adapter SwiftShader), ` +
-      'elsewhere update the graphics driver or turn on hardware acceleration; in Node install a Vulkan driver or point VK_ICD_FILENAMES at the ICD file of SwiftShader',
+    `no ${wanted ?? 'hardware or software'} WebGPU adapter: in Chrome on Linux start it with ` +
+      '--enable-unsafe-webgpu (it brings the software adapter SwiftShader), ' +
+      'elsewhere update the graphics driver or turn on hardware acceleration; in Node install a Vulkan ' +
+      'driver or point VK_ICD_FILENAMES at the ICD file of SwiftShader',
   );
 }
 

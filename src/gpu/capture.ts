@@ -24,11 +24,22 @@ export class Replay {
    * `planned`: storages allocated while recording; `kept`: those of them that the caller reads afterwards;
    * `borrowed`: all others, each retained once for this replay.
    */
-  constructor(gpu: Gpu, commands: readonly Command[], planned: readonly Storage[], kept: ReadonlySet<Storage>, borrowed: readonly Storage[]) {
+  constructor(
+    gpu: Gpu,
+    commands: readonly Command[],
+    planned: readonly Storage[],
+    kept: ReadonlySet<Storage>,
+    borrowed: readonly Storage[],
+  ) {
     this.#gpu = gpu;
     this.#commands = commands;
     const index = new Map(planned.map((s, i) => [s, i]));
-    const lives = planned.map((s) => ({ bytes: s.bytes, first: -1, last: kept.has(s) ? Infinity : -1, apart: new Set<number>() }));
+    const lives = planned.map((s) => ({
+      bytes: s.bytes,
+      first: -1,
+      last: kept.has(s) ? Infinity : -1,
+      apart: new Set<number>(),
+    }));
     commands.forEach((c, at) => {
       const all = storagesOf(c);
       for (const s of all) {

@@ -83,8 +83,14 @@ export class Gpu {
     this.device = device;
     this.debug = debug;
     this.#owned = owned;
-    const name = info ? [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(', ') : 'unknown adapter';
-    this.adapter = { name: name || 'unnamed adapter', kind: info ? kindOf(info) : 'hardware', quads: /swiftshader/i.test(name) && device.features.has('subgroups') };
+    const name = info
+      ? [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(', ')
+      : 'unknown adapter';
+    this.adapter = {
+      name: name || 'unnamed adapter',
+      kind: info ? kindOf(info) : 'hardware',
+      quads: /swiftshader/i.test(name) && device.features.has('subgroups'),
+    };
     this.recorder = new Recorder(this);
     this.faults = new Faults(device);
     this.uniforms = new UniformCache(device, this.faults);
@@ -99,14 +105,22 @@ export class Gpu {
   }
 
   memory(): MemoryReport {
-    return { live: this.#live + this.#arenaBytes, pooled: this.#pool.pooledBytes, peak: this.#peak, constants: this.#constantBytes };
+    return {
+      live: this.#live + this.#arenaBytes,
+      pooled: this.#pool.pooledBytes,
+      peak: this.#peak,
+      constants: this.#constantBytes,
+    };
   }
 
   /** Device memory for `bytes` bytes, for what `label` says; inside a capture it is only planned, unless `now`. */
   allocate(bytes: number, now = false, label = `${bytes} bytes`): Storage {
     this.#health.expectLive('tensor');
     if (bytes > this.device.limits.maxStorageBufferBindingSize) {
-      throw new OutOfMemoryError(`a tensor of ${bytes} bytes is over this adapter's limit of ${this.device.limits.maxStorageBufferBindingSize} bytes a binding`);
+      throw new OutOfMemoryError(
+        `a tensor of ${bytes} bytes is over this adapter's limit of ` +
+          `${this.device.limits.maxStorageBufferBindingSize} bytes a binding`,
+      );
     }
     if (this.#capturing && !now) {
       const storage = new Storage(this, bytes, null);
@@ -114,14 +128,21 @@ export class Gpu {
       this.#capturing.push(storage);
       return storage;
     }
-    const storage = new Storage(this, bytes, this.#pool.acquire(bytes, (cause) => this.#noMemory(`a tensor of ${label}`, bytes, cause)));
+    const storage = new Storage(
+      this,
+      bytes,
+      this.#pool.acquire(bytes, (cause) => this.#noMemory(`a tensor of ${label}`, bytes, cause)),
+    );
     storage.label = label;
     this.#storages.add(storage);
     this.#grow(bytes);
     return storage;
   }
 
-  /** A tensor of the library that is made once for this device and kept, and anew if a failure spoilt it; it does not count as live. */
+  /**
+   * A tensor of the library that is made once for this device and kept, and anew if a failure spoilt it; it does not
+   * count as live.
+   */
   constant<T extends Bindable>(name: string, make: () => T): T {
     if (!this.#constants.has(name) || this.#constants.get(name)!.storage.fault) {
       const before = this.#live;
@@ -145,17 +166,20 @@ export class Gpu {
   write(storage: Storage, offset: number, data: ArrayBufferView<ArrayBuffer>): void {
     if (data.byteLength === 0) return;
     this.#health.expectLive('write');
-    if (!storage.buffer) throw new GpuError('write: the tensor was freed, or belongs to a step that is still being captured');
+    if (!storage.buffer)
+      throw new GpuError('write: the tensor was freed, or belongs to a step that is still being captured');
     if (this.recorder.uses(storage.buffer)) this.recorder.flush();
     const [to, { buffer, byteOffset, byteLength }] = [storage.buffer.raw, data];
-    this.faults.write(storage, offset === 0 && byteLength >= storage.bytes, () => this.device.queue.writeBuffer(to, storage.base + offset, buffer, byteOffset, byteLength));
+    this.faults.write(storage, offset === 0 && byteLength >= storage.bytes, () =>
+      this.device.queue.writeBuffer(to, storage.base + offset, buffer, byteOffset, byteLength),
+    );
     this.counters.writes++;
     storage.version++;
   }
 
   /**
-   * Reads byte ranges back in one submit and one wait each. Rejects with the first cause when something failed on the device
-   * on which these values depend; a failure of other work does not matter.
+   * Reads byte ranges back in one submit and one wait each. Rejects with the first cause when something failed on the
+   * device on which these values depend; a failure of other work does not matter.
    */
   async read(ranges: readonly { storage: Storage; offset: number; bytes: number }[]): Promise<ArrayBuffer[]> {
     this.#health.expectLive('read');
@@ -165,7 +189,15 @@ export class Gpu {
     const readings = ranges.map(({ storage, offset, bytes }) => {
       const padded = alignUp(Math.max(4, bytes), 4);
       const reading = this.#readback.take(padded);
-      if (bytes > 0) this.recorder.push({ kind: 'copy', from: storage, fromOffset: offset, to: reading, toOffset: 0, bytes: padded });
+      if (bytes > 0)
+        this.recorder.push({
+          kind: 'copy',
+          from: storage,
+          fromOffset: offset,
+          to: reading,
+          toOffset: 0,
+          bytes: padded,
+        });
       return reading;
     });
     this.recorder.flush();
@@ -198,7 +230,9 @@ export class Gpu {
     this.shaders.clear();
   }
 
-  /** Records what `step` launches; returns its value and the list, played once. `keep` names the storages of the value. */
+  /**
+   * Records what `step` launches; returns its value and the list, played once. `keep` names the storages of the value.
+   */
   capture<T>(step: () => T, keep: (value: T) => Iterable<Storage>): { value: T; replay: Replay } {
     this.#health.expectLive('capture');
     if (this.#capturing) throw new GpuError('capture inside a captured step');
@@ -234,18 +268,21 @@ export class Gpu {
   }
 
   /**
-   * Compiles the fast form of every kernel that has run in its quick one so far: a software adapter begins with blocks that
-   * compile in no time and goes over to others once their compilation pays, with the same results. For measurements.
+   * Compiles the fast form of every kernel that has run in its quick one so far: a software adapter begins with blocks
+   * that compile in no time and goes over to others once their compilation pays, with the same results. For
+   * measurements.
    */
   async settle(): Promise<void> {
     this.recorder.flush();
-    await Promise.all([...this.pipelines.values()].map(({ pipeline }) => (pipeline.isPostponed ? pipeline.compile() : undefined)));
+    await Promise.all(
+      [...this.pipelines.values()].map(({ pipeline }) => (pipeline.isPostponed ? pipeline.compile() : undefined)),
+    );
   }
 
   /**
-   * Runs `fn` and tells where the time went: kernel by kernel, captured steps too, whatever reaches this device until `fn`
-   * is done. Each dispatch gets a pass of its own, so the whole is slower than without. Device times come from timestamp
-   * queries, which browsers round to .1 ms unless a developer flag is set; a device without them gives none.
+   * Runs `fn` and tells where the time went: kernel by kernel, captured steps too, whatever reaches this device until
+   * `fn` is done. Each dispatch gets a pass of its own, so the whole is slower than without. Device times come from
+   * timestamp queries, which browsers round to .1 ms unless a developer flag is set; a device without them gives none.
    */
   profile<T>(fn: () => T | Promise<T>): Promise<Profile<T>> {
     return profiled(this, fn);

@@ -2,7 +2,10 @@ import { GpuError, OutOfMemoryError } from './errors.ts';
 import { storagesOf, writtenBy, type Command } from './recorder.ts';
 import type { Storage } from './storage.ts';
 
-/** The kinds of error that WebGPU reports, of which the last wins where an operation makes several: all of them, or those of small ones. */
+/**
+ * The kinds of error that WebGPU reports, of which the last wins where an operation makes several: all of them, or
+ * those of small ones.
+ */
 const ALL = ['validation', 'internal', 'out-of-memory'] as const;
 const OF_USE = ['validation'] as const;
 
@@ -10,9 +13,10 @@ const OF_USE = ['validation'] as const;
 type Entry = { readonly commands: readonly Command[] } | { readonly written: Storage };
 
 /**
- * Finds the memory that a failure of the device left wrong. Each operation runs between error scopes of its own; WebGPU answers
- * later, in order. What a failed submit should have written is tainted with the cause, and so is all that was computed from it
- * since; a read of it rejects, and nothing else does. A storage is clean again once the host has written it as a whole.
+ * Finds the memory that a failure of the device left wrong. Each operation runs between error scopes of its own; WebGPU
+ * answers later, in order. What a failed submit should have written is tainted with the cause, and so is all that was
+ * computed from it since; a read of it rejects, and nothing else does. A storage is clean again once the host has
+ * written it as a whole.
  */
 export class Faults {
   readonly #device: GPUDevice;
@@ -36,10 +40,14 @@ export class Faults {
   }
 
   /**
-   * Runs an operation; `failed` learns of an error that it throws, or that the device reports for it later. `done`: there was none.
-   * Each scope costs a microsecond or two, so `filters` has those that the operation can need.
+   * Runs an operation; `failed` learns of an error that it throws, or that the device reports for it later. `done`:
+   * there was none. Each scope costs a microsecond or two, so `filters` has those that the operation can need.
    */
-  watch<T>(run: () => T, failed: (cause: Error) => void, { done, filters = ALL }: { done?: () => void; filters?: readonly GPUErrorFilter[] } = {}): T {
+  watch<T>(
+    run: () => T,
+    failed: (cause: Error) => void,
+    { done, filters = ALL }: { done?: () => void; filters?: readonly GPUErrorFilter[] } = {},
+  ): T {
     for (const filter of filters) this.#device.pushErrorScope(filter);
     let thrown: Error | null = null;
     try {
@@ -64,7 +72,10 @@ export class Faults {
     return this.watch(run, failed, { filters: OF_USE });
   }
 
-  /** Runs `submit`, which sends commands to the queue. An error, thrown or reported, taints what they write; none escapes. */
+  /**
+   * Runs `submit`, which sends commands to the queue. An error, thrown or reported, taints what they write; none
+   * escapes.
+   */
   submit(commands: readonly Command[], submit: () => void, failed: (cause: Error) => void): void {
     const entry = { commands };
     this.#open.push(entry);
@@ -122,13 +133,15 @@ function spread(commands: readonly Command[]): void {
   for (const command of commands) {
     const cause = faultOf(command);
     if (cause) for (const target of writtenBy(command)) target.fault ??= cause;
-    else if (command.kind === 'clear' && command.offset === 0 && command.bytes === command.storage.bytes) command.storage.fault = null;
+    else if (command.kind === 'clear' && command.offset === 0 && command.bytes === command.storage.bytes)
+      command.storage.fault = null;
   }
 }
 
 /** The fault of the first tainted storage that a command uses; a clear of all of one uses nothing of it. */
 function faultOf(command: Command): Error | null {
-  if (command.kind === 'clear' && command.offset === 0 && command.bytes === command.storage.bytes) return command.storage.memoryFault;
+  if (command.kind === 'clear' && command.offset === 0 && command.bytes === command.storage.bytes)
+    return command.storage.memoryFault;
   for (const storage of storagesOf(command)) if (storage.fault) return storage.fault;
   if (command.kind === 'dispatch' && command.uniform?.fault) return command.uniform.fault;
   return null;

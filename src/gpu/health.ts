@@ -10,7 +10,10 @@ export class Health {
   #lost: DeviceLostError | null = null;
   #isDestroyed = false;
 
-  /** `isOwned`: nobody else uses the device. Of another's device, errors that evenkeel did not make are none of its business. */
+  /**
+   * `isOwned`: nobody else uses the device. Of another's device, errors that evenkeel did not make are none of its
+   * business.
+   */
   constructor(device: GPUDevice, isOwned: boolean) {
     this.#device = device;
     if (isOwned) {
@@ -20,7 +23,8 @@ export class Health {
       });
     }
     void device.lost.then((info) => {
-      if (!this.#isDestroyed) this.#lost = new DeviceLostError(`the device was lost (${info.reason}): ${info.message}; call init() again`);
+      if (!this.#isDestroyed)
+        this.#lost = new DeviceLostError(`the device was lost (${info.reason}): ${info.message}; call init() again`);
     });
   }
 
@@ -35,7 +39,10 @@ export class Health {
 
   /** Throws DisposedError after `gpu.destroy()`, for whatever would need the device. */
   expectLive(what: string): void {
-    if (this.#isDestroyed) throw new DisposedError(`${what}: the device was freed by gpu.destroy(); call init() again, and make tensors and models anew`);
+    if (this.#isDestroyed)
+      throw new DisposedError(
+        `${what}: the device was freed by gpu.destroy(); call init() again, and make tensors and models anew`,
+      );
   }
 
   /** Throws when the device is lost, and once what went wrong on it outside evenkeel's own work. */
@@ -53,7 +60,8 @@ export class Health {
     } catch (error) {
       // The wait may fail before the device tells why; a failure that is known is no loss.
       const isKnown = error instanceof GpuError || error instanceof OutOfMemoryError;
-      if (!this.#isDestroyed && !this.#failure && !isKnown) await Promise.race([this.#device.lost, new Promise((resolve) => setTimeout(resolve, LOST_WITHIN))]);
+      if (!this.#isDestroyed && !this.#failure && !isKnown)
+        await Promise.race([this.#device.lost, new Promise((resolve) => setTimeout(resolve, LOST_WITHIN))]);
       this.expectLive(what);
       this.check();
       throw error;

@@ -10,9 +10,18 @@ import { STAGE_COMPUTE } from './usage.ts';
 export interface KernelModule {
   readonly name: string;
   readonly code: string;
-  readonly params: { readonly size: number; readonly fields: Readonly<Record<string, readonly [offset: number, type: string]>> } | null;
+  readonly params: {
+    readonly size: number;
+    readonly fields: Readonly<Record<string, readonly [offset: number, type: string]>>;
+  } | null;
   readonly entries: Readonly<
-    Record<string, { readonly workgroup: readonly string[]; readonly bindings: readonly (readonly [name: string, binding: number, access: string])[] }>
+    Record<
+      string,
+      {
+        readonly workgroup: readonly string[];
+        readonly bindings: readonly (readonly [name: string, binding: number, access: string])[];
+      }
+    >
   >;
   readonly variants: readonly string[];
 }
@@ -21,8 +30,9 @@ export interface KernelModule {
  * One entry point: `kernel(params, buffers, grid, variant)` records a dispatch of at least `grid` invocations
  * (x, y, z). A grid with a zero records nothing. `variant` replaces declarations marked `// variant` in the shader: a
  * number for a `const`, an expression for a one-line `fn`, a type for an `alias`. Each variant is its own pipeline.
- * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `quick`, which needs them, is a
- * kernel with the same results bit for bit, which compiles sooner and does the work until the compilation of this one pays.
+ * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `quick`, which
+ * needs them, is a kernel with the same results bit for bit, which compiles sooner and does the work until the
+ * compilation of this one pays.
  */
 export type Kernel<P, B extends string, V extends string = never> = (
   params: P,
@@ -43,7 +53,9 @@ export interface Quick {
   flops: number;
 }
 
-/** Workgroups per row when a one-dimensional grid is folded to stay under the limit of 65,535; lib/index.wgsl agrees. */
+/**
+ * Workgroups per row when a one-dimensional grid is folded to stay under the limit of 65,535; lib/index.wgsl agrees.
+ */
 const FOLD = 32_768;
 
 /** Every module that was defined, for tests that compile all shaders. */
@@ -62,26 +74,55 @@ export function defineKernel(module: KernelModule): any {
       const gpu = buffers[storage[0]![0]]!.storage.gpu;
       const slots = storage.map(([name, binding, access]): Slot => {
         const b = buffers[name]!;
-        if (b.storage.gpu !== gpu) throw new GpuError(`${module.name}: ${name} lives on another device than ${storage[0]![0]}; make both with the same gpu`);
+        if (b.storage.gpu !== gpu)
+          throw new GpuError(
+            `${module.name}: ${name} lives on another device than ${storage[0]![0]}; make both with the same gpu`,
+          );
         return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
       });
       const words = storage.length < bindings.length ? pack(module, params) : null;
       const uniform = words && gpu.uniforms.get(words);
       const own = launch(gpu, module, entry, grid, variant);
-      const standIn = quick && !own.pipeline.isCompiled ? { ...launch(gpu, module, quick.entry ?? entry, quick.grid, quick.variant), share: flops! / quick.flops } : null;
-      gpu.recorder.push({ kind: 'dispatch', ...own, quick: standIn, uniform, params: words, slots, flops: flops ?? null, bindGroup: null });
+      const standIn =
+        quick && !own.pipeline.isCompiled
+          ? { ...launch(gpu, module, quick.entry ?? entry, quick.grid, quick.variant), share: flops! / quick.flops }
+          : null;
+      gpu.recorder.push({
+        kind: 'dispatch',
+        ...own,
+        quick: standIn,
+        uniform,
+        params: words,
+        slots,
+        flops: flops ?? null,
+        bindGroup: null,
+      });
     };
   }
   return out;
 }
 
-function launch(gpu: Gpu, module: KernelModule, entry: string, grid: readonly number[], variant: Partial<Record<string, number | string>>): Launch {
+function launch(
+  gpu: Gpu,
+  module: KernelModule,
+  entry: string,
+  grid: readonly number[],
+  variant: Partial<Record<string, number | string>>,
+): Launch {
   const { pipeline, workgroup } = pipelineOf(gpu, module, entry, variant);
   return { pipeline, groups: groupsOf(grid, workgroup, module.name) };
 }
 
-/** The pipeline of one entry point and variant, kept by the device; compiled when it is first submitted, or by `prepare`. */
-export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, variant: Partial<Record<string, number | string>> = {}): Compiled {
+/**
+ * The pipeline of one entry point and variant, kept by the device; compiled when it is first submitted, or by
+ * `prepare`.
+ */
+export function pipelineOf(
+  gpu: Gpu,
+  module: KernelModule,
+  entry: string,
+  variant: Partial<Record<string, number | string>> = {},
+): Compiled {
   const label = `${module.name}.${entry}`;
   let key = label;
   for (const name in variant) key += `;${name}=${variant[name]}`;
@@ -101,14 +142,25 @@ export function pipelineOf(gpu: Gpu, module: KernelModule, entry: string, varian
     }),
   );
   // Code is no name: in labels and profiles a variant goes by its numbers and short expressions.
-  const named = Object.entries(variant).filter(([, value]) => String(value).length < 32).map(([name, value]) => `${name}=${value}`).join(';');
+  const named = Object.entries(variant)
+    .filter(([, value]) => String(value).length < 32)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(';');
   const describe = (): GPUComputePipelineDescriptor => ({
     label: `${label};${named}`,
     layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
     // Entries of one variant are parsed once.
-    compute: { module: kept(gpu.shaders, module.name + key.slice(label.length), () => gpu.device.createShaderModule({ label: `${module.name};${named}`, code: withSubgroups(code) })), entryPoint: entry },
+    compute: {
+      module: kept(gpu.shaders, module.name + key.slice(label.length), () =>
+        gpu.device.createShaderModule({ label: `${module.name};${named}`, code: withSubgroups(code) }),
+      ),
+      entryPoint: entry,
+    },
   });
-  const compiled = { pipeline: new Pipeline(gpu.device, label, named, layout, describe), workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)) };
+  const compiled = {
+    pipeline: new Pipeline(gpu.device, label, named, layout, describe),
+    workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)),
+  };
   gpu.pipelines.set(key, compiled);
   return compiled;
 }
@@ -127,7 +179,8 @@ function withSubgroups(code: string): string {
 function groupsOf(grid: readonly number[], workgroup: readonly number[], name: string): [number, number, number] {
   const [x, y = 1, z = 1] = grid.map((n, i) => Math.ceil(n / workgroup[i]!));
   if (grid.length === 1 && x! > 65_535) return [FOLD, Math.ceil(x! / FOLD), 1];
-  if (x! > 65_535 || y > 65_535 || z > 65_535) throw new RangeError(`${name}: grid ${grid} needs ${[x, y, z]} workgroups, the limit is 65535 a dimension`);
+  if (x! > 65_535 || y > 65_535 || z > 65_535)
+    throw new RangeError(`${name}: grid ${grid} needs ${[x, y, z]} workgroups, the limit is 65535 a dimension`);
   return [x!, y, z];
 }
 

@@ -13,11 +13,15 @@ export interface MemoryReport {
   constants: number;
 }
 
-/** What to say when the device had no memory for `what`, `bytes` bytes, beside `live` bytes, some of them in `storages`. */
+/**
+ * What to say when the device had no memory for `what`, `bytes` bytes, beside `live` bytes, some of them in `storages`.
+ */
 export function noMemory(what: string, bytes: number, live: number, storages: Iterable<Storage>, cause: Error): Error {
   const largest = [...storages].sort((a, b) => b.bytes - a.bytes).slice(0, 10);
   const held = largest.map((s) => `${s.label}: ${s.bytes}`).join(', ') || 'none';
-  const message = `no device memory for ${what}, ${bytes} bytes, beside ${live} live bytes (the largest tensors, in bytes: ${held})`;
+  const message =
+    `no device memory for ${what}, ${bytes} bytes, beside ${live} live bytes (the largest tensors, in bytes: ` +
+    `${held})`;
   const Type = cause instanceof OutOfMemoryError ? OutOfMemoryError : GpuError;
   return new Type(`${message}; use smaller batches, or dispose of tensors: ${cause.message}`, { cause });
 }

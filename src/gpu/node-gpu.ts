@@ -16,7 +16,9 @@ async function nodeGpu(): Promise<GPU> {
     // Exact timestamps: they are rounded in browsers so that pages cannot spy on each other.
     return (nodeApi = create(['disable-dawn-features=timestamp_quantization']));
   } catch (error) {
-    throw new NoWebGPUError(`Node has no WebGPU of its own: run \`npm install webgpu\`, or pass { gpu } (${(error as Error).message})`);
+    throw new NoWebGPUError(
+      `Node has no WebGPU of its own: run \`npm install webgpu\`, or pass { gpu } (${(error as Error).message})`,
+    );
   }
 }
 

@@ -15,7 +15,13 @@ export class Pipeline {
   #compiling: Promise<void> | null = null;
   #postponed = 0;
 
-  constructor(device: GPUDevice, label: string, variant: string, layout: GPUBindGroupLayout, describe: () => GPUComputePipelineDescriptor) {
+  constructor(
+    device: GPUDevice,
+    label: string,
+    variant: string,
+    layout: GPUBindGroupLayout,
+    describe: () => GPUComputePipelineDescriptor,
+  ) {
     this.#device = device;
     this.label = label;
     this.variant = variant;
@@ -58,9 +64,9 @@ export class Pipeline {
   }
 
   /**
-   * Whether it should do a piece of work, or leave it to another that is slower but compiled sooner. `share`: the piece over
-   * the work that pays for the compilation. A piece that pays alone is not left; smaller ones are, and when together they would
-   * have paid, it compiles meanwhile.
+   * Whether it should do a piece of work, or leave it to another that is slower but compiled sooner. `share`: the piece
+   * over the work that pays for the compilation. A piece that pays alone is not left; smaller ones are, and when
+   * together they would have paid, it compiles meanwhile.
    */
   takes(share: number): boolean {
     if (this.#raw || (share >= 1 && !this.#compiling)) return true;

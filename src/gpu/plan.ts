@@ -24,10 +24,11 @@ const ENOUGH = 1.05;
 const SHUFFLES = 24;
 
 /**
- * Places temporaries by liveness, each at the lowest free offset of the arena that grows least. Two that live at the same
- * time never overlap. WebGPU rejects one buffer bound both for reading and for writing in a dispatch, even for disjoint
- * ranges, so the two sides of a dispatch go to different arenas; a chain of layers needs two or three. The order decides:
- * largest first, from the last back, from the first on, then largest first with the sizes blurred; the smallest plan wins.
+ * Places temporaries by liveness, each at the lowest free offset of the arena that grows least. Two that live at the
+ * same time never overlap. WebGPU rejects one buffer bound both for reading and for writing in a dispatch, even for
+ * disjoint ranges, so the two sides of a dispatch go to different arenas; a chain of layers needs two or three. The
+ * order decides: largest first, from the last back, from the first on, then largest first with the sizes blurred; the
+ * smallest plan wins.
  */
 export function planMemory(lifetimes: readonly Lifetime[]): Plan {
   const bound = mostLive(lifetimes);
@@ -36,8 +37,15 @@ export function planMemory(lifetimes: readonly Lifetime[]): Plan {
     const keys = lifetimes.map(key);
     return [...ids].sort((a, b) => keys[b]! - keys[a]! || a - b);
   };
-  let best = place(lifetimes, by((l) => l.bytes));
-  const attempts = [() => by((l) => l.first), () => by((l) => -l.first), ...Array.from({ length: SHUFFLES }, (_, n) => () => by((l, i) => Math.log(l.bytes + 1) + 3 * blur(n, i)))];
+  let best = place(
+    lifetimes,
+    by((l) => l.bytes),
+  );
+  const attempts = [
+    () => by((l) => l.first),
+    () => by((l) => -l.first),
+    ...Array.from({ length: SHUFFLES }, (_, n) => () => by((l, i) => Math.log(l.bytes + 1) + 3 * blur(n, i))),
+  ];
   for (const attempt of attempts) {
     if (total(best) <= ENOUGH * bound) break;
     const next = place(lifetimes, attempt());
@@ -52,11 +60,19 @@ const total = ({ arenas }: Placement): number => arenas.reduce((sum, a) => sum +
 
 const sizeOn = (l: Lifetime): number => alignUp(Math.max(1, l.bytes), ALIGN);
 
-/** A fixed fraction in [0, 1) for item i of attempt n: the golden ratio's multiples, well spread and the same everywhere. */
+/**
+ * A fixed fraction in [0, 1) for item i of attempt n: the golden ratio's multiples, well spread and the same
+ * everywhere.
+ */
 const blur = (n: number, i: number): number => ((n + 1) * (i + 1) * 0.6180339887498949) % 1;
 
 function mostLive(lifetimes: readonly Lifetime[]): number {
-  const changes = lifetimes.flatMap((l) => [{ at: l.first, bytes: sizeOn(l) }, { at: l.last + 1, bytes: -sizeOn(l) }]).sort((a, b) => a.at - b.at || a.bytes - b.bytes);
+  const changes = lifetimes
+    .flatMap((l) => [
+      { at: l.first, bytes: sizeOn(l) },
+      { at: l.last + 1, bytes: -sizeOn(l) },
+    ])
+    .sort((a, b) => a.at - b.at || a.bytes - b.bytes);
   let live = 0;
   let most = 0;
   for (const { bytes } of changes) most = Math.max(most, (live += bytes));

@@ -72,8 +72,11 @@ export class Profile<T = unknown> {
 
   /** The kernels as text in columns of fixed width, under one line on the whole. */
   table(): string {
-    const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : what.endsWith('h') ? 'es' : 's'}`;
-    const whole = `wall ${this.wallMs.toFixed(2)} ms, device ${fixed(this.gpuMs, 2)} ms, ${counted(this.submits, 'submit')}, ${counted(this.dispatches, 'dispatch')}`;
+    const counted = (n: number, what: string): string =>
+      `${n} ${what}${n === 1 ? '' : what.endsWith('h') ? 'es' : 's'}`;
+    const whole =
+      `wall ${this.wallMs.toFixed(2)} ms, device ${fixed(this.gpuMs, 2)} ms, ` +
+      `${counted(this.submits, 'submit')}, ${counted(this.dispatches, 'dispatch')}`;
     const head = ['kernel', 'count', 'ms', 'share %', 'MB', 'Mflop', 'flop/byte', 'Gflop/s', 'variant'];
     const rows = this.kernels.map((k) => [
       k.name,
@@ -87,17 +90,37 @@ export class Profile<T = unknown> {
       k.variant,
     ]);
     const widths = head.map((title, c) => Math.max(title.length, ...rows.map((row) => row[c]!.length)));
-    const line = (cells: readonly string[]): string => cells.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : c === 8 ? cell : cell.padStart(widths[c]!))).join('  ').trimEnd();
+    const line = (cells: readonly string[]): string =>
+      cells
+        .map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : c === 8 ? cell : cell.padStart(widths[c]!)))
+        .join('  ')
+        .trimEnd();
     return [whole, ...(this.note ? [this.note] : []), '', line(head), ...rows.map(line)].join('\n');
   }
 
   /**
-   * The profile in the JSON object format of Chrome's trace viewer. Host and device are two processes, because their clocks
-   * are not the same: the host's track begins with the call, the device's with its first kernel. Times in microseconds.
+   * The profile in the JSON object format of Chrome's trace viewer. Host and device are two processes, because their
+   * clocks are not the same: the host's track begins with the call, the device's with its first kernel. Times in
+   * microseconds.
    */
   trace(): string {
-    const named = (pid: number, name: string): object => ({ ph: 'M', name: 'process_name', pid, tid: 0, args: { name } });
-    const span = (pid: number, name: string, cat: string, begin: number, end: number, args: object): object => ({ ph: 'X', name, cat, pid, tid: 0, ts: begin, dur: end - begin, args });
+    const named = (pid: number, name: string): object => ({
+      ph: 'M',
+      name: 'process_name',
+      pid,
+      tid: 0,
+      args: { name },
+    });
+    const span = (pid: number, name: string, cat: string, begin: number, end: number, args: object): object => ({
+      ph: 'X',
+      name,
+      cat,
+      pid,
+      tid: 0,
+      ts: begin,
+      dur: end - begin,
+      args,
+    });
     const timed = this.#launches.filter((l) => l.begin !== null && l.end !== null && l.end >= l.begin);
     const origin = timed.reduce((least, l) => Math.min(least, l.begin!), Infinity);
     const traceEvents = [
@@ -105,7 +128,9 @@ export class Profile<T = unknown> {
       span(1, 'profile', 'host', 0, 1000 * this.wallMs, { submits: this.submits, dispatches: this.dispatches }),
       ...this.#submits.map((s) => span(1, 'encode and submit', 'host', s.begin, s.end, { dispatches: s.dispatches })),
       ...(timed.length > 0 ? [named(2, 'device, from its first kernel on')] : []),
-      ...timed.map(({ name, variant, workgroups, bytes, flops, begin, end }) => span(2, name, 'kernel', begin! - origin, end! - origin, { variant, workgroups, bytes, flops })),
+      ...timed.map(({ name, variant, workgroups, bytes, flops, begin, end }) =>
+        span(2, name, 'kernel', begin! - origin, end! - origin, { variant, workgroups, bytes, flops }),
+      ),
     ];
     return JSON.stringify({ displayTimeUnit: 'ms', traceEvents });
   }
@@ -124,7 +149,16 @@ function kernelsOf(launches: readonly ProfiledDispatch[]): KernelProfile[] {
     const gpuMs = times.get(key)!;
     const bytes = list.reduce((sum, l) => sum + l.bytes, 0);
     const flops = total(list.map((l) => l.flops));
-    return { name, variant, count: list.length, gpuMs, bytes, flops, intensity: flops === null ? null : flops / bytes, share: whole && gpuMs !== null ? gpuMs / whole : null };
+    return {
+      name,
+      variant,
+      count: list.length,
+      gpuMs,
+      bytes,
+      flops,
+      intensity: flops === null ? null : flops / bytes,
+      share: whole && gpuMs !== null ? gpuMs / whole : null,
+    };
   });
   return kernels.sort((a, b) => (b.gpuMs ?? 0) - (a.gpuMs ?? 0) || b.bytes - a.bytes);
 }

@@ -7,7 +7,10 @@ import { MAP_READ, USAGE } from './usage.ts';
 /** Most queries of a set that WebGPU promises: a begin and an end for half as many dispatches. */
 const QUERIES = 4096;
 
-/** Encodes in the recorder's place while it is installed there: each dispatch in a pass of its own, between two timestamps. */
+/**
+ * Encodes in the recorder's place while it is installed there: each dispatch in a pass of its own, between two
+ * timestamps.
+ */
 export class Profiler {
   readonly submits: ProfiledSubmit[] = [];
   readonly #gpu: Gpu;
@@ -77,8 +80,13 @@ export class Profiler {
   #descriptor(): GPUComputePassDescriptor {
     if (!this.#isTimed) return {};
     const at = (2 * this.#launches.length) % QUERIES;
-    if (at === 0) this.#sets.push(this.#gpu.device.createQuerySet({ label: 'evenkeel profile', type: 'timestamp', count: QUERIES }));
-    return { timestampWrites: { querySet: this.#sets.at(-1)!, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 } };
+    if (at === 0)
+      this.#sets.push(
+        this.#gpu.device.createQuerySet({ label: 'evenkeel profile', type: 'timestamp', count: QUERIES }),
+      );
+    return {
+      timestampWrites: { querySet: this.#sets.at(-1)!, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 },
+    };
   }
 
   /** All timestamps in microseconds from the first; null where the device has none. */
@@ -87,11 +95,17 @@ export class Profiler {
     if (!this.#isTimed || count === 0) return null;
     const { device } = this.#gpu;
     const size = 8 * QUERIES * this.#sets.length;
-    const resolved = device.createBuffer({ label: 'evenkeel profile', size, usage: USAGE.QUERY_RESOLVE | USAGE.COPY_SRC });
+    const resolved = device.createBuffer({
+      label: 'evenkeel profile',
+      size,
+      usage: USAGE.QUERY_RESOLVE | USAGE.COPY_SRC,
+    });
     const mapped = device.createBuffer({ label: 'evenkeel profile', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
     try {
       const encoder = device.createCommandEncoder();
-      this.#sets.forEach((set, i) => encoder.resolveQuerySet(set, 0, Math.min(QUERIES, count - i * QUERIES), resolved, 8 * QUERIES * i));
+      this.#sets.forEach((set, i) =>
+        encoder.resolveQuerySet(set, 0, Math.min(QUERIES, count - i * QUERIES), resolved, 8 * QUERIES * i),
+      );
       encoder.copyBufferToBuffer(resolved, 0, mapped, 0, 8 * count);
       device.queue.submit([encoder.finish()]);
       await mapped.mapAsync(MAP_READ);

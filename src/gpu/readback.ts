@@ -32,7 +32,8 @@ export class Readback {
 
   #create(bytes: number, failed: (cause: Error) => void): GPUBuffer {
     const size = 2 ** Math.ceil(Math.log2(Math.max(4096, bytes)));
-    const make = (): GPUBuffer => this.#device.createBuffer({ label: 'evenkeel readback', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+    const make = (): GPUBuffer =>
+      this.#device.createBuffer({ label: 'evenkeel readback', size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
     return this.#faults.watch(make, failed);
   }
 
@@ -40,7 +41,10 @@ export class Readback {
   async read(reading: Reading): Promise<ArrayBuffer> {
     const { target, bytes } = reading;
     const mapped = alignUp(Math.max(8, bytes), 8);
-    const map = this.#faults.use(() => target.mapAsync(MAP_READ, 0, mapped), (cause) => (reading.fault ??= cause));
+    const map = this.#faults.use(
+      () => target.mapAsync(MAP_READ, 0, mapped),
+      (cause) => (reading.fault ??= cause),
+    );
     const { answered } = this.#faults;
     try {
       await map;

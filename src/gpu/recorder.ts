@@ -25,7 +25,10 @@ export interface Launch {
 /** One launch of a kernel. */
 export interface Dispatch extends Launch {
   readonly kind: 'dispatch';
-  /** What stands in until the pipeline is compiled, and the share of the compilation that this launch pays: see Pipeline.takes. */
+  /**
+   * What stands in until the pipeline is compiled, and the share of the compilation that this launch pays: see
+   * Pipeline.takes.
+   */
   readonly quick: (Launch & { readonly share: number }) | null;
   uniform: Uniform | null;
   /** The contents of `uniform`. */
@@ -71,7 +74,10 @@ export class Recorder {
   sink: Command[] | null = null;
   /** While set, it encodes and submits in this recorder's place. */
   profiler: Profiler | null = null;
-  /** Storages that the commands of a capture use and that are not its own: held, since their tensors may be freed inside. */
+  /**
+   * Storages that the commands of a capture use and that are not its own: held, since their tensors may be freed
+   * inside.
+   */
   readonly borrowed = new Set<Storage>();
   readonly #gpu: Gpu;
   #pending: Command[] = [];
@@ -109,14 +115,24 @@ export class Recorder {
   /** Binds the memory of a command; called once its storages have buffers. */
   resolve(command: Command): void {
     for (const storage of storagesOf(command)) {
-      if (!storage.buffer) throw new DisposedError(`${command.kind === 'dispatch' ? command.pipeline.label : command.kind}: a tensor was used after it was freed`);
+      if (!storage.buffer)
+        throw new DisposedError(
+          `${command.kind === 'dispatch' ? command.pipeline.label : command.kind}: ` +
+            'a tensor was used after it was freed',
+        );
     }
-    // A storage may be freed before the submit; its buffer is noted now, and is not handed out for host writes until then.
+    // A storage may be freed before the submit; its buffer is noted now, and is not handed out for host writes until
+    // then.
     if (command.kind === 'dispatch') command.bindGroup = this.#bindGroup(command);
     else if (command.kind === 'clear') command.target = { buffer: command.storage.buffer!, base: command.storage.base };
     else {
       const { from, to } = command;
-      command.ends = { from: from.buffer!, fromBase: from.base, to: 'gpu' in to ? to.buffer!.raw : to.target, toBase: 'gpu' in to ? to.base : 0 };
+      command.ends = {
+        from: from.buffer!,
+        fromBase: from.base,
+        to: 'gpu' in to ? to.buffer!.raw : to.target,
+        toBase: 'gpu' in to ? to.base : 0,
+      };
     }
   }
 
@@ -130,8 +146,8 @@ export class Recorder {
   }
 
   /**
-   * Encodes resolved commands and submits them, in order, after whatever is pending. It does not throw: what fails taints what
-   * the commands write, and is told to `failed`.
+   * Encodes resolved commands and submits them, in order, after whatever is pending. It does not throw: what fails
+   * taints what the commands write, and is told to `failed`.
    */
   submit(commands: readonly Command[], failed?: () => void): void {
     if (this.#pending.length) this.flush();
@@ -140,7 +156,8 @@ export class Recorder {
       () => (this.profiler ? this.profiler.submit(commands) : this.#encode(commands)),
       () => {
         // Whatever of theirs is broken is made anew when it is needed.
-        for (const c of commands) if (c.kind === 'dispatch') for (const { pipeline } of [c, c.quick ?? c]) pipeline.reset();
+        for (const c of commands)
+          if (c.kind === 'dispatch') for (const { pipeline } of [c, c.quick ?? c]) pipeline.reset();
         this.forget();
         this.#gpu.forget();
         failed?.();
@@ -187,10 +204,15 @@ export class Recorder {
     const entries: GPUBindGroupEntry[] = d.slots.map((s) => ({
       binding: s.binding,
       // A binding must be a multiple of 4 and vec4 views want 16; allocations are padded to 256, so this stays inside.
-      resource: { buffer: s.storage.buffer!.raw, offset: s.storage.base + s.offset, size: Math.max(16, alignUp(s.bytes, 16)) },
+      resource: {
+        buffer: s.storage.buffer!.raw,
+        offset: s.storage.base + s.offset,
+        size: Math.max(16, alignUp(s.bytes, 16)),
+      },
     }));
     if (d.uniform) entries.push({ binding: 0, resource: d.uniform });
-    const make = (): GPUBindGroup => this.#gpu.device.createBindGroup({ label: d.pipeline.label, layout: d.pipeline.layout, entries });
+    const make = (): GPUBindGroup =>
+      this.#gpu.device.createBindGroup({ label: d.pipeline.label, layout: d.pipeline.layout, entries });
     // The submit that uses it fails as well, and says why.
     const group = this.#gpu.faults.use(make, () => this.#groups.delete(key));
     this.#gpu.counters.bindGroups++;
@@ -206,7 +228,8 @@ export function launchOf(c: Dispatch): Launch {
 
 /** The pipelines that a first run of commands needs. */
 export function firstPipelines(commands: readonly Command[]): Pipeline[] {
-  const first = ({ pipeline, quick }: Dispatch): Pipeline => (quick && quick.share < 1 && !pipeline.isCompiled ? quick.pipeline : pipeline);
+  const first = ({ pipeline, quick }: Dispatch): Pipeline =>
+    quick && quick.share < 1 && !pipeline.isCompiled ? quick.pipeline : pipeline;
   return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [first(c)] : [])))];
 }
 
@@ -219,7 +242,14 @@ export function writtenBy(c: Command): (Storage | Reading)[] {
 /** Encodes a resolved command that is no dispatch. */
 export function encodeMove(encoder: GPUCommandEncoder, c: Copy | Clear): void {
   if (c.kind === 'clear') encoder.clearBuffer(c.target!.buffer.raw, c.target!.base + c.offset, c.bytes);
-  else encoder.copyBufferToBuffer(c.ends!.from.raw, c.ends!.fromBase + c.fromOffset, c.ends!.to, c.ends!.toBase + c.toOffset, c.bytes);
+  else
+    encoder.copyBufferToBuffer(
+      c.ends!.from.raw,
+      c.ends!.fromBase + c.fromOffset,
+      c.ends!.to,
+      c.ends!.toBase + c.toOffset,
+      c.bytes,
+    );
 }
 
 /** The storages that a command reads or writes. */

@@ -10,22 +10,35 @@ export interface Specialized {
  *
  *     const BLOCK = 4u; // variant                  number: the value is replaced
  *     fn apply(x: f32) -> f32 { return x; } // variant    string: the body is replaced
+ *     fn apply(x: f32) -> f32 { // variant          the same, up to the next line that is a brace
  *     fn apply(x: f32) -> f32 { return x; } // software return y;    the body on a software adapter
  *     alias Element = f32; // variant               string: the type is replaced
  *     for (var i = 0u; i < BLOCK; i++) { // unroll  the body is written out BLOCK times, `i` as a literal
  */
-export function specialize(source: string, variant: Partial<Record<string, number | string>>, kind: 'hardware' | 'software' = 'hardware'): Specialized {
+export function specialize(
+  source: string,
+  variant: Partial<Record<string, number | string>>,
+  kind: 'hardware' | 'software' = 'hardware',
+): Specialized {
   let code = kind === 'software' ? source.replace(/^(fn \w+\([^{]*\{ ).* \} \/\/ software (.*)$/gm, '$1$2 }') : source;
   for (const name in variant) {
     const value = variant[name]!;
     const before = code;
     code =
       typeof value === 'number'
-        ? code.replace(new RegExp(`^const ${name} = [-\\w.]+?(u|f)?; // variant$`, 'm'), (_, suffix = '') => `const ${name} = ${literal(value, suffix)};`)
+        ? code.replace(
+            new RegExp(`^const ${name} = [-\\w.]+?(u|f)?; // variant$`, 'm'),
+            (_, suffix = '') => `const ${name} = ${literal(value, suffix)};`,
+          )
         : code
             .replace(new RegExp(`^(fn ${name}\\([^{]*\\{ ).* \\} // variant$`, 'm'), (_, head) => `${head}${value} }`)
+            .replace(
+              new RegExp(`^(fn ${name}\\([^{]*\\{ )// variant\\n[^]*?\\n\\}$`, 'm'),
+              (_, head) => `${head}${value} }`,
+            )
             .replace(new RegExp(`^alias ${name} = .*; // variant$`, 'm'), `alias ${name} = ${value};`);
-    if (code === before) throw new Error(`shader has no variant declaration ${name} that takes ${JSON.stringify(value)}`);
+    if (code === before)
+      throw new Error(`shader has no variant declaration ${name} that takes ${JSON.stringify(value)}`);
   }
   const constants: Record<string, number> = {};
   for (const [, name, value] of code.matchAll(/^const (\w+)(?:: \w+)? = (\d+)u?;/gm)) constants[name!] = Number(value);

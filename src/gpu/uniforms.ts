@@ -38,7 +38,8 @@ export class UniformCache {
       // Captured steps hold on to their own chunks; only the index is dropped here.
       if (this.#slots.size >= 64 * SLOTS) this.#slots.clear();
       const label = `evenkeel uniforms ${this.#chunks++}`;
-      const make = (): GPUBuffer => this.#device.createBuffer({ label, size: SLOT * SLOTS, usage: USAGE.UNIFORM | USAGE.COPY_DST });
+      const make = (): GPUBuffer =>
+        this.#device.createBuffer({ label, size: SLOT * SLOTS, usage: USAGE.UNIFORM | USAGE.COPY_DST });
       // Submits that use it fail as well, and say why.
       this.#chunk = this.#faults.watch(make, () => this.clear());
       this.#used = 0;

@@ -6,7 +6,9 @@ interface Code {
   symbols: Uint16Array;
 }
 
-const LENGTH_BASE = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
+const LENGTH_BASE = [
+  3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
+];
 const LENGTH_EXTRA = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
@@ -74,7 +76,10 @@ function codeOf(lengths: ArrayLike<number>): Code {
   return { counts, symbols };
 }
 
-const fixedCodes = (): [Code, Code] => [codeOf(Uint8Array.from({ length: 288 }, (_, i) => (i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8))), codeOf(new Uint8Array(30).fill(5))];
+const fixedCodes = (): [Code, Code] => [
+  codeOf(Uint8Array.from({ length: 288 }, (_, i) => (i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8))),
+  codeOf(new Uint8Array(30).fill(5)),
+];
 
 function dynamicCodes(bits: Bits): [Code, Code] {
   const [literals, distances, count] = [bits.take(5) + 257, bits.take(5) + 1, bits.take(4) + 4];
@@ -82,7 +87,7 @@ function dynamicCodes(bits: Bits): [Code, Code] {
   for (let i = 0; i < count; i++) own[ORDER[i]!] = bits.take(3);
   const code = codeOf(own);
   const lengths = new Uint8Array(literals + distances);
-  for (let i = 0; i < lengths.length; ) {
+  for (let i = 0; i < lengths.length;) {
     const symbol = bits.symbol(code);
     if (symbol < 16) lengths[i++] = symbol;
     else {
@@ -105,14 +110,15 @@ function dynamicCodes(bits: Bits): [Code, Code] {
 export function measureDeflate(file: Uint8Array, start: number, maxBytes: number): { end: number; size: number } {
   const bits = new Bits(file, start);
   let size = 0;
-  for (let last = false; !last && size <= maxBytes; ) {
+  for (let last = false; !last && size <= maxBytes;) {
     last = bits.take(1) === 1;
     const type = bits.take(2);
     if (type === 3) throw new FormatError('deflate: block type 3');
     if (type === 0) {
       const at = bits.skipBytes(4);
       const length = file[at - 4]! | (file[at - 3]! << 8);
-      if ((length ^ (file[at - 2]! | (file[at - 1]! << 8))) !== 0xffff) throw new FormatError('deflate: a stored length and its complement differ');
+      if ((length ^ (file[at - 2]! | (file[at - 1]! << 8))) !== 0xffff)
+        throw new FormatError('deflate: a stored length and its complement differ');
       bits.skipBytes(length);
       size += length;
       continue;

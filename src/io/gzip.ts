@@ -19,15 +19,20 @@ function isMember(file: Uint8Array, at: number): boolean {
 }
 
 /**
- * Inflates a gzip file (RFC 1952) with the platform's DecompressionStream: its members one after the other, as `cat a.gz b.gz` and
- * bgzip write them; zero bytes after a member are padding. The size is known before memory is taken, and is at most `maxBytes`
- * (default 1 GiB). Rejects with FormatError when the bytes are no gzip, truncated, corrupt, over the cap, or followed by others.
+ * Inflates a gzip file (RFC 1952) with the platform's DecompressionStream: its members one after the other, as
+ * `cat a.gz b.gz` and bgzip write them; zero bytes after a member are padding. The size is known before memory is
+ * taken, and is at most `maxBytes` (default 1 GiB). Rejects with FormatError when the bytes are no gzip, truncated,
+ * corrupt, over the cap, or followed by others.
  */
-export async function gunzip(bytes: Bytes, options: { maxBytes?: number | undefined } = {}): Promise<Uint8Array<ArrayBuffer>> {
+export async function gunzip(
+  bytes: Bytes,
+  options: { maxBytes?: number | undefined } = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   expectOptions('gunzip', options, ['maxBytes']);
   const { maxBytes = MAX_BYTES } = options;
   const file = asBytes(bytes, 'gunzip');
-  if (!(Number.isSafeInteger(maxBytes) && maxBytes >= 0)) throw new RangeError(`gunzip: maxBytes is ${maxBytes}, expected an integer >= 0`);
+  if (!(Number.isSafeInteger(maxBytes) && maxBytes >= 0))
+    throw new RangeError(`gunzip: maxBytes is ${maxBytes}, expected an integer >= 0`);
   if (!isGzip(file)) throw new FormatError('gunzip: the file does not start with 1f 8b 08, expected gzip');
   if (file.length < 18) throw new FormatError(`gunzip: truncated, ${file.length} bytes, expected at least 18`);
 
@@ -48,8 +53,15 @@ export async function gunzip(bytes: Bytes, options: { maxBytes?: number | undefi
   return out;
 }
 
-/** Inflates one gzip member, or a zlib stream, into `out` and gives the number of bytes that came; null when it is corrupt or holds more. */
-export async function inflateInto(member: Uint8Array<ArrayBuffer>, out: Uint8Array, format: 'gzip' | 'deflate' = 'gzip'): Promise<number | null> {
+/**
+ * Inflates one gzip member, or a zlib stream, into `out` and gives the number of bytes that came; null when it is
+ * corrupt or holds more.
+ */
+export async function inflateInto(
+  member: Uint8Array<ArrayBuffer>,
+  out: Uint8Array,
+  format: 'gzip' | 'deflate' = 'gzip',
+): Promise<number | null> {
   const reader = new Blob([member]).stream().pipeThrough(new DecompressionStream(format)).getReader();
   let length = 0;
   try {
@@ -91,7 +103,7 @@ export async function gunzipHead(file: Uint8Array<ArrayBuffer>, n: number): Prom
 function membersOf(file: Uint8Array, maxBytes: number): { start: number; end: number; size: number }[] {
   const members: { start: number; end: number; size: number }[] = [];
   let total = 0;
-  for (let at = 0; at < file.length; ) {
+  for (let at = 0; at < file.length;) {
     const start = at;
     let measured: { end: number; size: number };
     try {
@@ -100,14 +112,21 @@ function membersOf(file: Uint8Array, maxBytes: number): { start: number; end: nu
       throw new FormatError(`gunzip: truncated or corrupt after ${total} bytes of output`, { cause });
     }
     total += measured.size;
-    if (total > maxBytes) throw new FormatError(`gunzip: inflates to more than ${maxBytes} bytes, expected at most maxBytes`);
+    if (total > maxBytes)
+      throw new FormatError(`gunzip: inflates to more than ${maxBytes} bytes, expected at most maxBytes`);
     at = measured.end + 8;
     if (at > file.length) throw new FormatError(`gunzip: truncated or corrupt after ${total} bytes of output`);
     const stated = new DataView(file.buffer, file.byteOffset + at - 4, 4).getUint32(0, true);
-    if (stated !== measured.size % 2 ** 32) throw new FormatError(`gunzip: member ${members.length} states ${stated} bytes and holds ${measured.size}, expected as many`);
+    if (stated !== measured.size % 2 ** 32)
+      throw new FormatError(
+        `gunzip: member ${members.length} states ${stated} bytes and holds ${measured.size}, expected as many`,
+      );
     members.push({ start, end: at, size: measured.size });
     while (file[at] === 0) at++;
-    if (at < file.length && !isMember(file, at)) throw new FormatError(`gunzip: ${file.length - at} bytes follow the last member, expected another member, zero bytes or nothing`);
+    if (at < file.length && !isMember(file, at))
+      throw new FormatError(
+        `gunzip: ${file.length - at} bytes follow the last member, expected another member, zero bytes or nothing`,
+      );
   }
   return members;
 }

@@ -32,7 +32,10 @@ export function fromBfloat16(half: number): number {
   return bits.getFloat32(0);
 }
 
-/** The number that a byte of an 8-bit float stands for: E4M3 (no infinities, one NaN) or E5M2, as the OCP format has them. */
+/**
+ * The number that a byte of an 8-bit float stands for: E4M3 (no infinities, one NaN) or E5M2, as the OCP format has
+ * them.
+ */
 export function fromFloat8(byte: number, format: 'E4M3' | 'E5M2'): number {
   if (format === 'E5M2') return fromHalf(byte << 8);
   const [sign, exponent, fraction] = [byte & 0x80 ? -1 : 1, (byte >> 3) & 15, byte & 7];

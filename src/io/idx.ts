@@ -26,12 +26,48 @@ interface Element {
 }
 
 const ELEMENTS: Record<IdxType, Element> = {
-  u8: { code: 0x08, size: 1, make: (n) => new Uint8Array(n), read: (v, at) => v.getUint8(at), write: (v, at, x) => v.setUint8(at, x) },
-  i8: { code: 0x09, size: 1, make: (n) => new Int8Array(n), read: (v, at) => v.getInt8(at), write: (v, at, x) => v.setInt8(at, x) },
-  i16: { code: 0x0b, size: 2, make: (n) => new Int16Array(n), read: (v, at) => v.getInt16(at), write: (v, at, x) => v.setInt16(at, x) },
-  i32: { code: 0x0c, size: 4, make: (n) => new Int32Array(n), read: (v, at) => v.getInt32(at), write: (v, at, x) => v.setInt32(at, x) },
-  f32: { code: 0x0d, size: 4, make: (n) => new Float32Array(n), read: (v, at) => v.getFloat32(at), write: (v, at, x) => v.setFloat32(at, x) },
-  f64: { code: 0x0e, size: 8, make: (n) => new Float64Array(n), read: (v, at) => v.getFloat64(at), write: (v, at, x) => v.setFloat64(at, x) },
+  u8: {
+    code: 0x08,
+    size: 1,
+    make: (n) => new Uint8Array(n),
+    read: (v, at) => v.getUint8(at),
+    write: (v, at, x) => v.setUint8(at, x),
+  },
+  i8: {
+    code: 0x09,
+    size: 1,
+    make: (n) => new Int8Array(n),
+    read: (v, at) => v.getInt8(at),
+    write: (v, at, x) => v.setInt8(at, x),
+  },
+  i16: {
+    code: 0x0b,
+    size: 2,
+    make: (n) => new Int16Array(n),
+    read: (v, at) => v.getInt16(at),
+    write: (v, at, x) => v.setInt16(at, x),
+  },
+  i32: {
+    code: 0x0c,
+    size: 4,
+    make: (n) => new Int32Array(n),
+    read: (v, at) => v.getInt32(at),
+    write: (v, at, x) => v.setInt32(at, x),
+  },
+  f32: {
+    code: 0x0d,
+    size: 4,
+    make: (n) => new Float32Array(n),
+    read: (v, at) => v.getFloat32(at),
+    write: (v, at, x) => v.setFloat32(at, x),
+  },
+  f64: {
+    code: 0x0e,
+    size: 8,
+    make: (n) => new Float64Array(n),
+    read: (v, at) => v.getFloat64(at),
+    write: (v, at, x) => v.setFloat64(at, x),
+  },
 };
 
 /** What the first bytes of an IDX file say. */
@@ -54,8 +90,14 @@ export function parseIdx(bytes: Bytes): IdxArray {
   const file = asBytes(bytes, 'parseIdx');
   const { dtype, shape, start, bytes: end } = readIdxHeader(file);
   const [expected, found] = [end - start, file.length - start];
-  if (found < expected) throw new FormatError(`parseIdx: truncated, ${found} data bytes, expected ${expected} for ${dtype} [${brief(shape)}]`);
-  if (found > expected) throw new FormatError(`parseIdx: ${found - expected} trailing bytes after ${expected} data bytes for ${dtype} [${brief(shape)}]`);
+  if (found < expected)
+    throw new FormatError(
+      `parseIdx: truncated, ${found} data bytes, expected ${expected} for ${dtype} [${brief(shape)}]`,
+    );
+  if (found > expected)
+    throw new FormatError(
+      `parseIdx: ${found - expected} trailing bytes after ${expected} data bytes for ${dtype} [${brief(shape)}]`,
+    );
   if (dtype === 'u8') return { dtype, shape, data: file.slice(start) };
 
   const { size, make, read } = ELEMENTS[dtype];
@@ -69,14 +111,17 @@ export function parseIdx(bytes: Bytes): IdxArray {
 export function readIdxHeader(file: Uint8Array): IdxHeader {
   if (file.length < 4) throw new FormatError(`parseIdx: file has ${file.length} bytes, expected at least 4`);
   if (file[0] !== 0 || file[1] !== 0) {
-    throw new FormatError(`parseIdx: file starts with ${hex(file[0]!)} ${hex(file[1]!)}, expected 00 00 (is it compressed?)`);
+    throw new FormatError(
+      `parseIdx: file starts with ${hex(file[0]!)} ${hex(file[1]!)}, expected 00 00 (is it compressed?)`,
+    );
   }
   const dtype = (Object.keys(ELEMENTS) as IdxType[]).find((name) => ELEMENTS[name].code === file[2]);
   if (!dtype) throw new FormatError(`parseIdx: type code is ${hex(file[2]!)}, expected 08, 09, 0b, 0c, 0d or 0e`);
   const rank = file[3]!;
   if (rank === 0) throw new FormatError('parseIdx: rank is 0, expected at least 1');
   const start = 4 + 4 * rank;
-  if (file.length < start) throw new FormatError(`parseIdx: file has ${file.length} bytes, expected ${start} of header for rank ${rank}`);
+  if (file.length < start)
+    throw new FormatError(`parseIdx: file has ${file.length} bytes, expected ${start} of header for rank ${rank}`);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const data = safeSize([...shape, ELEMENTS[dtype].size]);
@@ -88,12 +133,24 @@ export function readIdxHeader(file: Uint8Array): IdxHeader {
  * Writes an IDX file; the inverse of {@link parseIdx}. `data` is row-major with as many elements as `shape` has.
  * Throws RangeError on a rank outside 1..255, a size that is no u32, or a length that does not fit.
  */
-export function encodeIdx({ dtype, shape, data }: { dtype: IdxType; shape: readonly number[]; data: ArrayLike<number> }): Uint8Array<ArrayBuffer> {
-  if (shape.length < 1 || shape.length > 255) throw new RangeError(`encodeIdx: rank is ${shape.length}, expected 1..255`);
+export function encodeIdx({
+  dtype,
+  shape,
+  data,
+}: {
+  dtype: IdxType;
+  shape: readonly number[];
+  data: ArrayLike<number>;
+}): Uint8Array<ArrayBuffer> {
+  if (shape.length < 1 || shape.length > 255)
+    throw new RangeError(`encodeIdx: rank is ${shape.length}, expected 1..255`);
   if (shape.some((extent) => !Number.isInteger(extent) || extent < 0 || extent > 0xffffffff)) {
     throw new RangeError(`encodeIdx: shape is [${shape}], expected integers in 0..4294967295`);
   }
-  if (safeSize(shape) !== data.length) throw new RangeError(`encodeIdx: data has ${data.length} elements, expected ${safeSize(shape)} for shape [${shape}]`);
+  if (safeSize(shape) !== data.length)
+    throw new RangeError(
+      `encodeIdx: data has ${data.length} elements, expected ${safeSize(shape)} for shape [${shape}]`,
+    );
   const { code, size, write } = ELEMENTS[dtype];
   const start = 4 + 4 * shape.length;
   const file = new Uint8Array(start + size * data.length);

@@ -42,18 +42,90 @@ interface Element {
 }
 
 const ELEMENTS: Record<NpyType, Element> = {
-  bool: { code: 'b1', size: 1, make: (n) => new Uint8Array(n), read: (v, at) => v.getUint8(at), write: (v, at, x: number) => v.setUint8(at, Number(Boolean(x))) },
-  u8: { code: 'u1', size: 1, make: (n) => new Uint8Array(n), read: (v, at) => v.getUint8(at), write: (v, at, x: number) => v.setUint8(at, x) },
-  i8: { code: 'i1', size: 1, make: (n) => new Int8Array(n), read: (v, at) => v.getInt8(at), write: (v, at, x: number) => v.setInt8(at, x) },
-  u16: { code: 'u2', size: 2, make: (n) => new Uint16Array(n), read: (v, at, le) => v.getUint16(at, le), write: (v, at, x: number) => v.setUint16(at, x, true) },
-  i16: { code: 'i2', size: 2, make: (n) => new Int16Array(n), read: (v, at, le) => v.getInt16(at, le), write: (v, at, x: number) => v.setInt16(at, x, true) },
-  u32: { code: 'u4', size: 4, make: (n) => new Uint32Array(n), read: (v, at, le) => v.getUint32(at, le), write: (v, at, x: number) => v.setUint32(at, x, true) },
-  i32: { code: 'i4', size: 4, make: (n) => new Int32Array(n), read: (v, at, le) => v.getInt32(at, le), write: (v, at, x: number) => v.setInt32(at, x, true) },
-  u64: { code: 'u8', size: 8, make: (n) => new BigUint64Array(n), read: (v, at, le) => v.getBigUint64(at, le), write: (v, at, x: bigint) => v.setBigUint64(at, x, true) },
-  i64: { code: 'i8', size: 8, make: (n) => new BigInt64Array(n), read: (v, at, le) => v.getBigInt64(at, le), write: (v, at, x: bigint) => v.setBigInt64(at, x, true) },
-  f16: { code: 'f2', size: 2, make: (n) => new Float32Array(n), read: (v, at, le) => fromHalf(v.getUint16(at, le)), write: (v, at, x: number) => v.setUint16(at, toHalf(x), true) },
-  f32: { code: 'f4', size: 4, make: (n) => new Float32Array(n), read: (v, at, le) => v.getFloat32(at, le), write: (v, at, x: number) => v.setFloat32(at, x, true) },
-  f64: { code: 'f8', size: 8, make: (n) => new Float64Array(n), read: (v, at, le) => v.getFloat64(at, le), write: (v, at, x: number) => v.setFloat64(at, x, true) },
+  bool: {
+    code: 'b1',
+    size: 1,
+    make: (n) => new Uint8Array(n),
+    read: (v, at) => v.getUint8(at),
+    write: (v, at, x: number) => v.setUint8(at, Number(Boolean(x))),
+  },
+  u8: {
+    code: 'u1',
+    size: 1,
+    make: (n) => new Uint8Array(n),
+    read: (v, at) => v.getUint8(at),
+    write: (v, at, x: number) => v.setUint8(at, x),
+  },
+  i8: {
+    code: 'i1',
+    size: 1,
+    make: (n) => new Int8Array(n),
+    read: (v, at) => v.getInt8(at),
+    write: (v, at, x: number) => v.setInt8(at, x),
+  },
+  u16: {
+    code: 'u2',
+    size: 2,
+    make: (n) => new Uint16Array(n),
+    read: (v, at, le) => v.getUint16(at, le),
+    write: (v, at, x: number) => v.setUint16(at, x, true),
+  },
+  i16: {
+    code: 'i2',
+    size: 2,
+    make: (n) => new Int16Array(n),
+    read: (v, at, le) => v.getInt16(at, le),
+    write: (v, at, x: number) => v.setInt16(at, x, true),
+  },
+  u32: {
+    code: 'u4',
+    size: 4,
+    make: (n) => new Uint32Array(n),
+    read: (v, at, le) => v.getUint32(at, le),
+    write: (v, at, x: number) => v.setUint32(at, x, true),
+  },
+  i32: {
+    code: 'i4',
+    size: 4,
+    make: (n) => new Int32Array(n),
+    read: (v, at, le) => v.getInt32(at, le),
+    write: (v, at, x: number) => v.setInt32(at, x, true),
+  },
+  u64: {
+    code: 'u8',
+    size: 8,
+    make: (n) => new BigUint64Array(n),
+    read: (v, at, le) => v.getBigUint64(at, le),
+    write: (v, at, x: bigint) => v.setBigUint64(at, x, true),
+  },
+  i64: {
+    code: 'i8',
+    size: 8,
+    make: (n) => new BigInt64Array(n),
+    read: (v, at, le) => v.getBigInt64(at, le),
+    write: (v, at, x: bigint) => v.setBigInt64(at, x, true),
+  },
+  f16: {
+    code: 'f2',
+    size: 2,
+    make: (n) => new Float32Array(n),
+    read: (v, at, le) => fromHalf(v.getUint16(at, le)),
+    write: (v, at, x: number) => v.setUint16(at, toHalf(x), true),
+  },
+  f32: {
+    code: 'f4',
+    size: 4,
+    make: (n) => new Float32Array(n),
+    read: (v, at, le) => v.getFloat32(at, le),
+    write: (v, at, x: number) => v.setFloat32(at, x, true),
+  },
+  f64: {
+    code: 'f8',
+    size: 8,
+    make: (n) => new Float64Array(n),
+    read: (v, at, le) => v.getFloat64(at, le),
+    write: (v, at, x: number) => v.setFloat64(at, x, true),
+  },
 };
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
@@ -62,33 +134,43 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 const MAX_HEADER_BYTES = 2 ** 16;
 
 /**
- * Reads a .npy file (NumPy, versions 1.0 to 3.0): magic, version, header length, the text of a dict with descr, fortran_order and
- * shape, then the elements. Either byte order; Fortran order is put into C order. The data are copied.
- * Throws FormatError on another file, a header that is none or above `maxHeaderBytes` (default 64 KiB), an element type that is no
- * number (objects, texts, records, complex), a size that is not that of the shape.
+ * Reads a .npy file (NumPy, versions 1.0 to 3.0): magic, version, header length, the text of a dict with descr,
+ * fortran_order and shape, then the elements. Either byte order; Fortran order is put into C order. The data are
+ * copied. Throws FormatError on another file, a header that is none or above `maxHeaderBytes` (default 64 KiB), an
+ * element type that is no number (objects, texts, records, complex), a size that is not that of the shape.
  */
 export function decodeNpy(bytes: Bytes, options: { maxHeaderBytes?: number } = {}): NpyArray {
   expectOptions('decodeNpy', options, ['maxHeaderBytes']);
   const { maxHeaderBytes = MAX_HEADER_BYTES } = options;
   const file = asBytes(bytes, 'decodeNpy');
-  if (!(Number.isSafeInteger(maxHeaderBytes) && maxHeaderBytes >= 0)) throw new RangeError(`decodeNpy: maxHeaderBytes is ${maxHeaderBytes}, expected an integer >= 0`);
-  if (!MAGIC.every((byte, i) => file[i] === byte)) throw new FormatError('decodeNpy: the file does not start with 93 NUMPY, expected an .npy file');
+  if (!(Number.isSafeInteger(maxHeaderBytes) && maxHeaderBytes >= 0))
+    throw new RangeError(`decodeNpy: maxHeaderBytes is ${maxHeaderBytes}, expected an integer >= 0`);
+  if (!MAGIC.every((byte, i) => file[i] === byte))
+    throw new FormatError('decodeNpy: the file does not start with 93 NUMPY, expected an .npy file');
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const version = file[6] ?? 0;
   if (version < 1 || version > 3) throw new FormatError(`decodeNpy: version is ${version}, expected 1, 2 or 3`);
   const before = version === 1 ? 10 : 12;
-  if (file.length < before) throw new FormatError(`decodeNpy: file has ${file.length} bytes, expected at least ${before}`);
+  if (file.length < before)
+    throw new FormatError(`decodeNpy: file has ${file.length} bytes, expected at least ${before}`);
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (length > maxHeaderBytes) throw new FormatError(`decodeNpy: header length is ${length}, expected at most ${maxHeaderBytes}`);
+  if (length > maxHeaderBytes)
+    throw new FormatError(`decodeNpy: header length is ${length}, expected at most ${maxHeaderBytes}`);
   const start = before + length;
-  if (start > file.length) throw new FormatError(`decodeNpy: header length is ${length}, expected at most the ${file.length - before} bytes that follow it`);
-  const { dtype, isLittle, isFortran, shape } = readHeader(new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(file.subarray(before, start)));
+  if (start > file.length)
+    throw new FormatError(
+      `decodeNpy: header length is ${length}, expected at most the ${file.length - before} bytes that follow it`,
+    );
+  const { dtype, isLittle, isFortran, shape } = readHeader(
+    new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(file.subarray(before, start)),
+  );
 
   const { size, make, read } = ELEMENTS[dtype];
   const expected = safeSize([...shape, size]);
   if (expected === null) throw new FormatError('decodeNpy: the shape has more elements than a file can hold');
   const found = file.length - start;
-  if (found !== expected) throw new FormatError(`decodeNpy: ${found} data bytes, expected ${expected} for ${dtype} [${brief(shape)}]`);
+  if (found !== expected)
+    throw new FormatError(`decodeNpy: ${found} data bytes, expected ${expected} for ${dtype} [${brief(shape)}]`);
   const data = make(expected / size);
   const place = isFortran && shape.length > 1 ? fortranPlaces(shape) : (i: number): number => i;
   for (let i = 0; i < data.length; i++) {
@@ -103,19 +185,32 @@ export function decodeNpy(bytes: Bytes, options: { maxHeaderBytes?: number } = {
 function readHeader(text: string): { dtype: NpyType; isLittle: boolean; isFortran: boolean; shape: number[] } {
   const value = (key: string, pattern: string): string => {
     const found = [...text.matchAll(new RegExp(`[{,]\\s*['"]${key}['"]\\s*:\\s*${pattern}\\s*(?=[,}])`, 'g'))];
-    if (found.length !== 1) throw new FormatError(`decodeNpy: the header is ${quote(text.trim())}, expected one ${key} of a plain array of numbers`);
+    if (found.length !== 1)
+      throw new FormatError(
+        `decodeNpy: the header is ${quote(text.trim())}, expected one ${key} of a plain array of numbers`,
+      );
     return found[0]![1]!;
   };
-  if (!/^\s*\{[\s\S]*\}\s*$/.test(text)) throw new FormatError(`decodeNpy: the header is ${quote(text.trim())}, expected a dict`);
+  if (!/^\s*\{[\s\S]*\}\s*$/.test(text))
+    throw new FormatError(`decodeNpy: the header is ${quote(text.trim())}, expected a dict`);
   const descr = value('descr', `['"]([^'"]*)['"]`);
   const isFortran = value('fortran_order', '(True|False)') === 'True';
-  const shape = value('shape', '\\(([\\dL,\\s]*)\\)').split(',').map((extent) => extent.trim()).filter((extent) => extent !== '').map((extent) => Number(extent.replace(/L$/, '')));
-  if (!shape.every((extent) => Number.isSafeInteger(extent))) throw new FormatError(`decodeNpy: the header is ${quote(text.trim())}, expected a shape of integers`);
+  const shape = value('shape', '\\(([\\dL,\\s]*)\\)')
+    .split(',')
+    .map((extent) => extent.trim())
+    .filter((extent) => extent !== '')
+    .map((extent) => Number(extent.replace(/L$/, '')));
+  if (!shape.every((extent) => Number.isSafeInteger(extent)))
+    throw new FormatError(`decodeNpy: the header is ${quote(text.trim())}, expected a shape of integers`);
   if (shape.length > 64) throw new FormatError(`decodeNpy: rank is ${shape.length}, expected at most 64`);
   const dtype = (Object.keys(ELEMENTS) as NpyType[]).find((name) => ELEMENTS[name].code === descr.slice(1));
   const order = descr[0];
   if (!dtype || !(order === '<' || order === '>' || order === '=' || (order === '|' && ELEMENTS[dtype].size === 1))) {
-    throw new FormatError(`decodeNpy: descr is ${quote(descr)}, expected < or > and one of ${Object.values(ELEMENTS).map(({ code }) => code).join(' ')}: convert it with astype`);
+    throw new FormatError(
+      `decodeNpy: descr is ${quote(descr)}, expected < or > and one of ${Object.values(ELEMENTS)
+        .map(({ code }) => code)
+        .join(' ')}: convert it with astype`,
+    );
   }
   return { dtype, isLittle: order !== '>', isFortran, shape };
 }
@@ -134,23 +229,34 @@ function fortranPlaces(shape: readonly number[]): (i: number) => number {
 }
 
 /**
- * Writes a .npy file as `numpy.save` does (version 1.0, little-endian, C order, data aligned to 64 bytes); the inverse of
- * {@link decodeNpy}. Throws RangeError on an unknown dtype, a shape that does not fit the data, or too long a header; TypeError
- * when 64-bit integers are no bigints or others are.
+ * Writes a .npy file as `numpy.save` does (version 1.0, little-endian, C order, data aligned to 64 bytes); the inverse
+ * of {@link decodeNpy}. Throws RangeError on an unknown dtype, a shape that does not fit the data, or too long a
+ * header; TypeError when 64-bit integers are no bigints or others are.
  */
 export function encodeNpy({ dtype, shape, data }: NpyInput): Uint8Array<ArrayBuffer> {
   const element = Object.hasOwn(ELEMENTS, dtype) ? ELEMENTS[dtype] : undefined;
-  if (!element) throw new RangeError(`encodeNpy: dtype is ${String(dtype)}, expected one of ${Object.keys(ELEMENTS).join(' ')}`);
-  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) throw new RangeError(`encodeNpy: shape is [${shape}], expected integers >= 0`);
-  if (safeSize(shape) !== data.length) throw new RangeError(`encodeNpy: data has ${data.length} elements, expected ${safeSize(shape)} for shape [${shape}]`);
+  if (!element)
+    throw new RangeError(`encodeNpy: dtype is ${String(dtype)}, expected one of ${Object.keys(ELEMENTS).join(' ')}`);
+  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
+    throw new RangeError(`encodeNpy: shape is [${shape}], expected integers >= 0`);
+  if (safeSize(shape) !== data.length)
+    throw new RangeError(
+      `encodeNpy: data has ${data.length} elements, expected ${safeSize(shape)} for shape [${shape}]`,
+    );
   const { code, size, write } = element;
   const big = dtype === 'i64' || dtype === 'u64';
   for (let i = 0; i < data.length; i++) {
-    if (typeof data[i] !== (big ? 'bigint' : 'number')) throw new TypeError(`encodeNpy: data[${i}] is a ${typeof data[i]}, expected a ${big ? 'bigint' : 'number'} for ${dtype}`);
+    if (typeof data[i] !== (big ? 'bigint' : 'number'))
+      throw new TypeError(
+        `encodeNpy: data[${i}] is a ${typeof data[i]}, expected a ${big ? 'bigint' : 'number'} for ${dtype}`,
+      );
   }
-  const dict = `{'descr': '${size === 1 ? '|' : '<'}${code}', 'fortran_order': False, 'shape': (${shape.length === 1 ? `${shape[0]},` : shape.join(', ')}), }`;
+  const dict =
+    `{'descr': '${size === 1 ? '|' : '<'}${code}', 'fortran_order': False, 'shape': ` +
+    `(${shape.length === 1 ? `${shape[0]},` : shape.join(', ')}), }`;
   const start = Math.ceil((10 + dict.length + 1) / 64) * 64;
-  if (start - 10 > 0xffff) throw new RangeError(`encodeNpy: shape has ${shape.length} axes, expected a header of at most 65535 bytes`);
+  if (start - 10 > 0xffff)
+    throw new RangeError(`encodeNpy: shape has ${shape.length} axes, expected a header of at most 65535 bytes`);
   const file = new Uint8Array(start + size * data.length).fill(0x20, 10, start);
   file.set([...MAGIC, 1, 0]);
   const view = new DataView(file.buffer);

@@ -20,18 +20,21 @@ interface Entry {
 }
 
 /**
- * Reads a .npz file, as `numpy.savez` and `savez_compressed` write it: a zip archive of .npy files, stored or deflated. Arrays by
- * their names, without `.npy`, of at most `maxBytes` together (default 1 GiB), which the sizes in the directory bound.
- * Rejects with FormatError on another file, an entry that is encrypted, packed otherwise, corrupt, no array or named twice.
+ * Reads a .npz file, as `numpy.savez` and `savez_compressed` write it: a zip archive of .npy files, stored or deflated.
+ * Arrays by their names, without `.npy`, of at most `maxBytes` together (default 1 GiB), which the sizes in the
+ * directory bound. Rejects with FormatError on another file, an entry that is encrypted, packed otherwise, corrupt, no
+ * array or named twice.
  */
 export async function decodeNpz(bytes: Bytes, options: { maxBytes?: number } = {}): Promise<Map<string, NpyArray>> {
   expectOptions('decodeNpz', options, ['maxBytes']);
   const { maxBytes = MAX_BYTES } = options;
   const file = asBytes(bytes, 'decodeNpz');
-  if (!(Number.isSafeInteger(maxBytes) && maxBytes >= 0)) throw new RangeError(`decodeNpz: maxBytes is ${maxBytes}, expected an integer >= 0`);
+  if (!(Number.isSafeInteger(maxBytes) && maxBytes >= 0))
+    throw new RangeError(`decodeNpz: maxBytes is ${maxBytes}, expected an integer >= 0`);
   const entries = directoryOf(file);
   const total = entries.reduce((sum, { size }) => sum + size, 0);
-  if (total > maxBytes) throw new FormatError(`decodeNpz: arrays of ${total} bytes, expected at most ${maxBytes}, maxBytes`);
+  if (total > maxBytes)
+    throw new FormatError(`decodeNpz: arrays of ${total} bytes, expected at most ${maxBytes}, maxBytes`);
   const arrays = new Map<string, NpyArray>();
   for (const entry of entries) {
     const name = entry.name.replace(/\.npy$/, '');
@@ -39,7 +42,8 @@ export async function decodeNpz(bytes: Bytes, options: { maxBytes?: number } = {
     try {
       arrays.set(name, decodeNpy(await contentOf(file, entry)));
     } catch (cause) {
-      if (cause instanceof FormatError) throw new FormatError(`decodeNpz: ${quote(name)}: ${cause.message}`.slice(0, 300), { cause });
+      if (cause instanceof FormatError)
+        throw new FormatError(`decodeNpz: ${quote(name)}: ${cause.message}`.slice(0, 300), { cause });
       throw cause;
     }
   }
@@ -52,18 +56,32 @@ function directoryOf(file: Uint8Array): Entry[] {
   let end = file.length - 22;
   const lowest = Math.max(0, end - 0xffff);
   while (end >= lowest && view.getUint32(end, true) !== END) end--;
-  if (end < lowest) throw new FormatError('decodeNpz: the file has no zip directory, expected an .npz file (is it cut?)');
+  if (end < lowest)
+    throw new FormatError('decodeNpz: the file has no zip directory, expected an .npz file (is it cut?)');
   const count = view.getUint16(end + 10, true);
   let at = view.getUint32(end + 16, true);
   const entries: Entry[] = [];
   for (let i = 0; i < count; i++) {
-    if (at + 46 > end || view.getUint32(at, true) !== CENTRAL) throw new FormatError(`decodeNpz: entry ${i} of the directory is none`);
-    const [nameBytes, extraBytes, noteBytes] = [28, 30, 32].map((offset) => view.getUint16(at + offset, true)) as [number, number, number];
+    if (at + 46 > end || view.getUint32(at, true) !== CENTRAL)
+      throw new FormatError(`decodeNpz: entry ${i} of the directory is none`);
+    const [nameBytes, extraBytes, noteBytes] = [28, 30, 32].map((offset) => view.getUint16(at + offset, true)) as [
+      number,
+      number,
+      number,
+    ];
     const next = at + 46 + nameBytes + extraBytes + noteBytes;
     if (next > end) throw new FormatError(`decodeNpz: entry ${i} of the directory is cut`);
     const name = new TextDecoder().decode(file.subarray(at + 46, at + 46 + nameBytes));
-    if (view.getUint16(at + 8, true) & 1) throw new FormatError(`decodeNpz: ${quote(name)} is encrypted, expected a plain entry`);
-    const entry = { name, method: view.getUint16(at + 10, true), crc: view.getUint32(at + 16, true), packed: view.getUint32(at + 20, true), size: view.getUint32(at + 24, true), at: view.getUint32(at + 42, true) };
+    if (view.getUint16(at + 8, true) & 1)
+      throw new FormatError(`decodeNpz: ${quote(name)} is encrypted, expected a plain entry`);
+    const entry = {
+      name,
+      method: view.getUint16(at + 10, true),
+      crc: view.getUint32(at + 16, true),
+      packed: view.getUint32(at + 20, true),
+      size: view.getUint32(at + 24, true),
+      at: view.getUint32(at + 42, true),
+    };
     readZip64(view, at + 46 + nameBytes, extraBytes, entry);
     entries.push(entry);
     at = next;
@@ -86,11 +104,15 @@ function readZip64(view: DataView, start: number, length: number, entry: Entry):
   }
 }
 
-async function contentOf(file: Uint8Array<ArrayBuffer>, { method, crc, packed, size, at }: Entry): Promise<Uint8Array<ArrayBuffer>> {
+async function contentOf(
+  file: Uint8Array<ArrayBuffer>,
+  { method, crc, packed, size, at }: Entry,
+): Promise<Uint8Array<ArrayBuffer>> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (at + 30 > file.length || view.getUint32(at, true) !== LOCAL) throw new FormatError('its place holds no entry');
   const start = at + 30 + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
-  if (start + packed > file.length) throw new FormatError(`${packed} bytes at ${start}, expected them within the ${file.length} of the file`);
+  if (start + packed > file.length)
+    throw new FormatError(`${packed} bytes at ${start}, expected them within the ${file.length} of the file`);
   const raw = file.subarray(start, start + packed);
   if (method === 0) {
     if (packed !== size) throw new FormatError(`stored in ${packed} bytes, expected its size, ${size}`);
@@ -109,10 +131,12 @@ async function contentOf(file: Uint8Array<ArrayBuffer>, { method, crc, packed, s
 }
 
 /**
- * Writes arrays as an .npz file, as `numpy.savez` does: stored, `numpy.load` gives them by their names. Throws RangeError on a
- * name that is empty or a file of more than 4 GiB, and what {@link encodeNpy} throws.
+ * Writes arrays as an .npz file, as `numpy.savez` does: stored, `numpy.load` gives them by their names. Throws
+ * RangeError on a name that is empty or a file of more than 4 GiB, and what {@link encodeNpy} throws.
  */
-export function encodeNpz(arrays: ReadonlyMap<string, NpyInput> | Readonly<Record<string, NpyInput>>): Uint8Array<ArrayBuffer> {
+export function encodeNpz(
+  arrays: ReadonlyMap<string, NpyInput> | Readonly<Record<string, NpyInput>>,
+): Uint8Array<ArrayBuffer> {
   const named = arrays instanceof Map ? [...arrays] : Object.entries(arrays as Record<string, NpyInput>);
   let at = 0;
   const files = named.map(([key, array]) => {
@@ -123,13 +147,17 @@ export function encodeNpz(arrays: ReadonlyMap<string, NpyInput> | Readonly<Recor
     return file;
   });
   const size = files.reduce((sum, { name }) => sum + 46 + name.length, at + 22);
-  if (size > 0xffffffff || files.length > 0xffff) throw new RangeError(`encodeNpz: ${files.length} arrays of ${size} bytes, expected at most 65535 and 4 GiB`);
+  if (size > 0xffffffff || files.length > 0xffff)
+    throw new RangeError(`encodeNpz: ${files.length} arrays of ${size} bytes, expected at most 65535 and 4 GiB`);
   const out = new Uint8Array(size);
   const view = new DataView(out.buffer);
   let end = at;
   for (const { name, data, at: start, crc } of files) {
     // version needed, flags (names are UTF-8), method, time, date (1980-01-01), checksum, sizes, length of the name
-    for (const [offset, signature] of [[start, LOCAL], [end, CENTRAL]] as const) {
+    for (const [offset, signature] of [
+      [start, LOCAL],
+      [end, CENTRAL],
+    ] as const) {
       const fields = offset + (signature === LOCAL ? 4 : 6);
       view.setUint32(offset, signature, true);
       [20, 0x800, 0, 0, 0x21].forEach((value, i) => view.setUint16(fields + 2 * i, value, true));

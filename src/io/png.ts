@@ -23,7 +23,15 @@ const COLOURS: Readonly<Record<number, { samples: number; depths: readonly numbe
 };
 
 /** Passes of Adam7: first column and row, steps. */
-const ADAM7 = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]] as const;
+const ADAM7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
 
 /** Default cap on the pixels: 2^27, a picture of 11,585 x 11,585. */
 const MAX_PIXELS = 2 ** 27;
@@ -44,9 +52,9 @@ export function isPng(bytes: Bytes): boolean {
 }
 
 /**
- * The pixels of a PNG file as Pillow's convert('RGB') gives them: stored values, without gamma, profile or rotation; alpha and
- * transparent colours are dropped and the colours below them kept; the high byte of 16-bit samples (of 16-bit grey too, where Pillow
- * clips). At most `maxPixels` (default 2^27), which the header bounds before memory is taken.
+ * The pixels of a PNG file as Pillow's convert('RGB') gives them: stored values, without gamma, profile or rotation;
+ * alpha and transparent colours are dropped and the colours below them kept; the high byte of 16-bit samples (of 16-bit
+ * grey too, where Pillow clips). At most `maxPixels` (default 2^27), which the header bounds before memory is taken.
  * Rejects with FormatError on a file that is none, is cut, or whose checksums are wrong.
  */
 export async function decodePng(bytes: Bytes, options: { maxPixels?: number } = {}): Promise<RgbPicture> {
@@ -65,7 +73,14 @@ export async function decodePng(bytes: Bytes, options: { maxPixels?: number } = 
   if (!header) throw new FormatError('decodePng: there is no header');
   const { width, height, depth, samples, isInterlaced } = header;
   const passes = (isInterlaced ? ADAM7 : ([[0, 0, 1, 1]] as const))
-    .map(([x, y, dx, dy]) => ({ x, y, dx, dy, columns: Math.ceil((width - x) / dx), rows: Math.ceil((height - y) / dy) }))
+    .map(([x, y, dx, dy]) => ({
+      x,
+      y,
+      dx,
+      dy,
+      columns: Math.ceil((width - x) / dx),
+      rows: Math.ceil((height - y) / dy),
+    }))
     .filter(({ columns, rows }) => columns > 0 && rows > 0)
     .map((pass) => ({ ...pass, stride: Math.ceil((pass.columns * samples * depth) / 8) }));
   const packed = new Uint8Array(await new Blob(parts).arrayBuffer());
@@ -80,21 +95,25 @@ export async function decodePng(bytes: Bytes, options: { maxPixels?: number } = 
     unfilter(raw.subarray(at, at + rows * (stride + 1)), rows, stride, Math.max(1, (samples * depth) >> 3));
     for (let r = 0; r < rows; r++, at += stride + 1) {
       const line = raw.subarray(at + 1, at + 1 + stride);
-      for (let c = 0; c < columns; c++) putPixel(out, 3 * ((y + r * dy) * width + x + c * dx), line, c, header, palette);
+      for (let c = 0; c < columns; c++)
+        putPixel(out, 3 * ((y + r * dy) * width + x + c * dx), line, c, header, palette);
     }
   }
   return { width, height, data: out };
 }
 
 /** The chunks up to IEND, with their checksums checked. */
-export function* chunksOf(file: Uint8Array<ArrayBuffer>): Generator<{ type: string; data: Uint8Array<ArrayBuffer>; at: number }> {
+export function* chunksOf(
+  file: Uint8Array<ArrayBuffer>,
+): Generator<{ type: string; data: Uint8Array<ArrayBuffer>; at: number }> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  for (let at = SIGNATURE.length; ; ) {
+  for (let at = SIGNATURE.length; ;) {
     if (at + 12 > file.length) throw new FormatError('decodePng: the file is cut');
     const length = view.getUint32(at);
     if (at + 12 + length > file.length) throw new FormatError('decodePng: the file is cut');
     const type = String.fromCharCode(...file.subarray(at + 4, at + 8));
-    if (crc32(file.subarray(at + 4, at + 8 + length)) !== view.getUint32(at + 8 + length)) throw new FormatError(`decodePng: the checksum of ${JSON.stringify(type)} is wrong`);
+    if (crc32(file.subarray(at + 4, at + 8 + length)) !== view.getUint32(at + 8 + length))
+      throw new FormatError(`decodePng: the checksum of ${JSON.stringify(type)} is wrong`);
     if (type === 'IEND') return;
     yield { type, data: file.subarray(at + 8, at + 8 + length), at: at + 8 };
     at += 12 + length;
@@ -104,10 +123,20 @@ export function* chunksOf(file: Uint8Array<ArrayBuffer>): Generator<{ type: stri
 function readHeader(data: Uint8Array, maxPixels: number): Header {
   if (data.length !== 13) throw new FormatError(`decodePng: the header has ${data.length} bytes, expected 13`);
   const view = new DataView(data.buffer, data.byteOffset, 13);
-  const [width, height, depth, colour, interlace] = [view.getUint32(0), view.getUint32(4), data[8]!, data[9]!, data[12]!];
+  const [width, height, depth, colour, interlace] = [
+    view.getUint32(0),
+    view.getUint32(4),
+    data[8]!,
+    data[9]!,
+    data[12]!,
+  ];
   const samples = COLOURS[colour]?.depths.includes(depth) ? COLOURS[colour].samples : 0;
-  if (samples === 0 || data[10] !== 0 || data[11] !== 0 || interlace > 1) throw new FormatError(`decodePng: colour type ${colour} of ${depth} bits, interlace ${interlace}, expected what PNG knows`);
-  if (width === 0 || height === 0 || width * height > maxPixels) throw new FormatError(`decodePng: ${width} x ${height} pixels, expected at least one and at most ${maxPixels}`);
+  if (samples === 0 || data[10] !== 0 || data[11] !== 0 || interlace > 1)
+    throw new FormatError(
+      `decodePng: colour type ${colour} of ${depth} bits, interlace ${interlace}, expected what PNG knows`,
+    );
+  if (width === 0 || height === 0 || width * height > maxPixels)
+    throw new FormatError(`decodePng: ${width} x ${height} pixels, expected at least one and at most ${maxPixels}`);
   return { width, height, depth, colour, samples, isInterlaced: interlace === 1 };
 }
 
@@ -131,7 +160,14 @@ function paeth(a: number, b: number, c: number): number {
   return toA <= toB && toA <= toC ? a : toB <= toC ? b : c;
 }
 
-function putPixel(out: Uint8Array, to: number, line: Uint8Array, column: number, { depth, colour, samples }: Header, palette: Uint8Array): void {
+function putPixel(
+  out: Uint8Array,
+  to: number,
+  line: Uint8Array,
+  column: number,
+  { depth, colour, samples }: Header,
+  palette: Uint8Array,
+): void {
   let first: number;
   if (depth < 8) {
     const bit = column * depth;
@@ -139,7 +175,8 @@ function putPixel(out: Uint8Array, to: number, line: Uint8Array, column: number,
     if (colour === 0) first *= 255 / ((1 << depth) - 1);
   } else first = line[(column * samples * depth) >> 3]!;
   if (colour === 3) {
-    if (3 * first + 3 > palette.length) throw new FormatError(`decodePng: colour ${first} is not in the palette of ${Math.floor(palette.length / 3)}`);
+    if (3 * first + 3 > palette.length)
+      throw new FormatError(`decodePng: colour ${first} is not in the palette of ${Math.floor(palette.length / 3)}`);
     out.set(palette.subarray(3 * first, 3 * first + 3), to);
   } else if (samples < 3) out.fill(first, to, to + 3);
   else for (let s = 0; s < 3; s++) out[to + s] = line[((column * samples + s) * depth) >> 3]!;

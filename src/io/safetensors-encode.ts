@@ -1,5 +1,11 @@
 import { safeSize } from './bytes.ts';
-import { FORBIDDEN_NAMES, METADATA_KEY, STORAGE, type SafetensorsTensor, type SafetensorsType } from './safetensors-types.ts';
+import {
+  FORBIDDEN_NAMES,
+  METADATA_KEY,
+  STORAGE,
+  type SafetensorsTensor,
+  type SafetensorsType,
+} from './safetensors-types.ts';
 
 /** A tensor to store: `data` must be the typed array of `dtype` (see SafetensorsStorage). */
 export interface SafetensorsInput {
@@ -27,7 +33,8 @@ export function encodeSafetensors(
   const strings = entriesOf(metadata).sort(([p], [q]) => (p < q ? -1 : 1));
   for (const [key, text] of strings) {
     if (FORBIDDEN_NAMES.has(key)) throw new RangeError(`encodeSafetensors: metadata key "${key}" is not allowed`);
-    if (typeof text !== 'string') throw new TypeError(`encodeSafetensors: metadata "${key}" is a ${typeof text}, expected a string`);
+    if (typeof text !== 'string')
+      throw new TypeError(`encodeSafetensors: metadata "${key}" is a ${typeof text}, expected a string`);
   }
   if (strings.length > 0) header.push([METADATA_KEY, Object.fromEntries(strings)]);
   let end = 0;
@@ -36,7 +43,9 @@ export function encodeSafetensors(
   }
 
   // Written by hand because an object would move integer-like names ("0") to the front.
-  const text = new TextEncoder().encode(`{${header.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`);
+  const text = new TextEncoder().encode(
+    `{${header.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`,
+  );
   const start = Math.ceil((8 + text.length) / 8) * 8;
   const file = new Uint8Array(start + end).fill(0x20, 8, start);
   new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
@@ -54,11 +63,18 @@ function entriesOf<T>(table: ReadonlyMap<string, T> | Readonly<Record<string, T>
 }
 
 function checkTensor(name: string, { dtype, shape, data }: SafetensorsInput): void {
-  if (FORBIDDEN_NAMES.has(name) || name === METADATA_KEY) throw new RangeError(`encodeSafetensors: tensor name "${name}" is not allowed`);
+  if (FORBIDDEN_NAMES.has(name) || name === METADATA_KEY)
+    throw new RangeError(`encodeSafetensors: tensor name "${name}" is not allowed`);
   const storage = STORAGE.get(dtype);
-  if (!storage) throw new RangeError(`encodeSafetensors: tensor "${name}" has dtype ${dtype}, expected one of ${[...STORAGE.keys()].join(' ')}`);
+  if (!storage)
+    throw new RangeError(
+      `encodeSafetensors: tensor "${name}" has dtype ${dtype}, expected one of ${[...STORAGE.keys()].join(' ')}`,
+    );
   if (!(data instanceof storage)) {
-    throw new TypeError(`encodeSafetensors: tensor "${name}" holds a ${(data as object).constructor.name}, expected ${(storage as unknown as { name: string }).name} for ${dtype}`);
+    throw new TypeError(
+      `encodeSafetensors: tensor "${name}" holds a ${(data as object).constructor.name}, expected ` +
+        `${(storage as unknown as { name: string }).name} for ${dtype}`,
+    );
   }
   const valid = shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
   if (!valid || safeSize(shape) !== data.length) {

@@ -21,7 +21,9 @@ export interface SafetensorsStorage {
 export type SafetensorsType = keyof SafetensorsStorage;
 
 /** One stored tensor: row-major data of `shape` (`[]` for a scalar). */
-export type SafetensorsTensor = { [T in SafetensorsType]: { dtype: T; shape: number[]; data: SafetensorsStorage[T] } }[SafetensorsType];
+export type SafetensorsTensor = {
+  [T in SafetensorsType]: { dtype: T; shape: number[]; data: SafetensorsStorage[T] };
+}[SafetensorsType];
 
 /** A decoded file. */
 export interface Safetensors {
@@ -30,11 +32,25 @@ export interface Safetensors {
 }
 
 /** Constructors, which also hold the element size. A Map, so that a name out of a file never reaches a prototype. */
-export const STORAGE = new Map<string, { BYTES_PER_ELEMENT: number; new (buffer: ArrayBuffer): SafetensorsTensor['data'] }>([
-  ['F64', Float64Array], ['F32', Float32Array], ['F16', Uint16Array], ['BF16', Uint16Array],
-  ['F8_E4M3', Uint8Array], ['F8_E5M2', Uint8Array],
-  ['I64', BigInt64Array], ['I32', Int32Array], ['I16', Int16Array], ['I8', Int8Array],
-  ['U64', BigUint64Array], ['U32', Uint32Array], ['U16', Uint16Array], ['U8', Uint8Array], ['BOOL', Uint8Array],
+export const STORAGE = new Map<
+  string,
+  { BYTES_PER_ELEMENT: number; new (buffer: ArrayBuffer): SafetensorsTensor['data'] }
+>([
+  ['F64', Float64Array],
+  ['F32', Float32Array],
+  ['F16', Uint16Array],
+  ['BF16', Uint16Array],
+  ['F8_E4M3', Uint8Array],
+  ['F8_E5M2', Uint8Array],
+  ['I64', BigInt64Array],
+  ['I32', Int32Array],
+  ['I16', Int16Array],
+  ['I8', Int8Array],
+  ['U64', BigUint64Array],
+  ['U32', Uint32Array],
+  ['U16', Uint16Array],
+  ['U8', Uint8Array],
+  ['BOOL', Uint8Array],
 ]);
 
 /** Names that would reach a prototype if a caller put them in a plain object. */

@@ -1,7 +1,14 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
 import { brief, FormatError, quote } from './errors.ts';
-import { FORBIDDEN_NAMES, METADATA_KEY, STORAGE, type Safetensors, type SafetensorsTensor, type SafetensorsType } from './safetensors-types.ts';
+import {
+  FORBIDDEN_NAMES,
+  METADATA_KEY,
+  STORAGE,
+  type Safetensors,
+  type SafetensorsTensor,
+  type SafetensorsType,
+} from './safetensors-types.ts';
 
 /** Default cap on the header: 16 MiB. */
 const MAX_HEADER_BYTES = 2 ** 24;
@@ -18,12 +25,12 @@ interface Entry {
  * Reads a safetensors file (Hugging Face, format 0.x): u64 little-endian header length, JSON header
  * `{name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {string: string}}`, then the data, little-endian.
  * The header is at most `maxHeaderBytes` (default 16 MiB). Tensors are copied, so their alignment in the file is free;
- * values are not inspected (NaN passes). Half and 8-bit floats are handed out as their bits, 64-bit integers as bigints;
- * `safetensorsNumbers` makes numbers of every dtype.
+ * values are not inspected (NaN passes). Half and 8-bit floats are handed out as their bits, 64-bit integers as
+ * bigints; `safetensorsNumbers` makes numbers of every dtype.
  * Throws FormatError unless: the file holds the header it announces; the header starts with `{` and is UTF-8 and JSON;
  * every entry has a known dtype, a shape of non-negative integers, and as many bytes as these need; the sorted offsets
- * run from 0 to the end of the file without hole or overlap; the metadata are strings; no name comes twice; none is `__proto__`,
- * `constructor` or `prototype`.
+ * run from 0 to the end of the file without hole or overlap; the metadata are strings; no name comes twice; none is
+ * `__proto__`, `constructor` or `prototype`.
  */
 export function decodeSafetensors(bytes: Bytes, options: { maxHeaderBytes?: number } = {}): Safetensors {
   expectOptions('decodeSafetensors', options, ['maxHeaderBytes']);
@@ -52,9 +59,13 @@ export function decodeSafetensors(bytes: Bytes, options: { maxHeaderBytes?: numb
 function readHeader(file: Uint8Array, maxHeaderBytes: number): { header: object; start: number } {
   if (file.length < 8) throw new FormatError(`decodeSafetensors: file has ${file.length} bytes, expected at least 8`);
   const length = new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(maxHeaderBytes)) throw new FormatError(`decodeSafetensors: header length is ${length}, expected at most ${maxHeaderBytes}`);
+  if (length > BigInt(maxHeaderBytes))
+    throw new FormatError(`decodeSafetensors: header length is ${length}, expected at most ${maxHeaderBytes}`);
   const start = 8 + Number(length);
-  if (start > file.length) throw new FormatError(`decodeSafetensors: header length is ${length}, expected at most the ${file.length - 8} bytes that follow it`);
+  if (start > file.length)
+    throw new FormatError(
+      `decodeSafetensors: header length is ${length}, expected at most the ${file.length - 8} bytes that follow it`,
+    );
   if (file[8] !== 0x7b || length === 0n) throw new FormatError(`decodeSafetensors: header does not start with '{'`);
   let text: string;
   try {
@@ -94,10 +105,12 @@ function expectDistinctKeys(text: string): void {
 }
 
 function readMetadata(value: unknown, metadata: Map<string, string>): void {
-  if (!isRecord(value)) throw new FormatError(`decodeSafetensors: ${METADATA_KEY} is ${kind(value)}, expected an object`);
+  if (!isRecord(value))
+    throw new FormatError(`decodeSafetensors: ${METADATA_KEY} is ${kind(value)}, expected an object`);
   for (const [key, text] of Object.entries(value)) {
     checkName(key);
-    if (typeof text !== 'string') throw new FormatError(`decodeSafetensors: ${METADATA_KEY} ${quote(key)} is ${kind(text)}, expected a string`);
+    if (typeof text !== 'string')
+      throw new FormatError(`decodeSafetensors: ${METADATA_KEY} ${quote(key)} is ${kind(text)}, expected a string`);
     metadata.set(key, text);
   }
 }
@@ -108,14 +121,24 @@ function readEntry(name: string, value: unknown): Entry {
   if (!isRecord(value)) throw new FormatError(`${where} is ${kind(value)}, expected an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   const storage = typeof dtype === 'string' ? STORAGE.get(dtype) : undefined;
-  if (!storage) throw new FormatError(`${where} has dtype ${typeof dtype === 'string' ? quote(dtype) : kind(dtype)}, expected one of ${[...STORAGE.keys()].join(' ')}`);
-  if (!isCounts(shape)) throw new FormatError(`${where} has no valid shape, expected an array of non-negative integers`);
-  if (!isCounts(offsets) || offsets.length !== 2) throw new FormatError(`${where} has no valid data_offsets, expected two non-negative integers`);
+  if (!storage)
+    throw new FormatError(
+      `${where} has dtype ${typeof dtype === 'string' ? quote(dtype) : kind(dtype)}, expected one of ` +
+        `${[...STORAGE.keys()].join(' ')}`,
+    );
+  if (!isCounts(shape))
+    throw new FormatError(`${where} has no valid shape, expected an array of non-negative integers`);
+  if (!isCounts(offsets) || offsets.length !== 2)
+    throw new FormatError(`${where} has no valid data_offsets, expected two non-negative integers`);
   const [begin, end] = offsets as [number, number];
   if (begin > end) throw new FormatError(`${where} has data_offsets [${begin},${end}], expected begin <= end`);
   const size = safeSize([...shape, storage.BYTES_PER_ELEMENT]);
-  if (size === null) throw new FormatError(`${where} has shape [${brief(shape)}], expected a product that is a safe integer`);
-  if (size !== end - begin) throw new FormatError(`${where} has ${end - begin} bytes, expected ${size} for ${dtype as string} [${brief(shape)}]`);
+  if (size === null)
+    throw new FormatError(`${where} has shape [${brief(shape)}], expected a product that is a safe integer`);
+  if (size !== end - begin)
+    throw new FormatError(
+      `${where} has ${end - begin} bytes, expected ${size} for ${dtype as string} [${brief(shape)}]`,
+    );
   return { name, dtype: dtype as SafetensorsType, shape, begin, end };
 }
 
@@ -123,11 +146,15 @@ function checkLayout(entries: readonly Entry[], dataBytes: number): void {
   let reached = 0;
   for (const { name, begin, end } of [...entries].sort((p, q) => p.begin - q.begin || p.end - q.end)) {
     if (begin !== reached) {
-      throw new FormatError(`decodeSafetensors: tensor ${quote(name)} begins at ${begin}, expected ${reached} (${begin > reached ? 'hole' : 'overlap'})`);
+      throw new FormatError(
+        `decodeSafetensors: tensor ${quote(name)} begins at ${begin}, expected ${reached} ` +
+          `(${begin > reached ? 'hole' : 'overlap'})`,
+      );
     }
     reached = end;
   }
-  if (reached !== dataBytes) throw new FormatError(`decodeSafetensors: tensors end at ${reached}, expected the end of the data at ${dataBytes}`);
+  if (reached !== dataBytes)
+    throw new FormatError(`decodeSafetensors: tensors end at ${reached}, expected the end of the data at ${dataBytes}`);
 }
 
 function checkName(name: string): void {
@@ -143,5 +170,11 @@ function isCounts(value: unknown): value is number[] {
 }
 
 function kind(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : value === undefined ? 'missing' : `a ${typeof value}`;
+  return value === null
+    ? 'null'
+    : Array.isArray(value)
+      ? 'an array'
+      : value === undefined
+        ? 'missing'
+        : `a ${typeof value}`;
 }

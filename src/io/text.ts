@@ -14,12 +14,13 @@ export interface DecodedText {
 }
 
 /**
- * The text of a file in UTF-8, or in UTF-16 where a byte-order mark says so, or in `encoding`, a name of the Encoding Standard
- * such as 'windows-1252'. Throws RangeError on an encoding that the host does not know.
+ * The text of a file in UTF-8, or in UTF-16 where a byte-order mark says so, or in `encoding`, a name of the Encoding
+ * Standard such as 'windows-1252'. Throws RangeError on an encoding that the host does not know.
  */
 export function decodeText(bytes: Bytes, encoding?: string): DecodedText {
   const file = asBytes(bytes, 'decodeText');
-  const mark = file[0] === 0xff && file[1] === 0xfe ? 'utf-16le' : file[0] === 0xfe && file[1] === 0xff ? 'utf-16be' : null;
+  const mark =
+    file[0] === 0xff && file[1] === 0xfe ? 'utf-16le' : file[0] === 0xfe && file[1] === 0xff ? 'utf-16be' : null;
   const decoder = new TextDecoder(mark ?? encoding ?? 'utf-8');
   const text = decoder.decode(file);
   let badAt = text.indexOf('\ufffd');
@@ -57,14 +58,20 @@ const KINDS: readonly [name: string, advice: string, start: readonly number[]][]
 /** Throws FormatError with a sentence that says what the file is when it is a known format and no text. */
 export function expectText(bytes: Bytes, where: string): void {
   const file = asBytes(bytes, where);
-  const [name, advice] = file[0] === 0x50 && file[1] === 0x4b && (file[2] === 3 || file[2] === 5) ? zipKind(file) : KINDS.find(([, , start]) => start.every((byte, i) => file[i] === byte)) ?? [];
+  const [name, advice] =
+    file[0] === 0x50 && file[1] === 0x4b && (file[2] === 3 || file[2] === 5)
+      ? zipKind(file)
+      : (KINDS.find(([, , start]) => start.every((byte, i) => file[i] === byte)) ?? []);
   if (name) throw new FormatError(`${where}: the file is ${name}, expected text: ${advice}`);
 }
 
 function zipKind(file: Uint8Array): [name: string, advice: string] {
-  const names = new TextDecoder('latin1').decode(file.subarray(0, 2 ** 16)) + new TextDecoder('latin1').decode(file.subarray(-(2 ** 16)));
+  const names =
+    new TextDecoder('latin1').decode(file.subarray(0, 2 ** 16)) +
+    new TextDecoder('latin1').decode(file.subarray(-(2 ** 16)));
   if (names.includes('xl/w')) return ['an Excel workbook (xlsx)', 'export the sheet as CSV'];
-  if (names.includes('opendocument.spreadsheet')) return ['an OpenDocument spreadsheet (ods)', 'export the sheet as CSV'];
+  if (names.includes('opendocument.spreadsheet'))
+    return ['an OpenDocument spreadsheet (ods)', 'export the sheet as CSV'];
   if (names.includes('.npy')) return ['an archive of NumPy arrays (npz)', 'read it with decodeNpz'];
   return ['a zip archive', 'unpack it'];
 }

@@ -7,10 +7,11 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { expectOneOf } from './options.ts';
 
 /**
- * P(h; lambda, rho) of a constraint h <= 0 with multiplier lambda and penalty factor rho. 'phr' (Powell, Hestenes, Rockafellar):
- * ((lambda + rho h)^2 - lambda^2) / (2 rho) where lambda + rho h >= 0, else -lambda^2 / (2 rho). 'p2': lambda h + lambda rho h^2 +
- * rho^2 h^3 / 6 for h >= 0, lambda h / (1 - rho h) below; 'p3': the same without the cubic term. 'relu': lambda max(h, 0),
- * of slope lambda at 0. All but 'relu' are continuously differentiable, with P(0) = 0, P'(0) = lambda and P' >= 0.
+ * P(h; lambda, rho) of a constraint h <= 0 with multiplier lambda and penalty factor rho. 'phr' (Powell, Hestenes,
+ * Rockafellar): ((lambda + rho h)^2 - lambda^2) / (2 rho) where lambda + rho h >= 0, else -lambda^2 / (2 rho). 'p2':
+ * lambda h + lambda rho h^2 + rho^2 h^3 / 6 for h >= 0, lambda h / (1 - rho h) below; 'p3': the same without the cubic
+ * term. 'relu': lambda max(h, 0), of slope lambda at 0. All but 'relu' are continuously differentiable, with P(0) = 0,
+ * P'(0) = lambda and P' >= 0.
  */
 export type AlmPenalty = 'phr' | 'p2' | 'p3' | 'relu';
 
@@ -28,15 +29,30 @@ export function almPenalty(kind: AlmPenalty, h: number, lambda: number, rho: num
   }
   if (h < 0) return { value: (lambda * h) / (1 - rho * h), slope: lambda / (1 - rho * h) ** 2 };
   const cubic = kind === 'p2' ? rho * rho : 0;
-  return { value: h * (lambda + lambda * rho * h + (cubic * h * h) / 6), slope: lambda + 2 * lambda * rho * h + (cubic * h * h) / 2 };
+  return {
+    value: h * (lambda + lambda * rho * h + (cubic * h * h) / 6),
+    slope: lambda + 2 * lambda * rho * h + (cubic * h * h) / 2,
+  };
 }
 
 /** {@link almPenalty} of h (rows, classes), with lambda and rho (classes); no gradient flows to them. */
 export function almPenaltyOf(kind: AlmPenalty, h: Tensor, lambda: Tensor, rho: Tensor): Tensor {
   if (kind === 'phr') {
     // Without a difference of squares: nothing cancels, and the slope at the bound is 0.
-    const u = maximum(h, noGrad(() => neg(div(lambda, rho))));
-    return mul(u, add(mul(u, noGrad(() => mul(rho, 0.5))), lambda));
+    const u = maximum(
+      h,
+      noGrad(() => neg(div(lambda, rho))),
+    );
+    return mul(
+      u,
+      add(
+        mul(
+          u,
+          noGrad(() => mul(rho, 0.5)),
+        ),
+        lambda,
+      ),
+    );
   }
   const isBelow = noGrad(() => less(h, 0));
   const [below, above] = [where(isBelow, h, 0), where(isBelow, 0, h)];

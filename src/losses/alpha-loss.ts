@@ -25,9 +25,10 @@ export interface AlphaLoss extends Loss {
 const exponent = (alpha: number): number => alphaExponent('alphaLoss', alpha);
 
 /**
- * alpha / (alpha - 1) (1 - p^(1 - 1 / alpha)), computed as -expm1(-u L) / u with u = 1 - 1 / alpha, L = -log p: continuous through
- * alpha = 1. Larger alpha trusts surprising labels less; alpha < 1 stresses them, and is held at e^87 / -u. For binary
- * problems with one logit, and the margin form, see `singleLogit`. Sypherd et al., IEEE Trans. Inf. Theory 2022.
+ * alpha / (alpha - 1) (1 - p^(1 - 1 / alpha)), computed as -expm1(-u L) / u with u = 1 - 1 / alpha, L = -log p:
+ * continuous through alpha = 1. Larger alpha trusts surprising labels less; alpha < 1 stresses them, and is held at
+ * e^87 / -u. For binary problems with one logit, and the margin form, see `singleLogit`. Sypherd et al., IEEE Trans.
+ * Inf. Theory 2022.
  */
 export function alphaLoss(given: AlphaLossOptions = {}): AlphaLoss {
   expectOptions('alphaLoss', given, ['alpha', 'epsilon', ...PER_SAMPLE]);
@@ -47,15 +48,16 @@ export interface AlphaScheduleOptions {
 }
 
 /**
- * alpha by step, with 1 / alpha on a line between those of `from` and `to`, along which the risk moves at most evenly (see
- * `alphaBounds`): `fit({ objective: scheduledLoss(loss, (at) => loss.setAlpha(alpha(at))) })`.
+ * alpha by step, with 1 / alpha on a line between those of `from` and `to`, along which the risk moves at most evenly
+ * (see `alphaBounds`): `fit({ objective: scheduledLoss(loss, (at) => loss.setAlpha(alpha(at))) })`.
  */
 export function alphaSchedule(given: AlphaScheduleOptions): (at: ObjectiveMoment) => number {
   expectOptions('alphaSchedule', given, ['from', 'to', 'start', 'end']);
   const { from, to, start = 0, end } = given;
   for (const alpha of [from, to]) alphaExponent('alphaSchedule', alpha);
   if (!(start >= 0)) throw new RangeError(`alphaSchedule: start is ${start}, expected a number >= 0`);
-  if (end !== undefined && !(end >= start)) throw new RangeError(`alphaSchedule: end is ${end}, expected a number >= start, ${start}`);
+  if (end !== undefined && !(end >= start))
+    throw new RangeError(`alphaSchedule: end is ${end}, expected a number >= start, ${start}`);
   return ({ step, stepsPerEpoch, epochs }) => {
     const [first, last] = [start * stepsPerEpoch, (end ?? epochs) * stepsPerEpoch];
     if (step >= last) return to;

@@ -15,8 +15,8 @@ export interface MarginLoss {
 }
 
 /**
- * The alpha-loss of sigmoid(margin), in f64: e^-margin at alpha = 1/2, log(1 + e^-margin) at 1, sigmoid(-margin) at Infinity. Convex
- * for alpha <= 1, with one inflection above: {@link alphaInflection}.
+ * The alpha-loss of sigmoid(margin), in f64: e^-margin at alpha = 1/2, log(1 + e^-margin) at 1, sigmoid(-margin) at
+ * Infinity. Convex for alpha <= 1, with one inflection above: {@link alphaInflection}.
  */
 export function alphaMarginLoss(margin: number, alpha: number): MarginLoss {
   const u = alphaExponent('alphaMarginLoss', alpha);
@@ -24,7 +24,11 @@ export function alphaMarginLoss(margin: number, alpha: number): MarginLoss {
   const p = Math.exp(-surprise);
   const miss = Math.exp(-softplus(margin));
   const power = Math.exp(-u * surprise);
-  return { value: u === 0 ? surprise : -Math.expm1(-u * surprise) / u, slope: -power * miss, curvature: power * miss * (p - u * miss) };
+  return {
+    value: u === 0 ? surprise : -Math.expm1(-u * surprise) / u,
+    slope: -power * miss,
+    curvature: power * miss * (p - u * miss),
+  };
 }
 
 /** Where the margin loss turns from convex (right) to concave (left): log(1 - 1 / alpha); -Infinity for alpha <= 1. */
@@ -42,20 +46,22 @@ export function alphaMinimiser(eta: number, alpha: number): number {
 }
 
 /**
- * The least expected loss where the classes have these probabilities, alpha / (alpha - 1) (1 - |p|_alpha): binary cross-entropy at 1,
- * 1 - max p at Infinity. Throws RangeError unless they sum to one.
+ * The least expected loss where the classes have these probabilities, alpha / (alpha - 1) (1 - |p|_alpha): binary
+ * cross-entropy at 1, 1 - max p at Infinity. Throws RangeError unless they sum to one.
  */
 export function alphaMinimalRisk(probabilities: ArrayLike<number>, alpha: number): number {
   const u = alphaExponent('alphaMinimalRisk', alpha);
   const p = Array.from(probabilities);
   const total = p.reduce((a, b) => a + b, 0);
-  if (!(p.every((v) => v >= 0) && Math.abs(total - 1) < 1e-6)) throw new RangeError(`alphaMinimalRisk: probabilities are [${p}], expected numbers >= 0 that sum to 1`);
+  if (!(p.every((v) => v >= 0) && Math.abs(total - 1) < 1e-6))
+    throw new RangeError(`alphaMinimalRisk: probabilities are [${p}], expected numbers >= 0 that sum to 1`);
   const present = p.filter((v) => v > 0);
   if (alpha === Infinity) return 1 - Math.max(...present);
   // log |p|_alpha through the largest entry, and its share near alpha = 1, where it vanishes with u.
   if (Math.abs(u) < 1e-7) return -present.reduce((sum, v) => sum + v * Math.log(v), 0);
   const largest = Math.max(...present);
-  const logNorm = Math.log(largest) + Math.log(present.reduce((sum, v) => sum + Math.exp(alpha * Math.log(v / largest)), 0)) / alpha;
+  const logNorm =
+    Math.log(largest) + Math.log(present.reduce((sum, v) => sum + Math.exp(alpha * Math.log(v / largest)), 0)) / alpha;
   return -Math.expm1(logNorm) / u;
 }
 
@@ -71,7 +77,8 @@ export interface AlphaBounds {
 
 /** How far the risk of logistic models can move with alpha: the constants L_d and J_d of Sypherd et al., 2022. */
 export function alphaBounds(norm: number, d: number): AlphaBounds {
-  if (!(norm >= 0 && norm < Infinity)) throw new RangeError(`alphaBounds: norm is ${norm}, expected a finite number >= 0`);
+  if (!(norm >= 0 && norm < Infinity))
+    throw new RangeError(`alphaBounds: norm is ${norm}, expected a finite number >= 0`);
   if (!(Number.isInteger(d) && d >= 1)) throw new RangeError(`alphaBounds: d is ${d}, expected an integer >= 1`);
   const reach = norm * Math.sqrt(d);
   const loss = softplus(reach);
@@ -80,12 +87,16 @@ export function alphaBounds(norm: number, d: number): AlphaBounds {
 
 /**
  * The largest r such that a risk with this gradient at theta falls towards every point within r of `target`:
- * <-gradient, target - theta> / |gradient|. A risk is (epsilon, kappa, target)-strictly locally quasi-convex at theta where it is
- * within epsilon of its value at the target, or r >= epsilon / kappa (Hazan, Levy, Shalev-Shwartz, NeurIPS 2015). -Infinity
- * at a stationary point.
+ * <-gradient, target - theta> / |gradient|. A risk is (epsilon, kappa, target)-strictly locally quasi-convex at theta
+ * where it is within epsilon of its value at the target, or r >= epsilon / kappa (Hazan, Levy, Shalev-Shwartz, NeurIPS
+ * 2015). -Infinity at a stationary point.
  */
 export function slqcRadius(gradient: ArrayLike<number>, theta: ArrayLike<number>, target: ArrayLike<number>): number {
-  if (gradient.length !== theta.length || theta.length !== target.length) throw new RangeError(`slqcRadius: gradient, theta and target have ${gradient.length}, ${theta.length} and ${target.length} entries, expected as many`);
+  if (gradient.length !== theta.length || theta.length !== target.length)
+    throw new RangeError(
+      `slqcRadius: gradient, theta and target have ${gradient.length}, ${theta.length} and ${target.length} ` +
+        'entries, expected as many',
+    );
   let [along, square] = [0, 0];
   for (let i = 0; i < theta.length; i++) {
     along -= gradient[i]! * (target[i]! - theta[i]!);
@@ -109,15 +120,23 @@ export interface SlqcKnown {
 
 /**
  * Constants with which strict local quasi-convexity at alpha0 >= 1 carries over to alpha >= 1 at the same point. With
- * delta = gradient bound x |1 / alpha - 1 / alpha0|: epsilon grows by twice the value bound x |1 / alpha - 1 / alpha0|, and the
- * radius becomes radius - delta (radius + 2 norm) / gradientNorm, negative where nothing carries over.
+ * delta = gradient bound x |1 / alpha - 1 / alpha0|: epsilon grows by twice the value bound x |1 / alpha - 1 / alpha0|,
+ * and the radius becomes radius - delta (radius + 2 norm) / gradientNorm, negative where nothing carries over.
  */
-export function slqcTransfer(alpha0: number, alpha: number, { epsilon, radius, gradientNorm, norm, d }: SlqcKnown): { epsilon: number; radius: number } {
-  for (const [name, value] of Object.entries({ alpha0, alpha })) if (!(value >= 1)) throw new RangeError(`slqcTransfer: ${name} is ${value}, expected a number >= 1 or Infinity`);
+export function slqcTransfer(
+  alpha0: number,
+  alpha: number,
+  { epsilon, radius, gradientNorm, norm, d }: SlqcKnown,
+): { epsilon: number; radius: number } {
+  for (const [name, value] of Object.entries({ alpha0, alpha }))
+    if (!(value >= 1)) throw new RangeError(`slqcTransfer: ${name} is ${value}, expected a number >= 1 or Infinity`);
   if (!(gradientNorm > 0)) throw new RangeError(`slqcTransfer: gradientNorm is ${gradientNorm}, expected a number > 0`);
   const bounds = alphaBounds(norm, d);
   const step = Math.abs(1 / alpha - 1 / alpha0);
-  return { epsilon: epsilon + 2 * bounds.value * step, radius: radius - (bounds.gradient * step * (radius + 2 * norm)) / gradientNorm };
+  return {
+    epsilon: epsilon + 2 * bounds.value * step,
+    radius: radius - (bounds.gradient * step * (radius + 2 * norm)) / gradientNorm,
+  };
 }
 
 /** A part of a {@link gaussianAlphaRisk} mixture: weight, mean, covariance of two features, and label +1 or -1. */
@@ -132,10 +151,15 @@ export interface GaussianClass {
 const POINTS = 801;
 
 /**
- * The population alpha-risk of the linear model theta (two weights, no bias) on a mixture of Gaussian classes, and its gradient, in
- * f64: the margin y <theta, x> of a class is normal, so that one integral each is left. `zeroOne` is the share misclassified.
+ * The population alpha-risk of the linear model theta (two weights, no bias) on a mixture of Gaussian classes, and its
+ * gradient, in f64: the margin y <theta, x> of a class is normal, so that one integral each is left. `zeroOne` is the
+ * share misclassified.
  */
-export function gaussianAlphaRisk(theta: readonly [number, number], classes: readonly GaussianClass[], alpha: number): { risk: number; gradient: [number, number]; zeroOne: number } {
+export function gaussianAlphaRisk(
+  theta: readonly [number, number],
+  classes: readonly GaussianClass[],
+  alpha: number,
+): { risk: number; gradient: [number, number]; zeroOne: number } {
   let [risk, zeroOne] = [0, 0];
   const gradient: [number, number] = [0, 0];
   for (const { weight, mean, covariance: s, label } of classes) {

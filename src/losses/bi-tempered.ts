@@ -24,10 +24,10 @@ export interface BiTemperedOptions extends PerSampleOptions {
 }
 
 /**
- * Bi-tempered logistic loss: with log_t(x) = (x^(1 - t) - 1) / (1 - t) and its inverse exp_t, p = exp_t2(z - lambda(z)) sums to 1, and
- * the value is -log_t1 p_y - (1 - sum_c p_c^(2 - t1)) / (2 - t1). Cross-entropy at t1 = t2 = 1; bounded for t1 < 1.
- * Amid, Warmuth, Anil, Koren, "Robust bi-tempered logistic loss based on Bregman divergences", NeurIPS 2019. Predict with
- * {@link temperedSoftmax} at the same t2. Throws RangeError on temperatures outside their ranges.
+ * Bi-tempered logistic loss: with log_t(x) = (x^(1 - t) - 1) / (1 - t) and its inverse exp_t, p = exp_t2(z - lambda(z))
+ * sums to 1, and the value is -log_t1 p_y - (1 - sum_c p_c^(2 - t1)) / (2 - t1). Cross-entropy at t1 = t2 = 1; bounded
+ * for t1 < 1. Amid, Warmuth, Anil, Koren, "Robust bi-tempered logistic loss based on Bregman divergences", NeurIPS
+ * 2019. Predict with {@link temperedSoftmax} at the same t2. Throws RangeError on temperatures outside their ranges.
  */
 export function biTempered(given: BiTemperedOptions = {}): Loss {
   expectOptions('biTempered', given, ['t1', 't2', 'iterations', ...PER_SAMPLE]);
@@ -38,7 +38,17 @@ export function biTempered(given: BiTemperedOptions = {}): Loss {
     'biTempered',
     (z, labels) => {
       // With t1 = 1 the value of a masked label is infinite, which its tail reaches by no finite logit.
-      const logs = temperedLogSoftmax(t1 === 1 && t2 > 1 ? where(noGrad(() => less(z, -1e36)), -Infinity, z) : z, t2, iterations);
+      const logs = temperedLogSoftmax(
+        t1 === 1 && t2 > 1
+          ? where(
+              noGrad(() => less(z, -1e36)),
+              -Infinity,
+              z,
+            )
+          : z,
+        t2,
+        iterations,
+      );
       const own = ofLabel(logs, labels);
       // -log_t1 p = -((e^(u log p) - 1) / u), u = 1 - t1.
       const surprise = t1 === 1 ? mul(own, -1) : mul(expm1(mul(own, 1 - t1)), -1 / (1 - t1));
@@ -48,7 +58,10 @@ export function biTempered(given: BiTemperedOptions = {}): Loss {
   );
 }
 
-/** The probabilities exp_t2(z - lambda(z)) of a net trained by {@link biTempered}, along the last axis of z; softmax at t2 = 1. Errors as there. */
+/**
+ * The probabilities exp_t2(z - lambda(z)) of a net trained by {@link biTempered}, along the last axis of z; softmax at
+ * t2 = 1. Errors as there.
+ */
 export function temperedSoftmax(z: Tensor, given: Pick<BiTemperedOptions, 't2' | 'iterations'> = {}): Tensor {
   expectOptions('temperedSoftmax', given, ['t2', 'iterations']);
   const { t2 = 1.2, iterations = 16 } = given;
@@ -59,23 +72,28 @@ export function temperedSoftmax(z: Tensor, given: Pick<BiTemperedOptions, 't2' |
 
 function expectTempered(where: string, t2: number, iterations: number): void {
   if (!(t2 >= 1 && t2 < 2)) throw new RangeError(`${where}: t2 is ${t2}, expected 1 <= t2 < 2`);
-  if (!(Number.isInteger(iterations) && iterations >= 1)) throw new RangeError(`${where}: iterations is ${iterations}, expected a positive integer`);
+  if (!(Number.isInteger(iterations) && iterations >= 1))
+    throw new RangeError(`${where}: iterations is ${iterations}, expected a positive integer`);
 }
 
 /**
- * log of exp_t(z - lambda) for t > 1, where lambda makes the row sum to 1: -log(1 + (t - 1) (lambda - z)) / (t - 1). The search is Newton's
- * from below, where F(lambda) = sum exp_t(z - lambda) - 1 is convex and falls, so that it rises to the root and never passes it.
- * Two steps of it on the tape give the derivatives of lambda up to the third.
+ * log of exp_t(z - lambda) for t > 1, where lambda makes the row sum to 1: -log(1 + (t - 1) (lambda - z)) / (t - 1).
+ * The search is Newton's from below, where F(lambda) = sum exp_t(z - lambda) - 1 is convex and falls, so that it rises
+ * to the root and never passes it. Two steps of it on the tape give the derivatives of lambda up to the third.
  */
 function temperedLogSoftmax(z: Tensor, t: number, iterations: number): Tensor {
   if (t === 1) return logSoftmax(z);
   const top = noGrad(() => max(z, { axes: 1, keepDim: true }));
   const shifted = sub(z, top);
   // The largest class alone has probability 1 at lambda = 0.
-  const logsAt = (lambda: Tensor | number): Tensor => mul(log1p(mul(maximum(sub(lambda, shifted), 0), t - 1)), -1 / (t - 1));
+  const logsAt = (lambda: Tensor | number): Tensor =>
+    mul(log1p(mul(maximum(sub(lambda, shifted), 0), t - 1)), -1 / (t - 1));
   const newton = (lambda: Tensor | number): Tensor => {
     const logs = logsAt(lambda);
-    return add(div(sub(sum(exp(logs), { axes: 1, keepDim: true }), 1), sum(exp(mul(logs, t)), { axes: 1, keepDim: true })), lambda);
+    return add(
+      div(sub(sum(exp(logs), { axes: 1, keepDim: true }), 1), sum(exp(mul(logs, t)), { axes: 1, keepDim: true })),
+      lambda,
+    );
   };
   let lambda: Tensor | number = 0;
   for (let i = 0; i < iterations; i++) {

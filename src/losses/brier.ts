@@ -8,8 +8,15 @@ import type { Loss } from './loss.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 import { PER_SAMPLE } from './options.ts';
 
-/** Brier loss sum_k (p_k - [k = y])^2 of the softmax, in [0, 2]: a proper score that does not reward saturation. Brier, 1950. */
+/**
+ * Brier loss sum_k (p_k - [k = y])^2 of the softmax, in [0, 2]: a proper score that does not reward saturation. Brier,
+ * 1950.
+ */
 export function brier(options: PerSampleOptions = {}): Loss {
   expectOptions('brier', options, [...PER_SAMPLE]);
-  return perSampleLoss('brier', (z, labels) => sum(square(sub(softmax(z), oneHot(labels, z.shape[1]!))), { axes: 1 }), options);
+  return perSampleLoss(
+    'brier',
+    (z, labels) => sum(square(sub(softmax(z), oneHot(labels, z.shape[1]!))), { axes: 1 }),
+    options,
+  );
 }

@@ -9,7 +9,14 @@ import { almPenaltyOf, expectPenalty, type AlmPenalty } from './alm-penalty.ts';
 import { classVector, owning } from './class-vector.ts';
 import type { Loss } from './loss.ts';
 import { logitGaps } from './mbls.ts';
-import { heuristicRule, lagrangianRule, type CalsHrState, type CalsState, type LogitRows, type MultiplierRule } from './multiplier-rules.ts';
+import {
+  heuristicRule,
+  lagrangianRule,
+  type CalsHrState,
+  type CalsState,
+  type LogitRows,
+  type MultiplierRule,
+} from './multiplier-rules.ts';
 import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** Options of {@link cals}. */
@@ -89,17 +96,44 @@ export interface Cals extends MultiplierLoss<CalsState> {
 export type CalsHr = MultiplierLoss<CalsHrState>;
 
 /**
- * Class-adaptive label smoothing by an augmented Lagrangian (CALS-ALM): cross-entropy + mean_k P(h_k; lambda_k, rho_k) with
- * h_k = (max z - z_k) / margin - 1, see {@link AlmPenalty}. Multipliers and penalty factors of each class are renewed after each
- * epoch on a validation set. Logits (..., classes); equal largest logits share the gradient.
- * Liu, Rony, Galdran, Dolz, Ben Ayed, "Class adaptive network calibration", CVPR 2023, as the released code, which takes the
- * mean over classes where the paper sums. Throws RangeError on options outside their ranges.
+ * Class-adaptive label smoothing by an augmented Lagrangian (CALS-ALM): cross-entropy + mean_k P(h_k; lambda_k, rho_k)
+ * with h_k = (max z - z_k) / margin - 1, see {@link AlmPenalty}. Multipliers and penalty factors of each class are
+ * renewed after each epoch on a validation set. Logits (..., classes); equal largest logits share the gradient.
+ * Liu, Rony, Galdran, Dolz, Ben Ayed, "Class adaptive network calibration", CVPR 2023, as the released code, which
+ * takes the mean over classes where the paper sums. Throws RangeError on options outside their ranges.
  */
 export function cals(given: CalsOptions): Cals {
   expectOptions('cals', given, [
-    'numClasses', 'margin', 'penalty', 'normalize', 'lambdaMin', 'lambdaMax', 'lambdaStep', 'rho', 'rhoMax', 'rhoStep', 'gamma', 'tau', 'weight', 'reduction',
+    'numClasses',
+    'margin',
+    'penalty',
+    'normalize',
+    'lambdaMin',
+    'lambdaMax',
+    'lambdaStep',
+    'rho',
+    'rhoMax',
+    'rhoStep',
+    'gamma',
+    'tau',
+    'weight',
+    'reduction',
   ]);
-  const { numClasses, margin = 10, penalty = 'phr', normalize = true, lambdaMin = 1e-6, lambdaMax = 1e6, lambdaStep = 1, rho = 1, rhoMax = 10, rhoStep = 10, gamma = 1.2, tau = 0.9, ...options } = given;
+  const {
+    numClasses,
+    margin = 10,
+    penalty = 'phr',
+    normalize = true,
+    lambdaMin = 1e-6,
+    lambdaMax = 1e6,
+    lambdaStep = 1,
+    rho = 1,
+    rhoMax = 10,
+    rhoStep = 10,
+    gamma = 1.2,
+    tau = 0.9,
+    ...options
+  } = given;
   expectPenalty('cals', penalty);
   positive('cals', { margin, lambdaMin, rho });
   atLeast('cals', 'lambdaMax', lambdaMax, lambdaMin);
@@ -108,22 +142,64 @@ export function cals(given: CalsOptions): Cals {
   atLeast('cals', 'tau', tau, 0);
   wholeSteps('cals', { numClasses, lambdaStep });
   if (!Number.isInteger(rhoStep)) throw new RangeError(`cals: rhoStep is ${rhoStep}, expected an integer, 0 for never`);
-  const rule = lagrangianRule(numClasses, { penalty, margin, normalize, lambdaMin, lambdaMax, lambdaStep, rho, rhoMax, rhoStep, gamma, tau });
-  const loss = multiplierLoss('cals', numClasses, options, rule, ({ lambda, rho: factors }) => [lambda, factors], (z, [lambda, factors]) => {
-    const gap = sub(max(z, { axes: 1, keepDim: true }), z);
-    return mean(almPenaltyOf(penalty, normalize ? sub(div(gap, margin), 1) : sub(gap, margin), lambda!, factors!), { axes: 1 });
+  const rule = lagrangianRule(numClasses, {
+    penalty,
+    margin,
+    normalize,
+    lambdaMin,
+    lambdaMax,
+    lambdaStep,
+    rho,
+    rhoMax,
+    rhoStep,
+    gamma,
+    tau,
   });
+  const loss = multiplierLoss(
+    'cals',
+    numClasses,
+    options,
+    rule,
+    ({ lambda, rho: factors }) => [lambda, factors],
+    (z, [lambda, factors]) => {
+      const gap = sub(max(z, { axes: 1, keepDim: true }), z);
+      return mean(almPenaltyOf(penalty, normalize ? sub(div(gap, margin), 1) : sub(gap, margin), lambda!, factors!), {
+        axes: 1,
+      });
+    },
+  );
   return Object.defineProperty(loss, 'rho', { get: () => Float64Array.from(rule.state().rho) }) as Cals;
 }
 
 /**
- * The heuristic form of class-adaptive margins: cross-entropy + mean_k lambda_k max(0, max z - z_k - margin), as `mbls` with a weight
- * of each class that grows or shrinks by gamma when its penalty on a validation set does. From the code released with
- * Liu et al., CVPR 2023 (its logit_margin_plus). Throws RangeError on options outside their ranges.
+ * The heuristic form of class-adaptive margins: cross-entropy + mean_k lambda_k max(0, max z - z_k - margin), as `mbls`
+ * with a weight of each class that grows or shrinks by gamma when its penalty on a validation set does. From the code
+ * released with Liu et al., CVPR 2023 (its logit_margin_plus). Throws RangeError on options outside their ranges.
  */
 export function calsHr(given: CalsHrOptions): CalsHr {
-  expectOptions('calsHr', given, ['numClasses', 'margin', 'lambda', 'lambdaMin', 'lambdaMax', 'lambdaStep', 'gamma', 'tau', 'weight', 'reduction']);
-  const { numClasses, margin = 10, lambda = 0.1, lambdaMin = 1e-6, lambdaMax = 1e6, lambdaStep = 1, gamma = 1.1, tau = 1.1, ...options } = given;
+  expectOptions('calsHr', given, [
+    'numClasses',
+    'margin',
+    'lambda',
+    'lambdaMin',
+    'lambdaMax',
+    'lambdaStep',
+    'gamma',
+    'tau',
+    'weight',
+    'reduction',
+  ]);
+  const {
+    numClasses,
+    margin = 10,
+    lambda = 0.1,
+    lambdaMin = 1e-6,
+    lambdaMax = 1e6,
+    lambdaStep = 1,
+    gamma = 1.1,
+    tau = 1.1,
+    ...options
+  } = given;
   atLeast('calsHr', 'margin', margin, 0);
   positive('calsHr', { lambda, lambdaMin });
   atLeast('calsHr', 'lambdaMax', lambdaMax, lambdaMin);
@@ -131,7 +207,14 @@ export function calsHr(given: CalsHrOptions): CalsHr {
   atLeast('calsHr', 'tau', tau, 1);
   wholeSteps('calsHr', { numClasses, lambdaStep });
   const rule = heuristicRule(numClasses, { margin, lambda, lambdaMin, lambdaMax, lambdaStep, gamma, tau });
-  return multiplierLoss('calsHr', numClasses, options, rule, ({ lambda: l }) => [l], (z, [l]) => mean(mul(relu(sub(logitGaps(z), margin)), l!), { axes: 1 }));
+  return multiplierLoss(
+    'calsHr',
+    numClasses,
+    options,
+    rule,
+    ({ lambda: l }) => [l],
+    (z, [l]) => mean(mul(relu(sub(logitGaps(z), margin)), l!), { axes: 1 }),
+  );
 }
 
 function multiplierLoss<State extends { lambda: number[] }>(
@@ -144,7 +227,13 @@ function multiplierLoss<State extends { lambda: number[] }>(
 ): MultiplierLoss<State> {
   const vectors = listsOf(rule.state()).map((list) => classVector(list));
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) =>
-    add(crossEntropy(z, labels, { reduction: 'none' }), penalty(z, vectors.map((v) => v.on(z.gpu))));
+    add(
+      crossEntropy(z, labels, { reduction: 'none' }),
+      penalty(
+        z,
+        vectors.map((v) => v.on(z.gpu)),
+      ),
+    );
   const loss = vectors.reduce(owning, perSampleLoss(name, values, { ...options, classes }));
   const put = (): void => listsOf(rule.state()).forEach((list, i) => vectors[i]!.write(list));
   const extra = {
@@ -153,31 +242,38 @@ function multiplierLoss<State extends { lambda: number[] }>(
       rule.epochEnd();
       put();
     },
-    onEpoch: (model: LogitSource, { x }: { x: NdArray }) => async () => {
-      rule.observe(await model.logits(x));
-      extra.epochEnd();
-    },
+    onEpoch:
+      (model: LogitSource, { x }: { x: NdArray }) =>
+      async () => {
+        rule.observe(await model.logits(x));
+        extra.epochEnd();
+      },
     state: rule.state,
     setState(state: State) {
       rule.setState(state);
       put();
     },
   };
-  return Object.defineProperty(Object.assign(loss, extra), 'lambda', { get: () => Float64Array.from(rule.state().lambda) }) as MultiplierLoss<State>;
+  return Object.defineProperty(Object.assign(loss, extra), 'lambda', {
+    get: () => Float64Array.from(rule.state().lambda),
+  }) as MultiplierLoss<State>;
 }
 
 function positive(where: string, numbers: Record<string, number>): void {
   for (const [name, value] of Object.entries(numbers)) {
-    if (!(value > 0 && value < Infinity)) throw new RangeError(`${where}: ${name} is ${value}, expected a positive finite number`);
+    if (!(value > 0 && value < Infinity))
+      throw new RangeError(`${where}: ${name} is ${value}, expected a positive finite number`);
   }
 }
 
 function atLeast(where: string, name: string, value: number, least: number): void {
-  if (!(value >= least && value < Infinity)) throw new RangeError(`${where}: ${name} is ${value}, expected a finite number >= ${least}`);
+  if (!(value >= least && value < Infinity))
+    throw new RangeError(`${where}: ${name} is ${value}, expected a finite number >= ${least}`);
 }
 
 function wholeSteps(where: string, numbers: Record<string, number>): void {
   for (const [name, value] of Object.entries(numbers)) {
-    if (!(Number.isInteger(value) && value > 0)) throw new RangeError(`${where}: ${name} is ${value}, expected a positive integer`);
+    if (!(Number.isInteger(value) && value > 0))
+      throw new RangeError(`${where}: ${name} is ${value}, expected a positive integer`);
   }
 }

@@ -16,8 +16,8 @@ export interface CdbWeightsOptions {
    */
   dynamic?: 'paper' | 'cifar';
   /**
-   * Least difficulty, so that a class without errors keeps a gradient: half a validation sample, 1 / (2 n), is a good value; 0
-   * is the official code, where such a class gets weight 0. Default: 0.01.
+   * Least difficulty, so that a class without errors keeps a gradient: half a validation sample, 1 / (2 n), is a good
+   * value; 0 is the official code, where such a class gets weight 0. Default: 0.01.
    */
   floor?: number;
 }
@@ -35,7 +35,9 @@ export interface CdbOptions extends CdbWeightsOptions {
 export interface Cdb extends Loss {
   /** Weights in force. */
   readonly classWeights: Float64Array;
-  /** Accuracies of a validation set, one a class, NaN for a class that it lacks; once an epoch. Returns the new weights. */
+  /**
+   * Accuracies of a validation set, one a class, NaN for a class that it lacks; once an epoch. Returns the new weights.
+   */
   update(perClassAccuracy: ArrayLike<number>): Float64Array;
 }
 
@@ -55,11 +57,15 @@ export function cdbTau(accuracy: ArrayLike<number>, given: { dynamic?: 'paper' |
 }
 
 /**
- * Weights d_c^tau, d_c = max(1 - A_c, floor), scaled to sum to the number of classes. A class with NaN takes its difficulty
- * from `previous` (default: 1). Difficulties that are all 0 give weights of 1. Sinha, Ohashi, Nakamura, "Class-wise
- * difficulty-balanced loss for solving class-imbalance", ACCV 2020. Throws RangeError on an accuracy outside [0, 1].
+ * Weights d_c^tau, d_c = max(1 - A_c, floor), scaled to sum to the number of classes. A class with NaN takes its
+ * difficulty from `previous` (default: 1). Difficulties that are all 0 give weights of 1. Sinha, Ohashi, Nakamura,
+ * "Class-wise difficulty-balanced loss for solving class-imbalance", ACCV 2020. Throws RangeError on an accuracy
+ * outside [0, 1].
  */
-export function cdbWeights(accuracy: ArrayLike<number>, given: CdbWeightsOptions & { previous?: ArrayLike<number> } = {}): Float64Array {
+export function cdbWeights(
+  accuracy: ArrayLike<number>,
+  given: CdbWeightsOptions & { previous?: ArrayLike<number> } = {},
+): Float64Array {
   expectOptions('cdbWeights', given, ['tau', 'dynamic', 'floor', 'previous']);
   const { tau = 'dynamic', dynamic, floor = 0.01, previous } = given;
   checkAccuracy('cdbWeights', accuracy);
@@ -73,14 +79,16 @@ export function cdbWeights(accuracy: ArrayLike<number>, given: CdbWeightsOptions
 }
 
 /**
- * Class-wise difficulty-balanced loss (CDB-W): cross-entropy, or any other loss, whose class weights follow the accuracies on a
- * validation set, see {@link cdbWeights}. Weights are 1 until the first `update`. `setClassWeight(null)` puts back those of the
- * last `update`, so that `fit` leaves them as they are; a captured step follows. Throws RangeError on options out of range.
+ * Class-wise difficulty-balanced loss (CDB-W): cross-entropy, or any other loss, whose class weights follow the
+ * accuracies on a validation set, see {@link cdbWeights}. Weights are 1 until the first `update`.
+ * `setClassWeight(null)` puts back those of the last `update`, so that `fit` leaves them as they are; a captured step
+ * follows. Throws RangeError on options out of range.
  */
 export function cdb(given: CdbOptions): Cdb {
   expectOptions('cdb', given, ['numClasses', 'loss', 'reduction', 'tau', 'dynamic', 'floor']);
   const { numClasses, loss: base, reduction = 'mean', ...options } = given;
-  if (!(Number.isInteger(numClasses) && numClasses > 0)) throw new RangeError(`cdb: numClasses is ${numClasses}, expected a positive integer`);
+  if (!(Number.isInteger(numClasses) && numClasses > 0))
+    throw new RangeError(`cdb: numClasses is ${numClasses}, expected a positive integer`);
   checkOptions('cdb', options.tau ?? 'dynamic', options.floor ?? 0.01);
   if (options.dynamic !== undefined) expectOneOf('cdb: dynamic', options.dynamic, FORMS);
   let difficulty: Float64Array = new Float64Array(numClasses).fill(1);
@@ -88,12 +96,17 @@ export function cdb(given: CdbOptions): Cdb {
   const inner = base ?? fusedLoss('cdb', { reduction, classes: numClasses });
   inner.setClassWeight(weights);
   const set = (next: ArrayLike<number>): void => inner.setClassWeight(next);
-  const loss = named('cdb', (logits, labels, inputs) => inner(logits, labels, { reduction, ...inputs }), { reduction, setClassWeight: inner.setClassWeight, dispose: () => inner.dispose() });
+  const loss = named('cdb', (logits, labels, inputs) => inner(logits, labels, { reduction, ...inputs }), {
+    reduction,
+    setClassWeight: inner.setClassWeight,
+    dispose: () => inner.dispose(),
+  });
   return Object.defineProperty(
     Object.assign(loss, {
       setClassWeight: (next: ArrayLike<number> | null) => set(next ?? weights),
       update(accuracy: ArrayLike<number>) {
-        if (accuracy.length !== numClasses) throw new RangeError(`cdb: got ${accuracy.length} accuracies, expected ${numClasses}`);
+        if (accuracy.length !== numClasses)
+          throw new RangeError(`cdb: got ${accuracy.length} accuracies, expected ${numClasses}`);
         weights = cdbWeights(accuracy, { ...options, previous: difficulty });
         difficulty = difficulties(accuracy, options.floor ?? 0.01, difficulty);
         set(weights);
@@ -112,11 +125,13 @@ function difficulties(accuracy: ArrayLike<number>, floor: number, previous?: Arr
 function checkAccuracy(where: string, accuracy: ArrayLike<number>): void {
   if (accuracy.length === 0) throw new RangeError(`${where}: accuracy has 0 entries, expected at least 1`);
   for (let c = 0; c < accuracy.length; c++) {
-    if (typeof accuracy[c] !== 'number' || accuracy[c]! < 0 || accuracy[c]! > 1) throw new RangeError(`${where}: accuracy[${c}] is ${accuracy[c]}, expected a number in [0, 1], or NaN`);
+    if (typeof accuracy[c] !== 'number' || accuracy[c]! < 0 || accuracy[c]! > 1)
+      throw new RangeError(`${where}: accuracy[${c}] is ${accuracy[c]}, expected a number in [0, 1], or NaN`);
   }
 }
 
 function checkOptions(where: string, tau: number | 'dynamic', floor: number): void {
-  if (tau !== 'dynamic' && !(tau >= 0 && tau < Infinity)) throw new RangeError(`${where}: tau is ${tau}, expected 'dynamic' or a finite number >= 0`);
+  if (tau !== 'dynamic' && !(tau >= 0 && tau < Infinity))
+    throw new RangeError(`${where}: tau is ${tau}, expected 'dynamic' or a finite number >= 0`);
   if (!(floor >= 0 && floor <= 1)) throw new RangeError(`${where}: floor is ${floor}, expected a number in [0, 1]`);
 }

@@ -25,7 +25,10 @@ export interface ClassBalancedOptions {
 export interface ClassBalancedFocalOptions extends ClassBalancedOptions {
   /** Exponent of 1 - p. Default: 2. */
   gamma?: number;
-  /** 'sigmoid': each class against the rest, summed, as the official code; 'softmax': as {@link focal}. Default: 'sigmoid'. */
+  /**
+   * 'sigmoid': each class against the rest, summed, as the official code; 'softmax': as {@link focal}. Default:
+   * 'sigmoid'.
+   */
   activation?: 'sigmoid' | 'softmax';
 }
 
@@ -36,13 +39,18 @@ export interface ClassBalancedFocalOptions extends ClassBalancedOptions {
 export function classBalancedCrossEntropy(given: ClassBalancedOptions): Loss {
   expectOptions('classBalancedCrossEntropy', given, ['clsNumList', 'beta', 'reduction']);
   const { clsNumList, beta = 0.9999, reduction = 'mean' } = given;
-  return fusedLoss('classBalancedCrossEntropy', { weight: weightsOf('classBalancedCrossEntropy', clsNumList, beta), reduction, classes: clsNumList.length });
+  return fusedLoss('classBalancedCrossEntropy', {
+    weight: weightsOf('classBalancedCrossEntropy', clsNumList, beta),
+    reduction,
+    classes: clsNumList.length,
+  });
 }
 
 /**
  * Focal loss weighted by the effective number of samples, as Cui et al., CVPR 2019. The sigmoid form is
- * w_y sum_c (1 - q_c)^gamma (-log q_c), q_c = sigmoid(z_c) for the label and sigmoid(-z_c) for other classes; its mean over
- * samples is the official normalisation by the number of positives. Throws RangeError on bad counts, beta or gamma.
+ * w_y sum_c (1 - q_c)^gamma (-log q_c), q_c = sigmoid(z_c) for the label and sigmoid(-z_c) for other classes; its mean
+ * over samples is the official normalisation by the number of positives. Throws RangeError on bad counts, beta or
+ * gamma.
  */
 export function classBalancedFocal(given: ClassBalancedFocalOptions): Loss {
   expectOptions('classBalancedFocal', given, ['gamma', 'activation', 'clsNumList', 'beta', 'reduction']);
@@ -51,7 +59,8 @@ export function classBalancedFocal(given: ClassBalancedFocalOptions): Loss {
   expectOneOf('classBalancedFocal: activation', activation, ['sigmoid', 'softmax']);
   const options = { weight: weightsOf('classBalancedFocal', clsNumList, beta), reduction, classes: clsNumList.length };
   if (activation === 'softmax') return probabilityFamily('classBalancedFocal', 'focal', [gamma], options).loss;
-  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => sum(focalOf(where(oneHot(labels, z.shape[1]!, { dtype: 'bool' }), z, neg(z)), gamma), { axes: 1 });
+  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) =>
+    sum(focalOf(where(oneHot(labels, z.shape[1]!, { dtype: 'bool' }), z, neg(z)), gamma), { axes: 1 });
   return perSampleLoss('classBalancedFocal', values, options);
 }
 

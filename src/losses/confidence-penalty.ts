@@ -23,8 +23,9 @@ export interface L1PenaltyOptions extends PerSampleOptions {
 }
 
 /**
- * Confidence penalty: cross-entropy - lambda H(p), H(p) = -sum_k p_k log p_k. Pereyra et al., "Regularizing neural networks by penalizing
- * confident output distributions", 2017. Throws RangeError when lambda is negative or not finite.
+ * Confidence penalty: cross-entropy - lambda H(p), H(p) = -sum_k p_k log p_k. Pereyra et al., "Regularizing neural
+ * networks by penalizing confident output distributions", 2017. Throws RangeError when lambda is negative or not
+ * finite.
  */
 export function entropyPenalty(given: EntropyPenaltyOptions = {}): Loss {
   expectOptions('entropyPenalty', given, ['lambda', 'reduceK', ...PER_SAMPLE]);
@@ -42,18 +43,26 @@ export function entropyPenalty(given: EntropyPenaltyOptions = {}): Loss {
   );
 }
 
-/** Cross-entropy + lambda sum_k |p_k - 1 / classes|, the distance to the uniform distribution, as in the code of CALS. Errors as for {@link entropyPenalty}. */
+/**
+ * Cross-entropy + lambda sum_k |p_k - 1 / classes|, the distance to the uniform distribution, as in the code of CALS.
+ * Errors as for {@link entropyPenalty}.
+ */
 export function l1Penalty(given: L1PenaltyOptions = {}): Loss {
   expectOptions('l1Penalty', given, ['lambda', ...PER_SAMPLE]);
   const { lambda = 1, ...options } = given;
   expectFactor('l1Penalty', lambda);
   return perSampleLoss(
     'l1Penalty',
-    (z, labels) => add(crossEntropy(z, labels, { reduction: 'none' }), mul(sum(abs(sub(softmax(z), 1 / z.shape[1]!)), { axes: 1 }), lambda)),
+    (z, labels) =>
+      add(
+        crossEntropy(z, labels, { reduction: 'none' }),
+        mul(sum(abs(sub(softmax(z), 1 / z.shape[1]!)), { axes: 1 }), lambda),
+      ),
     options,
   );
 }
 
 function expectFactor(where: string, lambda: number): void {
-  if (!(lambda >= 0 && lambda < Infinity)) throw new RangeError(`${where}: lambda is ${lambda}, expected a finite number >= 0`);
+  if (!(lambda >= 0 && lambda < Infinity))
+    throw new RangeError(`${where}: lambda is ${lambda}, expected a finite number >= 0`);
 }

@@ -43,20 +43,28 @@ export function coresBeta(epoch: number): number {
   return 2 * Math.min(1, Math.max(0, (epoch - 10) / 29));
 }
 
-/** The prior after an epoch that left out `removed` samples of each class of a set of `samples`: what is left, normalised. */
+/**
+ * The prior after an epoch that left out `removed` samples of each class of a set of `samples`: what is left,
+ * normalised.
+ */
 export function coresPrior(prior: ArrayLike<number>, samples: number, removed: ArrayLike<number>): number[] {
   const left = Array.from(prior, (p, c) => Math.max(0, samples * p - removed[c]!));
   const total = left.reduce((a, b) => a + b, 0);
-  if (!(total > 0)) throw new RangeError(`coresPrior: removed sums to ${Array.from(removed).reduce((a, b) => a + b, 0)} of ${samples} samples, expected some left`);
+  if (!(total > 0))
+    throw new RangeError(
+      `coresPrior: removed sums to ${Array.from(removed).reduce((a, b) => a + b, 0)} of ${samples} samples, ` +
+        'expected some left',
+    );
   return left.map((v) => v / total);
 }
 
 /**
- * Confidence-regularised cross-entropy CE_i - beta sum_k pi_k (-log p_ik), which makes predictions confident; from `sieveFrom` on only
- * of samples with CE_i <= mean_k(-log p_ik). Values may be negative. A batch of which nothing is kept counts 0 (the released
- * code: its mean / 1e8). `setEpoch` moves it on: `fit({ objective: scheduledLoss(loss, ({ epoch }) => loss.setEpoch(epoch)) })`.
- * Cheng, Zhu, Li, Gong, Sun, Liu, "Learning with instance-dependent label noise: a sample sieve approach", ICLR 2021. The
- * code's 1e-8 inside the logarithm is left out. Throws RangeError on a beta or prior outside its range.
+ * Confidence-regularised cross-entropy CE_i - beta sum_k pi_k (-log p_ik), which makes predictions confident; from
+ * `sieveFrom` on only of samples with CE_i <= mean_k(-log p_ik). Values may be negative. A batch of which nothing is
+ * kept counts 0 (the released code: its mean / 1e8). `setEpoch` moves it on:
+ * `fit({ objective: scheduledLoss(loss, ({ epoch }) => loss.setEpoch(epoch)) })`. Cheng, Zhu, Li, Gong, Sun, Liu,
+ * "Learning with instance-dependent label noise: a sample sieve approach", ICLR 2021. The code's 1e-8 inside the
+ * logarithm is left out. Throws RangeError on a beta or prior outside its range.
  */
 export function cores(given: CoresOptions = {}): Cores {
   expectOptions('cores', given, ['beta', 'sieveFrom', 'prior', 'weight', 'reduction']);
@@ -66,7 +74,8 @@ export function cores(given: CoresOptions = {}): Cores {
   let weights = prior && checkedPrior(prior);
   const scalars = (): number[] => {
     const b = beta(epoch);
-    if (!(b >= 0 && b < Infinity)) throw new RangeError(`cores: beta is ${b} in epoch ${epoch}, expected a finite number >= 0`);
+    if (!(b >= 0 && b < Infinity))
+      throw new RangeError(`cores: beta is ${b} in epoch ${epoch}, expected a finite number >= 0`);
     return [b, Number(epoch >= sieveFrom)];
   };
   scalars();
@@ -76,23 +85,33 @@ export function cores(given: CoresOptions = {}): Cores {
     let t = tables.get(gpu);
     if (!t) {
       const [b, s] = scalars() as [number, number];
-      t = unscoped(() => ({ beta: tensor([b], { gpu }), sieve: tensor([s], { gpu }), prior: weights ? tensor(weights, { gpu }) : null }));
+      t = unscoped(() => ({
+        beta: tensor([b], { gpu }),
+        sieve: tensor([s], { gpu }),
+        prior: weights ? tensor(weights, { gpu }) : null,
+      }));
       tables.set(gpu, t);
     }
     return t;
   };
-  const values = perSampleLoss('cores', (logits, labels) => {
-    const surprise = neg(logSoftmax(logits));
-    const table = on(logits.gpu);
-    if (weights && weights.length !== logits.shape[1]) throw new ShapeError(`cores: prior has ${weights.length} entries, the logits have ${logits.shape[1]} classes`);
-    const regulariser = table.prior ? sum(mul(surprise, table.prior), { axes: 1 }) : mean(surprise, { axes: 1 });
-    return sub(ofLabel(surprise, labels), mul(regulariser, table.beta));
-  }, { weight });
+  const values = perSampleLoss(
+    'cores',
+    (logits, labels) => {
+      const surprise = neg(logSoftmax(logits));
+      const table = on(logits.gpu);
+      if (weights && weights.length !== logits.shape[1])
+        throw new ShapeError(`cores: prior has ${weights.length} entries, the logits have ${logits.shape[1]} classes`);
+      const regulariser = table.prior ? sum(mul(surprise, table.prior), { axes: 1 }) : mean(surprise, { axes: 1 });
+      return sub(ofLabel(surprise, labels), mul(regulariser, table.beta));
+    },
+    { weight },
+  );
   const passes = (logits: Tensor, labels: Tensor<'i32'>): Tensor => {
     const surprise = neg(logSoftmax(logits));
     return cast(lessEqual(ofLabel(surprise, labels), mean(surprise, { axes: 1 })), 'f32');
   };
-  const sieved = (logits: Tensor, labels: Tensor<'i32'>): Tensor => where(less(on(logits.gpu).sieve, 0.5), 1, passes(logits, labels));
+  const sieved = (logits: Tensor, labels: Tensor<'i32'>): Tensor =>
+    where(less(on(logits.gpu).sieve, 0.5), 1, passes(logits, labels));
   // Which rows count, as losses, so that ignored labels and weights are treated alike.
   const count = perSampleLoss('cores', sieved, { isIndicator: true });
   const weighed = perSampleLoss('cores', sieved, { weight, isIndicator: true });
@@ -133,17 +152,20 @@ export function cores(given: CoresOptions = {}): Cores {
     setPrior(next: ArrayLike<number>) {
       weights = checkedPrior(next, weights?.length);
       for (const t of tables.values()) {
-        if (!t.prior) throw new RangeError('cores: setPrior of a loss that was made without a prior; give it one at the start');
+        if (!t.prior)
+          throw new RangeError('cores: setPrior of a loss that was made without a prior; give it one at the start');
         t.prior.write(weights);
       }
     },
-    kept: (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>) => noGrad(() => sieve(logits, labels, { reduction: 'none' })),
+    kept: (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>) =>
+      noGrad(() => sieve(logits, labels, { reduction: 'none' })),
   });
 }
 
 function checkedPrior(prior: ArrayLike<number>, length = prior.length): Float32Array {
   const total = Array.from(prior).reduce((a, b) => a + b, 0);
   if (prior.length !== length) throw new ShapeError(`cores: prior has ${prior.length} entries, expected ${length}`);
-  if (!(Array.from(prior).every((p) => p >= 0) && Math.abs(total - 1) < 1e-4)) throw new RangeError(`cores: prior is [${Array.from(prior)}], expected probabilities that sum to 1`);
+  if (!(Array.from(prior).every((p) => p >= 0) && Math.abs(total - 1) < 1e-4))
+    throw new RangeError(`cores: prior is [${Array.from(prior)}], expected probabilities that sum to 1`);
   return Float32Array.from(prior);
 }

@@ -18,21 +18,26 @@ export interface CpcOptions extends PerSampleOptions {
   lambdaBdc?: number;
   /** Factor of the exclusion constraints. Default: 1. */
   lambdaBec?: number;
-  /** 'released-code': adds log 2 / (2 (classes - 2)), from pairs of a class with itself that the code sums; the gradient is the same. */
+  /**
+   * 'released-code': adds log 2 / (2 (classes - 2)), from pairs of a class with itself that the code sums; the gradient
+   * is the same.
+   */
   compat?: 'released-code';
 }
 
 /**
- * Pairwise constraints: cross-entropy - lambdaBdc mean_{k != y} log sigmoid(z_y - z_k) - lambdaBec / 2 mean_{k, l} log sigmoid(z_k - z_l)
- * over ordered pairs of distinct classes beside the label, which is smallest where their logits are equal. The last term needs
- * three classes and is 0 below. Cheng and Vasconcelos, "Calibrating deep neural networks by pairwise constraints",
- * CVPR 2022. The cost is rows classes^2. Throws RangeError when a factor is negative or not finite.
+ * Pairwise constraints: cross-entropy - lambdaBdc mean_{k != y} log sigmoid(z_y - z_k) - lambdaBec / 2 mean_{k, l} log
+ * sigmoid(z_k - z_l) over ordered pairs of distinct classes beside the label, which is smallest where their logits are
+ * equal. The last term needs three classes and is 0 below. Cheng and Vasconcelos, "Calibrating deep neural networks by
+ * pairwise constraints", CVPR 2022. The cost is rows classes^2. Throws RangeError when a factor is negative or not
+ * finite.
  */
 export function cpc(given: CpcOptions = {}): Loss {
   expectOptions('cpc', given, ['lambdaBdc', 'lambdaBec', 'compat', ...PER_SAMPLE]);
   const { lambdaBdc = 0.1, lambdaBec = 1, compat, ...options } = given;
   for (const [name, value] of Object.entries({ lambdaBdc, lambdaBec })) {
-    if (!(value >= 0 && value < Infinity)) throw new RangeError(`cpc: ${name} is ${value}, expected a finite number >= 0`);
+    if (!(value >= 0 && value < Infinity))
+      throw new RangeError(`cpc: ${name} is ${value}, expected a finite number >= 0`);
   }
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => {
     const [rows, k] = z.shape as [number, number];
@@ -43,7 +48,16 @@ export function cpc(given: CpcOptions = {}): Loss {
     if (k < 3) return base;
     const pairs = noGrad(() => {
       const all = mul(reshape(others, [rows, k, 1]), reshape(others, [rows, 1, k]));
-      return mul(all, sub(1, oneHot(Array.from({ length: k }, (_, c) => c), k)));
+      return mul(
+        all,
+        sub(
+          1,
+          oneHot(
+            Array.from({ length: k }, (_, c) => c),
+            k,
+          ),
+        ),
+      );
     });
     const apart = softplus(neg(sub(reshape(z, [rows, k, 1]), reshape(z, [rows, 1, k]))));
     const bec = mul(sum(mul(apart, pairs), { axes: [1, 2] }), lambdaBec / (2 * (k - 1) * (k - 2)));

@@ -28,32 +28,44 @@ export interface EqualizationOptions extends Omit<PerSampleOptions, 'classes'> {
 }
 
 /**
- * Softmax equalisation loss -log(e^z_y / sum_k w_k e^z_k), w_k = 1 - b [pi_k < lambda] [k != y], b ~ Bernoulli(gamma) for each
- * sample and class: samples of other classes rarely push a rare class down. Each call draws anew, on the device.
- * gamma = 0, or no rare class: cross-entropy. Tan, Wang, Li, Li, Ouyang, Yin, Yan, "Equalization loss for long-tailed object
- * recognition", CVPR 2020; defaults of common re-implementations. Throws RangeError on bad counts, and lambda or gamma outside 0..1.
+ * Softmax equalisation loss -log(e^z_y / sum_k w_k e^z_k), w_k = 1 - b [pi_k < lambda] [k != y], b ~ Bernoulli(gamma)
+ * for each sample and class: samples of other classes rarely push a rare class down. Each call draws anew, on the
+ * device. gamma = 0, or no rare class: cross-entropy. Tan, Wang, Li, Li, Ouyang, Yin, Yan, "Equalization loss for
+ * long-tailed object recognition", CVPR 2020; defaults of common re-implementations. Throws RangeError on bad counts,
+ * and lambda or gamma outside 0..1.
  */
 export function equalization(given: EqualizationOptions): Loss {
   expectOptions('equalization', given, ['clsNumList', 'lambda', 'gamma', 'seed', 'weight', 'reduction']);
   const { clsNumList, lambda = 0.005, gamma = 0.9, seed = 0, ...rest } = given;
   checkCounts('equalization', clsNumList, 'clsNumList');
-  for (const [name, value] of [['lambda', lambda], ['gamma', gamma]] as const) {
-    if (!(value >= 0 && value <= 1)) throw new RangeError(`equalization: ${name} is ${value}, expected a number in 0..1`);
+  for (const [name, value] of [
+    ['lambda', lambda],
+    ['gamma', gamma],
+  ] as const) {
+    if (!(value >= 0 && value <= 1))
+      throw new RangeError(`equalization: ${name} is ${value}, expected a number in 0..1`);
   }
   const counts = Float64Array.from(clsNumList);
   const total = counts.reduce((a, b) => a + b);
   const rare = classVector(counts.map((n) => Number(n < lambda * total)));
   const stream = key(seed);
   const drawn = new Map<Gpu, Tensor<'u32'>>();
-  const loss = perSampleLoss('equalization', (logits, labels) => {
-    const { gpu, shape: [rows] } = logits;
-    let state = drawn.get(gpu);
-    if (!state) drawn.set(gpu, (state = unscoped(() => tensor([0, 0], { dtype: 'u32', gpu }))));
-    const left = bernoulli(logits.shape, stream, { p: gamma, dtype: 'bool', first: nextItems(state, rows!), gpu });
-    const others = greater(sub(rare.on(gpu), oneHot(labels, counts.length)), 0);
-    // The sum of a row must not overflow.
-    return crossEntropy(where(logicalAnd(left, others), -1e30, logits), labels, { reduction: 'none' });
-  }, { ...rest, classes: counts.length });
+  const loss = perSampleLoss(
+    'equalization',
+    (logits, labels) => {
+      const {
+        gpu,
+        shape: [rows],
+      } = logits;
+      let state = drawn.get(gpu);
+      if (!state) drawn.set(gpu, (state = unscoped(() => tensor([0, 0], { dtype: 'u32', gpu }))));
+      const left = bernoulli(logits.shape, stream, { p: gamma, dtype: 'bool', first: nextItems(state, rows!), gpu });
+      const others = greater(sub(rare.on(gpu), oneHot(labels, counts.length)), 0);
+      // The sum of a row must not overflow.
+      return crossEntropy(where(logicalAnd(left, others), -1e30, logits), labels, { reduction: 'none' });
+    },
+    { ...rest, classes: counts.length },
+  );
   const { dispose } = owning(loss, rare);
   loss.dispose = () => {
     dispose();

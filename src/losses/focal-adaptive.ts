@@ -18,23 +18,30 @@ export interface FocalAdaptiveOptions extends PerSampleOptions {
 }
 
 /**
- * Focal loss with an exponent chosen by sample (FLSD-53): -(1 - p_y)^g log p_y, g = gammaLow where p_y < threshold, else gamma; the
- * choice is a constant for the gradient, and the value jumps there. Mukhoti et al., "Calibrating deep neural networks using
- * focal loss", NeurIPS 2020. Throws RangeError when an exponent is negative or not finite, or the threshold not in (0, 1).
+ * Focal loss with an exponent chosen by sample (FLSD-53): -(1 - p_y)^g log p_y, g = gammaLow where p_y < threshold,
+ * else gamma; the choice is a constant for the gradient, and the value jumps there. Mukhoti et al., "Calibrating deep
+ * neural networks using focal loss", NeurIPS 2020. Throws RangeError when an exponent is negative or not finite, or the
+ * threshold not in (0, 1).
  */
 export function focalAdaptive(given: FocalAdaptiveOptions = {}): Loss {
   expectOptions('focalAdaptive', given, ['gamma', 'gammaLow', 'threshold', ...PER_SAMPLE]);
   const { gamma = 3, gammaLow = 5, threshold = 0.2, ...options } = given;
   for (const [name, value] of Object.entries({ gamma, gammaLow })) {
-    if (!(value >= 0 && value < Infinity)) throw new RangeError(`focalAdaptive: ${name} is ${value}, expected a finite number >= 0`);
+    if (!(value >= 0 && value < Infinity))
+      throw new RangeError(`focalAdaptive: ${name} is ${value}, expected a finite number >= 0`);
   }
-  if (!(threshold > 0 && threshold < 1)) throw new RangeError(`focalAdaptive: threshold is ${threshold}, expected a number in (0, 1)`);
+  if (!(threshold > 0 && threshold < 1))
+    throw new RangeError(`focalAdaptive: threshold is ${threshold}, expected a number in (0, 1)`);
   const bound = Math.log(threshold / (1 - threshold)); // p = sigmoid(margin)
   return perSampleLoss(
     'focalAdaptive',
     (z, labels) => {
       const margin = labelMargin(z, labels);
-      return where(noGrad(() => less(margin, bound)), focalOf(margin, gammaLow), focalOf(margin, gamma));
+      return where(
+        noGrad(() => less(margin, bound)),
+        focalOf(margin, gammaLow),
+        focalOf(margin, gamma),
+      );
     },
     options,
   );

@@ -20,15 +20,18 @@ export interface FocalOptions {
    * (1 - e^-v)^gamma v, as the code of LDAM-DRW. Default: 'loss'.
    */
   weightIn?: 'loss' | 'probability';
-  /** The factor (1 - p)^gamma is a constant for the gradient, as in code for noisy labels (APL, gamma 0.5). Default: false. */
+  /**
+   * The factor (1 - p)^gamma is a constant for the gradient, as in code for noisy labels (APL, gamma 0.5). Default:
+   * false.
+   */
   detach?: boolean;
   /** Default: 'mean', over the samples. */
   reduction?: Reduction;
 }
 
 /**
- * Focal loss -w_y (1 - p_y)^gamma log p_y of the softmax; values and gradients stay finite for every gamma and logit, since
- * 1 - p comes from the other classes. gamma = 0 is cross-entropy.
+ * Focal loss -w_y (1 - p_y)^gamma log p_y of the softmax; values and gradients stay finite for every gamma and logit,
+ * since 1 - p comes from the other classes. gamma = 0 is cross-entropy.
  * Lin, Goyal, Girshick, He, Dollar, "Focal loss for dense object detection", ICCV 2017. Throws RangeError when gamma is
  * negative or not finite, or a weight is.
  */

@@ -20,7 +20,10 @@ const FORMS = ['paper', 'official'] as const;
 export interface BinaryVsOptions {
   delta: readonly [number, number];
   iota: readonly [number, number];
-  /** 'official': logits and shifts times 30, and the shift of class 0 with the other sign, as the released code. Default: 'paper'. */
+  /**
+   * 'official': logits and shifts times 30, and the shift of class 0 with the other sign, as the released code.
+   * Default: 'paper'.
+   */
   form?: 'paper' | 'official';
   /** Class weights omega. Default: 1. */
   weight?: ArrayLike<number>;
@@ -29,8 +32,8 @@ export interface BinaryVsOptions {
 }
 
 /**
- * Binary VS loss omega_y log(1 + exp(iota_y - Delta_y y f)), y = -1 for class 0 and +1 for class 1. logits (..., 1) hold f,
- * or (..., 2) with f = z_1 - z_0. For counts n, Delta_y = (n_y / n_max)^gamma and iota_y = -tau log(n_y / N).
+ * Binary VS loss omega_y log(1 + exp(iota_y - Delta_y y f)), y = -1 for class 0 and +1 for class 1. logits (..., 1)
+ * hold f, or (..., 2) with f = z_1 - z_0. For counts n, Delta_y = (n_y / n_max)^gamma and iota_y = -tau log(n_y / N).
  * Kini et al., NeurIPS 2021. Throws RangeError unless both delta are positive and finite and both iota finite.
  */
 export function binaryVs(given: BinaryVsOptions): Loss {
@@ -38,13 +41,23 @@ export function binaryVs(given: BinaryVsOptions): Loss {
   const { delta, iota, form = 'paper', weight, reduction = 'weightedMean' } = given;
   expectOneOf('binaryVs: form', form, FORMS);
   for (const y of [0, 1] as const) {
-    if (!(delta?.[y] > 0 && delta[y] < Infinity)) throw new RangeError(`binaryVs: delta[${y}] is ${delta?.[y]}, expected a finite number > 0`);
-    if (!Number.isFinite(iota?.[y])) throw new RangeError(`binaryVs: iota[${y}] is ${iota?.[y]}, expected a finite number`);
+    if (!(delta?.[y] > 0 && delta[y] < Infinity))
+      throw new RangeError(`binaryVs: delta[${y}] is ${delta?.[y]}, expected a finite number > 0`);
+    if (!Number.isFinite(iota?.[y]))
+      throw new RangeError(`binaryVs: iota[${y}] is ${iota?.[y]}, expected a finite number`);
   }
   const s = form === 'official' ? 30 : 1;
-  const base = groupShifted('binaryVs', delta.map((d) => s * d), [iota[0] * (form === 'official' ? -s : s), iota[1] * s], 2, weight, reduction);
+  const base = groupShifted(
+    'binaryVs',
+    delta.map((d) => s * d),
+    [iota[0] * (form === 'official' ? -s : s), iota[1] * s],
+    2,
+    weight,
+    reduction,
+  );
   const call: Parameters<typeof named>[1] = (logits, labels, inputs) => {
-    const two = logits.shape.at(-1) === 1 ? concat([zeros(logits.shape, { gpu: logits.gpu }), logits], { axis: -1 }) : logits;
+    const two =
+      logits.shape.at(-1) === 1 ? concat([zeros(logits.shape, { gpu: logits.gpu }), logits], { axis: -1 }) : logits;
     // An ignored label is no group either; the loss leaves its row out.
     const y = toLabels('binaryVs', labels, two);
     return base.call(two, y, y, inputs);
@@ -60,7 +73,10 @@ export interface GroupVsOptions {
   gamma?: number;
   /** Factor of the shifts iota_g = -tau log(n_g / N). Default: 1. */
   tau?: number;
-  /** 'official': the released code takes iota from all logits of a row, where it cancels: only the factors act. Default: 'paper'. */
+  /**
+   * 'official': the released code takes iota from all logits of a row, where it cancels: only the factors act. Default:
+   * 'paper'.
+   */
   form?: 'paper' | 'official';
   /** Class weights. Default: 1. */
   weight?: ArrayLike<number>;
@@ -71,45 +87,81 @@ export interface GroupVsOptions {
 /** A loss that knows the group of each sample. */
 export interface GroupLoss extends Pick<Loss, 'name' | 'reduction' | 'setClassWeight' | 'dispose'> {
   (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs: LossInputs & { groups: Index }): Tensor;
-  /** Groups are 0..numGroups-1. On the device a group outside has no part in the loss of `groupDro`, and no logits in `groupVs`. */
+  /**
+   * Groups are 0..numGroups-1. On the device a group outside has no part in the loss of `groupDro`, and no logits in
+   * `groupVs`.
+   */
   readonly numGroups: number;
 }
 
 /**
- * Group-sensitive VS loss: cross-entropy of Delta_g z_c + iota_g [c != y], g the group of the sample, which for two classes
- * is log(1 + exp(iota_g - Delta_g y f)), f = z_1 - z_0. A group is usually a pair of label and attribute. The call takes
- * `groups` beside the labels; a group that a batch lacks has no part in it. Kini et al., NeurIPS 2021, section 2. Throws
- * RangeError on bad counts, on gamma or tau that is not finite, and on a group outside the counts.
+ * Group-sensitive VS loss: cross-entropy of Delta_g z_c + iota_g [c != y], g the group of the sample, which for two
+ * classes is log(1 + exp(iota_g - Delta_g y f)), f = z_1 - z_0. A group is usually a pair of label and attribute. The
+ * call takes `groups` beside the labels; a group that a batch lacks has no part in it. Kini et al., NeurIPS 2021,
+ * section 2. Throws RangeError on bad counts, on gamma or tau that is not finite, and on a group outside the counts.
  */
 export function groupVs(given: GroupVsOptions): GroupLoss {
   expectOptions('groupVs', given, ['groupCounts', 'gamma', 'tau', 'form', 'weight', 'reduction']);
   const { groupCounts, gamma = 0.3, tau = 1, form = 'paper', weight, reduction = 'weightedMean' } = given;
   expectOneOf('groupVs: form', form, FORMS);
   const { scale, shift } = adjustments('groupVs', groupCounts, gamma, tau, 'groupCounts');
-  const base = groupShifted('groupVs', scale, form === 'official' ? shift.map(() => 0) : shift.map((v) => -v), weight?.length, weight, reduction);
-  const call = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, inputs?: LossInputs & { groups?: Index }): Tensor => {
+  const base = groupShifted(
+    'groupVs',
+    scale,
+    form === 'official' ? shift.map(() => 0) : shift.map((v) => -v),
+    weight?.length,
+    weight,
+    reduction,
+  );
+  const call = (
+    logits: Tensor,
+    labels: Tensor<'i32'> | ArrayLike<number>,
+    inputs?: LossInputs & { groups?: Index },
+  ): Tensor => {
     if (!inputs?.groups) throw new TypeError('groupVs: groups are missing, expected one a sample');
     return base.call(logits, labels, inputs.groups, inputs);
   };
-  return Object.assign(named('groupVs', call, { reduction, setClassWeight: base.setClassWeight, dispose: base.dispose }), { numGroups: scale.length }) as GroupLoss;
+  return Object.assign(
+    named('groupVs', call, { reduction, setClassWeight: base.setClassWeight, dispose: base.dispose }),
+    { numGroups: scale.length },
+  ) as GroupLoss;
 }
 
 /** Cross-entropy of delta_g z - iota_g [c = y]. */
-function groupShifted(name: string, delta: ArrayLike<number>, iota: ArrayLike<number>, classes: number | undefined, weight: ArrayLike<number> | undefined, reduction: Reduction) {
+function groupShifted(
+  name: string,
+  delta: ArrayLike<number>,
+  iota: ArrayLike<number>,
+  classes: number | undefined,
+  weight: ArrayLike<number> | undefined,
+  reduction: Reduction,
+) {
   const table = classVector([...Array.from(delta), ...Array.from(iota)], [2, delta.length]);
   const base = fusedLoss(name, { weight, reduction, classes });
-  const call = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, groups: Index, { sampleWeight, reduction: asked }: LossInputs = {}): Tensor => {
+  const call = (
+    logits: Tensor,
+    labels: Tensor<'i32'> | ArrayLike<number>,
+    groups: Index,
+    { sampleWeight, reduction: asked }: LossInputs = {},
+  ): Tensor => {
     const lead = logits.shape.slice(0, -1);
     const rows = sizeOf(lead);
     const k = logits.shape.at(-1) ?? 0;
-    if (k === 0 || (classes !== undefined && k !== classes)) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${classes ?? 'some'} classes on the last axis`);
+    if (k === 0 || (classes !== undefined && k !== classes))
+      throw new ShapeError(
+        `${name}: logits have shape [${logits.shape}], expected ${classes ?? 'some'} classes on the last axis`,
+      );
     const of = reshape(toLabels(name, labels, logits), [rows]);
     const group = toIndex(`${name}: groups`, groups, delta.length, logits.gpu) as Tensor<'i32'>;
-    if (group.size !== rows) throw new ShapeError(`${name}: got ${group.size} groups for logits of shape [${logits.shape}]`);
+    if (group.size !== rows)
+      throw new ShapeError(`${name}: got ${group.size} groups for logits of shape [${logits.shape}]`);
     const values = indexSelect(table.on(logits.gpu), reshape(group, [rows]), { axis: 1 });
     const row = (i: number): Tensor => reshape(indexSelect(values, [i]), [rows, 1]);
     const adjusted = sub(mul(reshape(logits, [rows, k]), row(0)), mul(oneHot(of, k), row(1)));
-    return base(reshape(adjusted, logits.shape), reshape(of, lead), { sampleWeight, ...(asked && { reduction: asked }) });
+    return base(reshape(adjusted, logits.shape), reshape(of, lead), {
+      sampleWeight,
+      ...(asked && { reduction: asked }),
+    });
   };
   const dispose = (): void => {
     base.dispose();

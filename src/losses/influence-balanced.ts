@@ -34,22 +34,31 @@ export interface InfluenceBalancedLoss extends Pick<Loss, 'name' | 'reduction' |
 }
 
 /**
- * Influence-balanced loss: w_y CE alpha / (|p - onehot(y)|_1 |phi|_1 + epsilon), phi the features before the last layer. The
- * factor is a constant of the gradient. Meant for fine-tuning after a phase of cross-entropy. logits: (rows, classes);
- * `features`, beside the labels: (rows, width). Park, Lim, Jeon, Choi, "Influence-balanced loss for imbalanced visual
- * classification", ICCV 2021. Throws RangeError unless alpha and epsilon are positive and finite.
+ * Influence-balanced loss: w_y CE alpha / (|p - onehot(y)|_1 |phi|_1 + epsilon), phi the features before the last
+ * layer. The factor is a constant of the gradient. Meant for fine-tuning after a phase of cross-entropy. logits: (rows,
+ * classes); `features`, beside the labels: (rows, width). Park, Lim, Jeon, Choi, "Influence-balanced loss for
+ * imbalanced visual classification", ICCV 2021. Throws RangeError unless alpha and epsilon are positive and finite.
  */
 export function influenceBalanced(given: InfluenceBalancedOptions = {}): InfluenceBalancedLoss {
   expectOptions('influenceBalanced', given, ['alpha', 'epsilon', 'weight', 'reduction']);
   const { alpha = 1000, epsilon = 0.001, weight, reduction = 'mean' } = given;
-  for (const [name, value] of [['alpha', alpha], ['epsilon', epsilon]] as const) {
-    if (!(value > 0 && value < Infinity)) throw new RangeError(`influenceBalanced: ${name} is ${value}, expected a positive finite number`);
+  for (const [name, value] of [
+    ['alpha', alpha],
+    ['epsilon', epsilon],
+  ] as const) {
+    if (!(value > 0 && value < Infinity))
+      throw new RangeError(`influenceBalanced: ${name} is ${value}, expected a positive finite number`);
   }
   const base = fusedLoss('influenceBalanced', { weight, reduction, classes: weight?.length });
-  const call = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { features, sampleWeight, reduction: asked = reduction }: LossInputs & { features?: Tensor } = {}): Tensor => {
+  const call = (
+    logits: Tensor,
+    labels: Tensor<'i32'> | ArrayLike<number>,
+    { features, sampleWeight, reduction: asked = reduction }: LossInputs & { features?: Tensor } = {},
+  ): Tensor => {
     if (!features) throw new TypeError('influenceBalanced: features are missing, expected (rows, width)');
     const [rows] = expectRank(logits, 2, 'influenceBalanced: logits') as [number, number];
-    if (features.rank !== 2 || features.shape[0] !== rows) throw new ShapeError(`influenceBalanced: features have shape [${features.shape}], expected (${rows}, width)`);
+    if (features.rank !== 2 || features.shape[0] !== rows)
+      throw new ShapeError(`influenceBalanced: features have shape [${features.shape}], expected (${rows}, width)`);
     const target = toLabels('influenceBalanced', labels, logits);
     const factor = noGrad(() => {
       // |p - onehot(y)|_1 = 2 (1 - p_y)
@@ -59,19 +68,25 @@ export function influenceBalanced(given: InfluenceBalancedOptions = {}): Influen
     });
     return base(logits, target, { sampleWeight: factor, reduction: asked });
   };
-  return named('influenceBalanced', call, { reduction, setClassWeight: base.setClassWeight, dispose: base.dispose }) as InfluenceBalancedLoss;
+  return named('influenceBalanced', call, {
+    reduction,
+    setClassWeight: base.setClassWeight,
+    dispose: base.dispose,
+  }) as InfluenceBalancedLoss;
 }
 
 /** Options of {@link influenced}. */
 export interface InfluencedOptions {
-  /** First epoch, from 0, of the influence-balanced phase; cross-entropy with the same class weights before. Default: 0. */
+  /**
+   * First epoch, from 0, of the influence-balanced phase; cross-entropy with the same class weights before. Default: 0.
+   */
   from?: number;
 }
 
 /**
- * {@link influenceBalanced} for `fit({ objective })`: the features are what the last layer of the model is given, flattened. With
- * `from` the run begins with plain cross-entropy, the mean over the samples, as the paper's. Class weights of schedules reach both.
- * `dispose` frees the loss. Throws RangeError on an epoch below 0.
+ * {@link influenceBalanced} for `fit({ objective })`: the features are what the last layer of the model is given,
+ * flattened. With `from` the run begins with plain cross-entropy, the mean over the samples, as the paper's. Class
+ * weights of schedules reach both. `dispose` frees the loss. Throws RangeError on an epoch below 0.
  */
 export function influenced(loss: InfluenceBalancedLoss, given: InfluencedOptions = {}): Objective {
   expectOptions('influenced', given, ['from']);

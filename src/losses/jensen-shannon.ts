@@ -9,15 +9,18 @@ import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link jensenShannon}. */
 export interface JensenShannonOptions extends PerSampleOptions {
-  /** Weight of the one-hot label in the mixture, in (0, 1): towards 0 cross-entropy, towards 1 the absolute error 1 - p. Default: 0.5. */
+  /**
+   * Weight of the one-hot label in the mixture, in (0, 1): towards 0 cross-entropy, towards 1 the absolute error 1 - p.
+   * Default: 0.5.
+   */
   pi?: number;
 }
 
 /**
- * Jensen-Shannon divergence of the one-hot label e and the softmax p, (H(pi e + (1 - pi) p) - (1 - pi) H(p)) / -((1 - pi) log(1 - pi)),
- * which depends on p_y alone: with m = pi + (1 - pi) p_y it is (p_y log(p_y / m) - pi / (1 - pi) log m) / -log(1 - pi) + 1 - p_y.
- * Englesson, Azizpour, "Generalized Jensen-Shannon divergence loss for learning with noisy labels", NeurIPS 2021. Throws RangeError
- * unless 0 < pi < 1.
+ * Jensen-Shannon divergence of the one-hot label e and the softmax p, (H(pi e + (1 - pi) p) - (1 - pi) H(p)) / -((1 -
+ * pi) log(1 - pi)), which depends on p_y alone: with m = pi + (1 - pi) p_y it is (p_y log(p_y / m) - pi / (1 - pi) log
+ * m) / -log(1 - pi) + 1 - p_y. Englesson, Azizpour, "Generalized Jensen-Shannon divergence loss for learning with noisy
+ * labels", NeurIPS 2021. Throws RangeError unless 0 < pi < 1.
  */
 export function jensenShannon(given: JensenShannonOptions = {}): Loss {
   expectOptions('jensenShannon', given, ['pi', ...PER_SAMPLE]);

@@ -35,22 +35,31 @@ export interface LabelAwareSmoothingOptions extends LabelSmoothingsOptions {
 }
 
 /**
- * Smoothing of each class: tail + (head - tail) g(t), t = (n_c - n_min) / (n_max - n_min); g is sin(pi t / 2) (concave), t
- * (linear), 1 - cos(pi t / 2) (convex) or t^power. Counts that are all equal have t = 0. Throws RangeError on bad counts,
- * a smoothing outside [0, 1], an unknown shape, and a power that is not positive and finite.
+ * Smoothing of each class: tail + (head - tail) g(t), t = (n_c - n_min) / (n_max - n_min); g is sin(pi t / 2)
+ * (concave), t (linear), 1 - cos(pi t / 2) (convex) or t^power. Counts that are all equal have t = 0. Throws RangeError
+ * on bad counts, a smoothing outside [0, 1], an unknown shape, and a power that is not positive and finite.
  */
 export function labelSmoothings(counts: ArrayLike<number>, options: LabelSmoothingsOptions = {}): Float64Array {
   expectOptions('labelSmoothings', options, ['smoothHead', 'smoothTail', 'shape', 'power']);
   return smoothings('labelSmoothings', counts, options, 'counts');
 }
 
-function smoothings(where: string, counts: ArrayLike<number>, { smoothHead = 0.4, smoothTail = 0.1, shape = 'concave', power = 2 }: LabelSmoothingsOptions, what: string): Float64Array {
+function smoothings(
+  where: string,
+  counts: ArrayLike<number>,
+  { smoothHead = 0.4, smoothTail = 0.1, shape = 'concave', power = 2 }: LabelSmoothingsOptions,
+  what: string,
+): Float64Array {
   checkCounts(where, counts, what);
-  for (const [name, value] of [['smoothHead', smoothHead], ['smoothTail', smoothTail]] as const) {
+  for (const [name, value] of [
+    ['smoothHead', smoothHead],
+    ['smoothTail', smoothTail],
+  ] as const) {
     if (!(value >= 0 && value <= 1)) throw new RangeError(`${where}: ${name} is ${value}, expected a number in [0, 1]`);
   }
   expectOneOf(`${where}: shape`, shape, ['concave', 'linear', 'convex', 'power']);
-  if (!(power > 0 && power < Infinity)) throw new RangeError(`${where}: power is ${power}, expected a finite number > 0`);
+  if (!(power > 0 && power < Infinity))
+    throw new RangeError(`${where}: power is ${power}, expected a finite number > 0`);
   const n = Float64Array.from(counts);
   const least = n.reduce((a, b) => Math.min(a, b));
   const spread = n.reduce((a, b) => Math.max(a, b)) - least;
@@ -64,13 +73,21 @@ function smoothings(where: string, counts: ArrayLike<number>, { smoothHead = 0.4
 }
 
 /**
- * Label-aware smoothing: (1 - e_y) (-log p_y) + e_y mean_c(-log p_c), e from {@link labelSmoothings}: frequent classes, of
- * which a network is too sure, are smoothed more. Zhong, Cui, Liu, Jia, "Improving calibration for long-tailed recognition"
- * (MiSLAS), CVPR 2021, for its second stage: (0.3, 0) for CIFAR-10, (0.4, 0.1) for CIFAR-100. Errors as for
- * {@link labelSmoothings}.
+ * Label-aware smoothing: (1 - e_y) (-log p_y) + e_y mean_c(-log p_c), e from {@link labelSmoothings}: frequent classes,
+ * of which a network is too sure, are smoothed more. Zhong, Cui, Liu, Jia, "Improving calibration for long-tailed
+ * recognition" (MiSLAS), CVPR 2021, for its second stage: (0.3, 0) for CIFAR-10, (0.4, 0.1) for CIFAR-100. Errors as
+ * for {@link labelSmoothings}.
  */
 export function labelAwareSmoothing(given: LabelAwareSmoothingOptions): Loss {
-  expectOptions('labelAwareSmoothing', given, ['clsNumList', 'weight', 'reduction', 'smoothHead', 'smoothTail', 'shape', 'power']);
+  expectOptions('labelAwareSmoothing', given, [
+    'clsNumList',
+    'weight',
+    'reduction',
+    'smoothHead',
+    'smoothTail',
+    'shape',
+    'power',
+  ]);
   const { clsNumList, weight, reduction = 'mean', ...smoothing } = given;
   const epsilons = classVector(smoothings('labelAwareSmoothing', clsNumList, smoothing, 'clsNumList'));
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => {
@@ -78,5 +95,8 @@ export function labelAwareSmoothing(given: LabelAwareSmoothingOptions): Loss {
     const e = indexSelect(epsilons.on(z.gpu), labels);
     return neg(add(mul(sub(1, e), ofLabel(logs, labels)), mul(e, mean(logs, { axes: 1 }))));
   };
-  return owning(perSampleLoss('labelAwareSmoothing', values, { weight, reduction, classes: clsNumList.length }), epsilons);
+  return owning(
+    perSampleLoss('labelAwareSmoothing', values, { weight, reduction, classes: clsNumList.length }),
+    epsilons,
+  );
 }

@@ -22,8 +22,8 @@ export function withoutLabel(values: Tensor, labels: Tensor<'i32'>): Tensor {
 }
 
 /**
- * m = z_y - logsumexp_{j != y} z_j, (rows): softmax gives the label the probability sigmoid(m), and both p and 1 - p keep
- * their digits.
+ * m = z_y - logsumexp_{j != y} z_j, (rows): softmax gives the label the probability sigmoid(m), and both p and 1 - p
+ * keep their digits.
  */
 export function labelMargin(logits: Tensor, labels: Tensor<'i32'>): Tensor {
   return sub(ofLabel(logits, labels), logsumexp(withoutLabel(logits, labels), { axes: 1 }));

@@ -23,8 +23,9 @@ export interface LdamHingeOptions {
 }
 
 /**
- * Hinge form of LDAM: max(max_{j != y} z_j - z_y + m_y, 0), with the margins of {@link ldamMargins}. A tie of the largest
- * other logits shares the gradient as `max` does; 0 with a single class. Cao et al., NeurIPS 2019 (LDAM-HG; no official code).
+ * Hinge form of LDAM: max(max_{j != y} z_j - z_y + m_y, 0), with the margins of {@link ldamMargins}. A tie of the
+ * largest other logits shares the gradient as `max` does; 0 with a single class. Cao et al., NeurIPS 2019 (LDAM-HG; no
+ * official code).
  */
 export function ldamHinge(given: LdamHingeOptions): Loss {
   expectOptions('ldamHinge', given, ['clsNumList', 'maxM', 'weight', 'reduction']);
@@ -33,6 +34,8 @@ export function ldamHinge(given: LdamHingeOptions): Loss {
   checkMaxM('ldamHinge', maxM);
   const margins = classVector(ldamMargins(clsNumList, maxM));
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) =>
-    relu(add(sub(max(withoutLabel(z, labels), { axes: 1 }), ofLabel(z, labels)), indexSelect(margins.on(z.gpu), labels)));
+    relu(
+      add(sub(max(withoutLabel(z, labels), { axes: 1 }), ofLabel(z, labels)), indexSelect(margins.on(z.gpu), labels)),
+    );
   return owning(perSampleLoss('ldamHinge', values, { weight, reduction, classes: clsNumList.length }), margins);
 }

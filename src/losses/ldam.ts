@@ -27,8 +27,8 @@ export interface LdamOptions {
  * Label-distribution-aware margin loss: cross-entropy of s (z_c - m_y [c = y]), m_c = maxM (n_min / n_c)^(1/4).
  * Meant for the cosines of `cosineLinear`; margin and factor act in training only, prediction is argmax z. A class
  * without samples gets the largest margin.
- * Cao, Wei, Gaidon, Arechiga, Ma, NeurIPS 2019, equations 10 and 13; defaults of the official code. Throws RangeError on bad
- * counts, and on maxM, s or scaleIn out of range.
+ * Cao, Wei, Gaidon, Arechiga, Ma, NeurIPS 2019, equations 10 and 13; defaults of the official code. Throws RangeError
+ * on bad counts, and on maxM, s or scaleIn out of range.
  */
 export function ldam(given: LdamOptions): Loss {
   expectOptions('ldam', given, ['clsNumList', 'maxM', 's', 'scaleIn', 'weight', 'reduction']);
@@ -38,5 +38,11 @@ export function ldam(given: LdamOptions): Loss {
   expectOneOf('ldam: scaleIn', scaleIn, ['loss', 'head']);
   if (!(s > 0 && Number.isFinite(s))) throw new RangeError(`ldam: s is ${s}, expected a positive number`);
   const inHead = scaleIn === 'head';
-  return fusedLoss('ldam', { margin: ldamMargins(clsNumList, inHead ? s * maxM : maxM), s: inHead ? 1 : s, weight, reduction, classes: clsNumList.length });
+  return fusedLoss('ldam', {
+    margin: ldamMargins(clsNumList, inHead ? s * maxM : maxM),
+    s: inHead ? 1 : s,
+    weight,
+    reduction,
+    classes: clsNumList.length,
+  });
 }

@@ -12,11 +12,16 @@ import { PER_SAMPLE } from './options.ts';
 
 /** Options of {@link linfMargin}. */
 export interface LinfMarginOptions extends PerSampleOptions {
-  /** Radius that training asks for, in the units of the model's input; the paper takes three times the radius to certify. */
+  /**
+   * Radius that training asks for, in the units of the model's input; the paper takes three times the radius to
+   * certify.
+   */
   epsTrain: number;
   /** Weight of the cross-entropy. Default: 0.05. */
   lambda?: number;
-  /** Largest hinge. Default: 1: a misclassified sample has no hinge gradient. Infinity: a hinge without an upper end. */
+  /**
+   * Largest hinge. Default: 1: a misclassified sample has no hinge gradient. Infinity: a hinge without an upper end.
+   */
   clip?: number;
   /** The factor of the outputs inside the cross-entropy: `() => model.scale`. Default: 1. */
   scale?: () => Tensor;
@@ -28,8 +33,8 @@ export interface LinfMarginLoss extends Loss {
 }
 
 /**
- * min(clip, max(0, max_{j != y} (g_j - g_y + 2 epsTrain) / (2 epsTrain))) + lambda CE(s g, y): the objective of Zhang, Jiang, He
- * and Wang, ICLR 2022, for outputs g that are 1-Lipschitz. Default reduction: 'mean'.
+ * min(clip, max(0, max_{j != y} (g_j - g_y + 2 epsTrain) / (2 epsTrain))) + lambda CE(s g, y): the objective of Zhang,
+ * Jiang, He and Wang, ICLR 2022, for outputs g that are 1-Lipschitz. Default reduction: 'mean'.
  */
 export function linfMargin(given: LinfMarginOptions): LinfMarginLoss {
   expectOptions('linfMargin', given, ['epsTrain', 'lambda', 'clip', 'scale', ...PER_SAMPLE]);
@@ -41,22 +46,29 @@ export function linfMargin(given: LinfMarginOptions): LinfMarginLoss {
   const numbers = (gpu: Gpu) => {
     let t = tables.get(gpu);
     if (!t) {
-      t = unscoped(() => ({ lambda: tensor([current.lambda], { gpu }), epsTrain: tensor([current.epsTrain], { gpu }) }));
+      t = unscoped(() => ({
+        lambda: tensor([current.lambda], { gpu }),
+        epsTrain: tensor([current.epsTrain], { gpu }),
+      }));
       tables.set(gpu, t);
     }
     return t;
   };
-  const loss = perSampleLoss('linfMargin', (g, labels) => {
-    const n = numbers(g.gpu);
-    const own = oneHot(labels, g.shape[1]!);
-    const label = sum(mul(g, own), { axes: 1, keepDim: true });
-    // 0 at the label, so that the largest entry is the hinge.
-    const margins = add(div(sub(g, label), mul(n.epsTrain, 2)), sub(1, own));
-    const hinge = max(margins, { axes: 1 });
-    const clipped = clip === Infinity ? hinge : minimum(hinge, clip);
-    const entropy = crossEntropy(scale ? mul(g, scale()) : g, labels, { reduction: 'none' });
-    return add(clipped, mul(entropy, n.lambda));
-  }, { reduction, ...rest });
+  const loss = perSampleLoss(
+    'linfMargin',
+    (g, labels) => {
+      const n = numbers(g.gpu);
+      const own = oneHot(labels, g.shape[1]!);
+      const label = sum(mul(g, own), { axes: 1, keepDim: true });
+      // 0 at the label, so that the largest entry is the hinge.
+      const margins = add(div(sub(g, label), mul(n.epsTrain, 2)), sub(1, own));
+      const hinge = max(margins, { axes: 1 });
+      const clipped = clip === Infinity ? hinge : minimum(hinge, clip);
+      const entropy = crossEntropy(scale ? mul(g, scale()) : g, labels, { reduction: 'none' });
+      return add(clipped, mul(entropy, n.lambda));
+    },
+    { reduction, ...rest },
+  );
   const { dispose } = loss;
   return Object.assign(loss, {
     set(values: { lambda?: number; epsTrain?: number }) {
@@ -79,6 +91,8 @@ export function linfMargin(given: LinfMarginOptions): LinfMarginLoss {
 }
 
 function check({ lambda, epsTrain }: { lambda: number; epsTrain: number }): void {
-  if (!(epsTrain > 0 && Number.isFinite(epsTrain))) throw new RangeError(`linfMargin: epsTrain is ${epsTrain}, expected a positive number`);
-  if (!(lambda >= 0 && Number.isFinite(lambda))) throw new RangeError(`linfMargin: lambda is ${lambda}, expected a number of at least 0`);
+  if (!(epsTrain > 0 && Number.isFinite(epsTrain)))
+    throw new RangeError(`linfMargin: epsTrain is ${epsTrain}, expected a positive number`);
+  if (!(lambda >= 0 && Number.isFinite(lambda)))
+    throw new RangeError(`linfMargin: lambda is ${lambda}, expected a number of at least 0`);
 }

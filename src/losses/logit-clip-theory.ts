@@ -19,38 +19,44 @@ export interface LogitClipBounds {
   high: number;
   /** Largest probability that a class can have, e^-low. */
   confidence: number;
-  /** Bounds of the sum over all K labels; equal for a symmetric loss. The upper one is exact for p = 2, else K `high`. */
+  /**
+   * Bounds of the sum over all K labels; equal for a symmetric loss. The upper one is exact for p = 2, else K `high`.
+   */
   sumLow: number;
   sumHigh: number;
 }
 
 /**
- * Bounds of clipped cross-entropy, in f64: gap = tau (1 + (K - 1)^(-1 / (p - 1)))^((p - 1) / p), which is tau sqrt(K / (K - 1)) for p = 2,
- * tau for p = 1, 2 tau for p = Infinity. The lower bound is Jensen's. The upper one is log(1 + (K - 1) e^gap), with all rivals
- * alike, up to some tau (p = 2: 2.5 for 3 classes, 5.6 for 10), always for p = 1 and Infinity; above, one rival that takes the norm costs
- * more, and the best two levels of rivals are searched for. The sum over labels is K logsumexp(z) - sum z, between K log K and, for
- * p = 2, K log(e^a + (K - 1) e^-b), a = tau sqrt((K - 1) / K), b = a / (K - 1). Wei et al., ICML 2023, have 2 tau for every p.
+ * Bounds of clipped cross-entropy, in f64: gap = tau (1 + (K - 1)^(-1 / (p - 1)))^((p - 1) / p), which is tau sqrt(K /
+ * (K - 1)) for p = 2, tau for p = 1, 2 tau for p = Infinity. The lower bound is Jensen's. The upper one is log(1 + (K -
+ * 1) e^gap), with all rivals alike, up to some tau (p = 2: 2.5 for 3 classes, 5.6 for 10), always for p = 1 and
+ * Infinity; above, one rival that takes the norm costs more, and the best two levels of rivals are searched for. The
+ * sum over labels is K logsumexp(z) - sum z, between K log K and, for p = 2, K log(e^a + (K - 1) e^-b), a = tau sqrt((K
+ * - 1) / K), b = a / (K - 1). Wei et al., ICML 2023, have 2 tau for every p.
  */
 export function logitClipBounds(given: LogitClipBoundsOptions): LogitClipBounds {
   expectOptions('logitClipBounds', given, ['tau', 'p', 'classes']);
   const { tau, p = 2, classes } = given;
-  if (!(tau > 0 && tau < Infinity)) throw new RangeError(`logitClipBounds: tau is ${tau}, expected a finite number > 0`);
+  if (!(tau > 0 && tau < Infinity))
+    throw new RangeError(`logitClipBounds: tau is ${tau}, expected a finite number > 0`);
   if (!(p >= 1)) throw new RangeError(`logitClipBounds: p is ${p}, expected a number >= 1 or Infinity`);
-  if (!(Number.isInteger(classes) && classes >= 2)) throw new RangeError(`logitClipBounds: classes is ${classes}, expected an integer >= 2`);
+  if (!(Number.isInteger(classes) && classes >= 2))
+    throw new RangeError(`logitClipBounds: classes is ${classes}, expected an integer >= 2`);
   const others = classes - 1;
   const gap = p === 1 ? tau : p === Infinity ? 2 * tau : tau * (1 + others ** (-1 / (p - 1))) ** ((p - 1) / p);
   const low = Math.log1p(others * Math.exp(-gap));
   let high = softplus(Math.log(others) + gap);
-  if (p > 1 && p < Infinity) for (let ahead = 1; ahead < others; ahead++) high = Math.max(high, climb(tau, p, ahead, others - ahead));
+  if (p > 1 && p < Infinity)
+    for (let ahead = 1; ahead < others; ahead++) high = Math.max(high, climb(tau, p, ahead, others - ahead));
   const a = tau * Math.sqrt(others / classes);
   const sumHigh = p === 2 ? classes * (a + Math.log1p(others * Math.exp(-a - a / others))) : classes * high;
   return { gap, low, high, confidence: Math.exp(-low), sumLow: classes * Math.log(classes), sumHigh };
 }
 
 /**
- * The largest cross-entropy that ascent finds with `ahead` rivals at one level and `behind` at another: maximisers have no more
- * levels, since e^z / z^(p - 1) takes each value twice. The loss is convex, so going to the point of the sphere that is farthest along
- * its gradient never lowers it.
+ * The largest cross-entropy that ascent finds with `ahead` rivals at one level and `behind` at another: maximisers have
+ * no more levels, since e^z / z^(p - 1) takes each value twice. The loss is convex, so going to the point of the sphere
+ * that is farthest along its gradient never lowers it.
  */
 function climb(tau: number, p: number, ahead: number, behind: number): number {
   const counts = [1, ahead, behind];
@@ -73,14 +79,20 @@ function climb(tau: number, p: number, ahead: number, behind: number): number {
 }
 
 /**
- * By how much the clean risk of the best model under symmetric noise can exceed the least clean risk: rate (sumHigh - sumLow) /
- * (K - 1 - rate K), for labels flipped to each other class with probability rate / (K - 1). It holds since the noisy risk is
- * (1 - rate K / (K - 1)) R + rate / (K - 1) E[sum of the loss over all labels]. Throws RangeError unless 0 <= rate < 1 - 1 / K.
+ * By how much the clean risk of the best model under symmetric noise can exceed the least clean risk: rate (sumHigh -
+ * sumLow) / (K - 1 - rate K), for labels flipped to each other class with probability rate / (K - 1). It holds since
+ * the noisy risk is (1 - rate K / (K - 1)) R + rate / (K - 1) E[sum of the loss over all labels]. Throws RangeError
+ * unless 0 <= rate < 1 - 1 / K.
  */
-export function symmetricNoiseExcess({ sumLow, sumHigh }: Pick<LogitClipBounds, 'sumLow' | 'sumHigh'>, given: { rate: number; classes: number }): number {
+export function symmetricNoiseExcess(
+  { sumLow, sumHigh }: Pick<LogitClipBounds, 'sumLow' | 'sumHigh'>,
+  given: { rate: number; classes: number },
+): number {
   expectOptions('symmetricNoiseExcess', given, ['rate', 'classes']);
   const { rate, classes } = given;
-  if (!(Number.isInteger(classes) && classes >= 2)) throw new RangeError(`symmetricNoiseExcess: classes is ${classes}, expected an integer >= 2`);
-  if (!(rate >= 0 && rate < 1 - 1 / classes)) throw new RangeError(`symmetricNoiseExcess: rate is ${rate}, expected 0 <= rate < ${1 - 1 / classes}`);
+  if (!(Number.isInteger(classes) && classes >= 2))
+    throw new RangeError(`symmetricNoiseExcess: classes is ${classes}, expected an integer >= 2`);
+  if (!(rate >= 0 && rate < 1 - 1 / classes))
+    throw new RangeError(`symmetricNoiseExcess: rate is ${rate}, expected 0 <= rate < ${1 - 1 / classes}`);
   return (rate * (sumHigh - sumLow)) / (classes - 1 - rate * classes);
 }

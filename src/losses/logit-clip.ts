@@ -19,8 +19,8 @@ export interface LogitClipOptions {
   /** The norm: a number >= 1, or Infinity. Default: 2. */
   p?: number;
   /**
-   * 'released-code': as the authors' code with --temp tau, logits of a norm above tau are scaled to the norm 1 / tau, which
-   * shrinks them too far for tau > 1 and enlarges them for tau < 1. Default: the paper's map.
+   * 'released-code': as the authors' code with --temp tau, logits of a norm above tau are scaled to the norm 1 / tau,
+   * which shrinks them too far for tau > 1 and enlarges them for tau < 1. Default: the paper's map.
    */
   compat?: 'released-code';
 }
@@ -43,16 +43,18 @@ function checkTau(where: string, tau: number): number {
 }
 
 /**
- * Logits scaled down to a norm of at most `tau` for each sample: tau z / |z|_p where |z|_p >= tau, else z. Along the last axis.
- * The gradient of a clipped sample is orthogonal to its logits; for p = Infinity equal largest share the part of the norm.
- * Entries that are not finite, such as -Infinity for a masked class, stay as they are and have no part in the norm.
- * `tau`: a number, or a tensor of one that the host rewrites. Throws RangeError as {@link logitClip}.
+ * Logits scaled down to a norm of at most `tau` for each sample: tau z / |z|_p where |z|_p >= tau, else z. Along the
+ * last axis. The gradient of a clipped sample is orthogonal to its logits; for p = Infinity equal largest share the
+ * part of the norm. Entries that are not finite, such as -Infinity for a masked class, stay as they are and have no
+ * part in the norm. `tau`: a number, or a tensor of one that the host rewrites. Throws RangeError as {@link logitClip}.
  */
 export function clipLogits(z: Tensor, tau: number | Tensor, given: Omit<LogitClipOptions, 'tau'> = {}): Tensor {
   expectOptions('clipLogits', given, ['p', 'compat']);
   const { p = 2, compat } = given;
   checkNorm('clipLogits', { p, compat });
-  return ofFinite(z, (finite) => clipped(finite, typeof tau === 'number' ? checkTau('clipLogits', tau) : tau, { p, compat }));
+  return ofFinite(z, (finite) =>
+    clipped(finite, typeof tau === 'number' ? checkTau('clipLogits', tau) : tau, { p, compat }),
+  );
 }
 
 /** `map` of the logits with 0 in place of what is not finite, which then stays as it was. */
@@ -72,10 +74,11 @@ function clipped(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitC
 }
 
 /**
- * A loss of logits clipped by {@link clipLogits}, for training with noisy labels: bounded logits bound the loss, so that
- * wrong labels cannot be fitted without limit. Prediction uses the logits as they are. It takes any loss and passes on
- * class and sample weights. `logitClipBounds` has its bounds. Wei, Zhuang, Xie, Feng, Niu, An, Li, "Mitigating memorization of
- * noisy labels by clipping the model prediction", ICML 2023. Throws RangeError unless tau > 0 and p >= 1.
+ * A loss of logits clipped by {@link clipLogits}, for training with noisy labels: bounded logits bound the loss, so
+ * that wrong labels cannot be fitted without limit. Prediction uses the logits as they are. It takes any loss and
+ * passes on class and sample weights. `logitClipBounds` has its bounds. Wei, Zhuang, Xie, Feng, Niu, An, Li,
+ * "Mitigating memorization of noisy labels by clipping the model prediction", ICML 2023. Throws RangeError unless tau >
+ * 0 and p >= 1.
  */
 export function logitClip(loss: Loss, given: LogitClipOptions = {}): LogitClip {
   expectOptions('logitClip', given, ['tau', 'p', 'compat']);
@@ -101,6 +104,10 @@ export function logitClip(loss: Loss, given: LogitClipOptions = {}): LogitClip {
     for (const table of tables.values()) table.dispose();
     tables.clear();
   };
-  const wrapped = named(`logitClip(${loss.name})`, call, { reduction: loss.reduction, setClassWeight: loss.setClassWeight, dispose });
+  const wrapped = named(`logitClip(${loss.name})`, call, {
+    reduction: loss.reduction,
+    setClassWeight: loss.setClassWeight,
+    dispose,
+  });
   return Object.assign(wrapped, { setTau });
 }

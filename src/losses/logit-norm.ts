@@ -16,8 +16,8 @@ export interface LogitNormOptions {
 }
 
 /**
- * z / (tau (|z| + 1e-7)) along the last axis, |z| the Euclidean norm. The gradient is orthogonal to z. Entries that are not finite,
- * such as -Infinity for a masked class, stay as they are and have no part in the norm.
+ * z / (tau (|z| + 1e-7)) along the last axis, |z| the Euclidean norm. The gradient is orthogonal to z. Entries that are
+ * not finite, such as -Infinity for a masked class, stay as they are and have no part in the norm.
  */
 export function normalizeLogits(z: Tensor, tau: number): Tensor {
   return ofFinite(z, (finite) => normalized(finite, tau));
@@ -31,9 +31,9 @@ function normalized(z: Tensor, tau: number): Tensor {
 }
 
 /**
- * A loss of logits brought to one norm, 1 / tau, whatever theirs was: `logitClip` without a threshold. For training; prediction uses
- * the logits as they are. Wei, Xie, Cheng, Feng, An, Li, "Mitigating neural network overconfidence with logit normalization",
- * ICML 2022. Throws RangeError unless tau is finite and > 0.
+ * A loss of logits brought to one norm, 1 / tau, whatever theirs was: `logitClip` without a threshold. For training;
+ * prediction uses the logits as they are. Wei, Xie, Cheng, Feng, An, Li, "Mitigating neural network overconfidence with
+ * logit normalization", ICML 2022. Throws RangeError unless tau is finite and > 0.
  */
 export function logitNorm(loss: Loss, given: LogitNormOptions = {}): Loss {
   expectOptions('logitNorm', given, ['tau']);

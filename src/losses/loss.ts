@@ -37,25 +37,41 @@ export interface FusedLossOptions extends ClassAdjustments {
 
 /**
  * A loss on the fused cross-entropy: per-class adjustments live in one small device table that the host can rewrite.
- * Throws RangeError or ShapeError under the loss's name: on an unknown reduction and, where `classes` is given, at once on lists
- * that do not fit it, are not finite, or hold a negative weight; else when the logits come.
+ * Throws RangeError or ShapeError under the loss's name: on an unknown reduction and, where `classes` is given, at once
+ * on lists that do not fit it, are not finite, or hold a negative weight; else when the logits come.
  */
-export function fusedLoss(name: string, { scale, shift, margin, weight, classes, reduction = 'weightedMean', ...rest }: FusedLossOptions): Loss {
+export function fusedLoss(
+  name: string,
+  { scale, shift, margin, weight, classes, reduction = 'weightedMean', ...rest }: FusedLossOptions,
+): Loss {
   expectReduction(name, reduction, REDUCTIONS);
-  const entries = (k: number, classWeight = weight): Float32Array<ArrayBuffer> => classTable(k, { scale, shift, margin, weight: classWeight }, name);
+  const entries = (k: number, classWeight = weight): Float32Array<ArrayBuffer> =>
+    classTable(k, { scale, shift, margin, weight: classWeight }, name);
   if (classes !== undefined) entries(classes);
   // One table for each number of classes met: an earlier loss may still go backward through its own.
   const tables = new Map<number, Tensor>();
   let current = weight;
-  const loss = (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, { sampleWeight, reduction: asked = reduction }: LossInputs = {}): Tensor => {
+  const loss = (
+    logits: Tensor,
+    labels: Tensor<'i32'> | ArrayLike<number>,
+    { sampleWeight, reduction: asked = reduction }: LossInputs = {},
+  ): Tensor => {
     const k = logits.shape.at(-1) ?? 0;
-    if (k === 0 || (classes !== undefined && k !== classes)) throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${classes ?? 'some'} classes on the last axis`);
+    if (k === 0 || (classes !== undefined && k !== classes))
+      throw new ShapeError(
+        `${name}: logits have shape [${logits.shape}], expected ${classes ?? 'some'} classes on the last axis`,
+      );
     let table = tables.get(k);
     if (table?.gpu !== logits.gpu) {
       table = unscoped(() => tensor(entries(k, current), { shape: [4, k], gpu: logits.gpu }));
       tables.set(k, table);
     }
-    return fused(logits, toLabels(name, labels, logits, rest), { perClass: table, sampleWeight, reduction: asked, ...rest });
+    return fused(logits, toLabels(name, labels, logits, rest), {
+      perClass: table,
+      sampleWeight,
+      reduction: asked,
+      ...rest,
+    });
   };
   const setClassWeight = (next: ArrayLike<number> | null): void => {
     const value = next ?? weight;
@@ -89,5 +105,9 @@ export function named(
 /** `loss` of mapped logits, under a name that tells: weights, reduction and lifetime are those of the loss. */
 export function onLogits(name: string, loss: Loss, map: (logits: Tensor) => Tensor): Loss {
   const { reduction, setClassWeight, dispose } = loss;
-  return named(`${name}(${loss.name})`, (logits, labels, inputs) => loss(map(logits), labels, inputs), { reduction, setClassWeight, dispose });
+  return named(`${name}(${loss.name})`, (logits, labels, inputs) => loss(map(logits), labels, inputs), {
+    reduction,
+    setClassWeight,
+    dispose,
+  });
 }

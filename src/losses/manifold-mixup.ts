@@ -14,17 +14,21 @@ import type { Objective } from './objective.ts';
 
 /** Options of {@link manifoldMixup}. */
 export interface ManifoldMixupOptions extends Pick<MixupOptions, 'perSample'> {
-  /** Depths that may be mixed at, each as likely as the others: 0 is the input, d what stands behind the first d layers of the model. */
+  /**
+   * Depths that may be mixed at, each as likely as the others: 0 is the input, d what stands behind the first d layers
+   * of the model.
+   */
   layers: readonly number[];
   /** Of the share's distribution Beta(alpha, alpha), above 0. Default: 2. */
   alpha?: number;
 }
 
 /**
- * Manifold mixup, for `fit({ objective })`: mixup of what stands at one of the depths `layers`, drawn anew in each step on the
- * device. Permutation, shares and the loss are those of `mixup` and `mixed`; with `layers: [0]` it is mixup. Class weights of
- * schedules reach the loss, and `dispose` frees it. Verma, Lamb, Beckham, Najafi, Mitliagkas, Lopez-Paz, Bengio, "Manifold mixup",
- * ICML 2019. Throws RangeError on options out of range and on a depth that the model does not have before its logits.
+ * Manifold mixup, for `fit({ objective })`: mixup of what stands at one of the depths `layers`, drawn anew in each step
+ * on the device. Permutation, shares and the loss are those of `mixup` and `mixed`; with `layers: [0]` it is mixup.
+ * Class weights of schedules reach the loss, and `dispose` frees it. Verma, Lamb, Beckham, Najafi, Mitliagkas,
+ * Lopez-Paz, Bengio, "Manifold mixup", ICML 2019. Throws RangeError on options out of range and on a depth that the
+ * model does not have before its logits.
  */
 export function manifoldMixup(loss: Loss, given: ManifoldMixupOptions): Objective {
   expectOptions('manifoldMixup', given, ['layers', 'alpha', 'perSample']);
@@ -32,7 +36,8 @@ export function manifoldMixup(loss: Loss, given: ManifoldMixupOptions): Objectiv
   checkAlpha('manifoldMixup', alpha);
   if (layers.length === 0) throw new RangeError('manifoldMixup: layers has 0 entries, expected at least 1');
   layers.forEach((depth, i) => {
-    if (!(Number.isInteger(depth) && depth >= 0)) throw new RangeError(`manifoldMixup: layers[${i}] is ${depth}, expected an integer >= 0`);
+    if (!(Number.isInteger(depth) && depth >= 0))
+      throw new RangeError(`manifoldMixup: layers[${i}] is ${depth}, expected an integer >= 0`);
   });
   const objective: Objective = ({ x, y, forward, random }) => {
     const { order, weight, drawn } = noGrad(() => ({
@@ -49,8 +54,14 @@ export function manifoldMixup(loss: Loss, given: ManifoldMixupOptions): Objectiv
     };
     const logits = forward(mixedAt(x, 0), { behind: mixedAt });
     const far = layers.find((depth) => depth >= deepest);
-    if (far !== undefined) throw new RangeError(`manifoldMixup: layers has ${far}, the model has ${deepest} layers, expected depths in 0..${deepest - 1}`);
+    if (far !== undefined)
+      throw new RangeError(
+        `manifoldMixup: layers has ${far}, the model has ${deepest} layers, expected depths in 0..${deepest - 1}`,
+      );
     return mean(mixedLoss(loss, logits, y, { partner: indexSelect(y, order), weight }));
   };
-  return Object.assign(objective, { setClassWeight: (w: ArrayLike<number> | null) => loss.setClassWeight(w), dispose: () => loss.dispose() });
+  return Object.assign(objective, {
+    setClassWeight: (w: ArrayLike<number> | null) => loss.setClassWeight(w),
+    dispose: () => loss.dispose(),
+  });
 }

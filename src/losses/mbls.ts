@@ -16,7 +16,10 @@ export interface MblsOptions extends PerSampleOptions {
   margin?: number;
   /** Factor of the penalty. Default: 0.1. */
   lambda?: number;
-  /** Over the classes: 'mean' as the released code, 'sum' as the paper's formula, which is `classes` times as strong. Default: 'mean'. */
+  /**
+   * Over the classes: 'mean' as the released code, 'sum' as the paper's formula, which is `classes` times as strong.
+   * Default: 'mean'.
+   */
   reduceK?: 'mean' | 'sum';
 }
 
@@ -26,17 +29,26 @@ export function logitGaps(z: Tensor): Tensor {
 }
 
 /**
- * Margin-based label smoothing: cross-entropy + lambda mean_k max(0, max z - z_k - margin). Label smoothing asks for equal logits;
- * this asks only that they lie within a margin. Liu, Ben Ayed, Galdran, Dolz, "The devil is in the margin", CVPR 2022.
- * Throws RangeError when margin or lambda is negative or not finite.
+ * Margin-based label smoothing: cross-entropy + lambda mean_k max(0, max z - z_k - margin). Label smoothing asks for
+ * equal logits; this asks only that they lie within a margin. Liu, Ben Ayed, Galdran, Dolz, "The devil is in the
+ * margin", CVPR 2022. Throws RangeError when margin or lambda is negative or not finite.
  */
 export function mbls(given: MblsOptions = {}): Loss {
   expectOptions('mbls', given, ['margin', 'lambda', 'reduceK', ...PER_SAMPLE]);
   const { margin = 10, lambda = 0.1, reduceK = 'mean', ...options } = given;
   for (const [name, value] of Object.entries({ margin, lambda })) {
-    if (!(value >= 0 && value < Infinity)) throw new RangeError(`mbls: ${name} is ${value}, expected a finite number >= 0`);
+    if (!(value >= 0 && value < Infinity))
+      throw new RangeError(`mbls: ${name} is ${value}, expected a finite number >= 0`);
   }
   expectOneOf('mbls: reduceK', reduceK, ['mean', 'sum']);
   const over = reduceK === 'mean' ? mean : sum;
-  return perSampleLoss('mbls', (z, labels) => add(crossEntropy(z, labels, { reduction: 'none' }), mul(over(relu(sub(logitGaps(z), margin)), { axes: 1 }), lambda)), options);
+  return perSampleLoss(
+    'mbls',
+    (z, labels) =>
+      add(
+        crossEntropy(z, labels, { reduction: 'none' }),
+        mul(over(relu(sub(logitGaps(z), margin)), { axes: 1 }), lambda),
+      ),
+    options,
+  );
 }

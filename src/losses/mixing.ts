@@ -46,22 +46,31 @@ export interface MixedOptions {
   /** First epoch, from 0, that trains on the inputs as they are. Default: Infinity. */
   until?: number;
   /**
-   * 'released-code': the mean share times the mean loss, as UniMix's code does around cross-entropy, which parts a share from its
-   * sample. Default: each sample's two losses are combined by its own share.
+   * 'released-code': the mean share times the mean loss, as UniMix's code does around cross-entropy, which parts a
+   * share from its sample. Default: each sample's two losses are combined by its own share.
    */
   compat?: 'released-code';
 }
 
 /** w_i l(z_i, y_i) + (1 - w_i) l(z_i, partner_i) for each sample; the shares are constants of the gradient. */
-export function mixedLoss(loss: Loss, logits: Tensor, labels: Tensor<'i32'>, { partner, weight }: Pick<Mixture, 'partner' | 'weight'>): Tensor {
+export function mixedLoss(
+  loss: Loss,
+  logits: Tensor,
+  labels: Tensor<'i32'>,
+  { partner, weight }: Pick<Mixture, 'partner' | 'weight'>,
+): Tensor {
   const rest = noGrad(() => sub(1, weight));
-  return add(loss(logits, labels, { sampleWeight: weight, reduction: 'none' }), loss(logits, partner, { sampleWeight: rest, reduction: 'none' }));
+  return add(
+    loss(logits, labels, { sampleWeight: weight, reduction: 'none' }),
+    loss(logits, partner, { sampleWeight: rest, reduction: 'none' }),
+  );
 }
 
 /**
- * Training on mixed inputs, for `fit({ objective })`: the mean over the batch of {@link mixedLoss}, whatever the reduction of
- * the loss, with class weights, which schedules may set, as factors. `dispose` frees the rule and the loss. Throws RangeError on
- * an `until` below 0, ShapeError when the rule has counts of another number of classes than the logits.
+ * Training on mixed inputs, for `fit({ objective })`: the mean over the batch of {@link mixedLoss}, whatever the
+ * reduction of the loss, with class weights, which schedules may set, as factors. `dispose` frees the rule and the
+ * loss. Throws RangeError on an `until` below 0, ShapeError when the rule has counts of another number of classes than
+ * the logits.
  */
 export function mixed(mixing: Mixing, loss: Loss, given: MixedOptions = {}): Objective {
   expectOptions('mixed', given, ['until', 'compat']);
@@ -76,10 +85,19 @@ export function mixed(mixing: Mixing, loss: Loss, given: MixedOptions = {}): Obj
       return { x: where(on, blended, x), partner, weight: where(on, weight, 1) };
     });
     const logits = forward(batch.x);
-    if (mixing.classes !== undefined && logits.shape.at(-1) !== mixing.classes) throw new ShapeError(`mixed: logits have shape [${logits.shape}], expected ${mixing.classes} classes, as many as clsNumList has`);
+    if (mixing.classes !== undefined && logits.shape.at(-1) !== mixing.classes)
+      throw new ShapeError(
+        `mixed: logits have shape [${logits.shape}], expected ${mixing.classes} classes, as many as clsNumList has`,
+      );
     if (compat !== 'released-code') return mean(mixedLoss(loss, logits, y, batch));
     const share = noGrad(() => mean(batch.weight));
-    return add(times(share, loss(logits, y, { reduction: 'mean' })), times(noGrad(() => sub(1, share)), loss(logits, batch.partner, { reduction: 'mean' })));
+    return add(
+      times(share, loss(logits, y, { reduction: 'mean' })),
+      times(
+        noGrad(() => sub(1, share)),
+        loss(logits, batch.partner, { reduction: 'mean' }),
+      ),
+    );
   };
   return Object.assign(objective, {
     setClassWeight: (weight: ArrayLike<number> | null) => loss.setClassWeight(weight),

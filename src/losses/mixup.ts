@@ -16,8 +16,8 @@ export interface MixupOptions {
 }
 
 /**
- * mixup: x_i and a partner x_j, j a permutation of the batch, blended by a share w ~ Beta(alpha, alpha) of x_i, and the labels
- * alike. Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: beyond empirical risk minimization", ICLR 2018.
+ * mixup: x_i and a partner x_j, j a permutation of the batch, blended by a share w ~ Beta(alpha, alpha) of x_i, and the
+ * labels alike. Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: beyond empirical risk minimization", ICLR 2018.
  */
 export function mixup(given: MixupOptions = {}): Mixing {
   expectOptions('mixup', given, ['alpha', 'perSample']);
@@ -33,11 +33,16 @@ export function mixup(given: MixupOptions = {}): Mixing {
 
 /** Throws RangeError unless alpha is above 0 and finite. */
 export function checkAlpha(where: string, alpha: number): void {
-  if (!(alpha > 0 && alpha < Infinity)) throw new RangeError(`${where}: alpha is ${alpha}, expected a finite number > 0`);
+  if (!(alpha > 0 && alpha < Infinity))
+    throw new RangeError(`${where}: alpha is ${alpha}, expected a finite number > 0`);
 }
 
 /** A permutation of the batch and shares w ~ Beta(alpha, alpha), (batch). */
-export function drawPairs({ y, random: { key, first } }: MixingInputs, alpha: number, perSample: boolean): { order: Tensor<'u32'>; weight: Tensor } {
+export function drawPairs(
+  { y, random: { key, first } }: MixingInputs,
+  alpha: number,
+  perSample: boolean,
+): { order: Tensor<'u32'>; weight: Tensor } {
   const { gpu, size } = y;
   const order = permutation(size, split(key, 0), { first, gpu });
   const weight = beta([perSample ? size : 1], split(key, 1), { a: alpha, b: alpha, first, gpu });

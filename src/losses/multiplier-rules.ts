@@ -43,17 +43,25 @@ export interface LagrangianNumbers {
 }
 
 /** Constraint of a gap d = max z - z_k: d / margin - 1, or d - margin. */
-export function constraintOf(gap: number, { margin, normalize }: Pick<LagrangianNumbers, 'margin' | 'normalize'>): number {
+export function constraintOf(
+  gap: number,
+  { margin, normalize }: Pick<LagrangianNumbers, 'margin' | 'normalize'>,
+): number {
   return normalize ? gap / margin - 1 : gap - margin;
 }
 
 /**
- * The outer step of the augmented Lagrangian: every lambdaStep epochs lambda_k = mean_i P'(h_ik), each term and the mean clamped to
- * [lambdaMin, lambdaMax]; every rhoStep epochs rho_k grows by gamma, up to rhoMax, where the mean constraint exceeds
- * tau max(0, that of the epoch before). lambda is renewed with the rho of before.
+ * The outer step of the augmented Lagrangian: every lambdaStep epochs lambda_k = mean_i P'(h_ik), each term and the
+ * mean clamped to [lambdaMin, lambdaMax]; every rhoStep epochs rho_k grows by gamma, up to rhoMax, where the mean
+ * constraint exceeds tau max(0, that of the epoch before). lambda is renewed with the rho of before.
  */
 export function lagrangianRule(classes: number, n: LagrangianNumbers): MultiplierRule<CalsState> {
-  let state: CalsState = { lambda: new Array<number>(classes).fill(n.lambdaMin), rho: new Array<number>(classes).fill(n.rho), previous: null, epoch: 0 };
+  let state: CalsState = {
+    lambda: new Array<number>(classes).fill(n.lambdaMin),
+    rho: new Array<number>(classes).fill(n.rho),
+    previous: null,
+    epoch: 0,
+  };
   const seen = accumulator('cals', classes, 2);
   const clampLambda = (v: number): number => Math.min(n.lambdaMax, Math.max(n.lambdaMin, v));
   return {
@@ -69,14 +77,17 @@ export function lagrangianRule(classes: number, n: LagrangianNumbers): Multiplie
       if (epoch % n.lambdaStep === 0) lambda = slopes.map(clampLambda);
       const { previous } = state;
       if (n.rhoStep > 0 && epoch % n.rhoStep === 0 && previous) {
-        rho = rho.map((r, c) => (constraints[c]! > n.tau * Math.max(0, previous[c]!) ? Math.min(n.rhoMax, n.gamma * r) : r));
+        rho = rho.map((r, c) =>
+          constraints[c]! > n.tau * Math.max(0, previous[c]!) ? Math.min(n.rhoMax, n.gamma * r) : r,
+        );
       }
       state = { lambda, rho, previous: constraints, epoch };
     },
     state: () => structuredClone(state),
     setState(next) {
       expectState('cals', next);
-      for (const name of ['lambda', 'rho', 'previous'] as const) expectList(`cals: ${name} of the state`, next[name], classes, name === 'previous');
+      for (const name of ['lambda', 'rho', 'previous'] as const)
+        expectList(`cals: ${name} of the state`, next[name], classes, name === 'previous');
       expectEpoch('cals', next.epoch);
       state = structuredClone(next);
     },
@@ -103,7 +114,10 @@ export interface HeuristicNumbers {
   tau: number;
 }
 
-/** Every lambdaStep epochs lambda_k grows by gamma where its mean penalty exceeds tau times that of before, and shrinks where it is below 1 / tau of it. */
+/**
+ * Every lambdaStep epochs lambda_k grows by gamma where its mean penalty exceeds tau times that of before, and shrinks
+ * where it is below 1 / tau of it.
+ */
 export function heuristicRule(classes: number, n: HeuristicNumbers): MultiplierRule<CalsHrState> {
   let state: CalsHrState = { lambda: new Array<number>(classes).fill(n.lambda), previous: null, epoch: 0 };
   const seen = accumulator('calsHr', classes, 1);
@@ -116,7 +130,8 @@ export function heuristicRule(classes: number, n: HeuristicNumbers): MultiplierR
       let { lambda } = state;
       if (epoch % n.lambdaStep === 0 && previous?.some((s) => s !== 0)) {
         lambda = lambda.map((l, c) => {
-          const factor = scores[c]! > n.tau * previous[c]! ? n.gamma : scores[c]! < previous[c]! / n.tau ? 1 / n.gamma : 1;
+          const factor =
+            scores[c]! > n.tau * previous[c]! ? n.gamma : scores[c]! < previous[c]! / n.tau ? 1 / n.gamma : 1;
           return Math.min(n.lambdaMax, Math.max(n.lambdaMin, l * factor));
         });
       }
@@ -125,7 +140,8 @@ export function heuristicRule(classes: number, n: HeuristicNumbers): MultiplierR
     state: () => structuredClone(state),
     setState(next) {
       expectState('calsHr', next);
-      for (const name of ['lambda', 'previous'] as const) expectList(`calsHr: ${name} of the state`, next[name], classes, name === 'previous');
+      for (const name of ['lambda', 'previous'] as const)
+        expectList(`calsHr: ${name} of the state`, next[name], classes, name === 'previous');
       expectEpoch('calsHr', next.epoch);
       state = structuredClone(next);
     },
@@ -133,7 +149,11 @@ export function heuristicRule(classes: number, n: HeuristicNumbers): MultiplierR
 }
 
 /** Sums over rows of `width` numbers of each class, made from the gap max z - z_k. */
-function accumulator(where: string, classes: number, width: number): { add(logits: LogitRows, of: (gap: number, c: number) => number[]): void; means(): number[][] } {
+function accumulator(
+  where: string,
+  classes: number,
+  width: number,
+): { add(logits: LogitRows, of: (gap: number, c: number) => number[]): void; means(): number[][] } {
   let sums = fresh();
   let rows = 0;
   function fresh(): number[][] {
@@ -141,9 +161,15 @@ function accumulator(where: string, classes: number, width: number): { add(logit
   }
   return {
     add({ data, shape }, of) {
-      if (shape.at(-1) !== classes) throw new RangeError(`${where}: validation logits have shape [${shape}], expected ${classes} classes on the last axis`);
+      if (shape.at(-1) !== classes)
+        throw new RangeError(
+          `${where}: validation logits have shape [${shape}], expected ${classes} classes on the last axis`,
+        );
       const size = shape.reduce((a, b) => a * b, 1);
-      if (data.length !== size) throw new RangeError(`${where}: validation logits have ${data.length} entries, expected ${size} for shape [${shape}]`);
+      if (data.length !== size)
+        throw new RangeError(
+          `${where}: validation logits have ${data.length} entries, expected ${size} for shape [${shape}]`,
+        );
       const bad = Array.prototype.findIndex.call(data, (v: number) => !Number.isFinite(v));
       if (bad >= 0) throw new RangeError(`${where}: validation logit ${bad} is ${data[bad]}, expected finite numbers`);
       for (let at = 0; at < data.length; at += classes, rows++) {
@@ -153,7 +179,8 @@ function accumulator(where: string, classes: number, width: number): { add(logit
       }
     },
     means() {
-      if (rows === 0) throw new RangeError(`${where}: an epoch ended without validation logits, expected observe() before`);
+      if (rows === 0)
+        throw new RangeError(`${where}: an epoch ended without validation logits, expected observe() before`);
       const out = sums.map((list) => list.map((v) => v / rows));
       sums = fresh();
       rows = 0;
@@ -162,12 +189,19 @@ function accumulator(where: string, classes: number, width: number): { add(logit
   };
 }
 
-function expectList(what: string, list: readonly number[] | null | undefined, length: number, isOptional: boolean): void {
+function expectList(
+  what: string,
+  list: readonly number[] | null | undefined,
+  length: number,
+  isOptional: boolean,
+): void {
   if (list === null && isOptional) return;
-  if (!Array.isArray(list) || list.length !== length || !list.every(Number.isFinite)) throw new RangeError(`${what} is [${list}], expected ${length} finite numbers`);
+  if (!Array.isArray(list) || list.length !== length || !list.every(Number.isFinite))
+    throw new RangeError(`${what} is [${list}], expected ${length} finite numbers`);
   if (!isOptional && !list.every((v) => v > 0)) throw new RangeError(`${what} is [${list}], expected positive numbers`);
 }
 
 function expectEpoch(where: string, epoch: number): void {
-  if (!(Number.isSafeInteger(epoch) && epoch >= 0)) throw new RangeError(`${where}: epoch of the state is ${epoch}, expected an integer >= 0`);
+  if (!(Number.isSafeInteger(epoch) && epoch >= 0))
+    throw new RangeError(`${where}: epoch of the state is ${epoch}, expected an integer >= 0`);
 }

@@ -6,9 +6,9 @@ import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 import { PER_SAMPLE } from './options.ts';
 
 /**
- * Negative learning: -log(1 - p_c) for a class c that the sample does not have. The labels of a call are such complementary ones,
- * usually drawn from all classes but the given label, afresh in each epoch. Kim, Yim, Yun, Kim, "NLNL: negative learning for noisy
- * labels", ICCV 2019.
+ * Negative learning: -log(1 - p_c) for a class c that the sample does not have. The labels of a call are such
+ * complementary ones, usually drawn from all classes but the given label, afresh in each epoch. Kim, Yim, Yun, Kim,
+ * "NLNL: negative learning for noisy labels", ICCV 2019.
  */
 export function negativeLearning(options: PerSampleOptions = {}): Loss {
   expectOptions('negativeLearning', options, [...PER_SAMPLE]);

@@ -13,14 +13,15 @@ import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** The value of the label divided by the sum of the values of all classes; with one class that would be 0 / 0. */
 function share(where: string, values: Tensor, labels: Tensor<'i32'>): Tensor {
-  if (values.shape[1]! < 2) throw new ShapeError(`${where}: logits have shape [${values.shape}], expected at least 2 classes`);
+  if (values.shape[1]! < 2)
+    throw new ShapeError(`${where}: logits have shape [${values.shape}], expected at least 2 classes`);
   const hot = noGrad(() => oneHot(labels, values.shape[1]!));
   return div(sum(mul(values, hot), { axes: 1 }), sum(values, { axes: 1 }));
 }
 
 /**
- * Normalised cross-entropy log p_y / sum_k log p_k, in [0, 1]; its sum over labels is 1, so it is symmetric. Two classes at
- * least. Ma et al., ICML 2020.
+ * Normalised cross-entropy log p_y / sum_k log p_k, in [0, 1]; its sum over labels is 1, so it is symmetric. Two
+ * classes at least. Ma et al., ICML 2020.
  */
 export function nce(options: PerSampleOptions = {}): Loss {
   expectOptions('nce', options, [...PER_SAMPLE]);
@@ -77,20 +78,27 @@ export function ngce(given: NgceOptions = {}): Loss {
 }
 
 /**
- * The sum of losses, each with its factor: active-passive losses such as NCE + RCE are `combined([[1, nce()], [1, rce()]])`.
- * Class weights and the reduction are those of the sum. `dispose` frees the parts too. Throws RangeError on no parts and on a
- * factor that is not finite. Ma et al., ICML 2020.
+ * The sum of losses, each with its factor: active-passive losses such as NCE + RCE are
+ * `combined([[1, nce()], [1, rce()]])`. Class weights and the reduction are those of the sum. `dispose` frees the parts
+ * too. Throws RangeError on no parts and on a factor that is not finite. Ma et al., ICML 2020.
  */
-export function combined(parts: readonly (readonly [factor: number, loss: Loss])[], options: PerSampleOptions = {}): Loss {
+export function combined(
+  parts: readonly (readonly [factor: number, loss: Loss])[],
+  options: PerSampleOptions = {},
+): Loss {
   expectOptions('combined', options, [...PER_SAMPLE]);
   if (parts.length === 0) throw new RangeError('combined: parts has 0 entries, expected at least 1');
   parts.forEach(([factor], i) => {
-    if (!Number.isFinite(factor)) throw new RangeError(`combined: the factor of part ${i} is ${factor}, expected a finite number`);
+    if (!Number.isFinite(factor))
+      throw new RangeError(`combined: the factor of part ${i} is ${factor}, expected a finite number`);
   });
   const name = parts.map(([, loss]) => loss.name).join('+');
   const loss = perSampleLoss(
     name,
-    (logits, labels) => parts.map(([factor, part]) => mul(part(logits, labels, { reduction: 'none' }), factor)).reduce((a, b) => add(a, b)),
+    (logits, labels) =>
+      parts
+        .map(([factor, part]) => mul(part(logits, labels, { reduction: 'none' }), factor))
+        .reduce((a, b) => add(a, b)),
     options,
   );
   const disposeOwn = loss.dispose;

@@ -18,8 +18,8 @@ export interface ObjectiveInputs {
   /** The rows of the dataset that the batch holds, (batch). */
   index: Tensor<'u32'>;
   /**
-   * Logits in training mode, any number of rows; each call updates running statistics. `behind` sees what stands behind the first
-   * 1, 2, .. layers of the model, in that order, and returns what goes on from there.
+   * Logits in training mode, any number of rows; each call updates running statistics. `behind` sees what stands behind
+   * the first 1, 2, .. layers of the model, in that order, and returns what goes on from there.
    */
   forward(x: Tensor, options?: { behind?: (hidden: Tensor, depth: number) => Tensor }): Tensor;
   /** Logits in evaluation mode, with parameters that take no gradient: for attacks on the input. */
@@ -31,14 +31,16 @@ export interface ObjectiveInputs {
 }
 
 /**
- * A training objective that sees the inputs, for `fit({ objective })`: one scalar from a batch and the model. It is captured, so
- * it must not read, and what varies from step to step must lie on the device.
+ * A training objective that sees the inputs, for `fit({ objective })`: one scalar from a batch and the model. It is
+ * captured, so it must not read, and what varies from step to step must lie on the device.
  */
 export interface Objective {
   (inputs: ObjectiveInputs): Tensor;
   /** Called before each step, to write device scalars of its own. */
   prepare?(at: ObjectiveMoment): void;
-  /** Replaces the class weights of the loss inside, as that of `Loss`; without it `fit` refuses schedules that set some. */
+  /**
+   * Replaces the class weights of the loss inside, as that of `Loss`; without it `fit` refuses schedules that set some.
+   */
   setClassWeight?(weight: ArrayLike<number> | null): void;
   /** Interval that it takes the inputs to lie in: `fit` refuses data outside. */
   readonly box?: readonly [number, number];

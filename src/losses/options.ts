@@ -2,7 +2,10 @@
 export function expectOneOf(what: string, value: unknown, known: readonly string[]): void {
   if (known.includes(value as string)) return;
   const words = known.map((word) => `'${word}'`);
-  throw new RangeError(`${what} is ${String(value)}, expected ${words.length > 1 ? `${words.slice(0, -1).join(', ')} or ` : ''}${words.at(-1)}`);
+  throw new RangeError(
+    `${what} is ${String(value)}, expected ` +
+      `${words.length > 1 ? `${words.slice(0, -1).join(', ')} or ` : ''}${words.at(-1)}`,
+  );
 }
 
 /** Throws RangeError unless `compat` is absent or 'released-code'. */
@@ -12,18 +15,23 @@ export function expectCompat(where: string, compat: unknown): void {
 
 /** Throws RangeError unless the exponent of a focal loss is finite and at least 0. */
 export function expectGamma(where: string, gamma: number): void {
-  if (!(gamma >= 0 && gamma < Infinity)) throw new RangeError(`${where}: gamma is ${gamma}, expected a finite number >= 0`);
+  if (!(gamma >= 0 && gamma < Infinity))
+    throw new RangeError(`${where}: gamma is ${gamma}, expected a finite number >= 0`);
 }
 
 /** Throws RangeError unless f32 has `value` and 1 / value as normal numbers. */
 export function expectInvertible(what: string, value: number): void {
   const [least, most] = [2 ** -126, 2 ** 126];
-  if (!(Math.abs(value) >= least && Math.abs(value) <= most)) throw new RangeError(`${what} is ${value}, expected a magnitude from ${least} to ${most}, so that f32 has it and its reciprocal`);
+  if (!(Math.abs(value) >= least && Math.abs(value) <= most))
+    throw new RangeError(
+      `${what} is ${value}, expected a magnitude from ${least} to ${most}, so that f32 has it and its reciprocal`,
+    );
 }
 
 /** Throws TypeError unless a saved state is an object. */
 export function expectState(where: string, state: unknown): void {
-  if (typeof state !== 'object' || state === null) throw new TypeError(`${where}: the state is ${String(state)}, expected an object, as state() gives it`);
+  if (typeof state !== 'object' || state === null)
+    throw new TypeError(`${where}: the state is ${String(state)}, expected an object, as state() gives it`);
 }
 
 /** The options of every loss of one value a sample. */

@@ -26,15 +26,16 @@ export interface PerSampleOptions {
 }
 
 /**
- * A loss from its value for each sample. `values` maps logits (rows, classes) and labels (rows) to (rows); weights of classes
- * and samples, the reduction and dense logits (..., classes) are added here. A label outside 0..classes-1 counts for
- * nothing, if `values` is finite there; a host list may hold -100 for that, and nothing else. A mean over no rows, or over
- * weights that are all 0, is 0. With `weightInside`, `values` gets the class weight of each row, (rows), and does itself what
- * they are for. With `heads` above 1 the last axis holds so many logits for each class, one head after the other.
- * `values` gets finite logits: a masked class, of logit -Infinity, comes as -1e37, and a value that grows with it is an infinity in
- * the end; a row with NaN or +Infinity is NaN; a row of weight 0 counts for nothing whatever its logits, see `holdLogits`. `fused`:
- * `values` is one kernel that sees to this itself. `isIndicator`: values are 0 or 1, also where logits are NaN.
- * Throws RangeError or ShapeError under `name` as the losses on cross-entropy do.
+ * A loss from its value for each sample. `values` maps logits (rows, classes) and labels (rows) to (rows); weights of
+ * classes and samples, the reduction and dense logits (..., classes) are added here. A label outside 0..classes-1
+ * counts for nothing, if `values` is finite there; a host list may hold -100 for that, and nothing else. A mean over no
+ * rows, or over weights that are all 0, is 0. With `weightInside`, `values` gets the class weight of each row, (rows),
+ * and does itself what they are for. With `heads` above 1 the last axis holds so many logits for each class, one head
+ * after the other. `values` gets finite logits: a masked class, of logit -Infinity, comes as -1e37, and a value that
+ * grows with it is an infinity in the end; a row with NaN or +Infinity is NaN; a row of weight 0 counts for nothing
+ * whatever its logits, see `holdLogits`. `fused`: `values` is one kernel that sees to this itself. `isIndicator`:
+ * values are 0 or 1, also where logits are NaN. Throws RangeError or ShapeError under `name` as the losses on
+ * cross-entropy do.
  */
 export function perSampleLoss(
   name: string,
@@ -42,11 +43,20 @@ export function perSampleLoss(
   given: PerSampleOptions & { weightInside?: boolean; heads?: number; fused?: boolean; isIndicator?: boolean } = {},
 ): Loss {
   expectOptions(name, given, [...PER_SAMPLE, 'weightInside', 'heads', 'fused', 'isIndicator']);
-  const { weight, reduction = 'weightedMean', classes, weightInside = false, heads = 1, fused = false, isIndicator = false } = given;
+  const {
+    weight,
+    reduction = 'weightedMean',
+    classes,
+    weightInside = false,
+    heads = 1,
+    fused = false,
+    isIndicator = false,
+  } = given;
   expectReduction(name, reduction, REDUCTIONS);
   const tables = new Map<number, Tensor>();
   let current = weight;
-  const entries = (k: number, list = current ?? new Float32Array(k).fill(1)): Float32Array<ArrayBuffer> => checkedWeights(name, list, k);
+  const entries = (k: number, list = current ?? new Float32Array(k).fill(1)): Float32Array<ArrayBuffer> =>
+    checkedWeights(name, list, k);
   if (classes !== undefined) entries(classes);
   const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
     expectReduction(name, asked, REDUCTIONS);
@@ -55,7 +65,10 @@ export function perSampleLoss(
     const lead = logits.shape.slice(0, -1);
     const rows = sizeOf(lead);
     if (!(Number.isInteger(k) && k > 0) || (classes !== undefined && k !== classes)) {
-      throw new ShapeError(`${name}: logits have shape [${logits.shape}], expected ${heads === 1 ? '' : `${heads} x `}${classes ?? 'some'} classes on the last axis`);
+      throw new ShapeError(
+        `${name}: logits have shape [${logits.shape}], expected ` +
+          `${heads === 1 ? '' : `${heads} x `}${classes ?? 'some'} classes on the last axis`,
+      );
     }
     const flat = reshape(toLabels(name, labels, logits, { classes: k }), [rows]);
     if (sampleWeight) expectShape(sampleWeight, lead, `${name}: sampleWeight`);
@@ -68,12 +81,17 @@ export function perSampleLoss(
     const outside = weightInside ? indexSelect(ones(k, logits), flat) : ofClass;
     const weights = noGrad(() => (sampleWeight ? mul(outside, reshape(sampleWeight, [rows])) : outside));
     const z = reshape(logits, [rows, width]);
-    const { held, kinds } = fused ? { held: z, kinds: undefined } : holdLogits(z, weightInside ? noGrad(() => mul(weights, ofClass)) : weights);
+    const { held, kinds } = fused
+      ? { held: z, kinds: undefined }
+      : holdLogits(z, weightInside ? noGrad(() => mul(weights, ofClass)) : weights);
     const weighted = weighRows(values(held, flat, ofClass), weights, isIndicator ? undefined : kinds);
     if (asked === 'none') return reshape(weighted, lead);
     const total = sum(weighted);
     if (asked === 'sum') return total;
-    return meanOf(total, noGrad(() => sum(asked === 'weightedMean' ? weights : indexSelect(ones(k, logits), flat))));
+    return meanOf(
+      total,
+      noGrad(() => sum(asked === 'weightedMean' ? weights : indexSelect(ones(k, logits), flat))),
+    );
   };
   return named(name, call, {
     reduction,

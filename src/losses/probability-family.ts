@@ -11,7 +11,10 @@ export interface ProbabilityFamily {
   setConstants(constants: readonly number[]): void;
 }
 
-/** A loss of the label's probability: its constants live in one small device table. Throws RangeError on epsilon or floor outside [0, 1). */
+/**
+ * A loss of the label's probability: its constants live in one small device table. Throws RangeError on epsilon or
+ * floor outside [0, 1).
+ */
 export function probabilityFamily(
   name: string,
   kind: ProbabilityLossKind,
@@ -55,12 +58,14 @@ export function probabilityFamily(
 
 /** Throws a RangeError unless `value` is a finite number above `above`. */
 export function expectAbove(what: string, value: number, above: number): void {
-  if (!(value > above && value < Infinity)) throw new RangeError(`${what} is ${value}, expected a finite number > ${above}`);
+  if (!(value > above && value < Infinity))
+    throw new RangeError(`${what} is ${value}, expected a finite number > ${above}`);
 }
 
 /** Throws a RangeError unless every number is finite and at least 0. */
 export function expectFactors(where: string, factors: Record<string, number>): void {
   for (const [name, value] of Object.entries(factors)) {
-    if (!(value >= 0 && value < Infinity)) throw new RangeError(`${where}: ${name} is ${value}, expected a finite number >= 0`);
+    if (!(value >= 0 && value < Infinity))
+      throw new RangeError(`${where}: ${name} is ${value}, expected a finite number >= 0`);
   }
 }

@@ -24,8 +24,8 @@ export interface RemixOptions extends MixupOptions, RemixWeightOptions {
 }
 
 /**
- * Share of the own label for the share w of the own input, n_i samples in the own class and n_j in the partner's: 0 where
- * n_i >= kappa n_j and w < tau, 1 where kappa n_i <= n_j and 1 - w < tau, else w. All of one shape.
+ * Share of the own label for the share w of the own input, n_i samples in the own class and n_j in the partner's: 0
+ * where n_i >= kappa n_j and w < tau, 1 where kappa n_i <= n_j and 1 - w < tau, else w. All of one shape.
  */
 export function remixWeight(own: Tensor, partner: Tensor, weight: Tensor, given: RemixWeightOptions = {}): Tensor {
   expectOptions('remixWeight', given, ['kappa', 'tau']);
@@ -45,14 +45,19 @@ export function remix(given: RemixOptions): Mixing {
   const { clsNumList, alpha = 1, perSample = false, kappa = 3, tau = 0.5 } = given;
   checkCounts('remix', clsNumList, 'clsNumList');
   checkAlpha('remix', alpha);
-  if (!(kappa >= 1 && kappa < Infinity)) throw new RangeError(`remix: kappa is ${kappa}, expected a finite number >= 1`);
+  if (!(kappa >= 1 && kappa < Infinity))
+    throw new RangeError(`remix: kappa is ${kappa}, expected a finite number >= 1`);
   if (!(tau >= 0 && tau <= 1)) throw new RangeError(`remix: tau is ${tau}, expected a number in 0..1`);
   const counts = classVector(Float64Array.from(clsNumList, (n) => Math.max(n, 1)));
   const mix = (inputs: MixingInputs) => {
     const { x, y } = inputs;
     const { order, weight } = drawPairs(inputs, alpha, perSample);
     const n = indexSelect(counts.on(y.gpu), y);
-    return { x: blend(x, indexSelect(x, order), weight), partner: indexSelect(y, order), weight: remixWeight(n, indexSelect(n, order), weight, { kappa, tau }) };
+    return {
+      x: blend(x, indexSelect(x, order), weight),
+      partner: indexSelect(y, order),
+      weight: remixWeight(n, indexSelect(n, order), weight, { kappa, tau }),
+    };
   };
   return Object.assign(mix, { classes: clsNumList.length, dispose: () => counts.dispose() });
 }

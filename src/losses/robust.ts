@@ -14,8 +14,8 @@ export interface ScaledOptions extends PerSampleOptions {
 }
 
 /**
- * Mean absolute error, scale (1 - p): symmetric, so robust to uniform label noise, and slow to fit. Published code differs in
- * its factor: 1, 2 (the distance to the one-hot label) or 2 / classes. Ghosh, Kumar, Sastry, AAAI 2017.
+ * Mean absolute error, scale (1 - p): symmetric, so robust to uniform label noise, and slow to fit. Published code
+ * differs in its factor: 1, 2 (the distance to the one-hot label) or 2 / classes. Ghosh, Kumar, Sastry, AAAI 2017.
  */
 export function mae(given: ScaledOptions = {}): Loss {
   expectOptions('mae', given, ['scale', ...PER_SAMPLE]);
@@ -25,8 +25,8 @@ export function mae(given: ScaledOptions = {}): Loss {
 }
 
 /**
- * Reverse cross-entropy with log 0 = log 1e-4: 9.21 scale (1 - p), a scaled `mae`. The released code clamps softmax at 1e-7
- * as well, which changes values by less than 1e-6 a class. Wang et al., ICCV 2019.
+ * Reverse cross-entropy with log 0 = log 1e-4: 9.21 scale (1 - p), a scaled `mae`. The released code clamps softmax at
+ * 1e-7 as well, which changes values by less than 1e-6 a class. Wang et al., ICCV 2019.
  */
 export function rce(given: ScaledOptions = {}): Loss {
   expectOptions('rce', given, ['scale', ...PER_SAMPLE]);
@@ -61,7 +61,10 @@ export interface GceOptions extends PerSampleOptions {
   epsilon?: number;
 }
 
-/** Generalised cross-entropy (1 - p^q) / q, which is the alpha-loss with alpha = 1 / (1 - q). Zhang, Sabuncu, NeurIPS 2018. */
+/**
+ * Generalised cross-entropy (1 - p^q) / q, which is the alpha-loss with alpha = 1 / (1 - q). Zhang, Sabuncu, NeurIPS
+ * 2018.
+ */
 export function gce(given: GceOptions = {}): Loss {
   expectOptions('gce', given, ['q', 'floor', 'epsilon', ...PER_SAMPLE]);
   const { q = 0.7, ...options } = given;
@@ -111,7 +114,8 @@ export interface TaylorOptions extends PerSampleOptions {
 export function taylorCE(given: TaylorOptions = {}): Loss {
   expectOptions('taylorCE', given, ['order', ...PER_SAMPLE]);
   const { order = 2, ...options } = given;
-  if (!(Number.isInteger(order) && order >= 1)) throw new RangeError(`taylorCE: order is ${order}, expected a positive integer`);
+  if (!(Number.isInteger(order) && order >= 1))
+    throw new RangeError(`taylorCE: order is ${order}, expected a positive integer`);
   return probabilityFamily('taylorCE', 'taylor', [], { ...options, order }).loss;
 }
 

@@ -18,9 +18,20 @@ export interface SampleMemory {
   dispose(): void;
 }
 
-/** A memory that starts with `fill` everywhere, of numbers for which `isEntry` holds, `entries` in words; `name` is for errors. */
-export function sampleMemory(name: string, samples: number, width: number, fill: number, isEntry: (v: number) => boolean, entries: string): SampleMemory {
-  if (!(Number.isSafeInteger(samples) && samples >= 1)) throw new RangeError(`${name}: samples is ${samples}, expected an integer >= 1`);
+/**
+ * A memory that starts with `fill` everywhere, of numbers for which `isEntry` holds, `entries` in words; `name` is for
+ * errors.
+ */
+export function sampleMemory(
+  name: string,
+  samples: number,
+  width: number,
+  fill: number,
+  isEntry: (v: number) => boolean,
+  entries: string,
+): SampleMemory {
+  if (!(Number.isSafeInteger(samples) && samples >= 1))
+    throw new RangeError(`${name}: samples is ${samples}, expected an integer >= 1`);
   let start = new Float32Array(samples * width).fill(fill);
   let table: Tensor | null = null;
   const on = (gpu: Gpu): Tensor => {
@@ -33,9 +44,13 @@ export function sampleMemory(name: string, samples: number, width: number, fill:
     read: async () => withJson(table ? ((await table.read()) as Float32Array) : start.slice()),
     set(values) {
       expectState(name, values);
-      if (values.length !== start.length) throw new ShapeError(`${name}: the state has ${values.length} numbers, expected ${start.length}, ${width} per sample`);
+      if (values.length !== start.length)
+        throw new ShapeError(
+          `${name}: the state has ${values.length} numbers, expected ${start.length}, ${width} per sample`,
+        );
       for (let i = 0; i < values.length; i++) {
-        if (!(typeof values[i] === 'number' && isEntry(values[i]!))) throw new RangeError(`${name}: entry ${i} of the state is ${values[i]}, expected ${entries}`);
+        if (!(typeof values[i] === 'number' && isEntry(values[i]!)))
+          throw new RangeError(`${name}: entry ${i} of the state is ${values[i]}, expected ${entries}`);
       }
       start = Float32Array.from(values);
       table?.write(start);

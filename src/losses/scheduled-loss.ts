@@ -2,11 +2,14 @@ import type { Loss } from './loss.ts';
 import type { Objective, ObjectiveMoment } from './objective.ts';
 
 /**
- * A loss whose settings the host moves before each step, as an objective for `fit`: `set` is called with the moment and uses the
- * loss's own setters, such as `({ epoch }) => loss.setTau(epoch < 10 ? 2 : 1)`; a captured step follows. Class weights of schedules
- * reach the loss. Whoever made the loss frees it.
+ * A loss whose settings the host moves before each step, as an objective for `fit`: `set` is called with the moment and
+ * uses the loss's own setters, such as `({ epoch }) => loss.setTau(epoch < 10 ? 2 : 1)`; a captured step follows. Class
+ * weights of schedules reach the loss. Whoever made the loss frees it.
  */
 export function scheduledLoss(loss: Loss, set: (at: ObjectiveMoment) => void): Objective {
   const objective: Objective = ({ x, y, forward }) => loss(forward(x), y);
-  return Object.assign(objective, { prepare: set, setClassWeight: (weight: ArrayLike<number> | null) => loss.setClassWeight(weight) });
+  return Object.assign(objective, {
+    prepare: set,
+    setClassWeight: (weight: ArrayLike<number> | null) => loss.setClassWeight(weight),
+  });
 }

@@ -23,7 +23,10 @@ export interface TruncatedGceOptions {
 export interface TruncatedGce extends Objective {
   /** The mean value for logits (batch, classes) of the samples `index`, (batch). */
   loss(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, index: Tensor<'u32'>): Tensor;
-  /** Chooses the samples that count from here on, by the logits (samples, classes) of the whole training set; returns the choice, 1 for kept. */
+  /**
+   * Chooses the samples that count from here on, by the logits (samples, classes) of the whole training set; returns
+   * the choice, 1 for kept.
+   */
   update(logits: NdArray<Float32Array>, labels: ArrayLike<number>): Uint8Array;
   /** 1 for the samples that count, on the host: for saving. */
   state(): Promise<Float32Array>;
@@ -32,10 +35,11 @@ export interface TruncatedGce extends Objective {
 }
 
 /**
- * Truncated generalised cross-entropy by alternate search: mean of v_i (L_q(p_i) - L_q(k)), L_q(p) = (1 - p^q) / q, where v_i is 1 for
- * samples with p_i > k at the last `update`, and for all before it. The divisor counts all samples of the batch.
- * Zhang, Sabuncu, "Generalized cross entropy loss", NeurIPS 2018, who update every ten epochs from epoch 40 of 120 on:
- * `onEpoch: async ({ epoch }) => { if (epoch >= 39 && epoch % 10 === 9) loss.update(await model.logits(train.x), train.y); }`.
+ * Truncated generalised cross-entropy by alternate search: mean of v_i (L_q(p_i) - L_q(k)), L_q(p) = (1 - p^q) / q,
+ * where v_i is 1 for samples with p_i > k at the last `update`, and for all before it. The divisor counts all samples
+ * of the batch. Zhang, Sabuncu, "Generalized cross entropy loss", NeurIPS 2018, who update every ten epochs from epoch
+ * 40 of 120 on: `onEpoch: async ({ epoch })
+ * => { if (epoch >= 39 && epoch % 10 === 9) loss.update(await model.logits(train.x), train.y); }`.
  */
 export function truncatedGce(given: TruncatedGceOptions): TruncatedGce {
   expectOptions('truncatedGce', given, ['samples', 'q', 'k']);
@@ -44,7 +48,10 @@ export function truncatedGce(given: TruncatedGceOptions): TruncatedGce {
   const base = gce({ q });
   const memory = sampleMemory('truncatedGce', samples, 1, 1, (v) => v === 0 || v === 1, '0 or 1');
   const constant = q === 0 ? -Math.log(k) : (1 - k ** q) / q;
-  const loss: TruncatedGce['loss'] = (logits, labels, index) => mean(weighRows(sub(base(logits, labels, { reduction: 'none' }), constant), reshape(memory.rows(index), [index.size])));
+  const loss: TruncatedGce['loss'] = (logits, labels, index) =>
+    mean(
+      weighRows(sub(base(logits, labels, { reduction: 'none' }), constant), reshape(memory.rows(index), [index.size])),
+    );
   const objective: Objective = ({ x, y, index, forward }) => loss(forward(x), y, index);
   return Object.assign(objective, {
     loss,

@@ -27,26 +27,32 @@ export interface TwoHeadOptions extends PerSampleOptions {
 }
 
 /**
- * Two-head loss for average-k sets: logits (..., 2 classes) hold a softmax head s and a multi-label head m on one trunk; the value is
- * CE(s, y) + lambda sum_c BCE(sigmoid(m_c), b_c), b_c = 1 for the label and for the entries among the floor(k rows) largest
- * softmax scores of the batch, without a gradient (equal ones all count). Sets are `averageK` of the second of {@link splitHeads}, with
- * input 'scores'. After Garcin, Servajean, Joly, Salmon, "A two-head loss function for deep average-K classification", 2023, arXiv
- * 2303.18118: pseudo-labels by thresholding the first head so that k classes are returned on average; the factor and the rule for a
- * batch are not stated where it could be read, and are a reconstruction. Rows without a label in range have no pseudo-labels of their own
- * but count as rows. Throws RangeError on k outside (0, classes] and a lambda that is negative or not finite.
+ * Two-head loss for average-k sets: logits (..., 2 classes) hold a softmax head s and a multi-label head m on one
+ * trunk; the value is CE(s, y) + lambda sum_c BCE(sigmoid(m_c), b_c), b_c = 1 for the label and for the entries among
+ * the floor(k rows) largest softmax scores of the batch, without a gradient (equal ones all count). Sets are `averageK`
+ * of the second of {@link splitHeads}, with input 'scores'. After Garcin, Servajean, Joly, Salmon, "A two-head loss
+ * function for deep average-K classification", 2023, arXiv 2303.18118: pseudo-labels by thresholding the first head so
+ * that k classes are returned on average; the factor and the rule for a batch are not stated where it could be read,
+ * and are a reconstruction. Rows without a label in range have no pseudo-labels of their own but count as rows. Throws
+ * RangeError on k outside (0, classes] and a lambda that is negative or not finite.
  */
 export function twoHead(given: TwoHeadOptions): Loss {
   expectOptions('twoHead', given, ['k', 'lambda', ...PER_SAMPLE]);
   const { classes, k, lambda = 1, ...options } = given;
-  if (!(Number.isInteger(classes) && classes >= 1)) throw new RangeError(`twoHead: classes is ${classes}, expected a positive integer`);
+  if (!(Number.isInteger(classes) && classes >= 1))
+    throw new RangeError(`twoHead: classes is ${classes}, expected a positive integer`);
   if (!(k > 0 && k <= classes)) throw new RangeError(`twoHead: k is ${k}, expected 0 < k <= ${classes}`);
-  if (!(lambda >= 0 && lambda < Infinity)) throw new RangeError(`twoHead: lambda is ${lambda}, expected a finite number >= 0`);
+  if (!(lambda >= 0 && lambda < Infinity))
+    throw new RangeError(`twoHead: lambda is ${lambda}, expected a finite number >= 0`);
   const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => {
     const head = (i: number): Tensor => slice(z, { axes: 1, start: i * classes, end: (i + 1) * classes });
     const [s, m] = [head(0), head(1)];
     const targets = noGrad(() => pseudoLabels(s, labels, k));
     // BCE(sigmoid(m), b) = softplus(m) - b m
-    return add(crossEntropy(s, labels, { reduction: 'none' }), mul(sum(sub(softplus(m), mul(targets, m)), { axes: 1 }), lambda));
+    return add(
+      crossEntropy(s, labels, { reduction: 'none' }),
+      mul(sum(sub(softplus(m), mul(targets, m)), { axes: 1 }), lambda),
+    );
   };
   return perSampleLoss('twoHead', values, { ...options, classes, heads: 2 });
 }
@@ -61,11 +67,25 @@ function pseudoLabels(s: Tensor, labels: Tensor<'i32'>, k: number): Tensor {
   return maximum(hot, cast(greaterEqual(scores, kthvalue(scores, { k: place, largest: true }).value), 'f32'));
 }
 
-/** Logits (rows, 2 classes) of a net for {@link twoHead}, on the host, as its softmax head and its multi-label head, (rows, classes) each. */
-export function splitHeads({ data, shape }: { data: ArrayLike<number>; shape: readonly number[] }): { softmax: NdArray<Float32Array>; multiLabel: NdArray<Float32Array> } {
+/**
+ * Logits (rows, 2 classes) of a net for {@link twoHead}, on the host, as its softmax head and its multi-label head,
+ * (rows, classes) each.
+ */
+export function splitHeads({ data, shape }: { data: ArrayLike<number>; shape: readonly number[] }): {
+  softmax: NdArray<Float32Array>;
+  multiLabel: NdArray<Float32Array>;
+} {
   const [rows, width] = shape as [number, number];
-  if (shape.length !== 2 || !(width > 0 && width % 2 === 0)) throw new ShapeError(`splitHeads: logits have shape [${shape}], expected (rows, 2 classes)`);
+  if (shape.length !== 2 || !(width > 0 && width % 2 === 0))
+    throw new ShapeError(`splitHeads: logits have shape [${shape}], expected (rows, 2 classes)`);
   const classes = width / 2;
-  const head = (i: number): NdArray<Float32Array> => new NdArray(Float32Array.from({ length: rows * classes }, (_, j) => data[Math.floor(j / classes) * width + i * classes + (j % classes)]!), [rows, classes]);
+  const head = (i: number): NdArray<Float32Array> =>
+    new NdArray(
+      Float32Array.from(
+        { length: rows * classes },
+        (_, j) => data[Math.floor(j / classes) * width + i * classes + (j % classes)]!,
+      ),
+      [rows, classes],
+    );
   return { softmax: head(0), multiLabel: head(1) };
 }

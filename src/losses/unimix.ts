@@ -21,22 +21,27 @@ export interface UnimixOptions {
   /** Of the factor's distribution, above 0. Default: 0.8. */
   alpha?: number;
   /**
-   * Exponent of a sample's chance to be a partner, n_y^tau. Over classes that is an exponent of 1 + tau, which is the paper's
-   * tau: 0 is random, -1 class-balanced, below -1 reversed. Default: -0.5, the code's for CIFAR-10 (-0.1 for CIFAR-100).
+   * Exponent of a sample's chance to be a partner, n_y^tau. Over classes that is an exponent of 1 + tau, which is the
+   * paper's tau: 0 is random, -1 class-balanced, below -1 reversed. Default: -0.5, the code's for CIFAR-10 (-0.1 for
+   * CIFAR-100).
    */
   tau?: number;
 }
 
 /**
- * Factor xi = m + b, less 1 where that is above 1, with m = n_j / (n_i + n_j) and b ~ Beta(alpha, alpha) in `draws`. For alpha < 1
- * its density peaks at m, so that of a pair the rarer class dominates. `own` and `partner` hold n_i and n_j of each sample.
+ * Factor xi = m + b, less 1 where that is above 1, with m = n_j / (n_i + n_j) and b ~ Beta(alpha, alpha) in `draws`.
+ * For alpha < 1 its density peaks at m, so that of a pair the rarer class dominates. `own` and `partner` hold n_i and
+ * n_j of each sample.
  */
 export function unimixFactor(own: Tensor, partner: Tensor, draws: Tensor): Tensor {
   const turned = add(div(partner, add(own, partner)), draws);
   return where(greater(turned, 1), sub(turned, 1), turned);
 }
 
-/** Probability of each sample of a batch to be drawn as a partner, proportional to n^tau; `counts` holds n of each sample, (batch). */
+/**
+ * Probability of each sample of a batch to be drawn as a partner, proportional to n^tau; `counts` holds n of each
+ * sample, (batch).
+ */
 export function unimixPartnerProbabilities(counts: Tensor, given: { tau?: number } = {}): Tensor {
   expectOptions('unimixPartnerProbabilities', given, ['tau']);
   const { tau = -0.5 } = given;
@@ -59,7 +64,10 @@ export function unimix(given: UnimixOptions): Mixing {
   const mix = ({ x, y, random: { key, first } }: MixingInputs) => {
     // A label outside the classes finds no count; the loss reports it.
     const counts = maximum(indexSelect(table.on(x.gpu), y), 1);
-    const order = categorical({ probs: unimixPartnerProbabilities(counts, { tau }) }, split(key, 0), { count: y.size, first });
+    const order = categorical({ probs: unimixPartnerProbabilities(counts, { tau }) }, split(key, 0), {
+      count: y.size,
+      first,
+    });
     const draws = beta([y.size], split(key, 1), { a: alpha, b: alpha, first, gpu: x.gpu });
     const weight = unimixFactor(counts, indexSelect(counts, order), draws);
     return { x: blend(x, indexSelect(x, order), weight), partner: indexSelect(y, order), weight };

@@ -25,7 +25,10 @@ export interface VsOptions extends AdjustedLossOptions {
 export interface LogitAdjustedOptions extends AdjustedLossOptions {
   /** Default: 1. */
   tau?: number;
-  /** Classes where the model will be used: 'balanced' (all alike, the default), or a positive probability or count for each, such as `estimatePrior` gives. */
+  /**
+   * Classes where the model will be used: 'balanced' (all alike, the default), or a positive probability or count for
+   * each, such as `estimatePrior` gives.
+   */
   testPrior?: 'balanced' | ArrayLike<number>;
 }
 
@@ -37,17 +40,32 @@ export interface CdtOptions extends AdjustedLossOptions {
 
 const KEYS = ['gamma', 'tau', 'clsNumList', 'weight', 'reduction'] as const;
 
-/** Factors (n_c / n_max)^gamma and shifts tau log(n_c / N) from counts, an empty class counted as one sample. The options of {@link vs} will do. */
-export function vsAdjustments(counts: ArrayLike<number>, given: Partial<VsOptions> = {}): { scale: Float64Array; shift: Float64Array } {
+/**
+ * Factors (n_c / n_max)^gamma and shifts tau log(n_c / N) from counts, an empty class counted as one sample. The
+ * options of {@link vs} will do.
+ */
+export function vsAdjustments(
+  counts: ArrayLike<number>,
+  given: Partial<VsOptions> = {},
+): { scale: Float64Array; shift: Float64Array } {
   expectOptions('vsAdjustments', given, KEYS);
   const { gamma = 0.3, tau = 1 } = given;
   return adjustments('vsAdjustments', counts, gamma, tau, 'counts');
 }
 
 /** {@link vsAdjustments} under the name of the caller, and its name for the counts. */
-export function adjustments(where: string, counts: ArrayLike<number>, gamma: number, tau: number, what = 'clsNumList'): { scale: Float64Array; shift: Float64Array } {
+export function adjustments(
+  where: string,
+  counts: ArrayLike<number>,
+  gamma: number,
+  tau: number,
+  what = 'clsNumList',
+): { scale: Float64Array; shift: Float64Array } {
   checkCounts(where, counts, what);
-  for (const [name, value] of [['gamma', gamma], ['tau', tau]] as const) {
+  for (const [name, value] of [
+    ['gamma', gamma],
+    ['tau', tau],
+  ] as const) {
     if (!Number.isFinite(value)) throw new RangeError(`${where}: ${name} is ${value}, expected a finite number`);
   }
   const held = Float64Array.from(counts, (n) => Math.max(n, 1));
@@ -57,17 +75,23 @@ export function adjustments(where: string, counts: ArrayLike<number>, gamma: num
 }
 
 /**
- * Vector-scaling loss: cross-entropy of Delta_c z_c + iota_c, Delta_c = (n_c / n_max)^gamma, iota_c = tau log(n_c / N), times
- * omega_y. Factors keep their effect late in training, where shifts and weights lose theirs; shifts make up for what small
- * factors cost the rare classes early. Prediction is argmax z, without either.
+ * Vector-scaling loss: cross-entropy of Delta_c z_c + iota_c, Delta_c = (n_c / n_max)^gamma, iota_c = tau log(n_c / N),
+ * times omega_y. Factors keep their effect late in training, where shifts and weights lose theirs; shifts make up for
+ * what small factors cost the rare classes early. Prediction is argmax z, without either.
  * gamma = 0: {@link logitAdjusted}; tau = 0: {@link cdt}; both 0, or equal counts: cross-entropy.
- * Kini, Paraskevas, Oymak, Thrampoulidis, "Label-imbalanced and group-sensitive classification under overparameterization",
- * NeurIPS 2021; defaults of the official code. Throws RangeError on bad counts, and on gamma or tau that is not finite.
+ * Kini, Paraskevas, Oymak, Thrampoulidis, "Label-imbalanced and group-sensitive classification under
+ * overparameterization", NeurIPS 2021; defaults of the official code. Throws RangeError on bad counts, and on gamma or
+ * tau that is not finite.
  */
 export function vs(given: VsOptions): Loss {
   expectOptions('vs', given, KEYS);
   const { clsNumList, gamma = 0.3, tau = 1, weight, reduction } = given;
-  return fusedLoss('vs', { ...adjustments('vs', clsNumList, gamma, tau), weight, reduction, classes: clsNumList.length });
+  return fusedLoss('vs', {
+    ...adjustments('vs', clsNumList, gamma, tau),
+    weight,
+    reduction,
+    classes: clsNumList.length,
+  });
 }
 
 /**
@@ -78,11 +102,21 @@ export function vs(given: VsOptions): Loss {
 export function logitAdjusted(given: LogitAdjustedOptions): Loss {
   expectOptions('logitAdjusted', given, ['tau', 'testPrior', 'clsNumList', 'weight', 'reduction']);
   const { clsNumList, tau = 1, testPrior, weight, reduction } = given;
-  return fusedLoss('logitAdjusted', { shift: priorShift('logitAdjusted', clsNumList, tau, testPrior), weight, reduction, classes: clsNumList.length });
+  return fusedLoss('logitAdjusted', {
+    shift: priorShift('logitAdjusted', clsNumList, tau, testPrior),
+    weight,
+    reduction,
+    classes: clsNumList.length,
+  });
 }
 
 /** tau (log pi - log rho) of each class; without rho, tau log pi. */
-export function priorShift(where: string, counts: ArrayLike<number>, tau: number, testPrior: 'balanced' | ArrayLike<number> = 'balanced'): Float64Array {
+export function priorShift(
+  where: string,
+  counts: ArrayLike<number>,
+  tau: number,
+  testPrior: 'balanced' | ArrayLike<number> = 'balanced',
+): Float64Array {
   const { shift } = adjustments(where, counts, 0, tau);
   if (!testPrior || testPrior === 'balanced') return shift;
   const rho = priorLogs(where, testPrior, counts.length);
@@ -90,7 +124,8 @@ export function priorShift(where: string, counts: ArrayLike<number>, tau: number
 }
 
 function priorLogs(where: string, prior: ArrayLike<number>, classes: number): Float64Array {
-  if (prior.length !== classes) throw new RangeError(`${where}: testPrior has ${prior.length} entries, expected ${classes}`);
+  if (prior.length !== classes)
+    throw new RangeError(`${where}: testPrior has ${prior.length} entries, expected ${classes}`);
   const p = Float64Array.from(prior);
   p.forEach((v, c) => {
     if (!(v > 0 && v < Infinity)) throw new RangeError(`${where}: testPrior[${c}] is ${v}, expected a positive number`);
@@ -100,21 +135,31 @@ function priorLogs(where: string, prior: ArrayLike<number>, classes: number): Fl
 }
 
 /**
- * Balanced softmax: cross-entropy of z_c + log n_c. Ren et al., "Balanced meta-softmax for long-tailed visual recognition",
- * NeurIPS 2020. Errors as for {@link vs}.
+ * Balanced softmax: cross-entropy of z_c + log n_c. Ren et al., "Balanced meta-softmax for long-tailed visual
+ * recognition", NeurIPS 2020. Errors as for {@link vs}.
  */
 export function balancedSoftmax(given: AdjustedLossOptions): Loss {
   expectOptions('balancedSoftmax', given, ['clsNumList', 'weight', 'reduction']);
   const { clsNumList, weight, reduction } = given;
-  return fusedLoss('balancedSoftmax', { shift: adjustments('balancedSoftmax', clsNumList, 0, 1).shift, weight, reduction, classes: clsNumList.length });
+  return fusedLoss('balancedSoftmax', {
+    shift: adjustments('balancedSoftmax', clsNumList, 0, 1).shift,
+    weight,
+    reduction,
+    classes: clsNumList.length,
+  });
 }
 
 /**
- * Class-dependent temperatures: cross-entropy of z_c (n_c / n_max)^gamma. Ye, Chen, Zhan, Chao, "Identifying and compensating
- * for feature deviation in imbalanced deep learning", 2020. Errors as for {@link vs}.
+ * Class-dependent temperatures: cross-entropy of z_c (n_c / n_max)^gamma. Ye, Chen, Zhan, Chao, "Identifying and
+ * compensating for feature deviation in imbalanced deep learning", 2020. Errors as for {@link vs}.
  */
 export function cdt(given: CdtOptions): Loss {
   expectOptions('cdt', given, ['gamma', 'clsNumList', 'weight', 'reduction']);
   const { clsNumList, gamma = 0.3, weight, reduction } = given;
-  return fusedLoss('cdt', { scale: adjustments('cdt', clsNumList, gamma, 0).scale, weight, reduction, classes: clsNumList.length });
+  return fusedLoss('cdt', {
+    scale: adjustments('cdt', clsNumList, gamma, 0).scale,
+    weight,
+    reduction,
+    classes: clsNumList.length,
+  });
 }

@@ -3,8 +3,8 @@ import { toLabels, toRows, type HostLabels, type Labels, type Matrix } from './r
 
 /**
  * Fraction of rows whose largest score is at the label. scores: (rows, classes) logits or probabilities.
- * Throws RangeError on a row without a class, by NaN or by an infinity twice, as {@link argmaxRows}, on a length mismatch, or on labels
- * outside 0..classes-1.
+ * Throws RangeError on a row without a class, by NaN or by an infinity twice, as {@link argmaxRows}, on a length
+ * mismatch, or on labels outside 0..classes-1.
  */
 export function accuracy(scores: Matrix, labels: HostLabels): number {
   const { predicted, own } = predict(scores, labels, 'accuracy');
@@ -47,7 +47,11 @@ export function confusion(scores: Matrix, labels: HostLabels, where: string): nu
   return matrix;
 }
 
-function predict(scores: Matrix, labels: HostLabels, where: string): { predicted: Int32Array; own: Labels; classes: number } {
+function predict(
+  scores: Matrix,
+  labels: HostLabels,
+  where: string,
+): { predicted: Int32Array; own: Labels; classes: number } {
   const rows = toRows(scores, `${where}: scores`);
   const own = toLabels(labels, rows.rows, rows.classes, `${where}: labels`);
   return { predicted: argmaxOf(rows), own, classes: rows.classes };

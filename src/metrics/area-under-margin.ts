@@ -5,15 +5,16 @@ import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
 /** Mean margins of the samples of a set over training; made by {@link areaUnderMargin}. */
 export interface AreaUnderMargin {
   /**
-   * Takes logits (rows, classes), two classes at least, of samples as they are met, with the labels trained on; `index`: the
-   * samples, which may repeat; default: all, in order. Throws RangeError on what does not fit, before anything is counted.
+   * Takes logits (rows, classes), two classes at least, of samples as they are met, with the labels trained on;
+   * `index`: the samples, which may repeat; default: all, in order. Throws RangeError on what does not fit, before
+   * anything is counted.
    */
   update(logits: Matrix, labels: HostLabels, index?: ArrayLike<number>): void;
   /** The area under the margin of each sample; NaN for one that was never met. */
   values(): Float64Array<ArrayBuffer>;
   /**
-   * The `percentile` (default 99, interpolated as NumPy does) of the areas of threshold samples: samples given to a class of
-   * their own that is always wrong.
+   * The `percentile` (default 99, interpolated as NumPy does) of the areas of threshold samples: samples given to a
+   * class of their own that is always wrong.
    */
   threshold(samples: ArrayLike<number>, percentile?: number): number;
   /** Samples whose area is at most `threshold`, but for `except`, the threshold samples: likely mislabelled. */
@@ -21,13 +22,14 @@ export interface AreaUnderMargin {
 }
 
 /**
- * Area under the margin of `n` samples (Pleiss et al., "Identifying mislabeled data using the area under the margin ranking",
- * NeurIPS 2020): the mean over training of z_y - max_{c != y} z_c. It is low, often negative, for wrong labels. The paper takes
- * the logits of each batch before its step, up to the first fall of the rate; n / (classes + 1) threshold samples get the label
- * `classes` in a net with one more output.
+ * Area under the margin of `n` samples (Pleiss et al., "Identifying mislabeled data using the area under the margin
+ * ranking", NeurIPS 2020): the mean over training of z_y - max_{c != y} z_c. It is low, often negative, for wrong
+ * labels. The paper takes the logits of each batch before its step, up to the first fall of the rate; n / (classes + 1)
+ * threshold samples get the label `classes` in a net with one more output.
  */
 export function areaUnderMargin(n: number): AreaUnderMargin {
-  if (!Number.isSafeInteger(n) || n < 1) throw new RangeError(`areaUnderMargin: n is ${n}, expected a positive integer`);
+  if (!Number.isSafeInteger(n) || n < 1)
+    throw new RangeError(`areaUnderMargin: n is ${n}, expected a positive integer`);
   const sums = new Float64Array(n);
   const seen = new Int32Array(n);
   const area = (i: number): number => sums[i]! / seen[i]!;
@@ -41,7 +43,11 @@ export function areaUnderMargin(n: number): AreaUnderMargin {
         let other = -Infinity;
         for (let c = 0; c < classes; c++) if (c !== own[r]) other = Math.max(other, data[r * classes + c]!);
         const margin = data[r * classes + own[r]!]! - other;
-        if (!Number.isFinite(margin)) throw new RangeError(`areaUnderMargin: logits give row ${r} the margin ${margin}, expected a finite number: infinite logits have no mean`);
+        if (!Number.isFinite(margin))
+          throw new RangeError(
+            `areaUnderMargin: logits give row ${r} the margin ${margin}, expected a finite number: infinite ` +
+              'logits have no mean',
+          );
         return margin;
       });
       for (let r = 0; r < rows; r++) {
@@ -52,12 +58,15 @@ export function areaUnderMargin(n: number): AreaUnderMargin {
     },
     values: () => sums.map((_, i) => area(i)),
     threshold: (samples, percentile = 99) => {
-      if (!(percentile >= 0 && percentile <= 100)) throw new RangeError(`areaUnderMargin: percentile is ${percentile}, expected a number from 0 to 100`);
-      if (samples.length === 0) throw new RangeError('areaUnderMargin: there are no threshold samples, expected at least one');
+      if (!(percentile >= 0 && percentile <= 100))
+        throw new RangeError(`areaUnderMargin: percentile is ${percentile}, expected a number from 0 to 100`);
+      if (samples.length === 0)
+        throw new RangeError('areaUnderMargin: there are no threshold samples, expected at least one');
       expectIndex('areaUnderMargin', n, samples.length, samples);
       const areas = Float64Array.from(samples, area).sort();
       const missing = Array.from(samples).find((i) => seen[i] === 0);
-      if (missing !== undefined) throw new RangeError(`areaUnderMargin: threshold sample ${missing} was never met, expected logits of it first`);
+      if (missing !== undefined)
+        throw new RangeError(`areaUnderMargin: threshold sample ${missing} was never met, expected logits of it first`);
       return quantile(areas, percentile / 100);
     },
     suspects: (threshold, except = []) => {

@@ -16,15 +16,17 @@ export interface RiskCoverage {
 }
 
 /**
- * Risk-coverage curve with rows in the order of falling confidence max_k p_k (Geifman, Uziel and El-Yaniv, ICLR 2019). Equal
- * confidences count as in random order, on average, so that the order of the rows does not matter. probs: (rows, classes).
- * Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
+ * Risk-coverage curve with rows in the order of falling confidence max_k p_k (Geifman, Uziel and El-Yaniv, ICLR 2019).
+ * Equal confidences count as in random order, on average, so that the order of the rows does not matter. probs: (rows,
+ * classes). Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
  */
 export function riskCoverage(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): RiskCoverage {
   return curve(probs, labels, options, 'riskCoverage');
 }
 
-/** Area under the {@link riskCoverage} curve, (1 / rows) sum_i errors among the i most confident / i; errors as there. */
+/**
+ * Area under the {@link riskCoverage} curve, (1 / rows) sum_i errors among the i most confident / i; errors as there.
+ */
 export function aurc(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
   return curve(probs, labels, options, 'aurc').aurc;
 }
@@ -32,7 +34,9 @@ export function aurc(probs: Matrix, labels: HostLabels, options: WeightOptions =
 function curve(probs: Matrix, labels: HostLabels, options: WeightOptions, where: string): RiskCoverage {
   expectOptions(where, options, WEIGHT_KEYS);
   const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, where, options));
-  const order = Int32Array.from(hit, (_, r) => r).filter((r) => weights.rows[r]! > 0).sort((a, b) => confidence[b]! - confidence[a]!);
+  const order = Int32Array.from(hit, (_, r) => r)
+    .filter((r) => weights.rows[r]! > 0)
+    .sort((a, b) => confidence[b]! - confidence[a]!);
   const weight = Float64Array.from(order, (r) => weights.rows[r]!);
   const rows = order.length;
   const [risk, coverage] = [new Float64Array(rows), new Float64Array(rows)];

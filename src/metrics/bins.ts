@@ -21,15 +21,17 @@ export interface BinOptions {
   /** Number of bins. Default: 15. */
   nBins?: number;
   /**
-   * 'width' (default): edges i / nBins, so that bins may be empty. 'mass': as many rows, by weight, in each as can be, edges at the
-   * confidences of ranks i rows / nBins; equal confidences share a bin, so that bins may be fewer, and none is empty.
+   * 'width' (default): edges i / nBins, so that bins may be empty. 'mass': as many rows, by weight, in each as can be,
+   * edges at the confidences of ranks i rows / nBins; equal confidences share a bin, so that bins may be fewer, and
+   * none is empty.
    */
   binning?: 'width' | 'mass';
   /**
-   * 'released-code': bins of the code of MbLS and CALS, which are open below. A confidence of 0 falls out, and with 'mass', whose
-   * edges are then interpolated between ranks, the smallest confidence; rows that fall out still count as rows. Where all confidences are
-   * f32 numbers that code is followed in f32: bins of equal width end at the values of `torch.linspace`, which for some nBins, 15
-   * among them, miss i / nBins by a rounding error. Others are compared in f64.
+   * 'released-code': bins of the code of MbLS and CALS, which are open below. A confidence of 0 falls out, and with
+   * 'mass', whose edges are then interpolated between ranks, the smallest confidence; rows that fall out still count as
+   * rows. Where all confidences are f32 numbers that code is followed in f32: bins of equal width end at the values of
+   * `torch.linspace`, which for some nBins, 15 among them, miss i / nBins by a rounding error. Others are compared in
+   * f64.
    */
   compat?: 'released-code';
 }
@@ -46,28 +48,51 @@ export interface WeighedBin extends ReliabilityBin {
 
 /** Throws RangeError, naming `where`, on bin options that are none. */
 export function checkBins(where: string, { nBins = 15, binning = 'width', compat }: BinOptions): void {
-  if (!(Number.isSafeInteger(nBins) && nBins >= 1)) throw new RangeError(`${where}: nBins is ${nBins}, expected an integer >= 1`);
-  if (binning !== 'width' && binning !== 'mass') throw new RangeError(`${where}: binning is ${String(binning)}, expected 'width' or 'mass'`);
-  if (compat !== undefined && compat !== 'released-code') throw new RangeError(`${where}: compat is ${String(compat)}, expected 'released-code'`);
+  if (!(Number.isSafeInteger(nBins) && nBins >= 1))
+    throw new RangeError(`${where}: nBins is ${nBins}, expected an integer >= 1`);
+  if (binning !== 'width' && binning !== 'mass')
+    throw new RangeError(`${where}: binning is ${String(binning)}, expected 'width' or 'mass'`);
+  if (compat !== undefined && compat !== 'released-code')
+    throw new RangeError(`${where}: compat is ${String(compat)}, expected 'released-code'`);
 }
 
 /**
- * The bin of each confidence, -1 for one that falls out, and the edges of the bins. Confidences and edges are compared in f32, so
- * that a probability on an edge falls into the bin below it in f32 and in f64 alike.
+ * The bin of each confidence, -1 for one that falls out, and the edges of the bins. Confidences and edges are compared
+ * in f32, so that a probability on an edge falls into the bin below it in f32 and in f64 alike.
  */
-export function assignBins({ confidence, weights }: Confidences, { nBins = 15, binning = 'width', compat }: BinOptions): { bin: Int32Array; edges: number[] } {
+export function assignBins(
+  { confidence, weights }: Confidences,
+  { nBins = 15, binning = 'width', compat }: BinOptions,
+): { bin: Int32Array; edges: number[] } {
   const round = compat && confidence.some((c) => c !== Math.fround(c)) ? (v: number) => v : Math.fround;
   const edges =
-    binning === 'width' ? Array.from({ length: nBins + 1 }, (_, i) => i / nBins) : compat ? releasedMassEdges(confidence.slice().sort(), nBins) : massEdges(confidence, weights.rows, nBins);
+    binning === 'width'
+      ? Array.from({ length: nBins + 1 }, (_, i) => i / nBins)
+      : compat
+        ? releasedMassEdges(confidence.slice().sort(), nBins)
+        : massEdges(confidence, weights.rows, nBins);
   const compared = binning === 'width' && compat && round === Math.fround ? releasedEdges(nBins) : edges.map(round);
-  return { edges, bin: Int32Array.from(confidence, (c) => (compat && round(c) <= compared[0]! ? -1 : Math.max(0, lowerBound(compared, round(c)) - 1))) };
+  return {
+    edges,
+    bin: Int32Array.from(confidence, (c) =>
+      compat && round(c) <= compared[0]! ? -1 : Math.max(0, lowerBound(compared, round(c)) - 1),
+    ),
+  };
 }
 
 /** Reliability bins of confidences and hits (1 or 0). */
 export function fillBins(of: Confidences, options: BinOptions): WeighedBin[] {
   const { confidence, hit, weights } = of;
   const { bin, edges } = assignBins(of, options);
-  const out = Array.from({ length: edges.length - 1 }, (_, i) => ({ lo: edges[i]!, hi: edges[i + 1]!, count: 0, confidence: 0, accuracy: 0, share: 0, effective: 0 }));
+  const out = Array.from({ length: edges.length - 1 }, (_, i) => ({
+    lo: edges[i]!,
+    hi: edges[i + 1]!,
+    count: 0,
+    confidence: 0,
+    accuracy: 0,
+    share: 0,
+    effective: 0,
+  }));
   bin.forEach((b, r) => {
     if (b < 0) return;
     const w = weights.rows[r]!;

@@ -13,8 +13,8 @@ export interface BootstrapOptions {
   /** Default: 0. */
   seed?: number;
   /**
-   * 'percentile': quantiles of the resampled values. 'basic': the same mirrored at the value, 2 value - quantile, which also
-   * moves against the bias of a metric that grows with noise, such as ECE. Default: 'percentile'.
+   * 'percentile': quantiles of the resampled values. 'basic': the same mirrored at the value, 2 value - quantile, which
+   * also moves against the bias of a metric that grows with noise, such as ECE. Default: 'percentile'.
    */
   method?: 'percentile' | 'basic';
 }
@@ -28,10 +28,11 @@ export interface Interval {
 }
 
 /**
- * Bootstrap interval of any metric of scores and labels, for example `bootstrapInterval(calibrationError, probs, labels)`: rows are
- * drawn anew with replacement, the metric is computed again, and its quantiles (interpolated) are the interval. Seeded: the
- * same call gives the same numbers. Weights go into the metric: `(p, y) => calibrationError(p, y, { prior: 'balanced' })`. Efron and Tibshirani, 1993. scores: (rows, classes).
- * Throws RangeError on options outside their ranges, and when the metric is NaN on a resample.
+ * Bootstrap interval of any metric of scores and labels, for example
+ * `bootstrapInterval(calibrationError, probs, labels)`: rows are drawn anew with replacement, the metric is computed
+ * again, and its quantiles (interpolated) are the interval. Seeded: the same call gives the same numbers. Weights go
+ * into the metric: `(p, y) => calibrationError(p, y, { prior: 'balanced' })`. Efron and Tibshirani, 1993. scores:
+ * (rows, classes). Throws RangeError on options outside their ranges, and when the metric is NaN on a resample.
  */
 export function bootstrapInterval(
   metric: (scores: NdArray<Float64Array>, labels: Int32Array) => number,
@@ -42,20 +43,31 @@ export function bootstrapInterval(
   expectOptions('bootstrapInterval', options, ['level', 'resamples', 'seed', 'method']);
   const { level = 0.95, resamples = 1000, seed = 0, method = 'percentile' } = options;
   if (!(level > 0 && level < 1)) throw new RangeError(`bootstrapInterval: level is ${level}, expected 0 < level < 1`);
-  if (!(Number.isSafeInteger(resamples) && resamples >= 2)) throw new RangeError(`bootstrapInterval: resamples is ${resamples}, expected an integer >= 2`);
-  if (method !== 'percentile' && method !== 'basic') throw new RangeError(`bootstrapInterval: method is ${String(method)}, expected 'percentile' or 'basic'`);
+  if (!(Number.isSafeInteger(resamples) && resamples >= 2))
+    throw new RangeError(`bootstrapInterval: resamples is ${resamples}, expected an integer >= 2`);
+  if (method !== 'percentile' && method !== 'basic')
+    throw new RangeError(`bootstrapInterval: method is ${String(method)}, expected 'percentile' or 'basic'`);
   const { data, rows, classes } = toRows(scores, 'bootstrapInterval: scores');
   const own = toLabels(labels, rows, classes, 'bootstrapInterval: labels');
   const take = (pick: ArrayLike<number> | null): number => {
     const from = (r: number): number => (pick ? pick[r]! : r);
-    const x = Float64Array.from({ length: rows * classes }, (_, i) => data[from(Math.floor(i / classes)) * classes + (i % classes)]!);
-    return metric(new NdArray(x, [rows, classes]), Int32Array.from({ length: rows }, (_, r) => own[from(r)]!));
+    const x = Float64Array.from(
+      { length: rows * classes },
+      (_, i) => data[from(Math.floor(i / classes)) * classes + (i % classes)]!,
+    );
+    return metric(
+      new NdArray(x, [rows, classes]),
+      Int32Array.from({ length: rows }, (_, r) => own[from(r)]!),
+    );
   };
   const value = take(null);
   const root = key(seed);
   const values = Float64Array.from({ length: resamples }, (_, stream) => {
     const again = take(hostRandint(1, rows, root, { high: rows, stream }));
-    if (Number.isNaN(again)) throw new RangeError(`bootstrapInterval: the metric is NaN on resample ${stream}, expected a number for every choice of rows`);
+    if (Number.isNaN(again))
+      throw new RangeError(
+        `bootstrapInterval: the metric is NaN on resample ${stream}, expected a number for every choice of rows`,
+      );
     return again;
   }).sort();
   const [low, high] = [(1 - level) / 2, (1 + level) / 2].map((q) => quantile(values, q)) as [number, number];

@@ -18,24 +18,30 @@ export interface BrierDecomposition {
 }
 
 /**
- * Brier score: the mean of sum_k (p_k - [k = y])^2, in [0, 2] (Brier, 1950). Twice the score of the two-class form that has one
- * probability. probs: (rows, classes). Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
+ * Brier score: the mean of sum_k (p_k - [k = y])^2, in [0, 2] (Brier, 1950). Twice the score of the two-class form that
+ * has one probability. probs: (rows, classes). Throws RangeError on anything but probabilities, and on labels and
+ * weights that do not fit.
  */
 export function brierScore(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
   expectOptions('brierScore', options, WEIGHT_KEYS);
   const { data, rows, classes, labels: own, weights } = labelledRows(probs, labels, 'brierScore', options);
   let sum = 0;
-  for (let r = 0; r < rows; r++) for (let c = 0; c < classes; c++) sum += weights.rows[r]! * (data[r * classes + c]! - Number(own[r] === c)) ** 2;
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < classes; c++) sum += weights.rows[r]! * (data[r * classes + c]! - Number(own[r] === c)) ** 2;
   return sum / weights.total;
 }
 
 /**
- * Murphy's decomposition of the Brier score (1973), summed over the classes, each binned by its own probability, with the
- * within-bin term of Stephenson, Coelho and Jolliffe (2008), so that the parts add up for any bins. `binning: 'mass'` with
- * nBins of at least the number of rows puts each distinct probability into a bin of its own, where that term is 0.
- * Options and errors as for `reliabilityDiagram`, without `compat`.
+ * Murphy's decomposition of the Brier score (1973), summed over the classes, each binned by its own probability, with
+ * the within-bin term of Stephenson, Coelho and Jolliffe (2008), so that the parts add up for any bins.
+ * `binning: 'mass'` with nBins of at least the number of rows puts each distinct probability into a bin of its own,
+ * where that term is 0. Options and errors as for `reliabilityDiagram`, without `compat`.
  */
-export function brierDecomposition(probs: Matrix, labels: HostLabels, options: Omit<BinOptions, 'compat'> & WeightOptions = {}): BrierDecomposition {
+export function brierDecomposition(
+  probs: Matrix,
+  labels: HostLabels,
+  options: Omit<BinOptions, 'compat'> & WeightOptions = {},
+): BrierDecomposition {
   expectOptions('brierDecomposition', options, ['nBins', 'binning', ...WEIGHT_KEYS]);
   checkBins('brierDecomposition', options);
   const matrix = labelledRows(probs, labels, 'brierDecomposition', options);

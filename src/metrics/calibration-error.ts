@@ -18,8 +18,9 @@ export interface CalibrationErrorOptions extends BinOptions, WeightOptions {
   /** Default: 'l1'. */
   norm?: CalibrationNorm;
   /**
-   * Takes from each squared gap of norm 'l2' what sampling adds to it on average, accuracy (1 - accuracy) / (count - 1), in bins of two rows
-   * or more; at least 0 in all. Of rows of unequal weight those count that vary as much, (sum w)^2 / sum w^2. Default: false. Kumar, Liang, Ma, "Verified uncertainty calibration", NeurIPS 2019.
+   * Takes from each squared gap of norm 'l2' what sampling adds to it on average, accuracy (1 - accuracy) / (count -
+   * 1), in bins of two rows or more; at least 0 in all. Of rows of unequal weight those count that vary as much, (sum
+   * w)^2 / sum w^2. Default: false. Kumar, Liang, Ma, "Verified uncertainty calibration", NeurIPS 2019.
    */
   debias?: boolean;
 }
@@ -32,10 +33,11 @@ export interface ClasswiseOptions extends CalibrationErrorOptions {
 
 /**
  * Reliability diagram: rows binned by confidence max_k p_k into `nBins` (default 15) bins of equal width, (lo, hi] with
- * the first closed at 0, so that confidences 0 and 1 are counted. Confidences and edges are compared in f32, as in the field's torch code,
- * so that f32 and f64 probabilities give the same bins. `binning: 'mass'` makes bins of equal count, see {@link BinOptions}. probs: (rows, classes).
- * Throws RangeError on anything but probabilities (NaN, an entry outside [0, 1] by more than 1e-6, a row sum off by more
- * than 1e-3), on labels and weights that do not fit, and unless nBins is an integer >= 1.
+ * the first closed at 0, so that confidences 0 and 1 are counted. Confidences and edges are compared in f32, as in the
+ * field's torch code, so that f32 and f64 probabilities give the same bins. `binning: 'mass'` makes bins of equal
+ * count, see {@link BinOptions}. probs: (rows, classes). Throws RangeError on anything but probabilities (NaN, an entry
+ * outside [0, 1] by more than 1e-6, a row sum off by more than 1e-3), on labels and weights that do not fit, and unless
+ * nBins is an integer >= 1.
  */
 export function reliabilityDiagram(probs: Matrix, labels: Labels, options: ReliabilityOptions = {}): ReliabilityBin[] {
   const where = 'reliabilityDiagram';
@@ -47,7 +49,10 @@ export function reliabilityDiagram(probs: Matrix, labels: Labels, options: Relia
   if (classIndex !== undefined && !(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < matrix.classes)) {
     throw new RangeError(`${where}: classIndex is ${classIndex}, expected an integer in 0..${matrix.classes - 1}`);
   }
-  const bins = fillBins(classIndex === undefined ? topConfidences(matrix) : classConfidences(matrix, classIndex), options);
+  const bins = fillBins(
+    classIndex === undefined ? topConfidences(matrix) : classConfidences(matrix, classIndex),
+    options,
+  );
   return bins.map(({ effective: _, share, ...bin }) => (matrix.weights.isGiven ? { ...bin, share } : bin));
 }
 
@@ -56,31 +61,40 @@ const ERROR_KEYS = ['norm', 'debias', ...BIN_KEYS, ...WEIGHT_KEYS] as const;
 /**
  * Calibration error of the predicted class. With the gap |accuracy - confidence| of each bin and its share of the rows,
  * norm 'l1' (default) is sum share * gap, the expected calibration error (Naeini, Cooper and Hauskrecht, AAAI 2015; Guo
- * et al., ICML 2017); 'l2' is sqrt(sum share * gap^2); 'max' is the largest gap of a bin that is not empty (MCE); 'mean' the
- * plain mean of those gaps (ACE). With `binning: 'mass'` 'l1' is the adaptive ECE. Bins and errors as for
- * {@link reliabilityDiagram}. torchmetrics closes its bins on the left instead, which differs for confidences on an edge.
+ * et al., ICML 2017); 'l2' is sqrt(sum share * gap^2); 'max' is the largest gap of a bin that is not empty (MCE);
+ * 'mean' the plain mean of those gaps (ACE). With `binning: 'mass'` 'l1' is the adaptive ECE. Bins and errors as for
+ * {@link reliabilityDiagram}. torchmetrics closes its bins on the left instead, which differs for confidences on an
+ * edge.
  */
 export function calibrationError(probs: Matrix, labels: Labels, options: CalibrationErrorOptions = {}): number {
   expectOptions('calibrationError', options, ERROR_KEYS);
   return errorOf(topConfidences(checked(probs, labels, options, 'calibrationError')), options);
 }
 
-/** Calibration error of each class against the rest, by its own probability. Options and errors as for {@link calibrationError}. */
-export function perClassCalibrationError(probs: Matrix, labels: Labels, options: CalibrationErrorOptions = {}): number[] {
+/**
+ * Calibration error of each class against the rest, by its own probability. Options and errors as for
+ * {@link calibrationError}.
+ */
+export function perClassCalibrationError(
+  probs: Matrix,
+  labels: Labels,
+  options: CalibrationErrorOptions = {},
+): number[] {
   expectOptions('perClassCalibrationError', options, ERROR_KEYS);
   return perClass(checked(probs, labels, options, 'perClassCalibrationError'), options);
 }
 
 /**
- * Class-wise calibration error: the mean of {@link perClassCalibrationError} (Kull et al., NeurIPS 2019; Nixon et al., 2019).
- * A class that is no label still has predictions to judge and counts; the code of MbLS and CALS averages over
+ * Class-wise calibration error: the mean of {@link perClassCalibrationError} (Kull et al., NeurIPS 2019; Nixon et al.,
+ * 2019). A class that is no label still has predictions to judge and counts; the code of MbLS and CALS averages over
  * max(labels) + 1 classes, as `compat: 'released-code'` does, beside its bins.
  */
 export function classwiseCalibrationError(probs: Matrix, labels: Labels, options: ClasswiseOptions = {}): number {
   const where = 'classwiseCalibrationError';
   expectOptions(where, options, ['average', ...ERROR_KEYS]);
   const { average = 'classes', compat } = options;
-  if (average !== 'classes' && average !== 'labels') throw new RangeError(`${where}: average is ${String(average)}, expected 'classes' or 'labels'`);
+  if (average !== 'classes' && average !== 'labels')
+    throw new RangeError(`${where}: average is ${String(average)}, expected 'classes' or 'labels'`);
   const matrix = checked(probs, labels, options, where);
   const errors = perClass(matrix, options);
   const { rows, total } = matrix.weights;
@@ -95,7 +109,8 @@ function perClass(matrix: LabelledRows, options: CalibrationErrorOptions): numbe
 
 function checked(probs: Matrix, labels: Labels, options: CalibrationErrorOptions, where: string): LabelledRows {
   const { norm = 'l1', debias = false } = options;
-  if (!['l1', 'l2', 'max', 'mean'].includes(norm)) throw new RangeError(`${where}: norm is ${String(norm)}, expected 'l1', 'l2', 'max' or 'mean'`);
+  if (!['l1', 'l2', 'max', 'mean'].includes(norm))
+    throw new RangeError(`${where}: norm is ${String(norm)}, expected 'l1', 'l2', 'max' or 'mean'`);
   if (debias && norm !== 'l2') throw new RangeError(`${where}: debias is true with norm '${norm}', expected norm 'l2'`);
   checkBins(where, options);
   const matrix = labelledRows(probs, labels, where, options);
@@ -104,7 +119,10 @@ function checked(probs: Matrix, labels: Labels, options: CalibrationErrorOptions
 }
 
 function expectPlain(where: string, { compat }: BinOptions, { weights }: LabelledRows): void {
-  if (compat && weights.isGiven) throw new RangeError(`${where}: compat is '${compat}' with weights, which the released code does not have; leave one out`);
+  if (compat && weights.isGiven)
+    throw new RangeError(
+      `${where}: compat is '${compat}' with weights, which the released code does not have; leave one out`,
+    );
 }
 
 function errorOf(of: Confidences, options: CalibrationErrorOptions): number {
@@ -114,6 +132,12 @@ function errorOf(of: Confidences, options: CalibrationErrorOptions): number {
   if (norm === 'max') return gaps.reduce((a, b) => Math.max(a, b), 0);
   if (norm === 'mean') return gaps.reduce((a, b) => a + b, 0) / Math.max(1, gaps.length);
   if (norm === 'l1') return gaps.reduce((sum, gap, i) => sum + full[i]!.share * gap, 0);
-  const added = ({ accuracy, count, effective }: WeighedBin): number => (debias && count > 1 && effective > 1 ? (accuracy * (1 - accuracy)) / (effective - 1) : 0);
-  return Math.sqrt(Math.max(0, gaps.reduce((sum, gap, i) => sum + full[i]!.share * (gap * gap - added(full[i]!)), 0)));
+  const added = ({ accuracy, count, effective }: WeighedBin): number =>
+    debias && count > 1 && effective > 1 ? (accuracy * (1 - accuracy)) / (effective - 1) : 0;
+  return Math.sqrt(
+    Math.max(
+      0,
+      gaps.reduce((sum, gap, i) => sum + full[i]!.share * (gap * gap - added(full[i]!)), 0),
+    ),
+  );
 }

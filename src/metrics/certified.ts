@@ -4,12 +4,14 @@ import { expectFlags } from './forgetting.ts';
 import type { HostLabels } from './rows.ts';
 
 /** Whether each prediction was right: booleans or 0 / 1. An abstention counts as wrong. */
-export type Correct = ArrayLike<boolean | number> | { readonly data: ArrayLike<number>; readonly shape: readonly number[] };
+export type Correct =
+  ArrayLike<boolean | number> | { readonly data: ArrayLike<number>; readonly shape: readonly number[] };
 
 /**
  * Average certified radius: the mean over all points of radius * [correct] (Zhai et al., MACER, ICLR 2020).
  * It depends on the sample budget n, which caps every radius: compare it at equal n only.
- * Throws RangeError on an empty list, a length mismatch, a radius that is negative, NaN or infinite, or what is no flag.
+ * Throws RangeError on an empty list, a length mismatch, a radius that is negative, NaN or infinite, or what is no
+ * flag.
  */
 export function averageCertifiedRadius(radii: HostLabels, correct: Correct): number {
   const own = check('averageCertifiedRadius', radii, correct);
@@ -42,7 +44,8 @@ export function certifiedAccuracyHighProb(
 ): number[] {
   expectOptions('certifiedAccuracyHighProb', options, ['alpha', 'rho']);
   const { alpha = 0.001, rho = 0.001 } = options;
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`certifiedAccuracyHighProb: alpha is ${alpha}, expected 0 < alpha < 1`);
+  if (!(alpha > 0 && alpha < 1))
+    throw new RangeError(`certifiedAccuracyHighProb: alpha is ${alpha}, expected 0 < alpha < 1`);
   if (!(rho > 0 && rho < 1)) throw new RangeError(`certifiedAccuracyHighProb: rho is ${rho}, expected 0 < rho < 1`);
   const plain = accuracyAt('certifiedAccuracyHighProb', radii, correct, atRadii);
   const log = Math.log(1 / rho);
@@ -62,14 +65,25 @@ function accuracyAt(where: string, radii: HostLabels, correct: Correct, atRadii:
 }
 
 /** Radii and flags as lists. */
-function check(where: string, radii: HostLabels, correct: Correct): { radii: ArrayLike<number>; correct: ArrayLike<number | boolean> } {
-  const own = { radii: toList(`${where}: radii`, radii), correct: toList(`${where}: correct`, correct) as ArrayLike<number | boolean> };
+function check(
+  where: string,
+  radii: HostLabels,
+  correct: Correct,
+): { radii: ArrayLike<number>; correct: ArrayLike<number | boolean> } {
+  const own = {
+    radii: toList(`${where}: radii`, radii),
+    correct: toList(`${where}: correct`, correct) as ArrayLike<number | boolean>,
+  };
   if (own.radii.length === 0) throw new RangeError(`${where}: radii has 0 entries, expected at least 1`);
-  if (own.correct.length !== own.radii.length) throw new RangeError(`${where}: correct has ${own.correct.length} entries, expected ${own.radii.length} as radii`);
+  if (own.correct.length !== own.radii.length)
+    throw new RangeError(`${where}: correct has ${own.correct.length} entries, expected ${own.radii.length} as radii`);
   for (let i = 0; i < own.radii.length; i++) {
     const radius = own.radii[i]!;
     if (!(radius >= 0)) throw new RangeError(`${where}: radii[${i}] is ${radius}, expected a number >= 0`);
-    if (radius === Infinity) throw new RangeError(`${where}: radii[${i}] is Infinity, expected a finite number: no certificate is for every input`);
+    if (radius === Infinity)
+      throw new RangeError(
+        `${where}: radii[${i}] is Infinity, expected a finite number: no certificate is for every input`,
+      );
   }
   expectFlags(`${where}: correct`, own.correct);
   return own;

@@ -26,6 +26,12 @@ export function reportOf(matrix: readonly (readonly number[])[]): ClassReport[] 
     const support = row.reduce((sum, n) => sum + n, 0);
     const predicted = matrix.reduce((sum, other) => sum + other[c]!, 0);
     const part = (count: number, of: number): number | null => (of === 0 ? null : count / of);
-    return { support, predicted, recall: part(row[c]!, support), precision: part(row[c]!, predicted), f1: part(2 * row[c]!, support + predicted) };
+    return {
+      support,
+      predicted,
+      recall: part(row[c]!, support),
+      precision: part(row[c]!, predicted),
+      f1: part(2 * row[c]!, support + predicted),
+    };
   });
 }

@@ -4,8 +4,9 @@ import type { HostLabels, Matrix } from './rows.ts';
 import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
 
 /**
- * Mean confidence max_k p_k less accuracy: above 0 over-confident, below 0 under-confident. The signed calibration error of one bin. probs:
- * (rows, classes). Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
+ * Mean confidence max_k p_k less accuracy: above 0 over-confident, below 0 under-confident. The signed calibration
+ * error of one bin. probs: (rows, classes). Throws RangeError on anything but probabilities, and on labels and weights
+ * that do not fit.
  */
 export function overconfidence(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
   expectOptions('overconfidence', options, WEIGHT_KEYS);
@@ -14,8 +15,9 @@ export function overconfidence(probs: Matrix, labels: HostLabels, options: Weigh
 }
 
 /**
- * Area under the ROC curve of confidence as a test for right predictions: how often a right row is surer than a wrong one, ties counting
- * half. Temperature scaling of two classes leaves it as it is. NaN when all rows are right, or none. Errors as for {@link overconfidence}.
+ * Area under the ROC curve of confidence as a test for right predictions: how often a right row is surer than a wrong
+ * one, ties counting half. Temperature scaling of two classes leaves it as it is. NaN when all rows are right, or none.
+ * Errors as for {@link overconfidence}.
  */
 export function confidenceAuroc(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
   expectOptions('confidenceAuroc', options, WEIGHT_KEYS);

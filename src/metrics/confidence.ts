@@ -16,7 +16,12 @@ export interface LabelledRows extends Rows {
 }
 
 /** Throws RangeError, naming `where`, on anything but probabilities, and on labels and weights that do not fit. */
-export function labelledRows(probs: Matrix, labels: HostLabels, where: string, { sampleWeight, prior }: WeightOptions = {}): LabelledRows {
+export function labelledRows(
+  probs: Matrix,
+  labels: HostLabels,
+  where: string,
+  { sampleWeight, prior }: WeightOptions = {},
+): LabelledRows {
   const matrix = toProbabilityRows(probs, `${where}: probs`);
   const own = toLabels(labels, matrix.rows, matrix.classes, `${where}: labels`);
   return { ...matrix, labels: own, weights: rowWeights(own, matrix.classes, { sampleWeight, prior }, where) };

@@ -6,7 +6,10 @@ export interface ConfidentJoint {
   counts: number[][];
   /** Estimated share of each label (row) and true class (column); all shares sum to 1. */
   joint: number[][];
-  /** Estimated probability of each label (column) given the true class (row), as in `transitionNoise`; a class that is nobody's stays itself. */
+  /**
+   * Estimated probability of each label (column) given the true class (row), as in `transitionNoise`; a class that is
+   * nobody's stays itself.
+   */
   transition: number[][];
   /** Estimated share of wrong labels. */
   noiseRate: number;
@@ -15,11 +18,12 @@ export interface ConfidentJoint {
 }
 
 /**
- * Confident learning: a row belongs confidently to the most probable of the classes whose probability is at least the mean that the
- * rows labelled with them have; the counts by label, scaled to how often each label occurs, estimate the joint law of labels
- * and true classes. probs: (rows, classes), from models that did not see the row, as by cross-validation. Northcutt, Jiang, Chuang,
- * "Confident learning: estimating uncertainty in dataset labels", JAIR 2021. A class that is no label has no
- * threshold: its row and column of counts and of the joint law are zeros. Throws RangeError on anything but probabilities, and on
+ * Confident learning: a row belongs confidently to the most probable of the classes whose probability is at least the
+ * mean that the rows labelled with them have; the counts by label, scaled to how often each label occurs, estimate the
+ * joint law of labels and true classes. probs: (rows, classes), from models that did not see the row, as by
+ * cross-validation. Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR
+ * 2021. A class that is no label has no threshold: its row and column of counts and of the joint law are zeros. Throws
+ *       RangeError on anything but probabilities, and on
  * labels that do not fit.
  */
 export function confidentJoint(probs: Matrix, labels: Labels): ConfidentJoint {

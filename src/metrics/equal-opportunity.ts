@@ -9,18 +9,26 @@ export interface EqualOpportunityOptions {
 }
 
 /**
- * Difference of equal opportunity: how far the accuracy on the rows of class `positive` lies apart between groups, the largest
- * less the smallest (Hardt, Price, Srebro, NeurIPS 2016). 'mean' is the symmetric form of Kini et al., NeurIPS 2021.
- * `groups` holds the attribute of each row, not its pair with the label. A group without rows of the class is left out; a class
+ * Difference of equal opportunity: how far the accuracy on the rows of class `positive` lies apart between groups, the
+ * largest less the smallest (Hardt, Price, Srebro, NeurIPS 2016). 'mean' is the symmetric form of Kini et al., NeurIPS
+ * 2021. `groups` holds the attribute of each row, not its pair with the label. A group without rows of the class is
+ *       left out; a class
  * with rows in fewer than two groups has no difference: null, and left out of the mean.
  * Inputs and errors as for `groupAccuracy`, and on a `positive` that is no class.
  */
-export function equalOpportunityDifference(scores: Matrix, labels: HostLabels, groups: HostLabels, options: EqualOpportunityOptions = {}): number | null {
+export function equalOpportunityDifference(
+  scores: Matrix,
+  labels: HostLabels,
+  groups: HostLabels,
+  options: EqualOpportunityOptions = {},
+): number | null {
   expectOptions('equalOpportunityDifference', options, ['positive']);
   const { positive = 1 } = options;
   const { correct, own, of, count, classes } = countGroups('equalOpportunityDifference', scores, labels, groups);
   if (positive !== 'mean' && !(Number.isInteger(positive) && positive >= 0 && positive < classes)) {
-    throw new RangeError(`equalOpportunityDifference: positive is ${positive}, expected an integer in 0..${classes - 1} or 'mean'`);
+    throw new RangeError(
+      `equalOpportunityDifference: positive is ${positive}, expected an integer in 0..${classes - 1} or 'mean'`,
+    );
   }
   const cells = Array.from({ length: classes }, () => Array.from({ length: count }, () => ({ right: 0, all: 0 })));
   correct.forEach((right, r) => {

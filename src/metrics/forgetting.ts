@@ -3,9 +3,9 @@ import { toList } from '../tensor/host-values.ts';
 /** How training has gone for each sample of a set; made by {@link forgetting}. */
 export interface Forgetting {
   /**
-   * Takes what a net made of samples when it met them: `correct` holds a number or boolean for each, `index` the samples,
-   * which may repeat; default: all, in order. Throws RangeError on what is no flag (true, false, 1, 0), and on lengths or indices that do not
-   * fit, before anything is counted.
+   * Takes what a net made of samples when it met them: `correct` holds a number or boolean for each, `index` the
+   * samples, which may repeat; default: all, in order. Throws RangeError on what is no flag (true, false, 1, 0), and on
+   * lengths or indices that do not fit, before anything is counted.
    */
   update(correct: ArrayLike<number | boolean>, index?: ArrayLike<number>): void;
   /** Forgetting events of each sample: right at one meeting, wrong at the next. */
@@ -21,9 +21,10 @@ export interface Forgetting {
 }
 
 /**
- * Counts forgetting events of `n` samples over training (Toneva et al., "An empirical study of example forgetting during deep
- * neural network learning", ICLR 2019): samples with wrong labels are forgotten most, and unforgettable ones can be left out.
- * The paper counts at each batch with its outputs in training; a pass over the set after each epoch serves too.
+ * Counts forgetting events of `n` samples over training (Toneva et al., "An empirical study of example forgetting
+ * during deep neural network learning", ICLR 2019): samples with wrong labels are forgotten most, and unforgettable
+ * ones can be left out. The paper counts at each batch with its outputs in training; a pass over the set after each
+ * epoch serves too.
  */
 export function forgetting(n: number): Forgetting {
   if (!Number.isSafeInteger(n) || n < 1) throw new RangeError(`forgetting: n is ${n}, expected a positive integer`);
@@ -58,16 +59,19 @@ export function forgetting(n: number): Forgetting {
 /** Throws RangeError, naming `what`, unless all values are booleans, 0 or 1. */
 export function expectFlags(what: string, values: ArrayLike<number | boolean>): void {
   for (let i = 0; i < values.length; i++) {
-    if (values[i] !== true && values[i] !== false && values[i] !== 0 && values[i] !== 1) throw new RangeError(`${what}[${i}] is ${String(values[i])}, expected true, false, 1 or 0`);
+    if (values[i] !== true && values[i] !== false && values[i] !== 0 && values[i] !== 1)
+      throw new RangeError(`${what}[${i}] is ${String(values[i])}, expected true, false, 1 or 0`);
   }
 }
 
 /** Throws RangeError unless `count` values belong to the samples of `index`, or to all `n`. */
 export function expectIndex(where: string, n: number, count: number, index?: ArrayLike<number>): void {
   const expected = index ? index.length : n;
-  if (count !== expected) throw new RangeError(`${where}: got ${count} values, expected ${expected}, one for each sample`);
+  if (count !== expected)
+    throw new RangeError(`${where}: got ${count} values, expected ${expected}, one for each sample`);
   for (let k = 0; k < (index?.length ?? 0); k++) {
     const i = index![k]!;
-    if (!(Number.isInteger(i) && i >= 0 && i < n)) throw new RangeError(`${where}: index[${k}] is ${i}, expected an integer in 0..${n - 1}`);
+    if (!(Number.isInteger(i) && i >= 0 && i < n))
+      throw new RangeError(`${where}: index[${k}] is ${i}, expected an integer in 0..${n - 1}`);
   }
 }

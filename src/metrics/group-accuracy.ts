@@ -10,15 +10,26 @@ export interface GroupOptions {
 }
 
 /**
- * Accuracy within each group; null for a group without rows. scores: (rows, classes); `groups`: an integer a row, often the pair
- * label * attributes + attribute. Throws RangeError as `accuracy` does, and on groups that do not fit.
+ * Accuracy within each group; null for a group without rows. scores: (rows, classes); `groups`: an integer a row, often
+ * the pair label * attributes + attribute. Throws RangeError as `accuracy` does, and on groups that do not fit.
  */
-export function groupAccuracy(scores: Matrix, labels: HostLabels, groups: HostLabels, options: GroupOptions = {}): (number | null)[] {
+export function groupAccuracy(
+  scores: Matrix,
+  labels: HostLabels,
+  groups: HostLabels,
+  options: GroupOptions = {},
+): (number | null)[] {
   return groupAccuracies('groupAccuracy', scores, labels, groups, options);
 }
 
 /** {@link groupAccuracy} under the name of the calling function. */
-export function groupAccuracies(where: string, scores: Matrix, labels: HostLabels, groups: HostLabels, options: GroupOptions): (number | null)[] {
+export function groupAccuracies(
+  where: string,
+  scores: Matrix,
+  labels: HostLabels,
+  groups: HostLabels,
+  options: GroupOptions,
+): (number | null)[] {
   expectOptions(where, options, ['numGroups']);
   const { numGroups } = options;
   const { correct, of, count } = countGroups(where, scores, labels, groups, numGroups);
@@ -33,18 +44,32 @@ export function groupAccuracies(where: string, scores: Matrix, labels: HostLabel
   });
 }
 
-/** Which rows are right, labels and groups as lists, and how many groups there are, after the checks of {@link groupAccuracy}. */
-export function countGroups(where: string, scores: Matrix, labels: HostLabels, groups: HostLabels, numGroups?: number): { correct: boolean[]; own: Labels; of: ArrayLike<number>; count: number; classes: number } {
+/**
+ * Which rows are right, labels and groups as lists, and how many groups there are, after the checks of
+ * {@link groupAccuracy}.
+ */
+export function countGroups(
+  where: string,
+  scores: Matrix,
+  labels: HostLabels,
+  groups: HostLabels,
+  numGroups?: number,
+): { correct: boolean[]; own: Labels; of: ArrayLike<number>; count: number; classes: number } {
   const rows = toRows(scores, `${where}: scores`);
   const own = toLabels(labels, rows.rows, rows.classes, `${where}: labels`);
   const of = toList(`${where}: groups`, groups);
-  if (numGroups !== undefined && !(Number.isInteger(numGroups) && numGroups >= 1)) throw new RangeError(`${where}: numGroups is ${numGroups}, expected an integer >= 1`);
-  if (of.length !== rows.rows) throw new RangeError(`${where}: groups has ${of.length} entries, expected ${rows.rows}, one per row`);
+  if (numGroups !== undefined && !(Number.isInteger(numGroups) && numGroups >= 1))
+    throw new RangeError(`${where}: numGroups is ${numGroups}, expected an integer >= 1`);
+  if (of.length !== rows.rows)
+    throw new RangeError(`${where}: groups has ${of.length} entries, expected ${rows.rows}, one per row`);
   let count = numGroups ?? 1;
   for (let r = 0; r < of.length; r++) {
     const group = of[r]!;
     if (!(Number.isInteger(group) && group >= 0 && (numGroups === undefined || group < numGroups))) {
-      throw new RangeError(`${where}: groups[${r}] is ${group}, expected an integer ${numGroups === undefined ? '>= 0' : `in 0..${numGroups - 1}`}`);
+      throw new RangeError(
+        `${where}: groups[${r}] is ${group}, expected an integer ` +
+          `${numGroups === undefined ? '>= 0' : `in 0..${numGroups - 1}`}`,
+      );
     }
     count = Math.max(count, group + 1);
   }

@@ -4,7 +4,14 @@ export type { BinOptions, ReliabilityBin } from './bins.ts';
 export { bootstrapInterval, type BootstrapOptions, type Interval } from './bootstrap.ts';
 export { brierDecomposition, brierScore, type BrierDecomposition } from './brier.ts';
 export {
-  calibrationError, classwiseCalibrationError, perClassCalibrationError, reliabilityDiagram, type CalibrationErrorOptions, type CalibrationNorm, type ClasswiseOptions, type ReliabilityOptions,
+  calibrationError,
+  classwiseCalibrationError,
+  perClassCalibrationError,
+  reliabilityDiagram,
+  type CalibrationErrorOptions,
+  type CalibrationNorm,
+  type ClasswiseOptions,
+  type ReliabilityOptions,
 } from './calibration-error.ts';
 export { averageCertifiedRadius, certifiedAccuracy, certifiedAccuracyHighProb, type Correct } from './certified.ts';
 export { ksError } from './ks-error.ts';

@@ -4,7 +4,8 @@ import { toHost, toList } from '../tensor/host-values.ts';
  * Scores, logits or probabilities of shape (rows, classes): an NdArray, anything with `data` and `shape`, or nested
  * arrays.
  */
-export type Matrix = { readonly data: ArrayLike<number>; readonly shape: readonly number[] } | ReadonlyArray<ArrayLike<number>>;
+export type Matrix =
+  { readonly data: ArrayLike<number>; readonly shape: readonly number[] } | ReadonlyArray<ArrayLike<number>>;
 
 /** A matrix in row-major form. */
 export interface Rows {
@@ -25,7 +26,10 @@ export type HostLabels = Labels | { readonly data: ArrayLike<number>; readonly s
 const ENTRY_TOLERANCE = 1e-6;
 const SUM_TOLERANCE = 1e-3;
 
-/** Row-major view of `x`. Throws RangeError, naming `where`, unless x has rank 2, at least one row and one class, and no NaN, TypeError on what holds no numbers. */
+/**
+ * Row-major view of `x`. Throws RangeError, naming `where`, unless x has rank 2, at least one row and one class, and no
+ * NaN, TypeError on what holds no numbers.
+ */
 export function toRows(x: Matrix, where: string): Rows {
   const host = toHost(where, x);
   const data = host.data;
@@ -33,9 +37,11 @@ export function toRows(x: Matrix, where: string): Rows {
   const shape = data.length === 0 && host.shape.length === 1 ? [0, 0] : host.shape;
   if (shape.length !== 2) throw new RangeError(`${where} has shape [${shape}], expected (rows, classes)`);
   const [rows, classes] = shape as [number, number];
-  if (rows === 0 || classes === 0) throw new RangeError(`${where} has shape [${shape}], expected at least one row and one class`);
+  if (rows === 0 || classes === 0)
+    throw new RangeError(`${where} has shape [${shape}], expected at least one row and one class`);
   for (let i = 0; i < data.length; i++) {
-    if (Number.isNaN(data[i])) throw new RangeError(`${where} is NaN at row ${Math.floor(i / classes)}, class ${i % classes}`);
+    if (Number.isNaN(data[i]))
+      throw new RangeError(`${where} is NaN at row ${Math.floor(i / classes)}, class ${i % classes}`);
   }
   return { what: where, data, rows, classes };
 }
@@ -52,7 +58,9 @@ export function toProbabilityRows(x: Matrix, where: string): Rows {
     for (let c = 0; c < classes; c++) {
       const p = data[r * classes + c]!;
       if (p < -ENTRY_TOLERANCE || p > 1 + ENTRY_TOLERANCE) {
-        throw new RangeError(`${where} is ${p} at row ${r}, class ${c}, expected probabilities in 0..1 (apply softmax to logits first)`);
+        throw new RangeError(
+          `${where} is ${p} at row ${r}, class ${c}, expected probabilities in 0..1 (apply softmax to logits first)`,
+        );
       }
       sum += p;
     }
@@ -63,7 +71,10 @@ export function toProbabilityRows(x: Matrix, where: string): Rows {
   return matrix;
 }
 
-/** The labels as a list. Throws RangeError, naming `where`, unless there are `rows` of them, all integers in 0..classes-1. */
+/**
+ * The labels as a list. Throws RangeError, naming `where`, unless there are `rows` of them, all integers in
+ * 0..classes-1.
+ */
 export function toLabels(labels: HostLabels, rows: number, classes: number, where: string): Labels {
   const list = toList(where, labels);
   if (list.length !== rows) throw new RangeError(`${where} has ${list.length} entries, expected ${rows}, one per row`);
@@ -78,5 +89,6 @@ export function toLabels(labels: HostLabels, rows: number, classes: number, wher
 
 /** {@link toLabels}, for labels that are a list already. */
 export function checkLabels(labels: Labels, rows: number, classes: number, where: string): void {
-  if (toLabels(labels, rows, classes, where) !== labels) throw new TypeError(`${where} is an NdArray, expected a list; pass its data`);
+  if (toLabels(labels, rows, classes, where) !== labels)
+    throw new TypeError(`${where} is an NdArray, expected a list; pass its data`);
 }

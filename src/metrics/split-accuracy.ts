@@ -14,8 +14,8 @@ export interface SplitAccuracy {
 }
 
 /**
- * The training accuracy split by whether the label is right. scores: (rows, classes); `labels`: those trained on; `trueLabels`:
- * the right ones, as a noise model of `evenkeel/data` started from. Errors as for `accuracy`.
+ * The training accuracy split by whether the label is right. scores: (rows, classes); `labels`: those trained on;
+ * `trueLabels`: the right ones, as a noise model of `evenkeel/data` started from. Errors as for `accuracy`.
  */
 export function splitAccuracy(scores: Matrix, labels: HostLabels, trueLabels: HostLabels): SplitAccuracy {
   const rows = toRows(scores, 'splitAccuracy: scores');

@@ -7,5 +7,8 @@ import type { HostLabels, Matrix } from './rows.ts';
  */
 export function worstClass(scores: Matrix, labels: HostLabels): { class: number; accuracy: number } {
   const accuracies = recalls(confusion(scores, labels, 'worstClass'));
-  return accuracies.reduce((worst, accuracy, c) => (accuracy < worst.accuracy ? { class: c, accuracy } : worst), { class: -1, accuracy: Infinity });
+  return accuracies.reduce((worst, accuracy, c) => (accuracy < worst.accuracy ? { class: c, accuracy } : worst), {
+    class: -1,
+    accuracy: Infinity,
+  });
 }

@@ -21,13 +21,16 @@ export interface SplitModel {
 }
 
 /**
- * The last layer of a model, which must be linear or cosineLinear, and everything before it. A last layer that is itself a
- * sequential is opened. Throws TypeError for a model that ends otherwise.
+ * The last layer of a model, which must be linear or cosineLinear, and everything before it. A last layer that is
+ * itself a sequential is opened. Throws TypeError for a model that ends otherwise.
  */
 export function splitClassifier(model: Sequential): SplitModel {
   let last: Layer | undefined = model.layers.at(-1);
   while (last instanceof Sequential) last = last.layers.at(-1);
-  if (last?.kind !== 'linear' && last?.kind !== 'cosineLinear') throw new TypeError(`splitClassifier: the last layer is ${last?.kind ?? 'missing'}, expected linear or cosineLinear`);
+  if (last?.kind !== 'linear' && last?.kind !== 'cosineLinear')
+    throw new TypeError(
+      `splitClassifier: the last layer is ${last?.kind ?? 'missing'}, expected linear or cosineLinear`,
+    );
   const classifier = last as Linear | CosineLinear;
   return { backbone: new Backbone(model, withoutLast(model), classifier.inFeatures), classifier };
 }
@@ -35,7 +38,9 @@ export function splitClassifier(model: Sequential): SplitModel {
 function withoutLast(model: Sequential): Sequential {
   const entries = Object.entries(model.children);
   const [name, last] = entries.pop()!;
-  return asView(new Sequential(Object.fromEntries(last instanceof Sequential ? [...entries, [name, withoutLast(last)]] : entries)));
+  return asView(
+    new Sequential(Object.fromEntries(last instanceof Sequential ? [...entries, [name, withoutLast(last)]] : entries)),
+  );
 }
 
 /** A model without its last layer, frozen: always in evaluation mode. */
@@ -65,7 +70,8 @@ export class Backbone {
   forward(x: Tensor, { weights }: { weights?: PassWeights } = {}): Tensor {
     void this.#model.arena;
     const y = this.#layers.forward(x, weights ? { weights } : {});
-    if (y.rank !== 2) throw new ShapeError(`backbone: the features have shape [${y.shape}], expected (batch, ${this.width})`);
+    if (y.rank !== 2)
+      throw new ShapeError(`backbone: the features have shape [${y.shape}], expected (batch, ${this.width})`);
     return y;
   }
 
@@ -82,7 +88,9 @@ export class Backbone {
   }
 }
 
-/** A frozen backbone with a head of its own: gives logits and probabilities as a model does, always in evaluation mode. */
+/**
+ * A frozen backbone with a head of its own: gives logits and probabilities as a model does, always in evaluation mode.
+ */
 export class Reheaded {
   readonly backbone: Backbone;
   readonly head: Sequential;
@@ -93,9 +101,15 @@ export class Reheaded {
     this.head = head;
   }
 
-  /** Logits of a batch, on the device, in evaluation mode. Throws RangeError when the context asks for training: train the head on features. */
+  /**
+   * Logits of a batch, on the device, in evaluation mode. Throws RangeError when the context asks for training: train
+   * the head on features.
+   */
   forward(x: Tensor, { training = false, weights }: { training?: boolean; weights?: PassWeights } = {}): Tensor {
-    if (training) throw new RangeError('reheaded.forward: training is true, expected false; train the head by itself, on features of the backbone');
+    if (training)
+      throw new RangeError(
+        'reheaded.forward: training is true, expected false; train the head by itself, on features of the backbone',
+      );
     const context = weights ? { weights } : {};
     return this.head.forward(this.backbone.forward(x, context), context);
   }

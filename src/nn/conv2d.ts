@@ -31,8 +31,8 @@ export interface Conv2dLayerOptions {
 }
 
 /**
- * Convolution of x: (batch, inChannels, height, width) with `weight` (outChannels, inChannels / groups, kh, kw) and `bias`
- * (outChannels); both start uniform in +-1 / sqrt(inChannels / groups kh kw), PyTorch's default.
+ * Convolution of x: (batch, inChannels, height, width) with `weight` (outChannels, inChannels / groups, kh, kw) and
+ * `bias` (outChannels); both start uniform in +-1 / sqrt(inChannels / groups kh kw), PyTorch's default.
  */
 export function conv2d(
   inChannels: number,
@@ -64,10 +64,21 @@ export function conv2d(
     params: {},
     fuses: ['relu'],
     specs: {
-      weight: { shape: [outChannels, inChannels / groups, kh, kw], init: (key) => hostUniform(outChannels, fan, key, { low: -bound, high: bound }) },
-      ...(bias ? { bias: { shape: [outChannels], init: (key) => hostUniform(1, outChannels, key, { low: -bound, high: bound }) } } : {}),
+      weight: {
+        shape: [outChannels, inChannels / groups, kh, kw],
+        init: (key) => hostUniform(outChannels, fan, key, { low: -bound, high: bound }),
+      },
+      ...(bias
+        ? {
+            bias: {
+              shape: [outChannels],
+              init: (key) => hostUniform(1, outChannels, key, { low: -bound, high: bound }),
+            },
+          }
+        : {}),
     },
-    forward: (x, { activation } = { training: false }) => conv2dOp(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { ...geometry, activation }),
+    forward: (x, { activation } = { training: false }) =>
+      conv2dOp(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { ...geometry, activation }),
   };
   return layer;
 }

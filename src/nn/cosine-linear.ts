@@ -23,7 +23,8 @@ export function cosineLinear(inFeatures: number, outFeatures: number, options: {
   expectOptions('cosineLinear', options, ['scale']);
   const { scale = 1 } = options;
   expectSizes('cosineLinear', { inFeatures, outFeatures });
-  if (!(scale > 0 && Number.isFinite(scale))) throw new RangeError(`cosineLinear: scale is ${scale}, expected a positive number`);
+  if (!(scale > 0 && Number.isFinite(scale)))
+    throw new RangeError(`cosineLinear: scale is ${scale}, expected a positive number`);
   const layer: CosineLinear = {
     kind: 'cosineLinear',
     inFeatures,

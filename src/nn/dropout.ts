@@ -18,7 +18,8 @@ export function dropout(p = 0.5): Dropout {
     isRandom: true,
     forward: (x, { training, random } = { training: false }) => {
       if (!training || p === 0) return x;
-      if (!random) throw new Error('dropout: the context has no random numbers; put the layer in sequential(), or pass `random`');
+      if (!random)
+        throw new Error('dropout: the context has no random numbers; put the layer in sequential(), or pass `random`');
       return dropoutOp(x, random, { p });
     },
   };

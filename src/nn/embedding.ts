@@ -13,8 +13,8 @@ export interface Embedding extends Layer {
 }
 
 /**
- * Rows of `weight` (count, features) by the integers of x, an i32 tensor (...): (..., features). Starts standard normal; the
- * row `paddingIdx` starts at zero and is not trained. PyTorch's Embedding.
+ * Rows of `weight` (count, features) by the integers of x, an i32 tensor (...): (..., features). Starts standard
+ * normal; the row `paddingIdx` starts at zero and is not trained. PyTorch's Embedding.
  */
 export function embedding(count: number, features: number, options: { paddingIdx?: number } = {}): Embedding {
   expectOptions('embedding', options, ['paddingIdx']);
@@ -35,7 +35,12 @@ export function embedding(count: number, features: number, options: { paddingIdx
         },
       },
     },
-    forward: (x) => embeddingOp(paramOf(layer, 'weight'), x as unknown as Tensor<'i32'>, paddingIdx === undefined ? {} : { paddingIdx }),
+    forward: (x) =>
+      embeddingOp(
+        paramOf(layer, 'weight'),
+        x as unknown as Tensor<'i32'>,
+        paddingIdx === undefined ? {} : { paddingIdx },
+      ),
   };
   return layer;
 }

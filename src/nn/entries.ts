@@ -12,7 +12,10 @@ export interface Entry {
   isBuffer: boolean;
 }
 
-/** Parameters and buffers of a layer and all inside it, layer by layer. Throws TypeError when two layers give the same name. */
+/**
+ * Parameters and buffers of a layer and all inside it, layer by layer. Throws TypeError when two layers give the same
+ * name.
+ */
 export function entriesOf(layer: Layer): Entry[] {
   const prefixes = new Map<object, string>();
   const seen = new Map<string, Layer>();
@@ -23,7 +26,8 @@ export function entriesOf(layer: Layer): Entry[] {
       Object.keys(specs).map((local) => {
         const name = `${prefix}${local}`;
         const other = seen.get(name);
-        if (other && other.params !== at.params) throw new TypeError(`model: two parameters have the name ${name}; give the layers names of their own`);
+        if (other && other.params !== at.params)
+          throw new TypeError(`model: two parameters have the name ${name}; give the layers names of their own`);
         seen.set(name, at);
         return { name, first: `${prefixes.get(at.params)}${local}`, layer: at, local, isBuffer };
       });
@@ -48,12 +52,18 @@ export function isOwned(layer: Layer): boolean {
   return views.has(layer.params) || owners.has(layer.params);
 }
 
-/** Makes `model` the owner of its layers. Throws TypeError, and changes nothing, when one with parameters belongs to another model. */
+/**
+ * Makes `model` the owner of its layers. Throws TypeError, and changes nothing, when one with parameters belongs to
+ * another model.
+ */
 export function own(model: Layer): void {
   for (const { name, layer } of entriesOf(model)) {
     const owner = owners.get(layer.params);
     if (owner && owner !== model) {
-      throw new TypeError(`model: ${name} is a parameter of another model too (the same ${layer.kind} layer is in both); make a layer for each model, or dispose the other model first`);
+      throw new TypeError(
+        `model: ${name} is a parameter of another model too (the same ${layer.kind} layer is in both); make ` +
+          'a layer for each model, or dispose the other model first',
+      );
     }
   }
   for (const [, { params }] of walkLayers(model)) owners.set(params, model);

@@ -11,7 +11,10 @@ export interface ParameterSpec {
   readonly init: (key: Key) => Float32Array<ArrayBuffer>;
 }
 
-/** State that is saved with the parameters and not trained, such as running statistics; it starts as `value`, of all elements or of each. */
+/**
+ * State that is saved with the parameters and not trained, such as running statistics; it starts as `value`, of all
+ * elements or of each.
+ */
 export interface BufferSpec {
   readonly shape: readonly number[];
   readonly dtype: 'f32' | 'i32';
@@ -26,7 +29,10 @@ export interface ForwardContext {
   readonly activation?: 'none' | 'relu';
   /** Random numbers of this pass, for layers that draw some. */
   readonly random?: RandomSource;
-  /** Gets what stands behind the first `depth` layers of the outermost model, and returns what goes on from there; nothing is fused then. */
+  /**
+   * Gets what stands behind the first `depth` layers of the outermost model, and returns what goes on from there;
+   * nothing is fused then.
+   */
   readonly behind?: (hidden: Tensor, depth: number) => Tensor;
 }
 
@@ -37,8 +43,8 @@ export interface PassOptions extends Partial<ForwardContext> {
 }
 
 /**
- * A plain, typed object. `specs` lists its parameters under PyTorch's names; the model that owns the layer fills `params`,
- * and `buffers` from `bufferSpecs`. Certifiers walk `model.layers`, and `children`, and switch on `kind`.
+ * A plain, typed object. `specs` lists its parameters under PyTorch's names; the model that owns the layer fills
+ * `params`, and `buffers` from `bufferSpecs`. Certifiers walk `model.layers`, and `children`, and switch on `kind`.
  */
 export interface Layer {
   readonly kind: string;
@@ -60,15 +66,22 @@ export interface Layer {
 /** A layer and all inside it, in order, each with the prefix of its parameters' names: '' or 'layer1.0.'. */
 export function* walkLayers(layer: Layer, prefix = ''): Generator<readonly [prefix: string, layer: Layer]> {
   yield [prefix, layer];
-  for (const [name, child] of Object.entries(layer.children ?? {})) yield* walkLayers(child, name === '' ? prefix : `${prefix}${name}.`);
+  for (const [name, child] of Object.entries(layer.children ?? {}))
+    yield* walkLayers(child, name === '' ? prefix : `${prefix}${name}.`);
 }
 
 /** The computation of all inside a layer, as {@link Layer.graph} names it; '' where nothing can change. */
 export function graphOf(layer: Layer): string {
-  return Object.values(layer.children ?? {}).map((child) => child.graph ?? graphOf(child)).filter(Boolean).join();
+  return Object.values(layer.children ?? {})
+    .map((child) => child.graph ?? graphOf(child))
+    .filter(Boolean)
+    .join();
 }
 
-/** Number of trained values of a layer and all inside it, those of a layer at two places once; nothing need be initialised. */
+/**
+ * Number of trained values of a layer and all inside it, those of a layer at two places once; nothing need be
+ * initialised.
+ */
 export function countParameters(layer: Layer): number {
   let count = 0;
   const unique = new Map([...walkLayers(layer)].map(([, { params, specs }]) => [params, specs]));
@@ -87,18 +100,23 @@ export function bufferOf(layer: Layer, name: string): Tensor | Tensor<'i32'> {
 }
 
 function existing<T>(layer: Layer, name: string, value: T | undefined): T {
-  if (!value) throw new Error(`${layer.kind}: ${name} does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit`);
+  if (!value)
+    throw new Error(
+      `${layer.kind}: ${name} does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit`,
+    );
   return value;
 }
 
 /** Throws unless each value is a positive integer. */
 export function expectSizes(kind: string, sizes: Record<string, number>): void {
   for (const [name, value] of Object.entries(sizes)) {
-    if (!Number.isInteger(value) || value < 1) throw new RangeError(`${kind}: ${name} is ${value}, expected a positive integer`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new RangeError(`${kind}: ${name} is ${value}, expected a positive integer`);
   }
 }
 
 /** Throws unless `layer` is one. */
 export function expectLayer(what: string, layer: unknown): void {
-  if (typeof (layer as Layer | null)?.forward !== 'function') throw new TypeError(`${what} is ${String(layer)}, expected a layer such as linear(784, 10)`);
+  if (typeof (layer as Layer | null)?.forward !== 'function')
+    throw new TypeError(`${what} is ${String(layer)}, expected a layer such as linear(784, 10)`);
 }

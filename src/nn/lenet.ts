@@ -6,9 +6,9 @@ import { maxPool2d } from './pooling.ts';
 import { sequential, type Sequential } from './sequential.ts';
 
 /**
- * The LeNet of the randomised-smoothing literature on MNIST (SmoothMix, Jeong et al., NeurIPS 2021, and its baselines): two
- * 5 x 5 convolutions of 20 and 50 filters, each with relu and 2 x 2 max pooling, then 500 hidden units; x: (batch, channels,
- * 28, 28). 431,080 parameters for 10 classes of grey images; no normalisation, PyTorch's starting values.
+ * The LeNet of the randomised-smoothing literature on MNIST (SmoothMix, Jeong et al., NeurIPS 2021, and its baselines):
+ * two 5 x 5 convolutions of 20 and 50 filters, each with relu and 2 x 2 max pooling, then 500 hidden units; x: (batch,
+ * channels, 28, 28). 431,080 parameters for 10 classes of grey images; no normalisation, PyTorch's starting values.
  */
 export function lenet(options: { classes?: number; channels?: number } = {}): Sequential {
   expectOptions('lenet', options, ['classes', 'channels']);

@@ -12,8 +12,8 @@ export interface Linear extends Layer {
 }
 
 /**
- * y = x weight' + bias, x: (batch, inFeatures). `weight` (outFeatures, inFeatures) and `bias` (outFeatures) start uniform in
- * +-1 / sqrt(inFeatures), PyTorch's default. Default: with bias.
+ * y = x weight' + bias, x: (batch, inFeatures). `weight` (outFeatures, inFeatures) and `bias` (outFeatures) start
+ * uniform in +-1 / sqrt(inFeatures), PyTorch's default. Default: with bias.
  */
 export function linear(inFeatures: number, outFeatures: number, options: { bias?: boolean } = {}): Linear {
   expectOptions('linear', options, ['bias']);
@@ -28,10 +28,21 @@ export function linear(inFeatures: number, outFeatures: number, options: { bias?
     params: {},
     fuses: bias ? ['relu'] : [],
     specs: {
-      weight: { shape: [outFeatures, inFeatures], init: (key) => hostUniform(outFeatures, inFeatures, key, { low: -bound, high: bound }) },
-      ...(bias ? { bias: { shape: [outFeatures], init: (key) => hostUniform(1, outFeatures, key, { low: -bound, high: bound }) } } : {}),
+      weight: {
+        shape: [outFeatures, inFeatures],
+        init: (key) => hostUniform(outFeatures, inFeatures, key, { low: -bound, high: bound }),
+      },
+      ...(bias
+        ? {
+            bias: {
+              shape: [outFeatures],
+              init: (key) => hostUniform(1, outFeatures, key, { low: -bound, high: bound }),
+            },
+          }
+        : {}),
     },
-    forward: (x, { activation } = { training: false }) => linearOp(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { activation }),
+    forward: (x, { activation } = { training: false }) =>
+      linearOp(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { activation }),
   };
   return layer;
 }

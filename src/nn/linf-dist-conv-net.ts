@@ -15,20 +15,29 @@ export interface LinfDistConvSize {
 /** Options of {@link linfDistConvNet}. */
 export interface LinfDistConvNetOptions extends LinfDistMlpOptions {
   classes: number;
-  /** 3 x 3 convolutions with a padding of 1, in order. Default: 32, 32, 64 of stride 2, 64, 64 filters, as in the authors' first code. */
+  /**
+   * 3 x 3 convolutions with a padding of 1, in order. Default: 32, 32, 64 of stride 2, 64, 64 filters, as in the
+   * authors' first code.
+   */
   channels?: readonly LinfDistConvSize[];
   /** Units of the fully connected distance layers before the last. Default: 512, as there. */
   hidden?: readonly number[];
 }
 
-const CHANNELS: readonly LinfDistConvSize[] = [{ out: 32 }, { out: 32 }, { out: 64, stride: 2 }, { out: 64 }, { out: 64 }];
+const CHANNELS: readonly LinfDistConvSize[] = [
+  { out: 32 },
+  { out: 32 },
+  { out: 64, stride: 2 },
+  { out: 64 },
+  { out: 64 },
+];
 
 /**
- * `linfDistConvNet([1, 28, 28], { classes: 10 })`: 3 x 3 distance convolutions dist1, shift1, dist2, ..., then fully connected distance
- * layers as `linfDistMlp` has, numbered on. x: (batch, channels, height, width). 1-Lipschitz as `linfDistMlp` is: an output of a
- * convolution is the distance of one patch, with the zeros of the padding in it. Zhang, Cai, Lu, He and Wang, ICML 2021.
- * Training holds each patch twice: 72 batch inChannels outHeight outWidth bytes for each convolution.
- * Throws RangeError on sizes that are no positive integers.
+ * `linfDistConvNet([1, 28, 28], { classes: 10 })`: 3 x 3 distance convolutions dist1, shift1, dist2, ..., then fully
+ * connected distance layers as `linfDistMlp` has, numbered on. x: (batch, channels, height, width). 1-Lipschitz as
+ * `linfDistMlp` is: an output of a convolution is the distance of one patch, with the zeros of the padding in it.
+ * Zhang, Cai, Lu, He and Wang, ICML 2021. Training holds each patch twice: 72 batch inChannels outHeight outWidth bytes
+ * for each convolution. Throws RangeError on sizes that are no positive integers.
  */
 export function linfDistConvNet(
   [inChannels, height, width]: readonly [channels: number, height: number, width: number],
@@ -46,6 +55,9 @@ export function linfDistConvNet(
     [from, h, w] = [out, Math.floor((h - 1) / stride) + 1, Math.floor((w - 1) / stride) + 1];
   });
   layers.flatten = flatten();
-  Object.assign(layers, distanceLayers([from * h * w, ...hidden, classes], { power, identity, first: channels.length + 1 }));
+  Object.assign(
+    layers,
+    distanceLayers([from * h * w, ...hidden, classes], { power, identity, first: channels.length + 1 }),
+  );
   return new LinfDistNet(layers, power);
 }

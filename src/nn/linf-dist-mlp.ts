@@ -5,7 +5,9 @@ import { bias, DistancePower, linfDistLinear, meanShift, negatedDistance } from 
 import { Sequential } from './sequential.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** An l_infinity-distance net: a model whose outputs g are 1-Lipschitz in the l_infinity norm when `power` is infinite. */
+/**
+ * An l_infinity-distance net: a model whose outputs g are 1-Lipschitz in the l_infinity norm when `power` is infinite.
+ */
 export class LinfDistNet extends Sequential {
   /** Shared by all layers; a schedule changes it. */
   readonly power: DistancePower;
@@ -36,19 +38,27 @@ export interface LinfDistMlpOptions {
 }
 
 /**
- * `linfDistMlp([784, 128, 128, 10])`: distance layers dist1, shift1, dist2, ... with mean shift between, a bias at the end, and
- * the sign turned. Zhang, Jiang, He and Wang, "Boosting the certified robustness of l-infinity distance nets", ICLR 2022.
+ * `linfDistMlp([784, 128, 128, 10])`: distance layers dist1, shift1, dist2, ... with mean shift between, a bias at the
+ * end, and the sign turned. Zhang, Jiang, He and Wang, "Boosting the certified robustness of l-infinity distance nets",
+ * ICLR 2022.
  */
 export function linfDistMlp(sizes: readonly number[], options: LinfDistMlpOptions = {}): LinfDistNet {
   expectOptions('linfDistMlp', options, ['p', 'identity']);
   const { p = Infinity, identity = 10 } = options;
-  if (sizes.length < 2) throw new RangeError(`linfDistMlp: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
+  if (sizes.length < 2)
+    throw new RangeError(`linfDistMlp: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
   const power = new DistancePower(p);
   return new LinfDistNet({ flatten: flatten(), ...distanceLayers(sizes, { power, identity }) }, power);
 }
 
-/** dist1, shift1, dist2, ... of given sizes, the first of them numbered `first`, with the bias and the turned sign at the end. */
-export function distanceLayers(sizes: readonly number[], { power, identity, first = 1 }: { power: DistancePower; identity: number; first?: number }): Record<string, Layer> {
+/**
+ * dist1, shift1, dist2, ... of given sizes, the first of them numbered `first`, with the bias and the turned sign at
+ * the end.
+ */
+export function distanceLayers(
+  sizes: readonly number[],
+  { power, identity, first = 1 }: { power: DistancePower; identity: number; first?: number },
+): Record<string, Layer> {
   const layers: Record<string, Layer> = {};
   const last = sizes.length - 1;
   for (let i = 1; i <= last; i++) {

@@ -12,9 +12,9 @@ import type { Gpu } from '../gpu/device.ts';
 import { bufferOf, expectSizes, paramOf, type Layer, type ParameterSpec } from './layer.ts';
 
 /**
- * The power p of l_p-distance layers, shared by those of a net. A finite p lies in device memory, so that captured steps
- * follow it; powers of two up to 1024, which need no pow, and infinity are computations of their own, told apart by
- * `graph`: what was captured under another graph must be captured anew, as `fit` does.
+ * The power p of l_p-distance layers, shared by those of a net. A finite p lies in device memory, so that captured
+ * steps follow it; powers of two up to 1024, which need no pow, and infinity are computations of their own, told apart
+ * by `graph`: what was captured under another graph must be captured anew, as `fit` does.
  */
 export class DistancePower {
   #value: number;
@@ -42,10 +42,16 @@ export class DistancePower {
     if (!isDoubling(value)) for (const t of this.#tensors.values()) t.write([value]);
   }
 
-  /** What the distance ops take as p. Throws in training at an infinity that nobody has set: gradients with one entry train badly. */
+  /**
+   * What the distance ops take as p. Throws in training at an infinity that nobody has set: gradients with one entry
+   * train badly.
+   */
   operand(gpu: Gpu, { training }: { training: boolean } = { training: false }): number | Tensor {
     if (training && this.#value === Infinity && !this.#isChosen) {
-      throw new RangeError('DistancePower: p is Infinity in training, expected a finite p and linfSchedule(), or power.set(Infinity) before');
+      throw new RangeError(
+        'DistancePower: p is Infinity in training, expected a finite p and linfSchedule(), or ' +
+          'power.set(Infinity) before',
+      );
     }
     if (isDoubling(this.#value)) return this.#value;
     let t = this.#tensors.get(gpu);
@@ -77,13 +83,16 @@ export interface LinfDistOptions {
   /** Default: infinity. */
   power?: DistancePower;
   /**
-   * Weight -identity of output i to input i mod in (of a convolution: to the middle of channel i mod in), where there are no more inputs
-   * (channels) than outputs: 10 in the authors' code. Default: none.
+   * Weight -identity of output i to input i mod in (of a convolution: to the middle of channel i mod in), where there
+   * are no more inputs (channels) than outputs: 10 in the authors' code. Default: none.
    */
   identity?: number;
 }
 
-/** Weights (out, in) or (out, in, kh, kw) of a distance layer from N(0, 1), with -identity in the middle of input o mod in of output o where in <= out. */
+/**
+ * Weights (out, in) or (out, in, kh, kw) of a distance layer from N(0, 1), with -identity in the middle of input o mod
+ * in of output o where in <= out.
+ */
 export function distanceSpec(shape: readonly number[], identity: number): ParameterSpec {
   const [out, inputs, kh = 1, kw = 1] = shape as [number, number, number?, number?];
   const taps = kh * kw;
@@ -92,7 +101,8 @@ export function distanceSpec(shape: readonly number[], identity: number): Parame
     shape,
     init: (key) => {
       const w = hostNormal(out, inputs * taps, key);
-      if (identity !== 0 && inputs <= out) for (let o = 0; o < out; o++) w[(o * inputs + (o % inputs)) * taps + middle] = -identity;
+      if (identity !== 0 && inputs <= out)
+        for (let o = 0; o < out; o++) w[(o * inputs + (o % inputs)) * taps + middle] = -identity;
       return w;
     },
   };
@@ -140,7 +150,10 @@ export interface LinfDistConv2d extends Layer {
   readonly power: DistancePower;
 }
 
-/** {@link linfDistLinear} of every patch; x: (batch, inChannels, height, width). The zeros of the padding enter the distance. Defaults: stride 1, padding 0. */
+/**
+ * {@link linfDistLinear} of every patch; x: (batch, inChannels, height, width). The zeros of the padding enter the
+ * distance. Defaults: stride 1, padding 0.
+ */
 export function linfDistConv2d(
   inChannels: number,
   outChannels: number,
@@ -151,7 +164,10 @@ export function linfDistConv2d(
   const { stride = 1, padding = 0, power = new DistancePower(), identity = 0 } = options;
   expectSizes('linfDistConv2d', { inChannels, outChannels });
   const [kh, kw] = pairOf(kernelSize, 1, 'linfDistConv2d: kernelSize');
-  const geometry = { stride: pairOf(stride, 1, 'linfDistConv2d: stride'), padding: pairOf(padding, 0, 'linfDistConv2d: padding') };
+  const geometry = {
+    stride: pairOf(stride, 1, 'linfDistConv2d: stride'),
+    padding: pairOf(padding, 0, 'linfDistConv2d: padding'),
+  };
   const layer: LinfDistConv2d = {
     kind: 'linfDistConv2d',
     inChannels,
@@ -164,7 +180,8 @@ export function linfDistConv2d(
     get graph() {
       return power.graph;
     },
-    forward: (x, context) => lpDistance2d(x, paramOf(layer, 'weight'), null, { p: power.operand(x.gpu, context), ...geometry }),
+    forward: (x, context) =>
+      lpDistance2d(x, paramOf(layer, 'weight'), null, { p: power.operand(x.gpu, context), ...geometry }),
   };
   return layer;
 }
@@ -178,7 +195,10 @@ export interface MeanShift extends Layer {
   readonly buffers: Record<string, Tensor | Tensor<'i32'>>;
 }
 
-/** x - mean of the batch in training, x - `running_mean` in evaluation; x: (batch, features, ...). Default momentum: 0.1. */
+/**
+ * x - mean of the batch in training, x - `running_mean` in evaluation; x: (batch, features, ...). Default momentum:
+ * 0.1.
+ */
 export function meanShift(features: number, options: { momentum?: number } = {}): MeanShift {
   expectOptions('meanShift', options, ['momentum']);
   const { momentum = 0.1 } = options;
@@ -191,7 +211,8 @@ export function meanShift(features: number, options: { momentum?: number } = {})
     buffers: {},
     specs: {},
     bufferSpecs: { running_mean: { shape: [features], dtype: 'f32', value: 0 } },
-    forward: (x, { training } = { training: false }) => meanShiftOp(x, bufferOf(layer, 'running_mean') as Tensor, { training, momentum }),
+    forward: (x, { training } = { training: false }) =>
+      meanShiftOp(x, bufferOf(layer, 'running_mean') as Tensor, { training, momentum }),
   };
   return layer;
 }
@@ -221,9 +242,14 @@ export interface NegatedDistance extends Layer {
 }
 
 /**
- * -x: the nearer, the larger. Holds `scale`, the one trained number s (from 1) by which the cross-entropy of `linfMargin`
- * multiplies these outputs; the outputs themselves stay 1-Lipschitz.
+ * -x: the nearer, the larger. Holds `scale`, the one trained number s (from 1) by which the cross-entropy of
+ * `linfMargin` multiplies these outputs; the outputs themselves stay 1-Lipschitz.
  */
 export function negatedDistance(): NegatedDistance {
-  return { kind: 'negatedDistance', params: {}, specs: { scale: { shape: [1], init: () => Float32Array.of(1) } }, forward: (x) => neg(x) };
+  return {
+    kind: 'negatedDistance',
+    params: {},
+    specs: { scale: { shape: [1], init: () => Float32Array.of(1) } },
+    forward: (x) => neg(x),
+  };
 }

@@ -14,7 +14,10 @@ export interface StateValue {
 
 /** Options of loading. */
 export interface LoadOptions {
-  /** Every name of the model must be there, and no other; false: what fits is taken, and `onReport` says what did not. Default: true. */
+  /**
+   * Every name of the model must be there, and no other; false: what fits is taken, and `onReport` says what did not.
+   * Default: true.
+   */
   strict?: boolean;
   /** The name in the model of a name in the state; null leaves it out. Default: the same. */
   rename?: (name: string) => string | null;
@@ -44,10 +47,16 @@ const FLOATS = ['F16', 'BF16', 'F32', 'F64'];
 const INTEGERS = ['I8', 'I16', 'I32', 'I64', 'U8', 'U16', 'U32', 'U64'];
 
 /**
- * The values of a state by the names of a model, as numbers, checked before anything is written: names, then shapes, then
- * dtypes, all that does not fit in one error; then values that are not finite, by name.
+ * The values of a state by the names of a model, as numbers, checked before anything is written: names, then shapes,
+ * then dtypes, all that does not fit in one error; then values that are not finite, by name.
  */
-export function loadable(what: string, state: ReadonlyMap<string, StateValue>, entries: readonly Entry[], places: Places, options: LoadOptions): Map<string, ArrayLike<number>> {
+export function loadable(
+  what: string,
+  state: ReadonlyMap<string, StateValue>,
+  entries: readonly Entry[],
+  places: Places,
+  options: LoadOptions,
+): Map<string, ArrayLike<number>> {
   const { strict = true, rename = (name) => name, allowNonFinite = false, onReport } = options;
   const found = renamed(what, state, rename);
   const firsts = new Map(entries.map(({ name, first }) => [name, first]));
@@ -55,20 +64,31 @@ export function loadable(what: string, state: ReadonlyMap<string, StateValue>, e
   // A tied parameter is there when it is there under one of its names.
   const missing = entries.filter(({ name, first }) => !found.has(name) && !given.has(first)).map(({ name }) => name);
   const unknown = [...found.keys()].filter((name) => !firsts.has(name));
-  const own = entries.flatMap(({ name }): [string, StateValue][] => (found.has(name) ? [[name, found.get(name)!]] : []));
+  const own = entries.flatMap(({ name }): [string, StateValue][] =>
+    found.has(name) ? [[name, found.get(name)!]] : [],
+  );
   const shapes: string[] = [];
   const dtypes: string[] = [];
   for (const [name, { shape, data, dtype }] of own) {
     const place = places.get(firsts.get(name)!)!;
     if (!sameShape(place.shape, shape) || data.length !== sizeOf(place.shape)) {
-      shapes.push(`${name} has shape [${shape}]${data.length === sizeOf(shape) ? '' : ` and ${data.length} values`}, the model has [${place.shape}]`);
+      shapes.push(
+        `${name} has shape [${shape}]${data.length === sizeOf(shape) ? '' : ` and ${data.length} values`}, ` +
+          `the model has [${place.shape}]`,
+      );
     }
     const fits = place.dtype === 'i32' ? INTEGERS : FLOATS;
-    if (dtype !== undefined && !fits.includes(dtype)) dtypes.push(`${name} is ${dtype}, expected ${place.dtype === 'i32' ? 'I64' : 'F32'}`);
+    if (dtype !== undefined && !fits.includes(dtype))
+      dtypes.push(`${name} is ${dtype}, expected ${place.dtype === 'i32' ? 'I64' : 'F32'}`);
   }
   const isNamed = !strict || (missing.length === 0 && unknown.length === 0);
-  const problems = [...(isNamed ? [] : [`missing [${missing}], not of this model [${unknown}]${prefixHint(missing, unknown)}`]), ...shapes, ...dtypes];
-  if (problems.length) throw new (isNamed && !dtypes.length ? ShapeError : FormatError)(`${what}: ${problems.join('; ')}`);
+  const problems = [
+    ...(isNamed ? [] : [`missing [${missing}], not of this model [${unknown}]${prefixHint(missing, unknown)}`]),
+    ...shapes,
+    ...dtypes,
+  ];
+  if (problems.length)
+    throw new (isNamed && !dtypes.length ? ShapeError : FormatError)(`${what}: ${problems.join('; ')}`);
 
   const values = new Map<string, ArrayLike<number>>();
   const sources = new Map<string, string>();
@@ -77,27 +97,38 @@ export function loadable(what: string, state: ReadonlyMap<string, StateValue>, e
     const first = firsts.get(name)!;
     const numbers = numbersOf(data, dtype);
     const other = values.get(first);
-    if (other && !sameValues(other, numbers)) throw new FormatError(`${what}: ${sources.get(first)} and ${name} are one parameter in this model, and differ in what is loaded`);
+    if (other && !sameValues(other, numbers))
+      throw new FormatError(
+        `${what}: ${sources.get(first)} and ${name} are one parameter in this model, and differ in what is loaded`,
+      );
     values.set(first, numbers);
     sources.set(first, name);
     if (!allowNonFinite) bad.push(...problemOf(name, numbers, places.get(first)!.dtype));
   }
-  if (bad.length) throw new NonFiniteError(`${what}: ${bad.join('; ')}; pass allowNonFinite: true to load it all the same`);
+  if (bad.length)
+    throw new NonFiniteError(`${what}: ${bad.join('; ')}; pass allowNonFinite: true to load it all the same`);
   onReport?.({
     missing,
     unknown,
-    converted: own.flatMap(([name, { dtype }]) => (dtype === undefined || dtype === 'F32' || INTEGERS.includes(dtype) ? [] : [{ name, from: dtype }])),
+    converted: own.flatMap(([name, { dtype }]) =>
+      dtype === undefined || dtype === 'F32' || INTEGERS.includes(dtype) ? [] : [{ name, from: dtype }],
+    ),
   });
   return values;
 }
 
-function renamed(what: string, state: ReadonlyMap<string, StateValue>, rename: (name: string) => string | null): Map<string, StateValue> {
+function renamed(
+  what: string,
+  state: ReadonlyMap<string, StateValue>,
+  rename: (name: string) => string | null,
+): Map<string, StateValue> {
   const found = new Map<string, StateValue>();
   const from = new Map<string, string>();
   for (const [name, value] of state) {
     const to = rename(name);
     if (to === null) continue;
-    if (typeof to !== 'string') throw new TypeError(`${what}: rename gave ${String(to)} for ${name}, expected a name, or null to leave it out`);
+    if (typeof to !== 'string')
+      throw new TypeError(`${what}: rename gave ${String(to)} for ${name}, expected a name, or null to leave it out`);
     if (found.has(to)) throw new FormatError(`${what}: rename gave ${to} for both ${from.get(to)} and ${name}`);
     found.set(to, value);
     from.set(to, name);
@@ -125,8 +156,11 @@ function prefixHint(missing: readonly string[], unknown: readonly string[]): str
 
 /** Numbers of any stored type. F16 and BF16 may come as their bits. */
 function numbersOf(data: ArrayLike<number | bigint>, dtype: string | undefined): ArrayLike<number> {
-  if (data instanceof Uint16Array && (dtype === 'F16' || dtype === 'BF16')) return Float32Array.from(data, dtype === 'F16' ? fromHalf : fromBfloat16);
-  return typeof data[0] === 'bigint' ? Float64Array.from(data as ArrayLike<bigint>, Number) : (data as ArrayLike<number>);
+  if (data instanceof Uint16Array && (dtype === 'F16' || dtype === 'BF16'))
+    return Float32Array.from(data, dtype === 'F16' ? fromHalf : fromBfloat16);
+  return typeof data[0] === 'bigint'
+    ? Float64Array.from(data as ArrayLike<bigint>, Number)
+    : (data as ArrayLike<number>);
 }
 
 function sameValues(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
@@ -138,7 +172,8 @@ function sameValues(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
 function problemOf(name: string, values: ArrayLike<number>, dtype: DType): string[] {
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    if (dtype === 'i32' ? Number.isInteger(value) && Math.abs(value) < 2 ** 31 : Number.isFinite(Math.fround(value))) continue;
+    if (dtype === 'i32' ? Number.isInteger(value) && Math.abs(value) < 2 ** 31 : Number.isFinite(Math.fround(value)))
+      continue;
     return [`${name}[${i}] is ${value}${Number.isFinite(value) ? `, beyond ${dtype}` : ''}`];
   }
   return [];

@@ -27,12 +27,21 @@ export const BATCH_OPTIONS = ['batchSize', 'signal'] as const;
 /** The names of {@link PredictOptions}. */
 export const PREDICT_OPTIONS = [...BATCH_OPTIONS, 'weights'] as const;
 
-/** f over the rows of host data (a Tensor is read first) in batches of one captured step; the result is read back once. */
-export async function mapBatches(gpu: Gpu, input: ArrayInput, f: (batch: Tensor) => Tensor, { batchSize = 500, signal }: BatchOptions = {}): Promise<NdArray<Float32Array>> {
+/**
+ * f over the rows of host data (a Tensor is read first) in batches of one captured step; the result is read back once.
+ */
+export async function mapBatches(
+  gpu: Gpu,
+  input: ArrayInput,
+  f: (batch: Tensor) => Tensor,
+  { batchSize = 500, signal }: BatchOptions = {},
+): Promise<NdArray<Float32Array>> {
   // No await for what is on the host already: the caller may reuse its memory at once.
   const x = input instanceof Tensor ? await input.array() : toNdArray('x', input);
-  if (x.shape.length < 2) throw new ShapeError(`x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`batchSize is ${batchSize}, expected a positive integer`);
+  if (x.shape.length < 2)
+    throw new ShapeError(`x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new RangeError(`batchSize is ${batchSize}, expected a positive integer`);
   const n = x.length;
   const features = sizeOf(x.shape.slice(1));
   const steps = new Map<number, { batch: Tensor; step: Captured<Tensor> }>();
@@ -56,7 +65,14 @@ export async function mapBatches(gpu: Gpu, input: ArrayInput, f: (batch: Tensor)
       const y = known.step.value;
       all ??= unscoped(() => empty([n, ...y.shape.slice(1)], { gpu }));
       const row = sizeOf(y.shape.slice(1)) * 4;
-      gpu.recorder.push({ kind: 'copy', from: y.storage, fromOffset: y.byteOffset, to: all.storage, toOffset: start * row, bytes: rows * row });
+      gpu.recorder.push({
+        kind: 'copy',
+        from: y.storage,
+        fromOffset: y.byteOffset,
+        to: all.storage,
+        toOffset: start * row,
+        bytes: rows * row,
+      });
     }
     if (!all) return new NdArray(new Float32Array(0), [0]);
     return await all.array();

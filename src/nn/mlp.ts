@@ -4,11 +4,12 @@ import { linear } from './linear.ts';
 import { sequential, type Sequential } from './sequential.ts';
 
 /**
- * A multi-layer perceptron: `mlp(784, 256, 10)` is flatten, linear 784 to 256, relu, linear 256 to 10, with the parameters
- * fc1.weight, fc1.bias, fc2.weight, ...
+ * A multi-layer perceptron: `mlp(784, 256, 10)` is flatten, linear 784 to 256, relu, linear 256 to 10, with the
+ * parameters fc1.weight, fc1.bias, fc2.weight, ...
  */
 export function mlp(...sizes: readonly number[]): Sequential {
-  if (sizes.length < 2) throw new RangeError(`mlp: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
+  if (sizes.length < 2)
+    throw new RangeError(`mlp: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
   const layers: Record<string, Layer> = { flatten: flatten() };
   for (let i = 1; i < sizes.length; i++) {
     layers[`fc${i}`] = linear(sizes[i - 1]!, sizes[i]!);

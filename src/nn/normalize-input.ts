@@ -22,10 +22,10 @@ export interface NormalizeInputOptions {
 }
 
 /**
- * (x - mean) / std in each channel of x: (batch, channels, ...), as torchvision's Normalize. Inside the model attacks, certificates and
- * noise are in units of the pixels. mean and std are not trained; they are saved as buffers, and loading a file brings its own.
- * Throws RangeError unless mean and std are finite, as many of one as of the other, and std above 0; `forward` ShapeError unless x has
- * that many channels.
+ * (x - mean) / std in each channel of x: (batch, channels, ...), as torchvision's Normalize. Inside the model attacks,
+ * certificates and noise are in units of the pixels. mean and std are not trained; they are saved as buffers, and
+ * loading a file brings its own. Throws RangeError unless mean and std are finite, as many of one as of the other, and
+ * std above 0; `forward` ShapeError unless x has that many channels.
  */
 export function normalizeInput(options: NormalizeInputOptions): NormalizeInput {
   expectOptions('normalizeInput', options, ['mean', 'std']);
@@ -33,12 +33,19 @@ export function normalizeInput(options: NormalizeInputOptions): NormalizeInput {
   const [means, deviations] = [listOf('mean', mean), listOf('std', std)];
   const channels = Math.max(means.length, deviations.length);
   for (const [name, list] of Object.entries({ mean: means, std: deviations })) {
-    if (list.length !== channels && list.length !== 1) throw new RangeError(`normalizeInput: ${name} has ${list.length} entries, expected ${channels}, one for each channel, or 1`);
+    if (list.length !== channels && list.length !== 1)
+      throw new RangeError(
+        `normalizeInput: ${name} has ${list.length} entries, expected ${channels}, one for each channel, or 1`,
+      );
     list.forEach((v, c) => {
-      if (!(Number.isFinite(Math.fround(v)) && (name === 'mean' || Math.fround(v) >= 2 ** -126))) throw new RangeError(`normalizeInput: ${name}[${c}] is ${v}, expected a ${name === 'mean' ? 'finite' : 'positive'} number in f32`);
+      if (!(Number.isFinite(Math.fround(v)) && (name === 'mean' || Math.fround(v) >= 2 ** -126)))
+        throw new RangeError(
+          `normalizeInput: ${name}[${c}] is ${v}, expected a ${name === 'mean' ? 'finite' : 'positive'} number in f32`,
+        );
     });
   }
-  const all = (list: readonly number[]): readonly number[] => Array.from({ length: channels }, (_, c) => list[list.length === 1 ? 0 : c]!);
+  const all = (list: readonly number[]): readonly number[] =>
+    Array.from({ length: channels }, (_, c) => list[list.length === 1 ? 0 : c]!);
   const spec = (list: readonly number[]) => ({ shape: [channels], dtype: 'f32', value: all(list) }) as const;
   const layer: NormalizeInput = {
     kind: 'normalizeInput',
@@ -48,12 +55,15 @@ export function normalizeInput(options: NormalizeInputOptions): NormalizeInput {
     buffers: {},
     bufferSpecs: { mean: spec(means), std: spec(deviations) },
     forward: (x) => {
-      if (x.rank < 2 || (channels > 1 && x.shape[1] !== channels)) throw new ShapeError(`normalizeInput: x has shape [${x.shape}], expected (batch, ${channels}, ...)`);
-      const beside = (name: string): Tensor => reshape(bufferOf(layer, name) as Tensor, [channels, ...x.shape.slice(2).map(() => 1)]);
+      if (x.rank < 2 || (channels > 1 && x.shape[1] !== channels))
+        throw new ShapeError(`normalizeInput: x has shape [${x.shape}], expected (batch, ${channels}, ...)`);
+      const beside = (name: string): Tensor =>
+        reshape(bufferOf(layer, name) as Tensor, [channels, ...x.shape.slice(2).map(() => 1)]);
       return div(sub(x, beside('mean')), beside('std'));
     },
   };
   return layer;
 }
 
-const listOf = (name: string, values: ArrayLike<number> | number): number[] => (typeof values === 'number' ? [values] : Array.from(toList(`normalizeInput: ${name}`, values)));
+const listOf = (name: string, values: ArrayLike<number> | number): number[] =>
+  typeof values === 'number' ? [values] : Array.from(toList(`normalizeInput: ${name}`, values));

@@ -28,8 +28,9 @@ export interface BatchNormLayerOptions extends Pick<BatchNormOptions, 'eps' | 'm
 }
 
 /**
- * Batch normalisation of x: (batch, features, ...), PyTorch's BatchNorm1d and BatchNorm2d: `weight` starts at 1, `bias` at 0,
- * and evaluation uses the averages `running_mean` and `running_var` of training. Defaults: momentum 0.1, eps 1e-5.
+ * Batch normalisation of x: (batch, features, ...), PyTorch's BatchNorm1d and BatchNorm2d: `weight` starts at 1, `bias`
+ * at 0, and evaluation uses the averages `running_mean` and `running_var` of training. Defaults: momentum 0.1, eps
+ * 1e-5.
  */
 export function batchNorm(features: number, options: BatchNormLayerOptions = {}): BatchNorm {
   expectOptions('batchNorm', options, ['eps', 'momentum', 'affine']);
@@ -46,12 +47,22 @@ export function batchNorm(features: number, options: BatchNormLayerOptions = {})
     buffers: {},
     fuses: ['relu'],
     specs: affineSpecs(affine, [features]),
-    bufferSpecs: { running_mean: statistic(0), running_var: statistic(1), num_batches_tracked: { shape: [], dtype: 'i32', value: 0 } },
+    bufferSpecs: {
+      running_mean: statistic(0),
+      running_var: statistic(1),
+      num_batches_tracked: { shape: [], dtype: 'i32', value: 0 },
+    },
     forward: (x, { training, activation } = { training: false }) => {
       const [weight, bias] = affine ? [paramOf(layer, 'weight'), paramOf(layer, 'bias')] : [null, null];
       const [mean, variance] = [bufferOf(layer, 'running_mean'), bufferOf(layer, 'running_var')] as [Tensor, Tensor];
       const batches = bufferOf(layer, 'num_batches_tracked') as Tensor<'i32'>;
-      return batchNormOp(x, weight, bias, { running: { mean, variance, batches }, training, momentum, eps, activation: activation ?? 'none' });
+      return batchNormOp(x, weight, bias, {
+        running: { mean, variance, batches },
+        training,
+        momentum,
+        eps,
+        activation: activation ?? 'none',
+      });
     },
   };
   return layer;
@@ -65,8 +76,13 @@ export interface LayerNorm extends Layer {
   readonly affine: boolean;
 }
 
-/** Normalisation over the last axes, PyTorch's LayerNorm: `weight` starts at 1, `bias` at 0. Defaults: eps 1e-5, affine. */
-export function layerNorm(normalizedShape: number | readonly number[], options: { eps?: number; affine?: boolean } = {}): LayerNorm {
+/**
+ * Normalisation over the last axes, PyTorch's LayerNorm: `weight` starts at 1, `bias` at 0. Defaults: eps 1e-5, affine.
+ */
+export function layerNorm(
+  normalizedShape: number | readonly number[],
+  options: { eps?: number; affine?: boolean } = {},
+): LayerNorm {
   expectOptions('layerNorm', options, ['eps', 'affine']);
   const { eps = 1e-5, affine = true } = options;
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
@@ -78,7 +94,11 @@ export function layerNorm(normalizedShape: number | readonly number[], options: 
     affine,
     params: {},
     specs: affineSpecs(affine, shape),
-    forward: (x) => layerNormOp(x, affine ? paramOf(layer, 'weight') : null, affine ? paramOf(layer, 'bias') : null, { normalizedShape: shape, eps }),
+    forward: (x) =>
+      layerNormOp(x, affine ? paramOf(layer, 'weight') : null, affine ? paramOf(layer, 'bias') : null, {
+        normalizedShape: shape,
+        eps,
+      }),
   };
   return layer;
 }
@@ -93,14 +113,19 @@ export interface GroupNorm extends Layer {
 }
 
 /**
- * Normalisation over groups of channels of x: (batch, channels, ...), PyTorch's GroupNorm: `weight` starts at 1, `bias` at 0.
- * Defaults: eps 1e-5, affine. As many groups as channels make it InstanceNorm (there without affine).
+ * Normalisation over groups of channels of x: (batch, channels, ...), PyTorch's GroupNorm: `weight` starts at 1, `bias`
+ * at 0. Defaults: eps 1e-5, affine. As many groups as channels make it InstanceNorm (there without affine).
  */
-export function groupNorm(groups: number, channels: number, options: { eps?: number; affine?: boolean } = {}): GroupNorm {
+export function groupNorm(
+  groups: number,
+  channels: number,
+  options: { eps?: number; affine?: boolean } = {},
+): GroupNorm {
   expectOptions('groupNorm', options, ['eps', 'affine']);
   const { eps = 1e-5, affine = true } = options;
   expectSizes('groupNorm', { groups, channels });
-  if (channels % groups !== 0) throw new RangeError(`groupNorm: ${channels} channels do not split into ${groups} groups`);
+  if (channels % groups !== 0)
+    throw new RangeError(`groupNorm: ${channels} channels do not split into ${groups} groups`);
   const layer: GroupNorm = {
     kind: 'groupNorm',
     groups,
@@ -109,7 +134,8 @@ export function groupNorm(groups: number, channels: number, options: { eps?: num
     affine,
     params: {},
     specs: affineSpecs(affine, [channels]),
-    forward: (x) => groupNormOp(x, groups, affine ? paramOf(layer, 'weight') : null, affine ? paramOf(layer, 'bias') : null, { eps }),
+    forward: (x) =>
+      groupNormOp(x, groups, affine ? paramOf(layer, 'weight') : null, affine ? paramOf(layer, 'bias') : null, { eps }),
   };
   return layer;
 }

@@ -12,8 +12,9 @@ export interface NtkLinear extends Layer {
 }
 
 /**
- * y = x weight' / sqrt(inFeatures) + bias, x: (batch, inFeatures): the neural-tangent form of Jacot, Gabriel and Hongler, NeurIPS 2018,
- * in which the heads of l-infinity-distance nets are trained. `weight` (outFeatures, inFeatures) from N(0, 1), `bias` (outFeatures) 0.
+ * y = x weight' / sqrt(inFeatures) + bias, x: (batch, inFeatures): the neural-tangent form of Jacot, Gabriel and
+ * Hongler, NeurIPS 2018, in which the heads of l-infinity-distance nets are trained. `weight` (outFeatures, inFeatures)
+ * from N(0, 1), `bias` (outFeatures) 0.
  */
 export function ntkLinear(inFeatures: number, outFeatures: number): NtkLinear {
   expectSizes('ntkLinear', { inFeatures, outFeatures });

@@ -13,15 +13,20 @@ export interface PadShortcut extends Layer {
 }
 
 /**
- * Every stride-th row and column of x: (batch, inChannels, height, width), with zero channels on both sides, the smaller half
- * first, to outChannels: option A of He et al., CVPR 2016, as in the CIFAR networks of the LDAM code.
+ * Every stride-th row and column of x: (batch, inChannels, height, width), with zero channels on both sides, the
+ * smaller half first, to outChannels: option A of He et al., CVPR 2016, as in the CIFAR networks of the LDAM code.
  */
 export function padShortcut(inChannels: number, outChannels: number, stride = 1): PadShortcut {
   expectSizes('padShortcut', { inChannels, outChannels, stride });
-  if (outChannels < inChannels) throw new RangeError(`padShortcut: outChannels is ${outChannels}, expected at least the ${inChannels} of the input`);
+  if (outChannels < inChannels)
+    throw new RangeError(
+      `padShortcut: outChannels is ${outChannels}, expected at least the ${inChannels} of the input`,
+    );
   const before = Math.floor((outChannels - inChannels) / 2);
   // Channel -1 stands for zeros: an index outside the axis.
-  const order = Int32Array.from({ length: outChannels }, (_, c) => (c >= before && c < before + inChannels ? c - before : -1));
+  const order = Int32Array.from({ length: outChannels }, (_, c) =>
+    c >= before && c < before + inChannels ? c - before : -1,
+  );
   return {
     kind: 'padShortcut',
     inChannels,
@@ -32,7 +37,9 @@ export function padShortcut(inChannels: number, outChannels: number, stride = 1)
     forward: (x) => {
       const { gpu } = x;
       const picked = stride === 1 ? x : slice(x, { axes: [2, 3], step: [stride, stride] });
-      const index = gpu.constant(`padShortcut ${inChannels} ${outChannels}`, () => unscoped(() => tensor(order, { dtype: 'i32', gpu })));
+      const index = gpu.constant(`padShortcut ${inChannels} ${outChannels}`, () =>
+        unscoped(() => tensor(order, { dtype: 'i32', gpu })),
+      );
       return outChannels === inChannels ? picked : indexSelect(picked, index, { axis: 1 });
     },
   };

@@ -36,7 +36,10 @@ export function forgetConstant(parameter: Tensor): void {
   constants.delete(parameter);
 }
 
-/** What `run` records, with `weights` in the place of those of `layer` and of all inside it. `run` is synchronous: no other call sees them. */
+/**
+ * What `run` records, with `weights` in the place of those of `layer` and of all inside it. `run` is synchronous: no
+ * other call sees them.
+ */
 export function throughWeights<T>(layer: Layer, weights: PassWeights, run: () => T): T {
   const held = new Map<Record<string, Tensor | Tensor<'i32'>>, Record<string, Tensor | Tensor<'i32'>>>();
   try {
@@ -55,7 +58,10 @@ export function throughWeights<T>(layer: Layer, weights: PassWeights, run: () =>
 }
 
 function expectOwn(value: Tensor | null, name: string): Tensor {
-  if (!value) throw new Error(`model.forward: weights has nothing for a parameter '${name}', expected the average or snapshot of this model`);
+  if (!value)
+    throw new Error(
+      `model.forward: weights has nothing for a parameter '${name}', expected the average or snapshot of this model`,
+    );
   return value;
 }
 
@@ -65,7 +71,9 @@ interface Owner {
   readonly namedBuffers: ReadonlyMap<string, Tensor | Tensor<'i32'>>;
 }
 
-/** Parameters and buffers of models as they are now, for calls that an await interrupts while the models may be trained. */
+/**
+ * Parameters and buffers of models as they are now, for calls that an await interrupts while the models may be trained.
+ */
 export class Snapshot implements HeldWeights {
   readonly #parts: { owner: Owner; values: Tensor; buffers: Map<string, Tensor | Tensor<'i32'>> }[];
   readonly #views = new Map<Tensor, Tensor>();
@@ -81,7 +89,8 @@ export class Snapshot implements HeldWeights {
 
   refresh(from?: HeldWeights): void {
     this.#parts.forEach(({ owner, values, buffers }, i) => {
-      const other = from instanceof Snapshot ? from.#parts[i]! : { values: owner.arena.values, buffers: owner.namedBuffers };
+      const other =
+        from instanceof Snapshot ? from.#parts[i]! : { values: owner.arena.values, buffers: owner.namedBuffers };
       copyOver(other.values, values);
       for (const [name, b] of other.buffers) copyOver(b as Tensor, buffers.get(name) as Tensor);
     });
@@ -91,7 +100,11 @@ export class Snapshot implements HeldWeights {
     const part = this.#parts.find(({ owner }) => owner.arena.values.storage === own.storage);
     if (!part) return null;
     let view = this.#views.get(own);
-    if (!view) this.#views.set(own, (view = unscoped(() => new Tensor(part.values.storage.retain(), own.shape, 'f32', own.offset))));
+    if (!view)
+      this.#views.set(
+        own,
+        (view = unscoped(() => new Tensor(part.values.storage.retain(), own.shape, 'f32', own.offset))),
+      );
     return view;
   }
 

@@ -1,6 +1,12 @@
 import { expectOptions } from '../check/options.ts';
 import { pairOf, type Pair } from '../ops/conv2d.ts';
-import { adaptiveAvgPool2d as adaptiveOp, avgPool2d as avgOp, maxPool2d as maxOp, type AvgPool2dOptions, type MaxPool2dOptions } from '../ops/pool2d.ts';
+import {
+  adaptiveAvgPool2d as adaptiveOp,
+  avgPool2d as avgOp,
+  maxPool2d as maxOp,
+  type AvgPool2dOptions,
+  type MaxPool2dOptions,
+} from '../ops/pool2d.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Layer } from './layer.ts';
 
@@ -19,7 +25,12 @@ export interface Pool2d extends Layer {
 
 type Options = MaxPool2dOptions & AvgPool2dOptions;
 
-function pool(kind: Pool2d['kind'], op: (x: Tensor, kernelSize: Pair, options: Options) => Tensor, kernelSize: Pair, options: Options): Pool2d {
+function pool(
+  kind: Pool2d['kind'],
+  op: (x: Tensor, kernelSize: Pair, options: Options) => Tensor,
+  kernelSize: Pair,
+  options: Options,
+): Pool2d {
   const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false, countIncludePad = true } = options;
   const geometry = {
     kernelSize: pairOf(kernelSize, 1, `${kind}: kernelSize`),
@@ -30,7 +41,12 @@ function pool(kind: Pool2d['kind'], op: (x: Tensor, kernelSize: Pair, options: O
     countIncludePad,
   };
   const { stride: step, padding: pad } = geometry;
-  const own = { stride: step, padding: pad, ceilMode, ...(kind === 'maxPool2d' ? { dilation: geometry.dilation } : { countIncludePad }) };
+  const own = {
+    stride: step,
+    padding: pad,
+    ceilMode,
+    ...(kind === 'maxPool2d' ? { dilation: geometry.dilation } : { countIncludePad }),
+  };
   return { kind, ...geometry, specs: {}, params: {}, forward: (x) => op(x, geometry.kernelSize, own) };
 }
 

@@ -14,17 +14,18 @@ import type { LinfDistNet } from './linf-dist-mlp.ts';
 import type { MeanShift } from './linf-dist.ts';
 
 /**
- * Replaces the running mean of every mean shift of a distance net by the mean over `x`, (n, ...), with the layers before it as
- * they evaluate now and the means of each batch, 500 by default, subtracted. Running means otherwise lag behind a power that
- * grows, and a SortNet trains other distances than it evaluates. As the authors of SortNet do before each test, NeurIPS 2022.
- * Throws ShapeError when there is no item.
+ * Replaces the running mean of every mean shift of a distance net by the mean over `x`, (n, ...), with the layers
+ * before it as they evaluate now and the means of each batch, 500 by default, subtracted. Running means otherwise lag
+ * behind a power that grows, and a SortNet trains other distances than it evaluates. As the authors of SortNet do
+ * before each test, NeurIPS 2022. Throws ShapeError when there is no item.
  */
 export function recomputeMeans(net: LinfDistNet, x: NdArray, options: { batchSize?: number } = {}): void {
   expectOptions('recomputeMeans', options, ['batchSize']);
   const { batchSize = 500 } = options;
   const items = x.shape[0] ?? 0;
   if (items === 0) throw new ShapeError(`recomputeMeans: x has shape [${x.shape}], expected at least one item`);
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`recomputeMeans: batchSize is ${batchSize}, expected a positive integer`);
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new RangeError(`recomputeMeans: batchSize is ${batchSize}, expected a positive integer`);
   const { gpu } = net.arena.values;
   const shifts = net.layers.filter((layer): layer is MeanShift => layer.kind === 'meanShift');
   const means = new Map(shifts.map((layer) => [layer, unscoped(() => zeros([layer.features], { gpu }))]));
@@ -34,7 +35,10 @@ export function recomputeMeans(net: LinfDistNet, x: NdArray, options: { batchSiz
       const rows = Math.min(batchSize, items - start);
       scope(() =>
         noGrad(() => {
-          let y = tensor(x.data.subarray(start * features, (start + rows) * features), { shape: [rows, ...x.shape.slice(1)], gpu });
+          let y = tensor(x.data.subarray(start * features, (start + rows) * features), {
+            shape: [rows, ...x.shape.slice(1)],
+            gpu,
+          });
           for (const layer of net.layers) {
             const total = means.get(layer as MeanShift);
             if (!total) {

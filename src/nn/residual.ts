@@ -24,15 +24,18 @@ export interface ResidualOptions {
 }
 
 /**
- * y = activation(main(x) + shortcut(x)); without a shortcut, x itself. Parameters of `main` keep their own names. He, Zhang,
- * Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
+ * y = activation(main(x) + shortcut(x)); without a shortcut, x itself. Parameters of `main` keep their own names. He,
+ * Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
  */
 export function residual(main: Layer, shortcut: Layer | null = null, options: ResidualOptions = {}): Residual {
   expectOptions('residual', options, ['activation', 'shortcutName']);
   const { activation = 'none', shortcutName = 'shortcut' } = options;
   expectLayer('residual: main', main);
   if (shortcut !== null) expectLayer('residual: shortcut', shortcut);
-  const branch = ({ training, random }: ForwardContext, at: number): ForwardContext => ({ training, ...(random ? { random: { ...random, key: split(random.key, at) } } : {}) });
+  const branch = ({ training, random }: ForwardContext, at: number): ForwardContext => ({
+    training,
+    ...(random ? { random: { ...random, key: split(random.key, at) } } : {}),
+  });
   return {
     kind: 'residual',
     main,
@@ -44,7 +47,8 @@ export function residual(main: Layer, shortcut: Layer | null = null, options: Re
     forward: (x, context = { training: false }) => {
       const a = main.forward(x, branch(context, 0));
       const b = shortcut ? shortcut.forward(x, branch(context, 1)) : x;
-      if (!sameShape(a.shape, b.shape)) throw new ShapeError(`residual: the main path gives shape [${a.shape}], the shortcut [${b.shape}]`);
+      if (!sameShape(a.shape, b.shape))
+        throw new ShapeError(`residual: the main path gives shape [${a.shape}], the shortcut [${b.shape}]`);
       const y = add(a, b);
       return activation === 'relu' ? relu(y) : y;
     },

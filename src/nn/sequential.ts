@@ -15,7 +15,15 @@ import { sizeOf } from '../tensor/shape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { Arena } from './arena.ts';
 import { disown, entriesOf, isOwned, own } from './entries.ts';
-import { countParameters, expectLayer, graphOf, walkLayers, type ForwardContext, type Layer, type PassOptions } from './layer.ts';
+import {
+  countParameters,
+  expectLayer,
+  graphOf,
+  walkLayers,
+  type ForwardContext,
+  type Layer,
+  type PassOptions,
+} from './layer.ts';
 import { loadable, LOAD_OPTIONS, type LoadOptions, type StateValue } from './load-state.ts';
 import { mapBatches, PREDICT_OPTIONS, type PredictOptions } from './map-batches.ts';
 import { Snapshot, throughWeights, type HeldWeights } from './pass-weights.ts';
@@ -27,10 +35,10 @@ export interface ParameterValues {
 }
 
 /**
- * Layers one after the other: a model, or a part of one. A relu behind a layer that can fuse it costs nothing. The outermost
- * owns parameters, named as in PyTorch (`0.weight`, `layer1.0.conv1.weight`), and buffers; they come to be at `init`, which
- * `fit` calls if nobody did. A layer at two places of a model is one layer: its gradients are summed (weight tying). A layer
- * with parameters belongs to one model at a time.
+ * Layers one after the other: a model, or a part of one. A relu behind a layer that can fuse it costs nothing. The
+ * outermost owns parameters, named as in PyTorch (`0.weight`, `layer1.0.conv1.weight`), and buffers; they come to be at
+ * `init`, which `fit` calls if nobody did. A layer at two places of a model is one layer: its gradients are summed
+ * (weight tying). A layer with parameters belongs to one model at a time.
  */
 export class Sequential implements Layer {
   readonly kind = 'sequential';
@@ -55,7 +63,10 @@ export class Sequential implements Layer {
     return this.layers.at(-1)?.fuses ?? [];
   }
 
-  /** Draws the starting values of all parameters from `seed` (default 0), in place of what was there, and resets buffers. */
+  /**
+   * Draws the starting values of all parameters from `seed` (default 0), in place of what was there, and resets
+   * buffers.
+   */
   init(options: { seed?: number; gpu?: Gpu } = {}): this {
     expectOptions('model.init', options, ['seed', 'gpu']);
     const { seed = 0, gpu = currentGpu() } = options;
@@ -76,14 +87,26 @@ export class Sequential implements Layer {
     this.#arena = new Arena(gpu, initial);
     for (const { name, layer, local } of trained) layer.params[local] = this.#arena.parameters.get(name)!;
     this.#buffers = new Map(
-      entries.filter(({ isBuffer }) => isBuffer).map(({ name, layer, local }) => {
-        const { shape, dtype, value } = layer.bufferSpecs![local]!;
-        const buffer = unscoped(() => tensor(typeof value === 'number' ? new Float32Array(sizeOf(shape)).fill(value) : value, { shape, dtype, gpu })) as Tensor | Tensor<'i32'>;
-        layer.buffers![local] = buffer;
-        return [name, buffer];
-      }),
+      entries
+        .filter(({ isBuffer }) => isBuffer)
+        .map(({ name, layer, local }) => {
+          const { shape, dtype, value } = layer.bufferSpecs![local]!;
+          const buffer = unscoped(() =>
+            tensor(typeof value === 'number' ? new Float32Array(sizeOf(shape)).fill(value) : value, {
+              shape,
+              dtype,
+              gpu,
+            }),
+          ) as Tensor | Tensor<'i32'>;
+          layer.buffers![local] = buffer;
+          return [name, buffer];
+        }),
     );
-    if (this.#isRandom) this.#random = { key: split(key(seed), PURPOSE.dropout), state: unscoped(() => tensor([0, 0], { dtype: 'u32', gpu })) };
+    if (this.#isRandom)
+      this.#random = {
+        key: split(key(seed), PURPOSE.dropout),
+        state: unscoped(() => tensor([0, 0], { dtype: 'u32', gpu })),
+      };
     return this;
   }
 
@@ -121,8 +144,8 @@ export class Sequential implements Layer {
   }
 
   /**
-   * Logits of a batch, on the device: in evaluation mode unless the context says `training: true`. Dropout then goes on in
-   * the model's own stream, in a captured step too, or takes its numbers from the context.
+   * Logits of a batch, on the device: in evaluation mode unless the context says `training: true`. Dropout then goes on
+   * in the model's own stream, in a captured step too, or takes its numbers from the context.
    */
   forward(x: Tensor, context: PassOptions = {}): Tensor {
     expectOptions('model.forward', context, ['training', 'activation', 'random', 'behind', 'weights']);
@@ -157,7 +180,10 @@ export class Sequential implements Layer {
     return y;
   }
 
-  /** Logits of x (n, ...), a Tensor, an NdArray or nested arrays, in evaluation mode: (n, classes). Runs in batches of `batchSize` (default 500). */
+  /**
+   * Logits of x (n, ...), a Tensor, an NdArray or nested arrays, in evaluation mode: (n, classes). Runs in batches of
+   * `batchSize` (default 500).
+   */
   logits(x: ArrayInput, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
     expectOptions('model.logits', options, PREDICT_OPTIONS);
     return this.#evaluate(x, options, (logits) => logits);
@@ -169,31 +195,50 @@ export class Sequential implements Layer {
     return this.#evaluate(x, options, softmax);
   }
 
-  #evaluate(x: ArrayInput, { weights, ...batches }: PredictOptions, of: (logits: Tensor) => Tensor): Promise<NdArray<Float32Array>> {
-    return mapBatches(this.arena.values.gpu, x, (batch) => of(this.forward(batch, weights ? { weights } : {})), batches);
+  #evaluate(
+    x: ArrayInput,
+    { weights, ...batches }: PredictOptions,
+    of: (logits: Tensor) => Tensor,
+  ): Promise<NdArray<Float32Array>> {
+    return mapBatches(
+      this.arena.values.gpu,
+      x,
+      (batch) => of(this.forward(batch, weights ? { weights } : {})),
+      batches,
+    );
   }
 
-  /** Parameters and buffers as they are now, for passes that awaits interrupt: `forward(x, { weights })`. Whoever asks frees it. */
+  /**
+   * Parameters and buffers as they are now, for passes that awaits interrupt: `forward(x, { weights })`. Whoever asks
+   * frees it.
+   */
   snapshot(): HeldWeights {
     return new Snapshot([this]);
   }
 
-  /** Host copies of all parameters and buffers, in PyTorch's order; a tied parameter is there under each of its names. */
+  /**
+   * Host copies of all parameters and buffers, in PyTorch's order; a tied parameter is there under each of its names.
+   */
   async stateDict(): Promise<Map<string, ParameterValues>> {
     const { values, parameters } = this.arena;
     const entries = entriesOf(this);
     const buffers = [...this.#buffers.values()];
-    const bytes = await values.gpu.read([values, ...buffers].map((t) => ({ storage: t.storage, offset: t.byteOffset, bytes: t.byteLength })));
+    const bytes = await values.gpu.read(
+      [values, ...buffers].map((t) => ({ storage: t.storage, offset: t.byteOffset, bytes: t.byteLength })),
+    );
     const host = new Float32Array(bytes[0]!);
     const own = new Map<string, ParameterValues>();
-    for (const [name, p] of parameters) own.set(name, { shape: p.shape, data: host.slice(p.offset, p.offset + p.size) });
-    [...this.#buffers].forEach(([name, b], i) => own.set(name, { shape: b.shape, data: Float32Array.from(fromDevice(b.dtype, bytes[1 + i]!, b.size)) }));
+    for (const [name, p] of parameters)
+      own.set(name, { shape: p.shape, data: host.slice(p.offset, p.offset + p.size) });
+    [...this.#buffers].forEach(([name, b], i) =>
+      own.set(name, { shape: b.shape, data: Float32Array.from(fromDevice(b.dtype, bytes[1 + i]!, b.size)) }),
+    );
     return new Map(entries.map(({ name, first }) => [name, own.get(first)!]));
   }
 
   /**
-   * Overwrites parameters and buffers: by default every name must be there with its shape, and no other, and all values finite.
-   * One error lists all that does not fit, and nothing is changed then.
+   * Overwrites parameters and buffers: by default every name must be there with its shape, and no other, and all values
+   * finite. One error lists all that does not fit, and nothing is changed then.
    */
   loadStateDict(state: ReadonlyMap<string, StateValue>, options: LoadOptions = {}): this {
     return this.#load('loadStateDict', state, options);
@@ -202,21 +247,31 @@ export class Sequential implements Layer {
   #load(what: string, state: ReadonlyMap<string, StateValue>, options: LoadOptions): this {
     expectOptions(what, options, LOAD_OPTIONS);
     const places = new Map([...this.parameters, ...this.#buffers]);
-    for (const [name, values] of loadable(what, state, entriesOf(this), places, options)) places.get(name)!.write(values);
+    for (const [name, values] of loadable(what, state, entriesOf(this), places, options))
+      places.get(name)!.write(values);
     return this;
   }
 
   /** All parameters and buffers as a safetensors file, which Python's `safetensors` and `load_state_dict` read. */
   async save(metadata: Record<string, string> = {}): Promise<Uint8Array<ArrayBuffer>> {
     const state = await this.stateDict();
-    const integers = new Set(entriesOf(this).filter(({ first }) => this.#buffers.get(first)?.dtype === 'i32').map(({ name }) => name));
+    const integers = new Set(
+      entriesOf(this)
+        .filter(({ first }) => this.#buffers.get(first)?.dtype === 'i32')
+        .map(({ name }) => name),
+    );
     const tensors = [...state].map(([name, { shape, data }]): [string, SafetensorsInput] =>
-      integers.has(name) ? [name, { dtype: 'I64', shape, data: BigInt64Array.from(data, BigInt) }] : [name, { dtype: 'F32', shape, data }],
+      integers.has(name)
+        ? [name, { dtype: 'I64', shape, data: BigInt64Array.from(data, BigInt) }]
+        : [name, { dtype: 'F32', shape, data }],
     );
     return encodeSafetensors(new Map(tensors), { format: 'pt', ...metadata });
   }
 
-  /** Overwrites all parameters and buffers from a safetensors file, as {@link loadStateDict}; F16, BF16 and F64 are converted to f32. */
+  /**
+   * Overwrites all parameters and buffers from a safetensors file, as {@link loadStateDict}; F16, BF16 and F64 are
+   * converted to f32.
+   */
   load(bytes: Uint8Array, options: LoadOptions = {}): this {
     return this.#load('load', decodeSafetensors(bytes).tensors, options);
   }
@@ -247,11 +302,17 @@ export class Sequential implements Layer {
 }
 
 /**
- * Layers one after the other, numbered, or named by an object: `sequential({ conv1: conv2d(3, 16, 3), relu: relu() })`. A
- * layer may itself be a sequential.
+ * Layers one after the other, numbered, or named by an object: `sequential({ conv1: conv2d(3, 16, 3), relu: relu() })`.
+ * A layer may itself be a sequential.
  */
 export function sequential(...layers: Layer[] | [Readonly<Record<string, Layer>>]): Sequential {
   const [first] = layers;
-  const isNamed = layers.length === 1 && typeof first === 'object' && first !== null && typeof (first as Layer).forward !== 'function';
-  return new Sequential(isNamed ? (first as Record<string, Layer>) : Object.fromEntries((layers as Layer[]).map((layer, i) => [i, layer])));
+  const isNamed =
+    layers.length === 1 &&
+    typeof first === 'object' &&
+    first !== null &&
+    typeof (first as Layer).forward !== 'function';
+  return new Sequential(
+    isNamed ? (first as Record<string, Layer>) : Object.fromEntries((layers as Layer[]).map((layer, i) => [i, layer])),
+  );
 }

@@ -9,7 +9,15 @@ import { sign } from '../ops/unary.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import { flatten } from './activations.ts';
 import { paramOf, expectSizes, type ForwardContext, type Layer } from './layer.ts';
-import { bias, DistancePower, distanceSpec, linfDistLinear, meanShift, negatedDistance, type LinfDistOptions } from './linf-dist.ts';
+import {
+  bias,
+  DistancePower,
+  distanceSpec,
+  linfDistLinear,
+  meanShift,
+  negatedDistance,
+  type LinfDistOptions,
+} from './linf-dist.ts';
 import { LinfDistNet } from './linf-dist-mlp.ts';
 
 /** Options of {@link sortDistLinear}. */
@@ -35,17 +43,13 @@ export interface SortDistLinear extends Layer {
 }
 
 /**
- * A weighted sum of the largest |x_i - w_oi| (`sortDistance`), which is the mean l_infinity distance over random sets of
- * inputs. Training takes the l_p distance over one such set for each `group` of samples, without any sorting; evaluation at an
- * infinite p takes the sum, at a finite p the l_p distance over all inputs. x: (batch, inFeatures), `weight` (outFeatures,
- * inFeatures) from N(0, 1). 1-Lipschitz in the l_infinity norm in evaluation at p = infinity. Zhang, Jiang, He and Wang,
- * "Rethinking Lipschitz neural networks and certified robustness", NeurIPS 2022.
+ * A weighted sum of the largest |x_i - w_oi| (`sortDistance`), which is the mean l_infinity distance over random sets
+ * of inputs. Training takes the l_p distance over one such set for each `group` of samples, without any sorting;
+ * evaluation at an infinite p takes the sum, at a finite p the l_p distance over all inputs. x: (batch, inFeatures),
+ * `weight` (outFeatures, inFeatures) from N(0, 1). 1-Lipschitz in the l_infinity norm in evaluation at p = infinity.
+ * Zhang, Jiang, He and Wang, "Rethinking Lipschitz neural networks and certified robustness", NeurIPS 2022.
  */
-export function sortDistLinear(
-  inFeatures: number,
-  outFeatures: number,
-  options: SortDistOptions = {},
-): SortDistLinear {
+export function sortDistLinear(inFeatures: number, outFeatures: number, options: SortDistOptions = {}): SortDistLinear {
   expectOptions('sortDistLinear', options, ['power', 'identity', 'keep', 'terms', 'group']);
   const { power = new DistancePower(), identity = 0, keep = 0.75, terms = 10, group = 32 } = options;
   expectSizes('sortDistLinear', { inFeatures, outFeatures, terms, group });
@@ -70,15 +74,27 @@ export function sortDistLinear(
       const weight = paramOf(layer, 'weight');
       if (context.training && keep < 1) return overSubsets(layer, x, weight, context);
       const p = power.operand(x.gpu, context);
-      return p === Infinity && !context.training ? sortDistance(x, weight, { keep, terms: layer.terms }) : lpDistance(x, weight, null, { p });
+      return p === Infinity && !context.training
+        ? sortDistance(x, weight, { keep, terms: layer.terms })
+        : lpDistance(x, weight, null, { p });
     },
   };
   return layer;
 }
 
-/** l_p distances over the inputs that each group of samples keeps: a coordinate that is 0 on both sides adds nothing. */
-function overSubsets({ keep, group, power, inFeatures }: SortDistLinear, x: Tensor, weight: Tensor, context: ForwardContext): Tensor {
-  if (!context.random) throw new Error('sortDistLinear: the context has no random numbers; put the layer in sequential(), or pass `random`');
+/**
+ * l_p distances over the inputs that each group of samples keeps: a coordinate that is 0 on both sides adds nothing.
+ */
+function overSubsets(
+  { keep, group, power, inFeatures }: SortDistLinear,
+  x: Tensor,
+  weight: Tensor,
+  context: ForwardContext,
+): Tensor {
+  if (!context.random)
+    throw new Error(
+      'sortDistLinear: the context has no random numbers; put the layer in sequential(), or pass `random`',
+    );
   const rows = x.shape[0] ?? 0;
   const p = power.operand(x.gpu, context);
   const groups = Math.max(1, Math.ceil(rows / group));
@@ -106,20 +122,22 @@ export interface SortNetOptions {
 }
 
 /**
- * `sortNet([784, 128, 128, 10])`: as `linfDistMlp`, with `sortDistLinear` in place of every distance layer but the first, which
- * keeps all inputs. Call `recomputeMeans` with the training images before testing it: training means are those of other
- * distances. Same source.
+ * `sortNet([784, 128, 128, 10])`: as `linfDistMlp`, with `sortDistLinear` in place of every distance layer but the
+ * first, which keeps all inputs. Call `recomputeMeans` with the training images before testing it: training means are
+ * those of other distances. Same source.
  */
 export function sortNet(sizes: readonly number[], options: SortNetOptions = {}): LinfDistNet {
   expectOptions('sortNet', options, ['p', 'identity', 'keep', 'terms', 'group']);
   const { p = Infinity, identity = 10, ...rest } = options;
-  if (sizes.length < 2) throw new RangeError(`sortNet: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
+  if (sizes.length < 2)
+    throw new RangeError(`sortNet: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
   const power = new DistancePower(p);
   const layers: Record<string, Layer> = { flatten: flatten() };
   const last = sizes.length - 1;
   for (let i = 1; i <= last; i++) {
     const [inputs, outputs, options] = [sizes[i - 1]!, sizes[i]!, { power, identity: i < last ? identity : 0 }];
-    layers[`dist${i}`] = i === 1 ? linfDistLinear(inputs, outputs, options) : sortDistLinear(inputs, outputs, { ...rest, ...options });
+    layers[`dist${i}`] =
+      i === 1 ? linfDistLinear(inputs, outputs, options) : sortDistLinear(inputs, outputs, { ...rest, ...options });
     if (i < last) layers[`shift${i}`] = meanShift(outputs);
   }
   layers.bias = bias(sizes[last]!);

@@ -25,9 +25,14 @@ export interface WideResnetOptions {
 }
 
 const convolution = (inChannels: number, outChannels: number, kernelSize: number, stride = 1): Conv2d =>
-  startingFrom(conv2d(inChannels, outChannels, kernelSize, { stride, padding: kernelSize >> 1, bias: false }), { weight: kaimingNormal('fanOut') });
+  startingFrom(conv2d(inChannels, outChannels, kernelSize, { stride, padding: kernelSize >> 1, bias: false }), {
+    weight: kaimingNormal('fanOut'),
+  });
 
-/** A pre-activation block; where the channels change, the shortcut convolves what has passed the first norm and relu too. */
+/**
+ * A pre-activation block; where the channels change, the shortcut convolves what has passed the first norm and relu
+ * too.
+ */
 function block(inChannels: number, outChannels: number, stride: number, p: number): Layer {
   const rest = {
     conv1: convolution(inChannels, outChannels, 3, stride),
@@ -38,22 +43,32 @@ function block(inChannels: number, outChannels: number, stride: number, p: numbe
   };
   const start = { bn1: batchNorm(inChannels), relu1: relu() };
   if (inChannels === outChannels) return residual(sequential({ ...start, ...rest }));
-  return sequential({ ...start, '': residual(sequential(rest), convolution(inChannels, outChannels, 1, stride), { shortcutName: 'convShortcut' }) });
+  return sequential({
+    ...start,
+    '': residual(sequential(rest), convolution(inChannels, outChannels, 1, stride), { shortcutName: 'convShortcut' }),
+  });
 }
 
 /**
- * A wide residual network for 32 x 32 images: `wideResnet({ depth: 28, widen: 10 })` is WRN-28-10. Pre-activation blocks,
- * global average pooling; convolutions start Kaiming-normal (fan-out), biases at 0. Zagoruyko and Komodakis, BMVC 2016; names
- * as in the usual PyTorch port.
+ * A wide residual network for 32 x 32 images: `wideResnet({ depth: 28, widen: 10 })` is WRN-28-10. Pre-activation
+ * blocks, global average pooling; convolutions start Kaiming-normal (fan-out), biases at 0. Zagoruyko and Komodakis,
+ * BMVC 2016; names as in the usual PyTorch port.
  */
 export function wideResnet(options: WideResnetOptions): Sequential {
   expectOptions('wideResnet', options, ['depth', 'widen', 'dropout', 'classes', 'channels']);
   const { depth, widen, dropout: p = 0, classes = 10, channels = 3 } = options;
   const blocks = (depth - 4) / 6;
-  if (!Number.isInteger(blocks) || blocks < 1) throw new RangeError(`wideResnet: depth is ${depth}, expected 6 n + 4 with n of at least 1`);
+  if (!Number.isInteger(blocks) || blocks < 1)
+    throw new RangeError(`wideResnet: depth is ${depth}, expected 6 n + 4 with n of at least 1`);
   const width = [16, 16 * widen, 32 * widen, 64 * widen] as const;
   const stage = (inChannels: number, outChannels: number, stride: number): Layer =>
-    sequential({ layer: sequential(...Array.from({ length: blocks }, (_, i) => block(i === 0 ? inChannels : outChannels, outChannels, i === 0 ? stride : 1, p))) });
+    sequential({
+      layer: sequential(
+        ...Array.from({ length: blocks }, (_, i) =>
+          block(i === 0 ? inChannels : outChannels, outChannels, i === 0 ? stride : 1, p),
+        ),
+      ),
+    });
   return sequential({
     conv1: convolution(channels, width[0], 3),
     block1: stage(width[0], width[1], 1),

@@ -24,7 +24,10 @@ const eluOp = unary(
   'orNan(select(p * exp(min(x, 0.0)), 1.0, x > 0.0), x)',
 );
 
-/** x where x > 0, else alpha (e^x - 1). Default alpha: 1. Gradient alpha at 0. Clevert, Unterthiner, Hochreiter, ICLR 2016. */
+/**
+ * x where x > 0, else alpha (e^x - 1). Default alpha: 1. Gradient alpha at 0. Clevert, Unterthiner, Hochreiter, ICLR
+ * 2016.
+ */
 export function elu(x: Tensor, options: { alpha?: number } = {}): Tensor {
   expectOptions('elu', options, ['alpha']);
   const { alpha = 1 } = options;
@@ -32,13 +35,19 @@ export function elu(x: Tensor, options: { alpha?: number } = {}): Tensor {
 }
 
 /** 1 / (1 + e^-x). */
-export const sigmoid: (x: Tensor) => Tensor = plain(unary('sigmoid', 'sigmoidOf(x)', (dy, _x, y) => mul(dy, mul(y, sub(1, y))), 'y * (1.0 - y)'));
+export const sigmoid: (x: Tensor) => Tensor = plain(
+  unary('sigmoid', 'sigmoidOf(x)', (dy, _x, y) => mul(dy, mul(y, sub(1, y))), 'y * (1.0 - y)'),
+);
 
 /** log(1 + e^x), without overflow. */
-export const softplus: (x: Tensor) => Tensor = plain(unary('softplus', 'softplusOf(x)', (dy, x) => mul(dy, sigmoid(x)), 'sigmoidOf(x)'));
+export const softplus: (x: Tensor) => Tensor = plain(
+  unary('softplus', 'softplusOf(x)', (dy, x) => mul(dy, sigmoid(x)), 'sigmoidOf(x)'),
+);
 
 /** log(1 / (1 + e^-x)), without overflow. */
-export const logSigmoid: (x: Tensor) => Tensor = plain(unary('logSigmoid', '-softplusOf(-x)', (dy, x) => mul(dy, sigmoid(neg(x))), 'sigmoidOf(-x)'));
+export const logSigmoid: (x: Tensor) => Tensor = plain(
+  unary('logSigmoid', '-softplusOf(-x)', (dy, x) => mul(dy, sigmoid(neg(x))), 'sigmoidOf(-x)'),
+);
 
 /** x sigmoid(x), also called swish. */
 export const silu: (x: Tensor) => Tensor = plain(
@@ -86,7 +95,8 @@ const geluTanh = unary(
 export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
   expectOptions('gelu', options, ['approximate']);
   const { approximate = 'none' } = options;
-  if (approximate !== 'none' && approximate !== 'tanh') throw new RangeError(`gelu: approximate is ${String(approximate)}, expected none or tanh`);
+  if (approximate !== 'none' && approximate !== 'tanh')
+    throw new RangeError(`gelu: approximate is ${String(approximate)}, expected none or tanh`);
   return approximate === 'tanh' ? geluTanh(x) : geluErf(x);
 }
 
@@ -96,6 +106,7 @@ const hardtanhOp = piecewise('hardtanh', 'clampOf(x, p, q)', 'select(0.0, 1.0, (
 export function hardtanh(x: Tensor, options: { minVal?: number; maxVal?: number } = {}): Tensor {
   expectOptions('hardtanh', options, ['minVal', 'maxVal']);
   const { minVal = -1, maxVal = 1 } = options;
-  if (!(minVal < maxVal)) throw new RangeError(`hardtanh: minVal is ${minVal} and maxVal ${maxVal}, expected minVal < maxVal`);
+  if (!(minVal < maxVal))
+    throw new RangeError(`hardtanh: minVal is ${minVal} and maxVal ${maxVal}, expected minVal < maxVal`);
   return hardtanhOp(x, minVal, maxVal);
 }

@@ -20,7 +20,10 @@ export interface BatchNormOptions {
 
 /** Throws unless weight and bias, where given, are f32 of the shape. */
 export function expectAffine(op: string, weight: Tensor | null, bias: Tensor | null, shape: readonly number[]): void {
-  for (const [t, name] of [[weight, 'weight'], [bias, 'bias']] as const) {
+  for (const [t, name] of [
+    [weight, 'weight'],
+    [bias, 'bias'],
+  ] as const) {
     if (!t) continue;
     expectDType(t, 'f32', `${op}: ${name}`);
     expectShape(t, shape, `${op}: ${name}`);
@@ -29,16 +32,22 @@ export function expectAffine(op: string, weight: Tensor | null, bias: Tensor | n
 
 /** Throws unless eps is a finite number of at least 0. */
 export function expectEps(op: string, eps: number): void {
-  if (!(eps >= 0 && Number.isFinite(eps))) throw new RangeError(`${op}: eps is ${eps}, expected a finite number of at least 0`);
+  if (!(eps >= 0 && Number.isFinite(eps)))
+    throw new RangeError(`${op}: eps is ${eps}, expected a finite number of at least 0`);
 }
 
 /**
- * y = activation(weight (x - mean) / sqrt(var + eps) + bias) for each channel of x: (batch, channels, ...), as PyTorch's
- * batch_norm. In training mean and var (biased) are those of the batch, and running = (1 - momentum) running + momentum
- * batch, there with the unbiased variance; in evaluation they are the running ones, constants of the gradient.
- * Throws ShapeError when a channel has a single value in training. Ioffe and Szegedy, ICML 2015.
+ * y = activation(weight (x - mean) / sqrt(var + eps) + bias) for each channel of x: (batch, channels, ...), as
+ * PyTorch's batch_norm. In training mean and var (biased) are those of the batch, and running = (1 - momentum) running
+ * + momentum batch, there with the unbiased variance; in evaluation they are the running ones, constants of the
+ * gradient. Throws ShapeError when a channel has a single value in training. Ioffe and Szegedy, ICML 2015.
  */
-export function batchNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, options: BatchNormOptions = {}): Tensor {
+export function batchNorm(
+  x: Tensor,
+  weight: Tensor | null = null,
+  bias: Tensor | null = null,
+  options: BatchNormOptions = {},
+): Tensor {
   expectOptions('batchNorm', options, ['running', 'training', 'momentum', 'eps', 'activation']);
   const { running, training = false, momentum = 0.1, eps = 1e-5, activation = 'none' } = options;
   expectDType(x, 'f32', 'batchNorm: x');
@@ -47,18 +56,25 @@ export function batchNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor 
   const inner = sizeOf(x.shape.slice(2));
   expectAffine('batchNorm', weight, bias, [channels]);
   expectEps('batchNorm', eps);
-  if (momentum !== null && !(momentum >= 0 && momentum <= 1)) throw new RangeError(`batchNorm: momentum is ${momentum}, expected a number from 0 to 1, or null`);
+  if (momentum !== null && !(momentum >= 0 && momentum <= 1))
+    throw new RangeError(`batchNorm: momentum is ${momentum}, expected a number from 0 to 1, or null`);
   if (running) {
     expectAffine('batchNorm: running statistics', running.mean, running.variance, [channels]);
     expectDType(running.batches, 'i32', 'batchNorm: number of batches');
   } else if (!training) throw new Error('batchNorm: running statistics are missing, expected them in evaluation');
-  if (training && batch * inner === 1) throw new ShapeError(`batchNorm: x has shape [${x.shape}], expected more than 1 value per channel when training`);
+  if (training && batch * inner === 1)
+    throw new ShapeError(`batchNorm: x has shape [${x.shape}], expected more than 1 value per channel when training`);
   const mode = training ? 'update' : 'use';
-  return standardize('batchNorm', x, { batch, sets: channels, inner, groups: channels, width: 1, span: inner }, {
-    gamma: weight,
-    beta: bias,
-    eps,
-    activation,
-    ...(running ? { running: { ...running, mode, momentum } } : {}),
-  });
+  return standardize(
+    'batchNorm',
+    x,
+    { batch, sets: channels, inner, groups: channels, width: 1, span: inner },
+    {
+      gamma: weight,
+      beta: bias,
+      eps,
+      activation,
+      ...(running ? { running: { ...running, mode, momentum } } : {}),
+    },
+  );
 }

@@ -21,11 +21,15 @@ export interface BinaryCrossEntropyOptions {
 }
 
 /**
- * -(posWeight t log s(x) + (1 - t) log(1 - s(x))), s the sigmoid, in the form (1 - t) softplus(x) + posWeight t softplus(-x), which
- * neither overflows nor cancels. logits and target have one shape; 0 <= target <= 1. A term whose factor is 0 counts for nothing, at
- * infinite logits too, and neither does an element of weight 0, whatever its logit.
+ * -(posWeight t log s(x) + (1 - t) log(1 - s(x))), s the sigmoid, in the form (1 - t) softplus(x) + posWeight t
+ * softplus(-x), which neither overflows nor cancels. logits and target have one shape; 0 <= target <= 1. A term whose
+ * factor is 0 counts for nothing, at infinite logits too, and neither does an element of weight 0, whatever its logit.
  */
-export function binaryCrossEntropyWithLogits(logits: Tensor, target: Tensor, options: BinaryCrossEntropyOptions = {}): Tensor {
+export function binaryCrossEntropyWithLogits(
+  logits: Tensor,
+  target: Tensor,
+  options: BinaryCrossEntropyOptions = {},
+): Tensor {
   expectOptions('binaryCrossEntropyWithLogits', options, ['weight', 'posWeight', 'reduction']);
   const { weight, posWeight, reduction = 'mean' } = options;
   expectReduction('binaryCrossEntropyWithLogits', reduction);
@@ -38,5 +42,9 @@ export function binaryCrossEntropyWithLogits(logits: Tensor, target: Tensor, opt
 
 /** The logits, with 0 for those that are not finite and have weight 0. */
 function counted(logits: Tensor, weight: Tensor): Tensor {
-  return where(noGrad(() => logicalOr(notEqual(weight, 0), isFinite(logits))), logits, 0);
+  return where(
+    noGrad(() => logicalOr(notEqual(weight, 0), isFinite(logits))),
+    logits,
+    0,
+  );
 }

@@ -16,13 +16,26 @@ export interface Broadcast {
   readonly axes: number[];
 }
 
-/** The joint shape of up to three operands, or the wider `shape`, and the strides of each. Throws a ShapeError when they do not fit. */
+/**
+ * The joint shape of up to three operands, or the wider `shape`, and the strides of each. Throws a ShapeError when they
+ * do not fit.
+ */
 export function broadcast(op: string, operands: readonly Operand<DType>[], shape?: readonly number[]): Broadcast {
   const shapes = operands.map((v) => (v instanceof Tensor ? v.shape : []));
   const joint = shape ?? shapes.reduce<readonly number[] | null>((s, next) => s && broadcastShapes(s, next), []);
-  if (!joint) throw new ShapeError(`${op}: shapes ${listed(shapes)} do not broadcast; sizes must be equal or 1, counted from the last axis`);
-  const axes = mergedAxes(joint, shapes.map((s) => broadcastStrides(s, joint)));
-  if (axes.length > MAX_AXES) throw new ShapeError(`${op}: broadcasting ${listed(shapes)} needs ${axes.length} separate axes, at most ${MAX_AXES} are supported; reshape or expand first`);
+  if (!joint)
+    throw new ShapeError(
+      `${op}: shapes ${listed(shapes)} do not broadcast; sizes must be equal or 1, counted from the last axis`,
+    );
+  const axes = mergedAxes(
+    joint,
+    shapes.map((s) => broadcastStrides(s, joint)),
+  );
+  if (axes.length > MAX_AXES)
+    throw new ShapeError(
+      `${op}: broadcasting ${listed(shapes)} needs ${axes.length} separate axes, at most ${MAX_AXES} are ` +
+        'supported; reshape or expand first',
+    );
   return { shape: joint, rank: axes.length, axes: axes.flatMap((a) => [...a, 0, 0].slice(0, 4)) };
 }
 
@@ -31,7 +44,10 @@ function listed(shapes: readonly (readonly number[])[]): string {
   return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
-/** The axes of `shape` from the last to the first, each with its strides; axes of size 1 dropped, neighbours that no operand jumps between joined. */
+/**
+ * The axes of `shape` from the last to the first, each with its strides; axes of size 1 dropped, neighbours that no
+ * operand jumps between joined.
+ */
 export function mergedAxes(shape: readonly number[], strides: readonly (readonly number[])[]): number[][] {
   const axes: number[][] = [];
   for (let i = shape.length - 1; i >= 0; i--) {

@@ -4,7 +4,9 @@ import { record } from '../tensor/tape.ts';
 import { empty, Tensor, viewOf } from '../tensor/tensor.ts';
 import { ELEMENT, type Word } from './element.ts';
 
-/** WGSL of the conversion: towards zero and clamped to the range of the target, where the built-in one may do anything. */
+/**
+ * WGSL of the conversion: towards zero and clamped to the range of the target, where the built-in one may do anything.
+ */
 function conversion(from: Word, to: Word): string {
   if (to === 'bool') return 'return select(0u, 1u, v != From(0));';
   if (from === 'f32' && to === 'i32') return 'return i32(clamp(v, -2147483648.0, 2147483520.0));';
@@ -14,14 +16,18 @@ function conversion(from: Word, to: Word): string {
 
 function words(x: Tensor<Word>, dtype: Word): Tensor<Word> {
   const y = empty(x.shape, { dtype, gpu: x.gpu });
-  kernel.forward({ size: x.size }, { x, y }, [x.size], { From: ELEMENT[x.dtype], To: ELEMENT[dtype], convert: conversion(x.dtype, dtype) });
+  kernel.forward({ size: x.size }, { x, y }, [x.size], {
+    From: ELEMENT[x.dtype],
+    To: ELEMENT[dtype],
+    convert: conversion(x.dtype, dtype),
+  });
   return y;
 }
 
 /**
- * x as `dtype`. f32 to an integer drops the fraction and clamps to the range; to bool: 1 where not zero; to f16: the nearest
- * half, ties to even, infinity beyond 65,504. i32 to u32 and back keep the bits. The same dtype gives a view. The gradient
- * passes unchanged between f32 and f16 (the rounding counts as the identity) and nowhere else.
+ * x as `dtype`. f32 to an integer drops the fraction and clamps to the range; to bool: 1 where not zero; to f16: the
+ * nearest half, ties to even, infinity beyond 65,504. i32 to u32 and back keep the bits. The same dtype gives a view.
+ * The gradient passes unchanged between f32 and f16 (the rounding counts as the identity) and nowhere else.
  */
 export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
   const floats = (d: DType): boolean => d === 'f32' || d === 'f16';

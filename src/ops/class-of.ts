@@ -2,8 +2,8 @@ import kernel from '../../shaders/class-of.wgsl';
 import { empty, expectDType, expectRank, type Tensor } from '../tensor/tensor.ts';
 
 /**
- * The class of each row of logits (rows, classes), the first of the largest: (rows) i32, no gradient. -1, no class, where the row has
- * a NaN, or where an infinity that two logits share is the largest.
+ * The class of each row of logits (rows, classes), the first of the largest: (rows) i32, no gradient. -1, no class,
+ * where the row has a NaN, or where an infinity that two logits share is the largest.
  */
 export function classOf(logits: Tensor): Tensor<'i32'> {
   expectDType(logits, 'f32', 'classOf: logits');

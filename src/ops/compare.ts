@@ -13,7 +13,8 @@ export interface Comparison<T extends Word> {
 function comparison<T extends Word>(op: string, body: string, dtypes: readonly T[], ofNan = false): Comparison<T> {
   const float = ofNan ? `${body} || isNan(a) || isNan(b)` : `${body} && !isNan(a) && !isNan(b)`;
   const options = { dtypes, float: `select(0u, 1u, ${float})`, result: 'bool' as const };
-  return (a: Operand<Word>, b: Operand<Word>) => mapBinary(op, `select(0u, 1u, ${body})`, a, b, options) as Tensor<'bool'>;
+  return (a: Operand<Word>, b: Operand<Word>) =>
+    mapBinary(op, `select(0u, 1u, ${body})`, a, b, options) as Tensor<'bool'>;
 }
 
 /** a > b as bool, broadcast; f32, i32 or u32. False where one is NaN. */

@@ -8,20 +8,30 @@ import { axisOf, expectWords } from './arguments.ts';
 import { unsqueeze } from './reshape.ts';
 import { copyIn, takeView } from './strided.ts';
 
-function expectAlike(op: string, tensors: readonly Tensor<DType>[], fits: (t: Tensor<DType>, first: Tensor<DType>) => boolean, expected: string): Tensor<DType> {
+function expectAlike(
+  op: string,
+  tensors: readonly Tensor<DType>[],
+  fits: (t: Tensor<DType>, first: Tensor<DType>) => boolean,
+  expected: string,
+): Tensor<DType> {
   const [first] = tensors;
   if (!first) throw new ShapeError(`${op}: tensors is empty, expected at least one tensor`);
   tensors.forEach((t, i) => {
     expectWords(t, `${op}: tensors[${i}]`);
-    if (t.dtype !== first.dtype) throw new DTypeError(`${op}: tensors[${i}] is ${t.dtype}, expected ${first.dtype} as tensors[0]`);
-    if (!fits(t, first)) throw new ShapeError(`${op}: tensors[${i}] has shape [${t.shape}], expected that of tensors[0] [${first.shape}]${expected}`);
+    if (t.dtype !== first.dtype)
+      throw new DTypeError(`${op}: tensors[${i}] is ${t.dtype}, expected ${first.dtype} as tensors[0]`);
+    if (!fits(t, first))
+      throw new ShapeError(
+        `${op}: tensors[${i}] has shape [${t.shape}], expected that of tensors[0] [${first.shape}]${expected}`,
+      );
   });
   return first;
 }
 
 /**
- * Tensors joined along `axis` (default 0), as PyTorch's cat: equal shapes but for that axis, one dtype of four bytes, any
- * number of them. One dispatch a tensor; one copy of bytes where its elements stay together, as they do along axis 0.
+ * Tensors joined along `axis` (default 0), as PyTorch's cat: equal shapes but for that axis, one dtype of four bytes,
+ * any number of them. One dispatch a tensor; one copy of bytes where its elements stay together, as they do along axis
+ * 0.
  */
 export function concat<D extends DType>(tensors: readonly Tensor<D>[], options: { axis?: number } = {}): Tensor<D> {
   expectOptions('concat', options, ['axis']);
@@ -46,7 +56,8 @@ export function concat<D extends DType>(tensors: readonly Tensor<D>[], options: 
     copyIn('concat', y, view, t);
     return view;
   });
-  const backward = (dy: Tensor): (Tensor | null)[] => tensors.map((t, i) => (t.tracksGrad ? takeView('concat', dy, views[i]!) : null));
+  const backward = (dy: Tensor): (Tensor | null)[] =>
+    tensors.map((t, i) => (t.tracksGrad ? takeView('concat', dy, views[i]!) : null));
   return record('concat', y as unknown as Tensor, tensors, backward, { composed: true }) as unknown as Tensor<D>;
 }
 
@@ -55,5 +66,8 @@ export function stack<D extends DType>(tensors: readonly Tensor<D>[], options: {
   expectOptions('stack', options, ['axis']);
   const { axis = 0 } = options;
   expectAlike('stack', tensors, (t, head) => t.rank === head.rank && t.shape.every((d, i) => d === head.shape[i]), '');
-  return concat(tensors.map((t) => unsqueeze(t, axis)), { axis });
+  return concat(
+    tensors.map((t) => unsqueeze(t, axis)),
+    { axis },
+  );
 }

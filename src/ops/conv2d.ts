@@ -17,8 +17,8 @@ export interface Conv2dOptions {
   /** Step between windows. Default: 1. */
   stride?: Pair;
   /**
-   * Zeros added on each side; 'same' adds as many as keep height and width (stride 1 only), the odd one below and to the
-   * right. Default: 0.
+   * Zeros added on each side; 'same' adds as many as keep height and width (stride 1 only), the odd one below and to
+   * the right. Default: 0.
    */
   padding?: Pair | 'same';
   /** Distance between taps. Default: 1. */
@@ -46,20 +46,25 @@ export interface Conv1dOptions {
 /** A pair of integers of at least `least`, or an error that names the option. */
 export function pairOf(value: Pair, least: number, what: string): readonly [number, number] {
   const pair = typeof value === 'number' ? ([value, value] as const) : value;
-  if (pair.length !== 2 || pair.some((v) => !Number.isInteger(v) || v < least)) throw new ShapeError(`${what} is [${pair}], expected integers of at least ${least}`);
+  if (pair.length !== 2 || pair.some((v) => !Number.isInteger(v) || v < least))
+    throw new ShapeError(`${what} is [${pair}], expected integers of at least ${least}`);
   return pair;
 }
 
 /**
- * y = activation(x * w + b) as PyTorch's conv2d: x (batch, channels, height, width), w (filters, channels / groups, kh, kw),
- * b (filters) or null; y (batch, filters, outH, outW) with outH = floor((height + 2 padding - dilation (kh - 1) - 1) / stride) + 1.
+ * y = activation(x * w + b) as PyTorch's conv2d: x (batch, channels, height, width), w (filters, channels / groups, kh,
+ * kw), b (filters) or null; y (batch, filters, outH, outW) with outH = floor((height + 2 padding - dilation (kh - 1) -
+ * 1) / stride) + 1.
  */
 export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, options: Conv2dOptions = {}): Tensor {
   expectOptions('conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'activation']);
   return checked('conv2d', x, w, b, options);
 }
 
-/** {@link conv2d} along one axis: x (batch, channels, length), w (filters, channels / groups, taps), y (batch, filters, outLength). */
+/**
+ * {@link conv2d} along one axis: x (batch, channels, length), w (filters, channels / groups, taps), y (batch, filters,
+ * outLength).
+ */
 export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, options: Conv1dOptions = {}): Tensor {
   expectOptions('conv1d', options, ['stride', 'padding', 'dilation', 'groups', 'activation']);
   const { stride = 1, padding = 0, dilation = 1, ...rest } = options;
@@ -74,28 +79,51 @@ export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, options: C
   return reshape(y, [batch, filters, y.shape[3]!]);
 }
 
-function checked(op: string, x: Tensor, w: Tensor, b: Tensor | null, { stride = 1, padding = 0, dilation = 1, groups = 1, activation = 'none' }: Conv2dOptions): Tensor {
+function checked(
+  op: string,
+  x: Tensor,
+  w: Tensor,
+  b: Tensor | null,
+  { stride = 1, padding = 0, dilation = 1, groups = 1, activation = 'none' }: Conv2dOptions,
+): Tensor {
   const [batch, channels, height, width] = expectRank(x, 4, `${op}: x`) as [number, number, number, number];
   const [filters, each, kh, kw] = expectRank(w, 4, `${op}: weight`) as [number, number, number, number];
   expectGroups(op, groups, 'filters', filters);
-  if (channels !== each * groups) throw new ShapeError(`${op}: x has shape [${x.shape}] with ${channels} channels, weight [${w.shape}] takes ${each * groups}`);
+  if (channels !== each * groups)
+    throw new ShapeError(
+      `${op}: x has shape [${x.shape}] with ${channels} channels, weight [${w.shape}] takes ${each * groups}`,
+    );
   expectOperands(op, x, w, b, filters);
   const [strideH, strideW] = pairOf(stride, 1, `${op}: stride`);
   const [dilH, dilW] = pairOf(dilation, 1, `${op}: dilation`);
-  if (padding === 'same' && strideH * strideW > 1) throw new ShapeError(`${op}: padding is same, which needs stride 1, got [${strideH},${strideW}]`);
+  if (padding === 'same' && strideH * strideW > 1)
+    throw new ShapeError(`${op}: padding is same, which needs stride 1, got [${strideH},${strideW}]`);
   const same = [dilH * (kh - 1), dilW * (kw - 1)] as const;
   const [padH, padW] = padding === 'same' ? [same[0] >> 1, same[1] >> 1] : pairOf(padding, 0, `${op}: padding`);
   const [zerosH, zerosW] = padding === 'same' ? same : [2 * padH, 2 * padW];
   const outH = Math.floor((height + zerosH - dilH * (kh - 1) - 1) / strideH) + 1;
   const outW = Math.floor((width + zerosW - dilW * (kw - 1) - 1) / strideW) + 1;
-  if (outH < 1 || outW < 1) throw new ShapeError(`${op}: x has shape [${x.shape}], too small for a ${kh} x ${kw} kernel with padding [${padH},${padW}] and dilation [${dilH},${dilW}]`);
-  return correlate(op, { batch, channels, height, width, filters, outH, outW, groups, kh, kw, strideH, strideW, padH, padW, dilH, dilW }, x, w, b, activation === 'relu');
+  if (outH < 1 || outW < 1)
+    throw new ShapeError(
+      `${op}: x has shape [${x.shape}], too small for a ${kh} x ${kw} kernel with padding [${padH},${padW}] ` +
+        `and dilation [${dilH},${dilW}]`,
+    );
+  return correlate(
+    op,
+    { batch, channels, height, width, filters, outH, outW, groups, kh, kw, strideH, strideW, padH, padW, dilH, dilW },
+    x,
+    w,
+    b,
+    activation === 'relu',
+  );
 }
 
 /** Throws unless `groups` divides a count. */
 export function expectGroups(op: string, groups: number, what: string, count: number): void {
-  if (!Number.isInteger(groups) || groups < 1) throw new ShapeError(`${op}: groups is ${groups}, expected a positive integer`);
-  if (count % groups !== 0) throw new ShapeError(`${op}: groups is ${groups}, expected a divisor of the ${count} ${what}`);
+  if (!Number.isInteger(groups) || groups < 1)
+    throw new ShapeError(`${op}: groups is ${groups}, expected a positive integer`);
+  if (count % groups !== 0)
+    throw new ShapeError(`${op}: groups is ${groups}, expected a divisor of the ${count} ${what}`);
 }
 
 /** Throws unless x, w and b are f32 and b has one element an output channel. */
@@ -108,11 +136,29 @@ export function expectOperands(op: string, x: Tensor, w: Tensor, b: Tensor | nul
 }
 
 /**
- * Sizes of x (batch, channels, height, width), w (filters, channels / groups, kh, kw) and y (batch, filters, outH, outW), and
- * the steps between them.
+ * Sizes of x (batch, channels, height, width), w (filters, channels / groups, kh, kw) and y (batch, filters, outH,
+ * outW), and the steps between them.
  */
 export type Geometry = Readonly<
-  Record<'batch' | 'channels' | 'height' | 'width' | 'filters' | 'outH' | 'outW' | 'groups' | 'kh' | 'kw' | 'strideH' | 'strideW' | 'padH' | 'padW' | 'dilH' | 'dilW', number>
+  Record<
+    | 'batch'
+    | 'channels'
+    | 'height'
+    | 'width'
+    | 'filters'
+    | 'outH'
+    | 'outW'
+    | 'groups'
+    | 'kh'
+    | 'kw'
+    | 'strideH'
+    | 'strideW'
+    | 'padH'
+    | 'padW'
+    | 'dilH'
+    | 'dilW',
+    number
+  >
 >;
 
 /** Multiplications and additions of a convolution, and of either of its gradients, the padding counted in. */
@@ -124,42 +170,82 @@ function flopsOf(g: Geometry): number {
 // weightGradient (for w), so the gradients of each of the three are the other two, to any order.
 
 /** y = act(x * w + b), recorded. */
-export function correlate(op: string, g: Geometry, x: Tensor, w: Tensor, b: Tensor | null = null, relu = false): Tensor {
+export function correlate(
+  op: string,
+  g: Geometry,
+  x: Tensor,
+  w: Tensor,
+  b: Tensor | null = null,
+  relu = false,
+): Tensor {
   const y = empty([g.batch, g.filters, g.outH, g.outW], { gpu: x.gpu });
   const how = { RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) };
   const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW, how);
   kernel.forward(params, { x, w, bias: b ?? w, y }, grid, variant, flopsOf(g), quick);
   y.maskable = relu;
-  return record(op, y, b ? [x, w, b] : [x, w], (dy) => {
-    const dz = relu && !dy.isMasked ? maskPositive(dy, y) : dy;
-    const [dw, db] = w.tracksGrad || b?.tracksGrad ? weightGradient(g, dz, x, w, b) : [null, null];
-    const dx = x.tracksGrad ? spread(`${op} (input gradient)`, g, dz, w, null, x) : null;
-    if (dz !== dy && !isRecording()) dz.dispose();
-    return b ? [dx, dw, db] : [dx, dw];
-  }, { composed: true });
+  return record(
+    op,
+    y,
+    b ? [x, w, b] : [x, w],
+    (dy) => {
+      const dz = relu && !dy.isMasked ? maskPositive(dy, y) : dy;
+      const [dw, db] = w.tracksGrad || b?.tracksGrad ? weightGradient(g, dz, x, w, b) : [null, null];
+      const dx = x.tracksGrad ? spread(`${op} (input gradient)`, g, dz, w, null, x) : null;
+      if (dz !== dy && !isRecording()) dz.dispose();
+      return b ? [dx, dw, db] : [dx, dw];
+    },
+    { composed: true },
+  );
 }
 
 /**
- * The transpose of {@link correlate} in x, plus a bias for each channel: dy (batch, filters, outH, outW) to (batch, channels,
- * height, width), recorded. `x` is given when this is its gradient, so that the mask of its relu can be applied.
+ * The transpose of {@link correlate} in x, plus a bias for each channel: dy (batch, filters, outH, outW) to (batch,
+ * channels, height, width), recorded. `x` is given when this is its gradient, so that the mask of its relu can be
+ * applied.
  */
-export function spread(op: string, g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null = null, x: Tensor | null = null): Tensor {
+export function spread(
+  op: string,
+  g: Geometry,
+  dy: Tensor,
+  w: Tensor,
+  b: Tensor | null = null,
+  x: Tensor | null = null,
+): Tensor {
   const dx = empty([g.batch, g.channels, g.height, g.width], { gpu: dy.gpu });
   const phases = g.strideH * g.strideW;
   const mask = x !== null && canMask(x) && !isRecording();
   const how = { BIAS: Number(b !== null), MASK: Number(mask) };
-  const { params, grid, variant, quick } = plan(dy.gpu, g, g.channels, g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW), how, phases);
+  const { params, grid, variant, quick } = plan(
+    dy.gpu,
+    g,
+    g.channels,
+    g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW),
+    how,
+    phases,
+  );
   kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, variant, flopsOf(g), quick);
   dx.isMasked = mask;
-  return record(op, dx, b ? [dy, w, b] : [dy, w], (e) => {
-    const ddy = dy.tracksGrad ? correlate(`${op} (input gradient)`, g, e, w) : null;
-    const dw = w.tracksGrad ? weightGradient(g, dy, e, w)[0] : null;
-    return b ? [ddy, dw, b.tracksGrad ? sum(e, { axes: [0, 2, 3] }) : null] : [ddy, dw];
-  }, { composed: true });
+  return record(
+    op,
+    dx,
+    b ? [dy, w, b] : [dy, w],
+    (e) => {
+      const ddy = dy.tracksGrad ? correlate(`${op} (input gradient)`, g, e, w) : null;
+      const dw = w.tracksGrad ? weightGradient(g, dy, e, w)[0] : null;
+      return b ? [ddy, dw, b.tracksGrad ? sum(e, { axes: [0, 2, 3] }) : null] : [ddy, dw];
+    },
+    { composed: true },
+  );
 }
 
 /** Gradients of sum(dy * correlate(x, w, b)) for w and b, recorded. */
-function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor | null = null): [dw: Tensor, db: Tensor | null] {
+function weightGradient(
+  g: Geometry,
+  dy: Tensor,
+  x: Tensor,
+  w: Tensor,
+  b: Tensor | null = null,
+): [dw: Tensor, db: Tensor | null] {
   const { gpu } = x;
   const positions = g.batch * g.outH * g.outW;
   const columns = (g.channels / g.groups) * g.kh * g.kw + 1;
@@ -174,13 +260,21 @@ function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor
   const dw = gradientFor(w);
   const db = b && !isRecording() ? gradientFor(b) : null;
   const unused = db ? null : empty([1], { gpu });
-  kernel.combineWeight(split, { x: partial, y: dw, db: (db ?? unused)! }, [g.filters * columns], { BIAS: Number(db !== null) });
+  kernel.combineWeight(split, { x: partial, y: dw, db: (db ?? unused)! }, [g.filters * columns], {
+    BIAS: Number(db !== null),
+  });
   partial.dispose();
   unused?.dispose();
-  const recorded = record('conv2d (weight gradient)', dw, [dy, x], (f) => [
-    dy.tracksGrad ? correlate('conv2d', g, x, f) : null,
-    x.tracksGrad ? spread('conv2d (input gradient)', g, dy, f) : null,
-  ], { composed: true });
+  const recorded = record(
+    'conv2d (weight gradient)',
+    dw,
+    [dy, x],
+    (f) => [
+      dy.tracksGrad ? correlate('conv2d', g, x, f) : null,
+      x.tracksGrad ? spread('conv2d (input gradient)', g, dy, f) : null,
+    ],
+    { composed: true },
+  );
   return [recorded, b && isRecording() ? sum(dy, { axes: [0, 2, 3] }) : db];
 }
 
@@ -188,9 +282,9 @@ function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, b: Tensor
 const WIDEST = 65_535;
 
 /**
- * Grid, variant and parameters of the products of all groups: (rows, columns) over all groups, each in `layers` slices. `how`:
- * the variant but for its blocks. Fewer than four rows (depthwise filters) take a block as thin as they are; columns past the
- * widest grid go on in further layers.
+ * Grid, variant and parameters of the products of all groups: (rows, columns) over all groups, each in `layers` slices.
+ * `how`: the variant but for its blocks. Fewer than four rows (depthwise filters) take a block as thin as they are;
+ * columns past the widest grid go on in further layers.
  */
 function plan<V extends object>(gpu: Gpu, g: Geometry, rows: number, columns: number, how: V, layers = 1) {
   const m = rows / g.groups;
@@ -202,26 +296,48 @@ function plan<V extends object>(gpu: Gpu, g: Geometry, rows: number, columns: nu
     const t = shaped(chosen, blocks, Math.ceil(m / thin));
     const folds = Math.max(1, Math.ceil(blocks / (WIDEST * t.groupX)));
     const fold = Math.ceil(blocks / folds / t.groupX) * t.groupX;
-    return { fold, folds, grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds], variant: { ...how, ...tileVariant(t, thin) } };
+    return {
+      fold,
+      folds,
+      grid: [Math.min(blocks, fold), Math.ceil(m / thin), slices * folds],
+      variant: { ...how, ...tileVariant(t, thin) },
+    };
   };
   const { fold, folds, grid, variant } = launch(tile);
   const small = launch(SMALL_TILE);
   return {
     grid,
     variant,
-    params: { ...g, ...tapsOf(g.strideH, g.dilH, 'H'), ...tapsOf(g.strideW, g.dilW, 'W'), chunk: 0, parts: 1, fold, folds },
+    params: {
+      ...g,
+      ...tapsOf(g.strideH, g.dilH, 'H'),
+      ...tapsOf(g.strideW, g.dilW, 'W'),
+      chunk: 0,
+      parts: 1,
+      fold,
+      folds,
+    },
     // One set of parameters serves both where neither folds: then `fold` is not used.
-    quick: pays !== null && folds === 1 && small.folds === 1 ? { variant: small.variant, grid: small.grid, flops: pays } : null,
+    quick:
+      pays !== null && folds === 1 && small.folds === 1
+        ? { variant: small.variant, grid: small.grid, flops: pays }
+        : null,
   };
 }
 
 /** 1 when a window reaches beyond the image. */
 function isPadded(g: Geometry): number {
-  const beyond = (out: number, stride: number, pad: number, dilation: number, taps: number, size: number): boolean => pad > 0 || (out - 1) * stride + dilation * (taps - 1) >= size;
-  return Number(beyond(g.outH, g.strideH, g.padH, g.dilH, g.kh, g.height) || beyond(g.outW, g.strideW, g.padW, g.dilW, g.kw, g.width));
+  const beyond = (out: number, stride: number, pad: number, dilation: number, taps: number, size: number): boolean =>
+    pad > 0 || (out - 1) * stride + dilation * (taps - 1) >= size;
+  return Number(
+    beyond(g.outH, g.strideH, g.padH, g.dilH, g.kh, g.height) ||
+      beyond(g.outW, g.strideW, g.padW, g.dilW, g.kw, g.width),
+  );
 }
 
-/** Taps of one phase lie stride / g apart, and from one to the next the output position falls by dilation / g; g = gcd. */
+/**
+ * Taps of one phase lie stride / g apart, and from one to the next the output position falls by dilation / g; g = gcd.
+ */
 function tapsOf<A extends 'H' | 'W'>(stride: number, dilation: number, axis: A): Record<`tap${A}` | `hop${A}`, number> {
   let [g, rest] = [stride, dilation];
   while (rest) [g, rest] = [rest, g % rest];

@@ -13,8 +13,8 @@ import { logSoftmax } from './softmax.ts';
 
 /**
  * The value of `crossEntropy` by ops that can be differentiated any number of times; what its gradient is recorded with
- * when gradients of gradients are wanted. Ignored labels and those outside the classes have rows of zeros; a row whose `dy` is 0 counts
- * for nothing.
+ * when gradients of gradients are wanted. Ignored labels and those outside the classes have rows of zeros; a row whose
+ * `dy` is 0 counts for nothing.
  */
 export function composedCrossEntropy(
   logits: Tensor,
@@ -34,9 +34,20 @@ export function composedCrossEntropy(
     const counts = sum(hot, { axes: 1 });
     const sample = sampleWeight && reshape(sampleWeight, [rows]);
     const ofLabel = sum(mul(hot, weight), { axes: 1 });
-    return { hot, scale: row(0), shift: row(1), margin: row(2), weight, counts, valid: sample ? mul(counts, sample) : counts, rowWeight: sample ? mul(ofLabel, sample) : ofLabel };
+    return {
+      hot,
+      scale: row(0),
+      shift: row(1),
+      margin: row(2),
+      weight,
+      counts,
+      valid: sample ? mul(counts, sample) : counts,
+      rowWeight: sample ? mul(ofLabel, sample) : ofLabel,
+    };
   });
-  const own = noGrad(() => mul(labelSmoothing === 0 ? rowWeight : valid, reduction === 'none' ? reshape(dy, [rows]) : 1));
+  const own = noGrad(() =>
+    mul(labelSmoothing === 0 ? rowWeight : valid, reduction === 'none' ? reshape(dy, [rows]) : 1),
+  );
   const { held, kinds } = holdLogits(reshape(logits, [rows, classes]), own);
   const a = mul(sub(add(mul(scale, held), shift), mul(hot, margin)), s);
   const logs = logSoftmax(a);
@@ -46,5 +57,8 @@ export function composedCrossEntropy(
   if (reduction === 'none') return reshape(values, labels.shape);
   const total = sum(values);
   if (reduction === 'sum') return total;
-  return meanOf(total, noGrad(() => sum(reduction === 'weightedMean' ? rowWeight : counts)));
+  return meanOf(
+    total,
+    noGrad(() => sum(reduction === 'weightedMean' ? rowWeight : counts)),
+  );
 }

@@ -40,16 +40,25 @@ export interface ClassAdjustments {
   weight?: ArrayLike<number>;
 }
 
-/** The values of a (4, classes) table for {@link crossEntropy}. Throws, under the name `op`, when a list has another length or is not finite, or a weight is negative. */
-export function classTable(classes: number, adjustments: ClassAdjustments, op = 'crossEntropy'): Float32Array<ArrayBuffer> {
+/**
+ * The values of a (4, classes) table for {@link crossEntropy}. Throws, under the name `op`, when a list has another
+ * length or is not finite, or a weight is negative.
+ */
+export function classTable(
+  classes: number,
+  adjustments: ClassAdjustments,
+  op = 'crossEntropy',
+): Float32Array<ArrayBuffer> {
   const table = new Float32Array(4 * classes);
   (['scale', 'shift', 'margin', 'weight'] as const).forEach((name, row) => {
     const list = adjustments[name];
-    if (list && list.length !== classes) throw new ShapeError(`${op}: ${name} has ${list.length} entries, the logits have ${classes} classes`);
+    if (list && list.length !== classes)
+      throw new ShapeError(`${op}: ${name} has ${list.length} entries, the logits have ${classes} classes`);
     for (let c = 0; c < classes; c++) {
       const value = list ? list[c]! : name === 'scale' || name === 'weight' ? 1 : 0;
       const least = name === 'weight' ? 0 : -Infinity;
-      if (!(Number.isFinite(value) && value >= least)) throw new RangeError(`${op}: ${name}[${c}] is ${value}, expected a finite number${least === 0 ? ' >= 0' : ''}`);
+      if (!(Number.isFinite(value) && value >= least))
+        throw new RangeError(`${op}: ${name}[${c}] is ${value}, expected a finite number${least === 0 ? ' >= 0' : ''}`);
       table[row * classes + c] = value;
     }
   });
@@ -67,7 +76,10 @@ function invalidLabels(gpu: Gpu): Tensor<'u32'> {
   return counter ?? gpu.constant('invalid labels', () => unscoped(() => tensor([0], { dtype: 'u32', gpu })));
 }
 
-/** What `run` records counts its labels outside the classes in `own`, (1), and nowhere else. `run` is synchronous: no other call sees it. */
+/**
+ * What `run` records counts its labels outside the classes in `own`, (1), and nowhere else. `run` is synchronous: no
+ * other call sees it.
+ */
 export function countingInvalidLabels<T>(own: Tensor<'u32'>, run: () => T): T {
   const before = counter;
   counter = own;
@@ -79,8 +91,8 @@ export function countingInvalidLabels<T>(own: Tensor<'u32'>, run: () => T): T {
 }
 
 /**
- * Counts labels outside 0..classes-1 that `crossEntropy` met on the device since the last call, and resets the count. Those
- * of a run of `fit` are that run's own.
+ * Counts labels outside 0..classes-1 that `crossEntropy` met on the device since the last call, and resets the count.
+ * Those of a run of `fit` are that run's own.
  */
 export async function takeInvalidLabels(gpu: Gpu): Promise<number> {
   const bad = invalidLabels(gpu);
@@ -91,22 +103,36 @@ export async function takeInvalidLabels(gpu: Gpu): Promise<number> {
 }
 
 /**
- * Cross-entropy of adjusted logits, one kernel forward and one backward. With a_c = s (scale_c z_c + shift_c - margin_c [c = y])
- * a row's value is weight_y * sampleWeight * (logsumexp(a) - a_y), smoothed as PyTorch's cross_entropy does. This one op
- * serves CE, weighted CE, LDAM (margin), logit adjustment and balanced softmax (shift), CDT and VS (scale, shift).
+ * Cross-entropy of adjusted logits, one kernel forward and one backward. With a_c = s (scale_c z_c + shift_c - margin_c
+ * [c = y]) a row's value is weight_y * sampleWeight * (logsumexp(a) - a_y), smoothed as PyTorch's cross_entropy does.
+ * This one op serves CE, weighted CE, LDAM (margin), logit adjustment and balanced softmax (shift), CDT and VS (scale,
+ * shift).
  *
  * logits: (..., classes) f32; labels: (...) i32, a tensor or host integers (then checked here). On the device a label
- * outside 0..classes-1 contributes nothing and is counted, see {@link takeInvalidLabels}. A mean over no rows, or over weights
- * that are all 0, is 0.
+ * outside 0..classes-1 contributes nothing and is counted, see {@link takeInvalidLabels}. A mean over no rows, or over
+ * weights that are all 0, is 0.
  * Returns a scalar, or (...) with reduction 'none'. Gradients of gradients go through a composed form.
  */
-export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, options: CrossEntropyOptions = {}): Tensor {
-  expectOptions('crossEntropy', options, ['perClass', 's', 'sampleWeight', 'reduction', 'labelSmoothing', 'ignoreIndex']);
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor<'i32'> | ArrayLike<number>,
+  options: CrossEntropyOptions = {},
+): Tensor {
+  expectOptions('crossEntropy', options, [
+    'perClass',
+    's',
+    'sampleWeight',
+    'reduction',
+    'labelSmoothing',
+    'ignoreIndex',
+  ]);
   const { s = 1, sampleWeight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = IGNORED } = options;
   expectDType(logits, 'f32', 'crossEntropy: logits');
-  if (logits.rank < 1 || logits.shape.at(-1) === 0) throw new ShapeError(`crossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);
+  if (logits.rank < 1 || logits.shape.at(-1) === 0)
+    throw new ShapeError(`crossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);
   expectReduction('crossEntropy', reduction, REDUCTIONS);
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) throw new RangeError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 <= labelSmoothing < 1`);
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1))
+    throw new RangeError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected 0 <= labelSmoothing < 1`);
   const gpu = logits.gpu;
   const classes = logits.shape.at(-1)!;
   const lead = logits.shape.slice(0, -1);
@@ -123,7 +149,12 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
   const variant = { SAMPLE_WEIGHT: Number(sampleWeight !== undefined), REDUCTION: CODES[reduction] };
   const weights = sampleWeight ?? perClass;
   const values = empty([3, rows], { gpu });
-  kernel.forward(params, { z: logits, labels: target, perClass, sampleWeight: weights, values, bad: invalidLabels(gpu) }, [rows], variant);
+  kernel.forward(
+    params,
+    { z: logits, labels: target, perClass, sampleWeight: weights, values, bad: invalidLabels(gpu) },
+    [rows],
+    variant,
+  );
 
   let y: Tensor;
   if (reduction === 'none') y = reshape(firstRow(values, rows), lead);
@@ -136,11 +167,19 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
     if (parts !== values) parts.dispose();
   }
   values.dispose();
-  const composed = (dy: Tensor): Tensor[] => pullback(composedCrossEntropy(logits, target, perClass, options, reduction, dy), [logits], dy, { createGraph: true });
+  const composed = (dy: Tensor): Tensor[] =>
+    pullback(composedCrossEntropy(logits, target, perClass, options, reduction, dy), [logits], dy, {
+      createGraph: true,
+    });
   const fused = (dy: Tensor): Tensor[] => {
     const dz = gradientFor(logits);
     const total = reduction === 'none' ? perClass : new Tensor(y.storage.retain(), [2], 'f32');
-    kernel.backward(params, { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz }, [rows], variant);
+    kernel.backward(
+      params,
+      { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz },
+      [rows],
+      variant,
+    );
     if (total !== perClass) total.dispose();
     return [dz];
   };
@@ -148,7 +187,9 @@ export function crossEntropy(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<n
 }
 
 function plainTable(classes: number, gpu: Gpu): Tensor {
-  return gpu.constant(`plain ${classes} classes`, () => unscoped(() => tensor(classTable(classes, {}), { shape: [4, classes], gpu })));
+  return gpu.constant(`plain ${classes} classes`, () =>
+    unscoped(() => tensor(classTable(classes, {}), { shape: [4, classes], gpu })),
+  );
 }
 
 function firstRow(values: Tensor, rows: number): Tensor {

@@ -37,10 +37,17 @@ export function cumsum<D extends Numeric>(x: Tensor<D>, options: CumsumOptions =
     const sums = empty([outer, parts, inner], { dtype, gpu });
     const before = empty([outer, parts, inner], { dtype, gpu });
     kernel.sums(params, { x, y: sums }, grid, variant);
-    kernel.forward({ outer, length: parts, inner, chunk: parts, parts: 1 }, { x: sums, before: sums, y: before }, [outer * inner], { Element: dtype, EXCLUSIVE: 1 });
+    kernel.forward(
+      { outer, length: parts, inner, chunk: parts, parts: 1 },
+      { x: sums, before: sums, y: before },
+      [outer * inner],
+      { Element: dtype, EXCLUSIVE: 1 },
+    );
     kernel.forward(params, { x, before, y }, grid, { ...variant, BEFORE: 1 });
     sums.dispose();
     before.dispose();
   }
-  return record('cumsum', y as unknown as Tensor, [x], (dy) => [cumsum(dy, { axis, exclusive, reverse: !reverse })], { composed: true }) as unknown as Tensor<D>;
+  return record('cumsum', y as unknown as Tensor, [x], (dy) => [cumsum(dy, { axis, exclusive, reverse: !reverse })], {
+    composed: true,
+  }) as unknown as Tensor<D>;
 }

@@ -29,7 +29,14 @@ export function dropout(x: Tensor, { key, first }: RandomSource, options: { p?: 
   const y = empty(x.shape, { gpu: x.gpu });
   const count = x.shape[0] ?? 1;
   const size = sizeOf(x.shape.slice(1));
-  const params = { key0: key[0], key1: key[1], count, size, threshold: Math.min(2 ** 32 - 1, Math.round(p * 2 ** 32)), scale: 1 / (1 - p) };
+  const params = {
+    key0: key[0],
+    key1: key[1],
+    count,
+    size,
+    threshold: Math.min(2 ** 32 - 1, Math.round(p * 2 ** 32)),
+    scale: 1 / (1 - p),
+  };
   kernel.forward(params, { x, first, y }, [count * Math.ceil(size / 4)]);
   return record('dropout', y, [x], (dy) => [dropout(dy, { key, first }, { p })], { composed: true });
 }

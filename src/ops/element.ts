@@ -34,11 +34,15 @@ export function expectOneOf(x: Tensor<DType>, dtypes: readonly Word[], what: str
   throw new DTypeError(`${what} is ${x.dtype}, expected ${names}`);
 }
 
-/** The one element type of the tensors among a and b; undefined when both are numbers. Errors as {@link expectOneOf}, and when they differ. */
+/**
+ * The one element type of the tensors among a and b; undefined when both are numbers. Errors as {@link expectOneOf},
+ * and when they differ.
+ */
 export function sharedType(op: string, a: Operand<Word>, b: Operand<Word>, dtypes: readonly Word[]): Word | undefined {
   if (a instanceof Tensor) expectOneOf(a, dtypes, `${op}: a`);
   if (b instanceof Tensor) expectOneOf(b, dtypes, `${op}: b`);
-  if (a instanceof Tensor && b instanceof Tensor && a.dtype !== b.dtype) throw new DTypeError(`${op}: a is ${a.dtype} and b is ${b.dtype}, expected the same type; cast one of them`);
+  if (a instanceof Tensor && b instanceof Tensor && a.dtype !== b.dtype)
+    throw new DTypeError(`${op}: a is ${a.dtype} and b is ${b.dtype}, expected the same type; cast one of them`);
   return a instanceof Tensor ? a.dtype : b instanceof Tensor ? b.dtype : undefined;
 }
 
@@ -46,7 +50,8 @@ export function sharedType(op: string, a: Operand<Word>, b: Operand<Word>, dtype
 export function bitsOf(value: number, dtype: Word, what: string): number {
   if (dtype !== 'f32') {
     const [low, high] = RANGES[dtype];
-    if (!Number.isInteger(value) || value < low || value > high) throw new RangeError(`${what} is ${value}, expected an integer in ${low}..${high} beside a tensor of ${dtype}`);
+    if (!Number.isInteger(value) || value < low || value > high)
+      throw new RangeError(`${what} is ${value}, expected an integer in ${low}..${high} beside a tensor of ${dtype}`);
   }
   return new Uint32Array(toDevice(dtype, [value]).buffer)[0]!;
 }

@@ -15,13 +15,21 @@ import { placeView } from './strided.ts';
 export type Index = Tensor<'i32'> | Tensor<'u32'> | ArrayLike<number>;
 
 /** An index as a tensor; a list is checked to lie in 0..length-1. */
-export function toIndex(what: string, index: Index, length: number, gpu: Gpu, shape?: readonly number[]): Tensor<'i32' | 'u32'> {
+export function toIndex(
+  what: string,
+  index: Index,
+  length: number,
+  gpu: Gpu,
+  shape?: readonly number[],
+): Tensor<'i32' | 'u32'> {
   if (index instanceof Tensor) {
-    if (index.dtype !== 'i32' && index.dtype !== 'u32') throw new DTypeError(`${what} is ${(index as Tensor).dtype}, expected i32 or u32`);
+    if (index.dtype !== 'i32' && index.dtype !== 'u32')
+      throw new DTypeError(`${what} is ${(index as Tensor).dtype}, expected i32 or u32`);
     return index as Tensor<'i32' | 'u32'>;
   }
   for (let i = 0; i < index.length; i++) {
-    if (!(Number.isInteger(index[i]) && index[i]! >= 0 && index[i]! < length)) throw new RangeError(`${what}[${i}] is ${index[i]}, expected an integer in 0..${length - 1}`);
+    if (!(Number.isInteger(index[i]) && index[i]! >= 0 && index[i]! < length))
+      throw new RangeError(`${what}[${i}] is ${index[i]}, expected an integer in 0..${length - 1}`);
   }
   return tensor(index, { dtype: 'i32', gpu, shape: shape ?? [index.length] });
 }
@@ -29,14 +37,29 @@ export function toIndex(what: string, index: Index, length: number, gpu: Gpu, sh
 /** Sizes before, along and behind the axis, entries along it in the result, and where the index of an element lies. */
 type Geometry = { outer: number; length: number; inner: number; count: number; step: number; period: number };
 
-function pick<D extends DType>(op: string, x: Tensor<D>, index: Tensor<'i32' | 'u32'>, shape: readonly number[], g: Geometry): Tensor<D> {
+function pick<D extends DType>(
+  op: string,
+  x: Tensor<D>,
+  index: Tensor<'i32' | 'u32'>,
+  shape: readonly number[],
+  g: Geometry,
+): Tensor<D> {
   const y = empty(shape, { dtype: x.dtype, gpu: x.gpu });
   kernel.pick(g, { x, index, y }, [y.size]);
-  return record(op, y as unknown as Tensor, [x], (dy) => [scatter(op, null, index, dy, x.shape, g)], { composed: true }) as unknown as Tensor<D>;
+  return record(op, y as unknown as Tensor, [x], (dy) => [scatter(op, null, index, dy, x.shape, g)], {
+    composed: true,
+  }) as unknown as Tensor<D>;
 }
 
 /** `base`, or zeros of `shape`, with `from` added where the index says. */
-function scatter(op: string, base: Tensor | null, index: Tensor<'i32' | 'u32'>, from: Tensor, shape: readonly number[], g: Geometry): Tensor {
+function scatter(
+  op: string,
+  base: Tensor | null,
+  index: Tensor<'i32' | 'u32'>,
+  from: Tensor,
+  shape: readonly number[],
+  g: Geometry,
+): Tensor {
   const sums = empty(shape, { gpu: from.gpu });
   kernel.scatter(g, { base: base ?? from, index, from_: from, sums }, [sums.size], { BASE: Number(base !== null) });
   return record(
@@ -49,8 +72,9 @@ function scatter(op: string, base: Tensor | null, index: Tensor<'i32' | 'u32'>, 
 }
 
 /**
- * Entries of x along `axis` (default 0) in the order of `index`, a list of integers or a tensor (count) i32 or u32; repeats
- * are allowed. Any dtype of four bytes. On the device an index outside the axis gives zeros. The gradient sums over repeats.
+ * Entries of x along `axis` (default 0) in the order of `index`, a list of integers or a tensor (count) i32 or u32;
+ * repeats are allowed. Any dtype of four bytes. On the device an index outside the axis gives zeros. The gradient sums
+ * over repeats.
  */
 export function indexSelect<D extends DType>(x: Tensor<D>, index: Index, options: { axis?: number } = {}): Tensor<D> {
   expectOptions('indexSelect', options, ['axis']);
@@ -60,7 +84,13 @@ export function indexSelect<D extends DType>(x: Tensor<D>, index: Index, options
   const list = toIndex('indexSelect: index', index, dims.length, x.gpu);
   if (list.rank !== 1) throw new ShapeError(`indexSelect: index has shape [${list.shape}], expected one axis`);
   const count = list.size;
-  return pick('indexSelect', x, list, x.shape.map((d, i) => (i === a ? count : d)), { ...dims, count, step: dims.inner, period: count });
+  return pick(
+    'indexSelect',
+    x,
+    list,
+    x.shape.map((d, i) => (i === a ? count : d)),
+    { ...dims, count, step: dims.inner, period: count },
+  );
 }
 
 /** An index with an entry for each element, as a tensor, and its axis. */
@@ -68,11 +98,22 @@ function along(op: string, x: Tensor<DType>, index: Index, axis: number): { inde
   const { axis: a, length, outer, inner } = axisOf(op, x, axis);
   const count = index instanceof Tensor ? 0 : index.length / Math.max(1, outer * inner);
   if (!Number.isInteger(count)) {
-    throw new ShapeError(`${op}: index has ${(index as ArrayLike<number>).length} entries, expected a multiple of ${outer * inner}, one for each element of x [${x.shape}] off axis ${axis}`);
+    throw new ShapeError(
+      `${op}: index has ${(index as ArrayLike<number>).length} entries, expected a multiple of ` +
+        `${outer * inner}, one for each element of x [${x.shape}] off axis ${axis}`,
+    );
   }
-  const list = toIndex(`${op}: index`, index, length, x.gpu, x.shape.map((d, i) => (i === a ? count : d)));
+  const list = toIndex(
+    `${op}: index`,
+    index,
+    length,
+    x.gpu,
+    x.shape.map((d, i) => (i === a ? count : d)),
+  );
   if (list.rank !== x.rank || list.shape.some((d, i) => i !== a && d > x.shape[i]!)) {
-    throw new ShapeError(`${op}: index has shape [${list.shape}], expected at most that of x [${x.shape}] off axis ${axis}`);
+    throw new ShapeError(
+      `${op}: index has shape [${list.shape}], expected at most that of x [${x.shape}] off axis ${axis}`,
+    );
   }
   return { index: list, a };
 }
@@ -84,9 +125,10 @@ function cut<D extends DType>(x: Tensor<D>, shape: readonly number[], except = -
 }
 
 /**
- * y[.., j, ..] = x[.., index[.., j, ..], ..] along `axis` (default: the last), as PyTorch's gather and NumPy's take_along_axis.
- * `index`: i32 or u32 of x's rank, off the axis no longer than x; y has its shape. A list holds the entries of an index with
- * x's sizes off the axis, row by row. On the device an index outside the axis gives zeros. The gradient is {@link scatterAdd}.
+ * y[.., j, ..] = x[.., index[.., j, ..], ..] along `axis` (default: the last), as PyTorch's gather and NumPy's
+ * take_along_axis. `index`: i32 or u32 of x's rank, off the axis no longer than x; y has its shape. A list holds the
+ * entries of an index with x's sizes off the axis, row by row. On the device an index outside the axis gives zeros. The
+ * gradient is {@link scatterAdd}.
  */
 export function gather<D extends DType>(x: Tensor<D>, index: Index, options: { axis?: number } = {}): Tensor<D> {
   expectOptions('gather', options, ['axis']);
@@ -95,14 +137,20 @@ export function gather<D extends DType>(x: Tensor<D>, index: Index, options: { a
   const { index: list, a } = along('gather', x, index, axis);
   const from = cut(x, list.shape, a);
   const { axis: _, ...dims } = axisOf('gather', from, a);
-  return pick('gather', from, list, list.shape, { ...dims, count: list.shape[a]!, step: 1, period: Math.max(1, list.size) });
+  return pick('gather', from, list, list.shape, {
+    ...dims,
+    count: list.shape[a]!,
+    step: 1,
+    period: Math.max(1, list.size),
+  });
 }
 
 /**
  * x with src added at positions along `axis` (default: the last), as PyTorch's scatter_add:
- * y[.., index[.., j, ..], ..] += src[.., j, ..]. `index`: i32 or u32 of x's rank, off the axis no longer than x, nowhere longer
- * than src; a list holds the entries of an index with x's sizes off the axis. f32. Equal indices add up in their order; one
- * outside the axis adds nothing. Costs (size of the axis) x (size of the index). Gradients: dy for x, `gather(dy, index)` for src.
+ * y[.., index[.., j, ..], ..] += src[.., j, ..]. `index`: i32 or u32 of x's rank, off the axis no longer than x,
+ * nowhere longer than src; a list holds the entries of an index with x's sizes off the axis. f32. Equal indices add up
+ * in their order; one outside the axis adds nothing. Costs (size of the axis) x (size of the index). Gradients: dy for
+ * x, `gather(dy, index)` for src.
  */
 export function scatterAdd(x: Tensor, index: Index, src: Tensor, options: { axis?: number } = {}): Tensor {
   expectOptions('scatterAdd', options, ['axis']);

@@ -13,16 +13,23 @@ export interface HeldLogits {
 }
 
 /**
- * logits (rows, classes) with finite numbers where a composed loss would make 0 times Infinity of them: -1e37 for -Infinity, a masked
- * class; 0 for anything that is not finite in a row whose entry of `weight`, (rows), is 0. A row with NaN or +Infinity, or with
- * no class left, is NaN throughout. `keepsMasked`: -Infinity stays. Gradients pass, but 0 to rows of weight 0 that were changed. Finite rows are copies.
+ * logits (rows, classes) with finite numbers where a composed loss would make 0 times Infinity of them: -1e37 for
+ * -Infinity, a masked class; 0 for anything that is not finite in a row whose entry of `weight`, (rows), is 0. A row
+ * with NaN or +Infinity, or with no class left, is NaN throughout. `keepsMasked`: -Infinity stays. Gradients pass, but
+ * 0 to rows of weight 0 that were changed. Finite rows are copies.
  */
-export function holdLogits(logits: Tensor, weight: Tensor, { keepsMasked = false }: { keepsMasked?: boolean } = {}): HeldLogits {
+export function holdLogits(
+  logits: Tensor,
+  weight: Tensor,
+  { keepsMasked = false }: { keepsMasked?: boolean } = {},
+): HeldLogits {
   const [rows, classes] = logits.shape as [number, number];
   const { gpu } = logits;
   const held = empty([rows, classes], { gpu });
   const kinds = empty([rows], { dtype: 'u32', gpu });
-  kernel.hold({ rows, classes, ...BITS }, { z: logits, weight, y: held, found: kinds }, [rows], { KEEPS_MASKED: Number(keepsMasked) });
+  kernel.hold({ rows, classes, ...BITS }, { z: logits, weight, y: held, found: kinds }, [rows], {
+    KEEPS_MASKED: Number(keepsMasked),
+  });
   return { held: record('holdLogits', held, [logits], (dy) => [passed(dy, kinds)], { composed: true }), kinds };
 }
 
@@ -34,17 +41,23 @@ function passed(dy: Tensor, kinds: Tensor<'u32'>): Tensor {
 }
 
 /**
- * weight values, (rows), 0 where the weight is, whatever the value; no gradient flows to the weight. With the `kinds` of
- * {@link holdLogits} the value of a row of NaN is NaN, and one that a held class drives to 1e28 and more is the infinity it stands for.
+ * weight values, (rows), 0 where the weight is, whatever the value; no gradient flows to the weight. With the `kinds`
+ * of {@link holdLogits} the value of a row of NaN is NaN, and one that a held class drives to 1e28 and more is the
+ * infinity it stands for.
  */
 export function weighRows(values: Tensor, weight: Tensor, kinds?: Tensor<'u32'>): Tensor {
   const rows = values.size;
   const y = empty([rows], { gpu: values.gpu });
-  kernel.weigh({ rows, classes: 1, ...BITS }, { z: values, weight, kinds: kinds ?? weight, y }, [rows], { KINDS: Number(kinds !== undefined) });
+  kernel.weigh({ rows, classes: 1, ...BITS }, { z: values, weight, kinds: kinds ?? weight, y }, [rows], {
+    KINDS: Number(kinds !== undefined),
+  });
   return record('weighRows', y, [values], (dy) => [mul(dy, weight)], { composed: true });
 }
 
-/** 1 for each row of a weight that is not 0, else 0: for a loss inside another, whose rows of weight 0 must not count whatever their logits. */
+/**
+ * 1 for each row of a weight that is not 0, else 0: for a loss inside another, whose rows of weight 0 must not count
+ * whatever their logits.
+ */
 export function countedRows(weight: Tensor): Tensor {
   return noGrad(() => where(weight, 1, 0));
 }

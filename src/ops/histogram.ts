@@ -22,17 +22,21 @@ function expectCount(n: number, what: string): void {
 }
 
 /**
- * How many elements of x lie in each of `bins` bins of equal width from `low` to `high`; u32 (bins), no gradient. A bin holds its
- * left edge, the last one also its right edge; what lies outside, and NaN, is not counted, as in NumPy. The edges are
- * low + i (high - low) / bins, computed in f64 and rounded to f32.
+ * How many elements of x lie in each of `bins` bins of equal width from `low` to `high`; u32 (bins), no gradient. A bin
+ * holds its left edge, the last one also its right edge; what lies outside, and NaN, is not counted, as in NumPy. The
+ * edges are low + i (high - low) / bins, computed in f64 and rounded to f32.
  */
 export function histogram(x: Tensor, options: HistogramOptions): Tensor<'u32'> {
   expectOptions('histogram', options, ['bins', 'low', 'high']);
   const { bins, low, high } = options;
   expectDType(x, 'f32', 'histogram: x');
   expectCount(bins, 'histogram: bins');
-  if (!(low < high && Number.isFinite(high - low))) throw new RangeError(`histogram: low is ${low} and high ${high}, expected finite numbers with low < high`);
-  const edges = tensor(Float32Array.from({ length: bins + 1 }, (_, i) => (i === bins ? high : low + (i * (high - low)) / bins)), { gpu: x.gpu });
+  if (!(low < high && Number.isFinite(high - low)))
+    throw new RangeError(`histogram: low is ${low} and high ${high}, expected finite numbers with low < high`);
+  const edges = tensor(
+    Float32Array.from({ length: bins + 1 }, (_, i) => (i === bins ? high : low + (i * (high - low)) / bins)),
+    { gpu: x.gpu },
+  );
   const y = zeros([bins], { dtype: 'u32', gpu: x.gpu });
   kernel.edges({ size: x.size, bins, chunk: 0, parts: 0 }, { x, edgeOf: edges, y }, [x.size]);
   edges.dispose();
@@ -48,11 +52,14 @@ export interface BincountOptions<W extends Tensor | undefined> {
 }
 
 /**
- * How often each of 0..classes-1 occurs in x, i32 or u32 of any shape: u32 (classes), or with `weights` the sum of those of its
- * elements, f32 (classes), in a fixed order and with a gradient for the weights. Labels outside are not counted. The weighted form
- * reads x once for each class: it adds without atomics.
+ * How often each of 0..classes-1 occurs in x, i32 or u32 of any shape: u32 (classes), or with `weights` the sum of
+ * those of its elements, f32 (classes), in a fixed order and with a gradient for the weights. Labels outside are not
+ * counted. The weighted form reads x once for each class: it adds without atomics.
  */
-export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i32' | 'u32'>, options: BincountOptions<W>): Tensor<W extends Tensor ? 'f32' : 'u32'> {
+export function bincount<W extends Tensor | undefined = undefined>(
+  x: Tensor<'i32' | 'u32'>,
+  options: BincountOptions<W>,
+): Tensor<W extends Tensor ? 'f32' : 'u32'> {
   expectOptions('bincount', options, ['classes', 'weights']);
   const { classes, weights } = options;
   type Result = Tensor<W extends Tensor ? 'f32' : 'u32'>;
@@ -69,7 +76,9 @@ export function bincount<W extends Tensor | undefined = undefined>(x: Tensor<'i3
   expectShape(weights, labels.shape, 'bincount: weights');
   const parts = partsOf(classes, size);
   const sums = empty([parts, classes], { gpu });
-  kernel.weighted({ size, bins: classes, chunk: Math.ceil(size / parts), parts }, { labels, weights, sums }, [parts * classes]);
+  kernel.weighted({ size, bins: classes, chunk: Math.ceil(size / parts), parts }, { labels, weights, sums }, [
+    parts * classes,
+  ]);
   const y = sum(sums, { axes: 0 });
   sums.dispose();
   const spread = (dy: Tensor): Tensor => reshape(indexSelect(dy, viewOf(labels, [size])), weights.shape);

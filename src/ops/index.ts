@@ -17,7 +17,13 @@ export { bincount, histogram, type BincountOptions, type HistogramOptions } from
 export * from './kl-div.ts';
 export * from './layer-norm.ts';
 export { logsumexp } from './logsumexp.ts';
-export { infDistanceBounds, lpDistance, lpDistance2d, type DistanceBounds, type LpDistanceOptions } from './lp-distance.ts';
+export {
+  infDistanceBounds,
+  lpDistance,
+  lpDistance2d,
+  type DistanceBounds,
+  type LpDistanceOptions,
+} from './lp-distance.ts';
 export { sortDistance, sortDistanceBounds, type SortDistanceOptions } from './sort-distance.ts';
 export { dot, linear, matmul, outer, type MatmulOptions } from './matmul.ts';
 export { mseLoss } from './mse-loss.ts';
@@ -45,7 +51,27 @@ export type { RunningStatistics } from './standardize.ts';
 export * from './tile.ts';
 export * from './triangle.ts';
 export {
-  abs, ceil, clamp, cos, erf, exp, expm1, floor, log, log1p, neg, powScalar, reciprocal, round, rsqrt, sign, sin, sqrt, square, tanh, trunc,
+  abs,
+  ceil,
+  clamp,
+  cos,
+  erf,
+  exp,
+  expm1,
+  floor,
+  log,
+  log1p,
+  neg,
+  powScalar,
+  reciprocal,
+  round,
+  rsqrt,
+  sign,
+  sin,
+  sqrt,
+  square,
+  tanh,
+  trunc,
 } from './unary.ts';
 export { fold, unfold, type UnfoldOptions } from './unfold.ts';
 export { shiftFlip } from './shift-flip.ts';

@@ -10,22 +10,28 @@ import { where } from './where.ts';
 
 /** Options of {@link klDiv}. */
 export interface KlDivOptions {
-  /** 'batchmean' divides the sum by the first axis: the mathematical divergence. Default: 'mean', over all elements, as PyTorch. */
+  /**
+   * 'batchmean' divides the sum by the first axis: the mathematical divergence. Default: 'mean', over all elements, as
+   * PyTorch.
+   */
   reduction?: ElementReduction | 'batchmean';
   /** The target is a log-probability too. Default: false. */
   logTarget?: boolean;
 }
 
 /**
- * target (log target - input), where a target of 0 counts for nothing, against -Infinity too; `input` are log-probabilities, `target` probabilities of the same shape.
- * The order of arguments is PyTorch's kl_div: KL(target || exp(input)). Both have gradients.
+ * target (log target - input), where a target of 0 counts for nothing, against -Infinity too; `input` are
+ * log-probabilities, `target` probabilities of the same shape. The order of arguments is PyTorch's kl_div: KL(target ||
+ * exp(input)). Both have gradients.
  */
 export function klDiv(input: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
   expectOptions('klDiv', options, ['reduction', 'logTarget']);
   const { reduction = 'mean', logTarget = false } = options;
   expectReduction('klDiv', reduction, ['mean', 'batchmean', 'sum', 'none']);
   expectShape(target, input.shape, 'klDiv: target');
-  const values = logTarget ? ofLogs(input, target) : times(target, sub(log(where(greater(target, 0), target, 1)), input));
+  const values = logTarget
+    ? ofLogs(input, target)
+    : times(target, sub(log(where(greater(target, 0), target, 1)), input));
   if (reduction !== 'batchmean') return reduced(values, reduction);
   return div(sum(values), input.shape[0] ?? 1);
 }

@@ -21,15 +21,16 @@ export interface KthValue {
 }
 
 /**
- * The k-th smallest (or largest) of all elements of x, f32 of any shape, by radix select: four passes over x, nothing is sorted.
- * Exact; -0 equals 0 and reads as 0, NaN counts as the largest. No gradient: `topk` has one.
+ * The k-th smallest (or largest) of all elements of x, f32 of any shape, by radix select: four passes over x, nothing
+ * is sorted. Exact; -0 equals 0 and reads as 0, NaN counts as the largest. No gradient: `topk` has one.
  */
 export function kthvalue(x: Tensor, options: KthValueOptions): KthValue {
   expectOptions('kthvalue', options, ['k', 'largest']);
   const { k, largest = false } = options;
   expectDType(x, 'f32', 'kthvalue: x');
   const { size, gpu } = x;
-  if (!(Number.isInteger(k) && k >= 1 && k <= size)) throw new RangeError(`kthvalue: k is ${k}, expected an integer in 1..${size}`);
+  if (!(Number.isInteger(k) && k >= 1 && k <= size))
+    throw new RangeError(`kthvalue: k is ${k}, expected an integer in 1..${size}`);
   const tally = zeros([256], { dtype: 'u32', gpu });
   const found = empty([3], { dtype: 'u32', gpu });
   const value = empty([], { gpu });

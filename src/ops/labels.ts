@@ -6,9 +6,9 @@ import { expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 export const IGNORED = -100;
 
 /**
- * Labels (...) of logits (..., classes) as an i32 tensor; `classes` tells how many where the last axis holds several heads.
- * A list of the host, row by row, is checked to hold integers in 0..classes-1, or `ignoreIndex` (default -100). Throws ShapeError,
- * DTypeError or RangeError under the name of the caller.
+ * Labels (...) of logits (..., classes) as an i32 tensor; `classes` tells how many where the last axis holds several
+ * heads. A list of the host, row by row, is checked to hold integers in 0..classes-1, or `ignoreIndex` (default -100).
+ * Throws ShapeError, DTypeError or RangeError under the name of the caller.
  */
 export function toLabels(
   op: string,
@@ -22,10 +22,12 @@ export function toLabels(
     expectShape(labels, lead, `${op}: labels`);
     return labels;
   }
-  if (labels.length !== sizeOf(lead)) throw new ShapeError(`${op}: got ${labels.length} labels for logits of shape [${shape}]`);
+  if (labels.length !== sizeOf(lead))
+    throw new ShapeError(`${op}: got ${labels.length} labels for logits of shape [${shape}]`);
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i]!;
-    if (!(Number.isInteger(label) && label >= 0 && label < classes) && label !== ignoreIndex) throw new RangeError(`${op}: labels[${i}] is ${label}, expected an integer in 0..${classes - 1}`);
+    if (!(Number.isInteger(label) && label >= 0 && label < classes) && label !== ignoreIndex)
+      throw new RangeError(`${op}: labels[${i}] is ${label}, expected an integer in 0..${classes - 1}`);
   }
   return tensor(labels, { shape: lead, dtype: 'i32', gpu });
 }

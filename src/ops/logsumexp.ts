@@ -13,9 +13,9 @@ import { clamp, exp } from './unary.ts';
 const LARGEST = 3.4028234663852886e38;
 
 /**
- * log(sum exp(x)) over axes without overflow; f32. A row of -Infinity gives -Infinity and no gradient; a row that is masked
- * throughout by -3.0e38 gives about that value; one with a NaN gives NaN, else one with Infinity gives that. The gradient is
- * dy exp(x - y), NaN where x = y = Infinity.
+ * log(sum exp(x)) over axes without overflow; f32. A row of -Infinity gives -Infinity and no gradient; a row that is
+ * masked throughout by -3.0e38 gives about that value; one with a NaN gives NaN, else one with Infinity gives that. The
+ * gradient is dy exp(x - y), NaN where x = y = Infinity.
  */
 export function logsumexp(x: Tensor, options: ReduceOptions = {}): Tensor {
   expectOptions('logsumexp', options, REDUCE);
@@ -37,8 +37,8 @@ export function logsumexp(x: Tensor, options: ReduceOptions = {}): Tensor {
     dropped(y, over, keepDim),
     [x],
     (dy) => {
-      // softmax is the same for any shift, so the gradient of the maximum is left out. The maximum itself contributes 1 to
-      // the sum, which is below that only in a row of -Infinity.
+      // softmax is the same for any shift, so the gradient of the maximum is left out. The maximum itself contributes 1
+      // to the sum, which is below that only in a row of -Infinity.
       const shift = noGrad(() => clamp(max(x, { axes: over, keepDim: true }), -LARGEST, LARGEST));
       const e = exp(sub(x, shift));
       const total = maximum(sum(e, { axes: over, keepDim: true }), 0.5);

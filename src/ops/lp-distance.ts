@@ -24,11 +24,11 @@ export interface LpDistanceOptions {
  * y[..., o] = ||x - w[o]||_p (+ b[o]): the layer of l_p- and l_infinity-distance nets. x: (..., in), w: (out, in),
  * b: (out) or null; y: (..., out). f32.
  * Zhang, Cai, Lu, He and Wang, Towards Certifying l_inf Robustness using Neural Networks with l_inf-dist Neurons, ICML
- * 2021; names and rules of the authors' second code (NormDist). Powers of two need no pow; above p = 10 terms are divided
- * by the largest. Unlike there a distance below about 1e-38^(1/p) is 0, not a floor.
- * Gradient: (|t| / y)^(p-1) sign(t), t = x - w, and 0 where y = 0. At p = infinity it goes to the largest |t|, the lowest
- * index of equals, with sign + at t = 0. It cannot be differentiated again. A distance is NaN where one of its terms is.
- * Throws ShapeError when sizes do not fit, RangeError unless p >= 1.
+ * 2021; names and rules of the authors' second code (NormDist). Powers of two need no pow; above p = 10 terms are
+ * divided by the largest. Unlike there a distance below about 1e-38^(1/p) is 0, not a floor.
+ * Gradient: (|t| / y)^(p-1) sign(t), t = x - w, and 0 where y = 0. At p = infinity it goes to the largest |t|, the
+ * lowest index of equals, with sign + at t = 0. It cannot be differentiated again. A distance is NaN where one of its
+ * terms is. Throws ShapeError when sizes do not fit, RangeError unless p >= 1.
  */
 export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, options: LpDistanceOptions = {}): Tensor {
   expectOptions('lpDistance', options, ['p']);
@@ -50,19 +50,26 @@ export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, option
 }
 
 /**
- * {@link lpDistance} of every patch of an image to every filter: the convolution form, NormDistConv in the authors' code.
- * x: (batch, channels, height, width), w: (filters, channels, kh, kw), b: (filters) or null; y: (batch, filters, outH, outW).
- * The zeros of the padding enter the distance as numbers do. The patches are stored, twice.
+ * {@link lpDistance} of every patch of an image to every filter: the convolution form, NormDistConv in the authors'
+ * code. x: (batch, channels, height, width), w: (filters, channels, kh, kw), b: (filters) or null; y: (batch, filters,
+ * outH, outW). The zeros of the padding enter the distance as numbers do. The patches are stored, twice.
  * Throws as {@link lpDistance}, and ShapeError when channels differ or the image is too small.
  */
-export function lpDistance2d(x: Tensor, w: Tensor, b: Tensor | null = null, options: LpDistanceOptions & UnfoldOptions = {}): Tensor {
+export function lpDistance2d(
+  x: Tensor,
+  w: Tensor,
+  b: Tensor | null = null,
+  options: LpDistanceOptions & UnfoldOptions = {},
+): Tensor {
   expectOptions('lpDistance2d', options, ['p', 'stride', 'padding', 'dilation']);
   const { p = Infinity, ...geometry } = options;
   const [batch, channels, height] = expectRank(x, 4, 'lpDistance2d: x') as [number, number, number];
   const [filters, inChannels, kh, kw] = expectRank(w, 4, 'lpDistance2d: weight') as [number, number, number, number];
-  if (channels !== inChannels) throw new ShapeError(`lpDistance2d: x has shape [${x.shape}], weight [${w.shape}] takes ${inChannels} channels`);
+  if (channels !== inChannels)
+    throw new ShapeError(`lpDistance2d: x has shape [${x.shape}], weight [${w.shape}] takes ${inChannels} channels`);
   const columns = unfold(x, [kh, kw], geometry);
-  const down = (v: UnfoldOptions['stride'], otherwise: number): number => (typeof v === 'object' ? v[0] : (v ?? otherwise));
+  const down = (v: UnfoldOptions['stride'], otherwise: number): number =>
+    typeof v === 'object' ? v[0] : (v ?? otherwise);
   const [stride, pad, gap] = [down(geometry.stride, 1), down(geometry.padding, 0), down(geometry.dilation, 1)];
   const outH = Math.floor((height + 2 * pad - gap * (kh - 1) - 1) / stride) + 1;
   const y = lpDistance(permute(columns, [0, 2, 1]), reshape(w, [filters, channels * kh * kw]), b, { p });
@@ -80,13 +87,23 @@ export interface DistanceBounds {
  * (..., out):
  *   upper[o] = max_i max(w_i - lower_i, upper_i - w_i)      lower[o] = max(0, max_i max(lower_i - w_i, w_i - upper_i))
  * `repairCrossed`: bounds that rounding has crossed are both replaced by their middle first. Default: false.
- * The gradient goes to the lowest index that gives the bound; where both sides do, each gets half; at lower = 0 there is none.
- * Throws ShapeError when sizes do not fit.
+ * The gradient goes to the lowest index that gives the bound; where both sides do, each gets half; at lower = 0 there
+ * is none. Throws ShapeError when sizes do not fit.
  */
-export function infDistanceBounds(lower: Tensor, upper: Tensor, w: Tensor, options: { repairCrossed?: boolean } = {}): DistanceBounds {
+export function infDistanceBounds(
+  lower: Tensor,
+  upper: Tensor,
+  w: Tensor,
+  options: { repairCrossed?: boolean } = {},
+): DistanceBounds {
   expectOptions('infDistanceBounds', options, ['repairCrossed']);
   const { repairCrossed = false } = options;
-  for (const [t, name] of [[lower, 'lower'], [upper, 'upper'], [w, 'weight']] as const) expectDType(t, 'f32', `infDistanceBounds: ${name}`);
+  for (const [t, name] of [
+    [lower, 'lower'],
+    [upper, 'upper'],
+    [w, 'weight'],
+  ] as const)
+    expectDType(t, 'f32', `infDistanceBounds: ${name}`);
   expectRank(w, 2, 'infDistanceBounds: weight');
   expectFeatures('infDistanceBounds: lower', lower, w);
   expectShape(upper, lower.shape, 'infDistanceBounds: upper');
@@ -123,13 +140,22 @@ function layerOf(x: Tensor, w: Tensor, isLong = false) {
   const m = sizeOf(x.shape.slice(0, -1));
   const choice = isLong ? SMALL : tileFor(x.gpu, m, n, 1, { isLong: true });
   const variant = { RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
-  return { m, n, k, variant, pieces: <V extends object>(v: V, launch: (piece: Piece<V>) => void) => inPieces(choice, [m, n, 1], flopsOf(m, n, k), v, launch) };
+  return {
+    m,
+    n,
+    k,
+    variant,
+    pieces: <V extends object>(v: V, launch: (piece: Piece<V>) => void) =>
+      inPieces(choice, [m, n, 1], flopsOf(m, n, k), v, launch),
+  };
 }
 
 /** Reads of x and w, and writes of y, four elements at a time where rows allow it. */
 function vectors(read: boolean, write: boolean) {
   return {
-    ...(read ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return x[i];', ElementB: 'vec4f', UNIT_B: 4, readB: 'return w[i];' } : {}),
+    ...(read
+      ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return x[i];', ElementB: 'vec4f', UNIT_B: 4, readB: 'return w[i];' }
+      : {}),
     ...(write ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
   };
 }
@@ -137,11 +163,18 @@ function vectors(read: boolean, write: boolean) {
 /** How a maximum is kept: a software adapter compares bits as integers faster than numbers. */
 function maxima(gpu: Gpu, direction: number) {
   if (gpu.adapter.kind === 'hardware') return {};
-  return { Maxima: 'vec4i', larger: `return max(most, bitcast<vec4i>(t)${direction === DISTANCE ? ' & vec4i(0x7fffffff)' : ''});` };
+  return {
+    Maxima: 'vec4i',
+    larger: `return max(most, bitcast<vec4i>(t)${direction === DISTANCE ? ' & vec4i(0x7fffffff)' : ''});`,
+  };
 }
 
 /** What a forward kernel looks at to find NaN that it may pass over; `free` when it is recorded. */
-function watched(x: Tensor, w: Tensor, watch: Tensor<'u32'> | boolean): { wild: Tensor | Tensor<'u32'>; WATCHED: number; free: () => void } {
+function watched(
+  x: Tensor,
+  w: Tensor,
+  watch: Tensor<'u32'> | boolean,
+): { wild: Tensor | Tensor<'u32'>; WATCHED: number; free: () => void } {
   if (watch instanceof Tensor) return { wild: watch, WATCHED: 1, free: () => {} };
   if (!watch) return { wild: x, WATCHED: 0, free: () => {} };
   const wild = wildIn(x, w);
@@ -154,8 +187,8 @@ function flopsOf(m: number, n: number, k: number): number {
 }
 
 /**
- * max(0, max_k of the terms of a direction), with a one-hot gradient. Numbers may pass over NaN, and bits over one with a sign,
- * which no magnitude has: then it is watched for, in a word of {@link wildIn} or, if true, one of its own.
+ * max(0, max_k of the terms of a direction), with a one-hot gradient. Numbers may pass over NaN, and bits over one with
+ * a sign, which no magnitude has: then it is watched for, in a word of {@link wildIn} or, if true, one of its own.
  */
 function largest(x: Tensor, w: Tensor, direction: number, watch: Tensor<'u32'> | boolean): Tensor {
   const { m, n, k, variant, pieces } = layerOf(x, w);
@@ -166,19 +199,29 @@ function largest(x: Tensor, w: Tensor, direction: number, watch: Tensor<'u32'> |
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how, WATCHED };
   if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
-    pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardLargest({ ...params, first }, { x, w, y, wild }, grid, variant, flops, quick));
+    pieces(forward, ({ grid, first, variant, flops, quick }) =>
+      kernel.forwardLargest({ ...params, first }, { x, w, y, wild }, grid, variant, flops, quick),
+    );
     free();
     inspect('lpDistance', y);
     return y;
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forwardIndexed({ ...params, first }, { x, w, y, index, wild }, grid, variant, flops, quick));
+  pieces(forward, ({ grid, first, variant, flops, quick }) =>
+    kernel.forwardIndexed({ ...params, first }, { x, w, y, index, wild }, grid, variant, flops, quick),
+  );
   free();
   return record('lpDistance', y, [x, w], (dy) => {
     kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
     const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
       clear(target);
-      if (k > 0) kernel.backwardLargest({ ...NO_POWER, m: rows, n: k, k: terms }, { dy, distance_: y, y: target, index }, [rows], { A_T: transposed });
+      if (k > 0)
+        kernel.backwardLargest(
+          { ...NO_POWER, m: rows, n: k, k: terms },
+          { dy, distance_: y, y: target, index },
+          [rows],
+          { A_T: transposed },
+        );
       return target;
     };
     return [
@@ -206,12 +249,21 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   // A largest term kept as bits is NaN if one is.
   const { wild, WATCHED, free } = watched(x, w, !isDoubling && !(isNormalised && gpu.adapter.kind === 'software'));
   const forward = { ...variant, ...how, NORMALISED: Number(isNormalised), WATCHED, ...maxima(gpu, DISTANCE) };
-  pieces(forward, ({ grid, first, variant, flops, quick }) => kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y, wild }, grid, variant, flops, quick));
+  pieces(forward, ({ grid, first, variant, flops, quick }) =>
+    kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y, wild }, grid, variant, flops, quick),
+  );
   free();
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
     // |t|^0 needs the sign of t, which a product of no factors does not have.
     const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
-    const gradient = (target: Tensor, own: Tensor, other: Tensor, rows: number, terms: number, transposed: number): Tensor => {
+    const gradient = (
+      target: Tensor,
+      own: Tensor,
+      other: Tensor,
+      rows: number,
+      terms: number,
+      transposed: number,
+    ): Tensor => {
       const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k, 1, { isLong: true });
       const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
       const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target, wild: own };

@@ -20,14 +20,17 @@ export interface MatmulOptions {
 
 /**
  * y = a b over the last two axes, as torch.matmul. a: (..., m, k) or (..., k, m) if transposeA; b: (..., k, n) or
- * (..., n, k) if transposeB; y: (..., m, n). f32. Leading axes broadcast, without a copy of the repeated operand. A vector
- * is a row on the left and a column on the right, and its axis is not in y. The gradient sums over broadcast axes.
- * Throws ShapeError when the inner sizes differ or the leading axes do not broadcast.
+ * (..., n, k) if transposeB; y: (..., m, n). f32. Leading axes broadcast, without a copy of the repeated operand. A
+ * vector is a row on the left and a column on the right, and its axis is not in y. The gradient sums over broadcast
+ * axes. Throws ShapeError when the inner sizes differ or the leading axes do not broadcast.
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   expectOptions('matmul', options, ['transposeA', 'transposeB']);
   const { transposeA = false, transposeB = false } = options;
-  for (const [t, name] of [[a, 'a'], [b, 'b']] as const) {
+  for (const [t, name] of [
+    [a, 'a'],
+    [b, 'b'],
+  ] as const) {
     expectDType(t, 'f32', `matmul: ${name}`);
     if (t.rank === 0) throw new ShapeError(`matmul: ${name} is a scalar, expected at least one axis; use mul`);
   }
@@ -42,8 +45,16 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
       // y = a b: da = dy b', db = a' dy; each of the four layouts is again one product without a copy.
       const { transposeA, transposeB } = layout;
       const [p, q, d] = [viewed(a, shapeA), viewed(b, shapeB), viewed(dy, shapeY)];
-      const da = a.tracksGrad ? (transposeA ? matmul(q, d, { transposeA: transposeB, transposeB: true }) : matmul(d, q, { transposeB: !transposeB })) : null;
-      const db = b.tracksGrad ? (transposeB ? matmul(d, p, { transposeA: true, transposeB: transposeA }) : matmul(p, d, { transposeA: !transposeA })) : null;
+      const da = a.tracksGrad
+        ? transposeA
+          ? matmul(q, d, { transposeA: transposeB, transposeB: true })
+          : matmul(d, q, { transposeB: !transposeB })
+        : null;
+      const db = b.tracksGrad
+        ? transposeB
+          ? matmul(d, p, { transposeA: true, transposeB: transposeA })
+          : matmul(p, d, { transposeA: !transposeA })
+        : null;
       return [da && viewed(sumTo(da, shapeA), a.shape), db && viewed(sumTo(db, shapeB), b.shape)];
     },
     { composed: true },
@@ -75,14 +86,21 @@ interface Layout {
 
 /** Shapes of the operands and of y as matrices with leading axes, and the shape of y without the axes of vectors. */
 function planOf(a: readonly number[], b: readonly number[], { transposeA, transposeB }: Layout) {
-  const said = (shape: readonly number[], transposed: boolean): string => `[${shape}]${transposed ? ' transposed' : ''}`;
+  const said = (shape: readonly number[], transposed: boolean): string =>
+    `[${shape}]${transposed ? ' transposed' : ''}`;
   const [p, q] = [a.length === 1 ? [1, a[0]!] : a, b.length === 1 ? [b[0]!, 1] : b];
   const [m, k] = transposeA ? [p.at(-1)!, p.at(-2)!] : [p.at(-2)!, p.at(-1)!];
   const [n, kb] = transposeB ? [q.at(-2)!, q.at(-1)!] : [q.at(-1)!, q.at(-2)!];
-  if (k !== kb) throw new ShapeError(`matmul: a has shape ${said(a, transposeA)}, b ${said(b, transposeB)}: the inner sizes ${k} and ${kb} differ`);
+  if (k !== kb)
+    throw new ShapeError(
+      `matmul: a has shape ${said(a, transposeA)}, b ${said(b, transposeB)}: the inner sizes ${k} and ${kb} differ`,
+    );
   const [leadA, leadB] = [p.slice(0, -2), q.slice(0, -2)];
   const lead = broadcastShapes(leadA, leadB);
-  if (!lead) throw new ShapeError(`matmul: a has shape [${a}], b [${b}]: the leading axes [${leadA}] and [${leadB}] do not broadcast`);
+  if (!lead)
+    throw new ShapeError(
+      `matmul: a has shape [${a}], b [${b}]: the leading axes [${leadA}] and [${leadB}] do not broadcast`,
+    );
   const shape = [...lead, ...(a.length > 1 ? [m] : []), ...(b.length > 1 ? [n] : [])];
   // Rows of all items against one matrix are one product, and the gradient of that matrix sums them as it goes.
   if (!transposeA && sizeOf(leadB) === 1) {
@@ -93,56 +111,84 @@ function planOf(a: readonly number[], b: readonly number[], { transposeA, transp
 }
 
 /**
- * y = activation(x w' + b), x: (..., in), w: (out, in), b: (out) or null; y: (..., out). f32. One kernel forward; backward
- * one for dw and db together and one for dx, which also masks it when x is the output of a relu.
+ * y = activation(x w' + b), x: (..., in), w: (out, in), b: (out) or null; y: (..., out). f32. One kernel forward;
+ * backward one for dw and db together and one for dx, which also masks it when x is the output of a relu.
  * Throws ShapeError when the sizes do not fit.
  */
-export function linear(x: Tensor, w: Tensor, b: Tensor | null = null, options: { activation?: 'none' | 'relu' } = {}): Tensor {
+export function linear(
+  x: Tensor,
+  w: Tensor,
+  b: Tensor | null = null,
+  options: { activation?: 'none' | 'relu' } = {},
+): Tensor {
   expectOptions('linear', options, ['activation']);
   const { activation = 'none' } = options;
   if (x.rank === 0) throw new ShapeError('linear: x is a scalar, expected at least one axis');
   const features = x.shape.at(-1)!;
   const [out, inFeatures] = expectRank(w, 2, 'linear: weight') as [number, number];
-  if (features !== inFeatures) throw new ShapeError(`linear: x has shape [${x.shape}], weight [${w.shape}] takes ${inFeatures} features; give the layer ${features} inputs`);
+  if (features !== inFeatures)
+    throw new ShapeError(
+      `linear: x has shape [${x.shape}], weight [${w.shape}] takes ${inFeatures} features; give the layer ` +
+        `${features} inputs`,
+    );
   expectDType(x, 'f32', 'linear: x');
   expectDType(w, 'f32', 'linear: weight');
   if (b) {
     expectDType(b, 'f32', 'linear: bias');
     expectShape(b, [out], 'linear: bias');
   }
-  if (activation === 'relu' && !b) throw new ShapeError('linear: activation relu is fused with the bias, got bias null; apply relu() after it');
+  if (activation === 'relu' && !b)
+    throw new ShapeError('linear: activation relu is fused with the bias, got bias null; apply relu() after it');
   const rows = sizeOf(x.shape.slice(0, -1));
-  const [shapeX, shapeY] = [[rows, features], [rows, out]];
+  const [shapeX, shapeY] = [
+    [rows, features],
+    [rows, out],
+  ];
   const factors = { shapeA: shapeX, shapeB: w.shape, transposeB: true, shape: [...x.shape.slice(0, -1), out] };
   const y = product(x, w, factors, b ? { kind: activation === 'relu' ? 'biasRelu' : 'bias', extra: b } : undefined);
   y.maskable = activation === 'relu';
-  return record('linear', y, b ? [x, w, b] : [x, w], (dy) => {
-    if (isRecording()) {
-      const dz = viewed(activation === 'relu' && !dy.isMasked ? maskPositive(dy, y) : dy, shapeY);
-      const dw = matmul(dz, viewed(x, shapeX), { transposeA: true });
-      const dx = viewed(matmul(dz, w), x.shape);
-      return b ? [dx, dw, sum(dz, { axes: 0 })] : [dx, dw];
-    }
-    const dz = activation === 'relu' ? unmasked(dy, y) : dy;
-    let dw: Tensor | null = null;
-    let db: Tensor | null = null;
-    if (b?.tracksGrad || w.tracksGrad) {
-      dw = gradientFor(w);
-      if (b) db = gradientFor(b);
-      product(dz, x, { shapeA: shapeY, shapeB: shapeX, transposeA: true }, undefined, dw, db);
-    }
-    const dx = x.tracksGrad ? product(dz, w, { shapeA: shapeY, shapeB: w.shape, shape: x.shape }, canMask(x) ? { kind: 'mask', extra: x } : undefined) : null;
-    if (dx) dx.isMasked = canMask(x);
-    if (dz !== dy) dz.dispose();
-    return b ? [dx, dw, db] : [dx, dw];
-  }, { composed: true });
+  return record(
+    'linear',
+    y,
+    b ? [x, w, b] : [x, w],
+    (dy) => {
+      if (isRecording()) {
+        const dz = viewed(activation === 'relu' && !dy.isMasked ? maskPositive(dy, y) : dy, shapeY);
+        const dw = matmul(dz, viewed(x, shapeX), { transposeA: true });
+        const dx = viewed(matmul(dz, w), x.shape);
+        return b ? [dx, dw, sum(dz, { axes: 0 })] : [dx, dw];
+      }
+      const dz = activation === 'relu' ? unmasked(dy, y) : dy;
+      let dw: Tensor | null = null;
+      let db: Tensor | null = null;
+      if (b?.tracksGrad || w.tracksGrad) {
+        dw = gradientFor(w);
+        if (b) db = gradientFor(b);
+        product(dz, x, { shapeA: shapeY, shapeB: shapeX, transposeA: true }, undefined, dw, db);
+      }
+      const dx = x.tracksGrad
+        ? product(
+            dz,
+            w,
+            { shapeA: shapeY, shapeB: w.shape, shape: x.shape },
+            canMask(x) ? { kind: 'mask', extra: x } : undefined,
+          )
+        : null;
+      if (dx) dx.isMasked = canMask(x);
+      if (dz !== dy) dz.dispose();
+      return b ? [dx, dw, db] : [dx, dw];
+    },
+    { composed: true },
+  );
 }
 
 /** dy * (y > 0), unless whoever made dy did it already. */
 export function unmasked(dy: Tensor, y: Tensor): Tensor {
   if (dy.isMasked) return dy;
   const dz = empty(dy.shape, { gpu: dy.gpu });
-  kernel.combine({ ...SINGLE, m: 1, n: dy.size, k: 1, chunk: 1, parts: 1 }, { a: dy, extra: y, y: dz }, [dy.size], { EPILOGUE: 3 });
+  kernel.combine({ ...SINGLE, m: 1, n: dy.size, k: 1, chunk: 1, parts: 1 }, { a: dy, extra: y, y: dz }, [dy.size], {
+    EPILOGUE: 3,
+  });
   return dz;
 }
 
@@ -171,7 +217,14 @@ const CHUNK = 256;
 const MOST_PARTS = 64;
 
 /** One dispatch for all items of a batch. `epilogue` and `rowSum` are for a single matrix. */
-function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, target?: Tensor, rowSum: Tensor | null = null): Tensor {
+function product(
+  a: Tensor,
+  b: Tensor,
+  factors: Factors,
+  epilogue?: Epilogue,
+  target?: Tensor,
+  rowSum: Tensor | null = null,
+): Tensor {
   const { shapeA, shapeB, transposeA = false, transposeB = false, shape } = factors;
   const [m, k] = transposeA ? [shapeA.at(-1)!, shapeA.at(-2)!] : [shapeA.at(-2)!, shapeA.at(-1)!];
   const n = transposeB ? shapeB.at(-2)! : shapeB.at(-1)!;
@@ -188,8 +241,12 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   const variant = {
     ...layout,
     RAGGED_K: Number(k % 4 !== 0),
-    ...(vector.a ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return a[i];', readOneA: 'return a[i >> 2u][i & 3u];' } : {}),
-    ...(vector.b ? { ElementB: 'vec4f', UNIT_B: 4, readB: 'return b[i];', readOneB: 'return b[i >> 2u][i & 3u];' } : {}),
+    ...(vector.a
+      ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return a[i];', readOneA: 'return a[i >> 2u][i & 3u];' }
+      : {}),
+    ...(vector.b
+      ? { ElementB: 'vec4f', UNIT_B: 4, readB: 'return b[i];', readOneB: 'return b[i >> 2u][i & 3u];' }
+      : {}),
     ...(vector.y ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
   };
   const last = epilogue ? { EPILOGUE: EPILOGUES[epilogue.kind] } : {};
@@ -197,14 +254,38 @@ function product(a: Tensor, b: Tensor, factors: Factors, epilogue?: Epilogue, ta
   const params = { m, n, k, chunk, parts, ...batch };
   // The quick kernels read elements one by one, whatever the shapes: one shader for all of a layout.
   const pieces = (own: object, launch: (piece: Piece<typeof variant>) => void): void =>
-    inPieces(choice, [m, n, layers], 2 * batch.batch * m * n * k, { ...variant, ...own }, ({ quick, ...piece }) => launch({ ...piece, quick: quick && { ...quick, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...layout, ...own } } }), rowSum !== null);
+    inPieces(
+      choice,
+      [m, n, layers],
+      2 * batch.batch * m * n * k,
+      { ...variant, ...own },
+      ({ quick, ...piece }) =>
+        launch({
+          ...piece,
+          quick: quick && { ...quick, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...layout, ...own } },
+        }),
+      rowSum !== null,
+    );
   // The row sums are wanted even when y has no columns.
-  if (rowSum) pieces({}, ({ grid, first, variant, flops, quick }) => kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant, flops, quick));
-  else if (parts === 1) pieces(last, ({ grid, first, variant, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra, y }, grid, variant, flops, quick));
+  if (rowSum)
+    pieces({}, ({ grid, first, variant, flops, quick }) =>
+      kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant, flops, quick),
+    );
+  else if (parts === 1)
+    pieces(last, ({ grid, first, variant, flops, quick }) =>
+      kernel.forward({ ...params, first }, { a, b, extra, y }, grid, variant, flops, quick),
+    );
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
-    pieces({}, ({ grid, first, variant, flops, quick }) => kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant, flops, quick));
-    kernel.combine({ ...SINGLE, m, n, k, chunk, parts, batch: batch.batch }, { a: partial, extra, y }, [batch.batch * m * n], last);
+    pieces({}, ({ grid, first, variant, flops, quick }) =>
+      kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant, flops, quick),
+    );
+    kernel.combine(
+      { ...SINGLE, m, n, k, chunk, parts, batch: batch.batch },
+      { a: partial, extra, y },
+      [batch.batch * m * n],
+      last,
+    );
     partial.dispose();
   }
   return y;
@@ -217,10 +298,19 @@ function batchOf(leadA: readonly number[], leadB: readonly number[], sizeA: numb
   if (batch === 1) return NO_BATCH;
   const axes = mergedAxes(lead, [broadcastStrides(leadA, lead), broadcastStrides(leadB, lead)]);
   if (axes.length > 4) {
-    throw new ShapeError(`matmul: broadcasting the leading axes [${leadA}] with [${leadB}] needs ${axes.length} separate axes, at most 4 are supported; reshape or expand first`);
+    throw new ShapeError(
+      `matmul: broadcasting the leading axes [${leadA}] with [${leadB}] needs ${axes.length} separate axes, ` +
+        'at most 4 are supported; reshape or expand first',
+    );
   }
   const four = [...axes, ...new Array<number[]>(4 - axes.length).fill([1, 0, 0])];
-  return { ...NO_BATCH, batch, shape: four.map((a) => a[0]!), batchA: four.map((a) => a[1]! * sizeA), batchB: four.map((a) => a[2]! * sizeB) };
+  return {
+    ...NO_BATCH,
+    batch,
+    shape: four.map((a) => a[0]!),
+    batchA: four.map((a) => a[1]! * sizeA),
+    batchB: four.map((a) => a[2]! * sizeB),
+  };
 }
 
 /** Parts of a split product: as many as it takes to keep the device busy when the outputs alone do not. */

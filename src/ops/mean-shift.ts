@@ -8,7 +8,9 @@ import { mean } from './reduce.ts';
 
 /** Training or evaluation, as torch's batch_norm. */
 export interface MeanShiftOptions {
-  /** Subtract the mean of this batch and move the running mean, instead of subtracting the running mean. Default: false. */
+  /**
+   * Subtract the mean of this batch and move the running mean, instead of subtracting the running mean. Default: false.
+   */
   training?: boolean;
   /** How far the running mean moves towards that of the batch. Default: 0.1. */
   momentum?: number;
@@ -16,10 +18,11 @@ export interface MeanShiftOptions {
 
 /**
  * x less its mean for each channel: what l_infinity-distance nets normalise with. x: (batch, channels, ...) f32;
- * runningMean: (channels). When training, the mean over all axes but the second is subtracted, its gradient flows through
- * it, and runningMean becomes (1 - momentum) runningMean + momentum mean, in place on the device; else runningMean is
- * subtracted and is a constant. Zhang et al., ICML 2021, MeanShift of the authors' second code.
- * Throws ShapeError when shapes do not fit or there is nothing to take the mean of, RangeError unless 0 <= momentum <= 1.
+ * runningMean: (channels). When training, the mean over all axes but the second is subtracted, its gradient flows
+ * through it, and runningMean becomes (1 - momentum) runningMean + momentum mean, in place on the device; else
+ * runningMean is subtracted and is a constant. Zhang et al., ICML 2021, MeanShift of the authors' second code.
+ * Throws ShapeError when shapes do not fit or there is nothing to take the mean of, RangeError unless 0 <= momentum <=
+ * 1.
  */
 export function meanShift(x: Tensor, runningMean: Tensor, options: MeanShiftOptions = {}): Tensor {
   expectOptions('meanShift', options, ['training', 'momentum']);
@@ -28,7 +31,8 @@ export function meanShift(x: Tensor, runningMean: Tensor, options: MeanShiftOpti
   expectDType(runningMean, 'f32', 'meanShift: runningMean');
   if (x.rank < 2) throw new ShapeError(`meanShift: x has shape [${x.shape}], expected at least two axes`);
   expectShape(runningMean, [x.shape[1]!], 'meanShift: runningMean');
-  if (!(momentum >= 0 && momentum <= 1)) throw new RangeError(`meanShift: momentum is ${momentum}, expected a number in [0, 1]`);
+  if (!(momentum >= 0 && momentum <= 1))
+    throw new RangeError(`meanShift: momentum is ${momentum}, expected a number in [0, 1]`);
   if (!training) return record('meanShift', shift(x, runningMean), [x], (dy) => [dy], { composed: true });
   if (x.size === 0) throw new ShapeError(`meanShift: x has shape [${x.shape}], a mean needs at least one element`);
   return centre(x, { runningMean, momentum });
@@ -44,7 +48,12 @@ function centre(x: Tensor, running: { runningMean: Tensor; momentum: number } | 
 
 function shift(x: Tensor, average: Tensor, running: { runningMean: Tensor; momentum: number } | null = null): Tensor {
   const y = empty(x.shape, { gpu: x.gpu });
-  const params = { size: x.size, channels: x.shape[1]!, length: sizeOf(x.shape.slice(2)), momentum: running?.momentum ?? 0 };
+  const params = {
+    size: x.size,
+    channels: x.shape[1]!,
+    length: sizeOf(x.shape.slice(2)),
+    momentum: running?.momentum ?? 0,
+  };
   if (running) kernel.forward(params, { x, mean: average, y, running: running.runningMean }, [x.size]);
   else kernel.shift(params, { x, mean: average, y }, [x.size]);
   return y;

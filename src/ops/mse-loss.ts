@@ -4,7 +4,9 @@ import { sub } from './binary.ts';
 import { expectReduction, reduced, type ElementReduction } from './reduction.ts';
 import { square } from './unary.ts';
 
-/** (x - target)^2, reduced; two tensors of one shape, both with gradients. Default reduction: 'mean', over all elements. */
+/**
+ * (x - target)^2, reduced; two tensors of one shape, both with gradients. Default reduction: 'mean', over all elements.
+ */
 export function mseLoss(x: Tensor, target: Tensor, options: { reduction?: ElementReduction } = {}): Tensor {
   expectOptions('mseLoss', options, ['reduction']);
   const { reduction = 'mean' } = options;

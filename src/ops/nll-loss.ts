@@ -24,15 +24,20 @@ export interface NllLossOptions {
 }
 
 /**
- * -weight_y logProbs_y for log-probabilities (..., classes) and labels (...), an i32 tensor or integers. On the device a label
- * outside the classes has the value 0; a mean over no rows is 0.
+ * -weight_y logProbs_y for log-probabilities (..., classes) and labels (...), an i32 tensor or integers. On the device
+ * a label outside the classes has the value 0; a mean over no rows is 0.
  */
-export function nllLoss(logProbs: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, options: NllLossOptions = {}): Tensor {
+export function nllLoss(
+  logProbs: Tensor,
+  labels: Tensor<'i32'> | ArrayLike<number>,
+  options: NllLossOptions = {},
+): Tensor {
   expectOptions('nllLoss', options, ['weight', 'ignoreIndex', 'reduction']);
   const { weight, ignoreIndex = IGNORED, reduction = 'mean' } = options;
   expectReduction('nllLoss', reduction, REDUCTIONS);
   expectOneOf(logProbs, ['f32'], 'nllLoss: logProbs');
-  if (logProbs.rank < 1) throw new ShapeError(`nllLoss: logProbs have shape [${logProbs.shape}], expected (..., classes)`);
+  if (logProbs.rank < 1)
+    throw new ShapeError(`nllLoss: logProbs have shape [${logProbs.shape}], expected (..., classes)`);
   const lead = logProbs.shape.slice(0, -1);
   const rows = sizeOf(lead);
   const index = reshape(toLabels('nllLoss', labels, logProbs, { ignoreIndex }), [rows]);

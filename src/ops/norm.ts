@@ -17,16 +17,24 @@ export interface NormOptions extends ReduceOptions {
 
 /** (sum |x|^p)^(1/p); small integer powers are products, as pow loses digits. */
 function power(p: number): Fold {
-  const map = Number.isInteger(p) && p <= 8 ? `return ${Array(p).fill('abs(v)').join(' * ')};` : 'return orNan(select(pow(abs(v), params.p), 0.0, v == 0.0), v);';
-  const finish = p === 1 ? 'return acc;' : p === 2 ? 'return sqrt(acc);' : 'return orNan(select(pow(acc, 1.0 / params.p), 0.0, acc == 0.0), acc);';
+  const map =
+    Number.isInteger(p) && p <= 8
+      ? `return ${Array(p).fill('abs(v)').join(' * ')};`
+      : 'return orNan(select(pow(abs(v), params.p), 0.0, v == 0.0), v);';
+  const finish =
+    p === 1
+      ? 'return acc;'
+      : p === 2
+        ? 'return sqrt(acc);'
+        : 'return orNan(select(pow(acc, 1.0 / params.p), 0.0, acc == 0.0), acc);';
   return { map, finish, p };
 }
 
 const oneForZero = (x: Tensor): Tensor => where(equal(x, 0), 1, x);
 
 /**
- * (sum |x|^p)^(1/p) over axes, as PyTorch's vector norm; f32. |x|^p must not overflow. Gradient: dy sign(x) (|x| / norm)^(p - 1),
- * 0 where x = 0, so also at the zero vector; for p = Infinity equal largest share it evenly.
+ * (sum |x|^p)^(1/p) over axes, as PyTorch's vector norm; f32. |x|^p must not overflow. Gradient: dy sign(x) (|x| /
+ * norm)^(p - 1), 0 where x = 0, so also at the zero vector; for p = Infinity equal largest share it evenly.
  */
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   expectOptions('norm', options, ['p', ...REDUCE]);

@@ -10,13 +10,18 @@ import { toIndex, type Index } from './gather.ts';
 const ONE = { f32: 0x3f800000, i32: 1, u32: 1, bool: 1 };
 
 /**
- * A row of `classes` for each label: 1 at the label, else 0. Labels: i32 or u32 of any shape, or a list of integers; the
- * result has one more axis, the last. On the device a label outside 0..classes-1 gives a row of zeros. No gradient.
+ * A row of `classes` for each label: 1 at the label, else 0. Labels: i32 or u32 of any shape, or a list of integers;
+ * the result has one more axis, the last. On the device a label outside 0..classes-1 gives a row of zeros. No gradient.
  */
-export function oneHot<D extends Exclude<DType, 'f16'> = 'f32'>(labels: Index, classes: number, options: { dtype?: D } = {}): Tensor<D> {
+export function oneHot<D extends Exclude<DType, 'f16'> = 'f32'>(
+  labels: Index,
+  classes: number,
+  options: { dtype?: D } = {},
+): Tensor<D> {
   expectOptions('oneHot', options, ['dtype']);
   const { dtype = 'f32' as D } = options;
-  if (!(Number.isInteger(classes) && classes > 0)) throw new RangeError(`oneHot: classes is ${classes}, expected a positive integer`);
+  if (!(Number.isInteger(classes) && classes > 0))
+    throw new RangeError(`oneHot: classes is ${classes}, expected a positive integer`);
   if (!(dtype in ONE)) throw new DTypeError(`oneHot: dtype is ${dtype}, expected f32, i32, u32 or bool`);
   const list = toIndex('oneHot: labels', labels, classes, labels instanceof Tensor ? labels.gpu : currentGpu());
   const y = empty([...list.shape, classes], { dtype, gpu: list.gpu });

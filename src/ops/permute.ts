@@ -6,14 +6,19 @@ import { axisOf } from './arguments.ts';
 import { takeView } from './strided.ts';
 
 /**
- * x with axis i of the result taken from axis `order[i]`, negative from the end; any rank, any dtype of four bytes. Where
- * only axes of size 1 change their place the result shares memory with x, as that of `reshape` does.
+ * x with axis i of the result taken from axis `order[i]`, negative from the end; any rank, any dtype of four bytes.
+ * Where only axes of size 1 change their place the result shares memory with x, as that of `reshape` does.
  */
 export function permute<D extends DType>(x: Tensor<D>, order: readonly number[]): Tensor<D> {
   const axes = order.map((a) => (a < 0 ? a + x.rank : a));
-  if (axes.length !== x.rank || !normalizeAxes(axes, x.rank)) throw new ShapeError(`permute: order is [${order}], expected each axis of shape [${x.shape}] once`);
+  if (axes.length !== x.rank || !normalizeAxes(axes, x.rank))
+    throw new ShapeError(`permute: order is [${order}], expected each axis of shape [${x.shape}] once`);
   const strides = stridesOf(x.shape);
-  return takeView('permute', x, { shape: axes.map((a) => x.shape[a]!), strides: axes.map((a) => strides[a]!), offset: 0 });
+  return takeView('permute', x, {
+    shape: axes.map((a) => x.shape[a]!),
+    strides: axes.map((a) => strides[a]!),
+    offset: 0,
+  });
 }
 
 /** x with two axes exchanged. */

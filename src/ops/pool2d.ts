@@ -37,22 +37,41 @@ interface Windows {
   readonly isTiled: boolean;
 }
 
-function windows(op: string, x: Tensor, kernelSize: Pair, { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false, countIncludePad = true }: MaxPool2dOptions & AvgPool2dOptions): Windows {
+function windows(
+  op: string,
+  x: Tensor,
+  kernelSize: Pair,
+  {
+    stride = kernelSize,
+    padding = 0,
+    dilation = 1,
+    ceilMode = false,
+    countIncludePad = true,
+  }: MaxPool2dOptions & AvgPool2dOptions,
+): Windows {
   const [batch, channels, ...size] = expectRank(x, 4, `${op}: x`) as [number, number, number, number];
   expectDType(x, 'f32', `${op}: x`);
   const taps = pairOf(kernelSize, 1, `${op}: kernelSize`);
   const step = pairOf(stride, 1, `${op}: stride`);
   const pad = pairOf(padding, 0, `${op}: padding`);
   const gap = pairOf(dilation, 1, `${op}: dilation`);
-  if (pad[0] > taps[0] / 2 || pad[1] > taps[1] / 2) throw new ShapeError(`${op}: padding is [${pad}], expected at most half of the kernel [${taps}]`);
+  if (pad[0] > taps[0] / 2 || pad[1] > taps[1] / 2)
+    throw new ShapeError(`${op}: padding is [${pad}], expected at most half of the kernel [${taps}]`);
   const out = [0, 1].map((a) => {
     const room = size[a]! + 2 * pad[a]! - gap[a]! * (taps[a]! - 1) - 1;
     if (!ceilMode) return Math.floor(room / step[a]!) + 1;
     const last = Math.ceil(room / step[a]!);
     return last * step[a]! < size[a]! + pad[a]! ? last + 1 : last;
   });
-  if (out.some((d) => d < 1)) throw new ShapeError(`${op}: x has shape [${x.shape}], too small for a ${taps[0]} x ${taps[1]} window with padding [${pad}]${gap[0] * gap[1] > 1 ? ` and dilation [${gap}]` : ''}`);
-  if ([0, 1].some((a) => pad[a]! > 0 && size[a]! < gap[a]!)) throw new ShapeError(`${op}: x has shape [${x.shape}], smaller than dilation [${gap}], so that a window may hold nothing but padding`);
+  if (out.some((d) => d < 1))
+    throw new ShapeError(
+      `${op}: x has shape [${x.shape}], too small for a ${taps[0]} x ${taps[1]} window with padding ` +
+        `[${pad}]${gap[0] * gap[1] > 1 ? ` and dilation [${gap}]` : ''}`,
+    );
+  if ([0, 1].some((a) => pad[a]! > 0 && size[a]! < gap[a]!))
+    throw new ShapeError(
+      `${op}: x has shape [${x.shape}], smaller than dilation [${gap}], so that a window may hold nothing but padding`,
+    );
   const isPlain = (a: 0 | 1): boolean => pad[a] === 0 && gap[a] === 1 && (out[a]! - 1) * step[a] + taps[a] <= size[a]!;
   const isInside = isPlain(0) && isPlain(1);
   return {
@@ -68,16 +87,24 @@ function evenWindows(op: string, x: Tensor, outputSize: Pair): Windows {
   const [batch, channels, ...size] = expectRank(x, 4, `${op}: x`) as [number, number, number, number];
   expectDType(x, 'f32', `${op}: x`);
   const out = pairOf(outputSize, 1, `${op}: outputSize`);
-  if (size.includes(0)) throw new ShapeError(`${op}: x has shape [${x.shape}], expected height and width of at least 1`);
+  if (size.includes(0))
+    throw new ShapeError(`${op}: x has shape [${x.shape}], expected height and width of at least 1`);
   // The kernels find parts by products in 32 bits.
-  if (size.some((d, a) => (d + 1) * (out[a]! + 1) >= 2 ** 32)) throw new ShapeError(`${op}: x has shape [${x.shape}] and outputSize is [${out}], too large together`);
+  if (size.some((d, a) => (d + 1) * (out[a]! + 1) >= 2 ** 32))
+    throw new ShapeError(`${op}: x has shape [${x.shape}] and outputSize is [${out}], too large together`);
   const one = [1, 1];
-  return { x: x.shape, y: [batch, channels, ...out], params: { planes: batch * channels, size, out, kernel: one, stride: one, pad: [0, 0], dilation: one }, variant: { ADAPTIVE: 1 }, isTiled: false };
+  return {
+    x: x.shape,
+    y: [batch, channels, ...out],
+    params: { planes: batch * channels, size, out, kernel: one, stride: one, pad: [0, 0], dilation: one },
+    variant: { ADAPTIVE: 1 },
+    isTiled: false,
+  };
 }
 
 /**
- * Largest element of each window; x: (batch, channels, height, width). The first of equals gets the gradient; NaN is the largest,
- * and of several the last gets it, as in PyTorch.
+ * Largest element of each window; x: (batch, channels, height, width). The first of equals gets the gradient; NaN is
+ * the largest, and of several the last gets it, as in PyTorch.
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
   expectOptions('maxPool2d', options, ['stride', 'padding', 'ceilMode', 'dilation']);
@@ -98,7 +125,10 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: Pair): Tensor {
   return average('adaptiveAvgPool2d', x, evenWindows('adaptiveAvgPool2d', x, outputSize));
 }
 
-/** Largest element of each of outputSize even parts of x, cut as by {@link adaptiveAvgPool2d}; the first of equals gets the gradient. */
+/**
+ * Largest element of each of outputSize even parts of x, cut as by {@link adaptiveAvgPool2d}; the first of equals gets
+ * the gradient.
+ */
 export function adaptiveMaxPool2d(x: Tensor, outputSize: Pair): Tensor {
   return largest('adaptiveMaxPool2d', x, evenWindows('adaptiveMaxPool2d', x, outputSize));
 }
@@ -113,7 +143,8 @@ export function globalMaxPool2d(x: Tensor): Tensor {
   return largest('globalMaxPool2d', x, evenWindows('globalMaxPool2d', x, 1));
 }
 
-// Both are linear in x once the maxima are chosen: each one's gradient and its transpose are the gradients of each other.
+// Both are linear in x once the maxima are chosen: each one's gradient and its transpose are the gradients of each
+// other.
 
 function average(op: string, x: Tensor, w: Windows): Tensor {
   const y = empty(w.y, { gpu: x.gpu });
@@ -134,11 +165,20 @@ function largest(op: string, x: Tensor, w: Windows): Tensor {
 function picked(op: string, x: Tensor, chosen: Tensor<'u32'>, w: Windows): Tensor {
   const y = empty(w.y, { gpu: x.gpu });
   kernel.pick(w.params, { x, chosen, y }, [y.size]);
-  return record(op, y, [x], (dy) => [returned(op, dy, x, w, (d) => picked(op, d, chosen, w), chosen)], { composed: true });
+  return record(op, y, [x], (dy) => [returned(op, dy, x, w, (d) => picked(op, d, chosen, w), chosen)], {
+    composed: true,
+  });
 }
 
 /** dy sent back to the elements it came from; `again` is the transpose of this. */
-function returned(op: string, dy: Tensor, x: Tensor, w: Windows, again: (d: Tensor) => Tensor, chosen?: Tensor<'u32'>): Tensor {
+function returned(
+  op: string,
+  dy: Tensor,
+  x: Tensor,
+  w: Windows,
+  again: (d: Tensor) => Tensor,
+  chosen?: Tensor<'u32'>,
+): Tensor {
   const dx = empty(w.x, { gpu: dy.gpu });
   const mask = canMask(x) && !isRecording();
   const variant = { ...w.variant, MAX: Number(chosen !== undefined), MASK: Number(mask) };

@@ -11,7 +11,10 @@ import { logSoftmax } from './softmax.ts';
 import { exp, expm1, log1p, neg } from './unary.ts';
 import { where } from './where.ts';
 
-/** The value of `probabilityLoss` by ops that can be differentiated any number of times; a row whose `dy` is 0 counts for nothing. */
+/**
+ * The value of `probabilityLoss` by ops that can be differentiated any number of times; a row whose `dy` is 0 counts
+ * for nothing.
+ */
 export function composedProbabilityLoss(
   logits: Tensor,
   labels: Tensor<'i32'>,
@@ -22,11 +25,20 @@ export function composedProbabilityLoss(
 ): Tensor {
   const hot = noGrad(() => oneHot(labels, logits.shape[1]!));
   const counts = noGrad(() => sum(hot, { axes: 1 }));
-  const { held, kinds } = holdLogits(logits, noGrad(() => mul(counts, dy)));
-  const [c0, c1, c2, c3] = noGrad(() => [0, 1, 2, 3].map((i) => indexSelect(constants, [i]))) as [Tensor, Tensor, Tensor, Tensor];
+  const { held, kinds } = holdLogits(
+    logits,
+    noGrad(() => mul(counts, dy)),
+  );
+  const [c0, c1, c2, c3] = noGrad(() => [0, 1, 2, 3].map((i) => indexSelect(constants, [i]))) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   let nll = neg(sum(mul(logSoftmax(held), hot), { axes: 1 }));
   // -log(p + epsilon), which ends at -log epsilon.
-  if (epsilon > 0) nll = where(greater(nll, 80), -Math.log(epsilon), sub(nll, log1p(mul(exp(minimum(nll, 80)), epsilon))));
+  if (epsilon > 0)
+    nll = where(greater(nll, 80), -Math.log(epsilon), sub(nll, log1p(mul(exp(minimum(nll, 80)), epsilon))));
   if (floor > 0) nll = minimum(nll, -Math.log(floor));
   const rest = neg(expm1(neg(nll)));
   const power = (l: Tensor): Tensor => {

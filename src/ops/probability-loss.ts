@@ -23,16 +23,22 @@ export interface ProbabilityLossOptions {
 }
 
 /**
- * phi(p) for p = softmax(logits)[label], one value a row, one kernel forward and one backward. With L = -log p, q = 1 - p:
- * 'mix' c0 L + c1 q; 'power' (1 - p^c0) / c0, which is L for c0 = 0; 'focal' q^c0 L; 'taylor' the sum of q^i / i up to `order`;
- * 'huber' the power above p = c3 and its tangent, of slope -c1, below (c2 = -log c3); 'asymmetric' c2 ((1 + q / c0)^c1 - 1);
- * 'exponential' e^(-p / c0). Nothing cancels near p = 1; a power with c0 < 0 is held at e^87 / -c0.
+ * phi(p) for p = softmax(logits)[label], one value a row, one kernel forward and one backward. With L = -log p, q = 1 -
+ * p: 'mix' c0 L + c1 q; 'power' (1 - p^c0) / c0, which is L for c0 = 0; 'focal' q^c0 L; 'taylor' the sum of q^i / i up
+ * to `order`; 'huber' the power above p = c3 and its tangent, of slope -c1, below (c2 = -log c3); 'asymmetric' c2 ((1 +
+ * q / c0)^c1 - 1); 'exponential' e^(-p / c0). Nothing cancels near p = 1; a power with c0 < 0 is held at e^87 / -c0.
  *
  * logits: (rows, classes) f32; labels: (rows) i32, a row with one outside 0..classes-1 has value and gradient 0.
- * constants: c0 to c3, a tensor (4) that the host may rewrite, or numbers; no gradient flows to them. Gradients of gradients
- * go through a composed form. Throws ShapeError, DTypeError, and RangeError for an option out of range.
+ * constants: c0 to c3, a tensor (4) that the host may rewrite, or numbers; no gradient flows to them. Gradients of
+ * gradients go through a composed form. Throws ShapeError, DTypeError, and RangeError for an option out of range.
  */
-export function probabilityLoss(logits: Tensor, labels: Tensor<'i32'>, kind: ProbabilityLossKind, constants: Tensor | readonly number[], options: ProbabilityLossOptions = {}): Tensor {
+export function probabilityLoss(
+  logits: Tensor,
+  labels: Tensor<'i32'>,
+  kind: ProbabilityLossKind,
+  constants: Tensor | readonly number[],
+  options: ProbabilityLossOptions = {},
+): Tensor {
   expectOptions('probabilityLoss', options, ['order', 'detach', 'epsilon', 'floor']);
   const { order = 1, detach = false, epsilon = 0, floor = 0 } = options;
   expectDType(logits, 'f32', 'probabilityLoss: logits');
@@ -40,19 +46,29 @@ export function probabilityLoss(logits: Tensor, labels: Tensor<'i32'>, kind: Pro
   const [rows, classes] = logits.shape as [number, number];
   if (labels.dtype !== 'i32') throw new DTypeError(`probabilityLoss: labels are ${labels.dtype}, expected i32`);
   expectShape(labels, [rows], 'probabilityLoss: labels');
-  if (!(kind in KINDS)) throw new RangeError(`probabilityLoss: kind is ${kind}, expected one of ${Object.keys(KINDS).join(', ')}`);
-  if (!(Number.isInteger(order) && order >= 1)) throw new RangeError(`probabilityLoss: order is ${order}, expected a positive integer`);
-  if (!(epsilon >= 0 && epsilon < 1)) throw new RangeError(`probabilityLoss: epsilon is ${epsilon}, expected 0 <= epsilon < 1`);
+  if (!(kind in KINDS))
+    throw new RangeError(`probabilityLoss: kind is ${kind}, expected one of ${Object.keys(KINDS).join(', ')}`);
+  if (!(Number.isInteger(order) && order >= 1))
+    throw new RangeError(`probabilityLoss: order is ${order}, expected a positive integer`);
+  if (!(epsilon >= 0 && epsilon < 1))
+    throw new RangeError(`probabilityLoss: epsilon is ${epsilon}, expected 0 <= epsilon < 1`);
   if (!(floor >= 0 && floor < 1)) throw new RangeError(`probabilityLoss: floor is ${floor}, expected 0 <= floor < 1`);
   const gpu = logits.gpu;
-  const table = constants instanceof Tensor ? constants : tensor([0, 1, 2, 3].map((i) => constants[i] ?? 0), { gpu });
+  const table =
+    constants instanceof Tensor
+      ? constants
+      : tensor(
+          [0, 1, 2, 3].map((i) => constants[i] ?? 0),
+          { gpu },
+        );
   expectShape(table, [4], 'probabilityLoss: constants');
 
   const params = { rows, classes, order, epsilon, ceiling: floor > 0 ? -Math.log(floor) : Infinity };
   const variant = { KIND: KINDS[kind], DETACH: Number(detach) };
   const y = empty([rows], { gpu });
   kernel.forward(params, { z: logits, labels, constants: table, y }, [rows], variant);
-  const composed = (dy: Tensor): Tensor[] => pullback(composedProbabilityLoss(logits, labels, kind, table, options, dy), [logits], dy, { createGraph: true });
+  const composed = (dy: Tensor): Tensor[] =>
+    pullback(composedProbabilityLoss(logits, labels, kind, table, options, dy), [logits], dy, { createGraph: true });
   const fused = (dy: Tensor): Tensor[] => {
     const dz = gradientFor(logits);
     kernel.backward(params, { z: logits, labels, constants: table, dy, y: dz }, [rows], variant);

@@ -17,7 +17,11 @@ function others(x: Tensor, axes: readonly number[]): Tensor {
     return mul(others(x, behind), others(prod(x, { axes: behind, keepDim: true }), axes.slice(0, gap)));
   }
   const first = axes[0] ?? x.rank;
-  const params = { outer: sizeOf(x.shape.slice(0, first)), length: sizeOf(axes.map((a) => x.shape[a]!)), inner: sizeOf(x.shape.slice(first + axes.length)) };
+  const params = {
+    outer: sizeOf(x.shape.slice(0, first)),
+    length: sizeOf(axes.map((a) => x.shape[a]!)),
+    inner: sizeOf(x.shape.slice(first + axes.length)),
+  };
   const rows = [params.outer * params.inner];
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.others(params, { x, y }, rows);
@@ -31,8 +35,9 @@ function others(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /**
- * Product over axes, of f32 or of integers, which wrap around. Product of no elements is 1. The gradient of an element is the
- * product of all others, right where elements are zero; it takes one invocation a row, and can be differentiated once more.
+ * Product over axes, of f32 or of integers, which wrap around. Product of no elements is 1. The gradient of an element
+ * is the product of all others, right where elements are zero; it takes one invocation a row, and can be differentiated
+ * once more.
  */
 export function prod<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   expectOptions('prod', options, REDUCE);
@@ -40,6 +45,9 @@ export function prod<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {
   expectOneOf(x, NUMERIC, 'prod: x');
   const over = axesOf('prod', x, axes);
   const y = dropped(fold(x, over, PRODUCT, x.dtype), over, keepDim);
-  const gradient = (dy: Tensor): Tensor => mul(reshape(dy, keptShape(x.shape, over)), others(x as unknown as Tensor, over));
-  return record('prod', y as unknown as Tensor, [x], (dy) => [gradient(dy)], { composed: true }) as unknown as Tensor<D>;
+  const gradient = (dy: Tensor): Tensor =>
+    mul(reshape(dy, keptShape(x.shape, over)), others(x as unknown as Tensor, over));
+  return record('prod', y as unknown as Tensor, [x], (dy) => [gradient(dy)], {
+    composed: true,
+  }) as unknown as Tensor<D>;
 }

@@ -55,7 +55,12 @@ export function keptShape(shape: readonly number[], axes: readonly number[]): nu
 }
 
 /** Reduces axes of x from last to first; neighbouring axes go in one pass. Returns the keepDim shape's result. */
-export function fold<D extends Word>(x: Tensor<Word>, axes: readonly number[], { start, map, combine, finish, noted, p = 0 }: Fold, dtype: D): Tensor<D> {
+export function fold<D extends Word>(
+  x: Tensor<Word>,
+  axes: readonly number[],
+  { start, map, combine, finish, noted, p = 0 }: Fold,
+  dtype: D,
+): Tensor<D> {
   const groups: number[][] = [];
   for (const a of axes) {
     const last = groups.at(-1);
@@ -65,11 +70,30 @@ export function fold<D extends Word>(x: Tensor<Word>, axes: readonly number[], {
   if (groups.length === 0) groups.push([]);
   let current: Tensor<Word> = x;
   const temporary: Tensor<Word>[] = [];
-  const pass = (outer: number, length: number, inner: number, parts: number, shape: readonly number[], isLast: boolean): void => {
+  const pass = (
+    outer: number,
+    length: number,
+    inner: number,
+    parts: number,
+    shape: readonly number[],
+    isLast: boolean,
+  ): void => {
     const y = empty(shape, { dtype, gpu: x.gpu });
     const maps = current === x ? { In: ELEMENT[x.dtype], ...(map && { map }) } : { In: ELEMENT[dtype] };
-    const variant = { ...maps, Out: ELEMENT[dtype], ...(start && { start }), ...(combine && { combine }), ...(noted && { noted }), ...(isLast && finish && { finish }) };
-    kernel.forward({ outer, length, inner, chunk: Math.ceil(length / parts), parts, p }, { x: current, y }, [outer * parts * inner], variant);
+    const variant = {
+      ...maps,
+      Out: ELEMENT[dtype],
+      ...(start && { start }),
+      ...(combine && { combine }),
+      ...(noted && { noted }),
+      ...(isLast && finish && { finish }),
+    };
+    kernel.forward(
+      { outer, length, inner, chunk: Math.ceil(length / parts), parts, p },
+      { x: current, y },
+      [outer * parts * inner],
+      variant,
+    );
     temporary.push(y);
     current = y;
   };
@@ -90,26 +114,36 @@ export function fold<D extends Word>(x: Tensor<Word>, axes: readonly number[], {
 /** `y` without the reduced axes, in its place. */
 export function dropped<D extends DType>(y: Tensor<D>, axes: readonly number[], keepDim: boolean): Tensor<D> {
   if (keepDim) return y;
-  const out = viewOf(y, y.shape.filter((_, i) => !axes.includes(i)));
+  const out = viewOf(
+    y,
+    y.shape.filter((_, i) => !axes.includes(i)),
+  );
   y.dispose();
   return out;
 }
 
 /** Throws a ShapeError when a reduced axis is empty. */
 export function expectElements(op: string, x: Tensor<Word>, axes: readonly number[]): void {
-  if (axes.some((a) => x.shape[a] === 0)) throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
+  if (axes.some((a) => x.shape[a] === 0))
+    throw new ShapeError(`${op}: x has shape [${x.shape}], a reduced axis is empty`);
 }
 
 /** The options of every reduction. */
 export const REDUCE: readonly (keyof ReduceOptions)[] = ['axes', 'keepDim'];
 
-function summed<D extends Numeric>(op: string, x: Tensor<D>, options: ReduceOptions, how: (count: number) => Fold & { p: number }): Tensor<D> {
+function summed<D extends Numeric>(
+  op: string,
+  x: Tensor<D>,
+  options: ReduceOptions,
+  how: (count: number) => Fold & { p: number },
+): Tensor<D> {
   expectOptions(op, options, REDUCE);
   const { axes, keepDim = false } = options;
   const over = axesOf(op, x, axes);
   const scaled = how(sizeOf(over.map((a) => x.shape[a]!)));
   const y = dropped(fold(x, over, scaled, x.dtype), over, keepDim);
-  const spread = (dy: Tensor): Tensor => expand(reshape(scaled.p === 1 ? dy : mul(dy, scaled.p), keptShape(x.shape, over)), x.shape);
+  const spread = (dy: Tensor): Tensor =>
+    expand(reshape(scaled.p === 1 ? dy : mul(dy, scaled.p), keptShape(x.shape, over)), x.shape);
   return record(op, y as unknown as Tensor, [x], (dy) => [spread(dy)], { composed: true }) as unknown as Tensor<D>;
 }
 
@@ -146,14 +180,17 @@ function extreme<D extends Numeric>(op: string, x: Tensor<D>, options: ReduceOpt
 }
 
 /**
- * Largest element over axes, of f32 or of integers; equal maxima share the gradient evenly, as PyTorch's amax. NaN among the
- * elements makes the result and the gradient of all of them NaN.
+ * Largest element over axes, of f32 or of integers; equal maxima share the gradient evenly, as PyTorch's amax. NaN
+ * among the elements makes the result and the gradient of all of them NaN.
  */
 export function max<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   return extreme('max', x, options, LARGEST);
 }
 
-/** Smallest element over axes, of f32 or of integers; equal minima share the gradient evenly, as PyTorch's amin. NaN as in {@link max}. */
+/**
+ * Smallest element over axes, of f32 or of integers; equal minima share the gradient evenly, as PyTorch's amin. NaN as
+ * in {@link max}.
+ */
 export function min<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   return extreme('min', x, options, SMALLEST);
 }
@@ -164,16 +201,25 @@ function truth(op: string, x: Tensor<Word>, options: ReduceOptions, how: Fold): 
   expectOneOf(x, WORDS, `${op}: x`);
   const over = axesOf(op, x, axes);
   // Bits tell a subnormal, and NaN, from 0 on every adapter.
-  const map = x.dtype === 'f32' ? 'return select(0u, 1u, (bitcast<u32>(v) & 0x7fffffffu) != 0u);' : 'return select(0u, 1u, v != In(0));';
+  const map =
+    x.dtype === 'f32'
+      ? 'return select(0u, 1u, (bitcast<u32>(v) & 0x7fffffffu) != 0u);'
+      : 'return select(0u, 1u, v != In(0));';
   return dropped(fold(x, over, { map, ...how }, 'bool'), over, keepDim);
 }
 
-/** Whether some element over axes is not zero, as NaN is; bool. Of no elements: false. f32, i32, u32 or bool; no gradient. */
+/**
+ * Whether some element over axes is not zero, as NaN is; bool. Of no elements: false. f32, i32, u32 or bool; no
+ * gradient.
+ */
 export function any(x: Tensor<Word>, options: ReduceOptions = {}): Tensor<'bool'> {
   return truth('any', x, options, { combine: 'return acc | v;' });
 }
 
-/** Whether every element over axes is not zero, as NaN is; bool. Of no elements: true. f32, i32, u32 or bool; no gradient. */
+/**
+ * Whether every element over axes is not zero, as NaN is; bool. Of no elements: true. f32, i32, u32 or bool; no
+ * gradient.
+ */
 export function all(x: Tensor<Word>, options: ReduceOptions = {}): Tensor<'bool'> {
   return truth('all', x, options, { start: 'return 1u;', combine: 'return acc & v;' });
 }
@@ -186,8 +232,16 @@ export interface ArgOptions {
 
 function arg(op: string, x: Tensor<Numeric>, axis: number | null, ahead: string): Tensor<'u32'> {
   expectOneOf(x, NUMERIC, `${op}: x`);
-  const { axis: a, outer, length, inner } = axis === null ? { axis: -1, outer: 1, length: x.size, inner: 1 } : axisOf(op, x, axis);
-  if (length === 0) throw new ShapeError(axis === null ? `${op}: x of shape [${x.shape}] is empty` : `${op}: axis ${axis} of shape [${x.shape}] is empty`);
+  const {
+    axis: a,
+    outer,
+    length,
+    inner,
+  } = axis === null ? { axis: -1, outer: 1, length: x.size, inner: 1 } : axisOf(op, x, axis);
+  if (length === 0)
+    throw new ShapeError(
+      axis === null ? `${op}: x of shape [${x.shape}] is empty` : `${op}: axis ${axis} of shape [${x.shape}] is empty`,
+    );
   const y = empty(axis === null ? [] : x.shape.filter((_, i) => i !== a), { dtype: 'u32', gpu: x.gpu });
   const parts = partsOf(outer * inner, length);
   const params = { outer, length, inner, chunk: Math.ceil(length / parts), parts, p: 0 };
@@ -203,8 +257,8 @@ function arg(op: string, x: Tensor<Numeric>, axis: number | null, ahead: string)
 }
 
 /**
- * Index of the largest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. NaN counts as the largest, as
- * in PyTorch: where there is one the index is that of the first, which is no vote for a class.
+ * Index of the largest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. NaN counts as the
+ * largest, as in PyTorch: where there is one the index is that of the first, which is no vote for a class.
  */
 export function argmax(x: Tensor<Numeric>, options: ArgOptions = {}): Tensor<'u32'> {
   expectOptions('argmax', options, ['axis']);
@@ -212,7 +266,10 @@ export function argmax(x: Tensor<Numeric>, options: ArgOptions = {}): Tensor<'u3
   return arg('argmax', x, axis, 'v > acc');
 }
 
-/** Index of the smallest element along an axis, the first of equals; f32, i32 or u32, or of the first NaN as in {@link argmax}. u32, no gradient. */
+/**
+ * Index of the smallest element along an axis, the first of equals; f32, i32 or u32, or of the first NaN as in
+ * {@link argmax}. u32, no gradient.
+ */
 export function argmin(x: Tensor<Numeric>, options: ArgOptions = {}): Tensor<'u32'> {
   expectOptions('argmin', options, ['axis']);
   const { axis = -1 } = options;

@@ -15,8 +15,13 @@ export type Reduction = 'mean' | 'weightedMean' | 'sum' | 'none';
 export const REDUCTIONS: readonly Reduction[] = ['none', 'mean', 'sum', 'weightedMean'];
 
 /** Throws unless `reduction` is one of `known`. */
-export function expectReduction(op: string, reduction: string, known: readonly string[] = ['mean', 'sum', 'none']): void {
-  if (!known.includes(reduction)) throw new RangeError(`${op}: reduction is ${reduction}, expected one of ${known.join(', ')}`);
+export function expectReduction(
+  op: string,
+  reduction: string,
+  known: readonly string[] = ['mean', 'sum', 'none'],
+): void {
+  if (!known.includes(reduction))
+    throw new RangeError(`${op}: reduction is ${reduction}, expected one of ${known.join(', ')}`);
 }
 
 /** The mean or sum of all values, or the values. */
@@ -26,5 +31,8 @@ export function reduced(values: Tensor, reduction: ElementReduction): Tensor {
 
 /** total / divisor for a divisor of at least 0, a constant for the gradient; 0 where it is 0: no row counts. */
 export function meanOf(total: Tensor, divisor: Tensor): Tensor {
-  return div(total, noGrad(() => where(greater(divisor, 0), divisor, 1)));
+  return div(
+    total,
+    noGrad(() => where(greater(divisor, 0), divisor, 1)),
+  );
 }

@@ -16,7 +16,9 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[])
   }
   const y = viewOf(x, to);
   y.maskable = x.maskable;
-  return record('reshape', y as unknown as Tensor, [x], (dy) => [carryMask(dy, reshape(dy, x.shape))], { composed: true }) as unknown as Tensor<D>;
+  return record('reshape', y as unknown as Tensor, [x], (dy) => [carryMask(dy, reshape(dy, x.shape))], {
+    composed: true,
+  }) as unknown as Tensor<D>;
 }
 
 function carryMask(from: Tensor, to: Tensor): Tensor {
@@ -28,7 +30,8 @@ function carryMask(from: Tensor, to: Tensor): Tensor {
 export function flatten<D extends DType>(x: Tensor<D>, options: { startAxis?: number } = {}): Tensor<D> {
   expectOptions('flatten', options, ['startAxis']);
   const { startAxis = 1 } = options;
-  if (startAxis < 0 || startAxis > x.rank) throw new ShapeError(`flatten: startAxis is ${startAxis}, expected 0..${x.rank} for shape [${x.shape}]`);
+  if (startAxis < 0 || startAxis > x.rank)
+    throw new ShapeError(`flatten: startAxis is ${startAxis}, expected 0..${x.rank} for shape [${x.shape}]`);
   return reshape(x, [...x.shape.slice(0, startAxis), sizeOf(x.shape.slice(startAxis))]);
 }
 
@@ -37,12 +40,16 @@ export function squeeze<D extends DType>(x: Tensor<D>, options: { axes?: readonl
   expectOptions('squeeze', options, ['axes']);
   const { axes } = options;
   const from = axesOf('squeeze', x, axes);
-  return reshape(x, x.shape.filter((d, i) => d !== 1 || !from.includes(i)));
+  return reshape(
+    x,
+    x.shape.filter((d, i) => d !== 1 || !from.includes(i)),
+  );
 }
 
 /** x with an axis of size 1 put in before axis `axis`; -1 puts it last. Shares memory with x. */
 export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
   const at = axis < 0 ? axis + x.rank + 1 : axis;
-  if (!(Number.isInteger(at) && at >= 0 && at <= x.rank)) throw new ShapeError(`unsqueeze: axis is ${axis}, expected ${-x.rank - 1}..${x.rank} for shape [${x.shape}]`);
+  if (!(Number.isInteger(at) && at >= 0 && at <= x.rank))
+    throw new ShapeError(`unsqueeze: axis is ${axis}, expected ${-x.rank - 1}..${x.rank} for shape [${x.shape}]`);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }

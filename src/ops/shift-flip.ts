@@ -3,10 +3,10 @@ import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 
 /**
- * Each image of x (batch, channels, height, width) moved by its own shift and mirrored where its flip says so, zero where
- * nothing comes in: y[b, c, i, j] = x[b, c, i + s, j' + t] with (s, t) = shift[b] and j' = width - 1 - j where flip[b], else
- * j. shift: (batch, 2) i32; flip: (batch) bool. A crop of the image padded by p at (top, left) is the shift (top - p,
- * left - p). The gradient goes to x alone, any order. Throws ShapeError and DTypeError.
+ * Each image of x (batch, channels, height, width) moved by its own shift and mirrored where its flip says so, zero
+ * where nothing comes in: y[b, c, i, j] = x[b, c, i + s, j' + t] with (s, t) = shift[b] and j' = width - 1 - j where
+ * flip[b], else j. shift: (batch, 2) i32; flip: (batch) bool. A crop of the image padded by p at (top, left) is the
+ * shift (top - p, left - p). The gradient goes to x alone, any order. Throws ShapeError and DTypeError.
  */
 export function shiftFlip(x: Tensor, shift: Tensor<'i32'>, flip: Tensor<'bool'>): Tensor {
   const [batch] = expectRank(x, 4, 'shiftFlip: x');
@@ -21,6 +21,10 @@ export function shiftFlip(x: Tensor, shift: Tensor<'i32'>, flip: Tensor<'bool'>)
 function moved(x: Tensor, shift: Tensor<'i32'>, flip: Tensor<'bool'>, inverse: boolean): Tensor {
   const [, channels, height, width] = x.shape as [number, number, number, number];
   const y = empty(x.shape, { gpu: x.gpu });
-  kernel.forward({ size: y.size, channels, height, width }, { x, shift, flip, y }, [y.size], { INVERSE: Number(inverse) });
-  return record(inverse ? 'shiftFlip (gradient)' : 'shiftFlip', y, [x], (dy) => [moved(dy, shift, flip, !inverse)], { composed: true });
+  kernel.forward({ size: y.size, channels, height, width }, { x, shift, flip, y }, [y.size], {
+    INVERSE: Number(inverse),
+  });
+  return record(inverse ? 'shiftFlip (gradient)' : 'shiftFlip', y, [x], (dy) => [moved(dy, shift, flip, !inverse)], {
+    composed: true,
+  });
 }

@@ -21,17 +21,26 @@ export interface SliceOptions {
   axes?: readonly number[] | number;
 }
 
-const listOf = (v: PerAxis | undefined): readonly (number | undefined)[] => (v === undefined ? [] : typeof v === 'number' ? [v] : v);
+const listOf = (v: PerAxis | undefined): readonly (number | undefined)[] =>
+  v === undefined ? [] : typeof v === 'number' ? [v] : v;
 
 function expectIntegers(name: string, list: readonly (number | undefined)[]): void {
   list.forEach((v, i) => {
-    if (v !== undefined && !Number.isInteger(v)) throw new RangeError(`slice: ${name}[${i}] is ${v}, expected an integer`);
+    if (v !== undefined && !Number.isInteger(v))
+      throw new RangeError(`slice: ${name}[${i}] is ${v}, expected an integer`);
     if (name === 'step' && v === 0) throw new RangeError(`slice: step[${i}] is 0, expected an integer other than 0`);
   });
 }
 
-/** First position and count of start:end:step along an axis; positions beyond the ends are moved to them, as in Python. */
-function rangeOf(length: number, start: number | undefined, end: number | undefined, step: number): { first: number; count: number } {
+/**
+ * First position and count of start:end:step along an axis; positions beyond the ends are moved to them, as in Python.
+ */
+function rangeOf(
+  length: number,
+  start: number | undefined,
+  end: number | undefined,
+  step: number,
+): { first: number; count: number } {
   const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
   const clip = (v: number): number => Math.min(high, Math.max(low, v < 0 ? v + length : v));
   const first = start === undefined ? (step > 0 ? low : high) : clip(start);
@@ -40,17 +49,20 @@ function rangeOf(length: number, start: number | undefined, end: number | undefi
 }
 
 /**
- * The elements start, start + step, .. of x before `end`, along one or more axes; the others stay whole. Negative positions
- * count from the end, and those beyond the ends are moved to them, as in NumPy; a negative step reverses. Any dtype of four
- * bytes. `slice(x, { start: 2, end: 5 })` takes rows 2, 3 and 4; `slice(x, { start: [0, 1], step: [1, 2] })` every second column.
+ * The elements start, start + step, .. of x before `end`, along one or more axes; the others stay whole. Negative
+ * positions count from the end, and those beyond the ends are moved to them, as in NumPy; a negative step reverses. Any
+ * dtype of four bytes. `slice(x, { start: 2, end: 5 })` takes rows 2, 3 and 4;
+ * `slice(x, { start: [0, 1], step: [1, 2] })` every second column.
  */
 export function slice<D extends DType>(x: Tensor<D>, options: SliceOptions): Tensor<D> {
   expectOptions('slice', options, ['start', 'end', 'step', 'axes']);
   const { start, end, step, axes } = options;
   const lists = { start: listOf(start), end: listOf(end), step: listOf(step) };
   const named = Math.max(...Object.values(lists).map((l) => l.length));
-  const wanted = axes === undefined ? Array.from({ length: named }, (_, i) => i) : typeof axes === 'number' ? [axes] : axes;
-  if (named > wanted.length || wanted.length > x.rank) throw new ShapeError(`slice: got ${named} entries for ${wanted.length} axes, x has shape [${x.shape}]`);
+  const wanted =
+    axes === undefined ? Array.from({ length: named }, (_, i) => i) : typeof axes === 'number' ? [axes] : axes;
+  if (named > wanted.length || wanted.length > x.rank)
+    throw new ShapeError(`slice: got ${named} entries for ${wanted.length} axes, x has shape [${x.shape}]`);
   for (const [name, list] of Object.entries(lists)) expectIntegers(name, list);
   axesOf('slice', x, wanted);
   const shape = [...x.shape];
@@ -78,26 +90,41 @@ export function flip<D extends DType>(x: Tensor<D>, options: { axes?: readonly n
 }
 
 /**
- * x in pieces along `axis` (default 0), as in PyTorch: pieces of `size` elements, the last one smaller where it does not
- * divide, or of the sizes in a list, which add up to the axis.
+ * x in pieces along `axis` (default 0), as in PyTorch: pieces of `size` elements, the last one smaller where it does
+ * not divide, or of the sizes in a list, which add up to the axis.
  */
-export function split<D extends DType>(x: Tensor<D>, size: number | readonly number[], options: { axis?: number } = {}): Tensor<D>[] {
+export function split<D extends DType>(
+  x: Tensor<D>,
+  size: number | readonly number[],
+  options: { axis?: number } = {},
+): Tensor<D>[] {
   expectOptions('split', options, ['axis']);
   const { axis = 0 } = options;
   const { axis: a, length } = axisOf('split', x, axis);
-  if (typeof size === 'number' && !(Number.isInteger(size) && size > 0)) throw new RangeError(`split: size is ${size}, expected a positive integer`);
-  const sizes = typeof size === 'number' ? Array.from({ length: Math.max(1, Math.ceil(length / size)) }, (_, i) => Math.min(size, length - i * size)) : size;
+  if (typeof size === 'number' && !(Number.isInteger(size) && size > 0))
+    throw new RangeError(`split: size is ${size}, expected a positive integer`);
+  const sizes =
+    typeof size === 'number'
+      ? Array.from({ length: Math.max(1, Math.ceil(length / size)) }, (_, i) => Math.min(size, length - i * size))
+      : size;
   if (sizes.some((s) => !(Number.isInteger(s) && s >= 0)) || sizes.reduce((sum, s) => sum + s, 0) !== length) {
-    throw new RangeError(`split: sizes are [${sizes}], expected non-negative integers that add up to ${length}, the size of axis ${axis} of [${x.shape}]`);
+    throw new RangeError(
+      `split: sizes are [${sizes}], expected non-negative integers that add up to ${length}, the size of ` +
+        `axis ${axis} of [${x.shape}]`,
+    );
   }
   let end = 0;
   return sizes.map((s) => slice(x, { start: end, end: (end += s), axes: a }));
 }
 
-/** x in `chunks` pieces of equal size along `axis` (default 0); as in PyTorch the last may be smaller, or some missing, where it does not divide. */
+/**
+ * x in `chunks` pieces of equal size along `axis` (default 0); as in PyTorch the last may be smaller, or some missing,
+ * where it does not divide.
+ */
 export function chunk<D extends DType>(x: Tensor<D>, chunks: number, options: { axis?: number } = {}): Tensor<D>[] {
   expectOptions('chunk', options, ['axis']);
   const { axis = 0 } = options;
-  if (!(Number.isInteger(chunks) && chunks > 0)) throw new RangeError(`chunk: chunks is ${chunks}, expected a positive integer`);
+  if (!(Number.isInteger(chunks) && chunks > 0))
+    throw new RangeError(`chunk: chunks is ${chunks}, expected a positive integer`);
   return split(x, Math.max(1, Math.ceil(axisOf('chunk', x, axis).length / chunks)), { axis });
 }

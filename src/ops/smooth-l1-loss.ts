@@ -14,16 +14,20 @@ export interface SmoothL1LossOptions {
   reduction?: ElementReduction;
 }
 
-/** d^2 / (2 beta) where d = |x - target| < beta, else d - beta / 2, as PyTorch's smooth_l1_loss; Girshick, ICCV 2015. */
+/**
+ * d^2 / (2 beta) where d = |x - target| < beta, else d - beta / 2, as PyTorch's smooth_l1_loss; Girshick, ICCV 2015.
+ */
 export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1LossOptions = {}): Tensor {
   expectOptions('smoothL1Loss', options, ['beta', 'reduction']);
   const { beta = 1, reduction = 'mean' } = options;
   expectReduction('smoothL1Loss', reduction);
-  if (!(beta >= 0 && Number.isFinite(beta))) throw new RangeError(`smoothL1Loss: beta is ${beta}, expected a finite number of at least 0`);
+  if (!(beta >= 0 && Number.isFinite(beta)))
+    throw new RangeError(`smoothL1Loss: beta is ${beta}, expected a finite number of at least 0`);
   expectShape(target, x.shape, 'smoothL1Loss: target');
   const d = abs(sub(x, target));
   if (beta === 0) return reduced(d, reduction);
-  // With c = min(d, beta) both branches are c (d - c / 2) / beta. A selection, so that an infinite d has the slope of the line.
+  // With c = min(d, beta) both branches are c (d - c / 2) / beta. A selection, so that an infinite d has the slope of
+  // the line.
   const c = where(less(d, beta), d, beta);
   return reduced(mul(c, mul(sub(d, mul(c, 0.5)), 1 / beta)), reduction);
 }

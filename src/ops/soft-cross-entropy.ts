@@ -13,20 +13,28 @@ import { logSoftmax } from './softmax.ts';
 import { times } from './times.ts';
 
 /**
- * -sum_c target_c log softmax(logits)_c for target distributions of the logits' shape (..., classes): PyTorch's cross_entropy
- * with class probabilities, and timm's SoftTargetCrossEntropy. Both have gradients. A target of 0 counts for nothing, against a masked class of logit -Infinity too,
- * and neither does a row of them, whatever its logits. Default reduction: 'mean' over rows.
+ * -sum_c target_c log softmax(logits)_c for target distributions of the logits' shape (..., classes): PyTorch's
+ * cross_entropy with class probabilities, and timm's SoftTargetCrossEntropy. Both have gradients. A target of 0 counts
+ * for nothing, against a masked class of logit -Infinity too, and neither does a row of them, whatever its logits.
+ * Default reduction: 'mean' over rows.
  */
-export function softCrossEntropy(logits: Tensor, target: Tensor, options: { reduction?: ElementReduction } = {}): Tensor {
+export function softCrossEntropy(
+  logits: Tensor,
+  target: Tensor,
+  options: { reduction?: ElementReduction } = {},
+): Tensor {
   expectOptions('softCrossEntropy', options, ['reduction']);
   const { reduction = 'mean' } = options;
   expectReduction('softCrossEntropy', reduction);
   expectOneOf(logits, ['f32'], 'softCrossEntropy: logits');
   expectOneOf(target, ['f32'], 'softCrossEntropy: target');
-  if (logits.rank < 1) throw new ShapeError(`softCrossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);
+  if (logits.rank < 1)
+    throw new ShapeError(`softCrossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);
   expectShape(target, logits.shape, 'softCrossEntropy: target');
   const mass = noGrad(() => sum(target, { axes: -1 }));
-  const { held } = holdLogits(reshape(logits, [mass.size, logits.shape.at(-1)!]), reshape(mass, [mass.size]), { keepsMasked: true });
+  const { held } = holdLogits(reshape(logits, [mass.size, logits.shape.at(-1)!]), reshape(mass, [mass.size]), {
+    keepsMasked: true,
+  });
   const values = times(target, logSoftmax(reshape(held, logits.shape)));
   if (reduction === 'none') return mul(sum(values, { axes: -1 }), -1);
   const rows = sizeOf(logits.shape.slice(0, -1));

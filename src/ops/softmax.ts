@@ -14,29 +14,42 @@ export interface SoftmaxOptions {
   axis?: number;
 }
 
-function rows(op: string, x: Tensor, axis: number): { params: { outer: number; length: number; inner: number }; axis: number } {
+function rows(
+  op: string,
+  x: Tensor,
+  axis: number,
+): { params: { outer: number; length: number; inner: number }; axis: number } {
   expectDType(x, 'f32', `${op}: x`);
   const [a] = normalizeAxes([axis], x.rank) ?? [];
   if (a === undefined) throw new ShapeError(`${op}: axis is ${axis}, x has shape [${x.shape}]`);
   if (x.shape[a] === 0) throw new ShapeError(`${op}: axis ${axis} of shape [${x.shape}] is empty`);
-  return { params: { outer: sizeOf(x.shape.slice(0, a)), length: x.shape[a]!, inner: sizeOf(x.shape.slice(a + 1)) }, axis: a };
+  return {
+    params: { outer: sizeOf(x.shape.slice(0, a)), length: x.shape[a]!, inner: sizeOf(x.shape.slice(a + 1)) },
+    axis: a,
+  };
 }
 
 /**
- * softmax(x) along an axis, shifted by the maximum so that it never overflows; 0 at -Infinity. NaN throughout a row with NaN or
- * Infinity or nothing but -Infinity, as PyTorch's.
+ * softmax(x) along an axis, shifted by the maximum so that it never overflows; 0 at -Infinity. NaN throughout a row
+ * with NaN or Infinity or nothing but -Infinity, as PyTorch's.
  */
 export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   expectOptions('softmax', options, ['axis']);
   const { params, axis } = rows('softmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forward(params, { x, y }, [params.outer * params.inner]);
-  return record('softmax', y, [x], (dy) => {
-    if (isRecording()) return [mul(y, sub(dy, sum(mul(dy, y), { axes: axis, keepDim: true })))];
-    const dx = empty(x.shape, { gpu: x.gpu });
-    kernel.backward(params, { x: y, dy, y: dx }, [params.outer * params.inner]);
-    return [dx];
-  }, { composed: true });
+  return record(
+    'softmax',
+    y,
+    [x],
+    (dy) => {
+      if (isRecording()) return [mul(y, sub(dy, sum(mul(dy, y), { axes: axis, keepDim: true })))];
+      const dx = empty(x.shape, { gpu: x.gpu });
+      kernel.backward(params, { x: y, dy, y: dx }, [params.outer * params.inner]);
+      return [dx];
+    },
+    { composed: true },
+  );
 }
 
 /** log(softmax(x)) along an axis, accurate where softmax underflows; -Infinity at -Infinity, NaN as {@link softmax}. */
@@ -45,10 +58,16 @@ export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   const { params, axis } = rows('logSoftmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forwardLog(params, { x, y }, [params.outer * params.inner]);
-  return record('logSoftmax', y, [x], (dy) => {
-    if (isRecording()) return [sub(dy, mul(exp(y), sum(dy, { axes: axis, keepDim: true })))];
-    const dx = empty(x.shape, { gpu: x.gpu });
-    kernel.backwardLog(params, { x: y, dy, y: dx }, [params.outer * params.inner]);
-    return [dx];
-  }, { composed: true });
+  return record(
+    'logSoftmax',
+    y,
+    [x],
+    (dy) => {
+      if (isRecording()) return [sub(dy, mul(exp(y), sum(dy, { axes: axis, keepDim: true })))];
+      const dx = empty(x.shape, { gpu: x.gpu });
+      kernel.backwardLog(params, { x: y, dy, y: dx }, [params.outer * params.inner]);
+      return [dx];
+    },
+    { composed: true },
+  );
 }

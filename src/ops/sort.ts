@@ -34,21 +34,38 @@ export interface Sorted<D extends DType> {
 /** Elements of a run that is sorted by counting; a whole row where all rows together take at most WORK comparisons. */
 const [RUN, ROW, WORK] = [64, 1024, 2 ** 24];
 
-const ORDERED: Partial<Record<DType, string>> = { f32: 'return orderedFloat(bits);', i32: 'return bits ^ 0x80000000u;' };
+const ORDERED: Partial<Record<DType, string>> = {
+  f32: 'return orderedFloat(bits);',
+  i32: 'return bits ^ 0x80000000u;',
+};
 
 type Dims = { outer: number; length: number; inner: number };
 
 /** The best `k` of each row in order. Sorted runs, cut to k elements, are merged until a row is one run. */
-function best<D extends DType>(op: string, x: Tensor<D>, axis: number, { outer, length, inner }: Dims, k: number, descending: boolean): Sorted<D> {
+function best<D extends DType>(
+  op: string,
+  x: Tensor<D>,
+  axis: number,
+  { outer, length, inner }: Dims,
+  k: number,
+  descending: boolean,
+): Sorted<D> {
   const variant = { ordered: ORDERED[x.dtype] ?? 'return bits;', DESCENDING: Number(descending) };
   let now = { values: x, indices: x as unknown as Tensor<'u32'>, length };
   const step = (entry: 'rank' | 'merge', width: number, run: number, keep: number): void => {
     const { values, indices } = now;
     const next = Math.floor(now.length / run) * keep + Math.min(keep, now.length % run);
     const shape = x.shape.map((d, i) => (i === axis ? next : d));
-    const made = { values: empty(shape, { dtype: x.dtype, gpu: x.gpu }), indices: empty(shape, { dtype: 'u32', gpu: x.gpu }), length: next };
+    const made = {
+      values: empty(shape, { dtype: x.dtype, gpu: x.gpu }),
+      indices: empty(shape, { dtype: 'u32', gpu: x.gpu }),
+      length: next,
+    };
     const params = { outer, length: now.length, inner, width, keep, next };
-    kernel[entry](params, { x: values, indexOf: indices, y: made.values, index: made.indices }, [values.size], { ...variant, FIRST: Number(values === x) });
+    kernel[entry](params, { x: values, indexOf: indices, y: made.values, index: made.indices }, [values.size], {
+      ...variant,
+      FIRST: Number(values === x),
+    });
     if (values !== x) {
       values.dispose();
       indices.dispose();
@@ -68,7 +85,9 @@ function best<D extends DType>(op: string, x: Tensor<D>, axis: number, { outer, 
     width = keep;
   }
   const { values, indices } = now;
-  record(op, values as unknown as Tensor, [x], (dy) => [put(op, dy, indices, x.shape, { outer, length, inner }, k)], { composed: true });
+  record(op, values as unknown as Tensor, [x], (dy) => [put(op, dy, indices, x.shape, { outer, length, inner }, k)], {
+    composed: true,
+  });
   return { values, indices };
 }
 
@@ -86,8 +105,9 @@ function take(op: string, x: Tensor, indices: Tensor<'u32'>, shape: readonly num
 }
 
 /**
- * x in order along an axis, with the places its elements came from; any dtype of four bytes. Stable: equal elements keep their
- * order, -0 equals 0. NaN counts as the largest, as in PyTorch. The gradient goes back to where each element was.
+ * x in order along an axis, with the places its elements came from; any dtype of four bytes. Stable: equal elements
+ * keep their order, -0 equals 0. NaN counts as the largest, as in PyTorch. The gradient goes back to where each element
+ * was.
  */
 export function sort<D extends DType>(x: Tensor<D>, options: SortOptions = {}): Sorted<D> {
   expectOptions('sort', options, ['axis', 'descending']);
@@ -109,14 +129,16 @@ export function argsort(x: Tensor<DType>, options: SortOptions = {}): Tensor<'u3
 }
 
 /**
- * The k largest (or smallest) elements along an axis, best first, with their places; any dtype of four bytes. Of equal elements
- * the first are taken, in their order; NaN counts as the largest, as in PyTorch. Rows are not sorted whole when k is small.
+ * The k largest (or smallest) elements along an axis, best first, with their places; any dtype of four bytes. Of equal
+ * elements the first are taken, in their order; NaN counts as the largest, as in PyTorch. Rows are not sorted whole
+ * when k is small.
  */
 export function topk<D extends DType>(x: Tensor<D>, options: TopkOptions): Sorted<D> {
   expectOptions('topk', options, ['k', 'axis', 'largest', 'sorted']);
   const { k, axis = -1, largest = true } = options;
   expectWords(x, 'topk: x');
   const { axis: a, ...dims } = axisOf('topk', x, axis);
-  if (!(Number.isInteger(k) && k >= 0 && k <= dims.length)) throw new RangeError(`topk: k is ${k}, expected an integer in 0..${dims.length}`);
+  if (!(Number.isInteger(k) && k >= 0 && k <= dims.length))
+    throw new RangeError(`topk: k is ${k}, expected an integer in 0..${dims.length}`);
   return best('topk', x, a, dims, k, largest);
 }

@@ -43,9 +43,9 @@ const RUN = 4;
 const CHUNK = 256;
 
 /**
- * y = activation(gamma xhat + beta), xhat = (x - mean) / sqrt(var + eps) over each set: the core of batch, layer, group and
- * instance norm. Two passes over x forward (one with given statistics); backward a pass for the sums and one for dx.
- * Where the gradient is itself differentiated, it is made of elementwise ops and means.
+ * y = activation(gamma xhat + beta), xhat = (x - mean) / sqrt(var + eps) over each set: the core of batch, layer, group
+ * and instance norm. Two passes over x forward (one with given statistics); backward a pass for the sums and one for
+ * dx. Where the gradient is itself differentiated, it is made of elementwise ops and means.
  */
 export function standardize(op: string, x: Tensor, view: SetView, options: StandardizeOptions): Tensor {
   const { eps, running, activation = 'none' } = options;
@@ -70,11 +70,19 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
       if (running) {
         const CUMULATIVE = Number(running.momentum === null);
         if (CUMULATIVE) kernel.countBatch({}, { tracked: running.batches }, [1]);
-        kernel.combineTracked(params, { x: partial, out: table, runningMean: running.mean, runningVar: running.variance, tracked: running.batches }, [sets], { CUMULATIVE });
+        kernel.combineTracked(
+          params,
+          { x: partial, out: table, runningMean: running.mean, runningVar: running.variance, tracked: running.batches },
+          [sets],
+          { CUMULATIVE },
+        );
       } else kernel.combineStatistics(params, { x: partial, out: table }, [sets]);
       partial.dispose();
     }
-    kernel.forward(whole, { x, table, gamma: gamma ?? table, beta: beta ?? table, out: y }, [sets * whole.parts], { ...variant, RELU: Number(activation === 'relu') });
+    kernel.forward(whole, { x, table, gamma: gamma ?? table, beta: beta ?? table, out: y }, [sets * whole.parts], {
+      ...variant,
+      RELU: Number(activation === 'relu'),
+    });
   }
 
   const inputs = [x, options.gamma, options.beta].filter((t) => t !== null);
@@ -93,7 +101,10 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
   return y;
 
   function fused(dy: Tensor, relu: boolean): (Tensor | null)[] {
-    const gradients = [gamma, beta].map((t) => (t?.tracksGrad ? gradientFor(t) : null)) as [Tensor | null, Tensor | null];
+    const gradients = [gamma, beta].map((t) => (t?.tracksGrad ? gradientFor(t) : null)) as [
+      Tensor | null,
+      Tensor | null,
+    ];
     if (x.size === 0) return [zeros(x.shape, { gpu }), ...gradients.map((g) => g && clear(g))];
     const masks = { RELU: Number(relu) };
     const buffers = { x, y, dy, table };
@@ -107,20 +118,31 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
       along = (direct ? gradients[0] : null) ?? empty([sets], { gpu });
       const params = { ...walk(view, partsOf(view, x)), ...settings };
       const partial = empty([2, params.parts, sets], { gpu });
-      kernel.sums(params, { ...buffers, gamma: gamma ?? table, out: partial }, [sets * params.parts], { ...variant, ...masks });
+      kernel.sums(params, { ...buffers, gamma: gamma ?? table, out: partial }, [sets * params.parts], {
+        ...variant,
+        ...masks,
+      });
       kernel.combineSums(params, { x: partial, out: total, out2: along }, [sets]);
     }
     if (wanted && !direct) {
       const byColumn = { ...view, batch: sets / groups, sets: columns, inner: view.span };
       const params = { ...walk(byColumn, partsOf(byColumn, x)), ...settings };
       const partial = empty([2, params.parts, columns], { gpu });
-      kernel.affineSums(params, { ...buffers, out: partial }, [columns * params.parts], { SETS_FIRST: Number(view.span === 1), ...masks });
+      kernel.affineSums(params, { ...buffers, out: partial }, [columns * params.parts], {
+        SETS_FIRST: Number(view.span === 1),
+        ...masks,
+      });
       const [dgamma, dbeta] = gradients.map((g) => g ?? empty([columns], { gpu })) as [Tensor, Tensor];
       kernel.combineSums(params, { x: partial, out: dbeta, out2: dgamma }, [columns]);
     }
     if (!x.tracksGrad) return [null, ...gradients];
     const dx = empty(x.shape, { gpu });
-    kernel.backward(whole, { ...buffers, gamma: gamma ?? table, givenMean: total, givenVar: along, out: dx }, [sets * whole.parts], { ...variant, ...masks, GIVEN: Number(given) });
+    kernel.backward(
+      whole,
+      { ...buffers, gamma: gamma ?? table, givenMean: total, givenVar: along, out: dx },
+      [sets * whole.parts],
+      { ...variant, ...masks, GIVEN: Number(given) },
+    );
     return [dx, ...gradients];
   }
 
@@ -137,7 +159,8 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
     const xhat = mul(center, rstd);
     const h = gamma ? mul(g, reshape(gamma, [1, groups, width, 1])) : g;
     const dx = given ? mul(h, rstd) : mul(rstd, sub(sub(h, mean(h, over)), mul(xhat, mean(mul(h, xhat), over))));
-    const byColumn = (v: Tensor, t: Tensor | null): Tensor | null => (t?.tracksGrad ? reshape(sum(v, { axes: [0, 3] }), t.shape) : null);
+    const byColumn = (v: Tensor, t: Tensor | null): Tensor | null =>
+      t?.tracksGrad ? reshape(sum(v, { axes: [0, 3] }), t.shape) : null;
     return [reshape(dx, x.shape), byColumn(mul(g, xhat), gamma), byColumn(g, beta)];
   }
 }
@@ -155,5 +178,7 @@ function partsOf({ batch, sets, inner }: SetView, { gpu }: Tensor): number {
 }
 
 function filled(count: number, value: number, { gpu }: Tensor): Tensor {
-  return gpu.constant(`${count} x ${value}`, () => unscoped(() => tensor(new Float32Array(count).fill(value), { gpu })));
+  return gpu.constant(`${count} x ${value}`, () =>
+    unscoped(() => tensor(new Float32Array(count).fill(value), { gpu })),
+  );
 }

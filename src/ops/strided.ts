@@ -16,7 +16,9 @@ export interface StridedView {
 /** Axes that the kernels can tell apart: those longer than 1, counted after neighbours were joined. */
 const MAX_AXES = 16;
 
-/** The axes of a view from the last to the first, without those of size 1; neighbours that step without a jump are one. */
+/**
+ * The axes of a view from the last to the first, without those of size 1; neighbours that step without a jump are one.
+ */
 function mergedAxes({ shape, strides }: StridedView): { shape: number[]; stride: number[] } {
   const merged = { shape: [] as number[], stride: [] as number[] };
   for (let i = shape.length - 1; i >= 0; i--) {
@@ -31,16 +33,34 @@ function mergedAxes({ shape, strides }: StridedView): { shape: number[]; stride:
   return merged;
 }
 
-/** Copies between `dense`, in order, and the view of `strided`: one copy of bytes where the view is one run of elements. */
-function copyBetween(op: string, direction: 'take' | 'place', dense: Tensor<DType>, strided: Tensor<DType>, view: StridedView): void {
+/**
+ * Copies between `dense`, in order, and the view of `strided`: one copy of bytes where the view is one run of elements.
+ */
+function copyBetween(
+  op: string,
+  direction: 'take' | 'place',
+  dense: Tensor<DType>,
+  strided: Tensor<DType>,
+  view: StridedView,
+): void {
   const { shape, stride } = mergedAxes(view);
   const { size } = dense;
   const [from, to] = direction === 'take' ? [strided, dense] : [dense, strided];
-  if (shape.length > MAX_AXES) throw new ShapeError(`${op}: shape [${view.shape}] has ${shape.length} separate axes longer than 1, at most ${MAX_AXES} are supported`);
+  if (shape.length > MAX_AXES)
+    throw new ShapeError(
+      `${op}: shape [${view.shape}] has ${shape.length} separate axes longer than 1, at most ${MAX_AXES} are supported`,
+    );
   if (size === 0) return;
   if (shape.length === 0 || (shape.length === 1 && stride[0] === 1)) {
     const start = (t: Tensor<DType>): number => t.byteOffset + (t === strided ? 4 * view.offset : 0);
-    to.gpu.recorder.push({ kind: 'copy', from: from.storage, fromOffset: start(from), to: to.storage, toOffset: start(to), bytes: 4 * size });
+    to.gpu.recorder.push({
+      kind: 'copy',
+      from: from.storage,
+      fromOffset: start(from),
+      to: to.storage,
+      toOffset: start(to),
+      bytes: 4 * size,
+    });
     return;
   }
   kernel[direction]({ size, offset: view.offset, shape, stride }, { x: from, y: to }, [size], { RANK: shape.length });
@@ -49,7 +69,9 @@ function copyBetween(op: string, direction: 'take' | 'place', dense: Tensor<DTyp
 /** True when a view of a tensor of `size` elements is that tensor in another shape. */
 function isWhole(view: StridedView, size: number): boolean {
   const { shape, stride } = mergedAxes(view);
-  return view.offset === 0 && sizeOf(view.shape) === size && (shape.length === 0 || (shape.length === 1 && stride[0] === 1));
+  return (
+    view.offset === 0 && sizeOf(view.shape) === size && (shape.length === 0 || (shape.length === 1 && stride[0] === 1))
+  );
 }
 
 /** The elements of x at `view`, not on the tape; shares memory where they are all of x in order. */
@@ -69,7 +91,9 @@ export function copyIn(op: string, y: Tensor<DType>, view: StridedView, x: Tenso
 /** {@link copyOut} with its gradient, for views that hold no element twice. */
 export function takeView<D extends DType>(op: string, x: Tensor<D>, view: StridedView): Tensor<D> {
   const y = copyOut(op, x, view);
-  return record(op, y as unknown as Tensor, [x], (dy) => [placeView(op, dy, x.shape, view)], { composed: true }) as unknown as Tensor<D>;
+  return record(op, y as unknown as Tensor, [x], (dy) => [placeView(op, dy, x.shape, view)], {
+    composed: true,
+  }) as unknown as Tensor<D>;
 }
 
 /** Zeros of `shape` but for the elements at `view`, which are those of x: the gradient of {@link takeView}. */

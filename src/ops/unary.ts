@@ -11,7 +11,12 @@ type Gradient = (dy: Tensor, x: Tensor, y: Tensor, p: number, q: number) => Tens
 export function mapUnary<D extends Word>(x: Tensor<Word>, body: string, dtype: D, p = 0, q = 0): Tensor<D> {
   const y = empty(x.shape, { dtype, gpu: x.gpu });
   const { size, vectors } = inVectors(y.size);
-  kernel.forward({ size, p, q }, { x, y }, [size], { apply: `return ${body};`, Element: ELEMENT[x.dtype], Result: ELEMENT[dtype], ...vectors });
+  kernel.forward({ size, p, q }, { x, y }, [size], {
+    apply: `return ${body};`,
+    Element: ELEMENT[x.dtype],
+    Result: ELEMENT[dtype],
+    ...vectors,
+  });
   return y;
 }
 
@@ -29,10 +34,15 @@ function inVectors(size: number) {
 }
 
 /**
- * {@link mapUnary} for f32 with its gradient. `slope` is f'(x) as WGSL of `x`, `y`, `p` and `q`: the gradient in one dispatch,
- * for passes that are not differentiated again.
+ * {@link mapUnary} for f32 with its gradient. `slope` is f'(x) as WGSL of `x`, `y`, `p` and `q`: the gradient in one
+ * dispatch, for passes that are not differentiated again.
  */
-export function unary(op: string, body: string, gradient: Gradient, slope?: string): (x: Tensor, p?: number, q?: number) => Tensor {
+export function unary(
+  op: string,
+  body: string,
+  gradient: Gradient,
+  slope?: string,
+): (x: Tensor, p?: number, q?: number) => Tensor {
   return (x, p = 0, q = 0) => {
     expectOneOf(x, ['f32'], `${op}: x`);
     const y = mapUnary(x, body, 'f32', p, q);
@@ -42,7 +52,9 @@ export function unary(op: string, body: string, gradient: Gradient, slope?: stri
       kernel.backwardInput({ size, p, q }, { x, output: y, dy, dx }, [size], { slope: `return ${slope};`, ...vectors });
       return dx;
     };
-    return record(op, y, [x], (dy) => [slope && !isRecording() ? backwardInput(dy) : gradient(dy, x, y, p, q)], { composed: true });
+    return record(op, y, [x], (dy) => [slope && !isRecording() ? backwardInput(dy) : gradient(dy, x, y, p, q)], {
+      composed: true,
+    });
   };
 }
 
@@ -60,7 +72,9 @@ const negative = unary('neg', '-x', (dy) => neg(dy));
 
 /** -x; f32, i32 or u32. Integers wrap around. */
 export function neg<D extends Numeric>(x: Tensor<D>): Tensor<D> {
-  return integer('neg', x, x.dtype === 'u32' ? '0u - x' : '-x') ?? (negative(x as Tensor) as Tensor<Numeric> as Tensor<D>);
+  return (
+    integer('neg', x, x.dtype === 'u32' ? '0u - x' : '-x') ?? (negative(x as Tensor) as Tensor<Numeric> as Tensor<D>)
+  );
 }
 
 const magnitude = piecewise('abs', 'abs(x)', 'signOf(x)');
@@ -101,19 +115,27 @@ export const expm1: (x: Tensor) => Tensor = plain(unary('expm1', 'expm1Of(x)', (
 export const log: (x: Tensor) => Tensor = plain(unary('log', 'logOf(x)', (dy, x) => div(dy, x)));
 
 /** log(1 + x), accurate near 0. */
-export const log1p: (x: Tensor) => Tensor = plain(unary('log1p', 'log1pOf(x)', (dy, x) => div(dy, add(x, 1)), '1.0 / (1.0 + x)'));
+export const log1p: (x: Tensor) => Tensor = plain(
+  unary('log1p', 'log1pOf(x)', (dy, x) => div(dy, add(x, 1)), '1.0 / (1.0 + x)'),
+);
 
 /** Square root. */
-export const sqrt: (x: Tensor) => Tensor = plain(unary('sqrt', 'sqrt(x)', (dy, _x, y) => div(dy, mul(y, 2)), '0.5 / y'));
+export const sqrt: (x: Tensor) => Tensor = plain(
+  unary('sqrt', 'sqrt(x)', (dy, _x, y) => div(dy, mul(y, 2)), '0.5 / y'),
+);
 
 /** 1 / sqrt(x). */
-export const rsqrt: (x: Tensor) => Tensor = plain(unary('rsqrt', 'inverseSqrt(x)', (dy, x, y) => mul(dy, div(mul(y, -0.5), x)), '-0.5 * y / x'));
+export const rsqrt: (x: Tensor) => Tensor = plain(
+  unary('rsqrt', 'inverseSqrt(x)', (dy, x, y) => mul(dy, div(mul(y, -0.5), x)), '-0.5 * y / x'),
+);
 
 /** x^2. */
 export const square: (x: Tensor) => Tensor = plain(unary('square', 'x * x', (dy, x) => mul(dy, mul(x, 2)), '2.0 * x'));
 
 /** 1 / x. */
-export const reciprocal: (x: Tensor) => Tensor = plain(unary('reciprocal', '1.0 / x', (dy, _x, y) => neg(mul(dy, square(y))), '-y * y'));
+export const reciprocal: (x: Tensor) => Tensor = plain(
+  unary('reciprocal', '1.0 / x', (dy, _x, y) => neg(mul(dy, square(y))), '-y * y'),
+);
 
 /** Sine, x in radians: within 1.2e-7 for every finite x, relatively accurate below pi/4; NaN for infinities. */
 export const sin: (x: Tensor) => Tensor = plain(unary('sin', 'sinOf(x)', (dy, x) => mul(dy, cos(x)), 'cosOf(x)'));
@@ -122,11 +144,18 @@ export const sin: (x: Tensor) => Tensor = plain(unary('sin', 'sinOf(x)', (dy, x)
 export const cos: (x: Tensor) => Tensor = plain(unary('cos', 'cosOf(x)', (dy, x) => neg(mul(dy, sin(x))), '-sinOf(x)'));
 
 /** Hyperbolic tangent, relatively accurate near 0. */
-export const tanh: (x: Tensor) => Tensor = plain(unary('tanh', 'tanhOf(x)', (dy, _x, y) => mul(dy, sub(1, square(y))), '1.0 - y * y'));
+export const tanh: (x: Tensor) => Tensor = plain(
+  unary('tanh', 'tanhOf(x)', (dy, _x, y) => mul(dy, sub(1, square(y))), '1.0 - y * y'),
+);
 
 /** Error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x; within 2e-7, relatively accurate near 0. */
 export const erf: (x: Tensor) => Tensor = plain(
-  unary('erf', 'orNan(erfOf(x), x)', (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))), 'orNan(1.1283792 * exp(-min(x * x, 88.0)), x)'),
+  unary(
+    'erf',
+    'orNan(erfOf(x), x)',
+    (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
+    'orNan(1.1283792 * exp(-min(x * x, 88.0)), x)',
+  ),
 );
 
 const clampOp = piecewise('clamp', 'clampOf(x, p, q)', 'select(0.0, 1.0, x >= p && x <= q && !isNan(x))');
@@ -137,7 +166,12 @@ export function clamp(x: Tensor, min: number, max: number): Tensor {
   return clampOp(x, min, max);
 }
 
-const powOp = unary('powScalar', 'powOf(x, p)', (dy, x, _y, p) => mul(dy, p === 0 ? 0 : mul(powScalar(x, p - 1), p)), 'select(p * powOf(x, p - 1.0), 0.0, p == 0.0)');
+const powOp = unary(
+  'powScalar',
+  'powOf(x, p)',
+  (dy, x, _y, p) => mul(dy, p === 0 ? 0 : mul(powScalar(x, p - 1), p)),
+  'select(p * powOf(x, p - 1.0), 0.0, p == 0.0)',
+);
 
 /** x^p for a number p: NaN where x < 0 unless p is an integer; 1, with gradient 0, for p = 0. */
 export function powScalar(x: Tensor, p: number): Tensor {

@@ -22,13 +22,22 @@ interface Patches {
   readonly params: Parameters<typeof kernel.fold>[0];
 }
 
-function patches(op: string, [batch, channels, ...size]: readonly [number, number, number, number], kernelSize: Pair, { stride = 1, padding = 0, dilation = 1 }: UnfoldOptions): Patches {
+function patches(
+  op: string,
+  [batch, channels, ...size]: readonly [number, number, number, number],
+  kernelSize: Pair,
+  { stride = 1, padding = 0, dilation = 1 }: UnfoldOptions,
+): Patches {
   const taps = pairOf(kernelSize, 1, `${op}: kernelSize`);
   const step = pairOf(stride, 1, `${op}: stride`);
   const pad = pairOf(padding, 0, `${op}: padding`);
   const gap = pairOf(dilation, 1, `${op}: dilation`);
   const out = [0, 1].map((a) => Math.floor((size[a]! + 2 * pad[a]! - gap[a]! * (taps[a]! - 1) - 1) / step[a]!) + 1);
-  if (out.some((d) => d < 1)) throw new ShapeError(`${op}: an image of ${size[0]} x ${size[1]} is too small for a ${taps[0]} x ${taps[1]} patch with padding [${pad}] and dilation [${gap}]`);
+  if (out.some((d) => d < 1))
+    throw new ShapeError(
+      `${op}: an image of ${size[0]} x ${size[1]} is too small for a ${taps[0]} x ${taps[1]} patch with ` +
+        `padding [${pad}] and dilation [${gap}]`,
+    );
   return {
     image: [batch, channels, ...size],
     columns: [batch, channels * taps[0] * taps[1], out[0]! * out[1]!],
@@ -57,9 +66,15 @@ export function fold(x: Tensor, outputSize: Pair, kernelSize: Pair, options: Unf
   expectDType(x, 'f32', 'fold: x');
   const [height, width] = pairOf(outputSize, 1, 'fold: outputSize');
   const [kh, kw] = pairOf(kernelSize, 1, 'fold: kernelSize');
-  if (rows % (kh * kw) !== 0) throw new ShapeError(`fold: x has shape [${x.shape}] with ${rows} rows, expected a multiple of the ${kh * kw} elements of a patch`);
+  if (rows % (kh * kw) !== 0)
+    throw new ShapeError(
+      `fold: x has shape [${x.shape}] with ${rows} rows, expected a multiple of the ${kh * kw} elements of a patch`,
+    );
   const p = patches('fold', [batch, rows / (kh * kw), height, width], kernelSize, options);
-  if (p.columns[2] !== count) throw new ShapeError(`fold: x has shape [${x.shape}] with ${count} patches, an image of ${height} x ${width} has ${p.columns[2]}`);
+  if (p.columns[2] !== count)
+    throw new ShapeError(
+      `fold: x has shape [${x.shape}] with ${count} patches, an image of ${height} x ${width} has ${p.columns[2]}`,
+    );
   return toImage(x, p);
 }
 

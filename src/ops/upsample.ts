@@ -23,23 +23,30 @@ interface Resampling {
 }
 
 /**
- * Nearest-neighbour resampling of x (batch, channels, height, width), as PyTorch's interpolate in mode 'nearest': row i of
- * the result is row floor(i height / outH) of x.
+ * Nearest-neighbour resampling of x (batch, channels, height, width), as PyTorch's interpolate in mode 'nearest': row i
+ * of the result is row floor(i height / outH) of x.
  */
 export function upsampleNearest(x: Tensor, options: UpsampleOptions): Tensor {
   expectOptions('upsampleNearest', options, ['scale', 'size']);
   const { scale, size } = options;
   const [batch, channels, height, width] = expectRank(x, 4, 'upsampleNearest: x') as [number, number, number, number];
   expectDType(x, 'f32', 'upsampleNearest: x');
-  if ((scale === undefined) === (size === undefined)) throw new ShapeError(`upsampleNearest: ${scale === undefined ? 'neither' : 'both'} of scale and size given, expected one`);
+  if ((scale === undefined) === (size === undefined))
+    throw new ShapeError(
+      `upsampleNearest: ${scale === undefined ? 'neither' : 'both'} of scale and size given, expected one`,
+    );
   const factor = scale === undefined ? null : pairOf(scale, 1, 'upsampleNearest: scale');
   const out = factor ? [height * factor[0], width * factor[1]] : pairOf(size!, 1, 'upsampleNearest: size');
-  if (height * width === 0 && out[0]! * out[1]! > 0) throw new ShapeError(`upsampleNearest: x has shape [${x.shape}], expected height and width of at least 1`);
+  if (height * width === 0 && out[0]! * out[1]! > 0)
+    throw new ShapeError(`upsampleNearest: x has shape [${x.shape}], expected height and width of at least 1`);
   const common = [gcd(height, out[0]!), gcd(width, out[1]!)];
   const down = [height, width].map((d, a) => d / common[a]!);
   const up = out.map((d, a) => d / common[a]!);
   // The kernels find places by products in 32 bits.
-  if (up.some((d, a) => (out[a]! + 1) * down[a]! + d >= 2 ** 32)) throw new ShapeError(`upsampleNearest: x has shape [${x.shape}] and size is [${out}], too large for a ratio of ${up} to ${down}`);
+  if (up.some((d, a) => (out[a]! + 1) * down[a]! + d >= 2 ** 32))
+    throw new ShapeError(
+      `upsampleNearest: x has shape [${x.shape}] and size is [${out}], too large for a ratio of ${up} to ${down}`,
+    );
   return resample(x, [batch, channels], { planes: batch * channels, size: [height, width], out, down, up });
 }
 

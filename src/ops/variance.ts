@@ -24,7 +24,8 @@ function launch(op: string, x: Tensor, options: VarianceOptions, finish: string)
   const over = axesOf(op, x, axes);
   expectElements(op, x, over);
   const count = sizeOf(over.map((a) => x.shape[a]!));
-  if (!(correction < count)) throw new RangeError(`${op}: correction is ${correction}, expected less than the ${count} elements reduced`);
+  if (!(correction < count))
+    throw new RangeError(`${op}: correction is ${correction}, expected less than the ${count} elements reduced`);
   const divisor = count - correction;
   const y = inRows(x, over, (from, { params, shape }) => {
     const { outer, parts, inner } = params;
@@ -39,8 +40,8 @@ function launch(op: string, x: Tensor, options: VarianceOptions, finish: string)
 }
 
 /**
- * x less its mean, centred twice: the first mean of large values is rounded to their digits, the second is not. Once where the
- * mean is infinite: the second would be NaN.
+ * x less its mean, centred twice: the first mean of large values is rounded to their digits, the second is not. Once
+ * where the mean is infinite: the second would be NaN.
  */
 function centred(x: Tensor, axes: readonly number[]): Tensor {
   const near = sub(x, mean(x, { axes, keepDim: true }));
@@ -49,12 +50,14 @@ function centred(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /**
- * Variance over axes, sum (x - mean)^2 / (n - correction), accurate where the mean is large; f32. PyTorch's var, but n <=
- * correction is a RangeError instead of NaN.
+ * Variance over axes, sum (x - mean)^2 / (n - correction), accurate where the mean is large; f32. PyTorch's var, but n
+ * <= correction is a RangeError instead of NaN.
  */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   const { y, over, divisor, kept } = launch('variance', x, options, 'return v;');
-  return record('variance', y, [x], (dy) => [mul(mul(reshape(dy, kept), 2 / divisor), centred(x, over))], { composed: true });
+  return record('variance', y, [x], (dy) => [mul(mul(reshape(dy, kept), 2 / divisor), centred(x, over))], {
+    composed: true,
+  });
 }
 
 /** Standard deviation over axes, the square root of {@link variance}; its gradient is 0 where it is 0, as PyTorch's. */

@@ -13,13 +13,15 @@ export interface Where {
 }
 
 /**
- * a where `condition` is true (or a number that is not zero), else b; all broadcast. a and b have one element type of four
- * bytes; a number takes that of the tensor beside it, and two numbers are f32. The gradient goes to the branch that was taken.
+ * a where `condition` is true (or a number that is not zero), else b; all broadcast. a and b have one element type of
+ * four bytes; a number takes that of the tensor beside it, and two numbers are f32. The gradient goes to the branch
+ * that was taken.
  */
 export const where: Where = ((condition: Tensor<Word>, a: Operand<Word>, b: Operand<Word>): Tensor<Word> => {
   expectOneOf(condition, WORDS, 'where: condition');
   const dtype = sharedType('where', a, b, WORDS) ?? 'f32';
-  const bits = (v: Operand<Word>, name: string): number => (typeof v === 'number' ? bitsOf(v, dtype, `where: ${name}`) : 0);
+  const bits = (v: Operand<Word>, name: string): number =>
+    typeof v === 'number' ? bitsOf(v, dtype, `where: ${name}`) : 0;
   const [scalarA, scalarB] = [bits(a, 'a'), bits(b, 'b')];
   const { shape, rank, axes } = broadcast('where', [condition, a, b]);
   const y = empty(shape, { dtype, gpu: condition.gpu });
@@ -40,7 +42,12 @@ export const where: Where = ((condition: Tensor<Word>, a: Operand<Word>, b: Oper
     'where',
     y as Tensor,
     branches.filter((v) => v instanceof Tensor),
-    (dy) => branches.flatMap((v, i) => (v instanceof Tensor ? [v.tracksGrad ? sumTo(i === 0 ? where(condition, dy, 0) : where(condition, 0, dy), v.shape) : null] : [])),
+    (dy) =>
+      branches.flatMap((v, i) =>
+        v instanceof Tensor
+          ? [v.tracksGrad ? sumTo(i === 0 ? where(condition, dy, 0) : where(condition, 0, dy), v.shape) : null]
+          : [],
+      ),
     { composed: true },
   );
 }) as Where;

@@ -19,8 +19,24 @@ export interface AdagradOptions extends SharedOptions {
 
 /** Adagrad. Duchi, Hazan and Singer, JMLR 2011. */
 export function adagrad(options: AdagradOptions = {}): Optimizer {
-  expectOptions('adagrad', options, ['lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps', 'maximize', 'decays']);
-  const { lr = 0.01, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10, maximize = false, decays } = options;
+  expectOptions('adagrad', options, [
+    'lr',
+    'lrDecay',
+    'weightDecay',
+    'initialAccumulatorValue',
+    'eps',
+    'maximize',
+    'decays',
+  ]);
+  const {
+    lr = 0.01,
+    lrDecay = 0,
+    weightDecay = 0,
+    initialAccumulatorValue = 0,
+    eps = 1e-10,
+    maximize = false,
+    decays,
+  } = options;
   expectNumber(lr, 'adagrad: lr');
   expectNumber(lrDecay, 'adagrad: lrDecay');
   expectNumber(weightDecay, 'adagrad: weightDecay');
@@ -33,6 +49,9 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     slots: ['sumOfSquares'],
     fill: initialAccumulatorValue,
     hyper: (step, rate) => [rate / (1 + (step - 1) * lrDecay), maximize ? -1 : 1, weightDecay, eps],
-    bind: ({ quads, shared, slots }) => () => kernel.step_({ quads }, { ...shared, v: slots.sumOfSquares }, [quads]),
+    bind:
+      ({ quads, shared, slots }) =>
+      () =>
+        kernel.step_({ quads }, { ...shared, v: slots.sumOfSquares }, [quads]),
   });
 }

@@ -11,41 +11,59 @@ export interface AdamOptions extends SharedOptions {
   betas?: readonly [number, number];
   /** Default: 1e-8. */
   eps?: number;
-  /** adam: L2 penalty added to the gradient, default 0. adamW: share of the weight, times lr, that a step takes off, default 0.01. */
+  /**
+   * adam: L2 penalty added to the gradient, default 0. adamW: share of the weight, times lr, that a step takes off,
+   * default 0.01.
+   */
   weightDecay?: number;
   /** Divides by the largest second moment so far. Default: false. */
   amsgrad?: boolean;
 }
 
-function adamLike(
-  name: string,
-  isDecoupled: boolean,
-  options: AdamOptions,
-): Optimizer {
+function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Optimizer {
   expectOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize', 'decays']);
-  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = isDecoupled ? 0.01 : 0, amsgrad = false, maximize = false, decays } = options;
+  const {
+    lr = 1e-3,
+    betas = [0.9, 0.999],
+    eps = 1e-8,
+    weightDecay = isDecoupled ? 0.01 : 0,
+    amsgrad = false,
+    maximize = false,
+    decays,
+  } = options;
   expectNumber(lr, `${name}: lr`);
   betas.forEach((b, i) => expectNumber(b, `${name}: betas[${i}]`, 0, 1));
   expectNumber(eps, `${name}: eps`);
   expectNumber(weightDecay, `${name}: weightDecay`);
   const [beta1, beta2] = betas;
   const hyper = (step: number, rate: number, b1: number): number[] => [
-    rate / (1 - b1 ** step), maximize ? -1 : 1, isDecoupled ? 0 : weightDecay, isDecoupled ? rate * weightDecay : 0,
-    1 - b1, 1 - beta2, Math.sqrt(1 - beta2 ** step), eps,
+    rate / (1 - b1 ** step),
+    maximize ? -1 : 1,
+    isDecoupled ? 0 : weightDecay,
+    isDecoupled ? rate * weightDecay : 0,
+    1 - b1,
+    1 - beta2,
+    Math.sqrt(1 - beta2 ** step),
+    eps,
   ];
   const shared = { name, lr, momentum: beta1, decays, hyper };
   if (amsgrad) {
     return arenaOptimizer({
       ...shared,
       slots: ['firstMoment', 'secondMoment', 'maxSecondMoment'],
-      bind: ({ quads, shared: buffers, slots: { firstMoment: m, secondMoment: v, maxSecondMoment: vMax } }) => () =>
-        kernel.stepAmsgrad({ quads }, { ...buffers, m, v, vMax }, [quads]),
+      bind:
+        ({ quads, shared: buffers, slots: { firstMoment: m, secondMoment: v, maxSecondMoment: vMax } }) =>
+        () =>
+          kernel.stepAmsgrad({ quads }, { ...buffers, m, v, vMax }, [quads]),
     });
   }
   return arenaOptimizer({
     ...shared,
     slots: ['firstMoment', 'secondMoment'],
-    bind: ({ quads, shared: buffers, slots: { firstMoment: m, secondMoment: v } }) => () => kernel.step_({ quads }, { ...buffers, m, v }, [quads]),
+    bind:
+      ({ quads, shared: buffers, slots: { firstMoment: m, secondMoment: v } }) =>
+      () =>
+        kernel.step_({ quads }, { ...buffers, m, v }, [quads]),
   });
 }
 
@@ -57,7 +75,10 @@ export function adam(options: AdamOptions = {}): Optimizer {
   return adamLike('adam', false, options);
 }
 
-/** Adam with decoupled weight decay: p = p - lr weightDecay p, then Adam's step. Loshchilov and Hutter, ICLR 2019, algorithm 2, scaled by lr as in PyTorch. */
+/**
+ * Adam with decoupled weight decay: p = p - lr weightDecay p, then Adam's step. Loshchilov and Hutter, ICLR 2019,
+ * algorithm 2, scaled by lr as in PyTorch.
+ */
 export function adamW(options: AdamOptions = {}): Optimizer {
   return adamLike('adamW', true, options);
 }

@@ -32,7 +32,9 @@ export interface Rule<S extends string> {
   slots: readonly S[];
   /** Value that slots start with. Default: 0. */
   fill?: number;
-  /** The numbers that the kernel reads in `step`, from 1. They lie in device memory, so a captured step follows them. */
+  /**
+   * The numbers that the kernel reads in `step`, from 1. They lie in device memory, so a captured step follows them.
+   */
   hyper(step: number, lr: number, momentum: number): readonly number[];
   /** Allocates what the rule needs; returns the function that records the update. */
   bind(context: UpdateContext<S>): () => void;
@@ -54,7 +56,8 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
           owned.push(made);
           return made;
         };
-        const slot = (): Tensor => (fill === 0 ? zeros(shape, { gpu }) : tensor(new Float32Array(size).fill(fill), { gpu }));
+        const slot = (): Tensor =>
+          fill === 0 ? zeros(shape, { gpu }) : tensor(new Float32Array(size).fill(fill), { gpu });
         const slots = Object.fromEntries(rule.slots.map((s) => [s, owns(slot())])) as Record<S, Tensor>;
         const hyper = owns(empty([rule.hyper(1, lr, momentum ?? 0).length], { gpu }));
         const shared = { hyper, blocks: owns(blockTable(arena, segments, decays)), g: arena.grads, p: arena.values };

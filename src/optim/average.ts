@@ -16,10 +16,10 @@ interface Attached {
 }
 
 /**
- * A running average of the weights of one model, kept on the device at the cost of one dispatch a step. Pass it to `fit`;
- * then `model.predict(x, { weights: average })` evaluates with the averaged weights, at any time and beside whatever else runs;
- * `during` puts them into the model for a while, for whatever takes no weights, and `swap` leaves them there. Batch-norm
- * statistics are not averaged. Free it with `dispose`.
+ * A running average of the weights of one model, kept on the device at the cost of one dispatch a step. Pass it to
+ * `fit`; then `model.predict(x, { weights: average })` evaluates with the averaged weights, at any time and beside
+ * whatever else runs; `during` puts them into the model for a while, for whatever takes no weights, and `swap` leaves
+ * them there. Batch-norm statistics are not averaged. Free it with `dispose`.
  */
 export class WeightAverage implements SavedState {
   readonly name: string;
@@ -57,16 +57,23 @@ export class WeightAverage implements SavedState {
 
   /** Binds the average to a model; `fit` does it. Again for the same model: goes on where it was. */
   attach(arena: ParameterArena): this {
-    if (this.#attached && this.#attached.arena !== arena) throw new Error(`${this.name}: attached to another model already, expected one average for each model`);
+    if (this.#attached && this.#attached.arena !== arena)
+      throw new Error(`${this.name}: attached to another model already, expected one average for each model`);
     const { gpu, shape } = arena.values;
-    this.#attached ??= unscoped(() => ({ arena, segments: segmentsOf(arena), average: zeros(shape, { gpu }), hyper: empty([1], { gpu }) }));
+    this.#attached ??= unscoped(() => ({
+      arena,
+      segments: segmentsOf(arena),
+      average: zeros(shape, { gpu }),
+      hyper: empty([1], { gpu }),
+    }));
     return this;
   }
 
   /** Writes the weight of the parameters that the step at `at` will give. The first ones are copied. */
   prepare(at: Moment): void {
     const { hyper } = this.#state();
-    if (this.#isSwapped) throw new Error(`${this.name}: the averaged weights are in the model, expected swap() before training goes on`);
+    if (this.#isSwapped)
+      throw new Error(`${this.name}: the averaged weights are in the model, expected swap() before training goes on`);
     const weight = this.#weightOf(this.progress.step, at);
     if (weight > 0) this.progress.step++;
     hyper.write([weight > 0 && this.progress.step === 1 ? 1 : weight]);
@@ -79,7 +86,10 @@ export class WeightAverage implements SavedState {
     kernel.update({ quads }, { hyper, p: arena.values, a: average }, [quads]);
   }
 
-  /** The averaged values of a parameter of the model: for `forward(x, { weights: average })`, which leaves the model as it is. */
+  /**
+   * The averaged values of a parameter of the model: for `forward(x, { weights: average })`, which leaves the model as
+   * it is.
+   */
   parameter(own: Tensor): Tensor | null {
     const { arena, average } = this.#averaged();
     if (own.storage !== arena.values.storage) return null;
@@ -95,20 +105,21 @@ export class WeightAverage implements SavedState {
   }
 
   /**
-   * Exchanges the weights of the model with the averaged ones, bit for bit; a second call undoes the first. Throws an Error
-   * while `during`, or a run of `fit`, has the weights of the model.
+   * Exchanges the weights of the model with the averaged ones, bit for bit; a second call undoes the first. Throws an
+   * Error while `during`, or a run of `fit`, has the weights of the model.
    */
   swap(): void {
     const { arena } = this.#averaged();
-    if (this.#users > 0) throw new Error(`${this.name}: swap while during() is under way, expected to await that first`);
+    if (this.#users > 0)
+      throw new Error(`${this.name}: swap while during() is under way, expected to await that first`);
     claim(arena, `${this.name}.swap`, (holder) => this.#refusal('swap', holder), { borrows: true }).release();
     this.#exchange();
   }
 
   /**
-   * Runs `fn` with the averaged weights in the model, then puts the trained ones back, whatever happens. Calls may overlap, lie
-   * within one another, and come after `swap`: the trained weights are back when the last one ends. Rejects while a run of
-   * `fit` goes on; its `onEpoch` may call and await it.
+   * Runs `fn` with the averaged weights in the model, then puts the trained ones back, whatever happens. Calls may
+   * overlap, lie within one another, and come after `swap`: the trained weights are back when the last one ends.
+   * Rejects while a run of `fit` goes on; its `onEpoch` may call and await it.
    */
   async during<T>(fn: () => T | Promise<T>): Promise<T> {
     const { arena } = this.#averaged();
@@ -144,7 +155,10 @@ export class WeightAverage implements SavedState {
   }
 
   #refusal(what: string, holder: string): Error {
-    return new Error(`${this.name}: ${what} while ${holder} has the weights of the model; await it, call ${what} in onEpoch, or pass { weights: average } to predict`);
+    return new Error(
+      `${this.name}: ${what} while ${holder} has the weights of the model; await it, call ${what} in ` +
+        'onEpoch, or pass { weights: average } to predict',
+    );
   }
 
   /** Frees the average; the model keeps the weights that it has. Idempotent. */
@@ -165,12 +179,16 @@ export class WeightAverage implements SavedState {
   }
 
   #state(): Attached {
-    if (!this.#attached) throw new Error(`${this.name}: not attached to a model; pass it to fit, or call attach(model.arena)`);
+    if (!this.#attached)
+      throw new Error(`${this.name}: not attached to a model; pass it to fit, or call attach(model.arena)`);
     return this.#attached;
   }
 }
 
-/** Exponential moving average: a = decay a + (1 - decay) p after every step; the first step copies p. Default decay: 0.999. */
+/**
+ * Exponential moving average: a = decay a + (1 - decay) p after every step; the first step copies p. Default decay:
+ * 0.999.
+ */
 export function ema(options: { decay?: number } = {}): WeightAverage {
   expectOptions('ema', options, ['decay']);
   const { decay = 0.999 } = options;

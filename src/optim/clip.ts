@@ -3,7 +3,13 @@ import kernel from '../../shaders/clip.wgsl';
 import { unscoped } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { isNormType, Norms } from './norms.ts';
-import { expectNumber, expectOptimizer, type Optimizer, type OptimizerState, type ParameterArena } from './optimizer.ts';
+import {
+  expectNumber,
+  expectOptimizer,
+  type Optimizer,
+  type OptimizerState,
+  type ParameterArena,
+} from './optimizer.ts';
 
 /** An optimiser that clips by norm first. */
 export interface NormClippedOptimizer extends Optimizer {
@@ -55,7 +61,10 @@ export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): Nor
   };
 }
 
-/** `base` on gradients limited to [-clipValue, clipValue] one by one, as PyTorch's clip_grad_value_: one dispatch. A NaN stays. */
+/**
+ * `base` on gradients limited to [-clipValue, clipValue] one by one, as PyTorch's clip_grad_value_: one dispatch. A NaN
+ * stays.
+ */
 export function clipGradValue(base: Optimizer, options: { clipValue: number }): Optimizer {
   expectOptions('clipGradValue', options, ['clipValue']);
   const { clipValue } = options;

@@ -9,7 +9,28 @@ export type { Optimizer, OptimizerState, ParameterArena, SavedState, SharedOptio
 export { rmsprop, type RmspropOptions } from './rmsprop.ts';
 export { sam, type SamOptions } from './sam.ts';
 export { loadState, saveState } from './saved-state.ts';
-export { cosineLr, cosineWarmRestarts, linearLr, oneCycle, polynomialLr, swaLr, warmupCosine, type Anneal, type OneCycleOptions } from './schedule-anneal.ts';
-export { custom, drw, exponentialLr, multiStep, stepLr, warmUp, type DrwOptions, type Moment, type Schedule, type Unit } from './schedule.ts';
+export {
+  cosineLr,
+  cosineWarmRestarts,
+  linearLr,
+  oneCycle,
+  polynomialLr,
+  swaLr,
+  warmupCosine,
+  type Anneal,
+  type OneCycleOptions,
+} from './schedule-anneal.ts';
+export {
+  custom,
+  drw,
+  exponentialLr,
+  multiStep,
+  stepLr,
+  warmUp,
+  type DrwOptions,
+  type Moment,
+  type Schedule,
+  type Unit,
+} from './schedule.ts';
 export { sgd, type SgdOptions } from './sgd.ts';
 export { linfSchedule, type LinfSchedule, type LinfScheduleOptions, type LinfValues } from './schedule-linf.ts';

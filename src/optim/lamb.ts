@@ -18,10 +18,10 @@ export interface LambOptions extends SharedOptions {
 }
 
 /**
- * LAMB, for large batches: Adam's direction u = m / (sqrt(v) + eps) + weightDecay p (moments with bias correction), scaled
- * for each parameter by its trust ratio |p| / |u|, 1 where either norm is 0. You et al., "Large batch optimization for
- * deep learning", ICLR 2020, algorithm 2, with phi the identity as in the authors' code; every tensor has a ratio, biases
- * too. Six dispatches, whatever the number of parameters.
+ * LAMB, for large batches: Adam's direction u = m / (sqrt(v) + eps) + weightDecay p (moments with bias correction),
+ * scaled for each parameter by its trust ratio |p| / |u|, 1 where either norm is 0. You et al., "Large batch
+ * optimization for deep learning", ICLR 2020, algorithm 2, with phi the identity as in the authors' code; every tensor
+ * has a ratio, biases too. Six dispatches, whatever the number of parameters.
  */
 export function lamb(options: LambOptions = {}): Optimizer {
   expectOptions('lamb', options, ['lr', 'betas', 'eps', 'weightDecay', 'maximize', 'decays']);
@@ -37,8 +37,24 @@ export function lamb(options: LambOptions = {}): Optimizer {
     momentum: beta1,
     decays,
     slots: ['firstMoment', 'secondMoment'],
-    hyper: (step, rate, b1) => [rate, maximize ? -1 : 1, weightDecay, 1 - b1, 1 - beta2, 1 - b1 ** step, Math.sqrt(1 - beta2 ** step), eps],
-    bind: ({ arena, segments, quads, shared: { hyper, blocks, g, p }, slots: { firstMoment: m, secondMoment: v }, owns }) => {
+    hyper: (step, rate, b1) => [
+      rate,
+      maximize ? -1 : 1,
+      weightDecay,
+      1 - b1,
+      1 - beta2,
+      1 - b1 ** step,
+      Math.sqrt(1 - beta2 ** step),
+      eps,
+    ],
+    bind: ({
+      arena,
+      segments,
+      quads,
+      shared: { hyper, blocks, g, p },
+      slots: { firstMoment: m, secondMoment: v },
+      owns,
+    }) => {
       const { gpu, shape } = arena.values;
       const u = owns(empty(shape, { gpu }));
       const [pNorms, uNorms] = [owns(new Norms(gpu, segments)), owns(new Norms(gpu, segments))];

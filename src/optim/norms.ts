@@ -58,7 +58,12 @@ export class Norms {
     const { partial, combine } = this.#order;
     const sums = this.#sums;
     const [count, segments] = [sums.size, this.values.size];
-    kernel.partial({ count }, { parts: this.#parts, x, w: weights ?? x, y: sums }, [count], weights ? { ...partial, weighted: 'return abs(w) * x;' } : partial);
+    kernel.partial(
+      { count },
+      { parts: this.#parts, x, w: weights ?? x, y: sums },
+      [count],
+      weights ? { ...partial, weighted: 'return abs(w) * x;' } : partial,
+    );
     kernel.combine({ count: segments }, { ends: this.#ends, sums, y: this.values }, [segments], combine);
   }
 

@@ -6,8 +6,8 @@ export interface ParameterArena {
   readonly values: Tensor;
   readonly grads: Tensor;
   /**
-   * The parameters by name: views of `values` that start at multiples of 64 elements. Those with requiresGrad false when
-   * the optimiser is attached are frozen: no decay, no momentum moves them. Default: one parameter without a name.
+   * The parameters by name: views of `values` that start at multiples of 64 elements. Those with requiresGrad false
+   * when the optimiser is attached are frozen: no decay, no momentum moves them. Default: one parameter without a name.
    */
   readonly parameters?: ReadonlyMap<string, Tensor>;
 }
@@ -32,8 +32,8 @@ export interface OptimizerState extends SavedState {
   prepare(step: number, lr: number, momentum?: number): void;
   /**
    * Records the update of all parameters; every command may be captured. `again` repeats forward and backward at the
-   * values as they are then, for rules that look at a second point (`sam`). A NaN gradient makes its parameter NaN, as in
-   * PyTorch; `fit` rejects at the next loss that is not finite.
+   * values as they are then, for rules that look at a second point (`sam`). A NaN gradient makes its parameter NaN, as
+   * in PyTorch; `fit` rejects at the next loss that is not finite.
    */
   update(again?: () => void): void;
   dispose(): void;
@@ -59,11 +59,14 @@ export interface SharedOptions {
 /** Throws unless `value` is a finite number of at least `least`. */
 export function expectNumber(value: number, what: string, least = 0, below = Infinity): void {
   if (!Number.isFinite(value) || value < least || value >= below) {
-    throw new RangeError(`${what} is ${value}, expected a number of at least ${least}${below < Infinity ? ` and below ${below}` : ''}`);
+    throw new RangeError(
+      `${what} is ${value}, expected a number of at least ${least}${below < Infinity ? ` and below ${below}` : ''}`,
+    );
   }
 }
 
 /** Throws unless `base` is an optimiser, for the wrappers. */
 export function expectOptimizer(base: Optimizer, what: string): void {
-  if (typeof base?.attach !== 'function') throw new TypeError(`${what} is ${String(base)}, expected an optimiser such as sgd({ lr: 0.1 })`);
+  if (typeof base?.attach !== 'function')
+    throw new TypeError(`${what} is ${String(base)}, expected an optimiser such as sgd({ lr: 0.1 })`);
 }

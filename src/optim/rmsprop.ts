@@ -19,40 +19,88 @@ export interface RmspropOptions extends SharedOptions {
   centered?: boolean;
 }
 
-/** RMSprop. Tieleman and Hinton, 2012, lecture 6.5; centred form of Graves, 2013; eps outside the root, as in PyTorch. */
+/**
+ * RMSprop. Tieleman and Hinton, 2012, lecture 6.5; centred form of Graves, 2013; eps outside the root, as in PyTorch.
+ */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
-  expectOptions('rmsprop', options, ['lr', 'alpha', 'eps', 'weightDecay', 'momentum', 'centered', 'maximize', 'decays']);
-  const { lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false, maximize = false, decays } = options;
+  expectOptions('rmsprop', options, [
+    'lr',
+    'alpha',
+    'eps',
+    'weightDecay',
+    'momentum',
+    'centered',
+    'maximize',
+    'decays',
+  ]);
+  const {
+    lr = 0.01,
+    alpha = 0.99,
+    eps = 1e-8,
+    weightDecay = 0,
+    momentum = 0,
+    centered = false,
+    maximize = false,
+    decays,
+  } = options;
   expectNumber(lr, 'rmsprop: lr');
   expectNumber(alpha, 'rmsprop: alpha');
   expectNumber(eps, 'rmsprop: eps');
   expectNumber(weightDecay, 'rmsprop: weightDecay');
   expectNumber(momentum, 'rmsprop: momentum');
   const shared = {
-    name: 'rmsprop', lr, decays,
-    hyper: (_step: number, rate: number, now: number): number[] => [rate, maximize ? -1 : 1, weightDecay, 1 - alpha, eps, now],
+    name: 'rmsprop',
+    lr,
+    decays,
+    hyper: (_step: number, rate: number, now: number): number[] => [
+      rate,
+      maximize ? -1 : 1,
+      weightDecay,
+      1 - alpha,
+      eps,
+      now,
+    ],
   };
   if (momentum === 0) {
     if (!centered) {
       return arenaOptimizer({
-        ...shared, slots: ['meanSquare'],
-        bind: ({ quads, shared: b, slots }) => () => kernel.plain({ quads }, { ...b, v: slots.meanSquare }, [quads]),
+        ...shared,
+        slots: ['meanSquare'],
+        bind:
+          ({ quads, shared: b, slots }) =>
+          () =>
+            kernel.plain({ quads }, { ...b, v: slots.meanSquare }, [quads]),
       });
     }
     return arenaOptimizer({
-      ...shared, slots: ['meanSquare', 'mean'],
-      bind: ({ quads, shared: b, slots }) => () => kernel.centered({ quads }, { ...b, v: slots.meanSquare, a: slots.mean }, [quads]),
+      ...shared,
+      slots: ['meanSquare', 'mean'],
+      bind:
+        ({ quads, shared: b, slots }) =>
+        () =>
+          kernel.centered({ quads }, { ...b, v: slots.meanSquare, a: slots.mean }, [quads]),
     });
   }
   if (!centered) {
     return arenaOptimizer({
-      ...shared, momentum, slots: ['meanSquare', 'momentum'],
-      bind: ({ quads, shared: b, slots }) => () => kernel.withMomentum({ quads }, { ...b, v: slots.meanSquare, m: slots.momentum }, [quads]),
+      ...shared,
+      momentum,
+      slots: ['meanSquare', 'momentum'],
+      bind:
+        ({ quads, shared: b, slots }) =>
+        () =>
+          kernel.withMomentum({ quads }, { ...b, v: slots.meanSquare, m: slots.momentum }, [quads]),
     });
   }
   return arenaOptimizer({
-    ...shared, momentum, slots: ['meanSquare', 'mean', 'momentum'],
-    bind: ({ quads, shared: b, slots }) => () =>
-      kernel.centeredWithMomentum({ quads }, { ...b, v: slots.meanSquare, a: slots.mean, m: slots.momentum }, [quads]),
+    ...shared,
+    momentum,
+    slots: ['meanSquare', 'mean', 'momentum'],
+    bind:
+      ({ quads, shared: b, slots }) =>
+      () =>
+        kernel.centeredWithMomentum({ quads }, { ...b, v: slots.meanSquare, a: slots.mean, m: slots.momentum }, [
+          quads,
+        ]),
   });
 }

@@ -4,8 +4,8 @@ import { sameShape } from '../tensor/shape.ts';
 import type { SavedState } from './optimizer.ts';
 
 /**
- * The slots and the step count of an optimiser or a weight average as a safetensors file: a tensor `slot.parameter` of the
- * shape of the parameter for each slot and parameter, such as `momentum.0.weight`; `optimizer` and `step` among the
+ * The slots and the step count of an optimiser or a weight average as a safetensors file: a tensor `slot.parameter` of
+ * the shape of the parameter for each slot and parameter, such as `momentum.0.weight`; `optimizer` and `step` among the
  * metadata. Together with `model.save()` it is all that a run needs to go on bit by bit.
  */
 export async function saveState(state: SavedState): Promise<Uint8Array<ArrayBuffer>> {
@@ -13,32 +13,42 @@ export async function saveState(state: SavedState): Promise<Uint8Array<ArrayBuff
   const step = state.progress.step;
   const host = await Promise.all(Object.entries(state.slots).map(async ([slot, t]) => [slot, await t.read()] as const));
   for (const [slot, values] of host) {
-    for (const { name, shape, start, size } of state.segments) tensors.set(keyOf(slot, name), { dtype: 'F32', shape, data: values.slice(start, start + size) });
+    for (const { name, shape, start, size } of state.segments)
+      tensors.set(keyOf(slot, name), { dtype: 'F32', shape, data: values.slice(start, start + size) });
   }
   return encodeSafetensors(tensors, { format: 'pt', optimizer: state.name, step: String(step) });
 }
 
 /**
- * Puts back what `saveState` wrote; the next step is number `state.progress.step + 1`. Throws FormatError or ShapeError,
- * and changes nothing, when the file is of another rule, its names or shapes are not those of this state, or a number is not finite.
+ * Puts back what `saveState` wrote; the next step is number `state.progress.step + 1`. Throws FormatError or
+ * ShapeError, and changes nothing, when the file is of another rule, its names or shapes are not those of this state,
+ * or a number is not finite.
  */
 export function loadState(state: SavedState, bytes: Uint8Array): void {
   const { tensors, metadata } = decodeSafetensors(bytes);
   const name = metadata.get('optimizer');
-  if (name !== state.name) throw new FormatError(`loadState: the file holds the state of ${name ?? 'no optimiser'}, expected that of ${state.name}`);
+  if (name !== state.name)
+    throw new FormatError(
+      `loadState: the file holds the state of ${name ?? 'no optimiser'}, expected that of ${state.name}`,
+    );
   const step = /^\d+$/.test(metadata.get('step') ?? '') ? Number(metadata.get('step')) : NaN;
-  if (!Number.isSafeInteger(step)) throw new FormatError(`loadState: step is ${metadata.get('step')}, expected an integer of at least 0`);
-  const places = Object.entries(state.slots).flatMap(([slot, t]) => state.segments.map((segment) => ({ key: keyOf(slot, segment.name), slot, t, segment })));
+  if (!Number.isSafeInteger(step))
+    throw new FormatError(`loadState: step is ${metadata.get('step')}, expected an integer of at least 0`);
+  const places = Object.entries(state.slots).flatMap(([slot, t]) =>
+    state.segments.map((segment) => ({ key: keyOf(slot, segment.name), slot, t, segment })),
+  );
   const wanted = new Set(places.map(({ key }) => key));
   const missing = [...wanted].filter((key) => !tensors.has(key));
   const unknown = [...tensors.keys()].filter((key) => !wanted.has(key));
-  if (missing.length || unknown.length) throw new FormatError(`loadState: missing [${missing}], not of this optimiser and model [${unknown}]`);
+  if (missing.length || unknown.length)
+    throw new FormatError(`loadState: missing [${missing}], not of this optimiser and model [${unknown}]`);
   for (const { key, segment } of places) {
     const { dtype, shape, data } = tensors.get(key)!;
     if (dtype !== 'F32') throw new FormatError(`loadState: ${key} is ${dtype}, expected F32`);
     const bad = (data as Float32Array).findIndex((v) => !Number.isFinite(v));
     if (bad >= 0) throw new FormatError(`loadState: element ${bad} of ${key} is ${data[bad]}, expected finite numbers`);
-    if (!sameShape(shape, segment.shape)) throw new ShapeError(`loadState: ${key} has shape [${shape}], the model has [${segment.shape}]`);
+    if (!sameShape(shape, segment.shape))
+      throw new ShapeError(`loadState: ${key} has shape [${shape}], the model has [${segment.shape}]`);
   }
   for (const { key, t, segment } of places) {
     t.gpu.write(t.storage, t.byteOffset + segment.start * 4, tensors.get(key)!.data as Float32Array<ArrayBuffer>);

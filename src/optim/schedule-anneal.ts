@@ -24,10 +24,16 @@ export function cosineLr(options: { tMax?: number; etaMin?: number; by?: Unit } 
   const { tMax, etaMin = 0, by = 'epoch' } = options;
   if (tMax !== undefined) expectNumber(tMax, 'cosineLr: tMax', 1);
   expectNumber(etaMin, 'cosineLr: etaMin');
-  return { lr: (at, rate) => anneal('cos', rate, etaMin, at[by] / (tMax ?? at.epochs * (by === 'step' ? at.stepsPerEpoch : 1))) };
+  return {
+    lr: (at, rate) =>
+      anneal('cos', rate, etaMin, at[by] / (tMax ?? at.epochs * (by === 'step' ? at.stepsPerEpoch : 1))),
+  };
 }
 
-/** The rate of PyTorch's CosineAnnealingWarmRestarts: half cosines of t0, t0 tMult, t0 tMult^2, ... epochs (or steps). Defaults: tMult 1, etaMin 0. */
+/**
+ * The rate of PyTorch's CosineAnnealingWarmRestarts: half cosines of t0, t0 tMult, t0 tMult^2, ... epochs (or steps).
+ * Defaults: tMult 1, etaMin 0.
+ */
 export function cosineWarmRestarts(options: { t0: number; tMult?: number; etaMin?: number; by?: Unit }): Schedule {
   expectOptions('cosineWarmRestarts', options, ['t0', 'tMult', 'etaMin', 'by']);
   const { t0, tMult = 1, etaMin = 0, by = 'epoch' } = options;
@@ -45,8 +51,13 @@ export function cosineWarmRestarts(options: { t0: number; tMult?: number; etaMin
   };
 }
 
-/** The rate of PyTorch's LinearLR: times a factor that goes from startFactor (1/3) to endFactor (1) in totalIters (5) epochs (or steps) and stays. */
-export function linearLr(options: { startFactor?: number; endFactor?: number; totalIters?: number; by?: Unit } = {}): Schedule {
+/**
+ * The rate of PyTorch's LinearLR: times a factor that goes from startFactor (1/3) to endFactor (1) in totalIters (5)
+ * epochs (or steps) and stays.
+ */
+export function linearLr(
+  options: { startFactor?: number; endFactor?: number; totalIters?: number; by?: Unit } = {},
+): Schedule {
   expectOptions('linearLr', options, ['startFactor', 'endFactor', 'totalIters', 'by']);
   const { startFactor = 1 / 3, endFactor = 1, totalIters = 5, by = 'epoch' } = options;
   expectNumber(startFactor, 'linearLr: startFactor');
@@ -55,7 +66,10 @@ export function linearLr(options: { startFactor?: number; endFactor?: number; to
   return { lr: (at, rate) => rate * anneal('linear', startFactor, endFactor, Math.min(1, at[by] / totalIters)) };
 }
 
-/** The rate of PyTorch's PolynomialLR: times (1 - t / totalIters)^power, 0 from totalIters on. Defaults: totalIters 5, power 1. */
+/**
+ * The rate of PyTorch's PolynomialLR: times (1 - t / totalIters)^power, 0 from totalIters on. Defaults: totalIters 5,
+ * power 1.
+ */
 export function polynomialLr(options: { totalIters?: number; power?: number; by?: Unit } = {}): Schedule {
   expectOptions('polynomialLr', options, ['totalIters', 'power', 'by']);
   const { totalIters = 5, power = 1, by = 'epoch' } = options;
@@ -111,25 +125,53 @@ export interface OneCycleOptions {
 /** The 1cycle policy in PyTorch's form (OneCycleLR), step by step. Smith and Topin, 2019. */
 export function oneCycle(options: OneCycleOptions = {}): Schedule {
   expectOptions('oneCycle', options, [
-    'maxLr', 'totalSteps', 'pctStart', 'anneal', 'divFactor', 'finalDivFactor', 'threePhase', 'cycleMomentum', 'baseMomentum', 'maxMomentum',
+    'maxLr',
+    'totalSteps',
+    'pctStart',
+    'anneal',
+    'divFactor',
+    'finalDivFactor',
+    'threePhase',
+    'cycleMomentum',
+    'baseMomentum',
+    'maxMomentum',
   ]);
   const {
-    maxLr, totalSteps, pctStart = 0.3, anneal: kind = 'cos', divFactor = 25, finalDivFactor = 1e4, threePhase = false,
-    cycleMomentum = true, baseMomentum = 0.85, maxMomentum = 0.95,
+    maxLr,
+    totalSteps,
+    pctStart = 0.3,
+    anneal: kind = 'cos',
+    divFactor = 25,
+    finalDivFactor = 1e4,
+    threePhase = false,
+    cycleMomentum = true,
+    baseMomentum = 0.85,
+    maxMomentum = 0.95,
   } = options;
-  for (const [name, value] of Object.entries({ maxLr, totalSteps })) if (value !== undefined) expectNumber(value, `oneCycle: ${name}`, name === 'totalSteps' ? 2 : 0);
-  for (const [name, value] of Object.entries({ divFactor, finalDivFactor, baseMomentum, maxMomentum })) expectNumber(value, `oneCycle: ${name}`);
-  if (!(pctStart > 0 && pctStart < 1)) throw new RangeError(`oneCycle: pctStart is ${pctStart}, expected a number between 0 and 1`);
+  for (const [name, value] of Object.entries({ maxLr, totalSteps }))
+    if (value !== undefined) expectNumber(value, `oneCycle: ${name}`, name === 'totalSteps' ? 2 : 0);
+  for (const [name, value] of Object.entries({ divFactor, finalDivFactor, baseMomentum, maxMomentum }))
+    expectNumber(value, `oneCycle: ${name}`);
+  if (!(pctStart > 0 && pctStart < 1))
+    throw new RangeError(`oneCycle: pctStart is ${pctStart}, expected a number between 0 and 1`);
   expectAnneal(kind, 'oneCycle: anneal');
 
   const at = (step: number, total: number, low: number, high: number, last: number): number => {
     const turn = pctStart * total - 1;
     const phases: [end: number, from: number, to: number][] = threePhase
-      ? [[turn, low, high], [2 * turn, high, low], [total - 1, low, last]]
-      : [[turn, low, high], [total - 1, high, last]];
+      ? [
+          [turn, low, high],
+          [2 * turn, high, low],
+          [total - 1, low, last],
+        ]
+      : [
+          [turn, low, high],
+          [total - 1, high, last],
+        ];
     let start = 0;
     for (const [end, from, to] of phases) {
-      if (step <= end || end === total - 1) return anneal(kind, from, to, end > start ? Math.min(1, (step - start) / (end - start)) : 1);
+      if (step <= end || end === total - 1)
+        return anneal(kind, from, to, end > start ? Math.min(1, (step - start) / (end - start)) : 1);
       start = end;
     }
     return last;
@@ -140,14 +182,15 @@ export function oneCycle(options: OneCycleOptions = {}): Schedule {
       return at(step, totalSteps ?? epochs * stepsPerEpoch, high / divFactor, high, high / divFactor / finalDivFactor);
     },
     ...(cycleMomentum && {
-      momentum: ({ step, epochs, stepsPerEpoch }) => at(step, totalSteps ?? epochs * stepsPerEpoch, maxMomentum, baseMomentum, maxMomentum),
+      momentum: ({ step, epochs, stepsPerEpoch }) =>
+        at(step, totalSteps ?? epochs * stepsPerEpoch, maxMomentum, baseMomentum, maxMomentum),
     }),
   };
 }
 
 /**
- * The rate of PyTorch's SWALR: from epoch `from` (default 0) it moves to swaLr within annealEpochs (default 10) and stays.
- * Schedules before it should keep the rate steady from then on.
+ * The rate of PyTorch's SWALR: from epoch `from` (default 0) it moves to swaLr within annealEpochs (default 10) and
+ * stays. Schedules before it should keep the rate steady from then on.
  */
 export function swaLr(options: { swaLr: number; from?: number; annealEpochs?: number; anneal?: Anneal }): Schedule {
   expectOptions('swaLr', options, ['swaLr', 'from', 'annealEpochs', 'anneal']);

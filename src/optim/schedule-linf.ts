@@ -27,11 +27,20 @@ export interface LinfScheduleOptions {
   epsEndEpoch?: number;
   /** Share of that ramp that grows with the fourth power. Default: 0. */
   epsSmooth?: number;
-  /** 'staircase': p is the largest power of two below the ramp, which needs no pow; each stair is captured once. Default: 'exponential'. */
+  /**
+   * 'staircase': p is the largest power of two below the ramp, which needs no pow; each stair is captured once.
+   * Default: 'exponential'.
+   */
   ramp?: 'exponential' | 'staircase';
-  /** The rate falls along half a cosine from the first step, or from the start of the ramp of p, as in the first paper. Default: 'start'. */
+  /**
+   * The rate falls along half a cosine from the first step, or from the start of the ramp of p, as in the first paper.
+   * Default: 'start'.
+   */
   lrFrom?: 'start' | 'ramp';
-  /** Puts the values of each step into force before it runs: `({ p, lambda }) => { net.power.set(p); loss.set({ lambda }); }`. */
+  /**
+   * Puts the values of each step into force before it runs:
+   * `({ p, lambda }) => { net.power.set(p); loss.set({ lambda }); }`.
+   */
   apply?: (values: LinfValues) => void;
 }
 
@@ -41,21 +50,46 @@ export interface LinfSchedule extends Schedule {
 }
 
 /**
- * The schedules of l_infinity-distance nets, by step: p = pStart (pEnd / pStart)^r and lambda = lambda0 (lambdaEnd / lambda0)^r
- * with r the share of the ramp of p; the rate is half a cosine from the first step to the end. Zhang et al., ICLR 2022, and
- * create_schedule of the authors' second code.
+ * The schedules of l_infinity-distance nets, by step: p = pStart (pEnd / pStart)^r and lambda = lambda0 (lambdaEnd /
+ * lambda0)^r with r the share of the ramp of p; the rate is half a cosine from the first step to the end. Zhang et al.,
+ * ICLR 2022, and create_schedule of the authors' second code.
  */
 export function linfSchedule(options: LinfScheduleOptions): LinfSchedule {
   expectOptions('linfSchedule', options, [
-    'pStartEpoch', 'pEndEpoch', 'pStart', 'pEnd', 'lambda', 'lambdaEnd', 'epsStartEpoch', 'epsEndEpoch', 'epsSmooth', 'ramp', 'lrFrom', 'apply',
+    'pStartEpoch',
+    'pEndEpoch',
+    'pStart',
+    'pEnd',
+    'lambda',
+    'lambdaEnd',
+    'epsStartEpoch',
+    'epsEndEpoch',
+    'epsSmooth',
+    'ramp',
+    'lrFrom',
+    'apply',
   ]);
   const {
-    pStartEpoch, pEndEpoch, pStart = 8, pEnd = 1000, lambda, lambdaEnd, epsStartEpoch = 0, epsEndEpoch = 0, epsSmooth = 0,
-    ramp = 'exponential', lrFrom = 'start', apply,
+    pStartEpoch,
+    pEndEpoch,
+    pStart = 8,
+    pEnd = 1000,
+    lambda,
+    lambdaEnd,
+    epsStartEpoch = 0,
+    epsEndEpoch = 0,
+    epsSmooth = 0,
+    ramp = 'exponential',
+    lrFrom = 'start',
+    apply,
   } = options;
   for (const [name, value] of Object.entries({ pStart, pEnd })) expectNumber(value, `linfSchedule: ${name}`, 1);
-  for (const [name, value] of Object.entries({ pStartEpoch, lambda, lambdaEnd, epsStartEpoch, epsEndEpoch })) expectNumber(value, `linfSchedule: ${name}`);
-  if (lambda > 0 && lambdaEnd === 0) throw new RangeError('linfSchedule: lambdaEnd is 0, expected a number above 0: lambda falls by a constant factor a step');
+  for (const [name, value] of Object.entries({ pStartEpoch, lambda, lambdaEnd, epsStartEpoch, epsEndEpoch }))
+    expectNumber(value, `linfSchedule: ${name}`);
+  if (lambda > 0 && lambdaEnd === 0)
+    throw new RangeError(
+      'linfSchedule: lambdaEnd is 0, expected a number above 0: lambda falls by a constant factor a step',
+    );
   expectNumber(pEndEpoch, 'linfSchedule: pEndEpoch', pStartEpoch);
   expectNumber(epsSmooth, 'linfSchedule: epsSmooth', 0, 1);
   const share = ({ step, stepsPerEpoch }: Moment, from: number, to: number): number => {
@@ -81,7 +115,8 @@ export function linfSchedule(options: LinfScheduleOptions): LinfSchedule {
   };
   return {
     at,
-    lr: (moment, rate) => (rate * (1 + Math.cos(Math.PI * share(moment, lrFrom === 'ramp' ? pStartEpoch : 0, moment.epochs)))) / 2,
+    lr: (moment, rate) =>
+      (rate * (1 + Math.cos(Math.PI * share(moment, lrFrom === 'ramp' ? pStartEpoch : 0, moment.epochs)))) / 2,
     apply: (moment) => apply?.(at(moment)),
   };
 }

@@ -12,7 +12,10 @@ export interface Moment {
 
 /** Pure functions of the moment. Several schedules act one after the other, in the order given. */
 export interface Schedule {
-  /** The rate of a step, from the rate that the schedules before give: that of the optimiser for the first. Default: as it is. */
+  /**
+   * The rate of a step, from the rate that the schedules before give: that of the optimiser for the first. Default: as
+   * it is.
+   */
   lr?(at: Moment, rate: number): number;
   /** The momentum of a step (Adam-like rules: the first beta). Default: that of the optimiser. */
   momentum?(at: Moment): number;
@@ -25,8 +28,14 @@ export interface Schedule {
 /** What a schedule counts: epochs, as PyTorch's schedulers usually do, or steps. */
 export type Unit = 'epoch' | 'step';
 
-/** Rate and momentum of a step under several schedules. Throws RangeError when a rate is no finite number of at least 0. */
-export function ratesAt(schedules: readonly Schedule[], at: Moment, base: number): { lr: number; momentum: number | undefined } {
+/**
+ * Rate and momentum of a step under several schedules. Throws RangeError when a rate is no finite number of at least 0.
+ */
+export function ratesAt(
+  schedules: readonly Schedule[],
+  at: Moment,
+  base: number,
+): { lr: number; momentum: number | undefined } {
   let lr = base;
   let momentum: number | undefined;
   for (const s of schedules) {
@@ -38,8 +47,8 @@ export function ratesAt(schedules: readonly Schedule[], at: Moment, base: number
 }
 
 /**
- * The rate of PyTorch's StepLR: times gamma every `stepSize` epochs (or steps). Default gamma: 0.1. `lag` delays every drop
- * but counts from the same start: 1 for code that steps its scheduler with the number of the epoch just finished.
+ * The rate of PyTorch's StepLR: times gamma every `stepSize` epochs (or steps). Default gamma: 0.1. `lag` delays every
+ * drop but counts from the same start: 1 for code that steps its scheduler with the number of the epoch just finished.
  */
 export function stepLr(options: { stepSize: number; gamma?: number; lag?: number; by?: Unit }): Schedule {
   expectOptions('stepLr', options, ['stepSize', 'gamma', 'lag', 'by']);
@@ -50,7 +59,10 @@ export function stepLr(options: { stepSize: number; gamma?: number; lag?: number
   return { lr: (at, rate) => rate * gamma ** Math.floor(Math.max(0, at[by] - lag) / stepSize) };
 }
 
-/** The rate times gamma at each milestone, epochs (or steps) from 0: gamma^(number of milestones <= epoch). Default gamma: 0.1. */
+/**
+ * The rate times gamma at each milestone, epochs (or steps) from 0: gamma^(number of milestones <= epoch). Default
+ * gamma: 0.1.
+ */
 export function multiStep(options: { milestones: readonly number[]; gamma?: number; by?: Unit }): Schedule {
   expectOptions('multiStep', options, ['milestones', 'gamma', 'by']);
   const { milestones, gamma = 0.1, by = 'epoch' } = options;
@@ -77,7 +89,8 @@ export function warmUp(options: { epochs?: number } = {}): Schedule {
 
 /** Any function of the moment and the rate so far, as the rate: `custom(({ epoch }, rate) => rate / (1 + epoch))`. */
 export function custom(lr: (at: Moment, rate: number) => number): Schedule {
-  if (typeof lr !== 'function') throw new TypeError(`custom: lr is a ${typeof lr}, expected a function of the moment and the rate`);
+  if (typeof lr !== 'function')
+    throw new TypeError(`custom: lr is a ${typeof lr}, expected a function of the moment and the rate`);
   return { lr };
 }
 
@@ -88,25 +101,31 @@ export interface DrwOptions {
   /** Of the effective number of samples. Default: 0.9999. */
   beta?: number;
   /**
-   * 'inverse' is the paper's class frequency; 'effective' is the official code. Or any function of the training counts, such as
-   * `(counts) => smoothWeights(counts, 0.5)`. Default: 'effective'.
+   * 'inverse' is the paper's class frequency; 'effective' is the official code. Or any function of the training counts,
+   * such as `(counts) => smoothWeights(counts, 0.5)`. Default: 'effective'.
    */
   rule?: 'effective' | 'inverse' | ((counts: ArrayLike<number>) => ArrayLike<number>);
 }
 
 /**
  * Deferred re-weighting: class weights 1 before epoch `from`, then w_c = (1 - beta) / (1 - beta^n_c), scaled to mean 1.
- * Cao et al., "Learning imbalanced datasets with label-distribution-aware margin loss", NeurIPS 2019, section 3.3; weights
- * after Cui et al., CVPR 2019. The paper weights by 1 / n_c, the official code by the effective number. It works with every loss
- * that has class weights, and with objectives around one. Throws RangeError on a negative epoch, a beta outside [0, 1), and an
- * unknown rule.
+ * Cao et al., "Learning imbalanced datasets with label-distribution-aware margin loss", NeurIPS 2019, section 3.3;
+ * weights after Cui et al., CVPR 2019. The paper weights by 1 / n_c, the official code by the effective number. It
+ * works with every loss that has class weights, and with objectives around one. Throws RangeError on a negative epoch,
+ * a beta outside [0, 1), and an unknown rule.
  */
 export function drw(options: DrwOptions = {}): Schedule {
   expectOptions('drw', options, ['from', 'beta', 'rule']);
   const { from = 160, beta = 0.9999, rule = 'effective' } = options;
   expectNumber(from, 'drw: from');
   expectNumber(beta, 'drw: beta', 0, 1);
-  if (rule !== 'effective' && rule !== 'inverse' && typeof rule !== 'function') throw new RangeError(`drw: rule is ${String(rule)}, expected 'effective', 'inverse' or a function of the counts`);
-  const weights = typeof rule === 'function' ? rule : rule === 'inverse' ? inverseFrequencyWeights : (counts: ArrayLike<number>) => effectiveNumberWeights(counts, beta);
+  if (rule !== 'effective' && rule !== 'inverse' && typeof rule !== 'function')
+    throw new RangeError(`drw: rule is ${String(rule)}, expected 'effective', 'inverse' or a function of the counts`);
+  const weights =
+    typeof rule === 'function'
+      ? rule
+      : rule === 'inverse'
+        ? inverseFrequencyWeights
+        : (counts: ArrayLike<number>) => effectiveNumberWeights(counts, beta);
   return { classWeight: ({ epoch }, counts) => (epoch < from ? null : weights(counts)) };
 }

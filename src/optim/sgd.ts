@@ -24,7 +24,8 @@ export function sgd(options: SgdOptions): Optimizer {
   expectNumber(momentum, 'sgd: momentum');
   expectNumber(dampening, 'sgd: dampening');
   expectNumber(weightDecay, 'sgd: weightDecay');
-  if (nesterov && (momentum <= 0 || dampening !== 0)) throw new RangeError(`sgd: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
+  if (nesterov && (momentum <= 0 || dampening !== 0))
+    throw new RangeError(`sgd: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
   const shared = { name: 'sgd', lr, decays };
   const sign = maximize ? -1 : 1;
   if (momentum === 0) {
@@ -32,7 +33,10 @@ export function sgd(options: SgdOptions): Optimizer {
       ...shared,
       slots: [],
       hyper: (_step, rate) => [rate, sign, weightDecay],
-      bind: ({ quads, shared: buffers }) => () => kernel.plain({ quads }, buffers, [quads]),
+      bind:
+        ({ quads, shared: buffers }) =>
+        () =>
+          kernel.plain({ quads }, buffers, [quads]),
     });
   }
   return arenaOptimizer({
@@ -40,6 +44,9 @@ export function sgd(options: SgdOptions): Optimizer {
     momentum,
     slots: ['momentum'],
     hyper: (step, rate, now) => [rate, sign, weightDecay, now, 1 - dampening, Number(nesterov), Number(step === 1)],
-    bind: ({ quads, shared: buffers, slots }) => () => kernel.withMomentum({ quads }, { ...buffers, m: slots.momentum }, [quads]),
+    bind:
+      ({ quads, shared: buffers, slots }) =>
+      () =>
+        kernel.withMomentum({ quads }, { ...buffers, m: slots.momentum }, [quads]),
   });
 }

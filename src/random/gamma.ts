@@ -20,10 +20,11 @@ export interface GammaOptions<T = number | Tensor> {
 }
 
 /**
- * Gamma distributed, with PyTorch's parameters: mean concentration / rate. Method of Marsaglia and Tsang (ACM TOMS 2000), below
- * concentration 1 by their boost G(a) = G(a + 1) u^(1/a). Each element tries 16 times on counters of its own; an attempt is
- * accepted with probability 0.951 or more, and a draw for which all fail (below 2e-21) is a - 1/3, near the mode.
- * Values below 2^-126 are 0. Element e of item n depends on (key, stream, first + n, e) alone. No gradient.
+ * Gamma distributed, with PyTorch's parameters: mean concentration / rate. Method of Marsaglia and Tsang (ACM TOMS
+ * 2000), below concentration 1 by their boost G(a) = G(a + 1) u^(1/a). Each element tries 16 times on counters of its
+ * own; an attempt is accepted with probability 0.951 or more, and a draw for which all fail (below 2e-21) is a - 1/3,
+ * near the mode. Values below 2^-126 are 0. Element e of item n depends on (key, stream, first + n, e) alone. No
+ * gradient.
  */
 export function gamma(shape: readonly number[], key: Key, given: DrawOptions & GammaOptions): Tensor {
   expectOptions('gamma', given, ['stream', 'first', 'gpu', 'concentration', 'rate']);
@@ -32,28 +33,41 @@ export function gamma(shape: readonly number[], key: Key, given: DrawOptions & G
   const a = parameter('gamma: concentration', concentration, shape, isPositive, POSITIVE, state);
   expectNumber('gamma: rate', rate, isPositive, POSITIVE);
   const y = empty(shape, { gpu });
-  kernel.gamma({ ...place, classes: 1, a: a.value, b: 1 / rate }, { state, tableA: a.table, y }, [y.size], { TABLE_A: a.isTable });
+  kernel.gamma({ ...place, classes: 1, a: a.value, b: 1 / rate }, { state, tableA: a.table, y }, [y.size], {
+    TABLE_A: a.isTable,
+  });
   inspect('gamma', y);
   return y;
 }
 
-/** Parameters of a beta distribution, both above 0: numbers, or f32 tensors of the shape of the draw (not checked; NaN gives NaN). */
+/**
+ * Parameters of a beta distribution, both above 0: numbers, or f32 tensors of the shape of the draw (not checked; NaN
+ * gives NaN).
+ */
 export interface BetaOptions<T = number | Tensor> {
   a: T;
   b: T;
 }
 
 /**
- * Beta(a, b) distributed: G(a) / (G(a) + G(b)) of two draws as in {@link gamma}, put together so that tiny parameters do not
- * give 0 / 0; a value nearer to an end than f32 can tell is that end.
+ * Beta(a, b) distributed: G(a) / (G(a) + G(b)) of two draws as in {@link gamma}, put together so that tiny parameters
+ * do not give 0 / 0; a value nearer to an end than f32 can tell is that end.
  */
 export function beta(shape: readonly number[], key: Key, given: DrawOptions & BetaOptions): Tensor {
   expectOptions('beta', given, ['stream', 'first', 'gpu', 'a', 'b']);
   const { a, b, ...options } = given;
   const { gpu, state, place } = placeOf('beta', key, shape, options);
-  const [p, q] = [parameter('beta: a', a, shape, isPositive, POSITIVE, state), parameter('beta: b', b, shape, isPositive, POSITIVE, state)];
+  const [p, q] = [
+    parameter('beta: a', a, shape, isPositive, POSITIVE, state),
+    parameter('beta: b', b, shape, isPositive, POSITIVE, state),
+  ];
   const y = empty(shape, { gpu });
-  kernel.beta({ ...place, classes: 1, a: p.value, b: q.value }, { state, tableA: p.table, tableB: q.table, y }, [y.size], { TABLE_A: p.isTable, TABLE_B: q.isTable });
+  kernel.beta(
+    { ...place, classes: 1, a: p.value, b: q.value },
+    { state, tableA: p.table, tableB: q.table, y },
+    [y.size],
+    { TABLE_A: p.isTable, TABLE_B: q.isTable },
+  );
   inspect('beta', y);
   return y;
 }
@@ -62,15 +76,23 @@ function expectConcentrations(op: string, list: ArrayLike<number>): void {
   for (let c = 0; c < list.length; c++) expectNumber(`${op}: concentration[${c}]`, list[c]!, isPositive, POSITIVE);
 }
 
-/** Rows of probabilities (...shape, classes), Dirichlet distributed; `concentration`: a list, or an f32 tensor (classes) (not checked; NaN gives NaN). */
-export function dirichlet(shape: readonly number[], key: Key, given: DrawOptions & { concentration: readonly number[] | Tensor }): Tensor {
+/**
+ * Rows of probabilities (...shape, classes), Dirichlet distributed; `concentration`: a list, or an f32 tensor (classes)
+ * (not checked; NaN gives NaN).
+ */
+export function dirichlet(
+  shape: readonly number[],
+  key: Key,
+  given: DrawOptions & { concentration: readonly number[] | Tensor },
+): Tensor {
   expectOptions('dirichlet', given, ['stream', 'first', 'gpu', 'concentration']);
   const { concentration, ...options } = given;
   const isList = !(concentration instanceof Tensor);
   if (isList) expectConcentrations('dirichlet', concentration);
   else {
     expectDType(concentration, 'f32', 'dirichlet: concentration');
-    if (concentration.rank !== 1) throw new ShapeError(`dirichlet: concentration has shape [${concentration.shape}], expected one axis`);
+    if (concentration.rank !== 1)
+      throw new ShapeError(`dirichlet: concentration has shape [${concentration.shape}], expected one axis`);
   }
   const classes = isList ? concentration.length : concentration.size;
   if (classes === 0) throw new ShapeError('dirichlet: concentration is empty, expected at least one class');
@@ -108,12 +130,21 @@ function drawOf([element, item, stream]: At, sub: number, key: Key, shape: numbe
 }
 
 function scaledOf(at: At, sub: number, key: Key, shape: number, top: number): number {
-  return Number.isNaN(shape) ? NaN : normalOrZero(f(drawOf(at, sub, key, shape) * expNegative(f(boostOf(at, sub, key, shape) - top))));
+  return Number.isNaN(shape)
+    ? NaN
+    : normalOrZero(f(drawOf(at, sub, key, shape) * expNegative(f(boostOf(at, sub, key, shape) - top))));
 }
 
 /** Values (count, size) of `draw(place, index)`. */
-function hostEach(count: number, size: number, { stream = 0, first = 0 }: HostDrawOptions, draw: (at: At, i: number) => number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: count * size }, (_, i) => draw([i % size, first + Math.floor(i / size), stream], i));
+function hostEach(
+  count: number,
+  size: number,
+  { stream = 0, first = 0 }: HostDrawOptions,
+  draw: (at: At, i: number) => number,
+): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: count * size }, (_, i) =>
+    draw([i % size, first + Math.floor(i / size), stream], i),
+  );
 }
 
 /** One number for all elements, or one for each, as f32. */
@@ -122,8 +153,16 @@ function listed(what: string, value: number | ArrayLike<number>): (i: number) =>
   return (i) => f(typeof value === 'number' ? value : value[i]!);
 }
 
-/** Host twin of {@link gamma}, equal where the adapter rounds every operation; elsewhere a rare acceptance falls out differently. */
-export function hostGamma(count: number, size: number, key: Key, given: HostDrawOptions & GammaOptions<number | ArrayLike<number>>): Float32Array<ArrayBuffer> {
+/**
+ * Host twin of {@link gamma}, equal where the adapter rounds every operation; elsewhere a rare acceptance falls out
+ * differently.
+ */
+export function hostGamma(
+  count: number,
+  size: number,
+  key: Key,
+  given: HostDrawOptions & GammaOptions<number | ArrayLike<number>>,
+): Float32Array<ArrayBuffer> {
   expectOptions('hostGamma', given, ['stream', 'first', 'concentration', 'rate']);
   const { concentration, rate = 1, ...options } = given;
   const a = listed('hostGamma: concentration', concentration);
@@ -132,7 +171,12 @@ export function hostGamma(count: number, size: number, key: Key, given: HostDraw
 }
 
 /** Host twin of {@link beta}. */
-export function hostBeta(count: number, size: number, key: Key, given: HostDrawOptions & BetaOptions<number | ArrayLike<number>>): Float32Array<ArrayBuffer> {
+export function hostBeta(
+  count: number,
+  size: number,
+  key: Key,
+  given: HostDrawOptions & BetaOptions<number | ArrayLike<number>>,
+): Float32Array<ArrayBuffer> {
   expectOptions('hostBeta', given, ['stream', 'first', 'a', 'b']);
   const { a, b, ...options } = given;
   const [p, q] = [listed('hostBeta: a', a), listed('hostBeta: b', b)];
@@ -144,7 +188,12 @@ export function hostBeta(count: number, size: number, key: Key, given: HostDrawO
 }
 
 /** Host twin of {@link dirichlet}: `rows` rows an item. */
-export function hostDirichlet(count: number, rows: number, key: Key, given: HostDrawOptions & { concentration: readonly number[] }): Float32Array<ArrayBuffer> {
+export function hostDirichlet(
+  count: number,
+  rows: number,
+  key: Key,
+  given: HostDrawOptions & { concentration: readonly number[] },
+): Float32Array<ArrayBuffer> {
   expectOptions('hostDirichlet', given, ['stream', 'first', 'concentration']);
   const { concentration, ...options } = given;
   expectConcentrations('hostDirichlet', concentration);

@@ -5,13 +5,14 @@ export type Key = readonly [number, number];
 
 /** The key of a seed, an integer of at most 53 bits. */
 export function key(seed: number): Key {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`key: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new RangeError(`key: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
   return split([seed >>> 0, Math.floor(seed / 2 ** 32)], 0);
 }
 
 /**
- * The `index`-th child of a key: an independent stream. Derive one for each use, and from it one for each layer, epoch or step, as
- * with fold_in of JAX; draws of one key and one stream take the same numbers, whatever their distribution.
+ * The `index`-th child of a key: an independent stream. Derive one for each use, and from it one for each layer, epoch
+ * or step, as with fold_in of JAX; draws of one key and one stream take the same numbers, whatever their distribution.
  */
 export function split(parent: Key, index: number): Key {
   const [a, b] = philox([index >>> 0, Math.floor(index / 2 ** 32), 0, 0x9e3779b9], parent);
@@ -19,4 +20,14 @@ export function split(parent: Key, index: number): Key {
 }
 
 /** Children of a seed's key, one for each use of randomness in a run, so that no two ever share numbers. */
-export const PURPOSE = { parameters: 0, inputNoise: 1, smoothing: 2, order: 3, dropout: 4, objective: 5, sets: 6, probe: 7, augmentation: 8 } as const;
+export const PURPOSE = {
+  parameters: 0,
+  inputNoise: 1,
+  smoothing: 2,
+  order: 3,
+  dropout: 4,
+  objective: 5,
+  sets: 6,
+  probe: 7,
+  augmentation: 8,
+} as const;

@@ -28,7 +28,10 @@ export function logOf(x: number): number {
   const t = f(floatOf((bits & 0x7fffff) + 0x3f3504f3) - 1);
   const z = f(t * t);
   let p = step(f(0.070376836292), t, -0.1151461031);
-  for (const c of [0.1167699874, -0.12420140846, 0.14249322787, -0.16668057665, 0.20000714765, -0.24999993993, 0.33333331174]) p = step(p, t, c);
+  for (const c of [
+    0.1167699874, -0.12420140846, 0.14249322787, -0.16668057665, 0.20000714765, -0.24999993993, 0.33333331174,
+  ])
+    p = step(p, t, c);
   const y = f(f(f(f(p * t) * z) + f(e * f(-0.00021219444))) - f(0.5 * z));
   return f(f(t + y) + f(e * 0.693359375));
 }
@@ -39,7 +42,8 @@ export function expNegative(x: number): number {
   const n = Math.floor(f(f(x * f(1.44269504)) + 0.5));
   const r = f(f(x - f(n * 0.693359375)) - f(n * f(-0.00021219444)));
   let p = f(0.000198756915);
-  for (const c of [0.0013981999507, 0.0083334519073, 0.041665795894, 0.16666665459, 0.50000001201]) p = f(f(p * r) + f(c));
+  for (const c of [0.0013981999507, 0.0083334519073, 0.041665795894, 0.16666665459, 0.50000001201])
+    p = f(f(p * r) + f(c));
   return f(f(f(f(f(p * r) * r) + r) + 1) * 2 ** n);
 }
 
@@ -49,7 +53,12 @@ export function circle(bits: number): [number, number] {
   const x = f(f((bits - (quadrant << 30)) >> 6) * f(9.362676e-8));
   const z = f(x * x);
   const s = f(f(f(step(step(f(-0.00019515295891), z, 0.0083321608736), z, -0.16666654611) * z) * x) + x);
-  const c = f(f(f(f(step(step(f(0.00002443315711809948), z, -0.001388731625493765), z, 0.04166664568298827) * z) * z) - f(0.5 * z)) + 1);
+  const c = f(
+    f(
+      f(f(step(step(f(0.00002443315711809948), z, -0.001388731625493765), z, 0.04166664568298827) * z) * z) -
+        f(0.5 * z),
+    ) + 1,
+  );
   return quadrant === 0 ? [c, s] : quadrant === 1 ? [-s, c] : quadrant === 2 ? [-c, -s] : [s, -c];
 }
 

@@ -8,12 +8,13 @@ import { bits } from './random.ts';
 /** Each element is compared with all others; 2^32 comparisons stay below what browsers let a kernel take. */
 const MOST = 65_536;
 
-const expectLength = (op: string, n: number): void => expectNumber(`${op}: n`, n, (v) => Number.isInteger(v) && v >= 0 && v <= MOST, `an integer in 0..${MOST}`);
+const expectLength = (op: string, n: number): void =>
+  expectNumber(`${op}: n`, n, (v) => Number.isInteger(v) && v >= 0 && v <= MOST, `an integer in 0..${MOST}`);
 
 /**
- * 0..n-1 in random order, u32, every order equally likely: the order of 64 random bits each. Made on the device, so that a
- * captured step has a new one each time: that of item `first`. n is at most 65,536, at n^2 comparisons; shuffle longer lists
- * on the host (`shuffledIndices` of evenkeel/data).
+ * 0..n-1 in random order, u32, every order equally likely: the order of 64 random bits each. Made on the device, so
+ * that a captured step has a new one each time: that of item `first`. n is at most 65,536, at n^2 comparisons; shuffle
+ * longer lists on the host (`shuffledIndices` of evenkeel/data).
  */
 export function permutation(n: number, key: Key, options: DrawOptions = {}): Tensor<'u32'> {
   expectOptions('permutation', options, ['stream', 'first', 'gpu']);
@@ -30,5 +31,7 @@ export function hostPermutation(n: number, key: Key, options: HostDrawOptions = 
   expectOptions('hostPermutation', options, ['stream', 'first']);
   expectLength('hostPermutation', n);
   const words = hostDraw(new Uint32Array(2 * n), 1, 2 * n, key, options, (r) => r);
-  return Uint32Array.from({ length: n }, (_, i) => i).sort((i, j) => words[2 * i]! - words[2 * j]! || words[2 * i + 1]! - words[2 * j + 1]! || i - j);
+  return Uint32Array.from({ length: n }, (_, i) => i).sort(
+    (i, j) => words[2 * i]! - words[2 * j]! || words[2 * i + 1]! - words[2 * j + 1]! || i - j,
+  );
 }

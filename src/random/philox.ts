@@ -14,7 +14,10 @@ export function mulHigh(a: number, b: number): number {
  * Philox4x32-10: 128 random bits from a counter of four words and a key of two. Twin of shaders/lib/philox.wgsl.
  * Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  */
-export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): [number, number, number, number] {
+export function philox(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
   let a = counter[0] | 0;
   let b = counter[1] | 0;
   let c = counter[2] | 0;

@@ -62,7 +62,8 @@ function smallQuantile(q: number, p: number, a: number, b: number): number {
     if (tooHigh) high = t;
     else low = t;
     // Newton on log of the smaller tail; d/dt = x d/dx because t = log x.
-    const newton = q <= 0.5 ? (Math.log(q / lower) * lower) / (density * x) : (Math.log(upper / p) * upper) / (density * x);
+    const newton =
+      q <= 0.5 ? (Math.log(q / lower) * lower) / (density * x) : (Math.log(upper / p) * upper) / (density * x);
     const next = t + newton;
     const inside = next >= low && next <= high; // false for NaN, from a tail that underflowed
     const previous = t;
@@ -103,10 +104,16 @@ function tails(x: number, y: number, a: number, b: number): { lower: number; upp
  * probabilities, 2000).
  */
 function frontFactor(x: number, y: number, a: number, b: number): number {
-  if (Math.min(a, b) < 1) return Math.exp(a * Math.log(x) + b * (y === 1 ? Math.log1p(-x) : Math.log(y)) - logBeta(a, b));
+  if (Math.min(a, b) < 1)
+    return Math.exp(a * Math.log(x) + b * (y === 1 ? Math.log1p(-x) : Math.log(y)) - logBeta(a, b));
   const n = a + b;
   const excess = excessOf(x, y, a, b);
-  const exponent = stirlingCorrection(n) - stirlingCorrection(a) - stirlingCorrection(b) - deviance(excess, n * x) - deviance(-excess, n * y);
+  const exponent =
+    stirlingCorrection(n) -
+    stirlingCorrection(a) -
+    stirlingCorrection(b) -
+    deviance(excess, n * x) -
+    deviance(-excess, n * y);
   return Math.sqrt((a / n) * (b / (2 * Math.PI))) * Math.exp(exponent);
 }
 

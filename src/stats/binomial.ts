@@ -8,8 +8,8 @@ import { roundDown } from './rounding.ts';
 const SAFETY = 1e-11;
 
 /**
- * One-sided Clopper-Pearson lower bound on a success probability, at confidence 1 - alpha, from k successes in n trials:
- * the p with P[Bin(n, p) >= k] = alpha, that is BetaInv(alpha; k, n - k + 1); 0 at k = 0, alpha^(1/n) at k = n.
+ * One-sided Clopper-Pearson lower bound on a success probability, at confidence 1 - alpha, from k successes in n
+ * trials: the p with P[Bin(n, p) >= k] = alpha, that is BetaInv(alpha; k, n - k + 1); 0 at k = 0, alpha^(1/n) at k = n.
  *
  * Rounded down: the result never exceeds the exact bound and is below it by less than 2e-11 relative.
  * Clopper and Pearson, Biometrika 1934; used by CERTIFY of Cohen, Rosenfeld and Kolter, ICML 2019.
@@ -35,11 +35,12 @@ export function clopperPearsonUpper(k: number, n: number, alpha: number): number
 
 /**
  * One-sided lower bound on a success probability by the randomised test, at confidence 1 - alpha exactly: the p with
- * P[Bin(n, p) > k] + u P[Bin(n, p) = k] = alpha, for one draw u uniform on [0, 1]. At u = 1 it is {@link clopperPearsonLower}, else above
- * it and at most that of k + 1. The claim holds only for a u that is drawn once, independently of k: who draws again, or looks for a small
- * u, has none. Rounded down, and below 1. Voracek, "Treatment of statistical estimation problems in randomized smoothing for
- * adversarial robustness", 2024; the test is that of Lehmann, "Testing statistical hypotheses", 1959.
- * Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0 < alpha < 1, 0 <= u <= 1.
+ * P[Bin(n, p) > k] + u P[Bin(n, p) = k] = alpha, for one draw u uniform on [0, 1]. At u = 1 it is
+ * {@link clopperPearsonLower}, else above it and at most that of k + 1. The claim holds only for a u that is drawn
+ * once, independently of k: who draws again, or looks for a small u, has none. Rounded down, and below 1. Voracek,
+ * "Treatment of statistical estimation problems in randomized smoothing for adversarial robustness", 2024; the test is
+ * that of Lehmann, "Testing statistical hypotheses", 1959. Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0
+ * < alpha < 1, 0 <= u <= 1.
  */
 export function randomizedClopperPearsonLower(k: number, n: number, alpha: number, u: number): number {
   checkCounts('randomizedClopperPearsonLower', k, n);
@@ -121,7 +122,8 @@ function firstWhere(low: number, high: number, holds: (i: number) => boolean): n
 
 function checkCounts(where: string, k: number, n: number): void {
   if (!(Number.isSafeInteger(n) && n >= 1)) throw new RangeError(`${where}: n is ${n}, expected an integer >= 1`);
-  if (!(Number.isSafeInteger(k) && k >= 0 && k <= n)) throw new RangeError(`${where}: k is ${k}, expected an integer in 0..${n}`);
+  if (!(Number.isSafeInteger(k) && k >= 0 && k <= n))
+    throw new RangeError(`${where}: k is ${k}, expected an integer in 0..${n}`);
 }
 
 function checkAlpha(where: string, alpha: number): void {

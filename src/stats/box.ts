@@ -2,18 +2,21 @@
 export type Box = readonly [low: number, high: number] | null;
 
 /**
- * The place of the first value that is outside the box or not finite, or -1. The ends are rounded to f32 as the values were, so that a
- * box and data of one normalisation fit, such as 0 and 1 less a mean over a deviation.
+ * The place of the first value that is outside the box or not finite, or -1. The ends are rounded to f32 as the values
+ * were, so that a box and data of one normalisation fit, such as 0 and 1 less a mean over a deviation.
  */
 export function firstOutside(values: ArrayLike<number>, box: Box): number {
-  const [low, high] = box ? box.map(Math.fround) as [number, number] : [-3.4028234663852886e38, 3.4028234663852886e38];
+  const [low, high] = box
+    ? (box.map(Math.fround) as [number, number])
+    : [-3.4028234663852886e38, 3.4028234663852886e38];
   for (let i = 0; i < values.length; i++) if (!(values[i]! >= low && values[i]! <= high)) return i;
   return -1;
 }
 
 /** Throws a RangeError, naming `what`, unless the box is null or two finite numbers, the lower one first. */
 export function expectBox(what: string, box: Box): void {
-  if (box && !(box[0] < box[1] && Number.isFinite(box[0]) && Number.isFinite(box[1]))) throw new RangeError(`${what} is [${box}], expected two finite numbers, the lower one first`);
+  if (box && !(box[0] < box[1] && Number.isFinite(box[0]) && Number.isFinite(box[1])))
+    throw new RangeError(`${what} is [${box}], expected two finite numbers, the lower one first`);
 }
 
 /** What a value outside the box should be told, after its size. */

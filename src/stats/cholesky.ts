@@ -18,23 +18,28 @@ export interface Cholesky extends Matrices64 {
 
 /** What to do with a matrix that is not positive definite. */
 export interface CholeskyOptions {
-  /** Added to the diagonal when the matrix itself has no factor, then ten times as much, and so on. Default: 0, an error. */
+  /**
+   * Added to the diagonal when the matrix itself has no factor, then ten times as much, and so on. Default: 0, an
+   * error.
+   */
   jitter?: number;
   /** Jitters that are tried. Default: 3. */
   maxTries?: number;
 }
 
 /**
- * L with L L' = A for symmetric positive definite A (..., n, n); only the lower triangle of A is read, the upper of L is 0.
- * On the CPU in f64: the covariances of statistics are small, and f32 would lose the definiteness that this asks for.
- * Jitter escalates as in GPyTorch's psd_safe_cholesky.
+ * L with L L' = A for symmetric positive definite A (..., n, n); only the lower triangle of A is read, the upper of L
+ * is 0. On the CPU in f64: the covariances of statistics are small, and f32 would lose the definiteness that this asks
+ * for. Jitter escalates as in GPyTorch's psd_safe_cholesky.
  * Throws RangeError for matrices that are not square and, naming matrix and pivot, for those without a factor.
  */
 export function cholesky(a: Matrices, options: CholeskyOptions = {}): Cholesky {
   expectOptions('cholesky', options, ['jitter', 'maxTries']);
   const { jitter = 0, maxTries = 3 } = options;
-  if (!(jitter >= 0 && jitter < Infinity)) throw new RangeError(`cholesky: jitter is ${jitter}, expected a number of at least 0`);
-  if (!(Number.isInteger(maxTries) && maxTries >= 1)) throw new RangeError(`cholesky: maxTries is ${maxTries}, expected a positive integer`);
+  if (!(jitter >= 0 && jitter < Infinity))
+    throw new RangeError(`cholesky: jitter is ${jitter}, expected a number of at least 0`);
+  if (!(Number.isInteger(maxTries) && maxTries >= 1))
+    throw new RangeError(`cholesky: maxTries is ${maxTries}, expected a positive integer`);
   const { n, count } = squareOf('cholesky: a', a);
   const data = new Float64Array(count * n * n);
   const added = new Float64Array(count);
@@ -46,7 +51,9 @@ export function cholesky(a: Matrices, options: CholeskyOptions = {}): Cholesky {
     const found = jitters.find((j) => !factor(a.data, data, base, n, j));
     if (found === undefined) {
       const tried = jitters.length ? `; adding up to ${jitters.at(-1)} to the diagonal does not help` : '';
-      throw new RangeError(`cholesky: matrix ${i} is not positive definite, pivot ${failed.pivot} is ${failed.value}${tried}`);
+      throw new RangeError(
+        `cholesky: matrix ${i} is not positive definite, pivot ${failed.pivot} is ${failed.value}${tried}`,
+      );
     }
     added[i] = found;
   }
@@ -54,7 +61,13 @@ export function cholesky(a: Matrices, options: CholeskyOptions = {}): Cholesky {
 }
 
 /** Writes the factor of the matrix at `base`, row by row; the first pivot that is not positive where there is none. */
-function factor(a: ArrayLike<number>, l: Float64Array, base: number, n: number, jitter: number): { pivot: number; value: number } | null {
+function factor(
+  a: ArrayLike<number>,
+  l: Float64Array,
+  base: number,
+  n: number,
+  jitter: number,
+): { pivot: number; value: number } | null {
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
       let s = a[base + i * n + j]! + (i === j ? jitter : 0);
@@ -78,8 +91,8 @@ export interface SolveTriangularOptions {
 }
 
 /**
- * X with A X = B for triangular A (..., n, n) and B (..., n, m), as torch.linalg.solve_triangular; the other triangle of A
- * is not read. One matrix A serves all of B. On the CPU in f64, as {@link cholesky}.
+ * X with A X = B for triangular A (..., n, n) and B (..., n, m), as torch.linalg.solve_triangular; the other triangle
+ * of A is not read. One matrix A serves all of B. On the CPU in f64, as {@link cholesky}.
  * Throws RangeError for shapes that do not fit and, naming matrix and pivot, for a zero on the diagonal.
  */
 export function solveTriangular(a: Matrices, b: Matrices, options: SolveTriangularOptions = {}): Matrices64 {
@@ -90,7 +103,10 @@ export function solveTriangular(a: Matrices, b: Matrices, options: SolveTriangul
   const m = b.shape.at(-1)!;
   const [leadA, leadB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
   if (b.shape.at(-2) !== n || (count !== 1 && leadA.join() !== leadB.join())) {
-    throw new RangeError(`solveTriangular: a has shape [${a.shape}], b [${b.shape}], expected b of shape [${[...(count === 1 ? leadB : leadA), n, 'm']}]`);
+    throw new RangeError(
+      `solveTriangular: a has shape [${a.shape}], b [${b.shape}], expected b of shape ` +
+        `[${[...(count === 1 ? leadB : leadA), n, 'm']}]`,
+    );
   }
   const x = Float64Array.from(b.data);
   const isBackward = upper !== transpose;
@@ -100,7 +116,8 @@ export function solveTriangular(a: Matrices, b: Matrices, options: SolveTriangul
     for (let step = 0; step < n; step++) {
       const row = isBackward ? n - 1 - step : step;
       const pivot = unitriangular ? 1 : at(row, row);
-      if (pivot === 0) throw new RangeError(`solveTriangular: matrix ${count === 1 ? 0 : i} is singular, pivot ${row} is 0`);
+      if (pivot === 0)
+        throw new RangeError(`solveTriangular: matrix ${count === 1 ? 0 : i} is singular, pivot ${row} is 0`);
       const [from, to] = isBackward ? [row + 1, n] : [0, row];
       for (let c = 0; c < m; c++) {
         let s = x[(i * n + row) * m + c]!;
@@ -115,7 +132,8 @@ export function solveTriangular(a: Matrices, b: Matrices, options: SolveTriangul
 function expectFilled(what: string, { data, shape }: Matrices): void {
   if (shape.length < 2) throw new RangeError(`${what} has shape [${shape}], expected at least two axes`);
   const size = shape.reduce((s, d) => s * d, 1);
-  if (data.length !== size) throw new RangeError(`${what} has shape [${shape}] of ${size} elements and ${data.length} values`);
+  if (data.length !== size)
+    throw new RangeError(`${what} has shape [${shape}] of ${size} elements and ${data.length} values`);
 }
 
 /** Rows of square matrices, and how many matrices there are. */

@@ -2,8 +2,8 @@
 export const NO_CLASS = -1;
 
 /**
- * The class that scores data[row * classes] .. give, the first of the largest; {@link NO_CLASS} where one is NaN, or where an infinity
- * that two of them share is the largest.
+ * The class that scores data[row * classes] .. give, the first of the largest; {@link NO_CLASS} where one is NaN, or
+ * where an infinity that two of them share is the largest.
  */
 export function classOfRow(data: ArrayLike<number>, row: number, classes: number): number {
   let [best, at, count] = [data[row * classes]!, 0, 0];

@@ -26,15 +26,22 @@ export interface ClassStatisticsOptions {
 }
 
 /**
- * Class means and sample covariances (divided by n - 1) of rows (n, width) with labels in 0..classes-1, by a pass for the means
- * and one for the deviations. A class with fewer than two rows has no covariance and gets zeros; `counts` tells.
- * Throws RangeError for shapes that do not fit, labels out of range, and numbers that are not finite.
+ * Class means and sample covariances (divided by n - 1) of rows (n, width) with labels in 0..classes-1, by a pass for
+ * the means and one for the deviations. A class with fewer than two rows has no covariance and gets zeros; `counts`
+ * tells. Throws RangeError for shapes that do not fit, labels out of range, and numbers that are not finite.
  */
-export function classStatistics(x: RowMatrix, labels: ArrayLike<number>, classes: number, options: ClassStatisticsOptions = {}): ClassStatistics {
+export function classStatistics(
+  x: RowMatrix,
+  labels: ArrayLike<number>,
+  classes: number,
+  options: ClassStatisticsOptions = {},
+): ClassStatistics {
   expectOptions('classStatistics', options, ['covariance']);
   const { covariance = 'full' } = options;
-  if (covariance !== 'full' && covariance !== 'diagonal') throw new RangeError(`classStatistics: covariance is ${String(covariance)}, expected 'full' or 'diagonal'`);
-  if (!(Number.isInteger(classes) && classes >= 1)) throw new RangeError(`classStatistics: classes is ${classes}, expected a positive integer`);
+  if (covariance !== 'full' && covariance !== 'diagonal')
+    throw new RangeError(`classStatistics: covariance is ${String(covariance)}, expected 'full' or 'diagonal'`);
+  if (!(Number.isInteger(classes) && classes >= 1))
+    throw new RangeError(`classStatistics: classes is ${classes}, expected a positive integer`);
   const [rows, width] = checkedRows('classStatistics: x', x);
   checkedLabels('classStatistics', labels, rows, classes);
   const isDiagonal = covariance === 'diagonal';
@@ -56,7 +63,8 @@ export function classStatistics(x: RowMatrix, labels: ArrayLike<number>, classes
     const scale = 1 / (counts[c]! - 1);
     for (let i = 0; i < width; i++) {
       if (isDiagonal) covariances[c * size + i]! += deviation[i]! ** 2 * scale;
-      else for (let j = 0; j < width; j++) covariances[c * size + i * width + j]! += deviation[i]! * deviation[j]! * scale;
+      else
+        for (let j = 0; j < width; j++) covariances[c * size + i * width + j]! += deviation[i]! * deviation[j]! * scale;
     }
   }
   return { classes, width, counts, means, covariances, isDiagonal };
@@ -83,15 +91,20 @@ export function deviationsOf(statistics: ClassStatistics, c: number): Float64Arr
 /** Rows and width of a matrix. Throws RangeError, naming `what`, unless it has rank 2 and finite numbers. */
 export function checkedRows(what: string, { data, shape }: RowMatrix): [rows: number, width: number] {
   const [rows = 0, width = 0] = shape;
-  if (shape.length !== 2 || data.length !== rows * width || width === 0) throw new RangeError(`${what} has shape [${shape}] and ${data.length} values, expected (rows, width)`);
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) throw new RangeError(`${what} is ${data[i]} in row ${Math.floor(i / width)}, expected finite numbers`);
+  if (shape.length !== 2 || data.length !== rows * width || width === 0)
+    throw new RangeError(`${what} has shape [${shape}] and ${data.length} values, expected (rows, width)`);
+  for (let i = 0; i < data.length; i++)
+    if (!Number.isFinite(data[i]))
+      throw new RangeError(`${what} is ${data[i]} in row ${Math.floor(i / width)}, expected finite numbers`);
   return [rows, width];
 }
 
 /** Throws RangeError unless there is a label in 0..classes-1 for each row. */
 export function checkedLabels(where: string, labels: ArrayLike<number>, rows: number, classes: number): void {
-  if (labels.length !== rows) throw new RangeError(`${where}: got ${labels.length} labels, expected ${rows}, one per row`);
+  if (labels.length !== rows)
+    throw new RangeError(`${where}: got ${labels.length} labels, expected ${rows}, one per row`);
   for (let r = 0; r < rows; r++) {
-    if (!(Number.isInteger(labels[r]) && labels[r]! >= 0 && labels[r]! < classes)) throw new RangeError(`${where}: labels[${r}] is ${labels[r]}, expected an integer in 0..${classes - 1}`);
+    if (!(Number.isInteger(labels[r]) && labels[r]! >= 0 && labels[r]! < classes))
+      throw new RangeError(`${where}: labels[${r}] is ${labels[r]}, expected an integer in 0..${classes - 1}`);
   }
 }

@@ -11,9 +11,9 @@ const slack = (n: number): number => 1e-12 + 4e-15 * n;
  * log M_n(p) of the Beta(1/2, 1/2)-binomial mixture after k successes in n trials:
  * M_n(p) = [B(k + 1/2, n - k + 1/2) / B(1/2, 1/2)] / [p^k (1 - p)^(n - k)], and M_0 = 1.
  *
- * If p is the true probability, M is a non-negative martingale of mean 1 (a likelihood ratio of a mixture against p), so
- * by Ville's inequality P[there is an n with M_n(p) >= 1/alpha] <= alpha. Hence {p: M_n(p) < 1/alpha} is an interval that
- * contains the truth at all n at once with probability 1 - alpha: one may look after each trial and stop at will.
+ * If p is the true probability, M is a non-negative martingale of mean 1 (a likelihood ratio of a mixture against p),
+ * so by Ville's inequality P[there is an n with M_n(p) >= 1/alpha] <= alpha. Hence {p: M_n(p) < 1/alpha} is an interval
+ * that contains the truth at all n at once with probability 1 - alpha: one may look after each trial and stop at will.
  * Ville, "Étude critique de la notion de collectif", 1939; Robbins, Ann. Math. Stat. 1970; for smoothing: Voracek,
  * "Treatment of statistical estimation problems in randomized smoothing for adversarial robustness", 2024.
  * Throws RangeError unless 0 <= k <= n are integers and 0 < p < 1.
@@ -25,9 +25,9 @@ export function logMixtureMartingale(k: number, n: number, p: number): number {
 }
 
 /**
- * Lower end of the confidence sequence at level 1 - alpha: with probability 1 - alpha it is below the true probability at
- * every n at once, and so is the largest one seen so far. 0 at k = 0. Rounded down. See {@link logMixtureMartingale}.
- * Throws RangeError unless 0 <= k <= n are integers, 0 < alpha < 1.
+ * Lower end of the confidence sequence at level 1 - alpha: with probability 1 - alpha it is below the true probability
+ * at every n at once, and so is the largest one seen so far. 0 at k = 0. Rounded down. See
+ * {@link logMixtureMartingale}. Throws RangeError unless 0 <= k <= n are integers, 0 < alpha < 1.
  */
 export function confidenceSequenceLower(k: number, n: number, alpha: number): number {
   checkCounts('confidenceSequenceLower', k, n);
@@ -49,9 +49,9 @@ export function confidenceSequenceUpper(k: number, n: number, alpha: number): nu
  * Is the success probability above p0 or below it? 1: above, -1: below, 0: not known yet. May be asked after each
  * trial; the probability that it ever answers wrongly is at most alpha.
  *
- * 1 needs k/n > p0 and M_n(p0) >= 1/alpha. M_n falls in p up to k/n, so that a true p <= p0 has M_n(p) >= 1/alpha too: this
- * happens, at any n, with probability alpha at most. The same holds of -1 and a true p >= p0. alpha is not split between
- * the two, since for one p only one of them is wrong, and at p = p0 both are the one event M_n(p0) >= 1/alpha.
+ * 1 needs k/n > p0 and M_n(p0) >= 1/alpha. M_n falls in p up to k/n, so that a true p <= p0 has M_n(p) >= 1/alpha too:
+ * this happens, at any n, with probability alpha at most. The same holds of -1 and a true p >= p0. alpha is not split
+ * between the two, since for one p only one of them is wrong, and at p = p0 both are the one event M_n(p0) >= 1/alpha.
  * Throws RangeError unless 0 <= k <= n are integers, 0 < p0 < 1, 0 < alpha < 1.
  */
 export function sequentialSide(k: number, n: number, p0: number, alpha: number): -1 | 0 | 1 {
@@ -67,7 +67,9 @@ function logMixture(k: number, n: number, p: number, q: number): number {
   if (n === 0) return 0;
   const [a, b, all] = [k + 0.5, n - k + 0.5, n + 1];
   const ratio = k * Math.log(a / (all * p)) + (n - k) * Math.log(b / (all * q));
-  return ratio - 0.5 * Math.log(all) + CONSTANT + stirlingCorrection(a) + stirlingCorrection(b) - stirlingCorrection(all);
+  return (
+    ratio - 0.5 * Math.log(all) + CONSTANT + stirlingCorrection(a) + stirlingCorrection(b) - stirlingCorrection(all)
+  );
 }
 
 /** The largest p below k/n, to the last place, that log M excludes at level alpha. */
@@ -85,7 +87,8 @@ function lowerBound(k: number, n: number, alpha: number): number {
 
 function checkCounts(where: string, k: number, n: number): void {
   if (!(Number.isSafeInteger(n) && n >= 0)) throw new RangeError(`${where}: n is ${n}, expected an integer >= 0`);
-  if (!(Number.isSafeInteger(k) && k >= 0 && k <= n)) throw new RangeError(`${where}: k is ${k}, expected an integer in 0..${n}`);
+  if (!(Number.isSafeInteger(k) && k >= 0 && k <= n))
+    throw new RangeError(`${where}: k is ${k}, expected an integer in 0..${n}`);
 }
 
 function checkAlpha(where: string, alpha: number): void {

@@ -1,5 +1,12 @@
 import { expectOptions } from '../check/options.ts';
-import { checkedRows, covarianceOf, deviationsOf, meanOf, type ClassStatistics, type RowMatrix } from './class-statistics.ts';
+import {
+  checkedRows,
+  covarianceOf,
+  deviationsOf,
+  meanOf,
+  type ClassStatistics,
+  type RowMatrix,
+} from './class-statistics.ts';
 
 /** Normal distributions of features, one for each class or point that is to be enriched. */
 export interface Gaussians {
@@ -11,13 +18,14 @@ export interface Gaussians {
 }
 
 /**
- * Tukey's ladder of powers: x^lambda, and log(x + eps) for lambda = 0. Throws RangeError on a negative number, for which a
- * power means nothing: features must come after a relu.
+ * Tukey's ladder of powers: x^lambda, and log(x + eps) for lambda = 0. Throws RangeError on a negative number, for
+ * which a power means nothing: features must come after a relu.
  */
 export function tukey(x: ArrayLike<number>, lambda: number, options: { eps?: number } = {}): Float64Array {
   expectOptions('tukey', options, ['eps']);
   const { eps = 1e-6 } = options;
-  if (!(lambda >= 0 && lambda < Infinity)) throw new RangeError(`tukey: lambda is ${lambda}, expected a finite number >= 0`);
+  if (!(lambda >= 0 && lambda < Infinity))
+    throw new RangeError(`tukey: lambda is ${lambda}, expected a finite number >= 0`);
   return Float64Array.from(x, (v, i) => {
     if (!(v >= 0)) throw new RangeError(`tukey: x[${i}] is ${v}, expected a number >= 0; take features after a relu`);
     return lambda === 0 ? Math.log(v + eps) : v ** lambda;
@@ -35,21 +43,31 @@ export interface NearestMeansOptions {
 }
 
 /**
- * A Gaussian for each point: mean (x + the means of the k nearest classes) / (k + 1), covariance the mean of theirs plus
- * alpha. Distances are Euclidean. `nearest`: (points, k), the nearest first; of equal ones the lower class.
- * Free Lunch (Yang, Liu, Xu, ICLR 2021): k = 2, alpha = .21 (the defaults), points raised to the power 1/2, base statistics of
- * features as they are. TailCalib (Vigneswaran et al., ICVGIP 2021): k = 1, alpha = 0, jitter = 1e-4, power .9, and the own class
- * may be the nearest. Throws RangeError when k is not 1..classes, and where a class that is chosen has fewer than two rows.
+ * A Gaussian for each point: mean (x + the means of the k nearest classes) / (k + 1), covariance the mean of theirs
+ * plus alpha. Distances are Euclidean. `nearest`: (points, k), the nearest first; of equal ones the lower class.
+ * Free Lunch (Yang, Liu, Xu, ICLR 2021): k = 2, alpha = .21 (the defaults), points raised to the power 1/2, base
+ * statistics of features as they are. TailCalib (Vigneswaran et al., ICVGIP 2021): k = 1, alpha = 0, jitter = 1e-4,
+ * power .9, and the own class may be the nearest. Throws RangeError when k is not 1..classes, and where a class that is
+ * chosen has fewer than two rows.
  */
-export function nearestMeans(statistics: ClassStatistics, points: RowMatrix, options: NearestMeansOptions = {}): Gaussians & { nearest: number[][] } {
+export function nearestMeans(
+  statistics: ClassStatistics,
+  points: RowMatrix,
+  options: NearestMeansOptions = {},
+): Gaussians & { nearest: number[][] } {
   expectOptions('nearestMeans', options, ['k', 'alpha', 'jitter']);
   const { k = 2, alpha = 0.21, jitter = 0 } = options;
   const { classes, width, counts } = statistics;
   const [rows, columns] = checkedRows('nearestMeans: points', points);
   if (columns !== width) throw new RangeError(`nearestMeans: points have width ${columns}, the statistics ${width}`);
-  if (!(Number.isInteger(k) && k >= 1 && k <= classes)) throw new RangeError(`nearestMeans: k is ${k}, expected an integer in 1..${classes}`);
-  for (const [name, value] of [['alpha', alpha], ['jitter', jitter]] as const) {
-    if (!(value >= 0 && value < Infinity)) throw new RangeError(`nearestMeans: ${name} is ${value}, expected a finite number >= 0`);
+  if (!(Number.isInteger(k) && k >= 1 && k <= classes))
+    throw new RangeError(`nearestMeans: k is ${k}, expected an integer in 1..${classes}`);
+  for (const [name, value] of [
+    ['alpha', alpha],
+    ['jitter', jitter],
+  ] as const) {
+    if (!(value >= 0 && value < Infinity))
+      throw new RangeError(`nearestMeans: ${name} is ${value}, expected a finite number >= 0`);
   }
   const means = new Float64Array(rows * width);
   const covariances = new Float64Array(rows * width * width);
@@ -64,7 +82,11 @@ export function nearestMeans(statistics: ClassStatistics, points: RowMatrix, opt
     x.forEach((v, i) => (mean[i] = v / (k + 1)));
     covariance.fill(alpha);
     for (const c of chosen) {
-      if (counts[c]! < 2) throw new RangeError(`nearestMeans: class ${c} is among the nearest and has ${counts[c]} rows, expected at least 2 for a covariance`);
+      if (counts[c]! < 2)
+        throw new RangeError(
+          `nearestMeans: class ${c} is among the nearest and has ${counts[c]} rows, expected at least 2 for ` +
+            'a covariance',
+        );
       addScaled(mean, meanOf(statistics, c), 1 / (k + 1));
       addScaled(covariance, fullCovariance(statistics, c), 1 / k);
     }
@@ -81,7 +103,10 @@ export interface LadcOptions {
   tail: readonly number[];
   /** Head classes that a tail class takes from. Default: 2. */
   m?: number;
-  /** Of the class means: negative squared distance, cosine; or minus the squared Wasserstein distance of diagonal Gaussians. Default: 'euclidean'. */
+  /**
+   * Of the class means: negative squared distance, cosine; or minus the squared Wasserstein distance of diagonal
+   * Gaussians. Default: 'euclidean'.
+   */
   similarity?: 'euclidean' | 'cosine' | 'w2';
   /** Weights grow with the size of the head class to this power. Default: 0. */
   kappa?: number;
@@ -112,20 +137,48 @@ export interface LadcClass {
  * formulas are not public; these are ours. For tail class t the m most similar head classes have the weights
  *   w_h ~ n_h^kappa softmax(similarity / temperature),  c = n_t / (n_t + nu),
  *   mean_t' = c mean_t + (1 - c) sum w_h mean_h,  cov_t' = c cov_t + (1 - c) sum w_h cov_h + alpha I.
- * Throws RangeError on knobs out of range, classes that are both head and tail or twice in one, and head classes with fewer than two rows.
+ * Throws RangeError on knobs out of range, classes that are both head and tail or twice in one, and head classes with
+ * fewer than two rows.
  */
 export function ladc(statistics: ClassStatistics, options: LadcOptions): Gaussians & { classes: LadcClass[] } {
-  expectOptions('ladc', options, ['head', 'tail', 'm', 'similarity', 'kappa', 'temperature', 'nu', 'alpha', 'keepMean']);
-  const { head, tail, m = 2, similarity = 'euclidean', kappa = 0, temperature = 1, nu = 10, alpha = 0.01, keepMean = false } = options;
+  expectOptions('ladc', options, [
+    'head',
+    'tail',
+    'm',
+    'similarity',
+    'kappa',
+    'temperature',
+    'nu',
+    'alpha',
+    'keepMean',
+  ]);
+  const {
+    head,
+    tail,
+    m = 2,
+    similarity = 'euclidean',
+    kappa = 0,
+    temperature = 1,
+    nu = 10,
+    alpha = 0.01,
+    keepMean = false,
+  } = options;
   const { width, counts, classes } = statistics;
   checkParts('ladc', classes, head, tail);
   const poor = head.find((c) => counts[c]! < 2);
-  if (poor !== undefined) throw new RangeError(`ladc: head class ${poor} has ${counts[poor]} rows, expected at least 2`);
+  if (poor !== undefined)
+    throw new RangeError(`ladc: head class ${poor} has ${counts[poor]} rows, expected at least 2`);
   const missing = tail.find((c) => counts[c] === 0);
   if (missing !== undefined) throw new RangeError(`ladc: tail class ${missing} has no rows, expected at least 1`);
-  if (!(Number.isInteger(m) && m >= 1 && m <= head.length)) throw new RangeError(`ladc: m is ${m}, expected an integer in 1..${head.length}, the head classes`);
-  for (const [name, value, least] of [['nu', nu, 0], ['alpha', alpha, 0], ['temperature', temperature, Number.MIN_VALUE]] as const) {
-    if (!(value >= least && value < Infinity)) throw new RangeError(`ladc: ${name} is ${value}, expected a finite number ${least === 0 ? '>= 0' : '> 0'}`);
+  if (!(Number.isInteger(m) && m >= 1 && m <= head.length))
+    throw new RangeError(`ladc: m is ${m}, expected an integer in 1..${head.length}, the head classes`);
+  for (const [name, value, least] of [
+    ['nu', nu, 0],
+    ['alpha', alpha, 0],
+    ['temperature', temperature, Number.MIN_VALUE],
+  ] as const) {
+    if (!(value >= least && value < Infinity))
+      throw new RangeError(`ladc: ${name} is ${value}, expected a finite number ${least === 0 ? '>= 0' : '> 0'}`);
   }
   if (!Number.isFinite(kappa)) throw new RangeError(`ladc: kappa is ${kappa}, expected a finite number`);
   const means = new Float64Array(tail.length * width);
@@ -158,10 +211,13 @@ export function ladc(statistics: ClassStatistics, options: LadcOptions): Gaussia
 
 /**
  * Head-to-tail calibration of diagonal Gaussians (Chen and Su, CVPR 2023): weights softmax over head classes of -W2^2 /
- * sqrt(width), mean and deviation (1 - a) sum w head + a tail. `w2` and `weights`: (tail, head). Throws RangeError on a share
- * outside [0, 1], classes that are both head and tail, twice in one or without rows, and without a head class.
+ * sqrt(width), mean and deviation (1 - a) sum w head + a tail. `w2` and `weights`: (tail, head). Throws RangeError on a
+ * share outside [0, 1], classes that are both head and tail, twice in one or without rows, and without a head class.
  */
-export function headToTail(statistics: ClassStatistics, { head, tail, a = 0.998 }: { head: readonly number[]; tail: readonly number[]; a?: number }): { w2: number[][]; weights: number[][]; means: number[][]; deviations: number[][] } {
+export function headToTail(
+  statistics: ClassStatistics,
+  { head, tail, a = 0.998 }: { head: readonly number[]; tail: readonly number[]; a?: number },
+): { w2: number[][]; weights: number[][]; means: number[][]; deviations: number[][] } {
   if (!(a >= 0 && a <= 1)) throw new RangeError(`headToTail: a is ${a}, expected a share from 0 to 1`);
   const { width, classes, counts } = statistics;
   checkParts('headToTail', classes, head, tail);
@@ -182,14 +238,22 @@ export function headToTail(statistics: ClassStatistics, { head, tail, a = 0.998 
       head.forEach((h, j) => addScaled(out, of(h), (1 - a) * weights[i]![j]!));
       return [...out];
     });
-  return { w2, weights, means: mixed((c) => meanOf(statistics, c)), deviations: mixed((c) => deviationsOf(statistics, c)) };
+  return {
+    w2,
+    weights,
+    means: mixed((c) => meanOf(statistics, c)),
+    deviations: mixed((c) => deviationsOf(statistics, c)),
+  };
 }
 
 function checkParts(where: string, classes: number, head: readonly number[], tail: readonly number[]): void {
-  for (const c of [...head, ...tail]) if (!(Number.isInteger(c) && c >= 0 && c < classes)) throw new RangeError(`${where}: class ${c} is not in 0..${classes - 1}`);
+  for (const c of [...head, ...tail])
+    if (!(Number.isInteger(c) && c >= 0 && c < classes))
+      throw new RangeError(`${where}: class ${c} is not in 0..${classes - 1}`);
   for (const [name, list] of Object.entries({ head, tail })) {
     const twice = list.find((c, i) => list.indexOf(c) !== i);
-    if (twice !== undefined) throw new RangeError(`${where}: class ${twice} is twice in ${name}, expected each class once`);
+    if (twice !== undefined)
+      throw new RangeError(`${where}: class ${twice} is twice in ${name}, expected each class once`);
   }
   const both = tail.find((c) => head.includes(c));
   if (both !== undefined) throw new RangeError(`${where}: class ${both} is in head and tail, expected one of them`);
@@ -203,8 +267,10 @@ export function missingCounts(counts: ArrayLike<number>, target: number = Math.m
 function similarityOf(statistics: ClassStatistics, t: number, h: number, kind: 'euclidean' | 'cosine' | 'w2'): number {
   const [a, b] = [meanOf(statistics, t), meanOf(statistics, h)];
   if (kind === 'euclidean') return -squaredDistance(a, b);
-  if (kind === 'w2') return -squaredDistance(a, b) - squaredDistance(deviationsOf(statistics, t), deviationsOf(statistics, h));
-  if (kind !== 'cosine') throw new RangeError(`ladc: similarity is ${String(kind)}, expected 'euclidean', 'cosine' or 'w2'`);
+  if (kind === 'w2')
+    return -squaredDistance(a, b) - squaredDistance(deviationsOf(statistics, t), deviationsOf(statistics, h));
+  if (kind !== 'cosine')
+    throw new RangeError(`ladc: similarity is ${String(kind)}, expected 'euclidean', 'cosine' or 'w2'`);
   const dot = (p: Float64Array, q: Float64Array): number => p.reduce((sum, v, i) => sum + v * q[i]!, 0);
   const length = Math.sqrt(dot(a, a) * dot(b, b));
   return length === 0 ? 0 : dot(a, b) / length;

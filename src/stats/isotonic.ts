@@ -5,8 +5,8 @@ export interface Monotone {
 }
 
 /**
- * Isotonic regression: the non-decreasing fit of targets over x with the least squared error, weighted by `weight` (all above 0; default 1), by
- * pooling adjacent violators.
+ * Isotonic regression: the non-decreasing fit of targets over x with the least squared error, weighted by `weight` (all
+ * above 0; default 1), by pooling adjacent violators.
  * Equal x are pooled first. The two ends of every block are kept, as scikit-learn does.
  */
 export function isotonic(x: ArrayLike<number>, targets: ArrayLike<number>, weight?: ArrayLike<number>): Monotone {

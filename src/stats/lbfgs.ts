@@ -18,8 +18,9 @@ export interface LbfgsOptions {
 }
 
 /**
- * Minimum of a smooth convex function by limited-memory BFGS with backtracking (Nocedal and Wright, Numerical optimization,
- * algorithm 7.5). `evaluate` returns the value at x and writes the gradient. The value never rises above that of `start`.
+ * Minimum of a smooth convex function by limited-memory BFGS with backtracking (Nocedal and Wright, Numerical
+ * optimization, algorithm 7.5). `evaluate` returns the value at x and writes the gradient. The value never rises above
+ * that of `start`.
  */
 export function lbfgs(
   evaluate: (x: Float64Array, gradient: Float64Array) => number,
@@ -60,7 +61,10 @@ export function lbfgs(
 }
 
 /** -H g by the two-loop recursion. */
-function descent(gradient: Float64Array, pairs: readonly { s: Float64Array; y: Float64Array; rho: number }[]): Float64Array {
+function descent(
+  gradient: Float64Array,
+  pairs: readonly { s: Float64Array; y: Float64Array; rho: number }[],
+): Float64Array {
   const q = gradient.map((g) => -g);
   const alphas: number[] = [];
   for (let k = pairs.length - 1; k >= 0; k--) {

@@ -1,6 +1,6 @@
 /**
- * The x with the least |A x - b|^2, by modified Gram-Schmidt, in f64; null when a column of A depends on the others. a: rows of A, at least as many as
- * columns.
+ * The x with the least |A x - b|^2, by modified Gram-Schmidt, in f64; null when a column of A depends on the others. a:
+ * rows of A, at least as many as columns.
  */
 export function leastSquares(a: readonly ArrayLike<number>[], b: ArrayLike<number>): Float64Array | null {
   const n = a[0]!.length;

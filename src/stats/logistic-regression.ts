@@ -20,9 +20,9 @@ export interface LinearClassifier {
 }
 
 /**
- * Multinomial logistic regression of rows (n, width) on labels in 0..classes-1: the minimum of sum_i w_i CE(W x_i + b, y_i) +
- * l2 / 2 |W|^2 by L-BFGS from 0. On the CPU in f64: a convex problem with one answer, for features that are frozen.
- * Throws RangeError for shapes that do not fit, labels out of range, a negative l2 or weight, and without rows.
+ * Multinomial logistic regression of rows (n, width) on labels in 0..classes-1: the minimum of sum_i w_i CE(W x_i + b,
+ * y_i) + l2 / 2 |W|^2 by L-BFGS from 0. On the CPU in f64: a convex problem with one answer, for features that are
+ * frozen. Throws RangeError for shapes that do not fit, labels out of range, a negative l2 or weight, and without rows.
  */
 export function logisticRegression(
   x: RowMatrix,
@@ -35,41 +35,50 @@ export function logisticRegression(
   const [rows, width] = checkedRows('logisticRegression: x', x);
   checkedLabels('logisticRegression', labels, rows, classes);
   if (rows === 0) throw new RangeError('logisticRegression: x has 0 rows, expected at least 1');
-  if (!(l2 >= 0 && l2 < Infinity)) throw new RangeError(`logisticRegression: l2 is ${l2}, expected a finite number >= 0`);
-  if (sampleWeight && sampleWeight.length !== rows) throw new RangeError(`logisticRegression: sampleWeight has ${sampleWeight.length} entries, expected ${rows}`);
+  if (!(l2 >= 0 && l2 < Infinity))
+    throw new RangeError(`logisticRegression: l2 is ${l2}, expected a finite number >= 0`);
+  if (sampleWeight && sampleWeight.length !== rows)
+    throw new RangeError(`logisticRegression: sampleWeight has ${sampleWeight.length} entries, expected ${rows}`);
   for (let r = 0; r < (sampleWeight?.length ?? 0); r++) {
-    if (!(sampleWeight![r]! >= 0 && sampleWeight![r]! < Infinity)) throw new RangeError(`logisticRegression: sampleWeight[${r}] is ${sampleWeight![r]}, expected a finite number >= 0`);
+    if (!(sampleWeight![r]! >= 0 && sampleWeight![r]! < Infinity))
+      throw new RangeError(
+        `logisticRegression: sampleWeight[${r}] is ${sampleWeight![r]}, expected a finite number >= 0`,
+      );
   }
   const { data } = x;
   const size = classes * width;
   const z = new Float64Array(classes);
-  const found = lbfgs((w, gradient) => {
-    let value = 0;
-    for (let r = 0; r < rows; r++) {
-      const y = labels[r]!;
-      let most = -Infinity;
-      for (let c = 0; c < classes; c++) {
-        let sum = w[size + c]!;
-        for (let i = 0; i < width; i++) sum += w[c * width + i]! * data[r * width + i]!;
-        z[c] = sum;
-        most = Math.max(most, sum);
+  const found = lbfgs(
+    (w, gradient) => {
+      let value = 0;
+      for (let r = 0; r < rows; r++) {
+        const y = labels[r]!;
+        let most = -Infinity;
+        for (let c = 0; c < classes; c++) {
+          let sum = w[size + c]!;
+          for (let i = 0; i < width; i++) sum += w[c * width + i]! * data[r * width + i]!;
+          z[c] = sum;
+          most = Math.max(most, sum);
+        }
+        const own = z[y]! - most;
+        let total = 0;
+        for (let c = 0; c < classes; c++) total += z[c] = Math.exp(z[c]! - most);
+        const weight = sampleWeight?.[r] ?? 1;
+        value += weight * (Math.log(total) - own);
+        for (let c = 0; c < classes; c++) {
+          const g = weight * (z[c]! / total - Number(c === y));
+          gradient[size + c]! += g;
+          for (let i = 0; i < width; i++) gradient[c * width + i]! += g * data[r * width + i]!;
+        }
       }
-      const own = z[y]! - most;
-      let total = 0;
-      for (let c = 0; c < classes; c++) total += z[c] = Math.exp(z[c]! - most);
-      const weight = sampleWeight?.[r] ?? 1;
-      value += weight * (Math.log(total) - own);
-      for (let c = 0; c < classes; c++) {
-        const g = weight * (z[c]! / total - Number(c === y));
-        gradient[size + c]! += g;
-        for (let i = 0; i < width; i++) gradient[c * width + i]! += g * data[r * width + i]!;
+      for (let i = 0; i < size; i++) {
+        value += 0.5 * l2 * w[i]! ** 2;
+        gradient[i]! += l2 * w[i]!;
       }
-    }
-    for (let i = 0; i < size; i++) {
-      value += 0.5 * l2 * w[i]! ** 2;
-      gradient[i]! += l2 * w[i]!;
-    }
-    return value;
-  }, new Float64Array(size + classes), { tolerance, ...search });
+      return value;
+    },
+    new Float64Array(size + classes),
+    { tolerance, ...search },
+  );
   return { weight: found.x.slice(0, size), bias: found.x.slice(size), converged: found.converged };
 }

@@ -36,8 +36,8 @@ export function normalLogCdf(x: number): number {
 /**
  * Phi^-1(p) for 0 <= p <= 1, to a few ulps; -Infinity at 0 and Infinity at 1.
  * Newton's method on a concave function started on its left, so every step moves right towards the root:
- * Phi(x) - 1/2 = |p - 1/2| in the middle, log Phi(x) = log p in the tails (there Phi(x) <= exp(-x^2 / 2) / 2 gives the start).
- * Throws RangeError outside [0, 1].
+ * Phi(x) - 1/2 = |p - 1/2| in the middle, log Phi(x) = log p in the tails (there Phi(x) <= exp(-x^2 / 2) / 2 gives the
+ * start). Throws RangeError outside [0, 1].
  */
 export function normalQuantile(p: number): number {
   if (!(p >= 0 && p <= 1)) throw new RangeError(`normalQuantile: p is ${p}, expected 0 <= p <= 1`);

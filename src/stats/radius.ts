@@ -9,7 +9,8 @@ import { roundDown } from './rounding.ts';
  * Throws RangeError unless 0 <= pLower < 1 and sigma is positive and finite.
  */
 export function certifiedRadius(pLower: number, sigma: number): number {
-  if (!(pLower >= 0 && pLower < 1)) throw new RangeError(`certifiedRadius: pLower is ${pLower}, expected 0 <= pLower < 1`);
+  if (!(pLower >= 0 && pLower < 1))
+    throw new RangeError(`certifiedRadius: pLower is ${pLower}, expected 0 <= pLower < 1`);
   checkSigma('certifiedRadius', sigma);
   return pLower < 0.5 ? 0 : roundDown(sigma * normalQuantile(pLower), 8);
 }
@@ -22,16 +23,21 @@ export function certifiedRadius(pLower: number, sigma: number): number {
 export function samplesForRadius(radius: number, options: { sigma?: number; alpha?: number } = {}): number {
   expectOptions('samplesForRadius', options, ['sigma', 'alpha']);
   const { sigma = 1, alpha = 0.001 } = options;
-  if (!(radius >= 0 && radius < Infinity)) throw new RangeError(`samplesForRadius: radius is ${radius}, expected a finite number >= 0`);
+  if (!(radius >= 0 && radius < Infinity))
+    throw new RangeError(`samplesForRadius: radius is ${radius}, expected a finite number >= 0`);
   checkSigma('samplesForRadius', sigma);
   if (!(alpha > 0 && alpha < 1)) throw new RangeError(`samplesForRadius: alpha is ${alpha}, expected 0 < alpha < 1`);
   const n = Math.max(1, Math.ceil(Math.log(alpha) / normalLogCdf(radius / sigma)));
   if (!Number.isSafeInteger(n)) {
-    throw new RangeError(`samplesForRadius: radius is ${radius} = ${radius / sigma} sigma, expected one that fewer than 2^53 samples can certify`);
+    throw new RangeError(
+      `samplesForRadius: radius is ${radius} = ${radius / sigma} sigma, expected one that fewer than 2^53 ` +
+        'samples can certify',
+    );
   }
   return n;
 }
 
 function checkSigma(where: string, sigma: number): void {
-  if (!(sigma > 0 && sigma < Infinity)) throw new RangeError(`${where}: sigma is ${sigma}, expected a finite number > 0`);
+  if (!(sigma > 0 && sigma < Infinity))
+    throw new RangeError(`${where}: sigma is ${sigma}, expected a finite number > 0`);
 }

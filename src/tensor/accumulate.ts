@@ -6,7 +6,14 @@ export function addGradients(a: Tensor, b: Tensor): Tensor {
   const y = empty(a.shape, { gpu: a.gpu });
   kernel.sum({ size: a.size }, { a, b, y }, [a.size]);
   y.isMasked = a.isMasked && b.isMasked;
-  if (a.tracksGrad || b.tracksGrad) y.node = { op: 'add', inputs: [a, b], backward: (dy) => [dy, dy], composed: true, versions: [a.version, b.version, y.version] };
+  if (a.tracksGrad || b.tracksGrad)
+    y.node = {
+      op: 'add',
+      inputs: [a, b],
+      backward: (dy) => [dy, dy],
+      composed: true,
+      versions: [a.version, b.version, y.version],
+    };
   return y;
 }
 

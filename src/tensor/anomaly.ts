@@ -24,8 +24,8 @@ export function wildIn(...tensors: readonly Tensor[]): Tensor<'u32'> {
 }
 
 /**
- * Finds the op that first made a NaN or an infinity: while `run` is under way, one more dispatch tests the bits of every
- * result and every gradient. It works within a captured step too; there the ops are tested again in each run.
+ * Finds the op that first made a NaN or an infinity: while `run` is under way, one more dispatch tests the bits of
+ * every result and every gradient. It works within a captured step too; there the ops are tested again in each run.
  */
 export class AnomalyWatch {
   readonly gpu: Gpu;
@@ -61,7 +61,10 @@ export class AnomalyWatch {
     this.#first.write([NONE]);
     const index = found >>> 1;
     const { op, shape, site } = this.#ops[index]!;
-    throw new NonFiniteError(`${op} gave ${found & 1 ? 'an infinity' : 'a NaN'} in its result of shape [${shape}]; the ${index} results before it were finite${site}`);
+    throw new NonFiniteError(
+      `${op} gave ${found & 1 ? 'an infinity' : 'a NaN'} in its result of shape [${shape}]; the ${index} ` +
+        `results before it were finite${site}`,
+    );
   }
 
   dispose(): void {
@@ -74,8 +77,8 @@ export class AnomalyWatch {
 }
 
 /**
- * Runs `fn` and names the op that first made a value that is not finite: rejects with a NonFiniteError, and frees what `fn`
- * returned. Gradients count as results ("gradient of log with respect to input 0"). Costs one dispatch an op; with
+ * Runs `fn` and names the op that first made a value that is not finite: rejects with a NonFiniteError, and frees what
+ * `fn` returned. Gradients count as results ("gradient of log with respect to input 0"). Costs one dispatch an op; with
  * `init({ debug: true })` the error holds the place of the call.
  */
 export async function detectAnomaly<T>(fn: () => T, options: { gpu?: Gpu } = {}): Promise<T> {
@@ -92,7 +95,10 @@ export async function detectAnomaly<T>(fn: () => T, options: { gpu?: Gpu } = {})
   return value;
 }
 
-/** The first tensor, in order, with a NaN or an infinity, found by its bits: one dispatch each and one read. -1 where there is none. */
+/**
+ * The first tensor, in order, with a NaN or an infinity, found by its bits: one dispatch each and one read. -1 where
+ * there is none.
+ */
 export async function firstNonFinite(tensors: readonly Tensor[]): Promise<number> {
   if (tensors.length === 0) return -1;
   const { gpu } = tensors[0]!;

@@ -7,7 +7,8 @@ import { Tensor } from './tensor.ts';
 export type ArrayInput = Tensor<DType> | HostInput;
 
 /** A list of integers, one for each sample: a Tensor, an NdArray or an array. */
-export type LabelsInput = Tensor<DType> | { readonly data: ArrayLike<number>; readonly shape: readonly number[] } | ArrayLike<number>;
+export type LabelsInput =
+  Tensor<DType> | { readonly data: ArrayLike<number>; readonly shape: readonly number[] } | ArrayLike<number>;
 
 /** The values on the host, `what` in the errors; a Tensor is read and stays the caller's. */
 export async function readArray(what: string, values: ArrayInput): Promise<NdArray> {

@@ -48,9 +48,9 @@ export class Captured<T> {
 }
 
 /**
- * Records what `step` launches, runs it once, and returns it ready to run again. Shapes and control flow are fixed; what
- * varies from run to run (data, learning rate, step number, random counter) must lie in tensors made before, which the
- * host writes between runs. Temporaries share memory by liveness. `step` is synchronous and must not read.
+ * Records what `step` launches, runs it once, and returns it ready to run again. Shapes and control flow are fixed;
+ * what varies from run to run (data, learning rate, step number, random counter) must lie in tensors made before, which
+ * the host writes between runs. Temporaries share memory by liveness. `step` is synchronous and must not read.
  */
 export function capture<T>(step: () => T, options: { gpu?: Gpu } = {}): Captured<T> {
   expectOptions('capture', options, ['gpu']);
@@ -65,9 +65,9 @@ export function capture<T>(step: () => T, options: { gpu?: Gpu } = {}): Captured
 }
 
 /**
- * Compiles every pipeline that the first run of `step` launches, all at once and without blocking the page, so that it does
- * not wait for one after the other. The step is recorded and thrown away: nothing runs on the device, but code on the host does;
- * a gradient that it gives to a tensor outside a model holds nothing.
+ * Compiles every pipeline that the first run of `step` launches, all at once and without blocking the page, so that it
+ * does not wait for one after the other. The step is recorded and thrown away: nothing runs on the device, but code on
+ * the host does; a gradient that it gives to a tensor outside a model holds nothing.
  */
 export async function prepare(step: () => unknown, options: { gpu?: Gpu } = {}): Promise<void> {
   expectOptions('prepare', options, ['gpu']);

@@ -4,10 +4,20 @@ import { empty, type Tensor } from './tensor.ts';
 /** Overwrites `to` with the bits of `from`, of the same size and dtype, on the device. */
 export function copyOver<D extends DType>(from: Tensor<D>, to: Tensor<D>): void {
   if (from.size === 0) return;
-  to.gpu.recorder.push({ kind: 'copy', from: from.storage, fromOffset: from.byteOffset, to: to.storage, toOffset: to.byteOffset, bytes: from.byteLength });
+  to.gpu.recorder.push({
+    kind: 'copy',
+    from: from.storage,
+    fromOffset: from.byteOffset,
+    to: to.storage,
+    toOffset: to.byteOffset,
+    bytes: from.byteLength,
+  });
 }
 
-/** Copies tensors on the device and returns the function that puts their bits back. The copies belong to the scope around the call. */
+/**
+ * Copies tensors on the device and returns the function that puts their bits back. The copies belong to the scope
+ * around the call.
+ */
 export function keep(tensors: Iterable<Tensor<DType>>): () => void {
   const kept = Array.from(tensors, (t) => {
     const copy = empty(t.shape, { dtype: t.dtype, gpu: t.gpu });

@@ -1,6 +1,7 @@
 /**
- * Element types of tensors. bool takes four bytes on the device (0 or 1), as WGSL has no bool in memory. f16 is a storage
- * format of two bytes: `cast` converts to and from f32, in which all arithmetic is done; no adapter feature is needed.
+ * Element types of tensors. bool takes four bytes on the device (0 or 1), as WGSL has no bool in memory. f16 is a
+ * storage format of two bytes: `cast` converts to and from f32, in which all arithmetic is done; no adapter feature is
+ * needed.
  */
 export type DType = 'f32' | 'i32' | 'u32' | 'bool' | 'f16';
 
@@ -27,8 +28,13 @@ export function fromDevice<D extends DType>(dtype: D, bytes: ArrayBuffer, count:
   return new (HOST[dtype] as new (b: ArrayBuffer) => unknown)(bytes) as TypedArrayOf<D>;
 }
 
-/** Device bytes of host values: the values themselves where their type fits, else a copy. Every non-zero bool becomes 1. */
-export function toDevice(dtype: DType, values: ArrayLike<number>): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+/**
+ * Device bytes of host values: the values themselves where their type fits, else a copy. Every non-zero bool becomes 1.
+ */
+export function toDevice(
+  dtype: DType,
+  values: ArrayLike<number>,
+): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
   if (dtype === 'f16') {
     const words = new Uint32Array(bytesOf('f16', values.length) / 4);
     const halves = new Uint16Array(words.buffer);
@@ -44,9 +50,9 @@ export function toDevice(dtype: DType, values: ArrayLike<number>): Float32Array<
 const RANGES = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1] } as const;
 
 /**
- * Throws a RangeError, naming `what`, on a value that a dtype of integers cannot hold: NaN, infinities, and what is out of range once its
- * fraction is cut off. The others hold what they are given: f32 and f16 the nearest value, which beyond the largest is an infinity, and
- * bool 1 for all but 0.
+ * Throws a RangeError, naming `what`, on a value that a dtype of integers cannot hold: NaN, infinities, and what is out
+ * of range once its fraction is cut off. The others hold what they are given: f32 and f16 the nearest value, which
+ * beyond the largest is an infinity, and bool 1 for all but 0.
  */
 export function expectValues(what: string, dtype: DType, values: ArrayLike<number>): void {
   if (dtype !== 'i32' && dtype !== 'u32') return;
@@ -54,7 +60,8 @@ export function expectValues(what: string, dtype: DType, values: ArrayLike<numbe
   const [low, high] = RANGES[dtype];
   for (let i = 0; i < values.length; i++) {
     const v = Math.trunc(values[i]!);
-    if (!(v >= low && v <= high)) throw new RangeError(`${what}[${i}] is ${values[i]}, expected a number in ${low}..${high} for ${dtype}`);
+    if (!(v >= low && v <= high))
+      throw new RangeError(`${what}[${i}] is ${values[i]}, expected a number in ${low}..${high} for ${dtype}`);
   }
 }
 

@@ -17,7 +17,8 @@ export interface GradOptions {
 function mapTree<T extends Tree>(tree: T, f: (x: Tensor) => Tensor, what: string): T {
   if (tree instanceof Tensor) return f(tree) as unknown as T;
   if (Array.isArray(tree)) return tree.map((t) => mapTree(t as Tree, f, what)) as unknown as T;
-  if (tree && typeof tree === 'object') return Object.fromEntries(Object.entries(tree).map(([k, v]) => [k, mapTree(v as Tree, f, what)])) as T;
+  if (tree && typeof tree === 'object')
+    return Object.fromEntries(Object.entries(tree).map(([k, v]) => [k, mapTree(v as Tree, f, what)])) as T;
   throw new TypeError(`${what}: got ${String(tree)}, expected a tensor, or arrays and plain objects of tensors`);
 }
 
@@ -28,7 +29,10 @@ let depth = 0;
  * A function that gives the value of `fn` and its gradient with respect to one argument, in the structure of that
  * argument. `fn` returns a scalar. Nested, it gives derivatives of higher order. All temporaries are freed.
  */
-export function valueAndGrad<A extends unknown[]>(fn: (...args: A) => Tensor, options: GradOptions = {}): (...args: A) => { value: Tensor; gradient: A[number] } {
+export function valueAndGrad<A extends unknown[]>(
+  fn: (...args: A) => Tensor,
+  options: GradOptions = {},
+): (...args: A) => { value: Tensor; gradient: A[number] } {
   expectOptions('valueAndGrad', options, ['argument']);
   const { argument = 0 } = options;
   return (...args) => {
@@ -44,7 +48,12 @@ export function valueAndGrad<A extends unknown[]>(fn: (...args: A) => Tensor, op
         `valueAndGrad: argument ${argument}`,
       );
       const value = withGrad(() => fn(...(args.map((a, i) => (i === argument ? tree : a)) as A)));
-      if (!(value instanceof Tensor) || value.size !== 1) throw new ShapeError(`valueAndGrad: the function gave ${value instanceof Tensor ? `shape [${value.shape}]` : String(value)}, expected a scalar tensor; reduce it first`);
+      if (!(value instanceof Tensor) || value.size !== 1)
+        throw new ShapeError(
+          'valueAndGrad: the function gave ' +
+            `${value instanceof Tensor ? `shape [${value.shape}]` : String(value)}, expected a scalar tensor; ` +
+            'reduce it first',
+        );
       const found = gradients(value, leaves, { createGraph: depth > 1 });
       let next = 0;
       return { value, gradient: mapTree(tree, () => found[next++]!, 'valueAndGrad') as A[number] };
@@ -65,14 +74,18 @@ export function valueAndGrad<A extends unknown[]>(fn: (...args: A) => Tensor, op
 
 /**
  * Gradients of a scalar, in two forms. `grad(y, inputs)` gives dy/d(inputs) of a tensor that is on the tape; with
- * `createGraph` it can be differentiated again. `grad(fn)` gives a function for the gradient of `fn` with respect to its
- * first argument (or `argument`), as {@link valueAndGrad}.
+ * `createGraph` it can be differentiated again. `grad(fn)` gives a function for the gradient of `fn` with respect to
+ * its first argument (or `argument`), as {@link valueAndGrad}.
  */
 export function grad(y: Tensor, inputs: readonly Tensor[], options?: { createGraph?: boolean }): Tensor[];
 /** The gradient of `fn` with respect to one argument, as a function. */
 export function grad<A extends unknown[]>(fn: (...args: A) => Tensor, options?: GradOptions): (...args: A) => A[number];
 /** Either form. */
-export function grad<A extends unknown[]>(subject: Tensor | ((...args: A) => Tensor), second?: readonly Tensor[] | GradOptions, options?: { createGraph?: boolean }): Tensor[] | ((...args: A) => A[number]) {
+export function grad<A extends unknown[]>(
+  subject: Tensor | ((...args: A) => Tensor),
+  second?: readonly Tensor[] | GradOptions,
+  options?: { createGraph?: boolean },
+): Tensor[] | ((...args: A) => A[number]) {
   if (subject instanceof Tensor) return gradients(subject, second as readonly Tensor[], options);
   const both = valueAndGrad(subject, second as GradOptions | undefined);
   return (...args) => {
@@ -91,10 +104,13 @@ export interface CustomGrad {
 
 /**
  * An op with a gradient of its own: `fn` computes the value off the tape and gives the gradient. Made of differentiable
- * ops, the gradient can be differentiated again with respect to dy, the inputs and the value; other tensors that it uses
- * count as constants.
+ * ops, the gradient can be differentiated again with respect to dy, the inputs and the value; other tensors that it
+ * uses count as constants.
  */
-export function customGrad<A extends Tensor<DType>[]>(fn: (...inputs: A) => CustomGrad, options: { name?: string } = {}): (...inputs: A) => Tensor {
+export function customGrad<A extends Tensor<DType>[]>(
+  fn: (...inputs: A) => CustomGrad,
+  options: { name?: string } = {},
+): (...inputs: A) => Tensor {
   expectOptions('customGrad', options, ['name']);
   const { name = 'customGrad' } = options;
   return (...inputs) => {
@@ -107,7 +123,11 @@ export function customGrad<A extends Tensor<DType>[]>(fn: (...inputs: A) => Cust
       inputs,
       (dy) => {
         const found = gradient(dy);
-        if (found.length !== inputs.length) throw new ShapeError(`${name}: the gradient function gave ${found.length} gradients, expected one for each of the ${inputs.length} inputs`);
+        if (found.length !== inputs.length)
+          throw new ShapeError(
+            `${name}: the gradient function gave ${found.length} gradients, expected one for each of the ` +
+              `${inputs.length} inputs`,
+          );
         return found;
       },
       { composed: true },
@@ -117,9 +137,9 @@ export function customGrad<A extends Tensor<DType>[]>(fn: (...inputs: A) => Cust
 
 /**
  * fn(...inputs) without keeping its intermediate results: backward runs `fn` again. For the gradient of long chains in
- * less memory, at the price of one more forward pass. `fn` must be pure: it may use parameters, which get their gradients,
- * and random ops by key, which repeat; running statistics would move twice. Chen et al., "Training deep nets with
- * sublinear memory cost", 2016.
+ * less memory, at the price of one more forward pass. `fn` must be pure: it may use parameters, which get their
+ * gradients, and random ops by key, which repeat; running statistics would move twice. Chen et al., "Training deep nets
+ * with sublinear memory cost", 2016.
  */
 export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): Tensor {
   const leaves = (): Tensor[] => inputs.map((x) => (x.tracksGrad ? requireGrad(x.detach()) : x));
@@ -134,7 +154,11 @@ export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tenso
     const local = leaves();
     const wanted = [...local, ...parameters];
     const again = withGrad(() => fn(...local));
-    const found = pullback(again, wanted.filter((x) => x.tracksGrad), dy);
+    const found = pullback(
+      again,
+      wanted.filter((x) => x.tracksGrad),
+      dy,
+    );
     let next = 0;
     return wanted.map((x) => (x.tracksGrad ? found[next++]! : null));
   });

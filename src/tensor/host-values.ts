@@ -13,18 +13,25 @@ export interface HostValues {
 }
 
 /**
- * Values and shape of what the host gives, `what` in the errors: a TypeError on what holds no numbers (a Tensor, a promise, text, a plain
- * object), with the place where it is one element, and a RangeError on ragged rows, or on a shape that does not fit. Flat lists are not copied.
+ * Values and shape of what the host gives, `what` in the errors: a TypeError on what holds no numbers (a Tensor, a
+ * promise, text, a plain object), with the place where it is one element, and a RangeError on ragged rows, or on a
+ * shape that does not fit. Flat lists are not copied.
  */
 export function toHost(what: string, values: unknown): HostValues {
-  if (isTensorLike(values)) throw new TypeError(`${what} is a Tensor, expected values on the host: await t.array() first`);
+  if (isTensorLike(values))
+    throw new TypeError(`${what} is a Tensor, expected values on the host: await t.array() first`);
   if (typeof values === 'object' && values !== null && 'data' in values && 'shape' in values) {
     const { data, shape } = values as { data: unknown; shape: readonly number[] };
-    if (!isList(data) || !isList(shape)) throw new TypeError(`${what} has data that are ${named(data)} and a shape that is ${named(shape)}, expected lists of numbers`);
-    if (data.length !== sizeOf(shape)) throw new RangeError(`${what} has ${data.length} elements, expected ${sizeOf(shape)} for shape [${shape}]`);
+    if (!isList(data) || !isList(shape))
+      throw new TypeError(
+        `${what} has data that are ${named(data)} and a shape that is ${named(shape)}, expected lists of numbers`,
+      );
+    if (data.length !== sizeOf(shape))
+      throw new RangeError(`${what} has ${data.length} elements, expected ${sizeOf(shape)} for shape [${shape}]`);
     return { data: numbers(what, data), shape };
   }
-  if (!isList(values)) throw new TypeError(`${what} is ${named(values)}, expected an array of numbers, nested arrays, or an NdArray`);
+  if (!isList(values))
+    throw new TypeError(`${what} is ${named(values)}, expected an array of numbers, nested arrays, or an NdArray`);
   if (!isList(values[0])) return { data: numbers(what, values), shape: [values.length] };
   const shape = shapeOf(values);
   const data = new Float64Array(sizeOf(shape));
@@ -42,9 +49,11 @@ export function toList(what: string, values: unknown): ArrayLike<number> {
 type List = ArrayLike<unknown>;
 
 /** Arrays, typed arrays, and what else has a length and elements; no text. */
-const isList = (v: unknown): v is List => typeof v === 'object' && v !== null && typeof (v as { length?: unknown }).length === 'number' && !('data' in v);
+const isList = (v: unknown): v is List =>
+  typeof v === 'object' && v !== null && typeof (v as { length?: unknown }).length === 'number' && !('data' in v);
 
-const isTensorLike = (v: unknown): boolean => typeof v === 'object' && v !== null && 'dtype' in v && typeof (v as { array?: unknown }).array === 'function';
+const isTensorLike = (v: unknown): boolean =>
+  typeof v === 'object' && v !== null && 'dtype' in v && typeof (v as { array?: unknown }).array === 'function';
 
 /** Whether the type of the elements says that they are numbers. */
 const isTyped = (v: List): boolean => ArrayBuffer.isView(v) && typeof v[0] !== 'bigint';
@@ -53,16 +62,30 @@ function shapeOf(values: List): number[] {
   return isList(values[0]) ? [values.length, ...shapeOf(values[0])] : [values.length];
 }
 
-function fill(what: string, values: List, shape: readonly number[], path: readonly number[], out: Float64Array, at: number): number {
+function fill(
+  what: string,
+  values: List,
+  shape: readonly number[],
+  path: readonly number[],
+  out: Float64Array,
+  at: number,
+): number {
   const expected = shape[path.length]!;
-  if (values.length !== expected) throw new RangeError(`${what} row ${path.join(', ')} has ${values.length} entries, expected ${expected} as in row ${path.map(() => 0).join(', ')}`);
+  if (values.length !== expected)
+    throw new RangeError(
+      `${what} row ${path.join(', ')} has ${values.length} entries, expected ${expected} as in row ` +
+        `${path.map(() => 0).join(', ')}`,
+    );
   if (path.length === shape.length - 1) {
     out.set(numbers(what, values, path), at);
     return at + values.length;
   }
   for (let i = 0; i < values.length; i++) {
     const row = values[i];
-    if (!isList(row)) throw new RangeError(`${what} row ${[...path, i].join(', ')} is ${named(row)}, expected a list as row ${[...path, 0].join(', ')}`);
+    if (!isList(row))
+      throw new RangeError(
+        `${what} row ${[...path, i].join(', ')} is ${named(row)}, expected a list as row ${[...path, 0].join(', ')}`,
+      );
     at = fill(what, row, shape, [...path, i], out, at);
   }
   return at;
@@ -75,7 +98,10 @@ function numbers(what: string, values: List, path: readonly number[] = []): Arra
     const v = values[i];
     if (typeof v === 'number' || typeof v === 'boolean') continue;
     const place = `[${[...path, i].join('][')}]`;
-    if (isList(v)) throw new RangeError(`${what}${place} is a list of ${v.length}, expected a number as [${[...path, 0].join('][')}]`);
+    if (isList(v))
+      throw new RangeError(
+        `${what}${place} is a list of ${v.length}, expected a number as [${[...path, 0].join('][')}]`,
+      );
     throw new TypeError(`${what}${place} is ${named(v)}, expected a number`);
   }
   return values as ArrayLike<number>;

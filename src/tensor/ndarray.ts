@@ -12,7 +12,10 @@ export class NdArray<D extends HostData = HostData> {
   readonly data: D;
   readonly shape: readonly number[];
 
-  /** Of a typed array, which is not copied, and its shape (default: one axis); or of nested arrays, which give shape and Float32Array. */
+  /**
+   * Of a typed array, which is not copied, and its shape (default: one axis); or of nested arrays, which give shape and
+   * Float32Array.
+   */
   constructor(values: D | Nested, shape?: readonly number[]) {
     let data = values as D;
     if (!isHostData(values)) {
@@ -55,7 +58,8 @@ export class NdArray<D extends HostData = HostData> {
   }
 }
 
-const isHostData = (v: unknown): v is HostData => [Float32Array, Float64Array, Int32Array, Uint32Array, Uint8Array].some((type) => v instanceof type);
+const isHostData = (v: unknown): v is HostData =>
+  [Float32Array, Float64Array, Int32Array, Uint32Array, Uint8Array].some((type) => v instanceof type);
 
 /** What the host gives as an NdArray: itself, or values in f32. Errors as for {@link toHost}. */
 export function toNdArray(what: string, values: HostInput): NdArray {

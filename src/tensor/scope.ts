@@ -39,7 +39,10 @@ export function scope<T>(fn: () => T): T {
   }
 }
 
-/** Runs `fn` so that what it makes belongs to no scope: for parameters and caches that live longer. If it throws, that is freed. */
+/**
+ * Runs `fn` so that what it makes belongs to no scope: for parameters and caches that live longer. If it throws, that
+ * is freed.
+ */
 export function unscoped<T>(fn: () => T): T {
   const made = new Set<Owned>();
   stack.push(made);

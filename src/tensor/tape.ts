@@ -23,7 +23,8 @@ export function record<T extends Tensor>(
   { composed = false }: { composed?: boolean } = {},
 ): T {
   inspect(op, y);
-  if (recording && inputs.some((x) => x.tracksGrad)) y.node = { op, inputs, backward, composed, versions: [...inputs, y].map((t) => t.version) };
+  if (recording && inputs.some((x) => x.tracksGrad))
+    y.node = { op, inputs, backward, composed, versions: [...inputs, y].map((t) => t.version) };
   return y;
 }
 
@@ -82,8 +83,13 @@ export function isRecording(): boolean {
 export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): void {
   expectOptions('backward', options, ['accumulate']);
   const { accumulate = false } = options;
-  if (loss.size !== 1) throw new ShapeError(`backward: loss has shape [${loss.shape}], expected a scalar; reduce it first`);
-  if (!loss.tracksGrad) throw new Error('backward: no gradient flows into this loss; does a parameter have requiresGrad, and was it computed outside noGrad?');
+  if (loss.size !== 1)
+    throw new ShapeError(`backward: loss has shape [${loss.shape}], expected a scalar; reduce it first`);
+  if (!loss.tracksGrad)
+    throw new Error(
+      'backward: no gradient flows into this loss; does a parameter have requiresGrad, and was it computed ' +
+        'outside noGrad?',
+    );
   pass = { stored: new Set(), accumulate };
   const stored = pass.stored;
   try {
@@ -95,7 +101,14 @@ export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): 
           if (dx === grad) return;
           if (stored.has(leaf) || accumulate) accumulateInto(grad, dx);
           else {
-            grad.gpu.recorder.push({ kind: 'copy', from: dx.storage, fromOffset: dx.byteOffset, to: grad.storage, toOffset: grad.byteOffset, bytes: dx.byteLength });
+            grad.gpu.recorder.push({
+              kind: 'copy',
+              from: dx.storage,
+              fromOffset: dx.byteOffset,
+              to: grad.storage,
+              toOffset: grad.byteOffset,
+              bytes: dx.byteLength,
+            });
             stored.add(leaf);
           }
           dx.dispose();
@@ -114,7 +127,8 @@ export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): 
     if (!accumulate) {
       // A parameter that the loss does not depend on has gradient zero, not the one of the step before.
       const arenas = new Set([...stored].map((leaf) => leaf.home?.siblings).filter((s) => s !== undefined));
-      for (const siblings of arenas) for (const leaf of siblings) if (!stored.has(leaf)) leaf.grad = clear(leaf.home!.grad);
+      for (const siblings of arenas)
+        for (const leaf of siblings) if (!stored.has(leaf)) leaf.grad = clear(leaf.home!.grad);
     }
   } finally {
     pass = null;
@@ -133,10 +147,16 @@ export function grad(y: Tensor, inputs: readonly Tensor[], options: { createGrap
 }
 
 /** dL/d(inputs) of any tensor y, from dy = dL/dy: one tensor an input, zeros where y does not depend on it. */
-export function pullback(y: Tensor, inputs: readonly Tensor[], dy: Tensor, options: { createGraph?: boolean } = {}): Tensor[] {
+export function pullback(
+  y: Tensor,
+  inputs: readonly Tensor[],
+  dy: Tensor,
+  options: { createGraph?: boolean } = {},
+): Tensor[] {
   expectOptions('pullback', options, ['createGraph']);
   const { createGraph = false } = options;
-  if (!sameShape(dy.shape, y.shape)) throw new ShapeError(`pullback: dy has shape [${dy.shape}], expected that of y, [${y.shape}]`);
+  if (!sameShape(dy.shape, y.shape))
+    throw new ShapeError(`pullback: dy has shape [${dy.shape}], expected that of y, [${y.shape}]`);
   return gradientsOf(y, inputs, createGraph ? dy : dy.detach(), createGraph);
 }
 
@@ -148,7 +168,8 @@ function gradientsOf(y: Tensor, inputs: readonly Tensor[], seed: Tensor, createG
   };
   const outer = { masking, pass };
   masking &&= !inputs.some((x) => x.node);
-  // Inside a backward pass (checkpoint) nothing may go straight to the gradients of parameters: it is handed back instead.
+  // Inside a backward pass (checkpoint) nothing may go straight to the gradients of parameters: it is handed back
+  // instead.
   pass = null;
   try {
     withRecording(createGraph, () => walk(y, add, new Set(inputs), seed));
@@ -159,10 +180,15 @@ function gradientsOf(y: Tensor, inputs: readonly Tensor[], seed: Tensor, createG
 }
 
 /**
- * Goes from `root` to the leaves; `onLeaf` gets each contribution to a leaf, or to a tensor in `wanted`. `isShared` says
- * that the memory of `dx` may belong to another gradient too, so that it must not be written.
+ * Goes from `root` to the leaves; `onLeaf` gets each contribution to a leaf, or to a tensor in `wanted`. `isShared`
+ * says that the memory of `dx` may belong to another gradient too, so that it must not be written.
  */
-function walk(root: Tensor, onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean) => void, wanted?: ReadonlySet<Tensor>, seed = one(root.gpu, root.shape)): void {
+function walk(
+  root: Tensor,
+  onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean) => void,
+  wanted?: ReadonlySet<Tensor>,
+  seed = one(root.gpu, root.shape),
+): void {
   const gradients = new Map<Tensor, Tensor>([[root, seed]]);
   for (const y of backwardOrder(root)) {
     const dy = gradients.get(y);
@@ -192,7 +218,8 @@ function walk(root: Tensor, onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean
         if (!recording) dx.dispose();
         return;
       }
-      if (!sameShape(dx.shape, x.shape)) throw new ShapeError(`backward of ${op}: gradient ${i} has shape [${dx.shape}], its input [${x.shape}]`);
+      if (!sameShape(dx.shape, x.shape))
+        throw new ShapeError(`backward of ${op}: gradient ${i} has shape [${dx.shape}], its input [${x.shape}]`);
       if (recording && !composed && !dx.node) dx.node = onceOnly(op, dx, dy, inputs);
       if (!x.node && !wanted) {
         onLeaf(x, dx, users.get(dx.storage)! > 1);
@@ -214,13 +241,23 @@ function expectUnchanged(y: Tensor, { op, inputs, versions }: TapeNode): void {
   [...inputs, y].forEach((t, i) => {
     if (t.version === versions[i]) return;
     const what = t === y ? 'its result' : `input ${i}`;
-    throw new Error(`backward of ${op}: ${what}, of shape [${t.shape}], was overwritten after the op had run; call backward before the write, or write into another tensor`);
+    throw new Error(
+      `backward of ${op}: ${what}, of shape [${t.shape}], was overwritten after the op had run; call ` +
+        'backward before the write, or write into another tensor',
+    );
   });
 }
 
 function copyOf(x: Tensor): Tensor {
   const y = empty(x.shape, { gpu: x.gpu });
-  x.gpu.recorder.push({ kind: 'copy', from: x.storage, fromOffset: x.byteOffset, to: y.storage, toOffset: 0, bytes: x.byteLength });
+  x.gpu.recorder.push({
+    kind: 'copy',
+    from: x.storage,
+    fromOffset: x.byteOffset,
+    to: y.storage,
+    toOffset: 0,
+    bytes: x.byteLength,
+  });
   return y;
 }
 
@@ -235,7 +272,10 @@ function onceOnly(op: string, dx: Tensor, dy: Tensor, inputs: readonly Tensor<DT
     op: `${op} (gradient)`,
     inputs: [dy, ...inputs],
     backward: () => {
-      throw new Error(`${op} is a fused op whose gradient cannot be differentiated again; write this part with elementwise ops, matmul and reductions`);
+      throw new Error(
+        `${op} is a fused op whose gradient cannot be differentiated again; write this part with elementwise ` +
+          'ops, matmul and reductions',
+      );
     },
     composed: true,
     versions: [dy, ...inputs, dx].map((t) => t.version),
@@ -267,5 +307,8 @@ export function leavesOf(y: Tensor): Tensor[] {
 
 /** A view of the constant 1, made once for a device. */
 function one(gpu: Gpu, shape: readonly number[]): Tensor {
-  return viewOf(gpu.constant('one', () => unscoped(() => tensor(1, { gpu }))), shape);
+  return viewOf(
+    gpu.constant('one', () => unscoped(() => tensor(1, { gpu }))),
+    shape,
+  );
 }

@@ -56,7 +56,10 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   /** Device memory; throws once the tensor is disposed. */
   get storage(): Storage {
     if (this.#isDisposed || (this.#storage.isFreed && !this.#storage.planned)) {
-      throw new DisposedError(`tensor [${this.shape}] was used after it was freed${this.#site ? `\n${this.#site}` : '; init({ debug: true }) shows where it was made'}`);
+      throw new DisposedError(
+        `tensor [${this.shape}] was used after it was ` +
+          `freed${this.#site ? `\n${this.#site}` : '; init({ debug: true }) shows where it was made'}`,
+      );
     }
     return this.#storage;
   }
@@ -120,7 +123,8 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   /** Overwrites the values from the host, in row-major order; nested arrays too. Errors as for {@link tensor}. */
   write(values: Nested): this {
     const { data } = toHost('write: values', values);
-    if (data.length !== this.size) throw new ShapeError(`write: got ${data.length} values, tensor [${this.shape}] holds ${this.size}`);
+    if (data.length !== this.size)
+      throw new ShapeError(`write: got ${data.length} values, tensor [${this.shape}] holds ${this.size}`);
     expectValues('write: values', this.dtype, data);
     this.gpu.write(this.storage, this.byteOffset, toDevice(this.dtype, data));
     return this;
@@ -140,7 +144,10 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   }
 }
 
-/** A second tensor on the memory of x, of as many elements, not connected to the tape: for ops, which then `record` it. @internal */
+/**
+ * A second tensor on the memory of x, of as many elements, not connected to the tape: for ops, which then `record` it.
+ * @internal
+ */
 export function viewOf<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   return new Tensor(x.storage.retain(), shape, x.dtype, x.offset);
 }
@@ -155,14 +162,19 @@ export interface CreateOptions<D extends DType> {
 export function empty<D extends DType = 'f32'>(shape: readonly number[], options: CreateOptions<D> = {}): Tensor<D> {
   expectOptions('empty', options, ['dtype', 'gpu']);
   const { dtype = 'f32' as D, gpu = currentGpu() } = options;
-  if (shape.some((d) => !Number.isInteger(d) || d < 0)) throw new ShapeError(`shape is [${shape}], expected non-negative integers`);
+  if (shape.some((d) => !Number.isInteger(d) || d < 0))
+    throw new ShapeError(`shape is [${shape}], expected non-negative integers`);
   return new Tensor(memoryFor(shape, dtype, gpu), shape, dtype);
 }
 
 function memoryFor(shape: readonly number[], dtype: DType, gpu: Gpu, now = false): Storage {
   const bytes = bytesOf(dtype, sizeOf(shape));
   const most = gpu.device.limits.maxStorageBufferBindingSize;
-  if (bytes > most) throw new OutOfMemoryError(`a tensor of shape [${shape}] (${dtype}) needs ${bytes} bytes, this adapter binds at most ${most} at once; use smaller batches, or split it`);
+  if (bytes > most)
+    throw new OutOfMemoryError(
+      `a tensor of shape [${shape}] (${dtype}) needs ${bytes} bytes, this adapter binds at most ${most} at ` +
+        'once; use smaller batches, or split it',
+    );
   return gpu.allocate(bytes, now, `shape [${shape}] (${dtype})`);
 }
 
@@ -179,10 +191,11 @@ export function clear<D extends DType>(x: Tensor<D>): Tensor<D> {
 }
 
 /**
- * A tensor from host values: a number, an array, nested arrays, or an NdArray, which give its shape; `shape` overrides it. Integers hold a
- * value without its fraction, and a RangeError tells the one that is NaN or out of range; f32 and f16 take the nearest value, an infinity
- * beyond the largest; bool is 1 for all but 0. Throws RangeError on ragged arrays, TypeError on what holds no numbers.
- * Inside a captured step it is a constant: uploaded once, when the step is recorded.
+ * A tensor from host values: a number, an array, nested arrays, or an NdArray, which give its shape; `shape` overrides
+ * it. Integers hold a value without its fraction, and a RangeError tells the one that is NaN or out of range; f32 and
+ * f16 take the nearest value, an infinity beyond the largest; bool is 1 for all but 0. Throws RangeError on ragged
+ * arrays, TypeError on what holds no numbers. Inside a captured step it is a constant: uploaded once, when the step is
+ * recorded.
  */
 export function tensor<D extends DType = 'f32'>(
   values: HostInput | number,
@@ -192,7 +205,8 @@ export function tensor<D extends DType = 'f32'>(
   const { shape, dtype = 'f32' as D, gpu = currentGpu() } = options;
   const host = typeof values === 'number' ? { data: [values], shape: [] } : toHost('tensor: values', values);
   const dims = shape ?? host.shape;
-  if (sizeOf(dims) !== host.data.length) throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${host.data.length} values`);
+  if (sizeOf(dims) !== host.data.length)
+    throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${host.data.length} values`);
   expectValues('tensor: values', dtype, host.data);
   const made = new Tensor(memoryFor(dims, dtype, gpu, true), dims, dtype);
   try {
@@ -216,5 +230,6 @@ export function expectRank(x: Tensor<DType>, rank: number, what: string): readon
 
 /** Throws a ShapeError unless `x` has the shape. */
 export function expectShape(x: Tensor<DType>, shape: readonly number[], what: string): void {
-  if (x.rank !== shape.length || x.shape.some((d, i) => d !== shape[i])) throw new ShapeError(`${what} has shape [${x.shape}], expected [${shape}]`);
+  if (x.rank !== shape.length || x.shape.some((d, i) => d !== shape[i]))
+    throw new ShapeError(`${what} has shape [${x.shape}], expected [${shape}]`);
 }

@@ -33,23 +33,34 @@ export interface DrawGaussiansOptions {
 const TRIES = 6;
 
 /**
- * counts[i] draws from Gaussian i, on the device: mean + L z with L L' = covariance, z standard normal. x: (sum of counts,
- * width), by Gaussian. A covariance without a factor, such as that of fewer rows than features, gets a growing jitter, and
- * where none helps only its diagonal is used; `factorings` says which. Throws RangeError on counts that do not fit, numbers that are not
- * finite, and a negative variance.
+ * counts[i] draws from Gaussian i, on the device: mean + L z with L L' = covariance, z standard normal. x: (sum of
+ * counts, width), by Gaussian. A covariance without a factor, such as that of fewer rows than features, gets a growing
+ * jitter, and where none helps only its diagonal is used; `factorings` says which. Throws RangeError on counts that do
+ * not fit, numbers that are not finite, and a negative variance.
  */
-export function drawGaussians({ width, means, covariances }: Gaussians, counts: ArrayLike<number>, key: Key, options: DrawGaussiansOptions = {}): { x: Tensor; factorings: Factoring[] } {
+export function drawGaussians(
+  { width, means, covariances }: Gaussians,
+  counts: ArrayLike<number>,
+  key: Key,
+  options: DrawGaussiansOptions = {},
+): { x: Tensor; factorings: Factoring[] } {
   expectOptions('drawGaussians', options, ['clip', 'gpu']);
   const { clip = false, gpu = currentGpu() } = options;
   const number = means.length / width;
-  if (counts.length !== number) throw new RangeError(`drawGaussians: got ${counts.length} counts, expected ${number}, one for each Gaussian`);
-  for (let i = 0; i < number; i++) if (!(Number.isInteger(counts[i]) && counts[i]! >= 0)) throw new RangeError(`drawGaussians: counts[${i}] is ${counts[i]}, expected an integer >= 0`);
+  if (counts.length !== number)
+    throw new RangeError(`drawGaussians: got ${counts.length} counts, expected ${number}, one for each Gaussian`);
+  for (let i = 0; i < number; i++)
+    if (!(Number.isInteger(counts[i]) && counts[i]! >= 0))
+      throw new RangeError(`drawGaussians: counts[${i}] is ${counts[i]}, expected an integer >= 0`);
   expectGaussians(means, covariances, width);
   const factorings: Factoring[] = [];
   const x = scope(() => {
     const parts: Tensor[] = [];
     for (let i = 0; i < number; i++) {
-      const { factor, ...factoring } = factorOf(covariances.subarray(i * width * width, (i + 1) * width * width), width);
+      const { factor, ...factoring } = factorOf(
+        covariances.subarray(i * width * width, (i + 1) * width * width),
+        width,
+      );
       factorings.push(factoring);
       if (counts[i] === 0) continue;
       const z = normal([counts[i]!, width], split(key, i), { gpu });
@@ -65,16 +76,25 @@ export function drawGaussians({ width, means, covariances }: Gaussians, counts: 
 function expectGaussians(means: Float64Array, covariances: Float64Array, width: number): void {
   const size = width * width;
   means.forEach((v, at) => {
-    if (!Number.isFinite(v)) throw new RangeError(`drawGaussians: mean ${at % width} of Gaussian ${Math.floor(at / width)} is ${v}, expected a finite number`);
+    if (!Number.isFinite(v))
+      throw new RangeError(
+        `drawGaussians: mean ${at % width} of Gaussian ${Math.floor(at / width)} is ${v}, expected a finite number`,
+      );
   });
   if (covariances.length !== means.length * width) {
-    throw new RangeError(`drawGaussians: got ${covariances.length} entries of covariances, expected ${means.length * width}, ${width} x ${width} for each Gaussian`);
+    throw new RangeError(
+      `drawGaussians: got ${covariances.length} entries of covariances, expected ${means.length * width}, ` +
+        `${width} x ${width} for each Gaussian`,
+    );
   }
   covariances.forEach((v, at) => {
     const isVariance = (at % size) % (width + 1) === 0;
     if (Number.isFinite(v) && !(isVariance && v < 0)) return;
     const entry = `[${Math.floor((at % size) / width)}, ${at % width}]`;
-    throw new RangeError(`drawGaussians: covariance ${entry} of Gaussian ${Math.floor(at / size)} is ${v}, expected a finite number${isVariance ? ' >= 0' : ''}`);
+    throw new RangeError(
+      `drawGaussians: covariance ${entry} of Gaussian ${Math.floor(at / size)} is ${v}, expected a finite ` +
+        `number${isVariance ? ' >= 0' : ''}`,
+    );
   });
 }
 
@@ -118,19 +138,27 @@ export interface Enriched {
 }
 
 /**
- * Features (n, width) with draws from Gaussians behind them, so that the classes the Gaussians belong to have `target` samples:
- * what a head is then trained on, see crt() and lws(). `classes[i]` is the class of Gaussian i; the Gaussians of one class share
- * what it lacks evenly, the remainder going to some of them at random. Throws RangeError where classes and Gaussians do not fit.
+ * Features (n, width) with draws from Gaussians behind them, so that the classes the Gaussians belong to have `target`
+ * samples: what a head is then trained on, see crt() and lws(). `classes[i]` is the class of Gaussian i; the Gaussians
+ * of one class share what it lacks evenly, the remainder going to some of them at random. Throws RangeError where
+ * classes and Gaussians do not fit.
  */
-export async function enrich(features: Dataset, gaussians: Gaussians, classes: readonly number[], all: EnrichOptions = {}): Promise<Enriched> {
+export async function enrich(
+  features: Dataset,
+  gaussians: Gaussians,
+  classes: readonly number[],
+  all: EnrichOptions = {},
+): Promise<Enriched> {
   expectOptions('enrich', all, ['target', 'seed', 'clip', 'gpu']);
   const { target, seed = 0, ...options } = all;
   const { x, y, numClasses, classCounts } = features;
   const { width } = gaussians;
-  if (x.shape.length !== 2 || x.shape[1] !== width) throw new RangeError(`enrich: features have shape [${x.shape}], expected (n, ${width}) as the Gaussians`);
+  if (x.shape.length !== 2 || x.shape[1] !== width)
+    throw new RangeError(`enrich: features have shape [${x.shape}], expected (n, ${width}) as the Gaussians`);
   const bad = classes.find((c) => !(Number.isInteger(c) && c >= 0 && c < numClasses));
   if (bad !== undefined) throw new RangeError(`enrich: class ${bad} is not in 0..${numClasses - 1}`);
-  if (target !== undefined && !(Number.isInteger(target) && target >= 0)) throw new RangeError(`enrich: target is ${target}, expected an integer >= 0`);
+  if (target !== undefined && !(Number.isInteger(target) && target >= 0))
+    throw new RangeError(`enrich: target is ${target}, expected an integer >= 0`);
   const missing = missingCounts(classCounts, target);
   const counts = new Array<number>(classes.length).fill(0);
   for (const c of new Set(classes)) {
@@ -145,7 +173,11 @@ export async function enrich(features: Dataset, gaussians: Gaussians, classes: r
     values.set(x.data);
     values.set(await drawn.x.read(), x.data.length);
     const labels = [...y, ...counts.flatMap((n, i) => new Array<number>(n).fill(classes[i]!))];
-    return { data: makeDataset(new NdArray(values, [labels.length, width]), labels, { numClasses }), counts, factorings: drawn.factorings };
+    return {
+      data: makeDataset(new NdArray(values, [labels.length, width]), labels, { numClasses }),
+      counts,
+      factorings: drawn.factorings,
+    };
   } finally {
     drawn.x.dispose();
   }

@@ -18,7 +18,10 @@ export interface EpochScores {
   readonly all: readonly EpochScore[];
   /** Of the latest epoch: the figure to report. Throws RangeError before the first. */
   readonly last: EpochScore;
-  /** The largest, the first of equals: what a selection on these data would give. Throws RangeError before the first epoch. */
+  /**
+   * The largest, the first of equals: what a selection on these data would give. Throws RangeError before the first
+   * epoch.
+   */
   readonly best: EpochScore;
 }
 
@@ -29,8 +32,9 @@ export interface EpochScoresOptions extends PredictOptions {
 }
 
 /**
- * Scores a model after each epoch, for `fit({ onEpoch })`. The model stays that of the last epoch. Papers on long tails often
- * report the best test epoch, which is a selection on the test set: report `last`, and `best` beside it to compare with them.
+ * Scores a model after each epoch, for `fit({ onEpoch })`. The model stays that of the last epoch. Papers on long tails
+ * often report the best test epoch, which is a selection on the test set: report `last`, and `best` beside it to
+ * compare with them.
  */
 export function epochScores(model: Predictor, data: Dataset, options: EpochScoresOptions = {}): EpochScores {
   expectOptions('epochScores', options, [...PREDICT_OPTIONS, 'score']);

@@ -21,8 +21,15 @@ export interface Predictor {
   predict(x: NdArray, options?: PredictOptions): Promise<NdArray<Float32Array | Float64Array>>;
 }
 
-/** Predicts a dataset in evaluation mode and scores it, with `weights: average` under averaged weights; x and y may be Tensors, NdArrays or nested arrays. */
-export async function evaluate(model: Predictor, data: { x: ArrayInput; y: LabelsInput }, options: PredictOptions = {}): Promise<Evaluation> {
+/**
+ * Predicts a dataset in evaluation mode and scores it, with `weights: average` under averaged weights; x and y may be
+ * Tensors, NdArrays or nested arrays.
+ */
+export async function evaluate(
+  model: Predictor,
+  data: { x: ArrayInput; y: LabelsInput },
+  options: PredictOptions = {},
+): Promise<Evaluation> {
   expectOptions('evaluate', options, PREDICT_OPTIONS);
   // What is on the host is predicted at once, with the weights of this moment.
   const x = data.x instanceof NdArray ? data.x : await readArray('evaluate: x', data.x);

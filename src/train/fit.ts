@@ -20,19 +20,28 @@ import { TrainingStep } from './training-step.ts';
 export interface FitOptions {
   /** Of logits and labels. Exactly one of `loss` and `objective` is given. */
   loss?: Loss;
-  /** Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as mixed(). */
+  /**
+   * Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as
+   * mixed().
+   */
   objective?: Objective;
   optimizer: Optimizer;
-  /** Schedules; each takes the rate from the one before it, and the last with momentum or class weights decides those. */
+  /**
+   * Schedules; each takes the rate from the one before it, and the last with momentum or class weights decides those.
+   */
   schedule?: Schedule | readonly Schedule[];
   /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
   average?: WeightAverage;
-  /** State of `optimizer` attached to this model, for a caller who saves or restores it. Default: a new one, freed at the end. */
+  /**
+   * State of `optimizer` attached to this model, for a caller who saves or restores it. Default: a new one, freed at
+   * the end.
+   */
   state?: OptimizerState;
   epochs: number;
   /**
-   * Epochs done before, for a run that goes on: orders, noise and schedules are those of the epochs from here on. With the
-   * model, the state and the average restored, the run goes on bit by bit (dropout draws from its start). Default: 0.
+   * Epochs done before, for a run that goes on: orders, noise and schedules are those of the epochs from here on. With
+   * the model, the state and the average restored, the run goes on bit by bit (dropout draws from its start). Default:
+   * 0.
    */
   startEpoch?: number;
   /** Default: 128. The last batch of an epoch may be smaller. */
@@ -45,13 +54,21 @@ export interface FitOptions {
   augment?: Augmentation;
   /** The order of each epoch, such as classBalancedSampler(). Default: every sample once. */
   sampler?: Sampler;
-  /** Measures susceptibility before each epoch, or every so many steps, at the rate of the next step; otherwise the run is the same, bit for bit. */
+  /**
+   * Measures susceptibility before each epoch, or every so many steps, at the rate of the next step; otherwise the run
+   * is the same, bit for bit.
+   */
   probe?: Susceptibility;
   /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
   seed?: number;
-  /** Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow. Default: false. */
+  /**
+   * Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow.
+   * Default: false.
+   */
   detectAnomaly?: boolean;
-  /** Stops the run after the step at hand; `fit` then rejects with its reason and the model keeps what it has learnt. */
+  /**
+   * Stops the run after the step at hand; `fit` then rejects with its reason and the model keeps what it has learnt.
+   */
   signal?: AbortSignal;
   onStep?: (report: StepReport) => void;
   /** Awaited: the run waits for it, so it may evaluate the model. */
@@ -60,8 +77,25 @@ export interface FitOptions {
 
 /** The names of {@link FitOptions}. */
 export const FIT_OPTIONS = [
-  'loss', 'objective', 'optimizer', 'schedule', 'average', 'state', 'epochs', 'startEpoch', 'batchSize', 'dropLast',
-  'inputNoise', 'augment', 'sampler', 'probe', 'seed', 'detectAnomaly', 'signal', 'onStep', 'onEpoch',
+  'loss',
+  'objective',
+  'optimizer',
+  'schedule',
+  'average',
+  'state',
+  'epochs',
+  'startEpoch',
+  'batchSize',
+  'dropLast',
+  'inputNoise',
+  'augment',
+  'sampler',
+  'probe',
+  'seed',
+  'detectAnomaly',
+  'signal',
+  'onStep',
+  'onEpoch',
 ] as const;
 
 /** Steps that may lie in the queue before the host waits for the device. */
@@ -72,13 +106,30 @@ const REPORT_EVERY = 100;
 /**
  * Trains a model on a dataset. The step (batch, noise, forward, backward, update) is captured once and then one submit
  * each; data stay on the device, losses come back in the background. Same adapter, same seed: bit-equal results.
- * Throws on bad options before anything is allocated; rejects with NonFiniteError when a loss is not finite, naming the step,
- * or, after an epoch, a parameter or gradient, by its name. The model may be evaluated, attacked and certified meanwhile, with the weights of the
- * moment; a second `fit` of it at the same time is refused.
+ * Throws on bad options before anything is allocated; rejects with NonFiniteError when a loss is not finite, naming the
+ * step, or, after an epoch, a parameter or gradient, by its name. The model may be evaluated, attacked and certified
+ * meanwhile, with the weights of the moment; a second `fit` of it at the same time is refused.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
   expectOptions('fit', options, FIT_OPTIONS);
-  const { loss, objective, optimizer, epochs, batchSize = 128, seed = 0, inputNoise = 0, augment, average, state, dropLast, startEpoch = 0, probe, signal, onStep, onEpoch } = options;
+  const {
+    loss,
+    objective,
+    optimizer,
+    epochs,
+    batchSize = 128,
+    seed = 0,
+    inputNoise = 0,
+    augment,
+    average,
+    state,
+    dropLast,
+    startEpoch = 0,
+    probe,
+    signal,
+    onStep,
+    onEpoch,
+  } = options;
   check(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
@@ -87,9 +138,24 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   const stepsDone = stepsPerEpoch * startEpoch;
   if (!model.isInitialized) model.init({ seed });
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
-  using step = new TrainingStep(model, data, { loss, objective, optimizer, batchSize, inputNoise, augment, seed, average, state, dropLast, stepsDone, setsClassWeight: schedules.some((s) => s.classWeight), detectAnomaly: options.detectAnomaly });
+  using step = new TrainingStep(model, data, {
+    loss,
+    objective,
+    optimizer,
+    batchSize,
+    inputNoise,
+    augment,
+    seed,
+    average,
+    state,
+    dropLast,
+    stepsDone,
+    setsClassWeight: schedules.some((s) => s.classWeight),
+    detectAnomaly: options.detectAnomaly,
+  });
   step.expectRows();
-  const probing = probe && claim(probe, 'fit', () => new Error('fit: the probe serves another run; make one for each run'));
+  const probing =
+    probe && claim(probe, 'fit', () => new Error('fit: the probe serves another run; make one for each run'));
   const started = performance.now();
   // The rate is that of recent steps: the first ones compile pipelines.
   const recent: { at: number; step: number }[] = [];
@@ -103,12 +169,21 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     if (recent.length > 8) recent.shift();
     const first = recent[0]!;
     const elapsed = recent.length > 1 ? now - first.at : now - started;
-    history.stepsPerSecond = ((reported + losses.length - (recent.length > 1 ? first.step : stepsDone)) / Math.max(1e-3, elapsed)) * 1000;
+    history.stepsPerSecond =
+      ((reported + losses.length - (recent.length > 1 ? first.step : stepsDone)) / Math.max(1e-3, elapsed)) * 1000;
     for (const value of losses) {
       const epoch = Math.floor(reported / stepsPerEpoch);
       reported++;
       epochLoss += value;
-      onStep?.({ step: reported, steps, epoch, epochs, loss: value, lr: rates[reported - 1]!, stepsPerSecond: history.stepsPerSecond });
+      onStep?.({
+        step: reported,
+        steps,
+        epoch,
+        epochs,
+        loss: value,
+        lr: rates[reported - 1]!,
+        stepsPerSecond: history.stepsPerSecond,
+      });
     }
   };
 
@@ -129,14 +204,20 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       const epochStart = performance.now();
       const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
       step.setOrder(epochOrder(options.sampler, data, { epoch, epochs, seed }));
-      (loss ?? objective!).setClassWeight?.(schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null));
+      (loss ?? objective!).setClassWeight?.(
+        schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null),
+      );
       for (let i = 0; i < stepsPerEpoch; i++) {
         signal?.throwIfAborted();
         // Throws when the model was disposed meanwhile.
         void model.arena;
         const due = probe?.dueAt(at(i)) ?? null;
         if (probe && due !== null) {
-          const moment = { ...ratesAt(schedules, at(i), (probe.optimizer ?? optimizer).lr), state: step.optimizer, epoch: due };
+          const moment = {
+            ...ratesAt(schedules, at(i), (probe.optimizer ?? optimizer).lr),
+            state: step.optimizer,
+            epoch: due,
+          };
           (history.probe ??= []).push(await probe.measure(model, moment));
           since = performance.now();
         }
@@ -160,7 +241,13 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       epochLoss = 0;
       if (!onEpoch) continue;
       step.isWaiting = true;
-      await onEpoch({ epoch, epochs, loss: history.loss.at(-1)!, lr: rates.at(-1)!, seconds: (performance.now() - epochStart) / 1000 });
+      await onEpoch({
+        epoch,
+        epochs,
+        loss: history.loss.at(-1)!,
+        lr: rates.at(-1)!,
+        seconds: (performance.now() - epochStart) / 1000,
+      });
       step.isWaiting = false;
     }
   } finally {
@@ -172,23 +259,58 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   return history;
 }
 
-function check(data: Dataset, { epochs, batchSize = 128, inputNoise = 0, optimizer, state, loss, objective, schedule = [], startEpoch = 0, probe, dropLast }: FitOptions): void {
+function check(
+  data: Dataset,
+  {
+    epochs,
+    batchSize = 128,
+    inputNoise = 0,
+    optimizer,
+    state,
+    loss,
+    objective,
+    schedule = [],
+    startEpoch = 0,
+    probe,
+    dropLast,
+  }: FitOptions,
+): void {
   if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
-  if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
-  if (!Number.isInteger(startEpoch) || startEpoch < 0 || startEpoch >= epochs) throw new RangeError(`fit: startEpoch is ${startEpoch}, expected an integer of at least 0 and below ${epochs} epochs`);
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`fit: batchSize is ${batchSize}, expected a positive integer`);
-  if (stepsOf(data.y.length, { batchSize, dropLast }) === 0) throw new RangeError(`fit: dropLast leaves no batch: ${data.y.length} samples, batchSize ${batchSize}`);
-  if (!(inputNoise >= 0 && Number.isFinite(inputNoise))) throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
-  if (typeof optimizer?.attach !== 'function') throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
-  if (state && state.name !== optimizer.name) throw new TypeError(`fit: state is that of ${state.name}, expected that of the optimizer, ${optimizer.name}`);
+  if (!Number.isInteger(epochs) || epochs < 1)
+    throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
+  if (!Number.isInteger(startEpoch) || startEpoch < 0 || startEpoch >= epochs)
+    throw new RangeError(
+      `fit: startEpoch is ${startEpoch}, expected an integer of at least 0 and below ${epochs} epochs`,
+    );
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new RangeError(`fit: batchSize is ${batchSize}, expected a positive integer`);
+  if (stepsOf(data.y.length, { batchSize, dropLast }) === 0)
+    throw new RangeError(`fit: dropLast leaves no batch: ${data.y.length} samples, batchSize ${batchSize}`);
+  if (!(inputNoise >= 0 && Number.isFinite(inputNoise)))
+    throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
+  if (typeof optimizer?.attach !== 'function')
+    throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
+  if (state && state.name !== optimizer.name)
+    throw new TypeError(`fit: state is that of ${state.name}, expected that of the optimizer, ${optimizer.name}`);
   if (optimizer.momentum === undefined && ([] as Schedule[]).concat(schedule).some((s) => s.momentum)) {
-    throw new TypeError(`fit: the schedule cycles a momentum that ${optimizer.name} does not have, expected sgd({ momentum: 0.9 }) or cycleMomentum: false`);
+    throw new TypeError(
+      `fit: the schedule cycles a momentum that ${optimizer.name} does not have, expected sgd({ momentum: ` +
+        '0.9 }) or cycleMomentum: false',
+    );
   }
-  if (probe !== undefined && typeof probe?.measure !== 'function') throw new TypeError(`fit: probe is ${String(probe)}, expected for example susceptibility(inputs)`);
+  if (probe !== undefined && typeof probe?.measure !== 'function')
+    throw new TypeError(`fit: probe is ${String(probe)}, expected for example susceptibility(inputs)`);
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
-  if (objective && !objective.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight)) throw new TypeError('fit: the schedule sets class weights, which this objective does not take, expected a loss');
-  if (typeof (objective ?? loss) !== 'function') throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
-  if (objective?.rows !== undefined && objective.rows !== data.y.length) throw new ShapeError(`fit: the dataset has ${data.y.length} rows, the objective has numbers for ${objective.rows}`);
+  if (objective && !objective.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
+    throw new TypeError('fit: the schedule sets class weights, which this objective does not take, expected a loss');
+  if (typeof (objective ?? loss) !== 'function')
+    throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+  if (objective?.rows !== undefined && objective.rows !== data.y.length)
+    throw new ShapeError(`fit: the dataset has ${data.y.length} rows, the objective has numbers for ${objective.rows}`);
   const at = objective?.box ? firstOutside(data.x.data, objective.box) : -1;
-  if (at >= 0) throw new RangeError(`fit: x is ${data.x.data[at]} in row ${Math.floor((at * data.y.length) / data.x.data.length)}, outside the box [${objective!.box}] of the objective`);
+  if (at >= 0)
+    throw new RangeError(
+      `fit: x is ${data.x.data[at]} in row ${Math.floor((at * data.y.length) / data.x.data.length)}, outside ` +
+        `the box [${objective!.box}] of the objective`,
+    );
 }

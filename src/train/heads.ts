@@ -22,18 +22,36 @@ export interface HeadOptions extends Partial<FitOptions> {
   gpu?: Gpu;
 }
 
-/** A head of given numbers, such as those of `logisticRegression`: weight (classes, width), and a bias unless it is left out. */
-export function linearHead({ weight, bias }: { weight: NdArray; bias?: ArrayLike<number> }, options: { gpu?: Gpu } = {}): Sequential {
+/**
+ * A head of given numbers, such as those of `logisticRegression`: weight (classes, width), and a bias unless it is left
+ * out.
+ */
+export function linearHead(
+  { weight, bias }: { weight: NdArray; bias?: ArrayLike<number> },
+  options: { gpu?: Gpu } = {},
+): Sequential {
   expectOptions('linearHead', options, ['gpu']);
   const [classes, width] = weight.shape as [number, number];
-  if (weight.shape.length !== 2) throw new RangeError(`linearHead: weight has shape [${weight.shape}], expected (classes, width)`);
-  if (bias && bias.length !== classes) throw new RangeError(`linearHead: bias has ${bias.length} entries, expected ${classes}`);
-  const layer = startingFrom(linear(width, classes, { bias: bias !== undefined }), { weight: () => Float32Array.from(weight.data), bias: () => Float32Array.from(bias ?? []) });
+  if (weight.shape.length !== 2)
+    throw new RangeError(`linearHead: weight has shape [${weight.shape}], expected (classes, width)`);
+  if (bias && bias.length !== classes)
+    throw new RangeError(`linearHead: bias has ${bias.length} entries, expected ${classes}`);
+  const layer = startingFrom(linear(width, classes, { bias: bias !== undefined }), {
+    weight: () => Float32Array.from(weight.data),
+    bias: () => Float32Array.from(bias ?? []),
+  });
   return sequential({ classifier: layer }).init(options);
 }
 
-/** Trains a head on features with class-balanced batches, by cross-entropy for 10 epochs unless the options say otherwise. */
-export async function trainHead(head: Sequential, data: Dataset, options: Partial<FitOptions> & Pick<FitOptions, 'optimizer'>): Promise<void> {
+/**
+ * Trains a head on features with class-balanced batches, by cross-entropy for 10 epochs unless the options say
+ * otherwise.
+ */
+export async function trainHead(
+  head: Sequential,
+  data: Dataset,
+  options: Partial<FitOptions> & Pick<FitOptions, 'optimizer'>,
+): Promise<void> {
   const own = options.loss || options.objective ? null : crossEntropy();
   try {
     await fit(head, data, { epochs: 10, sampler: classBalancedSampler(), ...(own ? { loss: own } : {}), ...options });
@@ -44,6 +62,7 @@ export async function trainHead(head: Sequential, data: Dataset, options: Partia
 
 /** Width of features (n, width). Throws RangeError on another shape. */
 export function widthOf(where: string, { x }: Dataset): number {
-  if (x.shape.length !== 2) throw new RangeError(`${where}: features have shape [${x.shape}], expected (n, width); see featuresOf()`);
+  if (x.shape.length !== 2)
+    throw new RangeError(`${where}: features have shape [${x.shape}], expected (n, width); see featuresOf()`);
   return x.shape[1]!;
 }

@@ -19,19 +19,33 @@ export interface LwsOptions extends HeadOptions {
 }
 
 /**
- * Learnable weight scaling (LWS): a factor f_c for each class on the logits of the classifier, which stays as it is: f_c z_c, and
- * f_c z_c + g_c with `bias` (LWS-plus). Kang et al., ICLR 2020. Trained on features with class-balanced batches; returns a head
- * that holds a copy of the classifier. Defaults as `crt`, without weight decay: it would pull the factors to 0.
+ * Learnable weight scaling (LWS): a factor f_c for each class on the logits of the classifier, which stays as it is:
+ * f_c z_c, and f_c z_c + g_c with `bias` (LWS-plus). Kang et al., ICLR 2020. Trained on features with class-balanced
+ * batches; returns a head that holds a copy of the classifier. Defaults as `crt`, without weight decay: it would pull
+ * the factors to 0.
  */
-export async function lws(features: Dataset, classifier: SplitModel['classifier'], all: LwsOptions = {}): Promise<Sequential> {
+export async function lws(
+  features: Dataset,
+  classifier: SplitModel['classifier'],
+  all: LwsOptions = {},
+): Promise<Sequential> {
   expectOptions('lws', all, [...FIT_OPTIONS, 'bias', 'gpu']);
   const { bias = false, gpu, ...options } = all;
-  if (widthOf('lws', features) !== classifier.inFeatures) throw new RangeError(`lws: the features have width ${features.x.shape[1]}, the classifier takes ${classifier.inFeatures}`);
+  if (widthOf('lws', features) !== classifier.inFeatures)
+    throw new RangeError(
+      `lws: the features have width ${features.x.shape[1]}, the classifier takes ${classifier.inFeatures}`,
+    );
   const device = classifier.params.weight!.gpu;
   // Both at once: the model of the classifier may be trained meanwhile.
-  const [logits, copy] = await Promise.all([mapBatches(gpu ?? device, features.x, (x) => classifier.forward(x)), copyOf(classifier)]);
+  const [logits, copy] = await Promise.all([
+    mapBatches(gpu ?? device, features.x, (x) => classifier.forward(x)),
+    copyOf(classifier),
+  ]);
   using scaler = sequential(classScale(classifier.outFeatures, { bias })).init({ gpu: device });
-  await trainHead(scaler, makeDataset(logits, features.y, { numClasses: features.numClasses }), { optimizer: sgd({ lr: 0.1, momentum: 0.9 }), ...options });
+  await trainHead(scaler, makeDataset(logits, features.y, { numClasses: features.numClasses }), {
+    optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
+    ...options,
+  });
   const found = await scaler.stateDict();
   const scale = startingFrom(classScale(classifier.outFeatures, { bias }), {
     scale: () => found.get('0.scale')!.data,
@@ -44,6 +58,10 @@ export async function lws(features: Dataset, classifier: SplitModel['classifier'
 async function copyOf(classifier: SplitModel['classifier']): Promise<Layer> {
   const { inFeatures, outFeatures, params } = classifier;
   const [weight, bias] = await Promise.all([params.weight!.read(), params.bias?.read()]);
-  if (classifier.kind === 'cosineLinear') return startingFrom(cosineLinear(inFeatures, outFeatures, { scale: classifier.scale }), { weight: () => weight });
-  return startingFrom(linear(inFeatures, outFeatures, { bias: classifier.bias }), { weight: () => weight, bias: () => bias! });
+  if (classifier.kind === 'cosineLinear')
+    return startingFrom(cosineLinear(inFeatures, outFeatures, { scale: classifier.scale }), { weight: () => weight });
+  return startingFrom(linear(inFeatures, outFeatures, { bias: classifier.bias }), {
+    weight: () => weight,
+    bias: () => bias!,
+  });
 }

@@ -10,25 +10,33 @@ import { linearHead, widthOf } from './heads.ts';
 
 /** Options of {@link nearestClassMean}. */
 export interface NearestClassMeanOptions {
-  /** 'cosine': logits are the cosines of features and class means. Default: 'euclidean', the negative squared distance. */
+  /**
+   * 'cosine': logits are the cosines of features and class means. Default: 'euclidean', the negative squared distance.
+   */
   metric?: 'euclidean' | 'cosine';
   gpu?: Gpu;
 }
 
 /**
- * Nearest class mean as a head. 'euclidean': 2 (m_c - o) . x - (m_c - o) . (m_c + o), which is -|x - m_c|^2 up to a term that all classes
- * share: with o = 0 it is 2 m_c . x - |m_c|^2, and where the means lie far from 0, o is their mean, so that f32 loses no digits to the distance.
- * Throws RangeError when a class has no sample: it has no mean.
+ * Nearest class mean as a head. 'euclidean': 2 (m_c - o) . x - (m_c - o) . (m_c + o), which is -|x - m_c|^2 up to a
+ * term that all classes share: with o = 0 it is 2 m_c . x - |m_c|^2, and where the means lie far from 0, o is their
+ * mean, so that f32 loses no digits to the distance. Throws RangeError when a class has no sample: it has no mean.
  */
 export function nearestClassMean(features: Dataset, options: NearestClassMeanOptions = {}): Sequential {
   expectOptions('nearestClassMean', options, ['metric', 'gpu']);
   const { metric = 'euclidean', gpu } = options;
-  if (metric !== 'euclidean' && metric !== 'cosine') throw new RangeError(`nearestClassMean: metric is ${String(metric)}, expected 'euclidean' or 'cosine'`);
+  if (metric !== 'euclidean' && metric !== 'cosine')
+    throw new RangeError(`nearestClassMean: metric is ${String(metric)}, expected 'euclidean' or 'cosine'`);
   const width = widthOf('nearestClassMean', features);
-  const { classes, means, counts } = classStatistics(features.x, features.y, features.numClasses, { covariance: 'diagonal' });
+  const { classes, means, counts } = classStatistics(features.x, features.y, features.numClasses, {
+    covariance: 'diagonal',
+  });
   const empty = counts.indexOf(0);
   if (empty >= 0) throw new RangeError(`nearestClassMean: class ${empty} has no sample, so no mean`);
-  if (metric === 'cosine') return sequential({ classifier: startingFrom(cosineLinear(width, classes), { weight: () => Float32Array.from(means) }) }).init({ gpu });
+  if (metric === 'cosine')
+    return sequential({
+      classifier: startingFrom(cosineLinear(width, classes), { weight: () => Float32Array.from(means) }),
+    }).init({ gpu });
   const centre = centreOf(means, classes, width);
   // The bias belongs to the weights as f32 has them: it is 0 half way between a mean and the centre.
   const weight = Float32Array.from(means, (v, at) => 2 * (v - centre[at % width]!));
@@ -41,6 +49,8 @@ export function nearestClassMean(features: Dataset, options: NearestClassMeanOpt
 function centreOf(means: Float64Array, classes: number, width: number): Float64Array {
   const centre = new Float64Array(width);
   means.forEach((v, at) => (centre[at % width]! += v / classes));
-  const apart = Array.from({ length: classes }, (_, c) => Math.hypot(...centre.map((o, i) => means[c * width + i]! - o)));
+  const apart = Array.from({ length: classes }, (_, c) =>
+    Math.hypot(...centre.map((o, i) => means[c * width + i]! - o)),
+  );
   return Math.hypot(...centre) > 8 * Math.max(...apart) ? centre : centre.fill(0);
 }

@@ -5,7 +5,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { TrainingStepOptions } from './training-step.ts';
 
 /** Steps of an epoch over `n` samples. */
-export function stepsPerEpoch(n: number, { batchSize, dropLast = false }: Pick<TrainingStepOptions, 'batchSize' | 'dropLast'>): number {
+export function stepsPerEpoch(
+  n: number,
+  { batchSize, dropLast = false }: Pick<TrainingStepOptions, 'batchSize' | 'dropLast'>,
+): number {
   return dropLast ? Math.floor(n / batchSize) : Math.ceil(n / batchSize);
 }
 
@@ -13,11 +16,22 @@ export function stepsPerEpoch(n: number, { batchSize, dropLast = false }: Pick<T
 const STATELESS = new Set(['name', 'reduction', 'setClassWeight', 'dispose', 'box']);
 
 /** What a run holds: the parameters, and the loss where its state is that of one run. */
-export function claimsOf(model: Sequential, { loss, objective, setsClassWeight = false }: TrainingStepOptions): [Claim, ...Claim[]] {
-  const own = claim(model.arena, 'fit', (holder) => new Error(`fit: ${holder} has the weights of this model; await it before another run`));
+export function claimsOf(
+  model: Sequential,
+  { loss, objective, setsClassWeight = false }: TrainingStepOptions,
+): [Claim, ...Claim[]] {
+  const own = claim(
+    model.arena,
+    'fit',
+    (holder) => new Error(`fit: ${holder} has the weights of this model; await it before another run`),
+  );
   const isShared = !setsClassWeight && Object.keys((objective ?? loss)!).every((name) => STATELESS.has(name));
   try {
-    const refusal = (): Error => new Error(`fit: the ${objective ? 'objective' : 'loss'} ${(objective ?? loss)!.name} serves another run, whose class weights or state it holds; make one for each run`);
+    const refusal = (): Error =>
+      new Error(
+        `fit: the ${objective ? 'objective' : 'loss'} ${(objective ?? loss)!.name} serves another run, whose ` +
+          'class weights or state it holds; make one for each run',
+      );
     return [own, claim((objective ?? loss)!, 'fit', refusal, { isShared })];
   } catch (error) {
     own.release();
@@ -34,7 +48,8 @@ export async function firstBad(model: Sequential): Promise<string | null> {
   if (at >= 2) return `running statistic ${statistics[at - 2]![0]}`;
   const host = await (at === 0 ? values : grads).read();
   for (const [name, p] of parameters) {
-    if (host.subarray(p.offset, p.offset + p.size).some((v) => !Number.isFinite(v))) return at === 0 ? `parameter ${name}` : `the gradient of ${name}`;
+    if (host.subarray(p.offset, p.offset + p.size).some((v) => !Number.isFinite(v)))
+      return at === 0 ? `parameter ${name}` : `the gradient of ${name}`;
   }
   return 'a parameter';
 }

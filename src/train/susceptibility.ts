@@ -24,26 +24,32 @@ export interface ProbeInputs {
   numClasses: number;
 }
 
-/** The batch of the probe of an epoch, from 0: inputs (batch, ...features), and a label for each. A pure function of the epoch. */
+/**
+ * The batch of the probe of an epoch, from 0: inputs (batch, ...features), and a label for each. A pure function of the
+ * epoch.
+ */
 export type ProbeSource = (epoch: number) => { x: NdArray; y: ArrayLike<number> };
 
 /** Options of {@link susceptibility}. */
 export interface SusceptibilityOptions {
   /**
-   * Of a batch out of given inputs. 'fresh': drawn from all classes alike for each probe, the true class included. 'fixed': drawn
-   * once for each input. 'given': those of the inputs. Default: 'fresh'.
+   * Of a batch out of given inputs. 'fresh': drawn from all classes alike for each probe, the true class included.
+   * 'fixed': drawn once for each input. 'given': those of the inputs. Default: 'fresh'.
    */
   labels?: 'fresh' | 'fixed' | 'given';
   /** Samples of a probe, drawn without replacement, afresh for each; at most all of the inputs. Default: 128. */
   batchSize?: number;
   /**
-   * Takes the step with a new state, at its own rate under the schedules of the run: `sgd({ lr })` leaves momentum and weight
-   * decay out. Default: the optimiser of the run with its state, as in the authors' code.
+   * Takes the step with a new state, at its own rate under the schedules of the run: `sgd({ lr })` leaves momentum and
+   * weight decay out. Default: the optimiser of the run with its state, as in the authors' code.
    */
   optimizer?: Optimizer;
   /** A random change of the batch, such as cropFlip(); both losses see the same. */
   augment?: Augmentation;
-  /** Of logits (batch, classes) and labels, a scalar; whoever made it frees it. Default: cross-entropy, as in the authors' code. */
+  /**
+   * Of logits (batch, classes) and labels, a scalar; whoever made it frees it. Default: cross-entropy, as in the
+   * authors' code.
+   */
   loss?: Loss;
   /** Probes of `fit`: before every so many steps, from the first on. Default: before every epoch. */
   everySteps?: number;
@@ -79,13 +85,16 @@ export interface ProbeResult {
   lr: number;
 }
 
-/** Streams of probes: the order of the inputs and the labels of each epoch, and labels that stay. Those below belong to samplers. */
+/**
+ * Streams of probes: the order of the inputs and the labels of each epoch, and labels that stay. Those below belong to
+ * samplers.
+ */
 const PROBES = 2 ** 52;
 const FIXED = PROBES + 2 ** 51;
 
 /**
- * The susceptibility of a model in training; see {@link susceptibility}. It holds its results and no device memory, and may go
- * through several runs of `fit` that continue one another.
+ * The susceptibility of a model in training; see {@link susceptibility}. It holds its results and no device memory, and
+ * may go through several runs of `fit` that continue one another.
  */
 export class Susceptibility {
   readonly #results: ProbeResult[] = [];
@@ -122,18 +131,31 @@ export class Susceptibility {
   }
 
   /**
-   * One probe, in training mode: loss, step, loss. Parameters, gradients, buffers, the state of the optimiser and the stream of
-   * dropout are then what they were, bit for bit, also when it fails; `prepare` belongs before the next update, as always. Two
-   * numbers are read back.
+   * One probe, in training mode: loss, step, loss. Parameters, gradients, buffers, the state of the optimiser and the
+   * stream of dropout are then what they were, bit for bit, also when it fails; `prepare` belongs before the next
+   * update, as always. Two numbers are read back.
    */
-  async measure(model: Sequential, { state, lr, momentum, epoch = this.#results.length + this.#underWay }: ProbeMoment): Promise<ProbeResult> {
+  async measure(
+    model: Sequential,
+    { state, lr, momentum, epoch = this.#results.length + this.#underWay }: ProbeMoment,
+  ): Promise<ProbeResult> {
     const { x, y } = this.#source(epoch);
-    if (!(x.length > 0)) throw new ShapeError(`susceptibility: the batch of epoch ${epoch} has shape [${x.shape}], expected at least one sample`);
-    if (y.length !== x.length) throw new ShapeError(`susceptibility: the batch of epoch ${epoch} has ${y.length} labels, expected ${x.length}, one per sample`);
-    if (!(Number.isFinite(lr) && lr >= 0)) throw new RangeError(`susceptibility: lr is ${lr}, expected a finite number of at least 0`);
+    if (!(x.length > 0))
+      throw new ShapeError(
+        `susceptibility: the batch of epoch ${epoch} has shape [${x.shape}], expected at least one sample`,
+      );
+    if (y.length !== x.length)
+      throw new ShapeError(
+        `susceptibility: the batch of epoch ${epoch} has ${y.length} labels, expected ${x.length}, one per sample`,
+      );
+    if (!(Number.isFinite(lr) && lr >= 0))
+      throw new RangeError(`susceptibility: lr is ${lr}, expected a finite number of at least 0`);
     const own = this.optimizer?.attach(model.arena);
     const stepper = own ?? state;
-    if (!stepper) throw new TypeError('susceptibility: got no state of an optimiser, expected that of the run, or the option optimizer');
+    if (!stepper)
+      throw new TypeError(
+        'susceptibility: got no state of an optimiser, expected that of the run, or the option optimizer',
+      );
     const read = async (): Promise<Float32Array> => {
       try {
         return scope(() => ({ losses: this.#probe(model, stepper, { x, y, lr, momentum, epoch }).read() })).losses;
@@ -144,7 +166,10 @@ export class Susceptibility {
     this.#underWay++;
     const [before, after] = (await read().finally(() => this.#underWay--)) as unknown as [number, number];
     if (!Number.isFinite(before) || !Number.isFinite(after)) {
-      throw new NonFiniteError(`susceptibility: the loss of the batch of epoch ${epoch} is ${before} before the step and ${after} after it; lower the learning rate, or check the inputs`);
+      throw new NonFiniteError(
+        `susceptibility: the loss of the batch of epoch ${epoch} is ${before} before the step and ${after} ` +
+          'after it; lower the learning rate, or check the inputs',
+      );
     }
     const drop = before - after;
     const zeta = (this.#results.reduce((sum, r) => sum + r.drop, 0) + drop) / (this.#results.length + 1);
@@ -154,7 +179,11 @@ export class Susceptibility {
   }
 
   /** Both losses, (2). */
-  #probe(model: Sequential, stepper: OptimizerState, { x, y, lr, momentum, epoch }: { x: NdArray; y: ArrayLike<number>; epoch: number } & ProbeMoment): Tensor {
+  #probe(
+    model: Sequential,
+    stepper: OptimizerState,
+    { x, y, lr, momentum, epoch }: { x: NdArray; y: ArrayLike<number>; epoch: number } & ProbeMoment,
+  ): Tensor {
     const { masks = 'redrawn', augment, seed = 0, loss: of = crossEntropy } = this.#options;
     const { values, grads, parameters } = model.arena;
     const { gpu } = values;
@@ -166,13 +195,18 @@ export class Susceptibility {
     try {
       const taken = tensor(x, { gpu });
       const input = augment ? augment(taken, { key: split(root, 1), first: place(0) }) : taken;
-      if (!sameShape(input.shape, taken.shape)) throw new ShapeError(`susceptibility: augment gave shape [${input.shape}], expected that of the batch, [${taken.shape}]`);
+      if (!sameShape(input.shape, taken.shape))
+        throw new ShapeError(
+          `susceptibility: augment gave shape [${input.shape}], expected that of the batch, [${taken.shape}]`,
+        );
       // Each pass draws its masks from a stream of its own.
       const loss = (stream: number): Tensor => {
         const logits = model.forward(input, { training: true, random: { key: split(root, 0), first: place(stream) } });
-        if (logits.rank !== 2) throw new ShapeError(`susceptibility: the model gives shape [${logits.shape}], expected (batch, classes)`);
+        if (logits.rank !== 2)
+          throw new ShapeError(`susceptibility: the model gives shape [${logits.shape}], expected (batch, classes)`);
         const value = of(logits, y);
-        if (value.size !== 1) throw new ShapeError(`susceptibility: the loss has shape [${value.shape}], expected a scalar`);
+        if (value.size !== 1)
+          throw new ShapeError(`susceptibility: the loss has shape [${value.shape}], expected a scalar`);
         return value;
       };
       const before = loss(0);
@@ -189,33 +223,55 @@ export class Susceptibility {
 }
 
 /**
- * Susceptibility to noisy labels (Forouzesh, Sedghi, Thiran, ICLR 2023): before an epoch, one optimiser step on a batch with
- * random labels, undone at once; zeta is the mean over epochs of how far the step lowers the cross-entropy of that batch. Low:
- * the model resists memorising. Pass it to `fit({ probe })`, or call `measure`. `inputs`: unlabelled inputs, a dataset, or a
- * function that gives the batch of an epoch. Zeta grows with the rate, the scale of the logits and the cleanness of the
- * training labels: compare models that share data, schedule and batch size.
+ * Susceptibility to noisy labels (Forouzesh, Sedghi, Thiran, ICLR 2023): before an epoch, one optimiser step on a batch
+ * with random labels, undone at once; zeta is the mean over epochs of how far the step lowers the cross-entropy of that
+ * batch. Low: the model resists memorising. Pass it to `fit({ probe })`, or call `measure`. `inputs`: unlabelled
+ * inputs, a dataset, or a function that gives the batch of an epoch. Zeta grows with the rate, the scale of the logits
+ * and the cleanness of the training labels: compare models that share data, schedule and batch size.
  */
 export function susceptibility(inputs: ProbeInputs | ProbeSource, options: SusceptibilityOptions = {}): Susceptibility {
-  expectOptions('susceptibility', options, ['labels', 'batchSize', 'optimizer', 'augment', 'loss', 'everySteps', 'masks', 'seed']);
+  expectOptions('susceptibility', options, [
+    'labels',
+    'batchSize',
+    'optimizer',
+    'augment',
+    'loss',
+    'everySteps',
+    'masks',
+    'seed',
+  ]);
   const { masks = 'redrawn', optimizer, everySteps = 1, loss } = options;
-  if (loss !== undefined && typeof loss !== 'function') throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropy()`);
-  if (!(Number.isInteger(everySteps) && everySteps >= 1)) throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
-  if (masks !== 'redrawn' && masks !== 'same') throw new RangeError(`susceptibility: masks is ${String(masks)}, expected 'redrawn' or 'same'`);
+  if (loss !== undefined && typeof loss !== 'function')
+    throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropy()`);
+  if (!(Number.isInteger(everySteps) && everySteps >= 1))
+    throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
+  if (masks !== 'redrawn' && masks !== 'same')
+    throw new RangeError(`susceptibility: masks is ${String(masks)}, expected 'redrawn' or 'same'`);
   if (optimizer !== undefined) expectOptimizer(optimizer, 'susceptibility: optimizer');
   return new Susceptibility(typeof inputs === 'function' ? inputs : batchesOf(inputs, options), options);
 }
 
-function batchesOf(inputs: ProbeInputs, { labels = 'fresh', batchSize = 128, seed = 0 }: SusceptibilityOptions): ProbeSource {
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`susceptibility: batchSize is ${batchSize}, expected a positive integer`);
-  if (labels !== 'fresh' && labels !== 'fixed' && labels !== 'given') throw new RangeError(`susceptibility: labels is ${String(labels)}, expected 'fresh', 'fixed' or 'given'`);
+function batchesOf(
+  inputs: ProbeInputs,
+  { labels = 'fresh', batchSize = 128, seed = 0 }: SusceptibilityOptions,
+): ProbeSource {
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new RangeError(`susceptibility: batchSize is ${batchSize}, expected a positive integer`);
+  if (labels !== 'fresh' && labels !== 'fixed' && labels !== 'given')
+    throw new RangeError(`susceptibility: labels is ${String(labels)}, expected 'fresh', 'fixed' or 'given'`);
   if (!(inputs?.x?.length > 0)) throw new ShapeError('susceptibility: there are no inputs, expected at least one');
-  if (labels === 'given' && !inputs.y) throw new TypeError("susceptibility: the inputs have no labels, expected some for labels: 'given'");
+  if (labels === 'given' && !inputs.y)
+    throw new TypeError("susceptibility: the inputs have no labels, expected some for labels: 'given'");
   const { numClasses, x } = inputs;
   const drawn = (count: number, stream: number): Int32Array => {
     const random = random32(seed, stream);
     return Int32Array.from({ length: count }, () => randomBelow(random, numClasses));
   };
-  const pool = makeDataset(x, labels === 'given' ? inputs.y! : labels === 'fixed' ? drawn(x.length, FIXED) : new Int32Array(x.length), { numClasses });
+  const pool = makeDataset(
+    x,
+    labels === 'given' ? inputs.y! : labels === 'fixed' ? drawn(x.length, FIXED) : new Int32Array(x.length),
+    { numClasses },
+  );
   return (epoch) => {
     const batch = subset(pool, shuffledIndices(x.length, seed, PROBES + 2 * epoch).subarray(0, batchSize));
     return labels === 'fresh' ? { x: batch.x, y: drawn(batch.x.length, PROBES + 2 * epoch + 1) } : batch;
@@ -229,22 +285,32 @@ export interface CurveOptions {
   /** Mean over the last `window` probes. Default: over all. */
   window?: number;
   /**
-   * 'mean': zeta[t] = (r_0 + ... + r_t) / (t + 1). 'plotted': without r_0 but divided by as many, as the authors' plots have it.
-   * Default: 'mean'.
+   * 'mean': zeta[t] = (r_0 + ... + r_t) / (t + 1). 'plotted': without r_0 but divided by as many, as the authors' plots
+   * have it. Default: 'mean'.
    */
   rule?: 'mean' | 'plotted';
 }
 
 /** The course of zeta over the probes of a run. */
-export function susceptibilityCurve(results: readonly Pick<ProbeResult, 'drop' | 'before' | 'lr'>[], options: CurveOptions = {}): number[] {
+export function susceptibilityCurve(
+  results: readonly Pick<ProbeResult, 'drop' | 'before' | 'lr'>[],
+  options: CurveOptions = {},
+): number[] {
   expectOptions('susceptibilityCurve', options, ['normalize', 'window', 'rule']);
   const { normalize = 'none', window = Infinity, rule = 'mean' } = options;
-  if (normalize !== 'none' && normalize !== 'lr' && normalize !== 'loss') throw new RangeError(`susceptibilityCurve: normalize is ${String(normalize)}, expected 'none', 'lr' or 'loss'`);
-  if (rule !== 'mean' && rule !== 'plotted') throw new RangeError(`susceptibilityCurve: rule is ${String(rule)}, expected 'mean' or 'plotted'`);
-  if (!(window === Infinity || (Number.isInteger(window) && window >= 1))) throw new RangeError(`susceptibilityCurve: window is ${window}, expected a positive integer`);
+  if (normalize !== 'none' && normalize !== 'lr' && normalize !== 'loss')
+    throw new RangeError(`susceptibilityCurve: normalize is ${String(normalize)}, expected 'none', 'lr' or 'loss'`);
+  if (rule !== 'mean' && rule !== 'plotted')
+    throw new RangeError(`susceptibilityCurve: rule is ${String(rule)}, expected 'mean' or 'plotted'`);
+  if (!(window === Infinity || (Number.isInteger(window) && window >= 1)))
+    throw new RangeError(`susceptibilityCurve: window is ${window}, expected a positive integer`);
   const drops = results.map(({ drop, before, lr }, t) => {
     const unit = normalize === 'lr' ? lr : normalize === 'loss' ? before : 1;
-    if (!(unit > 0)) throw new RangeError(`susceptibilityCurve: ${normalize === 'lr' ? 'the rate' : 'the loss before the step'} of result ${t} is ${unit}, expected a number above 0 to divide by`);
+    if (!(unit > 0))
+      throw new RangeError(
+        `susceptibilityCurve: ${normalize === 'lr' ? 'the rate' : 'the loss before the step'} of result ${t} ` +
+          `is ${unit}, expected a number above 0 to divide by`,
+      );
     return rule === 'plotted' && t === 0 ? 0 : drop / unit;
   });
   return drops.map((_, t) => {
@@ -267,14 +333,18 @@ export interface PoolSelection {
 }
 
 /**
- * Divides models, trained on the same data, by the means of zeta and of the accuracy on their own noisy training labels:
- * resistant with zeta at most the mean, trainable with an accuracy of at least the mean. Select those that are both.
+ * Divides models, trained on the same data, by the means of zeta and of the accuracy on their own noisy training
+ * labels: resistant with zeta at most the mean, trainable with an accuracy of at least the mean. Select those that are
+ * both.
  */
 export function selectBySusceptibility(pool: readonly { zeta: number; accuracy: number }[]): PoolSelection {
   if (pool.length === 0) throw new RangeError('selectBySusceptibility: the pool is empty, expected at least one model');
   const mean = (name: 'zeta' | 'accuracy'): number => {
     const bad = pool.findIndex((model) => !Number.isFinite(model[name]));
-    if (bad >= 0) throw new RangeError(`selectBySusceptibility: ${name} of model ${bad} is ${pool[bad]![name]}, expected a finite number`);
+    if (bad >= 0)
+      throw new RangeError(
+        `selectBySusceptibility: ${name} of model ${bad} is ${pool[bad]![name]}, expected a finite number`,
+      );
     return pool.reduce((sum, model) => sum + model[name], 0) / pool.length;
   };
   const thresholds = { zeta: mean('zeta'), accuracy: mean('accuracy') };

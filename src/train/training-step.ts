@@ -55,8 +55,8 @@ export interface TrainingStepOptions {
 const LOG = 512;
 
 /**
- * The captured step of `fit`: take a batch by index, add noise, forward, loss, backward, update, log. What varies lies in
- * small device buffers that `run` writes: the step state and the optimiser's rates. One submit a step. It holds the
+ * The captured step of `fit`: take a batch by index, add noise, forward, loss, backward, update, log. What varies lies
+ * in small device buffers that `run` writes: the step state and the optimiser's rates. One submit a step. It holds the
  * parameters of the model, and a loss or objective with state, for itself until it is disposed.
  */
 export class TrainingStep {
@@ -132,10 +132,16 @@ export class TrainingStep {
   set isWaiting(on: boolean) {
     const [model] = this.#claims;
     model.isWaiting = on;
-    if (!on && !model.isTop) throw new Error(`fit: ${holderOf(this.#model.arena)!.by} has the weights of the model, expected onEpoch to await it`);
+    if (!on && !model.isTop)
+      throw new Error(
+        `fit: ${holderOf(this.#model.arena)!.by} has the weights of the model, expected onEpoch to await it`,
+      );
   }
 
-  /** Throws a ShapeError where the last batch of an epoch has one row, which the model or the loss cannot take. Nothing runs on the device. */
+  /**
+   * Throws a ShapeError where the last batch of an epoch has one row, which the model or the loss cannot take. Nothing
+   * runs on the device.
+   */
   expectRows(): void {
     const { batchSize } = this.#options;
     const n = this.#labels.length;
@@ -144,7 +150,12 @@ export class TrainingStep {
       unscoped(() => this.#gpu.rehearse(() => scope(() => void this.#value(...this.#batch(1)))));
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
-      const [which, todo] = batchSize === 1 ? ['each batch', 'take a larger batchSize'] : n === 1 ? ['the dataset', 'add more'] : ['the last batch of an epoch', 'pass dropLast: true, or another batchSize'];
+      const [which, todo] =
+        batchSize === 1
+          ? ['each batch', 'take a larger batchSize']
+          : n === 1
+            ? ['the dataset', 'add more']
+            : ['the last batch of an epoch', 'pass dropLast: true, or another batchSize'];
       error.message = `fit: ${which} has 1 row: ${error.message}; ${todo}`;
       throw error;
     }
@@ -171,7 +182,11 @@ export class TrainingStep {
     this.#forgetOthers(this.#changing.map((layer) => layer.graph).join());
     const known = this.#steps.get(rows);
     if (known) known.run();
-    else this.#steps.set(rows, capture(() => this.#quietly(() => this.#record(rows)), { gpu: this.#gpu }));
+    else
+      this.#steps.set(
+        rows,
+        capture(() => this.#quietly(() => this.#record(rows)), { gpu: this.#gpu }),
+      );
   }
 
   /** Frees the steps that were captured under another graph. */
@@ -192,7 +207,8 @@ export class TrainingStep {
     const { inputNoise, augment } = this.#options;
     const { x: taken, y, index } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
     const x = augment ? augment(taken, { key: this.#augmentKey, first: this.#state }) : taken;
-    if (!sameShape(x.shape, taken.shape)) throw new ShapeError(`fit: augment gave shape [${x.shape}], expected that of the batch, [${taken.shape}]`);
+    if (!sameShape(x.shape, taken.shape))
+      throw new ShapeError(`fit: augment gave shape [${x.shape}], expected that of the batch, [${taken.shape}]`);
     return [inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: this.#state }) : x, y, index];
   }
 
@@ -228,9 +244,19 @@ export class TrainingStep {
     let calls = 0;
     const forward: ObjectiveInputs['forward'] = (x, options) => this.#forward(x, input.shape[0]!, calls++, options);
     const random = { key: this.#objectiveKey, first: this.#state };
-    const value = objective ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at }) : loss!(forward(input), y);
-    if (!(value instanceof Tensor)) throw new TypeError(`fit: the ${objective ? 'objective' : 'loss'} gives ${typeof value}, expected a scalar tensor; is it one of evenkeel? then call it first, as in crossEntropy()`);
-    if (value.size !== 1) throw new ShapeError(`fit: the ${objective ? 'objective' : 'loss'} has shape [${value.shape}], expected a scalar; use reduction 'mean'`);
+    const value = objective
+      ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at })
+      : loss!(forward(input), y);
+    if (!(value instanceof Tensor))
+      throw new TypeError(
+        `fit: the ${objective ? 'objective' : 'loss'} gives ${typeof value}, expected a scalar tensor; is it ` +
+          'one of evenkeel? then call it first, as in crossEntropy()',
+      );
+    if (value.size !== 1)
+      throw new ShapeError(
+        `fit: the ${objective ? 'objective' : 'loss'} has shape [${value.shape}], expected a scalar; use ` +
+          `reduction 'mean'`,
+      );
     return value;
   }
 
@@ -249,7 +275,8 @@ export class TrainingStep {
 
   /** Checked when the step is recorded: not every loss counts labels that lie outside. */
   #expectLogits(logits: Tensor): Tensor {
-    if (logits.rank !== 2) throw new ShapeError(`fit: the model gives shape [${logits.shape}], expected (batch, classes)`);
+    if (logits.rank !== 2)
+      throw new ShapeError(`fit: the model gives shape [${logits.shape}], expected (batch, classes)`);
     refuseLabels(this.#labels.reduce((n, label) => n + Number(label >= logits.shape[1]!), 0));
     return logits;
   }
@@ -262,18 +289,25 @@ export class TrainingStep {
     await this.#watch?.check();
     const out = Float32Array.from({ length: count }, (_, i) => log[(first + i) % LOG]!);
     const bad = out.findIndex((v) => !Number.isFinite(v));
-    if (bad >= 0) throw new NonFiniteError(`fit: the loss of step ${first + bad + 1} is ${out[bad]}; lower the learning rate, or check the inputs`);
+    if (bad >= 0)
+      throw new NonFiniteError(
+        `fit: the loss of step ${first + bad + 1} is ${out[bad]}; lower the learning rate, or check the inputs`,
+      );
     return out;
   }
 
   /**
-   * Rejects when the device met a label outside the classes of the model, and with a NonFiniteError, naming it, when the bits
-   * of a parameter, a gradient or a running statistic are not those of a finite number. Losses alone do not tell.
+   * Rejects when the device met a label outside the classes of the model, and with a NonFiniteError, naming it, when
+   * the bits of a parameter, a gradient or a running statistic are not those of a finite number. Losses alone do not
+   * tell.
    */
   async check(): Promise<void> {
     const [invalid, bad] = await Promise.all([this.#invalid.read(), firstBad(this.#model)]);
     refuseLabels(invalid[0]!);
-    if (bad) throw new NonFiniteError(`fit: ${bad} is not finite after step ${this.#count}; lower the learning rate, or check the inputs`);
+    if (bad)
+      throw new NonFiniteError(
+        `fit: ${bad} is not finite after step ${this.#count}; lower the learning rate, or check the inputs`,
+      );
   }
 
   dispose(): void {
@@ -281,7 +315,17 @@ export class TrainingStep {
     this.#watch?.dispose();
     for (const held of this.#claims) held.release();
     if (!this.#options.state) this.#optimizer.dispose();
-    for (const t of [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid, this.#at.epoch, this.#at.step]) t.dispose();
+    for (const t of [
+      this.#x,
+      this.#y,
+      this.#order,
+      this.#state,
+      this.#log,
+      this.#invalid,
+      this.#at.epoch,
+      this.#at.step,
+    ])
+      t.dispose();
   }
 
   [symbolDispose](): void {
@@ -290,5 +334,8 @@ export class TrainingStep {
 }
 
 function refuseLabels(count: number): void {
-  if (count) throw new RangeError(`fit: ${count} labels lie outside the classes of the model; does its last layer have one output for each class?`);
+  if (count)
+    throw new RangeError(
+      `fit: ${count} labels lie outside the classes of the model; does its last layer have one output for each class?`,
+    );
 }

@@ -6,7 +6,12 @@ import file from '../golden/attacks.json';
 import { casesOf, dense, flat } from '../support/golden.ts';
 
 /** Values and gradients of the sum; `kept` is disposed. */
-async function both(rows: readonly number[], classes: number, labels: number[], targets?: number[]): Promise<[number[], number[]]> {
+async function both(
+  rows: readonly number[],
+  classes: number,
+  labels: number[],
+  targets?: number[],
+): Promise<[number[], number[]]> {
   const kept = scope(() => {
     const z = requireGrad(tensor(rows, { shape: [rows.length / classes, classes] }));
     const ints = (v: number[]): Tensor<'i32'> => tensor(v, { dtype: 'i32' });
@@ -20,7 +25,9 @@ async function both(rows: readonly number[], classes: number, labels: number[], 
 
 function expectClose(got: number[], want: number[], what: string): void {
   const scale = 1e-5 * Math.max(...want.map(Math.abs));
-  want.forEach((w, i) => expect(Math.abs(got[i]! - w), `${what}, element ${i}: ${got[i]}, expected ${w}`).toBeLessThanOrEqual(scale));
+  want.forEach((w, i) =>
+    expect(Math.abs(got[i]! - w), `${what}, element ${i}: ${got[i]}, expected ${w}`).toBeLessThanOrEqual(scale),
+  );
 }
 
 test.each(casesOf(file, 'dlrLoss'))('$name', async ({ inputs, outputs }) => {
@@ -38,7 +45,11 @@ describe('rules', () => {
   test('a shift or a scale of the logits changes nothing; +-1e4 stays finite', async () => {
     const rows = [0.5, -1, 2, 0.25, 3, 1, -2, 0];
     const [base] = await both(rows, 4, [2, 1]);
-    const [moved] = await both(rows.map((v) => 64 * v + 16), 4, [2, 1]);
+    const [moved] = await both(
+      rows.map((v) => 64 * v + 16),
+      4,
+      [2, 1],
+    );
     expectClose(moved, base, 'shifted and scaled');
     const [large, gradient] = await both([1e4, -1e4, 1e4, 1e4, -1e4, 1e4, 1e4, 1e4], 4, [1, 0], [0, 2]);
     expect([...large, ...gradient].every(Number.isFinite)).toBe(true);
@@ -62,7 +73,9 @@ describe('rules', () => {
       const of = (shape: number[]): Tensor => tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), { shape });
       const labels = tensor([0, 1], { dtype: 'i32' });
       expect(() => dlrLoss(of([2, 2]), labels)).toThrow('dlrLoss: logits have 2 classes, expected at least 3');
-      expect(() => dlrLoss(of([2, 3]), labels, { targets: labels })).toThrow('dlrLoss: logits have 3 classes, expected at least 4 with targets');
+      expect(() => dlrLoss(of([2, 3]), labels, { targets: labels })).toThrow(
+        'dlrLoss: logits have 3 classes, expected at least 4 with targets',
+      );
       expect(() => dlrLoss(of([3, 3]), labels)).toThrow('dlrLoss: labels has shape [2], expected [3]');
       expect(() => dlrLoss(of([6]), labels)).toThrow('dlrLoss: logits have shape [6], expected (n, classes)');
     });

@@ -34,7 +34,10 @@ export interface BenchHost {
 }
 
 /** Runs the workloads on evenkeel and on the peers. A workload that goes wrong is refused, and the others go on. */
-export async function benchmark({ names, adapter, ...effort }: BenchOptions, { openPeers, line, deviceErrors }: BenchHost): Promise<BenchResult> {
+export async function benchmark(
+  { names, adapter, ...effort }: BenchOptions,
+  { openPeers, line, deviceErrors }: BenchHost,
+): Promise<BenchResult> {
   const own = await openEvenkeel(adapter ?? undefined);
   const { name, kind } = own.gpu.adapter;
   line(`adapter: ${name} (${kind})`);
@@ -65,5 +68,12 @@ export async function benchmark({ names, adapter, ...effort }: BenchOptions, { o
     }
   }
   own.gpu.destroy();
-  return { adapter: { name, kind }, peaks, step: counts, workloads, refused, hardwareOnly: hardwareOnly.map(({ name }) => name) };
+  return {
+    adapter: { name, kind },
+    peaks,
+    step: counts,
+    workloads,
+    refused,
+    hardwareOnly: hardwareOnly.map(({ name }) => name),
+  };
 }

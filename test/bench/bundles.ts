@@ -8,12 +8,22 @@ const at = (...parts: string[]): string => join(process.cwd(), ...parts);
 
 function options(): BuildOptions {
   return {
-    bundle: true, format: 'esm', platform: 'browser', target: 'es2022', minify: true, write: false, legalComments: 'none', logLevel: 'error', absWorkingDir: process.cwd(),
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    minify: true,
+    write: false,
+    legalComments: 'none',
+    logLevel: 'error',
+    absWorkingDir: process.cwd(),
     plugins: [
       {
         name: 'self',
         setup(b) {
-          b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({ path: path === 'evenkeel' ? at('src/index.ts') : at('src', path.slice('evenkeel/'.length), 'index.ts') }));
+          b.onResolve({ filter: /^evenkeel(\/|$)/ }, ({ path }) => ({
+            path: path === 'evenkeel' ? at('src/index.ts') : at('src', path.slice('evenkeel/'.length), 'index.ts'),
+          }));
         },
       },
       wgsl({ runtime: at('src/gpu/kernel.ts'), declarations: false }),
@@ -35,7 +45,9 @@ function readmeProgram(): string {
 
 /** Bytes of evenkeel in a user's bundle, minified and gzipped: all entries, and the program of the README. */
 export async function bundleSizes(): Promise<{ all: number; program: number }> {
-  const entries = readdirSync(at('src')).filter((d) => !['gpu', 'cli', 'build'].includes(d) && existsSync(at('src', d, 'index.ts')));
+  const entries = readdirSync(at('src')).filter(
+    (d) => !['gpu', 'cli', 'build'].includes(d) && existsSync(at('src', d, 'index.ts')),
+  );
   const all = [`export * from 'evenkeel';`, ...entries.map((d) => `export * as ${d} from 'evenkeel/${d}';`)].join('\n');
   const size = async (contents: string): Promise<number> => {
     const { outputFiles } = await build({ ...options(), stdin: { contents, resolveDir: process.cwd() } });

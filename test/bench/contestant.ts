@@ -4,7 +4,10 @@ import { weightShapes, type Cnn, type Mlp, type Work } from './workloads.ts';
 export interface Contestant {
   /** Does the work once and waits until the device has finished it. */
   call(): Promise<void>;
-  /** The numbers that all engines must agree on; asked once, before any call is timed. Null: a yardstick that does other work. */
+  /**
+   * The numbers that all engines must agree on; asked once, before any call is timed. Null: a yardstick that does other
+   * work.
+   */
   result: (() => Promise<ArrayLike<number>>) | null;
   /** Units of work in a call. Default: 1. */
   items?: number;
@@ -53,7 +56,11 @@ export function oneHot(classes: ArrayLike<number>, count: number): Float32Array<
 }
 
 /** `data` of `shape` with its axes in another order, as NumPy's transpose. */
-export function permuted(data: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array<ArrayBuffer> {
+export function permuted(
+  data: Float32Array,
+  shape: readonly number[],
+  order: readonly number[],
+): Float32Array<ArrayBuffer> {
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   const out = new Float32Array(data.length);
   let next = 0;
@@ -86,14 +93,16 @@ export type Parameters = ReadonlyMap<string, { shape: readonly number[]; data: F
 /** Starting values of a model. */
 export function parametersOf(model: Mlp | Cnn): Parameters {
   return new Map(
-    weightShapes(model).flatMap(([name, shape], i): [string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }][] => {
-      const scale = 1 / Math.sqrt(shape.slice(1).reduce((a, b) => a * b, 1));
-      const size = shape.reduce((a, b) => a * b, 1);
-      return [
-        [`${name}.weight`, { shape, data: values(size, 100 + i, scale) }],
-        [`${name}.bias`, { shape: [shape[0]!], data: values(shape[0]!, 200 + i, scale) }],
-      ];
-    }),
+    weightShapes(model).flatMap(
+      ([name, shape], i): [string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }][] => {
+        const scale = 1 / Math.sqrt(shape.slice(1).reduce((a, b) => a * b, 1));
+        const size = shape.reduce((a, b) => a * b, 1);
+        return [
+          [`${name}.weight`, { shape, data: values(size, 100 + i, scale) }],
+          [`${name}.bias`, { shape: [shape[0]!], data: values(shape[0]!, 200 + i, scale) }],
+        ];
+      },
+    ),
   );
 }
 

@@ -8,7 +8,10 @@ const only: Flag<readonly string[]> = {
   fallback: NAMES,
   parse(given) {
     const names = select(given.split(',').map((word) => word.trim()));
-    if (!names) throw new UsageError(`expected names of workloads, or their beginnings, separated by commas: ${NAMES.join(', ')}`);
+    if (!names)
+      throw new UsageError(
+        `expected names of workloads, or their beginnings, separated by commas: ${NAMES.join(', ')}`,
+      );
     return names;
   },
 };
@@ -18,8 +21,16 @@ export const FLAGS = {
   only,
   rounds: integer('rounds of a workload', 7, { min: 1, max: 1000 }),
   seconds: integer('a workload ends after this time, once it has three rounds', 20, { min: 1, max: 3600 }),
-  host: choice('chrome: all engines; node: evenkeel alone, on Dawn, for the peers need a page', ['chrome', 'node'], 'chrome'),
-  adapter: choice('kind of adapter, or an error where there is none; any: hardware where there is one', ['any', 'hardware', 'software'], 'any'),
+  host: choice(
+    'chrome: all engines; node: evenkeel alone, on Dawn, for the peers need a page',
+    ['chrome', 'node'],
+    'chrome',
+  ),
+  adapter: choice(
+    'kind of adapter, or an error where there is none; any: hardware where there is one',
+    ['any', 'hardware', 'software'],
+    'any',
+  ),
   json: text('a file for all figures', 'FILE', null),
   markdown: toggle('print the tables as Markdown'),
   list: toggle('name the workloads and end'),

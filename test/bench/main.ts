@@ -21,7 +21,15 @@ const MOST_COLD_ROUNDS = 5;
 async function main(args: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = parseFlags(FLAGS, args);
   if (values.help || values.list) {
-    console.log(values.help ? helpText('npm run bench -- [flags]', 'Times evenkeel against jax-js and tfjs on one adapter, interleaved.', FLAGS) : listed());
+    console.log(
+      values.help
+        ? helpText(
+            'npm run bench -- [flags]',
+            'Times evenkeel against jax-js and tfjs on one adapter, interleaved.',
+            FLAGS,
+          )
+        : listed(),
+    );
     return 0;
   }
   const adapter = values.adapter === 'any' ? null : values.adapter;
@@ -30,13 +38,18 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
   const report: BenchReport = { host: values.host, ...result, bundleBytes: await bundleSizes() };
   console.log(formatReport(report, values.markdown));
   if (values.json !== null) await writeOne(resolve(values.json), `${JSON.stringify(report, null, 1)}\n`);
-  if (result.hardwareOnly.length === values.only.length) throw new UsageError(`nothing was run: ${result.hardwareOnly.join(', ')}: hardware only, a software adapter would take minutes`);
+  if (result.hardwareOnly.length === values.only.length)
+    throw new UsageError(
+      `nothing was run: ${result.hardwareOnly.join(', ')}: hardware only, a software adapter would take minutes`,
+    );
   return result.refused.length > 0 ? 1 : 0;
 }
 
 function listed(): string {
   const width = Math.max(...NAMES.map((name) => name.length));
-  const rows = WORKLOADS.map(({ name, title, hardwareOnly }) => `${name.padEnd(width)}  ${title}${hardwareOnly ? ' (hardware only)' : ''}`);
+  const rows = WORKLOADS.map(
+    ({ name, title, hardwareOnly }) => `${name.padEnd(width)}  ${title}${hardwareOnly ? ' (hardware only)' : ''}`,
+  );
   return [...rows, `${COLD_START.padEnd(width)}  page load to the end of the first MLP step (Chrome only)`].join('\n');
 }
 
@@ -45,12 +58,15 @@ type Measured = BenchResult & Pick<BenchReport, 'coldStart'>;
 /** evenkeel alone, in this process. */
 async function onNode(options: BenchOptions, signal: AbortSignal): Promise<Measured> {
   console.error('on Node: evenkeel alone, through Dawn; the peers and the cold start need a page');
-  if (options.names.every((name) => name === COLD_START)) throw new UsageError(`--only is '${COLD_START}', which needs a page: give --host chrome`);
+  if (options.names.every((name) => name === COLD_START))
+    throw new UsageError(`--only is '${COLD_START}', which needs a page: give --host chrome`);
   const line = (text: string): void => {
     signal.throwIfAborted();
     console.error(text);
   };
-  const stopped = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  const stopped = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error)),
+  );
   const job = benchmark(options, { openPeers: () => Promise.resolve([]), line, deviceErrors: () => [] });
   const result = await Promise.race([job, stopped]).catch((error: unknown) => {
     throw error instanceof NoWebGPUError ? new UsageError(`--host node: ${error.message}`) : error;
@@ -64,17 +80,23 @@ async function inPages(options: BenchOptions, signal: AbortSignal): Promise<Meas
   const emit = (event: JobEvent): void => {
     if (event.type === 'line') console.error(event.text);
   };
-  const run = async <T>(page: string, options: unknown, query = ''): Promise<T> => (await runInChrome({ job: page, options }, [], { signal, emit }, await pageScript(page), query)).value as T;
+  const run = async <T>(page: string, options: unknown, query = ''): Promise<T> =>
+    (await runInChrome({ job: page, options }, [], { signal, emit }, await pageScript(page), query)).value as T;
   const result = await run<BenchResult>('page-bench', options);
   if (!options.names.includes(COLD_START)) return { ...result, coldStart: null };
   console.error('cold start');
   const rounds = Math.min(options.rounds, MOST_COLD_ROUNDS);
   const samples: Record<string, number[]> = { evenkeel: [], 'jax-js': [], tfjs: [] };
   for (let round = 0; round < rounds; round++) {
-    for (const [name, page] of rotated(Object.entries(COLD_PAGES), round)) samples[name]!.push(await run<number>(page, null, `?adapter=${result.adapter.kind}`));
+    for (const [name, page] of rotated(Object.entries(COLD_PAGES), round))
+      samples[name]!.push(await run<number>(page, null, `?adapter=${result.adapter.kind}`));
   }
   const times = Object.fromEntries(Object.entries(samples).map(([name, ms]) => [name, spread(ms)]));
-  const ratios = Object.fromEntries(Object.entries(samples).slice(1).map(([name, ms]) => [name, pairedRatio(samples.evenkeel!, ms)]));
+  const ratios = Object.fromEntries(
+    Object.entries(samples)
+      .slice(1)
+      .map(([name, ms]) => [name, pairedRatio(samples.evenkeel!, ms)]),
+  );
   return { ...result, coldStart: { rounds, times, ratios } };
 }
 

@@ -34,7 +34,10 @@ export function watchDevices(): () => string[] {
   const open = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (this: GPUAdapter, descriptor) {
     const device = await open.call(this, descriptor);
-    device.addEventListener('uncapturederror', (event) => void errors.push(`${descriptor?.label ?? 'a peer'}: ${event.error.message}`));
+    device.addEventListener(
+      'uncapturederror',
+      (event) => void errors.push(`${descriptor?.label ?? 'a peer'}: ${event.error.message}`),
+    );
     return device;
   };
   return () => {

@@ -1,4 +1,7 @@
-/** The parts of the peers that the benchmark uses. Written out, so that the project type-checks where they are not installed. */
+/**
+ * The parts of the peers that the benchmark uses. Written out, so that the project type-checks where they are not
+ * installed.
+ */
 declare module '@jax-js/jax' {
   export interface Array {
     readonly ref: Array;
@@ -31,7 +34,9 @@ declare module '@jax-js/jax' {
   export function getWebGPUDevice(): GPUDevice;
   export function blockUntilReady(tree: Array[]): Promise<unknown>;
   export function jit<F>(f: F): F & { dispose(): void };
-  export function valueAndGrad<A, R extends unknown[]>(f: (first: A, ...rest: R) => Array): (first: A, ...rest: R) => [Array, A];
+  export function valueAndGrad<A, R extends unknown[]>(
+    f: (first: A, ...rest: R) => Array,
+  ): (first: A, ...rest: R) => [Array, A];
 }
 
 declare module '@tensorflow/tfjs-core' {
@@ -58,7 +63,9 @@ declare module '@tensorflow/tfjs-core' {
   export function variable(start: Tensor): Tensor;
   export function tidy(f: () => Tensor[]): Tensor[];
   export function grad(f: (x: Tensor) => Tensor): (x: Tensor) => Tensor;
-  export function valueAndGrads(f: (...inputs: Tensor[]) => Tensor): (inputs: Tensor[]) => { value: Tensor; grads: Tensor[] };
+  export function valueAndGrads(
+    f: (...inputs: Tensor[]) => Tensor,
+  ): (inputs: Tensor[]) => { value: Tensor; grads: Tensor[] };
   export function matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor;
   export function conv2d(x: Tensor, filter: Tensor, stride: number, pad: 'valid' | 'same'): Tensor;
   export function maxPool(x: Tensor, size: number, stride: number, pad: 'valid'): Tensor;
@@ -74,7 +81,14 @@ declare module '@tensorflow/tfjs-core' {
   export function sum(x: Tensor, axis?: number): Tensor;
   export function mean(x: Tensor, axis?: number): Tensor;
   export function moments(x: Tensor, axes: number[]): { mean: Tensor; variance: Tensor };
-  export function batchNorm(x: Tensor, mean: Tensor, variance: Tensor, offset?: Tensor, scale?: Tensor, eps?: number): Tensor;
+  export function batchNorm(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    offset?: Tensor,
+    scale?: Tensor,
+    eps?: number,
+  ): Tensor;
   export function max(x: Tensor, axis?: number): Tensor;
   export const losses: { softmaxCrossEntropy(labels: Tensor, logits: Tensor): Tensor };
   export const train: { momentum(lr: number, momentum: number): Optimizer };

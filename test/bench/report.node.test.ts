@@ -11,7 +11,18 @@ const report = (): BenchReport => ({
   adapter: { name: 'made up', kind: 'software' },
   peaks: { multiplyAdds: 5, loads: 2, copies: 2 },
   step: { dispatches: 12, submits: 1, buffers: 0, host: 1, encode: 0.048, total: 10 },
-  workloads: [{ name: 'matmul-512', title: 'matmul 512', rounds: 3, times: { evenkeel: same(40), 'jax-js': same(100) }, ratios: { 'jax-js': same(0.4) }, errors: { 'jax-js': 0 }, operations: 2 ** 28, bytes: 3 * 2 ** 20 }],
+  workloads: [
+    {
+      name: 'matmul-512',
+      title: 'matmul 512',
+      rounds: 3,
+      times: { evenkeel: same(40), 'jax-js': same(100) },
+      ratios: { 'jax-js': same(0.4) },
+      errors: { 'jax-js': 0 },
+      operations: 2 ** 28,
+      bytes: 3 * 2 ** 20,
+    },
+  ],
   refused: ['mlp: tfjs computes something else'],
   hardwareOnly: ['matmul-4096'],
   coldStart: { rounds: 1, times: { evenkeel: same(900), 'jax-js': same(1000) }, ratios: { 'jax-js': same(0.9) } },
@@ -43,7 +54,9 @@ test('a bar of the other kind of adapter, or without a figure, says nothing', ()
 });
 
 test('the report prints as text and as Markdown', () => {
-  expect(formatReport(report(), false)).toMatch(/matmul 512 +evenkeel +40\.0 \(40\.0 \.\. 40\.0\) +67 % +3\n +jax-js +100 \(100 \.\. 100\) +0\.400 \(0\.400 \.\. 0\.400\)/);
+  expect(formatReport(report(), false)).toMatch(
+    /matmul 512 +evenkeel +40\.0 \(40\.0 \.\. 40\.0\) +67 % +3\n +jax-js +100 \(100 \.\. 100\) +0\.400 \(0\.400 \.\. 0\.400\)/,
+  );
   expect(formatReport(report(), false)).toMatch(/encoding, without the submit +4\.0 us a dispatch/);
   expect(formatReport(report(), true)).toContain('| matmul 512 | evenkeel | 40.0 (40.0 .. 40.0) |  | 67 % | 3 |');
   expect(formatMarkdown(['a', 'b'], [['x|y', '1']])).toBe('| a | b |\n|---|---:|\n| x\\|y | 1 |');
@@ -62,7 +75,11 @@ function engine(name: string, numbers: number[] | null, calls: string[]): Engine
 
 test('a workload is timed in rotated order once all results agree; yardsticks are not compared', async () => {
   const calls: string[] = [];
-  const { ratios, errors, rounds } = await runWorkload(WORKLOADS[0]!, [engine('evenkeel', [1, 2], calls), engine('peer', [1, 2], calls), engine('yardstick', null, calls)], { rounds: 2, seconds: 1 });
+  const { ratios, errors, rounds } = await runWorkload(
+    WORKLOADS[0]!,
+    [engine('evenkeel', [1, 2], calls), engine('peer', [1, 2], calls), engine('yardstick', null, calls)],
+    { rounds: 2, seconds: 1 },
+  );
   expect(rounds).toBe(2);
   expect(errors).toEqual({ peer: 0 });
   expect(Object.keys(ratios)).toEqual(['peer', 'yardstick']);
@@ -73,7 +90,10 @@ test('a peer that computes something else is refused before any call is timed, a
   const calls: string[] = [];
   const engines = [engine('evenkeel', [1, 2], calls), engine('peer', [1, 2.1], calls)];
   await expect(runWorkload(WORKLOADS[0]!, engines, { rounds: 2, seconds: 1 })).rejects.toThrow(Refusal);
-  await expect(runWorkload(WORKLOADS[0]!, engines, { rounds: 2, seconds: 1 })).rejects.toThrow('matmul-256: peer computes something else: it differs from evenkeel by 0.050 of the largest value, at most 0.00001 is accepted');
+  await expect(runWorkload(WORKLOADS[0]!, engines, { rounds: 2, seconds: 1 })).rejects.toThrow(
+    'matmul-256: peer computes something else: it differs from evenkeel by 0.050 of the largest value, at ' +
+      'most 0.00001 is accepted',
+  );
   expect(calls).toEqual([]);
   expect(engines.map((e) => e.held())).toEqual([0, 0]);
 });

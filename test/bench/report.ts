@@ -40,11 +40,20 @@ function timesTable(report: BenchReport): Table {
   const { coldStart } = report;
   if (coldStart) {
     for (const [i, [name, time]] of Object.entries(coldStart.times).entries()) {
-      rows.push([i === 0 ? 'cold start: page load to the end of the first MLP step' : '', name, shown(time), coldStart.ratios[name] ? shown(coldStart.ratios[name]) : '', '', String(coldStart.rounds)]);
+      rows.push([
+        i === 0 ? 'cold start: page load to the end of the first MLP step' : '',
+        name,
+        shown(time),
+        coldStart.ratios[name] ? shown(coldStart.ratios[name]) : '',
+        '',
+        String(coldStart.rounds),
+      ]);
     }
   }
   return {
-    title: `Medians with quartiles. Ratio: evenkeel's time over this one's, by pairs. Limit: share of the time that arithmetic or memory allow.`,
+    title:
+      `Medians with quartiles. Ratio: evenkeel's time over this one's, by pairs. Limit: share of the time that ` +
+      'arithmetic or memory allow.',
     head: ['work', 'on', 'ms', 'ratio', 'limit', 'rounds'],
     rows,
   };
@@ -78,7 +87,10 @@ function stepTable({ step, bundleBytes }: BenchReport): Table {
 
 /** What was left out, and how the figures stand to the bars. */
 export function sentencesOf(report: BenchReport): string[] {
-  const left = report.hardwareOnly.length > 0 ? [`hardware only, left out on this software adapter: ${report.hardwareOnly.join(', ')}`] : [];
+  const left =
+    report.hardwareOnly.length > 0
+      ? [`hardware only, left out on this software adapter: ${report.hardwareOnly.join(', ')}`]
+      : [];
   const refused = report.refused.map((sentence) => `refused: ${sentence}`);
   return [...left, ...refused, ...BARS.map((bar) => verdict(bar, report)).filter((v) => v !== null)];
 }
@@ -86,14 +98,17 @@ export function sentencesOf(report: BenchReport): string[] {
 /** The report as text, or as Markdown. */
 export function formatReport(report: BenchReport, markdown: boolean): string {
   const tables = tablesOf(report).filter(({ rows }) => rows.length > 0);
-  const parts = tables.map(({ title, head, rows }) => `${title}\n\n${markdown ? formatMarkdown(head, rows) : formatTable(head, rows)}`);
+  const parts = tables.map(
+    ({ title, head, rows }) => `${title}\n\n${markdown ? formatMarkdown(head, rows) : formatTable(head, rows)}`,
+  );
   const sentences = sentencesOf(report).map((s) => (markdown ? `- ${s}` : s));
   return [...parts, sentences.join('\n')].join('\n\n');
 }
 
 /** A Markdown table; all columns but the first are aligned to the right. */
 export function formatMarkdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), `|${head.map((_, i) => (i === 0 ? '---|' : '---:|')).join('')}`, ...rows.map(line)].join('\n');
 }
 

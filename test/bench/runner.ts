@@ -34,8 +34,15 @@ export class Refusal extends Error {
   override name = 'Refusal';
 }
 
-/** Checks that all contestants agree, then times them in turn, in rotated order. Throws a Refusal when one does something else. */
-export async function runWorkload(workload: Workload, engines: readonly Engine[], { rounds, seconds }: Effort): Promise<WorkloadResult> {
+/**
+ * Checks that all contestants agree, then times them in turn, in rotated order. Throws a Refusal when one does
+ * something else.
+ */
+export async function runWorkload(
+  workload: Workload,
+  engines: readonly Engine[],
+  { rounds, seconds }: Effort,
+): Promise<WorkloadResult> {
   const held = engines.map((engine) => engine.held());
   const contestants: Record<string, Contestant> = {};
   const samples: Record<string, number[]> = {};
@@ -55,14 +62,16 @@ export async function runWorkload(workload: Workload, engines: readonly Engine[]
     }
     const start = performance.now();
     while (done < rounds && (done < MIN_ROUNDS || performance.now() - start < 1000 * seconds)) {
-      for (const name of rotated(names, done)) samples[name]!.push((await time(contestants[name]!, calls[name]!)) / (contestants[name]!.items ?? 1));
+      for (const name of rotated(names, done))
+        samples[name]!.push((await time(contestants[name]!, calls[name]!)) / (contestants[name]!.items ?? 1));
       done++;
     }
   } finally {
     for (const contestant of Object.values(contestants)) contestant.dispose();
   }
   engines.forEach((engine, i) => {
-    if (engine.held() !== held[i]) throw new Refusal(`${workload.name}: ${engine.name} holds ${engine.held()} afterwards, ${held[i]} before`);
+    if (engine.held() !== held[i])
+      throw new Refusal(`${workload.name}: ${engine.name} holds ${engine.held()} afterwards, ${held[i]} before`);
   });
   const { name, title, operations, bytes } = workload;
   const { evenkeel: own, ...others } = samples;
@@ -79,13 +88,20 @@ export async function runWorkload(workload: Workload, engines: readonly Engine[]
 }
 
 /** Largest error of each other engine's numbers against evenkeel's. */
-async function compare({ name, tolerance }: Workload, contestants: Record<string, Contestant>): Promise<Record<string, number>> {
+async function compare(
+  { name, tolerance }: Workload,
+  contestants: Record<string, Contestant>,
+): Promise<Record<string, number>> {
   const own = await contestants.evenkeel!.result?.();
   const errors: Record<string, number> = {};
   for (const [peer, { result }] of Object.entries(contestants)) {
     if (!own || !result || peer === 'evenkeel') continue;
     const error = relativeError(await result(), own);
-    if (!(error <= tolerance)) throw new Refusal(`${name}: ${peer} computes something else: it differs from evenkeel by ${error.toPrecision(2)} of the largest value, at most ${tolerance} is accepted`);
+    if (!(error <= tolerance))
+      throw new Refusal(
+        `${name}: ${peer} computes something else: it differs from evenkeel by ${error.toPrecision(2)} of ` +
+          `the largest value, at most ${tolerance} is accepted`,
+      );
     errors[peer] = error;
   }
   return errors;

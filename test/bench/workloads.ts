@@ -43,7 +43,10 @@ export interface Mlp extends Training {
   widths: readonly number[];
 }
 
-/** Two convolutions without padding, each with relu and 2 x 2 max pooling, and two linear layers, on 28 x 28 grey images. */
+/**
+ * Two convolutions without padding, each with relu and 2 x 2 max pooling, and two linear layers, on 28 x 28 grey
+ * images.
+ */
 export interface Cnn extends Training {
   kind: 'cnn';
   convolutions: readonly (readonly [filters: number, taps: number])[];
@@ -93,18 +96,42 @@ function workload(name: string, title: string, work: Work, rest: Rest = {}): Wor
 function product(name: string, m: number, n: number, k: number, layout: 'NN' | 'TN' | 'NT' = 'NN'): Workload {
   const work = { kind: 'matmul', m, n, k, transposeA: layout === 'TN', transposeB: layout === 'NT' } as const;
   const title = `matmul ${m === n && n === k ? m : `${m}x${k} by ${k}x${n}`}${layout === 'NN' ? '' : ` ${layout}`}`;
-  return workload(`matmul-${name}`, title, work, { operations: 2 * m * n * k, bytes: 4 * (m * k + k * n + m * n), tolerance: 1e-5, hardwareOnly: m * n * k > 2 ** 30 });
+  return workload(`matmul-${name}`, title, work, {
+    operations: 2 * m * n * k,
+    bytes: 4 * (m * k + k * n + m * n),
+    tolerance: 1e-5,
+    hardwareOnly: m * n * k > 2 ** 30,
+  });
 }
 
-function convolution(name: string, batch: number, [channels, size, filters, taps, padding]: readonly number[] & { length: 5 }): Workload[] {
+function convolution(
+  name: string,
+  batch: number,
+  [channels, size, filters, taps, padding]: readonly number[] & { length: 5 },
+): Workload[] {
   const out = size! + 2 * padding! - taps! + 1;
   const terms = batch * filters! * out * out * channels! * taps! * taps!;
   const values = batch * (channels! * size! * size! + filters! * out * out) + filters! * channels! * taps! * taps!;
   const make = (gradients: boolean): Workload => {
-    const work = { kind: 'conv', batch, channels: channels!, size: size!, filters: filters!, taps: taps!, padding: padding!, gradients } as const;
-    const title = `conv ${taps}x${taps} ${channels}->${filters}, ${size}x${size}, batch ${batch}${gradients ? ', with both gradients' : ''}`;
+    const work = {
+      kind: 'conv',
+      batch,
+      channels: channels!,
+      size: size!,
+      filters: filters!,
+      taps: taps!,
+      padding: padding!,
+      gradients,
+    } as const;
+    const title =
+      `conv ${taps}x${taps} ${channels}->${filters}, ${size}x${size}, batch ` +
+      `${batch}${gradients ? ', with both gradients' : ''}`;
     const passes = gradients ? 3 : 1;
-    return workload(`conv-${name}${gradients ? '-gradients' : ''}`, title, work, { operations: 2 * passes * terms, bytes: 4 * passes * values, hardwareOnly: batch >= 128 });
+    return workload(`conv-${name}${gradients ? '-gradients' : ''}`, title, work, {
+      operations: 2 * passes * terms,
+      bytes: 4 * passes * values,
+      hardwareOnly: batch >= 128,
+    });
   };
   return [make(false), make(true)];
 }
@@ -116,15 +143,31 @@ function distance(name: string, p: number, gradients = false): Workload {
 }
 
 function mlp(name: string, widths: readonly number[], batch: number): Workload {
-  return workload(name, `MLP step ${widths.join('-')}, batch ${batch}`, { kind: 'mlp', widths, batch, ...SGD }, { tolerance: 1e-3 });
+  return workload(
+    name,
+    `MLP step ${widths.join('-')}, batch ${batch}`,
+    { kind: 'mlp', widths, batch, ...SGD },
+    { tolerance: 1e-3 },
+  );
 }
 
 function cnn(name: string, title: string, convolutions: Cnn['convolutions'], hidden: number): Workload {
-  return workload(name, `${title} step, batch 64`, { kind: 'cnn', convolutions, hidden, batch: 64, ...SGD }, { tolerance: 1e-3 });
+  return workload(
+    name,
+    `${title} step, batch 64`,
+    { kind: 'cnn', convolutions, hidden, batch: 64, ...SGD },
+    { tolerance: 1e-3 },
+  );
 }
 
 /** Layers of LeNet and of the CIFAR ResNets: channels, image, filters, taps, padding. */
-const LAYERS = { lenet1: [1, 28, 20, 5, 0], lenet2: [20, 12, 50, 5, 0], resnet1: [16, 32, 16, 3, 1], resnet2: [32, 16, 32, 3, 1], resnet3: [64, 8, 64, 3, 1] } as const;
+const LAYERS = {
+  lenet1: [1, 28, 20, 5, 0],
+  lenet2: [20, 12, 50, 5, 0],
+  resnet1: [16, 32, 16, 3, 1],
+  resnet2: [32, 16, 32, 3, 1],
+  resnet3: [64, 8, 64, 3, 1],
+} as const;
 
 /** The MLP that the cold start trains. */
 export const FIRST_MLP: Mlp = { kind: 'mlp', widths: [784, 256, 128, 10], batch: 128, ...SGD };
@@ -151,22 +194,88 @@ export const WORKLOADS: readonly Workload[] = [
   distance('inf-gradients', Infinity, true),
   distance('8-gradients', 8, true),
   distance('3-gradients', 3, true),
-  workload('softmax', 'softmax cross-entropy 1024x1000 and its gradient', { kind: 'softmax', rows: 1024, classes: 1000 }, { bytes: 8 * 1024 * 1000 }),
-  workload('batch-norm', 'batch norm 32x32x16x16 and its gradients', { kind: 'batch-norm', batch: 32, channels: 32, size: 16 }, { bytes: 24 * 32 * 32 * 256, tolerance: 1e-3 }),
-  workload('reduce', 'three reductions of 2048x1000', { kind: 'reduce', rows: 2048, columns: 1000 }, { bytes: 3 * 4 * 2048 * 1000 }),
-  workload('elementwise', 'chain of nine elementwise ops on 1024x1024', { kind: 'elementwise', rows: 1024, columns: 1024 }, { bytes: 8 * 1024 * 1024 }),
+  workload(
+    'softmax',
+    'softmax cross-entropy 1024x1000 and its gradient',
+    { kind: 'softmax', rows: 1024, classes: 1000 },
+    { bytes: 8 * 1024 * 1000 },
+  ),
+  workload(
+    'batch-norm',
+    'batch norm 32x32x16x16 and its gradients',
+    { kind: 'batch-norm', batch: 32, channels: 32, size: 16 },
+    { bytes: 24 * 32 * 32 * 256, tolerance: 1e-3 },
+  ),
+  workload(
+    'reduce',
+    'three reductions of 2048x1000',
+    { kind: 'reduce', rows: 2048, columns: 1000 },
+    { bytes: 3 * 4 * 2048 * 1000 },
+  ),
+  workload(
+    'elementwise',
+    'chain of nine elementwise ops on 1024x1024',
+    { kind: 'elementwise', rows: 1024, columns: 1024 },
+    { bytes: 8 * 1024 * 1024 },
+  ),
   mlp('mlp', FIRST_MLP.widths, FIRST_MLP.batch),
   mlp('mlp-batch-32', FIRST_MLP.widths, 32),
   mlp('mlp-batch-512', FIRST_MLP.widths, 512),
   mlp('mlp-width-64', [784, 64, 32, 10], 128),
   mlp('mlp-width-1024', [784, 1024, 512, 10], 128),
-  cnn('cnn', 'CNN 5x5 24, 3x3 32, 128', [[24, 5], [32, 3]], 128),
-  cnn('lenet', 'LeNet 5x5 20, 5x5 50, 500', [[20, 5], [50, 5]], 500),
-  workload('linf-mlp', 'l_inf-distance MLP step 784-256-256-10, p = 8, batch 256', { kind: 'linf-mlp', widths: [784, 256, 256, 10], p: 8, batch: 256, ...SGD }),
-  workload('resnet20', 'ResNet-20 step, batch 128', { kind: 'resnet', depth: 20, batch: 128, ...SGD }, { hardwareOnly: true }),
-  workload('resnet32', 'ResNet-32 step, batch 128', { kind: 'resnet', depth: 32, batch: 128, ...SGD }, { hardwareOnly: true }),
-  workload('certify-lenet', 'certification of LeNet, a noisy copy', { kind: 'certify', net: 'lenet', batch: 250, n0: 250, n: 1000, sigma: 0.5 }),
-  workload('certify-mlp', 'certification of the MLP, a noisy copy', { kind: 'certify', net: 'mlp', batch: 1000, n0: 1000, n: 9000, sigma: 0.25 }),
+  cnn(
+    'cnn',
+    'CNN 5x5 24, 3x3 32, 128',
+    [
+      [24, 5],
+      [32, 3],
+    ],
+    128,
+  ),
+  cnn(
+    'lenet',
+    'LeNet 5x5 20, 5x5 50, 500',
+    [
+      [20, 5],
+      [50, 5],
+    ],
+    500,
+  ),
+  workload('linf-mlp', 'l_inf-distance MLP step 784-256-256-10, p = 8, batch 256', {
+    kind: 'linf-mlp',
+    widths: [784, 256, 256, 10],
+    p: 8,
+    batch: 256,
+    ...SGD,
+  }),
+  workload(
+    'resnet20',
+    'ResNet-20 step, batch 128',
+    { kind: 'resnet', depth: 20, batch: 128, ...SGD },
+    { hardwareOnly: true },
+  ),
+  workload(
+    'resnet32',
+    'ResNet-32 step, batch 128',
+    { kind: 'resnet', depth: 32, batch: 128, ...SGD },
+    { hardwareOnly: true },
+  ),
+  workload('certify-lenet', 'certification of LeNet, a noisy copy', {
+    kind: 'certify',
+    net: 'lenet',
+    batch: 250,
+    n0: 250,
+    n: 1000,
+    sigma: 0.5,
+  }),
+  workload('certify-mlp', 'certification of the MLP, a noisy copy', {
+    kind: 'certify',
+    net: 'mlp',
+    batch: 1000,
+    n0: 1000,
+    n: 9000,
+    sigma: 0.25,
+  }),
 ];
 
 /** The workload that needs pages of its own. */
@@ -177,7 +286,9 @@ export const NAMES: readonly string[] = [...WORKLOADS.map(({ name }) => name), C
 
 /** The names that one of `wanted` equals, or else begins; null where a wanted one fits none. */
 export function select(wanted: readonly string[]): string[] | null {
-  const found = wanted.map((w) => (NAMES.includes(w) ? [w] : w === '' ? [] : NAMES.filter((name) => name.startsWith(w))));
+  const found = wanted.map((w) =>
+    NAMES.includes(w) ? [w] : w === '' ? [] : NAMES.filter((name) => name.startsWith(w)),
+  );
   return found.every((names) => names.length > 0) ? NAMES.filter((name) => found.flat().includes(name)) : null;
 }
 

@@ -41,12 +41,21 @@ describe('both plugins', () => {
     load({ declarations: false });
     expect(existsSync(declaration)).toBe(false);
     load({ runtime: '../kernel.ts' });
-    expect(readFileSync(declaration, 'utf8')).toContain("import type { Kernel } from '../kernel.ts';\ninterface Params { n: number; scale: number }");
+    expect(readFileSync(declaration, 'utf8')).toContain(
+      "import type { Kernel } from '../kernel.ts';\ninterface Params { n: number; scale: number }",
+    );
   });
 
-  test.each([['wgsl', wgsl], ['wgslVite', wgslVite]])('%s refuses an unknown option', (name, plugin) => {
-    expect(() => plugin({ declaration: false } as object)).toThrow(new TypeError(`${name}: unknown option 'declaration', did you mean 'declarations'?`));
-    expect(() => plugin(null as unknown as undefined)).toThrow(new TypeError(`${name}: options are null, expected an object`));
+  test.each([
+    ['wgsl', wgsl],
+    ['wgslVite', wgslVite],
+  ])('%s refuses an unknown option', (name, plugin) => {
+    expect(() => plugin({ declaration: false } as object)).toThrow(
+      new TypeError(`${name}: unknown option 'declaration', did you mean 'declarations'?`),
+    );
+    expect(() => plugin(null as unknown as undefined)).toThrow(
+      new TypeError(`${name}: options are null, expected an object`),
+    );
   });
 });
 

@@ -8,7 +8,13 @@ import { lbfgs } from '../../src/stats/lbfgs.ts';
 import { testRandom } from '../support/fuzz.ts';
 
 /** Logits and labels drawn from softmax of a W z + b that a calibrator can undo. */
-function data(rows: number, classes: number, seed: number, weight = (c: number) => 0.4 + 0.1 * c, bias = (c: number) => 0.3 * c) {
+function data(
+  rows: number,
+  classes: number,
+  seed: number,
+  weight = (c: number) => 0.4 + 0.1 * c,
+  bias = (c: number) => 0.3 * c,
+) {
   const random = testRandom(seed);
   const logits = Array.from({ length: rows }, () => Array.from({ length: classes }, () => (random(2001) - 1000) / 250));
   const truth = softmaxRows(logits.map((row) => row.map((z, c) => weight(c) * z + bias(c))));
@@ -23,20 +29,36 @@ function data(rows: number, classes: number, seed: number, weight = (c: number) 
 const fits = { temperatureCalibrator, fitVector, fitMatrix, fitPlatt, fitBeta, fitIsotonic, fitHistogram };
 
 describe.each(Object.entries(fits))('%s', (_name, fit) => {
-  test.each([2, 3, 7])('%i classes: rows sum to 1, the NLL falls, JSON gives the same calibrator, shifts do not matter', (classes) => {
-    const { logits, labels } = data(400, classes, classes);
-    const fitted = fit(logits, labels);
-    const p = fitted.apply(logits);
-    for (let r = 0; r < logits.length; r++) expect(p.at(r).data.reduce((sum: number, v: number) => sum + v, 0)).toBeCloseTo(1, 12);
-    expect(fitted.nllAfter).toBeLessThan(fitted.nllBefore);
-    expect(fitted.converged).toBe(true);
-    expect(loadCalibrator(JSON.parse(JSON.stringify(fitted.state)) as CalibratorState).apply(logits)).toEqual(p);
-    const probabilities = softmaxRows(logits);
-    const again = fit(probabilities, labels, { input: 'probabilities' }).apply(probabilities);
-    if (fit !== fitVector && fit !== fitMatrix) again.data.forEach((v, i) => expect(Math.abs(v - p.data[i]!)).toBeLessThan(1e-5));
-  });
+  test.each([2, 3, 7])(
+    '%i classes: rows sum to 1, the NLL falls, JSON gives the same calibrator, shifts do not matter',
+    (classes) => {
+      const { logits, labels } = data(400, classes, classes);
+      const fitted = fit(logits, labels);
+      const p = fitted.apply(logits);
+      for (let r = 0; r < logits.length; r++)
+        expect(p.at(r).data.reduce((sum: number, v: number) => sum + v, 0)).toBeCloseTo(1, 12);
+      expect(fitted.nllAfter).toBeLessThan(fitted.nllBefore);
+      expect(fitted.converged).toBe(true);
+      expect(loadCalibrator(JSON.parse(JSON.stringify(fitted.state)) as CalibratorState).apply(logits)).toEqual(p);
+      const probabilities = softmaxRows(logits);
+      const again = fit(probabilities, labels, { input: 'probabilities' }).apply(probabilities);
+      if (fit !== fitVector && fit !== fitMatrix)
+        again.data.forEach((v, i) => expect(Math.abs(v - p.data[i]!)).toBeLessThan(1e-5));
+    },
+  );
   test('extreme logits stay finite', () => {
-    const { data: p } = fit([[1e4, 0, -1e4], [-1e4, 1e4, 0], [0, 0, 1e4], [1e4, 0, 0]], [0, 1, 2, 1]).apply([[1e4, -1e4, 0], [0, 0, 0]]);
+    const { data: p } = fit(
+      [
+        [1e4, 0, -1e4],
+        [-1e4, 1e4, 0],
+        [0, 0, 1e4],
+        [1e4, 0, 0],
+      ],
+      [0, 1, 2, 1],
+    ).apply([
+      [1e4, -1e4, 0],
+      [0, 0, 0],
+    ]);
     expect(p.every((v) => v >= 0 && v <= 1)).toBe(true);
   });
   test('errors', () => {
@@ -44,26 +66,64 @@ describe.each(Object.entries(fits))('%s', (_name, fit) => {
     expect(() => fit([[1, Infinity]], [0])).toThrow(/: scores is Infinity at row 0, class 1, expected finite numbers$/);
     expect(() => fit([[1]], [0])).toThrow(/: scores has 1 classes, expected at least 2$/);
     expect(() => fit([[3, 1]], [0], { input: 'probabilities' })).toThrow('expected probabilities in 0..1');
-    expect(() => fit([[0, 1], [1, 0]], [0, 1]).apply([[1, 2, 3]])).toThrow('apply: scores has 3 classes, expected 2');
+    expect(() =>
+      fit(
+        [
+          [0, 1],
+          [1, 0],
+        ],
+        [0, 1],
+      ).apply([[1, 2, 3]]),
+    ).toThrow('apply: scores has 3 classes, expected 2');
   });
 });
 
 describe('data that a calibrator separates', () => {
-  const separable = { logits: [[5, 0, 0], [4, 1, 0], [0, 3, 1], [0, 6, 0], [0, 0, 2], [1, 0, 7]], labels: [0, 0, 1, 1, 2, 2] };
+  const separable = {
+    logits: [
+      [5, 0, 0],
+      [4, 1, 0],
+      [0, 3, 1],
+      [0, 6, 0],
+      [0, 0, 2],
+      [1, 0, 7],
+    ],
+    labels: [0, 0, 1, 1, 2, 2],
+  };
   const alwaysWrong = { logits: separable.logits, labels: [1, 1, 2, 2, 0, 0] };
   const oneClass = { logits: separable.logits, labels: [0, 0, 0, 0, 0, 0] };
-  const numbers = (value: unknown): number[] => (typeof value === 'number' ? [value] : typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbers) : []);
-  test.each(Object.entries({ ...fits, 'fitMatrix without penalties': (a: number[][], b: number[]) => fitMatrix(a, b, { lambda: 0, mu: 0 }) }))('%s stays finite, and lowers the NLL', (_name, fit) => {
+  const numbers = (value: unknown): number[] =>
+    typeof value === 'number'
+      ? [value]
+      : typeof value === 'object' && value !== null
+        ? Object.values(value).flatMap(numbers)
+        : [];
+  test.each(
+    Object.entries({
+      ...fits,
+      'fitMatrix without penalties': (a: number[][], b: number[]) => fitMatrix(a, b, { lambda: 0, mu: 0 }),
+    }),
+  )('%s stays finite, and lowers the NLL', (_name, fit) => {
     for (const { logits, labels } of [separable, alwaysWrong, oneClass]) {
       const { state, nllBefore, nllAfter, apply } = fit(logits, labels);
       expect(numbers(state).every((v) => Number.isFinite(v) && Math.abs(v) < 1e3)).toBe(true);
       // Platt smooths its targets, which costs where the labels are certain.
       expect(nllAfter).toBeLessThan(fit === fitPlatt ? 1.1 : nllBefore);
-      expect(Array.from(apply([[3, 1, 2], [0, 0, 0]]).data).every((p) => p >= 0 && p <= 1)).toBe(true);
+      expect(
+        Array.from(
+          apply([
+            [3, 1, 2],
+            [0, 0, 0],
+          ]).data,
+        ).every((p) => p >= 0 && p <= 1),
+      ).toBe(true);
     }
   });
   test('converged says where there is no minimum', () => {
-    const of = (data: typeof separable) => [temperatureCalibrator, fitVector, fitMatrix, fitPlatt, fitBeta, fitIsotonic].map((fit) => fit(data.logits, data.labels).converged);
+    const of = (data: typeof separable) =>
+      [temperatureCalibrator, fitVector, fitMatrix, fitPlatt, fitBeta, fitIsotonic].map(
+        (fit) => fit(data.logits, data.labels).converged,
+      );
     // Platt has smoothed targets, isotonic steps: both have one.
     expect(of(separable)).toEqual([false, false, false, true, false, true]);
     // A temperature and factors a, b >= 0 cannot turn the order round; a vector of shifts, and one class alone, can.
@@ -71,43 +131,88 @@ describe('data that a calibrator separates', () => {
     expect(of(oneClass)).toEqual([false, false, true, true, false, true]);
   });
   test('huge logits: the NLL before is exact, where softmax is 0 for the label', () => {
-    for (const fit of [fitVector, fitMatrix, fitPlatt]) expect(fit([[1e4, 0], [0, 1e4], [1e4, 0]], [0, 1, 1]).nllBefore).toBeCloseTo(1e4 / 3, 8);
+    for (const fit of [fitVector, fitMatrix, fitPlatt])
+      expect(
+        fit(
+          [
+            [1e4, 0],
+            [0, 1e4],
+            [1e4, 0],
+          ],
+          [0, 1, 1],
+        ).nllBefore,
+      ).toBeCloseTo(1e4 / 3, 8);
   });
 });
 
 describe('at any scale of the logits', () => {
-  const logits = [[1, 0], [0.9, 0], [0, 1], [0.2, 0.1], [0.5, 0.4], [0, 0.7], [0.3, 0.5]];
+  const logits = [
+    [1, 0],
+    [0.9, 0],
+    [0, 1],
+    [0.2, 0.1],
+    [0.5, 0.4],
+    [0, 0.7],
+    [0.3, 0.5],
+  ];
   const labels = [0, 0, 1, 1, 0, 1, 0];
   const unpenalised = (z: number[][], y: number[]) => fitMatrix(z, y, { lambda: 0, mu: 0.01 });
-  test.each(Object.entries({ temperatureCalibrator, fitVector, fitPlatt, unpenalised }))('%s finds the same minimum', (_name, fit) => {
-    const one = fit(logits, fit === fitVector ? [0, 1, 1, 1, 0, 1, 0] : labels);
-    for (const scale of [30, 1e3, 1e5, 1e7]) {
-      const far = fit(logits.map((row) => row.map((z) => scale * z)), fit === fitVector ? [0, 1, 1, 1, 0, 1, 0] : labels);
-      expect(far.nllAfter).toBeCloseTo(one.nllAfter, 5);
-      expect(far.converged).toBe(one.converged);
-    }
-  });
+  test.each(Object.entries({ temperatureCalibrator, fitVector, fitPlatt, unpenalised }))(
+    '%s finds the same minimum',
+    (_name, fit) => {
+      const one = fit(logits, fit === fitVector ? [0, 1, 1, 1, 0, 1, 0] : labels);
+      for (const scale of [30, 1e3, 1e5, 1e7]) {
+        const far = fit(
+          logits.map((row) => row.map((z) => scale * z)),
+          fit === fitVector ? [0, 1, 1, 1, 0, 1, 0] : labels,
+        );
+        expect(far.nllAfter).toBeCloseTo(one.nllAfter, 5);
+        expect(far.converged).toBe(one.converged);
+      }
+    },
+  );
   test('beta is not stuck where the softmax is saturated', () => {
     for (const scale of [1, 1e3, 1e6]) {
-      const { nllAfter, converged } = fitBeta(logits.map((row) => row.map((z) => scale * z)), labels);
+      const { nllAfter, converged } = fitBeta(
+        logits.map((row) => row.map((z) => scale * z)),
+        labels,
+      );
       expect(nllAfter).toBeLessThan(0.37);
       expect(converged).toBe(true);
     }
   });
   test('four rows of [100, 0], one of class 1: a quarter', () => {
-    const four = [[100, 0], [100, 0], [100, 0], [100, 0]];
+    const four = [
+      [100, 0],
+      [100, 0],
+      [100, 0],
+      [100, 0],
+    ];
     for (const fit of [temperatureCalibrator, fitVector, fitMatrix, fitBeta, fitIsotonic, fitHistogram]) {
       expect(fit(four, [0, 0, 1, 0]).nllAfter).toBeCloseTo(-0.75 * Math.log(0.75) - 0.25 * Math.log(0.25), 8);
     }
     expect(fitPlatt(four, [0, 0, 1, 0]).converged).toBe(true);
   });
   test('saturated and separable: no worse than before', () => {
-    for (const fit of [temperatureCalibrator, fitVector, fitMatrix]) expect(fit([[1e5, 0], [0, 1e6]], [0, 1])).toMatchObject({ nllBefore: 0, nllAfter: 0, converged: false });
+    for (const fit of [temperatureCalibrator, fitVector, fitMatrix])
+      expect(
+        fit(
+          [
+            [1e5, 0],
+            [0, 1e6],
+          ],
+          [0, 1],
+        ),
+      ).toMatchObject({ nllBefore: 0, nllAfter: 0, converged: false });
   });
 });
 
 test('Platt can raise the NLL: its targets are smoothed, and its rows divided by their sum', () => {
-  const confident = [[9, 0, 0], [0, 9, 0], [0, 0, 9]];
+  const confident = [
+    [9, 0, 0],
+    [0, 9, 0],
+    [0, 0, 9],
+  ];
   const { nllBefore, nllAfter, converged } = fitPlatt(confident, [0, 1, 2]);
   expect(nllBefore).toBeLessThan(3e-4);
   // Targets 2/3 for the class and 1/4 for the others: 2/3 of 2/3 + 1/4 + 1/4.
@@ -122,21 +227,37 @@ test('vector scaling recovers factors and shifts, and its gradient is that of NL
   expect(Math.abs(bias[2]! - bias[0]! - 0.6)).toBeLessThan(0.1);
   // At the optimum predicted and observed class counts agree.
   const p = fitVector(logits, labels).apply(logits);
-  for (let c = 0; c < 3; c++) expect(logits.reduce((sum, _, r) => sum + p.data[r * 3 + c]! - Number(labels[r] === c), 0) / 20_000).toBeCloseTo(0, 6);
+  for (let c = 0; c < 3; c++)
+    expect(logits.reduce((sum, _, r) => sum + p.data[r * 3 + c]! - Number(labels[r] === c), 0) / 20_000).toBeCloseTo(
+      0,
+      6,
+    );
 });
 
 test('limits of matrix scaling', () => {
   const { logits, labels } = data(300, 3, 5);
   const stiff = fitMatrix(logits, labels, { lambda: 1e6, mu: 1e6 }).state;
   stiff.weight.forEach((w, i) => i % 4 !== 0 && expect(Math.abs(w)).toBeLessThan(1e-5));
-  expect(fitMatrix(logits, labels, { lambda: 0, mu: 0 }).nllAfter).toBeLessThanOrEqual(fitVector(logits, labels).nllAfter + 1e-9);
-  expect(() => fitMatrix(logits, labels, { lambda: -1 })).toThrow('fitMatrix: lambda is -1, expected a finite number >= 0');
+  expect(fitMatrix(logits, labels, { lambda: 0, mu: 0 }).nllAfter).toBeLessThanOrEqual(
+    fitVector(logits, labels).nllAfter + 1e-9,
+  );
+  expect(() => fitMatrix(logits, labels, { lambda: -1 })).toThrow(
+    'fitMatrix: lambda is -1, expected a finite number >= 0',
+  );
 });
 
 test('temperature is the diagonal 1 / T', () => {
   const { logits, labels } = data(200, 4, 3);
   const { temperature } = fitTemperature(logits, labels);
-  expect(temperatureCalibrator(logits, labels).apply(logits)).toEqual(affine({ kind: 'vector', input: 'logits', classes: 4, weight: new Array<number>(4).fill(1 / temperature), bias: [0, 0, 0, 0] }).apply(logits));
+  expect(temperatureCalibrator(logits, labels).apply(logits)).toEqual(
+    affine({
+      kind: 'vector',
+      input: 'logits',
+      classes: 4,
+      weight: new Array<number>(4).fill(1 / temperature),
+      bias: [0, 0, 0, 0],
+    }).apply(logits),
+  );
 });
 
 test('two classes: Platt keeps them complementary; beta contains the identity', () => {
@@ -145,16 +266,33 @@ test('two classes: Platt keeps them complementary; beta contains the identity', 
   if (state.kind !== 'platt') throw new Error(state.kind);
   expect(state.maps[0]!.a).toBeCloseTo(state.maps[1]!.a, 5);
   expect(state.maps[0]!.b).toBeCloseTo(-state.maps[1]!.b, 5);
-  const identity = loadCalibrator({ kind: 'beta', input: 'logits', classes: 2, maps: [{ a: 1, b: 1, c: 0 }, { a: 1, b: 1, c: 0 }] }).apply(logits);
+  const identity = loadCalibrator({
+    kind: 'beta',
+    input: 'logits',
+    classes: 2,
+    maps: [
+      { a: 1, b: 1, c: 0 },
+      { a: 1, b: 1, c: 0 },
+    ],
+  }).apply(logits);
   softmaxRows(logits).data.forEach((v, i) => expect(identity.data[i]).toBeCloseTo(v, 12));
 });
 
 test('histogram: fractions of the bins; an empty bin keeps its centre', () => {
-  const p = [[0.1, 0.9], [0.2, 0.8], [0.9, 0.1], [0.9, 0.1]];
+  const p = [
+    [0.1, 0.9],
+    [0.2, 0.8],
+    [0.9, 0.1],
+    [0.9, 0.1],
+  ];
   const { state } = fitHistogram(p, [1, 0, 0, 1], { input: 'probabilities', nBins: 4 });
   expect(state.maps[0]).toEqual({ edges: [0, 0.25, 0.5, 0.75, 1], values: [0.5, 0.375, 0.625, 0.5] });
-  expect(fitHistogram(p, [1, 0, 0, 1], { input: 'probabilities', nBins: 2, binning: 'mass' }).state.maps[0]).toMatchObject({ values: [0.5, 0.5] });
-  expect(() => fitHistogram(p, [1, 0, 0, 1], { nBins: 0 })).toThrow('fitHistogram: nBins is 0, expected an integer >= 1');
+  expect(
+    fitHistogram(p, [1, 0, 0, 1], { input: 'probabilities', nBins: 2, binning: 'mass' }).state.maps[0],
+  ).toMatchObject({ values: [0.5, 0.5] });
+  expect(() => fitHistogram(p, [1, 0, 0, 1], { nBins: 0 })).toThrow(
+    'fitHistogram: nBins is 0, expected an integer >= 1',
+  );
 });
 
 test('isotonic: pooled blocks, ties, interpolation', () => {
@@ -164,20 +302,27 @@ test('isotonic: pooled blocks, ties, interpolation', () => {
 });
 
 test('lbfgs: a quadratic of condition 1e4', () => {
-  const found = lbfgs((x, g) => {
-    let value = 0;
-    x.forEach((v, i) => {
-      const a = 10 ** i;
-      value += 0.5 * a * (v - i) ** 2;
-      g[i] = a * (v - i);
-    });
-    return value;
-  }, [5, 5, 5, 5, 5]);
+  const found = lbfgs(
+    (x, g) => {
+      let value = 0;
+      x.forEach((v, i) => {
+        const a = 10 ** i;
+        value += 0.5 * a * (v - i) ** 2;
+        g[i] = a * (v - i);
+      });
+      return value;
+    },
+    [5, 5, 5, 5, 5],
+  );
   expect(found.converged).toBe(true);
   found.x.forEach((v, i) => expect(v).toBeCloseTo(i, 6));
 });
 
 test('an unknown kind is refused', () => {
-  expect(() => loadCalibrator({ kind: 'spline' } as never)).toThrow('loadCalibrator: kind is spline, expected that of a fitted calibrator');
-  expect(() => loadCalibrator({ kind: 'vector', input: 'logits', classes: 3, weight: [1], bias: [0, 0, 0] })).toThrow('loadCalibrator: weight of vector has 1 entries, expected 3');
+  expect(() => loadCalibrator({ kind: 'spline' } as never)).toThrow(
+    'loadCalibrator: kind is spline, expected that of a fitted calibrator',
+  );
+  expect(() => loadCalibrator({ kind: 'vector', input: 'logits', classes: 3, weight: [1], bias: [0, 0, 0] })).toThrow(
+    'loadCalibrator: weight of vector has 1 entries, expected 3',
+  );
 });

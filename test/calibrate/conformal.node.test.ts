@@ -1,8 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { averageK, conformal, evaluateSets, loadSetPredictor, rapsSettings, setError, topK, type ConformalOptions } from 'evenkeel/calibrate';
+import {
+  averageK,
+  conformal,
+  evaluateSets,
+  loadSetPredictor,
+  rapsSettings,
+  setError,
+  topK,
+  type ConformalOptions,
+} from 'evenkeel/calibrate';
 import { testRandom } from '../support/fuzz.ts';
 
-/** Probabilities over five classes and labels: of those probabilities, or with `shift` of others, as of a model that is wrong. */
+/**
+ * Probabilities over five classes and labels: of those probabilities, or with `shift` of others, as of a model that is
+ * wrong.
+ */
 function rowsOf(n: number, seed: number, shift = 0): { p: number[][]; y: number[] } {
   const random = testRandom(seed);
   const unit = (): number => random(2 ** 30) / 2 ** 30;
@@ -20,7 +32,12 @@ function rowsOf(n: number, seed: number, shift = 0): { p: number[][]; y: number[
   return { p, y };
 }
 
-const kinds: Omit<ConformalOptions, 'alpha'>[] = [{ score: 'lac' }, { score: 'aps' }, { score: 'raps', lambda: 0.05, kReg: 1 }, { score: 'saps', lambda: 0.1 }];
+const kinds: Omit<ConformalOptions, 'alpha'>[] = [
+  { score: 'lac' },
+  { score: 'aps' },
+  { score: 'raps', lambda: 0.05, kReg: 1 },
+  { score: 'saps', lambda: 0.1 },
+];
 
 describe.each(kinds)('$score', (options) => {
   test.each([0, 0.3])('covers 1 - alpha whatever the model: labels shifted in a share of %s', (shift) => {
@@ -60,7 +77,9 @@ describe.each(kinds)('$score', (options) => {
     const rule = conformal(p, y, { ...options, alpha: 0.2, seed: 3 });
     const sets = rule.predict(p);
     expect(loadSetPredictor(JSON.parse(JSON.stringify(rule.state))).predict(p)).toEqual(sets);
-    expect([...rule.predict(p.slice(0, 7), { first: 0 }).sets, ...rule.predict(p.slice(7), { first: 7 }).sets]).toEqual(sets.sets);
+    expect([...rule.predict(p.slice(0, 7), { first: 0 }).sets, ...rule.predict(p.slice(7), { first: 7 }).sets]).toEqual(
+      sets.sets,
+    );
     expect(rule.predict(p, { allowEmpty: false }).sets.every((set) => set.length > 0)).toBe(true);
   });
 });
@@ -82,7 +101,10 @@ describe('calibrated on a long tail, used where all classes are alike', () => {
       const calib = thinned(400, 31 * t + 5, tail);
       const test = rowsOf(400, 31 * t + 17);
       const covered = (prior?: 'balanced') =>
-        400 * evaluateSets(conformal(calib.p, calib.y, { ...options, alpha, prior, seed: t }).predict(test.p), test.y, { classes: 5 }).coverage;
+        400 *
+        evaluateSets(conformal(calib.p, calib.y, { ...options, alpha, prior, seed: t }).predict(test.p), test.y, {
+          classes: 5,
+        }).coverage;
       hits += covered('balanced');
       plain += covered();
       rows += 400;
@@ -93,7 +115,13 @@ describe('calibrated on a long tail, used where all classes are alike', () => {
     expect(Math.abs(hits / rows - 0.8)).toBeLessThan(Math.abs(plain / rows - 0.8) + 0.03);
   });
   test('the weights of the row to come: by hand', () => {
-    const p = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.35, 0.65]];
+    const p = [
+      [0.9, 0.1],
+      [0.8, 0.2],
+      [0.7, 0.3],
+      [0.6, 0.4],
+      [0.35, 0.65],
+    ];
     const y = [0, 0, 0, 0, 1];
     // LAC scores .1 .2 .3 .4 of weight 1/4 and .35 of weight 1, a row to come included, in units of 5/8.
     const { quantiles, warnings } = conformal(p, y, { alpha: 0.4, score: 'lac', prior: 'balanced' });
@@ -102,7 +130,11 @@ describe('calibrated on a long tail, used where all classes are alike', () => {
     expect(warnings).toEqual([]);
     expect(conformal(p, y, { alpha: 0.3, score: 'lac', prior: 'balanced' }).quantiles[1]).toBe(Infinity);
     // A class that the prior expects and the data lack is in every set.
-    const absent = conformal(p.map((row) => [...row, 0]), y, { alpha: 0.4, score: 'lac', prior: [1, 1, 1] });
+    const absent = conformal(
+      p.map((row) => [...row, 0]),
+      y,
+      { alpha: 0.4, score: 'lac', prior: [1, 1, 1] },
+    );
     expect(absent.quantiles[2]).toBe(Infinity);
     expect(absent.predict([[0.9, 0.1, 0]]).sets[0]).toContain(2);
   });
@@ -114,37 +146,49 @@ describe('calibrated on a long tail, used where all classes are alike', () => {
       const { quantiles } = conformal(p, y, own);
       expect(conformal(p, y, { ...own, sampleWeight: y.map(() => 2) }).quantiles).toEqual(quantiles);
       expect(conformal(p, y, { ...own, prior: counts }).quantiles).toEqual(quantiles.flatMap((q) => [q, q, q, q, q]));
-      expect(conformal(p, y, { ...own, perClass: true, prior: 'balanced' }).quantiles).toEqual(conformal(p, y, { ...own, perClass: true }).quantiles);
+      expect(conformal(p, y, { ...own, perClass: true, prior: 'balanced' }).quantiles).toEqual(
+        conformal(p, y, { ...own, perClass: true }).quantiles,
+      );
     }
-    expect(() => conformal(p, y, { alpha: 0.2, sampleWeight: y.map((_, r) => (r === 0 ? 1000 : 1)) })).toThrow('conformal: got 60 calibration rows, too few for alpha 0.2');
+    expect(() => conformal(p, y, { alpha: 0.2, sampleWeight: y.map((_, r) => (r === 0 ? 1000 : 1)) })).toThrow(
+      'conformal: got 60 calibration rows, too few for alpha 0.2',
+    );
     const { sets } = conformal(p, y, { alpha: 0.2 }).predict(p);
     const times = y.map((_, r) => r % 3);
     const again = times.flatMap((n, r) => new Array<number>(n).fill(r));
     const { sizes: _, ...report } = evaluateSets({ sets, meanSize: NaN }, y, { classes: 5, sampleWeight: times });
-    const { sizes: __, ...wanted } = evaluateSets({ sets: again.map((r) => sets[r]!), meanSize: NaN }, again.map((r) => y[r]!), { classes: 5 });
-    for (const key of ['error', 'coverage', 'macroError', 'meanSize', 'emptyShare', 'singletonShare'] as const) expect(report[key]).toBeCloseTo(wanted[key], 12);
+    const { sizes: __, ...wanted } = evaluateSets(
+      { sets: again.map((r) => sets[r]!), meanSize: NaN },
+      again.map((r) => y[r]!),
+      { classes: 5 },
+    );
+    for (const key of ['error', 'coverage', 'macroError', 'meanSize', 'emptyShare', 'singletonShare'] as const)
+      expect(report[key]).toBeCloseTo(wanted[key], 12);
     report.classCoverage.forEach((c, i) => expect(c).toBeCloseTo(wanted.classCoverage[i]!, 12));
     expect(setError({ sets, meanSize: NaN }, y, { sampleWeight: times })).toBeCloseTo(wanted.error, 12);
   });
 });
 
 describe('rows of a randomised rule have numbers of their own', () => {
-  test.each([{ score: 'aps' as const }, { score: 'saps' as const, lambda: 0.1 }])('predicted one at a time, $score covers as it does at once', (options) => {
-    const [n, m, trials, alpha] = [60, 60, 60, 0.2];
-    const mean = Math.ceil((n + 1) * (1 - alpha)) / (n + 1);
-    let hits = 0;
-    for (let t = 0; t < trials; t++) {
-      const { p, y } = rowsOf(n + m, 500 * t + 3);
-      const make = () => conformal(p.slice(0, n), y.slice(0, n), { ...options, alpha, seed: t });
-      const rule = make();
-      const single = p.slice(n).map((row) => rule.predict([row]).sets[0]!);
-      expect(rule.next).toBe(m);
-      expect(single).toEqual(make().predict(p.slice(n)).sets);
-      hits += single.filter((set, r) => set.includes(y[n + r]!)).length;
-    }
-    const variance = m * mean * (1 - mean) * (1 + (m - 1) / (n + 2));
-    expect(Math.abs(hits - trials * m * mean)).toBeLessThan(4 * Math.sqrt(trials * variance));
-  });
+  test.each([{ score: 'aps' as const }, { score: 'saps' as const, lambda: 0.1 }])(
+    'predicted one at a time, $score covers as it does at once',
+    (options) => {
+      const [n, m, trials, alpha] = [60, 60, 60, 0.2];
+      const mean = Math.ceil((n + 1) * (1 - alpha)) / (n + 1);
+      let hits = 0;
+      for (let t = 0; t < trials; t++) {
+        const { p, y } = rowsOf(n + m, 500 * t + 3);
+        const make = () => conformal(p.slice(0, n), y.slice(0, n), { ...options, alpha, seed: t });
+        const rule = make();
+        const single = p.slice(n).map((row) => rule.predict([row]).sets[0]!);
+        expect(rule.next).toBe(m);
+        expect(single).toEqual(make().predict(p.slice(n)).sets);
+        hits += single.filter((set, r) => set.includes(y[n + r]!)).length;
+      }
+      const variance = m * mean * (1 - mean) * (1 + (m - 1) / (n + 2));
+      expect(Math.abs(hits - trials * m * mean)).toBeLessThan(4 * Math.sqrt(trials * variance));
+    },
+  );
 
   test('one image again and again: its classes come and go as often as they should; `first` repeats', () => {
     const { p, y } = rowsOf(400, 17);
@@ -166,15 +210,30 @@ describe('rows of a randomised rule have numbers of their own', () => {
     const tied = [[0.25, 0.25, 0.25, 0.25]];
     const rule = topK(1, { tie: 'random' });
     expect(new Set(Array.from({ length: 60 }, () => rule.predict(tied).sets[0]![0])).size).toBe(4);
-    const average = averageK([[0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25]], 2, { tie: 'random' });
+    const average = averageK(
+      [
+        [0.25, 0.25, 0.25, 0.25],
+        [0.25, 0.25, 0.25, 0.25],
+      ],
+      2,
+      { tie: 'random' },
+    );
     const sizes = Array.from({ length: 1000 }, () => average.predict(tied).meanSize);
     expect(Math.abs(sizes.reduce((a, b) => a + b) / 1000 - 2)).toBeLessThan(0.13);
   });
 });
 
 test('scores by hand: calibration quantiles of three rows', () => {
-  const [p, y] = [[[0.5, 0.3, 0.2], [0.1, 0.7, 0.2], [0.25, 0.25, 0.5]], [0, 2, 1]];
-  const quantile = (options: Omit<ConformalOptions, 'alpha'>): number => conformal(p, y, { ...options, alpha: 0.25, randomized: false }).state.quantiles[0]!;
+  const [p, y] = [
+    [
+      [0.5, 0.3, 0.2],
+      [0.1, 0.7, 0.2],
+      [0.25, 0.25, 0.5],
+    ],
+    [0, 2, 1],
+  ];
+  const quantile = (options: Omit<ConformalOptions, 'alpha'>): number =>
+    conformal(p, y, { ...options, alpha: 0.25, randomized: false }).state.quantiles[0]!;
   expect(quantile({ score: 'lac' })).toBeCloseTo(0.8, 12);
   // Ranks 1, 2 and 3: cumulated 0.5, 0.9, 1.
   expect(quantile({ score: 'aps' })).toBeCloseTo(1, 12);
@@ -185,40 +244,72 @@ test('scores by hand: calibration quantiles of three rows', () => {
 
 test('raps without a penalty is aps, with one its sets are smaller; settings come from a split of their own', () => {
   const { p, y } = rowsOf(600, 9, 0.3);
-  const [tune, calib] = [{ p: p.slice(0, 200), y: y.slice(0, 200) }, { p: p.slice(200, 400), y: y.slice(200, 400) }];
+  const [tune, calib] = [
+    { p: p.slice(0, 200), y: y.slice(0, 200) },
+    { p: p.slice(200, 400), y: y.slice(200, 400) },
+  ];
   const aps = conformal(calib.p, calib.y, { alpha: 0.1 });
-  expect(conformal(calib.p, calib.y, { alpha: 0.1, score: 'raps', lambda: 0, kReg: 0 }).predict(p).sets).toEqual(aps.predict(p).sets);
+  expect(conformal(calib.p, calib.y, { alpha: 0.1, score: 'raps', lambda: 0, kReg: 0 }).predict(p).sets).toEqual(
+    aps.predict(p).sets,
+  );
   const settings = rapsSettings(tune.p, tune.y, { alpha: 0.1 });
   expect([0.001, 0.01, 0.1, 0.2, 0.5]).toContain(settings.lambda);
   expect(Number.isInteger(settings.kReg) && settings.kReg >= 1 && settings.kReg <= 5).toBe(true);
   const largest = (rule: typeof aps): number => Math.max(...rule.predict(p).sets.map((set) => set.length));
-  expect(largest(conformal(calib.p, calib.y, { alpha: 0.1, score: 'raps', lambda: 0.5, kReg: 2 }))).toBeLessThanOrEqual(largest(aps));
+  expect(largest(conformal(calib.p, calib.y, { alpha: 0.1, score: 'raps', lambda: 0.5, kReg: 2 }))).toBeLessThanOrEqual(
+    largest(aps),
+  );
 });
 
 test('a class of too few calibration rows has an infinite quantile: it is in every set, and a warning says so', () => {
   const { p, y } = rowsOf(200, 13);
   // Class 3 has no row left, class 4 three, of the four that alpha 0.2 needs.
-  const kept = y.map((c, r) => (c === 3 || (c === 4 && y.slice(0, r).filter((d) => d === 4).length >= 3) ? -1 : r)).filter((r) => r >= 0);
-  const rule = conformal(kept.map((r) => p[r]!), kept.map((r) => y[r]!), { alpha: 0.2, perClass: true });
+  const kept = y
+    .map((c, r) => (c === 3 || (c === 4 && y.slice(0, r).filter((d) => d === 4).length >= 3) ? -1 : r))
+    .filter((r) => r >= 0);
+  const rule = conformal(
+    kept.map((r) => p[r]!),
+    kept.map((r) => y[r]!),
+    { alpha: 0.2, perClass: true },
+  );
   expect(rule.quantiles.map((q) => q === Infinity)).toEqual([false, false, false, true, true]);
-  expect(rule.warnings).toEqual([3, 4].map((c) => `conformal: class ${c} has too few calibration rows for alpha 0.2, so that it is in every set`));
+  expect(rule.warnings).toEqual(
+    [3, 4].map((c) => `conformal: class ${c} has too few calibration rows for alpha 0.2, so that it is in every set`),
+  );
   const loaded = loadSetPredictor(JSON.parse(JSON.stringify(rule.state)));
   expect(loaded).toMatchObject({ quantiles: rule.quantiles, warnings: rule.warnings });
   for (const set of loaded.predict(p).sets) expect(set).toEqual(expect.arrayContaining([3, 4]));
   expect(conformal(p, y, { alpha: 0.2, perClass: true }).warnings).toEqual([]);
   // One quantile for all needs its rows.
-  expect(() => conformal(p.slice(0, 3), y.slice(0, 3), { alpha: 0.2 })).toThrow('conformal: got 3 calibration rows, too few for alpha 0.2, expected at least 4');
+  expect(() => conformal(p.slice(0, 3), y.slice(0, 3), { alpha: 0.2 })).toThrow(
+    'conformal: got 3 calibration rows, too few for alpha 0.2, expected at least 4',
+  );
 });
 
 test('errors name what is wrong', () => {
   const { p, y } = rowsOf(8, 1);
-  expect(() => conformal(p, y, { alpha: 0.1 })).toThrow('conformal: got 8 calibration rows, too few for alpha 0.1, expected at least 9');
+  expect(() => conformal(p, y, { alpha: 0.1 })).toThrow(
+    'conformal: got 8 calibration rows, too few for alpha 0.1, expected at least 9',
+  );
   expect(() => conformal(p, y, { alpha: 1 })).toThrow('conformal: alpha is 1, expected a number in (0, 1)');
-  expect(() => conformal(p, y, { alpha: 0.5, score: 'x' as never })).toThrow("conformal: score is x, expected 'lac', 'aps', 'raps' or 'saps'");
-  expect(() => conformal(p, y, { alpha: 0.5, score: 'saps' })).toThrow('conformal: lambda is undefined, expected a finite number > 0');
-  expect(() => conformal(p, y, { alpha: 0.5, score: 'raps' })).toThrow('conformal: lambda is undefined and kReg undefined, expected finite numbers of at least 0, such as those of rapsSettings()');
-  expect(() => conformal([[2, -1]], [0], { alpha: 0.5 })).toThrow('conformal: probs is 2 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)');
+  expect(() => conformal(p, y, { alpha: 0.5, score: 'x' as never })).toThrow(
+    "conformal: score is x, expected 'lac', 'aps', 'raps' or 'saps'",
+  );
+  expect(() => conformal(p, y, { alpha: 0.5, score: 'saps' })).toThrow(
+    'conformal: lambda is undefined, expected a finite number > 0',
+  );
+  expect(() => conformal(p, y, { alpha: 0.5, score: 'raps' })).toThrow(
+    'conformal: lambda is undefined and kReg undefined, expected finite numbers of at least 0, such as those ' +
+      'of rapsSettings()',
+  );
+  expect(() => conformal([[2, -1]], [0], { alpha: 0.5 })).toThrow(
+    'conformal: probs is 2 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)',
+  );
   expect(() => conformal(p, [1], { alpha: 0.5 })).toThrow('conformal: labels has 1 entries, expected 8, one per row');
-  expect(() => conformal(p, y, { alpha: 0.5 }).predict([[0.5, 0.5]])).toThrow('conformal: probs have 2 classes, expected 5');
-  expect(() => rapsSettings(p, y, { alpha: 0.5, lambdas: [] })).toThrow('rapsSettings: lambdas is empty, expected at least one number');
+  expect(() => conformal(p, y, { alpha: 0.5 }).predict([[0.5, 0.5]])).toThrow(
+    'conformal: probs have 2 classes, expected 5',
+  );
+  expect(() => rapsSettings(p, y, { alpha: 0.5, lambdas: [] })).toThrow(
+    'rapsSettings: lambdas is empty, expected at least one number',
+  );
 });

@@ -10,7 +10,10 @@ function world(n: number, seed: number, rho: readonly number[], pi: readonly num
   const unit = (): number => (random(2 ** 30) + 0.5) / 2 ** 30;
   const y = Array.from({ length: n }, () => {
     let u = unit();
-    return Math.max(0, rho.findIndex((s) => (u -= s) < 0));
+    return Math.max(
+      0,
+      rho.findIndex((s) => (u -= s) < 0),
+    );
   });
   const p = y.map((c) => {
     const x = 2 * c + Math.sqrt(-2 * Math.log(unit())) * Math.cos(2 * Math.PI * unit());
@@ -30,11 +33,18 @@ describe.each(['em', 'bbse'] as const)('%s', (method) => {
     expect(prior.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
     expect(converged).toBe(true);
     expect(clipped).toEqual([]);
-    estimatePrior(calib.p, calib.y, calib.p, { method }).prior.forEach((v, c) => expect(Math.abs(v - calib.y.filter((y) => y === c).length / 4000)).toBeLessThan(0.01));
+    estimatePrior(calib.p, calib.y, calib.p, { method }).prior.forEach((v, c) =>
+      expect(Math.abs(v - calib.y.filter((y) => y === c).length / 4000)).toBeLessThan(0.01),
+    );
   });
   test('a class that is no label gets no share', () => {
     const kept = calib.y.flatMap((y, r) => (y < 2 ? [r] : []));
-    const { prior } = estimatePrior(kept.map((r) => calib.p[r]!), kept.map((r) => calib.y[r]!), target.p, { method });
+    const { prior } = estimatePrior(
+      kept.map((r) => calib.p[r]!),
+      kept.map((r) => calib.y[r]!),
+      target.p,
+      { method },
+    );
     expect(prior[2]).toBe(0);
     expect(prior.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
   });
@@ -43,9 +53,16 @@ describe.each(['em', 'bbse'] as const)('%s', (method) => {
     const score = calib.p.map((row) => row.map((v) => 3 * Math.log(v)));
     const T = (options?: object): number => fitTemperature(score, calib.y, options).temperature;
     // The best temperature for the target, which knows its labels.
-    const best = fitTemperature(target.p.map((row) => row.map((v) => 3 * Math.log(v))), target.y).temperature;
+    const best = fitTemperature(
+      target.p.map((row) => row.map((v) => 3 * Math.log(v))),
+      target.y,
+    ).temperature;
     expect(Math.abs(T({ prior }) - best)).toBeLessThan(Math.abs(T() - best));
-    const adjusted = logitAdjustment({ clsNumList: pi.map((v) => 1000 * v), testPrior: prior, input: 'probabilities' }).apply(target.p);
+    const adjusted = logitAdjustment({
+      clsNumList: pi.map((v) => 1000 * v),
+      testPrior: prior,
+      input: 'probabilities',
+    }).apply(target.p);
     expect(nll(adjusted, target.y)).toBeLessThan(nll(target.p, target.y) - 0.05);
     const exact = world(4000, 2, rho, rho);
     expect(nll(adjusted, target.y)).toBeLessThan(nll(exact.p, exact.y) + 0.005);
@@ -54,44 +71,151 @@ describe.each(['em', 'bbse'] as const)('%s', (method) => {
 });
 
 test('EM by hand: two classes, the fixed point of its equation', () => {
-  const p = [[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]];
-  const { prior } = estimatePrior([[0.5, 0.5], [0.5, 0.5]], [0, 1], p);
+  const p = [
+    [0.9, 0.1],
+    [0.9, 0.1],
+    [0.2, 0.8],
+  ];
+  const { prior } = estimatePrior(
+    [
+      [0.5, 0.5],
+      [0.5, 0.5],
+    ],
+    [0, 1],
+    p,
+  );
   const next = p.reduce((sum, [a, b]) => sum + (a! * prior[0]!) / (a! * prior[0]! + b! * prior[1]!) / 3, 0);
   expect(next).toBeCloseTo(prior[0]!, 8);
-  expect(estimatePrior([[0.5, 0.5], [0.5, 0.5]], [0, 1], p, { maxIterations: 1 }).converged).toBe(false);
+  expect(
+    estimatePrior(
+      [
+        [0.5, 0.5],
+        [0.5, 0.5],
+      ],
+      [0, 1],
+      p,
+      { maxIterations: 1 },
+    ).converged,
+  ).toBe(false);
 });
 
 test('BBSE by hand: the shares that give the predictions seen; below 0 they are set to 0 and named', () => {
-  const calib = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.1, 0.9]];
+  const calib = [
+    [0.9, 0.1],
+    [0.8, 0.2],
+    [0.3, 0.7],
+    [0.4, 0.6],
+    [0.1, 0.9],
+  ];
   // P(predicted 0 | 0) = 2/3, P(predicted 0 | 1) = 0: half of the predictions 0 means rho_0 = 3/4.
   const y = [0, 0, 0, 1, 1];
-  expect(estimatePrior(calib, y, [[0.9, 0.1], [0.1, 0.9]], { method: 'bbse' }).prior).toEqual([0.75, 0.25].map((v) => expect.closeTo(v, 12)));
-  expect(estimatePrior(calib, y, [[0.9, 0.1], [0.8, 0.2]], { method: 'bbse' })).toEqual({ prior: [1, 0], converged: true, clipped: [1] });
-  expect(() => estimatePrior([[0.9, 0.1], [0.9, 0.1]], [0, 1], [[0.5, 0.5]], { method: 'bbse' })).toThrow('estimatePrior: the predictions do not tell the classes apart (their confusion matrix is singular)');
+  expect(
+    estimatePrior(
+      calib,
+      y,
+      [
+        [0.9, 0.1],
+        [0.1, 0.9],
+      ],
+      { method: 'bbse' },
+    ).prior,
+  ).toEqual([0.75, 0.25].map((v) => expect.closeTo(v, 12)));
+  expect(
+    estimatePrior(
+      calib,
+      y,
+      [
+        [0.9, 0.1],
+        [0.8, 0.2],
+      ],
+      { method: 'bbse' },
+    ),
+  ).toEqual({ prior: [1, 0], converged: true, clipped: [1] });
+  expect(() =>
+    estimatePrior(
+      [
+        [0.9, 0.1],
+        [0.9, 0.1],
+      ],
+      [0, 1],
+      [[0.5, 0.5]],
+      { method: 'bbse' },
+    ),
+  ).toThrow('estimatePrior: the predictions do not tell the classes apart (their confusion matrix is singular)');
 });
 
 test('least squares', () => {
-  expect(Array.from(leastSquares([[1, 0], [1, 1], [1, 2]], [1, 3, 5])!)).toEqual([1, 2].map((v) => expect.closeTo(v, 12)));
+  expect(
+    Array.from(
+      leastSquares(
+        [
+          [1, 0],
+          [1, 1],
+          [1, 2],
+        ],
+        [1, 3, 5],
+      )!,
+    ),
+  ).toEqual([1, 2].map((v) => expect.closeTo(v, 12)));
   // Residual at right angles to the columns.
-  const [a, b] = [[[2, 1], [1, 3], [0, 1], [4, 1]], [1, 2, 3, 4]];
+  const [a, b] = [
+    [
+      [2, 1],
+      [1, 3],
+      [0, 1],
+      [4, 1],
+    ],
+    [1, 2, 3, 4],
+  ];
   const x = leastSquares(a, b)!;
-  for (const j of [0, 1]) expect(a.reduce((sum, row, i) => sum + row[j]! * (b[i]! - row[0]! * x[0]! - row[1]! * x[1]!), 0)).toBeCloseTo(0, 12);
-  expect(leastSquares([[1, 2], [2, 4], [3, 6]], [1, 2, 3])).toBeNull();
+  for (const j of [0, 1])
+    expect(a.reduce((sum, row, i) => sum + row[j]! * (b[i]! - row[0]! * x[0]! - row[1]! * x[1]!), 0)).toBeCloseTo(
+      0,
+      12,
+    );
+  expect(
+    leastSquares(
+      [
+        [1, 2],
+        [2, 4],
+        [3, 6],
+      ],
+      [1, 2, 3],
+    ),
+  ).toBeNull();
 });
 
 test.each<[() => unknown, string]>([
-  [() => estimatePrior([[0.5, 0.5]], [0], [[2, -1]]), 'estimatePrior: unlabelled is 2 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)'],
+  [
+    () => estimatePrior([[0.5, 0.5]], [0], [[2, -1]]),
+    'estimatePrior: unlabelled is 2 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)',
+  ],
   [() => estimatePrior([[0.5, 0.5]], [0], [[NaN, 1]]), 'estimatePrior: unlabelled is NaN at row 0, class 0'],
   [() => estimatePrior([[0.5, 0.5]], [3], [[0.5, 0.5]]), 'estimatePrior: labels[0] is 3, expected an integer in 0..1'],
-  [() => estimatePrior([[0.5, 0.5]], [0], [[0.2, 0.3, 0.5]]), 'estimatePrior: unlabelled has 3 classes, expected 2 as in probs'],
-  [() => estimatePrior([[0.5, 0.5]], [0], [[0.5, 0.5]], { method: 'x' as 'em' }), "estimatePrior: method is x, expected 'em' or 'bbse'"],
-  [() => estimatePrior([[0.5, 0.5]], [0], [[0, 1]]), 'estimatePrior: unlabelled gives no probability to any class that is a label'],
+  [
+    () => estimatePrior([[0.5, 0.5]], [0], [[0.2, 0.3, 0.5]]),
+    'estimatePrior: unlabelled has 3 classes, expected 2 as in probs',
+  ],
+  [
+    () => estimatePrior([[0.5, 0.5]], [0], [[0.5, 0.5]], { method: 'x' as 'em' }),
+    "estimatePrior: method is x, expected 'em' or 'bbse'",
+  ],
+  [
+    () => estimatePrior([[0.5, 0.5]], [0], [[0, 1]]),
+    'estimatePrior: unlabelled gives no probability to any class that is a label',
+  ],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });
 
 test('a calibrated model takes the prior in its fit', async () => {
-  const model = { logits: () => Promise.resolve({ data: Float32Array.from(calib.p.flat(), Math.log), shape: [4000, 3] }) } as never;
-  const { calibrator } = await calibrated(model, { x: null, y: Int32Array.from(calib.y) } as never, () => logitAdjustment({ clsNumList: [7, 2, 1], testPrior: 'balanced' }));
-  expect(calibrator.state.bias.map((b, c) => b + Math.log([7, 2, 1][c]!))).toEqual([0, 1, 2].map(() => expect.closeTo(Math.log(10), 12)));
+  const model = {
+    logits: () => Promise.resolve({ data: Float32Array.from(calib.p.flat(), Math.log), shape: [4000, 3] }),
+  } as never;
+  const { calibrator } = await calibrated(model, { x: null, y: Int32Array.from(calib.y) } as never, () =>
+    logitAdjustment({ clsNumList: [7, 2, 1], testPrior: 'balanced' }),
+  );
+  expect(calibrator.state.bias.map((b, c) => b + Math.log([7, 2, 1][c]!))).toEqual(
+    [0, 1, 2].map(() => expect.closeTo(Math.log(10), 12)),
+  );
 });

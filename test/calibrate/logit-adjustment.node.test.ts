@@ -7,8 +7,13 @@ import { nll } from '../../src/metrics/nll.ts';
 import { testRandom } from '../support/fuzz.ts';
 
 const clsNumList = [100, 50, 20, 5];
-const z = [[2, 1, 0.5, -1], [0.3, -0.2, 0.1, 0.4], [1e4, -1e4, 0, 1e4]];
-const close = (got: ArrayLike<number>, want: ArrayLike<number>): void => Array.from(want).forEach((v, i) => expect(got[i]).toBeCloseTo(v, 12));
+const z = [
+  [2, 1, 0.5, -1],
+  [0.3, -0.2, 0.1, 0.4],
+  [1e4, -1e4, 0, 1e4],
+];
+const close = (got: ArrayLike<number>, want: ArrayLike<number>): void =>
+  Array.from(want).forEach((v, i) => expect(got[i]).toBeCloseTo(v, 12));
 
 test('takes tau log prior from the logits', () => {
   const { data } = logitAdjustment({ clsNumList, tau: 1.5 }).apply(z);
@@ -60,10 +65,20 @@ test('is stored as JSON', () => {
 });
 
 test('errors', () => {
-  expect(() => logitAdjustment({ clsNumList: [1, -1] })).toThrow('logitAdjustment: clsNumList[1] is -1, expected a positive number');
-  expect(() => logitAdjustment({ clsNumList: [3] })).toThrow('logitAdjustment: clsNumList has 1 entries, expected at least 2');
-  expect(() => logitAdjustment({ clsNumList, tau: NaN })).toThrow('logitAdjustment: tau is NaN, expected a finite number');
-  expect(() => logitAdjustment({ clsNumList, testPrior: [1, 1] })).toThrow('logitAdjustment: testPrior has 2 entries, expected 4');
-  expect(() => logitAdjustment({ clsNumList, testPrior: [1, 1, 0, 1] })).toThrow('logitAdjustment: testPrior[2] is 0, expected a positive number');
+  expect(() => logitAdjustment({ clsNumList: [1, -1] })).toThrow(
+    'logitAdjustment: clsNumList[1] is -1, expected a positive number',
+  );
+  expect(() => logitAdjustment({ clsNumList: [3] })).toThrow(
+    'logitAdjustment: clsNumList has 1 entries, expected at least 2',
+  );
+  expect(() => logitAdjustment({ clsNumList, tau: NaN })).toThrow(
+    'logitAdjustment: tau is NaN, expected a finite number',
+  );
+  expect(() => logitAdjustment({ clsNumList, testPrior: [1, 1] })).toThrow(
+    'logitAdjustment: testPrior has 2 entries, expected 4',
+  );
+  expect(() => logitAdjustment({ clsNumList, testPrior: [1, 1, 0, 1] })).toThrow(
+    'logitAdjustment: testPrior[2] is 0, expected a positive number',
+  );
   expect(() => logitAdjustment({ clsNumList }).apply([[1, 2]])).toThrow('apply: scores has 2 classes, expected 4');
 });

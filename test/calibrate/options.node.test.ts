@@ -1,8 +1,18 @@
 import { expect, test } from 'vitest';
 import * as calibrate from 'evenkeel/calibrate';
 
-const z = [[2, 0], [0, 1], [1, 3], [1, 0]];
-const p = [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4]];
+const z = [
+  [2, 0],
+  [0, 1],
+  [1, 3],
+  [1, 0],
+];
+const p = [
+  [0.9, 0.1],
+  [0.2, 0.8],
+  [0.3, 0.7],
+  [0.6, 0.4],
+];
 const y = [0, 1, 0, 1];
 const c = calibrate;
 
@@ -31,14 +41,29 @@ const calls: Record<string, [call: (o: never) => unknown, wrong: object, right: 
 
 test.each(Object.entries(calls))('%s refuses an option that it does not know', (name, [call, wrong, right]) => {
   const bad = Object.keys(wrong).at(-1)!;
-  expect(() => call(wrong as never)).toThrow(new TypeError(`${name}: unknown option '${bad}', did you mean '${right}'?`));
+  expect(() => call(wrong as never)).toThrow(
+    new TypeError(`${name}: unknown option '${bad}', did you mean '${right}'?`),
+  );
 });
 
 test('on the device too', async () => {
-  await expect(calibrate.averageKOnDevice({} as never, 1, { labels: y } as never)).rejects.toThrow("averageKOnDevice: unknown option 'labels'");
+  await expect(calibrate.averageKOnDevice({} as never, 1, { labels: y } as never)).rejects.toThrow(
+    "averageKOnDevice: unknown option 'labels'",
+  );
 });
 
 test('the table has every function whose options are an object', () => {
-  const without = ['affine', 'ambiguity', 'averageKOnDevice', 'calibrated', 'expectedSetError', 'loadCalibrator', 'loadSetPredictor', 'softmaxRows'];
-  expect([...Object.keys(calls).filter((name) => name !== 'predict'), ...without].sort()).toEqual(Object.keys(calibrate).sort());
+  const without = [
+    'affine',
+    'ambiguity',
+    'averageKOnDevice',
+    'calibrated',
+    'expectedSetError',
+    'loadCalibrator',
+    'loadSetPredictor',
+    'softmaxRows',
+  ];
+  expect([...Object.keys(calls).filter((name) => name !== 'predict'), ...without].sort()).toEqual(
+    Object.keys(calibrate).sort(),
+  );
 });

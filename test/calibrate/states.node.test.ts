@@ -1,7 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import {
-  averageK, conformal, fitBeta, fitHistogram, fitIsotonic, fitMatrix, fitPlatt, fitVector, loadCalibrator, loadSetPredictor, logitAdjustment, softmaxRows, temperatureCalibrator, topK,
-  type CalibratorState, type SetPredictorState,
+  averageK,
+  conformal,
+  fitBeta,
+  fitHistogram,
+  fitIsotonic,
+  fitMatrix,
+  fitPlatt,
+  fitVector,
+  loadCalibrator,
+  loadSetPredictor,
+  logitAdjustment,
+  softmaxRows,
+  temperatureCalibrator,
+  topK,
+  type CalibratorState,
+  type SetPredictorState,
 } from 'evenkeel/calibrate';
 import { testRandom } from '../support/fuzz.ts';
 
@@ -28,20 +42,38 @@ const sets: Record<string, SetPredictorState> = {
   averageK: averageK(rows, 1.3, { tie: 'random' }).state,
   'averageK of nothing': averageK(rows, 0.001).state,
   'averageK of all': averageK(logits, 3, { input: 'scores' }).state,
-  'averageK at -0': averageK([[-0, -0], [-0, -0]], 1, { input: 'scores' }).state,
+  'averageK at -0': averageK(
+    [
+      [-0, -0],
+      [-0, -0],
+    ],
+    1,
+    { input: 'scores' },
+  ).state,
   conformal: conformal(rows, labels, { alpha: 0.1 }).state,
-  'conformal by class': conformal(rows, labels, { alpha: 0.1, score: 'raps', lambda: -0, kReg: 1, perClass: true }).state,
-  'conformal with a class that has no rows': conformal(rows, tail, { alpha: 0.1, score: 'saps', lambda: 0.2, perClass: true }).state,
+  'conformal by class': conformal(rows, labels, { alpha: 0.1, score: 'raps', lambda: -0, kReg: 1, perClass: true })
+    .state,
+  'conformal with a class that has no rows': conformal(rows, tail, {
+    alpha: 0.1,
+    score: 'saps',
+    lambda: 0.2,
+    perClass: true,
+  }).state,
 };
 
 /** Bytes of the numbers of a state, in order: bit-equality. */
 const bits = (value: unknown): unknown =>
-  typeof value === 'number' ? new BigUint64Array(Float64Array.of(value).buffer)[0] : typeof value === 'object' && value !== null ? Object.entries(value).map(([k, v]) => [k, bits(v)]) : value;
+  typeof value === 'number'
+    ? new BigUint64Array(Float64Array.of(value).buffer)[0]
+    : typeof value === 'object' && value !== null
+      ? Object.entries(value).map(([k, v]) => [k, bits(v)])
+      : value;
 
 /** Every place in a state, as a path. */
 function places(value: unknown, path: (string | number)[] = []): (string | number)[][] {
   if (Array.isArray(value)) return [path, ...value.slice(0, 3).flatMap((v, i) => places(v, [...path, i]))];
-  if (typeof value === 'object' && value !== null) return [...(path.length ? [path] : []), ...Object.entries(value).flatMap(([k, v]) => places(v, [...path, k]))];
+  if (typeof value === 'object' && value !== null)
+    return [...(path.length ? [path] : []), ...Object.entries(value).flatMap(([k, v]) => places(v, [...path, k]))];
   return [path];
 }
 
@@ -68,14 +100,19 @@ describe.each(loaders)('the state of %s', (_name, state, load) => {
     expect(bits(back)).toEqual(bits(state));
     expect(bits(load(back).state)).toEqual(bits(state));
   });
-  test.each(places(state).map((path) => [path.join('.'), path] as const))('%s is refused when it is not what it must be', (_place, path) => {
-    for (const value of never) expect(() => load(changed(state, path, value) as never), String(value as string)).toThrow(RangeError);
-    if (typeof path.reduce((at, step) => (at as Record<string, unknown>)[step], state as unknown) === 'number') return;
-    for (const value of [-1, 0.5, 7, true]) {
-      const isFlag = path[0] === 'randomized' && value === true;
-      if (!isFlag) expect(() => load(changed(state, path, value) as never), String(value)).toThrow(RangeError);
-    }
-  });
+  test.each(places(state).map((path) => [path.join('.'), path] as const))(
+    '%s is refused when it is not what it must be',
+    (_place, path) => {
+      for (const value of never)
+        expect(() => load(changed(state, path, value) as never), String(value as string)).toThrow(RangeError);
+      if (typeof path.reduce((at, step) => (at as Record<string, unknown>)[step], state as unknown) === 'number')
+        return;
+      for (const value of [-1, 0.5, 7, true]) {
+        const isFlag = path[0] === 'randomized' && value === true;
+        if (!isFlag) expect(() => load(changed(state, path, value) as never), String(value)).toThrow(RangeError);
+      }
+    },
+  );
   test('an unknown field is refused, and what is no object', () => {
     expect(() => load({ ...state, extra: 1 } as never)).toThrow(': extra is no field of a state');
     for (const value of [null, undefined, 3, 'x', []]) expect(() => load(value as never)).toThrow(RangeError);
@@ -83,11 +120,22 @@ describe.each(loaders)('the state of %s', (_name, state, load) => {
 });
 
 test.each<[string, CalibratorState | SetPredictorState, (string | number)[], unknown]>([
-  ['classes', calibrators.vector!, ['classes'], 4], ['classes', calibrators.platt!, ['classes'], 2], ['factors', calibrators.beta!, ['maps', 0, 'a'], -1],
-  ['order', calibrators.isotonic!, ['maps', 1, 'x', 1], -5], ['shares', calibrators.isotonic!, ['maps', 1, 'y', 0], 2], ['edges', calibrators.histogram!, ['maps', 0, 'edges', 1], 0],
-  ['shares', calibrators.histogram!, ['maps', 0, 'values', 0], -0.1], ['k', sets.topK!, ['k'], 0], ['k', sets.averageK!, ['k'], 4], ['seed', sets.topK!, ['seed'], -1],
-  ['tieShare', sets.averageK!, ['tieShare'], 1.5], ['alpha', sets.conformal!, ['alpha'], 1], ['alpha', sets.conformal!, ['alpha'], 0], ['lambda', sets.conformal!, ['lambda'], -1],
-  ['lambda', sets['conformal with a class that has no rows']!, ['lambda'], 0], ['classes', sets['conformal by class']!, ['classes'], 4],
+  ['classes', calibrators.vector!, ['classes'], 4],
+  ['classes', calibrators.platt!, ['classes'], 2],
+  ['factors', calibrators.beta!, ['maps', 0, 'a'], -1],
+  ['order', calibrators.isotonic!, ['maps', 1, 'x', 1], -5],
+  ['shares', calibrators.isotonic!, ['maps', 1, 'y', 0], 2],
+  ['edges', calibrators.histogram!, ['maps', 0, 'edges', 1], 0],
+  ['shares', calibrators.histogram!, ['maps', 0, 'values', 0], -0.1],
+  ['k', sets.topK!, ['k'], 0],
+  ['k', sets.averageK!, ['k'], 4],
+  ['seed', sets.topK!, ['seed'], -1],
+  ['tieShare', sets.averageK!, ['tieShare'], 1.5],
+  ['alpha', sets.conformal!, ['alpha'], 1],
+  ['alpha', sets.conformal!, ['alpha'], 0],
+  ['lambda', sets.conformal!, ['lambda'], -1],
+  ['lambda', sets['conformal with a class that has no rows']!, ['lambda'], 0],
+  ['classes', sets['conformal by class']!, ['classes'], 4],
 ])('%s of a state outside its range is refused: %#', (_name, state, path, value) => {
   const load = state.kind in { topK: 1, averageK: 1, conformal: 1 } ? loadSetPredictor : loadCalibrator;
   expect(() => load(changed(state, path, value) as never)).toThrow(RangeError);

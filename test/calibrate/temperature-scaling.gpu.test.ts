@@ -22,6 +22,8 @@ test('an over-confident model is cooled down: lower NLL and ECE, the same classe
   expect(nll(after, held.y)).toBeLessThan(nll(before, held.y));
   expect(calibrationError(after, held.y)).toBeLessThan(calibrationError(before, held.y) / 2);
   expect(accuracy(after, held.y)).toBe(accuracy(before, held.y));
-  await expect(temperatureScaling().fit(model, { ...calib, y: new Int32Array(0) })).rejects.toThrow('temperatureScaling: the calibration set is empty, expected at least one sample');
+  await expect(temperatureScaling().fit(model, { ...calib, y: new Int32Array(0) })).rejects.toThrow(
+    'temperatureScaling: the calibration set is empty, expected at least one sample',
+  );
   loss.dispose();
 });

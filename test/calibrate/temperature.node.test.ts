@@ -25,18 +25,27 @@ describe('fitTemperature', () => {
     const random = testRandom(5);
     for (let round = 0; round < 20; round++) {
       const classes = 2 + random(6);
-      const logits = Array.from({ length: 60 }, () => Array.from({ length: classes }, () => (random(2001) - 1000) / 250));
+      const logits = Array.from({ length: 60 }, () =>
+        Array.from({ length: classes }, () => (random(2001) - 1000) / 250),
+      );
       // Half of the labels at the largest logit: neither separable nor worse than chance.
       const labels = logits.map((row, r) => (r % 2 ? row.indexOf(Math.max(...row)) : random(classes)));
       const fit = fitTemperature(logits, labels);
       expect(fit.nllAfter).toBeLessThanOrEqual(fit.nllBefore);
       expect(fit.converged).toBe(true);
-      const scaled = fitTemperature(logits.map((row) => row.map((z) => z / 2 + 7)), labels);
+      const scaled = fitTemperature(
+        logits.map((row) => row.map((z) => z / 2 + 7)),
+        labels,
+      );
       expect(relativeError(scaled.temperature, fit.temperature / 2)).toBeLessThan(1e-9);
       const probs = softmaxRows(logits, fit.temperature);
       expect(nll(probs, labels)).toBeCloseTo(fit.nllAfter, 12);
       expect(argmaxRows(probs)).toEqual(argmaxRows(logits));
-      const residual = logits.reduce((sum, row, r) => sum + row[labels[r]!]! - row.reduce((mean, z, c) => mean + z * probs.data[r * classes + c]!, 0), 0);
+      const residual = logits.reduce(
+        (sum, row, r) =>
+          sum + row[labels[r]!]! - row.reduce((mean, z, c) => mean + z * probs.data[r * classes + c]!, 0),
+        0,
+      );
       expect(Math.abs(residual)).toBeLessThan(1e-9);
     }
   });
@@ -45,12 +54,25 @@ describe('fitTemperature', () => {
     // Each row is repeated with every label, in numbers proportional to its probability.
     const row = [0, 3 * Math.log(2), 3 * Math.log(5)]; // probabilities 1/8, 2/8, 5/8 at T = 3
     const labels = [0, 1, 1, 2, 2, 2, 2, 2];
-    expect(relativeError(fitTemperature(labels.map(() => row), labels).temperature, 3)).toBeLessThan(1e-12);
+    expect(
+      relativeError(
+        fitTemperature(
+          labels.map(() => row),
+          labels,
+        ).temperature,
+        3,
+      ),
+    ).toBeLessThan(1e-12);
   });
 
   test('the search follows the scale of the logits', () => {
     // p = 3/4 where 100 / T = log 3.
-    const wide = [[100, 0], [100, 0], [100, 0], [100, 0]];
+    const wide = [
+      [100, 0],
+      [100, 0],
+      [100, 0],
+      [100, 0],
+    ];
     const fit = fitTemperature(wide, [0, 0, 1, 0]);
     expect(fit.temperature).toBeCloseTo(100 / Math.log(3), 10);
     expect(fit.nllAfter).toBeCloseTo(-0.75 * Math.log(0.75) - 0.25 * Math.log(0.25), 12);
@@ -68,38 +90,93 @@ describe('fitTemperature', () => {
     expect(Math.abs(30 * cold.temperature - 1)).toBeLessThan(0.3);
     expect(cold.converged).toBe(true);
     for (const scale of [1e-300, 1e-12, 1e-3, 1e5, 1e12, 1e300]) {
-      const scaled = fitTemperature(cosines.map((row) => row.map((z) => z * scale)), drawn);
+      const scaled = fitTemperature(
+        cosines.map((row) => row.map((z) => z * scale)),
+        drawn,
+      );
       expect(relativeError(scaled.temperature, scale * cold.temperature)).toBeLessThan(1e-9);
       expect(scaled.nllAfter).toBeCloseTo(cold.nllAfter, 12);
       expect(scaled.converged).toBe(true);
     }
   });
 
-  test('converged is false only where no temperature is best: the end of the search, in units of the largest gap', () => {
-    // Separable: the NLL falls for ever as T falls.
-    const separable = fitTemperature([[1, 0], [0, 1]], [0, 1]);
-    expect(separable.temperature).toBeCloseTo(0.05, 15);
-    expect(separable.converged).toBe(false);
-    expect(fitTemperature([[1e-3, 0], [0, 1e-3]], [0, 1]).temperature).toBeCloseTo(5e-5, 15);
-    // No better than chance: it falls as T grows.
-    const wrong = fitTemperature([[9, 0], [0, 9]], [1, 0]);
-    expect(wrong.temperature).toBeCloseTo(180, 12);
-    expect(wrong).toMatchObject({ converged: false });
-    // Equal logits: nothing to gain, T stays 1.
-    expect(fitTemperature([[2, 2, 2], [5, 5, 5]], [0, 2])).toEqual({ temperature: 1, nllBefore: Math.log(3), nllAfter: Math.log(3), converged: true });
-    const extreme = fitTemperature([[1e4, 0], [0, 1e4], [1e4, -1e4]], [0, 1, 1]);
-    expect(extreme.temperature).toBeCloseTo(4e5, 6);
-    expect(Number.isFinite(extreme.nllAfter)).toBe(true);
-    // Saturated and separable: the NLL is 0 at every T, and T stays 1.
-    expect(fitTemperature([[1e5, 0]], [0])).toEqual({ temperature: 1, nllBefore: 0, nllAfter: 0, converged: false });
-    expect(fitTemperature([[3], [4]], [0, 0])).toMatchObject({ temperature: 1, nllBefore: 0 });
-    const huge = fitTemperature([[5e307, -5e307], [-5e307, 5e307], [5e307, -5e307]], [0, 1, 1]);
-    expect(huge).toMatchObject({ converged: true, temperature: expect.closeTo(1e308 / Math.log(2), -298) });
-  });
+  test(
+    'converged is false only where no temperature is best: the end ' + 'of the search, in units of the largest gap',
+    () => {
+      // Separable: the NLL falls for ever as T falls.
+      const separable = fitTemperature(
+        [
+          [1, 0],
+          [0, 1],
+        ],
+        [0, 1],
+      );
+      expect(separable.temperature).toBeCloseTo(0.05, 15);
+      expect(separable.converged).toBe(false);
+      expect(
+        fitTemperature(
+          [
+            [1e-3, 0],
+            [0, 1e-3],
+          ],
+          [0, 1],
+        ).temperature,
+      ).toBeCloseTo(5e-5, 15);
+      // No better than chance: it falls as T grows.
+      const wrong = fitTemperature(
+        [
+          [9, 0],
+          [0, 9],
+        ],
+        [1, 0],
+      );
+      expect(wrong.temperature).toBeCloseTo(180, 12);
+      expect(wrong).toMatchObject({ converged: false });
+      // Equal logits: nothing to gain, T stays 1.
+      expect(
+        fitTemperature(
+          [
+            [2, 2, 2],
+            [5, 5, 5],
+          ],
+          [0, 2],
+        ),
+      ).toEqual({ temperature: 1, nllBefore: Math.log(3), nllAfter: Math.log(3), converged: true });
+      const extreme = fitTemperature(
+        [
+          [1e4, 0],
+          [0, 1e4],
+          [1e4, -1e4],
+        ],
+        [0, 1, 1],
+      );
+      expect(extreme.temperature).toBeCloseTo(4e5, 6);
+      expect(Number.isFinite(extreme.nllAfter)).toBe(true);
+      // Saturated and separable: the NLL is 0 at every T, and T stays 1.
+      expect(fitTemperature([[1e5, 0]], [0])).toEqual({ temperature: 1, nllBefore: 0, nllAfter: 0, converged: false });
+      expect(fitTemperature([[3], [4]], [0, 0])).toMatchObject({ temperature: 1, nllBefore: 0 });
+      const huge = fitTemperature(
+        [
+          [5e307, -5e307],
+          [-5e307, 5e307],
+          [5e307, -5e307],
+        ],
+        [0, 1, 1],
+      );
+      expect(huge).toMatchObject({ converged: true, temperature: expect.closeTo(1e308 / Math.log(2), -298) });
+    },
+  );
 
   test('one wrong row, however near, and there is a minimum', () => {
     for (const gap of [1, 1e-3, 1e-6]) {
-      const fit = fitTemperature([[1, 0], [0, 1], [gap, 0]], [0, 1, 1]);
+      const fit = fitTemperature(
+        [
+          [1, 0],
+          [0, 1],
+          [gap, 0],
+        ],
+        [0, 1, 1],
+      );
       expect(fit.converged).toBe(true);
       // NLL log(1 + e^-b) 2 + log(1 + e^(gap b)) at b = 1 / T: its slope is 0.
       const b = 1 / fit.temperature;
@@ -120,7 +197,10 @@ describe('softmaxRows', () => {
 });
 
 test.each([
-  [() => fitTemperature([[1, Infinity]], [0]), 'fitTemperature: logits is Infinity at row 0, class 1, expected finite numbers'],
+  [
+    () => fitTemperature([[1, Infinity]], [0]),
+    'fitTemperature: logits is Infinity at row 0, class 1, expected finite numbers',
+  ],
   [() => fitTemperature([[1, NaN]], [0]), 'fitTemperature: logits is NaN at row 0, class 1'],
   [() => fitTemperature([[1, 2]], [2]), 'fitTemperature: labels[0] is 2, expected an integer in 0..1'],
   [() => fitTemperature([[1, 2]], [0, 1]), 'fitTemperature: labels has 2 entries, expected 1, one per row'],

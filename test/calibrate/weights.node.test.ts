@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import {
-  fitBeta, fitHistogram, fitIsotonic, fitMatrix, fitPlatt, fitTemperature, fitVector, softmaxRows, temperatureCalibrator, type FitOptions, type WeightOptions,
+  fitBeta,
+  fitHistogram,
+  fitIsotonic,
+  fitMatrix,
+  fitPlatt,
+  fitTemperature,
+  fitVector,
+  softmaxRows,
+  temperatureCalibrator,
+  type FitOptions,
+  type WeightOptions,
 } from 'evenkeel/calibrate';
 import { brierScore, calibrationError, nll } from 'evenkeel/metrics';
 import { testRandom } from '../support/fuzz.ts';
@@ -16,7 +26,10 @@ function data(rows: number, seed: number, keep = [1, 0.5, 0.2]) {
     const z = Array.from({ length: classes }, () => (random(2001) - 1000) / 250);
     const p = softmaxRows([z.map((v, c) => (0.4 + 0.15 * c) * v + 0.3 * c)]).data;
     let u = random(1e6) / 1e6;
-    const y = Math.max(0, [0, 1, 2].findIndex((c) => (u -= p[c]!) < 0));
+    const y = Math.max(
+      0,
+      [0, 1, 2].findIndex((c) => (u -= p[c]!) < 0),
+    );
     if (random(1000) >= 1000 * keep[y]!) continue;
     logits.push(z);
     labels.push(y);
@@ -46,7 +59,10 @@ function weightedNll(z: (r: number) => number[], w: readonly number[]): number {
   return sum / total;
 }
 
-/** Largest slope of f at x along an axis, by central differences: 0 at the minimum of a convex function. An axis at a bound of 0 may rise. */
+/**
+ * Largest slope of f at x along an axis, by central differences: 0 at the minimum of a convex function. An axis at a
+ * bound of 0 may rise.
+ */
 function slope(f: (x: number[]) => number, x: number[], bounded = 0): number {
   return x.reduce((most, v, i) => {
     const at = (t: number): number => f(x.map((u, j) => (i === j ? u + t : u)));
@@ -84,12 +100,21 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
     expect(nll(vector.apply(logits), labels, options)).toBeCloseTo(vector.nllAfter, 12);
     const matrix = fitMatrix(logits, labels, { ...options, lambda: 0.3, mu: 0.2 });
     const g = (x: number[]): number => {
-      const penalty = x.reduce((sum, v, i) => sum + (i >= 9 ? (0.2 / 3) * v * v : i % 4 === 0 ? 0 : (0.3 / 6) * v * v), 0);
-      return penalty + weightedNll((r) => [0, 1, 2].map((c) => logits[r]!.reduce((s, z, j) => s + x[3 * c + j]! * z, x[9 + c]!)), w);
+      const penalty = x.reduce(
+        (sum, v, i) => sum + (i >= 9 ? (0.2 / 3) * v * v : i % 4 === 0 ? 0 : (0.3 / 6) * v * v),
+        0,
+      );
+      return (
+        penalty +
+        weightedNll((r) => [0, 1, 2].map((c) => logits[r]!.reduce((s, z, j) => s + x[3 * c + j]! * z, x[9 + c]!)), w)
+      );
     };
     const found = [...matrix.state.weight, ...matrix.state.bias];
     expect(slope(g, found)).toBeLessThan(1e-6);
-    expect(matrix.nllBefore).toBeCloseTo(weightedNll((r) => logits[r]!, w), 12);
+    expect(matrix.nllBefore).toBeCloseTo(
+      weightedNll((r) => logits[r]!, w),
+      12,
+    );
   });
   test('Platt and beta: logistic regression of each class', () => {
     const total = w.reduce((a, b) => a + b, 0);
@@ -107,7 +132,12 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
     for (let c = 0; c < classes; c++) {
       const positives = (labels.reduce((sum, y, r) => sum + (y === c ? w[r]! : 0), 0) * kept) / total;
       const [high, low] = [(positives + 1) / (positives + 2), 1 / (kept - positives + 2)];
-      const f = ([a, b]: number[]): number => loss(c, (v) => a! * Math.log(v / (1 - v)) + b!, (hit) => (hit ? high : low));
+      const f = ([a, b]: number[]): number =>
+        loss(
+          c,
+          (v) => a! * Math.log(v / (1 - v)) + b!,
+          (hit) => (hit ? high : low),
+        );
       const { a, b } = platt.maps[c]!;
       expect(slope(f, [a, b])).toBeLessThan(1e-6);
       const g = ([a, b, k]: number[]): number => loss(c, (v) => a! * Math.log(v) - b! * Math.log(1 - v) + k!, Number);
@@ -123,7 +153,9 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
     const order = [...labels.keys()].filter((r) => w[r]! > 0).sort((r, s) => p[r * classes]! - p[s * classes]!);
     const mean = (from: number, to: number): number => {
       const rows = order.slice(from, to + 1);
-      return rows.reduce((sum, r) => sum + w[r]! * Number(labels[r] === 0), 0) / rows.reduce((sum, r) => sum + w[r]!, 0);
+      return (
+        rows.reduce((sum, r) => sum + w[r]! * Number(labels[r] === 0), 0) / rows.reduce((sum, r) => sum + w[r]!, 0)
+      );
     };
     const { x, y } = isotonic.maps[0]!;
     for (const i of [0, 7, 20, 35, order.length - 1]) {
@@ -138,14 +170,27 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
     }
     for (let b = 0; b < 4; b++) {
       const rows = order.filter((r) => p[r * classes]! > b / 4 && p[r * classes]! <= (b + 1) / 4);
-      const wanted = rows.reduce((sum, r) => sum + w[r]! * Number(labels[r] === 0), 0) / rows.reduce((sum, r) => sum + w[r]!, 0);
+      const wanted =
+        rows.reduce((sum, r) => sum + w[r]! * Number(labels[r] === 0), 0) / rows.reduce((sum, r) => sum + w[r]!, 0);
       expect(histogram.maps[0]!.values[b]).toBeCloseTo(wanted, 12);
     }
   });
 });
 
-type Fit = (z: number[][], y: number[], options?: FitOptions) => { apply(z: number[][]): { data: Float64Array }; nllAfter: number };
-const fits: Record<string, Fit> = { temperatureCalibrator, fitVector, fitMatrix, fitPlatt, fitBeta, fitIsotonic, fitHistogram };
+type Fit = (
+  z: number[][],
+  y: number[],
+  options?: FitOptions,
+) => { apply(z: number[][]): { data: Float64Array }; nllAfter: number };
+const fits: Record<string, Fit> = {
+  temperatureCalibrator,
+  fitVector,
+  fitMatrix,
+  fitPlatt,
+  fitBeta,
+  fitIsotonic,
+  fitHistogram,
+};
 
 const worlds = { tail: data(2000, 5, [1, 0.3, 0.1]), test: data(2000, 6, [1, 1, 1]) };
 
@@ -155,25 +200,48 @@ describe.each(Object.entries(fits))('%s', (name, fit) => {
     expect(fit(logits, labels, { sampleWeight: labels.map(() => 1) }).apply(logits).data).toEqual(plain);
     const times = labels.map((_, r) => r % 3);
     const again = times.flatMap((n, r) => new Array<number>(n).fill(r));
-    const [many, one] = [fit(again.map((r) => logits[r]!), again.map((r) => labels[r]!)), fit(logits, labels, { sampleWeight: times })];
+    const [many, one] = [
+      fit(
+        again.map((r) => logits[r]!),
+        again.map((r) => labels[r]!),
+      ),
+      fit(logits, labels, { sampleWeight: times }),
+    ];
     // Platt counts rows in its targets.
     const tolerance = name === 'fitPlatt' ? 0.05 : 1e-6;
     many.apply(logits).data.forEach((v, i) => expect(Math.abs(v - one.apply(logits).data[i]!)).toBeLessThan(tolerance));
     const kept = times.flatMap((n, r) => (n ? [r] : []));
-    const without = fit(kept.map((r) => logits[r]!), kept.map((r) => labels[r]!), { sampleWeight: kept.map((r) => times[r]!) });
+    const without = fit(
+      kept.map((r) => logits[r]!),
+      kept.map((r) => labels[r]!),
+      { sampleWeight: kept.map((r) => times[r]!) },
+    );
     expect(without.apply(logits).data).toEqual(one.apply(logits).data);
     expect(without.nllAfter).toBe(one.nllAfter);
   });
   test('fitted on a long tail with a prior it is calibrated where all classes are alike', () => {
     const { tail, test } = worlds;
     const share = [0, 1, 2].map((c) => test.labels.filter((y) => y === c).length);
-    const error = (prior?: ArrayLike<number>) => brierScore({ data: fit(tail.logits, tail.labels, { prior }).apply(test.logits).data, shape: [2000, 3] }, test.labels);
+    const error = (prior?: ArrayLike<number>) =>
+      brierScore(
+        { data: fit(tail.logits, tail.labels, { prior }).apply(test.logits).data, shape: [2000, 3] },
+        test.labels,
+      );
     // Temperature has no shift for the prior to move; the others have.
     expect(error(share)).toBeLessThan(error() + (fit === temperatureCalibrator ? 0.01 : -0.01));
-    expect(calibrationError({ data: fit(tail.logits, tail.labels, { prior: share }).apply(test.logits).data, shape: [2000, 3] }, test.labels)).toBeLessThan(fit === temperatureCalibrator ? 0.1 : 0.05);
+    expect(
+      calibrationError(
+        { data: fit(tail.logits, tail.labels, { prior: share }).apply(test.logits).data, shape: [2000, 3] },
+        test.labels,
+      ),
+    ).toBeLessThan(fit === temperatureCalibrator ? 0.1 : 0.05);
   });
   test('weights that do not fit are refused', () => {
-    expect(() => fit(logits, labels, { prior: [1, 2] })).toThrow(`${name}: prior has 2 entries, expected 3, one per class`);
-    expect(() => fit(logits, labels, { sampleWeight: labels.map(() => NaN) })).toThrow(`${name}: sampleWeight[0] is NaN, expected a finite number >= 0`);
+    expect(() => fit(logits, labels, { prior: [1, 2] })).toThrow(
+      `${name}: prior has 2 entries, expected 3, one per class`,
+    );
+    expect(() => fit(logits, labels, { sampleWeight: labels.map(() => NaN) })).toThrow(
+      `${name}: sampleWeight[0] is NaN, expected a finite number >= 0`,
+    );
   });
 });

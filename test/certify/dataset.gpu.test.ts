@@ -1,12 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NdArray } from 'evenkeel';
-import { certifyDataset, parseCertificates, Smooth, type CertificateRow, type CertifyDatasetOptions } from 'evenkeel/certify';
+import {
+  certifyDataset,
+  parseCertificates,
+  Smooth,
+  type CertificateRow,
+  type CertifyDatasetOptions,
+} from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
 import { linear, sequential, type Sequential } from 'evenkeel/nn';
 import { hostNormal, key } from 'evenkeel/random';
 
 const [COUNT, FEATURES] = [23, 12];
-const data = makeDataset(new NdArray(hostNormal(1, COUNT * FEATURES, key(5)), [COUNT, FEATURES]), Array.from({ length: COUNT }, (_, i) => i % 3), { numClasses: 3 });
+const data = makeDataset(
+  new NdArray(hostNormal(1, COUNT * FEATURES, key(5)), [COUNT, FEATURES]),
+  Array.from({ length: COUNT }, (_, i) => i % 3),
+  { numClasses: 3 },
+);
 const OPTIONS: CertifyDatasetOptions = { n0: 20, n: 300, alpha: 0.01, batchSize: 64 };
 let model: Sequential;
 
@@ -17,12 +27,18 @@ afterAll(() => model.dispose());
 
 const smoothed = (): Smooth => new Smooth(model, { numClasses: 3, sigma: 0.25, seed: 1 });
 
-async function all(options: CertifyDatasetOptions = OPTIONS, other?: Smooth): Promise<{ rows: CertificateRow[]; lines: string; remaining: number[] }> {
+async function all(
+  options: CertifyDatasetOptions = OPTIONS,
+  other?: Smooth,
+): Promise<{ rows: CertificateRow[]; lines: string; remaining: number[] }> {
   using own = other ? null : smoothed();
   const [rows, remaining]: [CertificateRow[], number[]] = [[], []];
   let lines = '';
   for await (const next of certifyDataset(other ?? own!, data, options)) {
-    expect([next.done, next.total]).toEqual([(options.done?.length ?? 0) + rows.length + 1, options.indices?.length ?? COUNT]);
+    expect([next.done, next.total]).toEqual([
+      (options.done?.length ?? 0) + rows.length + 1,
+      options.indices?.length ?? COUNT,
+    ]);
     rows.push(next.row);
     remaining.push(next.remaining);
     lines += next.line;
@@ -44,7 +60,8 @@ test('rows are the certificates of the inputs, radii rounded down, whatever is c
   expect(new Set(rows.map(({ radius }) => radius)).size).toBeGreaterThan(COUNT / 2);
   expect(remaining.at(-1)).toBe(0);
   expect(remaining[0]).toBeGreaterThan(0);
-  for (const together of [1, 2, 23, 100]) expect(plain((await all({ ...OPTIONS, together })).rows)).toEqual(plain(rows));
+  for (const together of [1, 2, 23, 100])
+    expect(plain((await all({ ...OPTIONS, together })).rows)).toEqual(plain(rows));
   expect(plain((await all({ ...OPTIONS, indices: [20, 3, 7] })).rows)).toEqual(plain([20, 3, 7].map((i) => rows[i]!)));
 });
 
@@ -55,7 +72,11 @@ test('a run that is stopped and goes on gives the same table', async () => {
   let { text: file } = parseCertificates('');
   await expect(
     (async () => {
-      for await (const { line, done } of certifyDataset(smooth, data, { ...OPTIONS, together: 2, signal: stop.signal })) {
+      for await (const { line, done } of certifyDataset(smooth, data, {
+        ...OPTIONS,
+        together: 2,
+        signal: stop.signal,
+      })) {
         file += line;
         if (done === 9) stop.abort(new Error('closed'));
       }
@@ -77,9 +98,14 @@ describe('a table of another run is refused', () => {
   test('other weights', async () => {
     using other = sequential(linear(FEATURES, 3)).init({ seed: 3 });
     using certifier = new Smooth(other, { numClasses: 3, sigma: 0.25, seed: 1 });
-    await expect(all({ ...OPTIONS, done }, certifier)).rejects.toThrow(/done has class .* this run gives .* it is of another model, data set, seed, sigma, n0, n, alpha or adapter/);
+    await expect(all({ ...OPTIONS, done }, certifier)).rejects.toThrow(
+      /done has class .* this run gives .* it is of another model, data set, seed, sigma, n0, n, alpha or adapter/,
+    );
   });
-  test.each([{ sigma: 0.3, seed: 1 }, { sigma: 0.25, seed: 8 }])('%o', async (options) => {
+  test.each([
+    { sigma: 0.3, seed: 1 },
+    { sigma: 0.25, seed: 8 },
+  ])('%o', async (options) => {
     using certifier = new Smooth(model, { numClasses: 3, ...options });
     await expect(all({ ...OPTIONS, done }, certifier)).rejects.toThrow('this run gives');
   });
@@ -87,9 +113,15 @@ describe('a table of another run is refused', () => {
     await expect(all({ ...OPTIONS, ...options, done })).rejects.toThrow('this run gives');
   });
   test('other inputs, more rows, other labels', async () => {
-    await expect(all({ ...OPTIONS, indices: [1, 2, 3], done: done.slice(0, 2) })).rejects.toThrow('certifyDataset: row 1 of done is input 0, expected 1: it is of another run');
-    await expect(all({ ...OPTIONS, indices: [0], done })).rejects.toThrow('certifyDataset: done has 12 rows, the run 1');
-    await expect(all({ ...OPTIONS, done: [{ ...done[0]!, label: 2 }] })).rejects.toThrow('certifyDataset: done has label 2 for input 0, the data 0: it is of another data set');
+    await expect(all({ ...OPTIONS, indices: [1, 2, 3], done: done.slice(0, 2) })).rejects.toThrow(
+      'certifyDataset: row 1 of done is input 0, expected 1: it is of another run',
+    );
+    await expect(all({ ...OPTIONS, indices: [0], done })).rejects.toThrow(
+      'certifyDataset: done has 12 rows, the run 1',
+    );
+    await expect(all({ ...OPTIONS, done: [{ ...done[0]!, label: 2 }] })).rejects.toThrow(
+      'certifyDataset: done has label 2 for input 0, the data 0: it is of another data set',
+    );
   });
 });
 
@@ -97,7 +129,11 @@ test.each([
   [{ indices: [0, 23] }, 'certifyDataset: index 23, expected an integer from 0 to 22'],
   [{ indices: [4, 4] }, 'certifyDataset: index 4 twice, expected each once'],
   [{ together: 0 }, 'certifyDataset: together is 0, expected an integer of at least 1'],
-  [{ n: 6 }, 'Smooth.certifyMany: n is 6, expected an integer of at least 7: even if all of fewer copies agree, the bound at alpha 0.01 is below 1/2'],
+  [
+    { n: 6 },
+    'Smooth.certifyMany: n is 6, expected an integer of at least 7: even if all of fewer copies agree, the ' +
+      'bound at alpha 0.01 is below 1/2',
+  ],
 ])('%o', async (options, message) => {
   await expect(all({ ...OPTIONS, ...options })).rejects.toThrow(message);
 });

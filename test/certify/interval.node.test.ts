@@ -6,11 +6,33 @@ import type { Layer } from '../../src/nn/layer.ts';
 const folder = new URL('../../src/nn/', import.meta.url);
 const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
 /** `readonly kind: 'linear'` of an interface, and `activation('relu', ...)`. */
-const kinds = [...new Set(sources.flatMap((text) => [...text.matchAll(/readonly kind(?:: | = )((?:'\w+'(?: \| )?)+);|activation\('(\w+)'/g)].flatMap((m) => (m[1] ?? `'${m[2]}'`).split(' | ').map((k) => k.slice(1, -1)))))].sort();
-const bounded = ['./bounds.gpu.test.ts', '../nn/sort-net.gpu.test.ts', '../nn/normalize-input.gpu.test.ts'].map((file) => readFileSync(new URL(file, import.meta.url), 'utf8')).join('');
+const kinds = [
+  ...new Set(
+    sources.flatMap((text) =>
+      [...text.matchAll(/readonly kind(?:: | = )((?:'\w+'(?: \| )?)+);|activation\('(\w+)'/g)].flatMap((m) =>
+        (m[1] ?? `'${m[2]}'`).split(' | ').map((k) => k.slice(1, -1)),
+      ),
+    ),
+  ),
+].sort();
+const bounded = ['./bounds.gpu.test.ts', '../nn/sort-net.gpu.test.ts', '../nn/normalize-input.gpu.test.ts']
+  .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
+  .join('');
 
 test('the layers of evenkeel/nn are found', () => {
-  expect(kinds).toEqual(expect.arrayContaining(['avgPool2d', 'classScale', 'linear', 'maxPool2d', 'ntkLinear', 'relu', 'residual', 'sequential', 'tanh']));
+  expect(kinds).toEqual(
+    expect.arrayContaining([
+      'avgPool2d',
+      'classScale',
+      'linear',
+      'maxPool2d',
+      'ntkLinear',
+      'relu',
+      'residual',
+      'sequential',
+      'tanh',
+    ]),
+  );
   expect(kinds.length).toBeGreaterThan(30);
 });
 

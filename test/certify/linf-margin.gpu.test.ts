@@ -10,7 +10,10 @@ function exact(state: ReadonlyMap<string, ParameterValues>, x: ArrayLike<number>
   for (let i = 1; i <= 3; i++) {
     const w = state.get(`dist${i}.weight`)!;
     const shift = i < 3 ? state.get(`shift${i}.running_mean`)!.data : state.get('bias.bias')!.data.map((b) => -b);
-    y = Array.from({ length: w.shape[0]! }, (_, o) => y.reduce((m, v, k) => Math.max(m, Math.abs(v - w.data[o * y.length + k]!)), 0) - shift[o]!);
+    y = Array.from(
+      { length: w.shape[0]! },
+      (_, o) => y.reduce((m, v, k) => Math.max(m, Math.abs(v - w.data[o * y.length + k]!)), 0) - shift[o]!,
+    );
   }
   return y.map((v) => -v);
 }
@@ -34,7 +37,8 @@ test.each([1, 10, 1e3, 1e5])('radii hold in f64 and on the device at weights of 
       const m = margin(exact(state, x.subarray(12 * i, 12 * i + 12)), labels[i]!);
       expect(r).toBeLessThanOrEqual(Math.max(0, m / 2));
       const moved = Math.max(...Array.from({ length: 12 }, (_, k) => Math.abs(near[12 * i + k]! - x[12 * i + k]!)));
-      if (r > 0 && moved < r) expect(margin(Array.from(after.subarray(5 * i, 5 * i + 5)), labels[i]!)).toBeGreaterThanOrEqual(0);
+      if (r > 0 && moved < r)
+        expect(margin(Array.from(after.subarray(5 * i, 5 * i + 5)), labels[i]!)).toBeGreaterThanOrEqual(0);
       // The slack stays small: two roundings in each of six layers, of numbers up to some 30 scale.
       expect(r).toBeGreaterThanOrEqual(m / 2 - 12 * 2 ** -23 * 30 * scale - 1e-5);
     });
@@ -43,15 +47,21 @@ test.each([1, 10, 1e3, 1e5])('radii hold in f64 and on the device at weights of 
 
 test('a layer that is not 1-Lipschitz is refused', async () => {
   using net = new LinfDistNet({ a: linear(2, 2) }, new DistancePower()).init();
-  await expect(certifyMargin(net, new NdArray(new Float32Array(2), [1, 2]))).rejects.toThrow('certifyMargin: layer a (linear) is not known to be 1-Lipschitz');
+  await expect(certifyMargin(net, new NdArray(new Float32Array(2), [1, 2]))).rejects.toThrow(
+    'certifyMargin: layer a (linear) is not known to be 1-Lipschitz',
+  );
 });
 
 test.each([NaN, Infinity, -Infinity])('an input of %d is refused', async (v) => {
   using net = linfDistMlp([2, 2]).init();
-  await expect(certifyMargin(net, new NdArray(Float32Array.of(0, 0, 0, v), [2, 2]))).rejects.toThrow(`certifyMargin: x is ${v} in row 1, outside the finite numbers`);
+  await expect(certifyMargin(net, new NdArray(Float32Array.of(0, 0, 0, v), [2, 2]))).rejects.toThrow(
+    `certifyMargin: x is ${v} in row 1, outside the finite numbers`,
+  );
 });
 
 test('training at an infinity that nobody set is refused', () => {
   using net = linfDistMlp([2, 2]).init();
-  expect(() => net.power.operand(net.arena.values.gpu, { training: true })).toThrow('DistancePower: p is Infinity in training, expected a finite p and linfSchedule(), or power.set(Infinity) before');
+  expect(() => net.power.operand(net.arena.values.gpu, { training: true })).toThrow(
+    'DistancePower: p is Infinity in training, expected a finite p and linfSchedule(), or power.set(Infinity) before',
+  );
 });

@@ -9,8 +9,9 @@ import { hostUniform, key } from 'evenkeel/random';
 import { certifiedRadius } from 'evenkeel/stats';
 
 /*
- * A row of logits with a NaN, or with an infinity that two share as the largest, has no class: it is no vote, no certificate, no success
- * of an attack and no right answer. Every certifier, attack and metric on models that give such rows.
+ * A row of logits with a NaN, or with an infinity that two share as the largest, has no class: it is no vote, no
+ * certificate, no success of an attack and no right answer. Every certifier, attack and metric on models that give such
+ * rows.
  */
 
 const [COUNT, SIZE, CLASSES] = [6, 4, 3];
@@ -29,24 +30,42 @@ const linearNet = (): nn.Sequential => {
 let sound: nn.Sequential;
 /** The name of a model whose weights are not finite, and what was written into it. */
 const BROKEN: [name: string, write: (net: nn.Sequential) => unknown, at: string][] = [
-  ['all weights NaN', (net) => { for (const p of net.parameters.values()) p.write(new Float32Array(p.size).fill(N)); }, '0.weight'],
+  [
+    'all weights NaN',
+    (net) => {
+      for (const p of net.parameters.values()) p.write(new Float32Array(p.size).fill(N));
+    },
+    '0.weight',
+  ],
   ['one weight NaN', (net) => net.parameters.get('0.weight')!.write([N, ...new Float32Array(11)]), '0.weight'],
   ['one bias NaN', (net) => net.parameters.get('0.bias')!.write([0, 4, N]), '0.bias'],
   ['one bias infinite', (net) => net.parameters.get('0.bias')!.write([0, P, 0]), '0.bias'],
 ];
 /** What is added to the logits of the sound model; no row has a class then. */
 const LOST: [name: string, added: number[]][] = [
-  ['NaN in every logit', [N, N, N]], ['NaN in the first logit', [N, 0, 0]], ['NaN in the last logit', [0, 0, N]], ['NaN in the largest', [0, N, 0]],
-  ['two logits +Infinity', [P, 0, P]], ['all logits +Infinity', [P, P, P]], ['all logits -Infinity', [M, M, M]], ['+Infinity, NaN and -Infinity', [P, N, M]],
+  ['NaN in every logit', [N, N, N]],
+  ['NaN in the first logit', [N, 0, 0]],
+  ['NaN in the last logit', [0, 0, N]],
+  ['NaN in the largest', [0, N, 0]],
+  ['two logits +Infinity', [P, 0, P]],
+  ['all logits +Infinity', [P, P, P]],
+  ['all logits -Infinity', [M, M, M]],
+  ['+Infinity, NaN and -Infinity', [P, N, M]],
 ];
-const plus = (added: number[]): certify.BaseClassifier => ({ forward: (t: Tensor) => add(sound.forward(t), tensor(added)) });
+const plus = (added: number[]): certify.BaseClassifier => ({
+  forward: (t: Tensor) => add(sound.forward(t), tensor(added)),
+});
 
 beforeAll(() => {
   sound = linearNet();
 });
 afterAll(() => sound.dispose());
 
-async function inSmooth<T>(model: certify.BaseClassifier, run: (smooth: certify.Smooth) => Promise<T>, sigma = 0.25): Promise<T> {
+async function inSmooth<T>(
+  model: certify.BaseClassifier,
+  run: (smooth: certify.Smooth) => Promise<T>,
+  sigma = 0.25,
+): Promise<T> {
   using smooth = new Smooth(model, { numClasses: CLASSES, sigma });
   return await run(smooth);
 }
@@ -59,27 +78,62 @@ async function rowsOf(smooth: certify.Smooth): Promise<certify.CertificateRow[]>
 /** Every certifier by sampling; each says whether it certified anything. */
 const SAMPLERS: [name: string, certified: (model: certify.BaseClassifier) => Promise<boolean>][] = [
   ['Smooth.certify', (m) => inSmooth(m, async (s) => (await s.certify(x.at(0), { n: 100 })).label !== ABSTAIN)],
-  ['Smooth.certifyMany', (m) => inSmooth(m, async (s) => (await s.certifyMany(x, { n: 100 })).some(({ label, radius }) => label !== ABSTAIN || radius > 0))],
+  [
+    'Smooth.certifyMany',
+    (m) =>
+      inSmooth(m, async (s) =>
+        (await s.certifyMany(x, { n: 100 })).some(({ label, radius }) => label !== ABSTAIN || radius > 0),
+      ),
+  ],
   ['Smooth.predict', (m) => inSmooth(m, async (s) => (await s.predict(x.at(0), { n: 100 })) !== ABSTAIN)],
   ['Smooth.count', (m) => inSmooth(m, async (s) => (await s.count(x.at(0), 100)).some((c) => c > 0))],
-  ['certifyDataset', (m) => inSmooth(m, async (s) => (await rowsOf(s)).some(({ predict, radius, correct }) => predict !== ABSTAIN || radius > 0 || correct))],
-  ['certifyAtRadius', (m) => inSmooth(m, async (s) => {
-    const found = await certify.certifyAtRadius(s.draws(x.at(0)), { sigma: 0.25, radius: 0.1, maxSamples: 300 });
-    return found.decision === 'certified' || found.label !== ABSTAIN;
-  })],
-  ['certifyStaged', (m) => inSmooth(m, async (s) => {
-    const found = await certify.certifyStaged(s.draws(x.at(0)), { sigma: 0.25, radius: 0.1, stages: [100, 200] });
-    return found.decision === 'certified' || found.label !== ABSTAIN || found.radius > 0;
-  })],
-  ['certifyInputSpecific', (m) => inSmooth(m, async (s) => {
-    const found = await certify.certifyInputSpecific(s.draws(x.at(0)), { sigma: 0.25, decline: 0.1, maxSamples: 300 });
-    return found.label !== ABSTAIN || found.radius > 0;
-  })],
-  ['Smooth.certify of an ensemble', (m) => inSmooth(certify.ensemble([sound, m]), async (s) => (await s.certify(x.at(0), { n: 100 })).label !== ABSTAIN)],
-  ['smoothedPredictions', async (m) => {
-    using shares = await certify.smoothedPredictions(m, x, { numClasses: CLASSES, sigma: 0.25, n: 10 });
-    return (await shares.read()).some((v) => v > 0);
-  }],
+  [
+    'certifyDataset',
+    (m) =>
+      inSmooth(m, async (s) =>
+        (await rowsOf(s)).some(({ predict, radius, correct }) => predict !== ABSTAIN || radius > 0 || correct),
+      ),
+  ],
+  [
+    'certifyAtRadius',
+    (m) =>
+      inSmooth(m, async (s) => {
+        const found = await certify.certifyAtRadius(s.draws(x.at(0)), { sigma: 0.25, radius: 0.1, maxSamples: 300 });
+        return found.decision === 'certified' || found.label !== ABSTAIN;
+      }),
+  ],
+  [
+    'certifyStaged',
+    (m) =>
+      inSmooth(m, async (s) => {
+        const found = await certify.certifyStaged(s.draws(x.at(0)), { sigma: 0.25, radius: 0.1, stages: [100, 200] });
+        return found.decision === 'certified' || found.label !== ABSTAIN || found.radius > 0;
+      }),
+  ],
+  [
+    'certifyInputSpecific',
+    (m) =>
+      inSmooth(m, async (s) => {
+        const found = await certify.certifyInputSpecific(s.draws(x.at(0)), {
+          sigma: 0.25,
+          decline: 0.1,
+          maxSamples: 300,
+        });
+        return found.label !== ABSTAIN || found.radius > 0;
+      }),
+  ],
+  [
+    'Smooth.certify of an ensemble',
+    (m) =>
+      inSmooth(certify.ensemble([sound, m]), async (s) => (await s.certify(x.at(0), { n: 100 })).label !== ABSTAIN),
+  ],
+  [
+    'smoothedPredictions',
+    async (m) => {
+      using shares = await certify.smoothedPredictions(m, x, { numClasses: CLASSES, sigma: 0.25, n: 10 });
+      return (await shares.read()).some((v) => v > 0);
+    },
+  ],
 ];
 
 describe.each(SAMPLERS)('%s', (_, certified) => {
@@ -88,7 +142,9 @@ describe.each(SAMPLERS)('%s', (_, certified) => {
   test.each(BROKEN)('%s: refused by name', async (_, write, at) => {
     using net = linearNet();
     write(net);
-    await expect(certified(net)).rejects.toThrow(new RegExp(`${at} of the model has values that are NaN or infinite, expected finite weights`));
+    await expect(certified(net)).rejects.toThrow(
+      new RegExp(`${at} of the model has values that are NaN or infinite, expected finite weights`),
+    );
   });
 });
 
@@ -97,7 +153,9 @@ test('weights are looked at again once they were written', async () => {
   using smooth = new Smooth(net, { numClasses: CLASSES, sigma: 0.25 });
   expect((await smooth.certify(x.at(0), { n: 100 })).label).toBe(1);
   net.parameters.get('0.bias')!.write([0, N, 0]);
-  await expect(smooth.certify(x.at(0), { n: 100 })).rejects.toThrow('Smooth: 0.bias of the model has values that are NaN or infinite');
+  await expect(smooth.certify(x.at(0), { n: 100 })).rejects.toThrow(
+    'Smooth: 0.bias of the model has values that are NaN or infinite',
+  );
   net.parameters.get('0.bias')!.write([0, 4, 0]);
   expect((await smooth.certify(x.at(0), { n: 100 })).label).toBe(1);
 });
@@ -105,14 +163,23 @@ test('weights are looked at again once they were written', async () => {
 test('running statistics count as weights', async () => {
   using net = nn.sequential(nn.batchNorm(SIZE), nn.linear(SIZE, CLASSES)).init();
   (net.namedBuffers.get('0.running_var') as Tensor).write([1, 1, N, 1]);
-  await expect(certify.certifyBounds(net, x, y, { eps: 0.01 })).rejects.toThrow('certifyBounds: 0.running_var of the model has values that are NaN or infinite');
+  await expect(certify.certifyBounds(net, x, y, { eps: 0.01 })).rejects.toThrow(
+    'certifyBounds: 0.running_var of the model has values that are NaN or infinite',
+  );
 });
 
 describe('votes for no class count among n', () => {
   test('a fifth of the copies lost lowers the bound', async () => {
     // Class 1 wins everywhere, but 4 of 20 rows of a batch are NaN.
     const odd: certify.BaseClassifier = {
-      forward: (t) => add(sound.forward(t), tensor(Array.from({ length: t.shape[0]! }, (_, r) => (r % 5 === 0 ? N : 0)), { shape: [t.shape[0]!, 1] })),
+      forward: (t) =>
+        add(
+          sound.forward(t),
+          tensor(
+            Array.from({ length: t.shape[0]! }, (_, r) => (r % 5 === 0 ? N : 0)),
+            { shape: [t.shape[0]!, 1] },
+          ),
+        ),
     };
     await inSmooth(odd, async (s) => {
       const { label, counts, pLower, radius } = await s.certify(x.at(0), { n: 1000, batchSize: 100 });
@@ -124,7 +191,14 @@ describe('votes for no class count among n', () => {
   });
   test('PREDICT abstains where most copies have no class', async () => {
     const odd: certify.BaseClassifier = {
-      forward: (t) => add(sound.forward(t), tensor(Array.from({ length: t.shape[0]! }, (_, r) => (r % 5 === 0 ? 0 : N)), { shape: [t.shape[0]!, 1] })),
+      forward: (t) =>
+        add(
+          sound.forward(t),
+          tensor(
+            Array.from({ length: t.shape[0]! }, (_, r) => (r % 5 === 0 ? 0 : N)),
+            { shape: [t.shape[0]!, 1] },
+          ),
+        ),
     };
     await inSmooth(odd, async (s) => expect(await s.predict(x.at(0), { n: 1000, batchSize: 100 })).toBe(ABSTAIN));
   });
@@ -132,25 +206,39 @@ describe('votes for no class count among n', () => {
 
 describe('sigma in f32', () => {
   test.each([1e-46, 1e-40, 2 ** -127, 3.5e38, 1e300])('%d is refused', async (sigma) => {
-    const message = new RegExp(`: sigma is ${String(sigma).replace('+', '\\+')}, in f32 .*; expected a number from 2\\^-126 to 3.4e38`);
+    const message = new RegExp(
+      `: sigma is ${String(sigma).replace('+', '\\+')}, in f32 .*; expected a number from 2\\^-126 to 3.4e38`,
+    );
     const undrawn: certify.Draw = () => Promise.reject(new Error('drawn'));
     expect(() => new Smooth(sound, { numClasses: CLASSES, sigma })).toThrow(message);
     await expect(certify.certifyAtRadius(undrawn, { sigma, radius: 0 })).rejects.toThrow(message);
     await expect(certify.certifyStaged(undrawn, { sigma, radius: 0 })).rejects.toThrow(message);
     await expect(certify.certifyInputSpecific(undrawn, { sigma, decline: 1 })).rejects.toThrow(message);
     await expect(certify.smoothedPredictions(sound, x, { numClasses: CLASSES, sigma, n: 1 })).rejects.toThrow(message);
-    for (const make of [certify.gaussian, certify.stability, certify.smoothAdv, certify.macer, certify.consistency, certify.smoothMix]) expect(() => make({ sigma })).toThrow(message);
+    for (const make of [
+      certify.gaussian,
+      certify.stability,
+      certify.smoothAdv,
+      certify.macer,
+      certify.consistency,
+      certify.smoothMix,
+    ])
+      expect(() => make({ sigma })).toThrow(message);
   });
   test.each([0.12, 0.3, 0.7])('the radius is of the deviation that the noise has: %d', async (sigma) => {
     const onDevice = Math.fround(sigma);
-    await inSmooth(sound, async (s) => {
-      const { radius, pLower } = await s.certify(x.at(0), { n: 100 });
-      expect(radius).toBe(certifiedRadius(pLower, onDevice));
-      const staged = await certify.certifyStaged(s.draws(x.at(0)), { sigma, radius: 0.01, stages: [100] });
-      expect(staged.radius).toBe(certifiedRadius(pLower, onDevice));
-      const specific = await certify.certifyInputSpecific(s.draws(x.at(0)), { sigma, decline: 10, maxSamples: 100 });
-      expect(specific.radius).toBe(certifiedRadius(specific.pLower, onDevice));
-    }, sigma);
+    await inSmooth(
+      sound,
+      async (s) => {
+        const { radius, pLower } = await s.certify(x.at(0), { n: 100 });
+        expect(radius).toBe(certifiedRadius(pLower, onDevice));
+        const staged = await certify.certifyStaged(s.draws(x.at(0)), { sigma, radius: 0.01, stages: [100] });
+        expect(staged.radius).toBe(certifiedRadius(pLower, onDevice));
+        const specific = await certify.certifyInputSpecific(s.draws(x.at(0)), { sigma, decline: 10, maxSamples: 100 });
+        expect(specific.radius).toBe(certifiedRadius(specific.pLower, onDevice));
+      },
+      sigma,
+    );
   });
 });
 
@@ -160,7 +248,9 @@ describe('bounds', () => {
     for (const [, write, at] of BROKEN) {
       using net = linearNet();
       write(net);
-      await expect(certify.certifyBounds(net, x, y, { eps: 0.01, method })).rejects.toThrow(`certifyBounds: ${at} of the model has values that are NaN or infinite`);
+      await expect(certify.certifyBounds(net, x, y, { eps: 0.01, method })).rejects.toThrow(
+        `certifyBounds: ${at} of the model has values that are NaN or infinite`,
+      );
     }
   });
   const layers: [string, () => nn.Layer[]][] = [
@@ -171,7 +261,8 @@ describe('bounds', () => {
     for (const method of METHODS) {
       for (const size of [3e38, 1e30, 1e25]) {
         using net = nn.sequential(...make()).init();
-        for (const p of net.parameters.values()) p.write(Float32Array.from({ length: p.size }, (_, i) => (i % 2 ? size : -size)));
+        for (const p of net.parameters.values())
+          p.write(Float32Array.from({ length: p.size }, (_, i) => (i % 2 ? size : -size)));
         const { certified, margins } = await certify.certifyBounds(net, x, y, { eps: 0.3, method });
         expect(certified).toEqual(new Array(COUNT).fill(false));
         expect(margins.some((m) => Number.isNaN(m) || m === Infinity)).toBe(false);
@@ -180,12 +271,47 @@ describe('bounds', () => {
   });
   test('other layers: bounds of what overflows or is NaN say nothing, and hold no NaN', async () => {
     const kinds: (() => nn.Layer)[] = [
-      () => nn.relu(), () => nn.sigmoid(), () => nn.tanh(), () => nn.silu(), () => nn.gelu(), () => nn.softplus(), () => nn.elu(), () => nn.leakyRelu(), () => nn.layerNorm(SIZE),
-      () => nn.batchNorm(SIZE), () => nn.linear(SIZE, 3), () => nn.cosineLinear(SIZE, 3),
+      () => nn.relu(),
+      () => nn.sigmoid(),
+      () => nn.tanh(),
+      () => nn.silu(),
+      () => nn.gelu(),
+      () => nn.softplus(),
+      () => nn.elu(),
+      () => nn.leakyRelu(),
+      () => nn.layerNorm(SIZE),
+      () => nn.batchNorm(SIZE),
+      () => nn.linear(SIZE, 3),
+      () => nn.cosineLinear(SIZE, 3),
     ];
     for (const make of kinds) {
       using net = nn.sequential(make()).init();
-      const rows: [number[], number[]][] = [[[N, 0, 0, 0], [1, 1, 1, 1]], [[0, 0, 0, 0], [1, N, 1, 1]], [[M, 0, 0, 0], [P, 1, 1, 1]], [[M, M, M, M], [1, 1, 1, 1]], [[0, 0, 0, 0], [P, P, P, P]], [[-3e38, 0, 0, 0], [3e38, 1, 1, 1]]];
+      const rows: [number[], number[]][] = [
+        [
+          [N, 0, 0, 0],
+          [1, 1, 1, 1],
+        ],
+        [
+          [0, 0, 0, 0],
+          [1, N, 1, 1],
+        ],
+        [
+          [M, 0, 0, 0],
+          [P, 1, 1, 1],
+        ],
+        [
+          [M, M, M, M],
+          [1, 1, 1, 1],
+        ],
+        [
+          [0, 0, 0, 0],
+          [P, P, P, P],
+        ],
+        [
+          [-3e38, 0, 0, 0],
+          [3e38, 1, 1, 1],
+        ],
+      ];
       for (const [low, high] of rows) {
         using lower = tensor(low, { shape: [1, SIZE] });
         using upper = tensor(high, { shape: [1, SIZE] });
@@ -195,13 +321,18 @@ describe('bounds', () => {
         using inside = scope(() => net.forward(point, { training: false }));
         using _a = found.lower;
         using _b = found.upper;
-        (await inside.read()).forEach((v, j) => expect(a[j]! <= v && v <= b[j]!, `${net.layers[0]!.kind}: ${a[j]} <= ${v} <= ${b[j]}`).toBe(true));
+        (await inside.read()).forEach((v, j) =>
+          expect(a[j]! <= v && v <= b[j]!, `${net.layers[0]!.kind}: ${a[j]} <= ${v} <= ${b[j]}`).toBe(true),
+        );
       }
     }
   });
   test('boxAround refuses a radius that is NaN, and knows nothing of a NaN', async () => {
     using at = tensor([N, 0.5], { shape: [1, 2] });
-    for (const eps of [N, P, -1]) expect(() => certify.boxAround(at, { eps })).toThrow(`boxAround: eps is ${eps}, expected a finite number of at least 0`);
+    for (const eps of [N, P, -1])
+      expect(() => certify.boxAround(at, { eps })).toThrow(
+        `boxAround: eps is ${eps}, expected a finite number of at least 0`,
+      );
     const { lower, upper } = scope(() => certify.boxAround(at, { eps: 0.25 }));
     expect((await lower.read())[0]).toBe(0);
     expect((await upper.read())[0]).toBe(1);
@@ -216,9 +347,12 @@ describe('distance nets', () => {
     net.power.set(Infinity);
     const [[name, first]] = [...net.parameters] as [[string, Tensor]];
     first.write(new Float32Array(first.size).fill(N));
-    await expect(certify.certifyMargin(net, x)).rejects.toThrow(`certifyMargin: ${name} of the model has values that are NaN or infinite`);
+    await expect(certify.certifyMargin(net, x)).rejects.toThrow(
+      `certifyMargin: ${name} of the model has values that are NaN or infinite`,
+    );
     for (const size of [3.4e38, 1e38]) {
-      for (const p of net.parameters.values()) p.write(Float32Array.from({ length: p.size }, (_, i) => (i % 2 ? size : -size)));
+      for (const p of net.parameters.values())
+        p.write(Float32Array.from({ length: p.size }, (_, i) => (i % 2 ? size : -size)));
       const { radii } = await certify.certifyMargin(net, x);
       expect(Array.from(radii)).toEqual(new Array(COUNT).fill(0));
     }
@@ -232,7 +366,10 @@ describe('attacks', () => {
     ['pgd', (m, on, of) => attacks.pgd(m, on, of, { eps: 0.1, steps: 3 })],
     ['pgd, l2, two starts', (m, on, of) => attacks.pgd(m, on, of, { eps: 0.1, steps: 3, norm: 'l2', restarts: 2 })],
     ['pgd, targeted', (m, on, of) => attacks.pgd(m, on, of, { eps: 0.1, steps: 3, targeted: true })],
-    ...(['ce', 'dlr', 'ce-targeted'] as const).map((loss): [string, Attack] => [`apgd, ${loss}`, (m, on, of) => attacks.apgd(m, on, of, { eps: 0.1, steps: 4, loss })]),
+    ...(['ce', 'dlr', 'ce-targeted'] as const).map((loss): [string, Attack] => [
+      `apgd, ${loss}`,
+      (m, on, of) => attacks.apgd(m, on, of, { eps: 0.1, steps: 4, loss }),
+    ]),
     ['apgd, l2', (m, on, of) => attacks.apgd(m, on, of, { eps: 0.1, steps: 4, norm: 'l2' })],
     ['squareAttack', (m, on, of) => attacks.squareAttack(m, on, of, { eps: 0.1, queries: 5 })],
   ];
@@ -243,10 +380,19 @@ describe('attacks', () => {
     return await found.read();
   };
   describe.each(ATTACKS)('%s', (name, attack) => {
-    test('finds points for the sound model', async () => expect((await run(attack, sound)).every(Number.isFinite)).toBe(true));
+    test('finds points for the sound model', async () =>
+      expect((await run(attack, sound)).every(Number.isFinite)).toBe(true));
     test.each(LOST)('%s: said in words', async (_, added) => {
-      const error: unknown = await run(attack, plus(added)).then(() => null, (e: unknown) => e);
-      expect(String(error)).toMatch(new RegExp(`^NonFiniteError: ${name === 'squareAttack' ? name : name.startsWith('apgd') ? 'apgd' : 'pgd'}: the model gives sample 0, or a point of its ball, outputs or a gradient`));
+      const error: unknown = await run(attack, plus(added)).then(
+        () => null,
+        (e: unknown) => e,
+      );
+      expect(String(error)).toMatch(
+        new RegExp(
+          `^NonFiniteError: ${name === 'squareAttack' ? name : name.startsWith('apgd') ? 'apgd' : 'pgd'}: ` +
+            'the model gives sample 0, or a point of its ball, outputs or a gradient',
+        ),
+      );
     });
     test('weights NaN: said in words', async () => {
       using net = linearNet();
@@ -269,23 +415,44 @@ describe('attacks', () => {
     const report = await attacks.evaluateRobustness(plus(added), x, y, { eps: 0.1, steps: 3, queries: 5 });
     expect([report.cleanAccuracy, report.robustAccuracy]).toEqual([0, 0]);
     expect(report.attacks.every(({ attacked, broken }) => attacked === 0 && broken === 0)).toBe(true);
-    expect(report.images.every(({ predicted, attackedAs, brokenBy }) => predicted === -1 && attackedAs === -1 && brokenBy === 'clean')).toBe(true);
-    expect(report.warnings).toContain('the model gives 6 images no class, its outputs hold a NaN or an infinity twice: they count as misclassified');
+    expect(
+      report.images.every(
+        ({ predicted, attackedAs, brokenBy }) => predicted === -1 && attackedAs === -1 && brokenBy === 'clean',
+      ),
+    ).toBe(true);
+    expect(report.warnings).toContain(
+      'the model gives 6 images no class, its outputs hold a NaN or an infinity twice: they count as misclassified',
+    );
     const certified = new Array<boolean>(COUNT).fill(true);
-    await expect(attacks.evaluateRobustness(plus(added), x, y, { eps: 0.1, certified })).rejects.toThrow('image 0 is certified for class 0, yet the model gives it no class');
+    await expect(attacks.evaluateRobustness(plus(added), x, y, { eps: 0.1, certified })).rejects.toThrow(
+      'image 0 is certified for class 0, yet the model gives it no class',
+    );
   });
   test('a point where the model has no class is no success of an attack', async () => {
-    const nan = (t: Tensor): Tensor => add(sound.forward(t), tensor(Array.from({ length: t.shape[0]! }, () => N), { shape: [t.shape[0]!, 1] }));
+    const nan = (t: Tensor): Tensor =>
+      add(
+        sound.forward(t),
+        tensor(
+          Array.from({ length: t.shape[0]! }, () => N),
+          { shape: [t.shape[0]!, 1] },
+        ),
+      );
     let calls = 0;
     // Clean images twice, then the point of the attack.
     const model: attacks.AttackedModel = { forward: (t) => (++calls <= 2 ? sound.forward(t) : nan(t)) };
     const own: attacks.NamedAttack = { name: 'own', run: async (_, on) => add(on, 0) };
-    await expect(attacks.evaluateRobustness(model, x, new Array(COUNT).fill(1), { eps: 0.1, attacks: [own] })).rejects.toThrow('own moved image 0 to where the model gives no class');
+    await expect(
+      attacks.evaluateRobustness(model, x, new Array(COUNT).fill(1), { eps: 0.1, attacks: [own] }),
+    ).rejects.toThrow('own moved image 0 to where the model gives no class');
   });
 });
 
 describe('metrics', () => {
-  const good = [[0.2, 0.5, 0.3], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]];
+  const good = [
+    [0.2, 0.5, 0.3],
+    [0.1, 0.8, 0.1],
+    [0.3, 0.3, 0.4],
+  ];
   const of = [1, 1, 2];
   const groups = [0, 1, 0];
   /** Metrics of scores, and those of probabilities. */
@@ -327,13 +494,21 @@ describe('metrics', () => {
     }
   });
   test('radii and flags that are none', () => {
-    for (const run of [(r: number[]) => metrics.averageCertifiedRadius(r, [1, 1]), (r: number[]) => metrics.certifiedAccuracy(r, [1, 1], [0]), (r: number[]) => metrics.certifiedAccuracyHighProb(r, [1, 1], [0])]) {
+    for (const run of [
+      (r: number[]) => metrics.averageCertifiedRadius(r, [1, 1]),
+      (r: number[]) => metrics.certifiedAccuracy(r, [1, 1], [0]),
+      (r: number[]) => metrics.certifiedAccuracyHighProb(r, [1, 1], [0]),
+    ]) {
       run([0, 1]);
       for (const r of [N, P, M, -1]) expect(() => run([0, r])).toThrow(`radii[1] is ${r}`);
     }
     for (const flag of [N, 2, -1, 0.5]) {
-      expect(() => metrics.averageCertifiedRadius([1], [flag])).toThrow(`averageCertifiedRadius: correct[0] is ${flag}, expected true, false, 1 or 0`);
-      expect(() => metrics.forgetting(1).update([flag])).toThrow(`forgetting: correct[0] is ${flag}, expected true, false, 1 or 0`);
+      expect(() => metrics.averageCertifiedRadius([1], [flag])).toThrow(
+        `averageCertifiedRadius: correct[0] is ${flag}, expected true, false, 1 or 0`,
+      );
+      expect(() => metrics.forgetting(1).update([flag])).toThrow(
+        `forgetting: correct[0] is ${flag}, expected true, false, 1 or 0`,
+      );
     }
   });
 });
@@ -342,14 +517,20 @@ describe('tables', () => {
   const row = { index: 0, label: 1, predict: 1, radius: 0.5, correct: true, seconds: 1 };
   const HEADER = 'idx\tlabel\tpredict\tradius\tcorrect\ttime\n';
   test.each([
-    [{ radius: N }, 'radius is NaN'], [{ radius: P }, 'radius is Infinity'], [{ radius: -1 }, 'radius is -1'],
-    [{ predict: -1, correct: false }, 'radius is 0.5 on an abstention'], [{ predict: 0 }, 'correct is 1 for prediction 0 and label 1'], [{ correct: false }, 'correct is 0 for prediction 1'],
+    [{ radius: N }, 'radius is NaN'],
+    [{ radius: P }, 'radius is Infinity'],
+    [{ radius: -1 }, 'radius is -1'],
+    [{ predict: -1, correct: false }, 'radius is 0.5 on an abstention'],
+    [{ predict: 0 }, 'correct is 1 for prediction 0 and label 1'],
+    [{ correct: false }, 'correct is 0 for prediction 1'],
     [{ label: -1, predict: -1, radius: 0 }, 'correct is 1 for prediction -1 and label -1'],
   ])('a row that no certifier gives is not written: %o', (change, message) => {
     expect(() => certify.formatCertificate({ ...row, ...change })).toThrow(message);
   });
   test.each([
-    ['0\t1\t1\t1e400\t1\t0:00:01', 'radius is Infinity'], ['0\t1\t-1\t0.5\t0\t0:00:01', 'on an abstention'], ['0\t1\t2\t0.5\t1\t0:00:01', 'correct is 1 for prediction 2'],
+    ['0\t1\t1\t1e400\t1\t0:00:01', 'radius is Infinity'],
+    ['0\t1\t-1\t0.5\t0\t0:00:01', 'on an abstention'],
+    ['0\t1\t2\t0.5\t1\t0:00:01', 'correct is 1 for prediction 2'],
   ])('nor read: %s', (line, message) => {
     expect(() => certify.parseCertificates(`${HEADER}${line}\n`)).toThrow(`parseCertificates: line 2: `);
     expect(() => certify.parseCertificates(`${HEADER}${line}\n`)).toThrow(message);

@@ -7,14 +7,20 @@ import { linear, linfDistHeadNet, linfDistMlp, relu, sequential, type Sequential
 
 /* A misspelt option of every certifier, attack and metric, and of what makes a tensor. */
 
-const x = new NdArray([[0.1, 0.2], [0.3, 0.4]]);
+const x = new NdArray([
+  [0.1, 0.2],
+  [0.3, 0.4],
+]);
 const y = [0, 1];
 const undrawn: certify.Draw = () => Promise.reject(new Error('drawn'));
 let model: Sequential;
 let targets: Tensor;
 beforeAll(() => {
   model = sequential(linear(2, 3), relu(), linear(3, 2)).init();
-  targets = tensor([[0.5, 0.5], [0.5, 0.5]]);
+  targets = tensor([
+    [0.5, 0.5],
+    [0.5, 0.5],
+  ]);
 });
 afterAll(() => {
   model.dispose();
@@ -66,7 +72,12 @@ const cases: [name: string, wrong: string, right: string, run: (options: never) 
   ['dlrLoss', 'target', 'targets', (o) => attack.dlrLoss(targets, targets as never, o)],
   ['evaluateRobustness', 'onattack', 'onAttack', (o) => attack.evaluateRobustness(model, x, y, o)],
   ['certifiedAccuracyHighProb', 'roh', '', (o) => metrics.certifiedAccuracyHighProb([1], [1], [0], o)],
-  ['equalOpportunityDifference', 'positiv', 'positive', (o) => metrics.equalOpportunityDifference([[1, 0]], [0], [0], o)],
+  [
+    'equalOpportunityDifference',
+    'positiv',
+    'positive',
+    (o) => metrics.equalOpportunityDifference([[1, 0]], [0], [0], o),
+  ],
   ['groupAccuracy', 'numgroups', 'numGroups', (o) => metrics.groupAccuracy([[1, 0]], [0], [0], o)],
   ['groupBalancedError', 'numGroup', 'numGroups', (o) => metrics.groupBalancedError([[1, 0]], [0], [0], o)],
   ['worstGroup', 'numGroups_', 'numGroups', (o) => metrics.worstGroup([[1, 0]], [0], [0], o)],
@@ -78,6 +89,13 @@ const cases: [name: string, wrong: string, right: string, run: (options: never) 
 ];
 
 test.each(cases)('%s refuses %s', async (name, wrong, right, run) => {
-  const error: unknown = await Promise.resolve({ [wrong]: 1 } as never).then(run).then(() => null, (e: unknown) => e);
-  expect(String(error)).toContain(`TypeError: ${name}: unknown option '${wrong}', ${right ? `did you mean '${right}'?` : ''}`);
+  const error: unknown = await Promise.resolve({ [wrong]: 1 } as never)
+    .then(run)
+    .then(
+      () => null,
+      (e: unknown) => e,
+    );
+  expect(String(error)).toContain(
+    `TypeError: ${name}: unknown option '${wrong}', ${right ? `did you mean '${right}'?` : ''}`,
+  );
 });

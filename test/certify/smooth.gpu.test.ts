@@ -18,14 +18,22 @@ beforeAll(() => {
   model = sequential(flatten(), linear(FEATURES, 2)).init();
   const weight = new Float32Array(2 * FEATURES);
   weight.set(a, FEATURES);
-  model.loadStateDict(new Map([['1.weight', { shape: [2, FEATURES], data: weight }], ['1.bias', { shape: [2], data: Float32Array.of(0, b) }]]));
+  model.loadStateDict(
+    new Map([
+      ['1.weight', { shape: [2, FEATURES], data: weight }],
+      ['1.bias', { shape: [2], data: Float32Array.of(0, b) }],
+    ]),
+  );
 });
 afterAll(() => model.dispose());
 
 /** The point whose signed distance to the plane is `distance`. */
 function at(distance: number): NdArray<Float32Array> {
   const t = (distance - b / length) / length;
-  return new NdArray(Float32Array.from(a, (v) => v * t), [3, 4, 4]);
+  return new NdArray(
+    Float32Array.from(a, (v) => v * t),
+    [3, 4, 4],
+  );
 }
 
 describe('a linear classifier has the closed form radius |a.x + b| / |a|', () => {
@@ -33,7 +41,12 @@ describe('a linear classifier has the closed form radius |a.x + b| / |a|', () =>
   test.each([0.05, 0.2, 0.45, 0.8, 1.1])('distance %f', async (distance) => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 1 });
     for (const side of [1, -1]) {
-      const { label, radius, counts, pLower } = await smooth.certify(at(side * distance), { n0: 5000, n, stream: side + 1, batchSize: 5000 });
+      const { label, radius, counts, pLower } = await smooth.certify(at(side * distance), {
+        n0: 5000,
+        n,
+        stream: side + 1,
+        batchSize: 5000,
+      });
       const p = normalCdf(distance / SIGMA);
       const hits = counts[side > 0 ? 1 : 0]!;
       expect(counts[0]! + counts[1]!).toBe(n);
@@ -55,7 +68,8 @@ describe('a linear classifier has the closed form radius |a.x + b| / |a|', () =>
 });
 
 test('certificates of many points are wrong no more often than alpha allows', async () => {
-  // At a point whose true radius is r, a certificate above r is a violation. alpha = 0.05 so that violations can be seen.
+  // At a point whose true radius is r, a certificate above r is a violation. alpha = 0.05 so that violations can be
+  // seen.
   const [points, alpha, distance] = [300, 0.05, 0.35];
   using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 9 });
   let violations = 0;
@@ -86,25 +100,40 @@ test('the same seed and stream give the same counts, whatever the batch size', a
 describe('several inputs', () => {
   const distances = [0.05, -0.3, 0.7, -0.1, 0.02];
   const options = { n0: 30, n: 500 };
-  const several = new NdArray(Float32Array.from(distances.flatMap((d) => Array.from(at(d).data))), [distances.length, 3, 4, 4]);
+  const several = new NdArray(Float32Array.from(distances.flatMap((d) => Array.from(at(d).data))), [
+    distances.length,
+    3,
+    4,
+    4,
+  ]);
 
   test('certifyMany gives each its own certificate, whatever the batch size', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
     const alone = [];
     for (const [i, d] of distances.entries()) alone.push(await smooth.certify(at(d), { ...options, stream: 7 * i }));
     for (const batchSize of [37, 500, 1000, 10_000]) {
-      expect(await smooth.certifyMany(several, { ...options, batchSize, streams: distances.map((_, i) => 7 * i) })).toEqual(alone);
+      expect(
+        await smooth.certifyMany(several, { ...options, batchSize, streams: distances.map((_, i) => 7 * i) }),
+      ).toEqual(alone);
     }
     // A single input after several uses their room.
     expect(await smooth.certify(at(distances[1]!), { ...options, stream: 7 })).toEqual(alone[1]);
-    expect((await smooth.certifyMany(several, options))[3]).toEqual(await smooth.certify(at(distances[3]!), { ...options, stream: 3 }));
+    expect((await smooth.certifyMany(several, options))[3]).toEqual(
+      await smooth.certify(at(distances[3]!), { ...options, stream: 3 }),
+    );
   });
 
   test('calls that overlap give what they give one after the other', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
     const calls = (): Promise<unknown>[] => [
-      smooth.certify(at(0.1), { ...options, batchSize: 20 }), smooth.certifyMany(several, options), smooth.certify(at(0.2), { ...options, n: 9 }).catch((e: Error) => e.message),
-      smooth.certify(at(0.3), { ...options, signal: AbortSignal.abort(new Error('stop')) }).catch((e: Error) => e.message), smooth.count(at(0.1), 77), smooth.predict(at(0.4), { n: 100 }),
+      smooth.certify(at(0.1), { ...options, batchSize: 20 }),
+      smooth.certifyMany(several, options),
+      smooth.certify(at(0.2), { ...options, n: 9 }).catch((e: Error) => e.message),
+      smooth
+        .certify(at(0.3), { ...options, signal: AbortSignal.abort(new Error('stop')) })
+        .catch((e: Error) => e.message),
+      smooth.count(at(0.1), 77),
+      smooth.predict(at(0.4), { n: 100 }),
     ];
     const together = await Promise.all(calls());
     const apart = [];
@@ -185,7 +214,13 @@ describe('predict', () => {
 });
 
 describe('golden outcomes of CERTIFY for given counts', () => {
-  type Case = { name: string; op: string; options: { n: number; alpha: number; sigma: number }; inputs: Record<string, { shape: number[]; data: number[] }>; outputs: Record<string, { data: number[] }> };
+  type Case = {
+    name: string;
+    op: string;
+    options: { n: number; alpha: number; sigma: number };
+    inputs: Record<string, { shape: number[]; data: number[] }>;
+    outputs: Record<string, { data: number[] }>;
+  };
   const golden = (cases as unknown as Case[]).filter((c) => c.op === 'certify');
   test('there are seven', () => expect(golden).toHaveLength(7));
   test.each(golden.map((c) => [c.name, c] as const))('%s', async (_, { options, inputs, outputs }) => {
@@ -225,20 +260,34 @@ describe('bad input', () => {
   test('inputs and streams', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: 1 });
     const two = new NdArray(new Float32Array(2 * FEATURES), [2, 3, 4, 4]);
-    await expect(smooth.certifyMany(two, { n: 10, streams: [1] })).rejects.toThrow('Smooth.certifyMany: 1 streams for 2 inputs, expected one each');
-    await expect(smooth.certify(at(1), { n: 10, stream: -1 })).rejects.toThrow('Smooth.certify: stream is -1, expected an integer from 0 to 2^32 - 1');
-    await expect(smooth.certifyMany(two, { n: 2 ** 31 })).rejects.toThrow('Smooth.certifyMany: 2147483648 copies of 2 inputs from copy 100 on, expected fewer than 2^32 in all');
-    await expect(smooth.certify(new NdArray(new Float32Array(48).fill(NaN), [3, 4, 4]), { n: 10 })).rejects.toThrow('Smooth.certify: x has values that are not finite');
-    await expect(smooth.certifyMany(new NdArray(new Float32Array(0), [0, 3, 4, 4]), { n: 10 })).rejects.toThrow('Smooth.certifyMany: x has shape [0,3,4,4], expected (inputs, ...features) with at least one input');
+    await expect(smooth.certifyMany(two, { n: 10, streams: [1] })).rejects.toThrow(
+      'Smooth.certifyMany: 1 streams for 2 inputs, expected one each',
+    );
+    await expect(smooth.certify(at(1), { n: 10, stream: -1 })).rejects.toThrow(
+      'Smooth.certify: stream is -1, expected an integer from 0 to 2^32 - 1',
+    );
+    await expect(smooth.certifyMany(two, { n: 2 ** 31 })).rejects.toThrow(
+      'Smooth.certifyMany: 2147483648 copies of 2 inputs from copy 100 on, expected fewer than 2^32 in all',
+    );
+    await expect(smooth.certify(new NdArray(new Float32Array(48).fill(NaN), [3, 4, 4]), { n: 10 })).rejects.toThrow(
+      'Smooth.certify: x has values that are not finite',
+    );
+    await expect(smooth.certifyMany(new NdArray(new Float32Array(0), [0, 3, 4, 4]), { n: 10 })).rejects.toThrow(
+      'Smooth.certifyMany: x has shape [0,3,4,4], expected (inputs, ...features) with at least one input',
+    );
   });
 
   test('a model with another number of classes', async () => {
     using smooth = new Smooth(model, { numClasses: 3, sigma: 1 });
-    await expect(smooth.certify(at(1), { n: 100 })).rejects.toThrow('Smooth: the model gives shape [100,2], expected (batch, 3)');
+    await expect(smooth.certify(at(1), { n: 100 })).rejects.toThrow(
+      'Smooth: the model gives shape [100,2], expected (batch, 3)',
+    );
   });
 
   test('an abort', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: 1 });
-    await expect(smooth.certify(at(1), { n: 100, signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop');
+    await expect(smooth.certify(at(1), { n: 100, signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow(
+      'stop',
+    );
   });
 });

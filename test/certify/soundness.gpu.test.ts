@@ -17,15 +17,35 @@ function scaledAround(model: Sequential, x: Tensor, radii: Tensor): AttackedMode
 }
 
 /** The classes after PGD with 100 restarts, each item in its own ball of radius factor * radii[i]. */
-async function attacked(model: Sequential, x: NdArray, labels: ArrayLike<number>, radii: ArrayLike<number>, norm: 'l2' | 'linf', factor: number): Promise<number[]> {
+async function attacked(
+  model: Sequential,
+  x: NdArray,
+  labels: ArrayLike<number>,
+  radii: ArrayLike<number>,
+  norm: 'l2' | 'linf',
+  factor: number,
+): Promise<number[]> {
   const at = tensor(x);
   const y = tensor(Array.from(labels), { dtype: 'i32' });
-  const r = tensor(Float32Array.from(radii, (v) => v * factor), { shape: [x.length, 1] });
+  const r = tensor(
+    Float32Array.from(radii, (v) => v * factor),
+    { shape: [x.length, 1] },
+  );
   const zero = tensor(new Float32Array(at.size), { shape: at.shape });
-  const u = await pgd(scaledAround(model, at, r), zero, y, { eps: 1, norm, clip: null, steps: 4, stepSize: norm === 'l2' ? 4 : 0.25, restarts: 100, seed: 2 });
+  const u = await pgd(scaledAround(model, at, r), zero, y, {
+    eps: 1,
+    norm,
+    clip: null,
+    steps: 4,
+    stepSize: norm === 'l2' ? 4 : 0.25,
+    restarts: 100,
+    seed: 2,
+  });
   const moved = await u.read();
   const width = at.size / x.length;
-  const points = x.data.map((v, i) => Math.fround(v + Math.fround(moved[i]! * Math.fround(radii[Math.floor(i / width)]! * factor))));
+  const points = x.data.map((v, i) =>
+    Math.fround(v + Math.fround(moved[i]! * Math.fround(radii[Math.floor(i / width)]! * factor))),
+  );
   for (const t of [at, y, r, zero, u]) t.dispose();
   const logits = await model.logits(new NdArray(Float32Array.from(points), x.shape));
   return Array.from({ length: x.length }, (_, i) => classOf(rowOf(logits, i)));
@@ -61,7 +81,12 @@ describe('smoothed linear classifiers', () => {
       const x = Float32Array.from(from, (v, k) => v + shift * w[k]!);
       become(w, b);
       const distance = distanceOf(w, b, x);
-      const { label, radius, counts } = await smooth.certify(new NdArray(x, [FEATURES]), { n0: 20, n, alpha, stream: i });
+      const { label, radius, counts } = await smooth.certify(new NdArray(x, [FEATURES]), {
+        n0: 20,
+        n,
+        alpha,
+        stream: i,
+      });
       const truth = (of: number): number => (of === Number(distance > 0) ? Math.abs(distance) : 0);
       if (label !== ABSTAIN) {
         certified++;
@@ -76,24 +101,35 @@ describe('smoothed linear classifiers', () => {
     expect(naive).toBeGreaterThan(eventLimit(count, 0.4));
   });
 
-  test('PGD with 100 restarts flips nothing inside certified balls, and all a little beyond the true radius', async () => {
-    const count = 40;
-    const [w, b] = [hostNormal(1, FEATURES, key(41)), 0.2];
-    become(w, b);
-    const x = new NdArray(hostNormal(count, FEATURES, key(42)), [count, FEATURES]);
-    using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 43 });
-    const found = [];
-    for (let i = 0; i < count; i++) found.push(await smooth.certify(x.at(i) as NdArray, { n: 2000, stream: i, batchSize: 2000 }));
-    const distances = Array.from({ length: count }, (_, i) => distanceOf(w, b, rowOf(x, i)));
-    const labels = distances.map((d) => Number(d > 0));
-    // The smoothed classifier decides as the linear one does: P[w.(x + noise) + b > 0] > 1/2 where w.x + b > 0.
-    const inside = await attacked(model, x, labels, found.map((c) => c.radius), 'l2', 1);
-    expect(inside).toEqual(labels);
-    found.forEach((c, i) => expect(c.label === ABSTAIN || c.label === labels[i]).toBe(true));
-    expect(found.filter((c) => c.radius > 0.2).length).toBeGreaterThan(20);
-    const beyond = await attacked(model, x, labels, distances.map(Math.abs), 'l2', 1.02);
-    expect(beyond).toEqual(labels.map((y) => 1 - y));
-  });
+  test(
+    'PGD with 100 restarts flips nothing inside certified balls, ' + 'and all a little beyond the true radius',
+    async () => {
+      const count = 40;
+      const [w, b] = [hostNormal(1, FEATURES, key(41)), 0.2];
+      become(w, b);
+      const x = new NdArray(hostNormal(count, FEATURES, key(42)), [count, FEATURES]);
+      using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 43 });
+      const found = [];
+      for (let i = 0; i < count; i++)
+        found.push(await smooth.certify(x.at(i) as NdArray, { n: 2000, stream: i, batchSize: 2000 }));
+      const distances = Array.from({ length: count }, (_, i) => distanceOf(w, b, rowOf(x, i)));
+      const labels = distances.map((d) => Number(d > 0));
+      // The smoothed classifier decides as the linear one does: P[w.(x + noise) + b > 0] > 1/2 where w.x + b > 0.
+      const inside = await attacked(
+        model,
+        x,
+        labels,
+        found.map((c) => c.radius),
+        'l2',
+        1,
+      );
+      expect(inside).toEqual(labels);
+      found.forEach((c, i) => expect(c.label === ABSTAIN || c.label === labels[i]).toBe(true));
+      expect(found.filter((c) => c.radius > 0.2).length).toBeGreaterThan(20);
+      const beyond = await attacked(model, x, labels, distances.map(Math.abs), 'l2', 1.02);
+      expect(beyond).toEqual(labels.map((y) => 1 - y));
+    },
+  );
 });
 
 describe('l-infinity-distance nets under PGD with 100 restarts', () => {
@@ -121,7 +157,11 @@ describe('l-infinity-distance nets under PGD with 100 restarts', () => {
       const byMargin = y.map((label, i) => label === own.labels[i] && own.radii[i]! > eps);
       const { certified: byBox } = await certifyBounds(net, x, y, { eps });
       const { certified: free } = await certifyBounds(net, x, y, { eps, clip: null });
-      const attack = { name: 'pgd', run: (model: AttackedModel, at: Tensor, of: Tensor<'i32'>, { seed }: { seed: number }) => pgd(model, at, of, { eps, steps: 4, restarts: 100, seed }) };
+      const attack = {
+        name: 'pgd',
+        run: (model: AttackedModel, at: Tensor, of: Tensor<'i32'>, { seed }: { seed: number }) =>
+          pgd(model, at, of, { eps, steps: 4, restarts: 100, seed }),
+      };
       const report = await evaluateRobustness(net, x, y, { eps, attacks: [attack], certified: byBox });
       report.images.forEach(({ predicted, label, brokenBy }, i) => {
         const [clean, stands] = [predicted === label, brokenBy === null];

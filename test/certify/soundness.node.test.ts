@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { hostUniform, key } from '../../src/random/index.ts';
-import { binomialPmf, binomialTest, certifiedRadius, clopperPearsonLower, normalCdf, normalQuantile } from '../../src/stats/index.ts';
+import {
+  binomialPmf,
+  binomialTest,
+  certifiedRadius,
+  clopperPearsonLower,
+  normalCdf,
+  normalQuantile,
+} from '../../src/stats/index.ts';
 import { eventLimit } from '../../src/cli/experiments/statistics.ts';
 import cases from '../golden/smoothing.json';
 import { binomialDraw } from '../support/binomial-draw.ts';
@@ -12,7 +19,13 @@ const SIGMA = 0.5;
 const uniforms = (seed: number): Float32Array => hostUniform(CLASSIFIERS, 2, key(seed));
 
 describe('2,000 classifiers of known radius, one count each', () => {
-  test.each([[1000, 0.05], [1000, 0.001], [10_000, 0.05], [100_000, 0.05], [100_000, 0.001]])('n %d, alpha %d', (n, alpha) => {
+  test.each([
+    [1000, 0.05],
+    [1000, 0.001],
+    [10_000, 0.05],
+    [100_000, 0.05],
+    [100_000, 0.001],
+  ])('n %d, alpha %d', (n, alpha) => {
     const u = uniforms(n + 1000 * alpha);
     let [violations, naive, certified] = [0, 0, 0];
     for (let i = 0; i < CLASSIFIERS; i++) {
@@ -35,7 +48,8 @@ describe('2,000 classifiers of known radius, one count each', () => {
 });
 
 test('selection from the samples of the estimation is refuted, fresh samples are not', () => {
-  // Two classes at 1/2: nothing can be certified. Whoever chooses the class by the counts that he bounds is wrong on both sides.
+  // Two classes at 1/2: nothing can be certified. Whoever chooses the class by the counts that he bounds is wrong on
+  // both sides.
   const [n, alpha] = [1000, 0.05];
   const u = uniforms(5);
   let [fresh, reused] = [0, 0];
@@ -50,7 +64,12 @@ test('selection from the samples of the estimation is refuted, fresh samples are
 });
 
 test('PREDICT answers a tie no more often than alpha, by enumeration', () => {
-  for (const [n, alpha] of [[11, 0.001], [100, 0.001], [100, 0.05], [999, 0.01]] as const) {
+  for (const [n, alpha] of [
+    [11, 0.001],
+    [100, 0.001],
+    [100, 0.05],
+    [999, 0.01],
+  ] as const) {
     let wrong = 0;
     for (let k = 0; k <= n; k++) if (binomialTest(k, n, 0.5) <= alpha) wrong += binomialPmf(k, n, 0.5);
     expect(wrong).toBeLessThanOrEqual(alpha);
@@ -60,7 +79,12 @@ test('PREDICT answers a tie no more often than alpha, by enumeration', () => {
 
 test('coverage by enumeration: P[pLower > p] <= alpha', () => {
   for (const p of [0.5, 0.6, 0.9, 0.99]) {
-    for (const [n, alpha] of [[50, 0.001], [200, 0.001], [200, 0.05], [1000, 0.01]] as const) {
+    for (const [n, alpha] of [
+      [50, 0.001],
+      [200, 0.001],
+      [200, 0.05],
+      [1000, 0.01],
+    ] as const) {
       let missed = 0;
       for (let k = 0; k <= n; k++) if (clopperPearsonLower(k, n, alpha) > p) missed += binomialPmf(k, n, p);
       expect(missed, `p ${p}, n ${n}, alpha ${alpha}`).toBeLessThanOrEqual(alpha);
@@ -89,7 +113,8 @@ describe('radii of all counts', () => {
 /** Mean certified radius over sigma that n samples can be expected to give where the true radius over sigma is r. */
 function expectedRadius(r: number, n: number): number {
   let mean = 0;
-  for (let k = 0; k <= n; k++) mean += binomialPmf(k, n, normalCdf(r)) * certifiedRadius(clopperPearsonLower(k, n, 0.001), 1);
+  for (let k = 0; k <= n; k++)
+    mean += binomialPmf(k, n, normalCdf(r)) * certifiedRadius(clopperPearsonLower(k, n, 0.001), 1);
   return mean;
 }
 
@@ -103,7 +128,12 @@ test('converges to the true radius from below', () => {
   expect(expectedRadius(1, 10_000)).toBeGreaterThan(0.94);
 });
 
-test.each(casesOf(cases, 'linearSmoothedTruth'))('$name: probability of the class of a smoothed linear classifier', ({ inputs, outputs }) => {
-  const [distance, sigma] = [flat(inputs.signedDistance), flat(inputs.sigma)];
-  flat(outputs.pA).forEach((want, i) => expect(relativeError(normalCdf(Math.abs(distance[i]!) / sigma[i]!), want)).toBeLessThan(1e-12));
-});
+test.each(casesOf(cases, 'linearSmoothedTruth'))(
+  '$name: probability of the class of a smoothed linear classifier',
+  ({ inputs, outputs }) => {
+    const [distance, sigma] = [flat(inputs.signedDistance), flat(inputs.sigma)];
+    flat(outputs.pA).forEach((want, i) =>
+      expect(relativeError(normalCdf(Math.abs(distance[i]!) / sigma[i]!), want)).toBeLessThan(1e-12),
+    );
+  },
+);

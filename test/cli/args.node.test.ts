@@ -16,11 +16,21 @@ const parse = (...args: string[]) => parseFlags(TABLE, args).values;
 
 describe('parseFlags', () => {
   test('gives the fallbacks when nothing is given', () => {
-    expect(parse()).toEqual({ quick: false, epochs: null, seed: 0, 'imb-factor': 0.01, host: 'chrome', loss: ['ce', 'ldam-drw'], out: 'runs' });
+    expect(parse()).toEqual({
+      quick: false,
+      epochs: null,
+      seed: 0,
+      'imb-factor': 0.01,
+      host: 'chrome',
+      loss: ['ce', 'ldam-drw'],
+      out: 'runs',
+    });
   });
 
   test('reads every kind of flag, with a space or an equals sign', () => {
-    expect(parse('--quick', '--epochs', '3', '--imb-factor=0.5', '--host=node', '--loss', 'ce', '--out', 'a b')).toMatchObject({
+    expect(
+      parse('--quick', '--epochs', '3', '--imb-factor=0.5', '--host=node', '--loss', 'ce', '--out', 'a b'),
+    ).toMatchObject({
       quick: true,
       epochs: 3,
       'imb-factor': 0.5,
@@ -31,7 +41,10 @@ describe('parseFlags', () => {
   });
 
   test('names words in order', () => {
-    expect(parseFlags(TABLE, ['ldam-drw', '--seed', '2'], ['EXPERIMENT'])).toMatchObject({ words: ['ldam-drw'], values: { seed: 2 } });
+    expect(parseFlags(TABLE, ['ldam-drw', '--seed', '2'], ['EXPERIMENT'])).toMatchObject({
+      words: ['ldam-drw'],
+      values: { seed: 2 },
+    });
   });
 
   test.each([

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadData } from '../../src/cli/data.ts';
 import { UsageError } from '../../src/cli/errors.ts';
 
-const images = (n: number, side = 4): Uint8Array => encodeIdx({ dtype: 'u8', shape: [n, side, side], data: new Uint8Array(n * side * side) });
+const images = (n: number, side = 4): Uint8Array =>
+  encodeIdx({ dtype: 'u8', shape: [n, side, side], data: new Uint8Array(n * side * side) });
 const labels = (...values: number[]): Uint8Array => encodeIdx({ dtype: 'u8', shape: [values.length], data: values });
 let folder = '';
 
@@ -93,7 +94,11 @@ describe('loadData of CIFAR-10', () => {
 
   test('turns the records of the binary version into IDX', async () => {
     const { name, ...files } = await loadData(`cifar10:${folder}`);
-    const [train, labels, held] = [parseIdx(files.trainImages), parseIdx(files.trainLabels), parseIdx(files.testImages)];
+    const [train, labels, held] = [
+      parseIdx(files.trainImages),
+      parseIdx(files.trainLabels),
+      parseIdx(files.testImages),
+    ];
     expect(name).toBe('cifar10');
     expect(train.shape).toEqual([5, 3, 32, 32]);
     expect([...labels.data]).toEqual([1, 2, 3, 4, 5]);
@@ -109,6 +114,8 @@ describe('loadData of CIFAR-10', () => {
     await expect(load()).rejects.toThrow(/data_batch_3\.bin is no CIFAR-10 file: .*3074 bytes/);
     rmSync(join(folder, 'data_batch_3.bin'));
     await expect(load()).rejects.toThrow(UsageError);
-    await expect(load()).rejects.toThrow(/has no data_batch_3\.bin, expected data_batch_1\.bin to data_batch_5\.bin and test_batch\.bin/);
+    await expect(load()).rejects.toThrow(
+      /has no data_batch_3\.bin, expected data_batch_1\.bin to data_batch_5\.bin and test_batch\.bin/,
+    );
   });
 });

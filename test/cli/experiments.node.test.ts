@@ -13,8 +13,25 @@ test('mean and standard deviation with n - 1', () => {
 });
 
 describe('paired comparison', () => {
-  const run = (seed: number, method: string, acc: number, ece: number): { dataset: string; seed: number; method: string; acc: number; ece: number } => ({ dataset: 'd', seed, method, acc, ece });
-  const runs = [run(0, 'a', 0.5, 0.1), run(0, 'b', 0.6, 0.04), run(1, 'a', 0.5, 0.1), run(1, 'b', 0.64, 0.02), run(2, 'a', 0.1, 0.9)];
+  const run = (
+    seed: number,
+    method: string,
+    acc: number,
+    ece: number,
+  ): { dataset: string; seed: number; method: string; acc: number; ece: number } => ({
+    dataset: 'd',
+    seed,
+    method,
+    acc,
+    ece,
+  });
+  const runs = [
+    run(0, 'a', 0.5, 0.1),
+    run(0, 'b', 0.6, 0.04),
+    run(1, 'a', 0.5, 0.1),
+    run(1, 'b', 0.64, 0.02),
+    run(2, 'a', 0.1, 0.9),
+  ];
 
   test('pairs by seed, and a lower metric may be the better one', () => {
     const { holds, result, table } = judgePaired(runs, [
@@ -30,8 +47,12 @@ describe('paired comparison', () => {
   });
 
   test('does not hold below a margin, or where no seed has both', () => {
-    expect(judgePaired(runs, [{ metric: 'acc', label: 'accuracy', baseline: 'a', method: 'b', margin: 12.1 }]).holds).toBe(false);
-    expect(judgePaired(runs, [{ metric: 'acc', label: 'accuracy', baseline: 'a', method: 'c', margin: -100 }]).holds).toBe(false);
+    expect(
+      judgePaired(runs, [{ metric: 'acc', label: 'accuracy', baseline: 'a', method: 'b', margin: 12.1 }]).holds,
+    ).toBe(false);
+    expect(
+      judgePaired(runs, [{ metric: 'acc', label: 'accuracy', baseline: 'a', method: 'c', margin: -100 }]).holds,
+    ).toBe(false);
   });
 });
 
@@ -45,11 +66,27 @@ describe('ldam-drw', () => {
   };
 
   test('holds when the mean difference reaches two points on every data set', () => {
-    const verdict = judge([...runs('mnist', [0.8, 0.82], [0.83, 0.84]), ...runs('fashion-mnist', [0.7, 0.7], [0.75, 0.71])]);
+    const verdict = judge([
+      ...runs('mnist', [0.8, 0.82], [0.83, 0.84]),
+      ...runs('fashion-mnist', [0.7, 0.7], [0.75, 0.71]),
+    ]);
     expect(verdict.holds).toBe(true);
     // The best test epoch is shown and has no say.
-    expect(verdict.table.rows.map((row) => [row[0], row[1], row[6]])).toEqual([['mnist', 'balanced accuracy', 'yes'], ['fashion-mnist', 'balanced accuracy', 'yes'], ['mnist', 'balanced accuracy, best test epoch', ''], ['fashion-mnist', 'balanced accuracy, best test epoch', '']]);
-    expect(verdict.table.rows[0]).toEqual(['mnist', 'balanced accuracy', 'ce 81.00 ± 1.41', 'ldam-drw 83.50 ± 0.71', '2.50 ± 0.71', '>= 2', 'yes']);
+    expect(verdict.table.rows.map((row) => [row[0], row[1], row[6]])).toEqual([
+      ['mnist', 'balanced accuracy', 'yes'],
+      ['fashion-mnist', 'balanced accuracy', 'yes'],
+      ['mnist', 'balanced accuracy, best test epoch', ''],
+      ['fashion-mnist', 'balanced accuracy, best test epoch', ''],
+    ]);
+    expect(verdict.table.rows[0]).toEqual([
+      'mnist',
+      'balanced accuracy',
+      'ce 81.00 ± 1.41',
+      'ldam-drw 83.50 ± 0.71',
+      '2.50 ± 0.71',
+      '>= 2',
+      'yes',
+    ]);
   });
 
   test('does not hold when one data set falls short, or without runs', () => {
@@ -62,11 +99,17 @@ describe('ldam-drw', () => {
   test('is listed, states its protocol, and names its data sets', () => {
     const [first] = experiments;
     expect(first!.id).toBe('ldam-drw');
-    expect(first!.protocol({ data: 'both', seeds: 3, epochs: 10 })).toMatch(/imbalance 100.*mnist CE: rate 0\.2 .*fashion-mnist LDAM-DRW: rate 0\.02 .*3 seeds/);
+    expect(first!.protocol({ data: 'both', seeds: 3, epochs: 10 })).toMatch(
+      /imbalance 100.*mnist CE: rate 0\.2 .*fashion-mnist LDAM-DRW: rate 0\.02 .*3 seeds/,
+    );
     expect(first!.datasets({ data: 'both' })).toEqual(['mnist', 'fashion-mnist']);
     expect(first!.datasets({ data: 'mnist' })).toEqual(['mnist']);
-    expect(() => first!.datasets({ data: 'cifar' })).toThrow("--data is 'cifar', expected mnist or fashion-mnist or both; a folder needs --full");
-    expect(first!.protocol({ data: '/cifar', seeds: 1, epochs: null, full: true })).toMatch(/CIFAR-10, ResNet-32.*200 epochs.*s 30, largest margin 0\.5.*1 seed\.$/);
+    expect(() => first!.datasets({ data: 'cifar' })).toThrow(
+      "--data is 'cifar', expected mnist or fashion-mnist or both; a folder needs --full",
+    );
+    expect(first!.protocol({ data: '/cifar', seeds: 1, epochs: null, full: true })).toMatch(
+      /CIFAR-10, ResNet-32.*200 epochs.*s 30, largest margin 0\.5.*1 seed\.$/,
+    );
     expect(first!.datasets({ data: '/cifar', full: true })).toEqual(['cifar10:/cifar']);
     expect(() => first!.datasets({ data: 'both', full: true })).toThrow('--full needs --data DIR');
   });

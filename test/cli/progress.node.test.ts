@@ -3,11 +3,26 @@ import { formatDuration, formatProgress, Progress } from '../../src/cli/progress
 import { formatTable, percent } from '../../src/cli/table.ts';
 
 test('durations', () => {
-  expect([0, 7.4, 59.6, 723, 3723, -1].map(formatDuration)).toEqual(['0:00', '0:07', '1:00', '12:03', '1:02:03', '0:00']);
+  expect([0, 7.4, 59.6, 723, 3723, -1].map(formatDuration)).toEqual([
+    '0:00',
+    '0:07',
+    '1:00',
+    '12:03',
+    '1:02:03',
+    '0:00',
+  ]);
 });
 
 test('a line has percentage, note, rate, remaining time and loss', () => {
-  const line = formatProgress({ label: 'CE train', done: 25, total: 100, seconds: 10, stepsPerSecond: 2.5, loss: 0.1234, note: 'epoch 1/4' });
+  const line = formatProgress({
+    label: 'CE train',
+    done: 25,
+    total: 100,
+    seconds: 10,
+    stepsPerSecond: 2.5,
+    loss: 0.1234,
+    note: 'epoch 1/4',
+  });
   expect(line).toBe('CE train  ━━━━━━──────────────────   25%  epoch 1/4  2.5/s  ETA 0:30  loss 0.123');
 });
 
@@ -49,13 +64,22 @@ describe('Progress', () => {
 
   test('on a terminal: redraws one line, never wider than the screen, and leaves it clean', () => {
     const text = play(true);
-    for (const part of text.split('\r\x1b[2K')) for (const line of part.split('\n')) expect(line.length).toBeLessThan(60);
+    for (const part of text.split('\r\x1b[2K'))
+      for (const line of part.split('\n')) expect(line.length).toBeLessThan(60);
     expect(text).toContain('hello\n');
     expect(text.endsWith('\r\x1b[2K')).toBe(true);
   });
 });
 
 test('tables align, and percentages show what is missing', () => {
-  expect(formatTable(['m', 'acc'], [['CE', '9.1'], ['LDAM', '10.25']])).toBe('m       acc\n───────────\nCE      9.1\nLDAM  10.25');
+  expect(
+    formatTable(
+      ['m', 'acc'],
+      [
+        ['CE', '9.1'],
+        ['LDAM', '10.25'],
+      ],
+    ),
+  ).toBe('m       acc\n───────────\nCE      9.1\nLDAM  10.25');
   expect([percent(0.12345), percent(1, 0), percent(null), percent(NaN)]).toEqual(['12.35', '100', '–', '–']);
 });

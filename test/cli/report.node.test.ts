@@ -10,7 +10,9 @@ const VOID = new Set(['meta', 'br', '!doctype']);
 /** Names of elements left open, or the first close tag that matches none. */
 function unbalanced(markup: string): string[] {
   const open: string[] = [];
-  for (const [, close, name, , empty] of markup.replace(/<style>[^]*?<\/style>/, '').matchAll(/<(\/?)([!\w]+)((?:[^<>"]|"[^"]*")*?)(\/?)>/g)) {
+  for (const [, close, name, , empty] of markup
+    .replace(/<style>[^]*?<\/style>/, '')
+    .matchAll(/<(\/?)([!\w]+)((?:[^<>"]|"[^"]*")*?)(\/?)>/g)) {
     if (close && open.pop() !== name) return [`</${name}>`];
     if (!close && !empty && !VOID.has(name!.toLowerCase())) open.push(name!);
   }
@@ -19,7 +21,8 @@ function unbalanced(markup: string): string[] {
 
 describe('renderReport', () => {
   test('has every section and chart', () => {
-    for (const title of ['Results', 'The long tail', 'Training', 'Calibration', 'Certification', 'Protocol']) expect(html).toContain(`<h2>${title}</h2>`);
+    for (const title of ['Results', 'The long tail', 'Training', 'Calibration', 'Certification', 'Protocol'])
+      expect(html).toContain(`<h2>${title}</h2>`);
     // Counts, per class, loss, balanced accuracy, two reliability diagrams a method, certified accuracy.
     expect(html.match(/<svg /g)).toHaveLength(9);
     expect(html).toContain('Balanced accuracy 92.0 % with LDAM-DRW, 87.0 % with CE');
@@ -27,7 +30,10 @@ describe('renderReport', () => {
   });
 
   test('says for which classes the temperature was fitted, and why', () => {
-    expect(html).toContain('weighted so that all classes are alike, as in the test set: as it is, long-tailed, it would speak for the frequent classes');
+    expect(html).toContain(
+      'weighted so that all classes are alike, as in the test set: as it is, long-tailed, it would speak for ' +
+        'the frequent classes',
+    );
     const summary = syntheticSummary();
     for (const m of summary.methods) m.prior = [0.7, 0.3];
     expect(renderReport(summary, DEFAULT_SETTINGS)).toContain('class shares estimated from the test images by EM');
@@ -53,10 +59,18 @@ describe('renderReport', () => {
   test('works for one method, one epoch, empty groups, no certificate, and many classes', () => {
     const summary = syntheticSummary(['ce']);
     const [only] = summary.methods;
-    Object.assign(only!, { many: null, medium: null, perClass: Array.from({ length: 30 }, () => 0.5), history: { loss: [0.7], balancedAccuracy: [0.5] } });
+    Object.assign(only!, {
+      many: null,
+      medium: null,
+      perClass: Array.from({ length: 30 }, () => 0.5),
+      history: { loss: [0.7], balancedAccuracy: [0.5] },
+    });
     only!.certified.points = [{ index: 0, label: 1, predicted: -1, radius: 0 }];
     only!.certified.accuracyAtRadius = [[0, 0]];
-    const page = renderReport({ ...summary, epochs: 1, classCounts: Array.from({ length: 30 }, () => 1) }, DEFAULT_SETTINGS);
+    const page = renderReport(
+      { ...summary, epochs: 1, classCounts: Array.from({ length: 30 }, () => 1) },
+      DEFAULT_SETTINGS,
+    );
     expect(unbalanced(page)).toEqual([]);
     expect(page).not.toMatch(/NaN|undefined|Infinity/);
     expect(page).not.toContain('usual limit of 20');
@@ -65,7 +79,14 @@ describe('renderReport', () => {
 });
 
 test('ticks are round, within the range, and three to seven', () => {
-  for (const [low, high] of [[0, 1], [0, 6397], [0.3, 1], [0, 0.66], [0, 1e-6], [0, 30]] as const) {
+  for (const [low, high] of [
+    [0, 1],
+    [0, 6397],
+    [0.3, 1],
+    [0, 0.66],
+    [0, 1e-6],
+    [0, 30],
+  ] as const) {
     const marks = ticks(low, high);
     expect(marks.length).toBeGreaterThanOrEqual(3);
     expect(marks.length).toBeLessThanOrEqual(7);

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readlinkSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -51,11 +61,20 @@ describe('needsBuild', () => {
 });
 
 describe('countTests', () => {
-  const file = (...statuses: string[]) => ({ status: statuses.includes('failed') ? 'failed' : 'passed', assertionResults: statuses.map((status) => ({ status })) });
+  const file = (...statuses: string[]) => ({
+    status: statuses.includes('failed') ? 'failed' : 'passed',
+    assertionResults: statuses.map((status) => ({ status })),
+  });
 
   test('counts tests, and files that did not load', () => {
-    expect(countTests({ testResults: [file('passed', 'passed'), file('passed', 'failed', 'skipped')] }, 1)).toEqual({ passed: 3, failed: 1 });
-    expect(countTests({ testResults: [file('passed'), { status: 'failed', assertionResults: [] }] }, 1)).toEqual({ passed: 1, failed: 1 });
+    expect(countTests({ testResults: [file('passed', 'passed'), file('passed', 'failed', 'skipped')] }, 1)).toEqual({
+      passed: 3,
+      failed: 1,
+    });
+    expect(countTests({ testResults: [file('passed'), { status: 'failed', assertionResults: [] }] }, 1)).toEqual({
+      passed: 1,
+      failed: 1,
+    });
   });
 
   test('takes no report, no test, and a failure outside of tests for a failure', () => {
@@ -73,7 +92,10 @@ describe('vulkanEnv', () => {
   test('points at the driver beside Chrome, also behind a launcher script', () => {
     const chrome = put('chrome/chrome', 0);
     put('chrome/vk_swiftshader_icd.json', 0);
-    expect(vulkanEnv(chrome, join(root, 'cache'), linux)).toMatchObject({ VK_ICD_FILENAMES: icd(), XDG_RUNTIME_DIR: join(root, 'cache') });
+    expect(vulkanEnv(chrome, join(root, 'cache'), linux)).toMatchObject({
+      VK_ICD_FILENAMES: icd(),
+      XDG_RUNTIME_DIR: join(root, 'cache'),
+    });
   });
 
   test('only adds to the drivers of a machine with a graphics device', () => {
@@ -90,7 +112,11 @@ describe('vulkanEnv', () => {
     put('chrome/libvulkan.so.1', 0);
     const { LD_LIBRARY_PATH } = vulkanEnv(chrome, join(root, 'cache'), linux);
     if (LD_LIBRARY_PATH === undefined) {
-      expect(['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib64', '/lib'].some((path) => existsSync(join(path, 'libvulkan.so.1')))).toBe(true);
+      expect(
+        ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib64', '/lib'].some(
+          (path) => existsSync(join(path, 'libvulkan.so.1')),
+        ),
+      ).toBe(true);
     } else {
       expect(readdirSync(LD_LIBRARY_PATH)).toEqual(['libvulkan.so.1']);
       expect(readlinkSync(join(LD_LIBRARY_PATH, 'libvulkan.so.1'))).toBe(join(root, 'chrome/libvulkan.so.1'));
@@ -108,7 +134,13 @@ describe('vulkanEnv', () => {
 
 describe('writeAll', () => {
   test('writes all files and leaves nothing else', async () => {
-    await writeAll(join(root, 'a/b'), new Map<string, string | Uint8Array>([['x.txt', 'one'], ['y.bin', new Uint8Array([1])]]));
+    await writeAll(
+      join(root, 'a/b'),
+      new Map<string, string | Uint8Array>([
+        ['x.txt', 'one'],
+        ['y.bin', new Uint8Array([1])],
+      ]),
+    );
     expect(readdirSync(join(root, 'a/b')).sort()).toEqual(['x.txt', 'y.bin']);
     await writeOne(join(root, 'a/b/x.txt'), 'two');
     expect(readFileSync(join(root, 'a/b/x.txt'), 'utf8')).toBe('two');
@@ -116,7 +148,15 @@ describe('writeAll', () => {
 
   test('leaves old files as they were when one cannot be written', async () => {
     await writeOne(join(root, 'x.txt'), 'old');
-    await expect(writeAll(root, new Map([['x.txt', 'new'], ['no/such/folder.txt', 'bad']]))).rejects.toThrow();
+    await expect(
+      writeAll(
+        root,
+        new Map([
+          ['x.txt', 'new'],
+          ['no/such/folder.txt', 'bad'],
+        ]),
+      ),
+    ).rejects.toThrow();
     expect(readdirSync(root)).toEqual(['x.txt']);
     expect(readFileSync(join(root, 'x.txt'), 'utf8')).toBe('old');
   });

@@ -44,7 +44,12 @@ function method(name: Method, m: number): MethodSummary {
       accuracyAtRadius: [0, 0.1, 0.5, 1].map((r) => [r, r === 1 ? 0 : 0.9 - r]),
       n0: 100,
       seconds: 3,
-      points: [0, 0.2, 0.4, 0.6].map((radius, index) => ({ index, label: 1, predicted: radius === 0 ? -1 : 1, radius })),
+      points: [0, 0.2, 0.4, 0.6].map((radius, index) => ({
+        index,
+        label: 1,
+        predicted: radius === 0 ? -1 : 1,
+        radius,
+      })),
     },
     history: { loss: [1, 0.5, 0.4, 0.3], balancedAccuracy: [0.5, 0.7, 0.8, 0.85] },
     reliability: { before: bins(0.05), after: bins(0) },

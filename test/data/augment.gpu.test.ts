@@ -13,10 +13,19 @@ import { sample } from '../support/sample.ts';
 const KEY = key(3);
 
 /** The crops and mirror images of samples `first`, first + 1, .. */
-async function cropped(batch: number, first: number, options = {}): Promise<{ x: ReturnType<typeof sample>; y: Float32Array }> {
+async function cropped(
+  batch: number,
+  first: number,
+  options = {},
+): Promise<{ x: ReturnType<typeof sample>; y: Float32Array }> {
   await init();
   const x = sample([batch, 2, 6, 5]);
-  const y = scope(() => cropFlip(options)(tensor(Float32Array.from(x.data), { shape: x.shape }), { key: KEY, first: tensor([first, 0], { dtype: 'u32' }) }));
+  const y = scope(() =>
+    cropFlip(options)(tensor(Float32Array.from(x.data), { shape: x.shape }), {
+      key: KEY,
+      first: tensor([first, 0], { dtype: 'u32' }),
+    }),
+  );
   try {
     return { x, y: (await y.read()) as Float32Array };
   } finally {
@@ -44,13 +53,21 @@ test('fit draws anew in every captured step, and refuses another shape', async (
   const losses = async (augment?: Augmentation): Promise<number[]> => {
     using model = sequential(flatten(), linear(16, 2)).init({ seed: 1 });
     const seen: number[] = [];
-    await fit(model, data, { loss: crossEntropy(), optimizer: sgd({ lr: 1e-30 }), epochs: 4, onStep: (r) => void seen.push(r.loss), ...(augment && { augment }) });
+    await fit(model, data, {
+      loss: crossEntropy(),
+      optimizer: sgd({ lr: 1e-30 }),
+      epochs: 4,
+      onStep: (r) => void seen.push(r.loss),
+      ...(augment && { augment }),
+    });
     return seen;
   };
   // The weights do not move and the images are all alike: what differs is the crop.
   expect(new Set(await losses()).size).toBe(1);
   expect(new Set(await losses(cropFlip({ padding: 2 }))).size).toBe(4);
-  await expect(losses((batch) => reshape(batch, [8, 16]))).rejects.toThrow('fit: augment gave shape [8,16], expected that of the batch, [8,1,4,4]');
+  await expect(losses((batch) => reshape(batch, [8, 16]))).rejects.toThrow(
+    'fit: augment gave shape [8,16], expected that of the batch, [8,1,4,4]',
+  );
 });
 
 test('no padding and no mirror image is the image; all mirrored', async () => {
@@ -61,7 +78,11 @@ test('no padding and no mirror image is the image; all mirrored', async () => {
 });
 
 test('errors', () => {
-  expect(() => cropFlip({ padding: -1 })).toThrow(new RangeError('cropFlip: padding is -1, expected an integer of at least 0'));
+  expect(() => cropFlip({ padding: -1 })).toThrow(
+    new RangeError('cropFlip: padding is -1, expected an integer of at least 0'),
+  );
   expect(() => cropFlip({ padding: 1.5 })).toThrow('cropFlip: padding is 1.5, expected an integer of at least 0');
-  expect(() => cropFlip({ flip: 2 })).toThrow(new RangeError('cropFlip: flip is 2, expected a probability from 0 to 1'));
+  expect(() => cropFlip({ flip: 2 })).toThrow(
+    new RangeError('cropFlip: flip is 2, expected a probability from 0 to 1'),
+  );
 });

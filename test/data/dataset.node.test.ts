@@ -2,13 +2,21 @@ import { describe, expect, test } from 'vitest';
 import { makeDataset, subset } from '../../src/data/index.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
 
-const x = new NdArray(Float32Array.from({ length: 12 }, (_, i) => i), [4, 1, 3]);
+const x = new NdArray(
+  Float32Array.from({ length: 12 }, (_, i) => i),
+  [4, 1, 3],
+);
 
 describe('makeDataset', () => {
   test('fields, counts and defaults', () => {
     const data = makeDataset(x, [2, 0, 2, 1], { name: 'toy' });
     expect(data).toEqual({ x, y: Int32Array.of(2, 0, 2, 1), numClasses: 3, classCounts: [1, 1, 2], name: 'toy' });
-    expect(makeDataset(x, [0, 0, 0, 0], { numClasses: 3 })).toEqual({ x, y: new Int32Array(4), numClasses: 3, classCounts: [4, 0, 0] });
+    expect(makeDataset(x, [0, 0, 0, 0], { numClasses: 3 })).toEqual({
+      x,
+      y: new Int32Array(4),
+      numClasses: 3,
+      classCounts: [4, 0, 0],
+    });
     expect(makeDataset(new NdArray(new Float32Array(0), [0, 2]), [], { numClasses: 2 }).classCounts).toEqual([0, 0]);
   });
   test('labels are copied', () => {
@@ -24,8 +32,14 @@ describe('makeDataset', () => {
     [() => makeDataset(x, [0, 1, 2, 0], { numClasses: 2 }), 'makeDataset: y[2] is 2, expected an integer in 0..1'],
     [() => makeDataset(x, [0, 1.5, 0, 0], { numClasses: 3 }), 'makeDataset: y[1] is 1.5, expected an integer in 0..2'],
     [() => makeDataset(x, [0, 0, 0, 0], { numClasses: 0 }), 'makeDataset: numClasses is 0, expected an integer >= 1'],
-    [() => makeDataset(new NdArray(new Float32Array(0), [0, 2]), []), 'makeDataset: numClasses is 0, expected an integer >= 1'],
-    [() => makeDataset(new NdArray(Float32Array.of(1), []), [0]), 'makeDataset: x has shape [], expected (n, ...features)'],
+    [
+      () => makeDataset(new NdArray(new Float32Array(0), [0, 2]), []),
+      'makeDataset: numClasses is 0, expected an integer >= 1',
+    ],
+    [
+      () => makeDataset(new NdArray(Float32Array.of(1), []), [0]),
+      'makeDataset: x has shape [], expected (n, ...features)',
+    ],
     [() => makeDataset(bad, [0, 0]), 'makeDataset: x is NaN in example 1, expected finite numbers'],
   ])('bad input %#', (call, message) => {
     expect(call).toThrow(new RangeError(message));
@@ -47,6 +61,8 @@ describe('subset', () => {
     expect(subset(data, []).x.shape).toEqual([0, 1, 3]);
   });
   test.each([[4], [-1], [0.5], [NaN]])('index %d', (index) => {
-    expect(() => subset(data, [0, index])).toThrow(new RangeError(`subset: indices[1] is ${index}, expected an integer in 0..3`));
+    expect(() => subset(data, [0, index])).toThrow(
+      new RangeError(`subset: indices[1] is ${index}, expected an integer in 0..3`),
+    );
   });
 });

@@ -22,7 +22,10 @@ describe('loadIdx from bytes', () => {
   });
   test('gzip, several channels, more classes, a name', async () => {
     const colour = encodeIdx({ dtype: 'u8', shape: [1, 3, 2, 2], data: pixels });
-    const data = await loadIdx(new Uint8Array(gzipSync(colour)), encodeIdx({ dtype: 'i32', shape: [1], data: [2] }), { numClasses: 10, name: 'colour' });
+    const data = await loadIdx(new Uint8Array(gzipSync(colour)), encodeIdx({ dtype: 'i32', shape: [1], data: [2] }), {
+      numClasses: 10,
+      name: 'colour',
+    });
     expect(data.x.shape).toEqual([1, 3, 2, 2]);
     expect(data).toMatchObject({ numClasses: 10, name: 'colour' });
   });
@@ -35,13 +38,31 @@ describe('loadIdx from bytes', () => {
     ['fewer labels', images, two, 'loadIdx: 3 images but 2 labels, expected as many'],
     ['labels of rank 2', images, table, 'loadIdx: labels hold u8 [3,1], expected integers of shape (n)'],
     ['labels that are no integers', images, floats, 'loadIdx: label 1 is 1.5, expected an integer'],
-    ['labels of eight columns that are not QMNIST', images, encodeIdx({ dtype: 'u8', shape: [3, 8], data: new Array<number>(24).fill(1) }), 'loadIdx: labels hold u8 [3,8], expected integers of shape (n)'],
+    [
+      'labels of eight columns that are not QMNIST',
+      images,
+      encodeIdx({ dtype: 'u8', shape: [3, 8], data: new Array<number>(24).fill(1) }),
+      'loadIdx: labels hold u8 [3,8], expected integers of shape (n)',
+    ],
     ['files swapped', labels, images, 'loadIdx: images have shape [3], expected (n, h, w) or (n, c, h, w)'],
     ['flat images', flatImages, labels, 'loadIdx: images have shape [3,4], expected (n, h, w) or (n, c, h, w)'],
-    ['cut images', images.slice(0, 20), labels, 'loadIdx: images: parseIdx: truncated, 4 data bytes, expected 12 for u8 [3,2,2]'],
-    ['labels are text', images, new TextEncoder().encode('<html>'), 'loadIdx: labels: parseIdx: file starts with 3c 68, expected 00 00 (is it compressed?)'],
+    [
+      'cut images',
+      images.slice(0, 20),
+      labels,
+      'loadIdx: images: parseIdx: truncated, 4 data bytes, expected 12 for u8 [3,2,2]',
+    ],
+    [
+      'labels are text',
+      images,
+      new TextEncoder().encode('<html>'),
+      'loadIdx: labels: parseIdx: file starts with 3c 68, expected 00 00 (is it compressed?)',
+    ],
   ])('refuses %s', async (_, first, second, message) => {
-    const error = await loadIdx(first, second).then(() => null, (reason: unknown) => reason);
+    const error = await loadIdx(first, second).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
     expect(error).toBeInstanceOf(FormatError);
     expect((error as FormatError).message).toBe(message);
   });
@@ -55,11 +76,19 @@ describe('loadIdx from bytes', () => {
     expect(data.y).toEqual(Int32Array.of(1, 0, 3));
   });
   test('16-bit labels beyond a byte, and what is negative', async () => {
-    expect((await loadIdx(images, encodeIdx({ dtype: 'i16', shape: [3], data: [999, 0, 300] }))).y).toEqual(Int32Array.of(999, 0, 300));
-    await expect(loadIdx(images, encodeIdx({ dtype: 'i16', shape: [3], data: [0, -1, 1] }))).rejects.toThrow(new RangeError('makeDataset: y[1] is -1, expected an integer in 0..1'));
+    expect((await loadIdx(images, encodeIdx({ dtype: 'i16', shape: [3], data: [999, 0, 300] }))).y).toEqual(
+      Int32Array.of(999, 0, 300),
+    );
+    await expect(loadIdx(images, encodeIdx({ dtype: 'i16', shape: [3], data: [0, -1, 1] }))).rejects.toThrow(
+      new RangeError('makeDataset: y[1] is -1, expected an integer in 0..1'),
+    );
   });
   test('QMNIST: the class is the first of eight columns', async () => {
-    const rows = [[5, 0, 12, 6, 1, 2, 3, 0], [9, 1, 13, 7, 1, 2, 3, 0], [0, 4, 14, 8, 1, 2, 3, 0]];
+    const rows = [
+      [5, 0, 12, 6, 1, 2, 3, 0],
+      [9, 1, 13, 7, 1, 2, 3, 0],
+      [0, 4, 14, 8, 1, 2, 3, 0],
+    ];
     const extended = new Uint8Array(gzipSync(encodeIdx({ dtype: 'i32', shape: [3, 8], data: rows.flat() })));
     expect((await loadIdx(images, extended, { numClasses: 10 })).y).toEqual(Int32Array.of(5, 9, 0));
   });
@@ -70,13 +99,21 @@ describe('loadIdx from bytes', () => {
   });
   test('a gzip file may inflate to what its header states and no more', async () => {
     const bomb = new Uint8Array(gzipSync(Buffer.concat([images, Buffer.alloc(30_000_000)])));
-    await expect(loadIdx(bomb, labels)).rejects.toThrow(`loadIdx: images: gunzip: inflates to more than ${images.length} bytes`);
+    await expect(loadIdx(bomb, labels)).rejects.toThrow(
+      `loadIdx: images: gunzip: inflates to more than ${images.length} bytes`,
+    );
     const zeros = new Uint8Array(gzipSync(Buffer.alloc(30_000_000)));
-    await expect(loadIdx(zeros, labels)).rejects.toThrow('loadIdx: images: parseIdx: type code is 00, expected 08, 09, 0b, 0c, 0d or 0e');
+    await expect(loadIdx(zeros, labels)).rejects.toThrow(
+      'loadIdx: images: parseIdx: type code is 00, expected 08, 09, 0b, 0c, 0d or 0e',
+    );
   });
   test('refuses labels beyond numClasses, and bombs', async () => {
-    await expect(loadIdx(images, labels, { numClasses: 3 })).rejects.toThrow(new RangeError('makeDataset: y[2] is 3, expected an integer in 0..2'));
-    await expect(loadIdx(new Uint8Array(gzipSync(images)), labels, { maxBytes: 10 })).rejects.toThrow('inflates to more than 10 bytes');
+    await expect(loadIdx(images, labels, { numClasses: 3 })).rejects.toThrow(
+      new RangeError('makeDataset: y[2] is 3, expected an integer in 0..2'),
+    );
+    await expect(loadIdx(new Uint8Array(gzipSync(images)), labels, { maxBytes: 10 })).rejects.toThrow(
+      'inflates to more than 10 bytes',
+    );
   });
 });
 
@@ -95,16 +132,24 @@ describe('files on disk', () => {
     }
   });
   afterAll(() => rm(folder, { recursive: true }));
-  const decode = (bytes: Uint8Array): Promise<{ width: number; height: number; data: number[] }> => Promise.resolve({ width: 1, height: 1, data: [bytes[0]!, 0, 0, 255] });
+  const decode = (bytes: Uint8Array): Promise<{ width: number; height: number; data: number[] }> =>
+    Promise.resolve({ width: 1, height: 1, data: [bytes[0]!, 0, 0, 255] });
 
   test('paths, absolute and relative, and file: URLs as string and object', async () => {
     const [x, y] = [join(folder, 'images é.gz'), join(folder, 'labels')];
-    for (const [first, second] of [[x, y], [relative(process.cwd(), x), relative(process.cwd(), y)], [pathToFileURL(x), pathToFileURL(y)], [String(pathToFileURL(x)), String(pathToFileURL(y))]] as const) {
+    for (const [first, second] of [
+      [x, y],
+      [relative(process.cwd(), x), relative(process.cwd(), y)],
+      [pathToFileURL(x), pathToFileURL(y)],
+      [String(pathToFileURL(x)), String(pathToFileURL(y))],
+    ] as const) {
       expect((await loadIdx(first, second)).classCounts).toEqual([1, 1, 0, 1]);
     }
     expect((await loadCsv(join(folder, 'table.csv'))).classNames).toEqual(['a', 'b']);
     expect((await loadCsv(pathToFileURL(join(folder, 'table.csv')))).classNames).toEqual(['a', 'b']);
-    expect((await loadCifar10([join(folder, 'data_batch_1.bin'), pathToFileURL(join(folder, 'data_batch_1.bin'))])).y).toEqual(Int32Array.of(0, 0));
+    expect(
+      (await loadCifar10([join(folder, 'data_batch_1.bin'), pathToFileURL(join(folder, 'data_batch_1.bin'))])).y,
+    ).toEqual(Int32Array.of(0, 0));
     expect((await loadCsv(new Blob(['x,y\n1,a\n']))).classNames).toEqual(['a']);
     expect((await loadCsv('data:text/csv,x,y%0A1,b%0A')).classNames).toEqual(['b']);
   });
@@ -113,21 +158,37 @@ describe('files on disk', () => {
       const data = await loadImageFolder(from, { size: [1, 1], decode });
       expect(data).toMatchObject({ classNames: ['cat', 'dog'], y: Int32Array.of(0, 1) });
     }
-    expect(await loadImageFolder([['x/1.png', join(folder, 'set/dog/1.png')]], { size: [1, 1], decode })).toMatchObject({ classNames: ['x'] });
-    await expect(loadImageFolder(join(folder, 'none'), { size: [1, 1], decode })).rejects.toThrow(/loadImageFolder: cannot read folder ".*none": there is no such folder/);
-    await expect(loadImageFolder(join(folder, 'set', 'cat'), { size: [1, 1], decode })).rejects.toThrow('1.png lies in no folder, expected class/file');
+    expect(await loadImageFolder([['x/1.png', join(folder, 'set/dog/1.png')]], { size: [1, 1], decode })).toMatchObject(
+      { classNames: ['x'] },
+    );
+    await expect(loadImageFolder(join(folder, 'none'), { size: [1, 1], decode })).rejects.toThrow(
+      /loadImageFolder: cannot read folder ".*none": there is no such folder/,
+    );
+    await expect(loadImageFolder(join(folder, 'set', 'cat'), { size: [1, 1], decode })).rejects.toThrow(
+      '1.png lies in no folder, expected class/file',
+    );
   });
   test('what cannot be read says why', async () => {
-    await expect(loadIdx(join(folder, 'nothing'), labels)).rejects.toThrow(`loadIdx: images: cannot read ${JSON.stringify(join(folder, 'nothing'))}: there is no such file`);
-    await expect(loadCsv(folder)).rejects.toThrow(`loadCsv: source: cannot read ${JSON.stringify(folder)}: it is a folder`);
-    await expect(loadCsv('http://127.0.0.1:9/table.csv')).rejects.toThrow('loadCsv: source at http://127.0.0.1:9/table.csv cannot be fetched');
-    await expect(loadCsv(join(folder, 'table.csv'), { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+    await expect(loadIdx(join(folder, 'nothing'), labels)).rejects.toThrow(
+      `loadIdx: images: cannot read ${JSON.stringify(join(folder, 'nothing'))}: there is no such file`,
+    );
+    await expect(loadCsv(folder)).rejects.toThrow(
+      `loadCsv: source: cannot read ${JSON.stringify(folder)}: it is a folder`,
+    );
+    await expect(loadCsv('http://127.0.0.1:9/table.csv')).rejects.toThrow(
+      'loadCsv: source at http://127.0.0.1:9/table.csv cannot be fetched',
+    );
+    await expect(
+      loadCsv(join(folder, 'table.csv'), { signal: AbortSignal.abort(new Error('enough')) }),
+    ).rejects.toThrow('enough');
   });
   test('a Node that cannot give its modules says what to do', async () => {
     const give = process.getBuiltinModule;
     Object.assign(process, { getBuiltinModule: undefined });
     try {
-      await expect(loadCsv('own.csv')).rejects.toThrow('loadCsv: source is a path, which needs Node 20.16 or 22.3 or later; give the bytes: await readFile(path)');
+      await expect(loadCsv('own.csv')).rejects.toThrow(
+        'loadCsv: source is a path, which needs Node 20.16 or 22.3 or later; give the bytes: await readFile(path)',
+      );
     } finally {
       Object.assign(process, { getBuiltinModule: give });
     }
@@ -156,7 +217,9 @@ describe('loadIdx from addresses', () => {
     expect(data.classCounts).toEqual([1, 1, 0, 1]);
   });
   test('a missing file says which one and why', async () => {
-    await expect(loadIdx(`${base}/images.gz`, `${base}/nothing`)).rejects.toThrow(`loadIdx: labels at ${base}/nothing answered 404 Not Found, expected 2xx`);
+    await expect(loadIdx(`${base}/images.gz`, `${base}/nothing`)).rejects.toThrow(
+      `loadIdx: labels at ${base}/nothing answered 404 Not Found, expected 2xx`,
+    );
   });
   test('a signal stops a download', async () => {
     const controller = new AbortController();

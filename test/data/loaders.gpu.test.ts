@@ -3,8 +3,11 @@ import { loadCsv, loadIdx } from 'evenkeel/data';
 import { encodeIdx, gunzip } from 'evenkeel/io';
 
 const gzip = async (bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> =>
-  new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer());
-const joined = async (...parts: Uint8Array<ArrayBuffer>[]): Promise<Uint8Array<ArrayBuffer>> => new Uint8Array(await new Blob(parts).arrayBuffer());
+  new Uint8Array(
+    await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer(),
+  );
+const joined = async (...parts: Uint8Array<ArrayBuffer>[]): Promise<Uint8Array<ArrayBuffer>> =>
+  new Uint8Array(await new Blob(parts).arrayBuffer());
 
 const images = encodeIdx({ dtype: 'u8', shape: [2, 2, 2], data: [0, 51, 102, 153, 204, 255, 1, 2] });
 const labels = encodeIdx({ dtype: 'i16', shape: [2], data: [3, 0] });

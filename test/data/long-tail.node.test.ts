@@ -8,25 +8,44 @@ import { casesOf, flat, toNumber } from '../support/golden.ts';
 function balanced(perClass: number, numClasses: number): Dataset {
   const n = perClass * numClasses;
   const index = Float32Array.from({ length: n }, (_, i) => i);
-  return makeDataset(new NdArray(index, [n, 1]), Array.from(index, (i) => i % numClasses), { numClasses });
+  return makeDataset(
+    new NdArray(index, [n, 1]),
+    Array.from(index, (i) => i % numClasses),
+    { numClasses },
+  );
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 describe('longTailCounts', () => {
   // CDB holds 25 images of each class back, which leaves 475.
-  test.each(casesOf(cases, 'longTailCounts').filter(({ options }) => options.builder === 'cdb'))('golden $name', ({ options, outputs }) => {
-    const counts = longTailCounts({ numClasses: options.cls_num as number, nMax: options.perClassMax as number, imbFactor: 1 / (options.imbalance as number) });
-    expect(counts).toEqual(flat(outputs.counts));
-    expect(sum(counts)).toBe(outputs.total);
-  });
-  test.each(casesOf(cases, 'longTailCounts').filter(({ options }) => options.builder === undefined))('golden $name', ({ options, inputs, outputs }) => {
-    const numClasses = options.cls_num as number;
-    const nMax = Math.floor(toNumber(inputs.trainSize) / numClasses);
-    const counts = longTailCounts({ numClasses, nMax, imbType: options.imb_type as 'exp' | 'step', imbFactor: options.imb_factor as number });
-    expect(counts).toEqual(flat(outputs.counts));
-    expect(sum(counts)).toBe(outputs.total);
-  });
+  test.each(casesOf(cases, 'longTailCounts').filter(({ options }) => options.builder === 'cdb'))(
+    'golden $name',
+    ({ options, outputs }) => {
+      const counts = longTailCounts({
+        numClasses: options.cls_num as number,
+        nMax: options.perClassMax as number,
+        imbFactor: 1 / (options.imbalance as number),
+      });
+      expect(counts).toEqual(flat(outputs.counts));
+      expect(sum(counts)).toBe(outputs.total);
+    },
+  );
+  test.each(casesOf(cases, 'longTailCounts').filter(({ options }) => options.builder === undefined))(
+    'golden $name',
+    ({ options, inputs, outputs }) => {
+      const numClasses = options.cls_num as number;
+      const nMax = Math.floor(toNumber(inputs.trainSize) / numClasses);
+      const counts = longTailCounts({
+        numClasses,
+        nMax,
+        imbType: options.imb_type as 'exp' | 'step',
+        imbFactor: options.imb_factor as number,
+      });
+      expect(counts).toEqual(flat(outputs.counts));
+      expect(sum(counts)).toBe(outputs.total);
+    },
+  );
   test.each([
     [5000, 0.1, [5000, 3871, 2997, 2320, 1796, 1391, 1077, 834, 645, 500], 20431],
     [5000, 0.02, [5000, 3237, 2096, 1357, 878, 568, 368, 238, 154, 100], 13996],
@@ -38,12 +57,19 @@ describe('longTailCounts', () => {
     expect(longTailCounts({ numClasses: 10, nMax, imbFactor })).toEqual(counts);
     expect(sum(counts)).toBe(total);
   });
-  test.each([[0.1, 50, 19573], [0.02, 10, 12608], [0.01, 5, 10847], [0.005, 2, 9502]])('frozen totals: CIFAR-100, factor %d', (imbFactor, last, total) => {
+  test.each([
+    [0.1, 50, 19573],
+    [0.02, 10, 12608],
+    [0.01, 5, 10847],
+    [0.005, 2, 9502],
+  ])('frozen totals: CIFAR-100, factor %d', (imbFactor, last, total) => {
     const counts = longTailCounts({ numClasses: 100, nMax: 500, imbType: 'exp', imbFactor });
     expect([counts[0], counts[99], sum(counts)]).toEqual([500, last, total]);
   });
   test('odd steps keep every class; one class; factor 1; classes may end up empty', () => {
-    expect(longTailCounts({ numClasses: 5, nMax: 100, imbType: 'step', imbFactor: 0.1 })).toEqual([100, 100, 10, 10, 10]);
+    expect(longTailCounts({ numClasses: 5, nMax: 100, imbType: 'step', imbFactor: 0.1 })).toEqual([
+      100, 100, 10, 10, 10,
+    ]);
     expect(longTailCounts({ numClasses: 1, nMax: 9 })).toEqual([9]);
     expect(longTailCounts({ numClasses: 3, nMax: 7, imbFactor: 1 })).toEqual([7, 7, 7]);
     expect(longTailCounts({ numClasses: 3, nMax: 20, imbFactor: 0.01 })).toEqual([20, 2, 0]);
@@ -96,9 +122,15 @@ describe('longTail', () => {
 test.each([
   [() => longTailCounts({ numClasses: 0, nMax: 1 }), 'longTailCounts: numClasses is 0, expected an integer >= 1'],
   [() => longTailCounts({ numClasses: 2, nMax: -1 }), 'longTailCounts: nMax is -1, expected a finite number >= 0'],
-  [() => longTailCounts({ numClasses: 2, nMax: 1, imbFactor: 0 }), 'longTailCounts: imbFactor is 0, expected 0 < imbFactor <= 1'],
+  [
+    () => longTailCounts({ numClasses: 2, nMax: 1, imbFactor: 0 }),
+    'longTailCounts: imbFactor is 0, expected 0 < imbFactor <= 1',
+  ],
   [() => longTail(balanced(2, 2), { imbFactor: 100 }), 'longTail: imbFactor is 100, expected 0 < imbFactor <= 1'],
-  [() => longTail(balanced(2, 2), { imbType: 'linear' as never }), "longTail: imbType is linear, expected 'exp' or 'step'"],
+  [
+    () => longTail(balanced(2, 2), { imbType: 'linear' as never }),
+    "longTail: imbType is linear, expected 'exp' or 'step'",
+  ],
   [() => longTail(balanced(2, 2), { seed: 1.5 }), 'random32: seed is 1.5, expected a safe integer >= 0'],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));

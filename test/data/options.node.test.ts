@@ -35,7 +35,19 @@ const CALLS: Record<string, [misspelt: string, meant: string, call: (options: ne
   randomRelabelling: ['rat', 'rate', (o) => data.randomRelabelling(set, o)],
   split: ['stratifed', 'stratified', (o) => data.split(set, o)],
   symmetricNoise: ['streams', 'stream', (o) => data.symmetricNoise(set, o)],
-  transitionNoise: ['seeds', 'seed', (o) => data.transitionNoise(set, [[1, 0], [0, 1]], o)],
+  transitionNoise: [
+    'seeds',
+    'seed',
+    (o) =>
+      data.transitionNoise(
+        set,
+        [
+          [1, 0],
+          [0, 1],
+        ],
+        o,
+      ),
+  ],
   truncatedNormalQuantile: ['hight', 'high', (o) => data.truncatedNormalQuantile(0.5, o)],
   decodeNpy: ['maxHeaderByte', 'maxHeaderBytes', (o) => io.decodeNpy(bytes, o)],
   decodeNpz: ['maxByte', 'maxBytes', (o) => io.decodeNpz(bytes, o)],
@@ -47,18 +59,46 @@ const CALLS: Record<string, [misspelt: string, meant: string, call: (options: ne
 
 /** Functions without options: records of data, samplers without parameters, readers of one format. */
 const WITHOUT = [
-  'classAwareSampler', 'classBalancedSampler', 'confusions', 'confusionTransition', 'encodeIdx', 'encodeNpy', 'encodeNpz', 'encodeSafetensors', 'instanceSampler', 'isGzip', 'isPng',
-  'parseCifar', 'parseIdx', 'progressiveProbabilities', 'progressiveSampler', 'random32', 'randomBelow', 'randomUnit', 'recordedNoise', 'relabellingTransition', 'safetensorsNumbers',
-  'shuffleInPlace', 'shuffledIndices', 'splitByMask', 'squareRootSampler', 'subset', 'symmetricTransition',
+  'classAwareSampler',
+  'classBalancedSampler',
+  'confusions',
+  'confusionTransition',
+  'encodeIdx',
+  'encodeNpy',
+  'encodeNpz',
+  'encodeSafetensors',
+  'instanceSampler',
+  'isGzip',
+  'isPng',
+  'parseCifar',
+  'parseIdx',
+  'progressiveProbabilities',
+  'progressiveSampler',
+  'random32',
+  'randomBelow',
+  'randomUnit',
+  'recordedNoise',
+  'relabellingTransition',
+  'safetensorsNumbers',
+  'shuffleInPlace',
+  'shuffledIndices',
+  'splitByMask',
+  'squareRootSampler',
+  'subset',
+  'symmetricTransition',
 ];
 
 describe('a misspelt option is refused, with the right one', () => {
   test.each(Object.entries(CALLS))('%s', async (name, [misspelt, meant, call]) => {
     const run = async (): Promise<unknown> => call({ [misspelt]: 1 } as never);
-    await expect(run()).rejects.toThrow(new TypeError(`${name}: unknown option '${misspelt}', did you mean '${meant}'?`));
+    await expect(run()).rejects.toThrow(
+      new TypeError(`${name}: unknown option '${misspelt}', did you mean '${meant}'?`),
+    );
   });
   test('every public function is in the table', () => {
-    const all = Object.entries({ ...data, ...io }).flatMap(([name, value]) => (typeof value === 'function' && !/^[A-Z]/.test(name) ? [name] : []));
+    const all = Object.entries({ ...data, ...io }).flatMap(([name, value]) =>
+      typeof value === 'function' && !/^[A-Z]/.test(name) ? [name] : [],
+    );
     expect(all.sort()).toEqual([...Object.keys(CALLS), ...WITHOUT].sort());
   });
 });

@@ -6,5 +6,9 @@ const bytes = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(
 
 test.each(golden.resize.to)('$height x $width as Pillow resize with BILINEAR', ({ width, height, rgb }) => {
   const { resize } = golden;
-  expect(resample({ width: resize.width, height: resize.height, data: bytes(resize.rgb) }, width, height)).toEqual({ width, height, data: bytes(rgb) });
+  expect(resample({ width: resize.width, height: resize.height, data: bytes(resize.rgb) }, width, height)).toEqual({
+    width,
+    height,
+    data: bytes(rgb),
+  });
 });

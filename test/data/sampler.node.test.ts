@@ -1,8 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import cases from '../golden/longtail-data.json';
 import {
-  cdbSampler, classAwareSampler, classBalancedSampler, classProbabilities, classSampler, difficultyProbabilities, drs, instanceSampler, makeDataset,
-  progressiveProbabilities, progressiveSampler, shuffledIndices, squareRootSampler, type Sampler, type SamplingRule,
+  cdbSampler,
+  classAwareSampler,
+  classBalancedSampler,
+  classProbabilities,
+  classSampler,
+  difficultyProbabilities,
+  drs,
+  instanceSampler,
+  makeDataset,
+  progressiveProbabilities,
+  progressiveSampler,
+  shuffledIndices,
+  squareRootSampler,
+  type Sampler,
+  type SamplingRule,
 } from '../../src/data/index.ts';
 import { epochOrder } from '../../src/data/sampler.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
@@ -31,9 +44,15 @@ describe('class probabilities', () => {
   });
   test.each(casesOf(cases, 'cdbsSampling'))('golden $name', ({ options, inputs, outputs }) => {
     const counts = flat(inputs.counts);
-    const got = difficultyProbabilities(flat(inputs.classAccuracy).map((a) => 1 - a), { tau: options.tau as number });
+    const got = difficultyProbabilities(
+      flat(inputs.classAccuracy).map((a) => 1 - a),
+      { tau: options.tau as number },
+    );
     expectClose(got, flat(outputs.classProbability));
-    expectClose(got.map((p, c) => p / counts[c]!), flat(outputs.sampleProbability));
+    expectClose(
+      got.map((p, c) => p / counts[c]!),
+      flat(outputs.sampleProbability),
+    );
   });
   test('an empty class has none; a solved one has the floor; all solved is balanced', () => {
     for (const rule of ['instance', 'balanced', 'squareRoot', 'effectiveNumber', 'reversed'] as const) {
@@ -61,8 +80,14 @@ describe('samplers', () => {
   };
 
   test.each<[string, () => Sampler]>([
-    ['instance', instanceSampler], ['classBalanced', classBalancedSampler], ['squareRoot', squareRootSampler], ['progressive', progressiveSampler],
-    ['effectiveNumber', () => classSampler({ rule: 'effectiveNumber' })], ['classAware', classAwareSampler], ['drs', drs], ['cdb', cdbSampler],
+    ['instance', instanceSampler],
+    ['classBalanced', classBalancedSampler],
+    ['squareRoot', squareRootSampler],
+    ['progressive', progressiveSampler],
+    ['effectiveNumber', () => classSampler({ rule: 'effectiveNumber' })],
+    ['classAware', classAwareSampler],
+    ['drs', drs],
+    ['cdb', cdbSampler],
   ])('%s: n indices, the same for the same seed and epoch, others for others', (_, make) => {
     const order = make()(data, at);
     expect(order).toHaveLength(175);
@@ -84,7 +109,8 @@ describe('samplers', () => {
   });
   test('a sample of a class is as likely as another', () => {
     const seen = new Array<number>(175).fill(0);
-    for (let epoch = 0; epoch < 400; epoch++) for (const i of classBalancedSampler()(data, { ...at, epoch })) seen[i]!++;
+    for (let epoch = 0; epoch < 400; epoch++)
+      for (const i of classBalancedSampler()(data, { ...at, epoch })) seen[i]!++;
     // 3500 expected of each of the last five, standard error 58.
     seen.slice(170).forEach((n) => expect(Math.abs(n - 3500)).toBeLessThan(300));
   });
@@ -97,14 +123,25 @@ describe('samplers', () => {
   test('progressive starts as instance-balanced draws and ends class-balanced', () => {
     const last = progressiveSampler()(data, { ...at, epoch: 9 });
     expect(last).toEqual(classBalancedSampler()(data, { ...at, epoch: 9 }));
-    expect(progressiveSampler()(data, { ...at, epoch: 0 })).toEqual(classSampler({ rule: 'instance' })(data, { ...at, epoch: 0 }));
-    expect(progressiveSampler()(data, { epoch: 0, epochs: 1, seed: 0 })).toEqual(classBalancedSampler()(data, { epoch: 0, epochs: 1, seed: 0 }));
+    expect(progressiveSampler()(data, { ...at, epoch: 0 })).toEqual(
+      classSampler({ rule: 'instance' })(data, { ...at, epoch: 0 }),
+    );
+    expect(progressiveSampler()(data, { epoch: 0, epochs: 1, seed: 0 })).toEqual(
+      classBalancedSampler()(data, { epoch: 0, epochs: 1, seed: 0 }),
+    );
   });
   test('class-aware: every class once a round, every sample once a pass, across epochs', () => {
     const draws = [0, 1, 2].flatMap((epoch) => Array.from(classAwareSampler()(data, { ...at, epoch })));
-    for (let i = 0; i + 4 <= draws.length; i += 4) expect(draws.slice(i, i + 4).map((s) => data.y[s]!).sort()).toEqual([0, 1, 2, 3]);
+    for (let i = 0; i + 4 <= draws.length; i += 4)
+      expect(
+        draws
+          .slice(i, i + 4)
+          .map((s) => data.y[s]!)
+          .sort(),
+      ).toEqual([0, 1, 2, 3]);
     const rare = draws.filter((i) => data.y[i] === 3);
-    for (let i = 0; i + 5 <= rare.length; i += 5) expect(rare.slice(i, i + 5).sort((a, b) => a - b)).toEqual([170, 171, 172, 173, 174]);
+    for (let i = 0; i + 5 <= rare.length; i += 5)
+      expect(rare.slice(i, i + 5).sort((a, b) => a - b)).toEqual([170, 171, 172, 173, 174]);
   });
   test('drs switches at its epoch', () => {
     const sampler = drs({ from: 4 });
@@ -124,18 +161,39 @@ describe('samplers', () => {
     expect(sampler(data, at)).toEqual(classBalancedSampler()(data, at));
   });
   test.each([
-    [() => epochOrder(() => Uint32Array.of(0, 1), data, at), 'fit: the sampler gave 2 indices, expected 175, as many as there are samples'],
-    [() => epochOrder(() => new Uint32Array(175).fill(175, 4), data, at), 'fit: the sampler gave the index 175 at 4, expected one below 175'],
-    [() => classSampler({ rule: 'often' as never }), 'classProbabilities: rule is often, expected one of instance balanced squareRoot effectiveNumber reversed'],
-    [() => classSampler({ rule: 'effectiveNumber', beta: 1 }), 'effectiveNumberWeights: beta is 1, expected 0 <= beta < 1'],
-    [() => classProbabilities([0, 0], 'balanced'), 'classProbabilities: counts are all 0, expected at least one sample'],
-    [() => classProbabilities([1, -1], 'balanced'), 'classProbabilities: counts[1] is -1, expected a finite number >= 0'],
+    [
+      () => epochOrder(() => Uint32Array.of(0, 1), data, at),
+      'fit: the sampler gave 2 indices, expected 175, as many as there are samples',
+    ],
+    [
+      () => epochOrder(() => new Uint32Array(175).fill(175, 4), data, at),
+      'fit: the sampler gave the index 175 at 4, expected one below 175',
+    ],
+    [
+      () => classSampler({ rule: 'often' as never }),
+      'classProbabilities: rule is often, expected one of instance balanced squareRoot effectiveNumber reversed',
+    ],
+    [
+      () => classSampler({ rule: 'effectiveNumber', beta: 1 }),
+      'effectiveNumberWeights: beta is 1, expected 0 <= beta < 1',
+    ],
+    [
+      () => classProbabilities([0, 0], 'balanced'),
+      'classProbabilities: counts are all 0, expected at least one sample',
+    ],
+    [
+      () => classProbabilities([1, -1], 'balanced'),
+      'classProbabilities: counts[1] is -1, expected a finite number >= 0',
+    ],
     [() => progressiveProbabilities([1], 1.5), 'progressiveProbabilities: t is 1.5, expected 0 <= t <= 1'],
     [() => drs({ from: -1 }), 'drs: from is -1, expected an integer >= 0'],
     [() => cdbSampler({ tau: -1 }), 'difficultyProbabilities: tau is -1, expected a finite number >= 0'],
     [() => cdbSampler({ floor: 0 }), 'difficultyProbabilities: floor is 0, expected 0 < floor <= 1'],
     [() => cdbSampler().setClassAccuracy([2]), 'cdbSampler: accuracy[0] is 2, expected a number in 0..1, or NaN'],
-    [() => difficultyProbabilities([NaN]), 'difficultyProbabilities: difficulties[0] is NaN, expected a number in 0..1'],
+    [
+      () => difficultyProbabilities([NaN]),
+      'difficultyProbabilities: difficulties[0] is NaN, expected a number in 0..1',
+    ],
   ])('bad input %#', (call, message) => {
     expect(call).toThrow(message);
   });
@@ -148,8 +206,14 @@ test('a large tau leaves probabilities, also where an absent class is the hardes
   expect([...difficultyProbabilities([0.01, 0, 0.005], { tau: 200 })]).toEqual([1 / 3, 1 / 3, 1 / 3]);
   const sampler = cdbSampler({ tau: 1000 });
   sampler.setClassAccuracy([0.5, 0, 0.5]);
-  const order = sampler({ y: Int32Array.of(0, 0, 2, 2), numClasses: 3, classCounts: [2, 0, 2] }, { epoch: 0, epochs: 1, seed: 0 });
+  const order = sampler(
+    { y: Int32Array.of(0, 0, 2, 2), numClasses: 3, classCounts: [2, 0, 2] },
+    { epoch: 0, epochs: 1, seed: 0 },
+  );
   expect([...order].every((i) => i < 4)).toBe(true);
-  const many = sampler({ y: Int32Array.from({ length: 1000 }, (_, i) => 2 * (i % 2)), numClasses: 3, classCounts: [500, 0, 500] }, { epoch: 0, epochs: 1, seed: 0 });
+  const many = sampler(
+    { y: Int32Array.from({ length: 1000 }, (_, i) => 2 * (i % 2)), numClasses: 3, classCounts: [500, 0, 500] },
+    { epoch: 0, epochs: 1, seed: 0 },
+  );
   expect(Math.abs(many.filter((i) => i % 2 === 0).length - 500)).toBeLessThan(100);
 });

@@ -23,7 +23,8 @@ describe('random32', () => {
   });
   test('seeds and streams give different numbers', () => {
     const seen = new Set<number>();
-    for (let seed = 0; seed < 40; seed++) for (let stream = 0; stream < 40; stream++) seen.add(random32(seed, stream)());
+    for (let seed = 0; seed < 40; seed++)
+      for (let stream = 0; stream < 40; stream++) seen.add(random32(seed, stream)());
     expect(seen.size).toBe(1600);
   });
   test('bits are balanced', () => {
@@ -41,7 +42,8 @@ describe('random32', () => {
 describe('shuffle', () => {
   test('a permutation, frozen, different by seed and stream', () => {
     expect(Array.from(shuffledIndices(10, 0))).toEqual(FROZEN.permutation);
-    for (const n of [0, 1, 2, 1000]) expect(Array.from(shuffledIndices(n, 3)).sort((i, j) => i - j)).toEqual(Array.from({ length: n }, (_, i) => i));
+    for (const n of [0, 1, 2, 1000])
+      expect(Array.from(shuffledIndices(n, 3)).sort((i, j) => i - j)).toEqual(Array.from({ length: n }, (_, i) => i));
     expect(shuffledIndices(50, 1)).not.toEqual(shuffledIndices(50, 2));
     expect(shuffledIndices(50, 1, 0)).not.toEqual(shuffledIndices(50, 1, 1));
   });

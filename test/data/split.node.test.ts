@@ -7,7 +7,14 @@ import { testRandom } from '../support/fuzz.ts';
 /** Examples sorted by class, their index as the only feature. */
 function ofCounts(counts: number[]): Dataset {
   const y = counts.flatMap((n, c) => new Array<number>(n).fill(c));
-  return makeDataset(new NdArray(Float32Array.from(y, (_, i) => i), [y.length, 1]), y, { numClasses: counts.length });
+  return makeDataset(
+    new NdArray(
+      Float32Array.from(y, (_, i) => i),
+      [y.length, 1],
+    ),
+    y,
+    { numClasses: counts.length },
+  );
 }
 
 const indices = (part: Dataset) => Array.from(part.x.data);
@@ -30,10 +37,16 @@ describe('split', () => {
   test('the seed decides, and 0 is the default', () => {
     const data = ofCounts([40, 40]);
     expect(split(data, { a: 0.5, b: 0.5 })).toEqual(split(data, { a: 0.5, b: 0.5, seed: 0 }));
-    expect(indices(split(data, { a: 0.5, b: 0.5, seed: 1 }).a)).not.toEqual(indices(split(data, { a: 0.5, b: 0.5, seed: 2 }).a));
+    expect(indices(split(data, { a: 0.5, b: 0.5, seed: 1 }).a)).not.toEqual(
+      indices(split(data, { a: 0.5, b: 0.5, seed: 2 }).a),
+    );
   });
   test('totals are as asked, not what is left of each class', () => {
-    const { train, calib, test: held } = split(ofCounts(new Array<number>(100).fill(5)), { train: 0.8, calib: 0.1, test: 0.1 });
+    const {
+      train,
+      calib,
+      test: held,
+    } = split(ofCounts(new Array<number>(100).fill(5)), { train: 0.8, calib: 0.1, test: 0.1 });
     expect([train.y.length, calib.y.length, held.y.length]).toEqual([400, 50, 50]);
     expect(new Set(train.classCounts)).toEqual(new Set([4]));
     calib.classCounts.forEach((n, c) => expect(n + held.classCounts[c]!).toBe(1));
@@ -42,10 +55,22 @@ describe('split', () => {
     expect(Math.abs(half(calib) - 25)).toBeLessThan(15);
   });
   test('tail classes keep an example in the first part where the totals allow it', () => {
-    const counts = (options: Record<string, number>) => Object.values(split(ofCounts([1, 2, 3, 0, 10]), options)).map((part) => part.classCounts);
-    expect(counts({ train: 0.8, calib: 0.1, test: 0.1 }).map((part) => part.reduce((a, b) => a + b))).toEqual([13, 2, 1]);
-    expect(counts({ train: 0.8, calib: 0.1, test: 0.1 })[0]).toEqual([1, expect.toSatisfy((n) => n > 0), expect.toSatisfy((n) => n > 0), 0, 8]);
-    expect(counts({ train: 0.5, test: 0.5 })).toEqual([[1, 1, 1, 0, 5], [0, 1, 2, 0, 5]]);
+    const counts = (options: Record<string, number>) =>
+      Object.values(split(ofCounts([1, 2, 3, 0, 10]), options)).map((part) => part.classCounts);
+    expect(counts({ train: 0.8, calib: 0.1, test: 0.1 }).map((part) => part.reduce((a, b) => a + b))).toEqual([
+      13, 2, 1,
+    ]);
+    expect(counts({ train: 0.8, calib: 0.1, test: 0.1 })[0]).toEqual([
+      1,
+      expect.toSatisfy((n) => n > 0),
+      expect.toSatisfy((n) => n > 0),
+      0,
+      8,
+    ]);
+    expect(counts({ train: 0.5, test: 0.5 })).toEqual([
+      [1, 1, 1, 0, 5],
+      [0, 1, 2, 0, 5],
+    ]);
     expect(counts({ train: 0.1, test: 0.9 })[0]).toEqual([0, 0, 1, 0, 1]);
   });
   test('any counts and fractions: totals by largest remainder, each class within one of its share', () => {
@@ -53,7 +78,12 @@ describe('split', () => {
       const all = parts.reduce((a, b) => a + b, 0);
       return fc.constantFrom(all, all + 7).map((of) => parts.map((part) => part / of));
     });
-    const counts = fc.oneof(fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 12 }), fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 7 })).map(([c, n]) => new Array<number>(c).fill(n)));
+    const counts = fc.oneof(
+      fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 12 }),
+      fc
+        .tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 7 }))
+        .map(([c, n]) => new Array<number>(c).fill(n)),
+    );
     fc.assert(
       fc.property(counts, fractions, fc.nat(9), (sizes, shares, seed) => {
         const data = ofCounts(sizes);
@@ -65,7 +95,9 @@ describe('split', () => {
         const quota = shares.map((share) => n * share);
         parts.forEach((part, p) => {
           expect(Math.abs(part.y.length - quota[p]!), `part ${p} of ${n}`).toBeLessThan(1 + 1e-9);
-          part.classCounts.forEach((k, c) => expect(Math.abs(k - sizes[c]! * shares[p]!), `class ${c} of part ${p}`).toBeLessThan(1 + 1e-6));
+          part.classCounts.forEach((k, c) =>
+            expect(Math.abs(k - sizes[c]! * shares[p]!), `class ${c} of part ${p}`).toBeLessThan(1 + 1e-6),
+          );
         });
         if (n > 0) expect(parts[0]!.y.length).toBeGreaterThan(0);
         const seen = parts.flatMap(indices);
@@ -78,7 +110,9 @@ describe('split', () => {
     const shares = { a: 1 / 6, b: 1 / 6, c: 1 / 4, d: 1 / 4, e: 1 / 6 };
     const parts = Object.values(split(ofCounts([4, 6]), shares)) as Dataset[];
     expect(parts.map((part) => part.y.length)).toEqual([2, 2, 2, 2, 2]);
-    Object.values(shares).forEach((share, p) => [4, 6].forEach((n, c) => expect(Math.abs(parts[p]!.classCounts[c]! - n * share)).toBeLessThanOrEqual(1 + 1e-9)));
+    Object.values(shares).forEach((share, p) =>
+      [4, 6].forEach((n, c) => expect(Math.abs(parts[p]!.classCounts[c]! - n * share)).toBeLessThanOrEqual(1 + 1e-9)),
+    );
   });
   test('without stratification the totals are exact', () => {
     const { a, b } = split(ofCounts([33, 33, 34]), { a: 0.25, b: 0.75, stratified: false });
@@ -86,17 +120,27 @@ describe('split', () => {
     expect(new Set([...indices(a), ...indices(b)]).size).toBe(100);
   });
   test('rounding errors of the fractions neither lose nor invent examples', () => {
-    for (const fractions of [{ a: 0.7, b: 0.2, c: 0.1 }, { a: 0.1, b: 0.2, c: 0.7 }, { a: 1 / 3, b: 1 / 3, c: 1 / 3 }, { a: 0.6, b: 0.3, c: 0.1 }]) {
+    for (const fractions of [
+      { a: 0.7, b: 0.2, c: 0.1 },
+      { a: 0.1, b: 0.2, c: 0.7 },
+      { a: 1 / 3, b: 1 / 3, c: 1 / 3 },
+      { a: 0.6, b: 0.3, c: 0.1 },
+    ]) {
       for (let n = 1; n <= 60; n++) {
         const parts = Object.values(split(ofCounts([n]), fractions));
         expect(parts.reduce((sum, part) => sum + part.y.length, 0)).toBe(n);
         expect(parts[0]!.y.length).toBeGreaterThan(0);
         // Largest remainder keeps every part within one example of its quota; the guaranteed one can move one more.
-        Object.values(fractions).forEach((share, i) => expect(Math.abs(parts[i]!.y.length - share * n)).toBeLessThan(n < 10 ? 2 : 1));
+        Object.values(fractions).forEach((share, i) =>
+          expect(Math.abs(parts[i]!.y.length - share * n)).toBeLessThan(n < 10 ? 2 : 1),
+        );
       }
     }
     expect(split(ofCounts([10]), { all: 1 }).all.y.length).toBe(10);
-    expect(split(ofCounts([30]), { a: 0.1, b: 0.2 })).toMatchObject({ a: { classCounts: [3] }, b: { classCounts: [6] } });
+    expect(split(ofCounts([30]), { a: 0.1, b: 0.2 })).toMatchObject({
+      a: { classCounts: [3] },
+      b: { classCounts: [6] },
+    });
   });
   test('random class counts: disjoint parts, totals kept', () => {
     const random = testRandom(6);
@@ -108,12 +152,16 @@ describe('split', () => {
       expect(new Set([...indices(a), ...indices(b)]).size).toBe(data.y.length);
       expect(a.y.length + b.y.length).toBe(data.y.length);
       // Where the total of the first part has room for every class, none is without.
-      if (counts.filter((n) => n > 0).every((n) => n * first >= 1)) counts.forEach((n, c) => expect(a.classCounts[c]! > 0).toBe(n > 0));
+      if (counts.filter((n) => n > 0).every((n) => n * first >= 1))
+        counts.forEach((n, c) => expect(a.classCounts[c]! > 0).toBe(n > 0));
     }
   });
   test.each([
     [() => split(ofCounts([4]), {}), 'split: options name no part, expected at least one fraction, such as train: 0.8'],
-    [() => split(ofCounts([4]), { seed: 3 }), 'split: options name no part, expected at least one fraction, such as train: 0.8'],
+    [
+      () => split(ofCounts([4]), { seed: 3 }),
+      'split: options name no part, expected at least one fraction, such as train: 0.8',
+    ],
     [() => split(ofCounts([4]), { train: 0 }), 'split: train is 0, expected a fraction in (0, 1]'],
     [() => split(ofCounts([4]), { train: 80 }), 'split: train is 80, expected a fraction in (0, 1]'],
     [() => split(ofCounts([4]), { train: NaN }), 'split: train is NaN, expected a fraction in (0, 1]'],

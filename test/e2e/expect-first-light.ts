@@ -2,14 +2,21 @@ import { expect } from 'vitest';
 import { firstLight } from './first-light.ts';
 
 /** Runs the program on drawn digits and checks everything that it shows. */
-export async function expectFirstLight({ images, labels }: { images: Uint8Array<ArrayBuffer>; labels: Uint8Array<ArrayBuffer> }): Promise<void> {
+export async function expectFirstLight({
+  images,
+  labels,
+}: {
+  images: Uint8Array<ArrayBuffer>;
+  labels: Uint8Array<ArrayBuffer>;
+}): Promise<void> {
   const losses: number[] = [];
   const logged = new Map<string, number>();
   const result = await firstLight(images.buffer, labels.buffer, {
     chart: { add: (step, loss) => void (losses[step - 1] = loss) },
     log: (name, value) => void logged.set(name, value),
   });
-  // 1,200 images, ten classes, factor 0.01: 120 71 43 25 15 9 5 3 2 1 are 294, of which 80% and at least one a class train.
+  // 1,200 images, ten classes, factor 0.01: 120 71 43 25 15 9 5 3 2 1 are 294, of which 80% and at least one a class
+  // train.
   const perEpoch = Math.ceil(losses.length / 5);
   expect(losses.length).toBe(5 * perEpoch);
   expect(losses.every(Number.isFinite)).toBe(true);

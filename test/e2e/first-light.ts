@@ -18,16 +18,31 @@ export interface Page {
  * The acceptance test of the public face: the program of the architecture page, word for word but for the learning rate
  * (logits without a cosine head start far larger) and the sizes that a software adapter can afford.
  */
-export async function firstLight(images: ArrayBuffer, labels: ArrayBuffer, { chart, log }: Page): Promise<{ label: number; radius: number }> {
-  const gpu = await init();                                            // NoWebGPUError says why and what to do
+export async function firstLight(
+  images: ArrayBuffer,
+  labels: ArrayBuffer,
+  { chart, log }: Page,
+): Promise<{ label: number; radius: number }> {
+  const gpu = await init(); // NoWebGPUError says why and what to do
   const data = longTail(await loadIdx(images, labels), { imbType: 'exp', imbFactor: 0.01, seed: 0 });
   const { train, calib, test } = split(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 });
   const model = sequential(conv2d(1, 16, 3), relu(), flatten(), linear(16 * 26 * 26, 10));
-  await fit(model, train, { loss: ldam({ clsNumList: train.classCounts, maxM: 0.5, s: 30 }), schedule: drw({ from: 4 }),
-    optimizer: sgd({ lr: 0.1, momentum: 0.9 }), epochs: 5, inputNoise: 0.25, seed: 0, onStep: ({ step, loss }) => chart.add(step, loss) });
+  await fit(model, train, {
+    loss: ldam({ clsNumList: train.classCounts, maxM: 0.5, s: 30 }),
+    schedule: drw({ from: 4 }),
+    optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
+    epochs: 5,
+    inputNoise: 0.25,
+    seed: 0,
+    onStep: ({ step, loss }) => chart.add(step, loss),
+  });
   const scaled = await temperatureScaling().fit(model, calib);
   log('ECE', calibrationError(await scaled.predict(test.x), test.y, { nBins: 15 }));
-  const { label, radius } = await new Smooth(model, { numClasses: 10, sigma: 0.25 }).certify(test.x.at(0), { n0: 100, n: 1000, alpha: 1e-3 });
+  const { label, radius } = await new Smooth(model, { numClasses: 10, sigma: 0.25 }).certify(test.x.at(0), {
+    n0: 100,
+    n: 1000,
+    alpha: 1e-3,
+  });
   gpu.destroy();
   return { label, radius };
 }

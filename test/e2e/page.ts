@@ -10,6 +10,9 @@ declare global {
 window.run = async () => {
   let steps = 0;
   let ece = Number.NaN;
-  const result = await firstLight('images.idx' as never, 'labels.idx.gz' as never, { chart: { add: (step) => void (steps = step) }, log: (_, value) => void (ece = value) });
+  const result = await firstLight('images.idx' as never, 'labels.idx.gz' as never, {
+    chart: { add: (step) => void (steps = step) },
+    log: (_, value) => void (ece = value),
+  });
   return { ...result, steps, ece, userAgent: navigator.userAgent };
 };

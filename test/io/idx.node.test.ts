@@ -34,7 +34,11 @@ describe('parseIdx', () => {
     expect(Array.from(parsed.data)).toEqual([5, 6]);
   });
   test('an empty first axis is allowed', () => {
-    expect(parseIdx(encodeIdx({ dtype: 'f64', shape: [0, 28, 28], data: [] }))).toEqual({ dtype: 'f64', shape: [0, 28, 28], data: new Float64Array(0) });
+    expect(parseIdx(encodeIdx({ dtype: 'f64', shape: [0, 28, 28], data: [] }))).toEqual({
+      dtype: 'f64',
+      shape: [0, 28, 28],
+      data: new Float64Array(0),
+    });
   });
 
   const huge = new Uint8Array(4 + 4 * 3).fill(0xff);
@@ -44,19 +48,45 @@ describe('parseIdx', () => {
   overflowThenZero.fill(0, 12);
   test.each([
     ['nothing', Uint8Array.of(), 'parseIdx: file has 0 bytes, expected at least 4'],
-    ['gzip', Uint8Array.of(0x1f, 0x8b, 8, 0, 0), 'parseIdx: file starts with 1f 8b, expected 00 00 (is it compressed?)'],
-    ['unknown type', Uint8Array.of(0, 0, 10, 1, 0, 0, 0, 0), 'parseIdx: type code is 0a, expected 08, 09, 0b, 0c, 0d or 0e'],
+    [
+      'gzip',
+      Uint8Array.of(0x1f, 0x8b, 8, 0, 0),
+      'parseIdx: file starts with 1f 8b, expected 00 00 (is it compressed?)',
+    ],
+    [
+      'unknown type',
+      Uint8Array.of(0, 0, 10, 1, 0, 0, 0, 0),
+      'parseIdx: type code is 0a, expected 08, 09, 0b, 0c, 0d or 0e',
+    ],
     ['rank 0', Uint8Array.of(0, 0, 8, 0, 1), 'parseIdx: rank is 0, expected at least 1'],
-    ['cut header', Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1), 'parseIdx: file has 8 bytes, expected 16 of header for rank 3'],
-    ['cut data', Uint8Array.of(0, 0, 0x0c, 1, 0, 0, 0, 2, 1, 2, 3, 4, 5), 'parseIdx: truncated, 5 data bytes, expected 8 for i32 [2]'],
-    ['trailing bytes', Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 1, 4, 4, 4), 'parseIdx: 2 trailing bytes after 1 data bytes for u8 [1]'],
+    [
+      'cut header',
+      Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1),
+      'parseIdx: file has 8 bytes, expected 16 of header for rank 3',
+    ],
+    [
+      'cut data',
+      Uint8Array.of(0, 0, 0x0c, 1, 0, 0, 0, 2, 1, 2, 3, 4, 5),
+      'parseIdx: truncated, 5 data bytes, expected 8 for i32 [2]',
+    ],
+    [
+      'trailing bytes',
+      Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 1, 4, 4, 4),
+      'parseIdx: 2 trailing bytes after 1 data bytes for u8 [1]',
+    ],
     ['overflow', huge, 'parseIdx: shape [4294967295,4294967295,4294967295] has more elements than a file can hold'],
-    ['overflow before a zero', overflowThenZero, 'parseIdx: shape [4294967295,4294967295,0] has more elements than a file can hold'],
+    [
+      'overflow before a zero',
+      overflowThenZero,
+      'parseIdx: shape [4294967295,4294967295,0] has more elements than a file can hold',
+    ],
   ])('refuses %s', (_, file, message) => {
     expect(() => parseIdx(file)).toThrow(new FormatError(message));
   });
   test('refuses what is no byte array', () => {
-    expect(() => parseIdx('file' as never)).toThrow(new TypeError('parseIdx: bytes is string, expected a Uint8Array or an ArrayBuffer'));
+    expect(() => parseIdx('file' as never)).toThrow(
+      new TypeError('parseIdx: bytes is string, expected a Uint8Array or an ArrayBuffer'),
+    );
   });
   test('4000 mutated files: a valid array or a FormatError, nothing else', () => {
     const random = testRandom(1);
@@ -79,8 +109,14 @@ describe('parseIdx', () => {
 
 test.each([
   [() => encodeIdx({ dtype: 'u8', shape: [], data: [1] }), 'encodeIdx: rank is 0, expected 1..255'],
-  [() => encodeIdx({ dtype: 'u8', shape: [1.5], data: [1] }), 'encodeIdx: shape is [1.5], expected integers in 0..4294967295'],
-  [() => encodeIdx({ dtype: 'u8', shape: [2, 2], data: [1] }), 'encodeIdx: data has 1 elements, expected 4 for shape [2,2]'],
+  [
+    () => encodeIdx({ dtype: 'u8', shape: [1.5], data: [1] }),
+    'encodeIdx: shape is [1.5], expected integers in 0..4294967295',
+  ],
+  [
+    () => encodeIdx({ dtype: 'u8', shape: [2, 2], data: [1] }),
+    'encodeIdx: data has 1 elements, expected 4 for shape [2,2]',
+  ],
 ])('encodeIdx bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });

@@ -17,7 +17,11 @@ test.each(png)('as Pillow: $name', async ({ file, width, height, rgb }) => {
 test.each(golden.pictures.filter((p) => 'turned' in p))('$name', ({ name, file, width, height, rgb, turned }) => {
   const orientation = exifOrientation(bytes(file))!;
   expect(orientation.value).toBe(Number(name.at(-1)));
-  expect(oriented({ width, height, data: bytes(rgb) }, orientation.value)).toEqual({ width: turned!.width, height: turned!.height, data: bytes(turned!.rgb) });
+  expect(oriented({ width, height, data: bytes(rgb) }, orientation.value)).toEqual({
+    width: turned!.width,
+    height: turned!.height,
+    data: bytes(turned!.rgb),
+  });
 });
 
 describe('files that are none', () => {
@@ -34,11 +38,17 @@ describe('files that are none', () => {
     const file = good.slice();
     file.set([0, 0, 0x20, 0, 0, 0, 0x20, 0], 16);
     new DataView(file.buffer).setUint32(29, crc32(file.subarray(12, 29)));
-    await expect(decodePng(file)).rejects.toThrow(new FormatError('decodePng: the data do not inflate to 8396800 bytes, those of 8192 x 8192 pixels'));
+    await expect(decodePng(file)).rejects.toThrow(
+      new FormatError('decodePng: the data do not inflate to 8396800 bytes, those of 8192 x 8192 pixels'),
+    );
   });
   test('more pixels than maxPixels', async () => {
-    await expect(decodePng(good, { maxPixels: 98 })).rejects.toThrow(new FormatError('decodePng: 11 x 9 pixels, expected at least one and at most 98'));
-    await expect(decodePng(good, { maxPixel: 98 } as never)).rejects.toThrow("decodePng: unknown option 'maxPixel', did you mean 'maxPixels'?");
+    await expect(decodePng(good, { maxPixels: 98 })).rejects.toThrow(
+      new FormatError('decodePng: 11 x 9 pixels, expected at least one and at most 98'),
+    );
+    await expect(decodePng(good, { maxPixel: 98 } as never)).rejects.toThrow(
+      "decodePng: unknown option 'maxPixel', did you mean 'maxPixels'?",
+    );
   });
   test('mutated files: pixels or a FormatError, also where EXIF is sought', async () => {
     const random = testRandom(9);

@@ -18,17 +18,26 @@ const given = () => perSampleLoss('given', (z) => reshape(z, [z.shape[0]!]));
 const step = (loss: Absgd, values: readonly number[]): Promise<[loss: number, weights: number[]]> =>
   readAll(() => {
     const z = requireGrad(tensor(values, { shape: [values.length, 1] }));
-    const y = loss(z, values.map(() => 0));
+    const y = loss(
+      z,
+      values.map(() => 0),
+    );
     backward(y);
     return [y, takeGrad(z)];
   }).then(([y, p]) => [y![0]!, Array.from(p!)]);
 
 function expectClose(got: readonly number[], want: readonly number[], relative: number, what: string): void {
   const largest = Math.max(...want.map(Math.abs));
-  expectWithin(got, { shape: [want.length], data: Float64Array.from(want) }, () => relative * largest + 2 ** -126, what);
+  expectWithin(
+    got,
+    { shape: [want.length], data: Float64Array.from(want) },
+    () => relative * largest + 2 ** -126,
+    what,
+  );
 }
 
-test('every golden case runs', () => expect([planned({ file: goldenFile, later: {} }).length, goldenFile.length]).toEqual([45, 45]));
+test('every golden case runs', () =>
+  expect([planned({ file: goldenFile, later: {} }).length, goldenFile.length]).toEqual([45, 45]));
 
 describe('golden values', () => {
   const run = async (c: GoldenCase, options: AbsgdOptions): Promise<void> => {
@@ -41,17 +50,25 @@ describe('golden values', () => {
       const [value, p] = await step(loss, batch);
       const { logU, logMass } = await loss.state();
       // exp passes on the rounding of L / lambda and of log u.
-      const relative = Math.max(1e-5, 8 * Math.max(lambda < 200 ? Math.abs(logU) : 0, ...batch.map((v) => Math.abs(v / lambda))) * U);
+      const relative = Math.max(
+        1e-5,
+        8 * Math.max(lambda < 200 ? Math.abs(logU) : 0, ...batch.map((v) => Math.abs(v / lambda))) * U,
+      );
       expectClose(p, flat(c.outputs.p).slice(t * size, (t + 1) * size), relative, `p of batch ${t}`);
       if (c.outputs.loss) expectClose([value], [flat(c.outputs.loss)[t]!], relative, `loss of batch ${t}`);
       const want = c.outputs.logU ? flat(c.outputs.logU)[t]! : c.outputs.u ? Math.log(flat(c.outputs.u)[t]!) : NaN;
-      if (lambda < 200) expect(Math.abs(logU - (c.options.init === 'debias' ? logMass : 0) - want), `log u of batch ${t}`).toBeLessThan(1e-5 * Math.max(1, Math.abs(want)));
+      if (lambda < 200)
+        expect(Math.abs(logU - (c.options.init === 'debias' ? logMass : 0) - want), `log u of batch ${t}`).toBeLessThan(
+          1e-5 * Math.max(1, Math.abs(want)),
+        );
     }
     loss.dispose();
   };
   const forms = casesOf(goldenFile, 'absgd').filter((c) => c.inputs.losses);
   test.each(forms.filter((c) => c.options.form === 'official'))('$name', (c) => run(c, { compat: 'released-code' }));
-  test.each(forms.filter((c) => c.options.form === 'logU'))('$name', (c) => run(c, { init: c.options.init as 'debias' | 'firstBatch' | 'zero' }));
+  test.each(forms.filter((c) => c.options.form === 'logU'))('$name', (c) =>
+    run(c, { init: c.options.init as 'debias' | 'firstBatch' | 'zero' }),
+  );
   test.each(casesOf(goldenFile, 'absgdNoisy'))('$name', (c) => run(c, { compat: 'released-code', floor: 1 }));
 
   test.each(casesOf(goldenFile, 'klDro'))('$name', async (c) => {
@@ -74,7 +91,12 @@ describe('golden values', () => {
     const c = goldenFile.find(({ name }) => name === 'logits-weighted-ce') as unknown as GoldenCase;
     const { lambda, gamma, alpha } = c.options as { lambda: number; gamma: number; alpha: number };
     const { data, shape } = dense(c.inputs.logits);
-    const loss = absgd(crossEntropy({ weight: flat(c.inputs.classWeights) }), { lambda, gamma, alpha, compat: 'released-code' });
+    const loss = absgd(crossEntropy({ weight: flat(c.inputs.classWeights) }), {
+      lambda,
+      gamma,
+      alpha,
+      compat: 'released-code',
+    });
     const [y, g] = await readAll(() => {
       const z = requireGrad(tensor(data, { shape }));
       const value = loss(z, flat(c.inputs.labels));
@@ -95,7 +117,9 @@ describe('identities', () => {
     loss.dispose();
     return p;
   };
-  test.each([Infinity, -Infinity])('lambda %d is the mean', async (lambda) => expect(await weights({ lambda })).toEqual([0.25, 0.25, 0.25, 0.25]));
+  test.each([Infinity, -Infinity])('lambda %d is the mean', async (lambda) =>
+    expect(await weights({ lambda })).toEqual([0.25, 0.25, 0.25, 0.25]),
+  );
   test('a large lambda of either sign is nearly the mean', async () => {
     for (const lambda of [1e6, -1e6]) expectClose(await weights({ lambda }), [0.25, 0.25, 0.25, 0.25], 1e-5, 'p');
   });
@@ -115,7 +139,15 @@ describe('identities', () => {
     expect(sum(await weights({ compat: 'released-code' }))).toBeCloseTo(20, 3);
   });
   test('a constant added to all losses changes nothing for gamma 1', async () => {
-    expectClose(await weights({ lambda: 2, gamma: 1 }, losses.map((v) => v + 8)), await weights({ lambda: 2, gamma: 1 }), 1e-5, 'p');
+    expectClose(
+      await weights(
+        { lambda: 2, gamma: 1 },
+        losses.map((v) => v + 8),
+      ),
+      await weights({ lambda: 2, gamma: 1 }),
+      1e-5,
+      'p',
+    );
   });
   test('constant losses are a fixed point: u = exp(c / lambda), p = 1 / B', async () => {
     const loss = absgd(given(), { lambda: 0.5, gamma: 0.3 });
@@ -126,7 +158,11 @@ describe('identities', () => {
   });
   test('the vector of the specification: the same batch three times', async () => {
     const loss = absgd(given(), { lambda: 2, gamma: 0.9, alpha: 1, init: 'zero' });
-    for (const [sum, value] of [[1.11111111, 3.19152919], [1.01010101, 2.90139017], [1.001001, 2.87525152]] as const) {
+    for (const [sum, value] of [
+      [1.11111111, 3.19152919],
+      [1.01010101, 2.90139017],
+      [1.001001, 2.87525152],
+    ] as const) {
       const [y, p] = await step(loss, losses);
       expect(p.reduce((t, v) => t + v, 0)).toBeCloseTo(sum, 5);
       expect(y).toBeCloseTo(value, 4);
@@ -142,7 +178,12 @@ describe('identities', () => {
   test('losses far beyond the range of exp stay finite, and no weight exceeds 1 / (gamma alpha)', async () => {
     for (const lambda of [0.5, -0.5]) {
       const loss = absgd(given(), { lambda, gamma: 0.5 });
-      for (const batch of [[1, 2, 3], [1e4, 0, 5], [1, 2, 3], [-1e4, 1e4, 0]]) {
+      for (const batch of [
+        [1, 2, 3],
+        [1e4, 0, 5],
+        [1, 2, 3],
+        [-1e4, 1e4, 0],
+      ]) {
         const [y, p] = await step(loss, batch);
         expect(Number.isFinite(y)).toBe(true);
         for (const v of p) expect(v >= 0 && v <= (1 / 0.5) * 1.01).toBe(true);
@@ -165,12 +206,22 @@ describe('identities', () => {
 describe('a wrapper of any loss', () => {
   const z = sample([6, 4]);
   const labels = [0, 1, 2, 3, 0, 1];
-  const values = async (make: (x: Tensor) => Tensor): Promise<Float32Array> => (await readAll(() => [make(tensor(z.data, { shape: z.shape }))]))[0]!;
+  const values = async (make: (x: Tensor) => Tensor): Promise<Float32Array> =>
+    (await readAll(() => [make(tensor(z.data, { shape: z.shape }))]))[0]!;
 
   test('reductions agree, and dense logits keep their shape', async () => {
-    const reduced = async (reduction: 'none' | 'sum' | 'mean' | 'weightedMean', shape = [6, 4], sampleWeight?: number[]): Promise<Float32Array> => {
+    const reduced = async (
+      reduction: 'none' | 'sum' | 'mean' | 'weightedMean',
+      shape = [6, 4],
+      sampleWeight?: number[],
+    ): Promise<Float32Array> => {
       const loss = absgd(crossEntropy(), { lambda: 2 });
-      const [y] = await readAll(() => [loss(tensor(z.data, { shape }), labels, { reduction, ...(sampleWeight && { sampleWeight: tensor(sampleWeight) }) })]);
+      const [y] = await readAll(() => [
+        loss(tensor(z.data, { shape }), labels, {
+          reduction,
+          ...(sampleWeight && { sampleWeight: tensor(sampleWeight) }),
+        }),
+      ]);
       loss.dispose();
       return y!;
     };
@@ -182,7 +233,9 @@ describe('a wrapper of any loss', () => {
     expectSameBits(await reduced('none', [2, 3, 4]), each, 'dense');
     // A row of weight 0 is a row that is not there; a row of weight 2 is two rows.
     const loss = absgd(crossEntropy(), { lambda: 2 });
-    const [listed] = await readAll(() => [loss(tensor([...z.data.slice(0, 16), ...z.data.slice(0, 4)], { shape: [5, 4] }), [...labels.slice(0, 4), 0])]);
+    const [listed] = await readAll(() => [
+      loss(tensor([...z.data.slice(0, 16), ...z.data.slice(0, 4)], { shape: [5, 4] }), [...labels.slice(0, 4), 0]),
+    ]);
     expect((await reduced('weightedMean', [6, 4], [2, 1, 1, 1, 0, 0]))[0]).toBeCloseTo(listed![0]!, 5);
     loss.dispose();
   });
@@ -263,28 +316,31 @@ describe('the state', () => {
     for (const t of [replay!, x, y, eager, captured]) t.dispose();
   });
 
-  test('plain steps leave u alone; another lambda starts it anew, the same one does not; the released code keeps it', async () => {
-    const loss = absgd(given(), { lambda: Infinity });
-    await step(loss, [1, 2]);
-    const untouched = { logU: Math.fround(-1e38), logMass: Math.fround(-1e38) };
-    expect(await loss.state()).toEqual({ lambda: Infinity, ...untouched });
-    loss.setLambda(2);
-    await step(loss, [1, 2]);
-    const moved = await loss.state();
-    expect(moved.logU).toBeGreaterThan(0);
-    loss.setLambda(2);
-    expect(await loss.state()).toEqual(moved);
-    loss.setLambda(3);
-    expect(await loss.state()).toEqual({ lambda: 3, ...untouched });
-    expect(loss.lambda).toBe(3);
-    const released = absgd(given(), { compat: 'released-code', lambda: 10 });
-    await step(released, [1, 2]);
-    const kept = await released.state();
-    released.setLambda(1);
-    expect(await released.state()).toEqual({ ...kept, lambda: 1 });
-    expect((released.setLambda(200), await step(released, [1, 2]))[1]).toEqual([0.5, 0.5]);
-    for (const l of [loss, released]) l.dispose();
-  });
+  test(
+    'plain steps leave u alone; another lambda starts it anew, the same one does not; the released code keeps ' + 'it',
+    async () => {
+      const loss = absgd(given(), { lambda: Infinity });
+      await step(loss, [1, 2]);
+      const untouched = { logU: Math.fround(-1e38), logMass: Math.fround(-1e38) };
+      expect(await loss.state()).toEqual({ lambda: Infinity, ...untouched });
+      loss.setLambda(2);
+      await step(loss, [1, 2]);
+      const moved = await loss.state();
+      expect(moved.logU).toBeGreaterThan(0);
+      loss.setLambda(2);
+      expect(await loss.state()).toEqual(moved);
+      loss.setLambda(3);
+      expect(await loss.state()).toEqual({ lambda: 3, ...untouched });
+      expect(loss.lambda).toBe(3);
+      const released = absgd(given(), { compat: 'released-code', lambda: 10 });
+      await step(released, [1, 2]);
+      const kept = await released.state();
+      released.setLambda(1);
+      expect(await released.state()).toEqual({ ...kept, lambda: 1 });
+      expect((released.setLambda(200), await step(released, [1, 2]))[1]).toEqual([0.5, 0.5]);
+      for (const l of [loss, released]) l.dispose();
+    },
+  );
 
   test('saved and restored, also before the first step, a run goes on bit by bit', async () => {
     const loss = absgd(given(), { lambda: 2, gamma: 0.3 });
@@ -301,23 +357,28 @@ describe('the state', () => {
     for (const l of [loss, other]) l.dispose();
   });
 
-  test('its first stage, lambda = Infinity, survives JSON; any other word or null is refused and changes nothing', async () => {
-    for (const lambda of [Infinity, -Infinity]) {
-      const [loss, other] = [absgd(given(), { lambda, gamma: 0.3 }), absgd(given(), { lambda: 2, gamma: 0.3 })];
-      await step(loss, [1, 2, 3]);
-      const state = await loss.state();
-      expect(state.lambda).toBe(lambda);
-      other.setState(JSON.parse(JSON.stringify(state)));
-      expect(other.lambda).toBe(lambda);
-      expect(await other.state()).toEqual(state);
-      expect(await step(other, [2, 0, 1])).toEqual(await step(loss, [2, 0, 1]));
-      for (const wrong of [null, 'inf', undefined, NaN, [1]]) expect(() => other.setState({ ...state, lambda: wrong as never })).toThrow('absgd: lambda is');
-      for (const field of ['logU', 'logMass']) expect(() => other.setState({ ...state, lambda: 3, [field]: null as never })).toThrow('absgd: the state has');
-      expect(() => other.setState(null as never)).toThrow('absgd: the state is null, expected an object');
-      expect(other.lambda).toBe(lambda);
-      for (const l of [loss, other]) l.dispose();
-    }
-  });
+  test(
+    'its first stage, lambda = Infinity, survives JSON; any other ' + 'word or null is refused and changes nothing',
+    async () => {
+      for (const lambda of [Infinity, -Infinity]) {
+        const [loss, other] = [absgd(given(), { lambda, gamma: 0.3 }), absgd(given(), { lambda: 2, gamma: 0.3 })];
+        await step(loss, [1, 2, 3]);
+        const state = await loss.state();
+        expect(state.lambda).toBe(lambda);
+        other.setState(JSON.parse(JSON.stringify(state)));
+        expect(other.lambda).toBe(lambda);
+        expect(await other.state()).toEqual(state);
+        expect(await step(other, [2, 0, 1])).toEqual(await step(loss, [2, 0, 1]));
+        for (const wrong of [null, 'inf', undefined, NaN, [1]])
+          expect(() => other.setState({ ...state, lambda: wrong as never })).toThrow('absgd: lambda is');
+        for (const field of ['logU', 'logMass'])
+          expect(() => other.setState({ ...state, lambda: 3, [field]: null as never })).toThrow('absgd: the state has');
+        expect(() => other.setState(null as never)).toThrow('absgd: the state is null, expected an object');
+        expect(other.lambda).toBe(lambda);
+        for (const l of [loss, other]) l.dispose();
+      }
+    },
+  );
 
   test('the ends of lambda: no value or weight is NaN', async () => {
     const values = [1, 2, 40, 80];
@@ -353,7 +414,10 @@ describe('the state', () => {
     using model = sequential(linear(16, 10));
     const loss = absgd(crossEntropy(), { lambda: Infinity, gamma: 0.5 });
     const history = await fit(model, clusters({ n: 200, seed: 1 }), {
-      loss, optimizer: sgd({ lr: 0.1 }), epochs: 4, batchSize: 50,
+      loss,
+      optimizer: sgd({ lr: 0.1 }),
+      epochs: 4,
+      batchSize: 50,
       onEpoch: ({ epoch }) => (epoch + 1 === 2 ? loss.setLambda(2) : undefined),
     });
     expect(history.loss[1]!).toBeLessThan(history.loss[0]!);
@@ -370,18 +434,28 @@ test('errors', () => {
   for (const lambda of [1e39, 1e38, 1e-38, 1e-40, -1e-300, -1e300]) {
     expect(() => absgd(base, { lambda })).toThrow(`absgd: lambda is ${lambda}, expected a magnitude from`);
     expect(() => absgd(base).setLambda(lambda)).toThrow(`absgd: lambda is ${lambda}, expected a magnitude from`);
-    scope(() => expect(() => klDro(tensor([1, 2]), { lambda })).toThrow(`klDro: lambda is ${lambda}, expected a magnitude from`));
+    scope(() =>
+      expect(() => klDro(tensor([1, 2]), { lambda })).toThrow(`klDro: lambda is ${lambda}, expected a magnitude from`),
+    );
   }
   expect(() => absgd(base, { gamma: 0 })).toThrow('absgd: gamma is 0, expected a number above 0 and at most 1');
   expect(() => absgd(base, { gamma: 1.1 })).toThrow('absgd: gamma is 1.1, expected a number above 0 and at most 1');
   expect(() => absgd(base, { alpha: 0 })).toThrow('absgd: alpha is 0, expected a finite number above 0');
   expect(() => absgd(base, { floor: -1 })).toThrow('absgd: floor is -1, expected a finite number of at least 0');
-  expect(() => absgd(base, { init: 'none' as 'zero' })).toThrow("absgd: init is none, expected 'debias', 'firstBatch' or 'zero'");
+  expect(() => absgd(base, { init: 'none' as 'zero' })).toThrow(
+    "absgd: init is none, expected 'debias', 'firstBatch' or 'zero'",
+  );
   expect(() => absgd(base).setLambda(0)).toThrow('absgd: lambda is 0, expected a number that is not 0');
-  expect(() => absgd(base).setState({ lambda: 1, logU: NaN, logMass: 0 })).toThrow('absgd: the state has logU NaN and logMass 0, expected finite numbers');
+  expect(() => absgd(base).setState({ lambda: 1, logU: NaN, logMass: 0 })).toThrow(
+    'absgd: the state has logU NaN and logMass 0, expected finite numbers',
+  );
   scope(() => {
-    expect(() => klDro(tensor([1]), { lambda: 0 })).toThrow('klDro: lambda is 0, expected a finite number that is not 0');
-    expect(() => klDro(tensor([1], { shape: [1, 1] }), { lambda: 1 })).toThrow('klDro: losses has shape [1,1], expected rank 1');
+    expect(() => klDro(tensor([1]), { lambda: 0 })).toThrow(
+      'klDro: lambda is 0, expected a finite number that is not 0',
+    );
+    expect(() => klDro(tensor([1], { shape: [1, 1] }), { lambda: 1 })).toThrow(
+      'klDro: losses has shape [1,1], expected rank 1',
+    );
   });
   base.dispose();
 });

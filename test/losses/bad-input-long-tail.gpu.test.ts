@@ -1,4 +1,5 @@
-// A walk through what may be wrong with the inputs of long-tailed methods: a sentence that names it, or the rule of its page.
+// A walk through what may be wrong with the inputs of long-tailed methods: a sentence that names it, or the rule of its
+// page.
 import { afterEach, describe, expect, test } from 'vitest';
 import { backward, grad, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { cdbSampler, makeDataset } from 'evenkeel/data';
@@ -49,7 +50,11 @@ const z = [2, 1, 0.5, -1, 0.3, -0.2, 0.1, 0.4, -1.5, 0.7, 2.2, 0];
 const logits = (): Tensor => tensor(z, { shape: [3, 4] });
 
 /** Values, reduced value and its gradient. */
-async function valuesOf(loss: losses.Loss, labels: readonly number[] | (() => Tensor<'i32'>), sampleWeight?: readonly number[]): Promise<number[][]> {
+async function valuesOf(
+  loss: losses.Loss,
+  labels: readonly number[] | (() => Tensor<'i32'>),
+  sampleWeight?: readonly number[],
+): Promise<number[][]> {
   const y = () => (typeof labels === 'function' ? labels() : labels);
   const inputs = () => (sampleWeight ? { sampleWeight: tensor(sampleWeight) } : {});
   const got = await readAll(() => {
@@ -60,28 +65,55 @@ async function valuesOf(loss: losses.Loss, labels: readonly number[] | (() => Te
   });
   return got.map((g) => Array.from(g));
 }
-const expectFinite = (lists: readonly (readonly number[])[]): void => lists.flat().forEach((v, i) => expect(Number.isFinite(v), `number ${i} is ${v}`).toBe(true));
+const expectFinite = (lists: readonly (readonly number[])[]): void =>
+  lists.flat().forEach((v, i) => expect(Number.isFinite(v), `number ${i} is ${v}`).toBe(true));
 
 describe('counts', () => {
-  test.each(Object.entries(counted))('%s: an empty class, and nothing but empty classes, give finite losses and gradients', async (_, make) => {
-    for (const counts of [[40, 0, 5, 1], [0, 0, 0, 0], [0, 7, 7, 7]]) expectFinite(await valuesOf(keep(make(counts)), [0, 1, 3]));
-  });
-  test.each([...Object.entries(counted), ...Object.entries(others)])('%s refuses counts that are none', (name, make) => {
-    for (const bad of [-1, NaN, Infinity]) expect(() => make([40, bad])).toThrow(new RangeError(`${name}: clsNumList[1] is ${bad}, expected a finite number >= 0`));
-    expect(() => make([])).toThrow(new RangeError(`${name}: clsNumList has 0 entries, expected at least 1`));
-  });
+  test.each(Object.entries(counted))(
+    '%s: an empty class, and nothing but empty classes, give finite losses and gradients',
+    async (_, make) => {
+      for (const counts of [
+        [40, 0, 5, 1],
+        [0, 0, 0, 0],
+        [0, 7, 7, 7],
+      ])
+        expectFinite(await valuesOf(keep(make(counts)), [0, 1, 3]));
+    },
+  );
+  test.each([...Object.entries(counted), ...Object.entries(others)])(
+    '%s refuses counts that are none',
+    (name, make) => {
+      for (const bad of [-1, NaN, Infinity])
+        expect(() => make([40, bad])).toThrow(
+          new RangeError(`${name}: clsNumList[1] is ${bad}, expected a finite number >= 0`),
+        );
+      expect(() => make([])).toThrow(new RangeError(`${name}: clsNumList has 0 entries, expected at least 1`));
+    },
+  );
   test.each(Object.entries(grouped))('%s refuses counts that are none', (name, make) => {
-    for (const bad of [-1, NaN, Infinity]) expect(() => make([40, bad])).toThrow(new RangeError(`${name}: groupCounts[1] is ${bad}, expected a finite number >= 0`));
+    for (const bad of [-1, NaN, Infinity])
+      expect(() => make([40, bad])).toThrow(
+        new RangeError(`${name}: groupCounts[1] is ${bad}, expected a finite number >= 0`),
+      );
     expect(() => make([])).toThrow(new RangeError(`${name}: groupCounts has 0 entries, expected at least 1`));
   });
   test.each(Object.entries(counted))('%s: counts of three classes do not fit logits of four', (name, make) => {
-    scope(() => expect(() => keep(make([40, 20, 5]))(logits(), [0, 1, 2])).toThrow(`${name}: logits have shape [3,4], expected 3 classes on the last axis`));
+    scope(() =>
+      expect(() => keep(make([40, 20, 5]))(logits(), [0, 1, 2])).toThrow(
+        `${name}: logits have shape [3,4], expected 3 classes on the last axis`,
+      ),
+    );
   });
-  test.each([['unimix', losses.unimix], ['remix', losses.remix]] as const)('%s: counts of three classes do not fit logits of two', async (_, make) => {
+  test.each([
+    ['unimix', losses.unimix],
+    ['remix', losses.remix],
+  ] as const)('%s: counts of three classes do not fit logits of two', async (_, make) => {
     const data = makeDataset(new NdArray(new Float32Array(8), [4, 2]), [0, 1, 0, 1]);
     const objective = keep(losses.mixed(make({ clsNumList: [9, 9, 9] }), losses.crossEntropy()));
     const model = keep(sequential(linear(2, 2)).init());
-    await expect(fit(model, data, { objective, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('mixed: logits have shape [4,2], expected 3 classes, as many as clsNumList has');
+    await expect(fit(model, data, { objective, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+      'mixed: logits have shape [4,2], expected 3 classes, as many as clsNumList has',
+    );
   });
 });
 
@@ -94,50 +126,119 @@ describe('options', () => {
     [() => losses.ldam({ clsNumList, s: -1 }), 'ldam: s is -1, expected a positive number'],
     [() => losses.ldam({ clsNumList, s: Infinity }), 'ldam: s is Infinity, expected a positive number'],
     [() => losses.ldam({ clsNumList, scaleIn: 'both' as never }), "ldam: scaleIn is both, expected 'loss' or 'head'"],
-    [() => losses.ldamHinge({ clsNumList, maxM: Infinity }), 'ldamHinge: maxM is Infinity, expected a finite number >= 0'],
+    [
+      () => losses.ldamHinge({ clsNumList, maxM: Infinity }),
+      'ldamHinge: maxM is Infinity, expected a finite number >= 0',
+    ],
     [() => losses.vs({ clsNumList, gamma: Infinity }), 'vs: gamma is Infinity, expected a finite number'],
     [() => losses.vs({ clsNumList, tau: NaN }), 'vs: tau is NaN, expected a finite number'],
     [() => losses.logitAdjusted({ clsNumList, tau: NaN }), 'logitAdjusted: tau is NaN, expected a finite number'],
     [() => losses.bayias({ clsNumList, testPrior: [1, -1] }), 'bayias: testPrior[1] is -1, expected a positive number'],
     [() => losses.binaryVs({ delta: [1, 0], iota: [0, 0] }), 'binaryVs: delta[1] is 0, expected a finite number > 0'],
-    [() => losses.binaryVs({ delta: [NaN, 1], iota: [0, 0] }), 'binaryVs: delta[0] is NaN, expected a finite number > 0'],
-    [() => losses.binaryVs({ delta: [1, 1], iota: [0, -Infinity] }), 'binaryVs: iota[1] is -Infinity, expected a finite number'],
-    [() => losses.binaryVs({ delta: [1, 1], iota: [0, 0], form: 'code' as never }), "binaryVs: form is code, expected 'paper' or 'official'"],
+    [
+      () => losses.binaryVs({ delta: [NaN, 1], iota: [0, 0] }),
+      'binaryVs: delta[0] is NaN, expected a finite number > 0',
+    ],
+    [
+      () => losses.binaryVs({ delta: [1, 1], iota: [0, -Infinity] }),
+      'binaryVs: iota[1] is -Infinity, expected a finite number',
+    ],
+    [
+      () => losses.binaryVs({ delta: [1, 1], iota: [0, 0], form: 'code' as never }),
+      "binaryVs: form is code, expected 'paper' or 'official'",
+    ],
     [() => losses.groupVs({ groupCounts: [1], tau: Infinity }), 'groupVs: tau is Infinity, expected a finite number'],
-    [() => losses.groupVs({ groupCounts: [1], form: 'la' as never }), "groupVs: form is la, expected 'paper' or 'official'"],
-    [() => losses.groupDro(base(), { groupCounts: [1], eta: NaN }), 'groupDro: eta is NaN, expected a finite number >= 0'],
-    [() => losses.groupDro(base(), { groupCounts: [1], adjustment: -1 }), 'groupDro: adjustment is -1, expected a finite number >= 0'],
-    [() => losses.classBalancedCrossEntropy({ clsNumList, beta: 1 }), 'classBalancedCrossEntropy: beta is 1, expected 0 <= beta < 1'],
-    [() => losses.classBalancedFocal({ clsNumList, beta: -0.1 }), 'classBalancedFocal: beta is -0.1, expected 0 <= beta < 1'],
-    [() => losses.classBalancedFocal({ clsNumList, gamma: NaN }), 'classBalancedFocal: gamma is NaN, expected a finite number >= 0'],
-    [() => losses.classBalancedFocal({ clsNumList, activation: 'tanh' as never }), "classBalancedFocal: activation is tanh, expected 'sigmoid' or 'softmax'"],
+    [
+      () => losses.groupVs({ groupCounts: [1], form: 'la' as never }),
+      "groupVs: form is la, expected 'paper' or 'official'",
+    ],
+    [
+      () => losses.groupDro(base(), { groupCounts: [1], eta: NaN }),
+      'groupDro: eta is NaN, expected a finite number >= 0',
+    ],
+    [
+      () => losses.groupDro(base(), { groupCounts: [1], adjustment: -1 }),
+      'groupDro: adjustment is -1, expected a finite number >= 0',
+    ],
+    [
+      () => losses.classBalancedCrossEntropy({ clsNumList, beta: 1 }),
+      'classBalancedCrossEntropy: beta is 1, expected 0 <= beta < 1',
+    ],
+    [
+      () => losses.classBalancedFocal({ clsNumList, beta: -0.1 }),
+      'classBalancedFocal: beta is -0.1, expected 0 <= beta < 1',
+    ],
+    [
+      () => losses.classBalancedFocal({ clsNumList, gamma: NaN }),
+      'classBalancedFocal: gamma is NaN, expected a finite number >= 0',
+    ],
+    [
+      () => losses.classBalancedFocal({ clsNumList, activation: 'tanh' as never }),
+      "classBalancedFocal: activation is tanh, expected 'sigmoid' or 'softmax'",
+    ],
     [() => losses.focal({ gamma: Infinity }), 'focal: gamma is Infinity, expected a finite number >= 0'],
-    [() => losses.focal({ weightIn: 'inside' as never }), "focal: weightIn is inside, expected 'loss' or 'probability'"],
+    [
+      () => losses.focal({ weightIn: 'inside' as never }),
+      "focal: weightIn is inside, expected 'loss' or 'probability'",
+    ],
     [() => losses.equalization({ clsNumList, lambda: -1 }), 'equalization: lambda is -1, expected a number in 0..1'],
     [() => losses.equalization({ clsNumList, seed: -1 }), 'key: seed is -1, expected an integer from 0 to 2^53 - 1'],
-    [() => losses.labelAwareSmoothing({ clsNumList, smoothTail: NaN }), 'labelAwareSmoothing: smoothTail is NaN, expected a number in [0, 1]'],
-    [() => losses.labelAwareSmoothing({ clsNumList, shape: 'round' as never }), "labelAwareSmoothing: shape is round, expected 'concave', 'linear', 'convex' or 'power'"],
-    [() => losses.labelSmoothings(clsNumList, { shape: 'power', power: -1 }), 'labelSmoothings: power is -1, expected a finite number > 0'],
-    [() => losses.influenceBalanced({ epsilon: 0 }), 'influenceBalanced: epsilon is 0, expected a positive finite number'],
+    [
+      () => losses.labelAwareSmoothing({ clsNumList, smoothTail: NaN }),
+      'labelAwareSmoothing: smoothTail is NaN, expected a number in [0, 1]',
+    ],
+    [
+      () => losses.labelAwareSmoothing({ clsNumList, shape: 'round' as never }),
+      "labelAwareSmoothing: shape is round, expected 'concave', 'linear', 'convex' or 'power'",
+    ],
+    [
+      () => losses.labelSmoothings(clsNumList, { shape: 'power', power: -1 }),
+      'labelSmoothings: power is -1, expected a finite number > 0',
+    ],
+    [
+      () => losses.influenceBalanced({ epsilon: 0 }),
+      'influenceBalanced: epsilon is 0, expected a positive finite number',
+    ],
     [() => losses.cdb({ numClasses: 0 }), 'cdb: numClasses is 0, expected a positive integer'],
     [() => losses.cdb({ numClasses: 2, tau: NaN }), "cdb: tau is NaN, expected 'dynamic' or a finite number >= 0"],
-    [() => losses.cdb({ numClasses: 2, dynamic: 'code' as never }), "cdb: dynamic is code, expected 'paper' or 'cifar'"],
+    [
+      () => losses.cdb({ numClasses: 2, dynamic: 'code' as never }),
+      "cdb: dynamic is code, expected 'paper' or 'cifar'",
+    ],
     [() => losses.cdbTau([0.5], { dynamic: 'code' as never }), "cdbTau: dynamic is code, expected 'paper' or 'cifar'"],
     [() => losses.absgd(base(), { lambda: 0 }), 'absgd: lambda is 0, expected a number that is not 0'],
     [() => losses.absgd(base(), { lambda: -0 }), 'absgd: lambda is 0, expected a number that is not 0'],
     [() => losses.absgd(base()).setLambda(0), 'absgd: lambda is 0, expected a number that is not 0'],
     [() => losses.absgd(base(), { compat: 'paper' as never }), "absgd: compat is paper, expected 'released-code'"],
-    [() => losses.logitClip(base(), { compat: 'paper' as never }), "logitClip: compat is paper, expected 'released-code'"],
-    [() => losses.mixed(losses.mixup(), base(), { compat: 'paper' as never }), "mixed: compat is paper, expected 'released-code'"],
+    [
+      () => losses.logitClip(base(), { compat: 'paper' as never }),
+      "logitClip: compat is paper, expected 'released-code'",
+    ],
+    [
+      () => losses.mixed(losses.mixup(), base(), { compat: 'paper' as never }),
+      "mixed: compat is paper, expected 'released-code'",
+    ],
     [() => losses.unimix({ clsNumList, alpha: -1 }), 'unimix: alpha is -1, expected a finite number > 0'],
     [() => losses.remix({ clsNumList, kappa: NaN }), 'remix: kappa is NaN, expected a finite number >= 1'],
     [() => drw({ from: -1 }), 'drw: from is -1, expected a number of at least 0'],
     [() => drw({ beta: 1 }), 'drw: beta is 1, expected a number of at least 0 and below 1'],
-    [() => drw({ rule: 'sqrt' as never }), "drw: rule is sqrt, expected 'effective', 'inverse' or a function of the counts"],
+    [
+      () => drw({ rule: 'sqrt' as never }),
+      "drw: rule is sqrt, expected 'effective', 'inverse' or a function of the counts",
+    ],
   ])('%#', (make, sentence) => expect(make).toThrow(new RangeError(sentence)));
-  test('klDro', () => scope(() => expect(() => losses.klDro(tensor([1]), { lambda: 0 })).toThrow('klDro: lambda is 0, expected a finite number that is not 0')));
+  test('klDro', () =>
+    scope(() =>
+      expect(() => losses.klDro(tensor([1]), { lambda: 0 })).toThrow(
+        'klDro: lambda is 0, expected a finite number that is not 0',
+      ),
+    ));
   test.each(Object.entries(all))('%s: an unknown reduction', (_, make) => {
-    scope(() => expect(() => keep(make())(logits(), [0, 1, 2], { reduction: 'average' as never })).toThrow(/^\w+: reduction is average, expected one of none, mean, sum, weightedMean$/));
+    scope(() =>
+      expect(() => keep(make())(logits(), [0, 1, 2], { reduction: 'average' as never })).toThrow(
+        /^\w+: reduction is average, expected one of none, mean, sum, weightedMean$/,
+      ),
+    );
   });
 });
 
@@ -145,9 +246,14 @@ describe('labels', () => {
   test.each(Object.entries(all))('%s', async (name, make) => {
     const loss = keep(make());
     scope(() => {
-      for (const bad of [4, -1, 0.5, NaN]) expect(() => loss(logits(), [0, bad, 1])).toThrow(new RangeError(`${name}: labels[1] is ${bad}, expected an integer in 0..3`));
+      for (const bad of [4, -1, 0.5, NaN])
+        expect(() => loss(logits(), [0, bad, 1])).toThrow(
+          new RangeError(`${name}: labels[1] is ${bad}, expected an integer in 0..3`),
+        );
       expect(() => loss(logits(), [0, 1])).toThrow(`${name}: got 2 labels for logits of shape [3,4]`);
-      expect(() => loss(logits(), tensor([0, 1], { dtype: 'i32' }))).toThrow(`${name}: labels has shape [2], expected [3]`);
+      expect(() => loss(logits(), tensor([0, 1], { dtype: 'i32' }))).toThrow(
+        `${name}: labels has shape [2], expected [3]`,
+      );
       expect(() => loss(logits(), tensor([0, 1, 2]) as never)).toThrow(`${name}: labels are f32, expected i32`);
       expect(() => loss(tensor(1), [0])).toThrow(`${name}: logits have shape []`);
     });
@@ -161,16 +267,24 @@ describe('labels', () => {
     // Where none counts, the loss and its gradient are 0.
     for (const g of await valuesOf(loss, [-100, -100, -100])) expect(g.every((v) => v === 0)).toBe(true);
   });
-  test.each<[string, () => losses.Loss]>([['crossEntropy', () => losses.crossEntropy()], ['focal', () => losses.focal()], ['ldamHinge', () => losses.ldamHinge({ clsNumList: [9, 9] })]])('fit counts labels that the model has no output for, whatever the loss: %s', async (_, make) => {
+  test.each<[string, () => losses.Loss]>([
+    ['crossEntropy', () => losses.crossEntropy()],
+    ['focal', () => losses.focal()],
+    ['ldamHinge', () => losses.ldamHinge({ clsNumList: [9, 9] })],
+  ])('fit counts labels that the model has no output for, whatever the loss: %s', async (_, make) => {
     const data = makeDataset(new NdArray(new Float32Array(12), [6, 2]), [0, 1, 2, 0, 2, 1]);
     const model = keep(sequential(linear(2, 2)).init());
-    await expect(fit(model, data, { loss: keep(make()), optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('fit: 2 labels lie outside the classes of the model; does its last layer have one output for each class?');
+    await expect(fit(model, data, { loss: keep(make()), optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+      'fit: 2 labels lie outside the classes of the model; does its last layer have one output for each class?',
+    );
   });
   test('a gradient that can be differentiated again is 0, too, where no row counts', async () => {
     for (const reduction of ['mean', 'weightedMean'] as const) {
       const [g] = await readAll(() => {
         const leaf = requireGrad(logits());
-        return grad(crossEntropyOp(leaf, [-100, -100, -100], { reduction }), [leaf], { createGraph: true }).map((t) => t.detach());
+        return grad(crossEntropyOp(leaf, [-100, -100, -100], { reduction }), [leaf], { createGraph: true }).map((t) =>
+          t.detach(),
+        );
       });
       expect(g!.every((v) => v === 0)).toBe(true);
     }
@@ -206,9 +320,14 @@ describe('weights', () => {
   test('ABSGD and group DRO: sample weights that are all 0 leave a loss of 0 and no NaN behind', async () => {
     const attention = keep(losses.absgd(losses.crossEntropy(), { lambda: 2 }));
     const robust = keep(losses.groupDro(losses.crossEntropy(), { groupCounts: [5, 5] }));
-    for (const weights of [[0, 0, 0], [1, 1, 1]]) {
+    for (const weights of [
+      [0, 0, 0],
+      [1, 1, 1],
+    ]) {
       expectFinite(await valuesOf(attention, [0, 1, 2], weights));
-      const [v] = await readAll(() => [robust(logits(), [0, 1, 2], { groups: [0, 1, 0], sampleWeight: tensor(weights) })]);
+      const [v] = await readAll(() => [
+        robust(logits(), [0, 1, 2], { groups: [0, 1, 0], sampleWeight: tensor(weights) }),
+      ]);
       expect(Number.isFinite(v![0])).toBe(true);
     }
     const { logU } = await attention.state();
@@ -218,7 +337,11 @@ describe('weights', () => {
 });
 
 describe('a class without validation images', () => {
-  const scores = [[0.9, 0.1, 0], [0.2, 0.8, 0], [0.6, 0.4, 0]];
+  const scores = [
+    [0.9, 0.1, 0],
+    [0.2, 0.8, 0],
+    [0.6, 0.4, 0],
+  ];
   const accuracy = perClassAccuracy(scores, [0, 1, 1]);
   test('has the accuracy NaN, which CDB takes as: keep the difficulty', () => {
     expect(accuracy).toEqual([1, 0.5, NaN]);
@@ -228,11 +351,16 @@ describe('a class without validation images', () => {
     expectFinite([Array.from(loss.update([NaN, NaN, NaN]))]);
     expect(loss.classWeights[2]).toBeCloseTo((3 * 1) / 1.51, 12);
     for (const all of [0, 1]) expect(Array.from(loss.update([all, all, all]))).toEqual([1, 1, 1]);
-    expect(() => loss.update([0.5, 1.1, 0])).toThrow('cdbWeights: accuracy[1] is 1.1, expected a number in [0, 1], or NaN');
+    expect(() => loss.update([0.5, 1.1, 0])).toThrow(
+      'cdbWeights: accuracy[1] is 1.1, expected a number in [0, 1], or NaN',
+    );
     expect(() => loss.update([0.5])).toThrow('cdb: got 1 accuracies, expected 3');
   });
   test('is drawn as before by CDB-S', () => {
-    const data = makeDataset(new NdArray(new Float32Array(300), [300, 1]), Array.from({ length: 300 }, (_, i) => i % 3));
+    const data = makeDataset(
+      new NdArray(new Float32Array(300), [300, 1]),
+      Array.from({ length: 300 }, (_, i) => i % 3),
+    );
     const sampler = cdbSampler();
     sampler.setClassAccuracy(accuracy);
     const drawn = Array.from(sampler(data, { epoch: 0, epochs: 1, seed: 0 }), (i) => data.y[i]!);
@@ -249,33 +377,63 @@ describe('a class without validation images', () => {
 
 describe('groups', () => {
   test('without members in a batch, or in the training set, leave the loss finite', async () => {
-    for (const counts of [[10, 5, 3], [10, 5, 0], [0, 0, 0]]) {
-      for (const make of [() => losses.groupVs({ groupCounts: counts }), () => losses.groupDro(losses.crossEntropy(), { groupCounts: counts }), () => losses.groupDro(losses.crossEntropy(), { groupCounts: counts, rule: 'greedy' })]) {
+    for (const counts of [
+      [10, 5, 3],
+      [10, 5, 0],
+      [0, 0, 0],
+    ]) {
+      for (const make of [
+        () => losses.groupVs({ groupCounts: counts }),
+        () => losses.groupDro(losses.crossEntropy(), { groupCounts: counts }),
+        () => losses.groupDro(losses.crossEntropy(), { groupCounts: counts, rule: 'greedy' }),
+      ]) {
         const loss = keep(make());
-        expectFinite(await valuesOf(((x: Tensor, y: ArrayLike<number>, inputs: losses.LossInputs) => loss(x, y, { groups: [0, 0, 1], ...inputs })) as losses.Loss, [0, 1, 2]));
+        expectFinite(
+          await valuesOf(
+            ((x: Tensor, y: ArrayLike<number>, inputs: losses.LossInputs) =>
+              loss(x, y, { groups: [0, 0, 1], ...inputs })) as losses.Loss,
+            [0, 1, 2],
+          ),
+        );
       }
     }
   });
   test('absent from the test set have no part in metrics', () => {
-    const scores = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]];
+    const scores = [
+      [0.9, 0.1],
+      [0.2, 0.8],
+      [0.6, 0.4],
+    ];
     expect(groupBalancedError(scores, [0, 1, 1], [0, 0, 3])).toBe(0.5);
     expect(worstGroup(scores, [0, 1, 1], [0, 0, 3])).toEqual({ group: 3, accuracy: 0 });
   });
   test('that do not fit', async () => {
     const loss = keep(losses.groupVs({ groupCounts: [10, 5] }));
-    expect(() => losses.grouped(loss, [0, 2])).toThrow(new RangeError('grouped: groups[1] is 2, expected an integer in 0..1'));
+    expect(() => losses.grouped(loss, [0, 2])).toThrow(
+      new RangeError('grouped: groups[1] is 2, expected an integer in 0..1'),
+    );
     const data = makeDataset(new NdArray(new Float32Array(6), [3, 2]), [0, 1, 1]);
     const model = keep(sequential(linear(2, 2)).init());
     const objective = losses.grouped(loss, [0, 1]);
-    await expect(fit(model, data, { objective, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('fit: the dataset has 3 rows, the objective has numbers for 2');
-    scope(() => expect(() => loss(logits(), [0, 1, 2], { groups: [0, -1, 1] })).toThrow('groupVs: groups[1] is -1, expected an integer in 0..1'));
+    await expect(fit(model, data, { objective, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+      'fit: the dataset has 3 rows, the objective has numbers for 2',
+    );
+    scope(() =>
+      expect(() => loss(logits(), [0, 1, 2], { groups: [0, -1, 1] })).toThrow(
+        'groupVs: groups[1] is -1, expected an integer in 0..1',
+      ),
+    );
   });
 });
 
 test('mixing finds no counts for labels outside, and stays finite', async () => {
   const rule = keep(losses.unimix({ clsNumList: [9, 0] }));
   const got = await readAll(() => {
-    const { x, weight } = rule({ x: tensor([1, 2, 3], { shape: [3, 1] }), y: tensor([0, 1, 7], { dtype: 'i32' }), random: { key: key(0), first: tensor([0, 0], { dtype: 'u32' }) } });
+    const { x, weight } = rule({
+      x: tensor([1, 2, 3], { shape: [3, 1] }),
+      y: tensor([0, 1, 7], { dtype: 'i32' }),
+      random: { key: key(0), first: tensor([0, 0], { dtype: 'u32' }) },
+    });
     return [x, weight];
   });
   expectFinite(got.map((g) => Array.from(g)));

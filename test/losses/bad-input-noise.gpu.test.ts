@@ -1,23 +1,75 @@
-// What the methods for label noise, calibration and ambiguity say to bad input, case by case over every method that it concerns.
+// What the methods for label noise, calibration and ambiguity say to bad input, case by case over every method that it
+// concerns.
 import { describe, expect, test } from 'vitest';
 import { NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import {
-  ambiguity, averageK, averageKOnDevice, calibrated, conformal, errorCurves, evaluateSets, expectedSetError, fitBeta, fitHistogram, fitIsotonic, fitMatrix, fitPlatt, fitTemperature, fitVector, loadCalibrator, loadSetPredictor, rapsSettings,
-  temperatureCalibrator, temperatureScaling, topK, type ConformalScore,
+  ambiguity,
+  averageK,
+  averageKOnDevice,
+  calibrated,
+  conformal,
+  errorCurves,
+  evaluateSets,
+  expectedSetError,
+  fitBeta,
+  fitHistogram,
+  fitIsotonic,
+  fitMatrix,
+  fitPlatt,
+  fitTemperature,
+  fitVector,
+  loadCalibrator,
+  loadSetPredictor,
+  rapsSettings,
+  temperatureCalibrator,
+  temperatureScaling,
+  topK,
+  type ConformalScore,
 } from 'evenkeel/calibrate';
 import { makeDataset } from 'evenkeel/data';
 import {
-  alphaInflection, alphaLoss, alphaMarginLoss, alphaMinimalRisk, alphaMinimiser, alphaSchedule, cals, clipLogits, crossEntropy, gaussianAlphaRisk, logitClip, logitClipBounds, logitNorm, mbls, phuberCE, phuberGCE, twoHead, untilt,
+  alphaInflection,
+  alphaLoss,
+  alphaMarginLoss,
+  alphaMinimalRisk,
+  alphaMinimiser,
+  alphaSchedule,
+  cals,
+  clipLogits,
+  crossEntropy,
+  gaussianAlphaRisk,
+  logitClip,
+  logitClipBounds,
+  logitNorm,
+  mbls,
+  phuberCE,
+  phuberGCE,
+  twoHead,
+  untilt,
 } from 'evenkeel/losses';
 import {
-  aurc, brierDecomposition, brierScore, calibrationError, classwiseCalibrationError, ksError, nll, perClassCalibrationError, reliabilityDiagram, riskCoverage, type Labels, type Matrix,
+  aurc,
+  brierDecomposition,
+  brierScore,
+  calibrationError,
+  classwiseCalibrationError,
+  ksError,
+  nll,
+  perClassCalibrationError,
+  reliabilityDiagram,
+  riskCoverage,
+  type Labels,
+  type Matrix,
 } from 'evenkeel/metrics';
 
 const one = (): Tensor => tensor([1, 2], { shape: [1, 2] });
 
 describe('alpha <= 0', () => {
   const allowed = 'expected a number > 0 or Infinity';
-  const { loss, tilt } = { loss: (alpha: number) => alphaLoss({ alpha }), tilt: (alpha: number) => scope(() => void untilt(one(), alpha)) };
+  const { loss, tilt } = {
+    loss: (alpha: number) => alphaLoss({ alpha }),
+    tilt: (alpha: number) => scope(() => void untilt(one(), alpha)),
+  };
   const methods: [string, (alpha: number) => unknown, string?][] = [
     ['alphaLoss', loss],
     ['alphaSchedule', (from) => alphaSchedule({ from, to: 2 })],
@@ -26,7 +78,25 @@ describe('alpha <= 0', () => {
     ['alphaInflection', alphaInflection],
     ['alphaMinimiser', (alpha) => alphaMinimiser(0.3, alpha)],
     ['alphaMinimalRisk', (alpha) => alphaMinimalRisk([0.3, 0.7], alpha)],
-    ['alphaMarginLoss', (alpha) => gaussianAlphaRisk([1, 0], [{ weight: 1, mean: [0, 0], covariance: [[1, 0], [0, 1]], label: 1 }], alpha)],
+    [
+      'alphaMarginLoss',
+      (alpha) =>
+        gaussianAlphaRisk(
+          [1, 0],
+          [
+            {
+              weight: 1,
+              mean: [0, 0],
+              covariance: [
+                [1, 0],
+                [0, 1],
+              ],
+              label: 1,
+            },
+          ],
+          alpha,
+        ),
+    ],
     ['untilt', tilt, 'expected a finite number > 0'],
   ];
   test.each(methods)('%s', (name, call, want = allowed) => {
@@ -62,15 +132,24 @@ describe('tau <= 0, norm order < 1', () => {
     ['clipLogits', (p) => scope(() => void clipLogits(one(), 1, { p }))],
     ['logitClipBounds', (p) => logitClipBounds({ tau: 1, p, classes: 3 })],
   ])('norm of %s', (name, call) => {
-    for (const p of [0.99, 0, -2, NaN]) expect(() => call(p)).toThrow(`${name}: p is ${p}, expected a number >= 1 or Infinity`);
+    for (const p of [0.99, 0, -2, NaN])
+      expect(() => call(p)).toThrow(`${name}: p is ${p}, expected a number >= 1 or Infinity`);
   });
   test('margins', () => {
-    for (const margin of [-1, NaN, Infinity]) expect(() => mbls({ margin })).toThrow(`mbls: margin is ${margin}, expected a finite number >= 0`);
-    for (const margin of [0, -1, NaN]) expect(() => cals({ numClasses: 3, margin })).toThrow(`cals: margin is ${margin}, expected a positive finite number`);
+    for (const margin of [-1, NaN, Infinity])
+      expect(() => mbls({ margin })).toThrow(`mbls: margin is ${margin}, expected a finite number >= 0`);
+    for (const margin of [0, -1, NaN])
+      expect(() => cals({ numClasses: 3, margin })).toThrow(
+        `cals: margin is ${margin}, expected a positive finite number`,
+      );
   });
 });
 
-const p3 = [[0.5, 0.3, 0.2], [0.8, 0.2, 0], [0.1, 0.1, 0.8]];
+const p3 = [
+  [0.5, 0.3, 0.2],
+  [0.8, 0.2, 0],
+  [0.1, 0.1, 0.8],
+];
 const y3 = [0, 0, 2];
 
 describe('K outside [1, classes]', () => {
@@ -83,23 +162,39 @@ describe('K outside [1, classes]', () => {
       await expect(averageKOnDevice(device, k)).rejects.toThrow(message);
       expect(() => twoHead({ classes: 3, k })).toThrow(`twoHead: k is ${k}, expected 0 < k <= 3`);
     }
-    const p = [[0.5, 0.5], [0.9, 0.1]];
+    const p = [
+      [0.5, 0.5],
+      [0.9, 0.1],
+    ];
     expect(averageK(p, 0.5).predict(p).sets).toEqual([[], [0]]);
   });
   test('top-k and the ambiguity curve take integers', () => {
     for (const k of [0, -1, 1.5, NaN]) expect(() => topK(k)).toThrow(`topK: k is ${k}, expected a positive integer`);
     expect(() => topK(4).predict(p3)).toThrow('topK: k is 4, expected at most 3, the number of classes');
-    for (const k of [0, 1.5, 3]) expect(() => ambiguity(p3, [k])).toThrow(`ambiguity: k is ${k}, expected an integer in 1..2`);
+    for (const k of [0, 1.5, 3])
+      expect(() => ambiguity(p3, [k])).toThrow(`ambiguity: k is ${k}, expected an integer in 1..2`);
   });
   test('sets and states that do not fit', () => {
     expect(() => averageK(p3, 2).predict([[0.5, 0.5]])).toThrow('averageK: probs have 2 classes, expected 3');
-    expect(() => errorCurves([[0.5, 0.5]], [0], { ks: [1], calib: p3 })).toThrow('averageK: probs have 2 classes, expected 3');
-    expect(() => evaluateSets({ sets: [[3]], meanSize: 1 }, [0], { classes: 3 })).toThrow('evaluateSets: set 0 has the class 3, expected one in 0..2');
-    expect(() => expectedSetError({ sets: [[-1]], meanSize: 1 }, [[0.5, 0.5]])).toThrow('expectedSetError: set 0 has the class -1, expected one in 0..1');
+    expect(() => errorCurves([[0.5, 0.5]], [0], { ks: [1], calib: p3 })).toThrow(
+      'averageK: probs have 2 classes, expected 3',
+    );
+    expect(() => evaluateSets({ sets: [[3]], meanSize: 1 }, [0], { classes: 3 })).toThrow(
+      'evaluateSets: set 0 has the class 3, expected one in 0..2',
+    );
+    expect(() => expectedSetError({ sets: [[-1]], meanSize: 1 }, [[0.5, 0.5]])).toThrow(
+      'expectedSetError: set 0 has the class -1, expected one in 0..1',
+    );
     const state = averageK(p3, 2).state;
-    expect(() => loadSetPredictor({ ...state, tieShare: 2 })).toThrow('averageK: tieShare is 2, expected a number in 0..1');
-    expect(() => loadSetPredictor({ ...state, threshold: NaN })).toThrow('averageK: threshold is NaN, expected a finite number');
-    expect(() => loadSetPredictor({ ...conformal(p3, y3, { alpha: 0.5 }).state, quantiles: [NaN] })).toThrow('conformal: quantiles[0] is NaN, expected a finite number');
+    expect(() => loadSetPredictor({ ...state, tieShare: 2 })).toThrow(
+      'averageK: tieShare is 2, expected a number in 0..1',
+    );
+    expect(() => loadSetPredictor({ ...state, threshold: NaN })).toThrow(
+      'averageK: threshold is NaN, expected a finite number',
+    );
+    expect(() => loadSetPredictor({ ...conformal(p3, y3, { alpha: 0.5 }).state, quantiles: [NaN] })).toThrow(
+      'conformal: quantiles[0] is NaN, expected a finite number',
+    );
   });
 });
 
@@ -124,66 +219,140 @@ describe('probabilities that are none', () => {
     ['expectedSetError: probs', (p) => expectedSetError({ sets: [[0]], meanSize: 1 }, first(p))],
     ['conformal: probs', (p, y) => conformal(p, y, { alpha: 0.5 })],
     ['rapsSettings: probs', (p, y) => rapsSettings(p, y, { alpha: 0.5 })],
-    ...([['temperatureCalibrator', temperatureCalibrator], ['fitVector', fitVector], ['fitMatrix', fitMatrix], ['fitPlatt', fitPlatt], ['fitBeta', fitBeta], ['fitIsotonic', fitIsotonic], ['fitHistogram', fitHistogram]] as const).map(
-      ([name, fit]): [string, (p: Matrix, y: Labels) => unknown] => [`${name}: scores`, (p, y) => fit(p, y, { input: 'probabilities' })],
-    ),
+    ...(
+      [
+        ['temperatureCalibrator', temperatureCalibrator],
+        ['fitVector', fitVector],
+        ['fitMatrix', fitMatrix],
+        ['fitPlatt', fitPlatt],
+        ['fitBeta', fitBeta],
+        ['fitIsotonic', fitIsotonic],
+        ['fitHistogram', fitHistogram],
+      ] as const
+    ).map(([name, fit]): [string, (p: Matrix, y: Labels) => unknown] => [
+      `${name}: scores`,
+      (p, y) => fit(p, y, { input: 'probabilities' }),
+    ]),
   ];
   test.each(methods)('%s', (what, call) => {
     // Logits, also those that look like probabilities, one or the other way.
-    expect(() => call([[3, -1]], [0])).toThrow(`${what} is 3 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)`);
-    expect(() => call([[1.5, -0.5]], [0])).toThrow(`${what} is 1.5 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)`);
-    expect(() => call([[0.25, 0.5]], [0])).toThrow(`${what} sum to 0.75 in row 0, expected 1 (apply softmax to logits first)`);
+    expect(() => call([[3, -1]], [0])).toThrow(
+      `${what} is 3 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)`,
+    );
+    expect(() => call([[1.5, -0.5]], [0])).toThrow(
+      `${what} is 1.5 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)`,
+    );
+    expect(() => call([[0.25, 0.5]], [0])).toThrow(
+      `${what} sum to 0.75 in row 0, expected 1 (apply softmax to logits first)`,
+    );
     expect(() => call([[0, 0]], [0])).toThrow(`${what} sum to 0 in row 0, expected 1 (apply softmax to logits first)`);
     expect(() => call([[NaN, 1]], [0])).toThrow(`${what} is NaN at row 0, class 0`);
     expect(() => call([], [])).toThrow(/has shape \[0,0\], expected at least one row and one class$/);
     expect(() => call([[0.5, 0.5], [1]], [0, 0])).toThrow(`${what} row 1 has 1 entries, expected 2 as in row 0`);
   });
   test('on the device', async () => {
-    for (const [row, sums] of [[[3, -1], '2..2'], [[0.25, 0.5], '0.75..0.75']] as const) {
+    for (const [row, sums] of [
+      [[3, -1], '2..2'],
+      [[0.25, 0.5], '0.75..0.75'],
+    ] as const) {
       using t = tensor(row, { shape: [1, 2] });
-      await expect(averageKOnDevice(t, 1)).rejects.toThrow(new RegExp(`^averageK: probs lie in .* with row sums in ${sums}, expected probabilities \\(apply softmax to logits first\\)$`));
+      await expect(averageKOnDevice(t, 1)).rejects.toThrow(
+        new RegExp(
+          `^averageK: probs lie in .* with row sums in ${sums}, expected probabilities \\(apply softmax to ` +
+            `logits first\\)$`,
+        ),
+      );
     }
   });
-  test('of the theory of the alpha-loss', () => expect(() => alphaMinimalRisk([0.3, 0.3], 2)).toThrow('alphaMinimalRisk: probabilities are [0.3,0.3], expected numbers >= 0 that sum to 1'));
+  test('of the theory of the alpha-loss', () =>
+    expect(() => alphaMinimalRisk([0.3, 0.3], 2)).toThrow(
+      'alphaMinimalRisk: probabilities are [0.3,0.3], expected numbers >= 0 that sum to 1',
+    ));
 });
 
 describe('a calibration split too small for the level', () => {
-  const rows = (n: number): { p: number[][]; y: number[] } => ({ p: Array.from({ length: n }, (_, i) => (i % 2 ? [0.7, 0.3] : [0.2, 0.8])), y: Array.from({ length: n }, (_, i) => i % 2) });
-  test.each<ConformalScore>(['lac', 'aps', 'raps', 'saps'])('conformal, %s: 1 / alpha - 1 rows are needed, and are enough', (score) => {
-    for (const [alpha, least] of [[0.1, 9], [0.05, 19], [0.5, 1], [0.3, 3]] as const) {
-      const options = { alpha, score, lambda: 0.1, kReg: 1 };
-      const [few, enough] = [rows(least - 1), rows(least)];
-      if (least > 1) expect(() => conformal(few.p, few.y, options)).toThrow(`conformal: got ${least - 1} calibration rows, too few for alpha ${alpha}, expected at least ${least}`);
-      expect(conformal(enough.p, enough.y, options).state.quantiles.every(Number.isFinite)).toBe(true);
-      const { p, y } = rows(2 * least - 1);
-      // A class of its own with too few rows is in every set.
-      if (least > 1) expect(conformal(p, y, { ...options, perClass: true }).quantiles.map(Number.isFinite)).toEqual([true, false]);
-    }
+  const rows = (n: number): { p: number[][]; y: number[] } => ({
+    p: Array.from({ length: n }, (_, i) => (i % 2 ? [0.7, 0.3] : [0.2, 0.8])),
+    y: Array.from({ length: n }, (_, i) => i % 2),
   });
+  test.each<ConformalScore>(['lac', 'aps', 'raps', 'saps'])(
+    'conformal, %s: 1 / alpha - 1 rows are needed, and are enough',
+    (score) => {
+      for (const [alpha, least] of [
+        [0.1, 9],
+        [0.05, 19],
+        [0.5, 1],
+        [0.3, 3],
+      ] as const) {
+        const options = { alpha, score, lambda: 0.1, kReg: 1 };
+        const [few, enough] = [rows(least - 1), rows(least)];
+        if (least > 1)
+          expect(() => conformal(few.p, few.y, options)).toThrow(
+            `conformal: got ${least - 1} calibration rows, too few for alpha ${alpha}, expected at least ${least}`,
+          );
+        expect(conformal(enough.p, enough.y, options).state.quantiles.every(Number.isFinite)).toBe(true);
+        const { p, y } = rows(2 * least - 1);
+        // A class of its own with too few rows is in every set.
+        if (least > 1)
+          expect(conformal(p, y, { ...options, perClass: true }).quantiles.map(Number.isFinite)).toEqual([true, false]);
+      }
+    },
+  );
   test('rapsSettings, and levels outside (0, 1)', () => {
     const { p, y } = rows(8);
-    expect(() => rapsSettings(p, y, { alpha: 0.1 })).toThrow('rapsSettings: got 8 calibration rows, too few for alpha 0.1, expected at least 9');
+    expect(() => rapsSettings(p, y, { alpha: 0.1 })).toThrow(
+      'rapsSettings: got 8 calibration rows, too few for alpha 0.1, expected at least 9',
+    );
     for (const alpha of [0, 1, -1, NaN]) {
       expect(() => conformal(p, y, { alpha })).toThrow(`conformal: alpha is ${alpha}, expected a number in (0, 1)`);
-      expect(() => rapsSettings(p, y, { alpha })).toThrow(`rapsSettings: alpha is ${alpha}, expected a number in (0, 1)`);
+      expect(() => rapsSettings(p, y, { alpha })).toThrow(
+        `rapsSettings: alpha is ${alpha}, expected a number in (0, 1)`,
+      );
     }
   });
   test('no rows at all', async () => {
-    for (const [name, fit] of Object.entries({ fitTemperature, temperatureCalibrator, fitVector, fitMatrix, fitPlatt, fitBeta, fitIsotonic, fitHistogram })) {
+    for (const [name, fit] of Object.entries({
+      fitTemperature,
+      temperatureCalibrator,
+      fitVector,
+      fitMatrix,
+      fitPlatt,
+      fitBeta,
+      fitIsotonic,
+      fitHistogram,
+    })) {
       expect(() => fit([], []), name).toThrow(/has shape \[0,0\], expected at least one row and one class$/);
     }
     const model = { logits: () => Promise.reject(new Error('not asked')) };
     const nothing = { ...makeDataset(new NdArray(new Float32Array(2), [1, 2]), [0]), y: new Int32Array(0) };
-    await expect(temperatureScaling().fit(model, nothing)).rejects.toThrow('temperatureScaling: the calibration set is empty, expected at least one sample');
-    await expect(calibrated(model, nothing, fitVector)).rejects.toThrow('calibrated: the calibration set is empty, expected at least one sample');
+    await expect(temperatureScaling().fit(model, nothing)).rejects.toThrow(
+      'temperatureScaling: the calibration set is empty, expected at least one sample',
+    );
+    await expect(calibrated(model, nothing, fitVector)).rejects.toThrow(
+      'calibrated: the calibration set is empty, expected at least one sample',
+    );
   });
 });
 
 describe('empty bins', () => {
-  const [p, y] = [[[0.9, 0.1], [0.95, 0.05]], [0, 1]];
+  const [p, y] = [
+    [
+      [0.9, 0.1],
+      [0.95, 0.05],
+    ],
+    [0, 1],
+  ];
   test('are left out of every error, and say so in the diagram', () => {
-    expect(reliabilityDiagram(p, y, { nBins: 4 }).map(({ count, confidence, accuracy }) => [count, confidence, accuracy])).toEqual([[0, NaN, NaN], [0, NaN, NaN], [0, NaN, NaN], [2, 0.925, 0.5]]);
-    for (const norm of ['l1', 'l2', 'max', 'mean'] as const) expect(calibrationError(p, y, { nBins: 4, norm })).toBeCloseTo(0.425, 12);
+    expect(
+      reliabilityDiagram(p, y, { nBins: 4 }).map(({ count, confidence, accuracy }) => [count, confidence, accuracy]),
+    ).toEqual([
+      [0, NaN, NaN],
+      [0, NaN, NaN],
+      [0, NaN, NaN],
+      [2, 0.925, 0.5],
+    ]);
+    for (const norm of ['l1', 'l2', 'max', 'mean'] as const)
+      expect(calibrationError(p, y, { nBins: 4, norm })).toBeCloseTo(0.425, 12);
     expect(classwiseCalibrationError(p, y, { nBins: 4 })).toBeCloseTo(0.425, 12);
     expect(Object.values(brierDecomposition(p, y, { nBins: 4 })).every(Number.isFinite)).toBe(true);
   });
@@ -197,18 +366,38 @@ describe('empty bins', () => {
   });
   test('no bins', () => {
     for (const nBins of [0, -1, 1.5, NaN]) {
-      for (const [name, call] of Object.entries({ calibrationError, classwiseCalibrationError, perClassCalibrationError, reliabilityDiagram, brierDecomposition })) expect(() => call(p, y, { nBins })).toThrow(`${name}: nBins is ${nBins}, expected an integer >= 1`);
+      for (const [name, call] of Object.entries({
+        calibrationError,
+        classwiseCalibrationError,
+        perClassCalibrationError,
+        reliabilityDiagram,
+        brierDecomposition,
+      }))
+        expect(() => call(p, y, { nBins })).toThrow(`${name}: nBins is ${nBins}, expected an integer >= 1`);
       expect(() => fitHistogram(p, y, { nBins })).toThrow(`fitHistogram: nBins is ${nBins}, expected an integer >= 1`);
     }
   });
 });
 
 test('stored calibrators that are broken', () => {
-  const maps = [{ a: 1, b: 0 }, { a: 1, b: 0 }];
+  const maps = [
+    { a: 1, b: 0 },
+    { a: 1, b: 0 },
+  ];
   const state = { kind: 'platt', input: 'logits', classes: 2, maps } as const;
-  expect(() => loadCalibrator({ ...state, maps: [{ a: NaN, b: 0 }, maps[1]!] })).toThrow('loadCalibrator: class 0 of platt: a is NaN, expected a finite number');
-  expect(() => loadCalibrator({ ...state, maps: [maps[0]!] })).toThrow('loadCalibrator: maps of platt has 1 entries, expected 2');
-  expect(() => loadCalibrator({ kind: 'histogram', input: 'logits', classes: 1, maps: [{ edges: [0, 1], values: [] }] })).toThrow('loadCalibrator: class 0 of histogram: ');
-  expect(() => loadCalibrator({ kind: 'isotonic', input: 'logits', classes: 1, maps: [{ x: [0, 1], y: [0] }] })).toThrow('loadCalibrator: class 0 of isotonic: ');
-  expect(() => loadCalibrator({ kind: 'temperature', input: 'logits', classes: 1, weight: [Infinity], bias: [0] })).toThrow('Infinity at 0, expected finite numbers');
+  expect(() => loadCalibrator({ ...state, maps: [{ a: NaN, b: 0 }, maps[1]!] })).toThrow(
+    'loadCalibrator: class 0 of platt: a is NaN, expected a finite number',
+  );
+  expect(() => loadCalibrator({ ...state, maps: [maps[0]!] })).toThrow(
+    'loadCalibrator: maps of platt has 1 entries, expected 2',
+  );
+  expect(() =>
+    loadCalibrator({ kind: 'histogram', input: 'logits', classes: 1, maps: [{ edges: [0, 1], values: [] }] }),
+  ).toThrow('loadCalibrator: class 0 of histogram: ');
+  expect(() =>
+    loadCalibrator({ kind: 'isotonic', input: 'logits', classes: 1, maps: [{ x: [0, 1], y: [0] }] }),
+  ).toThrow('loadCalibrator: class 0 of isotonic: ');
+  expect(() =>
+    loadCalibrator({ kind: 'temperature', input: 'logits', classes: 1, weight: [Infinity], bias: [0] }),
+  ).toThrow('Infinity at 0, expected finite numbers');
 });

@@ -1,6 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { backward, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { brier, cals, cpc, crossEntropy, entropyPenalty, focal, focalAdaptive, l1Penalty, mbls, mmce, type AlmPenalty, type Cals, type Loss } from 'evenkeel/losses';
+import {
+  brier,
+  cals,
+  cpc,
+  crossEntropy,
+  entropyPenalty,
+  focal,
+  focalAdaptive,
+  l1Penalty,
+  mbls,
+  mmce,
+  type AlmPenalty,
+  type Cals,
+  type Loss,
+} from 'evenkeel/losses';
 import { linear, sequential } from 'evenkeel/nn';
 import { mul, sum } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
@@ -62,7 +76,12 @@ test.each(cases)('golden $name', async (c) => {
   [c.outputs.totalLoss ?? c.outputs.loss, c.outputs.gradLogitsTotal ?? c.outputs.gradLogits].forEach((w, k) => {
     const want = flat(w);
     const bound = 1e-5 * Math.max(...want.map(Math.abs)) + 1e-7;
-    expectWithin(got[k]!, { shape: [want.length], data: Float64Array.from(want) }, () => bound, ['loss', 'gradient'][k]!);
+    expectWithin(
+      got[k]!,
+      { shape: [want.length], data: Float64Array.from(want) },
+      () => bound,
+      ['loss', 'gradient'][k]!,
+    );
   });
 });
 
@@ -77,12 +96,19 @@ test.each(planned({ file, later: {} }).filter((c) => c.method === 'almPenalty'))
   });
   [c.outputs.value, c.outputs.autogradDerivative].forEach((w, k) => {
     const want = flat(w);
-    expectWithin(got[k]!, { shape: [want.length], data: Float64Array.from(want) }, ({ want: v }) => 4e-6 * Math.abs(v) + 1e-12, ['value', 'derivative'][k]!);
+    expectWithin(
+      got[k]!,
+      { shape: [want.length], data: Float64Array.from(want) },
+      ({ want: v }) => 4e-6 * Math.abs(v) + 1e-12,
+      ['value', 'derivative'][k]!,
+    );
   });
 });
 
 const values = async (loss: Loss, z: readonly number[][], y: readonly number[]): Promise<number[]> => {
-  const [v] = await readAll(() => [loss(tensor(z.flat(), { shape: [z.length, z[0]!.length] }), y, { reduction: 'none' })]);
+  const [v] = await readAll(() => [
+    loss(tensor(z.flat(), { shape: [z.length, z[0]!.length] }), y, { reduction: 'none' }),
+  ]);
   loss.dispose();
   return Array.from(v!);
 };
@@ -98,10 +124,18 @@ const gradients = async (loss: Loss, z: readonly number[][], y: readonly number[
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
 
 describe('identities', () => {
-  const z = [[12, 0, -3], [1, 7, 2], [0, 0, 0]];
+  const z = [
+    [12, 0, -3],
+    [1, 7, 2],
+    [0, 0, 0],
+  ];
   const y = [0, 1, 2];
   test('the worked example, m = 5', async () => {
-    const [plain, penalised, margins] = await Promise.all([crossEntropy(), cals({ numClasses: 3, margin: 5 }), mbls({ margin: 5, lambda: 1 })].map((loss) => values(loss, z, y)));
+    const [plain, penalised, margins] = await Promise.all(
+      [crossEntropy(), cals({ numClasses: 3, margin: 5 }), mbls({ margin: 5, lambda: 1 })].map((loss) =>
+        values(loss, z, y),
+      ),
+    );
     expect(mean(penalised!) - mean(plain!)).toBeCloseTo(0.333334, 5);
     expect(mean(margins!) - mean(plain!)).toBeCloseTo(2, 5);
     const loss = cals({ numClasses: 3, margin: 5 });
@@ -119,7 +153,8 @@ describe('identities', () => {
     const flatRow = [[2, 2, 2]];
     const want = await gradients(crossEntropy(), flatRow, [1]);
     expect((await values(mbls({ margin: 0 }), flatRow, [1]))[0]).toBeCloseTo(Math.log(3), 6);
-    for (const loss of [cals({ numClasses: 3 }), mbls({ margin: 0 })]) (await gradients(loss, flatRow, [1])).forEach((g, i) => expect(g).toBeCloseTo(want[i]!, 6));
+    for (const loss of [cals({ numClasses: 3 }), mbls({ margin: 0 })])
+      (await gradients(loss, flatRow, [1])).forEach((g, i) => expect(g).toBeCloseTo(want[i]!, 6));
   });
   test('sums over classes are `classes` times the means', async () => {
     const plain = await values(crossEntropy(), z, y);
@@ -129,15 +164,36 @@ describe('identities', () => {
     }
   });
   test('no constraint on the confident: brier is 0 at one-hot, 2 when surely wrong', async () => {
-    expect(await values(brier(), [[1e4, 0], [1e4, 0]], [0, 1])).toEqual([0, 2]);
+    expect(
+      await values(
+        brier(),
+        [
+          [1e4, 0],
+          [1e4, 0],
+        ],
+        [0, 1],
+      ),
+    ).toEqual([0, 2]);
   });
   test('mmce: a batch of one kind has no weighted term, and ignored rows take no part', async () => {
-    const sure = [[3, 0], [0, 2], [1, 0]];
-    const [plain, weighted] = [await values(crossEntropy(), sure, [0, 1, 0]), await values(mmce({ weighted: true }), sure, [0, 1, 0])];
+    const sure = [
+      [3, 0],
+      [0, 2],
+      [1, 0],
+    ];
+    const [plain, weighted] = [
+      await values(crossEntropy(), sure, [0, 1, 0]),
+      await values(mmce({ weighted: true }), sure, [0, 1, 0]),
+    ];
     weighted.forEach((v, i) => expect(v).toBeCloseTo(plain[i]!, 6));
     const loss = mmce();
     const [all, kept] = await readAll(() =>
-      [sure, sure.slice(0, 2)].map((rows) => loss(tensor(rows.flat(), { shape: [rows.length, 2] }), tensor([0, 0, -100].slice(0, rows.length), { dtype: 'i32' }))),
+      [sure, sure.slice(0, 2)].map((rows) =>
+        loss(
+          tensor(rows.flat(), { shape: [rows.length, 2] }),
+          tensor([0, 0, -100].slice(0, rows.length), { dtype: 'i32' }),
+        ),
+      ),
     );
     loss.dispose();
     expect(all![0]).toBeCloseTo(kept![0]!, 6);
@@ -147,10 +203,23 @@ describe('identities', () => {
     const [r, q] = [1 / (1 + Math.exp(-2)), 1 / (1 + Math.exp(-1))];
     const k = Math.exp(-(r - q) / 0.4);
     const term = Math.sqrt((1 - r) ** 2 + q ** 2 - 2 * (1 - r) * q * k);
-    expect((await values(mmce({ weighted: true }), [[2, 0], [1, 0]], [0, 1]))[0]! - Math.log(1 + Math.exp(-2))).toBeCloseTo(term, 4);
+    expect(
+      (
+        await values(
+          mmce({ weighted: true }),
+          [
+            [2, 0],
+            [1, 0],
+          ],
+          [0, 1],
+        )
+      )[0]! - Math.log(1 + Math.exp(-2)),
+    ).toBeCloseTo(term, 4);
   });
   test('cpc: equal other logits are best; without compat that term is log 2 / 2 of each pair', async () => {
-    const at = async (a: number): Promise<number> => (await values(cpc({ lambdaBdc: 0 }), [[0, a, -a, 0]], [0]))[0]! - (await values(crossEntropy(), [[0, a, -a, 0]], [0]))[0]!;
+    const at = async (a: number): Promise<number> =>
+      (await values(cpc({ lambdaBdc: 0 }), [[0, a, -a, 0]], [0]))[0]! -
+      (await values(crossEntropy(), [[0, a, -a, 0]], [0]))[0]!;
     expect(await at(0)).toBeCloseTo(Math.LN2 / 2, 5);
     expect(await at(1)).toBeGreaterThan(Math.LN2 / 2);
     const [plain, two] = [await values(crossEntropy(), [[1, 0]], [0]), await values(cpc(), [[1, 0]], [0])];
@@ -162,7 +231,12 @@ describe('identities', () => {
     loss.setState({ lambda: [1, 1, 1], rho: [2, 2, 2], previous: null, epoch: 1 });
     const after = await values(loss, z, y);
     expect(after[0]).toBeGreaterThan(before[0]! + 1);
-    const [weighted] = await readAll(() => [loss(tensor(z.flat(), { shape: [3, 3] }), y, { reduction: 'none', sampleWeight: mul(tensor([1, 2, 3]), 2) as Tensor })]);
+    const [weighted] = await readAll(() => [
+      loss(tensor(z.flat(), { shape: [3, 3] }), y, {
+        reduction: 'none',
+        sampleWeight: mul(tensor([1, 2, 3]), 2) as Tensor,
+      }),
+    ]);
     weighted!.forEach((v, i) => expect(v).toBeCloseTo(after[i]! * 2 * (i + 1), 4));
     loss.dispose();
   });
@@ -173,7 +247,13 @@ test('fit renews the multipliers by its hook, and its captured step follows', as
     using model = sequential(linear(16, 10)).init({ seed: 1 });
     const loss = cals({ numClasses: 10, margin: 0.5 });
     const onEpoch = loss.onEpoch(model, clusters({ n: 100, seed: 2 }));
-    const history = await fit(model, clusters({ n: 200, seed: 1 }), { loss, optimizer: sgd({ lr: 0.1 }), epochs: 3, batchSize: 50, ...(hook && { onEpoch }) });
+    const history = await fit(model, clusters({ n: 200, seed: 1 }), {
+      loss,
+      optimizer: sgd({ lr: 0.1 }),
+      epochs: 3,
+      batchSize: 50,
+      ...(hook && { onEpoch }),
+    });
     loss.dispose();
     return { loss: history.loss, lambda: loss.lambda, epoch: loss.state().epoch };
   };
@@ -192,5 +272,9 @@ test('errors', () => {
   expect(() => mmce({ width: 0 })).toThrow('mmce: width is 0, expected a positive finite number');
   expect(() => mmce({ weighted: 1 as never })).toThrow("mmce: weighted is 1, expected true, false or 'released-code'");
   expect(() => cpc({ lambdaBec: -1 })).toThrow('cpc: lambdaBec is -1, expected a finite number >= 0');
-  scope(() => expect(() => cals({ numClasses: 4 })(tensor(new Float32Array(6), { shape: [2, 3] }), [0, 1])).toThrow('cals: logits have shape [2,3], expected 4 classes on the last axis'));
+  scope(() =>
+    expect(() => cals({ numClasses: 4 })(tensor(new Float32Array(6), { shape: [2, 3] }), [0, 1])).toThrow(
+      'cals: logits have shape [2,3], expected 4 classes on the last axis',
+    ),
+  );
 });

@@ -43,7 +43,10 @@ describe('edges of the difficulty', () => {
 });
 
 describe('class weights', () => {
-  test.each(casesOf(dataCases, 'drwWeights').filter((c) => c.options.rule === 'inverseSqrt'))('golden $name', ({ inputs, outputs }) => expectClose(inverseSqrtWeights(flat(inputs.counts)), flat(outputs.weights)));
+  test.each(casesOf(dataCases, 'drwWeights').filter((c) => c.options.rule === 'inverseSqrt'))(
+    'golden $name',
+    ({ inputs, outputs }) => expectClose(inverseSqrtWeights(flat(inputs.counts)), flat(outputs.weights)),
+  );
   test('smooth weights contain the others', () => {
     const counts = [500, 30, 0, 7];
     expectClose(smoothWeights(counts, 1), Array.from(inverseFrequencyWeights(counts)));

@@ -1,8 +1,23 @@
-// Common mistakes of long-tailed learning, as far as they happen on the device; the others are in common-mistakes.node.test.ts.
+// Common mistakes of long-tailed learning, as far as they happen on the device; the others are in
+// common-mistakes.node.test.ts.
 import { afterEach, expect, test } from 'vitest';
 import { backward, NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { classBalancedSampler, makeDataset, type Sampler } from 'evenkeel/data';
-import { absgd, crossEntropy, effectiveNumberWeights, focal, groupVs, mixed, perSampleLoss, vs, type AbsgdOptions, type Loss, type MixedOptions, type Mixing, type Objective } from 'evenkeel/losses';
+import {
+  absgd,
+  crossEntropy,
+  effectiveNumberWeights,
+  focal,
+  groupVs,
+  mixed,
+  perSampleLoss,
+  vs,
+  type AbsgdOptions,
+  type Loss,
+  type MixedOptions,
+  type Mixing,
+  type Objective,
+} from 'evenkeel/losses';
 import { linear, sequential } from 'evenkeel/nn';
 import { reshape } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
@@ -16,7 +31,11 @@ const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
 const sum = (a: Iterable<number>): number => [...a].reduce((t, v) => t + v, 0);
 
 const clsNumList = [100, 50, 20, 5];
-const z = [[2, 1, 0.5, -1], [0.3, -0.2, 0.1, 0.4], [-1.5, 0.7, 2.2, 0]];
+const z = [
+  [2, 1, 0.5, -1],
+  [0.3, -0.2, 0.1, 0.4],
+  [-1.5, 0.7, 2.2, 0],
+];
 const y = [0, 3, 1];
 const logits = (): Tensor => tensor(z.flat(), { shape: [3, 4] });
 const ce = (row: number, label: number): number => Math.log(sum(z[row]!.map(Math.exp))) - z[row]![label]!;
@@ -27,7 +46,13 @@ test('the sampler reaches the batches: without features the bias learns the prio
   const data = makeDataset(new NdArray(new Float32Array(100), [100, 1]), labels);
   const rare = async (sampler?: Sampler): Promise<number> => {
     const model = keep(sequential(linear(1, 2)));
-    await fit(model, data, { loss: keep(crossEntropy()), optimizer: sgd({ lr: 1 }), epochs: 40, batchSize: 100, ...(sampler && { sampler }) });
+    await fit(model, data, {
+      loss: keep(crossEntropy()),
+      optimizer: sgd({ lr: 1 }),
+      epochs: 40,
+      batchSize: 100,
+      ...(sampler && { sampler }),
+    });
     return (await model.predict(new NdArray(new Float32Array(1), [1, 1]))).data[1]!;
   };
   expect(await rare()).toBeCloseTo(0.1, 3);
@@ -42,11 +67,21 @@ test('class weights stand before the focal loss, not inside its probability', as
 });
 
 test('each share of a mixture multiplies the loss of its own sample', async () => {
-  const [shares, partner] = [[0.95, 0.1, 0.6], [3, 0, 2]];
+  const [shares, partner] = [
+    [0.95, 0.1, 0.6],
+    [3, 0, 2],
+  ];
   const of = async (options?: MixedOptions): Promise<number> => {
-    const rule = Object.assign(({ x }: { x: Tensor }) => ({ x, partner: tensor(partner, { dtype: 'i32' }), weight: tensor(shares) }), { dispose: () => {} }) as Mixing;
+    const rule = Object.assign(
+      ({ x }: { x: Tensor }) => ({ x, partner: tensor(partner, { dtype: 'i32' }), weight: tensor(shares) }),
+      { dispose: () => {} },
+    ) as Mixing;
     const objective = keep(mixed(rule, crossEntropy(), options));
-    return (await readAll(() => [objective({ x: logits(), y: tensor(y, { dtype: 'i32' }), forward: (x) => x } as Parameters<Objective>[0])]))[0]![0]!;
+    return (
+      await readAll(() => [
+        objective({ x: logits(), y: tensor(y, { dtype: 'i32' }), forward: (x) => x } as Parameters<Objective>[0]),
+      ])
+    )[0]![0]!;
   };
   const [own, other] = [y.map((c, i) => ce(i, c)), partner.map((c, i) => ce(i, c))];
   const right = sum(shares.map((s, i) => s * own[i]! + (1 - s) * other[i]!)) / 3;
@@ -71,7 +106,12 @@ test('a shift by group does not cancel in the softmax', async () => {
 
 test('the first step of ABSGD has weights that sum to 1: its average does not start at 0', async () => {
   const first = async (options: AbsgdOptions): Promise<number> => {
-    const loss = keep(absgd(perSampleLoss('given', (v) => reshape(v, [v.shape[0]!])), options));
+    const loss = keep(
+      absgd(
+        perSampleLoss('given', (v) => reshape(v, [v.shape[0]!])),
+        options,
+      ),
+    );
     const [slope] = await readAll(() => {
       const leaf = requireGrad(tensor([0.1, 0.5, 2, 4], { shape: [4, 1] }));
       backward(loss(leaf, [0, 0, 0, 0]));
@@ -79,14 +119,16 @@ test('the first step of ABSGD has weights that sum to 1: its average does not st
     });
     return sum(slope!);
   };
-  for (const options of [{}, { gamma: 0.1 }, { gamma: 0.1, lambda: 2 }, { init: 'firstBatch' }] as const) expect(await first(options)).toBeCloseTo(1, 5);
+  for (const options of [{}, { gamma: 0.1 }, { gamma: 0.1, lambda: 2 }, { init: 'firstBatch' }] as const)
+    expect(await first(options)).toBeCloseTo(1, 5);
   expect(await first({ compat: 'released-code' })).toBeCloseTo(20, 3);
 });
 
 test('the scale of class weights acts under mean, and cancels under weightedMean', async () => {
   const weight = [0.5, 1, 2, 4];
   const tenfold = weight.map((w) => 10 * w);
-  const at = (w: number[], reduction: 'mean' | 'weightedMean'): Promise<number> => valueOf(vs({ clsNumList, weight: w, reduction }));
+  const at = (w: number[], reduction: 'mean' | 'weightedMean'): Promise<number> =>
+    valueOf(vs({ clsNumList, weight: w, reduction }));
   expect((await at(tenfold, 'mean')) / (await at(weight, 'mean'))).toBeCloseTo(10, 4);
   expect((await at(tenfold, 'weightedMean')) / (await at(weight, 'weightedMean'))).toBeCloseTo(1, 5);
 });
@@ -94,15 +136,27 @@ test('the scale of class weights acts under mean, and cancels under weightedMean
 test('evaluation between epochs changes no weight and chooses none: the model is that of the last epoch', async () => {
   const train = clusters({ n: 200, seed: 1 });
   // The better the model learns, the worse it is on these.
-  const other = makeDataset(train.x, train.y.map((c) => (c + 1) % 10), { numClasses: 10 });
+  const other = makeDataset(
+    train.x,
+    train.y.map((c) => (c + 1) % 10),
+    { numClasses: 10 },
+  );
   const run = async (watches: boolean): Promise<{ weights: number[]; watched: number[]; final: number }> => {
     const model = keep(sequential(linear(16, 10)));
     const watched: number[] = [];
     await fit(model, train, {
-      loss: keep(crossEntropy()), optimizer: sgd({ lr: 0.01 }), epochs: 8, batchSize: 32, seed: 3,
+      loss: keep(crossEntropy()),
+      optimizer: sgd({ lr: 0.01 }),
+      epochs: 8,
+      batchSize: 32,
+      seed: 3,
       ...(watches && { onEpoch: async () => void watched.push((await evaluate(model, other)).accuracy) }),
     });
-    return { weights: [...(await model.stateDict()).values()].flatMap((p) => Array.from(p.data)), watched, final: (await evaluate(model, other)).accuracy };
+    return {
+      weights: [...(await model.stateDict()).values()].flatMap((p) => Array.from(p.data)),
+      watched,
+      final: (await evaluate(model, other)).accuracy,
+    };
   };
   const [alone, seen] = [await run(false), await run(true)];
   expect(seen.weights).toEqual(alone.weights);

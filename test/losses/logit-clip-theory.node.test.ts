@@ -3,9 +3,11 @@ import { logitClipBounds, symmetricNoiseExcess } from '../../src/losses/index.ts
 import { CLIP_BOUNDS } from '../support/clip-bounds.ts';
 import { testRandom } from '../support/fuzz.ts';
 
-const norm = (z: readonly number[], p: number): number => (p === Infinity ? Math.max(...z.map(Math.abs)) : z.reduce((s, v) => s + Math.abs(v) ** p, 0) ** (1 / p));
+const norm = (z: readonly number[], p: number): number =>
+  p === Infinity ? Math.max(...z.map(Math.abs)) : z.reduce((s, v) => s + Math.abs(v) ** p, 0) ** (1 / p);
 const onSphere = (z: readonly number[], tau: number, p: number): number[] => z.map((v) => (tau * v) / norm(z, p));
-const lse = (z: readonly number[]): number => Math.max(...z) + Math.log(z.reduce((s, v) => s + Math.exp(v - Math.max(...z)), 0));
+const lse = (z: readonly number[]): number =>
+  Math.max(...z) + Math.log(z.reduce((s, v) => s + Math.exp(v - Math.max(...z)), 0));
 
 test.each(CLIP_BOUNDS)('ten classes, p = %f, tau = %f', (p, tau, low, high) => {
   const found = logitClipBounds({ tau, p, classes: 10 });
@@ -15,8 +17,12 @@ test.each(CLIP_BOUNDS)('ten classes, p = %f, tau = %f', (p, tau, low, high) => {
 
 test('gap, confidence and sum over labels of ten classes', () => {
   const of = (tau: number, p = 2) => logitClipBounds({ tau, p, classes: 10 });
-  expect([1, 2, 5].map((tau) => of(tau).confidence)).toEqual([0.241746, 0.477755, 0.955775].map((v) => expect.closeTo(v, 6)));
-  expect([0.5, 1, 2, 5].map((tau) => of(tau).sumHigh)).toEqual([23.16971, 23.685519, 26.360242, 47.88649].map((v) => expect.closeTo(v, 5)));
+  expect([1, 2, 5].map((tau) => of(tau).confidence)).toEqual(
+    [0.241746, 0.477755, 0.955775].map((v) => expect.closeTo(v, 6)),
+  );
+  expect([0.5, 1, 2, 5].map((tau) => of(tau).sumHigh)).toEqual(
+    [23.16971, 23.685519, 26.360242, 47.88649].map((v) => expect.closeTo(v, 5)),
+  );
   expect(of(1).sumLow).toBeCloseTo(23.025851, 6);
   expect([of(3, 1).gap, of(3).gap, of(3, Infinity).gap]).toEqual([3, expect.closeTo(3 * Math.sqrt(10 / 9), 12), 6]);
   // Continuous in p at both ends, never above the 2 tau of the paper, and without overflow.
@@ -38,21 +44,39 @@ describe.each([1, 1.5, 2, 3, Infinity])('p = %f: no logits of that norm break th
       const check = (z: number[]): number => {
         const [ce, sum] = [lossOf(z), sumOf(z)];
         [largest, largestSum] = [Math.max(largest, ce), Math.max(largestSum, sum)];
-        expect(ce >= low - 1e-12 && ce <= high + 1e-10 && Math.exp(-ce) <= confidence + 1e-12 && sum >= sumLow - 1e-11 && sum <= sumHigh + 1e-10, `${z}`).toBe(true);
+        expect(
+          ce >= low - 1e-12 &&
+            ce <= high + 1e-10 &&
+            Math.exp(-ce) <= confidence + 1e-12 &&
+            sum >= sumLow - 1e-11 &&
+            sum <= sumHigh + 1e-10,
+          `${z}`,
+        ).toBe(true);
         return ce;
       };
-      // Both are convex: the point of the sphere that is farthest along the gradient is never lower. From random starts, with no two logits alike.
+      // Both are convex: the point of the sphere that is farthest along the gradient is never lower. From random
+      // starts, with no two logits alike.
       const dual = p === Infinity ? 0 : 1 / (p - 1);
       for (let i = 0; i < 30; i++) {
-        const start = onSphere(Array.from({ length: classes }, () => (random(2001) - 1000.5) / 1000), tau, p);
+        const start = onSphere(
+          Array.from({ length: classes }, () => (random(2001) - 1000.5) / 1000),
+          tau,
+          p,
+        );
         check(start);
         if (p === 1) continue;
         for (const own of [1, 0]) {
           let z = start;
           for (let step = 0; step < 60; step++) {
             const total = lse(z);
-            const slope = z.map((v, k) => (own ? Math.exp(v - total) - Number(k === 0) : classes * Math.exp(v - total) - 1));
-            z = onSphere(slope.map((g) => Math.sign(g) * Math.abs(g) ** dual || 1e-9), tau, p);
+            const slope = z.map((v, k) =>
+              own ? Math.exp(v - total) - Number(k === 0) : classes * Math.exp(v - total) - 1,
+            );
+            z = onSphere(
+              slope.map((g) => Math.sign(g) * Math.abs(g) ** dual || 1e-9),
+              tau,
+              p,
+            );
           }
           check(z);
         }
@@ -90,20 +114,40 @@ describe('symmetric noise', () => {
   const random = testRandom(6);
   /** Clipped logits of a few models at a few inputs of one label each. */
   const labels = [0, 1, 2, 3, 1, 0];
-  const models = Array.from({ length: 60 }, () => labels.map(() => onSphere(Array.from({ length: classes }, () => random(2001) - 1000.5), 1.5, 2)));
+  const models = Array.from({ length: 60 }, () =>
+    labels.map(() =>
+      onSphere(
+        Array.from({ length: classes }, () => random(2001) - 1000.5),
+        1.5,
+        2,
+      ),
+    ),
+  );
   const ce = (z: readonly number[], y: number): number => lse(z) - z[y]!;
-  const mean = (model: number[][], of: (z: number[], y: number) => number): number => model.reduce((s, z, i) => s + of(z, labels[i]!), 0) / labels.length;
+  const mean = (model: number[][], of: (z: number[], y: number) => number): number =>
+    model.reduce((s, z, i) => s + of(z, labels[i]!), 0) / labels.length;
   const clean = (model: number[][]): number => mean(model, ce);
-  const noisy = (model: number[][], rate: number): number => mean(model, (z, y) => z.reduce((s, _, k) => s + (k === y ? 1 - rate : rate / (classes - 1)) * ce(z, k), 0));
+  const noisy = (model: number[][], rate: number): number =>
+    mean(model, (z, y) => z.reduce((s, _, k) => s + (k === y ? 1 - rate : rate / (classes - 1)) * ce(z, k), 0));
   const sums = (model: number[][]): number => mean(model, (z) => z.reduce((s, _, k) => s + ce(z, k), 0));
 
-  test.each([0, 0.2, 0.5, 0.7])('rate %f: the noisy risk is a line in the clean one and the sum; the best noisy model is near the best', (rate) => {
-    for (const model of models) expect(noisy(model, rate)).toBeCloseTo((1 - (rate * classes) / (classes - 1)) * clean(model) + (rate / (classes - 1)) * sums(model), 12);
-    const least = (risk: (m: number[][]) => number): number[][] => models.reduce((a, b) => (risk(b) < risk(a) ? b : a));
-    const excess = clean(least((m) => noisy(m, rate))) - clean(least(clean));
-    expect(excess).toBeGreaterThanOrEqual(0);
-    expect(excess).toBeLessThanOrEqual(symmetricNoiseExcess(logitClipBounds({ tau: 1.5, classes }), { rate, classes }) + 1e-12);
-  });
+  test.each([0, 0.2, 0.5, 0.7])(
+    'rate %f: the noisy risk is a line in the clean one and the sum; the best noisy model is near the best',
+    (rate) => {
+      for (const model of models)
+        expect(noisy(model, rate)).toBeCloseTo(
+          (1 - (rate * classes) / (classes - 1)) * clean(model) + (rate / (classes - 1)) * sums(model),
+          12,
+        );
+      const least = (risk: (m: number[][]) => number): number[][] =>
+        models.reduce((a, b) => (risk(b) < risk(a) ? b : a));
+      const excess = clean(least((m) => noisy(m, rate))) - clean(least(clean));
+      expect(excess).toBeGreaterThanOrEqual(0);
+      expect(excess).toBeLessThanOrEqual(
+        symmetricNoiseExcess(logitClipBounds({ tau: 1.5, classes }), { rate, classes }) + 1e-12,
+      );
+    },
+  );
 
   test('noise that depends on the class, diagonally dominant: the same line, label by label', () => {
     // Each label y keeps 1 - r_y and gives r_y / (K - 1) to the others, r_y < 1 - 1 / K.
@@ -120,7 +164,8 @@ describe('symmetric noise', () => {
   });
 
   test('no noise costs nothing, and the smaller tau the less it costs', () => {
-    const of = (tau: number, rate: number): number => symmetricNoiseExcess(logitClipBounds({ tau, classes: 10 }), { rate, classes: 10 });
+    const of = (tau: number, rate: number): number =>
+      symmetricNoiseExcess(logitClipBounds({ tau, classes: 10 }), { rate, classes: 10 });
     expect(of(1, 0)).toBe(0);
     expect(of(0.5, 0.4)).toBeLessThan(of(1, 0.4));
     expect(of(1, 0.4)).toBeLessThan(of(1, 0.8));
@@ -129,9 +174,15 @@ describe('symmetric noise', () => {
 
 test.each<[() => unknown, string]>([
   [() => logitClipBounds({ tau: 0, classes: 3 }), 'logitClipBounds: tau is 0, expected a finite number > 0'],
-  [() => logitClipBounds({ tau: 1, p: 0.9, classes: 3 }), 'logitClipBounds: p is 0.9, expected a number >= 1 or Infinity'],
+  [
+    () => logitClipBounds({ tau: 1, p: 0.9, classes: 3 }),
+    'logitClipBounds: p is 0.9, expected a number >= 1 or Infinity',
+  ],
   [() => logitClipBounds({ tau: 1, classes: 1 }), 'logitClipBounds: classes is 1, expected an integer >= 2'],
-  [() => symmetricNoiseExcess({ sumLow: 1, sumHigh: 2 }, { rate: 0.5, classes: 2 }), 'symmetricNoiseExcess: rate is 0.5, expected 0 <= rate < 0.5'],
+  [
+    () => symmetricNoiseExcess({ sumLow: 1, sumHigh: 2 }, { rate: 0.5, classes: 2 }),
+    'symmetricNoiseExcess: rate is 0.5, expected 0 <= rate < 0.5',
+  ],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });

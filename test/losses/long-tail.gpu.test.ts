@@ -1,8 +1,27 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { backward, capture, requireGrad, scope, tensor } from 'evenkeel';
 import {
-  balancedSoftmax, bayias, binaryVs, cdb, cdbWeights, cdt, classBalancedCrossEntropy, classBalancedFocal, crossEntropy, effectiveNumberWeights, focal, groupVs,
-  labelAwareSmoothing, labelSmoothings, ldamHinge, logitAdjusted, vs, vsAdjustments, type GroupLoss, type LabelSmoothingsOptions, type Loss,
+  balancedSoftmax,
+  bayias,
+  binaryVs,
+  cdb,
+  cdbWeights,
+  cdt,
+  classBalancedCrossEntropy,
+  classBalancedFocal,
+  crossEntropy,
+  effectiveNumberWeights,
+  focal,
+  groupVs,
+  labelAwareSmoothing,
+  labelSmoothings,
+  ldamHinge,
+  logitAdjusted,
+  vs,
+  vsAdjustments,
+  type GroupLoss,
+  type LabelSmoothingsOptions,
+  type Loss,
 } from 'evenkeel/losses';
 import type { Reduction } from 'evenkeel/ops';
 import file from '../golden/longtail-losses.json';
@@ -21,7 +40,14 @@ const y0 = [0, 3, 1];
 const clsNumList = [100, 50, 20, 5];
 
 /** Values, the reduced loss and its gradient. */
-async function evaluate(make: Make, data: readonly number[], shape: readonly number[], labels: readonly number[], reduction: Reduction, groups?: readonly number[]): Promise<Float32Array[]> {
+async function evaluate(
+  make: Make,
+  data: readonly number[],
+  shape: readonly number[],
+  labels: readonly number[],
+  reduction: Reduction,
+  groups?: readonly number[],
+): Promise<Float32Array[]> {
   const [each, all] = [keep(make('none')), keep(make(reduction === 'none' ? 'sum' : reduction))] as GroupLoss[];
   return readAll(() => {
     const leaf = requireGrad(tensor(data, { shape }));
@@ -31,10 +57,21 @@ async function evaluate(make: Make, data: readonly number[], shape: readonly num
   });
 }
 
-async function check(c: GoldenCase, make: Make, { logits = 'logits', s = 1 }: { logits?: string; s?: number } = {}): Promise<void> {
+async function check(
+  c: GoldenCase,
+  make: Make,
+  { logits = 'logits', s = 1 }: { logits?: string; s?: number } = {},
+): Promise<void> {
   const { data, shape } = dense(c.inputs[logits]);
   const groups = c.inputs.groups === undefined ? undefined : flat(c.inputs.groups);
-  const got = await evaluate(make, data, logits === 'logit' ? [...shape, 1] : shape, flat(c.inputs.labels), c.options.reduction as Reduction, groups);
+  const got = await evaluate(
+    make,
+    data,
+    logits === 'logit' ? [...shape, 1] : shape,
+    flat(c.inputs.labels),
+    c.options.reduction as Reduction,
+    groups,
+  );
   const magnitude = s * Math.max(...data.map(Math.abs)) + 10;
   [c.outputs.perSample, c.outputs.loss ?? c.outputs.lossSum, c.outputs.gradLogits].forEach((output, k) => {
     if (output === undefined) return;
@@ -45,34 +82,81 @@ async function check(c: GoldenCase, make: Make, { logits = 'logits', s = 1 }: { 
     want.forEach((w, i) => {
       expect(Number.isFinite(got[k]![i]), `output ${k}, element ${i} is ${got[k]![i]}`).toBe(true);
       // Where the reference has 0 times infinity, ours only has to be finite.
-      if (Number.isFinite(w)) expect(Math.abs(got[k]![i]! - w), `output ${k}, element ${i}: ${got[k]![i]}, expected ${w}`).toBeLessThanOrEqual(bound);
+      if (Number.isFinite(w))
+        expect(
+          Math.abs(got[k]![i]! - w),
+          `output ${k}, element ${i}: ${got[k]![i]}, expected ${w}`,
+        ).toBeLessThanOrEqual(bound);
     });
   });
 }
 
 const counts = (c: GoldenCase): number[] => flat(c.inputs.counts);
-const weights = (c: GoldenCase): number[] | undefined => (c.inputs.classWeights ? flat(c.inputs.classWeights) : undefined);
+const weights = (c: GoldenCase): number[] | undefined =>
+  c.inputs.classWeights ? flat(c.inputs.classWeights) : undefined;
 const plans: Record<string, [number, (c: GoldenCase) => Make]> = {
-  classBalancedCE: [6, (c) => (reduction) => classBalancedCrossEntropy({ clsNumList: counts(c), beta: c.options.beta as number, reduction })],
-  focal: [36, (c) => (reduction) => focal({ gamma: c.options.gamma as number, weight: weights(c), weightIn: c.options.form === 'ldamRepo' ? 'probability' : 'loss', reduction })],
-  ldamHinge: [3, (c) => (reduction) => ldamHinge({ clsNumList: counts(c), maxM: c.options.max_m as number, reduction })],
-  logitAdjustment: [9, (c) => (reduction) => logitAdjusted({ clsNumList: counts(c), tau: c.options.tau as number, reduction })],
+  classBalancedCE: [
+    6,
+    (c) => (reduction) =>
+      classBalancedCrossEntropy({ clsNumList: counts(c), beta: c.options.beta as number, reduction }),
+  ],
+  focal: [
+    36,
+    (c) => (reduction) =>
+      focal({
+        gamma: c.options.gamma as number,
+        weight: weights(c),
+        weightIn: c.options.form === 'ldamRepo' ? 'probability' : 'loss',
+        reduction,
+      }),
+  ],
+  ldamHinge: [
+    3,
+    (c) => (reduction) => ldamHinge({ clsNumList: counts(c), maxM: c.options.max_m as number, reduction }),
+  ],
+  logitAdjustment: [
+    9,
+    (c) => (reduction) => logitAdjusted({ clsNumList: counts(c), tau: c.options.tau as number, reduction }),
+  ],
   balancedSoftmax: [6, (c) => (reduction) => balancedSoftmax({ clsNumList: counts(c), reduction })],
   bayias: [8, (c) => (reduction) => bayias({ clsNumList: counts(c), testPrior: flat(c.inputs.testCounts), reduction })],
   cdt: [8, (c) => (reduction) => cdt({ clsNumList: counts(c), gamma: c.options.gamma as number, reduction })],
-  vs: [14, (c) => (reduction) => vs({ clsNumList: counts(c), gamma: c.options.gamma as number, tau: c.options.tau as number, weight: weights(c), reduction })],
-  labelAwareSmoothing: [15, (c) => (reduction) => labelAwareSmoothing({ clsNumList: counts(c), ...smoothing(c), reduction })],
+  vs: [
+    14,
+    (c) => (reduction) =>
+      vs({
+        clsNumList: counts(c),
+        gamma: c.options.gamma as number,
+        tau: c.options.tau as number,
+        weight: weights(c),
+        reduction,
+      }),
+  ],
+  labelAwareSmoothing: [
+    15,
+    (c) => (reduction) => labelAwareSmoothing({ clsNumList: counts(c), ...smoothing(c), reduction }),
+  ],
   cdbCE: [
     6,
     (c) => (reduction) => {
-      const loss = cdb({ numClasses: flat(c.inputs.classAccuracy).length, tau: c.options.tau as number | 'dynamic', dynamic: 'cifar', reduction });
+      const loss = cdb({
+        numClasses: flat(c.inputs.classAccuracy).length,
+        tau: c.options.tau as number | 'dynamic',
+        dynamic: 'cifar',
+        reduction,
+      });
       loss.update(flat(c.inputs.classAccuracy));
       return loss;
     },
   ],
 };
 function smoothing({ options }: GoldenCase): LabelSmoothingsOptions {
-  return { smoothHead: options.smooth_head as number, smoothTail: options.smooth_tail as number, power: options.power as number, shape: options.shape === 'exp' ? 'power' : (options.shape as 'linear') };
+  return {
+    smoothHead: options.smooth_head as number,
+    smoothTail: options.smooth_tail as number,
+    power: options.power as number,
+    shape: options.shape === 'exp' ? 'power' : (options.shape as 'linear'),
+  };
 }
 
 describe('golden', () => {
@@ -82,15 +166,30 @@ describe('golden', () => {
   });
   test.each(casesOf(file, 'binaryVS'))('$name', (c) => {
     const o = c.options as Record<string, number> & { form: 'paper' | 'official' };
-    return check(c, (reduction) => binaryVs({ delta: [o.Delta_neg!, o.Delta_pos!], iota: [o.iota_neg!, o.iota_pos!], form: o.form, reduction }), { logits: 'logit', s: o.form === 'official' ? 30 : 1 });
+    return check(
+      c,
+      (reduction) =>
+        binaryVs({ delta: [o.Delta_neg!, o.Delta_pos!], iota: [o.iota_neg!, o.iota_pos!], form: o.form, reduction }),
+      { logits: 'logit', s: o.form === 'official' ? 30 : 1 },
+    );
   });
   test.each(casesOf(file, 'groupVS'))('$name', (c) => {
     const { alpha, tau, form, mode } = c.options as { alpha: number; tau: number; form: string; mode?: string };
     const gamma = mode === 'additive' || mode === 'la_tau' ? 0 : alpha;
-    return check(c, (reduction) => groupVs({ groupCounts: flat(c.inputs.groupCounts), gamma, tau, form: form === 'official' ? 'official' : 'paper', reduction }));
+    return check(c, (reduction) =>
+      groupVs({
+        groupCounts: flat(c.inputs.groupCounts),
+        gamma,
+        tau,
+        form: form === 'official' ? 'official' : 'paper',
+        reduction,
+      }),
+    );
   });
   test.each(casesOf(file, 'labelAwareSmoothing'))('smoothings of $name', (c) => {
-    flat(c.outputs.smoothing).forEach((want, i) => expect(labelSmoothings(counts(c), smoothing(c))[i]).toBeCloseTo(want, 12));
+    flat(c.outputs.smoothing).forEach((want, i) =>
+      expect(labelSmoothings(counts(c), smoothing(c))[i]).toBeCloseTo(want, 12),
+    );
   });
   test.each(casesOf(file, 'vs').filter((c) => c.outputs.Delta))('Delta and iota of $name', (c) => {
     const { scale, shift } = vsAdjustments(counts(c), c.options);
@@ -104,20 +203,47 @@ describe('vectors of the specification', () => {
   const table: [string, Make, number[], number?][] = [
     ['focal, gamma 1', (reduction) => focal({ gamma: 1, reduction }), [0.19338832, 0.79784787, 1.50981839, 0.83368486]],
     ['focal, gamma 2', (reduction) => focal({ reduction }), [0.07552587, 0.54808858, 1.2618632, 0.62849255]],
-    ['logitAdjusted', (reduction) => logitAdjusted({ clsNumList, reduction }), [0.20787161, 3.31593493, 1.11970182, 1.54783612]],
+    [
+      'logitAdjusted',
+      (reduction) => logitAdjusted({ clsNumList, reduction }),
+      [0.20787161, 3.31593493, 1.11970182, 1.54783612],
+    ],
     ['cdt', (reduction) => cdt({ clsNumList, reduction }), [0.45693759, 1.32790999, 1.35935105, 1.04806621]],
-    ['vs', (reduction) => vs({ clsNumList, gamma: 0.2, tau: 1.2, reduction }), [0.15787315, 4.0199864, 0.79067822, 1.65617926]],
+    [
+      'vs',
+      (reduction) => vs({ clsNumList, gamma: 0.2, tau: 1.2, reduction }),
+      [0.15787315, 4.0199864, 0.79067822, 1.65617926],
+    ],
     ['ldamHinge', (reduction) => ldamHinge({ clsNumList, reduction }), [0, 0.475, 0.65617066], 1 / 4],
-    ['labelAwareSmoothing', (reduction) => labelAwareSmoothing({ clsNumList, reduction }), [1.0451819, 1.18642034, 1.91261116, 1.38140447]],
+    [
+      'labelAwareSmoothing',
+      (reduction) => labelAwareSmoothing({ clsNumList, reduction }),
+      [1.0451819, 1.18642034, 1.91261116, 1.38140447],
+    ],
   ];
   test.each(table)('%s', async (_, make, want, factor = 1) => {
-    const got = (await evaluate(make, z0.map((v) => v * factor), [3, 4], y0, 'mean')).slice(0, 2).flatMap((v) => Array.from(v));
+    const got = (
+      await evaluate(
+        make,
+        z0.map((v) => v * factor),
+        [3, 4],
+        y0,
+        'mean',
+      )
+    )
+      .slice(0, 2)
+      .flatMap((v) => Array.from(v));
     want.forEach((w, i) => expect(got[i]).toBeCloseTo(w, 5));
   });
   test('class-balanced focal: the weight beside p and inside it', async () => {
     const mean = async (make: Make): Promise<number> => (await evaluate(make, z0, [3, 4], y0, 'mean'))[1]![0]!;
-    expect(await mean((reduction) => focal({ gamma: 1, weight, weightIn: 'probability', reduction }))).toBeCloseTo(1.1367112, 5);
-    expect(await mean((reduction) => classBalancedFocal({ clsNumList, gamma: 1, activation: 'softmax', reduction }))).toBeCloseTo(0.91279972, 5);
+    expect(await mean((reduction) => focal({ gamma: 1, weight, weightIn: 'probability', reduction }))).toBeCloseTo(
+      1.1367112,
+      5,
+    );
+    expect(
+      await mean((reduction) => classBalancedFocal({ clsNumList, gamma: 1, activation: 'softmax', reduction })),
+    ).toBeCloseTo(0.91279972, 5);
   });
 });
 
@@ -125,16 +251,49 @@ describe('identities', () => {
   const rows = 13;
   const z = sample([rows, 4]);
   const labels = Array.from({ length: rows }, (_, i) => (i * 3) % 4);
-  const run = async (make: Make, data = Array.from(z.data)): Promise<number[]> => (await evaluate(make, data, [rows, 4], labels, 'sum')).flatMap((v) => Array.from(v));
+  const run = async (make: Make, data = Array.from(z.data)): Promise<number[]> =>
+    (await evaluate(make, data, [rows, 4], labels, 'sum')).flatMap((v) => Array.from(v));
   const same: [string, Make, Make][] = [
-    ['vs, gamma 0: logitAdjusted', (reduction) => vs({ clsNumList, gamma: 0, tau: 1.3, reduction }), (reduction) => logitAdjusted({ clsNumList, tau: 1.3, reduction })],
-    ['vs, tau 0: cdt', (reduction) => vs({ clsNumList, tau: 0, reduction }), (reduction) => cdt({ clsNumList, reduction })],
-    ['logitAdjusted: balancedSoftmax', (reduction) => logitAdjusted({ clsNumList, testPrior: [3, 3, 3, 3], reduction }), (reduction) => balancedSoftmax({ clsNumList, reduction })],
-    ['vs, both 0: cross-entropy', (reduction) => vs({ clsNumList, gamma: 0, tau: 0, reduction }), (reduction) => crossEntropy({ reduction })],
-    ['vs of equal counts: cross-entropy', (reduction) => vs({ clsNumList: [7, 7, 7, 7], gamma: 2, tau: 3, reduction }), (reduction) => crossEntropy({ reduction })],
-    ['focal, gamma 0: cross-entropy', (reduction) => focal({ gamma: 0, reduction }), (reduction) => crossEntropy({ reduction })],
-    ['no smoothing: cross-entropy', (reduction) => labelAwareSmoothing({ clsNumList, smoothHead: 0, smoothTail: 0, reduction }), (reduction) => crossEntropy({ reduction })],
-    ['cdb before an update: cross-entropy', (reduction) => cdb({ numClasses: 4, reduction }), (reduction) => crossEntropy({ reduction })],
+    [
+      'vs, gamma 0: logitAdjusted',
+      (reduction) => vs({ clsNumList, gamma: 0, tau: 1.3, reduction }),
+      (reduction) => logitAdjusted({ clsNumList, tau: 1.3, reduction }),
+    ],
+    [
+      'vs, tau 0: cdt',
+      (reduction) => vs({ clsNumList, tau: 0, reduction }),
+      (reduction) => cdt({ clsNumList, reduction }),
+    ],
+    [
+      'logitAdjusted: balancedSoftmax',
+      (reduction) => logitAdjusted({ clsNumList, testPrior: [3, 3, 3, 3], reduction }),
+      (reduction) => balancedSoftmax({ clsNumList, reduction }),
+    ],
+    [
+      'vs, both 0: cross-entropy',
+      (reduction) => vs({ clsNumList, gamma: 0, tau: 0, reduction }),
+      (reduction) => crossEntropy({ reduction }),
+    ],
+    [
+      'vs of equal counts: cross-entropy',
+      (reduction) => vs({ clsNumList: [7, 7, 7, 7], gamma: 2, tau: 3, reduction }),
+      (reduction) => crossEntropy({ reduction }),
+    ],
+    [
+      'focal, gamma 0: cross-entropy',
+      (reduction) => focal({ gamma: 0, reduction }),
+      (reduction) => crossEntropy({ reduction }),
+    ],
+    [
+      'no smoothing: cross-entropy',
+      (reduction) => labelAwareSmoothing({ clsNumList, smoothHead: 0, smoothTail: 0, reduction }),
+      (reduction) => crossEntropy({ reduction }),
+    ],
+    [
+      'cdb before an update: cross-entropy',
+      (reduction) => cdb({ numClasses: 4, reduction }),
+      (reduction) => crossEntropy({ reduction }),
+    ],
   ];
   test.each(same)('%s', async (_, a, b) => {
     const [got, want] = [await run(a), await run(b)];
@@ -142,37 +301,63 @@ describe('identities', () => {
   });
   test('a free bias makes logit adjustment post hoc: the loss of z - tau log pi is cross-entropy of z', async () => {
     const moved = Array.from(z.data, (v, i) => v - 1.3 * Math.log(clsNumList[i % 4]! / 175));
-    const [got, want] = [await run((reduction) => logitAdjusted({ clsNumList, tau: 1.3, reduction }), moved), await run((reduction) => crossEntropy({ reduction }))];
+    const [got, want] = [
+      await run((reduction) => logitAdjusted({ clsNumList, tau: 1.3, reduction }), moved),
+      await run((reduction) => crossEntropy({ reduction })),
+    ];
     want.forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(2e-5 * Math.max(1, Math.abs(w))));
   });
-  test('two classes: vs of (0, f) is the binary form with one factor; groups that are the labels give it with two', async () => {
-    const counts = [90, 10];
-    const f = Array.from(z.data.slice(0, rows));
-    const two = f.flatMap((v) => [0, v]);
-    const y = labels.map((c) => c % 2);
-    const each = async (make: Make, data: readonly number[], width: number, groups?: readonly number[]): Promise<number[]> => Array.from((await evaluate(make, data, [rows, width], y, 'sum', groups))[0]!);
-    const close = (got: number[], want: number[]): void => want.forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(1e-5 * Math.max(1, w)));
-    const factor = (10 / 90) ** 0.4;
-    const shift = Math.log(90 / 10);
-    close(await each((reduction) => vs({ clsNumList: counts, gamma: 0.4, tau: 1, reduction }), two, 2), await each((reduction) => binaryVs({ delta: [factor, factor], iota: [-shift, shift], reduction }), f, 1));
-    const iota: [number, number] = [-0.8 * Math.log(0.9), -0.8 * Math.log(0.1)];
-    close(await each((reduction) => groupVs({ groupCounts: counts, gamma: 0.4, tau: 0.8, reduction }), two, 2, y), await each((reduction) => binaryVs({ delta: [1, factor], iota, reduction }), f, 1));
-  });
+  test(
+    'two classes: vs of (0, f) is the binary form with one factor; ' + 'groups that are the labels give it with two',
+    async () => {
+      const counts = [90, 10];
+      const f = Array.from(z.data.slice(0, rows));
+      const two = f.flatMap((v) => [0, v]);
+      const y = labels.map((c) => c % 2);
+      const each = async (
+        make: Make,
+        data: readonly number[],
+        width: number,
+        groups?: readonly number[],
+      ): Promise<number[]> => Array.from((await evaluate(make, data, [rows, width], y, 'sum', groups))[0]!);
+      const close = (got: number[], want: number[]): void =>
+        want.forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(1e-5 * Math.max(1, w)));
+      const factor = (10 / 90) ** 0.4;
+      const shift = Math.log(90 / 10);
+      close(
+        await each((reduction) => vs({ clsNumList: counts, gamma: 0.4, tau: 1, reduction }), two, 2),
+        await each((reduction) => binaryVs({ delta: [factor, factor], iota: [-shift, shift], reduction }), f, 1),
+      );
+      const iota: [number, number] = [-0.8 * Math.log(0.9), -0.8 * Math.log(0.1)];
+      close(
+        await each((reduction) => groupVs({ groupCounts: counts, gamma: 0.4, tau: 0.8, reduction }), two, 2, y),
+        await each((reduction) => binaryVs({ delta: [1, factor], iota, reduction }), f, 1),
+      );
+    },
+  );
   test('vs: sum_c g_c / Delta_c = 0', async () => {
     const g = (await run((reduction) => vs({ clsNumList, reduction }))).slice(rows + 1);
     const { scale } = vsAdjustments(clsNumList);
-    for (let r = 0; r < rows; r++) expect(Math.abs(scale.reduce((t, d, c) => t + g[r * 4 + c]! / d, 0))).toBeLessThan(1e-5);
+    for (let r = 0; r < rows; r++)
+      expect(Math.abs(scale.reduce((t, d, c) => t + g[r * 4 + c]! / d, 0))).toBeLessThan(1e-5);
   });
   test.each<[string, Make]>([
     ['vs', (reduction) => vs({ clsNumList, reduction })],
     ['focal', (reduction) => focal({ gamma: 0.5, reduction })],
-    ['focal, weight inside', (reduction) => focal({ gamma: 0.5, weight: [1, 2, 3, 0], weightIn: 'probability', reduction })],
+    [
+      'focal, weight inside',
+      (reduction) => focal({ gamma: 0.5, weight: [1, 2, 3, 0], weightIn: 'probability', reduction }),
+    ],
     ['classBalancedFocal', (reduction) => classBalancedFocal({ clsNumList, gamma: 0.5, reduction })],
     ['ldamHinge', (reduction) => ldamHinge({ clsNumList, reduction })],
     ['labelAwareSmoothing', (reduction) => labelAwareSmoothing({ clsNumList, reduction })],
     ['a class without samples', (reduction) => vs({ clsNumList: [10, 0, 3, 1], reduction })],
   ])('%s is finite for logits of 1e4', async (_, make) => {
-    for (const v of await run(make, Array.from(z.data, (x) => 1e4 * Math.sign(x)))) expect(Number.isFinite(v)).toBe(true);
+    for (const v of await run(
+      make,
+      Array.from(z.data, (x) => 1e4 * Math.sign(x)),
+    ))
+      expect(Number.isFinite(v)).toBe(true);
   });
 });
 
@@ -190,7 +375,8 @@ test('cdb: an update reaches a captured step, and null keeps it', async () => {
 
 test('new class weights reach focal with the weight inside', async () => {
   const loss = keep(focal({ gamma: 0, weightIn: 'probability' }));
-  const value = async (): Promise<number> => (await readAll(() => [loss(tensor([0, 0], { shape: [1, 2] }), [1])]))[0]![0]!;
+  const value = async (): Promise<number> =>
+    (await readAll(() => [loss(tensor([0, 0], { shape: [1, 2] }), [1])]))[0]![0]!;
   expect(await value()).toBeCloseTo(Math.LN2, 6);
   loss.setClassWeight([1, 3]);
   expect(await value()).toBeCloseTo(3 * Math.LN2, 5);
@@ -199,18 +385,36 @@ test('new class weights reach focal with the weight inside', async () => {
 });
 
 test('errors', () => {
-  expect(() => vs({ clsNumList: [1, -1] })).toThrow(new RangeError('vs: clsNumList[1] is -1, expected a finite number >= 0'));
-  expect(() => cdt({ clsNumList: [1], gamma: NaN })).toThrow(new RangeError('cdt: gamma is NaN, expected a finite number'));
-  expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1, 0] })).toThrow(new RangeError('logitAdjusted: testPrior[1] is 0, expected a positive number'));
-  expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1] })).toThrow(new RangeError('logitAdjusted: testPrior has 1 entries, expected 2'));
+  expect(() => vs({ clsNumList: [1, -1] })).toThrow(
+    new RangeError('vs: clsNumList[1] is -1, expected a finite number >= 0'),
+  );
+  expect(() => cdt({ clsNumList: [1], gamma: NaN })).toThrow(
+    new RangeError('cdt: gamma is NaN, expected a finite number'),
+  );
+  expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1, 0] })).toThrow(
+    new RangeError('logitAdjusted: testPrior[1] is 0, expected a positive number'),
+  );
+  expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1] })).toThrow(
+    new RangeError('logitAdjusted: testPrior has 1 entries, expected 2'),
+  );
   expect(() => focal({ gamma: -1 })).toThrow(new RangeError('focal: gamma is -1, expected a finite number >= 0'));
-  expect(() => focal({ weight: [-1], weightIn: 'probability' })).toThrow(new RangeError('focal: weight[0] is -1, expected a finite number >= 0'));
-  expect(() => labelSmoothings([1], { smoothHead: 2 })).toThrow(new RangeError('labelSmoothings: smoothHead is 2, expected a number in [0, 1]'));
+  expect(() => focal({ weight: [-1], weightIn: 'probability' })).toThrow(
+    new RangeError('focal: weight[0] is -1, expected a finite number >= 0'),
+  );
+  expect(() => labelSmoothings([1], { smoothHead: 2 })).toThrow(
+    new RangeError('labelSmoothings: smoothHead is 2, expected a number in [0, 1]'),
+  );
   expect(() => keep(cdb({ numClasses: 2 })).update([1])).toThrow(new RangeError('cdb: got 1 accuracies, expected 2'));
   scope(() => {
     const z = tensor([0, 0], { shape: [1, 2] });
-    expect(() => keep(vs({ clsNumList: [1] }))(z, [0])).toThrow('vs: logits have shape [1,2], expected 1 classes on the last axis');
-    expect(() => keep(groupVs({ groupCounts: [1, 2] }))(z, [0], { groups: [2] })).toThrow('groupVs: groups[0] is 2, expected an integer in 0..1');
-    expect(() => keep(groupVs({ groupCounts: [1, 2] }))(z, [0], { groups: [0, 1] })).toThrow('groupVs: got 2 groups for logits of shape [1,2]');
+    expect(() => keep(vs({ clsNumList: [1] }))(z, [0])).toThrow(
+      'vs: logits have shape [1,2], expected 1 classes on the last axis',
+    );
+    expect(() => keep(groupVs({ groupCounts: [1, 2] }))(z, [0], { groups: [2] })).toThrow(
+      'groupVs: groups[0] is 2, expected an integer in 0..1',
+    );
+    expect(() => keep(groupVs({ groupCounts: [1, 2] }))(z, [0], { groups: [0, 1] })).toThrow(
+      'groupVs: got 2 groups for logits of shape [1,2]',
+    );
   });
 });

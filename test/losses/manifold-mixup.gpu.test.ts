@@ -13,10 +13,22 @@ const data = clusters({ n: 200, classes: 4, seed: 1 });
 const straight = (): Layer[] => [linear(16, 8), linear(8, 4)];
 const bent = (): Layer[] => [linear(16, 8), relu(), linear(8, 4)];
 
-async function train(objective: Objective, layers = straight(), seed = 2, epochs = 2): Promise<{ losses: number[]; weights: number[] }> {
+async function train(
+  objective: Objective,
+  layers = straight(),
+  seed = 2,
+  epochs = 2,
+): Promise<{ losses: number[]; weights: number[] }> {
   const model = keep(sequential(...layers));
   const losses: number[] = [];
-  await fit(model, data, { objective: keep(objective), optimizer: sgd({ lr: 0.1 }), epochs, batchSize: 50, seed, onStep: ({ loss }) => void losses.push(loss) });
+  await fit(model, data, {
+    objective: keep(objective),
+    optimizer: sgd({ lr: 0.1 }),
+    epochs,
+    batchSize: 50,
+    seed,
+    onStep: ({ loss }) => void losses.push(loss),
+  });
   return { losses, weights: [...(await model.stateDict()).values()].flatMap((p) => Array.from(p.data)) };
 }
 const manifold = (options: ManifoldMixupOptions): Objective => manifoldMixup(crossEntropy(), options);
@@ -25,12 +37,16 @@ test('at the input it is mixup, bit by bit; behind a linear layer the same but f
   for (const perSample of [false, true]) {
     const want = await train(mixed(mixup({ alpha: 2, perSample }), crossEntropy()));
     expect(await train(manifold({ layers: [0], perSample }))).toEqual(want);
-    for (const layers of [[1], [0, 1]]) (await train(manifold({ layers, perSample }))).weights.forEach((w, i) => expect(Math.abs(w - want.weights[i]!)).toBeLessThan(2e-5));
+    for (const layers of [[1], [0, 1]])
+      (await train(manifold({ layers, perSample }))).weights.forEach((w, i) =>
+        expect(Math.abs(w - want.weights[i]!)).toBeLessThan(2e-5),
+      );
   }
 });
 
 test('behind a relu it is something else, and the depth is drawn anew in each step', async () => {
-  const first = async (layers: readonly number[], seed: number): Promise<number> => (await train(manifold({ layers }), bent(), seed, 1)).losses[0]!;
+  const first = async (layers: readonly number[], seed: number): Promise<number> =>
+    (await train(manifold({ layers }), bent(), seed, 1)).losses[0]!;
   const depths: number[] = [];
   for (let seed = 0; seed < 12; seed++) {
     const [input, hidden, either] = [await first([0], seed), await first([2], seed), await first([0, 2], seed)];
@@ -46,14 +62,31 @@ test('behind a relu it is something else, and the depth is drawn anew in each st
 test('class weights of schedules reach the loss', async () => {
   const model = keep(sequential(...bent()));
   const tail = { ...data, classCounts: [1000, 100, 10, 1] };
-  const run = async (from: number): Promise<number> => (await fit(model, tail, { objective: keep(manifold({ layers: [2] })), optimizer: sgd({ lr: 0 }), schedule: drw({ from }), epochs: 1, batchSize: 200 })).loss[0]!;
+  const run = async (from: number): Promise<number> =>
+    (
+      await fit(model, tail, {
+        objective: keep(manifold({ layers: [2] })),
+        optimizer: sgd({ lr: 0 }),
+        schedule: drw({ from }),
+        epochs: 1,
+        batchSize: 200,
+      })
+    ).loss[0]!;
   expect(Math.abs((await run(0)) - (await run(1)))).toBeGreaterThan(0.01);
 });
 
 test('errors', async () => {
   const loss = keep(crossEntropy());
-  expect(() => manifoldMixup(loss, { layers: [] })).toThrow(new RangeError('manifoldMixup: layers has 0 entries, expected at least 1'));
-  expect(() => manifoldMixup(loss, { layers: [0, 1.5] })).toThrow(new RangeError('manifoldMixup: layers[1] is 1.5, expected an integer >= 0'));
-  expect(() => manifoldMixup(loss, { layers: [0], alpha: 0 })).toThrow(new RangeError('manifoldMixup: alpha is 0, expected a finite number > 0'));
-  await expect(train(manifold({ layers: [0, 2] }))).rejects.toThrow('manifoldMixup: layers has 2, the model has 2 layers, expected depths in 0..1');
+  expect(() => manifoldMixup(loss, { layers: [] })).toThrow(
+    new RangeError('manifoldMixup: layers has 0 entries, expected at least 1'),
+  );
+  expect(() => manifoldMixup(loss, { layers: [0, 1.5] })).toThrow(
+    new RangeError('manifoldMixup: layers[1] is 1.5, expected an integer >= 0'),
+  );
+  expect(() => manifoldMixup(loss, { layers: [0], alpha: 0 })).toThrow(
+    new RangeError('manifoldMixup: alpha is 0, expected a finite number > 0'),
+  );
+  await expect(train(manifold({ layers: [0, 2] }))).rejects.toThrow(
+    'manifoldMixup: layers has 2, the model has 2 layers, expected depths in 0..1',
+  );
 });

@@ -13,22 +13,31 @@ import { casesOf, dense, flat } from '../support/golden.ts';
 import { integers, sample } from '../support/sample.ts';
 import { close } from '../support/tolerance.ts';
 
-const same = (got: ArrayLike<number>, want: ArrayLike<number>, what: string, relative = 1e-5): void => expectWithin(got, { shape: [want.length], data: Float64Array.from(want) }, close(relative, relative), what);
+const same = (got: ArrayLike<number>, want: ArrayLike<number>, what: string, relative = 1e-5): void =>
+  expectWithin(got, { shape: [want.length], data: Float64Array.from(want) }, close(relative, relative), what);
 const probabilities = (row: ArrayLike<number>): number[] => {
   const largest = Math.max(...Array.from(row));
   const e = Array.from(row, (z) => Math.exp(z - largest));
   const total = e.reduce((a, b) => a + b, 0);
   return e.map((v) => v / total);
 };
-const rowsOf = (x: { shape: readonly number[]; data: ArrayLike<number> }): number[][] => Array.from({ length: x.shape[0]! }, (_, i) => Array.from(x.data).slice(i * x.shape[1]!, (i + 1) * x.shape[1]!));
+const rowsOf = (x: { shape: readonly number[]; data: ArrayLike<number> }): number[][] =>
+  Array.from({ length: x.shape[0]! }, (_, i) => Array.from(x.data).slice(i * x.shape[1]!, (i + 1) * x.shape[1]!));
 const clamp = (v: number, floor: number): number => Math.min(1 - floor, Math.max(floor, v));
 const u32 = (list: readonly number[]) => tensor(list, { dtype: 'u32' });
 /** Six points of three classes in a corner each. */
-const data = makeDataset(new NdArray(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0.1, 0, 0, 1, 0.1, 0.1, 0, 1), [6, 3]), [0, 1, 2, 0, 1, 2]);
+const data = makeDataset(
+  new NdArray(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0.1, 0, 0, 1, 0.1, 0.1, 0, 1), [6, 3]),
+  [0, 1, 2, 0, 1, 2],
+);
 
 describe('elr', () => {
   const [B, C, N] = [5, 4, 9];
-  const batches = [[3, 0, 8, 5, 1], [8, 3, 2, 7, 4], [3, 8, 0, 1, 2]];
+  const batches = [
+    [3, 0, 8, 5, 1],
+    [8, 3, 2, 7, 4],
+    [3, 8, 0, 1, 2],
+  ];
   const labels = integers(B, C, 4);
   const logits = batches.map((_, k) => sample([B, C], { seed: 10 + k, low: -4, high: 12 }));
 
@@ -48,10 +57,13 @@ describe('elr', () => {
           const along = q.reduce((a, v, c) => a + targets[index[b]!]![c]! * clamp(v, 1e-4), 0);
           return sum - Math.log(q[labels[b]!]!) / B + (3 * Math.log(1 - along)) / B;
         }, 0);
-      const slope = rows.flatMap((row, b) => row.map((_, c) => {
-        const moved = (h: number): number => value(rows.map((r, i) => (i === b ? r.map((z, j) => (j === c ? z + h : z)) : r)));
-        return (moved(1e-6) - moved(-1e-6)) / 2e-6;
-      }));
+      const slope = rows.flatMap((row, b) =>
+        row.map((_, c) => {
+          const moved = (h: number): number =>
+            value(rows.map((r, i) => (i === b ? r.map((z, j) => (j === c ? z + h : z)) : r)));
+          return (moved(1e-6) - moved(-1e-6)) / 2e-6;
+        }),
+      );
       const [got, gradient] = await readAll(() => {
         const leaf = requireGrad(upload(logits[k]!));
         const total = loss.loss(leaf, labels, u32(index));
@@ -88,7 +100,8 @@ describe('elr', () => {
     const loss = elr({ samples: 6, classes: 3, beta: 0.5 });
     const model = sequential(linear(3, 3));
     await fit(model, data, { objective: loss, optimizer: sgd({ lr: 0.5 }), epochs: 3, batchSize: 4, seed: 1 });
-    for (const row of rowsOf({ shape: [6, 3], data: await loss.state() })) expect(row.reduce((a, b) => a + b, 0)).toBeCloseTo(1 - 0.5 ** 3, 5);
+    for (const row of rowsOf({ shape: [6, 3], data: await loss.state() }))
+      expect(row.reduce((a, b) => a + b, 0)).toBeCloseTo(1 - 0.5 ** 3, 5);
     model.dispose();
     loss.dispose();
   });
@@ -100,12 +113,13 @@ describe('truncatedGce', () => {
     const labels = flat(inputs.labels);
     const n = labels.length;
     const loss = truncatedGce({ samples: n, q: Number(options.q), k: Number(options.k) });
-    const run = async (): Promise<Float32Array[]> => readAll(() => {
-      const leaf = requireGrad(tensor(x.data, { shape: x.shape }));
-      const value = loss.loss(leaf, labels, u32(labels.map((_, i) => i)));
-      backward(value);
-      return [value, takeGrad(leaf)];
-    });
+    const run = async (): Promise<Float32Array[]> =>
+      readAll(() => {
+        const leaf = requireGrad(tensor(x.data, { shape: x.shape }));
+        const value = loss.loss(leaf, labels, u32(labels.map((_, i) => i)));
+        backward(value);
+        return [value, takeGrad(leaf)];
+      });
     const [value, gradient] = await run();
     same(value!, [Number(outputs.loss)], 'loss');
     same(gradient!, flat(outputs.gradLogits), 'gradient');
@@ -120,14 +134,29 @@ describe('truncatedGce', () => {
 });
 
 describe('cores', () => {
-  const reference = (beta: number, prior?: number[]) => (z: readonly number[], y: number): number => {
-    const surprise = probabilities(z).map((p) => -Math.log(p));
-    return surprise[y]! - beta * surprise.reduce((a, v, c) => a + v * (prior?.[c] ?? 1 / z.length), 0);
-  };
-  test('with beta, without the sieve', () => checkLoss({ make: () => cores({ beta: () => 1.5 }), classes: 5, isShiftInvariant: true, least: -Infinity, reference: reference(1.5) }));
+  const reference =
+    (beta: number, prior?: number[]) =>
+    (z: readonly number[], y: number): number => {
+      const surprise = probabilities(z).map((p) => -Math.log(p));
+      return surprise[y]! - beta * surprise.reduce((a, v, c) => a + v * (prior?.[c] ?? 1 / z.length), 0);
+    };
+  test('with beta, without the sieve', () =>
+    checkLoss({
+      make: () => cores({ beta: () => 1.5 }),
+      classes: 5,
+      isShiftInvariant: true,
+      least: -Infinity,
+      reference: reference(1.5),
+    }));
   test('with a prior', () => {
     const prior = [0.5, 0.25, 0.125, 0.0625, 0.0625];
-    return checkLoss({ make: () => cores({ beta: () => 2, prior }), classes: 5, isShiftInvariant: true, least: -Infinity, reference: reference(2, prior) });
+    return checkLoss({
+      make: () => cores({ beta: () => 2, prior }),
+      classes: 5,
+      isShiftInvariant: true,
+      least: -Infinity,
+      reference: reference(2, prior),
+    });
   });
 
   test('the sieve, weights, and a captured step that follows the epoch', async () => {

@@ -10,18 +10,37 @@ import { clusters } from '../support/synthetic.ts';
 const z = [2, 1, 0, -1, 0.5, 3, -2, 1];
 const labels = [1, 3];
 
-const valueAndGradient = (loss: Loss): Promise<Float32Array[]> => readAll(() => {
-  const x = requireGrad(tensor(z, { shape: [2, 4] }));
-  const value = loss(x, labels);
-  backward(value);
-  return [value, takeGrad(x)];
-}).finally(() => loss.dispose());
+const valueAndGradient = (loss: Loss): Promise<Float32Array[]> =>
+  readAll(() => {
+    const x = requireGrad(tensor(z, { shape: [2, 4] }));
+    const value = loss(x, labels);
+    backward(value);
+    return [value, takeGrad(x)];
+  }).finally(() => loss.dispose());
 
 describe('a captured step follows', () => {
   test.each<[string, () => Loss, (loss: Loss, v: number) => void, (v: number) => Loss, number[]]>([
-    ['alpha', () => alphaLoss({ alpha: 2 }), (loss, v) => (loss as ReturnType<typeof alphaLoss>).setAlpha(v), (alpha) => alphaLoss({ alpha }), [4, 1, 0.5, Infinity]],
-    ['tau', () => logitClip(crossEntropy(), { tau: 1 }), (loss, v) => (loss as ReturnType<typeof logitClip>).setTau(v), (tau) => logitClip(crossEntropy(), { tau }), [2, 0.3, Infinity]],
-    ['tau of the released code', () => logitClip(crossEntropy(), { tau: 1, compat: 'released-code' }), (loss, v) => (loss as ReturnType<typeof logitClip>).setTau(v), (tau) => logitClip(crossEntropy(), { tau, compat: 'released-code' }), [2, 0.3]],
+    [
+      'alpha',
+      () => alphaLoss({ alpha: 2 }),
+      (loss, v) => (loss as ReturnType<typeof alphaLoss>).setAlpha(v),
+      (alpha) => alphaLoss({ alpha }),
+      [4, 1, 0.5, Infinity],
+    ],
+    [
+      'tau',
+      () => logitClip(crossEntropy(), { tau: 1 }),
+      (loss, v) => (loss as ReturnType<typeof logitClip>).setTau(v),
+      (tau) => logitClip(crossEntropy(), { tau }),
+      [2, 0.3, Infinity],
+    ],
+    [
+      'tau of the released code',
+      () => logitClip(crossEntropy(), { tau: 1, compat: 'released-code' }),
+      (loss, v) => (loss as ReturnType<typeof logitClip>).setTau(v),
+      (tau) => logitClip(crossEntropy(), { tau, compat: 'released-code' }),
+      [2, 0.3],
+    ],
   ])('%s', async (_name, make, set, fresh, settings) => {
     const loss = make();
     const [x, y] = [requireGrad(tensor(z, { shape: [2, 4] })), tensor(labels, { dtype: 'i32' })];
@@ -57,7 +76,10 @@ test('alpha by schedule inside fit: a jump is two runs, one after the other, bit
     loss.dispose();
   });
   const parts = await weights(async (model) => {
-    for (const [alpha, startEpoch, epochs] of [[1, 0, 1], [4, 1, 3]] as const) {
+    for (const [alpha, startEpoch, epochs] of [
+      [1, 0, 1],
+      [4, 1, 3],
+    ] as const) {
       const loss = alphaLoss({ alpha });
       await fit(model, data, { ...rest, loss, startEpoch, epochs });
       loss.dispose();

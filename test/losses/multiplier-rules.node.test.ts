@@ -17,9 +17,32 @@ describe('penalties', () => {
     });
   });
   test.each([
-    ['phr', [[-2, -0.163333, 0], [-0.5, -0.163333, 0], [0, 0, 0.7], [0.5, 0.5375, 1.45], [2, 4.4, 3.7]]],
-    ['p2', [[0.5, 0.659375, 2.03125], [2, 8.6, 9.4], [-2, -0.35, 0.04375], [-0.5, -0.2, 0.228571]]],
-    ['p3', [[0.5, 0.6125, 1.75], [2, 5.6, 4.9]]],
+    [
+      'phr',
+      [
+        [-2, -0.163333, 0],
+        [-0.5, -0.163333, 0],
+        [0, 0, 0.7],
+        [0.5, 0.5375, 1.45],
+        [2, 4.4, 3.7],
+      ],
+    ],
+    [
+      'p2',
+      [
+        [0.5, 0.659375, 2.03125],
+        [2, 8.6, 9.4],
+        [-2, -0.35, 0.04375],
+        [-0.5, -0.2, 0.228571],
+      ],
+    ],
+    [
+      'p3',
+      [
+        [0.5, 0.6125, 1.75],
+        [2, 5.6, 4.9],
+      ],
+    ],
   ] as const)('%s at lambda .7, rho 1.5', (kind, rows) => {
     for (const [h, value, slope] of rows) {
       const got = almPenalty(kind, h, 0.7, 1.5);
@@ -27,16 +50,22 @@ describe('penalties', () => {
       expect(got.slope).toBeCloseTo(slope, 6);
     }
   });
-  test.each(KINDS)('%s: P(0) = 0, P\'(0) = lambda, P\' >= 0 and the slope of P, continuous', (kind) => {
-    for (const [lambda, rho] of [[1e-6, 1], [0.7, 1.5], [30, 10]] as const) {
+  test.each(KINDS)("%s: P(0) = 0, P'(0) = lambda, P' >= 0 and the slope of P, continuous", (kind) => {
+    for (const [lambda, rho] of [
+      [1e-6, 1],
+      [0.7, 1.5],
+      [30, 10],
+    ] as const) {
       expect(almPenalty(kind, 0, lambda, rho)).toEqual({ value: 0, slope: lambda });
       for (let h = -3.05; h < 3; h += 0.1) {
         const { slope } = almPenalty(kind, h, lambda, rho);
         const e = 1e-6;
-        const numeric = (almPenalty(kind, h + e, lambda, rho).value - almPenalty(kind, h - e, lambda, rho).value) / (2 * e);
+        const numeric =
+          (almPenalty(kind, h + e, lambda, rho).value - almPenalty(kind, h - e, lambda, rho).value) / (2 * e);
         expect(slope).toBeGreaterThanOrEqual(0);
         expect(Math.abs(slope - numeric)).toBeLessThan(1e-4 * Math.max(1, slope));
-        if (kind !== 'relu') expect(Math.abs(almPenalty(kind, h + e, lambda, rho).slope - slope)).toBeLessThan(1e-3 * Math.max(1, slope));
+        if (kind !== 'relu')
+          expect(Math.abs(almPenalty(kind, h + e, lambda, rho).slope - slope)).toBeLessThan(1e-3 * Math.max(1, slope));
       }
     }
   });
@@ -48,8 +77,17 @@ describe('multipliers', () => {
     const [epochs, rows, classes] = shape as [number, number, number];
     const n = o as Record<string, number>;
     const numbers = {
-      penalty: o.penalty as AlmPenalty, margin: n.margin!, normalize: o.normalize as boolean, lambdaMin: n.lambd_min!, lambdaMax: n.lambd_max!, lambdaStep: n.lambd_step!,
-      rho: n.rho_min!, rhoMax: n.rho_max!, rhoStep: n.rho_step!, gamma: n.gamma!, tau: n.tao!,
+      penalty: o.penalty as AlmPenalty,
+      margin: n.margin!,
+      normalize: o.normalize as boolean,
+      lambdaMin: n.lambd_min!,
+      lambdaMax: n.lambd_max!,
+      lambdaStep: n.lambd_step!,
+      rho: n.rho_min!,
+      rhoMax: n.rho_max!,
+      rhoStep: n.rho_step!,
+      gamma: n.gamma!,
+      tau: n.tao!,
     };
     const rule = lagrangianRule(classes, numbers);
     for (let e = 0; e < epochs; e++) {
@@ -57,15 +95,32 @@ describe('multipliers', () => {
       const { lambda, rho } = rule.state();
       const penalty = logits.reduce((sum, z, i) => {
         const row = logits.slice(Math.floor(i / classes) * classes, (Math.floor(i / classes) + 1) * classes);
-        return sum + almPenalty(numbers.penalty, constraintOf(Math.max(...row) - z, numbers), lambda[i % classes]!, rho[i % classes]!).value;
+        return (
+          sum +
+          almPenalty(
+            numbers.penalty,
+            constraintOf(Math.max(...row) - z, numbers),
+            lambda[i % classes]!,
+            rho[i % classes]!,
+          ).value
+        );
       }, 0);
       expect(penalty / logits.length).toBeCloseTo(flat(outputs.penaltyBeforeUpdate)[e]!, 11);
       const half = Math.floor(rows / 2) * classes;
-      for (const part of [logits.slice(0, half), logits.slice(half)]) rule.observe({ data: part, shape: [part.length / classes, classes] });
+      for (const part of [logits.slice(0, half), logits.slice(half)])
+        rule.observe({ data: part, shape: [part.length / classes, classes] });
       rule.epochEnd();
       const after = rule.state();
-      for (const [got, key] of [[after.lambda, 'lambda'], [after.rho, 'rho'], [after.previous!, 'meanConstraint']] as const) {
-        got.forEach((v, c) => expect(Math.abs(v - flat(outputs[key])[e * classes + c]!), `${key} of class ${c}, epoch ${e}`).toBeLessThan(1e-11 * Math.max(1, Math.abs(v))));
+      for (const [got, key] of [
+        [after.lambda, 'lambda'],
+        [after.rho, 'rho'],
+        [after.previous!, 'meanConstraint'],
+      ] as const) {
+        got.forEach((v, c) =>
+          expect(Math.abs(v - flat(outputs[key])[e * classes + c]!), `${key} of class ${c}, epoch ${e}`).toBeLessThan(
+            1e-11 * Math.max(1, Math.abs(v)),
+          ),
+        );
       }
     }
   });
@@ -73,7 +128,15 @@ describe('multipliers', () => {
     const { data, shape } = dense(inputs.valLogitsPerEpoch);
     const [epochs, rows, classes] = shape as [number, number, number];
     const n = o as Record<string, number>;
-    const rule = heuristicRule(classes, { margin: n.margin!, lambda: n.alpha!, lambdaMin: 1e-6, lambdaMax: 1e6, lambdaStep: n.step_size!, gamma: n.gamma!, tau: n.tao! });
+    const rule = heuristicRule(classes, {
+      margin: n.margin!,
+      lambda: n.alpha!,
+      lambdaMin: 1e-6,
+      lambdaMax: 1e6,
+      lambdaStep: n.step_size!,
+      gamma: n.gamma!,
+      tau: n.tao!,
+    });
     for (let e = 0; e < epochs; e++) {
       rule.observe({ data: data.slice(e * rows * classes, (e + 1) * rows * classes), shape: [rows, classes] });
       rule.epochEnd();
@@ -137,11 +200,26 @@ test.each([
   [() => cals({ numClasses: 0 }), 'cals: numClasses is 0, expected a positive integer'],
   [() => cals({ numClasses: 3, rhoStep: 0.5 }), 'cals: rhoStep is 0.5, expected an integer, 0 for never'],
   [() => calsHr({ numClasses: 3, tau: 0.5 }), 'calsHr: tau is 0.5, expected a finite number >= 1'],
-  [() => cals({ numClasses: 3 }).epochEnd(), 'cals: an epoch ended without validation logits, expected observe() before'],
-  [() => cals({ numClasses: 3 }).observe({ data: [1, 2], shape: [1, 2] }), 'cals: validation logits have shape [1,2], expected 3 classes on the last axis'],
-  [() => cals({ numClasses: 3 }).observe({ data: [1, 2, 3], shape: [2, 3] }), 'cals: validation logits have 3 entries, expected 6 for shape [2,3]'],
-  [() => calsHr({ numClasses: 2 }).observe({ data: [1, NaN], shape: [1, 2] }), 'calsHr: validation logit 1 is NaN, expected finite numbers'],
-  [() => cals({ numClasses: 2 }).setState({ lambda: [1], rho: [1, 1], previous: null, epoch: 0 }), 'cals: lambda of the state is [1], expected 2 finite numbers'],
+  [
+    () => cals({ numClasses: 3 }).epochEnd(),
+    'cals: an epoch ended without validation logits, expected observe() before',
+  ],
+  [
+    () => cals({ numClasses: 3 }).observe({ data: [1, 2], shape: [1, 2] }),
+    'cals: validation logits have shape [1,2], expected 3 classes on the last axis',
+  ],
+  [
+    () => cals({ numClasses: 3 }).observe({ data: [1, 2, 3], shape: [2, 3] }),
+    'cals: validation logits have 3 entries, expected 6 for shape [2,3]',
+  ],
+  [
+    () => calsHr({ numClasses: 2 }).observe({ data: [1, NaN], shape: [1, 2] }),
+    'calsHr: validation logit 1 is NaN, expected finite numbers',
+  ],
+  [
+    () => cals({ numClasses: 2 }).setState({ lambda: [1], rho: [1, 1], previous: null, epoch: 0 }),
+    'cals: lambda of the state is [1], expected 2 finite numbers',
+  ],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import * as losses from 'evenkeel/losses';
 
-/** Every function of `evenkeel/losses` with options, where they stand among its arguments, and a misspelt one with the right word. */
+/**
+ * Every function of `evenkeel/losses` with options, where they stand among its arguments, and a misspelt one with the
+ * right word.
+ */
 const table: [name: keyof typeof losses, at: number, wrong: string, right: string][] = [
   ['absgd', 1, 'lambdaa', 'lambda'],
   ['alphaLoss', 0, 'alphaa', 'alpha'],
@@ -85,16 +88,41 @@ const table: [name: keyof typeof losses, at: number, wrong: string, right: strin
 ];
 /** Functions without options. */
 const without = [
-  'effectiveNumberWeights', 'inverseFrequencyWeights', 'inverseSqrtWeights', 'ldamMargins', 'smoothWeights', 'alphaBounds', 'alphaInflection', 'alphaMarginLoss', 'alphaMinimalRisk', 'alphaMinimiser',
-  'gaussianAlphaRisk', 'slqcRadius', 'slqcTransfer', 'coresBeta', 'coresPrior', 'untilt', 'scheduledLoss', 'normalizeLogits', 'singleLogit', 'splitHeads', 'mixedLoss', 'unimixFactor', 'almPenalty', 'grouped',
+  'effectiveNumberWeights',
+  'inverseFrequencyWeights',
+  'inverseSqrtWeights',
+  'ldamMargins',
+  'smoothWeights',
+  'alphaBounds',
+  'alphaInflection',
+  'alphaMarginLoss',
+  'alphaMinimalRisk',
+  'alphaMinimiser',
+  'gaussianAlphaRisk',
+  'slqcRadius',
+  'slqcTransfer',
+  'coresBeta',
+  'coresPrior',
+  'untilt',
+  'scheduledLoss',
+  'normalizeLogits',
+  'singleLogit',
+  'splitHeads',
+  'mixedLoss',
+  'unimixFactor',
+  'almPenalty',
+  'grouped',
 ];
 
 test.each(table)('%s refuses an unknown option and suggests the right one', (name, at, wrong, right) => {
   const call = losses[name] as unknown as (...args: unknown[]) => unknown;
   const args = (options: unknown): unknown[] => [...Array.from({ length: at }, () => ({})), options];
   const of = name === 'perSampleLoss' ? 'mine' : name;
-  const given = (options: unknown): unknown[] => (name === 'perSampleLoss' ? ['mine', () => 0, options] : args(options));
-  expect(() => call(...given({ [wrong]: 1 }))).toThrow(new TypeError(`${of}: unknown option '${wrong}', did you mean '${right}'?`));
+  const given = (options: unknown): unknown[] =>
+    name === 'perSampleLoss' ? ['mine', () => 0, options] : args(options);
+  expect(() => call(...given({ [wrong]: 1 }))).toThrow(
+    new TypeError(`${of}: unknown option '${wrong}', did you mean '${right}'?`),
+  );
   expect(() => call(...given({ nothingLikeIt: 1 }))).toThrow(`${of}: unknown option 'nothingLikeIt', expected one of `);
   expect(() => call(...given(3))).toThrow(`${of}: options are 3, expected an object`);
 });
@@ -105,9 +133,18 @@ test('the table has every function with options', () => {
 });
 
 test.each([
-  losses.crossEntropy(), losses.ldam({ clsNumList: [3, 2] }), losses.mae(), losses.brier(), losses.groupVs({ groupCounts: [3, 2] }), losses.cals({ numClasses: 2 }),
-  losses.absgd(losses.crossEntropy()), losses.logitClip(losses.crossEntropy()), losses.groupDro(losses.crossEntropy(), { groupCounts: [3, 2] }),
+  losses.crossEntropy(),
+  losses.ldam({ clsNumList: [3, 2] }),
+  losses.mae(),
+  losses.brier(),
+  losses.groupVs({ groupCounts: [3, 2] }),
+  losses.cals({ numClasses: 2 }),
+  losses.absgd(losses.crossEntropy()),
+  losses.logitClip(losses.crossEntropy()),
+  losses.groupDro(losses.crossEntropy(), { groupCounts: [3, 2] }),
 ])('a misspelt input of a call of $name', (loss) => {
   const call = loss as unknown as (...args: unknown[]) => unknown;
-  expect(() => call(null, [0], { sampleWeigth: 1 })).toThrow(new TypeError(`${(loss as { name: string }).name}: unknown option 'sampleWeigth', did you mean 'sampleWeight'?`));
+  expect(() => call(null, [0], { sampleWeigth: 1 })).toThrow(
+    new TypeError(`${(loss as { name: string }).name}: unknown option 'sampleWeigth', did you mean 'sampleWeight'?`),
+  );
 });

@@ -35,7 +35,9 @@ describe.each(['none', 'mean', 'sum', 'weightedMean'] as const)('reduction %s', 
     };
     const want = await run(crossEntropy);
     const got = await run((options) => perSampleLoss('nll', nll, options));
-    got.forEach((g, i) => expectWithin(g, { shape: [], data: Float64Array.from(want[i]!) }, close(1e-5, 1e-6), `output ${i}`));
+    got.forEach((g, i) =>
+      expectWithin(g, { shape: [], data: Float64Array.from(want[i]!) }, close(1e-5, 1e-6), `output ${i}`),
+    );
   });
 });
 
@@ -75,9 +77,15 @@ test('errors', () => {
     expect(() => loss(upload(sample([2, 3])), [0, 1])).toThrow('nll: weight has 4 entries, the logits have 3 classes');
     expect(() => loss(upload(z), [0, 1])).toThrow('nll: got 2 labels for logits of shape [6,4]');
     expect(() => loss(upload(z), [0, 1, 2, 4, 0, 0])).toThrow('nll: labels[3] is 4, expected an integer in 0..3');
-    expect(() => loss(upload(z), labels, { sampleWeight: tensor([1]) })).toThrow('nll: sampleWeight has shape [1], expected [6]');
-    expect(() => perSampleLoss('nll', nll, { weight: [1, NaN, 1, 1] })(upload(z), labels)).toThrow('nll: weight[1] is NaN, expected a finite number');
-    expect(() => perSampleLoss('nll', nll, { classes: 3 })(upload(z), labels)).toThrow('nll: logits have shape [6,4], expected 3 classes on the last axis');
+    expect(() => loss(upload(z), labels, { sampleWeight: tensor([1]) })).toThrow(
+      'nll: sampleWeight has shape [1], expected [6]',
+    );
+    expect(() => perSampleLoss('nll', nll, { weight: [1, NaN, 1, 1] })(upload(z), labels)).toThrow(
+      'nll: weight[1] is NaN, expected a finite number',
+    );
+    expect(() => perSampleLoss('nll', nll, { classes: 3 })(upload(z), labels)).toThrow(
+      'nll: logits have shape [6,4], expected 3 classes on the last axis',
+    );
   });
   loss.dispose();
 });

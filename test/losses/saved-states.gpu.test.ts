@@ -21,19 +21,33 @@ interface Case {
 }
 
 const z = Float32Array.from({ length: 12 }, (_, i) => Math.sin(7 * i) * 2);
-const logits = (at: number): Tensor => requireGrad(tensor(z.map((v) => v * (1 + at)), { shape: [4, 3] }));
+const logits = (at: number): Tensor =>
+  requireGrad(
+    tensor(
+      z.map((v) => v * (1 + at)),
+      { shape: [4, 3] },
+    ),
+  );
 const labels = [0, 2, 1, 1];
 const value = async (make: () => Tensor): Promise<Float32Array> => (await readAll(() => [make()]))[0]!;
 const index = (): Tensor<'u32'> => tensor([3, 0, 2, 4], { dtype: 'u32' });
-const list = (at: number, v: unknown) => (state: number[]): unknown => Array.from(state, (w, i) => (i === at ? v : w));
-const field = (name: string, v: unknown) => (state: Record<string, unknown>): unknown => ({ ...state, [name]: v });
+const list =
+  (at: number, v: unknown) =>
+  (state: number[]): unknown =>
+    Array.from(state, (w, i) => (i === at ? v : w));
+const field =
+  (name: string, v: unknown) =>
+  (state: Record<string, unknown>): unknown => ({ ...state, [name]: v });
 const notNumbers = [null, NaN, Infinity, '1', undefined];
 
 const cases: Record<string, Case> = {
   'absgd, lambda = Infinity': {
     make: () => absgd(crossEntropy(), { lambda: Infinity }),
     step: (loss, at) => value(() => (loss as ReturnType<typeof absgd>)(logits(at), labels)),
-    wrong: [...notNumbers.filter((v) => v !== Infinity).map((v) => field('lambda', v === '1' ? 'infinite' : v)), ...['logU', 'logMass'].flatMap((name) => notNumbers.map((v) => field(name, v)))],
+    wrong: [
+      ...notNumbers.filter((v) => v !== Infinity).map((v) => field('lambda', v === '1' ? 'infinite' : v)),
+      ...['logU', 'logMass'].flatMap((name) => notNumbers.map((v) => field(name, v))),
+    ],
   },
   'absgd, lambda = 0.7': {
     make: () => absgd(crossEntropy(), { lambda: 0.7 }),
@@ -42,29 +56,53 @@ const cases: Record<string, Case> = {
   },
   groupDro: {
     make: () => groupDro(crossEntropy(), { groupCounts: [9, 3], eta: 0.3 }),
-    step: (loss, at) => value(() => (loss as ReturnType<typeof groupDro>)(logits(at), labels, { groups: [0, 1, 1, 0] })),
-    wrong: [...notNumbers.map((v) => list(1, v)), list(2, -0.1), list(3, 1.5), (state: number[]) => state.slice(1), () => ({})],
+    step: (loss, at) =>
+      value(() => (loss as ReturnType<typeof groupDro>)(logits(at), labels, { groups: [0, 1, 1, 0] })),
+    wrong: [
+      ...notNumbers.map((v) => list(1, v)),
+      list(2, -0.1),
+      list(3, 1.5),
+      (state: number[]) => state.slice(1),
+      () => ({}),
+    ],
   },
   'groupDro, greedy': {
     make: () => groupDro(crossEntropy(), { groupCounts: [9, 3, 0], rule: 'greedy' }),
-    step: (loss, at) => value(() => (loss as ReturnType<typeof groupDro>)(logits(at), labels, { groups: [0, 1, 1, 0] })),
+    step: (loss, at) =>
+      value(() => (loss as ReturnType<typeof groupDro>)(logits(at), labels, { groups: [0, 1, 1, 0] })),
     wrong: [list(0, null), list(5, 2)],
   },
   elr: {
     make: () => elr({ samples: 5, classes: 3 }),
     step: (loss, at) => value(() => (loss as ReturnType<typeof elr>).loss(logits(at), labels, index())),
-    wrong: [...notNumbers.map((v) => list(4, v)), list(0, -0.1), list(0, 1.1), (state: number[]) => state.slice(1), () => ({ 0: 1 })],
+    wrong: [
+      ...notNumbers.map((v) => list(4, v)),
+      list(0, -0.1),
+      list(0, 1.1),
+      (state: number[]) => state.slice(1),
+      () => ({ 0: 1 }),
+    ],
   },
   truncatedGce: {
     make: () => truncatedGce({ samples: 5 }),
     step: (loss, at) => {
-      if (at === 0) (loss as ReturnType<typeof truncatedGce>).update(new NdArray(Float32Array.from({ length: 15 }, (_, i) => Math.sin(i) * 3), [5, 3]), [0, 1, 2, 0, 1]);
+      if (at === 0)
+        (loss as ReturnType<typeof truncatedGce>).update(
+          new NdArray(
+            Float32Array.from({ length: 15 }, (_, i) => Math.sin(i) * 3),
+            [5, 3],
+          ),
+          [0, 1, 2, 0, 1],
+        );
       return value(() => (loss as ReturnType<typeof truncatedGce>).loss(logits(at), labels, index()));
     },
     wrong: [...notNumbers.map((v) => list(4, v)), list(0, 0.5), (state: number[]) => state.slice(1)],
   },
   ...Object.fromEntries(
-    [['cals', () => cals({ numClasses: 3, margin: 1 })] as const, ['calsHr', () => calsHr({ numClasses: 3, margin: 1 })] as const].map(([name, make]): [string, Case] => [
+    [
+      ['cals', () => cals({ numClasses: 3, margin: 1 })] as const,
+      ['calsHr', () => calsHr({ numClasses: 3, margin: 1 })] as const,
+    ].map(([name, make]): [string, Case] => [
       name,
       {
         make,
@@ -75,7 +113,9 @@ const cases: Record<string, Case> = {
           return value(() => l(logits(at), labels));
         },
         wrong: [
-          ...['lambda', ...(name === 'cals' ? ['rho'] : [])].flatMap((f) => [...notNumbers, [1, 2], [1, 2, null], [1, 2, -1], '123'].map((v) => field(f, v))),
+          ...['lambda', ...(name === 'cals' ? ['rho'] : [])].flatMap((f) =>
+            [...notNumbers, [1, 2], [1, 2, null], [1, 2, -1], '123'].map((v) => field(f, v)),
+          ),
           ...[1, [1, 2], [1, NaN, 2], undefined].map((v) => field('previous', v)),
           ...[...notNumbers, -1, 0.5].map((v) => field('epoch', v)),
         ],
@@ -111,7 +151,9 @@ describe.each(Object.entries(cases))('%s', (_name, { make, step, wrong }) => {
     const text = JSON.stringify(state);
     for (const change of [...wrong, () => null, () => 3, () => undefined]) {
       const changed = change(state as never);
-      expect(() => loss.setState(changed as never), JSON.stringify(changed)).toThrow(/the state|of the state|lambda is|logU|entries/);
+      expect(() => loss.setState(changed as never), JSON.stringify(changed)).toThrow(
+        /the state|of the state|lambda is|logU|entries/,
+      );
       expect(JSON.stringify(await loss.state())).toBe(text);
     }
     loss.dispose();

@@ -22,7 +22,11 @@ const calsOf = (penalty: losses.AlmPenalty): losses.Loss => {
   return loss;
 };
 const calsTerm = (penalty: losses.AlmPenalty, z: readonly number[]): number =>
-  z.reduce((t, v, c) => t + losses.almPenalty(penalty, (Math.max(...z) - v) / 2 - 1, multipliers[c]!, [1, 1.2, 1.5, 2, 1][c]!).value, 0) / C;
+  z.reduce(
+    (t, v, c) =>
+      t + losses.almPenalty(penalty, (Math.max(...z) - v) / 2 - 1, multipliers[c]!, [1, 1.2, 1.5, 2, 1][c]!).value,
+    0,
+  ) / C;
 
 const rows: Record<string, LossCase> = {
   crossEntropy: { make: () => losses.crossEntropy(), classes: C, isShiftInvariant: true, reference: ce },
@@ -37,38 +41,94 @@ const rows: Record<string, LossCase> = {
     make: () => losses.ldam({ clsNumList: counts, s: 10 }),
     classes: C,
     isShiftInvariant: true,
-    reference: (z, y) => ce(z.map((v, c) => 10 * (v - (c === y ? margins[y]! : 0))), y),
+    reference: (z, y) =>
+      ce(
+        z.map((v, c) => 10 * (v - (c === y ? margins[y]! : 0))),
+        y,
+      ),
   },
   'ldam with s in the head': {
     make: () => losses.ldam({ clsNumList: counts, s: 10, scaleIn: 'head' }),
     classes: C,
     isShiftInvariant: true,
-    reference: (z, y) => ce(z.map((v, c) => v - (c === y ? 10 * margins[y]! : 0)), y),
+    reference: (z, y) =>
+      ce(
+        z.map((v, c) => v - (c === y ? 10 * margins[y]! : 0)),
+        y,
+      ),
   },
   'vs (gamma .3, tau 1)': {
     make: () => losses.vs({ clsNumList: counts, gamma: 0.3, tau: 1 }),
     classes: C,
     isShiftInvariant: false,
-    reference: (z, y) => ce(z.map((v, c) => (counts[c]! / counts[0]!) ** 0.3 * v + Math.log(counts[c]! / total)), y),
+    reference: (z, y) =>
+      ce(
+        z.map((v, c) => (counts[c]! / counts[0]!) ** 0.3 * v + Math.log(counts[c]! / total)),
+        y,
+      ),
   },
   logitAdjusted: {
     make: () => losses.logitAdjusted({ clsNumList: counts, tau: 1.5 }),
     classes: C,
     isShiftInvariant: true,
-    reference: (z, y) => ce(z.map((v, c) => v + 1.5 * Math.log(counts[c]! / total)), y),
+    reference: (z, y) =>
+      ce(
+        z.map((v, c) => v + 1.5 * Math.log(counts[c]! / total)),
+        y,
+      ),
   },
-  balancedSoftmax: { make: () => losses.balancedSoftmax({ clsNumList: counts }), classes: C, isShiftInvariant: true, reference: (z, y) => ce(z.map((v, c) => v + Math.log(counts[c]!)), y) },
-  cdt: { make: () => losses.cdt({ clsNumList: counts, gamma: 0.2 }), classes: C, isShiftInvariant: false, reference: (z, y) => ce(z.map((v, c) => (counts[c]! / counts[0]!) ** 0.2 * v), y) },
-  'focal, gamma 2': { make: () => losses.focal({ gamma: 2 }), classes: C, isShiftInvariant: true, reference: (z, y) => (1 - Math.exp(-ce(z, y))) ** 2 * ce(z, y) },
+  balancedSoftmax: {
+    make: () => losses.balancedSoftmax({ clsNumList: counts }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) =>
+      ce(
+        z.map((v, c) => v + Math.log(counts[c]!)),
+        y,
+      ),
+  },
+  cdt: {
+    make: () => losses.cdt({ clsNumList: counts, gamma: 0.2 }),
+    classes: C,
+    isShiftInvariant: false,
+    reference: (z, y) =>
+      ce(
+        z.map((v, c) => (counts[c]! / counts[0]!) ** 0.2 * v),
+        y,
+      ),
+  },
+  'focal, gamma 2': {
+    make: () => losses.focal({ gamma: 2 }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => (1 - Math.exp(-ce(z, y))) ** 2 * ce(z, y),
+  },
   'mbls, m = 2': {
     make: () => losses.mbls({ margin: 2, lambda: 0.5 }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) => ce(z, y) + (0.5 / C) * z.reduce((t, v) => t + Math.max(0, Math.max(...z) - v - 2), 0),
   },
-  'cals, m = 2': { make: () => calsOf('phr'), classes: C, isShiftInvariant: true, least: -1, reference: (z, y) => ce(z, y) + calsTerm('phr', z) },
-  'cals by p2': { make: () => calsOf('p2'), classes: C, isShiftInvariant: true, least: -1, reference: (z, y) => ce(z, y) + calsTerm('p2', z) },
-  calsHr: { make: () => losses.calsHr({ numClasses: C, margin: 1 }), classes: C, isShiftInvariant: true, reference: (z, y) => ce(z, y) + (0.1 / C) * z.reduce((t, v) => t + Math.max(0, Math.max(...z) - v - 1), 0) },
+  'cals, m = 2': {
+    make: () => calsOf('phr'),
+    classes: C,
+    isShiftInvariant: true,
+    least: -1,
+    reference: (z, y) => ce(z, y) + calsTerm('phr', z),
+  },
+  'cals by p2': {
+    make: () => calsOf('p2'),
+    classes: C,
+    isShiftInvariant: true,
+    least: -1,
+    reference: (z, y) => ce(z, y) + calsTerm('p2', z),
+  },
+  calsHr: {
+    make: () => losses.calsHr({ numClasses: C, margin: 1 }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => ce(z, y) + (0.1 / C) * z.reduce((t, v) => t + Math.max(0, Math.max(...z) - v - 1), 0),
+  },
   entropyPenalty: {
     make: () => losses.entropyPenalty({ lambda: 0.2 }),
     classes: C,
@@ -76,11 +136,31 @@ const rows: Record<string, LossCase> = {
     least: -0.2 * Math.log(C),
     reference: (z, y) => ce(z, y) - 0.2 * z.reduce((t, _, c) => t + ce(z, c) * Math.exp(-ce(z, c)), 0),
   },
-  l1Penalty: { make: () => losses.l1Penalty({ lambda: 0.3 }), classes: C, isShiftInvariant: true, reference: (z, y) => ce(z, y) + 0.3 * z.reduce((t, _, c) => t + Math.abs(Math.exp(-ce(z, c)) - 1 / C), 0) },
-  brier: { make: () => losses.brier(), classes: C, isShiftInvariant: true, reference: (z, y) => z.reduce((t, _, c) => t + (Math.exp(-ce(z, c)) - Number(c === y)) ** 2, 0) },
-  focalAdaptive: { make: () => losses.focalAdaptive(), classes: C, isShiftInvariant: true, reference: (z, y) => (1 - Math.exp(-ce(z, y))) ** (Math.exp(-ce(z, y)) < 0.2 ? 5 : 3) * ce(z, y) },
+  l1Penalty: {
+    make: () => losses.l1Penalty({ lambda: 0.3 }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => ce(z, y) + 0.3 * z.reduce((t, _, c) => t + Math.abs(Math.exp(-ce(z, c)) - 1 / C), 0),
+  },
+  brier: {
+    make: () => losses.brier(),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => z.reduce((t, _, c) => t + (Math.exp(-ce(z, c)) - Number(c === y)) ** 2, 0),
+  },
+  focalAdaptive: {
+    make: () => losses.focalAdaptive(),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) => (1 - Math.exp(-ce(z, y))) ** (Math.exp(-ce(z, y)) < 0.2 ? 5 : 3) * ce(z, y),
+  },
   mmce: { make: () => losses.mmce(), classes: C, isShiftInvariant: true, isPerSample: false },
-  'mmce, weighted': { make: () => losses.mmce({ weighted: true }), classes: C, isShiftInvariant: true, isPerSample: false },
+  'mmce, weighted': {
+    make: () => losses.mmce({ weighted: true }),
+    classes: C,
+    isShiftInvariant: true,
+    isPerSample: false,
+  },
   cpc: {
     make: () => losses.cpc(),
     classes: C,
@@ -88,14 +168,22 @@ const rows: Record<string, LossCase> = {
     reference: (z, y) => {
       const rest = z.filter((_, c) => c !== y);
       const pairs = rest.flatMap((a, i) => rest.filter((_, j) => j !== i).map((b) => Math.log1p(Math.exp(b - a))));
-      return ce(z, y) + (0.1 / rest.length) * rest.reduce((t, v) => t + Math.log1p(Math.exp(v - z[y]!)), 0) + pairs.reduce((a, b) => a + b, 0) / (2 * pairs.length);
+      return (
+        ce(z, y) +
+        (0.1 / rest.length) * rest.reduce((t, v) => t + Math.log1p(Math.exp(v - z[y]!)), 0) +
+        pairs.reduce((a, b) => a + b, 0) / (2 * pairs.length)
+      );
     },
   },
   bayias: {
     make: () => losses.bayias({ clsNumList: counts, testPrior: [1, 2, 3, 2, 2] }),
     classes: C,
     isShiftInvariant: true,
-    reference: (z, y) => ce(z.map((v, c) => v + Math.log(counts[c]! / total) - Math.log([1, 2, 3, 2, 2][c]! / 10)), y),
+    reference: (z, y) =>
+      ce(
+        z.map((v, c) => v + Math.log(counts[c]! / total) - Math.log([1, 2, 3, 2, 2][c]! / 10)),
+        y,
+      ),
   },
   'equalization, always': {
     make: () => losses.equalization({ clsNumList: counts, lambda: 0.05, gamma: 1 }),
@@ -125,5 +213,14 @@ test('linfHinge refuses a radius or a share that means nothing', () => {
 
 test('ldam without margin is cross-entropy of s z', () => {
   scope(() => expect(losses.ldam({ clsNumList: counts, maxM: 0 }).name).toBe('ldam'));
-  return checkLoss({ make: () => losses.ldam({ clsNumList: counts, maxM: 0, s: 3 }), classes: C, isShiftInvariant: true, reference: (z, y) => ce(z.map((v) => 3 * v), y) });
+  return checkLoss({
+    make: () => losses.ldam({ clsNumList: counts, maxM: 0, s: 3 }),
+    classes: C,
+    isShiftInvariant: true,
+    reference: (z, y) =>
+      ce(
+        z.map((v) => 3 * v),
+        y,
+      ),
+  });
 });

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import * as m from '../../src/metrics/index.ts';
 
-const p = [[0.9, 0.1], [0.2, 0.8]];
+const p = [
+  [0.9, 0.1],
+  [0.2, 0.8],
+];
 const y = [0, 0];
 
 const calls: Record<string, [call: (o: never) => unknown, wrong: object, right: string]> = {
@@ -22,5 +25,7 @@ const calls: Record<string, [call: (o: never) => unknown, wrong: object, right: 
 
 test.each(Object.entries(calls))('%s refuses an option that it does not know', (name, [call, wrong, right]) => {
   const bad = Object.keys(wrong).at(-1)!;
-  expect(() => call(wrong as never)).toThrow(new TypeError(`${name}: unknown option '${bad}', did you mean '${right}'?`));
+  expect(() => call(wrong as never)).toThrow(
+    new TypeError(`${name}: unknown option '${bad}', did you mean '${right}'?`),
+  );
 });

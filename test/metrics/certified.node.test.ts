@@ -7,7 +7,8 @@ test.each(casesOf(cases, 'certifiedMetrics'))('golden $name', ({ options, inputs
   const [radius, correct, radii] = [flat(inputs.radius), flat(inputs.correct), flat(inputs.radii)];
   const { alpha, rho } = options as { alpha: number; rho: number };
   expect(averageCertifiedRadius(radius, correct)).toBeCloseTo(flat(outputs.acr)[0]!, 13);
-  const compare = (got: number[], key: string) => flat(outputs[key]).forEach((want, i) => expect(got[i]).toBeCloseTo(want, 13));
+  const compare = (got: number[], key: string) =>
+    flat(outputs[key]).forEach((want, i) => expect(got[i]).toBeCloseTo(want, 13));
   compare(certifiedAccuracy(radius, correct, radii), 'certifiedAccuracy');
   compare(certifiedAccuracyHighProb(radius, correct, radii, { alpha, rho }), 'certifiedAccuracyHighProb');
 });
@@ -15,7 +16,9 @@ test.each(casesOf(cases, 'certifiedMetrics'))('golden $name', ({ options, inputs
 test('values by hand, with booleans and typed arrays', () => {
   const radii = Float64Array.of(0.5, 1, 2, 0);
   expect(averageCertifiedRadius(radii, [true, true, false, false])).toBe(0.375);
-  expect(certifiedAccuracy(radii, [true, true, false, true], [0, 0.5, 0.500001, 1, 3])).toEqual([0.75, 0.5, 0.25, 0.25, 0]);
+  expect(certifiedAccuracy(radii, [true, true, false, true], [0, 0.5, 0.500001, 1, 3])).toEqual([
+    0.75, 0.5, 0.25, 0.25, 0,
+  ]);
 });
 
 test('the average radius is the area under the certified accuracy', () => {
@@ -33,8 +36,14 @@ test.each([
   [() => averageCertifiedRadius([1, NaN], [1, 0]), 'averageCertifiedRadius: radii[1] is NaN, expected a number >= 0'],
   [() => certifiedAccuracy([-1], [1], [0]), 'certifiedAccuracy: radii[0] is -1, expected a number >= 0'],
   [() => certifiedAccuracy([1], [1], [0, -0.5]), 'certifiedAccuracy: atRadii[1] is -0.5, expected a number >= 0'],
-  [() => certifiedAccuracyHighProb([1], [1], [0], { alpha: 0 }), 'certifiedAccuracyHighProb: alpha is 0, expected 0 < alpha < 1'],
-  [() => certifiedAccuracyHighProb([1], [1], [0], { rho: 1 }), 'certifiedAccuracyHighProb: rho is 1, expected 0 < rho < 1'],
+  [
+    () => certifiedAccuracyHighProb([1], [1], [0], { alpha: 0 }),
+    'certifiedAccuracyHighProb: alpha is 0, expected 0 < alpha < 1',
+  ],
+  [
+    () => certifiedAccuracyHighProb([1], [1], [0], { rho: 1 }),
+    'certifiedAccuracyHighProb: rho is 1, expected 0 < rho < 1',
+  ],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });

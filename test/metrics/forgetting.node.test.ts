@@ -4,7 +4,13 @@ import { forgetting } from '../../src/metrics/index.ts';
 test('events, first meetings, unforgettable ones and the order', () => {
   const f = forgetting(5);
   // By sample: 1010 twice forgotten, 0111 never, 0000 never learned, 1111 never, 0110 once.
-  for (const meeting of [[1, 0, 0, 1, 0], [0, 1, 0, 1, 1], [1, 1, 0, 1, 1], [0, 1, 0, 1, 0]]) f.update(meeting);
+  for (const meeting of [
+    [1, 0, 0, 1, 0],
+    [0, 1, 0, 1, 1],
+    [1, 1, 0, 1, 1],
+    [0, 1, 0, 1, 0],
+  ])
+    f.update(meeting);
   expect([...f.counts]).toEqual([2, 0, 0, 0, 1]);
   expect([...f.learned]).toEqual([0, 1, -1, 0, 1]);
   expect([...f.seen]).toEqual([4, 4, 4, 4, 4]);

@@ -1,12 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import {
-  accuracy, balancedAccuracy, balancedError, classReport, equalOpportunityDifference, gMean, groupAccuracy, groupBalancedError, macroF1, perClassAccuracy, worstClass, worstGroup,
+  accuracy,
+  balancedAccuracy,
+  balancedError,
+  classReport,
+  equalOpportunityDifference,
+  gMean,
+  groupAccuracy,
+  groupBalancedError,
+  macroF1,
+  perClassAccuracy,
+  worstClass,
+  worstGroup,
 } from '../../src/metrics/index.ts';
 
 /** One-hot scores of the given predictions. */
-const oneHot = (predictions: number[], classes: number) => predictions.map((p) => Array.from({ length: classes }, (_, c) => (c === p ? 1 : 0)));
+const oneHot = (predictions: number[], classes: number) =>
+  predictions.map((p) => Array.from({ length: classes }, (_, c) => (c === p ? 1 : 0)));
 
-// Class 0: 3 of 4 right, class 1: 1 of 2, class 2 predicted but absent, class 3: 0 of 1 and never predicted, class 4: neither.
+// Class 0: 3 of 4 right, class 1: 1 of 2, class 2 predicted but absent, class 3: 0 of 1 and never predicted, class 4:
+// neither.
 const labels = [0, 0, 0, 0, 1, 1, 3];
 const scores = oneHot([0, 0, 0, 2, 1, 0, 1], 5);
 
@@ -20,7 +33,8 @@ describe('classes', () => {
       { support: 0, predicted: 0, recall: null, precision: null, f1: null },
     ]);
   });
-  test('macro F1 leaves out what is in neither list, as scikit-learn', () => expect(macroF1(scores, labels)).toBeCloseTo(1.25 / 4, 15));
+  test('macro F1 leaves out what is in neither list, as scikit-learn', () =>
+    expect(macroF1(scores, labels)).toBeCloseTo(1.25 / 4, 15));
   test('balanced error', () => {
     expect(balancedError(scores, labels)).toBeCloseTo(1 - 1.25 / 3, 15);
     expect(balancedError(scores, labels)).toBe(1 - balancedAccuracy(scores, labels));
@@ -60,13 +74,21 @@ describe('groups', () => {
     expect(worstGroup(scores, labels, [2, 2, 2, 2, 2, 2, 2])).toEqual({ group: 2, accuracy: accuracy(scores, labels) });
     expect(groupBalancedError(scores, labels, attribute, { numGroups: 5 })).toBe(0.375);
   });
-  test('groups that are the labels give the balanced error', () => expect(groupBalancedError(scores, labels, labels)).toBeCloseTo(balancedError(scores, labels), 15));
+  test('groups that are the labels give the balanced error', () =>
+    expect(groupBalancedError(scores, labels, labels)).toBeCloseTo(balancedError(scores, labels), 15));
   test('equal opportunity: one class, or the mean over classes with two groups', () => {
     expect(equalOpportunityDifference(scores, labels, attribute, { positive: 0 })).toBe(0.5);
     expect(equalOpportunityDifference(scores, labels, attribute)).toBe(1);
     expect(equalOpportunityDifference(scores, labels, attribute, { positive: 3 })).toBe(null);
     expect(equalOpportunityDifference(scores, labels, attribute, { positive: 'mean' })).toBe(0.75);
-    expect(equalOpportunityDifference(scores, labels, labels.map(() => 4), { positive: 'mean' })).toBe(null);
+    expect(
+      equalOpportunityDifference(
+        scores,
+        labels,
+        labels.map(() => 4),
+        { positive: 'mean' },
+      ),
+    ).toBe(null);
     expect(equalOpportunityDifference(oneHot([1, 0, 1, 1], 2), [1, 1, 1, 1], [0, 0, 1, 2])).toBe(0.5);
   });
 });
@@ -80,8 +102,14 @@ test.each([
   [() => groupAccuracy([[1, 0]], [0], []), 'groupAccuracy: groups has 0 entries, expected 1, one per row'],
   [() => groupAccuracy([[1, 0]], [0], [-1]), 'groupAccuracy: groups[0] is -1, expected an integer >= 0'],
   [() => worstGroup([[1, 0]], [0], [2], { numGroups: 2 }), 'worstGroup: groups[0] is 2, expected an integer in 0..1'],
-  [() => groupBalancedError([[1, 0]], [0], [0], { numGroups: 0 }), 'groupBalancedError: numGroups is 0, expected an integer >= 1'],
-  [() => equalOpportunityDifference([[1, 0]], [0], [0], { positive: 2 }), "equalOpportunityDifference: positive is 2, expected an integer in 0..1 or 'mean'"],
+  [
+    () => groupBalancedError([[1, 0]], [0], [0], { numGroups: 0 }),
+    'groupBalancedError: numGroups is 0, expected an integer >= 1',
+  ],
+  [
+    () => equalOpportunityDifference([[1, 0]], [0], [0], { positive: 2 }),
+    "equalOpportunityDifference: positive is 2, expected an integer in 0..1 or 'mean'",
+  ],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });

@@ -5,7 +5,7 @@ import * as ops from 'evenkeel/ops';
 import { expectSameBits, readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 
-test('a convolution in groups has PyTorch\'s weight and starting values', async () => {
+test("a convolution in groups has PyTorch's weight and starting values", async () => {
   const layer = conv2d(6, 9, [3, 2], { groups: 3, padding: 'same', dilation: 2 });
   expect([layer.groups, layer.padding, layer.dilation]).toEqual([3, 'same', [2, 2]]);
   using model = sequential(layer).init({ seed: 1 });
@@ -19,17 +19,31 @@ test('a convolution in groups has PyTorch\'s weight and starting values', async 
 });
 
 test.each([
-  ['convolution', conv2d(2, 2, 3, { groups: 2, dilation: 2, padding: 2 }), (x: Tensor, w: Tensor, b: Tensor) => ops.conv2d(x, w, b, { groups: 2, dilation: 2, padding: 2 })],
+  [
+    'convolution',
+    conv2d(2, 2, 3, { groups: 2, dilation: 2, padding: 2 }),
+    (x: Tensor, w: Tensor, b: Tensor) => ops.conv2d(x, w, b, { groups: 2, dilation: 2, padding: 2 }),
+  ],
   ['maximum', maxPool2d(2, { stride: 1, dilation: 3 }), (x: Tensor) => ops.maxPool2d(x, 2, { stride: 1, dilation: 3 })],
-  ['maximum, ceil mode', maxPool2d(3, { stride: 2, ceilMode: true }), (x: Tensor) => ops.maxPool2d(x, 3, { stride: 2, ceilMode: true })],
-  ['average', avgPool2d(3, { padding: 1, ceilMode: true, countIncludePad: false }), (x: Tensor) => ops.avgPool2d(x, 3, { padding: 1, ceilMode: true, countIncludePad: false })],
+  [
+    'maximum, ceil mode',
+    maxPool2d(3, { stride: 2, ceilMode: true }),
+    (x: Tensor) => ops.maxPool2d(x, 3, { stride: 2, ceilMode: true }),
+  ],
+  [
+    'average',
+    avgPool2d(3, { padding: 1, ceilMode: true, countIncludePad: false }),
+    (x: Tensor) => ops.avgPool2d(x, 3, { padding: 1, ceilMode: true, countIncludePad: false }),
+  ],
 ] as const)('options reach the op: %s', async (_, layer, run) => {
   const model = sequential(layer);
   model.init({ seed: 2 });
-  const [got, want] = await readAll(() => noGrad(() => {
-    const x = upload(sample([2, 2, 6, 8]));
-    return [model.forward(x), run(x, layer.params.weight!, layer.params.bias!)];
-  }));
+  const [got, want] = await readAll(() =>
+    noGrad(() => {
+      const x = upload(sample([2, 2, 6, 8]));
+      return [model.forward(x), run(x, layer.params.weight!, layer.params.bias!)];
+    }),
+  );
   expectSameBits(got!, want!, 'layer and op');
   model.dispose();
 });

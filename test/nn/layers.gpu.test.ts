@@ -2,8 +2,28 @@ import { describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { decodeSafetensors, encodeSafetensors } from 'evenkeel/io';
 import {
-  adaptiveAvgPool2d, batchNorm, conv2d, dropout, elu, embedding, flatten, gelu, groupNorm, layerNorm, leakyRelu, linear, padShortcut, relu, residual,
-  sequential, sigmoid, silu, softplus, tanh, walkLayers, type Layer,
+  adaptiveAvgPool2d,
+  batchNorm,
+  conv2d,
+  dropout,
+  elu,
+  embedding,
+  flatten,
+  gelu,
+  groupNorm,
+  layerNorm,
+  leakyRelu,
+  linear,
+  padShortcut,
+  relu,
+  residual,
+  sequential,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+  walkLayers,
+  type Layer,
 } from 'evenkeel/nn';
 import * as ops from 'evenkeel/ops';
 import { hostNormal, key } from 'evenkeel/random';
@@ -29,9 +49,25 @@ const nested = () =>
     fc: linear(6, 3),
   });
 const names = [
-  'conv1.weight', 'bn1.weight', 'bn1.bias', 'bn1.running_mean', 'bn1.running_var', 'bn1.num_batches_tracked',
-  'layer1.0.conv1.weight', 'layer1.0.conv1.bias', 'layer1.0.bn1.weight', 'layer1.0.bn1.bias', 'layer1.0.bn1.running_mean', 'layer1.0.bn1.running_var',
-  'layer1.0.bn1.num_batches_tracked', 'layer1.1.conv1.weight', 'layer1.1.conv1.bias', 'layer1.1.shortcut.0.weight', 'layer1.1.shortcut.0.bias', 'fc.weight', 'fc.bias',
+  'conv1.weight',
+  'bn1.weight',
+  'bn1.bias',
+  'bn1.running_mean',
+  'bn1.running_var',
+  'bn1.num_batches_tracked',
+  'layer1.0.conv1.weight',
+  'layer1.0.conv1.bias',
+  'layer1.0.bn1.weight',
+  'layer1.0.bn1.bias',
+  'layer1.0.bn1.running_mean',
+  'layer1.0.bn1.running_var',
+  'layer1.0.bn1.num_batches_tracked',
+  'layer1.1.conv1.weight',
+  'layer1.1.conv1.bias',
+  'layer1.1.shortcut.0.weight',
+  'layer1.1.shortcut.0.bias',
+  'fc.weight',
+  'fc.bias',
 ];
 
 describe('nested models', () => {
@@ -49,7 +85,15 @@ describe('nested models', () => {
 
   test('every layer can be reached, inside out', () => {
     const kinds = [...walkLayers(nested())].map(([prefix, layer]) => `${prefix}${layer.kind}`);
-    expect(kinds.slice(0, 7)).toEqual(['sequential', 'conv1.conv2d', 'bn1.batchNorm', 'relu.relu', 'layer1.sequential', 'layer1.0.residual', 'layer1.0.sequential']);
+    expect(kinds.slice(0, 7)).toEqual([
+      'sequential',
+      'conv1.conv2d',
+      'bn1.batchNorm',
+      'relu.relu',
+      'layer1.sequential',
+      'layer1.0.residual',
+      'layer1.0.sequential',
+    ]);
     expect(kinds).toContain('layer1.1.shortcut.0.conv2d');
   });
 
@@ -66,7 +110,12 @@ describe('nested models', () => {
     for (const [name, { data }] of a) expect(b.get(name)!.data, name).toEqual(data);
     const host = new NdArray(await x.read(), [5, 1, 6, 6]);
     expect((await other.logits(host)).data).toEqual((await model.logits(host)).data);
-    const wrong = new Map([...tensors].map(([n, t]) => [n, n.endsWith('tracked') ? { dtype: 'F32' as const, shape: [], data: new Float32Array(1) } : t]));
+    const wrong = new Map(
+      [...tensors].map(([n, t]) => [
+        n,
+        n.endsWith('tracked') ? { dtype: 'F32' as const, shape: [], data: new Float32Array(1) } : t,
+      ]),
+    );
     expect(() => other.load(encodeSafetensors(wrong))).toThrow('load: bn1.num_batches_tracked is F32, expected I64');
     x.dispose();
   });
@@ -124,12 +173,20 @@ describe('nested models', () => {
       const x = tensor(new Float32Array(18), { shape: [1, 2, 3, 3] });
       expect(() => model.forward(x)).toThrow('layer conv1 (conv2d): conv2d: x has shape [1,2,3,3]');
       const wrong = sequential({ fit: residual(linear(4, 3)) }).init();
-      expect(() => wrong.forward(tensor(new Float32Array(8), { shape: [2, 4] }))).toThrow('layer fit (residual): residual: the main path gives shape [2,3], the shortcut [2,4]');
+      expect(() => wrong.forward(tensor(new Float32Array(8), { shape: [2, 4] }))).toThrow(
+        'layer fit (residual): residual: the main path gives shape [2,3], the shortcut [2,4]',
+      );
       wrong.dispose();
     });
-    expect(() => sequential({ a: sequential(linear(1, 1)), '': sequential({ a: sequential(linear(1, 1)) }) }).init()).toThrow('model: two parameters have the name a.0.weight; give the layers names of their own');
-    expect(() => sequential({ a: 3 as unknown as Layer })).toThrow('sequential: layer a is 3, expected a layer such as linear(784, 10)');
-    expect(() => residual(null as unknown as Layer)).toThrow('residual: main is null, expected a layer such as linear(784, 10)');
+    expect(() =>
+      sequential({ a: sequential(linear(1, 1)), '': sequential({ a: sequential(linear(1, 1)) }) }).init(),
+    ).toThrow('model: two parameters have the name a.0.weight; give the layers names of their own');
+    expect(() => sequential({ a: 3 as unknown as Layer })).toThrow(
+      'sequential: layer a is 3, expected a layer such as linear(784, 10)',
+    );
+    expect(() => residual(null as unknown as Layer)).toThrow(
+      'residual: main is null, expected a layer such as linear(784, 10)',
+    );
   });
 });
 
@@ -139,11 +196,28 @@ describe('batchNorm', () => {
     using model = sequential(layer).init();
     const x = sample([9, 3], { low: 1, high: 4 });
     const sets = reference.byChannel(x.shape);
-    const [trained, evaluated] = await readAll(() => [model.forward(upload(x), { training: true }), model.forward(upload(x))]);
+    const [trained, evaluated] = await readAll(() => [
+      model.forward(upload(x), { training: true }),
+      model.forward(upload(x)),
+    ]);
     const ones = build([3], () => 1);
-    expectWithin(trained!, reference.standardize(x, ones, build([3], () => 0), sets, { eps: 1e-3 }), near, 'training');
+    expectWithin(
+      trained!,
+      reference.standardize(
+        x,
+        ones,
+        build([3], () => 0),
+        sets,
+        { eps: 1e-3 },
+      ),
+      near,
+      'training',
+    );
     const m = reference.moments(x, sets);
-    const given = { mean: build([3], (c) => 0.5 * m[c]!.mean), variance: build([3], (c) => 0.5 + 0.5 * m[c]!.variance * (9 / 8)) };
+    const given = {
+      mean: build([3], (c) => 0.5 * m[c]!.mean),
+      variance: build([3], (c) => 0.5 + 0.5 * m[c]!.variance * (9 / 8)),
+    };
     expectWithin(evaluated!, reference.standardize(x, ones, null, sets, { eps: 1e-3, given }), near, 'evaluation');
     expect([...model.parameters.keys()]).toEqual(['0.weight', '0.bias']);
   });
@@ -152,8 +226,12 @@ describe('batchNorm', () => {
     using model = sequential(batchNorm(2, { affine: false }), linear(2, 2)).init();
     expect([...model.parameters.keys()]).toEqual(['1.weight', '1.bias']);
     const x = tensor([1, 2], { shape: [1, 2] });
-    expect(() => model.forward(x, { training: true })).toThrow('layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training');
-    expect(() => batchNorm(2, { affine: false }).forward(x)).toThrow('batchNorm: running_mean does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit');
+    expect(() => model.forward(x, { training: true })).toThrow(
+      'layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training',
+    );
+    expect(() => batchNorm(2, { affine: false }).forward(x)).toThrow(
+      'batchNorm: running_mean does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit',
+    );
     x.dispose();
   });
 });
@@ -170,23 +248,27 @@ test('layerNorm and groupNorm as layers', async () => {
 });
 
 describe('dropout', () => {
-  test('does nothing in evaluation, draws anew in each pass of training, and again from the start after init', async () => {
-    using model = sequential(dropout(0.5), dropout(0.2)).init({ seed: 1 });
-    const x = tensor(new Float32Array(200).fill(1), { shape: [4, 50] });
-    const pass = async (training = true): Promise<string> => (await readAll(() => [ops.mul(model.forward(x, { training }), 1)]))[0]!.join();
-    expect(await pass(false)).toBe(new Array(200).fill(1).join());
-    const [a, b] = [await pass(), await pass()];
-    expect(a).not.toBe(b);
-    // Two layers, two masks: 1 / 0.5 / 0.8 where both let through.
-    const values = a.split(',').map(Number);
-    expect(new Set(values)).toEqual(new Set([0, 2.5]));
-    expect(Math.abs(values.filter((v) => v > 0).length / 200 - 0.4)).toBeLessThan(0.15);
-    model.init({ seed: 1 });
-    expect([await pass(), await pass()]).toEqual([a, b]);
-    model.init({ seed: 2 });
-    expect(await pass()).not.toBe(a);
-    x.dispose();
-  });
+  test(
+    'does nothing in evaluation, draws anew in each pass of ' + 'training, and again from the start after init',
+    async () => {
+      using model = sequential(dropout(0.5), dropout(0.2)).init({ seed: 1 });
+      const x = tensor(new Float32Array(200).fill(1), { shape: [4, 50] });
+      const pass = async (training = true): Promise<string> =>
+        (await readAll(() => [ops.mul(model.forward(x, { training }), 1)]))[0]!.join();
+      expect(await pass(false)).toBe(new Array(200).fill(1).join());
+      const [a, b] = [await pass(), await pass()];
+      expect(a).not.toBe(b);
+      // Two layers, two masks: 1 / 0.5 / 0.8 where both let through.
+      const values = a.split(',').map(Number);
+      expect(new Set(values)).toEqual(new Set([0, 2.5]));
+      expect(Math.abs(values.filter((v) => v > 0).length / 200 - 0.4)).toBeLessThan(0.15);
+      model.init({ seed: 1 });
+      expect([await pass(), await pass()]).toEqual([a, b]);
+      model.init({ seed: 2 });
+      expect(await pass()).not.toBe(a);
+      x.dispose();
+    },
+  );
 
   test('a captured pass draws what eager passes draw', async () => {
     const net = () => sequential(linear(5, 16), relu(), dropout(0.5), linear(16, 3)).init({ seed: 1 });
@@ -210,7 +292,9 @@ describe('dropout', () => {
   test('errors', () => {
     expect(() => dropout(-0.1)).toThrow('dropout: p is -0.1, expected a number from 0 to 1');
     const x = tensor([1]);
-    expect(() => dropout().forward(x, { training: true })).toThrow('dropout: the context has no random numbers; put the layer in sequential(), or pass `random`');
+    expect(() => dropout().forward(x, { training: true })).toThrow(
+      'dropout: the context has no random numbers; put the layer in sequential(), or pass `random`',
+    );
     x.dispose();
   });
 });
@@ -242,7 +326,7 @@ test('padShortcut: every second pixel, zero channels on both sides, and its grad
     return c >= 2 && c < 5 ? at(n, c - 2, 2 * r, 2 * k) : 0;
   });
   expect(Array.from(y!)).toEqual(Array.from(want.data));
-  x.data.forEach((v, i) => expect(dx![i]).toBe(Math.floor(i / 4) % 5 % 2 === 0 && i % 4 % 2 === 0 ? 2 * v : 0));
+  x.data.forEach((v, i) => expect(dx![i]).toBe((Math.floor(i / 4) % 5) % 2 === 0 && (i % 4) % 2 === 0 ? 2 * v : 0));
   expect(() => padShortcut(4, 2)).toThrow('padShortcut: outChannels is 2, expected at least the 4 of the input');
 });
 

@@ -10,10 +10,18 @@ import { hostUniform, key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 
 const [H, W] = [5, 6];
-const small = (p = Infinity): LinfDistNet => linfDistConvNet([2, H, W], { channels: [{ out: 3 }, { out: 4, stride: 2 }], hidden: [6], classes: 3, p });
+const small = (p = Infinity): LinfDistNet =>
+  linfDistConvNet([2, H, W], { channels: [{ out: 3 }, { out: 4, stride: 2 }], hidden: [6], classes: 3, p });
 
 /** Distances of the patches of an image (channels, h, w) to filters (out, channels, 3, 3), padding 1, in f64. */
-function convolved(x: number[], [c, h, w]: number[], filters: ArrayLike<number>, out: number, stride: number, p: number): number[] {
+function convolved(
+  x: number[],
+  [c, h, w]: number[],
+  filters: ArrayLike<number>,
+  out: number,
+  stride: number,
+  p: number,
+): number[] {
   const [oh, ow] = [h!, w!].map((n) => Math.floor((n - 1) / stride) + 1) as [number, number];
   return Array.from({ length: out * oh * ow }, (_, i) => {
     const [o, r, s] = [Math.floor(i / (oh * ow)), Math.floor(i / ow) % oh, i % ow];
@@ -34,29 +42,63 @@ const length = (terms: number[], p: number): number => {
 test.each([8, 20, Infinity])('outputs are those of f64 at p = %d', async (p) => {
   using net = small(p).init({ seed: 3 });
   const state = await net.stateDict();
-  expect([...state.keys()].filter((n) => n.endsWith('weight'))).toEqual(['dist1.weight', 'dist2.weight', 'dist3.weight', 'dist4.weight']);
+  expect([...state.keys()].filter((n) => n.endsWith('weight'))).toEqual([
+    'dist1.weight',
+    'dist2.weight',
+    'dist3.weight',
+    'dist4.weight',
+  ]);
   for (const i of [1, 2, 3]) state.get(`shift${i}.running_mean`)!.data.fill(0.5 * i);
   net.loadStateDict(state);
   const x = hostUniform(4, 2 * H * W, key(5));
   const got = (await net.logits(new NdArray(x, [4, 2, H, W]))).data;
   const of = (name: string): Float32Array => state.get(name)!.data as Float32Array;
   for (let i = 0; i < 4; i++) {
-    let y = convolved(Array.from(x.subarray(i * 2 * H * W, (i + 1) * 2 * H * W)), [2, H, W], of('dist1.weight'), 3, 1, p).map((v) => v - 0.5);
+    let y = convolved(
+      Array.from(x.subarray(i * 2 * H * W, (i + 1) * 2 * H * W)),
+      [2, H, W],
+      of('dist1.weight'),
+      3,
+      1,
+      p,
+    ).map((v) => v - 0.5);
     y = convolved(y, [3, H, W], of('dist2.weight'), 4, 2, p).map((v) => v - 1);
-    for (const [layer, out, shift] of [['dist3.weight', 6, 1.5], ['dist4.weight', 3, 0]] as const) {
+    for (const [layer, out, shift] of [
+      ['dist3.weight', 6, 1.5],
+      ['dist4.weight', 3, 0],
+    ] as const) {
       const before = y;
-      y = Array.from({ length: out }, (_, o) => length(before.map((v, k) => Math.abs(v - of(layer)[o * before.length + k]!)), p) - shift);
+      y = Array.from(
+        { length: out },
+        (_, o) =>
+          length(
+            before.map((v, k) => Math.abs(v - of(layer)[o * before.length + k]!)),
+            p,
+          ) - shift,
+      );
     }
     y.forEach((v, j) => expect(Math.abs(got[3 * i + j]! + v)).toBeLessThan(2e-5 * Math.abs(v)));
   }
 });
 
-test('the authors\' shape: filters, strides and names', () => {
+test("the authors' shape: filters, strides and names", () => {
   const net = linfDistConvNet([1, 28, 28], { classes: 10 });
   const weights = net.layers.filter((layer) => layer.specs.weight).map((layer) => layer.specs.weight!.shape);
-  expect(weights).toEqual([[32, 1, 3, 3], [32, 32, 3, 3], [64, 32, 3, 3], [64, 64, 3, 3], [64, 64, 3, 3], [512, 64 * 14 * 14], [10, 512]]);
-  expect(() => linfDistConvNet([1, 0, 28], { classes: 10 })).toThrow('linfDistConvNet: height is 0, expected a positive integer');
-  expect(() => linfDistConvNet([1, 28, 28], { classes: 10, channels: [{ out: 0 }] })).toThrow('linfDistConv2d: outChannels is 0, expected a positive integer');
+  expect(weights).toEqual([
+    [32, 1, 3, 3],
+    [32, 32, 3, 3],
+    [64, 32, 3, 3],
+    [64, 64, 3, 3],
+    [64, 64, 3, 3],
+    [512, 64 * 14 * 14],
+    [10, 512],
+  ]);
+  expect(() => linfDistConvNet([1, 0, 28], { classes: 10 })).toThrow(
+    'linfDistConvNet: height is 0, expected a positive integer',
+  );
+  expect(() => linfDistConvNet([1, 28, 28], { classes: 10, channels: [{ out: 0 }] })).toThrow(
+    'linfDistConv2d: outChannels is 0, expected a positive integer',
+  );
 });
 
 test('fits from p = 8 to infinity, certifies, and no attack reaches inside a certificate', async () => {
@@ -64,11 +106,37 @@ test('fits from p = 8 to infinity, certifies, and no attack reaches inside a cer
   const count = 192;
   const noise = hostUniform(1, count * H * W, key(9));
   const y = Int32Array.from({ length: count }, (_, i) => i % 3);
-  const x = new NdArray(noise.map((v, i) => 0.3 * v + 0.7 * Number(y[Math.floor(i / (H * W))] === (i % W < W / 2 ? 0 : 1))), [count, 1, H, W]);
-  using net = linfDistConvNet([1, H, W], { channels: [{ out: 6 }, { out: 8, stride: 2 }], hidden: [], classes: 3, p: 8, identity: 0 }).init({ seed: 1 });
+  const x = new NdArray(
+    noise.map((v, i) => 0.3 * v + 0.7 * Number(y[Math.floor(i / (H * W))] === (i % W < W / 2 ? 0 : 1))),
+    [count, 1, H, W],
+  );
+  using net = linfDistConvNet([1, H, W], {
+    channels: [{ out: 6 }, { out: 8, stride: 2 }],
+    hidden: [],
+    classes: 3,
+    p: 8,
+    identity: 0,
+  }).init({ seed: 1 });
   const loss = linfMargin({ epsTrain: 0.2, lambda: 0.1, scale: () => net.scale });
-  const schedule = linfSchedule({ pStartEpoch: 2, pEndEpoch: 20, lambda: 0.1, lambdaEnd: 0.01, ramp: 'staircase', apply: ({ p, lambda }) => { net.power.set(p); loss.set({ lambda }); } });
-  await fit(net, makeDataset(x, y, { numClasses: 3 }), { loss, schedule, optimizer: lpDecayAdamW({ power: net.power, lr: 0.03 }), epochs: 24, batchSize: 32, seed: 2 });
+  const schedule = linfSchedule({
+    pStartEpoch: 2,
+    pEndEpoch: 20,
+    lambda: 0.1,
+    lambdaEnd: 0.01,
+    ramp: 'staircase',
+    apply: ({ p, lambda }) => {
+      net.power.set(p);
+      loss.set({ lambda });
+    },
+  });
+  await fit(net, makeDataset(x, y, { numClasses: 3 }), {
+    loss,
+    schedule,
+    optimizer: lpDecayAdamW({ power: net.power, lr: 0.03 }),
+    epochs: 24,
+    batchSize: 32,
+    seed: 2,
+  });
   loss.dispose();
   expect(net.power.value).toBe(Infinity);
 
@@ -80,20 +148,29 @@ test('fits from p = 8 to infinity, certifies, and no attack reaches inside a cer
   const free = await certifyBounds(net, x, y, { eps, clip: null, batchSize: 50 });
   const { certified } = await certifyBounds(net, x, y, { eps, batchSize: 50 });
   free.margins.forEach((m, i) => {
-    // Without the pixel box intervals say what the margin says, but for their rounding, or a little more: the zeros of the padding do not move.
+    // Without the pixel box intervals say what the margin says, but for their rounding, or a little more: the zeros of
+    // the padding do not move.
     if (labels[i] === y[i]) expect(m).toBeGreaterThan(2 * (radii[i]! - eps) - 5e-4);
     if (free.certified[i]) expect(certified[i]).toBe(true);
   });
-  const attack = { name: 'pgd', run: (model: AttackedModel, on: Tensor, of: Tensor<'i32'>, { seed }: { seed: number }) => pgd(model, on, of, { eps, steps: 5, restarts: 4, seed }) };
+  const attack = {
+    name: 'pgd',
+    run: (model: AttackedModel, on: Tensor, of: Tensor<'i32'>, { seed }: { seed: number }) =>
+      pgd(model, on, of, { eps, steps: 5, restarts: 4, seed }),
+  };
   const report = await evaluateRobustness(net, x, y, { eps, attacks: [attack], certified });
   expect(report.cleanAccuracy).toBeGreaterThanOrEqual(report.robustAccuracy);
   expect(report.robustAccuracy).toBeGreaterThanOrEqual(report.certifiedAccuracy!);
-  byMargin.forEach((is, i) => { if (is) expect(report.images[i]!.brokenBy).toBeNull(); });
+  byMargin.forEach((is, i) => {
+    if (is) expect(report.images[i]!.brokenBy).toBeNull();
+  });
   // Beyond the radii an attack does break images.
   const [on, of] = [tensor(x), tensor(labels, { dtype: 'i32' })];
   const found = await pgd(net, on, of, { eps: 0.6, steps: 20, restarts: 2 });
   const moved = await net.logits(new NdArray(await found.read(), x.shape));
-  const fell = Array.from(labels).filter((label, i) => Array.from(moved.data.subarray(3 * i, 3 * i + 3)).some((v, _, row) => v > row[label]!));
+  const fell = Array.from(labels).filter((label, i) =>
+    Array.from(moved.data.subarray(3 * i, 3 * i + 3)).some((v, _, row) => v > row[label]!),
+  );
   expect(fell.length).toBeGreaterThan(0);
   for (const t of [on, of, found]) t.dispose();
   expect(currentGpu().memory().live).toBe(before);

@@ -29,7 +29,9 @@ function netOf(c: GoldenCase): LinfDistNet {
     names[`dist${i}.weight`] = `w${i}`;
     if (i < depth) names[`shift${i}.running_mean`] = `runningMean${i}`;
   }
-  return net.loadStateDict(new Map(Object.entries(names).map(([to, from]) => [to, dense(c.inputs[from])]))) as LinfDistNet;
+  return net.loadStateDict(
+    new Map(Object.entries(names).map(([to, from]) => [to, dense(c.inputs[from])])),
+  ) as LinfDistNet;
 }
 
 /** (g_j - g_y + 2 epsTrain) / (2 epsTrain), 0 at the label: the margins that the hinge is the largest of. */
@@ -41,20 +43,48 @@ function worstOf(g: Tensor, targets: number[], epsTrain: number): Tensor {
 /** Every output of the file's cases is named here, so that one that nothing compares would show. */
 test.each([
   ['linfObjectiveV2', ['loss', 'hinge', 'crossEntropy', 'logits', 'worst', 'gradDistances', 'gradScale']],
-  ['linfNetTrainStep', ['loss', 'logits', 'worst', 'gradScale', 'gradW1', 'gradW2', 'gradW3', 'gradBias', 'runningMean1After', 'runningMean2After']],
-  ['linfNetCertificate', ['logits', 'g', 'gLower', 'gUpper', 'worst', 'ibpCertified', 'marginRadius', 'marginCertified']],
+  [
+    'linfNetTrainStep',
+    [
+      'loss',
+      'logits',
+      'worst',
+      'gradScale',
+      'gradW1',
+      'gradW2',
+      'gradW3',
+      'gradBias',
+      'runningMean1After',
+      'runningMean2After',
+    ],
+  ],
+  [
+    'linfNetCertificate',
+    ['logits', 'g', 'gLower', 'gUpper', 'worst', 'ibpCertified', 'marginRadius', 'marginCertified'],
+  ],
 ])('outputs of %s', (op, compared) => {
-  for (const { outputs } of casesOf(file, op)) expect(Object.keys(outputs).filter((name) => !compared.includes(name))).toEqual([]);
+  for (const { outputs } of casesOf(file, op))
+    expect(Object.keys(outputs).filter((name) => !compared.includes(name))).toEqual([]);
 });
 
 describe('objective', () => {
   test.each(casesOf(file, 'linfObjectiveV2'))('$name', async (c) => {
-    const loss = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: c.options.lambda as number, clip: c.options.clip as number, scale: () => scale });
+    const loss = linfMargin({
+      epsTrain: c.options.epsTrain as number,
+      lambda: c.options.lambda as number,
+      clip: c.options.clip as number,
+      scale: () => scale,
+    });
     let scale: Tensor;
     const got = await readAll(() => {
       const distances = requireGrad(upload(c, 'distances'));
       scale = requireGrad(upload(c, 'scale'));
-      const g = requireGrad(tensor(dense(c.inputs.distances).data.map((d) => -d), { shape: distances.shape }));
+      const g = requireGrad(
+        tensor(
+          dense(c.inputs.distances).data.map((d) => -d),
+          { shape: distances.shape },
+        ),
+      );
       const value = loss(g, flat(c.inputs.target));
       backward(value);
       return [value, takeGrad(g), takeGrad(scale)];
@@ -65,7 +95,12 @@ describe('objective', () => {
       const g = mul(upload(c, 'distances'), -1);
       const logits = mul(g, upload(c, 'scale'));
       const hinge = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: 0, clip: c.options.clip as number });
-      const values = [hinge(g, targets), crossEntropy(logits, targets), logits, worstOf(g, targets, c.options.epsTrain as number)];
+      const values = [
+        hinge(g, targets),
+        crossEntropy(logits, targets),
+        logits,
+        worstOf(g, targets, c.options.epsTrain as number),
+      ];
       hinge.dispose();
       return values;
     });
@@ -74,7 +109,12 @@ describe('objective', () => {
     if ('hinge' in c.outputs) expectOutput(parts[0]!, c, 'hinge');
     if ('crossEntropy' in c.outputs) expectOutput(parts[1]!, c, 'crossEntropy');
     expectOutput(got[0]!, c, 'loss');
-    expectOutput(got[1]!.map((v) => -v), c, 'gradDistances', close(2e-5, 1e-7));
+    expectOutput(
+      got[1]!.map((v) => -v),
+      c,
+      'gradDistances',
+      close(2e-5, 1e-7),
+    );
     if ('gradScale' in c.outputs) expectOutput(got[2]!, c, 'gradScale', close(2e-5, 1e-6));
   });
 
@@ -87,7 +127,9 @@ describe('objective', () => {
     loss.set({ epsTrain: 2 });
     expect(await step.run().item()).toBeCloseTo(0.75, 6);
     expect(() => loss.set({ epsTrain: 0 })).toThrow('linfMargin: epsTrain is 0, expected a positive number');
-    expect(() => linfMargin({ epsTrain: 1, lambda: -1 })).toThrow('linfMargin: lambda is -1, expected a number of at least 0');
+    expect(() => linfMargin({ epsTrain: 1, lambda: -1 })).toThrow(
+      'linfMargin: lambda is -1, expected a number of at least 0',
+    );
     for (const t of [step, g, y, loss]) t.dispose();
   });
 });
@@ -96,7 +138,11 @@ describe('training step', () => {
   test.each(casesOf(file, 'linfNetTrainStep'))('$name', async (c) => {
     using net = netOf(c);
     net.power.set(net.power.value);
-    const loss = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: c.options.lambda as number, scale: () => net.scale });
+    const loss = linfMargin({
+      epsTrain: c.options.epsTrain as number,
+      lambda: c.options.lambda as number,
+      scale: () => net.scale,
+    });
     const targets = flat(c.inputs.target);
     const [value, logits, worst] = scope(() => {
       const g = net.forward(upload(c, 'x'), { training: true });
@@ -111,13 +157,17 @@ describe('training step', () => {
     expectOutput(await worst.read(), c, 'worst', p >= 64 && p < Infinity ? bound : close(5e-5, 2e-5));
     const grads = await net.arena.grads.read();
     const depth = net.layers.filter((l) => l.kind === 'linfDistLinear').length;
-    const wanted: [string, string][] = [['bias.bias', 'gradBias'], ['output.scale', 'gradScale']];
+    const wanted: [string, string][] = [
+      ['bias.bias', 'gradBias'],
+      ['output.scale', 'gradScale'],
+    ];
     for (let i = 1; i <= depth; i++) wanted.push([`dist${i}.weight`, `gradW${i}`]);
     for (const [name, want] of wanted) {
       const { offset, size } = net.parameters.get(name)!;
       expectOutput(grads.slice(offset, offset + size), c, want, bound);
     }
-    for (let i = 1; i < depth; i++) expectOutput((await net.stateDict()).get(`shift${i}.running_mean`)!.data, c, `runningMean${i}After`, bound);
+    for (let i = 1; i < depth; i++)
+      expectOutput((await net.stateDict()).get(`shift${i}.running_mean`)!.data, c, `runningMean${i}After`, bound);
     for (const t of [value, logits, worst, loss]) t.dispose();
   });
 });
@@ -142,7 +192,11 @@ describe('certificates', () => {
     const clip = [down, up] as const;
     expectOutput((await net.logits(images)).data, c, 'g');
     const scale = flat(c.inputs.scale)[0]!;
-    expectOutput((await net.logits(images)).data.map((v) => v * scale), c, 'logits');
+    expectOutput(
+      (await net.logits(images)).data.map((v) => v * scale),
+      c,
+      'logits',
+    );
     // Bounds are those of the file, widened: never inside them by more than the rounding of the file's own f64 sums.
     const [lower, upper] = await readAll(() => {
       const box = intervalBounds(net, boxAround(upload(c, 'x'), { eps, clip }));
@@ -171,7 +225,12 @@ describe('certificates', () => {
     const noise = hostNormal(64, 12, key(5));
     const eps = 0.05;
     const a = await net.logits(new NdArray(x, [64, 12]));
-    const b = await net.logits(new NdArray(x.map((v, i) => v + eps * Math.sign(noise[i]!)), [64, 12]));
+    const b = await net.logits(
+      new NdArray(
+        x.map((v, i) => v + eps * Math.sign(noise[i]!)),
+        [64, 12],
+      ),
+    );
     a.data.forEach((v, i) => expect(Math.abs(v - b.data[i]!)).toBeLessThanOrEqual(eps + 1e-5));
     const { labels, radii } = await certifyMargin(net, new NdArray(x, [64, 12]));
     const [on, y] = [tensor(x, { shape: [64, 12] }), tensor(labels, { dtype: 'i32' })];
@@ -183,19 +242,30 @@ describe('certificates', () => {
     });
     expect(radii.some((r) => r > eps)).toBe(true);
     net.power.set(8);
-    await expect(certifyMargin(net, new NdArray(x, [64, 12]))).rejects.toThrow('certifyMargin: p is 8, expected Infinity; call model.power.set(Infinity)');
+    await expect(certifyMargin(net, new NdArray(x, [64, 12]))).rejects.toThrow(
+      'certifyMargin: p is 8, expected Infinity; call model.power.set(Infinity)',
+    );
     for (const t of [on, y, found]) t.dispose();
   });
 });
 
-test('the papers\' shapes have the papers\' numbers of parameters, and 784-64-10 and 784-128-128-10 theirs', () => {
+test("the papers' shapes have the papers' numbers of parameters, and 784-64-10 and 784-128-128-10 theirs", () => {
   const wide = (inputs: number, depth: number): number[] => [inputs, ...new Array<number>(depth - 1).fill(5120), 10];
   // Without allocating any: weights, a bias a class, and the one scale of the outputs.
   expect(linfDistMlp(wide(784, 5)).parameterCount).toBe(82_708_491);
   expect(linfDistMlp(wide(3072, 6)).parameterCount).toBe(120_637_451);
-  expect([linfDistMlp([784, 64, 10]), linfDistMlp([784, 128, 128, 10])].map((net) => net.parameterCount)).toEqual([50_827, 118_027]);
+  expect([linfDistMlp([784, 64, 10]), linfDistMlp([784, 128, 128, 10])].map((net) => net.parameterCount)).toEqual([
+    50_827, 118_027,
+  ]);
   const { layers } = linfDistMlp([4, 5, 3]);
-  expect(layers.map((l) => l.kind)).toEqual(['flatten', 'linfDistLinear', 'meanShift', 'linfDistLinear', 'bias', 'negatedDistance']);
+  expect(layers.map((l) => l.kind)).toEqual([
+    'flatten',
+    'linfDistLinear',
+    'meanShift',
+    'linfDistLinear',
+    'bias',
+    'negatedDistance',
+  ]);
 });
 
 test('a captured step follows the power; identity starts; the convolution layer', async () => {
@@ -211,8 +281,14 @@ test('a captured step follows the power; identity starts; the convolution layer'
   const power = new DistancePower(4);
   using conv = sequential(linfDistConv2d(1, 2, 3, { stride: 2, padding: 1, power })).init({ seed: 2 });
   // The authors put -10 in the middle of channel o mod in, where there are no more channels than filters.
-  using started = sequential(linfDistConv2d(2, 3, [3, 2], { identity: 10 }), linfDistConv2d(3, 2, 3, { identity: 10 })).init({ seed: 3 });
-  const [wide, narrow] = [...(await started.stateDict()).values()].map(({ data }) => Array.from(data)) as [number[], number[]];
+  using started = sequential(
+    linfDistConv2d(2, 3, [3, 2], { identity: 10 }),
+    linfDistConv2d(3, 2, 3, { identity: 10 }),
+  ).init({ seed: 3 });
+  const [wide, narrow] = [...(await started.stateDict()).values()].map(({ data }) => Array.from(data)) as [
+    number[],
+    number[],
+  ];
   expect(wide.flatMap((v, i) => (v === -10 ? [i] : []))).toEqual([0, 1, 2].map((o) => (o * 2 + (o % 2)) * 6 + 3));
   expect(narrow).not.toContain(-10);
   const y = scope(() => conv.forward(tensor(new Float32Array(25), { shape: [1, 1, 5, 5] })));

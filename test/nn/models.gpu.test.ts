@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray } from 'evenkeel';
-import { cifarResnet, countParameters, lenet, mlp, resnet20, resnet32, walkLayers, wideResnet, type Sequential } from 'evenkeel/nn';
+import {
+  cifarResnet,
+  countParameters,
+  lenet,
+  mlp,
+  resnet20,
+  resnet32,
+  walkLayers,
+  wideResnet,
+  type Sequential,
+} from 'evenkeel/nn';
 import { hostNormal, key } from 'evenkeel/random';
 
 test.each([
@@ -22,28 +32,52 @@ test.each([
   expect(countParameters(make())).toBe(count);
 });
 
-const layersOf = (model: Sequential, kind: string): string[] => [...walkLayers(model)].filter(([, l]) => l.kind === kind).map(([prefix]) => prefix);
+const layersOf = (model: Sequential, kind: string): string[] =>
+  [...walkLayers(model)].filter(([, l]) => l.kind === kind).map(([prefix]) => prefix);
 
 test('names of the residual networks are those of the official code', () => {
   const names = [...walkLayers(resnet32())].flatMap(([prefix, { specs }]) => Object.keys(specs).map((n) => prefix + n));
   expect(names.slice(0, 9)).toEqual([
-    'conv1.weight', 'bn1.weight', 'bn1.bias', 'layer1.0.conv1.weight', 'layer1.0.bn1.weight', 'layer1.0.bn1.bias', 'layer1.0.conv2.weight', 'layer1.0.bn2.weight', 'layer1.0.bn2.bias',
+    'conv1.weight',
+    'bn1.weight',
+    'bn1.bias',
+    'layer1.0.conv1.weight',
+    'layer1.0.bn1.weight',
+    'layer1.0.bn1.bias',
+    'layer1.0.conv2.weight',
+    'layer1.0.bn2.weight',
+    'layer1.0.bn2.bias',
   ]);
   expect(names.slice(-2)).toEqual(['linear.weight', 'linear.bias']);
   expect(names.some((n) => n.includes('shortcut'))).toBe(false);
   expect(layersOf(resnet32(), 'conv2d')).toHaveLength(31);
   expect(layersOf(resnet32(), 'padShortcut')).toEqual(['layer2.0.shortcut.', 'layer3.0.shortcut.']);
-  const wide = [...walkLayers(wideResnet({ depth: 16, widen: 2 }))].flatMap(([prefix, { specs }]) => Object.keys(specs).map((n) => prefix + n));
+  const wide = [...walkLayers(wideResnet({ depth: 16, widen: 2 }))].flatMap(([prefix, { specs }]) =>
+    Object.keys(specs).map((n) => prefix + n),
+  );
   expect(wide.slice(0, 10)).toEqual([
-    'conv1.weight', 'block1.layer.0.bn1.weight', 'block1.layer.0.bn1.bias', 'block1.layer.0.conv1.weight', 'block1.layer.0.bn2.weight', 'block1.layer.0.bn2.bias',
-    'block1.layer.0.conv2.weight', 'block1.layer.0.convShortcut.weight', 'block1.layer.1.bn1.weight', 'block1.layer.1.bn1.bias',
+    'conv1.weight',
+    'block1.layer.0.bn1.weight',
+    'block1.layer.0.bn1.bias',
+    'block1.layer.0.conv1.weight',
+    'block1.layer.0.bn2.weight',
+    'block1.layer.0.bn2.bias',
+    'block1.layer.0.conv2.weight',
+    'block1.layer.0.convShortcut.weight',
+    'block1.layer.1.bn1.weight',
+    'block1.layer.1.bn1.bias',
   ]);
 });
 
 test('convolutions start Kaiming-normal', async () => {
   using model = resnet20().init({ seed: 1 });
   const state = await model.stateDict();
-  for (const [name, fan] of [['conv1', 27], ['layer2.0.conv2', 288], ['layer3.2.conv2', 576], ['linear', 64]] as const) {
+  for (const [name, fan] of [
+    ['conv1', 27],
+    ['layer2.0.conv2', 288],
+    ['layer3.2.conv2', 576],
+    ['linear', 64],
+  ] as const) {
     const { data } = state.get(`${name}.weight`)!;
     const variance = data.reduce((s, v) => s + v * v, 0) / data.length;
     // Five standard deviations of a sample variance.
@@ -62,7 +96,14 @@ describe('on a small image', () => {
   ];
   test.each(models)('%s gives finite logits and trains no buffer', async (_name, make, shape) => {
     using model = make().init({ seed: 2 });
-    const x = new NdArray(hostNormal(shape[0]!, shape.slice(1).reduce((a, b) => a * b), key(1)), shape);
+    const x = new NdArray(
+      hostNormal(
+        shape[0]!,
+        shape.slice(1).reduce((a, b) => a * b),
+        key(1),
+      ),
+      shape,
+    );
     const y = await model.logits(x);
     expect(y.shape[0]).toBe(2);
     expect(y.data.every(Number.isFinite)).toBe(true);
@@ -72,6 +113,8 @@ describe('on a small image', () => {
 
 test('bad arguments', () => {
   expect(() => mlp(3)).toThrow('mlp: got 1 sizes, expected at least the inputs and the outputs');
-  expect(() => wideResnet({ depth: 20, widen: 2 })).toThrow('wideResnet: depth is 20, expected 6 n + 4 with n of at least 1');
+  expect(() => wideResnet({ depth: 20, widen: 2 })).toThrow(
+    'wideResnet: depth is 20, expected 6 n + 4 with n of at least 1',
+  );
   expect(() => cifarResnet(0)).toThrow('cifarResnet: blocks is 0, expected a positive integer');
 });

@@ -1,7 +1,19 @@
 import { expect, test } from 'vitest';
 import { backward, capture, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { crossEntropy } from 'evenkeel/losses';
-import { adaptiveAvgPool2d, basicBlock, batchNorm, conv2d, flatten, linear, maxPool2d, mlp, relu, sequential, type Sequential } from 'evenkeel/nn';
+import {
+  adaptiveAvgPool2d,
+  basicBlock,
+  batchNorm,
+  conv2d,
+  flatten,
+  linear,
+  maxPool2d,
+  mlp,
+  relu,
+  sequential,
+  type Sequential,
+} from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import file from '../golden/networks.json';
 import { expectWithin, readAll, takeGrad } from '../support/check-op.ts';
@@ -21,8 +33,16 @@ function build(a: Architecture): Sequential {
   if (a.type === 'mlp') return mlp(...a.sizes);
   if (a.type === 'lenet') {
     return sequential({
-      conv1: conv2d(a.inChannels, a.conv1, 3), relu1: relu(), pool1: maxPool2d(2), conv2: conv2d(a.conv1, a.conv2, 3), relu2: relu(), pool2: maxPool2d(2),
-      flatten: flatten(), fc1: linear(a.conv2, a.fc1), relu3: relu(), fc2: linear(a.fc1, a.classes),
+      conv1: conv2d(a.inChannels, a.conv1, 3),
+      relu1: relu(),
+      pool1: maxPool2d(2),
+      conv2: conv2d(a.conv1, a.conv2, 3),
+      relu2: relu(),
+      pool2: maxPool2d(2),
+      flatten: flatten(),
+      fc1: linear(a.conv2, a.fc1),
+      relu3: relu(),
+      fc2: linear(a.fc1, a.classes),
     });
   }
   return sequential({
@@ -40,11 +60,17 @@ test('all 5 networks run', () => expect([cases.length, file.length]).toEqual([5,
 
 test.each(cases)('$name: logits, gradients, and parameters after 5 steps', async (c: GoldenCase) => {
   const model = build(c.options.architecture as Architecture);
-  const { lr, momentum, weight_decay: weightDecay, nesterov } = c.options.optimizer as { lr: number; momentum: number; weight_decay: number; nesterov?: boolean };
+  const {
+    lr,
+    momentum,
+    weight_decay: weightDecay,
+    nesterov,
+  } = c.options.optimizer as { lr: number; momentum: number; weight_decay: number; nesterov?: boolean };
   const saved = Object.keys(c.inputs).filter((n) => /weight|bias|running/.test(n));
   const trained = saved.filter((n) => !n.includes('running'));
   const start = new Map(saved.map((n) => [n, dense(c.inputs[n])]));
-  for (const n of model.namedBuffers.keys()) if (n.endsWith('num_batches_tracked')) start.set(n, { shape: [], data: [0] });
+  for (const n of model.namedBuffers.keys())
+    if (n.endsWith('num_batches_tracked')) start.set(n, { shape: [], data: [0] });
   model.init().loadStateDict(start);
   const loss = crossEntropy({ reduction: 'mean' });
   const want = (name: string) => ({ shape: [], data: Float64Array.from(flat(c.outputs[name])) });
@@ -60,7 +86,9 @@ test.each(cases)('$name: logits, gradients, and parameters after 5 steps', async
     backward(value);
     return [evaluated, logits, value, takeGrad(x), ...trained.map((n) => model.parameters.get(n)!.grad!.detach())];
   });
-  ['logitsEval', 'logitsTrain', 'loss', 'gradInput', ...trained.map((n) => `grad:${n}`)].forEach((n, i) => expectWithin(got[i]!, want(n), close(1e-4, 1e-6), n));
+  ['logitsEval', 'logitsTrain', 'loss', 'gradInput', ...trained.map((n) => `grad:${n}`)].forEach((n, i) =>
+    expectWithin(got[i]!, want(n), close(1e-4, 1e-6), n),
+  );
 
   // The steps start from the same state: running statistics have moved.
   model.loadStateDict(start);

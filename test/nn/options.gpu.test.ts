@@ -35,7 +35,12 @@ const cases: [name: string, misspelt: string, meant: string, call: (wrong: never
   ['wideResnet', 'dept', 'depth', (o) => nn.wideResnet(o)],
   ['sortDistLinear', 'term', 'terms', (o) => nn.sortDistLinear(1, 1, o)],
   ['sortNet', 'kep', 'keep', (o) => nn.sortNet([1, 1], o)],
-  ['recomputeMeans', 'batchsize', 'batchSize', (o) => nn.recomputeMeans(new nn.LinfDistNet({}, new DistancePower()), x, o)],
+  [
+    'recomputeMeans',
+    'batchsize',
+    'batchSize',
+    (o) => nn.recomputeMeans(new nn.LinfDistNet({}, new DistancePower()), x, o),
+  ],
   ['model.init', 'sead', 'seed', (o) => model.init(o)],
   ['model.forward', 'train', 'training', (o) => scope(() => model.forward(tensor(x), o))],
   ['model.predict', 'batchsize', 'batchSize', (o) => model.predict(x, o)],

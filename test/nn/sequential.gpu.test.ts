@@ -5,31 +5,50 @@ import { avgPool2d, conv2d, cosineLinear, flatten, linear, maxPool2d, relu, sequ
 import { hostNormal, key } from 'evenkeel/random';
 import { gpu } from '../support/gpu.ts';
 
-const cnn = () => sequential(conv2d(1, 4, 3, { stride: 2, padding: 1 }), relu(), maxPool2d(2), conv2d(4, 8, 3), relu(), flatten(), linear(8 * 5 * 5, 16), relu(), cosineLinear(16, 3));
+const cnn = () =>
+  sequential(
+    conv2d(1, 4, 3, { stride: 2, padding: 1 }),
+    relu(),
+    maxPool2d(2),
+    conv2d(4, 8, 3),
+    relu(),
+    flatten(),
+    linear(8 * 5 * 5, 16),
+    relu(),
+    cosineLinear(16, 3),
+  );
 const images = new NdArray(hostNormal(7, 784, key(1)), [7, 1, 28, 28]);
 
 test('parameters carry the names and shapes of PyTorch', async () => {
   const model = cnn().init({ seed: 3 });
   const state = await model.stateDict();
   expect([...state].map(([name, { shape }]) => [name, shape])).toEqual([
-    ['0.weight', [4, 1, 3, 3]], ['0.bias', [4]], ['3.weight', [8, 4, 3, 3]], ['3.bias', [8]], ['6.weight', [16, 200]], ['6.bias', [16]], ['8.weight', [3, 16]],
+    ['0.weight', [4, 1, 3, 3]],
+    ['0.bias', [4]],
+    ['3.weight', [8, 4, 3, 3]],
+    ['3.bias', [8]],
+    ['6.weight', [16, 200]],
+    ['6.bias', [16]],
+    ['8.weight', [3, 16]],
   ]);
   expect(model.parameterCount).toBe(36 + 4 + 288 + 8 + 3200 + 16 + 48);
   // PyTorch's default: uniform in +-1 / sqrt(fan in).
   const { data } = state.get('6.weight')!;
   const bound = 1 / Math.sqrt(200);
   expect(data.every((v) => Math.abs(v) <= bound)).toBe(true);
-  expect(data.reduce((s, v) => s + v * v, 0) / data.length / (bound * bound / 3)).toBeGreaterThan(0.95);
+  expect(data.reduce((s, v) => s + v * v, 0) / data.length / ((bound * bound) / 3)).toBeGreaterThan(0.95);
   const head = state.get('8.weight')!.data;
   for (let row = 0; row < 3; row++) expect(Math.hypot(...head.subarray(row * 16, row * 16 + 16))).toBeCloseTo(1, 6);
   model.dispose();
 });
 
 test('the same seed draws the same parameters, another seed others', async () => {
-  const [a, b, c] = await Promise.all([1, 1, 2].map(async (seed) => {
-    using model = cnn().init({ seed });
-    return (await model.stateDict()).get('3.weight')!.data;
-  }));
+  const [a, b, c] = await Promise.all(
+    [1, 1, 2].map(async (seed) => {
+      using model = cnn().init({ seed });
+      return (await model.stateDict()).get('3.weight')!.data;
+    }),
+  );
   expect(b).toEqual(a);
   expect(c).not.toEqual(a);
 });
@@ -74,7 +93,9 @@ describe('bad input', () => {
     using model = cnn().init({ seed: 1 });
     const before = await model.stateDict();
     const partial = new Map([...before].slice(1));
-    expect(() => model.loadStateDict(partial)).toThrow(new FormatError('loadStateDict: missing [0.weight], not of this model []'));
+    expect(() => model.loadStateDict(partial)).toThrow(
+      new FormatError('loadStateDict: missing [0.weight], not of this model []'),
+    );
     const wrong = new Map(before).set('0.bias', { shape: [5], data: new Float32Array(5) });
     expect(() => model.loadStateDict(wrong)).toThrow('loadStateDict: 0.bias has shape [5], the model has [4]');
     expect(() => model.load(new Uint8Array(4))).toThrow(FormatError);
@@ -83,13 +104,18 @@ describe('bad input', () => {
 
   test('layers that do not fit are named', async () => {
     using model = sequential(flatten(), linear(700, 10)).init();
-    await expect(model.predict(images)).rejects.toThrow('layer 1 (linear): linear: x has shape [7,784], weight [10,700] takes 700 features; give the layer 784 inputs');
+    await expect(model.predict(images)).rejects.toThrow(
+      'layer 1 (linear): linear: x has shape [7,784], weight [10,700] takes 700 features; give the layer 784 inputs',
+    );
   });
 
   test.each([
     [() => linear(0, 3), 'linear: inFeatures is 0, expected a positive integer'],
     [() => conv2d(1, 2, 0), 'conv2d: kernelSize is [0,0], expected integers of at least 1'],
-    [() => sequential(undefined as never), 'sequential: layer 0 is undefined, expected a layer such as linear(784, 10)'],
+    [
+      () => sequential(undefined as never),
+      'sequential: layer 0 is undefined, expected a layer such as linear(784, 10)',
+    ],
     [() => cosineLinear(3, 2, { scale: 0 }), 'cosineLinear: scale is 0, expected a positive number'],
   ])('case %#', (act, message) => {
     expect(act).toThrow(message);
@@ -98,7 +124,9 @@ describe('bad input', () => {
   test('a layer outside a model, a model after dispose', () => {
     const layer = linear(2, 2);
     const x = tensor([1, 2], { shape: [1, 2], gpu });
-    expect(() => linear(2, 2).forward(x)).toThrow('linear: weight does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit');
+    expect(() => linear(2, 2).forward(x)).toThrow(
+      'linear: weight does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit',
+    );
     const model = sequential(layer).init();
     model.dispose();
     model.dispose();

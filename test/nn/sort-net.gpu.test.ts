@@ -15,7 +15,15 @@ test('evaluation at infinity is the sorted sum, 1-Lipschitz for any weights; at 
   using net = sortNet([12, 20, 20, 5], { keep: 0.6 }).init({ seed: 3 });
   const noise = hostNormal(64, 12, key(5));
   const eps = 0.05;
-  const [a, b] = [await net.logits(input), await net.logits(new NdArray(x.map((v, i) => v + eps * Math.sign(noise[i]!)), [64, 12]))];
+  const [a, b] = [
+    await net.logits(input),
+    await net.logits(
+      new NdArray(
+        x.map((v, i) => v + eps * Math.sign(noise[i]!)),
+        [64, 12],
+      ),
+    ),
+  ];
   a.data.forEach((v, i) => expect(Math.abs(v - b.data[i]!)).toBeLessThanOrEqual(eps + 1e-5));
 
   using plain = linfDistMlp([12, 20, 20, 5]).init({ seed: 3 });
@@ -69,7 +77,12 @@ test('certificates hold: margins and bounds agree, and no corner inside them cha
   });
   for (let t = 0; t < 20; t++) {
     const noise = hostNormal(64, 12, key(20 + t));
-    const moved = await net.logits(new NdArray(x.map((v, i) => v + 0.999 * radii[Math.floor(i / 12)]! * Math.sign(noise[i]!)), [64, 12]));
+    const moved = await net.logits(
+      new NdArray(
+        x.map((v, i) => v + 0.999 * radii[Math.floor(i / 12)]! * Math.sign(noise[i]!)),
+        [64, 12],
+      ),
+    );
     radii.forEach((r, i) => {
       const row = moved.data.subarray(i * 5, i * 5 + 5);
       if (r > 0) expect(row.indexOf(Math.max(...row))).toBe(labels[i]);
@@ -89,19 +102,41 @@ test('recomputed means are those of the evaluated layers', async () => {
     const mean = -Array.from({ length: 64 }, (_, i) => y[i * 20 + o]!).reduce((a, b) => a + b) / 64;
     expect(got[o]).toBeCloseTo(mean, 5);
   }
-  expect(() => recomputeMeans(net, new NdArray(new Float32Array(0), [0, 12]))).toThrow('recomputeMeans: x has shape [0,12], expected at least one item');
+  expect(() => recomputeMeans(net, new NdArray(new Float32Array(0), [0, 12]))).toThrow(
+    'recomputeMeans: x has shape [0,12], expected at least one item',
+  );
 });
 
 test('fits, from p = 8 to infinity', async () => {
   // Two classes, told apart by every input.
   const labels = Int32Array.from({ length: 256 }, (_, i) => i % 2);
   const noise = hostUniform(256, 12, key(9));
-  const points = new NdArray(noise.map((v, i) => 0.4 * v + 0.6 * labels[Math.floor(i / 12)]!), [256, 12]);
+  const points = new NdArray(
+    noise.map((v, i) => 0.4 * v + 0.6 * labels[Math.floor(i / 12)]!),
+    [256, 12],
+  );
   const data = makeDataset(points, labels, { numClasses: 2 });
   using net = sortNet([12, 32, 2], { p: 8, keep: 0.8, group: 16, terms: 4, identity: 0 }).init({ seed: 1 });
   const loss = linfMargin({ epsTrain: 0.2, scale: () => net.scale });
-  const schedule = linfSchedule({ pStartEpoch: 1, pEndEpoch: 28, lambda: 0.1, lambdaEnd: 0.01, ramp: 'staircase', apply: ({ p, lambda }) => { net.power.set(p); loss.set({ lambda }); } });
-  await fit(net, data, { loss, schedule, optimizer: adam({ lr: 0.03, betas: [0.9, 0.99], eps: 1e-10 }), epochs: 30, batchSize: 32, seed: 1 });
+  const schedule = linfSchedule({
+    pStartEpoch: 1,
+    pEndEpoch: 28,
+    lambda: 0.1,
+    lambdaEnd: 0.01,
+    ramp: 'staircase',
+    apply: ({ p, lambda }) => {
+      net.power.set(p);
+      loss.set({ lambda });
+    },
+  });
+  await fit(net, data, {
+    loss,
+    schedule,
+    optimizer: adam({ lr: 0.03, betas: [0.9, 0.99], eps: 1e-10 }),
+    epochs: 30,
+    batchSize: 32,
+    seed: 1,
+  });
   expect(net.power.value).toBe(Infinity);
   recomputeMeans(net, points);
   const { labels: predicted, radii } = await certifyMargin(net, points);
@@ -112,11 +147,15 @@ test('fits, from p = 8 to infinity', async () => {
 
 test('errors', () => {
   expect(() => sortNet([3])).toThrow('sortNet: got 1 sizes, expected at least the inputs and the outputs');
-  expect(() => sortDistLinear(3, 2, { keep: 0 })).toThrow('sortDistLinear: keep is 0, expected a number above 0, at most 1');
+  expect(() => sortDistLinear(3, 2, { keep: 0 })).toThrow(
+    'sortDistLinear: keep is 0, expected a number above 0, at most 1',
+  );
   expect(() => sortDistLinear(3, 2, { terms: 20 })).toThrow('sortDistLinear: terms is 20, expected at most 16');
   using net = sortNet([3, 4, 2], { p: 8 }).init();
   scope(() => {
     const box = tensor([0, 0, 0], { shape: [1, 3] });
-    expect(() => intervalBounds(net, { lower: box, upper: box })).toThrow('intervalBounds: linfDistLinear has p 8, expected Infinity');
+    expect(() => intervalBounds(net, { lower: box, upper: box })).toThrow(
+      'intervalBounds: linfDistLinear has p 8, expected Infinity',
+    );
   });
 });

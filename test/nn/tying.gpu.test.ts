@@ -37,8 +37,11 @@ describe('one layer at two places of a model', () => {
 
   test('its gradient is the sum of those of the untied places', async () => {
     using one = tied().init({ seed: 1 });
-    using two = untied().init().loadStateDict(await one.stateDict());
-    const loss = (model: ReturnType<typeof tied>) => scope(() => backward(sum(square(model.forward(tensor(x), { training: true })))));
+    using two = untied()
+      .init()
+      .loadStateDict(await one.stateDict());
+    const loss = (model: ReturnType<typeof tied>) =>
+      scope(() => backward(sum(square(model.forward(tensor(x), { training: true })))));
     loss(one);
     loss(two);
     const grad = (model: ReturnType<typeof tied>, name: string) => model.parameters.get(name)!.grad!.read();
@@ -48,33 +51,47 @@ describe('one layer at two places of a model', () => {
     }
   });
 
-  test('training moves what is predicted and what is saved alike; the file goes to tied and untied models', async () => {
-    using model = tied().init({ seed: 2 });
-    const before = await model.predict(x);
-    const loss = crossEntropy();
-    await fit(model, makeDataset(x, [0, 1, 0, 1, 0, 1]), { loss, optimizer: sgd({ lr: 0.5 }), epochs: 3, batchSize: 3 });
-    loss.dispose();
-    const after = await model.predict(x);
-    expect(after.data).not.toEqual(before.data);
-    const bytes = await model.save();
-    for (const make of [tied, untied]) {
-      using other = make().init({ seed: 9 });
-      expect((await other.load(bytes).predict(x)).data).toEqual(after.data);
-      expect(await other.stateDict()).toEqual(await model.stateDict());
-    }
-    // A file that names a tied parameter once, as Python's save_model writes it.
-    const once = new Map([...(await model.stateDict())].filter(([name]) => !name.startsWith('2.')));
-    using other = tied().init({ seed: 9 });
-    expect((await other.loadStateDict(once).predict(x)).data).toEqual(after.data);
-    using apart = untied().init({ seed: 3 });
-    const state = await apart.stateDict();
-    expect(() => other.loadStateDict(state)).toThrow('loadStateDict: 0.weight and 2.weight are one parameter in this model, and differ in what is loaded');
-  });
+  test(
+    'training moves what is predicted and what is saved alike; ' + 'the file goes to tied and untied models',
+    async () => {
+      using model = tied().init({ seed: 2 });
+      const before = await model.predict(x);
+      const loss = crossEntropy();
+      await fit(model, makeDataset(x, [0, 1, 0, 1, 0, 1]), {
+        loss,
+        optimizer: sgd({ lr: 0.5 }),
+        epochs: 3,
+        batchSize: 3,
+      });
+      loss.dispose();
+      const after = await model.predict(x);
+      expect(after.data).not.toEqual(before.data);
+      const bytes = await model.save();
+      for (const make of [tied, untied]) {
+        using other = make().init({ seed: 9 });
+        expect((await other.load(bytes).predict(x)).data).toEqual(after.data);
+        expect(await other.stateDict()).toEqual(await model.stateDict());
+      }
+      // A file that names a tied parameter once, as Python's save_model writes it.
+      const once = new Map([...(await model.stateDict())].filter(([name]) => !name.startsWith('2.')));
+      using other = tied().init({ seed: 9 });
+      expect((await other.loadStateDict(once).predict(x)).data).toEqual(after.data);
+      using apart = untied().init({ seed: 3 });
+      const state = await apart.stateDict();
+      expect(() => other.loadStateDict(state)).toThrow(
+        'loadStateDict: 0.weight and 2.weight are one parameter in this model, and differ in what is loaded',
+      );
+    },
+  );
 
   test('whole blocks, batch norms, and both paths of a residual', async () => {
     const block = sequential(linear(3, 3), batchNorm(3), relu());
     using model = sequential({ first: block, second: residual(block, block) }).init({ seed: 4 });
-    expect([...model.namedBuffers.keys()]).toEqual(['first.1.running_mean', 'first.1.running_var', 'first.1.num_batches_tracked']);
+    expect([...model.namedBuffers.keys()]).toEqual([
+      'first.1.running_mean',
+      'first.1.running_var',
+      'first.1.num_batches_tracked',
+    ]);
     const names = [...(await model.stateDict()).keys()];
     expect(names).toContain('second.0.weight');
     expect(names).toContain('second.shortcut.1.running_mean');
@@ -90,7 +107,9 @@ describe('one layer in two models', () => {
     const first = sequential(shared, linear(3, 2)).init({ seed: 1 });
     const before = await first.predict(x);
     using second = sequential({ body: sequential(relu(), shared) });
-    const message = 'model: body.1.weight is a parameter of another model too (the same linear layer is in both); make a layer for each model, or dispose the other model first';
+    const message =
+      'model: body.1.weight is a parameter of another model too (the same linear layer is in both); make a ' +
+      'layer for each model, or dispose the other model first';
     expect(() => second.init()).toThrow(message);
     scope(() => expect(() => second.forward(tensor(x))).toThrow(message));
     expect((await first.predict(x)).data).toEqual(before.data);
@@ -105,7 +124,9 @@ describe('one layer in two models', () => {
     using outer = sequential(inner, linear(3, 2)).init();
     expect(() => inner.parameters).toThrow('model: 0.weight is a parameter of another model too');
     const body = sequential(linear(3, 3)).init();
-    expect(() => sequential(body, linear(3, 2)).init()).toThrow('model: 0.0.weight is a parameter of another model too');
+    expect(() => sequential(body, linear(3, 2)).init()).toThrow(
+      'model: 0.0.weight is a parameter of another model too',
+    );
     body.dispose();
     expect(outer.parameterCount).toBe(20);
   });

@@ -17,7 +17,13 @@ test.each([
   const labels = integers(shape[0]!, 10);
   poison([batch * 4, data.data.length * 4]);
   const [x, y, index] = await readAll(() => {
-    const taken = takeBatch(upload(data), tensor(labels, { dtype: 'i32' }), tensor(order, { dtype: 'u32' }), tensor([0, 0, start, 0], { dtype: 'u32' }), batch);
+    const taken = takeBatch(
+      upload(data),
+      tensor(labels, { dtype: 'i32' }),
+      tensor(order, { dtype: 'u32' }),
+      tensor([0, 0, start, 0], { dtype: 'u32' }),
+      batch,
+    );
     expect(taken.x.shape).toEqual([batch, ...shape.slice(1)]);
     return [taken.x, taken.y, taken.index];
   });
@@ -38,7 +44,11 @@ test('a captured step takes the rows that its state names', async () => {
     const { x, y } = step.run();
     seen.push([...(await x.read()), ...(await y.read())]);
   }
-  expect(seen).toEqual([[4, 5, 9], [0, 1, 7], [2, 3, 8]]);
+  expect(seen).toEqual([
+    [4, 5, 9],
+    [0, 1, 7],
+    [2, 3, 8],
+  ]);
   step.dispose();
   for (const t of [data, labels, order, state]) t.dispose();
 });
@@ -72,7 +82,11 @@ test.each([
 test('errors', () => {
   scope(() => {
     const data = zeros([3, 2]);
-    const [labels, order, state] = [zeros([2], { dtype: 'i32' }), zeros([3], { dtype: 'u32' }), zeros([4], { dtype: 'u32' })];
+    const [labels, order, state] = [
+      zeros([2], { dtype: 'i32' }),
+      zeros([3], { dtype: 'u32' }),
+      zeros([4], { dtype: 'u32' }),
+    ];
     expect(() => writeRows(data, order, zeros([2, 2]))).toThrow('writeRows: rows has shape [2,2], expected [3,2]');
     expect(() => takeBatch(data, labels, order, state, 1)).toThrow('takeBatch: labels has shape [2], expected [3]');
   });

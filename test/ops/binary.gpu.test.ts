@@ -16,29 +16,66 @@ const shapes: [a: number[], b: number[]][] = [
   [[31], [31]],
   [[7, 33], [33]],
   [[257], []],
-  [[3, 7], [3, 1]],
-  [[5, 1], [1, 7]],
-  [[2, 3, 4], [3, 1]],
-  [[2, 1, 5], [2, 3, 1]],
+  [
+    [3, 7],
+    [3, 1],
+  ],
+  [
+    [5, 1],
+    [1, 7],
+  ],
+  [
+    [2, 3, 4],
+    [3, 1],
+  ],
+  [
+    [2, 1, 5],
+    [2, 3, 1],
+  ],
   [[4], [3, 2, 4]],
-  [[2, 1, 3, 1], [1, 4, 1, 3]],
-  [[2, 1, 3, 5, 2, 1], [1, 4, 1, 1, 1, 3]],
+  [
+    [2, 1, 3, 1],
+    [1, 4, 1, 3],
+  ],
+  [
+    [2, 1, 3, 5, 2, 1],
+    [1, 4, 1, 1, 1, 3],
+  ],
   // Five and eight axes that cannot be joined.
-  [[2, 1, 2, 1, 2], [1, 2, 1, 2, 1]],
-  [[2, 1, 3, 1, 2, 1, 2, 1], [1, 2, 1, 2, 1, 2, 1, 3]],
+  [
+    [2, 1, 2, 1, 2],
+    [1, 2, 1, 2, 1],
+  ],
+  [
+    [2, 1, 3, 1, 2, 1, 2, 1],
+    [1, 2, 1, 2, 1, 2, 1, 3],
+  ],
 ];
 
 // Terms of one element of the gradient: y's elements over the input's.
-const terms = (own: readonly number[], other: readonly number[]): number => Math.max(1, count(other)) + Math.max(1, count(own));
+const terms = (own: readonly number[], other: readonly number[]): number =>
+  Math.max(1, count(other)) + Math.max(1, count(own));
 // Rounding steps of each term of the gradients, in u: a product loses 2 (one ULP), a division 5.
-const perTerm: Record<'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum', number> = { add: 0, sub: 0, mul: 2, div: 9, maximum: 2, minimum: 2 };
+const perTerm: Record<'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum', number> = {
+  add: 0,
+  sub: 0,
+  mul: 2,
+  div: 9,
+  maximum: 2,
+  minimum: 2,
+};
 const forward = { add: ulps(1), sub: ulps(1), mul: ulps(1), div: ulps(2.5), maximum: exact, minimum: exact };
 
 // Values of a and b on different grids are never equal or near to it.
-const operands = (a: number[], b: number[]): Dense[] => [distinct(a, { seed: 3 }), distinct(b, { seed: 4, offset: 1 / 128 })];
+const operands = (a: number[], b: number[]): Dense[] => [
+  distinct(a, { seed: 3 }),
+  distinct(b, { seed: 4, offset: 1 / 128 }),
+];
 
 describe('arithmetic against the f64 reference', () => {
-  const cases = (Object.keys(perTerm) as (keyof typeof perTerm)[]).flatMap((name) => shapes.map(([a, b]) => ({ name, a, b })));
+  const cases = (Object.keys(perTerm) as (keyof typeof perTerm)[]).flatMap((name) =>
+    shapes.map(([a, b]) => ({ name, a, b })),
+  );
   test.each(cases)('$name of [$a] and [$b]', ({ name, a, b }) =>
     checkOp({
       inputs: operands(a, b),
@@ -53,7 +90,11 @@ describe('arithmetic against the f64 reference', () => {
   test.each(shapes)('pow of [%j] and [%j]', async (a, b) => {
     const inputs = [sample(a, { seed: 1, low: 0.1, high: 3 }), sample(b, { seed: 2, low: -2, high: 3 })];
     // The error of pow and of log relative to their results, at its largest over the values that occur.
-    const worst = Math.max(...Array.from(inputs[0]!.data).flatMap((x) => Array.from(inputs[1]!.data, (p) => Math.max(powError(x, p) / x ** p, powError(x, p - 1) / x ** (p - 1)))));
+    const worst = Math.max(
+      ...Array.from(inputs[0]!.data).flatMap((x) =>
+        Array.from(inputs[1]!.data, (p) => Math.max(powError(x, p) / x ** p, powError(x, p - 1) / x ** (p - 1))),
+      ),
+    );
     const relative = worst / U + 4;
     // dy y log(a): near a = 1 the error of log is absolute, 2^-21, as large as y itself.
     const logTerm: Tolerance = () => terms(a, b) * 3 ** 3 * (2 ** -21 + 2 * worst);
@@ -118,7 +159,10 @@ test.each(['maximum', 'minimum'] as const)('%s gives half of the gradient to eac
 });
 
 test('pow at its special points: integer powers of negative bases, 0 and 1; NaN elsewhere below 0', async () => {
-  const [y, odd] = await readAll(() => [ops.pow(tensor([-2, -2, -2, 0, 7, 0]), tensor([3, 2, -1, 0, 0, 1])), ops.pow(tensor([-2, -0.5, 0, 0]), tensor([0.5, -1.5, -1, -0.5]))]);
+  const [y, odd] = await readAll(() => [
+    ops.pow(tensor([-2, -2, -2, 0, 7, 0]), tensor([3, 2, -1, 0, 0, 1])),
+    ops.pow(tensor([-2, -0.5, 0, 0]), tensor([0.5, -1.5, -1, -0.5])),
+  ]);
   const want = [-8, 4, -0.5, 1, 1, 0];
   // exp2(log2) is not exact even for integers.
   y!.forEach((v, i) => expect(Math.abs(v - want[i]!)).toBeLessThanOrEqual(want[i] ? powError(-2, 3) : 2 ** -100));
@@ -135,14 +179,24 @@ test('gradients of pow where a or b is 0, and where a is negative', async () => 
     [0, 1, 0, 0, -4, 12],
     [0, 0, 0, Math.log(3), 0, 0],
   ];
-  got.forEach((g, k) => g.forEach((v, i) => expect(Math.abs(v - want[k]![i]!), `gradient ${k}, element ${i}`).toBeLessThanOrEqual(1e-5)));
+  got.forEach((g, k) =>
+    g.forEach((v, i) => expect(Math.abs(v - want[k]![i]!), `gradient ${k}, element ${i}`).toBeLessThanOrEqual(1e-5)),
+  );
 });
 
 describe('numbers as operands', () => {
   test('on either side', async () => {
     const got = await readAll(() => {
       const x = tensor([1, 2]);
-      return [ops.add(x, 1), ops.sub(1, x), ops.mul(x, 3), ops.div(2, x), ops.maximum(1.5, x), ops.pow(x, 2), ops.add(2, 3)];
+      return [
+        ops.add(x, 1),
+        ops.sub(1, x),
+        ops.mul(x, 3),
+        ops.div(2, x),
+        ops.maximum(1.5, x),
+        ops.pow(x, 2),
+        ops.add(2, 3),
+      ];
     });
     expect(got.map((v) => Array.from(v))).toEqual([[2, 3], [0, -1], [3, 6], [2, 1], [1.5, 2], [1, 4], [5]]);
   });
@@ -168,7 +222,11 @@ describe('numbers as operands', () => {
         backward(ops.sum(run(x)));
         return [takeGrad(x)];
       });
-      values.forEach((x, i) => expect(Math.abs(g![i]! - slope(x)), `rule ${k} at ${x}`).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(slope(x)))));
+      values.forEach((x, i) =>
+        expect(Math.abs(g![i]! - slope(x)), `rule ${k} at ${x}`).toBeLessThanOrEqual(
+          1e-6 * Math.max(1, Math.abs(slope(x))),
+        ),
+      );
     }
   });
   test('take no memory', () => {
@@ -183,7 +241,13 @@ describe('numbers as operands', () => {
 
 describe('integers', () => {
   const least = -2147483648;
-  const rows: [name: 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum', dtype: 'i32' | 'u32', a: number[], b: number[], want: number[]][] = [
+  const rows: [
+    name: 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum',
+    dtype: 'i32' | 'u32',
+    a: number[],
+    b: number[],
+    want: number[],
+  ][] = [
     ['add', 'i32', [1, -5, 2147483647], [2, 3, 1], [3, -2, least]],
     ['add', 'u32', [1, 4294967295], [2, 2], [3, 1]],
     ['sub', 'i32', [1, least], [2, 1], [-1, 2147483647]],
@@ -213,13 +277,20 @@ describe('integers', () => {
   });
   test('broadcast, and in every size', async () => {
     for (const [a, b] of shapes) {
-      const [x, y] = [a, b].map((shape, k) => Float64Array.from({ length: count(shape) }, (_, i) => (i * 37 + 11 * k) % 101)) as [Float64Array, Float64Array];
+      const [x, y] = [a, b].map((shape, k) =>
+        Float64Array.from({ length: count(shape) }, (_, i) => (i * 37 + 11 * k) % 101),
+      ) as [Float64Array, Float64Array];
       const want = binary(scalars2.sub, { shape: a, data: x }, { shape: b, data: y });
-      expect(await read(() => ops.sub(tensor(x, { shape: a, dtype: 'i32' }), tensor(y, { shape: b, dtype: 'i32' })))).toEqual(['i32', Array.from(want.data, (v) => v + 0)]);
+      expect(
+        await read(() => ops.sub(tensor(x, { shape: a, dtype: 'i32' }), tensor(y, { shape: b, dtype: 'i32' }))),
+      ).toEqual(['i32', Array.from(want.data, (v) => v + 0)]);
     }
   });
   test.each(['i32', 'u32', 'bool'] as const)('expand of %s', async (dtype) => {
-    expect(await read(() => ops.expand(tensor([0, 1], { shape: [2, 1], dtype }), [2, 3]))).toEqual([dtype, [0, 0, 0, 1, 1, 1]]);
+    expect(await read(() => ops.expand(tensor([0, 1], { shape: [2, 1], dtype }), [2, 3]))).toEqual([
+      dtype,
+      [0, 0, 0, 1, 1, 1],
+    ]);
   });
 });
 
@@ -236,20 +307,36 @@ test('errors', () => {
     const words = tensor([1, 2, 3], { dtype: 'i32' });
     const bools = tensor([1, 0, 1], { dtype: 'bool' });
     const any = (x: unknown): Tensor => x as Tensor;
-    expect(() => ops.add(a, b)).toThrow('add: shapes [3] and [2] do not broadcast; sizes must be equal or 1, counted from the last axis');
-    expect(() => ops.mul(a, any(words))).toThrow('mul: a is f32 and b is i32, expected the same type; cast one of them');
-    expect(() => ops.div(any(words), a)).toThrow('div: a is i32 and b is f32, expected the same type; cast one of them');
+    expect(() => ops.add(a, b)).toThrow(
+      'add: shapes [3] and [2] do not broadcast; sizes must be equal or 1, counted from the last axis',
+    );
+    expect(() => ops.mul(a, any(words))).toThrow(
+      'mul: a is f32 and b is i32, expected the same type; cast one of them',
+    );
+    expect(() => ops.div(any(words), a)).toThrow(
+      'div: a is i32 and b is f32, expected the same type; cast one of them',
+    );
     expect(() => ops.add(any(bools), 1)).toThrow('add: a is bool, expected f32, i32 or u32');
     expect(() => ops.sub(1, any(tensor([1], { dtype: 'f16' })))).toThrow('sub: b is f16, expected f32, i32 or u32');
     expect(() => ops.pow(any(words), 2)).toThrow('pow: a is i32, expected f32');
     expect(() => ops.pow(2, any(words))).toThrow('pow: b is i32, expected f32');
-    expect(() => ops.mul(words, 1.5)).toThrow('mul: b is 1.5, expected an integer in -2147483648..2147483647 beside a tensor of i32');
-    expect(() => ops.sub(-1, tensor([1], { dtype: 'u32' }))).toThrow('sub: a is -1, expected an integer in 0..4294967295 beside a tensor of u32');
+    expect(() => ops.mul(words, 1.5)).toThrow(
+      'mul: b is 1.5, expected an integer in -2147483648..2147483647 beside a tensor of i32',
+    );
+    expect(() => ops.sub(-1, tensor([1], { dtype: 'u32' }))).toThrow(
+      'sub: a is -1, expected an integer in 0..4294967295 beside a tensor of u32',
+    );
     expect(() => ops.expand(a, [2])).toThrow('expand: shape [3] does not broadcast to [2]');
-    expect(() => ops.expand(any(tensor([1], { dtype: 'f16' })), [2])).toThrow('expand: x is f16, expected f32, i32, u32 or bool');
-    const alternate = (first: number): Tensor => tensor(new Float32Array(first === 2 ? 32 : 16), { shape: Array.from({ length: 9 }, (_, i) => (i % 2 === 0 ? first : 3 - first)) });
+    expect(() => ops.expand(any(tensor([1], { dtype: 'f16' })), [2])).toThrow(
+      'expand: x is f16, expected f32, i32, u32 or bool',
+    );
+    const alternate = (first: number): Tensor =>
+      tensor(new Float32Array(first === 2 ? 32 : 16), {
+        shape: Array.from({ length: 9 }, (_, i) => (i % 2 === 0 ? first : 3 - first)),
+      });
     expect(() => ops.add(alternate(2), alternate(1))).toThrow(
-      'add: broadcasting [2,1,2,1,2,1,2,1,2] and [1,2,1,2,1,2,1,2,1] needs 9 separate axes, at most 8 are supported; reshape or expand first',
+      'add: broadcasting [2,1,2,1,2,1,2,1,2] and [1,2,1,2,1,2,1,2,1] needs 9 separate axes, at most 8 are ' +
+        'supported; reshape or expand first',
     );
   });
 });

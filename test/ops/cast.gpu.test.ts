@@ -31,7 +31,9 @@ describe.each(DTYPES)('from %s', (from) => {
 function halves(): Float32Array {
   const out: number[] = [];
   for (let h = 0; h < 0x7c00; h += 7) {
-    const [a, b] = [h, h + 1].map((bits) => (bits >>> 10 ? (1 + (bits & 1023) / 1024) * 2 ** ((bits >>> 10) - 15) : (bits & 1023) * 2 ** -24)) as [number, number];
+    const [a, b] = [h, h + 1].map((bits) =>
+      bits >>> 10 ? (1 + (bits & 1023) / 1024) * 2 ** ((bits >>> 10) - 15) : (bits & 1023) * 2 ** -24,
+    ) as [number, number];
     const middle = Math.fround((a + b) / 2);
     for (const v of [a, middle, middle * (1 - 2 ** -22), middle * (1 + 2 ** -22)]) out.push(v, -v);
   }
@@ -41,7 +43,10 @@ function halves(): Float32Array {
 test('halves round to nearest, ties to even, on the device and on the host alike', async () => {
   const x = halves();
   const want = Array.from(x, (v) => half(v) + 0);
-  const [device, host] = await readAll(() => [cast(cast(tensor(x), 'f16'), 'f32'), cast(tensor(x, { dtype: 'f16' }), 'f32')]);
+  const [device, host] = await readAll(() => [
+    cast(cast(tensor(x), 'f16'), 'f32'),
+    cast(tensor(x, { dtype: 'f16' }), 'f32'),
+  ]);
   expect(Array.from(device!, (v) => v + 0)).toEqual(want);
   expect(Array.from(host!, (v) => v + 0)).toEqual(want);
 });
@@ -53,17 +58,20 @@ test('infinities and NaN survive the way to f16 and back', async () => {
   expect(Number.isNaN(got![2]!)).toBe(true);
 });
 
-test.each([[[0]], [[1]], [[31]], [[33, 3]], [[257]], [[5, 0, 2]], [[65537, 65]]])('shape %j, odd counts of halves included', async (shape) => {
-  const random = testRandom(3);
-  const x = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => (random(4096) - 2048) / 16);
-  poison([x.byteLength, x.byteLength / 2]);
-  const kept = scope(() => cast(tensor(x, { shape }), 'f16'));
-  expect(kept.byteLength).toBe(Math.ceil(x.length / 2) * 4);
-  expect(kept.shape).toEqual(shape);
-  const got = await kept.read();
-  kept.dispose();
-  expect(got.findIndex((v, i) => v !== half(x[i]!))).toBe(-1);
-});
+test.each([[[0]], [[1]], [[31]], [[33, 3]], [[257]], [[5, 0, 2]], [[65537, 65]]])(
+  'shape %j, odd counts of halves included',
+  async (shape) => {
+    const random = testRandom(3);
+    const x = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => (random(4096) - 2048) / 16);
+    poison([x.byteLength, x.byteLength / 2]);
+    const kept = scope(() => cast(tensor(x, { shape }), 'f16'));
+    expect(kept.byteLength).toBe(Math.ceil(x.length / 2) * 4);
+    expect(kept.shape).toEqual(shape);
+    const got = await kept.read();
+    kept.dispose();
+    expect(got.findIndex((v, i) => v !== half(x[i]!))).toBe(-1);
+  },
+);
 
 test('the gradient passes through f16 unchanged and stops at integers', async () => {
   const [g] = await readAll(() => {

@@ -35,9 +35,18 @@ describe.each(COMPARISONS)('%s', (name) => {
     [[31], [31]],
     [[7, 33], [33]],
     [[257], []],
-    [[5, 1], [1, 7]],
-    [[2, 1, 5], [2, 3, 1]],
-    [[2, 1, 2, 1, 2], [1, 2, 1, 2, 1]],
+    [
+      [5, 1],
+      [1, 7],
+    ],
+    [
+      [2, 1, 5],
+      [2, 3, 1],
+    ],
+    [
+      [2, 1, 2, 1, 2],
+      [1, 2, 1, 2, 1],
+    ],
   ])('of [%j] and [%j], ties included', (a, b) =>
     checkOp({
       inputs: [few(a, 1), few(b, 2)],
@@ -55,12 +64,26 @@ describe.each(COMPARISONS)('%s', (name) => {
     const run = compare(name);
     const want = (x: number[], y: number[]): number[] => x.map((v, i) => scalars2[name].f(v, y[i]!));
     if (dtype === 'bool' && name !== 'equal' && name !== 'notEqual') {
-      scope(() => expect(() => run(tensor(a, { dtype }), tensor(b, { dtype }))).toThrow(`${name}: a is bool, expected f32, i32 or u32`));
+      scope(() =>
+        expect(() => run(tensor(a, { dtype }), tensor(b, { dtype }))).toThrow(
+          `${name}: a is bool, expected f32, i32 or u32`,
+        ),
+      );
       return;
     }
     expect(await bits(() => run(tensor(a, { dtype }), tensor(b, { dtype })))).toEqual(want(a, b));
-    expect(await bits(() => run(tensor(a, { dtype }), b[2]!))).toEqual(want(a, a.map(() => b[2]!)));
-    expect(await bits(() => run(a[3]!, tensor(b, { dtype })))).toEqual(want(b.map(() => a[3]!), b));
+    expect(await bits(() => run(tensor(a, { dtype }), b[2]!))).toEqual(
+      want(
+        a,
+        a.map(() => b[2]!),
+      ),
+    );
+    expect(await bits(() => run(a[3]!, tensor(b, { dtype })))).toEqual(
+      want(
+        b.map(() => a[3]!),
+        b,
+      ),
+    );
   });
 });
 
@@ -73,7 +96,10 @@ test('results carry no gradient', () => {
 });
 
 test('logic', async () => {
-  const [a, b] = [[0, 0, 1, 1], [0, 1, 0, 1]] as const;
+  const [a, b] = [
+    [0, 0, 1, 1],
+    [0, 1, 0, 1],
+  ] as const;
   const bool = (v: readonly number[], shape = [v.length]): Tensor<'bool'> => tensor(v, { dtype: 'bool', shape });
   expect(await bits(() => ops.logicalAnd(bool(a), bool(b)))).toEqual([0, 0, 0, 1]);
   expect(await bits(() => ops.logicalOr(bool(a), bool(b)))).toEqual([0, 1, 1, 1]);
@@ -86,7 +112,9 @@ test('logic', async () => {
 });
 
 test('isFinite tells infinities and NaN by their bits', async () => {
-  expect(await bits(() => ops.isFinite(tensor([0, -0, 1e-45, 3.4028234663852886e38, -3e38, Infinity, -Infinity, NaN])))).toEqual([1, 1, 1, 1, 1, 0, 0, 0]);
+  expect(
+    await bits(() => ops.isFinite(tensor([0, -0, 1e-45, 3.4028234663852886e38, -3e38, Infinity, -Infinity, NaN]))),
+  ).toEqual([1, 1, 1, 1, 1, 0, 0, 0]);
   expect(await bits(() => ops.isFinite(tensor([], { shape: [0, 3] })))).toEqual([]);
 });
 
@@ -95,12 +123,18 @@ test('errors', () => {
     const any = (x: unknown): Tensor => x as Tensor;
     const [x, n, t] = [tensor([1]), tensor([1], { dtype: 'i32' }), tensor([1], { dtype: 'bool' })];
     expect(() => ops.less(x, any(n))).toThrow('less: a is f32 and b is i32, expected the same type; cast one of them');
-    expect(() => ops.equal(x, any(tensor([1], { dtype: 'f16' })))).toThrow('equal: b is f16, expected f32, i32, u32 or bool');
+    expect(() => ops.equal(x, any(tensor([1], { dtype: 'f16' })))).toThrow(
+      'equal: b is f16, expected f32, i32, u32 or bool',
+    );
     expect(() => ops.equal(t, 2)).toThrow('equal: b is 2, expected an integer in 0..1 beside a tensor of bool');
-    expect(() => ops.greater(n, 0.5)).toThrow('greater: b is 0.5, expected an integer in -2147483648..2147483647 beside a tensor of i32');
+    expect(() => ops.greater(n, 0.5)).toThrow(
+      'greater: b is 0.5, expected an integer in -2147483648..2147483647 beside a tensor of i32',
+    );
     expect(() => ops.logicalAnd(any(x) as unknown as Tensor<'bool'>, t)).toThrow('logicalAnd: a is f32, expected bool');
     expect(() => ops.logicalNot(n as unknown as Tensor<'bool'>)).toThrow('logicalNot: x is i32, expected bool');
     expect(() => ops.isFinite(any(n))).toThrow('isFinite: x is i32, expected f32');
-    expect(() => ops.greater(tensor([1, 2, 3]), tensor([1, 2]))).toThrow('greater: shapes [3] and [2] do not broadcast; sizes must be equal or 1, counted from the last axis');
+    expect(() => ops.greater(tensor([1, 2, 3]), tensor([1, 2]))).toThrow(
+      'greater: shapes [3] and [2] do not broadcast; sizes must be equal or 1, counted from the last axis',
+    );
   });
 });

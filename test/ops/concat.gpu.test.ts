@@ -10,7 +10,8 @@ import { sample } from '../support/sample.ts';
 import { exact } from '../support/tolerance.ts';
 
 /** Shapes equal but for one axis. */
-const shapes = (shape: number[], axis: number, sizes: readonly number[]): number[][] => sizes.map((n) => shape.map((d, i) => (i === axis ? n : d)));
+const shapes = (shape: number[], axis: number, sizes: readonly number[]): number[][] =>
+  sizes.map((n) => shape.map((d, i) => (i === axis ? n : d)));
 
 const cases = [
   { shape: [0, 3], axis: 1, sizes: [3, 2] },
@@ -56,14 +57,28 @@ describe('concat', () => {
     const other = sample([3, 4], { seed: 9 });
     const x = sample([3, 2]);
     const zeros = build(other.shape, () => 0);
-    return checkLinearTwice(x, (t) => concat([tensor(zeros.data, { shape: zeros.shape }), t], { axis: 1 }), (t) => reference([zeros, t], 1), (dy) => concatGradient(dy, [other.shape, x.shape], 1)[1]!);
+    return checkLinearTwice(
+      x,
+      (t) => concat([tensor(zeros.data, { shape: zeros.shape }), t], { axis: 1 }),
+      (t) => reference([zeros, t], 1),
+      (dy) => concatGradient(dy, [other.shape, x.shape], 1)[1]!,
+    );
   });
 
   test('one dispatch a tensor; none along the first axis, where elements stay together', async () => {
-    for (const [axis, want] of [[0, 0], [1, 12]] as const) {
+    for (const [axis, want] of [
+      [0, 0],
+      [1, 12],
+    ] as const) {
       await gpu.sync();
       const before = gpu.counters.dispatches;
-      scope(() => void concat(Array.from({ length: 12 }, () => tensor(new Float32Array(6), { shape: [2, 3] })), { axis }));
+      scope(
+        () =>
+          void concat(
+            Array.from({ length: 12 }, () => tensor(new Float32Array(6), { shape: [2, 3] })),
+            { axis },
+          ),
+      );
       await gpu.sync();
       expect(gpu.counters.dispatches - before).toBe(want);
     }
@@ -72,7 +87,12 @@ describe('concat', () => {
   test('more elements than one row of workgroups holds', async () => {
     const rows = 2_100_000;
     const column = (k: number): Uint32Array => Uint32Array.from({ length: rows }, (_, i) => 4 * i + k);
-    const [y] = await readAll(() => [concat([column(0), column(1), column(2)].map((data) => tensor(data, { shape: [rows, 1], dtype: 'u32' })), { axis: 1 })]);
+    const [y] = await readAll(() => [
+      concat(
+        [column(0), column(1), column(2)].map((data) => tensor(data, { shape: [rows, 1], dtype: 'u32' })),
+        { axis: 1 },
+      ),
+    ]);
     expect(y!.findIndex((v, i) => v !== 4 * Math.floor(i / 3) + (i % 3))).toBe(-1);
   });
 });
@@ -89,8 +109,17 @@ test.each([
   return checkOp({
     inputs: Array.from({ length: n }, (_, i) => sample(shape, { seed: i + 1 })),
     run: (...x) => stack(x, { axis }),
-    reference: (...x) => reference(x.map((t) => ({ ...t, shape: one })), at),
-    gradient: (dy) => concatGradient(dy, Array.from({ length: n }, () => one), at).map((g) => ({ ...g, shape })),
+    reference: (...x) =>
+      reference(
+        x.map((t) => ({ ...t, shape: one })),
+        at,
+      ),
+    gradient: (dy) =>
+      concatGradient(
+        dy,
+        Array.from({ length: n }, () => one),
+        at,
+      ).map((g) => ({ ...g, shape })),
     tolerance: exact,
   });
 });
@@ -108,11 +137,17 @@ test('errors', () => {
   scope(() => {
     const [x, y] = [tensor(new Float32Array(6), { shape: [2, 3] }), tensor(new Float32Array(4), { shape: [2, 2] })];
     expect(() => concat([])).toThrow('concat: tensors is empty, expected at least one tensor');
-    expect(() => concat([x, y])).toThrow('concat: tensors[1] has shape [2,2], expected that of tensors[0] [2,3] off axis 0');
-    expect(() => concat([x, tensor([1])], { axis: 1 })).toThrow('concat: tensors[1] has shape [1], expected that of tensors[0] [2,3] off axis 1');
+    expect(() => concat([x, y])).toThrow(
+      'concat: tensors[1] has shape [2,2], expected that of tensors[0] [2,3] off axis 0',
+    );
+    expect(() => concat([x, tensor([1])], { axis: 1 })).toThrow(
+      'concat: tensors[1] has shape [1], expected that of tensors[0] [2,3] off axis 1',
+    );
     expect(() => concat([x], { axis: 2 })).toThrow('concat: axis is 2, x has shape [2,3]');
     expect(() => concat([x, cast(x, 'i32') as never])).toThrow('concat: tensors[1] is i32, expected f32 as tensors[0]');
-    expect(() => concat([cast(x, 'f16')])).toThrow('concat: tensors[0] is f16, expected a type of four bytes; cast it first');
+    expect(() => concat([cast(x, 'f16')])).toThrow(
+      'concat: tensors[0] is f16, expected a type of four bytes; cast it first',
+    );
     expect(() => stack([x, y])).toThrow('stack: tensors[1] has shape [2,2], expected that of tensors[0] [2,3]');
     expect(() => stack([x], { axis: 4 })).toThrow('unsqueeze: axis is 4, expected -3..2 for shape [2,3]');
   });

@@ -41,12 +41,22 @@ test.each(cases)('x [$x], w [$w], $options', ({ x, w, options }) => {
     reference: (a, b, c) => reference.convTranspose2d(a, b, c, g),
     gradient: (dy, a, b, c) => reference.convTranspose2dGradient(dy, a, b, c, g),
     tolerance: spread,
-    gradientTolerance: [products(w[1]! * w[2]! * w[3]!), products(count(x)), products(count(x) * g.stride[0] * g.stride[1] * w[2]! * w[3]!)],
+    gradientTolerance: [
+      products(w[1]! * w[2]! * w[3]!),
+      products(count(x)),
+      products(count(x) * g.stride[0] * g.stride[1] * w[2]! * w[3]!),
+    ],
   });
 });
 
 test('without a bias, differentiated twice', async () => {
-  const g: reference.TransposedGeometry = { ...reference.PLAIN, stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2 };
+  const g: reference.TransposedGeometry = {
+    ...reference.PLAIN,
+    stride: [2, 1],
+    padding: [1, 0],
+    dilation: [1, 2],
+    groups: 2,
+  };
   await checkHessian({
     inputs: [sample([2, 4, 3, 3], { seed: 1 }), sample([4, 2, 3, 2], { seed: 2 })],
     run: (x, w) => convTranspose2d(x, w, null, g),
@@ -75,11 +85,17 @@ test('errors', () => {
     const w = tensor(new Float32Array(54), { shape: [2, 3, 3, 3] });
     const run = (options: ConvTranspose2dOptions) => () => convTranspose2d(x, w, null, options);
     expect(() => convTranspose2d(tensor([1]), w)).toThrow('convTranspose2d: x has shape [1], expected rank 4');
-    expect(() => convTranspose2d(w, x)).toThrow('convTranspose2d: x has shape [2,3,3,3] with 3 channels, weight [1,2,4,4] takes 1');
+    expect(() => convTranspose2d(w, x)).toThrow(
+      'convTranspose2d: x has shape [2,3,3,3] with 3 channels, weight [1,2,4,4] takes 1',
+    );
     expect(() => convTranspose2d(x, w, tensor([1]))).toThrow('convTranspose2d: bias has shape [1], expected [3]');
     expect(run({ groups: 3 })).toThrow('convTranspose2d: groups is 3, expected a divisor of the 2 channels');
     expect(run({ stride: 0 })).toThrow('convTranspose2d: stride is [0,0], expected integers of at least 1');
-    expect(run({ outputPadding: 1 })).toThrow('convTranspose2d: outputPadding is [1,1], expected less than stride [1,1] or dilation [1,1]');
-    expect(run({ padding: 3 })).toThrow('convTranspose2d: x has shape [1,2,4,4], too small for padding [3,3]: the result would be 0 x 0');
+    expect(run({ outputPadding: 1 })).toThrow(
+      'convTranspose2d: outputPadding is [1,1], expected less than stride [1,1] or dilation [1,1]',
+    );
+    expect(run({ padding: 3 })).toThrow(
+      'convTranspose2d: x has shape [1,2,4,4], too small for padding [3,3]: the result would be 0 x 0',
+    );
   });
 });

@@ -73,29 +73,54 @@ test.each([
   { x: [1, 2, 5, 4], w: [3, 2, 3, 3], dilation: [1, 1] },
   { x: [2, 1, 6, 5], w: [2, 1, 2, 4], dilation: [1, 1] },
   { x: [1, 2, 4, 7], w: [2, 1, 2, 3], dilation: [3, 2], groups: 2 },
-] as (Case & { dilation: [number, number]; groups?: number })[])('padding same: x [$x], w [$w], dilation $dilation', ({ x, w, dilation, groups = 1 }) => {
-  const zeros = [dilation[0] * (w[2] - 1), dilation[1] * (w[3] - 1)] as const;
-  const g: reference.Geometry = { stride: [1, 1], dilation, groups, padding: [zeros[0] >> 1, zeros[1] >> 1], extra: [zeros[0] & 1, zeros[1] & 1] };
-  return checkOp({
-    inputs: [sample(x, { seed: 1 }), sample(w, { seed: 2 })],
-    run: (a, b) => conv2d(a, b, null, { padding: 'same', dilation, groups }),
-    reference: (a, b) => reference.conv2d(a, b, null, g),
-    gradient: (dy, a, b) => reference.conv2dGradient(dy, a, b, null, g),
-    tolerance: products(count(x) * 12),
-  });
-});
+] as (Case & { dilation: [number, number]; groups?: number })[])(
+  'padding same: x [$x], w [$w], dilation $dilation',
+  ({ x, w, dilation, groups = 1 }) => {
+    const zeros = [dilation[0] * (w[2] - 1), dilation[1] * (w[3] - 1)] as const;
+    const g: reference.Geometry = {
+      stride: [1, 1],
+      dilation,
+      groups,
+      padding: [zeros[0] >> 1, zeros[1] >> 1],
+      extra: [zeros[0] & 1, zeros[1] & 1],
+    };
+    return checkOp({
+      inputs: [sample(x, { seed: 1 }), sample(w, { seed: 2 })],
+      run: (a, b) => conv2d(a, b, null, { padding: 'same', dilation, groups }),
+      reference: (a, b) => reference.conv2d(a, b, null, g),
+      gradient: (dy, a, b) => reference.conv2dGradient(dy, a, b, null, g),
+      tolerance: products(count(x) * 12),
+    });
+  },
+);
 
 test.each([
   { x: [2, 3, 11], w: [4, 3, 3], options: { stride: 2, padding: 1 } },
   { x: [1, 4, 9], w: [4, 2, 2], options: { dilation: 3, groups: 2 } },
   { x: [2, 2, 257], w: [3, 2, 4], options: { padding: 'same' as const } },
-] as { x: number[]; w: number[]; options: { stride?: number; padding?: number | 'same'; dilation?: number; groups?: number } }[])('conv1d of [$x], w [$w], $options', ({ x, w, options }) => {
+] as {
+  x: number[];
+  w: number[];
+  options: { stride?: number; padding?: number | 'same'; dilation?: number; groups?: number };
+}[])('conv1d of [$x], w [$w], $options', ({ x, w, options }) => {
   const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
   const zeros = padding === 'same' ? dilation * (w[2]! - 1) : 2 * padding;
-  const g: reference.Geometry = { stride: [1, stride], dilation: [1, dilation], groups, padding: [0, zeros >> 1], extra: [0, zeros & 1] };
+  const g: reference.Geometry = {
+    stride: [1, stride],
+    dilation: [1, dilation],
+    groups,
+    padding: [0, zeros >> 1],
+    extra: [0, zeros & 1],
+  };
   // The height of one, put in and taken out.
-  const flat = <T extends { shape: readonly number[] }>(t: T): T => ({ ...t, shape: [...t.shape.slice(0, 2), 1, ...t.shape.slice(2)] });
-  const line = <T extends { shape: readonly number[] }>(t: T): T => ({ ...t, shape: t.shape.filter((_, i) => i !== 2 || t.shape.length < 4) });
+  const flat = <T extends { shape: readonly number[] }>(t: T): T => ({
+    ...t,
+    shape: [...t.shape.slice(0, 2), 1, ...t.shape.slice(2)],
+  });
+  const line = <T extends { shape: readonly number[] }>(t: T): T => ({
+    ...t,
+    shape: t.shape.filter((_, i) => i !== 2 || t.shape.length < 4),
+  });
   return checkOp({
     inputs: [sample(x, { seed: 1 }), sample(w, { seed: 2 }), sample([w[0]!], { seed: 3 })],
     run: (a, b, c) => conv1d(a, b, c, options),
@@ -148,7 +173,12 @@ test('the gradient of the gradient behind a relu, without the mask that the firs
 test('behind a relu, whose mask the next convolution applies', () => {
   const g = { ...reference.PLAIN, padding: [1, 1] as const };
   return checkOp({
-    inputs: [sample([2, 1, 5, 5], { seed: 1 }), sample([2, 1, 3, 3], { seed: 2 }), sample([2], { seed: 3 }), sample([3, 2, 3, 3], { seed: 4 })],
+    inputs: [
+      sample([2, 1, 5, 5], { seed: 1 }),
+      sample([2, 1, 3, 3], { seed: 2 }),
+      sample([2], { seed: 3 }),
+      sample([3, 2, 3, 3], { seed: 4 }),
+    ],
     run: (x, w1, b1, w2) => conv2d(conv2d(x, w1, b1, { padding: 1, activation: 'relu' }), w2, null, { padding: 1 }),
     reference: (x, w1, b1, w2) => reference.conv2d(reference.conv2d(x, w1, b1, g, true), w2, null, g),
     gradient: (dy, x, w1, b1, w2) => {
@@ -157,7 +187,8 @@ test('behind a relu, whose mask the next convolution applies', () => {
       const [dx, dw1, db1] = reference.conv2dGradient(dh!, x, w1, b1, g, true);
       return [dx!, dw1!, db1!, dw2!];
     },
-    // The second sum carries the error of the first, whose terms add up to at most 9 x 4 + 2, in each of its 50 terms of at most 2.
+    // The second sum carries the error of the first, whose terms add up to at most 9 x 4 + 2, in each of its 50 terms
+    // of at most 2.
     tolerance: ({ sum }) => products(50)({ sum, want: 0, i: 0, inputs: [] }) + 50 * 2 * 38 * 14 * 2 ** -24,
   });
 });
@@ -166,10 +197,13 @@ test('errors', () => {
   scope(() => {
     const x = tensor(new Float32Array(32), { shape: [1, 2, 4, 4] });
     const w = tensor(new Float32Array(54), { shape: [3, 2, 3, 3] });
-    const words = (shape: number[]): Tensor => tensor(new Int32Array(count(shape)), { shape, dtype: 'i32' }) as unknown as Tensor;
+    const words = (shape: number[]): Tensor =>
+      tensor(new Int32Array(count(shape)), { shape, dtype: 'i32' }) as unknown as Tensor;
     const run = (options: Conv2dOptions) => () => conv2d(x, w, null, options);
     expect(() => conv2d(tensor([1]), w)).toThrow('conv2d: x has shape [1], expected rank 4');
-    expect(() => conv2d(x, tensor(new Float32Array(27), { shape: [3, 1, 3, 3] }))).toThrow('conv2d: x has shape [1,2,4,4] with 2 channels, weight [3,1,3,3] takes 1');
+    expect(() => conv2d(x, tensor(new Float32Array(27), { shape: [3, 1, 3, 3] }))).toThrow(
+      'conv2d: x has shape [1,2,4,4] with 2 channels, weight [3,1,3,3] takes 1',
+    );
     expect(() => conv2d(x, w, tensor([1]))).toThrow('conv2d: bias has shape [1], expected [3]');
     expect(() => conv2d(x, words([3, 2, 3, 3]))).toThrow('conv2d: weight is i32, expected f32');
     expect(() => conv2d(x, w, words([3]))).toThrow('conv2d: bias is i32, expected f32');
@@ -181,7 +215,16 @@ test('errors', () => {
     expect(run({ groups: 2 })).toThrow('conv2d: groups is 2, expected a divisor of the 3 filters');
     expect(run({ groups: 3 })).toThrow('conv2d: x has shape [1,2,4,4] with 2 channels, weight [3,2,3,3] takes 6');
     expect(() => conv1d(x, w)).toThrow('conv1d: x has shape [1,2,4,4], expected rank 3');
-    expect(() => conv1d(tensor(new Float32Array(8), { shape: [1, 2, 4] }), tensor(new Float32Array(6), { shape: [1, 2, 3] }), null, { stride: 0 })).toThrow('conv1d: stride is [1,0], expected integers of at least 1');
-    expect(run({ dilation: 2 })).toThrow('conv2d: x has shape [1,2,4,4], too small for a 3 x 3 kernel with padding [0,0] and dilation [2,2]');
+    expect(() =>
+      conv1d(
+        tensor(new Float32Array(8), { shape: [1, 2, 4] }),
+        tensor(new Float32Array(6), { shape: [1, 2, 3] }),
+        null,
+        { stride: 0 },
+      ),
+    ).toThrow('conv1d: stride is [1,0], expected integers of at least 1');
+    expect(run({ dilation: 2 })).toThrow(
+      'conv2d: x has shape [1,2,4,4], too small for a 3 x 3 kernel with padding [0,0] and dilation [2,2]',
+    );
   });
 });

@@ -10,7 +10,8 @@ import { integers, sample } from '../support/sample.ts';
 import { close, logForm, softmaxRelative, U, type Tolerance } from '../support/tolerance.ts';
 
 const reductions = ['none', 'mean', 'sum', 'weightedMean'] as const;
-const numbers = (n: number, seed: number, low: number, high: number): number[] => Array.from(sample([n], { seed, low, high }).data);
+const numbers = (n: number, seed: number, low: number, high: number): number[] =>
+  Array.from(sample([n], { seed, low, high }).data);
 
 interface Case {
   rows: number;
@@ -30,13 +31,34 @@ const cases: Record<string, Case> = {
   'a whole number of parts': { rows: 4352, classes: 2 },
   's = 30': { rows: 7, classes: 5, options: { s: 30 } },
   'class weights': { rows: 9, classes: c, options: { weight: numbers(c, 1, 0.1, 3) } },
-  'scale and shift (VS, CDT, logit adjustment)': { rows: 9, classes: c, options: { scale: numbers(c, 1, 0.3, 1), shift: numbers(c, 2, -4, 0) } },
-  'margin (LDAM)': { rows: 9, classes: c, options: { margin: numbers(c, 1, 0, 0.5), s: 10, weight: numbers(c, 5, 0.2, 2) } },
+  'scale and shift (VS, CDT, logit adjustment)': {
+    rows: 9,
+    classes: c,
+    options: { scale: numbers(c, 1, 0.3, 1), shift: numbers(c, 2, -4, 0) },
+  },
+  'margin (LDAM)': {
+    rows: 9,
+    classes: c,
+    options: { margin: numbers(c, 1, 0, 0.5), s: 10, weight: numbers(c, 5, 0.2, 2) },
+  },
   'label smoothing': { rows: 9, classes: c, options: { labelSmoothing: 0.1 } },
-  'label smoothing and weights': { rows: 9, classes: c, options: { labelSmoothing: 0.3, weight: numbers(c, 1, 0.1, 3) } },
-  'sample weights': { rows: 9, classes: c, options: { sampleWeight: numbers(9, 3, 0, 2), weight: numbers(c, 1, 0.1, 3) } },
+  'label smoothing and weights': {
+    rows: 9,
+    classes: c,
+    options: { labelSmoothing: 0.3, weight: numbers(c, 1, 0.1, 3) },
+  },
+  'sample weights': {
+    rows: 9,
+    classes: c,
+    options: { sampleWeight: numbers(9, 3, 0, 2), weight: numbers(c, 1, 0.1, 3) },
+  },
   'ignored rows': { rows: 9, classes: c, options: { ignoreIndex: -7, weight: numbers(c, 1, 0.1, 3) }, ignored: true },
-  'a class that is ignored': { rows: 9, classes: c, options: { ignoreIndex: 1, weight: numbers(c, 1, 0.1, 3) }, ignored: true },
+  'a class that is ignored': {
+    rows: 9,
+    classes: c,
+    options: { ignoreIndex: 1, weight: numbers(c, 1, 0.1, 3) },
+    ignored: true,
+  },
 };
 
 describe.each(reductions)('reduction %s', (reduction) => {
@@ -50,7 +72,9 @@ describe.each(reductions)('reduction %s', (reduction) => {
       const adjusted = scale || shift || margin || weight;
       return crossEntropy(t, tensor(labels, { dtype: 'i32' }), {
         ...rest,
-        perClass: adjusted ? tensor(classTable(classes, { scale, shift, margin, weight }), { shape: [4, classes] }) : undefined,
+        perClass: adjusted
+          ? tensor(classTable(classes, { scale, shift, margin, weight }), { shape: [4, classes] })
+          : undefined,
         sampleWeight: sampleWeight && tensor(sampleWeight),
       } as CrossEntropyOptions);
     };
@@ -65,20 +89,35 @@ describe.each(reductions)('reduction %s', (reduction) => {
     await checkOp({
       inputs: [z],
       run,
-      reference: (x) => (reduction === 'none' ? { shape: [rows], data: values(x).values } : build([], () => (counted ? values(x).loss : 0))),
+      reference: (x) =>
+        reduction === 'none'
+          ? { shape: [rows], data: values(x).values }
+          : build([], () => (counted ? values(x).loss : 0)),
       gradient: (dy, x) => {
         if (reduction === 'none') return [reference.crossEntropy(x, labels, all, Array.from(dy.data)).gradient];
         const { gradient } = values(x);
-        return [{ ...gradient, data: gradient.data.map((v) => v * dy.data[0]!), sum: gradient.sum.map((v) => v * Math.abs(dy.data[0]!)) }];
+        return [
+          {
+            ...gradient,
+            data: gradient.data.map((v) => v * dy.data[0]!),
+            sum: gradient.sum.map((v) => v * Math.abs(dy.data[0]!)),
+          },
+        ];
       },
       tolerance: logForm(Math.max(range, magnitude / 8), factor * Math.max(1, largest)),
       gradientTolerance,
     });
     if (rows > 0 && rows < 100 && classes < 100) {
-      await checkTwice(z, reduction === 'none' ? [rows] : [], run, (dy, x) => {
-        if (reduction === 'none') return reference.crossEntropy(x, labels, all, Array.from(dy.data)).gradient;
-        return build(x.shape, (i) => values(x).gradient.data[i]! * dy.data[0]!);
-      }, close(1e-4, 1e-5 * (options.s ?? 1) ** 2));
+      await checkTwice(
+        z,
+        reduction === 'none' ? [rows] : [],
+        run,
+        (dy, x) => {
+          if (reduction === 'none') return reference.crossEntropy(x, labels, all, Array.from(dy.data)).gradient;
+          return build(x.shape, (i) => values(x).gradient.data[i]! * dy.data[0]!);
+        },
+        close(1e-4, 1e-5 * (options.s ?? 1) ** 2),
+      );
     }
   });
 });
@@ -121,16 +160,29 @@ test('logits of +-1e4 stay finite', async () => {
 });
 
 describe('infinities', () => {
-  const rowsOf = (values: number[][], labels: number[], options: reference.Adjustments = {}, twice = false): Promise<Float32Array[]> =>
+  const rowsOf = (
+    values: number[][],
+    labels: number[],
+    options: reference.Adjustments = {},
+    twice = false,
+  ): Promise<Float32Array[]> =>
     readAll(() => {
       const x = requireGrad(tensor(values.flat(), { shape: [values.length, values[0]!.length] }));
       const { scale, shift, margin, weight, sampleWeight, ...rest } = options;
-      const perClass = tensor(classTable(values[0]!.length, { scale, shift, margin, weight }), { shape: [4, values[0]!.length] });
-      const y = crossEntropy(x, tensor(labels, { dtype: 'i32' }), { reduction: 'none', ...rest, perClass, sampleWeight: sampleWeight && tensor(sampleWeight) } as CrossEntropyOptions);
+      const perClass = tensor(classTable(values[0]!.length, { scale, shift, margin, weight }), {
+        shape: [4, values[0]!.length],
+      });
+      const y = crossEntropy(x, tensor(labels, { dtype: 'i32' }), {
+        reduction: 'none',
+        ...rest,
+        perClass,
+        sampleWeight: sampleWeight && tensor(sampleWeight),
+      } as CrossEntropyOptions);
       const [g] = grad(sum(y), [x], { createGraph: twice });
       return twice ? [y, g!, ...grad(sum(mul(g!, g!)), [x])] : [y, g!];
     });
-  const near = (list: ArrayLike<number>, digits = 5): unknown[] => Array.from(list, (v) => (Number.isFinite(v) ? expect.closeTo(v, digits) : v));
+  const near = (list: ArrayLike<number>, digits = 5): unknown[] =>
+    Array.from(list, (v) => (Number.isFinite(v) ? expect.closeTo(v, digits) : v));
   const I = Infinity;
   const forms: Record<string, reference.Adjustments> = {
     plain: {},
@@ -144,7 +196,13 @@ describe('infinities', () => {
     const cut = (list?: readonly number[]): readonly number[] | undefined => list?.slice(1);
     const { labelSmoothing = 0 } = options;
     // Smoothing spreads its mass over three classes, one of weight 0.
-    const rest = { ...options, scale: cut(options.scale), shift: cut(options.shift), margin: cut(options.margin), weight: cut(options.weight) };
+    const rest = {
+      ...options,
+      scale: cut(options.scale),
+      shift: cut(options.shift),
+      margin: cut(options.margin),
+      weight: cut(options.weight),
+    };
     for (const twice of [false, true]) {
       const [y, g, h] = await rowsOf([[-I, 1, 2]], [1], options, twice);
       if (labelSmoothing === 0) {
@@ -160,10 +218,26 @@ describe('infinities', () => {
     }
   });
   test('a masked label costs Infinity, with the gradient of the limit', async () => {
-    const [y, g] = await rowsOf([[-I, 1, 2], [-I, 1, 2]], [1, 0]);
+    const [y, g] = await rowsOf(
+      [
+        [-I, 1, 2],
+        [-I, 1, 2],
+      ],
+      [1, 0],
+    );
     expect(Array.from(y!)).toEqual([expect.closeTo(Math.log(1 + Math.E), 5), I]);
-    expect(Array.from(g!)).toEqual(near([0, -1 / (1 + Math.exp(-1)), 1 / (1 + Math.exp(-1)), -1, 1 / (1 + Math.E), 1 / (1 + Math.exp(-1))]));
-    const [, twice] = await rowsOf([[-I, 1, 2], [-I, 1, 2]], [1, 0], {}, true);
+    expect(Array.from(g!)).toEqual(
+      near([0, -1 / (1 + Math.exp(-1)), 1 / (1 + Math.exp(-1)), -1, 1 / (1 + Math.E), 1 / (1 + Math.exp(-1))]),
+    );
+    const [, twice] = await rowsOf(
+      [
+        [-I, 1, 2],
+        [-I, 1, 2],
+      ],
+      [1, 0],
+      {},
+      true,
+    );
     expect(Array.from(twice!)).toEqual(near(g!));
   });
   test('smoothing makes a masked class cost Infinity', async () => {
@@ -172,7 +246,15 @@ describe('infinities', () => {
     expect(g![0]).toBeCloseTo(-0.1, 6);
   });
   test('NaN and +Infinity give NaN', async () => {
-    for (const bad of [[NaN, 1, 2], [1, NaN, 2], [1, 2, NaN], [I, 1, 2], [1, I, 2], [-I, -I, -I], [NaN, -I, I]]) {
+    for (const bad of [
+      [NaN, 1, 2],
+      [1, NaN, 2],
+      [1, 2, NaN],
+      [I, 1, 2],
+      [1, I, 2],
+      [-I, -I, -I],
+      [NaN, -I, I],
+    ]) {
       for (const twice of [false, true]) {
         const [y, g] = await rowsOf([bad, [1, 2, 3]], [1, 0], {}, twice);
         expect(Number.isNaN(y![0]), `${bad}`).toBe(true);
@@ -183,8 +265,18 @@ describe('infinities', () => {
   });
   test('a row that is ignored, or of weight 0, counts for nothing whatever its logits', async () => {
     const clean = [1, 2, 0.5];
-    for (const bad of [[NaN, 1, 2], [I, 1, 2], [-I, -I, -I], [1, -I, 2], [3e38, -3e38, 0]]) {
-      for (const [labels, options] of [[[-100, 0], {}], [[1, 0], { sampleWeight: [0, 1] }], [[1, 0], { weight: [1, 0, 1] }]] as [number[], reference.Adjustments][]) {
+    for (const bad of [
+      [NaN, 1, 2],
+      [I, 1, 2],
+      [-I, -I, -I],
+      [1, -I, 2],
+      [3e38, -3e38, 0],
+    ]) {
+      for (const [labels, options] of [
+        [[-100, 0], {}],
+        [[1, 0], { sampleWeight: [0, 1] }],
+        [[1, 0], { weight: [1, 0, 1] }],
+      ] as [number[], reference.Adjustments][]) {
         for (const twice of [false, true]) {
           for (const reduction of ['none', 'sum', 'mean', 'weightedMean'] as const) {
             const [y, g] = await rowsOf([bad, clean], labels, { ...options, reduction }, twice);
@@ -203,7 +295,11 @@ test('a captured step follows a class table that the host rewrites', async () =>
   const table = tensor(classTable(2, {}), { shape: [4, 2] });
   const labels = tensor([0, 1], { dtype: 'i32' });
   const step = capture(() => crossEntropy(z, labels, { perClass: table, reduction: 'weightedMean' }));
-  const loss = (weight: number[]): number => reference.crossEntropy({ shape: [2, 2], data: Float64Array.of(1, 2, 0.5, -1) }, [0, 1], { weight, reduction: 'weightedMean' }).loss;
+  const loss = (weight: number[]): number =>
+    reference.crossEntropy({ shape: [2, 2], data: Float64Array.of(1, 2, 0.5, -1) }, [0, 1], {
+      weight,
+      reduction: 'weightedMean',
+    }).loss;
   expect(await step.value.item()).toBeCloseTo(loss([1, 1]), 5);
   table.write(classTable(2, { weight: [3, 1] }));
   expect(await step.run().item()).toBeCloseTo(loss([3, 1]), 5);
@@ -219,14 +315,32 @@ test('errors', () => {
     expect(() => crossEntropy(z, [0, 0.5])).toThrow('crossEntropy: labels[1] is 0.5, expected an integer in 0..2');
     expect(() => crossEntropy(z, [0])).toThrow('crossEntropy: got 1 labels for logits of shape [2,3]');
     expect(() => crossEntropy(z, z as unknown as Tensor<'i32'>)).toThrow('crossEntropy: labels are f32, expected i32');
-    expect(() => crossEntropy(z, tensor([0, 1, 2], { dtype: 'i32' }))).toThrow('crossEntropy: labels has shape [3], expected [2]');
-    expect(() => crossEntropy(tensor(1), labels)).toThrow('crossEntropy: logits have shape [], expected (..., classes)');
-    expect(() => crossEntropy(z, labels, { labelSmoothing: 1 })).toThrow('crossEntropy: labelSmoothing is 1, expected 0 <= labelSmoothing < 1');
-    expect(() => crossEntropy(z, labels, { reduction: 'average' as 'mean' })).toThrow('crossEntropy: reduction is average, expected one of none, mean, sum, weightedMean');
-    expect(() => crossEntropy(z, labels, { sampleWeight: tensor([1]) })).toThrow('crossEntropy: sampleWeight has shape [1], expected [2]');
-    expect(() => crossEntropy(z, labels, { sampleWeight: labels as unknown as Tensor })).toThrow('crossEntropy: sampleWeight is i32, expected f32');
-    expect(() => crossEntropy(z, labels, { perClass: z })).toThrow('crossEntropy: perClass has shape [2,3], expected [4,3]');
-    expect(() => classTable(3, { weight: [1, 2] })).toThrow('crossEntropy: weight has 2 entries, the logits have 3 classes');
-    expect(() => classTable(2, { shift: [0, Infinity] })).toThrow('crossEntropy: shift[1] is Infinity, expected a finite number');
+    expect(() => crossEntropy(z, tensor([0, 1, 2], { dtype: 'i32' }))).toThrow(
+      'crossEntropy: labels has shape [3], expected [2]',
+    );
+    expect(() => crossEntropy(tensor(1), labels)).toThrow(
+      'crossEntropy: logits have shape [], expected (..., classes)',
+    );
+    expect(() => crossEntropy(z, labels, { labelSmoothing: 1 })).toThrow(
+      'crossEntropy: labelSmoothing is 1, expected 0 <= labelSmoothing < 1',
+    );
+    expect(() => crossEntropy(z, labels, { reduction: 'average' as 'mean' })).toThrow(
+      'crossEntropy: reduction is average, expected one of none, mean, sum, weightedMean',
+    );
+    expect(() => crossEntropy(z, labels, { sampleWeight: tensor([1]) })).toThrow(
+      'crossEntropy: sampleWeight has shape [1], expected [2]',
+    );
+    expect(() => crossEntropy(z, labels, { sampleWeight: labels as unknown as Tensor })).toThrow(
+      'crossEntropy: sampleWeight is i32, expected f32',
+    );
+    expect(() => crossEntropy(z, labels, { perClass: z })).toThrow(
+      'crossEntropy: perClass has shape [2,3], expected [4,3]',
+    );
+    expect(() => classTable(3, { weight: [1, 2] })).toThrow(
+      'crossEntropy: weight has 2 entries, the logits have 3 classes',
+    );
+    expect(() => classTable(2, { shift: [0, Infinity] })).toThrow(
+      'crossEntropy: shift[1] is Infinity, expected a finite number',
+    );
   });
 });

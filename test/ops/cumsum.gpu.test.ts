@@ -50,7 +50,16 @@ describe.each([{}, { exclusive: true }, { reverse: true }, { exclusive: true, re
     for (const { shape, axis } of cases) {
       const values = integers(count(shape), 100, 6).map((v) => (dtype === 'i32' ? v - 50 : v));
       const [y] = await readAll(() => [cumsum(tensor(values, { shape, dtype }), { axis, ...how })]);
-      expect(Array.from(y!)).toEqual(Array.from(reference(build(shape, (i) => values[i]!), axis, how).data, (v) => v + 0));
+      expect(Array.from(y!)).toEqual(
+        Array.from(
+          reference(
+            build(shape, (i) => values[i]!),
+            axis,
+            how,
+          ).data,
+          (v) => v + 0,
+        ),
+      );
     }
   });
 });
@@ -61,7 +70,11 @@ test('a long row: its error grows with the square root of its length', async () 
   const want = reference(x, 0);
   const [y] = await readAll(() => [cumsum(tensor(x.data))]);
   const bound = summed(2 * Math.ceil(Math.sqrt(n)));
-  expect(y!.findIndex((v, i) => !(Math.abs(v - want.data[i]!) <= bound({ want: want.data[i]!, sum: want.sum![i]!, i, inputs: [] })))).toBe(-1);
+  expect(
+    y!.findIndex(
+      (v, i) => !(Math.abs(v - want.data[i]!) <= bound({ want: want.data[i]!, sum: want.sum![i]!, i, inputs: [] })),
+    ),
+  ).toBe(-1);
 });
 
 test('more than 65,535 workgroups of rows', async () => {
@@ -78,6 +91,8 @@ test('without a scope only the results stay', () => {
 test('errors', () => {
   scope(() => {
     expect(() => cumsum(tensor([1, 2]), { axis: 1 })).toThrow('cumsum: axis is 1, x has shape [2]');
-    expect(() => cumsum(tensor([1], { dtype: 'bool' }) as unknown as Tensor)).toThrow('cumsum: x is bool, expected f32, i32 or u32');
+    expect(() => cumsum(tensor([1], { dtype: 'bool' }) as unknown as Tensor)).toThrow(
+      'cumsum: x is bool, expected f32, i32 or u32',
+    );
   });
 });

@@ -16,21 +16,28 @@ const tolerance: Tolerance = ({ sum }) => 3e-5 * (1 + sum);
 const slope = (f: (x: number) => number, x: number): number => (f(x + 1e-5) - f(x - 1e-5)) / 2e-5;
 
 /**
- * H v for L = sum(w f^2 / 2) and v = 1, by two passes: the square makes the gradient that reaches f depend on f, so both the
- * way through dy and the way through x are taken.
+ * H v for L = sum(w f^2 / 2) and v = 1, by two passes: the square makes the gradient that reaches f depend on f, so
+ * both the way through dy and the way through x are taken.
  */
 function hessianTimesOne(run: (...x: Tensor[]) => Tensor, inputs: readonly Dense[], w: Dense): Promise<Float32Array[]> {
   return readAll(() => {
     const x = inputs.map((d) => requireGrad(upload(d)));
     const first = grad(ops.sum(ops.mul(ops.mul(ops.square(run(...x)), 0.5), upload(w))), x, { createGraph: true });
-    return grad(first.map((g) => ops.sum(g)).reduce((a, b) => ops.add(a, b)), x);
+    return grad(
+      first.map((g) => ops.sum(g)).reduce((a, b) => ops.add(a, b)),
+      x,
+    );
   });
 }
 
 const wide: SampleOptions = { low: -2.5, high: 2.5 };
 const positive: SampleOptions = { low: 0.2, high: 3 };
 const kink: SampleOptions = { away: [0] };
-const row = (name: keyof typeof scalars, domain: SampleOptions): [(x: Tensor) => Tensor, Scalar, SampleOptions] => [ops[name] as (x: Tensor) => Tensor, scalars[name], domain];
+const row = (name: keyof typeof scalars, domain: SampleOptions): [(x: Tensor) => Tensor, Scalar, SampleOptions] => [
+  ops[name] as (x: Tensor) => Tensor,
+  scalars[name],
+  domain,
+];
 
 const unaryRows: Record<string, [run: (x: Tensor) => Tensor, scalar: Scalar, domain: SampleOptions]> = {
   neg: row('neg', wide),
@@ -67,11 +74,27 @@ test.each(Object.entries(unaryRows))('%s', async (_, [run, { f, df }, domain]) =
   const x = sample([3, 11], { ...domain, seed: 5 });
   const w = sample([3, 11], { seed: 6 });
   const [h] = await hessianTimesOne(run, [x], w);
-  expectWithin(h!, build(x.shape, (i) => w.data[i]! * slope((v) => f(v) * df(v), x.data[i]!)), tolerance, 'Hessian times 1');
+  expectWithin(
+    h!,
+    build(x.shape, (i) => w.data[i]! * slope((v) => f(v) * df(v), x.data[i]!)),
+    tolerance,
+    'Hessian times 1',
+  );
 });
 
-const binaryRows: [name: 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum', a: Dense, b: Dense][] = (['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum'] as const).flatMap((name) =>
-  ([[[7], [7]], [[3, 5], [5]], [[4, 1], [2, 1, 3]]] as [number[], number[]][]).map(([p, q]): [typeof name, Dense, Dense] =>
+const binaryRows: [name: 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum', a: Dense, b: Dense][] = (
+  ['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum'] as const
+).flatMap((name) =>
+  (
+    [
+      [[7], [7]],
+      [[3, 5], [5]],
+      [
+        [4, 1],
+        [2, 1, 3],
+      ],
+    ] as [number[], number[]][]
+  ).map(([p, q]): [typeof name, Dense, Dense] =>
     name === 'maximum' || name === 'minimum'
       ? [name, distinct(p, { seed: 3 }), distinct(q, { seed: 4, offset: 1 / 128 })]
       : [name, sample(p, { ...positive, low: 0.5, seed: 3 }), sample(q, { ...positive, low: 0.5, seed: 4 })],
@@ -81,11 +104,17 @@ const binaryRows: [name: 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'mi
 test.each(binaryRows)('%s of %j and %j', async (name, a, b) => {
   const s: Scalar2 = scalars2[name];
   const gradientSum = (x: number, y: number): number => s.f(x, y) * (s.da(x, y) + s.db(x, y));
-  const second: Scalar2 = { f: gradientSum, da: (x, y) => slope((v) => gradientSum(v, y), x), db: (x, y) => slope((v) => gradientSum(x, v), y) };
+  const second: Scalar2 = {
+    f: gradientSum,
+    da: (x, y) => slope((v) => gradientSum(v, y), x),
+    db: (x, y) => slope((v) => gradientSum(x, v), y),
+  };
   const shape = a.shape.length === b.shape.length ? a.shape : a.shape.length > b.shape.length ? a.shape : [2, 4, 3];
   const w = sample(shape, { seed: 6 });
   const got = await hessianTimesOne(ops[name] as (...x: Tensor[]) => Tensor, [a, b], w);
-  binaryGradient(second, w, a, b).forEach((want, k) => expectWithin(got[k]!, want, tolerance, `Hessian times 1, part ${k}`));
+  binaryGradient(second, w, a, b).forEach((want, k) =>
+    expectWithin(got[k]!, want, tolerance, `Hessian times 1, part ${k}`),
+  );
 });
 
 test('where', async () => {
@@ -106,5 +135,10 @@ test('a third derivative', async () => {
   });
   const [f, eps] = [scalars.silu.df, 1e-4];
   expect(count(x.shape)).toBe(9);
-  expectWithin(got!, build(x.shape, (i) => (f(x.data[i]! + eps) - 2 * f(x.data[i]!) + f(x.data[i]! - eps)) / eps ** 2), () => 1e-5, 'third derivative');
+  expectWithin(
+    got!,
+    build(x.shape, (i) => (f(x.data[i]! + eps) - 2 * f(x.data[i]!) + f(x.data[i]! - eps)) / eps ** 2),
+    () => 1e-5,
+    'third derivative',
+  );
 });

@@ -20,7 +20,10 @@ test.each([
   { shape: [4, 3, 5, 2], p: 0.1 },
   { shape: [17, 4], p: 1e-9 },
 ])('[$shape], p $p, against the words of the host twin', async ({ shape, p }) => {
-  for (const [first, stream] of [[0, 0], [4_294_967_290, 7]] as const) {
+  for (const [first, stream] of [
+    [0, 0],
+    [4_294_967_290, 7],
+  ] as const) {
     await checkOp({
       inputs: [sample(shape)],
       run: (x) => dropout(x, { key: key(5), first: place(first, stream) }, { p }),
@@ -40,12 +43,17 @@ test('p = 0 is the identity, p = 1 gives zeros with gradient zero', async () => 
     const y = dropout(x, source, { p: 1 });
     return [y, ...grad(sum(y), [x])];
   });
-  expect(got.map((v) => Array.from(v, Math.abs))).toEqual([[0, 0, 0], [0, 0, 0]]);
+  expect(got.map((v) => Array.from(v, Math.abs))).toEqual([
+    [0, 0, 0],
+    [0, 0, 0],
+  ]);
 });
 
 test('more items than one grid holds: the share of zeros is p within five standard deviations', async () => {
   const n = 4_200_000;
-  const [y] = await readAll(() => [dropout(tensor(new Float32Array(n).fill(1), { shape: [n, 1] }), { key: key(2), first: place(0) }, { p: 0.3 })]);
+  const [y] = await readAll(() => [
+    dropout(tensor(new Float32Array(n).fill(1), { shape: [n, 1] }), { key: key(2), first: place(0) }, { p: 0.3 }),
+  ]);
   const zeros = y!.reduce((s, v) => s + Number(v === 0), 0);
   expect(Math.abs(zeros - 0.3 * n)).toBeLessThan(5 * Math.sqrt(n * 0.21));
 });
@@ -55,7 +63,9 @@ test('the gradient of the gradient keeps the mask', async () => {
   const mask = reference.dropoutMask(x.shape, key(3), [2, 0], 0.4);
   const [h] = await readAll(() => {
     const t = requireGrad(upload(x));
-    const [first] = grad(sum(square(dropout(t, { key: key(3), first: place(2) }, { p: 0.4 }))), [t], { createGraph: true });
+    const [first] = grad(sum(square(dropout(t, { key: key(3), first: place(2) }, { p: 0.4 }))), [t], {
+      createGraph: true,
+    });
     return grad(sum(mul(first!, 1)), [t]);
   });
   h!.forEach((v, i) => expect(v).toBeCloseTo(2 * mask.data[i]! ** 2, 4));
@@ -85,7 +95,11 @@ test('errors', () => {
   scope(() => {
     const source = { key: key(0), first: place(0) };
     expect(() => dropout(tensor([1]), source, { p: 1.5 })).toThrow('dropout: p is 1.5, expected a number from 0 to 1');
-    expect(() => dropout(tensor([1], { dtype: 'i32' }) as unknown as Tensor, source)).toThrow('dropout: x is i32, expected f32');
-    expect(() => dropout(tensor([1]), { key: key(0), first: tensor([0, 0]) as unknown as Tensor<'u32'> })).toThrow('dropout: first is f32, expected u32');
+    expect(() => dropout(tensor([1], { dtype: 'i32' }) as unknown as Tensor, source)).toThrow(
+      'dropout: x is i32, expected f32',
+    );
+    expect(() => dropout(tensor([1]), { key: key(0), first: tensor([0, 0]) as unknown as Tensor<'u32'> })).toThrow(
+      'dropout: first is f32, expected u32',
+    );
   });
 });

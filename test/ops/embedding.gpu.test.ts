@@ -15,26 +15,31 @@ test.each([
   { rows: 3, features: 5, shape: [0] },
   { rows: 2, features: 4, shape: [2, 2, 2] },
   { rows: 31, features: 1, shape: [257], paddingIdx: 30 },
-])('$rows rows of $features by indices [$shape], paddingIdx $paddingIdx', async ({ rows, features, shape, paddingIdx }) => {
-  const indices = integers(count(shape), rows, 12);
-  await checkOp({
-    inputs: [sample([rows, features])],
-    run: (w) => embedding(w, tensor(indices, { shape, dtype: 'i32' }), paddingIdx === undefined ? {} : { paddingIdx }),
-    // The value of the padding row does not depend on the weight, as far as the gradient goes.
-    reference: (w) => build([...shape, features], (i) => w.data[indices[Math.floor(i / features)]! * features + (i % features)]!),
-    tolerance: exact,
-    ...(paddingIdx === undefined
-      ? {
-          gradient: (dy, w) => {
-            const dw = accumulator(w.shape);
-            dy.data.forEach((v, i) => addTerm(dw, indices[Math.floor(i / features)]! * features + (i % features), v));
-            return [dw];
-          },
-          gradientTolerance: summed(indices.length),
-        }
-      : {}),
-  });
-});
+])(
+  '$rows rows of $features by indices [$shape], paddingIdx $paddingIdx',
+  async ({ rows, features, shape, paddingIdx }) => {
+    const indices = integers(count(shape), rows, 12);
+    await checkOp({
+      inputs: [sample([rows, features])],
+      run: (w) =>
+        embedding(w, tensor(indices, { shape, dtype: 'i32' }), paddingIdx === undefined ? {} : { paddingIdx }),
+      // The value of the padding row does not depend on the weight, as far as the gradient goes.
+      reference: (w) =>
+        build([...shape, features], (i) => w.data[indices[Math.floor(i / features)]! * features + (i % features)]!),
+      tolerance: exact,
+      ...(paddingIdx === undefined
+        ? {
+            gradient: (dy, w) => {
+              const dw = accumulator(w.shape);
+              dy.data.forEach((v, i) => addTerm(dw, indices[Math.floor(i / features)]! * features + (i % features), v));
+              return [dw];
+            },
+            gradientTolerance: summed(indices.length),
+          }
+        : {}),
+    });
+  },
+);
 
 test('the padding row is read and gets no gradient; second gradients follow', async () => {
   const [y, g, h] = await readAll(() => {
@@ -52,7 +57,11 @@ test('the padding row is read and gets no gradient; second gradients follow', as
 test('errors', () => {
   scope(() => {
     expect(() => embedding(tensor([1]), [0])).toThrow('embedding: weight has shape [1], expected (count, features)');
-    expect(() => embedding(tensor([1, 2], { shape: [2, 1] }), [0], { paddingIdx: 2 })).toThrow('embedding: paddingIdx is 2, expected an integer in 0..1');
-    expect(() => embedding(tensor([1, 2], { shape: [2, 1] }), [3])).toThrow('indexSelect: index[0] is 3, expected an integer in 0..1');
+    expect(() => embedding(tensor([1, 2], { shape: [2, 1] }), [0], { paddingIdx: 2 })).toThrow(
+      'embedding: paddingIdx is 2, expected an integer in 0..1',
+    );
+    expect(() => embedding(tensor([1, 2], { shape: [2, 1] }), [3])).toThrow(
+      'indexSelect: index[0] is 3, expected an integer in 0..1',
+    );
   });
 });

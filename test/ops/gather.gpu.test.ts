@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { scope, tensor, type Tensor } from 'evenkeel';
 import { cast, gather, indexSelect, scatterAdd } from 'evenkeel/ops';
 import { build, count } from '../reference/dense.ts';
-import { gatherPart, pick, pickGradient, scatterAdd as scatterReference, scatterAddGradient } from '../reference/gather.ts';
+import {
+  gatherPart,
+  pick,
+  pickGradient,
+  scatterAdd as scatterReference,
+  scatterAddGradient,
+} from '../reference/gather.ts';
 import { checkLinearTwice } from '../support/check-linear.ts';
 import { checkOp, readAll } from '../support/check-op.ts';
 import { integers, sample } from '../support/sample.ts';
@@ -67,21 +73,52 @@ describe('gather as in PyTorch', () => {
       inputs: [sample(shape)],
       run: (x) => gather(x, tensor(index, { shape: to, dtype: 'i32' }), { axis: 1 }),
       reference: (x) => gatherPart(x, index, to, 1),
-      gradient: (dy, x) => [scatterReference(build(x.shape, () => 0), index, to, dy, 1)],
+      gradient: (dy, x) => [
+        scatterReference(
+          build(x.shape, () => 0),
+          index,
+          to,
+          dy,
+          1,
+        ),
+      ],
       tolerance: exact,
       gradientTolerance: summed(8),
     }));
   test('u32 and lists are indices too', () => {
     const list = [2, 0, 1, 1];
     const x = sample([4, 3]);
-    const run = { u32: (t: Tensor) => gather(t, tensor(list, { dtype: 'u32', shape: [4, 1] })), list: (t: Tensor) => gather(t, list) };
-    return Promise.all(Object.values(run).map((r) => checkOp({ inputs: [x], run: r, reference: (t) => pick(t, list, 1, 1), gradient: (dy, t) => [pickGradient(dy, t, list, 1, 1)], tolerance: exact }))).then(() => {});
+    const run = {
+      u32: (t: Tensor) => gather(t, tensor(list, { dtype: 'u32', shape: [4, 1] })),
+      list: (t: Tensor) => gather(t, list),
+    };
+    return Promise.all(
+      Object.values(run).map((r) =>
+        checkOp({
+          inputs: [x],
+          run: r,
+          reference: (t) => pick(t, list, 1, 1),
+          gradient: (dy, t) => [pickGradient(dy, t, list, 1, 1)],
+          tolerance: exact,
+        }),
+      ),
+    ).then(() => {});
   });
   test('second gradients of gather and indexSelect', async () => {
     const [x, list] = [sample([5, 4]), [3, 0, 3, 1, 1, 1]];
-    await checkLinearTwice(x, (t) => indexSelect(t, list, { axis: 1 }), (t) => pick(t, list, 1, 6), (dy) => pickGradient(dy, x, list, 1, 6));
+    await checkLinearTwice(
+      x,
+      (t) => indexSelect(t, list, { axis: 1 }),
+      (t) => pick(t, list, 1, 6),
+      (dy) => pickGradient(dy, x, list, 1, 6),
+    );
     const rows = integers(30, 4, 2);
-    await checkLinearTwice(x, (t) => gather(t, rows), (t) => pick(t, rows, 1, 6), (dy) => pickGradient(dy, x, rows, 1, 6));
+    await checkLinearTwice(
+      x,
+      (t) => gather(t, rows),
+      (t) => pick(t, rows, 1, 6),
+      (dy) => pickGradient(dy, x, rows, 1, 6),
+    );
   });
 });
 
@@ -110,13 +147,20 @@ describe('scatterAdd', () => {
     });
   });
   test('an index outside the axis adds nothing; terms of one place keep their order', async () => {
-    const [y] = await readAll(() => [scatterAdd(tensor([1e8, 5]), tensor([0, -1, 0, 7, 0], { dtype: 'i32' }), tensor([1, 2, 1, 4, -1e8]))]);
+    const [y] = await readAll(() => [
+      scatterAdd(tensor([1e8, 5]), tensor([0, -1, 0, 7, 0], { dtype: 'i32' }), tensor([1, 2, 1, 4, -1e8])),
+    ]);
     expect(Array.from(y!)).toEqual([0, 5]);
   });
   test('second gradient', () => {
     const [x, src, index] = [sample([4, 5], { seed: 3 }), sample([4, 3]), integers(12, 5, 6)];
     const zero = build(x.shape, () => 0);
-    return checkLinearTwice(src, (t) => scatterAdd(tensor(zero.data, { shape: zero.shape }), index, t), (t) => scatterReference(zero, index, src.shape, t, 1), (dy) => scatterAddGradient(dy, index, src.shape, src.shape, 1));
+    return checkLinearTwice(
+      src,
+      (t) => scatterAdd(tensor(zero.data, { shape: zero.shape }), index, t),
+      (t) => scatterReference(zero, index, src.shape, t, 1),
+      (dy) => scatterAddGradient(dy, index, src.shape, src.shape, 1),
+    );
   });
 });
 
@@ -132,7 +176,10 @@ test('an index outside the axis gives zeros on the device, and no gradient', () 
 });
 
 test('integers and NaN are copied bit by bit', async () => {
-  const [y, z] = await readAll(() => [indexSelect(tensor([1, -2, 3], { dtype: 'i32' }), [2, 1]), indexSelect(tensor([NaN, 1]), [1, 0])]);
+  const [y, z] = await readAll(() => [
+    indexSelect(tensor([1, -2, 3], { dtype: 'i32' }), [2, 1]),
+    indexSelect(tensor([NaN, 1]), [1, 0]),
+  ]);
   expect(Array.from(y!)).toEqual([3, -2]);
   expect(Array.from(z!)).toEqual([1, NaN]);
 });
@@ -145,15 +192,29 @@ test('errors', () => {
     expect(() => indexSelect(x, [0.5])).toThrow('indexSelect: index[0] is 0.5, expected an integer in 0..1');
     expect(() => indexSelect(x, [0], { axis: 2 })).toThrow('indexSelect: axis is 2, x has shape [2,3]');
     expect(() => indexSelect(x, index)).toThrow('indexSelect: index has shape [2,1], expected one axis');
-    expect(() => indexSelect(cast(x, 'f16'), [0])).toThrow('indexSelect: x is f16, expected a type of four bytes; cast it first');
+    expect(() => indexSelect(cast(x, 'f16'), [0])).toThrow(
+      'indexSelect: x is f16, expected a type of four bytes; cast it first',
+    );
     expect(() => gather(x, x as unknown as Tensor<'i32'>)).toThrow('gather: index is f32, expected i32 or u32');
     expect(() => gather(x, [0, 3])).toThrow('gather: index[1] is 3, expected an integer in 0..2');
-    expect(() => gather(x, [0, 1, 2])).toThrow('gather: index has 3 entries, expected a multiple of 2, one for each element of x [2,3] off axis -1');
-    expect(() => gather(x, tensor([0, 1, 2], { dtype: 'i32' }))).toThrow('gather: index has shape [3], expected at most that of x [2,3] off axis -1');
-    expect(() => gather(x, tensor([0, 1, 2], { shape: [3, 1], dtype: 'i32' }))).toThrow('gather: index has shape [3,1], expected at most that of x [2,3] off axis -1');
-    expect(() => scatterAdd(x, index, tensor([1]))).toThrow('scatterAdd: src has shape [1], expected at least that of index [2,1]');
-    expect(() => scatterAdd(x, index, tensor([1], { shape: [1, 1] }))).toThrow('scatterAdd: src has shape [1,1], expected at least that of index [2,1]');
-    expect(() => scatterAdd(cast(x, 'i32') as unknown as Tensor, index, x)).toThrow('scatterAdd: x is i32, expected f32');
+    expect(() => gather(x, [0, 1, 2])).toThrow(
+      'gather: index has 3 entries, expected a multiple of 2, one for each element of x [2,3] off axis -1',
+    );
+    expect(() => gather(x, tensor([0, 1, 2], { dtype: 'i32' }))).toThrow(
+      'gather: index has shape [3], expected at most that of x [2,3] off axis -1',
+    );
+    expect(() => gather(x, tensor([0, 1, 2], { shape: [3, 1], dtype: 'i32' }))).toThrow(
+      'gather: index has shape [3,1], expected at most that of x [2,3] off axis -1',
+    );
+    expect(() => scatterAdd(x, index, tensor([1]))).toThrow(
+      'scatterAdd: src has shape [1], expected at least that of index [2,1]',
+    );
+    expect(() => scatterAdd(x, index, tensor([1], { shape: [1, 1] }))).toThrow(
+      'scatterAdd: src has shape [1,1], expected at least that of index [2,1]',
+    );
+    expect(() => scatterAdd(cast(x, 'i32') as unknown as Tensor, index, x)).toThrow(
+      'scatterAdd: x is i32, expected f32',
+    );
     expect(() => scatterAdd(x, index, index as unknown as Tensor)).toThrow('scatterAdd: src is i32, expected f32');
   });
 });

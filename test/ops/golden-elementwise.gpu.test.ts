@@ -17,7 +17,29 @@ const two =
 
 const { neg, abs, square, exp, log, log1p, expm1, sqrt, rsqrt, reciprocal, sin, cos, tanh, erf, sign, floor } = ops;
 const { sigmoid, softplus, logSigmoid, silu, relu } = ops;
-const unary = { neg, abs, square, exp, log, log1p, expm1, sqrt, rsqrt, reciprocal, sin, cos, tanh, erf, sign, floor, sigmoid, softplus, logSigmoid, silu, relu };
+const unary = {
+  neg,
+  abs,
+  square,
+  exp,
+  log,
+  log1p,
+  expm1,
+  sqrt,
+  rsqrt,
+  reciprocal,
+  sin,
+  cos,
+  tanh,
+  erf,
+  sign,
+  floor,
+  sigmoid,
+  softplus,
+  logSigmoid,
+  silu,
+  relu,
+};
 const { add, sub, mul, div, pow, maximum, minimum, greater, greaterEqual, less, equal } = ops;
 const binary = { add, sub, mul, div, pow, maximum, minimum, greater, greaterEqual, less, equal };
 
@@ -30,7 +52,8 @@ const runs: Record<string, GoldenRun> = {
   gelu: one(ops.gelu),
   geluTanh: ({ x }) => ops.gelu(x!, { approximate: 'tanh' }),
   hardtanh: one(ops.hardtanh),
-  clamp: ({ x }, c) => ops.clamp(x!, (c.options.min as number | null) ?? -Infinity, (c.options.max as number | null) ?? Infinity),
+  clamp: ({ x }, c) =>
+    ops.clamp(x!, (c.options.min as number | null) ?? -Infinity, (c.options.max as number | null) ?? Infinity),
   where: ({ cond, a, b }) => ops.where(ops.cast(cond!, 'bool'), a!, b!),
   expression: ({ a, b }) => sub(mul(add(mul(a!, b!), tanh(a!)), sigmoid(add(a!, b!))), div(a!, add(mul(b!, b!), 1))),
 };

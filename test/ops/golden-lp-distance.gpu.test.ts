@@ -20,8 +20,13 @@ const elsewhere = ['infDistanceBounds', 'meanShiftTrace'];
 const runs: Record<string, GoldenRun> = {
   lpDistance: ({ x, w }, { options }) => ops.lpDistance(x!, w!, null, { p: toNumber(options.p) }),
   lpDistanceConv: ({ x, w }, { options: { kernel, p, stride, padding } }) =>
-    ops.lpDistance2d(x!, ops.reshape(w!, [-1, x!.shape[1]!, ...(kernel as [number, number])]), null, { p: toNumber(p), stride: stride as number, padding: padding as number }),
-  meanShift: ({ x, runningMean }, { options }) => ops.meanShift(x!, runningMean!, { training: options.train as boolean, momentum: options.momentum as number }),
+    ops.lpDistance2d(x!, ops.reshape(w!, [-1, x!.shape[1]!, ...(kernel as [number, number])]), null, {
+      p: toNumber(p),
+      stride: stride as number,
+      padding: padding as number,
+    }),
+  meanShift: ({ x, runningMean }, { options }) =>
+    ops.meanShift(x!, runningMean!, { training: options.train as boolean, momentum: options.momentum as number }),
 };
 
 const all = planned({ file, later });
@@ -71,7 +76,10 @@ describe('running mean', () => {
   test.each(casesOf(file, 'meanShift'))('$name', async (c) => {
     const [after] = await readAll(() => {
       const running = upload(c, 'runningMean');
-      ops.meanShift(upload(c, 'x'), running, { training: c.options.train as boolean, momentum: c.options.momentum as number });
+      ops.meanShift(upload(c, 'x'), running, {
+        training: c.options.train as boolean,
+        momentum: c.options.momentum as number,
+      });
       return [running];
     });
     expectOutput(after!, c, 'runningMeanAfter');
@@ -80,7 +88,10 @@ describe('running mean', () => {
   test.each(casesOf(file, 'meanShiftTrace'))('$name', async (c) => {
     using running = tensor([0, 0, 0]);
     for (const step of [1, 2, 3, 4]) {
-      const [, after] = await readAll(() => [ops.meanShift(upload(c, `x${step}`), running, { training: true, momentum: c.options.momentum as number }), running.detach()]);
+      const [, after] = await readAll(() => [
+        ops.meanShift(upload(c, `x${step}`), running, { training: true, momentum: c.options.momentum as number }),
+        running.detach(),
+      ]);
       expectOutput(after!, c, `runningMean${step}`);
     }
   });
@@ -97,5 +108,7 @@ test.each(casesOf(file, 'infDistanceBounds'))('$name', async (c) => {
     backward(ops.add(weighted(bounds.lower, 'gradOutputLower'), weighted(bounds.upper, 'gradOutputUpper')));
     return [bounds.lower, bounds.upper, ...leaves.map(takeGrad)];
   });
-  ['yLower', 'yUpper', ...(withGradient ? ['gradLower', 'gradUpper', 'gradW'] : [])].forEach((name, i) => expectOutput(got[i]!, c, name));
+  ['yLower', 'yUpper', ...(withGradient ? ['gradLower', 'gradUpper', 'gradW'] : [])].forEach((name, i) =>
+    expectOutput(got[i]!, c, name),
+  );
 });

@@ -8,18 +8,23 @@ import { close } from '../support/tolerance.ts';
 type Pair = [number, number];
 const one = (v: unknown): number => (v as [number])[0];
 /** The options of a case that an op takes too, without those that describe its inputs. */
-const without = (options: Record<string, unknown>, ...names: string[]): object => Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
+const without = (options: Record<string, unknown>, ...names: string[]): object =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 const runs: Record<string, GoldenRun> = {
   matmul: ({ a, b }, { options }) => ops.matmul(a!, b!, options as ops.MatmulOptions),
   linear: ({ x, w, b }) => ops.linear(x!, w!, b),
-  conv2d: ({ x, w, b }, { options }) => ops.conv2d(x!, w!, b ?? null, without(options, 'bias', 'layout', 'weightLayout')),
-  conv1d: ({ x, w, b }, { options: o }) => ops.conv1d(x!, w!, b ?? null, { stride: one(o.stride), padding: one(o.padding), dilation: one(o.dilation) }),
-  convTranspose2d: ({ x, w, b }, { options }) => ops.convTranspose2d(x!, w!, b ?? null, without(options, 'bias', 'weightLayout')),
+  conv2d: ({ x, w, b }, { options }) =>
+    ops.conv2d(x!, w!, b ?? null, without(options, 'bias', 'layout', 'weightLayout')),
+  conv1d: ({ x, w, b }, { options: o }) =>
+    ops.conv1d(x!, w!, b ?? null, { stride: one(o.stride), padding: one(o.padding), dilation: one(o.dilation) }),
+  convTranspose2d: ({ x, w, b }, { options }) =>
+    ops.convTranspose2d(x!, w!, b ?? null, without(options, 'bias', 'weightLayout')),
   maxPool2d: ({ x }, { options }) => ops.maxPool2d(x!, options.kernel as Pair, without(options, 'kernel')),
   avgPool2d: ({ x }, { options }) => ops.avgPool2d(x!, options.kernel as Pair, without(options, 'kernel')),
   adaptiveAvgPool2d: ({ x }, { options }) => ops.adaptiveAvgPool2d(x!, options.outputSize as Pair),
   unfold: ({ x }, { options }) => ops.unfold(x!, options.kernel as Pair, without(options, 'kernel')),
-  fold: ({ x }, { options }) => ops.fold(x!, options.outputSize as Pair, options.kernel as Pair, without(options, 'kernel', 'outputSize')),
+  fold: ({ x }, { options }) =>
+    ops.fold(x!, options.outputSize as Pair, options.kernel as Pair, without(options, 'kernel', 'outputSize')),
   pad: ({ x }, { options }) => ops.pad(x!, options.pads as number[], without(options, 'pads')),
   upsampleNearest: ({ x }, { options }) => ops.upsampleNearest(x!, { scale: options.scale as number }),
   transpose: ({ x }, { options }) => ops.permute(x!, options.perm as number[]),
@@ -35,4 +40,6 @@ const runs: Record<string, GoldenRun> = {
 const cases = planned({ file, later: {} });
 
 test('all 80 cases run', () => expect(cases.length).toBe(80));
-test.each(cases)('$name', (c) => checkGolden(c, runs[c.op!]!, close(c.name === 'matmul-large-magnitude' ? 1e-4 : 1e-5, 1e-5)));
+test.each(cases)('$name', (c) =>
+  checkGolden(c, runs[c.op!]!, close(c.name === 'matmul-large-magnitude' ? 1e-4 : 1e-5, 1e-5)),
+);

@@ -14,7 +14,9 @@ const options = ({ options: o }: GoldenCase): ops.VarianceOptions => ({
 });
 const axis = ({ options: o }: GoldenCase): { axis: number } => ({ axis: o.axis as number });
 const sorted = (x: Tensor, c: GoldenCase): ops.Sorted<'f32'> =>
-  c.op === 'sort' ? ops.sort(x, { ...axis(c), descending: c.options.descending as boolean }) : ops.topk(x, { ...axis(c), k: c.options.k as number, largest: c.options.largest as boolean });
+  c.op === 'sort'
+    ? ops.sort(x, { ...axis(c), descending: c.options.descending as boolean })
+    : ops.topk(x, { ...axis(c), k: c.options.k as number, largest: c.options.largest as boolean });
 const runs: Record<string, GoldenRun> = {
   sum: ({ x }, c) => ops.sum(x!, options(c)),
   mean: ({ x }, c) => ops.mean(x!, options(c)),
@@ -27,7 +29,8 @@ const runs: Record<string, GoldenRun> = {
   logSumExp: ({ x }, c) => ops.logsumexp(x!, options(c)),
   argmax: ({ x }, c) => ops.argmax(x!, axis(c)),
   argmin: ({ x }, c) => ops.argmin(x!, axis(c)),
-  cumsum: ({ x }, { options: o }) => ops.cumsum(x!, { axis: o.axis as number, exclusive: o.exclusive as boolean, reverse: o.reverse as boolean }),
+  cumsum: ({ x }, { options: o }) =>
+    ops.cumsum(x!, { axis: o.axis as number, exclusive: o.exclusive as boolean, reverse: o.reverse as boolean }),
   sort: ({ x }, c) => sorted(x!, c).values,
   topk: ({ x }, c) => sorted(x!, c).values,
 };

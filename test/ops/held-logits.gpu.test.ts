@@ -6,7 +6,16 @@ import * as reference from '../reference/held-logits.ts';
 import { poison, readAll } from '../support/check-op.ts';
 
 const I = Infinity;
-const rows = [[1, 2, 3], [-I, 1, 2], [NaN, 1, 2], [I, 1, 2], [-I, -I, -I], [NaN, I, -I], [0, -0, -3e38], [-I, -I, 0]];
+const rows = [
+  [1, 2, 3],
+  [-I, 1, 2],
+  [NaN, 1, 2],
+  [I, 1, 2],
+  [-I, -I, -I],
+  [NaN, I, -I],
+  [0, -0, -3e38],
+  [-I, -I, 0],
+];
 const z = { shape: [rows.length, 3], data: Float64Array.from(rows.flat(), Math.fround) };
 const wordsOf = (v: Float32Array): Uint32Array => new Uint32Array(v.buffer, v.byteOffset, v.length);
 
@@ -31,11 +40,18 @@ test.each([
   const want = reference.holdLogits(z, weight);
   expect(Array.from(held!)).toEqual(want.held);
   expect(Array.from(kinds as unknown as Uint32Array)).toEqual(want.kinds);
-  const pass = (list: ArrayLike<number>): number[] => Array.from(list, (v, i) => [v, 0, NaN, v][want.kinds[Math.floor(i / 3)]!]!);
+  const pass = (list: ArrayLike<number>): number[] =>
+    Array.from(list, (v, i) => [v, 0, NaN, v][want.kinds[Math.floor(i / 3)]!]!);
   expect(Array.from(gradient!)).toEqual(pass(dy));
   expect(Array.from(second!)).toEqual(pass(dy.map(() => 3)));
-  expect(Array.from(weighed!)).toEqual(reference.weighRows(values, weight, want.kinds).map((v) => expect.toSatisfy((got: number) => Object.is(got + 0, Math.fround(v) + 0))));
-  expect(Array.from(plain!, (v) => Object.is(v, NaN))).toEqual(values.map((v, i) => weight[i] !== 0 && Number.isNaN(v)));
+  expect(Array.from(weighed!)).toEqual(
+    reference
+      .weighRows(values, weight, want.kinds)
+      .map((v) => expect.toSatisfy((got: number) => Object.is(got + 0, Math.fround(v) + 0))),
+  );
+  expect(Array.from(plain!, (v) => Object.is(v, NaN))).toEqual(
+    values.map((v, i) => weight[i] !== 0 && Number.isNaN(v)),
+  );
   expect(Array.from(slope!)).toEqual(weight.map((w) => w + 0 * w));
   // A finite row is a copy, signs of zeros too.
   expect(wordsOf(held!.slice(18, 21))).toEqual(wordsOf(Float32Array.from(z.data.slice(18, 21))));

@@ -65,7 +65,16 @@ test.each(rows)('$name', async ({ row }) => {
       return [value, takeGrad(t)];
     });
     expectWithin(y!, reference(x, [0]), close(1e-6, 1e-6), 'forward');
-    expectWithin(g!, logsumexpGradient(build([], () => 1), x, [0]), close(1e-5, 1e-7), 'gradient');
+    expectWithin(
+      g!,
+      logsumexpGradient(
+        build([], () => 1),
+        x,
+        [0],
+      ),
+      close(1e-5, 1e-7),
+      'gradient',
+    );
   }
 });
 
@@ -97,8 +106,14 @@ test('without a scope only the results stay', () => {
 
 test('errors', () => {
   scope(() => {
-    expect(() => logsumexp(tensor([1]), { axes: 1 })).toThrow('logsumexp: axes are [1], expected different axes of a tensor of shape [1]');
-    expect(() => logsumexp(tensor([], { shape: [2, 0] }), { axes: 1 })).toThrow('logsumexp: x has shape [2,0], a reduced axis is empty');
-    expect(() => logsumexp(tensor([1], { dtype: 'i32' }) as unknown as Tensor)).toThrow('logsumexp: x is i32, expected f32');
+    expect(() => logsumexp(tensor([1]), { axes: 1 })).toThrow(
+      'logsumexp: axes are [1], expected different axes of a tensor of shape [1]',
+    );
+    expect(() => logsumexp(tensor([], { shape: [2, 0] }), { axes: 1 })).toThrow(
+      'logsumexp: x has shape [2,0], a reduced axis is empty',
+    );
+    expect(() => logsumexp(tensor([1], { dtype: 'i32' }) as unknown as Tensor)).toThrow(
+      'logsumexp: x is i32, expected f32',
+    );
   });
 });

@@ -9,20 +9,52 @@ import { sample } from '../support/sample.ts';
 import { powError, U, ulp, type Tolerance } from '../support/tolerance.ts';
 
 const shapes: [x: number[], w: number[]][] = [
-  [[0, 3], [2, 3]],
-  [[2, 3], [0, 3]],
-  [[1, 1], [1, 1]],
-  [[3, 7], [5, 7]],
-  [[4, 16], [8, 16]],
-  [[31, 33], [17, 33]],
-  [[17, 4], [33, 4]],
-  [[257, 5], [3, 5]],
-  [[2, 257], [16, 257]],
-  [[2, 3, 6], [4, 6]],
+  [
+    [0, 3],
+    [2, 3],
+  ],
+  [
+    [2, 3],
+    [0, 3],
+  ],
+  [
+    [1, 1],
+    [1, 1],
+  ],
+  [
+    [3, 7],
+    [5, 7],
+  ],
+  [
+    [4, 16],
+    [8, 16],
+  ],
+  [
+    [31, 33],
+    [17, 33],
+  ],
+  [
+    [17, 4],
+    [33, 4],
+  ],
+  [
+    [257, 5],
+    [3, 5],
+  ],
+  [
+    [2, 257],
+    [16, 257],
+  ],
+  [
+    [2, 3, 6],
+    [4, 6],
+  ],
   [[9], [4, 9]],
 ];
 
-/** Values in [-2, 2) on a grid of 1/64, shifted by half a step for `side` 1: no x meets a w, which p = 1 has a kink at. */
+/**
+ * Values in [-2, 2) on a grid of 1/64, shifted by half a step for `side` 1: no x meets a w, which p = 1 has a kink at.
+ */
 function onGrid(shape: number[], side: number): Dense {
   const x = sample(shape, { seed: 3 + side });
   return build(shape, (i) => Math.round(x.data[i]! * 64) / 64 + side / 128);
@@ -34,13 +66,15 @@ const isDoubling = (p: number): boolean => Number.isInteger(Math.log2(p));
 const ofPow = (p: number, ...t: number[]): number => Math.max(...t.map((v) => powError(v, p) / v ** p));
 
 /** Relative error of one |t|^p, |t| <= 8: a squaring doubles the error so far and adds one, else that of pow. */
-const ofPower = (p: number): number => 4 * p * U + (isDoubling(p) ? 0 : ofPow(p, 0.01, 0.5, 1, 2, ...(p <= 10 ? [8] : [])));
+const ofPower = (p: number): number =>
+  4 * p * U + (isDoubling(p) ? 0 : ofPow(p, 0.01, 0.5, 1, 2, ...(p <= 10 ? [8] : [])));
 
 /** y = (sum of n powers)^(1/p): their error falls by p; the root adds square roots, or a pow. */
 const distances =
   (p: number, n: number): Tolerance =>
   ({ want }) =>
-    (((n + 4) * U + ofPower(p)) / p + 8 * U + (isDoubling(p) ? 5 * Math.log2(p) * U : ofPow(1, Math.max(want, 1e-3)))) * want;
+    (((n + 4) * U + ofPower(p)) / p + 8 * U + (isDoubling(p) ? 5 * Math.log2(p) * U : ofPow(1, Math.max(want, 1e-3)))) *
+    want;
 
 /** Sums of g (|t| / y)^(p-1): p - 1 times the error of the quotient, that of the power, and that of n terms. */
 const slopes =
@@ -63,7 +97,17 @@ describe.each([1, 1.5, 2, 3, 8, 10, 20, 64])('lpDistance, p = %f', (p) => {
 });
 
 describe('lpDistance, p = infinity', () => {
-  test.each([...shapes, [[65, 128], [40, 128]], [[40, 2], [130, 2]]] as [number[], number[]][])('[%s] to [%s]', (shapeX, shapeW) =>
+  test.each([
+    ...shapes,
+    [
+      [65, 128],
+      [40, 128],
+    ],
+    [
+      [40, 2],
+      [130, 2],
+    ],
+  ] as [number[], number[]][])('[%s] to [%s]', (shapeX, shapeW) =>
     checkOp({
       inputs: [sample(shapeX, { seed: 1, low: -4, high: 4 }), sample(shapeW, { seed: 2, low: -4, high: 4 })],
       run: (x, w) => lpDistance(x, w),
@@ -132,7 +176,10 @@ describe('large p', () => {
   test.each([8, 20, 64, 1000])('small and large distances at p = %f neither vanish nor overflow', (p) => {
     const scaled = (scale: number): Promise<void> =>
       checkOp({
-        inputs: [build([3, 9], (i) => Math.fround(((i * 7) % 11) * scale)), build([2, 9], (i) => Math.fround(((i * 5) % 13) * scale + scale / 4))],
+        inputs: [
+          build([3, 9], (i) => Math.fround(((i * 7) % 11) * scale)),
+          build([2, 9], (i) => Math.fround(((i * 5) % 13) * scale + scale / 4)),
+        ],
         run: (x, w) => lpDistance(x, w, null, { p }),
         reference: (x, w) => reference.lpDistance(x, w, p),
         tolerance: ({ want }) => 3e-6 * want,
@@ -170,7 +217,12 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
         const d = lpDistance(...leaves, null, { p });
         return [d, ...grad(sum(mul(d, upload(dy))), leaves)];
       });
-      expectWithin(y!, reference.lpDistance(x, w, p), p === Infinity ? ({ want }) => 0.5 * ulp(want) : distances(p, 65), 'forward');
+      expectWithin(
+        y!,
+        reference.lpDistance(x, w, p),
+        p === Infinity ? ({ want }) => 0.5 * ulp(want) : distances(p, 65),
+        'forward',
+      );
       const [wantX, wantW] = reference.lpDistanceGradient(dy, x, w, p);
       const bound = p === Infinity ? ({ sum: s }: { sum: number }) => 515 * U * s : slopes(p, 512, 65);
       expectWithin(dx!, wantX, bound, 'dx');
@@ -210,7 +262,10 @@ test('a bias is added', () =>
       const y = reference.lpDistance(x, w, 2);
       return build(y.shape, (i) => y.data[i]! + b.data[i % 4]!);
     },
-    gradient: (dy, x, w) => [...reference.lpDistanceGradient(dy, x, w, 2), build([4], (o) => [0, 1, 2].reduce((s, r) => s + dy.data[r * 4 + o]!, 0))],
+    gradient: (dy, x, w) => [
+      ...reference.lpDistanceGradient(dy, x, w, 2),
+      build([4], (o) => [0, 1, 2].reduce((s, r) => s + dy.data[r * 4 + o]!, 0)),
+    ],
     tolerance: () => 1e-5,
   }));
 
@@ -228,7 +283,12 @@ test('p on the device: a captured step follows it', async () => {
     p.write([value]);
     const [y, dx] = await Promise.all(step.run().map((t) => t.read()));
     expectWithin(y!, reference.lpDistance(x, w, value), ({ want }) => 1e-5 * want, `p = ${value}`);
-    expectWithin(dx!, reference.lpDistanceGradient(dy, x, w, value)[0], ({ sum: s }) => 1e-4 * s + 1e-30, `gradient at p = ${value}`);
+    expectWithin(
+      dx!,
+      reference.lpDistanceGradient(dy, x, w, value)[0],
+      ({ sum: s }) => 1e-4 * s + 1e-30,
+      `gradient at p = ${value}`,
+    );
   }
 });
 
@@ -236,12 +296,19 @@ describe('lpDistance2d', () => {
   test('a filter of the size of the image is lpDistance of all of it', async () => {
     const [x, w] = [sample([3, 2, 4, 5], { seed: 1 }), sample([6, 2, 4, 5], { seed: 2 })];
     const [y] = await readAll(() => [lpDistance2d(upload(x), upload(w), zeros([6]))]);
-    expectWithin(y!, reference.lpDistance({ ...x, shape: [3, 40] }, { ...w, shape: [6, 40] }, Infinity), ({ want }) => 0.5 * ulp(want), 'forward');
+    expectWithin(
+      y!,
+      reference.lpDistance({ ...x, shape: [3, 40] }, { ...w, shape: [6, 40] }, Infinity),
+      ({ want }) => 0.5 * ulp(want),
+      'forward',
+    );
   });
 
   test('stride, padding and dilation that differ by axis', async () => {
     const [x, w] = [sample([2, 1, 7, 6], { seed: 1 }), sample([3, 1, 2, 3], { seed: 2 })];
-    const made = scope(() => lpDistance2d(upload(x), upload(w), null, { p: 2, stride: [2, 1], padding: [1, 2], dilation: [3, 2] }));
+    const made = scope(() =>
+      lpDistance2d(upload(x), upload(w), null, { p: 2, stride: [2, 1], padding: [1, 2], dilation: [3, 2] }),
+    );
     expect(made.shape).toEqual([2, 3, 3, 6]);
     const want = build([2, 3, 3, 6], (i) => {
       const [n, f, r, c] = [Math.floor(i / 54), Math.floor(i / 18) % 3, Math.floor(i / 6) % 3, i % 6];
@@ -261,8 +328,14 @@ describe('lpDistance2d', () => {
 
 describe('infDistanceBounds', () => {
   test.each(shapes)('[%s] to [%s]', async (shapeX, shapeW) => {
-    const [centre, radius, w] = [sample(shapeX, { seed: 1 }), sample(shapeX, { seed: 2, low: 0, high: 0.5 }), sample(shapeW, { seed: 3 })];
-    const [low, high] = [-1, 1].map((s) => build(shapeX, (i) => Math.fround(centre.data[i]! + s * radius.data[i]!))) as [Dense, Dense];
+    const [centre, radius, w] = [
+      sample(shapeX, { seed: 1 }),
+      sample(shapeX, { seed: 2, low: 0, high: 0.5 }),
+      sample(shapeW, { seed: 3 }),
+    ];
+    const [low, high] = [-1, 1].map((s) =>
+      build(shapeX, (i) => Math.fround(centre.data[i]! + s * radius.data[i]!)),
+    ) as [Dense, Dense];
     for (const side of ['lower', 'upper'] as const) {
       await checkOp({
         inputs: [low, high, w],
@@ -293,12 +366,23 @@ test('the gradient cannot be differentiated again', () =>
   scope(() => {
     const x = requireGrad(tensor([1, 2], { shape: [1, 2] }));
     const [g] = grad(sum(square(lpDistance(x, zeros([1, 2]), null, { p: 2 }))), [x], { createGraph: true });
-    expect(() => grad(sum(mul(g!, g!)), [x])).toThrow('lpDistance is a fused op whose gradient cannot be differentiated again; write this part with elementwise ops, matmul and reductions');
+    expect(() => grad(sum(mul(g!, g!)), [x])).toThrow(
+      'lpDistance is a fused op whose gradient cannot be differentiated again; write this part with ' +
+        'elementwise ops, matmul and reductions',
+    );
   }));
 
 test('rows beyond one dispatch', async () => {
   const rows = 65_535 * 32 + 5;
-  const [y] = await readAll(() => [lpDistance(tensor(Float32Array.from({ length: rows }, (_, i) => i % 1024), { shape: [rows, 1] }), tensor([-1], { shape: [1, 1] }))]);
+  const [y] = await readAll(() => [
+    lpDistance(
+      tensor(
+        Float32Array.from({ length: rows }, (_, i) => i % 1024),
+        { shape: [rows, 1] },
+      ),
+      tensor([-1], { shape: [1, 1] }),
+    ),
+  ]);
   expect(y!.findIndex((v, i) => v !== (i % 1024) + 1)).toBe(-1);
 });
 
@@ -310,17 +394,33 @@ test('errors', () => {
     expect(() => lpDistance(x, words)).toThrow('lpDistance: weight is u32, expected f32');
     expect(() => lpDistance(x, tensor([1, 2, 3]))).toThrow('lpDistance: weight has shape [3], expected rank 2');
     expect(() => lpDistance(x, zeros([4, 2]))).toThrow('lpDistance: x has shape [2,3], weight [4,2] takes 2 features');
-    expect(() => lpDistance(tensor(1), zeros([4, 2]))).toThrow('lpDistance: x has shape [], weight [4,2] takes 2 features');
+    expect(() => lpDistance(tensor(1), zeros([4, 2]))).toThrow(
+      'lpDistance: x has shape [], weight [4,2] takes 2 features',
+    );
     expect(() => lpDistance(x, x, tensor([1]))).toThrow('lpDistance: bias has shape [1], expected [2]');
-    expect(() => lpDistance(x, x, tensor([1, 2], { dtype: 'i32' }) as unknown as Tensor)).toThrow('lpDistance: bias is i32, expected f32');
-    expect(() => lpDistance(x, x, null, { p: 0.5 })).toThrow('lpDistance: p is 0.5, expected a number from 1 to Infinity');
-    expect(() => lpDistance(x, x, null, { p: NaN })).toThrow('lpDistance: p is NaN, expected a number from 1 to Infinity');
-    expect(() => lpDistance(x, x, null, { p: tensor([1, 2]) })).toThrow('lpDistance: p has shape [2], expected one element');
+    expect(() => lpDistance(x, x, tensor([1, 2], { dtype: 'i32' }) as unknown as Tensor)).toThrow(
+      'lpDistance: bias is i32, expected f32',
+    );
+    expect(() => lpDistance(x, x, null, { p: 0.5 })).toThrow(
+      'lpDistance: p is 0.5, expected a number from 1 to Infinity',
+    );
+    expect(() => lpDistance(x, x, null, { p: NaN })).toThrow(
+      'lpDistance: p is NaN, expected a number from 1 to Infinity',
+    );
+    expect(() => lpDistance(x, x, null, { p: tensor([1, 2]) })).toThrow(
+      'lpDistance: p has shape [2], expected one element',
+    );
     expect(() => lpDistance2d(x, zeros([1, 1, 1, 1]))).toThrow('lpDistance2d: x has shape [2,3], expected rank 4');
     expect(() => lpDistance2d(zeros([1, 2, 3, 3]), x)).toThrow('lpDistance2d: weight has shape [2,3], expected rank 4');
-    expect(() => lpDistance2d(zeros([1, 2, 3, 3]), zeros([1, 3, 2, 2]))).toThrow('lpDistance2d: x has shape [1,2,3,3], weight [1,3,2,2] takes 3 channels');
+    expect(() => lpDistance2d(zeros([1, 2, 3, 3]), zeros([1, 3, 2, 2]))).toThrow(
+      'lpDistance2d: x has shape [1,2,3,3], weight [1,3,2,2] takes 3 channels',
+    );
     expect(() => infDistanceBounds(x, words, x)).toThrow('infDistanceBounds: upper is u32, expected f32');
-    expect(() => infDistanceBounds(x, zeros([3, 3]), x)).toThrow('infDistanceBounds: upper has shape [3,3], expected [2,3]');
-    expect(() => infDistanceBounds(x, x, zeros([4, 2]))).toThrow('infDistanceBounds: lower has shape [2,3], weight [4,2] takes 2 features');
+    expect(() => infDistanceBounds(x, zeros([3, 3]), x)).toThrow(
+      'infDistanceBounds: upper has shape [3,3], expected [2,3]',
+    );
+    expect(() => infDistanceBounds(x, x, zeros([4, 2]))).toThrow(
+      'infDistanceBounds: lower has shape [2,3], weight [4,2] takes 2 features',
+    );
   });
 });

@@ -63,21 +63,61 @@ describe.each(layouts)('matmul, transposeA %s, transposeB %s', (transposeA, tran
 
 /** Shapes of a and b, not transposed; the last two axes are exchanged for the other layouts. */
 const batches: [a: number[], b: number[]][] = [
-  [[3, 7, 4], [3, 4, 5]],
-  [[3, 7, 4], [4, 5]],
-  [[7, 4], [3, 4, 5]],
-  [[1, 7, 4], [3, 4, 8]],
-  [[2, 1, 3, 4], [1, 3, 4, 5]],
-  [[2, 1, 3, 1, 2, 5], [1, 2, 1, 4, 5, 3]],
-  [[0, 3, 4], [0, 4, 2]],
-  [[2, 0, 4], [2, 4, 3]],
-  [[2, 3, 0], [2, 0, 4]],
-  [[31, 1, 33], [31, 33, 1]],
-  [[5, 16, 16], [5, 16, 16]],
-  [[3, 2, 2], [1, 1, 2, 2]],
-  [[2, 3, 700], [2, 700, 2]],
+  [
+    [3, 7, 4],
+    [3, 4, 5],
+  ],
+  [
+    [3, 7, 4],
+    [4, 5],
+  ],
+  [
+    [7, 4],
+    [3, 4, 5],
+  ],
+  [
+    [1, 7, 4],
+    [3, 4, 8],
+  ],
+  [
+    [2, 1, 3, 4],
+    [1, 3, 4, 5],
+  ],
+  [
+    [2, 1, 3, 1, 2, 5],
+    [1, 2, 1, 4, 5, 3],
+  ],
+  [
+    [0, 3, 4],
+    [0, 4, 2],
+  ],
+  [
+    [2, 0, 4],
+    [2, 4, 3],
+  ],
+  [
+    [2, 3, 0],
+    [2, 0, 4],
+  ],
+  [
+    [31, 1, 33],
+    [31, 33, 1],
+  ],
+  [
+    [5, 16, 16],
+    [5, 16, 16],
+  ],
+  [
+    [3, 2, 2],
+    [1, 1, 2, 2],
+  ],
+  [
+    [2, 3, 700],
+    [2, 700, 2],
+  ],
 ];
-const exchanged = (shape: number[], yes: boolean): number[] => (yes ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape);
+const exchanged = (shape: number[], yes: boolean): number[] =>
+  yes ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
 
 /** How often an element of `shape` is used along axes that broadcasting to `lead` repeats. */
 const repeats = (shape: number[], lead: number[]): number => count(lead) / Math.max(1, count(shape.slice(0, -2)));
@@ -85,7 +125,12 @@ const repeats = (shape: number[], lead: number[]): number => count(lead) / Math.
 describe.each(layouts)('batched matmul, transposeA %s, transposeB %s', (transposeA, transposeB) => {
   test.each(batches)('[%s] [%s]', (shapeA, shapeB) => {
     const [m, k, n] = [shapeA.at(-2)!, shapeA.at(-1)!, shapeB.at(-1)!];
-    const lead = reference.matmul(build(shapeA, () => 0), build(shapeB, () => 0)).shape.slice(0, -2);
+    const lead = reference
+      .matmul(
+        build(shapeA, () => 0),
+        build(shapeB, () => 0),
+      )
+      .shape.slice(0, -2);
     return checkOp({
       inputs: [sample(exchanged(shapeA, transposeA), { seed: 1 }), sample(exchanged(shapeB, transposeB), { seed: 2 })],
       run: (a, b) => matmul(a, b, { transposeA, transposeB }),
@@ -150,7 +195,10 @@ describe('vectors', () => {
       inputs: [sample([n], { seed: 1 }), sample([m], { seed: 2 })],
       run: outer,
       reference: (a, b) => reference.matmul({ ...a, shape: [n, 1] }, { ...b, shape: [1, m] }),
-      gradient: (dy, a, b) => reference.matmulGradient(dy, { ...a, shape: [n, 1] }, { ...b, shape: [1, m] }).map((d, i) => ({ ...d, shape: [i === 0 ? n : m] })),
+      gradient: (dy, a, b) =>
+        reference
+          .matmulGradient(dy, { ...a, shape: [n, 1] }, { ...b, shape: [1, m] })
+          .map((d, i) => ({ ...d, shape: [i === 0 ? n : m] })),
       tolerance: products(1),
       gradientTolerance: [products(m), products(n)],
     }),
@@ -178,22 +226,38 @@ function hessianProduct(a: Dense, b: Dense, v: Dense, w: Dense): Required<Dense>
 
 describe('the gradient can be differentiated', () => {
   test.each<[number[], number[]]>([
-    [[3, 4], [4, 5]],
-    [[2, 3, 4], [4, 2]],
-    [[3, 4], [2, 4, 2]],
-    [[2, 1, 2, 3], [3, 3, 2]],
+    [
+      [3, 4],
+      [4, 5],
+    ],
+    [
+      [2, 3, 4],
+      [4, 2],
+    ],
+    [
+      [3, 4],
+      [2, 4, 2],
+    ],
+    [
+      [2, 1, 2, 3],
+      [3, 3, 2],
+    ],
     [[5], [5, 3]],
     [[2, 3, 5], [5]],
     [[4], [4]],
   ])('[%s] [%s]', async (shapeA, shapeB) => {
-    const [a, b, v, w] = [shapeA, shapeB, shapeA, shapeB].map((shape, i) => sample(shape, { seed: i + 1, low: -1, high: 1 })) as [Dense, Dense, Dense, Dense];
+    const [a, b, v, w] = [shapeA, shapeB, shapeA, shapeB].map((shape, i) =>
+      sample(shape, { seed: i + 1, low: -1, high: 1 }),
+    ) as [Dense, Dense, Dense, Dense];
     const got = await readAll(() => {
       const x = [a, b].map((d) => requireGrad(upload(d))) as [Tensor, Tensor];
       const [da, db] = grad(mul(sum(square(matmul(...x))), 0.5), x, { createGraph: true });
       return grad(add(sum(mul(da!, upload(v))), sum(mul(db!, upload(w)))), x);
     });
     // Three products in a row of at most 6 terms each, of numbers below 1: everything stays below 6^3.
-    hessianProduct(a, b, v, w).forEach((want, i) => expectWithin(got[i]!, want, () => 200 * 2 ** -24 * 20, `second gradient ${i}`));
+    hessianProduct(a, b, v, w).forEach((want, i) =>
+      expectWithin(got[i]!, want, () => 200 * 2 ** -24 * 20, `second gradient ${i}`),
+    );
   });
 
   test('through linear with a relu', async () => {
@@ -207,7 +271,9 @@ describe('the gradient can be differentiated', () => {
     });
     const z = reference.linear(x, w, b, true);
     const rowSum = [0, 1].map((o) => w.data.slice(o * 4, o * 4 + 4).reduce((s, t) => s + t, 0));
-    const wantX = build([3, 4], (i) => [0, 1].reduce((s, o) => s + 2 * z.data[Math.floor(i / 4) * 2 + o]! * rowSum[o]! * w.data[o * 4 + (i % 4)]!, 0));
+    const wantX = build([3, 4], (i) =>
+      [0, 1].reduce((s, o) => s + 2 * z.data[Math.floor(i / 4) * 2 + o]! * rowSum[o]! * w.data[o * 4 + (i % 4)]!, 0),
+    );
     const wantB = build([2], (o) => [0, 1, 2].reduce((s, r) => s + 2 * z.data[r * 2 + o]! * rowSum[o]!, 0));
     expectWithin(dx!, wantX, () => 1e-4, 'dx');
     expectWithin(db!, wantB, () => 1e-4, 'db');
@@ -226,17 +292,24 @@ describe('linear', () => {
     [4, 0, 3],
     [3, 5, 0],
   ];
-  test.each(rows.flatMap(([b, i, o]) => [[b, i, o, 'none'] as const, [b, i, o, 'relu'] as const]))('%i rows, %i to %i, activation %s', (batch, features, out, activation) => {
-    const relu = activation === 'relu';
-    return checkOp({
-      inputs: [sample([batch, features], { seed: 1 }), sample([out, features], { seed: 2 }), sample([out], { seed: 3 })],
-      run: (x, w, b) => linear(x, w, b, { activation }),
-      reference: (x, w, b) => reference.linear(x, w, b, relu),
-      gradient: (dy, x, w, b) => reference.linearGradient(dy, x, w, b, relu),
-      tolerance: products(features + 1),
-      gradientTolerance: [products(out), products(batch), products(batch)],
-    });
-  });
+  test.each(rows.flatMap(([b, i, o]) => [[b, i, o, 'none'] as const, [b, i, o, 'relu'] as const]))(
+    '%i rows, %i to %i, activation %s',
+    (batch, features, out, activation) => {
+      const relu = activation === 'relu';
+      return checkOp({
+        inputs: [
+          sample([batch, features], { seed: 1 }),
+          sample([out, features], { seed: 2 }),
+          sample([out], { seed: 3 }),
+        ],
+        run: (x, w, b) => linear(x, w, b, { activation }),
+        reference: (x, w, b) => reference.linear(x, w, b, relu),
+        gradient: (dy, x, w, b) => reference.linearGradient(dy, x, w, b, relu),
+        tolerance: products(features + 1),
+        gradientTolerance: [products(out), products(batch), products(batch)],
+      });
+    },
+  );
 
   test.each([[[5]], [[2, 3, 5]], [[2, 1, 3, 5]], [[0, 2, 5]], [[257, 3, 5]]])('input of shape [%s]', (shape) => {
     const rows = count(shape) / 5;
@@ -261,7 +334,13 @@ describe('linear', () => {
 
   test('a relu is masked once on the way back, whoever does it', () =>
     checkOp({
-      inputs: [sample([9, 6], { seed: 4 }), sample([5, 6], { seed: 5 }), sample([5], { seed: 6 }), sample([3, 5], { seed: 7 }), sample([3], { seed: 8 })],
+      inputs: [
+        sample([9, 6], { seed: 4 }),
+        sample([5, 6], { seed: 5 }),
+        sample([5], { seed: 6 }),
+        sample([3, 5], { seed: 7 }),
+        sample([3], { seed: 8 }),
+      ],
       run: (x, w1, b1, w2, b2) => linear(linear(x, w1, b1, { activation: 'relu' }), w2, b2),
       reference: (x, w1, b1, w2, b2) => reference.linear(reference.linear(x, w1, b1, true), w2, b2),
       gradient: (dy, x, w1, b1, w2, b2) => {
@@ -270,13 +349,19 @@ describe('linear', () => {
         const [dx, dw1, db1] = reference.linearGradient(dh!, x, w1, b1, true);
         return [dx!, dw1!, db1!, dw2!, db2!];
       },
-      // Two products, the second with the error of the first in its terms; magnitudes of the chain are at most 6 x 2 x 5.
+      // Two products, the second with the error of the first in its terms; magnitudes of the chain are at most 6 x 2 x
+      // 5.
       tolerance: ({ sum: s }) => products(6 + 5)({ sum: s, want: 0, i: 0, inputs: [] }) + 6 * 2 * 5 * 2 * 2 ** -20,
     }));
 
   test('the gradient of a relu output itself is not masked', async () => {
     const [g] = await readAll(() => {
-      const h = linear(tensor([1, -1], { shape: [1, 2] }), requireGrad(tensor([1, 0, 0, 1], { shape: [2, 2] })), zeros([2]), { activation: 'relu' });
+      const h = linear(
+        tensor([1, -1], { shape: [1, 2] }),
+        requireGrad(tensor([1, 0, 0, 1], { shape: [2, 2] })),
+        zeros([2]),
+        { activation: 'relu' },
+      );
       return grad(sum(linear(h, tensor([3, 5], { shape: [1, 2] }), zeros([1]))), [h]);
     });
     expect(Array.from(g!)).toEqual([3, 5]);
@@ -292,7 +377,9 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
     await asAdapter(kind, async () => {
       const [y] = await readAll(() => {
         const p = transposeA ? build([k, m], (i) => a.data[(i % m) * k + Math.floor(i / m)]!) : a;
-        const q = transposeB ? build([n, k], (i) => Number(i % k === from(Math.floor(i / k)))) : build([k, n], (i) => Number(Math.floor(i / n) === from(i % n)));
+        const q = transposeB
+          ? build([n, k], (i) => Number(i % k === from(Math.floor(i / k))))
+          : build([k, n], (i) => Number(Math.floor(i / n) === from(i % n)));
         return [matmul(upload(p), upload(q), { transposeA, transposeB })];
       });
       expect(y!.findIndex((v, i) => v !== a.data[Math.floor(i / n) * k + from(i % n)])).toBe(-1);
@@ -300,10 +387,22 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
   });
 
   test.each<[number[], number[]]>([
-    [[33, 700], [700, 5]],
-    [[3, 9, 4], [3, 4, 13]],
-    [[2, 3, 1025], [1025, 2]],
-    [[2, 3, 1025], [2, 1025, 2]],
+    [
+      [33, 700],
+      [700, 5],
+    ],
+    [
+      [3, 9, 4],
+      [3, 4, 13],
+    ],
+    [
+      [2, 3, 1025],
+      [1025, 2],
+    ],
+    [
+      [2, 3, 1025],
+      [2, 1025, 2],
+    ],
   ])('[%s] [%s]', (shapeA, shapeB) =>
     asAdapter(kind, () =>
       checkOp({
@@ -330,7 +429,12 @@ test('no stray NaN: what lies beyond rows and columns does not reach the result'
   const nan = new Float32Array(4096).fill(NaN);
   const [y] = await readAll(() => {
     for (let i = 0; i < 8; i++) tensor(nan).dispose();
-    return [matmul(tensor(new Float32Array(15).fill(1), { shape: [3, 5] }), tensor(new Float32Array(35).fill(1), { shape: [5, 7] }))];
+    return [
+      matmul(
+        tensor(new Float32Array(15).fill(1), { shape: [3, 5] }),
+        tensor(new Float32Array(35).fill(1), { shape: [5, 7] }),
+      ),
+    ];
   });
   expect(y!.every((v) => v === 5)).toBe(true);
 });
@@ -338,9 +442,17 @@ test('no stray NaN: what lies beyond rows and columns does not reach the result'
 test('more rows, columns and items than one dispatch can take', async () => {
   // 65,535 workgroups of 4 x 8 rows, of 4 x 8 columns, or of one item.
   const [many, items] = [65_535 * 32 + 5, 65_535 + 5];
-  const counted = (shape: number[]): Tensor => tensor(Float32Array.from({ length: count(shape) }, (_, i) => i % 1024), { shape });
+  const counted = (shape: number[]): Tensor =>
+    tensor(
+      Float32Array.from({ length: count(shape) }, (_, i) => i % 1024),
+      { shape },
+    );
   const three = (): Tensor => tensor([3], { shape: [1, 1] });
-  const all = await readAll(() => [matmul(counted([many, 1]), three()), matmul(three(), counted([1, many])), matmul(three(), counted([items, 1, 1]))]);
+  const all = await readAll(() => [
+    matmul(counted([many, 1]), three()),
+    matmul(three(), counted([1, many])),
+    matmul(three(), counted([items, 1, 1])),
+  ]);
   for (const y of all) expect(y.findIndex((v, i) => v !== 3 * (i % 1024))).toBe(-1);
 });
 
@@ -362,12 +474,19 @@ test('errors', () => {
     const a = tensor(new Float32Array(6), { shape: [2, 3] });
     const words = tensor(new Uint32Array(6), { shape: [3, 2], dtype: 'u32' }) as unknown as Tensor;
     expect(() => matmul(a, a)).toThrow('matmul: a has shape [2,3], b [2,3]: the inner sizes 3 and 2 differ');
-    expect(() => matmul(a, a, { transposeA: true, transposeB: true })).toThrow('matmul: a has shape [2,3] transposed, b [2,3] transposed: the inner sizes 2 and 3 differ');
-    expect(() => matmul(tensor([1, 2, 3]), a)).toThrow('matmul: a has shape [3], b [2,3]: the inner sizes 3 and 2 differ');
+    expect(() => matmul(a, a, { transposeA: true, transposeB: true })).toThrow(
+      'matmul: a has shape [2,3] transposed, b [2,3] transposed: the inner sizes 2 and 3 differ',
+    );
+    expect(() => matmul(tensor([1, 2, 3]), a)).toThrow(
+      'matmul: a has shape [3], b [2,3]: the inner sizes 3 and 2 differ',
+    );
     expect(() => matmul(a, tensor(1))).toThrow('matmul: b is a scalar, expected at least one axis; use mul');
-    expect(() => matmul(zeros([2, 3, 4]), zeros([3, 4, 5]))).toThrow('matmul: a has shape [2,3,4], b [3,4,5]: the leading axes [2] and [3] do not broadcast');
+    expect(() => matmul(zeros([2, 3, 4]), zeros([3, 4, 5]))).toThrow(
+      'matmul: a has shape [2,3,4], b [3,4,5]: the leading axes [2] and [3] do not broadcast',
+    );
     expect(() => matmul(zeros([2, 1, 2, 1, 2, 1, 1]), zeros([1, 2, 1, 2, 1, 1, 1]))).toThrow(
-      'matmul: broadcasting the leading axes [2,1,2,1,2] with [1,2,1,2,1] needs 5 separate axes, at most 4 are supported; reshape or expand first',
+      'matmul: broadcasting the leading axes [2,1,2,1,2] with [1,2,1,2,1] needs 5 separate axes, at most 4 ' +
+        'are supported; reshape or expand first',
     );
     expect(() => outer(a, tensor([1]))).toThrow('outer: a has shape [2,3], expected rank 1');
     expect(() => outer(tensor([1]), a)).toThrow('outer: b has shape [2,3], expected rank 1');
@@ -376,11 +495,24 @@ test('errors', () => {
     expect(() => linear(tensor(1), a)).toThrow('linear: x is a scalar, expected at least one axis');
     expect(() => linear(words, zeros([4, 2]))).toThrow('linear: x is u32, expected f32');
     expect(() => matmul(a, words)).toThrow('matmul: b is u32, expected f32');
-    expect(() => linear(a, tensor(new Float32Array(8), { shape: [2, 4] }))).toThrow('linear: x has shape [2,3], weight [2,4] takes 4 features; give the layer 3 inputs');
+    expect(() => linear(a, tensor(new Float32Array(8), { shape: [2, 4] }))).toThrow(
+      'linear: x has shape [2,3], weight [2,4] takes 4 features; give the layer 3 inputs',
+    );
     expect(() => linear(a, a, tensor([1, 2, 3]))).toThrow('linear: bias has shape [3], expected [2]');
-    expect(() => linear(a, a, tensor([1, 2], { dtype: 'i32' }) as unknown as Tensor)).toThrow('linear: bias is i32, expected f32');
-    expect(() => linear(a, a, null, { activation: 'relu' })).toThrow('linear: activation relu is fused with the bias, got bias null; apply relu() after it');
-    expect(() => backward(matmul(requireGrad(tensor(new Float32Array(4), { shape: [2, 2] })), tensor(new Float32Array(4), { shape: [2, 2] })))).toThrow('backward: loss has shape [2,2], expected a scalar; reduce it first');
+    expect(() => linear(a, a, tensor([1, 2], { dtype: 'i32' }) as unknown as Tensor)).toThrow(
+      'linear: bias is i32, expected f32',
+    );
+    expect(() => linear(a, a, null, { activation: 'relu' })).toThrow(
+      'linear: activation relu is fused with the bias, got bias null; apply relu() after it',
+    );
+    expect(() =>
+      backward(
+        matmul(
+          requireGrad(tensor(new Float32Array(4), { shape: [2, 2] })),
+          tensor(new Float32Array(4), { shape: [2, 2] }),
+        ),
+      ),
+    ).toThrow('backward: loss has shape [2,2], expected a scalar; reduce it first');
   });
 });
 

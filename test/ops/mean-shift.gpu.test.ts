@@ -7,10 +7,23 @@ import { checkOp, expectWithin, readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 import { U, summed, type Tolerance } from '../support/tolerance.ts';
 
-const shapes = [[1, 1], [7, 5], [2, 3, 6], [31, 33], [257, 4], [3, 16, 5, 7], [2, 257, 1], [600, 2, 3], [4200, 1000, 1]];
+const shapes = [
+  [1, 1],
+  [7, 5],
+  [2, 3, 6],
+  [31, 33],
+  [257, 4],
+  [3, 16, 5, 7],
+  [2, 257, 1],
+  [600, 2, 3],
+  [4200, 1000, 1],
+];
 
 /** x less a mean of n terms. */
-const shifted = (n: number): Tolerance => ({ sum: s }) => (n + 5) * U * s;
+const shifted =
+  (n: number): Tolerance =>
+  ({ sum: s }) =>
+    (n + 5) * U * s;
 
 describe('training', () => {
   test.each(shapes.map((shape) => ({ shape })))('$shape', async ({ shape }) => {
@@ -53,12 +66,19 @@ describe('training', () => {
     const v = sample([5, 3, 2], { seed: 2 });
     const [h] = await readAll(() => {
       const t = requireGrad(upload(x));
-      const [g] = grad(mul(sum(square(square(meanShift(t, zeros([3]), { training: true })))), 1 / 12), [t], { createGraph: true });
+      const [g] = grad(mul(sum(square(square(meanShift(t, zeros([3]), { training: true })))), 1 / 12), [t], {
+        createGraph: true,
+      });
       return grad(sum(mul(g!, upload(v))), [t]);
     });
     // f = sum(y^4) / 12 with y = C x, C symmetric: the Hessian times v is C (y^2 C v).
     const [y, along] = [reference.meanShift(x), reference.meanShift(v)];
-    expectWithin(h!, reference.meanShift(build(x.shape, (i) => y.data[i]! ** 2 * along.data[i]!)), ({ sum: s }) => 60 * U * s + 1e-6, 'second gradient');
+    expectWithin(
+      h!,
+      reference.meanShift(build(x.shape, (i) => y.data[i]! ** 2 * along.data[i]!)),
+      ({ sum: s }) => 60 * U * s + 1e-6,
+      'second gradient',
+    );
   });
 });
 
@@ -82,10 +102,16 @@ test('errors', () => {
     const x = zeros([2, 3]);
     const words = tensor(new Uint32Array(6), { shape: [2, 3], dtype: 'u32' }) as unknown as Tensor;
     expect(() => meanShift(words, zeros([3]))).toThrow('meanShift: x is u32, expected f32');
-    expect(() => meanShift(x, tensor([1, 2, 3], { dtype: 'i32' }) as unknown as Tensor)).toThrow('meanShift: runningMean is i32, expected f32');
+    expect(() => meanShift(x, tensor([1, 2, 3], { dtype: 'i32' }) as unknown as Tensor)).toThrow(
+      'meanShift: runningMean is i32, expected f32',
+    );
     expect(() => meanShift(zeros([3]), zeros([3]))).toThrow('meanShift: x has shape [3], expected at least two axes');
     expect(() => meanShift(x, zeros([2]))).toThrow('meanShift: runningMean has shape [2], expected [3]');
-    expect(() => meanShift(x, zeros([3]), { training: true, momentum: 2 })).toThrow('meanShift: momentum is 2, expected a number in [0, 1]');
-    expect(() => meanShift(zeros([0, 3]), zeros([3]), { training: true })).toThrow('meanShift: x has shape [0,3], a mean needs at least one element');
+    expect(() => meanShift(x, zeros([3]), { training: true, momentum: 2 })).toThrow(
+      'meanShift: momentum is 2, expected a number in [0, 1]',
+    );
+    expect(() => meanShift(zeros([0, 3]), zeros([3]), { training: true })).toThrow(
+      'meanShift: x has shape [0,3], a mean needs at least one element',
+    );
   });
 });

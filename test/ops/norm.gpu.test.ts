@@ -19,9 +19,12 @@ const shapes: { shape: number[]; axes: number[] }[] = [
   { shape: [3, 1031], axes: [1] },
   { shape: [65_537, 3], axes: [1] },
 ];
-const cases = [0.5, 1, 1.5, 2, 3, 4, 9, Infinity].flatMap((p) => shapes.filter(({ shape }) => p === 2 || shape[0]! < 1000).map((s) => ({ ...s, p })));
+const cases = [0.5, 1, 1.5, 2, 3, 4, 9, Infinity].flatMap((p) =>
+  shapes.filter(({ shape }) => p === 2 || shape[0]! < 1000).map((s) => ({ ...s, p })),
+);
 const dropped = (y: Dense, axes: number[]): Dense => ({ ...y, shape: y.shape.filter((_, i) => !axes.includes(i)) });
-const input = (shape: number[], p: number): Dense => (p === Infinity ? distinct(shape, { offset: 1 / 256 }) : sample(shape, { low: -3, high: 3, away: [0] }));
+const input = (shape: number[], p: number): Dense =>
+  p === Infinity ? distinct(shape, { offset: 1 / 256 }) : sample(shape, { low: -3, high: 3, away: [0] });
 
 // Sums of at most a thousand positive terms, each a power with the error of exp2 and log2, and a root of that.
 const bound = close(1e-4, 1e-6);
@@ -64,7 +67,12 @@ test('zeros among other elements, ties of the largest, keepDim', async () => {
       backward(norm(x, { p }));
       return takeGrad(x);
     };
-    return [of([3, 0, -4], 1), of([4, 0, 4], 0.5), of([-2, 2, 1, 2, -2], Infinity), norm(upload(sample([2, 3])), { axes: 1, keepDim: true })];
+    return [
+      of([3, 0, -4], 1),
+      of([4, 0, 4], 0.5),
+      of([-2, 2, 1, 2, -2], Infinity),
+      norm(upload(sample([2, 3])), { axes: 1, keepDim: true }),
+    ];
   });
   expect(Array.from(one!, (v) => v + 0)).toEqual([1, 0, -1]);
   expect(Array.from(half!)).toEqual([expect.closeTo(2, 4), 0, expect.closeTo(2, 4)]);
@@ -90,6 +98,8 @@ test('errors', () => {
     expect(() => norm(x, { p: NaN })).toThrow('norm: p is NaN, expected a number > 0 or Infinity');
     expect(() => norm(x, { axes: 1 })).toThrow('norm: axes are [1], expected different axes of a tensor of shape [2]');
     expect(() => norm(tensor([1], { dtype: 'i32' }) as unknown as Tensor)).toThrow('norm: x is i32, expected f32');
-    expect(() => norm(tensor([], { shape: [2, 0] }), { axes: 1, p: Infinity })).toThrow('norm: x has shape [2,0], a reduced axis is empty');
+    expect(() => norm(tensor([], { shape: [2, 0] }), { axes: 1, p: Infinity })).toThrow(
+      'norm: x has shape [2,0], a reduced axis is empty',
+    );
   });
 });

@@ -24,17 +24,27 @@ test.each([
     run: (x) => normalize(x, { eps }),
     reference: (x) => reference.normalize(x, eps),
     gradient: (dy, x) => [reference.normalizeGradient(dy, x, eps)],
-    // Half of the error of the sum of squares with its divisions (n + 3 + 12 u), the root (10 u), two products and a division (9 u).
+    // Half of the error of the sum of squares with its divisions (n + 3 + 12 u), the root (10 u), two products and a
+    // division (9 u).
     tolerance: ({ want }) => ((n + 15) / 2 + 19) * U * Math.abs(want),
     // Three lengths and a sum of n products.
     gradientTolerance: ({ sum }) => (3 * ((n + 15) / 2 + 19) + n + 10) * U * sum,
   });
 });
 
-test.each([1e-12, 100])('the gradient can be differentiated again, eps %d', (eps) => checkTwice(sample([3, 5], { away: [0] }), [3, 5], (x) => normalize(x, { eps }), (dy, x) => reference.normalizeGradient(dy, x, eps)));
+test.each([1e-12, 100])('the gradient can be differentiated again, eps %d', (eps) =>
+  checkTwice(
+    sample([3, 5], { away: [0] }),
+    [3, 5],
+    (x) => normalize(x, { eps }),
+    (dy, x) => reference.normalizeGradient(dy, x, eps),
+  ),
+);
 
 test('zero, huge and tiny rows', async () => {
-  const [y] = await readAll(() => [normalize(tensor([0, 0, 3e30, 4e30, 3e-30, 4e-30], { shape: [3, 2] }), { eps: 1e-37 })]);
+  const [y] = await readAll(() => [
+    normalize(tensor([0, 0, 3e30, 4e30, 3e-30, 4e-30], { shape: [3, 2] }), { eps: 1e-37 }),
+  ]);
   expect(Array.from(y!.slice(0, 2))).toEqual([0, 0]);
   [0.6, 0.8, 0.6, 0.8].forEach((want, i) => expect(Math.abs(y![i + 2]! - want)).toBeLessThan(30 * U));
 });
@@ -42,6 +52,8 @@ test('zero, huge and tiny rows', async () => {
 test('errors', () => {
   scope(() => {
     expect(() => normalize(tensor(1))).toThrow('normalize: x is a scalar, expected at least one axis');
-    expect(() => normalize(tensor([1], { dtype: 'u32' }) as unknown as Tensor)).toThrow('normalize: x is u32, expected f32');
+    expect(() => normalize(tensor([1], { dtype: 'u32' }) as unknown as Tensor)).toThrow(
+      'normalize: x is u32, expected f32',
+    );
   });
 });

@@ -121,7 +121,9 @@ test('errors', () => {
     expect(() => permute(x, [0])).toThrow('permute: order is [0], expected each axis of shape [2,3] once');
     expect(() => permute(x, [0, -2])).toThrow('permute: order is [0,-2], expected each axis of shape [2,3] once');
     expect(() => swapaxes(x, 0, 2)).toThrow('swapaxes: axis is 2, x has shape [2,3]');
-    expect(() => squeeze(x, { axes: [0, -2] })).toThrow('squeeze: axes are [0,-2], expected different axes of a tensor of shape [2,3]');
+    expect(() => squeeze(x, { axes: [0, -2] })).toThrow(
+      'squeeze: axes are [0,-2], expected different axes of a tensor of shape [2,3]',
+    );
     expect(() => unsqueeze(x, 3)).toThrow('unsqueeze: axis is 3, expected -3..2 for shape [2,3]');
     expect(() => transpose(tensor([1, 2]))).toThrow('transpose: x has shape [2], expected at least two axes');
     expect(() => reshape(x, [4, 2])).toThrow('reshape: x has shape [2,3] (6 elements), it does not fit [4,2]');

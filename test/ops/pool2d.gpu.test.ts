@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { backward, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { adaptiveAvgPool2d, adaptiveMaxPool2d, avgPool2d, conv2d, globalAvgPool2d, globalMaxPool2d, maxPool2d, mul, sum } from 'evenkeel/ops';
+import {
+  adaptiveAvgPool2d,
+  adaptiveMaxPool2d,
+  avgPool2d,
+  conv2d,
+  globalAvgPool2d,
+  globalMaxPool2d,
+  maxPool2d,
+  mul,
+  sum,
+} from 'evenkeel/ops';
 import * as reference from '../reference/pool2d.ts';
 import { build, type Dense } from '../reference/dense.ts';
 import { checkLinearTwice } from '../support/check-linear.ts';
@@ -38,27 +48,31 @@ const dilated: Case[] = [
   { x: [1, 2, 8, 9], kernel: [3, 3], stride: [3, 2], padding: [1, 1], dilation: [3, 2], ceilMode: true },
 ];
 
-test.each([...cases, ...dilated])('maxPool2d of [$x], kernel $kernel, stride $stride, padding $padding, dilation $dilation, ceilMode $ceilMode', ({ x, kernel, ...g }) =>
-  checkOp({
-    inputs: [distinct(x)],
-    run: (t) => maxPool2d(t, kernel, g),
-    reference: (t) => reference.maxPool2d(t, { kernel, ...g }),
-    gradient: (dy, t) => [reference.maxPool2dGradient(dy, t, { kernel, ...g })],
-    tolerance: exact,
-    gradientTolerance: summed(kernel[0] * kernel[1]),
-  }),
+test.each([...cases, ...dilated])(
+  'maxPool2d of [$x], kernel $kernel, stride $stride, padding $padding, dilation $dilation, ceilMode $ceilMode',
+  ({ x, kernel, ...g }) =>
+    checkOp({
+      inputs: [distinct(x)],
+      run: (t) => maxPool2d(t, kernel, g),
+      reference: (t) => reference.maxPool2d(t, { kernel, ...g }),
+      gradient: (dy, t) => [reference.maxPool2dGradient(dy, t, { kernel, ...g })],
+      tolerance: exact,
+      gradientTolerance: summed(kernel[0] * kernel[1]),
+    }),
 );
 
 describe.each([true, false])('avgPool2d, countIncludePad %s', (countIncludePad) => {
-  test.each(cases)('of [$x], kernel $kernel, stride $stride, padding $padding, ceilMode $ceilMode', ({ x, kernel, ...g }) =>
-    checkOp({
-      inputs: [sample(x)],
-      run: (t) => avgPool2d(t, kernel, { ...g, countIncludePad }),
-      reference: (t) => reference.avgPool2d(t, { kernel, ...g }, countIncludePad),
-      gradient: (dy, t) => [reference.avgPool2dGradient(dy, t, { kernel, ...g }, countIncludePad)],
-      // The weight is a division (5 u) and a product (2 u).
-      tolerance: summed(kernel[0] * kernel[1], 7),
-    }),
+  test.each(cases)(
+    'of [$x], kernel $kernel, stride $stride, padding $padding, ceilMode $ceilMode',
+    ({ x, kernel, ...g }) =>
+      checkOp({
+        inputs: [sample(x)],
+        run: (t) => avgPool2d(t, kernel, { ...g, countIncludePad }),
+        reference: (t) => reference.avgPool2d(t, { kernel, ...g }, countIncludePad),
+        gradient: (dy, t) => [reference.avgPool2dGradient(dy, t, { kernel, ...g }, countIncludePad)],
+        // The weight is a division (5 u) and a product (2 u).
+        tolerance: summed(kernel[0] * kernel[1], 7),
+      }),
   );
 });
 
@@ -98,8 +112,20 @@ test.each(parts)('adaptiveAvgPool2d and adaptiveMaxPool2d of [$x] to $to', async
 test('globalAvgPool2d and globalMaxPool2d are one part', async () => {
   const x = distinct([2, 3, 5, 4]);
   const g: reference.Parts = { parts: [1, 1] };
-  await checkOp({ inputs: [x], run: globalAvgPool2d, reference: (t) => reference.avgPool2d(t, g), gradient: (dy, t) => [reference.avgPool2dGradient(dy, t, g)], tolerance: summed(20, 7) });
-  await checkOp({ inputs: [x], run: globalMaxPool2d, reference: (t) => reference.maxPool2d(t, g), gradient: (dy, t) => [reference.maxPool2dGradient(dy, t, g)], tolerance: exact });
+  await checkOp({
+    inputs: [x],
+    run: globalAvgPool2d,
+    reference: (t) => reference.avgPool2d(t, g),
+    gradient: (dy, t) => [reference.avgPool2dGradient(dy, t, g)],
+    tolerance: summed(20, 7),
+  });
+  await checkOp({
+    inputs: [x],
+    run: globalMaxPool2d,
+    reference: (t) => reference.maxPool2d(t, g),
+    gradient: (dy, t) => [reference.maxPool2dGradient(dy, t, g)],
+    tolerance: exact,
+  });
 });
 
 test('more elements than one grid row holds: windows of one element copy', async () => {
@@ -122,18 +148,45 @@ test('behind a relu, whose mask the pooling applies', async () => {
   const masked = (dx: Dense, x: Dense): Dense => build(x.shape, (i) => (x.data[i]! > 0 ? dx.data[i]! : 0));
   const rectified = (x: Tensor, w: Tensor): Tensor => conv2d(x, w, null, { activation: 'relu' });
   const inputs = [sample([2, 1, 6, 4], { away: [0] }), one];
-  await checkOp({ inputs, run: (x, w) => avgPool2d(rectified(x, w), 2), reference: (x) => reference.avgPool2d(relu(x), g), gradient: (dy, x) => [masked(reference.avgPool2dGradient(dy, x, g), x), null], tolerance: summed(4, 9) });
-  await checkOp({ inputs, run: (x, w) => maxPool2d(rectified(x, w), 2), reference: (x) => reference.maxPool2d(relu(x), g), gradient: (dy, x) => [masked(reference.maxPool2dGradient(dy, relu(x), g), x), null], tolerance: summed(1) });
+  await checkOp({
+    inputs,
+    run: (x, w) => avgPool2d(rectified(x, w), 2),
+    reference: (x) => reference.avgPool2d(relu(x), g),
+    gradient: (dy, x) => [masked(reference.avgPool2dGradient(dy, x, g), x), null],
+    tolerance: summed(4, 9),
+  });
+  await checkOp({
+    inputs,
+    run: (x, w) => maxPool2d(rectified(x, w), 2),
+    reference: (x) => reference.maxPool2d(relu(x), g),
+    gradient: (dy, x) => [masked(reference.maxPool2dGradient(dy, relu(x), g), x), null],
+    tolerance: summed(1),
+  });
 });
 
 test('the gradient of the gradient', async () => {
   const x = distinct([2, 2, 6, 7]);
   const steps = { stride: [2, 1], padding: [1, 0] } as const;
   const g: reference.Window = { kernel: [3, 2], ...steps };
-  await checkLinearTwice(x, (t) => avgPool2d(t, g.kernel, { ...steps, countIncludePad: false }), (t) => reference.avgPool2d(t, g, false), (dy) => reference.avgPool2dGradient(dy, x, g, false));
-  await checkLinearTwice(x, (t) => adaptiveAvgPool2d(t, [4, 3]), (t) => reference.avgPool2d(t, { parts: [4, 3] }), (dy) => reference.avgPool2dGradient(dy, x, { parts: [4, 3] }));
+  await checkLinearTwice(
+    x,
+    (t) => avgPool2d(t, g.kernel, { ...steps, countIncludePad: false }),
+    (t) => reference.avgPool2d(t, g, false),
+    (dy) => reference.avgPool2dGradient(dy, x, g, false),
+  );
+  await checkLinearTwice(
+    x,
+    (t) => adaptiveAvgPool2d(t, [4, 3]),
+    (t) => reference.avgPool2d(t, { parts: [4, 3] }),
+    (dy) => reference.avgPool2dGradient(dy, x, { parts: [4, 3] }),
+  );
   // Small changes of x leave the maxima where they are.
-  await checkLinearTwice(x, (t) => maxPool2d(t, g.kernel, steps), (t) => reference.pickMaxima(t, x, g), (dy) => reference.maxPool2dGradient(dy, x, g));
+  await checkLinearTwice(
+    x,
+    (t) => maxPool2d(t, g.kernel, steps),
+    (t) => reference.pickMaxima(t, x, g),
+    (dy) => reference.maxPool2dGradient(dy, x, g),
+  );
 });
 
 test('the first of equal maxima takes the gradient', async () => {
@@ -158,13 +211,27 @@ test('errors', () => {
     expect(() => maxPool2d(tensor([1, 2]), 2)).toThrow('maxPool2d: x has shape [2], expected rank 4');
     expect(() => maxPool2d(x, 0)).toThrow('maxPool2d: kernelSize is [0,0], expected integers of at least 1');
     expect(() => avgPool2d(x, 2, { stride: 0 })).toThrow('avgPool2d: stride is [0,0], expected integers of at least 1');
-    expect(() => maxPool2d(x, 3, { padding: 2 })).toThrow('maxPool2d: padding is [2,2], expected at most half of the kernel [3,3]');
-    expect(() => maxPool2d(x, 3, { dilation: 2 })).toThrow('maxPool2d: x has shape [1,1,4,4], too small for a 3 x 3 window with padding [0,0] and dilation [2,2]');
-    expect(() => maxPool2d(x, 2, { padding: 1, dilation: 5 })).toThrow('maxPool2d: x has shape [1,1,4,4], smaller than dilation [5,5], so that a window may hold nothing but padding');
-    expect(() => adaptiveAvgPool2d(x, 0)).toThrow('adaptiveAvgPool2d: outputSize is [0,0], expected integers of at least 1');
+    expect(() => maxPool2d(x, 3, { padding: 2 })).toThrow(
+      'maxPool2d: padding is [2,2], expected at most half of the kernel [3,3]',
+    );
+    expect(() => maxPool2d(x, 3, { dilation: 2 })).toThrow(
+      'maxPool2d: x has shape [1,1,4,4], too small for a 3 x 3 window with padding [0,0] and dilation [2,2]',
+    );
+    expect(() => maxPool2d(x, 2, { padding: 1, dilation: 5 })).toThrow(
+      'maxPool2d: x has shape [1,1,4,4], smaller than dilation [5,5], so that a window may hold nothing but padding',
+    );
+    expect(() => adaptiveAvgPool2d(x, 0)).toThrow(
+      'adaptiveAvgPool2d: outputSize is [0,0], expected integers of at least 1',
+    );
     const long = tensor(new Float32Array(70_000), { shape: [1, 1, 1, 70_000] });
-    expect(() => adaptiveAvgPool2d(long, [1, 65_000])).toThrow('adaptiveAvgPool2d: x has shape [1,1,1,70000] and outputSize is [1,65000], too large together');
-    expect(() => globalMaxPool2d(tensor([], { shape: [1, 1, 0, 4] }))).toThrow('globalMaxPool2d: x has shape [1,1,0,4], expected height and width of at least 1');
-    expect(() => avgPool2d(x, 5)).toThrow('avgPool2d: x has shape [1,1,4,4], too small for a 5 x 5 window with padding [0,0]');
+    expect(() => adaptiveAvgPool2d(long, [1, 65_000])).toThrow(
+      'adaptiveAvgPool2d: x has shape [1,1,1,70000] and outputSize is [1,65000], too large together',
+    );
+    expect(() => globalMaxPool2d(tensor([], { shape: [1, 1, 0, 4] }))).toThrow(
+      'globalMaxPool2d: x has shape [1,1,0,4], expected height and width of at least 1',
+    );
+    expect(() => avgPool2d(x, 5)).toThrow(
+      'avgPool2d: x has shape [1,1,4,4], too small for a 5 x 5 window with padding [0,0]',
+    );
   });
 });

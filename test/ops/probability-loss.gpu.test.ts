@@ -30,11 +30,22 @@ const kinds: Record<string, Kind> = {
   'taylor 6': { kind: 'taylor', constants: [], options: { order: 6 } },
   'huberised cross-entropy': { kind: 'huber', constants: huber(0, 10) },
   'huberised power': { kind: 'huber', constants: huber(0.7, 5) },
-  'asymmetric, below': { kind: 'asymmetric', constants: [-1.6, 0.6, -(1.6 ** 0.6) / 0.6], wanted: ['agce', [0.6, 0.6]] },
+  'asymmetric, below': {
+    kind: 'asymmetric',
+    constants: [-1.6, 0.6, -(1.6 ** 0.6) / 0.6],
+    wanted: ['agce', [0.6, 0.6]],
+  },
   'asymmetric, above': { kind: 'asymmetric', constants: [4.5, 3, 4.5 ** 3 / 3], wanted: ['aul', [5.5, 3]] },
   exponential: { kind: 'exponential', constants: [2.5] },
 };
-const shapes = [[0, 3], [1, 2], [5, 1], [31, 33], [3, 257], [7, 10]] as const;
+const shapes = [
+  [0, 3],
+  [1, 2],
+  [5, 1],
+  [31, 33],
+  [3, 257],
+  [7, 10],
+] as const;
 
 describe.each(Object.entries(kinds))('%s', (_name, { kind, constants, options, wanted }) => {
   test.each(shapes)('[%i, %i]', async (rows, classes) => {
@@ -55,7 +66,13 @@ describe.each(Object.entries(kinds))('%s', (_name, { kind, constants, options, w
       gradientTolerance: ({ sum }) => relative * sum + 1e-9,
     });
     if (rows === 7 || rows === 1) {
-      await checkTwice(z, [rows], run, (dy, x) => reference.probabilityLoss(x, labels, name, c, options, dy).gradient, close(2e-4, 2e-5 * size));
+      await checkTwice(
+        z,
+        [rows],
+        run,
+        (dy, x) => reference.probabilityLoss(x, labels, name, c, options, dy).gradient,
+        close(2e-4, 2e-5 * size),
+      );
     }
   });
 });
@@ -68,7 +85,13 @@ test('more rows than a grid has workgroups', async () => {
   expect([y[0], y[rows - 1], y.every((v) => v === 0.5)]).toEqual([0.5, 0.5, true]);
 });
 
-const row = (values: number[], label: number, kind: ProbabilityLossKind, constants: number[], options?: ProbabilityLossOptions): Promise<Float32Array[]> =>
+const row = (
+  values: number[],
+  label: number,
+  kind: ProbabilityLossKind,
+  constants: number[],
+  options?: ProbabilityLossOptions,
+): Promise<Float32Array[]> =>
   readAll(() => {
     const x = requireGrad(tensor(values, { shape: [1, values.length] }));
     const y = probabilityLoss(x, tensor([label], { dtype: 'i32' }), kind, constants, options);
@@ -91,7 +114,17 @@ describe.each(Object.entries(kinds))('%s, extremes', (_name, { kind, constants, 
 
 describe.each(Object.entries(kinds))('%s, infinities', (_name, { kind, constants, options }) => {
   test('a masked class is as one that is not there, its gradient 0', async () => {
-    for (const [masked, plain] of [[[-Infinity, 1, 2], [1, 2]], [[-Infinity, 1, -Infinity, 2], [1, 2]], [[-Infinity, 1], [1]]]) {
+    for (const [masked, plain] of [
+      [
+        [-Infinity, 1, 2],
+        [1, 2],
+      ],
+      [
+        [-Infinity, 1, -Infinity, 2],
+        [1, 2],
+      ],
+      [[-Infinity, 1], [1]],
+    ]) {
       const [y, g] = await row(masked!, masked!.indexOf(1), kind, constants, options);
       const [want, slope] = await row(plain!, 0, kind, constants, options);
       expect(y![0]).toBeCloseTo(want![0]!, 6);
@@ -107,9 +140,18 @@ describe.each(Object.entries(kinds))('%s, infinities', (_name, { kind, constants
     expect(Array.from(g!)).toEqual(Array.from(slope!));
   });
   test('NaN and +Infinity give NaN, but where the factor of the row is 0', async () => {
-    for (const bad of [[NaN, 1, 2], [1, NaN, 2], [Infinity, 1, 2], [1, 2, Infinity], [-Infinity, -Infinity, -Infinity]]) {
+    for (const bad of [
+      [NaN, 1, 2],
+      [1, NaN, 2],
+      [Infinity, 1, 2],
+      [1, 2, Infinity],
+      [-Infinity, -Infinity, -Infinity],
+    ]) {
       const got = await row(bad, 1, kind, constants, options);
-      expect(got.map((list) => Array.from(list)), `${bad}`).toEqual([[NaN], [NaN, NaN, NaN]]);
+      expect(
+        got.map((list) => Array.from(list)),
+        `${bad}`,
+      ).toEqual([[NaN], [NaN, NaN, NaN]]);
       const none = await readAll(() => {
         const x = requireGrad(tensor([...bad, ...bad], { shape: [2, 3] }));
         const y = probabilityLoss(x, tensor([1, -100], { dtype: 'i32' }), kind, constants, options);
@@ -123,7 +165,9 @@ describe.each(Object.entries(kinds))('%s, infinities', (_name, { kind, constants
     const twice = (values: number[], label: number): Promise<Float32Array[]> =>
       readAll(() => {
         const x = requireGrad(tensor(values, { shape: [1, values.length] }));
-        const [g] = grad(probabilityLoss(x, tensor([label], { dtype: 'i32' }), kind, constants, options), [x], { createGraph: true });
+        const [g] = grad(probabilityLoss(x, tensor([label], { dtype: 'i32' }), kind, constants, options), [x], {
+          createGraph: true,
+        });
         return [g!, ...grad(sum(mul(g!, g!)), [x])];
       });
     for (const label of [0, 1]) {
@@ -136,7 +180,11 @@ describe.each(Object.entries(kinds))('%s, infinities', (_name, { kind, constants
 });
 
 test('epsilon keeps its part where p is 0 in f32', async () => {
-  for (const z of [[-200, 0], [-1e4, 0], [-Infinity, 0]]) {
+  for (const z of [
+    [-200, 0],
+    [-1e4, 0],
+    [-Infinity, 0],
+  ]) {
     const [y, g] = await row(z, 0, 'mix', [1, 0], { epsilon: 1e-8 });
     expect(y![0]).toBeCloseTo(-Math.log(1e-8), 4);
     expect(Array.from(g!, Math.abs)).toEqual([expect.closeTo(0, 8), expect.closeTo(0, 8)]);
@@ -146,11 +194,20 @@ test('epsilon keeps its part where p is 0 in f32', async () => {
 test('near p = 1 no digits are lost', async () => {
   // p = 1 / (1 + e^-12): q = 6.1e-6.
   const q = 1 / (1 + Math.exp(12));
-  for (const { kind, constants, options, wanted } of [kinds['power 0.7']!, kinds['focal 2']!, kinds['asymmetric, below']!, kinds['asymmetric, above']!, kinds['absolute error']!]) {
+  for (const { kind, constants, options, wanted } of [
+    kinds['power 0.7']!,
+    kinds['focal 2']!,
+    kinds['asymmetric, below']!,
+    kinds['asymmetric, above']!,
+    kinds['absolute error']!,
+  ]) {
     const [y] = await row([12, 0], 0, kind, constants, options);
     const [name, c] = wanted ?? [kind, constants];
     // Exact to second order in q: phi(1 - q) = q -phi'(1) but for the focal loss, q^2 L.
-    const first = name === 'focal' ? q ** 2 * -Math.log1p(-q) : q * { power: 1, mix: 2, agce: (c[0]! + 1) ** (c[1]! - 1), aul: (c[0]! - 1) ** (c[1]! - 1) }[name as 'mix'];
+    const first =
+      name === 'focal'
+        ? q ** 2 * -Math.log1p(-q)
+        : q * { power: 1, mix: 2, agce: (c[0]! + 1) ** (c[1]! - 1), aul: (c[0]! - 1) ** (c[1]! - 1) }[name as 'mix'];
     expect(Math.abs(y![0]! / first - 1), name).toBeLessThan(2e-5);
   }
 });
@@ -168,28 +225,43 @@ test('epsilon and floor', async () => {
   expect(d![0]).toBeCloseTo(2 * (1 - Math.SQRT1_2), 5);
 });
 
-test('a detached factor: the value of the focal loss, the gradient of weighted cross-entropy, also when recorded', async () => {
-  const p = Math.exp(0.5) / (1 + Math.exp(0.5));
-  const [y, g] = await row([0.5, 0], 0, 'focal', [2], { detach: true });
-  expect(y![0]).toBeCloseTo(-((1 - p) ** 2) * Math.log(p), 6);
-  expect(g![0]).toBeCloseTo(-((1 - p) ** 3), 6);
-  const [again] = await readAll(() => {
-    const x = requireGrad(tensor([0.5, 0], { shape: [1, 2] }));
-    return grad(probabilityLoss(x, tensor([0], { dtype: 'i32' }), 'focal', [2], { detach: true }), [x], { createGraph: true });
-  });
-  expect(again![0]).toBeCloseTo(-((1 - p) ** 3), 6);
-});
+test(
+  'a detached factor: the value of the focal loss, the gradient of weighted cross-entropy, also when ' + 'recorded',
+  async () => {
+    const p = Math.exp(0.5) / (1 + Math.exp(0.5));
+    const [y, g] = await row([0.5, 0], 0, 'focal', [2], { detach: true });
+    expect(y![0]).toBeCloseTo(-((1 - p) ** 2) * Math.log(p), 6);
+    expect(g![0]).toBeCloseTo(-((1 - p) ** 3), 6);
+    const [again] = await readAll(() => {
+      const x = requireGrad(tensor([0.5, 0], { shape: [1, 2] }));
+      return grad(probabilityLoss(x, tensor([0], { dtype: 'i32' }), 'focal', [2], { detach: true }), [x], {
+        createGraph: true,
+      });
+    });
+    expect(again![0]).toBeCloseTo(-((1 - p) ** 3), 6);
+  },
+);
 
 test('errors', () => {
   scope(() => {
     const x = tensor(new Float32Array(6), { shape: [2, 3] });
     const labels = tensor([0, 1], { dtype: 'i32' });
     expect(() => probabilityLoss(tensor([1]), labels, 'mix', [1])).toThrow('probabilityLoss: logits');
-    expect(() => probabilityLoss(x, tensor([0, 1]) as unknown as Tensor<'i32'>, 'mix', [1])).toThrow('probabilityLoss: labels are f32, expected i32');
+    expect(() => probabilityLoss(x, tensor([0, 1]) as unknown as Tensor<'i32'>, 'mix', [1])).toThrow(
+      'probabilityLoss: labels are f32, expected i32',
+    );
     expect(() => probabilityLoss(x, tensor([0], { dtype: 'i32' }), 'mix', [1])).toThrow('probabilityLoss: labels');
-    expect(() => probabilityLoss(x, labels, 'no' as 'mix', [1])).toThrow('probabilityLoss: kind is no, expected one of mix, power, focal, taylor, huber, asymmetric, exponential');
-    expect(() => probabilityLoss(x, labels, 'taylor', [], { order: 0 })).toThrow('probabilityLoss: order is 0, expected a positive integer');
-    expect(() => probabilityLoss(x, labels, 'power', [1], { epsilon: -1 })).toThrow('probabilityLoss: epsilon is -1, expected 0 <= epsilon < 1');
-    expect(() => probabilityLoss(x, labels, 'power', [1], { floor: 1 })).toThrow('probabilityLoss: floor is 1, expected 0 <= floor < 1');
+    expect(() => probabilityLoss(x, labels, 'no' as 'mix', [1])).toThrow(
+      'probabilityLoss: kind is no, expected one of mix, power, focal, taylor, huber, asymmetric, exponential',
+    );
+    expect(() => probabilityLoss(x, labels, 'taylor', [], { order: 0 })).toThrow(
+      'probabilityLoss: order is 0, expected a positive integer',
+    );
+    expect(() => probabilityLoss(x, labels, 'power', [1], { epsilon: -1 })).toThrow(
+      'probabilityLoss: epsilon is -1, expected 0 <= epsilon < 1',
+    );
+    expect(() => probabilityLoss(x, labels, 'power', [1], { floor: 1 })).toThrow(
+      'probabilityLoss: floor is 1, expected 0 <= floor < 1',
+    );
   });
 });

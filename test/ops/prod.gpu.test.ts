@@ -60,7 +60,13 @@ describe.each([0, 1, 2, 3])('%d zeros in a row', (zeros) => {
       tolerance: close(1e-5, 0),
       gradientTolerance: close(1e-5, 0),
     });
-    await checkTwice(x, shape, run, (dy, v) => prodGradient(dy, v, axes), ({ want }) => 1e-4 * Math.abs(want) + 2e-3);
+    await checkTwice(
+      x,
+      shape,
+      run,
+      (dy, v) => prodGradient(dy, v, axes),
+      ({ want }) => 1e-4 * Math.abs(want) + 2e-3,
+    );
   });
 });
 
@@ -101,10 +107,16 @@ test('without a scope only the results stay', () => {
 test('errors', () => {
   scope(() => {
     const x = requireGrad(upload(sample([2, 3])));
-    expect(() => prod(x, { axes: 2 })).toThrow('prod: axes are [2], expected different axes of a tensor of shape [2,3]');
-    expect(() => prod(tensor([1], { dtype: 'bool' }) as unknown as Tensor)).toThrow('prod: x is bool, expected f32, i32 or u32');
+    expect(() => prod(x, { axes: 2 })).toThrow(
+      'prod: axes are [2], expected different axes of a tensor of shape [2,3]',
+    );
+    expect(() => prod(tensor([1], { dtype: 'bool' }) as unknown as Tensor)).toThrow(
+      'prod: x is bool, expected f32, i32 or u32',
+    );
     const [g] = grad(prod(x), [x], { createGraph: true });
     const [h] = grad(sum(square(g!)), [x], { createGraph: true });
-    expect(() => grad(sum(mul(h!, h!)), [x])).toThrow('prod is a fused op whose gradient cannot be differentiated again');
+    expect(() => grad(sum(mul(h!, h!)), [x])).toThrow(
+      'prod is a fused op whose gradient cannot be differentiated again',
+    );
   });
 });

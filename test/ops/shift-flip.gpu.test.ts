@@ -16,7 +16,7 @@ interface Case {
 const many = (count: number): Case => ({
   x: [count, 2, 5, 7],
   shift: Array.from({ length: 2 * count }, (_, i) => ((i * 7) % 9) - 4),
-  flip: Array.from({ length: count }, (_, i) => i % 3 === 0 ? 1 : 0),
+  flip: Array.from({ length: count }, (_, i) => (i % 3 === 0 ? 1 : 0)),
 });
 
 const cases: Case[] = [
@@ -48,7 +48,12 @@ test.each(cases)('of [$x], shift $shift, flip $flip', (c) =>
 
 test('the gradient of the gradient', () => {
   const c = many(4);
-  return checkLinearTwice(sample(c.x), (x) => shiftFlip(x, ...put(c)), (x) => reference.shiftFlip(x, c.shift, c.flip), (dy) => reference.shiftFlipGradient(dy, c.shift, c.flip));
+  return checkLinearTwice(
+    sample(c.x),
+    (x) => shiftFlip(x, ...put(c)),
+    (x) => reference.shiftFlip(x, c.shift, c.flip),
+    (dy) => reference.shiftFlipGradient(dy, c.shift, c.flip),
+  );
 });
 
 test('errors', () => {
@@ -56,9 +61,15 @@ test('errors', () => {
     const x = tensor(new Float32Array(4), { shape: [1, 1, 2, 2] });
     const [shift, flip] = put({ x: [], shift: [0, 0], flip: [0] });
     expect(() => shiftFlip(tensor([1]), shift, flip)).toThrow('shiftFlip: x has shape [1], expected rank 4');
-    expect(() => shiftFlip(x, tensor([0, 0], { dtype: 'i32' }), flip)).toThrow('shiftFlip: shift has shape [2], expected [1,2]');
-    expect(() => shiftFlip(x, tensor([0, 0], { shape: [1, 2] }) as never, flip)).toThrow('shiftFlip: shift is f32, expected i32');
-    expect(() => shiftFlip(x, shift, tensor([0, 1], { dtype: 'bool' }))).toThrow('shiftFlip: flip has shape [2], expected [1]');
+    expect(() => shiftFlip(x, tensor([0, 0], { dtype: 'i32' }), flip)).toThrow(
+      'shiftFlip: shift has shape [2], expected [1,2]',
+    );
+    expect(() => shiftFlip(x, tensor([0, 0], { shape: [1, 2] }) as never, flip)).toThrow(
+      'shiftFlip: shift is f32, expected i32',
+    );
+    expect(() => shiftFlip(x, shift, tensor([0, 1], { dtype: 'bool' }))).toThrow(
+      'shiftFlip: flip has shape [2], expected [1]',
+    );
     expect(() => shiftFlip(x, shift, tensor([0]) as never)).toThrow('shiftFlip: flip is f32, expected bool');
   });
 });

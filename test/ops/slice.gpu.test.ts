@@ -16,7 +16,9 @@ function wanted(shape: readonly number[], { start, end, step, axes }: SliceOptio
   const named = axes === undefined ? shape.map((_, i) => i) : [axes].flat().map((a) => (a < 0 ? a + shape.length : a));
   return shape.map((length, axis) => {
     const i = named.indexOf(axis);
-    return i < 0 ? positions(length, undefined, undefined) : positions(length, list(start)[i], list(end)[i], list(step)[i]);
+    return i < 0
+      ? positions(length, undefined, undefined)
+      : positions(length, list(start)[i], list(end)[i], list(step)[i]);
   });
 }
 
@@ -54,7 +56,12 @@ describe('slice', () => {
   test('second gradient', () => {
     const options = { start: [1, -1], step: [2, -2] };
     const at = wanted([5, 7], options);
-    return checkLinearTwice(sample([5, 7]), (x) => slice(x, options), (x) => take(x, at), (dy) => takeGradient(dy, [5, 7], at));
+    return checkLinearTwice(
+      sample([5, 7]),
+      (x) => slice(x, options),
+      (x) => take(x, at),
+      (dy) => takeGradient(dy, [5, 7], at),
+    );
   });
   test('more elements than one row of workgroups holds', async () => {
     const x = Uint32Array.from({ length: 2 * 4_300_000 }, (_, i) => i);
@@ -107,12 +114,24 @@ describe('split and chunk', () => {
     for (const [k, size] of sizes.entries()) {
       const at = x.shape.map((d, i) => positions(d, i === axis ? first : 0, i === axis ? first + size : d));
       first += size;
-      await checkOp({ inputs: [x], run: (t) => run(t)[k]!, reference: (t) => take(t, at), gradient: (dy) => [takeGradient(dy, x.shape, at)], tolerance: exact });
+      await checkOp({
+        inputs: [x],
+        run: (t) => run(t)[k]!,
+        reference: (t) => take(t, at),
+        gradient: (dy) => [takeGradient(dy, x.shape, at)],
+        tolerance: exact,
+      });
     }
     expect(scope(() => run(tensor(x.data, { shape: x.shape })).length)).toBe(sizes.length);
   });
   test('put together again they are x, and so is the gradient', () =>
-    checkOp({ inputs: [x], run: (t) => concat(split(t, [2, 1, 1], { axis: 2 }), { axis: 2 }), reference: (t) => t, gradient: (dy) => [dy], tolerance: exact }));
+    checkOp({
+      inputs: [x],
+      run: (t) => concat(split(t, [2, 1, 1], { axis: 2 }), { axis: 2 }),
+      reference: (t) => t,
+      gradient: (dy) => [dy],
+      tolerance: exact,
+    }));
   test('an empty axis gives one empty piece', () => {
     scope(() => expect(split(tensor([], { shape: [0, 2] }), 3).map((t) => t.shape)).toEqual([[0, 2]]));
   });
@@ -135,13 +154,25 @@ test('errors', () => {
     expect(() => slice(x, { end: NaN })).toThrow('slice: end[0] is NaN, expected an integer');
     expect(() => slice(x, { start: [0, 0, 0] })).toThrow('slice: got 3 entries for 3 axes, x has shape [2,3]');
     expect(() => slice(x, { start: [0, 0], axes: 1 })).toThrow('slice: got 2 entries for 1 axes, x has shape [2,3]');
-    expect(() => slice(x, { start: 0, axes: 2 })).toThrow('slice: axes are [2], expected different axes of a tensor of shape [2,3]');
-    expect(() => slice(x, { start: [0, 1], axes: [1, -1] })).toThrow('slice: axes are [1,-1], expected different axes of a tensor of shape [2,3]');
-    expect(() => slice(cast(x, 'f16'), { start: 1 })).toThrow('slice: x is f16, expected a type of four bytes; cast it first');
-    expect(() => flip(x, { axes: [0, 0] })).toThrow('flip: axes are [0,0], expected different axes of a tensor of shape [2,3]');
+    expect(() => slice(x, { start: 0, axes: 2 })).toThrow(
+      'slice: axes are [2], expected different axes of a tensor of shape [2,3]',
+    );
+    expect(() => slice(x, { start: [0, 1], axes: [1, -1] })).toThrow(
+      'slice: axes are [1,-1], expected different axes of a tensor of shape [2,3]',
+    );
+    expect(() => slice(cast(x, 'f16'), { start: 1 })).toThrow(
+      'slice: x is f16, expected a type of four bytes; cast it first',
+    );
+    expect(() => flip(x, { axes: [0, 0] })).toThrow(
+      'flip: axes are [0,0], expected different axes of a tensor of shape [2,3]',
+    );
     expect(() => split(x, 0)).toThrow('split: size is 0, expected a positive integer');
-    expect(() => split(x, [1, 2], { axis: 0 })).toThrow('split: sizes are [1,2], expected non-negative integers that add up to 2, the size of axis 0 of [2,3]');
-    expect(() => split(x, [3, -1])).toThrow('split: sizes are [3,-1], expected non-negative integers that add up to 2, the size of axis 0 of [2,3]');
+    expect(() => split(x, [1, 2], { axis: 0 })).toThrow(
+      'split: sizes are [1,2], expected non-negative integers that add up to 2, the size of axis 0 of [2,3]',
+    );
+    expect(() => split(x, [3, -1])).toThrow(
+      'split: sizes are [3,-1], expected non-negative integers that add up to 2, the size of axis 0 of [2,3]',
+    );
     expect(() => split(x, 1, { axis: -3 })).toThrow('split: axis is -3, x has shape [2,3]');
     expect(() => chunk(x, 1.5)).toThrow('chunk: chunks is 1.5, expected a positive integer');
   });

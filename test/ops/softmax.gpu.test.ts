@@ -63,6 +63,8 @@ test('errors', () => {
     const x = tensor(new Float32Array(6), { shape: [2, 3] });
     expect(() => softmax(x, { axis: 2 })).toThrow('softmax: axis is 2, x has shape [2,3]');
     expect(() => logSoftmax(tensor([], { shape: [2, 0] }))).toThrow('logSoftmax: axis -1 of shape [2,0] is empty');
-    expect(() => softmax(tensor([1], { dtype: 'i32' }) as unknown as Tensor)).toThrow('softmax: x is i32, expected f32');
+    expect(() => softmax(tensor([1], { dtype: 'i32' }) as unknown as Tensor)).toThrow(
+      'softmax: x is i32, expected f32',
+    );
   });
 });

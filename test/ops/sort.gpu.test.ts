@@ -32,14 +32,22 @@ const tied = (shape: number[], bound = 9): Dense => {
   const values = integers(count(shape), bound, 12);
   return build(shape, (i) => values[i]! - Math.floor(bound / 2));
 };
-const expectSorted = async (made: () => readonly [ReturnType<typeof sort<DType>>, x: Dense, axis: number, descending: boolean, k: number]): Promise<void> => {
+const expectSorted = async (
+  made: () => readonly [ReturnType<typeof sort<DType>>, x: Dense, axis: number, descending: boolean, k: number],
+): Promise<void> => {
   const [{ values, indices }, x, axis, descending, k] = scope(made);
   const [gotValues, gotIndices] = await readAll(() => [values, indices]);
   const places = reference.order(x, axis, descending, k);
   const wanted = reference.sorted(x, axis, descending, k);
   expect(indices.shape).toEqual(places.shape);
-  expect(gotIndices!.findIndex((v, i) => v !== places.data[i]), 'first wrong index').toBe(-1);
-  expect(gotValues!.findIndex((v, i) => !Object.is(v, wanted.data[i])), 'first wrong value').toBe(-1);
+  expect(
+    gotIndices!.findIndex((v, i) => v !== places.data[i]),
+    'first wrong index',
+  ).toBe(-1);
+  expect(
+    gotValues!.findIndex((v, i) => !Object.is(v, wanted.data[i])),
+    'first wrong value',
+  ).toBe(-1);
 };
 
 describe.each([false, true])('descending %s', (descending) => {
@@ -67,7 +75,11 @@ describe.each([false, true])('descending %s', (descending) => {
   });
 
   test.each(['i32', 'u32', 'bool'] as const)('%s', async (dtype) => {
-    const ends = { i32: [-(2 ** 31), 2 ** 31 - 1, -1, 0, 1], u32: [2 ** 32 - 1, 2 ** 31, 2 ** 31 - 1, 0, 1], bool: [0, 1, 1, 0, 1] }[dtype];
+    const ends = {
+      i32: [-(2 ** 31), 2 ** 31 - 1, -1, 0, 1],
+      u32: [2 ** 32 - 1, 2 ** 31, 2 ** 31 - 1, 0, 1],
+      bool: [0, 1, 1, 0, 1],
+    }[dtype];
     for (const n of [5, 33, 1500]) {
       const x = build([n], (i) => ends[(i * 7) % 5]!);
       await expectSorted(() => [sort(tensor(x.data, { dtype }), { descending }), x, 0, descending, n]);
@@ -77,7 +89,11 @@ describe.each([false, true])('descending %s', (descending) => {
 
   // k that count in blocks again and again (1, 3, 16), that merge (17, 63, 64, 65, 200), and all.
   test.each([0, 1, 3, 16, 17, 63, 64, 65, 200, 1100])('topk, k = %d', async (k) => {
-    for (const [shape, axis] of [[[1100], 0], [[2, 1100, 3], 1], [[2, 8209], 1]] as const) {
+    for (const [shape, axis] of [
+      [[1100], 0],
+      [[2, 1100, 3], 1],
+      [[2, 8209], 1],
+    ] as const) {
       const x = tied([...shape], 500);
       await expectSorted(() => [topk(upload(x), { k, axis, largest: descending }), x, axis, descending, k]);
     }
@@ -96,11 +112,14 @@ describe.each([false, true])('descending %s', (descending) => {
 
 test('second gradients', async () => {
   const x = distinct([5, 7]);
-  const transposed = (k: number) => (dy: Dense) => reference.sortedGradient({ shape: [5, k], data: dy.data }, x, 1, true);
-  const applied = (k: number) => (v: Dense): Dense => {
-    const places = reference.order(x, 1, true, k);
-    return build([5, k], (at) => v.data[Math.floor(at / k) * 7 + places.data[at]!]!);
-  };
+  const transposed = (k: number) => (dy: Dense) =>
+    reference.sortedGradient({ shape: [5, k], data: dy.data }, x, 1, true);
+  const applied =
+    (k: number) =>
+    (v: Dense): Dense => {
+      const places = reference.order(x, 1, true, k);
+      return build([5, k], (at) => v.data[Math.floor(at / k) * 7 + places.data[at]!]!);
+    };
   await checkLinearTwice(x, (t) => sort(t, { descending: true }).values, applied(7), transposed(7));
   await checkLinearTwice(x, (t) => topk(t, { k: 3 }).values, applied(3), transposed(3));
 });
@@ -112,7 +131,12 @@ test('a long row, and its indices gather it', async () => {
     const t = requireGrad(upload(x));
     const made = sort(t);
     backward(sum(mul(made.values, cast(made.indices, 'f32'))));
-    return [made.values, gather(upload(x), argsort(upload(x)), { axis: 0 }), topk(upload(x), { k: 5, largest: false }).values, takeGrad(t)];
+    return [
+      made.values,
+      gather(upload(x), argsort(upload(x)), { axis: 0 }),
+      topk(upload(x), { k: 5, largest: false }).values,
+      takeGrad(t),
+    ];
   });
   expect(values!.findIndex((v, i) => v !== want[i])).toBe(-1);
   expect(gathered!.findIndex((v, i) => v !== want[i])).toBe(-1);
@@ -137,7 +161,13 @@ test('more than 65,535 workgroups of elements', async () => {
 
 test('without a scope only the results stay', () => {
   const x = upload(tied([2, 1100, 2]));
-  for (const t of [x, ...Object.values(sort(x, { axis: 1 })), ...Object.values(topk(x, { k: 5, axis: 1 })), argsort(x, { axis: 1 })]) t.dispose();
+  for (const t of [
+    x,
+    ...Object.values(sort(x, { axis: 1 })),
+    ...Object.values(topk(x, { k: 5, axis: 1 })),
+    argsort(x, { axis: 1 }),
+  ])
+    t.dispose();
 });
 
 test('errors', () => {
@@ -147,6 +177,8 @@ test('errors', () => {
     expect(() => argsort(x, { axis: -3 })).toThrow('argsort: axis is -3, x has shape [2,3]');
     expect(() => topk(x, { k: 4 })).toThrow('topk: k is 4, expected an integer in 0..3');
     expect(() => topk(x, { k: 1.5 })).toThrow('topk: k is 1.5, expected an integer in 0..3');
-    expect(() => sort(tensor([1], { dtype: 'f16' }))).toThrow('sort: x is f16, expected a type of four bytes; cast it first');
+    expect(() => sort(tensor([1], { dtype: 'f16' }))).toThrow(
+      'sort: x is f16, expected a type of four bytes; cast it first',
+    );
   });
 });

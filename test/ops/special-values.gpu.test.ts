@@ -9,11 +9,30 @@ import { binaries, unaries, type Rule } from '../reference/special-values.ts';
 const LEAST = 2 ** -126;
 const f32 = Math.fround;
 /** 0, subnormals, the least normal number, 1, powers that overflow, the largest f32, infinities, NaN of both signs. */
-const positive = [0, 2 ** -149, 1e-40, LEAST, 1e-30, 0.01, 0.5, 1, 1.5, 2, 80, 88, 89, 1e19, 1e30, 3.4028234663852886e38, Infinity].map(f32);
+const positive = [
+  0,
+  2 ** -149,
+  1e-40,
+  LEAST,
+  1e-30,
+  0.01,
+  0.5,
+  1,
+  1.5,
+  2,
+  80,
+  88,
+  89,
+  1e19,
+  1e30,
+  3.4028234663852886e38,
+  Infinity,
+].map(f32);
 const special = [...positive, ...positive.map((x) => -x), NaN];
 
 /** NaN with a sign bit and without, which arithmetic makes both; a quiet one of any payload. */
-const nans = (): Float32Array<ArrayBuffer> => new Float32Array(new Uint32Array([0x7fc00000, 0xffc00000, 0x7fc12345]).buffer);
+const nans = (): Float32Array<ArrayBuffer> =>
+  new Float32Array(new Uint32Array([0x7fc00000, 0xffc00000, 0x7fc12345]).buffer);
 const isNan = (bits: number): boolean => (bits & 0x7fffffff) > 0x7f800000;
 const wordsOf = (x: Float32Array): Uint32Array => new Uint32Array(x.buffer, x.byteOffset, x.length);
 
@@ -26,12 +45,23 @@ function agrees(got: number, want: number, bound: number): boolean {
   if (got === want) return true;
   // At the border of the range a last place decides between the largest number and infinity.
   const clipped = (v: number): number => Math.sign(v) * Math.min(Math.abs(v), 2 ** 128);
-  return Math.abs(clipped(got) - clipped(want)) <= bound + (Math.abs(want) > 3.4e38 && Number.isFinite(want) ? 2 ** 104 : 0);
+  return (
+    Math.abs(clipped(got) - clipped(want)) <= bound + (Math.abs(want) > 3.4e38 && Number.isFinite(want) ? 2 ** 104 : 0)
+  );
 }
 
-const errors = (name: string, got: Float32Array, wants: readonly (readonly number[])[], places: readonly string[], relative: number, absolute = LEAST): string[] =>
+const errors = (
+  name: string,
+  got: Float32Array,
+  wants: readonly (readonly number[])[],
+  places: readonly string[],
+  relative: number,
+  absolute = LEAST,
+): string[] =>
   places.flatMap((place, i) =>
-    wants[i]!.some((want) => agrees(got[i]!, want, relative * ulp(want) + absolute)) ? [] : [`${name} at ${place} is ${got[i]}, expected ${wants[i]}`],
+    wants[i]!.some((want) => agrees(got[i]!, want, relative * ulp(want) + absolute))
+      ? []
+      : [`${name} at ${place} is ${got[i]}, expected ${wants[i]}`],
   );
 
 const gradientBy = {
@@ -51,14 +81,31 @@ const gradientBy = {
 describe.each(Object.entries(unaries))('%s', (name, { run, f, df, error = 4, slopeError }: Rule) => {
   test('values', async () => {
     const [y] = await readAll(() => [run(tensor(Float32Array.from(special)))]);
-    expect(errors(name, y!, special.map((x) => flushed(x).map(f)), special.map(String), error)).toEqual([]);
+    expect(
+      errors(
+        name,
+        y!,
+        special.map((x) => flushed(x).map(f)),
+        special.map(String),
+        error,
+      ),
+    ).toEqual([]);
   });
 
   test.each(Object.entries(gradientBy))('gradient by %s', async (_, gradient) => {
     if (!df) return expect((await gradient((x) => ops.mul(run(x), 1), [0.3]))[0]).toEqual(Float32Array.of(0));
     // At a pole of either sign the zeros of a device that flushes are as good as the argument.
     const [g] = await gradient(run, special);
-    expect(errors(`slope of ${name}`, g!, special.map((x) => flushed(x).map(df)), special.map(String), 4 * error, slopeError)).toEqual([]);
+    expect(
+      errors(
+        `slope of ${name}`,
+        g!,
+        special.map((x) => flushed(x).map(df)),
+        special.map(String),
+        4 * error,
+        slopeError,
+      ),
+    ).toEqual([]);
   });
 
   test('NaN of every kind stays NaN, in vectors of four and alone', async () => {
@@ -72,10 +119,27 @@ describe.each(Object.entries(unaries))('%s', (name, { run, f, df, error = 4, slo
 });
 
 describe.each(Object.entries(binaries))('%s', (name, { run, f, error = 4 }) => {
-  const values = [0, -0, 1, -1, 0.01, -2.5, 3, 1e30, 3.4028234663852886e38, -3.4028234663852886e38, Infinity, -Infinity, NaN].map(f32);
+  const values = [
+    0,
+    -0,
+    1,
+    -1,
+    0.01,
+    -2.5,
+    3,
+    1e30,
+    3.4028234663852886e38,
+    -3.4028234663852886e38,
+    Infinity,
+    -Infinity,
+    NaN,
+  ].map(f32);
   test('values of all pairs, and with a number on either side', async () => {
     const pairs = values.flatMap((a) => values.map((b): [number, number] => [a, b]));
-    const [a, b] = [0, 1].map((k) => Float32Array.from(pairs, (p) => p[k]!)) as [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>];
+    const [a, b] = [0, 1].map((k) => Float32Array.from(pairs, (p) => p[k]!)) as [
+      Float32Array<ArrayBuffer>,
+      Float32Array<ArrayBuffer>,
+    ];
     const places = pairs.map(([x, y]) => `(${x}, ${y})`);
     const wants = pairs.map(([x, y]) => [f(x, y)]);
     const [y] = await readAll(() => [run(tensor(a), tensor(b))]);
@@ -83,8 +147,26 @@ describe.each(Object.entries(binaries))('%s', (name, { run, f, error = 4 }) => {
     for (const [i, v] of values.entries()) {
       const rest = Float32Array.from(values);
       const [left, right] = await readAll(() => [run(v, tensor(rest)), run(tensor(rest), v)]);
-      expect(errors(`${name}, number left`, left!, values.map((w) => [f(v, w)]), values.map((w) => `(${v}, ${w})`), error), String(i)).toEqual([]);
-      expect(errors(`${name}, number right`, right!, values.map((w) => [f(w, v)]), values.map((w) => `(${w}, ${v})`), error), String(i)).toEqual([]);
+      expect(
+        errors(
+          `${name}, number left`,
+          left!,
+          values.map((w) => [f(v, w)]),
+          values.map((w) => `(${v}, ${w})`),
+          error,
+        ),
+        String(i),
+      ).toEqual([]);
+      expect(
+        errors(
+          `${name}, number right`,
+          right!,
+          values.map((w) => [f(w, v)]),
+          values.map((w) => `(${w}, ${v})`),
+          error,
+        ),
+        String(i),
+      ).toEqual([]);
     }
   });
 });
@@ -101,12 +183,18 @@ describe('comparisons with NaN are false, and notEqual is true', () => {
   test.each(comparisons)('%s', async (name, compare) => {
     const a = Float32Array.from([...nans(), ...nans(), 1, Infinity, 0]);
     const b = Float32Array.from([...nans(), 1, 0, -Infinity, ...nans()]);
-    const got = await readAll(() => [compare(tensor(a), tensor(b)), compare(tensor(a.slice(0, 3)), 1), compare(NaN, tensor(b.slice(0, 5)))]);
+    const got = await readAll(() => [
+      compare(tensor(a), tensor(b)),
+      compare(tensor(a.slice(0, 3)), 1),
+      compare(NaN, tensor(b.slice(0, 5))),
+    ]);
     for (const part of got) expect([...part].map(Number)).toEqual([...part].map(() => Number(name === 'notEqual')));
   });
 
   test('isFinite of what is not', async () => {
-    const [y] = await readAll(() => [ops.isFinite(tensor(Float32Array.from([...nans(), Infinity, -Infinity, 0, -3.4e38])))]);
+    const [y] = await readAll(() => [
+      ops.isFinite(tensor(Float32Array.from([...nans(), Infinity, -Infinity, 0, -3.4e38]))),
+    ]);
     expect([...y!].map(Number)).toEqual([0, 0, 0, 0, 0, 1, 1]);
   });
 });

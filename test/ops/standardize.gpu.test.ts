@@ -8,8 +8,13 @@ import { gpu } from '../support/gpu.ts';
 import { sample } from '../support/sample.ts';
 import { U, type Tolerance } from '../support/tolerance.ts';
 
-/** Longest chain of additions over n elements: 256 in fours, then the parts; 40 more for the operations of an element. */
-const within = (n: number): Tolerance => ({ sum: s }) => (Math.min(n, 256) + Math.min(256, n / 256) + 40) * U * s + 2 ** -126;
+/**
+ * Longest chain of additions over n elements: 256 in fours, then the parts; 40 more for the operations of an element.
+ */
+const within =
+  (n: number): Tolerance =>
+  ({ sum: s }) =>
+    (Math.min(n, 256) + Math.min(256, n / 256) + 40) * U * s + 2 ** -126;
 
 const spread = (shape: readonly number[], seed = 1): Dense => sample(shape, { seed, low: -2, high: 3 });
 
@@ -21,18 +26,33 @@ function check(
   n: number,
   run: (x: Tensor, gamma: Tensor | null, beta: Tensor | null) => Tensor,
 ): Promise<void> {
-  const inputs = affine ? [x, sample(affine, { seed: 2, low: 0.3, high: 2 }), sample(affine, { seed: 3, low: -1, high: 1 })] : [x];
+  const inputs = affine
+    ? [x, sample(affine, { seed: 2, low: 0.3, high: 2 }), sample(affine, { seed: 3, low: -1, high: 1 })]
+    : [x];
   return checkOp({
     inputs,
     run: (t, gamma = null as never, beta = null as never) => run(t, gamma, beta),
     reference: (t, gamma, beta) => reference.standardize(t, gamma ?? null, beta ?? null, sets, options),
-    gradient: (dy, t, gamma, beta) => reference.standardizeGradient(dy, t, gamma ?? null, beta ?? null, sets, options).slice(0, inputs.length),
+    gradient: (dy, t, gamma, beta) =>
+      reference.standardizeGradient(dy, t, gamma ?? null, beta ?? null, sets, options).slice(0, inputs.length),
     tolerance: within(n),
     gradientTolerance: [within(n), within(x.data.length), within(x.data.length)],
   });
 }
 
-const shapes = [[0, 3], [2, 1], [2, 3], [17, 5], [31, 33], [257, 3], [3, 4, 5, 4], [2, 3, 3, 3], [5, 2, 31], [7, 1, 1, 2], [3, 257, 2, 1]];
+const shapes = [
+  [0, 3],
+  [2, 1],
+  [2, 3],
+  [17, 5],
+  [31, 33],
+  [257, 3],
+  [3, 4, 5, 4],
+  [2, 3, 3, 3],
+  [5, 2, 31],
+  [7, 1, 1, 2],
+  [3, 257, 2, 1],
+];
 
 describe('batchNorm', () => {
   test.each(shapes)('training, [%s, %s, %s, %s]', async (...dims) => {
@@ -41,16 +61,27 @@ describe('batchNorm', () => {
     const n = x.data.length / (shape[1] || 1);
     await check(x, [shape[1]!], sets, { eps: 1e-5 }, n, (t, w, b) => batchNorm(t, w, b, { training: true }));
     await check(x, null, sets, { eps: 0.1 }, n, (t) => batchNorm(t, null, null, { training: true, eps: 0.1 }));
-    await check(x, [shape[1]!], sets, { eps: 1e-3, relu: true }, n, (t, w, b) => batchNorm(t, w, b, { training: true, eps: 1e-3, activation: 'relu' }));
+    await check(x, [shape[1]!], sets, { eps: 1e-3, relu: true }, n, (t, w, b) =>
+      batchNorm(t, w, b, { training: true, eps: 1e-3, activation: 'relu' }),
+    );
   });
 
   test.each([...shapes, [1, 7]])('evaluation, [%s, %s, %s, %s]', async (...dims) => {
     const shape = dims.filter((d) => d !== undefined) as number[];
     const channels = shape[1]!;
-    const given = { mean: sample([channels], { seed: 4 }), variance: sample([channels], { seed: 5, low: 0.1, high: 3 }) };
-    const running = () => ({ mean: upload(given.mean), variance: upload(given.variance), batches: zeros([], { dtype: 'i32' as const }) });
+    const given = {
+      mean: sample([channels], { seed: 4 }),
+      variance: sample([channels], { seed: 5, low: 0.1, high: 3 }),
+    };
+    const running = () => ({
+      mean: upload(given.mean),
+      variance: upload(given.variance),
+      batches: zeros([], { dtype: 'i32' as const }),
+    });
     for (const relu of [false, true]) {
-      await check(spread(shape), [channels], reference.byChannel(shape), { eps: 1e-5, given, relu }, 8, (t, w, b) => batchNorm(t, w, b, { running: running(), activation: relu ? 'relu' : 'none' }));
+      await check(spread(shape), [channels], reference.byChannel(shape), { eps: 1e-5, given, relu }, 8, (t, w, b) =>
+        batchNorm(t, w, b, { running: running(), activation: relu ? 'relu' : 'none' }),
+      );
     }
   });
 
@@ -58,10 +89,16 @@ describe('batchNorm', () => {
     // 65,537 x 257 elements in fours pass the 65,535 workgroups of a dimension.
     const [rows, columns] = [65_537, 257];
     const [y, z] = await readAll(() => {
-      const x = tensor(Float32Array.from({ length: rows * columns }, (_, i) => ((i * 7919) % 1021) / 1021), { shape: [rows, columns] });
+      const x = tensor(
+        Float32Array.from({ length: rows * columns }, (_, i) => ((i * 7919) % 1021) / 1021),
+        { shape: [rows, columns] },
+      );
       return [batchNorm(x, null, null, { training: true }), layerNorm(x)];
     });
-    for (const [v, at] of [[y!, (k: number, c: number) => k * columns + c], [z!, (k: number, c: number) => c * columns + k]] as const) {
+    for (const [v, at] of [
+      [y!, (k: number, c: number) => k * columns + c],
+      [z!, (k: number, c: number) => c * columns + k],
+    ] as const) {
       for (const c of [0, 100, 256]) {
         const n = v === y ? rows : columns;
         let [s, q] = [0, 0];
@@ -87,7 +124,11 @@ describe('batchNorm', () => {
     const shape = [6, 3, 5];
     const start = { mean: [0.5, -1, 2], variance: [1, 2, 0.25] };
     for (const momentum of [0.1, 0.3, 1, null]) {
-      const running = { mean: tensor(start.mean), variance: tensor(start.variance), batches: zeros([], { dtype: 'i32' as const }) };
+      const running = {
+        mean: tensor(start.mean),
+        variance: tensor(start.variance),
+        batches: zeros([], { dtype: 'i32' as const }),
+      };
       const want = { mean: [...start.mean], variance: [...start.variance] };
       for (let k = 1; k <= 3; k++) {
         const x = spread(shape, k);
@@ -98,7 +139,8 @@ describe('batchNorm', () => {
           want.variance[c] = (1 - f) * want.variance[c]! + (f * variance * n) / (n - 1);
         });
       }
-      for (const name of ['mean', 'variance'] as const) (await running[name].read()).forEach((v, c) => expect(v, name).toBeCloseTo(want[name][c]!, 5));
+      for (const name of ['mean', 'variance'] as const)
+        (await running[name].read()).forEach((v, c) => expect(v, name).toBeCloseTo(want[name][c]!, 5));
       expect(await running.batches.item()).toBe(3);
       for (const t of Object.values(running)) t.dispose();
     }
@@ -107,7 +149,9 @@ describe('batchNorm', () => {
   test('evaluation changes no statistics', async () => {
     const running = { mean: tensor([1, 2]), variance: tensor([3, 4]), batches: zeros([], { dtype: 'i32' as const }) };
     scope(() => void batchNorm(upload(spread([4, 2])), null, null, { running }));
-    expect([...(await running.mean.read()), ...(await running.variance.read()), await running.batches.item()]).toEqual([1, 2, 3, 4, 0]);
+    expect([...(await running.mean.read()), ...(await running.variance.read()), await running.batches.item()]).toEqual([
+      1, 2, 3, 4, 0,
+    ]);
     for (const t of Object.values(running)) t.dispose();
   });
 });
@@ -126,7 +170,9 @@ test.each([
   const last = shape.slice(-axes);
   const sets = reference.byRow(shape, axes);
   await check(spread(shape), last, sets, { eps: 1e-3 }, count(last), (x, w, b) => layerNorm(x, w, b, { eps: 1e-3 }));
-  await check(spread(shape), null, sets, { eps: 1e-3 }, count(last), (x) => layerNorm(x, null, null, { normalizedShape: last, eps: 1e-3 }));
+  await check(spread(shape), null, sets, { eps: 1e-3 }, count(last), (x) =>
+    layerNorm(x, null, null, { normalizedShape: last, eps: 1e-3 }),
+  );
 });
 
 test.each([
@@ -140,7 +186,14 @@ test.each([
   { shape: [3, 33, 31], groups: 11 },
   { shape: [2, 2, 17, 33], groups: 2 },
 ])('groupNorm of [$shape] in $groups groups', ({ shape, groups }) =>
-  check(spread(shape), [shape[1]!], reference.byGroup(shape, groups), { eps: 1e-5 }, count(shape) / ((shape[0] || 1) * groups), (x, w, b) => groupNorm(x, groups, w, b)),
+  check(
+    spread(shape),
+    [shape[1]!],
+    reference.byGroup(shape, groups),
+    { eps: 1e-5 },
+    count(shape) / ((shape[0] || 1) * groups),
+    (x, w, b) => groupNorm(x, groups, w, b),
+  ),
 );
 
 test('instanceNorm is groupNorm with a group for each channel', async () => {
@@ -154,27 +207,75 @@ test('only a weight, or only a bias', async () => {
   const [a, b, c] = await readAll(() => {
     const [w, z] = [tensor([1, 2, 3]), tensor([0.5, 0, -1])];
     const options = { training: true };
-    return [batchNorm(upload(x), w, null, options), batchNorm(upload(x), null, z, options), batchNorm(upload(x), w, z, options)];
+    return [
+      batchNorm(upload(x), w, null, options),
+      batchNorm(upload(x), null, z, options),
+      batchNorm(upload(x), w, z, options),
+    ];
   });
   a!.forEach((v, i) => expect(v + [0.5, 0, -1][i % 3]!).toBeCloseTo(c![i]!, 5));
-  b!.forEach((v, i) => expect((v - [0.5, 0, -1][i % 3]!) * [1, 2, 3][i % 3]! + [0.5, 0, -1][i % 3]!).toBeCloseTo(c![i]!, 5));
+  b!.forEach((v, i) =>
+    expect((v - [0.5, 0, -1][i % 3]!) * [1, 2, 3][i % 3]! + [0.5, 0, -1][i % 3]!).toBeCloseTo(c![i]!, 5),
+  );
 });
 
-const twice: Record<string, { shape: number[]; affine: number[]; sets: reference.Sets; given?: boolean; relu?: boolean; run: (x: Tensor, w: Tensor, b: Tensor, g?: reference.Standardization['given']) => Tensor }> = {
-  'batchNorm in training': { shape: [4, 3, 2], affine: [3], sets: reference.byChannel([4, 3, 2]), run: (x, w, b) => batchNorm(x, w, b, { training: true }) },
-  'batchNorm and relu': { shape: [5, 3], affine: [3], sets: reference.byChannel([5, 3]), relu: true, run: (x, w, b) => batchNorm(x, w, b, { training: true, activation: 'relu' }) },
+const twice: Record<
+  string,
+  {
+    shape: number[];
+    affine: number[];
+    sets: reference.Sets;
+    given?: boolean;
+    relu?: boolean;
+    run: (x: Tensor, w: Tensor, b: Tensor, g?: reference.Standardization['given']) => Tensor;
+  }
+> = {
+  'batchNorm in training': {
+    shape: [4, 3, 2],
+    affine: [3],
+    sets: reference.byChannel([4, 3, 2]),
+    run: (x, w, b) => batchNorm(x, w, b, { training: true }),
+  },
+  'batchNorm and relu': {
+    shape: [5, 3],
+    affine: [3],
+    sets: reference.byChannel([5, 3]),
+    relu: true,
+    run: (x, w, b) => batchNorm(x, w, b, { training: true, activation: 'relu' }),
+  },
   'batchNorm in evaluation': {
-    shape: [4, 3], affine: [3], sets: reference.byChannel([4, 3]), given: true,
-    run: (x, w, b, g) => batchNorm(x, w, b, { running: { mean: upload(g!.mean), variance: upload(g!.variance), batches: zeros([], { dtype: 'i32' }) } }),
+    shape: [4, 3],
+    affine: [3],
+    sets: reference.byChannel([4, 3]),
+    given: true,
+    run: (x, w, b, g) =>
+      batchNorm(x, w, b, {
+        running: { mean: upload(g!.mean), variance: upload(g!.variance), batches: zeros([], { dtype: 'i32' }) },
+      }),
   },
   layerNorm: { shape: [3, 5], affine: [5], sets: reference.byRow([3, 5], 1), run: (x, w, b) => layerNorm(x, w, b) },
-  groupNorm: { shape: [2, 4, 3], affine: [4], sets: reference.byGroup([2, 4, 3], 2), run: (x, w, b) => groupNorm(x, 2, w, b) },
+  groupNorm: {
+    shape: [2, 4, 3],
+    affine: [4],
+    sets: reference.byGroup([2, 4, 3], 2),
+    run: (x, w, b) => groupNorm(x, 2, w, b),
+  },
 };
 
 test.each(Object.keys(twice))('the gradient of the gradient: %s', async (name) => {
   const { shape, affine, sets, given, relu, run } = twice[name]!;
-  const inputs = [spread(shape), sample(affine, { seed: 2, low: 0.5, high: 2 }), sample(affine, { seed: 3, low: -1, high: 1 })] as const;
-  const options = { eps: 1e-5, relu: relu ?? false, ...(given ? { given: { mean: sample(affine, { seed: 6 }), variance: sample(affine, { seed: 7, low: 0.5, high: 2 }) } } : {}) };
+  const inputs = [
+    spread(shape),
+    sample(affine, { seed: 2, low: 0.5, high: 2 }),
+    sample(affine, { seed: 3, low: -1, high: 1 }),
+  ] as const;
+  const options = {
+    eps: 1e-5,
+    relu: relu ?? false,
+    ...(given
+      ? { given: { mean: sample(affine, { seed: 6 }), variance: sample(affine, { seed: 7, low: 0.5, high: 2 }) } }
+      : {}),
+  };
   const dy = sample(shape, { seed: 8 });
   const directions = inputs.map((t, k) => sample(t.shape, { seed: 9 + k }));
   // d/dt of the gradient along the direction, by central differences of the f64 gradient: the Hessian is symmetric.
@@ -186,7 +287,9 @@ test.each(Object.keys(twice))('the gradient of the gradient: %s', async (name) =
   const [ahead, behind] = [moved(eps), moved(-eps)];
   const got = await readAll(() => {
     const leaves = inputs.map((t) => requireGrad(upload(t)));
-    const first = grad(sum(mul(run(leaves[0]!, leaves[1]!, leaves[2]!, options.given), upload(dy))), leaves, { createGraph: true });
+    const first = grad(sum(mul(run(leaves[0]!, leaves[1]!, leaves[2]!, options.given), upload(dy))), leaves, {
+      createGraph: true,
+    });
     const along = first.map((g, k) => sum(mul(g, upload(directions[k]!)))).reduce((a, b) => add(a, b));
     return grad(along, leaves);
   });
@@ -217,7 +320,14 @@ test('a frozen input gets no gradient, its parameters do', async () => {
     w.grad = null;
     return [found!];
   });
-  const want = reference.standardizeGradient(build([3, 2], (i) => [1, 2, 3, 4, 8, 0][i]!), build([3, 2], (i) => [1, 2, 3, 4, 8, 0][i]!), build([2], () => 1), null, reference.byChannel([3, 2]), { eps: 1e-5 })[1]!;
+  const want = reference.standardizeGradient(
+    build([3, 2], (i) => [1, 2, 3, 4, 8, 0][i]!),
+    build([3, 2], (i) => [1, 2, 3, 4, 8, 0][i]!),
+    build([2], () => 1),
+    null,
+    reference.byChannel([3, 2]),
+    { eps: 1e-5 },
+  )[1]!;
   g!.forEach((v, i) => expect(v).toBeCloseTo(want.data[i]!, 4));
 });
 
@@ -225,18 +335,32 @@ test('errors', () => {
   scope(() => {
     const x = tensor(new Float32Array(6), { shape: [2, 3] });
     const i32 = tensor([1, 2, 3], { dtype: 'i32' }) as unknown as Tensor;
-    expect(() => batchNorm(tensor([1, 2, 3], { shape: [1, 3] }), null, null, { training: true })).toThrow('batchNorm: x has shape [1,3], expected more than 1 value per channel when training');
+    expect(() => batchNorm(tensor([1, 2, 3], { shape: [1, 3] }), null, null, { training: true })).toThrow(
+      'batchNorm: x has shape [1,3], expected more than 1 value per channel when training',
+    );
     expect(() => batchNorm(x)).toThrow('batchNorm: running statistics are missing, expected them in evaluation');
-    expect(() => batchNorm(tensor([1, 2]), null, null, { training: true })).toThrow('batchNorm: x has shape [2], expected (batch, channels, ...)');
-    expect(() => batchNorm(x, tensor([1, 2]), null, { training: true })).toThrow('batchNorm: weight has shape [2], expected [3]');
+    expect(() => batchNorm(tensor([1, 2]), null, null, { training: true })).toThrow(
+      'batchNorm: x has shape [2], expected (batch, channels, ...)',
+    );
+    expect(() => batchNorm(x, tensor([1, 2]), null, { training: true })).toThrow(
+      'batchNorm: weight has shape [2], expected [3]',
+    );
     expect(() => batchNorm(x, null, i32, { training: true })).toThrow('batchNorm: bias is i32, expected f32');
     expect(() => batchNorm(i32)).toThrow('batchNorm: x is i32, expected f32');
-    expect(() => batchNorm(x, null, null, { training: true, momentum: 2 })).toThrow('batchNorm: momentum is 2, expected a number from 0 to 1, or null');
-    expect(() => batchNorm(x, null, null, { training: true, eps: -1 })).toThrow('batchNorm: eps is -1, expected a finite number of at least 0');
-    expect(() => layerNorm(x, tensor([1, 2]))).toThrow('layerNorm: x has shape [2,3], expected its last axes to be [2]');
+    expect(() => batchNorm(x, null, null, { training: true, momentum: 2 })).toThrow(
+      'batchNorm: momentum is 2, expected a number from 0 to 1, or null',
+    );
+    expect(() => batchNorm(x, null, null, { training: true, eps: -1 })).toThrow(
+      'batchNorm: eps is -1, expected a finite number of at least 0',
+    );
+    expect(() => layerNorm(x, tensor([1, 2]))).toThrow(
+      'layerNorm: x has shape [2,3], expected its last axes to be [2]',
+    );
     expect(() => layerNorm(x, tensor([1, 2, 3]), tensor([1]))).toThrow('layerNorm: bias has shape [1], expected [3]');
     expect(() => groupNorm(x, 2)).toThrow('groupNorm: x has shape [2,3], its 3 channels do not split into 2 groups');
     expect(() => groupNorm(tensor([1]), 1)).toThrow('groupNorm: x has shape [1], expected (batch, channels, ...)');
-    expect(() => instanceNorm(x)).toThrow('instanceNorm: x has shape [2,3], expected (batch, channels, ...) with more than 1 value per channel');
+    expect(() => instanceNorm(x)).toThrow(
+      'instanceNorm: x has shape [2,3], expected (batch, channels, ...) with more than 1 value per channel',
+    );
   });
 });

@@ -19,7 +19,11 @@ const views: { name: string; size: number; view: StridedView }[] = [
   { name: 'every third, backwards', size: 100, view: { shape: [33], strides: [-3], offset: 98 } },
   { name: 'a transposed matrix', size: 31 * 33, view: { shape: [33, 31], strides: [1, 33], offset: 0 } },
   { name: 'a block of 257 columns', size: 3 * 300, view: { shape: [3, 257], strides: [300, 1], offset: 21 } },
-  { name: 'five axes that join to three', size: 720, view: { shape: [2, 3, 4, 5, 6], strides: [60, 20, 5, 1, 120], offset: 0 } },
+  {
+    name: 'five axes that join to three',
+    size: 720,
+    view: { shape: [2, 3, 4, 5, 6], strides: [60, 20, 5, 1, 120], offset: 0 },
+  },
   { name: 'ten axes of 2 in reverse', size: 1024, view: { shape: binary(10), strides: powers(10), offset: 0 } },
   { name: 'sixteen axes of 2 in reverse', size: 65536, view: { shape: binary(16), strides: powers(16), offset: 0 } },
   { name: 'axes of 1 of any stride', size: 12, view: { shape: [1, 3, 1, 4], strides: [7, 1, 9, 3], offset: 0 } },
@@ -36,13 +40,20 @@ test.each(views)('$name', ({ size, view }) =>
 );
 
 test.each(views.filter(({ view }) => !view.shape.includes(0)))('$name: second gradient', ({ size, view }) =>
-  checkLinearTwice(sample([size]), (x) => takeView('view', x, view), (x) => reference.take(x, view), (dy) => reference.place(dy, [size], view)),
+  checkLinearTwice(
+    sample([size]),
+    (x) => takeView('view', x, view),
+    (x) => reference.take(x, view),
+    (dy) => reference.place(dy, [size], view),
+  ),
 );
 
 test('more elements than one row of workgroups holds', async () => {
   const [rows, cols] = [2049, 2063];
   const x = Int32Array.from({ length: rows * cols }, (_, i) => i);
-  const [y] = await readAll(() => [copyOut('view', tensor(x, { dtype: 'i32' }), { shape: [cols, rows], strides: [-1, cols], offset: cols - 1 })]);
+  const [y] = await readAll(() => [
+    copyOut('view', tensor(x, { dtype: 'i32' }), { shape: [cols, rows], strides: [-1, cols], offset: cols - 1 }),
+  ]);
   expect(y!.findIndex((v, i) => v !== (i % rows) * cols + cols - 1 - Math.floor(i / rows))).toBe(-1);
 });
 
@@ -66,37 +77,57 @@ describe('what is launched', () => {
   test('a run is copied without a dispatch, both ways; other views take one', async () => {
     const run = { shape: [2, 3], strides: [3, 1], offset: 4 };
     const apart = { shape: [2, 3], strides: [4, 1], offset: 1 };
-    for (const [view, want] of [[run, 0], [apart, 1]] as const) {
+    for (const [view, want] of [
+      [run, 0],
+      [apart, 1],
+    ] as const) {
       expect(await dispatches(() => copyOut('view', tensor(new Float32Array(12)), view))).toBe(want);
-      expect(await dispatches(() => copyIn('view', tensor(new Float32Array(12)), view, tensor(new Float32Array(6), { shape: [2, 3] })))).toBe(want);
+      expect(
+        await dispatches(() =>
+          copyIn('view', tensor(new Float32Array(12)), view, tensor(new Float32Array(6), { shape: [2, 3] })),
+        ),
+      ).toBe(want);
     }
   });
 });
 
 test.each(['f32', 'i32', 'u32', 'bool'] as const)('%s, and the rest of the target stays', async (dtype) => {
-  const values = { bool: [1, 0, 1, 1, 0, 1], i32: [3, -1, 7, -2147483648, 0, 1], u32: [3, 4294967295, 7, 2147483648, 0, 1], f32: [3, 4294967295, 7, 2147483648, 0, 1] }[dtype];
+  const values = {
+    bool: [1, 0, 1, 1, 0, 1],
+    i32: [3, -1, 7, -2147483648, 0, 1],
+    u32: [3, 4294967295, 7, 2147483648, 0, 1],
+    f32: [3, 4294967295, 7, 2147483648, 0, 1],
+  }[dtype];
   const [taken, placed] = await readAll(() => {
     const x = tensor(values, { dtype }) as Tensor;
     const y = tensor(values, { dtype }) as Tensor;
     copyIn('view', y, { shape: [2], strides: [-3], offset: 5 }, tensor([0, 1], { dtype }));
     return [copyOut('view', x, { shape: [3], strides: [-2], offset: 5 }), y];
   });
-  const stored = Array.from(dtype === 'f32' ? Float32Array.from(values) : dtype === 'i32' ? Int32Array.from(values) : values);
+  const stored = Array.from(
+    dtype === 'f32' ? Float32Array.from(values) : dtype === 'i32' ? Int32Array.from(values) : values,
+  );
   expect(Array.from(taken!)).toEqual([stored[5], stored[3], stored[1]]);
   expect(Array.from(placed!)).toEqual([stored[0], stored[1], 1, stored[3], stored[4], 0]);
 });
 
 test('NaN keeps its bits', async () => {
   const bits = Uint32Array.of(0x7fc12345, 1, 0xffc00001, 2);
-  const [y] = await readAll(() => [copyOut('view', tensor(new Float32Array(bits.buffer)), { shape: [2], strides: [-2], offset: 2 })]);
+  const [y] = await readAll(() => [
+    copyOut('view', tensor(new Float32Array(bits.buffer)), { shape: [2], strides: [-2], offset: 2 }),
+  ]);
   expect(Array.from(new Uint32Array(y!.buffer))).toEqual([0xffc00001, 0x7fc12345]);
 });
 
 test('errors', () => {
   scope(() => {
     const many = { shape: binary(17), strides: powers(17), offset: 0 };
-    expect(() => copyOut('permute', tensor(new Float32Array(2 ** 17)), many)).toThrow('permute: shape [2,2,2,2,2,2,2,2,2,2,2,2,2,2,2,2,2] has 17 separate axes longer than 1, at most 16 are supported');
+    expect(() => copyOut('permute', tensor(new Float32Array(2 ** 17)), many)).toThrow(
+      'permute: shape [2,2,2,2,2,2,2,2,2,2,2,2,2,2,2,2,2] has 17 separate axes longer than 1, at most 16 are supported',
+    );
     const half = cast(tensor([1, 2]), 'f16');
-    expect(() => copyOut('slice', half, { shape: [1], strides: [1], offset: 0 })).toThrow('slice: x is f16, expected a type of four bytes; cast it first');
+    expect(() => copyOut('slice', half, { shape: [1], strides: [1], offset: 0 })).toThrow(
+      'slice: x is f16, expected a type of four bytes; cast it first',
+    );
   });
 });

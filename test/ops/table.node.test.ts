@@ -3,12 +3,26 @@ import * as ops from 'evenkeel/ops';
 import { TABLE, type OpRow } from '../support/op-table.ts';
 
 /** Exports that are no ops of their own: parts of a training step, helpers of ops, and pairs of results. */
-const ASIDE = ['classTable', 'countingInvalidLabels', 'infDistanceBounds', 'logLoss', 'nextItems', 'sortDistanceBounds', 'takeBatch', 'takeInvalidLabels', 'writeRows'];
+const ASIDE = [
+  'classTable',
+  'countingInvalidLabels',
+  'infDistanceBounds',
+  'logLoss',
+  'nextItems',
+  'sortDistanceBounds',
+  'takeBatch',
+  'takeInvalidLabels',
+  'writeRows',
+];
 
 const times = { none: '-', 1: 'once', any: 'any order' } as const;
 const cell = (name: string): string => (name ? `\`${name}\`` : '-');
-const line = ({ name, dtypes, gradient, tolerance, tfjs, jax }: OpRow): string => `| \`${name}\` | ${dtypes} | ${times[gradient]} | ${tolerance} | ${cell(tfjs)} | ${cell(jax)} |`;
-const lacks = (peer: 'tfjs' | 'jax'): string => TABLE.filter((row) => !row[peer]).map(({ name }) => `\`${name}\``).join(', ');
+const line = ({ name, dtypes, gradient, tolerance, tfjs, jax }: OpRow): string =>
+  `| \`${name}\` | ${dtypes} | ${times[gradient]} | ${tolerance} | ${cell(tfjs)} | ${cell(jax)} |`;
+const lacks = (peer: 'tfjs' | 'jax'): string =>
+  TABLE.filter((row) => !row[peer])
+    .map(({ name }) => `\`${name}\``)
+    .join(', ');
 
 function page(): string {
   return `# Ops
@@ -36,7 +50,9 @@ f16 is a storage format: \`cast\` goes to and from it on every adapter, and all 
 test('every op is in the table, once', () => {
   const names = TABLE.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
-  const exported = Object.entries(ops).filter(([, value]) => typeof value === 'function').map(([name]) => name);
+  const exported = Object.entries(ops)
+    .filter(([, value]) => typeof value === 'function')
+    .map(([name]) => name);
   expect([...names, ...ASIDE].sort()).toEqual(exported.sort());
 });
 

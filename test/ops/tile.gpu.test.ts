@@ -53,12 +53,25 @@ test.each([
 
 test('second gradients', async () => {
   const x = sample([3, 5]);
-  await checkLinearTwice(x, (t) => tile(t, [2, 3]), (t) => reference.tile(t, [6, 15]), (dy) => reference.tileGradient(dy, [3, 5]));
-  await checkLinearTwice(x, (t) => repeatInterleave(t, 3), (t) => reference.repeatInterleave(t, 0, 3), (dy) => reference.repeatInterleaveGradient(dy, [3, 5], 0, 3));
+  await checkLinearTwice(
+    x,
+    (t) => tile(t, [2, 3]),
+    (t) => reference.tile(t, [6, 15]),
+    (dy) => reference.tileGradient(dy, [3, 5]),
+  );
+  await checkLinearTwice(
+    x,
+    (t) => repeatInterleave(t, 3),
+    (t) => reference.repeatInterleave(t, 0, 3),
+    (dy) => reference.repeatInterleaveGradient(dy, [3, 5], 0, 3),
+  );
 });
 
 test.each(['i32', 'u32', 'bool'] as const)('%s', async (dtype) => {
-  const [a, b] = await readAll(() => [tile(tensor([1, 0], { dtype }), [2]), repeatInterleave(tensor([1, 0], { dtype }), 2)]);
+  const [a, b] = await readAll(() => [
+    tile(tensor([1, 0], { dtype }), [2]),
+    repeatInterleave(tensor([1, 0], { dtype }), 2),
+  ]);
   expect(Array.from(a!)).toEqual([1, 0, 1, 0]);
   expect(Array.from(b!)).toEqual([1, 1, 0, 0]);
 });

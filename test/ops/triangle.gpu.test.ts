@@ -32,10 +32,18 @@ describe.each([
       tolerance: exact,
     }),
   );
-  test('second gradient', () => checkLinearTwice(sample([4, 5]), (x) => op(x, { diagonal: 1 }), (x) => triangle(x, keeps(1)), (dy) => triangle(dy, keeps(1))));
+  test('second gradient', () =>
+    checkLinearTwice(
+      sample([4, 5]),
+      (x) => op(x, { diagonal: 1 }),
+      (x) => triangle(x, keeps(1)),
+      (dy) => triangle(dy, keeps(1)),
+    ));
   test('more elements than one row of workgroups holds', async () => {
     const [rows, cols] = [2100, 2050];
-    const [y] = await readAll(() => [op(tensor(new Int32Array(rows * cols).fill(7), { dtype: 'i32', shape: [rows, cols] }))]);
+    const [y] = await readAll(() => [
+      op(tensor(new Int32Array(rows * cols).fill(7), { dtype: 'i32', shape: [rows, cols] })),
+    ]);
     expect(y!.findIndex((v, i) => v !== (keeps(0)((i % cols) - Math.floor(i / cols)) ? 7 : 0))).toBe(-1);
   });
 });

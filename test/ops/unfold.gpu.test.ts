@@ -27,32 +27,45 @@ const cases: Case[] = [
   { x: [1, 1, 2, 257], ...reference.plain([1, 33]), stride: [1, 31] },
 ];
 
-test.each(cases)('of [$x], kernel $kernel, stride $stride, padding $padding, dilation $dilation', async ({ x, ...g }) => {
-  const taps = g.kernel[0] * g.kernel[1];
-  const image = sample(x);
-  await checkOp({
-    inputs: [image],
-    run: (t) => unfold(t, g.kernel, steps(g)),
-    reference: (t) => reference.unfold(t, g),
-    gradient: (dy) => [reference.fold(dy, x, g)],
-    tolerance: exact,
-    gradientTolerance: summed(taps),
-  });
-  await checkOp({
-    inputs: [sample(reference.columnsOf(x, g), { seed: 2 })],
-    run: (t) => fold(t, [x[2]!, x[3]!], g.kernel, steps(g)),
-    reference: (t) => reference.fold(t, x, g),
-    gradient: (dy) => [reference.unfold(dy, g)],
-    tolerance: summed(taps),
-    gradientTolerance: exact,
-  });
-});
+test.each(cases)(
+  'of [$x], kernel $kernel, stride $stride, padding $padding, dilation $dilation',
+  async ({ x, ...g }) => {
+    const taps = g.kernel[0] * g.kernel[1];
+    const image = sample(x);
+    await checkOp({
+      inputs: [image],
+      run: (t) => unfold(t, g.kernel, steps(g)),
+      reference: (t) => reference.unfold(t, g),
+      gradient: (dy) => [reference.fold(dy, x, g)],
+      tolerance: exact,
+      gradientTolerance: summed(taps),
+    });
+    await checkOp({
+      inputs: [sample(reference.columnsOf(x, g), { seed: 2 })],
+      run: (t) => fold(t, [x[2]!, x[3]!], g.kernel, steps(g)),
+      reference: (t) => reference.fold(t, x, g),
+      gradient: (dy) => [reference.unfold(dy, g)],
+      tolerance: summed(taps),
+      gradientTolerance: exact,
+    });
+  },
+);
 
 test('the gradient of the gradient', async () => {
   const g = { ...reference.plain([3, 2]), stride: [2, 1] as const, padding: [1, 1] as const };
   const image = [2, 2, 5, 4];
-  await checkLinearTwice(sample(image), (t) => unfold(t, g.kernel, steps(g)), (t) => reference.unfold(t, g), (dy) => reference.fold(dy, image, g));
-  await checkLinearTwice(sample(reference.columnsOf(image, g)), (t) => fold(t, [5, 4], g.kernel, steps(g)), (t) => reference.fold(t, image, g), (dy) => reference.unfold(dy, g));
+  await checkLinearTwice(
+    sample(image),
+    (t) => unfold(t, g.kernel, steps(g)),
+    (t) => reference.unfold(t, g),
+    (dy) => reference.fold(dy, image, g),
+  );
+  await checkLinearTwice(
+    sample(reference.columnsOf(image, g)),
+    (t) => fold(t, [5, 4], g.kernel, steps(g)),
+    (t) => reference.fold(t, image, g),
+    (dy) => reference.unfold(dy, g),
+  );
 });
 
 test('more elements than one grid row holds: patches of one element copy', async () => {
@@ -80,10 +93,14 @@ test('errors', () => {
     const x = tensor(new Float32Array(32), { shape: [1, 2, 4, 4] });
     const columns = tensor(new Float32Array(72), { shape: [1, 8, 9] });
     expect(() => unfold(columns, 2)).toThrow('unfold: x has shape [1,8,9], expected rank 4');
-    expect(() => unfold(x, 5)).toThrow('unfold: an image of 4 x 4 is too small for a 5 x 5 patch with padding [0,0] and dilation [1,1]');
+    expect(() => unfold(x, 5)).toThrow(
+      'unfold: an image of 4 x 4 is too small for a 5 x 5 patch with padding [0,0] and dilation [1,1]',
+    );
     expect(() => unfold(x, 2, { stride: 0 })).toThrow('unfold: stride is [0,0], expected integers of at least 1');
     expect(() => fold(x, 4, 2)).toThrow('fold: x has shape [1,2,4,4], expected rank 3');
-    expect(() => fold(columns, 4, 3)).toThrow('fold: x has shape [1,8,9] with 8 rows, expected a multiple of the 9 elements of a patch');
+    expect(() => fold(columns, 4, 3)).toThrow(
+      'fold: x has shape [1,8,9] with 8 rows, expected a multiple of the 9 elements of a patch',
+    );
     expect(() => fold(columns, 5, 2)).toThrow('fold: x has shape [1,8,9] with 9 patches, an image of 5 x 5 has 16');
   });
 });

@@ -88,7 +88,9 @@ const calls: Record<string, [run: (options: Any) => unknown, wrong: string, righ
 
 test.each(Object.entries(calls))('%s refuses an unknown option', (name, [run, wrong, right]) => {
   scope(() => {
-    expect(() => run({ [wrong]: 1 })).toThrow(`${name}: unknown option '${wrong}', ${right ? `did you mean '${right}'?` : 'expected one of'}`);
+    expect(() => run({ [wrong]: 1 })).toThrow(
+      `${name}: unknown option '${wrong}', ${right ? `did you mean '${right}'?` : 'expected one of'}`,
+    );
     // The same call without it is not refused for its options.
     try {
       run({});
@@ -99,11 +101,18 @@ test.each(Object.entries(calls))('%s refuses an unknown option', (name, [run, wr
 });
 
 test('every op whose declaration takes options is in the table', () => {
-  const sources = import.meta.glob('../../src/ops/*.ts', { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
-  const named = Object.values(sources).flatMap((text) => [...text.matchAll(/expectOptions\('(\w+)'/g)].map((m) => m[1]!));
+  const sources = import.meta.glob('../../src/ops/*.ts', { query: '?raw', import: 'default', eager: true }) as Record<
+    string,
+    string
+  >;
+  const named = Object.values(sources).flatMap((text) =>
+    [...text.matchAll(/expectOptions\('(\w+)'/g)].map((m) => m[1]!),
+  );
   expect(named.filter((name) => !(name in calls))).toEqual([]);
 });
 
 test('detectAnomaly refuses an unknown option', async () => {
-  await expect(detectAnomaly(() => null, { GPU: null } as never)).rejects.toThrow("detectAnomaly: unknown option 'GPU', did you mean 'gpu'?");
+  await expect(detectAnomaly(() => null, { GPU: null } as never)).rejects.toThrow(
+    "detectAnomaly: unknown option 'GPU', did you mean 'gpu'?",
+  );
 });

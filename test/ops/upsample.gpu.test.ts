@@ -37,7 +37,12 @@ test.each(cases)('of [$x], $options', ({ x, options, out }) =>
 
 test('the gradient of the gradient', () => {
   const x = sample([2, 1, 3, 4]);
-  return checkLinearTwice(x, (t) => upsampleNearest(t, { size: [5, 6] }), (t) => reference.upsampleNearest(t, [5, 6]), (dy) => reference.upsampleNearestGradient(dy, x));
+  return checkLinearTwice(
+    x,
+    (t) => upsampleNearest(t, { size: [5, 6] }),
+    (t) => reference.upsampleNearest(t, [5, 6]),
+    (dy) => reference.upsampleNearestGradient(dy, x),
+  );
 });
 
 test('more elements than one grid row holds: the same size copies', async () => {
@@ -55,13 +60,25 @@ test('more elements than one grid row holds: the same size copies', async () => 
 test('errors', () => {
   scope(() => {
     const x = tensor(new Float32Array(16), { shape: [1, 1, 4, 4] });
-    expect(() => upsampleNearest(tensor([1]), { scale: 2 })).toThrow('upsampleNearest: x has shape [1], expected rank 4');
+    expect(() => upsampleNearest(tensor([1]), { scale: 2 })).toThrow(
+      'upsampleNearest: x has shape [1], expected rank 4',
+    );
     expect(() => upsampleNearest(x, {})).toThrow('upsampleNearest: neither of scale and size given, expected one');
-    expect(() => upsampleNearest(x, { scale: 2, size: 8 })).toThrow('upsampleNearest: both of scale and size given, expected one');
-    expect(() => upsampleNearest(x, { scale: 1.5 })).toThrow('upsampleNearest: scale is [1.5,1.5], expected integers of at least 1');
-    expect(() => upsampleNearest(x, { size: 0 })).toThrow('upsampleNearest: size is [0,0], expected integers of at least 1');
+    expect(() => upsampleNearest(x, { scale: 2, size: 8 })).toThrow(
+      'upsampleNearest: both of scale and size given, expected one',
+    );
+    expect(() => upsampleNearest(x, { scale: 1.5 })).toThrow(
+      'upsampleNearest: scale is [1.5,1.5], expected integers of at least 1',
+    );
+    expect(() => upsampleNearest(x, { size: 0 })).toThrow(
+      'upsampleNearest: size is [0,0], expected integers of at least 1',
+    );
     const long = tensor(new Float32Array(70_001), { shape: [1, 1, 1, 70_001] });
-    expect(() => upsampleNearest(long, { size: [1, 70_000] })).toThrow('upsampleNearest: x has shape [1,1,1,70001] and size is [1,70000], too large for a ratio of 1,70000 to 1,70001');
-    expect(() => upsampleNearest(tensor([], { shape: [1, 1, 0, 4] }), { size: 2 })).toThrow('upsampleNearest: x has shape [1,1,0,4], expected height and width of at least 1');
+    expect(() => upsampleNearest(long, { size: [1, 70_000] })).toThrow(
+      'upsampleNearest: x has shape [1,1,1,70001] and size is [1,70000], too large for a ratio of 1,70000 to 1,70001',
+    );
+    expect(() => upsampleNearest(tensor([], { shape: [1, 1, 0, 4] }), { size: 2 })).toThrow(
+      'upsampleNearest: x has shape [1,1,0,4], expected height and width of at least 1',
+    );
   });
 });

@@ -28,7 +28,8 @@ const cases: { shape: number[]; axes: number[]; correction?: number }[] = [
 const dropped = (y: Dense, axes: number[]): Dense => ({ ...y, shape: y.shape.filter((_, i) => !axes.includes(i)) });
 
 const input = (shape: number[]): Dense => sample(shape, { low: -1, high: 3 });
-// Deviations are of the size of x, and rounding of each is below 2 u of it; the sums have two stages of at most 512 terms.
+// Deviations are of the size of x, and rounding of each is below 2 u of it; the sums have two stages of at most 512
+// terms.
 const bound = close(2e-5, 1e-6);
 
 test.each(cases)('variance of [$shape] over [$axes]', ({ shape, axes, correction = 1 }) =>
@@ -43,30 +44,54 @@ test.each(cases)('variance of [$shape] over [$axes]', ({ shape, axes, correction
 );
 
 // A single element has no deviation, and std has a kink there.
-test.each(cases.filter(({ shape, axes }) => count(axes.map((a) => shape[a]!)) > 1))('std of [$shape] over [$axes]', ({ shape, axes, correction = 1 }) =>
-  checkOp({
-    inputs: [input(shape)],
-    run: (x) => std(x, { axes, correction, keepDim: true }),
-    reference: (x) => reference.std(x, axes, correction),
-    gradient: (dy, x) => [reference.stdGradient(dy, x, axes, correction)],
-    tolerance: bound,
-    // Where three values lie close together std divides by little.
-    gradientTolerance: close(1e-3, 1e-5),
-  }),
+test.each(cases.filter(({ shape, axes }) => count(axes.map((a) => shape[a]!)) > 1))(
+  'std of [$shape] over [$axes]',
+  ({ shape, axes, correction = 1 }) =>
+    checkOp({
+      inputs: [input(shape)],
+      run: (x) => std(x, { axes, correction, keepDim: true }),
+      reference: (x) => reference.std(x, axes, correction),
+      gradient: (dy, x) => [reference.stdGradient(dy, x, axes, correction)],
+      tolerance: bound,
+      // Where three values lie close together std divides by little.
+      gradientTolerance: close(1e-3, 1e-5),
+    }),
 );
 
 test.each(cases.slice(2, 8))('second gradients of [$shape] over [$axes]', async ({ shape, axes, correction = 1 }) => {
   const x = sample(shape);
   const kept = shape.map((d, i) => (axes.includes(i) ? 1 : d));
-  await checkTwice(x, kept, (t) => variance(t, { axes, correction, keepDim: true }), (dy, t) => reference.varianceGradient(dy, t, axes, correction));
-  await checkTwice(x, kept, (t) => std(t, { axes, correction, keepDim: true }), (dy, t) => reference.stdGradient(dy, t, axes, correction));
+  await checkTwice(
+    x,
+    kept,
+    (t) => variance(t, { axes, correction, keepDim: true }),
+    (dy, t) => reference.varianceGradient(dy, t, axes, correction),
+  );
+  await checkTwice(
+    x,
+    kept,
+    (t) => std(t, { axes, correction, keepDim: true }),
+    (dy, t) => reference.stdGradient(dy, t, axes, correction),
+  );
 });
 
-test.each([[[4096], [0]], [[7, 100], [1]], [[100, 7], [0]], [[9, 5, 200], [0, 2]]])('mean 1e4 and deviation 1, [%j] over %j', async (shape, axes) => {
-  // Twelve uniform numbers make one that is about normal; f32 near 1e4 is a multiple of 1/1024, which the reference sees too.
+test.each([
+  [[4096], [0]],
+  [[7, 100], [1]],
+  [[100, 7], [0]],
+  [
+    [9, 5, 200],
+    [0, 2],
+  ],
+])('mean 1e4 and deviation 1, [%j] over %j', async (shape, axes) => {
+  // Twelve uniform numbers make one that is about normal; f32 near 1e4 is a multiple of 1/1024, which the reference
+  // sees too.
   const parts = Array.from({ length: 12 }, (_, seed) => sample(shape, { seed: seed + 50, low: -0.5, high: 0.5 }));
   const x = build(shape, (i) => Math.fround(1e4 + parts.reduce((t, p) => t + p.data[i]!, 0)));
-  const dy = build(shape.map((d, i) => (axes.includes(i) ? 1 : d)), () => 1);
+  const dy = build(
+    shape.map((d, i) => (axes.includes(i) ? 1 : d)),
+    () => 1,
+  );
   const [v, s, g] = await readAll(() => {
     const t = requireGrad(upload(x));
     const value = variance(t, { axes });
@@ -96,7 +121,15 @@ test('equal elements: variance 0 exactly, and the gradient of std is 0', async (
 });
 
 test('more than 65,535 workgroups of rows of one element', async () => {
-  const [y] = await readAll(() => [variance(tensor(Float32Array.from({ length: 65_537 * 65 }, (_, i) => i % 100), { shape: [65_537 * 65, 1] }), { axes: 1, correction: 0 })]);
+  const [y] = await readAll(() => [
+    variance(
+      tensor(
+        Float32Array.from({ length: 65_537 * 65 }, (_, i) => i % 100),
+        { shape: [65_537 * 65, 1] },
+      ),
+      { axes: 1, correction: 0 },
+    ),
+  ]);
   expect(y!.every((v) => v === 0)).toBe(true);
 });
 
@@ -108,11 +141,21 @@ test('without a scope only the results stay', () => {
 test('errors', () => {
   scope(() => {
     const x = tensor(new Float32Array(6), { shape: [2, 3] });
-    expect(() => variance(x, { axes: [2] })).toThrow('variance: axes are [2], expected different axes of a tensor of shape [2,3]');
-    expect(() => variance(x, { axes: 0, correction: 2 })).toThrow('variance: correction is 2, expected less than the 2 elements reduced');
+    expect(() => variance(x, { axes: [2] })).toThrow(
+      'variance: axes are [2], expected different axes of a tensor of shape [2,3]',
+    );
+    expect(() => variance(x, { axes: 0, correction: 2 })).toThrow(
+      'variance: correction is 2, expected less than the 2 elements reduced',
+    );
     expect(() => std(tensor([1]))).toThrow('std: correction is 1, expected less than the 1 elements reduced');
-    expect(() => std(x, { correction: NaN })).toThrow('std: correction is NaN, expected less than the 6 elements reduced');
-    expect(() => std(tensor([], { shape: [2, 0] }), { axes: 1 })).toThrow('std: x has shape [2,0], a reduced axis is empty');
-    expect(() => variance(tensor([1, 2], { dtype: 'i32' }) as unknown as Tensor)).toThrow('variance: x is i32, expected f32');
+    expect(() => std(x, { correction: NaN })).toThrow(
+      'std: correction is NaN, expected less than the 6 elements reduced',
+    );
+    expect(() => std(tensor([], { shape: [2, 0] }), { axes: 1 })).toThrow(
+      'std: x has shape [2,0], a reduced axis is empty',
+    );
+    expect(() => variance(tensor([1, 2], { dtype: 'i32' }) as unknown as Tensor)).toThrow(
+      'variance: x is i32, expected f32',
+    );
   });
 });

@@ -11,7 +11,11 @@ import { exact, summed } from '../support/tolerance.ts';
 test.each([
   [[0, 2], [0, 2], [2]],
   [[1], [1], [1]],
-  [[3, 5], [3, 5], [3, 5]],
+  [
+    [3, 5],
+    [3, 5],
+    [3, 5],
+  ],
   [[3, 5], [5], [3, 1]],
   [[3, 1], [3, 5], []],
   [[], [33], [33]],
@@ -44,9 +48,26 @@ async function read(make: () => Tensor<DType>): Promise<[DType, number[]]> {
 test.each(['f32', 'i32', 'u32', 'bool'] as const)('branches of %s', async (dtype) => {
   const run = where as (c: Tensor<DType>, a: unknown, b: unknown) => Tensor<DType>;
   const mask = (): Tensor<'bool'> => tensor([1, 0, 1], { dtype: 'bool' });
-  const [a, b] = dtype === 'bool' ? [[1, 1, 0], [0, 1, 0]] : dtype === 'f32' ? [[1.5, -2, 1e-40], [4, 5, 6]] : [[1, 2, 16777217], [4, 5, 6]];
+  const [a, b] =
+    dtype === 'bool'
+      ? [
+          [1, 1, 0],
+          [0, 1, 0],
+        ]
+      : dtype === 'f32'
+        ? [
+            [1.5, -2, 1e-40],
+            [4, 5, 6],
+          ]
+        : [
+            [1, 2, 16777217],
+            [4, 5, 6],
+          ];
   const [x, y] = [a, b].map((v) => (dtype === 'f32' ? v.map(Math.fround) : v)) as [number[], number[]];
-  expect(await read(() => run(mask(), tensor(x, { dtype }), tensor(y, { dtype })))).toEqual([dtype, [x[0], y[1], x[2]]]);
+  expect(await read(() => run(mask(), tensor(x, { dtype }), tensor(y, { dtype })))).toEqual([
+    dtype,
+    [x[0], y[1], x[2]],
+  ]);
   expect(await read(() => run(mask(), 1, tensor(y, { dtype })))).toEqual([dtype, [1, y[1], 1]]);
   expect(await read(() => run(mask(), tensor(x, { dtype }), 0))).toEqual([dtype, [x[0], 0, x[2]]]);
 });
@@ -57,7 +78,10 @@ test.each([
   ['u32', [1, 0, 0, 2147483648, 2]],
   ['bool', [1, 0, 0, 1, 1]],
 ] as [DType, number[]][])('a condition of %s holds where it is not zero', async (dtype, c) => {
-  expect(await read(() => where(tensor(c, { dtype }) as Tensor, 5, tensor([6, 7, 8, 9, 10])))).toEqual(['f32', [5, 7, 8, 5, 5]]);
+  expect(await read(() => where(tensor(c, { dtype }) as Tensor, 5, tensor([6, 7, 8, 9, 10])))).toEqual([
+    'f32',
+    [5, 7, 8, 5, 5],
+  ]);
   expect(await read(() => where(tensor(c, { dtype }) as Tensor, 1, 0))).toEqual(['f32', [1, 0, 0, 1, 1]]);
 });
 
@@ -86,10 +110,20 @@ test('errors', () => {
   scope(() => {
     const [a, b] = [tensor([1, 2, 3]), tensor([1, 2])];
     const any = (x: unknown): Tensor => x as Tensor;
-    expect(() => where(a, a, b)).toThrow('where: shapes [3], [3] and [2] do not broadcast; sizes must be equal or 1, counted from the last axis');
-    expect(() => where(any(tensor([1, 0, 1], { dtype: 'f16' })), a, a)).toThrow('where: condition is f16, expected f32, i32, u32 or bool');
-    expect(() => where(a, a, any(tensor([1], { dtype: 'i32' })))).toThrow('where: a is f32 and b is i32, expected the same type; cast one of them');
-    expect(() => where(a, any(tensor([1], { dtype: 'f16' })), 0)).toThrow('where: a is f16, expected f32, i32, u32 or bool');
-    expect(() => where(a, tensor([1], { dtype: 'u32' }), -1)).toThrow('where: b is -1, expected an integer in 0..4294967295 beside a tensor of u32');
+    expect(() => where(a, a, b)).toThrow(
+      'where: shapes [3], [3] and [2] do not broadcast; sizes must be equal or 1, counted from the last axis',
+    );
+    expect(() => where(any(tensor([1, 0, 1], { dtype: 'f16' })), a, a)).toThrow(
+      'where: condition is f16, expected f32, i32, u32 or bool',
+    );
+    expect(() => where(a, a, any(tensor([1], { dtype: 'i32' })))).toThrow(
+      'where: a is f32 and b is i32, expected the same type; cast one of them',
+    );
+    expect(() => where(a, any(tensor([1], { dtype: 'f16' })), 0)).toThrow(
+      'where: a is f16, expected f32, i32, u32 or bool',
+    );
+    expect(() => where(a, tensor([1], { dtype: 'u32' }), -1)).toThrow(
+      'where: b is -1, expected an integer in 0..4294967295 beside a tensor of u32',
+    );
   });
 });

@@ -16,14 +16,18 @@ import { sample } from '../support/sample.ts';
 const WAVE = 64;
 
 /** Entries whose workgroups would leave lanes of a wave idle. */
-const narrow = (): string[] => [...gpu.pipelines].filter(([, { workgroup }]) => workgroup.reduce((a, b) => a * b, 1) < WAVE).map(([key]) => key);
+const narrow = (): string[] =>
+  [...gpu.pipelines].filter(([, { workgroup }]) => workgroup.reduce((a, b) => a * b, 1) < WAVE).map(([key]) => key);
 
 test('every kernel that a GPU gets has workgroups of at least 64 invocations', () =>
   asAdapter('hardware', async () => {
     for (const row of TABLE) {
       const dtype = row.dtypes.split(' ')[0] as 'f32' | 'i32';
       scope(() => {
-        const x = tensor(Array.from({ length: 24 }, (_, i) => (dtype === 'f32' ? 0.1 + i / 30 : i % 5)), { shape: [4, 6], dtype });
+        const x = tensor(
+          Array.from({ length: 24 }, (_, i) => (dtype === 'f32' ? 0.1 + i / 30 : i % 5)),
+          { shape: [4, 6], dtype },
+        );
         row.sample(x);
       });
     }
@@ -32,22 +36,39 @@ test('every kernel that a GPU gets has workgroups of at least 64 invocations', (
         const [x, y] = [requireGrad(upload(sample(a))), requireGrad(upload(sample(b)))];
         backward(ops.sum(run(x, y)));
       });
-    for (const [m, k, n] of [[1, 700, 5], [128, 784, 256], [512, 64, 512], [600, 64, 1000], [1024, 16, 1024]] as const) {
+    for (const [m, k, n] of [
+      [1, 700, 5],
+      [128, 784, 256],
+      [512, 64, 512],
+      [600, 64, 1000],
+      [1024, 16, 1024],
+    ] as const) {
       product([m, k], [k, n], ops.matmul);
       product([m, k], [n, k], (x, w) => ops.linear(x, w, null));
     }
     product([128, 64], [512, 64], (x, w) => ops.lpDistance(x, w, null, { p: Infinity }));
     product([128, 64], [512, 64], (x, w) => ops.lpDistance(x, w, null, { p: 8 }));
-    for (const shape of [[8, 3, 32, 32], [32, 16, 16, 16]] as const) product(shape, [32, shape[1], 3, 3], (x, w) => ops.conv2d(x, w, null, { padding: 1 }));
+    for (const shape of [
+      [8, 3, 32, 32],
+      [32, 16, 16, 16],
+    ] as const)
+      product(shape, [32, shape[1], 3, 3], (x, w) => ops.conv2d(x, w, null, { padding: 1 }));
 
     const loss = crossEntropy();
     const model = sequential(conv2d(1, 4, 3), batchNorm(4), relu(), flatten(), dropout(0.2), linear(144, 3));
-    await fit(model, makeDataset(new NdArray(Float32Array.from(sample([24, 1, 8, 8]).data), [24, 1, 8, 8]), Array.from({ length: 24 }, (_, i) => i % 3)), {
-      loss,
-      optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
-      epochs: 1,
-      batchSize: 8,
-    });
+    await fit(
+      model,
+      makeDataset(
+        new NdArray(Float32Array.from(sample([24, 1, 8, 8]).data), [24, 1, 8, 8]),
+        Array.from({ length: 24 }, (_, i) => i % 3),
+      ),
+      {
+        loss,
+        optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
+        epochs: 1,
+        batchSize: 8,
+      },
+    );
     model.dispose();
     loss.dispose();
     expect(gpu.pipelines.size).toBeGreaterThan(100);

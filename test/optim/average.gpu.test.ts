@@ -9,7 +9,12 @@ import { gpu } from '../support/gpu.ts';
 import { sample } from '../support/sample.ts';
 import { clusters } from '../support/synthetic.ts';
 
-const at = (step: number, stepsPerEpoch = 1) => ({ epoch: Math.floor(step / stepsPerEpoch), epochs: 10, step, stepsPerEpoch });
+const at = (step: number, stepsPerEpoch = 1) => ({
+  epoch: Math.floor(step / stepsPerEpoch),
+  epochs: 10,
+  step,
+  stepsPerEpoch,
+});
 
 /** The average after each of `weights`, by steps of `average`. */
 async function follow(average: WeightAverage, weights: number[][], stepsPerEpoch = 1): Promise<number[][]> {
@@ -36,7 +41,8 @@ test('ema: 0.9 a + 0.1 p, the first step copies', async () => {
   });
 });
 
-test('ema with decay 0 is the weights, bit for bit', async () => expect(await follow(ema({ decay: 0 }), weights)).toEqual(weights));
+test('ema with decay 0 is the weights, bit for bit', async () =>
+  expect(await follow(ema({ decay: 0 }), weights)).toEqual(weights));
 
 describe('swa', () => {
   test('averages the ends of epochs from its first one on', async () => {
@@ -45,7 +51,9 @@ describe('swa', () => {
     expect(got[2]).toEqual(new Array(128).fill(0));
     expect(got[3]).toEqual(weights[3]);
     expect(got[4]).toEqual(weights[3]);
-    got[7]!.forEach((v, k) => expect(Math.abs(v - (weights[3]![k]! + weights[5]![k]! + weights[7]![k]!) / 3)).toBeLessThan(1e-6));
+    got[7]!.forEach((v, k) =>
+      expect(Math.abs(v - (weights[3]![k]! + weights[5]![k]! + weights[7]![k]!) / 3)).toBeLessThan(1e-6),
+    );
   });
   test('by step: all of them', async () => {
     const got = await follow(swa({ by: 'step' }), weights, 2);
@@ -76,7 +84,11 @@ test('in fit: one dispatch a step, evaluation under averaged weights, and the tr
   const average = swa({ from: 2 });
   const scores: number[] = [];
   await fit(model, data, {
-    loss, optimizer: sgd({ lr: 0.1, momentum: 0.9 }), epochs: 5, average, schedule: swaLr({ swaLr: 0.05, from: 2, annealEpochs: 2 }),
+    loss,
+    optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
+    epochs: 5,
+    average,
+    schedule: swaLr({ swaLr: 0.05, from: 2, annealEpochs: 2 }),
     onEpoch: async ({ epoch }) => {
       if (epoch >= 2) scores.push(await average.during(async () => (await evaluate(model, held)).accuracy));
     },
@@ -126,13 +138,17 @@ test('errors', () => {
   const [a, b] = [tensor([1, 2, 3, 4]), tensor([1, 2, 3, 4])];
   const arena = { values: a, grads: a };
   const average = swa({ from: 3 }).attach(arena);
-  expect(() => average.attach({ values: b, grads: b })).toThrow('swa: attached to another model already, expected one average for each model');
+  expect(() => average.attach({ values: b, grads: b })).toThrow(
+    'swa: attached to another model already, expected one average for each model',
+  );
   expect(average.attach(arena)).toBe(average);
   average.prepare(at(0));
   expect(() => average.swap()).toThrow('swa: no weights are averaged yet');
   average.prepare(at(3));
   average.update();
   average.swap();
-  expect(() => average.prepare(at(4))).toThrow('swa: the averaged weights are in the model, expected swap() before training goes on');
+  expect(() => average.prepare(at(4))).toThrow(
+    'swa: the averaged weights are in the model, expected swap() before training goes on',
+  );
   for (const t of [average, average, a, b]) t.dispose();
 });

@@ -7,7 +7,11 @@ import { sample } from '../support/sample.ts';
 import { U } from '../support/tolerance.ts';
 
 /** Clips gradients by norm; the gradients and the norm. */
-async function byNorm(gradients: ArrayLike<number>, maxNorm: number, normType: number): Promise<{ grads: Float32Array; norm: number }> {
+async function byNorm(
+  gradients: ArrayLike<number>,
+  maxNorm: number,
+  normType: number,
+): Promise<{ grads: Float32Array; norm: number }> {
   poison([gradients.length * 4]);
   const [grads, values] = [tensor(gradients), tensor(new Float32Array(gradients.length))];
   const state = clipGradNorm(sgd({ lr: 0 }), { maxNorm, normType }).attach({ values, grads });
@@ -32,7 +36,9 @@ describe.each([1, 2, Infinity])('clipGradNorm of order %d', (type) => {
     const bound = type === Infinity ? 0 : (2 * Math.sqrt(size / 4) + 8) * U;
     expect(Math.abs(norm - want)).toBeLessThanOrEqual(bound * want);
     const factor = want / 3 / (want + 1e-6);
-    const off = g.findIndex((v, i) => Math.abs(grads[i]! - v * factor) > (bound + 8 * U) * Math.abs(v * factor) + 1e-38);
+    const off = g.findIndex(
+      (v, i) => Math.abs(grads[i]! - v * factor) > (bound + 8 * U) * Math.abs(v * factor) + 1e-38,
+    );
     expect(off).toBe(-1);
   });
 

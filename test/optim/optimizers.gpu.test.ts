@@ -1,58 +1,121 @@
 import { describe, expect, test } from 'vitest';
 import { tensor } from 'evenkeel';
-import { adagrad, adam, adamW, clipGradNorm, clipGradValue, lamb, rmsprop, sam, sgd, type Optimizer } from 'evenkeel/optim';
+import {
+  adagrad,
+  adam,
+  adamW,
+  clipGradNorm,
+  clipGradValue,
+  lamb,
+  rmsprop,
+  sam,
+  sgd,
+  type Optimizer,
+} from 'evenkeel/optim';
 import { Arena } from '../../src/nn/arena.ts';
 import { optimizerChecks, type OptimizerCase } from '../support/check-optimizer.ts';
 import { gpu } from '../support/gpu.ts';
 import { sample } from '../support/sample.ts';
 
 const cases: Record<string, OptimizerCase> = {
-  sgd: { make: () => sgd({ lr: 0.01, weightDecay: 0.01 }), converging: () => sgd({ lr: 0.1 }), decaying: () => sgd({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 },
+  sgd: {
+    make: () => sgd({ lr: 0.01, weightDecay: 0.01 }),
+    converging: () => sgd({ lr: 0.1 }),
+    decaying: () => sgd({ lr: 0.1, weightDecay: 0.1 }),
+    dispatches: 1,
+  },
   'sgd with momentum': {
     make: () => sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.01, nesterov: true }),
-    converging: () => sgd({ lr: 0.02, momentum: 0.9 }), decaying: () => sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }), dispatches: 1,
+    converging: () => sgd({ lr: 0.02, momentum: 0.9 }),
+    decaying: () => sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }),
+    dispatches: 1,
   },
   'sgd that ascends': {
     make: () => sgd({ lr: 1e-4, momentum: 0.9, dampening: 0.3, maximize: true }),
-    converging: () => sgd({ lr: 0.02, momentum: 0.9, maximize: true }), decaying: () => sgd({ lr: 0.1, maximize: true, weightDecay: 0.1 }), dispatches: 1, maximizes: true,
+    converging: () => sgd({ lr: 0.02, momentum: 0.9, maximize: true }),
+    decaying: () => sgd({ lr: 0.1, maximize: true, weightDecay: 0.1 }),
+    dispatches: 1,
+    maximizes: true,
   },
-  adam: { make: () => adam({ lr: 0.01, weightDecay: 0.01 }), converging: () => adam({ lr: 0.1 }), decaying: () => adam({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 },
+  adam: {
+    make: () => adam({ lr: 0.01, weightDecay: 0.01 }),
+    converging: () => adam({ lr: 0.1 }),
+    decaying: () => adam({ lr: 0.1, weightDecay: 0.1 }),
+    dispatches: 1,
+  },
   'adam with amsgrad': {
     make: () => adam({ lr: 0.01, amsgrad: true }),
-    converging: () => adam({ lr: 0.15, amsgrad: true, maximize: true }), decaying: () => adam({ lr: 0.1, amsgrad: true, weightDecay: 0.1, maximize: true }), dispatches: 1, maximizes: true,
+    converging: () => adam({ lr: 0.15, amsgrad: true, maximize: true }),
+    decaying: () => adam({ lr: 0.1, amsgrad: true, weightDecay: 0.1, maximize: true }),
+    dispatches: 1,
+    maximizes: true,
   },
-  adamW: { make: () => adamW({ lr: 0.01 }), converging: () => adamW({ lr: 0.1, weightDecay: 0 }), decaying: () => adamW({ lr: 0.1, weightDecay: 0.1 }), dispatches: 1 },
-  rmsprop: { make: () => rmsprop(), converging: () => rmsprop({ lr: 0.05 }), decaying: () => rmsprop({ weightDecay: 0.1 }), dispatches: 1 },
-  'rmsprop, centred': { make: () => rmsprop({ centered: true }), converging: () => rmsprop({ lr: 0.05, centered: true }), decaying: () => rmsprop({ weightDecay: 0.1, centered: true }), dispatches: 1 },
+  adamW: {
+    make: () => adamW({ lr: 0.01 }),
+    converging: () => adamW({ lr: 0.1, weightDecay: 0 }),
+    decaying: () => adamW({ lr: 0.1, weightDecay: 0.1 }),
+    dispatches: 1,
+  },
+  rmsprop: {
+    make: () => rmsprop(),
+    converging: () => rmsprop({ lr: 0.05 }),
+    decaying: () => rmsprop({ weightDecay: 0.1 }),
+    dispatches: 1,
+  },
+  'rmsprop, centred': {
+    make: () => rmsprop({ centered: true }),
+    converging: () => rmsprop({ lr: 0.05, centered: true }),
+    decaying: () => rmsprop({ weightDecay: 0.1, centered: true }),
+    dispatches: 1,
+  },
   'rmsprop with momentum': {
     make: () => rmsprop({ momentum: 0.9, lr: 1e-3 }),
-    converging: () => rmsprop({ lr: 0.01, momentum: 0.8, alpha: 0.95 }), decaying: () => rmsprop({ weightDecay: 0.1, momentum: 0.9 }), dispatches: 1,
+    converging: () => rmsprop({ lr: 0.01, momentum: 0.8, alpha: 0.95 }),
+    decaying: () => rmsprop({ weightDecay: 0.1, momentum: 0.9 }),
+    dispatches: 1,
   },
   'rmsprop, centred with momentum': {
     make: () => rmsprop({ centered: true, momentum: 0.5 }),
-    converging: () => rmsprop({ lr: 0.02, momentum: 0.5, centered: true, maximize: true }), decaying: () => rmsprop({ weightDecay: 0.1, momentum: 0.9, centered: true, maximize: true }), dispatches: 1, maximizes: true,
+    converging: () => rmsprop({ lr: 0.02, momentum: 0.5, centered: true, maximize: true }),
+    decaying: () => rmsprop({ weightDecay: 0.1, momentum: 0.9, centered: true, maximize: true }),
+    dispatches: 1,
+    maximizes: true,
   },
   adagrad: {
     make: () => adagrad({ lr: 0.05, lrDecay: 0.01, initialAccumulatorValue: 0.1 }),
-    converging: () => adagrad({ lr: 1 }), decaying: () => adagrad({ weightDecay: 0.1, initialAccumulatorValue: 0.5 }), dispatches: 1,
+    converging: () => adagrad({ lr: 1 }),
+    decaying: () => adagrad({ weightDecay: 0.1, initialAccumulatorValue: 0.5 }),
+    dispatches: 1,
   },
-  lamb: { make: () => lamb({ lr: 0.01, weightDecay: 0.01 }), converging: () => lamb({ lr: 0.05 }), decaying: () => lamb({ lr: 0.1, weightDecay: 0.1 }), dispatches: 6 },
+  lamb: {
+    make: () => lamb({ lr: 0.01, weightDecay: 0.01 }),
+    converging: () => lamb({ lr: 0.05 }),
+    decaying: () => lamb({ lr: 0.1, weightDecay: 0.1 }),
+    dispatches: 6,
+  },
   clipGradNorm: {
     make: () => clipGradNorm(sgd({ lr: 0.1, momentum: 0.9 }), { maxNorm: 1 }),
-    converging: () => clipGradNorm(sgd({ lr: 0.1 }), { maxNorm: 10 }), decaying: () => clipGradNorm(sgd({ lr: 0.1, weightDecay: 0.1 }), { maxNorm: 1 }), dispatches: 4,
+    converging: () => clipGradNorm(sgd({ lr: 0.1 }), { maxNorm: 10 }),
+    decaying: () => clipGradNorm(sgd({ lr: 0.1, weightDecay: 0.1 }), { maxNorm: 1 }),
+    dispatches: 4,
   },
   clipGradValue: {
     make: () => clipGradValue(adam(), { clipValue: 0.1 }),
-    converging: () => clipGradValue(sgd({ lr: 0.1 }), { clipValue: 0.5 }), decaying: () => clipGradValue(sgd({ lr: 0.1, weightDecay: 0.1 }), { clipValue: 0.1 }), dispatches: 2,
+    converging: () => clipGradValue(sgd({ lr: 0.1 }), { clipValue: 0.5 }),
+    decaying: () => clipGradValue(sgd({ lr: 0.1, weightDecay: 0.1 }), { clipValue: 0.1 }),
+    dispatches: 2,
   },
   sam: {
     make: () => sam({ base: sgd({ lr: 0.01, momentum: 0.9 }) }),
-    converging: () => sam({ base: sgd({ lr: 0.1 }) }), decaying: () => sam({ base: sgd({ lr: 0.1, weightDecay: 0.1, momentum: 0.9 }) }), dispatches: 4,
+    converging: () => sam({ base: sgd({ lr: 0.1 }) }),
+    decaying: () => sam({ base: sgd({ lr: 0.1, weightDecay: 0.1, momentum: 0.9 }) }),
+    dispatches: 4,
   },
   'sam, adaptive, clipped': {
     make: () => sam({ base: clipGradNorm(adamW(), { maxNorm: 1 }), adaptive: true, rho: 0.5 }),
     converging: () => sam({ base: clipGradNorm(adam({ lr: 0.1 }), { maxNorm: 100 }), adaptive: true, rho: 0.05 }),
-    decaying: () => sam({ base: clipGradNorm(adamW({ weightDecay: 0.1 }), { maxNorm: 1 }), adaptive: true }), dispatches: 7,
+    decaying: () => sam({ base: clipGradNorm(adamW({ weightDecay: 0.1 }), { maxNorm: 1 }), adaptive: true }),
+    dispatches: 7,
   },
 };
 
@@ -71,20 +134,37 @@ async function once(optimizer: Optimizer, gradients: number[], start = gradients
   return out;
 }
 
-test.each([sgd({ lr: 0.1, momentum: 0.9 }), adam(), adamW(), rmsprop(), adagrad()])('$name: a NaN gradient makes its own parameter NaN and no other', async (optimizer) => {
-  const got = await once(optimizer, [0.5, NaN, -0.5, 0]);
-  expect(got.map(Number.isNaN)).toEqual([false, true, false, false]);
-});
+test.each([sgd({ lr: 0.1, momentum: 0.9 }), adam(), adamW(), rmsprop(), adagrad()])(
+  '$name: a NaN gradient makes its own parameter NaN and no other',
+  async (optimizer) => {
+    const got = await once(optimizer, [0.5, NaN, -0.5, 0]);
+    expect(got.map(Number.isNaN)).toEqual([false, true, false, false]);
+  },
+);
 
 test.each([
-  ['sgd', sgd], ['adam', adam], ['adamW', adamW], ['rmsprop', rmsprop], ['adagrad', adagrad], ['lamb', lamb],
-] as [string, (o: object) => Optimizer][])('%s: maximize is the step on the negated gradient, bit by bit', async (_, make) => {
-  const [g, start] = [sample([64], { seed: 1 }).data, Array.from(sample([64], { seed: 2 }).data)];
-  const options = { lr: 0.1, weightDecay: 0.01 };
-  const up = await once(make({ ...options, maximize: true }), Array.from(g), start);
-  expect(up).toEqual(await once(make(options), Array.from(g, (v) => -v), start));
-  expect(up).not.toEqual(await once(make(options), Array.from(g), start));
-});
+  ['sgd', sgd],
+  ['adam', adam],
+  ['adamW', adamW],
+  ['rmsprop', rmsprop],
+  ['adagrad', adagrad],
+  ['lamb', lamb],
+] as [string, (o: object) => Optimizer][])(
+  '%s: maximize is the step on the negated gradient, bit by bit',
+  async (_, make) => {
+    const [g, start] = [sample([64], { seed: 1 }).data, Array.from(sample([64], { seed: 2 }).data)];
+    const options = { lr: 0.1, weightDecay: 0.01 };
+    const up = await once(make({ ...options, maximize: true }), Array.from(g), start);
+    expect(up).toEqual(
+      await once(
+        make(options),
+        Array.from(g, (v) => -v),
+        start,
+      ),
+    );
+    expect(up).not.toEqual(await once(make(options), Array.from(g), start));
+  },
+);
 
 test('a momentum that a schedule cycles takes the place of momentum and of the first beta', async () => {
   const momenta = [0.9, 0.5, 0.7];
@@ -116,18 +196,26 @@ test('a momentum that a schedule cycles takes the place of momentum and of the f
   });
   expect(Math.abs((await run(adam({ betas: [0.1, 0.999] }))) - p)).toBeLessThan(1e-6);
   expect([sgd({ lr: 1 }), adagrad(), rmsprop()].map((o) => o.momentum)).toEqual([undefined, undefined, undefined]);
-  expect([sgd({ lr: 1, momentum: 0.8 }), rmsprop({ momentum: 0.7 }), adam(), adamW(), lamb()].map((o) => o.momentum)).toEqual([0.8, 0.7, 0.9, 0.9, 0.9]);
+  expect(
+    [sgd({ lr: 1, momentum: 0.8 }), rmsprop({ momentum: 0.7 }), adam(), adamW(), lamb()].map((o) => o.momentum),
+  ).toEqual([0.8, 0.7, 0.9, 0.9, 0.9]);
 });
 
 test('decays: weight decay applies to the parameters that the filter names', async () => {
   for (const make of [sgd, adamW, rmsprop, adagrad, lamb] as ((o: object) => Optimizer)[]) {
-    const arena = new Arena(gpu, new Map(['0.weight', '0.bias'].map((name) => [name, { shape: [3], data: new Float32Array(3).fill(1) }])));
+    const arena = new Arena(
+      gpu,
+      new Map(['0.weight', '0.bias'].map((name) => [name, { shape: [3], data: new Float32Array(3).fill(1) }])),
+    );
     const optimizer = make({ lr: 0.1, weightDecay: 0.5, decays: (name: string) => name.endsWith('weight') });
     const state = optimizer.attach(arena);
     state.prepare(1, 0.1);
     state.update();
     const [weight, bias] = await Promise.all([...arena.parameters.values()].map((p) => p.read()));
-    expect(weight!.every((v) => v < 0.99), optimizer.name).toBe(true);
+    expect(
+      weight!.every((v) => v < 0.99),
+      optimizer.name,
+    ).toBe(true);
     expect(Array.from(bias!), optimizer.name).toEqual([1, 1, 1]);
     for (const t of [state, arena]) t.dispose();
   }
@@ -147,7 +235,8 @@ test('more quads than one row of workgroups holds', async () => {
 });
 
 test('an arena without elements is fine', async () => {
-  for (const make of [() => sgd({ lr: 1 }), lamb, () => clipGradNorm(adam(), { maxNorm: 1 })] as (() => Optimizer)[]) expect(await once(make(), [])).toEqual([]);
+  for (const make of [() => sgd({ lr: 1 }), lamb, () => clipGradNorm(adam(), { maxNorm: 1 })] as (() => Optimizer)[])
+    expect(await once(make(), [])).toEqual([]);
 });
 
 test('errors', () => {
@@ -155,21 +244,35 @@ test('errors', () => {
   expect(() => sgd({ lr: 1, dampening: NaN })).toThrow('sgd: dampening is NaN, expected a number of at least 0');
   expect(() => sgd({ lr: NaN })).toThrow('sgd: lr is NaN, expected a number of at least 0');
   expect(() => sgd({ lr: 1, nesterov: true })).toThrow('sgd: nesterov needs momentum > 0 and dampening 0, got 0 and 0');
-  expect(() => sgd({ lr: 1, nesterov: true, momentum: 0.9, dampening: 0.1 })).toThrow('sgd: nesterov needs momentum > 0 and dampening 0, got 0.9 and 0.1');
+  expect(() => sgd({ lr: 1, nesterov: true, momentum: 0.9, dampening: 0.1 })).toThrow(
+    'sgd: nesterov needs momentum > 0 and dampening 0, got 0.9 and 0.1',
+  );
   expect(() => adam({ betas: [0.9, 1] })).toThrow('adam: betas[1] is 1, expected a number of at least 0 and below 1');
   expect(() => adam({ eps: -1 })).toThrow('adam: eps is -1, expected a number of at least 0');
   expect(() => adamW({ weightDecay: -1 })).toThrow('adamW: weightDecay is -1, expected a number of at least 0');
   expect(() => rmsprop({ alpha: -1 })).toThrow('rmsprop: alpha is -1, expected a number of at least 0');
   expect(() => adagrad({ lrDecay: -1 })).toThrow('adagrad: lrDecay is -1, expected a number of at least 0');
   expect(() => lamb({ betas: [1, 0.9] })).toThrow('lamb: betas[0] is 1, expected a number of at least 0 and below 1');
-  expect(() => clipGradNorm(sgd({ lr: 1 }), { maxNorm: -1 })).toThrow('clipGradNorm: maxNorm is -1, expected a number of at least 0');
-  expect(() => clipGradNorm(sgd({ lr: 1 }), { maxNorm: 1, normType: 3 })).toThrow('clipGradNorm: normType is 3, expected 1, 2 or Infinity');
-  expect(() => clipGradValue(sgd({ lr: 1 }), { clipValue: NaN })).toThrow('clipGradValue: clipValue is NaN, expected a number of at least 0');
-  expect(() => clipGradNorm(undefined as never, { maxNorm: 1 })).toThrow('clipGradNorm: base is undefined, expected an optimiser such as sgd({ lr: 0.1 })');
+  expect(() => clipGradNorm(sgd({ lr: 1 }), { maxNorm: -1 })).toThrow(
+    'clipGradNorm: maxNorm is -1, expected a number of at least 0',
+  );
+  expect(() => clipGradNorm(sgd({ lr: 1 }), { maxNorm: 1, normType: 3 })).toThrow(
+    'clipGradNorm: normType is 3, expected 1, 2 or Infinity',
+  );
+  expect(() => clipGradValue(sgd({ lr: 1 }), { clipValue: NaN })).toThrow(
+    'clipGradValue: clipValue is NaN, expected a number of at least 0',
+  );
+  expect(() => clipGradNorm(undefined as never, { maxNorm: 1 })).toThrow(
+    'clipGradNorm: base is undefined, expected an optimiser such as sgd({ lr: 0.1 })',
+  );
   expect(() => sam({ base: sgd({ lr: 1 }), rho: -1 })).toThrow('sam: rho is -1, expected a number of at least 0');
   const [values, grads, odd] = [tensor([1, 2, 3, 4]), tensor([1, 2, 3]), tensor([1, 2, 3])];
-  expect(() => sgd({ lr: 1 }).attach({ values, grads })).toThrow('optimiser: the arena has 4 values and 3 gradients, expected equal multiples of 4');
-  expect(() => sgd({ lr: 1 }).attach({ values: odd, grads })).toThrow('optimiser: the arena has 3 values and 3 gradients, expected equal multiples of 4');
+  expect(() => sgd({ lr: 1 }).attach({ values, grads })).toThrow(
+    'optimiser: the arena has 4 values and 3 gradients, expected equal multiples of 4',
+  );
+  expect(() => sgd({ lr: 1 }).attach({ values: odd, grads })).toThrow(
+    'optimiser: the arena has 3 values and 3 gradients, expected equal multiples of 4',
+  );
   const state = sam({ base: sgd({ lr: 1 }) }).attach({ values, grads: values });
   expect(() => state.update()).toThrow('sam: update needs a function that repeats forward and backward, got none');
   for (const t of [state, values, grads, odd]) t.dispose();

@@ -33,5 +33,7 @@ const cases: [name: string, misspelt: string, meant: string, call: (wrong: never
 ];
 
 test.each(cases)('%s: %s is refused, and %s suggested', (name, misspelt, meant, call) => {
-  expect(() => call({ [misspelt]: 1 } as never)).toThrow(`${name}: unknown option '${misspelt}', did you mean '${meant}'?`);
+  expect(() => call({ [misspelt]: 1 } as never)).toThrow(
+    `${name}: unknown option '${misspelt}', did you mean '${meant}'?`,
+  );
 });

@@ -1,17 +1,46 @@
 import { describe, expect, test } from 'vitest';
 import {
-  cosineLr, cosineWarmRestarts, custom, drw, exponentialLr, linearLr, multiStep, oneCycle, polynomialLr, stepLr, swaLr, warmUp, warmupCosine, type Moment, type Schedule,
+  cosineLr,
+  cosineWarmRestarts,
+  custom,
+  drw,
+  exponentialLr,
+  linearLr,
+  multiStep,
+  oneCycle,
+  polynomialLr,
+  stepLr,
+  swaLr,
+  warmUp,
+  warmupCosine,
+  type Moment,
+  type Schedule,
 } from 'evenkeel/optim';
 import { ratesAt } from '../../src/optim/schedule.ts';
 
 const at = (epoch: number): Moment => ({ epoch, epochs: 200, step: epoch * 10, stepsPerEpoch: 10 });
 
-test('the schedule of the LDAM code: warm-up over 5 epochs, 0.01 from epoch 161 and 0.0001 from 181, counted from 1', () => {
-  const schedules = [warmUp(), multiStep({ milestones: [160, 180], gamma: 0.01 })];
-  const rate = (epoch: number): number => ratesAt(schedules, at(epoch - 1), 0.1).lr;
-  const table: [epoch: number, rate: number][] = [[1, 0.02], [2, 0.04], [3, 0.06], [4, 0.08], [5, 0.1], [6, 0.1], [160, 0.1], [161, 1e-3], [180, 1e-3], [181, 1e-5], [200, 1e-5]];
-  for (const [epoch, want] of table) expect(Math.abs(rate(epoch) / want - 1), `epoch ${epoch}`).toBeLessThan(1e-12);
-});
+test(
+  'the schedule of the LDAM code: warm-up over 5 epochs, 0.01 from epoch 161 and 0.0001 from 181, counted ' + 'from 1',
+  () => {
+    const schedules = [warmUp(), multiStep({ milestones: [160, 180], gamma: 0.01 })];
+    const rate = (epoch: number): number => ratesAt(schedules, at(epoch - 1), 0.1).lr;
+    const table: [epoch: number, rate: number][] = [
+      [1, 0.02],
+      [2, 0.04],
+      [3, 0.06],
+      [4, 0.08],
+      [5, 0.1],
+      [6, 0.1],
+      [160, 0.1],
+      [161, 1e-3],
+      [180, 1e-3],
+      [181, 1e-5],
+      [200, 1e-5],
+    ];
+    for (const [epoch, want] of table) expect(Math.abs(rate(epoch) / want - 1), `epoch ${epoch}`).toBeLessThan(1e-12);
+  },
+);
 
 test('multiStep counts the milestones passed, in any order', () => {
   const { lr } = multiStep({ milestones: [30, 10], gamma: 0.5 });
@@ -62,7 +91,10 @@ test('defaults end with the run', () => {
   near(rates(warmupCosine({ warmup: 0 }), at(0), at(100)), [1, 0.5]);
   const cycle = oneCycle({ maxLr: 2 });
   near(rates(cycle, step(0), step(599), step(1999), step(5000)), [0.08, 2, 8e-6, 8e-6]);
-  near([step(0), step(599), step(1999)].map((m) => cycle.momentum!(m)), [0.95, 0.85, 0.95]);
+  near(
+    [step(0), step(599), step(1999)].map((m) => cycle.momentum!(m)),
+    [0.95, 0.85, 0.95],
+  );
   near(rates(oneCycle(), step(599)), [1]);
   expect(oneCycle({ cycleMomentum: false }).momentum).toBeUndefined();
   near(rates(oneCycle({ totalSteps: 10, pctStart: 0.1 }), step(0), step(9)), [1, 4e-6]);
@@ -74,33 +106,54 @@ test('restarts: equal periods, and growing ones', () => {
 });
 
 test('swaLr leaves the rate alone before its first epoch', () => {
-  near(rates(swaLr({ swaLr: 0.5, from: 10, annealEpochs: 4, anneal: 'linear' }), at(9), at(10), at(12), at(14), at(50)), [1, 1, 0.75, 0.5, 0.5]);
+  near(
+    rates(swaLr({ swaLr: 0.5, from: 10, annealEpochs: 4, anneal: 'linear' }), at(9), at(10), at(12), at(14), at(50)),
+    [1, 1, 0.75, 0.5, 0.5],
+  );
   near(rates(swaLr({ swaLr: 0.5, annealEpochs: 0 }), at(0)), [0.5]);
 });
 
 test('schedules act one after the other; the last momentum counts', () => {
   const half = custom((_, rate) => rate / 2);
   expect(ratesAt([], at(3), 0.3)).toEqual({ lr: 0.3, momentum: undefined });
-  expect(ratesAt([half, custom(({ epoch }, rate) => rate + epoch), { momentum: () => 0.5 }, { momentum: () => 0.7 }], at(3), 1)).toEqual({ lr: 3.5, momentum: 0.7 });
-  expect(() => ratesAt([custom(() => NaN)], at(3), 1)).toThrow('schedule: the rate in epoch 3, step 30 is NaN, expected a number of at least 0');
-  expect(() => ratesAt([custom(() => -1)], at(0), 1)).toThrow('schedule: the rate in epoch 0, step 0 is -1, expected a number of at least 0');
+  expect(
+    ratesAt(
+      [half, custom(({ epoch }, rate) => rate + epoch), { momentum: () => 0.5 }, { momentum: () => 0.7 }],
+      at(3),
+      1,
+    ),
+  ).toEqual({ lr: 3.5, momentum: 0.7 });
+  expect(() => ratesAt([custom(() => NaN)], at(3), 1)).toThrow(
+    'schedule: the rate in epoch 3, step 30 is NaN, expected a number of at least 0',
+  );
+  expect(() => ratesAt([custom(() => -1)], at(0), 1)).toThrow(
+    'schedule: the rate in epoch 0, step 0 is -1, expected a number of at least 0',
+  );
 });
 
 test('errors', () => {
   expect(() => stepLr({ stepSize: 0 })).toThrow('stepLr: stepSize is 0, expected a number of at least 1');
   expect(() => exponentialLr({ gamma: NaN })).toThrow('exponentialLr: gamma is NaN, expected a number of at least 0');
   expect(() => cosineLr({ tMax: 0 })).toThrow('cosineLr: tMax is 0, expected a number of at least 1');
-  expect(() => cosineWarmRestarts({ t0: 5, tMult: 0.5 })).toThrow('cosineWarmRestarts: tMult is 0.5, expected a number of at least 1');
+  expect(() => cosineWarmRestarts({ t0: 5, tMult: 0.5 })).toThrow(
+    'cosineWarmRestarts: tMult is 0.5, expected a number of at least 1',
+  );
   expect(() => linearLr({ totalIters: 0 })).toThrow('linearLr: totalIters is 0, expected a number of at least 1');
   expect(() => polynomialLr({ power: -1 })).toThrow('polynomialLr: power is -1, expected a number of at least 0');
-  expect(() => warmupCosine({ warmup: 5, total: 4 })).toThrow('warmupCosine: total is 4, expected a number of at least 5');
+  expect(() => warmupCosine({ warmup: 5, total: 4 })).toThrow(
+    'warmupCosine: total is 4, expected a number of at least 5',
+  );
   expect(() => oneCycle({ totalSteps: 1 })).toThrow('oneCycle: totalSteps is 1, expected a number of at least 2');
   expect(() => oneCycle({ pctStart: 1 })).toThrow('oneCycle: pctStart is 1, expected a number between 0 and 1');
   expect(() => oneCycle({ anneal: 'step' as never })).toThrow('oneCycle: anneal is step, expected cos or linear');
   expect(() => swaLr({ swaLr: -1 })).toThrow('swaLr: swaLr is -1, expected a number of at least 0');
   expect(() => custom(0.1 as never)).toThrow('custom: lr is a number, expected a function of the moment and the rate');
-  expect(() => multiStep({ milestones: [5, -1] })).toThrow('multiStep: milestones[1] is -1, expected a number of at least 0');
-  expect(() => multiStep({ milestones: [5], gamma: -1 })).toThrow('multiStep: gamma is -1, expected a number of at least 0');
+  expect(() => multiStep({ milestones: [5, -1] })).toThrow(
+    'multiStep: milestones[1] is -1, expected a number of at least 0',
+  );
+  expect(() => multiStep({ milestones: [5], gamma: -1 })).toThrow(
+    'multiStep: gamma is -1, expected a number of at least 0',
+  );
   expect(() => warmUp({ epochs: 0 })).toThrow('warmUp: epochs is 0, expected a number of at least 1');
   expect(() => drw({ beta: 1 })).toThrow('drw: beta is 1, expected a number of at least 0 and below 1');
   expect(() => drw({ from: -1 })).toThrow('drw: from is -1, expected a number of at least 0');

@@ -15,7 +15,10 @@ let browser: Browser;
 beforeAll(async () => {
   [packed, browser] = await Promise.all([
     Packed.make(),
-    chromium.launch({ executablePath: findChrome() ?? undefined, args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'] }),
+    chromium.launch({
+      executablePath: findChrome() ?? undefined,
+      args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'],
+    }),
   ]);
 }, 300_000);
 afterAll(async () => {
@@ -23,14 +26,23 @@ afterAll(async () => {
   packed?.dispose();
 });
 
-/** What the page at `url` leaves in `window.result`. Anything that the console shows in red or yellow fails the test. */
+/**
+ * What the page at `url` leaves in `window.result`. Anything that the console shows in red or yellow fails the test.
+ */
 async function resultOf(url: string): Promise<Record<string, unknown>> {
   const page = await browser.newPage();
   const problems: string[] = [];
-  page.on('console', (message) => void (['error', 'warning'].includes(message.type()) && problems.push(message.text())));
+  page.on(
+    'console',
+    (message) => void (['error', 'warning'].includes(message.type()) && problems.push(message.text())),
+  );
   page.on('pageerror', (error) => void problems.push(String(error)));
   await page.goto(url);
-  const handle = await page.waitForFunction(() => (window as unknown as { result?: Record<string, unknown> }).result, undefined, { timeout: 60_000 });
+  const handle = await page.waitForFunction(
+    () => (window as unknown as { result?: Record<string, unknown> }).result,
+    undefined,
+    { timeout: 60_000 },
+  );
   const result = (await handle.jsonValue())!;
   await page.close();
   expect(problems).toEqual([]);
@@ -40,7 +52,12 @@ async function resultOf(url: string): Promise<Record<string, unknown>> {
 /** Vite without its own words on the console; what it would warn of is kept. */
 function quiet(root: string, more: InlineConfig = {}): { config: InlineConfig; said: string[] } {
   const said: string[] = [];
-  const logger = { ...createLogger('silent'), warn: (text: string) => void said.push(text), warnOnce: (text: string) => void said.push(text), error: (text: string) => void said.push(text) };
+  const logger = {
+    ...createLogger('silent'),
+    warn: (text: string) => void said.push(text),
+    warnOnce: (text: string) => void said.push(text),
+    error: (text: string) => void said.push(text),
+  };
   return { config: { root, customLogger: logger, ...more }, said };
 }
 
@@ -49,8 +66,13 @@ const trained = { squares: [2, 8, 18], steps: 8, isFinite: true, leaked: 0, hasD
 describe('the tarball', () => {
   test('holds what package.json names, and nothing of the workshop', () => {
     const paths = packed.files.map((f) => f.path);
-    const { exports, bin } = JSON.parse(readFileSync(Packed.at('package.json'), 'utf8')) as { exports: Record<string, string | Record<string, string>>; bin: Record<string, string> };
-    const named = [...Object.values(exports), ...Object.values(bin)].flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target)));
+    const { exports, bin } = JSON.parse(readFileSync(Packed.at('package.json'), 'utf8')) as {
+      exports: Record<string, string | Record<string, string>>;
+      bin: Record<string, string>;
+    };
+    const named = [...Object.values(exports), ...Object.values(bin)].flatMap((target) =>
+      typeof target === 'string' ? [target] : Object.values(target),
+    );
     for (const target of named) expect(paths).toContain(target.slice(2));
     for (const path of paths) {
       expect(path).toMatch(/^(dist|src|shaders|docs|examples)\/|^(package\.json|README\.md|LICENSE)$/);
@@ -59,28 +81,53 @@ describe('the tarball', () => {
     expect(packed.files.reduce((sum, f) => sum + f.size, 0)).toBeLessThan(12e6);
   });
 
-  test('has one copy of each declaration for each age of TypeScript, and tells of nothing that leaves the tape but detach', async () => {
-    const dist = join(await packed.project('node'), 'node_modules/evenkeel/dist');
-    const declarations = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'));
-    const older = declarations.filter((name) => name.startsWith('ts5.6'));
-    expect(older.map((name) => name.slice('ts5.6/'.length)).sort()).toEqual(declarations.filter((name) => !older.includes(name)).sort());
-    for (const name of declarations) {
-      const text = readFileSync(join(dist, name), 'utf8');
-      expect(text, name).not.toMatch(/\bview(Of)?\s*[(<]/);
-      expect(text, name).not.toMatch(/from ['"]\.[^'"]*\.ts['"]/);
-    }
-    for (const name of older) expect(readFileSync(join(dist, name), 'utf8'), name).not.toMatch(/\b(Float|Int|Uint)\d+Array</);
-  });
+  test(
+    'has one copy of each declaration for each age of TypeScript, and tells of nothing that leaves the tape ' +
+      'but detach',
+    async () => {
+      const dist = join(await packed.project('node'), 'node_modules/evenkeel/dist');
+      const declarations = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        name.endsWith('.d.ts'),
+      );
+      const older = declarations.filter((name) => name.startsWith('ts5.6'));
+      expect(older.map((name) => name.slice('ts5.6/'.length)).sort()).toEqual(
+        declarations.filter((name) => !older.includes(name)).sort(),
+      );
+      for (const name of declarations) {
+        const text = readFileSync(join(dist, name), 'utf8');
+        expect(text, name).not.toMatch(/\bview(Of)?\s*[(<]/);
+        expect(text, name).not.toMatch(/from ['"]\.[^'"]*\.ts['"]/);
+      }
+      for (const name of older)
+        expect(readFileSync(join(dist, name), 'utf8'), name).not.toMatch(/\b(Float|Int|Uint)\d+Array</);
+    },
+  );
 });
 
 test('sizes in a bundle for pages, minified and gzipped', async () => {
   const readme = snippets('README.md', 'js')[0]!;
-  const { exports } = JSON.parse(readFileSync(Packed.at('package.json'), 'utf8')) as { exports: Record<string, string> };
-  const entries = Object.keys(exports).filter((name) => !/build|\.js(on)?$/.test(name)).map((name) => `evenkeel${name.slice(1)}`);
+  const { exports } = JSON.parse(readFileSync(Packed.at('package.json'), 'utf8')) as {
+    exports: Record<string, string>;
+  };
+  const entries = Object.keys(exports)
+    .filter((name) => !/build|\.js(on)?$/.test(name))
+    .map((name) => `evenkeel${name.slice(1)}`);
   const sizes = await packageSizes(await packed.project('page'), readme, entries);
-  console.log(Object.entries(sizes).map(([name, bytes]) => `${name}: ${(bytes / 1000).toFixed(1)} kB`).join('\n'));
+  console.log(
+    Object.entries(sizes)
+      .map(([name, bytes]) => `${name}: ${(bytes / 1000).toFixed(1)} kB`)
+      .join('\n'),
+  );
   // What was reached, with room for a correction here and there.
-  for (const [name, most] of Object.entries({ init: 10e3, 'one op': 24e3, model: 41e3, training: 58e3, program: 83e3, all: 225e3 })) expect(sizes[name], name).toBeLessThan(most);
+  for (const [name, most] of Object.entries({
+    init: 10e3,
+    'one op': 24e3,
+    model: 41e3,
+    training: 58e3,
+    program: 83e3,
+    all: 225e3,
+  }))
+    expect(sizes[name], name).toBeLessThan(most);
 });
 
 describe('Vite', () => {
@@ -100,7 +147,9 @@ describe('Vite', () => {
     const root = await packed.project('kernel', ['vite']);
     const output = await node(root, Packed.at('node_modules/vite/bin/vite.js'), 'build');
     expect(output).not.toMatch(/warn|webgpu/i);
-    expect(readFileSync(join(root, 'square.d.wgsl.ts'), 'utf8')).toContain('interface Params { n: number; scale: number }');
+    expect(readFileSync(join(root, 'square.d.wgsl.ts'), 'utf8')).toContain(
+      'interface Params { n: number; scale: number }',
+    );
     const { config } = quiet(root, { configFile: false, preview: { port: 0 } });
     const server = await preview(config);
     try {
@@ -121,7 +170,11 @@ describe('Vite', () => {
 test('a page without a bundler runs evenkeel from one file, by the import map of the documentation', async () => {
   const root = await packed.project('map');
   const map = snippets('docs/getting-started.md', 'html')[0]!;
-  writeFileSync(join(root, 'index.html'), `<!doctype html><title>map</title><link rel="icon" href="data:,">${map}<script type="module" src="main.js"></script>`);
+  writeFileSync(
+    join(root, 'index.html'),
+    `<!doctype html><title>map</title><link rel="icon" href="data:,">${map}<script type="module" ` +
+      'src="main.js"></script>',
+  );
   const types: Record<string, string> = { html: 'text/html', js: 'text/javascript' };
   const server = createHttpServer((request, response) => {
     const path = request.url === '/' ? 'index.html' : request.url!.slice(1);
@@ -130,7 +183,11 @@ test('a page without a bundler runs evenkeel from one file, by the import map of
   });
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   try {
-    expect(await resultOf(`http://127.0.0.1:${(server.address() as { port: number }).port}/`)).toEqual({ y: [0, 2], parameters: 6, isOne: true });
+    expect(await resultOf(`http://127.0.0.1:${(server.address() as { port: number }).port}/`)).toEqual({
+      y: [0, 2],
+      parameters: 6,
+      isOne: true,
+    });
   } finally {
     server.close();
   }
@@ -146,19 +203,27 @@ describe('Node', () => {
     const root = await packed.project('node');
     const { code, out } = await run(root, process.execPath, 'main.mjs');
     expect(code).toBe(1);
-    expect(out).toMatch(/NoWebGPUError: Node has no WebGPU of its own: run `npm install webgpu`, or pass \{ gpu \} \(Cannot find package 'webgpu'/);
+    expect(out).toMatch(
+      /NoWebGPUError: Node has no WebGPU of its own: run `npm install webgpu`, or pass \{ gpu \} \(Cannot find package 'webgpu'/,
+    );
   });
 
-  test('the plugin for esbuild bundles a program with a kernel, which runs with and without Symbol.dispose', async () => {
-    const root = await packed.project('kernel', ['esbuild', 'webgpu']);
-    expect(await node(root, 'bundle.mjs')).toBe('');
-    expect(JSON.parse(await node(root, 'bundled/node.mjs'))).toEqual({ ...trained, hasDispose: 'dispose' in Symbol });
-    expect(JSON.parse(await node(root, '--import', './public/no-dispose.js', 'bundled/node.mjs'))).toEqual(trained);
-  });
+  test(
+    'the plugin for esbuild bundles a program with a kernel, ' + 'which runs with and without Symbol.dispose',
+    async () => {
+      const root = await packed.project('kernel', ['esbuild', 'webgpu']);
+      expect(await node(root, 'bundle.mjs')).toBe('');
+      expect(JSON.parse(await node(root, 'bundled/node.mjs'))).toEqual({ ...trained, hasDispose: 'dispose' in Symbol });
+      expect(JSON.parse(await node(root, '--import', './public/no-dispose.js', 'bundled/node.mjs'))).toEqual(trained);
+    },
+  );
 
   test('the kernel of the page of concepts runs as it stands there', async () => {
     const root = await packed.project('node', ['webgpu']);
-    writeFileSync(join(root, 'kernel.mjs'), `${snippets('docs/concepts.md', 'js').find((code) => code.includes('defineKernel'))!}process.exit();`);
+    writeFileSync(
+      join(root, 'kernel.mjs'),
+      `${snippets('docs/concepts.md', 'js').find((code) => code.includes('defineKernel'))!}process.exit();`,
+    );
     expect(await node(root, 'kernel.mjs')).toMatch(/\[\s*2,\s*8,\s*18\s*\]/);
   });
 });
@@ -166,11 +231,20 @@ describe('Node', () => {
 describe('webpack', () => {
   const bundle = (config: Configuration): Promise<string[]> =>
     new Promise((done, failed) => {
-      webpack({ mode: 'production', experiments: { outputModule: true }, optimization: { minimize: false }, performance: { hints: false }, ...config }, (error, stats) => {
-        const { errors = [], warnings = [] } = stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
-        if (error) failed(error);
-        else done([...errors, ...warnings].map((e) => e.message));
-      });
+      webpack(
+        {
+          mode: 'production',
+          experiments: { outputModule: true },
+          optimization: { minimize: false },
+          performance: { hints: false },
+          ...config,
+        },
+        (error, stats) => {
+          const { errors = [], warnings = [] } = stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
+          if (error) failed(error);
+          else done([...errors, ...warnings].map((e) => e.message));
+        },
+      );
     });
 
   test('it bundles for pages and for Node without a warning', async () => {
@@ -178,7 +252,14 @@ describe('webpack', () => {
     expect(await bundle({ context: page, entry: './main.js', output: { path: join(page, 'out') } })).toEqual([]);
     expect(readFileSync(join(page, 'out/main.js'), 'utf8')).not.toMatch(/npm install webgpu/);
     const root = await packed.project('node', ['webgpu']);
-    expect(await bundle({ context: root, entry: './main.mjs', target: 'node20', output: { path: join(root, 'out'), filename: 'main.mjs', module: true } })).toEqual([]);
+    expect(
+      await bundle({
+        context: root,
+        entry: './main.mjs',
+        target: 'node20',
+        output: { path: join(root, 'out'), filename: 'main.mjs', module: true },
+      }),
+    ).toEqual([]);
     expect(JSON.parse(await node(root, 'out/main.mjs'))).toEqual([2, 3]);
   });
 });
@@ -187,26 +268,50 @@ describe('types', () => {
   let root = '';
   beforeAll(async () => {
     root = await packed.project('types', ['@webgpu/types']);
-    for (const file of ['square.wgsl', 'lib']) cpSync(join(import.meta.dirname, 'projects/kernel', file), join(root, file), { recursive: true });
-    await node(root, '--input-type=module', '-e', "import { writeDeclaration } from 'evenkeel/build'; writeDeclaration('square.wgsl');");
+    for (const file of ['square.wgsl', 'lib'])
+      cpSync(join(import.meta.dirname, 'projects/kernel', file), join(root, file), { recursive: true });
+    await node(
+      root,
+      '--input-type=module',
+      '-e',
+      "import { writeDeclaration } from 'evenkeel/build'; writeDeclaration('square.wgsl');",
+    );
     expect(existsSync(join(root, 'square.d.wgsl.ts'))).toBe(true);
   });
 
   /** Lines of tsconfig.json that the page of the first steps asks for, for one version of TypeScript. */
   const asked = (version: number): object =>
-    (JSON.parse(`{${snippets('docs/getting-started.md', 'json')[version < 6 ? 1 : 0]!}}`) as { compilerOptions: object }).compilerOptions;
+    (
+      JSON.parse(`{${snippets('docs/getting-started.md', 'json')[version < 6 ? 1 : 0]!}}`) as {
+        compilerOptions: object;
+      }
+    ).compilerOptions;
 
   test.each([
-    ['typescript', 'bundler'], ['typescript', 'node16'], ['typescript', 'nodenext'],
-    ['typescript-5', 'bundler'], ['typescript-5', 'node16'], ['typescript-5', 'nodenext'],
+    ['typescript', 'bundler'],
+    ['typescript', 'node16'],
+    ['typescript', 'nodenext'],
+    ['typescript-5', 'bundler'],
+    ['typescript-5', 'node16'],
+    ['typescript-5', 'nodenext'],
   ])('%s checks a program under %s', async (compiler, resolution) => {
-    const { version } = JSON.parse(readFileSync(Packed.at('node_modules', compiler, 'package.json'), 'utf8')) as { version: string };
+    const { version } = JSON.parse(readFileSync(Packed.at('node_modules', compiler, 'package.json'), 'utf8')) as {
+      version: string;
+    };
     // The old compiler is slow: it reads the declarations in full once, since they do not differ between the three.
     const skipLibCheck = compiler === 'typescript-5' && resolution !== 'nodenext';
     const strict = { strict: true, skipLibCheck, noEmit: true, allowArbitraryExtensions: true };
-    const compilerOptions = { ...asked(Number.parseInt(version)), ...strict, module: resolution === 'bundler' ? 'esnext' : resolution, moduleResolution: resolution };
+    const compilerOptions = {
+      ...asked(Number.parseInt(version)),
+      ...strict,
+      module: resolution === 'bundler' ? 'esnext' : resolution,
+      moduleResolution: resolution,
+    };
     const name = `tsconfig.${compiler}.${resolution}.json`;
     writeFileSync(join(root, name), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
-    expect(await run(root, process.execPath, Packed.at('node_modules', compiler, 'bin/tsc'), '-p', name)).toEqual({ code: 0, out: '' });
+    expect(await run(root, process.execPath, Packed.at('node_modules', compiler, 'bin/tsc'), '-p', name)).toEqual({
+      code: 0,
+      out: '',
+    });
   });
 });

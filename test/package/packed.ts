@@ -19,7 +19,15 @@ export interface Outcome {
 
 /** Runs a command in `cwd`, with the environment of a user: none of what the test runner set for itself. */
 export function run(cwd: string, command: string, ...args: string[]): Promise<Outcome> {
-  const env = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_ENV$|NODE_OPTIONS$|npm_|TEST$|MODE$|PROD$|DEV$|SSR$|BASE_URL$)/.test(name))), NO_COLOR: '1', FORCE_COLOR: '0' };
+  const env = {
+    ...Object.fromEntries(
+      Object.entries(process.env).filter(
+        ([name]) => !/^(VITEST|NODE_ENV$|NODE_OPTIONS$|npm_|TEST$|MODE$|PROD$|DEV$|SSR$|BASE_URL$)/.test(name),
+      ),
+    ),
+    NO_COLOR: '1',
+    FORCE_COLOR: '0',
+  };
   const child = spawn(command, args, { cwd, env });
   let out = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (out += text));
@@ -53,7 +61,8 @@ export class Packed {
     const folder = mkdtempSync(join(tmpdir(), 'evenkeel-packed-'));
     const tree = join(folder, 'tree');
     mkdirSync(tree);
-    for (const name of ['package.json', 'tsconfig.json', 'README.md', 'LICENSE', 'docs', 'examples', 'src', 'shaders']) cpSync(join(root, name), join(tree, name), { recursive: true });
+    for (const name of ['package.json', 'tsconfig.json', 'README.md', 'LICENSE', 'docs', 'examples', 'src', 'shaders'])
+      cpSync(join(root, name), join(tree, name), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
     await node(tree, 'src/cli/setup.mjs', 'build');
     const { code, out } = await run(tree, 'npm', 'pack', '--ignore-scripts', '--json', '--loglevel=error');
@@ -67,7 +76,10 @@ export class Packed {
   async project(name: string, tools: readonly string[] = []): Promise<string> {
     const to = mkdtempSync(join(this.folder, `${name}-`));
     cpSync(join(import.meta.dirname, 'projects', name), to, { recursive: true });
-    writeFileSync(join(to, 'package.json'), JSON.stringify({ name, private: true, type: 'module', dependencies: { evenkeel: '*' } }));
+    writeFileSync(
+      join(to, 'package.json'),
+      JSON.stringify({ name, private: true, type: 'module', dependencies: { evenkeel: '*' } }),
+    );
     const at = join(to, 'node_modules/evenkeel');
     mkdirSync(at, { recursive: true });
     const { code, out } = await run(to, 'tar', '-xzf', this.#tarball, '-C', at, '--strip-components=1');
@@ -92,5 +104,7 @@ export class Packed {
 
 /** The fenced blocks of a page of the documentation, in one language. */
 export function snippets(page: string, language: string): string[] {
-  return [...readFileSync(join(root, page), 'utf8').matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((m) => m[1]!);
+  return [
+    ...readFileSync(join(root, page), 'utf8').matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm')),
+  ].map((m) => m[1]!);
 }

@@ -4,23 +4,46 @@ import { build } from 'esbuild';
 /** Programs of growing reach, each with what the one before it has. */
 const programs: readonly (readonly [name: string, code: string])[] = [
   ['init', "import { init } from 'evenkeel'; await init();"],
-  ['one op', "import { init, tensor } from 'evenkeel'; import { add } from 'evenkeel/ops'; await init(); console.log(await add(tensor([1]), 1).read());"],
-  ['model', "import { init, tensor } from 'evenkeel'; import { linear, relu, sequential } from 'evenkeel/nn'; await init(); console.log(await sequential(linear(2, 2), relu()).init().logits(globalThis.x));"],
+  [
+    'one op',
+    "import { init, tensor } from 'evenkeel'; import { add } from 'evenkeel/ops'; await init(); " +
+      'console.log(await add(tensor([1]), 1).read());',
+  ],
+  [
+    'model',
+    "import { init, tensor } from 'evenkeel'; import { linear, relu, sequential } from 'evenkeel/nn'; await " +
+      'init(); console.log(await sequential(linear(2, 2), relu()).init().logits(globalThis.x));',
+  ],
   [
     'training',
-    "import { init } from 'evenkeel'; import { makeDataset } from 'evenkeel/data'; import { crossEntropy } from 'evenkeel/losses'; import { linear, relu, sequential } from 'evenkeel/nn'; " +
+    "import { init } from 'evenkeel'; import { makeDataset } from 'evenkeel/data'; import { crossEntropy } " +
+      "from 'evenkeel/losses'; import { linear, relu, sequential } from 'evenkeel/nn'; " +
       "import { sgd } from 'evenkeel/optim'; import { fit } from 'evenkeel/train'; await init(); " +
-      'await fit(sequential(linear(2, 2), relu()), makeDataset(globalThis.x, globalThis.y, { numClasses: 2 }), { loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });',
+      'await fit(sequential(linear(2, 2), relu()), makeDataset(globalThis.x, globalThis.y, { numClasses: 2 ' +
+      '}), { loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });',
   ],
 ];
 
 /** Bytes of the package in a page's bundle, minified and gzipped: the programs above, `readme` and all entries. */
-export async function packageSizes(project: string, readme: string, entries: readonly string[]): Promise<Record<string, number>> {
+export async function packageSizes(
+  project: string,
+  readme: string,
+  entries: readonly string[],
+): Promise<Record<string, number>> {
   const all = entries.map((entry, i) => `export * as e${i} from '${entry}';`).join('\n');
   const sizes: Record<string, number> = {};
   for (const [name, contents] of [...programs, ['program', readme], ['all', all]] as const) {
     const { outputFiles } = await build({
-      bundle: true, format: 'esm', platform: 'browser', target: 'es2022', minify: true, write: false, legalComments: 'none', logLevel: 'error', absWorkingDir: project, stdin: { contents, resolveDir: project },
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      target: 'es2022',
+      minify: true,
+      write: false,
+      legalComments: 'none',
+      logLevel: 'error',
+      absWorkingDir: project,
+      stdin: { contents, resolveDir: project },
     });
     sizes[name] = gzipSync(outputFiles![0]!.contents, { level: 9 }).length;
   }

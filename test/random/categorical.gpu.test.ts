@@ -60,12 +60,24 @@ describe('categorical, as the host twin', () => {
   test('errors', () => {
     scope(() => {
       const x = tensor([1, 2]);
-      expect(() => categorical({} as never, k)).toThrow('categorical: got neither logits nor probs, expected one of them');
-      expect(() => categorical({ logits: x, probs: x } as never, k)).toThrow('categorical: got both logits and probs, expected one of them');
-      expect(() => categorical({ logits: tensor([1], { dtype: 'i32' }) as unknown as Tensor }, k)).toThrow('categorical: logits is i32, expected f32');
-      expect(() => categorical({ probs: tensor(1) }, k)).toThrow('categorical: probs has shape [], expected (items, ..., classes) with at least one class');
-      expect(() => categorical({ probs: tensor([], { shape: [0, 2] }) }, k, { count: 3 })).toThrow('categorical: probs has shape [0,2], expected at least one item');
-      expect(() => categorical({ probs: x }, k, { count: -1 })).toThrow('categorical: count is -1, expected a non-negative integer');
+      expect(() => categorical({} as never, k)).toThrow(
+        'categorical: got neither logits nor probs, expected one of them',
+      );
+      expect(() => categorical({ logits: x, probs: x } as never, k)).toThrow(
+        'categorical: got both logits and probs, expected one of them',
+      );
+      expect(() => categorical({ logits: tensor([1], { dtype: 'i32' }) as unknown as Tensor }, k)).toThrow(
+        'categorical: logits is i32, expected f32',
+      );
+      expect(() => categorical({ probs: tensor(1) }, k)).toThrow(
+        'categorical: probs has shape [], expected (items, ..., classes) with at least one class',
+      );
+      expect(() => categorical({ probs: tensor([], { shape: [0, 2] }) }, k, { count: 3 })).toThrow(
+        'categorical: probs has shape [0,2], expected at least one item',
+      );
+      expect(() => categorical({ probs: x }, k, { count: -1 })).toThrow(
+        'categorical: count is -1, expected a non-negative integer',
+      );
     });
   });
 });

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { hostBernoulli, hostCategorical, hostExponential, hostGumbel, hostPermutation, hostRandint, key, philox, split } from 'evenkeel/random';
+import {
+  hostBernoulli,
+  hostCategorical,
+  hostExponential,
+  hostGumbel,
+  hostPermutation,
+  hostRandint,
+  key,
+  philox,
+  split,
+} from 'evenkeel/random';
 import { below } from '../reference/random.ts';
 import { expectCounts, expectDistributed, expectMoments, expectUncorrelated } from '../support/distribution.ts';
 
@@ -25,12 +35,26 @@ describe('bernoulli', () => {
   test('a probability for each element', () => {
     const p = Float32Array.from({ length: n }, (_, i) => (i % 4) / 4);
     const x = hostBernoulli(1, n, k, { p });
-    for (let c = 0; c < 4; c++) expectCounts(countsOf(x.filter((_, i) => i % 4 === c), 2), [1 - c / 4, c / 4]);
+    for (let c = 0; c < 4; c++)
+      expectCounts(
+        countsOf(
+          x.filter((_, i) => i % 4 === c),
+          2,
+        ),
+        [1 - c / 4, c / 4],
+      );
   });
 });
 
 describe('randint', () => {
-  test.each([[0, 1], [0, 2], [0, 10], [-3, 4], [0, 257], [100, 1100]])('from %d to %d', (low, high) => {
+  test.each([
+    [0, 1],
+    [0, 2],
+    [0, 10],
+    [-3, 4],
+    [0, 257],
+    [100, 1100],
+  ])('from %d to %d', (low, high) => {
     const x = hostRandint(1, n, k, { low, high });
     expectCounts(countsOf(x, high - low, low), new Array(high - low).fill(1 / (high - low)));
     if (high - low > 1) expectUncorrelated(x);
@@ -41,14 +65,21 @@ describe('randint', () => {
     const wide = hostRandint(1, n, k, { low: -(2 ** 30), high: 2 ** 31 });
     expectDistributed(Float32Array.from(wide), (v) => (v + 2 ** 30) / (3 * 2 ** 30));
     // Without redrawing, every third value would come up twice as often.
-    expectCounts(countsOf(wide.map((v) => (v + 2 ** 30) % 3), 3), [1 / 3, 1 / 3, 1 / 3]);
+    expectCounts(
+      countsOf(
+        wide.map((v) => (v + 2 ** 30) % 3),
+        3,
+      ),
+      [1 / 3, 1 / 3, 1 / 3],
+    );
   });
   test('as in 64-bit arithmetic, word by word', () => {
     for (const range of [3, 1000, 2 ** 31 + 1, 3 * 2 ** 30]) {
       const x = hostRandint(1, 400, k, { low: -(2 ** 30), high: range - 2 ** 30 });
       x.forEach((v, i) => {
         let want: number | null = null;
-        for (let attempt = 0; want === null; attempt++) want = below(philox([Math.floor(i / 4), 0, 0, attempt], k)[i % 4]!, range);
+        for (let attempt = 0; want === null; attempt++)
+          want = below(philox([Math.floor(i / 4), 0, 0, attempt], k)[i % 4]!, range);
         expect(v).toBe(want - 2 ** 30);
       });
     }
@@ -57,7 +88,11 @@ describe('randint', () => {
 
 describe('exponential', () => {
   const x = hostExponential(1, n, k, { rate: 4 });
-  test('moments', () => expectMoments(x, [[1 / 4, 1 / 16], [1 / 8, 20 / 256]]));
+  test('moments', () =>
+    expectMoments(x, [
+      [1 / 4, 1 / 16],
+      [1 / 8, 20 / 256],
+    ]));
   test('distribution', () => expectDistributed(x, (v) => -Math.expm1(-4 * v)));
   test('neighbours', () => expectUncorrelated(x));
   test('all above 0 and finite', () => expect(x.every((v) => v > 0 && v < 4.2)).toBe(true));
@@ -73,7 +108,11 @@ describe('gumbel', () => {
 describe('categorical', () => {
   const probs = [0.5, 0.2, 0.05, 0, 0.001, 0.249];
   const logits = probs.map((p) => (p > 0 ? Math.log(p) + 3 : -3e38));
-  test.each([{ name: 'logits', weights: { logits } }, { name: 'probabilities', weights: { probs } }, { name: 'counts', weights: { probs: probs.map((p) => p * 1000) } }])('by $name', ({ weights }) => {
+  test.each([
+    { name: 'logits', weights: { logits } },
+    { name: 'probabilities', weights: { probs } },
+    { name: 'counts', weights: { probs: probs.map((p) => p * 1000) } },
+  ])('by $name', ({ weights }) => {
     const x = hostCategorical(weights as { logits: number[] }, [1, 1, 6], k, { count: n });
     expectCounts(countsOf(x, 6), probs);
     expectUncorrelated(x);
@@ -81,14 +120,29 @@ describe('categorical', () => {
   test('rows and items each have their own weights', () => {
     const weights = [0.9, 0.1, 0.3, 0.7, 0.5, 0.5, 0, 1];
     const x = hostCategorical({ probs: weights }, [2, 2, 2], k, { count: n / 2 });
-    [0, 1, 2, 3].forEach((r) => expectCounts(countsOf(x.filter((_, i) => i % 4 === r), 2), weights.slice(2 * r, 2 * r + 2)));
+    [0, 1, 2, 3].forEach((r) =>
+      expectCounts(
+        countsOf(
+          x.filter((_, i) => i % 4 === r),
+          2,
+        ),
+        weights.slice(2 * r, 2 * r + 2),
+      ),
+    );
     expectUncorrelated(x.filter((_, i) => i % 4 === 2));
   });
-  test('one class', () => expect(Array.from(hostCategorical({ logits: [5] }, [1, 1, 1], k, { count: 3 }))).toEqual([0, 0, 0]));
+  test('one class', () =>
+    expect(Array.from(hostCategorical({ logits: [5] }, [1, 1, 1], k, { count: 3 }))).toEqual([0, 0, 0]));
   test('errors', () => {
-    expect(() => hostCategorical({} as never, [1, 1, 2], k)).toThrow('hostCategorical: got neither logits nor probs, expected one of them');
-    expect(() => hostCategorical({ logits: [1], probs: [1] } as never, [1, 1, 1], k)).toThrow('hostCategorical: got both logits and probs, expected one of them');
-    expect(() => hostCategorical({ logits: [1, 2, 3] }, [1, 2, 2], k)).toThrow('hostCategorical: logits has 3 values, expected 4 for shape [1,2,2]');
+    expect(() => hostCategorical({} as never, [1, 1, 2], k)).toThrow(
+      'hostCategorical: got neither logits nor probs, expected one of them',
+    );
+    expect(() => hostCategorical({ logits: [1], probs: [1] } as never, [1, 1, 1], k)).toThrow(
+      'hostCategorical: got both logits and probs, expected one of them',
+    );
+    expect(() => hostCategorical({ logits: [1, 2, 3] }, [1, 2, 2], k)).toThrow(
+      'hostCategorical: logits has 3 values, expected 4 for shape [1,2,2]',
+    );
   });
 });
 
@@ -103,7 +157,8 @@ describe('permutation', () => {
     expectCounts([...counts.values()], new Array(24).fill(1 / 24));
   });
   test('each number once', () => {
-    for (const size of [0, 1, 2, 31, 257, 5000]) expect(Array.from(hostPermutation(size, k).sort())).toEqual(Array.from({ length: size }, (_, i) => i));
+    for (const size of [0, 1, 2, 31, 257, 5000])
+      expect(Array.from(hostPermutation(size, k).sort())).toEqual(Array.from({ length: size }, (_, i) => i));
   });
   test('errors', () => {
     expect(() => hostPermutation(65_537, k)).toThrow('hostPermutation: n is 65537, expected an integer in 0..65536');
@@ -113,11 +168,20 @@ describe('permutation', () => {
 
 test('a place gives its number whatever is drawn around it; keys, children and streams differ', () => {
   const draws = [
-    (key_: typeof k, o: object) => hostBernoulli(3, 30, key_, o), (key_: typeof k, o: object) => hostRandint(3, 30, key_, { high: 1000, ...o }), (key_: typeof k, o: object) => hostExponential(3, 30, key_, o), (key_: typeof k, o: object) => hostGumbel(3, 30, key_, o),
+    (key_: typeof k, o: object) => hostBernoulli(3, 30, key_, o),
+    (key_: typeof k, o: object) => hostRandint(3, 30, key_, { high: 1000, ...o }),
+    (key_: typeof k, o: object) => hostExponential(3, 30, key_, o),
+    (key_: typeof k, o: object) => hostGumbel(3, 30, key_, o),
   ];
   for (const draw of draws) {
     const whole = Array.from(draw(k, {}));
     expect(Array.from(draw(k, { first: 1 })).slice(0, 60)).toEqual(whole.slice(30));
-    expect(new Set([draw(k, {}), draw(key(12), {}), draw(split(k, 0), {}), draw(split(k, 1), {}), draw(k, { stream: 1 })].map((x) => x.join())).size).toBe(5);
+    expect(
+      new Set(
+        [draw(k, {}), draw(key(12), {}), draw(split(k, 0), {}), draw(split(k, 1), {}), draw(k, { stream: 1 })].map(
+          (x) => x.join(),
+        ),
+      ).size,
+    ).toBe(5);
   }
 });

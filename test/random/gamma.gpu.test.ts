@@ -11,7 +11,10 @@ describe.each(shapes)('[%j], bit by bit as the host twin', (...shape) => {
   const [count, size] = [shape[0]!, sizeOf(shape)];
   test('gamma of one number', async () => {
     poison([count * size * 4]);
-    const [y, z] = await readAll(() => [gamma(shape, k, { concentration: 0.3, stream: 2 }), gamma(shape, k, { concentration: 4.5, rate: 3 })]);
+    const [y, z] = await readAll(() => [
+      gamma(shape, k, { concentration: 0.3, stream: 2 }),
+      gamma(shape, k, { concentration: 4.5, rate: 3 }),
+    ]);
     expectSameBits(y!, hostGamma(count, size, k, { concentration: 0.3, stream: 2 }), 'concentration 0.3');
     expectSameBits(z!, hostGamma(count, size, k, { concentration: 4.5, rate: 3 }), 'concentration 4.5');
   });
@@ -19,7 +22,9 @@ describe.each(shapes)('[%j], bit by bit as the host twin', (...shape) => {
     const a = Float32Array.from({ length: count * size }, (_, i) => 2 ** ((i % 31) - 12));
     const b = a.map((v) => 1 / v);
     const [y, z, w] = await readAll(() => [
-      gamma(shape, k, { concentration: tensor(a, { shape }) }), beta(shape, k, { a: tensor(a, { shape }), b: tensor(b, { shape }) }), beta(shape, k, { a: 2, b: tensor(b, { shape }) }),
+      gamma(shape, k, { concentration: tensor(a, { shape }) }),
+      beta(shape, k, { a: tensor(a, { shape }), b: tensor(b, { shape }) }),
+      beta(shape, k, { a: 2, b: tensor(b, { shape }) }),
     ]);
     expectSameBits(y!, hostGamma(count, size, k, { concentration: a }), 'gamma');
     expectSameBits(z!, hostBeta(count, size, k, { a, b }), 'beta');
@@ -55,9 +60,18 @@ test('a single row of Dirichlet probabilities', async () => {
 
 test('a captured step draws anew when its counter moves; runs repeat bit by bit', async () => {
   const first = tensor([0, 0], { dtype: 'u32' });
-  const step = capture(() => [gamma([2, 5], k, { first, concentration: 0.5 }), beta([2, 5], k, { first, a: 1, b: 2 }), dirichlet([2], k, { first, concentration: [1, 1, 1] })]);
-  const twins = [hostGamma(4, 5, k, { concentration: 0.5 }), hostBeta(4, 5, k, { a: 1, b: 2 }), hostDirichlet(4, 1, k, { concentration: [1, 1, 1] })];
-  const half = (x: Float32Array, at: number): Float32Array => x.slice((at / 2) * (x.length / 2), (at / 2 + 1) * (x.length / 2));
+  const step = capture(() => [
+    gamma([2, 5], k, { first, concentration: 0.5 }),
+    beta([2, 5], k, { first, a: 1, b: 2 }),
+    dirichlet([2], k, { first, concentration: [1, 1, 1] }),
+  ]);
+  const twins = [
+    hostGamma(4, 5, k, { concentration: 0.5 }),
+    hostBeta(4, 5, k, { a: 1, b: 2 }),
+    hostDirichlet(4, 1, k, { concentration: [1, 1, 1] }),
+  ];
+  const half = (x: Float32Array, at: number): Float32Array =>
+    x.slice((at / 2) * (x.length / 2), (at / 2 + 1) * (x.length / 2));
   for (const at of [0, 2, 0]) {
     first.write([at, 0]);
     const values = await Promise.all(step.run().map((t) => t.read()));
@@ -69,13 +83,27 @@ test('a captured step draws anew when its counter moves; runs repeat bit by bit'
 test('errors', () => {
   scope(() => {
     const wrong = tensor([1, 2, 3]);
-    expect(() => gamma([2], k, { concentration: -1 })).toThrow('gamma: concentration is -1, expected a finite number above 0');
-    expect(() => gamma([2], k, { concentration: wrong })).toThrow('gamma: concentration has shape [3], expected that of the draw [2]');
-    expect(() => gamma([2], k, { concentration: 1, rate: Infinity })).toThrow('gamma: rate is Infinity, expected a finite number above 0');
+    expect(() => gamma([2], k, { concentration: -1 })).toThrow(
+      'gamma: concentration is -1, expected a finite number above 0',
+    );
+    expect(() => gamma([2], k, { concentration: wrong })).toThrow(
+      'gamma: concentration has shape [3], expected that of the draw [2]',
+    );
+    expect(() => gamma([2], k, { concentration: 1, rate: Infinity })).toThrow(
+      'gamma: rate is Infinity, expected a finite number above 0',
+    );
     expect(() => beta([2], k, { a: 0, b: 1 })).toThrow('beta: a is 0, expected a finite number above 0');
-    expect(() => beta([3], k, { a: 1, b: tensor([1, 2, 3], { dtype: 'i32' }) as unknown as Tensor })).toThrow('beta: b is i32, expected f32');
-    expect(() => dirichlet([2], k, { concentration: [1, 0] })).toThrow('dirichlet: concentration[1] is 0, expected a finite number above 0');
-    expect(() => dirichlet([2], k, { concentration: [] })).toThrow('dirichlet: concentration is empty, expected at least one class');
-    expect(() => dirichlet([2], k, { concentration: tensor([[1]].flat(), { shape: [1, 1] }) })).toThrow('dirichlet: concentration has shape [1,1], expected one axis');
+    expect(() => beta([3], k, { a: 1, b: tensor([1, 2, 3], { dtype: 'i32' }) as unknown as Tensor })).toThrow(
+      'beta: b is i32, expected f32',
+    );
+    expect(() => dirichlet([2], k, { concentration: [1, 0] })).toThrow(
+      'dirichlet: concentration[1] is 0, expected a finite number above 0',
+    );
+    expect(() => dirichlet([2], k, { concentration: [] })).toThrow(
+      'dirichlet: concentration is empty, expected at least one class',
+    );
+    expect(() => dirichlet([2], k, { concentration: tensor([[1]].flat(), { shape: [1, 1] }) })).toThrow(
+      'dirichlet: concentration has shape [1,1], expected one axis',
+    );
   });
 });

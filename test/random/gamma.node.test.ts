@@ -21,8 +21,19 @@ describe('gamma', () => {
     const a = Math.fround(concentration);
     const x = hostGamma(1, n, k, { concentration });
     // E x^p = a (a + 1) .. (a + p - 1)
-    expectMoments(x, [[a, a], [a * (a + 1), a * (a + 1) * ((a + 2) * (a + 3) - a * (a + 1))]], 4.5);
-    expectDistributed(x, (v) => (a < 1e5 ? gammaCdf(v, a) : normalCdf((Math.cbrt(v / a) - (1 - 1 / (9 * a))) * Math.sqrt(9 * a))), [UNDERFLOW, Infinity]);
+    expectMoments(
+      x,
+      [
+        [a, a],
+        [a * (a + 1), a * (a + 1) * ((a + 2) * (a + 3) - a * (a + 1))],
+      ],
+      4.5,
+    );
+    expectDistributed(
+      x,
+      (v) => (a < 1e5 ? gammaCdf(v, a) : normalCdf((Math.cbrt(v / a) - (1 - 1 / (9 * a))) * Math.sqrt(9 * a))),
+      [UNDERFLOW, Infinity],
+    );
     expectUncorrelated(x);
   });
   test('rate divides', () => {
@@ -37,16 +48,34 @@ describe('gamma', () => {
 });
 
 describe('beta', () => {
-  test.each([[1, 1], [0.5, 0.5], [2, 5], [30, 3], [0.7, 4], [500, 500]])('of %d and %d', (a, b) => {
+  test.each([
+    [1, 1],
+    [0.5, 0.5],
+    [2, 5],
+    [30, 3],
+    [0.7, 4],
+    [500, 500],
+  ])('of %d and %d', (a, b) => {
     const x = hostBeta(1, n, k, { a, b });
     const [p, q] = [Math.fround(a), Math.fround(b)];
-    const raw = (m: number): number => Array.from({ length: m }, (_, i) => (p + i) / (p + q + i)).reduce((t, v) => t * v, 1);
-    expectMoments(x, [[raw(1), raw(2) - raw(1) ** 2], [raw(2), raw(4) - raw(2) ** 2]], 4.5);
+    const raw = (m: number): number =>
+      Array.from({ length: m }, (_, i) => (p + i) / (p + q + i)).reduce((t, v) => t * v, 1);
+    expectMoments(
+      x,
+      [
+        [raw(1), raw(2) - raw(1) ** 2],
+        [raw(2), raw(4) - raw(2) ** 2],
+      ],
+      4.5,
+    );
     expectDistributed(x, (v) => incompleteBeta(v, p, q));
     expectUncorrelated(x);
     expect(x.every((v) => v >= 0 && v <= 1)).toBe(true);
   });
-  test.each([[0.2, 0.2], [0.05, 0.1]])('of %d and %d, up to one half', (a, b) => {
+  test.each([
+    [0.2, 0.2],
+    [0.05, 0.1],
+  ])('of %d and %d, up to one half', (a, b) => {
     const x = hostBeta(1, n, k, { a, b });
     const [p, q] = [Math.fround(a), Math.fround(b)];
     expectMoments(x, [[p / (p + q), (p * q) / ((p + q) ** 2 * (p + q + 1))]]);
@@ -64,11 +93,13 @@ describe('dirichlet', () => {
     const classes = concentration.length;
     const total = concentration.reduce((t, v) => t + v, 0);
     const x = hostDirichlet(n / 10, 10, k, { concentration });
-    for (let row = 0; row < 1000; row++) expect(x.slice(row * classes, (row + 1) * classes).reduce((t, v) => t + v, 0)).toBeCloseTo(1, 6);
+    for (let row = 0; row < 1000; row++)
+      expect(x.slice(row * classes, (row + 1) * classes).reduce((t, v) => t + v, 0)).toBeCloseTo(1, 6);
     concentration.forEach((a, c) => {
       const own = x.filter((_, i) => i % classes === c);
       expectMoments(own, [[a / total, (a * (total - a)) / (total ** 2 * (total + 1))]]);
-      if (a >= 0.5 && total - a >= 0.5) expectDistributed(own, (v) => incompleteBeta(v, Math.fround(a), Math.fround(total - a)));
+      if (a >= 0.5 && total - a >= 0.5)
+        expectDistributed(own, (v) => incompleteBeta(v, Math.fround(a), Math.fround(total - a)));
       expectUncorrelated(own);
     });
   });
@@ -87,13 +118,25 @@ test('a place gives its number whatever is drawn around it; keys, children and s
   for (const draw of draws) {
     const whole = Array.from(draw(k, {}));
     expect(Array.from(draw(k, { first: 1 })).slice(0, 60)).toEqual(whole.slice(30));
-    expect(new Set([draw(k, {}), draw(key(12), {}), draw(split(k, 0), {}), draw(split(k, 1), {}), draw(k, { stream: 1 })].map((x) => x.join())).size).toBe(5);
+    expect(
+      new Set(
+        [draw(k, {}), draw(key(12), {}), draw(split(k, 0), {}), draw(split(k, 1), {}), draw(k, { stream: 1 })].map(
+          (x) => x.join(),
+        ),
+      ).size,
+    ).toBe(5);
   }
 });
 
 test('errors', () => {
-  expect(() => hostGamma(1, 1, k, { concentration: 0 })).toThrow('hostGamma: concentration is 0, expected a finite number above 0');
-  expect(() => hostGamma(1, 1, k, { concentration: 1, rate: -1 })).toThrow('hostGamma: rate is -1, expected a finite number above 0');
+  expect(() => hostGamma(1, 1, k, { concentration: 0 })).toThrow(
+    'hostGamma: concentration is 0, expected a finite number above 0',
+  );
+  expect(() => hostGamma(1, 1, k, { concentration: 1, rate: -1 })).toThrow(
+    'hostGamma: rate is -1, expected a finite number above 0',
+  );
   expect(() => hostBeta(1, 1, k, { a: 1, b: NaN })).toThrow('hostBeta: b is NaN, expected a finite number above 0');
-  expect(() => hostDirichlet(1, 1, k, { concentration: [1, Infinity] })).toThrow('hostDirichlet: concentration[1] is Infinity, expected a finite number above 0');
+  expect(() => hostDirichlet(1, 1, k, { concentration: [1, Infinity] })).toThrow(
+    'hostDirichlet: concentration[1] is Infinity, expected a finite number above 0',
+  );
 });

@@ -1,7 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { mul, sum } from 'evenkeel/ops';
-import { addNormal, bernoulli, bits, exponential, gumbel, hostBernoulli, hostExponential, hostGumbel, hostNormal, hostRandint, hostUniform, key, normal, philox, randint, uniform } from 'evenkeel/random';
+import {
+  addNormal,
+  bernoulli,
+  bits,
+  exponential,
+  gumbel,
+  hostBernoulli,
+  hostExponential,
+  hostGumbel,
+  hostNormal,
+  hostRandint,
+  hostUniform,
+  key,
+  normal,
+  philox,
+  randint,
+  uniform,
+} from 'evenkeel/random';
 import { expectSameBits, poison, readAll, takeGrad } from '../support/check-op.ts';
 
 const k = key(7);
@@ -35,8 +52,11 @@ describe.each(shapes)('[%j]', (...shape) => {
   const [count, size] = [shape[0]!, sizeOf(shape)];
   test('bernoulli, exponential, gumbel and randint are their twins bit by bit', async () => {
     const [b, e, g, r, wide] = await readAll(() => [
-      bernoulli(shape, k, { p: 0.3, stream: 3 }), exponential(shape, k, { rate: 3 }), gumbel(shape, k, { loc: 1, scale: 0.3 }),
-      randint(shape, k, { low: -2, high: 7 }), randint(shape, k, { low: -(2 ** 30), high: 2 ** 31 }),
+      bernoulli(shape, k, { p: 0.3, stream: 3 }),
+      exponential(shape, k, { rate: 3 }),
+      gumbel(shape, k, { loc: 1, scale: 0.3 }),
+      randint(shape, k, { low: -2, high: 7 }),
+      randint(shape, k, { low: -(2 ** 30), high: 2 ** 31 }),
     ]);
     expectSameBits(b!, hostBernoulli(count, size, k, { p: 0.3, stream: 3 }), 'bernoulli');
     expectSameBits(e!, hostExponential(count, size, k, { rate: 3 }), 'exponential');
@@ -46,7 +66,10 @@ describe.each(shapes)('[%j]', (...shape) => {
   });
   test('bernoulli with a probability for each element, and as bool', async () => {
     const p = Float32Array.from({ length: count * size }, (_, i) => ((i % 7) - 1) / 5);
-    const [f32, bool] = await readAll(() => [bernoulli(shape, k, { p: tensor(p, { shape }) }), bernoulli(shape, k, { p: tensor(p, { shape }), dtype: 'bool' })]);
+    const [f32, bool] = await readAll(() => [
+      bernoulli(shape, k, { p: tensor(p, { shape }) }),
+      bernoulli(shape, k, { p: tensor(p, { shape }), dtype: 'bool' }),
+    ]);
     expectSameBits(f32!, hostBernoulli(count, size, k, { p }), 'bernoulli');
     expect(bool).toBeInstanceOf(Uint8Array);
     expect(Array.from(bool!)).toEqual(Array.from(f32!));
@@ -66,12 +89,22 @@ test('100,000 of each, as a row', async () => {
 });
 
 test('a batch split in two gives the same numbers', async () => {
-  const [whole, a, b] = await readAll(() => [normal([10, 9], k), normal([4, 9], k), normal([6, 9], k, { first: start(4) })]);
+  const [whole, a, b] = await readAll(() => [
+    normal([10, 9], k),
+    normal([4, 9], k),
+    normal([6, 9], k, { first: start(4) }),
+  ]);
   expect([...a!, ...b!]).toEqual([...whole!]);
 });
 
 test('streams, keys and the stream on the device are separate', async () => {
-  const draws = await readAll(() => [normal([1, 64], k), normal([1, 64], k, { stream: 1 }), normal([1, 64], key(8)), normal([1, 64], k, { first: start(0, 2) }), normal([1, 64], k, { stream: 1, first: start(0, 1) })]);
+  const draws = await readAll(() => [
+    normal([1, 64], k),
+    normal([1, 64], k, { stream: 1 }),
+    normal([1, 64], key(8)),
+    normal([1, 64], k, { first: start(0, 2) }),
+    normal([1, 64], k, { stream: 1, first: start(0, 1) }),
+  ]);
   const texts = draws.map((d) => d.join());
   expect(new Set(texts).size).toBe(4);
   // Stream 1 plus 1 on the device is stream 2.
@@ -80,13 +113,23 @@ test('streams, keys and the stream on the device are separate', async () => {
 
 test('a captured step draws anew when its counter moves', async () => {
   const first = start(0);
-  const step = capture(() => [normal([2, 5], k, { first }), bernoulli([2, 5], k, { first }), randint([2, 5], k, { first, high: 9 }), exponential([2, 5], k, { first })]);
+  const step = capture(() => [
+    normal([2, 5], k, { first }),
+    bernoulli([2, 5], k, { first }),
+    randint([2, 5], k, { first, high: 9 }),
+    exponential([2, 5], k, { first }),
+  ]);
   const runs: number[][][] = [];
   for (const at of [0, 2]) {
     first.write([at, 0]);
     runs.push(await Promise.all(step.run().map(async (t) => Array.from(await t.read()))));
   }
-  const twins = [hostNormal(4, 5, k), hostBernoulli(4, 5, k), hostRandint(4, 5, k, { high: 9 }), hostExponential(4, 5, k)];
+  const twins = [
+    hostNormal(4, 5, k),
+    hostBernoulli(4, 5, k),
+    hostRandint(4, 5, k, { high: 9 }),
+    hostExponential(4, 5, k),
+  ];
   twins.forEach((twin, i) => expect(runs.flatMap((run) => run[i]!)).toEqual(Array.from(twin)));
   for (const t of [step, first]) t.dispose();
 });
@@ -96,7 +139,11 @@ describe('addNormal', () => {
   test('x plus std z', async () => {
     const [y] = await readAll(() => [addNormal(tensor(x, { shape: [2, 5] }), k, { std: 0.5 })]);
     const z = hostNormal(2, 5, k);
-    expectSameBits(y!, x.map((v, i) => v + Math.fround(0.5 * z[i]!)), 'noisy');
+    expectSameBits(
+      y!,
+      x.map((v, i) => v + Math.fround(0.5 * z[i]!)),
+      'noisy',
+    );
   });
   test('std 0 leaves x as it is', async () => {
     const [y] = await readAll(() => [addNormal(tensor(x, { shape: [2, 5] }), k, { std: 0 })]);
@@ -108,7 +155,11 @@ describe('addNormal', () => {
       return [addNormal(t, k, { std: 1, count: 7 }), addNormal(t, k, { std: 1, count: 3, first: start(4) })];
     });
     const z = hostNormal(7, 5, k);
-    expectSameBits(y!, Float32Array.from(z, (v, i) => x[i % 10]! + v), 'copies');
+    expectSameBits(
+      y!,
+      Float32Array.from(z, (v, i) => x[i % 10]! + v),
+      'copies',
+    );
     expectSameBits(rest!, y!.slice(20), 'the last three copies');
   });
   test('the gradient passes through', async () => {
@@ -122,10 +173,18 @@ describe('addNormal', () => {
   test('errors', () => {
     scope(() => {
       const t = tensor(x, { shape: [2, 5] });
-      expect(() => addNormal(t, k, { std: -1 })).toThrow('addNormal: std is -1, expected a finite number of at least 0');
-      expect(() => addNormal(t, k, { std: NaN })).toThrow('addNormal: std is NaN, expected a finite number of at least 0');
-      expect(() => addNormal(tensor([], { shape: [0, 5] }), k, { std: 1 })).toThrow('addNormal: x has shape [0,5], expected (items, ...) with at least one item');
-      expect(() => addNormal(tensor([1], { dtype: 'i32' }) as unknown as Tensor, k, { std: 1 })).toThrow('addNormal: x is i32, expected f32');
+      expect(() => addNormal(t, k, { std: -1 })).toThrow(
+        'addNormal: std is -1, expected a finite number of at least 0',
+      );
+      expect(() => addNormal(t, k, { std: NaN })).toThrow(
+        'addNormal: std is NaN, expected a finite number of at least 0',
+      );
+      expect(() => addNormal(tensor([], { shape: [0, 5] }), k, { std: 1 })).toThrow(
+        'addNormal: x has shape [0,5], expected (items, ...) with at least one item',
+      );
+      expect(() => addNormal(tensor([1], { dtype: 'i32' }) as unknown as Tensor, k, { std: 1 })).toThrow(
+        'addNormal: x is i32, expected f32',
+      );
     });
   });
 });
@@ -134,14 +193,24 @@ test('errors', () => {
   scope(() => {
     expect(() => normal([2], k, { std: -1 })).toThrow('normal: std is -1, expected a finite number of at least 0');
     expect(() => normal([2], k, { mean: Infinity })).toThrow('normal: mean is Infinity, expected a finite number');
-    expect(() => normal([2], k, { stream: -1 })).toThrow('normal: stream is -1, expected an integer from 0 to 2^32 - 1');
-    expect(() => uniform([2], k, { low: 1, high: 0 })).toThrow('uniform: high is 0, expected a finite number of at least low, 1');
+    expect(() => normal([2], k, { stream: -1 })).toThrow(
+      'normal: stream is -1, expected an integer from 0 to 2^32 - 1',
+    );
+    expect(() => uniform([2], k, { low: 1, high: 0 })).toThrow(
+      'uniform: high is 0, expected a finite number of at least low, 1',
+    );
     expect(() => uniform([2], k, { low: NaN })).toThrow('uniform: low is NaN, expected a finite number');
     expect(() => bernoulli([2], k, { p: 1.5 })).toThrow('bernoulli: p is 1.5, expected a number from 0 to 1');
     expect(() => bernoulli([2], k, { p: NaN })).toThrow('bernoulli: p is NaN, expected a number from 0 to 1');
-    expect(() => bernoulli([2], k, { p: tensor([0.5]) })).toThrow('bernoulli: p has shape [1], expected that of the draw [2]');
-    expect(() => bernoulli([1], k, { p: tensor([1], { dtype: 'i32' }) as unknown as Tensor })).toThrow('bernoulli: p is i32, expected f32');
-    expect(() => randint([2], k, { high: 0 })).toThrow('randint: high is 0, expected an integer above low, 0, and at most 2^31');
+    expect(() => bernoulli([2], k, { p: tensor([0.5]) })).toThrow(
+      'bernoulli: p has shape [1], expected that of the draw [2]',
+    );
+    expect(() => bernoulli([1], k, { p: tensor([1], { dtype: 'i32' }) as unknown as Tensor })).toThrow(
+      'bernoulli: p is i32, expected f32',
+    );
+    expect(() => randint([2], k, { high: 0 })).toThrow(
+      'randint: high is 0, expected an integer above low, 0, and at most 2^31',
+    );
     expect(() => randint([2], k, { low: 0.5, high: 2 })).toThrow('randint: low is 0.5, expected an integer of 32 bits');
     expect(() => exponential([2], k, { rate: 0 })).toThrow('exponential: rate is 0, expected a finite number above 0');
     expect(() => gumbel([2], k, { scale: -1 })).toThrow('gumbel: scale is -1, expected a finite number above 0');

@@ -13,13 +13,18 @@ describe('philox', () => {
     const ones = 0xffffffff;
     expect(hex(philox([0, 0, 0, 0], [0, 0]))).toBe('6627e8d5 e169c58d bc57ac4c 9b00dbd8');
     expect(hex(philox([ones, ones, ones, ones], [ones, ones]))).toBe('408f276d 41c83b0e a20bc7c6 6d5451fd');
-    expect(hex(philox([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]))).toBe('d16cfe09 94fdcceb 5001e420 24126ea1');
+    expect(hex(philox([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]))).toBe(
+      'd16cfe09 94fdcceb 5001e420 24126ea1',
+    );
   });
   test('agrees with 64-bit arithmetic at random counters', () => {
     const random = testRandom(3);
     const word = (): number => random(2 ** 16) * 2 ** 16 + random(2 ** 16);
     for (let i = 0; i < 500; i++) {
-      const [counter, k]: [[number, number, number, number], Key] = [[word(), word(), word(), word()], [word(), word()]];
+      const [counter, k]: [[number, number, number, number], Key] = [
+        [word(), word(), word(), word()],
+        [word(), word()],
+      ];
       expect(philox(counter, k)).toEqual(reference.philox(counter, k));
     }
   });
@@ -56,17 +61,20 @@ describe('the polynomials of the normal generator', () => {
       else expect(Math.abs(r / want - 1)).toBeLessThan(3e-7);
     }
   });
-  test('log up to the largest f32 and exp of negative numbers: relative error below 2e-7, log absolute 1e-7 near 1', () => {
-    for (let e = -37; e < 38; e += 0.0137) {
-      const x = Math.fround(10 ** e);
-      expect(Math.abs(logOf(x) - Math.log(x))).toBeLessThan(2e-7 * Math.max(0.5, Math.abs(Math.log(x))));
-    }
-    for (let i = 0; i < 20_000; i++) {
-      const x = Math.fround((-87 * i) / 20_000);
-      expect(Math.abs(expNegative(x) / Math.exp(x) - 1)).toBeLessThan(2e-7);
-    }
-    expect([expNegative(-87.01), expNegative(-Infinity)]).toEqual([0, 0]);
-  });
+  test(
+    'log up to the largest f32 and exp of negative numbers: relative error below 2e-7, log absolute 1e-7 near ' + '1',
+    () => {
+      for (let e = -37; e < 38; e += 0.0137) {
+        const x = Math.fround(10 ** e);
+        expect(Math.abs(logOf(x) - Math.log(x))).toBeLessThan(2e-7 * Math.max(0.5, Math.abs(Math.log(x))));
+      }
+      for (let i = 0; i < 20_000; i++) {
+        const x = Math.fround((-87 * i) / 20_000);
+        expect(Math.abs(expNegative(x) / Math.exp(x) - 1)).toBeLessThan(2e-7);
+      }
+      expect([expNegative(-87.01), expNegative(-Infinity)]).toEqual([0, 0]);
+    },
+  );
   test('sine and cosine: absolute error below 2e-7', () => {
     const bits = 12_345 << 8;
     const [radius] = normals([bits, 0, 0, 0]);
@@ -86,7 +94,13 @@ describe('the polynomials of the normal generator', () => {
 describe('a million host normals', () => {
   const n = 1_000_000;
   const z = hostNormal(1, n, key(2026));
-  test('mean, variance, skewness and kurtosis within four standard errors', () => expectMoments(z, [[0, 1], [1, 2], [0, 15], [3, 96]]));
+  test('mean, variance, skewness and kurtosis within four standard errors', () =>
+    expectMoments(z, [
+      [0, 1],
+      [1, 2],
+      [0, 15],
+      [3, 96],
+    ]));
   test('Kolmogorov-Smirnov distance below the 1 % point', () => expectDistributed(z, normalCdf));
   test('neighbours are uncorrelated', () => expectUncorrelated(z));
   test('the tails have their share', () => {
@@ -102,7 +116,10 @@ describe('host draws', () => {
   test('uniforms lie in [0, 1), with mean 1/2 and variance 1/12', () => {
     const u = hostUniform(1, 200_000, key(5));
     expect(u.every((v) => v >= 0 && v < 1)).toBe(true);
-    expectMoments(u, [[1 / 2, 1 / 12], [1 / 3, 4 / 45]]);
+    expectMoments(u, [
+      [1 / 2, 1 / 12],
+      [1 / 3, 4 / 45],
+    ]);
     expectDistributed(u, (v) => v);
     expectUncorrelated(u);
   });

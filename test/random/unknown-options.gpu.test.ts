@@ -26,7 +26,11 @@ const calls: Record<string, [run: (options: Any) => unknown, wrong: string, righ
   dirichlet: [(o) => random.dirichlet([2], key, { concentration: [1, 1], ...o }), 'concentrations', 'concentration'],
   hostGamma: [(o) => random.hostGamma(1, 2, key, { concentration: 1, ...o }), 'Rate', 'rate'],
   hostBeta: [(o) => random.hostBeta(1, 2, key, { a: 1, b: 1, ...o }), 'B', 'b'],
-  hostDirichlet: [(o) => random.hostDirichlet(1, 2, key, { concentration: [1, 1], ...o }), 'concentratio', 'concentration'],
+  hostDirichlet: [
+    (o) => random.hostDirichlet(1, 2, key, { concentration: [1, 1], ...o }),
+    'concentratio',
+    'concentration',
+  ],
   categorical: [(o) => random.categorical({ logits: tensor([0, 1]) }, key, o), 'Count', 'count'],
   hostCategorical: [(o) => random.hostCategorical({ logits: [0, 1] }, [1, 1, 2], key, o), 'cout', 'count'],
   permutation: [(o) => random.permutation(4, key, o), 'strem', 'stream'],
@@ -44,12 +48,20 @@ test.each(Object.entries(calls))('%s refuses an unknown option', (name, [run, wr
 
 test('a misspelt kind of class weights', () => {
   scope(() => {
-    expect(() => random.categorical({ logit: tensor([0, 1]) } as never, key)).toThrow("categorical: unknown option 'logit', did you mean 'logits'?");
+    expect(() => random.categorical({ logit: tensor([0, 1]) } as never, key)).toThrow(
+      "categorical: unknown option 'logit', did you mean 'logits'?",
+    );
   });
 });
 
 test('every draw that takes options is in the table', () => {
-  const sources = import.meta.glob('../../src/random/*.ts', { query: '?raw', import: 'default', eager: true }) as Record<string, string>;
-  const named = Object.values(sources).flatMap((text) => [...text.matchAll(/expectOptions\('(\w+)'/g)].map((m) => m[1]!));
+  const sources = import.meta.glob('../../src/random/*.ts', {
+    query: '?raw',
+    import: 'default',
+    eager: true,
+  }) as Record<string, string>;
+  const named = Object.values(sources).flatMap((text) =>
+    [...text.matchAll(/expectOptions\('(\w+)'/g)].map((m) => m[1]!),
+  );
   expect([...new Set(named)].sort()).toEqual(Object.keys(calls).sort());
 });

@@ -14,12 +14,17 @@ export interface ApgdRun {
 
 const clip = (v: number, [low, high]: readonly [number, number]): number => Math.min(high, Math.max(low, v));
 
-/** Auto-PGD by the paper's Algorithm 1, or as the official code decides: the last point, the largest loss, the step size, all losses. */
+/**
+ * Auto-PGD by the paper's Algorithm 1, or as the official code decides: the last point, the largest loss, the step
+ * size, all losses.
+ */
 export function apgdReference(at: Slope, { x, start, eps, norm, clip: box, steps, rule }: ApgdRun) {
   const inside = (p: readonly number[]): number[] => {
     const d = p.map((v, i) => v - x[i]!);
     const length = Math.hypot(...d);
-    return d.map((v, i) => clip(norm === 'linf' ? x[i]! + clip(v, [-eps, eps]) : x[i]! + v * Math.min(1, eps / (length + 1e-12)), box));
+    return d.map((v, i) =>
+      clip(norm === 'linf' ? x[i]! + clip(v, [-eps, eps]) : x[i]! + v * Math.min(1, eps / (length + 1e-12)), box),
+    );
   };
   let now = [...start];
   let old = now;
@@ -32,11 +37,16 @@ export function apgdReference(at: Slope, { x, start, eps, norm, clip: box, steps
   let wasHalved = rule === 'code';
   // Distances to the next checkpoint.
   let p = [0, 0.22];
-  let [k, next] = [Math.max(1, Math.floor(0.22 * steps)), rule === 'paper' ? Math.ceil(0.22 * steps - 1e-9) : Math.max(1, Math.floor(0.22 * steps))];
+  let [k, next] = [
+    Math.max(1, Math.floor(0.22 * steps)),
+    rule === 'paper' ? Math.ceil(0.22 * steps - 1e-9) : Math.max(1, Math.floor(0.22 * steps)),
+  ];
   for (let i = 1; i <= steps; i++) {
     const a = i === 1 ? 1 : 0.75;
     const length = Math.hypot(...here.slope);
-    const z = inside(now.map((v, j) => v + size * (norm === 'linf' ? Math.sign(here.slope[j]!) : here.slope[j]! / (length || 1))));
+    const z = inside(
+      now.map((v, j) => v + size * (norm === 'linf' ? Math.sign(here.slope[j]!) : here.slope[j]! / (length || 1))),
+    );
     const moved = inside(now.map((v, j) => v + a * (z[j]! - v) + (1 - a) * (v - old[j]!)));
     old = now;
     now = moved;

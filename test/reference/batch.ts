@@ -3,7 +3,10 @@ import { build, count, type Dense } from './dense.ts';
 /** Rows data[order[start + b]] for b = 0..batch-1. */
 export function takeRows(data: Dense, order: readonly number[], start: number, batch: number): Dense {
   const features = count(data.shape.slice(1));
-  return build([batch, ...data.shape.slice(1)], (i) => data.data[order[start + Math.floor(i / features)]! * features + (i % features)]!);
+  return build(
+    [batch, ...data.shape.slice(1)],
+    (i) => data.data[order[start + Math.floor(i / features)]! * features + (i % features)]!,
+  );
 }
 
 /** The table with rows written one after the other. */

@@ -16,7 +16,11 @@ export const scalars2 = {
   sub: { f: (a, b) => a - b, da: () => 1, db: () => -1 },
   mul: { f: (a, b) => a * b, da: (_a, b) => b, db: (a) => a },
   div: { f: (a, b) => a / b, da: (_a, b) => 1 / b, db: (a, b) => -a / (b * b) },
-  pow: { f: (a, b) => a ** b, da: (a, b) => (b === 0 ? 0 : b * a ** (b - 1)), db: (a, b) => (a > 0 ? a ** b * Math.log(a) : 0) },
+  pow: {
+    f: (a, b) => a ** b,
+    da: (a, b) => (b === 0 ? 0 : b * a ** (b - 1)),
+    db: (a, b) => (a > 0 ? a ** b * Math.log(a) : 0),
+  },
   maximum: { f: Math.max, da: (a, b) => half(a > b, a === b), db: (a, b) => half(b > a, a === b) },
   minimum: { f: Math.min, da: (a, b) => half(a < b, a === b), db: (a, b) => half(b < a, a === b) },
   greater: { f: (a, b) => Number(a > b), da: none, db: none },

@@ -5,7 +5,8 @@ export function concat(parts: readonly Dense[], axis: number): Dense {
   const shape = parts[0]!.shape.map((d, i) => (i === axis ? parts.reduce((n, p) => n + p.shape[axis]!, 0) : d));
   const { outer, inner } = around(shape, axis);
   const data: number[] = [];
-  for (let o = 0; o < outer; o++) for (const p of parts) data.push(...p.data.subarray(o * p.shape[axis]! * inner, (o + 1) * p.shape[axis]! * inner));
+  for (let o = 0; o < outer; o++)
+    for (const p of parts) data.push(...p.data.subarray(o * p.shape[axis]! * inner, (o + 1) * p.shape[axis]! * inner));
   return { shape, data: Float64Array.from(data) };
 }
 

@@ -15,7 +15,12 @@ export interface Geometry {
 export const PLAIN: Geometry = { stride: [1, 1], padding: [0, 0], dilation: [1, 1] };
 
 /** Calls `visit(output, input, weight)` with the flat positions of each product of the convolution. */
-export function visit(x: Dense, w: Dense, g: Geometry, each: (y: number, x: number, w: number, filter: number) => void): number[] {
+export function visit(
+  x: Dense,
+  w: Dense,
+  g: Geometry,
+  each: (y: number, x: number, w: number, filter: number) => void,
+): number[] {
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
   const [filters, perGroup, kh, kw] = w.shape as [number, number, number, number];
   const [extraH, extraW] = g.extra ?? [0, 0];
@@ -32,7 +37,12 @@ export function visit(x: Dense, w: Dense, g: Geometry, each: (y: number, x: numb
                 const h = oh * g.stride[0] - g.padding[0] + r * g.dilation[0];
                 const v = ow * g.stride[1] - g.padding[1] + s * g.dilation[1];
                 if (h < 0 || v < 0 || h >= height || v >= width) continue;
-                each(((n * filters + f) * outH + oh) * outW + ow, ((n * channels + c) * height + h) * width + v, ((f * perGroup + k) * kh + r) * kw + s, f);
+                each(
+                  ((n * filters + f) * outH + oh) * outW + ow,
+                  ((n * channels + c) * height + h) * width + v,
+                  ((f * perGroup + k) * kh + r) * kw + s,
+                  f,
+                );
               }
             }
           }

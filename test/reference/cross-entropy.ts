@@ -24,7 +24,12 @@ export interface CrossEntropy {
 }
 
 /** Cross-entropy of s (scale z + shift - margin [c = y]), with `dy` a factor of each row's value in the gradient. */
-export function crossEntropy(z: Dense, labels: readonly number[], options: Adjustments, dy?: readonly number[]): CrossEntropy {
+export function crossEntropy(
+  z: Dense,
+  labels: readonly number[],
+  options: Adjustments,
+  dy?: readonly number[],
+): CrossEntropy {
   const classes = z.shape.at(-1)!;
   const { s = 1, labelSmoothing: eps = 0, ignoreIndex = -100, reduction = 'mean' } = options;
   const of = (list: readonly number[] | undefined, c: number, plain: number): number => list?.[c] ?? plain;
@@ -40,14 +45,22 @@ export function crossEntropy(z: Dense, labels: readonly number[], options: Adjus
   const divisor = { none: 1, sum: 1, mean: counted, weightedMean: weights }[reduction];
   labels.forEach((y, row) => {
     if (y === ignoreIndex) return;
-    const a = Array.from({ length: classes }, (_, c) => s * (of(options.scale, c, 1) * z.data[row * classes + c]! + of(options.shift, c, 0) - (c === y ? of(options.margin, c, 0) : 0)));
+    const a = Array.from(
+      { length: classes },
+      (_, c) =>
+        s *
+        (of(options.scale, c, 1) * z.data[row * classes + c]! +
+          of(options.shift, c, 0) -
+          (c === y ? of(options.margin, c, 0) : 0)),
+    );
     const m = Math.max(...a);
     magnitude = Math.max(magnitude, ...a.map(Math.abs));
     range = Math.max(range, m - Math.min(...a));
     const lse = m + Math.log(a.reduce((t, v) => t + Math.exp(v - m), 0));
     const w = (c: number): number => of(options.weight, c, 1);
     const own = of(options.sampleWeight, row, 1);
-    values[row] = own * ((1 - eps) * w(y) * (lse - a[y]!) + (eps / classes) * a.reduce((t, v, c) => t + w(c) * (lse - v), 0));
+    values[row] =
+      own * ((1 - eps) * w(y) * (lse - a[y]!) + (eps / classes) * a.reduce((t, v, c) => t + w(c) * (lse - v), 0));
     const total = Array.from({ length: classes }, (_, c) => w(c)).reduce((t, v) => t + v, 0);
     const factor = (own * s * of(dy, row, 1)) / divisor;
     a.forEach((v, c) => {

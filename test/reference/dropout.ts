@@ -6,7 +6,9 @@ export function dropoutMask(shape: readonly number[], key: Key, first: readonly 
   const size = shape.slice(1).reduce((n, d) => n * d, 1);
   return build(shape, (i) => {
     const [n, e] = [Math.floor(i / size), i % size];
-    return philox([Math.floor(e / 4), first[0] + n, first[1], 0], key)[e % 4]! >= Math.round(p * 2 ** 32) ? 1 / (1 - p) : 0;
+    return philox([Math.floor(e / 4), first[0] + n, first[1], 0], key)[e % 4]! >= Math.round(p * 2 ** 32)
+      ? 1 / (1 - p)
+      : 0;
   });
 }
 

@@ -17,12 +17,15 @@ function sources(shape: readonly number[], index: readonly number[], axis: numbe
 }
 
 /**
- * `count` elements along an axis: x[.., index[j], ..] when the index has as many, or x[.., index[.., j, ..], ..] when it
- * has one for each element of the result. Outside: 0.
+ * `count` elements along an axis: x[.., index[j], ..] when the index has as many, or x[.., index[.., j, ..], ..] when
+ * it has one for each element of the result. Outside: 0.
  */
 export function pick(x: Dense, index: readonly number[], axis: number, count: number): Dense {
   const from = sources(x.shape, index, axis, count);
-  return build(x.shape.map((d, i) => (i === axis ? count : d)), (i) => (from[i]! < 0 ? 0 : x.data[from[i]!]!));
+  return build(
+    x.shape.map((d, i) => (i === axis ? count : d)),
+    (i) => (from[i]! < 0 ? 0 : x.data[from[i]!]!),
+  );
 }
 
 /** Gradient of {@link pick}: what was taken several times adds up. */
@@ -35,29 +38,63 @@ export function pickGradient(dy: Dense, x: Dense, index: readonly number[], axis
 }
 
 /** y[.., index[.., j, ..], ..] = base + the sum of src there, walking through an index of any smaller shape. */
-export function scatterAdd(x: Dense, index: readonly number[], indexShape: readonly number[], src: Dense, axis: number): Dense {
+export function scatterAdd(
+  x: Dense,
+  index: readonly number[],
+  indexShape: readonly number[],
+  src: Dense,
+  axis: number,
+): Dense {
   const y = accumulator(x.shape);
   x.data.forEach((v, i) => addTerm(y, i, v));
   index.forEach((l, i) => {
     if (l < 0 || l >= x.shape[axis]!) return;
     const at = unravel(i, indexShape);
-    addTerm(y, ravel(at.map((v, k) => (k === axis ? l : v)), x.shape), src.data[ravel(at, src.shape)]!);
+    addTerm(
+      y,
+      ravel(
+        at.map((v, k) => (k === axis ? l : v)),
+        x.shape,
+      ),
+      src.data[ravel(at, src.shape)]!,
+    );
   });
   return y;
 }
 
 /** What {@link scatterAdd} takes to each element of src, gathered from dy; 0 where src was not used. */
-export function scatterAddGradient(dy: Dense, index: readonly number[], indexShape: readonly number[], srcShape: readonly number[], axis: number): Dense {
+export function scatterAddGradient(
+  dy: Dense,
+  index: readonly number[],
+  indexShape: readonly number[],
+  srcShape: readonly number[],
+  axis: number,
+): Dense {
   const dsrc = build(srcShape, () => 0);
   index.forEach((l, i) => {
     if (l < 0 || l >= dy.shape[axis]!) return;
     const at = unravel(i, indexShape);
-    dsrc.data[ravel(at, srcShape)] = dy.data[ravel(at.map((v, k) => (k === axis ? l : v)), dy.shape)]!;
+    dsrc.data[ravel(at, srcShape)] =
+      dy.data[
+        ravel(
+          at.map((v, k) => (k === axis ? l : v)),
+          dy.shape,
+        )
+      ]!;
   });
   return dsrc;
 }
 
 /** x at an index of its rank that may be smaller than x off the axis. */
 export function gatherPart(x: Dense, index: readonly number[], indexShape: readonly number[], axis: number): Dense {
-  return build(indexShape, (i) => x.data[ravel(unravel(i, indexShape).map((v, k) => (k === axis ? index[i]! : v)), x.shape)]!);
+  return build(
+    indexShape,
+    (i) =>
+      x.data[
+        ravel(
+          unravel(i, indexShape).map((v, k) => (k === axis ? index[i]! : v)),
+          x.shape,
+        )
+      ]!,
+  );
 }

@@ -2,7 +2,9 @@ import { accumulator, addTerm, build, type Dense } from './dense.ts';
 
 /** Counts by bin, as numpy.histogram over the edges low + i (high - low) / bins in f32. */
 export function histogram(x: Dense, bins: number, low: number, high: number): number[] {
-  const edges = Float32Array.from({ length: bins + 1 }, (_, i) => (i === bins ? high : low + (i * (high - low)) / bins));
+  const edges = Float32Array.from({ length: bins + 1 }, (_, i) =>
+    i === bins ? high : low + (i * (high - low)) / bins,
+  );
   const counts = new Array<number>(bins).fill(0);
   for (const v of x.data) {
     if (v === edges[bins]) counts[bins - 1]!++;

@@ -12,7 +12,12 @@ export function lambStep(
   g: readonly number[],
   state: LambMoments,
   t: number,
-  { lr, betas: [b1, b2], eps, weightDecay }: { lr: number; betas: readonly [number, number]; eps: number; weightDecay: number },
+  {
+    lr,
+    betas: [b1, b2],
+    eps,
+    weightDecay,
+  }: { lr: number; betas: readonly [number, number]; eps: number; weightDecay: number },
 ): number[] {
   const u = p.map((w, i) => {
     state.m[i] = b1 * (state.m[i] ?? 0) + (1 - b1) * g[i]!;

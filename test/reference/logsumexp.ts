@@ -14,7 +14,9 @@ function terms(x: Dense, axes: readonly number[]): { m: Dense; e: Dense; total: 
 /** log(sum exp(x)) over axes, with size 1 left in their place. */
 export function logsumexp(x: Dense, axes: readonly number[]): Dense {
   const { m, total } = terms(x, axes);
-  return build(m.shape, (i) => (Math.abs(m.data[i]!) === Infinity ? m.data[i]! : m.data[i]! + Math.log(total.data[i]!)));
+  return build(m.shape, (i) =>
+    Math.abs(m.data[i]!) === Infinity ? m.data[i]! : m.data[i]! + Math.log(total.data[i]!),
+  );
 }
 
 /** Gradient of {@link logsumexp}: dy exp(x - logsumexp(x)); 0 in a row of -Infinity. */

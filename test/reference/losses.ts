@@ -30,10 +30,15 @@ export const logistic =
   (x, t) => {
     const log1pExp = (v: number): number => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v)));
     const s = 1 / (1 + Math.exp(-x));
-    return [positive * t * log1pExp(-x) + (1 - t) * log1pExp(x), -positive * t * (1 - s) + (1 - t) * s, positive * log1pExp(-x) - log1pExp(x)];
+    return [
+      positive * t * log1pExp(-x) + (1 - t) * log1pExp(x),
+      -positive * t * (1 - s) + (1 - t) * s,
+      positive * log1pExp(-x) - log1pExp(x),
+    ];
   };
 
-const divisor = (shape: readonly number[], reduction: Reduction): number => (reduction === 'mean' ? count(shape) : reduction === 'batchmean' ? shape[0]! : 1);
+const divisor = (shape: readonly number[], reduction: Reduction): number =>
+  reduction === 'mean' ? count(shape) : reduction === 'batchmean' ? shape[0]! : 1;
 
 /** The loss of all elements, reduced. */
 export function elementwise(f: Elementwise, x: Dense, t: Dense, reduction: Reduction): Dense {
@@ -45,7 +50,14 @@ export function elementwise(f: Elementwise, x: Dense, t: Dense, reduction: Reduc
 }
 
 /** Gradients of {@link elementwise} with respect to both arguments. */
-export function elementwiseGradient(f: Elementwise, dy: Dense, x: Dense, t: Dense, reduction: Reduction): [Dense, Dense] {
-  const factor = (i: number): number => (reduction === 'none' ? dy.data[i]! : dy.data[0]! / divisor(x.shape, reduction));
+export function elementwiseGradient(
+  f: Elementwise,
+  dy: Dense,
+  x: Dense,
+  t: Dense,
+  reduction: Reduction,
+): [Dense, Dense] {
+  const factor = (i: number): number =>
+    reduction === 'none' ? dy.data[i]! : dy.data[0]! / divisor(x.shape, reduction);
   return [1, 2].map((k) => build(x.shape, (i) => factor(i) * f(x.data[i]!, t.data[i]!)[k]!)) as [Dense, Dense];
 }

@@ -8,15 +8,20 @@ export function lpDistance(x: Dense, w: Dense, p: number): Dense {
   return build([...x.shape.slice(0, -1), out], (i) => {
     const [row, o] = [Math.floor(i / out), i % out];
     let most = 0;
-    for (let k = 0; k < features; k++) most = Math.max(most, Math.abs(x.data[row * features + k]! - w.data[o * features + k]!));
+    for (let k = 0; k < features; k++)
+      most = Math.max(most, Math.abs(x.data[row * features + k]! - w.data[o * features + k]!));
     if (p === Infinity || most === 0 || most === Infinity) return most;
     let sum = 0;
-    for (let k = 0; k < features; k++) sum += (Math.abs(x.data[row * features + k]! - w.data[o * features + k]!) / most) ** p;
+    for (let k = 0; k < features; k++)
+      sum += (Math.abs(x.data[row * features + k]! - w.data[o * features + k]!) / most) ** p;
     return most * sum ** (1 / p);
   });
 }
 
-/** Gradients of {@link lpDistance}: (|t| / y)^(p-1) sign(t), or all of dy to the first of the largest |t|; NaN at the first that is. */
+/**
+ * Gradients of {@link lpDistance}: (|t| / y)^(p-1) sign(t), or all of dy to the first of the largest |t|; NaN at the
+ * first that is.
+ */
 export function lpDistanceGradient(dy: Dense, x: Dense, w: Dense, p: number): [Required<Dense>, Required<Dense>] {
   const [out, features] = w.shape as [number, number];
   const y = lpDistance(x, w, p);
@@ -27,7 +32,15 @@ export function lpDistanceGradient(dy: Dense, x: Dense, w: Dense, p: number): [R
       for (let k = 0; k < features; k++) {
         const t = x.data[row * features + k]! - w.data[o * features + k]!;
         if (p === Infinity && !Object.is(Math.abs(t), length)) continue;
-        const slope = Number.isNaN(length) ? NaN : p === Infinity ? (t < 0 ? -1 : 1) : length === 0 ? 0 : Math.sign(t) * (Math.abs(t) / length) ** (p - 1);
+        const slope = Number.isNaN(length)
+          ? NaN
+          : p === Infinity
+            ? t < 0
+              ? -1
+              : 1
+            : length === 0
+              ? 0
+              : Math.sign(t) * (Math.abs(t) / length) ** (p - 1);
         addTerm(dx, row * features + k, g * slope);
         addTerm(dw, o * features + k, -g * slope);
         if (p === Infinity) break;
@@ -44,7 +57,11 @@ export function infDistanceBounds(lower: Dense, upper: Dense, w: Dense): { lower
     build([...lower.shape.slice(0, -1), out], (i) => {
       const [row, o] = [Math.floor(i / out), i % out];
       let most = 0;
-      for (let k = 0; k < features; k++) most = Math.max(most, of(lower.data[row * features + k]!, upper.data[row * features + k]!, w.data[o * features + k]!));
+      for (let k = 0; k < features; k++)
+        most = Math.max(
+          most,
+          of(lower.data[row * features + k]!, upper.data[row * features + k]!, w.data[o * features + k]!),
+        );
       return most;
     });
   return {

@@ -1,7 +1,13 @@
 import { accumulator, addTerm, build, count, joint, ravel, unravel, type Dense } from './dense.ts';
 
 /** Calls f(iy, ia, ib) for every term y[iy] += a[ia] b[ib] of a product; returns the shape of y. */
-function walk(a: readonly number[], b: readonly number[], transposeA: boolean, transposeB: boolean, f: (iy: number, ia: number, ib: number) => void): number[] {
+function walk(
+  a: readonly number[],
+  b: readonly number[],
+  transposeA: boolean,
+  transposeB: boolean,
+  f: (iy: number, ia: number, ib: number) => void,
+): number[] {
   const [p, q] = [a.length === 1 ? [1, a[0]!] : a, b.length === 1 ? [b[0]!, 1] : b];
   const [tA, tB] = [transposeA && a.length > 1, transposeB && b.length > 1];
   const [m, k] = tA ? [p.at(-1)!, p.at(-2)!] : [p.at(-2)!, p.at(-1)!];
@@ -29,7 +35,13 @@ export function matmul(a: Dense, b: Dense, transposeA = false, transposeB = fals
 }
 
 /** Gradients of {@link matmul}. */
-export function matmulGradient(dy: Dense, a: Dense, b: Dense, transposeA = false, transposeB = false): [Required<Dense>, Required<Dense>] {
+export function matmulGradient(
+  dy: Dense,
+  a: Dense,
+  b: Dense,
+  transposeA = false,
+  transposeB = false,
+): [Required<Dense>, Required<Dense>] {
   const [da, db] = [accumulator(a.shape), accumulator(b.shape)];
   walk(a.shape, b.shape, transposeA, transposeB, (iy, ia, ib) => {
     addTerm(da, ia, dy.data[iy]! * b.data[ib]!);

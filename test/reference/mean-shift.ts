@@ -13,6 +13,8 @@ export function channelMeans(x: Dense): Required<Dense> {
 /** x - mean for each channel; S counts |x| and the terms of the mean. */
 export function meanShift(x: Dense, mean: Dense = channelMeans(x)): Required<Dense> {
   const y = build(x.shape, (i) => x.data[i]! - mean.data[channelOf(i, x.shape)]!);
-  const sum = x.data.map((v, i) => Math.abs(v) + (mean.sum?.[channelOf(i, x.shape)] ?? Math.abs(mean.data[channelOf(i, x.shape)]!)));
+  const sum = x.data.map(
+    (v, i) => Math.abs(v) + (mean.sum?.[channelOf(i, x.shape)] ?? Math.abs(mean.data[channelOf(i, x.shape)]!)),
+  );
   return { ...y, sum };
 }

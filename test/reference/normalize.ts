@@ -24,7 +24,9 @@ export function normalizeGradient(dy: Dense, x: Dense, eps: number): Dense {
     const row = Math.floor(i / cols);
     const length = Math.max(eps, n[row]!);
     addTerm(dx, i, dy.data[i]! / length);
-    if (n[row]! > eps) for (let c = 0; c < cols; c++) addTerm(dx, i, (-y.data[i]! * y.data[row * cols + c]! * dy.data[row * cols + c]!) / length);
+    if (n[row]! > eps)
+      for (let c = 0; c < cols; c++)
+        addTerm(dx, i, (-y.data[i]! * y.data[row * cols + c]! * dy.data[row * cols + c]!) / length);
   });
   return dx;
 }

@@ -31,11 +31,21 @@ function spans(g: Window | Parts, axis: 0 | 1, size: number): Span[] {
     }
     return out;
   }
-  const [kernel, stride, padding, dilation] = [g.kernel[axis], g.stride[axis], g.padding[axis], g.dilation?.[axis] ?? 1];
+  const [kernel, stride, padding, dilation] = [
+    g.kernel[axis],
+    g.stride[axis],
+    g.padding[axis],
+    g.dilation?.[axis] ?? 1,
+  ];
   for (let start = -padding; ; start += stride) {
     const taps = Array.from({ length: kernel }, (_, t) => start + t * dilation);
     // The last window must end inside the padding, or in ceil mode start before the padding behind the image.
-    if (g.ceilMode ? out.length > 0 && (start >= size || taps[0]! - stride + dilation * (kernel - 1) >= size + padding - 1) : taps.at(-1)! >= size + padding) break;
+    if (
+      g.ceilMode
+        ? out.length > 0 && (start >= size || taps[0]! - stride + dilation * (kernel - 1) >= size + padding - 1)
+        : taps.at(-1)! >= size + padding
+    )
+      break;
     out.push({ at: taps.filter((p) => p >= 0 && p < size), padded: taps.filter((p) => p < size + padding).length });
   }
   return out;
@@ -47,13 +57,19 @@ function windows(x: Dense, g: Window | Parts): { shape: number[]; list: { at: nu
   const [rows, cols] = [spans(g, 0, height), spans(g, 1, width)];
   const list: { at: number[]; padded: number }[] = [];
   for (let p = 0; p < batch * channels; p++) {
-    for (const r of rows) for (const c of cols) list.push({ at: r.at.flatMap((h) => c.at.map((v) => (p * height + h) * width + v)), padded: r.padded * c.padded });
+    for (const r of rows)
+      for (const c of cols)
+        list.push({
+          at: r.at.flatMap((h) => c.at.map((v) => (p * height + h) * width + v)),
+          padded: r.padded * c.padded,
+        });
   }
   return { shape: [batch, channels, rows.length, cols.length], list };
 }
 
 /** The place of the first of equal maxima, or of the last NaN. */
-const first = (x: Dense, list: number[]): number => list.reduce((best, i) => (Number.isNaN(x.data[i]) || x.data[i]! > x.data[best]! ? i : best), list[0]!);
+const first = (x: Dense, list: number[]): number =>
+  list.reduce((best, i) => (Number.isNaN(x.data[i]) || x.data[i]! > x.data[best]! ? i : best), list[0]!);
 
 /** Largest element of each window. */
 export function maxPool2d(x: Dense, g: Window | Parts): Dense {
@@ -78,13 +94,17 @@ export function pickMaxima(v: Dense, x: Dense, g: Window | Parts): Dense {
 export function avgPool2d(x: Dense, g: Window | Parts, countPadding = true): Dense {
   const { shape, list } = windows(x, g);
   const y = accumulator(shape);
-  list.forEach(({ at, padded }, o) => at.forEach((i) => addTerm(y, o, x.data[i]! / (countPadding ? padded : at.length))));
+  list.forEach(({ at, padded }, o) =>
+    at.forEach((i) => addTerm(y, o, x.data[i]! / (countPadding ? padded : at.length))),
+  );
   return y;
 }
 
 /** Gradient of {@link avgPool2d} for an input of the shape of x. */
 export function avgPool2dGradient(dy: Dense, x: Dense, g: Window | Parts, countPadding = true): Dense {
   const dx = accumulator(x.shape);
-  windows(x, g).list.forEach(({ at, padded }, o) => at.forEach((i) => addTerm(dx, i, dy.data[o]! / (countPadding ? padded : at.length))));
+  windows(x, g).list.forEach(({ at, padded }, o) =>
+    at.forEach((i) => addTerm(dx, i, dy.data[o]! / (countPadding ? padded : at.length))),
+  );
   return dx;
 }

@@ -16,7 +16,8 @@ export function prodGradient(dy: Dense, x: Dense, axes: readonly number[]): Dens
   x.data.forEach((_, i) => members.set(place(i), [...(members.get(place(i)) ?? []), i]));
   const out = build(x.shape, () => 0);
   for (const [at, list] of members) {
-    for (const i of list) out.data[i] = list.reduce((product, j) => (j === i ? product : product * x.data[j]!), dy.data[at]!);
+    for (const i of list)
+      out.data[i] = list.reduce((product, j) => (j === i ? product : product * x.data[j]!), dy.data[at]!);
   }
   return out;
 }

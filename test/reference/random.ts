@@ -20,10 +20,18 @@ export function normals(r: readonly number[]): number[] {
   const radius = (v: number): number => Math.sqrt(-2 * Math.log(((v >>> 8) + 1) * 2 ** -24));
   const angle = (v: number): number => (2 * Math.PI * v) / 2 ** 32;
   const [p, q] = [radius(r[0]!), radius(r[2]!)];
-  return [p * Math.cos(angle(r[1]!)), p * Math.sin(angle(r[1]!)), q * Math.cos(angle(r[3]!)), q * Math.sin(angle(r[3]!))];
+  return [
+    p * Math.cos(angle(r[1]!)),
+    p * Math.sin(angle(r[1]!)),
+    q * Math.cos(angle(r[3]!)),
+    q * Math.sin(angle(r[3]!)),
+  ];
 }
 
-/** Distribution function of Gamma(a, 1): the regularised lower incomplete gamma function, by its series or Lentz's continued fraction. */
+/**
+ * Distribution function of Gamma(a, 1): the regularised lower incomplete gamma function, by its series or Lentz's
+ * continued fraction.
+ */
 export function gammaCdf(x: number, a: number): number {
   if (x <= 0) return 0;
   const front = Math.exp(a * Math.log(x) - x - logGamma(a));

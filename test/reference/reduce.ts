@@ -34,7 +34,9 @@ export function extremeGradient(dy: Dense, x: Dense, axes: readonly number[], si
   const place = (i: number): number => ravel(unravel(i, x.shape), y.shape);
   const ties = new Float64Array(y.data.length);
   x.data.forEach((v, i) => (ties[place(i)]! += Number(v === y.data[place(i)])));
-  return build(x.shape, (i) => (Number.isNaN(y.data[place(i)]) ? NaN : x.data[i] === y.data[place(i)] ? dy.data[place(i)]! / ties[place(i)]! : 0));
+  return build(x.shape, (i) =>
+    Number.isNaN(y.data[place(i)]) ? NaN : x.data[i] === y.data[place(i)] ? dy.data[place(i)]! / ties[place(i)]! : 0,
+  );
 }
 
 /** Position of the first largest (sign 1) or smallest (sign -1) element along an axis, or of the first NaN. */
@@ -45,7 +47,8 @@ export function arg(x: Dense, axis: number, sign: 1 | -1): number[] {
     for (let i = 0; i < inner; i++) {
       let best = 0;
       const at = (l: number): number => sign * x.data[(o * length + l) * inner + i]!;
-      for (let l = 1; l < length; l++) if (!Number.isNaN(at(best)) && (Number.isNaN(at(l)) || at(l) > at(best))) best = l;
+      for (let l = 1; l < length; l++)
+        if (!Number.isNaN(at(best)) && (Number.isNaN(at(l)) || at(l) > at(best))) best = l;
       out.push(best);
     }
   }

@@ -10,7 +10,11 @@ function sources(x: Dense, shift: readonly number[], flip: readonly number[]): n
         for (let j = 0; j < width; j++) {
           const row = i + shift[2 * b]!;
           const col = (flip[b] ? width - 1 - j : j) + shift[2 * b + 1]!;
-          from.push(row >= 0 && row < height && col >= 0 && col < width ? ((b * channels + c) * height + row) * width + col : -1);
+          from.push(
+            row >= 0 && row < height && col >= 0 && col < width
+              ? ((b * channels + c) * height + row) * width + col
+              : -1,
+          );
         }
       }
     }

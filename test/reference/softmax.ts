@@ -55,5 +55,10 @@ export function logSoftmaxGradient(dy: Dense, x: Dense, axis: number): Dense {
 
 /** Largest difference between two elements of one row. */
 export function rangeOf(x: Dense, axis: number): number {
-  return Math.max(0, ...rows(x.shape, axis).map((row) => Math.max(...row.map((i) => x.data[i]!)) - Math.min(...row.map((i) => x.data[i]!))));
+  return Math.max(
+    0,
+    ...rows(x.shape, axis).map(
+      (row) => Math.max(...row.map((i) => x.data[i]!)) - Math.min(...row.map((i) => x.data[i]!)),
+    ),
+  );
 }

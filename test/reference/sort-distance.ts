@@ -15,7 +15,10 @@ const order = (t: readonly number[]): number[] => {
 
 const weighted = (t: readonly number[], keep: number, terms: number): number => {
   const places = order(t);
-  return sharesOf(keep, Math.max(1, Math.min(terms, t.length))).reduce((sum, c, j) => sum + (c === 0 ? 0 : c * (t[places[j]!] ?? 0)), 0);
+  return sharesOf(keep, Math.max(1, Math.min(terms, t.length))).reduce(
+    (sum, c, j) => sum + (c === 0 ? 0 : c * (t[places[j]!] ?? 0)),
+    0,
+  );
 };
 
 const differences = (x: Dense, w: Dense, row: number, o: number): number[] => {
@@ -26,35 +29,55 @@ const differences = (x: Dense, w: Dense, row: number, o: number): number[] => {
 /** The sum of the largest |x - w[o]| by shares, for every row of x. */
 export function sortDistance(x: Dense, w: Dense, keep: number, terms: number): Dense {
   const out = w.shape[0]!;
-  return build([...x.shape.slice(0, -1), out], (i) => weighted(differences(x, w, Math.floor(i / out), i % out).map(Math.abs), keep, terms));
+  return build([...x.shape.slice(0, -1), out], (i) =>
+    weighted(differences(x, w, Math.floor(i / out), i % out).map(Math.abs), keep, terms),
+  );
 }
 
 /** Gradients of {@link sortDistance}. */
-export function sortDistanceGradient(dy: Dense, x: Dense, w: Dense, keep: number, terms: number): [Required<Dense>, Required<Dense>] {
+export function sortDistanceGradient(
+  dy: Dense,
+  x: Dense,
+  w: Dense,
+  keep: number,
+  terms: number,
+): [Required<Dense>, Required<Dense>] {
   const [out, features] = w.shape as [number, number];
   const [dx, dw] = [accumulator(x.shape), accumulator(w.shape)];
   const shares = sharesOf(keep, Math.max(1, Math.min(terms, features)));
   for (let row = 0; row < rowsOf(x); row++) {
     for (let o = 0; o < out; o++) {
       const t = differences(x, w, row, o);
-      order(t.map(Math.abs)).slice(0, shares.length).forEach((k, j) => {
-        const slope = dy.data[row * out + o]! * shares[j]! * (t[k]! < 0 ? -1 : 1);
-        addTerm(dx, row * features + k, slope);
-        addTerm(dw, o * features + k, -slope);
-      });
+      order(t.map(Math.abs))
+        .slice(0, shares.length)
+        .forEach((k, j) => {
+          const slope = dy.data[row * out + o]! * shares[j]! * (t[k]! < 0 ? -1 : 1);
+          addTerm(dx, row * features + k, slope);
+          addTerm(dw, o * features + k, -slope);
+        });
     }
   }
   return [dx, dw];
 }
 
 /** Bounds over a box, by the farthest and the nearest point of each interval. */
-export function sortDistanceBounds(lower: Dense, upper: Dense, w: Dense, keep: number, terms: number): { lower: Dense; upper: Dense } {
+export function sortDistanceBounds(
+  lower: Dense,
+  upper: Dense,
+  w: Dense,
+  keep: number,
+  terms: number,
+): { lower: Dense; upper: Dense } {
   const out = w.shape[0]!;
   const bound = (of: (a: number, b: number) => number): Dense =>
     build([...lower.shape.slice(0, -1), out], (i) => {
       const [row, o] = [Math.floor(i / out), i % out];
       const [a, b] = [differences(lower, w, row, o), differences(upper, w, row, o)];
-      return weighted(a.map((v, k) => of(v, b[k]!)), keep, terms);
+      return weighted(
+        a.map((v, k) => of(v, b[k]!)),
+        keep,
+        terms,
+      );
     });
   return {
     lower: bound((a, b) => (a < 0 && b > 0 ? 0 : Math.min(Math.abs(a), Math.abs(b)))),

@@ -9,11 +9,16 @@ function compare(a: number, b: number): number {
 /** The k first places along an axis in stable order; the result has k in place of the axis. */
 export function order(x: Dense, axis: number, descending: boolean, k: number): Dense {
   const { outer, length, inner } = around(x.shape, axis);
-  const out = build(x.shape.map((d, i) => (i === axis ? k : d)), () => 0);
+  const out = build(
+    x.shape.map((d, i) => (i === axis ? k : d)),
+    () => 0,
+  );
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
       const value = (l: number): number => x.data[(o * length + l) * inner + i]!;
-      const places = Array.from({ length }, (_, l) => l).sort((a, b) => (descending ? compare(value(b), value(a)) : compare(value(a), value(b))) || a - b);
+      const places = Array.from({ length }, (_, l) => l).sort(
+        (a, b) => (descending ? compare(value(b), value(a)) : compare(value(a), value(b))) || a - b,
+      );
       for (let j = 0; j < k; j++) out.data[(o * k + j) * inner + i] = places[j]!;
     }
   }

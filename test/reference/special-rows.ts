@@ -62,36 +62,127 @@ const list = (values: readonly number[]): Dense => build([values.length], (i) =>
 
 /** Every op that reduces or rearranges a row. */
 export const rules: Record<string, RowRule> = {
-  sum: { run: (x) => ops.sum(x, LAST), value: (x) => flat(r.sum(x, [1])), gradient: (dy, x) => r.sumGradient(dy, x, [1]), overflows: true },
+  sum: {
+    run: (x) => ops.sum(x, LAST),
+    value: (x) => flat(r.sum(x, [1])),
+    gradient: (dy, x) => r.sumGradient(dy, x, [1]),
+    overflows: true,
+  },
   mean: {
     run: (x) => ops.mean(x, LAST),
     value: (x) => flat(r.sum(x, [1], 1 / x.shape[1]!)),
     gradient: (dy, x) => r.sumGradient(dy, x, [1], 1 / x.shape[1]!),
     overflows: true,
   },
-  max: { run: (x) => ops.max(x, LAST), value: (x) => flat(r.extreme(x, [1], 1)), gradient: (dy, x) => r.extremeGradient(dy, x, [1], 1), error: 0 },
-  min: { run: (x) => ops.min(x, LAST), value: (x) => flat(r.extreme(x, [1], -1)), gradient: (dy, x) => r.extremeGradient(dy, x, [1], -1), error: 0 },
+  max: {
+    run: (x) => ops.max(x, LAST),
+    value: (x) => flat(r.extreme(x, [1], 1)),
+    gradient: (dy, x) => r.extremeGradient(dy, x, [1], 1),
+    error: 0,
+  },
+  min: {
+    run: (x) => ops.min(x, LAST),
+    value: (x) => flat(r.extreme(x, [1], -1)),
+    gradient: (dy, x) => r.extremeGradient(dy, x, [1], -1),
+    error: 0,
+  },
   argmax: { run: (x) => ops.cast(ops.argmax(x), 'f32'), value: (x) => list(r.arg(x, 1, 1)), error: 0 },
   argmin: { run: (x) => ops.cast(ops.argmin(x), 'f32'), value: (x) => list(r.arg(x, 1, -1)), error: 0 },
   any: { run: (x) => ops.cast(ops.any(x, LAST), 'f32'), value: (x) => flat(r.truth(x, [1], false)) },
   all: { run: (x) => ops.cast(ops.all(x, LAST), 'f32'), value: (x) => flat(r.truth(x, [1], true)) },
-  prod: { run: (x) => ops.prod(x, LAST), value: (x) => flat(prod(x, [1])), gradient: (dy, x) => prodGradient(dy, x, [1]), overflows: true },
-  cumsum: { run: (x) => ops.cumsum(x), value: (x) => cumsum(x, 1), gradient: (dy) => cumsum(dy, 1, { reverse: true }), overflows: true },
-  logsumexp: { run: (x) => ops.logsumexp(x, LAST), value: (x) => flat(logsumexp(x, [1])), gradient: (dy, x) => logsumexpGradient(dy, x, [1]) },
+  prod: {
+    run: (x) => ops.prod(x, LAST),
+    value: (x) => flat(prod(x, [1])),
+    gradient: (dy, x) => prodGradient(dy, x, [1]),
+    overflows: true,
+  },
+  cumsum: {
+    run: (x) => ops.cumsum(x),
+    value: (x) => cumsum(x, 1),
+    gradient: (dy) => cumsum(dy, 1, { reverse: true }),
+    overflows: true,
+  },
+  logsumexp: {
+    run: (x) => ops.logsumexp(x, LAST),
+    value: (x) => flat(logsumexp(x, [1])),
+    gradient: (dy, x) => logsumexpGradient(dy, x, [1]),
+  },
   softmax: { run: (x) => ops.softmax(x), value: (x) => softmax(x, 1), gradient: (dy, x) => softmaxGradient(dy, x, 1) },
-  logSoftmax: { run: (x) => ops.logSoftmax(x), value: (x) => logSoftmax(x, 1), gradient: (dy, x) => logSoftmaxGradient(dy, x, 1), overflows: true },
-  variance: { run: (x) => ops.variance(x, LAST), value: (x) => flat(variance(x, [1], 1)), gradient: (dy, x) => varianceGradient(dy, x, [1], 1), overflows: true },
-  std: { run: (x) => ops.std(x, LAST), value: (x) => flat(std(x, [1], 1)), gradient: (dy, x) => stdGradient(kept(dy), x, [1], 1), overflows: true, vanishes: true },
-  'norm 1': { run: (x) => ops.norm(x, { p: 1, ...LAST }), value: (x) => flat(norm(x, [1], 1)), gradient: (dy, x) => normGradient(dy, x, [1], 1) },
-  'norm 2': { run: (x) => ops.norm(x, LAST), value: (x) => flat(norm(x, [1], 2)), gradient: (dy, x) => normGradient(dy, x, [1], 2), overflows: true, vanishes: true },
-  'norm 3': { run: (x) => ops.norm(x, { p: 3, ...LAST }), value: (x) => flat(norm(x, [1], 3)), gradient: (dy, x) => normGradient(dy, x, [1], 3), overflows: true, vanishes: true },
-  'norm 2.5': { run: (x) => ops.norm(x, { p: 2.5, ...LAST }), value: (x) => flat(norm(x, [1], 2.5)), gradient: (dy, x) => normGradient(dy, x, [1], 2.5), overflows: true, vanishes: true },
-  'norm inf': { run: (x) => ops.norm(x, { p: Infinity, ...LAST }), value: (x) => flat(norm(x, [1], Infinity)), gradient: (dy, x) => normGradient(dy, x, [1], Infinity) },
-  normalize: { run: (x) => ops.normalize(x), value: (x) => normalize(x, 1e-12), gradient: (dy, x) => normalizeGradient(dy, x, 1e-12), overflows: true },
-  sort: { run: (x) => ops.sort(x).values, value: (x) => sorted(x, 1, false, x.shape[1]!), gradient: (dy, x) => sortedGradient(dy, x, 1, false), error: 0 },
-  'sort, descending': { run: (x) => ops.sort(x, { descending: true }).values, value: (x) => sorted(x, 1, true, x.shape[1]!), gradient: (dy, x) => sortedGradient(dy, x, 1, true), error: 0 },
+  logSoftmax: {
+    run: (x) => ops.logSoftmax(x),
+    value: (x) => logSoftmax(x, 1),
+    gradient: (dy, x) => logSoftmaxGradient(dy, x, 1),
+    overflows: true,
+  },
+  variance: {
+    run: (x) => ops.variance(x, LAST),
+    value: (x) => flat(variance(x, [1], 1)),
+    gradient: (dy, x) => varianceGradient(dy, x, [1], 1),
+    overflows: true,
+  },
+  std: {
+    run: (x) => ops.std(x, LAST),
+    value: (x) => flat(std(x, [1], 1)),
+    gradient: (dy, x) => stdGradient(kept(dy), x, [1], 1),
+    overflows: true,
+    vanishes: true,
+  },
+  'norm 1': {
+    run: (x) => ops.norm(x, { p: 1, ...LAST }),
+    value: (x) => flat(norm(x, [1], 1)),
+    gradient: (dy, x) => normGradient(dy, x, [1], 1),
+  },
+  'norm 2': {
+    run: (x) => ops.norm(x, LAST),
+    value: (x) => flat(norm(x, [1], 2)),
+    gradient: (dy, x) => normGradient(dy, x, [1], 2),
+    overflows: true,
+    vanishes: true,
+  },
+  'norm 3': {
+    run: (x) => ops.norm(x, { p: 3, ...LAST }),
+    value: (x) => flat(norm(x, [1], 3)),
+    gradient: (dy, x) => normGradient(dy, x, [1], 3),
+    overflows: true,
+    vanishes: true,
+  },
+  'norm 2.5': {
+    run: (x) => ops.norm(x, { p: 2.5, ...LAST }),
+    value: (x) => flat(norm(x, [1], 2.5)),
+    gradient: (dy, x) => normGradient(dy, x, [1], 2.5),
+    overflows: true,
+    vanishes: true,
+  },
+  'norm inf': {
+    run: (x) => ops.norm(x, { p: Infinity, ...LAST }),
+    value: (x) => flat(norm(x, [1], Infinity)),
+    gradient: (dy, x) => normGradient(dy, x, [1], Infinity),
+  },
+  normalize: {
+    run: (x) => ops.normalize(x),
+    value: (x) => normalize(x, 1e-12),
+    gradient: (dy, x) => normalizeGradient(dy, x, 1e-12),
+    overflows: true,
+  },
+  sort: {
+    run: (x) => ops.sort(x).values,
+    value: (x) => sorted(x, 1, false, x.shape[1]!),
+    gradient: (dy, x) => sortedGradient(dy, x, 1, false),
+    error: 0,
+  },
+  'sort, descending': {
+    run: (x) => ops.sort(x, { descending: true }).values,
+    value: (x) => sorted(x, 1, true, x.shape[1]!),
+    gradient: (dy, x) => sortedGradient(dy, x, 1, true),
+    error: 0,
+  },
   argsort: { run: (x) => ops.cast(ops.argsort(x), 'f32'), value: (x) => order(x, 1, false, x.shape[1]!), error: 0 },
-  topk: { run: (x) => ops.topk(x, { k: 3 }).values, value: (x) => sorted(x, 1, true, 3), gradient: (dy, x) => sortedGradient(dy, x, 1, true), error: 0 },
+  topk: {
+    run: (x) => ops.topk(x, { k: 3 }).values,
+    value: (x) => sorted(x, 1, true, 3),
+    gradient: (dy, x) => sortedGradient(dy, x, 1, true),
+    error: 0,
+  },
   layerNorm: {
     run: (x) => ops.layerNorm(x),
     value: (x) => standardize(x, null, null, byRow(x.shape, 1), { eps: 1e-5 }),
@@ -100,7 +191,11 @@ export const rules: Record<string, RowRule> = {
     overflows: true,
   },
   meanShift: {
-    run: (x) => ops.reshape(ops.meanShift(ops.reshape(x, [1, ...x.shape]), ops.mul(ops.mean(x, LAST).detach(), 0), { training: true }), x.shape),
+    run: (x) =>
+      ops.reshape(
+        ops.meanShift(ops.reshape(x, [1, ...x.shape]), ops.mul(ops.mean(x, LAST).detach(), 0), { training: true }),
+        x.shape,
+      ),
     value: (x) => {
       const mean = r.sum(x, [1], 1 / x.shape[1]!);
       return build(x.shape, (i) => x.data[i]! - mean.data[Math.floor(i / x.shape[1]!)]!);

@@ -16,7 +16,10 @@ export interface Rule {
 
 type Name = keyof typeof scalars;
 /** Value and slope of a scalar function, but for its limits where the formula gives infinity times zero. */
-const rule = (name: Name, { f, df, ...errors }: { f?: Scalar['f']; df?: Scalar['df'] | null; error?: number; slopeError?: number } = {}): Rule => ({
+const rule = (
+  name: Name,
+  { f, df, ...errors }: { f?: Scalar['f']; df?: Scalar['df'] | null; error?: number; slopeError?: number } = {},
+): Rule => ({
   run: ops[name] as Rule['run'],
   f: f ?? scalars[name].f,
   ...(df !== null && { df: df ?? scalars[name].df }),
@@ -24,13 +27,18 @@ const rule = (name: Name, { f, df, ...errors }: { f?: Scalar['f']; df?: Scalar['
 });
 
 /** `f` within [-end, end], and its limits beyond; NaN stays. */
-const limits = (f: (x: number) => number, end: number, low: (x: number) => number, high: (x: number) => number) => (x: number): number =>
-  x < -end ? low(x) : x > end ? high(x) : f(x);
+const limits =
+  (f: (x: number) => number, end: number, low: (x: number) => number, high: (x: number) => number) =>
+  (x: number): number =>
+    x < -end ? low(x) : x > end ? high(x) : f(x);
 const zero = (): number => 0;
 const one = (): number => 1;
 const same = (x: number): number => x;
 /** As PyTorch's backward of relu and hardtanh, which let the gradient of a NaN pass. */
-const passNan = (df: (x: number) => number) => (x: number): number => (Number.isNaN(x) ? 1 : df(x));
+const passNan =
+  (df: (x: number) => number) =>
+  (x: number): number =>
+    Number.isNaN(x) ? 1 : df(x);
 const pow = (p: number, error = 250): Rule => ({
   run: (x) => ops.powScalar(x, p),
   f: (x) => x ** p,
@@ -63,8 +71,16 @@ export const unaries: Record<string, Rule> = {
   sigmoid: rule('sigmoid', { error: 190, slopeError: 2 ** -23 }),
   softplus: rule('softplus', { f: limits(scalars.softplus.f, 700, zero, same), error: 190 }),
   logSigmoid: rule('logSigmoid', { f: limits(scalars.logSigmoid.f, 700, same, zero), error: 190 }),
-  silu: rule('silu', { f: limits(scalars.silu.f, 700, zero, same), df: limits(scalars.silu.df, 700, zero, one), error: 190 }),
-  gelu: rule('gelu', { f: limits((x) => x * cdf(x), 30, zero, same), df: limits((x) => cdf(x) + x * density(x), 30, zero, one), error: 60 }),
+  silu: rule('silu', {
+    f: limits(scalars.silu.f, 700, zero, same),
+    df: limits(scalars.silu.df, 700, zero, one),
+    error: 190,
+  }),
+  gelu: rule('gelu', {
+    f: limits((x) => x * cdf(x), 30, zero, same),
+    df: limits((x) => cdf(x) + x * density(x), 30, zero, one),
+    error: 60,
+  }),
   'gelu, tanh': {
     run: (x) => ops.gelu(x, { approximate: 'tanh' }),
     f: limits(geluTanh.f, 30, zero, same),
@@ -92,12 +108,19 @@ export const unaries: Record<string, Rule> = {
 };
 
 /** Every elementwise op of two tensors. */
-export const binaries: Record<string, { run: (a: Tensor | number, b: Tensor | number) => Tensor; f: (a: number, b: number) => number; error?: number }> = {
+export const binaries: Record<
+  string,
+  { run: (a: Tensor | number, b: Tensor | number) => Tensor; f: (a: number, b: number) => number; error?: number }
+> = {
   add: { run: ops.add, f: (a, b) => a + b },
   sub: { run: ops.sub, f: (a, b) => a - b },
   mul: { run: ops.mul, f: (a, b) => a * b },
   div: { run: ops.div, f: (a, b) => a / b },
   maximum: { run: ops.maximum, f: Math.max },
   minimum: { run: ops.minimum, f: Math.min },
-  pow: { run: ops.pow, f: (a, b) => (a === 1 ? 1 : Math.abs(a) === 1 && Math.abs(b) === Infinity ? 1 : a ** b), error: 400 },
+  pow: {
+    run: ops.pow,
+    f: (a, b) => (a === 1 ? 1 : Math.abs(a) === 1 && Math.abs(b) === Infinity ? 1 : a ** b),
+    error: 400,
+  },
 };

@@ -67,7 +67,9 @@ function elements(x: Dense, sets: Sets, { eps, given }: Standardization): Elemen
   const all = moments(x, sets);
   return Array.from(x.data, (v, i) => {
     const s = sets.of(i);
-    const m = given ? { mean: given.mean.data[s]!, variance: given.variance.data[s]!, size: Math.abs(given.mean.data[s]!) } : all[s]!;
+    const m = given
+      ? { mean: given.mean.data[s]!, variance: given.variance.data[s]!, size: Math.abs(given.mean.data[s]!) }
+      : all[s]!;
     const rstd = 1 / Math.sqrt(m.variance + eps);
     const xhat = (v - m.mean) * rstd;
     return { xhat, rstd, condition: (1 + Math.abs(xhat)) * (1 + (m.size + Math.abs(v)) * rstd) };
@@ -77,7 +79,13 @@ function elements(x: Dense, sets: Sets, { eps, given }: Standardization): Elemen
 const entry = (t: Dense | null, j: number, plain: number): number => (t ? t.data[j]! : plain);
 
 /** gamma (x - mean) / sqrt(var + eps) + beta; `sum` is the magnitude that roundings are relative to. */
-export function standardize(x: Dense, gamma: Dense | null, beta: Dense | null, sets: Sets, options: Standardization): Dense {
+export function standardize(
+  x: Dense,
+  gamma: Dense | null,
+  beta: Dense | null,
+  sets: Sets,
+  options: Standardization,
+): Dense {
   const y = accumulator(x.shape);
   elements(x, sets, options).forEach(({ xhat, condition }, i) => {
     const j = sets.column(i);
@@ -89,11 +97,22 @@ export function standardize(x: Dense, gamma: Dense | null, beta: Dense | null, s
 }
 
 /** Gradients of {@link standardize} with respect to x, gamma and beta. */
-export function standardizeGradient(dy: Dense, x: Dense, gamma: Dense | null, beta: Dense | null, sets: Sets, options: Standardization): [Dense, Dense | null, Dense | null] {
+export function standardizeGradient(
+  dy: Dense,
+  x: Dense,
+  gamma: Dense | null,
+  beta: Dense | null,
+  sets: Sets,
+  options: Standardization,
+): [Dense, Dense | null, Dense | null] {
   const y = standardize(x, gamma, beta, sets, options);
   const e = elements(x, sets, options);
   const g = Array.from(dy.data, (v, i) => (options.relu && y.data[i]! <= 0 ? 0 : v));
-  const [dx, dgamma, dbeta] = [x, gamma ?? x, beta ?? x].map((t) => accumulator(t.shape)) as [Required<Dense>, Required<Dense>, Required<Dense>];
+  const [dx, dgamma, dbeta] = [x, gamma ?? x, beta ?? x].map((t) => accumulator(t.shape)) as [
+    Required<Dense>,
+    Required<Dense>,
+    Required<Dense>,
+  ];
   const totals = new Map<number, { n: number; h: number; along: number; size: number; sizeAlong: number }>();
   const of = (i: number) => {
     const s = sets.of(i);
@@ -119,7 +138,8 @@ export function standardizeGradient(dy: Dense, x: Dense, gamma: Dense | null, be
     const { n, h: total, along, size, sizeAlong } = of(i);
     const { xhat, rstd, condition } = e[i]!;
     dx.data[i] = options.given ? rstd * v : rstd * (v - total / n - (xhat * along) / n);
-    dx.sum[i] = rstd * (condition * Math.abs(v) + (options.given ? 0 : (condition * size) / n + (condition * sizeAlong) / n));
+    dx.sum[i] =
+      rstd * (condition * Math.abs(v) + (options.given ? 0 : (condition * size) / n + (condition * sizeAlong) / n));
   });
   return [dx, gamma ? dgamma : null, beta ? dbeta : null];
 }

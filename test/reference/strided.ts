@@ -8,7 +8,8 @@ export interface View {
 }
 
 /** Position in the viewed array of element i of the view. */
-const placeOf = (i: number, { shape, strides, offset }: View): number => unravel(i, shape).reduce((at, v, axis) => at + v * strides[axis]!, offset);
+const placeOf = (i: number, { shape, strides, offset }: View): number =>
+  unravel(i, shape).reduce((at, v, axis) => at + v * strides[axis]!, offset);
 
 /** The elements of x at the view. */
 export function take(x: Dense, view: View): Dense {

@@ -46,7 +46,10 @@ const roundEven = (x: number): number => {
   return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1;
 };
 
-/** The elementwise functions of src/ops/unary.ts and src/ops/activations.ts in f64. Derivatives at kinks follow the documented rule. */
+/**
+ * The elementwise functions of src/ops/unary.ts and src/ops/activations.ts in f64. Derivatives at kinks follow the
+ * documented rule.
+ */
 export const scalars = {
   neg: { f: (x) => -x, df: () => -1 },
   abs: { f: Math.abs, df: Math.sign },
@@ -76,10 +79,16 @@ export const scalars = {
 } satisfies Record<string, Scalar>;
 
 /** leakyRelu with a slope. */
-export const leakyRelu = (slope: number): Scalar => ({ f: (x) => (x > 0 ? x : slope * x), df: (x) => (x > 0 ? 1 : slope) });
+export const leakyRelu = (slope: number): Scalar => ({
+  f: (x) => (x > 0 ? x : slope * x),
+  df: (x) => (x > 0 ? 1 : slope),
+});
 
 /** clamp to [min, max]; derivative 1 at the ends. */
-export const clamp = (min: number, max: number): Scalar => ({ f: (x) => Math.min(Math.max(x, min), max), df: (x) => Number(x >= min && x <= max) });
+export const clamp = (min: number, max: number): Scalar => ({
+  f: (x) => Math.min(Math.max(x, min), max),
+  df: (x) => Number(x >= min && x <= max),
+});
 
 /** The tanh form of gelu. */
 export const geluTanh: Scalar = {
@@ -91,10 +100,16 @@ export const geluTanh: Scalar = {
 };
 
 /** elu with its alpha; derivative alpha at 0. */
-export const elu = (alpha: number): Scalar => ({ f: (x) => (x > 0 ? x : alpha * Math.expm1(x)), df: (x) => (x > 0 ? 1 : alpha * Math.exp(x)) });
+export const elu = (alpha: number): Scalar => ({
+  f: (x) => (x > 0 ? x : alpha * Math.expm1(x)),
+  df: (x) => (x > 0 ? 1 : alpha * Math.exp(x)),
+});
 
 /** hardtanh to [min, max]; derivative 0 at the ends. */
-export const hardtanh = (min: number, max: number): Scalar => ({ f: (x) => Math.min(Math.max(x, min), max), df: (x) => Number(x > min && x < max) });
+export const hardtanh = (min: number, max: number): Scalar => ({
+  f: (x) => Math.min(Math.max(x, min), max),
+  df: (x) => Number(x > min && x < max),
+});
 
 /** x^p. */
 export const powScalar = (p: number): Scalar => ({ f: (x) => x ** p, df: (x) => (p === 0 ? 0 : p * x ** (p - 1)) });

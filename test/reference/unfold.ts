@@ -9,10 +9,16 @@ export interface Patches {
 }
 
 /** The plain geometry for a kernel. */
-export const plain = (kernel: readonly [number, number]): Patches => ({ kernel, stride: [1, 1], padding: [0, 0], dilation: [1, 1] });
+export const plain = (kernel: readonly [number, number]): Patches => ({
+  kernel,
+  stride: [1, 1],
+  padding: [0, 0],
+  dilation: [1, 1],
+});
 
 /** Number of patches along an axis of length `size`. */
-const places = (g: Patches, axis: 0 | 1, size: number): number => Math.floor((size + 2 * g.padding[axis] - g.dilation[axis] * (g.kernel[axis] - 1) - 1) / g.stride[axis]) + 1;
+const places = (g: Patches, axis: 0 | 1, size: number): number =>
+  Math.floor((size + 2 * g.padding[axis] - g.dilation[axis] * (g.kernel[axis] - 1) - 1) / g.stride[axis]) + 1;
 
 /** Shape of the columns of an image. */
 export function columnsOf(image: readonly number[], g: Patches): number[] {

@@ -1,11 +1,15 @@
 import { accumulator, addTerm, build, type Dense } from './dense.ts';
 
 /** For each element of an image of `out`, the position in x that it copies. */
-function sources([batch, channels, height, width]: readonly [number, number, number, number], out: readonly [number, number]): number[] {
+function sources(
+  [batch, channels, height, width]: readonly [number, number, number, number],
+  out: readonly [number, number],
+): number[] {
   const from: number[] = [];
   for (let p = 0; p < batch * channels; p++) {
     for (let h = 0; h < out[0]; h++) {
-      for (let v = 0; v < out[1]; v++) from.push((p * height + Math.floor((h * height) / out[0])) * width + Math.floor((v * width) / out[1]));
+      for (let v = 0; v < out[1]; v++)
+        from.push((p * height + Math.floor((h * height) / out[0])) * width + Math.floor((v * width) / out[1]));
     }
   }
   return from;

@@ -12,14 +12,21 @@ function centred(x: Dense, axes: readonly number[]): Dense {
 /** sum (x - mean)^2 / (n - correction) over axes, with size 1 left in their place. */
 export function variance(x: Dense, axes: readonly number[], correction: number): Dense {
   const d = centred(x, axes);
-  return sum(build(x.shape, (i) => d.data[i]! ** 2), axes, 1 / (elements(x, axes) - correction));
+  return sum(
+    build(x.shape, (i) => d.data[i]! ** 2),
+    axes,
+    1 / (elements(x, axes) - correction),
+  );
 }
 
 /** Gradient of {@link variance}: 2 dy (x - mean) / (n - correction). */
 export function varianceGradient(dy: Dense, x: Dense, axes: readonly number[], correction: number): Dense {
   const d = centred(x, axes);
   const kept = keptShape(x.shape, axes);
-  return build(x.shape, (i) => (2 * dy.data[ravel(unravel(i, x.shape), kept)]! * d.data[i]!) / (elements(x, axes) - correction));
+  return build(
+    x.shape,
+    (i) => (2 * dy.data[ravel(unravel(i, x.shape), kept)]! * d.data[i]!) / (elements(x, axes) - correction),
+  );
 }
 
 /** Square root of {@link variance}. */
@@ -31,5 +38,10 @@ export function std(x: Dense, axes: readonly number[], correction: number): Dens
 /** Gradient of {@link std}; 0 where it is 0. */
 export function stdGradient(dy: Dense, x: Dense, axes: readonly number[], correction: number): Dense {
   const y = std(x, axes, correction);
-  return varianceGradient(build(y.shape, (i) => (y.data[i] === 0 ? 0 : dy.data[i]! / (2 * y.data[i]!))), x, axes, correction);
+  return varianceGradient(
+    build(y.shape, (i) => (y.data[i] === 0 ? 0 : dy.data[i]! / (2 * y.data[i]!))),
+    x,
+    axes,
+    correction,
+  );
 }

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import cases from '../golden/smoothing.json';
-import { binomialCdf, binomialPmf, binomialTest, certifiedRadius, clopperPearsonLower, clopperPearsonUpper, randomizedClopperPearsonLower, samplesForRadius } from '../../src/stats/index.ts';
+import {
+  binomialCdf,
+  binomialPmf,
+  binomialTest,
+  certifiedRadius,
+  clopperPearsonLower,
+  clopperPearsonUpper,
+  randomizedClopperPearsonLower,
+  samplesForRadius,
+} from '../../src/stats/index.ts';
 import { casesOf, flat, relativeError } from '../support/golden.ts';
 import { CLOPPER_PEARSON_LOWER } from './reference-values.ts';
 
@@ -30,7 +39,9 @@ describe('Clopper-Pearson bounds', () => {
   });
   test('thresholds of CERTIFY', () => {
     const [c] = casesOf(cases, 'certifyThreshold');
-    const [least, atLeast, atAll, cap] = ['minCount', 'lowerAtMinCount', 'lowerAtAll', 'radiusCapOverSigma'].map((key) => flat(c!.outputs[key]));
+    const [least, atLeast, atAll, cap] = ['minCount', 'lowerAtMinCount', 'lowerAtAll', 'radiusCapOverSigma'].map(
+      (key) => flat(c!.outputs[key]),
+    );
     flat(c!.inputs.n).forEach((n, i) => {
       const k = least![i]!;
       expect(relativeError(clopperPearsonLower(k, n, 0.001), atLeast![i]!)).toBeLessThan(1e-10);
@@ -57,7 +68,12 @@ describe('Clopper-Pearson bounds', () => {
 
 describe('randomised bound', () => {
   test('Clopper-Pearson at u = 1, that of one more success at u = 0, falling between', () => {
-    for (const [k, n, alpha] of [[1, 20, 0.05], [13, 20, 0.001], [950, 1000, 0.001], [99_000, 100_000, 0.001]] as const) {
+    for (const [k, n, alpha] of [
+      [1, 20, 0.05],
+      [13, 20, 0.001],
+      [950, 1000, 0.001],
+      [99_000, 100_000, 0.001],
+    ] as const) {
       const at = (u: number): number => randomizedClopperPearsonLower(k, n, alpha, u);
       expect(relativeError(at(1), clopperPearsonLower(k, n, alpha))).toBeLessThan(1e-10);
       expect(relativeError(at(0), clopperPearsonLower(k + 1, n, alpha))).toBeLessThan(1e-10);
@@ -75,7 +91,11 @@ describe('randomised bound', () => {
     expect(randomizedClopperPearsonLower(0, 50, 0.01, 0.99)).toBe(0);
   });
   test('fails with probability alpha, not less: by enumeration over counts, exact in u', () => {
-    for (const [n, p, alpha] of [[20, 0.6, 0.05], [50, 0.9, 0.01], [50, 0.5, 0.001]] as const) {
+    for (const [n, p, alpha] of [
+      [20, 0.6, 0.05],
+      [50, 0.9, 0.01],
+      [50, 0.5, 0.001],
+    ] as const) {
       let [missed, plain] = [0, 0];
       for (let k = 0; k <= n; k++) {
         // The bound falls in u: it exceeds p up to some u.
@@ -124,11 +144,20 @@ describe('CERTIFY and PREDICT for given counts', () => {
   });
 });
 
-test.each([[11, 11], [100, 67], [1000, 553], [10_000, 5166]])('PREDICT over two classes, n %d: answers from %d on, never below n = 11', (n, least) => {
+test.each([
+  [11, 11],
+  [100, 67],
+  [1000, 553],
+  [10_000, 5166],
+])('PREDICT over two classes, n %d: answers from %d on, never below n = 11', (n, least) => {
   expect(binomialTest(least, n)).toBeLessThanOrEqual(0.001);
   expect(binomialTest(least - 1, n)).toBeGreaterThan(0.001);
   expect(binomialTest(10, 10)).toBeGreaterThan(0.001);
-  if (n === 100) expect([binomialTest(67, 100), binomialTest(66, 100)]).toEqual([expect.closeTo(8.737e-4, 7), expect.closeTo(1.79e-3, 6)]);
+  if (n === 100)
+    expect([binomialTest(67, 100), binomialTest(66, 100)]).toEqual([
+      expect.closeTo(8.737e-4, 7),
+      expect.closeTo(1.79e-3, 6),
+    ]);
 });
 
 describe('binomialTest', () => {
@@ -137,14 +166,27 @@ describe('binomialTest', () => {
     const [k, n, want] = [flat(c!.inputs.k), flat(c!.inputs.n), flat(c!.outputs.pValue)];
     k.forEach((successes, i) => {
       // Subnormal golden values are residues of an underflow; the exact values, such as 2^-9999, are 0 in float64.
-      expect(Math.abs(binomialTest(successes, n[i]!) - want[i]!), `k ${successes}, n ${n[i]}`).toBeLessThanOrEqual(Math.max(1e-11 * want[i]!, 2e-323));
+      expect(Math.abs(binomialTest(successes, n[i]!) - want[i]!), `k ${successes}, n ${n[i]}`).toBeLessThanOrEqual(
+        Math.max(1e-11 * want[i]!, 2e-323),
+      );
     });
   });
   // scipy.stats.binomtest(k, n, p).pvalue, SciPy 1.17.
   test.each([
-    [3, 10, 0.2, 0.42957465600000017], [7, 10, 0.2, 0.0008643584000000003], [0, 10, 0.3, 0.0388396033], [10, 10, 0.3, 5.9048999999999975e-6],
-    [5, 20, 0.25, 1], [40, 100, 0.3, 0.03745142924579409], [20, 100, 0.3, 0.028961260408307574], [511, 1000, 0.5, 0.506660042624453],
-    [0, 5, 0, 1], [1, 5, 0, 0], [5, 5, 1, 1], [12, 50, 0.7, 2.608529752687963e-11], [900, 1000, 0.88, 0.05157356247109332], [2, 12, 0.5, 0.03857421875],
+    [3, 10, 0.2, 0.42957465600000017],
+    [7, 10, 0.2, 0.0008643584000000003],
+    [0, 10, 0.3, 0.0388396033],
+    [10, 10, 0.3, 5.9048999999999975e-6],
+    [5, 20, 0.25, 1],
+    [40, 100, 0.3, 0.03745142924579409],
+    [20, 100, 0.3, 0.028961260408307574],
+    [511, 1000, 0.5, 0.506660042624453],
+    [0, 5, 0, 1],
+    [1, 5, 0, 0],
+    [5, 5, 1, 1],
+    [12, 50, 0.7, 2.608529752687963e-11],
+    [900, 1000, 0.88, 0.05157356247109332],
+    [2, 12, 0.5, 0.03857421875],
   ])('k %d, n %d, p %d', (k, n, p, want) => {
     expect(relativeError(binomialTest(k, n, p), want)).toBeLessThan(1e-11);
   });
@@ -155,7 +197,10 @@ describe('binomialTest', () => {
       mass.forEach((limit, k) => {
         const want = mass.filter((m) => m <= limit * (1 + 1e-7)).reduce((sum, m) => sum + m, 0);
         expect(binomialTest(k, 23, p)).toBeCloseTo(want, 12);
-        expect(binomialCdf(k, 23, p)).toBeCloseTo(mass.slice(0, k + 1).reduce((sum, m) => sum + m, 0), 12);
+        expect(binomialCdf(k, 23, p)).toBeCloseTo(
+          mass.slice(0, k + 1).reduce((sum, m) => sum + m, 0),
+          12,
+        );
       });
     }
     expect([binomialPmf(0, 3, 0), binomialPmf(1, 3, 0), binomialPmf(3, 3, 1)]).toEqual([1, 0, 1]);
@@ -186,8 +231,14 @@ test.each([
   [() => clopperPearsonLower(1, 2, NaN), 'clopperPearsonLower: alpha is NaN, expected 0 < alpha < 1'],
   [() => clopperPearsonLower(3, 2, 0.1), 'clopperPearsonLower: k is 3, expected an integer in 0..2'],
   [() => clopperPearsonLower(0.5, 2, 0.1), 'clopperPearsonLower: k is 0.5, expected an integer in 0..2'],
-  [() => randomizedClopperPearsonLower(1, 2, 0.1, 1.5), 'randomizedClopperPearsonLower: u is 1.5, expected 0 <= u <= 1'],
-  [() => randomizedClopperPearsonLower(1, 2, 0, 1), 'randomizedClopperPearsonLower: alpha is 0, expected 0 < alpha < 1'],
+  [
+    () => randomizedClopperPearsonLower(1, 2, 0.1, 1.5),
+    'randomizedClopperPearsonLower: u is 1.5, expected 0 <= u <= 1',
+  ],
+  [
+    () => randomizedClopperPearsonLower(1, 2, 0, 1),
+    'randomizedClopperPearsonLower: alpha is 0, expected 0 < alpha < 1',
+  ],
   [() => clopperPearsonUpper(0, 0, 0.1), 'clopperPearsonUpper: n is 0, expected an integer >= 1'],
   [() => clopperPearsonUpper(0, 1, 0), 'clopperPearsonUpper: alpha is 0, expected 0 < alpha < 1'],
   [() => binomialTest(-1, 4), 'binomialTest: k is -1, expected an integer in 0..4'],
@@ -198,7 +249,10 @@ test.each([
   [() => certifiedRadius(0.9, 0), 'certifiedRadius: sigma is 0, expected a finite number > 0'],
   [() => samplesForRadius(-1), 'samplesForRadius: radius is -1, expected a finite number >= 0'],
   [() => samplesForRadius(1, { alpha: 1 }), 'samplesForRadius: alpha is 1, expected 0 < alpha < 1'],
-  [() => samplesForRadius(9), 'samplesForRadius: radius is 9 = 9 sigma, expected one that fewer than 2^53 samples can certify'],
+  [
+    () => samplesForRadius(9),
+    'samplesForRadius: radius is 9 = 9 sigma, expected one that fewer than 2^53 samples can certify',
+  ],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });

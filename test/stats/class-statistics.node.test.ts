@@ -31,21 +31,37 @@ test('errors', () => {
   const x = { data: [1, 2], shape: [2, 1] };
   expect(() => classStatistics(x, [0], 2)).toThrow('classStatistics: got 1 labels, expected 2, one per row');
   expect(() => classStatistics(x, [0, 2], 2)).toThrow('classStatistics: labels[1] is 2, expected an integer in 0..1');
-  expect(() => classStatistics({ data: [1, NaN], shape: [2, 1] }, [0, 0], 1)).toThrow('classStatistics: x is NaN in row 1, expected finite numbers');
-  expect(() => classStatistics({ data: [1], shape: [1] }, [0], 1)).toThrow('classStatistics: x has shape [1] and 1 values, expected (rows, width)');
+  expect(() => classStatistics({ data: [1, NaN], shape: [2, 1] }, [0, 0], 1)).toThrow(
+    'classStatistics: x is NaN in row 1, expected finite numbers',
+  );
+  expect(() => classStatistics({ data: [1], shape: [1] }, [0], 1)).toThrow(
+    'classStatistics: x has shape [1] and 1 values, expected (rows, width)',
+  );
   expect(() => classStatistics(x, [0, 0], 0)).toThrow('classStatistics: classes is 0, expected a positive integer');
-  expect(() => classStatistics(x, [0, 0], 1, { covariance: 'none' as 'full' })).toThrow("classStatistics: covariance is none, expected 'full' or 'diagonal'");
-  expect(() => logisticRegression(x, [0, 0], 1, { l2: -1 })).toThrow('logisticRegression: l2 is -1, expected a finite number >= 0');
-  expect(() => logisticRegression(x, [0, 0], 1, { sampleWeight: [1] })).toThrow('logisticRegression: sampleWeight has 1 entries, expected 2');
-  expect(() => logisticRegression(x, [0, 0], 1, { sampleWeight: [1, -1] })).toThrow('logisticRegression: sampleWeight[1] is -1, expected a finite number >= 0');
-  expect(() => logisticRegression({ data: [], shape: [0, 1] }, [], 1)).toThrow('logisticRegression: x has 0 rows, expected at least 1');
+  expect(() => classStatistics(x, [0, 0], 1, { covariance: 'none' as 'full' })).toThrow(
+    "classStatistics: covariance is none, expected 'full' or 'diagonal'",
+  );
+  expect(() => logisticRegression(x, [0, 0], 1, { l2: -1 })).toThrow(
+    'logisticRegression: l2 is -1, expected a finite number >= 0',
+  );
+  expect(() => logisticRegression(x, [0, 0], 1, { sampleWeight: [1] })).toThrow(
+    'logisticRegression: sampleWeight has 1 entries, expected 2',
+  );
+  expect(() => logisticRegression(x, [0, 0], 1, { sampleWeight: [1, -1] })).toThrow(
+    'logisticRegression: sampleWeight[1] is -1, expected a finite number >= 0',
+  );
+  expect(() => logisticRegression({ data: [], shape: [0, 1] }, [], 1)).toThrow(
+    'logisticRegression: x has 0 rows, expected at least 1',
+  );
 });
 
 describe('logistic regression', () => {
   const random = testRandom(3);
   const rows = 120;
   const data = Array.from({ length: rows * 3 }, () => (random(2001) - 1000) / 500);
-  const labels = Array.from({ length: rows }, (_, r) => (data[3 * r]! + (random(2001) - 1000) / 1000 > 0.4 ? 2 : random(2)));
+  const labels = Array.from({ length: rows }, (_, r) =>
+    data[3 * r]! + (random(2001) - 1000) / 1000 > 0.4 ? 2 : random(2),
+  );
   const x = { data, shape: [rows, 3] };
 
   test('is a stationary point of the penalised likelihood', () => {
@@ -54,7 +70,9 @@ describe('logistic regression', () => {
     const gradient = Array.from(weight, (w) => 0.7 * w);
     const free = [0, 0, 0];
     for (let r = 0; r < rows; r++) {
-      const z = [0, 1, 2].map((c) => bias[c]! + [0, 1, 2].reduce((sum, i) => sum + weight[3 * c + i]! * data[3 * r + i]!, 0));
+      const z = [0, 1, 2].map(
+        (c) => bias[c]! + [0, 1, 2].reduce((sum, i) => sum + weight[3 * c + i]! * data[3 * r + i]!, 0),
+      );
       const total = z.reduce((sum, v) => sum + Math.exp(v), 0);
       z.forEach((v, c) => {
         const g = Math.exp(v) / total - Number(labels[r] === c);
@@ -68,8 +86,16 @@ describe('logistic regression', () => {
   });
 
   test('a weight of 2 is a row twice', () => {
-    const twice = logisticRegression({ data: [...data, ...data.slice(0, 30)], shape: [rows + 10, 3] }, [...labels, ...labels.slice(0, 10)], 3, { tolerance: 1e-8 });
-    const weighted = logisticRegression(x, labels, 3, { sampleWeight: labels.map((_, r) => (r < 10 ? 2 : 1)), tolerance: 1e-8 });
+    const twice = logisticRegression(
+      { data: [...data, ...data.slice(0, 30)], shape: [rows + 10, 3] },
+      [...labels, ...labels.slice(0, 10)],
+      3,
+      { tolerance: 1e-8 },
+    );
+    const weighted = logisticRegression(x, labels, 3, {
+      sampleWeight: labels.map((_, r) => (r < 10 ? 2 : 1)),
+      tolerance: 1e-8,
+    });
     weighted.weight.forEach((v, i) => expect(v).toBeCloseTo(twice.weight[i]!, 6));
   });
 });

@@ -1,17 +1,35 @@
 import { describe, expect, test } from 'vitest';
 import { classStatistics, type ClassStatistics } from '../../src/stats/class-statistics.ts';
-import { headToTail, ladc, missingCounts, nearestMeans, tukey, type LadcOptions } from '../../src/stats/feature-calibration.ts';
+import {
+  headToTail,
+  ladc,
+  missingCounts,
+  nearestMeans,
+  tukey,
+  type LadcOptions,
+} from '../../src/stats/feature-calibration.ts';
 import golden from '../golden/ladc.json';
 import { casesOf, dense, flat, type GoldenCase } from '../support/golden.ts';
 
 const near = (got: ArrayLike<number>, want: ArrayLike<number>): void => {
   expect(got.length).toBe(want.length);
-  Array.from(want).forEach((v, i) => expect(Math.abs(got[i]! - v), `${i}: ${got[i]} and ${v}`).toBeLessThanOrEqual(1e-10 * Math.max(1, Math.abs(v))));
+  Array.from(want).forEach((v, i) =>
+    expect(Math.abs(got[i]! - v), `${i}: ${got[i]} and ${v}`).toBeLessThanOrEqual(1e-10 * Math.max(1, Math.abs(v))),
+  );
 };
-const statisticsOf = ({ inputs }: GoldenCase): ClassStatistics => classStatistics(dense(inputs.features), flat(inputs.labels), 5);
+const statisticsOf = ({ inputs }: GoldenCase): ClassStatistics =>
+  classStatistics(dense(inputs.features), flat(inputs.labels), 5);
 
 test('every case of the golden file runs here or in class-statistics', () => {
-  const here = ['freeLunch', 'tailCalib', 'ladcStyle', 'headToTail', 'tukey', 'tailCalibSampleCount', 'classStatistics'];
+  const here = [
+    'freeLunch',
+    'tailCalib',
+    'ladcStyle',
+    'headToTail',
+    'tukey',
+    'tailCalibSampleCount',
+    'classStatistics',
+  ];
   expect(here.reduce((n, method) => n + casesOf(golden, method).length, 0)).toBe(golden.length);
   expect(golden.length).toBe(25);
 });
@@ -19,10 +37,21 @@ test('every case of the golden file runs here or in class-statistics', () => {
 test.each(casesOf(golden, 'freeLunch'))('$name', ({ options, inputs, outputs }) => {
   const [baseMeans, baseCovariances] = [dense(inputs.baseMeans), dense(inputs.baseCovariances)];
   const [classes, width] = baseMeans.shape as [number, number];
-  const base: ClassStatistics = { classes, width, counts: new Array<number>(classes).fill(9), means: Float64Array.from(baseMeans.data), covariances: Float64Array.from(baseCovariances.data), isDiagonal: false };
+  const base: ClassStatistics = {
+    classes,
+    width,
+    counts: new Array<number>(classes).fill(9),
+    means: Float64Array.from(baseMeans.data),
+    covariances: Float64Array.from(baseCovariances.data),
+    isDiagonal: false,
+  };
   const point = tukey(flat(inputs.support), options.beta as number);
   near(point, flat(outputs.tukeySupport));
-  const { means, covariances } = nearestMeans(base, { data: point, shape: [1, width] }, { k: options.k as number, alpha: options.alpha as number });
+  const { means, covariances } = nearestMeans(
+    base,
+    { data: point, shape: [1, width] },
+    { k: options.k as number, alpha: options.alpha as number },
+  );
   near(means, flat(outputs.mean));
   near(covariances, flat(outputs.covariance));
 });
@@ -32,7 +61,11 @@ test.each(casesOf(golden, 'tailCalib'))('$name', (c) => {
   const labels = flat(inputs.labels);
   const own = dense(inputs.features).data.filter((_, i) => labels[Math.floor(i / 4)] === options.class);
   const points = { data: tukey(own, options.tukey as number), shape: [own.length / 4, 4] };
-  const found = nearestMeans(statisticsOf(c), points, { k: options.topk as number, alpha: options.alpha as number, jitter: options.jitter as number });
+  const found = nearestMeans(statisticsOf(c), points, {
+    k: options.topk as number,
+    alpha: options.alpha as number,
+    jitter: options.jitter as number,
+  });
   expect(found.nearest.flat()).toEqual(flat(outputs.nearest));
   near(found.means, flat(outputs.means));
   near(found.covariances, flat(outputs.covariances));
@@ -78,7 +111,7 @@ describe('identities', () => {
     near(own.means, s.means.slice(12));
     near(own.covariances, s.covariances.slice(48));
     const more = ladc(s, { ...roles, nu: 0, alpha: 0.5 });
-    more.covariances.forEach((v, i) => expect(v).toBe(own.covariances[i]! + (i % 16 % 5 === 0 ? 0.5 : 0)));
+    more.covariances.forEach((v, i) => expect(v).toBe(own.covariances[i]! + ((i % 16) % 5 === 0 ? 0.5 : 0)));
   });
   test('a large nu takes the head alone; keepMean the covariance alone', () => {
     near(ladc(s, { ...roles, m: 1, nu: 1e15, alpha: 0 }).means.slice(0, 4), s.means.slice(8, 12));
@@ -87,7 +120,13 @@ describe('identities', () => {
     near(kept.covariances.slice(0, 16), s.covariances.slice(32, 48));
   });
   test('identical statistics stay as they are with m = 1', () => {
-    const twin: ClassStatistics = { ...s, classes: 2, counts: [9, 3], means: Float64Array.of(...s.means.slice(0, 4), ...s.means.slice(0, 4)), covariances: Float64Array.of(...s.covariances.slice(0, 16), ...s.covariances.slice(0, 16)) };
+    const twin: ClassStatistics = {
+      ...s,
+      classes: 2,
+      counts: [9, 3],
+      means: Float64Array.of(...s.means.slice(0, 4), ...s.means.slice(0, 4)),
+      covariances: Float64Array.of(...s.covariances.slice(0, 16), ...s.covariances.slice(0, 16)),
+    };
     const out = ladc(twin, { head: [0], tail: [1], m: 1, alpha: 0 });
     near(out.means, s.means.slice(0, 4));
     near(out.covariances, s.covariances.slice(0, 16));
@@ -110,24 +149,48 @@ test('errors', () => {
   const s = classStatistics({ data: [0, 1, 2, 3, 9], shape: [5, 1] }, [0, 0, 1, 1, 2], 4);
   expect(() => tukey([1, -1], 0.5)).toThrow('tukey: x[1] is -1, expected a number >= 0; take features after a relu');
   expect(() => tukey([1], -1)).toThrow('tukey: lambda is -1, expected a finite number >= 0');
-  expect(() => nearestMeans(s, { data: [1, 2], shape: [1, 2] })).toThrow('nearestMeans: points have width 2, the statistics 1');
-  expect(() => nearestMeans(s, { data: [1], shape: [1, 1] }, { k: 5 })).toThrow('nearestMeans: k is 5, expected an integer in 1..4');
-  expect(() => nearestMeans(s, { data: [9], shape: [1, 1] }, { k: 1 })).toThrow('nearestMeans: class 2 is among the nearest and has 1 rows, expected at least 2 for a covariance');
-  expect(() => ladc(s, { head: [0, 1, 0], tail: [2] })).toThrow('ladc: class 0 is twice in head, expected each class once');
-  expect(() => ladc(s, { head: [0, 1], tail: [2, 2] })).toThrow('ladc: class 2 is twice in tail, expected each class once');
-  expect(() => headToTail(s, { head: [0, 0], tail: [2] })).toThrow('headToTail: class 0 is twice in head, expected each class once');
+  expect(() => nearestMeans(s, { data: [1, 2], shape: [1, 2] })).toThrow(
+    'nearestMeans: points have width 2, the statistics 1',
+  );
+  expect(() => nearestMeans(s, { data: [1], shape: [1, 1] }, { k: 5 })).toThrow(
+    'nearestMeans: k is 5, expected an integer in 1..4',
+  );
+  expect(() => nearestMeans(s, { data: [9], shape: [1, 1] }, { k: 1 })).toThrow(
+    'nearestMeans: class 2 is among the nearest and has 1 rows, expected at least 2 for a covariance',
+  );
+  expect(() => ladc(s, { head: [0, 1, 0], tail: [2] })).toThrow(
+    'ladc: class 0 is twice in head, expected each class once',
+  );
+  expect(() => ladc(s, { head: [0, 1], tail: [2, 2] })).toThrow(
+    'ladc: class 2 is twice in tail, expected each class once',
+  );
+  expect(() => headToTail(s, { head: [0, 0], tail: [2] })).toThrow(
+    'headToTail: class 0 is twice in head, expected each class once',
+  );
   expect(() => ladc(s, { head: [0, 1], tail: [1] })).toThrow('ladc: class 1 is in head and tail, expected one of them');
   expect(() => ladc(s, { head: [0, 2], tail: [1] })).toThrow('ladc: head class 2 has 1 rows, expected at least 2');
   expect(() => ladc(s, { head: [0, 1], tail: [3] })).toThrow('ladc: tail class 3 has no rows, expected at least 1');
   expect(() => ladc(s, { head: [0, 1], tail: [7] })).toThrow('ladc: class 7 is not in 0..3');
-  expect(() => ladc(s, { head: [0, 1], tail: [2], m: 3 })).toThrow('ladc: m is 3, expected an integer in 1..2, the head classes');
+  expect(() => ladc(s, { head: [0, 1], tail: [2], m: 3 })).toThrow(
+    'ladc: m is 3, expected an integer in 1..2, the head classes',
+  );
   expect(() => ladc(s, { head: [0, 1], tail: [2], nu: -1 })).toThrow('ladc: nu is -1, expected a finite number >= 0');
-  expect(() => ladc(s, { head: [0, 1], tail: [2], temperature: 0 })).toThrow('ladc: temperature is 0, expected a finite number > 0');
-  expect(() => ladc(s, { head: [0, 1], tail: [2], similarity: 'l1' as 'w2' })).toThrow("ladc: similarity is l1, expected 'euclidean', 'cosine' or 'w2'");
-  expect(() => nearestMeans(s, { data: [1], shape: [1, 1] }, { k: 1, alpha: NaN })).toThrow('nearestMeans: alpha is NaN, expected a finite number >= 0');
-  expect(() => nearestMeans(s, { data: [1], shape: [1, 1] }, { k: 1, jitter: -1 })).toThrow('nearestMeans: jitter is -1, expected a finite number >= 0');
+  expect(() => ladc(s, { head: [0, 1], tail: [2], temperature: 0 })).toThrow(
+    'ladc: temperature is 0, expected a finite number > 0',
+  );
+  expect(() => ladc(s, { head: [0, 1], tail: [2], similarity: 'l1' as 'w2' })).toThrow(
+    "ladc: similarity is l1, expected 'euclidean', 'cosine' or 'w2'",
+  );
+  expect(() => nearestMeans(s, { data: [1], shape: [1, 1] }, { k: 1, alpha: NaN })).toThrow(
+    'nearestMeans: alpha is NaN, expected a finite number >= 0',
+  );
+  expect(() => nearestMeans(s, { data: [1], shape: [1, 1] }, { k: 1, jitter: -1 })).toThrow(
+    'nearestMeans: jitter is -1, expected a finite number >= 0',
+  );
   expect(() => headToTail(s, { head: [0], tail: [7] })).toThrow('headToTail: class 7 is not in 0..3');
   expect(() => headToTail(s, { head: [], tail: [2] })).toThrow('headToTail: head has no class, expected at least 1');
   expect(() => headToTail(s, { head: [0], tail: [3] })).toThrow('headToTail: class 3 has no rows, expected at least 1');
-  expect(() => headToTail(s, { head: [0], tail: [2], a: 2 })).toThrow('headToTail: a is 2, expected a share from 0 to 1');
+  expect(() => headToTail(s, { head: [0], tail: [2], a: 2 })).toThrow(
+    'headToTail: a is 2, expected a share from 0 to 1',
+  );
 });

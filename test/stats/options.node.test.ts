@@ -7,7 +7,17 @@ const rows = { shape: [2, 1], data: Float64Array.of(1, 2) };
 const fn = (x: Tensor): Tensor => x;
 const table: [name: string, call: (options: object) => unknown, wrong: string, right: string][] = [
   ['cholesky', (o) => stats.cholesky({ shape: [1, 1], data: Float64Array.of(1) }, o), 'jiter', 'jitter'],
-  ['solveTriangular', (o) => stats.solveTriangular({ shape: [1, 1], data: Float64Array.of(1) }, { shape: [1, 1], data: Float64Array.of(1) }, o), 'uper', 'upper'],
+  [
+    'solveTriangular',
+    (o) =>
+      stats.solveTriangular(
+        { shape: [1, 1], data: Float64Array.of(1) },
+        { shape: [1, 1], data: Float64Array.of(1) },
+        o,
+      ),
+    'uper',
+    'upper',
+  ],
   ['classStatistics', (o) => stats.classStatistics(rows, [0, 1], 2, o), 'covarience', 'covariance'],
   ['tukey', (o) => stats.tukey([1], 0.5, o), 'epss', 'eps'],
   ['logisticRegression', (o) => stats.logisticRegression(rows, [0, 1], 2, o), 'sampleWeigth', 'sampleWeight'],
@@ -20,7 +30,12 @@ const table: [name: string, call: (options: object) => unknown, wrong: string, r
 
 test.each(table)('%s refuses a misspelt option', (name, call, wrong, right) => {
   expect(() => call({ [wrong]: undefined })).not.toThrow(/unknown option/);
-  expect(() => call({ [wrong]: 1 })).toThrow(new TypeError(`${name}: unknown option '${wrong}', did you mean '${right}'?`));
+  expect(() => call({ [wrong]: 1 })).toThrow(
+    new TypeError(`${name}: unknown option '${wrong}', did you mean '${right}'?`),
+  );
 });
 
-test('prepare rejects', () => expect(prepare(() => null, { gpuu: 1 } as object)).rejects.toThrow("prepare: unknown option 'gpuu', did you mean 'gpu'?"));
+test('prepare rejects', () =>
+  expect(prepare(() => null, { gpuu: 1 } as object)).rejects.toThrow(
+    "prepare: unknown option 'gpuu', did you mean 'gpu'?",
+  ));

@@ -1,6 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import cases from '../golden/smoothing.json';
-import { betaPdf, betaQuantile, incompleteBeta, logBeta, logGamma, normalCdf, normalLogCdf, normalPdf, normalQuantile, roundDown, roundUp } from '../../src/stats/index.ts';
+import {
+  betaPdf,
+  betaQuantile,
+  incompleteBeta,
+  logBeta,
+  logGamma,
+  normalCdf,
+  normalLogCdf,
+  normalPdf,
+  normalQuantile,
+  roundDown,
+  roundUp,
+} from '../../src/stats/index.ts';
 import { casesOf, flat, relativeError } from '../support/golden.ts';
 import { INCOMPLETE_BETA, LOG_GAMMA, NORMAL_CDF, NORMAL_QUANTILE } from './reference-values.ts';
 
@@ -18,7 +30,12 @@ describe('logGamma', () => {
     expect(worst(flat(c!.inputs.x).map(logGamma), flat(c!.outputs.value))).toBeLessThan(PRINTED);
   });
   test('50-digit values, also next to the zeros at 1 and 2', () => {
-    expect(worst(LOG_GAMMA.map(([x]) => logGamma(x!)), LOG_GAMMA.map(([, v]) => v!))).toBeLessThan(1e-14);
+    expect(
+      worst(
+        LOG_GAMMA.map(([x]) => logGamma(x!)),
+        LOG_GAMMA.map(([, v]) => v!),
+      ),
+    ).toBeLessThan(1e-14);
   });
   test('log Gamma(x + 1) = log Gamma(x) + log x across the branches', () => {
     for (const x of [0.1, 0.49, 0.51, 1.3, 1.49, 1.51, 2.49, 2.51, 5.5, 8.99, 9.01, 12, 1e6]) {
@@ -38,7 +55,8 @@ describe('normal distribution', () => {
     const [c] = casesOf(cases, 'normalCdf');
     const x = flat(c!.inputs.x);
     expect(worst(x.map(normalCdf), flat(c!.outputs.cdf))).toBeLessThan(PRINTED);
-    // The golden density at -37.4 is off by 4.8e-14 (the rounding of x^2 / 2); the exact one is 7.31198534550511023e-305.
+    // The golden density at -37.4 is off by 4.8e-14 (the rounding of x^2 / 2); the exact one is
+    // 7.31198534550511023e-305.
     expect(worst(x.map(normalPdf), flat(c!.outputs.pdf))).toBeLessThan(6e-14);
     expect(relativeError(normalPdf(-37.4), 7.31198534550511023e-305)).toBeLessThan(1e-15);
   });
@@ -51,8 +69,18 @@ describe('normal distribution', () => {
     expect(worst(flat(c!.inputs.p).map(normalQuantile), flat(c!.outputs.x))).toBeLessThan(PRINTED);
   });
   test('50-digit values to a few ulps', () => {
-    expect(worst(NORMAL_CDF.map(([x]) => normalCdf(x!)), NORMAL_CDF.map(([, v]) => v!))).toBeLessThan(1.5e-15);
-    expect(worst(NORMAL_QUANTILE.map(([p]) => normalQuantile(p!)), NORMAL_QUANTILE.map(([, v]) => v!))).toBeLessThan(1.5e-15);
+    expect(
+      worst(
+        NORMAL_CDF.map(([x]) => normalCdf(x!)),
+        NORMAL_CDF.map(([, v]) => v!),
+      ),
+    ).toBeLessThan(1.5e-15);
+    expect(
+      worst(
+        NORMAL_QUANTILE.map(([p]) => normalQuantile(p!)),
+        NORMAL_QUANTILE.map(([, v]) => v!),
+      ),
+    ).toBeLessThan(1.5e-15);
   });
   test('quantile inverts the cdf over 60 decades and is odd about 1/2', () => {
     for (let e = -60; e < -0.31; e += 0.37) {
@@ -64,7 +92,13 @@ describe('normal distribution', () => {
     for (const p of [0.0625, 0.125, 0.25, 0.375, 0.46875]) expect(normalQuantile(1 - p)).toBe(-normalQuantile(p));
   });
   test('limits and bad input', () => {
-    expect([normalCdf(-Infinity), normalCdf(Infinity), normalPdf(Infinity), normalLogCdf(-Infinity), normalLogCdf(Infinity)]).toEqual([0, 1, 0, -Infinity, -0]);
+    expect([
+      normalCdf(-Infinity),
+      normalCdf(Infinity),
+      normalPdf(Infinity),
+      normalLogCdf(-Infinity),
+      normalLogCdf(Infinity),
+    ]).toEqual([0, 1, 0, -Infinity, -0]);
     expect([normalCdf(NaN), normalPdf(NaN), normalLogCdf(NaN)]).toEqual([NaN, NaN, NaN]);
     expect([normalQuantile(0), normalQuantile(0.5), normalQuantile(1)]).toEqual([-Infinity, 0, Infinity]);
     expect(() => normalQuantile(1.5)).toThrow(new RangeError('normalQuantile: p is 1.5, expected 0 <= p <= 1'));
@@ -76,15 +110,30 @@ describe('beta distribution', () => {
   test('golden incomplete beta', () => {
     const [c] = casesOf(cases, 'incompleteBeta');
     const [a, b, x] = [flat(c!.inputs.a), flat(c!.inputs.b), flat(c!.inputs.x)];
-    expect(worst(x.map((v, i) => incompleteBeta(v, a[i]!, b[i]!)), flat(c!.outputs.value))).toBeLessThan(1e-13);
+    expect(
+      worst(
+        x.map((v, i) => incompleteBeta(v, a[i]!, b[i]!)),
+        flat(c!.outputs.value),
+      ),
+    ).toBeLessThan(1e-13);
   });
   test('golden quantiles', () => {
     const [c] = casesOf(cases, 'betaQuantile');
     const [q, a, b] = [flat(c!.inputs.q), flat(c!.inputs.a), flat(c!.inputs.b)];
-    expect(worst(q.map((v, i) => betaQuantile(v, a[i]!, b[i]!)), flat(c!.outputs.x))).toBeLessThan(1e-13);
+    expect(
+      worst(
+        q.map((v, i) => betaQuantile(v, a[i]!, b[i]!)),
+        flat(c!.outputs.x),
+      ),
+    ).toBeLessThan(1e-13);
   });
   test('50-digit values of the incomplete beta up to a = b = 1e6', () => {
-    expect(worst(INCOMPLETE_BETA.map(([a, b, x]) => incompleteBeta(x!, a!, b!)), INCOMPLETE_BETA.map((row) => row[3]!))).toBeLessThan(1e-12);
+    expect(
+      worst(
+        INCOMPLETE_BETA.map(([a, b, x]) => incompleteBeta(x!, a!, b!)),
+        INCOMPLETE_BETA.map((row) => row[3]!),
+      ),
+    ).toBeLessThan(1e-12);
   });
   test('quantile inverts the distribution function, from tiny to large parameters', () => {
     for (const a of [0.01, 0.3, 1, 2, 17.5, 400, 1e6]) {
@@ -95,7 +144,8 @@ describe('beta distribution', () => {
           expect(x).toBeLessThanOrEqual(1);
           // One ulp of x moves I_x by density * ulp, which is all that can be asked for where x is close to 1.
           const resolution = x > 0 && x < 1 ? betaPdf(x, a, b) * Number.EPSILON : 1;
-          const bracket = x === 0 || x === 1 || Math.abs(incompleteBeta(x, a, b) - q) <= 1e-11 * Math.min(q, 1 - q) + 8 * resolution;
+          const bracket =
+            x === 0 || x === 1 || Math.abs(incompleteBeta(x, a, b) - q) <= 1e-11 * Math.min(q, 1 - q) + 8 * resolution;
           expect(bracket, `q ${q}, a ${a}, b ${b}, x ${x}`).toBe(true);
           if (x === 0) expect(incompleteBeta(5e-324, a, b)).toBeGreaterThan(q);
           if (x === 1) expect(incompleteBeta(1 - 2 ** -53, a, b)).toBeLessThan(q);
@@ -104,16 +154,24 @@ describe('beta distribution', () => {
     }
   });
   test('identities: complement, closed forms, density', () => {
-    for (const [a, b, x] of [[2, 5, 0.3], [0.4, 0.6, 0.01], [300, 200, 0.61]] as const) {
+    for (const [a, b, x] of [
+      [2, 5, 0.3],
+      [0.4, 0.6, 0.01],
+      [300, 200, 0.61],
+    ] as const) {
       expect(incompleteBeta(x, a, b) + incompleteBeta(1 - x, b, a)).toBeCloseTo(1, 13);
       const h = 1e-6 * x;
-      expect(relativeError((incompleteBeta(x + h, a, b) - incompleteBeta(x - h, a, b)) / (2 * h), betaPdf(x, a, b))).toBeLessThan(1e-6);
+      expect(
+        relativeError((incompleteBeta(x + h, a, b) - incompleteBeta(x - h, a, b)) / (2 * h), betaPdf(x, a, b)),
+      ).toBeLessThan(1e-6);
     }
     expect(relativeError(incompleteBeta(0.3, 7, 1), 0.3 ** 7)).toBeLessThan(1e-14);
     expect(relativeError(betaQuantile(0.3, 1, 1), 0.3)).toBeLessThan(1e-15);
     expect(relativeError(logBeta(3, 4), Math.log(1 / 60))).toBeLessThan(1e-14);
     expect([betaPdf(0, 0.5, 1), betaPdf(0, 1, 4), betaPdf(0, 2, 2), betaPdf(1, 4, 1)]).toEqual([Infinity, 4, 0, 4]);
-    expect([betaQuantile(0, 2, 3), betaQuantile(1, 2, 3), incompleteBeta(0, 2, 3), incompleteBeta(1, 2, 3)]).toEqual([0, 1, 0, 1]);
+    expect([betaQuantile(0, 2, 3), betaQuantile(1, 2, 3), incompleteBeta(0, 2, 3), incompleteBeta(1, 2, 3)]).toEqual([
+      0, 1, 0, 1,
+    ]);
   });
   test.each([
     [() => incompleteBeta(1.5, 1, 1), 'incompleteBeta: x is 1.5, expected 0 <= x <= 1'],

@@ -14,8 +14,8 @@ export interface HessianCase {
 }
 
 /**
- * The second gradient of an op of several inputs: for L = sum(w y^2) / 2 the Hessian, with its blocks between inputs, times
- * a direction v, against central differences of the reference gradient in f64.
+ * The second gradient of an op of several inputs: for L = sum(w y^2) / 2 the Hessian, with its blocks between inputs,
+ * times a direction v, against central differences of the reference gradient in f64.
  */
 export async function checkHessian({ inputs, run, reference, gradient }: HessianCase): Promise<void> {
   const w = sample(reference(...inputs).shape, { seed: 31 });
@@ -23,7 +23,10 @@ export async function checkHessian({ inputs, run, reference, gradient }: Hessian
   const gradientAt = (t: number): readonly Dense[] => {
     const x = inputs.map((d, i) => build(d.shape, (j) => d.data[j]! + t * v[i]!.data[j]!));
     const y = reference(...x);
-    return gradient(build(y.shape, (i) => w.data[i]! * y.data[i]!), ...x);
+    return gradient(
+      build(y.shape, (i) => w.data[i]! * y.data[i]!),
+      ...x,
+    );
   };
   const eps = 1e-5;
   const [ahead, behind] = [gradientAt(eps), gradientAt(-eps)];

@@ -10,7 +10,12 @@ import { close } from './tolerance.ts';
  * The second gradient of an op that is linear in x, y = A x: for L = sum(w y^2) / 2 the Hessian times v is A'(w A v).
  * `apply` is A and `transposed` A' in f64.
  */
-export async function checkLinearTwice(x: Dense, run: (x: Tensor) => Tensor, apply: (x: Dense) => Dense, transposed: (dy: Dense) => Dense): Promise<void> {
+export async function checkLinearTwice(
+  x: Dense,
+  run: (x: Tensor) => Tensor,
+  apply: (x: Dense) => Dense,
+  transposed: (dy: Dense) => Dense,
+): Promise<void> {
   const w = sample(apply(x).shape, { seed: 21 });
   const v = sample(x.shape, { seed: 22 });
   const moved = apply(v);

@@ -19,7 +19,9 @@ export interface LossCase {
   reference?: (row: readonly number[], label: number) => number;
   /** Relative tolerance of values and gradients against the reference. Default: 1e-5. */
   tolerance?: number;
-  /** Whether a class weight multiplies the rows of its class; smoothed losses weight every class's share. Default: true. */
+  /**
+   * Whether a class weight multiplies the rows of its class; smoothed losses weight every class's share. Default: true.
+   */
   weightMultiplies?: boolean;
   /** Whether every row stands for itself. A loss over pairs or with a memory does not. Default: true. */
   isPerSample?: boolean;
@@ -28,11 +30,21 @@ export interface LossCase {
 const ROWS = 12;
 
 /** Everything that every loss must do. The class weights of the loss must be 1 at first. */
-export async function checkLoss({ make, classes, isShiftInvariant, least = 0, reference, tolerance = 1e-5, weightMultiplies = true, isPerSample = true }: LossCase): Promise<void> {
+export async function checkLoss({
+  make,
+  classes,
+  isShiftInvariant,
+  least = 0,
+  reference,
+  tolerance = 1e-5,
+  weightMultiplies = true,
+  isPerSample = true,
+}: LossCase): Promise<void> {
   const loss = make();
   const z = sample([ROWS, classes], { seed: 3, low: -3, high: 3 });
   const labels = integers(ROWS, classes, 5);
-  const values = async (x: Dense, inputs: LossInputs = {}, y: readonly number[] = labels): Promise<Float32Array> => (await readAll(() => [loss(upload(x), y, { reduction: 'none', ...inputs })]))[0]!;
+  const values = async (x: Dense, inputs: LossInputs = {}, y: readonly number[] = labels): Promise<Float32Array> =>
+    (await readAll(() => [loss(upload(x), y, { reduction: 'none', ...inputs })]))[0]!;
   const gradient = async (x: Dense): Promise<Float32Array> =>
     (
       await readAll(() => {
@@ -41,18 +53,31 @@ export async function checkLoss({ make, classes, isShiftInvariant, least = 0, re
         return [takeGrad(leaf)];
       })
     )[0]!;
-  const same = (got: ArrayLike<number>, want: ArrayLike<number>, what: string, relative = 1e-5): void => expectWithin(got, { shape: [], data: Float64Array.from(want) }, close(relative, 10 * relative), what);
+  const same = (got: ArrayLike<number>, want: ArrayLike<number>, what: string, relative = 1e-5): void =>
+    expectWithin(got, { shape: [], data: Float64Array.from(want) }, close(relative, 10 * relative), what);
 
   const each = await values(z);
   const slope = await gradient(z);
   each.forEach((v, i) => expect(v, `value of row ${i}`).toBeGreaterThanOrEqual(least - 1e-5));
   if (reference) {
     const row = (x: Dense, i: number): number[] => Array.from(x.data.slice(i * classes, (i + 1) * classes));
-    same(each, labels.map((y, i) => reference(row(z, i), y)), 'values', tolerance);
+    same(
+      each,
+      labels.map((y, i) => reference(row(z, i), y)),
+      'values',
+      tolerance,
+    );
     const eps = 1e-5;
     const differences = Array.from(z.data, (_, j) => {
       const i = Math.floor(j / classes);
-      const moved = (t: number): number => reference(row(build(z.shape, (k) => z.data[k]! + (k === j ? t : 0)), i), labels[i]!);
+      const moved = (t: number): number =>
+        reference(
+          row(
+            build(z.shape, (k) => z.data[k]! + (k === j ? t : 0)),
+            i,
+          ),
+          labels[i]!,
+        );
       return (moved(eps) - moved(-eps)) / (2 * eps);
     });
     same(slope, differences, 'gradient', 2 * tolerance);
@@ -60,12 +85,20 @@ export async function checkLoss({ make, classes, isShiftInvariant, least = 0, re
 
   // Reductions.
   const total = each.reduce((a, b) => a + b, 0);
-  const reduced = await readAll(() => (['sum', 'mean', 'weightedMean'] as const).map((reduction) => loss(upload(z), labels, { reduction })));
-  same(reduced.map((r) => r[0]!), [total, total / ROWS, total / ROWS], 'reductions');
+  const reduced = await readAll(() =>
+    (['sum', 'mean', 'weightedMean'] as const).map((reduction) => loss(upload(z), labels, { reduction })),
+  );
+  same(
+    reduced.map((r) => r[0]!),
+    [total, total / ROWS, total / ROWS],
+    'reductions',
+  );
 
   // Dense logits, and the same numbers in a captured step.
   const [dense] = await readAll(() => {
-    const y = loss(tensor(z.data, { shape: [3, 4, classes] }), tensor(labels, { shape: [3, 4], dtype: 'i32' }), { reduction: 'none' });
+    const y = loss(tensor(z.data, { shape: [3, 4, classes] }), tensor(labels, { shape: [3, 4], dtype: 'i32' }), {
+      reduction: 'none',
+    });
     expect(y.shape).toEqual([3, 4]);
     return [y];
   });
@@ -86,13 +119,35 @@ export async function checkLoss({ make, classes, isShiftInvariant, least = 0, re
     // Weights of samples and classes multiply; a label outside the classes counts for nothing.
     const w = Float32Array.from(labels, (_, i) => i / 4);
     const [weighted] = await readAll(() => [loss(upload(z), labels, { reduction: 'none', sampleWeight: tensor(w) })]);
-    same(weighted!, each.map((v, i) => v * w[i]!), 'sample weights');
+    same(
+      weighted!,
+      each.map((v, i) => v * w[i]!),
+      'sample weights',
+    );
     loss.setClassWeight(Float32Array.from({ length: classes }, (_, c) => 1 + c));
-    if (weightMultiplies) same(await values(z), each.map((v, i) => v * (1 + labels[i]!)), 'class weights');
+    if (weightMultiplies)
+      same(
+        await values(z),
+        each.map((v, i) => v * (1 + labels[i]!)),
+        'class weights',
+      );
     loss.setClassWeight(null);
     same(await values(z), each, 'class weights put back');
-    const [outside] = await readAll(() => [loss(upload(z), tensor(labels.map((v, i) => (i % 3 ? v : -100)), { dtype: 'i32' }), { reduction: 'none' })]);
-    same(outside!, each.map((v, i) => (i % 3 ? v : 0)), 'ignored labels');
+    const [outside] = await readAll(() => [
+      loss(
+        upload(z),
+        tensor(
+          labels.map((v, i) => (i % 3 ? v : -100)),
+          { dtype: 'i32' },
+        ),
+        { reduction: 'none' },
+      ),
+    ]);
+    same(
+      outside!,
+      each.map((v, i) => (i % 3 ? v : 0)),
+      'ignored labels',
+    );
   }
 
   if (isShiftInvariant) {
@@ -100,15 +155,30 @@ export async function checkLoss({ make, classes, isShiftInvariant, least = 0, re
     same(shifted!, each, 'shifted logits', 2e-5);
     for (let i = 0; i < ROWS; i++) {
       const rowSum = slope.subarray(i * classes, (i + 1) * classes).reduce((a, b) => a + b, 0);
-      expect(Math.abs(rowSum), `gradient of row ${i} over the classes`).toBeLessThanOrEqual(1e-5 * (1 + Math.max(...slope.map(Math.abs))) * classes);
+      expect(Math.abs(rowSum), `gradient of row ${i} over the classes`).toBeLessThanOrEqual(
+        1e-5 * (1 + Math.max(...slope.map(Math.abs))) * classes,
+      );
     }
   }
 
   // Extreme logits stay finite, in value and gradient.
   const extreme = build(z.shape, (i) => Math.sign(z.data[i]!) * 1e4);
-  for (const [got, what] of [[await values(extreme), 'value'], [await gradient(extreme), 'gradient']] as const) {
-    expect(got.findIndex((v) => !Number.isFinite(v)), `${what} at logits of +-1e4`).toBe(-1);
+  for (const [got, what] of [
+    [await values(extreme), 'value'],
+    [await gradient(extreme), 'gradient'],
+  ] as const) {
+    expect(
+      got.findIndex((v) => !Number.isFinite(v)),
+      `${what} at logits of +-1e4`,
+    ).toBe(-1);
   }
-  scope(() => expect(() => loss(upload(z), labels.map(() => classes))).toThrow(`labels[0] is ${classes}, expected an integer in 0..${classes - 1}`));
+  scope(() =>
+    expect(() =>
+      loss(
+        upload(z),
+        labels.map(() => classes),
+      ),
+    ).toThrow(`labels[0] is ${classes}, expected an integer in 0..${classes - 1}`),
+  );
   loss.dispose();
 }

@@ -51,8 +51,8 @@ export function poison(bytes: readonly number[]): void {
 const NAN = 0x7fc00000;
 
 /**
- * Fails when the memory behind a result is no longer the NaN that `poison` put there: a kernel has written past the end.
- * The last words of a block of 16 bytes count too, though a binding covers them.
+ * Fails when the memory behind a result is no longer the NaN that `poison` put there: a kernel has written past the
+ * end. The last words of a block of 16 bytes count too, though a binding covers them.
  */
 export async function expectGuard(y: Tensor<DType>, what: string): Promise<void> {
   const { storage } = y;
@@ -61,16 +61,29 @@ export async function expectGuard(y: Tensor<DType>, what: string): Promise<void>
   const [bytes] = await y.gpu.read([{ storage, offset: storage.bytes, bytes: Math.min(spare, 256) }]);
   const words = new Uint32Array(bytes!);
   const at = words.findIndex((w) => w !== NAN);
-  expect(at < 0 ? 'untouched' : `word ${at} behind the result is ${words[at]!.toString(16)}`, `${what}: guard band`).toBe('untouched');
+  expect(
+    at < 0 ? 'untouched' : `word ${at} behind the result is ${words[at]!.toString(16)}`,
+    `${what}: guard band`,
+  ).toBe('untouched');
 }
 
 /** Fails on the first element of `got` outside the bound. */
-export function expectWithin(got: ArrayLike<number>, want: Dense, tolerance: Tolerance, what: string, inputs: readonly Dense[] = [], dy?: Dense): void {
+export function expectWithin(
+  got: ArrayLike<number>,
+  want: Dense,
+  tolerance: Tolerance,
+  what: string,
+  inputs: readonly Dense[] = [],
+  dy?: Dense,
+): void {
   expect(got.length, `${what}: elements`).toBe(want.data.length);
   want.data.forEach((w, i) => {
     const bound = tolerance({ want: w, sum: want.sum?.[i] ?? Math.abs(w), i, inputs, dy });
     if (!(Math.abs(got[i]! - w) <= bound) && got[i] !== w) {
-      expect.fail(`${what}: element ${i} is ${got[i]}, expected ${w} +- ${bound} (off by ${Math.abs(got[i]! - w) / bound} bounds)`);
+      expect.fail(
+        `${what}: element ${i} is ${got[i]}, ` +
+ `expected ${w} +- ${bound} (off by ${Math.abs(got[i]! - w) / bound} bounds)`,
+      );
     }
   });
 }
@@ -84,8 +97,8 @@ export function expectSameBits(got: Float32Array, want: Float32Array, what: stri
 }
 
 /**
- * Everything that every op must do: agree with the f64 reference, in memory full of NaN; repeat bit by bit; give the same
- * bits when captured and replayed; and have the gradient of the reference, which is itself checked against central
+ * Everything that every op must do: agree with the f64 reference, in memory full of NaN; repeat bit by bit; give the
+ * same bits when captured and replayed; and have the gradient of the reference, which is itself checked against central
  * differences in f64. Each use of an input adds its gradient. `test/support/gpu.ts` checks that no memory is lost.
  */
 export async function checkOp(c: OpCase): Promise<void> {
@@ -96,8 +109,10 @@ export async function checkOp(c: OpCase): Promise<void> {
     const before = counters.dispatches;
     const kept = scope(() => c.run(...c.inputs.map(upload)));
     const out = (await kept.read()) as Float32Array;
-    // An op of several kernels may have used the memory for something longer before; a view may be part of something longer.
-    if (counters.dispatches - before === 1 && kept.storage.bytes === kept.byteLength) await expectGuard(kept, 'forward');
+    // An op of several kernels may have used the memory for something longer before; a view may be part of something
+    // longer.
+    if (counters.dispatches - before === 1 && kept.storage.bytes === kept.byteLength)
+      await expectGuard(kept, 'forward');
     kept.dispose();
     return [out];
   };
@@ -129,7 +144,9 @@ async function checkGradient(c: OpCase, shape: readonly number[]): Promise<void>
     });
   const expectGradients = (found: readonly Float32Array[], what: string): void =>
     wanted.forEach((i, k) => {
-      const tolerance = Array.isArray(c.gradientTolerance) ? c.gradientTolerance[i] : (c.gradientTolerance ?? c.tolerance);
+      const tolerance = Array.isArray(c.gradientTolerance)
+        ? c.gradientTolerance[i]
+        : (c.gradientTolerance ?? c.tolerance);
       expectWithin(found[k]!, want[i]!, tolerance as Tolerance, `gradient of input ${i}${what}`, c.inputs, dy);
     });
   const got = await gradients(c.run);
@@ -137,11 +154,19 @@ async function checkGradient(c: OpCase, shape: readonly number[]): Promise<void>
   await currentGpu().settle();
   (await gradients(c.run)).forEach((g, k) => expectSameBits(g, got[k]!, `gradient ${k}, second run`));
   const twice = await gradients((...x) => add(c.run(...x), c.run(...x)));
-  expectGradients(twice.map((g) => g.map((v) => v / 2)), ', half of that of two uses');
+  expectGradients(
+    twice.map((g) => g.map((v) => v / 2)),
+    ', half of that of two uses',
+  );
 
   const x = c.inputs.map((d, i) => (want[i] ? requireGrad(upload(d)) : upload(d)));
   const dyTensor = upload(dy);
-  const step = capture(() => grad(sum(mul(c.run(...x), dyTensor)), wanted.map((i) => x[i]!)));
+  const step = capture(() =>
+    grad(
+      sum(mul(c.run(...x), dyTensor)),
+      wanted.map((i) => x[i]!),
+    ),
+  );
   const captured = await Promise.all(step.run().map((t) => t.read()));
   captured.forEach((g, k) => expectSameBits(g, got[k]!, `captured gradient ${k}`));
   step.dispose();
@@ -158,7 +183,8 @@ function checkDifferences(c: OpCase, dy: Dense, gradient: readonly (Dense | null
     if (!g) return;
     const x = c.inputs[k]!;
     expect(g.shape, `reference gradient ${k}: shape`).toEqual(x.shape);
-    const moved = (v: Dense, t: number): Dense[] => c.inputs.map((d, i) => (i === k ? build(d.shape, (j) => d.data[j]! + t * v.data[j]!) : d));
+    const moved = (v: Dense, t: number): Dense[] =>
+      c.inputs.map((d, i) => (i === k ? build(d.shape, (j) => d.data[j]! + t * v.data[j]!) : d));
     const directions =
       x.data.length <= 40
         ? Array.from(x.data, (_, i) => build(x.shape, (j) => Number(i === j)))
@@ -166,7 +192,10 @@ function checkDifferences(c: OpCase, dy: Dense, gradient: readonly (Dense | null
     for (const v of directions) {
       const numeric = (value(moved(v, eps)) - value(moved(v, -eps))) / (2 * eps);
       const analytic = g.data.reduce((t, d, i) => t + d * v.data[i]!, 0);
-      expect(Math.abs(numeric - analytic), `reference gradient ${k}: ${analytic}, central difference ${numeric}`).toBeLessThanOrEqual(1e-5 + 1e-3 * Math.abs(analytic) + noise);
+      expect(
+        Math.abs(numeric - analytic),
+        `reference gradient ${k}: ${analytic}, central difference ${numeric}`,
+      ).toBeLessThanOrEqual(1e-5 + 1e-3 * Math.abs(analytic) + noise);
     }
   });
 }

@@ -38,12 +38,23 @@ const solution = (i: number): number => [1, -0.5, 0.25, 0.75, -1, 0.5][i]!;
 
 /** The four targets: a parabola, an elongated bowl, a matrix equation, and tensors of mixed shape. */
 export const targets: readonly Target[] = [
-  { name: 'parabola', start: { x: { shape: [3], value: (i) => [-1, 4, 1][i]! } }, optimum: { x: sign }, loss: ({ x }) => sum(square(sub(x!, ramp(3, sign)))) },
+  {
+    name: 'parabola',
+    start: { x: { shape: [3], value: (i) => [-1, 4, 1][i]! } },
+    optimum: { x: sign },
+    loss: ({ x }) => sum(square(sub(x!, ramp(3, sign)))),
+  },
   {
     name: 'bowl',
     start: { x: { shape: [31], value: (i) => Math.cos(i) * 2 } },
     optimum: { x: (i) => Math.sin(i) },
-    loss: ({ x }) => sum(mul(ramp(31, (i) => 0.5 + i / 10), square(sub(x!, ramp(31, Math.sin))))),
+    loss: ({ x }) =>
+      sum(
+        mul(
+          ramp(31, (i) => 0.5 + i / 10),
+          square(sub(x!, ramp(31, Math.sin))),
+        ),
+      ),
   },
   {
     name: 'matrix',
@@ -51,12 +62,29 @@ export const targets: readonly Target[] = [
     optimum: { w: solution },
     loss: ({ w }) => {
       const a = tensor(A, { shape: [5, 3] });
-      return sum(square(sub(matmul(a, w!), matmul(a, tensor(Array.from({ length: 6 }, (_, i) => solution(i)), { shape: [3, 2] })))));
+      return sum(
+        square(
+          sub(
+            matmul(a, w!),
+            matmul(
+              a,
+              tensor(
+                Array.from({ length: 6 }, (_, i) => solution(i)),
+                { shape: [3, 2] },
+              ),
+            ),
+          ),
+        ),
+      );
     },
   },
   {
     name: 'mixed',
-    start: { a: { shape: [257], value: () => 0 }, b: { shape: [2, 3], value: (i) => i / 3 }, c: { shape: [], value: () => 1 } },
+    start: {
+      a: { shape: [257], value: () => 0 },
+      b: { shape: [2, 3], value: (i) => i / 3 },
+      c: { shape: [], value: () => 1 },
+    },
     optimum: { a: () => 1, b: () => -0.5, c: () => 0 },
     // softplus(c) - c / 2 is least at 0.
     loss: ({ a, b, c }) => add(add(distance(a!, 1), distance(b!, -0.5)), sub(softplus(mul(c!, 2)), c!)),
@@ -64,10 +92,15 @@ export const targets: readonly Target[] = [
 ];
 
 function arenaOf({ start }: Target): Arena {
-  return new Arena(gpu, new Map(Object.entries(start).map(([name, { shape, value }]) => {
-    const size = shape.reduce((n, d) => n * d, 1);
-    return [name, { shape, data: Float32Array.from({ length: size }, (_, i) => value(i)) }];
-  })));
+  return new Arena(
+    gpu,
+    new Map(
+      Object.entries(start).map(([name, { shape, value }]) => {
+        const size = shape.reduce((n, d) => n * d, 1);
+        return [name, { shape, data: Float32Array.from({ length: size }, (_, i) => value(i)) }];
+      }),
+    ),
+  );
 }
 
 /** One step on a target: gradients, then the update, which may ask for the gradients again. */
@@ -92,7 +125,9 @@ async function expectConverges({ converging, maximizes }: OptimizerCase, target:
     step.run();
   }
   for (const [name, p] of arena.parameters) {
-    Array.from(await p.read()).forEach((v, i) => expect(Math.abs(v - target.optimum[name]!(i)), `${target.name}: ${name}[${i}] is ${v}`).toBeLessThan(3e-2));
+    Array.from(await p.read()).forEach((v, i) =>
+      expect(Math.abs(v - target.optimum[name]!(i)), `${target.name}: ${name}[${i}] is ${v}`).toBeLessThan(3e-2),
+    );
   }
   for (const t of [step, state, arena]) t.dispose();
 }
@@ -100,7 +135,14 @@ async function expectConverges({ converging, maximizes }: OptimizerCase, target:
 const network = (): Sequential => sequential(linear(5, 33), relu(), linear(33, 3));
 
 /** Steps `first` to `last` of a small network on one fixed batch, eager or captured; the parameters at the end. */
-async function trainNetwork(model: Sequential, state: OptimizerState, lr: number, first: number, last: number, captured = false): Promise<void> {
+async function trainNetwork(
+  model: Sequential,
+  state: OptimizerState,
+  lr: number,
+  first: number,
+  last: number,
+  captured = false,
+): Promise<void> {
   const x = tensor(sample([7, 5], { seed: 3 }).data, { shape: [7, 5] });
   const y = tensor(sample([7, 3], { seed: 4 }).data, { shape: [7, 3] });
   const once = (): void => {
@@ -164,11 +206,19 @@ async function expectFrozenStays({ decaying, maximizes }: OptimizerCase): Promis
   }
   const after = await Promise.all(all.map((t) => t.read()));
   const trained = [...arena.parameters.values()].filter((p) => p !== b);
-  const still = (x: Float32Array): Float32Array => x.filter((_, i) => !trained.some((p) => i >= p.offset && i < p.offset + Math.ceil(p.size / 64) * 64));
+  const still = (x: Float32Array): Float32Array =>
+    x.filter((_, i) => !trained.some((p) => i >= p.offset && i < p.offset + Math.ceil(p.size / 64) * 64));
   after.forEach((now, k) => expectSameBits(still(now), still(before[k]!), `frozen part of array ${k}`));
-  for (const p of trained) expect(after[0]!.slice(p.offset, p.offset + p.size), 'trained').not.toEqual(before[0]!.slice(p.offset, p.offset + p.size));
+  for (const p of trained)
+    expect(after[0]!.slice(p.offset, p.offset + p.size), 'trained').not.toEqual(
+      before[0]!.slice(p.offset, p.offset + p.size),
+    );
   // The padding behind a trained parameter keeps the value 0.
-  for (const p of trained) expect(after[0]!.slice(p.offset + p.size, Math.ceil((p.offset + p.size) / 64) * 64).every((v) => v === 0), 'padding').toBe(true);
+  for (const p of trained)
+    expect(
+      after[0]!.slice(p.offset + p.size, Math.ceil((p.offset + p.size) / 64) * 64).every((v) => v === 0),
+      'padding',
+    ).toBe(true);
   for (const t of [state, arena]) t.dispose();
 }
 

@@ -1,4 +1,7 @@
-/** Cross-entropy of clipped logits of ten classes, from an independent program: norm, tau, and the least and the largest value. */
+/**
+ * Cross-entropy of clipped logits of ten classes, from an independent program: norm, tau, and the least and the largest
+ * value.
+ */
 export const CLIP_BOUNDS: readonly (readonly [p: number, tau: number, low: number, high: number])[] = [
   [2, 0.5, 1.842629, 2.787803],
   [2, 1, 1.419869, 3.289309],

@@ -9,7 +9,9 @@ export function testRandom(seed: number): (bound: number) => number {
   };
 }
 
-/** A copy of `file` with one to three random edits: a byte changed, a bit flipped, bytes cut out, inserted or cut off. */
+/**
+ * A copy of `file` with one to three random edits: a byte changed, a bit flipped, bytes cut out, inserted or cut off.
+ */
 export function mutate(file: Uint8Array, random: (bound: number) => number): Uint8Array {
   let bytes = Array.from(file);
   for (let edits = 1 + random(3); edits > 0; edits--) {

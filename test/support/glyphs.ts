@@ -2,11 +2,22 @@ import { encodeIdx } from 'evenkeel/io';
 import { hostNormal, key } from 'evenkeel/random';
 
 /** Five-by-seven dot patterns of the ten digits, a row of five bits each. */
-const DIGITS = ['71199971', '26222227', '7112447f', '71161197', '22aaf222', 'f88e1196', '3488e996', 'f1122444', '69969996', '69971126'];
+const DIGITS = [
+  '71199971',
+  '26222227',
+  '7112447f',
+  '71161197',
+  '22aaf222',
+  'f88e1196',
+  '3488e996',
+  'f1122444',
+  '69969996',
+  '69971126',
+];
 
 /**
- * A small dataset of drawn digits as IDX files: `n` images of 28 x 28, class i % 10, each pattern at a random place with
- * normal noise. Learnable, seeded, made here: tests need no download.
+ * A small dataset of drawn digits as IDX files: `n` images of 28 x 28, class i % 10, each pattern at a random place
+ * with normal noise. Learnable, seeded, made here: tests need no download.
  */
 export function glyphs(n: number, seed: number): { images: Uint8Array<ArrayBuffer>; labels: Uint8Array<ArrayBuffer> } {
   const images = new Uint8Array(n * 784);

@@ -26,7 +26,8 @@ export function toNumber(value: unknown): number {
 /** The elements of a golden tensor, list or scalar, row-major. */
 export function flat(tensor: unknown): number[] {
   if (Array.isArray(tensor)) return tensor.map(toNumber);
-  if (typeof tensor === 'object' && tensor !== null && 'data' in tensor) return (tensor as GoldenTensor).data.map(toNumber);
+  if (typeof tensor === 'object' && tensor !== null && 'data' in tensor)
+    return (tensor as GoldenTensor).data.map(toNumber);
   return [toNumber(tensor)];
 }
 
@@ -35,7 +36,9 @@ export function dense(tensor: unknown): { data: number[]; shape: number[] } {
   return { data: flat(tensor), shape: (tensor as GoldenTensor).shape };
 }
 
-/** The cases of one method (method files) or op (engine files); throws when there are none, so that no test is empty. */
+/**
+ * The cases of one method (method files) or op (engine files); throws when there are none, so that no test is empty.
+ */
 export function casesOf(file: unknown, method: string): GoldenCase[] {
   const cases = (file as GoldenCase[]).filter((c) => c.method === method || c.op === method);
   if (cases.length === 0) throw new Error(`casesOf: no case of ${method}`);

@@ -4,8 +4,8 @@ import { init, type Gpu } from 'evenkeel';
 export let gpu: Gpu;
 
 /**
- * One device a file. A missing adapter fails the file. Every test runs inside error scopes and must return device memory
- * to what it was, unless it says `keepsMemory()`.
+ * One device a file. A missing adapter fails the file. Every test runs inside error scopes and must return device
+ * memory to what it was, unless it says `keepsMemory()`.
  */
 beforeAll(async () => {
   gpu = await init();

@@ -11,7 +11,10 @@ export interface SampleOptions {
 }
 
 /** Seeded values in [low, high), each an f32. */
-export function sample(shape: readonly number[], { seed = 1, low = -2, high = 2, away = [] }: SampleOptions = {}): Dense {
+export function sample(
+  shape: readonly number[],
+  { seed = 1, low = -2, high = 2, away = [] }: SampleOptions = {},
+): Dense {
   const random = testRandom(seed);
   const draw = (): number => Math.fround(low + ((high - low) * random(2 ** 20)) / 2 ** 20);
   return build(shape, () => {
@@ -22,7 +25,10 @@ export function sample(shape: readonly number[], { seed = 1, low = -2, high = 2,
 }
 
 /** Different values, 1/64 apart, in random order: no two are near a tie. */
-export function distinct(shape: readonly number[], { seed = 1, offset = 0 }: { seed?: number; offset?: number } = {}): Dense {
+export function distinct(
+  shape: readonly number[],
+  { seed = 1, offset = 0 }: { seed?: number; offset?: number } = {},
+): Dense {
   const random = testRandom(seed);
   const x = build(shape, (i) => i);
   for (let i = x.data.length - 1; i > 0; i--) {

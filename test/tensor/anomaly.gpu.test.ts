@@ -1,11 +1,44 @@
 import { expect, test } from 'vitest';
-import { backward, capture, detectAnomaly, init, NonFiniteError, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { conv2d, div, exp, infDistanceBounds, kthvalue, linear, logsumexp, lpDistance, matmul, max, maxPool2d, mul, relu, softmax, sortDistance, sortDistanceBounds, sqrt, sum } from 'evenkeel/ops';
+import {
+  backward,
+  capture,
+  detectAnomaly,
+  init,
+  NonFiniteError,
+  requireGrad,
+  scope,
+  tensor,
+  type Tensor,
+} from 'evenkeel';
+import {
+  conv2d,
+  div,
+  exp,
+  infDistanceBounds,
+  kthvalue,
+  linear,
+  logsumexp,
+  lpDistance,
+  matmul,
+  max,
+  maxPool2d,
+  mul,
+  relu,
+  softmax,
+  sortDistance,
+  sortDistanceBounds,
+  sqrt,
+  sum,
+} from 'evenkeel/ops';
 import { addNormal, key } from 'evenkeel/random';
 import { AnomalyWatch } from '../../src/tensor/anomaly.ts';
 import { gpu } from '../support/gpu.ts';
 
-const failure = (fn: () => unknown): Promise<Error> => detectAnomaly(fn).then(() => Promise.reject(new Error('nothing was found')), (error: Error) => error);
+const failure = (fn: () => unknown): Promise<Error> =>
+  detectAnomaly(fn).then(
+    () => Promise.reject(new Error('nothing was found')),
+    (error: Error) => error,
+  );
 
 test('finite work passes and keeps its result', async () => {
   const y = await detectAnomaly(() => exp(tensor([1, -200])));
@@ -43,24 +76,32 @@ test('a NaN in a trained layer of linear + relu is seen, forward and in its grad
   const [w, b] = [requireGrad(tensor([1, -1, 2, 1], { shape: [2, 2] })), requireGrad(tensor([NaN, 0]))];
   const x = tensor([1, 2], { shape: [1, 2] });
   const error = await failure(() => backward(sum(linear(x, w, b, { activation: 'relu' }))));
-  expect(error.message).toMatch(/^linear gave a NaN in its result of shape \[1,2\]; the 0 results before it were finite/);
+  expect(error.message).toMatch(
+    /^linear gave a NaN in its result of shape \[1,2\]; the 0 results before it were finite/,
+  );
   for (const t of [w, b, x]) t.dispose();
 });
 
 test('tells an infinity from a NaN', async () => {
-  expect((await failure(() => [sqrt(tensor([4])), exp(tensor([1000]))])).message).toBe('exp gave an infinity in its result of shape [1]; the 1 results before it were finite');
+  expect((await failure(() => [sqrt(tensor([4])), exp(tensor([1000]))])).message).toBe(
+    'exp gave an infinity in its result of shape [1]; the 1 results before it were finite',
+  );
 });
 
 test('a value in the last of many elements', async () => {
   const x = new Float32Array(70_001).fill(1);
   x[70_000] = 200;
-  expect((await failure(() => exp(tensor(x)))).message).toContain('exp gave an infinity in its result of shape [70001]');
+  expect((await failure(() => exp(tensor(x)))).message).toContain(
+    'exp gave an infinity in its result of shape [70001]',
+  );
 });
 
 test('gradients are results too', async () => {
   const x = requireGrad(tensor([0, 1]));
   const error = await failure(() => backward(sum(sqrt(x))));
-  expect(error.message).toMatch(/^div gave an infinity in its result of shape \[2\]|^gradient of sqrt with respect to input 0 gave an infinity/);
+  expect(error.message).toMatch(
+    /^div gave an infinity in its result of shape \[2\]|^gradient of sqrt with respect to input 0 gave an infinity/,
+  );
   x.dispose();
 });
 

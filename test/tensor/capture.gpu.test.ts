@@ -18,7 +18,10 @@ const arena = (): Arena =>
       ['b2', { shape: [3], data: new Float32Array(3) }],
     ]),
   );
-const batch = (k: number): { x: number[]; y: number[] } => ({ x: Array.from(sample([30], { seed: 10 + k }).data), y: integers(6, 3, k) });
+const batch = (k: number): { x: number[]; y: number[] } => ({
+  x: Array.from(sample([30], { seed: 10 + k }).data),
+  y: integers(6, 3, k),
+});
 
 function lossOf(a: Arena, x: Tensor, y: Tensor<'i32'>): Tensor {
   const p = (name: string): Tensor => a.parameters.get(name)!;
@@ -26,7 +29,9 @@ function lossOf(a: Arena, x: Tensor, y: Tensor<'i32'>): Tensor {
 }
 
 /** Five steps of training; losses and parameters afterwards. */
-async function train(captured: boolean): Promise<{ losses: number[]; values: Float32Array; created: number[]; submits: number[] }> {
+async function train(
+  captured: boolean,
+): Promise<{ losses: number[]; values: Float32Array; created: number[]; submits: number[] }> {
   const a = arena();
   const state = sgd({ lr: 0.1, momentum: 0.9 }).attach(a);
   const x = tensor(batch(0).x, { shape: [6, 5] });
@@ -66,20 +71,28 @@ async function train(captured: boolean): Promise<{ losses: number[]; values: Flo
   return { losses, values, created, submits };
 }
 
-test('5 steps of training with changing data: bit by bit the same as eager, no buffer made, one submit a step', async () => {
-  const eager = await train(false);
-  const replayed = await train(true);
-  expect(replayed.losses).toEqual(eager.losses);
-  expectSameBits(replayed.values, eager.values, 'parameters');
-  expect(new Set(eager.losses).size).toBe(5);
-  expect(replayed.created).toEqual([0, 0, 0, 0]);
-  expect(replayed.submits).toEqual([1, 1, 1, 1]);
-});
+test(
+  '5 steps of training with changing data: bit by bit the same as ' + 'eager, no buffer made, one submit a step',
+  async () => {
+    const eager = await train(false);
+    const replayed = await train(true);
+    expect(replayed.losses).toEqual(eager.losses);
+    expectSameBits(replayed.values, eager.values, 'parameters');
+    expect(new Set(eager.losses).size).toBe(5);
+    expect(replayed.created).toEqual([0, 0, 0, 0]);
+    expect(replayed.submits).toEqual([1, 1, 1, 1]);
+  },
+);
 
 describe('captured step', () => {
   test('constants inside live as long as the step', async () => {
     const x = tensor([1, 2]);
-    const step = capture(() => add(mul(x, 3), scope(() => mul(tensor([10, 20]), 2))));
+    const step = capture(() =>
+      add(
+        mul(x, 3),
+        scope(() => mul(tensor([10, 20]), 2)),
+      ),
+    );
     const junk = [tensor([7, 7]), tensor([9, 9])];
     x.write([2, 4]);
     expect(Array.from(await step.run().read())).toEqual([26, 52]);
@@ -101,7 +114,17 @@ describe('captured step', () => {
     const step = capture(() => ({ twice: mul(x, 2), table: reshape(tanh(mul(x, 0)), [2, 2]), list: [add(x, 1)] }));
     x.write([5, 6, 7, 8]);
     const { twice, table, list } = step.run();
-    expect([table.shape, Array.from(await twice.read()), Array.from(await table.read()), Array.from(await list[0]!.read())]).toEqual([[2, 2], [10, 12, 14, 16], [0, 0, 0, 0], [6, 7, 8, 9]]);
+    expect([
+      table.shape,
+      Array.from(await twice.read()),
+      Array.from(await table.read()),
+      Array.from(await list[0]!.read()),
+    ]).toEqual([
+      [2, 2],
+      [10, 12, 14, 16],
+      [0, 0, 0, 0],
+      [6, 7, 8, 9],
+    ]);
     step.dispose();
     const nothing = capture(() => undefined);
     expect([nothing.run(), nothing.dispatches, nothing.bytes]).toEqual([undefined, 0, 0]);
@@ -124,7 +147,14 @@ describe('captured step', () => {
     const counter = tensor([0]);
     const step = capture(() => {
       const next = add(counter, 1);
-      counter.gpu.recorder.push({ kind: 'copy', from: next.storage, fromOffset: 0, to: counter.storage, toOffset: 0, bytes: 4 });
+      counter.gpu.recorder.push({
+        kind: 'copy',
+        from: next.storage,
+        fromOffset: 0,
+        to: counter.storage,
+        toOffset: 0,
+        bytes: 4,
+      });
     });
     for (let i = 0; i < 9; i++) step.run();
     expect(await counter.item()).toBe(10);
@@ -160,20 +190,43 @@ describe('captured step', () => {
   test.each([
     ['a perceptron', () => mlp(784, 256, 128, 10), [32, 784]],
     ['layers of uneven width', () => mlp(100, 512, 128, 700, 64, 300, 10), [100, 100]],
-    ['a convolutional network', () => sequential(conv2d(1, 24, 5), relu(), maxPool2d(2), conv2d(24, 32, 3), relu(), maxPool2d(2), flatten(), linearLayer(800, 128), relu(), linearLayer(128, 10)), [16, 1, 28, 28]],
+    [
+      'a convolutional network',
+      () =>
+        sequential(
+          conv2d(1, 24, 5),
+          relu(),
+          maxPool2d(2),
+          conv2d(24, 32, 3),
+          relu(),
+          maxPool2d(2),
+          flatten(),
+          linearLayer(800, 128),
+          relu(),
+          linearLayer(128, 10),
+        ),
+      [16, 1, 28, 28],
+    ],
     ['ResNet-20', () => resnet20(), [2, 3, 32, 32]],
-  ] as const)('%s: temporaries take at most 1.2 times what lives at one time, and nothing is allocated afterwards', async (_name, make, shape) => {
-    using model = make().init({ seed: 0 });
-    const x = tensor(sample(shape).data, { shape });
-    const y = tensor(new Int32Array(shape[0]), { dtype: 'i32' });
-    const step = capture(() => backward(crossEntropy(model.forward(x, { training: true }), y)));
-    expect(step.bytes).toBeLessThanOrEqual(1.2 * step.bound);
-    const before = { created: gpu.buffersCreated, groups: gpu.counters.bindGroups, submits: gpu.counters.submits };
-    for (let i = 0; i < 3; i++) step.run();
-    await gpu.sync();
-    expect([gpu.buffersCreated, gpu.counters.bindGroups, gpu.counters.submits]).toEqual([before.created, before.groups, before.submits + 3]);
-    for (const t of [step, x, y]) t.dispose();
-  });
+  ] as const)(
+    '%s: temporaries take at most 1.2 times what lives at one time, and nothing is allocated afterwards',
+    async (_name, make, shape) => {
+      using model = make().init({ seed: 0 });
+      const x = tensor(sample(shape).data, { shape });
+      const y = tensor(new Int32Array(shape[0]), { dtype: 'i32' });
+      const step = capture(() => backward(crossEntropy(model.forward(x, { training: true }), y)));
+      expect(step.bytes).toBeLessThanOrEqual(1.2 * step.bound);
+      const before = { created: gpu.buffersCreated, groups: gpu.counters.bindGroups, submits: gpu.counters.submits };
+      for (let i = 0; i < 3; i++) step.run();
+      await gpu.sync();
+      expect([gpu.buffersCreated, gpu.counters.bindGroups, gpu.counters.submits]).toEqual([
+        before.created,
+        before.groups,
+        before.submits + 3,
+      ]);
+      for (const t of [step, x, y]) t.dispose();
+    },
+  );
 
   test('prepare compiles what a step launches, runs nothing, and leaves the device as it was', async () => {
     const [x, w] = [tensor([1, 2, 3]), requireGrad(tensor([4, 5, 6]))];
@@ -185,8 +238,12 @@ describe('captured step', () => {
     const before = { live: gpu.memory().live, dispatches: gpu.counters.dispatches, submits: gpu.counters.submits };
     const known = new Set(gpu.pipelines.keys());
     await prepare(step);
-    expect({ live: gpu.memory().live, dispatches: gpu.counters.dispatches, submits: gpu.counters.submits }).toEqual(before);
-    const made = [...gpu.pipelines].filter(([key]) => !known.has(key)).map(([, p]) => (p as { pipeline: { isCompiled: boolean } }).pipeline.isCompiled);
+    expect({ live: gpu.memory().live, dispatches: gpu.counters.dispatches, submits: gpu.counters.submits }).toEqual(
+      before,
+    );
+    const made = [...gpu.pipelines]
+      .filter(([key]) => !known.has(key))
+      .map(([, p]) => (p as { pipeline: { isCompiled: boolean } }).pipeline.isCompiled);
     expect(made.length).toBeGreaterThan(0);
     expect(made).not.toContain(false);
     w.grad = null;
@@ -199,7 +256,9 @@ describe('captured step', () => {
   test('errors', async () => {
     const x = tensor([1, 2]);
     expect(() => capture(() => capture(() => mul(x, 2)))).toThrow('capture inside a captured step');
-    expect(() => capture(async () => mul(x, 2))).toThrow('scope: the function is async, expected a synchronous one; await outside the scope');
+    expect(() => capture(async () => mul(x, 2))).toThrow(
+      'scope: the function is async, expected a synchronous one; await outside the scope',
+    );
     let reading: Promise<unknown> = Promise.resolve();
     const step = capture(() => {
       reading = mul(x, 2).read();

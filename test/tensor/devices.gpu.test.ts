@@ -20,7 +20,10 @@ test('tensors of two devices do not meet', async () => {
   other.destroy();
 });
 
-const freed = (what: string): RegExp => new RegExp(`^${what}: the device was freed by gpu\\.destroy\\(\\); call init\\(\\) again, and make tensors and models anew$`);
+const freed = (what: string): RegExp =>
+  new RegExp(
+    `^${what}: the device was freed by gpu\\.destroy\\(\\); call init\\(\\) again, and make tensors and models anew$`,
+  );
 
 test('after gpu.destroy() every use says so, reads under way too', async () => {
   const other = await init();
@@ -43,14 +46,30 @@ test.each(['destroyed', 'lost'])('fit rejects with a sentence when the device is
   const other = await init();
   const model = sequential(linear(2, 2)).init({ gpu: other });
   const loss = crossEntropy();
-  const data = makeDataset(new NdArray(Float32Array.from({ length: 80 }, (_, i) => i % 7), [40, 2]), Array.from({ length: 40 }, (_, i) => i % 2));
+  const data = makeDataset(
+    new NdArray(
+      Float32Array.from({ length: 80 }, (_, i) => i % 7),
+      [40, 2],
+    ),
+    Array.from({ length: 40 }, (_, i) => i % 2),
+  );
   const run = fit(model, data, {
-    loss, optimizer: sgd({ lr: 0.01 }), epochs: 50, batchSize: 4,
+    loss,
+    optimizer: sgd({ lr: 0.01 }),
+    epochs: 50,
+    batchSize: 4,
     onStep: ({ step }) => void (step === 20 && (how === 'lost' ? other.device.destroy() : other.destroy())),
   });
-  const error = await run.then(() => null, (e: Error) => e);
+  const error = await run.then(
+    () => null,
+    (e: Error) => e,
+  );
   expect(error).toBeInstanceOf(how === 'lost' ? DeviceLostError : DisposedError);
-  expect(error!.message).toMatch(how === 'lost' ? /^the device was lost \(destroyed\): .*; call init\(\) again$/ : freed('(read|write|captured step)'));
+  expect(error!.message).toMatch(
+    how === 'lost'
+      ? /^the device was lost \(destroyed\): .*; call init\(\) again$/
+      : freed('(read|write|captured step)'),
+  );
   for (const t of [model, loss]) t.dispose();
   other.destroy();
 });

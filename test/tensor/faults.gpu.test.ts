@@ -11,7 +11,8 @@ import { gpu } from '../support/gpu.ts';
 import { inject, POINTS } from '../support/inject.ts';
 import { sample } from '../support/sample.ts';
 
-const array = (shape: readonly number[], seed = 1) => new NdArray(Float32Array.from(sample(shape, { seed }).data), shape);
+const array = (shape: readonly number[], seed = 1) =>
+  new NdArray(Float32Array.from(sample(shape, { seed }).data), shape);
 const x = array([24, 2, 3]);
 const y = Array.from({ length: 24 }, (_, i) => i % 3);
 
@@ -47,7 +48,13 @@ const programs: Record<string, () => Promise<Iterable<number>>> = {
     const loss = crossEntropy();
     try {
       const optimizer = sgd({ lr: 0.1, momentum: 0.9 });
-      const { loss: losses } = await fit(model, makeDataset(x, y), { loss, optimizer, epochs: 2, batchSize: 10, seed: 3 });
+      const { loss: losses } = await fit(model, makeDataset(x, y), {
+        loss,
+        optimizer,
+        epochs: 2,
+        batchSize: 10,
+        seed: 3,
+      });
       return [...losses, ...(await model.predict(x)).data];
     } finally {
       loss.dispose();
@@ -74,7 +81,10 @@ describe.each(Object.entries(programs))('%s', (_, program) => {
       let isOver = false;
       const bystander = (async () => {
         while (!isOver) expect([...(await held.read())]).toEqual([1, 2, 3]);
-      })().then(() => null, (error: Error) => error);
+      })().then(
+        () => null,
+        (error: Error) => error,
+      );
       const { outcome } = await inject(gpu.device, point, at, program);
       isOver = true;
       // A call of the bystander may be the one that failed, which then is its own failure.
@@ -101,7 +111,9 @@ test('a failed allocation names what there was no room for, and spoils nothing e
   expect(outcome.status).toBe('rejected');
   const { reason } = outcome as PromiseRejectedResult;
   expect(reason).toBeInstanceOf(GpuError);
-  expect(reason.message).toMatch(/^no device memory for a tensor of shape \[31,7\] \(f32\), 868 bytes, beside \d+ live bytes \(the largest tensors, in bytes: /);
+  expect(reason.message).toMatch(
+    /^no device memory for a tensor of shape \[31,7\] \(f32\), 868 bytes, beside \d+ live bytes \(the largest tensors, in bytes: /,
+  );
   expect(reason.message).toMatch(/shape \[31,7\] \(f32\): 868[,)].*; use smaller batches, or dispose of tensors: /);
   expect([...(await held.read())]).toEqual([1, 2, 3]);
   held.dispose();

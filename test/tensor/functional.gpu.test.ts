@@ -1,11 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { backward, capture, checkpoint, customGrad, grad, noGrad, requireGrad, scope, tensor, valueAndGrad, type Tensor } from 'evenkeel';
+import {
+  backward,
+  capture,
+  checkpoint,
+  customGrad,
+  grad,
+  noGrad,
+  requireGrad,
+  scope,
+  tensor,
+  valueAndGrad,
+  type Tensor,
+} from 'evenkeel';
 import { add, exp, linear, matmul, mean, mul, relu, sin, square, sub, sum, tanh } from 'evenkeel/ops';
 import { Arena } from '../../src/nn/arena.ts';
 import { expectSameBits, readAll, takeGrad } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
 
-const close = (got: ArrayLike<number>, want: readonly number[], digits = 5): void => Array.from(want).forEach((w, i) => expect(got[i]).toBeCloseTo(w, digits));
+const close = (got: ArrayLike<number>, want: readonly number[], digits = 5): void =>
+  Array.from(want).forEach((w, i) => expect(got[i]).toBeCloseTo(w, digits));
 
 describe('valueAndGrad and grad of a function', () => {
   test('value and gradient of the first argument', async () => {
@@ -20,8 +33,12 @@ describe('valueAndGrad and grad of a function', () => {
 
   test('another argument, and trees of tensors', async () => {
     const got = await readAll(() => {
-      const loss = (x: Tensor, p: { layers: readonly { w: Tensor }[]; b: Tensor }): Tensor => sum(add(mul(x, p.layers[0]!.w), p.b));
-      const g = grad(loss, { argument: 1 })(tensor([1, 2]), { layers: [{ w: tensor([3, 4]) }], b: tensor(5) }) as { layers: { w: Tensor }[]; b: Tensor };
+      const loss = (x: Tensor, p: { layers: readonly { w: Tensor }[]; b: Tensor }): Tensor =>
+        sum(add(mul(x, p.layers[0]!.w), p.b));
+      const g = grad(loss, { argument: 1 })(tensor([1, 2]), { layers: [{ w: tensor([3, 4]) }], b: tensor(5) }) as {
+        layers: { w: Tensor }[];
+        b: Tensor;
+      };
       return [g.layers[0]!.w, g.b];
     });
     close(got[0]!, [1, 2]);
@@ -36,7 +53,11 @@ describe('valueAndGrad and grad of a function', () => {
     const third = grad((x: Tensor) => sum(second(x)));
     const got = await readAll(() => [first, second, third].map((g) => g(tensor([x])) as Tensor));
     const [s, c] = [Math.sin(x * x), Math.cos(x * x)];
-    close(got.map((g) => g[0]!), [2 * x * c, 2 * c - 4 * x * x * s, -12 * x * s - 8 * x ** 3 * c], 2);
+    close(
+      got.map((g) => g[0]!),
+      [2 * x * c, 2 * c - 4 * x * x * s, -12 * x * s - 8 * x ** 3 * c],
+      2,
+    );
   });
 
   test('a Hessian-vector product', async () => {
@@ -71,9 +92,15 @@ describe('valueAndGrad and grad of a function', () => {
 
   test('errors', () => {
     scope(() => {
-      expect(() => grad((x: Tensor) => mul(x, 2))(tensor([1, 2]))).toThrow('valueAndGrad: the function gave shape [2], expected a scalar tensor; reduce it first');
-      expect(() => grad((x: number) => tensor(x))(3)).toThrow('valueAndGrad: argument 0: got 3, expected a tensor, or arrays and plain objects of tensors');
-      expect(() => grad(((_x: Tensor) => 3) as unknown as (x: Tensor) => Tensor)(tensor(1))).toThrow('valueAndGrad: the function gave 3, expected a scalar tensor');
+      expect(() => grad((x: Tensor) => mul(x, 2))(tensor([1, 2]))).toThrow(
+        'valueAndGrad: the function gave shape [2], expected a scalar tensor; reduce it first',
+      );
+      expect(() => grad((x: number) => tensor(x))(3)).toThrow(
+        'valueAndGrad: argument 0: got 3, expected a tensor, or arrays and plain objects of tensors',
+      );
+      expect(() => grad(((_x: Tensor) => 3) as unknown as (x: Tensor) => Tensor)(tensor(1))).toThrow(
+        'valueAndGrad: the function gave 3, expected a scalar tensor',
+      );
       // The depth is right again after an error.
       const g = grad((x: Tensor) => sum(x))(tensor([1]));
       expect(g.tracksGrad).toBe(false);
@@ -82,7 +109,10 @@ describe('valueAndGrad and grad of a function', () => {
 });
 
 describe('customGrad', () => {
-  const cube = customGrad((x: Tensor) => ({ value: mul(x, square(x)), gradient: (dy) => [mul(dy, mul(square(x), 3))] }), { name: 'cube' });
+  const cube = customGrad(
+    (x: Tensor) => ({ value: mul(x, square(x)), gradient: (dy) => [mul(dy, mul(square(x), 3))] }),
+    { name: 'cube' },
+  );
 
   test('its gradient is the given one, of second order too', async () => {
     const got = await readAll(() => {
@@ -108,43 +138,55 @@ describe('customGrad', () => {
     const bad = customGrad((x: Tensor, w: Tensor) => ({ value: mul(x, w), gradient: (dy) => [dy] }), { name: 'bad' });
     scope(() => {
       const x = requireGrad(tensor([1]));
-      expect(() => backward(sum(bad(x, tensor([2]))))).toThrow('bad: the gradient function gave 1 gradients, expected one for each of the 2 inputs');
+      expect(() => backward(sum(bad(x, tensor([2]))))).toThrow(
+        'bad: the gradient function gave 1 gradients, expected one for each of the 2 inputs',
+      );
     });
   });
 });
 
 describe('checkpoint', () => {
   const values = { x: [0.1, -0.4, 0.7, 0.2], w: [0.3, -0.2, 0.5, 0.1], b: [0.05, -0.1] };
-  const make = (): Tensor[] => [tensor(values.x, { shape: [2, 2] }), tensor(values.w, { shape: [2, 2] }), tensor(values.b)].map(requireGrad);
+  const make = (): Tensor[] =>
+    [tensor(values.x, { shape: [2, 2] }), tensor(values.w, { shape: [2, 2] }), tensor(values.b)].map(requireGrad);
   const net = (x: Tensor, w: Tensor, b: Tensor): Tensor => tanh(linear(linear(x, w, b, { activation: 'relu' }), w, b));
 
-  test.each(['backward', 'captured'] as const)('gives the gradients of the plain chain, bit for bit, %s', async (how) => {
-    const run = async (chain: (x: Tensor, w: Tensor, b: Tensor) => Tensor): Promise<Float32Array[]> => {
-      const leaves = make();
-      const step = (): Tensor[] => {
-        backward(sum(square(chain(...(leaves as [Tensor, Tensor, Tensor])))));
-        return leaves.map(takeGrad);
-      };
-      if (how === 'backward') {
-        const got = await readAll(step);
+  test.each(['backward', 'captured'] as const)(
+    'gives the gradients of the plain chain, bit for bit, %s',
+    async (how) => {
+      const run = async (chain: (x: Tensor, w: Tensor, b: Tensor) => Tensor): Promise<Float32Array[]> => {
+        const leaves = make();
+        const step = (): Tensor[] => {
+          backward(sum(square(chain(...(leaves as [Tensor, Tensor, Tensor])))));
+          return leaves.map(takeGrad);
+        };
+        if (how === 'backward') {
+          const got = await readAll(step);
+          for (const t of leaves) t.dispose();
+          return got;
+        }
+        using captured = capture(step);
+        const got = await Promise.all(captured.run().map((t) => t.read()));
         for (const t of leaves) t.dispose();
         return got;
-      }
-      using captured = capture(step);
-      const got = await Promise.all(captured.run().map((t) => t.read()));
-      for (const t of leaves) t.dispose();
-      return got;
-    };
-    const want = await run(net);
-    const got = await run((x, w, b) => checkpoint((x) => net(x, w, b), x));
-    got.forEach((g, i) => expectSameBits(g, want[i]!, `gradient ${i}`));
-    const inner = await run((x, w, b) => checkpoint((x, w) => checkpoint((x) => net(x, w, b), x), x, w));
-    inner.forEach((g, i) => expectSameBits(g, want[i]!, `nested, gradient ${i}`));
-  });
+      };
+      const want = await run(net);
+      const got = await run((x, w, b) => checkpoint((x) => net(x, w, b), x));
+      got.forEach((g, i) => expectSameBits(g, want[i]!, `gradient ${i}`));
+      const inner = await run((x, w, b) => checkpoint((x, w) => checkpoint((x) => net(x, w, b), x), x, w));
+      inner.forEach((g, i) => expectSameBits(g, want[i]!, `nested, gradient ${i}`));
+    },
+  );
 
   test('parameters in an arena get their gradients once', async () => {
     const gradients = async (wrap: boolean): Promise<Float32Array> => {
-      const arena = new Arena(gpu, new Map([['w', { shape: [2, 2], data: Float32Array.from(values.w) }], ['b', { shape: [2], data: Float32Array.from(values.b) }]]));
+      const arena = new Arena(
+        gpu,
+        new Map([
+          ['w', { shape: [2, 2], data: Float32Array.from(values.w) }],
+          ['b', { shape: [2], data: Float32Array.from(values.b) }],
+        ]),
+      );
       const [w, b] = [...arena.parameters.values()] as [Tensor, Tensor];
       scope(() => {
         const f = (x: Tensor): Tensor => net(x, w, b);
@@ -185,7 +227,9 @@ describe('checkpoint', () => {
       const x = requireGrad(tensor([1, -1]));
       expect(noGrad(() => checkpoint((x) => relu(x), x)).tracksGrad).toBe(false);
       const [g] = grad(sum(checkpoint((x) => exp(x), x)), [x], { createGraph: true });
-      expect(() => grad(sum(g!), [x])).toThrow('checkpoint is a fused op whose gradient cannot be differentiated again');
+      expect(() => grad(sum(g!), [x])).toThrow(
+        'checkpoint is a fused op whose gradient cannot be differentiated again',
+      );
     });
   });
 });

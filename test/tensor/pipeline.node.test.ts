@@ -8,9 +8,18 @@ function slowDevice() {
   let fail!: (e: Error) => void;
   const device = {
     createComputePipeline: () => (made.sync++, {} as GPUComputePipeline),
-    createComputePipelineAsync: () => (made.async++, new Promise<GPUComputePipeline>((resolve, reject) => ([finish, fail] = [resolve, reject]))),
+    createComputePipelineAsync: () => (
+      made.async++,
+      new Promise<GPUComputePipeline>((resolve, reject) => ([finish, fail] = [resolve, reject]))
+    ),
   } as unknown as GPUDevice;
-  const pipeline = new Pipeline(device, 'op.forward', '', {} as GPUBindGroupLayout, () => ({}) as GPUComputePipelineDescriptor);
+  const pipeline = new Pipeline(
+    device,
+    'op.forward',
+    '',
+    {} as GPUBindGroupLayout,
+    () => ({}) as GPUComputePipelineDescriptor,
+  );
   return { made, pipeline, finish: () => finish({} as GPUComputePipeline), fail: () => fail(new Error('device lost')) };
 }
 
@@ -20,18 +29,22 @@ test('a piece that pays for the compilation alone is taken at once', () => {
   expect(made.async).toBe(0);
 });
 
-test('smaller pieces are left until they would have paid; then it compiles meanwhile, and takes them when it is ready', async () => {
-  const { pipeline, made, finish } = slowDevice();
-  expect([pipeline.takes(0.4), pipeline.takes(0.4)]).toEqual([false, false]);
-  expect([made.async, pipeline.isPostponed]).toEqual([0, true]);
-  expect(pipeline.takes(0.4)).toBe(false);
-  expect(made.async).toBe(1);
-  // Even a large piece is left while it compiles: a second compilation would not be sooner.
-  expect(pipeline.takes(5)).toBe(false);
-  finish();
-  await pipeline.compile();
-  expect([pipeline.takes(0.4), pipeline.isPostponed, made.async, made.sync]).toEqual([true, false, 1, 0]);
-});
+test(
+  'smaller pieces are left until they would have paid; then it compiles meanwhile, and takes them when it is ' +
+    'ready',
+  async () => {
+    const { pipeline, made, finish } = slowDevice();
+    expect([pipeline.takes(0.4), pipeline.takes(0.4)]).toEqual([false, false]);
+    expect([made.async, pipeline.isPostponed]).toEqual([0, true]);
+    expect(pipeline.takes(0.4)).toBe(false);
+    expect(made.async).toBe(1);
+    // Even a large piece is left while it compiles: a second compilation would not be sooner.
+    expect(pipeline.takes(5)).toBe(false);
+    finish();
+    await pipeline.compile();
+    expect([pipeline.takes(0.4), pipeline.isPostponed, made.async, made.sync]).toEqual([true, false, 1, 0]);
+  },
+);
 
 test('a compilation that fails is not hidden: the next piece compiles it in sight', async () => {
   const { pipeline, made, fail } = slowDevice();

@@ -3,12 +3,22 @@ import { planMemory, type Lifetime } from '../../src/gpu/plan.ts';
 import { alignUp } from '../../src/gpu/pool.ts';
 import { testRandom } from '../support/fuzz.ts';
 
-const life = (bytes: number, first: number, last: number, apart: number[] = []): Lifetime => ({ bytes, first, last, apart: new Set(apart) });
+const life = (bytes: number, first: number, last: number, apart: number[] = []): Lifetime => ({
+  bytes,
+  first,
+  last,
+  apart: new Set(apart),
+});
 
 /** Most bytes alive at one command, each rounded up to 256. */
 function mostLive(lives: readonly Lifetime[]): number {
   const at = lives.flatMap((l) => l.first);
-  return Math.max(0, ...at.map((t) => lives.filter((l) => l.first <= t && t <= l.last).reduce((s, l) => s + alignUp(Math.max(1, l.bytes)), 0)));
+  return Math.max(
+    0,
+    ...at.map((t) =>
+      lives.filter((l) => l.first <= t && t <= l.last).reduce((s, l) => s + alignUp(Math.max(1, l.bytes)), 0),
+    ),
+  );
 }
 
 function expectValid(lives: readonly Lifetime[]): number {
@@ -32,9 +42,11 @@ function expectValid(lives: readonly Lifetime[]): number {
 
 describe('planMemory', () => {
   test('nothing needs nothing', () => expect(planMemory([])).toEqual({ places: [], arenas: [], bound: 0 }));
-  test('one after the other share a place', () => expect(expectValid([life(1000, 0, 1), life(900, 2, 3), life(1024, 4, 5)])).toBe(1024));
+  test('one after the other share a place', () =>
+    expect(expectValid([life(1000, 0, 1), life(900, 2, 3), life(1024, 4, 5)])).toBe(1024));
   test('at the same time they do not', () => expect(expectValid([life(256, 0, 2), life(256, 2, 3)])).toBe(512));
-  test('a kept one keeps its place to the end', () => expect(expectValid([life(256, 0, Infinity), life(256, 5, 6)])).toBe(512));
+  test('a kept one keeps its place to the end', () =>
+    expect(expectValid([life(256, 0, Infinity), life(256, 5, 6)])).toBe(512));
   test('the two sides of a dispatch lie in different arenas', () => {
     const lives = [life(256, 0, 1, [1]), life(256, 1, 2, [0])];
     const { places } = planMemory(lives);
@@ -81,23 +93,27 @@ describe('planMemory', () => {
     expect(worst).toBeLessThan(1.12);
   });
 
-  test('layers forward and back, each dispatch reading two and writing one: at most 1.2 times the most that is live', () => {
-    const layers = 12;
-    const size = (i: number): number => 4096 * (1 + (i % 3));
-    const lives: { bytes: number; first: number; last: number; apart: Set<number> }[] = [];
-    // Activation i is read by layer i + 1 and by its backward pass; gradient i lives between two backward passes.
-    for (let i = 0; i < layers; i++) lives.push({ ...life(size(i), i, 2 * layers - i), apart: new Set() });
-    for (let i = 0; i < layers; i++) lives.push({ ...life(size(i), 2 * layers - i - 1, 2 * layers - i), apart: new Set() });
-    const separate = (a: number, b: number): void => {
-      if (!lives[a] || !lives[b]) return;
-      lives[a]!.apart.add(b);
-      lives[b]!.apart.add(a);
-    };
-    for (let i = 0; i + 1 < layers; i++) separate(i, i + 1);
-    for (let i = 0; i < layers; i++) {
-      separate(layers + i, i);
-      if (i + 1 < layers) separate(layers + i, layers + i + 1);
-    }
-    expect(expectValid(lives) / mostLive(lives)).toBeLessThan(1.2);
-  });
+  test(
+    'layers forward and back, each dispatch reading two and writing one: at most 1.2 times the most that is ' + 'live',
+    () => {
+      const layers = 12;
+      const size = (i: number): number => 4096 * (1 + (i % 3));
+      const lives: { bytes: number; first: number; last: number; apart: Set<number> }[] = [];
+      // Activation i is read by layer i + 1 and by its backward pass; gradient i lives between two backward passes.
+      for (let i = 0; i < layers; i++) lives.push({ ...life(size(i), i, 2 * layers - i), apart: new Set() });
+      for (let i = 0; i < layers; i++)
+        lives.push({ ...life(size(i), 2 * layers - i - 1, 2 * layers - i), apart: new Set() });
+      const separate = (a: number, b: number): void => {
+        if (!lives[a] || !lives[b]) return;
+        lives[a]!.apart.add(b);
+        lives[b]!.apart.add(a);
+      };
+      for (let i = 0; i + 1 < layers; i++) separate(i, i + 1);
+      for (let i = 0; i < layers; i++) {
+        separate(layers + i, i);
+        if (i + 1 < layers) separate(layers + i, layers + i + 1);
+      }
+      expect(expectValid(lives) / mostLive(lives)).toBeLessThan(1.2);
+    },
+  );
 });

@@ -23,40 +23,55 @@ function mlpStep(): { step: Captured<Tensor>; dispose(): void } {
   return { step, dispose: () => [step, optimizer, loss, model, x, y].forEach((t) => t.dispose()) };
 }
 
-test('the replayed step of an MLP: its 12 dispatches by name, with device times, and nothing stays behind', async () => {
-  const { step, dispose } = mlpStep();
-  const counts = async (run: () => Promise<unknown>): Promise<object> => {
-    await gpu.sync();
-    const before = { ...gpu.counters, buffers: gpu.buffersCreated };
-    await run();
-    await gpu.sync();
-    const { dispatches, submits, bindGroups } = gpu.counters;
-    return { dispatches: dispatches - before.dispatches, submits: submits - before.submits, bindGroups: bindGroups - before.bindGroups, buffers: gpu.buffersCreated - before.buffers };
-  };
-  const run = (): Promise<unknown> => Promise.resolve(step.run());
-  const usual = await counts(run);
-  expect(usual).toEqual({ dispatches: 12, submits: 1, bindGroups: 0, buffers: 0 });
-  await gpu.settle();
-  const profile = await gpu.profile(() => step.run());
-  expect(profile.value).toBe(step.value);
-  expect([profile.dispatches, profile.submits]).toEqual([12, 1]);
-  const named: Record<string, number> = {};
-  for (const { name, count } of profile.kernels) named[name] = (named[name] ?? 0) + count;
-  expect(named).toEqual({ 'matmul.forward': 5, 'matmul.forwardWithRowSum': 3, 'cross-entropy.forward': 1, 'cross-entropy.reduce': 1, 'cross-entropy.backward': 1, 'sgd.withMomentum': 1 });
-  expect(gpu.device.features.has('timestamp-query')).toBe(true);
-  expect(profile.note).toBeNull();
-  expect(profile.gpuMs!).toBeGreaterThan(0);
-  expect(profile.gpuMs!).toBeLessThan(1000 * 60);
-  expect(profile.kernels.reduce((sum, k) => sum + k.share!, 0)).toBeCloseTo(1, 6);
-  // Forward, the gradients of the weights, and those of the inputs but for the first.
-  const products = 2 * 32 * (2 * 784 * 256 + 3 * (256 * 128 + 128 * 10));
-  expect(profile.kernels.reduce((sum, k) => sum + (k.flops ?? 0), 0)).toBe(products);
-  expect(profile.table().split('\n')).toHaveLength(3 + profile.kernels.length);
-  expect((JSON.parse(profile.trace()) as { traceEvents: object[] }).traceEvents).toHaveLength(3 + 1 + 12);
-  expect(await counts(run)).toEqual(usual);
-  expect(gpu.recorder.profiler).toBeNull();
-  dispose();
-});
+test(
+  'the replayed step of an MLP: its 12 dispatches by name, with ' + 'device times, and nothing stays behind',
+  async () => {
+    const { step, dispose } = mlpStep();
+    const counts = async (run: () => Promise<unknown>): Promise<object> => {
+      await gpu.sync();
+      const before = { ...gpu.counters, buffers: gpu.buffersCreated };
+      await run();
+      await gpu.sync();
+      const { dispatches, submits, bindGroups } = gpu.counters;
+      return {
+        dispatches: dispatches - before.dispatches,
+        submits: submits - before.submits,
+        bindGroups: bindGroups - before.bindGroups,
+        buffers: gpu.buffersCreated - before.buffers,
+      };
+    };
+    const run = (): Promise<unknown> => Promise.resolve(step.run());
+    const usual = await counts(run);
+    expect(usual).toEqual({ dispatches: 12, submits: 1, bindGroups: 0, buffers: 0 });
+    await gpu.settle();
+    const profile = await gpu.profile(() => step.run());
+    expect(profile.value).toBe(step.value);
+    expect([profile.dispatches, profile.submits]).toEqual([12, 1]);
+    const named: Record<string, number> = {};
+    for (const { name, count } of profile.kernels) named[name] = (named[name] ?? 0) + count;
+    expect(named).toEqual({
+      'matmul.forward': 5,
+      'matmul.forwardWithRowSum': 3,
+      'cross-entropy.forward': 1,
+      'cross-entropy.reduce': 1,
+      'cross-entropy.backward': 1,
+      'sgd.withMomentum': 1,
+    });
+    expect(gpu.device.features.has('timestamp-query')).toBe(true);
+    expect(profile.note).toBeNull();
+    expect(profile.gpuMs!).toBeGreaterThan(0);
+    expect(profile.gpuMs!).toBeLessThan(1000 * 60);
+    expect(profile.kernels.reduce((sum, k) => sum + k.share!, 0)).toBeCloseTo(1, 6);
+    // Forward, the gradients of the weights, and those of the inputs but for the first.
+    const products = 2 * 32 * (2 * 784 * 256 + 3 * (256 * 128 + 128 * 10));
+    expect(profile.kernels.reduce((sum, k) => sum + (k.flops ?? 0), 0)).toBe(products);
+    expect(profile.table().split('\n')).toHaveLength(3 + profile.kernels.length);
+    expect((JSON.parse(profile.trace()) as { traceEvents: object[] }).traceEvents).toHaveLength(3 + 1 + 12);
+    expect(await counts(run)).toEqual(usual);
+    expect(gpu.recorder.profiler).toBeNull();
+    dispose();
+  },
+);
 
 test('the bits are those of the step without a profile', async () => {
   const { step, dispose } = mlpStep();
@@ -73,7 +88,12 @@ test('the bits are those of the step without a profile', async () => {
 test('eager work, bytes as bound, stated arithmetic, copies between dispatches', async () => {
   const [x, a, b, image, w] = [zeros([100]), zeros([6, 5]), zeros([5, 7]), zeros([2, 3, 8, 8]), zeros([4, 3, 3, 3])];
   const profile = await gpu.profile(async () => {
-    const outputs = scope(() => [tanh(x), matmul(a, b), conv2d(image, w, null, { padding: 1 }), lpDistance(a, a, null, { p: Infinity })]);
+    const outputs = scope(() => [
+      tanh(x),
+      matmul(a, b),
+      conv2d(image, w, null, { padding: 1 }),
+      lpDistance(a, a, null, { p: Infinity }),
+    ]);
     await outputs[0]!.read();
     gpu.recorder.push({ kind: 'clear', storage: x.storage, offset: 0, bytes: 4 });
     for (const t of outputs) t.dispose();
@@ -98,7 +118,9 @@ test('more dispatches than one query set holds', async () => {
   const profile = await gpu.profile(() => {
     for (let i = 0; i < 3; i++) step.run();
   });
-  expect([profile.dispatches, profile.submits, profile.kernels.length, profile.kernels[0]!.count]).toEqual([2100, 3, 1, 2100]);
+  expect([profile.dispatches, profile.submits, profile.kernels.length, profile.kernels[0]!.count]).toEqual([
+    2100, 3, 1, 2100,
+  ]);
   expect(profile.gpuMs).not.toBeNull();
   for (const t of [step, x]) t.dispose();
 });

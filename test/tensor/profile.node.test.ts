@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Profile, type ProfiledDispatch } from '../../src/gpu/profile-report.ts';
 
-const launch = (name: string, begin: number | null, end: number | null, more: Partial<ProfiledDispatch> = {}): ProfiledDispatch => ({ name, variant: '', workgroups: [1, 1, 1], bytes: 1000, flops: null, begin, end, ...more });
+const launch = (
+  name: string,
+  begin: number | null,
+  end: number | null,
+  more: Partial<ProfiledDispatch> = {},
+): ProfiledDispatch => ({ name, variant: '', workgroups: [1, 1, 1], bytes: 1000, flops: null, begin, end, ...more });
 
 const launches = [
   launch('unary.forward', 100, 350, { variant: 'apply=return exp(x);' }),
@@ -13,25 +18,72 @@ const profile = new Profile('value', 3.5, [{ begin: 20, end: 90, dispatches: 4 }
 
 describe('kernels', () => {
   test('are grouped by name and variant, the longest first', () => {
-    expect([profile.value, profile.wallMs, profile.submits, profile.dispatches, profile.gpuMs, profile.note]).toEqual(['value', 3.5, 1, 4, 2, null]);
+    expect([profile.value, profile.wallMs, profile.submits, profile.dispatches, profile.gpuMs, profile.note]).toEqual([
+      'value',
+      3.5,
+      1,
+      4,
+      2,
+      null,
+    ]);
     expect(profile.kernels).toEqual([
-      { name: 'matmul.forward', variant: '', count: 1, gpuMs: 1, bytes: 2_000_000, flops: 8e6, intensity: 4, share: 0.5 },
-      { name: 'unary.forward', variant: 'apply=return exp(x);', count: 2, gpuMs: 0.5, bytes: 2000, flops: null, intensity: null, share: 0.25 },
-      { name: 'unary.forward', variant: 'apply=return -x;', count: 1, gpuMs: 0.5, bytes: 1000, flops: null, intensity: null, share: 0.25 },
+      {
+        name: 'matmul.forward',
+        variant: '',
+        count: 1,
+        gpuMs: 1,
+        bytes: 2_000_000,
+        flops: 8e6,
+        intensity: 4,
+        share: 0.5,
+      },
+      {
+        name: 'unary.forward',
+        variant: 'apply=return exp(x);',
+        count: 2,
+        gpuMs: 0.5,
+        bytes: 2000,
+        flops: null,
+        intensity: null,
+        share: 0.25,
+      },
+      {
+        name: 'unary.forward',
+        variant: 'apply=return -x;',
+        count: 1,
+        gpuMs: 0.5,
+        bytes: 1000,
+        flops: null,
+        intensity: null,
+        share: 0.25,
+      },
     ]);
   });
 
   test('have no device time without timestamps, and the profile says so', () => {
     const untimed = new Profile(0, 1, [], [launch('a', null, null), launch('b', null, null, { bytes: 5000 })]);
-    expect(untimed.kernels.map((k) => [k.name, k.gpuMs, k.share])).toEqual([['b', null, null], ['a', null, null]]);
-    expect([untimed.gpuMs, untimed.note]).toEqual([null, 'the device has no timestamp queries: kernels have no device time']);
+    expect(untimed.kernels.map((k) => [k.name, k.gpuMs, k.share])).toEqual([
+      ['b', null, null],
+      ['a', null, null],
+    ]);
+    expect([untimed.gpuMs, untimed.note]).toEqual([
+      null,
+      'the device has no timestamp queries: kernels have no device time',
+    ]);
   });
 
   test('have none where the clock ran backwards', () => {
     const odd = new Profile(0, 1, [], [launch('a', 0, 10), launch('b', 20, 15)]);
-    expect(odd.kernels.map((k) => [k.name, k.gpuMs, k.share])).toEqual([['a', 0.01, null], ['b', null, null]]);
+    expect(odd.kernels.map((k) => [k.name, k.gpuMs, k.share])).toEqual([
+      ['a', 0.01, null],
+      ['b', null, null],
+    ]);
     expect(odd.note).toBe('the clock of the device ran backwards: some kernels have no device time');
-    expect((JSON.parse(odd.trace()) as { traceEvents: { name: string; pid: number }[] }).traceEvents.filter((e) => e.pid === 2).map((e) => e.name)).toEqual(['process_name', 'a']);
+    expect(
+      (JSON.parse(odd.trace()) as { traceEvents: { name: string; pid: number }[] }).traceEvents
+        .filter((e) => e.pid === 2)
+        .map((e) => e.name),
+    ).toEqual(['process_name', 'a']);
   });
 
   test('that all took less than a tick have no share', () => {
@@ -52,12 +104,20 @@ test('the table has columns of fixed width', () => {
       'unary.forward       1  0.500     25.0  0.001      –          –        –  apply=return -x;',
     ].join('\n'),
   );
-  expect(new Profile(0, 0.25, [], []).table()).toBe('wall 0.25 ms, device 0.00 ms, 0 submits, 0 dispatches\n\nkernel  count  ms  share %  MB  Mflop  flop/byte  Gflop/s  variant');
-  expect(new Profile(0, 1, [], [launch('a', null, null)]).table()).toMatch(/^wall 1\.00 ms, device – ms, 0 submits, 1 dispatch\nthe device has no timestamp queries: kernels have no device time\n\nkernel/);
+  expect(new Profile(0, 0.25, [], []).table()).toBe(
+    'wall 0.25 ms, device 0.00 ms, 0 submits, 0 dispatches\n\nkernel  count  ms  share %  MB  Mflop  ' +
+      'flop/byte  Gflop/s  variant',
+  );
+  expect(new Profile(0, 1, [], [launch('a', null, null)]).table()).toMatch(
+    /^wall 1\.00 ms, device – ms, 0 submits, 1 dispatch\nthe device has no timestamp queries: kernels have no device time\n\nkernel/,
+  );
 });
 
 test('the trace is in the object format of Chrome, host and device as two processes', () => {
-  const { displayTimeUnit, traceEvents } = JSON.parse(profile.trace()) as { displayTimeUnit: string; traceEvents: Record<string, unknown>[] };
+  const { displayTimeUnit, traceEvents } = JSON.parse(profile.trace()) as {
+    displayTimeUnit: string;
+    traceEvents: Record<string, unknown>[];
+  };
   expect(displayTimeUnit).toBe('ms');
   expect(traceEvents.slice(0, 4)).toEqual([
     { ph: 'M', name: 'process_name', pid: 1, tid: 0, args: { name: 'host' } },

@@ -39,14 +39,19 @@ function differences(p: Program, leaves: readonly Dense[]): number[][] {
   const eps = 1e-5;
   return leaves.map((x, k) =>
     Array.from(x.data, (_, i) => {
-      const moved = (t: number): Dense[] => leaves.map((d, j) => (j === k ? build(d.shape, (e) => d.data[e]! + (e === i ? t : 0)) : d));
+      const moved = (t: number): Dense[] =>
+        leaves.map((d, j) => (j === k ? build(d.shape, (e) => d.data[e]! + (e === i ? t : 0)) : d));
       return (value(p, moved(eps)) - value(p, moved(-eps))) / (2 * eps);
     }),
   );
 }
 
 const near = (got: ArrayLike<number>, want: readonly number[], what: string): void =>
-  want.forEach((w, i) => expect(Math.abs(got[i]! - w), `${what} ${i}: ${got[i]}, expected ${w}`).toBeLessThanOrEqual(2e-4 * (1 + Math.abs(w))));
+  want.forEach((w, i) =>
+    expect(Math.abs(got[i]! - w), `${what} ${i}: ${got[i]}, expected ${w}`).toBeLessThanOrEqual(
+      2e-4 * (1 + Math.abs(w)),
+    ),
+  );
 
 describe('random graphs', () => {
   test('value and gradients agree with central differences in f64', () =>
@@ -136,13 +141,23 @@ describe('random graphs', () => {
 
 /** Two shapes of up to three axes that broadcast, and a third that broadcasts with their result. */
 const dims = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 });
-const related = fc.record({ base: dims, masks: fc.array(fc.tuple(fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }), fc.nat(3)), { minLength: 3, maxLength: 3 }), seed: fc.nat(1000) }).map(({ base, masks, seed }) => ({
-  seed,
-  shapes: masks.map(([ones, drop]) => base.map((d, i) => (ones[i] ? d : 1)).slice(Math.min(drop, base.length - 1))),
-}));
+const related = fc
+  .record({
+    base: dims,
+    masks: fc.array(fc.tuple(fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }), fc.nat(3)), {
+      minLength: 3,
+      maxLength: 3,
+    }),
+    seed: fc.nat(1000),
+  })
+  .map(({ base, masks, seed }) => ({
+    seed,
+    shapes: masks.map(([ones, drop]) => base.map((d, i) => (ones[i] ? d : 1)).slice(Math.min(drop, base.length - 1))),
+  }));
 
 describe('broadcasting', () => {
-  const tensors = ({ shapes, seed }: { shapes: number[][]; seed: number }): Tensor[] => shapes.map((s, i) => upload(sample(s, { seed: seed + i })));
+  const tensors = ({ shapes, seed }: { shapes: number[][]; seed: number }): Tensor[] =>
+    shapes.map((s, i) => upload(sample(s, { seed: seed + i })));
 
   test('a + b = b + a and a b = b a, bit for bit; a - b = -(b - a)', () =>
     fc.assert(
@@ -151,7 +166,8 @@ describe('broadcasting', () => {
           const [a, b] = tensors(r) as [Tensor, Tensor];
           return [ops.add(a, b), ops.add(b, a), ops.mul(a, b), ops.mul(b, a), ops.sub(a, b), ops.neg(ops.sub(b, a))];
         });
-        for (const k of [0, 2, 4]) expect(Array.from(got[k]!, (v) => v + 0)).toEqual(Array.from(got[k + 1]!, (v) => v + 0));
+        for (const k of [0, 2, 4])
+          expect(Array.from(got[k]!, (v) => v + 0)).toEqual(Array.from(got[k + 1]!, (v) => v + 0));
       }),
       RUNS,
     ));
@@ -216,7 +232,12 @@ describe('broadcasting', () => {
 });
 
 describe('matrices', () => {
-  const sizes = fc.record({ m: fc.integer({ min: 1, max: 40 }), k: fc.integer({ min: 1, max: 40 }), n: fc.integer({ min: 1, max: 40 }), seed: fc.nat(1000) });
+  const sizes = fc.record({
+    m: fc.integer({ min: 1, max: 40 }),
+    k: fc.integer({ min: 1, max: 40 }),
+    n: fc.integer({ min: 1, max: 40 }),
+    seed: fc.nat(1000),
+  });
 
   test("(a b)' = b' a', and the transposed layouts equal the transposed operands", () =>
     fc.assert(
@@ -225,18 +246,27 @@ describe('matrices', () => {
           const [a, b] = [upload(sample([m, k], { seed })), upload(sample([k, n], { seed: seed + 1 }))];
           const [at, bt] = [ops.transpose(a), ops.transpose(b)];
           const y = ops.matmul(a, b);
-          return [y, ops.transpose(ops.matmul(bt, at)), ops.matmul(at, b, { transposeA: true }), ops.matmul(a, bt, { transposeB: true })];
+          return [
+            y,
+            ops.transpose(ops.matmul(bt, at)),
+            ops.matmul(at, b, { transposeA: true }),
+            ops.matmul(a, bt, { transposeB: true }),
+          ];
         });
         for (const other of got.slice(1)) near(other, Array.from(got[0]!), 'element');
       }),
       RUNS,
     ));
 
-  test('<a b, c> = <b, a\' c>', () =>
+  test("<a b, c> = <b, a' c>", () =>
     fc.assert(
       fc.asyncProperty(sizes, async ({ m, k, n, seed }) => {
         const [left, right] = await readAll(() => {
-          const [a, b, c] = [[m, k], [k, n], [m, n]].map((s, i) => upload(sample(s, { seed: seed + i, low: -1, high: 1 }))) as [Tensor, Tensor, Tensor];
+          const [a, b, c] = [
+            [m, k],
+            [k, n],
+            [m, n],
+          ].map((s, i) => upload(sample(s, { seed: seed + i, low: -1, high: 1 }))) as [Tensor, Tensor, Tensor];
           return [ops.sum(ops.mul(ops.matmul(a, b), c)), ops.sum(ops.mul(b, ops.matmul(a, c, { transposeA: true })))];
         });
         expect(Math.abs(left![0]! - right![0]!)).toBeLessThanOrEqual(1e-5 * (m * n * k + 1));
@@ -262,11 +292,22 @@ test('fit with batches that do not divide the data: the same losses captured ane
   fc.assert(
     fc.asyncProperty(fc.integer({ min: 5, max: 40 }), fc.integer({ min: 2, max: 16 }), async (n, batchSize) => {
       const x = sample([n, 6], { seed: n });
-      const data = makeDataset(new NdArray(Float32Array.from(x.data), [n, 6]), Array.from({ length: n }, (_, i) => i % 3), { numClasses: 3 });
+      const data = makeDataset(
+        new NdArray(Float32Array.from(x.data), [n, 6]),
+        Array.from({ length: n }, (_, i) => i % 3),
+        { numClasses: 3 },
+      );
       const losses: number[] = [];
       using model = sequential(linear(6, 8), relu(), linear(8, 3)).init({ seed: 1 });
       const using = crossEntropy();
-      await fit(model, data, { loss: using, optimizer: sgd({ lr: 0 }), epochs: 1, batchSize, seed: 2, onStep: ({ loss }) => losses.push(loss) });
+      await fit(model, data, {
+        loss: using,
+        optimizer: sgd({ lr: 0 }),
+        epochs: 1,
+        batchSize,
+        seed: 2,
+        onStep: ({ loss }) => losses.push(loss),
+      });
       expect(losses.length).toBe(Math.ceil(n / batchSize));
       // With rate 0 the mean over samples of the epoch is the loss of the whole set.
       const logits = scope(() => model.forward(tensor(data.x)));

@@ -7,24 +7,48 @@ import { longTailCounts } from '../../src/data/long-tail.ts';
 import { shuffledIndices } from '../../src/data/shuffle.ts';
 import { key, split } from '../../src/random/key.ts';
 import { hostNormal, hostUniform } from '../../src/random/random.ts';
-import { betaQuantile, binomialCdf, certifiedRadius, clopperPearsonLower, clopperPearsonUpper, incompleteBeta, normalCdf, normalQuantile, roundDown, roundUp } from '../../src/stats/index.ts';
+import {
+  betaQuantile,
+  binomialCdf,
+  certifiedRadius,
+  clopperPearsonLower,
+  clopperPearsonUpper,
+  incompleteBeta,
+  normalCdf,
+  normalQuantile,
+  roundDown,
+  roundUp,
+} from '../../src/stats/index.ts';
 import { fromHalf, toHalf } from '../../src/tensor/dtype.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
-import { broadcastShapes, broadcastStrides, normalizeAxes, sameShape, sizeOf, stridesOf } from '../../src/tensor/shape.ts';
+import {
+  broadcastShapes,
+  broadcastStrides,
+  normalizeAxes,
+  sameShape,
+  sizeOf,
+  stridesOf,
+} from '../../src/tensor/shape.ts';
 
 const RUNS = { numRuns: 200, seed: 2026 };
 /** Holds for 200 samples; what the predicate returns is dropped, as matchers return values of their own. */
-function check<T extends [unknown, ...unknown[]]>(...args: [...{ [K in keyof T]: fc.Arbitrary<T[K]> }, (...values: T) => unknown]): void {
+function check<T extends [unknown, ...unknown[]]>(
+  ...args: [...{ [K in keyof T]: fc.Arbitrary<T[K]> }, (...values: T) => unknown]
+): void {
   const predicate = args.at(-1) as (...values: T) => unknown;
   const inputs = args.slice(0, -1) as unknown as { [K in keyof T]: fc.Arbitrary<T[K]> };
-  fc.assert(fc.property(fc.tuple(...inputs), (values) => void predicate(...(values as unknown as T))), RUNS);
+  fc.assert(
+    fc.property(fc.tuple(...inputs), (values) => void predicate(...(values as unknown as T))),
+    RUNS,
+  );
 }
 
 const shape = fc.array(fc.nat(5), { maxLength: 4 });
 const dims = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 });
 
 describe('shapes', () => {
-  test('broadcasting commutes', () => check(shape, shape, (a, b) => expect(broadcastShapes(a, b)).toEqual(broadcastShapes(b, a))));
+  test('broadcasting commutes', () =>
+    check(shape, shape, (a, b) => expect(broadcastShapes(a, b)).toEqual(broadcastShapes(b, a))));
   test('a scalar is neutral, and so is the shape itself', () =>
     check(shape, (a) => {
       expect(broadcastShapes(a, [])).toEqual(a);
@@ -52,9 +76,12 @@ describe('shapes', () => {
     }));
   test('strides count down to one, each the product of the sizes behind it', () =>
     check(dims, (a) => stridesOf(a).forEach((s, i) => expect(s).toBe(sizeOf(a.slice(i + 1))))));
-  test('the size of a joined shape is the product', () => check(shape, shape, (a, b) => expect(sizeOf([...a, ...b])).toBe(sizeOf(a) * sizeOf(b))));
+  test('the size of a joined shape is the product', () =>
+    check(shape, shape, (a, b) => expect(sizeOf([...a, ...b])).toBe(sizeOf(a) * sizeOf(b))));
   test('axes counted from the end are the same axes', () =>
-    check(fc.integer({ min: 1, max: 6 }), fc.nat(5), (rank, i) => expect(normalizeAxes([(i % rank) - rank], rank)).toEqual([i % rank])));
+    check(fc.integer({ min: 1, max: 6 }), fc.nat(5), (rank, i) =>
+      expect(normalizeAxes([(i % rank) - rank], rank)).toEqual([i % rank]),
+    ));
   test('normalised axes are ascending, different and in range', () =>
     check(fc.array(fc.integer({ min: -7, max: 7 }), { maxLength: 5 }), fc.integer({ min: 1, max: 6 }), (axes, rank) => {
       const found = normalizeAxes(axes, rank);
@@ -62,11 +89,20 @@ describe('shapes', () => {
       expect(found.length).toBe(axes.length);
       found.forEach((a, i) => expect(a >= 0 && a < rank && (i === 0 || a > found[i - 1]!)).toBe(true));
     }));
-  test('sameShape is equality', () => check(shape, shape, (a, b) => expect(sameShape(a, b)).toBe(JSON.stringify(a) === JSON.stringify(b))));
+  test('sameShape is equality', () =>
+    check(shape, shape, (a, b) => expect(sameShape(a, b)).toBe(JSON.stringify(a) === JSON.stringify(b))));
 });
 
 describe('host arrays', () => {
-  const filled = dims.filter((s) => s.length > 0).map((s) => new NdArray(Float32Array.from({ length: sizeOf(s) }, (_, i) => i), s));
+  const filled = dims
+    .filter((s) => s.length > 0)
+    .map(
+      (s) =>
+        new NdArray(
+          Float32Array.from({ length: sizeOf(s) }, (_, i) => i),
+          s,
+        ),
+    );
   test('at(i) is the i-th row, and at(i - n) too', () =>
     check(filled, fc.nat(3), (x, i) => {
       if (i >= x.length) return;
@@ -75,43 +111,65 @@ describe('host arrays', () => {
       expect(x.at(i - x.length).shape).toEqual(x.at(i).shape);
     }));
   test('slices joined are the whole', () =>
-    check(filled, fc.nat(4), (x, cut) => expect([...x.slice(0, cut).data, ...x.slice(Math.min(cut, x.length)).data]).toEqual([...x.data])));
+    check(filled, fc.nat(4), (x, cut) =>
+      expect([...x.slice(0, cut).data, ...x.slice(Math.min(cut, x.length)).data]).toEqual([...x.data]),
+    ));
 });
 
 describe('halves', () => {
   const half = fc.integer({ min: 0, max: 0xffff });
-  test('every half survives the way through a number', () => check(half, (h) => expect(toHalf(fromHalf(h)) & 0x7fff).toBe((h & 0x7fff) > 0x7c00 ? 0x7e00 : h & 0x7fff)));
+  test('every half survives the way through a number', () =>
+    check(half, (h) => expect(toHalf(fromHalf(h)) & 0x7fff).toBe((h & 0x7fff) > 0x7c00 ? 0x7e00 : h & 0x7fff)));
   test('rounding never moves further than half a step', () =>
     check(fc.float({ noNaN: true, min: Math.fround(-65000), max: 65000 }), (x) => {
       const y = fromHalf(toHalf(x));
       const step = 2 ** Math.max(-24, Math.floor(Math.log2(Math.max(Math.abs(x), 2 ** -14))) - 10);
       expect(Math.abs(y - x)).toBeLessThanOrEqual(step / 2);
     }));
-  test('rounding keeps the order', () => check(fc.float({ noNaN: true }), fc.float({ noNaN: true }), (a, b) => expect(fromHalf(toHalf(Math.min(a, b)))).toBeLessThanOrEqual(fromHalf(toHalf(Math.max(a, b))))));
-  test('it is odd', () => check(fc.float({ noNaN: true }), (x) => expect(fromHalf(toHalf(-x)) + 0).toBe(-fromHalf(toHalf(x)) + 0)));
+  test('rounding keeps the order', () =>
+    check(fc.float({ noNaN: true }), fc.float({ noNaN: true }), (a, b) =>
+      expect(fromHalf(toHalf(Math.min(a, b)))).toBeLessThanOrEqual(fromHalf(toHalf(Math.max(a, b)))),
+    ));
+  test('it is odd', () =>
+    check(fc.float({ noNaN: true }), (x) => expect(fromHalf(toHalf(-x)) + 0).toBe(-fromHalf(toHalf(x)) + 0)));
 });
 
 describe('memory plans', () => {
-  const lives = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 5000 }), first: fc.nat(30), length: fc.nat(10), apart: fc.array(fc.nat(20), { maxLength: 3 }) }), { minLength: 1, maxLength: 25 }).map((all) => {
-    const apart = all.map(() => new Set<number>());
-    all.forEach(({ apart: others }, i) => {
-      for (const j of others) if (j < all.length && j !== i) {
-        apart[i]!.add(j);
-        apart[j]!.add(i);
-      }
+  const lives = fc
+    .array(
+      fc.record({
+        bytes: fc.integer({ min: 1, max: 5000 }),
+        first: fc.nat(30),
+        length: fc.nat(10),
+        apart: fc.array(fc.nat(20), { maxLength: 3 }),
+      }),
+      { minLength: 1, maxLength: 25 },
+    )
+    .map((all) => {
+      const apart = all.map(() => new Set<number>());
+      all.forEach(({ apart: others }, i) => {
+        for (const j of others)
+          if (j < all.length && j !== i) {
+            apart[i]!.add(j);
+            apart[j]!.add(i);
+          }
+      });
+      return all.map(({ bytes, first, length }, i) => ({ bytes, first, last: first + length, apart: apart[i]! }));
     });
-    return all.map(({ bytes, first, length }, i) => ({ bytes, first, last: first + length, apart: apart[i]! }));
-  });
   test('nothing overlaps in space and time, the two sides of a dispatch lie apart, and the bound is a bound', () =>
     check(lives, (all) => {
       const { places, arenas, bound } = planMemory(all);
       expect(arenas.reduce((a, b) => a + b, 0)).toBeGreaterThanOrEqual(bound);
-      all.forEach((a, i) => all.slice(0, i).forEach((b, j) => {
-        const [p, q] = [places[i]!, places[j]!];
-        if (p.arena !== q.arena) return;
-        const together = a.first <= b.last && b.first <= a.last;
-        expect(a.apart.has(j) || (together && p.offset < q.offset + b.bytes && q.offset < p.offset + a.bytes)).toBe(false);
-      }));
+      all.forEach((a, i) =>
+        all.slice(0, i).forEach((b, j) => {
+          const [p, q] = [places[i]!, places[j]!];
+          if (p.arena !== q.arena) return;
+          const together = a.first <= b.last && b.first <= a.last;
+          expect(a.apart.has(j) || (together && p.offset < q.offset + b.bytes && q.offset < p.offset + a.bytes)).toBe(
+            false,
+          );
+        }),
+      );
     }));
 });
 
@@ -123,31 +181,52 @@ describe('random streams', () => {
       expect(hostNormal(count, size, key(s), { first })).toEqual(all.slice(first * size));
     }));
   test('uniforms lie in their range', () =>
-    check(seed, fc.float({ min: -100, max: 100, noNaN: true }), fc.float({ min: Math.fround(0.01), max: 100, noNaN: true }), (s, low, width) => {
-      const high = low + width;
-      for (const u of hostUniform(3, 5, key(s), { low, high })) expect(u >= Math.fround(low) && u <= Math.fround(high)).toBe(true);
-    }));
+    check(
+      seed,
+      fc.float({ min: -100, max: 100, noNaN: true }),
+      fc.float({ min: Math.fround(0.01), max: 100, noNaN: true }),
+      (s, low, width) => {
+        const high = low + width;
+        for (const u of hostUniform(3, 5, key(s), { low, high }))
+          expect(u >= Math.fround(low) && u <= Math.fround(high)).toBe(true);
+      },
+    ));
   test('children of one key differ from it and from each other', () =>
     check(seed, fc.nat(1000), fc.nat(1000), (s, i, j) => {
       const k = key(s);
       expect(split(k, i)).not.toEqual(k);
       if (i !== j) expect(split(k, i)).not.toEqual(split(k, j));
     }));
-  test('different seeds have different keys', () => check(seed, seed, (a, b) => expect(JSON.stringify(key(a)) === JSON.stringify(key(b))).toBe(a === b)));
+  test('different seeds have different keys', () =>
+    check(seed, seed, (a, b) => expect(JSON.stringify(key(a)) === JSON.stringify(key(b))).toBe(a === b)));
   test('a shuffle holds every index once', () =>
-    check(fc.nat(300), fc.nat(1000), (n, s) => expect([...shuffledIndices(n, s)].sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))));
+    check(fc.nat(300), fc.nat(1000), (n, s) =>
+      expect([...shuffledIndices(n, s)].sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i)),
+    ));
 });
 
 describe('statistics', () => {
   const p = fc.double({ min: 1e-6, max: 1 - 1e-6, noNaN: true });
   const trials = fc.integer({ min: 1, max: 2000 });
   const alpha = fc.double({ min: 1e-6, max: 0.5, noNaN: true });
-  test('normalQuantile inverts normalCdf', () => check(p, (q) => expect(Math.abs(normalCdf(normalQuantile(q)) - q)).toBeLessThanOrEqual(1e-12)));
-  test('normalCdf(-x) = 1 - normalCdf(x)', () => check(fc.double({ min: -8, max: 8, noNaN: true }), (x) => expect(Math.abs(normalCdf(-x) + normalCdf(x) - 1)).toBeLessThanOrEqual(1e-15)));
+  test('normalQuantile inverts normalCdf', () =>
+    check(p, (q) => expect(Math.abs(normalCdf(normalQuantile(q)) - q)).toBeLessThanOrEqual(1e-12)));
+  test('normalCdf(-x) = 1 - normalCdf(x)', () =>
+    check(fc.double({ min: -8, max: 8, noNaN: true }), (x) =>
+      expect(Math.abs(normalCdf(-x) + normalCdf(x) - 1)).toBeLessThanOrEqual(1e-15),
+    ));
   test('I_x(a, b) = 1 - I_{1-x}(b, a)', () =>
-    check(p, fc.double({ min: 0.1, max: 200, noNaN: true }), fc.double({ min: 0.1, max: 200, noNaN: true }), (x, a, b) => expect(Math.abs(incompleteBeta(x, a, b) + incompleteBeta(1 - x, b, a) - 1)).toBeLessThanOrEqual(1e-11)));
+    check(
+      p,
+      fc.double({ min: 0.1, max: 200, noNaN: true }),
+      fc.double({ min: 0.1, max: 200, noNaN: true }),
+      (x, a, b) =>
+        expect(Math.abs(incompleteBeta(x, a, b) + incompleteBeta(1 - x, b, a) - 1)).toBeLessThanOrEqual(1e-11),
+    ));
   test('betaQuantile inverts incompleteBeta', () =>
-    check(p, fc.double({ min: 0.5, max: 100, noNaN: true }), fc.double({ min: 1, max: 100, noNaN: true }), (q, a, b) => expect(Math.abs(incompleteBeta(betaQuantile(q, a, b), a, b) - q)).toBeLessThanOrEqual(1e-9)));
+    check(p, fc.double({ min: 0.5, max: 100, noNaN: true }), fc.double({ min: 1, max: 100, noNaN: true }), (q, a, b) =>
+      expect(Math.abs(incompleteBeta(betaQuantile(q, a, b), a, b) - q)).toBeLessThanOrEqual(1e-9),
+    ));
   test('the share of successes lies between its bounds', () =>
     check(trials, fc.double({ min: 0, max: 1, noNaN: true }), alpha, (n, share, a) => {
       const k = Math.round(n * share);
@@ -169,7 +248,9 @@ describe('statistics', () => {
   test('the two bounds mirror each other', () =>
     check(trials, fc.double({ min: 0, max: 1, noNaN: true }), alpha, (n, share, a) => {
       const k = Math.round(n * share);
-      expect(Math.abs(clopperPearsonUpper(k, n, a) - (1 - clopperPearsonLower(n - k, n, a)))).toBeLessThanOrEqual(1e-10);
+      expect(Math.abs(clopperPearsonUpper(k, n, a) - (1 - clopperPearsonLower(n - k, n, a)))).toBeLessThanOrEqual(
+        1e-10,
+      );
     }));
   test('a radius grows with the probability and is proportional to sigma', () =>
     check(p, p, fc.double({ min: 0.01, max: 2, noNaN: true }), (a, b, sigma) => {
@@ -204,21 +285,40 @@ describe('class weights', () => {
       for (const q of products) expect(q).toBeCloseTo(products[0]!, 9);
     }));
   test('long-tailed counts fall from the most to the share asked for', () =>
-    check(fc.integer({ min: 2, max: 50 }), fc.integer({ min: 200, max: 5000 }), fc.double({ min: 0.01, max: 1, noNaN: true }), (numClasses, nMax, imbFactor) => {
-      const n = longTailCounts({ numClasses, nMax, imbFactor });
-      expect(n[0]).toBe(nMax);
-      n.forEach((c, i) => i > 0 && expect(c).toBeLessThanOrEqual(n[i - 1]!));
-      expect(Math.abs(n.at(-1)! - nMax * imbFactor)).toBeLessThanOrEqual(1);
-    }));
+    check(
+      fc.integer({ min: 2, max: 50 }),
+      fc.integer({ min: 200, max: 5000 }),
+      fc.double({ min: 0.01, max: 1, noNaN: true }),
+      (numClasses, nMax, imbFactor) => {
+        const n = longTailCounts({ numClasses, nMax, imbFactor });
+        expect(n[0]).toBe(nMax);
+        n.forEach((c, i) => i > 0 && expect(c).toBeLessThanOrEqual(n[i - 1]!));
+        expect(Math.abs(n.at(-1)! - nMax * imbFactor)).toBeLessThanOrEqual(1);
+      },
+    ));
 });
 
 describe('safetensors', () => {
-  const tensors = fc.dictionary(fc.string({ minLength: 1, maxLength: 8 }).filter((s) => !['__metadata__', '__proto__', 'constructor', 'prototype'].includes(s)), dims.map((s) => ({ dtype: 'F32' as const, shape: s, data: Float32Array.from({ length: sizeOf(s) }, (_, i) => i / 3) })), { maxKeys: 5 });
+  const tensors = fc.dictionary(
+    fc
+      .string({ minLength: 1, maxLength: 8 })
+      .filter((s) => !['__metadata__', '__proto__', 'constructor', 'prototype'].includes(s)),
+    dims.map((s) => ({
+      dtype: 'F32' as const,
+      shape: s,
+      data: Float32Array.from({ length: sizeOf(s) }, (_, i) => i / 3),
+    })),
+    { maxKeys: 5 },
+  );
   test('what goes in comes out', () =>
     check(tensors, (all) => {
       const back = decodeSafetensors(encodeSafetensors(new Map(Object.entries(all)))).tensors;
       expect([...back.keys()].sort()).toEqual(Object.keys(all).sort());
-      for (const [name, t] of Object.entries(all)) expect([back.get(name)!.shape, Array.from(back.get(name)!.data as Float32Array)]).toEqual([t.shape, Array.from(t.data)]);
+      for (const [name, t] of Object.entries(all))
+        expect([back.get(name)!.shape, Array.from(back.get(name)!.data as Float32Array)]).toEqual([
+          t.shape,
+          Array.from(t.data),
+        ]);
     }));
   test('a file that was cut short is refused in words', () =>
     check(tensors, fc.nat(1000), (all, cut) => {

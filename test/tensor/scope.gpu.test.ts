@@ -16,7 +16,13 @@ describe('scope', () => {
   });
 
   test('keeps a result, and tensors in arrays, maps and plain objects', async () => {
-    const kept = scope(() => ({ one: tensor(1), list: [tensor(2), { deep: tensor(3) }] as const, map: new Map([['k', tensor(4)]]), text: 'x', lost: () => tensor(5) }));
+    const kept = scope(() => ({
+      one: tensor(1),
+      list: [tensor(2), { deep: tensor(3) }] as const,
+      map: new Map([['k', tensor(4)]]),
+      text: 'x',
+      lost: () => tensor(5),
+    }));
     const all = [kept.one, kept.list[0], kept.list[1].deep, kept.map.get('k')!];
     expect(await Promise.all(all.map((t) => t.item()))).toEqual([1, 2, 3, 4]);
     for (const t of all) t.dispose();
@@ -47,7 +53,9 @@ describe('scope', () => {
 
   test('refuses an async function and frees its tensors', () => {
     const before = gpu.memory().live;
-    expect(() => scope(async () => zeros([10]))).toThrow('scope: the function is async, expected a synchronous one; await outside the scope');
+    expect(() => scope(async () => zeros([10]))).toThrow(
+      'scope: the function is async, expected a synchronous one; await outside the scope',
+    );
     expect(gpu.memory().live).toBe(before);
   });
 
@@ -102,7 +110,11 @@ describe('tensor', () => {
     const f = tensor([1.5, -2, NaN], { dtype: 'f32' });
     const i = tensor([1, -2], { dtype: 'i32' });
     const u = tensor([1, 4294967295], { dtype: 'u32' });
-    expect(await Promise.all([f.read(), i.read(), u.read()])).toEqual([Float32Array.of(1.5, -2, NaN), Int32Array.of(1, -2), Uint32Array.of(1, 4294967295)]);
+    expect(await Promise.all([f.read(), i.read(), u.read()])).toEqual([
+      Float32Array.of(1.5, -2, NaN),
+      Int32Array.of(1, -2),
+      Uint32Array.of(1, 4294967295),
+    ]);
     for (const t of [f, i, u]) t.dispose();
   });
   test('nothing, one element and a shape', async () => {
@@ -111,7 +123,10 @@ describe('tensor', () => {
     expect(await none.read()).toEqual(new Float32Array(0));
     expect(await one.item()).toBe(7);
     const host = await table.array();
-    expect([host.shape, Array.from(host.at(1).data)]).toEqual([[2, 2], [3, 4]]);
+    expect([host.shape, Array.from(host.at(1).data)]).toEqual([
+      [2, 2],
+      [3, 4],
+    ]);
     for (const t of [none, one, table]) t.dispose();
   });
   test('errors', async () => {
@@ -128,7 +143,10 @@ test('a tensor over the limits of the adapter is refused before anything is allo
   const most = gpu.device.limits.maxStorageBufferBindingSize;
   const before = gpu.memory();
   const rows = most / 4 / 1024 + 1;
-  expect(() => zeros([rows, 1024])).toThrow(`a tensor of shape [${rows},1024] (f32) needs ${rows * 4096} bytes, this adapter binds at most ${most} at once; use smaller batches, or split it`);
+  expect(() => zeros([rows, 1024])).toThrow(
+    `a tensor of shape [${rows},1024] (f32) needs ${rows * 4096} bytes, this adapter binds at most ${most} ` +
+      'at once; use smaller batches, or split it',
+  );
   scope(() => {
     const x = tensor(new Float32Array(1024), { shape: [1024] });
     expect(() => expand(x, [rows, 1024])).toThrow(OutOfMemoryError);

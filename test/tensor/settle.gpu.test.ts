@@ -11,16 +11,58 @@ const random = (shape: readonly number[], seed: number): Tensor => upload(sample
 // Each test begins with nothing compiled.
 beforeEach(() => gpu.pipelines.clear());
 
-const STEPS: [string, (number[])[], (...x: Tensor[]) => Tensor][] = [
-  ['matmul', [[128, 96], [96, 256]], (a, b) => matmul(a, b)],
-  ['matmul TN', [[96, 128], [96, 256]], (a, b) => matmul(a, b, { transposeA: true })],
-  ['matmul NT, ragged', [[130, 97], [201, 97]], (a, b) => matmul(a, b, { transposeB: true })],
-  ['matmul, batched', [[3, 64, 40], [3, 40, 128]], (a, b) => matmul(a, b)],
+const STEPS: [string, number[][], (...x: Tensor[]) => Tensor][] = [
+  [
+    'matmul',
+    [
+      [128, 96],
+      [96, 256],
+    ],
+    (a, b) => matmul(a, b),
+  ],
+  [
+    'matmul TN',
+    [
+      [96, 128],
+      [96, 256],
+    ],
+    (a, b) => matmul(a, b, { transposeA: true }),
+  ],
+  [
+    'matmul NT, ragged',
+    [
+      [130, 97],
+      [201, 97],
+    ],
+    (a, b) => matmul(a, b, { transposeB: true }),
+  ],
+  [
+    'matmul, batched',
+    [
+      [3, 64, 40],
+      [3, 40, 128],
+    ],
+    (a, b) => matmul(a, b),
+  ],
   ['linear', [[128, 64], [256, 64], [256]], (x, w, b) => linear(x, w, b)],
   ['conv2d', [[8, 8, 14, 14], [32, 8, 3, 3], [32]], (x, w, b) => conv2d(x, w, b, { padding: 1 })],
   ['conv2d, strided', [[8, 6, 15, 15], [24, 6, 3, 3], [24]], (x, w, b) => conv2d(x, w, b, { stride: 2 })],
-  ['l_inf distance', [[128, 64], [256, 64]], (x, w) => lpDistance(x, w)],
-  ['l_8 distance', [[128, 64], [256, 64]], (x, w) => lpDistance(x, w, null, { p: 8 })],
+  [
+    'l_inf distance',
+    [
+      [128, 64],
+      [256, 64],
+    ],
+    (x, w) => lpDistance(x, w),
+  ],
+  [
+    'l_8 distance',
+    [
+      [128, 64],
+      [256, 64],
+    ],
+    (x, w) => lpDistance(x, w, null, { p: 8 }),
+  ],
 ];
 
 test.each(STEPS)('%s: small and large blocks give the same bits, forward and backward', async (_name, shapes, run) => {

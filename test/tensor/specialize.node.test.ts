@@ -42,16 +42,26 @@ describe('variants', () => {
 });
 
 describe('unroll', () => {
-  const loop = (bound: string, body: string): string => `const N = 2u;\nfor (var i = 0u; i < ${bound}; i++) { // unroll\n${body}\n}\n`;
+  const loop = (bound: string, body: string): string =>
+    `const N = 2u;\nfor (var i = 0u; i < ${bound}; i++) { // unroll\n${body}\n}\n`;
   test('writes the body out with literals, names that contain the variable untouched', () => {
-    expect(specialize(loop('N', 'a[i] = min(i, inside);'), {}).code).toBe('const N = 2u;\n{\na[0u] = min(0u, inside);\n}\n{\na[1u] = min(1u, inside);\n}\n\n');
+    expect(specialize(loop('N', 'a[i] = min(i, inside);'), {}).code).toBe(
+      'const N = 2u;\n{\na[0u] = min(0u, inside);\n}\n{\na[1u] = min(1u, inside);\n}\n\n',
+    );
   });
   test('loops inside loops, and blocks inside', () => {
     const inner = 'for (var j = 0u; j < 2u; j++) { // unroll\nif (i > j) { b[i] += j; }\n}';
     const { code } = specialize(loop('N', inner), {});
     expect(code).not.toContain('unroll');
-    for (const text of ['if (0u > 0u) { b[0u] += 0u; }', 'if (0u > 1u) { b[0u] += 1u; }', 'if (1u > 1u) { b[1u] += 1u; }']) expect(code).toContain(text);
+    for (const text of [
+      'if (0u > 0u) { b[0u] += 0u; }',
+      'if (0u > 1u) { b[0u] += 1u; }',
+      'if (1u > 1u) { b[1u] += 1u; }',
+    ])
+      expect(code).toContain(text);
   });
-  test('a loop without the mark stays', () => expect(specialize('for (var i = 0u; i < N; i++) {\n}\n', {}).code).toContain('for (var i'));
-  test('an unknown bound is an error', () => expect(() => specialize(loop('count', 'x'), {})).toThrow('unroll: the bound count is not a known constant'));
+  test('a loop without the mark stays', () =>
+    expect(specialize('for (var i = 0u; i < N; i++) {\n}\n', {}).code).toContain('for (var i'));
+  test('an unknown bound is an error', () =>
+    expect(() => specialize(loop('count', 'x'), {})).toThrow('unroll: the bound count is not a known constant'));
 });

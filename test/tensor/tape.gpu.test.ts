@@ -1,6 +1,32 @@
 import { describe, expect, test } from 'vitest';
 import { backward, grad, noGrad, requireGrad, scope, tensor, Tensor, zeros } from 'evenkeel';
-import { add, cast, exp, expand, flatten, linear, log, logSoftmax, lpDistance, matmul, mean, mul, permute, relu, reshape, sign, slice, softmax, square, squeeze, sub, sum, tanh, transpose, unsqueeze } from 'evenkeel/ops';
+import {
+  add,
+  cast,
+  exp,
+  expand,
+  flatten,
+  linear,
+  log,
+  logSoftmax,
+  lpDistance,
+  matmul,
+  mean,
+  mul,
+  permute,
+  relu,
+  reshape,
+  sign,
+  slice,
+  softmax,
+  square,
+  squeeze,
+  sub,
+  sum,
+  tanh,
+  transpose,
+  unsqueeze,
+} from 'evenkeel/ops';
 import { Arena } from '../../src/nn/arena.ts';
 import { accumulateInto } from '../../src/tensor/accumulate.ts';
 import { readAll, takeGrad } from '../support/check-op.ts';
@@ -37,7 +63,9 @@ describe('backward', () => {
       [(x) => cast(x, 'f32'), weights],
     ];
     for (const [change, dx] of changes) {
-      expect(await gradients([x], (x) => sum(mul(reshape(change(x), [6]), tensor(weights)))), String(change)).toEqual([dx]);
+      expect(await gradients([x], (x) => sum(mul(reshape(change(x), [6]), tensor(weights)))), String(change)).toEqual([
+        dx,
+      ]);
     }
     expect(await gradients([x], (x) => sum(mul(x, reshape(x, [6]).detach())))).toEqual([x]);
     expect('view' in Tensor.prototype).toBe(false);
@@ -45,9 +73,31 @@ describe('backward', () => {
 
   test('gradients that are handed out twice do not share memory afterwards', async () => {
     const f = (x: Tensor, w: Tensor): Tensor => sum(add(add(mul(x, 5), add(x, w)), mul(x, 3)));
-    expect(await gradients([[1, 2], [3, 4]], f)).toEqual([[9, 9], [1, 1]]);
+    expect(
+      await gradients(
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        f,
+      ),
+    ).toEqual([
+      [9, 9],
+      [1, 1],
+    ]);
     const g = (x: Tensor, w: Tensor): Tensor => sum(add(add(x, tanh(mul(w, 0))), x));
-    expect(await gradients([[1, 2], [3, 4]], g)).toEqual([[2, 2], [0, 0]]);
+    expect(
+      await gradients(
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        g,
+      ),
+    ).toEqual([
+      [2, 2],
+      [0, 0],
+    ]);
   });
 
   test('a diamond: both branches reach the top', async () => {
@@ -119,7 +169,11 @@ describe('backward', () => {
       expect(noGrad(() => mul(x, 2)).tracksGrad).toBe(false);
       expect(mul(x.detach(), 2).tracksGrad).toBe(false);
       expect(mul(x, 2).tracksGrad).toBe(true);
-      expect(() => noGrad(() => { throw new Error('inside'); })).toThrow('inside');
+      expect(() =>
+        noGrad(() => {
+          throw new Error('inside');
+        }),
+      ).toThrow('inside');
       expect(mul(x, 2).tracksGrad).toBe(true);
     });
   });
@@ -128,7 +182,10 @@ describe('backward', () => {
     scope(() => {
       const x = requireGrad(tensor([1, 2]));
       expect(() => backward(mul(x, 2))).toThrow('backward: loss has shape [2], expected a scalar; reduce it first');
-      expect(() => backward(sum(tensor([1])))).toThrow('backward: no gradient flows into this loss; does a parameter have requiresGrad, and was it computed outside noGrad?');
+      expect(() => backward(sum(tensor([1])))).toThrow(
+        'backward: no gradient flows into this loss; does a parameter have requiresGrad, and was it computed ' +
+          'outside noGrad?',
+      );
       expect(() => grad(mul(x, 2), [x])).toThrow('grad: y has shape [2], expected a scalar; reduce it first');
     });
   });
@@ -140,7 +197,10 @@ describe('values that change between forward and backward', () => {
       const [x, w] = [requireGrad(tensor([1, 2])), requireGrad(tensor([3, 4]))];
       const y = sum(mul(x, w));
       w.write([5, 6]);
-      expect(() => backward(y)).toThrow('backward of mul: input 1, of shape [2], was overwritten after the op had run; call backward before the write, or write into another tensor');
+      expect(() => backward(y)).toThrow(
+        'backward of mul: input 1, of shape [2], was overwritten after the op had run; call backward before ' +
+          'the write, or write into another tensor',
+      );
       const z = exp(x);
       const loss = sum(z);
       z.write([0, 0]);
@@ -171,7 +231,14 @@ describe('values that change between forward and backward', () => {
 });
 
 describe('parameters in an arena', () => {
-  const make = (): Arena => new Arena(gpu, new Map([['w', { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }], ['b', { shape: [2], data: Float32Array.of(5, 6) }]]));
+  const make = (): Arena =>
+    new Arena(
+      gpu,
+      new Map([
+        ['w', { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }],
+        ['b', { shape: [2], data: Float32Array.of(5, 6) }],
+      ]),
+    );
   const flat = async (arena: Arena): Promise<number[][]> => {
     const all = await arena.grads.read();
     return [...arena.parameters.values()].map((p) => Array.from(all.slice(p.offset, p.offset + p.size)));
@@ -183,9 +250,15 @@ describe('parameters in an arena', () => {
     const x = tensor([1, 1], { shape: [1, 2] });
     scope(() => backward(sum(linear(linear(x, w, b), w, b))));
     // y = w (w x + b) + b: dw = 1 h' + w' 1 x', db = w' 1 + 1 with h = w x + b = (8, 13).
-    expect(await flat(arena)).toEqual([[8 + 4, 13 + 4, 8 + 6, 13 + 6], [1 + 4, 1 + 6]]);
+    expect(await flat(arena)).toEqual([
+      [8 + 4, 13 + 4, 8 + 6, 13 + 6],
+      [1 + 4, 1 + 6],
+    ]);
     scope(() => backward(sum(linear(x, w, b)), { accumulate: true }));
-    expect(await flat(arena)).toEqual([[13, 18, 15, 20], [6, 8]]);
+    expect(await flat(arena)).toEqual([
+      [13, 18, 15, 20],
+      [6, 8],
+    ]);
     for (const t of [arena, x]) t.dispose();
   });
 
@@ -194,7 +267,10 @@ describe('parameters in an arena', () => {
     const [w, b] = [arena.parameters.get('w')!, arena.parameters.get('b')!];
     scope(() => backward(sum(add(mul(sum(w), 2), sum(b)))));
     scope(() => backward(sum(b)));
-    expect(await flat(arena)).toEqual([[0, 0, 0, 0], [1, 1]]);
+    expect(await flat(arena)).toEqual([
+      [0, 0, 0, 0],
+      [1, 1],
+    ]);
     arena.dispose();
   });
 
@@ -204,7 +280,10 @@ describe('parameters in an arena', () => {
     w.requiresGrad = false;
     const x = tensor([1, 1], { shape: [1, 2] });
     for (let i = 0; i < 2; i++) scope(() => backward(sum(linear(x, w, b))));
-    expect(await flat(arena)).toEqual([[0, 0, 0, 0], [1, 1]]);
+    expect(await flat(arena)).toEqual([
+      [0, 0, 0, 0],
+      [1, 1],
+    ]);
     for (const t of [arena, x]) t.dispose();
   });
 });
@@ -238,27 +317,41 @@ describe('grad', () => {
     });
     return Array.from(g!);
   }
-  const expectNear = (got: number[], want: number[], tolerance = 1e-4): void => got.forEach((v, i) => expect(Math.abs(v - want[i]!)).toBeLessThan(tolerance * Math.max(1, Math.abs(want[i]!))));
+  const expectNear = (got: number[], want: number[], tolerance = 1e-4): void =>
+    got.forEach((v, i) => expect(Math.abs(v - want[i]!)).toBeLessThan(tolerance * Math.max(1, Math.abs(want[i]!))));
   const x = [-1.2, -0.3, 0.4, 1.1];
 
   test('second derivatives of tanh, exp, log and a product', async () => {
-    expectNear(await second(x, tanh), x.map((v) => -2 * Math.tanh(v) * (1 - Math.tanh(v) ** 2)));
+    expectNear(
+      await second(x, tanh),
+      x.map((v) => -2 * Math.tanh(v) * (1 - Math.tanh(v) ** 2)),
+    );
     expectNear(await second(x, exp), x.map(Math.exp));
     expectNear(await second([0.5, 2], log), [-4, -0.25]);
-    expectNear(await second(x, (t) => mul(mul(t, t), t)), x.map((v) => 6 * v));
+    expectNear(
+      await second(x, (t) => mul(mul(t, t), t)),
+      x.map((v) => 6 * v),
+    );
   });
   test('second derivative of softmax and logSoftmax against the formula', async () => {
     const e = x.map(Math.exp);
     const p = e.map((v) => v / e.reduce((s, w) => s + w, 0));
     const a = [1, -2, 0.5, 3];
     const v = [0.3, 0.1, -0.7, 0.2];
-    // s = sum a p: ds/dx_i = p_i (a_i - s). Directional derivative along v of that, with d p_i = p_i (v_i - m), m = sum p v.
+    // s = sum a p: ds/dx_i = p_i (a_i - s). Directional derivative along v of that, with d p_i = p_i (v_i - m), m = sum
+    // p v.
     const [s, m] = [a, v].map((w) => w.reduce((t, wi, i) => t + wi * p[i]!, 0)) as [number, number];
     const ds = p.reduce((t, pi, i) => t + pi * (a[i]! - s) * v[i]!, 0);
-    expectNear(await second(x, (t) => mul(softmax(t), tensor(a)), v), p.map((pi, i) => pi * (v[i]! - m) * (a[i]! - s) - pi * ds));
+    expectNear(
+      await second(x, (t) => mul(softmax(t), tensor(a)), v),
+      p.map((pi, i) => pi * (v[i]! - m) * (a[i]! - s) - pi * ds),
+    );
     // L = sum a logp: dL/dx_i = a_i - p_i A, A = sum a.
     const total = a.reduce((t, w) => t + w, 0);
-    expectNear(await second(x, (t) => mul(logSoftmax(t), tensor(a)), v), p.map((pi, i) => -total * pi * (v[i]! - m)));
+    expectNear(
+      await second(x, (t) => mul(logSoftmax(t), tensor(a)), v),
+      p.map((pi, i) => -total * pi * (v[i]! - m)),
+    );
   });
   test('through broadcasting, reductions, views and matmul', async () => {
     const [g] = await readAll(() => {
@@ -271,13 +364,23 @@ describe('grad', () => {
     const value = (t: number[]): number => {
       const f = (u: number[]): number => {
         const m = [(u[0]! + u[2]!) / 2, (u[1]! + u[3]!) / 2];
-        return [0, 2].flatMap((r) => [0, 1].map((c) => (u[r]! * m[c]! + u[r + 1]! * m[c]!) ** 2)).reduce((p, q) => p + q, 0) / 4;
+        return (
+          [0, 2]
+            .flatMap((r) => [0, 1].map((c) => (u[r]! * m[c]! + u[r + 1]! * m[c]!) ** 2))
+            .reduce((p, q) => p + q, 0) / 4
+        );
       };
-      return t.reduce((s, _, i) => s + ((f(t.map((u, j) => u + (i === j ? 1e-5 : 0))) - f(t.map((u, j) => u - (i === j ? 1e-5 : 0)))) / 2e-5) ** 2, 0);
+      return t.reduce(
+        (s, _, i) =>
+          s +
+          ((f(t.map((u, j) => u + (i === j ? 1e-5 : 0))) - f(t.map((u, j) => u - (i === j ? 1e-5 : 0)))) / 2e-5) ** 2,
+        0,
+      );
     };
     const at = [1, 2, 3, 4];
     at.forEach((_, i) => {
-      const numeric = (value(at.map((u, j) => u + (i === j ? 1e-3 : 0))) - value(at.map((u, j) => u - (i === j ? 1e-3 : 0)))) / 2e-3;
+      const numeric =
+        (value(at.map((u, j) => u + (i === j ? 1e-3 : 0))) - value(at.map((u, j) => u - (i === j ? 1e-3 : 0)))) / 2e-3;
       expect(Math.abs(g![i]! - numeric)).toBeLessThan(1e-3 * Math.abs(numeric));
     });
   });
@@ -295,15 +398,24 @@ describe('grad', () => {
     scope(() => {
       const z = requireGrad(tensor([1, 2, 3], { shape: [1, 3] }));
       const [g] = grad(sum(lpDistance(z, zeros([2, 3]))), [z], { createGraph: true });
-      expect(() => grad(sum(g!), [z])).toThrow('lpDistance is a fused op whose gradient cannot be differentiated again; write this part with elementwise ops, matmul and reductions');
+      expect(() => grad(sum(g!), [z])).toThrow(
+        'lpDistance is a fused op whose gradient cannot be differentiated again; write this part with ' +
+          'elementwise ops, matmul and reductions',
+      );
     });
   });
   test('a masked gradient is masked once, with and without a relu of its own', async () => {
     const [a, b] = await readAll(() => {
       const v = requireGrad(tensor([1, -1], { shape: [1, 2] }));
       const w = tensor([1, 0, 0, 1], { shape: [2, 2] });
-      return [...grad(sum(linear(relu(linear(v, w, zeros([2]))), w)), [v]), ...grad(sum(linear(linear(v, w, zeros([2]), { activation: 'relu' }), w)), [v])];
+      return [
+        ...grad(sum(linear(relu(linear(v, w, zeros([2]))), w)), [v]),
+        ...grad(sum(linear(linear(v, w, zeros([2]), { activation: 'relu' }), w)), [v]),
+      ];
     });
-    expect([Array.from(a!), Array.from(b!)]).toEqual([[1, 0], [1, 0]]);
+    expect([Array.from(a!), Array.from(b!)]).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
   });
 });

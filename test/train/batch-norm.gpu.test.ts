@@ -2,7 +2,17 @@ import { expect, test } from 'vitest';
 import { backward, capture, NdArray, scope, tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
 import { crossEntropy } from 'evenkeel/losses';
-import { adaptiveAvgPool2d, basicBlock, batchNorm, conv2d, dropout, flatten, linear, relu, sequential } from 'evenkeel/nn';
+import {
+  adaptiveAvgPool2d,
+  basicBlock,
+  batchNorm,
+  conv2d,
+  dropout,
+  flatten,
+  linear,
+  relu,
+  sequential,
+} from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { hostNormal, key } from 'evenkeel/random';
 import { fit, TrainingStep } from 'evenkeel/train';
@@ -10,11 +20,20 @@ import { gpu } from '../support/gpu.ts';
 
 const net = () =>
   sequential({
-    conv1: conv2d(1, 4, 3, { padding: 1, bias: false }), bn1: batchNorm(4), relu: relu(), block: basicBlock(4, 8, 2), pool: adaptiveAvgPool2d(1), flatten: flatten(),
-    drop: dropout(0.2), fc: linear(8, 3),
+    conv1: conv2d(1, 4, 3, { padding: 1, bias: false }),
+    bn1: batchNorm(4),
+    relu: relu(),
+    block: basicBlock(4, 8, 2),
+    pool: adaptiveAvgPool2d(1),
+    flatten: flatten(),
+    drop: dropout(0.2),
+    fc: linear(8, 3),
   });
 const rows = 8;
-const batches = [1, 2, 3, 4].map((seed) => ({ x: hostNormal(rows, 36, key(seed)), y: Int32Array.from({ length: rows }, (_, i) => (i * seed) % 3) }));
+const batches = [1, 2, 3, 4].map((seed) => ({
+  x: hostNormal(rows, 36, key(seed)),
+  y: Int32Array.from({ length: rows }, (_, i) => (i * seed) % 3),
+}));
 
 /** Trains a fresh model on the batches; captured or not. Returns losses and the state. */
 async function train(isCaptured: boolean): Promise<{ losses: number[]; state: Map<string, Float32Array> }> {
@@ -51,39 +70,68 @@ async function train(isCaptured: boolean): Promise<{ losses: number[]; state: Ma
   return { losses, state };
 }
 
-test('a captured step with batch norm, residual block and dropout is the eager one, bit for bit, running statistics included', async () => {
-  const [eager, captured] = [await train(false), await train(true)];
-  expect(captured.losses).toEqual(eager.losses);
-  for (const [name, data] of eager.state) expect(captured.state.get(name), name).toEqual(data);
-  expect(eager.state.get('bn1.num_batches_tracked')).toEqual(Float32Array.of(4));
-  expect(new Set(eager.losses).size).toBe(4);
-});
+test(
+  'a captured step with batch norm, residual block and dropout is the eager one, bit for bit, running ' +
+    'statistics included',
+  async () => {
+    const [eager, captured] = [await train(false), await train(true)];
+    expect(captured.losses).toEqual(eager.losses);
+    for (const [name, data] of eager.state) expect(captured.state.get(name), name).toEqual(data);
+    expect(eager.state.get('bn1.num_batches_tracked')).toEqual(Float32Array.of(4));
+    expect(new Set(eager.losses).size).toBe(4);
+  },
+);
 
-const data = makeDataset(new NdArray(Float32Array.from(batches.flatMap(({ x }) => [...x])), [4 * rows, 1, 6, 6]), Int32Array.from(batches.flatMap(({ y }) => [...y])), { numClasses: 3 });
+const data = makeDataset(
+  new NdArray(Float32Array.from(batches.flatMap(({ x }) => [...x])), [4 * rows, 1, 6, 6]),
+  Int32Array.from(batches.flatMap(({ y }) => [...y])),
+  { numClasses: 3 },
+);
 
-test('fit: the same seed gives the same masks and statistics, another seed others, on a model that has already drawn some', async () => {
-  const loss = crossEntropy();
-  const model = net().init({ seed: 1 });
-  const start = await model.stateDict();
-  const run = async (seed: number) => {
-    model.loadStateDict(start);
-    const losses: number[] = [];
-    // One batch an epoch: the order of samples does not tell the runs apart, the masks do.
-    await fit(model, data, { loss, optimizer: sgd({ lr: 0.05 }), epochs: 3, batchSize: 4 * rows, seed, onStep: (r) => void losses.push(r.loss) });
-    const state = await model.stateDict();
-    return { losses, mean: Array.from(state.get('block.bn2.running_mean')!.data), count: state.get('bn1.num_batches_tracked')!.data[0] };
-  };
-  const [a, b, c] = [await run(1), await run(1), await run(2)];
-  expect(b).toEqual(a);
-  expect(a.count).toBe(3);
-  expect(Math.abs(c.losses[0]! - a.losses[0]!)).toBeGreaterThan(1e-4);
-  for (const t of [model, loss]) t.dispose();
-});
+test(
+  'fit: the same seed gives the same masks and statistics, another seed others, on a model that has already ' +
+    'drawn some',
+  async () => {
+    const loss = crossEntropy();
+    const model = net().init({ seed: 1 });
+    const start = await model.stateDict();
+    const run = async (seed: number) => {
+      model.loadStateDict(start);
+      const losses: number[] = [];
+      // One batch an epoch: the order of samples does not tell the runs apart, the masks do.
+      await fit(model, data, {
+        loss,
+        optimizer: sgd({ lr: 0.05 }),
+        epochs: 3,
+        batchSize: 4 * rows,
+        seed,
+        onStep: (r) => void losses.push(r.loss),
+      });
+      const state = await model.stateDict();
+      return {
+        losses,
+        mean: Array.from(state.get('block.bn2.running_mean')!.data),
+        count: state.get('bn1.num_batches_tracked')!.data[0],
+      };
+    };
+    const [a, b, c] = [await run(1), await run(1), await run(2)];
+    expect(b).toEqual(a);
+    expect(a.count).toBe(3);
+    expect(Math.abs(c.losses[0]! - a.losses[0]!)).toBeGreaterThan(1e-4);
+    for (const t of [model, loss]) t.dispose();
+  },
+);
 
 test('memory returns to its baseline after 200 steps, and a step allocates nothing', async () => {
   const loss = crossEntropy();
   const model = net().init({ seed: 1 });
-  const step = new TrainingStep(model, data, { loss, optimizer: sgd({ lr: 0.01 }), batchSize: rows, inputNoise: 0, seed: 0 });
+  const step = new TrainingStep(model, data, {
+    loss,
+    optimizer: sgd({ lr: 0.01 }),
+    batchSize: rows,
+    inputNoise: 0,
+    seed: 0,
+  });
   step.setOrder(Uint32Array.from({ length: 4 * rows }, (_, i) => i));
   step.run(0, 0.01);
   await gpu.sync();

@@ -9,7 +9,11 @@ import { clusters } from '../support/synthetic.ts';
 
 test('the last epoch and the best beside it, on data that the model gets worse on', async () => {
   const train = clusters({ n: 200, seed: 1 });
-  const other = makeDataset(train.x, train.y.map((c) => (c + 1) % 10), { numClasses: 10 });
+  const other = makeDataset(
+    train.x,
+    train.y.map((c) => (c + 1) % 10),
+    { numClasses: 10 },
+  );
   const model = sequential(linear(16, 10));
   const loss = crossEntropy();
   const scores = epochScores(model, other);
@@ -24,7 +28,12 @@ test('the last epoch and the best beside it, on data that the model gets worse o
 
 test('any score; the first of equals is the best; nothing before the first epoch', async () => {
   const data = clusters({ n: 20, seed: 2 });
-  const probabilities = [0, 1, 2, 2].map((right) => ({ data: Float32Array.from({ length: 200 }, (_, i) => Number(i % 10 === (data.y[Math.floor(i / 10)]! + (Math.floor(i / 10) < 5 * right ? 0 : 1)) % 10)), shape: [20, 10] }));
+  const probabilities = [0, 1, 2, 2].map((right) => ({
+    data: Float32Array.from({ length: 200 }, (_, i) =>
+      Number(i % 10 === (data.y[Math.floor(i / 10)]! + (Math.floor(i / 10) < 5 * right ? 0 : 1)) % 10),
+    ),
+    shape: [20, 10],
+  }));
   let call = 0;
   const scores = epochScores({ predict: async () => probabilities[call++] as never }, data, { score: accuracy });
   expect(() => scores.last).toThrow(new RangeError('epochScores: no epoch was scored, expected at least one'));

@@ -4,7 +4,22 @@ import { isFinite, mul, reshape, where } from 'evenkeel/ops';
 import { makeDataset } from 'evenkeel/data';
 import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
 import { batchNorm, conv2d, cosineLinear, flatten, linear, relu, sequential } from 'evenkeel/nn';
-import { adagrad, adam, type Optimizer, clipGradNorm, cosineLr, custom, drw, ema, loadState, multiStep, oneCycle, saveState, sgd, warmUp } from 'evenkeel/optim';
+import {
+  adagrad,
+  adam,
+  type Optimizer,
+  clipGradNorm,
+  cosineLr,
+  custom,
+  drw,
+  ema,
+  loadState,
+  multiStep,
+  oneCycle,
+  saveState,
+  sgd,
+  warmUp,
+} from 'evenkeel/optim';
 import { evaluate, fit, type FitOptions, type StepReport } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
 
@@ -15,7 +30,13 @@ const held = clusters({ n: 500, seed: 2 });
 async function run(options: Partial<FitOptions> = {}, model = net()) {
   const loss = (options.loss ?? crossEntropy()) as Loss;
   const reports: StepReport[] = [];
-  const history = await fit(model, data, { loss, optimizer: sgd({ lr: 0.1, momentum: 0.9 }), epochs: 3, onStep: (r) => void reports.push(r), ...options });
+  const history = await fit(model, data, {
+    loss,
+    optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
+    epochs: 3,
+    onStep: (r) => void reports.push(r),
+    ...options,
+  });
   const weights = await model.stateDict();
   const score = await evaluate(model, held);
   model.dispose();
@@ -49,7 +70,14 @@ test('schedules multiply, and class weights follow the epoch', async () => {
     set(w);
   };
   const model = sequential(linear(16, 32), relu(), cosineLinear(32, 10, { scale: 30 }));
-  const { reports } = await run({ loss, epochs: 4, schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [3], gamma: 0.5 }), drw({ from: 2 })] }, model);
+  const { reports } = await run(
+    {
+      loss,
+      epochs: 4,
+      schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [3], gamma: 0.5 }), drw({ from: 2 })],
+    },
+    model,
+  );
   const rates = [0, 1, 2, 3].map((e) => reports.find((r) => r.epoch === e)!.lr);
   expect(rates[0]).toBeCloseTo(0.05, 12);
   expect(rates[1]).toBeCloseTo(0.1, 12);
@@ -67,19 +95,31 @@ test('adam learns too', async () => {
 test('oneCycle moves rate and momentum step by step; without a momentum to move it is an error', async () => {
   const schedule = oneCycle({ maxLr: 0.2 });
   const { reports, score } = await run({ schedule });
-  expect(reports.map((r) => r.lr)).toEqual(reports.map((r) => schedule.lr!({ epoch: r.epoch, epochs: 3, step: r.step - 1, stepsPerEpoch: 8 }, 0.1)));
+  expect(reports.map((r) => r.lr)).toEqual(
+    reports.map((r) => schedule.lr!({ epoch: r.epoch, epochs: 3, step: r.step - 1, stepsPerEpoch: 8 }, 0.1)),
+  );
   expect(score.balancedAccuracy).toBeGreaterThan(0.9);
   const still = await run({ schedule: oneCycle({ maxLr: 0.2, cycleMomentum: false }) });
   expect(still.reports.map((r) => r.lr)).toEqual(reports.map((r) => r.lr));
   expect(still.reports.at(-1)!.loss).not.toBe(reports.at(-1)!.loss);
-  await expect(run({ schedule, optimizer: adagrad() })).rejects.toThrow('fit: the schedule cycles a momentum that adagrad does not have, expected sgd({ momentum: 0.9 }) or cycleMomentum: false');
+  await expect(run({ schedule, optimizer: adagrad() })).rejects.toThrow(
+    'fit: the schedule cycles a momentum that adagrad does not have, expected sgd({ momentum: 0.9 }) or ' +
+      'cycleMomentum: false',
+  );
 });
 
 test('a rate that is no number stops the run before the step', async () => {
   const model = net();
   const loss = crossEntropy();
-  const running = fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1, schedule: custom(({ step }) => (step < 3 ? 0.1 : NaN)) });
-  await expect(running).rejects.toThrow('schedule: the rate in epoch 0, step 3 is NaN, expected a number of at least 0');
+  const running = fit(model, data, {
+    loss,
+    optimizer: sgd({ lr: 0.1 }),
+    epochs: 1,
+    schedule: custom(({ step }) => (step < 3 ? 0.1 : NaN)),
+  });
+  await expect(running).rejects.toThrow(
+    'schedule: the rate in epoch 0, step 3 is NaN, expected a number of at least 0',
+  );
   for (const t of [model, loss]) t.dispose();
 });
 
@@ -99,7 +139,10 @@ test('a loss that reaches no parameter leaves them where they are', async () => 
   const model = net().init({ seed: 3 });
   const before = await model.arena.values.read();
   const shift = requireGrad(tensor(0));
-  const loss = Object.assign((): Tensor => mul(shift, 2), { setClassWeight: () => {}, dispose: () => {} }) as unknown as Loss;
+  const loss = Object.assign((): Tensor => mul(shift, 2), {
+    setClassWeight: () => {},
+    dispose: () => {},
+  }) as unknown as Loss;
   // Gradients of an older pass.
   model.arena.grads.write(new Float32Array(model.arena.grads.size).fill(1));
   await fit(model, data, { loss, optimizer: sgd({ lr: 1, momentum: 0.9 }), epochs: 1 });
@@ -119,7 +162,10 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   const stop = new AbortController();
   const files: Uint8Array[] = [];
   const running = fit(first.model, data, {
-    ...options, average: first.average, state, signal: stop.signal,
+    ...options,
+    average: first.average,
+    state,
+    signal: stop.signal,
     onEpoch: async ({ epoch }) => {
       if (epoch !== 1) return;
       files.push(await first.model.save(), await saveState(state), await saveState(first.average));
@@ -136,14 +182,29 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   loadState(second.average.attach(second.model.arena), files[2]!);
   const seen: [number, number, number][] = [];
   const history = await fit(second.model, data, {
-    ...options, average: second.average, state: restored, startEpoch: 2, onStep: (r) => void (second.losses.push(r.loss), seen.push([r.step, r.epoch, r.lr])),
+    ...options,
+    average: second.average,
+    state: restored,
+    startEpoch: 2,
+    onStep: (r) => void (second.losses.push(r.loss), seen.push([r.step, r.epoch, r.lr])),
   });
   expect(history.loss).toHaveLength(2);
   expect(seen[0]).toEqual([17, 2, 0.01 * 0.5]);
   expect(second.losses).toEqual(whole.losses.slice(16));
   expect(await second.model.arena.values.read()).toEqual(await whole.model.arena.values.read());
   expect(await second.average.slots.average!.read()).toEqual(await whole.average.slots.average!.read());
-  for (const t of [whole.model, whole.average, first.model, first.average, state, second.model, second.average, restored, loss]) t.dispose();
+  for (const t of [
+    whole.model,
+    whole.average,
+    first.model,
+    first.average,
+    state,
+    second.model,
+    second.average,
+    restored,
+    loss,
+  ])
+    t.dispose();
 });
 
 test('an abort stops the run, rejects with its reason and frees everything', async () => {
@@ -152,7 +213,10 @@ test('an abort stops the run, rejects with its reason and frees everything', asy
   const stop = new AbortController();
   let steps = 0;
   const running = fit(model, data, {
-    loss, optimizer: sgd({ lr: 0.1 }), epochs: 1000, signal: stop.signal,
+    loss,
+    optimizer: sgd({ lr: 0.1 }),
+    epochs: 1000,
+    signal: stop.signal,
     onStep: () => {
       if (++steps === 20) stop.abort(new Error('enough'));
     },
@@ -160,16 +224,22 @@ test('an abort stops the run, rejects with its reason and frees everything', asy
   await expect(running).rejects.toThrow('enough');
   expect(steps).toBeLessThan(2000);
   expect([...(await model.stateDict()).values()].every(({ data: d }) => d.every(Number.isFinite))).toBe(true);
-  await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1, signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
+  await expect(
+    fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1, signal: AbortSignal.abort(new Error('before')) }),
+  ).rejects.toThrow('before');
   model.dispose();
   loss.dispose();
 });
 
 test('a loss that is not finite is an error that names the step', async () => {
-  const wild = makeDataset(new NdArray(new Float32Array(64 * 16).fill(3e38), [64, 16]), new Int32Array(64), { numClasses: 10 });
+  const wild = makeDataset(new NdArray(new Float32Array(64 * 16).fill(3e38), [64, 16]), new Int32Array(64), {
+    numClasses: 10,
+  });
   const model = net();
   const loss = crossEntropy();
-  await expect(fit(model, wild, { loss, optimizer: sgd({ lr: 1 }), epochs: 3 })).rejects.toThrow(/^fit: the loss of step \d+ is (NaN|-?Infinity); lower the learning rate, or check the inputs$/);
+  await expect(fit(model, wild, { loss, optimizer: sgd({ lr: 1 }), epochs: 3 })).rejects.toThrow(
+    /^fit: the loss of step \d+ is (NaN|-?Infinity); lower the learning rate, or check the inputs$/,
+  );
   model.dispose();
   loss.dispose();
 });
@@ -177,8 +247,16 @@ test('a loss that is not finite is an error that names the step', async () => {
 test('detectAnomaly names the op, and changes nothing in a run that is well', async () => {
   const loss = crossEntropy();
   using model = net();
-  const wild = { ...data, x: new NdArray(data.x.data.map((v) => v * 1e38), data.x.shape) };
-  await expect(fit(model, wild, { loss, optimizer: sgd({ lr: 1 }), epochs: 1, detectAnomaly: true })).rejects.toThrow(/^linear gave (a NaN|an infinity) in its result of shape \[128,\d+\]; the \d+ results before it were finite$/);
+  const wild = {
+    ...data,
+    x: new NdArray(
+      data.x.data.map((v) => v * 1e38),
+      data.x.shape,
+    ),
+  };
+  await expect(fit(model, wild, { loss, optimizer: sgd({ lr: 1 }), epochs: 1, detectAnomaly: true })).rejects.toThrow(
+    /^linear gave (a NaN|an infinity) in its result of shape \[128,\d+\]; the \d+ results before it were finite$/,
+  );
   loss.dispose();
   const [plain, watched] = [await run(), await run({ detectAnomaly: true })];
   expect(watched.history.loss).toEqual(plain.history.loss);
@@ -187,12 +265,24 @@ test('detectAnomaly names the op, and changes nothing in a run that is well', as
 
 test('a class without samples gives finite numbers', async () => {
   const rows = Array.from({ length: 1000 }, (_, i) => i).filter((i) => i % 10 !== 9);
-  const x = new NdArray(Float32Array.from(rows.flatMap((i) => [...data.x.data.subarray(i * 16, (i + 1) * 16)])), [rows.length, 16]);
-  const missing = makeDataset(x, Int32Array.from(rows, (i) => i % 10), { numClasses: 10 });
+  const x = new NdArray(Float32Array.from(rows.flatMap((i) => [...data.x.data.subarray(i * 16, (i + 1) * 16)])), [
+    rows.length,
+    16,
+  ]);
+  const missing = makeDataset(
+    x,
+    Int32Array.from(rows, (i) => i % 10),
+    { numClasses: 10 },
+  );
   expect(missing.classCounts[9]).toBe(0);
   const model = sequential(linear(16, 32), relu(), cosineLinear(32, 10));
   const loss = ldam({ clsNumList: missing.classCounts });
-  const history = await fit(model, missing, { loss, optimizer: sgd({ lr: 0.01, momentum: 0.9 }), schedule: drw({ from: 1 }), epochs: 3 });
+  const history = await fit(model, missing, {
+    loss,
+    optimizer: sgd({ lr: 0.01, momentum: 0.9 }),
+    schedule: drw({ from: 1 }),
+    epochs: 3,
+  });
   expect(history.loss.every(Number.isFinite)).toBe(true);
   model.dispose();
   loss.dispose();
@@ -202,12 +292,36 @@ describe('bad options', () => {
   const good = () => ({ loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });
   const cases: [string, () => Promise<unknown>, string][] = [
     ['epochs', () => fit(net(), data, { ...good(), epochs: 0 }), 'fit: epochs is 0, expected a positive integer'],
-    ['state', () => fit(net(), data, { ...good(), state: { name: 'adam' } as never }), 'fit: state is that of adam, expected that of the optimizer, sgd'],
-    ['startEpoch', () => fit(net(), data, { ...good(), startEpoch: 1 }), 'fit: startEpoch is 1, expected an integer of at least 0 and below 1 epochs'],
-    ['batchSize', () => fit(net(), data, { ...good(), batchSize: 1.5 }), 'fit: batchSize is 1.5, expected a positive integer'],
-    ['inputNoise', () => fit(net(), data, { ...good(), inputNoise: -1 }), 'fit: inputNoise is -1, expected a finite number of at least 0'],
-    ['loss', () => fit(net(), data, { ...good(), loss: undefined as never }), 'fit: loss is missing, expected for example crossEntropy()'],
-    ['optimizer', () => fit(net(), data, { ...good(), optimizer: undefined as never }), 'fit: optimizer is missing, expected for example sgd({ lr: 0.1 })'],
+    [
+      'state',
+      () => fit(net(), data, { ...good(), state: { name: 'adam' } as never }),
+      'fit: state is that of adam, expected that of the optimizer, sgd',
+    ],
+    [
+      'startEpoch',
+      () => fit(net(), data, { ...good(), startEpoch: 1 }),
+      'fit: startEpoch is 1, expected an integer of at least 0 and below 1 epochs',
+    ],
+    [
+      'batchSize',
+      () => fit(net(), data, { ...good(), batchSize: 1.5 }),
+      'fit: batchSize is 1.5, expected a positive integer',
+    ],
+    [
+      'inputNoise',
+      () => fit(net(), data, { ...good(), inputNoise: -1 }),
+      'fit: inputNoise is -1, expected a finite number of at least 0',
+    ],
+    [
+      'loss',
+      () => fit(net(), data, { ...good(), loss: undefined as never }),
+      'fit: loss is missing, expected for example crossEntropy()',
+    ],
+    [
+      'optimizer',
+      () => fit(net(), data, { ...good(), optimizer: undefined as never }),
+      'fit: optimizer is missing, expected for example sgd({ lr: 0.1 })',
+    ],
   ];
   test.each(cases)('%s', async (_, act, message) => {
     await expect(act()).rejects.toThrow(message);
@@ -226,7 +340,9 @@ describe('bad options', () => {
   test('labels beyond the outputs of the model are counted', async () => {
     const model = sequential(linear(16, 9)).init();
     const loss = crossEntropy();
-    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('fit: 100 labels lie outside the classes of the model; does its last layer have one output for each class?');
+    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+      'fit: 100 labels lie outside the classes of the model; does its last layer have one output for each class?',
+    );
     model.dispose();
     loss.dispose();
   });
@@ -234,7 +350,9 @@ describe('bad options', () => {
   test('counts of the wrong length', async () => {
     const model = sequential(linear(16, 10)).init();
     const loss = ldam({ clsNumList: [5, 5] });
-    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow('ldam: logits have shape [128,10], expected 2 classes on the last axis');
+    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+      'ldam: logits have shape [128,10], expected 2 classes on the last axis',
+    );
     model.dispose();
     loss.dispose();
   });
@@ -242,7 +360,8 @@ describe('bad options', () => {
 
 describe('a last batch of one row', () => {
   const bad = 'layer 1 (batchNorm): batchNorm: x has shape [1,4], expected more than 1 value per channel when training';
-  const part = (n: number) => makeDataset(new NdArray(data.x.data.slice(0, n * 16), [n, 16]), data.y.slice(0, n), { numClasses: 10 });
+  const part = (n: number) =>
+    makeDataset(new NdArray(data.x.data.slice(0, n * 16), [n, 16]), data.y.slice(0, n), { numClasses: 10 });
   const withNorm = () => sequential(linear(16, 4), batchNorm(4), linear(4, 10));
   const attempt = async (n: number, options: Partial<FitOptions>, model = withNorm()) => {
     const loss = crossEntropy();
@@ -250,11 +369,21 @@ describe('a last batch of one row', () => {
     model.init({ seed: 1 });
     const before = await model.stateDict();
     try {
-      const history = await fit(model, part(n), { loss, optimizer: sgd({ lr: 0.1 }), epochs: 2, onStep: ({ step }) => void steps.push(step), ...options });
+      const history = await fit(model, part(n), {
+        loss,
+        optimizer: sgd({ lr: 0.1 }),
+        epochs: 2,
+        onStep: ({ step }) => void steps.push(step),
+        ...options,
+      });
       return { steps, history, message: '', moved: false };
     } catch (error) {
       const now = await model.stateDict();
-      return { steps, message: (error as Error).message, moved: [...before].some(([name, { data: d }]) => d.join() !== now.get(name)!.data.join()) };
+      return {
+        steps,
+        message: (error as Error).message,
+        moved: [...before].some(([name, { data: d }]) => d.join() !== now.get(name)!.data.join()),
+      };
     } finally {
       model.dispose();
       loss.dispose();
@@ -262,8 +391,14 @@ describe('a last batch of one row', () => {
   };
 
   test('is refused before the first step where batch norm cannot train on it', async () => {
-    expect(await attempt(21, { batchSize: 10 })).toEqual({ steps: [], moved: false, message: `fit: the last batch of an epoch has 1 row: ${bad}; pass dropLast: true, or another batchSize` });
-    expect((await attempt(5, { batchSize: 1 })).message).toBe(`fit: each batch has 1 row: ${bad}; take a larger batchSize`);
+    expect(await attempt(21, { batchSize: 10 })).toEqual({
+      steps: [],
+      moved: false,
+      message: `fit: the last batch of an epoch has 1 row: ${bad}; pass dropLast: true, or another batchSize`,
+    });
+    expect((await attempt(5, { batchSize: 1 })).message).toBe(
+      `fit: each batch has 1 row: ${bad}; take a larger batchSize`,
+    );
     expect((await attempt(1, {})).message).toBe(`fit: the dataset has 1 row: ${bad}; add more`);
   });
 
@@ -271,9 +406,17 @@ describe('a last batch of one row', () => {
     const { steps, history } = await attempt(21, { batchSize: 10, dropLast: true });
     expect(steps).toEqual([1, 2, 3, 4]);
     expect(history!.steps).toBe(4);
-    expect((await attempt(9, { batchSize: 10, dropLast: true })).message).toBe('fit: dropLast leaves no batch: 9 samples, batchSize 10');
+    expect((await attempt(9, { batchSize: 10, dropLast: true })).message).toBe(
+      'fit: dropLast leaves no batch: 9 samples, batchSize 10',
+    );
     expect((await attempt(21, { batchSize: 10 }, sequential(linear(16, 10)))).steps).toHaveLength(6);
-    const image = sequential({ ...{ shape: { ...flatten(), kind: 'planes', forward: (x: Tensor) => reshape(x, [x.shape[0]!, 1, 4, 4]) } }, conv: conv2d(1, 2, 3), norm: batchNorm(2), flat: flatten(), head: linear(8, 10) });
+    const image = sequential({
+      ...{ shape: { ...flatten(), kind: 'planes', forward: (x: Tensor) => reshape(x, [x.shape[0]!, 1, 4, 4]) } },
+      conv: conv2d(1, 2, 3),
+      norm: batchNorm(2),
+      flat: flatten(),
+      head: linear(8, 10),
+    });
     expect((await attempt(21, { batchSize: 10 }, image)).steps).toHaveLength(6);
   });
 });
@@ -283,7 +426,11 @@ describe('parameters and gradients that are not finite, under a loss that hides 
   const hiding = (): Loss => {
     const loss = crossEntropy();
     const finite = (l: Tensor): Tensor => mul(where(isFinite(l), l, 0), 0);
-    return Object.assign((z: Tensor, y: Tensor<'i32'>) => finite(loss(z, y)), { setClassWeight: () => {}, dispose: () => loss.dispose(), reduction: 'mean' }) as unknown as Loss;
+    return Object.assign((z: Tensor, y: Tensor<'i32'>) => finite(loss(z, y)), {
+      setClassWeight: () => {},
+      dispose: () => loss.dispose(),
+      reduction: 'mean',
+    }) as unknown as Loss;
   };
   test.each([
     ['parameter', 'fit: parameter 0.weight is not finite after step 8'],
@@ -304,7 +451,14 @@ describe('parameters and gradients that are not finite, under a loss that hides 
             const p = arena.parameters!.get(name)!;
             const target = what === 'parameter' ? p : p.home!.grad;
             const nan = tensor(new Float32Array(target.size).fill(NaN));
-            target.gpu.recorder.push({ kind: 'copy', from: nan.storage, fromOffset: 0, to: target.storage, toOffset: target.byteOffset, bytes: target.byteLength });
+            target.gpu.recorder.push({
+              kind: 'copy',
+              from: nan.storage,
+              fromOffset: 0,
+              to: target.storage,
+              toOffset: target.byteOffset,
+              bytes: target.byteLength,
+            });
           },
         });
       },

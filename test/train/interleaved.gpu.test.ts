@@ -16,7 +16,13 @@ import { gpu } from '../support/gpu.ts';
 
 const WIDTH = 6;
 const CLASSES = 3;
-const data = makeDataset(new NdArray(hostNormal(50, WIDTH, key(1)).map((v) => Math.min(1, Math.max(0, 0.5 + 0.2 * v))), [50, WIDTH]), Array.from({ length: 50 }, (_, i) => i % CLASSES));
+const data = makeDataset(
+  new NdArray(
+    hostNormal(50, WIDTH, key(1)).map((v) => Math.min(1, Math.max(0, 0.5 + 0.2 * v))),
+    [50, WIDTH],
+  ),
+  Array.from({ length: 50 }, (_, i) => i % CLASSES),
+);
 const few = { x: new NdArray(data.x.data.slice(0, 4 * WIDTH), [4, WIDTH]), y: data.y.slice(0, 4) };
 const net = () => sequential(linear(WIDTH, 8), batchNorm(8), relu(), dropout(0.3), linear(8, CLASSES));
 
@@ -49,11 +55,15 @@ const calls: Record<string, Call> = {
   'overlapping predicts': (model) => Promise.all([model.predict(data.x), model.logits(few.x), model.predict(few.x)]),
   evaluate: (model) => evaluate(model, data),
   stateDict: (model) => model.stateDict(),
-  'certify, twice at once': (model) => smoothed(model, (smooth) => Promise.all([0, 1].map((i) => smooth.certify(few.x.at(i), { n0: 40, n: 80, batchSize: 8, stream: i })))),
+  'certify, twice at once': (model) =>
+    smoothed(model, (smooth) =>
+      Promise.all([0, 1].map((i) => smooth.certify(few.x.at(i), { n0: 40, n: 80, batchSize: 8, stream: i }))),
+    ),
   certifyDataset: (model) =>
     smoothed(model, async (smooth) => {
       const rows = [];
-      for await (const { row } of certifyDataset(smooth, few, { n0: 20, n: 40, batchSize: 10, together: 1 })) rows.push({ ...row, seconds: 0 });
+      for await (const { row } of certifyDataset(smooth, few, { n0: 20, n: 40, batchSize: 10, together: 1 }))
+        rows.push({ ...row, seconds: 0 });
       return rows;
     }),
   smoothedPredictions: async (model) => {
@@ -66,16 +76,24 @@ const calls: Record<string, Call> = {
   pgd: (model) => onDevice((x, y) => pgd(model, x, y, { eps: 0.1, steps: 20 })),
   apgd: (model) => onDevice((x, y) => apgd(model, x, y, { eps: 0.1, steps: 20 })),
   squareAttack: (model) => onDevice((x, y) => squareAttack(model, x, y, { eps: 0.1, queries: 60 })),
-  evaluateRobustness: (model) => evaluateRobustness(model, few.x, few.y, { eps: 0.1, batchSize: 2, attacks: ['pgd'], steps: 10 }),
+  evaluateRobustness: (model) =>
+    evaluateRobustness(model, few.x, few.y, { eps: 0.1, batchSize: 2, attacks: ['pgd'], steps: 10 }),
   'susceptibility probe': async (model) => {
-    const { before, after } = await susceptibility(data, { optimizer: sgd({ lr: 0.1 }), batchSize: 20 }).measure(model, { lr: 0.1 });
+    const { before, after } = await susceptibility(data, { optimizer: sgd({ lr: 0.1 }), batchSize: 20 }).measure(
+      model,
+      { lr: 0.1 },
+    );
     return { before, after };
   },
   'heads on its features': async (model) => {
     const { backbone, classifier } = splitClassifier(model);
     const options = { epochs: 1, batchSize: 10 };
     const features = featuresOf(backbone, data);
-    const head = await lws(makeDataset(new NdArray(data.x.data.slice(0, 8 * 20), [20, 8]), data.y.slice(0, 20)), classifier, options);
+    const head = await lws(
+      makeDataset(new NdArray(data.x.data.slice(0, 8 * 20), [20, 8]), data.y.slice(0, 20)),
+      classifier,
+      options,
+    );
     const fresh = await crt(await features, options);
     const states = [await head.stateDict(), await fresh.stateDict()];
     head.dispose();
@@ -84,9 +102,19 @@ const calls: Record<string, Call> = {
   },
 };
 
-const options = (): FitOptions => ({ loss: crossEntropy(), optimizer: sgd({ lr: 0.1, momentum: 0.9 }), epochs: 5, batchSize: 10, inputNoise: 0.1, seed: 3 });
+const options = (): FitOptions => ({
+  loss: crossEntropy(),
+  optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
+  epochs: 5,
+  batchSize: 10,
+  inputNoise: 0.1,
+  seed: 3,
+});
 
-async function trained(more: Partial<FitOptions> = {}, model = net()): Promise<{ losses: number[]; state: Awaited<ReturnType<Sequential['stateDict']>>; model: Sequential }> {
+async function trained(
+  more: Partial<FitOptions> = {},
+  model = net(),
+): Promise<{ losses: number[]; state: Awaited<ReturnType<Sequential['stateDict']>>; model: Sequential }> {
   const losses: number[] = [];
   const own = options();
   const onStep: FitOptions['onStep'] = (report) => {
@@ -115,13 +143,16 @@ describe('beside fit: the run and the call are those of each alone, bit for bit'
       if (model.isInitialized) seen.push({ state: model.stateDict(), result: call(model) });
     };
     // Between steps, out of a task of its own, and in onEpoch, which does not await it.
-    const beside = await trained({
-      onStep: ({ step }) => {
-        if (step === 3) look();
-        if (step === 7) setTimeout(look);
+    const beside = await trained(
+      {
+        onStep: ({ step }) => {
+          if (step === 3) look();
+          if (step === 7) setTimeout(look);
+        },
+        onEpoch: ({ epoch }) => (epoch === 3 ? look() : undefined),
       },
-      onEpoch: ({ epoch }) => (epoch === 3 ? look() : undefined),
-    }, model);
+      model,
+    );
     expect(beside.losses).toEqual(losses);
     expect(beside.state).toEqual(state);
     expect(seen.length).toBe(3);
@@ -145,30 +176,38 @@ describe('beside fit: the run and the call are those of each alone, bit for bit'
     for (const t of [a.model, b.model, b2.model, loss]) t.dispose();
   });
 
-  test('labels outside the classes that others meet are not of the run, and those of the run are not lost', async () => {
-    const { losses, state } = await reference();
-    const bad = (): void => {
-      const [z, y] = [tensor(new Float32Array(6), { shape: [2, 3] }), tensor([7, 1], { dtype: 'i32' })];
-      scope(() => void ops.crossEntropy(z, y));
-      z.dispose();
-      y.dispose();
-    };
-    await ops.takeInvalidLabels(gpu);
-    bad();
-    const run = await trained({ onStep: bad });
-    expect([run.losses, run.state]).toEqual([losses, state]);
-    expect(await ops.takeInvalidLabels(gpu)).toBe(1 + losses.length);
-    run.model.dispose();
+  test(
+    'labels outside the classes that others meet are not of the ' + 'run, and those of the run are not lost',
+    async () => {
+      const { losses, state } = await reference();
+      const bad = (): void => {
+        const [z, y] = [tensor(new Float32Array(6), { shape: [2, 3] }), tensor([7, 1], { dtype: 'i32' })];
+        scope(() => void ops.crossEntropy(z, y));
+        z.dispose();
+        y.dispose();
+      };
+      await ops.takeInvalidLabels(gpu);
+      bad();
+      const run = await trained({ onStep: bad });
+      expect([run.losses, run.state]).toEqual([losses, state]);
+      expect(await ops.takeInvalidLabels(gpu)).toBe(1 + losses.length);
+      run.model.dispose();
 
-    // The device alone sees labels that the loss makes up; the caller's count does not take them away.
-    const own = crossEntropy();
-    const wrong = Object.assign((z: Tensor, y: Tensor<'i32'>) => own(z, ops.add(y, 2)), { setClassWeight: () => {}, dispose: () => {} }) as unknown as FitOptions['loss'];
-    const model = net();
-    const counts: Promise<number>[] = [];
-    await expect(trained({ loss: wrong!, onStep: () => void counts.push(ops.takeInvalidLabels(gpu)) }, model)).rejects.toThrow('labels lie outside the classes of the model');
-    expect(new Set(await Promise.all(counts))).toEqual(new Set([0]));
-    for (const t of [model, own]) t.dispose();
-  });
+      // The device alone sees labels that the loss makes up; the caller's count does not take them away.
+      const own = crossEntropy();
+      const wrong = Object.assign((z: Tensor, y: Tensor<'i32'>) => own(z, ops.add(y, 2)), {
+        setClassWeight: () => {},
+        dispose: () => {},
+      }) as unknown as FitOptions['loss'];
+      const model = net();
+      const counts: Promise<number>[] = [];
+      await expect(
+        trained({ loss: wrong!, onStep: () => void counts.push(ops.takeInvalidLabels(gpu)) }, model),
+      ).rejects.toThrow('labels lie outside the classes of the model');
+      expect(new Set(await Promise.all(counts))).toEqual(new Set([0]));
+      for (const t of [model, own]) t.dispose();
+    },
+  );
 });
 
 describe('what two runs cannot share is refused in words, and the first goes on', () => {
@@ -179,7 +218,13 @@ describe('what two runs cannot share is refused in words, and the first goes on'
     const again = async (): Promise<void> => {
       await fit(model, data, options()).catch((error: Error) => void refused.push(error.message));
     };
-    const run = await trained({ onStep: ({ step }) => void (step === 5 && again()), onEpoch: ({ epoch }) => (epoch === 1 ? again() : undefined) }, model);
+    const run = await trained(
+      {
+        onStep: ({ step }) => void (step === 5 && again()),
+        onEpoch: ({ epoch }) => (epoch === 1 ? again() : undefined),
+      },
+      model,
+    );
     expect(refused).toEqual(new Array(2).fill('fit: fit has the weights of this model; await it before another run'));
     expect([run.losses, run.state]).toEqual([losses, state]);
     // Afterwards it is free.
@@ -191,12 +236,16 @@ describe('what two runs cannot share is refused in words, and the first goes on'
     const loss = crossEntropy();
     const [a, b, c] = [net(), net(), net()];
     const first = trained({ loss, schedule: drw({ from: 1 }) }, a);
-    await expect(trained({ loss }, b)).rejects.toThrow('fit: the loss crossEntropy serves another run, whose class weights or state it holds; make one for each run');
+    await expect(trained({ loss }, b)).rejects.toThrow(
+      'fit: the loss crossEntropy serves another run, whose class weights or state it holds; make one for each run',
+    );
     await first;
     await trained({ loss, epochs: 1 }, b);
     const probe = susceptibility(data);
     const second = trained({ probe, epochs: 1 }, c);
-    await expect(trained({ probe, epochs: 1 }, a)).rejects.toThrow('fit: the probe serves another run; make one for each run');
+    await expect(trained({ probe, epochs: 1 }, a)).rejects.toThrow(
+      'fit: the probe serves another run; make one for each run',
+    );
     await second;
     for (const t of [a, b, c, loss]) t.dispose();
   });
@@ -204,18 +253,21 @@ describe('what two runs cannot share is refused in words, and the first goes on'
   test('init while fit runs is refused; a model disposed meanwhile ends the run', async () => {
     const model = net();
     let message = '';
-    const run = trained({
-      onStep: ({ step }) => {
-        if (step === 4) {
-          try {
-            model.init();
-          } catch (error) {
-            message = (error as Error).message;
+    const run = trained(
+      {
+        onStep: ({ step }) => {
+          if (step === 4) {
+            try {
+              model.init();
+            } catch (error) {
+              message = (error as Error).message;
+            }
+            model.dispose();
           }
-          model.dispose();
-        }
+        },
       },
-    }, model);
+      model,
+    );
     await expect(run).rejects.toThrow('model: used after dispose');
     expect(message).toBe('model: init while fit is under way; await it first');
   });
@@ -228,26 +280,36 @@ describe('averages', () => {
     const average = ema({ decay: 0.9 });
     const refused: string[] = [];
     const seen: unknown[][] = [];
-    const run = await trained({
-      average,
-      onStep: ({ step }) => {
-        if (step === 9) void average.during(() => 0).catch((error: Error) => void refused.push(error.message));
-        if (step === 10) void model.predict(few.x, { weights: average });
+    const run = await trained(
+      {
+        average,
+        onStep: ({ step }) => {
+          if (step === 9) void average.during(() => 0).catch((error: Error) => void refused.push(error.message));
+          if (step === 10) void model.predict(few.x, { weights: average });
+        },
+        onEpoch: async ({ epoch }) => {
+          if (epoch !== 3) return;
+          const expected = await model.predict(few.x, { weights: average });
+          const [one, two] = await Promise.all([
+            average.during(async () => [
+              await model.predict(few.x),
+              await average.during(() => model.predict(few.x)),
+              await model.predict(few.x, { weights: average }),
+            ]),
+            average.during(() => model.predict(few.x)),
+          ]);
+          const trainedOnes = await model.predict(few.x);
+          seen.push([expected, ...one, two]);
+          expect(trainedOnes.data).not.toEqual(expected.data);
+        },
       },
-      onEpoch: async ({ epoch }) => {
-        if (epoch !== 3) return;
-        const expected = await model.predict(few.x, { weights: average });
-        const [one, two] = await Promise.all([
-          average.during(async () => [await model.predict(few.x), await average.during(() => model.predict(few.x)), await model.predict(few.x, { weights: average })]),
-          average.during(() => model.predict(few.x)),
-        ]);
-        const trainedOnes = await model.predict(few.x);
-        seen.push([expected, ...one, two]);
-        expect(trainedOnes.data).not.toEqual(expected.data);
-      },
-    }, model);
+      model,
+    );
     expect([run.losses, run.state]).toEqual([losses, state]);
-    expect(refused).toEqual(['ema: during while fit has the weights of the model; await it, call during in onEpoch, or pass { weights: average } to predict']);
+    expect(refused).toEqual([
+      'ema: during while fit has the weights of the model; await it, call during in onEpoch, or pass { ' +
+        'weights: average } to predict',
+    ]);
     for (const p of seen[0]!) expect(p).toEqual(seen[0]![0]);
     // After swap, during() stays with the averaged weights and leaves them.
     const byAverage = await model.predict(few.x, { weights: average });
@@ -259,10 +321,14 @@ describe('averages', () => {
     expect(await model.stateDict()).toEqual(state);
     await average.during(async () => {
       expect(() => average.swap()).toThrow('ema: swap while during() is under way, expected to await that first');
-      await expect(fit(model, data, options())).rejects.toThrow('fit: ema.during has the weights of this model; await it before another run');
+      await expect(fit(model, data, options())).rejects.toThrow(
+        'fit: ema.during has the weights of this model; await it before another run',
+      );
     });
     using other = net().init();
-    await expect(other.predict(few.x, { weights: average })).rejects.toThrow("model.forward: weights has nothing for a parameter 'weight', expected the average or snapshot of this model");
+    await expect(other.predict(few.x, { weights: average })).rejects.toThrow(
+      "model.forward: weights has nothing for a parameter 'weight', expected the average or snapshot of this model",
+    );
     for (const t of [average, model]) t.dispose();
   });
 
@@ -277,7 +343,10 @@ describe('averages', () => {
     });
     let release = (): void => {};
     let waiting: Promise<unknown> = Promise.resolve();
-    const run = trained({ onEpoch: () => void (waiting = a.during(() => new Promise<void>((resolve) => (release = resolve)))) }, model);
+    const run = trained(
+      { onEpoch: () => void (waiting = a.during(() => new Promise<void>((resolve) => (release = resolve)))) },
+      model,
+    );
     await expect(run).rejects.toThrow('fit: ema.during has the weights of the model, expected onEpoch to await it');
     release();
     await waiting;
@@ -300,7 +369,10 @@ test('an objective beside predicts', async () => {
     const loss = crossEntropy();
     const objective = mixed(mixup({ alpha: 1 }), loss);
     const model = net();
-    const found = await trained({ loss: undefined as never, objective, onStep: () => void (beside && model.predict(few.x)) }, model);
+    const found = await trained(
+      { loss: undefined as never, objective, onStep: () => void (beside && model.predict(few.x)) },
+      model,
+    );
     for (const t of [model, loss]) t.dispose();
     return [found.losses, found.state];
   };

@@ -13,7 +13,13 @@ async function losses(sampler?: Sampler): Promise<number[]> {
   const loss = crossEntropy();
   const seen: number[] = [];
   try {
-    await fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 2, onStep: (r) => void seen.push(r.loss), ...(sampler && { sampler }) });
+    await fit(model, data, {
+      loss,
+      optimizer: sgd({ lr: 0.1 }),
+      epochs: 2,
+      onStep: (r) => void seen.push(r.loss),
+      ...(sampler && { sampler }),
+    });
   } finally {
     model.dispose();
     loss.dispose();
@@ -31,5 +37,7 @@ test('fit visits the samples in the order of the sampler', async () => {
 });
 
 test('a sampler that gives too few indices is named before the step', async () => {
-  await expect(losses(() => Uint32Array.of(1))).rejects.toThrow('fit: the sampler gave 1 indices, expected 300, as many as there are samples');
+  await expect(losses(() => Uint32Array.of(1))).rejects.toThrow(
+    'fit: the sampler gave 1 indices, expected 300, as many as there are samples',
+  );
 });

@@ -51,7 +51,13 @@ test('a step of fit, with its batch, noise and log, stays within 15 dispatches',
   const data = clusters({ n: 256, features: 784 });
   const model = mlp();
   const loss = crossEntropy();
-  const step = new TrainingStep(model, data, { loss, optimizer: sgd({ lr: 0.01, momentum: 0.9 }), batchSize: 128, inputNoise: 0.1, seed: 0 });
+  const step = new TrainingStep(model, data, {
+    loss,
+    optimizer: sgd({ lr: 0.01, momentum: 0.9 }),
+    batchSize: 128,
+    inputNoise: 0.1,
+    seed: 0,
+  });
   step.setOrder(Uint32Array.from({ length: 256 }, (_, i) => i));
   step.run(0, 0.01);
   expect(step.dispatches).toBeLessThanOrEqual(15);

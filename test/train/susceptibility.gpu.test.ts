@@ -14,7 +14,11 @@ import { clusters } from '../support/synthetic.ts';
 
 const close = (got: readonly number[], want: readonly number[], what: string): void => {
   expect(got.length, what).toBe(want.length);
-  got.forEach((v, i) => expect(Math.abs(v - want[i]!), `${what} ${i}: ${v}, expected ${want[i]}`).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(want[i]!))));
+  got.forEach((v, i) =>
+    expect(Math.abs(v - want[i]!), `${what} ${i}: ${v}, expected ${want[i]}`).toBeLessThanOrEqual(
+      1e-5 * Math.max(1, Math.abs(want[i]!)),
+    ),
+  );
 };
 
 interface Case {
@@ -30,10 +34,19 @@ const optionsOf = (c: GoldenCase): Case => c.options as unknown as Case;
 
 function modelOf(c: GoldenCase): Sequential {
   const { dims, activation } = optionsOf(c);
-  const layers: Layer[] = dims.slice(1).flatMap((out, i): Layer[] => [linear(dims[i]!, out), ...(i < dims.length - 2 ? [activation === 'tanh' ? tanh() : relu()] : [])]);
+  const layers: Layer[] = dims
+    .slice(1)
+    .flatMap((out, i): Layer[] => [
+      linear(dims[i]!, out),
+      ...(i < dims.length - 2 ? [activation === 'tanh' ? tanh() : relu()] : []),
+    ]);
   const parameters = c.inputs.parameters as Record<string, unknown>;
-  const state = new Map(Object.keys(parameters).map((name) => [`${2 * Number(name.at(-1))}.${name.slice(0, -1)}`, dense(parameters[name])]));
-  return sequential(...layers).init({ seed: 0 }).loadStateDict(state);
+  const state = new Map(
+    Object.keys(parameters).map((name) => [`${2 * Number(name.at(-1))}.${name.slice(0, -1)}`, dense(parameters[name])]),
+  );
+  return sequential(...layers)
+    .init({ seed: 0 })
+    .loadStateDict(state);
 }
 
 /** Batch `at` of a golden tensor (batches, rows, ...). */
@@ -43,10 +56,16 @@ function batch(value: unknown, at: number): NdArray<Float32Array> {
   return new NdArray(Float32Array.from(data.slice(at * size, (at + 1) * size)), shape.slice(1));
 }
 
-const probeOf = (c: GoldenCase): ProbeSource => (epoch) => ({ x: batch(c.inputs.probeX, epoch), y: batch(c.inputs.probeLabels, epoch).data });
+const probeOf =
+  (c: GoldenCase): ProbeSource =>
+  (epoch) => ({ x: batch(c.inputs.probeX, epoch), y: batch(c.inputs.probeLabels, epoch).data });
 const all = (c: GoldenCase) => {
   const { data, shape } = dense(c.inputs.trainX);
-  return makeDataset(new NdArray(Float32Array.from(data), [shape[0]! * shape[1]!, ...shape.slice(2)]), flat(c.inputs.trainLabels), { numClasses: optionsOf(c).dims.at(-1)! });
+  return makeDataset(
+    new NdArray(Float32Array.from(data), [shape[0]! * shape[1]!, ...shape.slice(2)]),
+    flat(c.inputs.trainLabels),
+    { numClasses: optionsOf(c).dims.at(-1)! },
+  );
 };
 
 describe('golden', () => {
@@ -68,18 +87,35 @@ describe('golden', () => {
       probe: susceptibility(probeOf(c)),
     });
     close(losses, out.trainLoss!, 'training loss');
-    close(probe!.map((r) => r.before), out.probeLossBefore!, 'before');
-    close(probe!.map((r) => r.after), out.probeLossAfter!, 'after');
+    close(
+      probe!.map((r) => r.before),
+      out.probeLossBefore!,
+      'before',
+    );
+    close(
+      probe!.map((r) => r.after),
+      out.probeLossAfter!,
+      'after',
+    );
     // A drop is a difference of two such losses: its error is relative to them.
-    close(probe!.map((r) => r.drop), flat(out.drop), 'drop');
-    close(probe!.map((r) => r.zeta), flat(out.zeta), 'zeta');
+    close(
+      probe!.map((r) => r.drop),
+      flat(out.drop),
+      'drop',
+    );
+    close(
+      probe!.map((r) => r.zeta),
+      flat(out.zeta),
+      'zeta',
+    );
     expect(susceptibilityCurve(probe!)).toEqual(probe!.map((r) => expect.closeTo(r.zeta, 14)));
     close(susceptibilityCurve(probe!, { rule: 'plotted' }), out.zetaPlotted!, 'zeta as plotted');
     // Without a rate nothing moves: exactly no drop.
     if (lr === 0) expect(probe!.map((r) => r.drop)).toEqual(new Array(epochs).fill(0));
     const final = c.outputs.finalParameters as Record<string, unknown>;
     const state = await model.stateDict();
-    for (const name in final) close(Array.from(state.get(`${2 * Number(name.at(-1))}.${name.slice(0, -1)}`)!.data), flat(final[name]), name);
+    for (const name in final)
+      close(Array.from(state.get(`${2 * Number(name.at(-1))}.${name.slice(0, -1)}`)!.data), flat(final[name]), name);
     for (const t of [model, loss]) t.dispose();
   });
 
@@ -105,9 +141,17 @@ describe('golden', () => {
       }
       const scores = { data: logits, shape: [12, dims.at(-1)!] };
       const { clean, noisy } = splitAccuracy(scores, flat(c.inputs.trainLabels), flat(c.inputs.trainCleanLabels));
-      close([100 * clean!, 100 * noisy!], [out.trainAccClean![epoch]!, out.trainAccNoisy![epoch]!], `accuracy in epoch ${epoch}`);
+      close(
+        [100 * clean!, 100 * noisy!],
+        [out.trainAccClean![epoch]!, out.trainAccNoisy![epoch]!],
+        `accuracy in epoch ${epoch}`,
+      );
     }
-    close(probe.results.map((r) => r.drop), flat(out.drop), 'drop');
+    close(
+      probe.results.map((r) => r.drop),
+      flat(out.drop),
+      'drop',
+    );
     expect(probe.results.map((r) => r.epoch)).toEqual(Array.from({ length: epochs }, (_, e) => e));
     for (const t of [model, state]) t.dispose();
   });
@@ -147,7 +191,14 @@ describe('the run goes on as if nothing had been', () => {
       });
       // The model's own stream of dropout goes on too.
       const next = await scope(() => ({ y: model.forward(tensor(held.x), { training: true }).read() })).y;
-      const found = { seen, next, parameters: await model.stateDict(), arena: await model.arena.values.read(), saved: await saveState(state), step: state.progress.step };
+      const found = {
+        seen,
+        next,
+        parameters: await model.stateDict(),
+        arena: await model.arena.values.read(),
+        saved: await saveState(state),
+        step: state.progress.step,
+      };
       for (const t of [model, loss, state]) t.dispose();
       return { found, history };
     };
@@ -168,15 +219,29 @@ describe('the run goes on as if nothing had been', () => {
     scope(() => backward(fused(model.forward(tensor(data.x), { training: true }), data.y)));
     state.prepare(1, 0.1);
     state.update();
-    const all = () => Promise.all([model.arena.values, model.arena.grads, ...model.namedBuffers.values(), ...Object.values(state.slots)].map((t) => (t as Tensor).read()));
+    const all = () =>
+      Promise.all(
+        [model.arena.values, model.arena.grads, ...model.namedBuffers.values(), ...Object.values(state.slots)].map(
+          (t) => (t as Tensor).read(),
+        ),
+      );
     const [before, grads] = [await all(), [...model.parameters.values()].map((p) => p.grad)];
     const { live } = gpu.memory();
     await susceptibility(held).measure(model, { state, lr: 0.1 });
     const wide: ProbeSource = () => ({ x: held.x, y: Array.from(held.y, () => 4) });
-    await expect(susceptibility(wide).measure(model, { state, lr: 0.1 })).rejects.toThrow('crossEntropy: labels[0] is 4, expected an integer in 0..3');
-    await expect(susceptibility(wide, { optimizer: adam() }).measure(model, { lr: 0.1 })).rejects.toThrow('crossEntropy: labels[0] is 4');
+    await expect(susceptibility(wide).measure(model, { state, lr: 0.1 })).rejects.toThrow(
+      'crossEntropy: labels[0] is 4, expected an integer in 0..3',
+    );
+    await expect(susceptibility(wide, { optimizer: adam() }).measure(model, { lr: 0.1 })).rejects.toThrow(
+      'crossEntropy: labels[0] is 4',
+    );
     // After the first layer has run, too: its statistics come back.
-    const failing = { ...relu(), forward: () => { throw new Error('no'); } } as Layer;
+    const failing = {
+      ...relu(),
+      forward: () => {
+        throw new Error('no');
+      },
+    } as Layer;
     Object.assign(model.layers[3]!, { forward: failing.forward });
     await expect(susceptibility(held).measure(model, { state, lr: 0.1 })).rejects.toThrow('no');
     expect(await all()).toEqual(before);
@@ -196,16 +261,32 @@ describe('what it measures', () => {
     state.prepare(1, 0.05);
     scope(() => backward(fused(model.forward(tensor(data.x)), data.y)));
     state.update();
-    const { drop } = await susceptibility(source, isFresh ? { optimizer: sgd({ lr }) } : {}).measure(model, { state, lr });
+    const { drop } = await susceptibility(source, isFresh ? { optimizer: sgd({ lr }) } : {}).measure(model, {
+      state,
+      lr,
+    });
     const inputs = [...model.parameters.values()];
-    const g = await Promise.all(scope(() => grad(fused(model.forward(tensor(held.x)), source(0).y), inputs).map((t) => ({ read: t.read() }))).map((t) => t.read));
+    const g = await Promise.all(
+      scope(() => grad(fused(model.forward(tensor(held.x)), source(0).y), inputs).map((t) => ({ read: t.read() }))).map(
+        (t) => t.read,
+      ),
+    );
     const v = await state.slots.momentum!.read();
-    const [squares, inner] = inputs.reduce(([s, i], p, k) => [s + g[k]!.reduce((a, b) => a + b * b, 0), i + g[k]!.reduce((a, b, j) => a + b * v[p.offset + j]!, 0)], [0, 0] as [number, number]);
+    const [squares, inner] = inputs.reduce(
+      ([s, i], p, k) => [
+        s + g[k]!.reduce((a, b) => a + b * b, 0),
+        i + g[k]!.reduce((a, b, j) => a + b * v[p.offset + j]!, 0),
+      ],
+      [0, 0] as [number, number],
+    );
     for (const t of [model, state]) t.dispose();
     return { ratio: drop / lr, squares, inner };
   }
 
-  test.each([[true, 0], [false, 0.9]])('a small step: r / lr -> |g|^2 + mu <v, g>; fresh: %s', async (isFresh, mu) => {
+  test.each([
+    [true, 0],
+    [false, 0.9],
+  ])('a small step: r / lr -> |g|^2 + mu <v, g>; fresh: %s', async (isFresh, mu) => {
     const [far, near] = [await probeAt(0.02, isFresh), await probeAt(0.01, isFresh)];
     // The term in lr goes by extrapolation.
     expect(Math.abs((2 * near.ratio - far.ratio) / (near.squares + mu * near.inner) - 1)).toBeLessThan(0.01);
@@ -223,7 +304,9 @@ describe('what it measures', () => {
     expect(await measure({ batchSize: 40 })).toEqual(fresh);
     expect(await measure({ batchSize: 40, seed: 1 })).not.toEqual(fresh);
     // All inputs at once: only the labels can differ between epochs, but for rounding.
-    const whole = async (labels: 'fresh' | 'fixed' | 'given') => Math.max(...(await measure({ batchSize: 90, labels }))) - Math.min(...(await measure({ batchSize: 1000, labels })));
+    const whole = async (labels: 'fresh' | 'fixed' | 'given') =>
+      Math.max(...(await measure({ batchSize: 90, labels }))) -
+      Math.min(...(await measure({ batchSize: 1000, labels })));
     expect(await whole('fixed')).toBeLessThan(1e-5);
     expect(await whole('given')).toBeLessThan(1e-5);
     expect(await whole('fresh')).toBeGreaterThan(1e-3);
@@ -235,7 +318,8 @@ describe('what it measures', () => {
 
   test('the loss of the probe: cross-entropy, or another', async () => {
     const model = sequential(linear(12, 4)).init({ seed: 0 });
-    const of = (loss?: Loss) => susceptibility(held, { optimizer: sgd({ lr: 0.1 }), seed: 2, ...(loss && { loss }) }).measure(model, { lr: 0.1 });
+    const of = (loss?: Loss) =>
+      susceptibility(held, { optimizer: sgd({ lr: 0.1 }), seed: 2, ...(loss && { loss }) }).measure(model, { lr: 0.1 });
     const [ce, error, each] = [crossEntropy(), mae(), crossEntropy({ reduction: 'none' })];
     expect(await of(ce)).toEqual(await of());
     const { before, drop } = await of(error);
@@ -253,34 +337,76 @@ describe('what it measures', () => {
       const optimizer = sgd({ lr: 0.1, momentum: 0.9 });
       const state = optimizer.attach(model.arena);
       const probe = susceptibility(held, options);
-      for (const [startEpoch, epochs] of parts) await fit(model, data, { loss, optimizer, state, startEpoch, epochs, probe });
+      for (const [startEpoch, epochs] of parts)
+        await fit(model, data, { loss, optimizer, state, startEpoch, epochs, probe });
       for (const t of [model, loss, state]) t.dispose();
       return probe.results;
     };
-    for (const options of [{}, { everySteps: 3 }]) expect(await course([[0, 2], [2, 4]], options)).toEqual(await course([[0, 4]], options));
+    for (const options of [{}, { everySteps: 3 }])
+      expect(
+        await course(
+          [
+            [0, 2],
+            [2, 4],
+          ],
+          options,
+        ),
+      ).toEqual(await course([[0, 4]], options));
   });
 });
 
 test('errors', async () => {
   const x = new NdArray(new Float32Array(0), [0, 12]);
-  expect(() => susceptibility({ x, numClasses: 4 })).toThrow('susceptibility: there are no inputs, expected at least one');
-  expect(() => susceptibility(held, { batchSize: 0 })).toThrow('susceptibility: batchSize is 0, expected a positive integer');
-  expect(() => susceptibility(held, { loss: 'ce' as never })).toThrow('susceptibility: loss is ce, expected a loss such as crossEntropy()');
-  expect(() => susceptibility(held, { everySteps: 0 })).toThrow('susceptibility: everySteps is 0, expected a positive integer');
-  expect(() => susceptibility(held, { labels: 'none' as never })).toThrow("susceptibility: labels is none, expected 'fresh', 'fixed' or 'given'");
-  expect(() => susceptibility(held, { masks: 'none' as never })).toThrow("susceptibility: masks is none, expected 'redrawn' or 'same'");
-  expect(() => susceptibility(held, { optimizer: 1 as never })).toThrow('susceptibility: optimizer is 1, expected an optimiser such as sgd({ lr: 0.1 })');
-  expect(() => susceptibility({ x: held.x, numClasses: 4 }, { labels: 'given' })).toThrow("susceptibility: the inputs have no labels, expected some for labels: 'given'");
-  expect(() => susceptibility({ x: held.x, numClasses: 0 })).toThrow('makeDataset: numClasses is 0, expected an integer >= 1');
+  expect(() => susceptibility({ x, numClasses: 4 })).toThrow(
+    'susceptibility: there are no inputs, expected at least one',
+  );
+  expect(() => susceptibility(held, { batchSize: 0 })).toThrow(
+    'susceptibility: batchSize is 0, expected a positive integer',
+  );
+  expect(() => susceptibility(held, { loss: 'ce' as never })).toThrow(
+    'susceptibility: loss is ce, expected a loss such as crossEntropy()',
+  );
+  expect(() => susceptibility(held, { everySteps: 0 })).toThrow(
+    'susceptibility: everySteps is 0, expected a positive integer',
+  );
+  expect(() => susceptibility(held, { labels: 'none' as never })).toThrow(
+    "susceptibility: labels is none, expected 'fresh', 'fixed' or 'given'",
+  );
+  expect(() => susceptibility(held, { masks: 'none' as never })).toThrow(
+    "susceptibility: masks is none, expected 'redrawn' or 'same'",
+  );
+  expect(() => susceptibility(held, { optimizer: 1 as never })).toThrow(
+    'susceptibility: optimizer is 1, expected an optimiser such as sgd({ lr: 0.1 })',
+  );
+  expect(() => susceptibility({ x: held.x, numClasses: 4 }, { labels: 'given' })).toThrow(
+    "susceptibility: the inputs have no labels, expected some for labels: 'given'",
+  );
+  expect(() => susceptibility({ x: held.x, numClasses: 0 })).toThrow(
+    'makeDataset: numClasses is 0, expected an integer >= 1',
+  );
   const model = sequential(linear(12, 4)).init({ seed: 0 });
   const optimizer = sgd({ lr: 0.1 });
-  await expect(susceptibility(() => ({ x, y: [] })).measure(model, { lr: 0.1 })).rejects.toThrow('susceptibility: the batch of epoch 0 has shape [0,12], expected at least one sample');
-  await expect(susceptibility(() => ({ x: held.x, y: [0] })).measure(model, { lr: 0.1, epoch: 7 })).rejects.toThrow('susceptibility: the batch of epoch 7 has 1 labels, expected 90, one per sample');
-  await expect(susceptibility(held).measure(model, { lr: 0.1 })).rejects.toThrow('susceptibility: got no state of an optimiser, expected that of the run, or the option optimizer');
-  await expect(susceptibility(held, { optimizer }).measure(model, { lr: NaN })).rejects.toThrow('susceptibility: lr is NaN, expected a finite number of at least 0');
-  await expect(susceptibility(held, { optimizer, augment: (t) => fused(t, held.y) }).measure(model, { lr: 0.1 })).rejects.toThrow('susceptibility: augment gave shape [], expected that of the batch, [90,12]');
-  await expect(susceptibility(held, { optimizer }).measure(model, { lr: 3e38 })).rejects.toThrow(/susceptibility: the loss of the batch of epoch 0 is \d\S+ before the step and \S+ after it; lower the learning rate, or check the inputs/);
+  await expect(susceptibility(() => ({ x, y: [] })).measure(model, { lr: 0.1 })).rejects.toThrow(
+    'susceptibility: the batch of epoch 0 has shape [0,12], expected at least one sample',
+  );
+  await expect(susceptibility(() => ({ x: held.x, y: [0] })).measure(model, { lr: 0.1, epoch: 7 })).rejects.toThrow(
+    'susceptibility: the batch of epoch 7 has 1 labels, expected 90, one per sample',
+  );
+  await expect(susceptibility(held).measure(model, { lr: 0.1 })).rejects.toThrow(
+    'susceptibility: got no state of an optimiser, expected that of the run, or the option optimizer',
+  );
+  await expect(susceptibility(held, { optimizer }).measure(model, { lr: NaN })).rejects.toThrow(
+    'susceptibility: lr is NaN, expected a finite number of at least 0',
+  );
+  await expect(
+    susceptibility(held, { optimizer, augment: (t) => fused(t, held.y) }).measure(model, { lr: 0.1 }),
+  ).rejects.toThrow('susceptibility: augment gave shape [], expected that of the batch, [90,12]');
+  await expect(susceptibility(held, { optimizer }).measure(model, { lr: 3e38 })).rejects.toThrow(
+    /susceptibility: the loss of the batch of epoch 0 is \d\S+ before the step and \S+ after it; lower the learning rate, or check the inputs/,
+  );
   const loss = crossEntropy();
-  await expect(fit(model, data, { loss, optimizer, epochs: 1, probe: {} as never })).rejects.toThrow('fit: probe is [object Object], expected for example susceptibility(inputs)');
+  await expect(fit(model, data, { loss, optimizer, epochs: 1, probe: {} as never })).rejects.toThrow(
+    'fit: probe is [object Object], expected for example susceptibility(inputs)',
+  );
   for (const t of [model, loss]) t.dispose();
 });

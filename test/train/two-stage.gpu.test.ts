@@ -16,7 +16,11 @@ function longTailed(): Dataset {
   const seen = [0, 0, 0];
   const keep = Array.from(y.keys()).filter((i) => seen[y[i]!]!++ < [200, 60, 6][y[i]!]!);
   const data = Float32Array.from(keep.flatMap((i) => Array.from(x.at(i).data)));
-  return makeDataset(new NdArray(data, [keep.length, 6]), keep.map((i) => y[i]!), { numClasses: 3 });
+  return makeDataset(
+    new NdArray(data, [keep.length, 6]),
+    keep.map((i) => y[i]!),
+    { numClasses: 3 },
+  );
 }
 
 const train = longTailed();
@@ -32,7 +36,8 @@ async function trained(model = net()): Promise<Sequential> {
 
 const near = (a: ArrayLike<number>, b: ArrayLike<number>, by = 1e-5): void => {
   expect(a.length).toBe(b.length);
-  for (let i = 0; i < a.length; i++) expect(Math.abs(a[i]! - b[i]!), `${i}: ${a[i]} and ${b[i]}`).toBeLessThan(by * Math.max(1, Math.abs(b[i]!)));
+  for (let i = 0; i < a.length; i++)
+    expect(Math.abs(a[i]! - b[i]!), `${i}: ${a[i]} and ${b[i]}`).toBeLessThan(by * Math.max(1, Math.abs(b[i]!)));
 };
 
 describe('splitClassifier', () => {
@@ -43,7 +48,10 @@ describe('splitClassifier', () => {
     const features = await featuresOf(backbone, train, { batchSize: 100 });
     expect(features.x.shape).toEqual([266, 8]);
     expect(Math.min(...features.x.data)).toBe(0);
-    using head = linearHead({ weight: new NdArray(await classifier.params.weight!.read(), [3, 8]), bias: await classifier.params.bias!.read() });
+    using head = linearHead({
+      weight: new NdArray(await classifier.params.weight!.read(), [3, 8]),
+      bias: await classifier.params.bias!.read(),
+    });
     near((await head.logits(features.x)).data, (await model.logits(train.x)).data);
     near((await backbone.with(head).logits(train.x, { batchSize: 7 })).data, (await model.logits(train.x)).data);
   });
@@ -54,8 +62,12 @@ describe('splitClassifier', () => {
   });
 
   test('errors', () => {
-    expect(() => splitClassifier(sequential(linear(2, 2), relu()))).toThrow('splitClassifier: the last layer is relu, expected linear or cosineLinear');
-    expect(() => splitClassifier(sequential())).toThrow('splitClassifier: the last layer is missing, expected linear or cosineLinear');
+    expect(() => splitClassifier(sequential(linear(2, 2), relu()))).toThrow(
+      'splitClassifier: the last layer is relu, expected linear or cosineLinear',
+    );
+    expect(() => splitClassifier(sequential())).toThrow(
+      'splitClassifier: the last layer is missing, expected linear or cosineLinear',
+    );
   });
 });
 
@@ -82,12 +94,21 @@ describe('heads', () => {
     const { backbone, classifier } = splitClassifier(model);
     using better = backbone.with(await lws(await featuresOf(backbone, train), classifier, { bias, epochs: 20 }));
     const state = await better.head.stateDict();
-    expect([...state.keys()]).toEqual(['classifier.weight', 'classifier.bias', 'scale.scale', ...(bias ? ['scale.bias'] : [])]);
+    expect([...state.keys()]).toEqual([
+      'classifier.weight',
+      'classifier.bias',
+      'scale.scale',
+      ...(bias ? ['scale.bias'] : []),
+    ]);
     expect(state.get('classifier.weight')!.data).toEqual(await classifier.params.weight!.read());
     const scale = state.get('scale.scale')!.data;
     const shift = bias ? state.get('scale.bias')!.data : [0, 0, 0];
     expect(Array.from(scale)).not.toContain(1);
-    near((await better.logits(test600.x)).data, (await model.logits(test600.x)).data.map((z, i) => scale[i % 3]! * z + shift[i % 3]!), 1e-4);
+    near(
+      (await better.logits(test600.x)).data,
+      (await model.logits(test600.x)).data.map((z, i) => scale[i % 3]! * z + shift[i % 3]!),
+      1e-4,
+    );
     const [plain, ours] = [await evaluate(model, test600), await evaluate(better, test600)];
     expect(ours.perClass[2]!).toBeGreaterThan(plain.perClass[2]! + (bias ? 0.2 : 0.02));
   });
@@ -98,23 +119,41 @@ describe('heads', () => {
     using head = await lws(await featuresOf(backbone, train), classifier, { epochs: 1 });
     const state = await head.stateDict();
     const scale = state.get('scale.scale')!.data;
-    near((await head.logits(train.x)).data, (await model.logits(train.x)).data.map((z, i) => scale[i % 3]! * z), 1e-4);
+    near(
+      (await head.logits(train.x)).data,
+      (await model.logits(train.x)).data.map((z, i) => scale[i % 3]! * z),
+      1e-4,
+    );
   });
 
   test('tau-norm: 0 drops the bias alone, 1 gives unit rows, a zero row stays', async () => {
     using model = sequential(linear(2, 3)).init();
-    model.loadStateDict(new Map([['0.weight', { shape: [3, 2], data: [3, 4, 0, 0, 0, 2] }], ['0.bias', { shape: [3], data: [9, 9, 9] }]]));
+    model.loadStateDict(
+      new Map([
+        ['0.weight', { shape: [3, 2], data: [3, 4, 0, 0, 0, 2] }],
+        ['0.bias', { shape: [3], data: [9, 9, 9] }],
+      ]),
+    );
     const { classifier } = splitClassifier(model);
-    for (const [tau, want] of [[0, [3, 4, 0, 0, 0, 2]], [1, [0.6, 0.8, 0, 0, 0, 1]], [0.5, [3 / Math.sqrt(5), 4 / Math.sqrt(5), 0, 0, 0, Math.SQRT2]]] as const) {
+    for (const [tau, want] of [
+      [0, [3, 4, 0, 0, 0, 2]],
+      [1, [0.6, 0.8, 0, 0, 0, 1]],
+      [0.5, [3 / Math.sqrt(5), 4 / Math.sqrt(5), 0, 0, 0, Math.SQRT2]],
+    ] as const) {
       using head = await tauNorm(classifier, { tau });
       const state = await head.stateDict();
       expect([...state.keys()]).toEqual(['classifier.weight']);
       near(state.get('classifier.weight')!.data, want, 1e-6);
     }
-    for (const tau of [1000, 130]) await expect(tauNorm(classifier, { tau })).rejects.toThrow(`tauNorm: tau is ${tau}, which takes the weights of class 0, of length 5, to`);
+    for (const tau of [1000, 130])
+      await expect(tauNorm(classifier, { tau })).rejects.toThrow(
+        `tauNorm: tau is ${tau}, which takes the weights of class 0, of length 5, to`,
+      );
     await expect(tauNorm(classifier, { tau: -1 })).rejects.toThrow('tauNorm: tau is -1, expected a finite number >= 0');
     using cosine = sequential(cosineLinear(2, 3)).init();
-    await expect(tauNorm(splitClassifier(cosine).classifier)).rejects.toThrow('tauNorm: the classifier is cosineLinear, whose weights have unit length, expected linear');
+    await expect(tauNorm(splitClassifier(cosine).classifier)).rejects.toThrow(
+      'tauNorm: the classifier is cosineLinear, whose weights have unit length, expected linear',
+    );
   });
 
   test('nearest class mean: by distance and by angle', async () => {
@@ -126,17 +165,31 @@ describe('heads', () => {
     using cosine = nearestClassMean(data, { metric: 'cosine' });
     near((await cosine.logits(x)).data, [1.2 / Math.hypot(1.2, 1.1), 1.1 / Math.hypot(1.2, 1.1), 0.8, 0.6, 0, 0]);
     expect(perClassAccuracy(await nearestAndFree(train), train.y)[2]!).toBeGreaterThan(0.5);
-    expect(() => nearestClassMean(makeDataset(data.x, [0, 0, 2, 2]))).toThrow('nearestClassMean: class 1 has no sample, so no mean');
-    expect(() => nearestClassMean(data, { metric: 'manhattan' as 'cosine' })).toThrow("nearestClassMean: metric is manhattan, expected 'euclidean' or 'cosine'");
+    expect(() => nearestClassMean(makeDataset(data.x, [0, 0, 2, 2]))).toThrow(
+      'nearestClassMean: class 1 has no sample, so no mean',
+    );
+    expect(() => nearestClassMean(data, { metric: 'manhattan' as 'cosine' })).toThrow(
+      "nearestClassMean: metric is manhattan, expected 'euclidean' or 'cosine'",
+    );
   });
 
   test.each([300, 3e4, -3e4])('nearest class mean of features around %s: as of those around 0', async (offset) => {
     // Multiples of 1/64, which f32 holds at that distance.
-    const grid = ({ x, y }: { x: NdArray; y: ArrayLike<number> }, by: number): Dataset => makeDataset(new NdArray(Float32Array.from(x.data, (v) => Math.round(v * 64) / 64 + by), x.shape), y, { numClasses: 3 });
+    const grid = ({ x, y }: { x: NdArray; y: ArrayLike<number> }, by: number): Dataset =>
+      makeDataset(
+        new NdArray(
+          Float32Array.from(x.data, (v) => Math.round(v * 64) / 64 + by),
+          x.shape,
+        ),
+        y,
+        { numClasses: 3 },
+      );
     const best = async (by: number): Promise<number[]> => {
       using head = nearestClassMean(grid(train, by));
       const { data } = await head.logits(grid(test600, by).x);
-      return Array.from({ length: 600 }, (_, i) => [0, 1, 2].reduce((top, c) => (data[3 * i + c]! > data[3 * i + top]! ? c : top), 0));
+      return Array.from({ length: 600 }, (_, i) =>
+        [0, 1, 2].reduce((top, c) => (data[3 * i + c]! > data[3 * i + top]! ? c : top), 0),
+      );
     };
     const [near, far] = [await best(0), await best(offset)];
     expect(far.filter((c, i) => c !== near[i]).length).toBeLessThan(6);
@@ -159,9 +212,15 @@ describe('heads', () => {
     const flat = makeDataset(new NdArray(new Float32Array(8), [2, 2, 2]), [0, 1]);
     await expect(crt(flat)).rejects.toThrow('crt: features have shape [2,2,2], expected (n, width); see featuresOf()');
     using model = sequential(linear(4, 3)).init();
-    await expect(lws(train, splitClassifier(model).classifier)).rejects.toThrow('lws: the features have width 6, the classifier takes 4');
-    expect(() => linearHead({ weight: new NdArray(new Float32Array(4), [4]) })).toThrow('linearHead: weight has shape [4], expected (classes, width)');
-    expect(() => linearHead({ weight: new NdArray(new Float32Array(4), [2, 2]), bias: [1] })).toThrow('linearHead: bias has 1 entries, expected 2');
+    await expect(lws(train, splitClassifier(model).classifier)).rejects.toThrow(
+      'lws: the features have width 6, the classifier takes 4',
+    );
+    expect(() => linearHead({ weight: new NdArray(new Float32Array(4), [4]) })).toThrow(
+      'linearHead: weight has shape [4], expected (classes, width)',
+    );
+    expect(() => linearHead({ weight: new NdArray(new Float32Array(4), [2, 2]), bias: [1] })).toThrow(
+      'linearHead: bias has 1 entries, expected 2',
+    );
     expect(() => classScale(0)).toThrow('classScale: classes is 0, expected a positive integer');
     await expect(crt(train, { epochs: 0 })).rejects.toThrow('fit: epochs is 0, expected a positive integer');
   });

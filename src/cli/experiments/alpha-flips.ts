@@ -35,27 +35,47 @@ export interface AlphaFlipsOptions {
   epochs: number;
 }
 
-/** One trained classifier: accuracy on the official test images of the two classes, a fraction, after the last epoch. */
+/**
+ * One trained classifier: accuracy on the official test images of the two classes, a fraction, after the last epoch.
+ */
 export type AlphaFlipsRun = { dataset: string; seed: number; flips: number; alpha: string; accuracy: number };
 
 /** Sypherd et al., 2022: the more labels are flipped, the larger the best alpha. */
 export const alphaFlips = experiment({
   id: 'alpha-flips',
   title: 'alpha-loss under label flips: T-shirt against shirt',
-  claim: `The alpha of the best test accuracy does not fall as more labels are flipped and is larger at 40 % than at 0 %, and alpha = 7 leads cross-entropy by at least ${MARGIN} points at 40 % (Sypherd et al., 2022). Seven mean accuracies are within three standard deviations of those of an independent program.`,
+  claim:
+    'The alpha of the best test accuracy does not fall as more labels are flipped and is larger at 40 % than ' +
+    `at 0 %, and alpha = 7 leads cross-entropy by at least ${MARGIN} points at 40 % (Sypherd et al., 2022). ` +
+    'Seven mean accuracies are within three standard deviations of those of an independent program.',
   flags: {
-    seeds: integer('number of seeds: 0, 1, ...; each changes images, flips, weights and order', 3, { min: 1, max: 100 }),
+    seeds: integer('number of seeds: 0, 1, ...; each changes images, flips, weights and order', 3, {
+      min: 1,
+      max: 100,
+    }),
     full: toggle('ten seeds, as the released code'),
   },
   protocol: ({ seeds, full }) =>
-    `Fashion-MNIST T-shirt against shirt, as the released code: ${RECIPE.perClass} training images of each class, exactly the stated share of the training labels flipped; logistic regression with two logits, plain SGD with rate ${RECIPE.lr}, batches of ${RECIPE.batchSize}, ${RECIPE.epochs} epochs, no weight decay; all flip rates and alphas side by side, as outputs of one layer that do not meet. ` +
-    `Tested on the 2000 official test images after the last epoch; ${full ? 10 : seeds} seeds. The best alpha is chosen by test accuracy, as in the paper.`,
+    `Fashion-MNIST T-shirt against shirt, as the released code: ${RECIPE.perClass} training images of each ` +
+    'class, exactly the stated share of the training labels flipped; logistic regression with two logits, ' +
+    `plain SGD with rate ${RECIPE.lr}, batches of ${RECIPE.batchSize}, ${RECIPE.epochs} epochs, no weight ` +
+    'decay; all flip rates and alphas side by side, as outputs of one layer that do not meet. ' +
+    `Tested on the 2000 official test images after the last epoch; ${full ? 10 : seeds} seeds. The best ` +
+    'alpha is chosen by test accuracy, as in the paper.',
   datasets: () => ['fashion-mnist'],
-  options: ({ seeds, full }): AlphaFlipsOptions => ({ seeds: full ? 10 : seeds, perClass: RECIPE.perClass, epochs: RECIPE.epochs }),
+  options: ({ seeds, full }): AlphaFlipsOptions => ({
+    seeds: full ? 10 : seeds,
+    perClass: RECIPE.perClass,
+    epochs: RECIPE.epochs,
+  }),
   job: async ({ seeds, perClass, epochs }, { datasets, emit, signal }) => {
     const bytes = datasets[0]!;
     const train = await loadIdx(bytes.trainImages, bytes.trainLabels, { name: bytes.name });
-    const test = pair(await loadIdx(bytes.testImages, bytes.testLabels, { name: bytes.name, numClasses: train.numClasses }), Infinity, 0);
+    const test = pair(
+      await loadIdx(bytes.testImages, bytes.testLabels, { name: bytes.name, numClasses: train.numClasses }),
+      Infinity,
+      0,
+    );
     const runs: AlphaFlipsRun[] = [];
     for (let seed = 0; seed < seeds; seed++) {
       const data = pair(train, perClass, seed);
@@ -70,7 +90,8 @@ export const alphaFlips = experiment({
           batchSize: RECIPE.batchSize,
           seed,
           signal,
-          onStep: ({ step, epoch, loss, stepsPerSecond }) => emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
+          onStep: ({ step, epoch, loss, stepsPerSecond }) =>
+            emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
         });
         const { data: logits } = await model.logits(test.x);
         CELLS.forEach(({ flips, alpha }, c) => {
@@ -81,7 +102,13 @@ export const alphaFlips = experiment({
           });
           runs.push({ dataset: bytes.name, seed, flips, alpha: alphaName(alpha), accuracy: right / test.y.length });
         });
-        emit({ type: 'line', text: `seed ${seed}: at 40 % flips ${ALPHAS.map((a) => `alpha ${alphaName(a)} ${percentWithDeviation(accuracies(runs, 0.4, alphaName(a)).slice(-1))}`).join(', ')} (${seconds.toFixed(0)} s)` });
+        emit({
+          type: 'line',
+          text:
+            `seed ${seed}: at 40 % flips ` +
+            `${ALPHAS.map((a) => `alpha ${alphaName(a)} ${percentWithDeviation(accuracies(runs, 0.4, alphaName(a)).slice(-1))}`).join(', ')} ` +
+            `(${seconds.toFixed(0)} s)`,
+        });
       } finally {
         objective.dispose!();
         model.dispose();
@@ -96,25 +123,40 @@ export const alphaFlips = experiment({
 function pair(data: Dataset, perClass: number, seed: number): Dataset {
   const indices = [0, 6].flatMap((label, c) => {
     const all = Array.from(data.y.keys()).filter((i) => data.y[i] === label);
-    return Array.from(shuffledIndices(all.length, seed, 100 + c)).slice(0, Math.min(perClass, all.length)).map((k) => all[k]!);
+    return Array.from(shuffledIndices(all.length, seed, 100 + c))
+      .slice(0, Math.min(perClass, all.length))
+      .map((k) => all[k]!);
   });
   const { x, y } = subset(data, indices);
-  return makeDataset(x, y.map((label) => Number(label === 6)), { numClasses: 2, name: data.name! });
+  return makeDataset(
+    x,
+    y.map((label) => Number(label === 6)),
+    { numClasses: 2, name: data.name! },
+  );
 }
 
 /** The sum over cells of their mean alpha-losses; each has its labels and its two outputs, c and c + cells. */
 export function sideBySide(data: Dataset, seed: number): Objective {
   const labels = FLIPS.map((rate) => symmetricNoise(data, { rate, seed }).y);
   const n = CELLS.length;
-  const signs = Float32Array.from({ length: data.y.length * n }, (_, i) => 2 * labels[Math.floor((i % n) / ALPHAS.length)]![Math.floor(i / n)]! - 1);
+  const signs = Float32Array.from(
+    { length: data.y.length * n },
+    (_, i) => 2 * labels[Math.floor((i % n) / ALPHAS.length)]![Math.floor(i / n)]! - 1,
+  );
   const exponents = CELLS.map(({ alpha }) => (alpha === Infinity ? 1 : (alpha - 1) / alpha));
   const table = tensor(signs, { shape: [data.y.length, n] });
   const u = tensor(exponents, { shape: [1, n] });
-  const divisor = tensor(exponents.map((v) => v || 1), { shape: [1, n] });
+  const divisor = tensor(
+    exponents.map((v) => v || 1),
+    { shape: [1, n] },
+  );
   const objective: Objective = ({ x, index, forward }) => {
     const batch = x.shape[0]!;
     const logits = forward(x);
-    const margin = mul(sub(slice(logits, { start: [0, n], end: [batch, 2 * n] }), slice(logits, { start: [0, 0], end: [batch, n] })), noGrad(() => indexSelect(table, index)));
+    const margin = mul(
+      sub(slice(logits, { start: [0, n], end: [batch, 2 * n] }), slice(logits, { start: [0, 0], end: [batch, n] })),
+      noGrad(() => indexSelect(table, index)),
+    );
     const surprise = softplus(neg(margin));
     const value: Tensor = where(u, div(neg(expm1(neg(mul(surprise, u)))), divisor), surprise);
     return div(sum(value), batch);
@@ -126,7 +168,10 @@ function accuracies(runs: readonly AlphaFlipsRun[], flips: number, alpha: string
   return runs.filter((run) => run.flips === flips && run.alpha === alpha).map(({ accuracy }) => accuracy);
 }
 
-/** Holds when the best alpha never falls and rises in all, alpha = 7 leads alpha = 1 by the margin at 40 %, and the means are near the table. */
+/**
+ * Holds when the best alpha never falls and rises in all, alpha = 7 leads alpha = 1 by the margin at 40 %, and the
+ * means are near the table.
+ */
 export function judge(runs: readonly AlphaFlipsRun[]): Verdict {
   const names = ALPHAS.map(alphaName);
   const means = FLIPS.map((flips) => names.map((alpha) => meanAndDeviation(accuracies(runs, flips, alpha)).mean));
@@ -134,9 +179,26 @@ export function judge(runs: readonly AlphaFlipsRun[]): Verdict {
   const ours = accuracies(runs, 0.4, '7');
   const lead = meanAndDeviation(accuracies(runs, 0.4, '1').map((base, i) => ours[i]! - base));
   const rises = best.every((b, i) => i === 0 || b >= best[i - 1]!) && best.at(-1)! > best[0]!;
-  const near = TABLE.map(({ flips, alpha, mean, deviation }) => ({ flips, alpha, table: mean, holds: Math.abs(100 * meanAndDeviation(accuracies(runs, flips, alpha)).mean - mean) <= 3 * deviation }));
+  const near = TABLE.map(({ flips, alpha, mean, deviation }) => ({
+    flips,
+    alpha,
+    table: mean,
+    holds: Math.abs(100 * meanAndDeviation(accuracies(runs, flips, alpha)).mean - mean) <= 3 * deviation,
+  }));
   const holds = runs.length > 0 && rises && 100 * lead.mean >= MARGIN && near.every((entry) => entry.holds);
-  const result = { bestAlpha: Object.fromEntries(FLIPS.map((flips, i) => [flips, names[best[i]!]])), lead, rises, near, accuracy: Object.fromEntries(FLIPS.map((flips, i) => [flips, Object.fromEntries(names.map((alpha, j) => [alpha, means[i]![j]]))])) };
-  const rows = FLIPS.map((flips, i) => [`${flips}`, ...names.map((alpha) => percentWithDeviation(accuracies(runs, flips, alpha))), names[best[i]!] ?? '-']);
+  const result = {
+    bestAlpha: Object.fromEntries(FLIPS.map((flips, i) => [flips, names[best[i]!]])),
+    lead,
+    rises,
+    near,
+    accuracy: Object.fromEntries(
+      FLIPS.map((flips, i) => [flips, Object.fromEntries(names.map((alpha, j) => [alpha, means[i]![j]]))]),
+    ),
+  };
+  const rows = FLIPS.map((flips, i) => [
+    `${flips}`,
+    ...names.map((alpha) => percentWithDeviation(accuracies(runs, flips, alpha))),
+    names[best[i]!] ?? '-',
+  ]);
   return { result, holds, table: { head: ['flips', ...names.map((alpha) => `alpha ${alpha}`), 'best'], rows } };
 }

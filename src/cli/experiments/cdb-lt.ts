@@ -25,7 +25,9 @@ const weighted =
 export const cdbLt = longTailExperiment({
   id: 'cdb-lt',
   title: 'Class-wise difficulty, as weights and as sampling, against cross-entropy on long-tailed data',
-  claim: `At imbalance 100 class-wise difficulty-balanced weights (CDB-W) lead cross-entropy in balanced accuracy by at least ${LEAD} point (after Sinha, Ohashi, Nakamura, ACCV 2020).`,
+  claim:
+    'At imbalance 100 class-wise difficulty-balanced weights (CDB-W) lead cross-entropy in balanced accuracy ' +
+    `by at least ${LEAD} point (after Sinha, Ohashi, Nakamura, ACCV 2020).`,
   methods: {
     ce: () => ({ loss: crossEntropy() }),
     'cdb-w': weighted((full) => (full ? { dynamic: 'paper' } : { tau: TAU })),
@@ -45,8 +47,11 @@ export const cdbLt = longTailExperiment({
   settings: (full) =>
     `Difficulties are renewed after each epoch, at least half a validation image. ` +
     (full
-      ? 'cdb-w and cdb-w-dynamic: dynamic tau of the paper; cdb-s: sampling by difficulty, tau 1; schedule, batches and decay are those of the released code for CIFAR-100.'
-      : `cdb-w: tau ${TAU}, the best of 0.25, 0.5, 1 and the two dynamic ones on 200 held-out training images a class with seeds 100 and 101; cdb-w-dynamic: dynamic tau of the paper, which there swings from class to class; cdb-s: sampling by difficulty, tau ${TAU}, the better of that and 1.`) +
+      ? 'cdb-w and cdb-w-dynamic: dynamic tau of the paper; cdb-s: sampling by difficulty, tau 1; schedule, ' +
+        'batches and decay are those of the released code for CIFAR-100.'
+      : `cdb-w: tau ${TAU}, the best of 0.25, 0.5, 1 and the two dynamic ones on 200 held-out training images ` +
+        'a class with seeds 100 and 101; cdb-w-dynamic: dynamic tau of the paper, which there swings from ' +
+        `class to class; cdb-s: sampling by difficulty, tau ${TAU}, the better of that and 1.`) +
     ' cdb-w-cifar: dynamic tau of the released CIFAR code.',
   asked: [{ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'cdb-w', margin: LEAD }],
   beside: [

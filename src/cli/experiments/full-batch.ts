@@ -16,7 +16,11 @@ export interface DescentOptions {
 }
 
 /** Full-batch descent of a model on a scalar objective: one captured step, played again. */
-export async function descend(model: Sequential, objective: () => Tensor, { optimizer, steps, signal, at = [], read }: DescentOptions): Promise<void> {
+export async function descend(
+  model: Sequential,
+  objective: () => Tensor,
+  { optimizer, steps, signal, at = [], read }: DescentOptions,
+): Promise<void> {
   const state = optimizer.attach(model.arena);
   const wait = [...model.parameters.values()][0]!;
   const run = (): void => {

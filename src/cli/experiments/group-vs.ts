@@ -26,7 +26,8 @@ const METHODS: Readonly<Record<string, () => GroupLoss>> = {
   CE: () => groupVs({ groupCounts: COUNTS, gamma: 0, tau: 0 }),
   'group VS': () => groupVs({ groupCounts: COUNTS, gamma: 0.3, tau: 1 }),
   'group DRO': () => groupDro(crossEntropy(), { groupCounts: COUNTS, eta: ETA }),
-  'group VS + DRO': () => groupDro(groupVs({ groupCounts: COUNTS, gamma: 0.3, tau: 1 }), { groupCounts: COUNTS, eta: ETA }),
+  'group VS + DRO': () =>
+    groupDro(groupVs({ groupCounts: COUNTS, gamma: 0.3, tau: 1 }), { groupCounts: COUNTS, eta: ETA }),
 };
 
 /** Means over the problems of a seed, all of which should be small. */
@@ -37,24 +38,48 @@ export const groupVsExperiment = experiment({
   id: 'group-vs',
   title: 'Group-sensitive VS loss on Gaussian groups',
   claim:
-    'On data that a linear model separates, group VS has a lower error over the groups (by 2 points), in the worst group (by 4) and a smaller difference of opportunity (by 4) than cross-entropy, and is no worse than group DRO in each.',
+    'On data that a linear model separates, group VS has a lower error over the groups (by 2 points), in the ' +
+    'worst group (by 4) and a smaller difference of opportunity (by 4) than cross-entropy, and is no worse ' +
+    'than group DRO in each.',
   flags: { seeds: integer(`number of seeds: 0, 1, ...; each averages ${PROBLEMS} problems`, 3, { min: 1, max: 100 }) },
   protocol: ({ seeds }) =>
-    `x = ${CORE} y e1 + ${SPURIOUS} a e2 + N(0, I) in ${WIDTH} dimensions, y and a of +-1; 60 training rows of each group with y = a, 8 of each other; ${TEST_ROWS} test rows a group. ` +
-    `Linear model from 0, ${STEPS} full-batch steps of SGD, rate 0.2, the last one counts; gamma 0.3 and tau 1, the defaults; eta ${ETA}, as far in ${STEPS} steps as the default 0.01 in ${4 * STEPS}; nothing searched. The difference of opportunity is the mean over both labels. ` +
+    `x = ${CORE} y e1 + ${SPURIOUS} a e2 + N(0, I) in ${WIDTH} dimensions, y and a of +-1; 60 training rows ` +
+    `of each group with y = a, 8 of each other; ${TEST_ROWS} test rows a group. ` +
+    `Linear model from 0, ${STEPS} full-batch steps of SGD, rate 0.2, the last one counts; gamma 0.3 and tau ` +
+    `1, the defaults; eta ${ETA}, as far in ${STEPS} steps as the default 0.01 in ${4 * STEPS}; nothing ` +
+    'searched. The difference of opportunity is the mean over both labels. ' +
     `${PROBLEMS} problems a seed, the same for every method; ${seeds} seed${seeds === 1 ? '' : 's'}.`,
   datasets: () => [],
   options: ({ seeds }) => ({ seeds }),
-  job: async ({ seeds, steps = STEPS }: { seeds: number; steps?: number }, { emit, signal }: Pick<JobContext, 'emit' | 'signal'>) => {
+  job: async (
+    { seeds, steps = STEPS }: { seeds: number; steps?: number },
+    { emit, signal }: Pick<JobContext, 'emit' | 'signal'>,
+  ) => {
     const runs: GroupRun[] = [];
     for (let seed = 0; seed < seeds; seed++) {
-      const problems = Array.from({ length: PROBLEMS }, (_, p) => [draw(split(key(seed), 2 * p), COUNTS), draw(split(key(seed), 2 * p + 1), COUNTS.map(() => TEST_ROWS))] as const);
+      const problems = Array.from(
+        { length: PROBLEMS },
+        (_, p) =>
+          [
+            draw(split(key(seed), 2 * p), COUNTS),
+            draw(
+              split(key(seed), 2 * p + 1),
+              COUNTS.map(() => TEST_ROWS),
+            ),
+          ] as const,
+      );
       for (const [method, make] of Object.entries(METHODS)) {
         const sums = [0, 0, 0];
-        for (const [train, test] of problems) (await measure(train, test, make(), steps, signal)).forEach((v, i) => (sums[i]! += v / PROBLEMS));
+        for (const [train, test] of problems)
+          (await measure(train, test, make(), steps, signal)).forEach((v, i) => (sums[i]! += v / PROBLEMS));
         const [balancedError, worstError, opportunity] = sums as [number, number, number];
         runs.push({ dataset: 'Gaussian groups', seed, method, balancedError, worstError, opportunity });
-        emit({ type: 'line', text: `seed ${seed}, ${method}: error over the groups ${balancedError.toFixed(3)}, worst group ${worstError.toFixed(3)}, difference of opportunity ${opportunity.toFixed(3)}` });
+        emit({
+          type: 'line',
+          text:
+            `seed ${seed}, ${method}: error over the groups ${balancedError.toFixed(3)}, worst group ` +
+            `${worstError.toFixed(3)}, difference of opportunity ${opportunity.toFixed(3)}`,
+        });
       }
     }
     return runs;
@@ -62,7 +87,12 @@ export const groupVsExperiment = experiment({
   judge,
 });
 
-interface Rows { x: NdArray; labels: number[]; attributes: number[]; groups: number[] }
+interface Rows {
+  x: NdArray;
+  labels: number[];
+  attributes: number[];
+  groups: number[];
+}
 
 function draw(root: Key, counts: readonly number[]): Rows {
   const groups = counts.flatMap((n, g) => new Array<number>(n).fill(g));
@@ -76,15 +106,33 @@ function draw(root: Key, counts: readonly number[]): Rows {
 }
 
 /** Error over the groups, error of the worst, difference of opportunity. */
-async function measure(train: Rows, test: Rows, loss: GroupLoss, steps: number, signal: AbortSignal): Promise<[number, number, number]> {
+async function measure(
+  train: Rows,
+  test: Rows,
+  loss: GroupLoss,
+  steps: number,
+  signal: AbortSignal,
+): Promise<[number, number, number]> {
   const model = sequential(linear(WIDTH, 2)).init();
   for (const p of model.parameters.values()) p.write(new Float32Array(p.size));
-  const held = [tensor(train.x), tensor(train.labels, { dtype: 'i32' }), tensor(train.groups, { dtype: 'i32' })] as const;
+  const held = [
+    tensor(train.x),
+    tensor(train.labels, { dtype: 'i32' }),
+    tensor(train.groups, { dtype: 'i32' }),
+  ] as const;
   const [x, labels, groups] = held;
   try {
-    await descend(model, () => loss(model.forward(x, { training: true }), labels, { groups }), { optimizer: sgd({ lr: 0.2 }), steps, signal });
+    await descend(model, () => loss(model.forward(x, { training: true }), labels, { groups }), {
+      optimizer: sgd({ lr: 0.2 }),
+      steps,
+      signal,
+    });
     const logits = await model.logits(test.x);
-    return [groupBalancedError(logits, test.labels, test.groups), 1 - worstGroup(logits, test.labels, test.groups).accuracy, equalOpportunityDifference(logits, test.labels, test.attributes, { positive: 'mean' })!];
+    return [
+      groupBalancedError(logits, test.labels, test.groups),
+      1 - worstGroup(logits, test.labels, test.groups).accuracy,
+      equalOpportunityDifference(logits, test.labels, test.attributes, { positive: 'mean' })!,
+    ];
   } finally {
     for (const t of held) t.dispose();
     model.dispose();
@@ -95,6 +143,19 @@ async function measure(train: Rows, test: Rows, loss: GroupLoss, steps: number, 
 /** Holds when every paired mean difference reaches its margin. */
 export function judge(runs: readonly GroupRun[]) {
   const of = (baseline: string, margins: readonly [number, number, number]) =>
-    ([['balancedError', 'error over the groups'], ['worstError', 'error of the worst group'], ['opportunity', 'difference of opportunity']] as const).map(([metric, label], i) => ({ metric, label, baseline, method: 'group VS', lowerIsBetter: true, margin: margins[i]! }));
+    (
+      [
+        ['balancedError', 'error over the groups'],
+        ['worstError', 'error of the worst group'],
+        ['opportunity', 'difference of opportunity'],
+      ] as const
+    ).map(([metric, label], i) => ({
+      metric,
+      label,
+      baseline,
+      method: 'group VS',
+      lowerIsBetter: true,
+      margin: margins[i]!,
+    }));
   return judgePaired(runs, [...of('CE', [2, 4, 4]), ...of('group DRO', [0, 0, 0])]);
 }

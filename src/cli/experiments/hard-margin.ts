@@ -7,11 +7,16 @@ export interface HalfSpace {
 }
 
 /**
- * The least |w| with y_i (w x_i + b) >= margin_i, b free: sequential minimal optimisation of the dual (Platt, 1998) on the pair
- * that violates most. x: (rows, width), separable; labels +1 and -1. With margins delta for +1 and 1 for -1 it is the
- * cost-sensitive machine.
+ * The least |w| with y_i (w x_i + b) >= margin_i, b free: sequential minimal optimisation of the dual (Platt, 1998) on
+ * the pair that violates most. x: (rows, width), separable; labels +1 and -1. With margins delta for +1 and 1 for -1 it
+ * is the cost-sensitive machine.
  */
-export function hardMargin(x: Float64Array, labels: ArrayLike<number>, margins: ArrayLike<number>, { tolerance = 1e-10, most = 1e6 } = {}): HalfSpace {
+export function hardMargin(
+  x: Float64Array,
+  labels: ArrayLike<number>,
+  margins: ArrayLike<number>,
+  { tolerance = 1e-10, most = 1e6 } = {},
+): HalfSpace {
   const rows = labels.length;
   const width = x.length / rows;
   const row = (i: number): Float64Array => x.subarray(i * width, (i + 1) * width);
@@ -41,7 +46,12 @@ export function hardMargin(x: Float64Array, labels: ArrayLike<number>, margins: 
 }
 
 /** The same without b, by coordinate ascent: a constant feature of x is then a bias that counts in |w|. */
-export function hardMarginThroughOrigin(x: Float64Array, labels: ArrayLike<number>, margins: ArrayLike<number>, { tolerance = 1e-10, most = 1e5 } = {}): Float64Array {
+export function hardMarginThroughOrigin(
+  x: Float64Array,
+  labels: ArrayLike<number>,
+  margins: ArrayLike<number>,
+  { tolerance = 1e-10, most = 1e5 } = {},
+): Float64Array {
   const rows = labels.length;
   const width = x.length / rows;
   const alpha = new Float64Array(rows);
@@ -67,7 +77,10 @@ export function costSensitive({ w, b }: HalfSpace, delta: number): HalfSpace {
   return { w: w.map((v) => scale * v), b: scale * b + (delta - 1) / 2 };
 }
 
-/** Exact errors of a half-space on N(mean, I) (class +1) and N(-mean, I), the mean along the first axis, and their average. */
+/**
+ * Exact errors of a half-space on N(mean, I) (class +1) and N(-mean, I), the mean along the first axis, and their
+ * average.
+ */
 export function exactErrors({ w, b }: HalfSpace, mean: number): { plus: number; minus: number; balanced: number } {
   const length = Math.sqrt(dot(w, w));
   const [plus, minus] = [normalCdf(-(mean * w[0]! + b) / length), normalCdf(-(mean * w[0]! - b) / length)];

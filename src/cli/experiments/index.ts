@@ -21,4 +21,26 @@ import { vsGmm } from './vs-gmm.ts';
 import { vsLt } from './vs-lt.ts';
 
 /** All experiments, in the order of `--list`. */
-export const experiments: readonly Experiment[] = [ldamDrw, ladcFeatures, linfFashion, calsExperiment, alphaFlips, alphaLandscape, alphaLongServedio, averageKExperiment, smoothMixFashion, smoothMixMnist, susceptibilityExperiment, vsLt, unimixBayiasLt, absgdLt, cdbLt, othersLt, vsGmm, groupVsExperiment, certifyLinear, certifyCost, logitclipNoise];
+export const experiments: readonly Experiment[] = [
+  ldamDrw,
+  ladcFeatures,
+  linfFashion,
+  calsExperiment,
+  alphaFlips,
+  alphaLandscape,
+  alphaLongServedio,
+  averageKExperiment,
+  smoothMixFashion,
+  smoothMixMnist,
+  susceptibilityExperiment,
+  vsLt,
+  unimixBayiasLt,
+  absgdLt,
+  cdbLt,
+  othersLt,
+  vsGmm,
+  groupVsExperiment,
+  certifyLinear,
+  certifyCost,
+  logitclipNoise,
+];

@@ -5,11 +5,32 @@ import { epochScores, fit } from 'evenkeel/train';
 import { UsageError } from '../errors.ts';
 import { integer, text, toggle } from '../flags.ts';
 import type { JobContext } from '../job.ts';
-import { assemble, BETA, lateEpoch, longTailedParts, METHOD_TITLES, METHODS, probabilities, type Method, type Parts, type Recipe } from '../methods.ts';
+import {
+  assemble,
+  BETA,
+  lateEpoch,
+  longTailedParts,
+  METHOD_TITLES,
+  METHODS,
+  probabilities,
+  type Method,
+  type Parts,
+  type Recipe,
+} from '../methods.ts';
 import { percent } from '../table.ts';
 import { tuningOf } from '../tuning.ts';
 import { experiment, type Verdict } from './experiment.ts';
-import { describeRecipe, describeRun, judgeLongTail, longTailImages, longTailParts, longTailRecipe, longTailSource, trainLongTailed, type LongTailMethod } from './long-tail.ts';
+import {
+  describeRecipe,
+  describeRun,
+  judgeLongTail,
+  longTailImages,
+  longTailParts,
+  longTailRecipe,
+  longTailSource,
+  trainLongTailed,
+  type LongTailMethod,
+} from './long-tail.ts';
 
 const DATA = ['mnist', 'fashion-mnist'] as const;
 const IMBALANCE = 0.01;
@@ -21,7 +42,11 @@ const RECIPE: Omit<Recipe, 'tuning'> = { widths: [128, 64], epochs: 10, batchSiz
 const [MAX_M, SCALE] = [0.5, 30];
 const FULL: Readonly<Record<Method, LongTailMethod>> = {
   ce: () => ({ loss: crossEntropy() }),
-  'ldam-drw': ({ train, late }) => ({ loss: ldam({ clsNumList: train.classCounts, maxM: MAX_M, s: SCALE, scaleIn: 'head' }), cosineScale: SCALE, schedule: [drw({ from: late, beta: BETA })] }),
+  'ldam-drw': ({ train, late }) => ({
+    loss: ldam({ clsNumList: train.classCounts, maxM: MAX_M, s: SCALE, scaleIn: 'head' }),
+    cosineScale: SCALE,
+    schedule: [drw({ from: late, beta: BETA })],
+  }),
 };
 
 /** Options of the job; epochs null: those of the protocol. */
@@ -51,32 +76,46 @@ export type LdamDrwRun = {
 export const ldamDrw = experiment({
   id: 'ldam-drw',
   title: 'LDAM with deferred re-weighting against cross-entropy on long-tailed data',
-  claim: `On data with imbalance 100, LDAM-DRW beats cross-entropy in balanced test accuracy by at least ${MARGIN} points (Cao et al., NeurIPS 2019).`,
+  claim:
+    `On data with imbalance 100, LDAM-DRW beats cross-entropy in balanced test accuracy by at least ${MARGIN} ` +
+    'points (Cao et al., NeurIPS 2019).',
   flags: {
-    data: text('data set; with --full the folder of the binary version of CIFAR-10', `${DATA.join('|')}|both|DIR`, 'both'),
+    data: text(
+      'data set; with --full the folder of the binary version of CIFAR-10',
+      `${DATA.join('|')}|both|DIR`,
+      'both',
+    ),
     seeds: integer('number of seeds: 0, 1, ...; each changes data, weights and order', 3, { min: 1, max: 100 }),
     epochs: integer('passes over the training set', null, { min: 2, max: 10_000 }),
     full: toggle('ResNet-32 on long-tailed CIFAR-10 with the published settings'),
   },
   protocol: ({ seeds, epochs: given, data, full }) => {
-    const tested = `Tested on the official balanced test set after the last epoch, and beside it after the best of all; ${seeds} seed${seeds === 1 ? '' : 's'}.`;
+    const tested =
+      'Tested on the official balanced test set after the last epoch, and beside it after the best of all; ' +
+      `${seeds} seed${seeds === 1 ? '' : 's'}.`;
     if (full) {
       return (
-        `${describeRecipe(longTailRecipe({ full, epochs: given }), true)} LDAM-DRW: cosine classifier, s ${SCALE}, largest margin ${MAX_M}, deferred class weights by effective number (beta ${BETA}), ` +
+        `${describeRecipe(longTailRecipe({ full, epochs: given }), true)} LDAM-DRW: cosine classifier, s ` +
+        `${SCALE}, largest margin ${MAX_M}, deferred class weights by effective number (beta ${BETA}), ` +
         `as the published code, which reports the best test epoch instead. ${tested}`
       );
     }
     const epochs = given ?? RECIPE.epochs;
     return (
-      `Exponential long tail, imbalance 100, no part held out; linear layers of 784-128-64-10; SGD with momentum ${RECIPE.momentum}, batches of ${RECIPE.batchSize}, ${epochs} epochs, warm-up over 2. ` +
-      `LDAM-DRW: cosine classifier, class weights by effective number (beta ${BETA}) from the epoch where the rate falls to a tenth. ` +
-      `The rest was chosen for each method on held-out training images, never on the test sets: ${sources(data).map((name) => settings(name, epochs)).join('; ')}. ` +
+      'Exponential long tail, imbalance 100, no part held out; linear layers of 784-128-64-10; SGD with ' +
+      `momentum ${RECIPE.momentum}, batches of ${RECIPE.batchSize}, ${epochs} epochs, warm-up over 2. ` +
+      `LDAM-DRW: cosine classifier, class weights by effective number (beta ${BETA}) from the epoch where ` +
+      'the rate falls to a tenth. ' +
+      `The rest was chosen for each method on held-out training images, never on the test sets: ${sources(data)
+        .map((name) => settings(name, epochs))
+        .join('; ')}. ` +
       tested
     );
   },
   datasets: ({ data, full }) => {
     if (full) return [longTailSource({ full, data: sources(data).length > 0 ? null : data })];
-    if (sources(data).length === 0) throw new UsageError(`--data is '${data}', expected ${DATA.join(' or ')} or both; a folder needs --full`);
+    if (sources(data).length === 0)
+      throw new UsageError(`--data is '${data}', expected ${DATA.join(' or ')} or both; a folder needs --full`);
     return sources(data);
   },
   options: ({ seeds, epochs, full }): LdamDrwOptions => ({ seeds, epochs, full }),
@@ -88,11 +127,20 @@ export const ldamDrw = experiment({
       for (let seed = 0; seed < seeds; seed++) {
         const parts = await longTailedParts(bytes, { imbFactor: IMBALANCE, calibShare: 0, seed });
         for (const method of METHODS) {
-          const run = await runOnce({ dataset: bytes.name, seed, method }, parts, { ...RECIPE, epochs, tuning: tuningOf(bytes.name) }, context);
+          const run = await runOnce(
+            { dataset: bytes.name, seed, method },
+            parts,
+            { ...RECIPE, epochs, tuning: tuningOf(bytes.name) },
+            context,
+          );
           runs.push(run);
           context.emit({
             type: 'line',
-            text: `${run.dataset}, seed ${seed}, ${METHOD_TITLES[method]}: balanced ${percent(run.balancedAccuracy)} % (best ${percent(run.bestBalancedAccuracy)} % after epoch ${run.bestEpoch}), accuracy ${percent(run.accuracy)} %, few ${percent(run.few)} % (${run.seconds.toFixed(0)} s)`,
+            text:
+              `${run.dataset}, seed ${seed}, ${METHOD_TITLES[method]}: balanced ` +
+              `${percent(run.balancedAccuracy)} % (best ${percent(run.bestBalancedAccuracy)} % after epoch ` +
+              `${run.bestEpoch}), accuracy ${percent(run.accuracy)} %, few ${percent(run.few)} % ` +
+              `(${run.seconds.toFixed(0)} s)`,
           });
         }
       }
@@ -112,7 +160,14 @@ async function runFull(seeds: number, epochs: number | null, context: JobContext
   for (let seed = 0; seed < seeds; seed++) {
     const parts = longTailParts(images, { held: 0, seed });
     for (const method of METHODS) {
-      const run = await trainLongTailed({ seed, method }, FULL[method], parts, true, longTailRecipe({ full: true, epochs }), context);
+      const run = await trainLongTailed(
+        { seed, method },
+        FULL[method],
+        parts,
+        true,
+        longTailRecipe({ full: true, epochs }),
+        context,
+      );
       runs.push({ ...run, method });
       context.emit({ type: 'line', text: describeRun(run) });
     }
@@ -123,16 +178,30 @@ async function runFull(seeds: number, epochs: number | null, context: JobContext
 function settings(dataset: string, epochs: number): string {
   const { ce, 'ldam-drw': ours } = tuningOf(dataset);
   return [ce, ours]
-    .map((t, i) => `${dataset} ${METHOD_TITLES[METHODS[i]!]}: rate ${t.lr} (a tenth from epoch ${lateEpoch(epochs, t) + 1}), weight decay ${t.weightDecay}, ${t.lastRelu ? 'relu after both layers' : 'relu after the first layer'}${t.s === undefined ? '' : `, s ${t.s}, largest margin ${t.maxM}`}`)
+    .map(
+      (t, i) =>
+        `${dataset} ${METHOD_TITLES[METHODS[i]!]}: rate ${t.lr} (a tenth from epoch ` +
+        `${lateEpoch(epochs, t) + 1}), weight decay ${t.weightDecay}, ` +
+        `${t.lastRelu ? 'relu after both layers' : 'relu after the first layer'}${t.s === undefined ? '' : ', s ' + `${t.s}, largest margin ${t.maxM}`}`,
+    )
     .join(', ');
 }
 
-async function runOnce(what: { dataset: string; seed: number; method: Method }, { train, test }: Parts, recipe: Recipe, { emit, signal }: JobContext): Promise<LdamDrwRun> {
+async function runOnce(
+  what: { dataset: string; seed: number; method: Method },
+  { train, test }: Parts,
+  recipe: Recipe,
+  { emit, signal }: JobContext,
+): Promise<LdamDrwRun> {
   const { dataset, seed, method } = what;
   const { model, loss, optimizer, schedule } = assemble(method, train, recipe, seed);
   try {
     const scores = epochScores(model, test, { signal });
-    emit({ type: 'phase', label: `${dataset} seed ${seed} ${METHOD_TITLES[method]}`, total: recipe.epochs * Math.ceil(train.y.length / recipe.batchSize) });
+    emit({
+      type: 'phase',
+      label: `${dataset} seed ${seed} ${METHOD_TITLES[method]}`,
+      total: recipe.epochs * Math.ceil(train.y.length / recipe.batchSize),
+    });
     const { seconds } = await fit(model, train, {
       loss,
       optimizer,
@@ -142,12 +211,23 @@ async function runOnce(what: { dataset: string; seed: number; method: Method }, 
       seed,
       signal,
       onEpoch: scores,
-      onStep: ({ step, epoch, epochs, loss, stepsPerSecond }) => emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
+      onStep: ({ step, epoch, epochs, loss, stepsPerSecond }) =>
+        emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
     });
     const probs = await probabilities(model, test);
     const { many, medium, few } = shotAccuracy(probs, test.y, { counts: train.classCounts, groups: 'thirds' });
     const { best } = scores;
-    return { ...what, balancedAccuracy: balancedAccuracy(probs, test.y), bestBalancedAccuracy: best.score, bestEpoch: best.epoch + 1, accuracy: accuracy(probs, test.y), many: many!, medium: medium!, few: few!, seconds };
+    return {
+      ...what,
+      balancedAccuracy: balancedAccuracy(probs, test.y),
+      bestBalancedAccuracy: best.score,
+      bestEpoch: best.epoch + 1,
+      accuracy: accuracy(probs, test.y),
+      many: many!,
+      medium: medium!,
+      few: few!,
+      seconds,
+    };
   } finally {
     loss.dispose();
     model.dispose();
@@ -156,5 +236,7 @@ async function runOnce(what: { dataset: string; seed: number; method: Method }, 
 
 /** The claim holds when the mean difference reaches the margin on every data set. */
 export function judge(runs: readonly LdamDrwRun[]): Verdict {
-  return judgeLongTail(runs, [{ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'ldam-drw', margin: MARGIN }]);
+  return judgeLongTail(runs, [
+    { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'ldam-drw', margin: MARGIN },
+  ]);
 }

@@ -1,5 +1,14 @@
 import { softmaxRows } from 'evenkeel/calibrate';
-import { CIFAR10_STATISTICS, cropFlip, loadIdx, longTail, normalizeChannels, split, type Dataset, type Sampler } from 'evenkeel/data';
+import {
+  CIFAR10_STATISTICS,
+  cropFlip,
+  loadIdx,
+  longTail,
+  normalizeChannels,
+  split,
+  type Dataset,
+  type Sampler,
+} from 'evenkeel/data';
 import type { Loss, Objective } from 'evenkeel/losses';
 import { accuracy, balancedAccuracy, calibrationError, perClassAccuracy, shotAccuracy } from 'evenkeel/metrics';
 import { cosineLinear, flatten, linear, relu, resnet32, sequential, type Sequential } from 'evenkeel/nn';
@@ -32,10 +41,31 @@ export interface LongTailRecipe {
   late: number;
 }
 
-/** On Fashion-MNIST, for software adapters: the rate and decay that the search of ldam-drw chose for cross-entropy on held-out training images. */
-const QUICK: LongTailRecipe = { epochs: 8, batchSize: 128, lr: 0.1, weightDecay: 2e-4, warmUp: 2, drops: [0.8], factor: 0.1, late: 0.8 };
+/**
+ * On Fashion-MNIST, for software adapters: the rate and decay that the search of ldam-drw chose for cross-entropy on
+ * held-out training images.
+ */
+const QUICK: LongTailRecipe = {
+  epochs: 8,
+  batchSize: 128,
+  lr: 0.1,
+  weightDecay: 2e-4,
+  warmUp: 2,
+  drops: [0.8],
+  factor: 0.1,
+  late: 0.8,
+};
 /** The code of LDAM, which VS, ABSGD and UniMix follow: epochs 160 and 180 of 200. */
-const FULL: LongTailRecipe = { epochs: 200, batchSize: 128, lr: 0.1, weightDecay: 2e-4, warmUp: 5, drops: [0.8, 0.9], factor: 0.01, late: 0.8 };
+const FULL: LongTailRecipe = {
+  epochs: 200,
+  batchSize: 128,
+  lr: 0.1,
+  weightDecay: 2e-4,
+  warmUp: 5,
+  drops: [0.8, 0.9],
+  factor: 0.01,
+  late: 0.8,
+};
 
 /** What a method may look at when it is made for a run. */
 export interface LongTailSetup {
@@ -67,7 +97,10 @@ export type LongTailRun = {
   seed: number;
   method: string;
   balancedAccuracy: number;
-  /** The largest balanced accuracy after any epoch that was scored, and that epoch, from 1: a selection on the test set, shown beside the last. */
+  /**
+   * The largest balanced accuracy after any epoch that was scored, and that epoch, from 1: a selection on the test set,
+   * shown beside the last.
+   */
   bestBalancedAccuracy: number;
   bestEpoch: number;
   accuracy: number;
@@ -96,15 +129,23 @@ export interface LongTailOptions {
 }
 
 /** The recipe of a protocol; `epochs` keeps the shares at which the rate falls. */
-export function longTailRecipe({ full, epochs }: Pick<LongTailOptions, 'full' | 'epochs'>, own: Pick<LongTailDefinition<string>, 'quick' | 'full'> = {}): LongTailRecipe {
+export function longTailRecipe(
+  { full, epochs }: Pick<LongTailOptions, 'full' | 'epochs'>,
+  own: Pick<LongTailDefinition<string>, 'quick' | 'full'> = {},
+): LongTailRecipe {
   const recipe = full ? { ...FULL, ...own.full } : { ...QUICK, ...own.quick };
   return { ...recipe, epochs: epochs ?? recipe.epochs };
 }
 
-/** The source of the images: Fashion-MNIST, with --full the folder that --data names. Throws UsageError when the two do not fit. */
+/**
+ * The source of the images: Fashion-MNIST, with --full the folder that --data names. Throws UsageError when the two do
+ * not fit.
+ */
 export function longTailSource({ full, data }: { full: boolean; data: string | null }): string {
-  if (full && data === null) throw new UsageError('--full needs --data DIR, the folder of the binary version of CIFAR-10');
-  if (!full && data !== null) throw new UsageError('--data is the folder of CIFAR-10 for --full, expected both or neither');
+  if (full && data === null)
+    throw new UsageError('--full needs --data DIR, the folder of the binary version of CIFAR-10');
+  if (!full && data !== null)
+    throw new UsageError('--data is the folder of CIFAR-10 for --full, expected both or neither');
   return full ? `cifar10:${data}` : 'fashion-mnist';
 }
 
@@ -117,7 +158,10 @@ export async function longTailImages({ name, ...bytes }: DatasetBytes): Promise<
 }
 
 /** `held` validation images of each class, and a long tail of the other training images. */
-export function longTailParts({ all, test }: { all: Dataset; test: Dataset }, { held, seed }: { held: number; seed: number }): LongTailParts {
+export function longTailParts(
+  { all, test }: { all: Dataset; test: Dataset },
+  { held, seed }: { held: number; seed: number },
+): LongTailParts {
   const tailed = (data: Dataset): Dataset => longTail(data, { imbType: 'exp', imbFactor: IMBALANCE, seed });
   if (held === 0) return { train: tailed(all), held: null, test };
   const share = (held * all.numClasses) / all.y.length;
@@ -125,8 +169,17 @@ export function longTailParts({ all, test }: { all: Dataset; test: Dataset }, { 
   return { train: tailed(parts.train), held: parts.held, test };
 }
 
-/** Trains a method on a long tail and tests it: ResNet-32 with crops and flips on CIFAR-10, else a layer of 64 units. */
-export async function trainLongTailed(what: { seed: number; method: string }, method: LongTailMethod, { train, held, test }: LongTailParts, full: boolean, recipe: LongTailRecipe, { emit, signal }: JobContext): Promise<LongTailRun> {
+/**
+ * Trains a method on a long tail and tests it: ResNet-32 with crops and flips on CIFAR-10, else a layer of 64 units.
+ */
+export async function trainLongTailed(
+  what: { seed: number; method: string },
+  method: LongTailMethod,
+  { train, held, test }: LongTailParts,
+  full: boolean,
+  recipe: LongTailRecipe,
+  { emit, signal }: JobContext,
+): Promise<LongTailRun> {
   const { epochs, batchSize, lr, weightDecay, warmUp: warm, drops, factor, late } = recipe;
   const plan = method({ train, held, late: lateEpoch(epochs, { lateShare: late }), full });
   const { loss, objective, sampler, schedule = [], cosineScale, onEpoch } = plan;
@@ -135,7 +188,11 @@ export async function trainLongTailed(what: { seed: number; method: string }, me
   const options: FitOptions = {
     ...(loss ? { loss } : { objective: objective! }),
     optimizer: sgd({ lr, momentum: MOMENTUM, weightDecay }),
-    schedule: [...(warm > 0 ? [warmUp({ epochs: warm })] : []), multiStep({ milestones: drops.map((lateShare) => lateEpoch(epochs, { lateShare })), gamma: factor }), ...schedule],
+    schedule: [
+      ...(warm > 0 ? [warmUp({ epochs: warm })] : []),
+      multiStep({ milestones: drops.map((lateShare) => lateEpoch(epochs, { lateShare })), gamma: factor }),
+      ...schedule,
+    ],
     ...(full && { augment: cropFlip() }),
     ...(sampler && { sampler }),
     onEpoch: async (report) => {
@@ -146,10 +203,15 @@ export async function trainLongTailed(what: { seed: number; method: string }, me
     batchSize,
     seed: what.seed,
     signal,
-    onStep: ({ step, epoch, loss: value, stepsPerSecond }) => emit({ type: 'step', done: step, stepsPerSecond, loss: value, note: `epoch ${epoch + 1}/${epochs}` }),
+    onStep: ({ step, epoch, loss: value, stepsPerSecond }) =>
+      emit({ type: 'step', done: step, stepsPerSecond, loss: value, note: `epoch ${epoch + 1}/${epochs}` }),
   };
   try {
-    emit({ type: 'phase', label: `seed ${what.seed} ${what.method}`, total: epochs * Math.ceil(train.y.length / batchSize) });
+    emit({
+      type: 'phase',
+      label: `seed ${what.seed} ${what.method}`,
+      total: epochs * Math.ceil(train.y.length / batchSize),
+    });
     const { seconds } = await fit(model, train, options);
     const probs = softmaxRows(await model.logits(test.x));
     const { many, medium, few } = shotAccuracy(probs, test.y, { counts: train.classCounts, groups: 'thirds' });
@@ -174,14 +236,22 @@ export async function trainLongTailed(what: { seed: number; method: string }, me
   }
 }
 
-/** Epochs from one scoring on the test images to the next: they cost a fifth of an epoch, which long runs on software adapters have no time for. */
+/**
+ * Epochs from one scoring on the test images to the next: they cost a fifth of an epoch, which long runs on software
+ * adapters have no time for.
+ */
 export function scoredEvery({ epochs }: Pick<LongTailRecipe, 'epochs'>, full: boolean): number {
   return full ? 1 : Math.max(1, Math.floor(epochs / 10));
 }
 
 function smallNet({ x, numClasses }: Dataset, scale?: number): Sequential {
   const features = x.shape.slice(1).reduce((a, b) => a * b, 1);
-  return sequential(flatten(), linear(features, HIDDEN), relu(), scale === undefined ? linear(HIDDEN, numClasses) : cosineLinear(HIDDEN, numClasses, { scale }));
+  return sequential(
+    flatten(),
+    linear(features, HIDDEN),
+    relu(),
+    scale === undefined ? linear(HIDDEN, numClasses) : cosineLinear(HIDDEN, numClasses, { scale }),
+  );
 }
 
 function residualNet({ numClasses: classes }: Dataset, scale?: number): Sequential {
@@ -209,7 +279,17 @@ export interface LongTailDefinition<M extends string> {
 }
 
 /** An experiment on Fashion-MNIST with a long tail of imbalance 100, with --full on CIFAR-10. */
-export function longTailExperiment<M extends string>({ id, title, claim, methods, settings, asked, beside = [], held, ...own }: LongTailDefinition<M>): Experiment {
+export function longTailExperiment<M extends string>({
+  id,
+  title,
+  claim,
+  methods,
+  settings,
+  asked,
+  beside = [],
+  held,
+  ...own
+}: LongTailDefinition<M>): Experiment {
   const names = Object.keys(methods) as M[];
   return experiment({
     id,
@@ -229,7 +309,8 @@ export function longTailExperiment<M extends string>({ id, title, claim, methods
       return (
         `${describeRecipe(recipe, full)} ${settings(full)} ` +
         `${count ? `${count} further training images of each class are the validation images. ` : ''}` +
-        `Official balanced test set after the last epoch, and beside it after the best of ${every === 1 ? 'all' : `every ${every}th`}; ${seeds} seed${seeds === 1 ? '' : 's'}, paired.`
+        'Official balanced test set after the last epoch, and beside it after the best of ' +
+        `${every === 1 ? 'all' : `every ${every}th`}; ${seeds} seed${seeds === 1 ? '' : 's'}, paired.`
       );
     },
     datasets: (values) => [longTailSource(values)],
@@ -253,31 +334,72 @@ export function longTailExperiment<M extends string>({ id, title, claim, methods
 }
 
 /** A sentence on data, net and training. */
-export function describeRecipe({ epochs, batchSize, lr, weightDecay, warmUp: warm, drops, factor, late }: LongTailRecipe, full: boolean): string {
+export function describeRecipe(
+  { epochs, batchSize, lr, weightDecay, warmUp: warm, drops, factor, late }: LongTailRecipe,
+  full: boolean,
+): string {
   const at = (lateShare: number): number => lateEpoch(epochs, { lateShare }) + 1;
   return (
-    `Exponential long tail of imbalance 100 of ${full ? 'CIFAR-10, ResNet-32, random crops and flips' : `Fashion-MNIST, 784-${HIDDEN}-10 with relu`}; SGD with momentum ${MOMENTUM}, rate ${lr}, weight decay ${weightDecay}, ` +
-    `batches of ${batchSize}, ${epochs} epochs${warm > 0 ? `, warm-up over ${warm}` : ''}, the rate times ${factor} from epoch ${drops.map(at).join(' and again ')}; what is deferred starts in epoch ${at(late)}.` +
-    `${full ? '' : ' All methods share rate, decay and schedule; rate and decay were chosen for cross-entropy on held-out training images, in a larger net (see ldam-drw).'}`
+    'Exponential long tail of imbalance 100 of ' +
+    `${full ? 'CIFAR-10, ResNet-32, random crops and flips' : `Fashion-MNIST, 784-${HIDDEN}-10 with relu`}; ` +
+    `SGD with momentum ${MOMENTUM}, rate ${lr}, weight decay ${weightDecay}, ` +
+    `batches of ${batchSize}, ${epochs} epochs${warm > 0 ? `, warm-up over ${warm}` : ''}, the rate times ` +
+    `${factor} from epoch ${drops.map(at).join(' and again ')}; what is deferred starts in epoch ${at(late)}.` +
+    `${full ? '' : ' All methods share rate, decay and schedule; rate and decay were chosen for cross-entropy on held-out ' + 'training images, in a larger net (see ldam-drw).'}`
   );
 }
 
 /** A run in a line. */
-export function describeRun({ dataset, seed, method, balancedAccuracy: balanced, bestBalancedAccuracy: best, bestEpoch, few, ece, seconds, ...run }: LongTailRun): string {
-  return `${dataset}, seed ${seed}, ${method}: balanced ${percent(balanced)} % (best ${percent(best)} % after epoch ${bestEpoch}), accuracy ${percent(run.accuracy)} %, few ${percent(few)} %, ECE ${percent(ece)} % (${seconds.toFixed(0)} s)`;
+export function describeRun({
+  dataset,
+  seed,
+  method,
+  balancedAccuracy: balanced,
+  bestBalancedAccuracy: best,
+  bestEpoch,
+  few,
+  ece,
+  seconds,
+  ...run
+}: LongTailRun): string {
+  return (
+    `${dataset}, seed ${seed}, ${method}: balanced ${percent(balanced)} % (best ${percent(best)} % after epoch ` +
+    `${bestEpoch}), accuracy ${percent(run.accuracy)} %, few ${percent(few)} %, ECE ${percent(ece)} % ` +
+    `(${seconds.toFixed(0)} s)`
+  );
 }
 
-/** The claim at the last epoch, and beside it comparisons that do not count for it: those given, and the claim at the best test epoch of each run. */
-export function judgeLongTail(runs: readonly PairedRun[], asked: readonly Comparison[], beside: readonly Omit<Comparison, 'margin'>[] = []): Verdict {
+/**
+ * The claim at the last epoch, and beside it comparisons that do not count for it: those given, and the claim at the
+ * best test epoch of each run.
+ */
+export function judgeLongTail(
+  runs: readonly PairedRun[],
+  asked: readonly Comparison[],
+  beside: readonly Omit<Comparison, 'margin'>[] = [],
+): Verdict {
   const verdict = judgePaired(runs, asked);
-  const selected = asked.filter(({ metric }) => metric === 'balancedAccuracy').map((comparison) => ({ ...comparison, metric: 'bestBalancedAccuracy', label: `${comparison.label}, best test epoch` }));
+  const selected = asked
+    .filter(({ metric }) => metric === 'balancedAccuracy')
+    .map((comparison) => ({
+      ...comparison,
+      metric: 'bestBalancedAccuracy',
+      label: `${comparison.label}, best test epoch`,
+    }));
   const isRun = (name: string): boolean => runs.some(({ method }) => method === name);
-  for (const comparison of [...beside, ...selected].filter(({ baseline, method }) => isRun(baseline) && isRun(method))) {
+  for (const comparison of [...beside, ...selected].filter(
+    ({ baseline, method }) => isRun(baseline) && isRun(method),
+  )) {
     const { baseline, method, label } = comparison;
     const shown = judgePaired(runs, [{ ...comparison, margin: 0 }]);
     for (const [dataset, value] of Object.entries(shown.result)) {
       const { [baseline]: base, [method]: ours, difference, seeds } = value as Record<string, unknown>;
-      verdict.result[`${dataset}: ${label}, ${method} against ${baseline}, beside the claim`] = { [baseline]: base, [method]: ours, difference, seeds };
+      verdict.result[`${dataset}: ${label}, ${method} against ${baseline}, beside the claim`] = {
+        [baseline]: base,
+        [method]: ours,
+        difference,
+        seeds,
+      };
     }
     verdict.table.rows.push(...shown.table.rows.map((row) => [...row.slice(0, 5), '', '']));
   }

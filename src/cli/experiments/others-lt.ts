@@ -1,5 +1,15 @@
 import { classAwareSampler, classBalancedSampler, squareRootSampler } from 'evenkeel/data';
-import { classBalancedFocal, crossEntropy, cutmix, equalization, focal, labelAwareSmoothing, mixed, mixup, remix } from 'evenkeel/losses';
+import {
+  classBalancedFocal,
+  crossEntropy,
+  cutmix,
+  equalization,
+  focal,
+  labelAwareSmoothing,
+  mixed,
+  mixup,
+  remix,
+} from 'evenkeel/losses';
 import { longTailExperiment } from './long-tail.ts';
 
 /** Percentage points by which the class-balanced focal loss must lead cross-entropy. */
@@ -11,13 +21,19 @@ const [FOCAL, CB_FOCAL] = [1, { quick: 0.5, full: 1 }];
 export const othersLt = longTailExperiment({
   id: 'others-lt',
   title: 'Other losses, samplers and mixing against cross-entropy on long-tailed data',
-  claim: `At imbalance 100 the class-balanced focal loss leads cross-entropy in balanced accuracy by at least ${LEAD} points (after Cui et al., CVPR 2019).`,
+  claim:
+    'At imbalance 100 the class-balanced focal loss leads cross-entropy in balanced accuracy by at least ' +
+    `${LEAD} points (after Cui et al., CVPR 2019).`,
   methods: {
     ce: () => ({ loss: crossEntropy() }),
     focal: () => ({ loss: focal({ gamma: FOCAL }) }),
-    'cb-focal': ({ train, full }) => ({ loss: classBalancedFocal({ clsNumList: train.classCounts, gamma: full ? CB_FOCAL.full : CB_FOCAL.quick }) }),
+    'cb-focal': ({ train, full }) => ({
+      loss: classBalancedFocal({ clsNumList: train.classCounts, gamma: full ? CB_FOCAL.full : CB_FOCAL.quick }),
+    }),
     equalization: ({ train }) => ({ loss: equalization({ clsNumList: train.classCounts }) }),
-    'label-aware-smoothing': ({ train }) => ({ loss: labelAwareSmoothing({ clsNumList: train.classCounts, smoothHead: 0.3, smoothTail: 0 }) }),
+    'label-aware-smoothing': ({ train }) => ({
+      loss: labelAwareSmoothing({ clsNumList: train.classCounts, smoothHead: 0.3, smoothTail: 0 }),
+    }),
     'square-root': () => ({ loss: crossEntropy(), sampler: squareRootSampler() }),
     'class-balanced': () => ({ loss: crossEntropy(), sampler: classBalancedSampler() }),
     'class-aware': () => ({ loss: crossEntropy(), sampler: classAwareSampler() }),
@@ -26,7 +42,21 @@ export const othersLt = longTailExperiment({
     cutmix: () => ({ objective: mixed(cutmix(), crossEntropy()) }),
   },
   settings: (full) =>
-    `Focal: gamma ${FOCAL}; class-balanced focal: beta 0.9999, gamma ${full ? CB_FOCAL.full : CB_FOCAL.quick}; equalisation: lambda 0.005, gamma 0.9; label-aware smoothing from 0.3 to 0; mixing: alpha 1, of Remix kappa 3 and tau 0.5; nothing else searched.`,
+    `Focal: gamma ${FOCAL}; class-balanced focal: beta 0.9999, gamma ` +
+    `${full ? CB_FOCAL.full : CB_FOCAL.quick}; equalisation: lambda 0.005, gamma 0.9; label-aware smoothing ` +
+    'from 0.3 to 0; mixing: alpha 1, of Remix kappa 3 and tau 0.5; nothing else searched.',
   asked: [{ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'cb-focal', margin: LEAD }],
-  beside: (['focal', 'equalization', 'label-aware-smoothing', 'square-root', 'class-balanced', 'class-aware', 'mixup', 'remix', 'cutmix'] as const).map((method) => ({ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method })),
+  beside: (
+    [
+      'focal',
+      'equalization',
+      'label-aware-smoothing',
+      'square-root',
+      'class-balanced',
+      'class-aware',
+      'mixup',
+      'remix',
+      'cutmix',
+    ] as const
+  ).map((method) => ({ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method })),
 });

@@ -18,7 +18,10 @@ export interface Comparison {
   margin: number;
 }
 
-/** Mean and deviation of both methods and of their paired differences, for each data set and comparison; holds when every mean lead reaches its margin. */
+/**
+ * Mean and deviation of both methods and of their paired differences, for each data set and comparison; holds when
+ * every mean lead reaches its margin.
+ */
 export function judgePaired(runs: readonly PairedRun[], comparisons: readonly Comparison[]): Verdict {
   const result: Record<string, unknown> = {};
   const rows: string[][] = [];
@@ -26,20 +29,46 @@ export function judgePaired(runs: readonly PairedRun[], comparisons: readonly Co
   for (const dataset of new Set(runs.map((run) => run.dataset))) {
     for (const comparison of comparisons) {
       const { metric, label, baseline, method, lowerIsBetter = false, margin } = comparison;
-      const [base, ours] = [baseline, method].map((name) => valuesOf(runs, dataset, name, metric)) as [Map<number, number>, Map<number, number>];
+      const [base, ours] = [baseline, method].map((name) => valuesOf(runs, dataset, name, metric)) as [
+        Map<number, number>,
+        Map<number, number>,
+      ];
       const seeds = [...ours.keys()].filter((seed) => base.has(seed));
       const differences = seeds.map((seed) => ours.get(seed)! - base.get(seed)!);
       const lead = differences.map((d) => (lowerIsBetter ? -d : d));
       const reached = seeds.length > 0 && 100 * meanAndDeviation(lead).mean >= margin;
       holds &&= reached;
       const key = comparisons.length > 1 ? `${dataset}: ${label}, ${method} against ${baseline}` : dataset;
-      result[key] = { [baseline]: meanAndDeviation([...base.values()]), [method]: meanAndDeviation([...ours.values()]), difference: meanAndDeviation(differences), seeds: seeds.length, margin, holds: reached };
-      rows.push([dataset, label, `${baseline} ${percentWithDeviation([...base.values()])}`, `${method} ${percentWithDeviation([...ours.values()])}`, percentWithDeviation(differences), `${lowerIsBetter ? '<= ' : '>= '}${lowerIsBetter ? -margin : margin}`, reached ? 'yes' : 'no']);
+      result[key] = {
+        [baseline]: meanAndDeviation([...base.values()]),
+        [method]: meanAndDeviation([...ours.values()]),
+        difference: meanAndDeviation(differences),
+        seeds: seeds.length,
+        margin,
+        holds: reached,
+      };
+      rows.push([
+        dataset,
+        label,
+        `${baseline} ${percentWithDeviation([...base.values()])}`,
+        `${method} ${percentWithDeviation([...ours.values()])}`,
+        percentWithDeviation(differences),
+        `${lowerIsBetter ? '<= ' : '>= '}${lowerIsBetter ? -margin : margin}`,
+        reached ? 'yes' : 'no',
+      ]);
     }
   }
-  return { result, holds, table: { head: ['data', 'measure, %', 'baseline', 'method', 'difference', 'asked', 'holds'], rows } };
+  return {
+    result,
+    holds,
+    table: { head: ['data', 'measure, %', 'baseline', 'method', 'difference', 'asked', 'holds'], rows },
+  };
 }
 
 function valuesOf(runs: readonly PairedRun[], dataset: string, method: string, metric: string): Map<number, number> {
-  return new Map(runs.filter((run) => run.dataset === dataset && run.method === method).map((run) => [run.seed, Number(run[metric])]));
+  return new Map(
+    runs
+      .filter((run) => run.dataset === dataset && run.method === method)
+      .map((run) => [run.seed, Number(run[metric])]),
+  );
 }

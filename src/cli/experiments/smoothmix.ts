@@ -18,8 +18,9 @@ const GAP = 0.05;
 const [N0, ALPHA] = [100, 0.001];
 
 /**
- * ACR of the official models (LeNet, all test images, sigma 0.5 on Fashion-MNIST and 1 on MNIST, SmoothMix there with eta 5) by n:
- * from the published radii at n = 100,000, with the counts drawn again for the smaller n. Another net, subset and number of epochs than the quick protocol's.
+ * ACR of the official models (LeNet, all test images, sigma 0.5 on Fashion-MNIST and 1 on MNIST, SmoothMix there with
+ * eta 5) by n: from the published radii at n = 100,000, with the counts drawn again for the smaller n. Another net,
+ * subset and number of epochs than the quick protocol's.
  */
 const OFFICIAL: Readonly<Record<string, Readonly<Record<Method, Readonly<Record<number, number>>>>>> = {
   'fashion-mnist': {
@@ -44,8 +45,20 @@ interface Setting {
   full: { steps: number; stepSize: number; eta: number };
 }
 
-const FASHION: Setting = { data: 'fashion-mnist', sigma: 0.5, lambda: 5, quick: { steps: 2, stepSize: 1, eta: 5 }, full: { steps: 4, stepSize: 1, eta: 5 } };
-const MNIST: Setting = { data: 'mnist', sigma: 1, lambda: 5, quick: { steps: 2, stepSize: 1, eta: 5 }, full: { steps: 8, stepSize: 1, eta: 5 } };
+const FASHION: Setting = {
+  data: 'fashion-mnist',
+  sigma: 0.5,
+  lambda: 5,
+  quick: { steps: 2, stepSize: 1, eta: 5 },
+  full: { steps: 4, stepSize: 1, eta: 5 },
+};
+const MNIST: Setting = {
+  data: 'mnist',
+  sigma: 1,
+  lambda: 5,
+  quick: { steps: 2, stepSize: 1, eta: 5 },
+  full: { steps: 8, stepSize: 1, eta: 5 },
+};
 
 /** Flags that change the protocol; null: its own value. */
 interface Wishes {
@@ -58,8 +71,26 @@ interface Wishes {
 /** Sizes, rates and draws of the quick protocol and of the full one. */
 function recipeOf({ full, images, epochs }: Pick<Wishes, 'full' | 'images' | 'epochs'>) {
   return full
-    ? { net: 'LeNet', images: images ?? 60_000, epochs: epochs ?? 90, batchSize: 256, m: { gaussian: 1, consistency: 2, smoothmix: 4 }, lr: 0.01, weightDecay: 1e-4, drop: 30 }
-    : { net: '784-128-10', images: images ?? 10_000, epochs: epochs ?? 10, batchSize: 128, m: { gaussian: 1, consistency: 2, smoothmix: 2 }, lr: 0.05, weightDecay: 0, drop: null };
+    ? {
+        net: 'LeNet',
+        images: images ?? 60_000,
+        epochs: epochs ?? 90,
+        batchSize: 256,
+        m: { gaussian: 1, consistency: 2, smoothmix: 4 },
+        lr: 0.01,
+        weightDecay: 1e-4,
+        drop: 30,
+      }
+    : {
+        net: '784-128-10',
+        images: images ?? 10_000,
+        epochs: epochs ?? 10,
+        batchSize: 128,
+        m: { gaussian: 1, consistency: 2, smoothmix: 2 },
+        lr: 0.05,
+        weightDecay: 0,
+        drop: null,
+      };
 }
 
 /** Options of the job. */
@@ -96,7 +127,10 @@ function compare(id: string, setting: Setting): Experiment {
   return experiment({
     id,
     title: `SmoothMix against Gaussian and consistency training: certified radii on ${data}`,
-    claim: `At sigma ${sigma} the average certified radius (ACR) of Gaussian training is below that of Consistency, which is not above that of SmoothMix; SmoothMix leads Gaussian by at least ${GAP} (after Jeong et al., NeurIPS 2021).`,
+    claim:
+      `At sigma ${sigma} the average certified radius (ACR) of Gaussian training is below that of Consistency, ` +
+      `which is not above that of SmoothMix; SmoothMix leads Gaussian by at least ${GAP} (after Jeong et al., ` +
+      'NeurIPS 2021).',
     flags: {
       seeds: integer('number of seeds: 0, 1, ...; each changes weights, order and noise', 1, { min: 1, max: 100 }),
       full: toggle('LeNet on all images with the schedule of the paper'),
@@ -108,17 +142,31 @@ function compare(id: string, setting: Setting): Experiment {
     protocol: (values) => {
       const { net, images, epochs, batchSize, m, lr, weightDecay, drop } = recipeOf(values);
       const { steps, stepSize, eta } = values.full ? setting.full : setting.quick;
-      const draws = new Set(Object.values(m)).size === 2 ? `${m.gaussian} noisy copy for Gaussian, ${m.smoothmix} else` : `${m.gaussian}, ${m.consistency} and ${m.smoothmix} noisy copies`;
+      const draws =
+        new Set(Object.values(m)).size === 2
+          ? `${m.gaussian} noisy copy for Gaussian, ${m.smoothmix} else`
+          : `${m.gaussian}, ${m.consistency} and ${m.smoothmix} noisy copies`;
       return (
-        `${net} on the first ${images} training images of ${data} for ${epochs} epochs; SGD with momentum 0.9, weight decay ${weightDecay}, rate ${lr}${drop ? `, a tenth of it after each ${drop} epochs` : ''}; ` +
-        `batches of ${batchSize}${values.full ? ' divided by the copies of an image' : ''}; ${draws}; noise of sigma ${sigma}. ` +
+        `${net} on the first ${images} training images of ${data} for ${epochs} epochs; SGD with momentum ` +
+        `0.9, weight decay ${weightDecay}, rate ` +
+        `${lr}${drop ? `, a tenth of it after each ${drop} epochs` : ''}; ` +
+        `batches of ${batchSize}${values.full ? ' divided by the copies of an image' : ''}; ${draws}; noise ` +
+        `of sigma ${sigma}. ` +
         `Consistency: lambda ${lambda}; SmoothMix: ${steps} steps of ${stepSize}, eta ${eta}, warm-up over 10 epochs. ` +
-        `${values.full ? 'Settings of the paper' : `Settings come from a search on held-out training images of Fashion-MNIST${data === 'mnist' ? ', at sigma 0.5' : ''}, not from test images`}. ` +
-        `Certified: the first ${values.certified} test images, n0 ${N0}, n ${values.n}, alpha ${ALPHA}. ${values.seeds} seed${values.seeds === 1 ? '' : 's'}, paired.`
+        `${values.full ? 'Settings of the paper' : 'Settings come from a search on held-out training images of ' + `Fashion-MNIST${data === 'mnist' ? ', at sigma 0.5' : ''}, not from test images`}. ` +
+        `Certified: the first ${values.certified} test images, n0 ${N0}, n ${values.n}, alpha ${ALPHA}. ` +
+        `${values.seeds} seed${values.seeds === 1 ? '' : 's'}, paired.`
       );
     },
     datasets: () => [data],
-    options: ({ seeds, full, images, epochs, certified, n }): SmoothMixExperimentOptions => ({ seeds, full, images, epochs, certified, n }),
+    options: ({ seeds, full, images, epochs, certified, n }): SmoothMixExperimentOptions => ({
+      seeds,
+      full,
+      images,
+      epochs,
+      certified,
+      n,
+    }),
     job: async (options, context) => {
       const [train, test] = await loadParts(context.datasets[0]!, recipeOf(options).images, options.certified);
       const runs: SmoothMixRun[] = [];
@@ -128,7 +176,10 @@ function compare(id: string, setting: Setting): Experiment {
           runs.push(run);
           context.emit({
             type: 'line',
-            text: `seed ${seed}, ${method}: ACR ${run.acr.toFixed(3)}, certified at 0 / ${sigma} / ${2 * sigma} / ${3 * sigma}: ${[run.at0, run.at1, run.at2, run.at3].map((v) => percent(v, 1)).join(' / ')} % (${run.trainSeconds.toFixed(0)} s + ${run.certifySeconds.toFixed(0)} s)`,
+            text:
+              `seed ${seed}, ${method}: ACR ${run.acr.toFixed(3)}, certified at 0 / ${sigma} / ${2 * sigma} / ` +
+              `${3 * sigma}: ${[run.at0, run.at1, run.at2, run.at3].map((v) => percent(v, 1)).join(' / ')} % ` +
+              `(${run.trainSeconds.toFixed(0)} s + ${run.certifySeconds.toFixed(0)} s)`,
           });
         }
       }
@@ -139,7 +190,11 @@ function compare(id: string, setting: Setting): Experiment {
 }
 
 async function loadParts(bytes: DatasetBytes, images: number, certified: number): Promise<[Dataset, Dataset]> {
-  const first = (all: Dataset, count: number): Dataset => subset(all, Array.from({ length: Math.min(count, all.y.length) }, (_, i) => i));
+  const first = (all: Dataset, count: number): Dataset =>
+    subset(
+      all,
+      Array.from({ length: Math.min(count, all.y.length) }, (_, i) => i),
+    );
   const all = await loadIdx(bytes.trainImages, bytes.trainLabels, { name: bytes.name });
   const test = await loadIdx(bytes.testImages, bytes.testLabels, { name: bytes.name, numClasses: all.numClasses });
   return [first(all, images), first(test, certified)];
@@ -151,7 +206,15 @@ function objectiveOf(method: Method, { sigma, lambda, quick, full }: Setting, is
   return smoothMix({ sigma, m, ...(isFull ? full : quick) });
 }
 
-async function runOnce(method: Method, seed: number, setting: Setting, train: Dataset, test: Dataset, options: SmoothMixExperimentOptions, { emit, signal }: JobContext): Promise<SmoothMixRun> {
+async function runOnce(
+  method: Method,
+  seed: number,
+  setting: Setting,
+  train: Dataset,
+  test: Dataset,
+  options: SmoothMixExperimentOptions,
+  { emit, signal }: JobContext,
+): Promise<SmoothMixRun> {
   const { epochs, batchSize, m, lr, weightDecay, drop } = recipeOf(options);
   const model = (options.full ? lenet({ classes: train.numClasses }) : mlp(784, 128, train.numClasses)).init({ seed });
   // The paper's code divides its batch by the copies and takes a step for each part.
@@ -166,16 +229,31 @@ async function runOnce(method: Method, seed: number, setting: Setting, train: Da
       batchSize: rows,
       seed,
       signal,
-      onStep: ({ step, epoch, loss, stepsPerSecond }) => emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
+      onStep: ({ step, epoch, loss, stepsPerSecond }) =>
+        emit({ type: 'step', done: step, stepsPerSecond, loss, note: `epoch ${epoch + 1}/${epochs}` }),
     });
-    return { dataset: train.name!, seed, method, n: options.n, ...(await certifyAll(model, test, setting.sigma, seed, options.n, { emit, signal })), trainSeconds: seconds };
+    return {
+      dataset: train.name!,
+      seed,
+      method,
+      n: options.n,
+      ...(await certifyAll(model, test, setting.sigma, seed, options.n, { emit, signal })),
+      trainSeconds: seconds,
+    };
   } finally {
     model.dispose();
   }
 }
 
 /** Radii of the test images, each with noise of its own, the same for all methods of a seed. */
-async function certifyAll(model: Sequential, test: Dataset, sigma: number, seed: number, n: number, { emit, signal }: Pick<JobContext, 'emit' | 'signal'>): Promise<Pick<SmoothMixRun, 'acr' | 'at0' | 'at1' | 'at2' | 'at3' | 'certifySeconds'>> {
+async function certifyAll(
+  model: Sequential,
+  test: Dataset,
+  sigma: number,
+  seed: number,
+  n: number,
+  { emit, signal }: Pick<JobContext, 'emit' | 'signal'>,
+): Promise<Pick<SmoothMixRun, 'acr' | 'at0' | 'at1' | 'at2' | 'at3' | 'certifySeconds'>> {
   using smooth = new Smooth(model, { numClasses: test.numClasses, sigma, seed });
   const start = performance.now();
   const rows: CertificateRow[] = [];
@@ -185,24 +263,40 @@ async function certifyAll(model: Sequential, test: Dataset, sigma: number, seed:
     emit({ type: 'step', done });
   }
   const [radii, correct] = [rows.map((row) => row.radius), rows.map((row) => row.correct)];
-  const [at0, at1, at2, at3] = certifiedAccuracy(radii, correct, [0, sigma, 2 * sigma, 3 * sigma]) as [number, number, number, number];
-  return { acr: averageCertifiedRadius(radii, correct), at0, at1, at2, at3, certifySeconds: (performance.now() - start) / 1000 };
+  const [at0, at1, at2, at3] = certifiedAccuracy(radii, correct, [0, sigma, 2 * sigma, 3 * sigma]) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return {
+    acr: averageCertifiedRadius(radii, correct),
+    at0,
+    at1,
+    at2,
+    at3,
+    certifySeconds: (performance.now() - start) / 1000,
+  };
 }
 
 /** Gaussian < Consistency <= SmoothMix in the mean paired ACR, and SmoothMix - Gaussian at least GAP. */
 export function judge(runs: readonly SmoothMixRun[]): Verdict {
-  const of = (method: Method): Map<number, number> => new Map(runs.filter((r) => r.method === method).map((r) => [r.seed, r.acr]));
+  const of = (method: Method): Map<number, number> =>
+    new Map(runs.filter((r) => r.method === method).map((r) => [r.seed, r.acr]));
   const show = (values: readonly number[]): string => {
     const { mean, sd } = meanAndDeviation(values);
     return `${mean.toFixed(3)}${sd === null ? '' : ` ± ${sd.toFixed(3)}`}`;
   };
-  const lead = (method: Method, baseline: Method): number[] => [...of(method)].flatMap(([seed, acr]) => (of(baseline).has(seed) ? [acr - of(baseline).get(seed)!] : []));
+  const lead = (method: Method, baseline: Method): number[] =>
+    [...of(method)].flatMap(([seed, acr]) => (of(baseline).has(seed) ? [acr - of(baseline).get(seed)!] : []));
   const steps = [
     { method: 'consistency', baseline: 'gaussian', asked: '> 0', reached: (mean: number) => mean > 0 },
     { method: 'smoothmix', baseline: 'consistency', asked: '>= 0', reached: (mean: number) => mean >= 0 },
     { method: 'smoothmix', baseline: 'gaussian', asked: `>= ${GAP}`, reached: (mean: number) => mean >= GAP },
   ] as const;
-  const result: Record<string, unknown> = Object.fromEntries(METHODS.map((method) => [method, meanAndDeviation([...of(method).values()])]));
+  const result: Record<string, unknown> = Object.fromEntries(
+    METHODS.map((method) => [method, meanAndDeviation([...of(method).values()])]),
+  );
   const rows: string[][] = [];
   const official = (method: Method): number | undefined => OFFICIAL[runs[0]?.dataset ?? '']?.[method][runs[0]!.n];
   let holds = true;
@@ -212,8 +306,25 @@ export function judge(runs: readonly SmoothMixRun[]): Verdict {
     holds &&= isReached;
     const [high, low] = [official(method), official(baseline)];
     const published = high !== undefined && low !== undefined ? high - low : null;
-    result[`${method} - ${baseline}`] = { ...meanAndDeviation(differences), seeds: differences.length, official: published, holds: isReached };
-    rows.push([`${method} - ${baseline}`, show([...of(baseline).values()]), show([...of(method).values()]), show(differences), asked, published?.toFixed(3) ?? '', isReached ? 'yes' : 'no']);
+    result[`${method} - ${baseline}`] = {
+      ...meanAndDeviation(differences),
+      seeds: differences.length,
+      official: published,
+      holds: isReached,
+    };
+    rows.push([
+      `${method} - ${baseline}`,
+      show([...of(baseline).values()]),
+      show([...of(method).values()]),
+      show(differences),
+      asked,
+      published?.toFixed(3) ?? '',
+      isReached ? 'yes' : 'no',
+    ]);
   }
-  return { result, holds, table: { head: ['ACR', 'baseline', 'method', 'difference', 'asked', 'official models', 'holds'], rows } };
+  return {
+    result,
+    holds,
+    table: { head: ['ACR', 'baseline', 'method', 'difference', 'asked', 'official models', 'holds'], rows },
+  };
 }

@@ -13,7 +13,9 @@ export function percentWithDeviation(values: readonly number[]): string {
   return `${(100 * mean).toFixed(2)}${sd === null ? '' : ` ± ${(100 * sd).toFixed(2)}`}`;
 }
 
-/** The least m with P[Bin(trials, rate) > m] <= 1e-6: more events than that refute that they come at most at this rate. */
+/**
+ * The least m with P[Bin(trials, rate) > m] <= 1e-6: more events than that refute that they come at most at this rate.
+ */
 export function eventLimit(trials: number, rate: number): number {
   let m = 0;
   while (1 - binomialCdf(m, trials, rate) > 1e-6) m++;

@@ -47,7 +47,12 @@ export type SusceptibilityRun = {
 };
 
 function recipeOf({ full, images, epochs }: Omit<SusceptibilityExperimentOptions, 'seeds'>) {
-  return { train: images ?? (full ? 10_000 : 1200), epochs: epochs ?? 40, batchSize: 128, protocol: images !== null || epochs !== null ? 'own' : full ? 'full' : 'quick' } as const;
+  return {
+    train: images ?? (full ? 10_000 : 1200),
+    epochs: epochs ?? 40,
+    batchSize: 128,
+    protocol: images !== null || epochs !== null ? 'own' : full ? 'full' : 'quick',
+  } as const;
 }
 
 /** Forouzesh, Sedghi and Thiran, ICLR 2023, on small nets. */
@@ -55,20 +60,30 @@ export const susceptibilityExperiment = experiment({
   id: 'susceptibility',
   title: 'Susceptibility against memorisation of wrong labels on Fashion-MNIST',
   claim:
-    'For each seed the order of susceptibility is the order of memorisation: both rise as the weight decay of a 784-512-10 net falls from 5e-3 to 1e-3 to 0 (after Forouzesh et al., ICLR 2023). ' +
+    'For each seed the order of susceptibility is the order of memorisation: both rise as the weight decay ' +
+    'of a 784-512-10 net falls from 5e-3 to 1e-3 to 0 (after Forouzesh et al., ICLR 2023). ' +
     'With --full: every zeta within three standard deviations of a table by an independent program.',
   flags: {
-    seeds: integer('number of seeds: 0, 1, ...; each changes noise, weights, order and probes', 3, { min: 1, max: 100 }),
+    seeds: integer('number of seeds: 0, 1, ...; each changes noise, weights, order and probes', 3, {
+      min: 1,
+      max: 100,
+    }),
     full: toggle("the table's own protocol: 10,000 training images"),
-    images: integer('training images, from the first on; as many others serve the probes', null, { min: 10, max: 30_000 }),
+    images: integer('training images, from the first on; as many others serve the probes', null, {
+      min: 10,
+      max: 30_000,
+    }),
     epochs: integer('passes over them', null, { min: 1, max: 10_000 }),
   },
   protocol: (values) => {
     const { train, epochs, batchSize } = recipeOf(values);
     return (
-      `784-H-10 with relu on the first ${train} training images of Fashion-MNIST; each label is drawn anew from all ten classes with probability ${RATE}, so that 45 % are wrong. Cross-entropy, SGD with momentum 0.9, rate 0.05 falling to 0 by half a cosine, batches of ${batchSize}, ${epochs} epochs. ` +
-      `Before each epoch one step of the same optimiser on ${batchSize} of the next ${train} images with random labels, undone. ` +
-      `${values.full ? 'This is the protocol of the table. ' : 'Fewer images than the 10,000 of the table, for software adapters: seven such sizes were tried in NumPy on other training images with seeds 100 to 102; --full is its own protocol. '}` +
+      `784-H-10 with relu on the first ${train} training images of Fashion-MNIST; each label is drawn anew ` +
+      `from all ten classes with probability ${RATE}, so that 45 % are wrong. Cross-entropy, SGD with ` +
+      `momentum 0.9, rate 0.05 falling to 0 by half a cosine, batches of ${batchSize}, ${epochs} epochs. ` +
+      `Before each epoch one step of the same optimiser on ${batchSize} of the next ${train} images with ` +
+      'random labels, undone. ' +
+      `${values.full ? 'This is the protocol of the table. ' : 'Fewer images than the 10,000 of the table, for ' + 'software adapters: seven such sizes were tried in ' + 'NumPy on other training images with seeds 100 to 102; --full is its own protocol. '}` +
       `Accuracy on the 10,000 test images after the last epoch; ${values.seeds} seed${values.seeds === 1 ? '' : 's'}.`
     );
   },
@@ -84,7 +99,10 @@ export const susceptibilityExperiment = experiment({
         runs.push(run);
         context.emit({
           type: 'line',
-          text: `seed ${seed}, ${net}: zeta ${run.zeta.toFixed(4)}, ${percent(run.memorized)} % of the wrong labels fitted, training accuracy ${percent(run.trainAccuracy)} %, test accuracy ${percent(run.testAccuracy)} % (${run.seconds.toFixed(0)} s)`,
+          text:
+            `seed ${seed}, ${net}: zeta ${run.zeta.toFixed(4)}, ${percent(run.memorized)} % of the wrong ` +
+            `labels fitted, training accuracy ${percent(run.trainAccuracy)} %, test accuracy ` +
+            `${percent(run.testAccuracy)} % (${run.seconds.toFixed(0)} s)`,
         });
       }
     }
@@ -116,30 +134,52 @@ async function runOnce(
       seed,
       probe,
       signal,
-      onStep: ({ step, epoch, loss: value, stepsPerSecond }) => emit({ type: 'step', done: step, stepsPerSecond, loss: value, note: `epoch ${epoch + 1}/${epochs}` }),
+      onStep: ({ step, epoch, loss: value, stepsPerSecond }) =>
+        emit({ type: 'step', done: step, stepsPerSecond, loss: value, note: `epoch ${epoch + 1}/${epochs}` }),
     });
     const split = splitAccuracy(await model.logits(train.x), noisy.y, train.y);
-    return { seed, net, protocol, zeta: probe.zeta, memorized: split.noisy ?? 0, trainAccuracy: split.all, testAccuracy: accuracy(await model.logits(test.x), test.y), seconds };
+    return {
+      seed,
+      net,
+      protocol,
+      zeta: probe.zeta,
+      memorized: split.noisy ?? 0,
+      trainAccuracy: split.all,
+      testAccuracy: accuracy(await model.logits(test.x), test.y),
+      seconds,
+    };
   } finally {
     loss.dispose();
     model.dispose();
   }
 }
 
-/** Holds when zeta and the share of fitted wrong labels rise along {@link ORDER} for every seed, and zeta is that of the table where its own protocol was run. */
+/**
+ * Holds when zeta and the share of fitted wrong labels rise along {@link ORDER} for every seed, and zeta is that of the
+ * table where its own protocol was run.
+ */
 export function judge(runs: readonly SusceptibilityRun[]): Verdict {
   const nets = Object.keys(NETS) as Net[];
-  const of = (net: Net, key: 'zeta' | 'memorized' | 'trainAccuracy' | 'testAccuracy'): number[] => runs.filter((run) => run.net === net).map((run) => run[key]);
+  const of = (net: Net, key: 'zeta' | 'memorized' | 'trainAccuracy' | 'testAccuracy'): number[] =>
+    runs.filter((run) => run.net === net).map((run) => run[key]);
   const seeds = [...new Set(runs.map((run) => run.seed))];
   const isRising = (seed: number, key: 'zeta' | 'memorized'): boolean => {
     const values = ORDER.map((net) => runs.find((run) => run.seed === seed && run.net === net)?.[key] ?? NaN);
     return values.every((v, i) => i === 0 || values[i - 1]! < v);
   };
-  const order = Object.fromEntries(seeds.map((seed) => [seed, { zeta: isRising(seed, 'zeta'), memorized: isRising(seed, 'memorized') }]));
+  const order = Object.fromEntries(
+    seeds.map((seed) => [seed, { zeta: isRising(seed, 'zeta'), memorized: isRising(seed, 'memorized') }]),
+  );
   const isFull = runs.length > 0 && runs.every((run) => run.protocol === 'full');
-  const near = nets.map((net) => !isFull || Math.abs(meanAndDeviation(of(net, 'zeta')).mean - NETS[net].zeta) <= 3 * NETS[net].deviation);
-  const holds = seeds.length > 0 && Object.values(order).every(({ zeta, memorized }) => zeta && memorized) && near.every(Boolean);
-  const means = nets.map((net) => ({ zeta: meanAndDeviation(of(net, 'zeta')).mean, accuracy: meanAndDeviation(of(net, 'trainAccuracy')).mean }));
+  const near = nets.map(
+    (net) => !isFull || Math.abs(meanAndDeviation(of(net, 'zeta')).mean - NETS[net].zeta) <= 3 * NETS[net].deviation,
+  );
+  const holds =
+    seeds.length > 0 && Object.values(order).every(({ zeta, memorized }) => zeta && memorized) && near.every(Boolean);
+  const means = nets.map((net) => ({
+    zeta: meanAndDeviation(of(net, 'zeta')).mean,
+    accuracy: meanAndDeviation(of(net, 'trainAccuracy')).mean,
+  }));
   const regions = means.every(({ zeta }) => Number.isFinite(zeta)) ? selectBySusceptibility(means).regions : [];
   return {
     result: {
@@ -148,7 +188,12 @@ export function judge(runs: readonly SusceptibilityRun[]): Verdict {
         nets.map((net, i) => [
           net,
           {
-            ...Object.fromEntries((['zeta', 'memorized', 'trainAccuracy', 'testAccuracy'] as const).map((key) => [key, meanAndDeviation(of(net, key))])),
+            ...Object.fromEntries(
+              (['zeta', 'memorized', 'trainAccuracy', 'testAccuracy'] as const).map((key) => [
+                key,
+                meanAndDeviation(of(net, key)),
+              ]),
+            ),
             region: regions[i] ?? null,
             ...(isFull && { table: NETS[net].zeta, holds: near[i] }),
           },
@@ -157,10 +202,29 @@ export function judge(runs: readonly SusceptibilityRun[]): Verdict {
     },
     holds,
     table: {
-      head: ['net, weight decay', 'zeta', 'wrong labels fitted, %', 'training accuracy, %', 'test accuracy, %', 'region'],
+      head: [
+        'net, weight decay',
+        'zeta',
+        'wrong labels fitted, %',
+        'training accuracy, %',
+        'test accuracy, %',
+        'region',
+      ],
       rows: [
-        ...nets.map((net, i) => [net, `${figure(of(net, 'zeta'))}${isFull ? ` (table ${NETS[net].zeta}: ${near[i] ? 'yes' : 'no'})` : ''}`, ...(['memorized', 'trainAccuracy', 'testAccuracy'] as const).map((key) => percentWithDeviation(of(net, key))), String(regions[i] ?? '')]),
-        ['order holds in', `${seeds.filter((s) => order[s]!.zeta).length} of ${seeds.length} seeds`, `${seeds.filter((s) => order[s]!.memorized).length} of ${seeds.length} seeds`, '', '', ''],
+        ...nets.map((net, i) => [
+          net,
+          `${figure(of(net, 'zeta'))}${isFull ? ` (table ${NETS[net].zeta}: ${near[i] ? 'yes' : 'no'})` : ''}`,
+          ...(['memorized', 'trainAccuracy', 'testAccuracy'] as const).map((key) => percentWithDeviation(of(net, key))),
+          String(regions[i] ?? ''),
+        ]),
+        [
+          'order holds in',
+          `${seeds.filter((s) => order[s]!.zeta).length} of ${seeds.length} seeds`,
+          `${seeds.filter((s) => order[s]!.memorized).length} of ${seeds.length} seeds`,
+          '',
+          '',
+          '',
+        ],
       ],
     },
   };

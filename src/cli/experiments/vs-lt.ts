@@ -1,7 +1,10 @@
 import { cdt, crossEntropy, logitAdjusted, vs } from 'evenkeel/losses';
 import { longTailExperiment } from './long-tail.ts';
 
-/** Percentage points by which VS must lead cross-entropy, and that it may lose to logit adjustment: the paper's lead there is 0.01. */
+/**
+ * Percentage points by which VS must lead cross-entropy, and that it may lose to logit adjustment: the paper's lead
+ * there is 0.01.
+ */
 const [LEAD, EVEN] = [2, 0.5];
 /** Exponents of the factors and factors of the shifts: on held-out training images; published. */
 const QUICK = { la: 1, cdt: 0.1, vs: { gamma: 0.025, tau: 0.75 } };
@@ -12,7 +15,10 @@ const of = (full: boolean): typeof QUICK => (full ? FULL : QUICK);
 export const vsLt = longTailExperiment({
   id: 'vs-lt',
   title: 'Vector scaling, its factors alone and its shifts alone, against cross-entropy on long-tailed data',
-  claim: `At imbalance 100 the VS loss leads cross-entropy in balanced accuracy by at least ${LEAD} points, is not behind its factors alone (CDT), and at most ${EVEN} points behind its shifts alone (LA) (after Kini et al., NeurIPS 2021).`,
+  claim:
+    `At imbalance 100 the VS loss leads cross-entropy in balanced accuracy by at least ${LEAD} points, is not ` +
+    `behind its factors alone (CDT), and at most ${EVEN} points behind its shifts alone (LA) (after Kini et ` +
+    'al., NeurIPS 2021).',
   methods: {
     ce: () => ({ loss: crossEntropy() }),
     la: ({ train, full }) => ({ loss: logitAdjusted({ clsNumList: train.classCounts, tau: of(full).la }) }),
@@ -23,7 +29,7 @@ export const vsLt = longTailExperiment({
     const { la, cdt: gamma, vs: both } = of(full);
     return (
       `LA: tau ${la}; CDT: gamma ${gamma}; VS: gamma ${both.gamma}, tau ${both.tau}, ` +
-      `${full ? 'those of the published code.' : 'the best of 3, 3 and 9 settings tried in NumPy on 500 held-out training images a class with seeds 100 and 101 (the published gamma 0.2 and tau 1.2 correct too much there).'}`
+      `${full ? 'those of the published code.' : 'the best of 3, 3 and 9 settings tried in NumPy on 500 held-out training images a class with seeds 100 ' + 'and 101 (the published gamma 0.2 and tau 1.2 correct too much there).'}`
     );
   },
   asked: [

@@ -1,7 +1,21 @@
 import { backward, capture, NdArray, noGrad, prepare, tensor, type Captured, type Gpu, type Tensor } from 'evenkeel';
 import { Smooth } from 'evenkeel/certify';
 import { crossEntropy, linfMargin, type Loss } from 'evenkeel/losses';
-import { conv2d, flatten, lenet, linear, linfDistMlp, maxPool2d, mlp, relu, resnet20, resnet32, sequential, type Layer, type Sequential } from 'evenkeel/nn';
+import {
+  conv2d,
+  flatten,
+  lenet,
+  linear,
+  linfDistMlp,
+  maxPool2d,
+  mlp,
+  relu,
+  resnet20,
+  resnet32,
+  sequential,
+  type Layer,
+  type Sequential,
+} from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { firstLosses, labels, parametersOf, values, type Contestant } from '../contestant.ts';
 import { spread } from '../statistics.ts';
@@ -33,9 +47,14 @@ export interface TrainingStep extends Contestant {
 }
 
 /** `step` captured; `inputs` live as long. */
-export function replayed(gpu: Gpu, step: () => Tensor[], inputs: readonly { dispose(): void }[]): Contestant & { outputs(): Promise<Float32Array[]> } {
+export function replayed(
+  gpu: Gpu,
+  step: () => Tensor[],
+  inputs: readonly { dispose(): void }[],
+): Contestant & { outputs(): Promise<Float32Array[]> } {
   const captured = capture(() => noGrad(step), { gpu });
-  const outputs = (): Promise<Float32Array[]> => Promise.all(captured.value.map((t) => t.read())) as Promise<Float32Array[]>;
+  const outputs = (): Promise<Float32Array[]> =>
+    Promise.all(captured.value.map((t) => t.read())) as Promise<Float32Array[]>;
   return {
     async call() {
       captured.run();
@@ -61,11 +80,21 @@ export function cnnStep(gpu: Gpu, work: Cnn): TrainingStep {
   const layers: Record<string, Layer> = {};
   let channels = 1;
   work.convolutions.forEach(([filters, taps], i) => {
-    Object.assign(layers, { [`conv${i + 1}`]: conv2d(channels, filters, taps), [`relu${i + 1}`]: relu(), [`pool${i + 1}`]: maxPool2d(2) });
+    Object.assign(layers, {
+      [`conv${i + 1}`]: conv2d(channels, filters, taps),
+      [`relu${i + 1}`]: relu(),
+      [`pool${i + 1}`]: maxPool2d(2),
+    });
     channels = filters;
   });
   const features = weightShapes(work).find(([name]) => name === 'fc1')![1][1]!;
-  const model = sequential({ ...layers, flatten: flatten(), fc1: linear(features, work.hidden), relu3: relu(), fc2: linear(work.hidden, 10) }).init({ gpu });
+  const model = sequential({
+    ...layers,
+    flatten: flatten(),
+    fc1: linear(features, work.hidden),
+    relu3: relu(),
+    fc2: linear(work.hidden, 10),
+  }).init({ gpu });
   return trainingStep(gpu, model.loadStateDict(parametersOf(work)), batchOf(work, 1, 28, 28), work);
 }
 
@@ -78,14 +107,26 @@ export function resnetStep(gpu: Gpu, work: WorkOf<'resnet'>): TrainingStep {
 /** The step of an l_infinity-distance net with its own loss. */
 export function linfMlpStep(gpu: Gpu, work: WorkOf<'linf-mlp'>): TrainingStep {
   const model = linfDistMlp(work.widths, { p: work.p }).init({ gpu, seed: 0 });
-  return trainingStep(gpu, model, batchOf(work, work.widths[0]!), work, linfMargin({ epsTrain: 0.3, scale: () => model.scale }));
+  return trainingStep(
+    gpu,
+    model,
+    batchOf(work, work.widths[0]!),
+    work,
+    linfMargin({ epsTrain: 0.3, scale: () => model.scale }),
+  );
 }
 
 function batchOf({ batch }: Training, ...shape: number[]): Tensor {
   return tensor(values(batch * shape.reduce((a, b) => a * b, 1), 8), { shape: [batch, ...shape] });
 }
 
-function trainingStep(gpu: Gpu, model: Sequential, x: Tensor, { batch, lr, momentum }: Training, loss: Loss = crossEntropy()): TrainingStep {
+function trainingStep(
+  gpu: Gpu,
+  model: Sequential,
+  x: Tensor,
+  { batch, lr, momentum }: Training,
+  loss: Loss = crossEntropy(),
+): TrainingStep {
   const y = tensor(labels(batch, 10, 9), { dtype: 'i32' });
   const state = sgd({ lr, momentum }).attach(model.arena);
   let count = 0;
@@ -118,7 +159,11 @@ function trainingStep(gpu: Gpu, model: Sequential, x: Tensor, { batch, lr, momen
       const before = { ...gpu.counters, buffers: gpu.buffersCreated };
       await call();
       const { dispatches, submits } = gpu.counters;
-      const counts = { dispatches: dispatches - before.dispatches, submits: submits - before.submits, buffers: gpu.buffersCreated - before.buffers };
+      const counts = {
+        dispatches: dispatches - before.dispatches,
+        submits: submits - before.submits,
+        buffers: gpu.buffersCreated - before.buffers,
+      };
       const [host, total]: [number[], number[]] = [[], []];
       for (let i = 0; i < STEPS; i++) {
         const start = performance.now();
@@ -140,7 +185,10 @@ function trainingStep(gpu: Gpu, model: Sequential, x: Tensor, { batch, lr, momen
   };
 }
 
-/** Mean time of a replay up to the submit, ms. What is encoded here is thrown away: the queue's `submit` is covered meanwhile. */
+/**
+ * Mean time of a replay up to the submit, ms. What is encoded here is thrown away: the queue's `submit` is covered
+ * meanwhile.
+ */
 function encodeTime({ device: { queue } }: Gpu, captured: Captured<unknown>): number {
   Object.defineProperty(queue, 'submit', { value: () => undefined, configurable: true });
   try {

@@ -1,5 +1,21 @@
 import { init, tensor, valueAndGrad, type Gpu, type Tensor } from 'evenkeel';
-import { add, batchNorm, conv2d, crossEntropy, exp, lpDistance, matmul, max, mean, mul, sigmoid, square, sub, sum, tanh } from 'evenkeel/ops';
+import {
+  add,
+  batchNorm,
+  conv2d,
+  crossEntropy,
+  exp,
+  lpDistance,
+  matmul,
+  max,
+  mean,
+  mul,
+  sigmoid,
+  square,
+  sub,
+  sum,
+  tanh,
+} from 'evenkeel/ops';
 import { joined, labels, made, values, type Contestant, type Engine, type Makers } from '../contestant.ts';
 import { certification, cnnStep, linfMlpStep, mlpStep, replayed, resnetStep } from './evenkeel-steps.ts';
 
@@ -7,14 +23,29 @@ import { certification, cnnStep, linfMlpStep, mlpStep, replayed, resnetStep } fr
 export async function openEvenkeel(adapter?: 'hardware' | 'software'): Promise<Engine & { gpu: Gpu }> {
   const gpu = await init(adapter ? { adapter } : {});
   const makers = makersFor(gpu);
-  return { name: 'evenkeel', gpu, enter: (work) => made(makers, work) ?? {}, settle: () => gpu.settle(), held: () => gpu.memory().live };
+  return {
+    name: 'evenkeel',
+    gpu,
+    enter: (work) => made(makers, work) ?? {},
+    settle: () => gpu.settle(),
+    held: () => gpu.memory().live,
+  };
 }
 
 function random(shape: readonly number[], seed: number, scale = 1): Tensor {
-  return tensor(values(shape.reduce((a, b) => a * b, 1), seed, scale), { shape });
+  return tensor(
+    values(
+      shape.reduce((a, b) => a * b, 1),
+      seed,
+      scale,
+    ),
+    { shape },
+  );
 }
 
-/** dL/dt of L = sum(g f(t)), in the order of `inputs`: the gradients for a given dy, and the forward pass that L needs. */
+/**
+ * dL/dt of L = sum(g f(t)), in the order of `inputs`: the gradients for a given dy, and the forward pass that L needs.
+ */
 function gradientsOf(inputs: readonly Tensor[], g: Tensor, f: (...inputs: Tensor[]) => Tensor): () => Tensor[] {
   const both = valueAndGrad((args: readonly Tensor[]) => sum(mul(f(...args), g)));
   return () => {
@@ -37,16 +68,30 @@ function makersFor(gpu: Gpu): Makers<Record<string, Contestant>> {
     },
     conv({ batch, channels, size, filters, taps, padding, gradients }) {
       const out = size + 2 * padding - taps + 1;
-      const [x, w, g] = [random([batch, channels, size, size], 1), random([filters, channels, taps, taps], 2), random([batch, filters, out, out], 3)];
+      const [x, w, g] = [
+        random([batch, channels, size, size], 1),
+        random([filters, channels, taps, taps], 2),
+        random([batch, filters, out, out], 3),
+      ];
       const forward = (x: Tensor, w: Tensor): Tensor => conv2d(x, w, null, { padding });
-      return { evenkeel: replay(gradients ? gradientsOf([x, w], g, forward) : () => [forward(x, w)], [x, w, g], gradients ? 2 : 1) };
+      return {
+        evenkeel: replay(
+          gradients ? gradientsOf([x, w], g, forward) : () => [forward(x, w)],
+          [x, w, g],
+          gradients ? 2 : 1,
+        ),
+      };
     },
     distance({ m, n, k, p, gradients }) {
       const [a, b, g] = [random([m, k], 1), random([n, k], 2), random([m, n], 3)];
       const [c, d] = [random([m, k], 1), random([n, k], 2)];
       const forward = (a: Tensor, b: Tensor): Tensor => lpDistance(a, b, null, { p });
       return {
-        evenkeel: replay(gradients ? gradientsOf([a, b], g, forward) : () => [forward(a, b)], [a, b, g], gradients ? 2 : 1),
+        evenkeel: replay(
+          gradients ? gradientsOf([a, b], g, forward) : () => [forward(a, b)],
+          [a, b, g],
+          gradients ? 2 : 1,
+        ),
         matmul: { ...replay(() => [matmul(c, d, { transposeB: true })], [c, d]), result: null },
       };
     },
@@ -59,7 +104,13 @@ function makersFor(gpu: Gpu): Makers<Record<string, Contestant>> {
     'batch-norm'({ batch, channels, size }) {
       const shape = [batch, channels, size, size];
       const [x, weight, bias, g] = [random(shape, 1), random([channels], 2), random([channels], 3), random(shape, 4)];
-      return { evenkeel: replay(gradientsOf([x, weight, bias], g, (x, w, b) => batchNorm(x, w, b, { training: true })), [x, weight, bias, g], 3) };
+      return {
+        evenkeel: replay(
+          gradientsOf([x, weight, bias], g, (x, w, b) => batchNorm(x, w, b, { training: true })),
+          [x, weight, bias, g],
+          3,
+        ),
+      };
     },
     reduce({ rows, columns }) {
       const x = random([rows, columns], 7);
@@ -67,7 +118,9 @@ function makersFor(gpu: Gpu): Makers<Record<string, Contestant>> {
     },
     elementwise({ rows, columns }) {
       const [x, b] = [random([rows, columns], 5, 2), random([columns], 6)];
-      return { evenkeel: replay(() => [sub(mul(tanh(add(mul(x, 0.5), b)), sigmoid(x)), exp(mul(square(x), -1)))], [x, b]) };
+      return {
+        evenkeel: replay(() => [sub(mul(tanh(add(mul(x, 0.5), b)), sigmoid(x)), exp(mul(square(x), -1)))], [x, b]),
+      };
     },
     mlp: (work) => ({ evenkeel: mlpStep(gpu, work) }),
     cnn: (work) => ({ evenkeel: cnnStep(gpu, work) }),

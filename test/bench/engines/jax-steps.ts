@@ -65,14 +65,25 @@ function pool(x: Values): Values {
 
 /** Linear weights as (in, out). */
 function startOf(work: Mlp | Cnn): Values[] {
-  return [...parametersOf(work).values()].map(({ data, shape }) => (shape.length === 2 ? array(permuted(data, shape, [1, 0]), [shape[1]!, shape[0]!]) : array(data, shape)));
+  return [...parametersOf(work).values()].map(({ data, shape }) =>
+    shape.length === 2 ? array(permuted(data, shape, [1, 0]), [shape[1]!, shape[0]!]) : array(data, shape),
+  );
 }
 
-function trainingStep(start: Values[], x: Values, { batch, lr, momentum }: Training, logits: (parameters: Values[], x: Values) => Values): Contestant {
+function trainingStep(
+  start: Values[],
+  x: Values,
+  { batch, lr, momentum }: Training,
+  logits: (parameters: Values[], x: Values) => Values,
+): Contestant {
   const y = array(oneHot(labels(batch, 10, 9), 10), [batch, 10]);
   const both = jax.valueAndGrad((parameters: Values[], x: Values, y: Values) => crossEntropy(logits(parameters, x), y));
   const step = jax.jit((parameters: Values[], velocity: Values[], x: Values, y: Values) => {
-    const [loss, gradients] = both(parameters.map((p) => p.ref), x, y);
+    const [loss, gradients] = both(
+      parameters.map((p) => p.ref),
+      x,
+      y,
+    );
     const moved = velocity.map((v, i) => v.mul(momentum).add(gradients[i]!));
     return [parameters.map((p, i) => p.sub(moved[i]!.ref.mul(lr))), moved, loss] as [Values[], Values[], Values];
   });

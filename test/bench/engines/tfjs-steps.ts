@@ -43,13 +43,22 @@ export function cnnStep(work: Cnn): Contestant {
   const side = Math.sqrt(features / filters);
   const variables = [...parametersOf(work)].map(([name, { data, shape }]) => {
     if (name !== 'fc1.weight') return variable(data, shape);
-    return variable(permuted(permuted(data, [work.hidden, filters, side, side], [0, 2, 3, 1]), shape, [1, 0]), [features, work.hidden], true);
+    return variable(
+      permuted(permuted(data, [work.hidden, filters, side, side], [0, 2, 3, 1]), shape, [1, 0]),
+      [features, work.hidden],
+      true,
+    );
   });
   const x = tf.tensor(values(work.batch * 784, 8), [work.batch, 28, 28, 1]);
   return trainingStep(variables, x, work, () => {
     let h = x;
     work.convolutions.forEach((_, i) => {
-      h = tf.maxPool(tf.relu(tf.add(tf.conv2d(h, variables[2 * i]!, 1, 'valid'), variables[2 * i + 1]!)), 2, 2, 'valid');
+      h = tf.maxPool(
+        tf.relu(tf.add(tf.conv2d(h, variables[2 * i]!, 1, 'valid'), variables[2 * i + 1]!)),
+        2,
+        2,
+        'valid',
+      );
     });
     const [w1, b1, w2, b2] = variables.slice(-4) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     return tf.add(tf.matMul(tf.relu(tf.add(tf.matMul(tf.reshape(h, [work.batch, features]), w1), b1)), w2), b2);
@@ -59,13 +68,21 @@ export function cnnStep(work: Cnn): Contestant {
 /** A parameter in tfjs's layout: linear (in, out), filters (kh, kw, in, out); `ready` where it is that already. */
 function variable(data: Float32Array<ArrayBuffer>, shape: readonly number[], ready = false): tf.Tensor {
   const order = ready || shape.length === 1 ? shape.map((_, i) => i) : shape.length === 2 ? [1, 0] : [2, 3, 1, 0];
-  const start = tf.tensor(permuted(data, shape, order), order.map((i) => shape[i]!));
+  const start = tf.tensor(
+    permuted(data, shape, order),
+    order.map((i) => shape[i]!),
+  );
   const made = tf.variable(start);
   start.dispose();
   return made;
 }
 
-function trainingStep(variables: tf.Tensor[], x: tf.Tensor, { batch, lr, momentum }: Training, logits: () => tf.Tensor): Contestant {
+function trainingStep(
+  variables: tf.Tensor[],
+  x: tf.Tensor,
+  { batch, lr, momentum }: Training,
+  logits: () => tf.Tensor,
+): Contestant {
   const y = tf.tensor(oneHot(labels(batch, 10, 9), 10), [batch, 10]);
   const optimizer = tf.train.momentum(lr, momentum);
   const next = (): tf.Tensor => optimizer.minimize(() => tf.losses.softmaxCrossEntropy(y, logits()), true, variables)!;

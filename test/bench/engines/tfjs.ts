@@ -1,5 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { joined, labels, made, oneHot, permuted, values, type Contestant, type Engine, type Makers } from '../contestant.ts';
+import {
+  joined,
+  labels,
+  made,
+  oneHot,
+  permuted,
+  values,
+  type Contestant,
+  type Engine,
+  type Makers,
+} from '../contestant.ts';
 import { cnnStep, finish, mlpStep, openDevice } from './tfjs-steps.ts';
 
 /** Opens tfjs. */
@@ -16,13 +26,26 @@ export async function openTfjs(): Promise<Engine> {
 }
 
 function random(shape: readonly number[], seed: number, scale = 1): tf.Tensor {
-  return tf.tensor(values(shape.reduce((a, b) => a * b, 1), seed, scale), [...shape]);
+  return tf.tensor(
+    values(
+      shape.reduce((a, b) => a * b, 1),
+      seed,
+      scale,
+    ),
+    [...shape],
+  );
 }
 
 /** Numbers of `shape` in the order of the other engines, on the device in tfjs's. */
 function reordered(shape: readonly number[], seed: number, order: readonly number[]): tf.Tensor {
-  const data = values(shape.reduce((a, b) => a * b, 1), seed);
-  return tf.tensor(permuted(data, shape, order), order.map((i) => shape[i]!));
+  const data = values(
+    shape.reduce((a, b) => a * b, 1),
+    seed,
+  );
+  return tf.tensor(
+    permuted(data, shape, order),
+    order.map((i) => shape[i]!),
+  );
 }
 
 type Read = (data: Float32Array, shape: number[]) => Float32Array;
@@ -54,12 +77,21 @@ const fromNhwc: Read = (data, shape) => permuted(data, shape, [0, 3, 1, 2]);
 const fromHwio: Read = (data, shape) => permuted(data, shape, [3, 2, 0, 1]);
 
 /** As evenkeel's: all gradients of L = sum(g f(inputs)), and L. */
-function gradientsOf(inputs: tf.Tensor[], g: tf.Tensor, f: (...inputs: tf.Tensor[]) => tf.Tensor, read: readonly Read[]): Contestant {
+function gradientsOf(
+  inputs: tf.Tensor[],
+  g: tf.Tensor,
+  f: (...inputs: tf.Tensor[]) => tf.Tensor,
+  read: readonly Read[],
+): Contestant {
   const both = tf.valueAndGrads((...args) => tf.sum(tf.mul(f(...args), g)));
-  return repeated([...inputs, g], () => {
-    const { value, grads } = both(inputs);
-    return [...grads, value];
-  }, read);
+  return repeated(
+    [...inputs, g],
+    () => {
+      const { value, grads } = both(inputs);
+      return [...grads, value];
+    },
+    read,
+  );
 }
 
 const MAKERS: Makers<Contestant> = {
@@ -69,22 +101,36 @@ const MAKERS: Makers<Contestant> = {
   },
   conv({ batch, channels, size, filters, taps, padding, gradients }) {
     const out = size + 2 * padding - taps + 1;
-    const [x, w] = [reordered([batch, channels, size, size], 1, NHWC), reordered([filters, channels, taps, taps], 2, HWIO)];
+    const [x, w] = [
+      reordered([batch, channels, size, size], 1, NHWC),
+      reordered([filters, channels, taps, taps], 2, HWIO),
+    ];
     const forward = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => tf.conv2d(x, w, 1, padding > 0 ? 'same' : 'valid');
     if (!gradients) return repeated([x, w], () => [forward(x, w)], [fromNhwc]);
-    return gradientsOf([x, w], reordered([batch, filters, out, out], 3, NHWC), (x, w) => forward(x!, w!), [fromNhwc, fromHwio]);
+    return gradientsOf([x, w], reordered([batch, filters, out, out], 3, NHWC), (x, w) => forward(x!, w!), [
+      fromNhwc,
+      fromHwio,
+    ]);
   },
   softmax({ rows, classes }) {
-    const [x, y] = [random([rows, classes], 3, 4), tf.tensor(oneHot(labels(rows, classes, 4), classes), [rows, classes])];
+    const [x, y] = [
+      random([rows, classes], 3, 4),
+      tf.tensor(oneHot(labels(rows, classes, 4), classes), [rows, classes]),
+    ];
     const gradient = tf.grad((logits) => tf.losses.softmaxCrossEntropy(y, logits));
     return repeated([x, y], () => [gradient(x)], [plain]);
   },
   'batch-norm'({ batch, channels, size }) {
     const shape = [batch, channels, size, size];
-    return gradientsOf([reordered(shape, 1, NHWC), random([channels], 2), random([channels], 3)], reordered(shape, 4, NHWC), (x, weight, bias) => {
-      const { mean, variance } = tf.moments(x!, [0, 1, 2]);
-      return tf.batchNorm(x!, mean, variance, bias, weight, 1e-5);
-    }, [fromNhwc, plain, plain]);
+    return gradientsOf(
+      [reordered(shape, 1, NHWC), random([channels], 2), random([channels], 3)],
+      reordered(shape, 4, NHWC),
+      (x, weight, bias) => {
+        const { mean, variance } = tf.moments(x!, [0, 1, 2]);
+        return tf.batchNorm(x!, mean, variance, bias, weight, 1e-5);
+      },
+      [fromNhwc, plain, plain],
+    );
   },
   reduce({ rows, columns }) {
     const x = random([rows, columns], 7);
@@ -92,7 +138,11 @@ const MAKERS: Makers<Contestant> = {
   },
   elementwise({ rows, columns }) {
     const [x, b] = [random([rows, columns], 5, 2), random([columns], 6)];
-    return repeated([x, b], () => [tf.sub(tf.mul(tf.tanh(tf.add(tf.mul(x, 0.5), b)), tf.sigmoid(x)), tf.exp(tf.mul(tf.square(x), -1)))], [plain]);
+    return repeated(
+      [x, b],
+      () => [tf.sub(tf.mul(tf.tanh(tf.add(tf.mul(x, 0.5), b)), tf.sigmoid(x)), tf.exp(tf.mul(tf.square(x), -1)))],
+      [plain],
+    );
   },
   mlp: mlpStep,
   cnn: cnnStep,

@@ -11,7 +11,17 @@ const TABLE: Record<number, number[]> = {
   0.4: [73.96, 74.83, 77.4, 78.88, 80.41, 81.2, 81.89, 79.83],
 };
 const runs = (change: Record<string, number> = {}): AlphaFlipsRun[] =>
-  [0, 1].flatMap((seed) => Object.entries(TABLE).flatMap(([flips, row]) => row.map((value, j) => ({ dataset: 'd', seed, flips: Number(flips), alpha: NAMES[j]!, accuracy: (change[`${flips} ${NAMES[j]!}`] ?? value) / 100 }))));
+  [0, 1].flatMap((seed) =>
+    Object.entries(TABLE).flatMap(([flips, row]) =>
+      row.map((value, j) => ({
+        dataset: 'd',
+        seed,
+        flips: Number(flips),
+        alpha: NAMES[j]!,
+        accuracy: (change[`${flips} ${NAMES[j]!}`] ?? value) / 100,
+      })),
+    ),
+  );
 
 test('holds for the means of the independent program', () => {
   const { holds, result, table } = judge(runs());
@@ -29,6 +39,8 @@ test('does not hold when the best alpha falls, alpha = 7 leads too little, a mea
 });
 
 test('states its protocol', () => {
-  expect(alphaFlips.protocol({ seeds: 3, full: false })).toMatch(/5000 training images of each class.*50 epochs.*3 seeds/);
+  expect(alphaFlips.protocol({ seeds: 3, full: false })).toMatch(
+    /5000 training images of each class.*50 epochs.*3 seeds/,
+  );
   expect(alphaFlips.protocol({ seeds: 3, full: true })).toMatch(/10 seeds/);
 });

@@ -1,9 +1,26 @@
 import { expect, test } from 'vitest';
 import { averageKExperiment, fiveGaussians, judge, type AverageKRun } from '../../../src/cli/experiments/average-k.ts';
 
-const exact: AverageKRun[] = [1, 1.5, 2, 2.5, 3].map((k) => ({ part: 'gaussians', k, threshold: 0.2, averageK: 0.1, deviation: 9e-5 }));
+const exact: AverageKRun[] = [1, 1.5, 2, 2.5, 3].map((k) => ({
+  part: 'gaussians',
+  k,
+  threshold: 0.2,
+  averageK: 0.1,
+  deviation: 9e-5,
+}));
 const images = (topK: number, averageK: number): AverageKRun[] =>
-  [0, 1].flatMap((seed) => [1, 2, 3].map((k): AverageKRun => ({ part: 'images', seed, k, topK, averageK, meanSize: k, threshold: 0.1, emptyShare: 0 })));
+  [0, 1].flatMap((seed) =>
+    [1, 2, 3].map((k): AverageKRun => ({
+      part: 'images',
+      seed,
+      k,
+      topK,
+      averageK,
+      meanSize: k,
+      threshold: 0.1,
+      emptyShare: 0,
+    })),
+  );
 
 test('holds when the error at k = 2 is cut by three and the exact example comes out', () => {
   const { holds, table } = judge([...exact, ...images(0.036, 0.011)]);
@@ -14,7 +31,9 @@ test('holds when the error at k = 2 is cut by three and the exact example comes 
 test('does not hold below the cut, off the exact values, or without runs', () => {
   expect(judge([...exact, ...images(0.036, 0.013)]).holds).toBe(false);
   expect(judge([...exact.slice(1), ...images(0.036, 0.011)]).holds).toBe(false);
-  expect(judge([...exact.slice(1), { ...exact[0]!, deviation: 2e-4 } as AverageKRun, ...images(0.036, 0.011)]).holds).toBe(false);
+  expect(
+    judge([...exact.slice(1), { ...exact[0]!, deviation: 2e-4 } as AverageKRun, ...images(0.036, 0.011)]).holds,
+  ).toBe(false);
   expect(judge(exact).holds).toBe(false);
   expect(judge([]).holds).toBe(false);
 });

@@ -10,17 +10,29 @@ test('the job, with every loss of --full, on a few glyphs', async () => {
   const lines: string[] = [];
   const context: JobContext = {
     adapter: { name: 'test', kind: 'software' },
-    datasets: [{ name: 'glyphs', trainImages: train.images, trainLabels: train.labels, testImages: held.images, testLabels: held.labels }],
+    datasets: [
+      {
+        name: 'glyphs',
+        trainImages: train.images,
+        trainLabels: train.labels,
+        testImages: held.images,
+        testLabels: held.labels,
+      },
+    ],
     signal: new AbortController().signal,
     emit: (event) => event.type === 'line' && lines.push(event.text),
     save: () => {},
   };
-  const runs = (await calsExperiment.job({ images: 160, validation: 80, hidden: 6, epochs: 3, seeds: 1, losses: LOSSES } as never, context)) as CalsRun[];
+  const runs = (await calsExperiment.job(
+    { images: 160, validation: 80, hidden: 6, epochs: 3, seeds: 1, losses: LOSSES } as never,
+    context,
+  )) as CalsRun[];
   expect(runs.map(({ method }) => method)).toEqual(LOSSES);
   expect(lines.length).toBe(9);
   for (const run of runs) {
     expect(run).toMatchObject({ dataset: 'glyphs', seed: 0, protocol: 'own' });
-    for (const value of [run.accuracy, run.ece, run.adaptiveEce, run.classwiseEce, run.eceScaled]) expect(value >= 0 && value <= 1).toBe(true);
+    for (const value of [run.accuracy, run.ece, run.adaptiveEce, run.classwiseEce, run.eceScaled])
+      expect(value >= 0 && value <= 1).toBe(true);
     expect(run.nll).toBeGreaterThan(0);
   }
   // Only CALS has multipliers.

@@ -4,8 +4,13 @@ import { certifyCost, type CertifyCostRun } from '../../../src/cli/experiments/c
 test('a short run: fewer copies than the fixed number, nothing wrong', async () => {
   const lines: unknown[] = [];
   const signal = new AbortController().signal;
-  const runs = (await certifyCost.job({ seeds: 1, classifiers: 12, fixed: 2000 } as never, { emit: (event: unknown) => void lines.push(event), signal } as never)) as CertifyCostRun[];
-  expect(runs.map(({ radius, method }) => `${radius} ${method}`)).toEqual([0.5, 1, 2].flatMap((radius) => ['fixed', 'sequence', 'staged'].map((method) => `${radius} ${method}`)));
+  const runs = (await certifyCost.job(
+    { seeds: 1, classifiers: 12, fixed: 2000 } as never,
+    { emit: (event: unknown) => void lines.push(event), signal } as never,
+  )) as CertifyCostRun[];
+  expect(runs.map(({ radius, method }) => `${radius} ${method}`)).toEqual(
+    [0.5, 1, 2].flatMap((radius) => ['fixed', 'sequence', 'staged'].map((method) => `${radius} ${method}`)),
+  );
   expect(lines.length).toBe(3);
   for (const { radius, method, robust, certified, wrong, samples } of runs) {
     expect(wrong).toBe(0);

@@ -4,8 +4,18 @@ import { certifyCost, judge, type CertifyCostRun } from '../../../src/cli/experi
 const runs = (change: Partial<CertifyCostRun> = {}): CertifyCostRun[] =>
   [0.5, 2].flatMap((radius) =>
     ['fixed', 'sequence', 'staged'].map((method) => ({
-      seed: 0, radius, method, questions: 100, certified: 40, robust: 41, open: 2, wrong: 0, samples: method === 'fixed' ? 10_000 : 1000, ...(method === 'sequence' ? change : {}),
-    })));
+      seed: 0,
+      radius,
+      method,
+      questions: 100,
+      certified: 40,
+      robust: 41,
+      open: 2,
+      wrong: 0,
+      samples: method === 'fixed' ? 10_000 : 1000,
+      ...(method === 'sequence' ? change : {}),
+    })),
+  );
 
 test('holds when copies are saved, certificates kept and answers right', () => {
   const { holds, table } = judge(runs());

@@ -6,9 +6,19 @@ import { certifiedRadius, clopperPearsonLower } from '../../../src/stats/index.t
 const runs = (change: Partial<CertifyLinearRun> = {}): CertifyLinearRun[] =>
   [1000, 10_000].flatMap((n) =>
     [0, 1].map((seed) => ({
-      seed, n, certificates: 200, abstained: 20, violations: [0, 5], radius: 0.7, expected: 0.703, error: 0.001, tightness: 0.9,
-      cap: certifiedRadius(clopperPearsonLower(n, n, 0.001), 0.5) / 0.5, ...change,
-    })));
+      seed,
+      n,
+      certificates: 200,
+      abstained: 20,
+      violations: [0, 5],
+      radius: 0.7,
+      expected: 0.703,
+      error: 0.001,
+      tightness: 0.9,
+      cap: certifiedRadius(clopperPearsonLower(n, n, 0.001), 0.5) / 0.5,
+      ...change,
+    })),
+  );
 
 test('holds with few violations, the expected radius and the largest one', () => {
   const { holds, table, result } = judge(runs());
@@ -19,7 +29,14 @@ test('holds with few violations, the expected radius and the largest one', () =>
     ['1000', 'mean radius', '0.7000', '0.7030 ± 0.0035', 'yes'],
   ]);
   // The ceilings at n = 1000 are 0.616, 1.232, 2.463; published averages stay below.
-  expect(table.rows.filter((row) => row[1]!.includes('ceiling')).map((row) => row[3])).toEqual(['<= 0.616', '<= 1.232', '<= 2.463', '<= 0.800', '<= 1.599', '<= 3.199']);
+  expect(table.rows.filter((row) => row[1]!.includes('ceiling')).map((row) => row[3])).toEqual([
+    '<= 0.616',
+    '<= 1.232',
+    '<= 2.463',
+    '<= 0.800',
+    '<= 1.599',
+    '<= 3.199',
+  ]);
   expect(result['1000']).toMatchObject({ certificates: 400, abstained: 40 });
 });
 

@@ -2,8 +2,23 @@ import { expect, test } from 'vitest';
 import { judge, ladcFeatures, type FeatureRun } from '../../../src/cli/experiments/ladc-features.ts';
 
 const runs = (values: Record<string, number>): FeatureRun[] =>
-  Object.entries(values).flatMap(([method, value]) => [-0.01, 0.01].map((by, seed) => ({ seed, method: method as FeatureRun['method'], head: 0.9, tail: 0.5, balancedAccuracy: value + by })));
-const good = { ce: 0.62, 'free-lunch-2': 0.66, oversampling: 0.76, 'logit-adjustment': 0.84, 'covariance-transfer': 0.86, 'free-lunch-1': 0.855 };
+  Object.entries(values).flatMap(([method, value]) =>
+    [-0.01, 0.01].map((by, seed) => ({
+      seed,
+      method: method as FeatureRun['method'],
+      head: 0.9,
+      tail: 0.5,
+      balancedAccuracy: value + by,
+    })),
+  );
+const good = {
+  ce: 0.62,
+  'free-lunch-2': 0.66,
+  oversampling: 0.76,
+  'logit-adjustment': 0.84,
+  'covariance-transfer': 0.86,
+  'free-lunch-1': 0.855,
+};
 
 test('holds for the order and the values of the reference; the last two may tie', () => {
   const { holds, table } = judge(runs(good));
@@ -19,6 +34,8 @@ test('does not hold out of order, far from the reference, or without runs', () =
 });
 
 test('states its protocol, and needs no data', () => {
-  expect(ladcFeatures.protocol({ seeds: 3 })).toMatch(/20 features; three head classes of 300 rows.*7 problems a seed, 3 seeds/);
+  expect(ladcFeatures.protocol({ seeds: 3 })).toMatch(
+    /20 features; three head classes of 300 rows.*7 problems a seed, 3 seeds/,
+  );
   expect(ladcFeatures.datasets({})).toEqual([]);
 });

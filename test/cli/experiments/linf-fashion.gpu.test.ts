@@ -8,12 +8,23 @@ test.each([false, true])('the job on a few glyphs, full %s', async (full) => {
   const lines: string[] = [];
   const context: JobContext = {
     adapter: { name: 'test', kind: 'software' },
-    datasets: [{ name: 'glyphs', trainImages: train.images, trainLabels: train.labels, testImages: held.images, testLabels: held.labels }],
+    datasets: [
+      {
+        name: 'glyphs',
+        trainImages: train.images,
+        trainLabels: train.labels,
+        testImages: held.images,
+        testLabels: held.labels,
+      },
+    ],
     signal: new AbortController().signal,
     emit: (event) => event.type === 'line' && lines.push(event.text),
     save: () => {},
   };
-  const [run, ...others] = (await linfFashion.job({ seeds: 1, full, ramp: 'auto', images: 200, epochs: 3, attacked: 20 } as never, context)) as LinfFashionRun[];
+  const [run, ...others] = (await linfFashion.job(
+    { seeds: 1, full, ramp: 'auto', images: 200, epochs: 3, attacked: 20 } as never,
+    context,
+  )) as LinfFashionRun[];
   expect(others).toEqual([]);
   expect(lines.length).toBe(1);
   expect(run).toMatchObject({ seed: 0, protocol: full ? 'full' : 'quick', attacked: 20, violations: 0 });

@@ -12,16 +12,26 @@ import type { DatasetBytes, JobContext } from '../../../src/cli/job.ts';
 import { glyphs } from '../../support/glyphs.ts';
 
 function contextOf(bytes: DatasetBytes, lines: string[]): JobContext {
-  return { adapter: { name: 'test', kind: 'software' }, datasets: [bytes], signal: new AbortController().signal, emit: (event) => event.type === 'line' && lines.push(event.text), save: () => {} };
+  return {
+    adapter: { name: 'test', kind: 'software' },
+    datasets: [bytes],
+    signal: new AbortController().signal,
+    emit: (event) => event.type === 'line' && lines.push(event.text),
+    save: () => {},
+  };
 }
 
 async function runsOf(experiment: Experiment, bytes: DatasetBytes, options: object): Promise<LongTailRun[]> {
   const lines: string[] = [];
-  const runs = (await experiment.job({ seeds: 1, epochs: 3, full: false, ...options } as never, contextOf(bytes, lines))) as LongTailRun[];
+  const runs = (await experiment.job(
+    { seeds: 1, epochs: 3, full: false, ...options } as never,
+    contextOf(bytes, lines),
+  )) as LongTailRun[];
   expect(lines.length).toBe(runs.length);
   for (const run of runs) {
     expect(run).toMatchObject({ dataset: bytes.name, seed: 0, perClass: { length: 10 } });
-    for (const share of [run.balancedAccuracy, run.accuracy, run.many, run.medium, run.few, run.ece, ...run.perClass]) expect(share >= 0 && share <= 1).toBe(true);
+    for (const share of [run.balancedAccuracy, run.accuracy, run.many, run.medium, run.few, run.ece, ...run.perClass])
+      expect(share >= 0 && share <= 1).toBe(true);
     // All classes are tested alike, so both accuracies are one.
     expect(run.accuracy).toBeCloseTo(run.balancedAccuracy, 12);
   }
@@ -32,12 +42,34 @@ test.each<[string, Experiment, string[]]>([
   ['vs-lt', vsLt, ['ce', 'la', 'cdt', 'vs']],
   ['unimix-bayias-lt', unimixBayiasLt, ['ce', 'bayias', 'unimix-bayias']],
   ['absgd-lt', absgdLt, ['ce', 'absgd', 'absgd-two-stage', 'ce-drw', 'absgd-drw', 'cb-focal']],
-  ['others-lt', othersLt, ['ce', 'focal', 'cb-focal', 'equalization', 'label-aware-smoothing', 'square-root', 'class-balanced', 'class-aware', 'mixup', 'remix', 'cutmix']],
+  [
+    'others-lt',
+    othersLt,
+    [
+      'ce',
+      'focal',
+      'cb-focal',
+      'equalization',
+      'label-aware-smoothing',
+      'square-root',
+      'class-balanced',
+      'class-aware',
+      'mixup',
+      'remix',
+      'cutmix',
+    ],
+  ],
   ['cdb-lt', cdbLt, ['ce', 'cdb-w', 'cdb-w-dynamic', 'cdb-w-cifar', 'cdb-s']],
 ])('the job of %s, on glyphs that leave two classes empty', async (_id, experiment, methods) => {
   // cdb-lt takes 100 images of each class away.
   const [train, test] = [glyphs(experiment === cdbLt ? 1240 : 240, 1), glyphs(60, 2)];
-  const bytes = { name: 'glyphs', trainImages: train.images, trainLabels: train.labels, testImages: test.images, testLabels: test.labels };
+  const bytes = {
+    name: 'glyphs',
+    trainImages: train.images,
+    trainLabels: train.labels,
+    testImages: test.images,
+    testLabels: test.labels,
+  };
   const runs = await runsOf(experiment, bytes, { methods });
   expect(runs.map(({ method }) => method)).toEqual(methods);
   // From the same weights on the same images, each method learnt something else.
@@ -46,12 +78,19 @@ test.each<[string, Experiment, string[]]>([
 
 test('--full: ResNet-32 on CIFAR-10, with a linear classifier and with cosines', async () => {
   const images = (n: number): Pick<DatasetBytes, 'trainImages' | 'trainLabels'> => ({
-    trainImages: encodeIdx({ dtype: 'u8', shape: [n, 3, 32, 32], data: Uint8Array.from({ length: n * 3072 }, (_, i) => (i * 37 + (Math.floor(i / 3072) % 10) * 20) % 256) }),
+    trainImages: encodeIdx({
+      dtype: 'u8',
+      shape: [n, 3, 32, 32],
+      data: Uint8Array.from({ length: n * 3072 }, (_, i) => (i * 37 + (Math.floor(i / 3072) % 10) * 20) % 256),
+    }),
     trainLabels: encodeIdx({ dtype: 'u8', shape: [n], data: Uint8Array.from({ length: n }, (_, i) => i % 10) }),
   });
   const test = images(10);
   const bytes = { name: 'cifar10', ...images(30), testImages: test.trainImages, testLabels: test.trainLabels };
   await runsOf(vsLt, bytes, { full: true, epochs: 1, methods: ['vs'] });
   const runs = (await ldamDrw.job({ seeds: 1, epochs: 2, full: true } as never, contextOf(bytes, []))) as LdamDrwRun[];
-  expect(runs).toMatchObject([{ method: 'ce', dataset: 'cifar10' }, { method: 'ldam-drw', dataset: 'cifar10' }]);
+  expect(runs).toMatchObject([
+    { method: 'ce', dataset: 'cifar10' },
+    { method: 'ldam-drw', dataset: 'cifar10' },
+  ]);
 });

@@ -9,13 +9,28 @@ test.each([false, true])('the job on a few glyphs, full %s', async (full) => {
   const lines: string[] = [];
   const context: JobContext = {
     adapter: { name: 'test', kind: 'software' },
-    datasets: [{ name: 'glyphs', trainImages: train.images, trainLabels: train.labels, testImages: held.images, testLabels: held.labels }],
+    datasets: [
+      {
+        name: 'glyphs',
+        trainImages: train.images,
+        trainLabels: train.labels,
+        testImages: held.images,
+        testLabels: held.labels,
+      },
+    ],
     signal: new AbortController().signal,
     emit: (event) => event.type === 'line' && lines.push(event.text),
     save: () => {},
   };
-  const runs = (await experiment.job({ seeds: 1, full, images: full ? 8 : 60, epochs: full ? 1 : 3, certified: full ? 1 : 8, n: 50 } as never, context)) as SmoothMixRun[];
-  expect(runs.map((r) => [r.method, r.n])).toEqual([['gaussian', 50], ['consistency', 50], ['smoothmix', 50]]);
+  const runs = (await experiment.job(
+    { seeds: 1, full, images: full ? 8 : 60, epochs: full ? 1 : 3, certified: full ? 1 : 8, n: 50 } as never,
+    context,
+  )) as SmoothMixRun[];
+  expect(runs.map((r) => [r.method, r.n])).toEqual([
+    ['gaussian', 50],
+    ['consistency', 50],
+    ['smoothmix', 50],
+  ]);
   expect(experiment.judge(runs as never).table.rows.length).toBe(3);
   expect(lines.length).toBe(3);
   for (const { acr, at0, at1, at2, at3 } of runs) {

@@ -8,12 +8,24 @@ test('the job on a few glyphs, with and without --full', async () => {
   const lines: string[] = [];
   const context: JobContext = {
     adapter: { name: 'test', kind: 'software' },
-    datasets: [{ name: 'glyphs', trainImages: train.images, trainLabels: train.labels, testImages: held.images, testLabels: held.labels }],
+    datasets: [
+      {
+        name: 'glyphs',
+        trainImages: train.images,
+        trainLabels: train.labels,
+        testImages: held.images,
+        testLabels: held.labels,
+      },
+    ],
     signal: new AbortController().signal,
     emit: (event) => event.type === 'line' && lines.push(event.text),
     save: () => {},
   };
-  const run = async (full: boolean) => (await susceptibilityExperiment.job({ seeds: 1, full, images: 120, epochs: 2 } as never, context)) as SusceptibilityRun[];
+  const run = async (full: boolean) =>
+    (await susceptibilityExperiment.job(
+      { seeds: 1, full, images: 120, epochs: 2 } as never,
+      context,
+    )) as SusceptibilityRun[];
   const runs = await run(false);
   expect(runs.map(({ net }) => net)).toEqual(['H512, 5e-3', 'H512, 1e-3', 'H512, 0', 'H64, 0']);
   expect(lines.length).toBe(4);

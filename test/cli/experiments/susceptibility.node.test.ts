@@ -1,11 +1,19 @@
 import { expect, test } from 'vitest';
-import { judge, susceptibilityExperiment, type SusceptibilityRun } from '../../../src/cli/experiments/susceptibility.ts';
+import {
+  judge,
+  susceptibilityExperiment,
+  type SusceptibilityRun,
+} from '../../../src/cli/experiments/susceptibility.ts';
 
 const NETS = ['H512, 5e-3', 'H512, 1e-3', 'H512, 0', 'H64, 0'] as const;
-const runs = (change: Partial<Record<keyof SusceptibilityRun, number[]>> = {}, protocol: SusceptibilityRun['protocol'] = 'quick'): SusceptibilityRun[] =>
+const runs = (
+  change: Partial<Record<keyof SusceptibilityRun, number[]>> = {},
+  protocol: SusceptibilityRun['protocol'] = 'quick',
+): SusceptibilityRun[] =>
   [0, 1].flatMap((seed) =>
     NETS.map((net, i): SusceptibilityRun => {
-      const of = (name: keyof SusceptibilityRun, values: number[]): number => (seed === 1 && change[name] ? change[name] : values)[i]!;
+      const of = (name: keyof SusceptibilityRun, values: number[]): number =>
+        (seed === 1 && change[name] ? change[name] : values)[i]!;
       return {
         seed,
         net,
@@ -46,7 +54,11 @@ test('the protocol of the table asks for its values, too', () => {
 
 test('states its protocol', () => {
   const values = { seeds: 3, full: false, images: null, epochs: null };
-  expect(susceptibilityExperiment.protocol(values)).toMatch(/first 1200 training images.*45 % are wrong.*40 epochs.*next 1200 images.*Fewer images.*3 seeds/);
-  expect(susceptibilityExperiment.protocol({ ...values, full: true, seeds: 1 })).toMatch(/first 10000 training images.*protocol of the table.*1 seed\./);
+  expect(susceptibilityExperiment.protocol(values)).toMatch(
+    /first 1200 training images.*45 % are wrong.*40 epochs.*next 1200 images.*Fewer images.*3 seeds/,
+  );
+  expect(susceptibilityExperiment.protocol({ ...values, full: true, seeds: 1 })).toMatch(
+    /first 10000 training images.*protocol of the table.*1 seed\./,
+  );
   expect(susceptibilityExperiment.datasets(values)).toEqual(['fashion-mnist']);
 });

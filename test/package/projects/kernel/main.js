@@ -1,3 +1,6 @@
 import { run } from './program.js';
 
-run().then((result) => (window.result = result), (error) => (window.result = { error: String(error) }));
+run().then(
+  (result) => (window.result = result),
+  (error) => (window.result = { error: String(error) }),
+);

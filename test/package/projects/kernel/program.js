@@ -17,18 +17,36 @@ export async function run() {
   x.dispose();
 
   const values = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i) + (i % 2));
-  const data = makeDataset(new NdArray(values, [32, 2]), Int32Array.from({ length: 32 }, (_, i) => i % 2), { numClasses: 2 });
+  const data = makeDataset(
+    new NdArray(values, [32, 2]),
+    Int32Array.from({ length: 32 }, (_, i) => i % 2),
+    { numClasses: 2 },
+  );
   const losses = [];
   const loss = crossEntropy();
   const train = async () => {
     using model = sequential(linear(2, 2));
-    await fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 2, batchSize: 16, seed: 0, onStep: (step) => losses.push(step.loss) });
+    await fit(model, data, {
+      loss,
+      optimizer: sgd({ lr: 0.1 }),
+      epochs: 2,
+      batchSize: 16,
+      seed: 0,
+      onStep: (step) => losses.push(step.loss),
+    });
   };
   await train();
   // The first training makes constants that device and loss keep.
   const before = gpu.memory().live;
   await train();
-  const result = { squares, steps: losses.length, isFinite: losses.every(Number.isFinite), leaked: gpu.memory().live - before, hasDispose: 'dispose' in Symbol, hasUndefined: 'undefined' in Object(x) };
+  const result = {
+    squares,
+    steps: losses.length,
+    isFinite: losses.every(Number.isFinite),
+    leaked: gpu.memory().live - before,
+    hasDispose: 'dispose' in Symbol,
+    hasUndefined: 'undefined' in Object(x),
+  };
   gpu.destroy();
   return result;
 }

@@ -8,9 +8,16 @@ async function main() {
   const gpu = await init();
   const model = sequential(linear(2, 2), relu()).init({ seed: 0 });
   const y = scope(() => reluOp(add(tensor([-3, 1]), 1)));
-  const result = { y: Array.from(await y.read()), parameters: countParameters(model), isOne: single.nn.linear === linear && single.init === init };
+  const result = {
+    y: Array.from(await y.read()),
+    parameters: countParameters(model),
+    isOne: single.nn.linear === linear && single.init === init,
+  };
   gpu.destroy();
   return result;
 }
 
-main().then((result) => (window.result = result), (error) => (window.result = { error: String(error) }));
+main().then(
+  (result) => (window.result = result),
+  (error) => (window.result = { error: String(error) }),
+);

@@ -12,4 +12,7 @@ async function main() {
   return result;
 }
 
-main().then((result) => (window.result = result), (error) => (window.result = { error: String(error) }));
+main().then(
+  (result) => (window.result = result),
+  (error) => (window.result = { error: String(error) }),
+);

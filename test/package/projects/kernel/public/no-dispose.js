@@ -5,7 +5,8 @@
     return real(text);
   };
   for (const key of Reflect.ownKeys(real)) {
-    if (key !== 'dispose' && key !== 'asyncDispose' && key !== 'prototype') Object.defineProperty(without, key, Object.getOwnPropertyDescriptor(real, key));
+    if (key !== 'dispose' && key !== 'asyncDispose' && key !== 'prototype')
+      Object.defineProperty(without, key, Object.getOwnPropertyDescriptor(real, key));
   }
   without.prototype = real.prototype;
   globalThis.Symbol = without;
