@@ -38,7 +38,7 @@ export function parseCifar(bytes: Bytes, kind: 'cifar10' | 'cifar100'): CifarRec
     if (value >= classes)
       throw new FormatError(
         `parseCifar: record ${n} has label ${value}, expected 0..${classes - 1}: ` +
- `is this the binary version of ${kind}?`,
+          `is this the binary version of ${kind}?`,
       );
     return value;
   };

@@ -105,7 +105,7 @@ function expectLineEnd(text: string, at: number, line: number): void {
   if (!text.includes('\n'))
     throw new FormatError(
       'parseCsv: lines end in CR alone, as old Macs wrote them, ' +
- 'expected LF or CRLF: save the file with other line ends',
+        'expected LF or CRLF: save the file with other line ends',
     );
   throw new FormatError(
     `parseCsv: line ${line}: a carriage return stands alone, expected LF or CRLF at the end of a line, and ` +

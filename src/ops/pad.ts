@@ -33,7 +33,7 @@ export function pad(x: Tensor, pads: readonly number[], options: PadOptions = {}
   if (!Number.isInteger(axes) || axes > Math.min(4, x.rank) || !pads.every(Number.isInteger)) {
     throw new ShapeError(
       `pad: pads are [${pads}], ` +
- `expected two integers for each of at most ${Math.min(4, x.rank)} axes of x [${x.shape}]`,
+        `expected two integers for each of at most ${Math.min(4, x.rank)} axes of x [${x.shape}]`,
     );
   }
   const before = x.shape.map((_, a) => pads[2 * (x.rank - 1 - a)] ?? 0);

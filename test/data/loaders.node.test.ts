@@ -262,7 +262,7 @@ describe('loadCsv: text as it is found', () => {
       bytes('x,y\r1,a\r2,b\r'),
       {},
       'parseCsv: lines end in CR alone, as old Macs wrote them, ' +
- 'expected LF or CRLF: save the file with other line ends',
+        'expected LF or CRLF: save the file with other line ends',
     ],
     ['mixed line ends', bytes('x,y\n1,a\r2,b\n'), {}, 'parseCsv: line 2: a carriage return stands alone'],
     [

@@ -82,7 +82,7 @@ export function expectWithin(
     if (!(Math.abs(got[i]! - w) <= bound) && got[i] !== w) {
       expect.fail(
         `${what}: element ${i} is ${got[i]}, ` +
- `expected ${w} +- ${bound} (off by ${Math.abs(got[i]! - w) / bound} bounds)`,
+          `expected ${w} +- ${bound} (off by ${Math.abs(got[i]! - w) / bound} bounds)`,
       );
     }
   });
