@@ -44,3 +44,15 @@ export function kindOf(info: GPUAdapterInfo): 'hardware' | 'software' {
   const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
   return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(text) ? 'software' : 'hardware';
 }
+
+/** What there is to say of the adapter of a device; without `info` it counts as hardware. */
+export function describe(info: GPUAdapterInfo | undefined, device: GPUDevice): AdapterDescription {
+  const name = info
+    ? [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(', ') || 'unnamed adapter'
+    : 'unknown adapter';
+  return {
+    name,
+    kind: info ? kindOf(info) : 'hardware',
+    quads: /swiftshader/i.test(name) && device.features.has('subgroups'),
+  };
+}

@@ -1,9 +1,9 @@
+import type { Launch, Slot } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
 import { Pipeline, type Compiled } from './pipeline.ts';
-import type { Launch, Slot } from './recorder.ts';
 import { specialize } from './specialize.ts';
-import type { Bindable } from './storage.ts';
+import type { Storage } from './storage.ts';
 import { STAGE_COMPUTE } from './usage.ts';
 
 /** What the shader plugin knows of one `.wgsl` file. */
@@ -24,6 +24,14 @@ export interface KernelModule {
     >
   >;
   readonly variants: readonly string[];
+}
+
+/** What a kernel can bind: a byte range of a storage of `gpu`. */
+export interface Bindable {
+  readonly gpu: Gpu;
+  readonly storage: Storage;
+  readonly byteOffset: number;
+  readonly byteLength: number;
 }
 
 /**
@@ -71,10 +79,10 @@ export function defineKernel(module: KernelModule): any {
     out[entry] = (params, buffers, grid, variant = {}, flops, quick = null) => {
       if (grid.some((n) => n === 0)) return;
       const storage = bindings.filter(([name]) => name !== 'params');
-      const gpu = buffers[storage[0]![0]]!.storage.gpu;
+      const gpu = buffers[storage[0]![0]]!.gpu;
       const slots = storage.map(([name, binding, access]): Slot => {
         const b = buffers[name]!;
-        if (b.storage.gpu !== gpu)
+        if (b.gpu !== gpu)
           throw new GpuError(
             `${module.name}: ${name} lives on another device than ${storage[0]![0]}; make both with the same gpu`,
           );

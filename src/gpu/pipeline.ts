@@ -1,14 +1,12 @@
 import { GpuError } from './errors.ts';
 
-let nextId = 1;
-
 /** One entry point of a shader with the layout of its bindings. Compiled when it is first needed, or ahead of that. */
 export class Pipeline {
+  /** Shader and entry point. Pipelines of one label share their layout. */
   readonly label: string;
   /** How the shader was specialised, as one line of text. */
   readonly variant: string;
   readonly layout: GPUBindGroupLayout;
-  readonly id = nextId++;
   readonly #device: GPUDevice;
   readonly #describe: () => GPUComputePipelineDescriptor;
   #raw: GPUComputePipeline | null = null;

@@ -1,16 +1,15 @@
 import type { Faults } from './faults.ts';
 import { USAGE } from './usage.ts';
 
-/** A GPUBuffer with an identity, so that bind groups can be cached by it. */
+/** A GPUBuffer. */
 export interface DeviceBuffer {
   readonly raw: GPUBuffer;
+  /** Its number among those of its device, by which bind groups are cached. */
   readonly id: number;
   readonly size: number;
   /** Why it does not exist, when the device could not make it. */
   fault: Error | null;
 }
-
-let nextId = 1;
 
 /** Smallest allocation, and the alignment of every storage binding that the specification guarantees. */
 export const ALIGN = 256;
@@ -34,6 +33,7 @@ export class BufferPool {
   readonly #device: GPUDevice;
   readonly #faults: Faults;
   readonly #free = new Map<number, DeviceBuffer[]>();
+  #isClosed = false;
 
   constructor(device: GPUDevice, faults: Faults) {
     this.#device = device;
@@ -64,14 +64,14 @@ export class BufferPool {
       this.trim();
       this.#faults.spread();
     };
-    made = { raw: this.#faults.watch(make, failed), id: nextId++, size, fault: null };
-    this.created++;
+    made = { raw: this.#faults.watch(make, failed), id: ++this.created, size, fault: null };
     return made;
   }
 
   /** Takes a buffer back; one that does not exist is never handed out. */
   release(buffer: DeviceBuffer): void {
     if (buffer.fault) return;
+    if (this.#isClosed) return buffer.raw.destroy();
     const list = this.#free.get(buffer.size);
     if (list) list.push(buffer);
     else this.#free.set(buffer.size, [buffer]);
@@ -91,5 +91,11 @@ export class BufferPool {
     for (const list of this.#free.values()) for (const buffer of list) buffer.raw.destroy();
     this.#free.clear();
     this.pooledBytes = 0;
+  }
+
+  /** {@link trim}; from now on a buffer that is released is destroyed. */
+  close(): void {
+    this.trim();
+    this.#isClosed = true;
   }
 }

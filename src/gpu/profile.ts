@@ -1,27 +1,24 @@
-import type { Gpu } from './device.ts';
+import { encodeMove, launchOf, type Command, type Dispatch } from './commands.ts';
 import { GpuError } from './errors.ts';
 import { Profile, type ProfiledDispatch, type ProfiledSubmit } from './profile-report.ts';
-import { encodeMove, launchOf, type Command, type Dispatch } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
 import { MAP_READ, USAGE } from './usage.ts';
 
 /** Most queries of a set that WebGPU promises: a begin and an end for half as many dispatches. */
 const QUERIES = 4096;
 
-/**
- * Encodes in the recorder's place while it is installed there: each dispatch in a pass of its own, between two
- * timestamps.
- */
-export class Profiler {
+/** A way to submit that takes times: each dispatch in a pass of its own, between two timestamps. */
+class Profiler {
   readonly submits: ProfiledSubmit[] = [];
-  readonly #gpu: Gpu;
+  readonly #device: GPUDevice;
   #start = 0;
   readonly #isTimed: boolean;
   readonly #launches: Dispatch[] = [];
   readonly #sets: GPUQuerySet[] = [];
 
-  constructor(gpu: Gpu) {
-    this.#gpu = gpu;
-    this.#isTimed = gpu.device.features.has('timestamp-query');
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    this.#isTimed = device.features.has('timestamp-query');
   }
 
   start(): void {
@@ -33,9 +30,9 @@ export class Profiler {
     return 1000 * (performance.now() - this.#start);
   }
 
-  /** Encodes and submits resolved commands. */
-  submit(commands: readonly Command[]): void {
-    const { device, counters } = this.#gpu;
+  /** Encodes and submits resolved commands; returns the number of dispatches. */
+  submit(commands: readonly Command[]): number {
+    const device = this.#device;
     const begin = this.now;
     const before = this.#launches.length;
     const encoder = device.createCommandEncoder({ label: 'evenkeel profile' });
@@ -54,9 +51,8 @@ export class Profiler {
     }
     device.queue.submit([encoder.finish()]);
     const dispatches = this.#launches.length - before;
-    counters.dispatches += dispatches;
-    counters.submits++;
     this.submits.push({ begin, end: this.now, dispatches });
+    return dispatches;
   }
 
   /** The dispatches with their times: one read-back for all. */
@@ -81,9 +77,7 @@ export class Profiler {
     if (!this.#isTimed) return {};
     const at = (2 * this.#launches.length) % QUERIES;
     if (at === 0)
-      this.#sets.push(
-        this.#gpu.device.createQuerySet({ label: 'evenkeel profile', type: 'timestamp', count: QUERIES }),
-      );
+      this.#sets.push(this.#device.createQuerySet({ label: 'evenkeel profile', type: 'timestamp', count: QUERIES }));
     return {
       timestampWrites: { querySet: this.#sets.at(-1)!, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 },
     };
@@ -93,7 +87,7 @@ export class Profiler {
   async #times(): Promise<number[] | null> {
     const count = 2 * this.#launches.length;
     if (!this.#isTimed || count === 0) return null;
-    const { device } = this.#gpu;
+    const device = this.#device;
     const size = 8 * QUERIES * this.#sets.length;
     const resolved = device.createBuffer({
       label: 'evenkeel profile',
@@ -118,23 +112,28 @@ export class Profiler {
   }
 }
 
-/** Runs `fn` with a profiler in the recorder; the body of `gpu.profile`. */
-export async function profiled<T>(gpu: Gpu, fn: () => T | Promise<T>): Promise<Profile<T>> {
-  const { recorder } = gpu;
-  if (recorder.sink) throw new GpuError('profile inside a captured step: profile its runs');
-  if (recorder.profiler) throw new GpuError('profile inside a profile');
+/** The body of `gpu.profile`: runs `fn` while `recorder` submits by a profiler. `sync` waits for the device. */
+export async function profiled<T>(
+  recorder: Recorder,
+  device: GPUDevice,
+  sync: () => Promise<void>,
+  fn: () => T | Promise<T>,
+): Promise<Profile<T>> {
+  if (recorder.recording) throw new GpuError('profile inside a captured step: profile its runs');
+  if (recorder.submitter) throw new GpuError('profile inside a profile');
   recorder.flush();
-  const profiler = (recorder.profiler = new Profiler(gpu));
+  const profiler = new Profiler(device);
+  recorder.submitter = (commands) => profiler.submit(commands);
   try {
     // Earlier work is waited for, so that its time is not counted here.
-    await gpu.sync();
+    await sync();
     profiler.start();
     const value = await fn();
-    await gpu.sync();
+    await sync();
     const wallMs = profiler.now / 1000;
     return new Profile(value, wallMs, profiler.submits, await profiler.launches());
   } finally {
-    recorder.profiler = null;
+    recorder.submitter = null;
     profiler.dispose();
   }
 }

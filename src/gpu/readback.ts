@@ -45,7 +45,7 @@ export class Readback {
       () => target.mapAsync(MAP_READ, 0, mapped),
       (cause) => (reading.fault ??= cause),
     );
-    const { answered } = this.#faults;
+    const answered = this.#faults.answered();
     try {
       await map;
       const out = target.getMappedRange(0, mapped).slice(0, bytes);

@@ -1,101 +1,86 @@
-import type { Gpu } from './device.ts';
-import { DisposedError } from './errors.ts';
+import {
+  encodeMove,
+  isCompiled,
+  launchOf,
+  spreadFaults,
+  storagesOf,
+  taint,
+  writtenBy,
+  type Command,
+  type Dispatch,
+} from './commands.ts';
+import { DisposedError, GpuError } from './errors.ts';
+import type { Faults } from './faults.ts';
 import type { Pipeline } from './pipeline.ts';
 import { alignUp, type DeviceBuffer } from './pool.ts';
-import type { Profiler } from './profile.ts';
-import type { Reading } from './readback.ts';
-import type { Storage } from './storage.ts';
-import type { Uniform } from './uniforms.ts';
-
-/** One range bound to a dispatch. */
-export interface Slot {
-  readonly binding: number;
-  readonly storage: Storage;
-  readonly offset: number;
-  readonly bytes: number;
-  readonly writes: boolean;
-}
-
-/** A pipeline and the workgroups to start. */
-export interface Launch {
-  readonly pipeline: Pipeline;
-  readonly groups: readonly [number, number, number];
-}
-
-/** One launch of a kernel. */
-export interface Dispatch extends Launch {
-  readonly kind: 'dispatch';
-  /**
-   * What stands in until the pipeline is compiled, and the share of the compilation that this launch pays: see
-   * Pipeline.takes.
-   */
-  readonly quick: (Launch & { readonly share: number }) | null;
-  uniform: Uniform | null;
-  /** The contents of `uniform`. */
-  readonly params: Uint32Array<ArrayBuffer> | null;
-  readonly slots: readonly Slot[];
-  /** Arithmetic operations, where the kernel states them. */
-  readonly flops: number | null;
-  bindGroup: GPUBindGroup | null;
-}
-
-/** A copy of bytes between storages, or to a buffer that the host maps. */
-export interface Copy {
-  readonly kind: 'copy';
-  readonly from: Storage;
-  readonly fromOffset: number;
-  readonly to: Storage | Reading;
-  readonly toOffset: number;
-  readonly bytes: number;
-  ends?: { from: DeviceBuffer; fromBase: number; to: GPUBuffer; toBase: number };
-}
-
-/** Bytes set to zero. */
-export interface Clear {
-  readonly kind: 'clear';
-  readonly storage: Storage;
-  readonly offset: number;
-  readonly bytes: number;
-  target?: { buffer: DeviceBuffer; base: number };
-}
-
-/** What the recorder can hold. */
-export type Command = Dispatch | Copy | Clear;
+import { Recording } from './recording.ts';
+import { Storage } from './storage.ts';
 
 /** Commands kept before a submit is forced. Reads and `await` flush earlier. */
 const CAP = 256;
 
+/** What was sent to the queue so far. */
+export interface Counters {
+  dispatches: number;
+  submits: number;
+  bindGroups: number;
+  writes: number;
+  reads: number;
+}
+
+/** A way to encode commands whose memory is known, and to submit them; returns the number of dispatches. */
+export type Submit = (commands: readonly Command[]) => number;
+
+/** What a recorder works with. */
+export interface RecorderParts {
+  device: GPUDevice;
+  faults: Faults;
+  counters: Counters;
+  /** Called when commands have failed: what they share with others may be spoilt. */
+  onFailure(): void;
+}
+
 /**
- * The one path on which work reaches the queue. Eager code appends commands that are encoded into one pass and one
- * submit at the next flush; a capture takes the list itself and plays it again.
+ * The one path on which work reaches the queue. Eager code pushes commands, which are encoded into one pass and one
+ * submit at the next flush. While a step is recorded, the commands go to its recording instead; a replay submits them
+ * as often as it likes.
  */
 export class Recorder {
-  /** While set, commands are kept for a capture and not submitted. */
-  sink: Command[] | null = null;
-  /** While set, it encodes and submits in this recorder's place. */
-  profiler: Profiler | null = null;
-  /**
-   * Storages that the commands of a capture use and that are not its own: held, since their tensors may be freed
-   * inside.
-   */
-  readonly borrowed = new Set<Storage>();
-  readonly #gpu: Gpu;
+  /** Another way to submit, while `gpu.profile` runs; null: {@link submitAtOnce}. */
+  submitter: Submit | null = null;
+  readonly #parts: RecorderParts;
+  #recording: Recording | null = null;
   #pending: Command[] = [];
   readonly #touched = new Set<DeviceBuffer>();
   readonly #groups = new Map<string, GPUBindGroup>();
   #willFlush = false;
 
-  constructor(gpu: Gpu) {
-    this.#gpu = gpu;
+  constructor(parts: RecorderParts) {
+    this.#parts = parts;
+  }
+
+  /** Of the step that is being recorded, if any. */
+  get recording(): Recording | null {
+    return this.#recording;
+  }
+
+  /** Runs `step` and keeps what it launches and allocates, instead of submitting it. `what` names the caller in errors. */
+  record<T>(what: string, step: () => T): { value: T; recording: Recording } {
+    if (this.#recording) throw new GpuError(`${what} inside a captured step`);
+    const recording = (this.#recording = new Recording());
+    try {
+      return { value: step(), recording };
+    } catch (error) {
+      recording.release();
+      throw error;
+    } finally {
+      this.#recording = null;
+    }
   }
 
   push(command: Command): void {
-    for (const s of writtenBy(command)) if ('version' in s) s.version++;
-    if (this.sink) {
-      this.sink.push(command);
-      for (const s of storagesOf(command)) if (s.buffer && !this.borrowed.has(s)) this.borrowed.add(s.retain());
-      return;
-    }
+    for (const s of writtenBy(command)) if (s instanceof Storage) s.version++;
+    if (this.#recording) return this.#recording.push(command);
     this.resolve(command);
     for (const storage of storagesOf(command)) this.#touched.add(storage.buffer!);
     this.#pending.push(command);
@@ -112,7 +97,7 @@ export class Recorder {
     return this.#touched.has(buffer);
   }
 
-  /** Binds the memory of a command; called once its storages have buffers. */
+  /** Notes the memory of a command; called once its storages have buffers. */
   resolve(command: Command): void {
     for (const storage of storagesOf(command)) {
       if (!storage.buffer)
@@ -127,12 +112,8 @@ export class Recorder {
     else if (command.kind === 'clear') command.target = { buffer: command.storage.buffer!, base: command.storage.base };
     else {
       const { from, to } = command;
-      command.ends = {
-        from: from.buffer!,
-        fromBase: from.base,
-        to: 'gpu' in to ? to.buffer!.raw : to.target,
-        toBase: 'gpu' in to ? to.base : 0,
-      };
+      const [target, toBase] = to instanceof Storage ? [to.buffer!.raw, to.base] : [to.target, 0];
+      command.ends = { from: from.buffer!, fromBase: from.base, to: target, toBase };
     }
   }
 
@@ -146,56 +127,45 @@ export class Recorder {
   }
 
   /**
-   * Encodes resolved commands and submits them, in order, after whatever is pending. It does not throw: what fails
-   * taints what the commands write, and is told to `failed`.
+   * Submits resolved commands, in order, after whatever is pending. It does not throw: what fails taints what the
+   * commands write, and `failed` is called.
    */
   submit(commands: readonly Command[], failed?: () => void): void {
-    if (this.#pending.length) this.flush();
-    this.#gpu.faults.submit(
-      commands,
-      () => (this.profiler ? this.profiler.submit(commands) : this.#encode(commands)),
-      () => {
-        // Whatever of theirs is broken is made anew when it is needed.
-        for (const c of commands)
-          if (c.kind === 'dispatch') for (const { pipeline } of [c, c.quick ?? c]) pipeline.reset();
-        this.forget();
-        this.#gpu.forget();
-        failed?.();
-      },
-    );
-  }
-
-  #encode(commands: readonly Command[]): void {
-    const { device, counters } = this.#gpu;
-    const encoder = device.createCommandEncoder();
-    let pass: GPUComputePassEncoder | null = null;
-    let bound: Pipeline | null = null;
-    for (const c of commands) {
-      if (c.kind === 'dispatch') {
-        pass ??= encoder.beginComputePass();
-        const { pipeline, groups } = launchOf(c);
-        if (bound !== pipeline) pass.setPipeline((bound = pipeline).raw);
-        pass.setBindGroup(0, c.bindGroup);
-        pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
-        counters.dispatches++;
-        continue;
-      }
-      pass?.end();
-      pass = bound = null;
-      encodeMove(encoder, c);
+    this.flush();
+    const { device, faults, counters, onFailure } = this.#parts;
+    const run = (): void => {
+      counters.dispatches += this.submitter ? this.submitter(commands) : submitAtOnce(device, commands);
+      counters.submits++;
+    };
+    const afterFailure = (error: Error): void => {
+      taint(commands, error);
+      // Whatever of theirs is broken is made anew when it is needed.
+      for (const c of commands)
+        if (c.kind === 'dispatch') for (const { pipeline } of [c, c.quick ?? c]) pipeline.reset();
+      this.dropBindGroups();
+      onFailure();
+      failed?.();
+      faults.spread();
+    };
+    const work = { spread: () => spreadFaults(commands) };
+    if (faults.any) work.spread();
+    try {
+      if (isCompiled(commands)) faults.use(run, afterFailure, work);
+      else faults.watch(run, afterFailure, work);
+    } catch {
+      // `afterFailure` learns of it in its turn.
     }
-    pass?.end();
-    device.queue.submit([encoder.finish()]);
-    counters.submits++;
   }
 
-  /** Drops cached bind groups, which keep buffers alive. */
-  forget(): void {
+  /** Forgets cached bind groups, which keep buffers alive. */
+  dropBindGroups(): void {
     this.#groups.clear();
   }
 
   #bindGroup(d: Dispatch): GPUBindGroup {
-    let key = `${d.pipeline.id}`;
+    const { device, faults, counters } = this.#parts;
+    const { label, layout } = d.pipeline;
+    let key = label;
     for (const s of d.slots) key += `|${s.storage.buffer!.id}:${s.storage.base + s.offset}:${s.bytes}`;
     if (d.uniform) key += `|${(d.uniform.buffer as GPUBuffer).label}:${d.uniform.offset}`;
     const known = this.#groups.get(key);
@@ -211,50 +181,38 @@ export class Recorder {
       },
     }));
     if (d.uniform) entries.push({ binding: 0, resource: d.uniform });
-    const make = (): GPUBindGroup =>
-      this.#gpu.device.createBindGroup({ label: d.pipeline.label, layout: d.pipeline.layout, entries });
     // The submit that uses it fails as well, and says why.
-    const group = this.#gpu.faults.use(make, () => this.#groups.delete(key));
-    this.#gpu.counters.bindGroups++;
+    const group = faults.use(
+      () => device.createBindGroup({ label, layout, entries }),
+      () => this.#groups.delete(key),
+    );
+    counters.bindGroups++;
     this.#groups.set(key, group);
     return group;
   }
 }
 
-/** What does the work of a dispatch now. */
-export function launchOf(c: Dispatch): Launch {
-  return c.quick && !c.pipeline.takes(c.quick.share) ? c.quick : c;
-}
-
-/** The pipelines that a first run of commands needs. */
-export function firstPipelines(commands: readonly Command[]): Pipeline[] {
-  const first = ({ pipeline, quick }: Dispatch): Pipeline =>
-    quick && quick.share < 1 && !pipeline.isCompiled ? quick.pipeline : pipeline;
-  return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [first(c)] : [])))];
-}
-
-/** The storages that a command writes, or the reading. */
-export function writtenBy(c: Command): (Storage | Reading)[] {
-  if (c.kind === 'dispatch') return c.slots.filter((s) => s.writes).map((s) => s.storage);
-  return [c.kind === 'clear' ? c.storage : c.to];
-}
-
-/** Encodes a resolved command that is no dispatch. */
-export function encodeMove(encoder: GPUCommandEncoder, c: Copy | Clear): void {
-  if (c.kind === 'clear') encoder.clearBuffer(c.target!.buffer.raw, c.target!.base + c.offset, c.bytes);
-  else
-    encoder.copyBufferToBuffer(
-      c.ends!.from.raw,
-      c.ends!.fromBase + c.fromOffset,
-      c.ends!.to,
-      c.ends!.toBase + c.toOffset,
-      c.bytes,
-    );
-}
-
-/** The storages that a command reads or writes. */
-export function storagesOf(c: Command): Storage[] {
-  if (c.kind === 'dispatch') return c.slots.map((s) => s.storage);
-  if (c.kind === 'clear') return [c.storage];
-  return 'gpu' in c.to ? [c.from, c.to] : [c.from];
+/** Encodes all dispatches between two copies or clears into one pass, and submits the whole. */
+function submitAtOnce(device: GPUDevice, commands: readonly Command[]): number {
+  const encoder = device.createCommandEncoder();
+  let pass: GPUComputePassEncoder | null = null;
+  let bound: Pipeline | null = null;
+  let dispatches = 0;
+  for (const c of commands) {
+    if (c.kind === 'dispatch') {
+      pass ??= encoder.beginComputePass();
+      const { pipeline, groups } = launchOf(c);
+      if (bound !== pipeline) pass.setPipeline((bound = pipeline).raw);
+      pass.setBindGroup(0, c.bindGroup);
+      pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+      dispatches++;
+      continue;
+    }
+    pass?.end();
+    pass = bound = null;
+    encodeMove(encoder, c);
+  }
+  pass?.end();
+  device.queue.submit([encoder.finish()]);
+  return dispatches;
 }

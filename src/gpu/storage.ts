@@ -1,34 +1,42 @@
-import type { Gpu } from './device.ts';
 import { DisposedError } from './errors.ts';
 import type { DeviceBuffer } from './pool.ts';
 
+/** Who made a storage, and takes its memory back. */
+export interface Owner {
+  /** Called when the last reference to the storage goes. */
+  free(storage: Storage): void;
+}
+
 /**
- * A counted reference to device memory. Tensors that are views of each other share one. While a step is being captured,
- * new storages have no buffer yet: the capture assigns one to each after it has seen the whole step.
+ * A counted reference to device memory. Tensors that are views of each other share one. While a step is recorded, new
+ * storages are only planned: they have no buffer until the replay gives them one.
  */
 export class Storage {
-  readonly gpu: Gpu;
   readonly bytes: number;
   buffer: DeviceBuffer | null;
-  /** Start inside `buffer`; not 0 only for storages placed in the arena of a capture. */
+  /** Start inside `buffer`; not 0 only for storages placed in the arena of a replay. */
   base = 0;
   /** Counts what was written into it, so that the tape finds values that changed between forward and backward. */
   version = 0;
-  /** Set while a capture decides about this storage; such memory never goes back to the pool. */
-  planned = false;
+  /** Allocated while a step was recorded: its memory is the replay's. */
+  readonly planned: boolean;
   /** Shape and element type of what it was made for, for messages. */
-  label = '';
+  readonly label: string;
+  readonly #owner: Owner | null;
   #references = 1;
   #fault: Error | null = null;
   #memory: DeviceBuffer | null = null;
 
-  constructor(gpu: Gpu, bytes: number, buffer: DeviceBuffer | null) {
-    this.gpu = gpu;
+  /** `owner` and `buffer`: null where it is planned. */
+  constructor(bytes: number, label: string, owner: Owner | null = null, buffer: DeviceBuffer | null = null) {
     this.bytes = bytes;
+    this.label = label;
     this.buffer = buffer;
+    this.planned = owner === null;
+    this.#owner = owner;
   }
 
-  /** What failed, where the values are wrong because of it: see {@link Faults}. It outlives the storage. */
+  /** What failed, where the values are wrong because of it. It outlives the storage. */
   get fault(): Error | null {
     return this.#fault ?? this.memoryFault;
   }
@@ -56,13 +64,6 @@ export class Storage {
     if (this.#references === 0) return;
     if (--this.#references > 0) return;
     this.#memory = this.buffer;
-    this.gpu.free(this);
+    this.#owner?.free(this);
   }
-}
-
-/** What a kernel can bind: a byte range of a storage. */
-export interface Bindable {
-  readonly storage: Storage;
-  readonly byteOffset: number;
-  readonly byteLength: number;
 }

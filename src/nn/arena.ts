@@ -1,6 +1,6 @@
 import { unscoped } from '../tensor/scope.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { Tensor, tensor, zeros } from '../tensor/tensor.ts';
+import { tensor, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { forgetConstant } from './pass-weights.ts';
 
@@ -33,9 +33,9 @@ export class Arena {
       const grads = zeros([size], { gpu });
       for (const [name, { shape }] of initial) {
         const at = starts.get(name)!;
-        const p = new Tensor(values.storage.retain(), shape, 'f32', at);
+        const p = viewOf(values, shape, at);
         p.requiresGrad = true;
-        p.home = { grad: new Tensor(grads.storage.retain(), shape, 'f32', at), siblings };
+        p.home = { grad: viewOf(grads, shape, at), siblings };
         siblings.push(p);
         parameters.set(name, p);
       }

@@ -1,6 +1,6 @@
 import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { empty, Tensor } from '../tensor/tensor.ts';
+import { empty, viewOf, type Tensor } from '../tensor/tensor.ts';
 import type { Arena } from './arena.ts';
 import { walkLayers, type Layer } from './layer.ts';
 
@@ -100,11 +100,7 @@ export class Snapshot implements HeldWeights {
     const part = this.#parts.find(({ owner }) => owner.arena.values.storage === own.storage);
     if (!part) return null;
     let view = this.#views.get(own);
-    if (!view)
-      this.#views.set(
-        own,
-        (view = unscoped(() => new Tensor(part.values.storage.retain(), own.shape, 'f32', own.offset))),
-      );
+    if (!view) this.#views.set(own, (view = unscoped(() => viewOf(part.values, own.shape, own.offset))));
     return view;
   }
 

@@ -5,7 +5,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { gradientFor, isRecording, pullback, record } from '../tensor/tape.ts';
-import { empty, expectDType, expectShape, tensor, Tensor, viewOf } from '../tensor/tensor.ts';
+import { empty, expectDType, expectShape, tensor, viewOf, type Tensor } from '../tensor/tensor.ts';
 import { composedCrossEntropy } from './cross-entropy-composed.ts';
 import { IGNORED, toLabels } from './labels.ts';
 import { expectReduction, REDUCTIONS, type Reduction } from './reduction.ts';
@@ -162,7 +162,7 @@ export function crossEntropy(
     const parts = rows > SERIAL ? partialSums(values, rows) : values;
     const pair = empty([2], { gpu });
     kernel.reduce({ ...params, rows: parts.shape[1]! }, { z: parts, loss: pair }, [1], variant);
-    y = new Tensor(pair.storage.retain(), [], 'f32');
+    y = viewOf(pair, []);
     pair.dispose();
     if (parts !== values) parts.dispose();
   }
@@ -173,7 +173,7 @@ export function crossEntropy(
     });
   const fused = (dy: Tensor): Tensor[] => {
     const dz = gradientFor(logits);
-    const total = reduction === 'none' ? perClass : new Tensor(y.storage.retain(), [2], 'f32');
+    const total = reduction === 'none' ? perClass : viewOf(y, [2]);
     kernel.backward(
       params,
       { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz },
@@ -193,7 +193,7 @@ function plainTable(classes: number, gpu: Gpu): Tensor {
 }
 
 function firstRow(values: Tensor, rows: number): Tensor {
-  return new Tensor(values.storage.retain(), [rows], 'f32');
+  return viewOf(values, [rows]);
 }
 
 /** (3, rows) to (3, parts): each part summed, the rest padded by nothing because the last part is shorter. */

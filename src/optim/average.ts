@@ -3,7 +3,7 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import kernel from '../../shaders/average.wgsl';
 import { claim, type Claim } from '../check/claim.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { empty, zeros, Tensor } from '../tensor/tensor.ts';
+import { empty, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
 import { segmentsOf, type Segment } from './layout.ts';
 import { expectNumber, type ParameterArena, type SavedState } from './optimizer.ts';
 import type { Moment } from './schedule.ts';
@@ -95,10 +95,10 @@ export class WeightAverage implements SavedState {
     if (own.storage !== arena.values.storage) return null;
     let view = this.#views.get(own);
     // After `swap` the averaged ones are in the model.
-    const { storage } = this.#isSwapped ? arena.values : average;
-    if (view?.storage !== storage) {
+    const source = this.#isSwapped ? arena.values : average;
+    if (view?.storage !== source.storage) {
       view?.dispose();
-      view = unscoped(() => new Tensor(storage.retain(), own.shape, 'f32', own.offset));
+      view = unscoped(() => viewOf(source, own.shape, own.offset));
       this.#views.set(own, view);
     }
     return view;

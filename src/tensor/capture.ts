@@ -1,7 +1,10 @@
 import { expectOptions } from '../check/options.ts';
-import type { Replay } from '../gpu/capture.ts';
+import { firstPipelines } from '../gpu/commands.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
+import type { Pipeline } from '../gpu/pipeline.ts';
+import { Replay } from '../gpu/replay.ts';
+import type { Storage } from '../gpu/storage.ts';
 import { scope, tensorsIn, unscoped } from './scope.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -55,13 +58,16 @@ export class Captured<T> {
 export function capture<T>(step: () => T, options: { gpu?: Gpu } = {}): Captured<T> {
   expectOptions('capture', options, ['gpu']);
   const { gpu = currentGpu() } = options;
-  const { value, replay } = unscoped(() =>
-    gpu.capture(
-      () => scope(step),
-      (result) => [...tensorsIn(result)].map((t) => (t as Tensor).storage),
-    ),
-  );
-  return new Captured(value, replay);
+  gpu.expectLive('capture');
+  return unscoped(() => {
+    const kept = new Set<Storage>();
+    const { value, recording } = gpu.recorder.record('capture', () => {
+      const result = scope(step);
+      for (const t of tensorsIn(result)) kept.add((t as Tensor).storage);
+      return result;
+    });
+    return new Captured(value, new Replay(gpu, recording, kept));
+  });
 }
 
 /**
@@ -71,7 +77,12 @@ export function capture<T>(step: () => T, options: { gpu?: Gpu } = {}): Captured
  */
 export async function prepare(step: () => unknown, options: { gpu?: Gpu } = {}): Promise<void> {
   expectOptions('prepare', options, ['gpu']);
-  const { gpu = currentGpu() } = options;
-  const pipelines = unscoped(() => gpu.rehearse(() => void scope(() => void step())));
-  await Promise.all(pipelines.map((p) => p.compile()));
+  await Promise.all(rehearse(step, options.gpu).map((p) => p.compile()));
+}
+
+/** Records `step` and throws the recording away, as `prepare`; returns the pipelines that a first run needs. */
+export function rehearse(step: () => unknown, gpu: Gpu = currentGpu()): Pipeline[] {
+  const { recording } = unscoped(() => gpu.recorder.record('prepare', () => void scope(() => void step())));
+  recording.release();
+  return firstPipelines(recording.commands);
 }

@@ -2,7 +2,8 @@ import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { DisposedError, DTypeError, OutOfMemoryError, ShapeError } from '../gpu/errors.ts';
-import type { Bindable, Storage } from '../gpu/storage.ts';
+import type { Bindable } from '../gpu/kernel.ts';
+import type { Storage } from '../gpu/storage.ts';
 import { bytesOf, expectValues, fromDevice, toDevice, type DType, type TypedArrayOf } from './dtype.ts';
 import { toHost, type HostInput, type Nested } from './host-values.ts';
 import { NdArray } from './ndarray.ts';
@@ -25,6 +26,7 @@ export interface TapeNode {
  * Owned by the innermost `scope`, or by the caller: free it with `dispose()` or `using`.
  */
 export class Tensor<D extends DType = 'f32'> implements Bindable {
+  readonly gpu: Gpu;
   readonly shape: readonly number[];
   readonly dtype: D;
   /** Start in elements inside the storage; a multiple of 64 (f16: 128), the alignment of a binding. */
@@ -44,12 +46,13 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   readonly #site: string | undefined;
   #isDisposed = false;
 
-  constructor(storage: Storage, shape: readonly number[], dtype: D, offset = 0) {
+  constructor(gpu: Gpu, storage: Storage, shape: readonly number[], dtype: D, offset = 0) {
+    this.gpu = gpu;
     this.#storage = storage;
     this.shape = shape;
     this.dtype = dtype;
     this.offset = offset;
-    this.#site = storage.gpu.debug ? new Error('created here').stack : undefined;
+    this.#site = gpu.debug ? new Error('created here').stack : undefined;
     track(this);
   }
 
@@ -67,10 +70,6 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   /** Counts what was written into the memory of this tensor. */
   get version(): number {
     return this.#storage.version;
-  }
-
-  get gpu(): Gpu {
-    return this.#storage.gpu;
   }
 
   get size(): number {
@@ -145,11 +144,12 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
 }
 
 /**
- * A second tensor on the memory of x, of as many elements, not connected to the tape: for ops, which then `record` it.
+ * A second tensor on the memory of x, from element `offset` of its storage on (default: where x begins), not connected
+ * to the tape: for ops, which then `record` it.
  * @internal
  */
-export function viewOf<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
-  return new Tensor(x.storage.retain(), shape, x.dtype, x.offset);
+export function viewOf<D extends DType>(x: Tensor<D>, shape: readonly number[], offset = x.offset): Tensor<D> {
+  return new Tensor(x.gpu, x.storage.retain(), shape, x.dtype, offset);
 }
 
 /** Options of functions that create tensors. */
@@ -164,7 +164,7 @@ export function empty<D extends DType = 'f32'>(shape: readonly number[], options
   const { dtype = 'f32' as D, gpu = currentGpu() } = options;
   if (shape.some((d) => !Number.isInteger(d) || d < 0))
     throw new ShapeError(`shape is [${shape}], expected non-negative integers`);
-  return new Tensor(memoryFor(shape, dtype, gpu), shape, dtype);
+  return new Tensor(gpu, memoryFor(shape, dtype, gpu), shape, dtype);
 }
 
 function memoryFor(shape: readonly number[], dtype: DType, gpu: Gpu, now = false): Storage {
@@ -208,7 +208,7 @@ export function tensor<D extends DType = 'f32'>(
   if (sizeOf(dims) !== host.data.length)
     throw new ShapeError(`tensor: shape [${dims}] holds ${sizeOf(dims)} elements, got ${host.data.length} values`);
   expectValues('tensor: values', dtype, host.data);
-  const made = new Tensor(memoryFor(dims, dtype, gpu, true), dims, dtype);
+  const made = new Tensor(gpu, memoryFor(dims, dtype, gpu, true), dims, dtype);
   try {
     return made.write(host.data);
   } catch (error) {

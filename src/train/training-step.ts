@@ -17,9 +17,9 @@ import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { AnomalyWatch } from '../tensor/anomaly.ts';
-import { capture, type Captured } from '../tensor/capture.ts';
+import { capture, rehearse, type Captured } from '../tensor/capture.ts';
 import { keep } from '../tensor/copy.ts';
-import { scope, unscoped } from '../tensor/scope.ts';
+import { unscoped } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, Tensor } from '../tensor/tensor.ts';
@@ -147,7 +147,7 @@ export class TrainingStep {
     const n = this.#labels.length;
     if (Math.min(batchSize, n - (this.stepsPerEpoch - 1) * batchSize) !== 1) return;
     try {
-      unscoped(() => this.#gpu.rehearse(() => scope(() => void this.#value(...this.#batch(1)))));
+      rehearse(() => this.#value(...this.#batch(1)), this.#gpu);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       const [which, todo] =

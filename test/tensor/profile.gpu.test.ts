@@ -68,7 +68,7 @@ test(
     expect(profile.table().split('\n')).toHaveLength(3 + profile.kernels.length);
     expect((JSON.parse(profile.trace()) as { traceEvents: object[] }).traceEvents).toHaveLength(3 + 1 + 12);
     expect(await counts(run)).toEqual(usual);
-    expect(gpu.recorder.profiler).toBeNull();
+    expect(gpu.recorder.submitter).toBeNull();
     dispose();
   },
 );
@@ -147,7 +147,7 @@ test('refuses to nest; an error passes through and leaves the device usable', as
       throw new Error('inside');
     }),
   ).rejects.toThrow('inside');
-  expect(gpu.recorder.profiler).toBeNull();
+  expect(gpu.recorder.submitter).toBeNull();
   expect((await gpu.profile(() => step.run())).dispatches).toBe(1);
   expect(await step.run().read()).toHaveLength(2);
   for (const t of [step, x]) t.dispose();

@@ -1,0 +1,132 @@
+import type { Pipeline } from './pipeline.ts';
+import type { DeviceBuffer } from './pool.ts';
+import type { Reading } from './readback.ts';
+import { Storage } from './storage.ts';
+import type { Uniform } from './uniforms.ts';
+
+/** One range bound to a dispatch. */
+export interface Slot {
+  readonly binding: number;
+  readonly storage: Storage;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly writes: boolean;
+}
+
+/** A pipeline and the workgroups to start. */
+export interface Launch {
+  readonly pipeline: Pipeline;
+  readonly groups: readonly [number, number, number];
+}
+
+/** One launch of a kernel. */
+export interface Dispatch extends Launch {
+  readonly kind: 'dispatch';
+  /**
+   * What stands in until the pipeline is compiled, and the share of the compilation that this launch pays: see
+   * Pipeline.takes.
+   */
+  readonly quick: (Launch & { readonly share: number }) | null;
+  uniform: Uniform | null;
+  /** The contents of `uniform`. */
+  readonly params: Uint32Array<ArrayBuffer> | null;
+  readonly slots: readonly Slot[];
+  /** Arithmetic operations, where the kernel states them. */
+  readonly flops: number | null;
+  bindGroup: GPUBindGroup | null;
+}
+
+/** A copy of bytes between storages, or to a buffer that the host maps. */
+export interface Copy {
+  readonly kind: 'copy';
+  readonly from: Storage;
+  readonly fromOffset: number;
+  readonly to: Storage | Reading;
+  readonly toOffset: number;
+  readonly bytes: number;
+  ends?: { from: DeviceBuffer; fromBase: number; to: GPUBuffer; toBase: number };
+}
+
+/** Bytes set to zero. */
+export interface Clear {
+  readonly kind: 'clear';
+  readonly storage: Storage;
+  readonly offset: number;
+  readonly bytes: number;
+  target?: { buffer: DeviceBuffer; base: number };
+}
+
+/** What a recorder takes. The optional and mutable fields are its own: memory, noted once it is known. */
+export type Command = Dispatch | Copy | Clear;
+
+/** The storages that a command reads or writes. */
+export function storagesOf(c: Command): Storage[] {
+  if (c.kind === 'dispatch') return c.slots.map((s) => s.storage);
+  if (c.kind === 'clear') return [c.storage];
+  return c.to instanceof Storage ? [c.from, c.to] : [c.from];
+}
+
+/** The storages that a command writes, or the reading. */
+export function writtenBy(c: Command): (Storage | Reading)[] {
+  if (c.kind === 'dispatch') return c.slots.filter((s) => s.writes).map((s) => s.storage);
+  return [c.kind === 'clear' ? c.storage : c.to];
+}
+
+/** What does the work of a dispatch now. */
+export function launchOf(c: Dispatch): Launch {
+  return c.quick && !c.pipeline.takes(c.quick.share) ? c.quick : c;
+}
+
+/** True where no pipeline is left to compile, whichever does the work. */
+export function isCompiled(commands: readonly Command[]): boolean {
+  return commands.every((c) => c.kind !== 'dispatch' || c.pipeline.isCompiled);
+}
+
+/** The pipelines that a first run of commands needs. */
+export function firstPipelines(commands: readonly Command[]): Pipeline[] {
+  const first = ({ pipeline, quick }: Dispatch): Pipeline =>
+    quick && quick.share < 1 && !pipeline.isCompiled ? quick.pipeline : pipeline;
+  return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [first(c)] : [])))];
+}
+
+/** Encodes a copy or a clear whose memory is known. */
+export function encodeMove(encoder: GPUCommandEncoder, c: Copy | Clear): void {
+  if (c.kind === 'clear') encoder.clearBuffer(c.target!.buffer.raw, c.target!.base + c.offset, c.bytes);
+  else
+    encoder.copyBufferToBuffer(
+      c.ends!.from.raw,
+      c.ends!.fromBase + c.fromOffset,
+      c.ends!.to,
+      c.ends!.toBase + c.toOffset,
+      c.bytes,
+    );
+}
+
+/** Taints what commands write from tainted memory, in their order. */
+export function spreadFaults(commands: readonly Command[]): void {
+  for (const command of commands) {
+    const cause = faultOf(command);
+    if (cause) for (const target of writtenBy(command)) target.fault ??= cause;
+    else if (clearsAll(command)) command.storage.fault = null;
+  }
+}
+
+/**
+ * Taints all that commands write, since they failed with `error`. An operation that failed before, on what they use, is
+ * the first cause.
+ */
+export function taint(commands: readonly Command[], error: Error): void {
+  const cause = commands.map(faultOf).find((fault) => fault !== null) ?? error;
+  for (const command of commands) for (const target of writtenBy(command)) target.fault = cause;
+}
+
+/** The fault of the first tainted storage that a command uses; a clear of all of one uses nothing of it. */
+function faultOf(command: Command): Error | null {
+  if (clearsAll(command)) return command.storage.memoryFault;
+  for (const storage of storagesOf(command)) if (storage.fault) return storage.fault;
+  return command.kind === 'dispatch' ? (command.uniform?.fault ?? null) : null;
+}
+
+function clearsAll(command: Command): command is Clear {
+  return command.kind === 'clear' && command.offset === 0 && command.bytes === command.storage.bytes;
+}
