@@ -12,7 +12,7 @@ import { where } from '../ops/where.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { isRecording, noGrad } from '../tensor/tape.ts';
+import { isRecorded, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { named, type Loss, type LossInputs } from './loss.ts';
 import { expectCompat, expectInvertible, expectOneOf, expectState } from './options.ts';
@@ -157,7 +157,7 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
   const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
     const losses = base(logits, labels, { reduction: 'none', sampleWeight: sampleWeight && countedRows(sampleWeight) });
     const flat = reshape(losses, [losses.size]);
-    const moves = isRecording();
+    const moves = isRecorded(losses);
     const weight = sampleWeight && reshape(sampleWeight, [losses.size]);
     const factor = noGrad(() => {
       const ratio = ratios(flat.detach(), weight, moves);

@@ -3,7 +3,7 @@ import { add, div, mul, sub } from '../ops/binary.ts';
 import { mean, sum } from '../ops/reduce.ts';
 import { softmax } from '../ops/softmax.ts';
 import { clamp, log } from '../ops/unary.ts';
-import { isRecording, noGrad } from '../tensor/tape.ts';
+import { isRecorded, noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import type { Loss } from './loss.ts';
@@ -63,7 +63,7 @@ export function elr(given: ElrOptions): Elr {
     const target = noGrad(() =>
       add(mul(memory.rows(index), beta), mul(div(p, sum(p, { axes: 1, keepDim: true })), 1 - beta)),
     );
-    if (isRecording()) memory.write(index, target);
+    if (isRecorded(logits)) memory.write(index, target);
     return add(base(logits, labels), mul(mean(log(sub(1, sum(mul(target, p), { axes: 1 })))), lambda));
   };
   const objective: Objective = ({ x, y, index, forward }) => loss(forward(x), y, index);

@@ -16,7 +16,7 @@ import { exp } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { isRecording, noGrad } from '../tensor/tape.ts';
+import { isRecorded, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkCounts } from './class-weights.ts';
 import type { GroupLoss } from './group-vs.ts';
@@ -171,7 +171,7 @@ export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupD
     const rows = losses.size;
     if (of.size !== rows) throw new ShapeError(`groupDro: got ${of.size} groups for logits of shape [${logits.shape}]`);
     const flat = reshape(losses, [rows]);
-    const moves = isRecording();
+    const moves = isRecorded(losses);
     const factor = noGrad(() => {
       const table = on(logits.gpu);
       const index = reshape(of as Tensor<'i32'>, [rows]);

@@ -1,7 +1,8 @@
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { add, div, maximum, mul, pow } from '../ops/binary.ts';
+import { add, div, maximum, mul } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
+import { pow } from '../ops/pow.ts';
 import { sum } from '../ops/reduce.ts';
 import { logSoftmax } from '../ops/softmax.ts';
 import { expm1, neg } from '../ops/unary.ts';

@@ -2,7 +2,6 @@ import type { Key } from '../random/key.ts';
 import type { RandomSource } from '../ops/dropout.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { PassWeights } from './pass-weights.ts';
 
 /** A parameter before it exists: its shape and how it starts. */
 export interface ParameterSpec {
@@ -34,6 +33,14 @@ export interface ForwardContext {
    * nothing is fused then.
    */
   readonly behind?: (hidden: Tensor, depth: number) => Tensor;
+}
+
+/** Values that a pass uses in place of those of the model: an average such as ema(), or a snapshot. */
+export interface PassWeights {
+  /** What stands for a parameter of the model, of its shape; null for one of another model. */
+  parameter(own: Tensor): Tensor | null;
+  /** What stands for a buffer. Default, and where it is null: the buffer. */
+  buffer?(own: Tensor | Tensor<'i32'>): Tensor | Tensor<'i32'> | null;
 }
 
 /** What a caller may say of a forward pass of a model. */

@@ -1,16 +1,9 @@
 import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, viewOf, type Tensor } from '../tensor/tensor.ts';
-import type { Arena } from './arena.ts';
-import { walkLayers, type Layer } from './layer.ts';
+import { walkLayers, type Layer, type PassWeights } from './layer.ts';
 
-/** Values that a pass uses in place of those of the model: an average such as ema(), or a snapshot. */
-export interface PassWeights {
-  /** What stands for a parameter of the model, of its shape; null for one of another model. */
-  parameter(own: Tensor): Tensor | null;
-  /** What stands for a buffer. Default, and where it is null: the buffer. */
-  buffer?(own: Tensor | Tensor<'i32'>): Tensor | Tensor<'i32'> | null;
-}
+export type { PassWeights };
 
 /** Weights held as they were at a time; whoever asked for them frees them. */
 export interface HeldWeights extends PassWeights {
@@ -67,7 +60,7 @@ function expectOwn(value: Tensor | null, name: string): Tensor {
 
 /** What a snapshot is taken of. */
 interface Owner {
-  readonly arena: Arena;
+  readonly arena: { readonly values: Tensor };
   readonly namedBuffers: ReadonlyMap<string, Tensor | Tensor<'i32'>>;
 }
 

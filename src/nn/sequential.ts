@@ -156,7 +156,7 @@ export class Sequential implements Layer {
     if (!training || rest.random || !this.#random) return this.#run(x, { ...rest, training });
     const first = nextItems(this.#random.state, x.shape[0] ?? 1);
     const y = this.#run(x, { ...rest, training, random: { key: this.#random.key, first } });
-    if (!y.node) first.dispose();
+    if (!y.tracksGrad) first.dispose();
     return y;
   }
 

@@ -32,7 +32,7 @@ function words(x: Tensor<Word>, dtype: Word): Tensor<Word> {
 export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
   const floats = (d: DType): boolean => d === 'f32' || d === 'f16';
   const y = convert(x, dtype);
-  if (floats(x.dtype) && floats(dtype)) record('cast', y as unknown as Tensor, [x], (dy) => [dy], { composed: true });
+  if (floats(x.dtype) && floats(dtype)) record('cast', y, [x], { gradient: (dy) => [dy] });
   return y as Tensor<D>;
 }
 

@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor/tensor.ts';
-import { mapBinary } from './binary.ts';
 import { expectOneOf, NUMERIC, WORDS, type Numeric, type Operand, type Word } from './element.ts';
-import { mapUnary } from './unary.ts';
+import { mapBinary } from './launch/binary.ts';
+import { mapUnary } from './launch/unary.ts';
 
 /** A comparison of tensors of one element type, or of a tensor and a number. */
 export interface Comparison<T extends Word> {

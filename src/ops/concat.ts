@@ -56,9 +56,7 @@ export function concat<D extends DType>(tensors: readonly Tensor<D>[], options: 
     copyIn('concat', y, view, t);
     return view;
   });
-  const backward = (dy: Tensor): (Tensor | null)[] =>
-    tensors.map((t, i) => (t.tracksGrad ? takeView('concat', dy, views[i]!) : null));
-  return record('concat', y as unknown as Tensor, tensors, backward, { composed: true }) as unknown as Tensor<D>;
+  return record('concat', y, tensors, { gradient: (dy) => views.map((view) => () => takeView('concat', dy, view)) });
 }
 
 /** Tensors of one shape and dtype joined along a new axis, before axis `axis` (default 0); -1 puts it last. */

@@ -3,10 +3,10 @@ import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { shaped, SMALL_TILE, tileFor, tileVariant, type Tile } from '../gpu/tiles.ts';
-import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
+import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
-import { sum } from './reduce.ts';
+import { sum } from './sum.ts';
 import { reshape } from './reshape.ts';
 
 /** One number for both axes, or [height, width]. */
@@ -182,39 +182,50 @@ export function correlate(
   const how = { RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) };
   const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW, how);
   kernel.forward(params, { x, w, bias: b ?? w, y }, grid, variant, flopsOf(g), quick);
-  y.maskable = relu;
-  return record(
-    op,
-    y,
-    b ? [x, w, b] : [x, w],
-    (dy) => {
-      const dz = relu && !dy.isMasked ? maskPositive(dy, y) : dy;
-      const [dw, db] = w.tracksGrad || b?.tracksGrad ? weightGradient(g, dz, x, w, b) : [null, null];
-      const dx = x.tracksGrad ? spread(`${op} (input gradient)`, g, dz, w, null, x) : null;
-      if (dz !== dy && !isRecording()) dz.dispose();
+  return record(op, y, b ? [x, w, b] : [x, w], {
+    isRelu: relu,
+    gradient: (dy) => {
+      const dz = relu ? maskPositive(dy, y) : dy;
+      return [
+        () => spread(`${op} (input gradient)`, g, dz, w),
+        () => weightGradient(g, dz, x, w),
+        ...(b ? [() => sum(dz, { axes: [0, 2, 3] })] : []),
+      ];
+    },
+    fused: (dy, into) => {
+      const dz = relu && !into.isMasked ? maskPositive(dy, y) : dy;
+      let [dx, dw, db]: (Tensor | null)[] = [null, null, null];
+      if (into.wants(1) || (b && into.wants(2))) {
+        dw = into.gradient(1);
+        db = b && into.gradient(2);
+        launchWeightGradient(g, dz, x, dw, db);
+      }
+      if (into.wants(0)) dx = launchSpread(g, dz, w, null, into.masks(0) ? x : null);
+      if (dz !== dy) dz.dispose();
       return b ? [dx, dw, db] : [dx, dw];
     },
-    { composed: true },
-  );
+  });
 }
 
 /**
  * The transpose of {@link correlate} in x, plus a bias for each channel: dy (batch, filters, outH, outW) to (batch,
- * channels, height, width), recorded. `x` is given when this is its gradient, so that the mask of its relu can be
- * applied.
+ * channels, height, width), recorded.
  */
-export function spread(
-  op: string,
-  g: Geometry,
-  dy: Tensor,
-  w: Tensor,
-  b: Tensor | null = null,
-  x: Tensor | null = null,
-): Tensor {
+export function spread(op: string, g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null = null): Tensor {
+  return record(op, launchSpread(g, dy, w, b, null), b ? [dy, w, b] : [dy, w], {
+    gradient: (e) => [
+      () => correlate(`${op} (input gradient)`, g, e, w),
+      () => weightGradient(g, dy, e, w),
+      ...(b ? [() => sum(e, { axes: [0, 2, 3] })] : []),
+    ],
+  });
+}
+
+/** {@link spread}, not on the tape; times the mask of a relu that gave `relu`, if given. */
+function launchSpread(g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null, relu: Tensor | null): Tensor {
   const dx = empty([g.batch, g.channels, g.height, g.width], { gpu: dy.gpu });
   const phases = g.strideH * g.strideW;
-  const mask = x !== null && canMask(x) && !isRecording();
-  const how = { BIAS: Number(b !== null), MASK: Number(mask) };
+  const how = { BIAS: Number(b !== null), MASK: Number(relu !== null) };
   const { params, grid, variant, quick } = plan(
     dy.gpu,
     g,
@@ -223,29 +234,21 @@ export function spread(
     how,
     phases,
   );
-  kernel.backwardInput(params, { x: x ?? dy, w, bias: b ?? w, dy, y: dx }, grid, variant, flopsOf(g), quick);
-  dx.isMasked = mask;
-  return record(
-    op,
-    dx,
-    b ? [dy, w, b] : [dy, w],
-    (e) => {
-      const ddy = dy.tracksGrad ? correlate(`${op} (input gradient)`, g, e, w) : null;
-      const dw = w.tracksGrad ? weightGradient(g, dy, e, w)[0] : null;
-      return b ? [ddy, dw, b.tracksGrad ? sum(e, { axes: [0, 2, 3] }) : null] : [ddy, dw];
-    },
-    { composed: true },
-  );
+  kernel.backwardInput(params, { x: relu ?? dy, w, bias: b ?? w, dy, y: dx }, grid, variant, flopsOf(g), quick);
+  return dx;
 }
 
-/** Gradients of sum(dy * correlate(x, w, b)) for w and b, recorded. */
-function weightGradient(
-  g: Geometry,
-  dy: Tensor,
-  x: Tensor,
-  w: Tensor,
-  b: Tensor | null = null,
-): [dw: Tensor, db: Tensor | null] {
+/** The gradient of sum(dy * correlate(x, w)) for w, recorded. */
+function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor): Tensor {
+  const dw = empty(w.shape, { gpu: w.gpu });
+  launchWeightGradient(g, dy, x, dw, null);
+  return record('conv2d (weight gradient)', dw, [dy, x], {
+    gradient: (f) => [() => correlate('conv2d', g, x, f), () => spread('conv2d (input gradient)', g, dy, f)],
+  });
+}
+
+/** Writes the gradients of sum(dy * correlate(x, w, b)) for w into `dw` and, if given, for b into `db`. */
+function launchWeightGradient(g: Geometry, dy: Tensor, x: Tensor, dw: Tensor, db: Tensor | null): void {
   const { gpu } = x;
   const positions = g.batch * g.outH * g.outW;
   const columns = (g.channels / g.groups) * g.kh * g.kw + 1;
@@ -257,25 +260,12 @@ function weightGradient(
   const { params, grid, variant, quick } = plan(gpu, g, g.filters, columns, { PADDED: isPadded(g) }, parts);
   const split = { ...params, chunk, parts };
   kernel.backwardWeight(split, { x, dy, y: partial }, grid, variant, flopsOf(g), quick);
-  const dw = gradientFor(w);
-  const db = b && !isRecording() ? gradientFor(b) : null;
   const unused = db ? null : empty([1], { gpu });
   kernel.combineWeight(split, { x: partial, y: dw, db: (db ?? unused)! }, [g.filters * columns], {
     BIAS: Number(db !== null),
   });
   partial.dispose();
   unused?.dispose();
-  const recorded = record(
-    'conv2d (weight gradient)',
-    dw,
-    [dy, x],
-    (f) => [
-      dy.tracksGrad ? correlate('conv2d', g, x, f) : null,
-      x.tracksGrad ? spread('conv2d (input gradient)', g, dy, f) : null,
-    ],
-    { composed: true },
-  );
-  return [recorded, b && isRecording() ? sum(dy, { axes: [0, 2, 3] }) : db];
 }
 
 /** Most workgroups of a dispatch along one axis. */

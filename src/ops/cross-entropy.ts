@@ -2,15 +2,20 @@ import kernel from '../../shaders/cross-entropy.wgsl';
 import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { sizeOf } from '../tensor/shape.ts';
+import { ambient, within } from '../tensor/ambient.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { gradientFor, isRecording, pullback, record } from '../tensor/tape.ts';
-import { empty, expectDType, expectShape, tensor, viewOf, type Tensor } from '../tensor/tensor.ts';
-import { composedCrossEntropy } from './cross-entropy-composed.ts';
+import { sizeOf } from '../tensor/shape.ts';
+import { noGrad, pullback, record } from '../tensor/tape.ts';
+import { empty, expectDType, expectShape, tensor, type Tensor, viewOf } from '../tensor/tensor.ts';
+import { add, mul, sub } from './binary.ts';
+import { indexSelect } from './gather.ts';
+import { holdLogits, weighRows } from './held-logits.ts';
 import { IGNORED, toLabels } from './labels.ts';
-import { expectReduction, REDUCTIONS, type Reduction } from './reduction.ts';
-import { sum } from './reduce.ts';
+import { oneHot } from './one-hot.ts';
+import { expectReduction, meanOf, REDUCTIONS, type Reduction } from './reduction.ts';
 import { reshape } from './reshape.ts';
+import { logSoftmax } from './softmax.ts';
+import { sum } from './sum.ts';
 
 /** Per-class and per-sample adjustments; see {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -69,11 +74,8 @@ const CODES = { none: 0, mean: 1, sum: 2, weightedMean: 3 };
 /** Rows that one invocation adds up; more are summed in parts first. */
 const SERIAL = 4096;
 
-/** Counter of labels that lie outside the classes, while {@link countingInvalidLabels} is under way. */
-let counter: Tensor<'u32'> | null = null;
-
 function invalidLabels(gpu: Gpu): Tensor<'u32'> {
-  return counter ?? gpu.constant('invalid labels', () => unscoped(() => tensor([0], { dtype: 'u32', gpu })));
+  return gpu.constant('invalid labels', () => unscoped(() => tensor([0], { dtype: 'u32', gpu })));
 }
 
 /**
@@ -81,13 +83,7 @@ function invalidLabels(gpu: Gpu): Tensor<'u32'> {
  * other call sees it.
  */
 export function countingInvalidLabels<T>(own: Tensor<'u32'>, run: () => T): T {
-  const before = counter;
-  counter = own;
-  try {
-    return run();
-  } finally {
-    counter = before;
-  }
+  return within('invalidLabels', own, run);
 }
 
 /**
@@ -151,7 +147,14 @@ export function crossEntropy(
   const values = empty([3, rows], { gpu });
   kernel.forward(
     params,
-    { z: logits, labels: target, perClass, sampleWeight: weights, values, bad: invalidLabels(gpu) },
+    {
+      z: logits,
+      labels: target,
+      perClass,
+      sampleWeight: weights,
+      values,
+      bad: ambient.invalidLabels ?? invalidLabels(gpu),
+    },
     [rows],
     variant,
   );
@@ -167,23 +170,76 @@ export function crossEntropy(
     if (parts !== values) parts.dispose();
   }
   values.dispose();
-  const composed = (dy: Tensor): Tensor[] =>
-    pullback(composedCrossEntropy(logits, target, perClass, options, reduction, dy), [logits], dy, {
-      createGraph: true,
-    });
-  const fused = (dy: Tensor): Tensor[] => {
-    const dz = gradientFor(logits);
-    const total = reduction === 'none' ? perClass : viewOf(y, [2]);
-    kernel.backward(
-      params,
-      { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz },
-      [rows],
-      variant,
-    );
-    if (total !== perClass) total.dispose();
-    return [dz];
-  };
-  return record('crossEntropy', y, [logits], (dy) => (isRecording() ? composed(dy) : fused(dy)), { composed: true });
+  return record('crossEntropy', y, [logits], {
+    gradient: (dy) =>
+      pullback(composedCrossEntropy(logits, target, perClass, options, reduction, dy), [logits], dy, {
+        createGraph: true,
+      }),
+    fused: (dy, into) => {
+      const dz = into.gradient(0);
+      const total = reduction === 'none' ? perClass : viewOf(y, [2]);
+      kernel.backward(
+        params,
+        { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz },
+        [rows],
+        variant,
+      );
+      if (total !== perClass) total.dispose();
+      return [dz];
+    },
+  });
+}
+
+/**
+ * The value of `crossEntropy` by ops that can be differentiated any number of times; what its gradient is recorded with
+ * when gradients of gradients are wanted. Ignored labels and those outside the classes have rows of zeros; a row whose
+ * `dy` is 0 counts for nothing.
+ */
+function composedCrossEntropy(
+  logits: Tensor,
+  labels: Tensor<'i32'>,
+  perClass: Tensor,
+  { s = 1, sampleWeight, labelSmoothing = 0, ignoreIndex = -100 }: CrossEntropyOptions,
+  reduction: Reduction,
+  dy: Tensor,
+): Tensor {
+  const classes = logits.shape.at(-1)!;
+  const rows = sizeOf(labels.shape);
+  const { hot, scale, shift, margin, weight, counts, valid, rowWeight } = noGrad(() => {
+    const row = (i: number): Tensor => indexSelect(perClass, [i]);
+    const all = reshape(oneHot(labels, classes), [rows, classes]);
+    const hot = ignoreIndex >= 0 && ignoreIndex < classes ? mul(all, sub(1, oneHot([ignoreIndex], classes))) : all;
+    const weight = row(3);
+    const counts = sum(hot, { axes: 1 });
+    const sample = sampleWeight && reshape(sampleWeight, [rows]);
+    const ofLabel = sum(mul(hot, weight), { axes: 1 });
+    return {
+      hot,
+      scale: row(0),
+      shift: row(1),
+      margin: row(2),
+      weight,
+      counts,
+      valid: sample ? mul(counts, sample) : counts,
+      rowWeight: sample ? mul(ofLabel, sample) : ofLabel,
+    };
+  });
+  const own = noGrad(() =>
+    mul(labelSmoothing === 0 ? rowWeight : valid, reduction === 'none' ? reshape(dy, [rows]) : 1),
+  );
+  const { held, kinds } = holdLogits(reshape(logits, [rows, classes]), own);
+  const a = mul(sub(add(mul(scale, held), shift), mul(hot, margin)), s);
+  const logs = logSoftmax(a);
+  const hard = mul(sum(mul(mul(hot, weight), logs), { axes: 1 }), labelSmoothing - 1);
+  const soft = mul(sum(mul(weight, logs), { axes: 1 }), -labelSmoothing / classes);
+  const values = weighRows(add(hard, soft), valid, kinds);
+  if (reduction === 'none') return reshape(values, labels.shape);
+  const total = sum(values);
+  if (reduction === 'sum') return total;
+  return meanOf(
+    total,
+    noGrad(() => sum(reduction === 'weightedMean' ? rowWeight : counts)),
+  );
 }
 
 function plainTable(classes: number, gpu: Gpu): Tensor {

@@ -47,7 +47,7 @@ export function cumsum<D extends Numeric>(x: Tensor<D>, options: CumsumOptions =
     sums.dispose();
     before.dispose();
   }
-  return record('cumsum', y as unknown as Tensor, [x], (dy) => [cumsum(dy, { axis, exclusive, reverse: !reverse })], {
-    composed: true,
-  }) as unknown as Tensor<D>;
+  return record('cumsum', y, [x], {
+    gradient: (dy) => [cumsum(dy, { axis, exclusive, reverse: !reverse })],
+  });
 }

@@ -38,7 +38,7 @@ export function dropout(x: Tensor, { key, first }: RandomSource, options: { p?: 
     scale: 1 / (1 - p),
   };
   kernel.forward(params, { x, first, y }, [count * Math.ceil(size / 4)]);
-  return record('dropout', y, [x], (dy) => [dropout(dy, { key, first }, { p })], { composed: true });
+  return record('dropout', y, [x], { gradient: (dy) => [dropout(dy, { key, first }, { p })] });
 }
 
 /** Throws unless p is a probability. */

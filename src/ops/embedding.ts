@@ -32,12 +32,8 @@ export function embedding(
     indices instanceof Tensor ? reshape(indices, [rows]) : tensor(indices, { dtype: 'i32', gpu: weight.gpu });
   const y = indexSelect(weight, indices instanceof Tensor ? flat : indices);
   if (paddingIdx === undefined) return reshape(y, [...shape, features]);
-  const kept = record(
-    'paddingIdx',
-    y.detach(),
-    [y],
-    (dy) => [mul(dy, reshape(sub(1, equalMask(cast(flat, 'f32'), paddingIdx)), [rows, 1]))],
-    { composed: true },
-  );
+  const kept = record('paddingIdx', y.detach(), [y], {
+    gradient: (dy) => [mul(dy, reshape(sub(1, equalMask(cast(flat, 'f32'), paddingIdx)), [rows, 1]))],
+  });
   return reshape(kept, [...shape, features]);
 }

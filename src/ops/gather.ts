@@ -46,9 +46,9 @@ function pick<D extends DType>(
 ): Tensor<D> {
   const y = empty(shape, { dtype: x.dtype, gpu: x.gpu });
   kernel.pick(g, { x, index, y }, [y.size]);
-  return record(op, y as unknown as Tensor, [x], (dy) => [scatter(op, null, index, dy, x.shape, g)], {
-    composed: true,
-  }) as unknown as Tensor<D>;
+  return record(op, y, [x], {
+    gradient: (dy) => [scatter(op, null, index, dy, x.shape, g)],
+  });
 }
 
 /** `base`, or zeros of `shape`, with `from` added where the index says. */
@@ -62,13 +62,9 @@ function scatter(
 ): Tensor {
   const sums = empty(shape, { gpu: from.gpu });
   kernel.scatter(g, { base: base ?? from, index, from_: from, sums }, [sums.size], { BASE: Number(base !== null) });
-  return record(
-    op,
-    sums,
-    base ? [from, base] : [from],
-    (dy) => [from.tracksGrad ? pick(op, dy, index, from.shape, g) : null, ...(base ? [dy] : [])],
-    { composed: true },
-  );
+  return record(op, sums, base ? [from, base] : [from], {
+    gradient: (dy) => [() => pick(op, dy, index, from.shape, g), ...(base ? [dy] : [])],
+  });
 }
 
 /**

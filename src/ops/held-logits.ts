@@ -30,14 +30,14 @@ export function holdLogits(
   kernel.hold({ rows, classes, ...BITS }, { z: logits, weight, y: held, found: kinds }, [rows], {
     KEEPS_MASKED: Number(keepsMasked),
   });
-  return { held: record('holdLogits', held, [logits], (dy) => [passed(dy, kinds)], { composed: true }), kinds };
+  return { held: record('holdLogits', held, [logits], { gradient: (dy) => [passed(dy, kinds)] }), kinds };
 }
 
 function passed(dy: Tensor, kinds: Tensor<'u32'>): Tensor {
   const [rows, classes] = dy.shape as [number, number];
   const y = empty([rows, classes], { gpu: dy.gpu });
   kernel.through({ rows, classes, ...BITS }, { z: dy, kinds, y }, [rows]);
-  return record('holdLogits', y, [dy], (d) => [passed(d, kinds)], { composed: true });
+  return record('holdLogits', y, [dy], { gradient: (d) => [passed(d, kinds)] });
 }
 
 /**
@@ -51,7 +51,7 @@ export function weighRows(values: Tensor, weight: Tensor, kinds?: Tensor<'u32'>)
   kernel.weigh({ rows, classes: 1, ...BITS }, { z: values, weight, kinds: kinds ?? weight, y }, [rows], {
     KINDS: Number(kinds !== undefined),
   });
-  return record('weighRows', y, [values], (dy) => [mul(dy, weight)], { composed: true });
+  return record('weighRows', y, [values], { gradient: (dy) => [mul(dy, weight)] });
 }
 
 /**

@@ -4,7 +4,8 @@ import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectShape, tensor, zeros, type Tensor, viewOf } from '../tensor/tensor.ts';
 import { expectOneOf } from './element.ts';
 import { indexSelect } from './gather.ts';
-import { partsOf, sum } from './reduce.ts';
+import { partsOf } from './launch/reduce.ts';
+import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
 /** Bins of equal width. */
@@ -82,5 +83,5 @@ export function bincount<W extends Tensor | undefined = undefined>(
   const y = sum(sums, { axes: 0 });
   sums.dispose();
   const spread = (dy: Tensor): Tensor => reshape(indexSelect(dy, viewOf(labels, [size])), weights.shape);
-  return record('bincount', y, [weights], (dy) => [spread(dy)], { composed: true }) as unknown as Result;
+  return record('bincount', y, [weights], { gradient: (dy) => [spread(dy)] }) as unknown as Result;
 }

@@ -1,6 +1,6 @@
 export { batchNorm, type BatchNormOptions } from './batch-norm.ts';
 export { elu, gelu, hardtanh, leakyRelu, logSigmoid, relu, sigmoid, silu, softplus } from './activations.ts';
-export { add, div, expand, maximum, minimum, mul, pow, sub, type Arithmetic } from './binary.ts';
+export { add, div, expand, maximum, minimum, mul, sub, type Arithmetic } from './binary.ts';
 export * from './binary-cross-entropy.ts';
 export { cast } from './cast.ts';
 export * from './compare.ts';
@@ -36,6 +36,7 @@ export { oneHot } from './one-hot.ts';
 export { pad, type PadOptions } from './pad.ts';
 export * from './permute.ts';
 export * from './pool2d.ts';
+export { pow } from './pow.ts';
 export { probabilityLoss, type ProbabilityLossKind, type ProbabilityLossOptions } from './probability-loss.ts';
 export { prod } from './prod.ts';
 export { all, any, argmax, argmin, max, mean, min, sum, type ArgOptions, type ReduceOptions } from './reduce.ts';

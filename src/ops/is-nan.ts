@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor/tensor.ts';
 import { expectOneOf } from './element.ts';
-import { mapUnary } from './unary.ts';
+import { mapUnary } from './launch/unary.ts';
 
 /** True where x is NaN: a test of bits, which no adapter optimises away. */
 export function isNan(x: Tensor): Tensor<'bool'> {

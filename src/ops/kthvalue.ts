@@ -1,6 +1,6 @@
 import kernel from '../../shaders/kthvalue.wgsl';
 import { expectOptions } from '../check/options.ts';
-import { inspect } from '../tensor/anomaly.ts';
+import { record } from '../tensor/tape.ts';
 import { empty, expectDType, zeros, type Tensor } from '../tensor/tensor.ts';
 
 /** Which element to take. */
@@ -42,6 +42,6 @@ export function kthvalue(x: Tensor, options: KthValueOptions): KthValue {
   }
   tally.dispose();
   found.dispose();
-  inspect('kthvalue', value);
+  record('kthvalue', value);
   return { value, before, equal };
 }

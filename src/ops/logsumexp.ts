@@ -4,9 +4,11 @@ import { noGrad, record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, maximum, mul, sub } from './binary.ts';
-import { dropped, expectElements, keptShape, max, REDUCE, sum, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, keptShape } from './launch/reduce.ts';
+import { max } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
+import { REDUCE, sum, type ReduceOptions } from './sum.ts';
 import { clamp, exp } from './unary.ts';
 
 /** The largest f32. */
@@ -32,11 +34,8 @@ export function logsumexp(x: Tensor, options: ReduceOptions = {}): Tensor {
     terms.dispose();
     return out;
   });
-  return record(
-    'logsumexp',
-    dropped(y, over, keepDim),
-    [x],
-    (dy) => {
+  return record('logsumexp', dropped(y, over, keepDim), [x], {
+    gradient: (dy) => {
       // softmax is the same for any shift, so the gradient of the maximum is left out. The maximum itself contributes 1
       // to the sum, which is below that only in a row of -Infinity.
       const shift = noGrad(() => clamp(max(x, { axes: over, keepDim: true }), -LARGEST, LARGEST));
@@ -44,6 +43,5 @@ export function logsumexp(x: Tensor, options: ReduceOptions = {}): Tensor {
       const total = maximum(sum(e, { axes: over, keepDim: true }), 0.5);
       return [mul(e, div(reshape(dy, keptShape(x.shape, over)), total))];
     },
-    { composed: true },
-  );
+  });
 }

@@ -3,9 +3,9 @@ import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, SMALL_TILE, tileFor, type Piece } from '../gpu/tiles.ts';
-import { inspect, wildIn } from '../tensor/anomaly.ts';
+import { wildIn } from '../tensor/anomaly.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { gradientFor, isRecording, record } from '../tensor/tape.ts';
+import { isRecorded, record } from '../tensor/tape.ts';
 import { clear, empty, expectDType, expectRank, expectShape, Tensor } from '../tensor/tensor.ts';
 import { add, maximum, mul } from './binary.ts';
 import { greater } from './compare.ts';
@@ -198,36 +198,34 @@ function largest(x: Tensor, w: Tensor, direction: number, watch: Tensor<'u32'> |
   const y = empty([...x.shape.slice(0, -1), n], { gpu });
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how, WATCHED };
-  if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
+  if (!isRecorded(x, w)) {
     pieces(forward, ({ grid, first, variant, flops, quick }) =>
       kernel.forwardLargest({ ...params, first }, { x, w, y, wild }, grid, variant, flops, quick),
     );
     free();
-    inspect('lpDistance', y);
-    return y;
+    return record('lpDistance', y);
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
   pieces(forward, ({ grid, first, variant, flops, quick }) =>
     kernel.forwardIndexed({ ...params, first }, { x, w, y, index, wild }, grid, variant, flops, quick),
   );
   free();
-  return record('lpDistance', y, [x, w], (dy) => {
-    kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
-    const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
-      clear(target);
-      if (k > 0)
-        kernel.backwardLargest(
-          { ...NO_POWER, m: rows, n: k, k: terms },
-          { dy, distance_: y, y: target, index },
-          [rows],
-          { A_T: transposed },
-        );
-      return target;
-    };
-    return [
-      x.tracksGrad ? scatter(empty(x.shape, { gpu }), m, n, 0) : null,
-      w.tracksGrad ? scatter(gradientFor(w), n, m, 1) : null,
-    ];
+  return record('lpDistance', y, [x, w], {
+    fused: (dy, into) => {
+      kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
+      const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
+        clear(target);
+        if (k > 0)
+          kernel.backwardLargest(
+            { ...NO_POWER, m: rows, n: k, k: terms },
+            { dy, distance_: y, y: target, index },
+            [rows],
+            { A_T: transposed },
+          );
+        return target;
+      };
+      return [() => scatter(into.gradient(0), m, n, 0), () => scatter(into.gradient(1), n, m, 1)];
+    },
   });
 }
 
@@ -253,29 +251,31 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
     kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y, wild }, grid, variant, flops, quick),
   );
   free();
-  return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], (dy) => {
-    // |t|^0 needs the sign of t, which a product of no factors does not have.
-    const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
-    const gradient = (
-      target: Tensor,
-      own: Tensor,
-      other: Tensor,
-      rows: number,
-      terms: number,
-      transposed: number,
-    ): Tensor => {
-      const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k, 1, { isLong: true });
-      const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
-      const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target, wild: own };
-      inPieces(choice, [rows, k, 1], flopsOf(m, n, k), backward, ({ grid, first, variant, flops, quick }) =>
-        kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, variant, flops, quick),
-      );
-      return target;
-    };
-    return [
-      x.tracksGrad ? gradient(empty(x.shape, { gpu }), x, w, m, n, 0) : null,
-      w.tracksGrad ? gradient(gradientFor(w), w, x, n, m, 1) : null,
-      ...(typeof p === 'number' ? [] : [null]),
-    ];
+  return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], {
+    fused: (dy, into) => {
+      // |t|^0 needs the sign of t, which a product of no factors does not have.
+      const slope = p === 1 ? { GENERAL: 1, power_: 'return params.p;' } : how;
+      const gradient = (
+        target: Tensor,
+        own: Tensor,
+        other: Tensor,
+        rows: number,
+        terms: number,
+        transposed: number,
+      ): Tensor => {
+        const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k, 1, { isLong: true });
+        const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
+        const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target, wild: own };
+        inPieces(choice, [rows, k, 1], flopsOf(m, n, k), backward, ({ grid, first, variant, flops, quick }) =>
+          kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, variant, flops, quick),
+        );
+        return target;
+      };
+      return [
+        () => gradient(into.gradient(0), x, w, m, n, 0),
+        () => gradient(into.gradient(1), w, x, n, m, 1),
+        ...(typeof p === 'number' ? [] : [null]),
+      ];
+    },
   });
 }

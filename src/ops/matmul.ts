@@ -3,12 +3,12 @@ import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, tileFor, type Piece } from '../gpu/tiles.ts';
 import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../tensor/shape.ts';
-import { canMask, gradientFor, isRecording, record } from '../tensor/tape.ts';
+import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
 import { mergedAxes } from './broadcast.ts';
-import { sum, sumTo } from './reduce.ts';
 import { reshape } from './reshape.ts';
+import { sum, sumTo } from './sum.ts';
 
 /** Layout of a product: which operand is stored transposed. */
 export interface MatmulOptions {
@@ -37,28 +37,27 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   const layout = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
   const { shapeA, shapeB, shapeY, shape } = planOf(a.shape, b.shape, layout);
   const y = product(a, b, { shapeA, shapeB, ...layout, shape });
-  return record(
-    'matmul',
-    y,
-    [a, b],
-    (dy) => {
+  return record('matmul', y, [a, b], {
+    gradient: (dy) => {
       // y = a b: da = dy b', db = a' dy; each of the four layouts is again one product without a copy.
       const { transposeA, transposeB } = layout;
       const [p, q, d] = [viewed(a, shapeA), viewed(b, shapeB), viewed(dy, shapeY)];
-      const da = a.tracksGrad
-        ? transposeA
-          ? matmul(q, d, { transposeA: transposeB, transposeB: true })
-          : matmul(d, q, { transposeB: !transposeB })
-        : null;
-      const db = b.tracksGrad
-        ? transposeB
-          ? matmul(d, p, { transposeA: true, transposeB: transposeA })
-          : matmul(p, d, { transposeA: !transposeA })
-        : null;
-      return [da && viewed(sumTo(da, shapeA), a.shape), db && viewed(sumTo(db, shapeB), b.shape)];
+      return [
+        () => {
+          const da = transposeA
+            ? matmul(q, d, { transposeA: transposeB, transposeB: true })
+            : matmul(d, q, { transposeB: !transposeB });
+          return viewed(sumTo(da, shapeA), a.shape);
+        },
+        () => {
+          const db = transposeB
+            ? matmul(d, p, { transposeA: true, transposeB: transposeA })
+            : matmul(p, d, { transposeA: !transposeA });
+          return viewed(sumTo(db, shapeB), b.shape);
+        },
+      ];
     },
-    { composed: true },
-  );
+  });
 }
 
 /** y[i, j] = a[i] b[j] of two vectors, as torch.outer. */
@@ -146,45 +145,37 @@ export function linear(
   ];
   const factors = { shapeA: shapeX, shapeB: w.shape, transposeB: true, shape: [...x.shape.slice(0, -1), out] };
   const y = product(x, w, factors, b ? { kind: activation === 'relu' ? 'biasRelu' : 'bias', extra: b } : undefined);
-  y.maskable = activation === 'relu';
-  return record(
-    'linear',
-    y,
-    b ? [x, w, b] : [x, w],
-    (dy) => {
-      if (isRecording()) {
-        const dz = viewed(activation === 'relu' && !dy.isMasked ? maskPositive(dy, y) : dy, shapeY);
-        const dw = matmul(dz, viewed(x, shapeX), { transposeA: true });
-        const dx = viewed(matmul(dz, w), x.shape);
-        return b ? [dx, dw, sum(dz, { axes: 0 })] : [dx, dw];
-      }
-      const dz = activation === 'relu' ? unmasked(dy, y) : dy;
-      let dw: Tensor | null = null;
-      let db: Tensor | null = null;
-      if (b?.tracksGrad || w.tracksGrad) {
-        dw = gradientFor(w);
-        if (b) db = gradientFor(b);
+  const isRelu = activation === 'relu';
+  return record('linear', y, b ? [x, w, b] : [x, w], {
+    isRelu,
+    gradient: (dy) => {
+      const dz = viewed(isRelu ? maskPositive(dy, y) : dy, shapeY);
+      return [
+        () => viewed(matmul(dz, w), x.shape),
+        () => matmul(dz, viewed(x, shapeX), { transposeA: true }),
+        ...(b ? [() => sum(dz, { axes: 0 })] : []),
+      ];
+    },
+    fused: (dy, into) => {
+      const dz = isRelu && !into.isMasked ? masked(dy, y) : dy;
+      let [dw, db, dx]: (Tensor | null)[] = [null, null, null];
+      if (into.wants(1) || (b && into.wants(2))) {
+        dw = into.gradient(1);
+        if (b) db = into.gradient(2);
         product(dz, x, { shapeA: shapeY, shapeB: shapeX, transposeA: true }, undefined, dw, db);
       }
-      const dx = x.tracksGrad
-        ? product(
-            dz,
-            w,
-            { shapeA: shapeY, shapeB: w.shape, shape: x.shape },
-            canMask(x) ? { kind: 'mask', extra: x } : undefined,
-          )
-        : null;
-      if (dx) dx.isMasked = canMask(x);
+      if (into.wants(0)) {
+        const mask = into.masks(0) ? { kind: 'mask' as const, extra: x } : undefined;
+        dx = product(dz, w, { shapeA: shapeY, shapeB: w.shape, shape: x.shape }, mask);
+      }
       if (dz !== dy) dz.dispose();
       return b ? [dx, dw, db] : [dx, dw];
     },
-    { composed: true },
-  );
+  });
 }
 
-/** dy * (y > 0), unless whoever made dy did it already. */
-export function unmasked(dy: Tensor, y: Tensor): Tensor {
-  if (dy.isMasked) return dy;
+/** dy * (y > 0), not on the tape. */
+function masked(dy: Tensor, y: Tensor): Tensor {
   const dz = empty(dy.shape, { gpu: dy.gpu });
   kernel.combine({ ...SINGLE, m: 1, n: dy.size, k: 1, chunk: 1, parts: 1 }, { a: dy, extra: y, y: dz }, [dy.size], {
     EPILOGUE: 3,

@@ -33,7 +33,7 @@ export function meanShift(x: Tensor, runningMean: Tensor, options: MeanShiftOpti
   expectShape(runningMean, [x.shape[1]!], 'meanShift: runningMean');
   if (!(momentum >= 0 && momentum <= 1))
     throw new RangeError(`meanShift: momentum is ${momentum}, expected a number in [0, 1]`);
-  if (!training) return record('meanShift', shift(x, runningMean), [x], (dy) => [dy], { composed: true });
+  if (!training) return record('meanShift', shift(x, runningMean), [x], { gradient: (dy) => [dy] });
   if (x.size === 0) throw new ShapeError(`meanShift: x has shape [${x.shape}], a mean needs at least one element`);
   return centre(x, { runningMean, momentum });
 }
@@ -43,7 +43,7 @@ function centre(x: Tensor, running: { runningMean: Tensor; momentum: number } | 
   const average = noGrad(() => mean(x, { axes: x.shape.map((_, i) => i).filter((i) => i !== 1) }));
   const y = shift(x, average, running);
   average.dispose();
-  return record('meanShift', y, [x], (dy) => [centre(dy, null)], { composed: true });
+  return record('meanShift', y, [x], { gradient: (dy) => [centre(dy, null)] });
 }
 
 function shift(x: Tensor, average: Tensor, running: { runningMean: Tensor; momentum: number } | null = null): Tensor {

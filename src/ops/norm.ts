@@ -4,8 +4,10 @@ import { expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul } from './binary.ts';
 import { equal } from './compare.ts';
-import { dropped, expectElements, fold, keptShape, max, REDUCE, type Fold, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, fold, keptShape, type Fold } from './launch/reduce.ts';
+import { max } from './reduce.ts';
 import { reshape } from './reshape.ts';
+import { REDUCE, type ReduceOptions } from './sum.ts';
 import { abs, powScalar, sign } from './unary.ts';
 import { where } from './where.ts';
 
@@ -51,17 +53,13 @@ export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   }
   const kept = keptShape(x.shape, over);
   const y = dropped(fold(x, over, power(p), 'f32'), over, keepDim);
-  return record(
-    'norm',
-    y,
-    [x],
-    (dy) => {
+  return record('norm', y, [x], {
+    gradient: (dy) => {
       const d = reshape(dy, kept);
       if (p === 1) return [mul(d, sign(x))];
       const scale = oneForZero(reshape(y, kept));
       if (p === 2) return [mul(x, div(d, scale))];
       return [mul(mul(sign(x), powScalar(div(oneForZero(abs(x)), scale), p - 1)), d)];
     },
-    { composed: true },
-  );
+  });
 }

@@ -2,7 +2,7 @@ import kernel from '../../shaders/normalize.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { isRecording, record } from '../tensor/tape.ts';
+import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { div, maximum, mul, sub } from './binary.ts';
 import { cast } from './cast.ts';
@@ -19,21 +19,17 @@ export function normalize(x: Tensor, options: { eps?: number } = {}): Tensor {
   const params = { rows: sizeOf(x.shape.slice(0, -1)), cols: x.shape.at(-1)!, eps };
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forward(params, { x, y }, [params.rows]);
-  return record(
-    'normalize',
-    y,
-    [x],
-    (dy) => {
-      if (isRecording()) {
-        // dx = (dy - y (y . dy)) / n; the second term is gone where n is the constant eps.
-        const length = norm(x, { axes: -1, keepDim: true });
-        const along = mul(mul(y, sum(mul(y, dy), { axes: -1, keepDim: true })), cast(greater(length, eps), 'f32'));
-        return [div(sub(dy, along), maximum(length, eps))];
-      }
-      const dx = empty(x.shape, { gpu: x.gpu });
+  return record('normalize', y, [x], {
+    gradient: (dy) => {
+      // dx = (dy - y (y . dy)) / n; the second term is gone where n is the constant eps.
+      const length = norm(x, { axes: -1, keepDim: true });
+      const along = mul(mul(y, sum(mul(y, dy), { axes: -1, keepDim: true })), cast(greater(length, eps), 'f32'));
+      return [div(sub(dy, along), maximum(length, eps))];
+    },
+    fused: (dy, into) => {
+      const dx = into.gradient(0);
       kernel.backward(params, { x, dy, y: dx }, [params.rows]);
       return [dx];
     },
-    { composed: true },
-  );
+  });
 }

@@ -2,7 +2,7 @@ import kernel from '../../shaders/pad.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { isRecording, record } from '../tensor/tape.ts';
+import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 
 /** What is added around a tensor. */
@@ -62,11 +62,8 @@ function padded(x: Tensor, before: readonly number[], after: readonly number[], 
     [y.size],
     { MODE: MODES.indexOf(mode) },
   );
-  return record(
-    'pad',
-    y,
-    [x],
-    (dy) => {
+  return record('pad', y, [x], {
+    gradient: (dy) => {
       // Cutting off is the transpose of adding constants; the other modes go back one axis at a time.
       if (mode === 'constant')
         return [
@@ -81,14 +78,11 @@ function padded(x: Tensor, before: readonly number[], after: readonly number[], 
       let dx = dy;
       x.shape.forEach((length, axis) => {
         if (before[axis] === 0 && after[axis] === 0) return;
-        const next = returned(dx, axis, length, before[axis]!, mode);
-        if (dx !== dy && !isRecording()) dx.dispose();
-        dx = next;
+        dx = returned(dx, axis, length, before[axis]!, mode);
       });
       return [dx];
     },
-    { composed: true },
-  );
+  });
 }
 
 /** The transpose of {@link padded} along one axis, which gets its `length` back. */
@@ -108,7 +102,7 @@ function returned(dy: Tensor, axis: number, length: number, before: number, mode
   };
   kernel.backwardAxis(params, { x: dy, y: dx }, [dx.size], { MODE: MODES.indexOf(mode) });
   const along = (n: number): number[] => dx.shape.map((_, a) => (a === axis ? n : 0));
-  return record('pad (gradient)', dx, [dy], (d) => [padded(d, along(before), along(out - length - before), mode, 0)], {
-    composed: true,
+  return record('pad (gradient)', dx, [dy], {
+    gradient: (d) => [padded(d, along(before), along(out - length - before), mode, 0)],
   });
 }

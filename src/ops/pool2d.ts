@@ -1,7 +1,7 @@
 import kernel from '../../shaders/pool2d.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { canMask, isRecording, record } from '../tensor/tape.ts';
+import { record, type Rule } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, type Tensor } from '../tensor/tensor.ts';
 import { pairOf, type Pair } from './conv2d.ts';
 
@@ -149,15 +149,25 @@ export function globalMaxPool2d(x: Tensor): Tensor {
 function average(op: string, x: Tensor, w: Windows): Tensor {
   const y = empty(w.y, { gpu: x.gpu });
   kernel.forwardAverage(w.params, { x, y }, [y.size], w.variant);
-  return record(op, y, [x], (dy) => [returned(op, dy, x, w, (d) => average(op, d, w))], { composed: true });
+  return record(
+    op,
+    y,
+    [x],
+    ruleOf(op, x, w, (d) => average(op, d, w)),
+  );
 }
 
 function largest(op: string, x: Tensor, w: Windows): Tensor {
   const y = empty(w.y, { gpu: x.gpu });
   const chosen = empty(w.y, { dtype: 'u32', gpu: x.gpu });
   kernel.forwardMax(w.params, { x, y, index: chosen }, [y.size], w.variant);
-  record(op, y, [x], (dy) => [returned(op, dy, x, w, (d) => picked(op, d, chosen, w), chosen)], { composed: true });
-  if (!y.node) chosen.dispose();
+  record(
+    op,
+    y,
+    [x],
+    ruleOf(op, x, w, (d) => picked(op, d, chosen, w), chosen),
+  );
+  if (!y.tracksGrad) chosen.dispose();
   return y;
 }
 
@@ -165,25 +175,25 @@ function largest(op: string, x: Tensor, w: Windows): Tensor {
 function picked(op: string, x: Tensor, chosen: Tensor<'u32'>, w: Windows): Tensor {
   const y = empty(w.y, { gpu: x.gpu });
   kernel.pick(w.params, { x, chosen, y }, [y.size]);
-  return record(op, y, [x], (dy) => [returned(op, dy, x, w, (d) => picked(op, d, chosen, w), chosen)], {
-    composed: true,
-  });
+  return record(
+    op,
+    y,
+    [x],
+    ruleOf(op, x, w, (d) => picked(op, d, chosen, w), chosen),
+  );
 }
 
-/** dy sent back to the elements it came from; `again` is the transpose of this. */
-function returned(
-  op: string,
-  dy: Tensor,
-  x: Tensor,
-  w: Windows,
-  again: (d: Tensor) => Tensor,
-  chosen?: Tensor<'u32'>,
-): Tensor {
-  const dx = empty(w.x, { gpu: dy.gpu });
-  const mask = canMask(x) && !isRecording();
-  const variant = { ...w.variant, MAX: Number(chosen !== undefined), MASK: Number(mask) };
-  if (w.isTiled) kernel.backwardTiled(w.params, { x, dy, chosen: chosen ?? dy, y: dx }, [dy.size], variant);
-  else kernel.backward(w.params, { x, dy, chosen: chosen ?? dy, y: dx }, [dx.size], variant);
-  dx.isMasked = mask;
-  return record(`${op} (gradient)`, dx, [dy], (d) => [again(d)], { composed: true });
+/** dy goes back to the elements it came from; `transposed` is the transpose of that. */
+function ruleOf(op: string, x: Tensor, w: Windows, transposed: (d: Tensor) => Tensor, chosen?: Tensor<'u32'>): Rule {
+  const returned = (dy: Tensor, mask: boolean): Tensor => {
+    const dx = empty(w.x, { gpu: dy.gpu });
+    const variant = { ...w.variant, MAX: Number(chosen !== undefined), MASK: Number(mask) };
+    if (w.isTiled) kernel.backwardTiled(w.params, { x, dy, chosen: chosen ?? dy, y: dx }, [dy.size], variant);
+    else kernel.backward(w.params, { x, dy, chosen: chosen ?? dy, y: dx }, [dx.size], variant);
+    return dx;
+  };
+  return {
+    gradient: (dy) => [record(`${op} (gradient)`, returned(dy, false), [dy], { gradient: (d) => [transposed(d)] })],
+    fused: (dy, into) => [returned(dy, into.masks(0))],
+  };
 }

@@ -1,9 +1,18 @@
 import kernel from '../../shaders/probability-loss.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { DTypeError } from '../gpu/errors.ts';
-import { gradientFor, isRecording, pullback, record } from '../tensor/tape.ts';
+import { noGrad, pullback, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
-import { composedProbabilityLoss } from './probability-loss-composed.ts';
+import { add, div, maximum, minimum, mul, sub } from './binary.ts';
+import { equal, greater, lessEqual } from './compare.ts';
+import { indexSelect } from './gather.ts';
+import { holdLogits, weighRows } from './held-logits.ts';
+import { oneHot } from './one-hot.ts';
+import { pow } from './pow.ts';
+import { logSoftmax } from './softmax.ts';
+import { sum } from './sum.ts';
+import { exp, expm1, log1p, neg } from './unary.ts';
+import { where } from './where.ts';
 
 const KINDS = { mix: 0, power: 1, focal: 2, taylor: 3, huber: 4, asymmetric: 5, exponential: 6 };
 
@@ -67,12 +76,74 @@ export function probabilityLoss(
   const variant = { KIND: KINDS[kind], DETACH: Number(detach) };
   const y = empty([rows], { gpu });
   kernel.forward(params, { z: logits, labels, constants: table, y }, [rows], variant);
-  const composed = (dy: Tensor): Tensor[] =>
-    pullback(composedProbabilityLoss(logits, labels, kind, table, options, dy), [logits], dy, { createGraph: true });
-  const fused = (dy: Tensor): Tensor[] => {
-    const dz = gradientFor(logits);
-    kernel.backward(params, { z: logits, labels, constants: table, dy, y: dz }, [rows], variant);
-    return [dz];
+  return record('probabilityLoss', y, [logits], {
+    gradient: (dy) =>
+      pullback(composedProbabilityLoss(logits, labels, kind, table, options, dy), [logits], dy, { createGraph: true }),
+    fused: (dy, into) => {
+      const dz = into.gradient(0);
+      kernel.backward(params, { z: logits, labels, constants: table, dy, y: dz }, [rows], variant);
+      return [dz];
+    },
+  });
+}
+
+/**
+ * The value of `probabilityLoss` by ops that can be differentiated any number of times; a row whose `dy` is 0 counts
+ * for nothing.
+ */
+function composedProbabilityLoss(
+  logits: Tensor,
+  labels: Tensor<'i32'>,
+  kind: ProbabilityLossKind,
+  constants: Tensor,
+  { order = 1, detach = false, epsilon = 0, floor = 0 }: ProbabilityLossOptions,
+  dy: Tensor,
+): Tensor {
+  const hot = noGrad(() => oneHot(labels, logits.shape[1]!));
+  const counts = noGrad(() => sum(hot, { axes: 1 }));
+  const { held, kinds } = holdLogits(
+    logits,
+    noGrad(() => mul(counts, dy)),
+  );
+  const [c0, c1, c2, c3] = noGrad(() => [0, 1, 2, 3].map((i) => indexSelect(constants, [i]))) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  let nll = neg(sum(mul(logSoftmax(held), hot), { axes: 1 }));
+  // -log(p + epsilon), which ends at -log epsilon.
+  if (epsilon > 0)
+    nll = where(greater(nll, 80), -Math.log(epsilon), sub(nll, log1p(mul(exp(minimum(nll, 80)), epsilon))));
+  if (floor > 0) nll = minimum(nll, -Math.log(floor));
+  const rest = neg(expm1(neg(nll)));
+  const power = (l: Tensor): Tensor => {
+    const isZero = equal(c0, 0);
+    const u = where(isZero, 1, c0);
+    return where(isZero, l, div(neg(expm1(minimum(mul(l, neg(u)), 87))), u));
   };
-  return record('probabilityLoss', y, [logits], (dy) => (isRecording() ? composed(dy) : fused(dy)), { composed: true });
+  const value = (): Tensor => {
+    switch (kind) {
+      case 'mix':
+        return add(mul(nll, c0), mul(rest, c1));
+      case 'power':
+        return power(nll);
+      case 'focal': {
+        const factor = (): Tensor => pow(maximum(rest, 1e-12), c0);
+        return mul(detach ? noGrad(factor) : factor(), nll);
+      }
+      case 'taylor': {
+        let total: Tensor = mul(rest, 1 / order);
+        for (let i = order - 1; i >= 1; i--) total = mul(add(total, 1 / i), rest);
+        return total;
+      }
+      case 'huber':
+        return where(lessEqual(nll, c2), power(nll), add(mul(sub(c3, exp(neg(nll))), c1), power(c2)));
+      case 'asymmetric':
+        return mul(expm1(mul(log1p(div(rest, c0)), c1)), c2);
+      case 'exponential':
+        return exp(neg(div(exp(neg(nll)), c0)));
+    }
+  };
+  return weighRows(value(), counts, kinds);
 }

@@ -6,8 +6,9 @@ import { empty, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { mul } from './binary.ts';
 import { expectOneOf, NUMERIC, type Numeric } from './element.ts';
-import { dropped, fold, keptShape, PRODUCT, REDUCE, type ReduceOptions } from './reduce.ts';
+import { dropped, fold, keptShape, PRODUCT } from './launch/reduce.ts';
 import { reshape } from './reshape.ts';
+import { REDUCE, type ReduceOptions } from './sum.ts';
 
 /** The product of all elements over `axes` except the element itself. */
 function others(x: Tensor, axes: readonly number[]): Tensor {
@@ -25,12 +26,14 @@ function others(x: Tensor, axes: readonly number[]): Tensor {
   const rows = [params.outer * params.inner];
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.others(params, { x, y }, rows);
-  return record('prod', y, [x], (g) => {
-    const dx = empty(x.shape, { gpu: x.gpu });
-    const change = empty(x.shape, { gpu: x.gpu });
-    kernel.backward(params, { x, g, y: dx, change }, rows);
-    change.dispose();
-    return [dx];
+  return record('prod', y, [x], {
+    fused: (g) => {
+      const dx = empty(x.shape, { gpu: x.gpu });
+      const change = empty(x.shape, { gpu: x.gpu });
+      kernel.backward(params, { x, g, y: dx, change }, rows);
+      change.dispose();
+      return [dx];
+    },
   });
 }
 
@@ -47,7 +50,5 @@ export function prod<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {
   const y = dropped(fold(x, over, PRODUCT, x.dtype), over, keepDim);
   const gradient = (dy: Tensor): Tensor =>
     mul(reshape(dy, keptShape(x.shape, over)), others(x as unknown as Tensor, over));
-  return record('prod', y as unknown as Tensor, [x], (dy) => [gradient(dy)], {
-    composed: true,
-  }) as unknown as Tensor<D>;
+  return record('prod', y, [x], { gradient: (dy) => [gradient(dy)] });
 }

@@ -15,15 +15,7 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[])
     throw new ShapeError(`reshape: x has shape [${x.shape}] (${x.size} elements), it does not fit [${shape}]`);
   }
   const y = viewOf(x, to);
-  y.maskable = x.maskable;
-  return record('reshape', y as unknown as Tensor, [x], (dy) => [carryMask(dy, reshape(dy, x.shape))], {
-    composed: true,
-  }) as unknown as Tensor<D>;
-}
-
-function carryMask(from: Tensor, to: Tensor): Tensor {
-  to.isMasked = from.isMasked;
-  return to;
+  return record('reshape', y, [x], { gradient: (dy) => [reshape(dy, x.shape)], isView: true });
 }
 
 /** All axes from `startAxis` on joined into one. Default: keep the first axis, as the layer of that name. */

@@ -2,7 +2,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { permute } from './permute.ts';
-import { keptShape, partsOf } from './reduce.ts';
+import { keptShape, partsOf } from './launch/reduce.ts';
 
 /** What a kernel needs to reduce (outer, length, inner) over its middle axis, in `parts` pieces of `chunk` elements. */
 export interface Rows {

@@ -24,7 +24,7 @@ function moved(x: Tensor, shift: Tensor<'i32'>, flip: Tensor<'bool'>, inverse: b
   kernel.forward({ size: y.size, channels, height, width }, { x, shift, flip, y }, [y.size], {
     INVERSE: Number(inverse),
   });
-  return record(inverse ? 'shiftFlip (gradient)' : 'shiftFlip', y, [x], (dy) => [moved(dy, shift, flip, !inverse)], {
-    composed: true,
+  return record(inverse ? 'shiftFlip (gradient)' : 'shiftFlip', y, [x], {
+    gradient: (dy) => [moved(dy, shift, flip, !inverse)],
   });
 }

@@ -2,7 +2,7 @@ import kernel from '../../shaders/softmax.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { normalizeAxes, sizeOf } from '../tensor/shape.ts';
-import { isRecording, record } from '../tensor/tape.ts';
+import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { mul, sub } from './binary.ts';
 import { sum } from './reduce.ts';
@@ -38,18 +38,14 @@ export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   const { params, axis } = rows('softmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forward(params, { x, y }, [params.outer * params.inner]);
-  return record(
-    'softmax',
-    y,
-    [x],
-    (dy) => {
-      if (isRecording()) return [mul(y, sub(dy, sum(mul(dy, y), { axes: axis, keepDim: true })))];
-      const dx = empty(x.shape, { gpu: x.gpu });
+  return record('softmax', y, [x], {
+    gradient: (dy) => [mul(y, sub(dy, sum(mul(dy, y), { axes: axis, keepDim: true })))],
+    fused: (dy, into) => {
+      const dx = into.gradient(0);
       kernel.backward(params, { x: y, dy, y: dx }, [params.outer * params.inner]);
       return [dx];
     },
-    { composed: true },
-  );
+  });
 }
 
 /** log(softmax(x)) along an axis, accurate where softmax underflows; -Infinity at -Infinity, NaN as {@link softmax}. */
@@ -58,16 +54,12 @@ export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
   const { params, axis } = rows('logSoftmax', x, options.axis ?? -1);
   const y = empty(x.shape, { gpu: x.gpu });
   kernel.forwardLog(params, { x, y }, [params.outer * params.inner]);
-  return record(
-    'logSoftmax',
-    y,
-    [x],
-    (dy) => {
-      if (isRecording()) return [sub(dy, mul(exp(y), sum(dy, { axes: axis, keepDim: true })))];
-      const dx = empty(x.shape, { gpu: x.gpu });
+  return record('logSoftmax', y, [x], {
+    gradient: (dy) => [sub(dy, mul(exp(y), sum(dy, { axes: axis, keepDim: true })))],
+    fused: (dy, into) => {
+      const dx = into.gradient(0);
       kernel.backwardLog(params, { x: y, dy, y: dx }, [params.outer * params.inner]);
       return [dx];
     },
-    { composed: true },
-  );
+  });
 }

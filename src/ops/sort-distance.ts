@@ -1,9 +1,8 @@
 import kernel from '../../shaders/sort-distance.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { inspect } from '../tensor/anomaly.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { gradientFor, isRecording, record } from '../tensor/tape.ts';
+import { isRecorded, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import type { DistanceBounds } from './lp-distance.ts';
 
@@ -31,26 +30,24 @@ export function sortDistance(x: Tensor, w: Tensor, options: SortDistanceOptions 
   const { params, terms, count, shape } = layerOf('sortDistance', x, w, options);
   const y = empty(shape, { gpu });
   const variant = { TERMS: terms };
-  if (!isRecording() || (!x.tracksGrad && !w.tracksGrad)) {
+  if (!isRecorded(x, w)) {
     kernel.forward(params, { x, w, y }, [count], variant);
-    inspect('sortDistance', y);
-    return y;
+    return record('sortDistance', y);
   }
   const index = empty([count, terms], { dtype: 'u32', gpu });
   const least = empty([count], { gpu });
   kernel.forwardIndexed(params, { x, w, y, index, least }, [count], variant);
-  return record('sortDistance', y, [x, w], (dy) => {
-    const gradient = (target: Tensor, isOfW: boolean): Tensor => {
-      kernel.backward(params, { x, w, dy, y: target, index, least }, [target.size], {
-        ...variant,
-        OF_W: Number(isOfW),
-      });
-      return target;
-    };
-    return [
-      x.tracksGrad ? gradient(empty(x.shape, { gpu }), false) : null,
-      w.tracksGrad ? gradient(gradientFor(w), true) : null,
-    ];
+  return record('sortDistance', y, [x, w], {
+    fused: (dy, into) => {
+      const gradient = (target: Tensor, isOfW: boolean): Tensor => {
+        kernel.backward(params, { x, w, dy, y: target, index, least }, [target.size], {
+          ...variant,
+          OF_W: Number(isOfW),
+        });
+        return target;
+      };
+      return [() => gradient(into.gradient(0), false), () => gradient(into.gradient(1), true)];
+    },
   });
 }
 
@@ -73,8 +70,7 @@ export function sortDistanceBounds(
   const bound = (isUpper: boolean): Tensor => {
     const y = empty(shape, { gpu: lower.gpu });
     kernel.bound(params, { x: lower, upper, w, y }, [count], { TERMS: terms, UPPER: Number(isUpper) });
-    inspect('sortDistanceBounds', y);
-    return y;
+    return record('sortDistanceBounds', y);
   };
   return { lower: bound(false), upper: bound(true) };
 }

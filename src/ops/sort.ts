@@ -85,8 +85,8 @@ function best<D extends DType>(
     width = keep;
   }
   const { values, indices } = now;
-  record(op, values as unknown as Tensor, [x], (dy) => [put(op, dy, indices, x.shape, { outer, length, inner }, k)], {
-    composed: true,
+  record(op, values, [x], {
+    gradient: (dy) => [put(op, dy, indices, x.shape, { outer, length, inner }, k)],
   });
   return { values, indices };
 }
@@ -95,13 +95,13 @@ function best<D extends DType>(
 function put(op: string, dy: Tensor, indices: Tensor<'u32'>, shape: readonly number[], dims: Dims, k: number): Tensor {
   const dx = zeros(shape, { gpu: dy.gpu });
   kernel.put({ ...dims, width: 0, keep: 0, next: k }, { x: dy, indexOf: indices, y: dx }, [dy.size]);
-  return record(op, dx, [dy], (g) => [take(op, g, indices, shape, dims, k)], { composed: true });
+  return record(op, dx, [dy], { gradient: (g) => [take(op, g, indices, shape, dims, k)] });
 }
 
 function take(op: string, x: Tensor, indices: Tensor<'u32'>, shape: readonly number[], dims: Dims, k: number): Tensor {
   const y = empty(indices.shape, { gpu: x.gpu });
   kernel.take({ ...dims, width: 0, keep: 0, next: k }, { x, indexOf: indices, y }, [y.size]);
-  return record(op, y, [x], (g) => [put(op, g, indices, shape, dims, k)], { composed: true });
+  return record(op, y, [x], { gradient: (g) => [put(op, g, indices, shape, dims, k)] });
 }
 
 /**

@@ -1,6 +1,6 @@
 import kernel from '../../shaders/standardize.wgsl';
 import { unscoped } from '../tensor/scope.ts';
-import { gradientFor, isRecording, record } from '../tensor/tape.ts';
+import { record, type InputGradient, type Into } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { add, maskPositive, mul, sub } from './binary.ts';
 import { indexSelect } from './gather.ts';
@@ -55,8 +55,8 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
   const gamma = options.gamma ?? (options.beta ? filled(columns, 1, x) : null);
   const beta = options.beta ?? (options.gamma ? filled(columns, 0, x) : null);
   const given = running?.mode === 'use';
+  const isRelu = activation === 'relu';
   const y = empty(x.shape, { gpu });
-  y.maskable = activation === 'relu';
   const table = empty([2, sets], { gpu });
   const variant = { AFFINE: gamma ? (width === 1 ? 1 : 2) : 0, SETS_FIRST: Number(view.inner === 1) };
   const settings = { eps, momentum: running?.momentum ?? 0, pitch: sets };
@@ -81,39 +81,36 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
     }
     kernel.forward(whole, { x, table, gamma: gamma ?? table, beta: beta ?? table, out: y }, [sets * whole.parts], {
       ...variant,
-      RELU: Number(activation === 'relu'),
+      RELU: Number(isRelu),
     });
   }
 
   const inputs = [x, options.gamma, options.beta].filter((t) => t !== null);
-  record(
-    op,
-    y,
-    inputs,
-    (dy) => {
-      const relu = activation === 'relu' && !dy.isMasked;
-      const found = isRecording() ? composed(relu ? maskPositive(dy, y) : dy) : fused(dy, relu);
-      return inputs.map((t) => found[t === x ? 0 : t === options.gamma ? 1 : 2]!);
-    },
-    { composed: true },
-  );
-  if (!y.node) table.dispose();
+  /** Gradients of x, gamma and beta as gradients of the inputs, among which the last two may be missing. */
+  const ofInputs = <T>(found: T[]): T[] => found.filter((_, i) => i === 0 || (i === 1 ? options.gamma : options.beta));
+  record(op, y, inputs, {
+    isRelu,
+    gradient: (dy) => ofInputs(composed(isRelu ? maskPositive(dy, y) : dy)),
+    fused: (dy, into) => ofInputs(fused(dy, into)),
+  });
+  if (!y.tracksGrad) table.dispose();
   return y;
 
-  function fused(dy: Tensor, relu: boolean): (Tensor | null)[] {
-    const gradients = [gamma, beta].map((t) => (t?.tracksGrad ? gradientFor(t) : null)) as [
+  function fused(dy: Tensor, into: Into): (Tensor | null)[] {
+    const places = [options.gamma ? 1 : 0, options.beta ? inputs.length - 1 : 0];
+    const gradients = places.map((i) => (i > 0 && into.wants(i) ? into.gradient(i) : null)) as [
       Tensor | null,
       Tensor | null,
     ];
     if (x.size === 0) return [zeros(x.shape, { gpu }), ...gradients.map((g) => g && clear(g))];
-    const masks = { RELU: Number(relu) };
+    const masks = { RELU: Number(isRelu && !into.isMasked) };
     const buffers = { x, y, dy, table };
     const wanted = gradients.some((g) => g !== null);
     // The sums over a set are the gradients of its gamma and beta when these belong to it alone.
     const direct = sets === columns && width === 1;
     let total = table;
     let along = table;
-    if ((x.tracksGrad && !given) || (wanted && direct)) {
+    if ((into.wants(0) && !given) || (wanted && direct)) {
       total = (direct ? gradients[1] : null) ?? empty([sets], { gpu });
       along = (direct ? gradients[0] : null) ?? empty([sets], { gpu });
       const params = { ...walk(view, partsOf(view, x)), ...settings };
@@ -135,7 +132,7 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
       const [dgamma, dbeta] = gradients.map((g) => g ?? empty([columns], { gpu })) as [Tensor, Tensor];
       kernel.combineSums(params, { x: partial, out: dbeta, out2: dgamma }, [columns]);
     }
-    if (!x.tracksGrad) return [null, ...gradients];
+    if (!into.wants(0)) return [null, ...gradients];
     const dx = empty(x.shape, { gpu });
     kernel.backward(
       whole,
@@ -147,7 +144,7 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
   }
 
   /** The same gradients of differentiable ops on (batch, groups, width, span). */
-  function composed(dy: Tensor): (Tensor | null)[] {
+  function composed(dy: Tensor): InputGradient[] {
     const items = columns * view.span ? x.size / (columns * view.span) : 0;
     const shape = [items, groups, width, view.span];
     const over = { axes: sets === columns && width === 1 ? [0, 3] : [2, 3], keepDim: true };
@@ -159,9 +156,8 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
     const xhat = mul(center, rstd);
     const h = gamma ? mul(g, reshape(gamma, [1, groups, width, 1])) : g;
     const dx = given ? mul(h, rstd) : mul(rstd, sub(sub(h, mean(h, over)), mul(xhat, mean(mul(h, xhat), over))));
-    const byColumn = (v: Tensor, t: Tensor | null): Tensor | null =>
-      t?.tracksGrad ? reshape(sum(v, { axes: [0, 3] }), t.shape) : null;
-    return [reshape(dx, x.shape), byColumn(mul(g, xhat), gamma), byColumn(g, beta)];
+    const byColumn = (v: Tensor, t: Tensor): Tensor => reshape(sum(v, { axes: [0, 3] }), t.shape);
+    return [() => reshape(dx, x.shape), () => byColumn(mul(g, xhat), gamma!), () => byColumn(g, beta!)];
   }
 }
 

@@ -91,9 +91,9 @@ export function copyIn(op: string, y: Tensor<DType>, view: StridedView, x: Tenso
 /** {@link copyOut} with its gradient, for views that hold no element twice. */
 export function takeView<D extends DType>(op: string, x: Tensor<D>, view: StridedView): Tensor<D> {
   const y = copyOut(op, x, view);
-  return record(op, y as unknown as Tensor, [x], (dy) => [placeView(op, dy, x.shape, view)], {
-    composed: true,
-  }) as unknown as Tensor<D>;
+  return record(op, y, [x], {
+    gradient: (dy) => [placeView(op, dy, x.shape, view)],
+  });
 }
 
 /** Zeros of `shape` but for the elements at `view`, which are those of x: the gradient of {@link takeView}. */
@@ -105,5 +105,5 @@ export function placeView(op: string, x: Tensor, shape: readonly number[], view:
     if (x.size < y.size) clear(y);
     copyIn(op, y, view, x);
   }
-  return record(op, y, [x], (dy) => [takeView(op, dy, view)], { composed: true });
+  return record(op, y, [x], { gradient: (dy) => [takeView(op, dy, view)] });
 }

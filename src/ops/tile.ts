@@ -20,13 +20,9 @@ function repeated<D extends DType>(
   const copy = copyOut(op, x, { shape, strides: own.map((s, i) => (repeats.includes(i) ? 0 : s)), offset: 0 });
   const y = viewOf(copy, to);
   copy.dispose();
-  return record(
-    op,
-    y as unknown as Tensor,
-    [x],
-    (dy) => [reshape(sum(reshape(dy, shape), { axes: repeats }), x.shape)],
-    { composed: true },
-  ) as unknown as Tensor<D>;
+  return record(op, y, [x], {
+    gradient: (dy) => [reshape(sum(reshape(dy, shape), { axes: repeats }), x.shape)],
+  });
 }
 
 function expectCount(op: string, what: string, count: number): void {

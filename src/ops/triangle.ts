@@ -20,9 +20,9 @@ function triangle<D extends DType>(op: 'tril' | 'triu', x: Tensor<D>, diagonal: 
   const y = empty(x.shape, { dtype: x.dtype, gpu: x.gpu });
   const limited = Math.max(-rows - 1, Math.min(cols + 1, diagonal));
   kernel.forward({ size: y.size, rows, cols, diagonal: limited }, { x, y }, [y.size], { UPPER: Number(op === 'triu') });
-  return record(op, y as unknown as Tensor, [x], (dy) => [triangle(op, dy, diagonal)], {
-    composed: true,
-  }) as unknown as Tensor<D>;
+  return record(op, y, [x], {
+    gradient: (dy) => [triangle(op, dy, diagonal)],
+  });
 }
 
 /** The lower triangle of matrices (.., rows, cols), zeros above `diagonal`. Any dtype of four bytes. */

@@ -1,37 +1,13 @@
-import kernel from '../../shaders/unary.wgsl';
-import { isRecording, record } from '../tensor/tape.ts';
-import { empty, type Tensor } from '../tensor/tensor.ts';
-import { add, div, mul, sub } from './binary.ts';
-import { ELEMENT, expectOneOf, NUMERIC, onLanes, type Numeric, type Word } from './element.ts';
+import { record } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { add, div, mul, neg, sub } from './binary.ts';
+import { expectOneOf, NUMERIC, type Numeric } from './element.ts';
+import { mapSlope, mapUnary } from './launch/unary.ts';
+
+export { neg };
 
 /** dL/dx of y = f(x) from dy = dL/dy, made of ops that have gradients themselves. */
 type Gradient = (dy: Tensor, x: Tensor, y: Tensor, p: number, q: number) => Tensor | null;
-
-/** y = body(x) elementwise, not on the tape. The WGSL body sees `x` and the scalars `p` and `q`. */
-export function mapUnary<D extends Word>(x: Tensor<Word>, body: string, dtype: D, p = 0, q = 0): Tensor<D> {
-  const y = empty(x.shape, { dtype, gpu: x.gpu });
-  const { size, vectors } = inVectors(y.size);
-  kernel.forward({ size, p, q }, { x, y }, [size], {
-    apply: `return ${body};`,
-    Element: ELEMENT[x.dtype],
-    Result: ELEMENT[dtype],
-    ...vectors,
-  });
-  return y;
-}
-
-const VECTORS = {
-  Elements: 'vec4<Element>',
-  Results: 'vec4<Result>',
-  Slopes: 'vec4f',
-  applyAll: `return ${onLanes('Result', 'apply', (l) => `v.${l}, p, q`)};`,
-  slopeAll: `return ${onLanes('f32', 'slope', (l) => `v.${l}, w.${l}, p, q`)};`,
-};
-
-/** Elements are taken four at a time where their number allows it. */
-function inVectors(size: number) {
-  return size > 0 && size % 4 === 0 ? { size: size / 4, vectors: VECTORS } : { size, vectors: null };
-}
 
 /**
  * {@link mapUnary} for f32 with its gradient. `slope` is f'(x) as WGSL of `x`, `y`, `p` and `q`: the gradient in one
@@ -46,14 +22,9 @@ export function unary(
   return (x, p = 0, q = 0) => {
     expectOneOf(x, ['f32'], `${op}: x`);
     const y = mapUnary(x, body, 'f32', p, q);
-    const backwardInput = (dy: Tensor): Tensor => {
-      const dx = empty(x.shape, { gpu: x.gpu });
-      const { size, vectors } = inVectors(x.size);
-      kernel.backwardInput({ size, p, q }, { x, output: y, dy, dx }, [size], { slope: `return ${slope};`, ...vectors });
-      return dx;
-    };
-    return record(op, y, [x], (dy) => [slope && !isRecording() ? backwardInput(dy) : gradient(dy, x, y, p, q)], {
-      composed: true,
+    return record(op, y, [x], {
+      gradient: (dy) => [gradient(dy, x, y, p, q)],
+      ...(slope && { fused: (dy, into) => [mapSlope(x, y, dy, into.gradient(0), slope, p, q)] }),
     });
   };
 }
@@ -68,26 +39,12 @@ export const plain = (f: (x: Tensor) => Tensor): ((x: Tensor) => Tensor) => f;
 
 const step = (op: string): ((x: Tensor) => Tensor) => plain(unary(op, `orNan(${op}(x), x)`, () => null));
 
-const negative = unary('neg', '-x', (dy) => neg(dy));
-
-/** -x; f32, i32 or u32. Integers wrap around. */
-export function neg<D extends Numeric>(x: Tensor<D>): Tensor<D> {
-  return (
-    integer('neg', x, x.dtype === 'u32' ? '0u - x' : '-x') ?? (negative(x as Tensor) as Tensor<Numeric> as Tensor<D>)
-  );
-}
-
 const magnitude = piecewise('abs', 'abs(x)', 'signOf(x)');
 
 /** |x|; f32, i32 or u32. Gradient 0 at 0. The least i32 has no positive counterpart and stays. */
 export function abs<D extends Numeric>(x: Tensor<D>): Tensor<D> {
-  return integer('abs', x, 'abs(x)') ?? (magnitude(x as Tensor) as Tensor<Numeric> as Tensor<D>);
-}
-
-/** body(x) for integers; null for f32. */
-function integer<D extends Numeric>(op: string, x: Tensor<D>, body: string): Tensor<D> | null {
-  expectOneOf(x, NUMERIC, `${op}: x`);
-  return x.dtype === 'f32' ? null : mapUnary(x, body, x.dtype);
+  expectOneOf(x, NUMERIC, 'abs: x');
+  return x.dtype === 'f32' ? (magnitude(x as Tensor) as Tensor<Numeric> as Tensor<D>) : mapUnary(x, 'abs(x)', x.dtype);
 }
 
 /** -1, 0 or 1. No gradient. */

@@ -81,11 +81,11 @@ export function fold(x: Tensor, outputSize: Pair, kernelSize: Pair, options: Unf
 function toColumns(x: Tensor, p: Patches): Tensor {
   const y = empty(p.columns, { gpu: x.gpu });
   kernel.unfold(p.params, { x, y }, [y.size]);
-  return record('unfold', y, [x], (dy) => [toImage(dy, p)], { composed: true });
+  return record('unfold', y, [x], { gradient: (dy) => [toImage(dy, p)] });
 }
 
 function toImage(x: Tensor, p: Patches): Tensor {
   const y = empty(p.image, { gpu: x.gpu });
   kernel.fold(p.params, { x, y }, [y.size]);
-  return record('fold', y, [x], (dy) => [toColumns(dy, p)], { composed: true });
+  return record('fold', y, [x], { gradient: (dy) => [toColumns(dy, p)] });
 }

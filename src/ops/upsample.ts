@@ -58,12 +58,12 @@ function gcd(a: number, b: number): number {
 function resample(x: Tensor, lead: readonly number[], r: Resampling): Tensor {
   const y = empty([...lead, ...r.out], { gpu: x.gpu });
   kernel.forward(r, { x, y }, [y.size]);
-  return record('upsampleNearest', y, [x], (dy) => [gathered(dy, lead, r)], { composed: true });
+  return record('upsampleNearest', y, [x], { gradient: (dy) => [gathered(dy, lead, r)] });
 }
 
 /** The transpose of {@link resample}. */
 function gathered(dy: Tensor, lead: readonly number[], r: Resampling): Tensor {
   const dx = empty([...lead, ...r.size], { gpu: dy.gpu });
   kernel.backward(r, { x: dy, y: dx }, [dx.size]);
-  return record('upsampleNearest (gradient)', dx, [dy], (d) => [resample(d, lead, r)], { composed: true });
+  return record('upsampleNearest (gradient)', dx, [dy], { gradient: (d) => [resample(d, lead, r)] });
 }

@@ -6,9 +6,11 @@ import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul, sub } from './binary.ts';
 import { equal, isFinite } from './compare.ts';
-import { dropped, expectElements, keptShape, mean, REDUCE, type ReduceOptions } from './reduce.ts';
+import { dropped, expectElements, keptShape } from './launch/reduce.ts';
+import { mean } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { inRows } from './rows.ts';
+import { REDUCE, type ReduceOptions } from './sum.ts';
 import { where } from './where.ts';
 
 /** Variance of which axes, and what to divide by. */
@@ -55,22 +57,16 @@ function centred(x: Tensor, axes: readonly number[]): Tensor {
  */
 export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
   const { y, over, divisor, kept } = launch('variance', x, options, 'return v;');
-  return record('variance', y, [x], (dy) => [mul(mul(reshape(dy, kept), 2 / divisor), centred(x, over))], {
-    composed: true,
-  });
+  return record('variance', y, [x], { gradient: (dy) => [mul(mul(reshape(dy, kept), 2 / divisor), centred(x, over))] });
 }
 
 /** Standard deviation over axes, the square root of {@link variance}; its gradient is 0 where it is 0, as PyTorch's. */
 export function std(x: Tensor, options: VarianceOptions = {}): Tensor {
   const { y, over, divisor, kept } = launch('std', x, options, 'return sqrt(v);');
-  return record(
-    'std',
-    y,
-    [x],
-    (dy) => {
+  return record('std', y, [x], {
+    gradient: (dy) => {
       const scale = where(equal(y, 0), 1, y);
       return [mul(reshape(div(mul(dy, 1 / divisor), scale), kept), centred(x, over))];
     },
-    { composed: true },
-  );
+  });
 }

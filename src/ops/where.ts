@@ -3,7 +3,7 @@ import { record } from '../tensor/tape.ts';
 import { empty, Tensor } from '../tensor/tensor.ts';
 import { broadcast } from './broadcast.ts';
 import { bitsOf, expectOneOf, sharedType, WORDS, type Operand, type Word } from './element.ts';
-import { sumTo } from './reduce.ts';
+import { sumTo } from './sum.ts';
 
 /** The types of {@link where}. */
 export interface Where {
@@ -40,14 +40,15 @@ export const where: Where = ((condition: Tensor<Word>, a: Operand<Word>, b: Oper
   const branches = [a, b];
   return record(
     'where',
-    y as Tensor,
+    y,
     branches.filter((v) => v instanceof Tensor),
-    (dy) =>
-      branches.flatMap((v, i) =>
-        v instanceof Tensor
-          ? [v.tracksGrad ? sumTo(i === 0 ? where(condition, dy, 0) : where(condition, 0, dy), v.shape) : null]
-          : [],
-      ),
-    { composed: true },
+    {
+      gradient: (dy) =>
+        branches.flatMap((v, i) =>
+          v instanceof Tensor
+            ? [() => sumTo(i === 0 ? where(condition, dy, 0) : where(condition, 0, dy), v.shape)]
+            : [],
+        ),
+    },
   );
 }) as Where;

@@ -1,7 +1,7 @@
 import kernel from '../../shaders/gamma.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { inspect } from '../tensor/anomaly.ts';
+import { record } from '../tensor/tape.ts';
 import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
 import { expectNumber, isPositive, parameter, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
 import type { Key } from './key.ts';
@@ -36,7 +36,7 @@ export function gamma(shape: readonly number[], key: Key, given: DrawOptions & G
   kernel.gamma({ ...place, classes: 1, a: a.value, b: 1 / rate }, { state, tableA: a.table, y }, [y.size], {
     TABLE_A: a.isTable,
   });
-  inspect('gamma', y);
+  record('gamma', y);
   return y;
 }
 
@@ -68,7 +68,7 @@ export function beta(shape: readonly number[], key: Key, given: DrawOptions & Be
     [y.size],
     { TABLE_A: p.isTable, TABLE_B: q.isTable },
   );
-  inspect('beta', y);
+  record('beta', y);
   return y;
 }
 
@@ -101,7 +101,7 @@ export function dirichlet(
   const table = isList ? tensor(concentration, { gpu }) : concentration;
   kernel.dirichlet({ ...place, classes, a: 0, b: 0 }, { state, tableA: table, y }, [y.size / classes]);
   if (isList) table.dispose();
-  inspect('dirichlet', y);
+  record('dirichlet', y);
   return y;
 }
 

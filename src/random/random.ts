@@ -1,7 +1,6 @@
 import kernel from '../../shaders/random.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { inspect } from '../tensor/anomaly.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import {
@@ -41,7 +40,7 @@ function draw<D extends 'f32' | 'u32' | 'bool'>(
     value: `return ${value};`,
     TABLE: Number(table !== undefined),
   });
-  inspect(op, y);
+  record(op, y);
   return y;
 }
 
@@ -148,7 +147,7 @@ export function addNormal(
   const y = empty(shape, { gpu });
   kernel.normal({ ...place, ...NONE, items: x.shape[0]!, q: std }, { state, x, y }, gridOf(place), { ADD: 1 });
   // Copies of an item have no gradient.
-  return record('addNormal', y, count === x.shape[0] ? [x] : [], (dy) => [dy], { composed: true });
+  return record('addNormal', y, count === x.shape[0] ? [x] : [], { gradient: (dy) => [dy] });
 }
 
 /** Probability of a one. */

@@ -3,18 +3,12 @@ import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { NonFiniteError } from '../gpu/errors.ts';
+import { within } from './ambient.ts';
 import type { DType } from './dtype.ts';
 import { scope, tensorsIn, unscoped } from './scope.ts';
 import { tensor, zeros, type Tensor } from './tensor.ts';
 
 const NONE = 0xffffffff;
-
-let active: AnomalyWatch | null = null;
-
-/** Called by the tape for the result of each op and for each gradient. */
-export function inspect(op: string, y: Tensor<DType>): void {
-  if (active && y.dtype === 'f32' && y.gpu === active.gpu) active.inspect(op, y);
-}
 
 /** A word on the device that is not 0 where one of the tensors holds a NaN or an infinity. */
 export function wildIn(...tensors: readonly Tensor[]): Tensor<'u32'> {
@@ -39,31 +33,32 @@ export class AnomalyWatch {
 
   /** Runs `fn` with every op inspected. */
   run<T>(fn: () => T): T {
-    const before = active;
-    active = this;
-    try {
-      return fn();
-    } finally {
-      active = before;
-    }
+    return within('watch', this, fn);
   }
 
-  /** Records the test of one result. */
+  /** Tests one result; what is not f32, or on another device, passes. */
   inspect(op: string, y: Tensor<DType>): void {
-    kernel.inspect({ size: y.size, op: this.#ops.length }, { x: y, first: this.#first }, [y.size]);
+    if (y.dtype !== 'f32' || y.gpu !== this.gpu) return;
+    if (y.size > 0) kernel.inspect({ size: y.size, op: this.#ops.length }, { x: y, first: this.#first }, [y.size]);
     this.#ops.push({ op, shape: y.shape, site: this.gpu.debug ? `\n${new Error('called here').stack}` : '' });
+  }
+
+  /** The number of the first result with a value that is not finite since the last call, and the kind; null: none. */
+  async first(): Promise<{ index: number; kind: 'NaN' | 'infinity' } | null> {
+    const found = (await this.#first.read())[0]!;
+    if (found === NONE) return null;
+    this.#first.write([NONE]);
+    return { index: found >>> 1, kind: found & 1 ? 'infinity' : 'NaN' };
   }
 
   /** Rejects with a NonFiniteError that names the first op with a value that is not finite since the last check. */
   async check(): Promise<void> {
-    const found = (await this.#first.read())[0]!;
-    if (found === NONE) return;
-    this.#first.write([NONE]);
-    const index = found >>> 1;
-    const { op, shape, site } = this.#ops[index]!;
+    const found = await this.first();
+    if (!found) return;
+    const { op, shape, site } = this.#ops[found.index]!;
     throw new NonFiniteError(
-      `${op} gave ${found & 1 ? 'an infinity' : 'a NaN'} in its result of shape [${shape}]; the ${index} ` +
-        `results before it were finite${site}`,
+      `${op} gave ${found.kind === 'NaN' ? 'a NaN' : 'an infinity'} in its result of shape [${shape}]; the ` +
+        `${found.index} results before it were finite${site}`,
     );
   }
 
@@ -101,15 +96,7 @@ export async function detectAnomaly<T>(fn: () => T, options: { gpu?: Gpu } = {})
  */
 export async function firstNonFinite(tensors: readonly Tensor[]): Promise<number> {
   if (tensors.length === 0) return -1;
-  const { gpu } = tensors[0]!;
-  const first = unscoped(() => tensor([NONE], { dtype: 'u32', gpu }));
-  try {
-    tensors.forEach((x, op) => {
-      if (x.size > 0) kernel.inspect({ size: x.size, op }, { x, first }, [x.size]);
-    });
-    const found = (await first.read())[0]!;
-    return found === NONE ? -1 : found >>> 1;
-  } finally {
-    first.dispose();
-  }
+  using watch = new AnomalyWatch(tensors[0]!.gpu);
+  for (const x of tensors) watch.inspect('', x);
+  return (await watch.first())?.index ?? -1;
 }

@@ -1,5 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
+import { ambient, within } from './ambient.ts';
 import type { DType } from './dtype.ts';
 import { scope } from './scope.ts';
 import { grad as gradients, leavesOf, noGrad, pullback, record, requireGrad, withGrad } from './tape.ts';
@@ -21,9 +22,6 @@ function mapTree<T extends Tree>(tree: T, f: (x: Tensor) => Tensor, what: string
     return Object.fromEntries(Object.entries(tree).map(([k, v]) => [k, mapTree(v as Tree, f, what)])) as T;
   throw new TypeError(`${what}: got ${String(tree)}, expected a tensor, or arrays and plain objects of tensors`);
 }
-
-/** Calls of valueAndGrad in progress: inside another one, gradients must stay differentiable. */
-let depth = 0;
 
 /**
  * A function that gives the value of `fn` and its gradient with respect to one argument, in the structure of that
@@ -54,21 +52,18 @@ export function valueAndGrad<A extends unknown[]>(
             `${value instanceof Tensor ? `shape [${value.shape}]` : String(value)}, expected a scalar tensor; ` +
             'reduce it first',
         );
-      const found = gradients(value, leaves, { createGraph: depth > 1 });
+      const found = gradients(value, leaves, { createGraph: ambient.depth > 1 });
       let next = 0;
       return { value, gradient: mapTree(tree, () => found[next++]!, 'valueAndGrad') as A[number] };
     };
-    depth++;
-    try {
-      if (depth > 1) return run();
+    return within('depth', ambient.depth + 1, () => {
+      if (ambient.depth > 1) return run();
       return scope(() => {
         const { value, gradient } = run();
         // The result is cut off from the tape, whose tensors end with this scope.
         return { value: value.detach(), gradient };
       });
-    } finally {
-      depth--;
-    }
+    });
   };
 }
 
@@ -90,7 +85,7 @@ export function grad<A extends unknown[]>(
   const both = valueAndGrad(subject, second as GradOptions | undefined);
   return (...args) => {
     const { value, gradient } = both(...args);
-    if (depth === 0) value.dispose();
+    if (ambient.depth === 0) value.dispose();
     return gradient;
   };
 }
@@ -117,11 +112,8 @@ export function customGrad<A extends Tensor<DType>[]>(
     const { value, gradient } = noGrad(() => fn(...inputs));
     // A value that is an input itself must not get a node of its own.
     const y = inputs.includes(value as A[number]) ? value.detach() : value;
-    return record(
-      name,
-      y,
-      inputs,
-      (dy) => {
+    return record(name, y, inputs, {
+      gradient: (dy) => {
         const found = gradient(dy);
         if (found.length !== inputs.length)
           throw new ShapeError(
@@ -130,8 +122,7 @@ export function customGrad<A extends Tensor<DType>[]>(
           );
         return found;
       },
-      { composed: true },
-    );
+    });
   };
 }
 
@@ -150,7 +141,7 @@ export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tenso
     parameters = leavesOf(result).filter((p) => !local.includes(p));
     return inputs.includes(result) || local.includes(result) ? result.detach() : cut(result);
   });
-  return record('checkpoint', y, [...inputs, ...parameters], (dy) => {
+  const fused = (dy: Tensor): (Tensor | null)[] => {
     const local = leaves();
     const wanted = [...local, ...parameters];
     const again = withGrad(() => fn(...local));
@@ -161,7 +152,8 @@ export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tenso
     );
     let next = 0;
     return wanted.map((x) => (x.tracksGrad ? found[next++]! : null));
-  });
+  };
+  return record('checkpoint', y, [...inputs, ...parameters], { fused });
 }
 
 /** `y` without its past. */

@@ -1,18 +1,13 @@
-interface Owned {
-  readonly isDisposed: boolean;
-  dispose(): void;
-}
-
-const stack: Set<Owned>[] = [];
+import { ambient, type Owned } from './ambient.ts';
 
 /** Registers a tensor with the innermost scope. */
 export function track(owned: Owned): void {
-  stack.at(-1)?.add(owned);
+  ambient.scopes.at(-1)?.add(owned);
 }
 
 /** Takes a tensor out of every scope: its new owner frees it. */
 export function untrack(owned: Owned): void {
-  for (const made of stack) made.delete(owned);
+  for (const made of ambient.scopes) made.delete(owned);
 }
 
 /**
@@ -22,7 +17,7 @@ export function untrack(owned: Owned): void {
  */
 export function scope<T>(fn: () => T): T {
   const made = new Set<Owned>();
-  stack.push(made);
+  ambient.scopes.push(made);
   let result: T;
   try {
     result = fn();
@@ -30,11 +25,11 @@ export function scope<T>(fn: () => T): T {
       throw new TypeError('scope: the function is async, expected a synchronous one; await outside the scope');
     }
     for (const kept of tensorsIn(result)) {
-      if (made.delete(kept as Owned)) stack.at(-2)?.add(kept as Owned);
+      if (made.delete(kept as Owned)) ambient.scopes.at(-2)?.add(kept as Owned);
     }
     return result;
   } finally {
-    stack.pop();
+    ambient.scopes.pop();
     for (const owned of made) owned.dispose();
   }
 }
@@ -45,14 +40,14 @@ export function scope<T>(fn: () => T): T {
  */
 export function unscoped<T>(fn: () => T): T {
   const made = new Set<Owned>();
-  stack.push(made);
+  ambient.scopes.push(made);
   try {
     return fn();
   } catch (error) {
     for (const owned of made) owned.dispose();
     throw error;
   } finally {
-    stack.pop();
+    ambient.scopes.pop();
   }
 }
 

@@ -1,79 +1,104 @@
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { accumulateInto, addGradients } from './accumulate.ts';
-import { inspect } from './anomaly.ts';
+import { accumulateInto, sumOf } from './accumulate.ts';
+import { ambient, within } from './ambient.ts';
+import { copyOver } from './copy.ts';
 import type { DType } from './dtype.ts';
 import { scope, unscoped, untrack } from './scope.ts';
 import { sameShape } from './shape.ts';
-import { clear, empty, tensor, type TapeNode, type Tensor, viewOf } from './tensor.ts';
+import { clear, empty, tensor, type Tensor, viewOf } from './tensor.ts';
 
-let recording = true;
-/** False while the gradient of an intermediate tensor is itself wanted, which no mask may touch. */
-let masking = true;
-/** The backward pass in progress: which parameter gradients it has stored so far. */
-let pass: { readonly stored: Set<Tensor>; readonly accumulate: boolean } | null = null;
+/** The gradient of one input, or a function of it, which is called only where that input tracks gradients. */
+export type InputGradient = Tensor | null | (() => Tensor | null);
 
-/** Connects `y` to its inputs. `backward` maps dL/dy to one gradient (or null) for each input. */
-export function record<T extends Tensor>(
+/**
+ * How an op y = f(inputs) is differentiated. The tape chooses between the two forms; with one of them alone it serves
+ * every pass. An op that has `fused` alone cannot be differentiated again, and the tape says so when that is asked.
+ */
+export interface Rule {
+  /** dL/d(inputs), one each, from dy = dL/dy, by differentiable ops alone, so that it is differentiable itself. */
+  gradient?: (dy: Tensor) => readonly InputGradient[];
+  /** The same by kernels of its own, for passes that are not differentiated again. */
+  fused?: (dy: Tensor, into: Into) => readonly InputGradient[];
+  /** y is the output of a relu: dy may come multiplied by its mask already, as `into.isMasked` says. */
+  isRelu?: boolean;
+  /** y is input 0 in another shape: what holds of the one as the output of a relu holds of the other. */
+  isView?: boolean;
+}
+
+/** What the tape tells a fused gradient about its pass. */
+export interface Into {
+  /** True when dy is multiplied by the relu mask of y already. */
+  readonly isMasked: boolean;
+  /** True when input i tracks gradients. */
+  wants(i: number): boolean;
+  /**
+   * A tensor for the gradient of input i, to be written as a whole: the place of a parameter in the gradient arena when
+   * this pass has written nothing there, else a fresh one. Ask for what is written only, and once.
+   */
+  gradient(i: number): Tensor;
+  /** True when input i is the output of a relu whose mask the kernel is to apply to the gradient that it writes. */
+  masks(i: number): boolean;
+}
+
+/** How a tensor was computed. */
+interface Node {
+  readonly op: string;
+  readonly inputs: readonly Tensor<DType>[];
+  readonly rule: Rule;
+  readonly isRelu: boolean;
+  /** Versions of the inputs and of the result when the op ran. */
+  readonly versions: readonly number[];
+  readonly version: number;
+}
+
+function nodeOf(x: Tensor<DType>): Node | null {
+  return x.node as Node | null;
+}
+
+/**
+ * Puts an op on the tape: connects its result `y` to its inputs, where one of them tracks gradients. Returns y. Without
+ * inputs y is a constant, which is only looked at for anomalies.
+ */
+export function record<T extends Tensor<DType>>(
   op: string,
   y: T,
-  inputs: readonly Tensor<DType>[],
-  backward: (dy: Tensor) => readonly (Tensor | null)[],
-  { composed = false }: { composed?: boolean } = {},
+  inputs: readonly Tensor<DType>[] = [],
+  rule: Rule = {},
 ): T {
-  inspect(op, y);
-  if (recording && inputs.some((x) => x.tracksGrad))
-    y.node = { op, inputs, backward, composed, versions: [...inputs, y].map((t) => t.version) };
+  ambient.watch?.inspect(op, y);
+  if (isRecorded(...inputs)) connect(op, y, inputs, rule);
   return y;
+}
+
+function connect(op: string, y: Tensor<DType>, inputs: readonly Tensor<DType>[], rule: Rule): void {
+  const isRelu = rule.isRelu ?? (rule.isView === true && nodeOf(inputs[0]!)?.isRelu === true);
+  y.node = { op, inputs, rule, isRelu, versions: inputs.map((x) => x.version), version: y.version } satisfies Node;
+}
+
+/**
+ * True when an op of these inputs goes on the tape, so that its gradient may be asked: one of them tracks gradients,
+ * outside {@link noGrad}. For ops that keep something in the forward pass for the gradient.
+ */
+export function isRecorded(...inputs: readonly Tensor<DType>[]): boolean {
+  return ambient.recording && inputs.some((x) => x.tracksGrad);
 }
 
 /** Runs `fn` without recording gradients. */
 export function noGrad<T>(fn: () => T): T {
-  return withRecording(false, fn);
+  return within('recording', false, fn);
 }
 
 /** Runs `fn` with gradients recorded, also inside `noGrad`. */
 export function withGrad<T>(fn: () => T): T {
-  return withRecording(true, fn);
-}
-
-function withRecording<T>(on: boolean, fn: () => T): T {
-  const before = recording;
-  recording = on;
-  try {
-    return fn();
-  } finally {
-    recording = before;
-  }
+  return within('recording', true, fn);
 }
 
 /** Marks a leaf: `backward` will compute its gradient. Returns the tensor. */
 export function requireGrad<T extends Tensor>(x: T): T {
   x.requiresGrad = true;
   return x;
-}
-
-/**
- * Where a backward kernel should write the gradient of `x`: straight into the gradient arena when `x` is a parameter
- * without a gradient yet in this pass, else into a fresh tensor.
- */
-export function gradientFor(x: Tensor): Tensor {
-  if (pass && x.home && x.requiresGrad && !pass.accumulate && !pass.stored.has(x)) {
-    pass.stored.add(x);
-    return x.home.grad;
-  }
-  return empty(x.shape, { gpu: x.gpu });
-}
-
-/** True when a backward kernel may apply the relu of `x` to the gradient that it makes for `x`. */
-export function canMask(x: Tensor): boolean {
-  return x.maskable && masking;
-}
-
-/** True while gradients of gradients are being recorded; fused backward kernels then take their composed form. */
-export function isRecording(): boolean {
-  return recording;
 }
 
 /**
@@ -90,49 +115,33 @@ export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): 
       'backward: no gradient flows into this loss; does a parameter have requiresGrad, and was it computed ' +
         'outside noGrad?',
     );
-  pass = { stored: new Set(), accumulate };
-  const stored = pass.stored;
-  try {
-    withRecording(false, () =>
-      walk(loss, (leaf, dx, isShared) => {
-        if (leaf.home) {
-          const { grad } = leaf.home;
-          leaf.grad = grad;
-          if (dx === grad) return;
-          if (stored.has(leaf) || accumulate) accumulateInto(grad, dx);
-          else {
-            grad.gpu.recorder.push({
-              kind: 'copy',
-              from: dx.storage,
-              fromOffset: dx.byteOffset,
-              to: grad.storage,
-              toOffset: grad.byteOffset,
-              bytes: dx.byteLength,
-            });
-            stored.add(leaf);
-          }
-          dx.dispose();
-        } else if (leaf.grad && (stored.has(leaf) || accumulate)) {
-          accumulateInto(leaf.grad, dx);
-          dx.dispose();
-        } else {
-          leaf.grad?.dispose();
-          leaf.grad = isShared ? copyOf(dx) : dx;
-          if (isShared) dx.dispose();
-          untrack(leaf.grad);
-          stored.add(leaf);
-        }
-      }),
-    );
-    if (!accumulate) {
-      // A parameter that the loss does not depend on has gradient zero, not the one of the step before.
-      const arenas = new Set([...stored].map((leaf) => leaf.home?.siblings).filter((s) => s !== undefined));
-      for (const siblings of arenas)
-        for (const leaf of siblings) if (!stored.has(leaf)) leaf.grad = clear(leaf.home!.grad);
+  const stored = new Set<Tensor>();
+  const onLeaf = (leaf: Tensor, dx: Tensor, isShared: boolean): void => {
+    if (leaf.home) {
+      const { grad } = leaf.home;
+      leaf.grad = grad;
+      if (dx === grad) return;
+      if (stored.has(leaf) || accumulate) accumulateInto(grad, dx);
+      else copyOver(dx, grad);
+      dx.dispose();
+    } else if (leaf.grad && (stored.has(leaf) || accumulate)) {
+      accumulateInto(leaf.grad, dx);
+      dx.dispose();
+    } else {
+      leaf.grad?.dispose();
+      leaf.grad = isShared ? copyOf(dx) : dx;
+      if (isShared) dx.dispose();
+      untrack(leaf.grad);
     }
-  } finally {
-    pass = null;
-  }
+    stored.add(leaf);
+  };
+  noGrad(() =>
+    walk(loss, one(loss.gpu, loss.shape), { wanted: null, masks: true, arena: accumulate ? null : stored, onLeaf }),
+  );
+  if (accumulate) return;
+  // A parameter that the loss does not depend on has gradient zero, not the one of the step before.
+  const arenas = new Set([...stored].map((leaf) => leaf.home?.siblings).filter((s) => s !== undefined));
+  for (const siblings of arenas) for (const leaf of siblings) if (!stored.has(leaf)) leaf.grad = clear(leaf.home!.grad);
 }
 
 /**
@@ -162,47 +171,87 @@ export function pullback(
 
 function gradientsOf(y: Tensor, inputs: readonly Tensor[], seed: Tensor, createGraph: boolean): Tensor[] {
   const found = new Map<Tensor, Tensor>();
-  const add = (x: Tensor, dx: Tensor): void => {
+  const onLeaf = (x: Tensor, dx: Tensor): void => {
     const before = found.get(x);
     found.set(x, before ? addGradients(before, dx) : dx);
   };
-  const outer = { masking, pass };
-  masking &&= !inputs.some((x) => x.node);
-  // Inside a backward pass (checkpoint) nothing may go straight to the gradients of parameters: it is handed back
-  // instead.
-  pass = null;
-  try {
-    withRecording(createGraph, () => walk(y, add, new Set(inputs), seed));
-  } finally {
-    ({ masking, pass } = outer);
-  }
+  // The gradient of an output of a relu is wanted as it is; and nothing goes straight to the gradients of parameters,
+  // also inside a backward pass (checkpoint): all is handed back.
+  const masks = !inputs.some((x) => x.node);
+  within('recording', createGraph, () => walk(y, seed, { wanted: new Set(inputs), masks, arena: null, onLeaf }));
   return inputs.map((x) => found.get(x) ?? clear(empty(x.shape, { gpu: x.gpu })));
 }
 
-/**
- * Goes from `root` to the leaves; `onLeaf` gets each contribution to a leaf, or to a tensor in `wanted`. `isShared`
- * says that the memory of `dx` may belong to another gradient too, so that it must not be written.
- */
-function walk(
-  root: Tensor,
-  onLeaf: (leaf: Tensor, dx: Tensor, isShared: boolean) => void,
-  wanted?: ReadonlySet<Tensor>,
-  seed = one(root.gpu, root.shape),
-): void {
+/** One pass from a result to the leaves. */
+interface Pass {
+  /** The tensors whose gradients are asked for; null: all leaves that require one. */
+  readonly wanted: ReadonlySet<Tensor> | null;
+  /** Whether kernels may apply the masks of relus on the way. */
+  readonly masks: boolean;
+  /** The parameters whose place in the gradient arena is written; null where kernels must not write there. */
+  readonly arena: Set<Tensor> | null;
+  /**
+   * Gets each contribution to a leaf, or to a tensor in `wanted`. `isShared` says that the memory of `dx` may belong to
+   * another gradient too, so that it must not be written.
+   */
+  onLeaf(leaf: Tensor, dx: Tensor, isShared: boolean): void;
+}
+
+/** What one op is told in one pass; it notes which masks were applied. */
+class Destination implements Into {
+  readonly isMasked: boolean;
+  readonly masked = new Set<number>();
+  readonly #inputs: readonly Tensor<DType>[];
+  readonly #pass: Pass;
+
+  constructor(inputs: readonly Tensor<DType>[], isMasked: boolean, pass: Pass) {
+    this.#inputs = inputs;
+    this.isMasked = isMasked;
+    this.#pass = pass;
+  }
+
+  wants(i: number): boolean {
+    return this.#inputs[i]!.tracksGrad;
+  }
+
+  gradient(i: number): Tensor {
+    const x = this.#inputs[i] as Tensor;
+    const { arena } = this.#pass;
+    if (!arena || !x.home || !x.requiresGrad || arena.has(x)) return empty(x.shape, { gpu: x.gpu });
+    arena.add(x);
+    return x.home.grad;
+  }
+
+  masks(i: number): boolean {
+    const isAsked = this.#pass.masks && nodeOf(this.#inputs[i]!)?.isRelu === true;
+    if (isAsked) this.masked.add(i);
+    return isAsked;
+  }
+}
+
+/** Goes from `root`, whose gradient is `seed`, to the leaves. */
+function walk(root: Tensor, seed: Tensor, pass: Pass): void {
+  const { wanted, onLeaf } = pass;
+  const { recording } = ambient;
   const gradients = new Map<Tensor, Tensor>([[root, seed]]);
+  /** Gradients that are multiplied by the relu mask of their tensor. */
+  const masked = new Set<Tensor>();
   for (const y of backwardOrder(root)) {
     const dy = gradients.get(y);
     if (!dy) continue;
     gradients.delete(y);
     if (wanted?.has(y)) onLeaf(y, dy, true);
-    if (!y.node) {
+    const node = nodeOf(y);
+    if (!node) {
       if (!wanted && y.requiresGrad) onLeaf(y, dy, true);
       continue;
     }
-    const { op, inputs, composed, backward } = y.node;
-    expectUnchanged(y, y.node);
+    const { op, inputs, rule } = node;
+    expectUnchanged(y, node);
+    const into = new Destination(inputs, masked.has(dy), pass);
     // Recorded temporaries are part of the graph; others go as soon as the contributions exist.
-    const contributions = recording ? backward(dy) : scope(() => backward(dy));
+    const contributions = recording ? recordedGradients(node, dy) : scope(() => gradientsBy(node, dy, into));
+    if (rule.isView && into.isMasked) into.masked.add(0);
     const users = new Map([[dy.storage, 1]]);
     for (const dx of contributions) if (dx) users.set(dx.storage, (users.get(dx.storage) ?? 0) + 1);
     const given = new Set<Tensor>([dy]);
@@ -211,22 +260,23 @@ function walk(
       let dx = contributions[i];
       if (!dx) return;
       // Each holder of a gradient frees it on its own, so one that is handed out twice gets a second owner.
-      if (!recording && given.has(dx)) dx = alias(dx);
+      if (!recording && given.has(dx)) dx = dx.detach();
       given.add(dx);
-      inspect(`gradient of ${op} with respect to input ${i}`, dx);
+      ambient.watch?.inspect(`gradient of ${op} with respect to input ${i}`, dx);
       if (!x.tracksGrad) {
         if (!recording) dx.dispose();
         return;
       }
       if (!sameShape(dx.shape, x.shape))
         throw new ShapeError(`backward of ${op}: gradient ${i} has shape [${dx.shape}], its input [${x.shape}]`);
-      if (recording && !composed && !dx.node) dx.node = onceOnly(op, dx, dy, inputs);
       if (!x.node && !wanted) {
         onLeaf(x, dx, users.get(dx.storage)! > 1);
         return;
       }
       const before = gradients.get(x);
-      gradients.set(x, before ? addGradients(before, dx) : dx);
+      const total = before ? addGradients(before, dx) : dx;
+      if (into.masked.has(i) && (!before || masked.has(before))) masked.add(total);
+      gradients.set(x, total);
       if (before && !recording) {
         before.dispose();
         dx.dispose();
@@ -236,50 +286,60 @@ function walk(
   }
 }
 
-/** A value that changed since the op ran would give a gradient of something else. */
-function expectUnchanged(y: Tensor, { op, inputs, versions }: TapeNode): void {
-  [...inputs, y].forEach((t, i) => {
-    if (t.version === versions[i]) return;
-    const what = t === y ? 'its result' : `input ${i}`;
-    throw new Error(
-      `backward of ${op}: ${what}, of shape [${t.shape}], was overwritten after the op had run; call ` +
-        'backward before the write, or write into another tensor',
-    );
-  });
+/** dL/d(inputs) for a pass that is not differentiated again. */
+function gradientsBy({ rule, inputs }: Node, dy: Tensor, into: Into): (Tensor | null)[] {
+  return tracked(rule.fused?.(dy, into) ?? rule.gradient!(dy), inputs);
 }
 
-function copyOf(x: Tensor): Tensor {
-  const y = empty(x.shape, { gpu: x.gpu });
-  x.gpu.recorder.push({
-    kind: 'copy',
-    from: x.storage,
-    fromOffset: x.byteOffset,
-    to: y.storage,
-    toOffset: 0,
-    bytes: x.byteLength,
-  });
-  return y;
-}
-
-function alias(dx: Tensor): Tensor {
-  const other = dx.detach();
-  other.isMasked = dx.isMasked;
-  return other;
-}
-
-function onceOnly(op: string, dx: Tensor, dy: Tensor, inputs: readonly Tensor<DType>[]): Tensor['node'] {
-  return {
-    op: `${op} (gradient)`,
-    inputs: [dy, ...inputs],
-    backward: () => {
+/** dL/d(inputs) on the tape; those of a rule that has `fused` alone throw when they are differentiated. */
+function recordedGradients({ op, rule, inputs }: Node, dy: Tensor): (Tensor | null)[] {
+  if (rule.gradient) return tracked(rule.gradient(dy), inputs);
+  const once: Rule = {
+    gradient: () => {
       throw new Error(
         `${op} is a fused op whose gradient cannot be differentiated again; write this part with elementwise ` +
           'ops, matmul and reductions',
       );
     },
-    composed: true,
-    versions: [dy, ...inputs, dx].map((t) => t.version),
   };
+  const off: Pass = { wanted: null, masks: false, arena: null, onLeaf: () => {} };
+  const found = noGrad(() => tracked(rule.fused!(dy, new Destination(inputs, false, off)), inputs));
+  for (const dx of found) if (dx) connect(`${op} (gradient)`, dx, [dy, ...inputs], once);
+  return found;
+}
+
+/** The gradients that are there, and those to be made of inputs that track them. */
+function tracked(found: readonly InputGradient[], inputs: readonly Tensor<DType>[]): (Tensor | null)[] {
+  return found.map((g, i) => (typeof g !== 'function' ? g : inputs[i]!.tracksGrad ? g() : null));
+}
+
+/** a + b of two gradients of one shape; differentiable, so that gradients of gradients add up too. */
+function addGradients(a: Tensor, b: Tensor): Tensor {
+  const y = sumOf(a, b);
+  if (isRecorded(a, b)) connect('add', y, [a, b], { gradient: (dy) => [dy, dy] });
+  return y;
+}
+
+/** A value that changed since the op ran would give a gradient of something else. */
+function expectUnchanged(y: Tensor, { op, inputs, versions, version }: Node): void {
+  let what = y.version === version ? '' : 'its result';
+  let changed: Tensor<DType> = y;
+  for (let i = inputs.length - 1; i >= 0; i--) {
+    if (inputs[i]!.version === versions[i]) continue;
+    what = `input ${i}`;
+    changed = inputs[i]!;
+  }
+  if (what)
+    throw new Error(
+      `backward of ${op}: ${what}, of shape [${changed.shape}], was overwritten after the op had run; call ` +
+        'backward before the write, or write into another tensor',
+    );
+}
+
+function copyOf(x: Tensor): Tensor {
+  const y = empty(x.shape, { gpu: x.gpu });
+  copyOver(x, y);
+  return y;
 }
 
 /** Tensors from `root` down to the leaves, every tensor after all that depend on it. Iterative: graphs may be deep. */
@@ -289,7 +349,7 @@ function backwardOrder(root: Tensor): Tensor[] {
   const stack: { tensor: Tensor; next: number }[] = [{ tensor: root, next: 0 }];
   while (stack.length) {
     const top = stack.at(-1)!;
-    const input = top.tensor.node?.inputs[top.next++] as Tensor | undefined;
+    const input = nodeOf(top.tensor)?.inputs[top.next++] as Tensor | undefined;
     if (!input) {
       order.push(stack.pop()!.tensor);
     } else if (input.tracksGrad && !seen.has(input)) {

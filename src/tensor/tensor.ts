@@ -10,17 +10,6 @@ import { NdArray } from './ndarray.ts';
 import { track } from './scope.ts';
 import { sizeOf } from './shape.ts';
 
-/** How a tensor came to be: what the tape needs to go back. */
-export interface TapeNode {
-  readonly op: string;
-  readonly inputs: readonly Tensor<DType>[];
-  readonly backward: (dy: Tensor) => readonly (Tensor | null)[];
-  /** True when `backward` is itself made of differentiable ops. */
-  readonly composed: boolean;
-  /** Versions of the inputs and of the result when the op ran. */
-  readonly versions: readonly number[];
-}
-
 /**
  * A dense row-major array on the device. `reshape` gives a view that shares memory; everything else copies.
  * Owned by the innermost `scope`, or by the caller: free it with `dispose()` or `using`.
@@ -35,13 +24,16 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   requiresGrad = false;
   /** Gradient of the last `backward`, for leaves. */
   grad: Tensor | null = null;
-  node: TapeNode | null = null;
-  /** For a parameter inside an arena: where its gradient belongs. */
+  /**
+   * How this tensor was computed; the tape's own, null for leaves.
+   * @internal
+   */
+  node: object | null = null;
+  /**
+   * For a parameter inside an arena: where its gradient belongs.
+   * @internal
+   */
   home: { readonly grad: Tensor; readonly siblings: readonly Tensor[] } | null = null;
-  /** Set by relu-like epilogues: a gradient that reaches this tensor may be masked by its sign before it is stored. */
-  maskable = false;
-  /** For a gradient: the mask of its target was applied already. */
-  isMasked = false;
   readonly #storage: Storage;
   readonly #site: string | undefined;
   #isDisposed = false;

@@ -8,7 +8,7 @@ import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { makeDataset } from 'evenkeel/data';
 import { broadcastShapes } from '../../src/tensor/shape.ts';
-import { sumTo } from '../../src/ops/reduce.ts';
+import { sumTo } from '../../src/ops/sum.ts';
 import { build, type Dense } from '../reference/dense.ts';
 import { expectSameBits, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { f64, leavesOf, programs, run, type Backend, type Program } from '../support/random-graph.ts';
