@@ -8,7 +8,7 @@
 // use lib/philox.wgsl
 // use lib/normal.wgsl
 
-const PROBS = 0u; // variant
+override PROBS: u32 = 0u;
 
 struct Params { key0: u32, key1: u32, stream: u32, count: u32, rows: u32, classes: u32, items: u32 }
 

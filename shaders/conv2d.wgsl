@@ -10,11 +10,11 @@
 // use lib/nan.wgsl
 // use lib/taps.wgsl
 
-const RELU = 0u; // variant
-const MASK = 0u; // variant
-const BIAS = 1u; // variant
+override RELU: u32 = 0u;
+override MASK: u32 = 0u;
+override BIAS: u32 = 1u;
 // 0: every tap of a patch lies inside the image.
-const PADDED = 1u; // variant
+override PADDED: u32 = 1u;
 
 struct Params {
   batch: u32, channels: u32, height: u32, width: u32,

@@ -10,9 +10,9 @@
 // use lib/nan.wgsl
 // use lib/times.wgsl
 
-const SAMPLE_WEIGHT = 0u; // variant
+override SAMPLE_WEIGHT: u32 = 0u;
 // 0 none, 1 mean over rows, 2 sum, 3 sum of values / sum of weights
-const REDUCTION = 1u; // variant
+override REDUCTION: u32 = 1u;
 
 struct Params { rows: u32, classes: u32, ignore: i32, s: f32, smoothing: f32 }
 

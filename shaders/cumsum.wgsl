@@ -6,9 +6,9 @@
 // use lib/index.wgsl
 
 alias Element = f32; // variant
-const REVERSE = 0u; // variant
-const EXCLUSIVE = 0u; // variant
-const BEFORE = 0u; // variant
+override REVERSE: u32 = 0u;
+override EXCLUSIVE: u32 = 0u;
+override BEFORE: u32 = 0u;
 
 struct Params { outer: u32, length: u32, inner: u32, chunk: u32, parts: u32 }
 

@@ -12,8 +12,8 @@
 // use lib/normal.wgsl
 // use lib/gamma.wgsl
 
-const TABLE_A = 0u; // variant
-const TABLE_B = 0u; // variant
+override TABLE_A: u32 = 0u;
+override TABLE_B: u32 = 0u;
 
 struct Params { key0: u32, key1: u32, stream: u32, count: u32, size: u32, classes: u32, a: f32, b: f32 }
 

@@ -8,7 +8,7 @@
 // the result; grid (its size).
 // use lib/index.wgsl
 
-const BASE = 1u; // variant
+override BASE: u32 = 1u;
 
 struct Params { outer: u32, length: u32, inner: u32, count: u32, step: u32, period: u32 }
 

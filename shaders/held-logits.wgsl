@@ -12,9 +12,9 @@
 // use lib/times.wgsl
 
 // 0: all rows of `weigh` are of kind 0
-const KINDS = 1u; // variant
+override KINDS: u32 = 1u;
 // 1: `hold` leaves the entries of kind 3 as they are
-const KEEPS_MASKED = 0u; // variant
+override KEEPS_MASKED: u32 = 0u;
 
 struct Params { rows: u32, classes: u32, infinity: u32, nan: u32 }
 

@@ -9,7 +9,7 @@
 // Counts are integers, so the order of their additions is free. Grid: (size) and (1).
 // use lib/index.wgsl
 
-const DESCENDING = 0u; // variant
+override DESCENDING: u32 = 0u;
 
 struct Params { size: u32, k: u32, shift: u32 }
 

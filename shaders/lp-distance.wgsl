@@ -12,18 +12,18 @@
 // use lib/nan.wgsl
 // use lib/powers.wgsl
 
-const A_T = 0u; // variant
-const B_T = 1u; // variant
-const RAGGED_K = 1u; // variant
+override A_T: u32 = 0u;
+override B_T: u32 = 1u;
+override RAGGED_K: u32 = 1u;
 // Terms are divided by the largest of them before they are raised to p, so that nothing overflows or vanishes.
-const NORMALISED = 0u; // variant
+override NORMALISED: u32 = 0u;
 // The term that is maximised: 0 |x - w| | 1 x - w | 2 w - x, the latter two from zero upwards. A maximum is kept as
 // numbers or, which is faster without a GPU, as their bits, which order as the numbers do from zero upwards.
-const DIRECTION = 0u; // variant
+override DIRECTION: u32 = 0u;
 alias Maxima = vec4f; // variant
 // 1: the sums or maxima may pass over NaN. Then `wild` is not 0 where x or w holds a NaN or an infinity, and terms are
 // looked at.
-const WATCHED = 0u; // variant
+override WATCHED: u32 = 0u;
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant

@@ -9,11 +9,11 @@
 // use lib/index.wgsl
 // use lib/nan.wgsl
 
-const A_T = 0u; // variant
-const B_T = 0u; // variant
-const EPILOGUE = 0u; // variant
-const RAGGED_K = 1u; // variant
-const BATCHED = 0u; // variant
+override A_T: u32 = 0u;
+override B_T: u32 = 0u;
+override EPILOGUE: u32 = 0u;
+override RAGGED_K: u32 = 1u;
+override BATCHED: u32 = 0u;
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant

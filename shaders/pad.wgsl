@@ -8,7 +8,7 @@
 // use lib/index.wgsl
 
 // 0 constant, 1 reflect, 2 replicate, 3 circular
-const MODE = 0u; // variant
+override MODE: u32 = 0u;
 
 struct Params { size: u32, inner: u32, value: f32, shapeX: vec4u, shapeY: vec4u, before: vec4i }
 

@@ -9,12 +9,12 @@
 // use lib/nan.wgsl
 
 // backward: 1 for the gradient of max, 0 for that of the average
-const MAX = 0u; // variant
-const ADAPTIVE = 0u; // variant
+override MAX: u32 = 0u;
+override ADAPTIVE: u32 = 0u;
 // Every tap of a window lies in the image, side by side with the next.
-const INSIDE = 0u; // variant
-const COUNT_PADDING = 1u; // variant
-const MASK = 0u; // variant
+override INSIDE: u32 = 0u;
+override COUNT_PADDING: u32 = 1u;
+override MASK: u32 = 0u;
 
 struct Params { planes: u32, size: vec2u, out: vec2u, kernel: vec2u, stride: vec2u, pad: vec2u, dilation: vec2u }
 

@@ -16,8 +16,8 @@
 // use lib/pow.wgsl
 // use lib/times.wgsl
 
-const KIND = 0u; // variant
-const DETACH = 0u; // variant
+override KIND: u32 = 0u;
+override DETACH: u32 = 0u;
 
 struct Params { rows: u32, classes: u32, order: u32, epsilon: f32, ceiling: f32 }
 

@@ -10,8 +10,8 @@
 // use lib/philox.wgsl
 // use lib/normal.wgsl
 
-const ADD = 0u; // variant
-const TABLE = 0u; // variant
+override ADD: u32 = 0u;
+override TABLE: u32 = 0u;
 
 struct Params {
   key0: u32,

@@ -4,7 +4,7 @@
 // One invocation an element; grid (batch * channels * height * width).
 // use lib/index.wgsl
 
-const INVERSE = 0u; // variant
+override INVERSE: u32 = 0u;
 
 struct Params { size: u32, channels: u32, height: u32, width: u32 }
 

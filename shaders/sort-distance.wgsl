@@ -10,9 +10,9 @@
 // use lib/nan.wgsl
 
 const TERMS = 10u; // variant
-const UPPER = 1u; // variant
+override UPPER: u32 = 1u;
 // The gradient is that of w.
-const OF_W = 0u; // variant
+override OF_W: u32 = 0u;
 
 struct Params { m: u32, n: u32, k: u32, shares: mat4x4f }
 

@@ -11,8 +11,8 @@
 // One invocation an element of x (rank, merge), of dy (put) or of y (take); grid (its size).
 // use lib/index.wgsl
 
-const FIRST = 0u; // variant
-const DESCENDING = 0u; // variant
+override FIRST: u32 = 0u;
+override DESCENDING: u32 = 0u;
 
 struct Params { outer: u32, length: u32, inner: u32, width: u32, keep: u32, next: u32 }
 

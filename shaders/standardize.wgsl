@@ -10,13 +10,13 @@
 // use lib/nan.wgsl
 
 // 1: invocations run through the sets first, for inner = 1.
-const SETS_FIRST = 0u; // variant
+override SETS_FIRST: u32 = 0u;
 // 0 no affine map, 1 one gamma for a set, 2 one for an element of it
-const AFFINE = 1u; // variant
-const RELU = 0u; // variant
+override AFFINE: u32 = 1u;
+override RELU: u32 = 0u;
 // 1: mean and variance were given, and are constants of the gradient.
-const GIVEN = 0u; // variant
-const CUMULATIVE = 0u; // variant
+override GIVEN: u32 = 0u;
+override CUMULATIVE: u32 = 0u;
 
 // pitch: the number of statistic sets, the row length of `table`. hop, hopI: see `next`.
 struct Params {

@@ -2,7 +2,7 @@
 // cols). Element (row, col) stays where col - row <= diagonal, or >= diagonal. One invocation an element; grid (size).
 // use lib/index.wgsl
 
-const UPPER = 0u; // variant
+override UPPER: u32 = 0u;
 
 struct Params { size: u32, rows: u32, cols: u32, diagonal: i32 }
 

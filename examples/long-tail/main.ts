@@ -1,6 +1,7 @@
 // Serve the repository's root with:
-//   npm run build && npx esbuild examples/long-tail/main.ts --bundle --format=esm --tsconfig-raw={}
-//   --outdir=examples/long-tail --servedir=.
+//   npm run build
+//   npx esbuild examples/long-tail/main.ts --bundle --format=esm --tsconfig-raw={} \
+//     --outdir=examples/long-tail --servedir=.
 // and open http://localhost:8000/examples/long-tail/
 import { init } from 'evenkeel';
 import { temperatureScaling } from 'evenkeel/calibrate';

@@ -3,8 +3,8 @@
 
 const BLOCK_M = 4u; // variant
 const BLOCK_N4 = 1u; // variant
-const GROUP_X = 8u; // variant
-const GROUP_Y = 8u; // variant
+override GROUP_X: u32 = 8u;
+override GROUP_Y: u32 = 8u;
 // Rows that an invocation loads itself, and a quarter of them: all of its block, or where four neighbours along x share
 // their rows (src/gpu/tiles.ts) its part of them, which `exchange` then gives to the others.
 const LOADED = 4u; // variant

@@ -3,7 +3,7 @@
 
 // p = 2^SQUARINGS, or any p if GENERAL.
 const SQUARINGS = 0u; // variant
-const GENERAL = 0u; // variant
+override GENERAL: u32 = 0u;
 
 // |t|^p. log2(0) is not dependable, so tiny terms count as zero.
 fn raised(t: vec4f) -> vec4f {

@@ -75,7 +75,9 @@ function reflect(name: string, source: string, path: string): WgslModule {
       .sort((a, b) => a[1] - b[1]);
     entries[entry.name] = { workgroup: [...workgroup, '1', '1'].slice(0, 3), bindings };
   }
-  const variants = [...source.matchAll(/^(?:const|alias|fn) (\w+).*\/\/ variant$/gm)].map((m) => m[1]!);
+  const variants = [...source.matchAll(/^(?:override (\w+).*|(?:const|alias|fn) (\w+).*\/\/ variant)$/gm)].map(
+    (m) => (m[1] ?? m[2])!,
+  );
   return { name, code: minifyWgsl(source), params: params ?? null, entries, variants };
 }
 

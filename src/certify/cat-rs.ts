@@ -149,8 +149,8 @@ function attackNoise({ x, evaluate, noise, target }: CatRsInputs, eps: number, s
  * CAT-RS. Jeong, Kim, Shin, "Confidence-aware training of smoothed classifiers for certified robustness", AAAI 2023.
  * With w the share of the m noisy copies that are classified right and k ~ max(1, Bin(m, w)):
  *
- *   loss = mean over images of (sum of the k smallest CE) / m + lambda [k = m] max_i KL(target || softmax f(x +
- *   noise_i*))
+ *   loss = mean over images of (sum of the k smallest CE) / m
+ *        + lambda [k = m] max_i KL(target || softmax f(x + noise_i*))
  *
  * where noise* is the noise after ascent on that divergence. The targets take a pass of a smoothed model over the
  * training set.

@@ -61,7 +61,7 @@ const roundingsOf = (layer: Layer): number | undefined =>
  * point within r the a_l are larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 -
  * L e). Both classes stay in order while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1
  * - k) m/2 - 2 E. The a_l are exact and the rest is f64, rounded down. Behind a first layer (x - mean) / std, r is in
- *   units of its outputs, and r times the smallest std is the radius.
+ * units of its outputs, and r times the smallest std is the radius.
  * Throws RangeError unless the power is infinite and x finite, NonFiniteError on weights that are not, ShapeError
  * unless the net gives (batch, classes), TypeError at a layer that is not known to be 1-Lipschitz.
  */

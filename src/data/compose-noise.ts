@@ -17,9 +17,8 @@ export interface ComposedNoise extends NoisyLabels {
 
 /**
  * Noise models one after the other, drawn independently also where a model comes twice:
- * `composeNoise(train, [(d, draw) => symmetricNoise(d,
- * { rate: 0.2, ...draw }), (d, draw) => pairFlipNoise(d, { rate: 0.1, ...draw
- * })])`. The mask marks what differs from the labels of `data`.
+ * `composeNoise(train, [(d, draw) => symmetricNoise(d, { rate: 0.2, ...draw }), (d, draw) => pairFlipNoise(d, draw)])`.
+ * The mask marks what differs from the labels of `data`.
  */
 export function composeNoise<D extends CleanLabels>(
   data: D,

@@ -36,8 +36,9 @@ export interface Bindable {
 
 /**
  * One entry point: `kernel(params, buffers, grid, variant)` records a dispatch of at least `grid` invocations
- * (x, y, z). A grid with a zero records nothing. `variant` replaces declarations marked `// variant` in the shader: a
- * number for a `const`, an expression for a one-line `fn`, a type for an `alias`. Each variant is its own pipeline.
+ * (x, y, z). A grid with a zero records nothing. `variant` gives numbers for `override` declarations of the shader, and
+ * replaces those marked `// variant`: a number for a `const`, an expression for a one-line `fn`, a type for an `alias`.
+ * Each variant is its own pipeline.
  * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `quick`, which
  * needs them, is a kernel with the same results bit for bit, which compiles sooner and does the work until the
  * compilation of this one pays.
@@ -136,7 +137,7 @@ export function pipelineOf(
   for (const name in variant) key += `;${name}=${variant[name]}`;
   const known = gpu.pipelines.get(key);
   if (known) return known;
-  const { code, constants } = specialize(module.code, variant, gpu.adapter.kind);
+  const { code, constants, overrides } = specialize(module.code, variant, gpu.adapter.kind);
   const { workgroup, bindings } = module.entries[entry]!;
   // All variants of an entry share their layout, so that a bind group fits each of them.
   const layout = kept(gpu.layouts, label, () =>
@@ -157,12 +158,13 @@ export function pipelineOf(
   const describe = (): GPUComputePipelineDescriptor => ({
     label: `${label};${named}`,
     layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-    // Entries of one variant are parsed once.
+    // Entries and variants with the same text are parsed once.
     compute: {
-      module: kept(gpu.shaders, module.name + key.slice(label.length), () =>
-        gpu.device.createShaderModule({ label: `${module.name};${named}`, code: withSubgroups(code) }),
+      module: kept(gpu.shaders, code, () =>
+        gpu.device.createShaderModule({ label: module.name, code: withSubgroups(code) }),
       ),
       entryPoint: entry,
+      constants: overrides,
     },
   });
   const compiled = {

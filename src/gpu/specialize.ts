@@ -1,14 +1,18 @@
-/** Shader text after specialisation, and the value of each of its integer constants. */
+/** Shader text after specialisation. */
 export interface Specialized {
   code: string;
+  /** The value of each integer constant, those that the pipeline may override too. */
   constants: Record<string, number>;
+  /** Values that the pipeline gives in place of the defaults of `override` declarations. */
+  overrides: Record<string, number>;
 }
 
 /**
  * Replaces declarations marked `// variant` and unrolls loops marked `// unroll`. Both marks are comments, so a shader
  * is valid WGSL as it lies on disk. Values come from kernel code only, never from user input.
  *
- *     const BLOCK = 4u; // variant                  number: the value is replaced
+ *     override RELU: u32 = 0u;                      number: the text stays, the pipeline gives the value
+ *     const BLOCK = 4u; // variant                  number: replaced; for lengths of arrays and bounds of loops
  *     fn apply(x: f32) -> f32 { return x; } // variant    string: the body is replaced
  *     fn apply(x: f32) -> f32 { // variant          the same, up to the next line that is a brace
  *     fn apply(x: f32) -> f32 { return x; } // software return y;    the body on a software adapter
@@ -21,8 +25,13 @@ export function specialize(
   kind: 'hardware' | 'software' = 'hardware',
 ): Specialized {
   let code = kind === 'software' ? source.replace(/^(fn \w+\([^{]*\{ ).* \} \/\/ software (.*)$/gm, '$1$2 }') : source;
+  const overrides: Record<string, number> = {};
   for (const name in variant) {
     const value = variant[name]!;
+    if (typeof value === 'number' && new RegExp(`^override ${name}: `, 'm').test(code)) {
+      overrides[name] = value;
+      continue;
+    }
     const before = code;
     code =
       typeof value === 'number'
@@ -41,12 +50,14 @@ export function specialize(
       throw new Error(`shader has no variant declaration ${name} that takes ${JSON.stringify(value)}`);
   }
   const constants: Record<string, number> = {};
-  for (const [, name, value] of code.matchAll(/^const (\w+)(?:: \w+)? = (\d+)u?;/gm)) constants[name!] = Number(value);
+  for (const [, name, value] of code.matchAll(/^(?:const|override) (\w+)(?:: \w+)? = (\d+)u?;/gm)) {
+    constants[name!] = overrides[name!] ?? Number(value);
+  }
   // Products of constants, as `const ROWS = BLOCK * 4u;`
   for (const [, name, a, b] of code.matchAll(/^const (\w+)(?:: \w+)? = (\w+) \* (\w+);/gm)) {
     constants[name!] = (constants[a!] ?? Number.parseInt(a!)) * (constants[b!] ?? Number.parseInt(b!));
   }
-  return { code: unroll(code, constants), constants };
+  return { code: unroll(code, constants), constants, overrides };
 }
 
 function literal(value: number, suffix: string): string {

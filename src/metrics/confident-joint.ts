@@ -23,8 +23,7 @@ export interface ConfidentJoint {
  * joint law of labels and true classes. probs: (rows, classes), from models that did not see the row, as by
  * cross-validation. Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR
  * 2021. A class that is no label has no threshold: its row and column of counts and of the joint law are zeros. Throws
- *       RangeError on anything but probabilities, and on
- * labels that do not fit.
+ * RangeError on anything but probabilities, and on labels that do not fit.
  */
 export function confidentJoint(probs: Matrix, labels: Labels): ConfidentJoint {
   const { data, rows, classes } = toProbabilityRows(probs, 'confidentJoint: probs');

@@ -12,8 +12,7 @@ export interface EqualOpportunityOptions {
  * Difference of equal opportunity: how far the accuracy on the rows of class `positive` lies apart between groups, the
  * largest less the smallest (Hardt, Price, Srebro, NeurIPS 2016). 'mean' is the symmetric form of Kini et al., NeurIPS
  * 2021. `groups` holds the attribute of each row, not its pair with the label. A group without rows of the class is
- *       left out; a class
- * with rows in fewer than two groups has no difference: null, and left out of the mean.
+ * left out; a class with rows in fewer than two groups has no difference: null, and left out of the mean.
  * Inputs and errors as for `groupAccuracy`, and on a `positive` that is no class.
  */
 export function equalOpportunityDifference(

@@ -480,11 +480,19 @@ describe('metrics', () => {
     ['brierScore', (s) => metrics.brierScore(s, of)],
     ['brierDecomposition', (s) => metrics.brierDecomposition(s, of)],
     ['calibrationError', (s) => metrics.calibrationError(s, of)],
+    ['classwiseCalibrationError', (s) => metrics.classwiseCalibrationError(s, of)],
+    ['perClassCalibrationError', (s) => metrics.perClassCalibrationError(s, of)],
+    ['reliabilityDiagram', (s) => metrics.reliabilityDiagram(s, of)],
+    ['confidentJoint', (s) => metrics.confidentJoint(s, of)],
     ['ksError', (s) => metrics.ksError(s, of)],
     ['overconfidence', (s) => metrics.overconfidence(s, of)],
     ['confidenceAuroc', (s) => metrics.confidenceAuroc(s, of)],
     ['bootstrapInterval', (s) => metrics.bootstrapInterval(metrics.accuracy, s, of, { resamples: 20 })],
   ];
+  test('the table holds every metric that takes scores', () => {
+    const others = ['averageCertifiedRadius', 'certifiedAccuracy', 'certifiedAccuracyHighProb', 'forgetting'];
+    expect(Object.keys(metrics).sort()).toEqual([...METRICS.map(([name]) => name), ...others].sort());
+  });
   test.each(METRICS)('%s names the row without a class', (name, run) => {
     run(good);
     for (const [kind, added] of LOST) {
