@@ -33,7 +33,12 @@ export const absgdLt = longTailExperiment({
       `ABSGD: lambda ${whole} from the start, ${late} in the second of two stages, ${weighted} there with ` +
       'class weights by effective number (beta 0.9999) inside its losses (absgd-drw; ce-drw: those weights ' +
       `alone); gamma ${gamma}, alpha 1; class-balanced focal loss: beta 0.9999, gamma ${focal}; ` +
-      `${full ? 'lambda and gamma of the published run on CIFAR-10 with imbalance 10, which has alpha 0.5 and dropout ' + 'besides.' : 'each lambda is the best of 1, 2, 5 and 20 (from the start: 5 and 20), the focal gamma of 0.5, 1 and ' + '2, in NumPy on 500 held-out training images a class with seeds 100 and 101; there the largest lambda ' + 'won each time, the nearest to plain SGD.'}`
+      (full
+        ? 'lambda and gamma of the published run on CIFAR-10 with imbalance 10, which has alpha 0.5 and dropout ' +
+          'besides.'
+        : 'each lambda is the best of 1, 2, 5 and 20 (from the start: 5 and 20), the focal gamma of 0.5, 1 and ' +
+          '2, in NumPy on 500 held-out training images a class with seeds 100 and 101; there the largest lambda ' +
+          'won each time, the nearest to plain SGD.')
     );
   },
   asked: [

@@ -102,13 +102,10 @@ export const alphaFlips = experiment({
           });
           runs.push({ dataset: bytes.name, seed, flips, alpha: alphaName(alpha), accuracy: right / test.y.length });
         });
-        emit({
-          type: 'line',
-          text:
-            `seed ${seed}: at 40 % flips ` +
-            `${ALPHAS.map((a) => `alpha ${alphaName(a)} ${percentWithDeviation(accuracies(runs, 0.4, alphaName(a)).slice(-1))}`).join(', ')} ` +
-            `(${seconds.toFixed(0)} s)`,
-        });
+        const found = ALPHAS.map(alphaName).map(
+          (a) => `alpha ${a} ${percentWithDeviation(accuracies(runs, 0.4, a).slice(-1))}`,
+        );
+        emit({ type: 'line', text: `seed ${seed}: at 40 % flips ${found.join(', ')} (${seconds.toFixed(0)} s)` });
       } finally {
         objective.dispose!();
         model.dispose();

@@ -109,12 +109,10 @@ export const averageKExperiment = experiment({
     for (let seed = 0; seed < options.seeds; seed++) {
       const found = await runOnce(seed, { train, held, test }, recipe, context);
       runs.push(...found);
-      context.emit({
-        type: 'line',
-        text:
-          `seed ${seed}: ` +
-          `${found.map((r) => `k ${r.k}: top ${percent(r.topK)} %, average ${percent(r.averageK)} % (size ` + `${r.meanSize.toFixed(3)})`).join('; ')}`,
-      });
+      const sizes = found.map(
+        (r) => `k ${r.k}: top ${percent(r.topK)} %, average ${percent(r.averageK)} % (size ${r.meanSize.toFixed(3)})`,
+      );
+      context.emit({ type: 'line', text: `seed ${seed}: ${sizes.join('; ')}` });
     }
     return runs;
   },

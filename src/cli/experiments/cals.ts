@@ -113,8 +113,12 @@ export const calsExperiment = experiment({
       `784-${hidden}-10 with relu on ${images} training images of Fashion-MNIST, drawn by class for each ` +
       'seed; SGD with momentum 0.9, weight decay 5e-4, rate 0.05 falling to 0 by half a cosine, batches of ' +
       `128, ${epochs} epochs. ` +
-      `${validation} other training images renew the multipliers of CALS after each epoch and choose the temperature. ` +
-      `${values.full ? 'This is the protocol of the table. ' : 'A quarter of the images and of the width of the ' + 'table, for software adapters: four such sizes were ' + 'tried in NumPy on other training images with seeds 100 and 101; --full is its own protocol. '}` +
+      `${validation} other training images renew the multipliers of CALS after each epoch and choose the ` +
+      'temperature. ' +
+      (values.full
+        ? 'This is the protocol of the table. '
+        : 'A quarter of the images and of the width of the table, for software adapters: four such sizes were ' +
+          'tried in NumPy on other training images with seeds 100 and 101; --full is its own protocol. ') +
       'Rate, decay and margin are those of the table. ECE of 15 bins on the official test images after the ' +
       `last epoch; ${values.seeds} seed${values.seeds === 1 ? '' : 's'}.`
     );

@@ -116,12 +116,12 @@ export const certifyCost = experiment({
       }
       for (const at of these) {
         for (const run of Object.values(at)) runs.push(run);
-        emit({
-          type: 'line',
-          text:
-            `seed ${seed}, radius ${at.fixed.radius} sigma, robust ${at.fixed.robust} of ${classifiers}: ` +
-            `${METHODS.map((m) => `${m} ${at[m].samples.toFixed(0)} copies, ${at[m].certified} certified, ${at[m].wrong} wrong`).join('; ')}`,
+        const found = METHODS.map((m) => {
+          const { samples, certified, wrong } = at[m];
+          return `${m} ${samples.toFixed(0)} copies, ${certified} certified, ${wrong} wrong`;
         });
+        const what = `radius ${at.fixed.radius} sigma, robust ${at.fixed.robust} of ${classifiers}`;
+        emit({ type: 'line', text: `seed ${seed}, ${what}: ${found.join('; ')}` });
       }
     }
     return runs;

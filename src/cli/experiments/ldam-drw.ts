@@ -182,7 +182,8 @@ function settings(dataset: string, epochs: number): string {
       (t, i) =>
         `${dataset} ${METHOD_TITLES[METHODS[i]!]}: rate ${t.lr} (a tenth from epoch ` +
         `${lateEpoch(epochs, t) + 1}), weight decay ${t.weightDecay}, ` +
-        `${t.lastRelu ? 'relu after both layers' : 'relu after the first layer'}${t.s === undefined ? '' : ', s ' + `${t.s}, largest margin ${t.maxM}`}`,
+        `relu after ${t.lastRelu ? 'both layers' : 'the first layer'}` +
+        (t.s === undefined ? '' : `, s ${t.s}, largest margin ${t.maxM}`),
     )
     .join(', ');
 }

@@ -122,7 +122,10 @@ export const logitclipNoise = experiment({
     'decay. ' +
     'Clipping by the Euclidean norm, in training only. Tested on the official test set after the last epoch; ' +
     `${seeds} seed${seeds === 1 ? '' : 's'}. ` +
-    `${full ? 'This is the protocol of the table.' : 'Fewer images and a smaller net than the 20000 and 256 of the table, for software adapters: a few such ' + 'sizes were tried in NumPy on other training images with seeds 100 and 101; --full is its own protocol.'}`,
+    (full
+      ? 'This is the protocol of the table.'
+      : 'Fewer images and a smaller net than the 20000 and 256 of the table, for software adapters: a few such ' +
+        'sizes were tried in NumPy on other training images with seeds 100 and 101; --full is its own protocol.'),
   datasets: () => ['fashion-mnist'],
   options: ({ seeds, full }): LogitClipNoiseOptions => ({
     seeds,

@@ -345,7 +345,10 @@ export function describeRecipe(
     `SGD with momentum ${MOMENTUM}, rate ${lr}, weight decay ${weightDecay}, ` +
     `batches of ${batchSize}, ${epochs} epochs${warm > 0 ? `, warm-up over ${warm}` : ''}, the rate times ` +
     `${factor} from epoch ${drops.map(at).join(' and again ')}; what is deferred starts in epoch ${at(late)}.` +
-    `${full ? '' : ' All methods share rate, decay and schedule; rate and decay were chosen for cross-entropy on held-out ' + 'training images, in a larger net (see ldam-drw).'}`
+    (full
+      ? ''
+      : ' All methods share rate, decay and schedule; rate and decay were chosen for cross-entropy on held-out ' +
+        'training images, in a larger net (see ldam-drw).')
   );
 }
 

@@ -152,8 +152,12 @@ function compare(id: string, setting: Setting): Experiment {
         `${lr}${drop ? `, a tenth of it after each ${drop} epochs` : ''}; ` +
         `batches of ${batchSize}${values.full ? ' divided by the copies of an image' : ''}; ${draws}; noise ` +
         `of sigma ${sigma}. ` +
-        `Consistency: lambda ${lambda}; SmoothMix: ${steps} steps of ${stepSize}, eta ${eta}, warm-up over 10 epochs. ` +
-        `${values.full ? 'Settings of the paper' : 'Settings come from a search on held-out training images of ' + `Fashion-MNIST${data === 'mnist' ? ', at sigma 0.5' : ''}, not from test images`}. ` +
+        `Consistency: lambda ${lambda}; SmoothMix: ${steps} steps of ${stepSize}, eta ${eta}, warm-up over 10 ` +
+        'epochs. ' +
+        (values.full
+          ? 'Settings of the paper. '
+          : 'Settings come from a search on held-out training images of Fashion-MNIST' +
+            `${data === 'mnist' ? ', at sigma 0.5' : ''}, not from test images. `) +
         `Certified: the first ${values.certified} test images, n0 ${N0}, n ${values.n}, alpha ${ALPHA}. ` +
         `${values.seeds} seed${values.seeds === 1 ? '' : 's'}, paired.`
       );

@@ -83,7 +83,10 @@ export const susceptibilityExperiment = experiment({
       `momentum 0.9, rate 0.05 falling to 0 by half a cosine, batches of ${batchSize}, ${epochs} epochs. ` +
       `Before each epoch one step of the same optimiser on ${batchSize} of the next ${train} images with ` +
       'random labels, undone. ' +
-      `${values.full ? 'This is the protocol of the table. ' : 'Fewer images than the 10,000 of the table, for ' + 'software adapters: seven such sizes were tried in ' + 'NumPy on other training images with seeds 100 to 102; --full is its own protocol. '}` +
+      (values.full
+        ? 'This is the protocol of the table. '
+        : 'Fewer images than the 10,000 of the table, for software adapters: seven such sizes were tried in ' +
+          'NumPy on other training images with seeds 100 to 102; --full is its own protocol. ') +
       `Accuracy on the 10,000 test images after the last epoch; ${values.seeds} seed${values.seeds === 1 ? '' : 's'}.`
     );
   },

@@ -29,7 +29,10 @@ export const unimixBayiasLt = longTailExperiment({
   },
   settings: (full) =>
     `UniMix: alpha ${ALPHA}, tau ${tauOf(full)}, to the last epoch, ` +
-    `${full ? 'as the published code for CIFAR-10' : 'the better of the published -0.5 and -0.1 on 200 held-out training images a class with seed 100; 40 ' + 'epochs, since mixing pays only in long training'}. ` +
+    (full
+      ? 'as the published code for CIFAR-10. '
+      : 'the better of the published -0.5 and -0.1 on 200 held-out training images a class with seed 100; 40 ' +
+        'epochs, since mixing pays only in long training. ') +
     'ECE of 15 bins, of the logits as they are.',
   asked: [
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'unimix-bayias', margin: LEAD },

@@ -29,7 +29,10 @@ export const vsLt = longTailExperiment({
     const { la, cdt: gamma, vs: both } = of(full);
     return (
       `LA: tau ${la}; CDT: gamma ${gamma}; VS: gamma ${both.gamma}, tau ${both.tau}, ` +
-      `${full ? 'those of the published code.' : 'the best of 3, 3 and 9 settings tried in NumPy on 500 held-out training images a class with seeds 100 ' + 'and 101 (the published gamma 0.2 and tau 1.2 correct too much there).'}`
+      (full
+        ? 'those of the published code.'
+        : 'the best of 3, 3 and 9 settings tried in NumPy on 500 held-out training images a class with seeds 100 ' +
+          'and 101 (the published gamma 0.2 and tau 1.2 correct too much there).')
     );
   },
   asked: [
