@@ -16,8 +16,9 @@ import type { Sequential } from 'evenkeel/nn';
 import { fit } from 'evenkeel/train';
 import type { DemoSettings } from './demo-settings.ts';
 import type { JobContext } from './job.ts';
-import { assemble, longTailedParts, METHOD_TITLES, probabilities, type Method, type Parts } from './methods.ts';
+import { assemble, longTailedParts, METHOD_TITLES, probabilities, type Parts } from './methods.ts';
 import type { Bin, Certificate, MethodSummary } from './summary.ts';
+import type { Method } from './tuning.ts';
 
 /** Options of {@link demoJob}. */
 export interface DemoOptions {

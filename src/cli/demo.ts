@@ -7,12 +7,12 @@ import { writeAll, writeOne } from './files.ts';
 import { choice, integer, list, number, text, toggle, type Values } from './flags.ts';
 import { HOSTS, runOnHost } from './host.ts';
 import type { Adapter } from './job.ts';
-import { METHOD_TITLES, METHODS } from './methods.ts';
+import { METHOD_TITLES } from './methods.ts';
 import { formatDuration, Progress } from './progress.ts';
 import { renderReport } from './report.ts';
 import type { Summary } from './summary.ts';
 import { formatTable, percent } from './table.ts';
-import { tuningOf } from './tuning.ts';
+import { METHODS, tuningOf } from './tuning.ts';
 
 const FLAGS = {
   quick: toggle('a small network and few noise draws: under a minute on a software adapter'),

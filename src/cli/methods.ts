@@ -4,12 +4,7 @@ import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
 import { cosineLinear, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
 import { drw, multiStep, sgd, warmUp, type Optimizer, type Schedule } from 'evenkeel/optim';
 import type { DatasetBytes } from './job.ts';
-import type { Tuning } from './tuning.ts';
-
-/** Training methods the command line knows. */
-export const METHODS = ['ce', 'ldam-drw'] as const;
-/** One of {@link METHODS}. */
-export type Method = (typeof METHODS)[number];
+import type { Method, Tuning } from './tuning.ts';
 
 /** Names as the papers print them. */
 export const METHOD_TITLES: Readonly<Record<Method, string>> = { ce: 'CE', 'ldam-drw': 'LDAM-DRW' };

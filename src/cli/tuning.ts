@@ -1,4 +1,7 @@
-import type { Method } from './methods.ts';
+/** Training methods the command line knows. */
+export const METHODS = ['ce', 'ldam-drw'] as const;
+/** One of {@link METHODS}. */
+export type Method = (typeof METHODS)[number];
 
 /** What a method trains with on a data set. */
 export interface Tuning {

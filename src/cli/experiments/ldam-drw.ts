@@ -11,14 +11,12 @@ import {
   lateEpoch,
   longTailedParts,
   METHOD_TITLES,
-  METHODS,
   probabilities,
-  type Method,
   type Parts,
   type Recipe,
 } from '../methods.ts';
 import { percent } from '../table.ts';
-import { tuningOf } from '../tuning.ts';
+import { METHODS, tuningOf, type Method } from '../tuning.ts';
 import { experiment, type Verdict } from './experiment.ts';
 import {
   describeRecipe,
