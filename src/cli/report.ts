@@ -1,12 +1,12 @@
+import { BETA, METHOD_TITLES, type Method, type Tuning } from '../../examples/reproduce/ldam-drw.ts';
+import { lateEpoch } from '../../examples/reproduce/lib/long-tail.ts';
 import { certifiedCurves, classCounts, epochCurves, perClass, reliability, type Series } from './charts.ts';
 import type { DemoSettings } from './demo-settings.ts';
-import { BETA, lateEpoch, METHOD_TITLES } from './methods.ts';
 import { formatDuration } from './progress.ts';
 import { STYLE } from './report-style.ts';
 import type { MethodSummary, Summary } from './summary.ts';
 import { escape } from './svg.ts';
 import { percent } from './table.ts';
-import type { Method, Tuning } from './tuning.ts';
 
 const DATASET_TITLES: Readonly<Record<string, string>> = {
   mnist: 'MNIST',
