@@ -22,7 +22,8 @@ export function classCounts(counts: readonly number[]): string {
         .map((n, c) => {
           const top = y(n);
           const value = `<text class="value" text-anchor="middle" x="${px(x(c))}" y="${px(top - 5)}">${n}</text>`;
-          return `${bar('counts', x(c) - width / 2, top, width, PLOT.bottom - top, `class ${c}: ${n} images`)}${counts.length <= 12 ? value : ''}`;
+          const column = bar('counts', x(c) - width / 2, top, width, PLOT.bottom - top, `class ${c}: ${n} images`);
+          return counts.length <= 12 ? column + value : column;
         })
         .join('');
     },
@@ -84,11 +85,11 @@ export function epochCurves(
           const points = values
             .map((v, i) => (v === null ? null : ([x(i + 1), y(v)] as const)))
             .filter((p) => p !== null);
-          const dots = points.map(
-            ([px_, py], i) =>
-              `<circle class="dot s${s}" cx="${px(px_)}" cy="${px(py)}" ` +
-              `r="3"><title>${escape(`${name}, epoch ${i + 1}: ` + `${fraction ? `${(100 * values[i]!).toFixed(1)} %` : values[i]!.toFixed(3)}`)}</title></circle>`,
-          );
+          const dots = points.map(([left, top], i) => {
+            const value = fraction ? `${(100 * values[i]!).toFixed(1)} %` : values[i]!.toFixed(3);
+            const title = escape(`${name}, epoch ${i + 1}: ${value}`);
+            return `<circle class="dot s${s}" cx="${px(left)}" cy="${px(top)}" r="3"><title>${title}</title></circle>`;
+          });
           return (
             `<polyline class="line s${s}" ` +
             `points="${points.map(([a, b]) => `${px(a)},${px(b)}`).join(' ')}"/>${dots.join('')}`

@@ -14,9 +14,10 @@ import {
 } from 'evenkeel/metrics';
 import type { Sequential } from 'evenkeel/nn';
 import { fit } from 'evenkeel/train';
+import { METHOD_TITLES, type Method } from '../../examples/reproduce/ldam-drw.ts';
 import type { DemoSettings } from './demo-settings.ts';
 import type { JobContext } from './job.ts';
-import { assemble, longTailedParts, METHOD_TITLES, probabilities, type Method, type Parts } from './methods.ts';
+import { assemble, longTailedParts, probabilities, type Parts } from './methods.ts';
 import type { Bin, Certificate, MethodSummary } from './summary.ts';
 
 /** Options of {@link demoJob}. */

@@ -1,5 +1,5 @@
 import type { Recipe } from './methods.ts';
-import { tuningOf } from './tuning.ts';
+import { tuningOf } from '../../examples/reproduce/ldam-drw.ts';
 
 /** What the demo runs with, beside its flags. */
 export interface DemoSettings {

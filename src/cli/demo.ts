@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { METHOD_TITLES, METHODS, tuningOf } from '../../examples/reproduce/ldam-drw.ts';
 import { helpText, parseFlags } from './args.ts';
 import { checkSource, loadData } from './data.ts';
 import type { DemoOptions, DemoResult } from './demo-job.ts';
@@ -7,12 +8,10 @@ import { writeAll, writeOne } from './files.ts';
 import { choice, integer, list, number, text, toggle, type Values } from './flags.ts';
 import { HOSTS, runOnHost } from './host.ts';
 import type { Adapter } from './job.ts';
-import { METHOD_TITLES, METHODS } from './methods.ts';
 import { formatDuration, Progress } from './progress.ts';
 import { renderReport } from './report.ts';
 import type { Summary } from './summary.ts';
 import { formatTable, percent } from './table.ts';
-import { tuningOf } from './tuning.ts';
 
 const FLAGS = {
   quick: toggle('a small network and few noise draws: under a minute on a software adapter'),

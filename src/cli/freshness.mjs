@@ -27,5 +27,9 @@ export function needsBuild(root) {
   const built = ['dist/cli/main.js', 'dist/cli/page.js'].map((file) => join(root, file));
   if (!built.every((file) => existsSync(file))) return true;
   const oldest = Math.min(...built.map((file) => statSync(file).mtimeMs));
-  return newestChange(['src', 'shaders', 'package.json', 'tsconfig.json'].map((name) => join(root, name))) > oldest;
+  return (
+    newestChange(
+      ['src', 'shaders', 'examples/reproduce', 'package.json', 'tsconfig.json'].map((name) => join(root, name)),
+    ) > oldest
+  );
 }

@@ -18,14 +18,15 @@ const PARTS = ['trainImages', 'trainLabels', 'testImages', 'testLabels'] as cons
 const EVENT_INTERVAL = 80;
 
 const page = globalThis as unknown as PageGlobals;
-let lastStep = 0;
-let phaseTotal = 0;
 
 page.evenkeelRun = async (request, names) => {
   try {
     // Node stops a job by closing the browser, so the signal never fires here.
     const datasets = await Promise.all(names.map(download));
-    const { value, files } = await runJob(jobs, request, datasets, { signal: new AbortController().signal, emit });
+    const { value, files } = await runJob(jobs, request, datasets, {
+      signal: new AbortController().signal,
+      emit: throttled((event) => void page.evenkeelEvent(event)),
+    });
     for (const [file, bytes] of files) await upload(file, bytes);
     return { ok: true, value: JSON.stringify(value), files: [...files.keys()] };
   } catch (error) {
@@ -34,15 +35,18 @@ page.evenkeelRun = async (request, names) => {
   }
 };
 
-function emit(event: JobEvent): void {
-  if (event.type === 'phase') phaseTotal = event.total;
-  if (event.type === 'step') {
-    const now = performance.now();
-    // The last step always goes out: its loss is what the finished phase shows.
-    if (now - lastStep < EVENT_INTERVAL && event.done < phaseTotal) return;
-    lastStep = now;
-  }
-  void page.evenkeelEvent(event);
+/** Passes events on; of the steps no more than one an interval, and the last of a phase: its loss is what it shows. */
+function throttled(send: (event: JobEvent) => void): (event: JobEvent) => void {
+  let [sent, total] = [-Infinity, 0];
+  return (event) => {
+    if (event.type === 'phase') total = event.total;
+    if (event.type === 'step') {
+      const now = performance.now();
+      if (now - sent < EVENT_INTERVAL && event.done < total) return;
+      sent = now;
+    }
+    send(event);
+  };
 }
 
 async function download(name: string, index: number): Promise<DatasetBytes> {

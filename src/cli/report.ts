@@ -1,12 +1,12 @@
+import { BETA, METHOD_TITLES, type Method, type Tuning } from '../../examples/reproduce/ldam-drw.ts';
+import { lateEpoch } from '../../examples/reproduce/lib/long-tail.ts';
 import { certifiedCurves, classCounts, epochCurves, perClass, reliability, type Series } from './charts.ts';
 import type { DemoSettings } from './demo-settings.ts';
-import { BETA, lateEpoch, METHOD_TITLES, type Method } from './methods.ts';
 import { formatDuration } from './progress.ts';
 import { STYLE } from './report-style.ts';
 import type { MethodSummary, Summary } from './summary.ts';
 import { escape } from './svg.ts';
 import { percent } from './table.ts';
-import type { Tuning } from './tuning.ts';
 
 const DATASET_TITLES: Readonly<Record<string, string>> = {
   mnist: 'MNIST',
@@ -21,8 +21,9 @@ export function renderReport(summary: Summary, settings: DemoSettings): string {
   const name = `${DATASET_TITLES[summary.dataset] ?? summary.dataset}-LT-${imbalance(summary)}`;
   return [
     '<!doctype html>',
-    '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" ' +
-      `content="width=device-width,initial-scale=1"><title>${escape(`evenkeel: ${name}`)}</title><style>${STYLE}</style></head><body><main>`,
+    '<html lang="en"><head><meta charset="utf-8">' +
+      '<meta name="viewport" content="width=device-width,initial-scale=1">' +
+      `<title>${escape(`evenkeel: ${name}`)}</title><style>${STYLE}</style></head><body><main>`,
     header(summary, name),
     results(summary),
     data(summary),
@@ -77,10 +78,10 @@ function results({ methods, classCounts: counts }: Summary): string {
   const lines = rows.map(([title, value, digits, better]) => {
     const values = methods.map(value);
     const top = Math.max(...values.map((v) => (v === null ? -Infinity : better * v)));
-    const cells = values.map(
-      (v) =>
-        `<td${better !== 0 && methods.length > 1 && v !== null && better * v === top ? ' class="best"' : ''}>${v === null ? '–' : v.toFixed(digits)}</td>`,
-    );
+    const cells = values.map((v) => {
+      const isBest = better !== 0 && methods.length > 1 && v !== null && better * v === top;
+      return `<td${isBest ? ' class="best"' : ''}>${v === null ? '–' : v.toFixed(digits)}</td>`;
+    });
     return `<tr><th scope="row">${title}</th>${cells.join('')}</tr>`;
   });
   const thirds =
@@ -129,11 +130,10 @@ function training(summary: Summary, { recipe }: DemoSettings): string {
   const note =
     'The losses of different methods have different scales. Every figure of this page is that of the last ' +
     'epoch. The settings of each method were chosen on other images of the training files.';
-  return section(
-    'Training',
-    note,
-    `<div class="figures">${figure('<b>Training loss</b>, mean of each epoch', loss)}${figure('<b>Balanced ' + 'accuracy</b> on the calibration part, clean images', balanced)}</div>${legend(summary)}`,
-  );
+  const figures =
+    figure('<b>Training loss</b>, mean of each epoch', loss) +
+    figure('<b>Balanced accuracy</b> on the calibration part, clean images', balanced);
+  return section('Training', note, `<div class="figures">${figures}</div>${legend(summary)}`);
 }
 
 function calibration({ methods }: Summary): string {
@@ -211,7 +211,9 @@ function protocol(summary: Summary, { recipe, sigma, certify }: DemoSettings): s
     [
       'Calibration',
       'one temperature by least negative log-likelihood on the calibration part, weighted by ' +
-        `${methods.some((m) => Array.isArray(m.prior)) ? 'class shares estimated from the test images by EM' : 'class, all alike'}; ` +
+        (methods.some((m) => Array.isArray(m.prior))
+          ? 'class shares estimated from the test images by EM; '
+          : 'class, all alike; ') +
         'ECE with 15 bins of equal width',
     ],
     [

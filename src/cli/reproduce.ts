@@ -1,10 +1,10 @@
+import { experiments } from '../../examples/reproduce/index.ts';
+import type { Experiment, Flag as ExperimentFlag, Run } from '../../examples/reproduce/lib/experiment.ts';
 import { helpText, parseFlags } from './args.ts';
 import { loadData } from './data.ts';
 import { UsageError } from './errors.ts';
-import { experiments } from './experiments/index.ts';
-import type { Experiment, Run } from './experiments/experiment.ts';
 import { writeOne } from './files.ts';
-import { choice, text, toggle, type FlagTable, type Values } from './flags.ts';
+import { choice, integer, list, text, toggle, type Flag, type FlagTable, type Values } from './flags.ts';
 import { HOSTS, runOnHost } from './host.ts';
 import { formatDuration, Progress } from './progress.ts';
 import { formatTable } from './table.ts';
@@ -19,7 +19,7 @@ const COMMON = {
 /** Runs an experiment and says whether its claim holds. Returns the exit code: 1 when it does not. */
 export async function reproduce(args: readonly string[], signal: AbortSignal): Promise<number> {
   const chosen = experiments.find(({ id }) => args.includes(id));
-  const flags: FlagTable = { ...chosen?.flags, ...COMMON };
+  const flags: FlagTable = { ...flagsOf(chosen), ...COMMON };
   const { values: all, words } = parseFlags(flags, args, ['EXPERIMENT']);
   const values = all as Values<FlagTable> & Values<typeof COMMON>;
   if (values.list) {
@@ -49,12 +49,13 @@ async function run(
   signal: AbortSignal,
 ): Promise<number> {
   const { id, title, claim } = chosen;
+  const sources = sourcesOf(chosen, values);
   const protocol = chosen.protocol(values);
   console.log(`${title}\n\nClaim: ${claim}\nProtocol: ${protocol}\n`);
   const start = performance.now();
   const progress = new Progress();
   const datasets = [];
-  for (const source of chosen.datasets(values)) datasets.push(await loadData(source, (line) => progress.line(line)));
+  for (const source of sources) datasets.push(await loadData(source, (line) => progress.line(line)));
   let adapter: unknown;
   const { value } = await runOnHost(values.host, { job: id, options: chosen.options(values) }, datasets, {
     signal,
@@ -73,6 +74,36 @@ async function run(
       `${formatDuration((performance.now() - start) / 1000)} in all.`,
   );
   return holds ? 0 : 1;
+}
+
+/** The flags of an experiment with what reads them. */
+function flagsOf(chosen: Experiment | undefined): FlagTable {
+  const entries = Object.entries((chosen?.flags ?? {}) as Record<string, ExperimentFlag<unknown>>);
+  return Object.fromEntries(entries.map(([name, flag]) => [name, parsed(flag)]));
+}
+
+function parsed({
+  kind,
+  describe,
+  fallback,
+  range,
+  words = [],
+  value = 'TEXT',
+}: ExperimentFlag<unknown>): Flag<unknown> {
+  if (kind === 'integer') return integer(describe, fallback as number | null, range);
+  if (kind === 'toggle') return toggle(describe);
+  if (kind === 'choice') return choice(describe, words, fallback as string);
+  if (kind === 'list') return list(describe, words, fallback as readonly string[]);
+  return text(describe, value, fallback as string | null);
+}
+
+/** What an experiment refuses here are flags that do not fit together. */
+function sourcesOf(chosen: Experiment, values: Values<FlagTable>): string[] {
+  try {
+    return chosen.datasets(values);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 function formatList(): string {

@@ -1,5 +1,5 @@
 import type { Adapter } from './job.ts';
-import type { Method } from './methods.ts';
+import type { Method } from '../../examples/reproduce/ldam-drw.ts';
 
 /** One bin of a reliability diagram; confidence and accuracy are null where it is empty. */
 export interface Bin {

@@ -1,4 +1,5 @@
-const bits = new DataView(new ArrayBuffer(4));
+const float = new Float32Array(1);
+const word = new Uint32Array(float.buffer);
 
 /** The number that 16 bits of IEEE 754 binary16 stand for. */
 export function fromHalf(half: number): number {
@@ -7,29 +8,31 @@ export function fromHalf(half: number): number {
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
 
-/** The binary16 nearest to a number, ties to even; beyond 65520 infinite. */
+/** The binary16 nearest to a number, ties to even; from 65,520 on infinite; the NaN of all is 0x7e00. */
 export function toHalf(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const size = Math.abs(value);
-  if (Number.isNaN(size)) return 0x7e00;
-  if (size >= 65520) return sign | 0x7c00;
-  // The spacing of binary16 is 2^-10 of the power of two at or below the size, at least 2^-24.
-  let power = Math.max(-14, Math.floor(Math.log2(size)));
-  if (size < 2 ** power) power = Math.max(-14, power - 1); // log2 of the number below a power of two rounds up
-  const units = roundEven(size / 2 ** (power - 10));
-  return sign | (units + (power + 14) * 1024);
-}
-
-function roundEven(value: number): number {
-  const low = Math.floor(value);
-  const rest = value - low;
-  return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
+  float[0] = value;
+  const rounded = float[0];
+  const sign = (word[0]! >>> 16) & 0x8000;
+  if (Number.isNaN(rounded)) return 0x7e00;
+  let bits = word[0]! & 0x7fffffff;
+  // A number between two f32 becomes the odd one of them, which is never a tie of binary16: it is rounded once.
+  if (rounded !== value) bits = (bits - Number(Math.abs(rounded) > Math.abs(value))) | 1;
+  if (bits >= 0x477ff000) return sign | 0x7c00;
+  if (bits < 0x38800000) {
+    // Below 2^-14 binary16 has the multiples of 2^-24.
+    word[0] = bits;
+    const scaled = float[0]! * 2 ** 24;
+    const low = Math.floor(scaled);
+    const rest = scaled - low;
+    return sign | (low + Number(rest > 0.5 || (rest === 0.5 && low % 2 === 1)));
+  }
+  return sign | ((bits - 0x38000000 + 0xfff + ((bits >>> 13) & 1)) >>> 13);
 }
 
 /** The number that 16 bits of bfloat16 stand for: the upper half of an f32. */
 export function fromBfloat16(half: number): number {
-  bits.setUint32(0, half << 16);
-  return bits.getFloat32(0);
+  word[0] = half << 16;
+  return float[0]!;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { fromHalf, toHalf } from '../io/half.ts';
+
 /**
  * Element types of tensors. bool takes four bytes on the device (0 or 1), as WGSL has no bool in memory. f16 is a
  * storage format of two bytes: `cast` converts to and from f32, in which all arithmetic is done; no adapter feature is
@@ -63,34 +65,4 @@ export function expectValues(what: string, dtype: DType, values: ArrayLike<numbe
     if (!(v >= low && v <= high))
       throw new RangeError(`${what}[${i}] is ${values[i]}, expected a number in ${low}..${high} for ${dtype}`);
   }
-}
-
-const float = new Float32Array(1);
-const word = new Uint32Array(float.buffer);
-
-/** The IEEE 754 half nearest to x, ties to even; infinity beyond 65,504 as the standard rounds. */
-export function toHalf(x: number): number {
-  float[0] = x;
-  const sign = (word[0]! >>> 16) & 0x8000;
-  const bits = word[0]! & 0x7fffffff;
-  if (bits > 0x7f800000) return sign | 0x7e00;
-  if (bits >= 0x477ff000) return sign | 0x7c00;
-  if (bits < 0x38800000) {
-    // Below 2^-14 halves are multiples of 2^-24.
-    const scaled = Math.abs(float[0]!) * 2 ** 24;
-    const down = Math.floor(scaled);
-    const rest = scaled - down;
-    return sign | (down + Number(rest > 0.5 || (rest === 0.5 && down % 2 === 1)));
-  }
-  const odd = (bits >>> 13) & 1;
-  return sign | ((bits - 0x38000000 + 0xfff + odd) >>> 13);
-}
-
-/** The value of an IEEE 754 half. */
-export function fromHalf(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1;
-  const exponent = (h >>> 10) & 31;
-  const fraction = h & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -4,7 +4,7 @@ import type { Draw } from '../../src/certify/draws.ts';
 import { certifyInputSpecific } from '../../src/certify/input-specific.ts';
 import { ABSTAIN } from '../../src/certify/smooth.ts';
 import { certifyStaged } from '../../src/certify/staged.ts';
-import { eventLimit } from '../../src/cli/experiments/statistics.ts';
+import { eventLimit } from '../../examples/reproduce/lib/statistics.ts';
 import { hostUniform, key, split } from '../../src/random/index.ts';
 import { certifiedRadius, clopperPearsonLower, normalCdf, normalQuantile } from '../../src/stats/index.ts';
 import { binomialDraw } from '../support/binomial-draw.ts';

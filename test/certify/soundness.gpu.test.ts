@@ -6,7 +6,7 @@ import { linear, linfDistMlp, sequential, type LinfDistNet, type Sequential } fr
 import { add, mul } from 'evenkeel/ops';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { certifiedRadius } from 'evenkeel/stats';
-import { eventLimit } from '../../src/cli/experiments/statistics.ts';
+import { eventLimit } from '../../examples/reproduce/lib/statistics.ts';
 
 const rowOf = (of: NdArray, i: number): number[] => Array.from(of.at(i).data as Float32Array);
 const classOf = (row: readonly number[]): number => row.indexOf(Math.max(...row));

@@ -8,7 +8,7 @@ import {
   normalCdf,
   normalQuantile,
 } from '../../src/stats/index.ts';
-import { eventLimit } from '../../src/cli/experiments/statistics.ts';
+import { eventLimit } from '../../examples/reproduce/lib/statistics.ts';
 import cases from '../golden/smoothing.json';
 import { binomialDraw } from '../support/binomial-draw.ts';
 import { casesOf, flat, relativeError } from '../support/golden.ts';

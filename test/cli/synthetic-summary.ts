@@ -1,5 +1,5 @@
 import type { Bin, MethodSummary, Summary } from '../../src/cli/summary.ts';
-import type { Method } from '../../src/cli/methods.ts';
+import type { Method } from '../../examples/reproduce/ldam-drw.ts';
 
 /** A summary with plausible figures, made without a device. */
 export function syntheticSummary(methods: readonly Method[] = ['ce', 'ldam-drw']): Summary {

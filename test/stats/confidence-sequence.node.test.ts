@@ -8,7 +8,7 @@ import {
   logMixtureMartingale,
   sequentialSide,
 } from '../../src/stats/index.ts';
-import { eventLimit } from '../../src/cli/experiments/statistics.ts';
+import { eventLimit } from '../../examples/reproduce/lib/statistics.ts';
 
 describe('the martingale', () => {
   test('is the ratio of beta functions', () => {

@@ -19,7 +19,7 @@ import {
   roundDown,
   roundUp,
 } from '../../src/stats/index.ts';
-import { fromHalf, toHalf } from '../../src/tensor/dtype.ts';
+import { fromHalf, toHalf } from '../../src/io/half.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
 import {
   broadcastShapes,
