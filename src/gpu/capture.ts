@@ -16,13 +16,14 @@ export class Replay {
   readonly #borrowed: readonly Storage[];
   /** Those of them that a run writes. */
   readonly #written: readonly Storage[];
+  readonly #beforeRun: readonly (() => void)[];
   #isBroken = false;
   #disposed = false;
 
   /**
    * Places the temporaries of `commands` and plays the list once.
    * `planned`: storages allocated while recording; `kept`: those of them that the caller reads afterwards;
-   * `borrowed`: all others, each retained once for this replay.
+   * `borrowed`: all others, each retained once for this replay; `beforeRun`: what the host does before each run.
    */
   constructor(
     gpu: Gpu,
@@ -30,8 +31,10 @@ export class Replay {
     planned: readonly Storage[],
     kept: ReadonlySet<Storage>,
     borrowed: readonly Storage[],
+    beforeRun: readonly (() => void)[],
   ) {
     this.#gpu = gpu;
+    this.#beforeRun = beforeRun;
     this.#commands = commands;
     const index = new Map(planned.map((s, i) => [s, i]));
     const lives = planned.map((s) => ({
@@ -102,6 +105,7 @@ export class Replay {
   run(): void {
     if (this.#disposed) throw new DisposedError('capture: run after dispose');
     this.#gpu.expectLive('captured step');
+    for (const prepare of this.#beforeRun) prepare();
     if (this.#gpu.faults.any) {
       // Each run makes the temporaries anew, so what was wrong with them is over.
       for (const s of this.#planned) s.fault = null;

@@ -77,6 +77,8 @@ export class Gpu {
   readonly #storages = new Set<Storage>();
   readonly #constants = new Map<string, Bindable>();
   #capturing: Storage[] | null = null;
+  /** What the host does before each run of the step that is being captured. */
+  #beforeRun: (() => void)[] = [];
   readonly #health: Health;
 
   constructor(device: GPUDevice, info: GPUAdapterInfo | undefined, owned: boolean, debug = false) {
@@ -238,11 +240,13 @@ export class Gpu {
     if (this.#capturing) throw new GpuError('capture inside a captured step');
     const commands = (this.recorder.sink = []);
     const planned = (this.#capturing = [] as Storage[]);
+    const beforeRun = (this.#beforeRun = [] as (() => void)[]);
     const { borrowed } = this.recorder;
     try {
       const value = step();
       this.recorder.sink = this.#capturing = null;
-      const replay = new Replay(this, commands, planned, new Set(keep(value)), [...borrowed]);
+      for (const prepare of beforeRun) prepare();
+      const replay = new Replay(this, commands, planned, new Set(keep(value)), [...borrowed], beforeRun);
       borrowed.clear();
       return { value, replay };
     } finally {
@@ -252,11 +256,26 @@ export class Gpu {
     }
   }
 
+  /** True while a step is being captured, or rehearsed. */
+  get isCapturing(): boolean {
+    return this.#capturing !== null;
+  }
+
+  /**
+   * Runs `fn` on the host: now, or inside a capture before each run of the captured step, the first included. For what
+   * varies from run to run and lies in device memory, such as the rate of an optimiser.
+   */
+  beforeRun(fn: () => void): void {
+    if (this.#capturing) this.#beforeRun.push(fn);
+    else fn();
+  }
+
   /** The pipelines that a first run of `step` launches; what it records is thrown away. */
   rehearse(step: () => void): Pipeline[] {
     if (this.#capturing) throw new GpuError('prepare inside a captured step');
     const commands = (this.recorder.sink = [] as Command[]);
     this.#capturing = [];
+    this.#beforeRun = [];
     try {
       step();
     } finally {

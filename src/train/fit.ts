@@ -4,7 +4,6 @@ import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { epochOrder, type Sampler } from '../data/sampler.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import type { Loss } from '../losses/loss.ts';
 import type { Objective } from '../losses/objective.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import type { WeightAverage } from '../optim/average.ts';
@@ -13,13 +12,14 @@ import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
 import { firstOutside } from '../stats/box.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import type { Susceptibility } from './susceptibility.ts';
+import type { LossFunction } from './loss-function.ts';
 import { stepsPerEpoch as stepsOf } from './run-checks.ts';
 import { TrainingStep } from './training-step.ts';
 
 /** Options of {@link fit}. */
 export interface FitOptions {
-  /** Of logits and labels. Exactly one of `loss` and `objective` is given. */
-  loss?: Loss;
+  /** Of logits and labels, such as crossEntropy() or a function of your own. Exactly one of `loss` and `objective` is given. */
+  loss?: LossFunction;
   /**
    * Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as
    * mixed().
@@ -288,7 +288,7 @@ function check(
     throw new RangeError(`fit: dropLast leaves no batch: ${data.y.length} samples, batchSize ${batchSize}`);
   if (!(inputNoise >= 0 && Number.isFinite(inputNoise)))
     throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
-  if (typeof optimizer?.attach !== 'function')
+  if (typeof optimizer?.for !== 'function')
     throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
   if (state && state.name !== optimizer.name)
     throw new TypeError(`fit: state is that of ${state.name}, expected that of the optimizer, ${optimizer.name}`);
@@ -301,10 +301,13 @@ function check(
   if (probe !== undefined && typeof probe?.measure !== 'function')
     throw new TypeError(`fit: probe is ${String(probe)}, expected for example susceptibility(inputs)`);
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
-  if (objective && !objective.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
-    throw new TypeError('fit: the schedule sets class weights, which this objective does not take, expected a loss');
   if (typeof (objective ?? loss) !== 'function')
     throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+  if (!(objective ?? loss)!.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
+    throw new TypeError(
+      `fit: the schedule sets class weights, which this ${objective ? 'objective' : 'loss'} does not take, expected a ` +
+        `loss${objective ? '' : ' such as crossEntropy()'}`,
+    );
   if (objective?.rows !== undefined && objective.rows !== data.y.length)
     throw new ShapeError(`fit: the dataset has ${data.y.length} rows, the objective has numbers for ${objective.rows}`);
   const at = objective?.box ? firstOutside(data.x.data, objective.box) : -1;

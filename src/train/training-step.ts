@@ -4,7 +4,6 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
-import type { Loss } from '../losses/loss.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { walkLayers, type Layer } from '../nn/layer.ts';
 import { FROZEN } from '../nn/pass-weights.ts';
@@ -13,7 +12,7 @@ import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
 import { countingInvalidLabels } from '../ops/cross-entropy.ts';
 import type { WeightAverage } from '../optim/average.ts';
-import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
+import { setRates, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { AnomalyWatch } from '../tensor/anomaly.ts';
@@ -23,12 +22,13 @@ import { scope, unscoped } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, Tensor } from '../tensor/tensor.ts';
+import type { LossFunction } from './loss-function.ts';
 import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 
 /** What a captured step is made of. */
 export interface TrainingStepOptions {
   /** Of logits and labels; or else `objective`. */
-  loss?: Loss | undefined;
+  loss?: LossFunction | undefined;
   /** Of inputs, labels and the model; its owner calls `prepare` before each `run`. */
   objective?: Objective | undefined;
   optimizer: Optimizer;
@@ -80,8 +80,9 @@ export class TrainingStep {
   readonly #at: { epoch: Tensor; step: Tensor };
   readonly #optimizer: OptimizerState;
   readonly #steps = new Map<number, Captured<void>>();
-  /** Layers whose computation may change from step to step, and the one that `#steps` were captured under. */
+  /** Layers whose computation may change from step to step. */
   readonly #changing: readonly Layer[];
+  /** The computation, and the frozen parameters, that `#steps` were captured under. */
   #graph = '';
   #count: number;
   #read: number;
@@ -109,7 +110,7 @@ export class TrainingStep {
       tensor([0], { dtype: 'u32', gpu }),
     ]);
     this.#at = unscoped(() => ({ epoch: zeros([], { gpu }), step: zeros([], { gpu }) }));
-    this.#optimizer = options.state ?? options.optimizer.attach(model.arena);
+    this.#optimizer = options.state ?? options.optimizer.for(model);
     this.#count = this.#read = options.stepsDone ?? 0;
   }
 
@@ -171,15 +172,16 @@ export class TrainingStep {
     const { batchSize } = this.#options;
     const start = i * batchSize;
     const rows = Math.min(batchSize, this.#y.shape[0]! - start);
-    // The optimiser counts steps from 1; noise and dropout are numbered by sample over the whole run.
-    this.#optimizer.prepare(this.#count + 1, lr, momentum);
+    // Noise and dropout are numbered by sample over the whole run.
+    setRates(this.#optimizer, lr, momentum ?? this.#options.optimizer.momentum);
     this.#state.write([(this.#count * batchSize) >>> 0, 0, start, this.#count % LOG]);
     if (this.#options.objective) {
       this.#at.epoch.write([Math.floor(this.#count / this.stepsPerEpoch)]);
       this.#at.step.write([this.#count]);
     }
     this.#count++;
-    this.#forgetOthers(this.#changing.map((layer) => layer.graph).join());
+    const frozen = Array.from(this.#model.arena.parameters.values(), (p) => Number(!p.requiresGrad));
+    this.#forgetOthers([...this.#changing.map((layer) => layer.graph), frozen.join('')].join());
     const known = this.#steps.get(rows);
     if (known) known.run();
     else
@@ -189,7 +191,7 @@ export class TrainingStep {
       );
   }
 
-  /** Frees the steps that were captured under another graph. */
+  /** Frees the steps that were captured under another graph, or with other parameters frozen. */
   #forgetOthers(graph: string): void {
     if (graph === this.#graph) return;
     for (const step of this.#steps.values()) step.dispose();
@@ -215,7 +217,7 @@ export class TrainingStep {
   #record(rows: number): void {
     const [input, y, index] = this.#batch(rows);
     const value = this.#gradients(input, y, index);
-    this.#optimizer.update(() => this.#again(input, y, index));
+    this.#optimizer.step(() => this.#again(input, y, index));
     this.#options.average?.update();
     logLoss(value, this.#log, this.#state);
   }
