@@ -1,42 +1,22 @@
 import { expectOptions } from '../check/options.ts';
 import { claim } from '../check/claim.ts';
-import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { epochOrder, type Sampler } from '../data/sampler.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import type { Objective } from '../losses/objective.ts';
 import type { Sequential } from '../nn/sequential.ts';
-import type { WeightAverage } from '../optim/average.ts';
-import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
 import { firstOutside } from '../stats/box.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import type { Susceptibility } from './susceptibility.ts';
-import type { LossFunction } from './loss-function.ts';
 import { stepsPerEpoch as stepsOf } from './run-checks.ts';
-import { TrainingStep } from './training-step.ts';
+import { TrainingStep, type TrainingOptions } from './training-step.ts';
 
 /** Options of {@link fit}. */
-export interface FitOptions {
-  /** Of logits and labels, such as crossEntropy() or a function of your own. Exactly one of `loss` and `objective` is given. */
-  loss?: LossFunction;
-  /**
-   * Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as
-   * mixed().
-   */
-  objective?: Objective;
-  optimizer: Optimizer;
+export interface FitOptions extends TrainingOptions {
   /**
    * Schedules; each takes the rate from the one before it, and the last with momentum or class weights decides those.
    */
   schedule?: Schedule | readonly Schedule[];
-  /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
-  average?: WeightAverage;
-  /**
-   * State of `optimizer` attached to this model, for a caller who saves or restores it. Default: a new one, freed at
-   * the end.
-   */
-  state?: OptimizerState;
   epochs: number;
   /**
    * Epochs done before, for a run that goes on: orders, noise and schedules are those of the epochs from here on. With
@@ -44,14 +24,6 @@ export interface FitOptions {
    * 0.
    */
   startEpoch?: number;
-  /** Default: 128. The last batch of an epoch may be smaller. */
-  batchSize?: number;
-  /** Leave out the last batch of an epoch where it is smaller: batch norm cannot train on one row. Default: false. */
-  dropLast?: boolean;
-  /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
-  inputNoise?: number;
-  /** A random change of each batch before the noise, such as cropFlip(), fresh in every step. */
-  augment?: Augmentation;
   /** The order of each epoch, such as classBalancedSampler(). Default: every sample once. */
   sampler?: Sampler;
   /**
@@ -59,13 +31,6 @@ export interface FitOptions {
    * is the same, bit for bit.
    */
   probe?: Susceptibility;
-  /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
-  seed?: number;
-  /**
-   * Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow.
-   * Default: false.
-   */
-  detectAnomaly?: boolean;
   /**
    * Stops the run after the step at hand; `fit` then rejects with its reason and the model keeps what it has learnt.
    */
@@ -119,10 +84,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     epochs,
     batchSize = 128,
     seed = 0,
-    inputNoise = 0,
-    augment,
     average,
-    state,
     dropLast,
     startEpoch = 0,
     probe,
@@ -139,19 +101,9 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   if (!model.isInitialized) model.init({ seed });
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
   using step = new TrainingStep(model, data, {
-    loss,
-    objective,
-    optimizer,
-    batchSize,
-    inputNoise,
-    augment,
-    seed,
-    average,
-    state,
-    dropLast,
+    ...options,
     stepsDone,
     setsClassWeight: schedules.some((s) => s.classWeight),
-    detectAnomaly: options.detectAnomaly,
   });
   step.expectRows();
   const probing =

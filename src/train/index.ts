@@ -25,7 +25,7 @@ export {
   type Susceptibility,
   type SusceptibilityOptions,
 } from './susceptibility.ts';
-export { TrainingStep, type TrainingStepOptions } from './training-step.ts';
+export { TrainingStep, type TrainingOptions, type TrainingStepOptions } from './training-step.ts';
 export { crt, type CrtOptions } from './crt.ts';
 export { featuresOf, linearHead, type HeadOptions } from './heads.ts';
 export { lws, type LwsOptions } from './lws.ts';

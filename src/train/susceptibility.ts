@@ -205,7 +205,7 @@ export class Susceptibility {
         const logits = model.forward(input, { training: true, random: { key: split(root, 0), first: place(stream) } });
         if (logits.rank !== 2)
           throw new ShapeError(`susceptibility: the model gives shape [${logits.shape}], expected (batch, classes)`);
-        const value = of(logits, toLabels('susceptibility: labels', y, logits));
+        const value = of(logits, toLabels(this.#options.loss ? 'susceptibility' : 'crossEntropy', y, logits));
         if (value.size !== 1)
           throw new ShapeError(`susceptibility: the loss has shape [${value.shape}], expected a scalar`);
         return value;

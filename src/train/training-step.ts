@@ -25,30 +25,46 @@ import { clear, empty, tensor, zeros, Tensor } from '../tensor/tensor.ts';
 import type { LossFunction } from './loss-function.ts';
 import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 
-/** What a captured step is made of. */
-export interface TrainingStepOptions {
-  /** Of logits and labels; or else `objective`. */
+/** What the steps of a run are made of: what `fit` and {@link TrainingStep} share. */
+export interface TrainingOptions {
+  /**
+   * Of logits and labels, such as crossEntropy() or a function of your own. Exactly one of `loss` and `objective` is
+   * given.
+   */
   loss?: LossFunction | undefined;
-  /** Of inputs, labels and the model; its owner calls `prepare` before each `run`. */
+  /**
+   * Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as
+   * mixed().
+   */
   objective?: Objective | undefined;
   optimizer: Optimizer;
-  batchSize: number;
-  inputNoise: number;
-  /** Changes each batch before the noise. */
-  augment?: Augmentation | undefined;
-  seed: number;
-  /** Follows the weights after each update; its owner calls `prepare` before each `run`. */
+  /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
   average?: WeightAverage | undefined;
-  /** State of the optimiser to go on with; its owner frees it. Default: a new one. */
+  /** State of `optimizer` for this model, for a caller who saves or restores it. Default: a new one, freed at the end. */
   state?: OptimizerState | undefined;
-  /** Leave out the last batch of an epoch where it is smaller. Default: false. */
+  /** Default: 128. The last batch of an epoch may be smaller. */
+  batchSize?: number | undefined;
+  /** Leave out the last batch of an epoch where it is smaller: batch norm cannot train on one row. Default: false. */
   dropLast?: boolean | undefined;
+  /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
+  inputNoise?: number | undefined;
+  /** A random change of each batch before the noise, such as cropFlip(), fresh in every step. */
+  augment?: Augmentation | undefined;
+  /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
+  seed?: number | undefined;
+  /**
+   * Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow.
+   * Default: false.
+   */
+  detectAnomaly?: boolean | undefined;
+}
+
+/** Options of {@link TrainingStep}, whose owner calls `prepare` of an objective and of an average before each `run`. */
+export interface TrainingStepOptions extends TrainingOptions {
   /** Whether class weights of the loss change in the run, so that no other may use it. Default: false. */
   setsClassWeight?: boolean | undefined;
   /** Steps done before, for a run that goes on. Default: 0. */
   stepsDone?: number;
-  /** Inspect every result and gradient of the step. Default: false. */
-  detectAnomaly?: boolean | undefined;
 }
 
 /** Losses kept on the device until they are read. */
@@ -61,7 +77,7 @@ const LOG = 512;
  */
 export class TrainingStep {
   readonly #model: Sequential;
-  readonly #options: TrainingStepOptions;
+  readonly #options: TrainingStepOptions & Required<Pick<TrainingOptions, 'batchSize' | 'inputNoise' | 'seed'>>;
   readonly #gpu: Gpu;
   readonly #watch: AnomalyWatch | null;
   readonly #augmentKey: Key;
@@ -89,16 +105,17 @@ export class TrainingStep {
 
   constructor(model: Sequential, data: Dataset, options: TrainingStepOptions) {
     this.#model = model;
-    this.#options = options;
+    const { batchSize = 128, inputNoise = 0, seed = 0 } = options;
+    this.#options = { ...options, batchSize, inputNoise, seed };
     options.average?.attach(model.arena);
     this.#claims = claimsOf(model, options);
     this.#gpu = model.arena.values.gpu;
     this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
     this.#watch = options.detectAnomaly ? new AnomalyWatch(this.#gpu) : null;
-    this.#augmentKey = split(key(options.seed), PURPOSE.augmentation);
-    this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
-    this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
-    this.#objectiveKey = split(key(options.seed), PURPOSE.objective);
+    this.#augmentKey = split(key(seed), PURPOSE.augmentation);
+    this.#noiseKey = split(key(seed), PURPOSE.inputNoise);
+    this.#dropoutKey = split(key(seed), PURPOSE.dropout);
+    this.#objectiveKey = split(key(seed), PURPOSE.objective);
     this.#labels = data.y;
     const gpu = this.#gpu;
     [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid] = unscoped(() => [
