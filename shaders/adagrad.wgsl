@@ -1,6 +1,6 @@
 // One step of Adagrad over a whole parameter arena, as PyTorch's:
 //   d = sign g + weightDecay p;  v = v + d^2;  p = p - rate d / (sqrt(v) + eps),  rate = lr / (1 + (t - 1) lrDecay)
-// hyper = rate, sign, weightDecay, eps. Four elements an invocation; grid (size / 4).
+// A row of hyper = rate, sign, weightDecay, eps. Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl
 // use lib/optimizer.wgsl
 
@@ -19,8 +19,9 @@ fn step_(@builtin(global_invocation_id) id: vec3u) {
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
   if (!isTrained(word)) { return; }
-  let d = descent(g[i], p[i], hyper[1], decayOf(word, hyper[2]));
+  let h = rowOf(word);
+  let d = descent(g[i], p[i], hyper[1], decayOf(word, hyper[h + 2u]));
   let sum = v[i] + d * d;
   v[i] = sum;
-  p[i] -= hyper[0] * d / (sqrt(sum) + hyper[3]);
+  p[i] -= hyper[h] * d / (sqrt(sum) + hyper[3]);
 }

@@ -1,8 +1,8 @@
 // One step of Adam or AdamW over a whole parameter arena, as PyTorch's:
 //   p = p - shrink p (AdamW);  d = sign g + weightDecay p (Adam);  m = b1 m + (1 - b1) d;  v = b2 v + (1 - b2) d^2;
 //   p = p - lr / (1 - b1^t) m / (sqrt(w) / sqrt(1 - b2^t) + eps),  w = v, or with amsgrad its running maximum
-// hyper = lr / (1 - b1^t), sign, weightDecay, shrink, 1 - b1, 1 - b2, sqrt(1 - b2^t), eps: differences come from the
-// host in f64, since 1 - b2 in f32 is off by 1e-5. Four elements an invocation; grid (size / 4).
+// A row of hyper = lr / (1 - b1^t), sign, weightDecay, shrink, 1 - b1, 1 - b2, sqrt(1 - b2^t), eps: differences come
+// from the host in f64, since 1 - b2 in f32 is off by 1e-5. Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl
 // use lib/optimizer.wgsl
 
@@ -19,7 +19,7 @@ struct Params { quads: u32 }
 
 // Advances both moments of quad i; returns the second.
 fn advance(i: u32, word: u32) -> vec4f {
-  let d = descent(g[i], p[i], hyper[1], decayOf(word, hyper[2]));
+  let d = descent(g[i], p[i], hyper[1], decayOf(word, hyper[rowOf(word) + 2u]));
   let second = v[i] + hyper[5] * (d * d - v[i]);
   m[i] += hyper[4] * (d - m[i]);
   v[i] = second;
@@ -27,8 +27,9 @@ fn advance(i: u32, word: u32) -> vec4f {
 }
 
 fn move_(i: u32, word: u32, second: vec4f) {
-  let before = p[i] - decayOf(word, hyper[3]) * p[i];
-  p[i] = before - hyper[0] * m[i] / (sqrt(second) / hyper[6] + hyper[7]);
+  let h = rowOf(word);
+  let before = p[i] - decayOf(word, hyper[h + 3u]) * p[i];
+  p[i] = before - hyper[h] * m[i] / (sqrt(second) / hyper[6] + hyper[7]);
 }
 
 @compute @workgroup_size(64)

@@ -2,7 +2,7 @@
 //   moments  d = sign g;  m = b1 m + (1 - b1) d;  v = b2 v + (1 - b2) d^2;
 //            u = m / (1 - b1^t) / (sqrt(v) / sqrt(1 - b2^t) + eps) + weightDecay p
 //   move_    p = p - lr ratio u;  ratio = |p| / |u| of the whole parameter, 1 where either is 0
-// hyper = lr, sign, weightDecay, 1 - b1, 1 - b2, 1 - b1^t, sqrt(1 - b2^t), eps.
+// A row of hyper = lr, sign, weightDecay, 1 - b1, 1 - b2, 1 - b1^t, sqrt(1 - b2^t), eps.
 // Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl
 // use lib/optimizer.wgsl
@@ -31,7 +31,7 @@ fn moments(@builtin(global_invocation_id) id: vec3u) {
   let second = v[i] + hyper[4] * (d * d - v[i]);
   m[i] = first;
   v[i] = second;
-  u[i] = first / hyper[5] / (sqrt(second) / hyper[6] + hyper[7]) + decayOf(word, hyper[2]) * p[i];
+  u[i] = first / hyper[5] / (sqrt(second) / hyper[6] + hyper[7]) + decayOf(word, hyper[rowOf(word) + 2u]) * p[i];
 }
 
 @compute @workgroup_size(64)
@@ -44,5 +44,5 @@ fn move_(@builtin(global_invocation_id) id: vec3u) {
   let uNorm = uNorms[parameterOf(word)];
   var ratio = 1.0;
   if (pNorm > 0.0 && uNorm > 0.0) { ratio = pNorm / uNorm; }
-  p[i] -= hyper[0] * ratio * u[i];
+  p[i] -= hyper[rowOf(word)] * ratio * u[i];
 }

@@ -3,7 +3,7 @@
 // with r_i = (w_i^2 + 1e-10) / max_j (w_j^2 + 1e-10), so that nothing overflows:
 //   (|w_i| / ||w||_p)^(p - 2) = r_i^(p/2 - 1) / (sum_j r_j^(p/2))^((p - 2) / p)
 // At infinity only the largest entry of a row decays, the first of equals.
-// hyper = rate, p / 2, (p - 2) / p, 1 when p is infinite. rows: start and length of each row. One invocation a row;
+// hyper = rate, p / 2, (p - 2) / p, 1 when p is infinite. rows: start and length of each row, 0 where it is frozen. One invocation a row;
 // grid (rows).
 // use lib/index.wgsl
 
@@ -22,6 +22,7 @@ fn decay(@builtin(global_invocation_id) id: vec3u) {
   if (row >= params.count) { return; }
   let start = rows[2u * row];
   let end = start + rows[2u * row + 1u];
+  if (start == end) { return; }
   var top = start;
   for (var i = start + 1u; i < end; i++) {
     if (square(i) > square(top)) { top = i; }

@@ -2,7 +2,7 @@
 //   d = g + weightDecay p;  v = alpha v + (1 - alpha) d^2;  a = alpha a + (1 - alpha) d (centered);
 //   s = d / (sqrt(v - a^2) + eps), a = 0 unless centered;  m = momentum m + s;  p = p - lr m, or p - lr s without
 //   momentum
-// hyper = lr, sign, weightDecay, 1 - alpha, eps, momentum. One entry for each set of slots.
+// A row of hyper = lr, sign, weightDecay, 1 - alpha, eps, momentum. One entry for each set of slots.
 // Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl
 // use lib/optimizer.wgsl
@@ -18,7 +18,9 @@ struct Params { quads: u32 }
 @group(0) @binding(6) var<storage, read_write> a: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> m: array<vec4f>;
 
-fn gradientOf(i: u32, word: u32) -> vec4f { return descent(g[i], p[i], hyper[1], decayOf(word, hyper[2])); }
+fn gradientOf(i: u32, word: u32) -> vec4f {
+  return descent(g[i], p[i], hyper[1], decayOf(word, hyper[rowOf(word) + 2u]));
+}
 
 fn plainStep(i: u32, d: vec4f) -> vec4f {
   let square = v[i] + hyper[3] * (d * d - v[i]);
@@ -46,7 +48,7 @@ fn plain(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
-  if (isTrained(word)) { p[i] -= hyper[0] * plainStep(i, gradientOf(i, word)); }
+  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * plainStep(i, gradientOf(i, word)); }
 }
 
 @compute @workgroup_size(64)
@@ -54,7 +56,7 @@ fn withMomentum(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
-  if (isTrained(word)) { p[i] -= hyper[0] * gather(i, plainStep(i, gradientOf(i, word))); }
+  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * gather(i, plainStep(i, gradientOf(i, word))); }
 }
 
 @compute @workgroup_size(64)
@@ -62,7 +64,7 @@ fn centered(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
-  if (isTrained(word)) { p[i] -= hyper[0] * centeredStep(i, gradientOf(i, word)); }
+  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * centeredStep(i, gradientOf(i, word)); }
 }
 
 @compute @workgroup_size(64)
@@ -70,5 +72,5 @@ fn centeredWithMomentum(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
-  if (isTrained(word)) { p[i] -= hyper[0] * gather(i, centeredStep(i, gradientOf(i, word))); }
+  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * gather(i, centeredStep(i, gradientOf(i, word))); }
 }

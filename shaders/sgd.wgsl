@@ -1,7 +1,7 @@
 // One step of SGD over a whole parameter arena, as PyTorch's SGD:
 //   d = sign g + weightDecay p;  m = momentum m + (1 - dampening) d  (m = d in the first step);
 //   d = nesterov ? d + momentum m : m;  p = p - lr d
-// `plain` has no momentum and no m. hyper = lr, sign, weightDecay, momentum, 1 - dampening, nesterov, isFirst.
+// `plain` has no momentum and no m. A row of hyper = lr, sign, weightDecay, momentum, 1 - dampening, nesterov, isFirst.
 // Four elements an invocation; grid (size / 4).
 // use lib/index.wgsl
 // use lib/optimizer.wgsl
@@ -21,8 +21,9 @@ fn plain(@builtin(global_invocation_id) id: vec3u) {
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
   if (!isTrained(word)) { return; }
+  let h = rowOf(word);
   let before = p[i];
-  p[i] = before - hyper[0] * descent(g[i], before, hyper[1], decayOf(word, hyper[2]));
+  p[i] = before - hyper[h] * descent(g[i], before, hyper[1], decayOf(word, hyper[h + 2u]));
 }
 
 @compute @workgroup_size(64)
@@ -31,9 +32,10 @@ fn withMomentum(@builtin(global_invocation_id) id: vec3u) {
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
   if (!isTrained(word)) { return; }
+  let h = rowOf(word);
   let before = p[i];
-  let d = descent(g[i], before, hyper[1], decayOf(word, hyper[2]));
+  let d = descent(g[i], before, hyper[1], decayOf(word, hyper[h + 2u]));
   let buffer = select(hyper[3] * m[i] + hyper[4] * d, d, hyper[6] != 0.0);
   m[i] = buffer;
-  p[i] = before - hyper[0] * select(buffer, d + hyper[3] * buffer, hyper[5] != 0.0);
+  p[i] = before - hyper[h] * select(buffer, d + hyper[3] * buffer, hyper[5] != 0.0);
 }

@@ -1,13 +1,16 @@
 // What updates of a parameter arena share. One word of `blocks` speaks for 64 elements (16 quads), since parameters
-// start at multiples of 64: bit 0 says trained, bit 1 that weight decay applies, the rest is the number of the
-// parameter.
+// start at multiples of 64: bit 0 says trained, bit 1 that weight decay applies, bits 2 to 9 are the group, the rest is
+// the number of the parameter. `hyper` has a row of 8 numbers for each group.
 
 fn blockOf(quad: u32) -> u32 { return quad / 16u; }
 
 // The gaps between parameters and frozen parameters are not trained: neither they nor their slots ever change.
 fn isTrained(word: u32) -> bool { return (word & 1u) != 0u; }
 
-fn parameterOf(word: u32) -> u32 { return word >> 2u; }
+fn parameterOf(word: u32) -> u32 { return word >> 10u; }
+
+// Where the numbers of the group start in `hyper`.
+fn rowOf(word: u32) -> u32 { return ((word >> 2u) & 255u) * 8u; }
 
 fn decayOf(word: u32, decay: f32) -> f32 { return select(0.0, decay, (word & 2u) != 0u); }
 

@@ -190,6 +190,21 @@ export class Gpu {
     this.#health.check();
   }
 
+  /** True while a step is being captured, or rehearsed. */
+  get isCapturing(): boolean {
+    return this.recorder.recording !== null;
+  }
+
+  /**
+   * Runs `fn` on the host: now, or inside a capture before each run of the captured step, the first included. For what
+   * varies from run to run and lies in device memory, such as the rate of an optimiser.
+   */
+  beforeRun(fn: () => void): void {
+    const { recording } = this.recorder;
+    if (recording) recording.beforeRun.push(fn);
+    else fn();
+  }
+
   /**
    * Compiles the fast form of every kernel that has run in its quick one so far: a software adapter begins with blocks
    * that compile in no time and goes over to others once their compilation pays, with the same results. For

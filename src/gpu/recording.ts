@@ -8,6 +8,8 @@ export class Recording {
   readonly planned: Storage[] = [];
   /** Other storages that the commands use: held, since the step may free their tensors. */
   readonly borrowed = new Set<Storage>();
+  /** What the host does before each run of the step. */
+  readonly beforeRun: (() => void)[] = [];
 
   push(command: Command): void {
     this.commands.push(command);

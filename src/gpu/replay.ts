@@ -46,6 +46,7 @@ export class Replay {
       this.dispose();
       throw error;
     }
+    for (const prepare of recording.beforeRun) prepare();
     this.#submit();
   }
 
@@ -58,6 +59,7 @@ export class Replay {
   run(): void {
     if (this.#isDisposed) throw new DisposedError('capture: run after dispose');
     this.#gpu.expectLive('captured step');
+    for (const prepare of this.#recording.beforeRun) prepare();
     if (this.#gpu.faults.any) {
       // Each run makes the temporaries anew, so what was wrong with them is over.
       for (const s of this.#recording.planned) s.fault = null;

@@ -1,6 +1,7 @@
+import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { tensor, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
+import { Tensor, tensor, viewOf, zeros } from '../tensor/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { forgetConstant } from './pass-weights.ts';
 
@@ -17,7 +18,7 @@ export class Arena {
   readonly grads: Tensor;
   readonly parameters: ReadonlyMap<string, Tensor>;
 
-  constructor(gpu: Gpu, initial: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>) {
+  constructor(gpu: Gpu, initial: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array | Tensor }>) {
     const starts = new Map<string, number>();
     let size = 0;
     for (const [name, { shape }] of initial) {
@@ -25,7 +26,7 @@ export class Arena {
       size += Math.ceil(sizeOf(shape) / ALIGN) * ALIGN;
     }
     const host = new Float32Array(size);
-    for (const [name, { data }] of initial) host.set(data, starts.get(name)!);
+    for (const [name, { data }] of initial) if (!(data instanceof Tensor)) host.set(data, starts.get(name)!);
     const parameters = new Map<string, Tensor>();
     const siblings: Tensor[] = [];
     [this.values, this.grads] = unscoped(() => {
@@ -41,6 +42,7 @@ export class Arena {
       }
       return [values, grads];
     });
+    for (const [name, { data }] of initial) if (data instanceof Tensor) copyOver(data, parameters.get(name)!);
     this.parameters = parameters;
   }
 

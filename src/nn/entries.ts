@@ -72,8 +72,9 @@ export function own(model: Layer): void {
 /** Gives the layers of `model` free. */
 export function disown(model: Layer): void {
   for (const [, layer] of walkLayers(model)) {
-    if (owners.get(layer.params) !== model) continue;
+    if (views.has(layer.params) || (owners.get(layer.params) ?? model) !== model) continue;
     owners.delete(layer.params);
     for (const record of [layer.params, layer.buffers ?? {}]) for (const name in record) delete record[name];
+    for (const { init } of Object.values(layer.specs)) if (typeof init !== 'function') init.dispose();
   }
 }

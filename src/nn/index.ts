@@ -29,6 +29,9 @@ export {
   type ParameterSpec,
   type PassOptions,
 } from './layer.ts';
+export { freeze, unfreeze } from './freeze.ts';
+export type { Module } from './module.ts';
+export type { ParameterSelection } from '../tensor/selection.ts';
 export type { LoadOptions, LoadReport, StateValue } from './load-state.ts';
 export type { BatchOptions, PredictOptions } from './map-batches.ts';
 export type { HeldWeights, PassWeights } from './pass-weights.ts';

@@ -6,8 +6,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 /** A parameter before it exists: its shape and how it starts. */
 export interface ParameterSpec {
   readonly shape: readonly number[];
-  /** Starting values, from a key of its own. */
-  readonly init: (key: Key) => Float32Array<ArrayBuffer>;
+  /** Starting values, from a key of its own; or a tensor that holds them, which the model then frees. */
+  readonly init: ((key: Key) => Float32Array<ArrayBuffer>) | Tensor;
 }
 
 /**
@@ -125,5 +125,7 @@ export function expectSizes(kind: string, sizes: Record<string, number>): void {
 /** Throws unless `layer` is one. */
 export function expectLayer(what: string, layer: unknown): void {
   if (typeof (layer as Layer | null)?.forward !== 'function')
-    throw new TypeError(`${what} is ${String(layer)}, expected a layer such as linear(784, 10)`);
+    throw new TypeError(
+      `${what} is ${String(layer)}, expected a layer such as linear(784, 10), or an object with forward`,
+    );
 }

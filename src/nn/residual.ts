@@ -4,7 +4,8 @@ import { add } from '../ops/binary.ts';
 import { relu } from '../ops/activations.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { split } from '../random/key.ts';
-import { expectLayer, type ForwardContext, type Layer } from './layer.ts';
+import type { ForwardContext, Layer } from './layer.ts';
+import { asLayer, type Module } from './module.ts';
 
 /** Two paths added up. */
 export interface Residual extends Layer {
@@ -27,11 +28,15 @@ export interface ResidualOptions {
  * y = activation(main(x) + shortcut(x)); without a shortcut, x itself. Parameters of `main` keep their own names. He,
  * Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
  */
-export function residual(main: Layer, shortcut: Layer | null = null, options: ResidualOptions = {}): Residual {
+export function residual(
+  mainPath: Module,
+  shortcutPath: Module | null = null,
+  options: ResidualOptions = {},
+): Residual {
   expectOptions('residual', options, ['activation', 'shortcutName']);
   const { activation = 'none', shortcutName = 'shortcut' } = options;
-  expectLayer('residual: main', main);
-  if (shortcut !== null) expectLayer('residual: shortcut', shortcut);
+  const main = asLayer('residual: main', mainPath);
+  const shortcut = shortcutPath && asLayer('residual: shortcut', shortcutPath);
   const branch = ({ training, random }: ForwardContext, at: number): ForwardContext => ({
     training,
     ...(random ? { random: { ...random, key: split(random.key, at) } } : {}),

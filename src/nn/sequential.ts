@@ -15,15 +15,8 @@ import { sizeOf } from '../tensor/shape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { Arena } from './arena.ts';
 import { disown, entriesOf, isOwned, own } from './entries.ts';
-import {
-  countParameters,
-  expectLayer,
-  graphOf,
-  walkLayers,
-  type ForwardContext,
-  type Layer,
-  type PassOptions,
-} from './layer.ts';
+import { countParameters, graphOf, walkLayers, type ForwardContext, type Layer, type PassOptions } from './layer.ts';
+import { asLayer, type Module } from './module.ts';
 import { loadable, LOAD_OPTIONS, type LoadOptions, type StateValue } from './load-state.ts';
 import { mapBatches, PREDICT_OPTIONS, type PredictOptions } from './map-batches.ts';
 import { Snapshot, throughWeights, type HeldWeights } from './pass-weights.ts';
@@ -52,10 +45,11 @@ export class Sequential implements Layer {
   #random: { key: Key; state: Tensor<'u32'> } | null = null;
   #isDisposed = false;
 
-  constructor(children: Readonly<Record<string, Layer>>) {
-    for (const [name, layer] of Object.entries(children)) expectLayer(`sequential: layer ${name}`, layer);
-    this.children = children;
-    this.layers = Object.values(children);
+  constructor(children: Readonly<Record<string, Module>>) {
+    this.children = Object.fromEntries(
+      Object.entries(children).map(([name, layer]) => [name, asLayer(`sequential: layer ${name}`, layer)]),
+    );
+    this.layers = Object.values(this.children);
   }
 
   /** Activations that the last layer can take over. */
@@ -71,6 +65,7 @@ export class Sequential implements Layer {
     expectOptions('model.init', options, ['seed', 'gpu']);
     const { seed = 0, gpu = currentGpu() } = options;
     if (this.#isDisposed) throw new DisposedError('model: init after dispose');
+    if (gpu.isCapturing) throw new Error('model: init inside a captured step; call model.init({ seed }) before');
     const holder = this.#arena && holderOf(this.#arena);
     if (holder) throw new Error(`model: init while ${holder.by} is under way; await it first`);
     const entries = entriesOf(this).filter(({ name, first }) => name === first);
@@ -78,9 +73,9 @@ export class Sequential implements Layer {
     const root = split(key(seed), PURPOSE.parameters);
     const trained = entries.filter(({ isBuffer }) => !isBuffer);
     const initial = new Map(
-      trained.map(({ name, layer, local }, i): [string, ParameterValues] => {
-        const spec = layer.specs[local]!;
-        return [name, { shape: spec.shape, data: spec.init(split(root, i)) }];
+      trained.map(({ name, layer, local }, i) => {
+        const { shape, init } = layer.specs[local]!;
+        return [name, { shape, data: typeof init === 'function' ? init(split(root, i)) : init }];
       }),
     );
     this.#free();
@@ -303,16 +298,18 @@ export class Sequential implements Layer {
 
 /**
  * Layers one after the other, numbered, or named by an object: `sequential({ conv1: conv2d(3, 16, 3), relu: relu() })`.
- * A layer may itself be a sequential.
+ * A layer may itself be a sequential, or any object with `forward`, see {@link Module}.
  */
-export function sequential(...layers: Layer[] | [Readonly<Record<string, Layer>>]): Sequential {
+export function sequential<T extends Module[] | [Readonly<Record<string, Module>>]>(...layers: T): Sequential {
   const [first] = layers;
   const isNamed =
     layers.length === 1 &&
     typeof first === 'object' &&
     first !== null &&
-    typeof (first as Layer).forward !== 'function';
+    typeof (first as Module).forward !== 'function';
   return new Sequential(
-    isNamed ? (first as Record<string, Layer>) : Object.fromEntries((layers as Layer[]).map((layer, i) => [i, layer])),
+    isNamed
+      ? (first as Record<string, Module>)
+      : Object.fromEntries((layers as Module[]).map((layer, i) => [i, layer])),
   );
 }

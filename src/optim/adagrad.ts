@@ -27,6 +27,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     'eps',
     'maximize',
     'decays',
+    'groups',
   ]);
   const {
     lr = 0.01,
@@ -36,6 +37,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     eps = 1e-10,
     maximize = false,
     decays,
+    groups,
   } = options;
   expectNumber(lr, 'adagrad: lr');
   expectNumber(lrDecay, 'adagrad: lrDecay');
@@ -45,13 +47,15 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   return arenaOptimizer({
     name: 'adagrad',
     lr,
+    weightDecay,
     decays,
+    groups,
     slots: ['sumOfSquares'],
     fill: initialAccumulatorValue,
-    hyper: (step, rate) => [rate / (1 + (step - 1) * lrDecay), maximize ? -1 : 1, weightDecay, eps],
+    hyper: (step, settings) => [settings.lr / (1 + (step - 1) * lrDecay), maximize ? -1 : 1, settings.weightDecay, eps],
     bind:
-      ({ quads, shared, slots }) =>
-      () =>
+      ({ quads, slots }) =>
+      (shared) =>
         kernel.step_({ quads }, { ...shared, v: slots.sumOfSquares }, [quads]),
   });
 }

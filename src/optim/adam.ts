@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/adam.wgsl';
-import { arenaOptimizer } from './arena-optimizer.ts';
+import { arenaOptimizer, type StepSettings } from './arena-optimizer.ts';
 import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link adam} and {@link adamW}; names and defaults are PyTorch's. */
@@ -21,7 +21,7 @@ export interface AdamOptions extends SharedOptions {
 }
 
 function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Optimizer {
-  expectOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize', 'decays']);
+  expectOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize', 'decays', 'groups']);
   const {
     lr = 1e-3,
     betas = [0.9, 0.999],
@@ -30,30 +30,31 @@ function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Opt
     amsgrad = false,
     maximize = false,
     decays,
+    groups,
   } = options;
   expectNumber(lr, `${name}: lr`);
   betas.forEach((b, i) => expectNumber(b, `${name}: betas[${i}]`, 0, 1));
   expectNumber(eps, `${name}: eps`);
   expectNumber(weightDecay, `${name}: weightDecay`);
   const [beta1, beta2] = betas;
-  const hyper = (step: number, rate: number, b1: number): number[] => [
+  const hyper = (step: number, { lr: rate, momentum: b1, weightDecay: decay }: StepSettings): number[] => [
     rate / (1 - b1 ** step),
     maximize ? -1 : 1,
-    isDecoupled ? 0 : weightDecay,
-    isDecoupled ? rate * weightDecay : 0,
+    isDecoupled ? 0 : decay,
+    isDecoupled ? rate * decay : 0,
     1 - b1,
     1 - beta2,
     Math.sqrt(1 - beta2 ** step),
     eps,
   ];
-  const shared = { name, lr, momentum: beta1, decays, hyper };
+  const shared = { name, lr, momentum: beta1, weightDecay, decays, groups, hyper };
   if (amsgrad) {
     return arenaOptimizer({
       ...shared,
       slots: ['firstMoment', 'secondMoment', 'maxSecondMoment'],
       bind:
-        ({ quads, shared: buffers, slots: { firstMoment: m, secondMoment: v, maxSecondMoment: vMax } }) =>
-        () =>
+        ({ quads, slots: { firstMoment: m, secondMoment: v, maxSecondMoment: vMax } }) =>
+        (buffers) =>
           kernel.stepAmsgrad({ quads }, { ...buffers, m, v, vMax }, [quads]),
     });
   }
@@ -61,8 +62,8 @@ function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Opt
     ...shared,
     slots: ['firstMoment', 'secondMoment'],
     bind:
-      ({ quads, shared: buffers, slots: { firstMoment: m, secondMoment: v } }) =>
-      () =>
+      ({ quads, slots: { firstMoment: m, secondMoment: v } }) =>
+      (buffers) =>
         kernel.step_({ quads }, { ...buffers, m, v }, [quads]),
   });
 }

@@ -1,7 +1,9 @@
+import { symbolDispose } from '../gpu/dispose.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
-import { blockTable, segmentsOf, type Segment } from './layout.ts';
-import type { Optimizer, ParameterArena } from './optimizer.ts';
+import { clear, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { expectOptions } from '../check/options.ts';
+import { blockWords, groupsOf, segmentsOf, trainedIn, type Segment } from './layout.ts';
+import { arenaOf, expectNumber, type Optimizer, type ParameterArena, type SharedOptions } from './optimizer.ts';
 
 /** What every update kernel binds. */
 export interface UpdateBuffers {
@@ -11,45 +13,55 @@ export interface UpdateBuffers {
   p: Tensor;
 }
 
-/** What one attached rule works with. */
+/** What one bound rule works with. */
 export interface UpdateContext<S extends string> {
   arena: ParameterArena;
   segments: readonly Segment[];
   /** Vectors of four in the arena: the grid of an update. */
   quads: number;
-  shared: UpdateBuffers;
   slots: Record<S, Tensor>;
   /** Hands over what the rule allocates beyond its slots: freed with the state, never saved. */
   owns<T extends { dispose(): void }>(made: T): T;
 }
 
+/** The settings of one group in one step. */
+export interface StepSettings {
+  lr: number;
+  momentum: number;
+  weightDecay: number;
+}
+
 /** An update rule over a flat arena. */
-export interface Rule<S extends string> {
+export interface Rule<S extends string> extends Pick<SharedOptions, 'decays' | 'groups'> {
   name: string;
   lr: number;
   momentum?: number | undefined;
-  decays?: ((name: string) => boolean) | undefined;
+  weightDecay: number;
   slots: readonly S[];
   /** Value that slots start with. Default: 0. */
   fill?: number;
-  /**
-   * The numbers that the kernel reads in `step`, from 1. They lie in device memory, so a captured step follows them.
-   */
-  hyper(step: number, lr: number, momentum: number): readonly number[];
+  /** The numbers, at most 8, that the kernel reads for a group in `step`, from 1. They lie in device memory. */
+  hyper(step: number, settings: StepSettings): readonly number[];
   /** Allocates what the rule needs; returns the function that records the update. */
-  bind(context: UpdateContext<S>): () => void;
+  bind(context: UpdateContext<S>): (shared: UpdateBuffers) => void;
 }
 
-/** The optimiser of a rule: slots, hyper-parameters in device memory, and their lifetimes. */
+/** Numbers in `hyper` for each group; lib/optimizer.wgsl agrees. */
+const ROW = 8;
+
+/** The optimiser of a rule: slots, groups, hyper-parameters in device memory, and their lifetimes. */
 export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
-  const { name, lr, momentum, decays, fill = 0 } = rule;
+  const { name, lr: base, momentum: baseMomentum, weightDecay, decays, groups = [], fill = 0 } = rule;
+  expectGroups(rule);
   return {
     name,
-    lr,
-    ...(momentum !== undefined && { momentum }),
-    attach: (arena) =>
-      unscoped(() => {
-        const segments = segmentsOf(arena);
+    lr: base,
+    ...(baseMomentum !== undefined && { momentum: baseMomentum }),
+    for: (model) => {
+      const arena = arenaOf(`${name}.for`, model);
+      const segments = segmentsOf(arena);
+      const groupNumbers = groupsOf(name, arena, groups);
+      return unscoped(() => {
         const { gpu, shape, size } = arena.values;
         const owned: { dispose(): void }[] = [];
         const owns = <T extends { dispose(): void }>(made: T): T => {
@@ -59,21 +71,101 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
         const slot = (): Tensor =>
           fill === 0 ? zeros(shape, { gpu }) : tensor(new Float32Array(size).fill(fill), { gpu });
         const slots = Object.fromEntries(rule.slots.map((s) => [s, owns(slot())])) as Record<S, Tensor>;
-        const hyper = owns(empty([rule.hyper(1, lr, momentum ?? 0).length], { gpu }));
-        const shared = { hyper, blocks: owns(blockTable(arena, segments, decays)), g: arena.grads, p: arena.values };
+        let trained = trainedIn(arena);
+        const words = (): Uint32Array<ArrayBuffer> =>
+          blockWords(arena, segments, { trained, groups: groupNumbers, decays });
+        const rows = (): Tensor => tensor(new Float32Array(ROW * (1 + groups.length)), { gpu });
+        const eagerRows = owns(rows());
+        const blocks = owns(tensor(words(), { dtype: 'u32', gpu }));
+        const update = rule.bind({ arena, segments, quads: size / 4, slots, owns });
         const progress = { step: 0 };
+        let [lr, momentum] = [base, baseMomentum];
+
+        const hyper = (): Float32Array<ArrayBuffer> => {
+          const all = new Float32Array(ROW * (1 + groups.length));
+          const settings = { lr, momentum: momentum ?? 0, weightDecay };
+          all.set(rule.hyper(progress.step, settings));
+          groups.forEach((group, i) => {
+            const own = {
+              ...settings,
+              ...(group.lr !== undefined && { lr: group.lr * (lr / base) }),
+              ...(group.weightDecay !== undefined && { weightDecay: group.weightDecay }),
+            };
+            all.set(rule.hyper(progress.step, own), ROW * (1 + i));
+          });
+          return all;
+        };
+        /** Once for each step on the device: what freezing changed, and the numbers of this step. */
+        const prepare = (storage: Tensor['storage'], trainedThen: readonly boolean[]): void => {
+          const now = trainedIn(arena);
+          const late = now.findIndex((on, i) => on && !trainedThen[i]);
+          if (late >= 0)
+            throw new Error(
+              `${name}.step: ${segments[late]!.name} was frozen when this step was captured, so that it has no ` +
+                'gradient there; capture the step anew after unfreeze',
+            );
+          if (now.some((on, i) => on !== trained[i])) {
+            trained = now;
+            blocks.write(words());
+          }
+          progress.step++;
+          gpu.write(storage, 0, hyper());
+        };
         return {
           name,
           segments,
           slots,
           progress,
-          prepare: (step, rate, now = momentum ?? 0) => {
-            progress.step = step;
-            hyper.write(rule.hyper(step, rate, now));
+          get lr() {
+            return lr;
           },
-          update: rule.bind({ arena, segments, quads: size / 4, shared, slots, owns }),
+          set lr(value) {
+            expectNumber(value, `${name}: lr`);
+            lr = value;
+          },
+          get momentum() {
+            return momentum;
+          },
+          set momentum(value) {
+            if (baseMomentum === undefined)
+              throw new TypeError(
+                `${name}: has no momentum to set, expected a rule with one, such as sgd({ momentum: 0.9 })`,
+              );
+            expectNumber(value!, `${name}: momentum`);
+            momentum = value;
+          },
+          step: () => {
+            // Each captured step has numbers of its own, written before its runs: several may lie in one capture.
+            const numbers = gpu.isCapturing ? rows() : eagerRows;
+            const { storage } = numbers;
+            const trainedThen = trainedIn(arena);
+            gpu.beforeRun(() => prepare(storage, trainedThen));
+            update({ hyper: numbers, blocks, g: arena.grads, p: arena.values });
+          },
+          zeroGrad: () => void clear(arena.grads),
           dispose: () => owned.forEach((t) => t.dispose()),
+          [symbolDispose](this: { dispose(): void }) {
+            this.dispose();
+          },
         };
-      }),
+      });
+    },
   };
+}
+
+/** Throws unless the groups have settings that the rule can take. */
+function expectGroups({ name, lr, groups = [] }: Rule<string>): void {
+  if (!Array.isArray(groups)) throw new TypeError(`${name}: groups is ${String(groups)}, expected a list`);
+  groups.forEach((group, i) => {
+    const what = `${name}: groups[${i}]`;
+    expectOptions(what, group, ['params', 'lr', 'weightDecay']);
+    if (group?.params === undefined) throw new TypeError(`${what} has no params, expected for example 'head.*'`);
+    if (group.weightDecay !== undefined) expectNumber(group.weightDecay, `${what}.weightDecay`);
+    if (group.lr === undefined) return;
+    expectNumber(group.lr, `${what}.lr`);
+    if (lr === 0)
+      throw new RangeError(
+        `${what} has a rate and ${name} has lr 0, by which schedules cannot scale it; give lr a rate, and freeze the others`,
+      );
+  });
 }

@@ -3,17 +3,20 @@ import kernel from '../../shaders/clip.wgsl';
 import { unscoped } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { isNormType, Norms } from './norms.ts';
+import { expectSameFrozen } from './layout.ts';
 import {
+  arenaOf,
   expectNumber,
   expectOptimizer,
+  extendState,
   type Optimizer,
   type OptimizerState,
-  type ParameterArena,
+  type Trainable,
 } from './optimizer.ts';
 
 /** An optimiser that clips by norm first. */
 export interface NormClippedOptimizer extends Optimizer {
-  attach(arena: ParameterArena): OptimizerState & {
+  for(model: Trainable): OptimizerState & {
     /** The norm of all gradients of the last update, before clipping: one element. */
     readonly totalNorm: Tensor;
   };
@@ -39,24 +42,25 @@ export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): Nor
   if (!isNormType(normType)) throw new RangeError(`clipGradNorm: normType is ${normType}, expected 1, 2 or Infinity`);
   return {
     ...base,
-    attach: (arena) => {
-      const inner = base.attach(arena);
+    for: (model) => {
+      const inner = base.for(model);
+      const arena = arenaOf('clipGradNorm', model);
       const { gpu, size } = arena.grads;
       const norms = unscoped(() => new Norms(gpu, [{ start: 0, size }], normType));
       const quads = size / 4;
-      return {
-        ...inner,
+      return extendState(inner, {
         totalNorm: norms.values,
-        update: (again) => {
+        step: (closure?: () => void) => {
+          expectSameFrozen('clipGradNorm', arena);
           norms.record(arena.grads);
           kernel.byNorm({ quads, limit: maxNorm }, { norms: norms.values, g: arena.grads }, [quads]);
-          inner.update(again);
+          inner.step(closure);
         },
         dispose: () => {
           norms.dispose();
           inner.dispose();
         },
-      };
+      });
     },
   };
 }
@@ -72,16 +76,16 @@ export function clipGradValue(base: Optimizer, options: { clipValue: number }): 
   expectNumber(clipValue, 'clipGradValue: clipValue');
   return {
     ...base,
-    attach: (arena) => {
-      const inner = base.attach(arena);
-      const quads = arena.grads.size / 4;
-      return {
-        ...inner,
-        update: (again) => {
-          kernel.byValue({ quads, limit: clipValue }, { g: arena.grads }, [quads]);
-          inner.update(again);
+    for: (model) => {
+      const inner = base.for(model);
+      const { grads } = arenaOf('clipGradValue', model);
+      const quads = grads.size / 4;
+      return extendState(inner, {
+        step: (closure?: () => void) => {
+          kernel.byValue({ quads, limit: clipValue }, { g: grads }, [quads]);
+          inner.step(closure);
         },
-      };
+      });
     },
   };
 }

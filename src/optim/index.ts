@@ -5,7 +5,16 @@ export { clipGradNorm, clipGradValue, type ClipGradNormOptions, type NormClipped
 export { lamb, type LambOptions } from './lamb.ts';
 export type { Segment } from './layout.ts';
 export { lpDecayAdamW, type LpDecayOptions } from './lp-decay.ts';
-export type { Optimizer, OptimizerState, ParameterArena, SavedState, SharedOptions } from './optimizer.ts';
+export type {
+  Optimizer,
+  OptimizerState,
+  ParameterArena,
+  ParameterGroup,
+  SavedState,
+  SharedOptions,
+  Trainable,
+} from './optimizer.ts';
+export type { ParameterSelection } from '../tensor/selection.ts';
 export { rmsprop, type RmspropOptions } from './rmsprop.ts';
 export { sam, type SamOptions } from './sam.ts';
 export { loadState, saveState } from './saved-state.ts';

@@ -24,8 +24,8 @@ export interface LambOptions extends SharedOptions {
  * has a ratio, biases too. Six dispatches, whatever the number of parameters.
  */
 export function lamb(options: LambOptions = {}): Optimizer {
-  expectOptions('lamb', options, ['lr', 'betas', 'eps', 'weightDecay', 'maximize', 'decays']);
-  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-6, weightDecay = 0, maximize = false, decays } = options;
+  expectOptions('lamb', options, ['lr', 'betas', 'eps', 'weightDecay', 'maximize', 'decays', 'groups']);
+  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-6, weightDecay = 0, maximize = false, decays, groups } = options;
   expectNumber(lr, 'lamb: lr');
   betas.forEach((b, i) => expectNumber(b, `lamb: betas[${i}]`, 0, 1));
   expectNumber(eps, 'lamb: eps');
@@ -35,30 +35,25 @@ export function lamb(options: LambOptions = {}): Optimizer {
     name: 'lamb',
     lr,
     momentum: beta1,
+    weightDecay,
     decays,
+    groups,
     slots: ['firstMoment', 'secondMoment'],
-    hyper: (step, rate, b1) => [
+    hyper: (step, { lr: rate, momentum: b1, weightDecay: decay }) => [
       rate,
       maximize ? -1 : 1,
-      weightDecay,
+      decay,
       1 - b1,
       1 - beta2,
       1 - b1 ** step,
       Math.sqrt(1 - beta2 ** step),
       eps,
     ],
-    bind: ({
-      arena,
-      segments,
-      quads,
-      shared: { hyper, blocks, g, p },
-      slots: { firstMoment: m, secondMoment: v },
-      owns,
-    }) => {
+    bind: ({ arena, segments, quads, slots: { firstMoment: m, secondMoment: v }, owns }) => {
       const { gpu, shape } = arena.values;
       const u = owns(empty(shape, { gpu }));
       const [pNorms, uNorms] = [owns(new Norms(gpu, segments)), owns(new Norms(gpu, segments))];
-      return () => {
+      return ({ hyper, blocks, g, p }) => {
         kernel.moments({ quads }, { hyper, blocks, g, p, m, v, u }, [quads]);
         pNorms.record(p);
         uNorms.record(u);

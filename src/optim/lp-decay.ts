@@ -3,11 +3,11 @@ import kernel from '../../shaders/lp-decay.wgsl';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, tensor } from '../tensor/tensor.ts';
 import { adamW, type AdamOptions } from './adam.ts';
-import { segmentsOf } from './layout.ts';
-import { expectNumber, type Optimizer } from './optimizer.ts';
+import { segmentsOf, trainedIn } from './layout.ts';
+import { arenaOf, expectNumber, extendState, type Optimizer } from './optimizer.ts';
 
 /** Options of {@link lpDecayAdamW}; defaults are those of the authors' code. */
-export interface LpDecayOptions extends AdamOptions {
+export interface LpDecayOptions extends Omit<AdamOptions, 'groups'> {
   /** The power of the distance layers now: `model.power`. */
   power: { readonly value: number };
   /**
@@ -55,41 +55,52 @@ export function lpDecayAdamW(options: LpDecayOptions): Optimizer {
   return {
     ...base,
     name: 'lpDecayAdamW',
-    attach: (arena) => {
-      const found = segmentsOf(arena).filter(({ name, isTrained }) => isTrained && distances(name) && decays(name));
-      const rows = found.flatMap(({ name, shape, start, size }) => {
+    for: (model) => {
+      const arena = arenaOf('lpDecayAdamW', model);
+      const segments = segmentsOf(arena).map((segment, i) => ({ ...segment, i }));
+      const found = segments.filter(({ name }) => distances(name) && decays(name));
+      /** Start and length of each row; those of frozen weights are empty, and stay. */
+      const rowsOf = (trained: readonly boolean[]): number[] =>
+        found.flatMap(({ shape, start, size, i }) => {
+          const length = size / shape[0]!;
+          return Array.from({ length: shape[0]! }, (_, r) => [start + r * length, trained[i] ? length : 0]).flat();
+        });
+      for (const { name, shape } of found) {
         if (shape.length < 2)
           throw new RangeError(
             `lpDecayAdamW: ${name} has shape [${shape}], expected the weight of a distance layer, a row a neuron`,
           );
-        const length = size / shape[0]!;
-        return Array.from({ length: shape[0]! }, (_, i) => [start + i * length, length]).flat();
-      });
-      if (rows.length === 0)
+      }
+      let trained = trainedIn(arena);
+      if (!found.some(({ i }) => trained[i]))
         throw new RangeError(
           'lpDecayAdamW: no parameter is the weight of a distance layer; name them by distances: (name) => ...',
         );
-      const inner = base.attach(arena);
+      const inner = base.for(arena);
       const { gpu } = arena.values;
-      const [table, hyper] = unscoped(() => [tensor(rows, { dtype: 'u32', gpu }), empty([4], { gpu })] as const);
-      const count = rows.length / 2;
-      return {
-        ...inner,
+      const [table, hyper] = unscoped(
+        () => [tensor(rowsOf(trained), { dtype: 'u32', gpu }), empty([4], { gpu })] as const,
+      );
+      const count = table.size / 2;
+      const prepare = (): void => {
+        const now = trainedIn(arena);
+        if (now.some((on, i) => on !== trained[i])) table.write(rowsOf((trained = now)));
+        const p = power.value;
+        const rate = inner.lr * weightDecay;
+        hyper.write(p === Infinity ? [rate, 0, 0, 1] : [rate, p / 2, (p - 2) / p, 0]);
+      };
+      return extendState(inner, {
         name: 'lpDecayAdamW',
-        prepare: (step, rate, momentum) => {
-          inner.prepare(step, rate, momentum);
-          const p = power.value;
-          hyper.write(p === Infinity ? [rate * weightDecay, 0, 0, 1] : [rate * weightDecay, p / 2, (p - 2) / p, 0]);
-        },
-        update: (again) => {
+        step: (closure?: () => void) => {
+          gpu.beforeRun(prepare);
           kernel.decay({ count }, { hyper, rows: table, p: arena.values }, [count]);
-          inner.update(again);
+          inner.step(closure);
         },
         dispose: () => {
           for (const t of [table, hyper]) t.dispose();
           inner.dispose();
         },
-      };
+      });
     },
   };
 }

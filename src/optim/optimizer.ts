@@ -1,3 +1,5 @@
+import { symbolDispose } from '../gpu/dispose.ts';
+import type { ParameterSelection } from '../tensor/selection.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Segment } from './layout.ts';
 
@@ -6,8 +8,8 @@ export interface ParameterArena {
   readonly values: Tensor;
   readonly grads: Tensor;
   /**
-   * The parameters by name: views of `values` that start at multiples of 64 elements. Those with requiresGrad false
-   * when the optimiser is attached are frozen: no decay, no momentum moves them. Default: one parameter without a name.
+   * The parameters by name: views of `values` that start at multiples of 64 elements. Those with requiresGrad false are
+   * frozen: no decay, no momentum moves them. Default: one parameter without a name.
    */
   readonly parameters?: ReadonlyMap<string, Tensor>;
 }
@@ -19,33 +21,57 @@ export interface SavedState {
   readonly segments: readonly Segment[];
   /** Arrays as long as the arena (momentum, second moment, ...). */
   readonly slots: Readonly<Record<string, Tensor>>;
-  /** Steps prepared so far; a restored state continues with `prepare(progress.step + 1, ...)`. */
+  /** Steps done so far. */
   readonly progress: { step: number };
 }
 
 /** An optimiser bound to the parameters of one model. */
 export interface OptimizerState extends SavedState {
   /**
-   * Writes what varies from step to step: `step` counts from 1, `lr` is the rate of this step, `momentum` the momentum
-   * (Adam-like rules: the first beta) where a schedule cycles it.
+   * The rate of the next steps, at least 0; starts as that of the optimiser. Lies in device memory, so a captured step
+   * follows it. Groups with a rate of their own are scaled by the same factor, as by PyTorch's schedulers.
    */
-  prepare(step: number, lr: number, momentum?: number): void;
+  lr: number;
+  /** The momentum of the next steps (Adam-like rules: the first beta); undefined where the rule has none. */
+  momentum: number | undefined;
   /**
-   * Records the update of all parameters; every command may be captured. `again` repeats forward and backward at the
-   * values as they are then, for rules that look at a second point (`sam`). A NaN gradient makes its parameter NaN, as
-   * in PyTorch; `fit` rejects at the next loss that is not finite.
+   * Updates all trained parameters by the gradients of the last `backward`. Inside `capture` it is recorded: each run
+   * of the captured step is one step, at the rate of that moment. `closure` repeats forward and backward at the values
+   * as they are then, for rules that look at a second point (`sam`). Parameters with requiresGrad false stay as they
+   * are; freezing one works at any time, unfreezing needs a captured step to be captured anew. A NaN gradient makes its
+   * parameter NaN, as in PyTorch; `fit` rejects at the next loss that is not finite.
    */
-  update(again?: () => void): void;
+  step(closure?: () => void): void;
+  /** Sets all gradients to zero: the start of `backward(loss, { accumulate: true })`. */
+  zeroGrad(): void;
   dispose(): void;
+  [symbolDispose](): void;
 }
 
-/** A description of an optimiser, such as `sgd({ lr: 0.1 })`; `attach` makes its state for a model. */
+/** What an optimiser can be bound to: a model, or flat memory. */
+export type Trainable = ParameterArena | { readonly arena: ParameterArena };
+
+/** A description of an optimiser, such as `sgd({ lr: 0.1 })`; `for` makes its state for a model. */
 export interface Optimizer {
   readonly name: string;
   readonly lr: number;
   /** Where the rule has one that a schedule may cycle: the momentum, or the first beta. */
   readonly momentum?: number;
-  attach(arena: ParameterArena): OptimizerState;
+  /**
+   * Binds it to the parameters of a model, which is initialised if nobody did; free the result with `dispose`. Throws
+   * RangeError when a group matches no parameter, or a parameter is in two.
+   */
+  for(model: Trainable): OptimizerState;
+}
+
+/** Parameters with a rate or a weight decay of their own, as one of PyTorch's param_groups. */
+export interface ParameterGroup {
+  /** Which, by name ('head.*'), by a test of names, or the parameters themselves. */
+  params: ParameterSelection;
+  /** Schedules scale it as they scale that of the optimiser. Default: that of the optimiser. */
+  lr?: number;
+  /** Default: that of the optimiser. */
+  weightDecay?: number;
 }
 
 /** Options that every rule shares. */
@@ -54,6 +80,27 @@ export interface SharedOptions {
   maximize?: boolean;
   /** Which parameters weight decay applies to, by name. Default: all, biases included, as in PyTorch. */
   decays?: (name: string) => boolean;
+  /** Parameters with settings of their own; all others have those of the optimiser. Costs no dispatch. Default: none. */
+  groups?: readonly ParameterGroup[];
+}
+
+/** The flat memory of what an optimiser is to be bound to. */
+export function arenaOf(what: string, model: Trainable): ParameterArena {
+  const arena = model && ('arena' in model ? model.arena : model);
+  if (!arena?.values || !arena.grads)
+    throw new TypeError(`${what}: got ${String(model)}, expected a model such as sequential(linear(784, 10))`);
+  return arena;
+}
+
+/** `inner` with some of its properties replaced, and others added; all else reads and writes that of `inner`. */
+export function extendState<T extends object>(inner: OptimizerState, own: T): OptimizerState & T {
+  return Object.create(inner, Object.getOwnPropertyDescriptors(own)) as OptimizerState & T;
+}
+
+/** Sets the rate of the next steps, and the momentum where there is one and the rule has it. */
+export function setRates(state: OptimizerState, lr: number, momentum?: number): void {
+  state.lr = lr;
+  if (momentum !== undefined && state.momentum !== undefined) state.momentum = momentum;
 }
 
 /** Throws unless `value` is a finite number of at least `least`. */
@@ -67,6 +114,6 @@ export function expectNumber(value: number, what: string, least = 0, below = Inf
 
 /** Throws unless `base` is an optimiser, for the wrappers. */
 export function expectOptimizer(base: Optimizer, what: string): void {
-  if (typeof base?.attach !== 'function')
+  if (typeof base?.for !== 'function')
     throw new TypeError(`${what} is ${String(base)}, expected an optimiser such as sgd({ lr: 0.1 })`);
 }

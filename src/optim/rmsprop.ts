@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/rmsprop.wgsl';
-import { arenaOptimizer } from './arena-optimizer.ts';
+import { arenaOptimizer, type StepSettings } from './arena-optimizer.ts';
 import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link rmsprop}; names and defaults are PyTorch's. */
@@ -32,6 +32,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     'centered',
     'maximize',
     'decays',
+    'groups',
   ]);
   const {
     lr = 0.01,
@@ -42,6 +43,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     centered = false,
     maximize = false,
     decays,
+    groups,
   } = options;
   expectNumber(lr, 'rmsprop: lr');
   expectNumber(alpha, 'rmsprop: alpha');
@@ -51,14 +53,16 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   const shared = {
     name: 'rmsprop',
     lr,
+    weightDecay,
     decays,
-    hyper: (_step: number, rate: number, now: number): number[] => [
-      rate,
+    groups,
+    hyper: (_step: number, settings: StepSettings): number[] => [
+      settings.lr,
       maximize ? -1 : 1,
-      weightDecay,
+      settings.weightDecay,
       1 - alpha,
       eps,
-      now,
+      settings.momentum,
     ],
   };
   if (momentum === 0) {
@@ -67,8 +71,8 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
         ...shared,
         slots: ['meanSquare'],
         bind:
-          ({ quads, shared: b, slots }) =>
-          () =>
+          ({ quads, slots }) =>
+          (b) =>
             kernel.plain({ quads }, { ...b, v: slots.meanSquare }, [quads]),
       });
     }
@@ -76,8 +80,8 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
       ...shared,
       slots: ['meanSquare', 'mean'],
       bind:
-        ({ quads, shared: b, slots }) =>
-        () =>
+        ({ quads, slots }) =>
+        (b) =>
           kernel.centered({ quads }, { ...b, v: slots.meanSquare, a: slots.mean }, [quads]),
     });
   }
@@ -87,8 +91,8 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
       momentum,
       slots: ['meanSquare', 'momentum'],
       bind:
-        ({ quads, shared: b, slots }) =>
-        () =>
+        ({ quads, slots }) =>
+        (b) =>
           kernel.withMomentum({ quads }, { ...b, v: slots.meanSquare, m: slots.momentum }, [quads]),
     });
   }
@@ -97,8 +101,8 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     momentum,
     slots: ['meanSquare', 'mean', 'momentum'],
     bind:
-      ({ quads, shared: b, slots }) =>
-      () =>
+      ({ quads, slots }) =>
+      (b) =>
         kernel.centeredWithMomentum({ quads }, { ...b, v: slots.meanSquare, a: slots.mean, m: slots.momentum }, [
           quads,
         ]),

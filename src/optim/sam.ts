@@ -4,7 +4,8 @@ import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { empty } from '../tensor/tensor.ts';
 import { Norms } from './norms.ts';
-import { expectNumber, expectOptimizer, type Optimizer } from './optimizer.ts';
+import { expectSameFrozen } from './layout.ts';
+import { arenaOf, expectNumber, expectOptimizer, extendState, type Optimizer } from './optimizer.ts';
 
 /** Options of {@link sam}. */
 export interface SamOptions {
@@ -20,8 +21,8 @@ export interface SamOptions {
  * Sharpness-aware minimisation: the gradient is taken at w + e, e = rho g / |g|, where the loss nearby is about
  * largest, and `base` then updates w with it. Foret et al., ICLR 2021, algorithm 1, eq. 2 with p = 2. `adaptive`: e =
  * rho w^2 g /
- * | |w| g |, Kwon et al., ICML 2021, without the authors' small addition to |w|. A step costs two forward and backward
- * passes over the same batch, three dispatches and a copy; w comes back bit for bit. Frozen parameters have gradient 0
+ * | |w| g |, Kwon et al., ICML 2021, without the authors' small addition to |w|. A step, `step(closure)`, costs two forward and
+ * backward passes over the same batch, three dispatches and a copy; w comes back bit for bit. Frozen parameters have gradient 0
  * and stay. In `fit` dropout draws anew for the second pass, and running statistics keep what the first one gave.
  */
 export function sam(options: SamOptions): Optimizer {
@@ -32,28 +33,29 @@ export function sam(options: SamOptions): Optimizer {
   const variant = adaptive ? { stretch: 'return p * p;' } : {};
   return {
     ...base,
-    attach: (arena) => {
+    for: (model) => {
+      const inner = base.for(model);
+      const arena = arenaOf('sam', model);
       const { values: p, grads: g } = arena;
-      const inner = base.attach(arena);
       const [kept, norms] = unscoped(
         () => [empty(p.shape, { gpu: p.gpu }), new Norms(p.gpu, [{ start: 0, size: p.size }])] as const,
       );
       const quads = p.size / 4;
-      return {
-        ...inner,
-        update: (again) => {
-          if (!again) throw new TypeError('sam: update needs a function that repeats forward and backward, got none');
+      return extendState(inner, {
+        step: (closure?: () => void) => {
+          if (!closure) throw new TypeError('sam: step needs a closure that repeats forward and backward, got none');
+          expectSameFrozen('sam', arena);
           norms.record(g, adaptive ? p : undefined);
           kernel.ascend({ quads, rho }, { norms: norms.values, g, p, kept }, [quads], variant);
-          again();
+          closure();
           copyOver(kept, p);
-          inner.update(again);
+          inner.step(closure);
         },
         dispose: () => {
           for (const t of [kept, norms]) t.dispose();
           inner.dispose();
         },
-      };
+      });
     },
   };
 }

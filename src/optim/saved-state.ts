@@ -1,12 +1,12 @@
 import { decodeSafetensors, encodeSafetensors, FormatError } from '../io/index.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sameShape } from '../tensor/shape.ts';
-import type { SavedState } from './optimizer.ts';
+import type { OptimizerState, SavedState } from './optimizer.ts';
 
 /**
  * The slots and the step count of an optimiser or a weight average as a safetensors file: a tensor `slot.parameter` of
- * the shape of the parameter for each slot and parameter, such as `momentum.0.weight`; `optimizer` and `step` among the
- * metadata. Together with `model.save()` it is all that a run needs to go on bit by bit.
+ * the shape of the parameter for each slot and parameter, such as `momentum.0.weight`; `optimizer`, `step`, and of an
+ * optimiser the rate, `lr`, among the metadata. Together with `model.save()` it is all that a run needs to go on bit by bit.
  */
 export async function saveState(state: SavedState): Promise<Uint8Array<ArrayBuffer>> {
   const tensors = new Map<string, { dtype: 'F32'; shape: readonly number[]; data: Float32Array<ArrayBuffer> }>();
@@ -16,11 +16,12 @@ export async function saveState(state: SavedState): Promise<Uint8Array<ArrayBuff
     for (const { name, shape, start, size } of state.segments)
       tensors.set(keyOf(slot, name), { dtype: 'F32', shape, data: values.slice(start, start + size) });
   }
-  return encodeSafetensors(tensors, { format: 'pt', optimizer: state.name, step: String(step) });
+  const metadata = { format: 'pt', optimizer: state.name, step: String(step) };
+  return encodeSafetensors(tensors, hasRate(state) ? { ...metadata, lr: String(state.lr) } : metadata);
 }
 
 /**
- * Puts back what `saveState` wrote; the next step is number `state.progress.step + 1`. Throws FormatError or
+ * Puts back what `saveState` wrote; the next step is number `state.progress.step + 1`, at the rate of then. Throws FormatError or
  * ShapeError, and changes nothing, when the file is of another rule, its names or shapes are not those of this state,
  * or a number is not finite.
  */
@@ -34,6 +35,9 @@ export function loadState(state: SavedState, bytes: Uint8Array): void {
   const step = /^\d+$/.test(metadata.get('step') ?? '') ? Number(metadata.get('step')) : NaN;
   if (!Number.isSafeInteger(step))
     throw new FormatError(`loadState: step is ${metadata.get('step')}, expected an integer of at least 0`);
+  const lr = metadata.get('lr');
+  if (lr !== undefined && !(Number.isFinite(Number(lr)) && lr.trim() !== '' && Number(lr) >= 0))
+    throw new FormatError(`loadState: lr is ${lr}, expected a finite number of at least 0`);
   const places = Object.entries(state.slots).flatMap(([slot, t]) =>
     state.segments.map((segment) => ({ key: keyOf(slot, segment.name), slot, t, segment })),
   );
@@ -54,6 +58,12 @@ export function loadState(state: SavedState, bytes: Uint8Array): void {
     t.gpu.write(t.storage, t.byteOffset + segment.start * 4, tensors.get(key)!.data as Float32Array<ArrayBuffer>);
   }
   state.progress.step = step;
+  if (lr !== undefined && hasRate(state)) state.lr = Number(lr);
+}
+
+/** True for an optimiser, false for a weight average. */
+function hasRate(state: SavedState): state is OptimizerState {
+  return 'lr' in state;
 }
 
 /** The name of a slot of a parameter in a file; a parameter without a name has that of the slot. */

@@ -18,24 +18,42 @@ export interface SgdOptions extends SharedOptions {
 
 /** Stochastic gradient descent with momentum in PyTorch's form (the rate multiplies the momentum buffer). */
 export function sgd(options: SgdOptions): Optimizer {
-  expectOptions('sgd', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov', 'maximize', 'decays']);
-  const { lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false, decays } = options;
+  expectOptions('sgd', options, [
+    'lr',
+    'momentum',
+    'dampening',
+    'weightDecay',
+    'nesterov',
+    'maximize',
+    'decays',
+    'groups',
+  ]);
+  const {
+    lr,
+    momentum = 0,
+    dampening = 0,
+    weightDecay = 0,
+    nesterov = false,
+    maximize = false,
+    decays,
+    groups,
+  } = options;
   expectNumber(lr, 'sgd: lr');
   expectNumber(momentum, 'sgd: momentum');
   expectNumber(dampening, 'sgd: dampening');
   expectNumber(weightDecay, 'sgd: weightDecay');
   if (nesterov && (momentum <= 0 || dampening !== 0))
     throw new RangeError(`sgd: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
-  const shared = { name: 'sgd', lr, decays };
+  const shared = { name: 'sgd', lr, weightDecay, decays, groups };
   const sign = maximize ? -1 : 1;
   if (momentum === 0) {
     return arenaOptimizer({
       ...shared,
       slots: [],
-      hyper: (_step, rate) => [rate, sign, weightDecay],
+      hyper: (_step, settings) => [settings.lr, sign, settings.weightDecay],
       bind:
-        ({ quads, shared: buffers }) =>
-        () =>
+        ({ quads }) =>
+        (buffers) =>
           kernel.plain({ quads }, buffers, [quads]),
     });
   }
@@ -43,10 +61,18 @@ export function sgd(options: SgdOptions): Optimizer {
     ...shared,
     momentum,
     slots: ['momentum'],
-    hyper: (step, rate, now) => [rate, sign, weightDecay, now, 1 - dampening, Number(nesterov), Number(step === 1)],
+    hyper: (step, settings) => [
+      settings.lr,
+      sign,
+      settings.weightDecay,
+      settings.momentum,
+      1 - dampening,
+      Number(nesterov),
+      Number(step === 1),
+    ],
     bind:
-      ({ quads, shared: buffers, slots }) =>
-      () =>
+      ({ quads, slots }) =>
+      (buffers) =>
         kernel.withMomentum({ quads }, { ...buffers, m: slots.momentum }, [quads]),
   });
 }

@@ -1,42 +1,22 @@
 import { expectOptions } from '../check/options.ts';
 import { claim } from '../check/claim.ts';
-import type { Augmentation } from '../data/augment.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { epochOrder, type Sampler } from '../data/sampler.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import type { Loss } from '../losses/loss.ts';
-import type { Objective } from '../losses/objective.ts';
 import type { Sequential } from '../nn/sequential.ts';
-import type { WeightAverage } from '../optim/average.ts';
-import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
 import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
 import { firstOutside } from '../stats/box.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import type { Susceptibility } from './susceptibility.ts';
 import { stepsPerEpoch as stepsOf } from './run-checks.ts';
-import { TrainingStep } from './training-step.ts';
+import { TrainingStep, type TrainingOptions } from './training-step.ts';
 
 /** Options of {@link fit}. */
-export interface FitOptions {
-  /** Of logits and labels. Exactly one of `loss` and `objective` is given. */
-  loss?: Loss;
-  /**
-   * Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as
-   * mixed().
-   */
-  objective?: Objective;
-  optimizer: Optimizer;
+export interface FitOptions extends TrainingOptions {
   /**
    * Schedules; each takes the rate from the one before it, and the last with momentum or class weights decides those.
    */
   schedule?: Schedule | readonly Schedule[];
-  /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
-  average?: WeightAverage;
-  /**
-   * State of `optimizer` attached to this model, for a caller who saves or restores it. Default: a new one, freed at
-   * the end.
-   */
-  state?: OptimizerState;
   epochs: number;
   /**
    * Epochs done before, for a run that goes on: orders, noise and schedules are those of the epochs from here on. With
@@ -44,14 +24,6 @@ export interface FitOptions {
    * 0.
    */
   startEpoch?: number;
-  /** Default: 128. The last batch of an epoch may be smaller. */
-  batchSize?: number;
-  /** Leave out the last batch of an epoch where it is smaller: batch norm cannot train on one row. Default: false. */
-  dropLast?: boolean;
-  /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
-  inputNoise?: number;
-  /** A random change of each batch before the noise, such as cropFlip(), fresh in every step. */
-  augment?: Augmentation;
   /** The order of each epoch, such as classBalancedSampler(). Default: every sample once. */
   sampler?: Sampler;
   /**
@@ -59,13 +31,6 @@ export interface FitOptions {
    * is the same, bit for bit.
    */
   probe?: Susceptibility;
-  /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
-  seed?: number;
-  /**
-   * Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow.
-   * Default: false.
-   */
-  detectAnomaly?: boolean;
   /**
    * Stops the run after the step at hand; `fit` then rejects with its reason and the model keeps what it has learnt.
    */
@@ -119,10 +84,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     epochs,
     batchSize = 128,
     seed = 0,
-    inputNoise = 0,
-    augment,
     average,
-    state,
     dropLast,
     startEpoch = 0,
     probe,
@@ -139,19 +101,9 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   if (!model.isInitialized) model.init({ seed });
   const history: History = { loss: [], steps, seconds: 0, stepsPerSecond: 0 };
   using step = new TrainingStep(model, data, {
-    loss,
-    objective,
-    optimizer,
-    batchSize,
-    inputNoise,
-    augment,
-    seed,
-    average,
-    state,
-    dropLast,
+    ...options,
     stepsDone,
     setsClassWeight: schedules.some((s) => s.classWeight),
-    detectAnomaly: options.detectAnomaly,
   });
   step.expectRows();
   const probing =
@@ -288,7 +240,7 @@ function check(
     throw new RangeError(`fit: dropLast leaves no batch: ${data.y.length} samples, batchSize ${batchSize}`);
   if (!(inputNoise >= 0 && Number.isFinite(inputNoise)))
     throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
-  if (typeof optimizer?.attach !== 'function')
+  if (typeof optimizer?.for !== 'function')
     throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
   if (state && state.name !== optimizer.name)
     throw new TypeError(`fit: state is that of ${state.name}, expected that of the optimizer, ${optimizer.name}`);
@@ -301,10 +253,13 @@ function check(
   if (probe !== undefined && typeof probe?.measure !== 'function')
     throw new TypeError(`fit: probe is ${String(probe)}, expected for example susceptibility(inputs)`);
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
-  if (objective && !objective.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
-    throw new TypeError('fit: the schedule sets class weights, which this objective does not take, expected a loss');
   if (typeof (objective ?? loss) !== 'function')
     throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+  if (!(objective ?? loss)!.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
+    throw new TypeError(
+      `fit: the schedule sets class weights, which this ${objective ? 'objective' : 'loss'} does not take, expected a ` +
+        `loss${objective ? '' : ' such as crossEntropy()'}`,
+    );
   if (objective?.rows !== undefined && objective.rows !== data.y.length)
     throw new ShapeError(`fit: the dataset has ${data.y.length} rows, the objective has numbers for ${objective.rows}`);
   const at = objective?.box ? firstOutside(data.x.data, objective.box) : -1;

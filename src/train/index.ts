@@ -7,8 +7,9 @@ export {
   type Factoring,
 } from './enrich.ts';
 export { epochScores, type EpochScore, type EpochScores, type EpochScoresOptions } from './epoch-scores.ts';
-export { evaluate, type Evaluation, type Predictor } from './evaluate.ts';
+export { evaluate, type EvaluateOptions, type Evaluation, type Metric, type Predictor } from './evaluate.ts';
 export { fit, type FitOptions } from './fit.ts';
+export type { LossFunction } from './loss-function.ts';
 export type { EpochReport, History, StepReport } from './history.ts';
 export {
   selectBySusceptibility,
@@ -24,7 +25,7 @@ export {
   type Susceptibility,
   type SusceptibilityOptions,
 } from './susceptibility.ts';
-export { TrainingStep, type TrainingStepOptions } from './training-step.ts';
+export { TrainingStep, type TrainingOptions, type TrainingStepOptions } from './training-step.ts';
 export { crt, type CrtOptions } from './crt.ts';
 export { featuresOf, linearHead, type HeadOptions } from './heads.ts';
 export { lws, type LwsOptions } from './lws.ts';

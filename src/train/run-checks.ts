@@ -2,12 +2,12 @@ import { claim, type Claim } from '../check/claim.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { firstNonFinite } from '../tensor/anomaly.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { TrainingStepOptions } from './training-step.ts';
+import type { TrainingOptions, TrainingStepOptions } from './training-step.ts';
 
 /** Steps of an epoch over `n` samples. */
 export function stepsPerEpoch(
   n: number,
-  { batchSize, dropLast = false }: Pick<TrainingStepOptions, 'batchSize' | 'dropLast'>,
+  { batchSize = 128, dropLast = false }: Pick<TrainingOptions, 'batchSize' | 'dropLast'>,
 ): number {
   return dropLast ? Math.floor(n / batchSize) : Math.ceil(n / batchSize);
 }

@@ -3,11 +3,11 @@ import type { Augmentation } from '../data/augment.ts';
 import { makeDataset, subset } from '../data/dataset.ts';
 import { random32, randomBelow, shuffledIndices } from '../data/shuffle.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
-import type { Loss } from '../losses/loss.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { stack } from '../ops/concat.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
-import { expectOptimizer, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
+import { toLabels } from '../ops/labels.ts';
+import { expectOptimizer, setRates, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { keep } from '../tensor/copy.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
@@ -15,6 +15,7 @@ import { scope } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { LossFunction } from './loss-function.ts';
 
 /** Inputs of probes; labels are read only where the probe asks for them. */
 export interface ProbeInputs {
@@ -50,7 +51,7 @@ export interface SusceptibilityOptions {
    * Of logits (batch, classes) and labels, a scalar; whoever made it frees it. Default: cross-entropy, as in the
    * authors' code.
    */
-  loss?: Loss;
+  loss?: LossFunction;
   /** Probes of `fit`: before every so many steps, from the first on. Default: before every epoch. */
   everySteps?: number;
   /** Whether dropout draws anew for the loss after the step, as in the authors' code. Default: 'redrawn'. */
@@ -132,8 +133,7 @@ export class Susceptibility {
 
   /**
    * One probe, in training mode: loss, step, loss. Parameters, gradients, buffers, the state of the optimiser and the
-   * stream of dropout are then what they were, bit for bit, also when it fails; `prepare` belongs before the next
-   * update, as always. Two numbers are read back.
+   * stream of dropout are then what they were, bit for bit, also when it fails. Two numbers are read back.
    */
   async measure(
     model: Sequential,
@@ -150,7 +150,7 @@ export class Susceptibility {
       );
     if (!(Number.isFinite(lr) && lr >= 0))
       throw new RangeError(`susceptibility: lr is ${lr}, expected a finite number of at least 0`);
-    const own = this.optimizer?.attach(model.arena);
+    const own = this.optimizer?.for(model);
     const stepper = own ?? state;
     if (!stepper)
       throw new TypeError(
@@ -192,6 +192,7 @@ export class Susceptibility {
     const restore = keep([values, grads, ...model.namedBuffers.values(), ...Object.values(stepper.slots)]);
     const held = Array.from(parameters.values(), (p) => [p, p.grad] as const);
     const { step } = stepper.progress;
+    const rates = { lr: stepper.lr, momentum: stepper.momentum };
     try {
       const taken = tensor(x, { gpu });
       const input = augment ? augment(taken, { key: split(root, 1), first: place(0) }) : taken;
@@ -204,20 +205,21 @@ export class Susceptibility {
         const logits = model.forward(input, { training: true, random: { key: split(root, 0), first: place(stream) } });
         if (logits.rank !== 2)
           throw new ShapeError(`susceptibility: the model gives shape [${logits.shape}], expected (batch, classes)`);
-        const value = of(logits, y);
+        const value = of(logits, toLabels(this.#options.loss ? 'susceptibility' : 'crossEntropy', y, logits));
         if (value.size !== 1)
           throw new ShapeError(`susceptibility: the loss has shape [${value.shape}], expected a scalar`);
         return value;
       };
       const before = loss(0);
       backward(before);
-      stepper.prepare(step + 1, lr, momentum);
-      stepper.update(() => backward(loss(2)));
+      setRates(stepper, lr, momentum);
+      stepper.step(() => backward(loss(2)));
       return noGrad(() => stack([before, loss(masks === 'same' ? 0 : 1)]));
     } finally {
       restore();
       for (const [p, grad] of held) p.grad = grad;
       stepper.progress.step = step;
+      setRates(stepper, rates.lr, rates.momentum);
     }
   }
 }

@@ -4,7 +4,6 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
-import type { Loss } from '../losses/loss.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { walkLayers, type Layer } from '../nn/layer.ts';
 import { FROZEN } from '../nn/pass-weights.ts';
@@ -13,7 +12,7 @@ import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
 import { countingInvalidLabels } from '../ops/cross-entropy.ts';
 import type { WeightAverage } from '../optim/average.ts';
-import type { Optimizer, OptimizerState } from '../optim/optimizer.ts';
+import { setRates, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, split, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { AnomalyWatch } from '../tensor/anomaly.ts';
@@ -23,32 +22,49 @@ import { unscoped } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, Tensor } from '../tensor/tensor.ts';
+import type { LossFunction } from './loss-function.ts';
 import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 
-/** What a captured step is made of. */
-export interface TrainingStepOptions {
-  /** Of logits and labels; or else `objective`. */
-  loss?: Loss | undefined;
-  /** Of inputs, labels and the model; its owner calls `prepare` before each `run`. */
+/** What the steps of a run are made of: what `fit` and {@link TrainingStep} share. */
+export interface TrainingOptions {
+  /**
+   * Of logits and labels, such as crossEntropy() or a function of your own. Exactly one of `loss` and `objective` is
+   * given.
+   */
+  loss?: LossFunction | undefined;
+  /**
+   * Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as
+   * mixed().
+   */
   objective?: Objective | undefined;
   optimizer: Optimizer;
-  batchSize: number;
-  inputNoise: number;
-  /** Changes each batch before the noise. */
-  augment?: Augmentation | undefined;
-  seed: number;
-  /** Follows the weights after each update; its owner calls `prepare` before each `run`. */
+  /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
   average?: WeightAverage | undefined;
-  /** State of the optimiser to go on with; its owner frees it. Default: a new one. */
+  /** State of `optimizer` for this model, for a caller who saves or restores it. Default: a new one, freed at the end. */
   state?: OptimizerState | undefined;
-  /** Leave out the last batch of an epoch where it is smaller. Default: false. */
+  /** Default: 128. The last batch of an epoch may be smaller. */
+  batchSize?: number | undefined;
+  /** Leave out the last batch of an epoch where it is smaller: batch norm cannot train on one row. Default: false. */
   dropLast?: boolean | undefined;
+  /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
+  inputNoise?: number | undefined;
+  /** A random change of each batch before the noise, such as cropFlip(), fresh in every step. */
+  augment?: Augmentation | undefined;
+  /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
+  seed?: number | undefined;
+  /**
+   * Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow.
+   * Default: false.
+   */
+  detectAnomaly?: boolean | undefined;
+}
+
+/** Options of {@link TrainingStep}, whose owner calls `prepare` of an objective and of an average before each `run`. */
+export interface TrainingStepOptions extends TrainingOptions {
   /** Whether class weights of the loss change in the run, so that no other may use it. Default: false. */
   setsClassWeight?: boolean | undefined;
   /** Steps done before, for a run that goes on. Default: 0. */
   stepsDone?: number;
-  /** Inspect every result and gradient of the step. Default: false. */
-  detectAnomaly?: boolean | undefined;
 }
 
 /** Losses kept on the device until they are read. */
@@ -61,7 +77,7 @@ const LOG = 512;
  */
 export class TrainingStep {
   readonly #model: Sequential;
-  readonly #options: TrainingStepOptions;
+  readonly #options: TrainingStepOptions & Required<Pick<TrainingOptions, 'batchSize' | 'inputNoise' | 'seed'>>;
   readonly #gpu: Gpu;
   readonly #watch: AnomalyWatch | null;
   readonly #augmentKey: Key;
@@ -80,24 +96,26 @@ export class TrainingStep {
   readonly #at: { epoch: Tensor; step: Tensor };
   readonly #optimizer: OptimizerState;
   readonly #steps = new Map<number, Captured<void>>();
-  /** Layers whose computation may change from step to step, and the one that `#steps` were captured under. */
+  /** Layers whose computation may change from step to step. */
   readonly #changing: readonly Layer[];
+  /** The computation, and the frozen parameters, that `#steps` were captured under. */
   #graph = '';
   #count: number;
   #read: number;
 
   constructor(model: Sequential, data: Dataset, options: TrainingStepOptions) {
     this.#model = model;
-    this.#options = options;
+    const { batchSize = 128, inputNoise = 0, seed = 0 } = options;
+    this.#options = { ...options, batchSize, inputNoise, seed };
     options.average?.attach(model.arena);
     this.#claims = claimsOf(model, options);
     this.#gpu = model.arena.values.gpu;
     this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
     this.#watch = options.detectAnomaly ? new AnomalyWatch(this.#gpu) : null;
-    this.#augmentKey = split(key(options.seed), PURPOSE.augmentation);
-    this.#noiseKey = split(key(options.seed), PURPOSE.inputNoise);
-    this.#dropoutKey = split(key(options.seed), PURPOSE.dropout);
-    this.#objectiveKey = split(key(options.seed), PURPOSE.objective);
+    this.#augmentKey = split(key(seed), PURPOSE.augmentation);
+    this.#noiseKey = split(key(seed), PURPOSE.inputNoise);
+    this.#dropoutKey = split(key(seed), PURPOSE.dropout);
+    this.#objectiveKey = split(key(seed), PURPOSE.objective);
     this.#labels = data.y;
     const gpu = this.#gpu;
     [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid] = unscoped(() => [
@@ -109,7 +127,7 @@ export class TrainingStep {
       tensor([0], { dtype: 'u32', gpu }),
     ]);
     this.#at = unscoped(() => ({ epoch: zeros([], { gpu }), step: zeros([], { gpu }) }));
-    this.#optimizer = options.state ?? options.optimizer.attach(model.arena);
+    this.#optimizer = options.state ?? options.optimizer.for(model);
     this.#count = this.#read = options.stepsDone ?? 0;
   }
 
@@ -171,15 +189,16 @@ export class TrainingStep {
     const { batchSize } = this.#options;
     const start = i * batchSize;
     const rows = Math.min(batchSize, this.#y.shape[0]! - start);
-    // The optimiser counts steps from 1; noise and dropout are numbered by sample over the whole run.
-    this.#optimizer.prepare(this.#count + 1, lr, momentum);
+    // Noise and dropout are numbered by sample over the whole run.
+    setRates(this.#optimizer, lr, momentum ?? this.#options.optimizer.momentum);
     this.#state.write([(this.#count * batchSize) >>> 0, 0, start, this.#count % LOG]);
     if (this.#options.objective) {
       this.#at.epoch.write([Math.floor(this.#count / this.stepsPerEpoch)]);
       this.#at.step.write([this.#count]);
     }
     this.#count++;
-    this.#forgetOthers(this.#changing.map((layer) => layer.graph).join());
+    const frozen = Array.from(this.#model.arena.parameters.values(), (p) => Number(!p.requiresGrad));
+    this.#forgetOthers([...this.#changing.map((layer) => layer.graph), frozen.join('')].join());
     const known = this.#steps.get(rows);
     if (known) known.run();
     else
@@ -189,7 +208,7 @@ export class TrainingStep {
       );
   }
 
-  /** Frees the steps that were captured under another graph. */
+  /** Frees the steps that were captured under another graph, or with other parameters frozen. */
   #forgetOthers(graph: string): void {
     if (graph === this.#graph) return;
     for (const step of this.#steps.values()) step.dispose();
@@ -215,7 +234,7 @@ export class TrainingStep {
   #record(rows: number): void {
     const [input, y, index] = this.#batch(rows);
     const value = this.#gradients(input, y, index);
-    this.#optimizer.update(() => this.#again(input, y, index));
+    this.#optimizer.step(() => this.#again(input, y, index));
     this.#options.average?.update();
     logLoss(value, this.#log, this.#state);
   }

@@ -92,21 +92,19 @@ test.each(cases)('$name: logits, gradients, and parameters after 5 steps', async
 
   // The steps start from the same state: running statistics have moved.
   model.loadStateDict(start);
-  const optimizer = sgd({ lr, momentum, weightDecay, nesterov }).attach(model.arena);
+  const optimizer = sgd({ lr, momentum, weightDecay, nesterov }).for(model);
   const x = input();
   const y = tensor(labels(1), { dtype: 'i32' });
-  optimizer.prepare(1, lr);
   const step = capture(() => {
     const value = loss(model.forward(x, { training: true }), y);
     backward(value);
-    optimizer.update();
+    optimizer.step();
     return value;
   });
   const losses = [await step.value.item()];
   for (let k = 2; k <= 5; k++) {
     x.write(dense(c.inputs[`x${k}`]).data);
     y.write(labels(k));
-    optimizer.prepare(k, lr);
     losses.push(await step.run().item());
   }
   expectWithin(losses, want('losses'), close(1e-4, 1e-6), 'losses');

@@ -14,8 +14,8 @@ async function byNorm(
 ): Promise<{ grads: Float32Array; norm: number }> {
   poison([gradients.length * 4]);
   const [grads, values] = [tensor(gradients), tensor(new Float32Array(gradients.length))];
-  const state = clipGradNorm(sgd({ lr: 0 }), { maxNorm, normType }).attach({ values, grads });
-  state.update();
+  const state = clipGradNorm(sgd({ lr: 0 }), { maxNorm, normType }).for({ values, grads });
+  state.step();
   const out = { grads: await grads.read(), norm: await state.totalNorm.item() };
   for (const t of [state, grads, values]) t.dispose();
   return out;
@@ -56,8 +56,8 @@ describe.each([1, 2, Infinity])('clipGradNorm of order %d', (type) => {
 
 test('clipGradValue: limits, inside, and NaN', async () => {
   const [grads, values] = [tensor([0.5, -0.5, 0.7, -3e38, NaN, 0, 0.3, -0.2]), tensor(new Float32Array(8))];
-  const state = clipGradValue(sgd({ lr: 0 }), { clipValue: 0.5 }).attach({ values, grads });
-  state.update();
+  const state = clipGradValue(sgd({ lr: 0 }), { clipValue: 0.5 }).for({ values, grads });
+  state.step();
   expect(await grads.read()).toEqual(Float32Array.from([0.5, -0.5, 0.5, -0.5, NaN, 0, 0.3, -0.2]));
   for (const t of [state, grads, values]) t.dispose();
 });
@@ -66,9 +66,9 @@ test('wrappers add up: value first, then norm', async () => {
   const [grads, values] = [tensor([10, -10, 0.1, 0]), tensor(new Float32Array(4))];
   const optimizer = clipGradValue(clipGradNorm(sgd({ lr: 1 }), { maxNorm: 1 }), { clipValue: 1 });
   expect([optimizer.name, optimizer.lr]).toEqual(['sgd', 1]);
-  const state = optimizer.attach({ values, grads });
-  state.prepare(1, 1);
-  state.update();
+  const state = optimizer.for({ values, grads });
+  state.lr = 1;
+  state.step();
   const norm = Math.sqrt(2.01) + 1e-6;
   const got = await values.read();
   [-1 / norm, 1 / norm, -0.1 / norm, 0].forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(1e-6));

@@ -85,11 +85,10 @@ test.each(of(...Object.keys(rules)))('$name, 30 steps as PyTorch', async (c) => 
   const want = rowsOf(c.outputs.trace, 30);
   poison([start.length * 4]);
   const [values, grads] = [tensor(padded(start)), tensor(padded(start))];
-  const state = optimizer.attach({ values, grads });
+  const state = optimizer.for({ values, grads });
   for (const [i, g] of rowsOf(c.inputs.grads, 30).entries()) {
     grads.write(padded(g));
-    state.prepare(i + 1, optimizer.lr);
-    state.update();
+    state.step();
     const now = Array.from(await values.read());
     // Each of 30 steps rounds the parameter and its moments once or twice; the values are of order 1.
     want[i]!.forEach((w, k) =>
@@ -123,11 +122,10 @@ async function clipped(
   poison([gradients.length * 4]);
   const grads = tensor(padded(gradients));
   const values = tensor(new Float32Array(grads.size));
-  const state = clip(sgd({ lr: 0 })).attach({ values, grads }) as ReturnType<Optimizer['attach']> & {
+  const state = clip(sgd({ lr: 0 })).for({ values, grads }) as ReturnType<Optimizer['for']> & {
     totalNorm?: typeof grads;
   };
-  state.prepare(1, 0);
-  state.update();
+  state.step();
   const out = {
     grads: Array.from(await grads.read()).slice(0, gradients.length),
     norm: state.totalNorm ? await state.totalNorm.item() : null,

@@ -32,7 +32,7 @@ test.each([0, 0.1])(
       gpu,
       new Map(shapes.map(([name, shape]) => [name, { shape, data: Float32Array.from(values.get(name)!) }])),
     );
-    const state = lamb(options).attach(arena);
+    const state = lamb(options).for(arena);
     const want = new Map([...values].map(([name, v]) => [name, Array.from(v)]));
     const moments = new Map(shapes.map(([name]): [string, LambMoments] => [name, { m: [], v: [] }]));
     for (let t = 1; t <= 20; t++) {
@@ -41,8 +41,7 @@ test.each([0, 0.1])(
         arena.parameters.get(name)!.home!.grad.write(g);
         want.set(name, lambStep(want.get(name)!, Array.from(g), moments.get(name)!, t, options));
       });
-      state.prepare(t, options.lr);
-      state.update();
+      state.step();
     }
     for (const [name, p] of arena.parameters) {
       const got = await p.read();

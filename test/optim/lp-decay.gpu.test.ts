@@ -31,12 +31,11 @@ describe("the authors' first code", () => {
         betas: betas as [number, number],
         power: { value: isDistance ? toNumber(p) : 8 },
       });
-      const state = optimizer.attach(arena);
+      const state = optimizer.for(arena);
       const of = arena.parameters.get(isDistance ? 'dist1.weight' : 'other')!;
       for (let t = 1; t <= 5; t++) {
         of.home!.grad.write(flat(inputs[`grad${t}`]));
-        state.prepare(t, optimizer.lr);
-        state.update();
+        state.step();
         expectWithin(
           await of.read(),
           { data: Float64Array.from(flat(outputs[`w${t}`])), shape },
@@ -52,9 +51,8 @@ describe("the authors' first code", () => {
 /** The weights after one step without a gradient, which is decay alone: rate 0.5. */
 async function decayed(shape: number[], data: readonly number[], p: number): Promise<number[]> {
   const arena = arenaWith({ 'dist1.weight': [shape, data] });
-  const state = lpDecayAdamW({ lr: 1, weightDecay: 0.5, power: { value: p } }).attach(arena);
-  state.prepare(1, 1);
-  state.update();
+  const state = lpDecayAdamW({ lr: 1, weightDecay: 0.5, power: { value: p } }).for(arena);
+  state.step();
   const after = Array.from(await arena.parameters.get('dist1.weight')!.read());
   for (const t of [state, arena]) t.dispose();
   return after;
@@ -92,10 +90,9 @@ test(
     net.parameters.get('bias.bias')!.write([1, 2]);
     net.arena.grads.write(new Float32Array(net.arena.grads.size));
     net.power.set(2);
-    const state = lpDecayAdamW({ lr: 1, weightDecay: 0.5, power: net.power }).attach(net.arena);
+    const state = lpDecayAdamW({ lr: 1, weightDecay: 0.5, power: net.power }).for(net);
     const before = await net.arena.values.read();
-    state.prepare(1, 1);
-    const step = capture(() => state.update());
+    const step = capture(() => state.step());
     expect(step.dispatches).toBe(2);
     const read = async (name: string): Promise<number[]> => Array.from(await net.parameters.get(name)!.read());
     const at = (name: string): number[] => {
@@ -107,7 +104,6 @@ test(
     expect(await read('bias.bias')).toEqual([0.5, 1]);
     expect(await read('dist2.weight')).toEqual(at('dist2.weight'));
     net.power.set(Infinity);
-    state.prepare(2, 1);
     step.run();
     // Of each row the -5 that was the identity's -10 shrinks.
     const after = await read('dist1.weight');
@@ -118,10 +114,10 @@ test(
 
 test('errors', () => {
   const [values, grads] = [tensor([1, 2, 3, 4]), tensor([0, 0, 0, 0])];
-  expect(() => lpDecayAdamW({ power: { value: 8 } }).attach({ values, grads })).toThrow(
+  expect(() => lpDecayAdamW({ power: { value: 8 } }).for({ values, grads })).toThrow(
     'lpDecayAdamW: no parameter is the weight of a distance layer; name them by distances: (name) => ...',
   );
-  expect(() => lpDecayAdamW({ power: { value: 8 }, distances: () => true }).attach({ values, grads })).toThrow(
+  expect(() => lpDecayAdamW({ power: { value: 8 }, distances: () => true }).for({ values, grads })).toThrow(
     'lpDecayAdamW:  has shape [4], expected the weight of a distance layer, a row a neuron',
   );
   expect(() => lpDecayAdamW({ power: { value: 0.5 } })).toThrow(

@@ -126,9 +126,8 @@ describe.each(Object.entries(cases))('%s', (_, c) => {
 /** One update of `[1, ...]` by the gradients given; the values afterwards. */
 async function once(optimizer: Optimizer, gradients: number[], start = gradients.map(() => 1)): Promise<number[]> {
   const [values, grads] = [tensor(start), tensor(gradients)];
-  const state = optimizer.attach({ values, grads });
-  state.prepare(1, optimizer.lr);
-  state.update();
+  const state = optimizer.for({ values, grads });
+  state.step();
   const out = Array.from(await values.read());
   for (const t of [state, values, grads]) t.dispose();
   return out;
@@ -171,11 +170,12 @@ test('a momentum that a schedule cycles takes the place of momentum and of the f
   const gradients = [1, -0.5, 0.25];
   const run = async (optimizer: Optimizer): Promise<number> => {
     const [values, grads] = [tensor([1, 0, 0, 0]), tensor([0, 0, 0, 0])];
-    const state = optimizer.attach({ values, grads });
+    const state = optimizer.for({ values, grads });
     for (const [i, g] of gradients.entries()) {
       grads.write([g, 0, 0, 0]);
-      state.prepare(i + 1, 0.1, momenta[i]);
-      state.update();
+      state.lr = 0.1;
+      if (momenta[i] !== undefined) state.momentum = momenta[i];
+      state.step();
     }
     const [out] = await values.read();
     for (const t of [state, values, grads]) t.dispose();
@@ -208,9 +208,9 @@ test('decays: weight decay applies to the parameters that the filter names', asy
       new Map(['0.weight', '0.bias'].map((name) => [name, { shape: [3], data: new Float32Array(3).fill(1) }])),
     );
     const optimizer = make({ lr: 0.1, weightDecay: 0.5, decays: (name: string) => name.endsWith('weight') });
-    const state = optimizer.attach(arena);
-    state.prepare(1, 0.1);
-    state.update();
+    const state = optimizer.for(arena);
+    state.lr = 0.1;
+    state.step();
     const [weight, bias] = await Promise.all([...arena.parameters.values()].map((p) => p.read()));
     expect(
       weight!.every((v) => v < 0.99),
@@ -226,9 +226,8 @@ test('more quads than one row of workgroups holds', async () => {
   const size = 65_536 * 64 * 4;
   const values = tensor(new Float32Array(size).fill(1));
   const grads = tensor(new Float32Array(size).fill(2));
-  const state = sgd({ lr: 0.5 }).attach({ values, grads });
-  state.prepare(1, 0.5);
-  state.update();
+  const state = sgd({ lr: 0.5 }).for({ values, grads });
+  state.step();
   const got = await values.read();
   expect(got.findIndex((v) => v !== 0)).toBe(-1);
   for (const t of [state, values, grads]) t.dispose();
@@ -267,13 +266,13 @@ test('errors', () => {
   );
   expect(() => sam({ base: sgd({ lr: 1 }), rho: -1 })).toThrow('sam: rho is -1, expected a number of at least 0');
   const [values, grads, odd] = [tensor([1, 2, 3, 4]), tensor([1, 2, 3]), tensor([1, 2, 3])];
-  expect(() => sgd({ lr: 1 }).attach({ values, grads })).toThrow(
+  expect(() => sgd({ lr: 1 }).for({ values, grads })).toThrow(
     'optimiser: the arena has 4 values and 3 gradients, expected equal multiples of 4',
   );
-  expect(() => sgd({ lr: 1 }).attach({ values: odd, grads })).toThrow(
+  expect(() => sgd({ lr: 1 }).for({ values: odd, grads })).toThrow(
     'optimiser: the arena has 3 values and 3 gradients, expected equal multiples of 4',
   );
-  const state = sam({ base: sgd({ lr: 1 }) }).attach({ values, grads: values });
-  expect(() => state.update()).toThrow('sam: update needs a function that repeats forward and backward, got none');
+  const state = sam({ base: sgd({ lr: 1 }) }).for({ values, grads: values });
+  expect(() => state.step()).toThrow('sam: step needs a closure that repeats forward and backward, got none');
   for (const t of [state, values, grads, odd]) t.dispose();
 });

@@ -25,12 +25,11 @@ test.each([
   const w = arena.parameters.get('w')!;
   const coefficients = tensor(c.data);
   const [lr, rho] = [0.05, 0.3];
-  const state = sam({ base: sgd({ lr }), rho, adaptive }).attach(arena);
+  const state = sam({ base: sgd({ lr }), rho, adaptive }).for(arena);
   const gradients = (): void => backward(sum(mul(coefficients, powScalar(w, 4))));
-  state.prepare(1, lr);
   const step = capture(() => {
     gradients();
-    state.update(gradients);
+    state.step(gradients);
   });
   for (let t = 1; t <= 15; t++) {
     if (t > 1) step.run();
@@ -48,11 +47,10 @@ test('the weights come back bit for bit: with rate 0 nothing moves', async () =>
   );
   const w = arena.parameters.get('w')!;
   const before = await w.read();
-  const state = sam({ base: sgd({ lr: 0 }), rho: 2 }).attach(arena);
+  const state = sam({ base: sgd({ lr: 0 }), rho: 2 }).for(arena);
   const gradients = (): void => scope(() => backward(sum(powScalar(requireGrad(w), 4))));
-  state.prepare(1, 0);
   gradients();
-  state.update(() => {
+  state.step(() => {
     gradients();
   });
   expectSameBits(await w.read(), before, 'weights');

@@ -9,10 +9,10 @@ const net = (hidden = 3): Sequential => sequential(linear(4, hidden), relu(), li
 
 /** A state after one step with gradient 1. */
 async function used(model: Sequential, optimizer: Optimizer): Promise<OptimizerState> {
-  const state = optimizer.attach(model.arena);
+  const state = optimizer.for(model);
   model.arena.grads.write(new Float32Array(model.arena.grads.size).fill(1));
-  state.prepare(1, 0.1);
-  state.update();
+  state.lr = 0.1;
+  state.step();
   return state;
 }
 
@@ -31,14 +31,14 @@ test('a file names slots by parameter, with its shape, the rule and the step', a
     'secondMoment.2.bias': [2],
   });
   expect(tensors.get('firstMoment.2.bias')!.data).toEqual(Float32Array.from([0.1, 0.1]));
-  expect(Object.fromEntries(metadata)).toEqual({ format: 'pt', optimizer: 'adam', step: '1' });
+  expect(Object.fromEntries(metadata)).toEqual({ format: 'pt', optimizer: 'adam', step: '1', lr: '0.1' });
   for (const t of [state, model]) t.dispose();
 });
 
 test('a rule without slots saves its step', async () => {
   const model = net();
   const state = await used(model, sgd({ lr: 1 }));
-  const fresh = sgd({ lr: 1 }).attach(model.arena);
+  const fresh = sgd({ lr: 1 }).for(model);
   loadState(fresh, await saveState(state));
   expect(fresh.progress.step).toBe(1);
   for (const t of [state, fresh, model]) t.dispose();

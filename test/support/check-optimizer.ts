@@ -110,18 +110,17 @@ function stepOn(target: Target, arena: Arena, state: OptimizerState, maximizes =
     backward(maximizes ? sub(0, loss) : loss);
   };
   gradients();
-  state.update(gradients);
+  state.step(gradients);
 }
 
 async function expectConverges({ converging, maximizes }: OptimizerCase, target: Target): Promise<void> {
   const optimizer = converging();
   const arena = arenaOf(target);
-  const state = optimizer.attach(arena);
+  const state = optimizer.for(arena);
   const steps = 300;
-  state.prepare(1, optimizer.lr);
   const step = capture(() => stepOn(target, arena, state, maximizes));
   for (let t = 2; t <= steps; t++) {
-    state.prepare(t, optimizer.lr * (1 - (t - 1) / steps));
+    state.lr = optimizer.lr * (1 - (t - 1) / steps);
     step.run();
   }
   for (const [name, p] of arena.parameters) {
@@ -148,12 +147,12 @@ async function trainNetwork(
   const once = (): void => {
     const gradients = (): void => backward(sum(square(sub(model.forward(x), y))));
     gradients();
-    state.update(gradients);
+    state.step(gradients);
   };
   let step: Captured<void> | null = null;
   for (let t = first; t <= last; t++) {
     // The rate differs from step to step, as under a schedule.
-    state.prepare(t, lr / t);
+    state.lr = lr / t;
     if (!captured) scope(once);
     else if (step) step.run();
     else step = capture(once);
@@ -168,13 +167,13 @@ async function expectSameRuns({ make }: OptimizerCase): Promise<void> {
   const run = async (how: 'eager' | 'captured' | 'restored'): Promise<Float32Array> => {
     poison([4096]);
     let model = network().init({ seed: 1 });
-    let state = make().attach(model.arena);
+    let state = make().for(model);
     if (how === 'restored') {
       await trainNetwork(model, state, lr, 1, 5);
       const [weights, slots] = [await model.save(), await saveState(state)];
       for (const t of [state, model]) t.dispose();
       model = network().init({ seed: 2 });
-      state = make().attach(model.arena);
+      state = make().for(model);
       model.load(weights);
       loadState(state, slots);
       expect(state.progress.step, 'step').toBe(5);
@@ -197,11 +196,10 @@ async function expectFrozenStays({ decaying, maximizes }: OptimizerCase): Promis
   const b = arena.parameters.get('b')!;
   b.requiresGrad = false;
   const optimizer = decaying();
-  const state = optimizer.attach(arena);
+  const state = optimizer.for(arena);
   const all = [arena.values, ...Object.values(state.slots)];
   const before = await Promise.all(all.map((t) => t.read()));
   for (let t = 1; t <= 3; t++) {
-    state.prepare(t, optimizer.lr);
     scope(() => stepOn(target, arena, state, maximizes));
   }
   const after = await Promise.all(all.map((t) => t.read()));
@@ -226,17 +224,16 @@ async function expectFrozenStays({ decaying, maximizes }: OptimizerCase): Promis
 async function expectLean({ make, dispatches }: OptimizerCase): Promise<void> {
   const target = targets.find((t) => t.name === 'mixed')!;
   const arena = arenaOf(target);
-  const state = make().attach(arena);
-  state.prepare(1, 0.01);
-  const update = capture(() => state.update(() => {}));
+  const state = make().for(arena);
+  state.lr = 0.01;
+  const update = capture(() => state.step(() => {}));
   expect(update.dispatches, 'dispatches').toBe(dispatches);
   update.dispose();
-  state.update(() => {});
+  state.step(() => {});
   await gpu.sync();
   const before = { created: gpu.buffersCreated, live: gpu.memory().live, bindGroups: gpu.counters.bindGroups };
   for (let t = 2; t < 12; t++) {
-    state.prepare(t, 0.01);
-    state.update(() => {});
+    state.step(() => {});
   }
   await gpu.sync();
   expect({ created: gpu.buffersCreated, live: gpu.memory().live, bindGroups: gpu.counters.bindGroups }).toEqual(before);

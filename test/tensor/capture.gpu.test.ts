@@ -33,13 +33,13 @@ async function train(
   captured: boolean,
 ): Promise<{ losses: number[]; values: Float32Array; created: number[]; submits: number[] }> {
   const a = arena();
-  const state = sgd({ lr: 0.1, momentum: 0.9 }).attach(a);
+  const state = sgd({ lr: 0.1, momentum: 0.9 }).for(a);
   const x = tensor(batch(0).x, { shape: [6, 5] });
   const y = tensor(batch(0).y, { dtype: 'i32' });
   const step = (): Tensor => {
     const loss = lossOf(a, x, y);
     backward(loss);
-    state.update();
+    state.step();
     return loss;
   };
   const losses: number[] = [];
@@ -49,7 +49,6 @@ async function train(
     const { x: xs, y: ys } = batch(k);
     x.write(xs);
     y.write(ys);
-    state.prepare(k + 1, 0.1);
     if (!captured) {
       const loss = scope(step);
       losses.push(await loss.item());

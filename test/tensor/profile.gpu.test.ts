@@ -10,14 +10,13 @@ import { gpu } from '../support/gpu.ts';
 function mlpStep(): { step: Captured<Tensor>; dispose(): void } {
   const model = sequential(linear(784, 256), relu(), linear(256, 128), relu(), linear(128, 10)).init({ seed: 0 });
   const loss = crossEntropy();
-  const optimizer = sgd({ lr: 0.05, momentum: 0.9 }).attach(model.arena);
+  const optimizer = sgd({ lr: 0.05, momentum: 0.9 }).for(model);
   const x = empty([32, 784]).write(new Float32Array(32 * 784).fill(0.1));
   const y = tensor(new Int32Array(32).fill(3), { dtype: 'i32' });
-  optimizer.prepare(1, 0.05);
   const step = capture(() => {
     const value = loss(model.forward(x), y);
     backward(value);
-    optimizer.update();
+    optimizer.step();
     return value;
   });
   return { step, dispose: () => [step, optimizer, loss, model, x, y].forEach((t) => t.dispose()) };

@@ -39,21 +39,20 @@ const batches = [1, 2, 3, 4].map((seed) => ({
 async function train(isCaptured: boolean): Promise<{ losses: number[]; state: Map<string, Float32Array> }> {
   const model = net().init({ seed: 1 });
   const loss = crossEntropy();
-  const optimizer = sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }).attach(model.arena);
+  const optimizer = sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }).for(model);
   const x = tensor(batches[0]!.x, { shape: [rows, 1, 6, 6] });
   const y = tensor(batches[0]!.y, { dtype: 'i32' });
   const step = () => {
     const value = loss(model.forward(x, { training: true }), y);
     backward(value);
-    optimizer.update();
+    optimizer.step();
     return value;
   };
   const losses: number[] = [];
   let captured: ReturnType<typeof capture<ReturnType<typeof step>>> | null = null;
-  for (const [k, batch] of batches.entries()) {
+  for (const batch of batches) {
     x.write(batch.x);
     y.write(batch.y);
-    optimizer.prepare(k + 1, 0.1);
     if (isCaptured) {
       if (captured) captured.run();
       else captured = capture(step);

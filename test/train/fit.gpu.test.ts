@@ -8,6 +8,7 @@ import {
   adagrad,
   adam,
   type Optimizer,
+  type ParameterArena,
   clipGradNorm,
   cosineLr,
   custom,
@@ -158,7 +159,7 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   await fit(whole.model, data, { ...options, average: whole.average, onStep: (r) => void whole.losses.push(r.loss) });
 
   const first = { model: net().init({ seed: 3 }), average: ema({ decay: 0.9 }) };
-  const state = optimizer.attach(first.model.arena);
+  const state = optimizer.for(first.model);
   const stop = new AbortController();
   const files: Uint8Array[] = [];
   const running = fit(first.model, data, {
@@ -176,7 +177,7 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   expect(state.progress.step).toBe(16);
 
   const second = { model: net().init({ seed: 9 }), average: ema({ decay: 0.9 }), losses: [] as number[] };
-  const restored = optimizer.attach(second.model.arena);
+  const restored = optimizer.for(second.model);
   second.model.load(files[0]!);
   loadState(restored, files[1]!);
   loadState(second.average.attach(second.model.arena), files[2]!);
@@ -440,14 +441,13 @@ describe('parameters and gradients that are not finite, under a loss that hides 
     const inner = sgd({ lr: 0.1 });
     const optimizer: Optimizer = {
       ...inner,
-      attach: (arena) => {
-        const state = inner.attach(arena);
+      for: (model) => {
+        const state = inner.for(model);
+        const { arena } = model as { arena: ParameterArena };
         const name = what === 'parameter' ? '0.weight' : '2.bias';
         return Object.assign(Object.create(state) as typeof state, {
-          prepare: (step: number, lr: number) => state.prepare(step, lr),
-          dispose: () => state.dispose(),
-          update: () => {
-            state.update();
+          step: () => {
+            state.step();
             const p = arena.parameters!.get(name)!;
             const target = what === 'parameter' ? p : p.home!.grad;
             const nan = tensor(new Float32Array(target.size).fill(NaN));

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { apgd, evaluateRobustness, pgd, squareAttack } from 'evenkeel/attack';
 import { certifyBounds, certifyDataset, Smooth, smoothedPredictions } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy, mixup, mixed } from 'evenkeel/losses';
+import { crossEntropy, mixup, mixed, type Loss } from 'evenkeel/losses';
 import { batchNorm, dropout, linear, relu, sequential, splitClassifier, type Sequential } from 'evenkeel/nn';
 import * as ops from 'evenkeel/ops';
 import { drw, ema, sgd } from 'evenkeel/optim';
@@ -121,7 +121,7 @@ async function trained(
     losses.push(report.loss);
     more.onStep?.(report);
   };
-  await fit(model, data, { ...own, ...more, onStep }).finally(() => own.loss!.dispose());
+  await fit(model, data, { ...own, ...more, onStep }).finally(() => (own.loss as Loss).dispose());
   return { losses, state: await model.stateDict(), model };
 }
 

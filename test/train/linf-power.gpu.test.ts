@@ -25,7 +25,7 @@ async function run(parts: readonly (readonly [from: number, to: number])[], ramp
     },
   });
   const optimizer = adam({ lr: 0.03 });
-  const state = optimizer.attach(net.arena);
+  const state = optimizer.for(net);
   const losses: number[] = [];
   for (const [startEpoch, to] of parts) {
     await fit(net, data, {

@@ -12,14 +12,13 @@ const mlp = () => sequential(linear(784, 256), relu(), linear(256, 128), relu(),
 test('a captured MLP step: at most 13 dispatches, 1 submit, nothing allocated', async () => {
   const model = mlp();
   const loss = crossEntropy();
-  const optimizer = sgd({ lr: 0.05, momentum: 0.9 }).attach(model.arena);
+  const optimizer = sgd({ lr: 0.05, momentum: 0.9 }).for(model);
   const x = empty([128, 784]).write(new Float32Array(128 * 784).fill(0.1));
   const y = tensor(new Int32Array(128).fill(3), { dtype: 'i32' });
-  optimizer.prepare(1, 0.05);
   const step = capture(() => {
     const value = loss(model.forward(x), y);
     backward(value);
-    optimizer.update();
+    optimizer.step();
     return value;
   });
   const first = await step.value.item();
@@ -28,7 +27,6 @@ test('a captured MLP step: at most 13 dispatches, 1 submit, nothing allocated', 
   const live = gpu.memory().live;
   let before = gpu.counters.dispatches;
   for (let i = 2; i < 12; i++) {
-    optimizer.prepare(i, 0.05);
     step.run();
     expect(gpu.counters.dispatches - before).toBe(step.dispatches);
     before = gpu.counters.dispatches;

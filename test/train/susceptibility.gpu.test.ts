@@ -123,7 +123,7 @@ describe('golden', () => {
     const { lr, momentum, weightDecay, epochs, dims } = optionsOf(c);
     const out = c.outputs as Record<string, number[]>;
     const model = modelOf(c);
-    const state = sgd({ lr, momentum, weightDecay }).attach(model.arena);
+    const state = sgd({ lr, momentum, weightDecay }).for(model);
     const probe = susceptibility(probeOf(c));
     for (let epoch = 0; epoch < epochs; epoch++) {
       const rate = out.lrPerEpoch![epoch]!;
@@ -133,8 +133,8 @@ describe('golden', () => {
         const { values } = scope(() => {
           const z = model.forward(tensor(batch(c.inputs.trainX, i)));
           backward(fused(z, batch(c.inputs.trainLabels, i).data));
-          state.prepare(2 * epoch + i + 1, rate);
-          state.update();
+          state.lr = rate;
+          state.step();
           return { values: z.read() };
         });
         logits.push(...(await values));
@@ -174,7 +174,7 @@ describe('the run goes on as if nothing had been', () => {
       const model = net().init({ seed: 3 });
       const loss = crossEntropy();
       const optimizer = rule();
-      const state = optimizer.attach(model.arena);
+      const state = optimizer.for(model);
       const probe = susceptibility(held, { batchSize: 32, ...options });
       const seen: number[] = [];
       const history = await fit(model, data, {
@@ -213,12 +213,11 @@ describe('the run goes on as if nothing had been', () => {
 
   test('gradients, mode and running statistics after one probe; a refused batch changes nothing', async () => {
     const model = net().init({ seed: 3 });
-    const state = sgd({ lr: 0.1, momentum: 0.9 }).attach(model.arena);
+    const state = sgd({ lr: 0.1, momentum: 0.9 }).for(model);
     await susceptibility(held).measure(model, { state, lr: 0.1 });
     expect([...model.parameters.values()].map((p) => p.grad)).toEqual(new Array(6).fill(null));
     scope(() => backward(fused(model.forward(tensor(data.x), { training: true }), data.y)));
-    state.prepare(1, 0.1);
-    state.update();
+    state.step();
     const all = () =>
       Promise.all(
         [model.arena.values, model.arena.grads, ...model.namedBuffers.values(), ...Object.values(state.slots)].map(
@@ -256,11 +255,11 @@ describe('what it measures', () => {
   /** Gradient of the probe's loss and momentum buffer, flat. */
   async function probeAt(lr: number, isFresh: boolean) {
     const model = sequential(linear(12, 8), tanh(), linear(8, 4)).init({ seed: 5 });
-    const state = sgd({ lr, momentum: 0.9 }).attach(model.arena);
+    const state = sgd({ lr, momentum: 0.9 }).for(model);
     const source: ProbeSource = () => ({ x: held.x, y: Array.from(held.y, (_, i) => (i * 7) % 4) });
-    state.prepare(1, 0.05);
+    state.lr = 0.05;
     scope(() => backward(fused(model.forward(tensor(data.x)), data.y)));
-    state.update();
+    state.step();
     const { drop } = await susceptibility(source, isFresh ? { optimizer: sgd({ lr }) } : {}).measure(model, {
       state,
       lr,
@@ -335,7 +334,7 @@ describe('what it measures', () => {
       const model = sequential(linear(12, 4)).init({ seed: 0 });
       const loss = crossEntropy();
       const optimizer = sgd({ lr: 0.1, momentum: 0.9 });
-      const state = optimizer.attach(model.arena);
+      const state = optimizer.for(model);
       const probe = susceptibility(held, options);
       for (const [startEpoch, epochs] of parts)
         await fit(model, data, { loss, optimizer, state, startEpoch, epochs, probe });

@@ -21,16 +21,15 @@ export async function descend(
   objective: () => Tensor,
   { optimizer, steps, signal, at = [], read }: DescentOptions,
 ): Promise<void> {
-  const state = optimizer.attach(model.arena);
+  const state = optimizer.for(model);
   const wait = [...model.parameters.values()][0]!;
   const run = (): void => {
     backward(objective());
-    state.update();
+    state.step();
   };
   let step: { run(): unknown; dispose(): void } | null = null;
   try {
     for (let t = 0; t < steps; t++) {
-      state.prepare(t + 1, optimizer.lr, optimizer.momentum);
       if (step) step.run();
       else step = capture(run);
       if (at.includes(t + 1)) await read?.(t + 1);

@@ -128,18 +128,16 @@ function trainingStep(
   loss: Loss = crossEntropy(),
 ): TrainingStep {
   const y = tensor(labels(batch, 10, 9), { dtype: 'i32' });
-  const state = sgd({ lr, momentum }).attach(model.arena);
-  let count = 0;
+  const state = sgd({ lr, momentum }).for(model);
   let captured: Captured<Tensor> | null = null;
   const record = (): Tensor => {
     const value = loss(model.forward(x, { training: true }), y);
     for (const p of model.arena.parameters.values()) p.grad = null;
     backward(value);
-    state.update();
+    state.step();
     return value;
   };
   const next = (): Tensor => {
-    state.prepare(++count, lr);
     if (captured) return captured.run();
     captured = capture(record, { gpu });
     return captured.value;

@@ -1,0 +1,354 @@
+import { describe, expect, test } from 'vitest';
+import { backward, capture, scope, tensor, type Tensor } from 'evenkeel';
+import { freeze, linear, relu, sequential, unfreeze, type Sequential } from 'evenkeel/nn';
+import { square, sub, sum } from 'evenkeel/ops';
+import {
+  adagrad,
+  adam,
+  adamW,
+  clipGradNorm,
+  lamb,
+  rmsprop,
+  sam,
+  sgd,
+  stepLr,
+  type Optimizer,
+  type ParameterGroup,
+} from 'evenkeel/optim';
+import { Arena } from '../../src/nn/arena.ts';
+import { expectSameBits, poison } from '../support/check-op.ts';
+import { gpu } from '../support/gpu.ts';
+import { sample } from '../support/sample.ts';
+
+/** Settings of one parameter in the reference. */
+interface Settings {
+  lr: number;
+  weightDecay: number;
+}
+
+/** PyTorch's SGD with momentum 0.9 on one parameter, in f64. */
+function sgdReference(start: readonly number[], grads: readonly number[][], { lr, weightDecay }: Settings): number[] {
+  const p = [...start];
+  const m = p.map(() => 0);
+  grads.forEach((g, t) =>
+    p.forEach((v, i) => {
+      const d = g[i]! + weightDecay * v;
+      m[i] = t === 0 ? d : 0.9 * m[i]! + d;
+      p[i] = v - lr * m[i]!;
+    }),
+  );
+  return p;
+}
+
+/** PyTorch's Adam (decoupled: AdamW) with its default betas and eps on one parameter, in f64. */
+function adamReference(
+  start: readonly number[],
+  grads: readonly number[][],
+  { lr, weightDecay }: Settings,
+  isDecoupled = false,
+): number[] {
+  const p = [...start];
+  const [m, v] = [p.map(() => 0), p.map(() => 0)];
+  grads.forEach((g, t) =>
+    p.forEach((_, i) => {
+      if (isDecoupled) p[i]! *= 1 - lr * weightDecay;
+      const d = g[i]! + (isDecoupled ? 0 : weightDecay * p[i]!);
+      m[i] = 0.9 * m[i]! + 0.1 * d;
+      v[i] = 0.999 * v[i]! + 0.001 * d * d;
+      const root = Math.sqrt(v[i]! / (1 - 0.999 ** (t + 1)));
+      p[i]! -= ((lr / (1 - 0.9 ** (t + 1))) * m[i]!) / (root + 1e-8);
+    }),
+  );
+  return p;
+}
+
+const SHAPES: readonly (readonly [name: string, shape: number[]])[] = [
+  ['features.0.weight', [7, 13]],
+  ['features.0.bias', [7]],
+  ['head.weight', [5, 70]],
+  ['head.bias', [5]],
+];
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+const STEPS = 12;
+const startOf = (i: number): Float32Array<ArrayBuffer> =>
+  Float32Array.from(sample([sizeOf(SHAPES[i]![1])], { seed: 10 + i }).data);
+const gradOf = (i: number, t: number): Float32Array<ArrayBuffer> =>
+  Float32Array.from(sample([sizeOf(SHAPES[i]![1])], { seed: 100 + 10 * t + i }).data);
+const arena = (): Arena =>
+  new Arena(gpu, new Map(SHAPES.map(([name, shape], i) => [name, { shape, data: startOf(i) }])));
+
+describe('two groups as the f64 reference, eager and captured, a schedule on top', () => {
+  const groups: ParameterGroup[] = [
+    { params: 'head.*', lr: 0.01, weightDecay: 0 },
+    { params: (name) => name === 'features.0.bias', weightDecay: 0.3 },
+  ];
+  const settings = (lr: number, weightDecay: number): Settings[] => [
+    { lr, weightDecay },
+    { lr, weightDecay: 0.3 },
+    { lr: 0.01, weightDecay: 0 },
+    { lr: 0.01, weightDecay: 0 },
+  ];
+  const cases: [string, Optimizer, (...args: Parameters<typeof sgdReference>) => number[], number][] = [
+    ['sgd', sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.05, groups }), sgdReference, 0.1],
+    ['adam', adam({ lr: 0.05, weightDecay: 0.05, groups }), adamReference, 0.05],
+    ['adamW', adamW({ lr: 0.05, weightDecay: 0.05, groups }), (p, g, s) => adamReference(p, g, s, true), 0.05],
+  ];
+  test.each(cases)('%s', async (_, optimizer, reference, lr) => {
+    for (const isCaptured of [false, true]) {
+      poison([4096]);
+      const a = arena();
+      const opt = optimizer.for(a);
+      const step = (t: number): void => {
+        [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, t)));
+      };
+      step(0);
+      const captured = isCaptured ? capture(() => opt.step()) : null;
+      if (!captured) opt.step();
+      else expect(captured.dispatches, 'dispatches').toBe(1);
+      for (let t = 1; t < STEPS; t++) {
+        step(t);
+        if (captured) captured.run();
+        else opt.step();
+      }
+      const parameters = [...a.parameters.values()];
+      for (const [i, p] of parameters.entries()) {
+        const grads = Array.from({ length: STEPS }, (_, t) => Array.from(gradOf(i, t)));
+        const want = reference(Array.from(startOf(i)), grads, settings(lr, 0.05)[i]!);
+        const got = await p.read();
+        want.forEach((w, k) =>
+          expect(Math.abs(got[k]! - w), `${SHAPES[i]![0]}[${k}]`).toBeLessThanOrEqual(1e-5 * Math.abs(w) + 4e-6),
+        );
+      }
+      captured?.dispose();
+      for (const t of [opt, a]) t.dispose();
+    }
+  });
+
+  test('setting lr scales all groups alike, between runs of a captured step too', async () => {
+    const a = arena();
+    const opt = sgd({ lr: 0.1, groups: [{ params: 'head.*', lr: 0.01 }] }).for(a);
+    [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, 0)));
+    const before = await a.values.read();
+    const g = await a.grads.read();
+    const step = capture(() => opt.step());
+    const schedule = stepLr({ stepSize: 1, by: 'step' });
+    opt.lr = schedule.lr!({ epoch: 0, epochs: 1, step: 1, stepsPerEpoch: 2 }, 0.1);
+    step.run();
+    const after = await a.values.read();
+    for (const [name, p] of a.parameters) {
+      const rate = name.startsWith('head') ? 0.01 : 0.1;
+      for (let i = p.offset; i < p.offset + p.size; i++)
+        expect(Math.abs(after[i]! - (before[i]! - 1.1 * rate * g[i]!)), name).toBeLessThan(1e-6);
+    }
+    expect(opt.lr).toBeCloseTo(0.01, 12);
+    for (const t of [step, opt, a]) t.dispose();
+  });
+});
+
+test('a group of everything with the settings of the rule gives the bits of no group', async () => {
+  const rules: ((groups: ParameterGroup[]) => Optimizer)[] = [
+    (groups) => sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.01, groups }),
+    (groups) => adam({ lr: 0.1, weightDecay: 0.01, amsgrad: true, groups }),
+    (groups) => adagrad({ lr: 0.1, weightDecay: 0.01, groups }),
+    (groups) => rmsprop({ lr: 0.1, weightDecay: 0.01, momentum: 0.5, centered: true, groups }),
+    (groups) => lamb({ lr: 0.1, weightDecay: 0.01, groups }),
+  ];
+  for (const rule of rules) {
+    const run = async (groups: ParameterGroup[]): Promise<Float32Array> => {
+      const a = arena();
+      const opt = rule(groups).for(a);
+      for (let t = 0; t < 4; t++) {
+        [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, t)));
+        opt.step();
+      }
+      const out = await a.values.read();
+      for (const t of [opt, a]) t.dispose();
+      return out;
+    };
+    expectSameBits(await run([{ params: '*', lr: 0.1, weightDecay: 0.01 }]), await run([]), 'values');
+  }
+});
+
+test('groups choose by name, pattern, test or tensor, and under wrappers', async () => {
+  const a = arena();
+  const head = a.parameters.get('head.weight')!;
+  const optimizers: Optimizer[] = [
+    sgd({ lr: 0.1, groups: [{ params: [head, 'head.bias'], lr: 0 }] }),
+    clipGradNorm(sgd({ lr: 0.1, groups: [{ params: 'head.*', lr: 0 }] }), { maxNorm: 1 }),
+    sam({ base: sgd({ lr: 0.1, groups: [{ params: (name) => /^head/.test(name), lr: 0 }] }) }),
+  ];
+  for (const optimizer of optimizers) {
+    const opt = optimizer.for(a);
+    const before = await a.values.read();
+    [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, 0)));
+    opt.step(() => {});
+    const after = await a.values.read();
+    expectSameBits(after.slice(head.offset), before.slice(head.offset), 'head');
+    expect(after.slice(0, 91)).not.toEqual(before.slice(0, 91));
+    opt.dispose();
+  }
+  a.dispose();
+});
+
+test('groups that do not fit are refused by name', () => {
+  const a = arena();
+  const refused: [Parameters<typeof sgd>[0]['groups'], string][] = [
+    [
+      [{ params: 'haed.*' }],
+      "sgd: groups[0].params: 'haed.*' matches no parameter; there are features.0.weight, features.0.bias, head.weight, head.bias",
+    ],
+    [[{ params: () => false }], 'sgd: groups[0].params: the test of names matches no parameter'],
+    [[{ params: [] }], 'sgd: groups[0].params: the list of parameters is empty, expected at least one'],
+    [
+      [{ params: '*.bias' }, { params: ['features.*'] }],
+      'sgd: features.0.bias is in groups[0] and in groups[1], expected one group',
+    ],
+    [[{ params: 'head.*', lr: -1 }], 'sgd: groups[0].lr is -1, expected a number of at least 0'],
+    [[{ params: 'head.*', weightDecay: NaN }], 'sgd: groups[0].weightDecay is NaN'],
+    [[{ params: 'head.*', momentum: 0.5 } as never], "sgd: groups[0]: unknown option 'momentum'"],
+    [[{ lr: 0.1 } as never], "sgd: groups[0] has no params, expected for example 'head.*'"],
+    [[{ params: 3 as never }], "sgd: groups[0].params: got 3, expected a name or pattern such as 'head.*'"],
+    ['head.*' as never, 'sgd: groups is head.*, expected a list'],
+  ];
+  for (const [groups, message] of refused) expect(() => sgd({ lr: 0.1, groups: groups! }).for(a)).toThrow(message);
+  expect(() => sgd({ lr: 0, groups: [{ params: 'head.*', lr: 0.1 }] })).toThrow('by which schedules cannot scale it');
+  expect(() => sgd({ lr: 0.1 }).for(undefined as never)).toThrow('sgd.for: got undefined, expected a model such as');
+  const opt = sgd({ lr: 0.1 }).for(a);
+  expect(() => (opt.lr = -1)).toThrow('sgd: lr is -1, expected a number of at least 0');
+  expect(() => (opt.momentum = 0.5)).toThrow('sgd: has no momentum to set');
+  opt.dispose();
+  a.dispose();
+});
+
+describe('freezing under an optimiser', () => {
+  const net = (): Sequential => sequential({ body: linear(5, 33), act: relu(), head: linear(33, 3) }).init({ seed: 1 });
+  const inputs = (): { x: Tensor; y: Tensor } => ({
+    x: tensor(sample([7, 5], { seed: 3 }).data, { shape: [7, 5] }),
+    y: tensor(sample([7, 3], { seed: 4 }).data, { shape: [7, 3] }),
+  });
+  const optimizers: [string, Optimizer][] = [
+    ['sgd', sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 })],
+    ['adamW', adamW({ lr: 0.01, weightDecay: 0.1 })],
+    ['lamb', lamb({ lr: 0.01, weightDecay: 0.1 })],
+  ];
+  /** Steps with the body frozen in the middle, and trained again. */
+  const run = async (optimizer: Optimizer, isCaptured: boolean): Promise<Float32Array[]> => {
+    const model = net();
+    const opt = optimizer.for(model);
+    const { x, y } = inputs();
+    const once = (): void => {
+      backward(sum(square(sub(model.forward(x), y))));
+      opt.step();
+    };
+    const step = isCaptured ? capture(once) : null;
+    const next = (): void => (step ? void step.run() : scope(once));
+    if (!isCaptured) next();
+    const seen: Float32Array[] = [];
+    for (const change of [null, freeze, null, unfreeze, null]) {
+      change?.(model, 'body.*');
+      next();
+      next();
+      seen.push(await model.arena.values.read());
+    }
+    step?.dispose();
+    for (const t of [opt, model, x, y]) t.dispose();
+    return seen;
+  };
+  test.each(optimizers)(
+    '%s: a captured step follows freeze and unfreeze as an eager one does',
+    async (_, optimizer) => {
+      const [eager, captured] = [await run(optimizer, false), await run(optimizer, true)];
+      const body = 5 * 33;
+      captured.forEach((values, i) => expectSameBits(values, eager[i]!, `after change ${i}`));
+      expectSameBits(eager[2]!.slice(0, body), eager[0]!.slice(0, body), 'body, frozen for four steps');
+      expect(eager[3]!.slice(0, body)).not.toEqual(eager[2]!.slice(0, body));
+      expect(eager[2]!.slice(body)).not.toEqual(eager[1]!.slice(body));
+    },
+  );
+
+  test('an eager step computes no gradient for what is frozen: fewer dispatches', () => {
+    const model = net();
+    const { x, y } = inputs();
+    const count = (): number => {
+      const step = capture(() => backward(sum(square(sub(model.forward(x), y)))));
+      const { dispatches } = step;
+      step.dispose();
+      return dispatches;
+    };
+    const all = count();
+    freeze(model, 'body.*');
+    expect(count()).toBeLessThan(all);
+    for (const t of [model, x, y]) t.dispose();
+  });
+
+  test('a step captured while a parameter was frozen has no gradient for it, and says so', () => {
+    const model = net();
+    const opt = sgd({ lr: 0.1 }).for(model);
+    const { x, y } = inputs();
+    const once = (): void => {
+      backward(sum(square(sub(model.forward(x), y))));
+      opt.step();
+    };
+    freeze(model, 'body.weight');
+    const step = capture(once);
+    step.run();
+    unfreeze(model);
+    expect(() => step.run()).toThrow('sgd.step: body.weight was frozen when this step was captured');
+    expect(opt.progress.step).toBe(2);
+    const anew = capture(once);
+    anew.run();
+    expect(opt.progress.step).toBe(4);
+    for (const t of [step, anew, opt, model, x, y]) t.dispose();
+  });
+
+  test.each([
+    ['clipGradNorm', clipGradNorm(sgd({ lr: 0.1 }), { maxNorm: 1 })],
+    ['sam', sam({ base: sgd({ lr: 0.1 }) })],
+  ])('%s, whose norm is that of all gradients, wants its step captured anew', (name, optimizer) => {
+    const model = net();
+    const opt = optimizer.for(model);
+    const { x, y } = inputs();
+    const gradients = (): void => backward(sum(square(sub(model.forward(x), y))));
+    const step = capture(() => {
+      gradients();
+      opt.step(gradients);
+    });
+    freeze(model, 'body.bias');
+    expect(() => step.run()).toThrow(`${name}: body.bias was frozen after the step was captured; capture it anew`);
+    for (const t of [step, opt, model, x, y]) t.dispose();
+  });
+
+  test('a name that matches nothing is refused', () => {
+    const model = net();
+    expect(() => freeze(model, 'boby.*')).toThrow("freeze: 'boby.*' matches no parameter; there are body.weight");
+    expect(() => unfreeze(model, ['body.*', 'tail'])).toThrow("unfreeze: 'tail' matches no parameter");
+    expect([...model.parameters.values()].every((p) => p.requiresGrad)).toBe(true);
+    model.dispose();
+  });
+});
+
+describe('several steps in one capture', () => {
+  test('count each, at the rates of the run', async () => {
+    const run = async (isCaptured: boolean): Promise<Float32Array> => {
+      const a = arena();
+      const opt = adam({ lr: 0.1 }).for(a);
+      [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, 0)));
+      const twice = (): void => {
+        for (let k = 0; k < 2; k++) opt.step();
+      };
+      const step = isCaptured ? capture(twice) : null;
+      if (!isCaptured) twice();
+      for (let t = 0; t < 3; t++) {
+        opt.lr = 0.1 / (t + 2);
+        if (step) step.run();
+        else twice();
+      }
+      expect(opt.progress.step).toBe(8);
+      const out = await a.values.read();
+      step?.dispose();
+      for (const t of [opt, a]) t.dispose();
+      return out;
+    };
+    expectSameBits(await run(true), await run(false), 'values');
+  });
+});
