@@ -1,4 +1,4 @@
-import { fitTemperature, softmaxRows } from 'evenkeel/calibrate';
+import { temperatureScaling, softmaxRows } from 'evenkeel/calibrate';
 import { loadIdx, split, type Dataset } from 'evenkeel/data';
 import { cals, crossEntropy, focal, mbls, type Cals, type Loss } from 'evenkeel/losses';
 import { accuracy, calibrationError, classwiseCalibrationError, nll } from 'evenkeel/metrics';
@@ -182,7 +182,7 @@ async function runOnce(
       onStep: ({ step, epoch, loss: value, stepsPerSecond }) =>
         emit({ type: 'step', done: step, stepsPerSecond, loss: value, note: `epoch ${epoch + 1}/${epochs}` }),
     });
-    const { temperature } = fitTemperature(await model.logits(calib.x), calib.y);
+    const { temperature } = temperatureScaling().fit(await model.logits(calib.x), calib.y);
     const logits = await model.logits(test.x);
     const probs = softmaxRows(logits);
     const protocol =
