@@ -40,7 +40,7 @@ async function main(): Promise<void> {
       say(`epoch ${epoch + 1}: loss ${loss.toFixed(3)} in ${seconds.toFixed(1)} s`),
   });
   // The calibration part is long-tailed, the test set is not.
-  const scaled = await temperatureScaling({ prior: 'balanced' }).fit(model, calib);
+  const scaled = await temperatureScaling().fit(model, calib, { prior: 'balanced' });
   const probs = await scaled.predict(test.x);
   say(
     `balanced accuracy ${(100 * balancedAccuracy(probs, test.y)).toFixed(1)} %, ECE ` +

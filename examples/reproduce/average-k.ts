@@ -143,11 +143,11 @@ export function fiveGaussians(points: number): Extract<AverageKRun, { part: 'gau
     }
   });
   return GAUSSIANS.map(([k, threshold, error, topError, gain]) => {
-    const rule = averageK(probs, k);
-    const found = expectedSetError(rule.predict(probs), probs);
+    const rule = averageK({ k }).fit(probs);
+    const found = expectedSetError(rule.sets(probs), probs);
     const off = [rule.state.threshold - threshold, found - error];
     if (topError !== undefined) {
-      const [point] = ambiguity(probs, [k]);
+      const [point] = ambiguity(probs, { ks: [k] });
       off.push(point!.topKError - topError, point!.gain - gain!, point!.topKError - found - gain!);
     }
     return {
@@ -182,7 +182,9 @@ async function runOnce(
     const [calib, probs] = [await model.predict(held.x), await model.predict(test.x)];
     return errorCurves(probs, test.y, { ks: SIZES, calib }).map(
       ({ k, topKError, averageKError, meanSize, threshold }) => {
-        const { emptyShare } = evaluateSets(averageK(calib, k).predict(probs), test.y, { classes: test.numClasses });
+        const { emptyShare } = evaluateSets(averageK({ k }).fit(calib).sets(probs), test.y, {
+          classes: test.numClasses,
+        });
         return { part: 'images', seed, k, topK: topKError!, averageK: averageKError, meanSize, threshold, emptyShare };
       },
     );

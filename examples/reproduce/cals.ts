@@ -1,4 +1,4 @@
-import { fitTemperature, softmaxRows } from 'evenkeel/calibrate';
+import { softmaxRows, temperatureScaling } from 'evenkeel/calibrate';
 import { split, type Dataset } from 'evenkeel/data';
 import { cals, crossEntropy, focal, mbls, type Cals, type Loss } from 'evenkeel/losses';
 import { accuracy, calibrationError, classwiseCalibrationError, nll } from 'evenkeel/metrics';
@@ -185,7 +185,7 @@ async function runOnce(
       ...(multipliers && { onEpoch: multipliers.onEpoch(model, calib) }),
       onStep: report(context, `seed ${seed} ${method}`, train.y.length, { epochs, batchSize: 128 }),
     });
-    const { temperature } = fitTemperature(await model.logits(calib.x), calib.y);
+    const { temperature } = temperatureScaling().fit(await model.logits(calib.x), calib.y);
     const logits = await model.logits(test.x);
     const probs = softmaxRows(logits);
     const protocol =

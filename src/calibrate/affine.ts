@@ -1,21 +1,22 @@
 import { expectOptions } from '../check/options.ts';
 import type { Labels, Matrix } from '../metrics/rows.ts';
-import { WEIGHT_KEYS } from '../metrics/weights.ts';
 import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
 import {
-  calibrationData,
+  calibrationMethod,
+  calibrator,
   logitNll,
   logSumExp,
   searchUnit,
   toLogits,
   type CalibrationData,
+  type CalibrationMethod,
   type Calibrator,
-  type FitOptions,
   type FittedCalibrator,
   type Logits,
+  type ScoreOptions,
 } from './calibrator.ts';
 import { expectNumbers, expectState, plain } from './state.ts';
-import { softmaxRows, temperatureOf } from './temperature.ts';
+import { softmaxRows } from './temperature.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
 /** softmax(W z + b), W (classes, classes) row-major, or its diagonal for 'temperature' and 'vector'. */
@@ -27,69 +28,58 @@ export interface AffineState {
   bias: number[];
 }
 
-/** Options of {@link fitVector}. */
-export interface VectorOptions extends FitOptions, LbfgsOptions {}
+/** Options of {@link vectorScaling}. */
+export interface VectorScalingOptions extends ScoreOptions, LbfgsOptions {}
 
-/** Options of {@link fitMatrix}. */
-export interface MatrixOptions extends FitOptions, LbfgsOptions {
+/** Options of {@link matrixScaling}. */
+export interface MatrixScalingOptions extends ScoreOptions, LbfgsOptions {
   /** Penalty of the entries beside the diagonal, lambda / (K (K - 1)) sum W_ij^2. Default: 0.01. */
   lambda?: number;
   /** Penalty of the bias, mu / K sum b^2. Default: 0.01. */
   mu?: number;
 }
 
-const FIT_KEYS = ['input', ...WEIGHT_KEYS] as const;
 const SEARCH_KEYS = ['maxIterations', 'tolerance', 'memory'] as const;
 
-/** Temperature scaling as a calibrator: `fitTemperature` gives the number. */
-export function temperatureCalibrator(
-  scores: Matrix,
-  labels: Labels,
-  options: FitOptions = {},
-): FittedCalibrator<AffineState> {
-  expectOptions('temperatureCalibrator', options, FIT_KEYS);
-  const of = calibrationData(scores, labels, 'temperatureCalibrator', options);
-  const { temperature, converged, nllBefore, nllAfter } = temperatureOf(of, of.labels, of.weight);
-  const { classes } = of;
-  const weight = new Array<number>(classes).fill(1 / temperature);
-  const state: AffineState = {
-    kind: 'temperature',
-    input: options.input ?? 'logits',
-    classes,
-    weight,
-    bias: new Array<number>(classes).fill(0),
-  };
-  return { ...affine(state), nllBefore, nllAfter, converged };
+/** softmax(W z + b). */
+export interface AffineCalibrator extends Calibrator<AffineState> {
+  /** W z + b of scores (rows, classes): logits, whose softmax the probabilities are. */
+  logits(scores: Matrix): NdArray<Float64Array>;
 }
+
+/** What {@link vectorScaling} and {@link matrixScaling} fit. */
+export interface FittedAffine extends AffineCalibrator, FittedCalibrator<AffineState> {}
 
 /**
  * Vector scaling (Guo et al., ICML 2017): softmax(a z + b) with one factor and one shift a class, by minimising the
  * mean NLL from a = 1, b = 0. The NLL is convex, so that the search cannot diverge; on data that it separates there is
  * no minimum: the search ends where the slope is below its tolerance, and `converged` is false.
  */
-export function fitVector(scores: Matrix, labels: Labels, options: VectorOptions = {}): FittedCalibrator<AffineState> {
-  expectOptions('fitVector', options, [...FIT_KEYS, ...SEARCH_KEYS]);
-  return fit('vector', calibrationData(scores, labels, 'fitVector', options), options, () => 0);
+export function vectorScaling(options: VectorScalingOptions = {}): CalibrationMethod<FittedAffine> {
+  expectOptions('vectorScaling', options, ['input', ...SEARCH_KEYS]);
+  return calibrationMethod('vectorScaling', options.input, (of) => fitted('vector', of, options, () => 0));
 }
 
 /**
  * Matrix scaling softmax(W z + b) with off-diagonal and intercept regularisation (Kull et al., Beyond temperature
  * scaling, NeurIPS 2019, which chooses lambda and mu by cross-validation). Starts at the identity, so that the NLL
- * never grows; the diagonal has no penalty, so that `converged` is false on data that it separates.
+ * never grows; the diagonal has no penalty, so that `converged` is false on data that it separates. With
+ * `input: 'probabilities'` it is Dirichlet calibration.
  */
-export function fitMatrix(scores: Matrix, labels: Labels, options: MatrixOptions = {}): FittedCalibrator<AffineState> {
-  expectOptions('fitMatrix', options, [...FIT_KEYS, ...SEARCH_KEYS, 'lambda', 'mu']);
+export function matrixScaling(options: MatrixScalingOptions = {}): CalibrationMethod<FittedAffine> {
+  expectOptions('matrixScaling', options, ['input', ...SEARCH_KEYS, 'lambda', 'mu']);
   const { lambda = 0.01, mu = 0.01 } = options;
   for (const [name, value] of Object.entries({ lambda, mu })) {
     if (!(value >= 0 && value < Infinity))
-      throw new RangeError(`fitMatrix: ${name} is ${value}, expected a finite number >= 0`);
+      throw new RangeError(`matrixScaling: ${name} is ${value}, expected a finite number >= 0`);
   }
-  const of = calibrationData(scores, labels, 'fitMatrix', options);
-  return fit('matrix', of, options, (i, k) => (i >= k * k ? mu / k : i % (k + 1) === 0 ? 0 : lambda / (k * (k - 1))));
+  return calibrationMethod('matrixScaling', options.input, (of) =>
+    fitted('matrix', of, options, (i, k) => (i >= k * k ? mu / k : i % (k + 1) === 0 ? 0 : lambda / (k * (k - 1)))),
+  );
 }
 
 /** The calibrator of a stored state. Throws RangeError on any field that is not what a fit would have stored. */
-export function affine(state: AffineState): Calibrator<AffineState> {
+export function affine(state: AffineState): AffineCalibrator {
   const { kind, weight, bias, classes, input } = expectState('loadCalibrator', state, {
     kind: ['temperature', 'vector', 'matrix'],
     input: ['logits', 'probabilities'],
@@ -100,18 +90,17 @@ export function affine(state: AffineState): Calibrator<AffineState> {
   expectNumbers(`loadCalibrator: weight of ${kind}`, weight, kind === 'matrix' ? classes * classes : classes);
   expectNumbers(`loadCalibrator: bias of ${kind}`, bias, classes);
   return {
-    state,
-    apply: (scores) =>
-      softmaxRows(asMatrix(transform(toLogits(scores, 'apply: scores', input, classes), weight, bias))),
+    ...calibrator(state, (logits) => softmaxRows(asMatrix(transform(logits, weight, bias)))),
+    logits: (scores) => asMatrix(transform(toLogits(scores, 'logits: scores', input, classes), weight, bias)),
   };
 }
 
-function fit(
+function fitted(
   kind: 'vector' | 'matrix',
   of: CalibrationData,
-  options: VectorOptions,
+  options: VectorScalingOptions,
   penalty: (i: number, classes: number) => number,
-): FittedCalibrator<AffineState> {
+): FittedAffine {
   const { input = 'logits', maxIterations, tolerance, memory } = options;
   const { rows, classes: k, labels, weight: w } = of;
   const { scaled, unit } = inUnits(of);

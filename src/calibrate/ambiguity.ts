@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { checkLabels, toProbabilityRows, type Labels, type Matrix } from '../metrics/rows.ts';
-import { WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
+import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
 import { averageK, type AverageKOptions } from './average-k.ts';
 import { evaluateSets, topK, type LabelSets } from './label-sets.ts';
 
@@ -20,21 +20,36 @@ export interface Ambiguity {
   /** Share of rows whose k-th probability is below the threshold, or the next above: whose sets differ, ties aside. */
   changed: number;
   /**
-   * The k-th and the (k + 1)-th probability of each row, each in rising order: average-k gains where their laws
-   * overlap.
+   * The k-th and the (k + 1)-th probability of each row, each in rising order, rows of any weight alike: average-k
+   * gains where their laws overlap.
    */
   kth: Float64Array;
   next: Float64Array;
 }
 
+/** Options of {@link ambiguity}. */
+export interface AmbiguityOptions extends WeightOptions {
+  /** Sizes, integers below the number of classes. Default: all of them. */
+  ks?: readonly number[];
+  /** Labels of the rows, which `prior` needs. */
+  labels?: Labels;
+}
+
 /**
  * The ambiguity curve: for each integer k below the number of classes, by how much average-k beats top-k if the
  * probabilities are right, gain = E[sum_{j <= k} (t - p_(j))_+ + sum_{j > k} (p_(j) - t)_+]. Zero where every row is
- * equally ambiguous.
+ * equally ambiguous. Means and shares are over rows by weight; probs: (rows, classes).
  */
-export function ambiguity(probs: Matrix, ks?: readonly number[]): Ambiguity[] {
+export function ambiguity(probs: Matrix, options: AmbiguityOptions = {}): Ambiguity[] {
+  expectOptions('ambiguity', options, ['ks', 'labels', ...WEIGHT_KEYS]);
   const matrix = toProbabilityRows(probs, 'ambiguity: probs');
   const { data, rows, classes } = matrix;
+  const { labels = null, sampleWeight, prior } = options;
+  const ks = options.ks ?? Array.from({ length: classes - 1 }, (_, i) => i + 1);
+  if (labels) checkLabels(labels, rows, classes, 'ambiguity: labels');
+  else if (prior !== undefined)
+    throw new RangeError('ambiguity: prior is given without labels, expected the labels of the rows');
+  const { rows: weight } = rowWeights(labels ?? new Int32Array(rows), classes, { sampleWeight, prior }, 'ambiguity');
   const sorted = Float64Array.from({ length: rows * classes });
   for (let r = 0; r < rows; r++)
     sorted.set(
@@ -43,23 +58,24 @@ export function ambiguity(probs: Matrix, ks?: readonly number[]): Ambiguity[] {
         .reverse(),
       r * classes,
     );
-  return (ks ?? Array.from({ length: classes - 1 }, (_, i) => i + 1)).map((k) => {
+  return ks.map((k) => {
     if (!(Number.isInteger(k) && k >= 1 && k < classes))
       throw new RangeError(`ambiguity: k is ${k}, expected an integer in 1..${classes - 1}`);
-    const { threshold: t, tieShare } = averageK(probs, k, { tie: 'random' }).state;
+    const { threshold: t, tieShare } = averageK({ k, tie: 'random' }).fit(probs, labels, { sampleWeight, prior }).state;
     const column = (j: number): Float64Array =>
       Float64Array.from({ length: rows }, (_, r) => sorted[r * classes + j]!).sort();
     let [topKError, averageKError, gain, changed] = [0, 0, 0, 0];
     for (let r = 0; r < rows; r++) {
       const p = sorted.subarray(r * classes, (r + 1) * classes);
-      topKError += 1;
-      averageKError += 1;
+      const w = weight[r]!;
+      topKError += w;
+      averageKError += w;
       p.forEach((v, j) => {
-        if (j < k) topKError -= v;
-        if (v >= t) averageKError -= v > t ? v : tieShare * v;
-        gain += Math.max(0, j < k ? t - v : v - t);
+        if (j < k) topKError -= w * v;
+        if (v >= t) averageKError -= w * (v > t ? v : tieShare * v);
+        gain += w * Math.max(0, j < k ? t - v : v - t);
       });
-      if (p[k - 1]! < t || p[k]! > t) changed++;
+      if (p[k - 1]! < t || p[k]! > t) changed += w;
     }
     return {
       k,
@@ -100,15 +116,16 @@ export function errorCurves(
   const { rows, classes } = toProbabilityRows(probs, 'errorCurves: probs');
   checkLabels(labels, rows, classes, 'errorCurves: labels');
   return ks.map((k) => {
-    const rule = averageK(calib, k, calib === probs ? { tie, labels, sampleWeight, prior } : { tie });
+    const method = averageK({ k, tie });
+    const rule = calib === probs ? method.fit(calib, labels, { sampleWeight, prior }) : method.fit(calib);
     const report = (sets: LabelSets) => evaluateSets(sets, labels, { classes, sampleWeight, prior });
-    const { error, meanSize } = report(rule.predict(probs));
+    const { error, meanSize } = report(rule.sets(probs));
     return {
       k,
       threshold: rule.state.threshold,
       averageKError: error,
       meanSize,
-      topKError: Number.isInteger(k) ? report(topK(k).predict(probs)).error : null,
+      topKError: Number.isInteger(k) ? report(topK({ k }).sets(probs)).error : null,
     };
   });
 }

@@ -1,17 +1,19 @@
 import { expectOptions } from '../check/options.ts';
 import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
-import { rowWeights, type WeightOptions } from '../metrics/weights.ts';
+import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
 import { kthvalue } from '../ops/kthvalue.ts';
 import { isFinite } from '../ops/compare.ts';
 import { all, max, min, sum } from '../ops/reduce.ts';
 import { scope } from '../tensor/scope.ts';
-import { expectRank, type Tensor } from '../tensor/tensor.ts';
+import { expectRank, Tensor } from '../tensor/tensor.ts';
 import { setPredictor, uniforms, type SetPredictor } from './label-sets.ts';
 import { expectState, INFINITE } from './state.ts';
 import { weighedThreshold } from './weighed-threshold.ts';
 
 /** Options of {@link averageK}. */
 export interface AverageKOptions {
+  /** Classes in a set on average: real, 0 < k <= classes. floor(k rows) scores are taken. */
+  k: number;
   /**
    * 'midpoint' (default) puts the threshold between the last score taken and the next, as the authors' code does: ties
    * there make sets larger than asked. 'conservative' is the smallest score whose mean size does not exceed k. 'random'
@@ -27,13 +29,18 @@ export interface AverageKOptions {
   input?: 'probabilities' | 'scores';
 }
 
-/**
- * Options of {@link averageK} on the host: rows may have weights, so that the mean size of the sets is k where classes
- * come as `prior` says.
- */
-export interface WeighedAverageKOptions extends AverageKOptions, WeightOptions {
-  /** Labels of the rows, which `prior` needs. */
-  labels?: Labels;
+/** {@link averageK}, to be fitted to scores (rows, classes) of a calibration split. */
+export interface AverageKMethod {
+  /**
+   * `weights` say how much each row counts, so that the mean size of the sets is k where classes come as `prior` says;
+   * it needs the labels, which else do not matter.
+   */
+  fit(probs: Matrix, labels?: Labels | null, weights?: WeightOptions): SetPredictor<AverageKState>;
+  /**
+   * Of f32 scores on the device: a radix select finds the threshold, and three numbers are read; with weights the
+   * scores are read and sorted on the host. The result is that of the host on the same scores.
+   */
+  fit(probs: Tensor, labels?: Labels | null, weights?: WeightOptions): Promise<SetPredictor<AverageKState>>;
 }
 
 /**
@@ -56,19 +63,21 @@ interface Placed {
   equal: number;
 }
 
-const OPTION_KEYS = ['tie', 'seed', 'input'] as const;
-
-function check(
-  k: number,
-  classes: number,
-  { tie = 'midpoint', seed = 0, input = 'probabilities' }: AverageKOptions,
-): Required<AverageKOptions> {
+function expectK(k: number, classes: number): void {
   if (!(k > 0 && k <= classes)) throw new RangeError(`averageK: k is ${k}, expected 0 < k <= ${classes}`);
+}
+
+function settingsOf({
+  k,
+  tie = 'midpoint',
+  seed = 0,
+  input = 'probabilities',
+}: AverageKOptions): Required<AverageKOptions> {
   if (tie !== 'midpoint' && tie !== 'conservative' && tie !== 'random')
     throw new RangeError(`averageK: tie is ${String(tie)}, expected 'midpoint', 'conservative' or 'random'`);
   if (input !== 'probabilities' && input !== 'scores')
     throw new RangeError(`averageK: input is ${String(input)}, expected 'probabilities' or 'scores'`);
-  return { tie, seed, input };
+  return { k, tie, seed, input };
 }
 
 function rowsOf(x: Matrix, input: AverageKOptions['input'], where: string): Rows {
@@ -86,10 +95,9 @@ function rowsOf(x: Matrix, input: AverageKOptions['input'], where: string): Rows
 
 /** Threshold and tie share; asks for scores by place, so that host and device share the rule. */
 function* threshold(
-  k: number,
   rows: number,
   classes: number,
-  { tie, input }: Required<AverageKOptions>,
+  { k, tie, input }: Required<AverageKOptions>,
 ): Generator<number, { threshold: number; tieShare: number }, Placed> {
   const size = rows * classes;
   // 1.1 * 10 is 11.000000000000002
@@ -110,21 +118,41 @@ function* threshold(
 
 /**
  * Sets of k classes on average (Lorieul, Joly and Shasha 2021, arXiv 2112.08851): the best such sets are {c: p_c >=
- * threshold}, with the threshold of a calibration split. probs: (rows, classes); k: real, 0 < k <= classes; floor(k
- * rows) scores are taken.
+ * threshold}, with the threshold of a calibration split: `averageK({ k: 2 }).fit(calibProbs).sets(probs)`.
  */
-export function averageK(probs: Matrix, k: number, options: WeighedAverageKOptions = {}): SetPredictor<AverageKState> {
-  expectOptions('averageK', options, [...OPTION_KEYS, 'labels', 'sampleWeight', 'prior']);
-  const { data, rows, classes } = rowsOf(probs, options.input, 'averageK: probs');
-  const settings = check(k, classes, options);
-  const { labels, sampleWeight, prior } = options;
+export function averageK(options: AverageKOptions): AverageKMethod {
+  expectOptions('averageK', options, ['k', 'tie', 'seed', 'input']);
+  const settings = settingsOf(options);
+  function fit(probs: Matrix, labels?: Labels | null, weights?: WeightOptions): SetPredictor<AverageKState>;
+  function fit(probs: Tensor, labels?: Labels | null, weights?: WeightOptions): Promise<SetPredictor<AverageKState>>;
+  function fit(
+    probs: Matrix | Tensor,
+    labels: Labels | null = null,
+    weights: WeightOptions = {},
+  ): SetPredictor<AverageKState> | Promise<SetPredictor<AverageKState>> {
+    expectOptions('averageK.fit', weights, WEIGHT_KEYS);
+    if (weights.prior !== undefined && !labels)
+      throw new RangeError('averageK: prior is given without labels, expected the labels of the rows');
+    return probs instanceof Tensor
+      ? fitOnDevice(probs, labels, weights, settings)
+      : fitOnHost(probs, labels, weights, settings);
+  }
+  return { fit };
+}
+
+function fitOnHost(
+  probs: Matrix,
+  labels: Labels | null,
+  { sampleWeight, prior }: WeightOptions,
+  settings: Required<AverageKOptions>,
+): SetPredictor<AverageKState> {
+  const { data, rows, classes } = rowsOf(probs, settings.input, 'averageK: probs');
+  expectK(settings.k, classes);
   if (labels) checkLabels(labels, rows, classes, 'averageK: labels');
-  else if (prior !== undefined)
-    throw new RangeError('averageK: prior is given without labels, expected the labels of the rows');
   if (sampleWeight !== undefined || prior !== undefined) {
     // Without a prior the labels do not matter.
     const { rows: weight } = rowWeights(labels ?? new Int32Array(rows), classes, { sampleWeight, prior }, 'averageK');
-    return sets(k, classes, weighedThreshold(data, classes, weight, k, settings), settings);
+    return sets(classes, weighedThreshold(data, classes, weight, settings.k, settings), settings);
   }
   const sorted = Float64Array.from(data).sort();
   const place = (n: number): Placed => {
@@ -132,26 +160,25 @@ export function averageK(probs: Matrix, k: number, options: WeighedAverageKOptio
     const above = sorted.length - upper(sorted, value);
     return { value, before: above, equal: sorted.length - above - lower(sorted, value) };
   };
-  const search = threshold(k, rows, classes, settings);
+  const search = threshold(rows, classes, settings);
   let step = search.next();
   while (!step.done) step = search.next(place(step.value));
-  return sets(k, classes, step.value, settings);
+  return sets(classes, step.value, settings);
 }
 
-/**
- * {@link averageK} for scores on the device, (rows, classes) f32: a radix select finds the threshold, and three numbers
- * are read. The result is that of the host on the same scores.
- */
-export async function averageKOnDevice(
+async function fitOnDevice(
   probs: Tensor,
-  k: number,
-  options: AverageKOptions = {},
+  labels: Labels | null,
+  weights: WeightOptions,
+  settings: Required<AverageKOptions>,
 ): Promise<SetPredictor<AverageKState>> {
-  expectOptions('averageKOnDevice', options, OPTION_KEYS);
   const [rows, classes] = expectRank(probs, 2, 'averageK: probs') as [number, number];
   if (rows === 0 || classes === 0)
     throw new RangeError(`averageK: probs has shape [${probs.shape}], expected at least one row and one class`);
-  const settings = check(k, classes, options);
+  if (weights.sampleWeight !== undefined || weights.prior !== undefined)
+    return fitOnHost(await probs.array(), labels, weights, settings);
+  expectK(settings.k, classes);
+  if (labels) checkLabels(labels, rows, classes, 'averageK: labels');
   await expectFinite(probs);
   if (settings.input === 'probabilities') await expectProbabilities(probs);
   const place = async (n: number): Promise<Placed> => {
@@ -160,17 +187,16 @@ export async function averageKOnDevice(
     const [v, b, e] = await Promise.all(read);
     return { value: v![0]!, before: b![0]!, equal: e![0]! };
   };
-  const search = threshold(k, rows, classes, settings);
+  const search = threshold(rows, classes, settings);
   let step = search.next();
   while (!step.done) step = search.next(await place(step.value));
-  return sets(k, classes, step.value, settings);
+  return sets(classes, step.value, settings);
 }
 
 function sets(
-  k: number,
   classes: number,
   { threshold, tieShare }: { threshold: number; tieShare: number },
-  { seed, input }: Required<AverageKOptions>,
+  { k, seed, input }: Required<AverageKOptions>,
 ): SetPredictor<AverageKState> {
   return averageKSets({ kind: 'averageK', k, classes, threshold: threshold + 0, tieShare, seed, input });
 }
@@ -208,7 +234,7 @@ export function averageKSets(state: AverageKState): SetPredictor<AverageKState> 
     seed: 'integer',
     input: ['probabilities', 'scores'],
   });
-  check(k, classes, { input });
+  expectK(k, classes);
   const random = uniforms(seed, 1);
   const checked = (probs: Matrix): Rows => {
     const matrix = rowsOf(probs, input, 'averageK: probs');

@@ -1,9 +1,10 @@
+import { expectOptions } from '../check/options.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix } from '../metrics/rows.ts';
-import { rowWeights, type WeightOptions } from '../metrics/weights.ts';
-import type { BatchOptions } from '../nn/map-batches.ts';
+import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
+import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import type { LogitModel } from './temperature-scaling.ts';
+import { softmaxRows } from './temperature.ts';
 
 /**
  * What the scores given to a calibrator are. Default: 'logits'; probabilities are turned into their logarithms, at
@@ -13,15 +14,19 @@ export interface ScoreOptions {
   input?: 'logits' | 'probabilities';
 }
 
-/** Options of every fit: what the scores are, and how much each row counts. */
-export interface FitOptions extends ScoreOptions, WeightOptions {}
+/** What can be calibrated: anything that gives logits of host data. */
+export interface LogitModel {
+  logits(x: NdArray, options?: PredictOptions): Promise<NdArray>;
+}
 
-/** A fitted calibrator: plain numbers, and a map from scores to probabilities. */
+/** A calibrator: plain numbers, and a map from scores to probabilities. */
 export interface Calibrator<State = unknown> {
   /** JSON for `loadCalibrator`. */
   readonly state: State;
-  /** Calibrated probabilities (rows, classes) of scores (rows, classes). */
-  apply(scores: Matrix): NdArray<Float64Array>;
+  /** Calibrated probabilities (rows, classes) of scores (rows, classes), which are what its `input` says. */
+  probabilities(scores: Matrix): NdArray<Float64Array>;
+  /** The model with this calibrator on its outputs. */
+  wrap(model: LogitModel): CalibratedModel<Calibrator<State>>;
 }
 
 /** A calibrator and how its fit went. */
@@ -33,6 +38,88 @@ export interface FittedCalibrator<State = unknown> extends Calibrator<State> {
    * False when the search stopped before the minimum, and on data that the calibrator separates, where there is none.
    */
   readonly converged: boolean;
+}
+
+/** A model with a calibrator on its outputs. */
+export interface CalibratedModel<C extends Calibrator = Calibrator> {
+  readonly calibrator: C;
+  /** Calibrated probabilities of inputs x (n, ...): (n, classes). */
+  predict(x: NdArray, options?: PredictOptions): Promise<NdArray<Float64Array>>;
+}
+
+/** A method of calibration, to be fitted to data that the model was not trained on. */
+export interface CalibrationMethod<C extends Calibrator> {
+  /** The calibrator of scores (rows, classes) and their labels. `weights` say how much each row counts. */
+  fit(scores: Matrix, labels: Labels, weights?: WeightOptions): C;
+  /** The model with the calibrator that fits the logits it gives to held-out data. */
+  fit(model: LogitModel, calib: Dataset, options?: WeightOptions & PredictOptions): Promise<CalibratedModel<C>>;
+}
+
+/**
+ * The method `what`, which fits checked calibration data by `fitted`. Its `fit` throws RangeError on scores, labels and
+ * weights that do not fit together.
+ */
+export function calibrationMethod<C extends Calibrator>(
+  what: string,
+  input: ScoreOptions['input'],
+  fitted: (data: CalibrationData) => C,
+): CalibrationMethod<C> {
+  const of = (scores: Matrix, labels: Labels, weights: WeightOptions): C =>
+    fitted(calibrationData(scores, labels, what, { input, ...weights }));
+  const ofModel = async (
+    model: LogitModel,
+    calib: Dataset,
+    { sampleWeight, prior, ...predicting }: WeightOptions & PredictOptions,
+  ): Promise<CalibratedModel<C>> => {
+    if (!(calib?.y?.length > 0))
+      throw new RangeError(`${what}: the calibration set is empty, expected at least one sample`);
+    const calibrator = of(await scoresOf(model, calib.x, input, predicting), calib.y, { sampleWeight, prior });
+    return { ...calibrator.wrap(model), calibrator };
+  };
+  function fit(scores: Matrix, labels: Labels, weights?: WeightOptions): C;
+  function fit(
+    model: LogitModel,
+    calib: Dataset,
+    options?: WeightOptions & PredictOptions,
+  ): Promise<CalibratedModel<C>>;
+  function fit(
+    source: Matrix | LogitModel,
+    labels: Labels | Dataset,
+    options: WeightOptions & PredictOptions = {},
+  ): C | Promise<CalibratedModel<C>> {
+    const isModel = typeof (source as LogitModel | null)?.logits === 'function';
+    expectOptions(`${what}.fit`, options, isModel ? [...WEIGHT_KEYS, ...PREDICT_OPTIONS] : WEIGHT_KEYS);
+    return isModel
+      ? ofModel(source as LogitModel, labels as Dataset, options)
+      : of(source as Matrix, labels as Labels, options);
+  }
+  return { fit };
+}
+
+/** A calibrator of checked `state`, whose `map` gives the probabilities of logits. */
+export function calibrator<State extends { input: 'logits' | 'probabilities'; classes: number }>(
+  state: State,
+  map: (logits: Logits) => NdArray<Float64Array>,
+): Calibrator<State> {
+  const own: Calibrator<State> = {
+    state,
+    probabilities: (scores) => map(toLogits(scores, 'probabilities: scores', state.input, state.classes)),
+    wrap: (model) => ({
+      calibrator: own,
+      predict: async (x, options) => own.probabilities(await scoresOf(model, x, state.input, options)),
+    }),
+  };
+  return own;
+}
+
+async function scoresOf(
+  model: LogitModel,
+  x: NdArray,
+  input: ScoreOptions['input'],
+  options?: PredictOptions,
+): Promise<Matrix> {
+  const logits = await model.logits(x, options);
+  return input === 'probabilities' ? softmaxRows(logits) : logits;
 }
 
 /** Scores as finite logits, with their sizes. */
@@ -74,7 +161,7 @@ export function calibrationData(
   scores: Matrix,
   labels: Labels,
   where: string,
-  { input, ...weights }: FitOptions,
+  { input, ...weights }: ScoreOptions & WeightOptions,
 ): CalibrationData {
   const { data, rows, classes } = toLogits(scores, `${where}: scores`, input);
   checkLabels(labels, rows, classes, `${where}: labels`);
@@ -126,20 +213,4 @@ export function meanNll({ data, shape }: NdArray<Float64Array>, labels: Int32Arr
   let sum = 0;
   for (let r = 0; r < rows; r++) sum -= weight[r]! * Math.log(data[r * classes + labels[r]!]!);
   return sum / rows;
-}
-
-/**
- * A model with a calibrator fitted on its logits of `calib`, for example
- * `calibrated(model, calib, (logits, labels) => fitVector(logits, labels))`.
- */
-export async function calibrated<C extends Calibrator>(
-  model: LogitModel,
-  calib: Dataset,
-  fit: (logits: Matrix, labels: Labels) => C,
-  options?: BatchOptions,
-): Promise<{ calibrator: C; predict(x: NdArray, options?: BatchOptions): Promise<NdArray<Float64Array>> }> {
-  if (!(calib?.y?.length > 0))
-    throw new RangeError('calibrated: the calibration set is empty, expected at least one sample');
-  const calibrator = fit(await model.logits(calib.x, options), calib.y);
-  return { calibrator, predict: async (x, batch) => calibrator.apply(await model.logits(x, batch)) };
 }

@@ -11,13 +11,8 @@ import { expectState, INFINITE } from './state.ts';
  */
 export type ConformalScore = 'lac' | 'aps' | 'raps' | 'saps';
 
-/**
- * Options of {@link conformal}. Under a `prior` the classes come as it says, while rows of one class are as in the
- * calibration data: each class then has a quantile of its own, of the scores weighted by prior_c / share_c, its own
- * weight included (Podkopaev and Ramdas, UAI 2021). With `sampleWeight` the row to come is taken to weigh as much as
- * the heaviest, which errs on the side of large sets.
- */
-export interface ConformalOptions extends WeightOptions {
+/** Options of {@link conformal}. */
+export interface ConformalOptions {
   /** Share of labels that sets may miss, in (0, 1). */
   alpha: number;
   /** Default: 'aps'. */
@@ -53,7 +48,7 @@ export interface ConformalState {
   quantiles: number[];
 }
 
-/** What {@link conformal} returns. */
+/** What {@link conformal} fits. */
 export interface ConformalPredictor extends SetPredictor<ConformalState> {
   /** One, or one for each class; Infinity for a class that is in every set. */
   readonly quantiles: readonly number[];
@@ -104,27 +99,26 @@ function scoresOf(
   return out;
 }
 
+/** {@link conformal}, to be fitted to probabilities (rows, classes) and labels of a calibration split. */
+export interface ConformalMethod {
+  /**
+   * Under a `prior` the classes come as it says, while rows of one class are as in the calibration data: each class
+   * then has a quantile of its own, of the scores weighted by prior_c / share_c, its own weight included (Podkopaev and
+   * Ramdas, UAI 2021). With `sampleWeight` the row to come is taken to weigh as much as the heaviest, which errs on the
+   * side of large sets.
+   */
+  fit(probs: Matrix, labels: Labels, weights?: WeightOptions): ConformalPredictor;
+}
+
 /**
  * Split conformal sets: calibrated on rows that the model has not seen, they miss the label of a new row of the same
  * distribution with probability at most alpha, on average over calibration splits, whatever the model. Vovk, Gammerman
  * and Shafer 2005; LAC: Sadinle, Lei and Wasserman 2019; APS: Romano, Sesia and Candes 2020; RAPS: Angelopoulos et al.
- * 2021; SAPS: Huang et al. 2024.
+ * 2021; SAPS: Huang et al. 2024. `conformal({ alpha: 0.1 }).fit(calibProbs, calibLabels).sets(probs)`.
  */
-export function conformal(probs: Matrix, labels: Labels, options: ConformalOptions): ConformalPredictor {
-  expectOptions('conformal', options, [
-    'alpha',
-    'score',
-    'randomized',
-    'lambda',
-    'kReg',
-    'perClass',
-    'seed',
-    ...WEIGHT_KEYS,
-  ]);
+export function conformal(options: ConformalOptions): ConformalMethod {
+  expectOptions('conformal', options, ['alpha', 'score', 'randomized', 'lambda', 'kReg', 'perClass', 'seed']);
   const { alpha, score = 'aps', randomized = true, lambda, kReg, perClass = false, seed = 0 } = options;
-  const matrix = toProbabilityRows(probs, 'conformal: probs');
-  const { rows, classes } = matrix;
-  checkLabels(labels, rows, classes, 'conformal: labels');
   expectAlpha('conformal', alpha);
   if (!['lac', 'aps', 'raps', 'saps'].includes(score))
     throw new RangeError(`conformal: score is ${String(score)}, expected 'lac', 'aps', 'raps' or 'saps'`);
@@ -136,7 +130,7 @@ export function conformal(probs: Matrix, labels: Labels, options: ConformalOptio
         'of rapsSettings()',
     );
   }
-  const state = {
+  const rule = {
     kind: 'conformal',
     score,
     alpha,
@@ -144,23 +138,33 @@ export function conformal(probs: Matrix, labels: Labels, options: ConformalOptio
     lambda: (lambda ?? 0) + 0,
     kReg: (kReg ?? 0) + 0,
     seed,
-    classes,
   } as const;
-  const random = uniforms(seed, 2);
-  const own = Float64Array.from({ length: rows }, (_, r) => scoresOf(state, matrix, r, () => random(r))[labels[r]!]!);
-  const weights = rowWeights(labels, classes, options, 'conformal');
-  const forClass = (c: number): number =>
-    quantileOf(
-      own,
-      perClass ? weights.rows.map((w, r) => (labels[r] === c ? w : 0)) : weights.rows,
-      weights.toCome[c]!,
-      alpha,
-    );
-  const quantiles =
-    perClass || options.prior !== undefined
-      ? Array.from({ length: classes }, (_, c) => forClass(c))
-      : [expectFinite('conformal', forClass(0), rows, alpha)];
-  return conformalSets({ ...state, quantiles: quantiles.map((q) => Math.min(q, INFINITE) + 0) });
+  return {
+    fit(probs, labels, weights = {}) {
+      expectOptions('conformal.fit', weights, WEIGHT_KEYS);
+      const matrix = toProbabilityRows(probs, 'conformal: probs');
+      const { rows, classes } = matrix;
+      checkLabels(labels, rows, classes, 'conformal: labels');
+      const random = uniforms(seed, 2);
+      const own = Float64Array.from(
+        { length: rows },
+        (_, r) => scoresOf(rule, matrix, r, () => random(r))[labels[r]!]!,
+      );
+      const weighed = rowWeights(labels, classes, weights, 'conformal');
+      const forClass = (c: number): number =>
+        quantileOf(
+          own,
+          perClass ? weighed.rows.map((w, r) => (labels[r] === c ? w : 0)) : weighed.rows,
+          weighed.toCome[c]!,
+          alpha,
+        );
+      const quantiles =
+        perClass || weights.prior !== undefined
+          ? Array.from({ length: classes }, (_, c) => forClass(c))
+          : [expectFinite('conformal', forClass(0), rows, alpha)];
+      return conformalSets({ ...rule, classes, quantiles: quantiles.map((q) => Math.min(q, INFINITE) + 0) });
+    },
+  };
 }
 
 /** The predictor of a stored state. */
@@ -231,15 +235,9 @@ export function rapsSettings(
   const ranks = Float64Array.from({ length: rows }, (_, r) => 1 + ranking(matrix, r).indexOf(labels[r]!));
   const kReg = expectFinite('rapsSettings', quantileOf(ranks, weight, 1, alpha), rows, alpha);
   const sizes = lambdas.map((lambda) => {
-    const { sets } = conformal(probs, labels, {
-      alpha,
-      score: 'raps',
-      lambda,
-      kReg,
-      seed,
-      sampleWeight,
-      prior,
-    }).predict(probs);
+    const { sets } = conformal({ alpha, score: 'raps', lambda, kReg, seed })
+      .fit(probs, labels, { sampleWeight, prior })
+      .sets(probs);
     return sets.reduce((sum, set, r) => sum + weight[r]! * set.length, 0) / total;
   });
   return { lambda: lambdas[sizes.indexOf(Math.min(...sizes))]!, kReg };

@@ -1,44 +1,41 @@
-export { fitTemperature, softmaxRows, type TemperatureFit } from './temperature.ts';
-export { temperatureScaling, type LogitModel, type TemperatureScaled } from './temperature-scaling.ts';
+export { softmaxRows } from './temperature.ts';
+export { temperatureScaling, type TemperatureCalibrator } from './temperature-scaling.ts';
 export {
-  affine,
-  fitMatrix,
-  fitVector,
-  temperatureCalibrator,
+  matrixScaling,
+  vectorScaling,
+  type AffineCalibrator,
   type AffineState,
-  type MatrixOptions,
-  type VectorOptions,
+  type FittedAffine,
+  type MatrixScalingOptions,
+  type VectorScalingOptions,
 } from './affine.ts';
-export {
-  calibrated,
-  type Calibrator,
-  type FitOptions,
-  type FittedCalibrator,
-  type ScoreOptions,
+export type {
+  CalibratedModel,
+  CalibrationMethod,
+  Calibrator,
+  FittedCalibrator,
+  LogitModel,
+  ScoreOptions,
 } from './calibrator.ts';
 export { loadCalibrator, type CalibratorState } from './load.ts';
 export {
-  fitBeta,
-  fitHistogram,
-  fitIsotonic,
-  fitPlatt,
+  betaCalibration,
+  histogramBinning,
+  isotonicRegression,
+  plattScaling,
   type BetaMap,
+  type FittedOneVsRest,
+  type HistogramBinningOptions,
   type HistogramMap,
-  type HistogramOptions,
   type OneVsRestState,
   type PlattMap,
 } from './one-vs-rest.ts';
-export { ambiguity, errorCurves, type Ambiguity, type ErrorPoint } from './ambiguity.ts';
-export {
-  averageK,
-  averageKOnDevice,
-  type AverageKOptions,
-  type AverageKState,
-  type WeighedAverageKOptions,
-} from './average-k.ts';
+export { ambiguity, errorCurves, type Ambiguity, type AmbiguityOptions, type ErrorPoint } from './ambiguity.ts';
+export { averageK, type AverageKMethod, type AverageKOptions, type AverageKState } from './average-k.ts';
 export {
   conformal,
   rapsSettings,
+  type ConformalMethod,
   type ConformalOptions,
   type ConformalPredictor,
   type ConformalScore,
@@ -51,9 +48,9 @@ export {
   setError,
   topK,
   type LabelSets,
-  type PredictSetsOptions,
   type SetPredictor,
   type SetReport,
+  type SetsOptions,
   type TopKOptions,
   type TopKState,
 } from './label-sets.ts';

@@ -3,7 +3,7 @@ import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } f
 import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
 import { key, PURPOSE, split } from '../random/key.ts';
 import { philox } from '../random/philox.ts';
-import { expectState } from './state.ts';
+import { expectState, plain, type FieldRule } from './state.ts';
 
 /** Sets of classes, one a row, each in ascending order. */
 export interface LabelSets {
@@ -12,7 +12,7 @@ export interface LabelSets {
 }
 
 /** How {@link SetPredictor} treats the rows it is given. */
-export interface PredictSetsOptions {
+export interface SetsOptions {
   /**
    * Number of the first row, which decides the random numbers of a rule that has any. Default: `next`, so that each row
    * of each call has numbers of its own. Give it to get the sets of known rows again: row i of a data set is
@@ -35,7 +35,7 @@ export interface SetPredictor<State = unknown> {
    */
   readonly next: number;
   /** Sets of probs (rows, classes). Rows of the same numbers get the same sets. */
-  predict(probs: Matrix, options?: PredictSetsOptions): LabelSets;
+  sets(probs: Matrix, options?: SetsOptions): LabelSets;
 }
 
 /** What {@link evaluateSets} finds. */
@@ -92,14 +92,14 @@ export function setPredictor<State>(
     get next() {
       return next;
     },
-    predict(probs, options = {}) {
-      expectOptions('predict', options, ['first', 'allowEmpty']);
+    sets(probs, options = {}) {
+      expectOptions('sets', options, ['first', 'allowEmpty']);
       const { first = next, allowEmpty = true } = options;
       const matrix = check(probs);
       if (!(Number.isSafeInteger(first) && first >= 0))
-        throw new RangeError(`predict: first is ${first}, expected an integer of at least 0`);
+        throw new RangeError(`sets: first is ${first}, expected an integer of at least 0`);
       if (first + matrix.rows > MOST_ROWS)
-        throw new RangeError(`predict: first is ${first} for ${matrix.rows} rows, expected numbers below ${MOST_ROWS}`);
+        throw new RangeError(`sets: first is ${first} for ${matrix.rows} rows, expected numbers below ${MOST_ROWS}`);
       const sets = Array.from({ length: matrix.rows }, (_, r) => {
         const set = setOf(matrix, r, first + r).sort((a, b) => a - b);
         return set.length === 0 && !allowEmpty ? [ranking(matrix, r)[0]!] : set;
@@ -116,44 +116,68 @@ export interface TopKState {
   k: number;
   tie: 'first' | 'random';
   seed: number;
+  /** Only where it was given. */
+  weight?: number[];
 }
 
 /** Options of {@link topK}. */
 export interface TopKOptions {
+  /** Classes in a set: a positive integer, at most the number of classes. */
+  k: number;
   /** Of equal probabilities the lower classes are taken ('first', default), or any of them, alike ('random'). */
   tie?: TopKState['tie'];
   /** Of random ties. Default: 0. */
   seed?: number;
+  /**
+   * How much an error on each class counts, at least 0 and not all 0. Sets are then the classes of largest weight_c
+   * p_c, which the expected weighted error is least for; prior_c / share_c makes them those of test data whose classes
+   * come as `prior` says. Default: all alike.
+   */
+  weight?: ArrayLike<number>;
 }
 
-/** The k most probable classes of every row; k is a positive integer, at most the number of classes. */
-export function topK(k: number, options: TopKOptions = {}): SetPredictor<TopKState> {
-  expectOptions('topK', options, ['tie', 'seed']);
-  const { tie = 'first', seed = 0 } = options;
+/**
+ * The k most probable classes of every row. Nothing is fitted, so that this is a rule already:
+ * `topK({ k: 5 }).sets(probs)`.
+ */
+export function topK(options: TopKOptions): SetPredictor<TopKState> {
+  expectOptions('topK', options, ['k', 'tie', 'seed', 'weight']);
+  const { k, tie = 'first', seed = 0, weight } = options;
   if (!(Number.isInteger(k) && k >= 1)) throw new RangeError(`topK: k is ${k}, expected a positive integer`);
   if (tie !== 'first' && tie !== 'random')
     throw new RangeError(`topK: tie is ${String(tie)}, expected 'first' or 'random'`);
-  return topKSets({ kind: 'topK', k, tie, seed });
+  return topKSets({ kind: 'topK', k, tie, seed, ...(weight && { weight: plain(weight) }) });
 }
 
 /** The predictor of a stored state. */
 export function topKSets(state: TopKState): SetPredictor<TopKState> {
-  const { k, tie, seed } = expectState('topK', state, {
+  const { k, tie, seed, weight } = expectState('topK', state, {
     kind: ['topK'],
     k: 'positive',
     tie: ['first', 'random'],
     seed: 'integer',
-  });
+    ...(state.weight !== undefined && { weight: 'list' as const }),
+  } as { [K in keyof Required<TopKState>]: FieldRule });
+  if (weight) checkWeight(weight);
   const random = uniforms(seed, 0);
   const check = (probs: Matrix): Rows => {
     const matrix = toProbabilityRows(probs, 'topK: probs');
     if (k > matrix.classes)
       throw new RangeError(`topK: k is ${k}, expected at most ${matrix.classes}, the number of classes`);
-    return matrix;
+    if (!weight) return matrix;
+    if (weight.length !== matrix.classes)
+      throw new RangeError(`topK: weight has ${weight.length} entries, expected ${matrix.classes}, one per class`);
+    return { ...matrix, data: Float64Array.from(matrix.data, (p, i) => p * weight[i % matrix.classes]!) };
   };
   return setPredictor(state, check, (matrix, r, number) =>
     ranking(matrix, r, tie === 'random' ? (c) => random(number, c) : undefined).slice(0, k),
   );
+}
+
+function checkWeight(weight: readonly number[]): void {
+  const bad = weight.findIndex((w) => !(w >= 0 && w < Infinity));
+  if (bad >= 0) throw new RangeError(`topK: weight[${bad}] is ${weight[bad]}, expected a finite number >= 0`);
+  if (!weight.some((w) => w > 0)) throw new RangeError('topK: weight is 0 for every class, expected a positive one');
 }
 
 /** Fraction of rows, by weight, whose set lacks the label. */

@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
-import { affine, type AffineState } from './affine.ts';
-import type { Calibrator, ScoreOptions } from './calibrator.ts';
+import { affine, type AffineCalibrator } from './affine.ts';
+import type { ScoreOptions } from './calibrator.ts';
 import { plain } from './state.ts';
 
 /** Options of {@link logitAdjustment}. */
@@ -18,11 +18,11 @@ export interface LogitAdjustmentOptions extends ScoreOptions {
 
 /**
  * Post-hoc logit adjustment: softmax(z_c - tau (log pi_c - log rho_c)), pi the training prior, rho the test prior, for
- * a model trained with plain cross-entropy. Nothing is fitted. Menon et al., "Long-tail learning via logit adjustment",
- * ICLR 2021. As a calibrator it takes scores (rows, classes) and is stored by its `state`.
+ * a model trained with plain cross-entropy. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021. Nothing
+ * is fitted, so that this is a calibrator already: `logitAdjustment({ clsNumList }).wrap(model).predict(x)`.
  * Throws RangeError on negative or non-finite counts, a tau that is not finite, and a test prior that does not fit.
  */
-export function logitAdjustment(options: LogitAdjustmentOptions): Calibrator<AffineState> {
+export function logitAdjustment(options: LogitAdjustmentOptions): AffineCalibrator {
   expectOptions('logitAdjustment', options, ['clsNumList', 'tau', 'testPrior', 'input']);
   const { clsNumList, tau = 1, input = 'logits' } = options;
   const testPrior = options.testPrior === 'balanced' ? undefined : options.testPrior;

@@ -1,23 +1,23 @@
 import { expectOptions } from '../check/options.ts';
 import { checkBins } from '../metrics/bins.ts';
-import type { Labels, Matrix } from '../metrics/rows.ts';
-import { byMass, WEIGHT_KEYS } from '../metrics/weights.ts';
+import { byMass } from '../metrics/weights.ts';
 import { interpolate, isotonic, type Monotone } from '../stats/isotonic.ts';
 import { lbfgs } from '../stats/lbfgs.ts';
 import { softplus } from '../stats/softplus.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { expectNumbers, expectState } from './state.ts';
 import {
-  calibrationData,
+  calibrationMethod,
+  calibrator,
   logitNll,
   meanNll,
   searchUnit,
-  toLogits,
   type CalibrationData,
+  type CalibrationMethod,
   type Calibrator,
-  type FitOptions,
   type FittedCalibrator,
   type Logits,
+  type ScoreOptions,
 } from './calibrator.ts';
 
 /** Platt: sigmoid(a s + b) of the log-odds s. */
@@ -45,8 +45,11 @@ export type OneVsRestState = { input: 'logits' | 'probabilities'; classes: numbe
   | { kind: 'histogram'; maps: HistogramMap[] }
 );
 
-/** Options of {@link fitHistogram}. */
-export interface HistogramOptions extends FitOptions {
+/** What the calibrators of one class against the rest fit. */
+export type FittedOneVsRest = FittedCalibrator<OneVsRestState>;
+
+/** Options of {@link histogramBinning}. */
+export interface HistogramBinningOptions extends ScoreOptions {
   /** Default: 15. */
   nBins?: number;
   /** Bins of equal width, or of equal numbers of rows. Default: 'width'. */
@@ -55,17 +58,19 @@ export interface HistogramOptions extends FitOptions {
 
 const sigmoid = (s: number): number => (s >= 0 ? 1 / (1 + Math.exp(-s)) : Math.exp(s) / (1 + Math.exp(s)));
 
-const FIT_KEYS = ['input', ...WEIGHT_KEYS] as const;
-
 /**
  * Platt scaling (Platt 1999), one class against the rest: sigmoid(a s + b) of the log-odds s of the class, fitted to
  * the smoothed targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2), which have a finite optimum on separable data too; n+ and
  * n- are sums of weights. Neither those targets nor the sum over classes that divides each row follow the NLL of the
  * labels, which can come out higher than before.
  */
-export function fitPlatt(scores: Matrix, labels: Labels, options: FitOptions = {}): FittedCalibrator<OneVsRestState> {
-  expectOptions('fitPlatt', options, FIT_KEYS);
-  const of = calibrationData(scores, labels, 'fitPlatt', options);
+export function plattScaling(options: ScoreOptions = {}): CalibrationMethod<FittedOneVsRest> {
+  expectOptions('plattScaling', options, ['input']);
+  const { input = 'logits' } = options;
+  return calibrationMethod('plattScaling', input, (of) => platt(of, input));
+}
+
+function platt(of: CalibrationData, input: OneVsRestState['input']): FittedOneVsRest {
   const fits = eachClass(of, (odds, hits) => {
     const positives = hits.reduce((sum, hit, r) => sum + hit * of.weight[r]!, 0);
     const [high, low] = [(positives + 1) / (positives + 2), 1 / (of.rows - positives + 2)];
@@ -78,7 +83,7 @@ export function fitPlatt(scores: Matrix, labels: Labels, options: FitOptions = {
   const maps = fits.map(({ x }) => ({ a: x[0]! + 0, b: x[1]! + 0 }));
   return fitted(
     of,
-    { kind: 'platt', input: options.input ?? 'logits', classes: of.classes, maps },
+    { kind: 'platt', input, classes: of.classes, maps },
     fits.every(({ converged }) => converged),
   );
 }
@@ -89,9 +94,13 @@ export function fitPlatt(scores: Matrix, labels: Labels, options: FitOptions = {
  * authors' code. On data that a map separates there is no optimum: the search ends where the slope is below its
  * tolerance, and `converged` is false.
  */
-export function fitBeta(scores: Matrix, labels: Labels, options: FitOptions = {}): FittedCalibrator<OneVsRestState> {
-  expectOptions('fitBeta', options, FIT_KEYS);
-  const of = calibrationData(scores, labels, 'fitBeta', options);
+export function betaCalibration(options: ScoreOptions = {}): CalibrationMethod<FittedOneVsRest> {
+  expectOptions('betaCalibration', options, ['input']);
+  const { input = 'logits' } = options;
+  return calibrationMethod('betaCalibration', input, (of) => beta(of, input));
+}
+
+function beta(of: CalibrationData, input: OneVsRestState['input']): FittedOneVsRest {
   let converged = true;
   const maps = eachClass(of, (odds, hits) => {
     const features = [odds.map((s) => -softplus(-s)), odds.map(softplus)];
@@ -110,19 +119,17 @@ export function fitBeta(scores: Matrix, labels: Labels, options: FitOptions = {}
     const [a = 0, b = 0] = [0, 1].map((i) => (kept.includes(i) ? found.x[kept.indexOf(i)]! : 0));
     return { a: a + 0, b: b + 0, c: found.x[kept.length]! + 0 };
   });
-  return fitted(of, { kind: 'beta', input: options.input ?? 'logits', classes: of.classes, maps }, converged);
+  return fitted(of, { kind: 'beta', input, classes: of.classes, maps }, converged);
 }
 
 /** Isotonic regression (Zadrozny and Elkan, KDD 2002), one class against the rest, with lines between the steps. */
-export function fitIsotonic(
-  scores: Matrix,
-  labels: Labels,
-  options: FitOptions = {},
-): FittedCalibrator<OneVsRestState> {
-  expectOptions('fitIsotonic', options, FIT_KEYS);
-  const of = calibrationData(scores, labels, 'fitIsotonic', options);
-  const maps = eachClass(of, (odds, hits) => isotonic(odds.map(sigmoid), hits, of.weight));
-  return fitted(of, { kind: 'isotonic', input: options.input ?? 'logits', classes: of.classes, maps }, true);
+export function isotonicRegression(options: ScoreOptions = {}): CalibrationMethod<FittedOneVsRest> {
+  expectOptions('isotonicRegression', options, ['input']);
+  const { input = 'logits' } = options;
+  return calibrationMethod('isotonicRegression', input, (of) => {
+    const maps = eachClass(of, (odds, hits) => isotonic(odds.map(sigmoid), hits, of.weight));
+    return fitted(of, { kind: 'isotonic', input, classes: of.classes, maps }, true);
+  });
 }
 
 /**
@@ -130,15 +137,14 @@ export function fitIsotonic(
  * A bin without calibration rows keeps its centre. Bins of equal mass end at quantiles, and equal ends are merged.
  * Probabilities and ends are compared in f32, as in `calibrationError`.
  */
-export function fitHistogram(
-  scores: Matrix,
-  labels: Labels,
-  options: HistogramOptions = {},
-): FittedCalibrator<OneVsRestState> {
-  expectOptions('fitHistogram', options, [...FIT_KEYS, 'nBins', 'binning']);
+export function histogramBinning(options: HistogramBinningOptions = {}): CalibrationMethod<FittedOneVsRest> {
+  expectOptions('histogramBinning', options, ['input', 'nBins', 'binning']);
   const { nBins = 15, binning = 'width', input = 'logits' } = options;
-  checkBins('fitHistogram', { nBins, binning });
-  const of = calibrationData(scores, labels, 'fitHistogram', options);
+  checkBins('histogramBinning', { nBins, binning });
+  return calibrationMethod('histogramBinning', input, (of) => histogram(of, { nBins, binning, input }));
+}
+
+function histogram(of: CalibrationData, { nBins, binning, input }: Required<HistogramBinningOptions>): FittedOneVsRest {
   const maps = eachClass(of, (odds, hits) => {
     const p = odds.map(sigmoid);
     const end =
@@ -162,7 +168,7 @@ export function fitHistogram(
 
 /** The calibrator of a stored state. Throws RangeError on any field that is not what a fit would have stored. */
 export function oneVsRest(state: OneVsRestState): Calibrator<OneVsRestState> {
-  const { kind, classes, input } = expectState('loadCalibrator', state as StoredMaps, {
+  const { kind, classes } = expectState('loadCalibrator', state as StoredMaps, {
     kind: ['platt', 'beta', 'isotonic', 'histogram'],
     input: ['logits', 'probabilities'],
     classes: 'positive',
@@ -171,7 +177,7 @@ export function oneVsRest(state: OneVsRestState): Calibrator<OneVsRestState> {
   if (state.maps.length !== classes)
     throw new RangeError(`loadCalibrator: maps of ${kind} has ${state.maps.length} entries, expected ${classes}`);
   for (let c = 0; c < classes; c++) expectMap(kind, state.maps[c]!, `loadCalibrator: class ${c} of ${kind}`);
-  return { state, apply: (scores) => mapped(state, toLogits(scores, 'apply: scores', input, classes)) };
+  return calibrator(state, (logits) => mapped(state, logits));
 }
 
 type StoredMaps = Pick<OneVsRestState, 'kind' | 'input' | 'classes'> & { maps: object[] };
@@ -230,7 +236,7 @@ function eachClass<T>(of: CalibrationData, fit: (odds: number[], hits: number[])
   );
 }
 
-function fitted(of: CalibrationData, state: OneVsRestState, converged: boolean): FittedCalibrator<OneVsRestState> {
+function fitted(of: CalibrationData, state: OneVsRestState, converged: boolean): FittedOneVsRest {
   return {
     ...oneVsRest(state),
     nllBefore: logitNll(of),

@@ -1,9 +1,7 @@
-import { expectOptions } from '../check/options.ts';
-import { checkLabels, toRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
-import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
+import { toRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
-/** What {@link fitTemperature} returns. */
+/** What {@link temperatureOf} finds. */
 export interface TemperatureFit {
   /** Divide logits by it. 1 when no temperature that was looked at lowers the NLL. */
   temperature: number;
@@ -23,22 +21,12 @@ export interface TemperatureFit {
 const REACH = 20;
 
 /**
- * Temperature scaling (Guo et al., On calibration of modern neural networks, ICML 2017): the T that minimises the mean
- * NLL of softmax(logits / T), weighted where `sampleWeight` or `prior` are given. In beta = 1 / T the NLL is convex,
- * with derivative mean(E_p[z] - z_y) and second derivative mean(Var_p[z]). Whether it has a minimum is known from its
- * slopes at 0 and infinity; where it has one, beta is doubled or halved until the slope changes its sign, and Newton's
- * method inside that bracket finds the root to 1e-14, at any scale of the logits. (LBFGS in the usual code can stop
- * early, explode or turn negative.) logits: (rows, classes). Throws RangeError on logits that are not finite, and on
- * labels and weights that do not fit.
+ * The T that minimises the mean NLL of softmax(logits / T), of checked logits (rows, classes), labels and weights of
+ * mean 1. In beta = 1 / T the NLL is convex, with derivative mean(E_p[z] - z_y) and second derivative mean(Var_p[z]).
+ * Whether it has a minimum is known from its slopes at 0 and infinity; where it has one, beta is doubled or halved
+ * until the slope changes its sign, and Newton's method inside that bracket finds the root to 1e-14, at any scale of
+ * the logits. (LBFGS in the usual code can stop early, explode or turn negative.)
  */
-export function fitTemperature(logits: Matrix, labels: Labels, options: WeightOptions = {}): TemperatureFit {
-  expectOptions('fitTemperature', options, WEIGHT_KEYS);
-  const matrix = finiteRows(logits, 'fitTemperature: logits');
-  checkLabels(labels, matrix.rows, matrix.classes, 'fitTemperature: labels');
-  return temperatureOf(matrix, labels, rowWeights(labels, matrix.classes, options, 'fitTemperature').rows);
-}
-
-/** {@link fitTemperature} of checked logits, labels and weights of mean 1. */
 export function temperatureOf(
   { data, rows, classes }: Omit<Rows, 'what'>,
   labels: Labels,
@@ -57,7 +45,12 @@ export function temperatureOf(
   const after = at(beta);
   const found = { converged: !isSeparable && !isChance };
   return after.nll < before.nll
-    ? { temperature: Math.min(scale / beta, Number.MAX_VALUE), nllBefore: before.nll, nllAfter: after.nll, ...found }
+    ? {
+        temperature: Math.max(2 ** -1022, Math.min(scale / beta, Number.MAX_VALUE)),
+        nllBefore: before.nll,
+        nllAfter: after.nll,
+        ...found,
+      }
     : { ...none, ...found };
 }
 

@@ -1,5 +1,5 @@
 import { type Dataset } from 'evenkeel/data';
-import { estimatePrior, fitTemperature, softmaxRows } from 'evenkeel/calibrate';
+import { estimatePrior, temperatureScaling, softmaxRows } from 'evenkeel/calibrate';
 import { certifyDataset, Smooth } from 'evenkeel/certify';
 import {
   accuracy,
@@ -99,7 +99,7 @@ async function runMethod(
     // The calibration part is long-tailed: its images weigh as the classes of the test set come.
     const isBalanced = Math.max(...test.classCounts) < 2 * Math.min(...test.classCounts);
     const prior = isBalanced ? 'balanced' : estimatePrior(softmaxRows(calibLogits), calib!.y, probs).prior;
-    const { temperature } = fitTemperature(calibLogits, calib!.y, { prior });
+    const { temperature } = temperatureScaling().fit(calibLogits, calib!.y, { prior });
     const scaledProbs = softmaxRows(logits, temperature);
     emit({ type: 'step', done: 2 });
     const certified = await certify(model, test, { sigma, seed, ...settings.certify }, title, context);

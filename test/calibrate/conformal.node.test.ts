@@ -48,8 +48,8 @@ describe.each(kinds)('$score', (options) => {
     let hits = 0;
     for (let t = 0; t < trials; t++) {
       const { p, y } = rowsOf(n + m, 1000 * t + 7, shift);
-      const rule = conformal(p.slice(0, n), y.slice(0, n), { ...options, alpha, seed: t });
-      hits += m * evaluateSets(rule.predict(p.slice(n)), y.slice(n), { classes: 5 }).coverage;
+      const rule = conformal({ ...options, alpha, seed: t }).fit(p.slice(0, n), y.slice(0, n));
+      hits += m * evaluateSets(rule.sets(p.slice(n)), y.slice(n), { classes: 5 }).coverage;
     }
     // Variance of the number of hits of one trial: beta-binomial.
     const variance = m * mean * (1 - mean) * (1 + (m - 1) / (n + 2));
@@ -59,28 +59,28 @@ describe.each(kinds)('$score', (options) => {
   test('the quantile is the ceil((n + 1)(1 - alpha))-th score: at least that many calibration rows are covered', () => {
     const { p, y } = rowsOf(49, 3);
     const own = { ...options, randomized: false, alpha: 0.1 };
-    const { coverage } = evaluateSets(conformal(p, y, own).predict(p), y, { classes: 5 });
+    const { coverage } = evaluateSets(conformal(own).fit(p, y).sets(p), y, { classes: 5 });
     expect(coverage).toBeCloseTo(45 / 49, 12);
   });
 
   test('class-conditional: each class is covered, and has a quantile of its own', () => {
     const [n, alpha] = [1000, 0.2];
     const { p, y } = rowsOf(2 * n, 11, 0.2);
-    const rule = conformal(p.slice(0, n), y.slice(0, n), { ...options, alpha, perClass: true });
+    const rule = conformal({ ...options, alpha, perClass: true }).fit(p.slice(0, n), y.slice(0, n));
     expect(rule.state.quantiles).toHaveLength(5);
-    const { classCoverage } = evaluateSets(rule.predict(p.slice(n)), y.slice(n), { classes: 5 });
+    const { classCoverage } = evaluateSets(rule.sets(p.slice(n)), y.slice(n), { classes: 5 });
     for (const c of classCoverage) expect(Math.abs(c - 0.8)).toBeLessThan(4 * Math.sqrt((2 * 0.16) / 180));
   });
 
   test('the state survives JSON; seeds decide, and rows keep their sets however they are split', () => {
     const { p, y } = rowsOf(80, 5);
-    const rule = conformal(p, y, { ...options, alpha: 0.2, seed: 3 });
-    const sets = rule.predict(p);
-    expect(loadSetPredictor(JSON.parse(JSON.stringify(rule.state))).predict(p)).toEqual(sets);
-    expect([...rule.predict(p.slice(0, 7), { first: 0 }).sets, ...rule.predict(p.slice(7), { first: 7 }).sets]).toEqual(
+    const rule = conformal({ ...options, alpha: 0.2, seed: 3 }).fit(p, y);
+    const sets = rule.sets(p);
+    expect(loadSetPredictor(JSON.parse(JSON.stringify(rule.state))).sets(p)).toEqual(sets);
+    expect([...rule.sets(p.slice(0, 7), { first: 0 }).sets, ...rule.sets(p.slice(7), { first: 7 }).sets]).toEqual(
       sets.sets,
     );
-    expect(rule.predict(p, { allowEmpty: false }).sets.every((set) => set.length > 0)).toBe(true);
+    expect(rule.sets(p, { allowEmpty: false }).sets.every((set) => set.length > 0)).toBe(true);
   });
 });
 
@@ -102,9 +102,15 @@ describe('calibrated on a long tail, used where all classes are alike', () => {
       const test = rowsOf(400, 31 * t + 17);
       const covered = (prior?: 'balanced') =>
         400 *
-        evaluateSets(conformal(calib.p, calib.y, { ...options, alpha, prior, seed: t }).predict(test.p), test.y, {
-          classes: 5,
-        }).coverage;
+        evaluateSets(
+          conformal({ ...options, alpha, seed: t })
+            .fit(calib.p, calib.y, { prior })
+            .sets(test.p),
+          test.y,
+          {
+            classes: 5,
+          },
+        ).coverage;
       hits += covered('balanced');
       plain += covered();
       rows += 400;
@@ -124,36 +130,38 @@ describe('calibrated on a long tail, used where all classes are alike', () => {
     ];
     const y = [0, 0, 0, 0, 1];
     // LAC scores .1 .2 .3 .4 of weight 1/4 and .35 of weight 1, a row to come included, in units of 5/8.
-    const { quantiles, warnings } = conformal(p, y, { alpha: 0.4, score: 'lac', prior: 'balanced' });
+    const { quantiles, warnings } = conformal({ alpha: 0.4, score: 'lac' }).fit(p, y, { prior: 'balanced' });
     // Class 0: .6 * 2.25 = 1.35 is reached at .35; class 1: .6 * 3 = 1.8 at .4.
     expect(quantiles).toEqual([0.35, 0.4].map((q) => expect.closeTo(q, 12)));
     expect(warnings).toEqual([]);
-    expect(conformal(p, y, { alpha: 0.3, score: 'lac', prior: 'balanced' }).quantiles[1]).toBe(Infinity);
+    expect(conformal({ alpha: 0.3, score: 'lac' }).fit(p, y, { prior: 'balanced' }).quantiles[1]).toBe(Infinity);
     // A class that the prior expects and the data lack is in every set.
-    const absent = conformal(
+    const absent = conformal({ alpha: 0.4, score: 'lac' }).fit(
       p.map((row) => [...row, 0]),
       y,
-      { alpha: 0.4, score: 'lac', prior: [1, 1, 1] },
+      { prior: [1, 1, 1] },
     );
     expect(absent.quantiles[2]).toBe(Infinity);
-    expect(absent.predict([[0.9, 0.1, 0]]).sets[0]).toContain(2);
+    expect(absent.sets([[0.9, 0.1, 0]]).sets[0]).toContain(2);
   });
   test('equal weights and the prior of the labels change nothing; a weight of n is n rows', () => {
     const { p, y } = rowsOf(60, 3);
     const counts = [0, 1, 2, 3, 4].map((c) => y.filter((d) => d === c).length);
     for (const options of kinds) {
       const own = { ...options, alpha: 0.2, randomized: false };
-      const { quantiles } = conformal(p, y, own);
-      expect(conformal(p, y, { ...own, sampleWeight: y.map(() => 2) }).quantiles).toEqual(quantiles);
-      expect(conformal(p, y, { ...own, prior: counts }).quantiles).toEqual(quantiles.flatMap((q) => [q, q, q, q, q]));
-      expect(conformal(p, y, { ...own, perClass: true, prior: 'balanced' }).quantiles).toEqual(
-        conformal(p, y, { ...own, perClass: true }).quantiles,
+      const { quantiles } = conformal(own).fit(p, y);
+      expect(conformal({ ...own }).fit(p, y, { sampleWeight: y.map(() => 2) }).quantiles).toEqual(quantiles);
+      expect(conformal({ ...own }).fit(p, y, { prior: counts }).quantiles).toEqual(
+        quantiles.flatMap((q) => [q, q, q, q, q]),
+      );
+      expect(conformal({ ...own, perClass: true }).fit(p, y, { prior: 'balanced' }).quantiles).toEqual(
+        conformal({ ...own, perClass: true }).fit(p, y).quantiles,
       );
     }
-    expect(() => conformal(p, y, { alpha: 0.2, sampleWeight: y.map((_, r) => (r === 0 ? 1000 : 1)) })).toThrow(
+    expect(() => conformal({ alpha: 0.2 }).fit(p, y, { sampleWeight: y.map((_, r) => (r === 0 ? 1000 : 1)) })).toThrow(
       'conformal: got 60 calibration rows, too few for alpha 0.2',
     );
-    const { sets } = conformal(p, y, { alpha: 0.2 }).predict(p);
+    const { sets } = conformal({ alpha: 0.2 }).fit(p, y).sets(p);
     const times = y.map((_, r) => r % 3);
     const again = times.flatMap((n, r) => new Array<number>(n).fill(r));
     const { sizes: _, ...report } = evaluateSets({ sets, meanSize: NaN }, y, { classes: 5, sampleWeight: times });
@@ -178,11 +186,11 @@ describe('rows of a randomised rule have numbers of their own', () => {
       let hits = 0;
       for (let t = 0; t < trials; t++) {
         const { p, y } = rowsOf(n + m, 500 * t + 3);
-        const make = () => conformal(p.slice(0, n), y.slice(0, n), { ...options, alpha, seed: t });
+        const make = () => conformal({ ...options, alpha, seed: t }).fit(p.slice(0, n), y.slice(0, n));
         const rule = make();
-        const single = p.slice(n).map((row) => rule.predict([row]).sets[0]!);
+        const single = p.slice(n).map((row) => rule.sets([row]).sets[0]!);
         expect(rule.next).toBe(m);
-        expect(single).toEqual(make().predict(p.slice(n)).sets);
+        expect(single).toEqual(make().sets(p.slice(n)).sets);
         hits += single.filter((set, r) => set.includes(y[n + r]!)).length;
       }
       const variance = m * mean * (1 - mean) * (1 + (m - 1) / (n + 2));
@@ -192,33 +200,29 @@ describe('rows of a randomised rule have numbers of their own', () => {
 
   test('one image again and again: its classes come and go as often as they should; `first` repeats', () => {
     const { p, y } = rowsOf(400, 17);
-    const rule = conformal(p, y, { alpha: 0.2, seed: 1 });
+    const rule = conformal({ alpha: 0.2, seed: 1 }).fit(p, y);
     const row = [[0.6, 0.3, 0.05, 0.03, 0.02]];
     const q = rule.quantiles[0]!;
     // Class j is in when before_j + u p_j <= q.
     const expected = [0, 0.6, 0.9, 0.95, 0.98].map((before, c) => Math.min(1, Math.max(0, (q - before) / row[0]![c]!)));
     const seen = new Array<number>(5).fill(0);
-    for (let i = 0; i < 2000; i++) for (const c of rule.predict(row).sets[0]!) seen[c]!++;
+    for (let i = 0; i < 2000; i++) for (const c of rule.sets(row).sets[0]!) seen[c]!++;
     seen.forEach((count, c) => expect(Math.abs(count / 2000 - expected[c]!)).toBeLessThan(0.045));
     expect(expected.some((e) => e > 0.05 && e < 0.95)).toBe(true);
-    const again = rule.predict(row, { first: 3 });
+    const again = rule.sets(row, { first: 3 });
     expect(rule.next).toBe(4);
-    expect(rule.predict(row, { first: 3 })).toEqual(again);
+    expect(rule.sets(row, { first: 3 })).toEqual(again);
   });
 
   test('random ties count too', () => {
     const tied = [[0.25, 0.25, 0.25, 0.25]];
-    const rule = topK(1, { tie: 'random' });
-    expect(new Set(Array.from({ length: 60 }, () => rule.predict(tied).sets[0]![0])).size).toBe(4);
-    const average = averageK(
-      [
-        [0.25, 0.25, 0.25, 0.25],
-        [0.25, 0.25, 0.25, 0.25],
-      ],
-      2,
-      { tie: 'random' },
-    );
-    const sizes = Array.from({ length: 1000 }, () => average.predict(tied).meanSize);
+    const rule = topK({ k: 1, tie: 'random' });
+    expect(new Set(Array.from({ length: 60 }, () => rule.sets(tied).sets[0]![0])).size).toBe(4);
+    const average = averageK({ k: 2, tie: 'random' }).fit([
+      [0.25, 0.25, 0.25, 0.25],
+      [0.25, 0.25, 0.25, 0.25],
+    ]);
+    const sizes = Array.from({ length: 1000 }, () => average.sets(tied).meanSize);
     expect(Math.abs(sizes.reduce((a, b) => a + b) / 1000 - 2)).toBeLessThan(0.13);
   });
 });
@@ -233,7 +237,7 @@ test('scores by hand: calibration quantiles of three rows', () => {
     [0, 2, 1],
   ];
   const quantile = (options: Omit<ConformalOptions, 'alpha'>): number =>
-    conformal(p, y, { ...options, alpha: 0.25, randomized: false }).state.quantiles[0]!;
+    conformal({ ...options, alpha: 0.25, randomized: false }).fit(p, y).state.quantiles[0]!;
   expect(quantile({ score: 'lac' })).toBeCloseTo(0.8, 12);
   // Ranks 1, 2 and 3: cumulated 0.5, 0.9, 1.
   expect(quantile({ score: 'aps' })).toBeCloseTo(1, 12);
@@ -248,17 +252,17 @@ test('raps without a penalty is aps, with one its sets are smaller; settings com
     { p: p.slice(0, 200), y: y.slice(0, 200) },
     { p: p.slice(200, 400), y: y.slice(200, 400) },
   ];
-  const aps = conformal(calib.p, calib.y, { alpha: 0.1 });
-  expect(conformal(calib.p, calib.y, { alpha: 0.1, score: 'raps', lambda: 0, kReg: 0 }).predict(p).sets).toEqual(
-    aps.predict(p).sets,
+  const aps = conformal({ alpha: 0.1 }).fit(calib.p, calib.y);
+  expect(conformal({ alpha: 0.1, score: 'raps', lambda: 0, kReg: 0 }).fit(calib.p, calib.y).sets(p).sets).toEqual(
+    aps.sets(p).sets,
   );
   const settings = rapsSettings(tune.p, tune.y, { alpha: 0.1 });
   expect([0.001, 0.01, 0.1, 0.2, 0.5]).toContain(settings.lambda);
   expect(Number.isInteger(settings.kReg) && settings.kReg >= 1 && settings.kReg <= 5).toBe(true);
-  const largest = (rule: typeof aps): number => Math.max(...rule.predict(p).sets.map((set) => set.length));
-  expect(largest(conformal(calib.p, calib.y, { alpha: 0.1, score: 'raps', lambda: 0.5, kReg: 2 }))).toBeLessThanOrEqual(
-    largest(aps),
-  );
+  const largest = (rule: typeof aps): number => Math.max(...rule.sets(p).sets.map((set) => set.length));
+  expect(
+    largest(conformal({ alpha: 0.1, score: 'raps', lambda: 0.5, kReg: 2 }).fit(calib.p, calib.y)),
+  ).toBeLessThanOrEqual(largest(aps));
 });
 
 test('a class of too few calibration rows has an infinite quantile: it is in every set, and a warning says so', () => {
@@ -267,10 +271,9 @@ test('a class of too few calibration rows has an infinite quantile: it is in eve
   const kept = y
     .map((c, r) => (c === 3 || (c === 4 && y.slice(0, r).filter((d) => d === 4).length >= 3) ? -1 : r))
     .filter((r) => r >= 0);
-  const rule = conformal(
+  const rule = conformal({ alpha: 0.2, perClass: true }).fit(
     kept.map((r) => p[r]!),
     kept.map((r) => y[r]!),
-    { alpha: 0.2, perClass: true },
   );
   expect(rule.quantiles.map((q) => q === Infinity)).toEqual([false, false, false, true, true]);
   expect(rule.warnings).toEqual(
@@ -278,37 +281,41 @@ test('a class of too few calibration rows has an infinite quantile: it is in eve
   );
   const loaded = loadSetPredictor(JSON.parse(JSON.stringify(rule.state)));
   expect(loaded).toMatchObject({ quantiles: rule.quantiles, warnings: rule.warnings });
-  for (const set of loaded.predict(p).sets) expect(set).toEqual(expect.arrayContaining([3, 4]));
-  expect(conformal(p, y, { alpha: 0.2, perClass: true }).warnings).toEqual([]);
+  for (const set of loaded.sets(p).sets) expect(set).toEqual(expect.arrayContaining([3, 4]));
+  expect(conformal({ alpha: 0.2, perClass: true }).fit(p, y).warnings).toEqual([]);
   // One quantile for all needs its rows.
-  expect(() => conformal(p.slice(0, 3), y.slice(0, 3), { alpha: 0.2 })).toThrow(
+  expect(() => conformal({ alpha: 0.2 }).fit(p.slice(0, 3), y.slice(0, 3))).toThrow(
     'conformal: got 3 calibration rows, too few for alpha 0.2, expected at least 4',
   );
 });
 
 test('errors name what is wrong', () => {
   const { p, y } = rowsOf(8, 1);
-  expect(() => conformal(p, y, { alpha: 0.1 })).toThrow(
+  expect(() => conformal({ alpha: 0.1 }).fit(p, y)).toThrow(
     'conformal: got 8 calibration rows, too few for alpha 0.1, expected at least 9',
   );
-  expect(() => conformal(p, y, { alpha: 1 })).toThrow('conformal: alpha is 1, expected a number in (0, 1)');
-  expect(() => conformal(p, y, { alpha: 0.5, score: 'x' as never })).toThrow(
+  expect(() => conformal({ alpha: 1 }).fit(p, y)).toThrow('conformal: alpha is 1, expected a number in (0, 1)');
+  expect(() => conformal({ alpha: 0.5, score: 'x' as never }).fit(p, y)).toThrow(
     "conformal: score is x, expected 'lac', 'aps', 'raps' or 'saps'",
   );
-  expect(() => conformal(p, y, { alpha: 0.5, score: 'saps' })).toThrow(
+  expect(() => conformal({ alpha: 0.5, score: 'saps' }).fit(p, y)).toThrow(
     'conformal: lambda is undefined, expected a finite number > 0',
   );
-  expect(() => conformal(p, y, { alpha: 0.5, score: 'raps' })).toThrow(
+  expect(() => conformal({ alpha: 0.5, score: 'raps' }).fit(p, y)).toThrow(
     'conformal: lambda is undefined and kReg undefined, expected finite numbers of at least 0, such as those ' +
       'of rapsSettings()',
   );
-  expect(() => conformal([[2, -1]], [0], { alpha: 0.5 })).toThrow(
+  expect(() => conformal({ alpha: 0.5 }).fit([[2, -1]], [0])).toThrow(
     'conformal: probs is 2 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)',
   );
-  expect(() => conformal(p, [1], { alpha: 0.5 })).toThrow('conformal: labels has 1 entries, expected 8, one per row');
-  expect(() => conformal(p, y, { alpha: 0.5 }).predict([[0.5, 0.5]])).toThrow(
-    'conformal: probs have 2 classes, expected 5',
+  expect(() => conformal({ alpha: 0.5 }).fit(p, [1])).toThrow(
+    'conformal: labels has 1 entries, expected 8, one per row',
   );
+  expect(() =>
+    conformal({ alpha: 0.5 })
+      .fit(p, y)
+      .sets([[0.5, 0.5]]),
+  ).toThrow('conformal: probs have 2 classes, expected 5');
   expect(() => rapsSettings(p, y, { alpha: 0.5, lambdas: [] })).toThrow(
     'rapsSettings: lambdas is empty, expected at least one number',
   );

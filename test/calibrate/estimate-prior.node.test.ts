@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { calibrated, estimatePrior, fitTemperature, logitAdjustment, softmaxRows } from 'evenkeel/calibrate';
+import {
+  estimatePrior,
+  logitAdjustment,
+  matrixScaling,
+  softmaxRows,
+  temperatureScaling,
+  vectorScaling,
+  type AffineState,
+} from 'evenkeel/calibrate';
+import { NdArray } from 'evenkeel';
 import { balancedAccuracy, nll } from 'evenkeel/metrics';
 import { leastSquares } from '../../src/stats/least-squares.ts';
 import { testRandom } from '../support/fuzz.ts';
@@ -51,9 +60,9 @@ describe.each(['em', 'bbse'] as const)('%s', (method) => {
   test('calibration and logit adjustment under the estimate', () => {
     const { prior } = estimatePrior(calib.p, calib.y, target.p, { method });
     const score = calib.p.map((row) => row.map((v) => 3 * Math.log(v)));
-    const T = (options?: object): number => fitTemperature(score, calib.y, options).temperature;
+    const T = (options?: object): number => temperatureScaling().fit(score, calib.y, options).temperature;
     // The best temperature for the target, which knows its labels.
-    const best = fitTemperature(
+    const best = temperatureScaling().fit(
       target.p.map((row) => row.map((v) => 3 * Math.log(v))),
       target.y,
     ).temperature;
@@ -62,7 +71,7 @@ describe.each(['em', 'bbse'] as const)('%s', (method) => {
       clsNumList: pi.map((v) => 1000 * v),
       testPrior: prior,
       input: 'probabilities',
-    }).apply(target.p);
+    }).probabilities(target.p);
     expect(nll(adjusted, target.y)).toBeLessThan(nll(target.p, target.y) - 0.05);
     const exact = world(4000, 2, rho, rho);
     expect(nll(adjusted, target.y)).toBeLessThan(nll(exact.p, exact.y) + 0.005);
@@ -209,13 +218,21 @@ test.each<[() => unknown, string]>([
 });
 
 test('a calibrated model takes the prior in its fit', async () => {
-  const model = {
-    logits: () => Promise.resolve({ data: Float32Array.from(calib.p.flat(), Math.log), shape: [4000, 3] }),
-  } as never;
-  const { calibrator } = await calibrated(model, { x: null, y: Int32Array.from(calib.y) } as never, () =>
-    logitAdjustment({ clsNumList: [7, 2, 1], testPrior: 'balanced' }),
-  );
-  expect(calibrator.state.bias.map((b, c) => b + Math.log([7, 2, 1][c]!))).toEqual(
+  const model = { logits: () => Promise.resolve(new NdArray(Float32Array.from(calib.p.flat(), Math.log), [4000, 3])) };
+  const data = { x: null, y: Int32Array.from(calib.y) } as never;
+  const { calibrator, predict } = await vectorScaling().fit(model, data, { prior: 'balanced' });
+  const { data: logits, shape } = await model.logits();
+  expect(calibrator.state).toEqual(vectorScaling().fit({ data: logits, shape }, calib.y, { prior: 'balanced' }).state);
+  expect(await predict(null as never)).toEqual(calibrator.probabilities({ data: logits, shape }));
+  // Nothing of logit adjustment is fitted: it wraps a model at once.
+  const adjusted = logitAdjustment({ clsNumList: [7, 2, 1], testPrior: 'balanced' }).wrap(model);
+  expect((adjusted.calibrator.state as AffineState).bias.map((b, c) => b + Math.log([7, 2, 1][c]!))).toEqual(
     [0, 1, 2].map(() => expect.closeTo(Math.log(10), 12)),
+  );
+  expect((await adjusted.predict(null as never)).shape).toEqual([4000, 3]);
+  // Probabilities of a model are the softmax of its logits.
+  const dirichlet = await matrixScaling({ input: 'probabilities' }).fit(model, data);
+  expect(dirichlet.calibrator.state).toEqual(
+    matrixScaling({ input: 'probabilities' }).fit(softmaxRows({ data: logits, shape }), calib.y).state,
   );
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { loadCalibrator } from '../../src/calibrate/load.ts';
 import { logitAdjustment } from '../../src/calibrate/logit-adjustment.ts';
-import { temperatureCalibrator } from '../../src/calibrate/affine.ts';
+import { temperatureScaling } from '../../src/calibrate/temperature-scaling.ts';
 import { softmaxRows } from '../../src/calibrate/temperature.ts';
 import { nll } from '../../src/metrics/nll.ts';
 import { testRandom } from '../support/fuzz.ts';
@@ -16,20 +16,20 @@ const close = (got: ArrayLike<number>, want: ArrayLike<number>): void =>
   Array.from(want).forEach((v, i) => expect(got[i]).toBeCloseTo(v, 12));
 
 test('takes tau log prior from the logits', () => {
-  const { data } = logitAdjustment({ clsNumList, tau: 1.5 }).apply(z);
+  const { data } = logitAdjustment({ clsNumList, tau: 1.5 }).probabilities(z);
   close(data, softmaxRows(z.map((row) => row.map((v, c) => v - 1.5 * Math.log(clsNumList[c]! / 175)))).data);
   expect(data.every((p) => p >= 0 && p <= 1)).toBe(true);
 });
 
 test('tau 0, equal counts, and a test prior like the training prior change nothing', () => {
   const plain = softmaxRows(z).data;
-  close(logitAdjustment({ clsNumList, tau: 0 }).apply(z).data, plain);
-  close(logitAdjustment({ clsNumList: [7, 7, 7, 7] }).apply(z).data, plain);
-  close(logitAdjustment({ clsNumList, testPrior: [1000, 500, 200, 50] }).apply(z).data, plain);
+  close(logitAdjustment({ clsNumList, tau: 0 }).probabilities(z).data, plain);
+  close(logitAdjustment({ clsNumList: [7, 7, 7, 7] }).probabilities(z).data, plain);
+  close(logitAdjustment({ clsNumList, testPrior: [1000, 500, 200, 50] }).probabilities(z).data, plain);
 });
 
 test('on probabilities it is Bayes: divided by the prior and normalised; an empty class counts as one sample', () => {
-  const { data } = logitAdjustment({ clsNumList: [3, 0], input: 'probabilities' }).apply([[0.6, 0.4]]);
+  const { data } = logitAdjustment({ clsNumList: [3, 0], input: 'probabilities' }).probabilities([[0.6, 0.4]]);
   close(data, [0.2 / 0.6, 0.4 / 0.6]);
 });
 
@@ -47,10 +47,10 @@ test("'balanced' is the default test prior; a calibrator of the adjusted probabi
     return { logits, labels };
   };
   const [calib, test] = [world(4000, 1, 8 / 9), world(4000, 2, 1 / 2)];
-  const adjusted = (of: typeof calib) => logitAdjustment({ clsNumList: [8, 1], tau: 3 }).apply(of.logits);
+  const adjusted = (of: typeof calib) => logitAdjustment({ clsNumList: [8, 1], tau: 3 }).probabilities(of.logits);
   const error = (prior?: 'balanced') => {
-    const scaled = temperatureCalibrator(adjusted(calib), calib.labels, { input: 'probabilities', prior });
-    return nll(scaled.apply(adjusted(test)), test.labels);
+    const scaled = temperatureScaling({ input: 'probabilities' }).fit(adjusted(calib), calib.labels, { prior });
+    return nll(scaled.probabilities(adjusted(test)), test.labels);
   };
   expect(error('balanced')).toBeLessThan(nll(adjusted(test), test.labels) - 0.1);
   expect(error('balanced')).toBeLessThan(error() + 1e-3);
@@ -61,7 +61,7 @@ test("'balanced' is the default test prior; a calibrator of the adjusted probabi
 
 test('is stored as JSON', () => {
   const made = logitAdjustment({ clsNumList });
-  expect(loadCalibrator(JSON.parse(JSON.stringify(made.state))).apply(z)).toEqual(made.apply(z));
+  expect(loadCalibrator(JSON.parse(JSON.stringify(made.state))).probabilities(z)).toEqual(made.probabilities(z));
 });
 
 test('errors', () => {
@@ -80,5 +80,7 @@ test('errors', () => {
   expect(() => logitAdjustment({ clsNumList, testPrior: [1, 1, 0, 1] })).toThrow(
     'logitAdjustment: testPrior[2] is 0, expected a positive number',
   );
-  expect(() => logitAdjustment({ clsNumList }).apply([[1, 2]])).toThrow('apply: scores has 2 classes, expected 4');
+  expect(() => logitAdjustment({ clsNumList }).probabilities([[1, 2]])).toThrow(
+    'probabilities: scores has 2 classes, expected 4',
+  );
 });

@@ -15,27 +15,34 @@ const p = [
 ];
 const y = [0, 1, 0, 1];
 const c = calibrate;
+const never = () => Promise.reject(new Error('not asked'));
 
 /** Every function of the folder that takes options, with one that is misspelt, and what is suggested. */
 const calls: Record<string, [call: (o: never) => unknown, wrong: object, right: string]> = {
-  fitTemperature: [(o) => c.fitTemperature(z, y, o), { priors: 'balanced' }, 'prior'],
-  temperatureScaling: [(o) => c.temperatureScaling(o), { sampleWeights: [] }, 'sampleWeight'],
-  temperatureCalibrator: [(o) => c.temperatureCalibrator(z, y, o), { inputs: 'logits' }, 'input'],
-  fitVector: [(o) => c.fitVector(z, y, o), { maxiterations: 3 }, 'maxIterations'],
-  fitMatrix: [(o) => c.fitMatrix(z, y, o), { lamda: 1 }, 'lambda'],
-  fitPlatt: [(o) => c.fitPlatt(z, y, o), { Prior: [1, 1] }, 'prior'],
-  fitBeta: [(o) => c.fitBeta(z, y, o), { inpt: 'logits' }, 'input'],
-  fitIsotonic: [(o) => c.fitIsotonic(z, y, o), { sample_weight: [] }, 'sampleWeight'],
-  fitHistogram: [(o) => c.fitHistogram(z, y, o), { nbins: 3 }, 'nBins'],
+  temperatureScaling: [(o) => c.temperatureScaling(o), { inputs: 'logits' }, 'input'],
+  'temperatureScaling.fit': [(o) => c.temperatureScaling().fit(z, y, o), { priors: 'balanced' }, 'prior'],
+  vectorScaling: [(o) => c.vectorScaling(o), { maxiterations: 3 }, 'maxIterations'],
+  'vectorScaling.fit': [(o) => c.vectorScaling().fit({ logits: never }, y as never, o), { batchsize: 1 }, 'batchSize'],
+  matrixScaling: [(o) => c.matrixScaling(o), { lamda: 1 }, 'lambda'],
+  'matrixScaling.fit': [(o) => c.matrixScaling().fit(z, y, o), { sampleWeights: [] }, 'sampleWeight'],
+  plattScaling: [(o) => c.plattScaling(o), { imput: 'logits' }, 'input'],
+  'plattScaling.fit': [(o) => c.plattScaling().fit(z, y, o), { Prior: [1, 1] }, 'prior'],
+  betaCalibration: [(o) => c.betaCalibration(o), { inpt: 'logits' }, 'input'],
+  isotonicRegression: [(o) => c.isotonicRegression(o), { Input: 'logits' }, 'input'],
+  'isotonicRegression.fit': [(o) => c.isotonicRegression().fit(z, y, o), { sample_weight: [] }, 'sampleWeight'],
+  histogramBinning: [(o) => c.histogramBinning(o), { nbins: 3 }, 'nBins'],
   estimatePrior: [(o) => c.estimatePrior(p, y, p, o), { methods: 'em' }, 'method'],
   logitAdjustment: [(o) => c.logitAdjustment(o), { clsNumList: [1, 2], testprior: [1, 1] }, 'testPrior'],
-  conformal: [(o) => c.conformal(p, y, o), { alpha: 0.5, perclass: true }, 'perClass'],
+  conformal: [(o) => c.conformal(o), { alpha: 0.5, perclass: true }, 'perClass'],
+  'conformal.fit': [(o) => c.conformal({ alpha: 0.5 }).fit(p, y, o), { prios: 'balanced' }, 'prior'],
   rapsSettings: [(o) => c.rapsSettings(p, y, o), { alpha: 0.5, lambda: [1] }, 'lambdas'],
-  topK: [(o) => c.topK(1, o), { ties: 'random' }, 'tie'],
-  averageK: [(o) => c.averageK(p, 1, o), { sead: 1 }, 'seed'],
-  predict: [(o) => c.topK(1).predict(p, o), { allowempty: false }, 'allowEmpty'],
-  setError: [(o) => c.setError(c.topK(1).predict(p), y, o), { prio: 'balanced' }, 'prior'],
-  evaluateSets: [(o) => c.evaluateSets(c.topK(1).predict(p), y, o), { classes: 2, clases: 2 }, 'classes'],
+  topK: [(o) => c.topK(o), { k: 1, ties: 'random' }, 'tie'],
+  averageK: [(o) => c.averageK(o), { k: 1, sead: 1 }, 'seed'],
+  'averageK.fit': [(o) => c.averageK({ k: 1 }).fit(p, y, o), { priors: 'balanced' }, 'prior'],
+  ambiguity: [(o) => c.ambiguity(p, o), { kss: [1] }, 'ks'],
+  sets: [(o) => c.topK({ k: 1 }).sets(p, o), { allowempty: false }, 'allowEmpty'],
+  setError: [(o) => c.setError(c.topK({ k: 1 }).sets(p), y, o), { prio: 'balanced' }, 'prior'],
+  evaluateSets: [(o) => c.evaluateSets(c.topK({ k: 1 }).sets(p), y, o), { classes: 2, clases: 2 }, 'classes'],
   errorCurves: [(o) => c.errorCurves(p, y, o), { ks: [1], calibs: p }, 'calib'],
 };
 
@@ -46,24 +53,8 @@ test.each(Object.entries(calls))('%s refuses an option that it does not know', (
   );
 });
 
-test('on the device too', async () => {
-  await expect(calibrate.averageKOnDevice({} as never, 1, { labels: y } as never)).rejects.toThrow(
-    "averageKOnDevice: unknown option 'labels'",
-  );
-});
-
 test('the table has every function whose options are an object', () => {
-  const without = [
-    'affine',
-    'ambiguity',
-    'averageKOnDevice',
-    'calibrated',
-    'expectedSetError',
-    'loadCalibrator',
-    'loadSetPredictor',
-    'softmaxRows',
-  ];
-  expect([...Object.keys(calls).filter((name) => name !== 'predict'), ...without].sort()).toEqual(
-    Object.keys(calibrate).sort(),
-  );
+  const without = ['expectedSetError', 'loadCalibrator', 'loadSetPredictor', 'softmaxRows'];
+  const names = Object.keys(calls).filter((name) => name !== 'sets' && !name.endsWith('.fit'));
+  expect([...names, ...without].sort()).toEqual(Object.keys(calibrate).sort());
 });

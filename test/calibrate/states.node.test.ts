@@ -2,17 +2,17 @@ import { describe, expect, test } from 'vitest';
 import {
   averageK,
   conformal,
-  fitBeta,
-  fitHistogram,
-  fitIsotonic,
-  fitMatrix,
-  fitPlatt,
-  fitVector,
+  betaCalibration,
+  histogramBinning,
+  isotonicRegression,
+  matrixScaling,
+  plattScaling,
+  vectorScaling,
   loadCalibrator,
   loadSetPredictor,
   logitAdjustment,
   softmaxRows,
-  temperatureCalibrator,
+  temperatureScaling,
   topK,
   type CalibratorState,
   type SetPredictorState,
@@ -27,38 +27,32 @@ const tail = labels.map((y) => (y === 2 ? 1 : y));
 const rows = Array.from({ length: 80 }, (_, r) => Array.from(probs.at(r).data));
 
 const calibrators: Record<string, CalibratorState> = {
-  temperature: temperatureCalibrator(logits, labels).state,
-  vector: fitVector(logits, labels).state,
-  matrix: fitMatrix(logits, labels, { prior: 'balanced' }).state,
-  platt: fitPlatt(logits, labels).state,
-  beta: fitBeta(logits, labels).state,
-  isotonic: fitIsotonic(rows, labels, { input: 'probabilities' }).state,
-  histogram: fitHistogram(logits, labels, { nBins: 4, binning: 'mass' }).state,
+  temperature: temperatureScaling().fit(logits, labels).state,
+  vector: vectorScaling().fit(logits, labels).state,
+  matrix: matrixScaling().fit(logits, labels, { prior: 'balanced' }).state,
+  platt: plattScaling().fit(logits, labels).state,
+  beta: betaCalibration().fit(logits, labels).state,
+  isotonic: isotonicRegression({ input: 'probabilities' }).fit(rows, labels).state,
+  histogram: histogramBinning({ nBins: 4, binning: 'mass' }).fit(logits, labels).state,
   'logit adjustment': logitAdjustment({ clsNumList: [8, 4, 1] }).state,
   'no adjustment': logitAdjustment({ clsNumList: [8, 4, 1], tau: -0 }).state,
 };
 const sets: Record<string, SetPredictorState> = {
-  topK: topK(2, { tie: 'random', seed: 5 }).state,
-  averageK: averageK(rows, 1.3, { tie: 'random' }).state,
-  'averageK of nothing': averageK(rows, 0.001).state,
-  'averageK of all': averageK(logits, 3, { input: 'scores' }).state,
-  'averageK at -0': averageK(
-    [
-      [-0, -0],
-      [-0, -0],
-    ],
-    1,
-    { input: 'scores' },
-  ).state,
-  conformal: conformal(rows, labels, { alpha: 0.1 }).state,
-  'conformal by class': conformal(rows, labels, { alpha: 0.1, score: 'raps', lambda: -0, kReg: 1, perClass: true })
+  topK: topK({ k: 2, tie: 'random', seed: 5 }).state,
+  averageK: averageK({ k: 1.3, tie: 'random' }).fit(rows).state,
+  'averageK of nothing': averageK({ k: 0.001 }).fit(rows).state,
+  'averageK of all': averageK({ k: 3, input: 'scores' }).fit(logits).state,
+  'averageK at -0': averageK({ k: 1, input: 'scores' }).fit([
+    [-0, -0],
+    [-0, -0],
+  ]).state,
+  conformal: conformal({ alpha: 0.1 }).fit(rows, labels).state,
+  'conformal by class': conformal({ alpha: 0.1, score: 'raps', lambda: -0, kReg: 1, perClass: true }).fit(rows, labels)
     .state,
-  'conformal with a class that has no rows': conformal(rows, tail, {
-    alpha: 0.1,
-    score: 'saps',
-    lambda: 0.2,
-    perClass: true,
-  }).state,
+  'conformal with a class that has no rows': conformal({ alpha: 0.1, score: 'saps', lambda: 0.2, perClass: true }).fit(
+    rows,
+    tail,
+  ).state,
 };
 
 /** Bytes of the numbers of a state, in order: bit-equality. */

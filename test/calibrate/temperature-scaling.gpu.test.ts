@@ -15,10 +15,11 @@ test('an over-confident model is cooled down: lower NLL and ECE, the same classe
   const [calib, held] = [clusters({ n: 1000, spread: 2, seed: 2 }), clusters({ n: 2000, spread: 2, seed: 3 })];
   const before = await model.predict(held.x);
   const scaled = await temperatureScaling().fit(model, calib);
+  const { temperature, converged, nllBefore, nllAfter } = scaled.calibrator;
   const after = await scaled.predict(held.x);
-  expect(scaled.temperature).toBeGreaterThan(1.2);
-  expect(scaled.converged).toBe(true);
-  expect(scaled.nllAfter).toBeLessThan(scaled.nllBefore);
+  expect(temperature).toBeGreaterThan(1.2);
+  expect(converged).toBe(true);
+  expect(nllAfter).toBeLessThan(nllBefore);
   expect(nll(after, held.y)).toBeLessThan(nll(before, held.y));
   expect(calibrationError(after, held.y)).toBeLessThan(calibrationError(before, held.y) / 2);
   expect(accuracy(after, held.y)).toBe(accuracy(before, held.y));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import cases from '../golden/calibration.json';
-import { fitTemperature, softmaxRows } from '../../src/calibrate/temperature.ts';
+import { temperatureScaling } from '../../src/calibrate/temperature-scaling.ts';
+import { softmaxRows } from '../../src/calibrate/temperature.ts';
 import { argmaxRows, calibrationError, nll } from '../../src/metrics/index.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
 import { testRandom } from '../support/fuzz.ts';
@@ -10,7 +11,7 @@ describe('fitTemperature', () => {
   test.each(casesOf(cases, 'temperatureScaling'))('golden $name', ({ options, inputs, outputs }) => {
     const logits = dense(inputs.logits);
     const labels = flat(inputs.labels);
-    const fit = fitTemperature(logits, labels);
+    const fit = temperatureScaling().fit(logits, labels);
     const want = (key: string) => toNumber(outputs[key]);
     expect(fit.converged).toBe(true);
     expect(relativeError(fit.temperature, want('nllOptimalT'))).toBeLessThan(1e-9);
@@ -30,10 +31,10 @@ describe('fitTemperature', () => {
       );
       // Half of the labels at the largest logit: neither separable nor worse than chance.
       const labels = logits.map((row, r) => (r % 2 ? row.indexOf(Math.max(...row)) : random(classes)));
-      const fit = fitTemperature(logits, labels);
+      const fit = temperatureScaling().fit(logits, labels);
       expect(fit.nllAfter).toBeLessThanOrEqual(fit.nllBefore);
       expect(fit.converged).toBe(true);
-      const scaled = fitTemperature(
+      const scaled = temperatureScaling().fit(
         logits.map((row) => row.map((z) => z / 2 + 7)),
         labels,
       );
@@ -56,7 +57,7 @@ describe('fitTemperature', () => {
     const labels = [0, 1, 1, 2, 2, 2, 2, 2];
     expect(
       relativeError(
-        fitTemperature(
+        temperatureScaling().fit(
           labels.map(() => row),
           labels,
         ).temperature,
@@ -73,7 +74,7 @@ describe('fitTemperature', () => {
       [100, 0],
       [100, 0],
     ];
-    const fit = fitTemperature(wide, [0, 0, 1, 0]);
+    const fit = temperatureScaling().fit(wide, [0, 0, 1, 0]);
     expect(fit.temperature).toBeCloseTo(100 / Math.log(3), 10);
     expect(fit.nllAfter).toBeCloseTo(-0.75 * Math.log(0.75) - 0.25 * Math.log(0.25), 12);
     expect(fit.converged).toBe(true);
@@ -86,11 +87,11 @@ describe('fitTemperature', () => {
       const c = [0, 1, 2, 3].findIndex((k) => (u -= truth[r * 4 + k]!) < 0);
       return c < 0 ? 3 : c;
     });
-    const cold = fitTemperature(cosines, drawn);
+    const cold = temperatureScaling().fit(cosines, drawn);
     expect(Math.abs(30 * cold.temperature - 1)).toBeLessThan(0.3);
     expect(cold.converged).toBe(true);
     for (const scale of [1e-300, 1e-12, 1e-3, 1e5, 1e12, 1e300]) {
-      const scaled = fitTemperature(
+      const scaled = temperatureScaling().fit(
         cosines.map((row) => row.map((z) => z * scale)),
         drawn,
       );
@@ -104,7 +105,7 @@ describe('fitTemperature', () => {
     'converged is false only where no temperature is best: the end ' + 'of the search, in units of the largest gap',
     () => {
       // Separable: the NLL falls for ever as T falls.
-      const separable = fitTemperature(
+      const separable = temperatureScaling().fit(
         [
           [1, 0],
           [0, 1],
@@ -114,7 +115,7 @@ describe('fitTemperature', () => {
       expect(separable.temperature).toBeCloseTo(0.05, 15);
       expect(separable.converged).toBe(false);
       expect(
-        fitTemperature(
+        temperatureScaling().fit(
           [
             [1e-3, 0],
             [0, 1e-3],
@@ -123,7 +124,7 @@ describe('fitTemperature', () => {
         ).temperature,
       ).toBeCloseTo(5e-5, 15);
       // No better than chance: it falls as T grows.
-      const wrong = fitTemperature(
+      const wrong = temperatureScaling().fit(
         [
           [9, 0],
           [0, 9],
@@ -134,15 +135,15 @@ describe('fitTemperature', () => {
       expect(wrong).toMatchObject({ converged: false });
       // Equal logits: nothing to gain, T stays 1.
       expect(
-        fitTemperature(
+        temperatureScaling().fit(
           [
             [2, 2, 2],
             [5, 5, 5],
           ],
           [0, 2],
         ),
-      ).toEqual({ temperature: 1, nllBefore: Math.log(3), nllAfter: Math.log(3), converged: true });
-      const extreme = fitTemperature(
+      ).toMatchObject({ temperature: 1, nllBefore: Math.log(3), nllAfter: Math.log(3), converged: true });
+      const extreme = temperatureScaling().fit(
         [
           [1e4, 0],
           [0, 1e4],
@@ -153,9 +154,16 @@ describe('fitTemperature', () => {
       expect(extreme.temperature).toBeCloseTo(4e5, 6);
       expect(Number.isFinite(extreme.nllAfter)).toBe(true);
       // Saturated and separable: the NLL is 0 at every T, and T stays 1.
-      expect(fitTemperature([[1e5, 0]], [0])).toEqual({ temperature: 1, nllBefore: 0, nllAfter: 0, converged: false });
-      expect(fitTemperature([[3], [4]], [0, 0])).toMatchObject({ temperature: 1, nllBefore: 0 });
-      const huge = fitTemperature(
+      expect(temperatureScaling().fit([[1e5, 0]], [0])).toMatchObject({
+        temperature: 1,
+        nllBefore: 0,
+        nllAfter: 0,
+        converged: false,
+      });
+      expect(() => temperatureScaling().fit([[3], [4]], [0, 0])).toThrow(
+        'temperatureScaling: scores has 1 classes, expected at least 2',
+      );
+      const huge = temperatureScaling().fit(
         [
           [5e307, -5e307],
           [-5e307, 5e307],
@@ -169,7 +177,7 @@ describe('fitTemperature', () => {
 
   test('one wrong row, however near, and there is a minimum', () => {
     for (const gap of [1, 1e-3, 1e-6]) {
-      const fit = fitTemperature(
+      const fit = temperatureScaling().fit(
         [
           [1, 0],
           [0, 1],
@@ -198,13 +206,19 @@ describe('softmaxRows', () => {
 
 test.each([
   [
-    () => fitTemperature([[1, Infinity]], [0]),
-    'fitTemperature: logits is Infinity at row 0, class 1, expected finite numbers',
+    () => temperatureScaling().fit([[1, Infinity]], [0]),
+    'temperatureScaling: scores is Infinity at row 0, class 1, expected finite numbers',
   ],
-  [() => fitTemperature([[1, NaN]], [0]), 'fitTemperature: logits is NaN at row 0, class 1'],
-  [() => fitTemperature([[1, 2]], [2]), 'fitTemperature: labels[0] is 2, expected an integer in 0..1'],
-  [() => fitTemperature([[1, 2]], [0, 1]), 'fitTemperature: labels has 2 entries, expected 1, one per row'],
-  [() => fitTemperature([], []), 'fitTemperature: logits has shape [0,0], expected at least one row and one class'],
+  [() => temperatureScaling().fit([[1, NaN]], [0]), 'temperatureScaling: scores is NaN at row 0, class 1'],
+  [() => temperatureScaling().fit([[1, 2]], [2]), 'temperatureScaling: labels[0] is 2, expected an integer in 0..1'],
+  [
+    () => temperatureScaling().fit([[1, 2]], [0, 1]),
+    'temperatureScaling: labels has 2 entries, expected 1, one per row',
+  ],
+  [
+    () => temperatureScaling().fit([], []),
+    'temperatureScaling: scores has shape [0,0], expected at least one row and one class',
+  ],
   [() => softmaxRows([[1, 2]], 0), 'softmaxRows: temperature is 0, expected a finite number > 0'],
   [() => softmaxRows([[-Infinity, 2]]), 'softmaxRows: logits is -Infinity at row 0, class 0, expected finite numbers'],
 ])('bad input %#', (call, message) => {

@@ -1,15 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import {
-  fitBeta,
-  fitHistogram,
-  fitIsotonic,
-  fitMatrix,
-  fitPlatt,
-  fitTemperature,
-  fitVector,
+  betaCalibration,
+  histogramBinning,
+  isotonicRegression,
+  matrixScaling,
+  plattScaling,
+  temperatureScaling,
+  vectorScaling,
   softmaxRows,
-  temperatureCalibrator,
-  type FitOptions,
   type WeightOptions,
 } from 'evenkeel/calibrate';
 import { brierScore, calibrationError, nll } from 'evenkeel/metrics';
@@ -82,23 +80,22 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
       if (f([p]) < f([q])) high = q;
       else low = p;
     }
-    const fit = fitTemperature(logits, labels, options);
+    const fit = temperatureScaling().fit(logits, labels, options);
     expect(fit.nllAfter).toBeCloseTo(f([low]), 12);
     expect(fit.temperature).toBeCloseTo(Math.exp(low), 5);
     expect(fit.nllBefore).toBeCloseTo(f([0]), 12);
     expect(fit.converged).toBe(true);
-    const calibrator = temperatureCalibrator(logits, labels, options);
-    expect(1 / calibrator.state.weight[0]!).toBeCloseTo(fit.temperature, 12);
+    expect(1 / fit.state.weight[0]!).toBeCloseTo(fit.temperature, 12);
     // The metrics take the same weights.
-    expect(nll(calibrator.apply(logits), labels, options)).toBeCloseTo(fit.nllAfter, 12);
+    expect(nll(fit.probabilities(logits), labels, options)).toBeCloseTo(fit.nllAfter, 12);
   });
   test('vector and matrix', () => {
-    const vector = fitVector(logits, labels, options);
+    const vector = vectorScaling().fit(logits, labels, options);
     const f = (x: number[]): number => weightedNll((r) => logits[r]!.map((z, c) => x[c]! * z + x[classes + c]!), w);
     expect(slope(f, [...vector.state.weight, ...vector.state.bias])).toBeLessThan(1e-6);
     expect(vector.nllAfter).toBeCloseTo(f([...vector.state.weight, ...vector.state.bias]), 12);
-    expect(nll(vector.apply(logits), labels, options)).toBeCloseTo(vector.nllAfter, 12);
-    const matrix = fitMatrix(logits, labels, { ...options, lambda: 0.3, mu: 0.2 });
+    expect(nll(vector.probabilities(logits), labels, options)).toBeCloseTo(vector.nllAfter, 12);
+    const matrix = matrixScaling({ lambda: 0.3, mu: 0.2 }).fit(logits, labels, options);
     const g = (x: number[]): number => {
       const penalty = x.reduce(
         (sum, v, i) => sum + (i >= 9 ? (0.2 / 3) * v * v : i % 4 === 0 ? 0 : (0.3 / 6) * v * v),
@@ -126,8 +123,8 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
         const t = target(y === c);
         return sum + (w[r]! / total) * (t * Math.log1p(Math.exp(-s)) + (1 - t) * Math.log1p(Math.exp(s)));
       }, 0);
-    const platt = fitPlatt(logits, labels, options).state;
-    const beta = fitBeta(logits, labels, options).state;
+    const platt = plattScaling().fit(logits, labels, options).state;
+    const beta = betaCalibration().fit(logits, labels, options).state;
     if (platt.kind !== 'platt' || beta.kind !== 'beta') throw new Error('kinds');
     for (let c = 0; c < classes; c++) {
       const positives = (labels.reduce((sum, y, r) => sum + (y === c ? w[r]! : 0), 0) * kept) / total;
@@ -146,8 +143,8 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
     }
   });
   test('isotonic: max-min of weighted means; histogram: weighted fractions', () => {
-    const isotonic = fitIsotonic(logits, labels, options).state;
-    const histogram = fitHistogram(logits, labels, { ...options, nBins: 4 }).state;
+    const isotonic = isotonicRegression().fit(logits, labels, options).state;
+    const histogram = histogramBinning({ nBins: 4 }).fit(logits, labels, options).state;
     if (isotonic.kind !== 'isotonic' || histogram.kind !== 'histogram') throw new Error('kinds');
     const p = softmaxRows(logits).data;
     const order = [...labels.keys()].filter((r) => w[r]! > 0).sort((r, s) => p[r * classes]! - p[s * classes]!);
@@ -177,27 +174,23 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
   });
 });
 
-type Fit = (
-  z: number[][],
-  y: number[],
-  options?: FitOptions,
-) => { apply(z: number[][]): { data: Float64Array }; nllAfter: number };
-const fits: Record<string, Fit> = {
-  temperatureCalibrator,
-  fitVector,
-  fitMatrix,
-  fitPlatt,
-  fitBeta,
-  fitIsotonic,
-  fitHistogram,
+const methods = {
+  temperatureScaling,
+  vectorScaling,
+  matrixScaling,
+  plattScaling,
+  betaCalibration,
+  isotonicRegression,
+  histogramBinning,
 };
 
 const worlds = { tail: data(2000, 5, [1, 0.3, 0.1]), test: data(2000, 6, [1, 1, 1]) };
 
-describe.each(Object.entries(fits))('%s', (name, fit) => {
+describe.each(Object.entries(methods))('%s', (name, method) => {
+  const fit = (z: number[][], y: number[], weights?: WeightOptions) => method().fit(z, y, weights);
   test('equal weights change no bit; a weight of n is n rows; rows of weight 0 do not count', () => {
-    const plain = fit(logits, labels).apply(logits).data;
-    expect(fit(logits, labels, { sampleWeight: labels.map(() => 1) }).apply(logits).data).toEqual(plain);
+    const plain = fit(logits, labels).probabilities(logits).data;
+    expect(fit(logits, labels, { sampleWeight: labels.map(() => 1) }).probabilities(logits).data).toEqual(plain);
     const times = labels.map((_, r) => r % 3);
     const again = times.flatMap((n, r) => new Array<number>(n).fill(r));
     const [many, one] = [
@@ -208,15 +201,17 @@ describe.each(Object.entries(fits))('%s', (name, fit) => {
       fit(logits, labels, { sampleWeight: times }),
     ];
     // Platt counts rows in its targets.
-    const tolerance = name === 'fitPlatt' ? 0.05 : 1e-6;
-    many.apply(logits).data.forEach((v, i) => expect(Math.abs(v - one.apply(logits).data[i]!)).toBeLessThan(tolerance));
+    const tolerance = method === plattScaling ? 0.05 : 1e-6;
+    many
+      .probabilities(logits)
+      .data.forEach((v, i) => expect(Math.abs(v - one.probabilities(logits).data[i]!)).toBeLessThan(tolerance));
     const kept = times.flatMap((n, r) => (n ? [r] : []));
     const without = fit(
       kept.map((r) => logits[r]!),
       kept.map((r) => labels[r]!),
       { sampleWeight: kept.map((r) => times[r]!) },
     );
-    expect(without.apply(logits).data).toEqual(one.apply(logits).data);
+    expect(without.probabilities(logits).data).toEqual(one.probabilities(logits).data);
     expect(without.nllAfter).toBe(one.nllAfter);
   });
   test('fitted on a long tail with a prior it is calibrated where all classes are alike', () => {
@@ -224,17 +219,17 @@ describe.each(Object.entries(fits))('%s', (name, fit) => {
     const share = [0, 1, 2].map((c) => test.labels.filter((y) => y === c).length);
     const error = (prior?: ArrayLike<number>) =>
       brierScore(
-        { data: fit(tail.logits, tail.labels, { prior }).apply(test.logits).data, shape: [2000, 3] },
+        { data: fit(tail.logits, tail.labels, { prior }).probabilities(test.logits).data, shape: [2000, 3] },
         test.labels,
       );
     // Temperature has no shift for the prior to move; the others have.
-    expect(error(share)).toBeLessThan(error() + (fit === temperatureCalibrator ? 0.01 : -0.01));
+    expect(error(share)).toBeLessThan(error() + (method === temperatureScaling ? 0.01 : -0.01));
     expect(
       calibrationError(
-        { data: fit(tail.logits, tail.labels, { prior: share }).apply(test.logits).data, shape: [2000, 3] },
+        { data: fit(tail.logits, tail.labels, { prior: share }).probabilities(test.logits).data, shape: [2000, 3] },
         test.labels,
       ),
-    ).toBeLessThan(fit === temperatureCalibrator ? 0.1 : 0.05);
+    ).toBeLessThan(method === temperatureScaling ? 0.1 : 0.05);
   });
   test('weights that do not fit are refused', () => {
     expect(() => fit(logits, labels, { prior: [1, 2] })).toThrow(

@@ -11,7 +11,8 @@ import {
   slqcTransfer,
   type GaussianClass,
 } from '../../src/losses/index.ts';
-import { fitTemperature, softmaxRows } from '../../src/calibrate/temperature.ts';
+import { temperatureScaling } from '../../src/calibrate/temperature-scaling.ts';
+import { softmaxRows } from '../../src/calibrate/temperature.ts';
 
 /** The alpha-loss of a probability, by its definition. */
 const byDefinition = (p: number, alpha: number): number =>
@@ -115,7 +116,7 @@ test('several classes: the minimiser is alpha log p, its temperature alpha, and 
       expect(moved(0.1)).toBeGreaterThan(risk(z));
     });
     expect(
-      fitTemperature(
+      temperatureScaling().fit(
         labels.map(() => z),
         labels,
       ).temperature,

@@ -5,24 +5,20 @@ import { NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import {
   ambiguity,
   averageK,
-  averageKOnDevice,
-  calibrated,
   conformal,
   errorCurves,
   evaluateSets,
   expectedSetError,
-  fitBeta,
-  fitHistogram,
-  fitIsotonic,
-  fitMatrix,
-  fitPlatt,
-  fitTemperature,
-  fitVector,
+  betaCalibration,
+  histogramBinning,
+  isotonicRegression,
+  matrixScaling,
+  plattScaling,
+  temperatureScaling,
+  vectorScaling,
   loadCalibrator,
   loadSetPredictor,
   rapsSettings,
-  temperatureCalibrator,
-  temperatureScaling,
   topK,
   type ConformalScore,
 } from 'evenkeel/calibrate';
@@ -157,25 +153,30 @@ describe('K outside [1, classes]', () => {
     using device = tensor(p3.flat(), { shape: [3, 3] });
     for (const k of [0, -1, 3.01, 4, NaN, Infinity]) {
       const message = `averageK: k is ${k}, expected 0 < k <= 3`;
-      expect(() => averageK(p3, k)).toThrow(message);
+      expect(() => averageK({ k }).fit(p3)).toThrow(message);
       expect(() => errorCurves(p3, y3, { ks: [k] })).toThrow(message);
-      await expect(averageKOnDevice(device, k)).rejects.toThrow(message);
+      await expect(averageK({ k }).fit(device)).rejects.toThrow(message);
       expect(() => twoHead({ classes: 3, k })).toThrow(`twoHead: k is ${k}, expected 0 < k <= 3`);
     }
     const p = [
       [0.5, 0.5],
       [0.9, 0.1],
     ];
-    expect(averageK(p, 0.5).predict(p).sets).toEqual([[], [0]]);
+    expect(averageK({ k: 0.5 }).fit(p).sets(p).sets).toEqual([[], [0]]);
   });
   test('top-k and the ambiguity curve take integers', () => {
-    for (const k of [0, -1, 1.5, NaN]) expect(() => topK(k)).toThrow(`topK: k is ${k}, expected a positive integer`);
-    expect(() => topK(4).predict(p3)).toThrow('topK: k is 4, expected at most 3, the number of classes');
+    for (const k of [0, -1, 1.5, NaN])
+      expect(() => topK({ k })).toThrow(`topK: k is ${k}, expected a positive integer`);
+    expect(() => topK({ k: 4 }).sets(p3)).toThrow('topK: k is 4, expected at most 3, the number of classes');
     for (const k of [0, 1.5, 3])
-      expect(() => ambiguity(p3, [k])).toThrow(`ambiguity: k is ${k}, expected an integer in 1..2`);
+      expect(() => ambiguity(p3, { ks: [k] })).toThrow(`ambiguity: k is ${k}, expected an integer in 1..2`);
   });
   test('sets and states that do not fit', () => {
-    expect(() => averageK(p3, 2).predict([[0.5, 0.5]])).toThrow('averageK: probs have 2 classes, expected 3');
+    expect(() =>
+      averageK({ k: 2 })
+        .fit(p3)
+        .sets([[0.5, 0.5]]),
+    ).toThrow('averageK: probs have 2 classes, expected 3');
     expect(() => errorCurves([[0.5, 0.5]], [0], { ks: [1], calib: p3 })).toThrow(
       'averageK: probs have 2 classes, expected 3',
     );
@@ -185,14 +186,14 @@ describe('K outside [1, classes]', () => {
     expect(() => expectedSetError({ sets: [[-1]], meanSize: 1 }, [[0.5, 0.5]])).toThrow(
       'expectedSetError: set 0 has the class -1, expected one in 0..1',
     );
-    const state = averageK(p3, 2).state;
+    const state = averageK({ k: 2 }).fit(p3).state;
     expect(() => loadSetPredictor({ ...state, tieShare: 2 })).toThrow(
       'averageK: tieShare is 2, expected a number in 0..1',
     );
     expect(() => loadSetPredictor({ ...state, threshold: NaN })).toThrow(
       'averageK: threshold is NaN, expected a finite number',
     );
-    expect(() => loadSetPredictor({ ...conformal(p3, y3, { alpha: 0.5 }).state, quantiles: [NaN] })).toThrow(
+    expect(() => loadSetPredictor({ ...conformal({ alpha: 0.5 }).fit(p3, y3).state, quantiles: [NaN] })).toThrow(
       'conformal: quantiles[0] is NaN, expected a finite number',
     );
   });
@@ -211,27 +212,33 @@ describe('probabilities that are none', () => {
     ['ksError: probs', ksError],
     ['aurc: probs', aurc],
     ['riskCoverage: probs', riskCoverage],
-    ['averageK: probs', (p) => averageK(p, 1)],
-    ['averageK: probs', (p) => averageK([[0.5, 0.5]], 1).predict(p)],
-    ['topK: probs', (p) => topK(1).predict(p)],
+    ['averageK: probs', (p) => averageK({ k: 1 }).fit(p)],
+    [
+      'averageK: probs',
+      (p) =>
+        averageK({ k: 1 })
+          .fit([[0.5, 0.5]])
+          .sets(p),
+    ],
+    ['topK: probs', (p) => topK({ k: 1 }).sets(p)],
     ['ambiguity: probs', (p) => ambiguity(p)],
     ['errorCurves: probs', (p, y) => errorCurves(p, y, { ks: [1] })],
     ['expectedSetError: probs', (p) => expectedSetError({ sets: [[0]], meanSize: 1 }, first(p))],
-    ['conformal: probs', (p, y) => conformal(p, y, { alpha: 0.5 })],
+    ['conformal: probs', (p, y) => conformal({ alpha: 0.5 }).fit(p, y)],
     ['rapsSettings: probs', (p, y) => rapsSettings(p, y, { alpha: 0.5 })],
     ...(
       [
-        ['temperatureCalibrator', temperatureCalibrator],
-        ['fitVector', fitVector],
-        ['fitMatrix', fitMatrix],
-        ['fitPlatt', fitPlatt],
-        ['fitBeta', fitBeta],
-        ['fitIsotonic', fitIsotonic],
-        ['fitHistogram', fitHistogram],
+        ['temperatureScaling', temperatureScaling],
+        ['vectorScaling', vectorScaling],
+        ['matrixScaling', matrixScaling],
+        ['plattScaling', plattScaling],
+        ['betaCalibration', betaCalibration],
+        ['isotonicRegression', isotonicRegression],
+        ['histogramBinning', histogramBinning],
       ] as const
-    ).map(([name, fit]): [string, (p: Matrix, y: Labels) => unknown] => [
+    ).map(([name, method]): [string, (p: Matrix, y: Labels) => unknown] => [
       `${name}: scores`,
-      (p, y) => fit(p, y, { input: 'probabilities' }),
+      (p, y) => method({ input: 'probabilities' }).fit(p, y),
     ]),
   ];
   test.each(methods)('%s', (what, call) => {
@@ -256,7 +263,7 @@ describe('probabilities that are none', () => {
       [[0.25, 0.5], '0.75..0.75'],
     ] as const) {
       using t = tensor(row, { shape: [1, 2] });
-      await expect(averageKOnDevice(t, 1)).rejects.toThrow(
+      await expect(averageK({ k: 1 }).fit(t)).rejects.toThrow(
         new RegExp(
           `^averageK: probs lie in .* with row sums in ${sums}, expected probabilities \\(apply softmax to ` +
             `logits first\\)$`,
@@ -287,14 +294,18 @@ describe('a calibration split too small for the level', () => {
         const options = { alpha, score, lambda: 0.1, kReg: 1 };
         const [few, enough] = [rows(least - 1), rows(least)];
         if (least > 1)
-          expect(() => conformal(few.p, few.y, options)).toThrow(
+          expect(() => conformal(options).fit(few.p, few.y)).toThrow(
             `conformal: got ${least - 1} calibration rows, too few for alpha ${alpha}, expected at least ${least}`,
           );
-        expect(conformal(enough.p, enough.y, options).state.quantiles.every(Number.isFinite)).toBe(true);
+        expect(conformal(options).fit(enough.p, enough.y).state.quantiles.every(Number.isFinite)).toBe(true);
         const { p, y } = rows(2 * least - 1);
         // A class of its own with too few rows is in every set.
         if (least > 1)
-          expect(conformal(p, y, { ...options, perClass: true }).quantiles.map(Number.isFinite)).toEqual([true, false]);
+          expect(
+            conformal({ ...options, perClass: true })
+              .fit(p, y)
+              .quantiles.map(Number.isFinite),
+          ).toEqual([true, false]);
       }
     },
   );
@@ -304,32 +315,31 @@ describe('a calibration split too small for the level', () => {
       'rapsSettings: got 8 calibration rows, too few for alpha 0.1, expected at least 9',
     );
     for (const alpha of [0, 1, -1, NaN]) {
-      expect(() => conformal(p, y, { alpha })).toThrow(`conformal: alpha is ${alpha}, expected a number in (0, 1)`);
+      expect(() => conformal({ alpha }).fit(p, y)).toThrow(`conformal: alpha is ${alpha}, expected a number in (0, 1)`);
       expect(() => rapsSettings(p, y, { alpha })).toThrow(
         `rapsSettings: alpha is ${alpha}, expected a number in (0, 1)`,
       );
     }
   });
   test('no rows at all', async () => {
-    for (const [name, fit] of Object.entries({
-      fitTemperature,
-      temperatureCalibrator,
-      fitVector,
-      fitMatrix,
-      fitPlatt,
-      fitBeta,
-      fitIsotonic,
-      fitHistogram,
+    for (const [name, method] of Object.entries({
+      temperatureScaling,
+      vectorScaling,
+      matrixScaling,
+      plattScaling,
+      betaCalibration,
+      isotonicRegression,
+      histogramBinning,
     })) {
-      expect(() => fit([], []), name).toThrow(/has shape \[0,0\], expected at least one row and one class$/);
+      expect(() => method().fit([], []), name).toThrow(/has shape \[0,0\], expected at least one row and one class$/);
     }
     const model = { logits: () => Promise.reject(new Error('not asked')) };
     const nothing = { ...makeDataset(new NdArray(new Float32Array(2), [1, 2]), [0]), y: new Int32Array(0) };
     await expect(temperatureScaling().fit(model, nothing)).rejects.toThrow(
       'temperatureScaling: the calibration set is empty, expected at least one sample',
     );
-    await expect(calibrated(model, nothing, fitVector)).rejects.toThrow(
-      'calibrated: the calibration set is empty, expected at least one sample',
+    await expect(vectorScaling().fit(model, nothing)).rejects.toThrow(
+      'vectorScaling: the calibration set is empty, expected at least one sample',
     );
   });
 });
@@ -360,9 +370,9 @@ describe('empty bins', () => {
     expect(reliabilityDiagram(p, y, { nBins: 9, binning: 'mass' }).map(({ count }) => count)).toEqual([1, 1]);
   });
   test('of a histogram calibrator keep their centre', () => {
-    const { state, apply } = fitHistogram(p, y, { input: 'probabilities', nBins: 4 });
+    const { state, probabilities } = histogramBinning({ input: 'probabilities', nBins: 4 }).fit(p, y);
     expect(state.kind === 'histogram' && state.maps[0]!.values).toEqual([0.125, 0.375, 0.625, 0.5]);
-    expect(Array.from(apply([[0.3, 0.7]]).data)).toEqual([0.375, 0.625].map((v) => expect.closeTo(v, 12)));
+    expect(Array.from(probabilities([[0.3, 0.7]]).data)).toEqual([0.375, 0.625].map((v) => expect.closeTo(v, 12)));
   });
   test('no bins', () => {
     for (const nBins of [0, -1, 1.5, NaN]) {
@@ -374,7 +384,9 @@ describe('empty bins', () => {
         brierDecomposition,
       }))
         expect(() => call(p, y, { nBins })).toThrow(`${name}: nBins is ${nBins}, expected an integer >= 1`);
-      expect(() => fitHistogram(p, y, { nBins })).toThrow(`fitHistogram: nBins is ${nBins}, expected an integer >= 1`);
+      expect(() => histogramBinning({ nBins }).fit(p, y)).toThrow(
+        `histogramBinning: nBins is ${nBins}, expected an integer >= 1`,
+      );
     }
   });
 });

@@ -93,7 +93,7 @@ test('fit draws anew in each step, and learns to keep the label among k', async 
       batchSize: 50,
       seed,
     });
-    const error = setError(topK(3).predict(await model.predict(data.x)), data.y);
+    const error = setError(topK({ k: 3 }).sets(await model.predict(data.x)), data.y);
     objective.dispose();
     return { loss, error };
   };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, requireGrad, scope, tensor } from 'evenkeel';
-import { averageK, averageKOnDevice, setError, topK } from 'evenkeel/calibrate';
+import { averageK, setError, topK } from 'evenkeel/calibrate';
 import { makeDataset } from 'evenkeel/data';
 import { crossEntropy, splitHeads, twoHead } from 'evenkeel/losses';
 import { linear, relu, sequential } from 'evenkeel/nn';
@@ -160,19 +160,19 @@ describe('training', () => {
     const loss = twoHead({ classes: 6, k: 2 });
     await fit(model, train, { loss, optimizer: adam({ lr: 0.01 }), epochs: 30, batchSize: 100, seed: 1 });
     const heads = async (data: typeof train) => splitHeads(await model.logits(data.x));
-    const rule = averageK((await heads(calib)).multiLabel, 2, { input: 'scores' });
-    const sets = rule.predict((await heads(held)).multiLabel);
+    const rule = averageK({ k: 2, input: 'scores' }).fit((await heads(calib)).multiLabel);
+    const sets = rule.sets((await heads(held)).multiLabel);
     expect(Math.abs(sets.meanSize - 2)).toBeLessThan(0.15);
     const left = sets.sets.filter((_, i) => held.y[i]! < 3);
     expect(left.reduce((t, s) => t + s.length, 0) / left.length).toBeGreaterThan(2.8);
     // Of two classes for every input one third of the left ones is missed.
-    const top = topK(2).predict(softmaxOf((await heads(held)).softmax));
+    const top = topK({ k: 2 }).sets(softmaxOf((await heads(held)).softmax));
     expect(setError(top, held.y)).toBeGreaterThan(0.1);
     expect(setError(sets, held.y)).toBeLessThan(0.02);
     // The same on the device.
     using logits = tensor(await model.logits(calib.x));
     using scores = scope(() => slice(logits, { axes: 1, start: 6 }));
-    expect((await averageKOnDevice(scores, 2, { input: 'scores' })).state).toEqual(rule.state);
+    expect((await averageK({ k: 2, input: 'scores' }).fit(scores)).state).toEqual(rule.state);
     model.dispose();
     loss.dispose();
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray, scope, tensor } from 'evenkeel';
-import { calibrated, logitAdjustment } from 'evenkeel/calibrate';
+import { logitAdjustment } from 'evenkeel/calibrate';
 import { Smooth } from 'evenkeel/certify';
 import { makeDataset, type Dataset } from 'evenkeel/data';
 import { perClassAccuracy } from 'evenkeel/metrics';
@@ -201,7 +201,7 @@ describe('heads', () => {
     using better = backbone.with(nearestClassMean(await featuresOf(backbone, train)));
     using smooth = new Smooth(better, { numClasses: 3, sigma: 0.1 });
     expect((await smooth.certify(test600.x.at(0), { n0: 20, n: 100 })).label).toBeLessThan(3);
-    const adjusted = await calibrated(better, test600, () => logitAdjustment({ clsNumList: train.classCounts }));
+    const adjusted = logitAdjustment({ clsNumList: train.classCounts }).wrap(better);
     expect((await adjusted.predict(test600.x)).shape).toEqual([600, 3]);
     const z = scope(() => better.forward(tensor(test600.x.slice(0, 2))));
     near(await z.read(), (await better.logits(test600.x.slice(0, 2))).data);
