@@ -1,9 +1,9 @@
 import kernel from '../../shaders/categorical.wgsl';
-import { expectOptions } from '../check/options.ts';
+import { any, checkOptions, integer, worded } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
-import { placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
+import { DRAW, HOST_DRAW, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
 import type { Key } from './key.ts';
 import { logOf, unitOpen } from './normal.ts';
 import { philox } from './philox.ts';
@@ -14,7 +14,7 @@ export type ClassWeights<T> = { logits: T; probs?: never } | { probs: T; logits?
 const f = Math.fround;
 
 function weightsOf<T>(op: string, weights: ClassWeights<T>): { name: string; x: T } {
-  expectOptions(op, weights, ['logits', 'probs']);
+  checkOptions<{ logits?: T; probs?: T }>(op, weights, { logits: any, probs: any });
   const { logits, probs } = weights;
   if ((logits === undefined) === (probs === undefined)) {
     throw new TypeError(
@@ -37,7 +37,8 @@ export function categorical(
   key: Key,
   given: Omit<DrawOptions, 'gpu'> & { count?: number } = {},
 ): Tensor<'i32'> {
-  expectOptions('categorical', given, ['count', 'stream', 'first']);
+  const { stream, first } = DRAW;
+  checkOptions('categorical', given, { count: worded(integer(0), 'a non-negative integer'), stream, first });
   const { count, ...options } = given;
   const { name, x } = weightsOf('categorical', weights);
   expectDType(x, 'f32', `categorical: ${name}`);
@@ -46,15 +47,13 @@ export function categorical(
     throw new ShapeError(
       `categorical: ${name} has shape [${x.shape}], expected (items, ..., classes) with at least one class`,
     );
-  if (count !== undefined && !(Number.isInteger(count) && count >= 0))
-    throw new RangeError(`categorical: count is ${count}, expected a non-negative integer`);
   const isRow = x.rank === 1;
   const items = isRow ? 1 : x.shape[0]!;
   const draws = count ?? items;
   if (items === 0 && draws > 0)
     throw new ShapeError(`categorical: ${name} has shape [${x.shape}], expected at least one item`);
   const inside = x.shape.slice(1, -1);
-  const { gpu, state, place } = placeOf('categorical', key, [draws, ...inside], { ...options, gpu: x.gpu });
+  const { gpu, state, place } = placeOf(key, [draws, ...inside], { ...options, gpu: x.gpu });
   const { size: rows, ...rest } = place;
   const y = empty(isRow && count === undefined ? [] : [draws, ...inside], { dtype: 'i32', gpu });
   kernel.forward({ ...rest, rows, classes, items }, { state, x, y }, [y.size], { PROBS: Number(name === 'probs') });
@@ -71,7 +70,7 @@ export function hostCategorical(
   key: Key,
   options: HostDrawOptions & { count?: number } = {},
 ): Int32Array<ArrayBuffer> {
-  expectOptions('hostCategorical', options, ['count', 'stream', 'first']);
+  checkOptions('hostCategorical', options, { ...HOST_DRAW, count: any });
   const { stream = 0, first = 0, count = shape[0] } = options;
   const { name, x } = weightsOf('hostCategorical', weights);
   const [items, rows, classes] = shape;

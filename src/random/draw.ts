@@ -1,3 +1,4 @@
+import { any, either, integer, rule, worded, type Rule } from '../check/check.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sameShape, sizeOf } from '../tensor/shape.ts';
@@ -25,18 +26,31 @@ export interface HostDrawOptions {
   first?: number;
 }
 
+/** Rules of {@link DrawOptions}. */
+export const DRAW = {
+  stream: worded(integer(0, 2 ** 32 - 1), 'an integer from 0 to 2^32 - 1'),
+  first: any,
+  gpu: any,
+} as const;
+
+/** Rules of {@link HostDrawOptions}. */
+export const HOST_DRAW = { stream: any, first: any } as const;
+
+/** One number that obeys `of`, or a table with one for each element, whose values are not looked at. */
+export const orTable = <T extends object>(of: Rule<number>): Rule<number | T> =>
+  worded(
+    either(
+      of,
+      rule('a table', (v: T) => typeof v === 'object' && v !== null),
+    ),
+    of.expected,
+  );
+
 /**
  * What every kernel of this folder is given: the place in the stream, the shape of the draw, and the state on the
  * device.
  */
-export function placeOf(
-  op: string,
-  key: Key,
-  shape: readonly number[],
-  { stream = 0, first, gpu = currentGpu() }: DrawOptions,
-) {
-  if (!(Number.isInteger(stream) && stream >= 0 && stream < 2 ** 32))
-    throw new RangeError(`${op}: stream is ${stream}, expected an integer from 0 to 2^32 - 1`);
+export function placeOf(key: Key, shape: readonly number[], { stream = 0, first, gpu = currentGpu() }: DrawOptions) {
   const state = first ?? gpu.constant('random start', () => unscoped(() => tensor([0, 0], { dtype: 'u32', gpu })));
   return {
     gpu,
@@ -45,30 +59,12 @@ export function placeOf(
   };
 }
 
-/** Throws a RangeError unless `fits(value)`. */
-export function expectNumber(what: string, value: number, fits: (v: number) => boolean, expected: string): void {
-  if (!fits(value)) throw new RangeError(`${what} is ${value}, expected ${expected}`);
-}
-
-/** Holds for finite numbers above 0. */
-export const isPositive = (v: number): boolean => v > 0 && Number.isFinite(v);
-
 /**
- * A parameter of a distribution: one number, checked, or a table with one for each element; `fill` stands in for the
- * table.
+ * A parameter of a distribution: one number, or a table with one for each element, whose type and shape are checked;
+ * `fill` stands in for the table.
  */
-export function parameter(
-  what: string,
-  value: number | Tensor,
-  shape: readonly number[],
-  fits: (v: number) => boolean,
-  expected: string,
-  fill: Tensor<'u32'>,
-) {
-  if (typeof value === 'number') {
-    expectNumber(what, value, fits, expected);
-    return { value, table: fill, isTable: 0 };
-  }
+export function parameter(what: string, value: number | Tensor, shape: readonly number[], fill: Tensor<'u32'>) {
+  if (typeof value === 'number') return { value, table: fill, isTable: 0 };
   expectDType(value, 'f32', what);
   if (!sameShape(value.shape, shape))
     throw new ShapeError(`${what} has shape [${value.shape}], expected that of the draw [${shape}]`);

@@ -1,15 +1,14 @@
 import kernel from '../../shaders/gamma.wgsl';
-import { expectOptions } from '../check/options.ts';
+import { any, check, checkOptions, listOf, positive, required } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
-import { expectNumber, isPositive, parameter, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
+import { DRAW, HOST_DRAW, orTable, parameter, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
 import type { Key } from './key.ts';
 import { circle, expNegative, logOf, radiusOf, unitOpen } from './normal.ts';
 import { philox } from './philox.ts';
 
 const f = Math.fround;
-const POSITIVE = 'a finite number above 0';
 
 /** Shape and scale of a gamma distribution. */
 export interface GammaOptions<T = number | Tensor> {
@@ -27,11 +26,10 @@ export interface GammaOptions<T = number | Tensor> {
  * gradient.
  */
 export function gamma(shape: readonly number[], key: Key, given: DrawOptions & GammaOptions): Tensor {
-  expectOptions('gamma', given, ['stream', 'first', 'gpu', 'concentration', 'rate']);
+  checkOptions('gamma', given, { ...DRAW, concentration: required(orTable(positive)), rate: positive });
   const { concentration, rate = 1, ...options } = given;
-  const { gpu, state, place } = placeOf('gamma', key, shape, options);
-  const a = parameter('gamma: concentration', concentration, shape, isPositive, POSITIVE, state);
-  expectNumber('gamma: rate', rate, isPositive, POSITIVE);
+  const { gpu, state, place } = placeOf(key, shape, options);
+  const a = parameter('gamma: concentration', concentration, shape, state);
   const y = empty(shape, { gpu });
   kernel.gamma({ ...place, classes: 1, a: a.value, b: 1 / rate }, { state, tableA: a.table, y }, [y.size], {
     TABLE_A: a.isTable,
@@ -54,13 +52,10 @@ export interface BetaOptions<T = number | Tensor> {
  * do not give 0 / 0; a value nearer to an end than f32 can tell is that end.
  */
 export function beta(shape: readonly number[], key: Key, given: DrawOptions & BetaOptions): Tensor {
-  expectOptions('beta', given, ['stream', 'first', 'gpu', 'a', 'b']);
+  checkOptions('beta', given, { ...DRAW, a: required(orTable(positive)), b: required(orTable(positive)) });
   const { a, b, ...options } = given;
-  const { gpu, state, place } = placeOf('beta', key, shape, options);
-  const [p, q] = [
-    parameter('beta: a', a, shape, isPositive, POSITIVE, state),
-    parameter('beta: b', b, shape, isPositive, POSITIVE, state),
-  ];
+  const { gpu, state, place } = placeOf(key, shape, options);
+  const [p, q] = [parameter('beta: a', a, shape, state), parameter('beta: b', b, shape, state)];
   const y = empty(shape, { gpu });
   kernel.beta(
     { ...place, classes: 1, a: p.value, b: q.value },
@@ -72,10 +67,6 @@ export function beta(shape: readonly number[], key: Key, given: DrawOptions & Be
   return y;
 }
 
-function expectConcentrations(op: string, list: ArrayLike<number>): void {
-  for (let c = 0; c < list.length; c++) expectNumber(`${op}: concentration[${c}]`, list[c]!, isPositive, POSITIVE);
-}
-
 /**
  * Rows of probabilities (...shape, classes), Dirichlet distributed; `concentration`: a list, or an f32 tensor (classes)
  * (not checked; NaN gives NaN).
@@ -85,10 +76,10 @@ export function dirichlet(
   key: Key,
   given: DrawOptions & { concentration: readonly number[] | Tensor },
 ): Tensor {
-  expectOptions('dirichlet', given, ['stream', 'first', 'gpu', 'concentration']);
   const { concentration, ...options } = given;
   const isList = !(concentration instanceof Tensor);
-  if (isList) expectConcentrations('dirichlet', concentration);
+  checkOptions('dirichlet', given, { ...DRAW, concentration: required(any) });
+  if (isList) check('dirichlet', { concentration }, { concentration: listOf(positive) });
   else {
     expectDType(concentration, 'f32', 'dirichlet: concentration');
     if (concentration.rank !== 1)
@@ -96,7 +87,7 @@ export function dirichlet(
   }
   const classes = isList ? concentration.length : concentration.size;
   if (classes === 0) throw new ShapeError('dirichlet: concentration is empty, expected at least one class');
-  const { gpu, state, place } = placeOf('dirichlet', key, [shape[0] ?? 1, ...shape.slice(1), classes], options);
+  const { gpu, state, place } = placeOf(key, [shape[0] ?? 1, ...shape.slice(1), classes], options);
   const y = empty([...shape, classes], { gpu });
   const table = isList ? tensor(concentration, { gpu }) : concentration;
   kernel.dirichlet({ ...place, classes, a: 0, b: 0 }, { state, tableA: table, y }, [y.size / classes]);
@@ -148,8 +139,7 @@ function hostEach(
 }
 
 /** One number for all elements, or one for each, as f32. */
-function listed(what: string, value: number | ArrayLike<number>): (i: number) => number {
-  if (typeof value === 'number') expectNumber(what, value, isPositive, POSITIVE);
+function listed(value: number | ArrayLike<number>): (i: number) => number {
   return (i) => f(typeof value === 'number' ? value : value[i]!);
 }
 
@@ -163,10 +153,9 @@ export function hostGamma(
   key: Key,
   given: HostDrawOptions & GammaOptions<number | ArrayLike<number>>,
 ): Float32Array<ArrayBuffer> {
-  expectOptions('hostGamma', given, ['stream', 'first', 'concentration', 'rate']);
+  checkOptions('hostGamma', given, { ...HOST_DRAW, concentration: required(orTable(positive)), rate: positive });
   const { concentration, rate = 1, ...options } = given;
-  const a = listed('hostGamma: concentration', concentration);
-  expectNumber('hostGamma: rate', rate, isPositive, POSITIVE);
+  const a = listed(concentration);
   return hostEach(count, size, options, (at, i) => normalOrZero(f(f(1 / rate) * scaledOf(at, 0, key, a(i), 0))));
 }
 
@@ -177,9 +166,9 @@ export function hostBeta(
   key: Key,
   given: HostDrawOptions & BetaOptions<number | ArrayLike<number>>,
 ): Float32Array<ArrayBuffer> {
-  expectOptions('hostBeta', given, ['stream', 'first', 'a', 'b']);
+  checkOptions('hostBeta', given, { ...HOST_DRAW, a: required(orTable(positive)), b: required(orTable(positive)) });
   const { a, b, ...options } = given;
-  const [p, q] = [listed('hostBeta: a', a), listed('hostBeta: b', b)];
+  const [p, q] = [listed(a), listed(b)];
   return hostEach(count, size, options, (at, i) => {
     const top = Math.max(boostOf(at, 0, key, p(i)), boostOf(at, 32, key, q(i)));
     const [first, second] = [scaledOf(at, 0, key, p(i), top), scaledOf(at, 32, key, q(i), top)];
@@ -194,9 +183,8 @@ export function hostDirichlet(
   key: Key,
   given: HostDrawOptions & { concentration: readonly number[] },
 ): Float32Array<ArrayBuffer> {
-  expectOptions('hostDirichlet', given, ['stream', 'first', 'concentration']);
+  checkOptions('hostDirichlet', given, { ...HOST_DRAW, concentration: required(listOf(positive)) });
   const { concentration, ...options } = given;
-  expectConcentrations('hostDirichlet', concentration);
   const classes = concentration.length;
   const of = (i: number): number => f(concentration[i % classes]!);
   const boosts = hostEach(count, rows * classes, options, (at, i) => boostOf(at, 0, key, of(i)));

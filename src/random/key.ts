@@ -1,3 +1,4 @@
+import { check, integer, worded } from '../check/check.ts';
 import { philox } from './philox.ts';
 
 /** The state of a random stream: 64 bits that name it. Nothing is consumed: the same key gives the same numbers. */
@@ -5,8 +6,7 @@ export type Key = readonly [number, number];
 
 /** The key of a seed, an integer of at most 53 bits. */
 export function key(seed: number): Key {
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new RangeError(`key: seed is ${seed}, expected an integer from 0 to 2^53 - 1`);
+  check('key', { seed }, { seed: worded(integer(0), 'an integer from 0 to 2^53 - 1') });
   return split([seed >>> 0, Math.floor(seed / 2 ** 32)], 0);
 }
 

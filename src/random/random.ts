@@ -1,12 +1,25 @@
 import kernel from '../../shaders/random.wgsl';
-import { expectOptions } from '../check/options.ts';
+import {
+  any,
+  atLeast,
+  between,
+  check,
+  checkOptions,
+  finite,
+  integer,
+  positive,
+  required,
+  worded,
+  type Rule,
+} from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import {
-  expectNumber,
+  DRAW,
+  HOST_DRAW,
   hostDraw,
-  isPositive,
+  orTable,
   parameter,
   placeOf,
   type DrawOptions,
@@ -19,7 +32,6 @@ import { mulHigh, philox } from './philox.ts';
 const f = Math.fround;
 const UNIT = 'f32(w >> 8u) * 5.9604645e-8';
 const NONE = { items: 1, p: 0, q: 0, low: 0, range: 0 };
-const FINITE = 'a finite number';
 
 const gridOf = ({ count, size }: { count: number; size: number }): number[] => [count * Math.ceil(size / 4)];
 
@@ -34,7 +46,7 @@ function draw<D extends 'f32' | 'u32' | 'bool'>(
   [p = 0, q = 0]: readonly number[] = [],
   table?: Tensor,
 ): Tensor<D> {
-  const { gpu, state, place } = placeOf(op, key, shape, options);
+  const { gpu, state, place } = placeOf(key, shape, options);
   const y = empty(shape, { dtype, gpu });
   kernel.draw({ ...place, ...NONE, p, q }, { state, x: table ?? state, words: y }, gridOf(place), {
     value: `return ${value};`,
@@ -46,7 +58,7 @@ function draw<D extends 'f32' | 'u32' | 'bool'>(
 
 /** Random 32-bit words. */
 export function bits(shape: readonly number[], key: Key, options: DrawOptions = {}): Tensor<'u32'> {
-  expectOptions('bits', options, ['stream', 'first', 'gpu']);
+  checkOptions('bits', options, DRAW);
   return draw('bits', shape, key, options, 'u32', 'w');
 }
 
@@ -58,16 +70,13 @@ export interface UniformOptions {
   high?: number;
 }
 
-function expectBounds(op: string, low: number, high: number): void {
-  expectNumber(`${op}: low`, low, Number.isFinite, FINITE);
-  expectNumber(`${op}: high`, high, (v) => Number.isFinite(v) && v >= low, `a finite number of at least low, ${low}`);
-}
+const fromLow = (low: number): Rule<number> => worded(atLeast(low), `a finite number of at least low, ${low}`);
 
 /** Uniforms from low to high, f32, in steps of (high - low) / 2^24; `high` itself only by rounding. */
 export function uniform(shape: readonly number[], key: Key, given: DrawOptions & UniformOptions = {}): Tensor {
-  expectOptions('uniform', given, ['stream', 'first', 'gpu', 'low', 'high']);
+  checkOptions('uniform', given, { ...DRAW, low: finite, high: finite });
   const { low = 0, high = 1, ...options } = given;
-  expectBounds('uniform', low, high);
+  check('uniform', { high }, { high: fromLow(low) });
   return draw('uniform', shape, key, options, 'f32', `bitcast<u32>(p + q * (${UNIT}))`, [low, high - low]);
 }
 
@@ -78,9 +87,9 @@ export function hostUniform(
   key: Key,
   given: HostDrawOptions & UniformOptions = {},
 ): Float32Array<ArrayBuffer> {
-  expectOptions('hostUniform', given, ['stream', 'first', 'low', 'high']);
+  checkOptions('hostUniform', given, { ...HOST_DRAW, low: finite, high: finite });
   const { low = 0, high = 1, ...options } = given;
-  expectBounds('hostUniform', low, high);
+  check('hostUniform', { high }, { high: fromLow(low) });
   return hostDraw(new Float32Array(count * size), count, size, key, options, (r) =>
     r.map((w) => f(f(low) + f(f(high - low) * ((w >>> 8) * 2 ** -24)))),
   );
@@ -94,19 +103,13 @@ export interface NormalOptions {
   std?: number;
 }
 
-function expectNormal(op: string, mean: number, std: number): void {
-  expectNumber(`${op}: mean`, mean, Number.isFinite, FINITE);
-  expectNumber(`${op}: std`, std, (v) => v >= 0 && Number.isFinite(v), 'a finite number of at least 0');
-}
-
 /**
  * Normals with mean and standard deviation, f32. Item n along the first axis depends on (key, stream, first + n) alone.
  */
 export function normal(shape: readonly number[], key: Key, given: DrawOptions & NormalOptions = {}): Tensor {
-  expectOptions('normal', given, ['stream', 'first', 'gpu', 'mean', 'std']);
+  checkOptions('normal', given, { ...DRAW, mean: finite, std: atLeast(0) });
   const { mean = 0, std = 1, ...options } = given;
-  expectNormal('normal', mean, std);
-  const { gpu, state, place } = placeOf('normal', key, shape, options);
+  const { gpu, state, place } = placeOf(key, shape, options);
   const y = empty(shape, { gpu });
   kernel.normal({ ...place, ...NONE, p: mean, q: std }, { state, x: state, y }, gridOf(place));
   return y;
@@ -119,9 +122,8 @@ export function hostNormal(
   key: Key,
   given: HostDrawOptions & NormalOptions = {},
 ): Float32Array<ArrayBuffer> {
-  expectOptions('hostNormal', given, ['stream', 'first', 'mean', 'std']);
+  checkOptions('hostNormal', given, { ...HOST_DRAW, mean: finite, std: atLeast(0) });
   const { mean = 0, std = 1, ...options } = given;
-  expectNormal('hostNormal', mean, std);
   return hostDraw(new Float32Array(count * size), count, size, key, options, (r) =>
     normals(r as [number, number, number, number]).map((z) => f(f(mean) + f(f(std) * z))),
   );
@@ -136,14 +138,14 @@ export function addNormal(
   key: Key,
   given: Omit<DrawOptions, 'gpu'> & { std: number; count?: number },
 ): Tensor {
-  expectOptions('addNormal', given, ['std', 'count', 'stream', 'first']);
+  const { stream, first } = DRAW;
+  checkOptions('addNormal', given, { std: required(atLeast(0)), count: integer(0), stream, first });
   const { std, count = x.shape[0]!, ...options } = given;
   expectDType(x, 'f32', 'addNormal: x');
-  expectNormal('addNormal', 0, std);
   if (x.rank < 1 || x.shape[0] === 0)
     throw new ShapeError(`addNormal: x has shape [${x.shape}], expected (items, ...) with at least one item`);
   const shape = [count, ...x.shape.slice(1)];
-  const { gpu, state, place } = placeOf('addNormal', key, shape, { ...options, gpu: x.gpu });
+  const { gpu, state, place } = placeOf(key, shape, { ...options, gpu: x.gpu });
   const y = empty(shape, { gpu });
   kernel.normal({ ...place, ...NONE, items: x.shape[0]!, q: std }, { state, x, y }, gridOf(place), { ADD: 1 });
   // Copies of an item have no gradient.
@@ -161,7 +163,7 @@ export interface BernoulliOptions<D> {
   dtype?: D;
 }
 
-const isProbability = (v: number): boolean => v >= 0 && v <= 1;
+const probability = worded(between(0, 1), 'a number from 0 to 1');
 
 /** Ones with probability p, else zeros; p counts to 24 bits, rounded up, so that 0 and 1 are certain. */
 export function bernoulli<D extends 'f32' | 'bool' = 'f32'>(
@@ -169,10 +171,10 @@ export function bernoulli<D extends 'f32' | 'bool' = 'f32'>(
   key: Key,
   given: DrawOptions & BernoulliOptions<D> = {},
 ): Tensor<D> {
-  expectOptions('bernoulli', given, ['stream', 'first', 'gpu', 'p', 'dtype']);
+  checkOptions<typeof given>('bernoulli', given, { ...DRAW, p: orTable(probability), dtype: any });
   const { p = 0.5, dtype = 'f32' as D, ...options } = given;
-  const { gpu, state } = placeOf('bernoulli', key, shape, options);
-  const { value, table, isTable } = parameter('bernoulli: p', p, shape, isProbability, 'a number from 0 to 1', state);
+  const { gpu, state } = placeOf(key, shape, options);
+  const { value, table, isTable } = parameter('bernoulli: p', p, shape, state);
   const [one, none] = dtype === 'bool' ? ['1u', '0u'] : ['0x3f800000u', 'bitcast<u32>(p)'];
   return draw(
     'bernoulli',
@@ -193,9 +195,8 @@ export function hostBernoulli(
   key: Key,
   given: HostDrawOptions & { p?: number | ArrayLike<number> } = {},
 ): Float32Array<ArrayBuffer> {
-  expectOptions('hostBernoulli', given, ['stream', 'first', 'p']);
+  checkOptions('hostBernoulli', given, { ...HOST_DRAW, p: orTable(probability) });
   const { p = 0.5, ...options } = given;
-  if (typeof p === 'number') expectNumber('hostBernoulli: p', p, isProbability, 'a number from 0 to 1');
   const of = (i: number): number => f(typeof p === 'number' ? p : p[i]!);
   return hostDraw(new Float32Array(count * size), count, size, key, options, (r, at) =>
     r.map((w, j) => (Number.isNaN(of(at + j)) ? NaN : Number((w >>> 8) * 2 ** -24 < of(at + j)))),
@@ -210,20 +211,10 @@ export interface RandintOptions {
   high: number;
 }
 
-function expectRange(op: string, low: number, high: number): void {
-  expectNumber(
-    `${op}: low`,
-    low,
-    (v) => Number.isInteger(v) && v >= -(2 ** 31) && v < 2 ** 31,
-    'an integer of 32 bits',
-  );
-  expectNumber(
-    `${op}: high`,
-    high,
-    (v) => Number.isInteger(v) && v > low && v <= 2 ** 31,
-    `an integer above low, ${low}, and at most 2^31`,
-  );
-}
+const integers = ({ low = 0 }: Partial<RandintOptions> = {}) => ({
+  low: worded(integer(-(2 ** 31), 2 ** 31 - 1), 'an integer of 32 bits'),
+  high: required(worded(integer(low + 1, 2 ** 31), `an integer above low, ${low}, and at most 2^31`)),
+});
 
 /**
  * Integers low, .., high - 1, each as likely as the others, i32; named as PyTorch's. The high half of a 32-bit word
@@ -231,10 +222,9 @@ function expectRange(op: string, low: number, high: number): void {
  * 2019), at most 31 times: any value's probability is off by less than 2^-32 of itself.
  */
 export function randint(shape: readonly number[], key: Key, given: DrawOptions & RandintOptions): Tensor<'i32'> {
-  expectOptions('randint', given, ['stream', 'first', 'gpu', 'low', 'high']);
+  checkOptions('randint', given, { ...DRAW, ...integers(given) });
   const { low = 0, high, ...options } = given;
-  expectRange('randint', low, high);
-  const { gpu, state, place } = placeOf('randint', key, shape, options);
+  const { gpu, state, place } = placeOf(key, shape, options);
   const y = empty(shape, { dtype: 'i32', gpu });
   kernel.integers({ ...place, ...NONE, low, range: high - low }, { state, words: y }, gridOf(place));
   return y;
@@ -247,9 +237,8 @@ export function hostRandint(
   key: Key,
   given: HostDrawOptions & RandintOptions,
 ): Int32Array<ArrayBuffer> {
-  expectOptions('hostRandint', given, ['stream', 'first', 'low', 'high']);
+  checkOptions('hostRandint', given, { ...HOST_DRAW, ...integers(given) });
   const { low = 0, high, ...options } = given;
-  expectRange('hostRandint', low, high);
   const range = (high - low) >>> 0;
   const excess = 2 ** 32 % (high - low);
   return hostDraw(new Int32Array(count * size), count, size, key, options, (r, _, block) =>
@@ -267,9 +256,8 @@ export function hostRandint(
  * / rate.
  */
 export function exponential(shape: readonly number[], key: Key, given: DrawOptions & { rate?: number } = {}): Tensor {
-  expectOptions('exponential', given, ['stream', 'first', 'gpu', 'rate']);
+  checkOptions('exponential', given, { ...DRAW, rate: positive });
   const { rate = 1, ...options } = given;
-  expectNumber('exponential: rate', rate, isPositive, 'a finite number above 0');
   return draw('exponential', shape, key, options, 'f32', 'bitcast<u32>(p * -logOf(unitOpen(w)))', [1 / rate]);
 }
 
@@ -280,9 +268,8 @@ export function hostExponential(
   key: Key,
   given: HostDrawOptions & { rate?: number } = {},
 ): Float32Array<ArrayBuffer> {
-  expectOptions('hostExponential', given, ['stream', 'first', 'rate']);
+  checkOptions('hostExponential', given, { ...HOST_DRAW, rate: positive });
   const { rate = 1, ...options } = given;
-  expectNumber('hostExponential: rate', rate, isPositive, 'a finite number above 0');
   return hostDraw(new Float32Array(count * size), count, size, key, options, (r) =>
     r.map((w) => f(f(1 / rate) * -logOf(unitOpen(w)))),
   );
@@ -296,16 +283,10 @@ export interface GumbelOptions {
   scale?: number;
 }
 
-function expectGumbel(op: string, loc: number, scale: number): void {
-  expectNumber(`${op}: loc`, loc, Number.isFinite, FINITE);
-  expectNumber(`${op}: scale`, scale, isPositive, 'a finite number above 0');
-}
-
 /** Gumbel distributed, loc - scale log(-log(u)): for loc 0 and scale 1 from -2.81 to 16.6. */
 export function gumbel(shape: readonly number[], key: Key, given: DrawOptions & GumbelOptions = {}): Tensor {
-  expectOptions('gumbel', given, ['stream', 'first', 'gpu', 'loc', 'scale']);
+  checkOptions('gumbel', given, { ...DRAW, loc: finite, scale: positive });
   const { loc = 0, scale = 1, ...options } = given;
-  expectGumbel('gumbel', loc, scale);
   return draw('gumbel', shape, key, options, 'f32', 'bitcast<u32>(p - q * logOf(-logOf(unitOpen(w))))', [loc, scale]);
 }
 
@@ -316,9 +297,8 @@ export function hostGumbel(
   key: Key,
   given: HostDrawOptions & GumbelOptions = {},
 ): Float32Array<ArrayBuffer> {
-  expectOptions('hostGumbel', given, ['stream', 'first', 'loc', 'scale']);
+  checkOptions('hostGumbel', given, { ...HOST_DRAW, loc: finite, scale: positive });
   const { loc = 0, scale = 1, ...options } = given;
-  expectGumbel('hostGumbel', loc, scale);
   return hostDraw(new Float32Array(count * size), count, size, key, options, (r) =>
     r.map((w) => f(f(loc) - f(f(scale) * logOf(-logOf(unitOpen(w)))))),
   );

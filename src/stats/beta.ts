@@ -1,3 +1,4 @@
+import { between, check, positive } from '../check/check.ts';
 import { logGamma, stirlingCorrection } from './gamma.ts';
 import { normalQuantile } from './normal.ts';
 
@@ -5,7 +6,7 @@ const LOG_MIN = -745; // exp of anything below underflows to 0
 
 /** log B(a, b) = log Gamma(a) + log Gamma(b) - log Gamma(a + b) for a, b > 0. */
 export function logBeta(a: number, b: number): number {
-  checkShape('logBeta', a, b);
+  check('logBeta', { a, b }, { a: positive, b: positive });
   return logGamma(a) + logGamma(b) - logGamma(a + b);
 }
 
@@ -14,8 +15,7 @@ export function logBeta(a: number, b: number): number {
  * Throws RangeError unless a, b are positive and finite and 0 <= x <= 1.
  */
 export function betaPdf(x: number, a: number, b: number): number {
-  checkShape('betaPdf', a, b);
-  if (!(x >= 0 && x <= 1)) throw new RangeError(`betaPdf: x is ${x}, expected 0 <= x <= 1`);
+  check('betaPdf', { x, a, b }, { x: between(0, 1), a: positive, b: positive });
   if (x === 0 || x === 1) {
     const here = x === 0 ? a : b;
     return here < 1 ? Infinity : here > 1 ? 0 : x === 0 ? b : a;
@@ -30,8 +30,7 @@ export function betaPdf(x: number, a: number, b: number): number {
  * Throws RangeError unless a, b are positive and finite and 0 <= x <= 1.
  */
 export function incompleteBeta(x: number, a: number, b: number): number {
-  checkShape('incompleteBeta', a, b);
-  if (!(x >= 0 && x <= 1)) throw new RangeError(`incompleteBeta: x is ${x}, expected 0 <= x <= 1`);
+  check('incompleteBeta', { x, a, b }, { x: between(0, 1), a: positive, b: positive });
   return tails(x, 1 - x, a, b).lower;
 }
 
@@ -41,8 +40,7 @@ export function incompleteBeta(x: number, a: number, b: number): number {
  * Throws RangeError unless a, b are positive and finite and 0 <= q <= 1.
  */
 export function betaQuantile(q: number, a: number, b: number): number {
-  checkShape('betaQuantile', a, b);
-  if (!(q >= 0 && q <= 1)) throw new RangeError(`betaQuantile: q is ${q}, expected 0 <= q <= 1`);
+  check('betaQuantile', { q, a, b }, { q: between(0, 1), a: positive, b: positive });
   if (q === 0 || q === 1) return q;
   const atHalf = tails(0.5, 0.5, a, b);
   // The comparison uses the smaller tail, which is the accurate one.
@@ -161,9 +159,4 @@ function continuedFraction(x: number, excess: number, a: number, b: number): num
 
 function nonZero(value: number, tiny: number): number {
   return Math.abs(value) < tiny ? tiny : value;
-}
-
-function checkShape(where: string, a: number, b: number): void {
-  if (!(a > 0 && a < Infinity)) throw new RangeError(`${where}: a is ${a}, expected a finite number > 0`);
-  if (!(b > 0 && b < Infinity)) throw new RangeError(`${where}: b is ${b}, expected a finite number > 0`);
 }

@@ -1,3 +1,4 @@
+import { between, check, integer } from '../check/check.ts';
 import { betaPdf, betaQuantile, incompleteBeta } from './beta.ts';
 import { roundDown } from './rounding.ts';
 
@@ -6,6 +7,9 @@ import { roundDown } from './rounding.ts';
  * n <= 1e6), so that the bound errs to the safe side; it moves the bound by less than 2e-11 relative.
  */
 const SAFETY = 1e-11;
+
+const level = between(0, 1, '()');
+const counts = (n: number) => ({ n: integer(1), k: integer(0, n) });
 
 /**
  * One-sided Clopper-Pearson lower bound on a success probability, at confidence 1 - alpha, from k successes in n
@@ -16,8 +20,7 @@ const SAFETY = 1e-11;
  * Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0 < alpha < 1.
  */
 export function clopperPearsonLower(k: number, n: number, alpha: number): number {
-  checkCounts('clopperPearsonLower', k, n);
-  checkAlpha('clopperPearsonLower', alpha);
+  check('clopperPearsonLower', { n, k, alpha }, { ...counts(n), alpha: level });
   return lowerBound(k, n, alpha);
 }
 
@@ -27,8 +30,7 @@ export function clopperPearsonLower(k: number, n: number, alpha: number): number
  * Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0 < alpha < 1.
  */
 export function clopperPearsonUpper(k: number, n: number, alpha: number): number {
-  checkCounts('clopperPearsonUpper', k, n);
-  checkAlpha('clopperPearsonUpper', alpha);
+  check('clopperPearsonUpper', { n, k, alpha }, { ...counts(n), alpha: level });
   if (k === n) return 1;
   return Math.min(1, -roundDown(lowerBound(n - k, n, alpha) - 1, 2));
 }
@@ -43,9 +45,7 @@ export function clopperPearsonUpper(k: number, n: number, alpha: number): number
  * < alpha < 1, 0 <= u <= 1.
  */
 export function randomizedClopperPearsonLower(k: number, n: number, alpha: number, u: number): number {
-  checkCounts('randomizedClopperPearsonLower', k, n);
-  checkAlpha('randomizedClopperPearsonLower', alpha);
-  if (!(u >= 0 && u <= 1)) throw new RangeError(`randomizedClopperPearsonLower: u is ${u}, expected 0 <= u <= 1`);
+  check('randomizedClopperPearsonLower', { n, k, alpha, u }, { ...counts(n), alpha: level, u: between(0, 1) });
   const limit = alpha * (1 - SAFETY);
   const rejects = (p: number): boolean => (1 - u) * atLeast(k + 1, n, p) + u * atLeast(k, n, p) <= limit;
   let [low, high] = [lowerBound(k, n, alpha), k === n ? 1 : lowerBound(k + 1, n, alpha)];
@@ -61,16 +61,14 @@ export function randomizedClopperPearsonLower(k: number, n: number, alpha: numbe
  * Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0 <= p <= 1.
  */
 export function binomialPmf(k: number, n: number, p: number): number {
-  checkCounts('binomialPmf', k, n);
-  checkProbability('binomialPmf', p);
+  check('binomialPmf', { n, k, p }, { ...counts(n), p: between(0, 1) });
   if (p === 0 || p === 1) return k === n * p ? 1 : 0;
   return betaPdf(p, k + 1, n - k + 1) / (n + 1);
 }
 
 /** P[Bin(n, p) <= k]. Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0 <= p <= 1. */
 export function binomialCdf(k: number, n: number, p: number): number {
-  checkCounts('binomialCdf', k, n);
-  checkProbability('binomialCdf', p);
+  check('binomialCdf', { n, k, p }, { ...counts(n), p: between(0, 1) });
   return k === n ? 1 : incompleteBeta(1 - p, n - k, k + 1);
 }
 
@@ -81,8 +79,7 @@ export function binomialCdf(k: number, n: number, p: number): number {
  * Throws RangeError unless 0 <= k <= n are integers, n >= 1, 0 <= p <= 1.
  */
 export function binomialTest(k: number, n: number, p = 0.5): number {
-  checkCounts('binomialTest', k, n);
-  checkProbability('binomialTest', p);
+  check('binomialTest', { n, k, p }, { ...counts(n), p: between(0, 1) });
   const mean = n * p;
   if (k === mean) return 1;
   const limit = binomialPmf(k, n, p) * (1 + 1e-7);
@@ -118,18 +115,4 @@ function firstWhere(low: number, high: number, holds: (i: number) => boolean): n
     else low = middle + 1;
   }
   return low;
-}
-
-function checkCounts(where: string, k: number, n: number): void {
-  if (!(Number.isSafeInteger(n) && n >= 1)) throw new RangeError(`${where}: n is ${n}, expected an integer >= 1`);
-  if (!(Number.isSafeInteger(k) && k >= 0 && k <= n))
-    throw new RangeError(`${where}: k is ${k}, expected an integer in 0..${n}`);
-}
-
-function checkAlpha(where: string, alpha: number): void {
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`${where}: alpha is ${alpha}, expected 0 < alpha < 1`);
-}
-
-function checkProbability(where: string, p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`${where}: p is ${p}, expected 0 <= p <= 1`);
 }

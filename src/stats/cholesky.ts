@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, boolean, checkOptions, integer } from '../check/check.ts';
 
 /** Matrices one after another: shape (..., rows, columns), row-major. An NdArray is one. */
 export interface Matrices {
@@ -34,12 +34,8 @@ export interface CholeskyOptions {
  * Throws RangeError for matrices that are not square and, naming matrix and pivot, for those without a factor.
  */
 export function cholesky(a: Matrices, options: CholeskyOptions = {}): Cholesky {
-  expectOptions('cholesky', options, ['jitter', 'maxTries']);
+  checkOptions('cholesky', options, { jitter: atLeast(0), maxTries: integer(1) });
   const { jitter = 0, maxTries = 3 } = options;
-  if (!(jitter >= 0 && jitter < Infinity))
-    throw new RangeError(`cholesky: jitter is ${jitter}, expected a number of at least 0`);
-  if (!(Number.isInteger(maxTries) && maxTries >= 1))
-    throw new RangeError(`cholesky: maxTries is ${maxTries}, expected a positive integer`);
   const { n, count } = squareOf('cholesky: a', a);
   const data = new Float64Array(count * n * n);
   const added = new Float64Array(count);
@@ -96,7 +92,7 @@ export interface SolveTriangularOptions {
  * Throws RangeError for shapes that do not fit and, naming matrix and pivot, for a zero on the diagonal.
  */
 export function solveTriangular(a: Matrices, b: Matrices, options: SolveTriangularOptions = {}): Matrices64 {
-  expectOptions('solveTriangular', options, ['upper', 'transpose', 'unitriangular']);
+  checkOptions('solveTriangular', options, { upper: boolean, transpose: boolean, unitriangular: boolean });
   const { upper = false, transpose = false, unitriangular = false } = options;
   const { n, count } = squareOf('solveTriangular: a', a);
   expectFilled('solveTriangular: b', b);

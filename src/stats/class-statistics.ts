@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { check, checkOptions, integer, listOf, oneOf } from '../check/check.ts';
 
 /** Rows of numbers, row-major: shape (rows, width). An NdArray is one. */
 export interface RowMatrix {
@@ -36,12 +36,9 @@ export function classStatistics(
   classes: number,
   options: ClassStatisticsOptions = {},
 ): ClassStatistics {
-  expectOptions('classStatistics', options, ['covariance']);
+  checkOptions('classStatistics', options, { covariance: oneOf('full', 'diagonal') });
+  check('classStatistics', { classes }, { classes: integer(1) });
   const { covariance = 'full' } = options;
-  if (covariance !== 'full' && covariance !== 'diagonal')
-    throw new RangeError(`classStatistics: covariance is ${String(covariance)}, expected 'full' or 'diagonal'`);
-  if (!(Number.isInteger(classes) && classes >= 1))
-    throw new RangeError(`classStatistics: classes is ${classes}, expected a positive integer`);
   const [rows, width] = checkedRows('classStatistics: x', x);
   checkedLabels('classStatistics', labels, rows, classes);
   const isDiagonal = covariance === 'diagonal';
@@ -101,10 +98,5 @@ export function checkedRows(what: string, { data, shape }: RowMatrix): [rows: nu
 
 /** Throws RangeError unless there is a label in 0..classes-1 for each row. */
 export function checkedLabels(where: string, labels: ArrayLike<number>, rows: number, classes: number): void {
-  if (labels.length !== rows)
-    throw new RangeError(`${where}: got ${labels.length} labels, expected ${rows}, one per row`);
-  for (let r = 0; r < rows; r++) {
-    if (!(Number.isInteger(labels[r]) && labels[r]! >= 0 && labels[r]! < classes))
-      throw new RangeError(`${where}: labels[${r}] is ${labels[r]}, expected an integer in 0..${classes - 1}`);
-  }
+  check(where, { labels }, { labels: listOf(integer(0, classes - 1), rows, 'one per row') });
 }

@@ -1,8 +1,12 @@
+import { between, check, integer } from '../check/check.ts';
 import { stirlingCorrection } from './gamma.ts';
 import { roundDown } from './rounding.ts';
 
 /** Constant terms of log M: log sqrt(2 pi) of Stirling's formula, and log B(1/2, 1/2) = log pi. */
 const CONSTANT = 0.5 * Math.log(2 * Math.PI) - Math.log(Math.PI);
+
+const inside = between(0, 1, '()');
+const counts = (n: number) => ({ n: integer(0), k: integer(0, n) });
 
 /** More than the error of `logMixture` after n trials: a few ulps of each of n summands, and of the rest. */
 const slack = (n: number): number => 1e-12 + 4e-15 * n;
@@ -19,8 +23,7 @@ const slack = (n: number): number => 1e-12 + 4e-15 * n;
  * Throws RangeError unless 0 <= k <= n are integers and 0 < p < 1.
  */
 export function logMixtureMartingale(k: number, n: number, p: number): number {
-  checkCounts('logMixtureMartingale', k, n);
-  checkProbability('logMixtureMartingale', p);
+  check('logMixtureMartingale', { n, k, p }, { ...counts(n), p: inside });
   return logMixture(k, n, p, 1 - p);
 }
 
@@ -30,8 +33,7 @@ export function logMixtureMartingale(k: number, n: number, p: number): number {
  * {@link logMixtureMartingale}. Throws RangeError unless 0 <= k <= n are integers, 0 < alpha < 1.
  */
 export function confidenceSequenceLower(k: number, n: number, alpha: number): number {
-  checkCounts('confidenceSequenceLower', k, n);
-  checkAlpha('confidenceSequenceLower', alpha);
+  check('confidenceSequenceLower', { n, k, alpha }, { ...counts(n), alpha: inside });
   return lowerBound(k, n, alpha);
 }
 
@@ -40,8 +42,7 @@ export function confidenceSequenceLower(k: number, n: number, alpha: number): nu
  * k = n. Rounded up. Throws RangeError unless 0 <= k <= n are integers, 0 < alpha < 1.
  */
 export function confidenceSequenceUpper(k: number, n: number, alpha: number): number {
-  checkCounts('confidenceSequenceUpper', k, n);
-  checkAlpha('confidenceSequenceUpper', alpha);
+  check('confidenceSequenceUpper', { n, k, alpha }, { ...counts(n), alpha: inside });
   return k === n ? 1 : Math.min(1, -roundDown(lowerBound(n - k, n, alpha) - 1, 2));
 }
 
@@ -55,9 +56,7 @@ export function confidenceSequenceUpper(k: number, n: number, alpha: number): nu
  * Throws RangeError unless 0 <= k <= n are integers, 0 < p0 < 1, 0 < alpha < 1.
  */
 export function sequentialSide(k: number, n: number, p0: number, alpha: number): -1 | 0 | 1 {
-  checkCounts('sequentialSide', k, n);
-  checkProbability('sequentialSide', p0);
-  checkAlpha('sequentialSide', alpha);
+  check('sequentialSide', { n, k, p0, alpha }, { ...counts(n), p0: inside, alpha: inside });
   if (logMixture(k, n, p0, 1 - p0) < slack(n) - Math.log(alpha)) return 0;
   return k / n > p0 ? 1 : -1;
 }
@@ -83,18 +82,4 @@ function lowerBound(k: number, n: number, alpha: number): number {
     else high = middle;
   }
   return roundDown(low, 4);
-}
-
-function checkCounts(where: string, k: number, n: number): void {
-  if (!(Number.isSafeInteger(n) && n >= 0)) throw new RangeError(`${where}: n is ${n}, expected an integer >= 0`);
-  if (!(Number.isSafeInteger(k) && k >= 0 && k <= n))
-    throw new RangeError(`${where}: k is ${k}, expected an integer in 0..${n}`);
-}
-
-function checkAlpha(where: string, alpha: number): void {
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`${where}: alpha is ${alpha}, expected 0 < alpha < 1`);
-}
-
-function checkProbability(where: string, p: number): void {
-  if (!(p > 0 && p < 1)) throw new RangeError(`${where}: p is ${p}, expected 0 < p < 1`);
 }

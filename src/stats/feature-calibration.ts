@@ -1,4 +1,19 @@
-import { expectOptions } from '../check/options.ts';
+import {
+  any,
+  atLeast,
+  between,
+  boolean,
+  check,
+  checkOptions,
+  finite,
+  integer,
+  listOf,
+  oneOf,
+  positive,
+  required,
+  rule,
+  worded,
+} from '../check/check.ts';
 import {
   checkedRows,
   covarianceOf,
@@ -22,15 +37,13 @@ export interface Gaussians {
  * which a power means nothing: features must come after a relu.
  */
 export function tukey(x: ArrayLike<number>, lambda: number, options: { eps?: number } = {}): Float64Array {
-  expectOptions('tukey', options, ['eps']);
+  check('tukey', { x, lambda }, { x: listOf(feature), lambda: atLeast(0) });
+  checkOptions('tukey', options, { eps: atLeast(0) });
   const { eps = 1e-6 } = options;
-  if (!(lambda >= 0 && lambda < Infinity))
-    throw new RangeError(`tukey: lambda is ${lambda}, expected a finite number >= 0`);
-  return Float64Array.from(x, (v, i) => {
-    if (!(v >= 0)) throw new RangeError(`tukey: x[${i}] is ${v}, expected a number >= 0; take features after a relu`);
-    return lambda === 0 ? Math.log(v + eps) : v ** lambda;
-  });
+  return Float64Array.from(x, (v) => (lambda === 0 ? Math.log(v + eps) : v ** lambda));
 }
+
+const feature = rule('a number >= 0; take features after a relu', (v: number) => v >= 0);
 
 /** Options of {@link nearestMeans}. */
 export interface NearestMeansOptions {
@@ -55,20 +68,12 @@ export function nearestMeans(
   points: RowMatrix,
   options: NearestMeansOptions = {},
 ): Gaussians & { nearest: number[][] } {
-  expectOptions('nearestMeans', options, ['k', 'alpha', 'jitter']);
-  const { k = 2, alpha = 0.21, jitter = 0 } = options;
   const { classes, width, counts } = statistics;
+  checkOptions('nearestMeans', options, { k: integer(1), alpha: atLeast(0), jitter: atLeast(0) });
+  const { k = 2, alpha = 0.21, jitter = 0 } = options;
+  check('nearestMeans', { k }, { k: integer(1, classes) });
   const [rows, columns] = checkedRows('nearestMeans: points', points);
   if (columns !== width) throw new RangeError(`nearestMeans: points have width ${columns}, the statistics ${width}`);
-  if (!(Number.isInteger(k) && k >= 1 && k <= classes))
-    throw new RangeError(`nearestMeans: k is ${k}, expected an integer in 1..${classes}`);
-  for (const [name, value] of [
-    ['alpha', alpha],
-    ['jitter', jitter],
-  ] as const) {
-    if (!(value >= 0 && value < Infinity))
-      throw new RangeError(`nearestMeans: ${name} is ${value}, expected a finite number >= 0`);
-  }
   const means = new Float64Array(rows * width);
   const covariances = new Float64Array(rows * width * width);
   const nearest: number[][] = [];
@@ -141,17 +146,17 @@ export interface LadcClass {
  * fewer than two rows.
  */
 export function ladc(statistics: ClassStatistics, options: LadcOptions): Gaussians & { classes: LadcClass[] } {
-  expectOptions('ladc', options, [
-    'head',
-    'tail',
-    'm',
-    'similarity',
-    'kappa',
-    'temperature',
-    'nu',
-    'alpha',
-    'keepMean',
-  ]);
+  checkOptions('ladc', options, {
+    head: required(any),
+    tail: required(any),
+    m: integer(1),
+    similarity: oneOf('euclidean', 'cosine', 'w2'),
+    kappa: finite,
+    temperature: positive,
+    nu: atLeast(0),
+    alpha: atLeast(0),
+    keepMean: boolean,
+  });
   const {
     head,
     tail,
@@ -170,17 +175,8 @@ export function ladc(statistics: ClassStatistics, options: LadcOptions): Gaussia
     throw new RangeError(`ladc: head class ${poor} has ${counts[poor]} rows, expected at least 2`);
   const missing = tail.find((c) => counts[c] === 0);
   if (missing !== undefined) throw new RangeError(`ladc: tail class ${missing} has no rows, expected at least 1`);
-  if (!(Number.isInteger(m) && m >= 1 && m <= head.length))
-    throw new RangeError(`ladc: m is ${m}, expected an integer in 1..${head.length}, the head classes`);
-  for (const [name, value, least] of [
-    ['nu', nu, 0],
-    ['alpha', alpha, 0],
-    ['temperature', temperature, Number.MIN_VALUE],
-  ] as const) {
-    if (!(value >= least && value < Infinity))
-      throw new RangeError(`ladc: ${name} is ${value}, expected a finite number ${least === 0 ? '>= 0' : '> 0'}`);
-  }
-  if (!Number.isFinite(kappa)) throw new RangeError(`ladc: kappa is ${kappa}, expected a finite number`);
+  const most = integer(1, head.length);
+  check('ladc', { m }, { m: worded(most, `${most.expected}, the head classes`) });
   const means = new Float64Array(tail.length * width);
   const covariances = new Float64Array(tail.length * width * width);
   const found = tail.map((t, at): LadcClass => {
@@ -216,9 +212,10 @@ export function ladc(statistics: ClassStatistics, options: LadcOptions): Gaussia
  */
 export function headToTail(
   statistics: ClassStatistics,
-  { head, tail, a = 0.998 }: { head: readonly number[]; tail: readonly number[]; a?: number },
+  options: { head: readonly number[]; tail: readonly number[]; a?: number },
 ): { w2: number[][]; weights: number[][]; means: number[][]; deviations: number[][] } {
-  if (!(a >= 0 && a <= 1)) throw new RangeError(`headToTail: a is ${a}, expected a share from 0 to 1`);
+  checkOptions('headToTail', options, { head: required(any), tail: required(any), a: between(0, 1) });
+  const { head, tail, a = 0.998 } = options;
   const { width, classes, counts } = statistics;
   checkParts('headToTail', classes, head, tail);
   if (head.length === 0) throw new RangeError('headToTail: head has no class, expected at least 1');
@@ -269,8 +266,6 @@ function similarityOf(statistics: ClassStatistics, t: number, h: number, kind: '
   if (kind === 'euclidean') return -squaredDistance(a, b);
   if (kind === 'w2')
     return -squaredDistance(a, b) - squaredDistance(deviationsOf(statistics, t), deviationsOf(statistics, h));
-  if (kind !== 'cosine')
-    throw new RangeError(`ladc: similarity is ${String(kind)}, expected 'euclidean', 'cosine' or 'w2'`);
   const dot = (p: Float64Array, q: Float64Array): number => p.reduce((sum, v, i) => sum + v * q[i]!, 0);
   const length = Math.sqrt(dot(a, a) * dot(b, b));
   return length === 0 ? 0 : dot(a, b) / length;

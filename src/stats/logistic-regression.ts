@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, checkOptions, listOf } from '../check/check.ts';
 import { checkedLabels, checkedRows, type RowMatrix } from './class-statistics.ts';
 import { lbfgs, type LbfgsOptions } from './lbfgs.ts';
 
@@ -30,21 +30,17 @@ export function logisticRegression(
   classes: number,
   options: LogisticRegressionOptions = {},
 ): LinearClassifier {
-  expectOptions('logisticRegression', options, ['l2', 'sampleWeight', 'tolerance', 'maxIterations', 'memory']);
+  checkOptions('logisticRegression', options, {
+    l2: atLeast(0),
+    sampleWeight: listOf(atLeast(0), x.shape[0]),
+    tolerance: any,
+    maxIterations: any,
+    memory: any,
+  });
   const { l2 = 1, sampleWeight, tolerance = 1e-5, ...search } = options;
   const [rows, width] = checkedRows('logisticRegression: x', x);
   checkedLabels('logisticRegression', labels, rows, classes);
   if (rows === 0) throw new RangeError('logisticRegression: x has 0 rows, expected at least 1');
-  if (!(l2 >= 0 && l2 < Infinity))
-    throw new RangeError(`logisticRegression: l2 is ${l2}, expected a finite number >= 0`);
-  if (sampleWeight && sampleWeight.length !== rows)
-    throw new RangeError(`logisticRegression: sampleWeight has ${sampleWeight.length} entries, expected ${rows}`);
-  for (let r = 0; r < (sampleWeight?.length ?? 0); r++) {
-    if (!(sampleWeight![r]! >= 0 && sampleWeight![r]! < Infinity))
-      throw new RangeError(
-        `logisticRegression: sampleWeight[${r}] is ${sampleWeight![r]}, expected a finite number >= 0`,
-      );
-  }
   const { data } = x;
   const size = classes * width;
   const z = new Float64Array(classes);

@@ -1,3 +1,5 @@
+import { between, check } from '../check/check.ts';
+
 const SQRT_TWO_PI = 2.506628274631000502;
 const HALF_LOG_TWO_PI = 0.91893853320467274178;
 
@@ -40,7 +42,7 @@ export function normalLogCdf(x: number): number {
  * start). Throws RangeError outside [0, 1].
  */
 export function normalQuantile(p: number): number {
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`normalQuantile: p is ${p}, expected 0 <= p <= 1`);
+  check('normalQuantile', { p }, { p: between(0, 1) });
   if (p === 0) return -Infinity;
   if (p === 1) return Infinity;
   const offset = p - 0.5;

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, between, check, checkOptions, positive } from '../check/check.ts';
 import { normalLogCdf, normalQuantile } from './normal.ts';
 import { roundDown } from './rounding.ts';
 
@@ -9,9 +9,7 @@ import { roundDown } from './rounding.ts';
  * Throws RangeError unless 0 <= pLower < 1 and sigma is positive and finite.
  */
 export function certifiedRadius(pLower: number, sigma: number): number {
-  if (!(pLower >= 0 && pLower < 1))
-    throw new RangeError(`certifiedRadius: pLower is ${pLower}, expected 0 <= pLower < 1`);
-  checkSigma('certifiedRadius', sigma);
+  check('certifiedRadius', { pLower, sigma }, { pLower: between(0, 1, '[)'), sigma: positive });
   return pLower < 0.5 ? 0 : roundDown(sigma * normalQuantile(pLower), 8);
 }
 
@@ -21,12 +19,9 @@ export function certifiedRadius(pLower: number, sigma: number): number {
  * Throws RangeError unless radius >= 0, sigma > 0, 0 < alpha < 1, or if n would not be a safe integer.
  */
 export function samplesForRadius(radius: number, options: { sigma?: number; alpha?: number } = {}): number {
-  expectOptions('samplesForRadius', options, ['sigma', 'alpha']);
+  checkOptions('samplesForRadius', options, { sigma: positive, alpha: between(0, 1, '()') });
+  check('samplesForRadius', { radius }, { radius: atLeast(0) });
   const { sigma = 1, alpha = 0.001 } = options;
-  if (!(radius >= 0 && radius < Infinity))
-    throw new RangeError(`samplesForRadius: radius is ${radius}, expected a finite number >= 0`);
-  checkSigma('samplesForRadius', sigma);
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`samplesForRadius: alpha is ${alpha}, expected 0 < alpha < 1`);
   const n = Math.max(1, Math.ceil(Math.log(alpha) / normalLogCdf(radius / sigma)));
   if (!Number.isSafeInteger(n)) {
     throw new RangeError(
@@ -35,9 +30,4 @@ export function samplesForRadius(radius: number, options: { sigma?: number; alph
     );
   }
   return n;
-}
-
-function checkSigma(where: string, sigma: number): void {
-  if (!(sigma > 0 && sigma < Infinity))
-    throw new RangeError(`${where}: sigma is ${sigma}, expected a finite number > 0`);
 }

@@ -106,7 +106,7 @@ test('every op whose declaration takes options is in the table', () => {
     string
   >;
   const named = Object.values(sources).flatMap((text) =>
-    [...text.matchAll(/expectOptions\('(\w+)'/g)].map((m) => m[1]!),
+    [...text.matchAll(/(?:expectOptions|checkOptions)(?:<[^(]*>)?\('(\w+)'/g)].map((m) => m[1]!),
   );
   expect(named.filter((name) => !(name in calls))).toEqual([]);
 });

@@ -84,20 +84,20 @@ test('errors', () => {
   scope(() => {
     const wrong = tensor([1, 2, 3]);
     expect(() => gamma([2], k, { concentration: -1 })).toThrow(
-      'gamma: concentration is -1, expected a finite number above 0',
+      'gamma: concentration is -1, expected a finite number > 0',
     );
     expect(() => gamma([2], k, { concentration: wrong })).toThrow(
       'gamma: concentration has shape [3], expected that of the draw [2]',
     );
     expect(() => gamma([2], k, { concentration: 1, rate: Infinity })).toThrow(
-      'gamma: rate is Infinity, expected a finite number above 0',
+      'gamma: rate is Infinity, expected a finite number > 0',
     );
-    expect(() => beta([2], k, { a: 0, b: 1 })).toThrow('beta: a is 0, expected a finite number above 0');
+    expect(() => beta([2], k, { a: 0, b: 1 })).toThrow('beta: a is 0, expected a finite number > 0');
     expect(() => beta([3], k, { a: 1, b: tensor([1, 2, 3], { dtype: 'i32' }) as unknown as Tensor })).toThrow(
       'beta: b is i32, expected f32',
     );
     expect(() => dirichlet([2], k, { concentration: [1, 0] })).toThrow(
-      'dirichlet: concentration[1] is 0, expected a finite number above 0',
+      'dirichlet: concentration[1] is 0, expected a finite number > 0',
     );
     expect(() => dirichlet([2], k, { concentration: [] })).toThrow(
       'dirichlet: concentration is empty, expected at least one class',

@@ -130,13 +130,13 @@ test('a place gives its number whatever is drawn around it; keys, children and s
 
 test('errors', () => {
   expect(() => hostGamma(1, 1, k, { concentration: 0 })).toThrow(
-    'hostGamma: concentration is 0, expected a finite number above 0',
+    'hostGamma: concentration is 0, expected a finite number > 0',
   );
   expect(() => hostGamma(1, 1, k, { concentration: 1, rate: -1 })).toThrow(
-    'hostGamma: rate is -1, expected a finite number above 0',
+    'hostGamma: rate is -1, expected a finite number > 0',
   );
-  expect(() => hostBeta(1, 1, k, { a: 1, b: NaN })).toThrow('hostBeta: b is NaN, expected a finite number above 0');
+  expect(() => hostBeta(1, 1, k, { a: 1, b: NaN })).toThrow('hostBeta: b is NaN, expected a finite number > 0');
   expect(() => hostDirichlet(1, 1, k, { concentration: [1, Infinity] })).toThrow(
-    'hostDirichlet: concentration[1] is Infinity, expected a finite number above 0',
+    'hostDirichlet: concentration[1] is Infinity, expected a finite number > 0',
   );
 });

@@ -173,12 +173,8 @@ describe('addNormal', () => {
   test('errors', () => {
     scope(() => {
       const t = tensor(x, { shape: [2, 5] });
-      expect(() => addNormal(t, k, { std: -1 })).toThrow(
-        'addNormal: std is -1, expected a finite number of at least 0',
-      );
-      expect(() => addNormal(t, k, { std: NaN })).toThrow(
-        'addNormal: std is NaN, expected a finite number of at least 0',
-      );
+      expect(() => addNormal(t, k, { std: -1 })).toThrow('addNormal: std is -1, expected a finite number >= 0');
+      expect(() => addNormal(t, k, { std: NaN })).toThrow('addNormal: std is NaN, expected a finite number >= 0');
       expect(() => addNormal(tensor([], { shape: [0, 5] }), k, { std: 1 })).toThrow(
         'addNormal: x has shape [0,5], expected (items, ...) with at least one item',
       );
@@ -191,7 +187,7 @@ describe('addNormal', () => {
 
 test('errors', () => {
   scope(() => {
-    expect(() => normal([2], k, { std: -1 })).toThrow('normal: std is -1, expected a finite number of at least 0');
+    expect(() => normal([2], k, { std: -1 })).toThrow('normal: std is -1, expected a finite number >= 0');
     expect(() => normal([2], k, { mean: Infinity })).toThrow('normal: mean is Infinity, expected a finite number');
     expect(() => normal([2], k, { stream: -1 })).toThrow(
       'normal: stream is -1, expected an integer from 0 to 2^32 - 1',
@@ -212,8 +208,8 @@ test('errors', () => {
       'randint: high is 0, expected an integer above low, 0, and at most 2^31',
     );
     expect(() => randint([2], k, { low: 0.5, high: 2 })).toThrow('randint: low is 0.5, expected an integer of 32 bits');
-    expect(() => exponential([2], k, { rate: 0 })).toThrow('exponential: rate is 0, expected a finite number above 0');
-    expect(() => gumbel([2], k, { scale: -1 })).toThrow('gumbel: scale is -1, expected a finite number above 0');
+    expect(() => exponential([2], k, { rate: 0 })).toThrow('exponential: rate is 0, expected a finite number > 0');
+    expect(() => gumbel([2], k, { scale: -1 })).toThrow('gumbel: scale is -1, expected a finite number > 0');
     expect(() => gumbel([2], k, { loc: NaN })).toThrow('gumbel: loc is NaN, expected a finite number');
   });
 });

@@ -61,7 +61,7 @@ test('every draw that takes options is in the table', () => {
     eager: true,
   }) as Record<string, string>;
   const named = Object.values(sources).flatMap((text) =>
-    [...text.matchAll(/expectOptions\('(\w+)'/g)].map((m) => m[1]!),
+    [...text.matchAll(/(?:expectOptions|checkOptions)(?:<[^(]*>)?\('(\w+)'/g)].map((m) => m[1]!),
   );
   expect([...new Set(named)].sort()).toEqual(Object.keys(calls).sort());
 });

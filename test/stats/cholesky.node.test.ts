@@ -90,7 +90,7 @@ describe('cholesky', () => {
       ),
     );
     expect(() => cholesky(one([1], 1), { jitter: -1 })).toThrow(
-      new RangeError('cholesky: jitter is -1, expected a number of at least 0'),
+      new RangeError('cholesky: jitter is -1, expected a finite number >= 0'),
     );
     expect(() => cholesky(one([1], 1), { maxTries: 0 })).toThrow(
       new RangeError('cholesky: maxTries is 0, expected a positive integer'),

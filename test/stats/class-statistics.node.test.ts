@@ -29,7 +29,7 @@ test('classes with one row or none have zeros, and counts that say so', () => {
 
 test('errors', () => {
   const x = { data: [1, 2], shape: [2, 1] };
-  expect(() => classStatistics(x, [0], 2)).toThrow('classStatistics: got 1 labels, expected 2, one per row');
+  expect(() => classStatistics(x, [0], 2)).toThrow('classStatistics: labels has 1 entries, expected 2, one per row');
   expect(() => classStatistics(x, [0, 2], 2)).toThrow('classStatistics: labels[1] is 2, expected an integer in 0..1');
   expect(() => classStatistics({ data: [1, NaN], shape: [2, 1] }, [0, 0], 1)).toThrow(
     'classStatistics: x is NaN in row 1, expected finite numbers',
@@ -39,7 +39,7 @@ test('errors', () => {
   );
   expect(() => classStatistics(x, [0, 0], 0)).toThrow('classStatistics: classes is 0, expected a positive integer');
   expect(() => classStatistics(x, [0, 0], 1, { covariance: 'none' as 'full' })).toThrow(
-    "classStatistics: covariance is none, expected 'full' or 'diagonal'",
+    "classStatistics: covariance is 'none', expected 'full' or 'diagonal'",
   );
   expect(() => logisticRegression(x, [0, 0], 1, { l2: -1 })).toThrow(
     'logisticRegression: l2 is -1, expected a finite number >= 0',

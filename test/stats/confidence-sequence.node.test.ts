@@ -146,7 +146,7 @@ test('bad input', () => {
     'confidenceSequenceLower: n is 2.5, expected an integer >= 0',
   );
   expect(() => confidenceSequenceUpper(1, 2, 0)).toThrow('confidenceSequenceUpper: alpha is 0, expected 0 < alpha < 1');
-  expect(() => sequentialSide(1, 2, 1, 0.1)).toThrow('sequentialSide: p is 1, expected 0 < p < 1');
+  expect(() => sequentialSide(1, 2, 1, 0.1)).toThrow('sequentialSide: p0 is 1, expected 0 < p0 < 1');
   expect(() => sequentialSide(1, 2, 0.5, 1)).toThrow('sequentialSide: alpha is 1, expected 0 < alpha < 1');
   expect(() => logMixtureMartingale(1, 2, NaN)).toThrow('logMixtureMartingale: p is NaN, expected 0 < p < 1');
 });

@@ -179,7 +179,7 @@ test('errors', () => {
     'ladc: temperature is 0, expected a finite number > 0',
   );
   expect(() => ladc(s, { head: [0, 1], tail: [2], similarity: 'l1' as 'w2' })).toThrow(
-    "ladc: similarity is l1, expected 'euclidean', 'cosine' or 'w2'",
+    "ladc: similarity is 'l1', expected 'euclidean', 'cosine' or 'w2'",
   );
   expect(() => nearestMeans(s, { data: [1], shape: [1, 1] }, { k: 1, alpha: NaN })).toThrow(
     'nearestMeans: alpha is NaN, expected a finite number >= 0',
@@ -190,7 +190,5 @@ test('errors', () => {
   expect(() => headToTail(s, { head: [0], tail: [7] })).toThrow('headToTail: class 7 is not in 0..3');
   expect(() => headToTail(s, { head: [], tail: [2] })).toThrow('headToTail: head has no class, expected at least 1');
   expect(() => headToTail(s, { head: [0], tail: [3] })).toThrow('headToTail: class 3 has no rows, expected at least 1');
-  expect(() => headToTail(s, { head: [0], tail: [2], a: 2 })).toThrow(
-    'headToTail: a is 2, expected a share from 0 to 1',
-  );
+  expect(() => headToTail(s, { head: [0], tail: [2], a: 2 })).toThrow('headToTail: a is 2, expected a number in 0..1');
 });
