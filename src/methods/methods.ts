@@ -12,6 +12,7 @@ import type { ArgOptions, ReduceOptions } from '../ops/reduce.ts';
 import { flatten, reshape, squeeze, unsqueeze } from '../ops/reshape.ts';
 import { at, flip, slice, type SliceOptions } from '../ops/slice.ts';
 import { logSoftmax, softmax, type SoftmaxOptions } from '../ops/softmax.ts';
+import { pow } from '../ops/pow.ts';
 import * as unary from '../ops/unary.ts';
 import { std, variance, type VarianceOptions } from '../ops/variance.ts';
 import { where } from '../ops/where.ts';
@@ -89,7 +90,7 @@ const functions = {
   sub: binary.sub,
   mul: binary.mul,
   div: binary.div,
-  pow: binary.pow,
+  pow,
   maximum: binary.maximum,
   minimum: binary.minimum,
   neg: unary.neg,
