@@ -206,7 +206,7 @@ interface Pass {
 /** What one op is told in one pass; it notes which masks were applied. */
 class Destination implements Into {
   readonly isMasked: boolean;
-  readonly masked = new Set<number>();
+  readonly masked: number[] = [];
   readonly #inputs: readonly Tensor<DType>[];
   readonly #pass: Pass;
 
@@ -230,7 +230,7 @@ class Destination implements Into {
 
   masks(i: number): boolean {
     const isAsked = this.#pass.masks && nodeOf(this.#inputs[i]!)?.isRelu === true;
-    if (isAsked) this.masked.add(i);
+    if (isAsked) this.masked.push(i);
     return isAsked;
   }
 }
@@ -257,7 +257,7 @@ function walk(root: Tensor, seed: Tensor, pass: Pass): void {
     const into = new Destination(node, masked.has(dy), pass);
     // Recorded temporaries are part of the graph; others go as soon as the contributions exist.
     const contributions = recording ? recordedBy(node, dy, into) : scope(() => gradientsBy(node, dy, into));
-    if (rule.isView && into.isMasked) into.masked.add(0);
+    if (rule.isView && into.isMasked) into.masked.push(0);
     const users = new Map([[dy.storage, 1]]);
     for (const dx of contributions) if (dx) users.set(dx.storage, (users.get(dx.storage) ?? 0) + 1);
     const given = new Set<Tensor>([dy]);
@@ -281,7 +281,7 @@ function walk(root: Tensor, seed: Tensor, pass: Pass): void {
       }
       const before = gradients.get(x);
       const total = before ? addGradients(before, dx) : dx;
-      if (into.masked.has(i) && (!before || masked.has(before))) masked.add(total);
+      if (into.masked.includes(i) && (!before || masked.has(before))) masked.add(total);
       gradients.set(x, total);
       if (before && !recording) {
         before.dispose();
