@@ -133,6 +133,12 @@ describe('layers', () => {
     expect(circleAmong(['a', 'b', 'c'], (file) => ({ a: ['b'], b: ['c'], c: ['b'] })[file]!)).toEqual(['b', 'c', 'b']);
   });
 
+  test('no variable of a module steers what calls do, but the one cell of ambient state', () => {
+    const nodes = sources.filter((file) => ACYCLIC.test(file) && !file.startsWith('src/io/'));
+    for (const file of nodes) expect(read(file).match(/^(export )?(let|var) .*/m)?.[0], file).toBeUndefined();
+    expect(nodes.filter((file) => /^(export )?const ambient\b/m.test(read(file)))).toEqual(['src/tensor/ambient.ts']);
+  });
+
   test('launches know nothing of the tape', () => {
     const seen = new Set(sources.filter((file) => file.startsWith('src/ops/launch/')));
     expect(seen.size).toBeGreaterThan(0);
