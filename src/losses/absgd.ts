@@ -88,7 +88,8 @@ interface Device {
  * Attentional-biased SGD around any loss of one value L_i a sample: u <- (1 - gamma) u + gamma alpha mean(exp(L /
  * lambda)), and the loss is mean(exp(L_i / lambda) / u L_i) with constant weights, a stochastic gradient of
  * lambda log(mean(exp(L / lambda))). log u is kept in place of u, on the device, so nothing overflows, a captured step
- * moves it, and no weight exceeds 1 / (alpha gamma). Inside `noGrad` u counts the batch but stays as it was.
+ * moves it, and no weight exceeds 1 / (alpha gamma). Where no gradient is recorded (`noGrad`, constant logits) u counts
+ * the batch but stays as it was.
  * Class weights of the base loss lie inside L, as in the released code; sample weights are the measure of the means
  * instead. An ignored label counts as a sample of loss 0: give such rows the sample weight 0. A batch whose weights are
  * all 0 leaves u as it was and has the value 0. `dispose` frees the base loss too.

@@ -31,7 +31,8 @@ export interface ElrOptions {
 /** {@link elr} as an objective for `fit`, and as a function for other loops. */
 export interface Elr extends Objective {
   /**
-   * The value for logits (batch, classes) of the samples `index`, (batch); moves their targets, but inside `noGrad`.
+   * The value for logits (batch, classes) of the samples `index`, (batch); moves their targets where its gradient is
+   * recorded.
    */
   loss(logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>, index: Tensor<'u32'>): Tensor;
   /** The targets, (samples, classes), on the host: for saving. */

@@ -7,10 +7,10 @@ import type { NdArray } from '../tensor/ndarray.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { CosineLinear } from './cosine-linear.ts';
 import { asView } from './entries.ts';
-import type { Layer } from './layer.ts';
+import type { Layer, PassWeights } from './layer.ts';
 import type { Linear } from './linear.ts';
 import { BATCH_OPTIONS, mapBatches, PREDICT_OPTIONS, type BatchOptions, type PredictOptions } from './map-batches.ts';
-import { Snapshot, type HeldWeights, type PassWeights } from './pass-weights.ts';
+import { Snapshot, type HeldWeights } from './pass-weights.ts';
 import { Sequential } from './sequential.ts';
 
 /** A model in two parts. Both are views: the model owns the parameters and must outlive them. */

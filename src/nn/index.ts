@@ -28,13 +28,14 @@ export {
   type Layer,
   type ParameterSpec,
   type PassOptions,
+  type PassWeights,
 } from './layer.ts';
 export { freeze, unfreeze } from './freeze.ts';
 export type { Module } from './module.ts';
 export type { ParameterSelection } from '../tensor/selection.ts';
 export type { LoadOptions, LoadReport, StateValue } from './load-state.ts';
 export type { BatchOptions, PredictOptions } from './map-batches.ts';
-export type { HeldWeights, PassWeights } from './pass-weights.ts';
+export type { HeldWeights } from './pass-weights.ts';
 export { linear, type Linear } from './linear.ts';
 export { lenet } from './lenet.ts';
 export { mlp } from './mlp.ts';

@@ -7,7 +7,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { empty, Tensor } from '../tensor/tensor.ts';
-import type { PassWeights } from './pass-weights.ts';
+import type { PassWeights } from './layer.ts';
 
 /** How host data is run through a model. */
 export interface BatchOptions {

@@ -3,8 +3,6 @@ import { unscoped } from '../tensor/scope.ts';
 import { empty, viewOf, type Tensor } from '../tensor/tensor.ts';
 import { walkLayers, type Layer, type PassWeights } from './layer.ts';
 
-export type { PassWeights };
-
 /** Weights held as they were at a time; whoever asked for them frees them. */
 export interface HeldWeights extends PassWeights {
   /** Takes the values that the model has now, or those of `from`, which holds the same model; captured steps follow. */

@@ -149,24 +149,16 @@ export function globalMaxPool2d(x: Tensor): Tensor {
 function average(op: string, x: Tensor, w: Windows): Tensor {
   const y = empty(w.y, { gpu: x.gpu });
   kernel.forwardAverage(w.params, { x, y }, [y.size], w.variant);
-  return record(
-    op,
-    y,
-    [x],
-    ruleOf(op, x, w, (d) => average(op, d, w)),
-  );
+  const rule = ruleOf(op, x, w, (d) => average(op, d, w));
+  return record(op, y, [x], rule);
 }
 
 function largest(op: string, x: Tensor, w: Windows): Tensor {
   const y = empty(w.y, { gpu: x.gpu });
   const chosen = empty(w.y, { dtype: 'u32', gpu: x.gpu });
   kernel.forwardMax(w.params, { x, y, index: chosen }, [y.size], w.variant);
-  record(
-    op,
-    y,
-    [x],
-    ruleOf(op, x, w, (d) => picked(op, d, chosen, w), chosen),
-  );
+  const rule = ruleOf(op, x, w, (d) => picked(op, d, chosen, w), chosen);
+  record(op, y, [x], rule);
   if (!y.tracksGrad) chosen.dispose();
   return y;
 }
@@ -175,12 +167,8 @@ function largest(op: string, x: Tensor, w: Windows): Tensor {
 function picked(op: string, x: Tensor, chosen: Tensor<'u32'>, w: Windows): Tensor {
   const y = empty(w.y, { gpu: x.gpu });
   kernel.pick(w.params, { x, chosen, y }, [y.size]);
-  return record(
-    op,
-    y,
-    [x],
-    ruleOf(op, x, w, (d) => picked(op, d, chosen, w), chosen),
-  );
+  const rule = ruleOf(op, x, w, (d) => picked(op, d, chosen, w), chosen);
+  return record(op, y, [x], rule);
 }
 
 /** dy goes back to the elements it came from; `transposed` is the transpose of that. */

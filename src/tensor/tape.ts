@@ -12,20 +12,22 @@ import { clear, empty, tensor, type Tensor, viewOf } from './tensor.ts';
 /** The gradient of one input, or a function of it, which is called only where that input tracks gradients. */
 export type InputGradient = Tensor | null | (() => Tensor | null);
 
+/** dL/d(inputs), one each, from dy = dL/dy, by differentiable ops alone, so that it is differentiable itself. */
+type Gradient = (dy: Tensor) => readonly InputGradient[];
+
+/** The same by kernels, for a pass that is not differentiated again; `into` says where to write. */
+type FusedGradient = (dy: Tensor, into: Into) => readonly InputGradient[];
+
 /**
- * How an op y = f(inputs) is differentiated. The tape chooses between the two forms; with one of them alone it serves
- * every pass. An op that has `fused` alone cannot be differentiated again, and the tape says so when that is asked.
+ * How an op y = f(inputs) is differentiated. The tape chooses between the two forms; one of them alone serves every
+ * pass. An op that has `fused` alone cannot be differentiated again, and the tape throws when that is asked.
  */
-export interface Rule {
-  /** dL/d(inputs), one each, from dy = dL/dy, by differentiable ops alone, so that it is differentiable itself. */
-  gradient?: (dy: Tensor) => readonly InputGradient[];
-  /** The same by kernels of its own, for passes that are not differentiated again. */
-  fused?: (dy: Tensor, into: Into) => readonly InputGradient[];
+export type Rule = ({ gradient: Gradient; fused?: FusedGradient } | { gradient?: undefined; fused: FusedGradient }) & {
   /** y is the output of a relu: dy may come multiplied by its mask already, as `into.isMasked` says. */
   isRelu?: boolean;
-  /** y is input 0 in another shape: what holds of the one as the output of a relu holds of the other. */
+  /** y is input 0 in another shape: it is the output of a relu where input 0 is one. */
   isView?: boolean;
-}
+};
 
 /** What the tape tells a fused gradient about its pass. */
 export interface Into {
@@ -59,16 +61,16 @@ function nodeOf(x: Tensor<DType>): Node | null {
 
 /**
  * Puts an op on the tape: connects its result `y` to its inputs, where one of them tracks gradients. Returns y. Without
- * inputs y is a constant, which is only looked at for anomalies.
+ * inputs and a rule y is a constant, which is only looked at for anomalies.
  */
 export function record<T extends Tensor<DType>>(
   op: string,
   y: T,
   inputs: readonly Tensor<DType>[] = [],
-  rule: Rule = {},
+  rule?: Rule,
 ): T {
   ambient.watch?.inspect(op, y);
-  if (isRecorded(...inputs)) connect(op, y, inputs, rule);
+  if (rule && ambient.recording && inputs.some(tracksGrad)) connect(op, y, inputs, rule);
   return y;
 }
 
@@ -82,7 +84,11 @@ function connect(op: string, y: Tensor<DType>, inputs: readonly Tensor<DType>[],
  * outside {@link noGrad}. For ops that keep something in the forward pass for the gradient.
  */
 export function isRecorded(...inputs: readonly Tensor<DType>[]): boolean {
-  return ambient.recording && inputs.some((x) => x.tracksGrad);
+  return ambient.recording && inputs.some(tracksGrad);
+}
+
+function tracksGrad(x: Tensor<DType>): boolean {
+  return x.tracksGrad;
 }
 
 /** Runs `fn` without recording gradients. */
@@ -175,9 +181,9 @@ function gradientsOf(y: Tensor, inputs: readonly Tensor[], seed: Tensor, createG
     const before = found.get(x);
     found.set(x, before ? addGradients(before, dx) : dx);
   };
-  // The gradient of an output of a relu is wanted as it is; and nothing goes straight to the gradients of parameters,
-  // also inside a backward pass (checkpoint): all is handed back.
-  const masks = !inputs.some((x) => x.node);
+  // The gradient of an output of a relu is wanted without the mask. Nothing goes straight to the gradients of
+  // parameters, also inside a backward pass (checkpoint): all is handed back.
+  const masks = !createGraph && !inputs.some((x) => x.node);
   within('recording', createGraph, () => walk(y, seed, { wanted: new Set(inputs), masks, arena: null, onLeaf }));
   return inputs.map((x) => found.get(x) ?? clear(empty(x.shape, { gpu: x.gpu })));
 }
@@ -200,11 +206,11 @@ interface Pass {
 /** What one op is told in one pass; it notes which masks were applied. */
 class Destination implements Into {
   readonly isMasked: boolean;
-  readonly masked = new Set<number>();
+  readonly masked: number[] = [];
   readonly #inputs: readonly Tensor<DType>[];
   readonly #pass: Pass;
 
-  constructor(inputs: readonly Tensor<DType>[], isMasked: boolean, pass: Pass) {
+  constructor({ inputs }: Node, isMasked: boolean, pass: Pass) {
     this.#inputs = inputs;
     this.isMasked = isMasked;
     this.#pass = pass;
@@ -224,7 +230,7 @@ class Destination implements Into {
 
   masks(i: number): boolean {
     const isAsked = this.#pass.masks && nodeOf(this.#inputs[i]!)?.isRelu === true;
-    if (isAsked) this.masked.add(i);
+    if (isAsked) this.masked.push(i);
     return isAsked;
   }
 }
@@ -248,10 +254,10 @@ function walk(root: Tensor, seed: Tensor, pass: Pass): void {
     }
     const { op, inputs, rule } = node;
     expectUnchanged(y, node);
-    const into = new Destination(inputs, masked.has(dy), pass);
+    const into = new Destination(node, masked.has(dy), pass);
     // Recorded temporaries are part of the graph; others go as soon as the contributions exist.
-    const contributions = recording ? recordedGradients(node, dy) : scope(() => gradientsBy(node, dy, into));
-    if (rule.isView && into.isMasked) into.masked.add(0);
+    const contributions = recording ? recordedBy(node, dy, into) : scope(() => gradientsBy(node, dy, into));
+    if (rule.isView && into.isMasked) into.masked.push(0);
     const users = new Map([[dy.storage, 1]]);
     for (const dx of contributions) if (dx) users.set(dx.storage, (users.get(dx.storage) ?? 0) + 1);
     const given = new Set<Tensor>([dy]);
@@ -275,7 +281,7 @@ function walk(root: Tensor, seed: Tensor, pass: Pass): void {
       }
       const before = gradients.get(x);
       const total = before ? addGradients(before, dx) : dx;
-      if (into.masked.has(i) && (!before || masked.has(before))) masked.add(total);
+      if (into.masked.includes(i) && (!before || masked.has(before))) masked.add(total);
       gradients.set(x, total);
       if (before && !recording) {
         before.dispose();
@@ -288,12 +294,13 @@ function walk(root: Tensor, seed: Tensor, pass: Pass): void {
 
 /** dL/d(inputs) for a pass that is not differentiated again. */
 function gradientsBy({ rule, inputs }: Node, dy: Tensor, into: Into): (Tensor | null)[] {
-  return tracked(rule.fused?.(dy, into) ?? rule.gradient!(dy), inputs);
+  return evaluated(rule.fused ? rule.fused(dy, into) : rule.gradient!(dy), inputs);
 }
 
 /** dL/d(inputs) on the tape; those of a rule that has `fused` alone throw when they are differentiated. */
-function recordedGradients({ op, rule, inputs }: Node, dy: Tensor): (Tensor | null)[] {
-  if (rule.gradient) return tracked(rule.gradient(dy), inputs);
+function recordedBy({ op, rule, inputs }: Node, dy: Tensor, into: Into): (Tensor | null)[] {
+  if (rule.gradient) return evaluated(rule.gradient(dy), inputs);
+  const { fused } = rule;
   const once: Rule = {
     gradient: () => {
       throw new Error(
@@ -302,14 +309,13 @@ function recordedGradients({ op, rule, inputs }: Node, dy: Tensor): (Tensor | nu
       );
     },
   };
-  const off: Pass = { wanted: null, masks: false, arena: null, onLeaf: () => {} };
-  const found = noGrad(() => tracked(rule.fused!(dy, new Destination(inputs, false, off)), inputs));
+  const found = noGrad(() => evaluated(fused(dy, into), inputs));
   for (const dx of found) if (dx) connect(`${op} (gradient)`, dx, [dy, ...inputs], once);
   return found;
 }
 
-/** The gradients that are there, and those to be made of inputs that track them. */
-function tracked(found: readonly InputGradient[], inputs: readonly Tensor<DType>[]): (Tensor | null)[] {
+/** The gradients, with those that are functions called where the input tracks gradients. */
+function evaluated(found: readonly InputGradient[], inputs: readonly Tensor<DType>[]): (Tensor | null)[] {
   return found.map((g, i) => (typeof g !== 'function' ? g : inputs[i]!.tracksGrad ? g() : null));
 }
 
@@ -322,18 +328,13 @@ function addGradients(a: Tensor, b: Tensor): Tensor {
 
 /** A value that changed since the op ran would give a gradient of something else. */
 function expectUnchanged(y: Tensor, { op, inputs, versions, version }: Node): void {
-  let what = y.version === version ? '' : 'its result';
-  let changed: Tensor<DType> = y;
-  for (let i = inputs.length - 1; i >= 0; i--) {
-    if (inputs[i]!.version === versions[i]) continue;
-    what = `input ${i}`;
-    changed = inputs[i]!;
-  }
-  if (what)
-    throw new Error(
-      `backward of ${op}: ${what}, of shape [${changed.shape}], was overwritten after the op had run; call ` +
-        'backward before the write, or write into another tensor',
-    );
+  const i = inputs.findIndex((x, k) => x.version !== versions[k]);
+  if (i < 0 && y.version === version) return;
+  const [what, { shape }] = i < 0 ? ['its result', y] : [`input ${i}`, inputs[i]!];
+  throw new Error(
+    `backward of ${op}: ${what}, of shape [${shape}], was overwritten after the op had run; call ` +
+      'backward before the write, or write into another tensor',
+  );
 }
 
 function copyOf(x: Tensor): Tensor {

@@ -29,6 +29,8 @@ import {
 } from 'evenkeel/ops';
 import { Arena } from '../../src/nn/arena.ts';
 import { accumulateInto } from '../../src/tensor/accumulate.ts';
+import { record, type Into, type Rule } from '../../src/tensor/tape.ts';
+import { clear } from '../../src/tensor/tensor.ts';
 import { readAll, takeGrad } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
 
@@ -417,5 +419,153 @@ describe('grad', () => {
       [1, 0],
       [1, 0],
     ]);
+  });
+});
+
+describe('rules', () => {
+  /** y = 2 x as an op of its own that counts the calls of its two gradients. */
+  const twice = (calls: string[], forms: ('gradient' | 'fused')[]) => {
+    const gradient = (dy: Tensor): Tensor[] => (calls.push('gradient'), [mul(dy, 2)]);
+    const fused = (dy: Tensor, into: Into): Tensor[] => {
+      calls.push('fused');
+      const dx = into.gradient(0);
+      accumulateInto(clear(dx), dy);
+      accumulateInto(dx, dy);
+      return [dx];
+    };
+    const rule = { ...(forms.includes('gradient') && { gradient }), ...(forms.includes('fused') && { fused }) };
+    return (x: Tensor): Tensor =>
+      record(
+        'twice',
+        noGrad(() => mul(x, 2)),
+        [x],
+        rule as Rule,
+      );
+  };
+
+  test('the tape takes the fused gradient, and the other where it is differentiated again', async () => {
+    for (const forms of [['gradient'], ['fused'], ['gradient', 'fused']] as const) {
+      const calls: string[] = [];
+      const op = twice(calls, [...forms]);
+      const [once] = await readAll(() => {
+        const x = requireGrad(tensor([3]));
+        return grad(sum(op(x)), [x]);
+      });
+      expect([...once!]).toEqual([2]);
+      expect(calls).toEqual([forms.at(-1)]);
+      const second = (): Promise<Float32Array[]> =>
+        readAll(() => {
+          const x = requireGrad(tensor([3]));
+          const [g] = grad(sum(op(square(x))), [x], { createGraph: true });
+          return grad(sum(g!), [x]);
+        });
+      if (forms[0] === 'gradient') {
+        expect([...(await second())[0]!]).toEqual([4]);
+        expect(calls[1]).toBe('gradient');
+      } else
+        await expect(second()).rejects.toThrow('twice is a fused op whose gradient cannot be differentiated again');
+    }
+  });
+
+  test('a gradient that is a function is made for inputs that track gradients only', async () => {
+    const [dx] = await readAll(() => {
+      const [x, c] = [requireGrad(tensor([3])), tensor([5])];
+      const refused = (): Tensor => {
+        throw new Error('asked for a constant');
+      };
+      const y = record(
+        'second',
+        noGrad(() => mul(x, c)),
+        [c, x],
+        { gradient: (dy) => [refused, () => mul(dy, c)] },
+      );
+      return grad(sum(y), [x]);
+    });
+    expect([...dx!]).toEqual([5]);
+  });
+
+  test('the place in the arena is given out once in a pass, and never to grad or with accumulate', () => {
+    const arena = new Arena(gpu, new Map([['w', { shape: [1], data: Float32Array.of(3) }]]));
+    const w = arena.parameters.get('w')!;
+    const given: boolean[] = [];
+    const op = (): Tensor =>
+      record(
+        'op',
+        noGrad(() => mul(w, 2)),
+        [w],
+        {
+          fused: (dy, into) => {
+            const dx = into.gradient(0);
+            given.push(dx.storage === arena.grads.storage);
+            accumulateInto(clear(dx), dy);
+            return [dx];
+          },
+        },
+      );
+    scope(() => {
+      backward(sum(add(op(), op())));
+      backward(sum(op()), { accumulate: true });
+      grad(sum(op()), [w]);
+      backward(sum(op()));
+    });
+    expect(given).toEqual([true, false, false, false, true]);
+    arena.dispose();
+  });
+
+  test('the mask of a relu is asked for where it may be, through views, and noted', () => {
+    const asked = (run: (v: Tensor, spy: (x: Tensor, isRelu?: boolean) => Tensor) => void): unknown[] => {
+      const seen: unknown[] = [];
+      const spy = (x: Tensor, isRelu = false): Tensor =>
+        record(
+          'spy',
+          noGrad(() => mul(x, 1)),
+          [x],
+          {
+            isRelu,
+            fused: (dy, into) => {
+              seen.push([into.isMasked, into.masks(0)]);
+              return [noGrad(() => mul(dy, 1))];
+            },
+          },
+        );
+      scope(() => run(requireGrad(tensor([1, 2])), spy));
+      return seen;
+    };
+    // The second spy is told that its dy is masked, because the first was asked to.
+    expect(asked((v, spy) => backward(sum(spy(reshape(spy(v, true), [2, 1])))))).toEqual([
+      [false, true],
+      [true, false],
+    ]);
+    // A second use that masks nothing spoils it.
+    expect(
+      asked((v, spy) => {
+        const h = spy(v, true);
+        backward(sum(add(spy(h), h)));
+      }),
+    ).toEqual([
+      [false, true],
+      [false, false],
+    ]);
+    // The gradient of the output itself is wanted without the mask.
+    expect(
+      asked((v, spy) => {
+        const h = spy(v, true);
+        grad(sum(spy(h)), [h, v]);
+      }),
+    ).toEqual([
+      [false, false],
+      [false, false],
+    ]);
+  });
+
+  test('a leaf is no output of a relu, whatever computed its values', async () => {
+    const [dh] = await readAll(() => {
+      const w = tensor([1, 0, 0, 1], { shape: [2, 2] });
+      const v = tensor([1, -1], { shape: [1, 2] });
+      const h = requireGrad(noGrad(() => linear(v, w, zeros([2]), { activation: 'relu' })));
+      backward(sum(linear(h, w, zeros([2]))));
+      return [takeGrad(h)];
+    });
+    expect([...dh!]).toEqual([1, 1]);
   });
 });

@@ -28,7 +28,7 @@ function inVectors(size: number) {
   return size > 0 && size % 4 === 0 ? { size: size / 4, vectors: VECTORS } : { size, vectors: null };
 }
 
-/** Writes dy slope(x) elementwise into `dx`, f32; the WGSL of the slope sees `x`, the output `y`, `p` and `q`. Returns dx. */
+/** dx = dy slope(x) elementwise, f32; returns dx. The WGSL of the slope sees `x`, the output `y`, `p` and `q`. */
 export function mapSlope(x: Tensor, y: Tensor, dy: Tensor, dx: Tensor, slope: string, p: number, q: number): Tensor {
   const { size, vectors } = inVectors(x.size);
   kernel.backwardInput({ size, p, q }, { x, output: y, dy, dx }, [size], { slope: `return ${slope};`, ...vectors });
