@@ -46,8 +46,12 @@ async function main(): Promise<void> {
     `balanced accuracy ${(100 * balancedAccuracy(probs, test.y)).toFixed(1)} %, ECE ` +
       `${(100 * calibrationError(probs, test.y)).toFixed(1)} %`,
   );
-  const { label, radius } = await new Smooth(model, { numClasses: 10, sigma: 0.25 }).certify(test.x.at(0), { n: 1000 });
-  say(`the first test image is a ${test.y[0]}: certified ${label}, within an l2 ball of radius ${radius.toFixed(3)}`);
+  const smooth = new Smooth(model, { numClasses: 10, sigma: 0.25 });
+  const { labels, radii } = await smooth.certify(test.x.slice(0, 1), { n: 1000 });
+  say(
+    `the first test image is a ${test.y[0]}: certified ${labels[0]}, within an l2 ball of radius ` +
+      radii[0]!.toFixed(3),
+  );
   gpu.destroy();
 }
 

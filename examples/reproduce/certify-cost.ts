@@ -1,4 +1,4 @@
-import { ABSTAIN, certifyAtRadius, certifyStaged, Smooth } from 'evenkeel/certify';
+import { ABSTAIN, certifyAtRadius, certifyStaged, Smooth, type RadiusCertificates } from 'evenkeel/certify';
 import { linear, sequential } from 'evenkeel/nn';
 import { count, experiment, type Run, say, seedCount, type Verdict } from './lib/experiment.ts';
 import { draw } from './certify-linear.ts';
@@ -33,6 +33,13 @@ export interface CertifyCostRun extends Run {
   /** Mean number of copies, those of the selection included. */
   samples: number;
 }
+
+/** What was answered about the one input of a call. */
+const answerOf = ({ decisions, selected, samples }: RadiusCertificates) => ({
+  decision: decisions[0]!,
+  label: selected[0]!,
+  samples: samples[0]!,
+});
 
 /** What "is it robust at r?" costs by a confidence sequence, by stages, and by a fixed number of copies. */
 export const certifyCost = experiment({
@@ -85,18 +92,36 @@ export const certifyCost = experiment({
         const { w, b, x, distance } = draw(seed, i, (FARTHEST * (i + 0.5)) / classifiers);
         model.parameters.get('0.weight')!.write(Float32Array.from([...w.map(() => 0), ...w]));
         model.parameters.get('0.bias')!.write(Float32Array.of(0, b));
-        const fresh = smooth.draws(x, { stream: stream++, signal });
-        const once = await smooth.certify(x, { n0: SELECTION, n: fixed, alpha: ALPHA, stream: stream++, signal });
+        const point = [x.data];
+        const indices = [stream++];
+        const { labels, radii } = await smooth.certify(point, {
+          n0: SELECTION,
+          n: fixed,
+          alpha: ALPHA,
+          indices: [stream++],
+          signal,
+        });
+        // Each question draws copies that none before it has seen.
+        let first = 0;
         for (const [r, radius] of RADII.entries()) {
-          const options = { sigma: SIGMA, radius: radius * SIGMA, n0: SELECTION, alpha: ALPHA, signal };
+          const options = { radius: radius * SIGMA, n0: SELECTION, alpha: ALPHA, indices, signal };
+          const sequence = await certifyAtRadius(smooth, point, {
+            ...options,
+            first,
+            maxSamples: fixed,
+            batchSize: 100,
+          });
+          first += sequence.samples[0]!;
+          const staged = await certifyStaged(smooth, point, { ...options, first, stages: [fixed / 10, fixed] });
+          first += staged.samples[0]!;
           const answers = {
             fixed: {
-              decision: once.label !== ABSTAIN && once.radius >= options.radius ? 'certified' : 'open',
-              label: once.label,
+              decision: labels[0] !== ABSTAIN && radii[0]! >= options.radius ? 'certified' : 'open',
+              label: labels[0]!,
               samples: SELECTION + fixed,
             },
-            sequence: await certifyAtRadius(fresh, { ...options, maxSamples: fixed, batchSize: 100 }),
-            staged: await certifyStaged(fresh, { ...options, stages: [fixed / 10, fixed] }),
+            sequence: answerOf(sequence),
+            staged: answerOf(staged),
           };
           for (const method of METHODS) {
             const { decision, label, samples } = answers[method];

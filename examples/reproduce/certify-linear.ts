@@ -87,8 +87,15 @@ export const certifyLinear = experiment({
         const run = await measure(problems, n, async ({ w, b, x }, stream) => {
           model.parameters.get('0.weight')!.write(Float32Array.from([...w.map(() => 0), ...w]));
           model.parameters.get('0.bias')!.write(Float32Array.of(0, b));
-          const { label, counts } = await smooth.certify(x, { n0: SELECTION, n, alpha: ALPHAS[1], stream, signal });
-          return { label, hits: label === ABSTAIN ? 0 : counts[label]! };
+          const { labels, counts } = await smooth.certify([x.data], {
+            n0: SELECTION,
+            n,
+            alpha: ALPHAS[1],
+            indices: [stream],
+            signal,
+          });
+          const label = labels[0]!;
+          return { label, hits: label === ABSTAIN ? 0 : counts.data[label]! };
         });
         runs.push({ seed, n, ...run });
         say(

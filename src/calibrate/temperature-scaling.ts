@@ -1,7 +1,6 @@
 import { expectOptions } from '../check/options.ts';
-import { affine, type AffineCalibrator } from './affine.ts';
+import { affine, type AffineCalibrator, type AffineState } from './affine.ts';
 import { calibrationMethod, type CalibrationMethod, type FittedCalibrator, type ScoreOptions } from './calibrator.ts';
-import type { AffineState } from './affine.ts';
 import { temperatureOf } from './temperature.ts';
 
 /** What {@link temperatureScaling} fits. */
@@ -19,8 +18,8 @@ export interface TemperatureCalibrator extends AffineCalibrator, FittedCalibrato
 /**
  * Temperature scaling: softmax(logits / T), with the number T > 0 that minimises the mean negative log-likelihood of
  * held-out data. Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2. The
- * search is a bracketed one in 1/T, where the objective is convex, so it cannot diverge. The predicted classes are those
- * of the model.
+ * search is a bracketed one in 1/T, where the objective is convex, so it cannot diverge. The predicted classes are
+ * those of the model.
  *
  *     const scaled = await temperatureScaling().fit(model, calib, { prior: 'balanced' });
  *     const { temperature } = temperatureScaling().fit(logits, labels);

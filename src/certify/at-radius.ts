@@ -1,14 +1,48 @@
 import { expectOptions } from '../check/options.ts';
 import { normalCdf, roundDown, roundUp, sequentialSide } from '../stats/index.ts';
-import { drawCounts, expectInteger, expectLevel, expectSigma, topClass, type Draw } from './draws.ts';
+import type { ArrayInput } from '../tensor/array-input.ts';
+import { abstentions, type Certificates } from './certificates.ts';
+import {
+  DRAW_OPTIONS,
+  drawing,
+  expectInteger,
+  expectLevel,
+  expectSigma,
+  topClass,
+  type Draw,
+  type DrawOptions,
+  type NoisyClassifier,
+} from './draws.ts';
 
 /** What {@link certifyAtRadius} and {@link certifyStaged} find about a radius. */
 export type Decision = 'certified' | 'rejected' | 'abstained';
 
+/** Certificates at a radius that was asked for: an input is certified, or its label is ABSTAIN. */
+export interface RadiusCertificates extends Certificates {
+  /**
+   * Certified: robust at the radius. Rejected: the class that the n0 copies chose is too rare for it. Abstained: still
+   * open at the end.
+   */
+  decisions: Decision[];
+  /** The class that the n0 copies chose, whatever came of it; ABSTAIN when none of them got a class. */
+  selected: Int32Array;
+  /** Copies drawn, n0 included. */
+  samples: Uint32Array;
+}
+
+/** Certificates of nothing, each input open after its n0 copies. */
+export async function selecting(count: number, draw: Draw, n0: number): Promise<RadiusCertificates> {
+  const rows = Array.from({ length: count }, (_, i) => i);
+  return {
+    ...abstentions(count),
+    decisions: rows.map(() => 'abstained'),
+    selected: Int32Array.from(await draw(rows, n0, 0), topClass),
+    samples: new Uint32Array(count).fill(n0),
+  };
+}
+
 /** Options of {@link certifyAtRadius}. */
-export interface AtRadiusOptions {
-  /** Standard deviation of the noise. */
-  sigma: number;
+export interface AtRadiusOptions extends DrawOptions {
   /** The l2 radius asked for, in units of the input. */
   radius: number;
   /** Copies that choose the class. Default: 100. */
@@ -17,29 +51,20 @@ export interface AtRadiusOptions {
   maxSamples?: number;
   /** Copies between two looks. Default: 100. */
   batchSize?: number;
-  /** Probability that the decision is wrong. Default: 0.001. */
+  /** Probability that the decision about an input is wrong. Default: 0.001. */
   alpha?: number;
-  signal?: AbortSignal;
 }
 
-/** The answer of {@link certifyAtRadius}. */
-export interface AtRadius {
-  /**
-   * Certified: robust at the radius. Rejected: the chosen class is too rare for it. Abstained: still open after
-   * maxSamples.
-   */
-  decision: Decision;
-  /** The class that n0 copies chose; ABSTAIN when none of them got a class. */
-  label: number;
-  /** Copies drawn, n0 included. */
-  samples: number;
-  /** How many of the last samples - n0 copies had the label. */
-  hits: number;
+/** The answers of {@link certifyAtRadius}; the radius of a certified input is the one asked for. */
+export interface AtRadius extends RadiusCertificates {
+  /** How many of the last samples - n0 copies had the class `selected`. */
+  hits: Uint32Array;
 }
 
 /**
  * "Is the smoothed classifier robust at this radius?": draws batches until the answer is known, where `certify` of
- * {@link Smooth} draws a fixed number. Easy inputs need tens to hundreds of copies.
+ * {@link Smooth} draws a fixed number. Easy inputs need tens to hundreds of copies; those that are still open are
+ * counted together. x: (inputs, ...features).
  *
  * Soundness. With c the class that n0 copies choose and p its probability, the smoothed classifier is constantly c
  * within the radius if p > Phi(radius / sigma) (Cohen et al., ICML 2019, theorem 1). The copies after n0 are
@@ -52,11 +77,15 @@ export interface AtRadius {
  * Throws RangeError on options out of range, on a radius whose p0 rounds to 1 or that maxSamples cannot certify, and on
  * counts that are not those of n.
  */
-export async function certifyAtRadius(draw: Draw, options: AtRadiusOptions): Promise<AtRadius> {
+export async function certifyAtRadius(
+  smooth: NoisyClassifier,
+  x: ArrayInput,
+  options: AtRadiusOptions,
+): Promise<AtRadius> {
   const what = 'certifyAtRadius';
-  expectOptions(what, options, ['sigma', 'radius', 'n0', 'maxSamples', 'batchSize', 'alpha', 'signal']);
-  const { radius, n0 = 100, maxSamples = 100_000, batchSize = 100, alpha = 0.001, signal } = options;
-  const sigma = expectSigma(what, options.sigma);
+  expectOptions(what, options, ['radius', 'n0', 'maxSamples', 'batchSize', 'alpha', ...DRAW_OPTIONS]);
+  const { radius, n0 = 100, maxSamples = 100_000, batchSize = 100, alpha = 0.001 } = options;
+  const sigma = expectSigma(what, smooth.sigma);
   expectInteger(what, 'n0', n0, 1);
   expectInteger(what, 'maxSamples', maxSamples, 1);
   expectInteger(what, 'batchSize', batchSize, 1);
@@ -68,23 +97,28 @@ export async function certifyAtRadius(draw: Draw, options: AtRadiusOptions): Pro
         `fewer agree, radius ${radius} is out of reach at alpha ${alpha}`,
     );
   }
-  signal?.throwIfAborted();
-  const label = topClass(await drawCounts(what, draw, n0));
-  let [n, hits] = [0, 0];
-  while (n < maxSamples) {
-    signal?.throwIfAborted();
-    const size = Math.min(batchSize, maxSamples - n);
-    hits += (await drawCounts(what, draw, size))[label] ?? 0;
-    n += size;
-    const decision =
-      sequentialSide(hits, n, high, alpha) > 0
-        ? 'certified'
-        : sequentialSide(hits, n, low, alpha) < 0
-          ? 'rejected'
-          : null;
-    if (decision) return { decision, label, samples: n0 + n, hits };
-  }
-  return { decision: 'abstained', label, samples: n0 + n, hits };
+  return drawing(what, smooth, x, options, async (count, draw) => {
+    const found: AtRadius = { ...(await selecting(count, draw, n0)), hits: new Uint32Array(count) };
+    const { labels, radii, decisions, selected, samples, hits } = found;
+    let open = Array.from({ length: count }, (_, i) => i);
+    for (let n = 0; open.length > 0 && n < maxSamples;) {
+      const size = Math.min(batchSize, maxSamples - n);
+      const counts = await draw(open, size, n0 + n);
+      n += size;
+      open = open.filter((row, i) => {
+        hits[row]! += counts[i]![selected[row]!] ?? 0;
+        samples[row] = n0 + n;
+        if (sequentialSide(hits[row]!, n, high, alpha) > 0) {
+          [decisions[row], labels[row], radii[row]] = ['certified', selected[row]!, radius];
+          return false;
+        }
+        if (sequentialSide(hits[row]!, n, low, alpha) >= 0) return true;
+        decisions[row] = 'rejected';
+        return false;
+      });
+    }
+    return found;
+  });
 }
 
 /** Fewest copies that certify when all of them agree. */

@@ -5,20 +5,24 @@ import type { BatchOptions } from '../nn/map-batches.ts';
 import { throughWeights } from '../nn/pass-weights.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { add, maximum, minimum, mul, sub } from '../ops/binary.ts';
+import { classOf } from '../ops/class-of.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { expectBox, firstOutside, outside } from '../stats/box.ts';
+import { NO_CLASS } from '../stats/class-of-row.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { abstentions, type Certificates } from './certificates.ts';
 import { leastOf, stepsOf } from './crown.ts';
 import { intervalBounds, largest } from './interval.ts';
 import { expectFiniteModel } from './finite-model.ts';
-import { SINGLE, sure, sureLower, TINY, widen, type Interval } from './rounding.ts';
+import { expectPowers, powersOf } from './powers.ts';
+import { SINGLE, sure, sureLower, TINY, widen, type Interval } from './f32-error.ts';
 
 /** The inputs that a certificate is about. */
 export interface BoxOptions {
@@ -32,6 +36,8 @@ const METHODS = ['ibp', 'crown-ibp', 'crown'] as const;
 
 /** Options of {@link certifyBounds}. */
 export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
+  /** The classes to certify, such as the true ones; what is another class is not certified. Default: the model's. */
+  labels?: LabelsInput;
   /**
    * 'ibp' for any net, 'crown-ibp' or 'crown' for linear, conv2d, relu, average pooling and residual layers
    * ({@link crownBounds}); dearer in this order and mostly tighter. Default: 'ibp'.
@@ -39,13 +45,11 @@ export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
   method?: (typeof METHODS)[number];
 }
 
-/** What {@link certifyBounds} finds. */
-export interface BoxCertificates {
-  /** Whether every input in the box is given the label. */
-  certified: boolean[];
+/** Certificates of {@link certifyBounds}: every input in the box of radius eps is given the class `labels[i]`. */
+export interface BoxCertificates extends Certificates {
   /**
-   * Lower bound of the output of the label less that of any other class, over the box; -Infinity where nothing is
-   * known.
+   * Lower bound of the output of the class less that of any other class, over the box; -Infinity where nothing is
+   * known. A positive one is a certificate, of radius eps.
    */
   margins: Float64Array;
 }
@@ -62,70 +66,91 @@ export function boxAround(x: Tensor, options: BoxOptions): Interval {
 }
 
 /**
- * Whether the class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j.
+ * Whether a class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j.
  * Where the last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals,
  * so that neither of its forms certifies less than intervals do; between the two forms nothing is promised. Sound in
- * floating point, see {@link intervalBounds}. inputs: (n, ...), batches of 100 by default. A margin whose bounds are
+ * floating point, see {@link intervalBounds}. x: (n, ...), batches of 100 by default. A margin whose bounds are
  * NaN or overflow certifies nothing; weights that are not finite are refused by a NonFiniteError. Throws RangeError on
  * a bad option, when an input lies outside `clip` or a label outside the classes, ShapeError unless the model gives
  * (batch, classes), TypeError at a layer without a rule.
  */
 export async function certifyBounds(
   model: Sequential,
-  inputs: ArrayInput,
-  labels: LabelsInput,
+  x: ArrayInput,
   options: CertifyBoundsOptions,
 ): Promise<BoxCertificates> {
-  expectOptions('certifyBounds', options, ['eps', 'clip', 'method', 'batchSize', 'signal']);
+  expectOptions('certifyBounds', options, ['eps', 'clip', 'labels', 'method', 'batchSize', 'signal']);
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
   if (!METHODS.includes(method))
     throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
   const { gpu } = model.arena.values;
+  const powers = powersOf(model);
   // The weights of this moment: the model may be in training while inputs and margins are awaited.
   const weights = model.snapshot();
   try {
-    const [x, y] = [await readArray('certifyBounds: x', inputs), await readLabels('certifyBounds: y', labels)];
-    check(x, y, eps, clip, batchSize);
+    const host = await readArray('certifyBounds: x', x);
+    const wanted = options.labels === undefined ? null : await readLabels('certifyBounds: labels', options.labels);
+    check(host, wanted, eps, clip, batchSize);
     await expectFiniteModel('certifyBounds', model);
-    const size = sizeOf(x.shape.slice(1));
-    const margins = new Float64Array(x.length);
-    for (let start = 0; start < x.length; start += batchSize) {
+    const size = sizeOf(host.shape.slice(1));
+    const { labels, radii } = abstentions(host.length);
+    const margins = new Float64Array(host.length);
+    for (let start = 0; start < host.length; start += batchSize) {
       signal?.throwIfAborted();
-      const rows = Math.min(batchSize, x.length - start);
-      const some = Array.from({ length: rows }, (_, i) => y[start + i]!);
-      const found = unscoped(() =>
+      expectPowers('certifyBounds', model, powers);
+      const rows = Math.min(batchSize, host.length - start);
+      const [found, own] = unscoped(() =>
         scope(() =>
           noGrad(() => {
-            const images = tensor(x.data.subarray(start * size, (start + rows) * size), {
-              shape: [rows, ...x.shape.slice(1)],
+            const images = tensor(host.data.subarray(start * size, (start + rows) * size), {
+              shape: [rows, ...host.shape.slice(1)],
               gpu,
             });
             const box = boxAround(images, { eps, clip });
-            const own = tensor(some, { dtype: 'i32', gpu });
             return throughWeights(model, weights, () => {
+              const own = wanted
+                ? tensor(
+                    Array.from({ length: rows }, (_, i) => wanted[start + i]!),
+                    { dtype: 'i32', gpu },
+                  )
+                : classOf(expectLogits(model.forward(images, { training: false })));
               const byIntervals = sureLower(intervalMargins(model, box, own));
-              return method === 'ibp'
-                ? byIntervals
-                : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
+              const least =
+                method === 'ibp'
+                  ? byIntervals
+                  : maximum(byIntervals, leastOf(differences(own, byIntervals.shape[1]!), stepsOf(model, box, method)));
+              return [least, own] as const;
             });
           }),
         ),
       );
-      const values = await found.read();
       const classes = found.shape[1]!;
-      found.dispose();
-      some.forEach((label, i) => {
-        if (!(Number.isInteger(label) && label >= 0 && label < classes))
-          throw new RangeError(`certifyBounds: y[${start + i}] is ${label}, expected an integer in 0..${classes - 1}`);
+      const [values, classesOf] = await Promise.all(
+        [found, own].map((t) => (t as Tensor).read().finally(() => t.dispose())),
+      );
+      classesOf!.forEach((label, i) => {
+        const row = start + i;
+        // A model that gives no class to an input has none to certify there.
+        if (!wanted && label === NO_CLASS) return void (margins[row] = -Infinity);
+        const asked = wanted ? wanted[row]! : label;
+        if (!(Number.isInteger(asked) && asked >= 0 && asked < classes))
+          throw new RangeError(`certifyBounds: labels[${row}] is ${asked}, expected an integer in 0..${classes - 1}`);
         let least = Infinity;
-        for (let j = 0; j < classes; j++) if (j !== label) least = Math.min(least, finite(values[i * classes + j]!));
-        margins[start + i] = least;
+        for (let j = 0; j < classes; j++) if (j !== asked) least = Math.min(least, finite(values![i * classes + j]!));
+        margins[row] = least;
+        if (least > 0) [labels[row], radii[row]] = [asked, eps];
       });
     }
-    return { certified: Array.from(margins, (m) => m > 0), margins };
+    return { labels, radii, margins };
   } finally {
     weights.dispose();
   }
+}
+
+function expectLogits(outputs: Tensor): Tensor {
+  if (outputs.rank !== 2)
+    throw new ShapeError(`certifyBounds: the model gives shape [${outputs.shape}], expected (batch, classes)`);
+  return outputs;
 }
 
 /** A margin, or -Infinity where it is not a finite number. */
@@ -146,8 +171,7 @@ function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Te
   const last = layers.at(-1);
   const before = layers.slice(0, -1).reduce((now, layer) => intervalBounds(layer, now), box);
   const outputs = last ? intervalBounds(last, before) : before;
-  if (outputs.lower.rank !== 2)
-    throw new ShapeError(`certifyBounds: the model gives shape [${outputs.lower.shape}], expected (batch, classes)`);
+  expectLogits(outputs.lower);
   if (last?.kind === 'linear' || last?.kind === 'ntkLinear')
     return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
   const own = sum(mul(outputs.lower, oneHot(labels, outputs.lower.shape[1]!)), { axes: 1, keepDim: true });
@@ -160,7 +184,7 @@ function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Te
 
 function check(
   x: NdArray,
-  y: ArrayLike<number>,
+  labels: ArrayLike<number> | null,
   eps: number,
   clip: readonly [number, number] | null,
   batchSize: number,
@@ -169,8 +193,10 @@ function check(
     throw new ShapeError(
       `certifyBounds: x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`,
     );
-  if (y.length !== x.length)
-    throw new ShapeError(`certifyBounds: y has ${y.length} labels, expected ${x.length}, one for each row of x`);
+  if (labels && labels.length !== x.length)
+    throw new ShapeError(
+      `certifyBounds: labels has ${labels.length} entries, expected ${x.length}, one for each row of x`,
+    );
   if (!(eps >= 0 && Number.isFinite(eps)))
     throw new RangeError(`certifyBounds: eps is ${eps}, expected a finite number of at least 0`);
   if (!Number.isInteger(batchSize) || batchSize < 1)

@@ -20,7 +20,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import { intervalBounds, largest, normOf, perChannel, pixelScale, summed } from './interval.ts';
-import { EPSILON, sumError, sure, sureLower, type Interval } from './rounding.ts';
+import { EPSILON, sumError, sure, sureLower, type Interval } from './f32-error.ts';
 
 /** A layer and the bounds of its inputs, (batch, ...). */
 interface Step {

@@ -1,14 +1,14 @@
 import { expectOptions } from '../check/options.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
-import { NdArray } from '../tensor/ndarray.ts';
-import { sizeOf } from '../tensor/shape.ts';
+import type { NdArray } from '../tensor/ndarray.ts';
 import { formatCertificate, roundedDown, type CertificateRow } from './certificate-table.ts';
-import { expectInteger } from './draws.ts';
-import { ABSTAIN, type CertifyManyOptions, type Smooth } from './smooth.ts';
+import { ABSTAIN } from './certificates.ts';
+import { expectInteger, takeRows } from './draws.ts';
+import type { CertifyOptions, Smooth } from './smooth.ts';
 
 /** Options of {@link certifyDataset}. */
-export interface CertifyDatasetOptions extends Omit<CertifyManyOptions, 'streams'> {
-  /** Which inputs, in this order, each once. Default: all. */
+export interface CertifyDatasetOptions extends CertifyOptions {
+  /** Which inputs, in this order, each once; the noise of an input is that of its index. Default: all. */
   indices?: ArrayLike<number>;
   /**
    * Inputs certified together. Default: as many as fill a batch with their n0 copies, but at most 100 batches in all.
@@ -36,8 +36,8 @@ export interface CertifiedRow {
 const CHECKED = 2;
 
 /**
- * Certifies the inputs of a data set one after the other, {@link Smooth.certify} with stream = index, so that a row
- * does not depend on the others, on `together` or on a stop:
+ * Certifies the inputs of a data set one after the other, {@link Smooth.certify} with the noise of their indices, so
+ * that a row does not depend on the others, on `together` or on a stop:
  *
  *     const { rows, text } = parseCertificates(earlier); // '' at first
  *     await writeFile(file, text); // without a line that a stop cut short
@@ -75,11 +75,11 @@ export async function* certifyDataset(
     expectSame(before, indices, data.y);
     const of = async (places: readonly number[]): Promise<CertificateRow[]> => {
       const start = performance.now();
-      const certificates = await smooth.certifyMany(rowsOf(data.x, places), { ...certify, streams: places });
+      const { labels, radii } = await smooth.certify(takeRows(data.x, places), { ...certify, indices: places });
       const seconds = (performance.now() - start) / 1000 / places.length;
-      return certificates.map(({ label: predict, radius }, i) => {
-        const [index, label] = [places[i]!, data.y[places[i]!]!];
-        return { index, label, predict, radius: roundedDown(radius), correct: predict === label, seconds };
+      return places.map((index, i) => {
+        const [label, predict] = [data.y[index]!, labels[i]!];
+        return { index, label, predict, radius: roundedDown(radii[i]!), correct: predict === label, seconds };
       });
     };
     for (const row of telling(before)) {
@@ -138,13 +138,6 @@ function telling(rows: readonly CertificateRow[]): CertificateRow[] {
   const largest = Math.max(...rows.map(({ radius }) => radius));
   const between = rows.filter(({ predict, radius }) => predict !== ABSTAIN && radius < largest);
   return [...rows.filter((row) => !between.includes(row)), ...between].slice(-CHECKED);
-}
-
-function rowsOf(x: NdArray, places: readonly number[]): NdArray<Float32Array> {
-  const size = sizeOf(x.shape.slice(1));
-  const data = new Float32Array(places.length * size);
-  places.forEach((place, i) => data.set(x.data.subarray(place * size, (place + 1) * size), i * size));
-  return new NdArray(data, [places.length, ...x.shape.slice(1)]);
 }
 
 function expectIndices(indices: ArrayLike<number>, { x, y }: { x: NdArray; y: ArrayLike<number> }): void {

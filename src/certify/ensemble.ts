@@ -32,6 +32,7 @@ export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
       );
     },
     snapshot: () => new JoinedWeights(members.flatMap((member) => member.snapshot?.() ?? [])),
+    children: Object.fromEntries(members.entries()),
     get graph() {
       return members.map(({ graph }) => graph ?? '').join();
     },

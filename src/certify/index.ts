@@ -1,17 +1,17 @@
 export type { BaseClassifier } from './noisy-votes.ts';
+export { ABSTAIN, type Certificates } from './certificates.ts';
 export {
-  ABSTAIN,
   Smooth,
-  type Certificate,
-  type CertifyManyOptions,
   type CertifyOptions,
   type CountOptions,
   type SampleOptions,
+  type SmoothCertificates,
   type SmoothOptions,
+  type SmoothPredictions,
 } from './smooth.ts';
 export { formatCertificate, parseCertificates, type CertificateRow } from './certificate-table.ts';
 export { certifyDataset, type CertifiedRow, type CertifyDatasetOptions } from './dataset.ts';
-export { certifyMargin, type MarginCertificates } from './linf-margin.ts';
+export { certifyMargin } from './linf-margin.ts';
 export { catRs, catRsTerms, type CatRsInputs, type CatRsOptions, type CatRsTerms } from './cat-rs.ts';
 export {
   consistency,
@@ -50,9 +50,15 @@ export {
 } from './bounds.ts';
 export { crownBounds, type CrownMethod } from './crown.ts';
 export { intervalBounds } from './interval.ts';
-export type { Interval } from './rounding.ts';
-export { certifyAtRadius, type AtRadius, type AtRadiusOptions, type Decision } from './at-radius.ts';
-export type { Draw } from './draws.ts';
+export type { Interval } from './f32-error.ts';
+export {
+  certifyAtRadius,
+  type AtRadius,
+  type AtRadiusOptions,
+  type Decision,
+  type RadiusCertificates,
+} from './at-radius.ts';
+export type { DrawOptions, NoisyClassifier } from './draws.ts';
 export { ensemble } from './ensemble.ts';
 export { certifyInputSpecific, type InputSpecific, type InputSpecificOptions } from './input-specific.ts';
 export { certifyStaged, type Staged, type StagedOptions } from './staged.ts';

@@ -32,7 +32,7 @@ import { abs, clamp, neg, sqrt, square } from '../ops/unary.ts';
 import { unfold } from '../ops/unfold.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { CURVE, LARGEST, SINGLE, sumError, sure, sureUpper, TINY, widen, type Interval } from './rounding.ts';
+import { CURVE, LARGEST, SINGLE, sumError, sure, sureUpper, TINY, widen, type Interval } from './f32-error.ts';
 
 /** Bounds of a layer's outputs from bounds of its inputs. */
 type Rule = (layer: Layer, x: Interval) => Interval;

@@ -12,20 +12,10 @@ import { firstOutside, outside } from '../stats/box.ts';
 import { classOfRow } from '../stats/class-of-row.ts';
 import { roundDown } from '../stats/rounding.ts';
 import { readArray, type ArrayInput } from '../tensor/array-input.ts';
+import { abstentions, type Certificates } from './certificates.ts';
 import { expectFiniteModel } from './finite-model.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { EPSILON, TINY } from './rounding.ts';
-
-/** Certificates of a distance net. */
-export interface MarginCertificates {
-  /** The class of each input; ABSTAIN (-1) where an output is NaN or two are infinite alike. */
-  labels: Int32Array;
-  /**
-   * No input nearer than this in the l_infinity norm gets another class; in units of the input, 0 where two outputs
-   * tie.
-   */
-  radii: Float64Array;
-}
+import { EPSILON, TINY } from './f32-error.ts';
 
 /**
  * Layers that are 1-Lipschitz in the l_infinity norm in evaluation mode, and how often each rounds an element: a
@@ -51,8 +41,9 @@ const roundingsOf = (layer: Layer): number | undefined =>
 
 /**
  * Half the distance between the two largest outputs, for each input: every output of the net is 1-Lipschitz in the
- * l_infinity norm, whatever its weights. Zhang et al., ICML 2021, proposition 4. `input`: (n, ...), batches of 500 by
- * default.
+ * l_infinity norm, whatever its weights. Zhang et al., ICML 2021, proposition 4. x: (n, ...), batches of 500 by
+ * default. No input nearer than its radius in the l_infinity norm gets another class; the radius is 0 where two outputs
+ * tie, and the label ABSTAIN where an output is NaN or two are infinite alike.
  *
  * The radius holds for the net as the device computes it in f32, at the input and at all f32 inputs nearer than the
  * radius, and for the net in real numbers. With e = 2^-23, what WGSL allows a sum or difference to err relatively, n_l
@@ -67,25 +58,27 @@ const roundingsOf = (layer: Layer): number | undefined =>
  */
 export async function certifyMargin(
   model: LinfDistNet,
-  input: ArrayInput,
+  x: ArrayInput,
   options: BatchOptions = {},
-): Promise<MarginCertificates> {
+): Promise<Certificates> {
   expectOptions('certifyMargin', options, ['batchSize', 'signal']);
-  if (model.power.value !== Infinity)
-    throw new RangeError(`certifyMargin: p is ${model.power.value}, expected Infinity; call model.power.set(Infinity)`);
-  const x = await readArray('certifyMargin: x', input);
-  const at = firstOutside(x.data, null);
+  expectInfinite(model);
+  const host = await readArray('certifyMargin: x', x);
+  const at = firstOutside(host.data, null);
   if (at >= 0)
     throw new RangeError(
-      `certifyMargin: x is ${x.data[at]} in row ${Math.floor((at * x.length) / x.data.length)}, ${outside(null)}`,
+      `certifyMargin: x is ${host.data[at]} in row ${Math.floor((at * host.length) / host.data.length)}, ` +
+        outside(null),
     );
   const layers = [...leavesOf(model)];
   await expectFiniteModel('certifyMargin', model);
   const unit = await smallestDeviation(layers);
   const roundings = layers.map((layer) => roundingsOf(layer)!).filter((n) => n > 0);
+  // p may have been set while the input and the weights were looked at.
+  expectInfinite(model);
   const both = await mapBatches(
     model.arena.values.gpu,
-    x,
+    host,
     (batch) => {
       let y = batch;
       const sizes = [];
@@ -100,21 +93,26 @@ export async function certifyMargin(
     options,
   );
   const width = both.shape[1] ?? 0;
-  const labels = new Int32Array(both.length);
-  const radii = Float64Array.from({ length: both.length }, (_, i) => {
+  const { labels, radii } = abstentions(both.length);
+  for (let i = 0; i < both.length; i++) {
     const row = both.data.subarray(i * width, (i + 1) * width - roundings.length);
     const top = classOfRow(row, 0, row.length);
+    if (top < 0) continue;
     labels[i] = top;
-    if (top < 0) return 0;
     const second = row.reduce((most, v, j) => (j === top ? most : Math.max(most, v)), -Infinity);
-    return marginRadius(
+    radii[i] = marginRadius(
       unit,
       row[top]! - second,
       both.data.subarray((i + 1) * width - roundings.length, (i + 1) * width),
       roundings,
     );
-  });
+  }
   return { labels, radii };
+}
+
+function expectInfinite({ power }: LinfDistNet): void {
+  if (power.value !== Infinity)
+    throw new RangeError(`certifyMargin: p is ${power.value}, expected Infinity; call model.power.set(Infinity)`);
 }
 
 /**

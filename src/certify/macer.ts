@@ -54,8 +54,10 @@ export interface MacerTerms extends LossTerms {
 /** The loss of {@link macer} for given noise. */
 export function macerTerms(
   { x, y, forward, noise }: NoisyInputs,
-  { sigma, lambda = 12, beta = 16, gamma = 8 }: Pick<MacerOptions, 'sigma' | 'beta' | 'gamma'> & { lambda?: Scalar },
+  options: Pick<MacerOptions, 'sigma' | 'beta' | 'gamma'> & { lambda?: Scalar },
 ): MacerTerms {
+  expectOptions('macerTerms', options, ['sigma', 'lambda', 'beta', 'gamma']);
+  const { sigma, lambda = 12, beta = 16, gamma = 8 } = options;
   const batch = x.shape[0]!;
   const logits = forward(noisy(x, noise));
   const classification = mean(smoothedEntropy(logits, y));
@@ -86,6 +88,6 @@ export function macer(options: MacerOptions): Objective {
   expectCounts('macer', { from }, 0);
   return (inputs) => {
     const weight = from > 0 ? where(greaterEqual(inputs.at.epoch, from), lambda, 0) : lambda;
-    return macerTerms(withNoise(inputs, { ...options, m }), { ...options, lambda: weight }).loss;
+    return macerTerms(withNoise(inputs, { ...options, m }), { sigma: options.sigma, beta, gamma, lambda: weight }).loss;
   };
 }

@@ -2,14 +2,15 @@ import type { Gpu } from '../gpu/device.ts';
 import { GpuError, ShapeError } from '../gpu/errors.ts';
 import type { Key } from '../random/key.ts';
 import { Captured, capture } from '../tensor/capture.ts';
-import type { NdArray } from '../tensor/ndarray.ts';
+import { NdArray } from '../tensor/ndarray.ts';
 import { sameShape, sizeOf } from '../tensor/shape.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import type { HeldWeights } from '../nn/pass-weights.ts';
-import { expectFiniteModel, type WithValues } from './finite-model.ts';
+import { expectFiniteModel, isSameMark, markOf, type ValuesMark, type WithValues } from './finite-model.ts';
 import { countVotes, noisyCopies, type CopyState } from './noisy-copies.ts';
+import { expectPowers, powersOf } from './powers.ts';
 
 /** What can be smoothed: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
 export interface BaseClassifier extends WithValues {
@@ -22,6 +23,8 @@ export interface BaseClassifier extends WithValues {
    * model does not change.
    */
   snapshot?(): HeldWeights;
+  /** Models or layers inside this one. */
+  readonly children?: Readonly<Record<string, object>>;
 }
 
 /** Inputs on the device, with room for more, and the votes on them: phases 0 and 1 after one another. */
@@ -38,9 +41,9 @@ export interface Phase {
   copies: number;
 }
 
-/** What is counted: phases of at most two, and a stream for each input. */
+/** What is counted: phases of at most two, and a number for each input, which decides its noise. */
 interface Request {
-  streams: ArrayLike<number>;
+  indices: ArrayLike<number>;
   phases: readonly Phase[];
   batchSize: number;
   signal?: AbortSignal | undefined;
@@ -57,10 +60,14 @@ export class NoisyVotes {
   readonly #steps = new Map<number, Captured<void>>();
   #inputs: Inputs | null = null;
   #weights: HeldWeights | null = null;
+  /** Of the values that #weights has once all that is queued has run. */
+  #mark: ValuesMark | null = null;
   /** Under which the steps were captured. */
   #graph: string | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #holds = 0;
+  /** The p of the model at the first of the holds. */
+  #heldPowers = '';
   #isDisposed = false;
 
   constructor(model: BaseClassifier, options: { classes: number; sigma: number; key: Key; gpu: Gpu }) {
@@ -70,40 +77,46 @@ export class NoisyVotes {
   }
 
   /**
-   * Class counts of each phase, for each input. Overlapping calls are queued; each is recorded as a whole, with its
+   * Class counts of each phase, (inputs, classes). Overlapping calls are queued; each is recorded as a whole, with its
    * read, before the next.
    */
-  async sample(x: NdArray, request: Request): Promise<Uint32Array[][]> {
+  async sample(x: NdArray, request: Request): Promise<NdArray<Uint32Array>[]> {
     // A call counts with the weights of its moment, also where it waits for others.
-    const weights = this.#holds > 0 ? null : (this.#model.snapshot?.() ?? null);
-    const submitted = this.#queue.then(() => this.#submit(x, request, weights)).finally(() => weights?.dispose());
+    if (this.#holds === 0) this.#queueWeights();
+    const powers = this.#holds > 0 ? this.#heldPowers : powersOf(this.#model);
+    const submitted = this.#queue.then(() => this.#submit(x, request, powers));
     this.#queue = submitted.catch(() => {});
     const { room, reading } = await submitted;
     const all = await reading;
-    const at = (phase: number, i: number): Uint32Array =>
-      all.slice((phase * room + i) * this.#options.classes, (phase * room + i + 1) * this.#options.classes);
-    return request.phases.map((_, phase) => Array.from({ length: x.length }, (_, i) => at(phase, i)));
+    const { classes } = this.#options;
+    return request.phases.map(
+      (_, phase) =>
+        new NdArray(all.slice(phase * room * classes, (phase * room + x.length) * classes), [x.length, classes]),
+    );
   }
 
   async #submit(
     x: NdArray,
-    { streams, phases, batchSize, signal }: Request,
-    weights: HeldWeights | null,
+    { indices, phases, batchSize, signal }: Request,
+    powers: string,
   ): Promise<{ room: number; reading: Promise<Uint32Array> }> {
-    this.#expectLive();
+    const expectReady = (): void => {
+      this.#expectLive();
+      expectPowers('Smooth', this.#model, powers);
+    };
+    expectReady();
     signal?.throwIfAborted();
     await expectFiniteModel('Smooth', this.#model);
-    this.#expectLive();
+    expectReady();
     if (this.#graph !== this.#model.graph) this.#forget();
     this.#graph = this.#model.graph;
-    const { room, counts } = this.#place(x, streams);
-    if (weights) this.#take(weights);
+    const { room, counts } = this.#place(x, indices);
     let queued = 0;
     for (const [phase, { first, copies }] of phases.entries()) {
       const total = x.length * copies;
       const size = Math.min(batchSize, total);
       for (let start = 0; start < total; start += size) {
-        this.#expectLive();
+        expectReady();
         signal?.throwIfAborted();
         this.#state.write([start, copies, first, total, phase * room]);
         this.#run(size);
@@ -111,7 +124,7 @@ export class NoisyVotes {
         if (++queued % 16 === 0) await this.#options.gpu.sync();
       }
     }
-    this.#expectLive();
+    expectReady();
     return { room, reading: counts.read() };
   }
 
@@ -122,10 +135,8 @@ export class NoisyVotes {
   /** The weights of the calls until `release`: those that the model has now. */
   hold(): { release(): void } {
     if (this.#holds++ === 0) {
-      const weights = this.#model.snapshot?.() ?? null;
-      this.#queue = this.#queue
-        .then(() => weights && !this.#isDisposed && this.#take(weights))
-        .finally(() => weights?.dispose());
+      this.#queueWeights();
+      this.#heldPowers = powersOf(this.#model);
     }
     let isHeld = true;
     return {
@@ -136,13 +147,31 @@ export class NoisyVotes {
     };
   }
 
+  /** What is queued from here on counts with the weights of this moment. */
+  #queueWeights(): void {
+    const mark = markOf(this.#model);
+    if (isSameMark(mark, this.#mark)) return;
+    const weights = this.#model.snapshot?.();
+    this.#mark = mark;
+    if (!weights) return;
+    this.#queue = this.#queue.then(() => {
+      try {
+        if (!this.#isDisposed) this.#take(weights);
+      } finally {
+        weights.dispose();
+      }
+    });
+    // A failure is that of the call that comes next.
+    this.#queue.catch(() => (this.#mark = null));
+  }
+
   #take(weights: HeldWeights): void {
     this.#weights ??= this.#model.snapshot!();
     this.#weights.refresh(weights);
   }
 
   /** Puts the inputs on the device and clears the counts; grows what holds them. */
-  #place(x: NdArray, streams: ArrayLike<number>): Inputs {
+  #place(x: NdArray, indices: ArrayLike<number>): Inputs {
     const features = x.shape.slice(1);
     if (this.#inputs && (this.#inputs.room < x.length || !sameShape(this.#inputs.x.shape.slice(1), features)))
       this.#forget();
@@ -155,7 +184,7 @@ export class NoisyVotes {
     }));
     const { room, counts } = this.#inputs;
     this.#inputs.x.write(padded(x.data, room * sizeOf(features)));
-    this.#inputs.streams.write(Uint32Array.from({ length: room }, (_, i) => streams[i] ?? 0));
+    this.#inputs.streams.write(Uint32Array.from({ length: room }, (_, i) => indices[i] ?? 0));
     counts.write(new Uint32Array(counts.size));
     return this.#inputs;
   }

@@ -14,6 +14,7 @@ import { expectSigma } from './draws.ts';
 import { expectFiniteModel } from './finite-model.ts';
 import { expectCounts } from './noise.ts';
 import type { BaseClassifier } from './noisy-votes.ts';
+import { expectPowers, powersOf } from './powers.ts';
 
 /** Options of {@link smoothedPredictions}. */
 export interface SmoothedPredictionsOptions {
@@ -59,6 +60,7 @@ export async function smoothedPredictions(
   const gpu = currentGpu();
   // The weights of this moment: the model may be in training while inputs and votes are awaited.
   const weights = model.snapshot?.();
+  const powers = powersOf(model);
   const context = { training: false, ...(weights && { weights }) };
   try {
     const x = await readArray('smoothedPredictions: x', input);
@@ -76,6 +78,7 @@ export async function smoothedPredictions(
       try {
         for (let i = 0; i < n; i++) {
           signal?.throwIfAborted();
+          expectPowers('smoothedPredictions', model, powers);
           const before = votes;
           votes = unscoped(() =>
             scope(() =>

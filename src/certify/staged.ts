@@ -1,12 +1,19 @@
 import { expectOptions } from '../check/options.ts';
 import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper, samplesForRadius } from '../stats/index.ts';
-import type { Decision } from './at-radius.ts';
-import { drawCounts, expectInteger, expectLevel, expectSigma, topClass, type Draw } from './draws.ts';
+import type { ArrayInput } from '../tensor/array-input.ts';
+import { selecting, type RadiusCertificates } from './at-radius.ts';
+import {
+  DRAW_OPTIONS,
+  drawing,
+  expectInteger,
+  expectLevel,
+  expectSigma,
+  type DrawOptions,
+  type NoisyClassifier,
+} from './draws.ts';
 
 /** Options of {@link certifyStaged}. */
-export interface StagedOptions {
-  /** Standard deviation of the noise. */
-  sigma: number;
+export interface StagedOptions extends DrawOptions {
   /** The l2 radius asked for, in units of the input. */
   radius: number;
   /** Copies that choose the class. Default: 100. */
@@ -17,26 +24,19 @@ export interface StagedOptions {
   alpha?: number;
   /** Probability that a stage before the last gives up although the radius is within reach. Default: 0.0001. */
   beta?: number;
-  signal?: AbortSignal;
 }
 
-/** The answer of {@link certifyStaged}. */
-export interface Staged {
-  decision: Decision;
-  /** The class that n0 copies chose; ABSTAIN when none of them got a class. */
-  label: number;
-  /** Certified radius of the last stage, which may exceed the one asked for; 0 unless certified. Rounded down. */
-  radius: number;
-  /** Copies drawn, n0 included. */
-  samples: number;
+/** The answers of {@link certifyStaged}; a radius is that of the last stage, which may exceed the one asked for. */
+export interface Staged extends RadiusCertificates {
   /** Stages run. */
-  stages: number;
+  stages: Uint32Array;
 }
 
 /**
  * "Is it robust at this radius?" in stages of growing size: certified by the first whose bound reaches the radius,
  * given up by the first that shows it out of reach, open after the last. Horvath et al., "Boosting randomized smoothing
- * with variance reduced classifiers", ICLR 2022.
+ * with variance reduced classifiers", ICLR 2022. x: (inputs, ...features); those that are still open are counted
+ * together.
  *
  * Soundness. Each of the m stages draws fresh copies and bounds the probability of the class from below at level
  * alpha/m (Clopper-Pearson). A false certificate needs one of these bounds to be above the truth: by the union bound at
@@ -45,11 +45,11 @@ export interface Staged {
  * Throws RangeError on options out of range, on stages none of which can certify the radius, and on counts that are not
  * those of n.
  */
-export async function certifyStaged(draw: Draw, options: StagedOptions): Promise<Staged> {
+export async function certifyStaged(smooth: NoisyClassifier, x: ArrayInput, options: StagedOptions): Promise<Staged> {
   const what = 'certifyStaged';
-  expectOptions(what, options, ['sigma', 'radius', 'n0', 'stages', 'alpha', 'beta', 'signal']);
-  const { radius, n0 = 100, stages = [1000, 10_000, 100_000], alpha = 0.001, beta = 1e-4, signal } = options;
-  const sigma = expectSigma(what, options.sigma);
+  expectOptions(what, options, ['radius', 'n0', 'stages', 'alpha', 'beta', ...DRAW_OPTIONS]);
+  const { radius, n0 = 100, stages = [1000, 10_000, 100_000], alpha = 0.001, beta = 1e-4 } = options;
+  const sigma = expectSigma(what, smooth.sigma);
   if (!(radius >= 0 && radius < Infinity))
     throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
   expectInteger(what, 'n0', n0, 1);
@@ -67,22 +67,32 @@ export async function certifyStaged(draw: Draw, options: StagedOptions): Promise
         `${radius} is out of reach at alpha ${alpha}`,
     );
   }
-  signal?.throwIfAborted();
-  const label = topClass(await drawCounts(what, draw, n0));
-  let samples = n0;
-  for (const [i, n] of stages.entries()) {
-    signal?.throwIfAborted();
-    const hits = (await drawCounts(what, draw, n))[label] ?? 0;
-    samples += n;
-    const pLower = clopperPearsonLower(hits, n, share);
-    const reached = certifiedRadius(pLower, sigma);
-    // Above 1/2 also at radius 0, where the radius of an abstention would do.
-    if (pLower > 0.5 && reached >= radius)
-      return { decision: 'certified', label, radius: reached, samples, stages: i + 1 };
-    if (i === stages.length - 1) break;
-    const pUpper = clopperPearsonUpper(hits, n, beta / (stages.length - 1));
-    if (pUpper < 0.5 || (pUpper < 1 && certifiedRadius(pUpper, sigma) < radius))
-      return { decision: 'rejected', label, radius: 0, samples, stages: i + 1 };
-  }
-  return { decision: 'abstained', label, radius: 0, samples, stages: stages.length };
+  return drawing(what, smooth, x, options, async (count, draw) => {
+    const found: Staged = { ...(await selecting(count, draw, n0)), stages: new Uint32Array(count) };
+    const { labels, radii, decisions, selected, samples } = found;
+    let open = Array.from({ length: count }, (_, i) => i);
+    let drawn = n0;
+    for (const [stage, n] of stages.entries()) {
+      if (open.length === 0) break;
+      const counts = await draw(open, n, drawn);
+      drawn += n;
+      open = open.filter((row, i) => {
+        const hits = counts[i]![selected[row]!] ?? 0;
+        [samples[row], found.stages[row]] = [drawn, stage + 1];
+        const pLower = clopperPearsonLower(hits, n, share);
+        const reached = certifiedRadius(pLower, sigma);
+        // Above 1/2 also at radius 0, where the radius of an abstention would do.
+        if (pLower > 0.5 && reached >= radius) {
+          [decisions[row], labels[row], radii[row]] = ['certified', selected[row]!, reached];
+          return false;
+        }
+        if (stage === stages.length - 1) return false;
+        const pUpper = clopperPearsonUpper(hits, n, beta / (stages.length - 1));
+        if (!(pUpper < 0.5 || (pUpper < 1 && certifiedRadius(pUpper, sigma) < radius))) return true;
+        decisions[row] = 'rejected';
+        return false;
+      });
+    }
+    return found;
+  });
 }

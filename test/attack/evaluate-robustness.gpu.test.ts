@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray, type Tensor } from 'evenkeel';
 import { evaluateRobustness, pgd, type AttackedModel, type NamedAttack, type RobustnessOptions } from 'evenkeel/attack';
-import { certifyBounds } from 'evenkeel/certify';
 import { conv2d, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
 import { add, floor, mul, slice, softmax } from 'evenkeel/ops';
 import { hostUniform, key } from 'evenkeel/random';
+import { boundsOf } from '../support/certify.ts';
 
 const N = 24;
 const IMAGES = new NdArray(hostUniform(N, 36, key(1)), [N, 1, 6, 6]);
@@ -27,7 +27,7 @@ describe('the cascade', () => {
     using model = net();
     const labels = await labelled(model);
     const eps = 0.03;
-    const { certified } = await certifyBounds(model, IMAGES, labels, { eps, method: 'crown' });
+    const { certified } = await boundsOf(model, IMAGES, { labels, eps, method: 'crown' });
     expect(certified.filter(Boolean).length).toBeGreaterThan(2);
     const seen: string[] = [];
     const options: RobustnessOptions = {

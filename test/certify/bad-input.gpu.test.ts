@@ -9,6 +9,7 @@ import { crossEntropy, lpDistance, lpDistance2d, sum } from 'evenkeel/ops';
 import { adam, linfSchedule, lpDecayAdamW, sgd } from 'evenkeel/optim';
 import { hostUniform, key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
+import { atRadius, certifyOne, inputSpecific, predictOne, staged, type Counts } from '../support/certify.ts';
 
 /*
  * The bad inputs that certification, training for it and attacks may meet, each tried on every method that it concerns.
@@ -79,7 +80,7 @@ const refuses = async (run: () => unknown, message: string, kind: string): Promi
   expect(error?.message ?? 'no error').toContain(message);
   expect(error?.name).toBe(kind);
 };
-const undrawn: certify.Draw = async () => {
+const undrawn: Counts = async () => {
   throw new Error('drawn');
 };
 
@@ -87,9 +88,9 @@ describe('sigma <= 0, not finite, not a number', () => {
   const methods: [string, (sigma: number) => unknown][] = [
     ['Smooth', (sigma) => new Smooth(model, { numClasses: CLASSES, sigma })],
     ['smoothedPredictions', (sigma) => certify.smoothedPredictions(model, x, { numClasses: CLASSES, sigma })],
-    ['certifyAtRadius', (sigma) => certify.certifyAtRadius(undrawn, { sigma, radius: 1 })],
-    ['certifyStaged', (sigma) => certify.certifyStaged(undrawn, { sigma, radius: 1 })],
-    ['certifyInputSpecific', (sigma) => certify.certifyInputSpecific(undrawn, { sigma, decline: 1 })],
+    ['certifyAtRadius', (sigma) => atRadius(undrawn, { sigma, radius: 1 })],
+    ['certifyStaged', (sigma) => staged(undrawn, { sigma, radius: 1 })],
+    ['certifyInputSpecific', (sigma) => inputSpecific(undrawn, { sigma, decline: 1 })],
     ['gaussian', (sigma) => certify.gaussian({ sigma })],
     ['stability', (sigma) => certify.stability({ sigma })],
     ['smoothAdv', (sigma) => certify.smoothAdv({ sigma })],
@@ -106,13 +107,13 @@ describe('sigma <= 0, not finite, not a number', () => {
 
 describe('alpha outside (0, 1)', () => {
   const methods: [string, (alpha: number) => unknown][] = [
-    ['Smooth.certify', (alpha) => onSmooth((s) => s.certify(x.at(0), { n: 50, alpha }))],
-    ['Smooth.certifyMany', (alpha) => onSmooth((s) => s.certifyMany(x, { n: 50, alpha }))],
-    ['Smooth.certifyMany', (alpha) => onSmooth((s) => all(s, { alpha }))],
-    ['Smooth.predict', (alpha) => onSmooth((s) => s.predict(x.at(0), { n: 50, alpha }))],
-    ['certifyAtRadius', (alpha) => certify.certifyAtRadius(undrawn, { sigma: 1, radius: 1, alpha })],
-    ['certifyStaged', (alpha) => certify.certifyStaged(undrawn, { sigma: 1, radius: 1, alpha })],
-    ['certifyInputSpecific', (alpha) => certify.certifyInputSpecific(undrawn, { sigma: 1, decline: 1, alpha })],
+    ['Smooth.certify', (alpha) => onSmooth((s) => certifyOne(s, x.at(0), { n: 50, alpha }))],
+    ['Smooth.certify', (alpha) => onSmooth((s) => s.certify(x, { n: 50, alpha }))],
+    ['Smooth.certify', (alpha) => onSmooth((s) => all(s, { alpha }))],
+    ['Smooth.predict', (alpha) => onSmooth((s) => predictOne(s, x.at(0), { n: 50, alpha }))],
+    ['certifyAtRadius', (alpha) => atRadius(undrawn, { sigma: 1, radius: 1, alpha })],
+    ['certifyStaged', (alpha) => staged(undrawn, { sigma: 1, radius: 1, alpha })],
+    ['certifyInputSpecific', (alpha) => inputSpecific(undrawn, { sigma: 1, decline: 1, alpha })],
   ];
   test.each(methods)('%s', async (name, run) => {
     for (const alpha of [0, 1, -0.1, 1.5, NaN])
@@ -136,23 +137,19 @@ describe('n below the least that can certify', () => {
     constant.parameters.get('1.weight')!.write(new Float32Array(48));
     constant.parameters.get('1.bias')!.write([0, 1, 0]);
     using smooth = smoothed(constant);
-    const { label, radius } = await smooth.certify(x.at(0), { n: least, alpha });
+    const { label, radius } = await certifyOne(smooth, x.at(0), { n: least, alpha });
     expect(label).toBe(1);
     expect(radius).toBeGreaterThan(0);
     for (const n of [least - 1, 0, -5, 10.5, NaN]) {
       await refuses(
-        () => smooth.certify(x.at(0), { n, alpha }),
+        () => certifyOne(smooth, x.at(0), { n, alpha }),
         below('Smooth.certify: n', n, least, alpha),
         'RangeError',
       );
+      await refuses(() => smooth.certify(x, { n, alpha }), below('Smooth.certify: n', n, least, alpha), 'RangeError');
+      await refuses(() => all(smooth, { n, alpha }), below('Smooth.certify: n', n, least, alpha), 'RangeError');
       await refuses(
-        () => smooth.certifyMany(x, { n, alpha }),
-        below('Smooth.certifyMany: n', n, least, alpha),
-        'RangeError',
-      );
-      await refuses(() => all(smooth, { n, alpha }), below('Smooth.certifyMany: n', n, least, alpha), 'RangeError');
-      await refuses(
-        () => certify.certifyInputSpecific(undrawn, { sigma: 1, decline: 1, maxSamples: n, alpha }),
+        () => inputSpecific(undrawn, { sigma: 1, decline: 1, maxSamples: n, alpha }),
         below('certifyInputSpecific: maxSamples', n, least, alpha),
         'RangeError',
       );
@@ -163,26 +160,27 @@ describe('n below the least that can certify', () => {
     const all = (n: number): Promise<number[]> => Promise.resolve([0, n]);
     // 55 copies that agree certify radius 1 sigma at any time, 48 in one stage of two at alpha / 2.
     await refuses(
-      () => certify.certifyAtRadius(undrawn, { sigma: 0.5, radius: 0.5, maxSamples: 54 }),
+      () => atRadius(undrawn, { sigma: 0.5, radius: 0.5, maxSamples: 54 }),
       'certifyAtRadius: maxSamples is 54, expected at least 55 copies: even if all of fewer agree, radius ' +
         '0.5 is out of reach at alpha 0.001',
       'RangeError',
     );
-    expect(await certify.certifyAtRadius(all, { sigma: 0.5, radius: 0.5, maxSamples: 55, batchSize: 1 })).toMatchObject(
-      { decision: 'certified', samples: 155 },
-    );
+    expect(await atRadius(all, { sigma: 0.5, radius: 0.5, maxSamples: 55, batchSize: 1 })).toMatchObject({
+      decision: 'certified',
+      samples: 155,
+    });
     await refuses(
-      () => certify.certifyStaged(undrawn, { sigma: 0.5, radius: 0.5, stages: [20, 43] }),
+      () => staged(undrawn, { sigma: 0.5, radius: 0.5, stages: [20, 43] }),
       'certifyStaged: the largest stage is 43, expected at least 44 copies: even if all of fewer agree, ' +
         'radius 0.5 is out of reach at alpha 0.001',
       'RangeError',
     );
-    expect(await certify.certifyStaged(all, { sigma: 0.5, radius: 0.5, stages: [20, 44] })).toMatchObject({
+    expect(await staged(all, { sigma: 0.5, radius: 0.5, stages: [20, 44] })).toMatchObject({
       decision: 'certified',
       stages: 2,
     });
     await refuses(
-      () => certify.certifyStaged(undrawn, { sigma: 1, radius: 0, stages: [9, 9] }),
+      () => staged(undrawn, { sigma: 1, radius: 0, stages: [9, 9] }),
       'certifyStaged: the largest stage is 9, expected at least 11 copies',
       'RangeError',
     );
@@ -190,10 +188,10 @@ describe('n below the least that can certify', () => {
 
   test('PREDICT answers whatever n is, and abstains where no count could tell', async () => {
     using smooth = smoothed();
-    expect(await smooth.predict(x.at(0), { n: 10 })).toBe(certify.ABSTAIN);
+    expect(await predictOne(smooth, x.at(0), { n: 10 })).toBe(certify.ABSTAIN);
     for (const n of [0, -1, 2.5, NaN])
       await refuses(
-        () => smooth.predict(x.at(0), { n }),
+        () => predictOne(smooth, x.at(0), { n }),
         `Smooth.predict: n is ${n}, expected an integer of at least 1`,
         'RangeError',
       );
@@ -257,12 +255,12 @@ describe('a model whose output is not (batch, classes)', () => {
       >
     )[which]!;
     const message = (rows: number): string => `Smooth: the model gives shape [${rows}${shape}], expected (batch, 3)`;
-    await refuses(() => onSmooth((s) => s.certify(x.at(0), { n: 50 }), of), message(100), 'ShapeError');
-    await refuses(() => onSmooth((s) => s.predict(x.at(0), { n: 50 }), of), message(50), 'ShapeError');
-    await refuses(() => onSmooth((s) => s.count(x.at(0), 50), of), message(50), 'ShapeError');
+    await refuses(() => onSmooth((s) => certifyOne(s, x.at(0), { n: 50 }), of), message(100), 'ShapeError');
+    await refuses(() => onSmooth((s) => predictOne(s, x.at(0), { n: 50 }), of), message(50), 'ShapeError');
+    await refuses(() => onSmooth((s) => s.count(x.slice(0, 1), { n: 50 }), of), message(50), 'ShapeError');
     await refuses(() => onSmooth((s) => all(s), of), message(80), 'ShapeError');
     await refuses(
-      () => onSmooth((s) => certify.certifyAtRadius(s.draws(x.at(0)), { sigma: 0.3, radius: 0.1 }), of),
+      () => onSmooth((s) => certify.certifyAtRadius(s, x.slice(0, 1), { radius: 0.1 }), of),
       message(100),
       'ShapeError',
     );
@@ -275,7 +273,7 @@ describe('a model whose output is not (batch, classes)', () => {
 
   test('members of an ensemble that differ', async () => {
     await refuses(
-      () => onSmooth((s) => s.certify(x.at(0), { n: 50 }), certify.ensemble([model, narrow])),
+      () => onSmooth((s) => certifyOne(s, x.at(0), { n: 50 }), certify.ensemble([model, narrow])),
       'ensemble: members give shapes [100,3] and [100,2], expected equal ones',
       'ShapeError',
     );
@@ -283,13 +281,13 @@ describe('a model whose output is not (batch, classes)', () => {
 
   test.each(['ibp', 'crown-ibp', 'crown'] as const)('certificates by bounds: %s', async (method) => {
     await refuses(
-      () => certify.certifyBounds(planes, x, y, { eps: 0.01, method }),
+      () => certify.certifyBounds(planes, x, { labels: y, eps: 0.01, method }),
       'certifyBounds: the model gives shape [8,3,2,2], expected (batch, classes)',
       'ShapeError',
     );
     await refuses(
-      () => certify.certifyBounds(narrow, x, y, { eps: 0.01, method }),
-      'certifyBounds: y[2] is 2, expected an integer in 0..1',
+      () => certify.certifyBounds(narrow, x, { labels: y, eps: 0.01, method }),
+      'certifyBounds: labels[2] is 2, expected an integer in 0..1',
       'RangeError',
     );
   });
@@ -387,7 +385,7 @@ describe('p < 1', () => {
       'RangeError',
     );
     await refuses(
-      () => certify.certifyBounds(net, x, y, { eps: 0.1 }),
+      () => certify.certifyBounds(net, x, { labels: y, eps: 0.1 }),
       'intervalBounds: linfDistLinear has p 8, expected Infinity; call model.power.set(Infinity)',
       'RangeError',
     );
@@ -460,7 +458,11 @@ describe('inputs outside the declared pixel box', () => {
       told('evaluateRobustness: image 2 has a pixel'),
       (of) => () => evaluateRobustness(model, of, y, { eps: 0.1 }),
     ],
-    ['certifyBounds', told('certifyBounds: x is'), (of) => () => certify.certifyBounds(model, of, y, { eps: 0.1 })],
+    [
+      'certifyBounds',
+      told('certifyBounds: x is'),
+      (of) => () => certify.certifyBounds(model, of, { labels: y, eps: 0.1 }),
+    ],
     ...[
       certify.smoothMix({ sigma: 0.3, steps: 1 }),
       certify.smoothAdv({ sigma: 0.3, steps: 1 }),
@@ -483,13 +485,13 @@ describe('inputs outside the declared pixel box', () => {
       'RangeError',
     );
     await refuses(
-      () => certify.certifyBounds(model, odd, y, { eps: 0.1, clip: null }),
+      () => certify.certifyBounds(model, odd, { labels: y, eps: 0.1, clip: null }),
       'certifyBounds: x is NaN in row 2, outside the finite numbers',
       'RangeError',
     );
     await refuses(
-      () => onSmooth((s) => s.certifyMany(odd, { n: 50 })),
-      'Smooth.certifyMany: x has values that are not finite',
+      () => onSmooth((s) => s.certify(odd, { n: 50 })),
+      'Smooth.certify: x has values that are not finite',
       'RangeError',
     );
   });
@@ -504,7 +506,7 @@ describe('inputs outside the declared pixel box', () => {
       await refuses(() => certify.smoothMix({ sigma: 1, box: clip }), `smoothMix: box ${box}`, 'RangeError');
       await refuses(() => certify.smoothAdv({ sigma: 1, box: clip }), `smoothAdv: box ${box}`, 'RangeError');
       await refuses(
-        () => certify.certifyBounds(model, x, y, { eps: 0.1, clip }),
+        () => certify.certifyBounds(model, x, { labels: y, eps: 0.1, clip }),
         `certifyBounds: clip ${box}`,
         'RangeError',
       );
@@ -532,7 +534,7 @@ describe('inputs outside the declared pixel box', () => {
       'RangeError',
     );
     await refuses(
-      () => certify.certifyBounds(model, x, y, { eps: 0.1, method: 'lp' as 'ibp' }),
+      () => certify.certifyBounds(model, x, { labels: y, eps: 0.1, method: 'lp' as 'ibp' }),
       'certifyBounds: method is lp, expected one of ibp, crown-ibp, crown',
       'RangeError',
     );

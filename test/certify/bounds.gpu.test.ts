@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray, noGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { pgd } from 'evenkeel/attack';
-import { certifyBounds, certifyMargin, crownBounds, intervalBounds } from 'evenkeel/certify';
+import { ABSTAIN, certifyBounds, certifyMargin, crownBounds, intervalBounds } from 'evenkeel/certify';
 import * as nn from 'evenkeel/nn';
 import { hostUniform, key } from 'evenkeel/random';
+import { boundsOf } from '../support/certify.ts';
 
 const EPS = 0.05;
 /** Two inputs, the bounds of a box around each, and points in it: corners and inside. */
@@ -295,7 +296,7 @@ describe('planes', () => {
     const eps = 0.04;
     const [ibp, crownIbp, crown] = await Promise.all(
       (['ibp', 'crown-ibp', 'crown'] as const).map((method) =>
-        certifyBounds(model, x, y, { eps, method, batchSize: 10 }),
+        boundsOf(model, x, { labels: y, eps, method, batchSize: 10 }),
       ),
     );
     const [on, labels] = [tensor(x), tensor(y, { dtype: 'i32' })];
@@ -352,7 +353,7 @@ test('clean >= PGD >= certified on every image, and CROWN certifies no less than
   const attacked = (await model.logits(new NdArray(await found.read(), [60, 8]))).data;
   const [ibp, crownIbp, crown] = await Promise.all(
     (['ibp', 'crown-ibp', 'crown'] as const).map((method) =>
-      certifyBounds(model, x, y, { eps, method, batchSize: 32 }),
+      boundsOf(model, x, { labels: y, eps, method, batchSize: 32 }),
     ),
   );
   for (let i = 0; i < 60; i++) {
@@ -367,21 +368,36 @@ test('clean >= PGD >= certified on every image, and CROWN certifies no less than
   expect(count(crown!.certified)).toBeGreaterThanOrEqual(count(ibp!.certified));
   for (const t of [on, labels, found]) t.dispose();
   await expect(
-    certifyBounds(model, new NdArray(Float32Array.of(0, 0, 0, 0, 0, 0, 0, 2), [1, 8]), [0], { eps }),
+    boundsOf(model, new NdArray(Float32Array.of(0, 0, 0, 0, 0, 0, 0, 2), [1, 8]), { labels: [0], eps }),
   ).rejects.toThrow(
     "certifyBounds: x is 2 in row 0, outside the box [0,1]; give clip in the units of the model's input",
   );
-  await expect(
-    certifyBounds(
-      model,
-      x,
-      y.map(() => 4),
-      { eps },
-    ),
-  ).rejects.toThrow('certifyBounds: y[0] is 4, expected an integer in 0..3');
-  await expect(certifyBounds(model, x, [0], { eps })).rejects.toThrow(
-    'certifyBounds: y has 1 labels, expected 60, one for each row of x',
+  await expect(boundsOf(model, x, { labels: y.map(() => 4), eps })).rejects.toThrow(
+    'certifyBounds: labels[0] is 4, expected an integer in 0..3',
   );
+  await expect(boundsOf(model, x, { labels: [0], eps })).rejects.toThrow(
+    'certifyBounds: labels has 1 entries, expected 60, one for each row of x',
+  );
+});
+
+test('without labels the class of the model is certified; a label that is another class is not', async () => {
+  using model = sequential(linear(8, 16), relu(), linear(16, 4)).init({ seed: 7 });
+  const x = new NdArray(hostUniform(30, 8, key(8)), [30, 8]);
+  const logits = (await model.logits(x)).data;
+  const own = Array.from({ length: 30 }, (_, i) => {
+    const row = Array.from(logits.subarray(4 * i, 4 * i + 4));
+    return row.indexOf(Math.max(...row));
+  });
+  const eps = 0.01;
+  const free = await certifyBounds(model, x, { eps, batchSize: 7 });
+  expect(free).toEqual(await certifyBounds(model, x, { labels: own, eps }));
+  expect(free.radii.filter((r) => r === eps).length).toBeGreaterThan(10);
+  free.labels.forEach((label, i) => {
+    expect(label).toBe(free.margins[i]! > 0 ? own[i] : ABSTAIN);
+    expect(free.radii[i]).toBe(label === ABSTAIN ? 0 : eps);
+  });
+  const wrong = await certifyBounds(model, x, { labels: own.map((c) => (c + 1) % 4), eps });
+  expect([...wrong.labels, ...wrong.radii]).toEqual([...new Array(30).fill(ABSTAIN), ...new Array(30).fill(0)]);
 });
 
 test('without the pixel box intervals of a distance net give the Lipschitz bound; with it no less', async () => {
@@ -389,8 +405,8 @@ test('without the pixel box intervals of a distance net give the Lipschitz bound
   const x = new NdArray(hostUniform(40, 12, key(4)), [40, 12]);
   const { labels, radii } = await certifyMargin(net, x);
   for (const eps of [0.02, 0.1]) {
-    const free = await certifyBounds(net, x, labels, { eps, clip: null });
-    const boxed = await certifyBounds(net, x, labels, { eps });
+    const free = await boundsOf(net, x, { labels, eps, clip: null });
+    const boxed = await boundsOf(net, x, { labels, eps });
     for (let i = 0; i < 40; i++) {
       // margin of the box = margin - 2 eps; lower bounds are cut at 0, which no distance here comes near.
       expect(Math.abs(free.margins[i]! - 2 * (radii[i]! - eps))).toBeLessThan(5e-4);

@@ -10,6 +10,7 @@ import {
 import { makeDataset } from 'evenkeel/data';
 import { linear, sequential, type Sequential } from 'evenkeel/nn';
 import { hostNormal, key } from 'evenkeel/random';
+import { certifyOne } from '../support/certify.ts';
 
 const [COUNT, FEATURES] = [23, 12];
 const data = makeDataset(
@@ -53,7 +54,7 @@ test('rows are the certificates of the inputs, radii rounded down, whatever is c
   using smooth = smoothed();
   expect(rows.map(({ index }) => index)).toEqual([...data.y.keys()]);
   for (const { index, label, predict, radius, correct } of rows) {
-    const one = await smooth.certify(data.x.at(index), { ...OPTIONS, stream: index });
+    const one = await certifyOne(smooth, data.x.at(index), { ...OPTIONS, index: index });
     expect([predict, label, correct]).toEqual([one.label, data.y[index], one.label === data.y[index]]);
     expect(radius <= one.radius && one.radius - radius < 1.0001e-6).toBe(true);
   }
@@ -131,7 +132,7 @@ test.each([
   [{ together: 0 }, 'certifyDataset: together is 0, expected an integer of at least 1'],
   [
     { n: 6 },
-    'Smooth.certifyMany: n is 6, expected an integer of at least 7: even if all of fewer copies agree, the ' +
+    'Smooth.certify: n is 6, expected an integer of at least 7: even if all of fewer copies agree, the ' +
       'bound at alpha 0.01 is below 1/2',
   ],
 ])('%o', async (options, message) => {

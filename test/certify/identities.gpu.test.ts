@@ -7,6 +7,7 @@ import { infDistanceBounds, lpDistance, sortDistance, sum } from 'evenkeel/ops';
 import { hostNormal, key } from 'evenkeel/random';
 import { certifiedRadius, clopperPearsonLower } from 'evenkeel/stats';
 import { readAll, takeGrad } from '../support/check-op.ts';
+import { certifyOne } from '../support/certify.ts';
 
 const D = 9;
 const T = Array.from(hostNormal(1, D, key(61)));
@@ -293,7 +294,7 @@ describe('smoothing', () => {
     using smooth = new Smooth(model, { numClasses: 10, sigma, seed: 71 });
     const found = [];
     for (const [i, p] of points.entries())
-      found.push(await smooth.certify(new NdArray(Float32Array.from(p), [20]), { n: 1000, stream: i }));
+      found.push(await certifyOne(smooth, new NdArray(Float32Array.from(p), [20]), { n: 1000, index: i }));
     return found;
   }
   const points = [0, 0.5, 40].map((v) => Array.from({ length: 20 }, (_, i) => v * Math.sin(i)));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, NdArray, noGrad, scope, tensor } from 'evenkeel';
 import { evaluateRobustness } from 'evenkeel/attack';
-import { certifyBounds, certifyMargin, linfHead, type LinfHeadOptions } from 'evenkeel/certify';
+import { certifyMargin, linfHead, type LinfHeadOptions } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
 import type { ObjectiveInputs } from 'evenkeel/losses';
 import {
@@ -16,6 +16,7 @@ import {
 import { linfSchedule, lpDecayAdamW } from 'evenkeel/optim';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
+import { boundsOf } from '../support/certify.ts';
 
 const [BATCH, INPUTS, CLASSES] = [6, 5, 3];
 const SIZES = [INPUTS, 7, 6];
@@ -234,7 +235,7 @@ test.each<[string, LinfDistHeadNetOptions, LinfHeadOptions]>([
     expect(net.power.value).toBe(Infinity);
     recomputeMeans(net, points);
     const eps = 0.08;
-    const { certified } = await certifyBounds(net, points, labels, { eps });
+    const { certified } = await boundsOf(net, points, { labels, eps });
     expect(certified.filter(Boolean).length / count).toBeGreaterThan(0.7);
     const report = await evaluateRobustness(net, points, labels, {
       eps,

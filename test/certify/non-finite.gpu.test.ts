@@ -7,6 +7,7 @@ import * as nn from 'evenkeel/nn';
 import { add } from 'evenkeel/ops';
 import { hostUniform, key } from 'evenkeel/random';
 import { certifiedRadius } from 'evenkeel/stats';
+import { atRadius, certifyOne, each, inputSpecific, predictOne, staged, type Counts } from '../support/certify.ts';
 
 /*
  * A row of logits with a NaN, or with an infinity that two share as the largest, has no class: it is no vote, no
@@ -77,16 +78,16 @@ async function rowsOf(smooth: certify.Smooth): Promise<certify.CertificateRow[]>
 
 /** Every certifier by sampling; each says whether it certified anything. */
 const SAMPLERS: [name: string, certified: (model: certify.BaseClassifier) => Promise<boolean>][] = [
-  ['Smooth.certify', (m) => inSmooth(m, async (s) => (await s.certify(x.at(0), { n: 100 })).label !== ABSTAIN)],
+  ['Smooth.certify', (m) => inSmooth(m, async (s) => (await certifyOne(s, x.at(0), { n: 100 })).label !== ABSTAIN)],
   [
-    'Smooth.certifyMany',
+    'Smooth.certify',
     (m) =>
       inSmooth(m, async (s) =>
-        (await s.certifyMany(x, { n: 100 })).some(({ label, radius }) => label !== ABSTAIN || radius > 0),
+        each(await s.certify(x, { n: 100 })).some(({ label, radius }) => label !== ABSTAIN || radius > 0),
       ),
   ],
-  ['Smooth.predict', (m) => inSmooth(m, async (s) => (await s.predict(x.at(0), { n: 100 })) !== ABSTAIN)],
-  ['Smooth.count', (m) => inSmooth(m, async (s) => (await s.count(x.at(0), 100)).some((c) => c > 0))],
+  ['Smooth.predict', (m) => inSmooth(m, async (s) => (await predictOne(s, x.at(0), { n: 100 })) !== ABSTAIN)],
+  ['Smooth.count', (m) => inSmooth(m, async (s) => (await s.count(x, { n: 100 })).data.some((c) => c > 0))],
   [
     'certifyDataset',
     (m) =>
@@ -98,34 +99,34 @@ const SAMPLERS: [name: string, certified: (model: certify.BaseClassifier) => Pro
     'certifyAtRadius',
     (m) =>
       inSmooth(m, async (s) => {
-        const found = await certify.certifyAtRadius(s.draws(x.at(0)), { sigma: 0.25, radius: 0.1, maxSamples: 300 });
-        return found.decision === 'certified' || found.label !== ABSTAIN;
+        const all = each(await certify.certifyAtRadius(s, x, { radius: 0.1, maxSamples: 300 }));
+        return all.some(
+          (c) => c.decision === 'certified' || c.label !== ABSTAIN || c.selected !== ABSTAIN || c.radius > 0,
+        );
       }),
   ],
   [
     'certifyStaged',
     (m) =>
       inSmooth(m, async (s) => {
-        const found = await certify.certifyStaged(s.draws(x.at(0)), { sigma: 0.25, radius: 0.1, stages: [100, 200] });
-        return found.decision === 'certified' || found.label !== ABSTAIN || found.radius > 0;
+        const all = each(await certify.certifyStaged(s, x, { radius: 0.1, stages: [100, 200] }));
+        return all.some(
+          (c) => c.decision === 'certified' || c.label !== ABSTAIN || c.selected !== ABSTAIN || c.radius > 0,
+        );
       }),
   ],
   [
     'certifyInputSpecific',
     (m) =>
       inSmooth(m, async (s) => {
-        const found = await certify.certifyInputSpecific(s.draws(x.at(0)), {
-          sigma: 0.25,
-          decline: 0.1,
-          maxSamples: 300,
-        });
-        return found.label !== ABSTAIN || found.radius > 0;
+        const all = each(await certify.certifyInputSpecific(s, x, { decline: 0.1, maxSamples: 300 }));
+        return all.some(({ label, radius }) => label !== ABSTAIN || radius > 0);
       }),
   ],
   [
     'Smooth.certify of an ensemble',
     (m) =>
-      inSmooth(certify.ensemble([sound, m]), async (s) => (await s.certify(x.at(0), { n: 100 })).label !== ABSTAIN),
+      inSmooth(certify.ensemble([sound, m]), async (s) => (await certifyOne(s, x.at(0), { n: 100 })).label !== ABSTAIN),
   ],
   [
     'smoothedPredictions',
@@ -151,19 +152,19 @@ describe.each(SAMPLERS)('%s', (_, certified) => {
 test('weights are looked at again once they were written', async () => {
   using net = linearNet();
   using smooth = new Smooth(net, { numClasses: CLASSES, sigma: 0.25 });
-  expect((await smooth.certify(x.at(0), { n: 100 })).label).toBe(1);
+  expect((await certifyOne(smooth, x.at(0), { n: 100 })).label).toBe(1);
   net.parameters.get('0.bias')!.write([0, N, 0]);
-  await expect(smooth.certify(x.at(0), { n: 100 })).rejects.toThrow(
+  await expect(certifyOne(smooth, x.at(0), { n: 100 })).rejects.toThrow(
     'Smooth: 0.bias of the model has values that are NaN or infinite',
   );
   net.parameters.get('0.bias')!.write([0, 4, 0]);
-  expect((await smooth.certify(x.at(0), { n: 100 })).label).toBe(1);
+  expect((await certifyOne(smooth, x.at(0), { n: 100 })).label).toBe(1);
 });
 
 test('running statistics count as weights', async () => {
   using net = nn.sequential(nn.batchNorm(SIZE), nn.linear(SIZE, CLASSES)).init();
   (net.namedBuffers.get('0.running_var') as Tensor).write([1, 1, N, 1]);
-  await expect(certify.certifyBounds(net, x, y, { eps: 0.01 })).rejects.toThrow(
+  await expect(certify.certifyBounds(net, x, { labels: y, eps: 0.01 })).rejects.toThrow(
     'certifyBounds: 0.running_var of the model has values that are NaN or infinite',
   );
 });
@@ -182,11 +183,11 @@ describe('votes for no class count among n', () => {
         ),
     };
     await inSmooth(odd, async (s) => {
-      const { label, counts, pLower, radius } = await s.certify(x.at(0), { n: 1000, batchSize: 100 });
+      const { label, counts, pLower, radius } = await certifyOne(s, x.at(0), { n: 1000, batchSize: 100 });
       expect([label, ...counts]).toEqual([1, 0, 800, 0]);
       expect(pLower).toBeLessThan(0.8);
       expect(radius).toBe(certifiedRadius(pLower, 0.25));
-      expect(await s.predict(x.at(0), { n: 1000, batchSize: 100 })).toBe(1);
+      expect(await predictOne(s, x.at(0), { n: 1000, batchSize: 100 })).toBe(1);
     });
   });
   test('PREDICT abstains where most copies have no class', async () => {
@@ -200,7 +201,7 @@ describe('votes for no class count among n', () => {
           ),
         ),
     };
-    await inSmooth(odd, async (s) => expect(await s.predict(x.at(0), { n: 1000, batchSize: 100 })).toBe(ABSTAIN));
+    await inSmooth(odd, async (s) => expect(await predictOne(s, x.at(0), { n: 1000, batchSize: 100 })).toBe(ABSTAIN));
   });
 });
 
@@ -209,11 +210,11 @@ describe('sigma in f32', () => {
     const message = new RegExp(
       `: sigma is ${String(sigma).replace('+', '\\+')}, in f32 .*; expected a number from 2\\^-126 to 3.4e38`,
     );
-    const undrawn: certify.Draw = () => Promise.reject(new Error('drawn'));
+    const undrawn: Counts = () => Promise.reject(new Error('drawn'));
     expect(() => new Smooth(sound, { numClasses: CLASSES, sigma })).toThrow(message);
-    await expect(certify.certifyAtRadius(undrawn, { sigma, radius: 0 })).rejects.toThrow(message);
-    await expect(certify.certifyStaged(undrawn, { sigma, radius: 0 })).rejects.toThrow(message);
-    await expect(certify.certifyInputSpecific(undrawn, { sigma, decline: 1 })).rejects.toThrow(message);
+    await expect(atRadius(undrawn, { sigma, radius: 0 })).rejects.toThrow(message);
+    await expect(staged(undrawn, { sigma, radius: 0 })).rejects.toThrow(message);
+    await expect(inputSpecific(undrawn, { sigma, decline: 1 })).rejects.toThrow(message);
     await expect(certify.smoothedPredictions(sound, x, { numClasses: CLASSES, sigma, n: 1 })).rejects.toThrow(message);
     for (const make of [
       certify.gaussian,
@@ -230,12 +231,12 @@ describe('sigma in f32', () => {
     await inSmooth(
       sound,
       async (s) => {
-        const { radius, pLower } = await s.certify(x.at(0), { n: 100 });
+        const { radius, pLower } = await certifyOne(s, x.at(0), { n: 100 });
         expect(radius).toBe(certifiedRadius(pLower, onDevice));
-        const staged = await certify.certifyStaged(s.draws(x.at(0)), { sigma, radius: 0.01, stages: [100] });
-        expect(staged.radius).toBe(certifiedRadius(pLower, onDevice));
-        const specific = await certify.certifyInputSpecific(s.draws(x.at(0)), { sigma, decline: 10, maxSamples: 100 });
-        expect(specific.radius).toBe(certifiedRadius(specific.pLower, onDevice));
+        const inStages = await certify.certifyStaged(s, x.slice(0, 1), { radius: 0.01, stages: [100] });
+        expect(inStages.radii[0]).toBe(certifiedRadius(pLower, onDevice));
+        const specific = await certify.certifyInputSpecific(s, x.slice(0, 1), { decline: 10, maxSamples: 100 });
+        expect(specific.radii[0]).toBe(certifiedRadius(specific.pLower[0]!, onDevice));
       },
       sigma,
     );
@@ -248,7 +249,7 @@ describe('bounds', () => {
     for (const [, write, at] of BROKEN) {
       using net = linearNet();
       write(net);
-      await expect(certify.certifyBounds(net, x, y, { eps: 0.01, method })).rejects.toThrow(
+      await expect(certify.certifyBounds(net, x, { labels: y, eps: 0.01, method })).rejects.toThrow(
         `certifyBounds: ${at} of the model has values that are NaN or infinite`,
       );
     }
@@ -263,8 +264,8 @@ describe('bounds', () => {
         using net = nn.sequential(...make()).init();
         for (const p of net.parameters.values())
           p.write(Float32Array.from({ length: p.size }, (_, i) => (i % 2 ? size : -size)));
-        const { certified, margins } = await certify.certifyBounds(net, x, y, { eps: 0.3, method });
-        expect(certified).toEqual(new Array(COUNT).fill(false));
+        const { labels, radii, margins } = await certify.certifyBounds(net, x, { labels: y, eps: 0.3, method });
+        expect([...labels, ...radii]).toEqual([...new Array(COUNT).fill(ABSTAIN), ...new Array(COUNT).fill(0)]);
         expect(margins.some((m) => Number.isNaN(m) || m === Infinity)).toBe(false);
       }
     }

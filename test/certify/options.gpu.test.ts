@@ -12,7 +12,7 @@ const x = new NdArray([
   [0.3, 0.4],
 ]);
 const y = [0, 1];
-const undrawn: certify.Draw = () => Promise.reject(new Error('drawn'));
+const undrawn: certify.NoisyClassifier = { sigma: 1, count: () => Promise.reject(new Error('drawn')) };
 let model: Sequential;
 let targets: Tensor;
 beforeAll(() => {
@@ -35,17 +35,15 @@ const inputs = {} as never;
 
 const cases: [name: string, wrong: string, right: string, run: (options: never) => unknown][] = [
   ['Smooth', 'sigmas', 'sigma', (o) => new certify.Smooth(model, o)],
-  ['Smooth.certify', 'batchsize', 'batchSize', (o) => onSmooth((s) => s.certify(x.at(0), o))],
-  ['Smooth.certifyMany', 'stream', 'streams', (o) => onSmooth((s) => s.certifyMany(x, o))],
-  ['Smooth.predict', 'alphas', 'alpha', (o) => onSmooth((s) => s.predict(x.at(0), o))],
-  ['Smooth.count', 'firsts', 'first', (o) => onSmooth((s) => s.count(x.at(0), 10, o))],
-  ['Smooth.draws', 'streem', 'stream', (o) => onSmooth((s) => s.draws(x.at(0), o))],
+  ['Smooth.certify', 'batchsize', 'batchSize', (o) => onSmooth((s) => s.certify(x, o))],
+  ['Smooth.predict', 'alphas', 'alpha', (o) => onSmooth((s) => s.predict(x, o))],
+  ['Smooth.count', 'firsts', 'first', (o) => onSmooth((s) => s.count(x, o))],
   ['certifyDataset', 'indexes', 'indices', (o) => onSmooth((s) => certify.certifyDataset(s, { x, y }, o).next())],
-  ['certifyAtRadius', 'raduis', 'radius', (o) => certify.certifyAtRadius(undrawn, o)],
-  ['certifyStaged', 'stage', 'stages', (o) => certify.certifyStaged(undrawn, o)],
-  ['certifyInputSpecific', 'declin', 'decline', (o) => certify.certifyInputSpecific(undrawn, o)],
+  ['certifyAtRadius', 'raduis', 'radius', (o) => certify.certifyAtRadius(undrawn, x, o)],
+  ['certifyStaged', 'stage', 'stages', (o) => certify.certifyStaged(undrawn, x, o)],
+  ['certifyInputSpecific', 'declin', 'decline', (o) => certify.certifyInputSpecific(undrawn, x, o)],
   ['smoothedPredictions', 'numclasses', 'numClasses', (o) => certify.smoothedPredictions(model, x, o)],
-  ['certifyBounds', 'metod', 'method', (o) => certify.certifyBounds(model, x, y, o)],
+  ['certifyBounds', 'metod', 'method', (o) => certify.certifyBounds(model, x, o)],
   ['boxAround', 'clips', 'clip', (o) => certify.boxAround(targets, o)],
   ['crownBounds', 'methods', 'method', (o) => certify.crownBounds(model, { lower: targets, upper: targets }, o)],
   ['certifyMargin', 'batchsize', 'batchSize', (o) => certify.certifyMargin(linfDistMlp([2, 2]), x, o)],
@@ -55,6 +53,7 @@ const cases: [name: string, wrong: string, right: string, run: (options: never) 
   ['smoothAdv', 'warmup', 'warmUp', (o) => certify.smoothAdv(o)],
   ['smoothAdvTerms', 'estimates', 'estimate', (o) => certify.smoothAdvTerms(inputs, o)],
   ['macer', 'gama', 'gamma', (o) => certify.macer(o)],
+  ['macerTerms', 'm', '', (o) => certify.macerTerms(inputs, o)],
   ['consistency', 'etta', 'eta', (o) => certify.consistency(o)],
   ['consistency: adversary', 'step', 'steps', (o) => certify.consistency({ sigma: 1, adversary: o })],
   ['consistencyTerm', 'lamda', 'lambda', (o) => certify.consistencyTerm(targets, 2, o)],

@@ -1,10 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DisposedError, NdArray } from 'evenkeel';
-import { ABSTAIN, Smooth } from 'evenkeel/certify';
+import {
+  ABSTAIN,
+  certifyAtRadius,
+  certifyInputSpecific,
+  certifyStaged,
+  ensemble,
+  Smooth,
+  type Certificates,
+} from 'evenkeel/certify';
 import { flatten, linear, linfDistMlp, sequential, type LinfDistNet, type Sequential } from 'evenkeel/nn';
 import { hostNormal, key } from 'evenkeel/random';
 import { binomialCdf, clopperPearsonLower, normalCdf, normalQuantile } from 'evenkeel/stats';
 import cases from '../golden/smoothing.json';
+import { batchOf, certifyOne, each, predictOne } from '../support/certify.ts';
+
+const certifiers = { certifyAtRadius, certifyStaged, certifyInputSpecific };
 
 const FEATURES = 48;
 const SIGMA = 0.5;
@@ -41,10 +52,10 @@ describe('a linear classifier has the closed form radius |a.x + b| / |a|', () =>
   test.each([0.05, 0.2, 0.45, 0.8, 1.1])('distance %f', async (distance) => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 1 });
     for (const side of [1, -1]) {
-      const { label, radius, counts, pLower } = await smooth.certify(at(side * distance), {
+      const { label, radius, counts, pLower } = await certifyOne(smooth, at(side * distance), {
         n0: 5000,
         n,
-        stream: side + 1,
+        index: side + 1,
         batchSize: 5000,
       });
       const p = normalCdf(distance / SIGMA);
@@ -74,7 +85,7 @@ test('certificates of many points are wrong no more often than alpha allows', as
   using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 9 });
   let violations = 0;
   for (let i = 0; i < points; i++) {
-    const { radius } = await smooth.certify(at(distance), { n0: 10, n: 400, alpha, stream: i, batchSize: 400 });
+    const { radius } = await certifyOne(smooth, at(distance), { n0: 10, n: 400, alpha, index: i, batchSize: 400 });
     if (radius > distance) violations++;
   }
   // P[Bin(300, 0.05) > limit] < 1e-4.
@@ -85,16 +96,16 @@ test('certificates of many points are wrong no more often than alpha allows', as
   expect(violations).toBeGreaterThan(0);
 });
 
-test('the same seed and stream give the same counts, whatever the batch size', async () => {
+test('the same seed and index give the same counts, whatever the batch size', async () => {
   using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
-  const options = { n0: 64, n: 1000, stream: 3 };
-  const one = await smooth.certify(at(0.2), { ...options, batchSize: 1000 });
-  const two = await smooth.certify(at(0.2), { ...options, batchSize: 170 });
+  const options = { n0: 64, n: 1000, index: 3 };
+  const one = await certifyOne(smooth, at(0.2), { ...options, batchSize: 1000 });
+  const two = await certifyOne(smooth, at(0.2), { ...options, batchSize: 170 });
   expect(two.counts).toEqual(one.counts);
-  const other = await smooth.certify(at(0.2), { ...options, stream: 4 });
+  const other = await certifyOne(smooth, at(0.2), { ...options, index: 4 });
   expect(other.counts).not.toEqual(one.counts);
   using again = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
-  expect((await again.certify(at(0.2), options)).counts).toEqual(one.counts);
+  expect((await certifyOne(again, at(0.2), options)).counts).toEqual(one.counts);
 });
 
 describe('several inputs', () => {
@@ -107,33 +118,32 @@ describe('several inputs', () => {
     4,
   ]);
 
-  test('certifyMany gives each its own certificate, whatever the batch size', async () => {
+  test('each has its own certificate, whatever the batch size', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
     const alone = [];
-    for (const [i, d] of distances.entries()) alone.push(await smooth.certify(at(d), { ...options, stream: 7 * i }));
+    for (const [i, d] of distances.entries()) alone.push(await certifyOne(smooth, at(d), { ...options, index: 7 * i }));
     for (const batchSize of [37, 500, 1000, 10_000]) {
-      expect(
-        await smooth.certifyMany(several, { ...options, batchSize, streams: distances.map((_, i) => 7 * i) }),
-      ).toEqual(alone);
+      const indices = distances.map((_, i) => 7 * i);
+      expect(each(await smooth.certify(several, { ...options, batchSize, indices }))).toEqual(alone);
     }
     // A single input after several uses their room.
-    expect(await smooth.certify(at(distances[1]!), { ...options, stream: 7 })).toEqual(alone[1]);
-    expect((await smooth.certifyMany(several, options))[3]).toEqual(
-      await smooth.certify(at(distances[3]!), { ...options, stream: 3 }),
+    expect(await certifyOne(smooth, at(distances[1]!), { ...options, index: 7 })).toEqual(alone[1]);
+    expect(each(await smooth.certify(several, options))[3]).toEqual(
+      await certifyOne(smooth, at(distances[3]!), { ...options, index: 3 }),
     );
   });
 
   test('calls that overlap give what they give one after the other', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
     const calls = (): Promise<unknown>[] => [
-      smooth.certify(at(0.1), { ...options, batchSize: 20 }),
-      smooth.certifyMany(several, options),
-      smooth.certify(at(0.2), { ...options, n: 9 }).catch((e: Error) => e.message),
-      smooth
-        .certify(at(0.3), { ...options, signal: AbortSignal.abort(new Error('stop')) })
-        .catch((e: Error) => e.message),
-      smooth.count(at(0.1), 77),
-      smooth.predict(at(0.4), { n: 100 }),
+      certifyOne(smooth, at(0.1), { ...options, batchSize: 20 }),
+      smooth.certify(several, options),
+      certifyOne(smooth, at(0.2), { ...options, n: 9 }).catch((e: Error) => e.message),
+      certifyOne(smooth, at(0.3), { ...options, signal: AbortSignal.abort(new Error('stop')) }).catch(
+        (e: Error) => e.message,
+      ),
+      smooth.count(batchOf(at(0.1)), { n: 77 }),
+      predictOne(smooth, at(0.4), { n: 100 }),
     ];
     const together = await Promise.all(calls());
     const apart = [];
@@ -142,14 +152,42 @@ describe('several inputs', () => {
     expect(together[3]).toBe('stop');
   });
 
-  test('count takes copies by number; draws goes on where it was', async () => {
+  test('count takes copies by number, so that a later call goes on where one was', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
-    const x = at(0.1);
-    const counts = await smooth.count(x, 500, { first: 30, stream: 2 });
-    expect(counts).toEqual((await smooth.certify(x, { ...options, stream: 2 })).counts);
-    const draw = smooth.draws(x, { first: 30, stream: 2 });
-    const parts = [await draw(100), await draw(1), await draw(399)];
+    const x = batchOf(at(0.1));
+    const count = async (n: number, first: number) => (await smooth.count(x, { n, first, indices: [2] })).data;
+    const counts = await count(500, 30);
+    expect(counts).toEqual((await certifyOne(smooth, at(0.1), { ...options, index: 2 })).counts);
+    const parts = [await count(100, 30), await count(1, 130), await count(399, 131)];
     expect([0, 1].map((c) => parts.reduce((sum, p) => sum + p[c]!, 0))).toEqual(Array.from(counts));
+    // Of several inputs at once, each has its own.
+    const all = await smooth.count(several, { n: 50, indices: [9, 2, 5, 7, 8] });
+    expect(all.shape).toEqual([5, 2]);
+    expect(all.at(1).data).toEqual((await smooth.count(batchOf(at(distances[1]!)), { n: 50, indices: [2] })).data);
+  });
+
+  test.each([
+    ['certifyAtRadius', { radius: 0.1, maxSamples: 300, batchSize: 60 }],
+    ['certifyStaged', { radius: 0.1, stages: [80, 200] }],
+    ['certifyInputSpecific', { decline: 0.1, maxSamples: 300, steps: 5 }],
+  ] as const)('%s of several inputs gives each what it gets alone, by its number', async (name, own) => {
+    using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 4 });
+    const run = (x: NdArray, indices: number[], first = 0) =>
+      (certifiers[name] as (s: Smooth, x: NdArray, o: object) => Promise<Certificates>)(smooth, x, {
+        ...own,
+        n0: 40,
+        indices,
+        first,
+      });
+    const together = each(await run(several, [3, 1, 4, 15, 9]));
+    for (const [i, index] of [3, 1, 4, 15, 9].entries())
+      expect(together[i]).toEqual(each(await run(several.slice(i, i + 1), [index]))[0]);
+    expect(together.some(({ label }) => label !== ABSTAIN)).toBe(true);
+    expect(together.some(({ label }) => label === ABSTAIN)).toBe(true);
+    for (const { label, radius } of together) expect(radius > 0).toBe(label !== ABSTAIN);
+    // Copies from another number on are others.
+    expect(each(await run(several, [3, 1, 4, 15, 9], 5000))).not.toEqual(together);
+    await expect(run(several, [1])).rejects.toThrow(`${name}: 1 indices for 5 inputs, expected one each`);
   });
 
   test('no buffer is left behind', async () => {
@@ -157,8 +195,8 @@ describe('several inputs', () => {
     const before = currentGpu().memory().live;
     {
       using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA });
-      await smooth.certify(at(0.1), options);
-      await smooth.certifyMany(several, options);
+      await certifyOne(smooth, at(0.1), options);
+      await smooth.certify(several, options);
     }
     expect(currentGpu().memory().live).toBe(before);
   });
@@ -166,7 +204,7 @@ describe('several inputs', () => {
 
 describe('a model that changes after a first certificate', () => {
   const x = (): NdArray<Float32Array> => new NdArray(Float32Array.from(hostNormal(1, 6, key(8))), [6]);
-  const certificate = async (smooth: Smooth) => smooth.certify(x(), { n0: 50, n: 2000 });
+  const certificate = async (smooth: Smooth) => certifyOne(smooth, x(), { n0: 50, n: 2000 });
 
   test.each<[string, (net: LinfDistNet) => Promise<void> | void]>([
     ['another power', (net) => net.power.set(Infinity)],
@@ -192,6 +230,34 @@ describe('a model that changes after a first certificate', () => {
     expect([...after.counts]).not.toEqual([...before.counts]);
   });
 
+  test('another power in the middle of a call, or of a hold, is refused', async () => {
+    using net = linfDistMlp([6, 5, 3]).init({ seed: 1 });
+    for (const [before, after] of [
+      [3, 5],
+      [3, Infinity],
+    ] as const) {
+      net.power.set(before);
+      using smooth = new Smooth(net, { numClasses: 3, sigma: SIGMA });
+      const first = await certificate(smooth);
+      const message = `Smooth: p of a distance layer changed from ${before} to ${after}`;
+      const under = certificate(smooth);
+      net.power.set(after);
+      await expect(under).rejects.toThrow(message);
+      net.power.set(before);
+      const held = smooth.hold();
+      net.power.set(after);
+      await expect(certificate(smooth)).rejects.toThrow(message);
+      held.release();
+      expect(await certificate(smooth)).not.toEqual(first);
+      net.power.set(before);
+      expect(await certificate(smooth)).toEqual(first);
+      using both = new Smooth(ensemble([net, net]), { numClasses: 3, sigma: SIGMA });
+      const mean = certificate(both);
+      net.power.set(after);
+      await expect(mean).rejects.toThrow('Smooth: p of a distance layer changed');
+    }
+  });
+
   test('freed: an error', async () => {
     const net = linfDistMlp([6, 5, 3]).init({ seed: 1 });
     using smooth = new Smooth(net, { numClasses: 3, sigma: SIGMA });
@@ -204,12 +270,12 @@ describe('a model that changes after a first certificate', () => {
 describe('predict', () => {
   test('answers far from the boundary and abstains on it', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA });
-    expect(await smooth.predict(at(0.5), { n: 1000 })).toBe(1);
-    expect(await smooth.predict(at(-0.5), { n: 1000 })).toBe(0);
-    expect(await smooth.predict(at(0), { n: 1000 })).toBe(ABSTAIN);
+    expect(await predictOne(smooth, at(0.5), { n: 1000 })).toBe(1);
+    expect(await predictOne(smooth, at(-0.5), { n: 1000 })).toBe(0);
+    expect(await predictOne(smooth, at(0), { n: 1000 })).toBe(ABSTAIN);
     // Ten unanimous copies are not enough at alpha = 0.001, eleven are.
-    expect(await smooth.predict(at(3), { n: 10 })).toBe(ABSTAIN);
-    expect(await smooth.predict(at(3), { n: 11 })).toBe(1);
+    expect(await predictOne(smooth, at(3), { n: 10 })).toBe(ABSTAIN);
+    expect(await predictOne(smooth, at(3), { n: 11 })).toBe(1);
   });
 });
 
@@ -254,39 +320,39 @@ describe('bad input', () => {
     [{ batchSize: 0 }, 'Smooth.certify: batchSize is 0, expected an integer of at least 1'],
   ])('%o', async (options, message) => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: 1 });
-    await expect(smooth.certify(at(1), options)).rejects.toThrow(message);
+    await expect(certifyOne(smooth, at(1), options)).rejects.toThrow(message);
   });
 
   test('inputs and streams', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: 1 });
     const two = new NdArray(new Float32Array(2 * FEATURES), [2, 3, 4, 4]);
-    await expect(smooth.certifyMany(two, { n: 10, streams: [1] })).rejects.toThrow(
-      'Smooth.certifyMany: 1 streams for 2 inputs, expected one each',
+    await expect(smooth.certify(two, { n: 10, indices: [1] })).rejects.toThrow(
+      'Smooth.certify: 1 indices for 2 inputs, expected one each',
     );
-    await expect(smooth.certify(at(1), { n: 10, stream: -1 })).rejects.toThrow(
-      'Smooth.certify: stream is -1, expected an integer from 0 to 2^32 - 1',
+    await expect(certifyOne(smooth, at(1), { n: 10, index: -1 })).rejects.toThrow(
+      'Smooth.certify: index is -1, expected an integer from 0 to 2^32 - 1',
     );
-    await expect(smooth.certifyMany(two, { n: 2 ** 31 })).rejects.toThrow(
-      'Smooth.certifyMany: 2147483648 copies of 2 inputs from copy 100 on, expected fewer than 2^32 in all',
+    await expect(smooth.certify(two, { n: 2 ** 31 })).rejects.toThrow(
+      'Smooth.certify: 2147483648 copies of 2 inputs from copy 100 on, expected fewer than 2^32 in all',
     );
-    await expect(smooth.certify(new NdArray(new Float32Array(48).fill(NaN), [3, 4, 4]), { n: 10 })).rejects.toThrow(
+    await expect(certifyOne(smooth, new NdArray(new Float32Array(48).fill(NaN), [3, 4, 4]), { n: 10 })).rejects.toThrow(
       'Smooth.certify: x has values that are not finite',
     );
-    await expect(smooth.certifyMany(new NdArray(new Float32Array(0), [0, 3, 4, 4]), { n: 10 })).rejects.toThrow(
-      'Smooth.certifyMany: x has shape [0,3,4,4], expected (inputs, ...features) with at least one input',
+    await expect(smooth.certify(new NdArray(new Float32Array(0), [0, 3, 4, 4]), { n: 10 })).rejects.toThrow(
+      'Smooth.certify: x has shape [0,3,4,4], expected (inputs, ...features) with at least one input',
     );
   });
 
   test('a model with another number of classes', async () => {
     using smooth = new Smooth(model, { numClasses: 3, sigma: 1 });
-    await expect(smooth.certify(at(1), { n: 100 })).rejects.toThrow(
+    await expect(certifyOne(smooth, at(1), { n: 100 })).rejects.toThrow(
       'Smooth: the model gives shape [100,2], expected (batch, 3)',
     );
   });
 
   test('an abort', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: 1 });
-    await expect(smooth.certify(at(1), { n: 100, signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow(
+    await expect(certifyOne(smooth, at(1), { n: 100, signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow(
       'stop',
     );
   });

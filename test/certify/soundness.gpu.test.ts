@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NdArray, tensor, type Tensor } from 'evenkeel';
 import { evaluateRobustness, pgd, type AttackedModel } from 'evenkeel/attack';
-import { ABSTAIN, certifyBounds, certifyMargin, Smooth } from 'evenkeel/certify';
+import { ABSTAIN, certifyMargin, Smooth } from 'evenkeel/certify';
 import { linear, linfDistMlp, sequential, type LinfDistNet, type Sequential } from 'evenkeel/nn';
 import { add, mul } from 'evenkeel/ops';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { certifiedRadius } from 'evenkeel/stats';
 import { eventLimit } from '../../examples/reproduce/lib/statistics.ts';
+import { certifyOne, boundsOf } from '../support/certify.ts';
 
 const rowOf = (of: NdArray, i: number): number[] => Array.from(of.at(i).data as Float32Array);
 const classOf = (row: readonly number[]): number => row.indexOf(Math.max(...row));
@@ -81,11 +82,11 @@ describe('smoothed linear classifiers', () => {
       const x = Float32Array.from(from, (v, k) => v + shift * w[k]!);
       become(w, b);
       const distance = distanceOf(w, b, x);
-      const { label, radius, counts } = await smooth.certify(new NdArray(x, [FEATURES]), {
+      const { label, radius, counts } = await certifyOne(smooth, new NdArray(x, [FEATURES]), {
         n0: 20,
         n,
         alpha,
-        stream: i,
+        index: i,
       });
       const truth = (of: number): number => (of === Number(distance > 0) ? Math.abs(distance) : 0);
       if (label !== ABSTAIN) {
@@ -111,7 +112,7 @@ describe('smoothed linear classifiers', () => {
       using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed: 43 });
       const found = [];
       for (let i = 0; i < count; i++)
-        found.push(await smooth.certify(x.at(i) as NdArray, { n: 2000, stream: i, batchSize: 2000 }));
+        found.push(await certifyOne(smooth, x.at(i) as NdArray, { n: 2000, index: i, batchSize: 2000 }));
       const distances = Array.from({ length: count }, (_, i) => distanceOf(w, b, rowOf(x, i)));
       const labels = distances.map((d) => Number(d > 0));
       // The smoothed classifier decides as the linear one does: P[w.(x + noise) + b > 0] > 1/2 where w.x + b > 0.
@@ -155,8 +156,8 @@ describe('l-infinity-distance nets under PGD with 100 restarts', () => {
     const middle = Array.from(own.radii).sort((a, b) => a - b)[N / 2]!;
     for (const eps of [middle / 2, middle, 4 * middle]) {
       const byMargin = y.map((label, i) => label === own.labels[i] && own.radii[i]! > eps);
-      const { certified: byBox } = await certifyBounds(net, x, y, { eps });
-      const { certified: free } = await certifyBounds(net, x, y, { eps, clip: null });
+      const { certified: byBox } = await boundsOf(net, x, { labels: y, eps });
+      const { certified: free } = await boundsOf(net, x, { labels: y, eps, clip: null });
       const attack = {
         name: 'pgd',
         run: (model: AttackedModel, at: Tensor, of: Tensor<'i32'>, { seed }: { seed: number }) =>

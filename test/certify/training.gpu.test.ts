@@ -128,10 +128,8 @@ describe('golden steps', () => {
   });
   test.each(casesOf(file, 'macer'))('$name', (c) =>
     check(c, (inputs) => {
-      const { loss, classification, robust, used, gap } = macerTerms(
-        inputs,
-        c.options as Parameters<typeof macerTerms>[1],
-      );
+      const { sigma, lambda, beta, gamma } = c.options as unknown as Parameters<typeof macerTerms>[1];
+      const { loss, classification, robust, used, gap } = macerTerms(inputs, { sigma, lambda, beta, gamma });
       return {
         loss,
         parts: {

@@ -38,11 +38,11 @@ export async function firstLight(
   });
   const scaled = await temperatureScaling().fit(model, calib);
   log('ECE', calibrationError(await scaled.predict(test.x), test.y, { nBins: 15 }));
-  const { label, radius } = await new Smooth(model, { numClasses: 10, sigma: 0.25 }).certify(test.x.at(0), {
+  const certificates = await new Smooth(model, { numClasses: 10, sigma: 0.25 }).certify(test.x.slice(0, 1), {
     n0: 100,
     n: 1000,
     alpha: 1e-3,
   });
   gpu.destroy();
-  return { label, radius };
+  return { label: certificates.labels[0]!, radius: certificates.radii[0]! };
 }

@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { currentGpu, NdArray, tensor, type Tensor } from 'evenkeel';
 import { evaluateRobustness, pgd, type AttackedModel } from 'evenkeel/attack';
-import { certifyBounds, certifyMargin } from 'evenkeel/certify';
+import { certifyMargin } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
 import { linfMargin } from 'evenkeel/losses';
 import { linfDistConvNet, type LinfDistNet } from 'evenkeel/nn';
 import { linfSchedule, lpDecayAdamW } from 'evenkeel/optim';
 import { hostUniform, key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
+import { boundsOf } from '../support/certify.ts';
 
 const [H, W] = [5, 6];
 const small = (p = Infinity): LinfDistNet =>
@@ -145,8 +146,8 @@ test('fits from p = 8 to infinity, certifies, and no attack reaches inside a cer
   const eps = 0.1;
   const byMargin = radii.map((r, i) => Number(r > eps && labels[i] === y[i]));
   expect(byMargin.reduce((a, b) => a + b) / count).toBeGreaterThan(0.8);
-  const free = await certifyBounds(net, x, y, { eps, clip: null, batchSize: 50 });
-  const { certified } = await certifyBounds(net, x, y, { eps, batchSize: 50 });
+  const free = await boundsOf(net, x, { labels: y, eps, clip: null, batchSize: 50 });
+  const { certified } = await boundsOf(net, x, { labels: y, eps, batchSize: 50 });
   free.margins.forEach((m, i) => {
     // Without the pixel box intervals say what the margin says, but for their rounding, or a little more: the zeros of
     // the padding do not move.

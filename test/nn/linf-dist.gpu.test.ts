@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { pgd } from 'evenkeel/attack';
-import { boxAround, certifyBounds, certifyMargin, intervalBounds } from 'evenkeel/certify';
+import { boxAround, certifyMargin, intervalBounds } from 'evenkeel/certify';
 import { linfMargin } from 'evenkeel/losses';
 import { linfDistConv2d, linfDistMlp, sequential, DistancePower, type LinfDistNet } from 'evenkeel/nn';
 import { add, crossEntropy, div, mul, oneHot, sub, sum } from 'evenkeel/ops';
@@ -10,6 +10,7 @@ import file from '../golden/linf-dist.json';
 import { expectWithin, readAll, takeGrad } from '../support/check-op.ts';
 import { casesOf, dense, flat, toNumber, type GoldenCase } from '../support/golden.ts';
 import { close } from '../support/tolerance.ts';
+import { boundsOf } from '../support/certify.ts';
 
 const upload = (c: GoldenCase, name: string): Tensor => {
   const { data, shape } = dense(c.inputs[name]);
@@ -207,7 +208,7 @@ describe('certificates', () => {
     flat(c.outputs.gLower).forEach((v, i) => expect(lower![i]!).toBeLessThanOrEqual(v + 1e-12));
     flat(c.outputs.gUpper).forEach((v, i) => expect(upper![i]!).toBeGreaterThanOrEqual(v - 1e-12));
     const target = flat(c.inputs.target);
-    const { certified, margins } = await certifyBounds(net, images, target, { eps, clip, batchSize: 4 });
+    const { certified, margins } = await boundsOf(net, images, { labels: target, eps, clip, batchSize: 4 });
     expect(certified.map(Number)).toEqual(flat(c.outputs.ibpCertified));
     // worst_j = (upper_j - lower_y) / (2 eps), 0 at the label.
     const worst = flat(c.outputs.worst);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray, scope, tensor } from 'evenkeel';
 import { pgd } from 'evenkeel/attack';
-import { certifyBounds, certifyMargin, crownBounds, intervalBounds, boxAround } from 'evenkeel/certify';
+import { certifyMargin, crownBounds, intervalBounds, boxAround } from 'evenkeel/certify';
 import {
   conv2d,
   flatten,
@@ -18,6 +18,7 @@ import { makeDataset } from 'evenkeel/data';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { hostUniform, key } from 'evenkeel/random';
+import { boundsOf } from '../support/certify.ts';
 
 // The constants of CIFAR-10.
 const [MEAN, STD] = [
@@ -102,7 +103,7 @@ describe('in a model', () => {
       ),
     );
     const certified = (eps: number): Promise<boolean[]> =>
-      certifyBounds(model, x, labels, { eps, method }).then((c) => c.certified);
+      boundsOf(model, x, { labels, eps, method }).then((c) => c.certified);
     expect(await certified(0)).toEqual(new Array(COUNT).fill(true));
     expect(await certified(1)).toEqual(new Array(COUNT).fill(false));
     for (const eps of [1e-3, 0.02]) {

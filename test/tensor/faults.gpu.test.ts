@@ -63,8 +63,8 @@ const programs: Record<string, () => Promise<Iterable<number>>> = {
   certification: async () => {
     using model = sequential(flatten(), linear(6, 3)).init({ seed: 5 });
     using smooth = new Smooth(model, { numClasses: 3, sigma: 0.5 });
-    const found = await smooth.certifyMany(x.slice(0, 3), { n0: 10, n: 60, batchSize: 50 });
-    return found.flatMap(({ label, radius, counts }) => [label, radius, ...counts]);
+    const found = await smooth.certify(x.slice(0, 3), { n0: 10, n: 60, batchSize: 50 });
+    return [...found.labels, ...found.radii, ...found.counts.data];
   },
 };
 

@@ -1,13 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NdArray, tensor, type DType, type Tensor } from 'evenkeel';
 import { apgd, evaluateRobustness, fgsm, pgd, squareAttack } from 'evenkeel/attack';
-import { certifyBounds, certifyDataset, certifyMargin, Smooth, smoothedPredictions } from 'evenkeel/certify';
+import {
+  certifyBounds,
+  certifyDataset,
+  certifyMargin,
+  Smooth,
+  smoothedPredictions,
+  certifyAtRadius,
+  certifyInputSpecific,
+  certifyStaged,
+} from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
 import { crossEntropy } from 'evenkeel/losses';
 import * as metrics from 'evenkeel/metrics';
 import { linear, linfDistMlp, sequential, type Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { evaluate, fit } from 'evenkeel/train';
+import { each } from '../support/certify.ts';
 
 /* Values of the host: nested arrays, NdArrays and Tensors wherever an array is asked for, and a sentence for what is none. */
 
@@ -260,13 +270,14 @@ describe('a Tensor, an NdArray and nested arrays give the same', () => {
   test('evaluate', () => all((a, b) => evaluate(model, { x: a, y: b })));
   test('Smooth', async () => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: 0.1 });
-    await all((a) => smooth.certifyMany(a, { n: 50 }));
-    for (const one of [rows[0]!, new NdArray(rows[0]!), Float32Array.from(rows[0]!)]) {
-      expect(await smooth.certify(one, { n: 50 })).toEqual((await smooth.certifyMany(rows, { n: 50 }))[0]);
-      expect(await smooth.predict(one, { n: 50 })).toBeTypeOf('number');
-      expect((await smooth.count(one, 50)).length).toBe(2);
-      expect((await smooth.draws(one)(50)).length).toBe(2);
-    }
+    await all((a) => smooth.certify(a, { n: 50 }));
+    await all((a) => smooth.predict(a, { n: 50 }));
+    await all((a) => smooth.count(a, { n: 50 }));
+    await all((a) => certifyAtRadius(smooth, a, { radius: 0.01, maxSamples: 100 }));
+    await all((a) => certifyStaged(smooth, a, { radius: 0.01, stages: [50] }));
+    await all((a) => certifyInputSpecific(smooth, a, { decline: 1, maxSamples: 50 }));
+    for (const one of [[rows[0]!], new NdArray([rows[0]!]), [Float32Array.from(rows[0]!)]])
+      expect(each(await smooth.certify(one, { n: 50 }))[0]).toEqual(each(await smooth.certify(rows, { n: 50 }))[0]);
     await all(async (a, b) => {
       const lines = [];
       for await (const { row } of certifyDataset(smooth, { x: a, y: b }, { n: 50 })) lines.push({ ...row, seconds: 0 });
@@ -276,7 +287,7 @@ describe('a Tensor, an NdArray and nested arrays give the same', () => {
   test('smoothedPredictions', () =>
     all((a) => reads(smoothedPredictions(model, a, { numClasses: 2, sigma: 0.1, n: 5 }))));
   test('certifyBounds, certifyMargin', async () => {
-    await all((a, b) => certifyBounds(model, a, b, { eps: 0.01 }));
+    await all((a, b) => certifyBounds(model, a, { labels: b, eps: 0.01 }));
     using net = linfDistMlp([3, 2]).init();
     net.power.set(Infinity);
     await all((a) => certifyMargin(net, a));
@@ -351,12 +362,12 @@ describe('a Tensor, an NdArray and nested arrays give the same', () => {
     await expect(evaluate(model, { x: rows, y: ['a', 'b', 'c', 'd'] as never })).rejects.toThrow(
       'evaluate: y[0] is "a", expected a number',
     );
-    await expect(certifyBounds(model, rows, 'abcd' as never, { eps: 0.1 })).rejects.toThrow(
-      'certifyBounds: y is "abcd", expected an array of numbers',
+    await expect(certifyBounds(model, rows, { labels: 'abcd' as never, eps: 0.1 })).rejects.toThrow(
+      'certifyBounds: labels is "abcd", expected an array of numbers',
     );
     using smooth = new Smooth(model, { numClasses: 2, sigma: 0.1 });
     await expect(smooth.certify({ a: 1 } as never)).rejects.toThrow('Smooth.certify: x is an object with a, expected');
-    await expect(smooth.certify([1e39, 0, 0])).rejects.toThrow('Smooth.certify: x has values that are not finite');
+    await expect(smooth.certify([[1e39, 0, 0]])).rejects.toThrow('Smooth.certify: x has values that are not finite');
     await expect(evaluateRobustness(model, [['a']] as never, [0], { eps: 0.1 })).rejects.toThrow(
       'evaluateRobustness: images[0][0] is "a", expected a number',
     );

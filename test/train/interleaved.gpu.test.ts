@@ -13,6 +13,7 @@ import { NdArray } from '../../src/tensor/ndarray.ts';
 import { scope } from '../../src/tensor/scope.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
 import { gpu } from '../support/gpu.ts';
+import { certifyOne } from '../support/certify.ts';
 
 const WIDTH = 6;
 const CLASSES = 3;
@@ -57,7 +58,7 @@ const calls: Record<string, Call> = {
   stateDict: (model) => model.stateDict(),
   'certify, twice at once': (model) =>
     smoothed(model, (smooth) =>
-      Promise.all([0, 1].map((i) => smooth.certify(few.x.at(i), { n0: 40, n: 80, batchSize: 8, stream: i }))),
+      Promise.all([0, 1].map((i) => certifyOne(smooth, few.x.at(i), { n0: 40, n: 80, batchSize: 8, index: i }))),
     ),
   certifyDataset: (model) =>
     smoothed(model, async (smooth) => {
@@ -72,7 +73,7 @@ const calls: Record<string, Call> = {
     shares.dispose();
     return values;
   },
-  certifyBounds: (model) => certifyBounds(model, few.x, few.y, { eps: 0.01, batchSize: 1 }),
+  certifyBounds: (model) => certifyBounds(model, few.x, { labels: few.y, eps: 0.01, batchSize: 1 }),
   pgd: (model) => onDevice((x, y) => pgd(model, x, y, { eps: 0.1, steps: 20 })),
   apgd: (model) => onDevice((x, y) => apgd(model, x, y, { eps: 0.1, steps: 20 })),
   squareAttack: (model) => onDevice((x, y) => squareAttack(model, x, y, { eps: 0.1, queries: 60 })),

@@ -9,6 +9,7 @@ import { sgd } from 'evenkeel/optim';
 import { crt, evaluate, featuresOf, fit, linearHead, lws, nearestClassMean, tauNorm } from 'evenkeel/train';
 import { crossEntropy } from 'evenkeel/losses';
 import { clusters } from '../support/synthetic.ts';
+import { certifyOne } from '../support/certify.ts';
 
 /** Three overlapping classes of 200, 60 and 6 samples. */
 function longTailed(): Dataset {
@@ -200,7 +201,7 @@ describe('heads', () => {
     const { backbone } = splitClassifier(model);
     using better = backbone.with(nearestClassMean(await featuresOf(backbone, train)));
     using smooth = new Smooth(better, { numClasses: 3, sigma: 0.1 });
-    expect((await smooth.certify(test600.x.at(0), { n0: 20, n: 100 })).label).toBeLessThan(3);
+    expect((await certifyOne(smooth, test600.x.at(0), { n0: 20, n: 100 })).label).toBeLessThan(3);
     const adjusted = logitAdjustment({ clsNumList: train.classCounts }).wrap(better);
     expect((await adjusted.predict(test600.x)).shape).toEqual([600, 3]);
     const z = scope(() => better.forward(tensor(test600.x.slice(0, 2))));

@@ -203,7 +203,7 @@ export function certification(gpu: Gpu, { net, batch, n0, n, sigma }: WorkOf<'ce
   const shape = net === 'lenet' ? [1, 28, 28] : [784];
   const model = (net === 'lenet' ? lenet() : mlp(...FIRST_MLP.widths)).init({ gpu, seed: 0 });
   const smooth = new Smooth(model, { numClasses: 10, sigma, gpu });
-  const image = new NdArray(values(784, 10), shape);
+  const image = new NdArray(values(784, 10), [1, ...shape]);
   const x = tensor(values(batch * 784, 11), { shape: [batch, ...shape] });
   return {
     evenkeel: {

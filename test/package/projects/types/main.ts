@@ -23,7 +23,7 @@ export async function main(device: GPUDevice): Promise<number> {
   await fit(model, data, { loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1, seed: 0 });
   const scaled = await temperatureScaling().fit(model, data);
   const smooth = new Smooth(model, { numClasses: 2, sigma: 0.5 });
-  const { radius } = await smooth.certify(data.x.at(0), { n0: 10, n: 100, alpha: 0.01 });
+  const { radii } = await smooth.certify(data.x.slice(0, 1), { n0: 10, n: 100, alpha: 0.01 });
   const x: Tensor = requireGrad(tensor([1, 2]));
   const y = scope(() => sum(mul(reshape(x, [2, 1]), 2)));
   backward(y);
@@ -34,7 +34,7 @@ export async function main(device: GPUDevice): Promise<number> {
   x.view([2]);
   const dtype: DType = x.detach().dtype;
   gpu.destroy();
-  return radius + calibrationError(await scaled.predict(data.x), data.y, { nBins: 15 }) + dtype.length;
+  return radii[0]! + calibrationError(await scaled.predict(data.x), data.y, { nBins: 15 }) + dtype.length;
 }
 
 export const all = [attack, io, random, stats, wgsl, wgslVite];
