@@ -6,17 +6,8 @@ import { mlp } from 'evenkeel/nn';
 import { cosineLr, sgd } from 'evenkeel/optim';
 import { normalPdf, normalQuantile } from 'evenkeel/stats';
 import { fit } from 'evenkeel/train';
-import {
-  type Context,
-  count,
-  experiment,
-  integer,
-  report,
-  say,
-  seedCount,
-  toggle,
-  type Verdict,
-} from './lib/experiment.ts';
+import { count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
+import type { Context, Verdict } from './lib/experiment.ts';
 import { take } from './lib/images.ts';
 import { meanAndDeviation, percent, percentWithDeviation } from './lib/statistics.ts';
 

@@ -5,18 +5,8 @@ import { accuracy, calibrationError, classwiseCalibrationError, nll } from 'even
 import { mlp } from 'evenkeel/nn';
 import { cosineLr, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
-import {
-  type Context,
-  count,
-  experiment,
-  integer,
-  list,
-  report,
-  say,
-  seedCount,
-  toggle,
-  type Verdict,
-} from './lib/experiment.ts';
+import { count, experiment, integer, list, report, say, seedCount, toggle } from './lib/experiment.ts';
+import type { Context, Verdict } from './lib/experiment.ts';
 import { judgePaired, meanAndDeviation, percent } from './lib/statistics.ts';
 
 /** Losses by name, each made anew for a run. */

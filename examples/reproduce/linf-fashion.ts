@@ -8,18 +8,8 @@ import { adam, linfSchedule } from 'evenkeel/optim';
 import { randint, split } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 import { NdArray, tensor, type Tensor } from 'evenkeel';
-import {
-  choice,
-  type Context,
-  count,
-  experiment,
-  integer,
-  report,
-  say,
-  seedCount,
-  toggle,
-  type Verdict,
-} from './lib/experiment.ts';
+import { choice, count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
+import type { Context, Verdict } from './lib/experiment.ts';
 import { take } from './lib/images.ts';
 import { meanAndDeviation, percent, percentWithDeviation } from './lib/statistics.ts';
 

@@ -5,18 +5,8 @@ import { averageCertifiedRadius, certifiedAccuracy } from 'evenkeel/metrics';
 import { lenet, mlp, type Sequential } from 'evenkeel/nn';
 import { sgd, stepLr } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
-import {
-  type Context,
-  count,
-  experiment,
-  type Experiment,
-  integer,
-  report,
-  say,
-  seedCount,
-  toggle,
-  type Verdict,
-} from './lib/experiment.ts';
+import { count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
+import type { Context, Experiment, Verdict } from './lib/experiment.ts';
 import { take } from './lib/images.ts';
 import { meanAndDeviation, percent, withDeviation } from './lib/statistics.ts';
 
@@ -61,13 +51,7 @@ const FASHION: Setting = {
   quick: { steps: 2, stepSize: 1, eta: 5 },
   full: { steps: 4, stepSize: 1, eta: 5 },
 };
-const MNIST: Setting = {
-  data: 'mnist',
-  sigma: 1,
-  lambda: 5,
-  quick: { steps: 2, stepSize: 1, eta: 5 },
-  full: { steps: 8, stepSize: 1, eta: 5 },
-};
+const MNIST: Setting = { ...FASHION, data: 'mnist', sigma: 1, full: { ...FASHION.full, steps: 8 } };
 
 /** Flags that change the protocol; null: its own value. */
 interface Wishes {

@@ -4,17 +4,8 @@ import { accuracy, splitAccuracy } from 'evenkeel/metrics';
 import { mlp } from 'evenkeel/nn';
 import { cosineLr, sgd } from 'evenkeel/optim';
 import { fit, selectBySusceptibility, susceptibility } from 'evenkeel/train';
-import {
-  type Context,
-  count,
-  experiment,
-  integer,
-  report,
-  say,
-  seedCount,
-  toggle,
-  type Verdict,
-} from './lib/experiment.ts';
+import { count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
+import type { Context, Verdict } from './lib/experiment.ts';
 import { take } from './lib/images.ts';
 import { meanAndDeviation, withDeviation, percent, percentWithDeviation } from './lib/statistics.ts';
 

@@ -31,7 +31,7 @@ const METHODS: Readonly<Record<string, BinaryMethod>> = {
 };
 
 /** Figures of an independent NumPy program: 30 problems (margins), 5 (descents), 10 (classes). */
-const REFERENCE: Readonly<Record<Part, Readonly<Record<string, number>>>> = {
+export const REFERENCE: Readonly<Record<Part, Readonly<Record<string, number>>>> = {
   margin: {
     'delta 1': 0.222,
     'delta 2': 0.115,

@@ -24,6 +24,7 @@ h1{
 h2{font:600 clamp(20px,2.6vw,25px)/1.2 Charter,"Iowan Old Style",Georgia,"Times New Roman",serif;margin:0 0 6px}
 h3{font-size:14px;font-weight:600;margin:0 0 8px;color:var(--ink)}
 p{margin:0 0 12px;max-width:66ch}
+.name{white-space:nowrap}
 .lede{font-size:clamp(16px,2vw,18.5px);color:var(--soft);max-width:60ch}
 .note{color:var(--soft);font-size:15px}
 section{border-top:1px solid var(--rule);padding-top:26px;margin-top:38px}
@@ -75,6 +76,10 @@ pre{
   background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:12px 14px;overflow-x:auto;
   font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;margin:10px 0
 }
-@media(max-width:520px){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:10px}figure{padding:12px 10px 6px}}
+@media(max-width:520px){
+  dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:10px}figure{padding:12px 10px 6px}
+  svg text{font-size:13px}svg .value{font-size:12px}
+  .diagrams svg{max-width:280px}.diagrams svg text{font-size:11px}
+}
 @media print{body{background:#fff}figure{break-inside:avoid}}
 `.trim();

@@ -42,14 +42,15 @@ function imbalance({ imbFactor }: Summary): string {
 function header(summary: Summary, name: string): string {
   const ordered = [...summary.methods].sort((a, b) => b.balancedAccuracy - a.balancedAccuracy);
   const [best, other] = ordered as [MethodSummary, MethodSummary | undefined];
-  const value = (m: MethodSummary): string => `${percent(m.balancedAccuracy, 1)} % with ${METHOD_TITLES[m.name]}`;
+  const value = (m: MethodSummary): string =>
+    `${percent(m.balancedAccuracy, 1)}&nbsp;% with <span class="name">${METHOD_TITLES[m.name]}</span>`;
   const title = `Balanced accuracy ${value(best)}${other ? `, ${value(other)}` : ''}`;
   const lede =
     `A classifier trained on ${name}, where the most frequent class has about ${imbalance(summary)} times as ` +
     'many images as the rarest: tested on the balanced official test set, calibrated, and certified against ' +
     'every perturbation up to a radius.';
   return (
-    `<header><p class="mark-name">evenkeel</p><h1>${escape(title)}</h1><p ` +
+    `<header><p class="mark-name">evenkeel</p><h1>${title}</h1><p ` +
     `class="lede">${escape(lede)}</p>${legend(summary)}</header>`
   );
 }

@@ -170,38 +170,32 @@ test('running statistics count as weights', async () => {
 });
 
 describe('votes for no class count among n', () => {
+  /** The sound classifier with NaN in some rows of each batch. */
+  const losing = (isLost: (row: number) => boolean): certify.BaseClassifier => ({
+    forward: (t) => {
+      const rows = t.shape[0]!;
+      const lost = Array.from({ length: rows }, (_, row) => (isLost(row) ? N : 0));
+      return add(sound.forward(t), tensor(lost, { shape: [rows, 1] }));
+    },
+  });
   test('a fifth of the copies lost lowers the bound', async () => {
     // Class 1 wins everywhere, but 4 of 20 rows of a batch are NaN.
-    const odd: certify.BaseClassifier = {
-      forward: (t) =>
-        add(
-          sound.forward(t),
-          tensor(
-            Array.from({ length: t.shape[0]! }, (_, r) => (r % 5 === 0 ? N : 0)),
-            { shape: [t.shape[0]!, 1] },
-          ),
-        ),
-    };
-    await inSmooth(odd, async (s) => {
-      const { label, counts, pLower, radius } = await certifyOne(s, x.at(0), { n: 1000, batchSize: 100 });
-      expect([label, ...counts]).toEqual([1, 0, 800, 0]);
-      expect(pLower).toBeLessThan(0.8);
-      expect(radius).toBe(certifiedRadius(pLower, 0.25));
-      expect(await predictOne(s, x.at(0), { n: 1000, batchSize: 100 })).toBe(1);
-    });
+    await inSmooth(
+      losing((row) => row % 5 === 0),
+      async (s) => {
+        const { label, counts, pLower, radius } = await certifyOne(s, x.at(0), { n: 1000, batchSize: 100 });
+        expect([label, ...counts]).toEqual([1, 0, 800, 0]);
+        expect(pLower).toBeLessThan(0.8);
+        expect(radius).toBe(certifiedRadius(pLower, 0.25));
+        expect(await predictOne(s, x.at(0), { n: 1000, batchSize: 100 })).toBe(1);
+      },
+    );
   });
   test('PREDICT abstains where most copies have no class', async () => {
-    const odd: certify.BaseClassifier = {
-      forward: (t) =>
-        add(
-          sound.forward(t),
-          tensor(
-            Array.from({ length: t.shape[0]! }, (_, r) => (r % 5 === 0 ? 0 : N)),
-            { shape: [t.shape[0]!, 1] },
-          ),
-        ),
-    };
-    await inSmooth(odd, async (s) => expect(await predictOne(s, x.at(0), { n: 1000, batchSize: 100 })).toBe(ABSTAIN));
+    await inSmooth(
+      losing((row) => row % 5 !== 0),
+      async (s) => expect(await predictOne(s, x.at(0), { n: 1000, batchSize: 100 })).toBe(ABSTAIN),
+    );
   });
 });
 

@@ -55,6 +55,10 @@ describe('needsBuild', () => {
     expect(needsBuild(root)).toBe(false);
     put('shaders/x.d.wgsl.ts', 10);
     expect(needsBuild(root)).toBe(false);
+    put('examples/reproduce/lib/x.ts', 10);
+    expect(needsBuild(root)).toBe(true);
+    put('examples/reproduce/lib/x.ts', 100);
+    expect(needsBuild(root)).toBe(false);
     put('shaders/lib/x.wgsl', 10);
     expect(needsBuild(root)).toBe(true);
   });

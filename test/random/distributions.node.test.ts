@@ -8,10 +8,10 @@ import {
   hostRandint,
   key,
   philox,
-  split,
 } from 'evenkeel/random';
 import { below } from '../reference/random.ts';
 import { expectCounts, expectDistributed, expectMoments, expectUncorrelated } from '../support/distribution.ts';
+import { expectPlaces } from './places.ts';
 
 const n = 200_000;
 const k = key(11);
@@ -173,15 +173,5 @@ test('a place gives its number whatever is drawn around it; keys, children and s
     (key_: typeof k, o: object) => hostExponential(3, 30, key_, o),
     (key_: typeof k, o: object) => hostGumbel(3, 30, key_, o),
   ];
-  for (const draw of draws) {
-    const whole = Array.from(draw(k, {}));
-    expect(Array.from(draw(k, { first: 1 })).slice(0, 60)).toEqual(whole.slice(30));
-    expect(
-      new Set(
-        [draw(k, {}), draw(key(12), {}), draw(split(k, 0), {}), draw(split(k, 1), {}), draw(k, { stream: 1 })].map(
-          (x) => x.join(),
-        ),
-      ).size,
-    ).toBe(5);
-  }
+  for (const draw of draws) expectPlaces(draw, k);
 });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { hostBeta, hostDirichlet, hostGamma, key, split } from 'evenkeel/random';
+import { hostBeta, hostDirichlet, hostGamma, key } from 'evenkeel/random';
 import { incompleteBeta, normalCdf } from 'evenkeel/stats';
 import { gammaCdf } from '../reference/random.ts';
 import { expectDistributed, expectMoments, expectUncorrelated } from '../support/distribution.ts';
+import { expectPlaces } from './places.ts';
 
 const n = 100_000;
 const k = key(5);
@@ -115,17 +116,7 @@ test('a place gives its number whatever is drawn around it; keys, children and s
     (key_: typeof k, o: object) => hostBeta(3, 30, key_, { a: 0.5, b: 2, ...o }),
     (key_: typeof k, o: object) => hostDirichlet(3, 10, key_, { concentration: [1, 0.5, 2], ...o }),
   ];
-  for (const draw of draws) {
-    const whole = Array.from(draw(k, {}));
-    expect(Array.from(draw(k, { first: 1 })).slice(0, 60)).toEqual(whole.slice(30));
-    expect(
-      new Set(
-        [draw(k, {}), draw(key(12), {}), draw(split(k, 0), {}), draw(split(k, 1), {}), draw(k, { stream: 1 })].map(
-          (x) => x.join(),
-        ),
-      ).size,
-    ).toBe(5);
-  }
+  for (const draw of draws) expectPlaces(draw, k);
 });
 
 test('errors', () => {

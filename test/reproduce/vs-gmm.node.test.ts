@@ -6,7 +6,7 @@ import {
   hardMarginThroughOrigin,
   oneMinusCosine,
 } from '../../examples/reproduce/lib/hard-margin.ts';
-import { judge, vsGmm, type GmmRun } from '../../examples/reproduce/vs-gmm.ts';
+import { judge, REFERENCE, vsGmm, type GmmRun } from '../../examples/reproduce/vs-gmm.ts';
 import { hostNormal, key } from '../../src/random/index.ts';
 
 const [rows, width] = [20, 30];
@@ -89,29 +89,8 @@ test('what cannot be separated is refused', () => {
 });
 
 const good: Record<string, Record<string, number>> = {
-  margin: {
-    'delta 1': 0.222,
-    'delta 2': 0.115,
-    'delta 3': 0.093,
-    'delta 4': 0.093,
-    'delta 6': 0.105,
-    'delta 8': 0.116,
-    'delta*': 0.0891,
-  },
-  descent: { CE: 0.21, wCE: 0.21, LA: 0.21, CDT: 0.086, VS: 0.086 },
+  ...REFERENCE,
   plain: { 'CE at 100': 0.335, 'CDT at 100': 0.486, 'VS at 100': 0.337, 'CDT at 1000': 0.154, 'VS at 1000': 0.077 },
-  classes: {
-    CE: 0.813,
-    'w = 1/n': 0.865,
-    'CB .9999': 0.865,
-    'CB .99': 0.857,
-    LA: 0.888,
-    'CE, post-hoc LA': 0.888,
-    'CDT .2': 0.884,
-    'VS (.1, 1)': 0.868,
-    'VS (.2, 1.2)': 0.762,
-    Bayes: 0.927,
-  },
 };
 const runs = (change: (run: GmmRun) => GmmRun = (run) => run): GmmRun[] =>
   Object.entries(good).flatMap(([part, table]) =>

@@ -1,15 +1,5 @@
-import {
-  count,
-  experiment,
-  integer,
-  list,
-  say,
-  seedCount,
-  text,
-  toggle,
-  type Experiment,
-  type Verdict,
-} from './experiment.ts';
+import { count, experiment, integer, list, say, seedCount, text, toggle } from './experiment.ts';
+import type { Experiment, Verdict } from './experiment.ts';
 import {
   HIDDEN,
   lateEpoch,
@@ -18,10 +8,8 @@ import {
   MOMENTUM,
   scoredEvery,
   trainLongTailed,
-  type LongTailMethod,
-  type LongTailRecipe,
-  type LongTailRun,
 } from './long-tail.ts';
+import type { LongTailMethod, LongTailRecipe, LongTailRun } from './long-tail.ts';
 import { judgePaired, percent, type Comparison, type PairedRun } from './statistics.ts';
 
 /** Options of the jobs. */
