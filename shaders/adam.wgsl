@@ -29,7 +29,7 @@ fn advance(i: u32, word: u32) -> vec4f {
 fn move_(i: u32, word: u32, second: vec4f) {
   let h = rowOf(word);
   let before = p[i] - decayOf(word, hyper[h + 3u]) * p[i];
-  p[i] = before - hyper[h] * m[i] / (sqrt(second) / hyper[6] + hyper[7]);
+  p[i] = before - hyper[h] * m[i] / (sqrt(second) / hyper[h + 6u] + hyper[7]);
 }
 
 @compute @workgroup_size(64)

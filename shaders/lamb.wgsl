@@ -31,7 +31,8 @@ fn moments(@builtin(global_invocation_id) id: vec3u) {
   let second = v[i] + hyper[4] * (d * d - v[i]);
   m[i] = first;
   v[i] = second;
-  u[i] = first / hyper[5] / (sqrt(second) / hyper[6] + hyper[7]) + decayOf(word, hyper[rowOf(word) + 2u]) * p[i];
+  let h = rowOf(word);
+  u[i] = first / hyper[h + 5u] / (sqrt(second) / hyper[h + 6u] + hyper[7]) + decayOf(word, hyper[h + 2u]) * p[i];
 }
 
 @compute @workgroup_size(64)

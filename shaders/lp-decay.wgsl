@@ -3,8 +3,8 @@
 // with r_i = (w_i^2 + 1e-10) / max_j (w_j^2 + 1e-10), so that nothing overflows:
 //   (|w_i| / ||w||_p)^(p - 2) = r_i^(p/2 - 1) / (sum_j r_j^(p/2))^((p - 2) / p)
 // At infinity only the largest entry of a row decays, the first of equals.
-// hyper = rate, p / 2, (p - 2) / p, 1 when p is infinite. rows: start and length of each row, 0 where it is frozen. One invocation a row;
-// grid (rows).
+// hyper = rate, p / 2, (p - 2) / p, 1 when p is infinite. rows: start and length of each row, 0 where it is frozen.
+// One invocation a row; grid (rows).
 // use lib/index.wgsl
 
 struct Params { count: u32 }

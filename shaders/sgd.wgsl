@@ -35,7 +35,7 @@ fn withMomentum(@builtin(global_invocation_id) id: vec3u) {
   let h = rowOf(word);
   let before = p[i];
   let d = descent(g[i], before, hyper[1], decayOf(word, hyper[h + 2u]));
-  let buffer = select(hyper[3] * m[i] + hyper[4] * d, d, hyper[6] != 0.0);
+  let buffer = select(hyper[3] * m[i] + hyper[4] * d, d, hyper[h + 6u] != 0.0);
   m[i] = buffer;
   p[i] = before - hyper[h] * select(buffer, d + hyper[3] * buffer, hyper[5] != 0.0);
 }

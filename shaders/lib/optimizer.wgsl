@@ -1,6 +1,6 @@
 // What updates of a parameter arena share. One word of `blocks` speaks for 64 elements (16 quads), since parameters
-// start at multiples of 64: bit 0 says trained, bit 1 that weight decay applies, bits 2 to 9 are the group, the rest is
-// the number of the parameter. `hyper` has a row of 8 numbers for each group.
+// start at multiples of 64: bit 0 says trained, bit 1 that weight decay applies, bits 2 to 9 are the row of `hyper`,
+// 8 numbers, that holds its settings, the rest is the number of the parameter.
 
 fn blockOf(quad: u32) -> u32 { return quad / 16u; }
 
@@ -9,7 +9,7 @@ fn isTrained(word: u32) -> bool { return (word & 1u) != 0u; }
 
 fn parameterOf(word: u32) -> u32 { return word >> 10u; }
 
-// Where the numbers of the group start in `hyper`.
+// Where the settings start in `hyper`.
 fn rowOf(word: u32) -> u32 { return ((word >> 2u) & 255u) * 8u; }
 
 fn decayOf(word: u32, decay: f32) -> f32 { return select(0.0, decay, (word & 2u) != 0u); }

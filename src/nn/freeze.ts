@@ -13,7 +13,7 @@ export function freeze(model: Sequential, params: ParameterSelection = '*'): voi
 /**
  * Trains parameters that {@link freeze} stopped: all, or those that `params` chooses. `fit` follows between epochs; a
  * step that was captured while they were frozen has no gradient for them, and its next run throws. Their slots
- * (momentum) go on from where they were. Throws RangeError when a name or pattern matches nothing.
+ * (momentum) and step counts go on from where they were. Throws RangeError when a name or pattern matches nothing.
  */
 export function unfreeze(model: Sequential, params: ParameterSelection = '*'): void {
   train('unfreeze', model, params, true);

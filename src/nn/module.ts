@@ -4,8 +4,8 @@ import { expectLayer, type ForwardContext, type Layer, type ParameterSpec } from
 /**
  * A layer of your own: any object with `forward`. Its parameters are its fields that are tensors with requiresGrad, and
  * all f32 tensors in `parameters`, under these names; its fields with a `forward` are layers inside it. Read them in
- * `forward` as `this.weight`: the model takes the tensors over as starting values when it is initialised, puts its own in
- * their place, and frees both with `dispose`. Private fields (#weight) are not seen.
+ * `forward` as `this.weight`: the model takes the tensors over as starting values when it is initialised, puts its own
+ * in their place, and frees both with `dispose`. Private fields (#weight) are not seen.
  */
 export interface Module {
   /** Pass `context` on to layers inside that differ in training, such as dropout and batch norm. */

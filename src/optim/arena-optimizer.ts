@@ -2,7 +2,7 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { clear, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { expectOptions } from '../check/options.ts';
-import { blockWords, groupsOf, segmentsOf, trainedIn, type Segment } from './layout.ts';
+import { blockWords, groupsOf, MOST_ROWS, segmentsOf, trainedIn, type Segment } from './layout.ts';
 import { arenaOf, expectNumber, type Optimizer, type ParameterArena, type SharedOptions } from './optimizer.ts';
 
 /** What every update kernel binds. */
@@ -40,13 +40,16 @@ export interface Rule<S extends string> extends Pick<SharedOptions, 'decays' | '
   slots: readonly S[];
   /** Value that slots start with. Default: 0. */
   fill?: number;
-  /** The numbers, at most 8, that the kernel reads for a group in `step`, from 1. They lie in device memory. */
+  /**
+   * The numbers, at most 8, that the kernel reads under these settings in `step`, from 1, of the parameter. They lie in
+   * device memory.
+   */
   hyper(step: number, settings: StepSettings): readonly number[];
   /** Allocates what the rule needs; returns the function that records the update. */
   bind(context: UpdateContext<S>): (shared: UpdateBuffers) => void;
 }
 
-/** Numbers in `hyper` for each group; lib/optimizer.wgsl agrees. */
+/** Numbers in a row of `hyper`; lib/optimizer.wgsl agrees. */
 const ROW = 8;
 
 /** The optimiser of a rule: slots, groups, hyper-parameters in device memory, and their lifetimes. */
@@ -71,27 +74,35 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
         const slot = (): Tensor =>
           fill === 0 ? zeros(shape, { gpu }) : tensor(new Float32Array(size).fill(fill), { gpu });
         const slots = Object.fromEntries(rule.slots.map((s) => [s, owns(slot())])) as Record<S, Tensor>;
-        let trained = trainedIn(arena);
-        const words = (): Uint32Array<ArrayBuffer> =>
-          blockWords(arena, segments, { trained, groups: groupNumbers, decays });
-        const rows = (): Tensor => tensor(new Float32Array(ROW * (1 + groups.length)), { gpu });
-        const eagerRows = owns(rows());
-        const blocks = owns(tensor(words(), { dtype: 'u32', gpu }));
         const update = rule.bind({ arena, segments, quads: size / 4, slots, owns });
-        const progress = { step: 0 };
+        const progress: { step: number; missed: readonly number[] } = { step: 0, missed: segments.map(() => 0) };
         let [lr, momentum] = [base, baseMomentum];
+        let trained = trainedIn(arena);
+        let { missed } = progress;
+        /** Parameters of one group that took the same number of steps have one row of settings. */
+        let rows = firstRows(groups.length);
+        const words = (): Uint32Array<ArrayBuffer> => {
+          rows = firstRows(groups.length);
+          const rowOf = segments.map((_, i) => (trained[i] ? rowFor(rows, groupNumbers[i]!, missed[i]!) : 0));
+          if (rows.length > MOST_ROWS)
+            throw new RangeError(`${name}: parameters were unfrozen at more than ${MOST_ROWS} different times`);
+          return blockWords(arena, segments, { trained, rows: rowOf, decays });
+        };
+        const blocks = owns(tensor(words(), { dtype: 'u32', gpu }));
+        const room = ROW * Math.min(MOST_ROWS, 1 + groups.length + segments.length);
+        const numbersOf = (): Tensor => tensor(new Float32Array(room), { gpu });
+        const eagerNumbers = owns(numbersOf());
 
         const hyper = (): Float32Array<ArrayBuffer> => {
-          const all = new Float32Array(ROW * (1 + groups.length));
-          const settings = { lr, momentum: momentum ?? 0, weightDecay };
-          all.set(rule.hyper(progress.step, settings));
-          groups.forEach((group, i) => {
-            const own = {
-              ...settings,
-              ...(group.lr !== undefined && { lr: group.lr * (lr / base) }),
-              ...(group.weightDecay !== undefined && { weightDecay: group.weightDecay }),
+          const all = new Float32Array(ROW * rows.length);
+          rows.forEach(({ group, missed }, i) => {
+            const own = groups[group - 1];
+            const settings = {
+              lr: own?.lr === undefined ? lr : own.lr * (lr / base),
+              momentum: momentum ?? 0,
+              weightDecay: own?.weightDecay ?? weightDecay,
             };
-            all.set(rule.hyper(progress.step, own), ROW * (1 + i));
+            all.set(rule.hyper(progress.step - missed, settings), ROW * i);
           });
           return all;
         };
@@ -104,11 +115,14 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
               `${name}.step: ${segments[late]!.name} was frozen when this step was captured, so that it has no ` +
                 'gradient there; capture the step anew after unfreeze',
             );
-          if (now.some((on, i) => on !== trained[i])) {
+          if (progress.missed !== missed || now.some((on, i) => on !== trained[i])) {
             trained = now;
+            missed = progress.missed;
             blocks.write(words());
           }
           progress.step++;
+          if (trained.includes(false))
+            missed = progress.missed = missed.map((count, i) => (trained[i] ? count : count + 1));
           gpu.write(storage, 0, hyper());
         };
         return {
@@ -136,7 +150,7 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
           },
           step: () => {
             // Each captured step has numbers of its own, written before its runs: several may lie in one capture.
-            const numbers = gpu.isCapturing ? rows() : eagerRows;
+            const numbers = gpu.isCapturing ? numbersOf() : eagerNumbers;
             const { storage } = numbers;
             const trainedThen = trainedIn(arena);
             gpu.beforeRun(() => prepare(storage, trainedThen));
@@ -153,6 +167,22 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
   };
 }
 
+/** A row of settings: those of a group, 0 for none, after as many steps fewer than others as were `missed`. */
+interface Row {
+  group: number;
+  missed: number;
+}
+
+function firstRows(groups: number): Row[] {
+  return Array.from({ length: 1 + groups }, (_, group) => ({ group, missed: 0 }));
+}
+
+/** The number of the row of such settings, which is added where there is none. */
+function rowFor(rows: Row[], group: number, missed: number): number {
+  const at = rows.findIndex((row) => row.group === group && row.missed === missed);
+  return at >= 0 ? at : rows.push({ group, missed }) - 1;
+}
+
 /** Throws unless the groups have settings that the rule can take. */
 function expectGroups({ name, lr, groups = [] }: Rule<string>): void {
   if (!Array.isArray(groups)) throw new TypeError(`${name}: groups is ${String(groups)}, expected a list`);
@@ -165,7 +195,8 @@ function expectGroups({ name, lr, groups = [] }: Rule<string>): void {
     expectNumber(group.lr, `${what}.lr`);
     if (lr === 0)
       throw new RangeError(
-        `${what} has a rate and ${name} has lr 0, by which schedules cannot scale it; give lr a rate, and freeze the others`,
+        `${what} has a rate and ${name} has lr 0, by which schedules cannot scale it; give lr a rate, and freeze ` +
+          'the others',
       );
   });
 }

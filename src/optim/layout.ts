@@ -16,10 +16,10 @@ export interface Segment {
 const BLOCK = 64;
 const TRAINED = 1;
 const DECAYED = 2;
-const GROUP_BIT = 2;
+const ROW_BIT = 2;
 const PARAMETER_BIT = 10;
-/** Groups that a word can tell apart, the one of all other parameters included. */
-const MOST_GROUPS = 256;
+/** Rows of settings that a word can tell apart. */
+export const MOST_ROWS = 256;
 
 /** The parameters of an arena. Throws ShapeError when its memory does not fit an optimiser. */
 export function segmentsOf({ values, grads, parameters }: ParameterArena): Segment[] {
@@ -42,8 +42,8 @@ export function trainedIn({ parameters }: ParameterArena): boolean[] {
 }
 
 /**
- * Throws an Error before a run of the captured step whose frozen parameters are not those of the capture: for rules that
- * work with all gradients together, where frozen ones must be zero.
+ * Throws an Error before a run of the captured step whose frozen parameters are not those of the capture: for rules
+ * that work with all gradients together, where frozen ones must be zero.
  */
 export function expectSameFrozen(what: string, arena: ParameterArena): void {
   const then = trainedIn(arena);
@@ -51,8 +51,8 @@ export function expectSameFrozen(what: string, arena: ParameterArena): void {
     const at = trainedIn(arena).findIndex((on, i) => on !== then[i]);
     if (at >= 0)
       throw new Error(
-        `${what}: ${segmentsOf(arena)[at]!.name} was ${then[at] ? 'frozen' : 'unfrozen'} after the step was captured; ` +
-          'capture it anew',
+        `${what}: ${segmentsOf(arena)[at]!.name} was ${then[at] ? 'frozen' : 'unfrozen'} after the step was ` +
+          'captured; capture it anew',
       );
   });
 }
@@ -68,8 +68,8 @@ export function groupsOf(
 ): number[] {
   if (groups.length === 0) return trainedIn({ parameters } as ParameterArena).map(() => 0);
   if (!parameters) throw new RangeError(`${what}: groups need named parameters, such as those of a model`);
-  if (groups.length >= MOST_GROUPS)
-    throw new RangeError(`${what}: got ${groups.length} groups, expected at most ${MOST_GROUPS - 1}`);
+  if (groups.length >= MOST_ROWS)
+    throw new RangeError(`${what}: got ${groups.length} groups, expected at most ${MOST_ROWS - 1}`);
   const numbers = new Map<string, number>();
   groups.forEach(({ params }, i) => {
     for (const name of selectParameters(`${what}: groups[${i}].params`, parameters, params)) {
@@ -83,25 +83,25 @@ export function groupsOf(
 }
 
 /**
- * One word for each 64 elements: whether they are trained, whether weight decay applies, the group, and the number of
- * their parameter. This is how one dispatch over an arena tells parameters apart.
+ * One word for each 64 elements: whether they are trained, whether weight decay applies, the row of their settings,
+ * and the number of their parameter. This is how one dispatch over an arena tells parameters apart.
  */
 export function blockWords(
   { values }: { readonly values: Tensor },
   segments: readonly Segment[],
   {
     trained,
-    groups,
+    rows,
     decays = () => true,
   }: {
     trained: readonly boolean[];
-    groups: readonly number[];
+    rows: readonly number[];
     decays?: ((name: string) => boolean) | undefined;
   },
 ): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(values.size / BLOCK));
   segments.forEach(({ name, start, size }, i) => {
-    const word = (i << PARAMETER_BIT) | (groups[i]! << GROUP_BIT) | (trained[i] ? TRAINED : 0);
+    const word = (i << PARAMETER_BIT) | (rows[i]! << ROW_BIT) | (trained[i] ? TRAINED : 0);
     words.fill(word | (decays(name) ? DECAYED : 0), start / BLOCK, Math.ceil((start + size) / BLOCK));
   });
   return words;

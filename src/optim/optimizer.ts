@@ -21,8 +21,11 @@ export interface SavedState {
   readonly segments: readonly Segment[];
   /** Arrays as long as the arena (momentum, second moment, ...). */
   readonly slots: Readonly<Record<string, Tensor>>;
-  /** Steps done so far. */
-  readonly progress: { step: number };
+  /**
+   * Steps done so far, and of an optimiser how many of them each parameter missed while it was frozen, in the order of
+   * the segments.
+   */
+  readonly progress: { step: number; missed?: readonly number[] };
 }
 
 /** An optimiser bound to the parameters of one model. */
@@ -80,7 +83,7 @@ export interface SharedOptions {
   maximize?: boolean;
   /** Which parameters weight decay applies to, by name. Default: all, biases included, as in PyTorch. */
   decays?: (name: string) => boolean;
-  /** Parameters with settings of their own; all others have those of the optimiser. Costs no dispatch. Default: none. */
+  /** Parameters with settings of their own; all others have those of the optimiser. No dispatch more. Default: none. */
   groups?: readonly ParameterGroup[];
 }
 

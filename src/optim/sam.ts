@@ -20,10 +20,10 @@ export interface SamOptions {
 /**
  * Sharpness-aware minimisation: the gradient is taken at w + e, e = rho g / |g|, where the loss nearby is about
  * largest, and `base` then updates w with it. Foret et al., ICLR 2021, algorithm 1, eq. 2 with p = 2. `adaptive`: e =
- * rho w^2 g /
- * | |w| g |, Kwon et al., ICML 2021, without the authors' small addition to |w|. A step, `step(closure)`, costs two forward and
- * backward passes over the same batch, three dispatches and a copy; w comes back bit for bit. Frozen parameters have gradient 0
- * and stay. In `fit` dropout draws anew for the second pass, and running statistics keep what the first one gave.
+ * rho w^2 g / | |w| g |, Kwon et al., ICML 2021, without the authors' small addition to |w|. A step, `step(closure)`,
+ * costs two forward and backward passes over the same batch, three dispatches and a copy; w comes back bit for bit.
+ * Frozen parameters have gradient 0 and stay. In `fit` dropout draws anew for the second pass, and running statistics
+ * keep what the first one gave.
  */
 export function sam(options: SamOptions): Optimizer {
   expectOptions('sam', options, ['base', 'rho', 'adaptive']);

@@ -26,9 +26,10 @@ export function selectParameters(
     if (found.length === 0) {
       const names = [...parameters.keys()];
       const rest = names.length > LISTED ? `, and ${names.length - LISTED} more` : '';
+      const asked =
+        typeof part === 'string' ? `'${part}'` : typeof part === 'function' ? 'the test of names' : 'the tensor';
       throw new RangeError(
-        `${what}: ${typeof part === 'string' ? `'${part}'` : typeof part === 'function' ? 'the test of names' : 'the tensor'} ` +
-          `matches no parameter; there are ${names.slice(0, LISTED).join(', ')}${rest}`,
+        `${what}: ${asked} matches no parameter; there are ${names.slice(0, LISTED).join(', ')}${rest}`,
       );
     }
     for (const name of found) chosen.add(name);

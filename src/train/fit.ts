@@ -257,8 +257,8 @@ function check(
     throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
   if (!(objective ?? loss)!.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
     throw new TypeError(
-      `fit: the schedule sets class weights, which this ${objective ? 'objective' : 'loss'} does not take, expected a ` +
-        `loss${objective ? '' : ' such as crossEntropy()'}`,
+      `fit: the schedule sets class weights, which this ${objective ? 'objective' : 'loss'} does not take, ` +
+        `expected a loss${objective ? '' : ' such as crossEntropy()'}`,
     );
   if (objective?.rows !== undefined && objective.rows !== data.y.length)
     throw new ShapeError(`fit: the dataset has ${data.y.length} rows, the objective has numbers for ${objective.rows}`);

@@ -191,7 +191,7 @@ export class Susceptibility {
     const place = (stream: number): Tensor<'u32'> => tensor([0, stream], { dtype: 'u32', gpu });
     const restore = keep([values, grads, ...model.namedBuffers.values(), ...Object.values(stepper.slots)]);
     const held = Array.from(parameters.values(), (p) => [p, p.grad] as const);
-    const { step } = stepper.progress;
+    const progress = { ...stepper.progress };
     const rates = { lr: stepper.lr, momentum: stepper.momentum };
     try {
       const taken = tensor(x, { gpu });
@@ -218,7 +218,7 @@ export class Susceptibility {
     } finally {
       restore();
       for (const [p, grad] of held) p.grad = grad;
-      stepper.progress.step = step;
+      Object.assign(stepper.progress, progress);
       setRates(stepper, rates.lr, rates.momentum);
     }
   }

@@ -40,7 +40,9 @@ export interface TrainingOptions {
   optimizer: Optimizer;
   /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
   average?: WeightAverage | undefined;
-  /** State of `optimizer` for this model, for a caller who saves or restores it. Default: a new one, freed at the end. */
+  /**
+   * State of `optimizer` for this model, for a caller who saves or restores it. Default: a new one, freed at the end.
+   */
   state?: OptimizerState | undefined;
   /** Default: 128. The last batch of an epoch may be smaller. */
   batchSize?: number | undefined;

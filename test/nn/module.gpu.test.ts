@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { capture, DisposedError, requireGrad, tensor, type Tensor } from 'evenkeel';
-import { batchNorm, dropout, linear, relu, residual, sequential, type ForwardContext, type Module } from 'evenkeel/nn';
+import {
+  batchNorm,
+  dropout,
+  linear,
+  relu,
+  residual,
+  sequential,
+  type ForwardContext,
+  type Layer,
+  type Module,
+} from 'evenkeel/nn';
 import { add, crossEntropy, linear as linearOp, mul } from 'evenkeel/ops';
 import { adam, ema, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -125,6 +135,22 @@ test('layers inside: names, running statistics, dropout, both places of a layer 
     await block.fc.params.weight!.read(),
     'loaded by name',
   );
+});
+
+test('the contract of the layers of the library, as docs/your-own.md writes it', async () => {
+  const scale = (features: number): Layer => {
+    const layer: Layer = {
+      kind: 'scale',
+      params: {},
+      specs: { weight: { shape: [features], init: () => new Float32Array(features).fill(1) } },
+      forward: (x) => mul(x, layer.params.weight!),
+    };
+    return layer;
+  };
+  using model = sequential(scale(16), linear(16, 10)).init({ seed: 0 });
+  expect(model.layers[0]!.kind).toBe('scale');
+  await fit(model, data, { loss: crossEntropy, optimizer: sgd({ lr: 0.1 }), epochs: 1 });
+  expect((await model.parameters.get('0.weight')!.read()).every((v) => v !== 1)).toBe(true);
 });
 
 test('errors', () => {
