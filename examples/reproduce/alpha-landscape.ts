@@ -3,7 +3,7 @@ import { alphaName, deviceRisk, minimise } from './lib/alpha.ts';
 import { experiment, say, type Verdict } from './lib/experiment.ts';
 
 /** The mixture of the landscape figures of the alpha-loss code; component 1 is class 0. */
-const MIXTURE: readonly GaussianClass[] = [
+export const MIXTURE: readonly GaussianClass[] = [
   {
     weight: 0.12,
     mean: [-0.18, 1.49],

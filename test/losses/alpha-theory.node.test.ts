@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MIXTURE } from '../../examples/reproduce/alpha-landscape.ts';
 import {
   alphaBounds,
   alphaInflection,
@@ -9,7 +10,6 @@ import {
   gaussianAlphaRisk,
   slqcRadius,
   slqcTransfer,
-  type GaussianClass,
 } from '../../src/losses/index.ts';
 import { temperatureScaling } from '../../src/calibrate/temperature-scaling.ts';
 import { softmaxRows } from '../../src/calibrate/temperature.ts';
@@ -133,39 +133,17 @@ test('the NLL is convex in 1 / T', () => {
     expect(at(beta + 0.05) + at(beta - 0.05) - 2 * at(beta)).toBeGreaterThan(-1e-12);
 });
 
-/** The mixture of the figures of the alpha-loss code. */
-const mixture: GaussianClass[] = [
-  {
-    weight: 0.12,
-    mean: [-0.18, 1.49],
-    covariance: [
-      [3.2, -2.02],
-      [-2.02, 2.71],
-    ],
-    label: -1,
-  },
-  {
-    weight: 0.88,
-    mean: [-0.01, 0.16],
-    covariance: [
-      [4.19, 1.27],
-      [1.27, 0.9],
-    ],
-    label: 1,
-  },
-];
-
 describe('landscape', () => {
   test('the gradient of the mixture risk is its derivative', () => {
     for (const alpha of [0.95, 1, 10, Infinity]) {
-      const { gradient } = gaussianAlphaRisk([0.5, -0.8], mixture, alpha);
-      const at = (a: number, b: number): number => gaussianAlphaRisk([0.5 + a, -0.8 + b], mixture, alpha).risk;
+      const { gradient } = gaussianAlphaRisk([0.5, -0.8], MIXTURE, alpha);
+      const at = (a: number, b: number): number => gaussianAlphaRisk([0.5 + a, -0.8 + b], MIXTURE, alpha).risk;
       expect(gradient[0]).toBeCloseTo((at(1e-5, 0) - at(-1e-5, 0)) / 2e-5, 7);
       expect(gradient[1]).toBeCloseTo((at(0, 1e-5) - at(0, -1e-5)) / 2e-5, 7);
     }
-    expect(gaussianAlphaRisk([0, 0], mixture, 1).risk).toBeCloseTo(Math.LN2, 12);
-    expect(gaussianAlphaRisk([3, 4], mixture, Infinity).zeroOne).toBeCloseTo(
-      gaussianAlphaRisk([0.3, 0.4], mixture, 1).zeroOne,
+    expect(gaussianAlphaRisk([0, 0], MIXTURE, 1).risk).toBeCloseTo(Math.LN2, 12);
+    expect(gaussianAlphaRisk([3, 4], MIXTURE, Infinity).zeroOne).toBeCloseTo(
+      gaussianAlphaRisk([0.3, 0.4], MIXTURE, 1).zeroOne,
       12,
     );
   });
