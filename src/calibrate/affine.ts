@@ -80,7 +80,7 @@ export function matrixScaling(options: MatrixScalingOptions = {}): CalibrationMe
 
 /** The calibrator of a stored state. Throws RangeError on any field that is not what a fit would have stored. */
 export function affine(state: AffineState): AffineCalibrator {
-  const { kind, weight, bias, classes, input } = expectState('loadCalibrator', state, {
+  const { kind, weight, bias, classes } = expectState('loadCalibrator', state, {
     kind: ['temperature', 'vector', 'matrix'],
     input: ['logits', 'probabilities'],
     classes: 'positive',
@@ -89,6 +89,12 @@ export function affine(state: AffineState): AffineCalibrator {
   });
   expectNumbers(`loadCalibrator: weight of ${kind}`, weight, kind === 'matrix' ? classes * classes : classes);
   expectNumbers(`loadCalibrator: bias of ${kind}`, bias, classes);
+  return affineOf(state);
+}
+
+/** The calibrator of a state that is right. */
+export function affineOf(state: AffineState): AffineCalibrator {
+  const { weight, bias, classes, input } = state;
   return {
     ...calibrator(state, (logits) => softmaxRows(asMatrix(transform(logits, weight, bias)))),
     logits: (scores) => asMatrix(transform(toLogits(scores, 'logits: scores', input, classes), weight, bias)),

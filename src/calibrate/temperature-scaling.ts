@@ -1,5 +1,5 @@
 import { expectOptions } from '../check/options.ts';
-import { affine, type AffineCalibrator, type AffineState } from './affine.ts';
+import { affineOf, type AffineCalibrator, type AffineState } from './affine.ts';
 import { calibrationMethod, type CalibrationMethod, type FittedCalibrator, type ScoreOptions } from './calibrator.ts';
 import { temperatureOf } from './temperature.ts';
 
@@ -34,7 +34,7 @@ export function temperatureScaling(options: ScoreOptions = {}): CalibrationMetho
     const found = temperatureOf(of, of.labels, of.weight);
     const { classes } = of;
     return {
-      ...affine({
+      ...affineOf({
         kind: 'temperature',
         input,
         classes,

@@ -1,5 +1,6 @@
 import { expectOptions } from '../check/options.ts';
-import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper } from '../stats/index.ts';
+import { clopperPearsonLower, clopperPearsonUpper } from '../stats/index.ts';
+import { certifiedRadius } from '../stats/radius.ts';
 import type { ArrayInput } from '../tensor/array-input.ts';
 import { ABSTAIN, abstentions, type Certificates } from './certificates.ts';
 import {

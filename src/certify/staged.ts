@@ -1,5 +1,6 @@
 import { expectOptions } from '../check/options.ts';
-import { certifiedRadius, clopperPearsonLower, clopperPearsonUpper, samplesForRadius } from '../stats/index.ts';
+import { clopperPearsonLower, clopperPearsonUpper } from '../stats/index.ts';
+import { certifiedRadius, samplesForRadius } from '../stats/radius.ts';
 import type { ArrayInput } from '../tensor/array-input.ts';
 import { selecting, type RadiusCertificates } from './at-radius.ts';
 import {
