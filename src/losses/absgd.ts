@@ -14,8 +14,12 @@ import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { isRecorded, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { named, type Loss, type LossInputs } from './loss.ts';
+import { asLoss } from './define.ts';
+import { deviceTable } from './device-table.ts';
+import type { LossCall } from './kernel-loss.ts';
+import type { Loss, LossFunction, LossInputs } from './loss.ts';
 import { expectCompat, expectInvertible, expectOneOf, expectState } from './options.ts';
+import { wrapLoss } from './wrap-loss.ts';
 
 /** Options of {@link absgd}. */
 export interface AbsgdOptions {
@@ -76,14 +80,6 @@ export interface Absgd extends Loss {
 /** log 0; the sum of two is finite. */
 const NOTHING = -1e38;
 
-interface Device {
-  gpu: Gpu;
-  /** [1 / lambda], 0 for plain SGD. */
-  inverse: Tensor;
-  /** [log u, log(1 - (1 - gamma)^t)] */
-  average: Tensor;
-}
-
 /**
  * Attentional-biased SGD around any loss of one value L_i a sample: u <- (1 - gamma) u + gamma alpha mean(exp(L /
  * lambda)), and the loss is mean(exp(L_i / lambda) / u L_i) with constant weights, a stochastic gradient of
@@ -97,7 +93,7 @@ interface Device {
  * by `compat`, but in the log domain. Throws RangeError on options outside their ranges; for lambda that is a finite
  * number that f32 does not hold, or whose reciprocal it does not.
  */
-export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
+export function absgd(loss: Loss | LossFunction, options: AbsgdOptions = {}): Absgd {
   expectOptions('absgd', options, ['lambda', 'gamma', 'alpha', 'init', 'floor', 'compat', 'reduction']);
   expectCompat('absgd', options.compat);
   const released = options.compat === 'released-code';
@@ -116,22 +112,20 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
     throw new RangeError(`absgd: floor is ${floor}, expected a finite number of at least 0`);
   expectOneOf('absgd: init', init, ['debias', 'firstBatch', 'zero']);
   let lambda = checked(options.lambda ?? (released ? 1 : 0.5));
-  let start = [NOTHING, NOTHING];
-  let device: Device | null = null;
-
-  const inverseOf = (): number => (released && lambda >= 200 ? 0 : 1 / lambda);
-  const on = (gpu: Gpu): Device => {
-    if (device?.gpu !== gpu)
-      device = unscoped(() => ({ gpu, inverse: tensor([inverseOf()], { gpu }), average: tensor(start, { gpu }) }));
-    return device!;
-  };
+  const base = asLoss(loss, 'absgd');
+  // 1 / lambda, 0 for plain SGD.
+  const inverseOf = (): number[] => [released && lambda >= 200 ? 0 : 1 / lambda];
+  const inverses = deviceTable(inverseOf());
+  // log u and log(1 - (1 - gamma)^t).
+  const averages = deviceTable([NOTHING, NOTHING]);
   const keptShare = gamma === 1 ? NOTHING : Math.log1p(-gamma);
   const pair = (gpu: Gpu, a: number, b: number): Tensor =>
     gpu.constant(`absgd ${a} ${b}`, () => unscoped(() => tensor([a, b], { gpu })));
 
   /** exp(L / lambda) / u of each sample, with the batch in u; `moves` keeps that u. */
   const ratios = (losses: Tensor, weight: Tensor | undefined, moves: boolean): Tensor => {
-    const { gpu, inverse, average } = on(losses.gpu);
+    const { gpu } = losses;
+    const [inverse, average] = [inverses.on(gpu), averages.on(gpu)];
     // Beyond that f32 could not tell log u from an infinity.
     const a = clamp(mul(losses, inverse), -1e37, 1e37);
     const terms = weight ? where(greater(weight, 0), add(a, log(weight)), -3e38) : a;
@@ -155,7 +149,7 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
     return where(inverse, floor ? add(ratio, floor) : ratio, 1);
   };
 
-  const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
+  const call: LossCall = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
     const losses = base(logits, labels, { reduction: 'none', sampleWeight: sampleWeight && countedRows(sampleWeight) });
     const flat = reshape(losses, [losses.size]);
     const moves = isRecorded(losses);
@@ -171,26 +165,12 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
     return asked === 'weightedMean' && weight ? meanOf(total, sum(weight)) : div(total, losses.size);
   };
 
-  const put = (values: readonly number[]): void => {
-    start = [...values];
-    device?.average.write(start);
-  };
   const setLambda = (next: number): void => {
     const changed = checked(next) !== lambda;
     lambda = next;
-    device?.inverse.write([inverseOf()]);
-    if (changed && !released) put([NOTHING, NOTHING]);
+    inverses.write(inverseOf());
+    if (changed && !released) averages.write([NOTHING, NOTHING]);
   };
-  const loss = named('absgd', call, {
-    reduction,
-    setClassWeight: (weight) => base.setClassWeight(weight),
-    dispose() {
-      device?.inverse.dispose();
-      device?.average.dispose();
-      device = null;
-      base.dispose();
-    },
-  });
   const extra = {
     setLambda,
     weights: ((logits, labels, { sampleWeight } = {}) =>
@@ -202,7 +182,7 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
         );
       })) as Absgd['weights'],
     async state(): Promise<AbsgdState> {
-      const [logU, logMass] = device ? await device.average.read() : start;
+      const { 0: logU, 1: logMass } = await averages.read();
       const state: AbsgdState = { lambda, logU: logU!, logMass: logMass! };
       return Object.defineProperty(state, 'toJSON', {
         value: () => ({ ...state, lambda: Number.isFinite(state.lambda) ? state.lambda : String(state.lambda) }),
@@ -215,10 +195,14 @@ export function absgd(base: Loss, options: AbsgdOptions = {}): Absgd {
       if (!(Number.isFinite(logU) && Number.isFinite(logMass)))
         throw new RangeError(`absgd: the state has logU ${logU} and logMass ${logMass}, expected finite numbers`);
       setLambda(next);
-      put([logU, logMass]);
+      averages.write([logU, logMass]);
     },
   };
-  return Object.defineProperty(Object.assign(loss, extra), 'lambda', { get: () => lambda, enumerable: true }) as Absgd;
+  const wrapped = wrapLoss([base], { name: 'absgd', call, reduction, owns: [inverses, averages] });
+  return Object.defineProperty(Object.assign(wrapped, extra), 'lambda', {
+    get: () => lambda,
+    enumerable: true,
+  }) as Absgd;
 }
 
 function checked(lambda: number): number {

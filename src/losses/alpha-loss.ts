@@ -1,15 +1,16 @@
 import { expectOptions } from '../check/options.ts';
 import { mul } from '../ops/binary.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Loss } from './loss.ts';
-import type { PerSampleOptions } from './per-sample-loss.ts';
-import type { ObjectiveMoment } from './objective.ts';
 import { alphaExponent } from './alpha-theory.ts';
-import { probabilityFamily } from './probability-family.ts';
-import { PER_SAMPLE } from './options.ts';
+import { byProbability } from './by-probability.ts';
+import { defineLoss } from './define.ts';
+import { deviceTable } from './device-table.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import type { ObjectiveMoment } from './objective.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link alphaLoss}. */
-export interface AlphaLossOptions extends PerSampleOptions {
+export interface AlphaLossOptions extends LossOptions {
   /** In (0, Infinity]: 1/2 exponential, 1 cross-entropy, Infinity the probability of an error. Default: 1. */
   alpha?: number;
   /** Added to p; released code has 1e-8, one repository for alpha = 1 only. Default: 0. */
@@ -22,7 +23,7 @@ export interface AlphaLoss extends Loss {
   setAlpha(alpha: number): void;
 }
 
-const exponent = (alpha: number): number => alphaExponent('alphaLoss', alpha);
+const constantsOf = (alpha: number): number[] => [alphaExponent('alphaLoss', alpha), 0, 0, 0];
 
 /**
  * alpha / (alpha - 1) (1 - p^(1 - 1 / alpha)), computed as -expm1(-u L) / u with u = 1 - 1 / alpha, L = -log p:
@@ -31,10 +32,11 @@ const exponent = (alpha: number): number => alphaExponent('alphaLoss', alpha);
  * Inf. Theory 2022.
  */
 export function alphaLoss(given: AlphaLossOptions = {}): AlphaLoss {
-  expectOptions('alphaLoss', given, ['alpha', 'epsilon', ...PER_SAMPLE]);
-  const { alpha = 1, ...options } = given;
-  const { loss, setConstants } = probabilityFamily('alphaLoss', 'power', [exponent(alpha)], options);
-  return Object.assign(loss, { setAlpha: (next: number): void => setConstants([exponent(next)]) });
+  expectOptions('alphaLoss', given, ['alpha', 'epsilon', ...LOSS_OPTIONS]);
+  const { alpha = 1, epsilon, ...options } = given;
+  const constants = deviceTable(constantsOf(alpha));
+  const loss = defineLoss({ ...byProbability('alphaLoss', 'power', constants, { epsilon }), ...options });
+  return Object.assign(loss, { setAlpha: (next: number): void => constants.write(constantsOf(next)) });
 }
 
 /** Options of {@link alphaSchedule}. */

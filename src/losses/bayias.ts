@@ -1,5 +1,7 @@
 import { expectOptions } from '../check/options.ts';
-import { fusedLoss, type Loss } from './loss.ts';
+import { adjustedCrossEntropy } from './adjusted-cross-entropy.ts';
+import { defineKernelLoss } from './kernel-loss.ts';
+import type { Loss } from './loss.ts';
 import { priorShift, type AdjustedLossOptions } from './vs.ts';
 
 /** Options of {@link bayias}. */
@@ -21,8 +23,9 @@ export interface BayiasOptions extends AdjustedLossOptions {
 export function bayias(given: BayiasOptions): Loss {
   expectOptions('bayias', given, ['testPrior', 'clsNumList', 'weight', 'reduction']);
   const { clsNumList, testPrior, weight, reduction = 'mean' } = given;
-  return fusedLoss('bayias', {
-    shift: priorShift('bayias', clsNumList, 1, testPrior),
+  return defineKernelLoss({
+    name: 'bayias',
+    kernel: adjustedCrossEntropy({ shift: priorShift('bayias', clsNumList, 1, testPrior) }),
     weight,
     reduction,
     classes: clsNumList.length,

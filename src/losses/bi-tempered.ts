@@ -8,13 +8,13 @@ import { exp, expm1, log1p } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { defineLoss } from './define.ts';
 import { ofLabel } from './label-margin.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
-import { PER_SAMPLE } from './options.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link biTempered}. */
-export interface BiTemperedOptions extends PerSampleOptions {
+export interface BiTemperedOptions extends LossOptions {
   /** Temperature of the loss, in [0, 1]: below 1 it is bounded. Default: 0.8. */
   t1?: number;
   /** Temperature of the softmax, 1 <= t2 < 2: above 1 its tails are heavy. Default: 1.2. */
@@ -30,13 +30,13 @@ export interface BiTemperedOptions extends PerSampleOptions {
  * 2019. Predict with {@link temperedSoftmax} at the same t2. Throws RangeError on temperatures outside their ranges.
  */
 export function biTempered(given: BiTemperedOptions = {}): Loss {
-  expectOptions('biTempered', given, ['t1', 't2', 'iterations', ...PER_SAMPLE]);
+  expectOptions('biTempered', given, ['t1', 't2', 'iterations', ...LOSS_OPTIONS]);
   const { t1 = 0.8, t2 = 1.2, iterations = 16, ...options } = given;
   if (!(t1 >= 0 && t1 <= 1)) throw new RangeError(`biTempered: t1 is ${t1}, expected 0 <= t1 <= 1`);
   expectTempered('biTempered', t2, iterations);
-  return perSampleLoss(
-    'biTempered',
-    (z, labels) => {
+  return defineLoss({
+    name: 'biTempered',
+    values: (z, labels) => {
       // With t1 = 1 the value of a masked label is infinite, which its tail reaches by no finite logit.
       const logs = temperedLogSoftmax(
         t1 === 1 && t2 > 1
@@ -54,8 +54,8 @@ export function biTempered(given: BiTemperedOptions = {}): Loss {
       const surprise = t1 === 1 ? mul(own, -1) : mul(expm1(mul(own, 1 - t1)), -1 / (1 - t1));
       return add(surprise, mul(sub(sum(exp(mul(logs, 2 - t1)), { axes: 1 }), 1), 1 / (2 - t1)));
     },
-    options,
-  );
+    ...options,
+  });
 }
 
 /**

@@ -6,8 +6,9 @@ import { max, mean } from '../ops/reduce.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { almPenaltyOf, expectPenalty, type AlmPenalty } from './alm-penalty.ts';
-import { classVector, owning } from './class-vector.ts';
-import type { Loss } from './loss.ts';
+import { defineLoss } from './define.ts';
+import { deviceTable } from './device-table.ts';
+import type { Loss, LossOptions } from './loss.ts';
 import { logitGaps } from './mbls.ts';
 import {
   heuristicRule,
@@ -17,10 +18,9 @@ import {
   type LogitRows,
   type MultiplierRule,
 } from './multiplier-rules.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
 
 /** Options of {@link cals}. */
-export interface CalsOptions extends Omit<PerSampleOptions, 'classes'> {
+export interface CalsOptions extends Omit<LossOptions, 'classes'> {
   numClasses: number;
   /** Largest gap max z - z_k that costs little. Default: 10, as the authors' commands; their configuration has 20. */
   margin?: number;
@@ -47,7 +47,7 @@ export interface CalsOptions extends Omit<PerSampleOptions, 'classes'> {
 }
 
 /** Options of {@link calsHr}. */
-export interface CalsHrOptions extends Omit<PerSampleOptions, 'classes'> {
+export interface CalsHrOptions extends Omit<LossOptions, 'classes'> {
   numClasses: number;
   /** Default: 10. */
   margin?: number;
@@ -160,10 +160,10 @@ export function cals(given: CalsOptions): Cals {
     numClasses,
     options,
     rule,
-    ({ lambda, rho: factors }) => [lambda, factors],
-    (z, [lambda, factors]) => {
+    ({ lambda, rho: factors }) => ({ lambda, factors }),
+    (z, { lambda, factors }) => {
       const gap = sub(max(z, { axes: 1, keepDim: true }), z);
-      return mean(almPenaltyOf(penalty, normalize ? sub(div(gap, margin), 1) : sub(gap, margin), lambda!, factors!), {
+      return mean(almPenaltyOf(penalty, normalize ? sub(div(gap, margin), 1) : sub(gap, margin), lambda, factors), {
         axes: 1,
       });
     },
@@ -212,30 +212,30 @@ export function calsHr(given: CalsHrOptions): CalsHr {
     numClasses,
     options,
     rule,
-    ({ lambda: l }) => [l],
-    (z, [l]) => mean(mul(relu(sub(logitGaps(z), margin)), l!), { axes: 1 }),
+    ({ lambda: l }) => ({ l }),
+    (z, { l }) => mean(mul(relu(sub(logitGaps(z), margin)), l), { axes: 1 }),
   );
 }
 
-function multiplierLoss<State extends { lambda: number[] }>(
+function multiplierLoss<State extends { lambda: number[] }, K extends string>(
   name: string,
   classes: number,
-  options: PerSampleOptions,
+  options: LossOptions,
   rule: MultiplierRule<State>,
-  listsOf: (state: State) => number[][],
-  penalty: (z: Tensor, tables: Tensor[]) => Tensor,
+  listsOf: (state: State) => Record<K, number[]>,
+  penalty: (z: Tensor, tables: Record<K, Tensor>) => Tensor,
 ): MultiplierLoss<State> {
-  const vectors = listsOf(rule.state()).map((list) => classVector(list));
-  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) =>
-    add(
-      crossEntropy(z, labels, { reduction: 'none' }),
-      penalty(
-        z,
-        vectors.map((v) => v.on(z.gpu)),
-      ),
-    );
-  const loss = vectors.reduce(owning, perSampleLoss(name, values, { ...options, classes }));
-  const put = (): void => listsOf(rule.state()).forEach((list, i) => vectors[i]!.write(list));
+  const entries = (): [string, number[]][] => Object.entries(listsOf(rule.state()));
+  const tables = Object.fromEntries(entries().map(([key, list]) => [key, deviceTable(list)]));
+  const loss = defineLoss({
+    name,
+    tables,
+    values: (z, labels, given) =>
+      add(crossEntropy(z, labels, { reduction: 'none' }), penalty(z, given.tables as Record<K, Tensor>)),
+    ...options,
+    classes,
+  });
+  const put = (): void => entries().forEach(([key, list]) => tables[key]!.write(list));
   const extra = {
     observe: rule.observe,
     epochEnd() {

@@ -1,8 +1,12 @@
 import { expectOptions } from '../check/options.ts';
 import type { Reduction } from '../ops/reduction.ts';
+import { adjustedCrossEntropy } from './adjusted-cross-entropy.ts';
 import { normalized } from './class-weights.ts';
-import { fusedLoss, named, type Loss } from './loss.ts';
+import { asLoss } from './define.ts';
+import { defineKernelLoss } from './kernel-loss.ts';
+import type { Loss, LossFunction } from './loss.ts';
 import { expectOneOf } from './options.ts';
+import { wrapLoss } from './wrap-loss.ts';
 
 const FORMS = ['paper', 'cifar'] as const;
 
@@ -26,7 +30,7 @@ export interface CdbWeightsOptions {
 export interface CdbOptions extends CdbWeightsOptions {
   numClasses: number;
   /** The loss that is weighted, such as focal() or ldam(); freed with this. Default: cross-entropy. */
-  loss?: Loss;
+  loss?: Loss | LossFunction;
   /** Default: 'mean', over the samples, as the CIFAR code; 'weightedMean' is that of the ImageNet code. */
   reduction?: Reduction;
 }
@@ -93,13 +97,15 @@ export function cdb(given: CdbOptions): Cdb {
   if (options.dynamic !== undefined) expectOneOf('cdb: dynamic', options.dynamic, FORMS);
   let difficulty: Float64Array = new Float64Array(numClasses).fill(1);
   let weights: Float64Array = difficulty.slice();
-  const inner = base ?? fusedLoss('cdb', { reduction, classes: numClasses });
+  const inner = base
+    ? asLoss(base, 'cdb')
+    : defineKernelLoss({ name: 'cdb', kernel: adjustedCrossEntropy(), reduction, classes: numClasses });
   inner.setClassWeight(weights);
   const set = (next: ArrayLike<number>): void => inner.setClassWeight(next);
-  const loss = named('cdb', (logits, labels, inputs) => inner(logits, labels, { reduction, ...inputs }), {
+  const loss = wrapLoss([inner], {
+    name: 'cdb',
     reduction,
-    setClassWeight: inner.setClassWeight,
-    dispose: () => inner.dispose(),
+    call: (logits, labels, inputs) => inner(logits, labels, { reduction, ...inputs }),
   });
   return Object.defineProperty(
     Object.assign(loss, {

@@ -4,12 +4,14 @@ import { sum } from '../ops/reduce.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { neg } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
+import { adjustedCrossEntropy } from './adjusted-cross-entropy.ts';
+import { byProbability } from './by-probability.ts';
 import { checkBeta, checkCounts, effectiveNumberWeights } from './class-weights.ts';
+import { defineLoss } from './define.ts';
+import { defineKernelLoss } from './kernel-loss.ts';
 import { focalOf } from './label-margin.ts';
-import { fusedLoss, type Loss } from './loss.ts';
+import type { Loss } from './loss.ts';
 import { expectGamma, expectOneOf } from './options.ts';
-import { perSampleLoss } from './per-sample-loss.ts';
-import { probabilityFamily } from './probability-family.ts';
 
 /** Options of {@link classBalancedCrossEntropy}. */
 export interface ClassBalancedOptions {
@@ -39,7 +41,9 @@ export interface ClassBalancedFocalOptions extends ClassBalancedOptions {
 export function classBalancedCrossEntropy(given: ClassBalancedOptions): Loss {
   expectOptions('classBalancedCrossEntropy', given, ['clsNumList', 'beta', 'reduction']);
   const { clsNumList, beta = 0.9999, reduction = 'mean' } = given;
-  return fusedLoss('classBalancedCrossEntropy', {
+  return defineKernelLoss({
+    name: 'classBalancedCrossEntropy',
+    kernel: adjustedCrossEntropy(),
     weight: weightsOf('classBalancedCrossEntropy', clsNumList, beta),
     reduction,
     classes: clsNumList.length,
@@ -58,10 +62,14 @@ export function classBalancedFocal(given: ClassBalancedFocalOptions): Loss {
   expectGamma('classBalancedFocal', gamma);
   expectOneOf('classBalancedFocal: activation', activation, ['sigmoid', 'softmax']);
   const options = { weight: weightsOf('classBalancedFocal', clsNumList, beta), reduction, classes: clsNumList.length };
-  if (activation === 'softmax') return probabilityFamily('classBalancedFocal', 'focal', [gamma], options).loss;
-  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) =>
-    sum(focalOf(where(oneHot(labels, z.shape[1]!, { dtype: 'bool' }), z, neg(z)), gamma), { axes: 1 });
-  return perSampleLoss('classBalancedFocal', values, options);
+  if (activation === 'softmax')
+    return defineLoss({ ...byProbability('classBalancedFocal', 'focal', [gamma]), ...options });
+  return defineLoss({
+    name: 'classBalancedFocal',
+    values: (z, labels) =>
+      sum(focalOf(where(oneHot(labels, z.shape[1]!, { dtype: 'bool' }), z, neg(z)), gamma), { axes: 1 }),
+    ...options,
+  });
 }
 
 function weightsOf(where: string, clsNumList: ArrayLike<number>, beta: number): Float64Array {

@@ -4,12 +4,12 @@ import { crossEntropy } from '../ops/cross-entropy.ts';
 import { mean, sum } from '../ops/reduce.ts';
 import { logSoftmax, softmax } from '../ops/softmax.ts';
 import { abs, exp } from '../ops/unary.ts';
-import type { Loss } from './loss.ts';
-import { expectOneOf, PER_SAMPLE } from './options.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { defineLoss } from './define.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { expectOneOf, LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link entropyPenalty}. */
-export interface EntropyPenaltyOptions extends PerSampleOptions {
+export interface EntropyPenaltyOptions extends LossOptions {
   /** Factor of the entropy. Default: 0.1. */
   lambda?: number;
   /** Over the classes: 'sum' is the entropy; 'mean', as the code of CALS, is 1 / classes of it. Default: 'sum'. */
@@ -17,7 +17,7 @@ export interface EntropyPenaltyOptions extends PerSampleOptions {
 }
 
 /** Options of {@link l1Penalty}. */
-export interface L1PenaltyOptions extends PerSampleOptions {
+export interface L1PenaltyOptions extends LossOptions {
   /** Factor of the distance. Default: 1. */
   lambda?: number;
 }
@@ -28,19 +28,19 @@ export interface L1PenaltyOptions extends PerSampleOptions {
  * finite.
  */
 export function entropyPenalty(given: EntropyPenaltyOptions = {}): Loss {
-  expectOptions('entropyPenalty', given, ['lambda', 'reduceK', ...PER_SAMPLE]);
+  expectOptions('entropyPenalty', given, ['lambda', 'reduceK', ...LOSS_OPTIONS]);
   const { lambda = 0.1, reduceK = 'sum', ...options } = given;
   expectFactor('entropyPenalty', lambda);
   expectOneOf('entropyPenalty: reduceK', reduceK, ['sum', 'mean']);
   const over = reduceK === 'mean' ? mean : sum;
-  return perSampleLoss(
-    'entropyPenalty',
-    (z, labels) => {
+  return defineLoss({
+    name: 'entropyPenalty',
+    values: (z, labels) => {
       const logs = logSoftmax(z);
       return add(crossEntropy(z, labels, { reduction: 'none' }), mul(over(mul(exp(logs), logs), { axes: 1 }), lambda));
     },
-    options,
-  );
+    ...options,
+  });
 }
 
 /**
@@ -48,18 +48,18 @@ export function entropyPenalty(given: EntropyPenaltyOptions = {}): Loss {
  * Errors as for {@link entropyPenalty}.
  */
 export function l1Penalty(given: L1PenaltyOptions = {}): Loss {
-  expectOptions('l1Penalty', given, ['lambda', ...PER_SAMPLE]);
+  expectOptions('l1Penalty', given, ['lambda', ...LOSS_OPTIONS]);
   const { lambda = 1, ...options } = given;
   expectFactor('l1Penalty', lambda);
-  return perSampleLoss(
-    'l1Penalty',
-    (z, labels) =>
+  return defineLoss({
+    name: 'l1Penalty',
+    values: (z, labels) =>
       add(
         crossEntropy(z, labels, { reduction: 'none' }),
         mul(sum(abs(sub(softmax(z), 1 / z.shape[1]!)), { axes: 1 }), lambda),
       ),
-    options,
-  );
+    ...options,
+  });
 }
 
 function expectFactor(where: string, lambda: number): void {

@@ -1,5 +1,4 @@
 import { expectOptions } from '../check/options.ts';
-import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul, sub } from '../ops/binary.ts';
 import { greater, less, lessEqual } from '../ops/compare.ts';
@@ -9,12 +8,14 @@ import type { Reduction } from '../ops/reduction.ts';
 import { logSoftmax } from '../ops/softmax.ts';
 import { neg } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
-import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { defineLoss } from './define.ts';
+import { deviceTable } from './device-table.ts';
+import type { LossCall } from './kernel-loss.ts';
 import { ofLabel } from './label-margin.ts';
-import { named, type Loss } from './loss.ts';
-import { perSampleLoss } from './per-sample-loss.ts';
+import type { Loss } from './loss.ts';
+import { wrapLoss } from './wrap-loss.ts';
 
 /** Options of {@link cores}. */
 export interface CoresOptions {
@@ -71,53 +72,46 @@ export function cores(given: CoresOptions = {}): Cores {
   const { beta = coresBeta, sieveFrom = 31, prior, weight, reduction = 'weightedMean' } = given;
   if (!(sieveFrom >= 0)) throw new RangeError(`cores: sieveFrom is ${sieveFrom}, expected a number >= 0`);
   let epoch = 0;
-  let weights = prior && checkedPrior(prior);
-  const scalars = (): number[] => {
+  const betaNow = (): number[] => {
     const b = beta(epoch);
     if (!(b >= 0 && b < Infinity))
       throw new RangeError(`cores: beta is ${b} in epoch ${epoch}, expected a finite number >= 0`);
-    return [b, Number(epoch >= sieveFrom)];
+    return [b];
   };
-  scalars();
-  // [beta] and [1 when the sieve is on], and the prior where there is one.
-  const tables = new Map<Gpu, { beta: Tensor; sieve: Tensor; prior: Tensor | null }>();
-  const on = (gpu: Gpu) => {
-    let t = tables.get(gpu);
-    if (!t) {
-      const [b, s] = scalars() as [number, number];
-      t = unscoped(() => ({
-        beta: tensor([b], { gpu }),
-        sieve: tensor([s], { gpu }),
-        prior: weights ? tensor(weights, { gpu }) : null,
-      }));
-      tables.set(gpu, t);
-    }
-    return t;
-  };
-  const values = perSampleLoss(
-    'cores',
-    (logits, labels) => {
+  const isSieving = (): number[] => [Number(epoch >= sieveFrom)];
+  const [betas, sieves] = [deviceTable(betaNow()), deviceTable(isSieving())];
+  const priors = prior && deviceTable(checkedPrior(prior));
+  const values = defineLoss({
+    name: 'cores',
+    tables: { betas, ...(priors && { priors }) },
+    values(logits, labels, { tables }) {
       const surprise = neg(logSoftmax(logits));
-      const table = on(logits.gpu);
-      if (weights && weights.length !== logits.shape[1])
-        throw new ShapeError(`cores: prior has ${weights.length} entries, the logits have ${logits.shape[1]} classes`);
-      const regulariser = table.prior ? sum(mul(surprise, table.prior), { axes: 1 }) : mean(surprise, { axes: 1 });
-      return sub(ofLabel(surprise, labels), mul(regulariser, table.beta));
+      if (tables.priors && tables.priors.size !== logits.shape[1])
+        throw new ShapeError(
+          `cores: prior has ${tables.priors.size} entries, the logits have ${logits.shape[1]} classes`,
+        );
+      const regulariser = tables.priors ? sum(mul(surprise, tables.priors), { axes: 1 }) : mean(surprise, { axes: 1 });
+      return sub(ofLabel(surprise, labels), mul(regulariser, tables.betas));
     },
-    { weight },
-  );
+    weight,
+  });
   const passes = (logits: Tensor, labels: Tensor<'i32'>): Tensor => {
     const surprise = neg(logSoftmax(logits));
     return cast(lessEqual(ofLabel(surprise, labels), mean(surprise, { axes: 1 })), 'f32');
   };
-  const sieved = (logits: Tensor, labels: Tensor<'i32'>): Tensor =>
-    where(less(on(logits.gpu).sieve, 0.5), 1, passes(logits, labels));
   // Which rows count, as losses, so that ignored labels and weights are treated alike.
-  const count = perSampleLoss('cores', sieved, { isIndicator: true });
-  const weighed = perSampleLoss('cores', sieved, { weight, isIndicator: true });
-  const sieve = perSampleLoss('cores', passes, { isIndicator: true });
+  const sieved = (weights?: ArrayLike<number>): Loss =>
+    defineLoss({
+      name: 'cores',
+      tables: { sieves },
+      values: (logits, labels, { tables }) => where(less(tables.sieves, 0.5), 1, passes(logits, labels)),
+      weight: weights,
+      isIndicator: true,
+    });
+  const [count, weighed] = [sieved(), sieved(weight)];
+  const sieve = defineLoss({ name: 'cores', values: passes, isIndicator: true });
 
-  const call: Parameters<typeof named>[1] = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
+  const call: LossCall = (logits, labels, { sampleWeight, reduction: asked = reduction } = {}) => {
     const isKept = noGrad(() => count(logits, labels, { reduction: 'none' }));
     const kept = mul(values(logits, labels, { sampleWeight, reduction: 'none' }), isKept);
     if (asked === 'none') return kept;
@@ -128,34 +122,17 @@ export function cores(given: CoresOptions = {}): Cores {
     });
     return div(sum(kept), divisor);
   };
-  const loss = named('cores', call, {
-    reduction,
-    setClassWeight(next) {
-      values.setClassWeight(next);
-      weighed.setClassWeight(next);
-    },
-    dispose() {
-      for (const part of [values, count, weighed, sieve]) part.dispose();
-      for (const t of tables.values()) for (const part of [t.beta, t.sieve, t.prior]) part?.dispose();
-      tables.clear();
-    },
-  });
+  const loss = wrapLoss([values, weighed], { name: 'cores', call, reduction, owns: [count, sieve] });
   return Object.assign(loss, {
     setEpoch(next: number) {
       epoch = next;
-      const [b, s] = scalars() as [number, number];
-      for (const t of tables.values()) {
-        t.beta.write([b]);
-        t.sieve.write([s]);
-      }
+      betas.write(betaNow());
+      sieves.write(isSieving());
     },
     setPrior(next: ArrayLike<number>) {
-      weights = checkedPrior(next, weights?.length);
-      for (const t of tables.values()) {
-        if (!t.prior)
-          throw new RangeError('cores: setPrior of a loss that was made without a prior; give it one at the start');
-        t.prior.write(weights);
-      }
+      if (!priors)
+        throw new RangeError('cores: setPrior of a loss that was made without a prior; give it one at the start');
+      priors.write(checkedPrior(next, prior.length));
     },
     kept: (logits: Tensor, labels: Tensor<'i32'> | ArrayLike<number>) =>
       noGrad(() => sieve(logits, labels, { reduction: 'none' })),

@@ -7,13 +7,14 @@ import { sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import { neg } from '../ops/unary.ts';
 import { noGrad } from '../tensor/tape.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { defineLoss } from './define.ts';
 import { ofLabel } from './label-margin.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
-import { PER_SAMPLE } from './options.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link cpc}. */
-export interface CpcOptions extends PerSampleOptions {
+export interface CpcOptions extends LossOptions {
   /** Factor of the discrimination constraints. Default: 0.1. */
   lambdaBdc?: number;
   /** Factor of the exclusion constraints. Default: 1. */
@@ -33,13 +34,13 @@ export interface CpcOptions extends PerSampleOptions {
  * finite.
  */
 export function cpc(given: CpcOptions = {}): Loss {
-  expectOptions('cpc', given, ['lambdaBdc', 'lambdaBec', 'compat', ...PER_SAMPLE]);
+  expectOptions('cpc', given, ['lambdaBdc', 'lambdaBec', 'compat', ...LOSS_OPTIONS]);
   const { lambdaBdc = 0.1, lambdaBec = 1, compat, ...options } = given;
   for (const [name, value] of Object.entries({ lambdaBdc, lambdaBec })) {
     if (!(value >= 0 && value < Infinity))
       throw new RangeError(`cpc: ${name} is ${value}, expected a finite number >= 0`);
   }
-  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => {
+  const values = (z: Tensor, labels: Tensor<'i32'>): Tensor => {
     const [rows, k] = z.shape as [number, number];
     const others = noGrad(() => sub(1, oneHot(labels, k)));
     const target = reshape(ofLabel(z, labels), [rows, 1]);
@@ -63,5 +64,5 @@ export function cpc(given: CpcOptions = {}): Loss {
     const bec = mul(sum(mul(apart, pairs), { axes: [1, 2] }), lambdaBec / (2 * (k - 1) * (k - 2)));
     return add(base, compat ? add(bec, (lambdaBec * Math.LN2) / (2 * (k - 2))) : bec);
   };
-  return perSampleLoss('cpc', values, options);
+  return defineLoss({ name: 'cpc', values, ...options });
 }

@@ -1,6 +1,8 @@
 import { expectOptions } from '../check/options.ts';
 import type { Reduction } from '../ops/reduction.ts';
-import { fusedLoss, type Loss } from './loss.ts';
+import { adjustedCrossEntropy } from './adjusted-cross-entropy.ts';
+import { defineKernelLoss } from './kernel-loss.ts';
+import type { Loss } from './loss.ts';
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyLossOptions {
@@ -17,5 +19,12 @@ export interface CrossEntropyLossOptions {
 /** Softmax cross-entropy, with PyTorch's options. */
 export function crossEntropy(options: CrossEntropyLossOptions = {}): Loss {
   expectOptions('crossEntropy', options, ['weight', 'reduction', 'labelSmoothing', 'ignoreIndex']);
-  return fusedLoss('crossEntropy', { ...options, classes: options.weight?.length });
+  const { weight, reduction, ...smoothing } = options;
+  return defineKernelLoss({
+    name: 'crossEntropy',
+    kernel: adjustedCrossEntropy(smoothing),
+    weight,
+    reduction,
+    classes: weight?.length,
+  });
 }

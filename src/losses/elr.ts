@@ -6,7 +6,8 @@ import { clamp, log } from '../ops/unary.ts';
 import { isRecorded, noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { crossEntropy } from './cross-entropy.ts';
-import type { Loss } from './loss.ts';
+import { asLoss } from './define.ts';
+import type { Loss, LossFunction } from './loss.ts';
 import type { Objective } from './objective.ts';
 import { sampleMemory } from './sample-memory.ts';
 
@@ -25,7 +26,7 @@ export interface ElrOptions {
   /** Probabilities count as at least this and at most one minus it, without a gradient outside. Default: 1e-4. */
   floor?: number;
   /** Of logits and labels, a scalar; freed with this. Default: cross-entropy. */
-  base?: Loss;
+  base?: Loss | LossFunction;
 }
 
 /** {@link elr} as an objective for `fit`, and as a function for other loops. */
@@ -51,7 +52,8 @@ export interface Elr extends Objective {
  */
 export function elr(given: ElrOptions): Elr {
   expectOptions('elr', given, ['samples', 'classes', 'lambda', 'beta', 'floor', 'base']);
-  const { samples, classes, lambda = 3, beta = 0.7, floor = 1e-4, base = crossEntropy() } = given;
+  const { samples, classes, lambda = 3, beta = 0.7, floor = 1e-4 } = given;
+  const base = given.base ? asLoss(given.base, 'elr') : crossEntropy();
   if (!(Number.isInteger(classes) && classes >= 2))
     throw new RangeError(`elr: classes is ${classes}, expected an integer >= 2`);
   if (!(lambda >= 0 && lambda < Infinity))

@@ -1,5 +1,4 @@
 import { expectOptions } from '../check/options.ts';
-import type { Gpu } from '../gpu/device.ts';
 import { sub } from '../ops/binary.ts';
 import { greater, logicalAnd } from '../ops/compare.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
@@ -8,15 +7,13 @@ import { oneHot } from '../ops/one-hot.ts';
 import { where } from '../ops/where.ts';
 import { key } from '../random/key.ts';
 import { bernoulli } from '../random/random.ts';
-import { unscoped } from '../tensor/scope.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkCounts } from './class-weights.ts';
-import { classVector, owning } from './class-vector.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { defineLoss } from './define.ts';
+import { deviceTable } from './device-table.ts';
+import type { Loss, LossOptions } from './loss.ts';
 
 /** Options of {@link equalization}. */
-export interface EqualizationOptions extends Omit<PerSampleOptions, 'classes'> {
+export interface EqualizationOptions extends Omit<LossOptions, 'classes'> {
   /** Training samples of each class; an empty class is rare. */
   clsNumList: ArrayLike<number>;
   /** Classes whose part of the training set is below this are rare, in 0..1. Default: 0.005. */
@@ -47,30 +44,18 @@ export function equalization(given: EqualizationOptions): Loss {
   }
   const counts = Float64Array.from(clsNumList);
   const total = counts.reduce((a, b) => a + b);
-  const rare = classVector(counts.map((n) => Number(n < lambda * total)));
   const stream = key(seed);
-  const drawn = new Map<Gpu, Tensor<'u32'>>();
-  const loss = perSampleLoss(
-    'equalization',
-    (logits, labels) => {
-      const {
-        gpu,
-        shape: [rows],
-      } = logits;
-      let state = drawn.get(gpu);
-      if (!state) drawn.set(gpu, (state = unscoped(() => tensor([0, 0], { dtype: 'u32', gpu }))));
-      const left = bernoulli(logits.shape, stream, { p: gamma, dtype: 'bool', first: nextItems(state, rows!), gpu });
-      const others = greater(sub(rare.on(gpu), oneHot(labels, counts.length)), 0);
+  return defineLoss({
+    name: 'equalization',
+    tables: { rare: counts.map((n) => Number(n < lambda * total)), drawn: deviceTable([0, 0], { dtype: 'u32' }) },
+    values(logits, labels, { tables: { rare, drawn } }) {
+      const { gpu, shape } = logits;
+      const left = bernoulli(shape, stream, { p: gamma, dtype: 'bool', first: nextItems(drawn, shape[0]!), gpu });
+      const others = greater(sub(rare, oneHot(labels, counts.length)), 0);
       // The sum of a row must not overflow.
       return crossEntropy(where(logicalAnd(left, others), -1e30, logits), labels, { reduction: 'none' });
     },
-    { ...rest, classes: counts.length },
-  );
-  const { dispose } = owning(loss, rare);
-  loss.dispose = () => {
-    dispose();
-    for (const state of drawn.values()) state.dispose();
-    drawn.clear();
-  };
-  return loss;
+    ...rest,
+    classes: counts.length,
+  });
 }

@@ -2,13 +2,13 @@ import { expectOptions } from '../check/options.ts';
 import { less } from '../ops/compare.ts';
 import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
+import { defineLoss } from './define.ts';
 import { focalOf, labelMargin } from './label-margin.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
-import { PER_SAMPLE } from './options.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link focalAdaptive}. */
-export interface FocalAdaptiveOptions extends PerSampleOptions {
+export interface FocalAdaptiveOptions extends LossOptions {
   /** Exponent for confident samples. Default: 3. */
   gamma?: number;
   /** Exponent where the label's probability is below `threshold`. Default: 5. */
@@ -24,7 +24,7 @@ export interface FocalAdaptiveOptions extends PerSampleOptions {
  * threshold not in (0, 1).
  */
 export function focalAdaptive(given: FocalAdaptiveOptions = {}): Loss {
-  expectOptions('focalAdaptive', given, ['gamma', 'gammaLow', 'threshold', ...PER_SAMPLE]);
+  expectOptions('focalAdaptive', given, ['gamma', 'gammaLow', 'threshold', ...LOSS_OPTIONS]);
   const { gamma = 3, gammaLow = 5, threshold = 0.2, ...options } = given;
   for (const [name, value] of Object.entries({ gamma, gammaLow })) {
     if (!(value >= 0 && value < Infinity))
@@ -33,9 +33,9 @@ export function focalAdaptive(given: FocalAdaptiveOptions = {}): Loss {
   if (!(threshold > 0 && threshold < 1))
     throw new RangeError(`focalAdaptive: threshold is ${threshold}, expected a number in (0, 1)`);
   const bound = Math.log(threshold / (1 - threshold)); // p = sigmoid(margin)
-  return perSampleLoss(
-    'focalAdaptive',
-    (z, labels) => {
+  return defineLoss({
+    name: 'focalAdaptive',
+    values: (z, labels) => {
       const margin = labelMargin(z, labels);
       return where(
         noGrad(() => less(margin, bound)),
@@ -43,6 +43,6 @@ export function focalAdaptive(given: FocalAdaptiveOptions = {}): Loss {
         focalOf(margin, gamma),
       );
     },
-    options,
-  );
+    ...options,
+  });
 }

@@ -3,11 +3,11 @@ import { softplus } from '../ops/activations.ts';
 import { mul } from '../ops/binary.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { clamp, expm1, neg, powScalar } from '../ops/unary.ts';
+import { byProbability } from './by-probability.ts';
+import { defineLoss } from './define.ts';
 import { labelMargin } from './label-margin.ts';
 import type { Loss } from './loss.ts';
 import { expectGamma, expectOneOf } from './options.ts';
-import { perSampleLoss } from './per-sample-loss.ts';
-import { probabilityFamily } from './probability-family.ts';
 
 /** Options of {@link focal}. */
 export interface FocalOptions {
@@ -41,12 +41,16 @@ export function focal(given: FocalOptions = {}): Loss {
   expectGamma('focal', gamma);
   expectOneOf('focal: weightIn', weightIn, ['loss', 'probability']);
   const shared = { weight, reduction, classes: weight?.length };
-  if (weightIn === 'loss') return probabilityFamily('focal', 'focal', [gamma], { ...shared, detach }).loss;
-  const values: Parameters<typeof perSampleLoss>[1] = (z, labels, w) => {
-    const v = mul(softplus(neg(labelMargin(z, labels))), w);
-    // Below 1e-37 the power is a constant: its slope would overflow, and v is 0 there.
-    const factor = powScalar(clamp(neg(expm1(neg(v))), 1e-37, 1), gamma);
-    return mul(detach ? factor.detach() : factor, v);
-  };
-  return perSampleLoss('focal', values, { ...shared, weightInside: true });
+  if (weightIn === 'loss') return defineLoss({ ...byProbability('focal', 'focal', [gamma], { detach }), ...shared });
+  return defineLoss({
+    name: 'focal',
+    weightInside: true,
+    values(z, labels, { weight: w }) {
+      const v = mul(softplus(neg(labelMargin(z, labels))), w);
+      // Below 1e-37 the power is a constant: its slope would overflow, and v is 0 there.
+      const factor = powScalar(clamp(neg(expm1(neg(v))), 1e-37, 1), gamma);
+      return mul(detach ? factor.detach() : factor, v);
+    },
+    ...shared,
+  });
 }

@@ -1,5 +1,4 @@
 import { expectOptions } from '../check/options.ts';
-import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { equal, greater, less, logicalAnd, logicalOr } from '../ops/compare.ts';
@@ -9,7 +8,6 @@ import { countedRows, weighRows } from '../ops/held-logits.ts';
 import { logsumexp } from '../ops/logsumexp.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { sum } from '../ops/reduce.ts';
-import type { Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
 import { times } from '../ops/times.ts';
 import { exp } from '../ops/unary.ts';
@@ -19,9 +17,13 @@ import { unscoped } from '../tensor/scope.ts';
 import { isRecorded, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkCounts } from './class-weights.ts';
+import { asLoss } from './define.ts';
+import { deviceTable } from './device-table.ts';
 import type { GroupLoss } from './group-vs.ts';
-import { named, type Loss, type LossInputs } from './loss.ts';
+import type { LossCall } from './kernel-loss.ts';
+import type { Loss, LossFunction } from './loss.ts';
 import { expectOneOf, expectState } from './options.ts';
+import { wrapLoss } from './wrap-loss.ts';
 
 /** Options of {@link groupDro}. */
 export interface GroupDroOptions {
@@ -58,16 +60,6 @@ export interface GroupDro extends GroupLoss {
 /** A running mean that has no value yet. */
 const NOTHING = -1e38;
 
-interface Device {
-  gpu: Gpu;
-  /** Rows: log q or the running means; the weights of the last step. (2, groups) */
-  state: Tensor;
-  /** C / sqrt(n_g). */
-  adjustment: Tensor;
-  /** n_g / N. */
-  share: Tensor;
-}
-
 /**
  * Group distributionally robust optimisation around any loss: sum_g q_g L_g, L_g the mean loss of group g in the batch,
  * 0 for a group without rows, and q_g <- q_g exp(eta (L_g + C / sqrt(n_g))) / sum, uniform at first; q is a constant of
@@ -78,7 +70,7 @@ interface Device {
  * Liang, ICLR 2020, algorithm 1. The released code adds the adjustment to the value as well. Throws RangeError on
  * options outside their ranges.
  */
-export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupDro {
+export function groupDro(loss: Loss | GroupLoss | LossFunction, given: GroupDroOptions): GroupDro {
   expectOptions('groupDro', given, ['groupCounts', 'eta', 'adjustment', 'rule', 'alpha', 'rate']);
   const { groupCounts, eta = 0.01, adjustment = 0, rule = 'exponentiated', alpha = 0.2, rate = 0.1 } = given;
   checkCounts('groupDro', groupCounts, 'groupCounts');
@@ -104,36 +96,20 @@ export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupD
   const size = held.length;
   const total = held.reduce((a, b) => a + b);
   const filled = held.filter((n) => n > 0).length;
-  let start = [
-    ...held.map((n) => (greedy || n === 0 ? NOTHING : -Math.log(filled))),
-    ...held.map((n) => (n === 0 ? 0 : 1 / filled)),
-  ];
-  let device: Device | null = null;
-  const on = (gpu: Gpu): Device => {
-    if (device?.gpu !== gpu) {
-      device = unscoped(() => ({
-        gpu,
-        state: tensor(start, { shape: [2, size], gpu }),
-        adjustment: tensor(
-          held.map((n) => (n === 0 ? 0 : adjustment / Math.sqrt(n))),
-          { gpu },
-        ),
-        share: tensor(
-          held.map((n) => n / total),
-          { gpu },
-        ),
-      }));
-    }
-    return device!;
-  };
+  const base = asLoss(loss as Loss, 'groupDro') as unknown as GroupLoss;
+  // Rows: log q or the running means; the weights of the last step. (2, groups)
+  const state = deviceTable([
+    held.map((n) => (greedy || n === 0 ? NOTHING : -Math.log(filled))),
+    held.map((n) => (n === 0 ? 0 : 1 / filled)),
+  ]);
+  // C / sqrt(n_g) and n_g / N.
+  const adjustments = deviceTable(held.map((n) => (n === 0 ? 0 : adjustment / Math.sqrt(n))));
+  const shares = deviceTable(held.map((n) => n / total));
 
   /** log q and q, or running means and weights, after a batch of mean losses. */
-  const step = (
-    { state, adjustment: extra, share }: Device,
-    losses: Tensor,
-    present: Tensor<'bool'>,
-  ): [Tensor, Tensor] => {
-    const before = reshape(indexSelect(state, [0]), [size]);
+  const step = (losses: Tensor, present: Tensor<'bool'>): [Tensor, Tensor] => {
+    const { gpu } = losses;
+    const [before, extra] = [reshape(indexSelect(state.on(gpu), [0]), [size]), adjustments.on(gpu)];
     if (!greedy) {
       const moved = add(before, times(eta, add(losses, extra)));
       const logQ = sub(moved, logsumexp(moved, { axes: 0, keepDim: true }));
@@ -152,18 +128,14 @@ export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupD
       greater(row, column),
       logicalAnd(equal(row, column), less(reshape(place, [1, size]), reshape(place, [size, 1]))),
     );
-    const mass = sum(where(ahead, reshape(share, [1, size]), 0), { axes: 1 });
-    return [means, div(maximum(minimum(sub(alpha, mass), share), 0), alpha)];
+    const mass = sum(where(ahead, reshape(shares.on(gpu), [1, size]), 0), { axes: 1 });
+    return [means, div(maximum(minimum(sub(alpha, mass), shares.on(gpu)), 0), alpha)];
   };
 
-  const call = (
-    logits: Tensor,
-    labels: Tensor<'i32'> | ArrayLike<number>,
-    { groups, sampleWeight, reduction }: LossInputs & Partial<Parameters<GroupLoss>[2]> = {},
-  ): Tensor => {
+  const call: LossCall = (logits, labels, { groups, sampleWeight, reduction } = {}) => {
     if (!groups) throw new TypeError('groupDro: groups are missing, expected one a sample');
     const of = toIndex('groupDro: groups', groups, size, logits.gpu);
-    const losses = (base as GroupLoss)(logits, labels, {
+    const losses = base(logits, labels, {
       groups: of as Tensor<'i32'>,
       reduction: 'none',
       sampleWeight: sampleWeight && countedRows(sampleWeight),
@@ -173,7 +145,6 @@ export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupD
     const flat = reshape(losses, [rows]);
     const moves = isRecorded(losses);
     const factor = noGrad(() => {
-      const table = on(logits.gpu);
       const index = reshape(of as Tensor<'i32'>, [rows]);
       const weight = sampleWeight && reshape(sampleWeight, [rows, 1]);
       const member = weight ? mul(oneHot(index, size), weight) : oneHot(index, size);
@@ -181,8 +152,8 @@ export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupD
       const present = greater(mass, 0);
       const divisor = where(present, mass, 1);
       const means = div(sum(where(member, mul(member, reshape(flat.detach(), [rows, 1])), 0), { axes: 0 }), divisor);
-      const [carried, q] = step(table, means, present);
-      if (moves) copyOver(reshape(concat([carried, q]), [2, size]), table.state);
+      const [carried, q] = step(means, present);
+      if (moves) copyOver(reshape(concat([carried, q]), [2, size]), state.on(logits.gpu));
       const each = indexSelect(div(q, divisor), index);
       return weight ? mul(each, reshape(weight, [rows])) : each;
     });
@@ -190,31 +161,22 @@ export function groupDro(base: Loss | GroupLoss, given: GroupDroOptions): GroupD
     return reduction === 'none' ? reshape(terms, losses.shape) : sum(terms);
   };
 
-  const read = async (): Promise<number[]> => (device ? Array.from(await device.state.read()) : [...start]);
-  const loss = named('groupDro', call as Parameters<typeof named>[1], {
-    reduction: 'sum' satisfies Reduction,
-    setClassWeight: (weight) => base.setClassWeight(weight),
-    dispose() {
-      for (const t of device ? [device.state, device.adjustment, device.share] : []) t.dispose();
-      device = null;
-      base.dispose();
-    },
-  });
-  return Object.assign(loss, {
+  const read = async (): Promise<number[]> => Array.from(await state.read());
+  const wrapped = wrapLoss([base], { name: 'groupDro', call, reduction: 'sum', owns: [state, adjustments, shares] });
+  return Object.assign(wrapped, {
     numGroups: size,
     groupWeights: async () => (await read()).slice(size),
     state: read,
-    setState(state: ArrayLike<number>) {
-      expectState('groupDro', state);
-      if (state.length !== 2 * size || !Array.from(state).every(Number.isFinite))
-        throw new RangeError(`groupDro: the state has ${state.length} entries, expected ${2 * size} finite numbers`);
-      const bad = Array.from(state).findIndex((v, i) => i >= size && !(v >= 0 && v <= 1 + 1e-5));
+    setState(saved: ArrayLike<number>) {
+      expectState('groupDro', saved);
+      if (saved.length !== 2 * size || !Array.from(saved).every(Number.isFinite))
+        throw new RangeError(`groupDro: the state has ${saved.length} entries, expected ${2 * size} finite numbers`);
+      const bad = Array.from(saved).findIndex((v, i) => i >= size && !(v >= 0 && v <= 1 + 1e-5));
       if (bad >= 0)
         throw new RangeError(
-          `groupDro: the weight of group ${bad - size} in the state is ${state[bad]}, expected a number in 0..1`,
+          `groupDro: the weight of group ${bad - size} in the state is ${saved[bad]}, expected a number in 0..1`,
         );
-      start = Array.from(state);
-      device?.state.write(start);
+      state.write(saved);
     },
   }) as GroupDro;
 }

@@ -9,10 +9,13 @@ import type { Reduction } from '../ops/reduction.ts';
 import { reshape } from '../ops/reshape.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { classVector } from './class-vector.ts';
-import { fusedLoss, named, type Loss, type LossInputs } from './loss.ts';
+import { adjustedCrossEntropy } from './adjusted-cross-entropy.ts';
+import { deviceTable } from './device-table.ts';
+import { defineKernelLoss, expectClasses } from './kernel-loss.ts';
+import type { Loss, LossInputs, LossOptions } from './loss.ts';
 import { expectOneOf } from './options.ts';
 import { adjustments } from './vs.ts';
+import { wrapLoss } from './wrap-loss.ts';
 
 const FORMS = ['paper', 'official'] as const;
 
@@ -51,18 +54,19 @@ export function binaryVs(given: BinaryVsOptions): Loss {
     'binaryVs',
     delta.map((d) => s * d),
     [iota[0] * (form === 'official' ? -s : s), iota[1] * s],
-    2,
-    weight,
-    reduction,
+    { weight, reduction, classes: 2 },
   );
-  const call: Parameters<typeof named>[1] = (logits, labels, inputs) => {
-    const two =
-      logits.shape.at(-1) === 1 ? concat([zeros(logits.shape, { gpu: logits.gpu }), logits], { axis: -1 }) : logits;
-    // An ignored label is no group either; the loss leaves its row out.
-    const y = toLabels('binaryVs', labels, two);
-    return base.call(two, y, y, inputs);
-  };
-  return named('binaryVs', call, { reduction, setClassWeight: base.setClassWeight, dispose: base.dispose });
+  return wrapLoss([base], {
+    name: 'binaryVs',
+    reduction,
+    call(logits, labels, inputs) {
+      const two =
+        logits.shape.at(-1) === 1 ? concat([zeros(logits.shape, { gpu: logits.gpu }), logits], { axis: -1 }) : logits;
+      // An ignored label is no group either; the loss leaves its row out.
+      const y = toLabels('binaryVs', labels, two);
+      return base(two, y, { ...inputs, groups: y });
+    },
+  });
 }
 
 /** Options of {@link groupVs}. */
@@ -105,26 +109,11 @@ export function groupVs(given: GroupVsOptions): GroupLoss {
   const { groupCounts, gamma = 0.3, tau = 1, form = 'paper', weight, reduction = 'weightedMean' } = given;
   expectOneOf('groupVs: form', form, FORMS);
   const { scale, shift } = adjustments('groupVs', groupCounts, gamma, tau, 'groupCounts');
-  const base = groupShifted(
-    'groupVs',
-    scale,
-    form === 'official' ? shift.map(() => 0) : shift.map((v) => -v),
-    weight?.length,
+  return groupShifted('groupVs', scale, form === 'official' ? shift.map(() => 0) : shift.map((v) => -v), {
     weight,
     reduction,
-  );
-  const call = (
-    logits: Tensor,
-    labels: Tensor<'i32'> | ArrayLike<number>,
-    inputs?: LossInputs & { groups?: Index },
-  ): Tensor => {
-    if (!inputs?.groups) throw new TypeError('groupVs: groups are missing, expected one a sample');
-    return base.call(logits, labels, inputs.groups, inputs);
-  };
-  return Object.assign(
-    named('groupVs', call, { reduction, setClassWeight: base.setClassWeight, dispose: base.dispose }),
-    { numGroups: scale.length },
-  ) as GroupLoss;
+    classes: weight?.length,
+  });
 }
 
 /** Cross-entropy of delta_g z - iota_g [c = y]. */
@@ -132,40 +121,27 @@ function groupShifted(
   name: string,
   delta: ArrayLike<number>,
   iota: ArrayLike<number>,
-  classes: number | undefined,
-  weight: ArrayLike<number> | undefined,
-  reduction: Reduction,
-) {
-  const table = classVector([...Array.from(delta), ...Array.from(iota)], [2, delta.length]);
-  const base = fusedLoss(name, { weight, reduction, classes });
-  const call = (
-    logits: Tensor,
-    labels: Tensor<'i32'> | ArrayLike<number>,
-    groups: Index,
-    { sampleWeight, reduction: asked }: LossInputs = {},
-  ): Tensor => {
-    const lead = logits.shape.slice(0, -1);
-    const rows = sizeOf(lead);
-    const k = logits.shape.at(-1) ?? 0;
-    if (k === 0 || (classes !== undefined && k !== classes))
-      throw new ShapeError(
-        `${name}: logits have shape [${logits.shape}], expected ${classes ?? 'some'} classes on the last axis`,
-      );
-    const of = reshape(toLabels(name, labels, logits), [rows]);
-    const group = toIndex(`${name}: groups`, groups, delta.length, logits.gpu) as Tensor<'i32'>;
-    if (group.size !== rows)
-      throw new ShapeError(`${name}: got ${group.size} groups for logits of shape [${logits.shape}]`);
-    const values = indexSelect(table.on(logits.gpu), reshape(group, [rows]), { axis: 1 });
-    const row = (i: number): Tensor => reshape(indexSelect(values, [i]), [rows, 1]);
-    const adjusted = sub(mul(reshape(logits, [rows, k]), row(0)), mul(oneHot(of, k), row(1)));
-    return base(reshape(adjusted, logits.shape), reshape(of, lead), {
-      sampleWeight,
-      ...(asked && { reduction: asked }),
-    });
-  };
-  const dispose = (): void => {
-    base.dispose();
-    table.dispose();
-  };
-  return { call, setClassWeight: base.setClassWeight, dispose };
+  { weight, reduction, classes }: LossOptions,
+): GroupLoss {
+  const table = deviceTable([delta, iota]);
+  const base = defineKernelLoss({ name, kernel: adjustedCrossEntropy(), weight, reduction, classes });
+  const loss = wrapLoss([base], {
+    name,
+    owns: [table],
+    call(logits, labels, { groups, ...inputs } = {}) {
+      if (!groups) throw new TypeError(`${name}: groups are missing, expected one a sample`);
+      const lead = logits.shape.slice(0, -1);
+      const rows = sizeOf(lead);
+      const k = expectClasses(name, logits, classes);
+      const of = reshape(toLabels(name, labels, logits), [rows]);
+      const group = toIndex(`${name}: groups`, groups, delta.length, logits.gpu) as Tensor<'i32'>;
+      if (group.size !== rows)
+        throw new ShapeError(`${name}: got ${group.size} groups for logits of shape [${logits.shape}]`);
+      const values = indexSelect(table.on(logits.gpu), reshape(group, [rows]), { axis: 1 });
+      const row = (i: number): Tensor => reshape(indexSelect(values, [i]), [rows, 1]);
+      const adjusted = sub(mul(reshape(logits, [rows, k]), row(0)), mul(oneHot(of, k), row(1)));
+      return base(reshape(adjusted, logits.shape), reshape(of, lead), inputs);
+    },
+  });
+  return Object.assign(loss, { numGroups: delta.length }) as GroupLoss;
 }

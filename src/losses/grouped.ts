@@ -1,7 +1,5 @@
-import type { Gpu } from '../gpu/device.ts';
 import { indexSelect } from '../ops/gather.ts';
-import { unscoped } from '../tensor/scope.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
+import { deviceTable } from './device-table.ts';
 import type { GroupLoss } from './group-vs.ts';
 import type { Objective } from './objective.ts';
 
@@ -16,20 +14,17 @@ export function grouped(loss: GroupLoss, groups: ArrayLike<number>): Objective {
     if (!(Number.isInteger(groups[i]) && groups[i]! >= 0 && groups[i]! < loss.numGroups))
       throw new RangeError(`grouped: groups[${i}] is ${groups[i]}, expected an integer in 0..${loss.numGroups - 1}`);
   }
-  const made = new Map<Gpu, Tensor<'i32'>>();
-  const objective: Objective = ({ x, y, index, forward }) => {
-    let table = made.get(x.gpu);
-    if (!table) made.set(x.gpu, (table = unscoped(() => tensor(groups, { dtype: 'i32', gpu: x.gpu }))));
-    return loss(forward(x), y, {
-      groups: indexSelect(table, index),
+  const table = deviceTable(groups, { dtype: 'i32' });
+  const objective: Objective = ({ x, y, index, forward }) =>
+    loss(forward(x), y, {
+      groups: indexSelect(table.on(x.gpu), index),
       reduction: loss.reduction === 'none' ? 'sum' : loss.reduction,
     });
-  };
   return Object.assign(objective, {
     rows: groups.length,
     setClassWeight: (weight: ArrayLike<number> | null) => loss.setClassWeight(weight),
     dispose() {
-      for (const table of made.values()) table.dispose();
+      table.dispose();
       loss.dispose();
     },
   });

@@ -12,9 +12,12 @@ import { neg } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { expectRank, type Tensor } from '../tensor/tensor.ts';
-import { fusedLoss, named, type Loss, type LossInputs } from './loss.ts';
+import { adjustedCrossEntropy } from './adjusted-cross-entropy.ts';
+import { defineKernelLoss } from './kernel-loss.ts';
 import { labelMargin } from './label-margin.ts';
+import type { Loss, LossInputs } from './loss.ts';
 import type { Objective } from './objective.ts';
+import { wrapLoss } from './wrap-loss.ts';
 
 /** Options of {@link influenceBalanced}. */
 export interface InfluenceBalancedOptions {
@@ -49,29 +52,29 @@ export function influenceBalanced(given: InfluenceBalancedOptions = {}): Influen
     if (!(value > 0 && value < Infinity))
       throw new RangeError(`influenceBalanced: ${name} is ${value}, expected a positive finite number`);
   }
-  const base = fusedLoss('influenceBalanced', { weight, reduction, classes: weight?.length });
-  const call = (
-    logits: Tensor,
-    labels: Tensor<'i32'> | ArrayLike<number>,
-    { features, sampleWeight, reduction: asked = reduction }: LossInputs & { features?: Tensor } = {},
-  ): Tensor => {
-    if (!features) throw new TypeError('influenceBalanced: features are missing, expected (rows, width)');
-    const [rows] = expectRank(logits, 2, 'influenceBalanced: logits') as [number, number];
-    if (features.rank !== 2 || features.shape[0] !== rows)
-      throw new ShapeError(`influenceBalanced: features have shape [${features.shape}], expected (${rows}, width)`);
-    const target = toLabels('influenceBalanced', labels, logits);
-    const factor = noGrad(() => {
-      // |p - onehot(y)|_1 = 2 (1 - p_y)
-      const influence = mul(mul(sigmoid(neg(labelMargin(logits, target))), 2), norm(features, { p: 1, axes: 1 }));
-      const ours = div(alpha, add(influence, epsilon));
-      return sampleWeight ? weighRows(ours, sampleWeight) : ours;
-    });
-    return base(logits, target, { sampleWeight: factor, reduction: asked });
-  };
-  return named('influenceBalanced', call, {
+  const base = defineKernelLoss({
+    name: 'influenceBalanced',
+    kernel: adjustedCrossEntropy(),
+    weight,
     reduction,
-    setClassWeight: base.setClassWeight,
-    dispose: base.dispose,
+    classes: weight?.length,
+  });
+  return wrapLoss([base], {
+    name: 'influenceBalanced',
+    call(logits, labels, { features, sampleWeight, reduction: asked = reduction } = {}) {
+      if (!features) throw new TypeError('influenceBalanced: features are missing, expected (rows, width)');
+      const [rows] = expectRank(logits, 2, 'influenceBalanced: logits') as [number, number];
+      if (features.rank !== 2 || features.shape[0] !== rows)
+        throw new ShapeError(`influenceBalanced: features have shape [${features.shape}], expected (${rows}, width)`);
+      const target = toLabels('influenceBalanced', labels, logits);
+      const factor = noGrad(() => {
+        // |p - onehot(y)|_1 = 2 (1 - p_y)
+        const influence = mul(mul(sigmoid(neg(labelMargin(logits, target))), 2), norm(features, { p: 1, axes: 1 }));
+        const ours = div(alpha, add(influence, epsilon));
+        return sampleWeight ? weighRows(ours, sampleWeight) : ours;
+      });
+      return base(logits, target, { sampleWeight: factor, reduction: asked });
+    },
   }) as InfluenceBalancedLoss;
 }
 
@@ -92,7 +95,7 @@ export function influenced(loss: InfluenceBalancedLoss, given: InfluencedOptions
   expectOptions('influenced', given, ['from']);
   const { from = 0 } = given;
   if (!(from >= 0)) throw new RangeError(`influenced: from is ${from}, expected a number >= 0`);
-  const plain = fusedLoss('influenced', { reduction: 'mean' });
+  const plain = defineKernelLoss({ name: 'influenced', kernel: adjustedCrossEntropy(), reduction: 'mean' });
   const objective: Objective = ({ x, y, forward, at }) => {
     const seen: Tensor[] = [x];
     const logits = forward(x, { behind: (hidden) => (seen.push(hidden), hidden) });

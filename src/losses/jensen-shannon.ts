@@ -2,13 +2,13 @@ import { expectOptions } from '../check/options.ts';
 import { sigmoid, softplus } from '../ops/activations.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { log, neg } from '../ops/unary.ts';
+import { defineLoss } from './define.ts';
 import { labelMargin } from './label-margin.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
-import { PER_SAMPLE } from './options.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link jensenShannon}. */
-export interface JensenShannonOptions extends PerSampleOptions {
+export interface JensenShannonOptions extends LossOptions {
   /**
    * Weight of the one-hot label in the mixture, in (0, 1): towards 0 cross-entropy, towards 1 the absolute error 1 - p.
    * Default: 0.5.
@@ -23,12 +23,12 @@ export interface JensenShannonOptions extends PerSampleOptions {
  * labels", NeurIPS 2021. Throws RangeError unless 0 < pi < 1.
  */
 export function jensenShannon(given: JensenShannonOptions = {}): Loss {
-  expectOptions('jensenShannon', given, ['pi', ...PER_SAMPLE]);
+  expectOptions('jensenShannon', given, ['pi', ...LOSS_OPTIONS]);
   const { pi = 0.5, ...options } = given;
   if (!(pi > 0 && pi < 1)) throw new RangeError(`jensenShannon: pi is ${pi}, expected a number in (0, 1)`);
-  return perSampleLoss(
-    'jensenShannon',
-    (z, labels) => {
+  return defineLoss({
+    name: 'jensenShannon',
+    values: (z, labels) => {
       const margin = labelMargin(z, labels);
       const [p, rest, logP] = [sigmoid(margin), sigmoid(neg(margin)), neg(softplus(neg(margin)))];
       // m = 1 - (1 - pi) (1 - p), without cancellation near p = 1.
@@ -36,6 +36,6 @@ export function jensenShannon(given: JensenShannonOptions = {}): Loss {
       const divergence = sub(mul(p, sub(logP, logM)), mul(logM, pi / (1 - pi)));
       return add(mul(divergence, -1 / Math.log1p(-pi)), rest);
     },
-    options,
-  );
+    ...options,
+  });
 }

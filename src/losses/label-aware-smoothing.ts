@@ -6,11 +6,10 @@ import type { Reduction } from '../ops/reduction.ts';
 import { logSoftmax } from '../ops/softmax.ts';
 import { neg } from '../ops/unary.ts';
 import { checkCounts } from './class-weights.ts';
-import { classVector, owning } from './class-vector.ts';
+import { defineLoss } from './define.ts';
 import { ofLabel } from './label-margin.ts';
 import type { Loss } from './loss.ts';
 import { expectOneOf } from './options.ts';
-import { perSampleLoss } from './per-sample-loss.ts';
 
 /** How the smoothing falls from the largest class to the smallest; see {@link labelSmoothings}. */
 export interface LabelSmoothingsOptions {
@@ -89,14 +88,16 @@ export function labelAwareSmoothing(given: LabelAwareSmoothingOptions): Loss {
     'power',
   ]);
   const { clsNumList, weight, reduction = 'mean', ...smoothing } = given;
-  const epsilons = classVector(smoothings('labelAwareSmoothing', clsNumList, smoothing, 'clsNumList'));
-  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => {
-    const logs = logSoftmax(z);
-    const e = indexSelect(epsilons.on(z.gpu), labels);
-    return neg(add(mul(sub(1, e), ofLabel(logs, labels)), mul(e, mean(logs, { axes: 1 }))));
-  };
-  return owning(
-    perSampleLoss('labelAwareSmoothing', values, { weight, reduction, classes: clsNumList.length }),
-    epsilons,
-  );
+  return defineLoss({
+    name: 'labelAwareSmoothing',
+    tables: { smoothing: smoothings('labelAwareSmoothing', clsNumList, smoothing, 'clsNumList') },
+    values(z, labels, { tables }) {
+      const logs = logSoftmax(z);
+      const e = indexSelect(tables.smoothing, labels);
+      return neg(add(mul(sub(1, e), ofLabel(logs, labels)), mul(e, mean(logs, { axes: 1 }))));
+    },
+    weight,
+    reduction,
+    classes: clsNumList.length,
+  });
 }

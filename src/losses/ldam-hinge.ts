@@ -5,10 +5,9 @@ import { indexSelect } from '../ops/gather.ts';
 import { max } from '../ops/reduce.ts';
 import type { Reduction } from '../ops/reduction.ts';
 import { checkCounts, checkMaxM, ldamMargins } from './class-weights.ts';
-import { classVector, owning } from './class-vector.ts';
+import { defineLoss } from './define.ts';
 import { ofLabel, withoutLabel } from './label-margin.ts';
 import type { Loss } from './loss.ts';
-import { perSampleLoss } from './per-sample-loss.ts';
 
 /** Options of {@link ldamHinge}. */
 export interface LdamHingeOptions {
@@ -32,10 +31,15 @@ export function ldamHinge(given: LdamHingeOptions): Loss {
   const { clsNumList, maxM = 0.5, weight, reduction } = given;
   checkCounts('ldamHinge', clsNumList, 'clsNumList');
   checkMaxM('ldamHinge', maxM);
-  const margins = classVector(ldamMargins(clsNumList, maxM));
-  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) =>
-    relu(
-      add(sub(max(withoutLabel(z, labels), { axes: 1 }), ofLabel(z, labels)), indexSelect(margins.on(z.gpu), labels)),
-    );
-  return owning(perSampleLoss('ldamHinge', values, { weight, reduction, classes: clsNumList.length }), margins);
+  return defineLoss({
+    name: 'ldamHinge',
+    tables: { margins: ldamMargins(clsNumList, maxM) },
+    values(z, labels, { tables }) {
+      const gap = sub(max(withoutLabel(z, labels), { axes: 1 }), ofLabel(z, labels));
+      return relu(add(gap, indexSelect(tables.margins, labels)));
+    },
+    weight,
+    reduction,
+    classes: clsNumList.length,
+  });
 }

@@ -1,7 +1,9 @@
 import { expectOptions } from '../check/options.ts';
 import type { Reduction } from '../ops/reduction.ts';
+import { adjustedCrossEntropy } from './adjusted-cross-entropy.ts';
 import { checkCounts, checkMaxM, ldamMargins } from './class-weights.ts';
-import { fusedLoss, type Loss } from './loss.ts';
+import { defineKernelLoss } from './kernel-loss.ts';
+import type { Loss } from './loss.ts';
 import { expectOneOf } from './options.ts';
 
 /** Options of {@link ldam}. */
@@ -38,9 +40,9 @@ export function ldam(given: LdamOptions): Loss {
   expectOneOf('ldam: scaleIn', scaleIn, ['loss', 'head']);
   if (!(s > 0 && Number.isFinite(s))) throw new RangeError(`ldam: s is ${s}, expected a positive number`);
   const inHead = scaleIn === 'head';
-  return fusedLoss('ldam', {
-    margin: ldamMargins(clsNumList, inHead ? s * maxM : maxM),
-    s: inHead ? 1 : s,
+  return defineKernelLoss({
+    name: 'ldam',
+    kernel: adjustedCrossEntropy({ margin: ldamMargins(clsNumList, inHead ? s * maxM : maxM), s: inHead ? 1 : s }),
     weight,
     reduction,
     classes: clsNumList.length,

@@ -3,12 +3,12 @@ import { relu } from '../ops/activations.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { max, mean, sum } from '../ops/reduce.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
-import { PER_SAMPLE } from './options.ts';
+import { defineLoss } from './define.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link linfHinge}. */
-export interface LinfHingeOptions extends PerSampleOptions {
+export interface LinfHingeOptions extends LossOptions {
   /** Radius that training asks for, in the units of the model's input. */
   epsTrain: number;
   /**
@@ -24,19 +24,20 @@ export interface LinfHingeOptions extends PerSampleOptions {
  * 2021.
  */
 export function linfHinge(given: LinfHingeOptions): Loss {
-  expectOptions('linfHinge', given, ['epsTrain', 'mix', ...PER_SAMPLE]);
+  expectOptions('linfHinge', given, ['epsTrain', 'mix', ...LOSS_OPTIONS]);
   const { epsTrain, mix = 0.75, reduction = 'mean', ...rest } = given;
   if (!(epsTrain > 0 && Number.isFinite(epsTrain)))
     throw new RangeError(`linfHinge: epsTrain is ${epsTrain}, expected a positive number`);
   if (!(mix >= 0 && mix <= 1)) throw new RangeError(`linfHinge: mix is ${mix}, expected a number from 0 to 1`);
-  return perSampleLoss(
-    'linfHinge',
-    (g, labels) => {
+  return defineLoss({
+    name: 'linfHinge',
+    values: (g, labels) => {
       const own = oneHot(labels, g.shape[1]!);
       const label = sum(mul(g, own), { axes: 1, keepDim: true });
       const margins = relu(add(sub(g, label), mul(sub(1, own), 2 * epsTrain)));
       return add(mul(max(margins, { axes: 1 }), mix), mul(mean(margins, { axes: 1 }), 1 - mix));
     },
-    { reduction, ...rest },
-  );
+    reduction,
+    ...rest,
+  });
 }

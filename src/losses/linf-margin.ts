@@ -1,17 +1,16 @@
 import { expectOptions } from '../check/options.ts';
-import type { Gpu } from '../gpu/device.ts';
 import { add, div, minimum, mul, sub } from '../ops/binary.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { oneHot } from '../ops/one-hot.ts';
 import { max, sum } from '../ops/reduce.ts';
-import { unscoped } from '../tensor/scope.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
-import { PER_SAMPLE } from './options.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { defineLoss } from './define.ts';
+import { deviceTable } from './device-table.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link linfMargin}. */
-export interface LinfMarginOptions extends PerSampleOptions {
+export interface LinfMarginOptions extends LossOptions {
   /**
    * Radius that training asks for, in the units of the model's input; the paper takes three times the radius to
    * certify.
@@ -37,55 +36,34 @@ export interface LinfMarginLoss extends Loss {
  * Jiang, He and Wang, ICLR 2022, for outputs g that are 1-Lipschitz. Default reduction: 'mean'.
  */
 export function linfMargin(given: LinfMarginOptions): LinfMarginLoss {
-  expectOptions('linfMargin', given, ['epsTrain', 'lambda', 'clip', 'scale', ...PER_SAMPLE]);
+  expectOptions('linfMargin', given, ['epsTrain', 'lambda', 'clip', 'scale', ...LOSS_OPTIONS]);
   const { epsTrain, lambda = 0.05, clip = 1, scale, reduction = 'mean', ...rest } = given;
   const current = { lambda, epsTrain };
   check(current);
   if (!(clip > 0)) throw new RangeError(`linfMargin: clip is ${clip}, expected a positive number`);
-  const tables = new Map<Gpu, { lambda: Tensor; epsTrain: Tensor }>();
-  const numbers = (gpu: Gpu) => {
-    let t = tables.get(gpu);
-    if (!t) {
-      t = unscoped(() => ({
-        lambda: tensor([current.lambda], { gpu }),
-        epsTrain: tensor([current.epsTrain], { gpu }),
-      }));
-      tables.set(gpu, t);
-    }
-    return t;
-  };
-  const loss = perSampleLoss(
-    'linfMargin',
-    (g, labels) => {
-      const n = numbers(g.gpu);
+  const tables = { lambda: deviceTable([lambda]), epsTrain: deviceTable([epsTrain]) };
+  const loss = defineLoss({
+    name: 'linfMargin',
+    tables,
+    values(g, labels, { tables: numbers }) {
       const own = oneHot(labels, g.shape[1]!);
       const label = sum(mul(g, own), { axes: 1, keepDim: true });
       // 0 at the label, so that the largest entry is the hinge.
-      const margins = add(div(sub(g, label), mul(n.epsTrain, 2)), sub(1, own));
+      const margins = add(div(sub(g, label), mul(numbers.epsTrain, 2)), sub(1, own));
       const hinge = max(margins, { axes: 1 });
       const clipped = clip === Infinity ? hinge : minimum(hinge, clip);
       const entropy = crossEntropy(scale ? mul(g, scale()) : g, labels, { reduction: 'none' });
-      return add(clipped, mul(entropy, n.lambda));
+      return add(clipped, mul(entropy, numbers.lambda));
     },
-    { reduction, ...rest },
-  );
-  const { dispose } = loss;
+    reduction,
+    ...rest,
+  });
   return Object.assign(loss, {
     set(values: { lambda?: number; epsTrain?: number }) {
       check({ ...current, ...values });
       Object.assign(current, values);
-      for (const t of tables.values()) {
-        t.lambda.write([current.lambda]);
-        t.epsTrain.write([current.epsTrain]);
-      }
-    },
-    dispose() {
-      dispose();
-      for (const t of tables.values()) {
-        t.lambda.dispose();
-        t.epsTrain.dispose();
-      }
-      tables.clear();
+      tables.lambda.write([current.lambda]);
+      tables.epsTrain.write([current.epsTrain]);
     },
   });
 }

@@ -1,6 +1,7 @@
 import { expectOptions } from '../check/options.ts';
 import { clamp } from '../ops/unary.ts';
-import { onLogits, type Loss } from './loss.ts';
+import type { Loss, LossFunction } from './loss.ts';
+import { onLogits } from './wrap-loss.ts';
 
 /** Options of {@link logitClamp}. */
 export interface LogitClampOptions {
@@ -15,7 +16,7 @@ export interface LogitClampOptions {
  * those outside: the value clipping that Wei et al., ICML 2023, compare `logitClip` with. ReLU6 is { low: 0, high: 6 }.
  * Throws RangeError unless low < high, both finite.
  */
-export function logitClamp(loss: Loss, given: LogitClampOptions = {}): Loss {
+export function logitClamp(loss: Loss | LossFunction, given: LogitClampOptions = {}): Loss {
   expectOptions('logitClamp', given, ['low', 'high']);
   const { low = -1, high = 1 } = given;
   if (!(low > -Infinity && low < high && high < Infinity))

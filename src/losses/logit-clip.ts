@@ -1,16 +1,16 @@
 import { expectOptions } from '../check/options.ts';
-import type { Gpu } from '../gpu/device.ts';
 import { div, maximum, mul } from '../ops/binary.ts';
 import { greater, greaterEqual, isFinite } from '../ops/compare.ts';
 import { norm } from '../ops/norm.ts';
 import { max } from '../ops/reduce.ts';
 import { abs } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
-import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { named, type Loss } from './loss.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { deviceTable } from './device-table.ts';
+import type { Loss, LossFunction } from './loss.ts';
 import { expectCompat } from './options.ts';
+import { onLogits } from './wrap-loss.ts';
 
 /** Options of {@link logitClip}. */
 export interface LogitClipOptions {
@@ -80,34 +80,12 @@ function clipped(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitC
  * "Mitigating memorization of noisy labels by clipping the model prediction", ICML 2023. Throws RangeError unless tau >
  * 0 and p >= 1.
  */
-export function logitClip(loss: Loss, given: LogitClipOptions = {}): LogitClip {
+export function logitClip(loss: Loss | LossFunction, given: LogitClipOptions = {}): LogitClip {
   expectOptions('logitClip', given, ['tau', 'p', 'compat']);
   const { tau = 1, p = 2, compat } = given;
-  const checked = (value: number): number => checkTau('logitClip', value);
+  const numbersOf = (value: number): number[] => [checkTau('logitClip', value)];
   checkNorm('logitClip', { p, compat });
-  let current = checked(tau);
-  const tables = new Map<Gpu, Tensor>();
-  const call: Parameters<typeof named>[1] = (logits, labels, inputs) => {
-    let table = tables.get(logits.gpu);
-    if (!table) {
-      table = unscoped(() => tensor([current], { gpu: logits.gpu }));
-      tables.set(logits.gpu, table);
-    }
-    return loss(clipLogits(logits, table, { p, compat }), labels, inputs);
-  };
-  const setTau = (next: number): void => {
-    current = checked(next);
-    for (const table of tables.values()) table.write([current]);
-  };
-  const dispose = (): void => {
-    loss.dispose();
-    for (const table of tables.values()) table.dispose();
-    tables.clear();
-  };
-  const wrapped = named(`logitClip(${loss.name})`, call, {
-    reduction: loss.reduction,
-    setClassWeight: loss.setClassWeight,
-    dispose,
-  });
-  return Object.assign(wrapped, { setTau });
+  const table = deviceTable(numbersOf(tau));
+  const wrapped = onLogits('logitClip', loss, (z) => clipLogits(z, table.on(z.gpu), { p, compat }), [table]);
+  return Object.assign(wrapped, { setTau: (next: number): void => table.write(numbersOf(next)) });
 }

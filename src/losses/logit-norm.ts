@@ -6,8 +6,9 @@ import { abs } from '../ops/unary.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { ofFinite } from './logit-clip.ts';
-import { onLogits, type Loss } from './loss.ts';
-import { expectAbove } from './probability-family.ts';
+import type { Loss, LossFunction } from './loss.ts';
+import { expectAbove } from './options.ts';
+import { onLogits } from './wrap-loss.ts';
 
 /** Options of {@link logitNorm}. */
 export interface LogitNormOptions {
@@ -35,7 +36,7 @@ function normalized(z: Tensor, tau: number): Tensor {
  * prediction uses the logits as they are. Wei, Xie, Cheng, Feng, An, Li, "Mitigating neural network overconfidence with
  * logit normalization", ICML 2022. Throws RangeError unless tau is finite and > 0.
  */
-export function logitNorm(loss: Loss, given: LogitNormOptions = {}): Loss {
+export function logitNorm(loss: Loss | LossFunction, given: LogitNormOptions = {}): Loss {
   expectOptions('logitNorm', given, ['tau']);
   const { tau = 0.04 } = given;
   expectAbove('logitNorm: tau', tau, 0);

@@ -7,7 +7,8 @@ import { split } from '../random/key.ts';
 import { randint } from '../random/random.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Loss } from './loss.ts';
+import { asLoss } from './define.ts';
+import type { Loss, LossFunction } from './loss.ts';
 import { blend, mixedLoss } from './mixing.ts';
 import { checkAlpha, drawPairs, type MixupOptions } from './mixup.ts';
 import type { Objective } from './objective.ts';
@@ -30,7 +31,7 @@ export interface ManifoldMixupOptions extends Pick<MixupOptions, 'perSample'> {
  * Lopez-Paz, Bengio, "Manifold mixup", ICML 2019. Throws RangeError on options out of range and on a depth that the
  * model does not have before its logits.
  */
-export function manifoldMixup(loss: Loss, given: ManifoldMixupOptions): Objective {
+export function manifoldMixup(loss: Loss | LossFunction, given: ManifoldMixupOptions): Objective {
   expectOptions('manifoldMixup', given, ['layers', 'alpha', 'perSample']);
   const { layers, alpha = 2, perSample = false } = given;
   checkAlpha('manifoldMixup', alpha);
@@ -39,6 +40,7 @@ export function manifoldMixup(loss: Loss, given: ManifoldMixupOptions): Objectiv
     if (!(Number.isInteger(depth) && depth >= 0))
       throw new RangeError(`manifoldMixup: layers[${i}] is ${depth}, expected an integer >= 0`);
   });
+  const base = asLoss(loss, 'manifoldMixup');
   const objective: Objective = ({ x, y, forward, random }) => {
     const { order, weight, drawn } = noGrad(() => ({
       ...drawPairs({ x, y, random }, alpha, perSample),
@@ -58,10 +60,10 @@ export function manifoldMixup(loss: Loss, given: ManifoldMixupOptions): Objectiv
       throw new RangeError(
         `manifoldMixup: layers has ${far}, the model has ${deepest} layers, expected depths in 0..${deepest - 1}`,
       );
-    return mean(mixedLoss(loss, logits, y, { partner: indexSelect(y, order), weight }));
+    return mean(mixedLoss(base, logits, y, { partner: indexSelect(y, order), weight }));
   };
   return Object.assign(objective, {
-    setClassWeight: (w: ArrayLike<number> | null) => loss.setClassWeight(w),
-    dispose: () => loss.dispose(),
+    setClassWeight: (w: ArrayLike<number> | null) => base.setClassWeight(w),
+    dispose: () => base.dispose(),
   });
 }

@@ -6,12 +6,12 @@ import { gather } from '../ops/gather.ts';
 import { argmax, mean, sum } from '../ops/reduce.ts';
 import { reshape } from '../ops/reshape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Loss } from './loss.ts';
-import { expectOneOf, PER_SAMPLE } from './options.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import { defineLoss } from './define.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { expectOneOf, LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link mbls}. */
-export interface MblsOptions extends PerSampleOptions {
+export interface MblsOptions extends LossOptions {
   /** Largest gap max z - z_k that costs nothing. Default: 10. */
   margin?: number;
   /** Factor of the penalty. Default: 0.1. */
@@ -34,7 +34,7 @@ export function logitGaps(z: Tensor): Tensor {
  * margin", CVPR 2022. Throws RangeError when margin or lambda is negative or not finite.
  */
 export function mbls(given: MblsOptions = {}): Loss {
-  expectOptions('mbls', given, ['margin', 'lambda', 'reduceK', ...PER_SAMPLE]);
+  expectOptions('mbls', given, ['margin', 'lambda', 'reduceK', ...LOSS_OPTIONS]);
   const { margin = 10, lambda = 0.1, reduceK = 'mean', ...options } = given;
   for (const [name, value] of Object.entries({ margin, lambda })) {
     if (!(value >= 0 && value < Infinity))
@@ -42,13 +42,13 @@ export function mbls(given: MblsOptions = {}): Loss {
   }
   expectOneOf('mbls: reduceK', reduceK, ['mean', 'sum']);
   const over = reduceK === 'mean' ? mean : sum;
-  return perSampleLoss(
-    'mbls',
-    (z, labels) =>
+  return defineLoss({
+    name: 'mbls',
+    values: (z, labels) =>
       add(
         crossEntropy(z, labels, { reduction: 'none' }),
         mul(over(relu(sub(logitGaps(z), margin)), { axes: 1 }), lambda),
       ),
-    options,
-  );
+    ...options,
+  });
 }

@@ -9,7 +9,8 @@ import { times } from '../ops/times.ts';
 import { where } from '../ops/where.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Loss } from './loss.ts';
+import { asLoss } from './define.ts';
+import type { Loss, LossFunction } from './loss.ts';
 import type { Objective } from './objective.ts';
 import { expectCompat } from './options.ts';
 
@@ -72,11 +73,12 @@ export function mixedLoss(
  * loss. Throws RangeError on an `until` below 0, ShapeError when the rule has counts of another number of classes than
  * the logits.
  */
-export function mixed(mixing: Mixing, loss: Loss, given: MixedOptions = {}): Objective {
+export function mixed(mixing: Mixing, loss: Loss | LossFunction, given: MixedOptions = {}): Objective {
   expectOptions('mixed', given, ['until', 'compat']);
   const { until = Infinity, compat } = given;
   expectCompat('mixed', compat);
   if (!(until >= 0)) throw new RangeError(`mixed: until is ${until}, expected a number >= 0 or Infinity`);
+  const base = asLoss(loss, 'mixed');
   const objective: Objective = ({ x, y, forward, random, at }) => {
     const batch = noGrad(() => {
       const { x: blended, partner, weight } = mixing({ x, y, random });
@@ -89,21 +91,21 @@ export function mixed(mixing: Mixing, loss: Loss, given: MixedOptions = {}): Obj
       throw new ShapeError(
         `mixed: logits have shape [${logits.shape}], expected ${mixing.classes} classes, as many as clsNumList has`,
       );
-    if (compat !== 'released-code') return mean(mixedLoss(loss, logits, y, batch));
+    if (compat !== 'released-code') return mean(mixedLoss(base, logits, y, batch));
     const share = noGrad(() => mean(batch.weight));
     return add(
-      times(share, loss(logits, y, { reduction: 'mean' })),
+      times(share, base(logits, y, { reduction: 'mean' })),
       times(
         noGrad(() => sub(1, share)),
-        loss(logits, batch.partner, { reduction: 'mean' }),
+        base(logits, batch.partner, { reduction: 'mean' }),
       ),
     );
   };
   return Object.assign(objective, {
-    setClassWeight: (weight: ArrayLike<number> | null) => loss.setClassWeight(weight),
+    setClassWeight: (weight: ArrayLike<number> | null) => base.setClassWeight(weight),
     dispose() {
       mixing.dispose();
-      loss.dispose();
+      base.dispose();
     },
   });
 }

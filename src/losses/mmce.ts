@@ -8,13 +8,13 @@ import { softmax } from '../ops/softmax.ts';
 import { abs, exp, sign, sqrt } from '../ops/unary.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { defineLoss } from './define.ts';
 import { ofLabel } from './label-margin.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
-import { PER_SAMPLE } from './options.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link mmce}. */
-export interface MmceOptions extends PerSampleOptions {
+export interface MmceOptions extends LossOptions {
   /** Factor of the calibration term. Default: 1. */
   lambda?: number;
   /** Width of the kernel exp(-|r_i - r_j| / width). Default: 0.4. */
@@ -35,7 +35,7 @@ export interface MmceOptions extends PerSampleOptions {
  * 2018. Throws RangeError when lambda is negative or not finite, or the width not positive.
  */
 export function mmce(given: MmceOptions = {}): Loss {
-  expectOptions('mmce', given, ['lambda', 'width', 'weighted', ...PER_SAMPLE]);
+  expectOptions('mmce', given, ['lambda', 'width', 'weighted', ...LOSS_OPTIONS]);
   const { lambda = 1, width = 0.4, weighted = false, ...options } = given;
   if (!(lambda >= 0 && lambda < Infinity))
     throw new RangeError(`mmce: lambda is ${lambda}, expected a finite number >= 0`);
@@ -43,11 +43,12 @@ export function mmce(given: MmceOptions = {}): Loss {
     throw new RangeError(`mmce: width is ${width}, expected a positive finite number`);
   if (typeof weighted !== 'boolean' && weighted !== 'released-code')
     throw new RangeError(`mmce: weighted is ${String(weighted)}, expected true, false or 'released-code'`);
-  return perSampleLoss(
-    'mmce',
-    (z, labels) => add(crossEntropy(z, labels, { reduction: 'none' }), mul(term(z, labels, width, weighted), lambda)),
-    options,
-  );
+  return defineLoss({
+    name: 'mmce',
+    values: (z, labels) =>
+      add(crossEntropy(z, labels, { reduction: 'none' }), mul(term(z, labels, width, weighted), lambda)),
+    ...options,
+  });
 }
 
 function term(z: Tensor, labels: Tensor<'i32'>, width: number, weighted: MmceOptions['weighted']): Tensor {

@@ -11,7 +11,7 @@ import { split } from '../random/key.ts';
 import { normal } from '../random/random.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { expectRank, type Tensor } from '../tensor/tensor.ts';
-import { classVector } from './class-vector.ts';
+import { deviceTable } from './device-table.ts';
 import { ofLabel } from './label-margin.ts';
 import type { Objective } from './objective.ts';
 
@@ -60,7 +60,7 @@ export function noisedTopK(given: NoisedTopKOptions): NoisedTopK {
     if (!(m >= 0 && m < Infinity))
       throw new RangeError(`noisedTopK: margin[${c}] is ${m}, expected a finite number >= 0`);
   });
-  const vector = classVector(margins);
+  const table = deviceTable(margins);
   const loss: NoisedTopK['loss'] = (logits, labels, { key, first }) => {
     const [rows, classes] = expectRank(logits, 2, 'noisedTopK: logits') as [number, number];
     if (k >= classes)
@@ -74,10 +74,10 @@ export function noisedTopK(given: NoisedTopKOptions): NoisedTopK {
     const { values } = topk(add(reshape(logits, [rows, 1, classes]), noise), { k: k + 1 });
     const smooth = reshape(mean(slice(values, { axes: 2, start: k }), { axes: 1 }), [rows]);
     const lead = noGrad(() =>
-      typeof margin === 'number' ? vector.on(logits.gpu) : indexSelect(vector.on(logits.gpu), target),
+      typeof margin === 'number' ? table.on(logits.gpu) : indexSelect(table.on(logits.gpu), target),
     );
     return mean(relu(add(sub(smooth, ofLabel(logits, target)), lead)));
   };
   const objective: Objective = ({ x, y, forward, random }) => loss(forward(x), y, random);
-  return Object.assign(objective, { loss, dispose: vector.dispose });
+  return Object.assign(objective, { loss, dispose: table.dispose });
 }

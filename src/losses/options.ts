@@ -34,5 +34,19 @@ export function expectState(where: string, state: unknown): void {
     throw new TypeError(`${where}: the state is ${String(state)}, expected an object, as state() gives it`);
 }
 
+/** Throws a RangeError unless `value` is a finite number above `above`. */
+export function expectAbove(what: string, value: number, above: number): void {
+  if (!(value > above && value < Infinity))
+    throw new RangeError(`${what} is ${value}, expected a finite number > ${above}`);
+}
+
+/** Throws a RangeError unless every number is finite and at least 0. */
+export function expectFactors(where: string, factors: Record<string, number>): void {
+  for (const [name, value] of Object.entries(factors)) {
+    if (!(value >= 0 && value < Infinity))
+      throw new RangeError(`${where}: ${name} is ${value}, expected a finite number >= 0`);
+  }
+}
+
 /** The options of every loss of one value a sample. */
-export const PER_SAMPLE = ['weight', 'reduction', 'classes'] as const;
+export const LOSS_OPTIONS = ['weight', 'reduction', 'classes'] as const;

@@ -5,7 +5,7 @@ import { indexSelect } from '../ops/gather.ts';
 import { where } from '../ops/where.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkCounts } from './class-weights.ts';
-import { classVector } from './class-vector.ts';
+import { deviceTable } from './device-table.ts';
 import { blend, type Mixing, type MixingInputs } from './mixing.ts';
 import { checkAlpha, drawPairs, type MixupOptions } from './mixup.ts';
 
@@ -48,7 +48,7 @@ export function remix(given: RemixOptions): Mixing {
   if (!(kappa >= 1 && kappa < Infinity))
     throw new RangeError(`remix: kappa is ${kappa}, expected a finite number >= 1`);
   if (!(tau >= 0 && tau <= 1)) throw new RangeError(`remix: tau is ${tau}, expected a number in 0..1`);
-  const counts = classVector(Float64Array.from(clsNumList, (n) => Math.max(n, 1)));
+  const counts = deviceTable(Float64Array.from(clsNumList, (n) => Math.max(n, 1)));
   const mix = (inputs: MixingInputs) => {
     const { x, y } = inputs;
     const { order, weight } = drawPairs(inputs, alpha, perSample);

@@ -1,14 +1,14 @@
 import { expectOptions } from '../check/options.ts';
-import type { Loss } from './loss.ts';
-import type { PerSampleOptions } from './per-sample-loss.ts';
-import { expectAbove, expectFactors, probabilityFamily } from './probability-family.ts';
-import { PER_SAMPLE } from './options.ts';
+import { byProbability } from './by-probability.ts';
+import { defineLoss } from './define.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { expectAbove, expectFactors, LOSS_OPTIONS } from './options.ts';
 
 /** -log of the 1e-4 that stands for 0 in the labels of reverse cross-entropy. */
 const REVERSE = -Math.log(1e-4);
 
 /** Options of {@link mae} and {@link rce}. */
-export interface ScaledOptions extends PerSampleOptions {
+export interface ScaledOptions extends LossOptions {
   /** Factor of the loss. Default: 1. */
   scale?: number;
 }
@@ -18,10 +18,10 @@ export interface ScaledOptions extends PerSampleOptions {
  * differs in its factor: 1, 2 (the distance to the one-hot label) or 2 / classes. Ghosh, Kumar, Sastry, AAAI 2017.
  */
 export function mae(given: ScaledOptions = {}): Loss {
-  expectOptions('mae', given, ['scale', ...PER_SAMPLE]);
+  expectOptions('mae', given, ['scale', ...LOSS_OPTIONS]);
   const { scale = 1, ...options } = given;
   expectFactors('mae', { scale });
-  return probabilityFamily('mae', 'mix', [0, scale], options).loss;
+  return defineLoss({ ...byProbability('mae', 'mix', [0, scale]), ...options });
 }
 
 /**
@@ -29,14 +29,14 @@ export function mae(given: ScaledOptions = {}): Loss {
  * 1e-7 as well, which changes values by less than 1e-6 a class. Wang et al., ICCV 2019.
  */
 export function rce(given: ScaledOptions = {}): Loss {
-  expectOptions('rce', given, ['scale', ...PER_SAMPLE]);
+  expectOptions('rce', given, ['scale', ...LOSS_OPTIONS]);
   const { scale = 1, ...options } = given;
   expectFactors('rce', { scale });
-  return probabilityFamily('rce', 'mix', [0, REVERSE * scale], options).loss;
+  return defineLoss({ ...byProbability('rce', 'mix', [0, REVERSE * scale]), ...options });
 }
 
 /** Options of {@link sce}. */
-export interface SceOptions extends PerSampleOptions {
+export interface SceOptions extends LossOptions {
   /** Factor of cross-entropy. Default: 0.1; the authors take 0.01 for MNIST, 6 for CIFAR-100. */
   alpha?: number;
   /** Factor of reverse cross-entropy. Default: 1; the authors take 0.1 for CIFAR-100. */
@@ -45,14 +45,14 @@ export interface SceOptions extends PerSampleOptions {
 
 /** Symmetric cross-entropy: alpha CE + beta RCE. Wang et al., ICCV 2019. */
 export function sce(given: SceOptions = {}): Loss {
-  expectOptions('sce', given, ['alpha', 'beta', ...PER_SAMPLE]);
+  expectOptions('sce', given, ['alpha', 'beta', ...LOSS_OPTIONS]);
   const { alpha = 0.1, beta = 1, ...options } = given;
   expectFactors('sce', { alpha, beta });
-  return probabilityFamily('sce', 'mix', [alpha, beta * REVERSE], options).loss;
+  return defineLoss({ ...byProbability('sce', 'mix', [alpha, beta * REVERSE]), ...options });
 }
 
 /** Options of {@link gce}. */
-export interface GceOptions extends PerSampleOptions {
+export interface GceOptions extends LossOptions {
   /** 0 is cross-entropy, 1 the absolute error. Default: 0.7. */
   q?: number;
   /** p counts as this where it is smaller, without a gradient; released code (ALFs, APL) has 1e-7. Default: 0. */
@@ -66,14 +66,14 @@ export interface GceOptions extends PerSampleOptions {
  * 2018.
  */
 export function gce(given: GceOptions = {}): Loss {
-  expectOptions('gce', given, ['q', 'floor', 'epsilon', ...PER_SAMPLE]);
-  const { q = 0.7, ...options } = given;
+  expectOptions('gce', given, ['q', 'floor', 'epsilon', ...LOSS_OPTIONS]);
+  const { q = 0.7, floor, epsilon, ...options } = given;
   if (!(q >= 0 && q <= 1)) throw new RangeError(`gce: q is ${q}, expected 0 <= q <= 1`);
-  return probabilityFamily('gce', 'power', [q], options).loss;
+  return defineLoss({ ...byProbability('gce', 'power', [q], { floor, epsilon }), ...options });
 }
 
 /** Options of {@link phuberCE}. */
-export interface PhuberOptions extends PerSampleOptions {
+export interface PhuberOptions extends LossOptions {
   /** The loss is linear in p, with slope -tau, where p is small. Default: 10. */
   tau?: number;
 }
@@ -83,10 +83,10 @@ export interface PhuberOptions extends PerSampleOptions {
  * Menon, Rawat, Reddi, Kumar, ICLR 2020.
  */
 export function phuberCE(given: PhuberOptions = {}): Loss {
-  expectOptions('phuberCE', given, ['tau', ...PER_SAMPLE]);
+  expectOptions('phuberCE', given, ['tau', ...LOSS_OPTIONS]);
   const { tau = 10, ...options } = given;
   expectAbove('phuberCE: tau', tau, 1);
-  return probabilityFamily('phuberCE', 'huber', [0, tau, Math.log(tau), 1 / tau], options).loss;
+  return defineLoss({ ...byProbability('phuberCE', 'huber', [0, tau, Math.log(tau), 1 / tau]), ...options });
 }
 
 /** Options of {@link phuberGCE}. */
@@ -97,30 +97,33 @@ export interface PhuberGceOptions extends PhuberOptions {
 
 /** Partially Huberised generalised cross-entropy: linear below p = tau^(1 / (q - 1)). Menon et al., ICLR 2020. */
 export function phuberGCE(given: PhuberGceOptions = {}): Loss {
-  expectOptions('phuberGCE', given, ['q', 'tau', ...PER_SAMPLE]);
+  expectOptions('phuberGCE', given, ['q', 'tau', ...LOSS_OPTIONS]);
   const { q = 0.7, tau = 10, ...options } = given;
   expectAbove('phuberGCE: tau', tau, 1);
   if (!(q >= 0 && q < 1)) throw new RangeError(`phuberGCE: q is ${q}, expected 0 <= q < 1`);
-  return probabilityFamily('phuberGCE', 'huber', [q, tau, Math.log(tau) / (1 - q), tau ** (1 / (q - 1))], options).loss;
+  return defineLoss({
+    ...byProbability('phuberGCE', 'huber', [q, tau, Math.log(tau) / (1 - q), tau ** (1 / (q - 1))]),
+    ...options,
+  });
 }
 
 /** Options of {@link taylorCE}. */
-export interface TaylorOptions extends PerSampleOptions {
+export interface TaylorOptions extends LossOptions {
   /** Number of terms: 1 is the absolute error, more tend to cross-entropy. Default: 2. */
   order?: number;
 }
 
 /** Taylor cross-entropy: the sum of (1 - p)^i / i for i up to `order`. Feng et al., IJCAI 2020. */
 export function taylorCE(given: TaylorOptions = {}): Loss {
-  expectOptions('taylorCE', given, ['order', ...PER_SAMPLE]);
+  expectOptions('taylorCE', given, ['order', ...LOSS_OPTIONS]);
   const { order = 2, ...options } = given;
   if (!(Number.isInteger(order) && order >= 1))
     throw new RangeError(`taylorCE: order is ${order}, expected a positive integer`);
-  return probabilityFamily('taylorCE', 'taylor', [], { ...options, order }).loss;
+  return defineLoss({ ...byProbability('taylorCE', 'taylor', [], { order }), ...options });
 }
 
 /** Options of {@link agce}, {@link aul}. */
-export interface AsymmetricOptions extends PerSampleOptions {
+export interface AsymmetricOptions extends LossOptions {
   /** Where the power is centred. Default: 0.6 for `agce`, 5.5 for `aul`, as for CIFAR. */
   a?: number;
   /** The power. Default: 0.6 for `agce`, 3 for `aul`, as for CIFAR. */
@@ -129,32 +132,32 @@ export interface AsymmetricOptions extends PerSampleOptions {
 
 /** Asymmetric generalised cross-entropy ((a + 1)^q - (a + p)^q) / q, a > 0, q > 0. Zhou et al., ICML 2021. */
 export function agce(given: AsymmetricOptions = {}): Loss {
-  expectOptions('agce', given, ['a', 'q', ...PER_SAMPLE]);
+  expectOptions('agce', given, ['a', 'q', ...LOSS_OPTIONS]);
   const { a = 0.6, q = 0.6, ...options } = given;
   expectAbove('agce: a', a, 0);
   expectAbove('agce: q', q, 0);
-  return probabilityFamily('agce', 'asymmetric', [-(a + 1), q, -((a + 1) ** q) / q], options).loss;
+  return defineLoss({ ...byProbability('agce', 'asymmetric', [-(a + 1), q, -((a + 1) ** q) / q]), ...options });
 }
 
 /** Asymmetric unhinged loss ((a - p)^q - (a - 1)^q) / q, a > 1, q > 0. Zhou et al., ICML 2021. */
 export function aul(given: AsymmetricOptions = {}): Loss {
-  expectOptions('aul', given, ['a', 'q', ...PER_SAMPLE]);
+  expectOptions('aul', given, ['a', 'q', ...LOSS_OPTIONS]);
   const { a = 5.5, q = 3, ...options } = given;
   expectAbove('aul: a', a, 1);
   expectAbove('aul: q', q, 0);
-  return probabilityFamily('aul', 'asymmetric', [a - 1, q, (a - 1) ** q / q], options).loss;
+  return defineLoss({ ...byProbability('aul', 'asymmetric', [a - 1, q, (a - 1) ** q / q]), ...options });
 }
 
 /** Options of {@link ael}. */
-export interface AelOptions extends PerSampleOptions {
+export interface AelOptions extends LossOptions {
   /** Default: 2.5, as for CIFAR; 3.5 for MNIST. */
   a?: number;
 }
 
 /** Asymmetric exponential loss e^(-p / a), a > 0. Zhou et al., ICML 2021. */
 export function ael(given: AelOptions = {}): Loss {
-  expectOptions('ael', given, ['a', ...PER_SAMPLE]);
+  expectOptions('ael', given, ['a', ...LOSS_OPTIONS]);
   const { a = 2.5, ...options } = given;
   expectAbove('ael: a', a, 0);
-  return probabilityFamily('ael', 'exponential', [a], options).loss;
+  return defineLoss({ ...byProbability('ael', 'exponential', [a]), ...options });
 }

@@ -1,9 +1,8 @@
-import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { writeRows } from '../ops/batch.ts';
 import { indexSelect } from '../ops/gather.ts';
-import { unscoped } from '../tensor/scope.ts';
-import { tensor, type Tensor } from '../tensor/tensor.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { deviceTable } from './device-table.ts';
 import { expectState } from './options.ts';
 
 /** A row of numbers for each sample of the training set, on the device from step to step. */
@@ -32,33 +31,23 @@ export function sampleMemory(
 ): SampleMemory {
   if (!(Number.isSafeInteger(samples) && samples >= 1))
     throw new RangeError(`${name}: samples is ${samples}, expected an integer >= 1`);
-  let start = new Float32Array(samples * width).fill(fill);
-  let table: Tensor | null = null;
-  const on = (gpu: Gpu): Tensor => {
-    if (table?.gpu !== gpu) table = unscoped(() => tensor(start, { shape: [samples, width], gpu }));
-    return table!;
-  };
+  const size = samples * width;
+  const table = deviceTable({ data: new Float32Array(size).fill(fill), shape: [samples, width] });
   return {
-    rows: (index) => indexSelect(on(index.gpu), index),
-    write: (index, rows) => writeRows(on(index.gpu), index, rows),
-    read: async () => withJson(table ? ((await table.read()) as Float32Array) : start.slice()),
+    rows: (index) => indexSelect(table.on(index.gpu), index),
+    write: (index, rows) => writeRows(table.on(index.gpu), index, rows),
+    read: async () => withJson(Float32Array.from(await table.read())),
     set(values) {
       expectState(name, values);
-      if (values.length !== start.length)
-        throw new ShapeError(
-          `${name}: the state has ${values.length} numbers, expected ${start.length}, ${width} per sample`,
-        );
+      if (values.length !== size)
+        throw new ShapeError(`${name}: the state has ${values.length} numbers, expected ${size}, ${width} per sample`);
       for (let i = 0; i < values.length; i++) {
         if (!(typeof values[i] === 'number' && isEntry(values[i]!)))
           throw new RangeError(`${name}: entry ${i} of the state is ${values[i]}, expected ${entries}`);
       }
-      start = Float32Array.from(values);
-      table?.write(start);
+      table.write(Float32Array.from(values));
     },
-    dispose() {
-      table?.dispose();
-      table = null;
-    },
+    dispose: table.dispose,
   };
 }
 

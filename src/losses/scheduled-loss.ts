@@ -1,4 +1,5 @@
-import type { Loss } from './loss.ts';
+import { asLoss } from './define.ts';
+import type { Loss, LossFunction } from './loss.ts';
 import type { Objective, ObjectiveMoment } from './objective.ts';
 
 /**
@@ -6,10 +7,13 @@ import type { Objective, ObjectiveMoment } from './objective.ts';
  * uses the loss's own setters, such as `({ epoch }) => loss.setTau(epoch < 10 ? 2 : 1)`; a captured step follows. Class
  * weights of schedules reach the loss. Whoever made the loss frees it.
  */
-export function scheduledLoss(loss: Loss, set: (at: ObjectiveMoment) => void): Objective {
-  const objective: Objective = ({ x, y, forward }) => loss(forward(x), y);
+export function scheduledLoss(loss: Loss | LossFunction, set: (at: ObjectiveMoment) => void): Objective {
+  const base = asLoss(loss, 'scheduledLoss');
+  const objective: Objective = ({ x, y, forward }) => base(forward(x), y);
   return Object.assign(objective, {
     prepare: set,
-    setClassWeight: (weight: ArrayLike<number> | null) => loss.setClassWeight(weight),
+    setClassWeight: (weight: ArrayLike<number> | null) => base.setClassWeight(weight),
+    // A function that was lifted has a loss of its own.
+    dispose: () => base !== loss && base.dispose(),
   });
 }

@@ -6,13 +6,12 @@ import { logsumexp } from '../ops/logsumexp.ts';
 import { sum } from '../ops/reduce.ts';
 import { logSoftmax } from '../ops/softmax.ts';
 import { neg } from '../ops/unary.ts';
-import { classVector, owning } from './class-vector.ts';
+import { defineLoss } from './define.ts';
 import { LEFT_OUT } from './label-margin.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
+import type { Loss, LossOptions } from './loss.ts';
 
 /** Options of {@link forwardCorrection} and {@link backwardCorrection}. */
-export interface TransitionCorrectionOptions extends Omit<PerSampleOptions, 'classes'> {
+export interface TransitionCorrectionOptions extends Omit<LossOptions, 'classes'> {
   /**
    * Probability of each noisy label (column) given the clean one (row), such as the `transition` of a noise model of
    * `evenkeel/data`.
@@ -30,26 +29,19 @@ export function forwardCorrection(given: TransitionCorrectionOptions): Loss {
   expectOptions('forwardCorrection', given, ['transition', 'weight', 'reduction']);
   const { transition, ...options } = given;
   const t = checked('forwardCorrection', transition);
-  const k = t.length;
   t.forEach((_, y) => {
     if (t.every((row) => row[y] === 0))
       throw new RangeError(`forwardCorrection: column ${y} of transition is 0, expected a label that can occur`);
   });
-  // log T, transposed: row y belongs to the noisy label y.
-  const logs = classVector(
-    Float32Array.from({ length: k * k }, (_, i) =>
-      t[i % k]![Math.floor(i / k)]! > 0 ? Math.log(t[i % k]![Math.floor(i / k)]!) : LEFT_OUT,
-    ),
-    [k, k],
-  );
-  return owning(
-    perSampleLoss(
-      'forwardCorrection',
-      (z, labels) => neg(logsumexp(add(logSoftmax(z), indexSelect(logs.on(z.gpu), labels)), { axes: 1 })),
-      { ...options, classes: k },
-    ),
-    logs,
-  );
+  return defineLoss({
+    name: 'forwardCorrection',
+    // log T, transposed: row y belongs to the noisy label y.
+    tables: { logs: t.map((_, y) => t.map((row) => (row[y]! > 0 ? Math.log(row[y]!) : LEFT_OUT))) },
+    values: (z, labels, { tables }) =>
+      neg(logsumexp(add(logSoftmax(z), indexSelect(tables.logs, labels)), { axes: 1 })),
+    ...options,
+    classes: t.length,
+  });
 }
 
 /**
@@ -61,15 +53,13 @@ export function backwardCorrection(given: TransitionCorrectionOptions): Loss {
   expectOptions('backwardCorrection', given, ['transition', 'weight', 'reduction']);
   const { transition, ...options } = given;
   const t = checked('backwardCorrection', transition);
-  const inverse = classVector(Float32Array.from(invert(t).flat()), [t.length, t.length]);
-  return owning(
-    perSampleLoss(
-      'backwardCorrection',
-      (z, labels) => neg(sum(mul(logSoftmax(z), indexSelect(inverse.on(z.gpu), labels)), { axes: 1 })),
-      { ...options, classes: t.length },
-    ),
-    inverse,
-  );
+  return defineLoss({
+    name: 'backwardCorrection',
+    tables: { inverse: invert(t) },
+    values: (z, labels, { tables }) => neg(sum(mul(logSoftmax(z), indexSelect(tables.inverse, labels)), { axes: 1 })),
+    ...options,
+    classes: t.length,
+  });
 }
 
 function checked(where: string, transition: readonly (readonly number[])[]): readonly (readonly number[])[] {

@@ -13,12 +13,12 @@ import { softmax } from '../ops/softmax.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Loss } from './loss.ts';
-import { perSampleLoss, type PerSampleOptions } from './per-sample-loss.ts';
-import { PER_SAMPLE } from './options.ts';
+import { defineLoss } from './define.ts';
+import type { Loss, LossOptions } from './loss.ts';
+import { LOSS_OPTIONS } from './options.ts';
 
 /** Options of {@link twoHead}. */
-export interface TwoHeadOptions extends PerSampleOptions {
+export interface TwoHeadOptions extends LossOptions {
   classes: number;
   /** Classes of a set on average: a real number, 0 < k <= classes. */
   k: number;
@@ -37,14 +37,14 @@ export interface TwoHeadOptions extends PerSampleOptions {
  * RangeError on k outside (0, classes] and a lambda that is negative or not finite.
  */
 export function twoHead(given: TwoHeadOptions): Loss {
-  expectOptions('twoHead', given, ['k', 'lambda', ...PER_SAMPLE]);
+  expectOptions('twoHead', given, ['k', 'lambda', ...LOSS_OPTIONS]);
   const { classes, k, lambda = 1, ...options } = given;
   if (!(Number.isInteger(classes) && classes >= 1))
     throw new RangeError(`twoHead: classes is ${classes}, expected a positive integer`);
   if (!(k > 0 && k <= classes)) throw new RangeError(`twoHead: k is ${k}, expected 0 < k <= ${classes}`);
   if (!(lambda >= 0 && lambda < Infinity))
     throw new RangeError(`twoHead: lambda is ${lambda}, expected a finite number >= 0`);
-  const values: Parameters<typeof perSampleLoss>[1] = (z, labels) => {
+  const values = (z: Tensor, labels: Tensor<'i32'>): Tensor => {
     const head = (i: number): Tensor => slice(z, { axes: 1, start: i * classes, end: (i + 1) * classes });
     const [s, m] = [head(0), head(1)];
     const targets = noGrad(() => pseudoLabels(s, labels, k));
@@ -54,7 +54,7 @@ export function twoHead(given: TwoHeadOptions): Loss {
       mul(sum(sub(softplus(m), mul(targets, m)), { axes: 1 }), lambda),
     );
   };
-  return perSampleLoss('twoHead', values, { ...options, classes, heads: 2 });
+  return defineLoss({ name: 'twoHead', values, ...options, classes, heads: 2 });
 }
 
 /** 1 for the label of each row and for the floor(k rows) largest softmax scores of all, (rows, classes). */

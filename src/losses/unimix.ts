@@ -10,7 +10,7 @@ import { beta } from '../random/gamma.ts';
 import { split } from '../random/key.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { checkCounts } from './class-weights.ts';
-import { classVector } from './class-vector.ts';
+import { deviceTable } from './device-table.ts';
 import { blend, type Mixing, type MixingInputs } from './mixing.ts';
 import { checkAlpha } from './mixup.ts';
 
@@ -60,7 +60,7 @@ export function unimix(given: UnimixOptions): Mixing {
   checkCounts('unimix', clsNumList, 'clsNumList');
   checkAlpha('unimix', alpha);
   if (!Number.isFinite(tau)) throw new RangeError(`unimix: tau is ${tau}, expected a finite number`);
-  const table = classVector(Float64Array.from(clsNumList, (n) => Math.max(n, 1)));
+  const table = deviceTable(Float64Array.from(clsNumList, (n) => Math.max(n, 1)));
   const mix = ({ x, y, random: { key, first } }: MixingInputs) => {
     // A label outside the classes finds no count; the loss reports it.
     const counts = maximum(indexSelect(table.on(x.gpu), y), 1);

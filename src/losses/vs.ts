@@ -1,7 +1,9 @@
 import { expectOptions } from '../check/options.ts';
 import type { Reduction } from '../ops/reduction.ts';
+import { adjustedCrossEntropy } from './adjusted-cross-entropy.ts';
 import { checkCounts } from './class-weights.ts';
-import { fusedLoss, type Loss } from './loss.ts';
+import { defineKernelLoss } from './kernel-loss.ts';
+import type { Loss } from './loss.ts';
 
 /** Options that the losses of adjusted logits share. */
 export interface AdjustedLossOptions {
@@ -86,8 +88,9 @@ export function adjustments(
 export function vs(given: VsOptions): Loss {
   expectOptions('vs', given, KEYS);
   const { clsNumList, gamma = 0.3, tau = 1, weight, reduction } = given;
-  return fusedLoss('vs', {
-    ...adjustments('vs', clsNumList, gamma, tau),
+  return defineKernelLoss({
+    name: 'vs',
+    kernel: adjustedCrossEntropy(adjustments('vs', clsNumList, gamma, tau)),
     weight,
     reduction,
     classes: clsNumList.length,
@@ -102,8 +105,9 @@ export function vs(given: VsOptions): Loss {
 export function logitAdjusted(given: LogitAdjustedOptions): Loss {
   expectOptions('logitAdjusted', given, ['tau', 'testPrior', 'clsNumList', 'weight', 'reduction']);
   const { clsNumList, tau = 1, testPrior, weight, reduction } = given;
-  return fusedLoss('logitAdjusted', {
-    shift: priorShift('logitAdjusted', clsNumList, tau, testPrior),
+  return defineKernelLoss({
+    name: 'logitAdjusted',
+    kernel: adjustedCrossEntropy({ shift: priorShift('logitAdjusted', clsNumList, tau, testPrior) }),
     weight,
     reduction,
     classes: clsNumList.length,
@@ -141,8 +145,9 @@ function priorLogs(where: string, prior: ArrayLike<number>, classes: number): Fl
 export function balancedSoftmax(given: AdjustedLossOptions): Loss {
   expectOptions('balancedSoftmax', given, ['clsNumList', 'weight', 'reduction']);
   const { clsNumList, weight, reduction } = given;
-  return fusedLoss('balancedSoftmax', {
-    shift: adjustments('balancedSoftmax', clsNumList, 0, 1).shift,
+  return defineKernelLoss({
+    name: 'balancedSoftmax',
+    kernel: adjustedCrossEntropy({ shift: adjustments('balancedSoftmax', clsNumList, 0, 1).shift }),
     weight,
     reduction,
     classes: clsNumList.length,
@@ -156,8 +161,9 @@ export function balancedSoftmax(given: AdjustedLossOptions): Loss {
 export function cdt(given: CdtOptions): Loss {
   expectOptions('cdt', given, ['gamma', 'clsNumList', 'weight', 'reduction']);
   const { clsNumList, gamma = 0.3, weight, reduction } = given;
-  return fusedLoss('cdt', {
-    scale: adjustments('cdt', clsNumList, gamma, 0).scale,
+  return defineKernelLoss({
+    name: 'cdt',
+    kernel: adjustedCrossEntropy({ scale: adjustments('cdt', clsNumList, gamma, 0).scale }),
     weight,
     reduction,
     classes: clsNumList.length,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, grad, noGrad, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { absgd, crossEntropy, klDro, perSampleLoss, type Absgd, type AbsgdOptions } from 'evenkeel/losses';
+import { absgd, crossEntropy, defineLoss, klDro, type Absgd, type AbsgdOptions } from 'evenkeel/losses';
 import { linear, sequential } from 'evenkeel/nn';
 import { crossEntropy as fused, div, reshape, softmax } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
@@ -14,7 +14,7 @@ import { clusters } from '../support/synthetic.ts';
 import { U } from '../support/tolerance.ts';
 
 /** The logits themselves as losses, so that the gradient is the weight. */
-const given = () => perSampleLoss('given', (z) => reshape(z, [z.shape[0]!]));
+const given = () => defineLoss({ name: 'given', values: (z) => reshape(z, [z.shape[0]!]) });
 const step = (loss: Absgd, values: readonly number[]): Promise<[loss: number, weights: number[]]> =>
   readAll(() => {
     const z = requireGrad(tensor(values, { shape: [values.length, 1] }));

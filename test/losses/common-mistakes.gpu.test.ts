@@ -6,11 +6,11 @@ import { classBalancedSampler, makeDataset, type Sampler } from 'evenkeel/data';
 import {
   absgd,
   crossEntropy,
+  defineLoss,
   effectiveNumberWeights,
   focal,
   groupVs,
   mixed,
-  perSampleLoss,
   vs,
   type AbsgdOptions,
   type Loss,
@@ -106,12 +106,7 @@ test('a shift by group does not cancel in the softmax', async () => {
 
 test('the first step of ABSGD has weights that sum to 1: its average does not start at 0', async () => {
   const first = async (options: AbsgdOptions): Promise<number> => {
-    const loss = keep(
-      absgd(
-        perSampleLoss('given', (v) => reshape(v, [v.shape[0]!])),
-        options,
-      ),
-    );
+    const loss = keep(absgd(defineLoss({ name: 'given', values: (v) => reshape(v, [v.shape[0]!]) }), options));
     const [slope] = await readAll(() => {
       const leaf = requireGrad(tensor([0.1, 0.5, 2, 4], { shape: [4, 1] }));
       backward(loss(leaf, [0, 0, 0, 0]));

@@ -84,7 +84,8 @@ const table: [name: keyof typeof losses, at: number, wrong: string, right: strin
   ['logitAdjusted', 0, 'testPriorr', 'testPrior'],
   ['balancedSoftmax', 0, 'clsNumListt', 'clsNumList'],
   ['cdt', 0, 'gammaa', 'gamma'],
-  ['perSampleLoss', 2, 'weightt', 'weight'],
+  ['adjustedCrossEntropy', 0, 'marginn', 'margin'],
+  ['deviceTable', 1, 'dtypee', 'dtype'],
 ];
 /** Functions without options. */
 const without = [
@@ -112,19 +113,38 @@ const without = [
   'unimixFactor',
   'almPenalty',
   'grouped',
+  'asLoss',
+  'defineKernelLoss',
+  'defineLoss',
 ];
 
 test.each(table)('%s refuses an unknown option and suggests the right one', (name, at, wrong, right) => {
   const call = losses[name] as unknown as (...args: unknown[]) => unknown;
   const args = (options: unknown): unknown[] => [...Array.from({ length: at }, () => ({})), options];
-  const of = name === 'perSampleLoss' ? 'mine' : name;
-  const given = (options: unknown): unknown[] =>
-    name === 'perSampleLoss' ? ['mine', () => 0, options] : args(options);
-  expect(() => call(...given({ [wrong]: 1 }))).toThrow(
-    new TypeError(`${of}: unknown option '${wrong}', did you mean '${right}'?`),
+  expect(() => call(...args({ [wrong]: 1 }))).toThrow(
+    new TypeError(`${name}: unknown option '${wrong}', did you mean '${right}'?`),
   );
-  expect(() => call(...given({ nothingLikeIt: 1 }))).toThrow(`${of}: unknown option 'nothingLikeIt', expected one of `);
-  expect(() => call(...given(3))).toThrow(`${of}: options are 3, expected an object`);
+  expect(() => call(...args({ nothingLikeIt: 1 }))).toThrow(
+    `${name}: unknown option 'nothingLikeIt', expected one of `,
+  );
+  expect(() => call(...args(3))).toThrow(`${name}: options are 3, expected an object`);
+});
+
+test('a definition refuses what it does not know, under its own name', () => {
+  const mine = { name: 'mine', values: () => 0 } as unknown as losses.LossDefinition;
+  expect(() => losses.defineLoss({ ...mine, weightt: [1] } as never)).toThrow(
+    new TypeError("mine: unknown option 'weightt', did you mean 'weight'?"),
+  );
+  const kernel = losses.adjustedCrossEntropy();
+  expect(() => losses.defineKernelLoss({ name: 'mine', kernel, tables: {} } as never)).toThrow(
+    "mine: unknown option 'tables', expected one of name, weight, reduction, classes, heads, owns, kernel",
+  );
+  expect(() => losses.defineLoss({ name: 'mine' } as never)).toThrow(
+    new TypeError('mine: values is undefined, expected a function of logits and labels'),
+  );
+  expect(() => losses.defineLoss({ values: () => 0 } as never)).toThrow(
+    new TypeError('defineLoss: name is undefined, expected a string'),
+  );
 });
 
 test('the table has every function with options', () => {
