@@ -1,3 +1,4 @@
+import type { Loss } from '../losses/loss.ts';
 import { expectOptions } from '../check/options.ts';
 import { claim } from '../check/claim.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -78,7 +79,6 @@ const REPORT_EVERY = 100;
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
   expectOptions('fit', options, FIT_OPTIONS);
   const {
-    loss,
     objective,
     optimizer,
     epochs,
@@ -139,6 +139,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     }
   };
 
+  const setClassWeight = classWeightsOf(options);
   try {
     let pending: Promise<Float32Array> | null = null;
     let chunk = 1;
@@ -156,7 +157,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
       const epochStart = performance.now();
       const at = (within: number): Moment => ({ epoch, epochs, step: epoch * stepsPerEpoch + within, stepsPerEpoch });
       step.setOrder(epochOrder(options.sampler, data, { epoch, epochs, seed }));
-      (loss ?? objective!).setClassWeight?.(
+      setClassWeight?.(
         schedules.reduce<ArrayLike<number> | null>((w, s) => s.classWeight?.(at(0), data.classCounts) ?? w, null),
       );
       for (let i = 0; i < stepsPerEpoch; i++) {
@@ -204,11 +205,17 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     }
   } finally {
     probing?.release();
-    (loss ?? objective!).setClassWeight?.(null);
+    setClassWeight?.(null);
   }
   history.seconds = (performance.now() - started) / 1000;
   if (history.seconds > 0) history.stepsPerSecond = (steps - stepsDone) / history.seconds;
   return history;
+}
+
+/** Sets the class weights of the loss or objective; null where it takes none, as a plain function. */
+function classWeightsOf({ loss, objective }: Pick<FitOptions, 'loss' | 'objective'>): Loss['setClassWeight'] | null {
+  const settable = objective ?? loss!;
+  return 'setClassWeight' in settable ? settable.setClassWeight!.bind(settable) : null;
 }
 
 function check(
@@ -255,7 +262,7 @@ function check(
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
   if (typeof (objective ?? loss) !== 'function')
     throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
-  if (!(objective ?? loss)!.setClassWeight && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
+  if (!classWeightsOf({ loss, objective }) && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
     throw new TypeError(
       `fit: the schedule sets class weights, which this ${objective ? 'objective' : 'loss'} does not take, ` +
         `expected a loss${objective ? '' : ' such as crossEntropy()'}`,

@@ -9,7 +9,6 @@ export {
 export { epochScores, type EpochScore, type EpochScores, type EpochScoresOptions } from './epoch-scores.ts';
 export { evaluate, type EvaluateOptions, type Evaluation, type Metric, type Predictor } from './evaluate.ts';
 export { fit, type FitOptions } from './fit.ts';
-export type { LossFunction } from './loss-function.ts';
 export type { EpochReport, History, StepReport } from './history.ts';
 export {
   selectBySusceptibility,

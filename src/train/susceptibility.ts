@@ -15,7 +15,7 @@ import { scope } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward, noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import type { LossFunction } from './loss-function.ts';
+import type { Loss, LossFunction } from '../losses/loss.ts';
 
 /** Inputs of probes; labels are read only where the probe asks for them. */
 export interface ProbeInputs {
@@ -51,7 +51,7 @@ export interface SusceptibilityOptions {
    * Of logits (batch, classes) and labels, a scalar; whoever made it frees it. Default: cross-entropy, as in the
    * authors' code.
    */
-  loss?: LossFunction;
+  loss?: Loss | LossFunction;
   /** Probes of `fit`: before every so many steps, from the first on. Default: before every epoch. */
   everySteps?: number;
   /** Whether dropout draws anew for the loss after the step, as in the authors' code. Default: 'redrawn'. */

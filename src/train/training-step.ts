@@ -22,7 +22,7 @@ import { unscoped } from '../tensor/scope.ts';
 import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, Tensor } from '../tensor/tensor.ts';
-import type { LossFunction } from './loss-function.ts';
+import type { Loss, LossFunction } from '../losses/loss.ts';
 import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 
 /** What the steps of a run are made of: what `fit` and {@link TrainingStep} share. */
@@ -31,7 +31,7 @@ export interface TrainingOptions {
    * Of logits and labels, such as crossEntropy() or a function of your own. Exactly one of `loss` and `objective` is
    * given.
    */
-  loss?: LossFunction | undefined;
+  loss?: Loss | LossFunction | undefined;
   /**
    * Of inputs, labels and the model, such as smoothMix(); class weights of schedules need one around a loss, such as
    * mixed().
