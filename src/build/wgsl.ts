@@ -110,10 +110,10 @@ export function declareWgsl(module: WgslModule, runtime: string): string {
   ].join('\n');
 }
 
-/** The JavaScript module that an `import kernel from './x.wgsl'` gets. */
+/** The JavaScript module that an `import kernel from './x.wgsl'` gets; it exports the reflected shader as well. */
 export function emitWgsl(module: WgslModule, runtime: string): string {
   return (
-    `import { defineKernel } from ${JSON.stringify(runtime)};\nexport default /* @__PURE__ */ ` +
-    `defineKernel(${JSON.stringify(module)});\n`
+    `import { defineKernel } from ${JSON.stringify(runtime)};\n` +
+    `export const module = ${JSON.stringify(module)};\nexport default /* @__PURE__ */ defineKernel(module);\n`
   );
 }

@@ -67,13 +67,9 @@ export interface Quick {
  */
 const FOLD = 32_768;
 
-/** Every module that was defined, for tests that compile all shaders. */
-export const modules: KernelModule[] = [];
-
 /** Turns a reflected shader into callable kernels; called by the code that the plugin generates. */
 // deno-lint-ignore no-explicit-any
 export function defineKernel(module: KernelModule): any {
-  modules.push(module);
   const out: Record<string, Kernel<Record<string, number | readonly number[]>, string, string>> = {};
   for (const entry of Object.keys(module.entries)) {
     const { bindings } = module.entries[entry]!;

@@ -64,7 +64,7 @@ export class Recorder {
     return this.#recording;
   }
 
-  /** Runs `step` and keeps what it launches and allocates, instead of submitting it. `what` names the caller in errors. */
+  /** Runs `step` and keeps what it launches and allocates, unsubmitted. `what` names the caller in errors. */
   record<T>(what: string, step: () => T): { value: T; recording: Recording } {
     if (this.#recording) throw new GpuError(`${what} inside a captured step`);
     const recording = (this.#recording = new Recording());
