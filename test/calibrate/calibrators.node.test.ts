@@ -291,7 +291,7 @@ test('histogram: fractions of the bins; an empty bin keeps its centre', () => {
     fitHistogram(p, [1, 0, 0, 1], { input: 'probabilities', nBins: 2, binning: 'mass' }).state.maps[0],
   ).toMatchObject({ values: [0.5, 0.5] });
   expect(() => fitHistogram(p, [1, 0, 0, 1], { nBins: 0 })).toThrow(
-    'fitHistogram: nBins is 0, expected an integer >= 1',
+    'fitHistogram: nBins is 0, expected a positive integer',
   );
 });
 

@@ -373,8 +373,10 @@ describe('empty bins', () => {
         reliabilityDiagram,
         brierDecomposition,
       }))
-        expect(() => call(p, y, { nBins })).toThrow(`${name}: nBins is ${nBins}, expected an integer >= 1`);
-      expect(() => fitHistogram(p, y, { nBins })).toThrow(`fitHistogram: nBins is ${nBins}, expected an integer >= 1`);
+        expect(() => call(p, y, { nBins })).toThrow(`${name}: nBins is ${nBins}, expected a positive integer`);
+      expect(() => fitHistogram(p, y, { nBins })).toThrow(
+        `fitHistogram: nBins is ${nBins}, expected a positive integer`,
+      );
     }
   });
 });
