@@ -37,6 +37,7 @@ function layer(file: string): number {
     tensor: 2,
     ops: 3,
     random: 3,
+    methods: 4,
     nn: 4,
     losses: 4,
     optim: 4,

@@ -186,7 +186,10 @@ function declare(): void {
   }
   for (const file of filesOfDeclarations()) {
     // They keep the `.ts` of the sources, which resolves to nothing beside them.
-    const text = readFileSync(file, 'utf8').replace(/((?:from |import\()['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2');
+    const text = readFileSync(file, 'utf8').replace(
+      /((?:from |import\(|declare module )['"]\.[^'"]*)\.ts(['"])/g,
+      '$1.js$2',
+    );
     writeFileSync(file, text);
     const older = at('dist/ts5.6', relative(at('dist'), file));
     mkdirSync(dirname(older), { recursive: true });

@@ -4,6 +4,7 @@ import type { DType } from '../tensor/dtype.ts';
 import { stridesOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { axesOf, axisOf } from './arguments.ts';
+import { squeeze } from './reshape.ts';
 import { takeView } from './strided.ts';
 
 /** A number, or one for each sliced axis; undefined takes the default. */
@@ -77,6 +78,15 @@ export function slice<D extends DType>(x: Tensor<D>, options: SliceOptions): Ten
     strides[a]! *= by;
   });
   return takeView('slice', x, { shape, strides, offset });
+}
+
+/** Item `index` along the first axis, with that axis dropped: x[index]; negative from the end. A copy. */
+export function at<D extends DType>(x: Tensor<D>, index: number): Tensor<D> {
+  const { length } = axisOf('at', x, 0);
+  const i = index < 0 ? index + length : index;
+  if (!(Number.isInteger(i) && i >= 0 && i < length))
+    throw new RangeError(`at: index is ${index}, expected an integer in ${-length}..${length - 1}`);
+  return squeeze(slice(x, { start: i, end: i + 1 }), { axes: 0 });
 }
 
 /** x with the order of its elements reversed along `axes` (default: all). */

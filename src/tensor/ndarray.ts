@@ -1,4 +1,5 @@
 import { toHost, type HostInput, type Nested } from './host-values.ts';
+import { excerptOf, nest, nodeInspect, printed, type NestedArray } from './print.ts';
 import { sizeOf } from './shape.ts';
 
 /** Element storage of host arrays. */
@@ -6,7 +7,7 @@ export type HostData = Float32Array | Float64Array | Int32Array | Uint32Array | 
 
 /**
  * A dense row-major array on the host: what datasets hold and what reads and predictions return.
- * A plain object with two helpers; `at` and `slice` are views of the same memory.
+ * `at` and `slice` are views of the same memory.
  */
 export class NdArray<D extends HostData = HostData> {
   readonly data: D;
@@ -50,6 +51,21 @@ export class NdArray<D extends HostData = HostData> {
     const from = Math.max(0, Math.min(n, start));
     const to = Math.max(from, Math.min(n, end));
     return new NdArray(this.#rows(from, to), [to - from, ...this.shape.slice(1)]);
+  }
+
+  /** Values in lists of lists, as deep as the shape has axes: [[1, 2], [3, 4]]; of a scalar the number. */
+  toArray(): NestedArray {
+    return nest(this.data, this.shape);
+  }
+
+  /** Element type, shape and values, what Node's console shows; of more than 1000 values the ends of each axis. */
+  toString(): string {
+    const type = this.data.constructor.name.replace('Array', '').toLowerCase();
+    return printed('NdArray', type, this.shape, excerptOf(this.data, this.shape));
+  }
+
+  [nodeInspect](): string {
+    return this.toString();
   }
 
   #rows(from: number, to: number): D {

@@ -6,6 +6,7 @@ import type { Bindable, Storage } from '../gpu/storage.ts';
 import { bytesOf, expectValues, fromDevice, toDevice, type DType, type TypedArrayOf } from './dtype.ts';
 import { toHost, type HostInput, type Nested } from './host-values.ts';
 import { NdArray } from './ndarray.ts';
+import { excerptOf, nest, nodeInspect, printed, type Excerpt, type NestedArray } from './print.ts';
 import { track } from './scope.ts';
 import { sizeOf } from './shape.ts';
 
@@ -43,6 +44,8 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   readonly #storage: Storage;
   readonly #site: string | undefined;
   #isDisposed = false;
+  /** What was read last, for the console, and the version that it was of. */
+  #seen: { readonly version: number; readonly values: Excerpt } | undefined;
 
   constructor(storage: Storage, shape: readonly number[], dtype: D, offset = 0) {
     this.#storage = storage;
@@ -105,13 +108,36 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
 
   /** All values, in row-major order. */
   async read(): Promise<TypedArrayOf<D>> {
+    const { version } = this;
     const [bytes] = await this.gpu.read([{ storage: this.storage, offset: this.byteOffset, bytes: this.byteLength }]);
-    return fromDevice(this.dtype, bytes!, this.size);
+    const values = fromDevice(this.dtype, bytes!, this.size);
+    this.#seen = { version, values: excerptOf(values, this.shape) };
+    return values;
   }
 
   /** Values with their shape. */
   async array(): Promise<NdArray<TypedArrayOf<D>>> {
     return new NdArray(await this.read(), this.shape) as NdArray<TypedArrayOf<D>>;
+  }
+
+  /** Values in lists of lists, as deep as the shape has axes: [[1, 2], [3, 4]]; of a scalar the number. */
+  async toArray(): Promise<NestedArray> {
+    return nest(await this.read(), this.shape);
+  }
+
+  /**
+   * dtype and shape, with the values once they were read, unless the memory was written since: what Node's console
+   * shows. Of more than 1000 values the ends of each axis.
+   */
+  toString(): string {
+    const isFreed = this.#isDisposed || (this.#storage.isFreed && !this.#storage.planned);
+    const seen = !isFreed && this.#seen?.version === this.version ? this.#seen.values : undefined;
+    const notes = [this.requiresGrad && 'requiresGrad', isFreed && 'freed'].filter((note) => note !== false);
+    return printed('Tensor', this.dtype, this.shape, seen, notes);
+  }
+
+  [nodeInspect](): string {
+    return this.toString();
   }
 
   /** The value of a tensor with one element. */

@@ -1092,6 +1092,15 @@ export const TABLE: readonly OpRow[] = [
     sample: (x) => ops.chunk(x, 2)[0]!,
   },
   {
+    name: 'at',
+    dtypes: 'f32 i32 u32 bool',
+    gradient: 'any',
+    tolerance: 'copy',
+    tfjs: '',
+    jax: '',
+    sample: (x) => ops.at(x, -1),
+  },
+  {
     name: 'slice',
     dtypes: 'f32 i32 u32 bool',
     gradient: 'any',
