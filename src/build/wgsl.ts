@@ -32,7 +32,55 @@ export function loadWgsl(path: string): WgslSource {
     return readFileSync(file, 'utf8').replace(USE, (_, target: string) => include(resolve(dirname(path), target)));
   };
   const source = include(path);
-  return { module: reflect(basename(path, '.wgsl'), source, path), files };
+  const module = reflect(basename(path, '.wgsl'), source, path);
+  const library = files
+    .slice(1)
+    .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(DECLARATION)].map((m) => m[1]!));
+  return { module: { ...module, code: prune(module.code, new Set(library)) }, files };
+}
+
+const DECLARATION = /^(?:fn|const|override|alias|struct) (\w+)/gm;
+
+/**
+ * Minified code without the declarations of `library` that nothing else names. A shader with a function marked
+ * `// variant` keeps all of them: its bodies come at run time, and may call any.
+ */
+function prune(code: string, library: ReadonlySet<string>): string {
+  if (/^fn .*\/\/ variant$/m.test(code)) return code;
+  const items: { name: string; text: string }[] = [];
+  let rest = '';
+  let end = 0;
+  for (const match of code.matchAll(DECLARATION)) {
+    const [, name] = match as unknown as [string, string];
+    const text = declarationAt(code, match.index);
+    if (!library.has(name) || /\/\/ variant$/.test(text)) continue;
+    rest += code.slice(end, match.index);
+    items.push({ name, text });
+    end = match.index + text.length + 1;
+  }
+  rest += code.slice(end);
+  const used = new Set<string>();
+  const queue = [rest];
+  for (let text = queue.pop(); text !== undefined; text = queue.pop()) {
+    const named = new Set(text.match(/\w+/g));
+    for (const item of items) {
+      if (!named.has(item.name) || used.has(item.name)) continue;
+      used.add(item.name);
+      queue.push(item.text);
+    }
+  }
+  return [...items.filter(({ name }) => used.has(name)).map(({ text }) => text), rest.trim()].join('\n');
+}
+
+/** The declaration that starts at `start`, to the end of its last line. */
+function declarationAt(code: string, start: number): string {
+  let depth = 0;
+  for (let i = start; ; i++) {
+    if (code[i] === '{') depth++;
+    else if (code[i] === '}') depth--;
+    // A body on one line may be followed by a mark and the body of a software adapter.
+    else if ((code[i] === '\n' || i >= code.length) && depth === 0) return code.slice(start, i);
+  }
 }
 
 /**

@@ -29,17 +29,22 @@ export type OptionRules<T> = {
 };
 
 /**
- * Throws a RangeError unless every value obeys its rule: `check('betaPdf', { x, a, b }, { x: between(0, 1), a: positive,
- * b: positive })` says 'betaPdf: a is -1, expected a finite number > 0'. Undefined passes no rule but {@link any}.
+ * Throws a RangeError unless every value obeys its rule: `check('logBeta', { a, b }, { a: positive, b: positive })`
+ * says 'logBeta: a is -1, expected a finite number > 0'. Undefined passes no rule but {@link any}.
  */
 export function check<T extends object>(where: string, values: T, rules: Rules<NoInfer<T>>): void {
   for (const [name, rule] of entries(rules)) obey(where, name, (values as Values)[name], rule);
 }
 
+/** The same for one value, with its full name for the reader: 'accuracy: labels'. */
+export function checkValue<T>(what: string, value: T, rule: Rule<T>): void {
+  if (!rule.accepts(value)) throw new RangeError(complaintOf(rule, what, value));
+}
+
 /**
  * The door of a function with options: its rules are the list of what it takes. Throws a TypeError on options that are
- * no object and on one that has no rule, with the nearest name; a RangeError on a value that breaks its rule, and on one
- * that is missing where the rule is {@link required}. Others may be undefined.
+ * no object and on one that has no rule, with the nearest name; a RangeError on a value that breaks its rule, and on
+ * one that is missing where the rule is {@link required}. Others may be undefined.
  */
 export function checkOptions<T extends object>(
   where: string,
@@ -57,11 +62,12 @@ type Values = Readonly<Record<string, unknown>>;
 const entries = (rules: object): [string, Rule<unknown>][] => Object.entries(rules);
 
 function obey(where: string, name: string, value: unknown, rule: Rule<unknown>): void {
-  if (!rule.accepts(value)) throw new RangeError(`${where}: ${complaintOf(rule, name, value)}`);
+  if (!rule.accepts(value)) throw new RangeError(complaintOf(rule, `${where}: ${name}`, value));
 }
 
 function complaintOf<T>(rule: Rule<T>, name: string, value: T): string {
-  return rule.complaint?.(name, value) ?? `${name} is ${shown(value)}, expected ${rule.expected.replaceAll('#', name)}`;
+  const own = name.slice(name.lastIndexOf(' ') + 1);
+  return rule.complaint?.(name, value) ?? `${name} is ${shown(value)}, expected ${rule.expected.replaceAll('#', own)}`;
 }
 
 /** A value for the reader of an error: text in quotes, lists in brackets and cut, of objects what they are. */

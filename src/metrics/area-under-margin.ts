@@ -1,3 +1,4 @@
+import { between, check, integer } from '../check/check.ts';
 import { quantile } from './bootstrap.ts';
 import { expectIndex } from './forgetting.ts';
 import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
@@ -28,8 +29,7 @@ export interface AreaUnderMargin {
  * threshold samples get the label `classes` in a net with one more output.
  */
 export function areaUnderMargin(n: number): AreaUnderMargin {
-  if (!Number.isSafeInteger(n) || n < 1)
-    throw new RangeError(`areaUnderMargin: n is ${n}, expected a positive integer`);
+  check('areaUnderMargin', { n }, { n: integer(1) });
   const sums = new Float64Array(n);
   const seen = new Int32Array(n);
   const area = (i: number): number => sums[i]! / seen[i]!;
@@ -58,8 +58,7 @@ export function areaUnderMargin(n: number): AreaUnderMargin {
     },
     values: () => sums.map((_, i) => area(i)),
     threshold: (samples, percentile = 99) => {
-      if (!(percentile >= 0 && percentile <= 100))
-        throw new RangeError(`areaUnderMargin: percentile is ${percentile}, expected a number from 0 to 100`);
+      check('areaUnderMargin', { percentile }, { percentile: between(0, 100) });
       if (samples.length === 0)
         throw new RangeError('areaUnderMargin: there are no threshold samples, expected at least one');
       expectIndex('areaUnderMargin', n, samples.length, samples);

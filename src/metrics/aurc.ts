@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions } from '../check/check.ts';
 import { labelledRows, topConfidences } from './confidence.ts';
 import type { HostLabels, Matrix } from './rows.ts';
-import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
+import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /** Selective prediction: answer the most confident rows only. */
 export interface RiskCoverage {
@@ -32,7 +32,7 @@ export function aurc(probs: Matrix, labels: HostLabels, options: WeightOptions =
 }
 
 function curve(probs: Matrix, labels: HostLabels, options: WeightOptions, where: string): RiskCoverage {
-  expectOptions(where, options, WEIGHT_KEYS);
+  checkOptions(where, options, WEIGHT);
   const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, where, options));
   const order = Int32Array.from(hit, (_, r) => r)
     .filter((r) => weights.rows[r]! > 0)

@@ -1,3 +1,4 @@
+import { checkOptions, integer, oneOf } from '../check/check.ts';
 import type { Confidences } from './confidence.ts';
 import { byMass } from './weights.ts';
 
@@ -36,8 +37,8 @@ export interface BinOptions {
   compat?: 'released-code';
 }
 
-/** Keys of {@link BinOptions}. */
-export const BIN_KEYS = ['nBins', 'binning', 'compat'] as const;
+/** Rules of {@link BinOptions}. */
+export const BINS = { nBins: integer(1), binning: oneOf('width', 'mass'), compat: oneOf('released-code') } as const;
 
 /** A bin with what its error is made of. */
 export interface WeighedBin extends ReliabilityBin {
@@ -47,13 +48,8 @@ export interface WeighedBin extends ReliabilityBin {
 }
 
 /** Throws RangeError, naming `where`, on bin options that are none. */
-export function checkBins(where: string, { nBins = 15, binning = 'width', compat }: BinOptions): void {
-  if (!(Number.isSafeInteger(nBins) && nBins >= 1))
-    throw new RangeError(`${where}: nBins is ${nBins}, expected an integer >= 1`);
-  if (binning !== 'width' && binning !== 'mass')
-    throw new RangeError(`${where}: binning is ${String(binning)}, expected 'width' or 'mass'`);
-  if (compat !== undefined && compat !== 'released-code')
-    throw new RangeError(`${where}: compat is ${String(compat)}, expected 'released-code'`);
+export function checkBins(where: string, options: BinOptions): void {
+  checkOptions(where, options, BINS);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, between, checkOptions, integer, oneOf } from '../check/check.ts';
 import { key } from '../random/key.ts';
 import { hostRandint } from '../random/random.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -40,13 +40,13 @@ export function bootstrapInterval(
   labels: HostLabels,
   options: BootstrapOptions = {},
 ): Interval {
-  expectOptions('bootstrapInterval', options, ['level', 'resamples', 'seed', 'method']);
+  checkOptions('bootstrapInterval', options, {
+    level: between(0, 1, '()'),
+    resamples: integer(2),
+    seed: any,
+    method: oneOf('percentile', 'basic'),
+  });
   const { level = 0.95, resamples = 1000, seed = 0, method = 'percentile' } = options;
-  if (!(level > 0 && level < 1)) throw new RangeError(`bootstrapInterval: level is ${level}, expected 0 < level < 1`);
-  if (!(Number.isSafeInteger(resamples) && resamples >= 2))
-    throw new RangeError(`bootstrapInterval: resamples is ${resamples}, expected an integer >= 2`);
-  if (method !== 'percentile' && method !== 'basic')
-    throw new RangeError(`bootstrapInterval: method is ${String(method)}, expected 'percentile' or 'basic'`);
   const { data, rows, classes } = toRows(scores, 'bootstrapInterval: scores');
   const own = toLabels(labels, rows, classes, 'bootstrapInterval: labels');
   const take = (pick: ArrayLike<number> | null): number => {

@@ -1,8 +1,8 @@
-import { expectOptions } from '../check/options.ts';
-import { assignBins, checkBins, type BinOptions } from './bins.ts';
+import { checkOptions } from '../check/check.ts';
+import { assignBins, BINS, type BinOptions } from './bins.ts';
 import { classConfidences, labelledRows } from './confidence.ts';
 import type { HostLabels, Matrix } from './rows.ts';
-import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
+import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /** The parts of a Brier score: score = reliability - resolution + uncertainty + withinBin. */
 export interface BrierDecomposition {
@@ -23,7 +23,7 @@ export interface BrierDecomposition {
  * weights that do not fit.
  */
 export function brierScore(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
-  expectOptions('brierScore', options, WEIGHT_KEYS);
+  checkOptions('brierScore', options, WEIGHT);
   const { data, rows, classes, labels: own, weights } = labelledRows(probs, labels, 'brierScore', options);
   let sum = 0;
   for (let r = 0; r < rows; r++)
@@ -42,8 +42,8 @@ export function brierDecomposition(
   labels: HostLabels,
   options: Omit<BinOptions, 'compat'> & WeightOptions = {},
 ): BrierDecomposition {
-  expectOptions('brierDecomposition', options, ['nBins', 'binning', ...WEIGHT_KEYS]);
-  checkBins('brierDecomposition', options);
+  const { nBins, binning } = BINS;
+  checkOptions('brierDecomposition', options, { nBins, binning, ...WEIGHT });
   const matrix = labelledRows(probs, labels, 'brierDecomposition', options);
   const { rows: weight, total } = matrix.weights;
   const out = { score: 0, reliability: 0, resolution: 0, uncertainty: 0, withinBin: 0 };

@@ -1,8 +1,8 @@
-import { expectOptions } from '../check/options.ts';
-import { BIN_KEYS, checkBins, fillBins, type BinOptions, type ReliabilityBin, type WeighedBin } from './bins.ts';
+import { boolean, check, checkOptions, integer, oneOf } from '../check/check.ts';
+import { BINS, fillBins, type BinOptions, type ReliabilityBin, type WeighedBin } from './bins.ts';
 import { classConfidences, labelledRows, topConfidences, type Confidences, type LabelledRows } from './confidence.ts';
 import type { Labels, Matrix } from './rows.ts';
-import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
+import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /** How the gaps of the bins become one number. */
 export type CalibrationNorm = 'l1' | 'l2' | 'max' | 'mean';
@@ -41,22 +41,19 @@ export interface ClasswiseOptions extends CalibrationErrorOptions {
  */
 export function reliabilityDiagram(probs: Matrix, labels: Labels, options: ReliabilityOptions = {}): ReliabilityBin[] {
   const where = 'reliabilityDiagram';
-  expectOptions(where, options, ['classIndex', ...BIN_KEYS, ...WEIGHT_KEYS]);
-  checkBins(where, options);
+  checkOptions(where, options, { classIndex: integer(0), ...BINS, ...WEIGHT });
   const matrix = labelledRows(probs, labels, where, options);
   expectPlain(where, options, matrix);
-  const { classIndex } = options;
-  if (classIndex !== undefined && !(Number.isInteger(classIndex) && classIndex >= 0 && classIndex < matrix.classes)) {
-    throw new RangeError(`${where}: classIndex is ${classIndex}, expected an integer in 0..${matrix.classes - 1}`);
-  }
+  const { classIndex = 0 } = options;
+  check(where, { classIndex }, { classIndex: integer(0, matrix.classes - 1) });
   const bins = fillBins(
-    classIndex === undefined ? topConfidences(matrix) : classConfidences(matrix, classIndex),
+    options.classIndex === undefined ? topConfidences(matrix) : classConfidences(matrix, classIndex),
     options,
   );
   return bins.map(({ effective: _, share, ...bin }) => (matrix.weights.isGiven ? { ...bin, share } : bin));
 }
 
-const ERROR_KEYS = ['norm', 'debias', ...BIN_KEYS, ...WEIGHT_KEYS] as const;
+const ERROR = { norm: oneOf('l1', 'l2', 'max', 'mean'), debias: boolean, ...BINS, ...WEIGHT } as const;
 
 /**
  * Calibration error of the predicted class. With the gap |accuracy - confidence| of each bin and its share of the rows,
@@ -67,7 +64,7 @@ const ERROR_KEYS = ['norm', 'debias', ...BIN_KEYS, ...WEIGHT_KEYS] as const;
  * edge.
  */
 export function calibrationError(probs: Matrix, labels: Labels, options: CalibrationErrorOptions = {}): number {
-  expectOptions('calibrationError', options, ERROR_KEYS);
+  checkOptions('calibrationError', options, ERROR);
   return errorOf(topConfidences(checked(probs, labels, options, 'calibrationError')), options);
 }
 
@@ -80,7 +77,7 @@ export function perClassCalibrationError(
   labels: Labels,
   options: CalibrationErrorOptions = {},
 ): number[] {
-  expectOptions('perClassCalibrationError', options, ERROR_KEYS);
+  checkOptions('perClassCalibrationError', options, ERROR);
   return perClass(checked(probs, labels, options, 'perClassCalibrationError'), options);
 }
 
@@ -91,10 +88,8 @@ export function perClassCalibrationError(
  */
 export function classwiseCalibrationError(probs: Matrix, labels: Labels, options: ClasswiseOptions = {}): number {
   const where = 'classwiseCalibrationError';
-  expectOptions(where, options, ['average', ...ERROR_KEYS]);
+  checkOptions(where, options, { average: oneOf('classes', 'labels'), ...ERROR });
   const { average = 'classes', compat } = options;
-  if (average !== 'classes' && average !== 'labels')
-    throw new RangeError(`${where}: average is ${String(average)}, expected 'classes' or 'labels'`);
   const matrix = checked(probs, labels, options, where);
   const errors = perClass(matrix, options);
   const { rows, total } = matrix.weights;
@@ -109,10 +104,7 @@ function perClass(matrix: LabelledRows, options: CalibrationErrorOptions): numbe
 
 function checked(probs: Matrix, labels: Labels, options: CalibrationErrorOptions, where: string): LabelledRows {
   const { norm = 'l1', debias = false } = options;
-  if (!['l1', 'l2', 'max', 'mean'].includes(norm))
-    throw new RangeError(`${where}: norm is ${String(norm)}, expected 'l1', 'l2', 'max' or 'mean'`);
   if (debias && norm !== 'l2') throw new RangeError(`${where}: debias is true with norm '${norm}', expected norm 'l2'`);
-  checkBins(where, options);
   const matrix = labelledRows(probs, labels, where, options);
   expectPlain(where, options, matrix);
   return matrix;

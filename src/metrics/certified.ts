@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { between, checkOptions } from '../check/check.ts';
 import { toList } from '../tensor/host-values.ts';
 import { expectFlags } from './forgetting.ts';
 import type { HostLabels } from './rows.ts';
@@ -42,11 +42,8 @@ export function certifiedAccuracyHighProb(
   atRadii: HostLabels,
   options: { alpha?: number; rho?: number } = {},
 ): number[] {
-  expectOptions('certifiedAccuracyHighProb', options, ['alpha', 'rho']);
+  checkOptions('certifiedAccuracyHighProb', options, { alpha: between(0, 1, '()'), rho: between(0, 1, '()') });
   const { alpha = 0.001, rho = 0.001 } = options;
-  if (!(alpha > 0 && alpha < 1))
-    throw new RangeError(`certifiedAccuracyHighProb: alpha is ${alpha}, expected 0 < alpha < 1`);
-  if (!(rho > 0 && rho < 1)) throw new RangeError(`certifiedAccuracyHighProb: rho is ${rho}, expected 0 < rho < 1`);
   const plain = accuracyAt('certifiedAccuracyHighProb', radii, correct, atRadii);
   const log = Math.log(1 / rho);
   const n = toList('certifiedAccuracyHighProb: radii', radii).length;

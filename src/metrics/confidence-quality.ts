@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions } from '../check/check.ts';
 import { labelledRows, topConfidences } from './confidence.ts';
 import type { HostLabels, Matrix } from './rows.ts';
-import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
+import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /**
  * Mean confidence max_k p_k less accuracy: above 0 over-confident, below 0 under-confident. The signed calibration
@@ -9,7 +9,7 @@ import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
  * that do not fit.
  */
 export function overconfidence(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
-  expectOptions('overconfidence', options, WEIGHT_KEYS);
+  checkOptions('overconfidence', options, WEIGHT);
   const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, 'overconfidence', options));
   return confidence.reduce((sum, c, r) => sum + weights.rows[r]! * c - weights.rows[r]! * hit[r]!, 0) / weights.total;
 }
@@ -20,7 +20,7 @@ export function overconfidence(probs: Matrix, labels: HostLabels, options: Weigh
  * Errors as for {@link overconfidence}.
  */
 export function confidenceAuroc(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
-  expectOptions('confidenceAuroc', options, WEIGHT_KEYS);
+  checkOptions('confidenceAuroc', options, WEIGHT);
   const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, 'confidenceAuroc', options));
   const order = Int32Array.from(hit, (_, r) => r).sort((a, b) => confidence[a]! - confidence[b]!);
   let [wrongBelow, rightBelow, pairs] = [0, 0, 0];

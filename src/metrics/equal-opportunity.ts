@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { check, checkOptions, either, integer, oneOf } from '../check/check.ts';
 import { countGroups } from './group-accuracy.ts';
 import type { HostLabels, Matrix } from './rows.ts';
 
@@ -21,14 +21,11 @@ export function equalOpportunityDifference(
   groups: HostLabels,
   options: EqualOpportunityOptions = {},
 ): number | null {
-  expectOptions('equalOpportunityDifference', options, ['positive']);
+  checkOptions('equalOpportunityDifference', options, { positive: either(integer(0), oneOf('mean')) });
   const { positive = 1 } = options;
   const { correct, own, of, count, classes } = countGroups('equalOpportunityDifference', scores, labels, groups);
-  if (positive !== 'mean' && !(Number.isInteger(positive) && positive >= 0 && positive < classes)) {
-    throw new RangeError(
-      `equalOpportunityDifference: positive is ${positive}, expected an integer in 0..${classes - 1} or 'mean'`,
-    );
-  }
+  const known = either(integer(0, classes - 1), oneOf('mean'));
+  check('equalOpportunityDifference', { positive }, { positive: known });
   const cells = Array.from({ length: classes }, () => Array.from({ length: count }, () => ({ right: 0, all: 0 })));
   correct.forEach((right, r) => {
     const cell = cells[own[r]!]![of[r]!]!;

@@ -1,3 +1,4 @@
+import { check, integer, listOf } from '../check/check.ts';
 import { toList } from '../tensor/host-values.ts';
 
 /** How training has gone for each sample of a set; made by {@link forgetting}. */
@@ -27,7 +28,7 @@ export interface Forgetting {
  * epoch serves too.
  */
 export function forgetting(n: number): Forgetting {
-  if (!Number.isSafeInteger(n) || n < 1) throw new RangeError(`forgetting: n is ${n}, expected a positive integer`);
+  check('forgetting', { n }, { n: integer(1) });
   const counts = new Int32Array(n);
   const learned = new Int32Array(n).fill(-1);
   const seen = new Int32Array(n);
@@ -69,9 +70,5 @@ export function expectIndex(where: string, n: number, count: number, index?: Arr
   const expected = index ? index.length : n;
   if (count !== expected)
     throw new RangeError(`${where}: got ${count} values, expected ${expected}, one for each sample`);
-  for (let k = 0; k < (index?.length ?? 0); k++) {
-    const i = index![k]!;
-    if (!(Number.isInteger(i) && i >= 0 && i < n))
-      throw new RangeError(`${where}: index[${k}] is ${i}, expected an integer in 0..${n - 1}`);
-  }
+  if (index) check(where, { index }, { index: listOf(integer(0, n - 1)) });
 }

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { check, checkOptions, integer, listOf } from '../check/check.ts';
 import { toList } from '../tensor/host-values.ts';
 import { argmaxOf } from './predictions.ts';
 import { toLabels, toRows, type HostLabels, type Labels, type Matrix } from './rows.ts';
@@ -30,7 +30,7 @@ export function groupAccuracies(
   groups: HostLabels,
   options: GroupOptions,
 ): (number | null)[] {
-  expectOptions(where, options, ['numGroups']);
+  checkOptions(where, options, { numGroups: integer(1) });
   const { numGroups } = options;
   const { correct, of, count } = countGroups(where, scores, labels, groups, numGroups);
   return Array.from({ length: count }, (_, g) => {
@@ -58,20 +58,11 @@ export function countGroups(
   const rows = toRows(scores, `${where}: scores`);
   const own = toLabels(labels, rows.rows, rows.classes, `${where}: labels`);
   const of = toList(`${where}: groups`, groups);
-  if (numGroups !== undefined && !(Number.isInteger(numGroups) && numGroups >= 1))
-    throw new RangeError(`${where}: numGroups is ${numGroups}, expected an integer >= 1`);
-  if (of.length !== rows.rows)
-    throw new RangeError(`${where}: groups has ${of.length} entries, expected ${rows.rows}, one per row`);
+  const group = integer(0, numGroups === undefined ? Infinity : numGroups - 1);
+  check(where, { groups: of }, { groups: listOf(group, rows.rows, 'one per row') });
   let count = numGroups ?? 1;
   for (let r = 0; r < of.length; r++) {
-    const group = of[r]!;
-    if (!(Number.isInteger(group) && group >= 0 && (numGroups === undefined || group < numGroups))) {
-      throw new RangeError(
-        `${where}: groups[${r}] is ${group}, expected an integer ` +
-          `${numGroups === undefined ? '>= 0' : `in 0..${numGroups - 1}`}`,
-      );
-    }
-    count = Math.max(count, group + 1);
+    count = Math.max(count, of[r]! + 1);
   }
   const predicted = argmaxOf(rows);
   return { correct: Array.from(predicted, (p, r) => p === own[r]), own, of, count, classes: rows.classes };

@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions } from '../check/check.ts';
 import { labelledRows, topConfidences } from './confidence.ts';
 import type { Labels, Matrix } from './rows.ts';
-import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
+import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /**
  * Kolmogorov-Smirnov calibration error of the predicted class, without bins (Gupta et al., ICLR 2021). With rows sorted
@@ -11,7 +11,7 @@ import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
  * Throws RangeError on anything but probabilities, and on labels and weights that do not fit.
  */
 export function ksError(probs: Matrix, labels: Labels, options: WeightOptions = {}): number {
-  expectOptions('ksError', options, WEIGHT_KEYS);
+  checkOptions('ksError', options, WEIGHT);
   const { confidence, hit, weights } = topConfidences(labelledRows(probs, labels, 'ksError', options));
   const order = Int32Array.from(hit, (_, r) => r).sort((a, b) => confidence[a]! - confidence[b]!);
   let sum = 0;

@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions } from '../check/check.ts';
 import { labelledRows } from './confidence.ts';
 import type { HostLabels, Matrix } from './rows.ts';
-import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
+import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /**
  * Negative log-likelihood: the weighted mean of -log p_y over the rows; Infinity as soon as a label of positive weight
@@ -9,7 +9,7 @@ import { WEIGHT_KEYS, type WeightOptions } from './weights.ts';
  * that do not fit.
  */
 export function nll(probs: Matrix, labels: HostLabels, options: WeightOptions = {}): number {
-  expectOptions('nll', options, WEIGHT_KEYS);
+  checkOptions('nll', options, WEIGHT);
   const { data, rows, classes, labels: own, weights } = labelledRows(probs, labels, 'nll', options);
   let sum = 0;
   // Entries may be a rounding error below 0, where the logarithm would be NaN.

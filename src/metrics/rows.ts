@@ -1,3 +1,4 @@
+import { checkValue, integer, listOf } from '../check/check.ts';
 import { toHost, toList } from '../tensor/host-values.ts';
 
 /**
@@ -77,13 +78,7 @@ export function toProbabilityRows(x: Matrix, where: string): Rows {
  */
 export function toLabels(labels: HostLabels, rows: number, classes: number, where: string): Labels {
   const list = toList(where, labels);
-  if (list.length !== rows) throw new RangeError(`${where} has ${list.length} entries, expected ${rows}, one per row`);
-  for (let r = 0; r < rows; r++) {
-    const label = list[r]!;
-    if (!Number.isInteger(label) || label < 0 || label >= classes) {
-      throw new RangeError(`${where}[${r}] is ${label}, expected an integer in 0..${classes - 1}`);
-    }
-  }
+  checkValue(where, list, listOf(integer(0, classes - 1), rows, 'one per row'));
   return list;
 }
 

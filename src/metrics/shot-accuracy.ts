@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, checkOptions, listOf, required, rule } from '../check/check.ts';
 import { confusion, meanOfPresent, recalls } from './accuracy.ts';
 import type { HostLabels, Matrix } from './rows.ts';
 
@@ -35,7 +35,12 @@ export interface ShotAccuracy {
  * <= manyThreshold, and as many classes as `groups` asks for.
  */
 export function shotAccuracy(scores: Matrix, labels: HostLabels, options: ShotOptions): ShotAccuracy {
-  expectOptions('shotAccuracy', options, ['counts', 'manyThreshold', 'fewThreshold', 'groups']);
+  checkOptions('shotAccuracy', options, {
+    counts: required(listOf(rule('a number >= 0', (n: number) => n >= 0))),
+    manyThreshold: any,
+    fewThreshold: any,
+    groups: any,
+  });
   const { counts, manyThreshold = 100, fewThreshold = 20, groups = 'thresholds' } = options;
   const perClass = recalls(confusion(scores, labels, 'shotAccuracy'));
   if (counts.length !== perClass.length) {
@@ -44,9 +49,6 @@ export function shotAccuracy(scores: Matrix, labels: HostLabels, options: ShotOp
     );
   }
   const sizes = Array.from(counts);
-  sizes.forEach((n, c) => {
-    if (!(n >= 0)) throw new RangeError(`shotAccuracy: counts[${c}] is ${n}, expected a number >= 0`);
-  });
   if (!(fewThreshold <= manyThreshold)) {
     throw new RangeError(
       `shotAccuracy: fewThreshold is ${fewThreshold}, expected at most manyThreshold = ${manyThreshold}`,

@@ -1,3 +1,4 @@
+import { any, atLeast, checkValue, listOf } from '../check/check.ts';
 import type { Labels } from './rows.ts';
 
 /** How much each row counts. Weights matter up to a common factor; a row of weight 0 does not count at all. */
@@ -14,6 +15,9 @@ export interface WeightOptions {
 
 /** Keys of {@link WeightOptions}. */
 export const WEIGHT_KEYS = ['sampleWeight', 'prior'] as const;
+
+/** Rules of {@link WeightOptions}; the lists are checked against the rows. */
+export const WEIGHT = { sampleWeight: any, prior: any } as const;
 
 /** Weights of mean 1. */
 export interface Weights {
@@ -87,14 +91,9 @@ export function checkPrior(prior: ArrayLike<number>, classes: number, where: str
 }
 
 function checked(list: ArrayLike<number>, count: number, of: 'row' | 'class', where: string): Float64Array {
-  if (list?.length !== count)
-    throw new RangeError(`${where} has ${list?.length ?? 0} entries, expected ${count}, one per ${of}`);
+  checkValue(where, list, listOf(atLeast(0), count, `one per ${of}`));
   let largest = 0;
-  for (let i = 0; i < count; i++) {
-    if (!(list[i]! >= 0 && list[i]! < Infinity))
-      throw new RangeError(`${where}[${i}] is ${list[i]}, expected a finite number >= 0`);
-    largest = Math.max(largest, list[i]!);
-  }
+  for (let i = 0; i < count; i++) largest = Math.max(largest, list[i]!);
   if (largest === 0) throw new RangeError(`${where} is 0 for every ${of}, expected a positive one`);
   // Divided by the largest, so that sums neither overflow nor vanish; exact where all are 1.
   return Float64Array.from(list, (v) => v / largest);

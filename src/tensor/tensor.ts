@@ -111,7 +111,7 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
     return new NdArray(await this.read(), this.shape) as NdArray<TypedArrayOf<D>>;
   }
 
-  /** Values in lists of lists, as deep as the shape has axes: [[1, 2], [3, 4]]; of a scalar the number. bool: 0 or 1. */
+  /** Values in lists of lists, as deep as the shape has axes: [[1, 2], [3, 4]]; of a scalar the number. */
   async toArray(): Promise<NestedArray> {
     return nest(await this.read(), this.shape);
   }

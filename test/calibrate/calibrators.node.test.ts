@@ -311,7 +311,7 @@ test('histogram: fractions of the bins; an empty bin keeps its centre', () => {
     histogramBinning({ input: 'probabilities', nBins: 2, binning: 'mass' }).fit(p, [1, 0, 0, 1]).state.maps[0],
   ).toMatchObject({ values: [0.5, 0.5] });
   expect(() => histogramBinning({ nBins: 0 }).fit(p, [1, 0, 0, 1])).toThrow(
-    'histogramBinning: nBins is 0, expected an integer >= 1',
+    'histogramBinning: nBins is 0, expected a positive integer',
   );
 });
 

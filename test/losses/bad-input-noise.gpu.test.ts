@@ -383,9 +383,9 @@ describe('empty bins', () => {
         reliabilityDiagram,
         brierDecomposition,
       }))
-        expect(() => call(p, y, { nBins })).toThrow(`${name}: nBins is ${nBins}, expected an integer >= 1`);
+        expect(() => call(p, y, { nBins })).toThrow(`${name}: nBins is ${nBins}, expected a positive integer`);
       expect(() => histogramBinning({ nBins }).fit(p, y)).toThrow(
-        `histogramBinning: nBins is ${nBins}, expected an integer >= 1`,
+        `histogramBinning: nBins is ${nBins}, expected a positive integer`,
       );
     }
   });

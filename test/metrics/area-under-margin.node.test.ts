@@ -95,5 +95,5 @@ test('errors', () => {
   expect(() => aum.threshold([0])).toThrow(
     'areaUnderMargin: threshold sample 0 was never met, expected logits of it first',
   );
-  expect(() => aum.threshold([0], 101)).toThrow('areaUnderMargin: percentile is 101, expected a number from 0 to 100');
+  expect(() => aum.threshold([0], 101)).toThrow('areaUnderMargin: percentile is 101, expected a number in 0..100');
 });

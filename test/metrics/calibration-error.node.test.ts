@@ -267,22 +267,25 @@ test.each([
     'calibrationError: probs sum to 1.1 in row 1, expected 1 (apply softmax to logits first)',
   ],
   [() => calibrationError([[0.5, NaN]], [0]), 'calibrationError: probs is NaN at row 0, class 1'],
-  [() => calibrationError([[0.5, 0.5]], [0], { nBins: 0 }), 'calibrationError: nBins is 0, expected an integer >= 1'],
+  [
+    () => calibrationError([[0.5, 0.5]], [0], { nBins: 0 }),
+    'calibrationError: nBins is 0, expected a positive integer',
+  ],
   [
     () => calibrationError([[0.5, 0.5]], [0], { norm: 'l3' as never }),
-    "calibrationError: norm is l3, expected 'l1', 'l2', 'max' or 'mean'",
+    "calibrationError: norm is 'l3', expected 'l1', 'l2', 'max' or 'mean'",
   ],
   [
     () => calibrationError([[0.5, 0.5]], [0], { binning: 'size' as never }),
-    "calibrationError: binning is size, expected 'width' or 'mass'",
+    "calibrationError: binning is 'size', expected 'width' or 'mass'",
   ],
   [
     () => calibrationError([[0.5, 0.5]], [0], { compat: 'x' as never }),
-    "calibrationError: compat is x, expected 'released-code'",
+    "calibrationError: compat is 'x', expected 'released-code'",
   ],
   [
     () => classwiseCalibrationError([[0.5, 0.5]], [0], { average: 'x' as never }),
-    "classwiseCalibrationError: average is x, expected 'classes' or 'labels'",
+    "classwiseCalibrationError: average is 'x', expected 'classes' or 'labels'",
   ],
   [
     () => classwiseCalibrationError([[5, -4]], [0]),
@@ -297,7 +300,7 @@ test.each([
   [() => reliabilityDiagram([[0.5, 0.5]], [2]), 'reliabilityDiagram: labels[0] is 2, expected an integer in 0..1'],
   [
     () => reliabilityDiagram([[0.5, 0.5]], [0], { nBins: 1.5 }),
-    'reliabilityDiagram: nBins is 1.5, expected an integer >= 1',
+    'reliabilityDiagram: nBins is 1.5, expected a positive integer',
   ],
   [
     () => reliabilityDiagram([], []),

@@ -104,7 +104,7 @@ test.each([
   [() => worstGroup([[1, 0]], [0], [2], { numGroups: 2 }), 'worstGroup: groups[0] is 2, expected an integer in 0..1'],
   [
     () => groupBalancedError([[1, 0]], [0], [0], { numGroups: 0 }),
-    'groupBalancedError: numGroups is 0, expected an integer >= 1',
+    'groupBalancedError: numGroups is 0, expected a positive integer',
   ],
   [
     () => equalOpportunityDifference([[1, 0]], [0], [0], { positive: 2 }),

@@ -219,7 +219,7 @@ test.each([
     () => brierScore([[2, -1]], [0]),
     'brierScore: probs is 2 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)',
   ],
-  [() => brierDecomposition(one, [0], { nBins: 0 }), 'brierDecomposition: nBins is 0, expected an integer >= 1'],
+  [() => brierDecomposition(one, [0], { nBins: 0 }), 'brierDecomposition: nBins is 0, expected a positive integer'],
   [() => ksError([[0.5, 0.4]], [0]), 'ksError: probs sum to 0.9 in row 0, expected 1 (apply softmax to logits first)'],
   [() => ksError(one, [2]), 'ksError: labels[0] is 2, expected an integer in 0..1'],
   [() => aurc([], []), 'aurc: probs has shape [0,0], expected at least one row and one class'],
@@ -231,7 +231,7 @@ test.each([
   ],
   [
     () => bootstrapInterval(accuracy, one, [0], { method: 'bca' as never }),
-    "bootstrapInterval: method is bca, expected 'percentile' or 'basic'",
+    "bootstrapInterval: method is 'bca', expected 'percentile' or 'basic'",
   ],
   [
     () => bootstrapInterval(() => NaN, one, [0]),

@@ -10,6 +10,11 @@ const programs: readonly (readonly [name: string, code: string])[] = [
       'console.log(await add(tensor([1]), 1).read());',
   ],
   [
+    'methods',
+    "import { init, tensor } from 'evenkeel'; import 'evenkeel/methods'; await init(); " +
+      'console.log(await tensor([1]).add(1).read());',
+  ],
+  [
     'model',
     "import { init, tensor } from 'evenkeel'; import { linear, relu, sequential } from 'evenkeel/nn'; await " +
       'init(); console.log(await sequential(linear(2, 2), relu()).init().logits(globalThis.x));',

@@ -7,6 +7,7 @@ import { Smooth } from 'evenkeel/certify';
 import { makeDataset, type Dataset } from 'evenkeel/data';
 import * as io from 'evenkeel/io';
 import { crossEntropy } from 'evenkeel/losses';
+import 'evenkeel/methods';
 import { calibrationError } from 'evenkeel/metrics';
 import { linear, sequential } from 'evenkeel/nn';
 import { mul, reshape, sum } from 'evenkeel/ops';
@@ -32,7 +33,10 @@ export async function main(device: GPUDevice): Promise<number> {
   kernel.forward({ n: 2, scales: 1 }, { x, y }, [2]);
   // @ts-expect-error: a tensor has no method that leaves the tape, but for detach
   x.view([2]);
-  const dtype: DType = x.detach().dtype;
+  const chained: Tensor<'i32'> = x.mul(2).relu().sum({ axes: 0 }).cast('i32').at(0);
+  // @ts-expect-error: flags have no mean
+  x.greater(0).mean();
+  const dtype: DType = chained.detach().dtype;
   gpu.destroy();
   return radii[0]! + calibrationError(await scaled.predict(data.x), data.y, { nBins: 15 }) + dtype.length;
 }
