@@ -83,23 +83,28 @@ describe('parameters as fields, in a record and in a Map', () => {
   });
 });
 
-test('the fields are the parameters of the model from init on; init puts the starting values back; dispose frees', async () => {
-  const layer = new OwnLinear();
-  const initial = layer.weight;
-  const start = await initial.read();
-  const model = sequential(layer).init({ seed: 0 });
-  expect(layer.weight).toBe(model.parameters.get('0.weight'));
-  expect(layer.weight).not.toBe(initial);
-  expectSameBits(await layer.weight.read(), start, 'start');
-  layer.weight.write(new Float32Array(16 * 12));
-  model.init({ seed: 1 });
-  expectSameBits(await layer.weight.read(), start, 'start, after init');
-  expect(() => sequential({ other: layer }).init()).toThrow('model: other.weight is a parameter of another model too');
-  expect(sequential(layer, layer).layers[0]).toBe(model.layers[0]);
-  model.dispose();
-  expect(initial.isDisposed).toBe(true);
-  expect(() => layer.weight.storage).toThrow(DisposedError);
-});
+test(
+  'the fields are the parameters of the model from init on; init puts the starting values back; dispose ' + 'frees',
+  async () => {
+    const layer = new OwnLinear();
+    const initial = layer.weight;
+    const start = await initial.read();
+    const model = sequential(layer).init({ seed: 0 });
+    expect(layer.weight).toBe(model.parameters.get('0.weight'));
+    expect(layer.weight).not.toBe(initial);
+    expectSameBits(await layer.weight.read(), start, 'start');
+    layer.weight.write(new Float32Array(16 * 12));
+    model.init({ seed: 1 });
+    expectSameBits(await layer.weight.read(), start, 'start, after init');
+    expect(() => sequential({ other: layer }).init()).toThrow(
+      'model: other.weight is a parameter of another model too',
+    );
+    expect(sequential(layer, layer).layers[0]).toBe(model.layers[0]);
+    model.dispose();
+    expect(initial.isDisposed).toBe(true);
+    expect(() => layer.weight.storage).toThrow(DisposedError);
+  },
+);
 
 test('a model that was never initialised frees the tensors of its layers too', () => {
   const layer = new OwnLinear();

@@ -198,7 +198,8 @@ test('groups that do not fit are refused by name', () => {
   const refused: [Parameters<typeof sgd>[0]['groups'], string][] = [
     [
       [{ params: 'haed.*' }],
-      "sgd: groups[0].params: 'haed.*' matches no parameter; there are features.0.weight, features.0.bias, head.weight, head.bias",
+      "sgd: groups[0].params: 'haed.*' matches no parameter; there are features.0.weight, features.0.bias, " +
+        'head.weight, head.bias',
     ],
     [[{ params: () => false }], 'sgd: groups[0].params: the test of names matches no parameter'],
     [[{ params: [] }], 'sgd: groups[0].params: the list of parameters is empty, expected at least one'],
@@ -269,49 +270,52 @@ describe('freezing under an optimiser', () => {
     },
   );
 
-  test('a parameter that is unfrozen late starts its own count of steps, as in PyTorch, also when saved and restored', async () => {
-    poison([4096]);
-    const optimizer = adam({ lr: 0.05, groups: [{ params: 'head.*', lr: 0.01 }] });
-    let a = arena();
-    let opt = optimizer.for(a);
-    const [names, late] = [[...a.parameters.keys()], 5];
-    const setLate = (on: boolean): void => {
-      for (const name of ['features.0.weight', 'head.weight']) a.parameters.get(name)!.requiresGrad = on;
-    };
-    setLate(false);
-    for (let t = 0; t < STEPS; t++) {
-      if (t === late) setLate(true);
-      if (t === late - 1 || t === late + 2) {
-        const [saved, values] = [await saveState(opt), await a.values.read()];
-        expect(decodeSafetensors(saved).metadata.get('missed')).toBe(
-          `{"features.0.weight":${Math.min(t, late)},"head.weight":${Math.min(t, late)}}`,
-        );
-        for (const each of [opt, a]) each.dispose();
-        a = arena();
-        a.values.write(values);
-        setLate(t >= late);
-        opt = optimizer.for(a);
-        loadState(opt, saved);
+  test(
+    'a parameter that is unfrozen late starts its own count of steps, as in PyTorch, also when saved and ' + 'restored',
+    async () => {
+      poison([4096]);
+      const optimizer = adam({ lr: 0.05, groups: [{ params: 'head.*', lr: 0.01 }] });
+      let a = arena();
+      let opt = optimizer.for(a);
+      const [names, late] = [[...a.parameters.keys()], 5];
+      const setLate = (on: boolean): void => {
+        for (const name of ['features.0.weight', 'head.weight']) a.parameters.get(name)!.requiresGrad = on;
+      };
+      setLate(false);
+      for (let t = 0; t < STEPS; t++) {
+        if (t === late) setLate(true);
+        if (t === late - 1 || t === late + 2) {
+          const [saved, values] = [await saveState(opt), await a.values.read()];
+          expect(decodeSafetensors(saved).metadata.get('missed')).toBe(
+            `{"features.0.weight":${Math.min(t, late)},"head.weight":${Math.min(t, late)}}`,
+          );
+          for (const each of [opt, a]) each.dispose();
+          a = arena();
+          a.values.write(values);
+          setLate(t >= late);
+          opt = optimizer.for(a);
+          loadState(opt, saved);
+        }
+        [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, t)));
+        opt.step();
       }
-      [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, t)));
-      opt.step();
-    }
-    for (const [i, name] of names.entries()) {
-      const first = name.endsWith('weight') ? late : 0;
-      const grads = Array.from({ length: STEPS - first }, (_, t) => Array.from(gradOf(i, first + t)));
-      const lr = name.startsWith('head') ? 0.01 : 0.05;
-      const want = adamReference(Array.from(startOf(i)), grads, { lr, weightDecay: 0 });
-      const got = await a.parameters.get(name)!.read();
-      want.forEach((w, k) => expect(Math.abs(got[k]! - w), `${name}[${k}]`).toBeLessThan(1e-5 * Math.abs(w) + 4e-6));
-    }
-    const bytes = await saveState(opt);
-    const { tensors, metadata } = decodeSafetensors(bytes);
-    for (const missed of ['x', '3', '{"tail":1}', '{"head.weight":-1}', '{"head.weight":99}'])
-      expect(() =>
-        loadState(opt, encodeSafetensors(tensors as never, new Map([...metadata, ['missed', missed]]))),
-      ).toThrow(`loadState: missed is ${missed}, expected the steps that parameters of this model missed`);
-    for (const t of [opt, a]) t.dispose();
-  });
+      for (const [i, name] of names.entries()) {
+        const first = name.endsWith('weight') ? late : 0;
+        const grads = Array.from({ length: STEPS - first }, (_, t) => Array.from(gradOf(i, first + t)));
+        const lr = name.startsWith('head') ? 0.01 : 0.05;
+        const want = adamReference(Array.from(startOf(i)), grads, { lr, weightDecay: 0 });
+        const got = await a.parameters.get(name)!.read();
+        want.forEach((w, k) => expect(Math.abs(got[k]! - w), `${name}[${k}]`).toBeLessThan(1e-5 * Math.abs(w) + 4e-6));
+      }
+      const bytes = await saveState(opt);
+      const { tensors, metadata } = decodeSafetensors(bytes);
+      for (const missed of ['x', '3', '{"tail":1}', '{"head.weight":-1}', '{"head.weight":99}'])
+        expect(() =>
+          loadState(opt, encodeSafetensors(tensors as never, new Map([...metadata, ['missed', missed]]))),
+        ).toThrow(`loadState: missed is ${missed}, expected the steps that parameters of this model missed`);
+      for (const t of [opt, a]) t.dispose();
+    },
+  );
 
   test('an eager step computes no gradient for what is frozen: fewer dispatches', () => {
     const model = net();
