@@ -2,8 +2,15 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { clear, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { expectOptions } from '../check/options.ts';
-import { blockWords, groupsOf, MOST_ROWS, segmentsOf, trainedIn, type Segment } from './layout.ts';
-import { arenaOf, expectNumber, type Optimizer, type ParameterArena, type SharedOptions } from './optimizer.ts';
+import { blockWords, groupsOf, MOST_ROWS, segmentsOf, trainedIn } from './layout.ts';
+import {
+  arenaOf,
+  expectNumber,
+  type Optimizer,
+  type ParameterArena,
+  type Segment,
+  type SharedOptions,
+} from './optimizer.ts';
 
 /** What every update kernel binds. */
 export interface UpdateBuffers {

@@ -4,8 +4,8 @@ import kernel from '../../shaders/average.wgsl';
 import { claim, type Claim } from '../check/claim.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
-import { segmentsOf, type Segment } from './layout.ts';
-import { expectNumber, type ParameterArena, type SavedState } from './optimizer.ts';
+import { segmentsOf } from './layout.ts';
+import { expectNumber, type ParameterArena, type SavedState, type Segment } from './optimizer.ts';
 import type { Moment } from './schedule.ts';
 
 interface Attached {

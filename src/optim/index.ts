@@ -3,7 +3,6 @@ export { adam, adamW, type AdamOptions } from './adam.ts';
 export { ema, swa, WeightAverage } from './average.ts';
 export { clipGradNorm, clipGradValue, type ClipGradNormOptions, type NormClippedOptimizer } from './clip.ts';
 export { lamb, type LambOptions } from './lamb.ts';
-export type { Segment } from './layout.ts';
 export { lpDecayAdamW, type LpDecayOptions } from './lp-decay.ts';
 export type {
   Optimizer,
@@ -11,6 +10,7 @@ export type {
   ParameterArena,
   ParameterGroup,
   SavedState,
+  Segment,
   SharedOptions,
   Trainable,
 } from './optimizer.ts';

@@ -1,16 +1,7 @@
 import { ShapeError } from '../gpu/errors.ts';
 import { selectParameters } from '../tensor/selection.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { ParameterArena, ParameterGroup } from './optimizer.ts';
-
-/** One parameter inside an arena. */
-export interface Segment {
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** First element, a multiple of 64. */
-  readonly start: number;
-  readonly size: number;
-}
+import type { ParameterArena, ParameterGroup, Segment } from './optimizer.ts';
 
 /** Elements that one word of a block table speaks for; lib/optimizer.wgsl agrees. */
 const BLOCK = 64;

@@ -1,7 +1,6 @@
 import { symbolDispose } from '../gpu/dispose.ts';
 import type { ParameterSelection } from '../tensor/selection.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Segment } from './layout.ts';
 
 /** The flat memory that an optimiser works on: values and gradients of all parameters, of equal length. */
 export interface ParameterArena {
@@ -12,6 +11,15 @@ export interface ParameterArena {
    * frozen: no decay, no momentum moves them. Default: one parameter without a name.
    */
   readonly parameters?: ReadonlyMap<string, Tensor>;
+}
+
+/** One parameter inside an arena. */
+export interface Segment {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** First element, a multiple of 64. */
+  readonly start: number;
+  readonly size: number;
 }
 
 /** State that `saveState` turns into bytes: named slots over the parameters of an arena, and a count of steps. */

@@ -1,13 +1,14 @@
 import { claim, type Claim } from '../check/claim.ts';
+import type { Loss, LossFunction } from '../losses/loss.ts';
+import type { Objective } from '../losses/objective.ts';
 import type { Sequential } from '../nn/sequential.ts';
 import { firstNonFinite } from '../tensor/anomaly.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { TrainingOptions, TrainingStepOptions } from './training-step.ts';
 
 /** Steps of an epoch over `n` samples. */
 export function stepsPerEpoch(
   n: number,
-  { batchSize = 128, dropLast = false }: Pick<TrainingOptions, 'batchSize' | 'dropLast'>,
+  { batchSize = 128, dropLast = false }: { batchSize?: number | undefined; dropLast?: boolean | undefined },
 ): number {
   return dropLast ? Math.floor(n / batchSize) : Math.ceil(n / batchSize);
 }
@@ -18,7 +19,15 @@ const STATELESS = new Set(['name', 'reduction', 'setClassWeight', 'dispose', 'bo
 /** What a run holds: the parameters, and the loss where its state is that of one run. */
 export function claimsOf(
   model: Sequential,
-  { loss, objective, setsClassWeight = false }: TrainingStepOptions,
+  {
+    loss,
+    objective,
+    setsClassWeight = false,
+  }: {
+    loss?: Loss | LossFunction | undefined;
+    objective?: Objective | undefined;
+    setsClassWeight?: boolean | undefined;
+  },
 ): [Claim, ...Claim[]] {
   const own = claim(
     model.arena,
