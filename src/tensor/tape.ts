@@ -7,7 +7,7 @@ import { copyOver } from './copy.ts';
 import type { DType } from './dtype.ts';
 import { scope, unscoped, untrack } from './scope.ts';
 import { sameShape } from './shape.ts';
-import { clear, empty, tensor, type Tensor, viewOf } from './tensor.ts';
+import { clear, empty, FREED, tensor, type Tensor, viewOf } from './tensor.ts';
 
 /** The gradient of one input, or a function of it, which is called only where that input tracks gradients. */
 export type InputGradient = Tensor | null | (() => Tensor | null);
@@ -55,8 +55,17 @@ interface Node {
   readonly version: number;
 }
 
+/** How `x` was computed; null for a leaf, and for what was freed. */
 function nodeOf(x: Tensor<DType>): Node | null {
-  return x.node as Node | null;
+  return x.node === FREED ? null : (x.node as Node | null);
+}
+
+/** A gradient that flows into a result that was freed would be lost without a word. */
+function freedError(what: string, x: Tensor): Error {
+  return new Error(
+    `${what}: a result of shape [${x.shape}] that the gradient flows through was freed before; call ${what} inside ` +
+      'the scope that computes it',
+  );
 }
 
 /**
@@ -109,7 +118,8 @@ export function requireGrad<T extends Tensor>(x: T): T {
 
 /**
  * Computes dL/dx for every leaf that asked for it and stores it in `x.grad`; L is `loss`, a scalar. Each call replaces
- * the gradients of the last one, unless `accumulate`. Intermediate gradients are freed as soon as they are used.
+ * the gradients of the last one, unless `accumulate`. Intermediate gradients are freed as soon as they are used. Throws
+ * an Error where a result that the gradient flows through was freed, as by a scope that has ended.
  */
 export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): void {
   expectOptions('backward', options, ['accumulate']);
@@ -141,9 +151,11 @@ export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): 
     }
     stored.add(leaf);
   };
-  noGrad(() =>
-    walk(loss, one(loss.gpu, loss.shape), { wanted: null, masks: true, arena: accumulate ? null : stored, onLeaf }),
-  );
+  const onFreed = (x: Tensor): never => {
+    throw freedError('backward', x);
+  };
+  const arena = accumulate ? null : stored;
+  noGrad(() => walk(loss, one(loss.gpu, loss.shape), { wanted: null, masks: true, arena, onLeaf, onFreed }));
   if (accumulate) return;
   // A parameter that the loss does not depend on has gradient zero, not the one of the step before.
   const arenas = new Set([...stored].map((leaf) => leaf.home?.siblings).filter((s) => s !== undefined));
@@ -184,7 +196,12 @@ function gradientsOf(y: Tensor, inputs: readonly Tensor[], seed: Tensor, createG
   // The gradient of an output of a relu is wanted without the mask. Nothing goes straight to the gradients of
   // parameters, also inside a backward pass (checkpoint): all is handed back.
   const masks = !createGraph && !inputs.some((x) => x.node);
-  within('recording', createGraph, () => walk(y, seed, { wanted: new Set(inputs), masks, arena: null, onLeaf }));
+  let lost: Tensor | null = null;
+  const onFreed = (x: Tensor): void => void (lost ??= x);
+  within('recording', createGraph, () =>
+    walk(y, seed, { wanted: new Set(inputs), masks, arena: null, onLeaf, onFreed }),
+  );
+  if (lost && inputs.some((x) => !found.has(x))) throw freedError('grad', lost);
   return inputs.map((x) => found.get(x) ?? clear(empty(x.shape, { gpu: x.gpu })));
 }
 
@@ -201,6 +218,8 @@ interface Pass {
    * another gradient too, so that it must not be written.
    */
   onLeaf(leaf: Tensor, dx: Tensor, isShared: boolean): void;
+  /** Called where the gradient reaches a result that was freed, and ends there. */
+  onFreed(x: Tensor): void;
 }
 
 /** What one op is told in one pass; it notes which masks were applied. */
@@ -237,7 +256,7 @@ class Destination implements Into {
 
 /** Goes from `root`, whose gradient is `seed`, to the leaves. */
 function walk(root: Tensor, seed: Tensor, pass: Pass): void {
-  const { wanted, onLeaf } = pass;
+  const { wanted, onLeaf, onFreed } = pass;
   const { recording } = ambient;
   const gradients = new Map<Tensor, Tensor>([[root, seed]]);
   /** Gradients that are multiplied by the relu mask of their tensor. */
@@ -248,6 +267,7 @@ function walk(root: Tensor, seed: Tensor, pass: Pass): void {
     gradients.delete(y);
     if (wanted?.has(y)) onLeaf(y, dy, true);
     const node = nodeOf(y);
+    if (y.node === FREED) onFreed(y);
     if (!node) {
       if (!wanted && y.requiresGrad) onLeaf(y, dy, true);
       continue;

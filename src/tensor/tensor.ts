@@ -11,6 +11,9 @@ import { excerptOf, nest, nodeInspect, printed, type Excerpt, type NestedArray }
 import { track } from './scope.ts';
 import { sizeOf } from './shape.ts';
 
+/** The place on the tape of a result that was freed. @internal */
+export const FREED: object = Object.freeze({});
+
 /**
  * A dense row-major array on the device. `reshape` gives a view that shares memory; everything else copies.
  * Owned by the innermost `scope`, or by the caller: free it with `dispose()` or `using`.
@@ -151,7 +154,8 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.node = null;
+    // Its past goes with it, and the tape can tell that there was one.
+    if (this.node) this.node = FREED;
     if (!this.home) this.grad?.dispose();
     this.#storage.release();
   }

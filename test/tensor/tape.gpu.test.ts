@@ -44,6 +44,27 @@ async function gradients(values: readonly (readonly number[])[], f: (...x: Tenso
   return got.map((g) => Array.from(g));
 }
 
+describe('results that were freed', () => {
+  test('backward and grad refuse a loss whose past went with a scope', () => {
+    using x = requireGrad(tensor([1, 2]));
+    using loss = scope(() => sum(square(x)));
+    expect(() => backward(loss)).toThrow(
+      'backward: a result of shape [2] that the gradient flows through was freed before; call backward inside the ' +
+        'scope that computes it',
+    );
+    expect(() => grad(loss, [x])).toThrow('grad: a result of shape [2] that the gradient flows through was freed');
+    expect(x.grad).toBeNull();
+  });
+
+  test('what lies before the tensors that are asked for may be gone', async () => {
+    using x = requireGrad(tensor([1, 2]));
+    const h = scope(() => mul(add(x, 1), 2));
+    const got = await readAll(() => grad(sum(square(h)), [h]));
+    expect(Array.from(got[0]!)).toEqual([8, 12]);
+    h.dispose();
+  });
+});
+
 describe('backward', () => {
   test('every use of a leaf adds to its gradient', async () => {
     expect(await gradients([[1, 2]], (x) => sum(add(x, x)))).toEqual([[2, 2]]);
