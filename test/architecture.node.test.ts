@@ -28,7 +28,7 @@ function imports(file: string): string[] {
     .map((path) => (path.startsWith('.') ? relative(root, resolve(root, dirname(file), path)) : path));
 }
 
-/** Layer of a file; an import may point to a lower layer, or stay in its folder. */
+/** Layer of a file; an import may point to a lower layer, or stay in its room. */
 function layer(file: string): number {
   if (/^src\/check\//.test(file)) return -1;
   if (/^src\/(stats|io)\//.test(file)) return 0;
@@ -44,8 +44,10 @@ function layer(file: string): number {
     losses: 4,
     optim: 4,
     metrics: 4,
-    data: 5,
+    data: 4,
+    objectives: 5,
     calibrate: 5,
+    sets: 5,
     attack: 5,
     certify: 5,
     train: 6,
@@ -84,12 +86,6 @@ function circleAmong(nodes: readonly string[], next: (file: string) => readonly 
   return null;
 }
 
-/** Imports between folders of one layer that are meant, with the reason. */
-const SIDEWAYS = new Set([
-  'src/optim -> src/losses/class-weights.ts', // DRW weights classes by the rule of the re-weighted losses
-  'src/calibrate -> src/data/dataset.ts', // calibrators are fitted on datasets
-]);
-
 describe('layers', () => {
   test.each(sources.filter((f) => layer(f) < 7))('%s imports downwards', (file) => {
     for (const target of imports(file)) {
@@ -98,7 +94,7 @@ describe('layers', () => {
         continue;
       }
       expect(target.startsWith('src/'), `${file} imports the package ${target}`).toBe(true);
-      if (room(target) === room(file) || SIDEWAYS.has(`${room(file)} -> ${target}`)) continue;
+      if (room(target) === room(file)) continue;
       expect(layer(target), `${file} imports ${target}`).toBeLessThan(layer(file));
     }
   });
@@ -204,6 +200,74 @@ describe('places', () => {
         .trim();
       expect(rest, file).toBe('');
     }
+  });
+});
+
+describe('names', () => {
+  const entries = {
+    '.': () => import('evenkeel'),
+    './ops': () => import('evenkeel/ops'),
+    './random': () => import('evenkeel/random'),
+    './nn': () => import('evenkeel/nn'),
+    './losses': () => import('evenkeel/losses'),
+    './objectives': () => import('evenkeel/objectives'),
+    './optim': () => import('evenkeel/optim'),
+    './metrics': () => import('evenkeel/metrics'),
+    './data': () => import('evenkeel/data'),
+    './calibrate': () => import('evenkeel/calibrate'),
+    './sets': () => import('evenkeel/sets'),
+    './attack': () => import('evenkeel/attack'),
+    './certify': () => import('evenkeel/certify'),
+    './train': () => import('evenkeel/train'),
+    './stats': () => import('evenkeel/stats'),
+    './io': () => import('evenkeel/io'),
+  };
+
+  test('every entry is looked at', () => {
+    const { exports } = JSON.parse(read('package.json')) as { exports: Record<string, unknown> };
+    const all = Object.keys(exports).filter((name) => !/json$|js$|^\.\/(build|methods)$/.test(name));
+    expect(Object.keys(entries).sort()).toEqual(all.sort());
+  });
+
+  test('no two entries export one name, and no two names differ by case alone', async () => {
+    const homes = new Map<string, [name: string, value: unknown][]>();
+    for (const [entry, load] of Object.entries(entries))
+      for (const [name, value] of Object.entries(await load())) {
+        if (name === 'Tensor') continue; // and tensor, as in PyTorch
+        // An op and the layer of it: relu, ReLU.
+        const key = entry === './nn' ? `layer ${name.toLowerCase()}` : name.toLowerCase();
+        homes.set(key, [...(homes.get(key) ?? []), [`${entry} ${name}`, value]]);
+      }
+    const shared = [...homes.values()].filter((list) => new Set(list.map(([, value]) => value)).size > 1);
+    expect(shared.map((list) => list.map(([name]) => name))).toEqual([]);
+    const exact = new Map<string, string[]>();
+    for (const [entry, load] of Object.entries(entries))
+      for (const name of Object.keys(await load())) exact.set(name, [...(exact.get(name) ?? []), entry]);
+    expect([...exact].filter(([, list]) => list.length > 1)).toEqual([]);
+  }, 60_000);
+
+  test('an import is renamed for no name that the file gives away itself', () => {
+    for (const file of sources.filter((f) => f.endsWith('.ts'))) {
+      const text = read(file);
+      for (const [, list] of text.matchAll(/^import (?:type )?\{([^}]*)\} from/gm))
+        for (const [, name] of list!.matchAll(/(\w+) as \w+/g))
+          expect(text, `${file} imports ${name} under another name`).not.toMatch(
+            new RegExp(`^export (async )?(function|const|class) ${name}\\b`, 'm'),
+          );
+    }
+  });
+
+  test('no stem stands for two files of src', () => {
+    const homes = new Map<string, string[]>();
+    for (const file of sources) {
+      const stem = file
+        .split('/')
+        .at(-1)!
+        .replace(/\.(ts|mjs)$/, '');
+      // src/ops/launch holds the dispatches of the op of the same stem.
+      if (stem !== 'index' && !file.startsWith('src/ops/launch/')) homes.set(stem, [...(homes.get(stem) ?? []), file]);
+    }
+    expect([...homes.values()].filter((list) => list.length > 1)).toEqual([]);
   });
 });
 

@@ -6,11 +6,11 @@
 import { init } from 'evenkeel';
 import { temperatureScaling } from 'evenkeel/calibrate';
 import { Smooth } from 'evenkeel/certify';
-import { loadIdx, longTail, split } from 'evenkeel/data';
+import { loadIdx, longTail, randomSplit } from 'evenkeel/data';
 import { ldam } from 'evenkeel/losses';
 import { balancedAccuracy, calibrationError } from 'evenkeel/metrics';
-import { cosineLinear, flatten, linear, relu, sequential } from 'evenkeel/nn';
-import { drw, multiStep, sgd } from 'evenkeel/optim';
+import { CosineLinear, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
+import { drw, multiStepLr, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 
 const say = (line: string): void => document.querySelector('#log')!.append(`${line}\n`);
@@ -24,12 +24,12 @@ async function main(): Promise<void> {
     imbFactor: 0.01,
   });
   const test = await loadIdx(`${files}/t10k-images-idx3-ubyte`, `${files}/t10k-labels-idx1-ubyte`);
-  const { train, calib } = split(data, { train: 0.9, calib: 0.1 });
-  const model = sequential(flatten(), linear(784, 64), relu(), linear(64, 64), cosineLinear(64, 10));
+  const { train, calib } = randomSplit(data, { train: 0.9, calib: 0.1 });
+  const model = Sequential(Flatten(), Linear(784, 64), ReLU(), Linear(64, 64), CosineLinear(64, 10));
   await fit(model, train, {
-    loss: ldam({ clsNumList: train.classCounts, s: 10 }),
+    loss: ldam({ classCounts: train.classCounts, scale: 10 }),
     optimizer: sgd({ lr: 0.05, momentum: 0.9, weightDecay: 5e-4 }),
-    schedule: [multiStep({ milestones: [2] }), drw({ from: 2 })],
+    schedule: [multiStepLr({ milestones: [2] }), drw({ from: 2 })],
     epochs: 3,
     inputNoise: 0.25,
     onStep({ step, steps, loss }) {

@@ -1,4 +1,4 @@
-import { absgd, classBalancedFocal, crossEntropy } from 'evenkeel/losses';
+import { absgd, classBalancedFocal, crossEntropyLoss } from 'evenkeel/losses';
 import { drw } from 'evenkeel/optim';
 import { longTailExperiment } from './lib/long-tail-experiment.ts';
 import type { LongTailPlan, LongTailSetup } from './lib/long-tail.ts';
@@ -19,13 +19,13 @@ export const absgdLt = longTailExperiment({
     `over class-weighted losses, leads cross-entropy in balanced accuracy by at least ${LEAD} points and is ` +
     'not below those class weights alone (after Qi et al., TMLR 2023).',
   methods: {
-    ce: () => ({ loss: crossEntropy() }),
-    absgd: ({ full }) => ({ loss: absgd(crossEntropy(), { lambda: of(full).whole, gamma: of(full).gamma }) }),
+    ce: () => ({ loss: crossEntropyLoss() }),
+    absgd: ({ full }) => ({ loss: absgd(crossEntropyLoss(), { lambda: of(full).whole, gamma: of(full).gamma }) }),
     'absgd-two-stage': (setup) => twoStage(setup, of(setup.full).late),
-    'ce-drw': ({ late }) => ({ loss: crossEntropy(), schedule: [drw({ from: late })] }),
+    'ce-drw': ({ late }) => ({ loss: crossEntropyLoss(), schedule: [drw({ from: late })] }),
     'absgd-drw': (setup) => ({ ...twoStage(setup, of(setup.full).drw), schedule: [drw({ from: setup.late })] }),
     'cb-focal': ({ train, full }) => ({
-      loss: classBalancedFocal({ clsNumList: train.classCounts, gamma: of(full).focal }),
+      loss: classBalancedFocal({ classCounts: train.classCounts, gamma: of(full).focal }),
     }),
   },
   settings: (full) => {
@@ -59,7 +59,7 @@ export const absgdLt = longTailExperiment({
 
 /** Plain SGD, and from epoch `late` on a temperature of `lambda`. */
 function twoStage({ full, late }: LongTailSetup, lambda: number): LongTailPlan {
-  const loss = absgd(crossEntropy(), { lambda: Infinity, gamma: of(full).gamma });
+  const loss = absgd(crossEntropyLoss(), { lambda: Infinity, gamma: of(full).gamma });
   return {
     loss,
     onEpoch(_model, epoch) {

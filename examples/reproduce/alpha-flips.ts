@@ -1,7 +1,7 @@
 import { noGrad, tensor, type Tensor } from 'evenkeel';
 import { makeDataset, shuffledIndices, subset, symmetricNoise, type Dataset } from 'evenkeel/data';
 import type { Objective } from 'evenkeel/losses';
-import { flatten, linear, sequential } from 'evenkeel/nn';
+import { Flatten, Linear, Sequential } from 'evenkeel/nn';
 import { div, expm1, indexSelect, mul, neg, slice, softplus, sub, sum, where } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -70,7 +70,7 @@ export const alphaFlips = experiment({
     const runs: AlphaFlipsRun[] = [];
     for (let seed = 0; seed < seeds; seed++) {
       const data = pair(train, perClass, seed);
-      const model = sequential(flatten(), linear(data.x.data.length / data.y.length, 2 * CELLS.length)).init({ seed });
+      const model = Sequential(Flatten(), Linear(data.x.data.length / data.y.length, 2 * CELLS.length)).init({ seed });
       const objective = sideBySide(data, seed);
       try {
         const { seconds } = await fit(model, data, {

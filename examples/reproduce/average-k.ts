@@ -1,7 +1,7 @@
 import { NdArray } from 'evenkeel';
-import { ambiguity, averageK, errorCurves, evaluateSets, expectedSetError } from 'evenkeel/calibrate';
+import { ambiguity, averageK, errorCurves, evaluateSets, expectedSetError } from 'evenkeel/sets';
 import type { Dataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import { mlp } from 'evenkeel/nn';
 import { cosineLr, sgd } from 'evenkeel/optim';
 import { normalPdf, normalQuantile } from 'evenkeel/stats';
@@ -158,7 +158,7 @@ async function runOnce(
   context: Context,
 ): Promise<Extract<AverageKRun, { part: 'images' }>[]> {
   const model = mlp(784, hidden, train.numClasses).init({ seed });
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   try {
     await fit(model, train, {
       loss,
@@ -174,7 +174,7 @@ async function runOnce(
     return errorCurves(probs, test.y, { ks: SIZES, calib }).map(
       ({ k, topKError, averageKError, meanSize, threshold }) => {
         const { emptyShare } = evaluateSets(averageK({ k }).fit(calib).sets(probs), test.y, {
-          classes: test.numClasses,
+          numClasses: test.numClasses,
         });
         return { part: 'images', seed, k, topK: topKError!, averageK: averageKError, meanSize, threshold, emptyShare };
       },

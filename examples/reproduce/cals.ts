@@ -1,6 +1,6 @@
 import { softmaxRows, temperatureScaling } from 'evenkeel/calibrate';
-import { split, type Dataset } from 'evenkeel/data';
-import { cals, crossEntropy, focal, mbls, type Cals, type Loss } from 'evenkeel/losses';
+import { randomSplit, type Dataset } from 'evenkeel/data';
+import { cals, crossEntropyLoss, focal, mbls, type Cals, type Loss } from 'evenkeel/losses';
 import { accuracy, calibrationError, classwiseCalibrationError, nll } from 'evenkeel/metrics';
 import { mlp } from 'evenkeel/nn';
 import { cosineLr, sgd } from 'evenkeel/optim';
@@ -11,11 +11,11 @@ import { judgePaired, meanAndDeviation, percent } from './lib/statistics.ts';
 
 /** Losses by name, each made anew for a run. */
 const LOSSES = {
-  ce: () => crossEntropy(),
+  ce: () => crossEntropyLoss(),
   'mbls-10': () => mbls({ margin: 10 }),
   'cals-10': () => cals({ numClasses: 10, margin: 10 }),
-  'ls-.05': () => crossEntropy({ labelSmoothing: 0.05 }),
-  'ls-.1': () => crossEntropy({ labelSmoothing: 0.1 }),
+  'ls-.05': () => crossEntropyLoss({ labelSmoothing: 0.05 }),
+  'ls-.1': () => crossEntropyLoss({ labelSmoothing: 0.1 }),
   'focal-3': () => focal({ gamma: 3 }),
   'mbls-5': () => mbls({ margin: 5 }),
   'mbls-0': () => mbls({ margin: 0 }),
@@ -130,7 +130,7 @@ export const calsExperiment = experiment({
     const { train: all, test } = context.datasets[0]!;
     const runs: CalsRun[] = [];
     for (let seed = 0; seed < options.seeds; seed++) {
-      const { train, calib } = split(all, {
+      const { train, calib } = randomSplit(all, {
         train: options.images / all.y.length,
         calib: options.validation / all.y.length,
         seed,

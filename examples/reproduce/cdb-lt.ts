@@ -1,5 +1,5 @@
 import { cdbSampler } from 'evenkeel/data';
-import { cdb, crossEntropy, type CdbWeightsOptions } from 'evenkeel/losses';
+import { cdb, crossEntropyLoss, type CdbWeightsOptions } from 'evenkeel/losses';
 import { perClassAccuracy } from 'evenkeel/metrics';
 import { longTailExperiment } from './lib/long-tail-experiment.ts';
 import type { LongTailMethod } from './lib/long-tail.ts';
@@ -30,14 +30,14 @@ export const cdbLt = longTailExperiment({
     'At imbalance 100 class-wise difficulty-balanced weights (CDB-W) lead cross-entropy in balanced accuracy ' +
     `by at least ${LEAD} point (after Sinha, Ohashi, Nakamura, ACCV 2020).`,
   methods: {
-    ce: () => ({ loss: crossEntropy() }),
+    ce: () => ({ loss: crossEntropyLoss() }),
     'cdb-w': weighted((full) => (full ? { dynamic: 'paper' } : { tau: TAU })),
     'cdb-w-dynamic': weighted(() => ({ dynamic: 'paper' })),
     'cdb-w-cifar': weighted(() => ({ dynamic: 'cifar' })),
     'cdb-s': ({ held, full }) => {
       const sampler = cdbSampler({ tau: full ? 1 : TAU, floor: floorOf(full) });
       return {
-        loss: crossEntropy(),
+        loss: crossEntropyLoss(),
         sampler,
         async onEpoch(model) {
           sampler.setClassAccuracy(perClassAccuracy(await model.logits(held!.x), held!.y));

@@ -1,5 +1,5 @@
 import { ABSTAIN, certifyAtRadius, certifyStaged, Smooth, type RadiusCertificates } from 'evenkeel/certify';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { count, experiment, type Run, say, seedCount, type Verdict } from './lib/experiment.ts';
 import { draw } from './certify-linear.ts';
 import { eventLimit } from './lib/statistics.ts';
@@ -66,7 +66,7 @@ export const certifyCost = experiment({
   ) => {
     const { signal } = context;
     const runs: CertifyCostRun[] = [];
-    using model = sequential(linear(FEATURES, 2)).init();
+    using model = Sequential(Linear(FEATURES, 2)).init();
     for (let seed = 0; seed < seeds; seed++) {
       using smooth = new Smooth(model, { numClasses: 2, sigma: SIGMA, seed });
       const of = (radius: number, method: string): CertifyCostRun => ({

@@ -1,7 +1,7 @@
 import { NdArray } from 'evenkeel';
 import { ABSTAIN, Smooth } from 'evenkeel/certify';
-import { linear, sequential } from 'evenkeel/nn';
-import { hostNormal, hostUniform, key, split } from 'evenkeel/random';
+import { Linear, Sequential } from 'evenkeel/nn';
+import { hostNormal, hostUniform, key, splitKey } from 'evenkeel/random';
 import { binomialCdf, binomialPmf, certifiedRadius, clopperPearsonLower, normalCdf } from 'evenkeel/stats';
 import { count, experiment, type Run, say, seedCount, type Verdict } from './lib/experiment.ts';
 import { eventLimit } from './lib/statistics.ts';
@@ -77,7 +77,7 @@ export const certifyLinear = experiment({
   ) => {
     const { signal } = context;
     const runs: CertifyLinearRun[] = [];
-    using model = sequential(linear(FEATURES, 2)).init();
+    using model = Sequential(Linear(FEATURES, 2)).init();
     for (let seed = 0; seed < seeds; seed++) {
       const problems = Array.from({ length: classifiers }, (_, i) =>
         draw(seed, i, (FARTHEST * (i + 0.5)) / classifiers),
@@ -124,10 +124,10 @@ interface Problem {
  * positive on the side of class 1.
  */
 export function draw(seed: number, i: number, at: number): Problem {
-  const own = split(split(key(seed), 7), i);
+  const own = splitKey(splitKey(key(seed), 7), i);
   const [scale, b, side] = hostUniform(1, 3, own, { low: -1, high: 1 }) as unknown as [number, number, number];
-  const w = hostNormal(1, FEATURES, split(own, 1)).map((v) => v * 10 ** scale);
-  const from = hostNormal(1, FEATURES, split(own, 2));
+  const w = hostNormal(1, FEATURES, splitKey(own, 1)).map((v) => v * 10 ** scale);
+  const from = hostNormal(1, FEATURES, splitKey(own, 2));
   const length = Math.hypot(...w);
   const distanceOf = (x: Float32Array): number => x.reduce((sum, v, k) => sum + v * w[k]!, b) / length;
   const shift = (Math.sign(side) * at * SIGMA - distanceOf(from)) / length;

@@ -1,9 +1,9 @@
 import { NdArray, tensor } from 'evenkeel';
-import { crossEntropy, groupDro, groupVs, type GroupLoss } from 'evenkeel/losses';
+import { crossEntropyLoss, groupDro, groupVs, type GroupLoss } from 'evenkeel/losses';
 import { equalOpportunityDifference, groupBalancedError, worstGroup } from 'evenkeel/metrics';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
-import { hostNormal, key, split, type Key } from 'evenkeel/random';
+import { hostNormal, key, splitKey, type Key } from 'evenkeel/random';
 import { count, experiment, say, seedCount } from './lib/experiment.ts';
 import { descend } from './lib/full-batch.ts';
 import { judgePaired, type PairedRun } from './lib/statistics.ts';
@@ -23,7 +23,7 @@ const ETA = 0.04;
 const METHODS: Readonly<Record<string, () => GroupLoss>> = {
   CE: () => groupVs({ groupCounts: COUNTS, gamma: 0, tau: 0 }),
   'group VS': () => groupVs({ groupCounts: COUNTS, gamma: 0.3, tau: 1 }),
-  'group DRO': () => groupDro(crossEntropy(), { groupCounts: COUNTS, eta: ETA }),
+  'group DRO': () => groupDro(crossEntropyLoss(), { groupCounts: COUNTS, eta: ETA }),
   'group VS + DRO': () =>
     groupDro(groupVs({ groupCounts: COUNTS, gamma: 0.3, tau: 1 }), { groupCounts: COUNTS, eta: ETA }),
 };
@@ -57,9 +57,9 @@ export const groupVsExperiment = experiment({
         { length: PROBLEMS },
         (_, p) =>
           [
-            draw(split(key(seed), 2 * p), COUNTS),
+            draw(splitKey(key(seed), 2 * p), COUNTS),
             draw(
-              split(key(seed), 2 * p + 1),
+              splitKey(key(seed), 2 * p + 1),
               COUNTS.map(() => TEST_ROWS),
             ),
           ] as const,
@@ -108,7 +108,7 @@ async function measure(
   steps: number,
   signal: AbortSignal,
 ): Promise<[number, number, number]> {
-  const model = sequential(linear(WIDTH, 2)).init();
+  const model = Sequential(Linear(WIDTH, 2)).init();
   for (const p of model.parameters.values()) p.write(new Float32Array(p.size));
   const held = [
     tensor(train.x),

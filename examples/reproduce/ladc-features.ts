@@ -10,7 +10,7 @@ import {
 import { makeDataset, type Dataset } from 'evenkeel/data';
 import { NdArray } from 'evenkeel';
 import { enrich } from 'evenkeel/train';
-import { hostNormal, key, split } from 'evenkeel/random';
+import { hostNormal, key, splitKey } from 'evenkeel/random';
 import { count, experiment, say, seedCount, type Verdict } from './lib/experiment.ts';
 import { meanAndDeviation, percentWithDeviation } from './lib/statistics.ts';
 
@@ -122,7 +122,7 @@ async function solve(number: number): Promise<Map<FeatureMethod, { head: number;
 /** Training and test rows; class 3 + h lies beside head class h. */
 function problem(number: number): { train: Dataset; test: Dataset } {
   // Apart from the draws that fill the tail classes up.
-  const root = split(key(number), 2 ** 31);
+  const root = splitKey(key(number), 2 ** 31);
   let stream = 0;
   const draws = (rows: number, width: number, std: number): Float32Array =>
     hostNormal(rows, width, root, { std, stream: stream++ });

@@ -1,5 +1,5 @@
-import { crossEntropy, ldam } from 'evenkeel/losses';
-import { cosineLinear, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
+import { crossEntropyLoss, ldam } from 'evenkeel/losses';
+import { CosineLinear, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { drw } from 'evenkeel/optim';
 import { count, text, type Experiment } from './lib/experiment.ts';
 import { longTailExperiment, longTailSource } from './lib/long-tail-experiment.ts';
@@ -72,26 +72,30 @@ export function network(
 ): Sequential {
   let inputs = features;
   const layers = widths.flatMap((width, i) => {
-    const layer = linear(inputs, width);
+    const layer = Linear(inputs, width);
     inputs = width;
-    return i < widths.length - 1 || lastRelu ? [layer, relu()] : [layer];
+    return i < widths.length - 1 || lastRelu ? [layer, ReLU()] : [layer];
   });
-  const classifier = s === undefined ? linear(inputs, numClasses) : cosineLinear(inputs, numClasses, { scale: s });
-  return sequential(flatten(), ...layers, classifier);
+  const classifier = s === undefined ? Linear(inputs, numClasses) : CosineLinear(inputs, numClasses, { scale: s });
+  return Sequential(Flatten(), ...layers, classifier);
 }
 
 const ce: LongTailMethod = ({ train, full }) => {
-  if (full) return { loss: crossEntropy() };
+  if (full) return { loss: crossEntropyLoss() };
   const tuning = tuningOf(train.name!).ce;
-  return { loss: crossEntropy(), model: network([784, ...WIDTHS], train.numClasses, tuning), own: ownRecipe(tuning) };
+  return {
+    loss: crossEntropyLoss(),
+    model: network([784, ...WIDTHS], train.numClasses, tuning),
+    own: ownRecipe(tuning),
+  };
 };
 
 /** What its authors change: normalised last layer, margins, deferred re-weighting. */
 const ldamDrwMethod: LongTailMethod = ({ train, late, epochs, full }) => {
-  const clsNumList = train.classCounts;
+  const classCounts = train.classCounts;
   if (full) {
     return {
-      loss: ldam({ clsNumList, maxM: MAX_M, s: SCALE, scaleIn: 'head' }),
+      loss: ldam({ classCounts, maxM: MAX_M, scale: SCALE, scaleIn: 'head' }),
       cosineScale: SCALE,
       schedule: [drw({ from: late, beta: BETA })],
     };
@@ -99,7 +103,7 @@ const ldamDrwMethod: LongTailMethod = ({ train, late, epochs, full }) => {
   const tuning = tuningOf(train.name!)['ldam-drw'];
   const { s, maxM } = tuning;
   return {
-    loss: ldam({ clsNumList, maxM, s, scaleIn: 'head' }),
+    loss: ldam({ classCounts, maxM, scale: s, scaleIn: 'head' }),
     model: network([784, ...WIDTHS], train.numClasses, tuning),
     own: ownRecipe(tuning),
     schedule: [drw({ from: lateEpoch(epochs, tuning), beta: BETA })],

@@ -1,11 +1,12 @@
 import { pgd } from 'evenkeel/attack';
 import { certifyMargin } from 'evenkeel/certify';
 import { type Dataset } from 'evenkeel/data';
-import { linfMargin, type Objective } from 'evenkeel/losses';
+import { type Objective } from 'evenkeel/losses';
+import { linfMargin } from 'evenkeel/objectives';
 import { linfDistMlp, type LinfDistNet } from 'evenkeel/nn';
 import * as ops from 'evenkeel/ops';
 import { adam, linfSchedule } from 'evenkeel/optim';
-import { randint, split } from 'evenkeel/random';
+import { randint, splitKey } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 import { NdArray, tensor, type Tensor } from 'evenkeel';
 import { choice, count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
@@ -148,12 +149,12 @@ function normalised({ x, ...rest }: Dataset): Dataset {
 }
 
 /** Each image (batch, 1, 28, 28) moved by -1, 0 or 1 pixels both ways, black behind it. */
-function shifted(x: Tensor, { key, first }: { key: Parameters<typeof split>[0]; first?: Tensor<'u32'> }): Tensor {
+function shifted(x: Tensor, { key, first }: { key: Parameters<typeof splitKey>[0]; first?: Tensor<'u32'> }): Tensor {
   const [batch, , height, width] = x.shape as [number, number, number, number];
   const wide = width + 2;
   const places = Int32Array.from({ length: height * width }, (_, i) => Math.floor(i / width) * wide + (i % width));
   const draw = (at: number): Tensor<'i32'> =>
-    randint([batch, 1], split(key, at), { high: 3, gpu: x.gpu, ...(first && { first }) });
+    randint([batch, 1], splitKey(key, at), { high: 3, gpu: x.gpu, ...(first && { first }) });
   const index = ops.add(ops.add(ops.mul(draw(0), wide), draw(1)), tensor(places, { dtype: 'i32', gpu: x.gpu }));
   const padded = ops.reshape(ops.pad(x, [1, 1, 1, 1], { value: -MEAN / STD }), [batch, -1]);
   return ops.reshape(ops.gather(padded, index, { axis: 1 }), x.shape);

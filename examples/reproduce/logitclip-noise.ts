@@ -5,7 +5,7 @@ import {
   alphaLoss,
   aul,
   combined,
-  crossEntropy,
+  crossEntropyLoss,
   focal,
   gce,
   logitClip,
@@ -32,7 +32,7 @@ const REDUCED = { images: 4000, hidden: 128, rates: [0.4], methods: ['CE', 'CE, 
 
 /** Base losses of the full run. */
 const BASES: Readonly<Record<string, () => Loss>> = {
-  CE: () => crossEntropy(),
+  CE: () => crossEntropyLoss(),
   'PHuber-CE 10': () => phuberCE({ tau: 10 }),
   'PHuber-CE 2': () => phuberCE({ tau: 2 }),
   'MAE x 2': () => mae({ scale: 2 }),
@@ -63,11 +63,11 @@ const LOSSES: Readonly<Record<string, () => Loss>> = {
   'alpha 1.5': () => alphaLoss({ alpha: 1.5 }),
   'alpha 8': () => alphaLoss({ alpha: 8 }),
   MAE: () => mae(),
-  'CE, clip .5': () => logitClip(crossEntropy(), { tau: 0.5 }),
-  'CE, clip .667': () => logitClip(crossEntropy(), { tau: 2 / 3 }),
-  'CE, clip 3': () => logitClip(crossEntropy(), { tau: 3 }),
-  'CE, clip 5': () => logitClip(crossEntropy(), { tau: 5 }),
-  'CE, released code 1.5': () => logitClip(crossEntropy(), { tau: 1.5, compat: 'released-code' }),
+  'CE, clip .5': () => logitClip(crossEntropyLoss(), { tau: 0.5 }),
+  'CE, clip .667': () => logitClip(crossEntropyLoss(), { tau: 2 / 3 }),
+  'CE, clip 3': () => logitClip(crossEntropyLoss(), { tau: 3 }),
+  'CE, clip 5': () => logitClip(crossEntropyLoss(), { tau: 5 }),
+  'CE, released code 1.5': () => logitClip(crossEntropyLoss(), { tau: 1.5, compat: 'released-code' }),
 };
 /** Last-epoch accuracy of an independent program at the full protocol, two seeds, 40 % flips. */
 const TABLE: Readonly<Record<string, number>> = {

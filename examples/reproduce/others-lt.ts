@@ -1,15 +1,6 @@
 import { classAwareSampler, classBalancedSampler, squareRootSampler } from 'evenkeel/data';
-import {
-  classBalancedFocal,
-  crossEntropy,
-  cutmix,
-  equalization,
-  focal,
-  labelAwareSmoothing,
-  mixed,
-  mixup,
-  remix,
-} from 'evenkeel/losses';
+import { classBalancedFocal, crossEntropyLoss, equalization, focal, labelAwareSmoothing } from 'evenkeel/losses';
+import { cutmix, mixed, mixup, remix } from 'evenkeel/objectives';
 import { longTailExperiment } from './lib/long-tail-experiment.ts';
 import type { LongTailMethod } from './lib/long-tail.ts';
 
@@ -19,21 +10,21 @@ const LEAD = 2;
 const [FOCAL, CB_FOCAL] = [1, { quick: 0.5, full: 1 }];
 
 const METHODS = {
-  ce: () => ({ loss: crossEntropy() }),
+  ce: () => ({ loss: crossEntropyLoss() }),
   focal: () => ({ loss: focal({ gamma: FOCAL }) }),
   'cb-focal': ({ train, full }) => ({
-    loss: classBalancedFocal({ clsNumList: train.classCounts, gamma: full ? CB_FOCAL.full : CB_FOCAL.quick }),
+    loss: classBalancedFocal({ classCounts: train.classCounts, gamma: full ? CB_FOCAL.full : CB_FOCAL.quick }),
   }),
-  equalization: ({ train }) => ({ loss: equalization({ clsNumList: train.classCounts }) }),
+  equalization: ({ train }) => ({ loss: equalization({ classCounts: train.classCounts }) }),
   'label-aware-smoothing': ({ train }) => ({
-    loss: labelAwareSmoothing({ clsNumList: train.classCounts, smoothHead: 0.3, smoothTail: 0 }),
+    loss: labelAwareSmoothing({ classCounts: train.classCounts, smoothHead: 0.3, smoothTail: 0 }),
   }),
-  'square-root': () => ({ loss: crossEntropy(), sampler: squareRootSampler() }),
-  'class-balanced': () => ({ loss: crossEntropy(), sampler: classBalancedSampler() }),
-  'class-aware': () => ({ loss: crossEntropy(), sampler: classAwareSampler() }),
-  mixup: () => ({ objective: mixed(mixup(), crossEntropy()) }),
-  remix: ({ train }) => ({ objective: mixed(remix({ clsNumList: train.classCounts }), crossEntropy()) }),
-  cutmix: () => ({ objective: mixed(cutmix(), crossEntropy()) }),
+  'square-root': () => ({ loss: crossEntropyLoss(), sampler: squareRootSampler() }),
+  'class-balanced': () => ({ loss: crossEntropyLoss(), sampler: classBalancedSampler() }),
+  'class-aware': () => ({ loss: crossEntropyLoss(), sampler: classAwareSampler() }),
+  mixup: () => ({ objective: mixed(mixup(), crossEntropyLoss()) }),
+  remix: ({ train }) => ({ objective: mixed(remix({ classCounts: train.classCounts }), crossEntropyLoss()) }),
+  cutmix: () => ({ objective: mixed(cutmix(), crossEntropyLoss()) }),
 } satisfies Record<string, LongTailMethod>;
 
 /** What a method for long tails is compared with: Cui et al., CVPR 2019, and others beside it. */

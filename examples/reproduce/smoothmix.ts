@@ -1,4 +1,5 @@
-import { certifyDataset, consistency, gaussian, Smooth, smoothMix, type CertificateRow } from 'evenkeel/certify';
+import { certifyDataset, Smooth, type CertificateRow } from 'evenkeel/certify';
+import { consistency, gaussian, smoothMix } from 'evenkeel/objectives';
 import type { Dataset } from 'evenkeel/data';
 import type { Objective } from 'evenkeel/losses';
 import { averageCertifiedRadius, certifiedAccuracy } from 'evenkeel/metrics';
@@ -187,9 +188,9 @@ function compare(id: string, setting: Setting): Experiment {
 }
 
 function objectiveOf(method: Method, { sigma, lambda, quick, full }: Setting, isFull: boolean, m: number): Objective {
-  if (method === 'gaussian') return gaussian({ sigma, m });
-  if (method === 'consistency') return consistency({ sigma, m, lambda });
-  return smoothMix({ sigma, m, ...(isFull ? full : quick) });
+  if (method === 'gaussian') return gaussian({ sigma, numCopies: m });
+  if (method === 'consistency') return consistency({ sigma, numCopies: m, lambda });
+  return smoothMix({ sigma, numCopies: m, ...(isFull ? full : quick) });
 }
 
 async function runOnce(
@@ -202,7 +203,9 @@ async function runOnce(
   context: Context,
 ): Promise<SmoothMixRun> {
   const { epochs, batchSize, m, lr, weightDecay, drop } = recipeOf(options);
-  const model = (options.full ? lenet({ classes: train.numClasses }) : mlp(784, 128, train.numClasses)).init({ seed });
+  const model = (options.full ? lenet({ numClasses: train.numClasses }) : mlp(784, 128, train.numClasses)).init({
+    seed,
+  });
   // The paper's code divides its batch by the copies and takes a step for each part.
   const rows = options.full ? Math.floor(batchSize / m[method]) : batchSize;
   try {

@@ -1,5 +1,5 @@
 import { makeDataset, randomRelabelling, type Dataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import { accuracy, splitAccuracy } from 'evenkeel/metrics';
 import { mlp } from 'evenkeel/nn';
 import { cosineLr, sgd } from 'evenkeel/optim';
@@ -121,7 +121,7 @@ async function runOnce(
   const noisy = makeDataset(train.x, randomRelabelling(train, { rate: RATE, seed }).y, train);
   const probe = susceptibility(held, { batchSize, seed });
   const model = mlp(784, hidden, train.numClasses).init({ seed });
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   try {
     const { seconds } = await fit(model, noisy, {
       loss,

@@ -1,4 +1,5 @@
-import { bayias, crossEntropy, mixed, unimix } from 'evenkeel/losses';
+import { bayias, crossEntropyLoss } from 'evenkeel/losses';
+import { mixed, unimix } from 'evenkeel/objectives';
 import { longTailExperiment } from './lib/long-tail-experiment.ts';
 
 /** Percentage points of balanced accuracy by which UniMix + Bayias must lead cross-entropy. */
@@ -18,12 +19,12 @@ export const unimixBayiasLt = longTailExperiment({
     `At imbalance 100 UniMix + Bayias leads cross-entropy in balanced accuracy by at least ${LEAD} point and ` +
     'has a lower ECE on the balanced test set (after Xu, Chai, Yuan, NeurIPS 2021).',
   methods: {
-    ce: () => ({ loss: crossEntropy() }),
-    bayias: ({ train }) => ({ loss: bayias({ clsNumList: train.classCounts }) }),
+    ce: () => ({ loss: crossEntropyLoss() }),
+    bayias: ({ train }) => ({ loss: bayias({ classCounts: train.classCounts }) }),
     'unimix-bayias': ({ train, full }) => ({
       objective: mixed(
-        unimix({ clsNumList: train.classCounts, alpha: ALPHA, tau: tauOf(full) }),
-        bayias({ clsNumList: train.classCounts }),
+        unimix({ classCounts: train.classCounts, alpha: ALPHA, tau: tauOf(full) }),
+        bayias({ classCounts: train.classCounts }),
       ),
     }),
   },

@@ -1,4 +1,4 @@
-import { hostNormal, key, split, type Key } from 'evenkeel/random';
+import { hostNormal, key, splitKey, type Key } from 'evenkeel/random';
 import { count, experiment, say, seedCount, type Verdict } from './lib/experiment.ts';
 import {
   costSensitive,
@@ -129,7 +129,7 @@ function separable(root: Key, width: number, plus: number, minus: number): { x: 
 function margins(seed: number): GmmRun[] {
   const found = new Map<string, { balanced: number; plus: number; gap: number }[]>();
   for (let p = 0; p < MARGIN_DRAWS; p++) {
-    const { x, labels } = separable(split(key(seed), p), 100, 8, 72);
+    const { x, labels } = separable(splitKey(key(seed), p), 100, 8, 72);
     const plain = hardMargin(
       Float64Array.from(x),
       labels,
@@ -161,7 +161,7 @@ async function descents(seed: number, steps: number, signal: AbortSignal): Promi
   let labels: number[] = [];
   const limits: Float64Array[][] = [];
   for (let p = 0; p < DESCENT_DRAWS; p++) {
-    const drawn = separable(split(key(seed), 1000 + p), features, 4, 36);
+    const drawn = separable(splitKey(key(seed), 1000 + p), features, 4, 36);
     labels = drawn.labels;
     const own = x.subarray(p * rows * width, (p + 1) * rows * width);
     for (let i = 0; i < rows; i++)
@@ -224,13 +224,13 @@ async function descents(seed: number, steps: number, signal: AbortSignal): Promi
 
 /** (c): accuracies of ten classes. */
 async function classes(seed: number, steps: number, signal: AbortSignal): Promise<GmmRun[]> {
-  const root = split(key(seed), 2000);
+  const root = splitKey(key(seed), 2000);
   const centres = Array.from({ length: CLASS_DRAWS }, (_, p) =>
-    hostNormal(COUNTS.length, WIDTH, split(root, 3 * p), { std: 0.9 }),
+    hostNormal(COUNTS.length, WIDTH, splitKey(root, 3 * p), { std: 0.9 }),
   );
   const draw = (p: number, counts: readonly number[], stream: number): Float32Array => {
     const labels = counts.flatMap((n, c) => new Array<number>(n).fill(c));
-    return hostNormal(labels.length, WIDTH, split(root, stream)).map(
+    return hostNormal(labels.length, WIDTH, splitKey(root, stream)).map(
       (v, k) => v + centres[p]![labels[Math.floor(k / WIDTH)]! * WIDTH + (k % WIDTH)]!,
     );
   };

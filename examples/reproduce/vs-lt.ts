@@ -1,4 +1,4 @@
-import { cdt, crossEntropy, logitAdjusted, vs } from 'evenkeel/losses';
+import { cdt, crossEntropyLoss, logitAdjusted, vs } from 'evenkeel/losses';
 import { longTailExperiment } from './lib/long-tail-experiment.ts';
 
 /**
@@ -20,10 +20,10 @@ export const vsLt = longTailExperiment({
     `behind its factors alone (CDT), and at most ${EVEN} points behind its shifts alone (LA) (after Kini et ` +
     'al., NeurIPS 2021).',
   methods: {
-    ce: () => ({ loss: crossEntropy() }),
-    la: ({ train, full }) => ({ loss: logitAdjusted({ clsNumList: train.classCounts, tau: of(full).la }) }),
-    cdt: ({ train, full }) => ({ loss: cdt({ clsNumList: train.classCounts, gamma: of(full).cdt }) }),
-    vs: ({ train, full }) => ({ loss: vs({ clsNumList: train.classCounts, ...of(full).vs }) }),
+    ce: () => ({ loss: crossEntropyLoss() }),
+    la: ({ train, full }) => ({ loss: logitAdjusted({ classCounts: train.classCounts, tau: of(full).la }) }),
+    cdt: ({ train, full }) => ({ loss: cdt({ classCounts: train.classCounts, gamma: of(full).cdt }) }),
+    vs: ({ train, full }) => ({ loss: vs({ classCounts: train.classCounts, ...of(full).vs }) }),
   },
   settings: (full) => {
     const { la, cdt: gamma, vs: both } = of(full);

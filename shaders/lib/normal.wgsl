@@ -1,5 +1,5 @@
 // Standard normals by Box-Muller. sin, cos, log and exp are our own polynomials: WGSL lets the built-in sin err by
-// 5e-4, and the twin in src/random/normal.ts can repeat sums and products exactly. Only +, -, * and sqrt of f32 are
+// 5e-4, and the twin in src/random/box-muller.ts can repeat sums and products exactly. Only +, -, * and sqrt of f32 are
 // used. Bits are masked where they could be shifted, and the power of two taken as a factor, which is exact: software
 // adapters shift slowly.
 

@@ -10,13 +10,13 @@ import { topk } from '../ops/sort.ts';
 import { reshape } from '../ops/reshape.ts';
 import { abs, neg, sign } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
-import { key, split, type Key } from '../random/key.ts';
+import { key, splitKey, type Key } from '../random/key.ts';
 import { normal, uniform } from '../random/random.ts';
 import { Captured, capture } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
-import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
+import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
 import {
@@ -149,11 +149,11 @@ async function ascend(
     else captured[at] = capture(() => noGrad(record), { gpu: x.gpu });
   };
   const checkpoints = new Set(apgdCheckpoints(steps, rule));
-  const root = split(key(seed), APGD);
+  const root = splitKey(key(seed), APGD);
   try {
     for (let run = 0; run < targets.length * restarts; run++) {
       copyOver(targets[Math.floor(run / restarts)]!, state.target);
-      made(() => noGrad(() => begin(model, x, labels, state, split(root, run), options)));
+      made(() => noGrad(() => begin(model, x, labels, state, splitKey(root, run), options)));
       for (let i = 1, last = 0; i <= steps; i++) {
         signal?.throwIfAborted();
         if (i <= 2) state.weight.write([i === 1 ? 1 : 0.75]);
@@ -260,7 +260,7 @@ function look(
     const value = valueOf(loss, logits, labels, state.target);
     return { logits, value, total: sum(value) };
   });
-  const { slope, isLost: isStuck } = steady((grad(total, [at]) as [Tensor])[0]);
+  const { slope, isLost: isStuck } = steady((gradients(total, [at]) as [Tensor])[0]);
   const { isFooled: isFooledNow, isLost } = judged(logits, labels);
   const worth = ranked(value.detach(), isLost);
   const isLarger = logicalAnd(logicalNot(logicalXor(isFooledNow, state.isFound)), greater(worth, state.foundLoss));

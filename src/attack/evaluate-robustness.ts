@@ -1,7 +1,7 @@
 import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
-import { key, split } from '../random/key.ts';
+import { key, splitKey } from '../random/key.ts';
 import { classOfRow, NO_CLASS } from '../stats/class-of-row.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -44,7 +44,7 @@ const KNOWN = [
   'steps',
   'restarts',
   'queries',
-  'targets',
+  'numTargets',
   'attacks',
   'certified',
   'batchSize',
@@ -160,13 +160,13 @@ async function cascade(
     }
   };
   const alongGradients = (options.attacks ?? ['apgd-ce']).some((a) => typeof a === 'string' && a !== 'square');
-  const seen = { classes: 0, images: 0, flat: 0, lost: 0, isRandom: false, areProbabilities: true };
+  const seen = { numClasses: 0, images: 0, flat: 0, lost: 0, isRandom: false, areProbabilities: true };
   await inBatches(
     Array.from({ length: n }, (_, i) => i),
     async (batch, x, y) => {
       const found = await predict(model, x);
       const { classes } = found;
-      seen.classes = classes;
+      seen.numClasses = classes;
       seen.areProbabilities &&= looksLikeProbabilities(found.values, classes);
       batch.forEach((row, i) => {
         const [label, predicted] = [labels[row]!, found.predicted[i]!];
@@ -187,15 +187,15 @@ async function cascade(
   const standing = (): number[] => outcomes.flatMap((o, row) => (o.brokenBy === null ? [row] : []));
   const cleanAccuracy = standing().length / n;
   const summaries: AttackSummary[] = [];
-  const attacks = (options.attacks ?? standardAttacks(norm, seen.classes)).map((a) =>
-    typeof a === 'string' ? namedAttack(a, options, seen.classes) : a,
+  const attacks = (options.attacks ?? standardAttacks(norm, seen.numClasses)).map((a) =>
+    typeof a === 'string' ? namedAttack(a, options, seen.numClasses) : a,
   );
   for (const [at, { name, run, rounds = 1 }] of attacks.entries()) {
     const attacked = standing().length;
     for (let round = 0; round < rounds; round++) {
       await inBatches(standing(), async (batch, x, y) => {
         // One stream for each attack, round and first image of the batch.
-        const [own] = split(split(split(key(seed), at), round), batch[0]!);
+        const [own] = splitKey(splitKey(splitKey(key(seed), at), round), batch[0]!);
         const points = await run(model, x, y, {
           eps,
           norm,

@@ -1,7 +1,7 @@
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { max } from '../ops/reduce.ts';
 import { abs } from '../ops/unary.ts';
-import { grad, requireGrad, withGrad } from '../tensor/tape.ts';
+import { gradients, requireGrad, withGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { at, boxOf, itemAxes, type Ball } from './ball.ts';
 import { made, type AttackedModel } from './model.ts';
@@ -76,7 +76,7 @@ export function looksLikeProbabilities(values: Float32Array, classes: number): b
 export async function countFlat(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>): Promise<number> {
   const steepest = made(() => {
     const at = requireGrad(x.detach());
-    const [slope] = grad(
+    const [slope] = gradients(
       withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' })),
       [at],
     ) as [Tensor];
@@ -91,7 +91,14 @@ export async function countFlat(model: AttackedModel, x: Tensor, labels: Tensor<
 
 /** Signs that attacks say less than they seem to, as the code of AutoAttack prints them. */
 export function warningsOf(
-  seen: { classes: number; images: number; flat: number; lost: number; isRandom: boolean; areProbabilities: boolean },
+  seen: {
+    numClasses: number;
+    images: number;
+    flat: number;
+    lost: number;
+    isRandom: boolean;
+    areProbabilities: boolean;
+  },
   attacks: readonly { name: string; broken: number }[],
 ): string[] {
   const warnings: string[] = [];
@@ -111,8 +118,8 @@ export function warningsOf(
       `the gradient of the cross-entropy is zero for ${seen.flat} of the first ${seen.images} images: ` +
         'attacks along it stand still there',
     );
-  if (seen.classes < 4)
-    warnings.push(`${seen.classes} classes are too few for the targeted attack on the difference of logits ratio`);
+  if (seen.numClasses < 4)
+    warnings.push(`${seen.numClasses} classes are too few for the targeted attack on the difference of logits ratio`);
   const square = attacks.findIndex(({ name }) => name === 'square');
   const before = attacks.slice(0, Math.max(0, square)).filter(({ name }) => /^(pgd|apgd)/.test(name));
   if (square >= 0 && before.length > 0 && attacks[square]!.broken > 0) {

@@ -17,7 +17,7 @@ export interface Budget {
   /** Of 'square'. Default: 5000. */
   queries?: number;
   /** Classes that 'apgd-t' aims at, the likeliest first. Default: 9, or as many as there are. */
-  targets?: number;
+  numTargets?: number;
 }
 
 /** What an attack is given beside the model, the images (n, ...) and the labels (n). */
@@ -45,10 +45,10 @@ export function standardAttacks(norm: 'linf' | 'l2', classes: number): AttackNam
 /** An attack by its name. Throws RangeError when the norm, the number of classes or the budget does not suit it. */
 export function namedAttack(
   name: AttackName,
-  { norm, steps = 100, restarts = 1, queries = 5000, targets = 9 }: Budget & Ball,
+  { norm, steps = 100, restarts = 1, queries = 5000, numTargets = 9 }: Budget & Ball,
   classes: number,
 ): NamedAttack {
-  checkCounts('evaluateRobustness', { steps, restarts, queries, targets });
+  checkCounts('evaluateRobustness', { steps, restarts, queries, numTargets });
   if (name === 'pgd')
     return { name, run: (model, x, y, { round: _, ...context }) => pgd(model, x, y, { ...context, steps, restarts }) };
   if (name === 'square') {
@@ -73,7 +73,7 @@ export function namedAttack(
       run: (model, x, y, { round: _, ...context }) => apgd(model, x, y, { ...context, steps, restarts, loss: 'dlr' }),
     };
   if (name === 'apgd-t') {
-    const rounds = Math.min(targets, classes - 1);
+    const rounds = Math.min(numTargets, classes - 1);
     return {
       name,
       rounds,

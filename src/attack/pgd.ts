@@ -5,11 +5,11 @@ import { greater, logicalNot, logicalOr } from '../ops/compare.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { neg, sign } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
-import { key, split, type Key } from '../random/key.ts';
+import { key, splitKey, type Key } from '../random/key.ts';
 import { normal, uniform } from '../random/random.ts';
 import { copyOver } from '../tensor/copy.ts';
 import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
-import { grad, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
+import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import {
   checkBall,
@@ -116,13 +116,13 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
   checkBatch('pgd', x, labels);
   check(x, options);
   const model = checked('pgd', attacked, await readInside('pgd', x, labels, options));
-  const root = split(key(seed), START);
+  const root = splitKey(key(seed), START);
   let best: Candidate | null = null;
   let now: Tensor | null = null;
   const isLost = made(() => zeros([x.shape[0]!], { dtype: 'bool', gpu: x.gpu }));
   try {
     for (let run = 0; run < restarts; run++) {
-      now = made(() => begin(x, start, split(root, run), options));
+      now = made(() => begin(x, start, splitKey(root, run), options));
       for (let i = 0; i < steps; i++) {
         signal?.throwIfAborted();
         const before: Tensor = now!;
@@ -203,7 +203,7 @@ function advance(
   const { norm = 'linf', project = 'before', targeted = false } = options;
   const at = requireGrad(before.detach());
   const loss = withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' }));
-  const [raw] = grad(loss, [at]) as [Tensor];
+  const [raw] = gradients(loss, [at]) as [Tensor];
   return noGrad(() => {
     const { slope, isLost: isLostHere } = steady(raw);
     copyOver(logicalOr(isLost, isLostHere), isLost);

@@ -9,7 +9,7 @@ import { reshape } from '../ops/reshape.ts';
 import { slice } from '../ops/slice.ts';
 import { floor } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
-import { key, split } from '../random/key.ts';
+import { key, splitKey } from '../random/key.ts';
 import { uniform } from '../random/random.ts';
 import { Captured, capture } from '../tensor/capture.ts';
 import { copyOver } from '../tensor/copy.ts';
@@ -113,7 +113,7 @@ async function search(
   const model = checked('squareAttack', attacked, await readInside('squareAttack', x, labels, options));
   const { gpu } = x;
   const [n, channels, height, width] = planesOf(x);
-  const from = split(key(seed), SQUARE);
+  const from = splitKey(key(seed), SQUARE);
   const { eps } = options;
   const inPlanes = (radius: Tensor): Tensor => planes(expand(radius, [1, ...x.shape.slice(1)]));
   const signs = (u: Tensor): Tensor =>
@@ -126,7 +126,7 @@ async function search(
   const state = made(() => ({ draw: tensor([0, 0], { dtype: 'u32', gpu }), sides: tensor([0, 0], { gpu }) }));
   const best = made(() =>
     noGrad(() => {
-      const stripes = signs(uniform([n, channels, 1, width], split(from, 0), { gpu }));
+      const stripes = signs(uniform([n, channels, 1, width], splitKey(from, 0), { gpu }));
       const points = where(beside(clean.isFooled, x), x, reshape(inBox(add(planes(x), stripes)), x.shape));
       const found = judge(model, points, labels);
       return { x: points, ...found, isLost: logicalOr(clean.isLost, found.isLost) };

@@ -1,5 +1,5 @@
 import { expectOptions } from '../check/options.ts';
-import type { Labels, Matrix } from '../metrics/rows.ts';
+import type { Labels, Matrix } from '../metrics/matrix.ts';
 import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
 import {
   calibrationMethod,
@@ -15,7 +15,7 @@ import {
   type Logits,
   type ScoreOptions,
 } from './calibrator.ts';
-import { expectNumbers, expectState, plain } from './state.ts';
+import { expectNumbers, expectState, plain } from '../check/state.ts';
 import { softmaxRows } from './temperature.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
@@ -39,7 +39,7 @@ export interface MatrixScalingOptions extends ScoreOptions, LbfgsOptions {
   mu?: number;
 }
 
-const SEARCH_KEYS = ['maxIterations', 'tolerance', 'memory'] as const;
+const SEARCH_KEYS = ['maxIterations', 'tolerance', 'historySize'] as const;
 
 /** softmax(W z + b). */
 export interface AffineCalibrator extends Calibrator<AffineState> {
@@ -107,7 +107,7 @@ function fitted(
   options: VectorScalingOptions,
   penalty: (i: number, classes: number) => number,
 ): FittedAffine {
-  const { input = 'logits', maxIterations, tolerance, memory } = options;
+  const { input = 'logits', maxIterations, tolerance, historySize } = options;
   const { rows, classes: k, labels, weight: w } = of;
   const { scaled, unit } = inUnits(of);
   const { data } = scaled;
@@ -137,7 +137,7 @@ function fitted(
       return value;
     },
     start,
-    { maxIterations, tolerance, memory },
+    { maxIterations, tolerance, historySize },
   );
   // What has no penalty may grow for ever where it puts every label in front by itself.
   const free = found.x.map((v, i) => (penalty(i, k) > 0 ? 0 : v));

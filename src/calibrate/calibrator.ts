@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix } from '../metrics/rows.ts';
+import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix } from '../metrics/matrix.ts';
 import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
 import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
 import { NdArray } from '../tensor/ndarray.ts';

@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { argmaxOf } from '../metrics/predictions.ts';
-import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
+import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
 import { leastSquares } from '../stats/least-squares.ts';
 
 /** Options of {@link estimatePrior}. */

@@ -1,12 +1,12 @@
 import { expectOptions } from '../check/options.ts';
 import { affine, type AffineCalibrator } from './affine.ts';
 import type { ScoreOptions } from './calibrator.ts';
-import { plain } from './state.ts';
+import { plain } from '../check/state.ts';
 
 /** Options of {@link logitAdjustment}. */
 export interface LogitAdjustmentOptions extends ScoreOptions {
   /** Training samples of each class; a class without any counts as one with a single sample. */
-  clsNumList: ArrayLike<number>;
+  classCounts: ArrayLike<number>;
   /** Factor of the log prior. Default: 1. */
   tau?: number;
   /**
@@ -19,21 +19,21 @@ export interface LogitAdjustmentOptions extends ScoreOptions {
 /**
  * Post-hoc logit adjustment: softmax(z_c - tau (log pi_c - log rho_c)), pi the training prior, rho the test prior, for
  * a model trained with plain cross-entropy. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021. Nothing
- * is fitted, so that this is a calibrator already: `logitAdjustment({ clsNumList }).wrap(model).predict(x)`.
+ * is fitted, so that this is a calibrator already: `logitAdjustment({ classCounts }).wrap(model).predict(x)`.
  * Throws RangeError on negative or non-finite counts, a tau that is not finite, and a test prior that does not fit.
  */
 export function logitAdjustment(options: LogitAdjustmentOptions): AffineCalibrator {
-  expectOptions('logitAdjustment', options, ['clsNumList', 'tau', 'testPrior', 'input']);
-  const { clsNumList, tau = 1, input = 'logits' } = options;
+  expectOptions('logitAdjustment', options, ['classCounts', 'tau', 'testPrior', 'input']);
+  const { classCounts, tau = 1, input = 'logits' } = options;
   const testPrior = options.testPrior === 'balanced' ? undefined : options.testPrior;
-  const classes = clsNumList.length;
-  if (classes < 2) throw new RangeError(`logitAdjustment: clsNumList has ${classes} entries, expected at least 2`);
+  const classes = classCounts.length;
+  if (classes < 2) throw new RangeError(`logitAdjustment: classCounts has ${classes} entries, expected at least 2`);
   if (!Number.isFinite(tau)) throw new RangeError(`logitAdjustment: tau is ${tau}, expected a finite number`);
   if (testPrior && testPrior.length !== classes)
     throw new RangeError(`logitAdjustment: testPrior has ${testPrior.length} entries, expected ${classes}`);
   const train = logShares(
-    'clsNumList',
-    Array.from(clsNumList, (n) => (n === 0 ? 1 : n)),
+    'classCounts',
+    Array.from(classCounts, (n) => (n === 0 ? 1 : n)),
   );
   const test = testPrior ? logShares('testPrior', Array.from(testPrior)) : train.map(() => 0);
   return affine({

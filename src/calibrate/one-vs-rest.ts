@@ -5,7 +5,7 @@ import { interpolate, isotonic, type Monotone } from '../stats/isotonic.ts';
 import { lbfgs } from '../stats/lbfgs.ts';
 import { softplus } from '../stats/softplus.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import { expectNumbers, expectState } from './state.ts';
+import { expectNumbers, expectState } from '../check/state.ts';
 import {
   calibrationMethod,
   calibrator,
@@ -51,7 +51,7 @@ export type FittedOneVsRest = FittedCalibrator<OneVsRestState>;
 /** Options of {@link histogramBinning}. */
 export interface HistogramBinningOptions extends ScoreOptions {
   /** Default: 15. */
-  nBins?: number;
+  numBins?: number;
   /** Bins of equal width, or of equal numbers of rows. Default: 'width'. */
   binning?: 'width' | 'mass';
 }
@@ -138,23 +138,26 @@ export function isotonicRegression(options: ScoreOptions = {}): CalibrationMetho
  * Probabilities and ends are compared in f32, as in `calibrationError`.
  */
 export function histogramBinning(options: HistogramBinningOptions = {}): CalibrationMethod<FittedOneVsRest> {
-  expectOptions('histogramBinning', options, ['input', 'nBins', 'binning']);
-  const { nBins = 15, binning = 'width', input = 'logits' } = options;
-  checkBins('histogramBinning', { nBins, binning });
-  return calibrationMethod('histogramBinning', input, (of) => histogram(of, { nBins, binning, input }));
+  expectOptions('histogramBinning', options, ['input', 'numBins', 'binning']);
+  const { numBins = 15, binning = 'width', input = 'logits' } = options;
+  checkBins('histogramBinning', { numBins, binning });
+  return calibrationMethod('histogramBinning', input, (of) => histogram(of, { numBins, binning, input }));
 }
 
-function histogram(of: CalibrationData, { nBins, binning, input }: Required<HistogramBinningOptions>): FittedOneVsRest {
+function histogram(
+  of: CalibrationData,
+  { numBins, binning, input }: Required<HistogramBinningOptions>,
+): FittedOneVsRest {
   const maps = eachClass(of, (odds, hits) => {
     const p = odds.map(sigmoid);
     const end =
       binning === 'width'
-        ? (i: number) => i / nBins
+        ? (i: number) => i / numBins
         : (
             (at) => (i: number) =>
-              at((i * of.rows) / nBins)
+              at((i * of.rows) / numBins)
           )(byMass(p, of.weight));
-    const edges = [...new Set([0, ...Array.from({ length: nBins - 1 }, (_, i) => end(i + 1)), 1])];
+    const edges = [...new Set([0, ...Array.from({ length: numBins - 1 }, (_, i) => end(i + 1)), 1])];
     const sums = edges.slice(1).map(() => ({ hits: 0, rows: 0 }));
     p.forEach((v, r) => {
       const bin = sums[binAt(edges, v)]!;

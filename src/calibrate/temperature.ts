@@ -1,4 +1,4 @@
-import { toRows, type Labels, type Matrix, type Rows } from '../metrics/rows.ts';
+import { toRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
 /** What {@link temperatureOf} finds. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from './errors.ts';
+import { UsageError } from './usage-error.ts';
 import type { Flag, FlagTable, Values } from './flags.ts';
 
 /**

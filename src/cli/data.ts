@@ -13,7 +13,7 @@ import {
   type IdxArray,
 } from 'evenkeel/io';
 import { canApt, quiet } from './ensure-chrome.mjs';
-import { UsageError } from './errors.ts';
+import { UsageError } from './usage-error.ts';
 import type { DatasetBytes } from './job.ts';
 
 const FASHION = { folder: '/usr/share/datasets/fashion-mnist', package: 'dataset-fashion-mnist' };

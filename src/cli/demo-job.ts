@@ -35,7 +35,7 @@ export interface DemoResult {
   sizes: { train: number; calib: number; test: number };
 }
 
-const BINS = { nBins: 15 };
+const BINS = { numBins: 15 };
 const RADII = Array.from({ length: 21 }, (_, i) => i / 20);
 
 /**
@@ -109,7 +109,7 @@ async function runMethod(
       accuracy: accuracy(probs, test.y),
       balancedAccuracy: balancedAccuracy(probs, test.y),
       perClass: perClassAccuracy(probs, test.y),
-      ...shotAccuracy(probs, test.y, { counts: train.classCounts, groups: 'thirds' }),
+      ...shotAccuracy(probs, test.y, { classCounts: train.classCounts, shots: 'thirds' }),
       ece: calibrationError(probs, test.y, BINS),
       eceScaled: calibrationError(scaledProbs, test.y, BINS),
       temperature,

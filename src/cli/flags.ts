@@ -1,4 +1,4 @@
-import { UsageError } from './errors.ts';
+import { UsageError } from './usage-error.ts';
 
 /** One command-line flag: how it is shown in `--help`, and how its text becomes a value. */
 export interface Flag<T> {

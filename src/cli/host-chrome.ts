@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright';
 import { ensureChrome } from './ensure-chrome.mjs';
-import { UsageError } from './errors.ts';
+import { UsageError } from './usage-error.ts';
 import type { DatasetBytes, JobHost, JobOutcome, JobRequest } from './job.ts';
 import type { PageGlobals, PageOutcome } from './page.ts';
 import { servePage } from './page-server.ts';

@@ -1,5 +1,5 @@
 import { NoWebGPUError } from 'evenkeel';
-import { UsageError } from './errors.ts';
+import { UsageError } from './usage-error.ts';
 import { runJob, type DatasetBytes, type JobHost, type JobOutcome, type JobRequest } from './job.ts';
 import { jobs } from './jobs.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { demo } from './demo.ts';
-import { Interrupted, UsageError } from './errors.ts';
+import { Interrupted, UsageError } from './usage-error.ts';
 import { reproduce } from './reproduce.ts';
 
 const VERBS: Readonly<Record<string, (args: readonly string[], signal: AbortSignal) => Promise<number>>> = {

@@ -1,8 +1,8 @@
 import { softmaxRows, type LogitModel } from 'evenkeel/calibrate';
-import { longTail, split, type Dataset } from 'evenkeel/data';
-import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
+import { longTail, randomSplit, type Dataset } from 'evenkeel/data';
+import { crossEntropyLoss, ldam, type Loss } from 'evenkeel/losses';
 import type { Sequential } from 'evenkeel/nn';
-import { drw, multiStep, sgd, warmUp, type Optimizer, type Schedule } from 'evenkeel/optim';
+import { drw, multiStepLr, sgd, warmupLr, type Optimizer, type Schedule } from 'evenkeel/optim';
 import { BETA, network, type Method, type Tuning } from '../../examples/reproduce/ldam-drw.ts';
 import { lateEpoch } from '../../examples/reproduce/lib/long-tail.ts';
 import { loadImages } from './images.ts';
@@ -39,11 +39,11 @@ export function assemble(method: Method, train: Dataset, recipe: Recipe, seed: n
   const features = train.x.shape.slice(1).reduce((a, b) => a * b, 1);
   return {
     model: network([features, ...recipe.widths], train.numClasses, tuning).init({ seed }),
-    loss: ours ? ldam({ clsNumList: train.classCounts, maxM, s, scaleIn: 'head' }) : crossEntropy(),
+    loss: ours ? ldam({ classCounts: train.classCounts, maxM, scale: s, scaleIn: 'head' }) : crossEntropyLoss(),
     optimizer: sgd({ lr, momentum: recipe.momentum, weightDecay }),
     schedule: [
-      warmUp({ epochs: 2 }),
-      multiStep({ milestones: [late], gamma: 0.1 }),
+      warmupLr({ epochs: 2 }),
+      multiStepLr({ milestones: [late], gamma: 0.1 }),
       ...(ours ? [drw({ from: late, beta: BETA })] : []),
     ],
   };
@@ -71,6 +71,6 @@ export async function longTailedParts(
   const { train: full, test } = await loadImages(bytes);
   const tailed = longTail(full, { imbType: 'exp', imbFactor, seed });
   if (calibShare === 0) return { train: tailed, calib: null, test, classCounts: tailed.classCounts };
-  const { train, calib } = split(tailed, { train: 1 - calibShare, calib: calibShare, seed });
+  const { train, calib } = randomSplit(tailed, { train: 1 - calibShare, calib: calibShare, seed });
   return { train, calib, test, classCounts: tailed.classCounts };
 }

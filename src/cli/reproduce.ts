@@ -2,7 +2,7 @@ import { experiments } from '../../examples/reproduce/index.ts';
 import type { Experiment, Flag as ExperimentFlag, Run } from '../../examples/reproduce/lib/experiment.ts';
 import { helpText, parseFlags } from './args.ts';
 import { loadData } from './data.ts';
-import { UsageError } from './errors.ts';
+import { UsageError } from './usage-error.ts';
 import { writeOne } from './files.ts';
 import { choice, integer, list, text, toggle, type Flag, type FlagTable, type Values } from './flags.ts';
 import { HOSTS, runOnHost } from './host.ts';

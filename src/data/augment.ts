@@ -1,7 +1,7 @@
 import { expectOptions } from '../check/options.ts';
 import { shiftFlip } from '../ops/shift-flip.ts';
 import type { DrawOptions } from '../random/draw.ts';
-import { split, type Key } from '../random/key.ts';
+import { splitKey, type Key } from '../random/key.ts';
 import { bernoulli, randint } from '../random/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -34,8 +34,8 @@ export function cropFlip(options: CropFlipOptions = {}): Augmentation {
   return (x, { key, first }) => {
     const draw = { first, gpu: x.gpu };
     const batch = x.shape[0] ?? 0;
-    const shift = randint([batch, 2], split(key, 0), { low: -padding, high: padding + 1, ...draw });
-    const mirrored = bernoulli([batch], split(key, 1), { p: flip, dtype: 'bool', ...draw });
+    const shift = randint([batch, 2], splitKey(key, 0), { low: -padding, high: padding + 1, ...draw });
+    const mirrored = bernoulli([batch], splitKey(key, 1), { p: flip, dtype: 'bool', ...draw });
     return shiftFlip(x, shift, mirrored);
   };
 }

@@ -1,5 +1,5 @@
 import { expectOptions } from '../check/options.ts';
-import { checkCounts, effectiveNumberWeights } from '../losses/class-weights.ts';
+import { checkCounts, effectiveNumberWeights } from '../stats/class-weights.ts';
 
 /** How often a sampler draws each class; see {@link classProbabilities}. */
 export type SamplingRule = 'instance' | 'balanced' | 'squareRoot' | 'effectiveNumber' | 'reversed';

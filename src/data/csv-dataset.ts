@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { FormatError, parseCsv } from '../io/index.ts';
-import { listed, quote } from '../io/errors.ts';
+import { listed, quote } from '../io/format-error.ts';
 import { decodeText, expectText } from '../io/text.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { makeDataset, type Dataset } from './dataset.ts';

@@ -10,7 +10,7 @@ export interface Dataset {
   /** Integer labels in 0..numClasses-1, one per input. */
   y: Int32Array;
   numClasses: number;
-  /** Examples of each class; what long-tail losses take as `clsNumList`. */
+  /** Examples of each class; what long-tail losses take as `classCounts`. */
   classCounts: number[];
   name?: string;
 }

@@ -1,5 +1,5 @@
 import { expectOptions } from '../check/options.ts';
-import { quote } from '../io/errors.ts';
+import { quote } from '../io/format-error.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { NamedDataset } from './csv-dataset.ts';
 import { makeDataset } from './dataset.ts';

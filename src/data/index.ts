@@ -40,7 +40,7 @@ export {
   type AsymmetricNoiseOptions,
   type ClassNoise,
   type CleanLabels,
-  type NoiseOptions,
+  type LabelNoiseOptions,
   type NoisyLabels,
   type OpenSetNoise,
   type SymmetricNoiseOptions,
@@ -79,4 +79,4 @@ export {
   type Sampler,
   type SamplerMoment,
 } from './sampler.ts';
-export { split, type Split, type SplitOptions } from './split.ts';
+export { randomSplit, type RandomSplit, type RandomSplitOptions } from './random-split.ts';

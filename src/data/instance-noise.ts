@@ -1,10 +1,10 @@
 import { expectOptions } from '../check/options.ts';
 import { hostNormal } from '../random/random.ts';
-import { key, split } from '../random/key.ts';
+import { key, splitKey } from '../random/key.ts';
 import { normalCdf, normalQuantile } from '../stats/normal.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { Dataset } from './dataset.ts';
-import { chosen, marked, type NoiseOptions, type NoisyLabels } from './label-noise.ts';
+import { chosen, marked, type LabelNoiseOptions, type NoisyLabels } from './label-noise.ts';
 import { noiseChild, noiseStreams } from './noise-streams.ts';
 import { cumulative, pick } from './sampler.ts';
 import { randomUnit } from './shuffle.ts';
@@ -93,7 +93,7 @@ export function truncatedNormalQuantile(
 }
 
 /** Options of {@link instanceNoise}. */
-export interface InstanceNoiseOptions extends NoiseOptions {
+export interface InstanceNoiseOptions extends LabelNoiseOptions {
   /**
    * 'cores': every label is flipped with a probability of its own, normal around `rate` within 0..1, by one projection
    * of the inputs (Cheng et al., ICLR 2021). What is cut off below 0 raises the mean of a small rate: with std 0.1 a
@@ -131,7 +131,7 @@ export function instanceNoise(data: Dataset, options: InstanceNoiseOptions): Ins
   const w = hostNormal(
     isPerClass ? numClasses : 1,
     d * numClasses,
-    split(key(seed), noiseChild(`instanceNoise ${model}`, stream)),
+    splitKey(key(seed), noiseChild(`instanceNoise ${model}`, stream)),
     { std: scale },
   );
   const flipRate = new Float64Array(y.length);

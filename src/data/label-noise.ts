@@ -33,7 +33,7 @@ export interface ClassNoise extends NoisyLabels {
 }
 
 /** Rate and draw of a noise model. */
-export interface NoiseOptions extends NoiseDraw {
+export interface LabelNoiseOptions extends NoiseDraw {
   /** Share of the labels that the model takes up, in 0..1. */
   rate: number;
 }
@@ -61,7 +61,7 @@ function at(data: CleanLabels, indices: Iterable<number>, label: (clean: number)
 }
 
 /** Options of {@link symmetricNoise}. */
-export interface SymmetricNoiseOptions extends NoiseOptions {
+export interface SymmetricNoiseOptions extends LabelNoiseOptions {
   /**
    * Which labels are flipped. 'exactCount': floor(rate n) of all, so that the rate is met exactly (LogitClip,
    * alpha-loss). 'classBalanced': floor(rate n / classes) of each class, at most all of it (ALFs, APL). 'bernoulli':
@@ -114,7 +114,7 @@ function ofEachClass(data: CleanLabels, streams: (use: number) => Random32, coun
 }
 
 /** Options of {@link asymmetricNoise}. */
-export interface AsymmetricNoiseOptions extends NoiseOptions {
+export interface AsymmetricNoiseOptions extends LabelNoiseOptions {
   /** Which class each class is mistaken for. */
   map: ConfusionName | Confusions;
   /**
@@ -160,7 +160,7 @@ function mistaken(
  * Each label is drawn anew from all classes, its own included, with probability `rate`, as in the code of Forouzesh et
  * al. (ICLR 2023): only rate (classes - 1) / classes of the labels are wrong, 45 % for a rate of 50 % and ten classes.
  */
-export function randomRelabelling(data: CleanLabels, options: NoiseOptions): ClassNoise {
+export function randomRelabelling(data: CleanLabels, options: LabelNoiseOptions): ClassNoise {
   expectOptions('randomRelabelling', options, ['rate', 'seed', 'stream']);
   const transition = relabellingTransition(data.numClasses, options.rate);
   checkClean('randomRelabelling', data);
@@ -228,7 +228,7 @@ export interface OpenSetNoise {
  * floor(rate n) inputs replaced by inputs of `other`, labels kept. Those are drawn without replacement while they last.
  * Throws RangeError when the inputs differ in shape or `other` is empty.
  */
-export function openSetNoise(data: Dataset, other: Dataset, options: NoiseOptions): OpenSetNoise {
+export function openSetNoise(data: Dataset, other: Dataset, options: LabelNoiseOptions): OpenSetNoise {
   expectOptions('openSetNoise', options, ['rate', 'seed', 'stream']);
   const { rate } = options;
   expectRate('openSetNoise', rate);

@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { decodeNpy, decodeNpz, FormatError, type NpyArray } from '../io/index.ts';
-import { listed, quote } from '../io/errors.ts';
+import { listed, quote } from '../io/format-error.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { makeDataset, type Dataset } from './dataset.ts';
 import { bytesOf, plainBytesOf, type Source } from './source.ts';

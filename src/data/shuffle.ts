@@ -1,4 +1,4 @@
-import { key, PURPOSE, split } from '../random/key.ts';
+import { key, PURPOSE, splitKey } from '../random/key.ts';
 import { philox } from '../random/philox.ts';
 
 /** A source of uniform 32-bit integers. */
@@ -14,7 +14,7 @@ export function random32(seed: number, stream = 0): Random32 {
     throw new RangeError(`random32: seed is ${seed}, expected a safe integer >= 0`);
   if (!(Number.isSafeInteger(stream) && stream >= 0))
     throw new RangeError(`random32: stream is ${stream}, expected a safe integer >= 0`);
-  const root = split(key(seed), PURPOSE.order);
+  const root = splitKey(key(seed), PURPOSE.order);
   let count = 0;
   let block: readonly number[] = [];
   return () => {

@@ -1,5 +1,5 @@
 import { asBytes } from '../io/bytes.ts';
-import { FormatError, quote } from '../io/errors.ts';
+import { FormatError, quote } from '../io/format-error.ts';
 import { gunzip, isGzip } from '../io/gzip.ts';
 import { nodeModule } from './node.ts';
 

@@ -1,4 +1,5 @@
-import { init as open, type Gpu, type InitOptions } from './device.ts';
+import * as device from './device.ts';
+import { type Gpu, type InitOptions } from './device.ts';
 import { NoWebGPUError } from './errors.ts';
 
 /**
@@ -29,5 +30,5 @@ async function nodeGpu(): Promise<GPU> {
 /** `init` of the entry for Node: where the host has no WebGPU, that of the package `webgpu`. */
 export async function init(options: InitOptions = {}): Promise<Gpu> {
   const isGiven = options.device || options.gpu || globalThis.navigator?.gpu;
-  return open(isGiven ? options : { ...options, gpu: await nodeGpu() });
+  return device.init(isGiven ? options : { ...options, gpu: await nodeGpu() });
 }

@@ -1,5 +1,5 @@
 import { asBytes, type Bytes } from './bytes.ts';
-import { FormatError } from './errors.ts';
+import { FormatError } from './format-error.ts';
 
 /** Pixels of an image: 3 planes (red, green, blue) of 32 x 32. */
 const PIXELS = 3 * 32 * 32;

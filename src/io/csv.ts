@@ -1,5 +1,5 @@
 import { expectOptions } from '../check/options.ts';
-import { FormatError, quote } from './errors.ts';
+import { FormatError, quote } from './format-error.ts';
 
 const [QUOTE, LF, CR] = [0x22, 0x0a, 0x0d];
 

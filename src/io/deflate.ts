@@ -1,4 +1,4 @@
-import { FormatError } from './errors.ts';
+import { FormatError } from './format-error.ts';
 
 /** Symbols of a canonical Huffman code: how many of each length, and the symbols in order of their codes. */
 interface Code {

@@ -1,4 +1,4 @@
-import { FormatError } from './errors.ts';
+import { FormatError } from './format-error.ts';
 import { chunksOf, isPng } from './png.ts';
 
 /** Tag of the orientation. */

@@ -1,7 +1,7 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, type Bytes } from './bytes.ts';
 import { measureDeflate } from './deflate.ts';
-import { FormatError } from './errors.ts';
+import { FormatError } from './format-error.ts';
 
 /** Default cap on the inflated size: 1 GiB. */
 const MAX_BYTES = 2 ** 30;

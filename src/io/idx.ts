@@ -1,5 +1,5 @@
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
-import { brief, FormatError } from './errors.ts';
+import { brief, FormatError } from './format-error.ts';
 
 /** Typed array of each IDX element type. */
 export interface IdxStorage {

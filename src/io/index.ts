@@ -1,4 +1,4 @@
-export { FormatError } from './errors.ts';
+export { FormatError } from './format-error.ts';
 export type { Bytes } from './bytes.ts';
 export { parseCifar, type CifarRecords } from './cifar.ts';
 export { parseCsv } from './csv.ts';

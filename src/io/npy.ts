@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
-import { brief, FormatError, quote } from './errors.ts';
+import { brief, FormatError, quote } from './format-error.ts';
 import { fromHalf, toHalf } from './half.ts';
 
 /** Typed array of each NumPy element type. Half floats become numbers; booleans are 0 and 1. */

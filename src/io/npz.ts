@@ -1,7 +1,7 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, type Bytes } from './bytes.ts';
 import { crc32 } from './crc32.ts';
-import { FormatError, quote } from './errors.ts';
+import { FormatError, quote } from './format-error.ts';
 import { gunzip } from './gzip.ts';
 import { decodeNpy, encodeNpy, type NpyArray, type NpyInput } from './npy.ts';
 

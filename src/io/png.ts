@@ -1,7 +1,7 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, type Bytes } from './bytes.ts';
 import { crc32 } from './crc32.ts';
-import { FormatError } from './errors.ts';
+import { FormatError } from './format-error.ts';
 import { inflateInto, LARGEST_RATIO } from './gzip.ts';
 
 /** A decoded picture: 3 bytes a pixel, red, green and blue, row-major. */

@@ -1,4 +1,4 @@
-import { FormatError } from './errors.ts';
+import { FormatError } from './format-error.ts';
 import { fromBfloat16, fromFloat8, fromHalf } from './half.ts';
 import type { SafetensorsTensor } from './safetensors-types.ts';
 

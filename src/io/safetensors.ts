@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
-import { brief, FormatError, quote } from './errors.ts';
+import { brief, FormatError, quote } from './format-error.ts';
 import {
   FORBIDDEN_NAMES,
   METADATA_KEY,

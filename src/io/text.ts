@@ -1,5 +1,5 @@
 import { asBytes, type Bytes } from './bytes.ts';
-import { FormatError } from './errors.ts';
+import { FormatError } from './format-error.ts';
 
 /** A text, and where the first characters are that its bytes do not spell. */
 export interface DecodedText {

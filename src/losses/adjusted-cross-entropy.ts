@@ -17,10 +17,10 @@ export interface AdjustedCrossEntropyOptions extends Omit<ClassAdjustments, 'wei
  * `defineKernelLoss({ name: 'mine', kernel: adjustedCrossEntropy({ shift }) })`: one dispatch forward, one backward.
  */
 export function adjustedCrossEntropy(given: AdjustedCrossEntropyOptions = {}): LossKernel {
-  expectOptions('adjustedCrossEntropy', given, ['scale', 'shift', 'margin', 's', 'labelSmoothing', 'ignoreIndex']);
-  const { scale, shift, margin, ...options } = given;
+  expectOptions('adjustedCrossEntropy', given, ['classScale', 'shift', 'margin', 's', 'labelSmoothing', 'ignoreIndex']);
+  const { classScale, shift, margin, ...options } = given;
   return {
-    perClass: (name, k, weight) => classTable(k, { scale, shift, margin, weight }, name),
+    perClass: (name, k, weight) => classTable(k, { classScale, shift, margin, weight }, name),
     run: (logits, labels, inputs) => crossEntropy(logits, labels, { ...options, ...inputs }),
     ignoreIndex: options.ignoreIndex,
   };

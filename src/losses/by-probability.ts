@@ -13,7 +13,7 @@ export function byProbability(
   constants: readonly number[] | DeviceTable,
   options: ProbabilityLossOptions = {},
 ): LossDefinition<{ constants: DeviceTable }> {
-  for (const option of ['epsilon', 'floor'] as const) {
+  for (const option of ['eps', 'floor'] as const) {
     const value = options[option] ?? 0;
     if (!(value >= 0 && value < 1)) throw new RangeError(`${name}: ${option} is ${value}, expected 0 <= ${option} < 1`);
   }

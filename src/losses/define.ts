@@ -10,7 +10,7 @@ import { toHost, type HostInput } from '../tensor/host-values.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { expectShape, Tensor, tensor } from '../tensor/tensor.ts';
-import { checkedWeights } from './class-weights.ts';
+import { checkedWeights } from './loss-options.ts';
 import { deviceTable, type DeviceTable } from './device-table.ts';
 import {
   DEFINITION,

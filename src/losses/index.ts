@@ -6,43 +6,43 @@ export { defineKernelLoss, type KernelLossDefinition, type LossKernel, type Loss
 export type { Loss, LossFunction, LossInputs, LossOptions } from './loss.ts';
 
 /** Cross-entropy, and losses built from others. */
-export { combined } from './normalized.ts';
-export { crossEntropy, type CrossEntropyLossOptions } from './cross-entropy.ts';
+export { combined } from './noisy-labels/normalized.ts';
+export { crossEntropyLoss, type CrossEntropyLossOptions } from './cross-entropy-loss.ts';
 export { singleLogit } from './single-logit.ts';
 
 /** Long-tail: class imbalance, by margins, shifts and factors of the logits, or by weights. */
-export { bayias, type BayiasOptions } from './bayias.ts';
-export { cdb, cdbTau, cdbWeights, type Cdb, type CdbOptions, type CdbWeightsOptions } from './cdb.ts';
+export { bayias, type BayiasOptions } from './long-tail/bayias.ts';
+export { cdb, cdbTau, cdbWeights, type Cdb, type CdbOptions, type CdbWeightsOptions } from './long-tail/cdb.ts';
 export {
   classBalancedCrossEntropy,
   classBalancedFocal,
   type ClassBalancedFocalOptions,
   type ClassBalancedOptions,
-} from './class-balanced.ts';
+} from './long-tail/class-balanced.ts';
 export {
   effectiveNumberWeights,
   inverseFrequencyWeights,
   inverseSqrtWeights,
   ldamMargins,
   smoothWeights,
-} from './class-weights.ts';
-export { equalization, type EqualizationOptions } from './equalization.ts';
-export { focal, type FocalOptions } from './focal.ts';
+} from '../stats/class-weights.ts';
+export { equalization, type EqualizationOptions } from './long-tail/equalization.ts';
+export { focal, type FocalOptions } from './long-tail/focal.ts';
 export {
   influenceBalanced,
   influenced,
   type InfluenceBalancedLoss,
   type InfluenceBalancedOptions,
   type InfluencedOptions,
-} from './influence-balanced.ts';
+} from './long-tail/influence-balanced.ts';
 export {
   labelAwareSmoothing,
   labelSmoothings,
   type LabelAwareSmoothingOptions,
   type LabelSmoothingsOptions,
-} from './label-aware-smoothing.ts';
-export { ldam, type LdamOptions } from './ldam.ts';
-export { ldamHinge, type LdamHingeOptions } from './ldam-hinge.ts';
+} from './long-tail/label-aware-smoothing.ts';
+export { ldam, type LdamOptions } from './long-tail/ldam.ts';
+export { ldamHinge, type LdamHingeOptions } from './long-tail/ldam-hinge.ts';
 export {
   balancedSoftmax,
   cdt,
@@ -53,7 +53,7 @@ export {
   type CdtOptions,
   type LogitAdjustedOptions,
   type VsOptions,
-} from './vs.ts';
+} from './long-tail/vs.ts';
 
 /** Noisy labels: losses that wrong labels move little, and memories of what was learnt before them. */
 export {
@@ -63,16 +63,16 @@ export {
   type AlphaLoss,
   type AlphaLossOptions,
   type AlphaScheduleOptions,
-} from './alpha-loss.ts';
-export { biTempered, temperedSoftmax, type BiTemperedOptions } from './bi-tempered.ts';
-export { cores, coresBeta, coresPrior, type Cores, type CoresOptions } from './cores.ts';
-export { elr, type Elr, type ElrOptions } from './elr.ts';
-export { jensenShannon, type JensenShannonOptions } from './jensen-shannon.ts';
-export { logitClamp, type LogitClampOptions } from './logit-clamp.ts';
-export { clipLogits, logitClip, type LogitClip, type LogitClipOptions } from './logit-clip.ts';
-export { logitPenalty } from './logit-penalty.ts';
-export { negativeLearning } from './negative-learning.ts';
-export { nce, nfl, ngce, type NflOptions, type NgceOptions } from './normalized.ts';
+} from './noisy-labels/alpha-loss.ts';
+export { biTempered, temperedSoftmax, type BiTemperedOptions } from './noisy-labels/bi-tempered.ts';
+export { cores, coresBeta, coresPrior, type Cores, type CoresOptions } from './noisy-labels/cores.ts';
+export { elr, type Elr, type ElrOptions } from './noisy-labels/elr.ts';
+export { jensenShannon, type JensenShannonOptions } from './noisy-labels/jensen-shannon.ts';
+export { logitClamp, type LogitClampOptions } from './noisy-labels/logit-clamp.ts';
+export { clipLogits, logitClip, type LogitClip, type LogitClipOptions } from './noisy-labels/logit-clip.ts';
+export { logitPenalty } from './noisy-labels/logit-penalty.ts';
+export { negativeLearning } from './noisy-labels/negative-learning.ts';
+export { nce, nfl, ngce, type NflOptions, type NgceOptions } from './noisy-labels/normalized.ts';
 export {
   ael,
   agce,
@@ -92,13 +92,17 @@ export {
   type ScaledOptions,
   type SceOptions,
   type TaylorOptions,
-} from './robust.ts';
-export { backwardCorrection, forwardCorrection, type TransitionCorrectionOptions } from './transition-correction.ts';
-export { truncatedGce, type TruncatedGce, type TruncatedGceOptions } from './truncated-gce.ts';
+} from './noisy-labels/robust.ts';
+export {
+  backwardCorrection,
+  forwardCorrection,
+  type TransitionCorrectionOptions,
+} from './noisy-labels/transition-correction.ts';
+export { truncatedGce, type TruncatedGce, type TruncatedGceOptions } from './noisy-labels/truncated-gce.ts';
 
 /** Calibration: losses whose probabilities can be trusted. */
-export { almPenalty, type AlmPenalty } from './alm-penalty.ts';
-export { brier } from './brier.ts';
+export { almPenalty, type AlmPenalty } from './calibration/alm-penalty.ts';
+export { brierLoss } from './calibration/brier.ts';
 export {
   cals,
   calsHr,
@@ -108,41 +112,34 @@ export {
   type CalsOptions,
   type LogitSource,
   type MultiplierLoss,
-} from './cals.ts';
-export { entropyPenalty, l1Penalty, type EntropyPenaltyOptions, type L1PenaltyOptions } from './confidence-penalty.ts';
-export { cpc, type CpcOptions } from './cpc.ts';
-export { focalAdaptive, type FocalAdaptiveOptions } from './focal-adaptive.ts';
-export { logitNorm, normalizeLogits, type LogitNormOptions } from './logit-norm.ts';
-export { mbls, type MblsOptions } from './mbls.ts';
-export { mmce, type MmceOptions } from './mmce.ts';
-export type { CalsHrState, CalsState, LogitRows } from './multiplier-rules.ts';
+} from './calibration/cals.ts';
+export {
+  entropyPenalty,
+  l1Penalty,
+  type EntropyPenaltyOptions,
+  type L1PenaltyOptions,
+} from './calibration/confidence-penalty.ts';
+export { cpc, type CpcOptions } from './calibration/cpc.ts';
+export { focalAdaptive, type FocalAdaptiveOptions } from './calibration/focal-adaptive.ts';
+export { logitNorm, normalizeLogits, type LogitNormOptions } from './noisy-labels/logit-norm.ts';
+export { mbls, type MblsOptions } from './calibration/mbls.ts';
+export { mmce, type MmceOptions } from './calibration/mmce.ts';
+export type { CalsHrState, CalsState, LogitRows } from './calibration/multiplier-rules.ts';
 
 /** Groups and rows: losses that weigh groups, or rows by their loss. */
-export { absgd, type Absgd, type AbsgdOptions, type AbsgdState } from './absgd.ts';
-export { groupDro, type GroupDro, type GroupDroOptions } from './group-dro.ts';
-export { binaryVs, groupVs, type BinaryVsOptions, type GroupLoss, type GroupVsOptions } from './group-vs.ts';
-export { grouped } from './grouped.ts';
-export { klDro } from './kl-dro.ts';
+export { absgd, type Absgd, type AbsgdOptions, type AbsgdState } from './long-tail/absgd.ts';
+export { groupDro, type GroupDro, type GroupDroOptions } from './groups/group-dro.ts';
+export { binaryVs, groupVs, type BinaryVsOptions, type GroupLoss, type GroupVsOptions } from './groups/group-vs.ts';
+export { grouped } from './groups/grouped.ts';
+export { klDro } from './groups/kl-dro.ts';
 
 /** Sets of labels: top-k and average-k. */
-export { noisedTopK, type NoisedTopK, type NoisedTopKOptions } from './noised-top-k.ts';
+export { noisedTopK, type NoisedTopK, type NoisedTopKOptions } from './long-tail/noised-top-k.ts';
 export { splitHeads, twoHead, type TwoHeadOptions } from './two-head.ts';
-
-/** Lipschitz nets: hinges of the margin. */
-export { linfHinge, type LinfHingeOptions } from './linf-hinge.ts';
-export { linfMargin, type LinfMarginLoss, type LinfMarginOptions } from './linf-margin.ts';
 
 /** Objectives: what sees the inputs, or moves from step to step, for `fit({ objective })`. */
 export type { Objective, ObjectiveInputs, ObjectiveMoment } from './objective.ts';
 export { scheduledLoss } from './scheduled-loss.ts';
-
-/** Mixing: objectives on blended samples. */
-export { cutmix } from './cutmix.ts';
-export { manifoldMixup, type ManifoldMixupOptions } from './manifold-mixup.ts';
-export { mixed, mixedLoss, type MixedOptions, type Mixing, type MixingInputs, type Mixture } from './mixing.ts';
-export { mixup, type MixupOptions } from './mixup.ts';
-export { remix, remixWeight, type RemixOptions, type RemixWeightOptions } from './remix.ts';
-export { unimix, unimixFactor, unimixPartnerProbabilities, type UnimixOptions } from './unimix.ts';
 
 /** Theory: bounds and minimisers, on the host. */
 export {
@@ -158,10 +155,10 @@ export {
   type GaussianClass,
   type MarginLoss,
   type SlqcKnown,
-} from './alpha-theory.ts';
+} from './noisy-labels/alpha-theory.ts';
 export {
   logitClipBounds,
   symmetricNoiseExcess,
   type LogitClipBounds,
   type LogitClipBoundsOptions,
-} from './logit-clip-theory.ts';
+} from './noisy-labels/logit-clip-theory.ts';

@@ -6,7 +6,7 @@ import { expectReduction, REDUCTIONS, type Reduction } from '../ops/reduction.ts
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
 import { deviceTable, type DeviceTable } from './device-table.ts';
 import type { Loss, LossInputs, LossOptions } from './loss.ts';
-import { LOSS_OPTIONS } from './options.ts';
+import { LOSS_OPTIONS } from './loss-options.ts';
 
 /** What computes a loss of a batch, weights and reduction included; see {@link defineKernelLoss}. */
 export interface LossKernel {
@@ -52,14 +52,14 @@ export const DEFINITION = ['name', ...LOSS_OPTIONS, 'heads', 'owns'] as const;
  * once on class weights that do not fit it, are negative or not finite; else when the logits come.
  */
 export function defineKernelLoss(definition: KernelLossDefinition): Loss {
-  const { name, kernel, weight, reduction = 'weightedMean', classes, heads, owns = [] } = definition;
+  const { name, kernel, weight, reduction = 'weightedMean', numClasses, heads, owns = [] } = definition;
   expectName(name);
   expectOptions(name, definition, [...DEFINITION, 'kernel']);
   expectReduction(name, reduction, REDUCTIONS);
   // One table for each number of classes met: an earlier loss may still go backward through its own.
   const tables = new Map<number, DeviceTable>();
   let current = weight;
-  if (classes !== undefined) kernel.perClass(name, classes, weight);
+  if (numClasses !== undefined) kernel.perClass(name, numClasses, weight);
   const tableOf = (k: number): DeviceTable => {
     let table = tables.get(k);
     if (!table) {
@@ -72,7 +72,7 @@ export function defineKernelLoss(definition: KernelLossDefinition): Loss {
     reduction,
     call(logits, labels, { sampleWeight, reduction: asked = reduction } = {}) {
       expectReduction(name, asked, REDUCTIONS);
-      const k = expectClasses(name, logits, classes, heads);
+      const k = expectClasses(name, logits, numClasses, heads);
       const target = toLabels(name, labels, logits, { classes: k, ignoreIndex: kernel.ignoreIndex });
       if (sampleWeight) expectShape(sampleWeight, target.shape, `${name}: sampleWeight`);
       return kernel.run(logits, target, {
@@ -85,7 +85,7 @@ export function defineKernelLoss(definition: KernelLossDefinition): Loss {
     },
     setClassWeight(next) {
       const value = next ?? weight;
-      if (classes !== undefined) kernel.perClass(name, classes, value);
+      if (numClasses !== undefined) kernel.perClass(name, numClasses, value);
       for (const [k, table] of tables) table.write(kernel.perClass(name, k, value));
       current = value;
     },

@@ -33,5 +33,5 @@ export interface LossOptions {
   /** Default: 'weightedMean', which divides by the sum of the weights of classes and samples. */
   reduction?: Reduction;
   /** Number of classes that the logits must have; unset: any. */
-  classes?: number;
+  numClasses?: number;
 }

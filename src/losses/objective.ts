@@ -21,7 +21,7 @@ export interface ObjectiveInputs {
    * Logits in training mode, any number of rows; each call updates running statistics. `behind` sees what stands behind
    * the first 1, 2, .. layers of the model, in that order, and returns what goes on from there.
    */
-  forward(x: Tensor, options?: { behind?: (hidden: Tensor, depth: number) => Tensor }): Tensor;
+  forward(x: Tensor, options?: { hook?: (hidden: Tensor, depth: number) => Tensor }): Tensor;
   /** Logits in evaluation mode, with parameters that take no gradient: for attacks on the input. */
   evaluate(x: Tensor): Tensor;
   /** Random numbers of this step: draw with keys split from `key`, and `first`; item b is sample b. */

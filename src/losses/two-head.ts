@@ -15,11 +15,11 @@ import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { defineLoss } from './define.ts';
 import type { Loss, LossOptions } from './loss.ts';
-import { LOSS_OPTIONS } from './options.ts';
+import { LOSS_OPTIONS } from './loss-options.ts';
 
 /** Options of {@link twoHead}. */
 export interface TwoHeadOptions extends LossOptions {
-  classes: number;
+  numClasses: number;
   /** Classes of a set on average: a real number, 0 < k <= classes. */
   k: number;
   /** Factor of the multi-label part. Default: 1. */
@@ -38,14 +38,14 @@ export interface TwoHeadOptions extends LossOptions {
  */
 export function twoHead(given: TwoHeadOptions): Loss {
   expectOptions('twoHead', given, ['k', 'lambda', ...LOSS_OPTIONS]);
-  const { classes, k, lambda = 1, ...options } = given;
-  if (!(Number.isInteger(classes) && classes >= 1))
-    throw new RangeError(`twoHead: classes is ${classes}, expected a positive integer`);
-  if (!(k > 0 && k <= classes)) throw new RangeError(`twoHead: k is ${k}, expected 0 < k <= ${classes}`);
+  const { numClasses, k, lambda = 1, ...options } = given;
+  if (!(Number.isInteger(numClasses) && numClasses >= 1))
+    throw new RangeError(`twoHead: numClasses is ${numClasses}, expected a positive integer`);
+  if (!(k > 0 && k <= numClasses)) throw new RangeError(`twoHead: k is ${k}, expected 0 < k <= ${numClasses}`);
   if (!(lambda >= 0 && lambda < Infinity))
     throw new RangeError(`twoHead: lambda is ${lambda}, expected a finite number >= 0`);
   const values = (z: Tensor, labels: Tensor<'i32'>): Tensor => {
-    const head = (i: number): Tensor => slice(z, { axes: 1, start: i * classes, end: (i + 1) * classes });
+    const head = (i: number): Tensor => slice(z, { axes: 1, start: i * numClasses, end: (i + 1) * numClasses });
     const [s, m] = [head(0), head(1)];
     const targets = noGrad(() => pseudoLabels(s, labels, k));
     // BCE(sigmoid(m), b) = softplus(m) - b m
@@ -54,7 +54,7 @@ export function twoHead(given: TwoHeadOptions): Loss {
       mul(sum(sub(softplus(m), mul(targets, m)), { axes: 1 }), lambda),
     );
   };
-  return defineLoss({ name: 'twoHead', values, ...options, classes, heads: 2 });
+  return defineLoss({ name: 'twoHead', values, ...options, numClasses, heads: 2 });
 }
 
 /** 1 for the label of each row and for the floor(k rows) largest softmax scores of all, (rows, classes). */

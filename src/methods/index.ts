@@ -1,1 +1,1 @@
-export * from './methods.ts';
+export * from './tensor-methods.ts';

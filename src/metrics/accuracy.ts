@@ -1,5 +1,5 @@
 import { argmaxOf } from './predictions.ts';
-import { toLabels, toRows, type HostLabels, type Labels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Labels, type Matrix } from './matrix.ts';
 
 /**
  * Fraction of rows whose largest score is at the label. scores: (rows, classes) logits or probabilities.

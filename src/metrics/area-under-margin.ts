@@ -1,7 +1,7 @@
 import { between, check, integer } from '../check/check.ts';
 import { quantile } from './bootstrap.ts';
 import { expectIndex } from './forgetting.ts';
-import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Matrix } from './matrix.ts';
 
 /** Mean margins of the samples of a set over training; made by {@link areaUnderMargin}. */
 export interface AreaUnderMargin {

@@ -1,5 +1,5 @@
 import { confusion, meanOfPresent, recalls } from './accuracy.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /**
  * 1 - `balancedAccuracy`: the mean error rate over the classes that occur among the labels. Errors as for `accuracy`.

@@ -20,25 +20,25 @@ export interface ReliabilityBin {
 /** How confidences are put into bins. */
 export interface BinOptions {
   /** Number of bins. Default: 15. */
-  nBins?: number;
+  numBins?: number;
   /**
-   * 'width' (default): edges i / nBins, so that bins may be empty. 'mass': as many rows, by weight, in each as can be,
-   * edges at the confidences of ranks i rows / nBins; equal confidences share a bin, so that bins may be fewer, and
-   * none is empty.
+   * 'width' (default): edges i / numBins, so that bins may be empty. 'mass': as many rows, by weight, in each as can
+   * be, edges at the confidences of ranks i rows / numBins; equal confidences share a bin, so that bins may be fewer,
+   * and none is empty.
    */
   binning?: 'width' | 'mass';
   /**
    * 'released-code': bins of the code of MbLS and CALS, which are open below. A confidence of 0 falls out, and with
    * 'mass', whose edges are then interpolated between ranks, the smallest confidence; rows that fall out still count as
    * rows. Where all confidences are f32 numbers that code is followed in f32: bins of equal width end at the values of
-   * `torch.linspace`, which for some nBins, 15 among them, miss i / nBins by a rounding error. Others are compared in
-   * f64.
+   * `torch.linspace`, which for some numBins, 15 among them, miss i / numBins by a rounding error. Others are compared
+   * in f64.
    */
   compat?: 'released-code';
 }
 
 /** Rules of {@link BinOptions}. */
-export const BINS = { nBins: integer(1), binning: oneOf('width', 'mass'), compat: oneOf('released-code') } as const;
+export const BINS = { numBins: integer(1), binning: oneOf('width', 'mass'), compat: oneOf('released-code') } as const;
 
 /** A bin with what its error is made of. */
 export interface WeighedBin extends ReliabilityBin {
@@ -58,16 +58,16 @@ export function checkBins(where: string, options: BinOptions): void {
  */
 export function assignBins(
   { confidence, weights }: Confidences,
-  { nBins = 15, binning = 'width', compat }: BinOptions,
+  { numBins = 15, binning = 'width', compat }: BinOptions,
 ): { bin: Int32Array; edges: number[] } {
   const round = compat && confidence.some((c) => c !== Math.fround(c)) ? (v: number) => v : Math.fround;
   const edges =
     binning === 'width'
-      ? Array.from({ length: nBins + 1 }, (_, i) => i / nBins)
+      ? Array.from({ length: numBins + 1 }, (_, i) => i / numBins)
       : compat
-        ? releasedMassEdges(confidence.slice().sort(), nBins)
-        : massEdges(confidence, weights.rows, nBins);
-  const compared = binning === 'width' && compat && round === Math.fround ? releasedEdges(nBins) : edges.map(round);
+        ? releasedMassEdges(confidence.slice().sort(), numBins)
+        : massEdges(confidence, weights.rows, numBins);
+  const compared = binning === 'width' && compat && round === Math.fround ? releasedEdges(numBins) : edges.map(round);
   return {
     edges,
     bin: Int32Array.from(confidence, (c) =>
@@ -107,33 +107,33 @@ export function fillBins(of: Confidences, options: BinOptions): WeighedBin[] {
   return out;
 }
 
-/** torch.linspace(0, 1, nBins + 1) in f32: from both ends in steps of 1 / nBins. */
-function releasedEdges(nBins: number): number[] {
-  const step = Math.fround(1 / nBins);
-  return Array.from({ length: nBins + 1 }, (_, i) => {
-    const below = i < Math.floor((nBins + 1) / 2);
-    return below ? Math.fround(step * i) : Math.fround(1 - Math.fround(step * (nBins - i)));
+/** torch.linspace(0, 1, numBins + 1) in f32: from both ends in steps of 1 / numBins. */
+function releasedEdges(numBins: number): number[] {
+  const step = Math.fround(1 / numBins);
+  return Array.from({ length: numBins + 1 }, (_, i) => {
+    const below = i < Math.floor((numBins + 1) / 2);
+    return below ? Math.fround(step * i) : Math.fround(1 - Math.fround(step * (numBins - i)));
   });
 }
 
-/** np.interp(np.linspace(0, n, nBins + 1), np.arange(n), sorted): edges of the released code over sorted values. */
-function releasedMassEdges(sorted: Float64Array, nBins: number): number[] {
+/** np.interp(np.linspace(0, n, numBins + 1), np.arange(n), sorted): edges of the released code over sorted values. */
+function releasedMassEdges(sorted: Float64Array, numBins: number): number[] {
   const n = sorted.length;
-  return Array.from({ length: nBins + 1 }, (_, i) => {
-    const at = Math.min(n - 1, (i * n) / nBins);
+  return Array.from({ length: numBins + 1 }, (_, i) => {
+    const at = Math.min(n - 1, (i * n) / numBins);
     const below = Math.min(Math.floor(at), Math.max(0, n - 2));
     return n === 1 ? sorted[0]! : sorted[below]! + (sorted[below + 1]! - sorted[below]!) * (at - below);
   });
 }
 
 /** Edges of bins of equal mass. */
-function massEdges(values: Float64Array, weight: Float64Array, nBins: number): number[] {
+function massEdges(values: Float64Array, weight: Float64Array, numBins: number): number[] {
   const at = byMass(values, weight);
   const least = values.reduce((a, b) => Math.min(a, b));
   // The first bin is closed below and may be the smallest value alone.
-  const edges = [least, at(values.length / nBins)];
-  for (let i = 2; i <= nBins; i++) {
-    const edge = at((i * values.length) / nBins);
+  const edges = [least, at(values.length / numBins)];
+  for (let i = 2; i <= numBins; i++) {
+    const edge = at((i * values.length) / numBins);
     if (Math.fround(edge) > Math.fround(edges.at(-1)!)) edges.push(edge);
   }
   return edges;

@@ -2,7 +2,7 @@ import { any, between, checkOptions, integer, oneOf } from '../check/check.ts';
 import { key } from '../random/key.ts';
 import { hostRandint } from '../random/random.ts';
 import { NdArray } from '../tensor/ndarray.ts';
-import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Matrix } from './matrix.ts';
 
 /** Options of {@link bootstrapInterval}. */
 export interface BootstrapOptions {
@@ -20,7 +20,7 @@ export interface BootstrapOptions {
 }
 
 /** A metric with its interval. */
-export interface Interval {
+export interface ConfidenceInterval {
   /** On the rows as they are. */
   value: number;
   low: number;
@@ -39,7 +39,7 @@ export function bootstrapInterval(
   scores: Matrix,
   labels: HostLabels,
   options: BootstrapOptions = {},
-): Interval {
+): ConfidenceInterval {
   checkOptions('bootstrapInterval', options, {
     level: between(0, 1, '()'),
     resamples: integer(2),

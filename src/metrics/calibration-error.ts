@@ -1,7 +1,7 @@
 import { boolean, check, checkOptions, integer, oneOf } from '../check/check.ts';
 import { BINS, fillBins, type BinOptions, type ReliabilityBin, type WeighedBin } from './bins.ts';
 import { classConfidences, labelledRows, topConfidences, type Confidences, type LabelledRows } from './confidence.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { Labels, Matrix } from './matrix.ts';
 import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /** How the gaps of the bins become one number. */
@@ -32,12 +32,12 @@ export interface ClasswiseOptions extends CalibrationErrorOptions {
 }
 
 /**
- * Reliability diagram: rows binned by confidence max_k p_k into `nBins` (default 15) bins of equal width, (lo, hi] with
- * the first closed at 0, so that confidences 0 and 1 are counted. Confidences and edges are compared in f32, as in the
- * field's torch code, so that f32 and f64 probabilities give the same bins. `binning: 'mass'` makes bins of equal
+ * Reliability diagram: rows binned by confidence max_k p_k into `numBins` (default 15) bins of equal width, (lo, hi]
+ * with the first closed at 0, so that confidences 0 and 1 are counted. Confidences and edges are compared in f32, as in
+ * the field's torch code, so that f32 and f64 probabilities give the same bins. `binning: 'mass'` makes bins of equal
  * count, see {@link BinOptions}. probs: (rows, classes). Throws RangeError on anything but probabilities (NaN, an entry
  * outside [0, 1] by more than 1e-6, a row sum off by more than 1e-3), on labels and weights that do not fit, and unless
- * nBins is an integer >= 1.
+ * numBins is an integer >= 1.
  */
 export function reliabilityDiagram(probs: Matrix, labels: Labels, options: ReliabilityOptions = {}): ReliabilityBin[] {
   const where = 'reliabilityDiagram';

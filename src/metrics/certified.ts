@@ -1,7 +1,7 @@
 import { between, checkOptions } from '../check/check.ts';
 import { toList } from '../tensor/host-values.ts';
 import { expectFlags } from './forgetting.ts';
-import type { HostLabels } from './rows.ts';
+import type { HostLabels } from './matrix.ts';
 
 /** Whether each prediction was right: booleans or 0 / 1. An abstention counts as wrong. */
 export type Correct =

@@ -1,5 +1,5 @@
 import { confusion } from './accuracy.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /** How one class fares. */
 export interface ClassReport {

@@ -1,5 +1,5 @@
 import { argmaxOf } from './predictions.ts';
-import { toLabels, toProbabilityRows, type HostLabels, type Labels, type Matrix, type Rows } from './rows.ts';
+import { toLabels, toProbabilityRows, type HostLabels, type Labels, type Matrix, type Rows } from './matrix.ts';
 import { rowWeights, type WeightOptions, type Weights } from './weights.ts';
 
 /** One confidence a row, and whether what it speaks of came true (1 or 0). */

@@ -1,4 +1,4 @@
-import { checkLabels, toProbabilityRows, type Labels, type Matrix } from './rows.ts';
+import { checkLabels, toProbabilityRows, type Labels, type Matrix } from './matrix.ts';
 
 /** What {@link confidentJoint} finds. */
 export interface ConfidentJoint {

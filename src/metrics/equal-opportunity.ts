@@ -1,6 +1,6 @@
 import { check, checkOptions, either, integer, oneOf } from '../check/check.ts';
 import { countGroups } from './group-accuracy.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /** Options of {@link equalOpportunityDifference}. */
 export interface EqualOpportunityOptions {

@@ -1,5 +1,5 @@
 import { confusion, recalls } from './accuracy.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /**
  * Geometric mean of the per-class accuracies over the classes that occur among the labels; 0 as soon as one of them is

@@ -1,7 +1,7 @@
 import { check, checkOptions, integer, listOf } from '../check/check.ts';
 import { toList } from '../tensor/host-values.ts';
 import { argmaxOf } from './predictions.ts';
-import { toLabels, toRows, type HostLabels, type Labels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Labels, type Matrix } from './matrix.ts';
 
 /** Options of metrics over groups. */
 export interface GroupOptions {

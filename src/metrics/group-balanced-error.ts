@@ -1,5 +1,5 @@
 import { groupAccuracies, type GroupOptions } from './group-accuracy.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /**
  * Mean over the groups of their error rates; groups without rows are left out. With groups that are pairs of label and

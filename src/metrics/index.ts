@@ -1,8 +1,8 @@
 export { accuracy, balancedAccuracy, confusionMatrix, perClassAccuracy } from './accuracy.ts';
 export { aurc, riskCoverage, type RiskCoverage } from './aurc.ts';
 export type { BinOptions, ReliabilityBin } from './bins.ts';
-export { bootstrapInterval, type BootstrapOptions, type Interval } from './bootstrap.ts';
-export { brierDecomposition, brierScore, type BrierDecomposition } from './brier.ts';
+export { bootstrapInterval, type BootstrapOptions, type ConfidenceInterval } from './bootstrap.ts';
+export { brierDecomposition, brierScore, type BrierDecomposition } from './brier-score.ts';
 export {
   calibrationError,
   classwiseCalibrationError,
@@ -18,7 +18,7 @@ export { ksError } from './ks-error.ts';
 export { nll } from './nll.ts';
 export type { WeightOptions } from './weights.ts';
 export { argmaxRows } from './predictions.ts';
-export type { HostLabels, Labels, Matrix } from './rows.ts';
+export type { HostLabels, Labels, Matrix } from './matrix.ts';
 export { shotAccuracy, type ShotAccuracy, type ShotOptions } from './shot-accuracy.ts';
 export { balancedError } from './balanced-error.ts';
 export { classReport, type ClassReport } from './class-report.ts';

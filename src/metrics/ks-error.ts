@@ -1,6 +1,6 @@
 import { checkOptions } from '../check/check.ts';
 import { labelledRows, topConfidences } from './confidence.ts';
-import type { Labels, Matrix } from './rows.ts';
+import type { Labels, Matrix } from './matrix.ts';
 import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { confusion, meanOfPresent } from './accuracy.ts';
 import { reportOf } from './class-report.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /**
  * Mean F1 over the classes that occur among the labels or the predictions; a class in neither is left out, as in

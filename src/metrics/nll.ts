@@ -1,6 +1,6 @@
 import { checkOptions } from '../check/check.ts';
 import { labelledRows } from './confidence.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 import { WEIGHT, type WeightOptions } from './weights.ts';
 
 /**

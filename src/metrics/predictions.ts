@@ -1,5 +1,5 @@
 import { classOfRow, NO_CLASS } from '../stats/class-of-row.ts';
-import { toRows, type Matrix, type Rows } from './rows.ts';
+import { toRows, type Matrix, type Rows } from './matrix.ts';
 
 /**
  * Predicted class of every row: the first index of the largest entry. x: (rows, classes) logits or probabilities.

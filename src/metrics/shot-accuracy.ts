@@ -1,11 +1,11 @@
 import { any, checkOptions, listOf, required, rule } from '../check/check.ts';
 import { confusion, meanOfPresent, recalls } from './accuracy.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /** Options of {@link shotAccuracy}. */
 export interface ShotOptions {
   /** Training images per class. */
-  counts: ArrayLike<number>;
+  classCounts: ArrayLike<number>;
   /** Classes with more training images are many-shot. Default 100. */
   manyThreshold?: number;
   /** Classes with fewer training images are few-shot. Default 20. */
@@ -14,7 +14,7 @@ export interface ShotOptions {
    * `'thresholds'` (default), `'thirds'` by rank of the training count, or how many classes of the first ranks are many
    * and of the last ones few, such as `{ many: 33, few: 34 }` of CIFAR-100 in the code of UniMix.
    */
-  groups?: 'thresholds' | 'thirds' | { many: number; few: number };
+  shots?: 'thresholds' | 'thirds' | { many: number; few: number };
 }
 
 /** Mean per-class accuracy of each group; null for a group without a class that has labels. */
@@ -36,26 +36,26 @@ export interface ShotAccuracy {
  */
 export function shotAccuracy(scores: Matrix, labels: HostLabels, options: ShotOptions): ShotAccuracy {
   checkOptions('shotAccuracy', options, {
-    counts: required(listOf(rule('a number >= 0', (n: number) => n >= 0))),
+    classCounts: required(listOf(rule('a number >= 0', (n: number) => n >= 0))),
     manyThreshold: any,
     fewThreshold: any,
-    groups: any,
+    shots: any,
   });
-  const { counts, manyThreshold = 100, fewThreshold = 20, groups = 'thresholds' } = options;
+  const { classCounts, manyThreshold = 100, fewThreshold = 20, shots = 'thresholds' } = options;
   const perClass = recalls(confusion(scores, labels, 'shotAccuracy'));
-  if (counts.length !== perClass.length) {
+  if (classCounts.length !== perClass.length) {
     throw new RangeError(
-      `shotAccuracy: counts has ${counts.length} entries, expected ${perClass.length}, one per class`,
+      `shotAccuracy: classCounts has ${classCounts.length} entries, expected ${perClass.length}, one per class`,
     );
   }
-  const sizes = Array.from(counts);
+  const sizes = Array.from(classCounts);
   if (!(fewThreshold <= manyThreshold)) {
     throw new RangeError(
       `shotAccuracy: fewThreshold is ${fewThreshold}, expected at most manyThreshold = ${manyThreshold}`,
     );
   }
   const third = Math.max(1, Math.round(sizes.length / 3));
-  const ranks = groups === 'thirds' ? { many: third, few: Math.min(third, Math.max(0, sizes.length - third)) } : groups;
+  const ranks = shots === 'thirds' ? { many: third, few: Math.min(third, Math.max(0, sizes.length - third)) } : shots;
   if (typeof ranks === 'object') {
     const isCount = (n: number): boolean => Number.isInteger(n) && n >= 0;
     if (!(isCount(ranks.many) && isCount(ranks.few) && ranks.many + ranks.few <= sizes.length)) {
@@ -65,7 +65,7 @@ export function shotAccuracy(scores: Matrix, labels: HostLabels, options: ShotOp
       );
     }
   } else if (ranks !== 'thresholds') {
-    throw new RangeError(`shotAccuracy: groups is ${String(groups)}, expected 'thresholds', 'thirds' or { many, few }`);
+    throw new RangeError(`shotAccuracy: shots is ${String(shots)}, expected 'thresholds', 'thirds' or { many, few }`);
   }
   const group =
     typeof ranks === 'object'

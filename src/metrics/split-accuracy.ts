@@ -1,5 +1,5 @@
 import { argmaxOf } from './predictions.ts';
-import { toLabels, toRows, type HostLabels, type Matrix } from './rows.ts';
+import { toLabels, toRows, type HostLabels, type Matrix } from './matrix.ts';
 
 /** Accuracy on training samples with right and with wrong labels, apart; null where there are no such samples. */
 export interface SplitAccuracy {

@@ -1,5 +1,5 @@
 import { any, atLeast, checkValue, listOf } from '../check/check.ts';
-import type { Labels } from './rows.ts';
+import type { Labels } from './matrix.ts';
 
 /** How much each row counts. Weights matter up to a common factor; a row of weight 0 does not count at all. */
 export interface WeightOptions {

@@ -1,5 +1,5 @@
 import { confusion, recalls } from './accuracy.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /**
  * The class of the lowest accuracy among those that occur in the labels, the first of equals. scores: (rows, classes).

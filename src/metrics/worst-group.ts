@@ -1,5 +1,5 @@
 import { groupAccuracies, type GroupOptions } from './group-accuracy.ts';
-import type { HostLabels, Matrix } from './rows.ts';
+import type { HostLabels, Matrix } from './matrix.ts';
 
 /**
  * The group of the lowest accuracy among those with rows, the first of equals. Inputs and errors as for

@@ -8,10 +8,10 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { CosineLinear } from './cosine-linear.ts';
 import { asView } from './entries.ts';
 import type { Layer, PassWeights } from './layer.ts';
-import type { Linear } from './linear.ts';
+import type { Linear } from './linear-layer.ts';
 import { BATCH_OPTIONS, mapBatches, PREDICT_OPTIONS, type BatchOptions, type PredictOptions } from './map-batches.ts';
 import { Snapshot, type HeldWeights } from './pass-weights.ts';
-import { Sequential } from './sequential.ts';
+import { SequentialModel, type Sequential } from './sequential.ts';
 
 /** A model in two parts. Both are views: the model owns the parameters and must outlive them. */
 export interface SplitModel {
@@ -26,7 +26,7 @@ export interface SplitModel {
  */
 export function splitClassifier(model: Sequential): SplitModel {
   let last: Layer | undefined = model.layers.at(-1);
-  while (last instanceof Sequential) last = last.layers.at(-1);
+  while (last instanceof SequentialModel) last = last.layers.at(-1);
   if (last?.kind !== 'linear' && last?.kind !== 'cosineLinear')
     throw new TypeError(
       `splitClassifier: the last layer is ${last?.kind ?? 'missing'}, expected linear or cosineLinear`,
@@ -39,7 +39,9 @@ function withoutLast(model: Sequential): Sequential {
   const entries = Object.entries(model.children);
   const [name, last] = entries.pop()!;
   return asView(
-    new Sequential(Object.fromEntries(last instanceof Sequential ? [...entries, [name, withoutLast(last)]] : entries)),
+    new SequentialModel(
+      Object.fromEntries(last instanceof SequentialModel ? [...entries, [name, withoutLast(last)]] : entries),
+    ),
   );
 }
 

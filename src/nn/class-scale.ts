@@ -14,10 +14,10 @@ export interface ClassScale extends Layer {
  * classifier that is frozen it is the learnable weight scaling (LWS) of Kang et al., ICLR 2020; with bias, LWS-plus.
  * Default: without bias.
  */
-export function classScale(classes: number, options: { bias?: boolean } = {}): ClassScale {
-  expectOptions('classScale', options, ['bias']);
+export function ClassScale(classes: number, options: { bias?: boolean } = {}): ClassScale {
+  expectOptions('ClassScale', options, ['bias']);
   const { bias = false } = options;
-  expectSizes('classScale', { classes });
+  expectSizes('ClassScale', { classes });
   const start = (value: number) => ({ shape: [classes], init: () => new Float32Array(classes).fill(value) });
   const layer: ClassScale = {
     kind: 'classScale',

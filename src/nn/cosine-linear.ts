@@ -19,12 +19,12 @@ export interface CosineLinear extends Layer {
  * Default scale: 1, as there. With the factor s of the loss in the head, softmax of the outputs are the probabilities
  * that were trained; use `ldam({ s, scaleIn: 'head' })` with it.
  */
-export function cosineLinear(inFeatures: number, outFeatures: number, options: { scale?: number } = {}): CosineLinear {
-  expectOptions('cosineLinear', options, ['scale']);
+export function CosineLinear(inFeatures: number, outFeatures: number, options: { scale?: number } = {}): CosineLinear {
+  expectOptions('CosineLinear', options, ['scale']);
   const { scale = 1 } = options;
-  expectSizes('cosineLinear', { inFeatures, outFeatures });
+  expectSizes('CosineLinear', { inFeatures, outFeatures });
   if (!(scale > 0 && Number.isFinite(scale)))
-    throw new RangeError(`cosineLinear: scale is ${scale}, expected a positive number`);
+    throw new RangeError(`CosineLinear: scale is ${scale}, expected a positive number`);
   const layer: CosineLinear = {
     kind: 'cosineLinear',
     inFeatures,

@@ -32,7 +32,7 @@ export interface ForwardContext {
    * Gets what stands behind the first `depth` layers of the outermost model, and returns what goes on from there;
    * nothing is fused then.
    */
-  readonly behind?: (hidden: Tensor, depth: number) => Tensor;
+  readonly hook?: (hidden: Tensor, depth: number) => Tensor;
 }
 
 /** Values that a pass uses in place of those of the model: an average such as ema(), or a snapshot. */
@@ -109,7 +109,7 @@ export function bufferOf(layer: Layer, name: string): Tensor | Tensor<'i32'> {
 function existing<T>(layer: Layer, name: string, value: T | undefined): T {
   if (!value)
     throw new Error(
-      `${layer.kind}: ${name} does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit`,
+      `${layer.kind}: ${name} does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit`,
     );
   return value;
 }

@@ -1,8 +1,8 @@
 import { expectOptions } from '../check/options.ts';
-import { flatten } from './activations.ts';
+import { Flatten } from './activation-layers.ts';
 import { expectSizes, type Layer } from './layer.ts';
 import { distanceLayers, LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';
-import { DistancePower, linfDistConv2d, meanShift } from './linf-dist.ts';
+import { DistancePower, LinfDistConv2d, MeanShift } from './linf-dist.ts';
 
 /** A convolution of {@link linfDistConvNet}. */
 export interface LinfDistConvSize {
@@ -14,7 +14,7 @@ export interface LinfDistConvSize {
 
 /** Options of {@link linfDistConvNet}. */
 export interface LinfDistConvNetOptions extends LinfDistMlpOptions {
-  classes: number;
+  numClasses: number;
   /**
    * 3 x 3 convolutions with a padding of 1, in order. Default: 32, 32, 64 of stride 2, 64, 64 filters, as in the
    * authors' first code.
@@ -43,21 +43,21 @@ export function linfDistConvNet(
   [inChannels, height, width]: readonly [channels: number, height: number, width: number],
   options: LinfDistConvNetOptions,
 ): LinfDistNet {
-  expectOptions('linfDistConvNet', options, ['classes', 'channels', 'hidden', 'p', 'identity']);
-  const { classes, channels = CHANNELS, hidden = [512], p = Infinity, identity = 10 } = options;
-  expectSizes('linfDistConvNet', { channels: inChannels, height, width, classes });
+  expectOptions('linfDistConvNet', options, ['numClasses', 'channels', 'hidden', 'p', 'identity']);
+  const { numClasses, channels = CHANNELS, hidden = [512], p = Infinity, identity = 10 } = options;
+  expectSizes('linfDistConvNet', { channels: inChannels, height, width, numClasses });
   const power = new DistancePower(p);
   const layers: Record<string, Layer> = {};
   let [from, h, w] = [inChannels, height, width];
   channels.forEach(({ out, stride = 1 }, i) => {
-    layers[`dist${i + 1}`] = linfDistConv2d(from, out, 3, { stride, padding: 1, power, identity });
-    layers[`shift${i + 1}`] = meanShift(out);
+    layers[`dist${i + 1}`] = LinfDistConv2d(from, out, 3, { stride, padding: 1, power, identity });
+    layers[`shift${i + 1}`] = MeanShift(out);
     [from, h, w] = [out, Math.floor((h - 1) / stride) + 1, Math.floor((w - 1) / stride) + 1];
   });
-  layers.flatten = flatten();
+  layers.flatten = Flatten();
   Object.assign(
     layers,
-    distanceLayers([from * h * w, ...hidden, classes], { power, identity, first: channels.length + 1 }),
+    distanceLayers([from * h * w, ...hidden, numClasses], { power, identity, first: channels.length + 1 }),
   );
   return new LinfDistNet(layers, power);
 }

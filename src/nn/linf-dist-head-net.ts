@@ -1,10 +1,10 @@
 import { expectOptions } from '../check/options.ts';
-import { flatten, tanh } from './activations.ts';
+import { Flatten, Tanh } from './activation-layers.ts';
 import type { Layer } from './layer.ts';
 import { LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';
-import { sortDistLinear, type SortDistOptions } from './sort-net.ts';
-import { DistancePower, linfDistLinear, meanShift } from './linf-dist.ts';
-import { ntkLinear, type NtkLinear } from './ntk-linear.ts';
+import { SortDistLinear, type SortDistOptions } from './sort-net.ts';
+import { DistancePower, LinfDistLinear, MeanShift } from './linf-dist.ts';
+import { NtkLinear } from './ntk-linear.ts';
 
 /** A distance net with a head of ordinary layers. */
 export class LinfDistHeadNet extends LinfDistNet {
@@ -46,19 +46,19 @@ export function linfDistHeadNet(
     throw new RangeError(`linfDistHeadNet: got ${sizes.length} sizes, expected at least the inputs and the features`);
   if (head.length < 1) throw new RangeError('linfDistHeadNet: the head has no sizes, expected at least the classes');
   const power = new DistancePower(p);
-  const features: Record<string, Layer> = { flatten: flatten() };
+  const features: Record<string, Layer> = { flatten: Flatten() };
   for (let i = 1; i < sizes.length; i++) {
     const [from, to] = [sizes[i - 1]!, sizes[i]!];
     features[`dist${i}`] =
       keep === undefined || i === 1
-        ? linfDistLinear(from, to, { power, identity })
-        : sortDistLinear(from, to, { ...rest, keep, power, identity });
-    features[`shift${i}`] = meanShift(sizes[i]!);
+        ? LinfDistLinear(from, to, { power, identity })
+        : SortDistLinear(from, to, { ...rest, keep, power, identity });
+    features[`shift${i}`] = MeanShift(sizes[i]!);
   }
   const layers: Record<string, Layer> = {};
   head.forEach((size, i) => {
-    if (i > 0) layers[`tanh${i}`] = tanh();
-    layers[`head${i + 1}`] = ntkLinear(i === 0 ? sizes.at(-1)! : head[i - 1]!, size);
+    if (i > 0) layers[`tanh${i}`] = Tanh();
+    layers[`head${i + 1}`] = NtkLinear(i === 0 ? sizes.at(-1)! : head[i - 1]!, size);
   });
   return new LinfDistHeadNet(features, layers, power);
 }

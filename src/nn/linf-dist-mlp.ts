@@ -1,14 +1,14 @@
 import { expectOptions } from '../check/options.ts';
-import { flatten } from './activations.ts';
+import { Flatten } from './activation-layers.ts';
 import { paramOf, type Layer } from './layer.ts';
-import { bias, DistancePower, linfDistLinear, meanShift, negatedDistance } from './linf-dist.ts';
-import { Sequential } from './sequential.ts';
+import { Bias, DistancePower, LinfDistLinear, MeanShift, NegatedDistance } from './linf-dist.ts';
+import { SequentialModel } from './sequential.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 /**
  * An l_infinity-distance net: a model whose outputs g are 1-Lipschitz in the l_infinity norm when `power` is infinite.
  */
-export class LinfDistNet extends Sequential {
+export class LinfDistNet extends SequentialModel {
   /** Shared by all layers; a schedule changes it. */
   readonly power: DistancePower;
 
@@ -48,7 +48,7 @@ export function linfDistMlp(sizes: readonly number[], options: LinfDistMlpOption
   if (sizes.length < 2)
     throw new RangeError(`linfDistMlp: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
   const power = new DistancePower(p);
-  return new LinfDistNet({ flatten: flatten(), ...distanceLayers(sizes, { power, identity }) }, power);
+  return new LinfDistNet({ flatten: Flatten(), ...distanceLayers(sizes, { power, identity }) }, power);
 }
 
 /**
@@ -63,10 +63,10 @@ export function distanceLayers(
   const last = sizes.length - 1;
   for (let i = 1; i <= last; i++) {
     const at = first + i - 1;
-    layers[`dist${at}`] = linfDistLinear(sizes[i - 1]!, sizes[i]!, { power, identity: i < last ? identity : 0 });
-    if (i < last) layers[`shift${at}`] = meanShift(sizes[i]!);
+    layers[`dist${at}`] = LinfDistLinear(sizes[i - 1]!, sizes[i]!, { power, identity: i < last ? identity : 0 });
+    if (i < last) layers[`shift${at}`] = MeanShift(sizes[i]!);
   }
-  layers.bias = bias(sizes[last]!);
-  layers.output = negatedDistance();
+  layers.bias = Bias(sizes[last]!);
+  layers.output = NegatedDistance();
   return layers;
 }

@@ -2,7 +2,7 @@ import { expectOptions } from '../check/options.ts';
 import { pairOf, type Pair } from '../ops/conv2d.ts';
 import { add } from '../ops/binary.ts';
 import { lpDistance, lpDistance2d } from '../ops/lp-distance.ts';
-import { meanShift as meanShiftOp } from '../ops/mean-shift.ts';
+import { meanShift } from '../ops/mean-shift.ts';
 import { reshape } from '../ops/reshape.ts';
 import { neg } from '../ops/unary.ts';
 import { hostNormal } from '../random/random.ts';
@@ -120,10 +120,10 @@ export interface LinfDistLinear extends Layer {
  * y_o = ||x - w_o||_p, x: (batch, inFeatures), `weight` (outFeatures, inFeatures) from N(0, 1). At p = infinity it is
  * 1-Lipschitz in the l_infinity norm for any weights. Zhang, Cai, Lu, He and Wang, ICML 2021.
  */
-export function linfDistLinear(inFeatures: number, outFeatures: number, options: LinfDistOptions = {}): LinfDistLinear {
-  expectOptions('linfDistLinear', options, ['power', 'identity']);
+export function LinfDistLinear(inFeatures: number, outFeatures: number, options: LinfDistOptions = {}): LinfDistLinear {
+  expectOptions('LinfDistLinear', options, ['power', 'identity']);
   const { power = new DistancePower(), identity = 0 } = options;
-  expectSizes('linfDistLinear', { inFeatures, outFeatures });
+  expectSizes('LinfDistLinear', { inFeatures, outFeatures });
   const layer: LinfDistLinear = {
     kind: 'linfDistLinear',
     inFeatures,
@@ -151,22 +151,22 @@ export interface LinfDistConv2d extends Layer {
 }
 
 /**
- * {@link linfDistLinear} of every patch; x: (batch, inChannels, height, width). The zeros of the padding enter the
+ * {@link LinfDistLinear} of every patch; x: (batch, inChannels, height, width). The zeros of the padding enter the
  * distance. Defaults: stride 1, padding 0.
  */
-export function linfDistConv2d(
+export function LinfDistConv2d(
   inChannels: number,
   outChannels: number,
   kernelSize: Pair,
   options: LinfDistOptions & { stride?: Pair; padding?: Pair } = {},
 ): LinfDistConv2d {
-  expectOptions('linfDistConv2d', options, ['stride', 'padding', 'power', 'identity']);
+  expectOptions('LinfDistConv2d', options, ['stride', 'padding', 'power', 'identity']);
   const { stride = 1, padding = 0, power = new DistancePower(), identity = 0 } = options;
-  expectSizes('linfDistConv2d', { inChannels, outChannels });
-  const [kh, kw] = pairOf(kernelSize, 1, 'linfDistConv2d: kernelSize');
+  expectSizes('LinfDistConv2d', { inChannels, outChannels });
+  const [kh, kw] = pairOf(kernelSize, 1, 'LinfDistConv2d: kernelSize');
   const geometry = {
-    stride: pairOf(stride, 1, 'linfDistConv2d: stride'),
-    padding: pairOf(padding, 0, 'linfDistConv2d: padding'),
+    stride: pairOf(stride, 1, 'LinfDistConv2d: stride'),
+    padding: pairOf(padding, 0, 'LinfDistConv2d: padding'),
   };
   const layer: LinfDistConv2d = {
     kind: 'linfDistConv2d',
@@ -199,10 +199,10 @@ export interface MeanShift extends Layer {
  * x - mean of the batch in training, x - `running_mean` in evaluation; x: (batch, features, ...). Default momentum:
  * 0.1.
  */
-export function meanShift(features: number, options: { momentum?: number } = {}): MeanShift {
-  expectOptions('meanShift', options, ['momentum']);
+export function MeanShift(features: number, options: { momentum?: number } = {}): MeanShift {
+  expectOptions('MeanShift', options, ['momentum']);
   const { momentum = 0.1 } = options;
-  expectSizes('meanShift', { features });
+  expectSizes('MeanShift', { features });
   const layer: MeanShift = {
     kind: 'meanShift',
     features,
@@ -212,7 +212,7 @@ export function meanShift(features: number, options: { momentum?: number } = {})
     specs: {},
     bufferSpecs: { running_mean: { shape: [features], dtype: 'f32', value: 0 } },
     forward: (x, { training } = { training: false }) =>
-      meanShiftOp(x, bufferOf(layer, 'running_mean') as Tensor, { training, momentum }),
+      meanShift(x, bufferOf(layer, 'running_mean') as Tensor, { training, momentum }),
   };
   return layer;
 }
@@ -224,8 +224,8 @@ export interface Bias extends Layer {
 }
 
 /** x + bias; x: (batch, features, ...). `bias` (features) starts at 0. */
-export function bias(features: number): Bias {
-  expectSizes('bias', { features });
+export function Bias(features: number): Bias {
+  expectSizes('Bias', { features });
   const layer: Bias = {
     kind: 'bias',
     features,
@@ -245,7 +245,7 @@ export interface NegatedDistance extends Layer {
  * -x: the nearer, the larger. Holds `scale`, the one trained number s (from 1) by which the cross-entropy of
  * `linfMargin` multiplies these outputs; the outputs themselves stay 1-Lipschitz.
  */
-export function negatedDistance(): NegatedDistance {
+export function NegatedDistance(): NegatedDistance {
   return {
     kind: 'negatedDistance',
     params: {},

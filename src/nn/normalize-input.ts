@@ -14,7 +14,7 @@ export interface NormalizeInput extends Layer {
   readonly buffers: Record<string, Tensor>;
 }
 
-/** Options of {@link normalizeInput}: one number for each channel, or one for all. */
+/** Options of {@link NormalizeInput}: one number for each channel, or one for all. */
 export interface NormalizeInputOptions {
   mean: ArrayLike<number> | number;
   /** Above 0. */
@@ -27,20 +27,20 @@ export interface NormalizeInputOptions {
  * loading a file brings its own. Throws RangeError unless mean and std are finite, as many of one as of the other, and
  * std above 0; `forward` ShapeError unless x has that many channels.
  */
-export function normalizeInput(options: NormalizeInputOptions): NormalizeInput {
-  expectOptions('normalizeInput', options, ['mean', 'std']);
+export function NormalizeInput(options: NormalizeInputOptions): NormalizeInput {
+  expectOptions('NormalizeInput', options, ['mean', 'std']);
   const { mean, std } = options;
   const [means, deviations] = [listOf('mean', mean), listOf('std', std)];
   const channels = Math.max(means.length, deviations.length);
   for (const [name, list] of Object.entries({ mean: means, std: deviations })) {
     if (list.length !== channels && list.length !== 1)
       throw new RangeError(
-        `normalizeInput: ${name} has ${list.length} entries, expected ${channels}, one for each channel, or 1`,
+        `NormalizeInput: ${name} has ${list.length} entries, expected ${channels}, one for each channel, or 1`,
       );
     list.forEach((v, c) => {
       if (!(Number.isFinite(Math.fround(v)) && (name === 'mean' || Math.fround(v) >= 2 ** -126)))
         throw new RangeError(
-          `normalizeInput: ${name}[${c}] is ${v}, expected a ${name === 'mean' ? 'finite' : 'positive'} number in f32`,
+          `NormalizeInput: ${name}[${c}] is ${v}, expected a ${name === 'mean' ? 'finite' : 'positive'} number in f32`,
         );
     });
   }
@@ -56,7 +56,7 @@ export function normalizeInput(options: NormalizeInputOptions): NormalizeInput {
     bufferSpecs: { mean: spec(means), std: spec(deviations) },
     forward: (x) => {
       if (x.rank < 2 || (channels > 1 && x.shape[1] !== channels))
-        throw new ShapeError(`normalizeInput: x has shape [${x.shape}], expected (batch, ${channels}, ...)`);
+        throw new ShapeError(`NormalizeInput: x has shape [${x.shape}], expected (batch, ${channels}, ...)`);
       const beside = (name: string): Tensor =>
         reshape(bufferOf(layer, name) as Tensor, [channels, ...x.shape.slice(2).map(() => 1)]);
       return div(sub(x, beside('mean')), beside('std'));
@@ -66,4 +66,4 @@ export function normalizeInput(options: NormalizeInputOptions): NormalizeInput {
 }
 
 const listOf = (name: string, values: ArrayLike<number> | number): number[] =>
-  typeof values === 'number' ? [values] : Array.from(toList(`normalizeInput: ${name}`, values));
+  typeof values === 'number' ? [values] : Array.from(toList(`NormalizeInput: ${name}`, values));

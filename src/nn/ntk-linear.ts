@@ -1,5 +1,5 @@
 import { mul } from '../ops/binary.ts';
-import { linear as linearOp } from '../ops/matmul.ts';
+import { linear } from '../ops/matmul.ts';
 import { hostNormal } from '../random/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { expectSizes, paramOf, type Layer } from './layer.ts';
@@ -16,8 +16,8 @@ export interface NtkLinear extends Layer {
  * Hongler, NeurIPS 2018, in which the heads of l-infinity-distance nets are trained. `weight` (outFeatures, inFeatures)
  * from N(0, 1), `bias` (outFeatures) 0.
  */
-export function ntkLinear(inFeatures: number, outFeatures: number): NtkLinear {
-  expectSizes('ntkLinear', { inFeatures, outFeatures });
+export function NtkLinear(inFeatures: number, outFeatures: number): NtkLinear {
+  expectSizes('NtkLinear', { inFeatures, outFeatures });
   const layer: NtkLinear = {
     kind: 'ntkLinear',
     inFeatures,
@@ -27,7 +27,7 @@ export function ntkLinear(inFeatures: number, outFeatures: number): NtkLinear {
       weight: { shape: [outFeatures, inFeatures], init: (key) => hostNormal(outFeatures, inFeatures, key) },
       bias: { shape: [outFeatures], init: () => new Float32Array(outFeatures) },
     },
-    forward: (x) => linearOp(x, ntkWeight(layer), paramOf(layer, 'bias')),
+    forward: (x) => linear(x, ntkWeight(layer), paramOf(layer, 'bias')),
   };
   return layer;
 }

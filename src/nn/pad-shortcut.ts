@@ -16,11 +16,11 @@ export interface PadShortcut extends Layer {
  * Every stride-th row and column of x: (batch, inChannels, height, width), with zero channels on both sides, the
  * smaller half first, to outChannels: option A of He et al., CVPR 2016, as in the CIFAR networks of the LDAM code.
  */
-export function padShortcut(inChannels: number, outChannels: number, stride = 1): PadShortcut {
-  expectSizes('padShortcut', { inChannels, outChannels, stride });
+export function PadShortcut(inChannels: number, outChannels: number, stride = 1): PadShortcut {
+  expectSizes('PadShortcut', { inChannels, outChannels, stride });
   if (outChannels < inChannels)
     throw new RangeError(
-      `padShortcut: outChannels is ${outChannels}, expected at least the ${inChannels} of the input`,
+      `PadShortcut: outChannels is ${outChannels}, expected at least the ${inChannels} of the input`,
     );
   const before = Math.floor((outChannels - inChannels) / 2);
   // Channel -1 stands for zeros: an index outside the axis.

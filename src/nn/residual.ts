@@ -3,7 +3,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { add } from '../ops/binary.ts';
 import { relu } from '../ops/activations.ts';
 import { sameShape } from '../tensor/shape.ts';
-import { split } from '../random/key.ts';
+import { splitKey } from '../random/key.ts';
 import type { ForwardContext, Layer } from './layer.ts';
 import { asLayer, type Module } from './module.ts';
 
@@ -16,7 +16,7 @@ export interface Residual extends Layer {
   readonly activation: 'none' | 'relu';
 }
 
-/** Options of {@link residual}. */
+/** Options of {@link Residual}. */
 export interface ResidualOptions {
   /** Behind the sum. Default: 'none'. */
   activation?: 'none' | 'relu';
@@ -28,18 +28,18 @@ export interface ResidualOptions {
  * y = activation(main(x) + shortcut(x)); without a shortcut, x itself. Parameters of `main` keep their own names. He,
  * Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
  */
-export function residual(
+export function Residual(
   mainPath: Module,
   shortcutPath: Module | null = null,
   options: ResidualOptions = {},
 ): Residual {
-  expectOptions('residual', options, ['activation', 'shortcutName']);
+  expectOptions('Residual', options, ['activation', 'shortcutName']);
   const { activation = 'none', shortcutName = 'shortcut' } = options;
-  const main = asLayer('residual: main', mainPath);
-  const shortcut = shortcutPath && asLayer('residual: shortcut', shortcutPath);
+  const main = asLayer('Residual: main', mainPath);
+  const shortcut = shortcutPath && asLayer('Residual: shortcut', shortcutPath);
   const branch = ({ training, random }: ForwardContext, at: number): ForwardContext => ({
     training,
-    ...(random ? { random: { ...random, key: split(random.key, at) } } : {}),
+    ...(random ? { random: { ...random, key: splitKey(random.key, at) } } : {}),
   });
   return {
     kind: 'residual',
@@ -53,7 +53,7 @@ export function residual(
       const a = main.forward(x, branch(context, 0));
       const b = shortcut ? shortcut.forward(x, branch(context, 1)) : x;
       if (!sameShape(a.shape, b.shape))
-        throw new ShapeError(`residual: the main path gives shape [${a.shape}], the shortcut [${b.shape}]`);
+        throw new ShapeError(`Residual: the main path gives shape [${a.shape}], the shortcut [${b.shape}]`);
       const y = add(a, b);
       return activation === 'relu' ? relu(y) : y;
     },

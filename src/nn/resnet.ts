@@ -1,20 +1,20 @@
 import { expectOptions } from '../check/options.ts';
-import { flatten, relu } from './activations.ts';
-import { conv2d, type Conv2d } from './conv2d.ts';
-import { cosineLinear } from './cosine-linear.ts';
+import { Flatten, ReLU } from './activation-layers.ts';
+import { Conv2d } from './conv-layer.ts';
+import { CosineLinear } from './cosine-linear.ts';
 import { kaimingNormal, startingFrom } from './init.ts';
 import type { Layer } from './layer.ts';
-import { linear } from './linear.ts';
-import { batchNorm } from './norms.ts';
-import { padShortcut } from './pad-shortcut.ts';
-import { adaptiveAvgPool2d } from './pooling.ts';
-import { residual } from './residual.ts';
-import { sequential, type Sequential } from './sequential.ts';
+import { Linear } from './linear-layer.ts';
+import { BatchNorm } from './norm-layers.ts';
+import { PadShortcut } from './pad-shortcut.ts';
+import { AdaptiveAvgPool2d } from './pooling-layers.ts';
+import { Residual } from './residual.ts';
+import { Sequential } from './sequential.ts';
 
 /** Options of the CIFAR residual networks. */
 export interface ResnetOptions {
   /** Default: 10. */
-  classes?: number;
+  numClasses?: number;
   /**
    * 'linear', or 'cosine' with the factor `scale` (default 1): the NormedLinear head of the LDAM code. Default:
    * 'linear'.
@@ -26,21 +26,21 @@ export interface ResnetOptions {
 }
 
 const convolution = (inChannels: number, outChannels: number, stride = 1): Conv2d =>
-  startingFrom(conv2d(inChannels, outChannels, 3, { stride, padding: 1, bias: false }), { weight: kaimingNormal() });
+  startingFrom(Conv2d(inChannels, outChannels, 3, { stride, padding: 1, bias: false }), { weight: kaimingNormal() });
 
 /**
  * Two 3 x 3 convolutions with batch norm beside a shortcut without parameters, then relu: the basic block, option A.
  */
-export function basicBlock(inChannels: number, outChannels: number, stride = 1): Layer {
-  const main = sequential({
+export function BasicBlock(inChannels: number, outChannels: number, stride = 1): Layer {
+  const main = Sequential({
     conv1: convolution(inChannels, outChannels, stride),
-    bn1: batchNorm(outChannels),
-    relu: relu(),
+    bn1: BatchNorm(outChannels),
+    relu: ReLU(),
     conv2: convolution(outChannels, outChannels),
-    bn2: batchNorm(outChannels),
+    bn2: BatchNorm(outChannels),
   });
-  const shortcut = stride === 1 && inChannels === outChannels ? null : padShortcut(inChannels, outChannels, stride);
-  return residual(main, shortcut, { activation: 'relu' });
+  const shortcut = stride === 1 && inChannels === outChannels ? null : PadShortcut(inChannels, outChannels, stride);
+  return Residual(main, shortcut, { activation: 'relu' });
 }
 
 /**
@@ -49,29 +49,29 @@ export function basicBlock(inChannels: number, outChannels: number, stride = 1):
  * these are. He, Zhang, Ren, Sun, CVPR 2016, section 4.2; Cao et al., NeurIPS 2019.
  */
 export function cifarResnet(blocks: number, options: ResnetOptions = {}): Sequential {
-  expectOptions('cifarResnet', options, ['classes', 'head', 'scale', 'channels']);
-  const { classes = 10, head = 'linear', scale = 1, channels = 3 } = options;
+  expectOptions('cifarResnet', options, ['numClasses', 'head', 'scale', 'channels']);
+  const { numClasses = 10, head = 'linear', scale = 1, channels = 3 } = options;
   if (!Number.isInteger(blocks) || blocks < 1)
     throw new RangeError(`cifarResnet: blocks is ${blocks}, expected a positive integer`);
   const stage = (inChannels: number, outChannels: number, stride: number): Layer =>
-    sequential(
+    Sequential(
       ...Array.from({ length: blocks }, (_, i) =>
-        basicBlock(i === 0 ? inChannels : outChannels, outChannels, i === 0 ? stride : 1),
+        BasicBlock(i === 0 ? inChannels : outChannels, outChannels, i === 0 ? stride : 1),
       ),
     );
-  return sequential({
+  return Sequential({
     conv1: convolution(channels, 16),
-    bn1: batchNorm(16),
-    relu: relu(),
+    bn1: BatchNorm(16),
+    relu: ReLU(),
     layer1: stage(16, 16, 1),
     layer2: stage(16, 32, 2),
     layer3: stage(32, 64, 2),
-    pool: adaptiveAvgPool2d(1),
-    flatten: flatten(),
+    pool: AdaptiveAvgPool2d(1),
+    flatten: Flatten(),
     linear:
       head === 'cosine'
-        ? cosineLinear(64, classes, { scale })
-        : startingFrom(linear(64, classes), { weight: kaimingNormal() }),
+        ? CosineLinear(64, numClasses, { scale })
+        : startingFrom(Linear(64, numClasses), { weight: kaimingNormal() }),
   });
 }
 

@@ -6,7 +6,7 @@ import { DisposedError, ShapeError } from '../gpu/errors.ts';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsInput } from '../io/index.ts';
 import { nextItems } from '../ops/dropout.ts';
 import { softmax } from '../ops/softmax.ts';
-import { key, PURPOSE, split, type Key } from '../random/key.ts';
+import { key, PURPOSE, splitKey, type Key } from '../random/key.ts';
 import { fromDevice } from '../tensor/dtype.ts';
 import type { ArrayInput } from '../tensor/array-input.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
@@ -33,7 +33,7 @@ export interface ParameterValues {
  * `init`, which `fit` calls if nobody did. A layer at two places of a model is one layer: its gradients are summed
  * (weight tying). A layer with parameters belongs to one model at a time.
  */
-export class Sequential implements Layer {
+export class SequentialModel implements Layer {
   readonly kind = 'sequential';
   readonly layers: readonly Layer[];
   readonly children: Readonly<Record<string, Layer>>;
@@ -47,7 +47,7 @@ export class Sequential implements Layer {
 
   constructor(children: Readonly<Record<string, Module>>) {
     this.children = Object.fromEntries(
-      Object.entries(children).map(([name, layer]) => [name, asLayer(`sequential: layer ${name}`, layer)]),
+      Object.entries(children).map(([name, layer]) => [name, asLayer(`Sequential: layer ${name}`, layer)]),
     );
     this.layers = Object.values(this.children);
   }
@@ -70,12 +70,12 @@ export class Sequential implements Layer {
     if (holder) throw new Error(`model: init while ${holder.by} is under way; await it first`);
     const entries = entriesOf(this).filter(({ name, first }) => name === first);
     own(this);
-    const root = split(key(seed), PURPOSE.parameters);
+    const root = splitKey(key(seed), PURPOSE.parameters);
     const trained = entries.filter(({ isBuffer }) => !isBuffer);
     const initial = new Map(
       trained.map(({ name, layer, local }, i) => {
         const { shape, init } = layer.specs[local]!;
-        return [name, { shape, data: typeof init === 'function' ? init(split(root, i)) : init }];
+        return [name, { shape, data: typeof init === 'function' ? init(splitKey(root, i)) : init }];
       }),
     );
     this.#free();
@@ -99,7 +99,7 @@ export class Sequential implements Layer {
     );
     if (this.#isRandom)
       this.#random = {
-        key: split(key(seed), PURPOSE.dropout),
+        key: splitKey(key(seed), PURPOSE.dropout),
         state: unscoped(() => tensor([0, 0], { dtype: 'u32', gpu })),
       };
     return this;
@@ -143,7 +143,7 @@ export class Sequential implements Layer {
    * in the model's own stream, in a captured step too, or takes its numbers from the context.
    */
   forward(x: Tensor, context: PassOptions = {}): Tensor {
-    expectOptions('model.forward', context, ['training', 'activation', 'random', 'behind', 'weights']);
+    expectOptions('model.forward', context, ['training', 'activation', 'random', 'hook', 'weights']);
     // A model inside another has its parameters from there.
     if (!this.#arena && !isOwned(this)) void this.arena;
     const { training = false, weights, ...rest } = context;
@@ -155,14 +155,14 @@ export class Sequential implements Layer {
     return y;
   }
 
-  #run(x: Tensor, { training, activation, random, behind }: ForwardContext): Tensor {
+  #run(x: Tensor, { training, activation, random, hook }: ForwardContext): Tensor {
     const entries = Object.entries(this.children);
     let y = x;
     for (let i = 0; i < entries.length; i++) {
       const [name, layer] = entries[i]!;
-      const fused = !behind && this.layers[i + 1]?.kind === 'relu' && layer.fuses?.includes('relu');
+      const fused = !hook && this.layers[i + 1]?.kind === 'relu' && layer.fuses?.includes('relu');
       const last = i === entries.length - 1 ? activation : 'none';
-      const source = random && { random: { ...random, key: split(random.key, i) } };
+      const source = random && { random: { ...random, key: splitKey(random.key, i) } };
       try {
         y = layer.forward(y, { training, activation: fused ? 'relu' : (last ?? 'none'), ...source });
       } catch (error) {
@@ -170,7 +170,7 @@ export class Sequential implements Layer {
         throw error;
       }
       if (fused) i++;
-      if (behind) y = behind(y, i + 1);
+      if (hook) y = hook(y, i + 1);
     }
     return y;
   }
@@ -296,18 +296,21 @@ export class Sequential implements Layer {
   }
 }
 
+/** What {@link Sequential} gives. */
+export type Sequential = SequentialModel;
+
 /**
- * Layers one after the other, numbered, or named by an object: `sequential({ conv1: conv2d(3, 16, 3), relu: relu() })`.
+ * Layers one after the other, numbered, or named by an object: `Sequential({ conv1: Conv2d(3, 16, 3), relu: ReLU() })`.
  * A layer may itself be a sequential, or any object with `forward`, see {@link Module}.
  */
-export function sequential<T extends Module[] | [Readonly<Record<string, Module>>]>(...layers: T): Sequential {
+export function Sequential<T extends Module[] | [Readonly<Record<string, Module>>]>(...layers: T): Sequential {
   const [first] = layers;
   const isNamed =
     layers.length === 1 &&
     typeof first === 'object' &&
     first !== null &&
     typeof (first as Module).forward !== 'function';
-  return new Sequential(
+  return new SequentialModel(
     isNamed
       ? (first as Record<string, Module>)
       : Object.fromEntries((layers as Module[]).map((layer, i) => [i, layer])),

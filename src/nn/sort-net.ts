@@ -7,20 +7,20 @@ import { slice } from '../ops/slice.ts';
 import { sortDistance } from '../ops/sort-distance.ts';
 import { sign } from '../ops/unary.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
-import { flatten } from './activations.ts';
+import { Flatten } from './activation-layers.ts';
 import { paramOf, expectSizes, type ForwardContext, type Layer } from './layer.ts';
 import {
-  bias,
+  Bias,
   DistancePower,
   distanceSpec,
-  linfDistLinear,
-  meanShift,
-  negatedDistance,
+  LinfDistLinear,
+  MeanShift,
+  NegatedDistance,
   type LinfDistOptions,
 } from './linf-dist.ts';
 import { LinfDistNet } from './linf-dist-mlp.ts';
 
-/** Options of {@link sortDistLinear}. */
+/** Options of {@link SortDistLinear}. */
 export interface SortDistOptions extends LinfDistOptions {
   /** Probability q that training keeps an input. Default: 0.75. */
   keep?: number;
@@ -49,13 +49,13 @@ export interface SortDistLinear extends Layer {
  * `weight` (outFeatures, inFeatures) from N(0, 1). 1-Lipschitz in the l_infinity norm in evaluation at p = infinity.
  * Zhang, Jiang, He and Wang, "Rethinking Lipschitz neural networks and certified robustness", NeurIPS 2022.
  */
-export function sortDistLinear(inFeatures: number, outFeatures: number, options: SortDistOptions = {}): SortDistLinear {
-  expectOptions('sortDistLinear', options, ['power', 'identity', 'keep', 'terms', 'group']);
+export function SortDistLinear(inFeatures: number, outFeatures: number, options: SortDistOptions = {}): SortDistLinear {
+  expectOptions('SortDistLinear', options, ['power', 'identity', 'keep', 'terms', 'group']);
   const { power = new DistancePower(), identity = 0, keep = 0.75, terms = 10, group = 32 } = options;
-  expectSizes('sortDistLinear', { inFeatures, outFeatures, terms, group });
-  if (terms > 16) throw new RangeError(`sortDistLinear: terms is ${terms}, expected at most 16`);
+  expectSizes('SortDistLinear', { inFeatures, outFeatures, terms, group });
+  if (terms > 16) throw new RangeError(`SortDistLinear: terms is ${terms}, expected at most 16`);
   expectProbability(keep);
-  if (keep === 0) throw new RangeError('sortDistLinear: keep is 0, expected a number above 0, at most 1');
+  if (keep === 0) throw new RangeError('SortDistLinear: keep is 0, expected a number above 0, at most 1');
   const layer: SortDistLinear = {
     kind: 'sortDistLinear',
     inFeatures,
@@ -93,7 +93,7 @@ function overSubsets(
 ): Tensor {
   if (!context.random)
     throw new Error(
-      'sortDistLinear: the context has no random numbers; put the layer in sequential(), or pass `random`',
+      'SortDistLinear: the context has no random numbers; put the layer in Sequential(), or pass `random`',
     );
   const rows = x.shape[0] ?? 0;
   const p = power.operand(x.gpu, context);
@@ -113,16 +113,16 @@ export interface SortNetOptions {
   p?: number;
   /** As in `linfDistMlp`; the authors take 10 on MNIST and 0 on CIFAR-10. Default: 10. */
   identity?: number;
-  /** As in {@link sortDistLinear}. Default: 0.75. */
+  /** As in {@link SortDistLinear}. Default: 0.75. */
   keep?: number;
-  /** As in {@link sortDistLinear}. Default: 10. */
+  /** As in {@link SortDistLinear}. Default: 10. */
   terms?: number;
-  /** As in {@link sortDistLinear}. Default: 32. */
+  /** As in {@link SortDistLinear}. Default: 32. */
   group?: number;
 }
 
 /**
- * `sortNet([784, 128, 128, 10])`: as `linfDistMlp`, with `sortDistLinear` in place of every distance layer but the
+ * `sortNet([784, 128, 128, 10])`: as `linfDistMlp`, with `SortDistLinear` in place of every distance layer but the
  * first, which keeps all inputs. Call `recomputeMeans` with the training images before testing it: training means are
  * those of other distances. Same source.
  */
@@ -132,15 +132,15 @@ export function sortNet(sizes: readonly number[], options: SortNetOptions = {}):
   if (sizes.length < 2)
     throw new RangeError(`sortNet: got ${sizes.length} sizes, expected at least the inputs and the outputs`);
   const power = new DistancePower(p);
-  const layers: Record<string, Layer> = { flatten: flatten() };
+  const layers: Record<string, Layer> = { flatten: Flatten() };
   const last = sizes.length - 1;
   for (let i = 1; i <= last; i++) {
     const [inputs, outputs, options] = [sizes[i - 1]!, sizes[i]!, { power, identity: i < last ? identity : 0 }];
     layers[`dist${i}`] =
-      i === 1 ? linfDistLinear(inputs, outputs, options) : sortDistLinear(inputs, outputs, { ...rest, ...options });
-    if (i < last) layers[`shift${i}`] = meanShift(outputs);
+      i === 1 ? LinfDistLinear(inputs, outputs, options) : SortDistLinear(inputs, outputs, { ...rest, ...options });
+    if (i < last) layers[`shift${i}`] = MeanShift(outputs);
   }
-  layers.bias = bias(sizes[last]!);
-  layers.output = negatedDistance();
+  layers.bias = Bias(sizes[last]!);
+  layers.output = NegatedDistance();
   return new LinfDistNet(layers, power);
 }

@@ -1,14 +1,14 @@
 import { expectOptions } from '../check/options.ts';
-import { flatten, relu } from './activations.ts';
-import { conv2d, type Conv2d } from './conv2d.ts';
-import { dropout } from './dropout.ts';
+import { Flatten, ReLU } from './activation-layers.ts';
+import { Conv2d } from './conv-layer.ts';
+import { Dropout } from './dropout-layer.ts';
 import { constant, kaimingNormal, startingFrom } from './init.ts';
 import type { Layer } from './layer.ts';
-import { linear } from './linear.ts';
-import { batchNorm } from './norms.ts';
-import { adaptiveAvgPool2d } from './pooling.ts';
-import { residual } from './residual.ts';
-import { sequential, type Sequential } from './sequential.ts';
+import { Linear } from './linear-layer.ts';
+import { BatchNorm } from './norm-layers.ts';
+import { AdaptiveAvgPool2d } from './pooling-layers.ts';
+import { Residual } from './residual.ts';
+import { Sequential } from './sequential.ts';
 
 /** Options of {@link wideResnet}. */
 export interface WideResnetOptions {
@@ -19,13 +19,13 @@ export interface WideResnetOptions {
   /** Between the convolutions of a block. Default: 0. */
   dropout?: number;
   /** Default: 10. */
-  classes?: number;
+  numClasses?: number;
   /** Channels of the image. Default: 3. */
   channels?: number;
 }
 
 const convolution = (inChannels: number, outChannels: number, kernelSize: number, stride = 1): Conv2d =>
-  startingFrom(conv2d(inChannels, outChannels, kernelSize, { stride, padding: kernelSize >> 1, bias: false }), {
+  startingFrom(Conv2d(inChannels, outChannels, kernelSize, { stride, padding: kernelSize >> 1, bias: false }), {
     weight: kaimingNormal('fanOut'),
   });
 
@@ -36,16 +36,16 @@ const convolution = (inChannels: number, outChannels: number, kernelSize: number
 function block(inChannels: number, outChannels: number, stride: number, p: number): Layer {
   const rest = {
     conv1: convolution(inChannels, outChannels, 3, stride),
-    bn2: batchNorm(outChannels),
-    relu2: relu(),
-    ...(p > 0 ? { dropout: dropout(p) } : {}),
+    bn2: BatchNorm(outChannels),
+    relu2: ReLU(),
+    ...(p > 0 ? { dropout: Dropout(p) } : {}),
     conv2: convolution(outChannels, outChannels, 3),
   };
-  const start = { bn1: batchNorm(inChannels), relu1: relu() };
-  if (inChannels === outChannels) return residual(sequential({ ...start, ...rest }));
-  return sequential({
+  const start = { bn1: BatchNorm(inChannels), relu1: ReLU() };
+  if (inChannels === outChannels) return Residual(Sequential({ ...start, ...rest }));
+  return Sequential({
     ...start,
-    '': residual(sequential(rest), convolution(inChannels, outChannels, 1, stride), { shortcutName: 'convShortcut' }),
+    '': Residual(Sequential(rest), convolution(inChannels, outChannels, 1, stride), { shortcutName: 'convShortcut' }),
   });
 }
 
@@ -55,29 +55,29 @@ function block(inChannels: number, outChannels: number, stride: number, p: numbe
  * BMVC 2016; names as in the usual PyTorch port.
  */
 export function wideResnet(options: WideResnetOptions): Sequential {
-  expectOptions('wideResnet', options, ['depth', 'widen', 'dropout', 'classes', 'channels']);
-  const { depth, widen, dropout: p = 0, classes = 10, channels = 3 } = options;
+  expectOptions('wideResnet', options, ['depth', 'widen', 'dropout', 'numClasses', 'channels']);
+  const { depth, widen, dropout: p = 0, numClasses = 10, channels = 3 } = options;
   const blocks = (depth - 4) / 6;
   if (!Number.isInteger(blocks) || blocks < 1)
     throw new RangeError(`wideResnet: depth is ${depth}, expected 6 n + 4 with n of at least 1`);
   const width = [16, 16 * widen, 32 * widen, 64 * widen] as const;
   const stage = (inChannels: number, outChannels: number, stride: number): Layer =>
-    sequential({
-      layer: sequential(
+    Sequential({
+      layer: Sequential(
         ...Array.from({ length: blocks }, (_, i) =>
           block(i === 0 ? inChannels : outChannels, outChannels, i === 0 ? stride : 1, p),
         ),
       ),
     });
-  return sequential({
+  return Sequential({
     conv1: convolution(channels, width[0], 3),
     block1: stage(width[0], width[1], 1),
     block2: stage(width[1], width[2], 2),
     block3: stage(width[2], width[3], 2),
-    bn1: batchNorm(width[3]),
-    relu: relu(),
-    pool: adaptiveAvgPool2d(1),
-    flatten: flatten(),
-    fc: startingFrom(linear(width[3], classes), { bias: constant(0) }),
+    bn1: BatchNorm(width[3]),
+    relu: ReLU(),
+    pool: AdaptiveAvgPool2d(1),
+    flatten: Flatten(),
+    fc: startingFrom(Linear(width[3], numClasses), { bias: constant(0) }),
   });
 }

@@ -78,7 +78,7 @@ const geluTanh = unary(
   'gelu',
   'geluTanhOf(x)',
   (dy, whole) => {
-    // x sigmoid(v) with v = c (x + k x^3), as 1 + tanh(u) = 2 sigmoid(2 u); beyond 20 the slope is that of its limit.
+    // x sigmoid(v) with v = c (x + k x^3), as 1 + tanh(u) = 2 Sigmoid(2 u); beyond 20 the slope is that of its limit.
     const x = clamp(whole, -20, 20);
     const [c, k] = [2 * Math.sqrt(2 / Math.PI), 0.044715];
     const gate = sigmoid(mul(mul(x, c), add(mul(square(x), k), 1)));

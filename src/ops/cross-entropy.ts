@@ -20,9 +20,9 @@ import { sum } from './sum.ts';
 /** Per-class and per-sample adjustments; see {@link crossEntropy}. */
 export interface CrossEntropyOptions {
   /** (4, classes): rows scale, shift, margin, weight, from {@link classTable}. Default: 1, 0, 0, 1. */
-  perClass?: Tensor;
+  classTable?: Tensor;
   /** Factor of all adjusted logits. Default: 1. */
-  s?: number;
+  scale?: number;
   /** (rows): factor of each sample's value, a constant for the gradient. */
   sampleWeight?: Tensor;
   /** Default: 'mean'. */
@@ -36,7 +36,7 @@ export interface CrossEntropyOptions {
 /** Adjustments of each class; every list has one entry a class. */
 export interface ClassAdjustments {
   /** Factor of the logit. Default: 1. */
-  scale?: ArrayLike<number>;
+  classScale?: ArrayLike<number>;
   /** Added to the logit. Default: 0. */
   shift?: ArrayLike<number>;
   /** Taken from the logit of the label. Default: 0. */
@@ -55,12 +55,12 @@ export function classTable(
   op = 'crossEntropy',
 ): Float32Array<ArrayBuffer> {
   const table = new Float32Array(4 * classes);
-  (['scale', 'shift', 'margin', 'weight'] as const).forEach((name, row) => {
+  (['classScale', 'shift', 'margin', 'weight'] as const).forEach((name, row) => {
     const list = adjustments[name];
     if (list && list.length !== classes)
       throw new ShapeError(`${op}: ${name} has ${list.length} entries, the logits have ${classes} classes`);
     for (let c = 0; c < classes; c++) {
-      const value = list ? list[c]! : name === 'scale' || name === 'weight' ? 1 : 0;
+      const value = list ? list[c]! : name === 'classScale' || name === 'weight' ? 1 : 0;
       const least = name === 'weight' ? 0 : -Infinity;
       if (!(Number.isFinite(value) && value >= least))
         throw new RangeError(`${op}: ${name}[${c}] is ${value}, expected a finite number${least === 0 ? ' >= 0' : ''}`);
@@ -115,14 +115,14 @@ export function crossEntropy(
   options: CrossEntropyOptions = {},
 ): Tensor {
   expectOptions('crossEntropy', options, [
-    'perClass',
-    's',
+    'classTable',
+    'scale',
     'sampleWeight',
     'reduction',
     'labelSmoothing',
     'ignoreIndex',
   ]);
-  const { s = 1, sampleWeight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = IGNORED } = options;
+  const { scale = 1, sampleWeight, reduction = 'mean', labelSmoothing = 0, ignoreIndex = IGNORED } = options;
   expectDType(logits, 'f32', 'crossEntropy: logits');
   if (logits.rank < 1 || logits.shape.at(-1) === 0)
     throw new ShapeError(`crossEntropy: logits have shape [${logits.shape}], expected (..., classes)`);
@@ -138,10 +138,10 @@ export function crossEntropy(
     expectDType(sampleWeight, 'f32', 'crossEntropy: sampleWeight');
     expectShape(sampleWeight, lead, 'crossEntropy: sampleWeight');
   }
-  const perClass = options.perClass ?? plainTable(classes, gpu);
+  const perClass = options.classTable ?? plainTable(classes, gpu);
   expectShape(perClass, [4, classes], 'crossEntropy: perClass');
 
-  const params = { rows, classes, ignore: ignoreIndex, s, smoothing: labelSmoothing };
+  const params = { rows, classes, ignore: ignoreIndex, s: scale, smoothing: labelSmoothing };
   const variant = { SAMPLE_WEIGHT: Number(sampleWeight !== undefined), REDUCTION: CODES[reduction] };
   const weights = sampleWeight ?? perClass;
   const values = empty([3, rows], { gpu });
@@ -199,7 +199,7 @@ function composedCrossEntropy(
   logits: Tensor,
   labels: Tensor<'i32'>,
   perClass: Tensor,
-  { s = 1, sampleWeight, labelSmoothing = 0, ignoreIndex = -100 }: CrossEntropyOptions,
+  { scale: s = 1, sampleWeight, labelSmoothing = 0, ignoreIndex = -100 }: CrossEntropyOptions,
   reduction: Reduction,
   dy: Tensor,
 ): Tensor {

@@ -11,7 +11,7 @@ import { reshape } from './reshape.ts';
 /** Bins of equal width. */
 export interface HistogramOptions {
   /** How many. */
-  bins: number;
+  numBins: number;
   /** Left edge of the first bin. */
   low: number;
   /** Right edge of the last bin. */
@@ -28,18 +28,18 @@ function expectCount(n: number, what: string): void {
  * edges are low + i (high - low) / bins, computed in f64 and rounded to f32.
  */
 export function histogram(x: Tensor, options: HistogramOptions): Tensor<'u32'> {
-  expectOptions('histogram', options, ['bins', 'low', 'high']);
-  const { bins, low, high } = options;
+  expectOptions('histogram', options, ['numBins', 'low', 'high']);
+  const { numBins, low, high } = options;
   expectDType(x, 'f32', 'histogram: x');
-  expectCount(bins, 'histogram: bins');
+  expectCount(numBins, 'histogram: numBins');
   if (!(low < high && Number.isFinite(high - low)))
     throw new RangeError(`histogram: low is ${low} and high ${high}, expected finite numbers with low < high`);
   const edges = tensor(
-    Float32Array.from({ length: bins + 1 }, (_, i) => (i === bins ? high : low + (i * (high - low)) / bins)),
+    Float32Array.from({ length: numBins + 1 }, (_, i) => (i === numBins ? high : low + (i * (high - low)) / numBins)),
     { gpu: x.gpu },
   );
-  const y = zeros([bins], { dtype: 'u32', gpu: x.gpu });
-  kernel.edges({ size: x.size, bins, chunk: 0, parts: 0 }, { x, edgeOf: edges, y }, [x.size]);
+  const y = zeros([numBins], { dtype: 'u32', gpu: x.gpu });
+  kernel.edges({ size: x.size, bins: numBins, chunk: 0, parts: 0 }, { x, edgeOf: edges, y }, [x.size]);
   edges.dispose();
   return y;
 }
@@ -47,7 +47,7 @@ export function histogram(x: Tensor, options: HistogramOptions): Tensor<'u32'> {
 /** Which classes to count, and how. */
 export interface BincountOptions<W extends Tensor | undefined> {
   /** How many classes: 0..classes-1. */
-  classes: number;
+  numClasses: number;
   /** What each element adds, f32 in the shape of x. Default: 1. */
   weights?: W;
 }
@@ -61,24 +61,24 @@ export function bincount<W extends Tensor | undefined = undefined>(
   x: Tensor<'i32' | 'u32'>,
   options: BincountOptions<W>,
 ): Tensor<W extends Tensor ? 'f32' : 'u32'> {
-  expectOptions('bincount', options, ['classes', 'weights']);
-  const { classes, weights } = options;
+  expectOptions('bincount', options, ['numClasses', 'weights']);
+  const { numClasses, weights } = options;
   type Result = Tensor<W extends Tensor ? 'f32' : 'u32'>;
   const labels = x as Tensor<'i32'>;
   expectOneOf(labels, ['i32', 'u32'], 'bincount: x');
-  expectCount(classes, 'bincount: classes');
+  expectCount(numClasses, 'bincount: numClasses');
   const { size, gpu } = labels;
   if (!weights) {
-    const y = zeros([classes], { dtype: 'u32', gpu });
-    kernel.classes({ size, bins: classes, chunk: 0, parts: 0 }, { labels, y }, [size]);
+    const y = zeros([numClasses], { dtype: 'u32', gpu });
+    kernel.classes({ size, bins: numClasses, chunk: 0, parts: 0 }, { labels, y }, [size]);
     return y as unknown as Result;
   }
   expectDType(weights, 'f32', 'bincount: weights');
   expectShape(weights, labels.shape, 'bincount: weights');
-  const parts = partsOf(classes, size);
-  const sums = empty([parts, classes], { gpu });
-  kernel.weighted({ size, bins: classes, chunk: Math.ceil(size / parts), parts }, { labels, weights, sums }, [
-    parts * classes,
+  const parts = partsOf(numClasses, size);
+  const sums = empty([parts, numClasses], { gpu });
+  kernel.weighted({ size, bins: numClasses, chunk: Math.ceil(size / parts), parts }, { labels, weights, sums }, [
+    parts * numClasses,
   ]);
   const y = sum(sums, { axes: 0 });
   sums.dispose();

@@ -30,7 +30,7 @@ export { mseLoss } from './mse-loss.ts';
 export * from './nll-loss.ts';
 export { norm, type NormOptions } from './norm.ts';
 export { meanShift, type MeanShiftOptions } from './mean-shift.ts';
-export { normalQuantile } from './normal-quantile.ts';
+export { ndtri } from './ndtri.ts';
 export * from './normalize.ts';
 export { oneHot } from './one-hot.ts';
 export { pad, type PadOptions } from './pad.ts';

@@ -26,7 +26,7 @@ export interface ProbabilityLossOptions {
   /** For 'focal': the factor (1 - p)^c0 is a constant for the gradient. Default: false. */
   detach?: boolean;
   /** Added to p. Default: 0. */
-  epsilon?: number;
+  eps?: number;
   /** p counts as this where it is smaller, without a gradient. Default: 0, no floor. */
   floor?: number;
 }
@@ -48,8 +48,8 @@ export function probabilityLoss(
   constants: Tensor | readonly number[],
   options: ProbabilityLossOptions = {},
 ): Tensor {
-  expectOptions('probabilityLoss', options, ['order', 'detach', 'epsilon', 'floor']);
-  const { order = 1, detach = false, epsilon = 0, floor = 0 } = options;
+  expectOptions('probabilityLoss', options, ['order', 'detach', 'eps', 'floor']);
+  const { order = 1, detach = false, eps = 0, floor = 0 } = options;
   expectDType(logits, 'f32', 'probabilityLoss: logits');
   expectRank(logits, 2, 'probabilityLoss: logits');
   const [rows, classes] = logits.shape as [number, number];
@@ -59,8 +59,7 @@ export function probabilityLoss(
     throw new RangeError(`probabilityLoss: kind is ${kind}, expected one of ${Object.keys(KINDS).join(', ')}`);
   if (!(Number.isInteger(order) && order >= 1))
     throw new RangeError(`probabilityLoss: order is ${order}, expected a positive integer`);
-  if (!(epsilon >= 0 && epsilon < 1))
-    throw new RangeError(`probabilityLoss: epsilon is ${epsilon}, expected 0 <= epsilon < 1`);
+  if (!(eps >= 0 && eps < 1)) throw new RangeError(`probabilityLoss: eps is ${eps}, expected 0 <= eps < 1`);
   if (!(floor >= 0 && floor < 1)) throw new RangeError(`probabilityLoss: floor is ${floor}, expected 0 <= floor < 1`);
   const gpu = logits.gpu;
   const table =
@@ -72,7 +71,7 @@ export function probabilityLoss(
         );
   expectShape(table, [4], 'probabilityLoss: constants');
 
-  const params = { rows, classes, order, epsilon, ceiling: floor > 0 ? -Math.log(floor) : Infinity };
+  const params = { rows, classes, order, epsilon: eps, ceiling: floor > 0 ? -Math.log(floor) : Infinity };
   const variant = { KIND: KINDS[kind], DETACH: Number(detach) };
   const y = empty([rows], { gpu });
   kernel.forward(params, { z: logits, labels, constants: table, y }, [rows], variant);
@@ -96,7 +95,7 @@ function composedProbabilityLoss(
   labels: Tensor<'i32'>,
   kind: ProbabilityLossKind,
   constants: Tensor,
-  { order = 1, detach = false, epsilon = 0, floor = 0 }: ProbabilityLossOptions,
+  { order = 1, detach = false, eps = 0, floor = 0 }: ProbabilityLossOptions,
   dy: Tensor,
 ): Tensor {
   const hot = noGrad(() => oneHot(labels, logits.shape[1]!));
@@ -113,8 +112,7 @@ function composedProbabilityLoss(
   ];
   let nll = neg(sum(mul(logSoftmax(held), hot), { axes: 1 }));
   // -log(p + epsilon), which ends at -log epsilon.
-  if (epsilon > 0)
-    nll = where(greater(nll, 80), -Math.log(epsilon), sub(nll, log1p(mul(exp(minimum(nll, 80)), epsilon))));
+  if (eps > 0) nll = where(greater(nll, 80), -Math.log(eps), sub(nll, log1p(mul(exp(minimum(nll, 80)), eps))));
   if (floor > 0) nll = minimum(nll, -Math.log(floor));
   const rest = neg(expm1(neg(nll)));
   const power = (l: Tensor): Tensor => {

@@ -34,12 +34,12 @@ export function cosineLr(options: { tMax?: number; etaMin?: number; by?: Unit } 
  * The rate of PyTorch's CosineAnnealingWarmRestarts: half cosines of t0, t0 tMult, t0 tMult^2, ... epochs (or steps).
  * Defaults: tMult 1, etaMin 0.
  */
-export function cosineWarmRestarts(options: { t0: number; tMult?: number; etaMin?: number; by?: Unit }): Schedule {
-  expectOptions('cosineWarmRestarts', options, ['t0', 'tMult', 'etaMin', 'by']);
+export function cosineWarmRestartsLr(options: { t0: number; tMult?: number; etaMin?: number; by?: Unit }): Schedule {
+  expectOptions('cosineWarmRestartsLr', options, ['t0', 'tMult', 'etaMin', 'by']);
   const { t0, tMult = 1, etaMin = 0, by = 'epoch' } = options;
-  expectNumber(t0, 'cosineWarmRestarts: t0', 1);
-  expectNumber(tMult, 'cosineWarmRestarts: tMult', 1);
-  expectNumber(etaMin, 'cosineWarmRestarts: etaMin');
+  expectNumber(t0, 'cosineWarmRestartsLr: t0', 1);
+  expectNumber(tMult, 'cosineWarmRestartsLr: tMult', 1);
+  expectNumber(etaMin, 'cosineWarmRestartsLr: etaMin');
   return {
     lr: (at, rate) => {
       let t = at[by];
@@ -82,12 +82,12 @@ export function polynomialLr(options: { totalIters?: number; power?: number; by?
  * Linear from startFactor (default 0) to the whole rate over `warmup` epochs (or steps), then half a cosine to 0 at
  * `total`, default the end of the run.
  */
-export function warmupCosine(options: { warmup: number; total?: number; startFactor?: number; by?: Unit }): Schedule {
-  expectOptions('warmupCosine', options, ['warmup', 'total', 'startFactor', 'by']);
+export function cosineWarmupLr(options: { warmup: number; total?: number; startFactor?: number; by?: Unit }): Schedule {
+  expectOptions('cosineWarmupLr', options, ['warmup', 'total', 'startFactor', 'by']);
   const { warmup, total, startFactor = 0, by = 'epoch' } = options;
-  expectNumber(warmup, 'warmupCosine: warmup');
-  if (total !== undefined) expectNumber(total, 'warmupCosine: total', warmup);
-  expectNumber(startFactor, 'warmupCosine: startFactor');
+  expectNumber(warmup, 'cosineWarmupLr: warmup');
+  if (total !== undefined) expectNumber(total, 'cosineWarmupLr: total', warmup);
+  expectNumber(startFactor, 'cosineWarmupLr: startFactor');
   return {
     lr: (at, rate) => {
       const t = at[by];
@@ -98,8 +98,8 @@ export function warmupCosine(options: { warmup: number; total?: number; startFac
   };
 }
 
-/** Options of {@link oneCycle}; names and defaults are PyTorch's. */
-export interface OneCycleOptions {
+/** Options of {@link oneCycleLr}; names and defaults are PyTorch's. */
+export interface OneCycleLrOptions {
   /** The highest rate. Default: the rate so far. */
   maxLr?: number;
   /** Default: all steps of the run. */
@@ -123,8 +123,8 @@ export interface OneCycleOptions {
 }
 
 /** The 1cycle policy in PyTorch's form (OneCycleLR), step by step. Smith and Topin, 2019. */
-export function oneCycle(options: OneCycleOptions = {}): Schedule {
-  expectOptions('oneCycle', options, [
+export function oneCycleLr(options: OneCycleLrOptions = {}): Schedule {
+  expectOptions('oneCycleLr', options, [
     'maxLr',
     'totalSteps',
     'pctStart',
@@ -149,12 +149,12 @@ export function oneCycle(options: OneCycleOptions = {}): Schedule {
     maxMomentum = 0.95,
   } = options;
   for (const [name, value] of Object.entries({ maxLr, totalSteps }))
-    if (value !== undefined) expectNumber(value, `oneCycle: ${name}`, name === 'totalSteps' ? 2 : 0);
+    if (value !== undefined) expectNumber(value, `oneCycleLr: ${name}`, name === 'totalSteps' ? 2 : 0);
   for (const [name, value] of Object.entries({ divFactor, finalDivFactor, baseMomentum, maxMomentum }))
-    expectNumber(value, `oneCycle: ${name}`);
+    expectNumber(value, `oneCycleLr: ${name}`);
   if (!(pctStart > 0 && pctStart < 1))
-    throw new RangeError(`oneCycle: pctStart is ${pctStart}, expected a number between 0 and 1`);
-  expectAnneal(kind, 'oneCycle: anneal');
+    throw new RangeError(`oneCycleLr: pctStart is ${pctStart}, expected a number between 0 and 1`);
+  expectAnneal(kind, 'oneCycleLr: anneal');
 
   const at = (step: number, total: number, low: number, high: number, last: number): number => {
     const turn = pctStart * total - 1;

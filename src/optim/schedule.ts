@@ -1,5 +1,5 @@
 import { expectOptions } from '../check/options.ts';
-import { effectiveNumberWeights, inverseFrequencyWeights } from '../losses/class-weights.ts';
+import { effectiveNumberWeights, inverseFrequencyWeights } from '../stats/class-weights.ts';
 import { expectNumber } from './optimizer.ts';
 
 /** Where a run stands; `epoch` and `step` count from 0, `step` over the whole run. */
@@ -63,11 +63,11 @@ export function stepLr(options: { stepSize: number; gamma?: number; lag?: number
  * The rate times gamma at each milestone, epochs (or steps) from 0: gamma^(number of milestones <= epoch). Default
  * gamma: 0.1.
  */
-export function multiStep(options: { milestones: readonly number[]; gamma?: number; by?: Unit }): Schedule {
-  expectOptions('multiStep', options, ['milestones', 'gamma', 'by']);
+export function multiStepLr(options: { milestones: readonly number[]; gamma?: number; by?: Unit }): Schedule {
+  expectOptions('multiStepLr', options, ['milestones', 'gamma', 'by']);
   const { milestones, gamma = 0.1, by = 'epoch' } = options;
-  milestones.forEach((m, i) => expectNumber(m, `multiStep: milestones[${i}]`));
-  expectNumber(gamma, 'multiStep: gamma');
+  milestones.forEach((m, i) => expectNumber(m, `multiStepLr: milestones[${i}]`));
+  expectNumber(gamma, 'multiStepLr: gamma');
   return { lr: (at, rate) => rate * gamma ** milestones.filter((m) => m <= at[by]).length };
 }
 
@@ -80,17 +80,17 @@ export function exponentialLr(options: { gamma: number; by?: Unit }): Schedule {
 }
 
 /** Linear warm-up by epoch: (epoch + 1) / epochs of the rate during the first `epochs` epochs, as the LDAM code (5). */
-export function warmUp(options: { epochs?: number } = {}): Schedule {
-  expectOptions('warmUp', options, ['epochs']);
+export function warmupLr(options: { epochs?: number } = {}): Schedule {
+  expectOptions('warmupLr', options, ['epochs']);
   const { epochs = 5 } = options;
-  expectNumber(epochs, 'warmUp: epochs', 1);
+  expectNumber(epochs, 'warmupLr: epochs', 1);
   return { lr: ({ epoch }, rate) => rate * Math.min(1, (epoch + 1) / epochs) };
 }
 
 /** Any function of the moment and the rate so far, as the rate: `custom(({ epoch }, rate) => rate / (1 + epoch))`. */
-export function custom(lr: (at: Moment, rate: number) => number): Schedule {
+export function lambdaLr(lr: (at: Moment, rate: number) => number): Schedule {
   if (typeof lr !== 'function')
-    throw new TypeError(`custom: lr is a ${typeof lr}, expected a function of the moment and the rate`);
+    throw new TypeError(`lambdaLr: lr is a ${typeof lr}, expected a function of the moment and the rate`);
   return { lr };
 }
 

@@ -5,7 +5,7 @@ import { sizeOf } from '../tensor/shape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { DRAW, HOST_DRAW, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
 import type { Key } from './key.ts';
-import { logOf, unitOpen } from './normal.ts';
+import { logOf, unitOpen } from './box-muller.ts';
 import { philox } from './philox.ts';
 
 /** What says how likely each class is: logits, or probabilities that need not sum to one. Never guessed. */

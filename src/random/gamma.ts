@@ -5,7 +5,7 @@ import { record } from '../tensor/tape.ts';
 import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
 import { DRAW, HOST_DRAW, orTable, parameter, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
 import type { Key } from './key.ts';
-import { circle, expNegative, logOf, radiusOf, unitOpen } from './normal.ts';
+import { circle, expNegative, logOf, radiusOf, unitOpen } from './box-muller.ts';
 import { philox } from './philox.ts';
 
 const f = Math.fround;

@@ -7,14 +7,14 @@ export type Key = readonly [number, number];
 /** The key of a seed, an integer of at most 53 bits. */
 export function key(seed: number): Key {
   check('key', { seed }, { seed: worded(integer(0), 'an integer from 0 to 2^53 - 1') });
-  return split([seed >>> 0, Math.floor(seed / 2 ** 32)], 0);
+  return splitKey([seed >>> 0, Math.floor(seed / 2 ** 32)], 0);
 }
 
 /**
  * The `index`-th child of a key: an independent stream. Derive one for each use, and from it one for each layer, epoch
  * or step, as with fold_in of JAX; draws of one key and one stream take the same numbers, whatever their distribution.
  */
-export function split(parent: Key, index: number): Key {
+export function splitKey(parent: Key, index: number): Key {
   const [a, b] = philox([index >>> 0, Math.floor(index / 2 ** 32), 0, 0x9e3779b9], parent);
   return [a, b];
 }

@@ -26,7 +26,7 @@ import {
   type HostDrawOptions,
 } from './draw.ts';
 import type { Key } from './key.ts';
-import { logOf, normals, unitOpen } from './normal.ts';
+import { logOf, normals, unitOpen } from './box-muller.ts';
 import { mulHigh, philox } from './philox.ts';
 
 const f = Math.fround;

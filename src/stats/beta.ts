@@ -1,5 +1,5 @@
 import { between, check, positive } from '../check/check.ts';
-import { logGamma, stirlingCorrection } from './gamma.ts';
+import { logGamma, stirlingCorrection } from './log-gamma.ts';
 import { normalQuantile } from './normal.ts';
 
 const LOG_MIN = -745; // exp of anything below underflows to 0

@@ -1,5 +1,5 @@
 import { between, check, integer } from '../check/check.ts';
-import { stirlingCorrection } from './gamma.ts';
+import { stirlingCorrection } from './log-gamma.ts';
 import { roundDown } from './rounding.ts';
 
 /** Constant terms of log M: log sqrt(2 pi) of Stirling's formula, and log B(1/2, 1/2) = log pi. */

@@ -1,4 +1,4 @@
-export { logGamma } from './gamma.ts';
+export { logGamma } from './log-gamma.ts';
 export { betaPdf, betaQuantile, incompleteBeta, logBeta } from './beta.ts';
 export { normalCdf, normalLogCdf, normalPdf, normalQuantile } from './normal.ts';
 export {

@@ -14,7 +14,7 @@ export interface LbfgsOptions {
   /** Largest entry of the gradient at the end. Default: 1e-8. */
   tolerance?: number;
   /** Pairs of steps and gradient differences that are kept. Default: 10. */
-  memory?: number;
+  historySize?: number;
 }
 
 /**
@@ -25,7 +25,7 @@ export interface LbfgsOptions {
 export function lbfgs(
   evaluate: (x: Float64Array, gradient: Float64Array) => number,
   start: ArrayLike<number>,
-  { maxIterations = 500, tolerance = 1e-8, memory = 10 }: LbfgsOptions = {},
+  { maxIterations = 500, tolerance = 1e-8, historySize = 10 }: LbfgsOptions = {},
 ): Minimum {
   const n = start.length;
   let x = Float64Array.from(start);
@@ -53,7 +53,7 @@ export function lbfgs(
     const curvature = dot(s, y);
     if (curvature > 1e-14 * dot(y, y)) {
       pairs.push({ s, y, rho: 1 / curvature });
-      if (pairs.length > memory) pairs.shift();
+      if (pairs.length > historySize) pairs.shift();
     }
     [x, gradient, value] = [next, nextGradient, nextValue];
   }

@@ -35,7 +35,7 @@ export function logisticRegression(
     sampleWeight: listOf(atLeast(0), x.shape[0]),
     tolerance: any,
     maxIterations: any,
-    memory: any,
+    historySize: any,
   });
   const { l2 = 1, sampleWeight, tolerance = 1e-5, ...search } = options;
   const [rows, width] = checkedRows('logisticRegression: x', x);

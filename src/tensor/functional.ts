@@ -3,7 +3,7 @@ import { ShapeError } from '../gpu/errors.ts';
 import { ambient, within } from './ambient.ts';
 import type { DType } from './dtype.ts';
 import { scope } from './scope.ts';
-import { grad as gradients, leavesOf, noGrad, pullback, record, requireGrad, withGrad } from './tape.ts';
+import { gradients, leavesOf, noGrad, pullback, record, requireGrad, withGrad } from './tape.ts';
 import { Tensor } from './tensor.ts';
 
 /** A tensor, or arrays and plain objects of them, such as the parameters of a model. */

@@ -166,10 +166,10 @@ export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): 
  * Gradients of a scalar with respect to `inputs`, as tensors; zeros where it does not depend on one.
  * With `createGraph` the gradients can be differentiated again; ops that are fused and cannot say so by an error.
  */
-export function grad(y: Tensor, inputs: readonly Tensor[], options: { createGraph?: boolean } = {}): Tensor[] {
-  expectOptions('grad', options, ['createGraph']);
+export function gradients(y: Tensor, inputs: readonly Tensor[], options: { createGraph?: boolean } = {}): Tensor[] {
+  expectOptions('gradients', options, ['createGraph']);
   const { createGraph = false } = options;
-  if (y.size !== 1) throw new ShapeError(`grad: y has shape [${y.shape}], expected a scalar; reduce it first`);
+  if (y.size !== 1) throw new ShapeError(`gradients: y has shape [${y.shape}], expected a scalar; reduce it first`);
   return gradientsOf(y, inputs, one(y.gpu, y.shape), createGraph);
 }
 

@@ -47,7 +47,7 @@ export const FIT_OPTIONS = [
   'objective',
   'optimizer',
   'schedule',
-  'average',
+  'weightAverage',
   'state',
   'epochs',
   'startEpoch',
@@ -84,7 +84,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     epochs,
     batchSize = 128,
     seed = 0,
-    average,
+    weightAverage,
     dropLast,
     startEpoch = 0,
     probe,
@@ -176,7 +176,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
         }
         const { lr, momentum } = ratesAt(schedules, at(i), optimizer.lr);
         rates[at(i).step] = lr;
-        average?.prepare(at(i));
+        weightAverage?.prepare(at(i));
         objective?.prepare?.(at(i));
         for (const s of schedules) s.apply?.(at(i));
         step.run(i, lr, momentum);

@@ -5,7 +5,7 @@ export {
   type Enriched,
   type EnrichOptions,
   type Factoring,
-} from './enrich.ts';
+} from './two-stage/enrich.ts';
 export { epochScores, type EpochScore, type EpochScores, type EpochScoresOptions } from './epoch-scores.ts';
 export { evaluate, type EvaluateOptions, type Evaluation, type Metric, type Predictor } from './evaluate.ts';
 export { fit, type FitOptions } from './fit.ts';
@@ -25,8 +25,8 @@ export {
   type SusceptibilityOptions,
 } from './susceptibility.ts';
 export { TrainingStep, type TrainingOptions, type TrainingStepOptions } from './training-step.ts';
-export { crt, type CrtOptions } from './crt.ts';
-export { featuresOf, linearHead, type HeadOptions } from './heads.ts';
-export { lws, type LwsOptions } from './lws.ts';
-export { nearestClassMean, type NearestClassMeanOptions } from './nearest-class-mean.ts';
-export { tauNorm, type TauNormOptions } from './tau-norm.ts';
+export { crt, type CrtOptions } from './two-stage/crt.ts';
+export { featuresOf, linearHead, type HeadOptions } from './two-stage/heads.ts';
+export { lws, type LwsOptions } from './two-stage/lws.ts';
+export { nearestClassMean, type NearestClassMeanOptions } from './two-stage/nearest-class-mean.ts';
+export { tauNorm, type TauNormOptions } from './two-stage/tau-norm.ts';

@@ -8,7 +8,7 @@ import { stack } from '../ops/concat.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { toLabels } from '../ops/labels.ts';
 import { expectOptimizer, setRates, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
-import { key, PURPOSE, split } from '../random/key.ts';
+import { key, PURPOSE, splitKey } from '../random/key.ts';
 import { keep } from '../tensor/copy.ts';
 import type { NdArray } from '../tensor/ndarray.ts';
 import { scope } from '../tensor/scope.ts';
@@ -37,7 +37,7 @@ export interface SusceptibilityOptions {
    * Of a batch out of given inputs. 'fresh': drawn from all classes alike for each probe, the true class included.
    * 'fixed': drawn once for each input. 'given': those of the inputs. Default: 'fresh'.
    */
-  labels?: 'fresh' | 'fixed' | 'given';
+  probeLabels?: 'fresh' | 'fixed' | 'given';
   /** Samples of a probe, drawn without replacement, afresh for each; at most all of the inputs. Default: 128. */
   batchSize?: number;
   /**
@@ -187,7 +187,7 @@ export class Susceptibility {
     const { masks = 'redrawn', augment, seed = 0, loss: of = crossEntropy } = this.#options;
     const { values, grads, parameters } = model.arena;
     const { gpu } = values;
-    const root = split(split(key(seed), PURPOSE.probe), epoch);
+    const root = splitKey(splitKey(key(seed), PURPOSE.probe), epoch);
     const place = (stream: number): Tensor<'u32'> => tensor([0, stream], { dtype: 'u32', gpu });
     const restore = keep([values, grads, ...model.namedBuffers.values(), ...Object.values(stepper.slots)]);
     const held = Array.from(parameters.values(), (p) => [p, p.grad] as const);
@@ -195,14 +195,17 @@ export class Susceptibility {
     const rates = { lr: stepper.lr, momentum: stepper.momentum };
     try {
       const taken = tensor(x, { gpu });
-      const input = augment ? augment(taken, { key: split(root, 1), first: place(0) }) : taken;
+      const input = augment ? augment(taken, { key: splitKey(root, 1), first: place(0) }) : taken;
       if (!sameShape(input.shape, taken.shape))
         throw new ShapeError(
           `susceptibility: augment gave shape [${input.shape}], expected that of the batch, [${taken.shape}]`,
         );
       // Each pass draws its masks from a stream of its own.
       const loss = (stream: number): Tensor => {
-        const logits = model.forward(input, { training: true, random: { key: split(root, 0), first: place(stream) } });
+        const logits = model.forward(input, {
+          training: true,
+          random: { key: splitKey(root, 0), first: place(stream) },
+        });
         if (logits.rank !== 2)
           throw new ShapeError(`susceptibility: the model gives shape [${logits.shape}], expected (batch, classes)`);
         const value = of(logits, toLabels(this.#options.loss ? 'susceptibility' : 'crossEntropy', y, logits));
@@ -233,7 +236,7 @@ export class Susceptibility {
  */
 export function susceptibility(inputs: ProbeInputs | ProbeSource, options: SusceptibilityOptions = {}): Susceptibility {
   expectOptions('susceptibility', options, [
-    'labels',
+    'probeLabels',
     'batchSize',
     'optimizer',
     'augment',
@@ -255,14 +258,14 @@ export function susceptibility(inputs: ProbeInputs | ProbeSource, options: Susce
 
 function batchesOf(
   inputs: ProbeInputs,
-  { labels = 'fresh', batchSize = 128, seed = 0 }: SusceptibilityOptions,
+  { probeLabels = 'fresh', batchSize = 128, seed = 0 }: SusceptibilityOptions,
 ): ProbeSource {
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new RangeError(`susceptibility: batchSize is ${batchSize}, expected a positive integer`);
-  if (labels !== 'fresh' && labels !== 'fixed' && labels !== 'given')
-    throw new RangeError(`susceptibility: labels is ${String(labels)}, expected 'fresh', 'fixed' or 'given'`);
+  if (probeLabels !== 'fresh' && probeLabels !== 'fixed' && probeLabels !== 'given')
+    throw new RangeError(`susceptibility: probeLabels is ${String(probeLabels)}, expected 'fresh', 'fixed' or 'given'`);
   if (!(inputs?.x?.length > 0)) throw new ShapeError('susceptibility: there are no inputs, expected at least one');
-  if (labels === 'given' && !inputs.y)
+  if (probeLabels === 'given' && !inputs.y)
     throw new TypeError("susceptibility: the inputs have no labels, expected some for labels: 'given'");
   const { numClasses, x } = inputs;
   const drawn = (count: number, stream: number): Int32Array => {
@@ -271,12 +274,12 @@ function batchesOf(
   };
   const pool = makeDataset(
     x,
-    labels === 'given' ? inputs.y! : labels === 'fixed' ? drawn(x.length, FIXED) : new Int32Array(x.length),
+    probeLabels === 'given' ? inputs.y! : probeLabels === 'fixed' ? drawn(x.length, FIXED) : new Int32Array(x.length),
     { numClasses },
   );
   return (epoch) => {
     const batch = subset(pool, shuffledIndices(x.length, seed, PROBES + 2 * epoch).subarray(0, batchSize));
-    return labels === 'fresh' ? { x: batch.x, y: drawn(batch.x.length, PROBES + 2 * epoch + 1) } : batch;
+    return probeLabels === 'fresh' ? { x: batch.x, y: drawn(batch.x.length, PROBES + 2 * epoch + 1) } : batch;
   };
 }
 

@@ -13,7 +13,7 @@ import { mul } from '../ops/binary.ts';
 import { countingInvalidLabels } from '../ops/cross-entropy.ts';
 import type { WeightAverage } from '../optim/average.ts';
 import { setRates, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
-import { key, PURPOSE, split, type Key } from '../random/key.ts';
+import { key, PURPOSE, splitKey, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
 import { AnomalyWatch } from '../tensor/anomaly.ts';
 import { capture, rehearse, type Captured } from '../tensor/capture.ts';
@@ -39,7 +39,7 @@ export interface TrainingOptions {
   objective?: Objective | undefined;
   optimizer: Optimizer;
   /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
-  average?: WeightAverage | undefined;
+  weightAverage?: WeightAverage | undefined;
   /**
    * State of `optimizer` for this model, for a caller who saves or restores it. Default: a new one, freed at the end.
    */
@@ -109,15 +109,15 @@ export class TrainingStep {
     this.#model = model;
     const { batchSize = 128, inputNoise = 0, seed = 0 } = options;
     this.#options = { ...options, batchSize, inputNoise, seed };
-    options.average?.attach(model.arena);
+    options.weightAverage?.attach(model.arena);
     this.#claims = claimsOf(model, options);
     this.#gpu = model.arena.values.gpu;
     this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
     this.#watch = options.detectAnomaly ? new AnomalyWatch(this.#gpu) : null;
-    this.#augmentKey = split(key(seed), PURPOSE.augmentation);
-    this.#noiseKey = split(key(seed), PURPOSE.inputNoise);
-    this.#dropoutKey = split(key(seed), PURPOSE.dropout);
-    this.#objectiveKey = split(key(seed), PURPOSE.objective);
+    this.#augmentKey = splitKey(key(seed), PURPOSE.augmentation);
+    this.#noiseKey = splitKey(key(seed), PURPOSE.inputNoise);
+    this.#dropoutKey = splitKey(key(seed), PURPOSE.dropout);
+    this.#objectiveKey = splitKey(key(seed), PURPOSE.objective);
     this.#labels = data.y;
     const gpu = this.#gpu;
     [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid] = unscoped(() => [
@@ -237,7 +237,7 @@ export class TrainingStep {
     const [input, y, index] = this.#batch(rows);
     const value = this.#gradients(input, y, index);
     this.#optimizer.step(() => this.#again(input, y, index));
-    this.#options.average?.update();
+    this.#options.weightAverage?.update();
     logLoss(value, this.#log, this.#state);
   }
 
@@ -284,7 +284,7 @@ export class TrainingStep {
   /** Logits in training mode. Each call in a step has dropout masks of its own, and so has each copy of a sample. */
   #forward(x: Tensor, batch: number, call: number, options: Parameters<ObjectiveInputs['forward']>[1] = {}): Tensor {
     const copies = Math.ceil(x.shape[0]! / batch);
-    const key = call === 0 ? this.#dropoutKey : split(this.#dropoutKey, 2 ** 32 + call);
+    const key = call === 0 ? this.#dropoutKey : splitKey(this.#dropoutKey, 2 ** 32 + call);
     const first = copies === 1 ? this.#state : mul(this.#state, copies);
     return this.#expectLogits(this.#model.forward(x, { training: true, random: { key, first }, ...options }));
   }

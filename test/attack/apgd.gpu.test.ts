@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { scope, tensor, type Tensor } from 'evenkeel';
 import { apgd, apgdCheckpoints, pgd, type ApgdOptions, type AttackedModel } from 'evenkeel/attack';
-import { linear, sequential, tanh, type Sequential } from 'evenkeel/nn';
-import { hostNormal, hostUniform, key, split } from 'evenkeel/random';
+import { Linear, Sequential, Tanh } from 'evenkeel/nn';
+import { hostNormal, hostUniform, key, splitKey } from 'evenkeel/random';
 import { apgdReference, type Slope } from '../reference/apgd.ts';
 
 const [FEATURES, HIDDEN, CLASSES] = [6, 8, 5];
@@ -12,7 +12,7 @@ const row = (w: Float32Array, i: number, n: number): number[] => Array.from(w.su
 const inner = (a: readonly number[], b: readonly number[]): number => a.reduce((t, v, i) => t + v * b[i]!, 0);
 
 function net(): Sequential {
-  const model = sequential(linear(FEATURES, HIDDEN), tanh(), linear(HIDDEN, CLASSES)).init({ seed: 0 });
+  const model = Sequential(Linear(FEATURES, HIDDEN), Tanh(), Linear(HIDDEN, CLASSES)).init({ seed: 0 });
   const zeros = (n: number) => ({ data: new Float32Array(n), shape: [n] });
   return model.loadStateDict(
     new Map(
@@ -78,7 +78,7 @@ test.each([
   ['l2', 'code', 0.3],
 ] as const)('%s by the %s: the f64 reference, from the same start', async (norm, rule, eps) => {
   const steps = 25;
-  const from = split(split(key(4), 102), 0);
+  const from = splitKey(splitKey(key(4), 102), 0);
   const starts = norm === 'linf' ? hostUniform(N, FEATURES, from, { low: -1, high: 1 }) : hostNormal(N, FEATURES, from);
   const found = await attacked({ eps, norm, rule, steps, seed: 4 });
   const got = losses(found);
@@ -140,7 +140,7 @@ describe('what it promises', () => {
   test('a linear classifier breaks exactly where its margin allows', async () => {
     // Two outputs of three decide: |w_y - w_j|_1 eps (l2: length times eps) against the margin, without the box.
     const w = Float32Array.from([1, -2, 0.5, 0, 1, 1, -1, 1, 0, 0.5, 2, -1, 0, 0, 1, -1, -1, 0.5]);
-    using model = sequential(linear(6, 3)).init({ seed: 0 });
+    using model = Sequential(Linear(6, 3)).init({ seed: 0 });
     model.loadStateDict(
       new Map(
         Object.entries({ '0.weight': { data: w, shape: [3, 6] }, '0.bias': { data: new Float32Array(3), shape: [3] } }),

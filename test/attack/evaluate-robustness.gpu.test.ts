@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray, type Tensor } from 'evenkeel';
 import { evaluateRobustness, pgd, type AttackedModel, type NamedAttack, type RobustnessOptions } from 'evenkeel/attack';
-import { conv2d, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
+import { Conv2d, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { add, floor, mul, slice, softmax } from 'evenkeel/ops';
 import { hostUniform, key } from 'evenkeel/random';
 import { boundsOf } from '../support/certify.ts';
@@ -9,7 +9,7 @@ import { boundsOf } from '../support/certify.ts';
 const N = 24;
 const IMAGES = new NdArray(hostUniform(N, 36, key(1)), [N, 1, 6, 6]);
 const net = (): Sequential =>
-  sequential(conv2d(1, 4, 3, { stride: 2 }), relu(), flatten(), linear(16, 5)).init({ seed: 3 });
+  Sequential(Conv2d(1, 4, 3, { stride: 2 }), ReLU(), Flatten(), Linear(16, 5)).init({ seed: 3 });
 
 /** The net's classes, with image 2 mislabelled. */
 async function labelled(model: Sequential): Promise<number[]> {
@@ -20,7 +20,7 @@ async function labelled(model: Sequential): Promise<number[]> {
     return i === 2 ? (top + 1) % 5 : top;
   });
 }
-const small = { steps: 8, queries: 40, targets: 2, batchSize: 10 };
+const small = { steps: 8, queries: 40, numTargets: 2, batchSize: 10 };
 
 describe('the cascade', () => {
   test('clean >= each attack >= certified on every image; points in the ball; a seed repeats', async () => {
@@ -89,7 +89,7 @@ describe('the cascade', () => {
   });
 
   test('a linear classifier: the robust accuracy of the closed form, in both norms', async () => {
-    using model = sequential(linear(6, 2)).init({ seed: 0 });
+    using model = Sequential(Linear(6, 2)).init({ seed: 0 });
     const w = [1, -2, 0.5, 0.25, 1, -1];
     model.loadStateDict(
       new Map([

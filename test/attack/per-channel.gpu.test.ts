@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NdArray, type Tensor } from 'evenkeel';
 import { apgd, evaluateRobustness, fgsm, pgd, squareAttack } from 'evenkeel/attack';
-import { conv2d, flatten, linear, sequential, type Sequential } from 'evenkeel/nn';
+import { Conv2d, Flatten, Linear, Sequential } from 'evenkeel/nn';
 import { hostUniform, key } from 'evenkeel/random';
 
 const [COUNT, CHANNELS, SIDE] = [4, 3, 4];
@@ -19,7 +19,7 @@ const x = new NdArray(
 const y = [0, 1, 0, 1];
 let model: Sequential;
 beforeAll(() => {
-  model = sequential(conv2d(CHANNELS, 4, 3), flatten(), linear(16, 2)).init({ seed: 5 });
+  model = Sequential(Conv2d(CHANNELS, 4, 3), Flatten(), Linear(16, 2)).init({ seed: 5 });
 });
 afterAll(() => model.dispose());
 

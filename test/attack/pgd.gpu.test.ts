@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { grad, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { fgsm, pgd, type PgdOptions } from 'evenkeel/attack';
-import { linear, relu, sequential, type Sequential } from 'evenkeel/nn';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { add, clamp, crossEntropy, mul } from 'evenkeel/ops';
 import file from '../golden/attacks.json';
 import { expectWithin, readAll } from '../support/check-op.ts';
@@ -9,7 +9,7 @@ import { casesOf, dense, flat, type GoldenCase } from '../support/golden.ts';
 import { close } from '../support/tolerance.ts';
 
 function netOf(c: GoldenCase): Sequential {
-  const net = sequential({ fc1: linear(7, 17), r1: relu(), fc2: linear(17, 5), r2: relu(), fc3: linear(5, 3) }).init({
+  const net = Sequential({ fc1: Linear(7, 17), r1: ReLU(), fc2: Linear(17, 5), r2: ReLU(), fc3: Linear(5, 3) }).init({
     seed: 0,
   });
   return net.loadStateDict(

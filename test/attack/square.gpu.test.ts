@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { scope, tensor, type Tensor } from 'evenkeel';
 import { squareAttack, squareShare, type AttackedModel, type SquareOptions } from 'evenkeel/attack';
-import { conv2d, flatten, linear, relu, sequential } from 'evenkeel/nn';
+import { Conv2d, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { abs, cast, greater, mul, reshape, sub, sum } from 'evenkeel/ops';
 import { hostUniform, key } from 'evenkeel/random';
 import { gpu } from '../support/gpu.ts';
@@ -20,7 +20,7 @@ test('the schedule of the shares', () => {
 const SHAPE = [6, 2, 5, 7];
 const X = hostUniform(6, 70, key(1));
 function net() {
-  return sequential(conv2d(2, 4, 3), relu(), flatten(), linear(60, 4)).init({ seed: 3 });
+  return Sequential(Conv2d(2, 4, 3), ReLU(), Flatten(), Linear(60, 4)).init({ seed: 3 });
 }
 /** Margins of points, and the labels that the net gives to X. */
 async function outputs(model: AttackedModel, points: Float32Array, shape = SHAPE): Promise<number[][]> {
@@ -103,7 +103,7 @@ test('the first point is stripes: one sign a column and channel', async () => {
 test(
   'a linear classifier: reaches the exact answer of the ' + 'l-infinity margin, in intervals of a flat input',
   async () => {
-    using model = sequential(linear(6, 2)).init({ seed: 0 });
+    using model = Sequential(Linear(6, 2)).init({ seed: 0 });
     const w = [1, -2, 0.5, 0.25, 1, -1];
     model.loadStateDict(
       new Map([

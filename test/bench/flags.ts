@@ -1,4 +1,4 @@
-import { UsageError } from '../../src/cli/errors.ts';
+import { UsageError } from '../../src/cli/usage-error.ts';
 import { choice, integer, text, toggle, type Flag } from '../../src/cli/flags.ts';
 import { NAMES, select } from './workloads.ts';
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '../../src/cli/errors.ts';
+import { UsageError } from '../../src/cli/usage-error.ts';
 import { needsInstall } from '../../src/cli/freshness.mjs';
 
 /** The engines that evenkeel is compared with, as packages. */

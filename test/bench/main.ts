@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { NoWebGPUError } from 'evenkeel';
 import { helpText, parseFlags } from '../../src/cli/args.ts';
-import { Interrupted, UsageError } from '../../src/cli/errors.ts';
+import { Interrupted, UsageError } from '../../src/cli/usage-error.ts';
 import { writeOne } from '../../src/cli/files.ts';
 import { runInChrome } from '../../src/cli/host-chrome.ts';
 import type { JobEvent } from '../../src/cli/job.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseFlags } from '../../src/cli/args.ts';
-import { UsageError } from '../../src/cli/errors.ts';
+import { UsageError } from '../../src/cli/usage-error.ts';
 import { parametersOf, permuted } from './contestant.ts';
 import { FLAGS } from './flags.ts';
 import { installPeers, PEERS } from './install.ts';

@@ -12,7 +12,7 @@ import { temperatureScaling } from '../../src/calibrate/temperature-scaling.ts';
 import { softmaxRows } from '../../src/calibrate/temperature.ts';
 import { interpolate, isotonic } from '../../src/stats/isotonic.ts';
 import { lbfgs } from '../../src/stats/lbfgs.ts';
-import type { Labels, Matrix } from '../../src/metrics/rows.ts';
+import type { Labels, Matrix } from '../../src/metrics/matrix.ts';
 import { testRandom } from '../support/fuzz.ts';
 
 /** Logits and labels drawn from softmax of a W z + b that a calibrator can undo. */
@@ -305,13 +305,13 @@ test('histogram: fractions of the bins; an empty bin keeps its centre', () => {
     [0.9, 0.1],
     [0.9, 0.1],
   ];
-  const { state } = histogramBinning({ input: 'probabilities', nBins: 4 }).fit(p, [1, 0, 0, 1]);
+  const { state } = histogramBinning({ input: 'probabilities', numBins: 4 }).fit(p, [1, 0, 0, 1]);
   expect(state.maps[0]).toEqual({ edges: [0, 0.25, 0.5, 0.75, 1], values: [0.5, 0.375, 0.625, 0.5] });
   expect(
-    histogramBinning({ input: 'probabilities', nBins: 2, binning: 'mass' }).fit(p, [1, 0, 0, 1]).state.maps[0],
+    histogramBinning({ input: 'probabilities', numBins: 2, binning: 'mass' }).fit(p, [1, 0, 0, 1]).state.maps[0],
   ).toMatchObject({ values: [0.5, 0.5] });
-  expect(() => histogramBinning({ nBins: 0 }).fit(p, [1, 0, 0, 1])).toThrow(
-    'histogramBinning: nBins is 0, expected a positive integer',
+  expect(() => histogramBinning({ numBins: 0 }).fit(p, [1, 0, 0, 1])).toThrow(
+    'histogramBinning: numBins is 0, expected a positive integer',
   );
 });
 

@@ -68,7 +68,7 @@ describe.each(['em', 'bbse'] as const)('%s', (method) => {
     ).temperature;
     expect(Math.abs(T({ prior }) - best)).toBeLessThan(Math.abs(T() - best));
     const adjusted = logitAdjustment({
-      clsNumList: pi.map((v) => 1000 * v),
+      classCounts: pi.map((v) => 1000 * v),
       testPrior: prior,
       input: 'probabilities',
     }).probabilities(target.p);
@@ -225,7 +225,7 @@ test('a calibrated model takes the prior in its fit', async () => {
   expect(calibrator.state).toEqual(vectorScaling().fit({ data: logits, shape }, calib.y, { prior: 'balanced' }).state);
   expect(await predict(null as never)).toEqual(calibrator.probabilities({ data: logits, shape }));
   // Nothing of logit adjustment is fitted: it wraps a model at once.
-  const adjusted = logitAdjustment({ clsNumList: [7, 2, 1], testPrior: 'balanced' }).wrap(model);
+  const adjusted = logitAdjustment({ classCounts: [7, 2, 1], testPrior: 'balanced' }).wrap(model);
   expect((adjusted.calibrator.state as AffineState).bias.map((b, c) => b + Math.log([7, 2, 1][c]!))).toEqual(
     [0, 1, 2].map(() => expect.closeTo(Math.log(10), 12)),
   );

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import * as calibrate from 'evenkeel/calibrate';
+import * as sets from 'evenkeel/sets';
 
 const z = [
   [2, 0],
@@ -14,7 +15,7 @@ const p = [
   [0.6, 0.4],
 ];
 const y = [0, 1, 0, 1];
-const c = calibrate;
+const c = { ...calibrate, ...sets };
 const never = () => Promise.reject(new Error('not asked'));
 
 /** Every function of the folder that takes options, with one that is misspelt, and what is suggested. */
@@ -30,19 +31,23 @@ const calls: Record<string, [call: (o: never) => unknown, wrong: object, right: 
   betaCalibration: [(o) => c.betaCalibration(o), { inpt: 'logits' }, 'input'],
   isotonicRegression: [(o) => c.isotonicRegression(o), { Input: 'logits' }, 'input'],
   'isotonicRegression.fit': [(o) => c.isotonicRegression().fit(z, y, o), { sample_weight: [] }, 'sampleWeight'],
-  histogramBinning: [(o) => c.histogramBinning(o), { nbins: 3 }, 'nBins'],
+  histogramBinning: [(o) => c.histogramBinning(o), { numbins: 3 }, 'numBins'],
   estimatePrior: [(o) => c.estimatePrior(p, y, p, o), { methods: 'em' }, 'method'],
-  logitAdjustment: [(o) => c.logitAdjustment(o), { clsNumList: [1, 2], testprior: [1, 1] }, 'testPrior'],
+  logitAdjustment: [(o) => c.logitAdjustment(o), { classCounts: [1, 2], testprior: [1, 1] }, 'testPrior'],
   conformal: [(o) => c.conformal(o), { alpha: 0.5, perclass: true }, 'perClass'],
   'conformal.fit': [(o) => c.conformal({ alpha: 0.5 }).fit(p, y, o), { prios: 'balanced' }, 'prior'],
   rapsSettings: [(o) => c.rapsSettings(p, y, o), { alpha: 0.5, lambda: [1] }, 'lambdas'],
-  topK: [(o) => c.topK(o), { k: 1, ties: 'random' }, 'tie'],
+  topKPredictor: [(o) => c.topKPredictor(o), { k: 1, ties: 'random' }, 'tie'],
   averageK: [(o) => c.averageK(o), { k: 1, sead: 1 }, 'seed'],
   'averageK.fit': [(o) => c.averageK({ k: 1 }).fit(p, y, o), { priors: 'balanced' }, 'prior'],
   ambiguity: [(o) => c.ambiguity(p, o), { kss: [1] }, 'ks'],
-  sets: [(o) => c.topK({ k: 1 }).sets(p, o), { allowempty: false }, 'allowEmpty'],
-  setError: [(o) => c.setError(c.topK({ k: 1 }).sets(p), y, o), { prio: 'balanced' }, 'prior'],
-  evaluateSets: [(o) => c.evaluateSets(c.topK({ k: 1 }).sets(p), y, o), { classes: 2, clases: 2 }, 'classes'],
+  sets: [(o) => c.topKPredictor({ k: 1 }).sets(p, o), { allowempty: false }, 'allowEmpty'],
+  setError: [(o) => c.setError(c.topKPredictor({ k: 1 }).sets(p), y, o), { prio: 'balanced' }, 'prior'],
+  evaluateSets: [
+    (o) => c.evaluateSets(c.topKPredictor({ k: 1 }).sets(p), y, o),
+    { numClasses: 2, numclases: 2 },
+    'numClasses',
+  ],
   errorCurves: [(o) => c.errorCurves(p, y, o), { ks: [1], calibs: p }, 'calib'],
 };
 
@@ -56,5 +61,5 @@ test.each(Object.entries(calls))('%s refuses an option that it does not know', (
 test('the table has every function whose options are an object', () => {
   const without = ['expectedSetError', 'loadCalibrator', 'loadSetPredictor', 'softmaxRows'];
   const names = Object.keys(calls).filter((name) => name !== 'sets' && !name.endsWith('.fit'));
-  expect([...names, ...without].sort()).toEqual(Object.keys(calibrate).sort());
+  expect([...names, ...without].sort()).toEqual(Object.keys(c).sort());
 });

@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import {
-  averageK,
-  conformal,
   betaCalibration,
   histogramBinning,
   isotonicRegression,
@@ -9,14 +7,12 @@ import {
   plattScaling,
   vectorScaling,
   loadCalibrator,
-  loadSetPredictor,
   logitAdjustment,
   softmaxRows,
   temperatureScaling,
-  topK,
   type CalibratorState,
-  type SetPredictorState,
 } from 'evenkeel/calibrate';
+import { averageK, conformal, loadSetPredictor, topKPredictor, type SetPredictorState } from 'evenkeel/sets';
 import { testRandom } from '../support/fuzz.ts';
 
 const random = testRandom(3);
@@ -33,12 +29,12 @@ const calibrators: Record<string, CalibratorState> = {
   platt: plattScaling().fit(logits, labels).state,
   beta: betaCalibration().fit(logits, labels).state,
   isotonic: isotonicRegression({ input: 'probabilities' }).fit(rows, labels).state,
-  histogram: histogramBinning({ nBins: 4, binning: 'mass' }).fit(logits, labels).state,
-  'logit adjustment': logitAdjustment({ clsNumList: [8, 4, 1] }).state,
-  'no adjustment': logitAdjustment({ clsNumList: [8, 4, 1], tau: -0 }).state,
+  histogram: histogramBinning({ numBins: 4, binning: 'mass' }).fit(logits, labels).state,
+  'logit adjustment': logitAdjustment({ classCounts: [8, 4, 1] }).state,
+  'no adjustment': logitAdjustment({ classCounts: [8, 4, 1], tau: -0 }).state,
 };
 const sets: Record<string, SetPredictorState> = {
-  topK: topK({ k: 2, tie: 'random', seed: 5 }).state,
+  topKPredictor: topKPredictor({ k: 2, tie: 'random', seed: 5 }).state,
   averageK: averageK({ k: 1.3, tie: 'random' }).fit(rows).state,
   'averageK of nothing': averageK({ k: 0.001 }).fit(rows).state,
   'averageK of all': averageK({ k: 3, input: 'scores' }).fit(logits).state,

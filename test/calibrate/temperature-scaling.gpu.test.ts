@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { temperatureScaling } from 'evenkeel/calibrate';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import { accuracy, calibrationError, nll } from 'evenkeel/metrics';
-import { linear, relu, sequential } from 'evenkeel/nn';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { adam } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
 
 test('an over-confident model is cooled down: lower NLL and ECE, the same classes', async () => {
-  using model = sequential(linear(16, 128), relu(), linear(128, 10));
-  const loss = crossEntropy();
+  using model = Sequential(Linear(16, 128), ReLU(), Linear(128, 10));
+  const loss = crossEntropyLoss();
   // Overlapping clusters, few samples, many epochs: the model learns its training set by heart.
   await fit(model, clusters({ n: 300, spread: 2, seed: 1 }), { loss, optimizer: adam({ lr: 0.01 }), epochs: 60 });
   const [calib, held] = [clusters({ n: 1000, spread: 2, seed: 2 }), clusters({ n: 2000, spread: 2, seed: 3 })];

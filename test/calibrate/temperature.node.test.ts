@@ -17,9 +17,12 @@ describe('fitTemperature', () => {
     expect(relativeError(fit.temperature, want('nllOptimalT'))).toBeLessThan(1e-9);
     expect(fit.nllBefore).toBeCloseTo(want('nllBefore'), 12);
     expect(fit.nllAfter).toBeCloseTo(want('nllAfter'), 12);
-    const nBins = options.eceBins as number;
-    expect(calibrationError(softmaxRows(logits), labels, { nBins })).toBeCloseTo(want('eceBefore'), 12);
-    expect(calibrationError(softmaxRows(logits, fit.temperature), labels, { nBins })).toBeCloseTo(want('eceAfter'), 8);
+    const numBins = options.eceBins as number;
+    expect(calibrationError(softmaxRows(logits), labels, { numBins: numBins })).toBeCloseTo(want('eceBefore'), 12);
+    expect(calibrationError(softmaxRows(logits, fit.temperature), labels, { numBins: numBins })).toBeCloseTo(
+      want('eceAfter'),
+      8,
+    );
   });
 
   test('properties: scales with the logits, keeps the argmax, mean target logit matches the expected one', () => {

@@ -144,7 +144,7 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
   });
   test('isotonic: max-min of weighted means; histogram: weighted fractions', () => {
     const isotonic = isotonicRegression().fit(logits, labels, options).state;
-    const histogram = histogramBinning({ nBins: 4 }).fit(logits, labels, options).state;
+    const histogram = histogramBinning({ numBins: 4 }).fit(logits, labels, options).state;
     if (isotonic.kind !== 'isotonic' || histogram.kind !== 'histogram') throw new Error('kinds');
     const p = softmaxRows(logits).data;
     const order = [...labels.keys()].filter((r) => w[r]! > 0).sort((r, s) => p[r * classes]! - p[s * classes]!);

@@ -1,9 +1,11 @@
+import * as objectivesEntry from 'evenkeel/objectives';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import { apgd, evaluateRobustness, fgsm, pgd, squareAttack, type AttackedModel } from 'evenkeel/attack';
 import * as certify from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy as crossEntropyLoss, linfHinge, linfMargin, type Objective } from 'evenkeel/losses';
+import { crossEntropyLoss as crossEntropyLoss, type Objective } from 'evenkeel/losses';
+import { linfHinge, linfMargin } from 'evenkeel/objectives';
 import * as nn from 'evenkeel/nn';
 import { crossEntropy, lpDistance, lpDistance2d, sum } from 'evenkeel/ops';
 import { adam, linfSchedule, lpDecayAdamW, sgd } from 'evenkeel/optim';
@@ -31,9 +33,9 @@ const flat: certify.BaseClassifier = { forward: (t: Tensor) => sum(t, { axes: [1
 let targets: Tensor;
 
 beforeAll(() => {
-  model = nn.sequential(nn.flatten(), nn.linear(16, CLASSES)).init();
-  planes = nn.sequential(nn.conv2d(1, CLASSES, 3)).init();
-  narrow = nn.sequential(nn.flatten(), nn.linear(16, 2)).init();
+  model = nn.Sequential(nn.Flatten(), nn.Linear(16, CLASSES)).init();
+  planes = nn.Sequential(nn.Conv2d(1, CLASSES, 3)).init();
+  narrow = nn.Sequential(nn.Flatten(), nn.Linear(16, 2)).init();
   targets = tensor(new Float32Array(COUNT * CLASSES).fill(1 / CLASSES), { shape: [COUNT, CLASSES] });
 });
 afterAll(() => {
@@ -91,13 +93,13 @@ describe('sigma <= 0, not finite, not a number', () => {
     ['certifyAtRadius', (sigma) => atRadius(undrawn, { sigma, radius: 1 })],
     ['certifyStaged', (sigma) => staged(undrawn, { sigma, radius: 1 })],
     ['certifyInputSpecific', (sigma) => inputSpecific(undrawn, { sigma, decline: 1 })],
-    ['gaussian', (sigma) => certify.gaussian({ sigma })],
-    ['stability', (sigma) => certify.stability({ sigma })],
-    ['smoothAdv', (sigma) => certify.smoothAdv({ sigma })],
-    ['macer', (sigma) => certify.macer({ sigma })],
-    ['consistency', (sigma) => certify.consistency({ sigma })],
-    ['smoothMix', (sigma) => certify.smoothMix({ sigma })],
-    ['catRs', (sigma) => certify.catRs({ sigma, targets })],
+    ['gaussian', (sigma) => objectivesEntry.gaussian({ sigma })],
+    ['stability', (sigma) => objectivesEntry.stability({ sigma })],
+    ['smoothAdv', (sigma) => objectivesEntry.smoothAdv({ sigma })],
+    ['macer', (sigma) => objectivesEntry.macer({ sigma })],
+    ['consistency', (sigma) => objectivesEntry.consistency({ sigma })],
+    ['smoothMix', (sigma) => objectivesEntry.smoothMix({ sigma })],
+    ['catRs', (sigma) => objectivesEntry.catRs({ sigma, targets })],
   ];
   test.each(methods)('%s', async (name, run) => {
     for (const sigma of [0, -1, NaN, Infinity])
@@ -133,7 +135,7 @@ describe('n below the least that can certify', () => {
     [0.6, 1],
     [2 ** -10, 11],
   ])('at alpha %d it is %d', async (alpha, least) => {
-    using constant = nn.sequential(nn.flatten(), nn.linear(16, CLASSES)).init();
+    using constant = nn.Sequential(nn.Flatten(), nn.Linear(16, CLASSES)).init();
     constant.parameters.get('1.weight')!.write(new Float32Array(48));
     constant.parameters.get('1.bias')!.write([0, 1, 0]);
     using smooth = smoothed(constant);
@@ -200,14 +202,14 @@ describe('n below the least that can certify', () => {
 
 describe('a model whose output is not (batch, classes)', () => {
   const objectives: [string, () => Objective][] = [
-    ['gaussian', () => certify.gaussian({ sigma: 0.3 })],
-    ['stability', () => certify.stability({ sigma: 0.3 })],
-    ['smoothAdv', () => certify.smoothAdv({ sigma: 0.3, steps: 1 })],
-    ['macer', () => certify.macer({ sigma: 0.3, m: 2 })],
-    ['consistency', () => certify.consistency({ sigma: 0.3 })],
-    ['consistency under attack', () => certify.consistency({ sigma: 0.3, adversary: { eps: 0.1, steps: 1 } })],
-    ['smoothMix', () => certify.smoothMix({ sigma: 0.3, steps: 1 })],
-    ['catRs', () => certify.catRs({ sigma: 0.3, targets, steps: 1 })],
+    ['gaussian', () => objectivesEntry.gaussian({ sigma: 0.3 })],
+    ['stability', () => objectivesEntry.stability({ sigma: 0.3 })],
+    ['smoothAdv', () => objectivesEntry.smoothAdv({ sigma: 0.3, steps: 1 })],
+    ['macer', () => objectivesEntry.macer({ sigma: 0.3, numCopies: 2 })],
+    ['consistency', () => objectivesEntry.consistency({ sigma: 0.3 })],
+    ['consistency under attack', () => objectivesEntry.consistency({ sigma: 0.3, adversary: { eps: 0.1, steps: 1 } })],
+    ['smoothMix', () => objectivesEntry.smoothMix({ sigma: 0.3, steps: 1 })],
+    ['catRs', () => objectivesEntry.catRs({ sigma: 0.3, targets, steps: 1 })],
   ];
   test.each(objectives)('fit with %s', async (_, make) => {
     const train = (of: nn.Sequential): Promise<unknown> =>
@@ -223,7 +225,7 @@ describe('a model whose output is not (batch, classes)', () => {
     await refuses(
       () =>
         fit(model, data, {
-          objective: certify.catRs({ sigma: 0.3, targets: wide, steps: 1 }),
+          objective: objectivesEntry.catRs({ sigma: 0.3, targets: wide, steps: 1 }),
           optimizer: sgd({ lr: 0.1 }),
           epochs: 1,
         }),
@@ -233,7 +235,7 @@ describe('a model whose output is not (batch, classes)', () => {
     await refuses(
       () =>
         fit(model, data, {
-          objective: certify.catRs({ sigma: 0.3, targets: few }),
+          objective: objectivesEntry.catRs({ sigma: 0.3, targets: few }),
           optimizer: sgd({ lr: 0.1 }),
           epochs: 1,
         }),
@@ -241,7 +243,7 @@ describe('a model whose output is not (batch, classes)', () => {
       'ShapeError',
     );
     await refuses(
-      () => certify.catRs({ sigma: 0.3, targets: line }),
+      () => objectivesEntry.catRs({ sigma: 0.3, targets: line }),
       'catRs: targets have shape [3], expected (rows of the dataset, classes)',
       'ShapeError',
     );
@@ -295,7 +297,7 @@ describe('a model whose output is not (batch, classes)', () => {
   test('certificates by margin', async () => {
     const power = new nn.DistancePower();
     using net = new nn.LinfDistNet(
-      { dist: nn.linfDistConv2d(1, CLASSES, 3, { power }), output: nn.negatedDistance() },
+      { dist: nn.LinfDistConv2d(1, CLASSES, 3, { power }), output: nn.NegatedDistance() },
       power,
     ).init();
     await refuses(
@@ -399,7 +401,7 @@ describe('infinity during training without a schedule', () => {
     ['linfDistMlp', () => nn.linfDistMlp([16, 5, CLASSES])],
     ['sortNet', () => nn.sortNet([16, 5, CLASSES])],
     ['sortNet that keeps all', () => nn.sortNet([16, 5, CLASSES], { keep: 1 })],
-    ['linfDistConv2d', () => nn.sequential(nn.linfDistConv2d(1, 2, 3), nn.flatten(), nn.linear(8, CLASSES))],
+    ['linfDistConv2d', () => nn.Sequential(nn.LinfDistConv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, CLASSES))],
   ];
   test.each(nets)('%s', async (_, make) => {
     using net = make();
@@ -464,9 +466,9 @@ describe('inputs outside the declared pixel box', () => {
       (of) => () => certify.certifyBounds(model, of, { labels: y, eps: 0.1 }),
     ],
     ...[
-      certify.smoothMix({ sigma: 0.3, steps: 1 }),
-      certify.smoothAdv({ sigma: 0.3, steps: 1 }),
-      certify.consistency({ sigma: 0.3, adversary: { eps: 0.1 } }),
+      objectivesEntry.smoothMix({ sigma: 0.3, steps: 1 }),
+      objectivesEntry.smoothAdv({ sigma: 0.3, steps: 1 }),
+      objectivesEntry.consistency({ sigma: 0.3, adversary: { eps: 0.1 } }),
     ].map((objective, i): [string, RegExp, (of: NdArray<Float32Array>) => () => unknown] => [
       `fit with ${['smoothMix', 'smoothAdv', 'consistency under attack'][i]}`,
       /^(fit: x is 1.25 in row 2, outside the box \[0,1\] of the objective|makeDataset: x is NaN in example 2, expected finite numbers)/,
@@ -503,8 +505,8 @@ describe('inputs outside the declared pixel box', () => {
       [-Infinity, 1],
     ] as const) {
       const box = `is [${clip}], expected two finite numbers, the lower one first`;
-      await refuses(() => certify.smoothMix({ sigma: 1, box: clip }), `smoothMix: box ${box}`, 'RangeError');
-      await refuses(() => certify.smoothAdv({ sigma: 1, box: clip }), `smoothAdv: box ${box}`, 'RangeError');
+      await refuses(() => objectivesEntry.smoothMix({ sigma: 1, box: clip }), `smoothMix: box ${box}`, 'RangeError');
+      await refuses(() => objectivesEntry.smoothAdv({ sigma: 1, box: clip }), `smoothAdv: box ${box}`, 'RangeError');
       await refuses(
         () => certify.certifyBounds(model, x, { labels: y, eps: 0.1, clip }),
         `certifyBounds: clip ${box}`,
@@ -545,45 +547,45 @@ describe('a resume file of another run', () => {
   test('is refused before a row is added, and what it held stays whole', async () => {
     const { rows, text } = (await onSmooth(async (s) => {
       let table = certify.parseCertificates('').text;
-      for await (const { line, done } of certify.certifyDataset(s, data, { n0: 10, n: 50, together: 2 })) {
+      for await (const { line, done } of certify.certifyDataset(s, data, { n0: 10, n: 50, concurrency: 2 })) {
         table += line;
         if (done === 4) break;
       }
       return certify.parseCertificates(table);
     })) as ReturnType<typeof certify.parseCertificates>;
     const kept = structuredClone(rows);
-    using other = nn.sequential(nn.flatten(), nn.linear(16, CLASSES)).init({ seed: 9 });
+    using other = nn.Sequential(nn.Flatten(), nn.Linear(16, CLASSES)).init({ seed: 9 });
     const cases: [() => unknown, string, string][] = [
       [
-        () => onSmooth((s) => all(s, { done: rows }), other),
+        () => onSmooth((s) => all(s, { resumeFrom: rows }), other),
         'it is of another model, data set, seed, sigma, n0, n, alpha or adapter',
         'Error',
       ],
       [
-        () => onSmooth((s) => all(s, { done: rows, n: 60 })),
+        () => onSmooth((s) => all(s, { resumeFrom: rows, n: 60 })),
         'it is of another model, data set, seed, sigma, n0, n, alpha or adapter',
         'Error',
       ],
       [
-        () => onSmooth((s) => all(s, { done: rows, indices: [3, 2, 1, 0] })),
+        () => onSmooth((s) => all(s, { resumeFrom: rows, indices: [3, 2, 1, 0] })),
         'certifyDataset: row 1 of done is input 0, expected 3: it is of another run',
         'RangeError',
       ],
       [
-        () => onSmooth((s) => all(s, { done: rows, indices: [0] })),
-        'certifyDataset: done has 4 rows, the run 1: it is of another run',
+        () => onSmooth((s) => all(s, { resumeFrom: rows, indices: [0] })),
+        'certifyDataset: resumeFrom has 4 rows, the run 1: it is of another run',
         'RangeError',
       ],
       [
-        () => onSmooth((s) => all(s, { done: rows }, { x, y: y.map((v) => (v + 1) % 3) })),
-        'certifyDataset: done has label 0 for input 0, the data 1: it is of another data set',
+        () => onSmooth((s) => all(s, { resumeFrom: rows }, { x, y: y.map((v) => (v + 1) % 3) })),
+        'certifyDataset: resumeFrom has label 0 for input 0, the data 1: it is of another data set',
         'RangeError',
       ],
     ];
     for (const [run, message, kind] of cases) await refuses(run, message, kind);
     expect(rows).toEqual(kept);
     // The same run goes on from it.
-    const rest = (await onSmooth((s) => all(s, { done: rows }))) as certify.CertificateRow[];
+    const rest = (await onSmooth((s) => all(s, { resumeFrom: rows }))) as certify.CertificateRow[];
     expect([...rows, ...rest].map((r) => r.index)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(text.split('\n').length).toBe(6);
   });

@@ -45,80 +45,80 @@ async function expectInside(
   return { lower: lower!, upper: upper! };
 }
 
-const { linear, relu, sequential, conv2d, flatten } = nn;
+const { Linear, ReLU, Sequential, Conv2d, Flatten } = nn;
 const small: [string, () => nn.Layer[], number[]][] = [
-  ['linear, relu', () => [linear(6, 9), relu(), linear(9, 3)], [6]],
+  ['linear, relu', () => [Linear(6, 9), ReLU(), Linear(9, 3)], [6]],
   [
     'curves',
-    () => [linear(6, 6), nn.sigmoid(), linear(6, 6), nn.tanh(), linear(6, 6), nn.softplus(), nn.elu(), nn.leakyRelu()],
+    () => [Linear(6, 6), nn.Sigmoid(), Linear(6, 6), nn.Tanh(), Linear(6, 6), nn.Softplus(), nn.ELU(), nn.LeakyReLU()],
     [6],
   ],
   [
     'curves that dip',
     () => [
-      linear(6, 30),
-      nn.silu(),
-      nn.gelu(),
-      nn.gelu({ approximate: 'tanh' }),
-      nn.leakyRelu({ negativeSlope: -0.3 }),
-      nn.elu({ alpha: -1 }),
+      Linear(6, 30),
+      nn.SiLU(),
+      nn.GELU(),
+      nn.GELU({ approximate: 'tanh' }),
+      nn.LeakyReLU({ negativeSlope: -0.3 }),
+      nn.ELU({ alpha: -1 }),
     ],
     [6],
   ],
   [
     'convolution, pooling, batch norm',
     () => [
-      conv2d(2, 3, 3, { padding: 1, stride: 2 }),
-      nn.batchNorm(3),
-      relu(),
-      nn.maxPool2d(2, { stride: 1 }),
-      nn.avgPool2d(2, { stride: 1 }),
-      nn.adaptiveAvgPool2d(1),
-      flatten(),
+      Conv2d(2, 3, 3, { padding: 1, stride: 2 }),
+      nn.BatchNorm(3),
+      ReLU(),
+      nn.MaxPool2d(2, { stride: 1 }),
+      nn.AvgPool2d(2, { stride: 1 }),
+      nn.AdaptiveAvgPool2d(1),
+      Flatten(),
     ],
     [2, 7, 6],
   ],
   [
     'layer and group norm, dropout',
     () => [
-      conv2d(2, 4, 3, { padding: 'same', groups: 2, dilation: 2 }),
-      nn.groupNorm(2, 4),
-      nn.dropout(0.5),
-      flatten(),
-      nn.layerNorm(4 * 30),
+      Conv2d(2, 4, 3, { padding: 'same', groups: 2, dilation: 2 }),
+      nn.GroupNorm(2, 4),
+      nn.Dropout(0.5),
+      Flatten(),
+      nn.LayerNorm(4 * 30),
     ],
     [2, 5, 6],
   ],
   [
     'residual blocks, padded shortcut',
     () => [
-      nn.residual(sequential(conv2d(2, 4, 3, { padding: 1, stride: 2 }), relu()), nn.padShortcut(2, 4, 2), {
+      nn.Residual(Sequential(Conv2d(2, 4, 3, { padding: 1, stride: 2 }), ReLU()), nn.PadShortcut(2, 4, 2), {
         activation: 'relu',
       }),
-      flatten(),
+      Flatten(),
     ],
     [2, 6, 6],
   ],
   [
     'scaled classes',
-    () => [linear(6, 5), nn.classScale(5), relu(), linear(5, 3), nn.classScale(3, { bias: true })],
+    () => [Linear(6, 5), nn.ClassScale(5), ReLU(), Linear(5, 3), nn.ClassScale(3, { bias: true })],
     [6],
   ],
   [
     'distances with a head',
-    () => [nn.linfDistLinear(6, 7), nn.meanShift(7), nn.ntkLinear(7, 5), nn.tanh(), nn.ntkLinear(5, 3)],
+    () => [nn.LinfDistLinear(6, 7), nn.MeanShift(7), nn.NtkLinear(7, 5), nn.Tanh(), nn.NtkLinear(5, 3)],
     [6],
   ],
-  ['cosine head', () => [linear(6, 5), nn.cosineLinear(5, 3, { scale: 4 })], [6]],
+  ['cosine head', () => [Linear(6, 5), nn.CosineLinear(5, 3, { scale: 4 })], [6]],
   [
     'distances',
     () => [
-      nn.linfDistConv2d(1, 3, 3, { stride: 2, padding: 1 }),
-      nn.meanShift(3),
-      flatten(),
-      nn.linfDistLinear(27, 4),
-      nn.bias(4),
-      nn.negatedDistance(),
+      nn.LinfDistConv2d(1, 3, 3, { stride: 2, padding: 1 }),
+      nn.MeanShift(3),
+      Flatten(),
+      nn.LinfDistLinear(27, 4),
+      nn.Bias(4),
+      nn.NegatedDistance(),
     ],
     [1, 5, 6],
   ],
@@ -126,7 +126,7 @@ const small: [string, () => nn.Layer[], number[]][] = [
 
 describe('intervals', () => {
   test.each(small)('%s', async (_, layers, shape) => {
-    using model = sequential(...layers()).init({ seed: 2 });
+    using model = Sequential(...layers()).init({ seed: 2 });
     const { lower, upper } = await expectInside(model, boxes(shape));
     expect(lower.every((v, i) => Number.isFinite(v) && v <= upper[i]! && upper[i]! < 1e3)).toBe(true);
   });
@@ -136,11 +136,11 @@ describe('intervals', () => {
     const own = { kind: 'mine', specs: {}, params: {}, forward: (x: Tensor) => x };
     scope(() => {
       expect(() => intervalBounds(own, box())).toThrow('intervalBounds: there is no rule for a layer of kind mine');
-      expect(() => intervalBounds(nn.embedding(3, 2), box())).toThrow('intervalBounds: embedding takes integers');
-      expect(() => intervalBounds(nn.linfDistLinear(2, 2, { power: new nn.DistancePower(8) }), box())).toThrow(
+      expect(() => intervalBounds(nn.Embedding(3, 2), box())).toThrow('intervalBounds: embedding takes integers');
+      expect(() => intervalBounds(nn.LinfDistLinear(2, 2, { power: new nn.DistancePower(8) }), box())).toThrow(
         'p 8, expected Infinity',
       );
-      expect(() => crownBounds(sequential(nn.tanh()), box())).toThrow('crown: layer 0 (tanh) is none of linear');
+      expect(() => crownBounds(Sequential(nn.Tanh()), box())).toThrow('crown: layer 0 (tanh) is none of linear');
     });
   });
 });
@@ -148,57 +148,57 @@ describe('intervals', () => {
 describe('planes', () => {
   test.each([
     small[0]!,
-    ['neural-tangent layers', () => [nn.ntkLinear(6, 9), relu(), nn.ntkLinear(9, 5), relu(), nn.ntkLinear(5, 3)], [6]],
+    ['neural-tangent layers', () => [nn.NtkLinear(6, 9), ReLU(), nn.NtkLinear(9, 5), ReLU(), nn.NtkLinear(5, 3)], [6]],
     [
       'average pooling',
       () => [
-        conv2d(2, 4, 3, { padding: 1 }),
-        relu(),
-        nn.avgPool2d(3, { stride: 2, padding: 1 }),
-        relu(),
-        nn.avgPool2d(2, { ceilMode: true, countIncludePad: false }),
-        nn.adaptiveAvgPool2d([2, 1]),
-        flatten(),
-        linear(8, 3),
+        Conv2d(2, 4, 3, { padding: 1 }),
+        ReLU(),
+        nn.AvgPool2d(3, { stride: 2, padding: 1 }),
+        ReLU(),
+        nn.AvgPool2d(2, { ceilMode: true, countIncludePad: false }),
+        nn.AdaptiveAvgPool2d([2, 1]),
+        Flatten(),
+        Linear(8, 3),
       ],
       [2, 7, 6],
     ],
     [
       'residual blocks',
       () => [
-        conv2d(2, 4, 3, { padding: 1 }),
-        relu(),
-        nn.residual(
-          sequential(conv2d(4, 4, 3, { padding: 1 }), nn.batchNorm(4), relu(), conv2d(4, 4, 3, { padding: 1 })),
+        Conv2d(2, 4, 3, { padding: 1 }),
+        ReLU(),
+        nn.Residual(
+          Sequential(Conv2d(4, 4, 3, { padding: 1 }), nn.BatchNorm(4), ReLU(), Conv2d(4, 4, 3, { padding: 1 })),
           null,
           { activation: 'relu' },
         ),
-        nn.residual(
-          sequential(conv2d(4, 6, 3, { padding: 1, stride: 2 }), relu(), nn.residual(conv2d(6, 6, 1))),
-          nn.padShortcut(4, 6, 2),
+        nn.Residual(
+          Sequential(Conv2d(4, 6, 3, { padding: 1, stride: 2 }), ReLU(), nn.Residual(Conv2d(6, 6, 1))),
+          nn.PadShortcut(4, 6, 2),
         ),
-        nn.residual(relu(), sequential(conv2d(6, 6, 1), relu()), { activation: 'relu' }),
-        nn.adaptiveAvgPool2d(1),
-        flatten(),
-        linear(6, 3),
+        nn.Residual(ReLU(), Sequential(Conv2d(6, 6, 1), ReLU()), { activation: 'relu' }),
+        nn.AdaptiveAvgPool2d(1),
+        Flatten(),
+        Linear(6, 3),
       ],
       [2, 6, 6],
     ],
     [
       'convolutions',
       () => [
-        conv2d(2, 3, 3, { padding: 1, stride: 2 }),
-        nn.batchNorm(3),
-        relu(),
-        conv2d(3, 2, 2),
-        relu(),
-        flatten(),
-        linear(12, 3),
+        Conv2d(2, 3, 3, { padding: 1, stride: 2 }),
+        nn.BatchNorm(3),
+        ReLU(),
+        Conv2d(3, 2, 2),
+        ReLU(),
+        Flatten(),
+        Linear(12, 3),
       ],
       [2, 7, 6],
     ],
   ] as [string, () => nn.Layer[], number[]][])('%s: contain every point', async (_, layers, shape) => {
-    using model = sequential(...layers()).init({ seed: 5 });
+    using model = Sequential(...layers()).init({ seed: 5 });
     for (const method of ['crown', 'crown-ibp'] as const) {
       for (const eps of [0.01, 0.3]) {
         const { lower, upper } = await expectInside(model, boxes(shape, 3, eps), (m, x) =>
@@ -214,10 +214,10 @@ describe('planes', () => {
   });
 
   test('what cancels between the paths of a residual layer, and under a mean', async () => {
-    using model = sequential(
-      nn.residual(sequential(linear(4, 4))),
-      linear(4, 4),
-      nn.residual(linear(4, 4, { bias: false })),
+    using model = Sequential(
+      nn.Residual(Sequential(Linear(4, 4))),
+      Linear(4, 4),
+      nn.Residual(Linear(4, 4, { bias: false })),
     ).init({ seed: 0 });
     const identity = (by: number): number[] => Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? by : 0));
     // (x - x + 1) through the identity, then twice that: 2 for every x.
@@ -237,11 +237,11 @@ describe('planes', () => {
       expect(high![i]).toBeCloseTo(2, 2);
       expect(wide![i]).toBeCloseTo(6, 2);
     }
-    using pooled = sequential(
-      conv2d(1, 1, 1, { bias: false }),
-      nn.avgPool2d(2),
-      flatten(),
-      linear(1, 1, { bias: false }),
+    using pooled = Sequential(
+      Conv2d(1, 1, 1, { bias: false }),
+      nn.AvgPool2d(2),
+      Flatten(),
+      Linear(1, 1, { bias: false }),
     ).init({ seed: 0 });
     for (const p of pooled.parameters.values()) p.write([2]);
     const [mean] = await read(() => [
@@ -259,8 +259,8 @@ describe('planes', () => {
       upper: tensor(new Float32Array(4), { shape: [1, 1, 2, 2] }),
     });
     scope(() => {
-      for (const layers of [[nn.maxPool2d(2)], [nn.residual(nn.maxPool2d(1))]]) {
-        expect(() => crownBounds(sequential(...layers), box())).toThrow(
+      for (const layers of [[nn.MaxPool2d(2)], [nn.Residual(nn.MaxPool2d(1))]]) {
+        expect(() => crownBounds(Sequential(...layers), box())).toThrow(
           /^crown: layer \w+ \(maxPool2d\) is none of linear, .*; use method ibp$/,
         );
       }
@@ -269,19 +269,19 @@ describe('planes', () => {
 
   test('a residual net: clean >= PGD >= certified, and CROWN certifies more than intervals', async () => {
     const block = (from: number, to: number, stride: number): nn.Layer =>
-      nn.residual(
-        sequential(conv2d(from, to, 3, { padding: 1, stride }), relu(), conv2d(to, to, 3, { padding: 1 })),
-        nn.padShortcut(from, to, stride),
+      nn.Residual(
+        Sequential(Conv2d(from, to, 3, { padding: 1, stride }), ReLU(), Conv2d(to, to, 3, { padding: 1 })),
+        nn.PadShortcut(from, to, stride),
         { activation: 'relu' },
       );
-    using model = sequential(
-      conv2d(1, 4, 3, { padding: 1 }),
-      relu(),
+    using model = Sequential(
+      Conv2d(1, 4, 3, { padding: 1 }),
+      ReLU(),
       block(4, 4, 1),
       block(4, 8, 2),
-      nn.adaptiveAvgPool2d(1),
-      flatten(),
-      linear(8, 3),
+      nn.AdaptiveAvgPool2d(1),
+      Flatten(),
+      Linear(8, 3),
     ).init({ seed: 4 });
     const x = new NdArray(hostUniform(12, 25, key(6)), [12, 1, 5, 5]);
     const clean = (await model.logits(x)).data;
@@ -315,7 +315,7 @@ describe('planes', () => {
   });
 
   test('exact without undecided relus, where intervals are not', async () => {
-    using model = sequential(linear(2, 2), linear(2, 1)).init({ seed: 0 });
+    using model = Sequential(Linear(2, 2), Linear(2, 1)).init({ seed: 0 });
     model.loadStateDict(
       new Map(
         Object.entries({ '0.weight': [1, 1, 1, -1], '0.bias': [0, 0], '1.weight': [1, 1], '1.bias': [0] }).map(
@@ -330,7 +330,7 @@ describe('planes', () => {
   });
 
   test('may be looser than intervals in one output: relu on [-1, 2] from below', async () => {
-    using model = sequential(linear(1, 1), relu(), linear(1, 1)).init({ seed: 0 });
+    using model = Sequential(Linear(1, 1), ReLU(), Linear(1, 1)).init({ seed: 0 });
     for (const p of model.parameters.values()) p.write([p.rank === 2 ? 1 : 0]);
     const box = () => ({ lower: tensor([-1], { shape: [1, 1] }), upper: tensor([2], { shape: [1, 1] }) });
     const [planes, intervals] = await read(() => [crownBounds(model, box()).lower, intervalBounds(model, box()).lower]);
@@ -340,7 +340,7 @@ describe('planes', () => {
 });
 
 test('clean >= PGD >= certified on every image, and CROWN certifies no less than intervals', async () => {
-  using model = sequential(linear(8, 16), relu(), linear(16, 16), relu(), linear(16, 4)).init({ seed: 7 });
+  using model = Sequential(Linear(8, 16), ReLU(), Linear(16, 16), ReLU(), Linear(16, 4)).init({ seed: 7 });
   const x = new NdArray(hostUniform(60, 8, key(8)), [60, 8]);
   const classOf = (logits: Float32Array, i: number): number =>
     logits.subarray(4 * i, 4 * i + 4).indexOf(Math.max(...logits.subarray(4 * i, 4 * i + 4)));
@@ -381,7 +381,7 @@ test('clean >= PGD >= certified on every image, and CROWN certifies no less than
 });
 
 test('without labels the class of the model is certified; a label that is another class is not', async () => {
-  using model = sequential(linear(8, 16), relu(), linear(16, 4)).init({ seed: 7 });
+  using model = Sequential(Linear(8, 16), ReLU(), Linear(16, 4)).init({ seed: 7 });
   const x = new NdArray(hostUniform(30, 8, key(8)), [30, 8]);
   const logits = (await model.logits(x)).data;
   const own = Array.from({ length: 30 }, (_, i) => {

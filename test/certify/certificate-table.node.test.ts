@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatCertificate, parseCertificates, roundedDown } from '../../src/certify/certificate-table.ts';
+import { formatCertificate, parseCertificates, roundedDown } from '../../src/certify/smoothing/certificate-table.ts';
 import { hostUniform, key } from '../../src/random/index.ts';
 
 const HEADER = 'idx\tlabel\tpredict\tradius\tcorrect\ttime\n';

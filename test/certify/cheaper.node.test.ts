@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ABSTAIN } from '../../src/certify/certificates.ts';
 import { eventLimit } from '../../examples/reproduce/lib/statistics.ts';
-import { hostUniform, key, split } from '../../src/random/index.ts';
+import { hostUniform, key, splitKey } from '../../src/random/index.ts';
 import { certifiedRadius, clopperPearsonLower, normalCdf, normalQuantile } from '../../src/stats/index.ts';
 import { binomialDraw } from '../support/binomial-draw.ts';
 import { atRadius, inputSpecific, staged, type Counts } from '../support/certify.ts';
@@ -11,7 +11,7 @@ function bernoulli(p: number, seed: number, sizes: number[] = []): Counts {
   let calls = 0;
   return async (n) => {
     sizes.push(n);
-    const k = binomialDraw(hostUniform(1, 1, split(key(seed), calls++))[0]!, n, p);
+    const k = binomialDraw(hostUniform(1, 1, splitKey(key(seed), calls++))[0]!, n, p);
     return [n - k, k];
   };
 }

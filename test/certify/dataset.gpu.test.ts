@@ -8,7 +8,7 @@ import {
   type CertifyDatasetOptions,
 } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
-import { linear, sequential, type Sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { hostNormal, key } from 'evenkeel/random';
 import { certifyOne } from '../support/certify.ts';
 
@@ -22,7 +22,7 @@ const OPTIONS: CertifyDatasetOptions = { n0: 20, n: 300, alpha: 0.01, batchSize:
 let model: Sequential;
 
 beforeAll(() => {
-  model = sequential(linear(FEATURES, 3)).init({ seed: 2 });
+  model = Sequential(Linear(FEATURES, 3)).init({ seed: 2 });
 });
 afterAll(() => model.dispose());
 
@@ -37,7 +37,7 @@ async function all(
   let lines = '';
   for await (const next of certifyDataset(other ?? own!, data, options)) {
     expect([next.done, next.total]).toEqual([
-      (options.done?.length ?? 0) + rows.length + 1,
+      (options.resumeFrom?.length ?? 0) + rows.length + 1,
       options.indices?.length ?? COUNT,
     ]);
     rows.push(next.row);
@@ -62,7 +62,7 @@ test('rows are the certificates of the inputs, radii rounded down, whatever is c
   expect(remaining.at(-1)).toBe(0);
   expect(remaining[0]).toBeGreaterThan(0);
   for (const together of [1, 2, 23, 100])
-    expect(plain((await all({ ...OPTIONS, together })).rows)).toEqual(plain(rows));
+    expect(plain((await all({ ...OPTIONS, concurrency: together })).rows)).toEqual(plain(rows));
   expect(plain((await all({ ...OPTIONS, indices: [20, 3, 7] })).rows)).toEqual(plain([20, 3, 7].map((i) => rows[i]!)));
 });
 
@@ -75,7 +75,7 @@ test('a run that is stopped and goes on gives the same table', async () => {
     (async () => {
       for await (const { line, done } of certifyDataset(smooth, data, {
         ...OPTIONS,
-        together: 2,
+        concurrency: 2,
         signal: stop.signal,
       })) {
         file += line;
@@ -86,9 +86,9 @@ test('a run that is stopped and goes on gives the same table', async () => {
   const { rows, text } = parseCertificates(file.slice(0, -5));
   expect(rows.length).toBeGreaterThanOrEqual(8);
   expect(rows.length).toBeLessThan(COUNT);
-  const rest = await all({ ...OPTIONS, done: rows });
+  const rest = await all({ ...OPTIONS, resumeFrom: rows });
   expect(plain(parseCertificates(text + rest.lines).rows)).toEqual(plain(whole));
-  expect((await all({ ...OPTIONS, done: whole })).rows).toEqual([]);
+  expect((await all({ ...OPTIONS, resumeFrom: whole })).rows).toEqual([]);
 });
 
 describe('a table of another run is refused', () => {
@@ -97,9 +97,9 @@ describe('a table of another run is refused', () => {
     done = (await all({ ...OPTIONS, indices: Array.from({ length: 12 }, (_, i) => i) })).rows;
   });
   test('other weights', async () => {
-    using other = sequential(linear(FEATURES, 3)).init({ seed: 3 });
+    using other = Sequential(Linear(FEATURES, 3)).init({ seed: 3 });
     using certifier = new Smooth(other, { numClasses: 3, sigma: 0.25, seed: 1 });
-    await expect(all({ ...OPTIONS, done }, certifier)).rejects.toThrow(
+    await expect(all({ ...OPTIONS, resumeFrom: done }, certifier)).rejects.toThrow(
       /done has class .* this run gives .* it is of another model, data set, seed, sigma, n0, n, alpha or adapter/,
     );
   });
@@ -108,20 +108,20 @@ describe('a table of another run is refused', () => {
     { sigma: 0.25, seed: 8 },
   ])('%o', async (options) => {
     using certifier = new Smooth(model, { numClasses: 3, ...options });
-    await expect(all({ ...OPTIONS, done }, certifier)).rejects.toThrow('this run gives');
+    await expect(all({ ...OPTIONS, resumeFrom: done }, certifier)).rejects.toThrow('this run gives');
   });
   test.each([{ n: 310 }, { n0: 200 }, { alpha: 0.02 }])('%o', async (options) => {
-    await expect(all({ ...OPTIONS, ...options, done })).rejects.toThrow('this run gives');
+    await expect(all({ ...OPTIONS, ...options, resumeFrom: done })).rejects.toThrow('this run gives');
   });
   test('other inputs, more rows, other labels', async () => {
-    await expect(all({ ...OPTIONS, indices: [1, 2, 3], done: done.slice(0, 2) })).rejects.toThrow(
+    await expect(all({ ...OPTIONS, indices: [1, 2, 3], resumeFrom: done.slice(0, 2) })).rejects.toThrow(
       'certifyDataset: row 1 of done is input 0, expected 1: it is of another run',
     );
-    await expect(all({ ...OPTIONS, indices: [0], done })).rejects.toThrow(
-      'certifyDataset: done has 12 rows, the run 1',
+    await expect(all({ ...OPTIONS, indices: [0], resumeFrom: done })).rejects.toThrow(
+      'certifyDataset: resumeFrom has 12 rows, the run 1',
     );
-    await expect(all({ ...OPTIONS, done: [{ ...done[0]!, label: 2 }] })).rejects.toThrow(
-      'certifyDataset: done has label 2 for input 0, the data 0: it is of another data set',
+    await expect(all({ ...OPTIONS, resumeFrom: [{ ...done[0]!, label: 2 }] })).rejects.toThrow(
+      'certifyDataset: resumeFrom has label 2 for input 0, the data 0: it is of another data set',
     );
   });
 });
@@ -141,7 +141,7 @@ test.each([
 
 test('leaving early leaves nothing behind', async () => {
   using smooth = smoothed();
-  for await (const { done } of certifyDataset(smooth, data, { ...OPTIONS, together: 3 })) if (done === 4) break;
+  for await (const { done } of certifyDataset(smooth, data, { ...OPTIONS, concurrency: 3 })) if (done === 4) break;
 });
 
 test('an empty list of inputs gives no rows', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { ensemble } from '../../src/certify/ensemble.ts';
-import { Smooth } from '../../src/certify/smooth.ts';
-import { linear, sequential } from '../../src/nn/index.ts';
+import { ensemble } from '../../src/certify/smoothing/ensemble.ts';
+import { Smooth } from '../../src/certify/smoothing/smooth.ts';
+import { Linear, Sequential } from '../../src/nn/index.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
 import { scope } from '../../src/tensor/scope.ts';
 import { tensor, type Tensor } from '../../src/tensor/tensor.ts';
@@ -9,7 +9,7 @@ import { certifyOne } from '../support/certify.ts';
 
 /** A linear classifier [a.x > 0] of two features. */
 function member(a: number, b: number) {
-  const model = sequential(linear(2, 2)).init();
+  const model = Sequential(Linear(2, 2)).init();
   model.parameters.get('0.weight')!.write(Float32Array.of(0, 0, a, b));
   model.parameters.get('0.bias')!.write(Float32Array.of(0, 0));
   return model;

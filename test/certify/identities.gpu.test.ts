@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { backward, NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { ABSTAIN, certifyMargin, Smooth } from 'evenkeel/certify';
-import { linfMargin } from 'evenkeel/losses';
-import { linear, linfDistConvNet, linfDistMlp, sequential, sortNet, type LinfDistNet } from 'evenkeel/nn';
+import { linfMargin } from 'evenkeel/objectives';
+import { Linear, linfDistConvNet, linfDistMlp, Sequential, sortNet, type LinfDistNet } from 'evenkeel/nn';
 import { infDistanceBounds, lpDistance, sortDistance, sum } from 'evenkeel/ops';
 import { hostNormal, key } from 'evenkeel/random';
 import { certifiedRadius, clopperPearsonLower } from 'evenkeel/stats';
@@ -198,7 +198,7 @@ describe.each([1e-3, 1, 30, 1e3])('weights of size %d', (scale) => {
     ['sortNet', () => sortNet([16, 24, 24, 5], { keep: 0.6, terms: 6 }), [16]],
     [
       'linfDistConvNet',
-      () => linfDistConvNet([1, 4, 4], { channels: [{ out: 4 }, { out: 6, stride: 2 }], hidden: [7], classes: 5 }),
+      () => linfDistConvNet([1, 4, 4], { channels: [{ out: 4 }, { out: 6, stride: 2 }], hidden: [7], numClasses: 5 }),
       [1, 4, 4],
     ],
   ];
@@ -288,7 +288,7 @@ test(
 describe('smoothing', () => {
   /** Ten classes whose logits are rows of `w` times x, plus a bias. */
   async function certified(w: Float32Array, bias: Float32Array, sigma: number, points: readonly number[][]) {
-    using model = sequential(linear(20, 10)).init();
+    using model = Sequential(Linear(20, 10)).init();
     model.parameters.get('0.weight')!.write(w);
     model.parameters.get('0.bias')!.write(bias);
     using smooth = new Smooth(model, { numClasses: 10, sigma, seed: 71 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { NdArray } from 'evenkeel';
 import { certifyMargin } from 'evenkeel/certify';
-import { linear, linfDistMlp, LinfDistNet, DistancePower, type ParameterValues } from 'evenkeel/nn';
+import { Linear, linfDistMlp, LinfDistNet, DistancePower, type ParameterValues } from 'evenkeel/nn';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 
 /** Outputs of a net 12-20-20-5 in f64. */
@@ -46,7 +46,7 @@ test.each([1, 10, 1e3, 1e5])('radii hold in f64 and on the device at weights of 
 });
 
 test('a layer that is not 1-Lipschitz is refused', async () => {
-  using net = new LinfDistNet({ a: linear(2, 2) }, new DistancePower()).init();
+  using net = new LinfDistNet({ a: Linear(2, 2) }, new DistancePower()).init();
   await expect(certifyMargin(net, new NdArray(new Float32Array(2), [1, 2]))).rejects.toThrow(
     'certifyMargin: layer a (linear) is not known to be 1-Lipschitz',
   );

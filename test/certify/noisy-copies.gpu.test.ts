@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { tensor, zeros } from 'evenkeel';
 import { hostNormal, key } from 'evenkeel/random';
-import { countVotes, noisyCopies } from '../../src/certify/noisy-copies.ts';
+import { countVotes, noisyCopies } from '../../src/certify/smoothing/noisy-copies.ts';
 import { readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 

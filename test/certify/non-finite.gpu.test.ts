@@ -1,3 +1,4 @@
+import * as objectives from 'evenkeel/objectives';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import * as attacks from 'evenkeel/attack';
@@ -23,7 +24,7 @@ const { Smooth, ABSTAIN } = certify;
 
 /** Logits [0, 4, 0] but for a little slope, so that a sound model certifies class 1 everywhere. */
 const linearNet = (): nn.Sequential => {
-  const net = nn.sequential(nn.linear(SIZE, CLASSES)).init();
+  const net = nn.Sequential(nn.Linear(SIZE, CLASSES)).init();
   net.parameters.get('0.weight')!.write(hostUniform(1, SIZE * CLASSES, key(4), { low: -0.1, high: 0.1 }));
   net.parameters.get('0.bias')!.write([0, 4, 0]);
   return net;
@@ -162,7 +163,7 @@ test('weights are looked at again once they were written', async () => {
 });
 
 test('running statistics count as weights', async () => {
-  using net = nn.sequential(nn.batchNorm(SIZE), nn.linear(SIZE, CLASSES)).init();
+  using net = nn.Sequential(nn.BatchNorm(SIZE), nn.Linear(SIZE, CLASSES)).init();
   (net.namedBuffers.get('0.running_var') as Tensor).write([1, 1, N, 1]);
   await expect(certify.certifyBounds(net, x, { labels: y, eps: 0.01 })).rejects.toThrow(
     'certifyBounds: 0.running_var of the model has values that are NaN or infinite',
@@ -211,12 +212,12 @@ describe('sigma in f32', () => {
     await expect(inputSpecific(undrawn, { sigma, decline: 1 })).rejects.toThrow(message);
     await expect(certify.smoothedPredictions(sound, x, { numClasses: CLASSES, sigma, n: 1 })).rejects.toThrow(message);
     for (const make of [
-      certify.gaussian,
-      certify.stability,
-      certify.smoothAdv,
-      certify.macer,
-      certify.consistency,
-      certify.smoothMix,
+      objectives.gaussian,
+      objectives.stability,
+      objectives.smoothAdv,
+      objectives.macer,
+      objectives.consistency,
+      objectives.smoothMix,
     ])
       expect(() => make({ sigma })).toThrow(message);
   });
@@ -249,13 +250,13 @@ describe('bounds', () => {
     }
   });
   const layers: [string, () => nn.Layer[]][] = [
-    ['linear, relu, linear', () => [nn.linear(SIZE, 5), nn.relu(), nn.linear(5, CLASSES)]],
-    ['linear, linear, relu', () => [nn.linear(SIZE, 5), nn.linear(5, CLASSES), nn.relu()]],
+    ['linear, relu, linear', () => [nn.Linear(SIZE, 5), nn.ReLU(), nn.Linear(5, CLASSES)]],
+    ['linear, linear, relu', () => [nn.Linear(SIZE, 5), nn.Linear(5, CLASSES), nn.ReLU()]],
   ];
   test.each(layers)('%s: weights that overflow certify nothing', async (_, make) => {
     for (const method of METHODS) {
       for (const size of [3e38, 1e30, 1e25]) {
-        using net = nn.sequential(...make()).init();
+        using net = nn.Sequential(...make()).init();
         for (const p of net.parameters.values())
           p.write(Float32Array.from({ length: p.size }, (_, i) => (i % 2 ? size : -size)));
         const { labels, radii, margins } = await certify.certifyBounds(net, x, { labels: y, eps: 0.3, method });
@@ -266,21 +267,21 @@ describe('bounds', () => {
   });
   test('other layers: bounds of what overflows or is NaN say nothing, and hold no NaN', async () => {
     const kinds: (() => nn.Layer)[] = [
-      () => nn.relu(),
-      () => nn.sigmoid(),
-      () => nn.tanh(),
-      () => nn.silu(),
-      () => nn.gelu(),
-      () => nn.softplus(),
-      () => nn.elu(),
-      () => nn.leakyRelu(),
-      () => nn.layerNorm(SIZE),
-      () => nn.batchNorm(SIZE),
-      () => nn.linear(SIZE, 3),
-      () => nn.cosineLinear(SIZE, 3),
+      () => nn.ReLU(),
+      () => nn.Sigmoid(),
+      () => nn.Tanh(),
+      () => nn.SiLU(),
+      () => nn.GELU(),
+      () => nn.Softplus(),
+      () => nn.ELU(),
+      () => nn.LeakyReLU(),
+      () => nn.LayerNorm(SIZE),
+      () => nn.BatchNorm(SIZE),
+      () => nn.Linear(SIZE, 3),
+      () => nn.CosineLinear(SIZE, 3),
     ];
     for (const make of kinds) {
-      using net = nn.sequential(make()).init();
+      using net = nn.Sequential(make()).init();
       const rows: [number[], number[]][] = [
         [
           [N, 0, 0, 0],
@@ -461,7 +462,7 @@ describe('metrics', () => {
     ['macroF1', (s) => metrics.macroF1(s, of)],
     ['gMean', (s) => metrics.gMean(s, of)],
     ['worstClass', (s) => metrics.worstClass(s, of)],
-    ['shotAccuracy', (s) => metrics.shotAccuracy(s, of, { counts: [200, 50, 5] })],
+    ['shotAccuracy', (s) => metrics.shotAccuracy(s, of, { classCounts: [200, 50, 5] })],
     ['groupAccuracy', (s) => metrics.groupAccuracy(s, of, groups)],
     ['groupBalancedError', (s) => metrics.groupBalancedError(s, of, groups)],
     ['worstGroup', (s) => metrics.worstGroup(s, of, groups)],

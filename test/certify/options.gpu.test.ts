@@ -1,9 +1,10 @@
+import * as objectives from 'evenkeel/objectives';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { empty, NdArray, tensor, zeros, type Tensor } from 'evenkeel';
 import * as attack from 'evenkeel/attack';
 import * as certify from 'evenkeel/certify';
 import * as metrics from 'evenkeel/metrics';
-import { linear, linfDistHeadNet, linfDistMlp, relu, sequential, type Sequential } from 'evenkeel/nn';
+import { Linear, linfDistHeadNet, linfDistMlp, ReLU, Sequential } from 'evenkeel/nn';
 
 /* A misspelt option of every certifier, attack and metric, and of what makes a tensor. */
 
@@ -16,7 +17,7 @@ const undrawn: certify.NoisyClassifier = { sigma: 1, count: () => Promise.reject
 let model: Sequential;
 let targets: Tensor;
 beforeAll(() => {
-  model = sequential(linear(2, 3), relu(), linear(3, 2)).init();
+  model = Sequential(Linear(2, 3), ReLU(), Linear(3, 2)).init();
   targets = tensor([
     [0.5, 0.5],
     [0.5, 0.5],
@@ -47,22 +48,22 @@ const cases: [name: string, wrong: string, right: string, run: (options: never) 
   ['boxAround', 'clips', 'clip', (o) => certify.boxAround(targets, o)],
   ['crownBounds', 'methods', 'method', (o) => certify.crownBounds(model, { lower: targets, upper: targets }, o)],
   ['certifyMargin', 'batchsize', 'batchSize', (o) => certify.certifyMargin(linfDistMlp([2, 2]), x, o)],
-  ['gaussian', 'sigmma', 'sigma', (o) => certify.gaussian(o)],
-  ['stability', 'lamda', 'lambda', (o) => certify.stability(o)],
-  ['stabilityTerms', 'lamda', 'lambda', (o) => certify.stabilityTerms(inputs, o)],
-  ['smoothAdv', 'warmup', 'warmUp', (o) => certify.smoothAdv(o)],
-  ['smoothAdvTerms', 'estimates', 'estimate', (o) => certify.smoothAdvTerms(inputs, o)],
-  ['macer', 'gama', 'gamma', (o) => certify.macer(o)],
-  ['macerTerms', 'm', '', (o) => certify.macerTerms(inputs, o)],
-  ['consistency', 'etta', 'eta', (o) => certify.consistency(o)],
-  ['consistency: adversary', 'step', 'steps', (o) => certify.consistency({ sigma: 1, adversary: o })],
-  ['consistencyTerm', 'lamda', 'lambda', (o) => certify.consistencyTerm(targets, 2, o)],
-  ['consistencyTerms', 'forms', 'form', (o) => certify.consistencyTerms(inputs, o)],
-  ['smoothMix', 'mixstep', 'mixStep', (o) => certify.smoothMix(o)],
-  ['smoothMixTerms', 'stepsize', 'stepSize', (o) => certify.smoothMixTerms(inputs, o)],
-  ['catRs', 'target', 'targets', (o) => certify.catRs(o)],
-  ['catRsTerms', 'confidences', 'confidence', (o) => certify.catRsTerms(inputs, o)],
-  ['linfHead', 'epstrain', 'epsTrain', (o) => certify.linfHead(linfDistHeadNet([2, 3], [3, 2]), o)],
+  ['gaussian', 'sigmma', 'sigma', (o) => objectives.gaussian(o)],
+  ['stability', 'lamda', 'lambda', (o) => objectives.stability(o)],
+  ['stabilityTerms', 'lamda', 'lambda', (o) => objectives.stabilityTerms(inputs, o)],
+  ['smoothAdv', 'warmupEpoch', 'warmupEpochs', (o) => objectives.smoothAdv(o)],
+  ['smoothAdvTerms', 'gradientfree', 'gradientFree', (o) => objectives.smoothAdvTerms(inputs, o)],
+  ['macer', 'gama', 'gamma', (o) => objectives.macer(o)],
+  ['macerTerms', 'm', '', (o) => objectives.macerTerms(inputs, o)],
+  ['consistency', 'etta', 'eta', (o) => objectives.consistency(o)],
+  ['consistency: adversary', 'step', 'steps', (o) => objectives.consistency({ sigma: 1, adversary: o })],
+  ['consistencyTerm', 'lamda', 'lambda', (o) => objectives.consistencyTerm(targets, 2, o)],
+  ['consistencyTerms', 'forms', 'form', (o) => objectives.consistencyTerms(inputs, o)],
+  ['smoothMix', 'mixstep', 'mixStep', (o) => objectives.smoothMix(o)],
+  ['smoothMixTerms', 'stepsize', 'stepSize', (o) => objectives.smoothMixTerms(inputs, o)],
+  ['catRs', 'target', 'targets', (o) => objectives.catRs(o)],
+  ['catRsTerms', 'confidences', 'confidence', (o) => objectives.catRsTerms(inputs, o)],
+  ['linfHead', 'epstrain', 'epsTrain', (o) => objectives.linfHead(linfDistHeadNet([2, 3], [3, 2]), o)],
   ['fgsm', 'epsilon', '', (o) => attack.fgsm(model, x, y, o)],
   ['pgd', 'stepsize', 'stepSize', (o) => attack.pgd(model, x, y, o)],
   ['apgd', 'restart', 'restarts', (o) => attack.apgd(model, x, y, o)],
@@ -80,7 +81,7 @@ const cases: [name: string, wrong: string, right: string, run: (options: never) 
   ['groupAccuracy', 'numgroups', 'numGroups', (o) => metrics.groupAccuracy([[1, 0]], [0], [0], o)],
   ['groupBalancedError', 'numGroup', 'numGroups', (o) => metrics.groupBalancedError([[1, 0]], [0], [0], o)],
   ['worstGroup', 'numGroups_', 'numGroups', (o) => metrics.worstGroup([[1, 0]], [0], [0], o)],
-  ['shotAccuracy', 'count', 'counts', (o) => metrics.shotAccuracy([[1, 0]], [0], o)],
+  ['shotAccuracy', 'classCount', 'classCounts', (o) => metrics.shotAccuracy([[1, 0]], [0], o)],
   ['bootstrapInterval', 'resample', 'resamples', (o) => metrics.bootstrapInterval(metrics.accuracy, [[1, 0]], [0], o)],
   ['tensor', 'dtypes', 'dtype', (o) => tensor([1], o)],
   ['empty', 'dytpe', '', (o) => empty([1], o)],

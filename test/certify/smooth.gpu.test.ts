@@ -9,7 +9,7 @@ import {
   Smooth,
   type Certificates,
 } from 'evenkeel/certify';
-import { flatten, linear, linfDistMlp, sequential, type LinfDistNet, type Sequential } from 'evenkeel/nn';
+import { Flatten, Linear, linfDistMlp, Sequential, type LinfDistNet } from 'evenkeel/nn';
 import { hostNormal, key } from 'evenkeel/random';
 import { binomialCdf, clopperPearsonLower, normalCdf, normalQuantile } from 'evenkeel/stats';
 import cases from '../golden/smoothing.json';
@@ -26,7 +26,7 @@ let model: Sequential;
 
 /** f(x) = 1 where a.x + b > 0: its smoothed version is known in closed form. */
 beforeAll(() => {
-  model = sequential(flatten(), linear(FEATURES, 2)).init();
+  model = Sequential(Flatten(), Linear(FEATURES, 2)).init();
   const weight = new Float32Array(2 * FEATURES);
   weight.set(a, FEATURES);
   model.loadStateDict(

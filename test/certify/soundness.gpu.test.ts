@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NdArray, tensor, type Tensor } from 'evenkeel';
 import { evaluateRobustness, pgd, type AttackedModel } from 'evenkeel/attack';
 import { ABSTAIN, certifyMargin, Smooth } from 'evenkeel/certify';
-import { linear, linfDistMlp, sequential, type LinfDistNet, type Sequential } from 'evenkeel/nn';
+import { Linear, linfDistMlp, Sequential, type LinfDistNet } from 'evenkeel/nn';
 import { add, mul } from 'evenkeel/ops';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { certifiedRadius } from 'evenkeel/stats';
@@ -56,7 +56,7 @@ describe('smoothed linear classifiers', () => {
   const FEATURES = 8;
   const SIGMA = 0.5;
   let model: Sequential;
-  beforeAll(() => void (model = sequential(linear(FEATURES, 2)).init()));
+  beforeAll(() => void (model = Sequential(Linear(FEATURES, 2)).init()));
   afterAll(() => model.dispose());
 
   /** f(x) = 1 where w.x + b > 0, in the weights that the captured steps read. */

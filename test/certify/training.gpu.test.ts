@@ -10,7 +10,7 @@ import {
   stabilityTerms,
   type LossTerms,
   type NoisyInputs,
-} from 'evenkeel/certify';
+} from 'evenkeel/objectives';
 import { cast, concat, permute, reshape } from 'evenkeel/ops';
 import file from '../golden/smoothmix.json';
 import { expectWithin } from '../support/check-op.ts';
@@ -107,7 +107,7 @@ describe('golden steps', () => {
   test.each(casesOf(file, 'smoothAdv'))('$name', (c) => {
     const { steps, epsilon, noGradAttack } = c.options as { steps: number; epsilon: number; noGradAttack: boolean };
     return check(c, (inputs) => {
-      const { loss, path } = smoothAdvTerms(inputs, { steps, eps: epsilon, estimate: noGradAttack });
+      const { loss, path } = smoothAdvTerms(inputs, { steps, eps: epsilon, gradientFree: noGradAttack });
       return { loss, parts: { path: stacked(path), adv: path.at(-1)! } };
     });
   });

@@ -3,22 +3,25 @@ import { expectOptions } from '../../src/check/options.ts';
 
 interface Options {
   batchSize?: number;
-  nBins?: number;
+  numBins?: number;
   gamma?: number;
   signal?: AbortSignal;
 }
-const known = ['batchSize', 'nBins', 'gamma', 'signal'] as const;
+const known = ['batchSize', 'numBins', 'gamma', 'signal'] as const;
 const check = (options: unknown) => expectOptions<Options>('f', options as Options, known);
 
 describe('expectOptions', () => {
-  test.each([undefined, {}, { batchSize: 3 }, { nBins: 15, gamma: 2 }, { typo: undefined }])('%j passes', (options) => {
-    expect(() => check(options)).not.toThrow();
-  });
+  test.each([undefined, {}, { batchSize: 3 }, { numBins: 15, gamma: 2 }, { typo: undefined }])(
+    '%j passes',
+    (options) => {
+      expect(() => check(options)).not.toThrow();
+    },
+  );
 
   test.each([
     ['batchsize', 'batchSize'],
     ['batch_size', 'batchSize'],
-    ['nbins', 'nBins'],
+    ['nbins', 'numBins'],
     ['gama', 'gamma'],
     ['singal', 'signal'],
   ])('%s suggests %s', (name, right) => {
@@ -26,7 +29,9 @@ describe('expectOptions', () => {
   });
 
   test('a name like none lists all', () => {
-    expect(() => check({ zzz: 1 })).toThrow("f: unknown option 'zzz', expected one of batchSize, nBins, gamma, signal");
+    expect(() => check({ zzz: 1 })).toThrow(
+      "f: unknown option 'zzz', expected one of batchSize, numBins, gamma, signal",
+    );
     expect(() => expectOptions('f', { a: 1 } as object, [])).toThrow("f: unknown option 'a', expected none");
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { helpText, parseFlags } from '../../src/cli/args.ts';
-import { UsageError } from '../../src/cli/errors.ts';
+import { UsageError } from '../../src/cli/usage-error.ts';
 import { choice, integer, list, number, text, toggle } from '../../src/cli/flags.ts';
 
 const TABLE = {

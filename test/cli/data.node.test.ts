@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { encodeIdx, parseIdx } from 'evenkeel/io';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadData } from '../../src/cli/data.ts';
-import { UsageError } from '../../src/cli/errors.ts';
+import { UsageError } from '../../src/cli/usage-error.ts';
 
 const images = (n: number, side = 4): Uint8Array =>
   encodeIdx({ dtype: 'u8', shape: [n, side, side], data: new Uint8Array(n * side * side) });

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { init, NdArray, scope, tensor } from 'evenkeel';
 import { cropFlip, makeDataset, type Augmentation } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
-import { flatten, linear, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Flatten, Linear, Sequential } from 'evenkeel/nn';
 import { reshape } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
-import { hostBernoulli, hostRandint, key, split } from 'evenkeel/random';
+import { hostBernoulli, hostRandint, key, splitKey } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 import * as reference from '../reference/shift-flip.ts';
 import { sample } from '../support/sample.ts';
@@ -35,8 +35,8 @@ async function cropped(
 
 test('crops of the padded image at the places that the host twins draw', async () => {
   const { x, y } = await cropped(9, 5, { padding: 2 });
-  const shift = hostRandint(9, 2, split(KEY, 0), { low: -2, high: 3, first: 5 });
-  const flip = hostBernoulli(9, 1, split(KEY, 1), { first: 5 });
+  const shift = hostRandint(9, 2, splitKey(KEY, 0), { low: -2, high: 3, first: 5 });
+  const flip = hostBernoulli(9, 1, splitKey(KEY, 1), { first: 5 });
   expect(new Set(flip).size).toBe(2);
   expect(Array.from(y)).toEqual(Array.from(reference.shiftFlip(x, [...shift], [...flip]).data));
 });
@@ -51,10 +51,10 @@ test('fit draws anew in every captured step, and refuses another shape', async (
   const x = new NdArray(new Float32Array(8 * 16).fill(1), [8, 1, 4, 4]);
   const data = makeDataset(x, new Int32Array(8), { numClasses: 2 });
   const losses = async (augment?: Augmentation): Promise<number[]> => {
-    using model = sequential(flatten(), linear(16, 2)).init({ seed: 1 });
+    using model = Sequential(Flatten(), Linear(16, 2)).init({ seed: 1 });
     const seen: number[] = [];
     await fit(model, data, {
-      loss: crossEntropy(),
+      loss: crossEntropyLoss(),
       optimizer: sgd({ lr: 1e-30 }),
       epochs: 4,
       onStep: (r) => void seen.push(r.loss),

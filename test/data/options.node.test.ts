@@ -33,7 +33,7 @@ const CALLS: Record<string, [misspelt: string, meant: string, call: (options: ne
   openSetNoise: ['sead', 'seed', (o) => data.openSetNoise(set, set, o)],
   pairFlipNoise: ['drew', 'draw', (o) => data.pairFlipNoise(set, o)],
   randomRelabelling: ['rat', 'rate', (o) => data.randomRelabelling(set, o)],
-  split: ['stratifed', 'stratified', (o) => data.split(set, o)],
+  randomSplit: ['stratifed', 'stratified', (o) => data.randomSplit(set, o)],
   symmetricNoise: ['streams', 'stream', (o) => data.symmetricNoise(set, o)],
   transitionNoise: [
     'seeds',

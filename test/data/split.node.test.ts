@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { makeDataset, split, type Dataset } from '../../src/data/index.ts';
+import { makeDataset, randomSplit, type Dataset } from '../../src/data/index.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
 import { testRandom } from '../support/fuzz.ts';
 
@@ -22,7 +22,7 @@ const indices = (part: Dataset) => Array.from(part.x.data);
 describe('split', () => {
   test('has the keys of the fractions; parts are disjoint, in order, with labels that belong', () => {
     const data = ofCounts([50, 30, 7]);
-    const { train, calib, test: held } = split(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 });
+    const { train, calib, test: held } = randomSplit(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 });
     expect(train.classCounts).toEqual([40, 24, 5]);
     expect(calib.classCounts).toEqual([5, 3, 1]);
     expect(held.classCounts).toEqual([5, 3, 1]);
@@ -36,9 +36,9 @@ describe('split', () => {
   });
   test('the seed decides, and 0 is the default', () => {
     const data = ofCounts([40, 40]);
-    expect(split(data, { a: 0.5, b: 0.5 })).toEqual(split(data, { a: 0.5, b: 0.5, seed: 0 }));
-    expect(indices(split(data, { a: 0.5, b: 0.5, seed: 1 }).a)).not.toEqual(
-      indices(split(data, { a: 0.5, b: 0.5, seed: 2 }).a),
+    expect(randomSplit(data, { a: 0.5, b: 0.5 })).toEqual(randomSplit(data, { a: 0.5, b: 0.5, seed: 0 }));
+    expect(indices(randomSplit(data, { a: 0.5, b: 0.5, seed: 1 }).a)).not.toEqual(
+      indices(randomSplit(data, { a: 0.5, b: 0.5, seed: 2 }).a),
     );
   });
   test('totals are as asked, not what is left of each class', () => {
@@ -46,7 +46,7 @@ describe('split', () => {
       train,
       calib,
       test: held,
-    } = split(ofCounts(new Array<number>(100).fill(5)), { train: 0.8, calib: 0.1, test: 0.1 });
+    } = randomSplit(ofCounts(new Array<number>(100).fill(5)), { train: 0.8, calib: 0.1, test: 0.1 });
     expect([train.y.length, calib.y.length, held.y.length]).toEqual([400, 50, 50]);
     expect(new Set(train.classCounts)).toEqual(new Set([4]));
     calib.classCounts.forEach((n, c) => expect(n + held.classCounts[c]!).toBe(1));
@@ -56,7 +56,7 @@ describe('split', () => {
   });
   test('tail classes keep an example in the first part where the totals allow it', () => {
     const counts = (options: Record<string, number>) =>
-      Object.values(split(ofCounts([1, 2, 3, 0, 10]), options)).map((part) => part.classCounts);
+      Object.values(randomSplit(ofCounts([1, 2, 3, 0, 10]), options)).map((part) => part.classCounts);
     expect(counts({ train: 0.8, calib: 0.1, test: 0.1 }).map((part) => part.reduce((a, b) => a + b))).toEqual([
       13, 2, 1,
     ]);
@@ -89,8 +89,8 @@ describe('split', () => {
         const data = ofCounts(sizes);
         const n = data.y.length;
         const options = Object.fromEntries(shares.map((share, p) => [`p${p}`, share]));
-        const parts = Object.values(split(data, { ...options, seed })) as Dataset[];
-        const alone = Object.values(split(data, { ...options, seed, stratified: false })) as Dataset[];
+        const parts = Object.values(randomSplit(data, { ...options, seed })) as Dataset[];
+        const alone = Object.values(randomSplit(data, { ...options, seed, stratified: false })) as Dataset[];
         expect(parts.map((part) => part.y.length)).toEqual(alone.map((part) => part.y.length));
         const quota = shares.map((share) => n * share);
         parts.forEach((part, p) => {
@@ -108,14 +108,14 @@ describe('split', () => {
   });
   test('shares of which no rounding sums to the totals come within one, and the totals hold', () => {
     const shares = { a: 1 / 6, b: 1 / 6, c: 1 / 4, d: 1 / 4, e: 1 / 6 };
-    const parts = Object.values(split(ofCounts([4, 6]), shares)) as Dataset[];
+    const parts = Object.values(randomSplit(ofCounts([4, 6]), shares)) as Dataset[];
     expect(parts.map((part) => part.y.length)).toEqual([2, 2, 2, 2, 2]);
     Object.values(shares).forEach((share, p) =>
       [4, 6].forEach((n, c) => expect(Math.abs(parts[p]!.classCounts[c]! - n * share)).toBeLessThanOrEqual(1 + 1e-9)),
     );
   });
   test('without stratification the totals are exact', () => {
-    const { a, b } = split(ofCounts([33, 33, 34]), { a: 0.25, b: 0.75, stratified: false });
+    const { a, b } = randomSplit(ofCounts([33, 33, 34]), { a: 0.25, b: 0.75, stratified: false });
     expect([a.y.length, b.y.length]).toEqual([25, 75]);
     expect(new Set([...indices(a), ...indices(b)]).size).toBe(100);
   });
@@ -127,7 +127,7 @@ describe('split', () => {
       { a: 0.6, b: 0.3, c: 0.1 },
     ]) {
       for (let n = 1; n <= 60; n++) {
-        const parts = Object.values(split(ofCounts([n]), fractions));
+        const parts = Object.values(randomSplit(ofCounts([n]), fractions));
         expect(parts.reduce((sum, part) => sum + part.y.length, 0)).toBe(n);
         expect(parts[0]!.y.length).toBeGreaterThan(0);
         // Largest remainder keeps every part within one example of its quota; the guaranteed one can move one more.
@@ -136,8 +136,8 @@ describe('split', () => {
         );
       }
     }
-    expect(split(ofCounts([10]), { all: 1 }).all.y.length).toBe(10);
-    expect(split(ofCounts([30]), { a: 0.1, b: 0.2 })).toMatchObject({
+    expect(randomSplit(ofCounts([10]), { all: 1 }).all.y.length).toBe(10);
+    expect(randomSplit(ofCounts([30]), { a: 0.1, b: 0.2 })).toMatchObject({
       a: { classCounts: [3] },
       b: { classCounts: [6] },
     });
@@ -148,7 +148,7 @@ describe('split', () => {
       const counts = Array.from({ length: 1 + random(6) }, () => random(25));
       const data = ofCounts(counts);
       const first = (1 + random(8)) / 10;
-      const { a, b } = split(data, { a: first, b: 1 - first, seed: round });
+      const { a, b } = randomSplit(data, { a: first, b: 1 - first, seed: round });
       expect(new Set([...indices(a), ...indices(b)]).size).toBe(data.y.length);
       expect(a.y.length + b.y.length).toBe(data.y.length);
       // Where the total of the first part has room for every class, none is without.
@@ -157,18 +157,24 @@ describe('split', () => {
     }
   });
   test.each([
-    [() => split(ofCounts([4]), {}), 'split: options name no part, expected at least one fraction, such as train: 0.8'],
     [
-      () => split(ofCounts([4]), { seed: 3 }),
-      'split: options name no part, expected at least one fraction, such as train: 0.8',
+      () => randomSplit(ofCounts([4]), {}),
+      'randomSplit: options name no part, expected at least one fraction, such as train: 0.8',
     ],
-    [() => split(ofCounts([4]), { train: 0 }), 'split: train is 0, expected a fraction in (0, 1]'],
-    [() => split(ofCounts([4]), { train: 80 }), 'split: train is 80, expected a fraction in (0, 1]'],
-    [() => split(ofCounts([4]), { train: NaN }), 'split: train is NaN, expected a fraction in (0, 1]'],
-    [() => split(ofCounts([4]), { train: true }), 'split: train is true, expected a fraction in (0, 1]'],
-    [() => split(ofCounts([4]), { a: 0.75, b: 0.5 }), 'split: fractions sum to 1.25, expected at most 1'],
-    [() => split(ofCounts([4]), { a: 0.5, stratified: 1 as never }), 'split: stratified is 1, expected true or false'],
-    [() => split(ofCounts([4]), { a: 0.5, seed: -1 }), 'random32: seed is -1, expected a safe integer >= 0'],
+    [
+      () => randomSplit(ofCounts([4]), { seed: 3 }),
+      'randomSplit: options name no part, expected at least one fraction, such as train: 0.8',
+    ],
+    [() => randomSplit(ofCounts([4]), { train: 0 }), 'randomSplit: train is 0, expected a fraction in (0, 1]'],
+    [() => randomSplit(ofCounts([4]), { train: 80 }), 'randomSplit: train is 80, expected a fraction in (0, 1]'],
+    [() => randomSplit(ofCounts([4]), { train: NaN }), 'randomSplit: train is NaN, expected a fraction in (0, 1]'],
+    [() => randomSplit(ofCounts([4]), { train: true }), 'randomSplit: train is true, expected a fraction in (0, 1]'],
+    [() => randomSplit(ofCounts([4]), { a: 0.75, b: 0.5 }), 'randomSplit: fractions sum to 1.25, expected at most 1'],
+    [
+      () => randomSplit(ofCounts([4]), { a: 0.5, stratified: 1 as never }),
+      'randomSplit: stratified is 1, expected true or false',
+    ],
+    [() => randomSplit(ofCounts([4]), { a: 0.5, seed: -1 }), 'random32: seed is -1, expected a safe integer >= 0'],
   ])('bad input %#', (call, message) => {
     expect(call).toThrow(new RangeError(message));
   });

@@ -1,6 +1,6 @@
 import { init } from 'evenkeel';
-import { loadIdx, longTail, split } from 'evenkeel/data';
-import { sequential, conv2d, linear, relu, flatten } from 'evenkeel/nn';
+import { loadIdx, longTail, randomSplit } from 'evenkeel/data';
+import { Sequential, Conv2d, Linear, ReLU, Flatten } from 'evenkeel/nn';
 import { ldam } from 'evenkeel/losses';
 import { sgd, drw } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -25,10 +25,10 @@ export async function firstLight(
 ): Promise<{ label: number; radius: number }> {
   const gpu = await init(); // NoWebGPUError says why and what to do
   const data = longTail(await loadIdx(images, labels), { imbType: 'exp', imbFactor: 0.01, seed: 0 });
-  const { train, calib, test } = split(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 });
-  const model = sequential(conv2d(1, 16, 3), relu(), flatten(), linear(16 * 26 * 26, 10));
+  const { train, calib, test } = randomSplit(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 });
+  const model = Sequential(Conv2d(1, 16, 3), ReLU(), Flatten(), Linear(16 * 26 * 26, 10));
   await fit(model, train, {
-    loss: ldam({ clsNumList: train.classCounts, maxM: 0.5, s: 30 }),
+    loss: ldam({ classCounts: train.classCounts, maxM: 0.5, scale: 30 }),
     schedule: drw({ from: 4 }),
     optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
     epochs: 5,
@@ -37,7 +37,7 @@ export async function firstLight(
     onStep: ({ step, loss }) => chart.add(step, loss),
   });
   const scaled = await temperatureScaling().fit(model, calib);
-  log('ECE', calibrationError(await scaled.predict(test.x), test.y, { nBins: 15 }));
+  log('ECE', calibrationError(await scaled.predict(test.x), test.y, { numBins: 15 }));
   const certificates = await new Smooth(model, { numClasses: 10, sigma: 0.25 }).certify(test.x.slice(0, 1), {
     n0: 100,
     n: 1000,

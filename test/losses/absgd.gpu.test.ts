@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, grad, noGrad, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { absgd, crossEntropy, defineLoss, klDro, type Absgd, type AbsgdOptions } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { absgd, crossEntropyLoss, defineLoss, klDro, type Absgd, type AbsgdOptions } from 'evenkeel/losses';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { crossEntropy as fused, div, reshape, softmax } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -91,7 +91,7 @@ describe('golden values', () => {
     const c = goldenFile.find(({ name }) => name === 'logits-weighted-ce') as unknown as GoldenCase;
     const { lambda, gamma, alpha } = c.options as { lambda: number; gamma: number; alpha: number };
     const { data, shape } = dense(c.inputs.logits);
-    const loss = absgd(crossEntropy({ weight: flat(c.inputs.classWeights) }), {
+    const loss = absgd(crossEntropyLoss({ weight: flat(c.inputs.classWeights) }), {
       lambda,
       gamma,
       alpha,
@@ -192,7 +192,7 @@ describe('identities', () => {
     }
   });
   test('extreme logits stay finite', async () => {
-    const loss = absgd(crossEntropy(), { lambda: 0.5 });
+    const loss = absgd(crossEntropyLoss(), { lambda: 0.5 });
     const got = await readAll(() => {
       const z = requireGrad(tensor([1e4, -1e4, 0, -1e4, 1e4, 0], { shape: [2, 3] }));
       const y = loss(z, [1, 1]);
@@ -215,7 +215,7 @@ describe('a wrapper of any loss', () => {
       shape = [6, 4],
       sampleWeight?: number[],
     ): Promise<Float32Array> => {
-      const loss = absgd(crossEntropy(), { lambda: 2 });
+      const loss = absgd(crossEntropyLoss(), { lambda: 2 });
       const [y] = await readAll(() => [
         loss(tensor(z.data, { shape }), labels, {
           reduction,
@@ -232,7 +232,7 @@ describe('a wrapper of any loss', () => {
     expect((await reduced('weightedMean'))[0]).toBeCloseTo(total / 6, 5);
     expectSameBits(await reduced('none', [2, 3, 4]), each, 'dense');
     // A row of weight 0 is a row that is not there; a row of weight 2 is two rows.
-    const loss = absgd(crossEntropy(), { lambda: 2 });
+    const loss = absgd(crossEntropyLoss(), { lambda: 2 });
     const [listed] = await readAll(() => [
       loss(tensor([...z.data.slice(0, 16), ...z.data.slice(0, 4)], { shape: [5, 4] }), [...labels.slice(0, 4), 0]),
     ]);
@@ -241,11 +241,11 @@ describe('a wrapper of any loss', () => {
   });
 
   test('class weights of ones change nothing, others reach the base loss', async () => {
-    const sgdMean = absgd(crossEntropy(), { lambda: Infinity });
+    const sgdMean = absgd(crossEntropyLoss(), { lambda: Infinity });
     const [mean] = await readAll(() => [fused(tensor(z.data, { shape: z.shape }), labels, { reduction: 'mean' })]);
     expect((await values((x) => sgdMean(x, labels)))[0]).toBeCloseTo(mean![0]!, 5);
     sgdMean.dispose();
-    const loss = absgd(crossEntropy(), { lambda: 2, gamma: 1 });
+    const loss = absgd(crossEntropyLoss(), { lambda: 2, gamma: 1 });
     const before = await values((x) => loss(x, labels));
     loss.setClassWeight([1, 1, 1, 1]);
     expectSameBits(await values((x) => loss(x, labels)), before, 'ones');
@@ -255,8 +255,8 @@ describe('a wrapper of any loss', () => {
   });
 
   test('weights by row for reports: those that the loss has, without a move of u', async () => {
-    const loss = absgd(crossEntropy(), { lambda: 2, gamma: 0.5 });
-    const base = crossEntropy();
+    const loss = absgd(crossEntropyLoss(), { lambda: 2, gamma: 0.5 });
+    const base = crossEntropyLoss();
     const [first, weighted, plain, again] = await readAll(() => {
       const x = tensor(z.data, { shape: z.shape });
       const w = loss.weights(x, labels);
@@ -273,7 +273,7 @@ describe('a wrapper of any loss', () => {
     loss.dispose();
   });
   test('the weights are constants: the gradient is that of a loss with sample weights', async () => {
-    const loss = absgd(crossEntropy(), { lambda: 1.5, gamma: 1 });
+    const loss = absgd(crossEntropyLoss(), { lambda: 1.5, gamma: 1 });
     const [got, want] = await readAll(() => {
       const x = requireGrad(tensor(z.data, { shape: z.shape }));
       const each = fused(x, labels, { reduction: 'none' }).detach();
@@ -290,7 +290,7 @@ describe('the state', () => {
   const labels = [0, 1, 2, 3, 0, 1];
 
   test('a captured step moves u as an eager one, bit by bit, and follows lambda', async () => {
-    const make = (): Absgd => absgd(crossEntropy({ weight: [1, 2, 1, 3] }), { lambda: 2, gamma: 0.4 });
+    const make = (): Absgd => absgd(crossEntropyLoss({ weight: [1, 2, 1, 3] }), { lambda: 2, gamma: 0.4 });
     const [eager, captured] = [make(), make()];
     const x = requireGrad(tensor(batches[0]!, { shape: [6, 4] }));
     const y = tensor(labels, { dtype: 'i32' });
@@ -411,8 +411,8 @@ describe('the state', () => {
   });
 
   test('fit trains with it, lambda switched between epochs', async () => {
-    using model = sequential(linear(16, 10));
-    const loss = absgd(crossEntropy(), { lambda: Infinity, gamma: 0.5 });
+    using model = Sequential(Linear(16, 10));
+    const loss = absgd(crossEntropyLoss(), { lambda: Infinity, gamma: 0.5 });
     const history = await fit(model, clusters({ n: 200, seed: 1 }), {
       loss,
       optimizer: sgd({ lr: 0.1 }),
@@ -428,7 +428,7 @@ describe('the state', () => {
 });
 
 test('errors', () => {
-  const base = crossEntropy();
+  const base = crossEntropyLoss();
   expect(() => absgd(base, { lambda: 0 })).toThrow('absgd: lambda is 0, expected a number that is not 0');
   expect(() => absgd(base, { lambda: NaN })).toThrow('absgd: lambda is NaN, expected a number that is not 0');
   for (const lambda of [1e39, 1e38, 1e-38, 1e-40, -1e-300, -1e300]) {

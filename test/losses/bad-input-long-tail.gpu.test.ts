@@ -1,11 +1,12 @@
 // A walk through what may be wrong with the inputs of long-tailed methods: a sentence that names it, or the rule of its
 // page.
+import * as objectives from 'evenkeel/objectives';
 import { afterEach, describe, expect, test } from 'vitest';
 import { backward, grad, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { cdbSampler, makeDataset } from 'evenkeel/data';
 import * as losses from 'evenkeel/losses';
 import { balancedAccuracy, groupBalancedError, perClassAccuracy, shotAccuracy, worstGroup } from 'evenkeel/metrics';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { crossEntropy as crossEntropyOp, nllLoss } from 'evenkeel/ops';
 import { drw, sgd } from 'evenkeel/optim';
 import { key } from 'evenkeel/random';
@@ -16,35 +17,35 @@ const made: { dispose?(): void }[] = [];
 afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
 const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
 
-type Counted = (clsNumList: ArrayLike<number>) => losses.Loss;
+type Counted = (classCounts: ArrayLike<number>) => losses.Loss;
 /** Losses made from the counts of the classes. */
 const counted: Record<string, Counted> = {
-  ldam: (clsNumList) => losses.ldam({ clsNumList }),
-  ldamHinge: (clsNumList) => losses.ldamHinge({ clsNumList }),
-  vs: (clsNumList) => losses.vs({ clsNumList }),
-  logitAdjusted: (clsNumList) => losses.logitAdjusted({ clsNumList }),
-  balancedSoftmax: (clsNumList) => losses.balancedSoftmax({ clsNumList }),
-  cdt: (clsNumList) => losses.cdt({ clsNumList }),
-  bayias: (clsNumList) => losses.bayias({ clsNumList }),
-  classBalancedCrossEntropy: (clsNumList) => losses.classBalancedCrossEntropy({ clsNumList }),
-  classBalancedFocal: (clsNumList) => losses.classBalancedFocal({ clsNumList }),
-  equalization: (clsNumList) => losses.equalization({ clsNumList }),
-  labelAwareSmoothing: (clsNumList) => losses.labelAwareSmoothing({ clsNumList }),
+  ldam: (classCounts) => losses.ldam({ classCounts }),
+  ldamHinge: (classCounts) => losses.ldamHinge({ classCounts }),
+  vs: (classCounts) => losses.vs({ classCounts }),
+  logitAdjusted: (classCounts) => losses.logitAdjusted({ classCounts }),
+  balancedSoftmax: (classCounts) => losses.balancedSoftmax({ classCounts }),
+  cdt: (classCounts) => losses.cdt({ classCounts }),
+  bayias: (classCounts) => losses.bayias({ classCounts }),
+  classBalancedCrossEntropy: (classCounts) => losses.classBalancedCrossEntropy({ classCounts }),
+  classBalancedFocal: (classCounts) => losses.classBalancedFocal({ classCounts }),
+  equalization: (classCounts) => losses.equalization({ classCounts }),
+  labelAwareSmoothing: (classCounts) => losses.labelAwareSmoothing({ classCounts }),
 };
 /** The same and those without counts, for four classes. */
 const all: Record<string, () => losses.Loss> = {
   ...Object.fromEntries(Object.entries(counted).map(([name, make]) => [name, () => make([40, 20, 5, 1])])),
-  crossEntropy: () => losses.crossEntropy(),
+  crossEntropyLoss: () => losses.crossEntropyLoss(),
   focal: () => losses.focal(),
   cdb: () => losses.cdb({ numClasses: 4 }),
 };
 const others: Record<string, (counts: ArrayLike<number>) => unknown> = {
-  unimix: (clsNumList) => losses.unimix({ clsNumList }),
-  remix: (clsNumList) => losses.remix({ clsNumList }),
+  unimix: (classCounts) => objectives.unimix({ classCounts }),
+  remix: (classCounts) => objectives.remix({ classCounts }),
 };
 const grouped: Record<string, (counts: ArrayLike<number>) => unknown> = {
   groupVs: (groupCounts) => losses.groupVs({ groupCounts }),
-  groupDro: (groupCounts) => losses.groupDro(keep(losses.crossEntropy()), { groupCounts }),
+  groupDro: (groupCounts) => losses.groupDro(keep(losses.crossEntropyLoss()), { groupCounts }),
 };
 const z = [2, 1, 0.5, -1, 0.3, -0.2, 0.1, 0.4, -1.5, 0.7, 2.2, 0];
 const logits = (): Tensor => tensor(z, { shape: [3, 4] });
@@ -85,9 +86,9 @@ describe('counts', () => {
     (name, make) => {
       for (const bad of [-1, NaN, Infinity])
         expect(() => make([40, bad])).toThrow(
-          new RangeError(`${name}: clsNumList[1] is ${bad}, expected a finite number >= 0`),
+          new RangeError(`${name}: classCounts[1] is ${bad}, expected a finite number >= 0`),
         );
-      expect(() => make([])).toThrow(new RangeError(`${name}: clsNumList has 0 entries, expected at least 1`));
+      expect(() => make([])).toThrow(new RangeError(`${name}: classCounts has 0 entries, expected at least 1`));
     },
   );
   test.each(Object.entries(grouped))('%s refuses counts that are none', (name, make) => {
@@ -105,35 +106,38 @@ describe('counts', () => {
     );
   });
   test.each([
-    ['unimix', losses.unimix],
-    ['remix', losses.remix],
+    ['unimix', objectives.unimix],
+    ['remix', objectives.remix],
   ] as const)('%s: counts of three classes do not fit logits of two', async (_, make) => {
     const data = makeDataset(new NdArray(new Float32Array(8), [4, 2]), [0, 1, 0, 1]);
-    const objective = keep(losses.mixed(make({ clsNumList: [9, 9, 9] }), losses.crossEntropy()));
-    const model = keep(sequential(linear(2, 2)).init());
+    const objective = keep(objectives.mixed(make({ classCounts: [9, 9, 9] }), losses.crossEntropyLoss()));
+    const model = keep(Sequential(Linear(2, 2)).init());
     await expect(fit(model, data, { objective, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
-      'mixed: logits have shape [4,2], expected 3 classes, as many as clsNumList has',
+      'mixed: logits have shape [4,2], expected 3 classes, as many as classCounts has',
     );
   });
 });
 
 describe('options', () => {
-  const clsNumList = [40, 5];
-  const base = (): losses.Loss => keep(losses.crossEntropy());
+  const classCounts = [40, 5];
+  const base = (): losses.Loss => keep(losses.crossEntropyLoss());
   test.each<[() => unknown, string]>([
-    [() => losses.ldam({ clsNumList, maxM: -1 }), 'ldam: maxM is -1, expected a finite number >= 0'],
-    [() => losses.ldam({ clsNumList, maxM: NaN }), 'ldam: maxM is NaN, expected a finite number >= 0'],
-    [() => losses.ldam({ clsNumList, s: -1 }), 'ldam: s is -1, expected a positive number'],
-    [() => losses.ldam({ clsNumList, s: Infinity }), 'ldam: s is Infinity, expected a positive number'],
-    [() => losses.ldam({ clsNumList, scaleIn: 'both' as never }), "ldam: scaleIn is both, expected 'loss' or 'head'"],
+    [() => losses.ldam({ classCounts, maxM: -1 }), 'ldam: maxM is -1, expected a finite number >= 0'],
+    [() => losses.ldam({ classCounts, maxM: NaN }), 'ldam: maxM is NaN, expected a finite number >= 0'],
+    [() => losses.ldam({ classCounts, scale: -1 }), 'ldam: scale is -1, expected a positive number'],
+    [() => losses.ldam({ classCounts, scale: Infinity }), 'ldam: scale is Infinity, expected a positive number'],
+    [() => losses.ldam({ classCounts, scaleIn: 'both' as never }), "ldam: scaleIn is both, expected 'loss' or 'head'"],
     [
-      () => losses.ldamHinge({ clsNumList, maxM: Infinity }),
+      () => losses.ldamHinge({ classCounts, maxM: Infinity }),
       'ldamHinge: maxM is Infinity, expected a finite number >= 0',
     ],
-    [() => losses.vs({ clsNumList, gamma: Infinity }), 'vs: gamma is Infinity, expected a finite number'],
-    [() => losses.vs({ clsNumList, tau: NaN }), 'vs: tau is NaN, expected a finite number'],
-    [() => losses.logitAdjusted({ clsNumList, tau: NaN }), 'logitAdjusted: tau is NaN, expected a finite number'],
-    [() => losses.bayias({ clsNumList, testPrior: [1, -1] }), 'bayias: testPrior[1] is -1, expected a positive number'],
+    [() => losses.vs({ classCounts, gamma: Infinity }), 'vs: gamma is Infinity, expected a finite number'],
+    [() => losses.vs({ classCounts, tau: NaN }), 'vs: tau is NaN, expected a finite number'],
+    [() => losses.logitAdjusted({ classCounts, tau: NaN }), 'logitAdjusted: tau is NaN, expected a finite number'],
+    [
+      () => losses.bayias({ classCounts, testPrior: [1, -1] }),
+      'bayias: testPrior[1] is -1, expected a positive number',
+    ],
     [() => losses.binaryVs({ delta: [1, 0], iota: [0, 0] }), 'binaryVs: delta[1] is 0, expected a finite number > 0'],
     [
       () => losses.binaryVs({ delta: [NaN, 1], iota: [0, 0] }),
@@ -161,19 +165,19 @@ describe('options', () => {
       'groupDro: adjustment is -1, expected a finite number >= 0',
     ],
     [
-      () => losses.classBalancedCrossEntropy({ clsNumList, beta: 1 }),
+      () => losses.classBalancedCrossEntropy({ classCounts, beta: 1 }),
       'classBalancedCrossEntropy: beta is 1, expected 0 <= beta < 1',
     ],
     [
-      () => losses.classBalancedFocal({ clsNumList, beta: -0.1 }),
+      () => losses.classBalancedFocal({ classCounts, beta: -0.1 }),
       'classBalancedFocal: beta is -0.1, expected 0 <= beta < 1',
     ],
     [
-      () => losses.classBalancedFocal({ clsNumList, gamma: NaN }),
+      () => losses.classBalancedFocal({ classCounts, gamma: NaN }),
       'classBalancedFocal: gamma is NaN, expected a finite number >= 0',
     ],
     [
-      () => losses.classBalancedFocal({ clsNumList, activation: 'tanh' as never }),
+      () => losses.classBalancedFocal({ classCounts, activation: 'tanh' as never }),
       "classBalancedFocal: activation is tanh, expected 'sigmoid' or 'softmax'",
     ],
     [() => losses.focal({ gamma: Infinity }), 'focal: gamma is Infinity, expected a finite number >= 0'],
@@ -181,24 +185,21 @@ describe('options', () => {
       () => losses.focal({ weightIn: 'inside' as never }),
       "focal: weightIn is inside, expected 'loss' or 'probability'",
     ],
-    [() => losses.equalization({ clsNumList, lambda: -1 }), 'equalization: lambda is -1, expected a number in 0..1'],
-    [() => losses.equalization({ clsNumList, seed: -1 }), 'key: seed is -1, expected an integer from 0 to 2^53 - 1'],
+    [() => losses.equalization({ classCounts, lambda: -1 }), 'equalization: lambda is -1, expected a number in 0..1'],
+    [() => losses.equalization({ classCounts, seed: -1 }), 'key: seed is -1, expected an integer from 0 to 2^53 - 1'],
     [
-      () => losses.labelAwareSmoothing({ clsNumList, smoothTail: NaN }),
+      () => losses.labelAwareSmoothing({ classCounts, smoothTail: NaN }),
       'labelAwareSmoothing: smoothTail is NaN, expected a number in [0, 1]',
     ],
     [
-      () => losses.labelAwareSmoothing({ clsNumList, shape: 'round' as never }),
+      () => losses.labelAwareSmoothing({ classCounts, shape: 'round' as never }),
       "labelAwareSmoothing: shape is round, expected 'concave', 'linear', 'convex' or 'power'",
     ],
     [
-      () => losses.labelSmoothings(clsNumList, { shape: 'power', power: -1 }),
+      () => losses.labelSmoothings(classCounts, { shape: 'power', power: -1 }),
       'labelSmoothings: power is -1, expected a finite number > 0',
     ],
-    [
-      () => losses.influenceBalanced({ epsilon: 0 }),
-      'influenceBalanced: epsilon is 0, expected a positive finite number',
-    ],
+    [() => losses.influenceBalanced({ eps: 0 }), 'influenceBalanced: eps is 0, expected a positive finite number'],
     [() => losses.cdb({ numClasses: 0 }), 'cdb: numClasses is 0, expected a positive integer'],
     [() => losses.cdb({ numClasses: 2, tau: NaN }), "cdb: tau is NaN, expected 'dynamic' or a finite number >= 0"],
     [
@@ -215,11 +216,11 @@ describe('options', () => {
       "logitClip: compat is paper, expected 'released-code'",
     ],
     [
-      () => losses.mixed(losses.mixup(), base(), { compat: 'paper' as never }),
+      () => objectives.mixed(objectives.mixup(), base(), { compat: 'paper' as never }),
       "mixed: compat is paper, expected 'released-code'",
     ],
-    [() => losses.unimix({ clsNumList, alpha: -1 }), 'unimix: alpha is -1, expected a finite number > 0'],
-    [() => losses.remix({ clsNumList, kappa: NaN }), 'remix: kappa is NaN, expected a finite number >= 1'],
+    [() => objectives.unimix({ classCounts, alpha: -1 }), 'unimix: alpha is -1, expected a finite number > 0'],
+    [() => objectives.remix({ classCounts, kappa: NaN }), 'remix: kappa is NaN, expected a finite number >= 1'],
     [() => drw({ from: -1 }), 'drw: from is -1, expected a number of at least 0'],
     [() => drw({ beta: 1 }), 'drw: beta is 1, expected a number of at least 0 and below 1'],
     [
@@ -268,12 +269,12 @@ describe('labels', () => {
     for (const g of await valuesOf(loss, [-100, -100, -100])) expect(g.every((v) => v === 0)).toBe(true);
   });
   test.each<[string, () => losses.Loss]>([
-    ['crossEntropy', () => losses.crossEntropy()],
+    ['crossEntropyLoss', () => losses.crossEntropyLoss()],
     ['focal', () => losses.focal()],
-    ['ldamHinge', () => losses.ldamHinge({ clsNumList: [9, 9] })],
+    ['ldamHinge', () => losses.ldamHinge({ classCounts: [9, 9] })],
   ])('fit counts labels that the model has no output for, whatever the loss: %s', async (_, make) => {
     const data = makeDataset(new NdArray(new Float32Array(12), [6, 2]), [0, 1, 2, 0, 2, 1]);
-    const model = keep(sequential(linear(2, 2)).init());
+    const model = keep(Sequential(Linear(2, 2)).init());
     await expect(fit(model, data, { loss: keep(make()), optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
       'fit: 2 labels lie outside the classes of the model; does its last layer have one output for each class?',
     );
@@ -318,8 +319,8 @@ describe('weights', () => {
     }
   });
   test('ABSGD and group DRO: sample weights that are all 0 leave a loss of 0 and no NaN behind', async () => {
-    const attention = keep(losses.absgd(losses.crossEntropy(), { lambda: 2 }));
-    const robust = keep(losses.groupDro(losses.crossEntropy(), { groupCounts: [5, 5] }));
+    const attention = keep(losses.absgd(losses.crossEntropyLoss(), { lambda: 2 }));
+    const robust = keep(losses.groupDro(losses.crossEntropyLoss(), { groupCounts: [5, 5] }));
     for (const weights of [
       [0, 0, 0],
       [1, 1, 1],
@@ -371,7 +372,7 @@ describe('a class without validation images', () => {
   });
   test('has no part in metrics', () => {
     expect(balancedAccuracy(scores, [0, 1, 1])).toBe(0.75);
-    expect(shotAccuracy(scores, [0, 1, 1], { counts: [500, 50, 5] })).toEqual({ many: 1, medium: 0.5, few: null });
+    expect(shotAccuracy(scores, [0, 1, 1], { classCounts: [500, 50, 5] })).toEqual({ many: 1, medium: 0.5, few: null });
   });
 });
 
@@ -384,8 +385,8 @@ describe('groups', () => {
     ]) {
       for (const make of [
         () => losses.groupVs({ groupCounts: counts }),
-        () => losses.groupDro(losses.crossEntropy(), { groupCounts: counts }),
-        () => losses.groupDro(losses.crossEntropy(), { groupCounts: counts, rule: 'greedy' }),
+        () => losses.groupDro(losses.crossEntropyLoss(), { groupCounts: counts }),
+        () => losses.groupDro(losses.crossEntropyLoss(), { groupCounts: counts, rule: 'greedy' }),
       ]) {
         const loss = keep(make());
         expectFinite(
@@ -413,7 +414,7 @@ describe('groups', () => {
       new RangeError('grouped: groups[1] is 2, expected an integer in 0..1'),
     );
     const data = makeDataset(new NdArray(new Float32Array(6), [3, 2]), [0, 1, 1]);
-    const model = keep(sequential(linear(2, 2)).init());
+    const model = keep(Sequential(Linear(2, 2)).init());
     const objective = losses.grouped(loss, [0, 1]);
     await expect(fit(model, data, { objective, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
       'fit: the dataset has 3 rows, the objective has numbers for 2',
@@ -427,7 +428,7 @@ describe('groups', () => {
 });
 
 test('mixing finds no counts for labels outside, and stays finite', async () => {
-  const rule = keep(losses.unimix({ clsNumList: [9, 0] }));
+  const rule = keep(objectives.unimix({ classCounts: [9, 0] }));
   const got = await readAll(() => {
     const { x, weight } = rule({
       x: tensor([1, 2, 3], { shape: [3, 1] }),

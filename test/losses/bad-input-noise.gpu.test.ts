@@ -3,12 +3,6 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import {
-  ambiguity,
-  averageK,
-  conformal,
-  errorCurves,
-  evaluateSets,
-  expectedSetError,
   betaCalibration,
   histogramBinning,
   isotonicRegression,
@@ -17,11 +11,19 @@ import {
   temperatureScaling,
   vectorScaling,
   loadCalibrator,
+} from 'evenkeel/calibrate';
+import {
+  ambiguity,
+  averageK,
+  conformal,
+  errorCurves,
+  evaluateSets,
+  expectedSetError,
   loadSetPredictor,
   rapsSettings,
-  topK,
+  topKPredictor,
   type ConformalScore,
-} from 'evenkeel/calibrate';
+} from 'evenkeel/sets';
 import { makeDataset } from 'evenkeel/data';
 import {
   alphaInflection,
@@ -32,7 +34,7 @@ import {
   alphaSchedule,
   cals,
   clipLogits,
-  crossEntropy,
+  crossEntropyLoss,
   gaussianAlphaRisk,
   logitClip,
   logitClipBounds,
@@ -113,20 +115,20 @@ describe('alpha <= 0', () => {
 
 describe('tau <= 0, norm order < 1', () => {
   test.each<[string, (tau: number) => unknown, string]>([
-    ['logitClip', (tau) => logitClip(crossEntropy(), { tau }), 'expected a number > 0 or Infinity'],
-    ['logitClip', (tau) => logitClip(crossEntropy(), { tau: 2 }).setTau(tau), 'expected a number > 0 or Infinity'],
+    ['logitClip', (tau) => logitClip(crossEntropyLoss(), { tau }), 'expected a number > 0 or Infinity'],
+    ['logitClip', (tau) => logitClip(crossEntropyLoss(), { tau: 2 }).setTau(tau), 'expected a number > 0 or Infinity'],
     ['clipLogits', (tau) => scope(() => void clipLogits(one(), tau)), 'expected a number > 0 or Infinity'],
-    ['logitNorm', (tau) => logitNorm(crossEntropy(), { tau }), 'expected a finite number > 0'],
-    ['logitClipBounds', (tau) => logitClipBounds({ tau, classes: 3 }), 'expected a finite number > 0'],
+    ['logitNorm', (tau) => logitNorm(crossEntropyLoss(), { tau }), 'expected a finite number > 0'],
+    ['logitClipBounds', (tau) => logitClipBounds({ tau, numClasses: 3 }), 'expected a finite number > 0'],
     ['phuberCE', (tau) => phuberCE({ tau }), 'expected a finite number > 1'],
     ['phuberGCE', (tau) => phuberGCE({ tau }), 'expected a finite number > 1'],
   ])('%s', (name, call, want) => {
     for (const tau of [0, -1, NaN]) expect(() => call(tau)).toThrow(`${name}: tau is ${tau}, ${want}`);
   });
   test.each<[string, (p: number) => unknown]>([
-    ['logitClip', (p) => logitClip(crossEntropy(), { p })],
+    ['logitClip', (p) => logitClip(crossEntropyLoss(), { p })],
     ['clipLogits', (p) => scope(() => void clipLogits(one(), 1, { p }))],
-    ['logitClipBounds', (p) => logitClipBounds({ tau: 1, p, classes: 3 })],
+    ['logitClipBounds', (p) => logitClipBounds({ tau: 1, p, numClasses: 3 })],
   ])('norm of %s', (name, call) => {
     for (const p of [0.99, 0, -2, NaN])
       expect(() => call(p)).toThrow(`${name}: p is ${p}, expected a number >= 1 or Infinity`);
@@ -156,7 +158,7 @@ describe('K outside [1, classes]', () => {
       expect(() => averageK({ k }).fit(p3)).toThrow(message);
       expect(() => errorCurves(p3, y3, { ks: [k] })).toThrow(message);
       await expect(averageK({ k }).fit(device)).rejects.toThrow(message);
-      expect(() => twoHead({ classes: 3, k })).toThrow(`twoHead: k is ${k}, expected 0 < k <= 3`);
+      expect(() => twoHead({ numClasses: 3, k })).toThrow(`twoHead: k is ${k}, expected 0 < k <= 3`);
     }
     const p = [
       [0.5, 0.5],
@@ -166,8 +168,10 @@ describe('K outside [1, classes]', () => {
   });
   test('top-k and the ambiguity curve take integers', () => {
     for (const k of [0, -1, 1.5, NaN])
-      expect(() => topK({ k })).toThrow(`topK: k is ${k}, expected a positive integer`);
-    expect(() => topK({ k: 4 }).sets(p3)).toThrow('topK: k is 4, expected at most 3, the number of classes');
+      expect(() => topKPredictor({ k })).toThrow(`topKPredictor: k is ${k}, expected a positive integer`);
+    expect(() => topKPredictor({ k: 4 }).sets(p3)).toThrow(
+      'topKPredictor: k is 4, expected at most 3, the number of classes',
+    );
     for (const k of [0, 1.5, 3])
       expect(() => ambiguity(p3, { ks: [k] })).toThrow(`ambiguity: k is ${k}, expected an integer in 1..2`);
   });
@@ -180,7 +184,7 @@ describe('K outside [1, classes]', () => {
     expect(() => errorCurves([[0.5, 0.5]], [0], { ks: [1], calib: p3 })).toThrow(
       'averageK: probs have 2 classes, expected 3',
     );
-    expect(() => evaluateSets({ sets: [[3]], meanSize: 1 }, [0], { classes: 3 })).toThrow(
+    expect(() => evaluateSets({ sets: [[3]], meanSize: 1 }, [0], { numClasses: 3 })).toThrow(
       'evaluateSets: set 0 has the class 3, expected one in 0..2',
     );
     expect(() => expectedSetError({ sets: [[-1]], meanSize: 1 }, [[0.5, 0.5]])).toThrow(
@@ -220,7 +224,7 @@ describe('probabilities that are none', () => {
           .fit([[0.5, 0.5]])
           .sets(p),
     ],
-    ['topK: probs', (p) => topK({ k: 1 }).sets(p)],
+    ['topKPredictor: probs', (p) => topKPredictor({ k: 1 }).sets(p)],
     ['ambiguity: probs', (p) => ambiguity(p)],
     ['errorCurves: probs', (p, y) => errorCurves(p, y, { ks: [1] })],
     ['expectedSetError: probs', (p) => expectedSetError({ sets: [[0]], meanSize: 1 }, first(p))],
@@ -354,7 +358,7 @@ describe('empty bins', () => {
   ];
   test('are left out of every error, and say so in the diagram', () => {
     expect(
-      reliabilityDiagram(p, y, { nBins: 4 }).map(({ count, confidence, accuracy }) => [count, confidence, accuracy]),
+      reliabilityDiagram(p, y, { numBins: 4 }).map(({ count, confidence, accuracy }) => [count, confidence, accuracy]),
     ).toEqual([
       [0, NaN, NaN],
       [0, NaN, NaN],
@@ -362,20 +366,20 @@ describe('empty bins', () => {
       [2, 0.925, 0.5],
     ]);
     for (const norm of ['l1', 'l2', 'max', 'mean'] as const)
-      expect(calibrationError(p, y, { nBins: 4, norm })).toBeCloseTo(0.425, 12);
-    expect(classwiseCalibrationError(p, y, { nBins: 4 })).toBeCloseTo(0.425, 12);
-    expect(Object.values(brierDecomposition(p, y, { nBins: 4 })).every(Number.isFinite)).toBe(true);
+      expect(calibrationError(p, y, { numBins: 4, norm })).toBeCloseTo(0.425, 12);
+    expect(classwiseCalibrationError(p, y, { numBins: 4 })).toBeCloseTo(0.425, 12);
+    expect(Object.values(brierDecomposition(p, y, { numBins: 4 })).every(Number.isFinite)).toBe(true);
   });
   test('bins of equal mass are merged instead: none is empty', () => {
-    expect(reliabilityDiagram(p, y, { nBins: 9, binning: 'mass' }).map(({ count }) => count)).toEqual([1, 1]);
+    expect(reliabilityDiagram(p, y, { numBins: 9, binning: 'mass' }).map(({ count }) => count)).toEqual([1, 1]);
   });
   test('of a histogram calibrator keep their centre', () => {
-    const { state, probabilities } = histogramBinning({ input: 'probabilities', nBins: 4 }).fit(p, y);
+    const { state, probabilities } = histogramBinning({ input: 'probabilities', numBins: 4 }).fit(p, y);
     expect(state.kind === 'histogram' && state.maps[0]!.values).toEqual([0.125, 0.375, 0.625, 0.5]);
     expect(Array.from(probabilities([[0.3, 0.7]]).data)).toEqual([0.375, 0.625].map((v) => expect.closeTo(v, 12)));
   });
   test('no bins', () => {
-    for (const nBins of [0, -1, 1.5, NaN]) {
+    for (const numBins of [0, -1, 1.5, NaN]) {
       for (const [name, call] of Object.entries({
         calibrationError,
         classwiseCalibrationError,
@@ -383,9 +387,11 @@ describe('empty bins', () => {
         reliabilityDiagram,
         brierDecomposition,
       }))
-        expect(() => call(p, y, { nBins })).toThrow(`${name}: nBins is ${nBins}, expected a positive integer`);
-      expect(() => histogramBinning({ nBins }).fit(p, y)).toThrow(
-        `histogramBinning: nBins is ${nBins}, expected a positive integer`,
+        expect(() => call(p, y, { numBins: numBins })).toThrow(
+          `${name}: numBins is ${numBins}, expected a positive integer`,
+        );
+      expect(() => histogramBinning({ numBins: numBins }).fit(p, y)).toThrow(
+        `histogramBinning: numBins is ${numBins}, expected a positive integer`,
       );
     }
   });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { backward, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import {
-  brier,
+  brierLoss,
   cals,
   cpc,
-  crossEntropy,
+  crossEntropyLoss,
   entropyPenalty,
   focal,
   focalAdaptive,
@@ -15,11 +15,11 @@ import {
   type Cals,
   type Loss,
 } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { mul, sum } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
-import { almPenaltyOf } from '../../src/losses/alm-penalty.ts';
+import { almPenaltyOf } from '../../src/losses/calibration/alm-penalty.ts';
 import file from '../golden/calibration.json';
 import { expectWithin, readAll, takeGrad } from '../support/check-op.ts';
 import { dense, flat, type GoldenCase } from '../support/golden.ts';
@@ -50,12 +50,12 @@ function withMultipliers(c: GoldenCase): Cals {
 const make: Record<string, (o: Options, c: GoldenCase) => Loss> = {
   calsAlm: (_o, c) => withMultipliers(c),
   mbls: ({ margin, alpha }) => mbls({ margin, lambda: alpha }),
-  labelSmoothing: ({ alpha }) => crossEntropy({ labelSmoothing: alpha }),
+  labelSmoothing: ({ alpha }) => crossEntropyLoss({ labelSmoothing: alpha }),
   focal: ({ gamma }) => focal({ gamma }),
   focalAdaptive: ({ gamma, gammaLow, threshold }) => focalAdaptive({ gamma, gammaLow, threshold }),
-  entropyPenalty: ({ alpha }) => entropyPenalty({ lambda: alpha, reduceK: 'mean' }),
+  entropyPenalty: ({ alpha }) => entropyPenalty({ lambda: alpha, classReduction: 'mean' }),
   penaltyL1: ({ alpha }) => l1Penalty({ lambda: alpha }),
-  brier: () => brier(),
+  brierLoss: () => brierLoss(),
   mmce: ({ lamda }) => mmce({ lambda: lamda }),
   mmceWeighted: ({ lamda }) => mmce({ lambda: lamda, weighted: 'released-code' }),
   cpc: ({ lambd_bdc, lambd_bec }) => cpc({ lambdaBdc: lambd_bdc, lambdaBec: lambd_bec, compat: 'released-code' }),
@@ -132,7 +132,7 @@ describe('identities', () => {
   const y = [0, 1, 2];
   test('the worked example, m = 5', async () => {
     const [plain, penalised, margins] = await Promise.all(
-      [crossEntropy(), cals({ numClasses: 3, margin: 5 }), mbls({ margin: 5, lambda: 1 })].map((loss) =>
+      [crossEntropyLoss(), cals({ numClasses: 3, margin: 5 }), mbls({ margin: 5, lambda: 1 })].map((loss) =>
         values(loss, z, y),
       ),
     );
@@ -145,28 +145,31 @@ describe('identities', () => {
     expect(Array.from(loss.rho)).toEqual([1, 1, 1]);
   });
   test('a margin out of reach leaves cross-entropy', async () => {
-    const want = await values(crossEntropy(), z, y);
+    const want = await values(crossEntropyLoss(), z, y);
     expect(await values(mbls({ margin: 100 }), z, y)).toEqual(want);
     (await values(cals({ numClasses: 3, margin: 1e6 }), z, y)).forEach((v, i) => expect(v).toBeCloseTo(want[i]!, 5));
   });
   test('equal logits: no penalty of MbLS, no gradient of either', async () => {
     const flatRow = [[2, 2, 2]];
-    const want = await gradients(crossEntropy(), flatRow, [1]);
+    const want = await gradients(crossEntropyLoss(), flatRow, [1]);
     expect((await values(mbls({ margin: 0 }), flatRow, [1]))[0]).toBeCloseTo(Math.log(3), 6);
     for (const loss of [cals({ numClasses: 3 }), mbls({ margin: 0 })])
       (await gradients(loss, flatRow, [1])).forEach((g, i) => expect(g).toBeCloseTo(want[i]!, 6));
   });
   test('sums over classes are `classes` times the means', async () => {
-    const plain = await values(crossEntropy(), z, y);
-    for (const of of [mbls, entropyPenalty] as ((o: { reduceK: 'mean' | 'sum' }) => Loss)[]) {
-      const [a, b] = [await values(of({ reduceK: 'mean' }), z, y), await values(of({ reduceK: 'sum' }), z, y)];
+    const plain = await values(crossEntropyLoss(), z, y);
+    for (const of of [mbls, entropyPenalty] as ((o: { classReduction: 'mean' | 'sum' }) => Loss)[]) {
+      const [a, b] = [
+        await values(of({ classReduction: 'mean' }), z, y),
+        await values(of({ classReduction: 'sum' }), z, y),
+      ];
       plain.forEach((v, i) => expect(b[i]! - v).toBeCloseTo(3 * (a[i]! - v), 4));
     }
   });
   test('no constraint on the confident: brier is 0 at one-hot, 2 when surely wrong', async () => {
     expect(
       await values(
-        brier(),
+        brierLoss(),
         [
           [1e4, 0],
           [1e4, 0],
@@ -182,7 +185,7 @@ describe('identities', () => {
       [1, 0],
     ];
     const [plain, weighted] = [
-      await values(crossEntropy(), sure, [0, 1, 0]),
+      await values(crossEntropyLoss(), sure, [0, 1, 0]),
       await values(mmce({ weighted: true }), sure, [0, 1, 0]),
     ];
     weighted.forEach((v, i) => expect(v).toBeCloseTo(plain[i]!, 6));
@@ -219,10 +222,10 @@ describe('identities', () => {
   test('cpc: equal other logits are best; without compat that term is log 2 / 2 of each pair', async () => {
     const at = async (a: number): Promise<number> =>
       (await values(cpc({ lambdaBdc: 0 }), [[0, a, -a, 0]], [0]))[0]! -
-      (await values(crossEntropy(), [[0, a, -a, 0]], [0]))[0]!;
+      (await values(crossEntropyLoss(), [[0, a, -a, 0]], [0]))[0]!;
     expect(await at(0)).toBeCloseTo(Math.LN2 / 2, 5);
     expect(await at(1)).toBeGreaterThan(Math.LN2 / 2);
-    const [plain, two] = [await values(crossEntropy(), [[1, 0]], [0]), await values(cpc(), [[1, 0]], [0])];
+    const [plain, two] = [await values(crossEntropyLoss(), [[1, 0]], [0]), await values(cpc(), [[1, 0]], [0])];
     expect(two[0]! - plain[0]!).toBeCloseTo(0.1 * Math.log(1 + Math.exp(-1)), 6);
   });
   test('multipliers reach a loss that is already in use, weights of samples multiply', async () => {
@@ -244,7 +247,7 @@ describe('identities', () => {
 
 test('fit renews the multipliers by its hook, and its captured step follows', async () => {
   const run = async (hook: boolean): Promise<{ loss: number[]; lambda: Float64Array; epoch: number }> => {
-    using model = sequential(linear(16, 10)).init({ seed: 1 });
+    using model = Sequential(Linear(16, 10)).init({ seed: 1 });
     const loss = cals({ numClasses: 10, margin: 0.5 });
     const onEpoch = loss.onEpoch(model, clusters({ n: 100, seed: 2 }));
     const history = await fit(model, clusters({ n: 200, seed: 1 }), {
@@ -266,7 +269,9 @@ test('fit renews the multipliers by its hook, and its captured step follows', as
 
 test('errors', () => {
   expect(() => mbls({ margin: -1 })).toThrow('mbls: margin is -1, expected a finite number >= 0');
-  expect(() => mbls({ reduceK: 'max' as never })).toThrow("mbls: reduceK is max, expected 'mean' or 'sum'");
+  expect(() => mbls({ classReduction: 'max' as never })).toThrow(
+    "mbls: classReduction is max, expected 'mean' or 'sum'",
+  );
   expect(() => entropyPenalty({ lambda: NaN })).toThrow('entropyPenalty: lambda is NaN, expected a finite number >= 0');
   expect(() => focalAdaptive({ threshold: 1 })).toThrow('focalAdaptive: threshold is 1, expected a number in (0, 1)');
   expect(() => mmce({ width: 0 })).toThrow('mmce: width is 0, expected a positive finite number');

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import dataCases from '../golden/longtail-data.json';
 import lossCases from '../golden/longtail-losses.json';
-import { cdbTau, cdbWeights, type CdbWeightsOptions } from '../../src/losses/cdb.ts';
-import { inverseFrequencyWeights, inverseSqrtWeights, smoothWeights } from '../../src/losses/class-weights.ts';
+import { cdbTau, cdbWeights, type CdbWeightsOptions } from '../../src/losses/long-tail/cdb.ts';
+import { inverseFrequencyWeights, inverseSqrtWeights, smoothWeights } from '../../src/stats/class-weights.ts';
 import { casesOf, flat, relativeError } from '../support/golden.ts';
 
 function expectClose(got: ArrayLike<number>, want: readonly number[], tolerance = 1e-12): void {

@@ -7,7 +7,7 @@ import {
   inverseSqrtWeights,
   ldamMargins,
   smoothWeights,
-} from '../../src/losses/class-weights.ts';
+} from '../../src/stats/class-weights.ts';
 import { drw } from '../../src/optim/schedule.ts';
 import { casesOf, flat, relativeError } from '../support/golden.ts';
 

@@ -5,20 +5,18 @@ import { backward, NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { classBalancedSampler, makeDataset, type Sampler } from 'evenkeel/data';
 import {
   absgd,
-  crossEntropy,
+  crossEntropyLoss,
   defineLoss,
   effectiveNumberWeights,
   focal,
   groupVs,
-  mixed,
   vs,
   type AbsgdOptions,
   type Loss,
-  type MixedOptions,
-  type Mixing,
   type Objective,
 } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { mixed, type MixedOptions, type Mixing } from 'evenkeel/objectives';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { reshape } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { evaluate, fit } from 'evenkeel/train';
@@ -30,7 +28,7 @@ afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
 const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
 const sum = (a: Iterable<number>): number => [...a].reduce((t, v) => t + v, 0);
 
-const clsNumList = [100, 50, 20, 5];
+const classCounts = [100, 50, 20, 5];
 const z = [
   [2, 1, 0.5, -1],
   [0.3, -0.2, 0.1, 0.4],
@@ -45,9 +43,9 @@ test('the sampler reaches the batches: without features the bias learns the prio
   const labels = Array.from({ length: 100 }, (_, i) => Number(i % 10 === 0));
   const data = makeDataset(new NdArray(new Float32Array(100), [100, 1]), labels);
   const rare = async (sampler?: Sampler): Promise<number> => {
-    const model = keep(sequential(linear(1, 2)));
+    const model = keep(Sequential(Linear(1, 2)));
     await fit(model, data, {
-      loss: keep(crossEntropy()),
+      loss: keep(crossEntropyLoss()),
       optimizer: sgd({ lr: 1 }),
       epochs: 40,
       batchSize: 100,
@@ -61,7 +59,7 @@ test('the sampler reaches the batches: without features the bias learns the prio
 });
 
 test('class weights stand before the focal loss, not inside its probability', async () => {
-  const weight = effectiveNumberWeights(clsNumList, 0.9999);
+  const weight = effectiveNumberWeights(classCounts, 0.9999);
   expect(await valueOf(focal({ gamma: 1, weight }))).toBeCloseTo(0.91279972, 6);
   expect(await valueOf(focal({ gamma: 1, weight, weightIn: 'probability' }))).toBeCloseTo(1.1367112, 6);
 });
@@ -76,7 +74,7 @@ test('each share of a mixture multiplies the loss of its own sample', async () =
       ({ x }: { x: Tensor }) => ({ x, partner: tensor(partner, { dtype: 'i32' }), weight: tensor(shares) }),
       { dispose: () => {} },
     ) as Mixing;
-    const objective = keep(mixed(rule, crossEntropy(), options));
+    const objective = keep(mixed(rule, crossEntropyLoss(), options));
     return (
       await readAll(() => [
         objective({ x: logits(), y: tensor(y, { dtype: 'i32' }), forward: (x) => x } as Parameters<Objective>[0]),
@@ -123,7 +121,7 @@ test('the scale of class weights acts under mean, and cancels under weightedMean
   const weight = [0.5, 1, 2, 4];
   const tenfold = weight.map((w) => 10 * w);
   const at = (w: number[], reduction: 'mean' | 'weightedMean'): Promise<number> =>
-    valueOf(vs({ clsNumList, weight: w, reduction }));
+    valueOf(vs({ classCounts, weight: w, reduction }));
   expect((await at(tenfold, 'mean')) / (await at(weight, 'mean'))).toBeCloseTo(10, 4);
   expect((await at(tenfold, 'weightedMean')) / (await at(weight, 'weightedMean'))).toBeCloseTo(1, 5);
 });
@@ -137,10 +135,10 @@ test('evaluation between epochs changes no weight and chooses none: the model is
     { numClasses: 10 },
   );
   const run = async (watches: boolean): Promise<{ weights: number[]; watched: number[]; final: number }> => {
-    const model = keep(sequential(linear(16, 10)));
+    const model = keep(Sequential(Linear(16, 10)));
     const watched: number[] = [];
     await fit(model, train, {
-      loss: keep(crossEntropy()),
+      loss: keep(crossEntropyLoss()),
       optimizer: sgd({ lr: 0.01 }),
       epochs: 8,
       batchSize: 32,

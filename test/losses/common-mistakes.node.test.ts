@@ -2,7 +2,7 @@
 // common-mistakes.gpu.test.ts.
 import { expect, test } from 'vitest';
 import { longTail, makeDataset } from '../../src/data/index.ts';
-import { cdbTau } from '../../src/losses/cdb.ts';
+import { cdbTau } from '../../src/losses/long-tail/cdb.ts';
 import { classStatistics } from '../../src/stats/class-statistics.ts';
 import { ladc, nearestMeans } from '../../src/stats/feature-calibration.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';

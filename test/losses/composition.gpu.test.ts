@@ -1,9 +1,10 @@
 // Losses compose: wrappers around any loss, deferred class weights over any weighted loss, dense logits for all.
+import * as objectives from 'evenkeel/objectives';
 import { afterEach, describe, expect, test } from 'vitest';
 import { backward, NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
 import * as losses from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sum } from 'evenkeel/ops';
 import { drw, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -15,13 +16,13 @@ afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
 const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
 
 const C = 4;
-const clsNumList = [400, 90, 20, 5];
+const classCounts = [400, 90, 20, 5];
 const z = sample([6, C], { seed: 4, low: -3, high: 3 });
 const labels = integers(6, C, 9);
 
 type Row = (z: readonly number[], y: number) => number;
 const ce: Row = (a, y) => Math.log(a.reduce((t, v) => t + Math.exp(v), 0)) - a[y]!;
-const margins = clsNumList.map((n) => 0.5 * (5 / n) ** 0.25);
+const margins = classCounts.map((n) => 0.5 * (5 / n) ** 0.25);
 const ldam =
   (s: number): Row =>
   (a, y) =>
@@ -31,7 +32,7 @@ const ldam =
     );
 const vs: Row = (a, y) =>
   ce(
-    a.map((v, c) => (clsNumList[c]! / 400) ** 0.3 * v + Math.log(clsNumList[c]! / 515)),
+    a.map((v, c) => (classCounts[c]! / 400) ** 0.3 * v + Math.log(classCounts[c]! / 515)),
     y,
   );
 const focal: Row = (a, y) => (1 - Math.exp(-ce(a, y))) ** 2 * ce(a, y);
@@ -47,7 +48,7 @@ const attention = (lambda: number, f: Row, factors: readonly number[]): number[]
   const raw = each.map((v) => Math.exp(v / lambda));
   return raw.map((v) => (v * labels.length) / raw.reduce((a, b) => a + b));
 };
-const ones = clsNumList.map(() => 1);
+const ones = classCounts.map(() => 1);
 
 interface Composed {
   make: () => losses.Loss;
@@ -57,17 +58,17 @@ interface Composed {
 }
 const composed: Record<string, Composed> = {
   'logitClip(ldam)': {
-    make: () => losses.logitClip(losses.ldam({ clsNumList, s: 5 }), { tau: 2 }),
+    make: () => losses.logitClip(losses.ldam({ classCounts, scale: 5 }), { tau: 2 }),
     row: clip(2, ldam(5)),
   },
-  'logitClip(vs)': { make: () => losses.logitClip(losses.vs({ clsNumList })), row: clip(1, vs) },
+  'logitClip(vs)': { make: () => losses.logitClip(losses.vs({ classCounts })), row: clip(1, vs) },
   'absgd(vs)': {
-    make: () => losses.absgd(losses.vs({ clsNumList }), { lambda: 2 }),
+    make: () => losses.absgd(losses.vs({ classCounts }), { lambda: 2 }),
     row: vs,
     factor: attention(2, vs, ones),
   },
   'absgd(ldam), lambda below 0': {
-    make: () => losses.absgd(losses.ldam({ clsNumList, s: 5 }), { lambda: -5 }),
+    make: () => losses.absgd(losses.ldam({ classCounts, scale: 5 }), { lambda: -5 }),
     row: ldam(5),
     factor: attention(-5, ldam(5), ones),
   },
@@ -77,12 +78,12 @@ const composed: Record<string, Composed> = {
     factor: attention(1, focal, ones),
   },
   'absgd(logitClip(ldam))': {
-    make: () => losses.absgd(losses.logitClip(losses.ldam({ clsNumList, s: 5 }), { tau: 2 }), { lambda: 3 }),
+    make: () => losses.absgd(losses.logitClip(losses.ldam({ classCounts, scale: 5 }), { tau: 2 }), { lambda: 3 }),
     row: clip(2, ldam(5)),
     factor: attention(3, clip(2, ldam(5)), ones),
   },
   'logitClip(absgd(vs))': {
-    make: () => losses.logitClip(losses.absgd(losses.vs({ clsNumList }), { lambda: 2 }), { tau: 3 }),
+    make: () => losses.logitClip(losses.absgd(losses.vs({ classCounts }), { lambda: 2 }), { tau: 3 }),
     row: clip(3, vs),
     factor: attention(2, clip(3, vs), ones),
   },
@@ -92,7 +93,7 @@ const composed: Record<string, Composed> = {
     factor: labels.map((y) => [0.4, 0.8, 1.2, 1.6][y]!),
   },
   'cdb(ldam)': {
-    make: () => updated(losses.cdb({ numClasses: C, loss: losses.ldam({ clsNumList, s: 5 }), tau: 1 })),
+    make: () => updated(losses.cdb({ numClasses: C, loss: losses.ldam({ classCounts, scale: 5 }), tau: 1 })),
     row: ldam(5),
     factor: labels.map((y) => [0.4, 0.8, 1.2, 1.6][y]!),
   },
@@ -135,24 +136,24 @@ describe('wrappers', () => {
 
 /** Every weighted loss, wrapped ones among them, with the loss whose class weights are looked at. */
 const weighted: Record<string, () => losses.Loss> = {
-  crossEntropy: () => losses.crossEntropy(),
-  'crossEntropy, mean': () => losses.crossEntropy({ reduction: 'mean' }),
-  ldam: () => losses.ldam({ clsNumList }),
-  ldamHinge: () => losses.ldamHinge({ clsNumList }),
-  vs: () => losses.vs({ clsNumList }),
-  logitAdjusted: () => losses.logitAdjusted({ clsNumList }),
-  balancedSoftmax: () => losses.balancedSoftmax({ clsNumList }),
-  cdt: () => losses.cdt({ clsNumList }),
-  bayias: () => losses.bayias({ clsNumList }),
+  crossEntropyLoss: () => losses.crossEntropyLoss(),
+  'crossEntropy, mean': () => losses.crossEntropyLoss({ reduction: 'mean' }),
+  ldam: () => losses.ldam({ classCounts }),
+  ldamHinge: () => losses.ldamHinge({ classCounts }),
+  vs: () => losses.vs({ classCounts }),
+  logitAdjusted: () => losses.logitAdjusted({ classCounts }),
+  balancedSoftmax: () => losses.balancedSoftmax({ classCounts }),
+  cdt: () => losses.cdt({ classCounts }),
+  bayias: () => losses.bayias({ classCounts }),
   focal: () => losses.focal(),
   'focal, weight inside': () => losses.focal({ weightIn: 'probability' }),
-  labelAwareSmoothing: () => losses.labelAwareSmoothing({ clsNumList }),
+  labelAwareSmoothing: () => losses.labelAwareSmoothing({ classCounts }),
   gce: () => losses.gce({ q: 0.7 }),
   'cdb(focal)': () => losses.cdb({ numClasses: C, loss: losses.focal() }),
-  'logitClip(ldam)': () => losses.logitClip(losses.ldam({ clsNumList })),
-  'absgd(vs)': () => losses.absgd(losses.vs({ clsNumList }), { lambda: 2, gamma: 1 }),
+  'logitClip(ldam)': () => losses.logitClip(losses.ldam({ classCounts })),
+  'absgd(vs)': () => losses.absgd(losses.vs({ classCounts }), { lambda: 2, gamma: 1 }),
   'absgd(logitClip(ldam))': () =>
-    losses.absgd(losses.logitClip(losses.ldam({ clsNumList, s: 3 })), { lambda: 2, gamma: 1 }),
+    losses.absgd(losses.logitClip(losses.ldam({ classCounts, scale: 3 })), { lambda: 2, gamma: 1 }),
 };
 
 describe('deferred re-weighting', () => {
@@ -168,7 +169,7 @@ describe('deferred re-weighting', () => {
   const course = async (
     options: Partial<Parameters<typeof fit>[2]>,
   ): Promise<{ epochs: number[]; logits: Float32Array }> => {
-    const model = keep(sequential(linear(3, C)));
+    const model = keep(Sequential(Linear(3, C)));
     const { loss: epochs } = await fit(model, data, {
       optimizer: sgd({ lr: 0 }),
       schedule: drw({ from: 1 }),
@@ -194,25 +195,27 @@ describe('deferred re-weighting', () => {
   });
 
   test('by any rule, through objectives, and put back at the end', async () => {
-    const loss = keep(losses.crossEntropy({ reduction: 'mean' }));
+    const loss = keep(losses.crossEntropyLoss({ reduction: 'mean' }));
     const schedule = drw({ from: 1, rule: (counts) => losses.smoothWeights(counts, 0.5) });
     const { epochs, logits } = await course({ loss, schedule });
     const plain = await valueAt(loss, logits);
     expect(epochs[0]!).toBeCloseTo(plain, 5);
-    const roots = keep(losses.crossEntropy({ reduction: 'mean', weight: losses.inverseSqrtWeights(data.classCounts) }));
+    const roots = keep(
+      losses.crossEntropyLoss({ reduction: 'mean', weight: losses.inverseSqrtWeights(data.classCounts) }),
+    );
     expect(epochs[1]!).toBeCloseTo(await valueAt(roots, logits), 5);
     expect(await valueAt(loss, logits)).toBe(plain);
     // Mixing with nobody: the own label alone.
     const alone = Object.assign(
-      ({ x, y: own }: losses.MixingInputs) => ({ x, partner: own, weight: tensor(new Float32Array(40).fill(1)) }),
+      ({ x, y: own }: objectives.MixingInputs) => ({ x, partner: own, weight: tensor(new Float32Array(40).fill(1)) }),
       { dispose: () => {} },
     );
     const still: Record<string, losses.Objective> = {
-      mixed: keep(losses.mixed(alone, losses.crossEntropy())),
+      mixed: keep(objectives.mixed(alone, losses.crossEntropyLoss())),
       scheduled: losses.scheduledLoss(loss, () => {}),
       grouped: keep(
         losses.grouped(
-          losses.groupDro(losses.crossEntropy(), { groupCounts: [40], eta: 0 }),
+          losses.groupDro(losses.crossEntropyLoss(), { groupCounts: [40], eta: 0 }),
           new Array<number>(40).fill(0),
         ),
       ),
@@ -232,15 +235,15 @@ describe('dense logits (2, 3, classes)', () => {
   const groups = integers(6, 2, 5);
   const dense: Record<string, () => (x: Tensor, y: readonly number[], inputs: losses.LossInputs) => Tensor> = {
     ...Object.fromEntries(Object.entries(weighted).map(([name, make]) => [name, () => keep(make())])),
-    classBalancedCrossEntropy: () => keep(losses.classBalancedCrossEntropy({ clsNumList })),
-    classBalancedFocal: () => keep(losses.classBalancedFocal({ clsNumList })),
-    equalization: () => keep(losses.equalization({ clsNumList, lambda: 0.1, gamma: 1 })),
+    classBalancedCrossEntropy: () => keep(losses.classBalancedCrossEntropy({ classCounts })),
+    classBalancedFocal: () => keep(losses.classBalancedFocal({ classCounts })),
+    equalization: () => keep(losses.equalization({ classCounts, lambda: 0.1, gamma: 1 })),
     groupVs: () => {
       const loss = keep(losses.groupVs({ groupCounts: [9, 2] }));
       return (x, y, inputs) => loss(x, y, { groups, ...inputs });
     },
     groupDro: () => {
-      const loss = keep(losses.groupDro(losses.ldam({ clsNumList }), { groupCounts: [9, 2] }));
+      const loss = keep(losses.groupDro(losses.ldam({ classCounts }), { groupCounts: [9, 2] }));
       return (x, y, inputs) => loss(x, y, { groups, ...inputs });
     },
   };

@@ -6,7 +6,7 @@ import {
   asLoss,
   cdb,
   combined,
-  crossEntropy,
+  crossEntropyLoss,
   defineKernelLoss,
   defineLoss,
   deviceTable,
@@ -14,9 +14,6 @@ import {
   logitClamp,
   logitClip,
   logitNorm,
-  manifoldMixup,
-  mixed,
-  mixup,
   scheduledLoss,
   type Loss,
   type LossFunction,
@@ -24,7 +21,8 @@ import {
   type LossOptions,
   type Objective,
 } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { manifoldMixup, mixed, mixup } from 'evenkeel/objectives';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { add, exp, gather, indexSelect, logSoftmax, mean, mul, neg, reshape, sub } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -51,7 +49,7 @@ describe.each(['none', 'mean', 'sum', 'weightedMean'] as const)('reduction %s', 
     { name: 'sample weights', sampleWeight: [0, 1, 2, 0.5, 1, 1] },
     { name: 'both', weight, sampleWeight: [0, 1, 2, 0.5, 1, 1] },
   ])('$name: value and gradient of the fused loss', async ({ weight, sampleWeight }) => {
-    const run = async (make: typeof crossEntropy): Promise<Float32Array[]> => {
+    const run = async (make: typeof crossEntropyLoss): Promise<Float32Array[]> => {
       const loss = make({ weight, reduction });
       const got = await readAll(() => {
         const x = requireGrad(upload(z));
@@ -62,7 +60,7 @@ describe.each(['none', 'mean', 'sum', 'weightedMean'] as const)('reduction %s', 
       loss.dispose();
       return got;
     };
-    const want = await run(crossEntropy);
+    const want = await run(crossEntropyLoss);
     const got = await run((options) => defineLoss({ name: 'nll', values: nll, ...options }));
     got.forEach((g, i) =>
       expectWithin(g, { shape: [], data: Float64Array.from(want[i]!) }, close(1e-5, 1e-6), `output ${i}`),
@@ -80,7 +78,7 @@ test('a call may ask for values, and dense logits keep their shape', async () =>
 
 test('new class weights reach a captured step', async () => {
   const loss = defineLoss({ name: 'nll', values: nll, weight });
-  const fused = crossEntropy({ weight });
+  const fused = crossEntropyLoss({ weight });
   const [x, y] = [upload(z), tensor(labels, { dtype: 'i32' })];
   const step = capture(() => [loss(x, y), fused(x, y)]);
   for (const next of [null, [1, 1, 1, 10], null]) {
@@ -112,7 +110,7 @@ test('errors', () => {
     expect(() => defineLoss({ name: 'nll', values: nll, weight: [1, NaN, 1, 1] })(upload(z), labels)).toThrow(
       'nll: weight[1] is NaN, expected a finite number',
     );
-    expect(() => defineLoss({ name: 'nll', values: nll, classes: 3 })(upload(z), labels)).toThrow(
+    expect(() => defineLoss({ name: 'nll', values: nll, numClasses: 3 })(upload(z), labels)).toThrow(
       'nll: logits have shape [6,4], expected 3 classes on the last axis',
     );
   });
@@ -193,7 +191,7 @@ describe('tables', () => {
 });
 
 test('disposal leaves nothing, and a loss that was freed may be called anew', async () => {
-  const inner = crossEntropy();
+  const inner = crossEntropyLoss();
   const loss = defineLoss({
     name: 'all',
     tables: { factor: [2] },
@@ -213,7 +211,7 @@ test('disposal leaves nothing, and a loss that was freed may be called anew', as
 
 test('a kernel for all of it: cross-entropy of shifted logits', async () => {
   const shift = [0.5, -1, 2, 0];
-  const kernel = defineKernelLoss({ name: 'shifted', kernel: adjustedCrossEntropy({ shift }), weight, classes: 4 });
+  const kernel = defineKernelLoss({ name: 'shifted', kernel: adjustedCrossEntropy({ shift }), weight, numClasses: 4 });
   const rows = defineLoss({
     name: 'shifted',
     tables: { shift },
@@ -222,7 +220,7 @@ test('a kernel for all of it: cross-entropy of shifted logits', async () => {
   });
   const values = await readAll(() => [kernel(upload(z), labels), rows(upload(z), labels)]);
   expect(values[0]![0]).toBeCloseTo(values[1]![0]!, 5);
-  expect(() => defineKernelLoss({ name: 'mine', kernel: adjustedCrossEntropy({ shift }), classes: 3 })).toThrow(
+  expect(() => defineKernelLoss({ name: 'mine', kernel: adjustedCrossEntropy({ shift }), numClasses: 3 })).toThrow(
     'mine: shift has 4 entries, the logits have 3 classes',
   );
   for (const loss of [kernel, rows]) loss.dispose();
@@ -311,7 +309,7 @@ describe('a plain function is a loss', () => {
   test('objectives take one', async () => {
     const data = clusters({ n: 40, classes: 4, features: 4, seed: 1 });
     const after = async (make: (loss: Loss | LossFunction) => Objective, loss: Loss | LossFunction) => {
-      using model = sequential(linear(4, 4)).init({ seed: 2 });
+      using model = Sequential(Linear(4, 4)).init({ seed: 2 });
       const objective = make(loss);
       const { loss: epochs } = await fit(model, data, {
         objective,
@@ -366,7 +364,7 @@ test('errors of a definition', () => {
     expect(() => defineLoss({ name: 'mine', values: nll, reduction: 'average' as never })).toThrow(
       'mine: reduction is average, expected one of none, mean, sum, weightedMean',
     );
-    expect(() => defineLoss({ name: 'mine', values: nll, classes: 2, weight: [1, -1] })).toThrow(
+    expect(() => defineLoss({ name: 'mine', values: nll, numClasses: 2, weight: [1, -1] })).toThrow(
       'mine: weight[1] is -1, expected a finite number >= 0',
     );
   });

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, noGrad, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
 import {
-  crossEntropy,
+  crossEntropyLoss,
   equalization,
   grouped,
   groupDro,
@@ -10,7 +10,7 @@ import {
   type GroupDro,
   type GroupDroOptions,
 } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { readAll, takeGrad } from '../support/check-op.ts';
@@ -99,14 +99,14 @@ describe('groupDro', () => {
     ['greedy, adjusted', { rule: 'greedy', adjustment: 4, alpha: 0.5, rate: 0.4 }],
   ])('%s: five batches, two without a group', async (_, options) => {
     const want = reference(options);
-    const loss = keep(groupDro(crossEntropy(), { groupCounts, ...options }));
+    const loss = keep(groupDro(crossEntropyLoss(), { groupCounts, ...options }));
     for (const [b, batch] of batches.entries()) {
       expect(relativeError(await valueOf(loss, batch), want.values[b]!)).toBeLessThan(1e-5);
       close(await loss.groupWeights(), want.weights[b]!);
     }
   });
   test('the gradient is that of sum q_g L_g with constant q', async () => {
-    const loss = keep(groupDro(crossEntropy(), { groupCounts, eta: 1 }));
+    const loss = keep(groupDro(crossEntropyLoss(), { groupCounts, eta: 1 }));
     const [batch] = batches as [Batch];
     const [slope, terms, total] = await readAll(() => {
       const leaf = requireGrad(tensor(batch.z.flat(), { shape: [8, 2] }));
@@ -134,7 +134,7 @@ describe('groupDro', () => {
   });
   test('noGrad leaves q as it was; a saved state goes on; sample weights are the measure of the means', async () => {
     const options = { groupCounts, eta: 0.7 };
-    const loss = keep(groupDro(crossEntropy(), options));
+    const loss = keep(groupDro(crossEntropyLoss(), options));
     for (const batch of batches.slice(0, 3)) await valueOf(loss, batch);
     const state = await loss.state();
     await readAll(() => [
@@ -143,12 +143,12 @@ describe('groupDro', () => {
       ),
     ]);
     expect(await loss.state()).toEqual(state);
-    const other = keep(groupDro(crossEntropy(), options));
+    const other = keep(groupDro(crossEntropyLoss(), options));
     other.setState(state);
     expect(await valueOf(other, batches[3]!)).toBe(await valueOf(loss, batches[3]!));
     expect(await other.state()).toEqual(await loss.state());
     const { z, y, groups } = batches[0]!;
-    const twice = keep(groupDro(crossEntropy(), options));
+    const twice = keep(groupDro(crossEntropyLoss(), options));
     const weighted = (
       await readAll(() => [
         twice(tensor(z.flat(), { shape: [8, 2] }), y, {
@@ -157,7 +157,7 @@ describe('groupDro', () => {
         }),
       ])
     )[0]![0]!;
-    const without = keep(groupDro(crossEntropy(), options));
+    const without = keep(groupDro(crossEntropyLoss(), options));
     const drop = <T>(list: readonly T[]): T[] => list.filter((_, i) => i !== 1);
     const want = (
       await readAll(() => [without(tensor(drop(z).flat(), { shape: [7, 2] }), drop(y), { groups: drop(groups) })])
@@ -166,14 +166,14 @@ describe('groupDro', () => {
   });
   test('one group is the mean; eta 0 the mean of the group means; a captured step moves q', async () => {
     const { z, y, groups } = batches[0]!;
-    const one = keep(groupDro(crossEntropy(), { groupCounts: [9] }));
+    const one = keep(groupDro(crossEntropyLoss(), { groupCounts: [9] }));
     const losses = ceOf(batches[0]!);
     expect(await valueOf(one, { z, y, groups: groups.map(() => 0) })).toBeCloseTo(sum(losses) / 8, 5);
-    expect(await valueOf(keep(groupDro(crossEntropy(), { groupCounts, eta: 0 })), batches[0]!)).toBeCloseTo(
+    expect(await valueOf(keep(groupDro(crossEntropyLoss(), { groupCounts, eta: 0 })), batches[0]!)).toBeCloseTo(
       sum(groupMeans(batches[0]!, losses)) / 4,
       5,
     );
-    const loss = keep(groupDro(crossEntropy(), { groupCounts, eta: 3 }));
+    const loss = keep(groupDro(crossEntropyLoss(), { groupCounts, eta: 3 }));
     const [x, g] = [keep(requireGrad(tensor(z.flat(), { shape: [8, 2] }))), keep(tensor(groups, { dtype: 'i32' }))];
     const labels = keep(tensor(y, { dtype: 'i32' }));
     const step = keep(capture(() => loss(x, labels, { groups: g })));
@@ -219,7 +219,7 @@ describe('grouped', () => {
   const train = async (make: () => Parameters<typeof grouped>[0]): Promise<number[]> => {
     const loss = make();
     const objective = keep(grouped(loss, groups));
-    const model = sequential(linear(2, 2));
+    const model = Sequential(Linear(2, 2));
     await fit(model, data, { objective, optimizer: sgd({ lr: 0.2 }), epochs: 30, batchSize: 25, seed: 1 });
     const [weight] = [...(await model.stateDict()).values()].map((p) => Array.from(p.data));
     model.dispose();
@@ -228,8 +228,8 @@ describe('grouped', () => {
   test('the groups follow the rows of shuffled batches', async () => {
     const counts = [50, 10];
     const [plain, robust] = [
-      await train(() => Object.assign(crossEntropy(), { numGroups: 2 }) as never),
-      await train(() => groupDro(crossEntropy(), { groupCounts: counts, eta: 0.5 })),
+      await train(() => Object.assign(crossEntropyLoss(), { numGroups: 2 }) as never),
+      await train(() => groupDro(crossEntropyLoss(), { groupCounts: counts, eta: 0.5 })),
     ];
     // The second feature is right for both groups: weight moves to it from the first.
     const ratio = (w: number[]): number => Math.abs((w[3]! - w[1]!) / (w[2]! - w[0]!));
@@ -241,7 +241,7 @@ describe('grouped', () => {
 });
 
 describe('equalization', () => {
-  const clsNumList = [600, 300, 96, 4];
+  const classCounts = [600, 300, 96, 4];
   const z = Array.from({ length: 400 * 4 }, (_, i) => Math.sin(i));
   const y = Array.from({ length: 400 }, (_, i) => (i * 3) % 4);
   const values = async (loss: ReturnType<typeof equalization>): Promise<number[]> =>
@@ -253,7 +253,7 @@ describe('equalization', () => {
   test(
     'leaves the rare class out of the denominators of others about ' + 'as often as gamma says, anew in each call',
     async () => {
-      const loss = keep(equalization({ clsNumList, gamma: 0.7 }));
+      const loss = keep(equalization({ classCounts, gamma: 0.7 }));
       const [a, b] = [await values(loss), await values(loss)];
       expect(a).not.toEqual(b);
       let left = 0;
@@ -266,21 +266,21 @@ describe('equalization', () => {
       }
       // 600 draws: four standard errors are 0.075.
       expect(Math.abs(left / 600 - 0.7)).toBeLessThan(0.075);
-      expect(await values(equalization({ clsNumList, gamma: 0.7 }))).toEqual(a);
-      expect(await values(equalization({ clsNumList, gamma: 0.7, seed: 1 }))).not.toEqual(a);
+      expect(await values(equalization({ classCounts, gamma: 0.7 }))).toEqual(a);
+      expect(await values(equalization({ classCounts, gamma: 0.7, seed: 1 }))).not.toEqual(a);
     },
   );
   test('gamma 0, or no rare class: cross-entropy', async () => {
     for (const options of [{ gamma: 0 }, { gamma: 1, lambda: 0 }])
       close(
-        await values(equalization({ clsNumList, ...options })),
+        await values(equalization({ classCounts, ...options })),
         y.map((_, i) => want(i, true)),
       );
   });
 });
 
 test('errors', () => {
-  const base = keep(crossEntropy());
+  const base = keep(crossEntropyLoss());
   expect(() => groupDro(base, { groupCounts: [1, -1] })).toThrow(
     new RangeError('groupDro: groupCounts[1] is -1, expected a finite number >= 0'),
   );
@@ -293,7 +293,7 @@ test('errors', () => {
   expect(() => groupDro(base, { groupCounts, rule: 'all' as never })).toThrow(
     new RangeError("groupDro: rule is all, expected 'exponentiated' or 'greedy'"),
   );
-  expect(() => equalization({ clsNumList: [1], gamma: 2 })).toThrow(
+  expect(() => equalization({ classCounts: [1], gamma: 2 })).toThrow(
     new RangeError('equalization: gamma is 2, expected a number in 0..1'),
   );
   expect(() => grouped(groupDro(base, { groupCounts }), [0, -1])).toThrow(
@@ -305,7 +305,7 @@ test('errors', () => {
   );
   scope(() => {
     const z: Tensor = tensor([0, 0], { shape: [1, 2] });
-    expect(() => (loss as unknown as ReturnType<typeof crossEntropy>)(z, [0])).toThrow(
+    expect(() => (loss as unknown as ReturnType<typeof crossEntropyLoss>)(z, [0])).toThrow(
       new TypeError('groupDro: groups are missing, expected one a sample'),
     );
     expect(() => loss(z, [0], { groups: [4] })).toThrow('groupDro: groups[0] is 4, expected an integer in 0..3');

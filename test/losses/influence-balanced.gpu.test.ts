@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { backward, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { crossEntropy, effectiveNumberWeights, influenceBalanced, influenced } from 'evenkeel/losses';
-import { linear, relu, sequential, splitClassifier } from 'evenkeel/nn';
+import { crossEntropyLoss, effectiveNumberWeights, influenceBalanced, influenced } from 'evenkeel/losses';
+import { Linear, ReLU, Sequential, splitClassifier } from 'evenkeel/nn';
 import { drw, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { readAll, takeGrad, upload } from '../support/check-op.ts';
@@ -61,7 +61,7 @@ test('a sample without influence, and logits of 1e4, stay finite', async () => {
 
 test('influenced: fit gives it what the last layer is given, and cross-entropy comes first', async () => {
   const data = clusters({ n: 60, classes: 4, seed: 3 });
-  const model = sequential(linear(16, 8), relu(), linear(8, 4)).init({ seed: 1 });
+  const model = Sequential(Linear(16, 8), ReLU(), Linear(8, 4)).init({ seed: 1 });
   const objective = influenced(influenceBalanced({ alpha: 10 }), { from: 1 });
   const { loss: epochs } = await fit(model, data, {
     objective,
@@ -74,7 +74,7 @@ test('influenced: fit gives it what the last layer is given, and cross-entropy c
   const [logits, features] = [await model.logits(data.x), await backbone.features(data.x)];
   const valueOf = async (of: (z: Tensor) => Tensor): Promise<number> =>
     (await readAll(() => [of(tensor(logits))]))[0]![0]!;
-  const plain = crossEntropy();
+  const plain = crossEntropyLoss();
   const balanced = influenceBalanced({ alpha: 10 });
   const late = influenceBalanced({ alpha: 10, weight: effectiveNumberWeights(data.classCounts, 0.9999) });
   expect(epochs[0]!).toBeCloseTo(await valueOf((z) => plain(z, data.y)), 5);

@@ -10,13 +10,13 @@ const lse = (z: readonly number[]): number =>
   Math.max(...z) + Math.log(z.reduce((s, v) => s + Math.exp(v - Math.max(...z)), 0));
 
 test.each(CLIP_BOUNDS)('ten classes, p = %f, tau = %f', (p, tau, low, high) => {
-  const found = logitClipBounds({ tau, p, classes: 10 });
+  const found = logitClipBounds({ tau, p, numClasses: 10 });
   expect(found.low).toBeCloseTo(low, 6);
   expect(found.high).toBeCloseTo(high, 6);
 });
 
 test('gap, confidence and sum over labels of ten classes', () => {
-  const of = (tau: number, p = 2) => logitClipBounds({ tau, p, classes: 10 });
+  const of = (tau: number, p = 2) => logitClipBounds({ tau, p, numClasses: 10 });
   expect([1, 2, 5].map((tau) => of(tau).confidence)).toEqual(
     [0.241746, 0.477755, 0.955775].map((v) => expect.closeTo(v, 6)),
   );
@@ -37,7 +37,7 @@ describe.each([1, 1.5, 2, 3, Infinity])('p = %f: no logits of that norm break th
   test.each([2, 3, 10])('%i classes', (classes) => {
     const random = testRandom(classes);
     for (const tau of [0.3, 1, 4, 12]) {
-      const { gap, low, high, sumLow, sumHigh, confidence } = logitClipBounds({ tau, p, classes });
+      const { gap, low, high, sumLow, sumHigh, confidence } = logitClipBounds({ tau, p, numClasses: classes });
       const lossOf = (z: readonly number[]): number => lse(z) - z[0]!;
       const sumOf = (z: readonly number[]): number => classes * lse(z) - z.reduce((a, b) => a + b, 0);
       let [largest, largestSum] = [0, 0];
@@ -99,7 +99,7 @@ describe.each([1, 1.5, 2, 3, Infinity])('p = %f: no logits of that norm break th
 
 test('above some tau one rival costs more than all alike: three classes, p = 2', () => {
   const of = (tau: number): { high: number; alike: number } => {
-    const { high, gap } = logitClipBounds({ tau, classes: 3 });
+    const { high, gap } = logitClipBounds({ tau, numClasses: 3 });
     return { high, alike: Math.log1p(2 * Math.exp(gap)) };
   };
   expect(of(1).high).toBeCloseTo(of(1).alike, 12);
@@ -144,7 +144,7 @@ describe('symmetric noise', () => {
       const excess = clean(least((m) => noisy(m, rate))) - clean(least(clean));
       expect(excess).toBeGreaterThanOrEqual(0);
       expect(excess).toBeLessThanOrEqual(
-        symmetricNoiseExcess(logitClipBounds({ tau: 1.5, classes }), { rate, classes }) + 1e-12,
+        symmetricNoiseExcess(logitClipBounds({ tau: 1.5, numClasses: classes }), { rate, numClasses: classes }) + 1e-12,
       );
     },
   );
@@ -165,7 +165,7 @@ describe('symmetric noise', () => {
 
   test('no noise costs nothing, and the smaller tau the less it costs', () => {
     const of = (tau: number, rate: number): number =>
-      symmetricNoiseExcess(logitClipBounds({ tau, classes: 10 }), { rate, classes: 10 });
+      symmetricNoiseExcess(logitClipBounds({ tau, numClasses: 10 }), { rate, numClasses: 10 });
     expect(of(1, 0)).toBe(0);
     expect(of(0.5, 0.4)).toBeLessThan(of(1, 0.4));
     expect(of(1, 0.4)).toBeLessThan(of(1, 0.8));
@@ -173,14 +173,14 @@ describe('symmetric noise', () => {
 });
 
 test.each<[() => unknown, string]>([
-  [() => logitClipBounds({ tau: 0, classes: 3 }), 'logitClipBounds: tau is 0, expected a finite number > 0'],
+  [() => logitClipBounds({ tau: 0, numClasses: 3 }), 'logitClipBounds: tau is 0, expected a finite number > 0'],
   [
-    () => logitClipBounds({ tau: 1, p: 0.9, classes: 3 }),
+    () => logitClipBounds({ tau: 1, p: 0.9, numClasses: 3 }),
     'logitClipBounds: p is 0.9, expected a number >= 1 or Infinity',
   ],
-  [() => logitClipBounds({ tau: 1, classes: 1 }), 'logitClipBounds: classes is 1, expected an integer >= 2'],
+  [() => logitClipBounds({ tau: 1, numClasses: 1 }), 'logitClipBounds: numClasses is 1, expected an integer >= 2'],
   [
-    () => symmetricNoiseExcess({ sumLow: 1, sumHigh: 2 }, { rate: 0.5, classes: 2 }),
+    () => symmetricNoiseExcess({ sumLow: 1, sumHigh: 2 }, { rate: 0.5, numClasses: 2 }),
     'symmetricNoiseExcess: rate is 0.5, expected 0 <= rate < 0.5',
   ],
 ])('bad input %#', (call, message) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { backward, requireGrad, tensor } from 'evenkeel';
-import { alphaLoss, clipLogits, crossEntropy, gce, logitClip, mae, type Loss } from 'evenkeel/losses';
+import { alphaLoss, clipLogits, crossEntropyLoss, gce, logitClip, mae, type Loss } from 'evenkeel/losses';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { CLIP_BOUNDS } from '../support/clip-bounds.ts';
 import { readAll, takeGrad } from '../support/check-op.ts';
@@ -52,7 +52,7 @@ describe(
       const d = p === 2 ? tau * Math.sqrt(K / (K - 1)) : 2 * tau;
       expect(Math.log1p((K - 1) * Math.exp(-d))).toBeCloseTo(low, 5);
       expect(Math.log1p((K - 1) * Math.exp(d))).toBeCloseTo(high, 5);
-      const { values } = await evaluate(logitClip(crossEntropy(), { tau, p }), 0);
+      const { values } = await evaluate(logitClip(crossEntropyLoss(), { tau, p }), 0);
       for (const v of values) expect(v >= low - 2e-5 && v <= high + 2e-5).toBe(true);
       // The extremes of p = 2 are reached: one class up, or down, and the others equal.
       if (p === 2)
@@ -67,7 +67,7 @@ describe(
     ])('summed over classes it is nearly constant: tau = %f', async (tau, high) => {
       const sums = new Float64Array(ROWS);
       for (let k = 0; k < K; k++)
-        (await evaluate(logitClip(crossEntropy(), { tau }), k)).values.forEach((v, r) => {
+        (await evaluate(logitClip(crossEntropyLoss(), { tau }), k)).values.forEach((v, r) => {
           sums[r]! += v;
         });
       for (const s of sums) expect(s >= K * Math.log(K) - 1e-4 && s <= high + 1e-4).toBe(true);
@@ -75,7 +75,7 @@ describe(
     });
 
     test('tau to 0: log K, and a gradient of the order tau / norm', async () => {
-      const { values, grad } = await evaluate(logitClip(crossEntropy(), { tau: 1e-3 }), 3);
+      const { values, grad } = await evaluate(logitClip(crossEntropyLoss(), { tau: 1e-3 }), 3);
       for (const [r, v] of values.entries()) {
         expect(Math.abs(v - Math.log(K))).toBeLessThan(2e-3);
         const n = norm(rowOf(logits, r), 2);
@@ -97,7 +97,7 @@ test.each([1, 2, 3, Infinity])(
     const at = async (scale: number): Promise<number> =>
       (
         await evaluate(
-          logitClip(crossEntropy(), { tau: 2, p }),
+          logitClip(crossEntropyLoss(), { tau: 2, p }),
           1,
           z.map((v) => v * scale),
         )
@@ -108,7 +108,7 @@ test.each([1, 2, 3, Infinity])(
 );
 
 describe.each([
-  ['cross-entropy', crossEntropy],
+  ['cross-entropy', crossEntropyLoss],
   ['gce', () => gce({ q: 0.7 })],
   ['mae', mae],
   ['alpha-loss', () => alphaLoss({ alpha: 2 })],

@@ -9,7 +9,7 @@ import {
   cdt,
   classBalancedCrossEntropy,
   classBalancedFocal,
-  crossEntropy,
+  crossEntropyLoss,
   effectiveNumberWeights,
   focal,
   groupVs,
@@ -37,7 +37,7 @@ const keep = <T extends { dispose(): void }>(loss: T): T => (made.push(loss), lo
 type Make = (reduction: Reduction) => Loss | GroupLoss;
 const z0 = [2, 1, 0.5, -1, 0.3, -0.2, 0.1, 0.4, -1.5, 0.7, 2.2, 0];
 const y0 = [0, 3, 1];
-const clsNumList = [100, 50, 20, 5];
+const classCounts = [100, 50, 20, 5];
 
 /** Values, the reduced loss and its gradient. */
 async function evaluate(
@@ -98,7 +98,7 @@ const plans: Record<string, [number, (c: GoldenCase) => Make]> = {
   classBalancedCE: [
     6,
     (c) => (reduction) =>
-      classBalancedCrossEntropy({ clsNumList: counts(c), beta: c.options.beta as number, reduction }),
+      classBalancedCrossEntropy({ classCounts: counts(c), beta: c.options.beta as number, reduction }),
   ],
   focal: [
     36,
@@ -112,20 +112,23 @@ const plans: Record<string, [number, (c: GoldenCase) => Make]> = {
   ],
   ldamHinge: [
     3,
-    (c) => (reduction) => ldamHinge({ clsNumList: counts(c), maxM: c.options.max_m as number, reduction }),
+    (c) => (reduction) => ldamHinge({ classCounts: counts(c), maxM: c.options.max_m as number, reduction }),
   ],
   logitAdjustment: [
     9,
-    (c) => (reduction) => logitAdjusted({ clsNumList: counts(c), tau: c.options.tau as number, reduction }),
+    (c) => (reduction) => logitAdjusted({ classCounts: counts(c), tau: c.options.tau as number, reduction }),
   ],
-  balancedSoftmax: [6, (c) => (reduction) => balancedSoftmax({ clsNumList: counts(c), reduction })],
-  bayias: [8, (c) => (reduction) => bayias({ clsNumList: counts(c), testPrior: flat(c.inputs.testCounts), reduction })],
-  cdt: [8, (c) => (reduction) => cdt({ clsNumList: counts(c), gamma: c.options.gamma as number, reduction })],
+  balancedSoftmax: [6, (c) => (reduction) => balancedSoftmax({ classCounts: counts(c), reduction })],
+  bayias: [
+    8,
+    (c) => (reduction) => bayias({ classCounts: counts(c), testPrior: flat(c.inputs.testCounts), reduction }),
+  ],
+  cdt: [8, (c) => (reduction) => cdt({ classCounts: counts(c), gamma: c.options.gamma as number, reduction })],
   vs: [
     14,
     (c) => (reduction) =>
       vs({
-        clsNumList: counts(c),
+        classCounts: counts(c),
         gamma: c.options.gamma as number,
         tau: c.options.tau as number,
         weight: weights(c),
@@ -134,7 +137,7 @@ const plans: Record<string, [number, (c: GoldenCase) => Make]> = {
   ],
   labelAwareSmoothing: [
     15,
-    (c) => (reduction) => labelAwareSmoothing({ clsNumList: counts(c), ...smoothing(c), reduction }),
+    (c) => (reduction) => labelAwareSmoothing({ classCounts: counts(c), ...smoothing(c), reduction }),
   ],
   cdbCE: [
     6,
@@ -192,32 +195,32 @@ describe('golden', () => {
     );
   });
   test.each(casesOf(file, 'vs').filter((c) => c.outputs.Delta))('Delta and iota of $name', (c) => {
-    const { scale, shift } = vsAdjustments(counts(c), c.options);
-    flat(c.outputs.Delta).forEach((want, i) => expect(scale[i]).toBeCloseTo(want, 12));
+    const { classScale, shift } = vsAdjustments(counts(c), c.options);
+    flat(c.outputs.Delta).forEach((want, i) => expect(classScale[i]).toBeCloseTo(want, 12));
     flat(c.outputs.iota).forEach((want, i) => expect(shift[i]).toBeCloseTo(want, 12));
   });
 });
 
 describe('vectors of the specification', () => {
-  const weight = effectiveNumberWeights(clsNumList, 0.9999);
+  const weight = effectiveNumberWeights(classCounts, 0.9999);
   const table: [string, Make, number[], number?][] = [
     ['focal, gamma 1', (reduction) => focal({ gamma: 1, reduction }), [0.19338832, 0.79784787, 1.50981839, 0.83368486]],
     ['focal, gamma 2', (reduction) => focal({ reduction }), [0.07552587, 0.54808858, 1.2618632, 0.62849255]],
     [
       'logitAdjusted',
-      (reduction) => logitAdjusted({ clsNumList, reduction }),
+      (reduction) => logitAdjusted({ classCounts, reduction }),
       [0.20787161, 3.31593493, 1.11970182, 1.54783612],
     ],
-    ['cdt', (reduction) => cdt({ clsNumList, reduction }), [0.45693759, 1.32790999, 1.35935105, 1.04806621]],
+    ['cdt', (reduction) => cdt({ classCounts, reduction }), [0.45693759, 1.32790999, 1.35935105, 1.04806621]],
     [
       'vs',
-      (reduction) => vs({ clsNumList, gamma: 0.2, tau: 1.2, reduction }),
+      (reduction) => vs({ classCounts, gamma: 0.2, tau: 1.2, reduction }),
       [0.15787315, 4.0199864, 0.79067822, 1.65617926],
     ],
-    ['ldamHinge', (reduction) => ldamHinge({ clsNumList, reduction }), [0, 0.475, 0.65617066], 1 / 4],
+    ['ldamHinge', (reduction) => ldamHinge({ classCounts, reduction }), [0, 0.475, 0.65617066], 1 / 4],
     [
       'labelAwareSmoothing',
-      (reduction) => labelAwareSmoothing({ clsNumList, reduction }),
+      (reduction) => labelAwareSmoothing({ classCounts, reduction }),
       [1.0451819, 1.18642034, 1.91261116, 1.38140447],
     ],
   ];
@@ -242,7 +245,7 @@ describe('vectors of the specification', () => {
       5,
     );
     expect(
-      await mean((reduction) => classBalancedFocal({ clsNumList, gamma: 1, activation: 'softmax', reduction })),
+      await mean((reduction) => classBalancedFocal({ classCounts, gamma: 1, activation: 'softmax', reduction })),
     ).toBeCloseTo(0.91279972, 5);
   });
 });
@@ -256,43 +259,43 @@ describe('identities', () => {
   const same: [string, Make, Make][] = [
     [
       'vs, gamma 0: logitAdjusted',
-      (reduction) => vs({ clsNumList, gamma: 0, tau: 1.3, reduction }),
-      (reduction) => logitAdjusted({ clsNumList, tau: 1.3, reduction }),
+      (reduction) => vs({ classCounts, gamma: 0, tau: 1.3, reduction }),
+      (reduction) => logitAdjusted({ classCounts, tau: 1.3, reduction }),
     ],
     [
       'vs, tau 0: cdt',
-      (reduction) => vs({ clsNumList, tau: 0, reduction }),
-      (reduction) => cdt({ clsNumList, reduction }),
+      (reduction) => vs({ classCounts, tau: 0, reduction }),
+      (reduction) => cdt({ classCounts, reduction }),
     ],
     [
       'logitAdjusted: balancedSoftmax',
-      (reduction) => logitAdjusted({ clsNumList, testPrior: [3, 3, 3, 3], reduction }),
-      (reduction) => balancedSoftmax({ clsNumList, reduction }),
+      (reduction) => logitAdjusted({ classCounts, testPrior: [3, 3, 3, 3], reduction }),
+      (reduction) => balancedSoftmax({ classCounts, reduction }),
     ],
     [
       'vs, both 0: cross-entropy',
-      (reduction) => vs({ clsNumList, gamma: 0, tau: 0, reduction }),
-      (reduction) => crossEntropy({ reduction }),
+      (reduction) => vs({ classCounts, gamma: 0, tau: 0, reduction }),
+      (reduction) => crossEntropyLoss({ reduction }),
     ],
     [
       'vs of equal counts: cross-entropy',
-      (reduction) => vs({ clsNumList: [7, 7, 7, 7], gamma: 2, tau: 3, reduction }),
-      (reduction) => crossEntropy({ reduction }),
+      (reduction) => vs({ classCounts: [7, 7, 7, 7], gamma: 2, tau: 3, reduction }),
+      (reduction) => crossEntropyLoss({ reduction }),
     ],
     [
       'focal, gamma 0: cross-entropy',
       (reduction) => focal({ gamma: 0, reduction }),
-      (reduction) => crossEntropy({ reduction }),
+      (reduction) => crossEntropyLoss({ reduction }),
     ],
     [
       'no smoothing: cross-entropy',
-      (reduction) => labelAwareSmoothing({ clsNumList, smoothHead: 0, smoothTail: 0, reduction }),
-      (reduction) => crossEntropy({ reduction }),
+      (reduction) => labelAwareSmoothing({ classCounts, smoothHead: 0, smoothTail: 0, reduction }),
+      (reduction) => crossEntropyLoss({ reduction }),
     ],
     [
       'cdb before an update: cross-entropy',
       (reduction) => cdb({ numClasses: 4, reduction }),
-      (reduction) => crossEntropy({ reduction }),
+      (reduction) => crossEntropyLoss({ reduction }),
     ],
   ];
   test.each(same)('%s', async (_, a, b) => {
@@ -300,10 +303,10 @@ describe('identities', () => {
     want.forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(2e-5 * Math.max(1, Math.abs(w))));
   });
   test('a free bias makes logit adjustment post hoc: the loss of z - tau log pi is cross-entropy of z', async () => {
-    const moved = Array.from(z.data, (v, i) => v - 1.3 * Math.log(clsNumList[i % 4]! / 175));
+    const moved = Array.from(z.data, (v, i) => v - 1.3 * Math.log(classCounts[i % 4]! / 175));
     const [got, want] = [
-      await run((reduction) => logitAdjusted({ clsNumList, tau: 1.3, reduction }), moved),
-      await run((reduction) => crossEntropy({ reduction })),
+      await run((reduction) => logitAdjusted({ classCounts, tau: 1.3, reduction }), moved),
+      await run((reduction) => crossEntropyLoss({ reduction })),
     ];
     want.forEach((w, i) => expect(Math.abs(got[i]! - w)).toBeLessThan(2e-5 * Math.max(1, Math.abs(w))));
   });
@@ -325,7 +328,7 @@ describe('identities', () => {
       const factor = (10 / 90) ** 0.4;
       const shift = Math.log(90 / 10);
       close(
-        await each((reduction) => vs({ clsNumList: counts, gamma: 0.4, tau: 1, reduction }), two, 2),
+        await each((reduction) => vs({ classCounts: counts, gamma: 0.4, tau: 1, reduction }), two, 2),
         await each((reduction) => binaryVs({ delta: [factor, factor], iota: [-shift, shift], reduction }), f, 1),
       );
       const iota: [number, number] = [-0.8 * Math.log(0.9), -0.8 * Math.log(0.1)];
@@ -336,22 +339,22 @@ describe('identities', () => {
     },
   );
   test('vs: sum_c g_c / Delta_c = 0', async () => {
-    const g = (await run((reduction) => vs({ clsNumList, reduction }))).slice(rows + 1);
-    const { scale } = vsAdjustments(clsNumList);
+    const g = (await run((reduction) => vs({ classCounts, reduction }))).slice(rows + 1);
+    const { classScale } = vsAdjustments(classCounts);
     for (let r = 0; r < rows; r++)
-      expect(Math.abs(scale.reduce((t, d, c) => t + g[r * 4 + c]! / d, 0))).toBeLessThan(1e-5);
+      expect(Math.abs(classScale.reduce((t, d, c) => t + g[r * 4 + c]! / d, 0))).toBeLessThan(1e-5);
   });
   test.each<[string, Make]>([
-    ['vs', (reduction) => vs({ clsNumList, reduction })],
+    ['vs', (reduction) => vs({ classCounts, reduction })],
     ['focal', (reduction) => focal({ gamma: 0.5, reduction })],
     [
       'focal, weight inside',
       (reduction) => focal({ gamma: 0.5, weight: [1, 2, 3, 0], weightIn: 'probability', reduction }),
     ],
-    ['classBalancedFocal', (reduction) => classBalancedFocal({ clsNumList, gamma: 0.5, reduction })],
-    ['ldamHinge', (reduction) => ldamHinge({ clsNumList, reduction })],
-    ['labelAwareSmoothing', (reduction) => labelAwareSmoothing({ clsNumList, reduction })],
-    ['a class without samples', (reduction) => vs({ clsNumList: [10, 0, 3, 1], reduction })],
+    ['classBalancedFocal', (reduction) => classBalancedFocal({ classCounts, gamma: 0.5, reduction })],
+    ['ldamHinge', (reduction) => ldamHinge({ classCounts, reduction })],
+    ['labelAwareSmoothing', (reduction) => labelAwareSmoothing({ classCounts, reduction })],
+    ['a class without samples', (reduction) => vs({ classCounts: [10, 0, 3, 1], reduction })],
   ])('%s is finite for logits of 1e4', async (_, make) => {
     for (const v of await run(
       make,
@@ -385,16 +388,16 @@ test('new class weights reach focal with the weight inside', async () => {
 });
 
 test('errors', () => {
-  expect(() => vs({ clsNumList: [1, -1] })).toThrow(
-    new RangeError('vs: clsNumList[1] is -1, expected a finite number >= 0'),
+  expect(() => vs({ classCounts: [1, -1] })).toThrow(
+    new RangeError('vs: classCounts[1] is -1, expected a finite number >= 0'),
   );
-  expect(() => cdt({ clsNumList: [1], gamma: NaN })).toThrow(
+  expect(() => cdt({ classCounts: [1], gamma: NaN })).toThrow(
     new RangeError('cdt: gamma is NaN, expected a finite number'),
   );
-  expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1, 0] })).toThrow(
+  expect(() => logitAdjusted({ classCounts: [1, 2], testPrior: [1, 0] })).toThrow(
     new RangeError('logitAdjusted: testPrior[1] is 0, expected a positive number'),
   );
-  expect(() => logitAdjusted({ clsNumList: [1, 2], testPrior: [1] })).toThrow(
+  expect(() => logitAdjusted({ classCounts: [1, 2], testPrior: [1] })).toThrow(
     new RangeError('logitAdjusted: testPrior has 1 entries, expected 2'),
   );
   expect(() => focal({ gamma: -1 })).toThrow(new RangeError('focal: gamma is -1, expected a finite number >= 0'));
@@ -407,7 +410,7 @@ test('errors', () => {
   expect(() => keep(cdb({ numClasses: 2 })).update([1])).toThrow(new RangeError('cdb: got 1 accuracies, expected 2'));
   scope(() => {
     const z = tensor([0, 0], { shape: [1, 2] });
-    expect(() => keep(vs({ clsNumList: [1] }))(z, [0])).toThrow(
+    expect(() => keep(vs({ classCounts: [1] }))(z, [0])).toThrow(
       'vs: logits have shape [1,2], expected 1 classes on the last axis',
     );
     expect(() => keep(groupVs({ groupCounts: [1, 2] }))(z, [0], { groups: [2] })).toThrow(

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { backward, capture, grad, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { crossEntropy, effectiveNumberWeights, ldam, ldamMargins, type Loss } from 'evenkeel/losses';
+import { crossEntropyLoss, effectiveNumberWeights, ldam, ldamMargins, type Loss } from 'evenkeel/losses';
 import {
   classTable,
   crossEntropy as fused,
@@ -71,14 +71,16 @@ const fromTable =
   (z, labels) =>
     fused(z, labels, {
       reduction,
-      perClass: tensor(classTable(z.shape.at(-1)!, adjust), { shape: [4, z.shape.at(-1)!] }),
+      classTable: tensor(classTable(z.shape.at(-1)!, adjust), { shape: [4, z.shape.at(-1)!] }),
     });
 
 // The others are checked in long-tail.gpu.test.ts, class-weights.node.test.ts and cdb.node.test.ts.
 test('80 of the 211 cases of losses run here', () =>
   expect([
     lossFile.filter((c) =>
-      ['crossEntropy', 'classBalancedCE', 'ldam', 'logitAdjustment', 'balancedSoftmax', 'cdt', 'vs'].includes(c.method),
+      ['crossEntropyLoss', 'classBalancedCE', 'ldam', 'logitAdjustment', 'balancedSoftmax', 'cdt', 'vs'].includes(
+        c.method,
+      ),
     ).length,
     lossFile.length,
   ]).toEqual([80, 211]));
@@ -95,7 +97,7 @@ describe('golden values', () => {
   test.each(of('crossEntropy', 15))('$name', (c) =>
     checkLoss(
       c,
-      fromLoss((reduction) => crossEntropy({ weight: weights(c), reduction })),
+      fromLoss((reduction) => crossEntropyLoss({ weight: weights(c), reduction })),
       largest(flat(c.inputs.logits)),
     ),
   );
@@ -104,19 +106,19 @@ describe('golden values', () => {
     const weight = effectiveNumberWeights(flat(c.inputs.counts), c.options.beta as number);
     return checkLoss(
       c,
-      fromLoss((reduction) => crossEntropy({ weight, reduction })),
+      fromLoss((reduction) => crossEntropyLoss({ weight, reduction })),
       largest(flat(c.inputs.logits)),
     );
   });
 
   test.each(of('ldam', 22))('$name', async (c) => {
     const { s, max_m: maxM } = c.options as { s: number; max_m: number };
-    const clsNumList = flat(c.inputs.counts);
+    const classCounts = flat(c.inputs.counts);
     if (c.outputs.margins)
-      flat(c.outputs.margins).forEach((m, i) => expect(ldamMargins(clsNumList, maxM)[i]).toBeCloseTo(m, 12));
+      flat(c.outputs.margins).forEach((m, i) => expect(ldamMargins(classCounts, maxM)[i]).toBeCloseTo(m, 12));
     await checkLoss(
       c,
-      fromLoss((reduction) => ldam({ clsNumList, maxM, s, weight: weights(c), reduction })),
+      fromLoss((reduction) => ldam({ classCounts, maxM, scale: s, weight: weights(c), reduction })),
       s * (largest(flat(c.inputs.logits)) + maxM),
     );
   });
@@ -134,8 +136,8 @@ describe('golden values', () => {
   const adjusted: [string, number, (c: GoldenCase) => ClassAdjustments][] = [
     ['logitAdjustment', 9, (c) => ({ shift: shifts(c, c.options.tau as number) })],
     ['balancedSoftmax', 6, (c) => ({ shift: flat(c.inputs.counts).map(Math.log) })],
-    ['cdt', 8, (c) => ({ scale: scales(c) })],
-    ['vs', 14, (c) => ({ scale: scales(c), shift: shifts(c, c.options.tau as number), weight: weights(c) })],
+    ['cdt', 8, (c) => ({ classScale: scales(c) })],
+    ['vs', 14, (c) => ({ classScale: scales(c), shift: shifts(c, c.options.tau as number), weight: weights(c) })],
   ];
   describe.each(adjusted)('%s', (method, n, adjust) => {
     test.each(of(method, n))('$name', (c) =>
@@ -184,7 +186,7 @@ describe('golden values', () => {
 describe('vectors of the specification', () => {
   const z = [2, 1, 0.5, -1, 0.3, -0.2, 0.1, 0.4, -1.5, 0.7, 2.2, 0];
   const labels = [0, 3, 1];
-  const clsNumList = [100, 50, 20, 5];
+  const classCounts = [100, 50, 20, 5];
   const values = async (make: Make, factor = 1): Promise<number[]> => {
     const data = z.map((v) => v * factor);
     const [each, mean, g] = await readAll(() => {
@@ -200,14 +202,14 @@ describe('vectors of the specification', () => {
 
   test('cross-entropy', () =>
     expectValues(
-      fromLoss((reduction) => crossEntropy({ reduction })),
+      fromLoss((reduction) => crossEntropyLoss({ reduction })),
       [0.4951819, 1.16142034, 1.8064966, 1.15436628, 0.28325143, 0.17180068, 0.23190666, -0.68695876],
     ));
   test('class-balanced weights, both means', async () => {
-    const weight = effectiveNumberWeights(clsNumList, 0.9999);
+    const weight = effectiveNumberWeights(classCounts, 0.9999);
     const [a, b] = await readAll(() =>
       (['weightedMean', 'mean'] as const).map((reduction) =>
-        fromLoss(() => crossEntropy({ weight, reduction }))(reduction)(tensor(z, { shape: [3, 4] }), labels),
+        fromLoss(() => crossEntropyLoss({ weight, reduction }))(reduction)(tensor(z, { shape: [3, 4] }), labels),
       ),
     );
     expect(a![0]).toBeCloseTo(1.18852462, 5);
@@ -215,23 +217,23 @@ describe('vectors of the specification', () => {
   });
   test('LDAM, s = 30', () =>
     expectValues(
-      fromLoss((reduction) => ldam({ clsNumList, reduction })),
+      fromLoss((reduction) => ldam({ classCounts, reduction })),
       [0.51959177, 14.47045879, 19.68511995, 11.55839017, 24.06452076, 0.56594328, 5.36952037, -29.99998442],
       1 / 4,
     ));
   test('LDAM, s = 10', () =>
     expectValues(
-      fromLoss((reduction) => ldam({ clsNumList, s: 10, reduction })),
+      fromLoss((reduction) => ldam({ classCounts, scale: 10, reduction })),
       [0.75574496, 5.39274147, 6.56728738, 4.23859127, 5.25848849, 1.50658218, 3.18943449, -9.95450516],
       1 / 4,
     ));
   test('s in the head is the same loss', async () => {
     const own = await values(
-      fromLoss((reduction) => ldam({ clsNumList, s: 10, reduction })),
+      fromLoss((reduction) => ldam({ classCounts, scale: 10, reduction })),
       1 / 4,
     );
     const head = await values(
-      fromLoss((reduction) => ldam({ clsNumList, s: 10, scaleIn: 'head', reduction })),
+      fromLoss((reduction) => ldam({ classCounts, scale: 10, scaleIn: 'head', reduction })),
       10 / 4,
     );
     own.slice(0, 4).forEach((v, i) => expect(head[i]).toBeCloseTo(v, 5));
@@ -243,13 +245,13 @@ describe('identities', () => {
   const rows = 17;
   const z = sample([rows, 5], { low: -1, high: 1 });
   const labels = Array.from({ length: rows }, (_, i) => (i * 3) % 5);
-  const clsNumList = [500, 120, 40, 9, 2];
+  const classCounts = [500, 120, 40, 9, 2];
   const each = async (make: Make): Promise<Float32Array> =>
     (await readAll(() => [make('none')(tensor(z.data, { shape: z.shape }), labels)]))[0]!;
-  const scaled = fromLoss((reduction) => ldam({ clsNumList, maxM: 0, s: 7, reduction }));
+  const scaled = fromLoss((reduction) => ldam({ classCounts, maxM: 0, scale: 7, reduction }));
 
   test('maxM = 0 is cross-entropy of s z', async () => {
-    const ce: Make = (reduction) => (t, y) => fused(t, y, { s: 7, reduction });
+    const ce: Make = (reduction) => (t, y) => fused(t, y, { scale: 7, reduction });
     expect(Array.from(await each(scaled))).toEqual(Array.from(await each(ce)));
   });
   test('equal counts: every margin is maxM', () =>
@@ -257,8 +259,8 @@ describe('identities', () => {
   test('LDAM is at least the cross-entropy of s z, and grows with the margin', async () => {
     const [plain, some, more] = [
       await each(scaled),
-      await each(fromLoss((reduction) => ldam({ clsNumList, maxM: 0.2, s: 7, reduction }))),
-      await each(fromLoss((reduction) => ldam({ clsNumList, maxM: 0.5, s: 7, reduction }))),
+      await each(fromLoss((reduction) => ldam({ classCounts, maxM: 0.2, scale: 7, reduction }))),
+      await each(fromLoss((reduction) => ldam({ classCounts, maxM: 0.5, scale: 7, reduction }))),
     ];
     plain.forEach((v, i) => {
       expect(some[i]!).toBeGreaterThan(v);
@@ -268,7 +270,7 @@ describe('identities', () => {
   test('rows of the gradient sum to 0', async () => {
     const [g] = await readAll(() => {
       const leaf = requireGrad(tensor(z.data, { shape: z.shape }));
-      return grad(fromLoss((reduction) => ldam({ clsNumList, reduction }))('sum')(leaf, labels), [leaf]);
+      return grad(fromLoss((reduction) => ldam({ classCounts, reduction }))('sum')(leaf, labels), [leaf]);
     });
     // Five entries of at most s = 30, each within the bound of softmax.
     for (let r = 0; r < rows; r++)
@@ -280,7 +282,7 @@ describe('identities', () => {
     const moved = z.data.map((v, i) => Math.fround(v + Math.floor(i / 5)));
     const [a, b] = await readAll(() =>
       [z.data, moved].map((data) =>
-        fromLoss((reduction) => crossEntropy({ reduction }))('none')(tensor(data, { shape: z.shape }), labels),
+        fromLoss((reduction) => crossEntropyLoss({ reduction }))('none')(tensor(data, { shape: z.shape }), labels),
       ),
     );
     a!.forEach((v, i) => expect(Math.abs(v - b![i]!)).toBeLessThan(1e-5));
@@ -289,7 +291,7 @@ describe('identities', () => {
     const counts = [50, 0, 10];
     const got = await readAll(() => {
       const leaf = requireGrad(tensor([0.1, 0.2, -0.3, 0.5, 0.1, 0.2], { shape: [2, 3] }));
-      const loss = ldam({ clsNumList: counts, weight: effectiveNumberWeights(counts, 0.9999) });
+      const loss = ldam({ classCounts: counts, weight: effectiveNumberWeights(counts, 0.9999) });
       const value = loss(leaf, [1, 0]);
       const out = [value, ...grad(value, [leaf])];
       loss.dispose();
@@ -301,7 +303,7 @@ describe('identities', () => {
 
 describe('class weights by epoch', () => {
   test('setClassWeight reaches a captured step; null puts back the first ones', async () => {
-    const loss = crossEntropy({ weight: [1, 3], reduction: 'weightedMean' });
+    const loss = crossEntropyLoss({ weight: [1, 3], reduction: 'weightedMean' });
     const z = tensor([1, -1, 0.5, 0.25], { shape: [2, 2] });
     const labels = tensor([0, 1], { dtype: 'i32' });
     const step = capture(() => loss(z, labels));
@@ -314,7 +316,7 @@ describe('class weights by epoch', () => {
     for (const t of [step, loss, z, labels]) t.dispose();
   });
   test('sample weights multiply', async () => {
-    const loss = crossEntropy({ reduction: 'sum' });
+    const loss = crossEntropyLoss({ reduction: 'sum' });
     const [y] = await readAll(() => [
       loss(tensor([0, 0, 0, 0], { shape: [2, 2] }), [0, 1], { sampleWeight: tensor([2, 0.5]) }),
     ]);
@@ -326,12 +328,12 @@ describe('class weights by epoch', () => {
 test('errors', () => {
   scope(() => {
     const z = tensor(new Float32Array(6), { shape: [2, 3] });
-    const margin = ldam({ clsNumList: [1, 2] });
+    const margin = ldam({ classCounts: [1, 2] });
     expect(() => margin(z, [0, 1])).toThrow('ldam: logits have shape [2,3], expected 2 classes on the last axis');
-    expect(() => crossEntropy({ weight: [1, 2] })(z, [0, 1])).toThrow(
-      'crossEntropy: logits have shape [2,3], expected 2 classes on the last axis',
+    expect(() => crossEntropyLoss({ weight: [1, 2] })(z, [0, 1])).toThrow(
+      'crossEntropyLoss: logits have shape [2,3], expected 2 classes on the last axis',
     );
-    expect(() => ldam({ clsNumList: [1, 2], s: 0 })).toThrow('ldam: s is 0, expected a positive number');
-    expect(() => ldam({ clsNumList: [1, -2] })).toThrow('ldam: clsNumList[1] is -2, expected a finite number >= 0');
+    expect(() => ldam({ classCounts: [1, 2], scale: 0 })).toThrow('ldam: scale is 0, expected a positive number');
+    expect(() => ldam({ classCounts: [1, -2] })).toThrow('ldam: classCounts[1] is -2, expected a finite number >= 0');
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { backward, capture, noGrad, requireGrad, scope, tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
 import { cores, coresBeta, coresPrior, elr, scheduledLoss, truncatedGce } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { NdArray } from '../../src/tensor/ndarray.ts';
@@ -42,7 +42,7 @@ describe('elr', () => {
   const logits = batches.map((_, k) => sample([B, C], { seed: 10 + k, low: -4, high: 12 }));
 
   test('values, gradients and targets over three batches, as its formulas', async () => {
-    const loss = elr({ samples: N, classes: C, lambda: 3, beta: 0.7 });
+    const loss = elr({ numSamples: N, numClasses: C, lambda: 3, beta: 0.7 });
     const targets = Array.from({ length: N }, () => new Array<number>(C).fill(0));
     for (const [k, index] of batches.entries()) {
       const rows = rowsOf(logits[k]!);
@@ -78,7 +78,7 @@ describe('elr', () => {
   });
 
   test('evaluation moves nothing; a state put back goes on; extreme logits stay finite', async () => {
-    const [loss, twin] = [elr({ samples: N, classes: C }), elr({ samples: N, classes: C })];
+    const [loss, twin] = [elr({ numSamples: N, numClasses: C }), elr({ numSamples: N, numClasses: C })];
     await readAll(() => [loss.loss(upload(logits[0]!), labels, u32(batches[0]!))]);
     const before = await loss.state();
     await readAll(() => [noGrad(() => loss.loss(upload(logits[1]!), labels, u32(batches[1]!)))]);
@@ -97,8 +97,8 @@ describe('elr', () => {
   });
 
   test('fit moves the targets of the rows it visits', async () => {
-    const loss = elr({ samples: 6, classes: 3, beta: 0.5 });
-    const model = sequential(linear(3, 3));
+    const loss = elr({ numSamples: 6, numClasses: 3, beta: 0.5 });
+    const model = Sequential(Linear(3, 3));
     await fit(model, data, { objective: loss, optimizer: sgd({ lr: 0.5 }), epochs: 3, batchSize: 4, seed: 1 });
     for (const row of rowsOf({ shape: [6, 3], data: await loss.state() }))
       expect(row.reduce((a, b) => a + b, 0)).toBeCloseTo(1 - 0.5 ** 3, 5);
@@ -112,7 +112,7 @@ describe('truncatedGce', () => {
     const x = dense(inputs.logits);
     const labels = flat(inputs.labels);
     const n = labels.length;
-    const loss = truncatedGce({ samples: n, q: Number(options.q), k: Number(options.k) });
+    const loss = truncatedGce({ numSamples: n, q: Number(options.q), k: Number(options.k) });
     const run = async (): Promise<Float32Array[]> =>
       readAll(() => {
         const leaf = requireGrad(tensor(x.data, { shape: x.shape }));
@@ -201,7 +201,7 @@ describe('cores', () => {
     expect(coresPrior([0.5, 0.5], 100, [30, 10])).toEqual([1 / 3, 2 / 3]);
     const seen: number[] = [];
     const loss = cores({ beta: (epoch) => epoch / 4, sieveFrom: 2 });
-    const model = sequential(linear(3, 3));
+    const model = Sequential(Linear(3, 3));
     const objective = scheduledLoss(loss, ({ epoch }) => {
       seen.push(epoch);
       loss.setEpoch(epoch);
@@ -214,11 +214,14 @@ describe('cores', () => {
 });
 
 test.each<[() => unknown, string]>([
-  [() => elr({ samples: 0, classes: 3 }), 'elr: samples is 0, expected an integer >= 1'],
-  [() => elr({ samples: 5, classes: 1 }), 'elr: classes is 1, expected an integer >= 2'],
-  [() => elr({ samples: 5, classes: 3, beta: 1 }), 'elr: beta is 1, expected 0 <= beta < 1'],
-  [() => elr({ samples: 5, classes: 3 }).setState([1]), 'elr: the state has 1 numbers, expected 15, 3 per sample'],
-  [() => truncatedGce({ samples: 5, k: 1 }), 'truncatedGce: k is 1, expected 0 < k < 1'],
+  [() => elr({ numSamples: 0, numClasses: 3 }), 'elr: numSamples is 0, expected an integer >= 1'],
+  [() => elr({ numSamples: 5, numClasses: 1 }), 'elr: numClasses is 1, expected an integer >= 2'],
+  [() => elr({ numSamples: 5, numClasses: 3, beta: 1 }), 'elr: beta is 1, expected 0 <= beta < 1'],
+  [
+    () => elr({ numSamples: 5, numClasses: 3 }).setState([1]),
+    'elr: the state has 1 numbers, expected 15, 3 per sample',
+  ],
+  [() => truncatedGce({ numSamples: 5, k: 1 }), 'truncatedGce: k is 1, expected 0 < k < 1'],
   [() => cores({ beta: () => -1 }), 'cores: beta is -1 in epoch 0, expected a finite number >= 0'],
   [() => cores({ prior: [0.5, 0.6] }), 'cores: prior is [0.5,0.6], expected probabilities that sum to 1'],
   [() => coresPrior([0.5, 0.5], 4, [2, 2]), 'coresPrior: removed sums to 4 of 4 samples, expected some left'],

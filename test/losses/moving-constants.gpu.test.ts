@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, requireGrad, tensor } from 'evenkeel';
-import { alphaLoss, alphaSchedule, crossEntropy, logitClip, scheduledLoss, type Loss } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { alphaLoss, alphaSchedule, crossEntropyLoss, logitClip, scheduledLoss, type Loss } from 'evenkeel/losses';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { readAll, takeGrad } from '../support/check-op.ts';
@@ -29,16 +29,16 @@ describe('a captured step follows', () => {
     ],
     [
       'tau',
-      () => logitClip(crossEntropy(), { tau: 1 }),
+      () => logitClip(crossEntropyLoss(), { tau: 1 }),
       (loss, v) => (loss as ReturnType<typeof logitClip>).setTau(v),
-      (tau) => logitClip(crossEntropy(), { tau }),
+      (tau) => logitClip(crossEntropyLoss(), { tau }),
       [2, 0.3, Infinity],
     ],
     [
       'tau of the released code',
-      () => logitClip(crossEntropy(), { tau: 1, compat: 'released-code' }),
+      () => logitClip(crossEntropyLoss(), { tau: 1, compat: 'released-code' }),
       (loss, v) => (loss as ReturnType<typeof logitClip>).setTau(v),
-      (tau) => logitClip(crossEntropy(), { tau, compat: 'released-code' }),
+      (tau) => logitClip(crossEntropyLoss(), { tau, compat: 'released-code' }),
       [2, 0.3],
     ],
   ])('%s', async (_name, make, set, fresh, settings) => {
@@ -63,8 +63,8 @@ describe('a captured step follows', () => {
 
 test('alpha by schedule inside fit: a jump is two runs, one after the other, bit by bit', async () => {
   const data = clusters({ n: 60, classes: 4, features: 6, seed: 1 });
-  const weights = async (run: (model: ReturnType<typeof sequential>) => Promise<unknown>): Promise<number[]> => {
-    using model = sequential(linear(6, 4)).init({ seed: 2 });
+  const weights = async (run: (model: ReturnType<typeof Sequential>) => Promise<unknown>): Promise<number[]> => {
+    using model = Sequential(Linear(6, 4)).init({ seed: 2 });
     await run(model);
     return [...(await model.stateDict()).values()].flatMap((p) => Array.from(p.data));
   };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import file from '../golden/calibration.json';
-import { cals, calsHr } from '../../src/losses/cals.ts';
-import { almPenalty, type AlmPenalty } from '../../src/losses/alm-penalty.ts';
-import { constraintOf, heuristicRule, lagrangianRule } from '../../src/losses/multiplier-rules.ts';
+import { cals, calsHr } from '../../src/losses/calibration/cals.ts';
+import { almPenalty, type AlmPenalty } from '../../src/losses/calibration/alm-penalty.ts';
+import { constraintOf, heuristicRule, lagrangianRule } from '../../src/losses/calibration/multiplier-rules.ts';
 import { casesOf, dense, flat } from '../support/golden.ts';
 
 const KINDS: AlmPenalty[] = ['phr', 'p2', 'p3', 'relu'];

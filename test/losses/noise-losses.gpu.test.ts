@@ -6,7 +6,7 @@ import {
   alphaLoss,
   aul,
   combined,
-  crossEntropy,
+  crossEntropyLoss,
   focal,
   gce,
   logitClip,
@@ -41,10 +41,10 @@ const pair = (a: Loss, b: Loss, { alpha = 1, beta = 1 }: Options): Loss =>
     [beta, b],
   ]);
 const make: Record<string, (o: Options, c: GoldenCase) => Loss> = {
-  crossEntropy: () => crossEntropy(),
+  crossEntropyLoss: () => crossEntropyLoss(),
   focalDetached: ({ gamma }) => focal({ gamma, detach: true }),
   mae: ({ scale }) => mae({ scale }),
-  gce: ({ q, epsilon }) => gce(epsilon ? { q, epsilon } : { q, floor: 1e-7 }),
+  gce: ({ q, epsilon }) => gce(epsilon ? { q, eps: epsilon } : { q, floor: 1e-7 }),
   sce: ({ alpha, beta }) => sce({ alpha, beta }),
   rce: ({ scale }) => rce({ scale }),
   nce: () => nce(),
@@ -68,9 +68,9 @@ const make: Record<string, (o: Options, c: GoldenCase) => Loss> = {
   alphaLoss: ({ alpha }, c) =>
     alphaLoss({
       alpha: toNumber(c.options.alpha),
-      epsilon: c.options.form === 'officialCode' && alpha === 1 ? 1e-8 : 0,
+      eps: c.options.form === 'officialCode' && alpha === 1 ? 1e-8 : 0,
     }),
-  alphaLossBinary: ({ epsilon }, c) => singleLogit(alphaLoss({ alpha: toNumber(c.options.alpha), epsilon })),
+  alphaLossBinary: ({ epsilon }, c) => singleLogit(alphaLoss({ alpha: toNumber(c.options.alpha), eps: epsilon })),
   alphaLossMargin: (_o, c) => singleLogit(alphaLoss({ alpha: toNumber(c.options.alpha) })),
   phuberLogistic: ({ tau }) => singleLogit(phuberCE({ tau })),
 };
@@ -181,18 +181,20 @@ describe('identities', () => {
     expect(Math.abs((await valueOf(alphaLoss({ alpha }), at(0.1), 0)) / want - 1)).toBeLessThan(2e-6);
   });
   test('the worked example of the clip, both maps', async () => {
-    expect(await valueOf(logitClip(crossEntropy(), { tau: 1.5 }), [3, 0, -1, 2], 1)).toBeCloseTo(1.977997, 5);
+    expect(await valueOf(logitClip(crossEntropyLoss(), { tau: 1.5 }), [3, 0, -1, 2], 1)).toBeCloseTo(1.977997, 5);
     expect(
-      await valueOf(logitClip(crossEntropy(), { tau: 1.5, compat: 'released-code' }), [3, 0, -1, 2], 1),
+      await valueOf(logitClip(crossEntropyLoss(), { tau: 1.5, compat: 'released-code' }), [3, 0, -1, 2], 1),
     ).toBeCloseTo(1.603729, 5);
-    expect(await valueOf(logitClip(crossEntropy(), { tau: Infinity }), [1e4, -1e4, 0], 1)).toBeCloseTo(2e4, 0);
+    expect(await valueOf(logitClip(crossEntropyLoss(), { tau: Infinity }), [1e4, -1e4, 0], 1)).toBeCloseTo(2e4, 0);
   });
 });
 
 test('errors', () => {
   expect(() => alphaLoss({ alpha: 0 })).toThrow('alphaLoss: alpha is 0, expected a number > 0 or Infinity');
-  expect(() => logitClip(crossEntropy(), { tau: 0 })).toThrow('logitClip: tau is 0, expected a number > 0 or Infinity');
-  expect(() => logitClip(crossEntropy(), { p: 0.5 })).toThrow(
+  expect(() => logitClip(crossEntropyLoss(), { tau: 0 })).toThrow(
+    'logitClip: tau is 0, expected a number > 0 or Infinity',
+  );
+  expect(() => logitClip(crossEntropyLoss(), { p: 0.5 })).toThrow(
     'logitClip: p is 0.5, expected a number >= 1 or Infinity',
   );
   expect(() => phuberCE({ tau: 1 })).toThrow('phuberCE: tau is 1, expected a finite number > 1');

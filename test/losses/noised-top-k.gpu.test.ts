@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { backward, requireGrad, scope, tensor } from 'evenkeel';
-import { setError, topK } from 'evenkeel/calibrate';
+import { setError, topKPredictor } from 'evenkeel/sets';
 import { noisedTopK } from 'evenkeel/losses';
-import { linear, relu, sequential } from 'evenkeel/nn';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { adam } from 'evenkeel/optim';
-import { hostNormal, key, split } from 'evenkeel/random';
+import { hostNormal, key, splitKey } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 import { expectWithin, readAll, takeGrad } from '../support/check-op.ts';
 import { integers, sample } from '../support/sample.ts';
@@ -24,7 +24,7 @@ function reference(
   samples: number,
   margin: (y: number) => number,
 ): number {
-  const noise = hostNormal(ROWS, samples * C, split(root, 0), { std: epsilon });
+  const noise = hostNormal(ROWS, samples * C, splitKey(root, 0), { std: epsilon });
   return labels.reduce((total, y, r) => {
     let smooth = 0;
     for (let s = 0; s < samples; s++)
@@ -44,7 +44,7 @@ test.each([
 ])('k = %i, epsilon = %f, %i draws: value and gradient by the formula', async (k, epsilon, samples) => {
   for (const margin of [1, [0.5, 1, 1.5, 2, 3]]) {
     const of = (y: number): number => (typeof margin === 'number' ? margin : margin[y]!);
-    const loss = noisedTopK({ k, epsilon, samples, margin });
+    const loss = noisedTopK({ k, eps: epsilon, numDraws: samples, margin });
     const [value, gradient] = await readAll(() => {
       const leaf = requireGrad(tensor(z.data, { shape: [ROWS, C] }));
       const v = loss.loss(leaf, labels, random());
@@ -74,7 +74,7 @@ test.each([
 });
 
 test('no noise: zero when the label leads the (k + 1)-th by the margin', async () => {
-  const loss = noisedTopK({ k: 2, epsilon: 0 });
+  const loss = noisedTopK({ k: 2, eps: 0 });
   const [v] = await readAll(() => [loss.loss(tensor([4, 5, 2.5, 0, 2, 3, 2, 1], { shape: [2, 4] }), [0, 0], random())]);
   // (4 leads 2.5 by 1.5; 2 is level with the third, 2): 0 and 1.
   expect(v![0]).toBeCloseTo(0.5, 6);
@@ -84,7 +84,7 @@ test('no noise: zero when the label leads the (k + 1)-th by the margin', async (
 test('fit draws anew in each step, and learns to keep the label among k', async () => {
   const data = clusters({ n: 400, spread: 2, seed: 1 });
   const run = async (seed: number) => {
-    using model = sequential(linear(16, 32), relu(), linear(32, 10)).init({ seed: 5 });
+    using model = Sequential(Linear(16, 32), ReLU(), Linear(32, 10)).init({ seed: 5 });
     const objective = noisedTopK({ k: 3 });
     const { loss } = await fit(model, data, {
       objective,
@@ -93,7 +93,7 @@ test('fit draws anew in each step, and learns to keep the label among k', async 
       batchSize: 50,
       seed,
     });
-    const error = setError(topK({ k: 3 }).sets(await model.predict(data.x)), data.y);
+    const error = setError(topKPredictor({ k: 3 }).sets(await model.predict(data.x)), data.y);
     objective.dispose();
     return { loss, error };
   };
@@ -105,8 +105,8 @@ test('fit draws anew in each step, and learns to keep the label among k', async 
 
 test('errors', () => {
   expect(() => noisedTopK({ k: 0 })).toThrow('noisedTopK: k is 0, expected a positive integer');
-  expect(() => noisedTopK({ k: 1, samples: 0 })).toThrow('noisedTopK: samples is 0, expected a positive integer');
-  expect(() => noisedTopK({ k: 1, epsilon: -1 })).toThrow('noisedTopK: epsilon is -1, expected a finite number >= 0');
+  expect(() => noisedTopK({ k: 1, numDraws: 0 })).toThrow('noisedTopK: numDraws is 0, expected a positive integer');
+  expect(() => noisedTopK({ k: 1, eps: -1 })).toThrow('noisedTopK: eps is -1, expected a finite number >= 0');
   expect(() => noisedTopK({ k: 1, margin: [1, NaN] })).toThrow(
     'noisedTopK: margin[1] is NaN, expected a finite number >= 0',
   );

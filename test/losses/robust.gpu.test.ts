@@ -206,13 +206,13 @@ const catalogue: Record<string, LossCase> = {
     reference: (z, y) => -Math.log(noisy(z, y)),
   },
   'normalised logits': {
-    make: () => losses.logitNorm(losses.crossEntropy(), { tau: 0.5 }),
+    make: () => losses.logitNorm(losses.crossEntropyLoss(), { tau: 0.5 }),
     classes: C,
     isShiftInvariant: false,
     reference: (z, y) => -Math.log(softmax(z.map((v) => v / (0.5 * (Math.hypot(...z) + 1e-7))))[y]!),
   },
   'clamped logits': {
-    make: () => losses.logitClamp(losses.crossEntropy(), { low: -1, high: 2 }),
+    make: () => losses.logitClamp(losses.crossEntropyLoss(), { low: -1, high: 2 }),
     classes: C,
     isShiftInvariant: false,
     reference: (z, y) => -Math.log(softmax(z.map((v) => Math.min(2, Math.max(-1, v))))[y]!),
@@ -224,7 +224,7 @@ const catalogue: Record<string, LossCase> = {
     reference: (z) => z.reduce((t, v) => t + (v * v) / 2, 0),
   },
   'clipped cross-entropy': {
-    make: () => losses.logitClip(losses.crossEntropy(), { tau: 1.5 }),
+    make: () => losses.logitClip(losses.crossEntropyLoss(), { tau: 1.5 }),
     classes: C,
     isShiftInvariant: false,
     reference: clipped,
@@ -285,7 +285,7 @@ describe('worked values, to 2e-6', () => {
   test('nce of (2, 1, 0, -1) at label 1', async () =>
     expect((await valuesOf(losses.nce(), [2, 1, 0, -1], [1]))[0]).toBeCloseTo(0.185573, 6));
   test('a clip by hand, with its gradient', async () => {
-    const make = (): Loss => losses.logitClip(losses.crossEntropy(), { tau: 1.5 });
+    const make = (): Loss => losses.logitClip(losses.crossEntropyLoss(), { tau: 1.5 });
     const g = await gradientOf(make(), [3, 0, -1, 2], 1);
     [0.020906, -0.34543, 0.09172, 0.014501].forEach((want, k) => expect(g[k]).toBeCloseTo(want, 6));
     expect(Math.abs(g.reduce((t, v, k) => t + v * [3, 0, -1, 2][k]!, 0))).toBeLessThan(1e-6);
@@ -339,7 +339,7 @@ describe('alpha', () => {
           6,
         );
       const [ce, two] = [
-        await gradientOf(losses.crossEntropy(), z, 1),
+        await gradientOf(losses.crossEntropyLoss(), z, 1),
         await gradientOf(losses.alphaLoss({ alpha: 2 }), z, 1),
       ];
       const root = Math.sqrt(softmax(z)[1]!);
@@ -376,14 +376,14 @@ test(
 
 test('sce, focal and the sums contain their limits', async () => {
   const z = [0.3, -1.2, 2];
-  const ce = (await valuesOf(losses.crossEntropy(), z, [1]))[0]!;
+  const ce = (await valuesOf(losses.crossEntropyLoss(), z, [1]))[0]!;
   for (const loss of [
     losses.sce({ alpha: 1, beta: 0 }),
     losses.focal({ gamma: 0 }),
     losses.gce({ q: 0 }),
     losses.alphaLoss(),
     losses.cores({ beta: () => 0 }),
-    losses.combined([[1, losses.crossEntropy()]]),
+    losses.combined([[1, losses.crossEntropyLoss()]]),
   ])
     expect((await valuesOf(loss, z, [1]))[0]).toBeCloseTo(ce, 6);
 });
@@ -411,7 +411,7 @@ test(
   'normalised logits: the scale does not count, the gradient is orthogonal to them, zeros and large ones are ' +
     'finite',
   async () => {
-    const make = (): Loss => losses.logitNorm(losses.crossEntropy(), { tau: 0.3 });
+    const make = (): Loss => losses.logitNorm(losses.crossEntropyLoss(), { tau: 0.3 });
     const z = [2, 1, 0, -1, 0.3];
     expect((await valuesOf(make(), z, [1]))[0]).toBeCloseTo(
       (
@@ -443,7 +443,7 @@ describe('corrections by the transition', () => {
     async () => {
       const [back, ce] = [
         await valuesOf(losses.backwardCorrection({ transition }), z, all),
-        await valuesOf(losses.crossEntropy(), z, all),
+        await valuesOf(losses.crossEntropyLoss(), z, all),
       ];
       transition.forEach((row, c) => expect(row.reduce((t, p, y) => t + p * back[y]!, 0)).toBeCloseTo(ce[c]!, 5));
       const identity = transition.map((row, c) => row.map((_, j) => Number(c === j)));
@@ -586,10 +586,10 @@ test('Jensen-Shannon: between cross-entropy and the absolute error', async () =>
 });
 
 test('errors', () => {
-  expect(() => losses.logitNorm(losses.crossEntropy(), { tau: 0 })).toThrow(
+  expect(() => losses.logitNorm(losses.crossEntropyLoss(), { tau: 0 })).toThrow(
     'logitNorm: tau is 0, expected a finite number > 0',
   );
-  expect(() => losses.logitClamp(losses.crossEntropy(), { low: 2 })).toThrow(
+  expect(() => losses.logitClamp(losses.crossEntropyLoss(), { low: 2 })).toThrow(
     'logitClamp: low is 2 and high 1, expected finite numbers with low < high',
   );
   scope(() => {
@@ -604,12 +604,12 @@ test('errors', () => {
     );
     loss.dispose();
   });
-  expect(() => losses.logitClip(losses.crossEntropy(), { compat: 'x' as never })).toThrow(
+  expect(() => losses.logitClip(losses.crossEntropyLoss(), { compat: 'x' as never })).toThrow(
     "logitClip: compat is x, expected 'released-code'",
   );
   expect(() => losses.gce({ q: 2 })).toThrow('gce: q is 2, expected 0 <= q <= 1');
   expect(() => losses.gce({ floor: 1 })).toThrow('gce: floor is 1, expected 0 <= floor < 1');
-  expect(() => losses.alphaLoss({ epsilon: -1e-8 })).toThrow('alphaLoss: epsilon is -1e-8, expected 0 <= epsilon < 1');
+  expect(() => losses.alphaLoss({ eps: -1e-8 })).toThrow('alphaLoss: eps is -1e-8, expected 0 <= epsilon < 1');
   expect(() => losses.mae({ scale: NaN })).toThrow('mae: scale is NaN, expected a finite number >= 0');
   expect(() => losses.sce({ beta: Infinity })).toThrow('sce: beta is Infinity, expected a finite number >= 0');
   expect(() => losses.ngce({ floor: 1 })).toThrow('ngce: floor is 1, expected 0 <= floor < 1');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
-import { absgd, cals, calsHr, crossEntropy, elr, groupDro, truncatedGce } from 'evenkeel/losses';
+import { absgd, cals, calsHr, crossEntropyLoss, elr, groupDro, truncatedGce } from 'evenkeel/losses';
 import { readAll } from '../support/check-op.ts';
 
 type State = number[] | Float32Array | Record<string, unknown>;
@@ -42,7 +42,7 @@ const notNumbers = [null, NaN, Infinity, '1', undefined];
 
 const cases: Record<string, Case> = {
   'absgd, lambda = Infinity': {
-    make: () => absgd(crossEntropy(), { lambda: Infinity }),
+    make: () => absgd(crossEntropyLoss(), { lambda: Infinity }),
     step: (loss, at) => value(() => (loss as ReturnType<typeof absgd>)(logits(at), labels)),
     wrong: [
       ...notNumbers.filter((v) => v !== Infinity).map((v) => field('lambda', v === '1' ? 'infinite' : v)),
@@ -50,12 +50,12 @@ const cases: Record<string, Case> = {
     ],
   },
   'absgd, lambda = 0.7': {
-    make: () => absgd(crossEntropy(), { lambda: 0.7 }),
+    make: () => absgd(crossEntropyLoss(), { lambda: 0.7 }),
     step: (loss, at) => value(() => (loss as ReturnType<typeof absgd>)(logits(at), labels)),
     wrong: [field('lambda', 0), field('lambda', 1e-40), field('lambda', null)],
   },
   groupDro: {
-    make: () => groupDro(crossEntropy(), { groupCounts: [9, 3], eta: 0.3 }),
+    make: () => groupDro(crossEntropyLoss(), { groupCounts: [9, 3], eta: 0.3 }),
     step: (loss, at) =>
       value(() => (loss as ReturnType<typeof groupDro>)(logits(at), labels, { groups: [0, 1, 1, 0] })),
     wrong: [
@@ -67,13 +67,13 @@ const cases: Record<string, Case> = {
     ],
   },
   'groupDro, greedy': {
-    make: () => groupDro(crossEntropy(), { groupCounts: [9, 3, 0], rule: 'greedy' }),
+    make: () => groupDro(crossEntropyLoss(), { groupCounts: [9, 3, 0], rule: 'greedy' }),
     step: (loss, at) =>
       value(() => (loss as ReturnType<typeof groupDro>)(logits(at), labels, { groups: [0, 1, 1, 0] })),
     wrong: [list(0, null), list(5, 2)],
   },
   elr: {
-    make: () => elr({ samples: 5, classes: 3 }),
+    make: () => elr({ numSamples: 5, numClasses: 3 }),
     step: (loss, at) => value(() => (loss as ReturnType<typeof elr>).loss(logits(at), labels, index())),
     wrong: [
       ...notNumbers.map((v) => list(4, v)),
@@ -84,7 +84,7 @@ const cases: Record<string, Case> = {
     ],
   },
   truncatedGce: {
-    make: () => truncatedGce({ samples: 5 }),
+    make: () => truncatedGce({ numSamples: 5 }),
     step: (loss, at) => {
       if (at === 0)
         (loss as ReturnType<typeof truncatedGce>).update(

@@ -1,3 +1,4 @@
+import * as objectives from 'evenkeel/objectives';
 import { describe, expect, test } from 'vitest';
 import { grad, requireGrad, tensor, type Tensor } from 'evenkeel';
 import * as losses from 'evenkeel/losses';
@@ -19,31 +20,31 @@ const ofGroups = (loss: losses.GroupLoss): Loss =>
 
 /** Every loss of logits and labels, with the names of `evenkeel/losses` that it stands for. */
 const table: Record<string, () => Loss> = {
-  crossEntropy: () => losses.crossEntropy(),
-  'crossEntropy, smoothed': () => losses.crossEntropy({ labelSmoothing: 0.1 }),
-  ldam: () => losses.ldam({ clsNumList: counts }),
-  'ldam, scale in the head': () => losses.ldam({ clsNumList: counts, scaleIn: 'head' }),
-  vs: () => losses.vs({ clsNumList: counts }),
-  logitAdjusted: () => losses.logitAdjusted({ clsNumList: counts }),
-  balancedSoftmax: () => losses.balancedSoftmax({ clsNumList: counts }),
-  cdt: () => losses.cdt({ clsNumList: counts }),
-  bayias: () => losses.bayias({ clsNumList: counts }),
-  classBalancedCrossEntropy: () => losses.classBalancedCrossEntropy({ clsNumList: counts }),
-  classBalancedFocal: () => losses.classBalancedFocal({ clsNumList: counts }),
-  'classBalancedFocal, softmax': () => losses.classBalancedFocal({ clsNumList: counts, activation: 'softmax' }),
+  crossEntropyLoss: () => losses.crossEntropyLoss(),
+  'crossEntropy, smoothed': () => losses.crossEntropyLoss({ labelSmoothing: 0.1 }),
+  ldam: () => losses.ldam({ classCounts: counts }),
+  'ldam, scale in the head': () => losses.ldam({ classCounts: counts, scaleIn: 'head' }),
+  vs: () => losses.vs({ classCounts: counts }),
+  logitAdjusted: () => losses.logitAdjusted({ classCounts: counts }),
+  balancedSoftmax: () => losses.balancedSoftmax({ classCounts: counts }),
+  cdt: () => losses.cdt({ classCounts: counts }),
+  bayias: () => losses.bayias({ classCounts: counts }),
+  classBalancedCrossEntropy: () => losses.classBalancedCrossEntropy({ classCounts: counts }),
+  classBalancedFocal: () => losses.classBalancedFocal({ classCounts: counts }),
+  'classBalancedFocal, softmax': () => losses.classBalancedFocal({ classCounts: counts, activation: 'softmax' }),
   cdb: () => losses.cdb({ numClasses: C }),
   focal: () => losses.focal(),
   'focal, gamma 0': () => losses.focal({ gamma: 0 }),
   'focal, weight in the probability': () => losses.focal({ weightIn: 'probability', weight: [1, 2, 1, 0.5, 1] }),
   'focal, detached': () => losses.focal({ detach: true, gamma: 0.5 }),
   focalAdaptive: () => losses.focalAdaptive(),
-  labelAwareSmoothing: () => losses.labelAwareSmoothing({ clsNumList: counts }),
+  labelAwareSmoothing: () => losses.labelAwareSmoothing({ classCounts: counts }),
   'labelAwareSmoothing, without any': () =>
-    losses.labelAwareSmoothing({ clsNumList: counts, smoothHead: 0, smoothTail: 0 }),
-  ldamHinge: () => losses.ldamHinge({ clsNumList: counts }),
-  linfHinge: () => losses.linfHinge({ epsTrain: 0.4 }),
-  linfMargin: () => losses.linfMargin({ epsTrain: 0.4 }),
-  'linfMargin, lambda 0': () => losses.linfMargin({ epsTrain: 0.4, lambda: 0 }),
+    losses.labelAwareSmoothing({ classCounts: counts, smoothHead: 0, smoothTail: 0 }),
+  ldamHinge: () => losses.ldamHinge({ classCounts: counts }),
+  linfHinge: () => objectives.linfHinge({ epsTrain: 0.4 }),
+  linfMargin: () => objectives.linfMargin({ epsTrain: 0.4 }),
+  'linfMargin, lambda 0': () => objectives.linfMargin({ epsTrain: 0.4, lambda: 0 }),
   alphaLoss: () => losses.alphaLoss({ alpha: 1 }),
   'alphaLoss, alpha 1/2': () => losses.alphaLoss({ alpha: 0.5 }),
   'alphaLoss, alpha Infinity': () => losses.alphaLoss({ alpha: Infinity }),
@@ -59,14 +60,14 @@ const table: Record<string, () => Loss> = {
   'biTempered, t1 = 1': () => losses.biTempered({ t1: 1, t2: 1.5 }),
   jensenShannon: () => losses.jensenShannon(),
   negativeLearning: () => losses.negativeLearning(),
-  logitClip: () => losses.logitClip(losses.crossEntropy()),
-  logitNorm: () => losses.logitNorm(losses.crossEntropy()),
+  logitClip: () => losses.logitClip(losses.crossEntropyLoss()),
+  logitNorm: () => losses.logitNorm(losses.crossEntropyLoss()),
   logitPenalty: () => losses.logitPenalty(),
   combined: () =>
     losses.combined([
       [1, losses.nce()],
       [0.5, losses.rce()],
-      [0, losses.crossEntropy()],
+      [0, losses.crossEntropyLoss()],
     ]),
   nce: () => losses.nce(),
   nfl: () => losses.nfl(),
@@ -83,7 +84,7 @@ const table: Record<string, () => Loss> = {
   sce: () => losses.sce(),
   'sce, alpha 0': () => losses.sce({ alpha: 0 }),
   taylorCE: () => losses.taylorCE(),
-  brier: () => losses.brier(),
+  brierLoss: () => losses.brierLoss(),
   cals: () => losses.cals({ numClasses: C }),
   calsHr: () => losses.calsHr({ numClasses: C }),
   entropyPenalty: () => losses.entropyPenalty(),
@@ -93,9 +94,9 @@ const table: Record<string, () => Loss> = {
   mbls: () => losses.mbls(),
   'mbls, lambda 0': () => losses.mbls({ lambda: 0 }),
   mmce: () => losses.mmce(),
-  equalization: () => losses.equalization({ clsNumList: counts, gamma: 1, lambda: 0.05 }),
+  equalization: () => losses.equalization({ classCounts: counts, gamma: 1, lambda: 0.05 }),
   groupVs: () => ofGroups(losses.groupVs({ groupCounts: [90, 10] })),
-  absgd: () => losses.absgd(losses.crossEntropy(), { lambda: Infinity }),
+  absgd: () => losses.absgd(losses.crossEntropyLoss(), { lambda: Infinity }),
 };
 /**
  * Exported functions that are no loss of logits and labels alone: their pieces, objectives, and what has a test of its
@@ -212,7 +213,7 @@ describe('losses that take more than logits and labels', () => {
   test(
     'rows of sample weight 0 inside absgd, groupDro and ' + 'influenceBalanced, by base losses of every kind',
     async () => {
-      for (const base of [() => losses.crossEntropy(), () => losses.focalAdaptive(), () => losses.gce()]) {
+      for (const base of [() => losses.crossEntropyLoss(), () => losses.focalAdaptive(), () => losses.gce()]) {
         const made = {
           absgd: () => losses.absgd(base(), { lambda: 2 }),
           groupDro: () => ofGroups(losses.groupDro(base(), { groupCounts: [5, 5] })),
@@ -240,7 +241,7 @@ describe('losses that take more than logits and labels', () => {
 
   test('groupDro: a group whose loss is infinite leaves the means of the others alone', async () => {
     const { values } = await run(
-      () => ofGroups(losses.groupDro(losses.crossEntropy(), { groupCounts: [5, 5], eta: 0 })),
+      () => ofGroups(losses.groupDro(losses.crossEntropyLoss(), { groupCounts: [5, 5], eta: 0 })),
       [z, at([2, -I])],
       [0, 2],
     );
@@ -250,7 +251,7 @@ describe('losses that take more than logits and labels', () => {
   test.each(['exponentiated', 'greedy'] as const)(
     'groupDro, %s: a group without training samples takes no weight, whatever the adjustment',
     async (rule) => {
-      const loss = losses.groupDro(losses.crossEntropy(), { groupCounts: [5, 0, 5], adjustment: 3, eta: 1, rule });
+      const loss = losses.groupDro(losses.crossEntropyLoss(), { groupCounts: [5, 0, 5], adjustment: 3, eta: 1, rule });
       for (let step = 0; step < 3; step++) await readAll(() => [loss(rowsOf([z, z]), [0, 0], { groups: [0, 2] })]);
       const [a, b, c] = await loss.groupWeights();
       expect(b).toBe(0);
@@ -260,7 +261,7 @@ describe('losses that take more than logits and labels', () => {
   );
 
   test('truncatedGce: a sample that is left out counts for nothing', async () => {
-    const loss = losses.truncatedGce({ samples: 2 });
+    const loss = losses.truncatedGce({ numSamples: 2 });
     loss.setState([0, 1]);
     const of = (x: Tensor): Tensor => loss.loss(x, [2, 0], tensor([0, 1], { dtype: 'u32' }));
     for (const row of bad) expect(await both(of, [row, z]), `${row}`).toEqual(await both(of, [zero, z]));
@@ -268,9 +269,9 @@ describe('losses that take more than logits and labels', () => {
   });
 
   test('mixed shares of 0 and 1', async () => {
-    const loss = losses.crossEntropy();
+    const loss = losses.crossEntropyLoss();
     const share = (x: Tensor): Tensor =>
-      losses.mixedLoss(loss, x, tensor([2, 2], { dtype: 'i32' }), {
+      objectives.mixedLoss(loss, x, tensor([2, 2], { dtype: 'i32' }), {
         partner: tensor([1, 1], { dtype: 'i32' }),
         weight: tensor([1, 0]),
       });
@@ -283,7 +284,7 @@ describe('losses that take more than logits and labels', () => {
   });
 
   test('singleLogit and binaryVs at -Infinity', async () => {
-    const single = losses.singleLogit(losses.crossEntropy());
+    const single = losses.singleLogit(losses.crossEntropyLoss());
     const vs = losses.binaryVs({ delta: [1, 0.5], iota: [0.2, 0.3] });
     for (const [loss, shape] of [
       [single, [3]],
@@ -301,7 +302,7 @@ describe('losses that take more than logits and labels', () => {
   });
 
   test('twoHead: masked classes of either head', async () => {
-    const loss = losses.twoHead({ classes: C, k: 1 });
+    const loss = losses.twoHead({ numClasses: C, k: 1 });
     const wide = (row: number[]): Promise<Float32Array[]> =>
       readAll(() => {
         const x = requireGrad(tensor([...row, ...row], { shape: [1, 2 * C] }));

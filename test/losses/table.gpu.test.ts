@@ -1,3 +1,4 @@
+import * as objectives from 'evenkeel/objectives';
 import { expect, test } from 'vitest';
 import { scope } from 'evenkeel';
 import * as losses from 'evenkeel/losses';
@@ -29,16 +30,16 @@ const calsTerm = (penalty: losses.AlmPenalty, z: readonly number[]): number =>
   ) / C;
 
 const rows: Record<string, LossCase> = {
-  crossEntropy: { make: () => losses.crossEntropy(), classes: C, isShiftInvariant: true, reference: ce },
+  crossEntropy: { make: () => losses.crossEntropyLoss(), classes: C, isShiftInvariant: true, reference: ce },
   'crossEntropy, smoothed': {
-    make: () => losses.crossEntropy({ labelSmoothing: 0.1 }),
+    make: () => losses.crossEntropyLoss({ labelSmoothing: 0.1 }),
     weightMultiplies: false,
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) => 0.9 * ce(z, y) + (0.1 / C) * z.reduce((t, _, c) => t + ce(z, c), 0),
   },
   'ldam, s = 10': {
-    make: () => losses.ldam({ clsNumList: counts, s: 10 }),
+    make: () => losses.ldam({ classCounts: counts, scale: 10 }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) =>
@@ -48,7 +49,7 @@ const rows: Record<string, LossCase> = {
       ),
   },
   'ldam with s in the head': {
-    make: () => losses.ldam({ clsNumList: counts, s: 10, scaleIn: 'head' }),
+    make: () => losses.ldam({ classCounts: counts, scale: 10, scaleIn: 'head' }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) =>
@@ -58,7 +59,7 @@ const rows: Record<string, LossCase> = {
       ),
   },
   'vs (gamma .3, tau 1)': {
-    make: () => losses.vs({ clsNumList: counts, gamma: 0.3, tau: 1 }),
+    make: () => losses.vs({ classCounts: counts, gamma: 0.3, tau: 1 }),
     classes: C,
     isShiftInvariant: false,
     reference: (z, y) =>
@@ -68,7 +69,7 @@ const rows: Record<string, LossCase> = {
       ),
   },
   logitAdjusted: {
-    make: () => losses.logitAdjusted({ clsNumList: counts, tau: 1.5 }),
+    make: () => losses.logitAdjusted({ classCounts: counts, tau: 1.5 }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) =>
@@ -78,7 +79,7 @@ const rows: Record<string, LossCase> = {
       ),
   },
   balancedSoftmax: {
-    make: () => losses.balancedSoftmax({ clsNumList: counts }),
+    make: () => losses.balancedSoftmax({ classCounts: counts }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) =>
@@ -88,7 +89,7 @@ const rows: Record<string, LossCase> = {
       ),
   },
   cdt: {
-    make: () => losses.cdt({ clsNumList: counts, gamma: 0.2 }),
+    make: () => losses.cdt({ classCounts: counts, gamma: 0.2 }),
     classes: C,
     isShiftInvariant: false,
     reference: (z, y) =>
@@ -143,7 +144,7 @@ const rows: Record<string, LossCase> = {
     reference: (z, y) => ce(z, y) + 0.3 * z.reduce((t, _, c) => t + Math.abs(Math.exp(-ce(z, c)) - 1 / C), 0),
   },
   brier: {
-    make: () => losses.brier(),
+    make: () => losses.brierLoss(),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) => z.reduce((t, _, c) => t + (Math.exp(-ce(z, c)) - Number(c === y)) ** 2, 0),
@@ -176,7 +177,7 @@ const rows: Record<string, LossCase> = {
     },
   },
   bayias: {
-    make: () => losses.bayias({ clsNumList: counts, testPrior: [1, 2, 3, 2, 2] }),
+    make: () => losses.bayias({ classCounts: counts, testPrior: [1, 2, 3, 2, 2] }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) =>
@@ -186,14 +187,14 @@ const rows: Record<string, LossCase> = {
       ),
   },
   'equalization, always': {
-    make: () => losses.equalization({ clsNumList: counts, lambda: 0.05, gamma: 1 }),
+    make: () => losses.equalization({ classCounts: counts, lambda: 0.05, gamma: 1 }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) => lse(z.filter((_, c) => c === y || counts[c]! >= 0.05 * total)) - z[y]!,
     least: -20,
   },
   linfHinge: {
-    make: () => losses.linfHinge({ epsTrain: 0.4 }),
+    make: () => objectives.linfHinge({ epsTrain: 0.4 }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) => {
@@ -201,20 +202,22 @@ const rows: Record<string, LossCase> = {
       return 0.75 * Math.max(...margins) + (0.25 / C) * margins.reduce((a, b) => a + b, 0);
     },
   },
-  ldamHinge: { make: () => losses.ldamHinge({ clsNumList: counts }), classes: C, isShiftInvariant: true },
+  ldamHinge: { make: () => losses.ldamHinge({ classCounts: counts }), classes: C, isShiftInvariant: true },
 };
 
 test.each(Object.entries(rows))('%s', (_name, row) => checkLoss(row));
 
 test('linfHinge refuses a radius or a share that means nothing', () => {
-  expect(() => losses.linfHinge({ epsTrain: 0 })).toThrow('linfHinge: epsTrain is 0, expected a positive number');
-  expect(() => losses.linfHinge({ epsTrain: 1, mix: 2 })).toThrow('linfHinge: mix is 2, expected a number from 0 to 1');
+  expect(() => objectives.linfHinge({ epsTrain: 0 })).toThrow('linfHinge: epsTrain is 0, expected a positive number');
+  expect(() => objectives.linfHinge({ epsTrain: 1, mix: 2 })).toThrow(
+    'linfHinge: mix is 2, expected a number from 0 to 1',
+  );
 });
 
 test('ldam without margin is cross-entropy of s z', () => {
-  scope(() => expect(losses.ldam({ clsNumList: counts, maxM: 0 }).name).toBe('ldam'));
+  scope(() => expect(losses.ldam({ classCounts: counts, maxM: 0 }).name).toBe('ldam'));
   return checkLoss({
-    make: () => losses.ldam({ clsNumList: counts, maxM: 0, s: 3 }),
+    make: () => losses.ldam({ classCounts: counts, maxM: 0, scale: 3 }),
     classes: C,
     isShiftInvariant: true,
     reference: (z, y) =>

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, requireGrad, scope, tensor } from 'evenkeel';
-import { averageK, setError, topK } from 'evenkeel/calibrate';
+import { averageK, setError, topKPredictor } from 'evenkeel/sets';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy, splitHeads, twoHead } from 'evenkeel/losses';
-import { linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss, splitHeads, twoHead } from 'evenkeel/losses';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { slice } from 'evenkeel/ops';
 import { adam, sgd } from 'evenkeel/optim';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
@@ -44,7 +44,7 @@ function reference(data: ArrayLike<number>, k: number, lambda: number, from: Arr
 }
 
 const run = (k: number, lambda?: number): Promise<Float32Array[]> => {
-  const loss = twoHead({ classes: C, k, ...(lambda !== undefined && { lambda }) });
+  const loss = twoHead({ numClasses: C, k, ...(lambda !== undefined && { lambda }) });
   return readAll(() => {
     const leaf = requireGrad(tensor(z.data, { shape: [ROWS, 2 * C] }));
     backward(loss(leaf, labels, { reduction: 'sum' }));
@@ -82,7 +82,7 @@ test.each([
 
 test('without its second part it is cross-entropy of the first head, and the trunk is all they share', async () => {
   const [values, gradient] = await run(2, 0);
-  const ce = crossEntropy();
+  const ce = crossEntropyLoss();
   const [want] = await readAll(() => [
     ce(slice(tensor(z.data, { shape: [ROWS, 2 * C] }), { axes: 1, end: C }), labels, { reduction: 'none' }),
   ]);
@@ -94,7 +94,7 @@ test('without its second part it is cross-entropy of the first head, and the tru
 test(
   'dense logits, weights, a captured step; rows without a label count for nothing; extreme logits stay ' + 'finite',
   async () => {
-    const loss = twoHead({ classes: C, k: 1.5 });
+    const loss = twoHead({ numClasses: C, k: 1.5 });
     const [x, y] = [tensor(z.data, { shape: [ROWS, 2 * C] }), tensor(labels, { dtype: 'i32' })];
     const step = capture(() => loss(x, y));
     const [eager, each, dense, weighted, ignored] = await readAll(() => [
@@ -156,8 +156,8 @@ function ambiguous(n: number, seed: number) {
 describe('training', () => {
   test('average-2 sets by the second head: three classes where they are needed, one where one will do', async () => {
     const [train, calib, held] = [ambiguous(600, 1), ambiguous(600, 2), ambiguous(600, 3)];
-    const model = sequential(linear(2, 32), relu(), linear(32, 12));
-    const loss = twoHead({ classes: 6, k: 2 });
+    const model = Sequential(Linear(2, 32), ReLU(), Linear(32, 12));
+    const loss = twoHead({ numClasses: 6, k: 2 });
     await fit(model, train, { loss, optimizer: adam({ lr: 0.01 }), epochs: 30, batchSize: 100, seed: 1 });
     const heads = async (data: typeof train) => splitHeads(await model.logits(data.x));
     const rule = averageK({ k: 2, input: 'scores' }).fit((await heads(calib)).multiLabel);
@@ -166,7 +166,7 @@ describe('training', () => {
     const left = sets.sets.filter((_, i) => held.y[i]! < 3);
     expect(left.reduce((t, s) => t + s.length, 0) / left.length).toBeGreaterThan(2.8);
     // Of two classes for every input one third of the left ones is missed.
-    const top = topK({ k: 2 }).sets(softmaxOf((await heads(held)).softmax));
+    const top = topKPredictor({ k: 2 }).sets(softmaxOf((await heads(held)).softmax));
     expect(setError(top, held.y)).toBeGreaterThan(0.1);
     expect(setError(sets, held.y)).toBeLessThan(0.02);
     // The same on the device.
@@ -187,17 +187,17 @@ function softmaxOf({ data, shape }: NdArray<Float32Array>): NdArray<Float64Array
 }
 
 test('errors', () => {
-  expect(() => twoHead({ classes: 0, k: 1 })).toThrow('twoHead: classes is 0, expected a positive integer');
+  expect(() => twoHead({ numClasses: 0, k: 1 })).toThrow('twoHead: numClasses is 0, expected a positive integer');
   for (const k of [0, 4.5, NaN])
-    expect(() => twoHead({ classes: 4, k })).toThrow(`twoHead: k is ${k}, expected 0 < k <= 4`);
-  expect(() => twoHead({ classes: 4, k: 1, lambda: -1 })).toThrow(
+    expect(() => twoHead({ numClasses: 4, k })).toThrow(`twoHead: k is ${k}, expected 0 < k <= 4`);
+  expect(() => twoHead({ numClasses: 4, k: 1, lambda: -1 })).toThrow(
     'twoHead: lambda is -1, expected a finite number >= 0',
   );
   expect(() => splitHeads({ data: [1, 2, 3], shape: [1, 3] })).toThrow(
     'splitHeads: logits have shape [1,3], expected (rows, 2 classes)',
   );
   scope(() => {
-    const loss = twoHead({ classes: 4, k: 1 });
+    const loss = twoHead({ numClasses: 4, k: 1 });
     expect(() => loss(tensor([1, 2, 3, 4], { shape: [1, 4] }), [0])).toThrow(
       'twoHead: logits have shape [1,4], expected 2 x 4 classes on the last axis',
     );
@@ -209,8 +209,8 @@ test('errors', () => {
 
 test('fit counts labels outside the classes, which are half of the logits', async () => {
   const data = makeDataset(new NdArray(new Float32Array(12), [6, 2]), [0, 1, 2, 0, 2, 1]);
-  const model = sequential(linear(2, 4)).init();
-  const loss = twoHead({ classes: 2, k: 1 });
+  const model = Sequential(Linear(2, 4)).init();
+  const loss = twoHead({ numClasses: 2, k: 1 });
   await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
     'fit: 2 labels lie outside the classes of the model',
   );

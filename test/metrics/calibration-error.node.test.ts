@@ -21,31 +21,34 @@ const labelsOf = (correct: number[]) => correct.map((hit) => (hit ? 0 : 1));
 
 describe('golden values', () => {
   test.each(casesOf(cases, 'calibrationMetrics'))('$name', ({ options, inputs, outputs }) => {
-    const nBins = options.bins as number;
+    const numBins = options.bins as number;
     const probs = softmaxRows(dense(inputs.logits));
     const labels = flat(inputs.labels);
     const want = (key: string) => toNumber(outputs[key]);
-    expect(calibrationError(probs, labels, { nBins })).toBeCloseTo(want('ece'), 12);
-    expect(calibrationError(probs, labels, { nBins, norm: 'l2' })).toBeCloseTo(want('l2Error'), 12);
-    expect(calibrationError(probs, labels, { nBins, norm: 'max' })).toBeCloseTo(want('mce'), 12);
-    expect(calibrationError(probs, labels, { nBins, norm: 'mean' })).toBeCloseTo(want('averageCalibrationError'), 12);
-    expect(calibrationError(probs, labels, { nBins, binning: 'mass', compat: 'released-code' })).toBeCloseTo(
+    expect(calibrationError(probs, labels, { numBins: numBins })).toBeCloseTo(want('ece'), 12);
+    expect(calibrationError(probs, labels, { numBins: numBins, norm: 'l2' })).toBeCloseTo(want('l2Error'), 12);
+    expect(calibrationError(probs, labels, { numBins: numBins, norm: 'max' })).toBeCloseTo(want('mce'), 12);
+    expect(calibrationError(probs, labels, { numBins: numBins, norm: 'mean' })).toBeCloseTo(
+      want('averageCalibrationError'),
+      12,
+    );
+    expect(calibrationError(probs, labels, { numBins: numBins, binning: 'mass', compat: 'released-code' })).toBeCloseTo(
       want('adaptiveEce'),
       12,
     );
-    const edges = reliabilityDiagram(probs, labels, { nBins, binning: 'mass', compat: 'released-code' });
+    const edges = reliabilityDiagram(probs, labels, { numBins: numBins, binning: 'mass', compat: 'released-code' });
     flat(outputs.adaptiveEdges).forEach((edge, i) => expect(edges[i]?.lo ?? edges.at(-1)!.hi).toBeCloseTo(edge, 12));
-    expect(classwiseCalibrationError(probs, labels, { nBins, compat: 'released-code' })).toBeCloseTo(
+    expect(classwiseCalibrationError(probs, labels, { numBins: numBins, compat: 'released-code' })).toBeCloseTo(
       want('classwiseEce'),
       12,
     );
     expect(brierScore(probs, labels)).toBeCloseTo(want('brier'), 12);
     // Other code, the same bins where no confidence lies on an edge.
     for (const key of ['eceDict', 'priorLtEce', 'torchmetricsEce'])
-      expect(calibrationError(probs, labels, { nBins })).toBeCloseTo(want(key), 12);
+      expect(calibrationError(probs, labels, { numBins: numBins })).toBeCloseTo(want(key), 12);
     expect(accuracy(probs, labels)).toBeCloseTo(want('accuracy'), 14);
     expect(nll(probs, labels)).toBeCloseTo(want('nll'), 12);
-    const bins = reliabilityDiagram(probs, labels, { nBins });
+    const bins = reliabilityDiagram(probs, labels, { numBins: numBins });
     expect(bins.map(({ count }) => count)).toEqual(flat(outputs.binCounts));
     // The reference stores 0 for the means of an empty bin.
     flat(outputs.binConfidence).forEach((value, i) =>
@@ -58,12 +61,15 @@ describe('golden values', () => {
   test.each(casesOf(cases, 'calibrationBinEdges'))(
     '$name: confidences on edges belong to the lower bin',
     ({ options, inputs, outputs }) => {
-      const nBins = options.bins as number;
+      const numBins = options.bins as number;
       const probs = rowsOf(flat(inputs.confidence));
       const labels = labelsOf(flat(inputs.correct));
-      expect(calibrationError(probs, labels, { nBins })).toBeCloseTo(toNumber(outputs.rightClosedEce), 12);
-      expect(calibrationError(probs, labels, { nBins, norm: 'max' })).toBeCloseTo(toNumber(outputs.rightClosedMce), 12);
-      expect(reliabilityDiagram(probs, labels, { nBins }).map(({ count }) => count)).toEqual(
+      expect(calibrationError(probs, labels, { numBins: numBins })).toBeCloseTo(toNumber(outputs.rightClosedEce), 12);
+      expect(calibrationError(probs, labels, { numBins: numBins, norm: 'max' })).toBeCloseTo(
+        toNumber(outputs.rightClosedMce),
+        12,
+      );
+      expect(reliabilityDiagram(probs, labels, { numBins: numBins }).map(({ count }) => count)).toEqual(
         flat(outputs.rightClosedCounts),
       );
     },
@@ -80,8 +86,8 @@ describe('values by hand', () => {
     const probs = rowsOf([0.95, 0.9, 0.8, 0.65, 0.6, 0.55, 0.35]);
     const labels = labelsOf([1, 1, 0, 1, 0, 1, 0]);
     expect(calibrationError(probs, labels)).toBeCloseTo(0.257143, 6);
-    expect(calibrationError(probs, labels, { nBins: 10 })).toBeCloseTo(0.257143, 6);
-    expect(calibrationError(probs, labels, { nBins: 5 })).toBeCloseTo(0.157143, 6);
+    expect(calibrationError(probs, labels, { numBins: 10 })).toBeCloseTo(0.257143, 6);
+    expect(calibrationError(probs, labels, { numBins: 5 })).toBeCloseTo(0.157143, 6);
   });
   test('perfect predictions and uniform rows are calibrated; every row is counted', () => {
     expect(
@@ -110,7 +116,7 @@ describe('values by hand', () => {
         [1, 0],
       ],
       [0, 1],
-      { nBins: 3 },
+      { numBins: 3 },
     );
     expect(bins[2]).toEqual({ lo: 2 / 3, hi: 1, count: 2, confidence: 1, accuracy: 0.5 });
     expect(bins[0]).toEqual({ lo: 0, hi: 1 / 3, count: 0, confidence: NaN, accuracy: NaN });
@@ -121,22 +127,22 @@ describe('bins of equal mass', () => {
   const seven = rowsOf([0.95, 0.9, 0.8, 0.65, 0.6, 0.55, 0.35]);
   const labels = labelsOf([1, 1, 0, 1, 0, 1, 0]);
   test('the smallest confidence is counted; the released code drops it', () => {
-    expect(calibrationError(seven, labels, { nBins: 5, binning: 'mass', compat: 'released-code' })).toBeCloseTo(
+    expect(calibrationError(seven, labels, { numBins: 5, binning: 'mass', compat: 'released-code' })).toBeCloseTo(
       0.235714,
       6,
     );
-    const bins = reliabilityDiagram(seven, labels, { nBins: 5, binning: 'mass' });
+    const bins = reliabilityDiagram(seven, labels, { numBins: 5, binning: 'mass' });
     expect(bins.map(({ count }) => count)).toEqual([2, 1, 2, 1, 1]);
     expect([bins[0]!.lo, bins[4]!.hi]).toEqual([0.35, 0.95]);
     // (|.45 - .5| 2 + |.6 - 0| + |.725 - .5| 2 + |.9 - 1| + |.95 - 1|) / 7
-    expect(calibrationError(seven, labels, { nBins: 5, binning: 'mass' })).toBeCloseTo(
+    expect(calibrationError(seven, labels, { numBins: 5, binning: 'mass' })).toBeCloseTo(
       (0.1 + 0.6 + 0.45 + 0.1 + 0.05) / 7,
       12,
     );
   });
   test('equal confidences share a bin, so that bins may be fewer, and none is empty', () => {
     const tied = rowsOf([0.4, 0.4, 0.4, 0.4, 0.9]);
-    const bins = reliabilityDiagram(tied, labelsOf([1, 0, 0, 0, 1]), { nBins: 5, binning: 'mass' });
+    const bins = reliabilityDiagram(tied, labelsOf([1, 0, 0, 0, 1]), { numBins: 5, binning: 'mass' });
     expect(bins.map(({ lo, hi, count, accuracy }) => [lo, hi, count, accuracy])).toEqual([
       [0.4, 0.4, 4, 0.25],
       [0.4, 0.9, 1, 1],
@@ -157,28 +163,28 @@ describe('class by class', () => {
     [0.1, 0.8, 0.1],
   ];
   test('every class counts, a probability of 0 too; the released code leaves both out', () => {
-    const each = perClassCalibrationError(probs, [0, 1, 1], { nBins: 1 });
+    const each = perClassCalibrationError(probs, [0, 1, 1], { numBins: 1 });
     [1.4 / 3 - 1 / 3, 2 / 3 - 1.4 / 3, 0.2 / 3].forEach((want, c) => expect(each[c]).toBeCloseTo(want, 12));
-    expect(classwiseCalibrationError(probs, [0, 1, 1], { nBins: 1 })).toBeCloseTo(
+    expect(classwiseCalibrationError(probs, [0, 1, 1], { numBins: 1 })).toBeCloseTo(
       (each[0]! + each[1]! + each[2]!) / 3,
       14,
     );
-    expect(classwiseCalibrationError(probs, [0, 1, 1], { nBins: 1, average: 'labels' })).toBeCloseTo(
+    expect(classwiseCalibrationError(probs, [0, 1, 1], { numBins: 1, average: 'labels' })).toBeCloseTo(
       (each[0]! + 2 * each[1]!) / 3,
       14,
     );
-    expect(classwiseCalibrationError(probs, [0, 1, 1], { nBins: 1, compat: 'released-code' })).toBeCloseTo(
+    expect(classwiseCalibrationError(probs, [0, 1, 1], { numBins: 1, compat: 'released-code' })).toBeCloseTo(
       (each[0]! + each[1]!) / 2,
       14,
     );
-    expect(reliabilityDiagram(probs, [0, 1, 2], { nBins: 1, classIndex: 2 })[0]).toEqual({
+    expect(reliabilityDiagram(probs, [0, 1, 2], { numBins: 1, classIndex: 2 })[0]).toEqual({
       lo: 0,
       hi: 1,
       count: 3,
       confidence: expect.closeTo(0.2 / 3, 14),
       accuracy: 1 / 3,
     });
-    expect(reliabilityDiagram(probs, [0, 1, 2], { nBins: 1, classIndex: 2, compat: 'released-code' })[0]!.count).toBe(
+    expect(reliabilityDiagram(probs, [0, 1, 2], { numBins: 1, classIndex: 2, compat: 'released-code' })[0]!.count).toBe(
       2,
     );
   });
@@ -212,40 +218,39 @@ test('properties on random rows: order, duplication, l1 <= l2 <= max <= 1, one b
     const labels = logits.map(() => random(classes));
     const probs = softmaxRows(logits);
     const rows = labels.map((_, r) => Array.from(probs.at(r).data));
-    const nBins = 1 + random(20);
-    const error = calibrationError(probs, labels, { nBins });
+    const numBins = 1 + random(20);
+    const error = calibrationError(probs, labels, { numBins: numBins });
     const [l2, max] = [
-      calibrationError(probs, labels, { nBins, norm: 'l2' }),
-      calibrationError(probs, labels, { nBins, norm: 'max' }),
+      calibrationError(probs, labels, { numBins: numBins, norm: 'l2' }),
+      calibrationError(probs, labels, { numBins: numBins, norm: 'max' }),
     ];
-    expect(calibrationError([...rows].reverse(), [...labels].reverse(), { nBins })).toBeCloseTo(error, 13);
-    expect(calibrationError([...rows, ...rows], [...labels, ...labels], { nBins })).toBeCloseTo(error, 13);
+    expect(calibrationError([...rows].reverse(), [...labels].reverse(), { numBins: numBins })).toBeCloseTo(error, 13);
+    expect(calibrationError([...rows, ...rows], [...labels, ...labels], { numBins: numBins })).toBeCloseTo(error, 13);
     expect(error).toBeLessThanOrEqual(l2 + 1e-14);
     expect(l2).toBeLessThanOrEqual(max + 1e-14);
     expect(max).toBeLessThanOrEqual(1);
-    const mass = reliabilityDiagram(probs, labels, { nBins, binning: 'mass' });
+    const mass = reliabilityDiagram(probs, labels, { numBins: numBins, binning: 'mass' });
     expect(mass.every(({ count }) => count > 0)).toBe(true);
     expect(mass.reduce((sum, { count }) => sum + count, 0)).toBe(40);
-    expect(calibrationError([...rows].reverse(), [...labels].reverse(), { nBins, binning: 'mass' })).toBeCloseTo(
-      calibrationError(probs, labels, { nBins, binning: 'mass' }),
-      13,
-    );
+    expect(
+      calibrationError([...rows].reverse(), [...labels].reverse(), { numBins: numBins, binning: 'mass' }),
+    ).toBeCloseTo(calibrationError(probs, labels, { numBins: numBins, binning: 'mass' }), 13);
     // The overall gap is a lower bound for every binning.
-    const gap = calibrationError(probs, labels, { nBins: 1 });
+    const gap = calibrationError(probs, labels, { numBins: 1 });
     expect(error).toBeGreaterThanOrEqual(gap - 1e-14);
-    expect(calibrationError(probs, labels, { nBins, binning: 'mass' })).toBeGreaterThanOrEqual(gap - 1e-14);
+    expect(calibrationError(probs, labels, { numBins: numBins, binning: 'mass' })).toBeGreaterThanOrEqual(gap - 1e-14);
     const mean = rows.reduce((sum, row) => sum + Math.max(...row), 0) / rows.length;
-    expect(calibrationError(probs, labels, { nBins: 1 })).toBeCloseTo(Math.abs(accuracy(probs, labels) - mean), 13);
-    const bins = reliabilityDiagram(probs, labels, { nBins });
+    expect(calibrationError(probs, labels, { numBins: 1 })).toBeCloseTo(Math.abs(accuracy(probs, labels) - mean), 13);
+    const bins = reliabilityDiagram(probs, labels, { numBins: numBins });
     expect(bins.reduce((sum, { count }) => sum + count, 0)).toBe(40);
-    expect([bins[0]!.lo, bins[nBins - 1]!.hi]).toEqual([0, 1]);
+    expect([bins[0]!.lo, bins[numBins - 1]!.hi]).toEqual([0, 1]);
     for (const { lo, hi, count, confidence } of bins)
       if (count) expect(confidence > lo - 1e-15 && confidence <= hi + 1e-15).toBe(true);
   }
-  // Confidences that are edges themselves: i / nBins lies in bin i - 1 for every number of bins.
-  for (let nBins = 2; nBins <= 60; nBins++) {
-    for (let i = Math.ceil(nBins / 2) + 1; i <= nBins; i++) {
-      expect(reliabilityDiagram([[i / nBins, 1 - i / nBins]], [0], { nBins })[i - 1]!.count).toBe(1);
+  // Confidences that are edges themselves: i / numBins lies in bin i - 1 for every number of bins.
+  for (let numBins = 2; numBins <= 60; numBins++) {
+    for (let i = Math.ceil(numBins / 2) + 1; i <= numBins; i++) {
+      expect(reliabilityDiagram([[i / numBins, 1 - i / numBins]], [0], { numBins: numBins })[i - 1]!.count).toBe(1);
     }
   }
 });
@@ -268,8 +273,8 @@ test.each([
   ],
   [() => calibrationError([[0.5, NaN]], [0]), 'calibrationError: probs is NaN at row 0, class 1'],
   [
-    () => calibrationError([[0.5, 0.5]], [0], { nBins: 0 }),
-    'calibrationError: nBins is 0, expected a positive integer',
+    () => calibrationError([[0.5, 0.5]], [0], { numBins: 0 }),
+    'calibrationError: numBins is 0, expected a positive integer',
   ],
   [
     () => calibrationError([[0.5, 0.5]], [0], { norm: 'l3' as never }),
@@ -299,8 +304,8 @@ test.each([
   [() => calibrationError([[0.5, 0.5]], []), 'calibrationError: labels has 0 entries, expected 1, one per row'],
   [() => reliabilityDiagram([[0.5, 0.5]], [2]), 'reliabilityDiagram: labels[0] is 2, expected an integer in 0..1'],
   [
-    () => reliabilityDiagram([[0.5, 0.5]], [0], { nBins: 1.5 }),
-    'reliabilityDiagram: nBins is 1.5, expected a positive integer',
+    () => reliabilityDiagram([[0.5, 0.5]], [0], { numBins: 1.5 }),
+    'reliabilityDiagram: numBins is 1.5, expected a positive integer',
   ],
   [
     () => reliabilityDiagram([], []),
@@ -314,7 +319,7 @@ describe('confidences on edges, in f32 and f64', () => {
   const eight = [0.6, 0.7, 0.8, 0.9, 0.3, 0.2, 0.4, 0.1].map((p) => [Math.max(p, 1 - p), Math.min(p, 1 - p)]);
   const labels = [0, 1, 0, 1, 0, 1, 0, 1];
   const [f64, f32] = [Float64Array, Float32Array].map((type) => ({ data: type.from(eight.flat()), shape: [8, 2] }));
-  test.each([{}, { nBins: 5 }, { nBins: 10 }, { nBins: 20 }, { nBins: 4, binning: 'mass' as const }])(
+  test.each([{}, { numBins: 5 }, { numBins: 10 }, { numBins: 20 }, { numBins: 4, binning: 'mass' as const }])(
     'the same bins: %o',
     (options) => {
       const bins = (probs: typeof f64) => reliabilityDiagram(probs!, labels, options).map(({ count }) => count);
@@ -324,27 +329,29 @@ describe('confidences on edges, in f32 and f64', () => {
         classwiseCalibrationError(f64!, labels, options),
         7,
       );
-      const { reliability } = brierDecomposition(f64!, labels, { nBins: options.nBins, binning: options.binning });
+      const { reliability } = brierDecomposition(f64!, labels, { numBins: options.numBins, binning: options.binning });
       expect(
-        brierDecomposition(f32!, labels, { nBins: options.nBins, binning: options.binning }).reliability,
+        brierDecomposition(f32!, labels, { numBins: options.numBins, binning: options.binning }).reliability,
       ).toBeCloseTo(reliability, 6);
     },
   );
-  test.each([5, 10, 15, 20, 25, 100])('every multiple of 1 / %i lies in the bin below it', (nBins) => {
-    for (let i = Math.ceil(nBins / 2) + 1; i <= nBins; i++) {
+  test.each([5, 10, 15, 20, 25, 100])('every multiple of 1 / %i lies in the bin below it', (numBins) => {
+    for (let i = Math.ceil(numBins / 2) + 1; i <= numBins; i++) {
       for (const type of [Float32Array, Float64Array]) {
-        const bins = reliabilityDiagram({ data: type.of(i / nBins, 1 - i / nBins), shape: [1, 2] }, [0], { nBins });
+        const bins = reliabilityDiagram({ data: type.of(i / numBins, 1 - i / numBins), shape: [1, 2] }, [0], {
+          numBins: numBins,
+        });
         expect(
           bins.findIndex(({ count }) => count > 0),
-          `${i} / ${nBins}`,
+          `${i} / ${numBins}`,
         ).toBe(i - 1);
       }
     }
   });
-  test('the released code in f32: edges of torch.linspace, some of which miss i / nBins', () => {
+  test('the released code in f32: edges of torch.linspace, some of which miss i / numBins', () => {
     const compat = 'released-code' as const;
-    const binOf = (p: number, type: typeof Float32Array | typeof Float64Array, nBins: number) =>
-      reliabilityDiagram({ data: type.of(p, 1 - p), shape: [1, 2] }, [0], { nBins, compat }).findIndex(
+    const binOf = (p: number, type: typeof Float32Array | typeof Float64Array, numBins: number) =>
+      reliabilityDiagram({ data: type.of(p, 1 - p), shape: [1, 2] }, [0], { numBins: numBins, compat }).findIndex(
         ({ count }) => count > 0,
       );
     // Nine fifteenths: 1 - 6 * fround(1 / 15) rounds to .59999996, below the f32 nearest to .6.
@@ -353,7 +360,7 @@ describe('confidences on edges, in f32 and f64', () => {
     // With 10 bins all edges are the nearest f32 numbers.
     for (const p of [0.6, 0.7, 0.8, 0.9, 1]) expect(binOf(p, Float32Array, 10)).toBe(Math.round(10 * p) - 1);
     expect(
-      reliabilityDiagram([[0.25, 0.75]], [0], { nBins: 2, compat, classIndex: 0 }).map(({ count }) => count),
+      reliabilityDiagram([[0.25, 0.75]], [0], { numBins: 2, compat, classIndex: 0 }).map(({ count }) => count),
     ).toEqual([1, 0]);
     expect(() => calibrationError(f64!, labels, { compat, prior: 'balanced' })).toThrow(
       "calibrationError: compat is 'released-code' with weights, which the released code does not have; leave one out",

@@ -8,7 +8,7 @@ const p = [
 const y = [0, 0];
 
 const calls: Record<string, [call: (o: never) => unknown, wrong: object, right: string]> = {
-  calibrationError: [(o) => m.calibrationError(p, y, o), { nbins: 15 }, 'nBins'],
+  calibrationError: [(o) => m.calibrationError(p, y, o), { numbins: 15 }, 'numBins'],
   classwiseCalibrationError: [(o) => m.classwiseCalibrationError(p, y, o), { averages: 'labels' }, 'average'],
   perClassCalibrationError: [(o) => m.perClassCalibrationError(p, y, o), { Norm: 'l2' }, 'norm'],
   reliabilityDiagram: [(o) => m.reliabilityDiagram(p, y, o), { classindex: 1 }, 'classIndex'],

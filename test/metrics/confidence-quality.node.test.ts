@@ -19,7 +19,7 @@ const p = [
 test('over-confidence is signed, and the calibration error of one bin without its sign', () => {
   expect(overconfidence(p, [0, 0, 1, 1])).toBeCloseTo(0.25, 12);
   expect(overconfidence(p, [0, 0, 0, 0])).toBeCloseTo(-0.25, 12);
-  expect(Math.abs(overconfidence(p, [0, 1, 0, 0]))).toBeCloseTo(calibrationError(p, [0, 1, 0, 0], { nBins: 1 }), 12);
+  expect(Math.abs(overconfidence(p, [0, 1, 0, 0]))).toBeCloseTo(calibrationError(p, [0, 1, 0, 0], { numBins: 1 }), 12);
 });
 
 test('AUROC of confidence by counting pairs, ties half; order and temperature do not matter', () => {
@@ -59,18 +59,18 @@ test('without the bias of sampling, calibrated rows have an l2 error near 0 on a
     const rows = Array.from({ length: 150 }, () => 0.5 + random(5000) / 10_000);
     const labels = rows.map((c) => Number(random(1_000_000) / 1_000_000 >= c));
     const probs = rows.map((c) => [c, 1 - c]);
-    squares.plain += calibrationError(probs, labels, { norm: 'l2', nBins: 10 }) ** 2 / 200;
-    squares.debiased += calibrationError(probs, labels, { norm: 'l2', nBins: 10, debias: true }) ** 2 / 200;
+    squares.plain += calibrationError(probs, labels, { norm: 'l2', numBins: 10 }) ** 2 / 200;
+    squares.debiased += calibrationError(probs, labels, { norm: 'l2', numBins: 10, debias: true }) ** 2 / 200;
   }
   expect(squares.plain).toBeGreaterThan(0.004);
   expect(squares.debiased).toBeLessThan(squares.plain / 2);
   // By hand: one bin of four rows, gap 0.25, accuracy 1/2: 0.0625 - 0.25 / 3 is below 0.
-  expect(calibrationError(p, [0, 0, 1, 1], { norm: 'l2', nBins: 1, debias: true })).toBe(0);
+  expect(calibrationError(p, [0, 0, 1, 1], { norm: 'l2', numBins: 1, debias: true })).toBe(0);
   // Gap 0.75, accuracy 0: nothing is added by sampling.
-  expect(calibrationError(p, [1, 1, 1, 1], { norm: 'l2', nBins: 1, debias: true })).toBeCloseTo(0.75, 12);
-  expect(classwiseCalibrationError(p, [1, 1, 1, 1], { norm: 'l2', nBins: 1, debias: true })).toBeCloseTo(0.75, 12);
+  expect(calibrationError(p, [1, 1, 1, 1], { norm: 'l2', numBins: 1, debias: true })).toBeCloseTo(0.75, 12);
+  expect(classwiseCalibrationError(p, [1, 1, 1, 1], { norm: 'l2', numBins: 1, debias: true })).toBeCloseTo(0.75, 12);
   // Accuracy 3/4, gap 0: sqrt max(0, -...).
-  expect(perClassCalibrationError(p, [0, 0, 0, 1], { norm: 'l2', nBins: 1, debias: true })).toEqual([0, 0]);
+  expect(perClassCalibrationError(p, [0, 0, 0, 1], { norm: 'l2', numBins: 1, debias: true })).toEqual([0, 0]);
 });
 
 test.each<[() => unknown, string]>([

@@ -59,22 +59,24 @@ describe('shotAccuracy', () => {
   const labels = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4];
   const scores = oneHot([0, 0, 1, 0, 2, 2, 0, 3, 0, 0], 5); // per class 1, .5, 1, .5, 0
   test('thresholds: more than 100, 20 to 100, fewer than 20', () => {
-    expect(shotAccuracy(scores, labels, { counts: [500, 101, 100, 20, 19] })).toEqual({
+    expect(shotAccuracy(scores, labels, { classCounts: [500, 101, 100, 20, 19] })).toEqual({
       many: 0.75,
       medium: 0.75,
       few: 0,
     });
     expect(
-      shotAccuracy(scores, labels, { counts: [500, 101, 100, 20, 19], manyThreshold: 450, fewThreshold: 101 }),
+      shotAccuracy(scores, labels, { classCounts: [500, 101, 100, 20, 19], manyThreshold: 450, fewThreshold: 101 }),
     ).toEqual({ many: 1, medium: 0.5, few: 0.5 });
   });
   test('an empty group, or one without labels, is null', () => {
-    expect(shotAccuracy(scores, labels, { counts: [500, 400, 300, 200, 150] })).toEqual({
+    expect(shotAccuracy(scores, labels, { classCounts: [500, 400, 300, 200, 150] })).toEqual({
       many: 0.6,
       medium: null,
       few: null,
     });
-    expect(shotAccuracy(scores.slice(0, 8), labels.slice(0, 8), { counts: [500, 101, 100, 20, 19] }).few).toBe(null);
+    expect(shotAccuracy(scores.slice(0, 8), labels.slice(0, 8), { classCounts: [500, 101, 100, 20, 19] }).few).toBe(
+      null,
+    );
   });
   test('numbers of classes rank them, too', () => {
     const hundred = Array.from({ length: 100 }, (_, c) => c);
@@ -85,20 +87,20 @@ describe('shotAccuracy', () => {
       hundred.map((c) => (c <= 66 ? c : 0)),
       100,
     );
-    expect(shotAccuracy(upTo66, hundred, { counts, groups: { many: 33, few: 34 } })).toEqual({
+    expect(shotAccuracy(upTo66, hundred, { classCounts: counts, shots: { many: 33, few: 34 } })).toEqual({
       many: 1,
       medium: 1,
       few: 1 / 34,
     });
-    expect(shotAccuracy(upTo66, hundred, { counts, groups: 'thirds' }).few).toBe(0);
-    expect(shotAccuracy(upTo66, hundred, { counts, groups: { many: 0, few: 0 } })).toEqual({
+    expect(shotAccuracy(upTo66, hundred, { classCounts: counts, shots: 'thirds' }).few).toBe(0);
+    expect(shotAccuracy(upTo66, hundred, { classCounts: counts, shots: { many: 0, few: 0 } })).toEqual({
       many: null,
       medium: 0.67,
       few: null,
     });
   });
   test('thirds rank the classes by count', () => {
-    expect(shotAccuracy(scores, labels, { counts: [90, 50, 80, 60, 70], groups: 'thirds' })).toEqual({
+    expect(shotAccuracy(scores, labels, { classCounts: [90, 50, 80, 60, 70], shots: 'thirds' })).toEqual({
       many: 1,
       medium: 0,
       few: 0.5,
@@ -107,14 +109,18 @@ describe('shotAccuracy', () => {
     const ten = oneHot([0, 1, 2, 3, 4, 9, 0, 0, 0, 0], 10);
     const all = Array.from({ length: 10 }, (_, c) => c);
     expect(
-      shotAccuracy(ten, all, { counts: [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50], groups: 'thirds' }),
+      shotAccuracy(ten, all, { classCounts: [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50], shots: 'thirds' }),
     ).toEqual({ many: 1, medium: 0.5, few: 0 });
-    expect(shotAccuracy(oneHot([0, 0], 2), [0, 1], { counts: [7, 7], groups: 'thirds' })).toEqual({
+    expect(shotAccuracy(oneHot([0, 0], 2), [0, 1], { classCounts: [7, 7], shots: 'thirds' })).toEqual({
       many: 1,
       medium: null,
       few: 0,
     });
-    expect(shotAccuracy([[1]], [0], { counts: [3], groups: 'thirds' })).toEqual({ many: 1, medium: null, few: null });
+    expect(shotAccuracy([[1]], [0], { classCounts: [3], shots: 'thirds' })).toEqual({
+      many: 1,
+      medium: null,
+      few: null,
+    });
   });
 });
 
@@ -155,19 +161,25 @@ describe('bad input', () => {
     [() => perClassAccuracy(good, [-1]), 'perClassAccuracy: labels[0] is -1, expected an integer in 0..1'],
     [() => balancedAccuracy(good, [0.5]), 'balancedAccuracy: labels[0] is 0.5, expected an integer in 0..1'],
     [() => confusionMatrix([[NaN, 0]], [0]), 'confusionMatrix: scores is NaN at row 0, class 0'],
-    [() => shotAccuracy(good, [0], { counts: [1] }), 'shotAccuracy: counts has 1 entries, expected 2, one per class'],
-    [() => shotAccuracy(good, [0], { counts: [1, -1] }), 'shotAccuracy: counts[1] is -1, expected a number >= 0'],
     [
-      () => shotAccuracy(good, [0], { counts: [1, 1], fewThreshold: 200 }),
+      () => shotAccuracy(good, [0], { classCounts: [1] }),
+      'shotAccuracy: classCounts has 1 entries, expected 2, one per class',
+    ],
+    [
+      () => shotAccuracy(good, [0], { classCounts: [1, -1] }),
+      'shotAccuracy: classCounts[1] is -1, expected a number >= 0',
+    ],
+    [
+      () => shotAccuracy(good, [0], { classCounts: [1, 1], fewThreshold: 200 }),
       'shotAccuracy: fewThreshold is 200, expected at most manyThreshold = 100',
     ],
     [
-      () => shotAccuracy(good, [0], { counts: [1, 1], groups: 'halves' as never }),
-      "shotAccuracy: groups is halves, expected 'thresholds', 'thirds' or { many, few }",
+      () => shotAccuracy(good, [0], { classCounts: [1, 1], shots: 'halves' as never }),
+      "shotAccuracy: shots is halves, expected 'thresholds', 'thirds' or { many, few }",
     ],
     [
-      () => shotAccuracy(good, [0], { counts: [1, 1], groups: { many: 2, few: 1 } }),
-      'shotAccuracy: groups has 2 many and 1 few, expected numbers of classes that sum to at most 2',
+      () => shotAccuracy(good, [0], { classCounts: [1, 1], shots: { many: 2, few: 1 } }),
+      'shotAccuracy: shots has 2 many and 1 few, expected numbers of classes that sum to at most 2',
     ],
     [
       () => nll([[3, -1]], [0]),

@@ -43,16 +43,16 @@ describe('Brier score', () => {
       const { probs, labels } = draw(seed, 60, classes);
       for (const options of [
         {},
-        { nBins: 1 },
-        { nBins: 4, binning: 'mass' as const },
-        { nBins: 60, binning: 'mass' as const },
+        { numBins: 1 },
+        { numBins: 4, binning: 'mass' as const },
+        { numBins: 60, binning: 'mass' as const },
       ]) {
         const { score, reliability, resolution, uncertainty, withinBin } = brierDecomposition(probs, labels, options);
         expect(score).toBeCloseTo(brierScore(probs, labels), 12);
         expect(reliability - resolution + uncertainty + withinBin).toBeCloseTo(score, 12);
         expect(Math.min(reliability, resolution, uncertainty)).toBeGreaterThanOrEqual(0);
-        if (options.nBins === 60) expect(Math.abs(withinBin)).toBeLessThan(1e-13);
-        if (options.nBins === 1) expect(resolution).toBeCloseTo(0, 14);
+        if (options.numBins === 60) expect(Math.abs(withinBin)).toBeLessThan(1e-13);
+        if (options.numBins === 1) expect(resolution).toBeCloseTo(0, 14);
       }
     }
   });
@@ -108,7 +108,7 @@ describe('Kolmogorov-Smirnov error', () => {
       const { probs, labels } = draw(seed, 50, 3);
       const error = ksError(probs, labels);
       expect(ksError([...probs].reverse(), [...labels].reverse())).toBeCloseTo(error, 13);
-      expect(error).toBeGreaterThanOrEqual(calibrationError(probs, labels, { nBins: 1 }) - 1e-14);
+      expect(error).toBeGreaterThanOrEqual(calibrationError(probs, labels, { numBins: 1 }) - 1e-14);
       expect(error).toBeLessThanOrEqual(1);
     }
   });
@@ -205,9 +205,9 @@ describe('bootstrap', () => {
   test('a wider level is a wider interval, and any metric will do', () => {
     const { probs, labels } = draw(4, 80, 3);
     const [narrow, wide] = [0.5, 0.99].map((level) =>
-      bootstrapInterval((p, y) => calibrationError(p, y, { nBins: 5 }), probs, labels, { level, resamples: 200 }),
+      bootstrapInterval((p, y) => calibrationError(p, y, { numBins: 5 }), probs, labels, { level, resamples: 200 }),
     );
-    expect(narrow!.value).toBe(calibrationError(probs, labels, { nBins: 5 }));
+    expect(narrow!.value).toBe(calibrationError(probs, labels, { numBins: 5 }));
     expect(wide!.low).toBeLessThan(narrow!.low);
     expect(wide!.high).toBeGreaterThan(narrow!.high);
   });
@@ -219,7 +219,7 @@ test.each([
     () => brierScore([[2, -1]], [0]),
     'brierScore: probs is 2 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)',
   ],
-  [() => brierDecomposition(one, [0], { nBins: 0 }), 'brierDecomposition: nBins is 0, expected a positive integer'],
+  [() => brierDecomposition(one, [0], { numBins: 0 }), 'brierDecomposition: numBins is 0, expected a positive integer'],
   [() => ksError([[0.5, 0.4]], [0]), 'ksError: probs sum to 0.9 in row 0, expected 1 (apply softmax to logits first)'],
   [() => ksError(one, [2]), 'ksError: labels[0] is 2, expected an integer in 0..1'],
   [() => aurc([], []), 'aurc: probs has shape [0,0], expected at least one row and one class'],

@@ -27,7 +27,7 @@ const times = labels.map(() => random(4));
 const repeated = times.flatMap((n, r) => new Array<number>(n).fill(r));
 
 type Metric = (probs: number[][], labels: Labels, options?: WeightOptions) => unknown;
-const bin = { nBins: 7 } as const;
+const bin = { numBins: 7 } as const;
 const metrics: Record<string, Metric> = {
   ECE: (p, y, w) => calibrationError(p, y, { ...bin, ...w }),
   'l2 error': (p, y, w) => calibrationError(p, y, { ...bin, norm: 'l2', ...w }),
@@ -151,7 +151,7 @@ test('a class without rows gets no share of the prior; a prior on none of the ro
   expect(() => nll(p, [0, 1, 1], { prior: [0, 0, 1] })).toThrow(
     'nll: prior is 0 for every class that has rows of positive weight, expected a positive one',
   );
-  expect(reliabilityDiagram(p, [0, 1, 1], { nBins: 2, prior: [3, 1, 0] })).toMatchObject([
+  expect(reliabilityDiagram(p, [0, 1, 1], { numBins: 2, prior: [3, 1, 0] })).toMatchObject([
     { share: expect.closeTo(1 / 8, 12), count: 1 },
     { share: expect.closeTo(7 / 8, 12), count: 2 },
   ]);

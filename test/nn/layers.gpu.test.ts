@@ -2,26 +2,26 @@ import { describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { decodeSafetensors, encodeSafetensors } from 'evenkeel/io';
 import {
-  adaptiveAvgPool2d,
-  batchNorm,
-  conv2d,
-  dropout,
-  elu,
-  embedding,
-  flatten,
-  gelu,
-  groupNorm,
-  layerNorm,
-  leakyRelu,
-  linear,
-  padShortcut,
-  relu,
-  residual,
-  sequential,
-  sigmoid,
-  silu,
-  softplus,
-  tanh,
+  AdaptiveAvgPool2d,
+  BatchNorm,
+  Conv2d,
+  Dropout,
+  ELU,
+  Embedding,
+  Flatten,
+  GELU,
+  GroupNorm,
+  LayerNorm,
+  LeakyReLU,
+  Linear,
+  PadShortcut,
+  ReLU,
+  Residual,
+  Sequential,
+  Sigmoid,
+  SiLU,
+  Softplus,
+  Tanh,
   walkLayers,
   type Layer,
 } from 'evenkeel/nn';
@@ -36,17 +36,17 @@ import { close } from '../support/tolerance.ts';
 
 const near = close(1e-4, 1e-5);
 const nested = () =>
-  sequential({
-    conv1: conv2d(1, 4, 3, { padding: 1, bias: false }),
-    bn1: batchNorm(4),
-    relu: relu(),
-    layer1: sequential(
-      residual(sequential({ conv1: conv2d(4, 4, 3, { padding: 1 }), bn1: batchNorm(4) }), null, { activation: 'relu' }),
-      residual(sequential({ conv1: conv2d(4, 6, 1), drop: dropout(0.3) }), sequential(conv2d(4, 6, 1))),
+  Sequential({
+    conv1: Conv2d(1, 4, 3, { padding: 1, bias: false }),
+    bn1: BatchNorm(4),
+    relu: ReLU(),
+    layer1: Sequential(
+      Residual(Sequential({ conv1: Conv2d(4, 4, 3, { padding: 1 }), bn1: BatchNorm(4) }), null, { activation: 'relu' }),
+      Residual(Sequential({ conv1: Conv2d(4, 6, 1), drop: Dropout(0.3) }), Sequential(Conv2d(4, 6, 1))),
     ),
-    pool: adaptiveAvgPool2d(1),
-    flatten: flatten(),
-    fc: linear(6, 3),
+    pool: AdaptiveAvgPool2d(1),
+    flatten: Flatten(),
+    fc: Linear(6, 3),
   });
 const names = [
   'conv1.weight',
@@ -149,9 +149,9 @@ describe('nested models', () => {
   });
 
   test('a relu behind a batch norm is fused, inside and out', async () => {
-    const net = (activation: Layer): Layer[] => [batchNorm(3), activation, sequential(batchNorm(3)), { ...activation }];
-    using fused = sequential(...net(relu())).init();
-    using separate = sequential(...net({ ...relu(), kind: 'activation' })).init();
+    const net = (activation: Layer): Layer[] => [BatchNorm(3), activation, Sequential(BatchNorm(3)), { ...activation }];
+    using fused = Sequential(...net(ReLU())).init();
+    using separate = Sequential(...net({ ...ReLU(), kind: 'activation' })).init();
     const x = sample([7, 3]);
     const dispatches: number[] = [];
     const [a, b] = await readAll(() =>
@@ -172,28 +172,28 @@ describe('nested models', () => {
     scope(() => {
       const x = tensor(new Float32Array(18), { shape: [1, 2, 3, 3] });
       expect(() => model.forward(x)).toThrow('layer conv1 (conv2d): conv2d: x has shape [1,2,3,3]');
-      const wrong = sequential({ fit: residual(linear(4, 3)) }).init();
+      const wrong = Sequential({ fit: Residual(Linear(4, 3)) }).init();
       expect(() => wrong.forward(tensor(new Float32Array(8), { shape: [2, 4] }))).toThrow(
         'layer fit (residual): residual: the main path gives shape [2,3], the shortcut [2,4]',
       );
       wrong.dispose();
     });
     expect(() =>
-      sequential({ a: sequential(linear(1, 1)), '': sequential({ a: sequential(linear(1, 1)) }) }).init(),
+      Sequential({ a: Sequential(Linear(1, 1)), '': Sequential({ a: Sequential(Linear(1, 1)) }) }).init(),
     ).toThrow('model: two parameters have the name a.0.weight; give the layers names of their own');
-    expect(() => sequential({ a: 3 as unknown as Layer })).toThrow(
-      'sequential: layer a is 3, expected a layer such as linear(784, 10)',
+    expect(() => Sequential({ a: 3 as unknown as Layer })).toThrow(
+      'Sequential: layer a is 3, expected a layer such as linear(784, 10)',
     );
-    expect(() => residual(null as unknown as Layer)).toThrow(
-      'residual: main is null, expected a layer such as linear(784, 10)',
+    expect(() => Residual(null as unknown as Layer)).toThrow(
+      'Residual: main is null, expected a layer such as linear(784, 10)',
     );
   });
 });
 
 describe('batchNorm', () => {
   test('trains by the batch, evaluates by the averages', async () => {
-    const layer = batchNorm(3, { momentum: 0.5, eps: 1e-3 });
-    using model = sequential(layer).init();
+    const layer = BatchNorm(3, { momentum: 0.5, eps: 1e-3 });
+    using model = Sequential(layer).init();
     const x = sample([9, 3], { low: 1, high: 4 });
     const sets = reference.byChannel(x.shape);
     const [trained, evaluated] = await readAll(() => [
@@ -223,21 +223,21 @@ describe('batchNorm', () => {
   });
 
   test('without affine it has no parameters; a batch of one value is refused', () => {
-    using model = sequential(batchNorm(2, { affine: false }), linear(2, 2)).init();
+    using model = Sequential(BatchNorm(2, { affine: false }), Linear(2, 2)).init();
     expect([...model.parameters.keys()]).toEqual(['1.weight', '1.bias']);
     const x = tensor([1, 2], { shape: [1, 2] });
     expect(() => model.forward(x, { training: true })).toThrow(
       'layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training',
     );
-    expect(() => batchNorm(2, { affine: false }).forward(x)).toThrow(
-      'batchNorm: running_mean does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit',
+    expect(() => BatchNorm(2, { affine: false }).forward(x)).toThrow(
+      'BatchNorm: running_mean does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit',
     );
     x.dispose();
   });
 });
 
 test('layerNorm and groupNorm as layers', async () => {
-  using model = sequential(groupNorm(2, 4), flatten(), layerNorm(12, { affine: false }), layerNorm([12])).init();
+  using model = Sequential(GroupNorm(2, 4), Flatten(), LayerNorm(12, { affine: false }), LayerNorm([12])).init();
   expect([...model.parameters.keys()]).toEqual(['0.weight', '0.bias', '3.weight', '3.bias']);
   const x = sample([3, 4, 3]);
   const [a, b] = await readAll(() => {
@@ -251,7 +251,7 @@ describe('dropout', () => {
   test(
     'does nothing in evaluation, draws anew in each pass of ' + 'training, and again from the start after init',
     async () => {
-      using model = sequential(dropout(0.5), dropout(0.2)).init({ seed: 1 });
+      using model = Sequential(Dropout(0.5), Dropout(0.2)).init({ seed: 1 });
       const x = tensor(new Float32Array(200).fill(1), { shape: [4, 50] });
       const pass = async (training = true): Promise<string> =>
         (await readAll(() => [ops.mul(model.forward(x, { training }), 1)]))[0]!.join();
@@ -271,7 +271,7 @@ describe('dropout', () => {
   );
 
   test('a captured pass draws what eager passes draw', async () => {
-    const net = () => sequential(linear(5, 16), relu(), dropout(0.5), linear(16, 3)).init({ seed: 1 });
+    const net = () => Sequential(Linear(5, 16), ReLU(), Dropout(0.5), Linear(16, 3)).init({ seed: 1 });
     using eager = net();
     using captured = net();
     const x = tensor(hostNormal(4, 5, key(1)), { shape: [4, 5] });
@@ -290,17 +290,17 @@ describe('dropout', () => {
   });
 
   test('errors', () => {
-    expect(() => dropout(-0.1)).toThrow('dropout: p is -0.1, expected a number from 0 to 1');
+    expect(() => Dropout(-0.1)).toThrow('Dropout: p is -0.1, expected a number from 0 to 1');
     const x = tensor([1]);
-    expect(() => dropout().forward(x, { training: true })).toThrow(
-      'dropout: the context has no random numbers; put the layer in sequential(), or pass `random`',
+    expect(() => Dropout().forward(x, { training: true })).toThrow(
+      'Dropout: the context has no random numbers; put the layer in Sequential(), or pass `random`',
     );
     x.dispose();
   });
 });
 
 test('embedding starts normal, with the padding row zero', async () => {
-  using model = sequential(embedding(500, 8, { paddingIdx: 3 })).init({ seed: 1 });
+  using model = Sequential(Embedding(500, 8, { paddingIdx: 3 })).init({ seed: 1 });
   const { data } = (await model.stateDict()).get('0.weight')!;
   expect(Array.from(data.subarray(24, 32))).toEqual(new Array(8).fill(0));
   expect(Math.abs(data.reduce((s, v) => s + v * v, 0) / 3992 - 1)).toBeLessThan(0.1);
@@ -308,9 +308,9 @@ test('embedding starts normal, with the padding row zero', async () => {
   expect(y).toEqual(Float32Array.of(...new Array<number>(8).fill(0), ...data.subarray(32, 40)));
 });
 
-test('padShortcut: every second pixel, zero channels on both sides, and its gradient', async () => {
+test('PadShortcut: every second pixel, zero channels on both sides, and its gradient', async () => {
   const x = sample([2, 3, 5, 4]);
-  const layer = padShortcut(3, 8, 2);
+  const layer = PadShortcut(3, 8, 2);
   const [y, dx] = await readAll(() => {
     const t = requireGrad(upload(x));
     const out = layer.forward(t);
@@ -327,19 +327,19 @@ test('padShortcut: every second pixel, zero channels on both sides, and its grad
   });
   expect(Array.from(y!)).toEqual(Array.from(want.data));
   x.data.forEach((v, i) => expect(dx![i]).toBe((Math.floor(i / 4) % 5) % 2 === 0 && (i % 4) % 2 === 0 ? 2 * v : 0));
-  expect(() => padShortcut(4, 2)).toThrow('padShortcut: outChannels is 2, expected at least the 4 of the input');
+  expect(() => PadShortcut(4, 2)).toThrow('PadShortcut: outChannels is 2, expected at least the 4 of the input');
 });
 
 test.each([
-  [leakyRelu({ negativeSlope: 0.2 }), (x: Tensor) => ops.leakyRelu(x, { negativeSlope: 0.2 })],
-  [elu({ alpha: 0.5 }), (x: Tensor) => ops.elu(x, { alpha: 0.5 })],
-  [gelu({ approximate: 'tanh' }), (x: Tensor) => ops.gelu(x, { approximate: 'tanh' })],
-  [silu(), ops.silu],
-  [sigmoid(), ops.sigmoid],
-  [tanh(), ops.tanh],
-  [softplus(), ops.softplus],
-  [relu(), ops.relu],
-  [adaptiveAvgPool2d([2, 1]), (x: Tensor) => ops.adaptiveAvgPool2d(x, [2, 1])],
+  [LeakyReLU({ negativeSlope: 0.2 }), (x: Tensor) => ops.leakyRelu(x, { negativeSlope: 0.2 })],
+  [ELU({ alpha: 0.5 }), (x: Tensor) => ops.elu(x, { alpha: 0.5 })],
+  [GELU({ approximate: 'tanh' }), (x: Tensor) => ops.gelu(x, { approximate: 'tanh' })],
+  [SiLU(), ops.silu],
+  [Sigmoid(), ops.sigmoid],
+  [Tanh(), ops.tanh],
+  [Softplus(), ops.softplus],
+  [ReLU(), ops.relu],
+  [AdaptiveAvgPool2d([2, 1]), (x: Tensor) => ops.adaptiveAvgPool2d(x, [2, 1])],
 ] as const)('layer %#: what its op gives', async (layer, op) => {
   const x = sample([2, 3, 4, 5]);
   const [a, b] = await readAll(() => [layer.forward(upload(x)), op(upload(x))]);
@@ -347,11 +347,11 @@ test.each([
 });
 
 test.each([
-  [() => batchNorm(0), 'batchNorm: features is 0, expected a positive integer'],
-  [() => groupNorm(2, 3), 'groupNorm: 3 channels do not split into 2 groups'],
-  [() => layerNorm(0), 'layerNorm: normalizedShape is 0, expected a positive integer'],
-  [() => embedding(3, 0), 'embedding: features is 0, expected a positive integer'],
-  [() => adaptiveAvgPool2d(0), 'adaptiveAvgPool2d: outputSize is [0,0], expected integers of at least 1'],
+  [() => BatchNorm(0), 'BatchNorm: features is 0, expected a positive integer'],
+  [() => GroupNorm(2, 3), 'GroupNorm: 3 channels do not split into 2 groups'],
+  [() => LayerNorm(0), 'LayerNorm: normalizedShape is 0, expected a positive integer'],
+  [() => Embedding(3, 0), 'Embedding: features is 0, expected a positive integer'],
+  [() => AdaptiveAvgPool2d(0), 'AdaptiveAvgPool2d: outputSize is [0,0], expected integers of at least 1'],
 ] as const)('bad sizes, case %#', (act, message) => {
   expect(act).toThrow(message);
 });

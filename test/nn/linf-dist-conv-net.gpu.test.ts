@@ -3,7 +3,7 @@ import { currentGpu, NdArray, tensor, type Tensor } from 'evenkeel';
 import { evaluateRobustness, pgd, type AttackedModel } from 'evenkeel/attack';
 import { certifyMargin } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
-import { linfMargin } from 'evenkeel/losses';
+import { linfMargin } from 'evenkeel/objectives';
 import { linfDistConvNet, type LinfDistNet } from 'evenkeel/nn';
 import { linfSchedule, lpDecayAdamW } from 'evenkeel/optim';
 import { hostUniform, key } from 'evenkeel/random';
@@ -12,7 +12,7 @@ import { boundsOf } from '../support/certify.ts';
 
 const [H, W] = [5, 6];
 const small = (p = Infinity): LinfDistNet =>
-  linfDistConvNet([2, H, W], { channels: [{ out: 3 }, { out: 4, stride: 2 }], hidden: [6], classes: 3, p });
+  linfDistConvNet([2, H, W], { channels: [{ out: 3 }, { out: 4, stride: 2 }], hidden: [6], numClasses: 3, p });
 
 /** Distances of the patches of an image (channels, h, w) to filters (out, channels, 3, 3), padding 1, in f64. */
 function convolved(
@@ -83,7 +83,7 @@ test.each([8, 20, Infinity])('outputs are those of f64 at p = %d', async (p) => 
 });
 
 test("the authors' shape: filters, strides and names", () => {
-  const net = linfDistConvNet([1, 28, 28], { classes: 10 });
+  const net = linfDistConvNet([1, 28, 28], { numClasses: 10 });
   const weights = net.layers.filter((layer) => layer.specs.weight).map((layer) => layer.specs.weight!.shape);
   expect(weights).toEqual([
     [32, 1, 3, 3],
@@ -94,11 +94,11 @@ test("the authors' shape: filters, strides and names", () => {
     [512, 64 * 14 * 14],
     [10, 512],
   ]);
-  expect(() => linfDistConvNet([1, 0, 28], { classes: 10 })).toThrow(
+  expect(() => linfDistConvNet([1, 0, 28], { numClasses: 10 })).toThrow(
     'linfDistConvNet: height is 0, expected a positive integer',
   );
-  expect(() => linfDistConvNet([1, 28, 28], { classes: 10, channels: [{ out: 0 }] })).toThrow(
-    'linfDistConv2d: outChannels is 0, expected a positive integer',
+  expect(() => linfDistConvNet([1, 28, 28], { numClasses: 10, channels: [{ out: 0 }] })).toThrow(
+    'LinfDistConv2d: outChannels is 0, expected a positive integer',
   );
 });
 
@@ -114,7 +114,7 @@ test('fits from p = 8 to infinity, certifies, and no attack reaches inside a cer
   using net = linfDistConvNet([1, H, W], {
     channels: [{ out: 6 }, { out: 8, stride: 2 }],
     hidden: [],
-    classes: 3,
+    numClasses: 3,
     p: 8,
     identity: 0,
   }).init({ seed: 1 });

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { pgd } from 'evenkeel/attack';
 import { boxAround, certifyMargin, intervalBounds } from 'evenkeel/certify';
-import { linfMargin } from 'evenkeel/losses';
-import { linfDistConv2d, linfDistMlp, sequential, DistancePower, type LinfDistNet } from 'evenkeel/nn';
+import { linfMargin } from 'evenkeel/objectives';
+import { LinfDistConv2d, linfDistMlp, Sequential, DistancePower, type LinfDistNet } from 'evenkeel/nn';
 import { add, crossEntropy, div, mul, oneHot, sub, sum } from 'evenkeel/ops';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import file from '../golden/linf-dist.json';
@@ -73,7 +73,7 @@ describe('objective', () => {
     const loss = linfMargin({
       epsTrain: c.options.epsTrain as number,
       lambda: c.options.lambda as number,
-      clip: c.options.clip as number,
+      maxHinge: c.options.clip as number,
       scale: () => scale,
     });
     let scale: Tensor;
@@ -95,7 +95,11 @@ describe('objective', () => {
     const parts = await readAll(() => {
       const g = mul(upload(c, 'distances'), -1);
       const logits = mul(g, upload(c, 'scale'));
-      const hinge = linfMargin({ epsTrain: c.options.epsTrain as number, lambda: 0, clip: c.options.clip as number });
+      const hinge = linfMargin({
+        epsTrain: c.options.epsTrain as number,
+        lambda: 0,
+        maxHinge: c.options.clip as number,
+      });
       const values = [
         hinge(g, targets),
         crossEntropy(logits, targets),
@@ -280,11 +284,11 @@ test('a captured step follows the power; identity starts; the convolution layer'
   expect(await step.run().read()).not.toEqual(first);
   expect(() => net.power.set(0)).toThrow('DistancePower: p is 0, expected a number from 1 to Infinity');
   const power = new DistancePower(4);
-  using conv = sequential(linfDistConv2d(1, 2, 3, { stride: 2, padding: 1, power })).init({ seed: 2 });
+  using conv = Sequential(LinfDistConv2d(1, 2, 3, { stride: 2, padding: 1, power })).init({ seed: 2 });
   // The authors put -10 in the middle of channel o mod in, where there are no more channels than filters.
-  using started = sequential(
-    linfDistConv2d(2, 3, [3, 2], { identity: 10 }),
-    linfDistConv2d(3, 2, 3, { identity: 10 }),
+  using started = Sequential(
+    LinfDistConv2d(2, 3, [3, 2], { identity: 10 }),
+    LinfDistConv2d(3, 2, 3, { identity: 10 }),
   ).init({ seed: 3 });
   const [wide, narrow] = [...(await started.stateDict()).values()].map(({ data }) => Array.from(data)) as [
     number[],

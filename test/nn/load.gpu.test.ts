@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { NonFiniteError, ShapeError } from 'evenkeel';
 import { FormatError } from 'evenkeel/io';
-import { batchNorm, linear, relu, sequential, type LoadReport } from 'evenkeel/nn';
+import { BatchNorm, Linear, ReLU, Sequential, type LoadReport } from 'evenkeel/nn';
 import { encodeSafetensors, type SafetensorsInput } from '../../src/io/index.ts';
 import '../support/gpu.ts';
 
-const net = () => sequential({ body: sequential(linear(2, 3), batchNorm(3), relu()), head: linear(3, 2) });
+const net = () => Sequential({ body: Sequential(Linear(2, 3), BatchNorm(3), ReLU()), head: Linear(3, 2) });
 
 const message = (act: () => unknown): Error => {
   try {
@@ -70,7 +70,7 @@ describe('names, shapes and dtypes that do not fit', () => {
     );
     other.loadStateDict(prefixed, { rename: (name) => name.slice(11) });
     expect(await other.stateDict()).toEqual(state);
-    using wrapped = sequential({ module: net() }).init();
+    using wrapped = Sequential({ module: net() }).init();
     expect(message(() => wrapped.loadStateDict(state)).message).toContain(
       "; the names there lack 'module.': pass rename: (name) => 'module.' + name",
     );
@@ -107,7 +107,7 @@ describe('names, shapes and dtypes that do not fit', () => {
 });
 
 test('F16, BF16 and F64 weights are converted, and the report says so', async () => {
-  using model = sequential(linear(2, 4)).init();
+  using model = Sequential(Linear(2, 4)).init();
   const values = [1.5, -0.25, 65504, 2 ** -24, -0, 2 ** -14, -3, 0.333251953125];
   const bf16 = values.map((v) => bits([v])[0]! >>> 16);
   const rounded = Array.from(new Float32Array(Uint32Array.from(bf16, (b) => b << 16).buffer));

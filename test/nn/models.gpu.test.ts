@@ -20,7 +20,7 @@ test.each([
   // Published as 0.27 M and 0.46 M; by counting: 269,722 and 464,154 with linear heads of ten classes.
   ['resnet20', () => resnet20(), 269_722],
   ['resnet32', () => resnet32(), 464_154],
-  ['resnet32, 100 classes', () => resnet32({ classes: 100 }), 470_004],
+  ['resnet32, 100 classes', () => resnet32({ numClasses: 100 }), 470_004],
   // No bias.
   ['resnet32, cosine head', () => resnet32({ head: 'cosine' }), 464_144],
   ['ResNet-110', () => cifarResnet(18), 1_727_962],
@@ -89,7 +89,11 @@ test('convolutions start Kaiming-normal', async () => {
 describe('on a small image', () => {
   const models: [string, () => Sequential, number[]][] = [
     ['resnet20', () => resnet20(), [2, 3, 8, 8]],
-    ['resnet20 of one channel, cosine head', () => resnet20({ channels: 1, head: 'cosine', classes: 5 }), [2, 1, 9, 7]],
+    [
+      'resnet20 of one channel, cosine head',
+      () => resnet20({ channels: 1, head: 'cosine', numClasses: 5 }),
+      [2, 1, 9, 7],
+    ],
     ['WRN-10-2', () => wideResnet({ depth: 10, widen: 2, dropout: 0.3 }), [2, 3, 8, 8]],
     ['lenet', () => lenet(), [2, 1, 28, 28]],
     ['mlp', () => mlp(12, 8, 4, 3), [2, 3, 2, 2]],

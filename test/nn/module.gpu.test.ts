@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { capture, DisposedError, requireGrad, tensor, type Tensor } from 'evenkeel';
 import {
-  batchNorm,
-  dropout,
-  linear,
-  relu,
-  residual,
-  sequential,
+  BatchNorm,
+  Dropout,
+  Linear,
+  ReLU,
+  Residual,
+  Sequential,
   type ForwardContext,
   type Layer,
   type Module,
@@ -50,9 +50,9 @@ const inMap = () => ({
 });
 /** Layers inside, which differ in training. */
 class Block {
-  fc = linear(16, 16);
-  norm = batchNorm(16);
-  drop = dropout(0.25);
+  fc = Linear(16, 16);
+  norm = BatchNorm(16);
+  drop = Dropout(0.25);
   scale = requireGrad(tensor(new Float32Array(16).fill(1)));
   forward(x: Tensor, context?: ForwardContext): Tensor {
     const y = this.drop.forward(this.norm.forward(this.fc.forward(x), context), context);
@@ -67,17 +67,17 @@ describe('parameters as fields, in a record and in a Map', () => {
     ['Map', inMap],
   ])('%s: trains, averages, saves and loads with the bits of the layer of the library', async (_, make) => {
     const run = async (first: Module): Promise<Map<string, Float32Array>> => {
-      using model = sequential({ first, act: relu(), head: linear(12, 10) }).init({ seed: 4 });
-      using start = sequential({ first: linear(16, 12), act: relu(), head: linear(12, 10) }).init({ seed: 4 });
+      using model = Sequential({ first, act: ReLU(), head: Linear(12, 10) }).init({ seed: 4 });
+      using start = Sequential({ first: Linear(16, 12), act: ReLU(), head: Linear(12, 10) }).init({ seed: 4 });
       model.load(await start.save());
       using average = ema({ decay: 0.5 });
       const optimizer = adam({ lr: 0.01 });
-      await fit(model, data, { loss: crossEntropy, optimizer, average, epochs: 2, batchSize: 50 });
+      await fit(model, data, { loss: crossEntropy, optimizer, weightAverage: average, epochs: 2, batchSize: 50 });
       const averaged = await model.logits(data.x, { weights: average });
       const state = await model.stateDict();
       return new Map([...[...state].map(([n, v]) => [n, v.data] as const), ['averaged', averaged.data]]);
     };
-    const [own, built] = [await run(make()), await run(linear(16, 12))];
+    const [own, built] = [await run(make()), await run(Linear(16, 12))];
     expect([...own.keys()]).toEqual([...built.keys()]);
     for (const [name, got] of own) expectSameBits(got, built.get(name)!, name);
   });
@@ -89,17 +89,17 @@ test(
     const layer = new OwnLinear();
     const initial = layer.weight;
     const start = await initial.read();
-    const model = sequential(layer).init({ seed: 0 });
+    const model = Sequential(layer).init({ seed: 0 });
     expect(layer.weight).toBe(model.parameters.get('0.weight'));
     expect(layer.weight).not.toBe(initial);
     expectSameBits(await layer.weight.read(), start, 'start');
     layer.weight.write(new Float32Array(16 * 12));
     model.init({ seed: 1 });
     expectSameBits(await layer.weight.read(), start, 'start, after init');
-    expect(() => sequential({ other: layer }).init()).toThrow(
+    expect(() => Sequential({ other: layer }).init()).toThrow(
       'model: other.weight is a parameter of another model too',
     );
-    expect(sequential(layer, layer).layers[0]).toBe(model.layers[0]);
+    expect(Sequential(layer, layer).layers[0]).toBe(model.layers[0]);
     model.dispose();
     expect(initial.isDisposed).toBe(true);
     expect(() => layer.weight.storage).toThrow(DisposedError);
@@ -108,13 +108,13 @@ test(
 
 test('a model that was never initialised frees the tensors of its layers too', () => {
   const layer = new OwnLinear();
-  sequential(layer).dispose();
+  Sequential(layer).dispose();
   expect(layer.weight.isDisposed && layer.bias.isDisposed).toBe(true);
 });
 
 test('layers inside: names, running statistics, dropout, both places of a layer that is there twice', async () => {
   const block = new Block();
-  using model = sequential({ a: block, b: residual(block), head: linear(16, 10) }).init({ seed: 2 });
+  using model = Sequential({ a: block, b: Residual(block), head: Linear(16, 10) }).init({ seed: 2 });
   expect([...model.parameters.keys()]).toEqual([
     'a.scale',
     'a.fc.weight',
@@ -133,7 +133,7 @@ test('layers inside: names, running statistics, dropout, both places of a layer 
   using step = capture(() => model.forward(x, { training: true }));
   const drawn = await step.value.read();
   expect(await step.run().read()).not.toEqual(drawn);
-  using other = sequential({ a: new Block(), b: relu(), head: linear(16, 10) }).init({ seed: 5 });
+  using other = Sequential({ a: new Block(), b: ReLU(), head: Linear(16, 10) }).init({ seed: 5 });
   other.load(await model.save(), { strict: false });
   expectSameBits(
     await other.parameters.get('a.fc.weight')!.read(),
@@ -152,7 +152,7 @@ test('the contract of the layers of the library, as docs/your-own.md writes it',
     };
     return layer;
   };
-  using model = sequential(scale(16), linear(16, 10)).init({ seed: 0 });
+  using model = Sequential(scale(16), Linear(16, 10)).init({ seed: 0 });
   expect(model.layers[0]!.kind).toBe('scale');
   await fit(model, data, { loss: crossEntropy, optimizer: sgd({ lr: 0.1 }), epochs: 1 });
   expect((await model.parameters.get('0.weight')!.read()).every((v) => v !== 1)).toBe(true);
@@ -160,17 +160,17 @@ test('the contract of the layers of the library, as docs/your-own.md writes it',
 
 test('errors', () => {
   const bad: [unknown, string][] = [
-    [{}, 'sequential: layer 0 is [object Object], expected a layer such as linear(784, 10), or an object with forward'],
-    [{ forward: () => 0, parameters: { w: 3 } }, 'sequential: layer 0: parameter w is 3, expected an f32 tensor'],
-    [{ forward: () => 0, parameters: 3 }, 'sequential: layer 0: parameters is 3, expected an object or a Map'],
-    [{ forward: () => 0, parameters: () => [] }, 'sequential: layer 0: parameters is () => []'],
+    [{}, 'Sequential: layer 0 is [object Object], expected a layer such as linear(784, 10), or an object with forward'],
+    [{ forward: () => 0, parameters: { w: 3 } }, 'Sequential: layer 0: parameter w is 3, expected an f32 tensor'],
+    [{ forward: () => 0, parameters: 3 }, 'Sequential: layer 0: parameters is 3, expected an object or a Map'],
+    [{ forward: () => 0, parameters: () => [] }, 'Sequential: layer 0: parameters is () => []'],
   ];
-  for (const [layer, message] of bad) expect(() => sequential(...([layer, relu()] as Module[]))).toThrow(message);
+  for (const [layer, message] of bad) expect(() => Sequential(...([layer, ReLU()] as Module[]))).toThrow(message);
   using x = tensor([[1]]);
   const wrong = { forward: () => 3 as unknown as Tensor };
-  using model = sequential(wrong, relu());
-  expect(() => model.forward(x)).toThrow('sequential: layer 0: forward gives 3, expected a tensor');
-  using late = sequential(new OwnLinear());
+  using model = Sequential(wrong, ReLU());
+  expect(() => model.forward(x)).toThrow('Sequential: layer 0: forward gives 3, expected a tensor');
+  using late = Sequential(new OwnLinear());
   expect(() => capture(() => late.forward(x))).toThrow(
     'model: init inside a captured step; call model.init({ seed }) before',
   );

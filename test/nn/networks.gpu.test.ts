@@ -1,18 +1,17 @@
 import { expect, test } from 'vitest';
 import { backward, capture, requireGrad, tensor, type Tensor } from 'evenkeel';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import {
-  adaptiveAvgPool2d,
-  basicBlock,
-  batchNorm,
-  conv2d,
-  flatten,
-  linear,
-  maxPool2d,
+  AdaptiveAvgPool2d,
+  BasicBlock,
+  BatchNorm,
+  Conv2d,
+  Flatten,
+  Linear,
+  MaxPool2d,
   mlp,
-  relu,
-  sequential,
-  type Sequential,
+  ReLU,
+  Sequential,
 } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import file from '../golden/networks.json';
@@ -32,27 +31,27 @@ type Architecture =
 function build(a: Architecture): Sequential {
   if (a.type === 'mlp') return mlp(...a.sizes);
   if (a.type === 'lenet') {
-    return sequential({
-      conv1: conv2d(a.inChannels, a.conv1, 3),
-      relu1: relu(),
-      pool1: maxPool2d(2),
-      conv2: conv2d(a.conv1, a.conv2, 3),
-      relu2: relu(),
-      pool2: maxPool2d(2),
-      flatten: flatten(),
-      fc1: linear(a.conv2, a.fc1),
-      relu3: relu(),
-      fc2: linear(a.fc1, a.classes),
+    return Sequential({
+      conv1: Conv2d(a.inChannels, a.conv1, 3),
+      relu1: ReLU(),
+      pool1: MaxPool2d(2),
+      conv2: Conv2d(a.conv1, a.conv2, 3),
+      relu2: ReLU(),
+      pool2: MaxPool2d(2),
+      flatten: Flatten(),
+      fc1: Linear(a.conv2, a.fc1),
+      relu3: ReLU(),
+      fc2: Linear(a.fc1, a.classes),
     });
   }
-  return sequential({
-    conv0: conv2d(a.inChannels, a.width, 3, { padding: 1, bias: false }),
-    bn0: batchNorm(a.width),
-    relu: relu(),
-    block: basicBlock(a.width, a.outWidth, a.stride),
-    pool: adaptiveAvgPool2d(1),
-    flatten: flatten(),
-    fc: linear(a.outWidth, a.classes),
+  return Sequential({
+    conv0: Conv2d(a.inChannels, a.width, 3, { padding: 1, bias: false }),
+    bn0: BatchNorm(a.width),
+    relu: ReLU(),
+    block: BasicBlock(a.width, a.outWidth, a.stride),
+    pool: AdaptiveAvgPool2d(1),
+    flatten: Flatten(),
+    fc: Linear(a.outWidth, a.classes),
   });
 }
 
@@ -72,7 +71,7 @@ test.each(cases)('$name: logits, gradients, and parameters after 5 steps', async
   for (const n of model.namedBuffers.keys())
     if (n.endsWith('num_batches_tracked')) start.set(n, { shape: [], data: [0] });
   model.init().loadStateDict(start);
-  const loss = crossEntropy({ reduction: 'mean' });
+  const loss = crossEntropyLoss({ reduction: 'mean' });
   const want = (name: string) => ({ shape: [], data: Float64Array.from(flat(c.outputs[name])) });
   const first = dense(c.inputs.x1);
   const input = (): Tensor => tensor(first.data, { shape: first.shape });

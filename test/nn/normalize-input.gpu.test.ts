@@ -2,18 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { NdArray, scope, tensor } from 'evenkeel';
 import { pgd } from 'evenkeel/attack';
 import { certifyMargin, crownBounds, intervalBounds, boxAround } from 'evenkeel/certify';
-import {
-  conv2d,
-  flatten,
-  linear,
-  linfDistMlp,
-  LinfDistNet,
-  normalizeInput,
-  relu,
-  sequential,
-  type Sequential,
-} from 'evenkeel/nn';
-import { crossEntropy } from 'evenkeel/losses';
+import { Conv2d, Flatten, Linear, linfDistMlp, LinfDistNet, NormalizeInput, ReLU, Sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import { makeDataset } from 'evenkeel/data';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -40,7 +30,7 @@ test.each([
   { shape: [4, 7], mean: [0.5], std: 0.5 },
   { shape: [2, 3, 6], mean: 0.25, std: STD },
 ])('(x - mean) / std in each channel: %o', async ({ shape, mean, std }) => {
-  using model = sequential(normalizeInput({ mean, std })).init();
+  using model = Sequential(NormalizeInput({ mean, std })).init();
   const size = shape.reduce((a, b) => a * b, 1);
   const data = hostUniform(1, size, key(2));
   const got = (await model.logits(new NdArray(data, shape))).data;
@@ -55,14 +45,14 @@ test.each([
 });
 
 describe('in a model', () => {
-  const rest = (): ReturnType<typeof linear>[] => [conv2d(3, 4, 3), relu(), flatten(), linear(16, 2)] as never;
-  const build = (): Sequential => sequential(normalizeInput({ mean: MEAN, std: STD }), ...rest()).init({ seed: 3 });
+  const rest = (): ReturnType<typeof Linear>[] => [Conv2d(3, 4, 3), ReLU(), Flatten(), Linear(16, 2)] as never;
+  const build = (): Sequential => Sequential(NormalizeInput({ mean: MEAN, std: STD }), ...rest()).init({ seed: 3 });
 
   test('nothing of it is trained, and a file brings its own constants', async () => {
     using model = build();
     expect([...model.parameters.keys()]).toEqual(['1.weight', '1.bias', '4.weight', '4.bias']);
     expect([...model.namedBuffers.keys()]).toEqual(['0.mean', '0.std']);
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     await fit(model, makeDataset(x, y, { numClasses: 2 }), {
       loss,
       optimizer: sgd({ lr: 0.1 }),
@@ -73,7 +63,7 @@ describe('in a model', () => {
     const state = await model.stateDict();
     expect(Array.from(state.get('0.mean')!.data)).toEqual(MEAN.map(Math.fround));
     expect(Array.from(state.get('0.std')!.data)).toEqual(STD.map(Math.fround));
-    using other = sequential(normalizeInput({ mean: [0, 0, 0], std: 1 }), ...rest())
+    using other = Sequential(NormalizeInput({ mean: [0, 0, 0], std: 1 }), ...rest())
       .init({ seed: 9 })
       .load(await model.save());
     expect((await other.logits(x)).data).toEqual((await model.logits(x)).data);
@@ -81,7 +71,7 @@ describe('in a model', () => {
 
   test('logits are those of the plain model on normalised images', async () => {
     using model = build();
-    using plain = sequential(...rest()).init({ seed: 3 });
+    using plain = Sequential(...rest()).init({ seed: 3 });
     const state = await model.stateDict();
     plain.loadStateDict(
       new Map(
@@ -137,7 +127,7 @@ describe('before a distance net', () => {
   ];
   test('the radius is in units of the pixels', async () => {
     const net = linfDistMlp([4, 8, 3]);
-    using model = new LinfDistNet({ pixels: normalizeInput({ mean, std }), ...net.children }, net.power).init({
+    using model = new LinfDistNet({ pixels: NormalizeInput({ mean, std }), ...net.children }, net.power).init({
       seed: 4,
     });
     using plain = linfDistMlp([4, 8, 3]).init({ seed: 1 });
@@ -164,14 +154,14 @@ describe('before a distance net', () => {
     const [first, ...others] = Object.entries(net.children);
     const flat = first![1].kind === 'flatten' ? [first!, others.shift()!] : [first!];
     using model = new LinfDistNet(
-      Object.fromEntries([...flat, ['pixels', normalizeInput({ mean, std })], ...others]) as never,
+      Object.fromEntries([...flat, ['pixels', NormalizeInput({ mean, std })], ...others]) as never,
       net.power,
     ).init();
     await expect(certifyMargin(model, [[0, 0, 0, 0]])).rejects.toThrow(
       'certifyMargin: normalizeInput stands behind other layers, expected it first',
     );
     const other = linfDistMlp([4, 3]);
-    using zero = new LinfDistNet({ pixels: normalizeInput({ mean, std }), ...other.children }, other.power).init();
+    using zero = new LinfDistNet({ pixels: NormalizeInput({ mean, std }), ...other.children }, other.power).init();
     (zero.namedBuffers.get('pixels.std') as ReturnType<typeof tensor>).write([1, 0, 1, 1]);
     await expect(certifyMargin(zero, [[0, 0, 0, 0]])).rejects.toThrow(
       'certifyMargin: normalizeInput has a std of 0, expected positive numbers',
@@ -181,24 +171,24 @@ describe('before a distance net', () => {
 
 test('errors', async () => {
   for (const std of [0, -1, NaN, Infinity, 1e-46])
-    expect(() => normalizeInput({ mean: 0, std })).toThrow(
-      `normalizeInput: std[0] is ${std}, expected a positive number in f32`,
+    expect(() => NormalizeInput({ mean: 0, std })).toThrow(
+      `NormalizeInput: std[0] is ${std}, expected a positive number in f32`,
     );
   for (const mean of [NaN, Infinity, 1e39])
-    expect(() => normalizeInput({ mean, std: 1 })).toThrow(
-      `normalizeInput: mean[0] is ${mean}, expected a finite number in f32`,
+    expect(() => NormalizeInput({ mean, std: 1 })).toThrow(
+      `NormalizeInput: mean[0] is ${mean}, expected a finite number in f32`,
     );
-  expect(() => normalizeInput({ mean: [0, 0], std: [1, 1, 1] })).toThrow(
-    'normalizeInput: mean has 2 entries, expected 3, one for each channel, or 1',
+  expect(() => NormalizeInput({ mean: [0, 0], std: [1, 1, 1] })).toThrow(
+    'NormalizeInput: mean has 2 entries, expected 3, one for each channel, or 1',
   );
-  expect(() => normalizeInput({ mean: 'x' as never, std: 1 })).toThrow(
-    'normalizeInput: mean is "x", expected an array of numbers',
+  expect(() => NormalizeInput({ mean: 'x' as never, std: 1 })).toThrow(
+    'NormalizeInput: mean is "x", expected an array of numbers',
   );
-  expect(() => normalizeInput({ mean: 0, stds: 1 } as never)).toThrow(
-    "normalizeInput: unknown option 'stds', did you mean 'std'?",
+  expect(() => NormalizeInput({ mean: 0, stds: 1 } as never)).toThrow(
+    "NormalizeInput: unknown option 'stds', did you mean 'std'?",
   );
-  using model = sequential(normalizeInput({ mean: MEAN, std: STD })).init();
+  using model = Sequential(NormalizeInput({ mean: MEAN, std: STD })).init();
   await expect(model.logits(new NdArray(new Float32Array(32), [2, 1, 4, 4]))).rejects.toThrow(
-    'normalizeInput: x has shape [2,1,4,4], expected (batch, 3, ...)',
+    'NormalizeInput: x has shape [2,1,4,4], expected (batch, 3, ...)',
   );
 });

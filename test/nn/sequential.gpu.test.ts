@@ -1,21 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { NdArray, tensor } from 'evenkeel';
 import { decodeSafetensors, FormatError } from 'evenkeel/io';
-import { avgPool2d, conv2d, cosineLinear, flatten, linear, maxPool2d, relu, sequential } from 'evenkeel/nn';
+import { AvgPool2d, Conv2d, CosineLinear, Flatten, Linear, MaxPool2d, ReLU, Sequential } from 'evenkeel/nn';
 import { hostNormal, key } from 'evenkeel/random';
 import { gpu } from '../support/gpu.ts';
 
 const cnn = () =>
-  sequential(
-    conv2d(1, 4, 3, { stride: 2, padding: 1 }),
-    relu(),
-    maxPool2d(2),
-    conv2d(4, 8, 3),
-    relu(),
-    flatten(),
-    linear(8 * 5 * 5, 16),
-    relu(),
-    cosineLinear(16, 3),
+  Sequential(
+    Conv2d(1, 4, 3, { stride: 2, padding: 1 }),
+    ReLU(),
+    MaxPool2d(2),
+    Conv2d(4, 8, 3),
+    ReLU(),
+    Flatten(),
+    Linear(8 * 5 * 5, 16),
+    ReLU(),
+    CosineLinear(16, 3),
   );
 const images = new NdArray(hostNormal(7, 784, key(1)), [7, 1, 28, 28]);
 
@@ -65,9 +65,9 @@ test('predict does not depend on the batch size, and rows are probabilities', as
 });
 
 test('a fused relu gives what a separate one gives', async () => {
-  using fused = sequential(linear(784, 10), relu(), linear(10, 3)).init({ seed: 4 });
-  const plain = { ...relu(), kind: 'activation' };
-  using separate = sequential(linear(784, 10), plain, linear(10, 3)).init({ seed: 4 });
+  using fused = Sequential(Linear(784, 10), ReLU(), Linear(10, 3)).init({ seed: 4 });
+  const plain = { ...ReLU(), kind: 'activation' };
+  using separate = Sequential(Linear(784, 10), plain, Linear(10, 3)).init({ seed: 4 });
   const x = new NdArray(images.data, [7, 784]);
   const [a, b] = [await fused.logits(x), await separate.logits(x)];
   expect(a.data).toEqual(b.data);
@@ -84,7 +84,7 @@ test('safetensors round trip, bit for bit', async () => {
 });
 
 test('average pooling as a layer', async () => {
-  using model = sequential(avgPool2d(28), flatten(), linear(1, 2)).init();
+  using model = Sequential(AvgPool2d(28), Flatten(), Linear(1, 2)).init();
   expect((await model.logits(images)).shape).toEqual([7, 2]);
 });
 
@@ -103,31 +103,31 @@ describe('bad input', () => {
   });
 
   test('layers that do not fit are named', async () => {
-    using model = sequential(flatten(), linear(700, 10)).init();
+    using model = Sequential(Flatten(), Linear(700, 10)).init();
     await expect(model.predict(images)).rejects.toThrow(
       'layer 1 (linear): linear: x has shape [7,784], weight [10,700] takes 700 features; give the layer 784 inputs',
     );
   });
 
   test.each([
-    [() => linear(0, 3), 'linear: inFeatures is 0, expected a positive integer'],
-    [() => conv2d(1, 2, 0), 'conv2d: kernelSize is [0,0], expected integers of at least 1'],
+    [() => Linear(0, 3), 'Linear: inFeatures is 0, expected a positive integer'],
+    [() => Conv2d(1, 2, 0), 'Conv2d: kernelSize is [0,0], expected integers of at least 1'],
     [
-      () => sequential(undefined as never),
-      'sequential: layer 0 is undefined, expected a layer such as linear(784, 10)',
+      () => Sequential(undefined as never),
+      'Sequential: layer 0 is undefined, expected a layer such as linear(784, 10)',
     ],
-    [() => cosineLinear(3, 2, { scale: 0 }), 'cosineLinear: scale is 0, expected a positive number'],
+    [() => CosineLinear(3, 2, { scale: 0 }), 'CosineLinear: scale is 0, expected a positive number'],
   ])('case %#', (act, message) => {
     expect(act).toThrow(message);
   });
 
   test('a layer outside a model, a model after dispose', () => {
-    const layer = linear(2, 2);
+    const layer = Linear(2, 2);
     const x = tensor([1, 2], { shape: [1, 2], gpu });
-    expect(() => linear(2, 2).forward(x)).toThrow(
-      'linear: weight does not exist yet; put the layer in sequential() and call model.init({ seed }), or fit',
+    expect(() => Linear(2, 2).forward(x)).toThrow(
+      'Linear: weight does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit',
     );
-    const model = sequential(layer).init();
+    const model = Sequential(layer).init();
     model.dispose();
     model.dispose();
     expect(() => model.forward(x)).toThrow('model: used after dispose');

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { NdArray, scope, tensor } from 'evenkeel';
 import { certifyMargin, intervalBounds } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
-import { linfMargin } from 'evenkeel/losses';
-import { linfDistMlp, recomputeMeans, sortDistLinear, sortNet, sequential, DistancePower } from 'evenkeel/nn';
+import { linfMargin } from 'evenkeel/objectives';
+import { linfDistMlp, recomputeMeans, SortDistLinear, sortNet, Sequential, DistancePower } from 'evenkeel/nn';
 import { adam, linfSchedule } from 'evenkeel/optim';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
@@ -40,8 +40,8 @@ test('evaluation at infinity is the sorted sum, 1-Lipschitz for any weights; at 
 test('training keeps a share q of the inputs, the same for a group of samples', async () => {
   const power = new DistancePower();
   power.set(Infinity);
-  const layer = sortDistLinear(400, 3, { power, keep: 0.7, group: 4 });
-  using net = sequential(layer).init({ seed: 1 });
+  const layer = SortDistLinear(400, 3, { power, keep: 0.7, group: 4 });
+  using net = Sequential(layer).init({ seed: 1 });
   // With weights of zero and inputs of their own size a distance names the largest input that was kept.
   net.arena.values.write(new Float32Array(net.arena.values.size));
   const ramp = Float32Array.from({ length: 10 * 400 }, (_, i) => (i % 400) + 1);
@@ -148,10 +148,10 @@ test('fits, from p = 8 to infinity', async () => {
 
 test('errors', () => {
   expect(() => sortNet([3])).toThrow('sortNet: got 1 sizes, expected at least the inputs and the outputs');
-  expect(() => sortDistLinear(3, 2, { keep: 0 })).toThrow(
-    'sortDistLinear: keep is 0, expected a number above 0, at most 1',
+  expect(() => SortDistLinear(3, 2, { keep: 0 })).toThrow(
+    'SortDistLinear: keep is 0, expected a number above 0, at most 1',
   );
-  expect(() => sortDistLinear(3, 2, { terms: 20 })).toThrow('sortDistLinear: terms is 20, expected at most 16');
+  expect(() => SortDistLinear(3, 2, { terms: 20 })).toThrow('SortDistLinear: terms is 20, expected at most 16');
   using net = sortNet([3, 4, 2], { p: 8 }).init();
   scope(() => {
     const box = tensor([0, 0, 0], { shape: [1, 3] });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { batchNorm, countParameters, linear, relu, residual, sequential, tanh, type Layer } from 'evenkeel/nn';
-import { crossEntropy } from 'evenkeel/losses';
+import { BatchNorm, countParameters, Linear, ReLU, Residual, Sequential, Tanh, type Layer } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import { add, mul, square, sum } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -17,10 +17,10 @@ import '../support/gpu.ts';
 const x = new NdArray(hostNormal(6, 3, key(1)), [6, 3]);
 
 function tied() {
-  const shared = linear(3, 3);
-  return sequential(shared, tanh(), shared, linear(3, 2));
+  const shared = Linear(3, 3);
+  return Sequential(shared, Tanh(), shared, Linear(3, 2));
 }
-const untied = () => sequential(linear(3, 3), tanh(), linear(3, 3), linear(3, 2));
+const untied = () => Sequential(Linear(3, 3), Tanh(), Linear(3, 3), Linear(3, 2));
 
 describe('one layer at two places of a model', () => {
   test('is one parameter, saved under both names as PyTorch has it', async () => {
@@ -56,7 +56,7 @@ describe('one layer at two places of a model', () => {
     async () => {
       using model = tied().init({ seed: 2 });
       const before = await model.predict(x);
-      const loss = crossEntropy();
+      const loss = crossEntropyLoss();
       await fit(model, makeDataset(x, [0, 1, 0, 1, 0, 1]), {
         loss,
         optimizer: sgd({ lr: 0.5 }),
@@ -85,8 +85,8 @@ describe('one layer at two places of a model', () => {
   );
 
   test('whole blocks, batch norms, and both paths of a residual', async () => {
-    const block = sequential(linear(3, 3), batchNorm(3), relu());
-    using model = sequential({ first: block, second: residual(block, block) }).init({ seed: 4 });
+    const block = Sequential(Linear(3, 3), BatchNorm(3), ReLU());
+    using model = Sequential({ first: block, second: Residual(block, block) }).init({ seed: 4 });
     expect([...model.namedBuffers.keys()]).toEqual([
       'first.1.running_mean',
       'first.1.running_var',
@@ -103,10 +103,10 @@ describe('one layer at two places of a model', () => {
 
 describe('one layer in two models', () => {
   test('is refused by name, and free again once the first model is disposed', async () => {
-    const shared = linear(3, 3);
-    const first = sequential(shared, linear(3, 2)).init({ seed: 1 });
+    const shared = Linear(3, 3);
+    const first = Sequential(shared, Linear(3, 2)).init({ seed: 1 });
     const before = await first.predict(x);
-    using second = sequential({ body: sequential(relu(), shared) });
+    using second = Sequential({ body: Sequential(ReLU(), shared) });
     const message =
       'model: body.1.weight is a parameter of another model too (the same linear layer is in both); make a ' +
       'layer for each model, or dispose the other model first';
@@ -114,17 +114,17 @@ describe('one layer in two models', () => {
     scope(() => expect(() => second.forward(tensor(x))).toThrow(message));
     expect((await first.predict(x)).data).toEqual(before.data);
     first.dispose();
-    expect(() => shared.forward(undefined as never)).toThrow('linear: weight does not exist yet');
+    expect(() => shared.forward(undefined as never)).toThrow('Linear: weight does not exist yet');
     second.init({ seed: 2 });
     expect((await second.predict(x)).shape).toEqual([6, 3]);
   });
 
   test('a model inside a model belongs to the outer one, and an initialised one is refused', () => {
-    const inner = sequential(linear(3, 3));
-    using outer = sequential(inner, linear(3, 2)).init();
+    const inner = Sequential(Linear(3, 3));
+    using outer = Sequential(inner, Linear(3, 2)).init();
     expect(() => inner.parameters).toThrow('model: 0.weight is a parameter of another model too');
-    const body = sequential(linear(3, 3)).init();
-    expect(() => sequential(body, linear(3, 2)).init()).toThrow(
+    const body = Sequential(Linear(3, 3)).init();
+    expect(() => Sequential(body, Linear(3, 2)).init()).toThrow(
       'model: 0.0.weight is a parameter of another model too',
     );
     body.dispose();
@@ -132,15 +132,15 @@ describe('one layer in two models', () => {
   });
 
   test('layers without parameters go anywhere', async () => {
-    const activation: Layer = relu();
-    using a = sequential(linear(3, 2), activation).init();
-    using b = sequential(linear(3, 2), activation);
+    const activation: Layer = ReLU();
+    using a = Sequential(Linear(3, 2), activation).init();
+    using b = Sequential(Linear(3, 2), activation);
     expect((await b.predict(x)).shape).toEqual((await a.predict(x)).shape);
   });
 });
 
 test('sums of uses of one parameter outside a model are unchanged', async () => {
-  using model = sequential(linear(3, 1)).init({ seed: 1 });
+  using model = Sequential(Linear(3, 1)).init({ seed: 1 });
   scope(() => {
     const y = model.forward(tensor(x));
     backward(sum(add(y, mul(y, 2))));

@@ -72,8 +72,8 @@ describe.each(reductions)('reduction %s', (reduction) => {
       const adjusted = scale || shift || margin || weight;
       return crossEntropy(t, tensor(labels, { dtype: 'i32' }), {
         ...rest,
-        perClass: adjusted
-          ? tensor(classTable(classes, { scale, shift, margin, weight }), { shape: [4, classes] })
+        classTable: adjusted
+          ? tensor(classTable(classes, { classScale: scale, shift, margin, weight }), { shape: [4, classes] })
           : undefined,
         sampleWeight: sampleWeight && tensor(sampleWeight),
       } as CrossEntropyOptions);
@@ -169,13 +169,13 @@ describe('infinities', () => {
     readAll(() => {
       const x = requireGrad(tensor(values.flat(), { shape: [values.length, values[0]!.length] }));
       const { scale, shift, margin, weight, sampleWeight, ...rest } = options;
-      const perClass = tensor(classTable(values[0]!.length, { scale, shift, margin, weight }), {
+      const perClass = tensor(classTable(values[0]!.length, { classScale: scale, shift, margin, weight }), {
         shape: [4, values[0]!.length],
       });
       const y = crossEntropy(x, tensor(labels, { dtype: 'i32' }), {
         reduction: 'none',
         ...rest,
-        perClass,
+        classTable: perClass,
         sampleWeight: sampleWeight && tensor(sampleWeight),
       } as CrossEntropyOptions);
       const [g] = grad(sum(y), [x], { createGraph: twice });
@@ -294,7 +294,7 @@ test('a captured step follows a class table that the host rewrites', async () =>
   const z = tensor([1, 2, 0.5, -1], { shape: [2, 2] });
   const table = tensor(classTable(2, {}), { shape: [4, 2] });
   const labels = tensor([0, 1], { dtype: 'i32' });
-  const step = capture(() => crossEntropy(z, labels, { perClass: table, reduction: 'weightedMean' }));
+  const step = capture(() => crossEntropy(z, labels, { classTable: table, reduction: 'weightedMean' }));
   const loss = (weight: number[]): number =>
     reference.crossEntropy({ shape: [2, 2], data: Float64Array.of(1, 2, 0.5, -1) }, [0, 1], {
       weight,
@@ -333,8 +333,8 @@ test('errors', () => {
     expect(() => crossEntropy(z, labels, { sampleWeight: labels as unknown as Tensor })).toThrow(
       'crossEntropy: sampleWeight is i32, expected f32',
     );
-    expect(() => crossEntropy(z, labels, { perClass: z })).toThrow(
-      'crossEntropy: perClass has shape [2,3], expected [4,3]',
+    expect(() => crossEntropy(z, labels, { classTable: z })).toThrow(
+      'crossEntropy: classTable has shape [2,3], expected [4,3]',
     );
     expect(() => classTable(3, { weight: [1, 2] })).toThrow(
       'crossEntropy: weight has 2 entries, the logits have 3 classes',

@@ -53,7 +53,7 @@ const runs: Record<string, GoldenRun> = {
       : undefined;
     return ops.crossEntropy(x!, index(target!), {
       ...rest,
-      perClass,
+      classTable: perClass,
       reduction: reduction === 'mean' ? 'weightedMean' : reduction,
     });
   },

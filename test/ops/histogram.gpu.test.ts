@@ -18,7 +18,7 @@ describe.each([
     'shape %j',
     async (shape) => {
       const x = sample(shape, { seed: 5 });
-      const make = (): Tensor<'u32'>[] => [histogram(upload(x), { bins, low, high })];
+      const make = (): Tensor<'u32'>[] => [histogram(upload(x), { numBins: bins, low, high })];
       const [y] = await readAll(make);
       expect(Array.from(y!)).toEqual(reference.histogram(x, bins, low, high));
       const step = capture(make);
@@ -33,8 +33,8 @@ test('edges belong to the bin on their right, the last one to its own; outside a
   const beside = [...edges].flatMap((e) => [e * (1 - 2 ** -23), e, e * (1 + 2 ** -22)]);
   const x = build([beside.length + 6], (i) => Math.fround([...beside, NaN, Infinity, -Infinity, -0.1, 5, -NaN][i]!));
   const [y, z] = await readAll(() => [
-    histogram(upload(x), { bins: 7, low: 0.1, high: 0.8 }),
-    histogram(tensor([0, 1, 2, 3, 4, 4]), { bins: 4, low: 0, high: 4 }),
+    histogram(upload(x), { numBins: 7, low: 0.1, high: 0.8 }),
+    histogram(tensor([0, 1, 2, 3, 4, 4]), { numBins: 4, low: 0, high: 4 }),
   ]);
   expect(Array.from(y!)).toEqual(reference.histogram(x, 7, 0.1, 0.8));
   expect(Array.from(z!)).toEqual([1, 1, 1, 3]);
@@ -66,7 +66,7 @@ test.each(cases)('bincount of [$shape], $classes classes', async ({ shape, class
           labels.map((c) => (dtype === 'u32' ? c >>> 0 : c)),
           { shape, dtype },
         ),
-        { classes },
+        { numClasses: classes },
       ),
     ]);
     expect(Array.from(y!)).toEqual(Array.from(plain.data));
@@ -74,7 +74,7 @@ test.each(cases)('bincount of [$shape], $classes classes', async ({ shape, class
   const constant = tensor(labels, { shape, dtype: 'i32' });
   await checkOp({
     inputs: [sample(shape)],
-    run: (weights) => bincount(constant, { classes, weights }),
+    run: (weights) => bincount(constant, { numClasses: classes, weights }),
     reference: (weights) => reference.bincount(labels, classes, weights),
     gradient: (dy, weights) => [reference.bincountGradient(dy, labels, weights)],
     tolerance: summed(count(shape)),
@@ -88,7 +88,7 @@ test('second gradient with respect to the weights', async () => {
   const x = sample([7], { seed: 3 });
   const [h] = await readAll(() => {
     const weights = requireGrad(upload(x));
-    const [g] = grad(sum(square(bincount(tensor(labels, { dtype: 'i32' }), { classes: 3, weights }))), [weights], {
+    const [g] = grad(sum(square(bincount(tensor(labels, { dtype: 'i32' }), { numClasses: 3, weights }))), [weights], {
       createGraph: true,
     });
     return grad(sum(square(g!)), [weights]);
@@ -111,8 +111,8 @@ test('second gradient with respect to the weights', async () => {
 test('more than 65,535 workgroups of elements', async () => {
   const labels = integers(65_537 * 65, 4, 3);
   const [y, z] = await readAll(() => [
-    bincount(tensor(labels, { dtype: 'i32' }), { classes: 4 }),
-    histogram(tensor(labels), { bins: 4, low: -0.5, high: 3.5 }),
+    bincount(tensor(labels, { dtype: 'i32' }), { numClasses: 4 }),
+    histogram(tensor(labels), { numBins: 4, low: -0.5, high: 3.5 }),
   ]);
   const want = [0, 1, 2, 3].map((c) => labels.filter((v) => v === c).length);
   expect([Array.from(y!), Array.from(z!)]).toEqual([want, want]);
@@ -123,9 +123,9 @@ test('without a scope only the results stay', () => {
   for (const t of [
     x,
     labels,
-    histogram(x, { bins: 9, low: -1, high: 1 }),
-    bincount(labels, { classes: 5 }),
-    bincount(labels, { classes: 5, weights: x }),
+    histogram(x, { numBins: 9, low: -1, high: 1 }),
+    bincount(labels, { numClasses: 5 }),
+    bincount(labels, { numClasses: 5, weights: x }),
   ])
     t.dispose();
 });
@@ -134,21 +134,25 @@ test('errors', () => {
   scope(() => {
     const x = tensor([1, 2]);
     const labels = tensor([0, 1], { dtype: 'i32' });
-    expect(() => histogram(x, { bins: 0, low: 0, high: 1 })).toThrow('histogram: bins is 0, expected an integer >= 1');
-    expect(() => histogram(x, { bins: 2, low: 1, high: 1 })).toThrow(
+    expect(() => histogram(x, { numBins: 0, low: 0, high: 1 })).toThrow(
+      'histogram: numBins is 0, expected an integer >= 1',
+    );
+    expect(() => histogram(x, { numBins: 2, low: 1, high: 1 })).toThrow(
       'histogram: low is 1 and high 1, expected finite numbers with low < high',
     );
-    expect(() => histogram(x, { bins: 2, low: 1, high: Infinity })).toThrow(
+    expect(() => histogram(x, { numBins: 2, low: 1, high: Infinity })).toThrow(
       'histogram: low is 1 and high Infinity, expected finite numbers with low < high',
     );
-    expect(() => histogram(labels as unknown as Tensor, { bins: 2, low: 0, high: 1 })).toThrow(
+    expect(() => histogram(labels as unknown as Tensor, { numBins: 2, low: 0, high: 1 })).toThrow(
       'histogram: x is i32, expected f32',
     );
-    expect(() => bincount(x as unknown as Tensor<'i32'>, { classes: 2 })).toThrow(
+    expect(() => bincount(x as unknown as Tensor<'i32'>, { numClasses: 2 })).toThrow(
       'bincount: x is f32, expected i32 or u32',
     );
-    expect(() => bincount(labels, { classes: 1.5 })).toThrow('bincount: classes is 1.5, expected an integer >= 1');
-    expect(() => bincount(labels, { classes: 2, weights: tensor([1]) })).toThrow(
+    expect(() => bincount(labels, { numClasses: 1.5 })).toThrow(
+      'bincount: numClasses is 1.5, expected an integer >= 1',
+    );
+    expect(() => bincount(labels, { numClasses: 2, weights: tensor([1]) })).toThrow(
       'bincount: weights has shape [1], expected [2]',
     );
   });

@@ -288,7 +288,7 @@ test.each(['none', 'sum', 'mean', 'weightedMean'] as const)(
         const y = tensor(list, { dtype: 'i32' });
         const table = tensor([1, 1, 1, 0, 0, 0, 0, 0, 0, ...weight], { shape: [4, 3] });
         const one = nllLoss(logSoftmax(p), y, { weight: tensor(weight), reduction, ignoreIndex });
-        const two = crossEntropy(q, y, { perClass: table, reduction, ignoreIndex });
+        const two = crossEntropy(q, y, { classTable: table, reduction, ignoreIndex });
         return [one, two, ...grad(sum(one), [p]), ...grad(sum(two), [q])];
       });
       expectWithin(a!, { shape: [], data: Float64Array.from(b!) }, close(1e-5, 1e-5), 'value');

@@ -185,7 +185,7 @@ test('epsilon keeps its part where p is 0 in f32', async () => {
     [-1e4, 0],
     [-Infinity, 0],
   ]) {
-    const [y, g] = await row(z, 0, 'mix', [1, 0], { epsilon: 1e-8 });
+    const [y, g] = await row(z, 0, 'mix', [1, 0], { eps: 1e-8 });
     expect(y![0]).toBeCloseTo(-Math.log(1e-8), 4);
     expect(Array.from(g!, Math.abs)).toEqual([expect.closeTo(0, 8), expect.closeTo(0, 8)]);
   }
@@ -215,7 +215,7 @@ test('near p = 1 no digits are lost', async () => {
 test('epsilon and floor', async () => {
   const z = [-3, 4, 0];
   const p = Math.exp(-3) / (Math.exp(-3) + Math.exp(4) + 1);
-  const [a, da] = await row(z, 0, 'power', [-1], { epsilon: 1e-3 });
+  const [a, da] = await row(z, 0, 'power', [-1], { eps: 1e-3 });
   expect(a![0]! / (1 / (p + 1e-3) - 1) - 1).toBeCloseTo(0, 5);
   expect(da![0]! / ((-p * (1 - p)) / (p + 1e-3) ** 2) - 1).toBeCloseTo(0, 5);
   const [b, db] = await row(z, 0, 'power', [0.5], { floor: 0.01 });
@@ -257,8 +257,8 @@ test('errors', () => {
     expect(() => probabilityLoss(x, labels, 'taylor', [], { order: 0 })).toThrow(
       'probabilityLoss: order is 0, expected a positive integer',
     );
-    expect(() => probabilityLoss(x, labels, 'power', [1], { epsilon: -1 })).toThrow(
-      'probabilityLoss: epsilon is -1, expected 0 <= epsilon < 1',
+    expect(() => probabilityLoss(x, labels, 'power', [1], { eps: -1 })).toThrow(
+      'probabilityLoss: eps is -1, expected 0 <= epsilon < 1',
     );
     expect(() => probabilityLoss(x, labels, 'power', [1], { floor: 1 })).toThrow(
       'probabilityLoss: floor is 1, expected 0 <= floor < 1',

@@ -382,8 +382,8 @@ test('copies and sums by index keep NaN of any payload', async () => {
     return [
       ops.embedding(x, tensor([1, 0], { dtype: 'i32' })),
       ops.upsampleNearest(ops.reshape(x, [1, 1, 2, 2]), { scale: 2 }),
-      ops.histogram(x, { bins: 2, low: 0, high: 1 }),
-      ops.bincount(labels, { classes: 2, weights: tensor([NaN, 1, 2, 3]) }),
+      ops.histogram(x, { numBins: 2, low: 0, high: 1 }),
+      ops.bincount(labels, { numClasses: 2, weights: tensor([NaN, 1, 2, 3]) }),
     ];
   });
   expect([...new Uint32Array(picked!.buffer)]).toEqual([words[2], words[3], words[0], words[1]]);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { backward, NdArray, requireGrad, scope, tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
-import { batchNorm, conv2d, dropout, flatten, linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { BatchNorm, Conv2d, Dropout, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import * as ops from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -54,8 +54,8 @@ test('every kernel that a GPU gets has workgroups of at least 64 invocations', (
     ] as const)
       product(shape, [32, shape[1], 3, 3], (x, w) => ops.conv2d(x, w, null, { padding: 1 }));
 
-    const loss = crossEntropy();
-    const model = sequential(conv2d(1, 4, 3), batchNorm(4), relu(), flatten(), dropout(0.2), linear(144, 3));
+    const loss = crossEntropyLoss();
+    const model = Sequential(Conv2d(1, 4, 3), BatchNorm(4), ReLU(), Flatten(), Dropout(0.2), Linear(144, 3));
     await fit(
       model,
       makeDataset(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { tensor } from 'evenkeel';
-import { crossEntropy } from 'evenkeel/losses';
-import { linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { ema, loadState, saveState, sgd, swa, swaLr, type WeightAverage } from 'evenkeel/optim';
 import { evaluate, fit } from 'evenkeel/train';
 import { expectSameBits, poison } from '../support/check-op.ts';
@@ -79,15 +79,15 @@ test('swap exchanges bits, and back: NaN and -0 included', async () => {
 
 test('in fit: one dispatch a step, evaluation under averaged weights, and the trained ones come back', async () => {
   const [data, held] = [clusters({ n: 500, seed: 1 }), clusters({ n: 200, seed: 2 })];
-  const model = sequential(linear(16, 32), relu(), linear(32, 10));
-  const loss = crossEntropy();
+  const model = Sequential(Linear(16, 32), ReLU(), Linear(32, 10));
+  const loss = crossEntropyLoss();
   const average = swa({ from: 2 });
   const scores: number[] = [];
   await fit(model, data, {
     loss,
     optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
     epochs: 5,
-    average,
+    weightAverage: average,
     schedule: swaLr({ swaLr: 0.05, from: 2, annealEpochs: 2 }),
     onEpoch: async ({ epoch }) => {
       if (epoch >= 2) scores.push(await average.during(async () => (await evaluate(model, held)).accuracy));

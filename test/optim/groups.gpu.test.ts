@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, scope, tensor, type Tensor } from 'evenkeel';
-import { freeze, linear, relu, sequential, unfreeze, type Sequential } from 'evenkeel/nn';
+import { freeze, Linear, ReLU, Sequential, unfreeze } from 'evenkeel/nn';
 import { decodeSafetensors, encodeSafetensors } from 'evenkeel/io';
 import { square, sub, sum } from 'evenkeel/ops';
 import {
@@ -225,7 +225,7 @@ test('groups that do not fit are refused by name', () => {
 });
 
 describe('freezing under an optimiser', () => {
-  const net = (): Sequential => sequential({ body: linear(5, 33), act: relu(), head: linear(33, 3) }).init({ seed: 1 });
+  const net = (): Sequential => Sequential({ body: Linear(5, 33), act: ReLU(), head: Linear(33, 3) }).init({ seed: 1 });
   const inputs = (): { x: Tensor; y: Tensor } => ({
     x: tensor(sample([7, 5], { seed: 3 }).data, { shape: [7, 5] }),
     y: tensor(sample([7, 3], { seed: 4 }).data, { shape: [7, 3] }),

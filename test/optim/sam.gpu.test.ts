@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { backward, capture, requireGrad, scope, tensor } from 'evenkeel';
 import { mul, powScalar, sum } from 'evenkeel/ops';
 import { sam, sgd } from 'evenkeel/optim';
-import { crossEntropy } from 'evenkeel/losses';
-import { batchNorm, linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { BatchNorm, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { fit, TrainingStep } from 'evenkeel/train';
 import { samStep } from '../reference/sam.ts';
 import { Arena } from '../../src/nn/arena.ts';
@@ -61,9 +61,9 @@ test(
   'fit runs the second pass inside the captured step: one submit, ' + 'and the loss reported is that of the first',
   async () => {
     const data = clusters({ n: 256 });
-    const make = () => sequential(linear(16, 32), relu(), linear(32, 10));
+    const make = () => Sequential(Linear(16, 32), ReLU(), Linear(32, 10));
     const losses = async (rho: number): Promise<number[]> => {
-      const [model, loss, seen] = [make(), crossEntropy(), [] as number[]];
+      const [model, loss, seen] = [make(), crossEntropyLoss(), [] as number[]];
       await fit(model, data, {
         loss,
         optimizer: sam({ base: sgd({ lr: 0.1, momentum: 0.9 }), rho }),
@@ -79,7 +79,7 @@ test(
     expect(sharp[7]!).toBeLessThan(0.7 * sharp[0]!);
 
     const model = make().init({ seed: 0 });
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const of = (optimizer: ReturnType<typeof sgd>): number => {
       const step = new TrainingStep(model, data, { loss, optimizer, batchSize: 128, inputNoise: 0, seed: 0 });
       step.setOrder(Uint32Array.from({ length: 256 }, (_, i) => i));
@@ -101,7 +101,7 @@ test(
 test('running statistics are those of the first pass', async () => {
   const data = clusters({ n: 64 });
   const statistics = async (optimizer: ReturnType<typeof sgd>): Promise<Float32Array[]> => {
-    const [model, loss] = [sequential(linear(16, 8), batchNorm(8), relu(), linear(8, 10)), crossEntropy()];
+    const [model, loss] = [Sequential(Linear(16, 8), BatchNorm(8), ReLU(), Linear(8, 10)), crossEntropyLoss()];
     await fit(model, data, { loss, optimizer, epochs: 1 });
     const out = await Promise.all([...model.namedBuffers.values()].map((b) => b.read()));
     for (const t of [model, loss]) t.dispose();

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { decodeSafetensors, encodeSafetensors } from 'evenkeel/io';
-import { linear, relu, sequential, type Sequential } from 'evenkeel/nn';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { adam, adamW, loadState, saveState, sgd, type Optimizer, type OptimizerState } from 'evenkeel/optim';
 import { expectSameBits } from '../support/check-op.ts';
 import '../support/gpu.ts';
 
-const net = (hidden = 3): Sequential => sequential(linear(4, hidden), relu(), linear(hidden, 2)).init({ seed: 0 });
+const net = (hidden = 3): Sequential => Sequential(Linear(4, hidden), ReLU(), Linear(hidden, 2)).init({ seed: 0 });
 
 /** A state after one step with gradient 1. */
 async function used(model: Sequential, optimizer: Optimizer): Promise<OptimizerState> {

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import {
   cosineLr,
-  cosineWarmRestarts,
-  custom,
+  cosineWarmRestartsLr,
+  lambdaLr,
   drw,
   exponentialLr,
   linearLr,
-  multiStep,
-  oneCycle,
+  multiStepLr,
+  oneCycleLr,
   polynomialLr,
   stepLr,
   swaLr,
-  warmUp,
-  warmupCosine,
+  warmupLr,
+  cosineWarmupLr,
   type Moment,
   type Schedule,
 } from 'evenkeel/optim';
@@ -23,7 +23,7 @@ const at = (epoch: number): Moment => ({ epoch, epochs: 200, step: epoch * 10, s
 test(
   'the schedule of the LDAM code: warm-up over 5 epochs, 0.01 from epoch 161 and 0.0001 from 181, counted ' + 'from 1',
   () => {
-    const schedules = [warmUp(), multiStep({ milestones: [160, 180], gamma: 0.01 })];
+    const schedules = [warmupLr(), multiStepLr({ milestones: [160, 180], gamma: 0.01 })];
     const rate = (epoch: number): number => ratesAt(schedules, at(epoch - 1), 0.1).lr;
     const table: [epoch: number, rate: number][] = [
       [1, 0.02],
@@ -42,8 +42,8 @@ test(
   },
 );
 
-test('multiStep counts the milestones passed, in any order', () => {
-  const { lr } = multiStep({ milestones: [30, 10], gamma: 0.5 });
+test('multiStepLr counts the milestones passed, in any order', () => {
+  const { lr } = multiStepLr({ milestones: [30, 10], gamma: 0.5 });
   expect([0, 9, 10, 29, 30, 99].map((e) => lr!(at(e), 1))).toEqual([1, 1, 0.5, 0.5, 0.25, 0.25]);
 });
 
@@ -78,7 +78,7 @@ test('schedules count epochs, or steps where they are told to', () => {
   near(rates(stepLr({ stepSize: 2 }), step(19), step(20), step(40)), [1, 0.1, 0.01]);
   near(rates(stepLr({ stepSize: 2, by: 'step' }), step(1), step(2), step(4)), [1, 0.1, 0.01]);
   near(rates(stepLr({ stepSize: 2, lag: 1 }), at(2), at(3), at(5)), [1, 0.1, 0.01]);
-  near(rates(multiStep({ milestones: [5], by: 'step' }), step(4), step(5)), [1, 0.1]);
+  near(rates(multiStepLr({ milestones: [5], by: 'step' }), step(4), step(5)), [1, 0.1]);
   near(rates(exponentialLr({ gamma: 0.5, by: 'step' }), step(0), step(3)), [1, 0.125]);
   near(rates(linearLr({ startFactor: 0, totalIters: 4, by: 'step' }), step(0), step(1), step(9)), [0, 0.25, 1]);
   near(rates(polynomialLr({ totalIters: 4, by: 'step' }), step(1), step(4), step(9)), [0.75, 0, 0]);
@@ -87,22 +87,25 @@ test('schedules count epochs, or steps where they are told to', () => {
 test('defaults end with the run', () => {
   near(rates(cosineLr(), at(0), at(100), at(200)), [1, 0.5, 0]);
   near(rates(cosineLr({ by: 'step', etaMin: 0.2 }), step(0), step(1000), step(2000)), [1, 0.6, 0.2]);
-  near(rates(warmupCosine({ warmup: 100 }), at(0), at(50), at(100), at(150), at(200), at(300)), [0, 0.5, 1, 0.5, 0, 0]);
-  near(rates(warmupCosine({ warmup: 0 }), at(0), at(100)), [1, 0.5]);
-  const cycle = oneCycle({ maxLr: 2 });
+  near(
+    rates(cosineWarmupLr({ warmup: 100 }), at(0), at(50), at(100), at(150), at(200), at(300)),
+    [0, 0.5, 1, 0.5, 0, 0],
+  );
+  near(rates(cosineWarmupLr({ warmup: 0 }), at(0), at(100)), [1, 0.5]);
+  const cycle = oneCycleLr({ maxLr: 2 });
   near(rates(cycle, step(0), step(599), step(1999), step(5000)), [0.08, 2, 8e-6, 8e-6]);
   near(
     [step(0), step(599), step(1999)].map((m) => cycle.momentum!(m)),
     [0.95, 0.85, 0.95],
   );
-  near(rates(oneCycle(), step(599)), [1]);
-  expect(oneCycle({ cycleMomentum: false }).momentum).toBeUndefined();
-  near(rates(oneCycle({ totalSteps: 10, pctStart: 0.1 }), step(0), step(9)), [1, 4e-6]);
+  near(rates(oneCycleLr(), step(599)), [1]);
+  expect(oneCycleLr({ cycleMomentum: false }).momentum).toBeUndefined();
+  near(rates(oneCycleLr({ totalSteps: 10, pctStart: 0.1 }), step(0), step(9)), [1, 4e-6]);
 });
 
 test('restarts: equal periods, and growing ones', () => {
-  near(rates(cosineWarmRestarts({ t0: 4 }), at(0), at(2), at(4), at(6)), [1, 0.5, 1, 0.5]);
-  near(rates(cosineWarmRestarts({ t0: 4, tMult: 2 }), at(4), at(8), at(12), at(20), at(28)), [1, 0.5, 1, 0.5, 1]);
+  near(rates(cosineWarmRestartsLr({ t0: 4 }), at(0), at(2), at(4), at(6)), [1, 0.5, 1, 0.5]);
+  near(rates(cosineWarmRestartsLr({ t0: 4, tMult: 2 }), at(4), at(8), at(12), at(20), at(28)), [1, 0.5, 1, 0.5, 1]);
 });
 
 test('swaLr leaves the rate alone before its first epoch', () => {
@@ -114,19 +117,19 @@ test('swaLr leaves the rate alone before its first epoch', () => {
 });
 
 test('schedules act one after the other; the last momentum counts', () => {
-  const half = custom((_, rate) => rate / 2);
+  const half = lambdaLr((_, rate) => rate / 2);
   expect(ratesAt([], at(3), 0.3)).toEqual({ lr: 0.3, momentum: undefined });
   expect(
     ratesAt(
-      [half, custom(({ epoch }, rate) => rate + epoch), { momentum: () => 0.5 }, { momentum: () => 0.7 }],
+      [half, lambdaLr(({ epoch }, rate) => rate + epoch), { momentum: () => 0.5 }, { momentum: () => 0.7 }],
       at(3),
       1,
     ),
   ).toEqual({ lr: 3.5, momentum: 0.7 });
-  expect(() => ratesAt([custom(() => NaN)], at(3), 1)).toThrow(
+  expect(() => ratesAt([lambdaLr(() => NaN)], at(3), 1)).toThrow(
     'schedule: the rate in epoch 3, step 30 is NaN, expected a number of at least 0',
   );
-  expect(() => ratesAt([custom(() => -1)], at(0), 1)).toThrow(
+  expect(() => ratesAt([lambdaLr(() => -1)], at(0), 1)).toThrow(
     'schedule: the rate in epoch 0, step 0 is -1, expected a number of at least 0',
   );
 });
@@ -135,26 +138,28 @@ test('errors', () => {
   expect(() => stepLr({ stepSize: 0 })).toThrow('stepLr: stepSize is 0, expected a number of at least 1');
   expect(() => exponentialLr({ gamma: NaN })).toThrow('exponentialLr: gamma is NaN, expected a number of at least 0');
   expect(() => cosineLr({ tMax: 0 })).toThrow('cosineLr: tMax is 0, expected a number of at least 1');
-  expect(() => cosineWarmRestarts({ t0: 5, tMult: 0.5 })).toThrow(
-    'cosineWarmRestarts: tMult is 0.5, expected a number of at least 1',
+  expect(() => cosineWarmRestartsLr({ t0: 5, tMult: 0.5 })).toThrow(
+    'cosineWarmRestartsLr: tMult is 0.5, expected a number of at least 1',
   );
   expect(() => linearLr({ totalIters: 0 })).toThrow('linearLr: totalIters is 0, expected a number of at least 1');
   expect(() => polynomialLr({ power: -1 })).toThrow('polynomialLr: power is -1, expected a number of at least 0');
-  expect(() => warmupCosine({ warmup: 5, total: 4 })).toThrow(
-    'warmupCosine: total is 4, expected a number of at least 5',
+  expect(() => cosineWarmupLr({ warmup: 5, total: 4 })).toThrow(
+    'cosineWarmupLr: total is 4, expected a number of at least 5',
   );
-  expect(() => oneCycle({ totalSteps: 1 })).toThrow('oneCycle: totalSteps is 1, expected a number of at least 2');
-  expect(() => oneCycle({ pctStart: 1 })).toThrow('oneCycle: pctStart is 1, expected a number between 0 and 1');
-  expect(() => oneCycle({ anneal: 'step' as never })).toThrow('oneCycle: anneal is step, expected cos or linear');
+  expect(() => oneCycleLr({ totalSteps: 1 })).toThrow('oneCycleLr: totalSteps is 1, expected a number of at least 2');
+  expect(() => oneCycleLr({ pctStart: 1 })).toThrow('oneCycleLr: pctStart is 1, expected a number between 0 and 1');
+  expect(() => oneCycleLr({ anneal: 'step' as never })).toThrow('oneCycleLr: anneal is step, expected cos or linear');
   expect(() => swaLr({ swaLr: -1 })).toThrow('swaLr: swaLr is -1, expected a number of at least 0');
-  expect(() => custom(0.1 as never)).toThrow('custom: lr is a number, expected a function of the moment and the rate');
-  expect(() => multiStep({ milestones: [5, -1] })).toThrow(
-    'multiStep: milestones[1] is -1, expected a number of at least 0',
+  expect(() => lambdaLr(0.1 as never)).toThrow(
+    'lambdaLr: lr is a number, expected a function of the moment and the rate',
   );
-  expect(() => multiStep({ milestones: [5], gamma: -1 })).toThrow(
-    'multiStep: gamma is -1, expected a number of at least 0',
+  expect(() => multiStepLr({ milestones: [5, -1] })).toThrow(
+    'multiStepLr: milestones[1] is -1, expected a number of at least 0',
   );
-  expect(() => warmUp({ epochs: 0 })).toThrow('warmUp: epochs is 0, expected a number of at least 1');
+  expect(() => multiStepLr({ milestones: [5], gamma: -1 })).toThrow(
+    'multiStepLr: gamma is -1, expected a number of at least 0',
+  );
+  expect(() => warmupLr({ epochs: 0 })).toThrow('warmupLr: epochs is 0, expected a number of at least 1');
   expect(() => drw({ beta: 1 })).toThrow('drw: beta is 1, expected a number of at least 0 and below 1');
   expect(() => drw({ from: -1 })).toThrow('drw: from is -1, expected a number of at least 0');
 });

@@ -17,14 +17,14 @@ const programs: readonly (readonly [name: string, code: string])[] = [
   [
     'model',
     "import { init, tensor } from 'evenkeel'; import { linear, relu, sequential } from 'evenkeel/nn'; await " +
-      'init(); console.log(await sequential(linear(2, 2), relu()).init().logits(globalThis.x));',
+      'init(); console.log(await Sequential(linear(2, 2), relu()).init().logits(globalThis.x));',
   ],
   [
     'training',
     "import { init } from 'evenkeel'; import { makeDataset } from 'evenkeel/data'; import { crossEntropy } " +
       "from 'evenkeel/losses'; import { linear, relu, sequential } from 'evenkeel/nn'; " +
       "import { sgd } from 'evenkeel/optim'; import { fit } from 'evenkeel/train'; await init(); " +
-      'await fit(sequential(linear(2, 2), relu()), makeDataset(globalThis.x, globalThis.y, { numClasses: 2 ' +
+      'await fit(Sequential(linear(2, 2), relu()), makeDataset(globalThis.x, globalThis.y, { numClasses: 2 ' +
       '}), { loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });',
   ],
 ];

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { backward, capture, scope, tensor, type Captured, type Tensor } from 'evenkeel';
-import { linear, relu, sequential, type Sequential } from 'evenkeel/nn';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { add, matmul, mul, square, softplus, sub, sum } from 'evenkeel/ops';
 import { loadState, saveState, type Optimizer, type OptimizerState } from 'evenkeel/optim';
 import { Arena } from '../../src/nn/arena.ts';
@@ -131,7 +131,7 @@ async function expectConverges({ converging, maximizes }: OptimizerCase, target:
   for (const t of [step, state, arena]) t.dispose();
 }
 
-const network = (): Sequential => sequential(linear(5, 33), relu(), linear(33, 3));
+const network = (): Sequential => Sequential(Linear(5, 33), ReLU(), Linear(33, 3));
 
 /** Steps `first` to `last` of a small network on one fixed batch, eager or captured; the parameters at the end. */
 async function trainNetwork(

@@ -1,6 +1,6 @@
 import { tensor, type Tensor } from 'evenkeel';
-import type { NoisyInputs } from 'evenkeel/certify';
-import { batchNorm, conv2d, flatten, linear, relu, sequential, type Sequential } from 'evenkeel/nn';
+import type { NoisyInputs } from 'evenkeel/objectives';
+import { BatchNorm, Conv2d, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { permute } from 'evenkeel/ops';
 import { dense, flat, type GoldenCase } from './golden.ts';
 
@@ -14,10 +14,10 @@ export function netOf(c: GoldenCase): Sequential {
     classes: number;
   };
   const hidden = net.convChannels * net.image ** 2;
-  const conv = conv2d(net.inChannels, net.convChannels, 3, { padding: 1 });
-  const rest = { relu: relu(), flatten: flatten(), fc: linear(hidden, net.classes) };
-  const model = sequential(
-    net.architecture.includes('batchNorm') ? { conv, bn: batchNorm(net.convChannels), ...rest } : { conv, ...rest },
+  const conv = Conv2d(net.inChannels, net.convChannels, 3, { padding: 1 });
+  const rest = { relu: ReLU(), flatten: Flatten(), fc: Linear(hidden, net.classes) };
+  const model = Sequential(
+    net.architecture.includes('batchNorm') ? { conv, bn: BatchNorm(net.convChannels), ...rest } : { conv, ...rest },
   ).init({ seed: 0 });
   const state = new Map(
     Object.keys(c.inputs)

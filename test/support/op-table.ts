@@ -119,13 +119,13 @@ export const TABLE: readonly OpRow[] = [
     sample: (x) => ops.log1p(x),
   },
   {
-    name: 'normalQuantile',
+    name: 'ndtri',
     dtypes: 'f32',
     gradient: 'any',
     tolerance: 'own polynomial',
     tfjs: '',
     jax: '',
-    sample: (x) => ops.normalQuantile(x),
+    sample: (x) => ops.ndtri(x),
   },
   {
     name: 'neg',
@@ -656,7 +656,7 @@ export const TABLE: readonly OpRow[] = [
     tolerance: 'copy',
     tfjs: '',
     jax: '',
-    sample: (x) => ops.histogram(x, { bins: 4, low: 0, high: 1 }),
+    sample: (x) => ops.histogram(x, { numBins: 4, low: 0, high: 1 }),
   },
   {
     name: 'bincount',
@@ -665,7 +665,7 @@ export const TABLE: readonly OpRow[] = [
     tolerance: 'copy',
     tfjs: 'bincount',
     jax: '',
-    sample: (x) => ops.bincount(x, { classes: 8 }),
+    sample: (x) => ops.bincount(x, { numClasses: 8 }),
   },
   {
     name: 'matmul',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, capture, noGrad, prepare, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
 import { add, crossEntropy, erf, linear, mul, reshape, sum, tanh } from 'evenkeel/ops';
-import { conv2d, flatten, linear as linearLayer, maxPool2d, mlp, relu, resnet20, sequential } from 'evenkeel/nn';
+import { Conv2d, Flatten, Linear as linearLayer, MaxPool2d, mlp, ReLU, resnet20, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { Arena } from '../../src/nn/arena.ts';
 import { expectSameBits } from '../support/check-op.ts';
@@ -192,16 +192,16 @@ describe('captured step', () => {
     [
       'a convolutional network',
       () =>
-        sequential(
-          conv2d(1, 24, 5),
-          relu(),
-          maxPool2d(2),
-          conv2d(24, 32, 3),
-          relu(),
-          maxPool2d(2),
-          flatten(),
+        Sequential(
+          Conv2d(1, 24, 5),
+          ReLU(),
+          MaxPool2d(2),
+          Conv2d(24, 32, 3),
+          ReLU(),
+          MaxPool2d(2),
+          Flatten(),
           linearLayer(800, 128),
-          relu(),
+          ReLU(),
           linearLayer(128, 10),
         ),
       [16, 1, 28, 28],

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { DisposedError, DeviceLostError, init, scope, tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { NdArray } from '../../src/tensor/ndarray.ts';
@@ -44,8 +44,8 @@ test('after gpu.destroy() every use says so, reads under way too', async () => {
 
 test.each(['destroyed', 'lost'])('fit rejects with a sentence when the device is %s meanwhile', async (how) => {
   const other = await init();
-  const model = sequential(linear(2, 2)).init({ gpu: other });
-  const loss = crossEntropy();
+  const model = Sequential(Linear(2, 2)).init({ gpu: other });
+  const loss = crossEntropyLoss();
   const data = makeDataset(
     new NdArray(
       Float32Array.from({ length: 80 }, (_, i) => i % 7),

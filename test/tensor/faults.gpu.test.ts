@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { capture, GpuError, NdArray, scope, tensor, zeros } from 'evenkeel';
 import { Smooth } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
-import { dropout, flatten, linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Dropout, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { add, matmul, mul, sum } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
@@ -44,8 +44,8 @@ const programs: Record<string, () => Promise<Iterable<number>>> = {
     }
   },
   'training and prediction': async () => {
-    using model = sequential(flatten(), linear(6, 5), relu(), dropout(0.3), linear(5, 3));
-    const loss = crossEntropy();
+    using model = Sequential(Flatten(), Linear(6, 5), ReLU(), Dropout(0.3), Linear(5, 3));
+    const loss = crossEntropyLoss();
     try {
       const optimizer = sgd({ lr: 0.1, momentum: 0.9 });
       const { loss: losses } = await fit(model, makeDataset(x, y), {
@@ -61,7 +61,7 @@ const programs: Record<string, () => Promise<Iterable<number>>> = {
     }
   },
   certification: async () => {
-    using model = sequential(flatten(), linear(6, 3)).init({ seed: 5 });
+    using model = Sequential(Flatten(), Linear(6, 3)).init({ seed: 5 });
     using smooth = new Smooth(model, { numClasses: 3, sigma: 0.5 });
     const found = await smooth.certify(x.slice(0, 3), { n0: 10, n: 60, batchSize: 50 });
     return [...found.labels, ...found.radii, ...found.counts.data];

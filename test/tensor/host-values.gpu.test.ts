@@ -12,9 +12,9 @@ import {
   certifyStaged,
 } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import * as metrics from 'evenkeel/metrics';
-import { linear, linfDistMlp, sequential, type Sequential } from 'evenkeel/nn';
+import { Linear, linfDistMlp, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { evaluate, fit } from 'evenkeel/train';
 import { each } from '../support/certify.ts';
@@ -142,7 +142,7 @@ describe('what is no array of numbers gets a sentence', () => {
     [undefined, 'TypeError: WHAT is undefined, expected an array of numbers'],
     [{ a: 1, b: 2 }, 'TypeError: WHAT is an object with a, b, expected an array of numbers'],
     [Promise.resolve([1]), 'TypeError: WHAT is a promise; await it first, expected an array of numbers'],
-    [crossEntropy, 'TypeError: WHAT is the function crossEntropy, expected an array of numbers'],
+    [crossEntropyLoss, 'TypeError: WHAT is the function crossEntropy, expected an array of numbers'],
     [{ data: [1, 2, 3], shape: [2, 2] }, 'RangeError: WHAT has 3 elements, expected 4 for shape [2,2]'],
     [
       { data: 'ab', shape: [2] },
@@ -240,7 +240,7 @@ describe('a Tensor, an NdArray and nested arrays give the same', () => {
   let x: Tensor;
   let labels: Tensor<'i32'>;
   beforeAll(() => {
-    model = sequential(linear(3, 2)).init({ seed: 2 });
+    model = Sequential(Linear(3, 2)).init({ seed: 2 });
     x = tensor(rows);
     labels = tensor(y, { dtype: 'i32' });
   });
@@ -375,9 +375,9 @@ describe('a Tensor, an NdArray and nested arrays give the same', () => {
   test('a loss that was not called', async () => {
     const data = makeDataset(rows, y);
     await expect(
-      fit(model, data, { loss: crossEntropy as never, optimizer: sgd({ lr: 0.1 }), epochs: 1 }),
+      fit(model, data, { loss: crossEntropyLoss as never, optimizer: sgd({ lr: 0.1 }), epochs: 1 }),
     ).rejects.toThrow(
-      'crossEntropy: options are a tensor, expected an object; pass the result of crossEntropy(), not crossEntropy',
+      'crossEntropyLoss: options are a tensor, expected an object; pass the result of crossEntropy(), not crossEntropy',
     );
   });
 });

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { backward, capture, empty, init, scope, tensor, zeros, type Captured, type Tensor } from 'evenkeel';
 import { conv2d, lpDistance, matmul, tanh } from 'evenkeel/ops';
-import { crossEntropy } from 'evenkeel/losses';
-import { linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { gpu } from '../support/gpu.ts';
 
 /** A captured training step of 784-256-128-10, and what to dispose. */
 function mlpStep(): { step: Captured<Tensor>; dispose(): void } {
-  const model = sequential(linear(784, 256), relu(), linear(256, 128), relu(), linear(128, 10)).init({ seed: 0 });
-  const loss = crossEntropy();
+  const model = Sequential(Linear(784, 256), ReLU(), Linear(256, 128), ReLU(), Linear(128, 10)).init({ seed: 0 });
+  const loss = crossEntropyLoss();
   const optimizer = sgd({ lr: 0.05, momentum: 0.9 }).for(model);
   const x = empty([32, 784]).write(new Float32Array(32 * 784).fill(0.1));
   const y = tensor(new Int32Array(32).fill(3), { dtype: 'i32' });

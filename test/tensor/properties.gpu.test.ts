@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { backward, capture, checkpoint, grad, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import * as ops from 'evenkeel/ops';
-import { crossEntropy } from 'evenkeel/losses';
-import { linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { makeDataset } from 'evenkeel/data';
@@ -298,8 +298,8 @@ test('fit with batches that do not divide the data: the same losses captured ane
         { numClasses: 3 },
       );
       const losses: number[] = [];
-      using model = sequential(linear(6, 8), relu(), linear(8, 3)).init({ seed: 1 });
-      const using = crossEntropy();
+      using model = Sequential(Linear(6, 8), ReLU(), Linear(8, 3)).init({ seed: 1 });
+      const using = crossEntropyLoss();
       await fit(model, data, {
         loss: using,
         optimizer: sgd({ lr: 0 }),

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planMemory } from '../../src/gpu/plan.ts';
 import { decodeSafetensors, encodeSafetensors, FormatError } from '../../src/io/index.ts';
-import { effectiveNumberWeights, inverseFrequencyWeights, ldamMargins } from '../../src/losses/class-weights.ts';
+import { effectiveNumberWeights, inverseFrequencyWeights, ldamMargins } from '../../src/stats/class-weights.ts';
 import { longTailCounts } from '../../src/data/long-tail.ts';
 import { shuffledIndices } from '../../src/data/shuffle.ts';
-import { key, split } from '../../src/random/key.ts';
+import { key, splitKey } from '../../src/random/key.ts';
 import { hostNormal, hostUniform } from '../../src/random/random.ts';
 import {
   betaQuantile,
@@ -194,8 +194,8 @@ describe('random streams', () => {
   test('children of one key differ from it and from each other', () =>
     check(seed, fc.nat(1000), fc.nat(1000), (s, i, j) => {
       const k = key(s);
-      expect(split(k, i)).not.toEqual(k);
-      if (i !== j) expect(split(k, i)).not.toEqual(split(k, j));
+      expect(splitKey(k, i)).not.toEqual(k);
+      if (i !== j) expect(splitKey(k, i)).not.toEqual(splitKey(k, j));
     }));
   test('different seeds have different keys', () =>
     check(seed, seed, (a, b) => expect(JSON.stringify(key(a)) === JSON.stringify(key(b))).toBe(a === b)));

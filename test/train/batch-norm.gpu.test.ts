@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { backward, capture, NdArray, scope, tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import {
-  adaptiveAvgPool2d,
-  basicBlock,
-  batchNorm,
-  conv2d,
-  dropout,
-  flatten,
-  linear,
-  relu,
-  sequential,
+  AdaptiveAvgPool2d,
+  BasicBlock,
+  BatchNorm,
+  Conv2d,
+  Dropout,
+  Flatten,
+  Linear,
+  ReLU,
+  Sequential,
 } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { hostNormal, key } from 'evenkeel/random';
@@ -19,15 +19,15 @@ import { fit, TrainingStep } from 'evenkeel/train';
 import { gpu } from '../support/gpu.ts';
 
 const net = () =>
-  sequential({
-    conv1: conv2d(1, 4, 3, { padding: 1, bias: false }),
-    bn1: batchNorm(4),
-    relu: relu(),
-    block: basicBlock(4, 8, 2),
-    pool: adaptiveAvgPool2d(1),
-    flatten: flatten(),
-    drop: dropout(0.2),
-    fc: linear(8, 3),
+  Sequential({
+    conv1: Conv2d(1, 4, 3, { padding: 1, bias: false }),
+    bn1: BatchNorm(4),
+    relu: ReLU(),
+    block: BasicBlock(4, 8, 2),
+    pool: AdaptiveAvgPool2d(1),
+    flatten: Flatten(),
+    drop: Dropout(0.2),
+    fc: Linear(8, 3),
   });
 const rows = 8;
 const batches = [1, 2, 3, 4].map((seed) => ({
@@ -38,7 +38,7 @@ const batches = [1, 2, 3, 4].map((seed) => ({
 /** Trains a fresh model on the batches; captured or not. Returns losses and the state. */
 async function train(isCaptured: boolean): Promise<{ losses: number[]; state: Map<string, Float32Array> }> {
   const model = net().init({ seed: 1 });
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const optimizer = sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.1 }).for(model);
   const x = tensor(batches[0]!.x, { shape: [rows, 1, 6, 6] });
   const y = tensor(batches[0]!.y, { dtype: 'i32' });
@@ -91,7 +91,7 @@ test(
   'fit: the same seed gives the same masks and statistics, another seed others, on a model that has already ' +
     'drawn some',
   async () => {
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const model = net().init({ seed: 1 });
     const start = await model.stateDict();
     const run = async (seed: number) => {
@@ -122,7 +122,7 @@ test(
 );
 
 test('memory returns to its baseline after 200 steps, and a step allocates nothing', async () => {
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const model = net().init({ seed: 1 });
   const step = new TrainingStep(model, data, {
     loss,

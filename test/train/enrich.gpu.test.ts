@@ -65,7 +65,7 @@ describe('drawGaussians', () => {
     expect(none.x.shape).toEqual([0, 3]);
     none.x.dispose();
     const read = async (clip: boolean): Promise<Float32Array> => {
-      const { x } = drawGaussians(gaussians, [3, 40], key(3), { clip });
+      const { x } = drawGaussians(gaussians, [3, 40], key(3), { nonNegative: clip });
       const rows = (await x.read()) as Float32Array;
       x.dispose();
       return rows;

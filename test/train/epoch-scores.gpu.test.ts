@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import { accuracy, balancedAccuracy } from 'evenkeel/metrics';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { epochScores, fit } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
@@ -14,8 +14,8 @@ test('the last epoch and the best beside it, on data that the model gets worse o
     train.y.map((c) => (c + 1) % 10),
     { numClasses: 10 },
   );
-  const model = sequential(linear(16, 10));
-  const loss = crossEntropy();
+  const model = Sequential(Linear(16, 10));
+  const loss = crossEntropyLoss();
   const scores = epochScores(model, other);
   await fit(model, train, { loss, optimizer: sgd({ lr: 0.01 }), epochs: 6, batchSize: 32, seed: 3, onEpoch: scores });
   expect(scores.all.map(({ epoch }) => epoch)).toEqual([0, 1, 2, 3, 4, 5]);

@@ -1,7 +1,7 @@
 // Ten programs that a user of PyTorch writes on the first day. everyday.node.test.ts holds each to 15 lines.
 import { expect, test } from 'vitest';
 import { backward, capture, grad, requireGrad, scope, tensor, type NdArray, type Tensor } from 'evenkeel';
-import { freeze, linear, relu, sequential, unfreeze } from 'evenkeel/nn';
+import { freeze, Linear, ReLU, Sequential, unfreeze } from 'evenkeel/nn';
 import {
   add,
   crossEntropy,
@@ -24,11 +24,11 @@ import { clusters } from '../support/synthetic.ts';
 import '../support/gpu.ts';
 
 const data = clusters({ n: 256 });
-const net = () => sequential({ features: sequential(linear(16, 32), relu()), head: linear(32, 10) });
+const net = () => Sequential({ features: Sequential(Linear(16, 32), ReLU()), head: Linear(32, 10) });
 const shard = (k: number) => clusters({ n: 64, seed: k });
 const gated = () => ({
   gate: requireGrad(tensor(new Float32Array(16).fill(0.5))),
-  inner: linear(16, 16),
+  inner: Linear(16, 16),
   forward(x: Tensor) {
     return mul(this.inner.forward(x), sigmoid(mul(x, this.gate)));
   },
@@ -53,7 +53,7 @@ test('own loop', async () => {
 });
 
 test('own layer', async () => {
-  using model = sequential({ block: gated(), head: linear(16, 10) });
+  using model = Sequential({ block: gated(), head: Linear(16, 10) });
   const { loss } = await fit(model, data, {
     loss: crossEntropy,
     optimizer: adam({ lr: 0.01 }),
@@ -62,7 +62,7 @@ test('own layer', async () => {
   });
   expect(loss.at(-1)).toBeLessThan(loss[0]! / 4);
   expect([...model.parameters.keys()]).toContain('block.gate');
-  using other = sequential({ block: gated(), head: linear(16, 10) });
+  using other = Sequential({ block: gated(), head: Linear(16, 10) });
   other.load(await model.save());
   expect(await other.logits(data.x)).toEqual(await model.logits(data.x));
 });

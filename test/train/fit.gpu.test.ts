@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { NdArray, NonFiniteError, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { isFinite, mul, reshape, where } from 'evenkeel/ops';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy, ldam, type Loss } from 'evenkeel/losses';
-import { batchNorm, conv2d, cosineLinear, flatten, linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss, ldam, type Loss } from 'evenkeel/losses';
+import { BatchNorm, Conv2d, CosineLinear, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import {
   adagrad,
   adam,
@@ -11,25 +11,25 @@ import {
   type ParameterArena,
   clipGradNorm,
   cosineLr,
-  custom,
+  lambdaLr,
   drw,
   ema,
   loadState,
-  multiStep,
-  oneCycle,
+  multiStepLr,
+  oneCycleLr,
   saveState,
   sgd,
-  warmUp,
+  warmupLr,
 } from 'evenkeel/optim';
 import { evaluate, fit, type FitOptions, type StepReport } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
 
-const net = () => sequential(linear(16, 32), relu(), linear(32, 10));
+const net = () => Sequential(Linear(16, 32), ReLU(), Linear(32, 10));
 const data = clusters({ n: 1000, seed: 1 });
 const held = clusters({ n: 500, seed: 2 });
 
 async function run(options: Partial<FitOptions> = {}, model = net()) {
-  const loss = (options.loss ?? crossEntropy()) as Loss;
+  const loss = (options.loss ?? crossEntropyLoss()) as Loss;
   const reports: StepReport[] = [];
   const history = await fit(model, data, {
     loss,
@@ -64,18 +64,18 @@ test('the same seed gives bit-equal losses and weights, another seed does not', 
 
 test('schedules multiply, and class weights follow the epoch', async () => {
   const seen: (number[] | null)[] = [];
-  const loss = ldam({ clsNumList: data.classCounts, scaleIn: 'head' });
+  const loss = ldam({ classCounts: data.classCounts, scaleIn: 'head' });
   const set = loss.setClassWeight;
   loss.setClassWeight = (w) => {
     seen.push(w && Array.from(w));
     set(w);
   };
-  const model = sequential(linear(16, 32), relu(), cosineLinear(32, 10, { scale: 30 }));
+  const model = Sequential(Linear(16, 32), ReLU(), CosineLinear(32, 10, { scale: 30 }));
   const { reports } = await run(
     {
       loss,
       epochs: 4,
-      schedule: [warmUp({ epochs: 2 }), multiStep({ milestones: [3], gamma: 0.5 }), drw({ from: 2 })],
+      schedule: [warmupLr({ epochs: 2 }), multiStepLr({ milestones: [3], gamma: 0.5 }), drw({ from: 2 })],
     },
     model,
   );
@@ -93,14 +93,14 @@ test('adam learns too', async () => {
   expect(score.balancedAccuracy).toBeGreaterThan(0.9);
 });
 
-test('oneCycle moves rate and momentum step by step; without a momentum to move it is an error', async () => {
-  const schedule = oneCycle({ maxLr: 0.2 });
+test('oneCycleLr moves rate and momentum step by step; without a momentum to move it is an error', async () => {
+  const schedule = oneCycleLr({ maxLr: 0.2 });
   const { reports, score } = await run({ schedule });
   expect(reports.map((r) => r.lr)).toEqual(
     reports.map((r) => schedule.lr!({ epoch: r.epoch, epochs: 3, step: r.step - 1, stepsPerEpoch: 8 }, 0.1)),
   );
   expect(score.balancedAccuracy).toBeGreaterThan(0.9);
-  const still = await run({ schedule: oneCycle({ maxLr: 0.2, cycleMomentum: false }) });
+  const still = await run({ schedule: oneCycleLr({ maxLr: 0.2, cycleMomentum: false }) });
   expect(still.reports.map((r) => r.lr)).toEqual(reports.map((r) => r.lr));
   expect(still.reports.at(-1)!.loss).not.toBe(reports.at(-1)!.loss);
   await expect(run({ schedule, optimizer: adagrad() })).rejects.toThrow(
@@ -111,12 +111,12 @@ test('oneCycle moves rate and momentum step by step; without a momentum to move 
 
 test('a rate that is no number stops the run before the step', async () => {
   const model = net();
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const running = fit(model, data, {
     loss,
     optimizer: sgd({ lr: 0.1 }),
     epochs: 1,
-    schedule: custom(({ step }) => (step < 3 ? 0.1 : NaN)),
+    schedule: lambdaLr(({ step }) => (step < 3 ? 0.1 : NaN)),
   });
   await expect(running).rejects.toThrow(
     'schedule: the rate in epoch 0, step 3 is NaN, expected a number of at least 0',
@@ -127,7 +127,7 @@ test('a rate that is no number stops the run before the step', async () => {
 test('gradients are clipped inside the step: no parameter moves farther than rate times norm', async () => {
   const model = net().init({ seed: 3 });
   const before = await model.arena.values.read();
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   await fit(model, data, { loss, optimizer: clipGradNorm(sgd({ lr: 0.5 }), { maxNorm: 1e-3 }), epochs: 1 });
   const after = await model.arena.values.read();
   const moved = Math.hypot(...after.map((v, i) => v - before[i]!));
@@ -153,10 +153,14 @@ test('a loss that reaches no parameter leaves them where they are', async () => 
 
 test('a run that was stopped, saved and restored into new objects ends bit by bit as one that was not', async () => {
   const optimizer = adam({ lr: 0.01 });
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const options = { loss, optimizer, epochs: 4, inputNoise: 0.2, seed: 3, schedule: cosineLr() };
   const whole = { model: net(), average: ema({ decay: 0.9 }), losses: [] as number[] };
-  await fit(whole.model, data, { ...options, average: whole.average, onStep: (r) => void whole.losses.push(r.loss) });
+  await fit(whole.model, data, {
+    ...options,
+    weightAverage: whole.average,
+    onStep: (r) => void whole.losses.push(r.loss),
+  });
 
   const first = { model: net().init({ seed: 3 }), average: ema({ decay: 0.9 }) };
   const state = optimizer.for(first.model);
@@ -164,7 +168,7 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   const files: Uint8Array[] = [];
   const running = fit(first.model, data, {
     ...options,
-    average: first.average,
+    weightAverage: first.average,
     state,
     signal: stop.signal,
     onEpoch: async ({ epoch }) => {
@@ -184,7 +188,7 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   const seen: [number, number, number][] = [];
   const history = await fit(second.model, data, {
     ...options,
-    average: second.average,
+    weightAverage: second.average,
     state: restored,
     startEpoch: 2,
     onStep: (r) => void (second.losses.push(r.loss), seen.push([r.step, r.epoch, r.lr])),
@@ -210,7 +214,7 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
 
 test('an abort stops the run, rejects with its reason and frees everything', async () => {
   const model = net();
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const stop = new AbortController();
   let steps = 0;
   const running = fit(model, data, {
@@ -237,7 +241,7 @@ test('a loss that is not finite is an error that names the step', async () => {
     numClasses: 10,
   });
   const model = net();
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   await expect(fit(model, wild, { loss, optimizer: sgd({ lr: 1 }), epochs: 3 })).rejects.toThrow(
     /^fit: the loss of step \d+ is (NaN|-?Infinity); lower the learning rate, or check the inputs$/,
   );
@@ -246,7 +250,7 @@ test('a loss that is not finite is an error that names the step', async () => {
 });
 
 test('detectAnomaly names the op, and changes nothing in a run that is well', async () => {
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   using model = net();
   const wild = {
     ...data,
@@ -276,8 +280,8 @@ test('a class without samples gives finite numbers', async () => {
     { numClasses: 10 },
   );
   expect(missing.classCounts[9]).toBe(0);
-  const model = sequential(linear(16, 32), relu(), cosineLinear(32, 10));
-  const loss = ldam({ clsNumList: missing.classCounts });
+  const model = Sequential(Linear(16, 32), ReLU(), CosineLinear(32, 10));
+  const loss = ldam({ classCounts: missing.classCounts });
   const history = await fit(model, missing, {
     loss,
     optimizer: sgd({ lr: 0.01, momentum: 0.9 }),
@@ -290,7 +294,7 @@ test('a class without samples gives finite numbers', async () => {
 });
 
 describe('bad options', () => {
-  const good = () => ({ loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });
+  const good = () => ({ loss: crossEntropyLoss(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });
   const cases: [string, () => Promise<unknown>, string][] = [
     ['epochs', () => fit(net(), data, { ...good(), epochs: 0 }), 'fit: epochs is 0, expected a positive integer'],
     [
@@ -329,8 +333,8 @@ describe('bad options', () => {
   });
 
   test('a layer of the wrong width is named, and nothing leaks', async () => {
-    const model = sequential(linear(15, 10)).init();
-    const loss = crossEntropy();
+    const model = Sequential(Linear(15, 10)).init();
+    const loss = crossEntropyLoss();
     await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
       'layer 0 (linear): linear: x has shape [128,16], weight [10,15] takes 15 features; give the layer 16 inputs',
     );
@@ -339,8 +343,8 @@ describe('bad options', () => {
   });
 
   test('labels beyond the outputs of the model are counted', async () => {
-    const model = sequential(linear(16, 9)).init();
-    const loss = crossEntropy();
+    const model = Sequential(Linear(16, 9)).init();
+    const loss = crossEntropyLoss();
     await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
       'fit: 100 labels lie outside the classes of the model; does its last layer have one output for each class?',
     );
@@ -349,8 +353,8 @@ describe('bad options', () => {
   });
 
   test('counts of the wrong length', async () => {
-    const model = sequential(linear(16, 10)).init();
-    const loss = ldam({ clsNumList: [5, 5] });
+    const model = Sequential(Linear(16, 10)).init();
+    const loss = ldam({ classCounts: [5, 5] });
     await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
       'ldam: logits have shape [128,10], expected 2 classes on the last axis',
     );
@@ -363,9 +367,9 @@ describe('a last batch of one row', () => {
   const bad = 'layer 1 (batchNorm): batchNorm: x has shape [1,4], expected more than 1 value per channel when training';
   const part = (n: number) =>
     makeDataset(new NdArray(data.x.data.slice(0, n * 16), [n, 16]), data.y.slice(0, n), { numClasses: 10 });
-  const withNorm = () => sequential(linear(16, 4), batchNorm(4), linear(4, 10));
+  const withNorm = () => Sequential(Linear(16, 4), BatchNorm(4), Linear(4, 10));
   const attempt = async (n: number, options: Partial<FitOptions>, model = withNorm()) => {
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const steps: number[] = [];
     model.init({ seed: 1 });
     const before = await model.stateDict();
@@ -410,13 +414,13 @@ describe('a last batch of one row', () => {
     expect((await attempt(9, { batchSize: 10, dropLast: true })).message).toBe(
       'fit: dropLast leaves no batch: 9 samples, batchSize 10',
     );
-    expect((await attempt(21, { batchSize: 10 }, sequential(linear(16, 10)))).steps).toHaveLength(6);
-    const image = sequential({
-      ...{ shape: { ...flatten(), kind: 'planes', forward: (x: Tensor) => reshape(x, [x.shape[0]!, 1, 4, 4]) } },
-      conv: conv2d(1, 2, 3),
-      norm: batchNorm(2),
-      flat: flatten(),
-      head: linear(8, 10),
+    expect((await attempt(21, { batchSize: 10 }, Sequential(Linear(16, 10)))).steps).toHaveLength(6);
+    const image = Sequential({
+      ...{ shape: { ...Flatten(), kind: 'planes', forward: (x: Tensor) => reshape(x, [x.shape[0]!, 1, 4, 4]) } },
+      conv: Conv2d(1, 2, 3),
+      norm: BatchNorm(2),
+      flat: Flatten(),
+      head: Linear(8, 10),
     });
     expect((await attempt(21, { batchSize: 10 }, image)).steps).toHaveLength(6);
   });
@@ -425,7 +429,7 @@ describe('a last batch of one row', () => {
 describe('parameters and gradients that are not finite, under a loss that hides it', () => {
   // A loss whose value stays finite whatever the logits are.
   const hiding = (): Loss => {
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const finite = (l: Tensor): Tensor => mul(where(isFinite(l), l, 0), 0);
     return Object.assign((z: Tensor, y: Tensor<'i32'>) => finite(loss(z, y)), {
       setClassWeight: () => {},

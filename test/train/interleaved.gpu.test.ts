@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { apgd, evaluateRobustness, pgd, squareAttack } from 'evenkeel/attack';
 import { certifyBounds, certifyDataset, Smooth, smoothedPredictions } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy, mixup, mixed, type Loss } from 'evenkeel/losses';
-import { batchNorm, dropout, linear, relu, sequential, splitClassifier, type Sequential } from 'evenkeel/nn';
+import { crossEntropyLoss, type Loss } from 'evenkeel/losses';
+import { mixup, mixed } from 'evenkeel/objectives';
+import { BatchNorm, Dropout, Linear, ReLU, Sequential, splitClassifier } from 'evenkeel/nn';
 import * as ops from 'evenkeel/ops';
 import { drw, ema, sgd } from 'evenkeel/optim';
 import { crt, evaluate, featuresOf, fit, lws, susceptibility, type FitOptions } from 'evenkeel/train';
@@ -25,7 +26,7 @@ const data = makeDataset(
   Array.from({ length: 50 }, (_, i) => i % CLASSES),
 );
 const few = { x: new NdArray(data.x.data.slice(0, 4 * WIDTH), [4, WIDTH]), y: data.y.slice(0, 4) };
-const net = () => sequential(linear(WIDTH, 8), batchNorm(8), relu(), dropout(0.3), linear(8, CLASSES));
+const net = () => Sequential(Linear(WIDTH, 8), BatchNorm(8), ReLU(), Dropout(0.3), Linear(8, CLASSES));
 
 type Call = (model: Sequential) => Promise<unknown>;
 
@@ -63,7 +64,7 @@ const calls: Record<string, Call> = {
   certifyDataset: (model) =>
     smoothed(model, async (smooth) => {
       const rows = [];
-      for await (const { row } of certifyDataset(smooth, few, { n0: 20, n: 40, batchSize: 10, together: 1 }))
+      for await (const { row } of certifyDataset(smooth, few, { n0: 20, n: 40, batchSize: 10, concurrency: 1 }))
         rows.push({ ...row, seconds: 0 });
       return rows;
     }),
@@ -104,7 +105,7 @@ const calls: Record<string, Call> = {
 };
 
 const options = (): FitOptions => ({
-  loss: crossEntropy(),
+  loss: crossEntropyLoss(),
   optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
   epochs: 5,
   batchSize: 10,
@@ -168,7 +169,7 @@ describe('beside fit: the run and the call are those of each alone, bit for bit'
 
   test('a fit of a second model, with the same loss', async () => {
     const { losses, state } = await reference();
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const other = net().init({ seed: 8 });
     const [a, b] = await Promise.all([trained({ loss }), trained({ loss, seed: 4 }, other)]);
     expect([a.losses, a.state]).toEqual([losses, state]);
@@ -195,7 +196,7 @@ describe('beside fit: the run and the call are those of each alone, bit for bit'
       run.model.dispose();
 
       // The device alone sees labels that the loss makes up; the caller's count does not take them away.
-      const own = crossEntropy();
+      const own = crossEntropyLoss();
       const wrong = Object.assign((z: Tensor, y: Tensor<'i32'>) => own(z, ops.add(y, 2)), {
         setClassWeight: () => {},
         dispose: () => {},
@@ -234,7 +235,7 @@ describe('what two runs cannot share is refused in words, and the first goes on'
   });
 
   test('a loss whose class weights a schedule sets, an objective with state, a probe', async () => {
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const [a, b, c] = [net(), net(), net()];
     const first = trained({ loss, schedule: drw({ from: 1 }) }, a);
     await expect(trained({ loss }, b)).rejects.toThrow(
@@ -283,7 +284,7 @@ describe('averages', () => {
     const seen: unknown[][] = [];
     const run = await trained(
       {
-        average,
+        weightAverage: average,
         onStep: ({ step }) => {
           if (step === 9) void average.during(() => 0).catch((error: Error) => void refused.push(error.message));
           if (step === 10) void model.predict(few.x, { weights: average });
@@ -336,8 +337,8 @@ describe('averages', () => {
   test('two averages do not borrow at once; one that onEpoch does not await ends the run', async () => {
     const model = net();
     const [a, b] = [ema({ decay: 0.5 }), ema({ decay: 0.9 })];
-    await trained({ average: a, epochs: 1 }, model);
-    await trained({ average: b, epochs: 1 }, model);
+    await trained({ weightAverage: a, epochs: 1 }, model);
+    await trained({ weightAverage: b, epochs: 1 }, model);
     await a.during(async () => {
       await expect(b.during(() => 0)).rejects.toThrow('ema: during while ema.during has the weights of the model');
       expect(() => b.swap()).toThrow('ema: swap while ema.during has the weights');
@@ -367,7 +368,7 @@ test('overlapping probes take batches of their own, as probes one after the othe
 
 test('an objective beside predicts', async () => {
   const run = async (beside: boolean) => {
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const objective = mixed(mixup({ alpha: 1 }), loss);
     const model = net();
     const found = await trained(

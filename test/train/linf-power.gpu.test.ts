@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { linfMargin } from 'evenkeel/losses';
+import { linfMargin } from 'evenkeel/objectives';
 import { linfDistMlp } from 'evenkeel/nn';
 import { adam, linfSchedule } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';

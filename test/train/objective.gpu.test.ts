@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { grad, requireGrad, tensor } from 'evenkeel';
-import { crossEntropy, type Objective, type ObjectiveMoment } from 'evenkeel/losses';
-import { batchNorm, dropout, linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss, type Objective, type ObjectiveMoment } from 'evenkeel/losses';
+import { BatchNorm, Dropout, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { add, concat, mean, mul, sum } from 'evenkeel/ops';
 import { drw, sam, sgd } from 'evenkeel/optim';
 import { normal } from 'evenkeel/random';
@@ -11,7 +11,7 @@ import { clusters } from '../support/synthetic.ts';
 const data = clusters({ n: 300, seed: 1 });
 
 async function run(options: Partial<FitOptions>) {
-  const model = sequential(linear(16, 32), batchNorm(32), relu(), dropout(0.2), linear(32, 10));
+  const model = Sequential(Linear(16, 32), BatchNorm(32), ReLU(), Dropout(0.2), Linear(32, 10));
   const losses: number[] = [];
   await fit(model, data, {
     optimizer: sgd({ lr: 0.1, momentum: 0.9 }),
@@ -26,7 +26,7 @@ async function run(options: Partial<FitOptions>) {
 }
 
 const plain =
-  (loss: ReturnType<typeof crossEntropy>): Objective =>
+  (loss: ReturnType<typeof crossEntropyLoss>): Objective =>
   ({ x, y, forward }) =>
     loss(forward(x), y);
 
@@ -34,7 +34,7 @@ test.each([
   ['sgd', sgd({ lr: 0.1 })],
   ['sam', sam({ base: sgd({ lr: 0.1 }) })],
 ])('plain cross-entropy as an objective trains bit by bit as the loss: %s', async (_, optimizer) => {
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const options = { optimizer, inputNoise: 0.2 };
   const a = await run({ ...options, loss });
   expect(await run({ ...options, objective: plain(loss) })).toEqual(a);
@@ -68,7 +68,7 @@ test(
   'an attack through evaluate leaves running statistics and parameter gradients alone; more rows than the ' +
     'batch are allowed',
   async () => {
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const a = await run({ loss });
     // The attack adds nothing to the loss: bit-equal training shows that it has no side effects.
     const attacked = await run({
@@ -86,7 +86,7 @@ test(
 );
 
 test('errors', async () => {
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const objective = plain(loss);
   await expect(run({ loss, objective })).rejects.toThrow('fit: got a loss and an objective, expected one of them');
   await expect(run({})).rejects.toThrow('fit: loss is missing, expected for example crossEntropy()');

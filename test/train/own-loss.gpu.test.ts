@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { backward, capture, prepare, tensor, type Tensor } from 'evenkeel';
 import { certifyBounds } from 'evenkeel/certify';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { crossEntropy, mul, relu } from 'evenkeel/ops';
 import { drw, sgd } from 'evenkeel/optim';
 import { evaluate, fit, susceptibility } from 'evenkeel/train';
@@ -9,7 +9,7 @@ import { clusters } from '../support/synthetic.ts';
 import '../support/gpu.ts';
 
 const data = clusters({ n: 64 });
-const net = () => sequential(linear(16, 10));
+const net = () => Sequential(Linear(16, 10));
 const optimizer = sgd({ lr: 0.1 });
 const own = (logits: Tensor, labels: Tensor<'i32'>): Tensor => mul(crossEntropy(logits, labels), 2);
 
@@ -42,7 +42,7 @@ test('what a function cannot do is refused', async () => {
 });
 
 test('bounds refuse a layer of your own by its kind', async () => {
-  using model = sequential({ forward: (x: Tensor) => relu(x) }, linear(16, 10)).init({ seed: 0 });
+  using model = Sequential({ forward: (x: Tensor) => relu(x) }, Linear(16, 10)).init({ seed: 0 });
   await expect(certifyBounds(model, data.x, { eps: 0.1, clip: [-20, 20] })).rejects.toThrow('module');
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { classBalancedSampler, instanceSampler, type Sampler } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
@@ -9,8 +9,8 @@ import { clusters } from '../support/synthetic.ts';
 const data = clusters({ n: 300, seed: 1 });
 
 async function losses(sampler?: Sampler): Promise<number[]> {
-  const model = sequential(linear(16, 10));
-  const loss = crossEntropy();
+  const model = Sequential(Linear(16, 10));
+  const loss = crossEntropyLoss();
   const seen: number[] = [];
   try {
     await fit(model, data, {

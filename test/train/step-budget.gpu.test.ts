@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { capture, empty, scope, tensor, backward } from 'evenkeel';
-import { crossEntropy } from 'evenkeel/losses';
-import { linear, relu, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit, TrainingStep } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
 import { gpu } from '../support/gpu.ts';
 
-const mlp = () => sequential(linear(784, 256), relu(), linear(256, 128), relu(), linear(128, 10)).init({ seed: 0 });
+const mlp = () => Sequential(Linear(784, 256), ReLU(), Linear(256, 128), ReLU(), Linear(128, 10)).init({ seed: 0 });
 
 test('a captured MLP step: at most 13 dispatches, 1 submit, nothing allocated', async () => {
   const model = mlp();
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const optimizer = sgd({ lr: 0.05, momentum: 0.9 }).for(model);
   const x = empty([128, 784]).write(new Float32Array(128 * 784).fill(0.1));
   const y = tensor(new Int32Array(128).fill(3), { dtype: 'i32' });
@@ -48,7 +48,7 @@ test('a captured MLP step: at most 13 dispatches, 1 submit, nothing allocated', 
 test('a step of fit, with its batch, noise and log, stays within 15 dispatches', async () => {
   const data = clusters({ n: 256, features: 784 });
   const model = mlp();
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const step = new TrainingStep(model, data, {
     loss,
     optimizer: sgd({ lr: 0.01, momentum: 0.9 }),
@@ -69,8 +69,8 @@ test('a step of fit, with its batch, noise and log, stays within 15 dispatches',
 
 test('memory returns to its baseline after 200 steps, captured and eager', async () => {
   const data = clusters({ n: 1000 });
-  const model = sequential(linear(16, 32), relu(), linear(32, 10)).init({ seed: 1 });
-  const loss = crossEntropy();
+  const model = Sequential(Linear(16, 32), ReLU(), Linear(32, 10)).init({ seed: 1 });
+  const loss = crossEntropyLoss();
   const optimizer = sgd({ lr: 0.05, momentum: 0.9 });
   await fit(model, data, { loss, optimizer, epochs: 1 });
   await gpu.sync();

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { backward, grad, NdArray, scope, tensor, type Tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy, mae, type Loss } from 'evenkeel/losses';
+import { crossEntropyLoss, mae, type Loss } from 'evenkeel/losses';
 import { splitAccuracy } from 'evenkeel/metrics';
-import { batchNorm, dropout, linear, relu, sequential, tanh, type Layer, type Sequential } from 'evenkeel/nn';
+import { BatchNorm, Dropout, Linear, ReLU, Sequential, Tanh, type Layer } from 'evenkeel/nn';
 import { crossEntropy as fused } from 'evenkeel/ops';
-import { adam, cosineLr, custom, sam, saveState, sgd, type Optimizer } from 'evenkeel/optim';
+import { adam, cosineLr, lambdaLr, sam, saveState, sgd, type Optimizer } from 'evenkeel/optim';
 import { fit, susceptibility, susceptibilityCurve, type ProbeSource, type SusceptibilityOptions } from 'evenkeel/train';
 import goldenFile from '../golden/susceptibility.json';
 import { casesOf, dense, flat, type GoldenCase } from '../support/golden.ts';
@@ -37,14 +37,14 @@ function modelOf(c: GoldenCase): Sequential {
   const layers: Layer[] = dims
     .slice(1)
     .flatMap((out, i): Layer[] => [
-      linear(dims[i]!, out),
-      ...(i < dims.length - 2 ? [activation === 'tanh' ? tanh() : relu()] : []),
+      Linear(dims[i]!, out),
+      ...(i < dims.length - 2 ? [activation === 'tanh' ? Tanh() : ReLU()] : []),
     ]);
   const parameters = c.inputs.parameters as Record<string, unknown>;
   const state = new Map(
     Object.keys(parameters).map((name) => [`${2 * Number(name.at(-1))}.${name.slice(0, -1)}`, dense(parameters[name])]),
   );
-  return sequential(...layers)
+  return Sequential(...layers)
     .init({ seed: 0 })
     .loadStateDict(state);
 }
@@ -76,11 +76,11 @@ describe('golden', () => {
     const { lr, momentum, weightDecay, epochs } = optionsOf(c);
     const out = c.outputs as Record<string, number[]>;
     const model = modelOf(c);
-    const loss = crossEntropy();
+    const loss = crossEntropyLoss();
     const { probe, loss: losses } = await fit(model, all(c), {
       loss,
       optimizer: sgd({ lr, momentum, weightDecay }),
-      schedule: custom(({ epoch }) => out.lrPerEpoch![epoch]!),
+      schedule: lambdaLr(({ epoch }) => out.lrPerEpoch![epoch]!),
       sampler: ({ y }) => Uint32Array.from(y, (_, i) => i),
       batchSize: 6,
       epochs,
@@ -159,20 +159,20 @@ describe('golden', () => {
 
 const data = clusters({ n: 160, classes: 4, features: 12, seed: 1 });
 const held = clusters({ n: 90, classes: 4, features: 12, seed: 2 });
-const net = (): Sequential => sequential(linear(12, 16), batchNorm(16), relu(), dropout(0.3), linear(16, 4));
+const net = (): Sequential => Sequential(Linear(12, 16), BatchNorm(16), ReLU(), Dropout(0.3), Linear(16, 4));
 
 describe('the run goes on as if nothing had been', () => {
   const rules: [string, () => Optimizer, SusceptibilityOptions][] = [
     ['momentum', () => sgd({ lr: 0.1, momentum: 0.9, weightDecay: 1e-3 }), {}],
-    ['adam', () => adam({ lr: 0.01, weightDecay: 1e-3 }), { labels: 'fixed', masks: 'same' }],
-    ['sam', () => sam({ base: sgd({ lr: 0.1, momentum: 0.9 }) }), { labels: 'given' }],
+    ['adam', () => adam({ lr: 0.01, weightDecay: 1e-3 }), { probeLabels: 'fixed', masks: 'same' }],
+    ['sam', () => sam({ base: sgd({ lr: 0.1, momentum: 0.9 }) }), { probeLabels: 'given' }],
     ['a probe every three steps', () => sgd({ lr: 0.1, momentum: 0.9 }), { everySteps: 3 }],
     ['an optimiser of its own', () => adam({ lr: 0.01, amsgrad: true }), { optimizer: sgd({ lr: 0.5 }) }],
   ];
   test.each(rules)('50 steps with batch norm and dropout: %s', async (_, rule, options) => {
     const run = async (probed: boolean) => {
       const model = net().init({ seed: 3 });
-      const loss = crossEntropy();
+      const loss = crossEntropyLoss();
       const optimizer = rule();
       const state = optimizer.for(model);
       const probe = susceptibility(held, { batchSize: 32, ...options });
@@ -229,14 +229,14 @@ describe('the run goes on as if nothing had been', () => {
     await susceptibility(held).measure(model, { state, lr: 0.1 });
     const wide: ProbeSource = () => ({ x: held.x, y: Array.from(held.y, () => 4) });
     await expect(susceptibility(wide).measure(model, { state, lr: 0.1 })).rejects.toThrow(
-      'crossEntropy: labels[0] is 4, expected an integer in 0..3',
+      'crossEntropyLoss: labels[0] is 4, expected an integer in 0..3',
     );
     await expect(susceptibility(wide, { optimizer: adam() }).measure(model, { lr: 0.1 })).rejects.toThrow(
-      'crossEntropy: labels[0] is 4',
+      'crossEntropyLoss: labels[0] is 4',
     );
     // After the first layer has run, too: its statistics come back.
     const failing = {
-      ...relu(),
+      ...ReLU(),
       forward: () => {
         throw new Error('no');
       },
@@ -254,7 +254,7 @@ describe('the run goes on as if nothing had been', () => {
 describe('what it measures', () => {
   /** Gradient of the probe's loss and momentum buffer, flat. */
   async function probeAt(lr: number, isFresh: boolean) {
-    const model = sequential(linear(12, 8), tanh(), linear(8, 4)).init({ seed: 5 });
+    const model = Sequential(Linear(12, 8), Tanh(), Linear(8, 4)).init({ seed: 5 });
     const state = sgd({ lr, momentum: 0.9 }).for(model);
     const source: ProbeSource = () => ({ x: held.x, y: Array.from(held.y, (_, i) => (i * 7) % 4) });
     state.lr = 0.05;
@@ -292,7 +292,7 @@ describe('what it measures', () => {
   });
 
   test('batches and labels: by epoch, from all classes, kept where asked', async () => {
-    const model = sequential(linear(12, 4)).init({ seed: 0 });
+    const model = Sequential(Linear(12, 4)).init({ seed: 0 });
     const measure = async (options: SusceptibilityOptions) => {
       const probe = susceptibility(held, { optimizer: sgd({ lr: 0.1 }), ...options });
       for (let e = 0; e < 3; e++) await probe.measure(model, { lr: 0.1 });
@@ -304,8 +304,8 @@ describe('what it measures', () => {
     expect(await measure({ batchSize: 40, seed: 1 })).not.toEqual(fresh);
     // All inputs at once: only the labels can differ between epochs, but for rounding.
     const whole = async (labels: 'fresh' | 'fixed' | 'given') =>
-      Math.max(...(await measure({ batchSize: 90, labels }))) -
-      Math.min(...(await measure({ batchSize: 1000, labels })));
+      Math.max(...(await measure({ batchSize: 90, probeLabels: labels }))) -
+      Math.min(...(await measure({ batchSize: 1000, probeLabels: labels })));
     expect(await whole('fixed')).toBeLessThan(1e-5);
     expect(await whole('given')).toBeLessThan(1e-5);
     expect(await whole('fresh')).toBeGreaterThan(1e-3);
@@ -316,10 +316,10 @@ describe('what it measures', () => {
   });
 
   test('the loss of the probe: cross-entropy, or another', async () => {
-    const model = sequential(linear(12, 4)).init({ seed: 0 });
+    const model = Sequential(Linear(12, 4)).init({ seed: 0 });
     const of = (loss?: Loss) =>
       susceptibility(held, { optimizer: sgd({ lr: 0.1 }), seed: 2, ...(loss && { loss }) }).measure(model, { lr: 0.1 });
-    const [ce, error, each] = [crossEntropy(), mae(), crossEntropy({ reduction: 'none' })];
+    const [ce, error, each] = [crossEntropyLoss(), mae(), crossEntropyLoss({ reduction: 'none' })];
     expect(await of(ce)).toEqual(await of());
     const { before, drop } = await of(error);
     // The mean probability of a random label of four.
@@ -331,8 +331,8 @@ describe('what it measures', () => {
 
   test('a run in two parts has the course of one', async () => {
     const course = async (parts: [from: number, to: number][], options: SusceptibilityOptions) => {
-      const model = sequential(linear(12, 4)).init({ seed: 0 });
-      const loss = crossEntropy();
+      const model = Sequential(Linear(12, 4)).init({ seed: 0 });
+      const loss = crossEntropyLoss();
       const optimizer = sgd({ lr: 0.1, momentum: 0.9 });
       const state = optimizer.for(model);
       const probe = susceptibility(held, options);
@@ -368,8 +368,8 @@ test('errors', async () => {
   expect(() => susceptibility(held, { everySteps: 0 })).toThrow(
     'susceptibility: everySteps is 0, expected a positive integer',
   );
-  expect(() => susceptibility(held, { labels: 'none' as never })).toThrow(
-    "susceptibility: labels is none, expected 'fresh', 'fixed' or 'given'",
+  expect(() => susceptibility(held, { probeLabels: 'none' as never })).toThrow(
+    "susceptibility: probeLabels is none, expected 'fresh', 'fixed' or 'given'",
   );
   expect(() => susceptibility(held, { masks: 'none' as never })).toThrow(
     "susceptibility: masks is none, expected 'redrawn' or 'same'",
@@ -377,13 +377,13 @@ test('errors', async () => {
   expect(() => susceptibility(held, { optimizer: 1 as never })).toThrow(
     'susceptibility: optimizer is 1, expected an optimiser such as sgd({ lr: 0.1 })',
   );
-  expect(() => susceptibility({ x: held.x, numClasses: 4 }, { labels: 'given' })).toThrow(
+  expect(() => susceptibility({ x: held.x, numClasses: 4 }, { probeLabels: 'given' })).toThrow(
     "susceptibility: the inputs have no labels, expected some for labels: 'given'",
   );
   expect(() => susceptibility({ x: held.x, numClasses: 0 })).toThrow(
     'makeDataset: numClasses is 0, expected an integer >= 1',
   );
-  const model = sequential(linear(12, 4)).init({ seed: 0 });
+  const model = Sequential(Linear(12, 4)).init({ seed: 0 });
   const optimizer = sgd({ lr: 0.1 });
   await expect(susceptibility(() => ({ x, y: [] })).measure(model, { lr: 0.1 })).rejects.toThrow(
     'susceptibility: the batch of epoch 0 has shape [0,12], expected at least one sample',
@@ -403,7 +403,7 @@ test('errors', async () => {
   await expect(susceptibility(held, { optimizer }).measure(model, { lr: 3e38 })).rejects.toThrow(
     /susceptibility: the loss of the batch of epoch 0 is \d\S+ before the step and \S+ after it; lower the learning rate, or check the inputs/,
   );
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   await expect(fit(model, data, { loss, optimizer, epochs: 1, probe: {} as never })).rejects.toThrow(
     'fit: probe is [object Object], expected for example susceptibility(inputs)',
   );

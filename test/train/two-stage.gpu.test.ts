@@ -4,10 +4,10 @@ import { logitAdjustment } from 'evenkeel/calibrate';
 import { Smooth } from 'evenkeel/certify';
 import { makeDataset, type Dataset } from 'evenkeel/data';
 import { perClassAccuracy } from 'evenkeel/metrics';
-import { classScale, cosineLinear, linear, relu, sequential, splitClassifier, type Sequential } from 'evenkeel/nn';
+import { ClassScale, CosineLinear, Linear, ReLU, Sequential, splitClassifier } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { crt, evaluate, featuresOf, fit, linearHead, lws, nearestClassMean, tauNorm } from 'evenkeel/train';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import { clusters } from '../support/synthetic.ts';
 import { certifyOne } from '../support/certify.ts';
 
@@ -26,10 +26,10 @@ function longTailed(): Dataset {
 
 const train = longTailed();
 const test600 = clusters({ n: 600, classes: 3, features: 6, spread: 1.6, seed: 3 });
-const net = (): Sequential => sequential(linear(6, 8), relu(), sequential({ fc: linear(8, 3) }));
+const net = (): Sequential => Sequential(Linear(6, 8), ReLU(), Sequential({ fc: Linear(8, 3) }));
 
 async function trained(model = net()): Promise<Sequential> {
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   await fit(model, train, { loss, optimizer: sgd({ lr: 0.1, momentum: 0.9 }), epochs: 6, batchSize: 64 });
   loss.dispose();
   return model;
@@ -58,15 +58,15 @@ describe('splitClassifier', () => {
   });
 
   test('a model that is a classifier alone has its inputs for features', async () => {
-    using model = sequential(cosineLinear(6, 3)).init();
+    using model = Sequential(CosineLinear(6, 3)).init();
     expect((await featuresOf(splitClassifier(model).backbone, train)).x).toEqual(train.x);
   });
 
   test('errors', () => {
-    expect(() => splitClassifier(sequential(linear(2, 2), relu()))).toThrow(
+    expect(() => splitClassifier(Sequential(Linear(2, 2), ReLU()))).toThrow(
       'splitClassifier: the last layer is relu, expected linear or cosineLinear',
     );
-    expect(() => splitClassifier(sequential())).toThrow(
+    expect(() => splitClassifier(Sequential())).toThrow(
       'splitClassifier: the last layer is missing, expected linear or cosineLinear',
     );
   });
@@ -86,7 +86,7 @@ describe('heads', () => {
     // Same seed, same head; options of fit reach it.
     using again = await crt(features, { seed: 4, epochs: 12 });
     expect(await again.stateDict()).toEqual(await better.head.stateDict());
-    using cosine = await crt(features, { classifier: cosineLinear(8, 3, { scale: 5 }), epochs: 1 });
+    using cosine = await crt(features, { classifier: CosineLinear(8, 3, { scale: 5 }), epochs: 1 });
     expect([...cosine.parameters.keys()]).toEqual(['classifier.weight']);
   });
 
@@ -115,7 +115,7 @@ describe('heads', () => {
   });
 
   test('LWS on a cosine classifier keeps its scale', async () => {
-    using model = sequential(cosineLinear(6, 3, { scale: 4 })).init();
+    using model = Sequential(CosineLinear(6, 3, { scale: 4 })).init();
     const { backbone, classifier } = splitClassifier(model);
     using head = await lws(await featuresOf(backbone, train), classifier, { epochs: 1 });
     const state = await head.stateDict();
@@ -128,7 +128,7 @@ describe('heads', () => {
   });
 
   test('tau-norm: 0 drops the bias alone, 1 gives unit rows, a zero row stays', async () => {
-    using model = sequential(linear(2, 3)).init();
+    using model = Sequential(Linear(2, 3)).init();
     model.loadStateDict(
       new Map([
         ['0.weight', { shape: [3, 2], data: [3, 4, 0, 0, 0, 2] }],
@@ -151,7 +151,7 @@ describe('heads', () => {
         `tauNorm: tau is ${tau}, which takes the weights of class 0, of length 5, to`,
       );
     await expect(tauNorm(classifier, { tau: -1 })).rejects.toThrow('tauNorm: tau is -1, expected a finite number >= 0');
-    using cosine = sequential(cosineLinear(2, 3)).init();
+    using cosine = Sequential(CosineLinear(2, 3)).init();
     await expect(tauNorm(splitClassifier(cosine).classifier)).rejects.toThrow(
       'tauNorm: the classifier is cosineLinear, whose weights have unit length, expected linear',
     );
@@ -202,7 +202,7 @@ describe('heads', () => {
     using better = backbone.with(nearestClassMean(await featuresOf(backbone, train)));
     using smooth = new Smooth(better, { numClasses: 3, sigma: 0.1 });
     expect((await certifyOne(smooth, test600.x.at(0), { n0: 20, n: 100 })).label).toBeLessThan(3);
-    const adjusted = logitAdjustment({ clsNumList: train.classCounts }).wrap(better);
+    const adjusted = logitAdjustment({ classCounts: train.classCounts }).wrap(better);
     expect((await adjusted.predict(test600.x)).shape).toEqual([600, 3]);
     const z = scope(() => better.forward(tensor(test600.x.slice(0, 2))));
     near(await z.read(), (await better.logits(test600.x.slice(0, 2))).data);
@@ -212,7 +212,7 @@ describe('heads', () => {
   test('errors', async () => {
     const flat = makeDataset(new NdArray(new Float32Array(8), [2, 2, 2]), [0, 1]);
     await expect(crt(flat)).rejects.toThrow('crt: features have shape [2,2,2], expected (n, width); see featuresOf()');
-    using model = sequential(linear(4, 3)).init();
+    using model = Sequential(Linear(4, 3)).init();
     await expect(lws(train, splitClassifier(model).classifier)).rejects.toThrow(
       'lws: the features have width 6, the classifier takes 4',
     );
@@ -222,7 +222,7 @@ describe('heads', () => {
     expect(() => linearHead({ weight: new NdArray(new Float32Array(4), [2, 2]), bias: [1] })).toThrow(
       'linearHead: bias has 1 entries, expected 2',
     );
-    expect(() => classScale(0)).toThrow('classScale: classes is 0, expected a positive integer');
+    expect(() => ClassScale(0)).toThrow('ClassScale: classes is 0, expected a positive integer');
     await expect(crt(train, { epochs: 0 })).rejects.toThrow('fit: epochs is 0, expected a positive integer');
   });
 });

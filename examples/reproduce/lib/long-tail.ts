@@ -1,10 +1,10 @@
 import { softmaxRows } from 'evenkeel/calibrate';
-import { CIFAR10_STATISTICS, cropFlip, longTail, normalizeChannels, split } from 'evenkeel/data';
+import { CIFAR10_STATISTICS, cropFlip, longTail, normalizeChannels, randomSplit } from 'evenkeel/data';
 import type { Dataset, Sampler } from 'evenkeel/data';
 import type { Loss, Objective } from 'evenkeel/losses';
 import { accuracy, balancedAccuracy, calibrationError, perClassAccuracy, shotAccuracy } from 'evenkeel/metrics';
-import { cosineLinear, flatten, linear, relu, resnet32, sequential, type Sequential } from 'evenkeel/nn';
-import { multiStep, sgd, warmUp, type Schedule } from 'evenkeel/optim';
+import { CosineLinear, Flatten, Linear, ReLU, resnet32, Sequential } from 'evenkeel/nn';
+import { multiStepLr, sgd, warmupLr, type Schedule } from 'evenkeel/optim';
 import { epochScores, fit } from 'evenkeel/train';
 import { report, type Context, type Images } from './experiment.ts';
 
@@ -138,7 +138,7 @@ export function longTailParts({ train, test }: Images, { held, seed }: { held: n
   const tailed = (data: Dataset): Dataset => longTail(data, { imbType: 'exp', imbFactor: IMBALANCE, seed });
   if (held === 0) return { train: tailed(all), held: null, test: ready(test) };
   const share = (held * all.numClasses) / all.y.length;
-  const parts = split(all, { train: 1 - share, held: share, seed });
+  const parts = randomSplit(all, { train: 1 - share, held: share, seed });
   return { train: tailed(parts.train), held: parts.held, test: ready(test) };
 }
 
@@ -165,8 +165,8 @@ export async function trainLongTailed(
       ...(loss ? { loss } : { objective: objective! }),
       optimizer: sgd({ lr, momentum: MOMENTUM, weightDecay }),
       schedule: [
-        ...(warm > 0 ? [warmUp({ epochs: warm })] : []),
-        multiStep({ milestones: drops.map((lateShare) => lateEpoch(epochs, { lateShare })), gamma: factor }),
+        ...(warm > 0 ? [warmupLr({ epochs: warm })] : []),
+        multiStepLr({ milestones: drops.map((lateShare) => lateEpoch(epochs, { lateShare })), gamma: factor }),
         ...schedule,
       ],
       ...(full && { augment: cropFlip() }),
@@ -182,7 +182,7 @@ export async function trainLongTailed(
       onStep: report(context, `${train.name} seed ${what.seed} ${what.method}`, train.y.length, { epochs, batchSize }),
     });
     const probs = softmaxRows(await model.logits(test.x));
-    const { many, medium, few } = shotAccuracy(probs, test.y, { counts: train.classCounts, groups: 'thirds' });
+    const { many, medium, few } = shotAccuracy(probs, test.y, { classCounts: train.classCounts, shots: 'thirds' });
     return {
       dataset: train.name!,
       ...what,
@@ -215,14 +215,14 @@ export function scoredEvery({ epochs }: Pick<LongTailRecipe, 'epochs'>, full: bo
 /** A layer of {@link HIDDEN} units. */
 function smallNet({ x, numClasses }: Dataset, scale?: number): Sequential {
   const features = x.shape.slice(1).reduce((a, b) => a * b, 1);
-  return sequential(
-    flatten(),
-    linear(features, HIDDEN),
-    relu(),
-    scale === undefined ? linear(HIDDEN, numClasses) : cosineLinear(HIDDEN, numClasses, { scale }),
+  return Sequential(
+    Flatten(),
+    Linear(features, HIDDEN),
+    ReLU(),
+    scale === undefined ? Linear(HIDDEN, numClasses) : CosineLinear(HIDDEN, numClasses, { scale }),
   );
 }
 
 function residualNet({ numClasses: classes }: Dataset, scale?: number): Sequential {
-  return resnet32(scale === undefined ? { classes } : { classes, head: 'cosine', scale });
+  return resnet32(scale === undefined ? { numClasses: classes } : { numClasses: classes, head: 'cosine', scale });
 }

@@ -1,14 +1,14 @@
 import { tensor, type Tensor } from 'evenkeel';
 import {
   cdt,
-  crossEntropy,
+  crossEntropyLoss,
   effectiveNumberWeights,
   inverseFrequencyWeights,
   logitAdjusted,
   vs,
   type Loss,
 } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { add, exp, less, log, logsumexp, matmul, maximum, mul, reshape, softplus, sum, where } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { descend } from './full-batch.ts';
@@ -43,7 +43,7 @@ export async function descendBinary(
 ): Promise<Map<number, Float32Array>> {
   const rows = labels.length;
   const width = x.length / rows / draws;
-  const model = sequential(linear(width, draws * methods.length, { bias: false })).init();
+  const model = Sequential(Linear(width, draws * methods.length, { bias: false })).init();
   const weight = model.parameters.get('0.weight')!;
   weight.write(new Float32Array(weight.size));
   const found = new Map<number, Float32Array>();
@@ -84,15 +84,15 @@ export function logSoftplus(a: Tensor): Tensor {
 }
 
 /** The losses of the ten classes, by the name that the tables have. */
-export const CLASS_LOSSES: Readonly<Record<string, (clsNumList: readonly number[]) => Loss>> = {
-  CE: () => crossEntropy(),
-  'w = 1/n': (n) => crossEntropy({ weight: inverseFrequencyWeights(n), reduction: 'weightedMean' }),
-  'CB .9999': (n) => crossEntropy({ weight: effectiveNumberWeights(n, 0.9999), reduction: 'weightedMean' }),
-  'CB .99': (n) => crossEntropy({ weight: effectiveNumberWeights(n, 0.99), reduction: 'weightedMean' }),
-  LA: (clsNumList) => logitAdjusted({ clsNumList }),
-  'CDT .2': (clsNumList) => cdt({ clsNumList, gamma: 0.2 }),
-  'VS (.1, 1)': (clsNumList) => vs({ clsNumList, gamma: 0.1, tau: 1 }),
-  'VS (.2, 1.2)': (clsNumList) => vs({ clsNumList, gamma: 0.2, tau: 1.2 }),
+export const CLASS_LOSSES: Readonly<Record<string, (classCounts: readonly number[]) => Loss>> = {
+  CE: () => crossEntropyLoss(),
+  'w = 1/n': (n) => crossEntropyLoss({ weight: inverseFrequencyWeights(n), reduction: 'weightedMean' }),
+  'CB .9999': (n) => crossEntropyLoss({ weight: effectiveNumberWeights(n, 0.9999), reduction: 'weightedMean' }),
+  'CB .99': (n) => crossEntropyLoss({ weight: effectiveNumberWeights(n, 0.99), reduction: 'weightedMean' }),
+  LA: (classCounts) => logitAdjusted({ classCounts }),
+  'CDT .2': (classCounts) => cdt({ classCounts, gamma: 0.2 }),
+  'VS (.1, 1)': (classCounts) => vs({ classCounts, gamma: 0.1, tau: 1 }),
+  'VS (.2, 1.2)': (classCounts) => vs({ classCounts, gamma: 0.2, tau: 1.2 }),
 };
 
 /** Rows of several draws with the same counts of the classes, sorted by class. */
@@ -121,7 +121,7 @@ export async function fitClasses(
   const labels = counts.flatMap((n, c) => new Array<number>(n).fill(c));
   const rows = labels.length;
   const loss = make(counts);
-  const model = sequential(linear(width, draws * classes)).init();
+  const model = Sequential(Linear(width, draws * classes)).init();
   const [weight, bias] = ['0.weight', '0.bias'].map((name) => model.parameters.get(name)!) as [Tensor, Tensor];
   for (const p of [weight, bias]) p.write(new Float32Array(p.size));
   const [features, of] = [

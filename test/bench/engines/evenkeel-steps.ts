@@ -1,20 +1,20 @@
 import { backward, capture, NdArray, noGrad, prepare, tensor, type Captured, type Gpu, type Tensor } from 'evenkeel';
 import { Smooth } from 'evenkeel/certify';
-import { crossEntropy, linfMargin, type Loss } from 'evenkeel/losses';
+import { crossEntropyLoss, type Loss } from 'evenkeel/losses';
+import { linfMargin } from 'evenkeel/objectives';
 import {
-  conv2d,
-  flatten,
+  Conv2d,
+  Flatten,
   lenet,
-  linear,
+  Linear,
   linfDistMlp,
-  maxPool2d,
+  MaxPool2d,
   mlp,
-  relu,
+  ReLU,
   resnet20,
   resnet32,
-  sequential,
+  Sequential,
   type Layer,
-  type Sequential,
 } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { firstLosses, labels, parametersOf, values, type Contestant } from '../contestant.ts';
@@ -81,19 +81,19 @@ export function cnnStep(gpu: Gpu, work: Cnn): TrainingStep {
   let channels = 1;
   work.convolutions.forEach(([filters, taps], i) => {
     Object.assign(layers, {
-      [`conv${i + 1}`]: conv2d(channels, filters, taps),
-      [`relu${i + 1}`]: relu(),
-      [`pool${i + 1}`]: maxPool2d(2),
+      [`conv${i + 1}`]: Conv2d(channels, filters, taps),
+      [`relu${i + 1}`]: ReLU(),
+      [`pool${i + 1}`]: MaxPool2d(2),
     });
     channels = filters;
   });
   const features = weightShapes(work).find(([name]) => name === 'fc1')![1][1]!;
-  const model = sequential({
+  const model = Sequential({
     ...layers,
-    flatten: flatten(),
-    fc1: linear(features, work.hidden),
-    relu3: relu(),
-    fc2: linear(work.hidden, 10),
+    flatten: Flatten(),
+    fc1: Linear(features, work.hidden),
+    relu3: ReLU(),
+    fc2: Linear(work.hidden, 10),
   }).init({ gpu });
   return trainingStep(gpu, model.loadStateDict(parametersOf(work)), batchOf(work, 1, 28, 28), work);
 }
@@ -125,7 +125,7 @@ function trainingStep(
   model: Sequential,
   x: Tensor,
   { batch, lr, momentum }: Training,
-  loss: Loss = crossEntropy(),
+  loss: Loss = crossEntropyLoss(),
 ): TrainingStep {
   const y = tensor(labels(batch, 10, 9), { dtype: 'i32' });
   const state = sgd({ lr, momentum }).for(model);

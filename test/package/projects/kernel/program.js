@@ -1,8 +1,8 @@
 // A kernel of one's own, and training, which frees what it makes by `using`.
 import { empty, init, NdArray, tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
-import { crossEntropy } from 'evenkeel/losses';
-import { linear, sequential } from 'evenkeel/nn';
+import { crossEntropyLoss } from 'evenkeel/losses';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import kernel from './square.wgsl';
@@ -23,9 +23,9 @@ export async function run() {
     { numClasses: 2 },
   );
   const losses = [];
-  const loss = crossEntropy();
+  const loss = crossEntropyLoss();
   const train = async () => {
-    using model = sequential(linear(2, 2));
+    using model = Sequential(Linear(2, 2));
     await fit(model, data, {
       loss,
       optimizer: sgd({ lr: 0.1 }),

@@ -6,10 +6,10 @@ import { temperatureScaling } from 'evenkeel/calibrate';
 import { Smooth } from 'evenkeel/certify';
 import { makeDataset, type Dataset } from 'evenkeel/data';
 import * as io from 'evenkeel/io';
-import { crossEntropy } from 'evenkeel/losses';
+import { crossEntropyLoss } from 'evenkeel/losses';
 import 'evenkeel/methods';
 import { calibrationError } from 'evenkeel/metrics';
-import { linear, sequential } from 'evenkeel/nn';
+import { Linear, Sequential } from 'evenkeel/nn';
 import { mul, reshape, sum } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import * as random from 'evenkeel/random';
@@ -20,8 +20,8 @@ import kernel from './square.wgsl';
 export async function main(device: GPUDevice): Promise<number> {
   const gpu: Gpu = await init({ device });
   const data: Dataset = makeDataset(new NdArray(new Float32Array(8), [4, 2]), [0, 1, 0, 1], { numClasses: 2 });
-  using model = sequential(linear(2, 2));
-  await fit(model, data, { loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1, seed: 0 });
+  using model = Sequential(Linear(2, 2));
+  await fit(model, data, { loss: crossEntropyLoss(), optimizer: sgd({ lr: 0.1 }), epochs: 1, seed: 0 });
   const scaled = await temperatureScaling().fit(model, data);
   const smooth = new Smooth(model, { numClasses: 2, sigma: 0.5 });
   const { radii } = await smooth.certify(data.x.slice(0, 1), { n0: 10, n: 100, alpha: 0.01 });
@@ -38,7 +38,7 @@ export async function main(device: GPUDevice): Promise<number> {
   x.greater(0).mean();
   const dtype: DType = chained.detach().dtype;
   gpu.destroy();
-  return radii[0]! + calibrationError(await scaled.predict(data.x), data.y, { nBins: 15 }) + dtype.length;
+  return radii[0]! + calibrationError(await scaled.predict(data.x), data.y, { numBins: 15 }) + dtype.length;
 }
 
 export const all = [attack, io, random, stats, wgsl, wgslVite];

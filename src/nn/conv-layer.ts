@@ -1,0 +1,84 @@
+import { expectOptions } from '../check/options.ts';
+import { conv2d, expectGroups, pairOf, type Pair } from '../ops/conv2d.ts';
+import { hostUniform } from '../random/random.ts';
+import { expectSizes, paramOf, type Layer } from './layer.ts';
+
+/** A 2-D convolution layer. */
+export interface Conv2d extends Layer {
+  readonly kind: 'conv2d';
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number] | 'same';
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
+  readonly bias: boolean;
+}
+
+/** Options of {@link Conv2d}. */
+export interface Conv2dLayerOptions {
+  /** Default: 1. */
+  stride?: Pair;
+  /** Zeros on each side, or 'same': as many as keep height and width. Default: 0. */
+  padding?: Pair | 'same';
+  /** Distance between taps. Default: 1. */
+  dilation?: Pair;
+  /** Channels fall into this many groups that do not mix. Default: 1. */
+  groups?: number;
+  /** Default: true. */
+  bias?: boolean;
+}
+
+/**
+ * Convolution of x: (batch, inChannels, height, width) with `weight` (outChannels, inChannels / groups, kh, kw) and
+ * `bias` (outChannels); both start uniform in +-1 / sqrt(inChannels / groups kh kw), PyTorch's default.
+ */
+export function Conv2d(
+  inChannels: number,
+  outChannels: number,
+  kernelSize: Pair,
+  options: Conv2dLayerOptions = {},
+): Conv2d {
+  expectOptions('Conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'bias']);
+  const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
+  expectSizes('Conv2d', { inChannels, outChannels });
+  expectGroups('Conv2d', groups, 'inChannels', inChannels);
+  expectGroups('Conv2d', groups, 'outChannels', outChannels);
+  const [kh, kw] = pairOf(kernelSize, 1, 'Conv2d: kernelSize');
+  const geometry = {
+    stride: pairOf(stride, 1, 'Conv2d: stride'),
+    padding: padding === 'same' ? padding : pairOf(padding, 0, 'Conv2d: padding'),
+    dilation: pairOf(dilation, 1, 'Conv2d: dilation'),
+    groups,
+  };
+  const fan = (inChannels / groups) * kh * kw;
+  const bound = 1 / Math.sqrt(fan);
+  const layer: Conv2d = {
+    kind: 'conv2d',
+    inChannels,
+    outChannels,
+    kernelSize: [kh, kw],
+    ...geometry,
+    bias,
+    params: {},
+    fuses: ['relu'],
+    specs: {
+      weight: {
+        shape: [outChannels, inChannels / groups, kh, kw],
+        init: (key) => hostUniform(outChannels, fan, key, { low: -bound, high: bound }),
+      },
+      ...(bias
+        ? {
+            bias: {
+              shape: [outChannels],
+              init: (key) => hostUniform(1, outChannels, key, { low: -bound, high: bound }),
+            },
+          }
+        : {}),
+    },
+    forward: (x, { activation } = { training: false }) =>
+      conv2d(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { ...geometry, activation }),
+  };
+  return layer;
+}

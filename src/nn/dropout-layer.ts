@@ -1,0 +1,26 @@
+import { dropout, expectProbability } from '../ops/dropout.ts';
+import type { Layer } from './layer.ts';
+
+/** Random zeros in training, nothing in evaluation. */
+export interface Dropout extends Layer {
+  readonly kind: 'dropout';
+  readonly p: number;
+}
+
+/** In training each element is set to zero with probability `p` (default 0.5) and the others are divided by 1 - p. */
+export function Dropout(p = 0.5): Dropout {
+  expectProbability(p);
+  return {
+    kind: 'dropout',
+    p,
+    specs: {},
+    params: {},
+    isRandom: true,
+    forward: (x, { training, random } = { training: false }) => {
+      if (!training || p === 0) return x;
+      if (!random)
+        throw new Error('Dropout: the context has no random numbers; put the layer in Sequential(), or pass `random`');
+      return dropout(x, random, { p });
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { expectOptions } from '../check/options.ts';
+import { linear } from '../ops/matmul.ts';
+import { hostUniform } from '../random/random.ts';
+import { expectSizes, paramOf, type Layer } from './layer.ts';
+
+/** A fully connected layer. */
+export interface Linear extends Layer {
+  readonly kind: 'linear';
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly bias: boolean;
+}
+
+/**
+ * y = x weight' + bias, x: (batch, inFeatures). `weight` (outFeatures, inFeatures) and `bias` (outFeatures) start
+ * uniform in +-1 / sqrt(inFeatures), PyTorch's default. Default: with bias.
+ */
+export function Linear(inFeatures: number, outFeatures: number, options: { bias?: boolean } = {}): Linear {
+  expectOptions('Linear', options, ['bias']);
+  const { bias = true } = options;
+  expectSizes('Linear', { inFeatures, outFeatures });
+  const bound = 1 / Math.sqrt(inFeatures);
+  const layer: Linear = {
+    kind: 'linear',
+    inFeatures,
+    outFeatures,
+    bias,
+    params: {},
+    fuses: bias ? ['relu'] : [],
+    specs: {
+      weight: {
+        shape: [outFeatures, inFeatures],
+        init: (key) => hostUniform(outFeatures, inFeatures, key, { low: -bound, high: bound }),
+      },
+      ...(bias
+        ? {
+            bias: {
+              shape: [outFeatures],
+              init: (key) => hostUniform(1, outFeatures, key, { low: -bound, high: bound }),
+            },
+          }
+        : {}),
+    },
+    forward: (x, { activation } = { training: false }) =>
+      linear(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { activation }),
+  };
+  return layer;
+}
