@@ -1,7 +1,7 @@
 // Adjusted cross-entropy of logits z: (rows, classes) with labels y:
 //   a_c = s (scale_c z_c + shift_c - margin_c [c = y]),  nll = logsumexp(a) - a_y
 //   value = weight_y sampleWeight ((1 - eps) nll + eps / classes * sum_c (weight_c / weight_y) (logsumexp(a) - a_c))
-// perClass holds scale, shift, margin and weight, four rows of `classes`. A row whose label is the ignored one, or lies
+// classTable holds scale, shift, margin and weight, four rows of `classes`. A row whose label is the ignored one, or lies
 // outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`. A term whose factor is 0
 // counts for nothing, whatever it is; NaN and +Infinity among the logits of any other row give NaN.
 // One invocation a row; grid (rows). `reduce` has one invocation: a batch has few rows, longer ones are summed in parts
@@ -19,7 +19,7 @@ struct Params { rows: u32, classes: u32, ignore: i32, s: f32, smoothing: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> z: array<f32>;
 @group(0) @binding(2) var<storage, read> labels: array<i32>;
-@group(0) @binding(3) var<storage, read> perClass: array<f32>;
+@group(0) @binding(3) var<storage, read> classTable: array<f32>;
 @group(0) @binding(4) var<storage, read> sampleWeight: array<f32>;
 @group(0) @binding(5) var<storage, read> dLoss: array<f32>;
 @group(0) @binding(6) var<storage, read> total: array<f32>;
@@ -29,11 +29,11 @@ struct Params { rows: u32, classes: u32, ignore: i32, s: f32, smoothing: f32 }
 
 fn adjusted(row: u32, c: u32, label: u32) -> f32 {
   let k = params.classes;
-  let margin = select(0.0, perClass[2u * k + c], c == label);
-  return params.s * (perClass[c] * z[row * k + c] + perClass[k + c] - margin);
+  let margin = select(0.0, classTable[2u * k + c], c == label);
+  return params.s * (classTable[c] * z[row * k + c] + classTable[k + c] - margin);
 }
 
-fn classWeight(c: u32) -> f32 { return perClass[3u * params.classes + c]; }
+fn classWeight(c: u32) -> f32 { return classTable[3u * params.classes + c]; }
 
 // The weight that divides a weighted mean, as in PyTorch: that of the label, times that of the sample.
 fn rowWeight(row: u32, label: u32) -> f32 {
@@ -136,6 +136,6 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
   for (var c = 0u; c < params.classes; c++) {
     let p = orNan(exp(adjusted(row, c, label) - m) / sum, nan);
     let d = times(hard, p - select(0.0, 1.0, c == label)) + times(soft, p * weights - classWeight(c));
-    values[base + c] = times(g, perClass[c] * d);
+    values[base + c] = times(g, classTable[c] * d);
   }
 }

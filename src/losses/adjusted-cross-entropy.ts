@@ -5,7 +5,7 @@ import type { LossKernel } from './kernel-loss.ts';
 /** Options of {@link adjustedCrossEntropy}; every list has one entry a class. */
 export interface AdjustedCrossEntropyOptions extends Omit<ClassAdjustments, 'weight'> {
   /** Factor of all adjusted logits. Default: 1. */
-  s?: number;
+  scale?: number;
   /** Mass spread evenly over the classes, 0 <= labelSmoothing < 1. Default: 0. */
   labelSmoothing?: number;
   /** Rows with this label count for nothing. Default: -100. */
@@ -13,14 +13,14 @@ export interface AdjustedCrossEntropyOptions extends Omit<ClassAdjustments, 'wei
 }
 
 /**
- * The kernel of a loss that is the cross-entropy of adjusted logits, s (scale_c z_c + shift_c - margin_c [c = y]), for
+ * The kernel of a loss that is the cross-entropy of adjusted logits, scale (classScale_c z_c + shift_c - margin_c [c = y]), for
  * `defineKernelLoss({ name: 'mine', kernel: adjustedCrossEntropy({ shift }) })`: one dispatch forward, one backward.
  */
 export function adjustedCrossEntropy(given: AdjustedCrossEntropyOptions = {}): LossKernel {
-  expectOptions('adjustedCrossEntropy', given, ['classScale', 'shift', 'margin', 's', 'labelSmoothing', 'ignoreIndex']);
+  expectOptions('adjustedCrossEntropy', given, ['classScale', 'shift', 'margin', 'scale', 'labelSmoothing', 'ignoreIndex']);
   const { classScale, shift, margin, ...options } = given;
   return {
-    perClass: (name, k, weight) => classTable(k, { classScale, shift, margin, weight }, name),
+    classTable: (name, k, weight) => classTable(k, { classScale, shift, margin, weight }, name),
     run: (logits, labels, inputs) => crossEntropy(logits, labels, { ...options, ...inputs }),
     ignoreIndex: options.ignoreIndex,
   };

@@ -77,7 +77,7 @@ export function defineLoss<T extends LossTables = LossTables>(definition: LossDe
   return defineKernelLoss({
     name,
     kernel: {
-      perClass: weightsOf,
+      classTable: weightsOf,
       run(logits, labels, given) {
         const { ofRow, weight, weights } = rowWeights(labels, given, weightInside);
         const z = reshape(logits, [ofRow.size, logits.shape.at(-1)!]);
@@ -106,12 +106,12 @@ function weightsOf(name: string, k: number, weight: ArrayLike<number> = new Floa
 /** Of each row, (rows): its label, the class weight, and the product of what multiplies its value. */
 function rowWeights(
   labels: Tensor<'i32'>,
-  { perClass, sampleWeight }: LossKernelInputs,
+  { classTable, sampleWeight }: LossKernelInputs,
   weightInside = false,
 ): { ofRow: Tensor<'i32'>; weight: Tensor; weights: Tensor } {
   const ofRow = reshape(labels, [labels.size]) as Tensor<'i32'>;
-  const weight = indexSelect(perClass, ofRow);
-  const outside = weightInside ? counted(ofRow, perClass) : weight;
+  const weight = indexSelect(classTable, ofRow);
+  const outside = weightInside ? counted(ofRow, classTable) : weight;
   const weights = noGrad(() => (sampleWeight ? mul(outside, reshape(sampleWeight, ofRow.shape)) : outside));
   return { ofRow, weight, weights };
 }
@@ -121,14 +121,14 @@ function reduceRows(
   values: Tensor,
   labels: Tensor<'i32'>,
   weights: Tensor,
-  { perClass, reduction }: LossKernelInputs,
+  { classTable, reduction }: LossKernelInputs,
 ): Tensor {
   if (reduction === 'none') return reshape(values, labels.shape);
   const total = sum(values);
   if (reduction === 'sum') return total;
   return meanOf(
     total,
-    noGrad(() => sum(reduction === 'weightedMean' ? weights : counted(labels, perClass))),
+    noGrad(() => sum(reduction === 'weightedMean' ? weights : counted(labels, classTable))),
   );
 }
 
@@ -165,7 +165,7 @@ export function asLoss(loss: Loss | LossFunction, where = 'asLoss'): Loss {
   const lifted = defineKernelLoss({
     name,
     kernel: {
-      perClass: weightsOf,
+      classTable: weightsOf,
       run(logits, labels, given) {
         const each = loss(logits, labels);
         isScalar = each instanceof Tensor && each.rank === 0 && labels.rank > 0;

@@ -14,9 +14,9 @@ export interface LossKernel {
    * The numbers of k classes that the kernel wants under class weights (default: 1), (k) or (rows, k) row by row.
    * Throws under `name` on weights that do not fit.
    */
-  perClass(name: string, k: number, weight?: ArrayLike<number>): Float32Array;
+  classTable(name: string, k: number, weight?: ArrayLike<number>): Float32Array;
   /**
-   * The reduced loss of logits (..., classes) and labels (...). `perClass`: those numbers, put on the device when first
+   * The reduced loss of logits (..., classes) and labels (...). `classTable`: those numbers, put on the device when first
    * read.
    */
   run(logits: Tensor, labels: Tensor<'i32'>, given: LossKernelInputs): Tensor;
@@ -26,7 +26,7 @@ export interface LossKernel {
 
 /** What a {@link LossKernel} is given with logits and labels. */
 export interface LossKernelInputs {
-  readonly perClass: Tensor;
+  readonly classTable: Tensor;
   readonly sampleWeight: Tensor | undefined;
   readonly reduction: Reduction;
 }
@@ -59,11 +59,11 @@ export function defineKernelLoss(definition: KernelLossDefinition): Loss {
   // One table for each number of classes met: an earlier loss may still go backward through its own.
   const tables = new Map<number, DeviceTable>();
   let current = weight;
-  if (numClasses !== undefined) kernel.perClass(name, numClasses, weight);
+  if (numClasses !== undefined) kernel.classTable(name, numClasses, weight);
   const tableOf = (k: number): DeviceTable => {
     let table = tables.get(k);
     if (!table) {
-      const data = kernel.perClass(name, k, current);
+      const data = kernel.classTable(name, k, current);
       tables.set(k, (table = deviceTable({ data, shape: data.length === k ? [k] : [data.length / k, k] })));
     }
     return table;
@@ -76,7 +76,7 @@ export function defineKernelLoss(definition: KernelLossDefinition): Loss {
       const target = toLabels(name, labels, logits, { classes: k, ignoreIndex: kernel.ignoreIndex });
       if (sampleWeight) expectShape(sampleWeight, target.shape, `${name}: sampleWeight`);
       return kernel.run(logits, target, {
-        get perClass() {
+        get classTable() {
           return tableOf(k).on(logits.gpu);
         },
         sampleWeight,
@@ -85,8 +85,8 @@ export function defineKernelLoss(definition: KernelLossDefinition): Loss {
     },
     setClassWeight(next) {
       const value = next ?? weight;
-      if (numClasses !== undefined) kernel.perClass(name, numClasses, value);
-      for (const [k, table] of tables) table.write(kernel.perClass(name, k, value));
+      if (numClasses !== undefined) kernel.classTable(name, numClasses, value);
+      for (const [k, table] of tables) table.write(kernel.classTable(name, k, value));
       current = value;
     },
     dispose() {

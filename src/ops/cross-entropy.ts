@@ -138,19 +138,19 @@ export function crossEntropy(
     expectDType(sampleWeight, 'f32', 'crossEntropy: sampleWeight');
     expectShape(sampleWeight, lead, 'crossEntropy: sampleWeight');
   }
-  const perClass = options.classTable ?? plainTable(classes, gpu);
-  expectShape(perClass, [4, classes], 'crossEntropy: perClass');
+  const classTable = options.classTable ?? plainTable(classes, gpu);
+  expectShape(classTable, [4, classes], 'crossEntropy: classTable');
 
   const params = { rows, classes, ignore: ignoreIndex, s: scale, smoothing: labelSmoothing };
   const variant = { SAMPLE_WEIGHT: Number(sampleWeight !== undefined), REDUCTION: CODES[reduction] };
-  const weights = sampleWeight ?? perClass;
+  const weights = sampleWeight ?? classTable;
   const values = empty([3, rows], { gpu });
   kernel.forward(
     params,
     {
       z: logits,
       labels: target,
-      perClass,
+      classTable,
       sampleWeight: weights,
       values,
       bad: ambient.invalidLabels ?? invalidLabels(gpu),
@@ -172,19 +172,19 @@ export function crossEntropy(
   values.dispose();
   return record('crossEntropy', y, [logits], {
     gradient: (dy) =>
-      pullback(composedCrossEntropy(logits, target, perClass, options, reduction, dy), [logits], dy, {
+      pullback(composedCrossEntropy(logits, target, classTable, options, reduction, dy), [logits], dy, {
         createGraph: true,
       }),
     fused: (dy, into) => {
       const dz = into.gradient(0);
-      const total = reduction === 'none' ? perClass : viewOf(y, [2]);
+      const total = reduction === 'none' ? classTable : viewOf(y, [2]);
       kernel.backward(
         params,
-        { z: logits, labels: target, perClass, sampleWeight: weights, dLoss: dy, total, values: dz },
+        { z: logits, labels: target, classTable, sampleWeight: weights, dLoss: dy, total, values: dz },
         [rows],
         variant,
       );
-      if (total !== perClass) total.dispose();
+      if (total !== classTable) total.dispose();
       return [dz];
     },
   });
@@ -198,7 +198,7 @@ export function crossEntropy(
 function composedCrossEntropy(
   logits: Tensor,
   labels: Tensor<'i32'>,
-  perClass: Tensor,
+  classTable: Tensor,
   { scale: s = 1, sampleWeight, labelSmoothing = 0, ignoreIndex = -100 }: CrossEntropyOptions,
   reduction: Reduction,
   dy: Tensor,
@@ -206,7 +206,7 @@ function composedCrossEntropy(
   const classes = logits.shape.at(-1)!;
   const rows = sizeOf(labels.shape);
   const { hot, scale, shift, margin, weight, counts, valid, rowWeight } = noGrad(() => {
-    const row = (i: number): Tensor => indexSelect(perClass, [i]);
+    const row = (i: number): Tensor => indexSelect(classTable, [i]);
     const all = reshape(oneHot(labels, classes), [rows, classes]);
     const hot = ignoreIndex >= 0 && ignoreIndex < classes ? mul(all, sub(1, oneHot([ignoreIndex], classes))) : all;
     const weight = row(3);

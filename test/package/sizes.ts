@@ -16,16 +16,16 @@ const programs: readonly (readonly [name: string, code: string])[] = [
   ],
   [
     'model',
-    "import { init, tensor } from 'evenkeel'; import { linear, relu, sequential } from 'evenkeel/nn'; await " +
-      'init(); console.log(await Sequential(linear(2, 2), relu()).init().logits(globalThis.x));',
+    "import { init, tensor } from 'evenkeel'; import { Linear, ReLU, Sequential } from 'evenkeel/nn'; await " +
+      'init(); console.log(await Sequential(Linear(2, 2), ReLU()).init().logits(globalThis.x));',
   ],
   [
     'training',
-    "import { init } from 'evenkeel'; import { makeDataset } from 'evenkeel/data'; import { crossEntropy } " +
-      "from 'evenkeel/losses'; import { linear, relu, sequential } from 'evenkeel/nn'; " +
+    "import { init } from 'evenkeel'; import { makeDataset } from 'evenkeel/data'; import { crossEntropyLoss } " +
+      "from 'evenkeel/losses'; import { Linear, ReLU, Sequential } from 'evenkeel/nn'; " +
       "import { sgd } from 'evenkeel/optim'; import { fit } from 'evenkeel/train'; await init(); " +
-      'await fit(Sequential(linear(2, 2), relu()), makeDataset(globalThis.x, globalThis.y, { numClasses: 2 ' +
-      '}), { loss: crossEntropy(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });',
+      'await fit(Sequential(Linear(2, 2), ReLU()), makeDataset(globalThis.x, globalThis.y, { numClasses: 2 ' +
+      '}), { loss: crossEntropyLoss(), optimizer: sgd({ lr: 0.1 }), epochs: 1 });',
   ],
 ];
 

@@ -45,7 +45,7 @@ export function ldam(given: LdamOptions): Loss {
     name: 'ldam',
     kernel: adjustedCrossEntropy({
       margin: ldamMargins(classCounts, inHead ? scale * maxM : maxM),
-      s: inHead ? 1 : scale,
+      scale: inHead ? 1 : scale,
     }),
     weight,
     reduction,

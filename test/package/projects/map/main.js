@@ -11,7 +11,7 @@ async function main() {
   const result = {
     y: Array.from(await y.read()),
     parameters: countParameters(model),
-    isOne: single.nn.linear === Linear && single.init === init,
+    isOne: single.nn.Linear === Linear && single.init === init,
   };
   gpu.destroy();
   return result;
