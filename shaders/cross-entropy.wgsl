@@ -1,8 +1,8 @@
 // Adjusted cross-entropy of logits z: (rows, classes) with labels y:
 //   a_c = s (scale_c z_c + shift_c - margin_c [c = y]),  nll = logsumexp(a) - a_y
 //   value = weight_y sampleWeight ((1 - eps) nll + eps / classes * sum_c (weight_c / weight_y) (logsumexp(a) - a_c))
-// classTable holds scale, shift, margin and weight, four rows of `classes`. A row whose label is the ignored one, or lies
-// outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`. A term whose factor is 0
+// classTable holds scale, shift, margin and weight, four rows of `classes`. A row whose label is the ignored one, or
+// lies outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`. A term whose factor is 0
 // counts for nothing, whatever it is; NaN and +Infinity among the logits of any other row give NaN.
 // One invocation a row; grid (rows). `reduce` has one invocation: a batch has few rows, longer ones are summed in parts
 // first.

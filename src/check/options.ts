@@ -28,17 +28,22 @@ export function suggestion(name: string, known: readonly string[]): string {
 }
 
 /**
- * The known name with the fewest edits from `name`, case apart, when those are at most a third of its length, at least
- * one.
+ * The known name with the fewest edits from `name`, case, underscores and nX for numX apart, when those are at most a
+ * third of its length, at least one.
  */
 export function nearest(name: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
-    const edits = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const edits = editDistance(plain(name), plain(candidate));
     if (edits < least) [best, least] = [candidate, edits];
   }
   return best;
+}
+
+/** A name without case, underscores and the difference of nX and numX. */
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll('_', '').replace(/^num/, 'n');
 }
 
 /** Least number of insertions, deletions and replacements that make `a` into `b` (Levenshtein, 1966). */

@@ -13,11 +13,19 @@ export interface AdjustedCrossEntropyOptions extends Omit<ClassAdjustments, 'wei
 }
 
 /**
- * The kernel of a loss that is the cross-entropy of adjusted logits, scale (classScale_c z_c + shift_c - margin_c [c = y]), for
- * `defineKernelLoss({ name: 'mine', kernel: adjustedCrossEntropy({ shift }) })`: one dispatch forward, one backward.
+ * The kernel of a loss that is the cross-entropy of adjusted logits, scale (classScale_c z_c + shift_c - margin_c [c =
+ * y]), for `defineKernelLoss({ name: 'mine', kernel: adjustedCrossEntropy({ shift }) })`: one dispatch forward, one
+ * backward.
  */
 export function adjustedCrossEntropy(given: AdjustedCrossEntropyOptions = {}): LossKernel {
-  expectOptions('adjustedCrossEntropy', given, ['classScale', 'shift', 'margin', 'scale', 'labelSmoothing', 'ignoreIndex']);
+  expectOptions('adjustedCrossEntropy', given, [
+    'classScale',
+    'shift',
+    'margin',
+    'scale',
+    'labelSmoothing',
+    'ignoreIndex',
+  ]);
   const { classScale, shift, margin, ...options } = given;
   return {
     classTable: (name, k, weight) => classTable(k, { classScale, shift, margin, weight }, name),

@@ -16,8 +16,8 @@ export interface LossKernel {
    */
   classTable(name: string, k: number, weight?: ArrayLike<number>): Float32Array;
   /**
-   * The reduced loss of logits (..., classes) and labels (...). `classTable`: those numbers, put on the device when first
-   * read.
+   * The reduced loss of logits (..., classes) and labels (...). `classTable`: those numbers, put on the device when
+   * first read.
    */
   run(logits: Tensor, labels: Tensor<'i32'>, given: LossKernelInputs): Tensor;
   /** Label that a host list may hold besides 0..classes-1. Default: -100. */

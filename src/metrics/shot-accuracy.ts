@@ -60,7 +60,7 @@ export function shotAccuracy(scores: Matrix, labels: HostLabels, options: ShotOp
     const isCount = (n: number): boolean => Number.isInteger(n) && n >= 0;
     if (!(isCount(ranks.many) && isCount(ranks.few) && ranks.many + ranks.few <= sizes.length)) {
       throw new RangeError(
-        `shotAccuracy: groups has ${ranks.many} many and ${ranks.few} few, expected numbers of classes that ` +
+        `shotAccuracy: shots has ${ranks.many} many and ${ranks.few} few, expected numbers of classes that ` +
           `sum to at most ${sizes.length}`,
       );
     }

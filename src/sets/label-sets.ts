@@ -166,7 +166,9 @@ export function topKSets(state: TopKPredictorState): SetPredictor<TopKPredictorS
       throw new RangeError(`topKPredictor: k is ${k}, expected at most ${matrix.classes}, the number of classes`);
     if (!weight) return matrix;
     if (weight.length !== matrix.classes)
-      throw new RangeError(`topK: weight has ${weight.length} entries, expected ${matrix.classes}, one per class`);
+      throw new RangeError(
+        `topKPredictor: weight has ${weight.length} entries, expected ${matrix.classes}, one per class`,
+      );
     return { ...matrix, data: Float64Array.from(matrix.data, (p, i) => p * weight[i % matrix.classes]!) };
   };
   return setPredictor(state, check, (matrix, r, number) =>
@@ -176,8 +178,9 @@ export function topKSets(state: TopKPredictorState): SetPredictor<TopKPredictorS
 
 function checkWeight(weight: readonly number[]): void {
   const bad = weight.findIndex((w) => !(w >= 0 && w < Infinity));
-  if (bad >= 0) throw new RangeError(`topK: weight[${bad}] is ${weight[bad]}, expected a finite number >= 0`);
-  if (!weight.some((w) => w > 0)) throw new RangeError('topK: weight is 0 for every class, expected a positive one');
+  if (bad >= 0) throw new RangeError(`topKPredictor: weight[${bad}] is ${weight[bad]}, expected a finite number >= 0`);
+  if (!weight.some((w) => w > 0))
+    throw new RangeError('topKPredictor: weight is 0 for every class, expected a positive one');
 }
 
 /** Fraction of rows, by weight, whose set lacks the label. */

@@ -34,7 +34,7 @@ const calibrators: Record<string, CalibratorState> = {
   'no adjustment': logitAdjustment({ classCounts: [8, 4, 1], tau: -0 }).state,
 };
 const sets: Record<string, SetPredictorState> = {
-  topKPredictor: topKPredictor({ k: 2, tie: 'random', seed: 5 }).state,
+  topK: topKPredictor({ k: 2, tie: 'random', seed: 5 }).state,
   averageK: averageK({ k: 1.3, tie: 'random' }).fit(rows).state,
   'averageK of nothing': averageK({ k: 0.001 }).fit(rows).state,
   'averageK of all': averageK({ k: 3, input: 'scores' }).fit(logits).state,

@@ -81,7 +81,7 @@ describe('golden steps', () => {
         stepSize,
         mixStep,
         eta,
-        warmUp: tensor(warmup!),
+        warmup: tensor(warmup!),
         maxNorm,
         maxNormInit: maxNormInit! / warmup!,
       } as Parameters<typeof smoothMixTerms>[1]);

@@ -157,7 +157,7 @@ test('a definition refuses what it does not know, under its own name', () => {
   );
   const kernel = losses.adjustedCrossEntropy();
   expect(() => losses.defineKernelLoss({ name: 'mine', kernel, tables: {} } as never)).toThrow(
-    "mine: unknown option 'tables', expected one of name, weight, reduction, classes, heads, owns, kernel",
+    "mine: unknown option 'tables', expected one of name, weight, reduction, numClasses, heads, owns, kernel",
   );
   expect(() => losses.defineLoss({ name: 'mine' } as never)).toThrow(
     new TypeError('mine: values is undefined, expected a function of logits and labels'),

@@ -194,7 +194,7 @@ describe('identities', () => {
       const share = [0, 0.2, 0.4, 0.6, 0.8, 0.1, 0.3, 0.99];
       const [mixed, logits, wrong, natural, loss] = await values((model) => {
         const all = { ...inputs(model, 3), mixing: tensor(share) };
-        const terms = smoothMixTerms(all, { steps: 0, eta: 3, warmUp: 0.4 });
+        const terms = smoothMixTerms(all, { steps: 0, eta: 3, warmup: 0.4 });
         const copies = model.forward(reshape(add(reshape(all.x, [8, 1, 16]), all.noise), [24, 16]));
         const others = cast(sub(CLASSES - 1, cast(all.y, 'f32')), 'i32');
         const miss = smoothMixTerms({ ...all, y: others }, { steps: 0 });

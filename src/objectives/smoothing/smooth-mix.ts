@@ -88,14 +88,17 @@ const SMOOTH_MIX = [
 ] as const;
 
 /**
- * The loss of {@link smoothMix} for given noise and mixing; `warmUp` is the factor itself. As in the code, mixStep >=
+ * The loss of {@link smoothMix} for given noise and mixing; `warmup` is the factor itself. As in the code, mixStep >=
  * steps leaves the clean image.
  */
 export function smoothMixTerms(
   inputs: SmoothMixInputs,
-  options: Omit<SmoothMixOptions, keyof NoiseOptions | 'warmupEpochs'> & { warmUp?: Scalar } = {},
+  options: Omit<SmoothMixOptions, keyof NoiseOptions | 'warmupEpochs'> & { warmup?: Scalar } = {},
 ): SmoothMixTerms {
-  expectOptions('smoothMixTerms', options as SmoothMixOptions, SMOOTH_MIX);
+  expectOptions<SmoothMixOptions & { warmup?: Scalar }>('smoothMixTerms', options as SmoothMixOptions, [
+    ...SMOOTH_MIX,
+    'warmup',
+  ]);
   const { x, y, forward, noise, mixing } = inputs;
   const {
     steps = 8,
@@ -104,13 +107,13 @@ export function smoothMixTerms(
     mixStep = 0,
     maxNorm = null,
     maxNormInit = stepSize * mixStep,
-    warmUp = 1,
+    warmup = 1,
     box = [0, 1],
   } = options;
   const batch = x.shape[0]!;
   const path = adversarialPath(inputs, { steps, stepSize, radius: maxNorm, box });
   const init =
-    mixStep > 0 && mixStep < steps ? clamp(intoBall(x, path[mixStep]!, times(warmUp, maxNormInit)), ...box) : x;
+    mixStep > 0 && mixStep < steps ? clamp(intoBall(x, path[mixStep]!, times(warmup, maxNormInit)), ...box) : x;
 
   const clean = forward(noisy(init, noise));
   const natural = mean(entropies(clean, y));
@@ -127,7 +130,7 @@ export function smoothMixTerms(
   const correct = cast(equal(argmax(probability), cast(y, 'u32')), 'f32');
   const mixed = mean(mul(correct, sum(klDiv(logits, target, { reduction: 'none' }), { axes: 1 })));
   return {
-    loss: add(natural, mul(mul(mixed, eta), warmUp)),
+    loss: add(natural, mul(mul(mixed, eta), warmup)),
     natural,
     mixed,
     path,
@@ -173,7 +176,7 @@ export function smoothMix(options: SmoothMixOptions): Objective {
     const mixing = uniform([x.shape[0]!], splitKey(random.key, DRAW.mixing), { first: random.first, gpu: x.gpu });
     return smoothMixTerms(
       { ...withNoise(inputs, options), mixing },
-      { ...options, warmUp: ramp(at.epoch, warmupEpochs) },
+      { ...options, warmup: ramp(at.epoch, warmupEpochs) },
     ).loss;
   };
   return Object.assign(objective, { box });
