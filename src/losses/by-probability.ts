@@ -4,7 +4,7 @@ import { deviceTable, type DeviceTable } from './device-table.ts';
 
 /**
  * The definition of a loss phi(p) of the label's probability, by the one kernel of `probabilityLoss`: `constants` are
- * its c0 to c3, 0 where absent, or a table of all four that the loss rewrites. Throws RangeError on epsilon or floor
+ * its c0 to c3, 0 where absent, or a table of all four that the loss rewrites. Throws RangeError on eps or floor
  * outside [0, 1).
  */
 export function byProbability(

@@ -21,7 +21,7 @@ export function crossEntropyLoss(options: CrossEntropyLossOptions = {}): Loss {
   expectOptions('crossEntropyLoss', options, ['weight', 'reduction', 'labelSmoothing', 'ignoreIndex']);
   const { weight, reduction, ...smoothing } = options;
   return defineKernelLoss({
-    name: 'crossEntropy',
+    name: 'crossEntropyLoss',
     kernel: adjustedCrossEntropy(smoothing),
     weight,
     reduction,

@@ -51,6 +51,22 @@ export function unscoped<T>(fn: () => T): T {
   }
 }
 
+/** Runs `fn`. What it makes belongs to the surrounding scope, as without; if it throws, that is freed. */
+export function freeingOnError<T>(fn: () => T): T {
+  const made = new Set<Owned>();
+  ambient.scopes.push(made);
+  try {
+    return fn();
+  } catch (error) {
+    for (const owned of made) owned.dispose();
+    made.clear();
+    throw error;
+  } finally {
+    ambient.scopes.pop();
+    for (const owned of made) track(owned);
+  }
+}
+
 /** The disposable objects inside a value: itself, or inside arrays, maps and plain objects. */
 export function* tensorsIn(value: unknown): Generator<object> {
   if (value === null || typeof value !== 'object') return;

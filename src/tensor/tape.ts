@@ -5,7 +5,7 @@ import { accumulateInto, sumOf } from './accumulate.ts';
 import { ambient, within } from './ambient.ts';
 import { copyOver } from './copy.ts';
 import type { DType } from './dtype.ts';
-import { scope, unscoped, untrack } from './scope.ts';
+import { freeingOnError, scope, unscoped, untrack } from './scope.ts';
 import { sameShape } from './shape.ts';
 import { clear, empty, FREED, tensor, type Tensor, viewOf } from './tensor.ts';
 
@@ -155,7 +155,8 @@ export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): 
     throw freedError('backward', x);
   };
   const arena = accumulate ? null : stored;
-  noGrad(() => walk(loss, one(loss.gpu, loss.shape), { wanted: null, masks: true, arena, onLeaf, onFreed }));
+  const pass: Pass = { wanted: null, masks: true, arena, onLeaf, onFreed };
+  freeingOnError(() => noGrad(() => walk(loss, one(loss.gpu, loss.shape), pass)));
   if (accumulate) return;
   // A parameter that the loss does not depend on has gradient zero, not the one of the step before.
   const arenas = new Set([...stored].map((leaf) => leaf.home?.siblings).filter((s) => s !== undefined));
@@ -169,7 +170,7 @@ export function backward(loss: Tensor, options: { accumulate?: boolean } = {}): 
 export function gradients(y: Tensor, inputs: readonly Tensor[], options: { createGraph?: boolean } = {}): Tensor[] {
   expectOptions('gradients', options, ['createGraph']);
   const { createGraph = false } = options;
-  if (y.size !== 1) throw new ShapeError(`gradients: y has shape [${y.shape}], expected a scalar; reduce it first`);
+  if (y.size !== 1) throw new ShapeError(`grad: y has shape [${y.shape}], expected a scalar; reduce it first`);
   return gradientsOf(y, inputs, one(y.gpu, y.shape), createGraph);
 }
 
@@ -198,10 +199,11 @@ function gradientsOf(y: Tensor, inputs: readonly Tensor[], seed: Tensor, createG
   const masks = !createGraph && !inputs.some((x) => x.node);
   let lost: Tensor | null = null;
   const onFreed = (x: Tensor): void => void (lost ??= x);
-  within('recording', createGraph, () =>
-    walk(y, seed, { wanted: new Set(inputs), masks, arena: null, onLeaf, onFreed }),
-  );
-  if (lost && inputs.some((x) => !found.has(x))) throw freedError('grad', lost);
+  const pass: Pass = { wanted: new Set(inputs), masks, arena: null, onLeaf, onFreed };
+  freeingOnError(() => {
+    within('recording', createGraph, () => walk(y, seed, pass));
+    if (lost && inputs.some((x) => !found.has(x))) throw freedError('grad', lost);
+  });
   return inputs.map((x) => found.get(x) ?? clear(empty(x.shape, { gpu: x.gpu })));
 }
 

@@ -609,7 +609,7 @@ test('errors', () => {
   );
   expect(() => losses.gce({ q: 2 })).toThrow('gce: q is 2, expected 0 <= q <= 1');
   expect(() => losses.gce({ floor: 1 })).toThrow('gce: floor is 1, expected 0 <= floor < 1');
-  expect(() => losses.alphaLoss({ eps: -1e-8 })).toThrow('alphaLoss: eps is -1e-8, expected 0 <= epsilon < 1');
+  expect(() => losses.alphaLoss({ eps: -1e-8 })).toThrow('alphaLoss: eps is -1e-8, expected 0 <= eps < 1');
   expect(() => losses.mae({ scale: NaN })).toThrow('mae: scale is NaN, expected a finite number >= 0');
   expect(() => losses.sce({ beta: Infinity })).toThrow('sce: beta is Infinity, expected a finite number >= 0');
   expect(() => losses.ngce({ floor: 1 })).toThrow('ngce: floor is 1, expected 0 <= floor < 1');

@@ -174,7 +174,7 @@ describe('nested models', () => {
       expect(() => model.forward(x)).toThrow('layer conv1 (conv2d): conv2d: x has shape [1,2,3,3]');
       const wrong = Sequential({ fit: Residual(Linear(4, 3)) }).init();
       expect(() => wrong.forward(tensor(new Float32Array(8), { shape: [2, 4] }))).toThrow(
-        'layer fit (residual): residual: the main path gives shape [2,3], the shortcut [2,4]',
+        'layer fit (residual): Residual: the main path gives shape [2,3], the shortcut [2,4]',
       );
       wrong.dispose();
     });
@@ -230,7 +230,7 @@ describe('batchNorm', () => {
       'layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training',
     );
     expect(() => BatchNorm(2, { affine: false }).forward(x)).toThrow(
-      'BatchNorm: running_mean does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit',
+      'batchNorm: running_mean does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit',
     );
     x.dispose();
   });
@@ -290,7 +290,7 @@ describe('dropout', () => {
   });
 
   test('errors', () => {
-    expect(() => Dropout(-0.1)).toThrow('Dropout: p is -0.1, expected a number from 0 to 1');
+    expect(() => Dropout(-0.1)).toThrow('dropout: p is -0.1, expected a number from 0 to 1');
     const x = tensor([1]);
     expect(() => Dropout().forward(x, { training: true })).toThrow(
       'Dropout: the context has no random numbers; put the layer in Sequential(), or pass `random`',

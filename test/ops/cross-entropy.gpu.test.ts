@@ -68,10 +68,11 @@ describe.each(reductions)('reduction %s', (reduction) => {
     const z = sample([rows, classes], { seed: 5, low: -3, high: 3 });
     const { magnitude, range } = reference.crossEntropy(z, labels, all);
     const run = (t: Tensor): Tensor => {
-      const { scale, shift, margin, weight, sampleWeight, ...rest } = all;
+      const { s, scale, shift, margin, weight, sampleWeight, ...rest } = all;
       const adjusted = scale || shift || margin || weight;
       return crossEntropy(t, tensor(labels, { dtype: 'i32' }), {
         ...rest,
+        scale: s,
         classTable: adjusted
           ? tensor(classTable(classes, { classScale: scale, shift, margin, weight }), { shape: [4, classes] })
           : undefined,
@@ -168,13 +169,14 @@ describe('infinities', () => {
   ): Promise<Float32Array[]> =>
     readAll(() => {
       const x = requireGrad(tensor(values.flat(), { shape: [values.length, values[0]!.length] }));
-      const { scale, shift, margin, weight, sampleWeight, ...rest } = options;
+      const { s, scale, shift, margin, weight, sampleWeight, ...rest } = options;
       const perClass = tensor(classTable(values[0]!.length, { classScale: scale, shift, margin, weight }), {
         shape: [4, values[0]!.length],
       });
       const y = crossEntropy(x, tensor(labels, { dtype: 'i32' }), {
         reduction: 'none',
         ...rest,
+        scale: s,
         classTable: perClass,
         sampleWeight: sampleWeight && tensor(sampleWeight),
       } as CrossEntropyOptions);

@@ -142,7 +142,7 @@ describe('what is no array of numbers gets a sentence', () => {
     [undefined, 'TypeError: WHAT is undefined, expected an array of numbers'],
     [{ a: 1, b: 2 }, 'TypeError: WHAT is an object with a, b, expected an array of numbers'],
     [Promise.resolve([1]), 'TypeError: WHAT is a promise; await it first, expected an array of numbers'],
-    [crossEntropyLoss, 'TypeError: WHAT is the function crossEntropy, expected an array of numbers'],
+    [crossEntropyLoss, 'TypeError: WHAT is the function crossEntropyLoss, expected an array of numbers'],
     [{ data: [1, 2, 3], shape: [2, 2] }, 'RangeError: WHAT has 3 elements, expected 4 for shape [2,2]'],
     [
       { data: 'ab', shape: [2] },
@@ -377,7 +377,7 @@ describe('a Tensor, an NdArray and nested arrays give the same', () => {
     await expect(
       fit(model, data, { loss: crossEntropyLoss as never, optimizer: sgd({ lr: 0.1 }), epochs: 1 }),
     ).rejects.toThrow(
-      'crossEntropyLoss: options are a tensor, expected an object; pass the result of crossEntropy(), not crossEntropy',
+      'crossEntropyLoss: options are a tensor, expected an object; pass the result of crossEntropyLoss(), not crossEntropyLoss',
     );
   });
 });

@@ -229,10 +229,10 @@ describe('the run goes on as if nothing had been', () => {
     await susceptibility(held).measure(model, { state, lr: 0.1 });
     const wide: ProbeSource = () => ({ x: held.x, y: Array.from(held.y, () => 4) });
     await expect(susceptibility(wide).measure(model, { state, lr: 0.1 })).rejects.toThrow(
-      'crossEntropyLoss: labels[0] is 4, expected an integer in 0..3',
+      'crossEntropy: labels[0] is 4, expected an integer in 0..3',
     );
     await expect(susceptibility(wide, { optimizer: adam() }).measure(model, { lr: 0.1 })).rejects.toThrow(
-      'crossEntropyLoss: labels[0] is 4',
+      'crossEntropy: labels[0] is 4',
     );
     // After the first layer has run, too: its statistics come back.
     const failing = {

@@ -95,7 +95,7 @@ export async function* certifyDataset(
       const [again] = await of([row.index]);
       if (again!.predict !== row.predict || again!.radius !== roundedDown(row.radius)) {
         throw new Error(
-          `certifyDataset: done has class ${row.predict} and radius ${row.radius} for input ${row.index}, ` +
+          `certifyDataset: resumeFrom has class ${row.predict} and radius ${row.radius} for input ${row.index}, ` +
             `this run gives ${again!.predict} and ${again!.radius}: ` +
             'it is of another model, data set, seed, sigma, n0, n, alpha or adapter. Go on with those of its ' +
             'run, or leave done out and start a new table.',
@@ -174,7 +174,7 @@ function expectLabels(y: ArrayLike<number>): void {
 function expectSame(done: readonly CertificateRow[], indices: ArrayLike<number>, labels: ArrayLike<number>): void {
   if (done.length > indices.length)
     throw new RangeError(
-      `certifyDataset: done has ${done.length} rows, the run ${indices.length}: it is of another run`,
+      `certifyDataset: resumeFrom has ${done.length} rows, the run ${indices.length}: it is of another run`,
     );
   done.forEach(({ index, label }, i) => {
     if (index !== indices[i])
@@ -183,7 +183,7 @@ function expectSame(done: readonly CertificateRow[], indices: ArrayLike<number>,
       );
     if (label !== labels[index])
       throw new RangeError(
-        `certifyDataset: done has label ${label} for input ${index}, the data ${labels[index]}: it is of ` +
+        `certifyDataset: resumeFrom has label ${label} for input ${index}, the data ${labels[index]}: it is of ` +
           'another data set',
       );
   });

@@ -15,7 +15,7 @@ import { LOSS_OPTIONS } from '../loss-options.ts';
 export function brierLoss(options: LossOptions = {}): Loss {
   expectOptions('brierLoss', options, LOSS_OPTIONS);
   return defineLoss({
-    name: 'brier',
+    name: 'brierLoss',
     values: (z, labels) => sum(square(sub(softmax(z), oneHot(labels, z.shape[1]!))), { axes: 1 }),
     ...options,
   });

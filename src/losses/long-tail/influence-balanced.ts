@@ -37,17 +37,17 @@ export interface InfluenceBalancedLoss extends Pick<Loss, 'name' | 'reduction' |
 }
 
 /**
- * Influence-balanced loss: w_y CE alpha / (|p - onehot(y)|_1 |phi|_1 + epsilon), phi the features before the last
+ * Influence-balanced loss: w_y CE alpha / (|p - onehot(y)|_1 |phi|_1 + eps), phi the features before the last
  * layer. The factor is a constant of the gradient. Meant for fine-tuning after a phase of cross-entropy. logits: (rows,
  * classes); `features`, beside the labels: (rows, width). Park, Lim, Jeon, Choi, "Influence-balanced loss for
- * imbalanced visual classification", ICCV 2021. Throws RangeError unless alpha and epsilon are positive and finite.
+ * imbalanced visual classification", ICCV 2021. Throws RangeError unless alpha and eps are positive and finite.
  */
 export function influenceBalanced(given: InfluenceBalancedOptions = {}): InfluenceBalancedLoss {
   expectOptions('influenceBalanced', given, ['alpha', 'eps', 'weight', 'reduction']);
   const { alpha = 1000, eps = 0.001, weight, reduction = 'mean' } = given;
   for (const [name, value] of [
     ['alpha', alpha],
-    ['epsilon', eps],
+    ['eps', eps],
   ] as const) {
     if (!(value > 0 && value < Infinity))
       throw new RangeError(`influenceBalanced: ${name} is ${value}, expected a positive finite number`);

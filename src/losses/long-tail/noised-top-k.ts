@@ -41,9 +41,9 @@ export interface NoisedTopK extends Objective {
 
 /**
  * Noised top-k hinge: mean of max(0, m_y + s - z_y), where s smooths the (k + 1)-th largest logit: its mean over draws
- * of z + epsilon noise, so that its gradient is shared among the classes that take that place. Garcin, Servajean, Joly,
+ * of z + eps noise, so that its gradient is shared among the classes that take that place. Garcin, Servajean, Joly,
  * Salmon, "Stochastic smoothing of the top-K calibrated hinge loss for deep imbalanced classification", ICML 2022.
- * epsilon = 0 is the plain top-k hinge. Throws RangeError on a k that is no positive integer below the number of
+ * eps = 0 is the plain top-k hinge. Throws RangeError on a k that is no positive integer below the number of
  * classes, and on options outside their ranges.
  */
 export function noisedTopK(given: NoisedTopKOptions): NoisedTopK {
