@@ -55,7 +55,7 @@ const make: Record<string, (o: Options, c: GoldenCase) => Loss> = {
   focalAdaptive: ({ gamma, gammaLow, threshold }) => focalAdaptive({ gamma, gammaLow, threshold }),
   entropyPenalty: ({ alpha }) => entropyPenalty({ lambda: alpha, classReduction: 'mean' }),
   penaltyL1: ({ alpha }) => l1Penalty({ lambda: alpha }),
-  brierLoss: () => brierLoss(),
+  brier: () => brierLoss(),
   mmce: ({ lamda }) => mmce({ lambda: lamda }),
   mmceWeighted: ({ lamda }) => mmce({ lambda: lamda, weighted: 'released-code' }),
   cpc: ({ lambd_bdc, lambd_bec }) => cpc({ lambdaBdc: lambd_bdc, lambdaBec: lambd_bec, compat: 'released-code' }),

@@ -41,7 +41,7 @@ const pair = (a: Loss, b: Loss, { alpha = 1, beta = 1 }: Options): Loss =>
     [beta, b],
   ]);
 const make: Record<string, (o: Options, c: GoldenCase) => Loss> = {
-  crossEntropyLoss: () => crossEntropyLoss(),
+  crossEntropy: () => crossEntropyLoss(),
   focalDetached: ({ gamma }) => focal({ gamma, detach: true }),
   mae: ({ scale }) => mae({ scale }),
   gce: ({ q, epsilon }) => gce(epsilon ? { q, eps: epsilon } : { q, floor: 1e-7 }),

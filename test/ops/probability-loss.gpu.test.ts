@@ -258,7 +258,7 @@ test('errors', () => {
       'probabilityLoss: order is 0, expected a positive integer',
     );
     expect(() => probabilityLoss(x, labels, 'power', [1], { eps: -1 })).toThrow(
-      'probabilityLoss: eps is -1, expected 0 <= epsilon < 1',
+      'probabilityLoss: eps is -1, expected 0 <= eps < 1',
     );
     expect(() => probabilityLoss(x, labels, 'power', [1], { floor: 1 })).toThrow(
       'probabilityLoss: floor is 1, expected 0 <= floor < 1',

@@ -49,7 +49,7 @@ export interface NoisedTopK extends Objective {
 export function noisedTopK(given: NoisedTopKOptions): NoisedTopK {
   expectOptions('noisedTopK', given, ['k', 'eps', 'numDraws', 'margin']);
   const { k, eps = 1, numDraws = 5, margin = 1 } = given;
-  for (const [name, value] of Object.entries({ k, samples: numDraws })) {
+  for (const [name, value] of Object.entries({ k, numDraws })) {
     if (!(Number.isInteger(value) && value >= 1))
       throw new RangeError(`noisedTopK: ${name} is ${value}, expected a positive integer`);
   }

@@ -30,7 +30,7 @@ export function sampleMemory(
   entries: string,
 ): SampleMemory {
   if (!(Number.isSafeInteger(samples) && samples >= 1))
-    throw new RangeError(`${name}: samples is ${samples}, expected an integer >= 1`);
+    throw new RangeError(`${name}: numSamples is ${samples}, expected an integer >= 1`);
   const size = samples * width;
   const table = deviceTable({ data: new Float32Array(size).fill(fill), shape: [samples, width] });
   return {

@@ -67,7 +67,7 @@ export function consistencyTerm(logits: Tensor, batch: number, options: Consiste
   if (form === 'mse') {
     const each = perImage(softmax(logits), batch);
     const m = each.shape[1]!;
-    if (m < 2) throw new RangeError('consistency: m is 1, expected at least 2 for the form mse');
+    if (m < 2) throw new RangeError('consistency: numCopies is 1, expected at least 2 for the form mse');
     // The mean over pairs is 2 m / (m - 1) times that of |p_i - pbar|^2.
     return mul(
       mean(sum(square(sub(each, reshape(average, [batch, 1, classes]))), { axes: 2 })),
