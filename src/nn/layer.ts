@@ -109,7 +109,8 @@ export function bufferOf(layer: Layer, name: string): Tensor | Tensor<'i32'> {
 function existing<T>(layer: Layer, name: string, value: T | undefined): T {
   if (!value)
     throw new Error(
-      `${layer.kind}: ${name} does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit`,
+      `${layer.kind[0]!.toUpperCase()}${layer.kind.slice(1)}: ${name} does not exist yet; put the layer in ` +
+        'Sequential() and call model.init({ seed }), or fit',
     );
   return value;
 }
@@ -126,6 +127,6 @@ export function expectSizes(kind: string, sizes: Record<string, number>): void {
 export function expectLayer(what: string, layer: unknown): void {
   if (typeof (layer as Layer | null)?.forward !== 'function')
     throw new TypeError(
-      `${what} is ${String(layer)}, expected a layer such as linear(784, 10), or an object with forward`,
+      `${what} is ${String(layer)}, expected a layer such as Linear(784, 10), or an object with forward`,
     );
 }

@@ -113,23 +113,34 @@ export class TrainingStep {
     this.#claims = claimsOf(model, options);
     this.#gpu = model.arena.values.gpu;
     this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
-    this.#watch = options.detectAnomaly ? new AnomalyWatch(this.#gpu) : null;
     this.#augmentKey = splitKey(key(seed), PURPOSE.augmentation);
     this.#noiseKey = splitKey(key(seed), PURPOSE.inputNoise);
     this.#dropoutKey = splitKey(key(seed), PURPOSE.dropout);
     this.#objectiveKey = splitKey(key(seed), PURPOSE.objective);
     this.#labels = data.y;
     const gpu = this.#gpu;
-    [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid] = unscoped(() => [
-      tensor(data.x, { gpu }),
-      tensor(data.y, { dtype: 'i32', gpu }),
-      empty([data.y.length], { dtype: 'u32', gpu }),
-      empty([4], { dtype: 'u32', gpu }),
-      zeros([LOG], { gpu }),
-      tensor([0], { dtype: 'u32', gpu }),
-    ]);
-    this.#at = unscoped(() => ({ epoch: zeros([], { gpu }), step: zeros([], { gpu }) }));
-    this.#optimizer = options.state ?? options.optimizer.for(model);
+    const made: { dispose(): void }[] = [];
+    const owns = <T extends { dispose(): void }>(one: T): T => {
+      made.push(one);
+      return one;
+    };
+    try {
+      this.#watch = options.detectAnomaly ? owns(new AnomalyWatch(gpu)) : null;
+      [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid] = unscoped(() => [
+        owns(tensor(data.x, { gpu })),
+        owns(tensor(data.y, { dtype: 'i32', gpu })),
+        owns(empty([data.y.length], { dtype: 'u32', gpu })),
+        owns(empty([4], { dtype: 'u32', gpu })),
+        owns(zeros([LOG], { gpu })),
+        owns(tensor([0], { dtype: 'u32', gpu })),
+      ]);
+      this.#at = unscoped(() => ({ epoch: owns(zeros([], { gpu })), step: owns(zeros([], { gpu })) }));
+      this.#optimizer = options.state ?? options.optimizer.for(model);
+    } catch (error) {
+      for (const one of made) one.dispose();
+      for (const claim of this.#claims) claim.release();
+      throw error;
+    }
     this.#count = this.#read = options.stepsDone ?? 0;
   }
 

@@ -100,7 +100,7 @@ describe('a table of another run is refused', () => {
     using other = Sequential(Linear(FEATURES, 3)).init({ seed: 3 });
     using certifier = new Smooth(other, { numClasses: 3, sigma: 0.25, seed: 1 });
     await expect(all({ ...OPTIONS, resumeFrom: done }, certifier)).rejects.toThrow(
-      /done has class .* this run gives .* it is of another model, data set, seed, sigma, n0, n, alpha or adapter/,
+      /resumeFrom has class .* this run gives .* it is of another model, data set, seed, sigma, n0, n, alpha or adapter/,
     );
   });
   test.each([
@@ -129,7 +129,7 @@ describe('a table of another run is refused', () => {
 test.each([
   [{ indices: [0, 23] }, 'certifyDataset: index 23, expected an integer from 0 to 22'],
   [{ indices: [4, 4] }, 'certifyDataset: index 4 twice, expected each once'],
-  [{ together: 0 }, 'certifyDataset: together is 0, expected an integer of at least 1'],
+  [{ concurrency: 0 }, 'certifyDataset: concurrency is 0, expected an integer of at least 1'],
   [
     { n: 6 },
     'Smooth.certify: n is 6, expected an integer of at least 7: even if all of fewer copies agree, the ' +

@@ -182,10 +182,10 @@ describe('nested models', () => {
       Sequential({ a: Sequential(Linear(1, 1)), '': Sequential({ a: Sequential(Linear(1, 1)) }) }).init(),
     ).toThrow('model: two parameters have the name a.0.weight; give the layers names of their own');
     expect(() => Sequential({ a: 3 as unknown as Layer })).toThrow(
-      'Sequential: layer a is 3, expected a layer such as linear(784, 10)',
+      'Sequential: layer a is 3, expected a layer such as Linear(784, 10)',
     );
     expect(() => Residual(null as unknown as Layer)).toThrow(
-      'Residual: main is null, expected a layer such as linear(784, 10)',
+      'Residual: main is null, expected a layer such as Linear(784, 10)',
     );
   });
 });
@@ -230,7 +230,7 @@ describe('batchNorm', () => {
       'layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training',
     );
     expect(() => BatchNorm(2, { affine: false }).forward(x)).toThrow(
-      'batchNorm: running_mean does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit',
+      'BatchNorm: running_mean does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit',
     );
     x.dispose();
   });

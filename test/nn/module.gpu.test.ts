@@ -160,7 +160,7 @@ test('the contract of the layers of the library, as docs/your-own.md writes it',
 
 test('errors', () => {
   const bad: [unknown, string][] = [
-    [{}, 'Sequential: layer 0 is [object Object], expected a layer such as linear(784, 10), or an object with forward'],
+    [{}, 'Sequential: layer 0 is [object Object], expected a layer such as Linear(784, 10), or an object with forward'],
     [{ forward: () => 0, parameters: { w: 3 } }, 'Sequential: layer 0: parameter w is 3, expected an f32 tensor'],
     [{ forward: () => 0, parameters: 3 }, 'Sequential: layer 0: parameters is 3, expected an object or a Map'],
     [{ forward: () => 0, parameters: () => [] }, 'Sequential: layer 0: parameters is () => []'],

@@ -114,7 +114,7 @@ describe('bad input', () => {
     [() => Conv2d(1, 2, 0), 'Conv2d: kernelSize is [0,0], expected integers of at least 1'],
     [
       () => Sequential(undefined as never),
-      'Sequential: layer 0 is undefined, expected a layer such as linear(784, 10)',
+      'Sequential: layer 0 is undefined, expected a layer such as Linear(784, 10)',
     ],
     [() => CosineLinear(3, 2, { scale: 0 }), 'CosineLinear: scale is 0, expected a positive number'],
   ])('case %#', (act, message) => {

@@ -98,7 +98,7 @@ export async function* certifyDataset(
           `certifyDataset: resumeFrom has class ${row.predict} and radius ${row.radius} for input ${row.index}, ` +
             `this run gives ${again!.predict} and ${again!.radius}: ` +
             'it is of another model, data set, seed, sigma, n0, n, alpha or adapter. Go on with those of its ' +
-            'run, or leave done out and start a new table.',
+            'run, or leave resumeFrom out and start a new table.',
         );
       }
     }
