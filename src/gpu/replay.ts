@@ -42,11 +42,11 @@ export class Replay {
         storage.base = places[i]!.offset;
       });
       for (const c of commands) gpu.recorder.resolve(c);
+      for (const prepare of recording.beforeRun) prepare();
     } catch (error) {
       this.dispose();
       throw error;
     }
-    for (const prepare of recording.beforeRun) prepare();
     this.#submit();
   }
 
