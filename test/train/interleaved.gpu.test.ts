@@ -239,7 +239,7 @@ describe('what two runs cannot share is refused in words, and the first goes on'
     const [a, b, c] = [net(), net(), net()];
     const first = trained({ loss, schedule: drw({ from: 1 }) }, a);
     await expect(trained({ loss }, b)).rejects.toThrow(
-      'fit: the loss crossEntropy serves another run, whose class weights or state it holds; make one for each run',
+      'fit: the loss crossEntropyLoss serves another run, whose class weights or state it holds; make one for each run',
     );
     await first;
     await trained({ loss, epochs: 1 }, b);
