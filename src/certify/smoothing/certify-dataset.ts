@@ -37,7 +37,7 @@ const CHECKED = 2;
 
 /**
  * Certifies the inputs of a data set one after the other, {@link Smooth.certify} with the noise of their indices, so
- * that a row does not depend on the others, on `together` or on a stop:
+ * that a row does not depend on the others, on `concurrency` or on a stop:
  *
  *     const { rows, text } = parseCertificates(earlier); // '' at first
  *     await writeFile(file, text); // without a line that a stop cut short
