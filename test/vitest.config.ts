@@ -35,6 +35,8 @@ export default defineConfig({
         optimizeDeps: { noDiscovery: true },
         test: {
           name: 'chrome',
+          // The tuning that is forced on whatever adapter is there; without it, the adapter's own.
+          env: { EVENKEEL_TUNING: process.env.EVENKEEL_TUNING ?? '' },
           include: ['test/**/*.gpu.test.ts'],
           setupFiles: ['test/support/gpu.ts'],
           testTimeout: 120_000,

@@ -4,8 +4,6 @@ import { NoWebGPUError } from './errors.ts';
 export interface AdapterDescription {
   name: string;
   kind: 'hardware' | 'software';
-  /** Four invocations that follow one another along x can exchange values: true of SwiftShader with subgroups. */
-  quads: boolean;
 }
 
 /** The `GPU` object of the page or worker; where there is none, an error that says why. */
@@ -46,13 +44,9 @@ export function kindOf(info: GPUAdapterInfo): 'hardware' | 'software' {
 }
 
 /** What there is to say of the adapter of a device; without `info` it counts as hardware. */
-export function describe(info: GPUAdapterInfo | undefined, device: GPUDevice): AdapterDescription {
+export function describe(info: GPUAdapterInfo | undefined): AdapterDescription {
   const name = info
     ? [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(', ') || 'unnamed adapter'
     : 'unknown adapter';
-  return {
-    name,
-    kind: info ? kindOf(info) : 'hardware',
-    quads: /swiftshader/i.test(name) && device.features.has('subgroups'),
-  };
+  return { name, kind: info ? kindOf(info) : 'hardware' };
 }

@@ -13,6 +13,7 @@ import type { Profile } from './profile-report.ts';
 import { Readback } from './readback.ts';
 import { Recorder, type Counters } from './recorder.ts';
 import type { Storage } from './storage.ts';
+import { tuningFor, type Tuning } from './tuning/index.ts';
 import { UniformCache } from './uniforms.ts';
 
 /** Options of {@link init}. */
@@ -25,6 +26,11 @@ export interface InitOptions {
   adapter?: 'hardware' | 'software';
   /** Keep the creation site of every tensor, so that errors can name it. Slow. Default: false. */
   debug?: boolean;
+  /**
+   * How work is cut: as for a kind of adapter, or by a tuning of your own. It changes times, not results. Default: as
+   * for the adapter.
+   */
+  tuning?: 'hardware' | 'software' | Tuning;
 }
 
 let current: Gpu | null = null;
@@ -40,20 +46,30 @@ export function currentGpu(): Gpu {
  * Limits are raised to what the adapter offers. Throws {@link NoWebGPUError}, whose message says what to do.
  */
 export async function init(options: InitOptions = {}): Promise<Gpu> {
-  expectOptions('init', options, ['device', 'gpu', 'adapter', 'debug']);
+  expectOptions('init', options, ['device', 'gpu', 'adapter', 'debug', 'tuning']);
+  const { debug, tuning } = options;
+  expectTuning(tuning);
   if (options.device) {
     const info = (options.device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
-    return (current = new Gpu(options.device, info, { isOwned: false, debug: options.debug }));
+    return (current = new Gpu(options.device, info, { isOwned: false, debug, tuning }));
   }
   const adapter = await findAdapter(options.gpu ?? hostGpu(), options.adapter);
   const device = await adapter.requestDevice(raisedLimits(adapter));
-  return (current = new Gpu(device, adapter.info, { isOwned: true, debug: options.debug }));
+  return (current = new Gpu(device, adapter.info, { isOwned: true, debug, tuning }));
+}
+
+function expectTuning(tuning: InitOptions['tuning']): void {
+  if (tuning === undefined || tuning === 'hardware' || tuning === 'software') return;
+  if (tuning && typeof tuning.tileFor === 'function') return;
+  const got = tuning && typeof tuning === 'object' ? 'an object without tileFor' : String(tuning);
+  throw new TypeError(`init: tuning is ${got}, expected 'hardware', 'software' or a Tuning`);
 }
 
 /** A device with its recorder, memory and caches. Made by {@link init}. */
 export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: AdapterDescription;
+  readonly tuning: Tuning;
   readonly debug: boolean;
   /** What was sent to the queue so far. */
   readonly counters: Counters = { dispatches: 0, submits: 0, bindGroups: 0, writes: 0, reads: 0 };
@@ -70,14 +86,15 @@ export class Gpu {
   readonly #memory: Memory;
   readonly #readback: Readback;
 
-  /** `isOwned`: nobody else uses the device, and `destroy` frees it. `debug`: see {@link InitOptions}. */
+  /** `isOwned`: nobody else uses the device, and `destroy` frees it. The others: see {@link InitOptions}. */
   constructor(
     device: GPUDevice,
     info: GPUAdapterInfo | undefined,
-    { isOwned, debug = false }: { isOwned: boolean; debug?: boolean },
+    { isOwned, debug = false, tuning }: { isOwned: boolean } & Pick<InitOptions, 'debug' | 'tuning'>,
   ) {
     this.device = device;
-    this.adapter = describe(info, device);
+    this.adapter = describe(info);
+    this.tuning = typeof tuning === 'object' ? tuning : tuningFor(this.adapter, device.features, tuning);
     this.debug = debug;
     this.#isOwned = isOwned;
     this.#health = new Health(device, isOwned);

@@ -133,7 +133,7 @@ export function pipelineOf(
   for (const name in variant) key += `;${name}=${variant[name]}`;
   const known = gpu.pipelines.get(key);
   if (known) return known;
-  const { code, constants, overrides } = specialize(module.code, variant, gpu.adapter.kind);
+  const { code, constants, overrides } = specialize(module.code, variant, gpu.tuning.bodies);
   const { workgroup, bindings } = module.entries[entry]!;
   // All variants of an entry share their layout, so that a bind group fits each of them.
   const layout = kept(gpu.layouts, label, () =>

@@ -15,16 +15,17 @@ export interface Specialized {
  *     const BLOCK = 4u; // variant                  number: replaced; for lengths of arrays and bounds of loops
  *     fn apply(x: f32) -> f32 { return x; } // variant    string: the body is replaced
  *     fn apply(x: f32) -> f32 { // variant          the same, up to the next line that is a brace
- *     fn apply(x: f32) -> f32 { return x; } // software return y;    the body on a software adapter
+ *     fn apply(x: f32) -> f32 { return x; } // software return y;    the body for software adapters
  *     alias Element = f32; // variant               string: the type is replaced
  *     for (var i = 0u; i < BLOCK; i++) { // unroll  the body is written out BLOCK times, `i` as a literal
  */
 export function specialize(
   source: string,
   variant: Partial<Record<string, number | string>>,
-  kind: 'hardware' | 'software' = 'hardware',
+  bodies: 'hardware' | 'software' = 'hardware',
 ): Specialized {
-  let code = kind === 'software' ? source.replace(/^(fn \w+\([^{]*\{ ).* \} \/\/ software (.*)$/gm, '$1$2 }') : source;
+  let code =
+    bodies === 'software' ? source.replace(/^(fn \w+\([^{]*\{ ).* \} \/\/ software (.*)$/gm, '$1$2 }') : source;
   const overrides: Record<string, number> = {};
   for (const name in variant) {
     const value = variant[name]!;

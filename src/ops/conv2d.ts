@@ -2,7 +2,8 @@ import kernel from '../../shaders/conv2d.wgsl';
 import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { shaped, SMALL_TILE, tileFor, tileVariant, type Tile } from '../gpu/tiles.ts';
+import { shaped, tileVariant } from '../gpu/tiles.ts';
+import { SMALL_TILE, type Tile } from '../gpu/tuning/index.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
@@ -253,7 +254,7 @@ function launchWeightGradient(g: Geometry, dy: Tensor, x: Tensor, dw: Tensor, db
   const positions = g.batch * g.outH * g.outW;
   const columns = (g.channels / g.groups) * g.kh * g.kw + 1;
   const blocks = g.groups * Math.ceil(g.filters / g.groups / 16) * Math.ceil(columns / 16);
-  const wanted = Math.min(256, Math.ceil((gpu.adapter.kind === 'software' ? 24 : 4096) / blocks));
+  const wanted = Math.min(256, Math.ceil(gpu.tuning.wanted.filters / blocks));
   const chunk = Math.max(64, Math.ceil(positions / wanted / 4) * 4);
   const parts = Math.max(1, Math.ceil(positions / chunk));
   const partial = empty([parts, g.filters, columns], { gpu });
@@ -279,7 +280,7 @@ const WIDEST = 65_535;
 function plan<V extends object>(gpu: Gpu, g: Geometry, rows: number, columns: number, how: V, layers = 1) {
   const m = rows / g.groups;
   const slices = layers * g.groups;
-  const { tile, pays } = tileFor(gpu, m, columns, slices, { quads: m >= 4, isTall: true });
+  const { tile, pays } = gpu.tuning.tileFor(m, columns, slices, { quads: m >= 4, isTall: true });
   const launch = (chosen: Tile) => {
     const thin = m < 4 ? Math.max(1, m) : chosen.m;
     const blocks = Math.ceil(columns / chosen.n);

@@ -2,7 +2,8 @@ import kernel from '../../shaders/lp-distance.wgsl';
 import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { inPieces, SMALL_TILE, tileFor, type Piece } from '../gpu/tiles.ts';
+import { inPieces, type Piece } from '../gpu/tiles.ts';
+import { SMALL_TILE } from '../gpu/tuning/index.ts';
 import { wildIn } from '../tensor/anomaly.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { isRecorded, record } from '../tensor/tape.ts';
@@ -45,7 +46,7 @@ export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, option
     expectDType(p, 'f32', 'lpDistance: p');
     if (p.size !== 1) throw new ShapeError(`lpDistance: p has shape [${p.shape}], expected one element`);
   } else if (!(p >= 1)) throw new RangeError(`lpDistance: p is ${p}, expected a number from 1 to Infinity`);
-  const distance = p === Infinity ? largest(x, w, DISTANCE, x.gpu.adapter.kind === 'hardware') : powered(x, w, p);
+  const distance = p === Infinity ? largest(x, w, DISTANCE, !x.gpu.tuning.maximaAsIntegers) : powered(x, w, p);
   return b ? add(distance, b) : distance;
 }
 
@@ -138,7 +139,7 @@ const NO_POWER = { p: 0, first: [0, 0, 0] };
 function layerOf(x: Tensor, w: Tensor, isLong = false) {
   const [n, k] = w.shape as [number, number];
   const m = sizeOf(x.shape.slice(0, -1));
-  const choice = isLong ? SMALL : tileFor(x.gpu, m, n, 1, { isLong: true });
+  const choice = isLong ? SMALL : x.gpu.tuning.tileFor(m, n, 1, { isLong: true });
   const variant = { RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
   return {
     m,
@@ -160,9 +161,9 @@ function vectors(read: boolean, write: boolean) {
   };
 }
 
-/** How a maximum is kept: a software adapter compares bits as integers faster than numbers. */
+/** How a maximum is kept. */
 function maxima(gpu: Gpu, direction: number) {
-  if (gpu.adapter.kind === 'hardware') return {};
+  if (!gpu.tuning.maximaAsIntegers) return {};
   return {
     Maxima: 'vec4i',
     larger: `return max(most, bitcast<vec4i>(t)${direction === DISTANCE ? ' & vec4i(0x7fffffff)' : ''});`,
@@ -245,7 +246,7 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   const exponent = typeof p === 'number' ? w : p;
   const isNormalised = typeof p !== 'number' || p > 10;
   // A largest term kept as bits is NaN if one is.
-  const { wild, WATCHED, free } = watched(x, w, !isDoubling && !(isNormalised && gpu.adapter.kind === 'software'));
+  const { wild, WATCHED, free } = watched(x, w, !isDoubling && !(isNormalised && gpu.tuning.maximaAsIntegers));
   const forward = { ...variant, ...how, NORMALISED: Number(isNormalised), WATCHED, ...maxima(gpu, DISTANCE) };
   pieces(forward, ({ grid, first, variant, flops, quick }) =>
     kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y, wild }, grid, variant, flops, quick),
@@ -263,7 +264,7 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
         terms: number,
         transposed: number,
       ): Tensor => {
-        const choice = 'GENERAL' in slope ? SMALL : tileFor(gpu, rows, k, 1, { isLong: true });
+        const choice = 'GENERAL' in slope ? SMALL : gpu.tuning.tileFor(rows, k, 1, { isLong: true });
         const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
         const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target, wild: own };
         inPieces(choice, [rows, k, 1], flopsOf(m, n, k), backward, ({ grid, first, variant, flops, quick }) =>

@@ -1,7 +1,7 @@
 import kernel from '../../shaders/matmul.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { inPieces, tileFor, type Piece } from '../gpu/tiles.ts';
+import { inPieces, type Piece } from '../gpu/tiles.ts';
 import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
@@ -222,12 +222,12 @@ function product(
   const gpu = a.gpu;
   const batch = batchOf(shapeA.slice(0, -2), shapeB.slice(0, -2), m * k, k * n);
   const y = target ?? empty(shape!, { gpu });
-  const parts = rowSum ? 1 : partsFor(m, n, k, batch.batch, gpu.adapter.kind === 'software' ? 24 : 2048);
+  const parts = rowSum ? 1 : partsFor(m, n, k, batch.batch, gpu.tuning.wanted.product);
   const layers = batch.batch * parts;
   const chunk = parts === 1 ? Math.max(1, k) : Math.ceil(k / parts / 4) * 4;
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
   // Loads of single elements are four times the code.
-  const choice = tileFor(gpu, m, n, layers, { transposeA, isLong: !vector.a || !vector.b });
+  const choice = gpu.tuning.tileFor(m, n, layers, { transposeA, isLong: !vector.a || !vector.b });
   const layout = { A_T: Number(transposeA), B_T: Number(transposeB), ...(batch.batch > 1 ? { BATCHED: 1 } : {}) };
   const variant = {
     ...layout,

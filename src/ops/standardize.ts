@@ -169,7 +169,7 @@ function walk(view: SetView, parts: number): SetView & { parts: number; hop: num
 
 /** Parts that a sum over each set is split into, to keep the device busy. */
 function partsOf({ batch, sets, inner }: SetView, { gpu }: Tensor): number {
-  const wanted = gpu.adapter.kind === 'software' ? 512 : 16_384;
+  const wanted = gpu.tuning.wanted.statistics;
   return Math.max(1, Math.min(256, Math.ceil((batch * inner) / CHUNK), Math.ceil(wanted / sets)));
 }
 

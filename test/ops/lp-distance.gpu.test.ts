@@ -3,7 +3,7 @@ import { capture, grad, noGrad, requireGrad, scope, tensor, zeros, type Tensor }
 import { infDistanceBounds, lpDistance, lpDistance2d, mul, square, sum } from 'evenkeel/ops';
 import { build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/lp-distance.ts';
-import { asAdapter } from '../support/adapter.ts';
+import { asTuned } from '../support/tuning.ts';
 import { checkOp, expectSameBits, expectWithin, readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 import { powError, U, ulp, type Tolerance } from '../support/tolerance.ts';
@@ -209,7 +209,7 @@ describe('large p', () => {
 
 describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind) => {
   test.each([8, 12, Infinity])('large, p = %f', (p) =>
-    asAdapter(kind, async () => {
+    asTuned(kind, async () => {
       const [x, w] = [sample([256, 65], { seed: 1 }), sample([512, 65], { seed: 2 })];
       const dy = sample([256, 512], { seed: 3, low: -1, high: 1 });
       const [y, dx, dw] = await readAll(() => {
@@ -231,7 +231,7 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
   );
 
   test.each([3, 8, 20, Infinity])('small, p = %f', (p) =>
-    asAdapter(kind, () =>
+    asTuned(kind, () =>
       checkOp({
         inputs: [sample([5, 13], { seed: 1 }), sample([7, 13], { seed: 2 })],
         run: (x, w) => lpDistance(x, w, null, { p }),
@@ -244,7 +244,7 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
   );
 
   test('bounds', () =>
-    asAdapter(kind, () =>
+    asTuned(kind, () =>
       checkOp({
         inputs: [build([3, 5], (i) => i / 8 - 1), build([3, 5], (i) => i / 8 - 0.5), sample([4, 5])],
         run: (l, u, w) => infDistanceBounds(l, u, w).lower,

@@ -3,7 +3,7 @@ import { backward, grad, requireGrad, scope, tensor, zeros, type Tensor } from '
 import { add, dot, linear, matmul, mul, outer, square, sum } from 'evenkeel/ops';
 import { accumulator, build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/matmul.ts';
-import { asAdapter } from '../support/adapter.ts';
+import { asTuned } from '../support/tuning.ts';
 import { checkOp, expectWithin, readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 import { gpu } from '../support/gpu.ts';
@@ -374,7 +374,7 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
     const [m, k, n] = [512, 256, 512];
     const a = sample([m, k]);
     const from = (j: number): number => (j * 7) % k;
-    await asAdapter(kind, async () => {
+    await asTuned(kind, async () => {
       const [y] = await readAll(() => {
         const p = transposeA ? build([k, m], (i) => a.data[(i % m) * k + Math.floor(i / m)]!) : a;
         const q = transposeB
@@ -404,7 +404,7 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
       [2, 1025, 2],
     ],
   ])('[%s] [%s]', (shapeA, shapeB) =>
-    asAdapter(kind, () =>
+    asTuned(kind, () =>
       checkOp({
         inputs: [sample(shapeA, { seed: 1 }), sample(shapeB, { seed: 2 })],
         run: (a, b) => matmul(a, b),

@@ -6,7 +6,7 @@ import { BatchNorm, Conv2d, Dropout, Flatten, Linear, ReLU, Sequential } from 'e
 import * as ops from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
-import { asAdapter } from '../support/adapter.ts';
+import { asTuned } from '../support/tuning.ts';
 import { upload } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
 import { TABLE } from '../support/op-table.ts';
@@ -20,7 +20,7 @@ const narrow = (): string[] =>
   [...gpu.pipelines].filter(([, { workgroup }]) => workgroup.reduce((a, b) => a * b, 1) < WAVE).map(([key]) => key);
 
 test('every kernel that a GPU gets has workgroups of at least 64 invocations', () =>
-  asAdapter('hardware', async () => {
+  asTuned('hardware', async () => {
     for (const row of TABLE) {
       const dtype = row.dtypes.split(' ')[0] as 'f32' | 'i32';
       scope(() => {

@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { init, type Gpu } from 'evenkeel';
 
@@ -8,7 +9,8 @@ export let gpu: Gpu;
  * memory to what it was, unless it says `keepsMemory()`.
  */
 beforeAll(async () => {
-  gpu = await init();
+  const tuning = import.meta.env.EVENKEEL_TUNING as 'hardware' | 'software' | '';
+  gpu = await init(tuning ? { tuning } : {});
 });
 
 let before = 0;

@@ -1,0 +1,15 @@
+import type { AdapterDescription } from '../adapter.ts';
+import { hardwareTuning } from './hardware.ts';
+import { softwareTuning } from './software.ts';
+import type { Tuning } from './tuning.ts';
+
+/** The tuning of an adapter, or the one that is asked for by kind, whatever the adapter. */
+export function tuningFor(
+  { name, kind }: AdapterDescription,
+  features: { has(feature: string): boolean },
+  wanted: 'software' | 'hardware' = kind,
+): Tuning {
+  if (wanted === 'hardware') return hardwareTuning;
+  const isSwiftShader = /swiftshader/i.test(name);
+  return softwareTuning({ isSwiftShader, quads: isSwiftShader && features.has('subgroups') });
+}
