@@ -5,7 +5,7 @@ import { wgslVite } from '../src/build/wgsl-plugin.ts';
 
 const source = (path: string): string => new URL(`../src/${path}`, import.meta.url).pathname;
 /** The package from its sources; `index` is the entry that the host gets as `evenkeel`. */
-const library = (index: string) => ({
+export const library = (index: string) => ({
   plugins: [wgslVite({ runtime: source('gpu/kernel.ts'), declarations: false })],
   resolve: {
     alias: [
@@ -15,6 +15,15 @@ const library = (index: string) => ({
     ],
   },
 });
+/** Of all tests of the device. */
+export const tuned = {
+  // The tuning that is forced on whatever adapter is there; without it, the adapter's own.
+  env: { EVENKEEL_TUNING: process.env.EVENKEEL_TUNING ?? '' },
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  // One device at a time: files would only compete for the same adapter.
+  fileParallelism: false,
+};
 const executablePath = findChrome() ?? undefined;
 
 // Three projects: pure layers in Node; everything on the device in headless Chrome; hosts: Dawn in Node, and a bare
@@ -35,14 +44,9 @@ export default defineConfig({
         optimizeDeps: { noDiscovery: true },
         test: {
           name: 'chrome',
-          // The tuning that is forced on whatever adapter is there; without it, the adapter's own.
-          env: { EVENKEEL_TUNING: process.env.EVENKEEL_TUNING ?? '' },
+          ...tuned,
           include: ['test/**/*.gpu.test.ts'],
           setupFiles: ['test/support/gpu.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          // One device at a time: files would only compete for the same adapter.
-          fileParallelism: false,
           browser: {
             enabled: true,
             headless: true,

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureChrome } from './ensure-chrome.mjs';
 import { needsBuild, needsInstall } from './freshness.mjs';
+import { ensureDeno, lavapipeEnv, STACKS, STACK_TESTS, testFlags } from './stacks.mjs';
 import { countTests } from './test-counts.mjs';
 import { vulkanEnv } from './vulkan.mjs';
 
@@ -39,34 +40,62 @@ const verbs = {
     return node([at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json', ...args]);
   },
   async test(args) {
+    let flags;
+    try {
+      flags = testFlags(args);
+    } catch (error) {
+      return fail(error.message);
+    }
+    const { stack, tuning, rest } = flags;
     await declareShaders();
     const chrome = await chromeOrExit();
-    const folder = mkdtempSync(join(tmpdir(), 'evenkeel-test-'));
-    const file = join(folder, 'results.json');
-    try {
-      const code = node(
-        [
-          at('node_modules/vitest/vitest.mjs'),
-          'run',
-          '--config',
-          'test/vitest.config.ts',
-          '--root',
-          '.',
-          '--reporter=default',
-          '--reporter=json',
-          `--outputFile.json=${file}`,
-          ...args,
-        ],
-        { EVENKEEL_CHROME: chrome, ...vulkanEnv(chrome, at('node_modules/.cache/evenkeel/vulkan')) },
-      );
-      const { passed, failed } = countTests(read(file), code);
-      console.log(`${passed} passed, ${failed} failed`);
-      return failed > 0 ? code || 1 : code;
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
+    const env = {
+      EVENKEEL_CHROME: chrome,
+      EVENKEEL_TUNING: tuning,
+      ...vulkanEnv(chrome, at('node_modules/.cache/evenkeel/vulkan')),
+    };
+    const total = { passed: 0, failed: 0, code: 0 };
+    for (const name of stack === 'all' ? ['chrome', ...STACKS] : [stack]) {
+      if (stack === 'all') console.log(`stack ${name}`);
+      let result;
+      try {
+        result = name === 'chrome' ? runTests('test/vitest.config.ts', rest, env) : onStack(name, rest, env);
+      } catch (error) {
+        result = { passed: 0, failed: 1, code: fail(error.message) };
+      }
+      total.passed += result.passed;
+      total.failed += result.failed;
+      total.code ||= result.code;
     }
+    console.log(`${total.passed} passed, ${total.failed} failed`);
+    return total.failed > 0 ? total.code || 1 : total.code;
   },
 };
+
+/** Runs tests on another stack than Chrome: those named, else {@link STACK_TESTS}. */
+function onStack(name, args, env) {
+  const cache = at('node_modules/.cache/evenkeel');
+  const words = args.length > 0 ? args : STACK_TESTS;
+  // What GPUs get is what these stacks are to show, unless another tuning is asked for.
+  const own = { ...env, EVENKEEL_TUNING: env.EVENKEEL_TUNING || 'hardware' };
+  if (name === 'lavapipe') Object.assign(own, lavapipeEnv(cache));
+  if (name !== 'deno') return runTests('test/stack.config.ts', words, own);
+  return runTests('test/stack.config.ts', words, own, [ensureDeno(cache), 'run', '-A', '--unstable-webgpu', '--quiet']);
+}
+
+/** Runs vitest and counts what passed; `host`: the program that runs it. */
+function runTests(config, args, env, host = [process.execPath]) {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-test-'));
+  const file = join(folder, 'results.json');
+  try {
+    const words = [at('node_modules/vitest/vitest.mjs'), 'run', '--config', config, '--root', '.'];
+    const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+    const code = run([...host, ...words, ...reports, ...args], env);
+    return { code, ...countTests(read(file), code) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 async function main() {
   const [verb = '', ...args] = process.argv.slice(2);
@@ -160,9 +189,13 @@ async function chromeOrExit() {
 }
 
 function node(args, env = {}) {
+  return run([process.execPath, ...args], env);
+}
+
+function run([command, ...args], env) {
   // The child gets Ctrl-C as well and says how it ended; this process only waits for that.
   process.on('SIGINT', () => {});
-  const { status, signal } = spawnSync(process.execPath, args, {
+  const { status, signal } = spawnSync(command, args, {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, ...env },

@@ -1,0 +1,154 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { quiet } from './ensure-chrome.mjs';
+
+/**
+ * WebGPU stacks beside headless Chrome on which the tests run: `node`, Dawn on SwiftShader; `lavapipe`, Dawn on Mesa's
+ * software driver; `deno`, wgpu and naga, as Firefox has them, on SwiftShader.
+ */
+export const STACKS = ['node', 'lavapipe', 'deno'];
+
+/** What runs on those stacks when no test is named: ops, losses and training. */
+export const STACK_TESTS = ['test/ops', 'test/losses', 'test/optim', 'test/train'];
+
+const DENO = 'deno@2.9.6';
+/** Dawn refuses older versions of Mesa's driver. */
+const LEAST_MESA = 24;
+
+/** Splits the words after `npm test --` into the stack, the tuning and what vitest gets. Throws an Error of one sentence. */
+export function testFlags(args) {
+  const flags = { stack: 'chrome', tuning: '' };
+  const allowed = { stack: ['chrome', ...STACKS, 'all'], tuning: ['hardware', 'software'] };
+  const rest = [];
+  for (let i = 0; i < args.length; i++) {
+    const [, name, given] = /^--(stack|tuning)(?:=(.*))?$/.exec(args[i]) ?? [];
+    if (!name) {
+      rest.push(args[i]);
+      continue;
+    }
+    const value = given ?? args[++i];
+    if (!allowed[name].includes(value))
+      throw new Error(`test: --${name} is ${value ?? 'missing'}, expected one of ${allowed[name].join(', ')}`);
+    flags[name] = value;
+  }
+  return { ...flags, rest };
+}
+
+/**
+ * Environment with which Dawn finds lavapipe: the one of the system where it is new enough, else one that apt downloads
+ * into `cache` and that is unpacked there, so that the system stays as it is. Throws an Error of one sentence where
+ * none can be had.
+ */
+export function lavapipeEnv(cache, { log = console.error } = {}) {
+  const own = systemMesa();
+  if (own) return { VK_ICD_FILENAMES: own };
+  const folder = join(cache, 'mesa');
+  if (!driverIn(folder)) {
+    log('no lavapipe of Mesa 24 or newer found: downloading it with apt-get');
+    downloadMesa(folder);
+  }
+  const driver = driverIn(folder);
+  if (!driver)
+    throw new Error(
+      `test: no lavapipe could be had: install Mesa ${LEAST_MESA} or newer (package mesa-vulkan-drivers), or use Debian ` +
+        'or Ubuntu with apt-get',
+    );
+  // The driver's own manifest names it by the place that it has in a system.
+  const icd = join(cache, 'lavapipe.json');
+  const manifest = { file_format_version: '1.0.0', ICD: { library_path: driver, api_version: '1.4.0' } };
+  writeFileSync(icd, JSON.stringify(manifest));
+  const paths = [dirname(driver), process.env.LD_LIBRARY_PATH].filter(Boolean);
+  return { VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: paths.join(':') };
+}
+
+/** Manifest of the system's lavapipe, if Dawn takes it. */
+function systemMesa() {
+  const folder = '/usr/share/vulkan/icd.d';
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^lvp_icd.*\.json$/.test(name)) : [];
+  if (names.length === 0) return null;
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${Version}', 'mesa-vulkan-drivers'], { encoding: 'utf8' });
+  const version = Number(/^(?:\d+:)?(\d+)/.exec(stdout ?? '')?.[1]);
+  return version >= LEAST_MESA ? join(folder, names[0]) : null;
+}
+
+function driverIn(folder) {
+  const at = find(folder, 'libvulkan_lvp.so');
+  return at && existsSync(at) ? at : null;
+}
+
+function find(folder, name) {
+  if (!existsSync(folder)) return null;
+  for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+    if (entry.endsWith(`/${name}`)) return join(folder, entry);
+  return null;
+}
+
+/**
+ * Downloads the driver of the backports with the libraries that this system lacks for it. Sources, lists and archives
+ * are of this folder, and so no root is needed.
+ */
+function downloadMesa(folder) {
+  if (!existsSync('/usr/bin/apt-get') || !existsSync('/etc/os-release')) return;
+  const codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  const { stdout } = spawnSync(
+    'apt-get',
+    ['indextargets', '--format', '$(RELEASE) $(REPO_URI)', 'Created-By: Packages'],
+    { encoding: 'utf8' },
+  );
+  const mirror = (stdout ?? '')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .find(([release]) => release === codename)?.[1];
+  if (!mirror) return;
+  const apt = `${folder}.apt`;
+  for (const part of ['lists/partial', 'archives/partial']) mkdirSync(join(apt, part), { recursive: true });
+  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  const signed = existsSync(keyring) ? `[signed-by=${keyring}] ` : '';
+  writeFileSync(
+    join(apt, 'sources.list'),
+    [codename, `${codename}-backports`].map((suite) => `deb ${signed}${mirror} ${suite} main\n`).join(''),
+  );
+  const options = {
+    'Dir::Etc::sourcelist': join(apt, 'sources.list'),
+    'Dir::Etc::sourceparts': '-',
+    'Dir::State::lists': join(apt, 'lists'),
+    'Dir::Cache': apt,
+    'Dir::Cache::archives': join(apt, 'archives'),
+    'APT::Sandbox::User': 'root',
+    'Debug::NoLocking': 'true',
+  };
+  const own = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  const words = ['-y', '-t', `${codename}-backports`, '--no-install-recommends', '--reinstall', '--download-only'];
+  if (!quiet('apt-get', [...own, 'update'])) return;
+  if (!quiet('apt-get', [...own, ...words, 'install', 'mesa-vulkan-drivers'])) return;
+  const part = `${folder}.part`;
+  rmSync(part, { recursive: true, force: true });
+  mkdirSync(part, { recursive: true });
+  // OpenGL and video come along because they keep step; the driver does without them.
+  const unwanted = /^(libgl|libegl|libgbm|libxatracker|mesa-va-|mesa-vdpau-|mesa-opencl-|mesa-libgallium|mesa-common-)/;
+  for (const name of readdirSync(join(apt, 'archives')))
+    if (name.endsWith('.deb') && !unwanted.test(name)) quiet('dpkg-deb', ['-x', join(apt, 'archives', name), part]);
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(part, folder);
+  rmSync(apt, { recursive: true, force: true });
+}
+
+/** Path of Deno: `EVENKEEL_DENO`, else the one that npm installs into `cache`. Throws an Error of one sentence. */
+export function ensureDeno(cache, { env = process.env, log = console.error } = {}) {
+  if (env.EVENKEEL_DENO) {
+    if (existsSync(env.EVENKEEL_DENO)) return env.EVENKEEL_DENO;
+    throw new Error(`test: EVENKEEL_DENO is ${env.EVENKEEL_DENO}, where there is no file`);
+  }
+  const folder = join(cache, 'deno');
+  const bin = join(folder, 'node_modules/.bin/deno');
+  if (existsSync(bin)) return bin;
+  log(`installing ${DENO} with npm`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  quiet('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error', DENO]);
+  if (existsSync(bin)) return bin;
+  throw new Error(
+    'test: Deno could not be installed with npm: see the lines above, or set EVENKEEL_DENO to its executable',
+  );
+}
