@@ -41,8 +41,8 @@ export function loadedChoices(
   const here = nameOf(adapter);
   // Browsers may keep the names of an adapter to themselves; then a file could be of any.
   if (!here) return 'this adapter does not tell its vendor and architecture, so no tuning file is known to be of it';
-  if (nameOf(of) !== here)
-    return `the tuning file is of the adapter ${nameOf(of) || 'without a name'}, this is ${here}`;
+  const there = nameOf(of) || 'without a name';
+  if (there !== here) return `the tuning file is of the adapter ${there}, this is ${here}`;
   for (const [name, value] of Object.entries(limitsOf(limits)))
     if (had[name] !== value) return `the tuning file is of a device with ${name} ${had[name]}, this has ${value}`;
   return new Map(Object.entries(choices));
