@@ -1,7 +1,14 @@
 import { NoWebGPUError } from './errors.ts';
 
+/** How WebGPU names an adapter; browsers may leave each of these empty. */
+export interface AdapterIdentity {
+  vendor: string;
+  architecture: string;
+  device: string;
+}
+
 /** What is known of the adapter in use. */
-export interface AdapterDescription {
+export interface AdapterDescription extends AdapterIdentity {
   name: string;
   kind: 'hardware' | 'software';
 }
@@ -48,5 +55,6 @@ export function describe(info: GPUAdapterInfo | undefined): AdapterDescription {
   const name = info
     ? [info.description || info.device, info.vendor, info.architecture].filter(Boolean).join(', ') || 'unnamed adapter'
     : 'unknown adapter';
-  return { name, kind: info ? kindOf(info) : 'hardware' };
+  const { vendor = '', architecture = '', device = '' } = info ?? {};
+  return { name, vendor, architecture, device, kind: info ? kindOf(info) : 'hardware' };
 }

@@ -2,6 +2,7 @@ import type { Pipeline } from './pipeline.ts';
 import type { DeviceBuffer } from './pool.ts';
 import type { Reading } from './readback.ts';
 import { Storage } from './storage.ts';
+import type { Choice } from './tuning/choice.ts';
 import type { Uniform } from './uniforms.ts';
 
 /** One range bound to a dispatch. */
@@ -27,6 +28,8 @@ export interface Dispatch extends Launch {
    * Pipeline.takes.
    */
   readonly quick: (Launch & { readonly share: number }) | null;
+  /** Several launches of which `choice` says which one does the work; all give the same result. */
+  readonly alternatives: { readonly choice: Choice; readonly launches: readonly Launch[] } | null;
   uniform: Uniform | null;
   /** The contents of `uniform`. */
   readonly params: Uint32Array<ArrayBuffer> | null;
@@ -74,18 +77,26 @@ export function writtenBy(c: Command): (Storage | Reading)[] {
 
 /** What does the work of a dispatch now. */
 export function launchOf(c: Dispatch): Launch {
+  if (c.alternatives) return c.alternatives.launches[c.alternatives.choice.current]!;
   return c.quick && !c.pipeline.takes(c.quick.share) ? c.quick : c;
 }
 
 /** True where no pipeline is left to compile, whichever does the work. */
 export function isCompiled(commands: readonly Command[]): boolean {
-  return commands.every((c) => c.kind !== 'dispatch' || c.pipeline.isCompiled);
+  return commands.every((c) => c.kind !== 'dispatch' || (c.alternatives ? launchOf(c) : c).pipeline.isCompiled);
+}
+
+/** Every pipeline that may do the work of a dispatch. */
+export function pipelinesOf({ pipeline, quick, alternatives }: Dispatch): Pipeline[] {
+  return [pipeline, ...(quick ? [quick.pipeline] : []), ...(alternatives?.launches.map((l) => l.pipeline) ?? [])];
 }
 
 /** The pipelines that a first run of commands needs. */
 export function firstPipelines(commands: readonly Command[]): Pipeline[] {
-  const first = ({ pipeline, quick }: Dispatch): Pipeline =>
-    quick && quick.share < 1 && !pipeline.isCompiled ? quick.pipeline : pipeline;
+  const first = (c: Dispatch): Pipeline => {
+    if (c.alternatives) return launchOf(c).pipeline;
+    return c.quick && c.quick.share < 1 && !c.pipeline.isCompiled ? c.quick.pipeline : c.pipeline;
+  };
   return [...new Set(commands.flatMap((c) => (c.kind === 'dispatch' ? [first(c)] : [])))];
 }
 

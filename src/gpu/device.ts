@@ -13,7 +13,7 @@ import type { Profile } from './profile-report.ts';
 import { Readback } from './readback.ts';
 import { Recorder, type Counters } from './recorder.ts';
 import type { Storage } from './storage.ts';
-import { tuningFor, type Tuning } from './tuning/index.ts';
+import { Choices, Trials, tuningFor, type ChoiceReport, type Tuning, type TuningFile } from './tuning/index.ts';
 import { UniformCache } from './uniforms.ts';
 
 /** Options of {@link init}. */
@@ -31,6 +31,13 @@ export interface InitOptions {
    * for the adapter.
    */
   tuning?: 'hardware' | 'software' | Tuning;
+  /**
+   * Find out on the device which of several kernels is the fastest, on the work itself; results do not depend on it.
+   * Default: true.
+   */
+  autotune?: boolean;
+  /** What an earlier run found out: the parsed JSON of {@link Gpu.tuned}. One of another adapter or version is left. */
+  tuned?: TuningFile;
 }
 
 let current: Gpu | null = null;
@@ -46,16 +53,15 @@ export function currentGpu(): Gpu {
  * Limits are raised to what the adapter offers. Throws {@link NoWebGPUError}, whose message says what to do.
  */
 export async function init(options: InitOptions = {}): Promise<Gpu> {
-  expectOptions('init', options, ['device', 'gpu', 'adapter', 'debug', 'tuning']);
-  const { debug, tuning } = options;
-  expectTuning(tuning);
+  expectOptions('init', options, ['device', 'gpu', 'adapter', 'debug', 'tuning', 'autotune', 'tuned']);
+  expectTuning(options.tuning);
   if (options.device) {
     const info = (options.device as { adapterInfo?: GPUAdapterInfo }).adapterInfo;
-    return (current = new Gpu(options.device, info, { isOwned: false, debug, tuning }));
+    return (current = new Gpu(options.device, info, { isOwned: false, ...options }));
   }
   const adapter = await findAdapter(options.gpu ?? hostGpu(), options.adapter);
   const device = await adapter.requestDevice(raisedLimits(adapter));
-  return (current = new Gpu(device, adapter.info, { isOwned: true, debug, tuning }));
+  return (current = new Gpu(device, adapter.info, { isOwned: true, ...options }));
 }
 
 function expectTuning(tuning: InitOptions['tuning']): void {
@@ -70,6 +76,8 @@ export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: AdapterDescription;
   readonly tuning: Tuning;
+  /** Which of several kernels do the work. */
+  readonly choices: Choices;
   readonly debug: boolean;
   /** What was sent to the queue so far. */
   readonly counters: Counters = { dispatches: 0, submits: 0, bindGroups: 0, writes: 0, reads: 0 };
@@ -90,11 +98,12 @@ export class Gpu {
   constructor(
     device: GPUDevice,
     info: GPUAdapterInfo | undefined,
-    { isOwned, debug = false, tuning }: { isOwned: boolean } & Pick<InitOptions, 'debug' | 'tuning'>,
+    { isOwned, debug = false, tuning, autotune = true, tuned }: { isOwned: boolean } & InitOptions,
   ) {
     this.device = device;
     this.adapter = describe(info);
     this.tuning = typeof tuning === 'object' ? tuning : tuningFor(this.adapter, device.features, tuning);
+    this.choices = new Choices(this.adapter, device.limits, autotune, tuned);
     this.debug = debug;
     this.#isOwned = isOwned;
     this.#health = new Health(device, isOwned);
@@ -104,6 +113,7 @@ export class Gpu {
       device,
       faults: this.faults,
       counters: this.counters,
+      trials: new Trials(device, device.features.has('timestamp-query') ? 'timestamps' : 'queue'),
       onFailure: () => {
         this.uniforms.clear();
         this.shaders.clear();
@@ -232,6 +242,28 @@ export class Gpu {
     await Promise.all(
       [...this.pipelines.values()].map(({ pipeline }) => (pipeline.isPostponed ? pipeline.compile() : undefined)),
     );
+  }
+
+  /**
+   * Runs `fn`, a step of the work to come, until the fastest kernels for it are known; without this they are found out
+   * while the work goes on. Returns the choices so far. Throws RangeError unless `most`, the most runs, is a positive
+   * integer; default: 1000.
+   */
+  async tune(fn: () => unknown, options: { most?: number } = {}): Promise<ChoiceReport[]> {
+    expectOptions('tune', options, ['most']);
+    const { most = 1000 } = options;
+    if (!Number.isInteger(most) || most < 1) throw new RangeError(`tune: most is ${most}, expected a positive integer`);
+    for (let i = 0; i < most; i++) {
+      await fn();
+      await this.sync();
+      if (this.choices.undecided === 0) break;
+    }
+    return this.choices.report;
+  }
+
+  /** What was found out on this device, for `JSON.stringify` and the option `tuned` of {@link init}. */
+  tuned(): TuningFile {
+    return this.choices.file;
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Launch, Slot } from './commands.ts';
+import type { Dispatch, Launch, Slot } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
 import { Pipeline, type Compiled } from './pipeline.ts';
@@ -39,9 +39,9 @@ export interface Bindable {
  * (x, y, z). A grid with a zero records nothing. `variant` gives numbers for `override` declarations of the shader, and
  * replaces those marked `// variant`: a number for a `const`, an expression for a one-line `fn`, a type for an `alias`.
  * Each variant is its own pipeline.
- * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `quick`, which
- * needs them, is a kernel with the same results bit for bit, which compiles sooner and does the work until the
- * compilation of this one pays.
+ * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `other`, which
+ * needs them, are kernels with the same results bit for bit: one that compiles sooner and does the work until the
+ * compilation of this one pays, or some of which the fastest is found out on the device.
  */
 export type Kernel<P, B extends string, V extends string = never> = (
   params: P,
@@ -49,7 +49,7 @@ export type Kernel<P, B extends string, V extends string = never> = (
   grid: readonly number[],
   variant?: Partial<Record<V, number | string>>,
   flops?: number,
-  quick?: Quick | null,
+  other?: Quick | Alternatives | null,
 ) => void;
 
 /** What stands in for a kernel. */
@@ -63,6 +63,24 @@ export interface Quick {
 }
 
 /**
+ * Kernels of which the device finds out the fastest. A dispatch may be repeated meanwhile, so it must not read what it
+ * writes.
+ */
+export interface Alternatives {
+  /** The kind of work: kernel, layout and size class. */
+  key: string;
+  /** What this kernel is called, the default. */
+  name: string;
+  /** Those with the same bindings and parameters. `entry`: default the same. */
+  others: readonly {
+    name: string;
+    entry?: string;
+    variant: Partial<Record<string, number | string>>;
+    grid: readonly number[];
+  }[];
+}
+
+/**
  * Workgroups per row when a one-dimensional grid is folded to stay under the limit of 65,535; lib/index.wgsl agrees.
  */
 const FOLD = 32_768;
@@ -73,7 +91,7 @@ export function defineKernel(module: KernelModule): any {
   const out: Record<string, Kernel<Record<string, number | readonly number[]>, string, string>> = {};
   for (const entry of Object.keys(module.entries)) {
     const { bindings } = module.entries[entry]!;
-    out[entry] = (params, buffers, grid, variant = {}, flops, quick = null) => {
+    out[entry] = (params, buffers, grid, variant = {}, flops, other = null) => {
       if (grid.some((n) => n === 0)) return;
       const storage = bindings.filter(([name]) => name !== 'params');
       const gpu = buffers[storage[0]![0]]!.gpu;
@@ -88,6 +106,7 @@ export function defineKernel(module: KernelModule): any {
       const words = storage.length < bindings.length ? pack(module, params) : null;
       const uniform = words && gpu.uniforms.get(words);
       const own = launch(gpu, module, entry, grid, variant);
+      const quick = other && 'flops' in other ? other : null;
       const standIn =
         quick && !own.pipeline.isCompiled
           ? { ...launch(gpu, module, quick.entry ?? entry, quick.grid, quick.variant), share: flops! / quick.flops }
@@ -96,6 +115,7 @@ export function defineKernel(module: KernelModule): any {
         kind: 'dispatch',
         ...own,
         quick: standIn,
+        alternatives: other && 'others' in other ? alternativesOf(gpu, module, entry, own, other) : null,
         uniform,
         params: words,
         slots,
@@ -105,6 +125,19 @@ export function defineKernel(module: KernelModule): any {
     };
   }
   return out;
+}
+
+function alternativesOf(
+  gpu: Gpu,
+  module: KernelModule,
+  entry: string,
+  own: Launch,
+  { key, name, others }: Alternatives,
+): Dispatch['alternatives'] {
+  if (others.length === 0) return null;
+  const choice = gpu.choices.of(key, [name, ...others.map((o) => o.name)]);
+  const launches = others.map((o) => launch(gpu, module, o.entry ?? entry, o.grid, o.variant));
+  return { choice, launches: [own, ...launches] };
 }
 
 function launch(

@@ -2,6 +2,7 @@ import {
   encodeMove,
   isCompiled,
   launchOf,
+  pipelinesOf,
   spreadFaults,
   storagesOf,
   taint,
@@ -15,6 +16,7 @@ import type { Pipeline } from './pipeline.ts';
 import { alignUp, type DeviceBuffer } from './pool.ts';
 import { Recording } from './recording.ts';
 import { Storage } from './storage.ts';
+import type { Trials } from './tuning/trials.ts';
 
 /** Commands kept before a submit is forced. Reads and `await` flush earlier. */
 const CAP = 256;
@@ -36,6 +38,7 @@ export interface RecorderParts {
   device: GPUDevice;
   faults: Faults;
   counters: Counters;
+  trials: Trials;
   /** Called when commands have failed: what they share with others may be spoilt. */
   onFailure(): void;
 }
@@ -48,6 +51,8 @@ export interface RecorderParts {
 export class Recorder {
   /** Another way to submit, while `gpu.profile` runs; null: {@link submitAtOnce}. */
   submitter: Submit | null = null;
+  /** Finds out which kernels are the fastest. */
+  trials: Trials;
   readonly #parts: RecorderParts;
   #recording: Recording | null = null;
   #pending: Command[] = [];
@@ -57,6 +62,7 @@ export class Recorder {
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
+    this.trials = parts.trials;
   }
 
   /** Of the step that is being recorded, if any. */
@@ -133,15 +139,23 @@ export class Recorder {
   submit(commands: readonly Command[], failed?: () => void): void {
     this.flush();
     const { device, faults, counters, onFailure } = this.#parts;
+    const { trials } = this;
     const run = (): void => {
-      counters.dispatches += this.submitter ? this.submitter(commands) : submitAtOnce(device, commands);
+      const { submitter } = this;
+      const measured = submitter ? [] : trials.of(commands);
+      if (submitter) counters.dispatches += submitter(commands);
+      else if (measured.length > 0) counters.dispatches += trials.submit(commands, measured);
+      else counters.dispatches += submitAtOnce(device, commands);
       counters.submits++;
     };
     const afterFailure = (error: Error): void => {
       taint(commands, error);
       // Whatever of theirs is broken is made anew when it is needed.
       for (const c of commands)
-        if (c.kind === 'dispatch') for (const { pipeline } of [c, c.quick ?? c]) pipeline.reset();
+        if (c.kind === 'dispatch') {
+          c.alternatives?.choice.abandon();
+          for (const pipeline of pipelinesOf(c)) pipeline.reset();
+        }
       this.dropBindGroups();
       onFailure();
       failed?.();

@@ -1,3 +1,4 @@
+import type { TuningFile } from 'evenkeel';
 import type { Engine } from './contestant.ts';
 import { openEvenkeel } from './engines/evenkeel.ts';
 import { mlpStep, type StepCounts } from './engines/evenkeel-steps.ts';
@@ -22,6 +23,8 @@ export interface BenchResult {
   refused: string[];
   /** Chosen, but left out on this software adapter. */
   hardwareOnly: string[];
+  /** The kernels that the device chose. */
+  tuned: TuningFile;
 }
 
 /** How the job reaches its surroundings. */
@@ -67,6 +70,7 @@ export async function benchmark(
       if (workloads.at(-1)?.name === workload.name) workloads.pop();
     }
   }
+  const tuned = own.gpu.tuned();
   own.gpu.destroy();
   return {
     adapter: { name, kind },
@@ -75,5 +79,6 @@ export async function benchmark(
     workloads,
     refused,
     hardwareOnly: hardwareOnly.map(({ name }) => name),
+    tuned,
   };
 }

@@ -6,7 +6,8 @@ import { wgsl } from '../../src/build/wgsl-plugin.ts';
 
 const at = (...parts: string[]): string => join(process.cwd(), ...parts);
 
-function options(): BuildOptions {
+/** How pages are bundled: evenkeel from its sources. */
+export function options(): BuildOptions {
   return {
     bundle: true,
     format: 'esm',

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { NoWebGPUError } from 'evenkeel';
 import { helpText, parseFlags } from '../../src/cli/args.ts';
@@ -9,6 +10,8 @@ import { benchmark, type BenchOptions, type BenchResult } from './bench-job.ts';
 import { bundleSizes, pageScript } from './bundles.ts';
 import { FLAGS } from './flags.ts';
 import { installPeers } from './install.ts';
+import { fleetPage } from './fleet/build.ts';
+import { fleetTable, parseFleet, withTable } from './fleet/report.ts';
 import { formatReport, type BenchReport } from './report.ts';
 import { pairedRatio, rotated, spread } from './statistics.ts';
 import { COLD_START, NAMES, WORKLOADS } from './workloads.ts';
@@ -32,6 +35,14 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
     );
     return 0;
   }
+  if (values.fleet !== null) {
+    installPeers(join(process.cwd(), 'test/bench'));
+    await writeOne(resolve(values.fleet), await fleetPage());
+    console.log(`${values.fleet}: open it in a browser with WebGPU, or put it on a server`);
+    return 0;
+  }
+  if (values.merge !== null) return merge(values.merge.split(','), values.into);
+  if (values.into !== null) throw new UsageError('--into goes with --merge');
   const adapter = values.adapter === 'any' ? null : values.adapter;
   const options: BenchOptions = { names: values.only, rounds: values.rounds, seconds: values.seconds, adapter };
   const result = values.host === 'node' ? await onNode(options, signal) : await inPages(options, signal);
@@ -43,6 +54,21 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
       `nothing was run: ${result.hardwareOnly.join(', ')}: hardware only, a software adapter would take minutes`,
     );
   return result.refused.length > 0 ? 1 : 0;
+}
+
+/** Prints the table of reports, or puts it into a page. */
+async function merge(files: readonly string[], into: string | null): Promise<number> {
+  const read = (file: string): string => {
+    try {
+      return readFileSync(resolve(file), 'utf8');
+    } catch (error) {
+      throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
+    }
+  };
+  const table = fleetTable(files.map((file) => parseFleet(read(file), file)));
+  if (into === null) console.log(table);
+  else await writeOne(resolve(into), withTable(read(into), table));
+  return 0;
 }
 
 function listed(): string {

@@ -24,6 +24,7 @@ const report = (): BenchReport => ({
     },
   ],
   refused: ['mlp: tfjs computes something else'],
+  tuned: { evenkeelTuning: 1, adapter: { vendor: '', architecture: '', device: '' }, limits: {}, choices: {} },
   hardwareOnly: ['matmul-4096'],
   coldStart: { rounds: 1, times: { evenkeel: same(900), 'jax-js': same(1000) }, ratios: { 'jax-js': same(0.9) } },
   bundleBytes: { all: 51_200, program: 40_960 },

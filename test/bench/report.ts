@@ -25,7 +25,8 @@ export function tablesOf(report: BenchReport): Table[] {
   return [timesTable(report), peaksTable(report), stepTable(report)];
 }
 
-function timesTable(report: BenchReport): Table {
+/** Times, ratios and shares of the limit. */
+export function timesTable(report: Pick<BenchReport, 'workloads' | 'peaks'> & Partial<BenchReport>): Table {
   const rows = report.workloads.flatMap((w) => {
     const least = leastTime(report.peaks, w);
     return Object.entries(w.times).map(([name, time], i) => [
@@ -59,7 +60,8 @@ function timesTable(report: BenchReport): Table {
   };
 }
 
-function peaksTable({ adapter, peaks }: BenchReport): Table {
+/** Peaks of the adapter. */
+export function peaksTable({ adapter, peaks }: Pick<BenchReport, 'adapter' | 'peaks'>): Table {
   return {
     title: `Measured peaks of ${adapter.name} (${adapter.kind})`,
     head: ['peak', 'rate'],

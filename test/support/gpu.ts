@@ -4,15 +4,6 @@ import { init, type Gpu } from 'evenkeel';
 
 export let gpu: Gpu;
 
-/**
- * One device a file. A missing adapter fails the file. Every test runs inside error scopes and must return device
- * memory to what it was, unless it says `keepsMemory()`.
- */
-beforeAll(async () => {
-  const tuning = import.meta.env.EVENKEEL_TUNING as 'hardware' | 'software' | '';
-  gpu = await init(tuning ? { tuning } : {});
-});
-
 let before = 0;
 let checksMemory = true;
 
@@ -21,22 +12,35 @@ export function keepsMemory(): void {
   checksMemory = false;
 }
 
-beforeEach(async () => {
-  checksMemory = true;
-  await gpu.sync();
-  before = gpu.memory().live;
-  gpu.device.pushErrorScope('validation');
-  gpu.device.pushErrorScope('out-of-memory');
-  gpu.device.pushErrorScope('internal');
-});
+/**
+ * One device a file. A missing adapter fails the file. Every test runs inside error scopes and must return device
+ * memory to what it was, unless it says `keepsMemory()`.
+ */
+export function useGpu(): void {
+  beforeAll(async () => {
+    const tuning = import.meta.env.EVENKEEL_TUNING as 'hardware' | 'software' | '';
+    gpu = await init(tuning ? { tuning } : {});
+  });
 
-afterEach(async () => {
-  await gpu.sync();
-  for (let i = 0; i < 3; i++) {
-    const error = await gpu.device.popErrorScope();
-    expect(error?.message ?? null, 'uncaptured device error').toBeNull();
-  }
-  if (checksMemory) expect(gpu.memory().live, 'device memory not returned').toBe(before);
-});
+  beforeEach(async () => {
+    checksMemory = true;
+    await gpu.sync();
+    before = gpu.memory().live;
+    gpu.device.pushErrorScope('validation');
+    gpu.device.pushErrorScope('out-of-memory');
+    gpu.device.pushErrorScope('internal');
+  });
 
-afterAll(() => gpu?.destroy());
+  afterEach(async () => {
+    await gpu.sync();
+    for (let i = 0; i < 3; i++) {
+      const error = await gpu.device.popErrorScope();
+      expect(error?.message ?? null, 'uncaptured device error').toBeNull();
+    }
+    if (checksMemory) expect(gpu.memory().live, 'device memory not returned').toBe(before);
+  });
+
+  afterAll(() => gpu?.destroy());
+}
+
+useGpu();
