@@ -16,7 +16,7 @@ const DENO = 'deno@2.9.6';
 /** Dawn refuses older versions of Mesa's driver. */
 const LEAST_MESA = 24;
 
-/** Splits the words after `npm test --` into the stack, the tuning and what vitest gets. Throws an Error of one sentence. */
+/** The words after `npm test --`: the stack, the tuning and what vitest gets. Throws an Error of one sentence. */
 export function testFlags(args) {
   const flags = { stack: 'chrome', tuning: '' };
   const allowed = { stack: ['chrome', ...STACKS, 'all'], tuning: ['hardware', 'software'] };
@@ -51,7 +51,7 @@ export function lavapipeEnv(cache, { log = console.error } = {}) {
   const driver = driverIn(folder);
   if (!driver)
     throw new Error(
-      `test: no lavapipe could be had: install Mesa ${LEAST_MESA} or newer (package mesa-vulkan-drivers), or use Debian ` +
+      `test: no lavapipe could be had: install Mesa ${LEAST_MESA} or newer (mesa-vulkan-drivers), or use Debian ` +
         'or Ubuntu with apt-get',
     );
   // The driver's own manifest names it by the place that it has in a system.

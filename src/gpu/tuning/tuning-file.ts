@@ -61,7 +61,7 @@ function expectFile(file: unknown): TuningFile {
   )
     return file as unknown as TuningFile;
   throw new TypeError(
-    'init: tuned is no tuning file: expected the parsed JSON of gpu.tuned(), with evenkeelTuning, adapter, limits and ' +
+    'init: tuned is no tuning file: expected what gpu.tuned() gave, with evenkeelTuning, adapter, limits and ' +
       'choices',
   );
 }
