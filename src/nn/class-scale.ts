@@ -4,7 +4,7 @@ import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** One factor, and one shift, for each class. */
 export interface ClassScale extends Layer {
-  readonly kind: 'classScale';
+  readonly kind: 'ClassScale';
   readonly classes: number;
   readonly bias: boolean;
 }
@@ -20,7 +20,7 @@ export function ClassScale(classes: number, options: { bias?: boolean } = {}): C
   expectSizes('ClassScale', { classes });
   const start = (value: number) => ({ shape: [classes], init: () => new Float32Array(classes).fill(value) });
   const layer: ClassScale = {
-    kind: 'classScale',
+    kind: 'ClassScale',
     classes,
     bias,
     params: {},

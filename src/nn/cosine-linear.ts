@@ -7,7 +7,7 @@ import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** A classifier of cosines. */
 export interface CosineLinear extends Layer {
-  readonly kind: 'cosineLinear';
+  readonly kind: 'CosineLinear';
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly scale: number;
@@ -26,7 +26,7 @@ export function CosineLinear(inFeatures: number, outFeatures: number, options: {
   if (!(scale > 0 && Number.isFinite(scale)))
     throw new RangeError(`CosineLinear: scale is ${scale}, expected a positive number`);
   const layer: CosineLinear = {
-    kind: 'cosineLinear',
+    kind: 'CosineLinear',
     inFeatures,
     outFeatures,
     scale,

@@ -54,6 +54,7 @@ export interface PassOptions extends Partial<ForwardContext> {
  * `params`, and `buffers` from `bufferSpecs`. Certifiers walk `model.layers`, and `children`, and switch on `kind`.
  */
 export interface Layer {
+  /** What errors call it; the library's layers have the name of their factory: 'Conv2d'. */
   readonly kind: string;
   readonly specs: Readonly<Record<string, ParameterSpec>>;
   readonly params: Record<string, Tensor>;
@@ -109,7 +110,7 @@ export function bufferOf(layer: Layer, name: string): Tensor | Tensor<'i32'> {
 function existing<T>(layer: Layer, name: string, value: T | undefined): T {
   if (!value)
     throw new Error(
-      `${layer.kind[0]!.toUpperCase()}${layer.kind.slice(1)}: ${name} does not exist yet; put the layer in ` +
+      `${layer.kind}: ${name} does not exist yet; put the layer in ` +
         'Sequential() and call model.init({ seed }), or fit',
     );
   return value;

@@ -70,7 +70,7 @@ function adapt(what: string, module: Module): Layer {
     own.flatMap(([name, value]) => (isModule(value) ? [[name, asLayer(`${what}.${name}`, value)]] : [])),
   );
   return {
-    kind: 'module',
+    kind: 'Module',
     specs,
     params,
     children,

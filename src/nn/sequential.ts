@@ -34,7 +34,7 @@ export interface ParameterValues {
  * (weight tying). A layer with parameters belongs to one model at a time.
  */
 export class SequentialModel implements Layer {
-  readonly kind = 'sequential';
+  readonly kind = 'Sequential';
   readonly layers: readonly Layer[];
   readonly children: Readonly<Record<string, Layer>>;
   readonly specs = {};
@@ -160,7 +160,7 @@ export class SequentialModel implements Layer {
     let y = x;
     for (let i = 0; i < entries.length; i++) {
       const [name, layer] = entries[i]!;
-      const fused = !hook && this.layers[i + 1]?.kind === 'relu' && layer.fuses?.includes('relu');
+      const fused = !hook && this.layers[i + 1]?.kind === 'ReLU' && layer.fuses?.includes('relu');
       const last = i === entries.length - 1 ? activation : 'none';
       const source = random && { random: { ...random, key: splitKey(random.key, i) } };
       try {

@@ -388,7 +388,7 @@ describe('p < 1', () => {
     );
     await refuses(
       () => certify.certifyBounds(net, x, { labels: y, eps: 0.1 }),
-      'intervalBounds: linfDistLinear has p 8, expected Infinity; call model.power.set(Infinity)',
+      'intervalBounds: LinfDistLinear has p 8, expected Infinity; call model.power.set(Infinity)',
       'RangeError',
     );
   });

@@ -43,7 +43,7 @@ test('what a function cannot do is refused', async () => {
 
 test('bounds refuse a layer of your own by its kind', async () => {
   using model = Sequential({ forward: (x: Tensor) => relu(x) }, Linear(16, 10)).init({ seed: 0 });
-  await expect(certifyBounds(model, data.x, { eps: 0.1, clip: [-20, 20] })).rejects.toThrow('module');
+  await expect(certifyBounds(model, data.x, { eps: 0.1, clip: [-20, 20] })).rejects.toThrow('Module');
 });
 
 test('prepare(step) compiles and counts no step', async () => {

@@ -172,7 +172,7 @@ function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Te
   const before = layers.slice(0, -1).reduce((now, layer) => intervalBounds(layer, now), box);
   const outputs = last ? intervalBounds(last, before) : before;
   expectLogits(outputs.lower);
-  if (last?.kind === 'linear' || last?.kind === 'ntkLinear')
+  if (last?.kind === 'Linear' || last?.kind === 'NtkLinear')
     return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
   const own = sum(mul(outputs.lower, oneHot(labels, outputs.lower.shape[1]!)), { axes: 1, keepDim: true });
   return widen(

@@ -23,21 +23,21 @@ import { EPSILON, TINY } from '../f32-error.ts';
  * smallest std.
  */
 const ROUNDINGS: Readonly<Record<string, number>> = {
-  flatten: 0,
-  normalizeInput: 4,
-  linfDistLinear: 1,
-  linfDistConv2d: 1,
-  meanShift: 1,
-  bias: 1,
-  negatedDistance: 0,
-  relu: 0,
-  maxPool2d: 0,
-  dropout: 0,
+  Flatten: 0,
+  NormalizeInput: 4,
+  LinfDistLinear: 1,
+  LinfDistConv2d: 1,
+  MeanShift: 1,
+  Bias: 1,
+  NegatedDistance: 0,
+  ReLU: 0,
+  MaxPool2d: 0,
+  Dropout: 0,
 };
 
 /** A sum of K products of positive numbers: the share, the difference, the product, and K - 1 sums; one to spare. */
 const roundingsOf = (layer: Layer): number | undefined =>
-  layer.kind === 'sortDistLinear' ? (layer as SortDistLinear).terms + 3 : ROUNDINGS[layer.kind];
+  layer.kind === 'SortDistLinear' ? (layer as SortDistLinear).terms + 3 : ROUNDINGS[layer.kind];
 
 /**
  * Half the distance between the two largest outputs, for each input: every output of the net is 1-Lipschitz in the
@@ -120,18 +120,18 @@ function expectInfinite({ power }: LinfDistNet): void {
  * Throws where such a layer stands elsewhere.
  */
 async function smallestDeviation(layers: readonly Layer[]): Promise<number> {
-  const at = layers.findIndex(({ kind }) => kind === 'normalizeInput');
+  const at = layers.findIndex(({ kind }) => kind === 'NormalizeInput');
   if (at < 0) return 1;
   if (
-    layers.slice(at + 1).some(({ kind }) => kind === 'normalizeInput') ||
+    layers.slice(at + 1).some(({ kind }) => kind === 'NormalizeInput') ||
     layers.slice(0, at).some((layer) => roundingsOf(layer)! > 0)
   ) {
-    throw new TypeError('certifyMargin: normalizeInput stands behind other layers, expected it first');
+    throw new TypeError('certifyMargin: NormalizeInput comes after other layers, expected it first');
   }
   const deviations = await (bufferOf(layers[at]!, 'std') as Tensor).read();
   const least = deviations.reduce((a, b) => Math.min(a, Math.abs(b)), Infinity);
   if (!(least >= 2 ** -126))
-    throw new RangeError(`certifyMargin: normalizeInput has a std of ${least}, expected positive numbers`);
+    throw new RangeError(`certifyMargin: NormalizeInput has a std of ${least}, expected positive numbers`);
   return least;
 }
 
@@ -150,7 +150,7 @@ function marginRadius(unit: number, margin: number, sizes: Float32Array, roundin
 
 function* leavesOf(model: Layer): Generator<Layer> {
   for (const [name, layer] of Object.entries(model.children ?? {})) {
-    if (layer.kind === 'sequential') yield* leavesOf(layer);
+    if (layer.kind === 'Sequential') yield* leavesOf(layer);
     else if (roundingsOf(layer) !== undefined) yield layer;
     else
       throw new TypeError(
