@@ -10,8 +10,8 @@ export interface ClassScale extends Layer {
 }
 
 /**
- * y_c = scale_c z_c + bias_c; z: (batch, classes). `scale` (classes) starts at 1, `bias` (classes) at 0. Behind a
- * classifier that is frozen it is the learnable weight scaling (LWS) of Kang et al., ICLR 2020; with bias, LWS-plus.
+ * y_c = scale_c z_c + bias_c; z: (batch, classes). `scale` (classes) starts at 1, `bias` (classes) at 0. After a
+ * frozen classifier it is the learnable weight scaling (LWS) of Kang et al., ICLR 2020; with bias, LWS-plus.
  * Default: without bias.
  */
 export function ClassScale(classes: number, options: { bias?: boolean } = {}): ClassScale {

@@ -57,9 +57,9 @@ export function NormalizeInput(options: NormalizeInputOptions): NormalizeInput {
     forward: (x) => {
       if (x.rank < 2 || (channels > 1 && x.shape[1] !== channels))
         throw new ShapeError(`NormalizeInput: x has shape [${x.shape}], expected (batch, ${channels}, ...)`);
-      const beside = (name: string): Tensor =>
+      const perChannel = (name: string): Tensor =>
         reshape(bufferOf(layer, name) as Tensor, [channels, ...x.shape.slice(2).map(() => 1)]);
-      return div(sub(x, beside('mean')), beside('std'));
+      return div(sub(x, perChannel('mean')), perChannel('std'));
     },
   };
   return layer;

@@ -18,7 +18,7 @@ export interface Residual extends Layer {
 
 /** Options of {@link Residual}. */
 export interface ResidualOptions {
-  /** Behind the sum. Default: 'none'. */
+  /** Activation of the sum. Default: 'none'. */
   activation?: 'none' | 'relu';
   /** Name of the shortcut in those of its parameters. Default: 'shortcut'. */
   shortcutName?: string;

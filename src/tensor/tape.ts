@@ -60,7 +60,7 @@ function nodeOf(x: Tensor<DType>): Node | null {
   return x.node === FREED ? null : (x.node as Node | null);
 }
 
-/** A gradient that flows into a result that was freed would be lost without a word. */
+/** The error where a gradient would flow into a result that was freed, and be lost. */
 function freedError(what: string, x: Tensor): Error {
   return new Error(
     `${what}: a result of shape [${x.shape}] that the gradient flows through was freed before; call ${what} inside ` +
@@ -388,7 +388,7 @@ export function leavesOf(y: Tensor): Tensor[] {
   return backwardOrder(y).filter((x) => x.requiresGrad && !x.node);
 }
 
-/** A view of the constant 1, made once for a device. */
+/** A view of the constant 1, one for each device. */
 function one(gpu: Gpu, shape: readonly number[]): Tensor {
   return viewOf(
     gpu.constant('one', () => unscoped(() => tensor(1, { gpu }))),

@@ -247,7 +247,7 @@ export function susceptibility(inputs: ProbeInputs | ProbeSource, options: Susce
   ]);
   const { masks = 'redrawn', optimizer, everySteps = 1, loss } = options;
   if (loss !== undefined && typeof loss !== 'function')
-    throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropy()`);
+    throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropyLoss()`);
   if (!(Number.isInteger(everySteps) && everySteps >= 1))
     throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
   if (masks !== 'redrawn' && masks !== 'same')

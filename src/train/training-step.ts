@@ -28,8 +28,8 @@ import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 /** What the steps of a run are made of: what `fit` and {@link TrainingStep} share. */
 export interface TrainingOptions {
   /**
-   * Of logits and labels, such as crossEntropy() or a function of your own. Exactly one of `loss` and `objective` is
-   * given.
+   * Of logits and labels, such as crossEntropyLoss() or a function of your own. Exactly one of `loss` and `objective`
+   * is given.
    */
   loss?: Loss | LossFunction | undefined;
   /**
@@ -282,7 +282,7 @@ export class TrainingStep {
     if (!(value instanceof Tensor))
       throw new TypeError(
         `fit: the ${objective ? 'objective' : 'loss'} gives ${typeof value}, expected a scalar tensor; is it ` +
-          'one of evenkeel? then call it first, as in crossEntropy()',
+          'one of evenkeel? then call it first, as in crossEntropyLoss()',
       );
     if (value.size !== 1)
       throw new ShapeError(

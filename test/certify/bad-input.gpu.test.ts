@@ -568,7 +568,7 @@ describe('a resume file of another run', () => {
       ],
       [
         () => onSmooth((s) => all(s, { resumeFrom: rows, indices: [3, 2, 1, 0] })),
-        'certifyDataset: row 1 of done is input 0, expected 3: it is of another run',
+        'certifyDataset: row 1 of resumeFrom is input 0, expected 3: it is of another run',
         'RangeError',
       ],
       [

@@ -35,8 +35,9 @@ export function blocksOf(page: string): Block[] {
   }));
 }
 
-/** Text of a page outside its fenced blocks. */
-export const proseOf = (page: string): string => textOf(page).replace(/^```\w*\n[\s\S]*?^```$/gm, '');
+/** Text of a page outside its fenced blocks, each at its line. */
+export const proseOf = (page: string): string =>
+  textOf(page).replace(/^```\w*\n[\s\S]*?^```$/gm, (block) => block.replace(/[^\n]/g, ''));
 
 /** Anchors that GitHub gives the headings of a page. */
 export function anchorsOf(page: string): string[] {
@@ -46,4 +47,9 @@ export function anchorsOf(page: string): string[] {
       .replace(/[^\p{L}\p{N}\s_-]/gu, '')
       .replace(/\s/g, '-'),
   );
+}
+
+/** The comments of a source, each at its line; the code is left out. */
+export function commentsOf(source: string): string {
+  return source.replace(/(\/\*\*?[\s\S]*?\*\/|\/\/ .*$)|[^\n]/gm, (_, comment?: string) => comment ?? '');
 }

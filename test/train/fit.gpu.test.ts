@@ -320,7 +320,7 @@ describe('bad options', () => {
     [
       'loss',
       () => fit(net(), data, { ...good(), loss: undefined as never }),
-      'fit: loss is missing, expected for example crossEntropy()',
+      'fit: loss is missing, expected for example crossEntropyLoss()',
     ],
     [
       'optimizer',

@@ -27,7 +27,7 @@ test('what a function cannot do is refused', async () => {
   using model = net();
   const options = { optimizer, epochs: 1 };
   await expect(fit(model, data, { ...options, loss: own, schedule: drw({ from: 0 }) })).rejects.toThrow(
-    'fit: the schedule sets class weights, which this loss does not take, expected a loss such as crossEntropy()',
+    'fit: the schedule sets class weights, which this loss does not take, expected a loss such as crossEntropyLoss()',
   );
   const rows = (logits: Tensor): Tensor => relu(logits);
   await expect(fit(model, data, { ...options, loss: rows })).rejects.toThrow(

@@ -33,7 +33,7 @@ import { EPSILON, sumError, sure, sureLower, type Interval } from '../f32-error.
 interface Step {
   layer: Layer;
   input: Interval;
-  /** Of a residual layer: its paths, without the relu behind their sum, and the bounds of their outputs. */
+  /** Of a residual layer: its paths, without the relu after their sum, and the bounds of their outputs. */
   paths?: readonly { steps: readonly Step[]; output: Interval }[];
 }
 
@@ -242,7 +242,7 @@ export function leastOf(rows: Tensor, steps: readonly Step[]): Tensor {
   );
 }
 
-/** Bounds of all outputs of the last step, a block of them at a time, met with `known`. */
+/** Bounds of all outputs of the last step, a block of them at a time, intersected with `known`. */
 function tightened(known: Interval, steps: readonly Step[]): Interval {
   const [batch, ...shape] = known.lower.shape as [number, ...number[]];
   const size = sizeOf(shape);

@@ -19,7 +19,7 @@ import { EPSILON, TINY } from '../f32-error.ts';
 
 /**
  * Layers that are 1-Lipschitz in the l_infinity norm in evaluation mode, and how often each rounds an element: a
- * difference once, a quotient, of 2.5 units in the last place, thrice. normalizeInput is 1-Lipschitz in units of its
+ * difference once, a quotient, of 2.5 units in the last place, thrice. NormalizeInput is 1-Lipschitz in units of its
  * smallest std.
  */
 const ROUNDINGS: Readonly<Record<string, number>> = {
@@ -51,7 +51,7 @@ const roundingsOf = (layer: Layer): number | undefined =>
  * = e / (1 - L e) sum_l n_l a_l (+ underflow), for the layers after it pass an error on undiminished at most. At a
  * point within r the a_l are larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 -
  * L e). Both classes stay in order while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1
- * - k) m/2 - 2 E. The a_l are exact and the rest is f64, rounded down. Behind a first layer (x - mean) / std, r is in
+ * - k) m/2 - 2 E. The a_l are exact and the rest is f64, rounded down. After a first layer (x - mean) / std, r is in
  * units of its outputs, and r times the smallest std is the radius.
  * Throws RangeError unless the power is infinite and x finite, NonFiniteError on weights that are not, ShapeError
  * unless the net gives (batch, classes), TypeError at a layer that is not known to be 1-Lipschitz.
@@ -136,8 +136,9 @@ async function smallestDeviation(layers: readonly Layer[]): Promise<number> {
 }
 
 /**
- * The radius of a margin of f32 outputs, in units of the input, of which one is `unit` of the net behind (x - mean) /
- * std, given the largest output of each layer that rounds and how often it does; 0 where nothing is certain.
+ * The radius, in units of the input, of a margin of f32 outputs: `unit`, the smallest std of a first layer (x - mean) /
+ * std, else 1, times the radius in units of that layer's outputs. `sizes` is the largest output of each layer that
+ * rounds, `roundings` how often it does. 0 where nothing is certain.
  */
 function marginRadius(unit: number, margin: number, sizes: Float32Array, roundings: readonly number[]): number {
   const count = roundings.reduce((a, b) => a + b, 0);
@@ -154,8 +155,8 @@ function* leavesOf(model: Layer): Generator<Layer> {
     else if (roundingsOf(layer) !== undefined) yield layer;
     else
       throw new TypeError(
-        `certifyMargin: layer ${name} (${layer.kind}) is not known to be 1-Lipschitz; bounds of such nets ` +
-          `are certifyBounds' matter`,
+        `certifyMargin: layer ${name} (${layer.kind}) is not known to be 1-Lipschitz; use ` +
+          'certifyBounds for such nets',
       );
   }
 }

@@ -58,7 +58,7 @@ export interface CatRsOptions extends NoiseOptions {
   confidence?: (typeof CONFIDENCES)[number];
 }
 
-/** What {@link catRsTerms} takes beside the noise. */
+/** What {@link catRsTerms} takes besides the noise. */
 export interface CatRsInputs extends NoisyInputs {
   /** Smoothed predictions of the batch, (batch, classes). */
   target: Tensor;
