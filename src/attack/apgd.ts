@@ -108,7 +108,7 @@ const APGD = 102;
  * the step size nor the largest loss has changed since the last checkpoint; then the sample goes on from its best
  * point. Croce and Hein, ICML 2020. Starts are random, scaled to the surface of the ball; the model is in evaluation
  * mode. Of all points seen, x included, each sample gets the misclassified one of largest loss, or, if there is none,
- * the one of largest loss. All decisions are made on the device in captured steps and nothing is read back but the
+ * the one of largest loss. All decisions are taken on the device in captured steps and nothing is read back but the
  * labels and flags; the caller owns the result, of x's shape. Where outputs or a gradient are NaN or infinite, a sample
  * stays where it is, and a loss that is NaN is never the larger one; unless the sample is misclassified anyway, a
  * NonFiniteError names it. Throws RangeError on a bad option, a label outside the classes or where x lies outside

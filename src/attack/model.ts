@@ -25,7 +25,7 @@ export interface AttackedModel {
   readonly parameters?: ReadonlyMap<string, Tensor>;
 }
 
-/** What attacks and certifiers tell a forward pass. */
+/** The context that attacks and certifiers give a forward pass. */
 export interface EvaluationContext {
   readonly training: boolean;
   readonly weights?: HeldWeights;

@@ -37,7 +37,7 @@ export interface SquareOptions extends Omit<Ball, 'norm'> {
   /** Share of the pixels in the first squares. Default: 0.8. */
   pInit?: number;
   /**
-   * Stretch the schedule of the squares, which is made for 10,000 queries, to `queries`; AutoAttack does not. Default:
+   * Stretch the schedule of the squares, which is for 10,000 queries, to `queries`; AutoAttack does not. Default:
    * true.
    */
   rescale?: boolean;

@@ -11,7 +11,7 @@ export interface WgslModule {
   variants: string[];
 }
 
-/** A shader read from disk: its reflection and the files that it was made of. */
+/** A shader read from disk: its reflection and the files that it includes. */
 export interface WgslSource {
   module: WgslModule;
   files: string[];

@@ -46,6 +46,6 @@ export interface Objective {
   readonly box?: readonly [number, number];
   /** Rows of the dataset that it keeps numbers of: `fit` refuses a dataset of another size. */
   readonly rows?: number;
-  /** Frees device scalars of its own; whoever made the objective calls it. */
+  /** Frees device scalars of its own; the creator of the objective calls it. */
   dispose?(): void;
 }

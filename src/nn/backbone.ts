@@ -63,7 +63,7 @@ export class Backbone {
     return this.#model.arena.values.gpu;
   }
 
-  /** What the model is made of, for snapshots. */
+  /** The layers of the model, for snapshots. */
   get model(): Sequential {
     return this.#model;
   }

@@ -38,7 +38,7 @@ export function entriesOf(layer: Layer): Entry[] {
 /** The model that fills the parameters of a layer, by the record that it fills. */
 const owners = new WeakMap<object, Layer>();
 
-/** Layers made of those of a model, such as all but the last. */
+/** Layers that view those of a model, such as all but the last. */
 const views = new WeakSet<object>();
 
 /** Marks a view: its layers stay those of their model. */

@@ -29,7 +29,7 @@ export type Rule = ({ gradient: Gradient; fused?: FusedGradient } | { gradient?:
   isView?: boolean;
 };
 
-/** What the tape tells a fused gradient about its pass. */
+/** What a fused gradient is given about its pass. */
 export interface Into {
   /** True when dy is multiplied by the relu mask of y already. */
   readonly isMasked: boolean;
@@ -224,7 +224,7 @@ interface Pass {
   onFreed(x: Tensor): void;
 }
 
-/** What one op is told in one pass; it notes which masks were applied. */
+/** The {@link Into} of one op in one pass; it notes which masks were applied. */
 class Destination implements Into {
   readonly isMasked: boolean;
   readonly masked: number[] = [];
@@ -383,7 +383,7 @@ function backwardOrder(root: Tensor): Tensor[] {
   return order.reverse();
 }
 
-/** The tensors with requiresGrad that `y` was made of. */
+/** The tensors with requiresGrad that `y` was computed from. */
 export function leavesOf(y: Tensor): Tensor[] {
   return backwardOrder(y).filter((x) => x.requiresGrad && !x.node);
 }

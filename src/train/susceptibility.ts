@@ -48,7 +48,7 @@ export interface SusceptibilityOptions {
   /** A random change of the batch, such as cropFlip(); both losses see the same. */
   augment?: Augmentation;
   /**
-   * Of logits (batch, classes) and labels, a scalar; whoever made it frees it. Default: cross-entropy, as in the
+   * Of logits (batch, classes) and labels, a scalar; its creator frees it. Default: cross-entropy, as in the
    * authors' code.
    */
   loss?: Loss | LossFunction;

@@ -103,7 +103,7 @@ const throughConv2d: Back = ({ coefficients, constant }, { layer, input }) => {
   return { coefficients: reshape(back, [batch, rows, -1]), constant: lessError(moved, coefficients, size, terms) };
 };
 
-/** Through z = scale x + shift, element by element; `size` is what the shift is made of. All broadcast over x. */
+/** Through z = scale x + shift, element by element; `size` bounds the terms of the shift. All broadcast over x. */
 function throughScale(
   { coefficients, constant }: Plane,
   { input }: Step,

@@ -87,7 +87,7 @@ const dipping =
       CURVE,
     );
 
-/** v weight + bias with a weight of either sign; `weight`, `bias` and the size of what `bias` is made of broadcast. */
+/** v weight + bias with a weight of either sign; `weight`, `bias` and the size of the terms of `bias` broadcast. */
 function scaled(v: Interval, weight: Tensor | null, bias: Tensor | null, biasSize = bias && abs(bias)): Interval {
   if (!weight || !bias || !biasSize) return v;
   const [a, b] = [mul(v.lower, weight), mul(v.upper, weight)];
@@ -287,7 +287,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 };
 
 /**
- * A batch norm layer in evaluation as y = scale x + shift, and the size of what the shift is made of; all broadcast
+ * A batch norm layer in evaluation as y = scale x + shift, and the size of the terms of the shift; all broadcast
  * over x.
  */
 export function normOf(

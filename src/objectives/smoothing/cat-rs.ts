@@ -52,7 +52,7 @@ export interface CatRsOptions extends NoiseOptions {
   /** Default: 4. */
   steps?: number;
   /**
-   * Whose confidence tells how many copies to trust: the share of 'copies' that are right, or what the 'targets' give
+   * Whose confidence decides how many copies to trust: the share of 'copies' that are right, or what the 'targets' give
    * the label. Default: 'copies'.
    */
   confidence?: (typeof CONFIDENCES)[number];
