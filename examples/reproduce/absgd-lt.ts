@@ -46,7 +46,7 @@ export const absgdLt = longTailExperiment({
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'absgd-drw', margin: LEAD },
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce-drw', method: 'absgd-drw', margin: 0 },
   ],
-  beside: [
+  secondary: [
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'absgd-two-stage' },
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'absgd' },
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'ce-drw' },

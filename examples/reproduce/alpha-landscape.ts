@@ -109,7 +109,6 @@ export const alphaLandscape = experiment({
     'risk by a one-dimensional quadrature of 801 points a class in f64, and the same sum by alphaLoss on the ' +
     'device in f32; minima by the simplex method from 25 starts. Deterministic.',
   datasets: () => [],
-  options: () => ({}),
   job: async (_options, context) => {
     const runs: LandscapeRun[] = [];
     for (const [alpha, risks, least, place] of TABLE) {

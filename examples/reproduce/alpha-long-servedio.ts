@@ -72,7 +72,6 @@ export const alphaLongServedio = experiment({
     `simplex method from 21 starts in f64; the risk there by alphaLoss on the device within ${TOLERANCE}; ` +
     'accuracy on the labels without flips. Deterministic.',
   datasets: () => [],
-  options: () => ({}),
   job: async (_options, context) => {
     const runs: LongServedioRun[] = [];
     for (const [name, gamma] of [

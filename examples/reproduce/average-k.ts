@@ -86,7 +86,7 @@ export const averageKExperiment = experiment({
     return (
       `784-${hidden}-10 with relu on the first ${train} training images, cross-entropy, SGD (rate 0.05 on ` +
       `half a cosine, momentum 0.9, weight decay 5e-4), batches of ${batchSize}, ${epochs} epochs. ` +
-      `Thresholds at the midpoint rule from the ${held} training images behind them; errors on the 10,000 ` +
+      `Thresholds at the midpoint rule from the ${held} training images after them; errors on the 10,000 ` +
       `test images after the last epoch; ${count(values.seeds, 'seed')}. ` +
       `The paper's protocol is not stated where it could be read; ` +
       `${values.full ? 'this one is' : 'with --full it is'} that of an independent NumPy program (top-2 3.67 ` +

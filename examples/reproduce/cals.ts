@@ -9,7 +9,7 @@ import { count, experiment, integer, list, report, say, seedCount, toggle } from
 import type { Context, Verdict } from './lib/experiment.ts';
 import { judgePaired, meanAndDeviation, percent } from './lib/statistics.ts';
 
-/** Losses by name, each made anew for a run. */
+/** Losses by name, each created anew for a run. */
 const LOSSES = {
   ce: () => crossEntropyLoss(),
   'mbls-10': () => mbls({ margin: 10 }),

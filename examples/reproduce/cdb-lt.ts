@@ -55,7 +55,7 @@ export const cdbLt = longTailExperiment({
         `class to class; cdb-s: sampling by difficulty, tau ${TAU}, the better of that and 1.`) +
     ' cdb-w-cifar: dynamic tau of the released CIFAR code.',
   asked: [{ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'cdb-w', margin: LEAD }],
-  beside: [
+  secondary: [
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'cdb-w-dynamic' },
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'cdb-w-cifar' },
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'cdb-s' },

@@ -59,7 +59,6 @@ export const certifyCost = experiment({
     'Copies and certified classifiers are compared at each radius; wrong answers, all radii and seeds ' +
     'together, stay below what a rate of alpha exceeds with probability 1e-6 for each method.',
   datasets: () => [],
-  options: ({ seeds }) => ({ seeds }),
   job: async (
     { seeds, classifiers = CLASSIFIERS, fixed = FIXED }: { seeds: number; classifiers?: number; fixed?: number },
     context,

@@ -4,7 +4,7 @@ import { Linear, Sequential } from 'evenkeel/nn';
 import { hostNormal, hostUniform, key, splitKey } from 'evenkeel/random';
 import { binomialCdf, binomialPmf, certifiedRadius, clopperPearsonLower, normalCdf } from 'evenkeel/stats';
 import { count, experiment, type Run, say, seedCount, type Verdict } from './lib/experiment.ts';
-import { eventLimit } from './lib/statistics.ts';
+import { Checks, eventLimit } from './lib/statistics.ts';
 
 const CLASSIFIERS = 200;
 const FEATURES = 64;
@@ -66,7 +66,6 @@ export const certifyLinear = experiment({
     `probability 1e-6; the mean radius at alpha ${ALPHAS[0]} lies within 5 standard errors of its ` +
     'expectation.',
   datasets: () => [],
-  options: ({ seeds }) => ({ seeds }),
   job: async (
     {
       seeds,
@@ -203,64 +202,41 @@ function momentsOf(truth: number, n: number, radiusOf: (k: number) => number): {
 /** Holds when violations, mean radii and largest radii are what the claim says, at every n. */
 export function judge(runs: readonly CertifyLinearRun[]): Verdict {
   const result: Record<string, unknown> = {};
-  const rows: string[][] = [];
-  let holds = runs.length > 0;
-  const row = (...cells: [...string[], boolean]): void => {
-    const ok = cells.pop() as boolean;
-    holds &&= ok;
-    rows.push([...(cells as string[]), ok ? 'yes' : 'no']);
-  };
+  const checks = new Checks(runs);
   for (const n of new Set(runs.map((run) => run.n))) {
     const these = runs.filter((run) => run.n === n);
     const total = (of: (run: CertifyLinearRun) => number): number => these.reduce((sum, run) => sum + of(run), 0);
     const certificates = total((run) => run.certificates);
-    const average = (of: (run: CertifyLinearRun) => number): number =>
-      total((run) => of(run) * run.certificates) / certificates;
+    const average = (name: 'radius' | 'expected' | 'tightness'): number =>
+      total((run) => run[name] * run.certificates) / certificates;
+    const check = (name: string, measured: string, expected: string, isSo: boolean): void =>
+      checks.add([String(n), name, measured, expected], isSo);
+
     const violations = ALPHAS.map((alpha, i) => ({
       alpha,
       count: total((run) => run.violations[i]!),
       limit: eventLimit(certificates, alpha),
     }));
     for (const { alpha, count, limit } of violations)
-      row(String(n), `violations at alpha ${alpha}`, `${count} of ${certificates}`, `<= ${limit}`, count <= limit);
-    const [radius, expected] = [average((run) => run.radius), average((run) => run.expected)];
+      check(`violations at alpha ${alpha}`, `${count} of ${certificates}`, `<= ${limit}`, count <= limit);
+
+    const [radius, expected, tightness] = [average('radius'), average('expected'), average('tightness')];
     const error = Math.sqrt(total((run) => (run.error * run.certificates) ** 2)) / certificates;
-    row(
-      String(n),
-      'mean radius',
-      radius.toFixed(4),
-      `${expected.toFixed(4)} ± ${(5 * error).toFixed(4)}`,
-      Math.abs(radius - expected) <= 5 * error,
-    );
+    const around = `${expected.toFixed(4)} ± ${(5 * error).toFixed(4)}`;
+    check('mean radius', radius.toFixed(4), around, Math.abs(radius - expected) <= 5 * error);
+
     const largest = certifiedRadius(clopperPearsonLower(n, n, ALPHAS[0]), SIGMA) / SIGMA;
-    const [low, high] = [Math.min(...these.map((run) => run.cap)), Math.max(...these.map((run) => run.cap))];
-    row(
-      String(n),
-      'largest radius over sigma',
-      low.toFixed(4),
-      largest.toFixed(4),
-      low === largest && high === largest,
-    );
-    for (const [sigma, published] of PUBLISHED[n] ?? [])
-      row(
-        String(n),
-        `sigma ${sigma}: published ACR, ceiling`,
-        published.toFixed(3),
-        `<= ${(sigma * low).toFixed(3)}`,
-        published <= sigma * low,
-      );
-    const tightness = average((run) => run.tightness);
-    rows.push([String(n), 'radius over true radius', tightness.toFixed(4), '', '']);
-    result[n] = {
-      certificates,
-      abstained: total((run) => run.abstained),
-      violations,
-      radius,
-      expected,
-      error,
-      tightness,
-      cap: low,
-    };
+    const cap = Math.min(...these.map((run) => run.cap));
+    const isLargest = these.every((run) => run.cap === largest);
+    check('largest radius over sigma', cap.toFixed(4), largest.toFixed(4), isLargest);
+    for (const [sigma, acr] of PUBLISHED[n] ?? []) {
+      const ceiling = sigma * cap;
+      check(`sigma ${sigma}: published ACR, ceiling`, acr.toFixed(3), `<= ${ceiling.toFixed(3)}`, acr <= ceiling);
+    }
+    checks.rows.push([String(n), 'radius over true radius', tightness.toFixed(4), '', '']);
+    const abstained = total((run) => run.abstained);
+    result[n] = { certificates, abstained, violations, radius, expected, error, tightness, cap };
   }
-  return { result, holds, table: { head: ['n', 'measure', 'measured', 'expected', 'holds'], rows } };
+  const head = ['n', 'measure', 'measured', 'expected', 'holds'];
+  return { result, holds: checks.holds, table: { head, rows: checks.rows } };
 }

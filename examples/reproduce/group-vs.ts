@@ -48,7 +48,6 @@ export const groupVsExperiment = experiment({
     'searched. The difference of opportunity is the mean over both labels. ' +
     `${PROBLEMS} problems a seed, the same for every method; ${count(seeds, 'seed')}.`,
   datasets: () => [],
-  options: ({ seeds }) => ({ seeds }),
   job: async ({ seeds, steps = STEPS }: { seeds: number; steps?: number }, context) => {
     const { signal } = context;
     const runs: GroupRun[] = [];

@@ -64,7 +64,6 @@ export const ladcFeatures = experiment({
     `on the device; logistic regression with L2 penalty 1 and a free bias; ${TEST_ROWS} test rows a class; ` +
     `${PROBLEMS} problems a seed, ${count(seeds, 'seed')}.`,
   datasets: () => [],
-  options: ({ seeds }) => ({ seeds }),
   job: async ({ seeds }: { seeds: number }, context) => {
     const runs: FeatureRun[] = [];
     for (let seed = 0; seed < seeds; seed++) {
@@ -119,7 +118,7 @@ async function solve(number: number): Promise<Map<FeatureMethod, { head: number;
   );
 }
 
-/** Training and test rows; class 3 + h lies beside head class h. */
+/** Training and test rows; class 3 + h lies near head class h. */
 function problem(number: number): { train: Dataset; test: Dataset } {
   // Apart from the draws that fill the tail classes up.
   const root = splitKey(key(number), 2 ** 31);

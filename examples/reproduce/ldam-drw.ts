@@ -161,7 +161,7 @@ export const ldamDrw: Experiment = {
       `${sources(values.data)
         .map((name) => settings(name, epochs))
         .join('; ')}. ` +
-      'Tested on the official balanced test set after the last epoch, and beside it after the best of all; ' +
+      'Tested on the official balanced test set after the last epoch, and also after the best of all; ' +
       `${count(values.seeds, 'seed')}.`
     );
   },

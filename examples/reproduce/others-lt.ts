@@ -27,7 +27,7 @@ const METHODS = {
   cutmix: () => ({ objective: mixed(cutmix(), crossEntropyLoss()) }),
 } satisfies Record<string, LongTailMethod>;
 
-/** What a method for long tails is compared with: Cui et al., CVPR 2019, and others beside it. */
+/** What a method for long tails is compared with: Cui et al., CVPR 2019, and others. */
 export const othersLt = longTailExperiment({
   id: 'others-lt',
   title: 'Other losses, samplers and mixing against cross-entropy on long-tailed data',
@@ -40,7 +40,7 @@ export const othersLt = longTailExperiment({
     `${full ? CB_FOCAL.full : CB_FOCAL.quick}; equalisation: lambda 0.005, gamma 0.9; label-aware smoothing ` +
     'from 0.3 to 0; mixing: alpha 1, of Remix kappa 3 and tau 0.5; nothing else searched.',
   asked: [{ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'cb-focal', margin: LEAD }],
-  beside: (Object.keys(METHODS) as (keyof typeof METHODS)[])
+  secondary: (Object.keys(METHODS) as (keyof typeof METHODS)[])
     .filter((method) => method !== 'ce' && method !== 'cb-focal')
     .map((method) => ({ metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method })),
 });

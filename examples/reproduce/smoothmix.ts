@@ -9,7 +9,7 @@ import { fit } from 'evenkeel/train';
 import { count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
 import type { Context, Experiment, Verdict } from './lib/experiment.ts';
 import { take } from './lib/images.ts';
-import { meanAndDeviation, percent, withDeviation } from './lib/statistics.ts';
+import { Checks, meanAndDeviation, meanOf, percent, withDeviation } from './lib/statistics.ts';
 
 const METHODS = ['gaussian', 'consistency', 'smoothmix'] as const;
 type Method = (typeof METHODS)[number];
@@ -54,43 +54,46 @@ const FASHION: Setting = {
 };
 const MNIST: Setting = { ...FASHION, data: 'mnist', sigma: 1, full: { ...FASHION.full, steps: 8 } };
 
-/** Flags that change the protocol; null: its own value. */
-interface Wishes {
+/** Options of the job; null: the value of the protocol. */
+export interface SmoothMixExperimentOptions {
+  seeds: number;
   full: boolean;
   images: number | null;
   epochs: number | null;
+  /** Test images to certify. */
   certified: number;
-}
-
-/** Sizes, rates and draws of the quick protocol and of the full one. */
-function recipeOf({ full, images, epochs }: Pick<Wishes, 'full' | 'images' | 'epochs'>) {
-  return full
-    ? {
-        net: 'LeNet',
-        images: images ?? 60_000,
-        epochs: epochs ?? 90,
-        batchSize: 256,
-        m: { gaussian: 1, consistency: 2, smoothmix: 4 },
-        lr: 0.01,
-        weightDecay: 1e-4,
-        drop: 30,
-      }
-    : {
-        net: '784-128-10',
-        images: images ?? 10_000,
-        epochs: epochs ?? 10,
-        batchSize: 128,
-        m: { gaussian: 1, consistency: 2, smoothmix: 2 },
-        lr: 0.05,
-        weightDecay: 0,
-        drop: null,
-      };
-}
-
-/** Options of the job. */
-export interface SmoothMixExperimentOptions extends Wishes {
-  seeds: number;
+  /** Noisy copies that bound the probability. */
   n: number;
+}
+
+/** What the quick protocol and the full one train with; `m`: noisy copies of an image. */
+const RECIPES = {
+  quick: {
+    net: '784-128-10',
+    images: 10_000,
+    epochs: 10,
+    batchSize: 128,
+    m: { gaussian: 1, consistency: 2, smoothmix: 2 },
+    lr: 0.05,
+    weightDecay: 0,
+    drop: null,
+  },
+  full: {
+    net: 'LeNet',
+    images: 60_000,
+    epochs: 90,
+    batchSize: 256,
+    m: { gaussian: 1, consistency: 2, smoothmix: 4 },
+    lr: 0.01,
+    weightDecay: 1e-4,
+    drop: 30,
+  },
+} as const;
+
+/** The recipe of a protocol, with what the flags change. */
+function recipeOf({ full, images, epochs }: Pick<SmoothMixExperimentOptions, 'full' | 'images' | 'epochs'>) {
+  const recipe = RECIPES[full ? 'full' : 'quick'];
+  return { ...recipe, images: images ?? recipe.images, epochs: epochs ?? recipe.epochs };
 }
 
 /** One trained and certified net. */
@@ -103,10 +106,7 @@ export type SmoothMixRun = {
   /** Average certified radius. */
   acr: number;
   /** Share of images certified right at radius 0, sigma, 2 sigma and 3 sigma. */
-  at0: number;
-  at1: number;
-  at2: number;
-  at3: number;
+  accuracyAt: number[];
   trainSeconds: number;
   certifySeconds: number;
 };
@@ -157,14 +157,6 @@ function compare(id: string, setting: Setting): Experiment {
       );
     },
     datasets: () => [data],
-    options: ({ seeds, full, images, epochs, certified, n }): SmoothMixExperimentOptions => ({
-      seeds,
-      full,
-      images,
-      epochs,
-      certified,
-      n,
-    }),
     job: async (options, context) => {
       const images = context.datasets[0]!;
       const [train, test] = [take(images.train, recipeOf(options).images), take(images.test, options.certified)];
@@ -176,7 +168,7 @@ function compare(id: string, setting: Setting): Experiment {
           say(
             context,
             `seed ${seed}, ${method}: ACR ${run.acr.toFixed(3)}, certified at 0 / ${sigma} / ${2 * sigma} / ` +
-              `${3 * sigma}: ${[run.at0, run.at1, run.at2, run.at3].map((v) => percent(v, 1)).join(' / ')} % ` +
+              `${3 * sigma}: ${run.accuracyAt.map((v) => percent(v, 1)).join(' / ')} % ` +
               `(${run.trainSeconds.toFixed(0)} s + ${run.certifySeconds.toFixed(0)} s)`,
           );
         }
@@ -240,7 +232,7 @@ async function certifyAll(
   seed: number,
   n: number,
   { emit, signal }: Context,
-): Promise<Pick<SmoothMixRun, 'acr' | 'at0' | 'at1' | 'at2' | 'at3' | 'certifySeconds'>> {
+): Promise<Pick<SmoothMixRun, 'acr' | 'accuracyAt' | 'certifySeconds'>> {
   using smooth = new Smooth(model, { numClasses: test.numClasses, sigma, seed });
   const start = performance.now();
   const rows: CertificateRow[] = [];
@@ -250,65 +242,42 @@ async function certifyAll(
     emit({ type: 'step', done });
   }
   const [radii, correct] = [rows.map((row) => row.radius), rows.map((row) => row.correct)];
-  const [at0, at1, at2, at3] = certifiedAccuracy(radii, correct, [0, sigma, 2 * sigma, 3 * sigma]) as [
-    number,
-    number,
-    number,
-    number,
-  ];
   return {
     acr: averageCertifiedRadius(radii, correct),
-    at0,
-    at1,
-    at2,
-    at3,
+    accuracyAt: certifiedAccuracy(radii, correct, [0, sigma, 2 * sigma, 3 * sigma]),
     certifySeconds: (performance.now() - start) / 1000,
   };
 }
 
 /** Gaussian < Consistency <= SmoothMix in the mean paired ACR, and SmoothMix - Gaussian at least GAP. */
 export function judge(runs: readonly SmoothMixRun[]): Verdict {
-  const of = (method: Method): Map<number, number> =>
-    new Map(runs.filter((r) => r.method === method).map((r) => [r.seed, r.acr]));
-  const show = (values: readonly number[]): string => withDeviation(values, 3);
-  const lead = (method: Method, baseline: Method): number[] =>
-    [...of(method)].flatMap(([seed, acr]) => (of(baseline).has(seed) ? [acr - of(baseline).get(seed)!] : []));
-  const steps = [
-    { method: 'consistency', baseline: 'gaussian', asked: '> 0', reached: (mean: number) => mean > 0 },
-    { method: 'smoothmix', baseline: 'consistency', asked: '>= 0', reached: (mean: number) => mean >= 0 },
-    { method: 'smoothmix', baseline: 'gaussian', asked: `>= ${GAP}`, reached: (mean: number) => mean >= GAP },
-  ] as const;
+  const acrOf = (method: Method): Map<number, number> =>
+    new Map(runs.filter((run) => run.method === method).map((run) => [run.seed, run.acr]));
+  const officialOf = (method: Method): number | undefined => OFFICIAL[runs[0]?.dataset ?? '']?.[method][runs[0]!.n];
   const result: Record<string, unknown> = Object.fromEntries(
-    METHODS.map((method) => [method, meanAndDeviation([...of(method).values()])]),
+    METHODS.map((method) => [method, meanAndDeviation([...acrOf(method).values()])]),
   );
-  const rows: string[][] = [];
-  const official = (method: Method): number | undefined => OFFICIAL[runs[0]?.dataset ?? '']?.[method][runs[0]!.n];
-  let holds = true;
-  for (const { method, baseline, asked, reached } of steps) {
-    const differences = lead(method, baseline);
-    const isReached = differences.length > 0 && reached(meanAndDeviation(differences).mean);
-    holds &&= isReached;
-    const [high, low] = [official(method), official(baseline)];
-    const published = high !== undefined && low !== undefined ? high - low : null;
-    result[`${method} - ${baseline}`] = {
-      ...meanAndDeviation(differences),
-      seeds: differences.length,
-      official: published,
-      holds: isReached,
-    };
-    rows.push([
-      `${method} - ${baseline}`,
-      show([...of(baseline).values()]),
-      show([...of(method).values()]),
-      show(differences),
-      asked,
-      published?.toFixed(3) ?? '',
-      isReached ? 'yes' : 'no',
-    ]);
-  }
+  const checks = new Checks(runs);
+  const compare = (method: Method, baseline: Method, asked: string, isReached: (lead: number) => boolean): void => {
+    const [ours, base] = [acrOf(method), acrOf(baseline)];
+    const leads = [...ours].flatMap(([seed, acr]) => (base.has(seed) ? [acr - base.get(seed)!] : []));
+    const holds = leads.length > 0 && isReached(meanOf(leads));
+    const [high, low] = [officialOf(method), officialOf(baseline)];
+    const official = high !== undefined && low !== undefined ? high - low : null;
+    const name = `${method} - ${baseline}`;
+    result[name] = { ...meanAndDeviation(leads), seeds: leads.length, official, holds };
+    const shown = [[...base.values()], [...ours.values()], leads].map((values) => withDeviation(values, 3));
+    checks.add([name, ...shown, asked, official?.toFixed(3) ?? ''], holds);
+  };
+  compare('consistency', 'gaussian', '> 0', (lead) => lead > 0);
+  compare('smoothmix', 'consistency', '>= 0', (lead) => lead >= 0);
+  compare('smoothmix', 'gaussian', `>= ${GAP}`, (lead) => lead >= GAP);
   return {
     result,
-    holds,
-    table: { head: ['ACR', 'baseline', 'method', 'difference', 'asked', 'official models', 'holds'], rows },
+    holds: checks.holds,
+    table: {
+      head: ['ACR', 'baseline', 'method', 'difference', 'asked', 'official models', 'holds'],
+      rows: checks.rows,
+    },
   };
 }

@@ -87,7 +87,6 @@ export const susceptibilityExperiment = experiment({
     );
   },
   datasets: () => ['fashion-mnist'],
-  options: ({ seeds, full, images, epochs }): SusceptibilityExperimentOptions => ({ seeds, full, images, epochs }),
   job: async (options, context) => {
     const recipe = recipeOf(options);
     const { train: all, test } = context.datasets[0]!;

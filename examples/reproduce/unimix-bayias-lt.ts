@@ -39,7 +39,7 @@ export const unimixBayiasLt = longTailExperiment({
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'unimix-bayias', margin: LEAD },
     { metric: 'ece', label: 'ECE', baseline: 'ce', method: 'unimix-bayias', lowerIsBetter: true, margin: 0 },
   ],
-  beside: [
+  secondary: [
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'bayias', method: 'unimix-bayias' },
     { metric: 'ece', label: 'ECE', baseline: 'bayias', method: 'unimix-bayias' },
   ],

@@ -17,7 +17,7 @@ export const vsLt = longTailExperiment({
   title: 'Vector scaling, its factors alone and its shifts alone, against cross-entropy on long-tailed data',
   claim:
     `At imbalance 100 the VS loss leads cross-entropy in balanced accuracy by at least ${LEAD} points, is not ` +
-    `behind its factors alone (CDT), and at most ${EVEN} points behind its shifts alone (LA) (after Kini et ` +
+    `below its factors alone (CDT), and at most ${EVEN} points below its shifts alone (LA) (after Kini et ` +
     'al., NeurIPS 2021).',
   methods: {
     ce: () => ({ loss: crossEntropyLoss() }),
@@ -40,7 +40,7 @@ export const vsLt = longTailExperiment({
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'cdt', method: 'vs', margin: 0 },
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'la', method: 'vs', margin: -EVEN },
   ],
-  beside: [
+  secondary: [
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'la' },
     { metric: 'balancedAccuracy', label: 'balanced accuracy', baseline: 'ce', method: 'cdt' },
     { metric: 'few', label: 'rarest three classes', baseline: 'ce', method: 'vs' },

@@ -32,14 +32,14 @@ import {
 } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
 import {
-  beside,
+  perSample,
   checkBatch,
   checked,
   expectWay,
   holding,
   judged,
   LOWEST,
-  made,
+  kept,
   onDevice,
   ranked,
   steady,
@@ -108,9 +108,9 @@ const APGD = 102;
  * the step size nor the largest loss has changed since the last checkpoint; then the sample goes on from its best
  * point. Croce and Hein, ICML 2020. Starts are random, scaled to the surface of the ball; the model is in evaluation
  * mode. Of all points seen, x included, each sample gets the misclassified one of largest loss, or, if there is none,
- * the one of largest loss. All decisions are made on the device in captured steps and nothing is read back but the
+ * the one of largest loss. All decisions are taken on the device in captured steps and nothing is read back but the
  * labels and flags; the caller owns the result, of x's shape. Where outputs or a gradient are NaN or infinite, a sample
- * stands still and a value that is NaN wins nothing; unless the sample gets another class all the same, a
+ * stays where it is, and a loss that is NaN is never the larger one; unless the sample is misclassified anyway, a
  * NonFiniteError names it. Throws RangeError on a bad option, a label outside the classes or where x lies outside
  * `clip`, ShapeError unless there is a label for each sample and the model gives (n, classes).
  */
@@ -141,8 +141,8 @@ async function ascend(
   checkBall('apgd', options, x.shape);
   checkCounts('apgd', { steps, restarts });
   const model = checked('apgd', attacked, await readInside('apgd', x, labels, options));
-  if (x.size === 0) return made(() => add(x, 0));
-  const { state, targets } = made(() => noGrad(() => prepared(model, x, labels, options)));
+  if (x.size === 0) return kept(() => add(x, 0));
+  const { state, targets } = kept(() => noGrad(() => prepared(model, x, labels, options)));
   const captured: Captured<void>[] = [];
   const play = (at: 0 | 1, record: () => void): void => {
     if (captured[at]) captured[at].run();
@@ -153,7 +153,7 @@ async function ascend(
   try {
     for (let run = 0; run < targets.length * restarts; run++) {
       copyOver(targets[Math.floor(run / restarts)]!, state.target);
-      made(() => noGrad(() => begin(model, x, labels, state, splitKey(root, run), options)));
+      kept(() => noGrad(() => begin(model, x, labels, state, splitKey(root, run), options)));
       for (let i = 1, last = 0; i <= steps; i++) {
         signal?.throwIfAborted();
         if (i <= 2) state.weight.write([i === 1 ? 1 : 0.75]);
@@ -168,7 +168,7 @@ async function ascend(
       }
     }
     await expectWay('apgd', state.isLost, () => state.isFound.detach());
-    return made(() => add(state.found, 0));
+    return kept(() => add(state.found, 0));
   } finally {
     for (const step of captured) step?.dispose();
     for (const t of [...Object.values(state), ...targets] as Tensor<DType>[]) t.dispose();
@@ -266,7 +266,7 @@ function look(
   const isLarger = logicalAnd(logicalNot(logicalXor(isFooledNow, state.isFound)), greater(worth, state.foundLoss));
   const wins = logicalOr(logicalAnd(isFooledNow, logicalNot(state.isFound)), isLarger);
   store(state, {
-    found: where(beside(wins, point), point, state.found),
+    found: where(perSample(wins, point), point, state.found),
     foundLoss: where(wins, worth, state.foundLoss),
     isFound: logicalOr(state.isFound, isFooledNow),
   });
@@ -325,12 +325,12 @@ function advance(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>, state: 
   const uphill = options.norm === 'l2' ? unit(slope) : sign(slope);
   // With an eps for each channel step sizes are in units of it.
   const direction = typeof options.eps === 'number' ? uphill : mul(uphill, channelwise(options.eps, x));
-  const z = inside(add(now, mul(direction, beside(state.stepSize, x))));
+  const z = inside(add(now, mul(direction, perSample(state.stepSize, x))));
   const next = inside(add(now, add(mul(sub(z, now), weight), mul(sub(now, old), sub(1, weight)))));
   const found = look(model, next, labels, state, options);
   const isBest = greater(found.value, state.bestLoss);
   const rose = cast(greater(found.value, state.loss), 'f32');
-  const at = beside(isBest, x);
+  const at = perSample(isBest, x);
   store(state, {
     best: where(at, next, state.best),
     bestSlope: where(at, found.slope, state.bestSlope),
@@ -347,7 +347,7 @@ function decide(state: State, rule: ApgdRule): void {
   const { bestLoss, checkLoss, wasHalved } = state;
   const isStuck = logicalAnd(logicalNot(wasHalved), lessEqual(bestLoss, checkLoss));
   const halves = logicalOr(less(state.rises, state.limit), isStuck);
-  const at = beside(halves, state.now);
+  const at = perSample(halves, state.now);
   store(state, {
     stepSize: where(halves, mul(state.stepSize, 0.5), state.stepSize),
     now: where(at, state.best, state.now),

@@ -6,7 +6,7 @@ import { expectBox, firstOutside, outside } from '../stats/box.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { made } from './model.ts';
+import { kept } from './model.ts';
 
 /** The largest f32. */
 const LARGEST = 3.4028234663852886e38;
@@ -100,21 +100,22 @@ export function boxOf(clip: Ball['clip'], c: number): readonly [number, number] 
 }
 
 /**
- * The place of the first value of samples (n, channels, ...) outside their interval, or -1, and what it should be told.
+ * The place of the first value of samples (n, channels, ...) outside their interval, or -1, and the words for it in an
+ * error.
  */
 export function outsideOf(
   values: ArrayLike<number> & { subarray(start: number, end: number): ArrayLike<number> },
   shape: readonly number[],
   clip: Ball['clip'],
-): { place: number; told: string } {
-  if (!isPerChannel(clip)) return { place: firstOutside(values, boxOf(clip, 0)), told: outside(boxOf(clip, 0)) };
+): { place: number; message: string } {
+  if (!isPerChannel(clip)) return { place: firstOutside(values, boxOf(clip, 0)), message: outside(boxOf(clip, 0)) };
   const [channels, size] = [shape[1]!, sizeOf(shape.slice(2))];
   for (let start = 0; start < values.length; start += size) {
     const box = boxOf(clip, (start / size) % channels);
     const place = firstOutside(values.subarray(start, start + size), box);
-    if (place >= 0) return { place: start + place, told: outside(box) };
+    if (place >= 0) return { place: start + place, message: outside(box) };
   }
-  return { place: -1, told: '' };
+  return { place: -1, message: '' };
 }
 
 /**
@@ -130,7 +131,7 @@ export async function readInside(
   if (x.size === 0) return labels.read();
   const [low, high] = clip ?? ([-LARGEST, LARGEST] as const);
   // A comparison with NaN may be true.
-  const isInside = made(() =>
+  const isInside = kept(() =>
     noGrad(() =>
       all(
         logicalAnd(isFinite(x), logicalAnd(greaterEqual(x, channelwise(low, x)), lessEqual(x, channelwise(high, x)))),
@@ -146,8 +147,10 @@ export async function readInside(
     isInside.dispose();
   }
   const values = await x.read();
-  const { place, told } = outsideOf(values, x.shape, clip);
-  throw new RangeError(`${op}: x is ${values[place]} in row ${Math.floor(place / sizeOf(x.shape.slice(1)))}, ${told}`);
+  const { place, message } = outsideOf(values, x.shape, clip);
+  throw new RangeError(
+    `${op}: x is ${values[place]} in row ${Math.floor(place / sizeOf(x.shape.slice(1)))}, ${message}`,
+  );
 }
 
 /** Throws a RangeError, naming `op`, unless each of the values is a positive integer. */

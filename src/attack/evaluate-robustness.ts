@@ -10,7 +10,7 @@ import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { checkBall, checkCounts, outsideOf, type Ball, type PerChannel } from './ball.ts';
 import { checkReached, checkSound, countFlat, looksLikeProbabilities, warningsOf } from './evaluation-checks.ts';
-import { holding, made, type AttackedModel } from './model.ts';
+import { holding, kept, type AttackedModel } from './model.ts';
 import { namedAttack, standardAttacks, type AttackName, type Budget, type NamedAttack } from './named-attacks.ts';
 
 /** Options of {@link evaluateRobustness}. */
@@ -131,7 +131,7 @@ async function cascade(
   const adversarial = new NdArray(Float32Array.from(images.data), images.shape);
   const outcomes: ImageOutcome[] = [];
   const upload = (rows: readonly number[]): { x: Tensor; y: Tensor<'i32'> } =>
-    made(() => {
+    kept(() => {
       const data = new Float32Array(rows.length * size);
       rows.forEach((row, i) => data.set(images.data.subarray(row * size, (row + 1) * size), i * size));
       return {
@@ -257,7 +257,7 @@ async function predict(
   model: AttackedModel,
   x: Tensor,
 ): Promise<{ predicted: number[]; classes: number; values: Float32Array }> {
-  const logits = made(() => noGrad(() => model.forward(x).detach()));
+  const logits = kept(() => noGrad(() => model.forward(x).detach()));
   try {
     if (logits.rank !== 2 || logits.shape[0] !== x.shape[0])
       throw new ShapeError(
@@ -286,10 +286,10 @@ function check(images: NdArray, labels: ArrayLike<number>, options: RobustnessOp
         `evaluateRobustness: ${name} has ${list.length} entries, expected ${images.length}, one for each image`,
       );
   }
-  const { place, told } = outsideOf(images.data, images.shape, clip);
+  const { place, message } = outsideOf(images.data, images.shape, clip);
   if (place >= 0)
     throw new RangeError(
       `evaluateRobustness: image ${Math.floor(place / sizeOf(images.shape.slice(1)))} has a pixel ` +
-        `${images.data[place]}, ${told}`,
+        `${images.data[place]}, ${message}`,
     );
 }

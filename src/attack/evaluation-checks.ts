@@ -4,7 +4,7 @@ import { abs } from '../ops/unary.ts';
 import { gradients, requireGrad, withGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { at, boxOf, itemAxes, type Ball } from './ball.ts';
-import { made, type AttackedModel } from './model.ts';
+import { kept, type AttackedModel } from './model.ts';
 
 /** Slack of f32 for a distance, relative to the larger of 1 and eps. */
 const SLACK = 1e-6;
@@ -74,7 +74,7 @@ export function looksLikeProbabilities(values: Float32Array, classes: number): b
 
 /** How many images of a batch have a cross-entropy without a gradient. */
 export async function countFlat(model: AttackedModel, x: Tensor, labels: Tensor<'i32'>): Promise<number> {
-  const steepest = made(() => {
+  const steepest = kept(() => {
     const at = requireGrad(x.detach());
     const [slope] = gradients(
       withGrad(() => crossEntropy(model.forward(at), labels, { reduction: 'sum' })),

@@ -25,7 +25,7 @@ export interface AttackedModel {
   readonly parameters?: ReadonlyMap<string, Tensor>;
 }
 
-/** What attacks and certifiers tell a forward pass. */
+/** The context that attacks and certifiers give a forward pass. */
 export interface EvaluationContext {
   readonly training: boolean;
   readonly weights?: HeldWeights;
@@ -64,12 +64,12 @@ export function checked(op: string, model: AttackedModel, values: Int32Array): A
   };
 }
 
-/** What `make` returns, which the caller owns; everything else that it made is freed. */
-export const made = <T>(make: () => T): T => unscoped(() => scope(make));
+/** What `make` returns, which the caller owns; all other tensors that it creates are freed. */
+export const kept = <T>(make: () => T): T => unscoped(() => scope(make));
 
 /**
- * Which samples get another class than the label, and which no class ({@link classOf}): (n) each. No class fools
- * nobody.
+ * Which samples get another class than the label, and which no class ({@link classOf}): (n) each. A sample without a
+ * class does not count as fooled.
  */
 export function judged(logits: Tensor, labels: Tensor<'i32'>): { isFooled: Tensor<'bool'>; isLost: Tensor<'bool'> } {
   const classes = classOf(logits);
@@ -79,7 +79,7 @@ export function judged(logits: Tensor, labels: Tensor<'i32'>): { isFooled: Tenso
 /** The lowest f32: less than the value of every sample that has one. */
 export const LOWEST = -3.4028234663852886e38;
 
-/** A value of each sample, (n), LOWEST where it is NaN or the sample has no class: it then wins no comparison. */
+/** A value of each sample, (n), LOWEST where it is NaN or the sample has no class: it is then never the larger one. */
 export function ranked(values: Tensor, isLost: Tensor<'bool'>): Tensor {
   return where(logicalOr(isNan(values), isLost), LOWEST, values);
 }
@@ -87,12 +87,13 @@ export function ranked(values: Tensor, isLost: Tensor<'bool'>): Tensor {
 /** The gradient of each sample, zero where one of its numbers is not finite, and which samples that concerns, (n). */
 export function steady(slope: Tensor): { slope: Tensor; isLost: Tensor<'bool'> } {
   const isSteady = all(isFinite(slope), { axes: slope.shape.map((_, i) => i).slice(1) });
-  return { slope: where(beside(isSteady, slope), slope, 0), isLost: logicalNot(isSteady) };
+  return { slope: where(perSample(isSteady, slope), slope, 0), isLost: logicalNot(isSteady) };
 }
 
 /**
  * Throws a NonFiniteError, naming `op` and the first sample, where an attack met a value or a gradient that is not
- * finite, (n) flags, and has no point to show for it all the same: `succeeded` makes those flags, which are freed.
+ * finite, (n) flags, and has not found an adversarial point all the same: `succeeded` gives those flags, which are
+ * freed.
  */
 export async function expectWay(op: string, isLost: Tensor<'bool'>, succeeded: () => Tensor<'bool'>): Promise<void> {
   const lost = await isLost.read();
@@ -107,8 +108,8 @@ export async function expectWay(op: string, isLost: Tensor<'bool'>, succeeded: (
   );
 }
 
-/** A value for each sample as (n, 1, ...), to go beside x. */
-export function beside<D extends DType>(values: Tensor<D>, x: Tensor): Tensor<D> {
+/** A value for each sample as (n, 1, ...), which broadcasts over x. */
+export function perSample<D extends DType>(values: Tensor<D>, x: Tensor): Tensor<D> {
   return reshape(values, [x.shape[0]!, ...x.shape.slice(1).map(() => 1)]);
 }
 

@@ -20,7 +20,7 @@ export interface Budget {
   numTargets?: number;
 }
 
-/** What an attack is given beside the model, the images (n, ...) and the labels (n). */
+/** What an attack is given besides the model, the images (n, ...) and the labels (n). */
 export interface AttackContext extends Required<Ball> {
   seed: number;
   /** Counts from 0. */

@@ -25,13 +25,13 @@ import {
   type PerChannel,
 } from './ball.ts';
 import {
-  beside,
+  perSample,
   checkBatch,
   checked,
   expectWay,
   holding,
   judged,
-  made,
+  kept,
   onDevice,
   ranked,
   steady,
@@ -119,14 +119,14 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
   const root = splitKey(key(seed), START);
   let best: Candidate | null = null;
   let now: Tensor | null = null;
-  const isLost = made(() => zeros([x.shape[0]!], { dtype: 'bool', gpu: x.gpu }));
+  const isLost = kept(() => zeros([x.shape[0]!], { dtype: 'bool', gpu: x.gpu }));
   try {
     for (let run = 0; run < restarts; run++) {
-      now = made(() => begin(x, start, splitKey(root, run), options));
+      now = kept(() => begin(x, start, splitKey(root, run), options));
       for (let i = 0; i < steps; i++) {
         signal?.throwIfAborted();
         const before: Tensor = now!;
-        now = made(() => advance(model, x, before, labels, stepSize, isLost, options));
+        now = kept(() => advance(model, x, before, labels, stepSize, isLost, options));
         before.dispose();
         // A bounded queue keeps an abort prompt.
         if (i % 8 === 7) await x.gpu.sync();
@@ -134,14 +134,14 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
       if (restarts === 1) break;
       const found: Tensor = now!;
       const last: Candidate | null = best;
-      best = made((): Candidate => better(model, found, last, labels, options.targeted === true));
+      best = kept((): Candidate => better(model, found, last, labels, options.targeted === true));
       found.dispose();
       now = null;
       last?.x.dispose();
       last?.loss.dispose();
     }
     const result = now ?? best!.x;
-    await expectWay('pgd', isLost, () => made(() => noGrad(() => succeeded(model, result, labels, options))));
+    await expectWay('pgd', isLost, () => kept(() => noGrad(() => succeeded(model, result, labels, options))));
     best?.loss.dispose();
     return result;
   } catch (error) {
@@ -160,7 +160,7 @@ interface Candidate {
   loss: Tensor;
 }
 
-/** A stream of keys beside those of runs. */
+/** The child of a seed's key that attacks draw from; training runs use others (PURPOSE of random/key.ts). */
 const START = 101;
 
 function begin(x: Tensor, start: PgdOptions['start'], from: Key, options: PgdOptions): Tensor {
@@ -230,7 +230,7 @@ function better(
     const loss = ranked(targeted ? neg(plain) : plain, judged(logits, labels).isLost);
     if (!best) return { x: found.detach(), loss };
     const wins = greater(loss, best.loss);
-    return { x: where(beside(wins, found), found, best.x), loss: where(wins, loss, best.loss) };
+    return { x: where(perSample(wins, found), found, best.x), loss: where(wins, loss, best.loss) };
   });
 }
 

@@ -18,14 +18,14 @@ import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import { channelwise, checkBall, checkCounts, clipped, readInside, type Ball } from './ball.ts';
 import {
-  beside,
+  perSample,
   checkBatch,
   checked,
   expectWay,
   holding,
   judged,
   LOWEST,
-  made,
+  kept,
   onDevice,
   type AttackedModel,
 } from './model.ts';
@@ -37,7 +37,7 @@ export interface SquareOptions extends Omit<Ball, 'norm'> {
   /** Share of the pixels in the first squares. Default: 0.8. */
   pInit?: number;
   /**
-   * Stretch the schedule of the squares, which is made for 10,000 queries, to `queries`; AutoAttack does not. Default:
+   * Stretch the schedule of the squares, which is for 10,000 queries, to `queries`; AutoAttack does not. Default:
    * true.
    */
   rescale?: boolean;
@@ -72,14 +72,14 @@ export function squareShare(query: number, options: Pick<SquareOptions, 'queries
  * Random search in the l_infinity ball that asks the model for its outputs alone, so that vanishing or useless
  * gradients do not matter. It starts from vertical stripes of +-eps; a query sets one square of each sample, at a
  * random place, to +-eps, one sign a channel, and is kept where the margin z_y - max_{j != y} z_j gets smaller. The
- * squares shrink by {@link squareShare}. A sample rests once it is misclassified; when all are, the search ends.
- * Andriushchenko, Croce, Flammarion and Hein, ECCV 2020.
+ * squares shrink by {@link squareShare}. A sample is left alone once it is misclassified; when all are, the search
+ * ends. Andriushchenko, Croce, Flammarion and Hein, ECCV 2020.
  *
  * x: (n, channels, height, width), (n, height, width), or (n, features), where squares are intervals. Every sample has
  * draws of its own, and squares touch the last row and column too (in the official code all samples share one place,
- * short of those). The caller owns the result, of x's shape: the point of smallest margin seen, x included.
- * A point without a class wins nothing; unless the sample gets another class elsewhere, a NonFiniteError names it.
- * Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless
+ * short of those). The caller owns the result, of x's shape: the point of smallest margin seen, x included. A point to
+ * which the model gives no class is never kept; unless the sample is misclassified elsewhere, a NonFiniteError names
+ * it. Throws RangeError on a bad option, a label outside the classes or where x lies outside `clip`, ShapeError unless
  * there is a label for each sample and the model gives (n, classes).
  */
 export function squareAttack(
@@ -109,7 +109,7 @@ async function search(
       `squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or ` +
         '(n, features)',
     );
-  if (x.size === 0) return made(() => add(x, 0));
+  if (x.size === 0) return kept(() => add(x, 0));
   const model = checked('squareAttack', attacked, await readInside('squareAttack', x, labels, options));
   const { gpu } = x;
   const [n, channels, height, width] = planesOf(x);
@@ -121,13 +121,13 @@ async function search(
       ? where(less(u, 0.5), -eps, eps)
       : mul(where(less(u, 0.5), -1, 1), inPlanes(channelwise(eps, x) as Tensor));
   const inBox = (points: Tensor): Tensor => planes(clipped(reshape(points, x.shape), options));
-  const clean = made(() => noGrad(() => judge(model, x, labels)));
+  const clean = kept(() => noGrad(() => judge(model, x, labels)));
   /** What the host writes before a query: first random item and stream; height and width of the square. */
-  const state = made(() => ({ draw: tensor([0, 0], { dtype: 'u32', gpu }), sides: tensor([0, 0], { gpu }) }));
-  const best = made(() =>
+  const state = kept(() => ({ draw: tensor([0, 0], { dtype: 'u32', gpu }), sides: tensor([0, 0], { gpu }) }));
+  const best = kept(() =>
     noGrad(() => {
       const stripes = signs(uniform([n, channels, 1, width], splitKey(from, 0), { gpu }));
-      const points = where(beside(clean.isFooled, x), x, reshape(inBox(add(planes(x), stripes)), x.shape));
+      const points = where(perSample(clean.isFooled, x), x, reshape(inBox(add(planes(x), stripes)), x.shape));
       const found = judge(model, points, labels);
       return { x: points, ...found, isLost: logicalOr(clean.isLost, found.isLost) };
     }),
@@ -155,7 +155,7 @@ async function search(
     const points = reshape(where(inside, inBox(painted), planes(best.x)), x.shape);
     const found = judge(model, points, labels);
     const wins = logicalAnd(logicalNot(best.isFooled), less(found.margin, best.margin));
-    copyOver(where(beside(wins, x), points, best.x), best.x);
+    copyOver(where(perSample(wins, x), points, best.x), best.x);
     copyOver(where(wins, found.margin, best.margin), best.margin);
     copyOver(where(wins, found.isFooled, best.isFooled), best.isFooled);
     copyOver(logicalOr(best.isLost, found.isLost), best.isLost);
@@ -172,7 +172,7 @@ async function search(
       if (i % CHUNK === 0 && (await step.value.isOver.item())) break;
     }
     await expectWay('squareAttack', best.isLost, () => best.isFooled.detach());
-    return made(() => where(beside(logicalOr(best.isFooled, lessEqual(best.margin, clean.margin)), x), best.x, x));
+    return kept(() => where(perSample(logicalOr(best.isFooled, lessEqual(best.margin, clean.margin)), x), best.x, x));
   } finally {
     step?.dispose();
     for (const t of [

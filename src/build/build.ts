@@ -40,7 +40,7 @@ function built(file: string): string {
   return at('dist', inside.replace(/\.(ts|wgsl)$/, '.js'));
 }
 
-/** Imports stay imports, of the built file beside this one. */
+/** Imports stay imports, of the built file next to this one. */
 const separate: Plugin = {
   name: 'separate',
   setup(b) {
@@ -185,7 +185,7 @@ function declare(): void {
     rmSync(at('dist/tsconfig.json'));
   }
   for (const file of filesOfDeclarations()) {
-    // They keep the `.ts` of the sources, which resolves to nothing beside them.
+    // They keep the `.ts` of the sources, which resolves to nothing in that folder.
     const text = readFileSync(file, 'utf8').replace(
       /((?:from |import\(|declare module )['"]\.[^'"]*)\.ts(['"])/g,
       '$1.js$2',

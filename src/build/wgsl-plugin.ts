@@ -17,7 +17,7 @@ export interface EsbuildPlugin {
 export interface WgslPluginOptions {
   /** Module that provides `defineKernel` and the type `Kernel`. Default: 'evenkeel'. */
   runtime?: string;
-  /** Write `x.d.wgsl.ts` beside each shader, so that `tsc` knows its parameters and bindings. Default: true. */
+  /** Write `x.d.wgsl.ts` next to each shader, so that `tsc` knows its parameters and bindings. Default: true. */
   declarations?: boolean;
 }
 

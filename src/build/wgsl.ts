@@ -11,7 +11,7 @@ export interface WgslModule {
   variants: string[];
 }
 
-/** A shader read from disk: its reflection and the files that it was made of. */
+/** A shader read from disk: its reflection and the files that it includes. */
 export interface WgslSource {
   module: WgslModule;
   files: string[];
@@ -131,7 +131,7 @@ function reflect(name: string, source: string, path: string): WgslModule {
 
 const FIELD_TYPES: Record<string, string> = { u32: 'number', i32: 'number', f32: 'number' };
 
-/** The TypeScript declaration of a shader module, written beside it as `x.d.wgsl.ts`. */
+/** The TypeScript declaration of a shader module, written next to it as `x.d.wgsl.ts`. */
 export function declareWgsl(module: WgslModule, runtime: string): string {
   const params = Object.entries(module.params?.fields ?? {}).map(
     ([n, [, t]]) => `${n}: ${FIELD_TYPES[t] ?? 'readonly number[]'}`,

@@ -33,7 +33,7 @@ export interface VectorScalingOptions extends ScoreOptions, LbfgsOptions {}
 
 /** Options of {@link matrixScaling}. */
 export interface MatrixScalingOptions extends ScoreOptions, LbfgsOptions {
-  /** Penalty of the entries beside the diagonal, lambda / (K (K - 1)) sum W_ij^2. Default: 0.01. */
+  /** Penalty of the off-diagonal entries, lambda / (K (K - 1)) sum W_ij^2. Default: 0.01. */
   lambda?: number;
   /** Penalty of the bias, mu / K sum b^2. Default: 0.01. */
   mu?: number;
@@ -139,7 +139,7 @@ function fitted(
     start,
     { maxIterations, tolerance, historySize },
   );
-  // What has no penalty may grow for ever where it puts every label in front by itself.
+  // Parameters without a penalty may grow for ever where they alone give every label the largest logit.
   const free = found.x.map((v, i) => (penalty(i, k) > 0 ? 0 : v));
   const isSeparated = isInFront(transform(scaled, free.subarray(0, size), free.subarray(size)), labels);
   const stateOf = (x: Float64Array, factor: number): AffineState => ({

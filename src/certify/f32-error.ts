@@ -11,8 +11,8 @@ export const EPSILON = 2 ** -23;
 export const TINY = 2 ** -125;
 
 /**
- * What one sum or difference may err, relatively, in a layer and in its bounds and again where those are widened, twice
- * over.
+ * Relative error that bounds allow for one sum or difference: its rounding in the layer, in the bounds and in their
+ * widening, doubled.
  */
 export const SINGLE = 8 * EPSILON;
 
@@ -41,8 +41,8 @@ export function sumError(n: number): number {
 }
 
 /**
- * Bounds of which those that are NaN or infinite say nothing: -Infinity and Infinity, so that no later op makes a claim
- * of them.
+ * The bounds with -Infinity and Infinity in place of those that are NaN or infinite, so that no later op derives a
+ * claim from them.
  */
 export function sure({ lower, upper }: Interval): Interval {
   return { lower: sureLower(lower), upper: sureUpper(upper) };

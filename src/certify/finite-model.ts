@@ -12,7 +12,7 @@ export interface WithValues {
 /** Which values a model has: where each lies, and how often that was written. */
 export type ValuesMark = readonly (readonly [storage: object, version: number])[];
 
-/** The mark of the values that a model has now; null of one that does not tell them. */
+/** The mark of the values that a model has now; null for a model that does not give them. */
 export function markOf(model: WithValues): ValuesMark | null {
   if (!model.parameters && !model.namedBuffers) return null;
   return [...(model.parameters?.values() ?? []), ...(model.namedBuffers?.values() ?? [])].map(
@@ -35,7 +35,7 @@ const seen = new WeakMap<object, ValuesMark>();
 
 /**
  * Rejects with a NonFiniteError, naming `what` and the tensor, unless all parameters and buffers are finite, by their
- * bits; looked at once, and again when they were written.
+ * bits; they are checked at the first call, and after each write.
  */
 export async function expectFiniteModel(what: string, model: WithValues): Promise<void> {
   const mark = markOf(model);

@@ -1,7 +1,7 @@
 import type { Recipe } from './methods.ts';
 import { tuningOf } from '../../examples/reproduce/ldam-drw.ts';
 
-/** What the demo runs with, beside its flags. */
+/** What the demo runs with, besides its flags. */
 export interface DemoSettings {
   recipe: Recipe;
   /** Standard deviation of the input noise, in training and in certification. */

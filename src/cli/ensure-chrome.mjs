@@ -43,7 +43,7 @@ export function canApt() {
   );
 }
 
-/** Runs a command without its chatter; returns whether it succeeded, and shows its last words when it did not. */
+/** Runs a command without showing its output; returns whether it succeeded, and shows the end of it when not. */
 export function quiet(command, args, log = console.error) {
   const { status, stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /**
- * Writes all files into `folder`, which is made when missing. All are complete on disk before the first takes its name.
+ * Writes all files into `folder`, which is created when missing. All are complete on disk before the first takes its
+ * name.
  */
 export async function writeAll(folder: string, files: ReadonlyMap<string, string | Uint8Array>): Promise<void> {
   await mkdir(folder, { recursive: true });

@@ -15,7 +15,7 @@ export interface Adapter {
   kind: 'hardware' | 'software';
 }
 
-/** What a running job tells its host. Plain data: it crosses from a page to Node. */
+/** What a running job reports to its host. Plain data: it crosses from a page to Node. */
 export type JobEvent =
   /** The device is open. */
   | { type: 'adapter'; adapter: Adapter }

@@ -14,8 +14,9 @@ const SYSTEM_LIBRARIES = [
 
 /**
  * Environment additions with which Dawn in Node finds an adapter: Chrome ships a Vulkan loader and the software driver
- * SwiftShader beside its executable. The loader reads its environment when the process starts, so they are for a child.
- * Empty outside Linux; drivers that the user chose by environment variable are left alone. `cache` is a folder of ours.
+ * SwiftShader next to its executable. The loader reads its environment when the process starts, so they are for a
+ * child. Empty outside Linux; drivers that the user chose by environment variable are left alone. `cache` is a folder
+ * of ours.
  */
 export function vulkanEnv(
   chrome,

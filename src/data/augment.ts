@@ -22,7 +22,7 @@ export interface CropFlipOptions {
 /**
  * Pads each image (batch, channels, height, width) with zeros, crops it to its size at a uniformly random place, and
  * mirrors it with probability `flip`: torchvision's RandomCrop(size, padding) and RandomHorizontalFlip, the
- * augmentation of the CIFAR papers. One kernel beside the draws. Throws RangeError on a padding that is no integer of
+ * augmentation of the CIFAR papers. One kernel besides the draws. Throws RangeError on a padding that is no integer of
  * at least 0 or a probability outside 0..1.
  */
 export function cropFlip(options: CropFlipOptions = {}): Augmentation {

@@ -13,7 +13,7 @@ export interface CdbSampler extends Sampler {
  * CDB-S: draws with replacement by {@link difficultyProbabilities}. Class-balanced until the first `setClassAccuracy`,
  * which belongs at the end of each epoch:
  * `onEpoch: async () => sampler.setClassAccuracy(perClassAccuracy(await scores(), y))`. It keeps that one state; a run
- * that goes on must be told the last accuracies.
+ * that goes on must be given the last accuracies.
  */
 export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
   expectOptions('cdbSampler', options, ['tau', 'floor']);

@@ -175,10 +175,10 @@ function sortedNames(found: ReadonlySet<string>): string[] {
   const isNumeric = all.every((n) => Number.isFinite(Number(n)));
   if (!isNumeric) return all.sort((a, b) => (a < b ? -1 : 1));
   all.sort((a, b) => Number(a) - Number(b));
-  const twin = all.findIndex((n, i) => i > 0 && Number(n) === Number(all[i - 1]));
-  if (twin > 0)
+  const duplicate = all.findIndex((n, i) => i > 0 && Number(n) === Number(all[i - 1]));
+  if (duplicate > 0)
     throw new FormatError(
-      `loadCsv: labels ${quote(all[twin - 1]!)} and ${quote(all[twin]!)} are one number, expected one ` +
+      `loadCsv: labels ${quote(all[duplicate - 1]!)} and ${quote(all[duplicate]!)} are one number, expected one ` +
         'spelling of it, or classes that list both',
     );
   return all;

@@ -59,7 +59,7 @@ export async function loadImageFolder(
     throw new RangeError(`loadImageFolder: channels is ${String(channels)}, expected 1 or 3`);
   if (decode && rotate)
     throw new RangeError(
-      'loadImageFolder: rotate is true beside decode, expected one of them: your decoder turns the pictures',
+      'loadImageFolder: rotate and decode are both given, expected one of them: your decoder turns the pictures',
     );
   const sorted = [...(typeof files === 'string' || files instanceof URL ? await filesOf(files) : files)].sort(
     ([a], [b]) => (a < b ? -1 : a > b ? 1 : 0),

@@ -3,13 +3,13 @@ import { apportion, partSizes } from './apportion.ts';
 import { indicesByClass, subset, type Dataset } from './dataset.ts';
 import { random32, shuffledIndices, shuffleInPlace } from './shuffle.ts';
 
-/** The streams below belong to `longTail`, which often runs before with the same seed. */
+/** First stream of the shuffles; those below belong to `longTail`, which often runs before with the same seed. */
 const FIRST_STREAM = 2 ** 16;
 
 /** Stream of the order in which classes of equal remainders are served. */
 const TIES = 2 ** 20;
 
-/** Fractions of the parts by name, beside `seed` (default 0) and `stratified` (default true). */
+/** Fractions of the parts by name, besides `seed` (default 0) and `stratified` (default true). */
 export interface RandomSplitOptions {
   seed?: number;
   stratified?: boolean;
@@ -20,7 +20,7 @@ export interface RandomSplitOptions {
 export type RandomSplit<O> = { [Part in Exclude<keyof O, 'seed' | 'stratified'>]: Dataset };
 
 /**
- * Splits a data set into disjoint random parts: `split(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 })`.
+ * Splits a data set into disjoint random parts: `randomSplit(data, { train: 0.8, calib: 0.1, test: 0.1, seed: 0 })`.
  * The parts have n * fraction examples, rounded by largest remainder (ties: the part named first), the first at least
  * one. Stratified: each class has its share of each part, rounded up or down by largest remainders over classes and
  * parts (ties by `seed`), so that 100 classes of 5 at 0.8, 0.1, 0.1 give 400, 50 and 50; a class keeps an example in

@@ -107,7 +107,7 @@ export function parseIdx(bytes: Bytes): IdxArray {
   return { dtype, shape, data } as IdxArray;
 }
 
-/** The header of an IDX file, which may be cut behind it. Throws FormatError as {@link parseIdx} does. */
+/** The header of an IDX file, which may be cut after it. Throws FormatError as {@link parseIdx} does. */
 export function readIdxHeader(file: Uint8Array): IdxHeader {
   if (file.length < 4) throw new FormatError(`parseIdx: file has ${file.length} bytes, expected at least 4`);
   if (file[0] !== 0 || file[1] !== 0) {

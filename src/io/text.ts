@@ -55,7 +55,7 @@ const KINDS: readonly [name: string, advice: string, start: readonly number[]][]
   ['a NumPy array (npy)', 'read it with decodeNpy', [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]],
 ];
 
-/** Throws FormatError with a sentence that says what the file is when it is a known format and no text. */
+/** Throws FormatError with a sentence that says what the file is when it is of a known format that is not text. */
 export function expectText(bytes: Bytes, where: string): void {
   const file = asBytes(bytes, where);
   const [name, advice] =

@@ -27,7 +27,7 @@ export type LossTables = Readonly<Record<string, HostInput | DeviceTable<DType>>
 /** {@link LossTables} as tensors on the device of the logits. */
 export type LossTensors<T> = { readonly [K in keyof T]: T[K] extends DeviceTable<infer D> ? Tensor<D> : Tensor };
 
-/** A loss by its value for each sample, for {@link defineLoss}. */
+/** The definition of a loss by its value for each sample, for {@link defineLoss}. */
 export interface LossDefinition<T extends LossTables = LossTables> extends Omit<KernelLossDefinition, 'kernel'> {
   /**
    * Maps logits (rows, classes) and labels (rows) to the values, (rows). A label outside 0..classes-1 counts for
@@ -38,7 +38,7 @@ export interface LossDefinition<T extends LossTables = LossTables> extends Omit<
   values: (logits: Tensor, labels: Tensor<'i32'>, given: { weight: Tensor; tables: LossTensors<T> }) => Tensor;
   /** Constants that `values` works with, put on the device once and freed with the loss. */
   tables?: T;
-  /** `values` itself does with the class weights what they are for. Default: false, they multiply the values. */
+  /** `values` applies the class weights itself. Default: false, they multiply the values. */
   weightInside?: boolean;
   /** `values` is one kernel that takes logits as they are, -Infinity and NaN too. Default: false. */
   fused?: boolean;
@@ -152,7 +152,9 @@ function expectTensor(what: string, x: unknown, shape: readonly number[]): asser
  */
 export function asLoss(loss: Loss | LossFunction, where = 'asLoss'): Loss {
   if (typeof loss !== 'function')
-    throw new TypeError(`${where}: loss is ${String(loss)}, expected a loss, such as crossEntropy(), or a function`);
+    throw new TypeError(
+      `${where}: loss is ${String(loss)}, expected a loss, such as crossEntropyLoss(), or a function`,
+    );
   if ('setClassWeight' in loss) return loss;
   const name = loss.name || 'loss';
   let isScalar = false;

@@ -31,7 +31,7 @@ export interface LossKernelInputs {
   readonly reduction: Reduction;
 }
 
-/** A loss by a {@link LossKernel}, for {@link defineKernelLoss}. */
+/** The definition of a loss by a {@link LossKernel}, for {@link defineKernelLoss}. */
 export interface KernelLossDefinition extends LossOptions {
   /** Name of the loss; it opens every error. */
   name: string;
@@ -48,8 +48,8 @@ export const DEFINITION = ['name', ...LOSS_OPTIONS, 'heads', 'owns'] as const;
 /**
  * A loss by one kernel that does the weights and the reduction too, such as `adjustedCrossEntropy`; `defineLoss` asks
  * for no more than the values of the rows. Shapes, labels, class weights that a captured step follows, and disposal are
- * seen to here. Throws RangeError or ShapeError under `name`: on an unknown reduction and, where `classes` is given, at
- * once on class weights that do not fit it, are negative or not finite; else when the logits come.
+ * handled here. Throws RangeError or ShapeError under `name`: on an unknown reduction and, where `numClasses` is given,
+ * at once on class weights that do not fit it, are negative or not finite; else when the logits come.
  */
 export function defineKernelLoss(definition: KernelLossDefinition): Loss {
   const { name, kernel, weight, reduction = 'weightedMean', numClasses, heads, owns = [] } = definition;

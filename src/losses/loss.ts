@@ -1,7 +1,7 @@
 import type { Reduction } from '../ops/reduction.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** What a loss may take beside logits and labels. */
+/** What a loss may take besides logits and labels. */
 export interface LossInputs {
   /** (...): factor of each sample's value, at least 0; constant for the gradient. */
   sampleWeight?: Tensor;
@@ -15,7 +15,7 @@ export interface Loss {
   readonly name: string;
   /** How the values of a batch become one, unless the call says otherwise. */
   readonly reduction: Reduction;
-  /** Replaces the class weights; null puts back those that the loss was made with. A captured step follows. */
+  /** Replaces the class weights; null restores those that the loss was created with. A captured step follows. */
   setClassWeight(weight: ArrayLike<number> | null): void;
   dispose(): void;
 }

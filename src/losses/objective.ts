@@ -18,15 +18,15 @@ export interface ObjectiveInputs {
   /** The rows of the dataset that the batch holds, (batch). */
   index: Tensor<'u32'>;
   /**
-   * Logits in training mode, any number of rows; each call updates running statistics. `behind` sees what stands behind
-   * the first 1, 2, .. layers of the model, in that order, and returns what goes on from there.
+   * Logits in training mode, any number of rows; each call updates running statistics. `hook` gets the output of the
+   * first 1, 2, .. layers of the model, in that order, and returns what the next layer is given.
    */
   forward(x: Tensor, options?: { hook?: (hidden: Tensor, depth: number) => Tensor }): Tensor;
   /** Logits in evaluation mode, with parameters that take no gradient: for attacks on the input. */
   evaluate(x: Tensor): Tensor;
   /** Random numbers of this step: draw with keys split from `key`, and `first`; item b is sample b. */
   random: RandomSource;
-  /** Where the run stands, f32 scalars on the device that a captured step reads anew. */
+  /** Where the run stands, f32 scalars on the device that each run of a captured step reads. */
   at: { epoch: Tensor; step: Tensor };
 }
 
@@ -42,10 +42,10 @@ export interface Objective {
    * Replaces the class weights of the loss inside, as that of `Loss`; without it `fit` refuses schedules that set some.
    */
   setClassWeight?(weight: ArrayLike<number> | null): void;
-  /** Interval that it takes the inputs to lie in: `fit` refuses data outside. */
+  /** Interval in which the inputs must lie: `fit` refuses data outside. */
   readonly box?: readonly [number, number];
-  /** Rows of the dataset that it has numbers for: `fit` refuses a dataset of another size. */
+  /** Rows of the dataset that it keeps numbers of: `fit` refuses a dataset of another size. */
   readonly rows?: number;
-  /** Frees device scalars of its own; whoever made the objective calls it. */
+  /** Frees device scalars of its own; the creator of the objective calls it. */
   dispose?(): void;
 }

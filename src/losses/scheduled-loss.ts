@@ -5,7 +5,7 @@ import type { Objective, ObjectiveMoment } from './objective.ts';
 /**
  * A loss whose settings the host moves before each step, as an objective for `fit`: `set` is called with the moment and
  * uses the loss's own setters, such as `({ epoch }) => loss.setTau(epoch < 10 ? 2 : 1)`; a captured step follows. Class
- * weights of schedules reach the loss. Whoever made the loss frees it.
+ * weights of schedules reach the loss. The creator of the loss frees it.
  */
 export function scheduledLoss(loss: Loss | LossFunction, set: (at: ObjectiveMoment) => void): Objective {
   const base = asLoss(loss, 'scheduledLoss');

@@ -3,7 +3,7 @@ import { quantile } from './bootstrap.ts';
 import { expectIndex } from './forgetting.ts';
 import { toLabels, toRows, type HostLabels, type Matrix } from './matrix.ts';
 
-/** Mean margins of the samples of a set over training; made by {@link areaUnderMargin}. */
+/** Mean margins of the samples of a set over training; see {@link areaUnderMargin}. */
 export interface AreaUnderMargin {
   /**
    * Takes logits (rows, classes), two classes at least, of samples as they are met, with the labels trained on;

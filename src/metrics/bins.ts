@@ -40,7 +40,7 @@ export interface BinOptions {
 /** Rules of {@link BinOptions}. */
 export const BINS = { numBins: integer(1), binning: oneOf('width', 'mass'), compat: oneOf('released-code') } as const;
 
-/** A bin with what its error is made of. */
+/** A bin with the terms of its error. */
 export interface WeighedBin extends ReliabilityBin {
   share: number;
   /** Rows of equal weight that would vary as much: (sum of weights)^2 / sum of their squares. */

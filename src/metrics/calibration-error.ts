@@ -84,7 +84,7 @@ export function perClassCalibrationError(
 /**
  * Class-wise calibration error: the mean of {@link perClassCalibrationError} (Kull et al., NeurIPS 2019; Nixon et al.,
  * 2019). A class that is no label still has predictions to judge and counts; the code of MbLS and CALS averages over
- * max(labels) + 1 classes, as `compat: 'released-code'` does, beside its bins.
+ * max(labels) + 1 classes, as `compat: 'released-code'` does, which also has its own bins.
  */
 export function classwiseCalibrationError(probs: Matrix, labels: Labels, options: ClasswiseOptions = {}): number {
   const where = 'classwiseCalibrationError';

@@ -1,12 +1,12 @@
 import { check, integer, listOf } from '../check/check.ts';
 import { toList } from '../tensor/host-values.ts';
 
-/** How training has gone for each sample of a set; made by {@link forgetting}. */
+/** How training has gone for each sample of a set; see {@link forgetting}. */
 export interface Forgetting {
   /**
-   * Takes what a net made of samples when it met them: `correct` holds a number or boolean for each, `index` the
-   * samples, which may repeat; default: all, in order. Throws RangeError on what is no flag (true, false, 1, 0), and on
-   * lengths or indices that do not fit, before anything is counted.
+   * Takes whether the net classified samples right when it met them: `correct` holds a number or boolean for each,
+   * `index` the samples, which may repeat; default: all, in order. Throws RangeError on what is no flag (true, false,
+   * 1, 0), and on lengths or indices that do not fit, before anything is counted.
    */
   update(correct: ArrayLike<number | boolean>, index?: ArrayLike<number>): void;
   /** Forgetting events of each sample: right at one meeting, wrong at the next. */

@@ -15,16 +15,16 @@ function activation<K extends string>(kind: K, apply: (x: Tensor) => Tensor): Ac
 }
 
 /** max(x, 0). Fused into the convolution, linear or batch norm layer before it. */
-export type ReLU = Activation<'relu'>;
+export type ReLU = Activation<'ReLU'>;
 
 /** A relu layer. */
 export function ReLU(): ReLU {
-  return activation('relu', ops.relu);
+  return activation('ReLU', ops.relu);
 }
 
 /** x where positive, else negativeSlope x. */
 export interface LeakyReLU extends Layer {
-  readonly kind: 'leakyRelu';
+  readonly kind: 'LeakyReLU';
   readonly negativeSlope: number;
 }
 
@@ -32,12 +32,12 @@ export interface LeakyReLU extends Layer {
 export function LeakyReLU(options: { negativeSlope?: number } = {}): LeakyReLU {
   expectOptions('LeakyReLU', options, ['negativeSlope']);
   const { negativeSlope = 0.01 } = options;
-  return { ...activation('leakyRelu', (x) => ops.leakyRelu(x, { negativeSlope })), negativeSlope };
+  return { ...activation('LeakyReLU', (x) => ops.leakyRelu(x, { negativeSlope })), negativeSlope };
 }
 
 /** x where positive, else alpha (e^x - 1). */
 export interface ELU extends Layer {
-  readonly kind: 'elu';
+  readonly kind: 'ELU';
   readonly alpha: number;
 }
 
@@ -45,12 +45,12 @@ export interface ELU extends Layer {
 export function ELU(options: { alpha?: number } = {}): ELU {
   expectOptions('ELU', options, ['alpha']);
   const { alpha = 1 } = options;
-  return { ...activation('elu', (x) => ops.elu(x, { alpha })), alpha };
+  return { ...activation('ELU', (x) => ops.elu(x, { alpha })), alpha };
 }
 
 /** x times the normal distribution function of x. */
 export interface GELU extends Layer {
-  readonly kind: 'gelu';
+  readonly kind: 'GELU';
   readonly approximate: 'none' | 'tanh';
 }
 
@@ -58,33 +58,33 @@ export interface GELU extends Layer {
 export function GELU(options: { approximate?: 'none' | 'tanh' } = {}): GELU {
   expectOptions('GELU', options, ['approximate']);
   const { approximate = 'none' } = options;
-  return { ...activation('gelu', (x) => ops.gelu(x, { approximate })), approximate };
+  return { ...activation('GELU', (x) => ops.gelu(x, { approximate })), approximate };
 }
 
 /** A layer of x sigmoid(x). */
-export function SiLU(): Activation<'silu'> {
-  return activation('silu', ops.silu);
+export function SiLU(): Activation<'SiLU'> {
+  return activation('SiLU', ops.silu);
 }
 
 /** A layer of 1 / (1 + e^-x). */
-export function Sigmoid(): Activation<'sigmoid'> {
-  return activation('sigmoid', ops.sigmoid);
+export function Sigmoid(): Activation<'Sigmoid'> {
+  return activation('Sigmoid', ops.sigmoid);
 }
 
 /** A hyperbolic tangent layer. */
-export function Tanh(): Activation<'tanh'> {
-  return activation('tanh', tanh);
+export function Tanh(): Activation<'Tanh'> {
+  return activation('Tanh', tanh);
 }
 
 /** A layer of log(1 + e^x). */
-export function Softplus(): Activation<'softplus'> {
-  return activation('softplus', ops.softplus);
+export function Softplus(): Activation<'Softplus'> {
+  return activation('Softplus', ops.softplus);
 }
 
 /** Joins all axes but the first. */
-export type Flatten = Activation<'flatten'>;
+export type Flatten = Activation<'Flatten'>;
 
 /** A flatten layer: (batch, ...) to (batch, features), without a copy. */
 export function Flatten(): Flatten {
-  return activation('flatten', (x) => flatten(x));
+  return activation('Flatten', (x) => flatten(x));
 }

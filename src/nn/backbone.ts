@@ -21,15 +21,15 @@ export interface SplitModel {
 }
 
 /**
- * The last layer of a model, which must be linear or cosineLinear, and everything before it. A last layer that is
- * itself a sequential is opened. Throws TypeError for a model that ends otherwise.
+ * The last layer of a model, which must be a Linear or CosineLinear, and everything before it. A last layer that is
+ * itself a Sequential is opened. Throws TypeError for a model that ends otherwise.
  */
 export function splitClassifier(model: Sequential): SplitModel {
   let last: Layer | undefined = model.layers.at(-1);
   while (last instanceof SequentialModel) last = last.layers.at(-1);
-  if (last?.kind !== 'linear' && last?.kind !== 'cosineLinear')
+  if (last?.kind !== 'Linear' && last?.kind !== 'CosineLinear')
     throw new TypeError(
-      `splitClassifier: the last layer is ${last?.kind ?? 'missing'}, expected linear or cosineLinear`,
+      `splitClassifier: the last layer is ${last?.kind ?? 'missing'}, expected Linear or CosineLinear`,
     );
   const classifier = last as Linear | CosineLinear;
   return { backbone: new Backbone(model, withoutLast(model), classifier.inFeatures), classifier };
@@ -63,7 +63,7 @@ export class Backbone {
     return this.#model.arena.values.gpu;
   }
 
-  /** What the model is made of, for snapshots. */
+  /** The layers of the model, for snapshots. */
   get model(): Sequential {
     return this.#model;
   }

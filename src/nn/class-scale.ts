@@ -4,14 +4,14 @@ import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** One factor, and one shift, for each class. */
 export interface ClassScale extends Layer {
-  readonly kind: 'classScale';
+  readonly kind: 'ClassScale';
   readonly classes: number;
   readonly bias: boolean;
 }
 
 /**
- * y_c = scale_c z_c + bias_c; z: (batch, classes). `scale` (classes) starts at 1, `bias` (classes) at 0. Behind a
- * classifier that is frozen it is the learnable weight scaling (LWS) of Kang et al., ICLR 2020; with bias, LWS-plus.
+ * y_c = scale_c z_c + bias_c; z: (batch, classes). `scale` (classes) starts at 1, `bias` (classes) at 0. After a
+ * frozen classifier it is the learnable weight scaling (LWS) of Kang et al., ICLR 2020; with bias, LWS-plus.
  * Default: without bias.
  */
 export function ClassScale(classes: number, options: { bias?: boolean } = {}): ClassScale {
@@ -20,7 +20,7 @@ export function ClassScale(classes: number, options: { bias?: boolean } = {}): C
   expectSizes('ClassScale', { classes });
   const start = (value: number) => ({ shape: [classes], init: () => new Float32Array(classes).fill(value) });
   const layer: ClassScale = {
-    kind: 'classScale',
+    kind: 'ClassScale',
     classes,
     bias,
     params: {},

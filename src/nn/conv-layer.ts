@@ -5,7 +5,7 @@ import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** A 2-D convolution layer. */
 export interface Conv2d extends Layer {
-  readonly kind: 'conv2d';
+  readonly kind: 'Conv2d';
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly [number, number];
@@ -55,7 +55,7 @@ export function Conv2d(
   const fan = (inChannels / groups) * kh * kw;
   const bound = 1 / Math.sqrt(fan);
   const layer: Conv2d = {
-    kind: 'conv2d',
+    kind: 'Conv2d',
     inChannels,
     outChannels,
     kernelSize: [kh, kw],

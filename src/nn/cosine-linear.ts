@@ -7,7 +7,7 @@ import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** A classifier of cosines. */
 export interface CosineLinear extends Layer {
-  readonly kind: 'cosineLinear';
+  readonly kind: 'CosineLinear';
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly scale: number;
@@ -16,8 +16,8 @@ export interface CosineLinear extends Layer {
 /**
  * y_c = scale * cosine of x and weight_c; x: (batch, inFeatures), `weight` (outFeatures, inFeatures), no bias. The
  * NormedLinear head of the LDAM code (there stored transposed): rows start uniform in +-1, scaled to unit length.
- * Default scale: 1, as there. With the factor s of the loss in the head, softmax of the outputs are the probabilities
- * that were trained; use `ldam({ s, scaleIn: 'head' })` with it.
+ * Default scale: 1, as there. With the factor s of LDAM as the scale of the head, softmax of the outputs gives the
+ * probabilities that were trained; use `ldam({ scale, scaleIn: 'head' })` with it.
  */
 export function CosineLinear(inFeatures: number, outFeatures: number, options: { scale?: number } = {}): CosineLinear {
   expectOptions('CosineLinear', options, ['scale']);
@@ -26,7 +26,7 @@ export function CosineLinear(inFeatures: number, outFeatures: number, options: {
   if (!(scale > 0 && Number.isFinite(scale)))
     throw new RangeError(`CosineLinear: scale is ${scale}, expected a positive number`);
   const layer: CosineLinear = {
-    kind: 'cosineLinear',
+    kind: 'CosineLinear',
     inFeatures,
     outFeatures,
     scale,

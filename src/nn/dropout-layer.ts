@@ -3,7 +3,7 @@ import type { Layer } from './layer.ts';
 
 /** Random zeros in training, nothing in evaluation. */
 export interface Dropout extends Layer {
-  readonly kind: 'dropout';
+  readonly kind: 'Dropout';
   readonly p: number;
 }
 
@@ -11,7 +11,7 @@ export interface Dropout extends Layer {
 export function Dropout(p = 0.5): Dropout {
   expectProbability(p);
   return {
-    kind: 'dropout',
+    kind: 'Dropout',
     p,
     specs: {},
     params: {},

@@ -6,7 +6,7 @@ import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** A table of vectors looked up by index. */
 export interface Embedding extends Layer {
-  readonly kind: 'embedding';
+  readonly kind: 'Embedding';
   readonly count: number;
   readonly features: number;
   readonly paddingIdx: number | null;
@@ -21,7 +21,7 @@ export function Embedding(count: number, features: number, options: { paddingIdx
   const { paddingIdx } = options;
   expectSizes('Embedding', { count, features });
   const layer: Embedding = {
-    kind: 'embedding',
+    kind: 'Embedding',
     count,
     features,
     paddingIdx: paddingIdx ?? null,

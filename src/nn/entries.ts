@@ -4,7 +4,7 @@ import { walkLayers, type Layer } from './layer.ts';
 export interface Entry {
   /** 'layer1.0.conv1.weight'. */
   name: string;
-  /** That of the first place of the layer: another where the layer stands at several, which makes them one. */
+  /** The name at the first place of the layer: another than `name` where one layer is at several places. */
   first: string;
   layer: Layer;
   /** Its name in the layer. */
@@ -38,7 +38,7 @@ export function entriesOf(layer: Layer): Entry[] {
 /** The model that fills the parameters of a layer, by the record that it fills. */
 const owners = new WeakMap<object, Layer>();
 
-/** Layers made of those of a model, such as all but the last. */
+/** Layers that view those of a model, such as all but the last. */
 const views = new WeakSet<object>();
 
 /** Marks a view: its layers stay those of their model. */
@@ -69,7 +69,7 @@ export function own(model: Layer): void {
   for (const [, { params }] of walkLayers(model)) owners.set(params, model);
 }
 
-/** Gives the layers of `model` free. */
+/** Releases the layers of `model`, which another model may then own. */
 export function disown(model: Layer): void {
   for (const [, layer] of walkLayers(model)) {
     if (views.has(layer.params) || (owners.get(layer.params) ?? model) !== model) continue;

@@ -16,12 +16,12 @@ export function kaimingNormal(mode: 'fanIn' | 'fanOut' = 'fanIn'): Start {
   };
 }
 
-/** Every starting value the same. */
+/** Starting values that are all `value`. */
 export function constant(value: number): Start {
   return ({ shape }) => new Float32Array(sizeOf(shape)).fill(value);
 }
 
-/** The layer, its named parameters starting otherwise. */
+/** The layer with other starting values for the parameters named. */
 export function startingFrom<L extends Layer>(layer: L, starts: Readonly<Record<string, Start>>): L {
   const specs = Object.entries(layer.specs).map(([name, spec]): [string, ParameterSpec] => {
     const start = starts[name];

@@ -20,7 +20,7 @@ export interface BufferSpec {
   readonly value: number | readonly number[];
 }
 
-/** What a forward pass needs to know beside the input. */
+/** What a forward pass needs to know besides the input. */
 export interface ForwardContext {
   /** True while training: dropout and batch statistics depend on it. */
   readonly training: boolean;
@@ -29,31 +29,33 @@ export interface ForwardContext {
   /** Random numbers of this pass, for layers that draw some. */
   readonly random?: RandomSource;
   /**
-   * Gets what stands behind the first `depth` layers of the outermost model, and returns what goes on from there;
-   * nothing is fused then.
+   * Gets the output of the first `depth` layers of the outermost model, and returns what the next layer is given;
+   * activations are not fused then.
    */
   readonly hook?: (hidden: Tensor, depth: number) => Tensor;
 }
 
 /** Values that a pass uses in place of those of the model: an average such as ema(), or a snapshot. */
 export interface PassWeights {
-  /** What stands for a parameter of the model, of its shape; null for one of another model. */
+  /** The values in place of a parameter of the model, of its shape; null for one of another model. */
   parameter(own: Tensor): Tensor | null;
-  /** What stands for a buffer. Default, and where it is null: the buffer. */
+  /** The values in place of a buffer. Default, and where it is null: the buffer. */
   buffer?(own: Tensor | Tensor<'i32'>): Tensor | Tensor<'i32'> | null;
 }
 
 /** What a caller may say of a forward pass of a model. */
 export interface PassOptions extends Partial<ForwardContext> {
-  /** Stand in for the parameters of the model in this pass, such as those of ema(). */
+  /** Values in place of the parameters of the model in this pass, such as those of ema(). */
   readonly weights?: PassWeights;
 }
 
 /**
- * A plain, typed object. `specs` lists its parameters under PyTorch's names; the model that owns the layer fills
- * `params`, and `buffers` from `bufferSpecs`. Certifiers walk `model.layers`, and `children`, and switch on `kind`.
+ * A layer: a plain, typed object. `specs` lists its parameters under PyTorch's names; the model that owns the layer
+ * fills `params`, and `buffers` from `bufferSpecs`. Certifiers walk `model.layers`, and `children`, and switch on
+ * `kind`.
  */
 export interface Layer {
+  /** What errors call it; the library's layers have the name of their factory: 'Conv2d'. */
   readonly kind: string;
   readonly specs: Readonly<Record<string, ParameterSpec>>;
   readonly params: Record<string, Tensor>;
@@ -65,7 +67,7 @@ export interface Layer {
   readonly isRandom?: boolean;
   /** Names the computation where it can change: what was captured under another name must be captured anew. */
   readonly graph?: string;
-  /** Activations that `forward` can take over from the layer behind it. */
+  /** Activations of the next layer that `forward` can apply itself. */
   readonly fuses?: readonly 'relu'[];
   forward(x: Tensor, context?: ForwardContext): Tensor;
 }
@@ -96,12 +98,12 @@ export function countParameters(layer: Layer): number {
   return count;
 }
 
-/** A parameter of a layer, or an error that says when it comes to be. */
+/** A parameter of a layer; throws an Error that says when it is created where it does not exist yet. */
 export function paramOf(layer: Layer, name: string): Tensor {
   return existing(layer, name, layer.params[name]) as Tensor;
 }
 
-/** A buffer of a layer, or an error that says when it comes to be. */
+/** A buffer of a layer; throws as {@link paramOf}. */
 export function bufferOf(layer: Layer, name: string): Tensor | Tensor<'i32'> {
   return existing(layer, name, layer.buffers?.[name]);
 }
@@ -109,7 +111,7 @@ export function bufferOf(layer: Layer, name: string): Tensor | Tensor<'i32'> {
 function existing<T>(layer: Layer, name: string, value: T | undefined): T {
   if (!value)
     throw new Error(
-      `${layer.kind[0]!.toUpperCase()}${layer.kind.slice(1)}: ${name} does not exist yet; put the layer in ` +
+      `${layer.kind}: ${name} does not exist yet; put the layer in ` +
         'Sequential() and call model.init({ seed }), or fit',
     );
   return value;

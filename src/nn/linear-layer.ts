@@ -5,7 +5,7 @@ import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** A fully connected layer. */
 export interface Linear extends Layer {
-  readonly kind: 'linear';
+  readonly kind: 'Linear';
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly bias: boolean;
@@ -21,7 +21,7 @@ export function Linear(inFeatures: number, outFeatures: number, options: { bias?
   expectSizes('Linear', { inFeatures, outFeatures });
   const bound = 1 / Math.sqrt(inFeatures);
   const layer: Linear = {
-    kind: 'linear',
+    kind: 'Linear',
     inFeatures,
     outFeatures,
     bias,

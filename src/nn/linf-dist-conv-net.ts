@@ -33,7 +33,7 @@ const CHANNELS: readonly LinfDistConvSize[] = [
 ];
 
 /**
- * `linfDistConvNet([1, 28, 28], { classes: 10 })`: 3 x 3 distance convolutions dist1, shift1, dist2, ..., then fully
+ * `linfDistConvNet([1, 28, 28], { numClasses: 10 })`: 3 x 3 distance convolutions dist1, shift1, dist2, ..., then fully
  * connected distance layers as `linfDistMlp` has, numbered on. x: (batch, channels, height, width). 1-Lipschitz as
  * `linfDistMlp` is: an output of a convolution is the distance of one patch, with the zeros of the padding in it.
  * Zhang, Cai, Lu, He and Wang, ICML 2021. Training holds each patch twice: 72 batch inChannels outHeight outWidth bytes

@@ -16,7 +16,7 @@ export class LinfDistHeadNet extends LinfDistNet {
   constructor(features: Readonly<Record<string, Layer>>, head: Readonly<Record<string, Layer>>, power: DistancePower) {
     super({ ...features, ...head }, power);
     this.features = Object.values(features);
-    this.head = Object.values(head).filter((layer): layer is NtkLinear => layer.kind === 'ntkLinear');
+    this.head = Object.values(head).filter((layer): layer is NtkLinear => layer.kind === 'NtkLinear');
   }
 }
 

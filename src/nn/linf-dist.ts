@@ -110,7 +110,7 @@ export function distanceSpec(shape: readonly number[], identity: number): Parame
 
 /** A fully connected l_infinity-distance layer. */
 export interface LinfDistLinear extends Layer {
-  readonly kind: 'linfDistLinear';
+  readonly kind: 'LinfDistLinear';
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly power: DistancePower;
@@ -125,7 +125,7 @@ export function LinfDistLinear(inFeatures: number, outFeatures: number, options:
   const { power = new DistancePower(), identity = 0 } = options;
   expectSizes('LinfDistLinear', { inFeatures, outFeatures });
   const layer: LinfDistLinear = {
-    kind: 'linfDistLinear',
+    kind: 'LinfDistLinear',
     inFeatures,
     outFeatures,
     power,
@@ -141,7 +141,7 @@ export function LinfDistLinear(inFeatures: number, outFeatures: number, options:
 
 /** An l_infinity-distance layer over patches of an image. */
 export interface LinfDistConv2d extends Layer {
-  readonly kind: 'linfDistConv2d';
+  readonly kind: 'LinfDistConv2d';
   readonly inChannels: number;
   readonly outChannels: number;
   readonly kernelSize: readonly [number, number];
@@ -169,7 +169,7 @@ export function LinfDistConv2d(
     padding: pairOf(padding, 0, 'LinfDistConv2d: padding'),
   };
   const layer: LinfDistConv2d = {
-    kind: 'linfDistConv2d',
+    kind: 'LinfDistConv2d',
     inChannels,
     outChannels,
     kernelSize: [kh, kw],
@@ -188,7 +188,7 @@ export function LinfDistConv2d(
 
 /** Subtraction of the mean of each channel. */
 export interface MeanShift extends Layer {
-  readonly kind: 'meanShift';
+  readonly kind: 'MeanShift';
   readonly features: number;
   readonly momentum: number;
   /** Filled by the model: running_mean. */
@@ -204,7 +204,7 @@ export function MeanShift(features: number, options: { momentum?: number } = {})
   const { momentum = 0.1 } = options;
   expectSizes('MeanShift', { features });
   const layer: MeanShift = {
-    kind: 'meanShift',
+    kind: 'MeanShift',
     features,
     momentum,
     params: {},
@@ -219,7 +219,7 @@ export function MeanShift(features: number, options: { momentum?: number } = {})
 
 /** One trained number a channel, added. */
 export interface Bias extends Layer {
-  readonly kind: 'bias';
+  readonly kind: 'Bias';
   readonly features: number;
 }
 
@@ -227,7 +227,7 @@ export interface Bias extends Layer {
 export function Bias(features: number): Bias {
   expectSizes('Bias', { features });
   const layer: Bias = {
-    kind: 'bias',
+    kind: 'Bias',
     features,
     params: {},
     specs: { bias: { shape: [features], init: () => new Float32Array(features) } },
@@ -238,7 +238,7 @@ export function Bias(features: number): Bias {
 
 /** The output of a distance net. */
 export interface NegatedDistance extends Layer {
-  readonly kind: 'negatedDistance';
+  readonly kind: 'NegatedDistance';
 }
 
 /**
@@ -247,7 +247,7 @@ export interface NegatedDistance extends Layer {
  */
 export function NegatedDistance(): NegatedDistance {
   return {
-    kind: 'negatedDistance',
+    kind: 'NegatedDistance',
     params: {},
     specs: { scale: { shape: [1], init: () => Float32Array.of(1) } },
     forward: (x) => neg(x),

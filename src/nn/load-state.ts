@@ -23,7 +23,7 @@ export interface LoadOptions {
   rename?: (name: string) => string | null;
   /** Take NaN and infinities too. Default: false. */
   allowNonFinite?: boolean;
-  /** Is told what was loaded how. */
+  /** Called with a report of what was loaded and how. */
   onReport?: (report: LoadReport) => void;
 }
 

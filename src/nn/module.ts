@@ -15,7 +15,7 @@ export interface Module {
 
 const adapted = new WeakMap<Module, Layer>();
 
-/** What `module` is for a model; the same layer each time. Throws TypeError unless it has `forward`. */
+/** The layer that a model makes of `module`; the same each time. Throws TypeError unless it has `forward`. */
 export function asLayer(what: string, module: Module): Layer {
   expectLayer(what, module);
   if ('specs' in module && 'params' in module) return module as Layer;
@@ -70,7 +70,7 @@ function adapt(what: string, module: Module): Layer {
     own.flatMap(([name, value]) => (isModule(value) ? [[name, asLayer(`${what}.${name}`, value)]] : [])),
   );
   return {
-    kind: 'module',
+    kind: 'Module',
     specs,
     params,
     children,

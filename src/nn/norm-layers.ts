@@ -12,7 +12,7 @@ function affineSpecs(affine: boolean, shape: readonly number[]): Record<string, 
 
 /** Batch normalisation of (batch, features, ...). */
 export interface BatchNorm extends Layer {
-  readonly kind: 'batchNorm';
+  readonly kind: 'BatchNorm';
   readonly features: number;
   readonly eps: number;
   readonly momentum: number | null;
@@ -38,7 +38,7 @@ export function BatchNorm(features: number, options: BatchNormLayerOptions = {})
   expectSizes('BatchNorm', { features });
   const statistic = (value: number) => ({ shape: [features], dtype: 'f32', value }) as const;
   const layer: BatchNorm = {
-    kind: 'batchNorm',
+    kind: 'BatchNorm',
     features,
     eps,
     momentum,
@@ -70,7 +70,7 @@ export function BatchNorm(features: number, options: BatchNormLayerOptions = {})
 
 /** Normalisation of each sample over its last axes. */
 export interface LayerNorm extends Layer {
-  readonly kind: 'layerNorm';
+  readonly kind: 'LayerNorm';
   readonly normalizedShape: readonly number[];
   readonly eps: number;
   readonly affine: boolean;
@@ -88,7 +88,7 @@ export function LayerNorm(
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
   expectSizes('LayerNorm', { normalizedShape: sizeOf(shape) });
   const layer: LayerNorm = {
-    kind: 'layerNorm',
+    kind: 'LayerNorm',
     normalizedShape: shape,
     eps,
     affine,
@@ -105,7 +105,7 @@ export function LayerNorm(
 
 /** Normalisation of groups of channels of each sample. */
 export interface GroupNorm extends Layer {
-  readonly kind: 'groupNorm';
+  readonly kind: 'GroupNorm';
   readonly groups: number;
   readonly channels: number;
   readonly eps: number;
@@ -127,7 +127,7 @@ export function GroupNorm(
   if (channels % groups !== 0)
     throw new RangeError(`GroupNorm: ${channels} channels do not split into ${groups} groups`);
   const layer: GroupNorm = {
-    kind: 'groupNorm',
+    kind: 'GroupNorm',
     groups,
     channels,
     eps,

@@ -8,7 +8,7 @@ import { bufferOf, type Layer } from './layer.ts';
 
 /** A model's first layer, which takes pixels to the units that the rest was trained in. */
 export interface NormalizeInput extends Layer {
-  readonly kind: 'normalizeInput';
+  readonly kind: 'NormalizeInput';
   readonly channels: number;
   /** Filled by the model: mean, std. */
   readonly buffers: Record<string, Tensor>;
@@ -48,7 +48,7 @@ export function NormalizeInput(options: NormalizeInputOptions): NormalizeInput {
     Array.from({ length: channels }, (_, c) => list[list.length === 1 ? 0 : c]!);
   const spec = (list: readonly number[]) => ({ shape: [channels], dtype: 'f32', value: all(list) }) as const;
   const layer: NormalizeInput = {
-    kind: 'normalizeInput',
+    kind: 'NormalizeInput',
     channels,
     specs: {},
     params: {},
@@ -57,9 +57,9 @@ export function NormalizeInput(options: NormalizeInputOptions): NormalizeInput {
     forward: (x) => {
       if (x.rank < 2 || (channels > 1 && x.shape[1] !== channels))
         throw new ShapeError(`NormalizeInput: x has shape [${x.shape}], expected (batch, ${channels}, ...)`);
-      const beside = (name: string): Tensor =>
+      const perChannel = (name: string): Tensor =>
         reshape(bufferOf(layer, name) as Tensor, [channels, ...x.shape.slice(2).map(() => 1)]);
-      return div(sub(x, beside('mean')), beside('std'));
+      return div(sub(x, perChannel('mean')), perChannel('std'));
     },
   };
   return layer;

@@ -6,7 +6,7 @@ import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** A fully connected layer whose weights are divided by the root of its inputs. */
 export interface NtkLinear extends Layer {
-  readonly kind: 'ntkLinear';
+  readonly kind: 'NtkLinear';
   readonly inFeatures: number;
   readonly outFeatures: number;
 }
@@ -19,7 +19,7 @@ export interface NtkLinear extends Layer {
 export function NtkLinear(inFeatures: number, outFeatures: number): NtkLinear {
   expectSizes('NtkLinear', { inFeatures, outFeatures });
   const layer: NtkLinear = {
-    kind: 'ntkLinear',
+    kind: 'NtkLinear',
     inFeatures,
     outFeatures,
     params: {},

@@ -6,7 +6,7 @@ import { expectSizes, type Layer } from './layer.ts';
 
 /** The shortcut of a residual block without parameters. */
 export interface PadShortcut extends Layer {
-  readonly kind: 'padShortcut';
+  readonly kind: 'PadShortcut';
   readonly inChannels: number;
   readonly outChannels: number;
   readonly stride: number;
@@ -28,7 +28,7 @@ export function PadShortcut(inChannels: number, outChannels: number, stride = 1)
     c >= before && c < before + inChannels ? c - before : -1,
   );
   return {
-    kind: 'padShortcut',
+    kind: 'PadShortcut',
     inChannels,
     outChannels,
     stride,

@@ -12,7 +12,7 @@ import type { Layer } from './layer.ts';
 
 /** A pooling layer. */
 export interface Pool2d extends Layer {
-  readonly kind: 'maxPool2d' | 'avgPool2d';
+  readonly kind: 'MaxPool2d' | 'AvgPool2d';
   readonly kernelSize: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number];
@@ -45,7 +45,7 @@ function pool(
     stride: step,
     padding: pad,
     ceilMode,
-    ...(kind === 'maxPool2d' ? { dilation: geometry.dilation } : { countIncludePad }),
+    ...(kind === 'MaxPool2d' ? { dilation: geometry.dilation } : { countIncludePad }),
   };
   return { kind, ...geometry, specs: {}, params: {}, forward: (x) => op(x, geometry.kernelSize, own) };
 }
@@ -53,18 +53,18 @@ function pool(
 /** Largest element of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
 export function MaxPool2d(kernelSize: Pair, options: MaxPool2dOptions = {}): Pool2d {
   expectOptions('MaxPool2d', options, ['stride', 'padding', 'ceilMode', 'dilation']);
-  return pool('maxPool2d', maxPool2d, kernelSize, options);
+  return pool('MaxPool2d', maxPool2d, kernelSize, options);
 }
 
 /** Mean of each window; x: (batch, channels, height, width). Default stride: the kernel size. */
 export function AvgPool2d(kernelSize: Pair, options: AvgPool2dOptions = {}): Pool2d {
   expectOptions('AvgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
-  return pool('avgPool2d', avgPool2d, kernelSize, options);
+  return pool('AvgPool2d', avgPool2d, kernelSize, options);
 }
 
 /** Pooling to a fixed size. */
 export interface AdaptiveAvgPool2d extends Layer {
-  readonly kind: 'adaptiveAvgPool2d';
+  readonly kind: 'AdaptiveAvgPool2d';
   readonly outputSize: readonly [number, number];
 }
 
@@ -72,7 +72,7 @@ export interface AdaptiveAvgPool2d extends Layer {
 export function AdaptiveAvgPool2d(outputSize: Pair): AdaptiveAvgPool2d {
   const size = pairOf(outputSize, 1, 'AdaptiveAvgPool2d: outputSize');
   return {
-    kind: 'adaptiveAvgPool2d',
+    kind: 'AdaptiveAvgPool2d',
     outputSize: size,
     specs: {},
     params: {},

@@ -27,7 +27,7 @@ export function recomputeMeans(net: LinfDistNet, x: NdArray, options: { batchSiz
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new RangeError(`recomputeMeans: batchSize is ${batchSize}, expected a positive integer`);
   const { gpu } = net.arena.values;
-  const shifts = net.layers.filter((layer): layer is MeanShift => layer.kind === 'meanShift');
+  const shifts = net.layers.filter((layer): layer is MeanShift => layer.kind === 'MeanShift');
   const means = new Map(shifts.map((layer) => [layer, unscoped(() => zeros([layer.features], { gpu }))]));
   const features = sizeOf(x.shape.slice(1));
   try {

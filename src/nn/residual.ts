@@ -9,7 +9,7 @@ import { asLayer, type Module } from './module.ts';
 
 /** Two paths added up. */
 export interface Residual extends Layer {
-  readonly kind: 'residual';
+  readonly kind: 'Residual';
   readonly main: Layer;
   /** null: the identity. */
   readonly shortcut: Layer | null;
@@ -18,7 +18,7 @@ export interface Residual extends Layer {
 
 /** Options of {@link Residual}. */
 export interface ResidualOptions {
-  /** Behind the sum. Default: 'none'. */
+  /** Activation of the sum. Default: 'none'. */
   activation?: 'none' | 'relu';
   /** Name of the shortcut in those of its parameters. Default: 'shortcut'. */
   shortcutName?: string;
@@ -42,7 +42,7 @@ export function Residual(
     ...(random ? { random: { ...random, key: splitKey(random.key, at) } } : {}),
   });
   return {
-    kind: 'residual',
+    kind: 'Residual',
     main,
     shortcut,
     activation,

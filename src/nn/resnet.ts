@@ -29,7 +29,7 @@ const convolution = (inChannels: number, outChannels: number, stride = 1): Conv2
   startingFrom(Conv2d(inChannels, outChannels, 3, { stride, padding: 1, bias: false }), { weight: kaimingNormal() });
 
 /**
- * Two 3 x 3 convolutions with batch norm beside a shortcut without parameters, then relu: the basic block, option A.
+ * The basic block with option A: two 3 x 3 convolutions with batch norm, plus a shortcut without parameters, then relu.
  */
 export function BasicBlock(inChannels: number, outChannels: number, stride = 1): Layer {
   const main = Sequential({

@@ -28,20 +28,20 @@ export interface ParameterValues {
 }
 
 /**
- * Layers one after the other: a model, or a part of one. A relu behind a layer that can fuse it costs nothing. The
- * outermost owns parameters, named as in PyTorch (`0.weight`, `layer1.0.conv1.weight`), and buffers; they come to be at
- * `init`, which `fit` calls if nobody did. A layer at two places of a model is one layer: its gradients are summed
+ * Layers one after the other: a model, or a part of one. A relu after a layer that can fuse it costs nothing. The
+ * outermost owns parameters, named as in PyTorch (`0.weight`, `layer1.0.conv1.weight`), and buffers; `init` creates
+ * them, which `fit` calls if nobody did. A layer at two places of a model is one layer: its gradients are summed
  * (weight tying). A layer with parameters belongs to one model at a time.
  */
 export class SequentialModel implements Layer {
-  readonly kind = 'sequential';
+  readonly kind = 'Sequential';
   readonly layers: readonly Layer[];
   readonly children: Readonly<Record<string, Layer>>;
   readonly specs = {};
   readonly params = {};
   #arena: Arena | null = null;
   #buffers: ReadonlyMap<string, Tensor | Tensor<'i32'>> = new Map();
-  /** Where dropout goes on when `forward` is not told: [items so far, stream], on the device. */
+  /** Where dropout goes on when the context has no random numbers: [items so far, stream], on the device. */
   #random: { key: Key; state: Tensor<'u32'> } | null = null;
   #isDisposed = false;
 
@@ -52,7 +52,7 @@ export class SequentialModel implements Layer {
     this.layers = Object.values(this.children);
   }
 
-  /** Activations that the last layer can take over. */
+  /** Activations of the next layer that the last layer can apply itself. */
   get fuses(): readonly 'relu'[] {
     return this.layers.at(-1)?.fuses ?? [];
   }
@@ -160,7 +160,7 @@ export class SequentialModel implements Layer {
     let y = x;
     for (let i = 0; i < entries.length; i++) {
       const [name, layer] = entries[i]!;
-      const fused = !hook && this.layers[i + 1]?.kind === 'relu' && layer.fuses?.includes('relu');
+      const fused = !hook && this.layers[i + 1]?.kind === 'ReLU' && layer.fuses?.includes('relu');
       const last = i === entries.length - 1 ? activation : 'none';
       const source = random && { random: { ...random, key: splitKey(random.key, i) } };
       try {
@@ -296,7 +296,7 @@ export class SequentialModel implements Layer {
   }
 }
 
-/** What {@link Sequential} gives. */
+/** A model of {@link Sequential}. */
 export type Sequential = SequentialModel;
 
 /**

@@ -32,7 +32,7 @@ export interface SortDistOptions extends LinfDistOptions {
 
 /** A fully connected layer of SortNet. */
 export interface SortDistLinear extends Layer {
-  readonly kind: 'sortDistLinear';
+  readonly kind: 'SortDistLinear';
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly power: DistancePower;
@@ -57,7 +57,7 @@ export function SortDistLinear(inFeatures: number, outFeatures: number, options:
   expectProbability(keep);
   if (keep === 0) throw new RangeError('SortDistLinear: keep is 0, expected a number above 0, at most 1');
   const layer: SortDistLinear = {
-    kind: 'sortDistLinear',
+    kind: 'SortDistLinear',
     inFeatures,
     outFeatures,
     power,

@@ -17,8 +17,8 @@ interface Attached {
 
 /**
  * A running average of the weights of one model, kept on the device at the cost of one dispatch a step. Pass it to
- * `fit`; then `model.predict(x, { weights: average })` evaluates with the averaged weights, at any time and beside
- * whatever else runs; `during` puts them into the model for a while, for whatever takes no weights, and `swap` leaves
+ * `fit`; then `model.predict(x, { weights: average })` evaluates with the averaged weights, at any time and while
+ * anything else runs; `during` puts them into the model for a while, for whatever takes no weights, and `swap` leaves
  * them there. Batch-norm statistics are not averaged. Free it with `dispose`.
  */
 export class WeightAverage implements SavedState {

@@ -99,7 +99,7 @@ export interface SharedOptions {
 export function arenaOf(what: string, model: Trainable): ParameterArena {
   const arena = model && ('arena' in model ? model.arena : model);
   if (!arena?.values || !arena.grads)
-    throw new TypeError(`${what}: got ${String(model)}, expected a model such as Sequential(linear(784, 10))`);
+    throw new TypeError(`${what}: got ${String(model)}, expected a model such as Sequential(Linear(784, 10))`);
   return arena;
 }
 

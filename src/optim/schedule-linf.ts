@@ -44,7 +44,7 @@ export interface LinfScheduleOptions {
   apply?: (values: LinfValues) => void;
 }
 
-/** A schedule that also tells its values at any moment. */
+/** A schedule that also gives its values at any moment. */
 export interface LinfSchedule extends Schedule {
   at(moment: Moment): LinfValues;
 }

@@ -87,7 +87,7 @@ export function warmupLr(options: { epochs?: number } = {}): Schedule {
   return { lr: ({ epoch }, rate) => rate * Math.min(1, (epoch + 1) / epochs) };
 }
 
-/** Any function of the moment and the rate so far, as the rate: `custom(({ epoch }, rate) => rate / (1 + epoch))`. */
+/** Any function of the moment and the rate so far, as the rate: `lambdaLr(({ epoch }, rate) => rate / (1 + epoch))`. */
 export function lambdaLr(lr: (at: Moment, rate: number) => number): Schedule {
   if (typeof lr !== 'function')
     throw new TypeError(`lambdaLr: lr is a ${typeof lr}, expected a function of the moment and the rate`);

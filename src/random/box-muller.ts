@@ -63,8 +63,9 @@ export function circle(bits: number): [number, number] {
 }
 
 /**
- * Four standard normals from 128 random bits by Box-Muller, as f32 values; twin of shaders/lib/normal.wgsl, equal bit
- * for bit on adapters that round each operation (SwiftShader does), within a few units in the last place on others.
+ * Four standard normals from 128 random bits by Box-Muller, as f32 values: the host version of shaders/lib/normal.wgsl,
+ * equal bit for bit on adapters that round each operation (SwiftShader does), within a few units in the last place on
+ * others.
  */
 export function normals(r: readonly [number, number, number, number]): [number, number, number, number] {
   const [p, q] = [radiusOf(r[0]), radiusOf(r[2])];

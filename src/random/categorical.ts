@@ -61,7 +61,7 @@ export function categorical(
 }
 
 /**
- * Host twin of {@link categorical} for weights of shape (items, rows, classes), row by row; `count` items are drawn
+ * Host version of {@link categorical} for weights of shape (items, rows, classes), row by row; `count` items are drawn
  * (default: all).
  */
 export function hostCategorical(

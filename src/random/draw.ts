@@ -20,7 +20,9 @@ export interface DrawOptions {
   gpu?: Gpu;
 }
 
-/** Where a host twin takes its numbers: `stream` plus the stream on the device, and the number of the first item. */
+/**
+ * Where a draw on the host takes its numbers: `stream` plus the stream on the device, and the number of the first item.
+ */
 export interface HostDrawOptions {
   stream?: number;
   first?: number;
@@ -61,7 +63,7 @@ export function placeOf(key: Key, shape: readonly number[], { stream = 0, first,
 
 /**
  * A parameter of a distribution: one number, or a table with one for each element, whose type and shape are checked;
- * `fill` stands in for the table.
+ * `fill` is used where there is no table.
  */
 export function parameter(what: string, value: number | Tensor, shape: readonly number[], fill: Tensor<'u32'>) {
   if (typeof value === 'number') return { value, table: fill, isTable: 0 };

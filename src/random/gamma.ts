@@ -144,7 +144,7 @@ function listed(value: number | ArrayLike<number>): (i: number) => number {
 }
 
 /**
- * Host twin of {@link gamma}, equal where the adapter rounds every operation; elsewhere a rare acceptance falls out
+ * Host version of {@link gamma}, equal where the adapter rounds every operation; elsewhere a rare acceptance falls out
  * differently.
  */
 export function hostGamma(
@@ -159,7 +159,7 @@ export function hostGamma(
   return hostEach(count, size, options, (at, i) => normalOrZero(f(f(1 / rate) * scaledOf(at, 0, key, a(i), 0))));
 }
 
-/** Host twin of {@link beta}. */
+/** Host version of {@link beta}. */
 export function hostBeta(
   count: number,
   size: number,
@@ -176,7 +176,7 @@ export function hostBeta(
   });
 }
 
-/** Host twin of {@link dirichlet}: `rows` rows an item. */
+/** Host version of {@link dirichlet}: `rows` rows an item. */
 export function hostDirichlet(
   count: number,
   rows: number,

@@ -9,7 +9,7 @@ import { bits } from './random.ts';
 const MOST = 65_536;
 
 /**
- * 0..n-1 in random order, u32, every order equally likely: the order of 64 random bits each. Made on the device, so
+ * 0..n-1 in random order, u32, every order equally likely: the order of 64 random bits each. Drawn on the device, so
  * that a captured step has a new one each time: that of item `first`. n is at most 65,536, at n^2 comparisons; shuffle
  * longer lists on the host (`shuffledIndices` of evenkeel/data).
  */
@@ -23,7 +23,7 @@ export function permutation(n: number, key: Key, options: DrawOptions = {}): Ten
   return y;
 }
 
-/** Host twin of {@link permutation}. */
+/** Host version of {@link permutation}. */
 export function hostPermutation(n: number, key: Key, options: HostDrawOptions = {}): Uint32Array<ArrayBuffer> {
   checkOptions('hostPermutation', options, HOST_DRAW);
   check('hostPermutation', { n }, { n: integer(0, MOST) });

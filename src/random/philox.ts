@@ -11,7 +11,7 @@ export function mulHigh(a: number, b: number): number {
 }
 
 /**
- * Philox4x32-10: 128 random bits from a counter of four words and a key of two. Twin of shaders/lib/philox.wgsl.
+ * Philox4x32-10: 128 random bits from a counter of four words and a key of two, as shaders/lib/philox.wgsl.
  * Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  */
 export function philox(

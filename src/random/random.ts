@@ -80,7 +80,7 @@ export function uniform(shape: readonly number[], key: Key, given: DrawOptions &
   return draw('uniform', shape, key, options, 'f32', `bitcast<u32>(p + q * (${UNIT}))`, [low, high - low]);
 }
 
-/** Host twin of {@link uniform}: values (count, size), bit by bit. */
+/** Host version of {@link uniform}: values (count, size), bit by bit. */
 export function hostUniform(
   count: number,
   size: number,
@@ -115,7 +115,7 @@ export function normal(shape: readonly number[], key: Key, given: DrawOptions & 
   return y;
 }
 
-/** Host twin of {@link normal}: the same values, for initialisation and for tests. */
+/** Host version of {@link normal}: the same values, for initialisation and for tests. */
 export function hostNormal(
   count: number,
   size: number,
@@ -188,7 +188,7 @@ export function bernoulli<D extends 'f32' | 'bool' = 'f32'>(
   );
 }
 
-/** Host twin of {@link bernoulli}; p: one number, or one for each element. */
+/** Host version of {@link bernoulli}; p: one number, or one for each element. */
 export function hostBernoulli(
   count: number,
   size: number,
@@ -230,7 +230,7 @@ export function randint(shape: readonly number[], key: Key, given: DrawOptions &
   return y;
 }
 
-/** Host twin of {@link randint}. */
+/** Host version of {@link randint}. */
 export function hostRandint(
   count: number,
   size: number,
@@ -261,7 +261,7 @@ export function exponential(shape: readonly number[], key: Key, given: DrawOptio
   return draw('exponential', shape, key, options, 'f32', 'bitcast<u32>(p * -logOf(unitOpen(w)))', [1 / rate]);
 }
 
-/** Host twin of {@link exponential}. */
+/** Host version of {@link exponential}. */
 export function hostExponential(
   count: number,
   size: number,
@@ -290,7 +290,7 @@ export function gumbel(shape: readonly number[], key: Key, given: DrawOptions & 
   return draw('gumbel', shape, key, options, 'f32', 'bitcast<u32>(p - q * logOf(-logOf(unitOpen(w))))', [loc, scale]);
 }
 
-/** Host twin of {@link gumbel}. */
+/** Host version of {@link gumbel}. */
 export function hostGumbel(
   count: number,
   size: number,

@@ -138,7 +138,7 @@ export interface TopKPredictorOptions {
 
 /**
  * The k most probable classes of every row. Nothing is fitted, so that this is a rule already:
- * `topK({ k: 5 }).sets(probs)`.
+ * `topKPredictor({ k: 5 }).sets(probs)`.
  */
 export function topKPredictor(options: TopKPredictorOptions): SetPredictor<TopKPredictorState> {
   expectOptions('topKPredictor', options, ['k', 'tie', 'seed', 'weight']);

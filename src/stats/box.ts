@@ -19,7 +19,7 @@ export function expectBox(what: string, box: Box): void {
     throw new RangeError(`${what} is [${box}], expected two finite numbers, the lower one first`);
 }
 
-/** What a value outside the box should be told, after its size. */
+/** The words for a value outside the box, after its size. */
 export function outside(box: Box): string {
   return box ? `outside the box [${box}]; give clip in the units of the model's input` : 'outside the finite numbers';
 }

@@ -27,8 +27,8 @@ export interface ClassStatisticsOptions {
 
 /**
  * Class means and sample covariances (divided by n - 1) of rows (n, width) with labels in 0..classes-1, by a pass for
- * the means and one for the deviations. A class with fewer than two rows has no covariance and gets zeros; `counts`
- * tells. Throws RangeError for shapes that do not fit, labels out of range, and numbers that are not finite.
+ * the means and one for the deviations. A class with fewer than two rows has no covariance and gets zeros; see
+ * `counts`. Throws RangeError for shapes that do not fit, labels out of range, and numbers that are not finite.
  */
 export function classStatistics(
   x: RowMatrix,

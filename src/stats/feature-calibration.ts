@@ -100,7 +100,7 @@ export function nearestMeans(
   return { width, means, covariances, nearest };
 }
 
-/** Options of {@link ladc}: every knob, for the paper's code is not public. */
+/** Options of {@link ladc}: all that can be varied, since the paper's code is not public. */
 export interface LadcOptions {
   /** Classes that lend their statistics. */
   head: readonly number[];
@@ -142,7 +142,7 @@ export interface LadcClass {
  * formulas are not public; these are ours. For tail class t the m most similar head classes have the weights
  *   w_h ~ n_h^kappa softmax(similarity / temperature),  c = n_t / (n_t + nu),
  *   mean_t' = c mean_t + (1 - c) sum w_h mean_h,  cov_t' = c cov_t + (1 - c) sum w_h cov_h + alpha I.
- * Throws RangeError on knobs out of range, classes that are both head and tail or twice in one, and head classes with
+ * Throws RangeError on options out of range, classes that are both head and tail or twice in one, and head classes with
  * fewer than two rows.
  */
 export function ladc(statistics: ClassStatistics, options: LadcOptions): Gaussians & { classes: LadcClass[] } {

@@ -4,7 +4,7 @@ import { lbfgs, type LbfgsOptions } from './lbfgs.ts';
 
 /** Options of {@link logisticRegression}. */
 export interface LogisticRegressionOptions extends LbfgsOptions {
-  /** Penalty l2 / 2 |W|^2 beside the summed losses: 1 / C of scikit-learn. The bias is free. Default: 1. */
+  /** Penalty l2 / 2 |W|^2 added to the summed losses: 1 / C of scikit-learn. The bias is free. Default: 1. */
   l2?: number;
   /** Weights of the rows. Default: 1. */
   sampleWeight?: ArrayLike<number>;

@@ -16,7 +16,7 @@ export interface Ambient {
   watch: { inspect(op: string, result: object): void } | null;
   /** Where labels outside the classes are counted; null: in the counter of the device. */
   invalidLabels: Bindable | null;
-  /** The tensors made in each open scope, the innermost last. */
+  /** The tensors created in each open scope, the innermost last. */
   readonly scopes: Set<Owned>[];
 }
 

@@ -18,7 +18,7 @@ export function wildIn(...tensors: readonly Tensor[]): Tensor<'u32'> {
 }
 
 /**
- * Finds the op that first made a NaN or an infinity: while `run` is under way, one more dispatch tests the bits of
+ * Finds the op that first produced a NaN or an infinity: while `run` is under way, one more dispatch tests the bits of
  * every result and every gradient. It works within a captured step too; there the ops are tested again in each run.
  */
 export class AnomalyWatch {
@@ -72,9 +72,9 @@ export class AnomalyWatch {
 }
 
 /**
- * Runs `fn` and names the op that first made a value that is not finite: rejects with a NonFiniteError, and frees what
- * `fn` returned. Gradients count as results ("gradient of log with respect to input 0"). Costs one dispatch an op; with
- * `init({ debug: true })` the error holds the place of the call.
+ * Runs `fn` and names the op that first produced a value that is not finite: rejects with a NonFiniteError, and frees
+ * what `fn` returned. Gradients count as results ("gradient of log with respect to input 0"). Costs one dispatch an op;
+ * with `init({ debug: true })` the error holds the place of the call.
  */
 export async function detectAnomaly<T>(fn: () => T, options: { gpu?: Gpu } = {}): Promise<T> {
   expectOptions('detectAnomaly', options, ['gpu']);

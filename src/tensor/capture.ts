@@ -52,8 +52,8 @@ export class Captured<T> {
 
 /**
  * Records what `step` launches, runs it once, and returns it ready to run again. Shapes and control flow are fixed;
- * what varies from run to run (data, learning rate, step number, random counter) must lie in tensors made before, which
- * the host writes between runs. Temporaries share memory by liveness. `step` is synchronous and must not read.
+ * what varies from run to run (data, learning rate, step number, random counter) must lie in tensors created before,
+ * which the host writes between runs. Temporaries share memory by liveness. `step` is synchronous and must not read.
  */
 export function capture<T>(step: () => T, options: { gpu?: Gpu } = {}): Captured<T> {
   expectOptions('capture', options, ['gpu']);

@@ -1,7 +1,7 @@
 /** Numbers in lists of lists, as deep as the shape has axes; of a scalar the number. */
 export type NestedArray = number | NestedArray[];
 
-/** A name that Node's console asks objects for. */
+/** The method by which Node's console asks an object how to show it. */
 export const nodeInspect = Symbol.for('nodejs.util.inspect.custom');
 
 /** Values that are all shown; of more, the first and last {@link EDGE} along each axis, as NumPy does. */
@@ -44,7 +44,7 @@ const textOf = (v: number | '..', isBool: boolean): string => {
 };
 
 /**
- * `Tensor f32 [2,2]` and the values in columns, six digits each: for consoles. `notes` stand behind the shape.
+ * `Tensor f32 [2,2]` and the values in columns, six digits each: for consoles. `notes` follow the shape.
  */
 export function printed(
   name: string,

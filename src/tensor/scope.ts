@@ -11,7 +11,7 @@ export function untrack(owned: Owned): void {
 }
 
 /**
- * Runs `fn` and frees every tensor made inside, except those in its result (a tensor, or arrays and plain objects of
+ * Runs `fn` and frees every tensor created inside, except those in its result (a tensor, or arrays and plain objects of
  * tensors), which pass to the surrounding scope. `fn` must not be async: between two awaits other code would run inside
  * the scope; make the tensors in a scope, and await outside it.
  */

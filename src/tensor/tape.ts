@@ -29,7 +29,7 @@ export type Rule = ({ gradient: Gradient; fused?: FusedGradient } | { gradient?:
   isView?: boolean;
 };
 
-/** What the tape tells a fused gradient about its pass. */
+/** What a fused gradient is given about its pass. */
 export interface Into {
   /** True when dy is multiplied by the relu mask of y already. */
   readonly isMasked: boolean;
@@ -60,7 +60,7 @@ function nodeOf(x: Tensor<DType>): Node | null {
   return x.node === FREED ? null : (x.node as Node | null);
 }
 
-/** A gradient that flows into a result that was freed would be lost without a word. */
+/** The error where a gradient would flow into a result that was freed, and be lost. */
 function freedError(what: string, x: Tensor): Error {
   return new Error(
     `${what}: a result of shape [${x.shape}] that the gradient flows through was freed before; call ${what} inside ` +
@@ -224,7 +224,7 @@ interface Pass {
   onFreed(x: Tensor): void;
 }
 
-/** What one op is told in one pass; it notes which masks were applied. */
+/** The {@link Into} of one op in one pass; it notes which masks were applied. */
 class Destination implements Into {
   readonly isMasked: boolean;
   readonly masked: number[] = [];
@@ -383,12 +383,12 @@ function backwardOrder(root: Tensor): Tensor[] {
   return order.reverse();
 }
 
-/** The tensors with requiresGrad that `y` was made of. */
+/** The tensors with requiresGrad that `y` was computed from. */
 export function leavesOf(y: Tensor): Tensor[] {
   return backwardOrder(y).filter((x) => x.requiresGrad && !x.node);
 }
 
-/** A view of the constant 1, made once for a device. */
+/** A view of the constant 1, one for each device. */
 function one(gpu: Gpu, shape: readonly number[]): Tensor {
   return viewOf(
     gpu.constant('one', () => unscoped(() => tensor(1, { gpu }))),

@@ -154,7 +154,7 @@ export class Tensor<D extends DType = 'f32'> implements Bindable {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    // Its past goes with it, and the tape can tell that there was one.
+    // Its node goes with it; FREED in its place lets the tape see that there was one.
     if (this.node) this.node = FREED;
     if (!this.home) this.grad?.dispose();
     this.#storage.release();
@@ -214,7 +214,7 @@ export function clear<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * A tensor from host values: a number, an array, nested arrays, or an NdArray, which give its shape; `shape` overrides
- * it. Integers hold a value without its fraction, and a RangeError tells the one that is NaN or out of range; f32 and
+ * it. Integers hold a value without its fraction, and a RangeError names the one that is NaN or out of range; f32 and
  * f16 take the nearest value, an infinity beyond the largest; bool is 1 for all but 0. Throws RangeError on ragged
  * arrays, TypeError on what holds no numbers. Inside a captured step it is a constant: uploaded once, when the step is
  * recorded.

@@ -33,8 +33,8 @@ export interface EpochScoresOptions extends PredictOptions {
 
 /**
  * Scores a model after each epoch, for `fit({ onEpoch })`. The model stays that of the last epoch. Papers on long tails
- * often report the best test epoch, which is a selection on the test set: report `last`, and `best` beside it to
- * compare with them.
+ * often report the best test epoch, which is a selection on the test set: report `last`, and
+ * `best` only to compare with them.
  */
 export function epochScores(model: Predictor, data: Dataset, options: EpochScoresOptions = {}): EpochScores {
   expectOptions('epochScores', options, [...PREDICT_OPTIONS, 'score']);

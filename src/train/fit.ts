@@ -261,11 +261,11 @@ function check(
     throw new TypeError(`fit: probe is ${String(probe)}, expected for example susceptibility(inputs)`);
   if (objective && loss) throw new TypeError('fit: got a loss and an objective, expected one of them');
   if (typeof (objective ?? loss) !== 'function')
-    throw new TypeError('fit: loss is missing, expected for example crossEntropy()');
+    throw new TypeError('fit: loss is missing, expected for example crossEntropyLoss()');
   if (!classWeightsOf({ loss, objective }) && ([] as Schedule[]).concat(schedule).some((s) => s.classWeight))
     throw new TypeError(
       `fit: the schedule sets class weights, which this ${objective ? 'objective' : 'loss'} does not take, ` +
-        `expected a loss${objective ? '' : ' such as crossEntropy()'}`,
+        `expected a loss${objective ? '' : ' such as crossEntropyLoss()'}`,
     );
   if (objective?.rows !== undefined && objective.rows !== data.y.length)
     throw new ShapeError(`fit: the dataset has ${data.y.length} rows, the objective has numbers for ${objective.rows}`);

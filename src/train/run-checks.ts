@@ -13,7 +13,7 @@ export function stepsPerEpoch(
   return dropLast ? Math.floor(n / batchSize) : Math.ceil(n / batchSize);
 }
 
-/** What a loss or objective has that two runs may use at once; anything else tells of state. */
+/** What a loss or objective has that two runs may use at once; anything else is state of one run. */
 const STATELESS = new Set(['name', 'reduction', 'setClassWeight', 'dispose', 'box']);
 
 /** What a run holds: the parameters, and the loss where its state is that of one run. */

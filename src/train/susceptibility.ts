@@ -48,7 +48,7 @@ export interface SusceptibilityOptions {
   /** A random change of the batch, such as cropFlip(); both losses see the same. */
   augment?: Augmentation;
   /**
-   * Of logits (batch, classes) and labels, a scalar; whoever made it frees it. Default: cross-entropy, as in the
+   * Of logits (batch, classes) and labels, a scalar; its creator frees it. Default: cross-entropy, as in the
    * authors' code.
    */
   loss?: Loss | LossFunction;
@@ -247,7 +247,7 @@ export function susceptibility(inputs: ProbeInputs | ProbeSource, options: Susce
   ]);
   const { masks = 'redrawn', optimizer, everySteps = 1, loss } = options;
   if (loss !== undefined && typeof loss !== 'function')
-    throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropy()`);
+    throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropyLoss()`);
   if (!(Number.isInteger(everySteps) && everySteps >= 1))
     throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
   if (masks !== 'redrawn' && masks !== 'same')

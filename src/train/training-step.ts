@@ -25,11 +25,11 @@ import { clear, empty, tensor, zeros, Tensor } from '../tensor/tensor.ts';
 import type { Loss, LossFunction } from '../losses/loss.ts';
 import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 
-/** What the steps of a run are made of: what `fit` and {@link TrainingStep} share. */
+/** Options that `fit` and {@link TrainingStep} share. */
 export interface TrainingOptions {
   /**
-   * Of logits and labels, such as crossEntropy() or a function of your own. Exactly one of `loss` and `objective` is
-   * given.
+   * Of logits and labels, such as crossEntropyLoss() or a function of your own. Exactly one of `loss` and `objective`
+   * is given.
    */
   loss?: Loss | LossFunction | undefined;
   /**
@@ -55,8 +55,8 @@ export interface TrainingOptions {
   /** Of the order, the noise, and the parameters if the model is not initialised yet. Default: 0. */
   seed?: number | undefined;
   /**
-   * Inspect every result and gradient of every step, and reject with the op that first made a NaN or an infinity. Slow.
-   * Default: false.
+   * Inspect every result and gradient of every step, and reject with the op that first produced a NaN or an infinity.
+   * Slow. Default: false.
    */
   detectAnomaly?: boolean | undefined;
 }
@@ -252,7 +252,7 @@ export class TrainingStep {
     logLoss(value, this.#log, this.#state);
   }
 
-  /** A second pass over the same batch; running statistics keep what the first one made of them. */
+  /** A second pass over the same batch; running statistics keep the values of the first one. */
   #again(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): void {
     const restore = keep(this.#model.namedBuffers.values());
     this.#gradients(input, y, index);
@@ -282,7 +282,7 @@ export class TrainingStep {
     if (!(value instanceof Tensor))
       throw new TypeError(
         `fit: the ${objective ? 'objective' : 'loss'} gives ${typeof value}, expected a scalar tensor; is it ` +
-          'one of evenkeel? then call it first, as in crossEntropy()',
+          'one of evenkeel? then call it first, as in crossEntropyLoss()',
       );
     if (value.size !== 1)
       throw new ShapeError(

@@ -388,7 +388,7 @@ describe('p < 1', () => {
     );
     await refuses(
       () => certify.certifyBounds(net, x, { labels: y, eps: 0.1 }),
-      'intervalBounds: linfDistLinear has p 8, expected Infinity; call model.power.set(Infinity)',
+      'intervalBounds: LinfDistLinear has p 8, expected Infinity; call model.power.set(Infinity)',
       'RangeError',
     );
   });
@@ -568,7 +568,7 @@ describe('a resume file of another run', () => {
       ],
       [
         () => onSmooth((s) => all(s, { resumeFrom: rows, indices: [3, 2, 1, 0] })),
-        'certifyDataset: row 1 of done is input 0, expected 3: it is of another run',
+        'certifyDataset: row 1 of resumeFrom is input 0, expected 3: it is of another run',
         'RangeError',
       ],
       [

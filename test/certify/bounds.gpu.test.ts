@@ -136,11 +136,11 @@ describe('intervals', () => {
     const own = { kind: 'mine', specs: {}, params: {}, forward: (x: Tensor) => x };
     scope(() => {
       expect(() => intervalBounds(own, box())).toThrow('intervalBounds: there is no rule for a layer of kind mine');
-      expect(() => intervalBounds(nn.Embedding(3, 2), box())).toThrow('intervalBounds: embedding takes integers');
+      expect(() => intervalBounds(nn.Embedding(3, 2), box())).toThrow('intervalBounds: Embedding takes integers');
       expect(() => intervalBounds(nn.LinfDistLinear(2, 2, { power: new nn.DistancePower(8) }), box())).toThrow(
         'p 8, expected Infinity',
       );
-      expect(() => crownBounds(Sequential(nn.Tanh()), box())).toThrow('crown: layer 0 (tanh) is none of linear');
+      expect(() => crownBounds(Sequential(nn.Tanh()), box())).toThrow('crown: layer 0 (Tanh) is none of Linear');
     });
   });
 });
@@ -261,7 +261,7 @@ describe('planes', () => {
     scope(() => {
       for (const layers of [[nn.MaxPool2d(2)], [nn.Residual(nn.MaxPool2d(1))]]) {
         expect(() => crownBounds(Sequential(...layers), box())).toThrow(
-          /^crown: layer \w+ \(maxPool2d\) is none of linear, .*; use method ibp$/,
+          /^crown: layer \w+ \(MaxPool2d\) is none of Linear, .*; use method ibp$/,
         );
       }
     });

@@ -115,7 +115,7 @@ describe('a table of another run is refused', () => {
   });
   test('other inputs, more rows, other labels', async () => {
     await expect(all({ ...OPTIONS, indices: [1, 2, 3], resumeFrom: done.slice(0, 2) })).rejects.toThrow(
-      'certifyDataset: row 1 of done is input 0, expected 1: it is of another run',
+      'certifyDataset: row 1 of resumeFrom is input 0, expected 1: it is of another run',
     );
     await expect(all({ ...OPTIONS, indices: [0], resumeFrom: done })).rejects.toThrow(
       'certifyDataset: resumeFrom has 12 rows, the run 1',

@@ -5,7 +5,7 @@ import type { Layer } from '../../src/nn/layer.ts';
 
 const folder = new URL('../../src/nn/', import.meta.url);
 const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
-/** `readonly kind: 'linear'` of an interface, and `activation('relu', ...)`. */
+/** `readonly kind: 'Linear'` of an interface, and `activation('ReLU', ...)`. */
 const kinds = [
   ...new Set(
     sources.flatMap((text) =>
@@ -22,15 +22,15 @@ const bounded = ['./bounds.gpu.test.ts', '../nn/sort-net.gpu.test.ts', '../nn/no
 test('the layers of evenkeel/nn are found', () => {
   expect(kinds).toEqual(
     expect.arrayContaining([
-      'avgPool2d',
-      'classScale',
-      'linear',
-      'maxPool2d',
-      'ntkLinear',
-      'relu',
-      'residual',
-      'sequential',
-      'tanh',
+      'AvgPool2d',
+      'ClassScale',
+      'Linear',
+      'MaxPool2d',
+      'NtkLinear',
+      'ReLU',
+      'Residual',
+      'Sequential',
+      'Tanh',
     ]),
   );
   expect(kinds.length).toBeGreaterThan(30);
@@ -46,8 +46,8 @@ test.each(kinds)('%s has a rule, and a test of its bounds', (kind) => {
     }
   };
   // A rule falls over a layer that is none; a kind without one is named.
-  if (kind === 'embedding') expect(told()).toContain('embedding takes integers');
+  if (kind === 'Embedding') expect(told()).toContain('Embedding takes integers');
   else expect(told()).not.toContain('there is no rule');
-  // Layers are built under their kind in capitals: Linear, ReLU.
-  expect(bounded).toMatch(new RegExp(`\\b${kind === 'sortDistLinear' ? 'sortNet' : kind}\\(`, 'i'));
+  // The kind of a layer is the name of its factory.
+  expect(bounded).toMatch(new RegExp(`\\b${kind === 'SortDistLinear' ? 'sortNet' : kind}\\(`));
 });

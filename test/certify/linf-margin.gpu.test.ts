@@ -48,7 +48,7 @@ test.each([1, 10, 1e3, 1e5])('radii hold in f64 and on the device at weights of 
 test('a layer that is not 1-Lipschitz is refused', async () => {
   using net = new LinfDistNet({ a: Linear(2, 2) }, new DistancePower()).init();
   await expect(certifyMargin(net, new NdArray(new Float32Array(2), [1, 2]))).rejects.toThrow(
-    'certifyMargin: layer a (linear) is not known to be 1-Lipschitz',
+    'certifyMargin: layer a (Linear) is not known to be 1-Lipschitz',
   );
 });
 

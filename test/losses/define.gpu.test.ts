@@ -302,7 +302,7 @@ describe('a plain function is a loss', () => {
     expect(await run(wrap(each))).toEqual(want);
     expect(gpu.memory().live).toBe(before);
     expect(() => wrap(3 as never)).toThrow(
-      `${name}: loss is 3, expected a loss, such as crossEntropy(), or a function`,
+      `${name}: loss is 3, expected a loss, such as crossEntropyLoss(), or a function`,
     );
   });
 
@@ -344,7 +344,7 @@ describe('a plain function is a loss', () => {
       );
     });
     expect(() => asLoss(3 as never)).toThrow(
-      new TypeError('asLoss: loss is 3, expected a loss, such as crossEntropy(), or a function'),
+      new TypeError('asLoss: loss is 3, expected a loss, such as crossEntropyLoss(), or a function'),
     );
   });
 });

@@ -52,5 +52,5 @@ test('errors', () => {
   expect(() => Conv2d(4, 6, 3, { groups: 3 })).toThrow('Conv2d: groups is 3, expected a divisor of the 4 inChannels');
   expect(() => Conv2d(6, 4, 3, { groups: 3 })).toThrow('Conv2d: groups is 3, expected a divisor of the 4 outChannels');
   expect(() => Conv2d(4, 4, 3, { dilation: 0 })).toThrow('Conv2d: dilation is [0,0], expected integers of at least 1');
-  expect(() => MaxPool2d(2, { dilation: 0 })).toThrow('maxPool2d: dilation is [0,0], expected integers of at least 1');
+  expect(() => MaxPool2d(2, { dilation: 0 })).toThrow('MaxPool2d: dilation is [0,0], expected integers of at least 1');
 });

@@ -86,15 +86,15 @@ describe('nested models', () => {
   test('every layer can be reached, inside out', () => {
     const kinds = [...walkLayers(nested())].map(([prefix, layer]) => `${prefix}${layer.kind}`);
     expect(kinds.slice(0, 7)).toEqual([
-      'sequential',
-      'conv1.conv2d',
-      'bn1.batchNorm',
-      'relu.relu',
-      'layer1.sequential',
-      'layer1.0.residual',
-      'layer1.0.sequential',
+      'Sequential',
+      'conv1.Conv2d',
+      'bn1.BatchNorm',
+      'relu.ReLU',
+      'layer1.Sequential',
+      'layer1.0.Residual',
+      'layer1.0.Sequential',
     ]);
-    expect(kinds).toContain('layer1.1.shortcut.0.conv2d');
+    expect(kinds).toContain('layer1.1.shortcut.0.Conv2d');
   });
 
   test('state goes through a safetensors file bit for bit, counters as I64', async () => {
@@ -171,10 +171,10 @@ describe('nested models', () => {
     using model = nested().init();
     scope(() => {
       const x = tensor(new Float32Array(18), { shape: [1, 2, 3, 3] });
-      expect(() => model.forward(x)).toThrow('layer conv1 (conv2d): conv2d: x has shape [1,2,3,3]');
+      expect(() => model.forward(x)).toThrow('layer conv1 (Conv2d): conv2d: x has shape [1,2,3,3]');
       const wrong = Sequential({ fit: Residual(Linear(4, 3)) }).init();
       expect(() => wrong.forward(tensor(new Float32Array(8), { shape: [2, 4] }))).toThrow(
-        'layer fit (residual): Residual: the main path gives shape [2,3], the shortcut [2,4]',
+        'layer fit (Residual): Residual: the main path gives shape [2,3], the shortcut [2,4]',
       );
       wrong.dispose();
     });
@@ -227,7 +227,7 @@ describe('batchNorm', () => {
     expect([...model.parameters.keys()]).toEqual(['1.weight', '1.bias']);
     const x = tensor([1, 2], { shape: [1, 2] });
     expect(() => model.forward(x, { training: true })).toThrow(
-      'layer 0 (batchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training',
+      'layer 0 (BatchNorm): batchNorm: x has shape [1,2], expected more than 1 value per channel when training',
     );
     expect(() => BatchNorm(2, { affine: false }).forward(x)).toThrow(
       'BatchNorm: running_mean does not exist yet; put the layer in Sequential() and call model.init({ seed }), or fit',

@@ -161,7 +161,7 @@ describe('training step', () => {
     expectOutput(await logits.read(), c, 'logits', bound);
     expectOutput(await worst.read(), c, 'worst', p >= 64 && p < Infinity ? bound : close(5e-5, 2e-5));
     const grads = await net.arena.grads.read();
-    const depth = net.layers.filter((l) => l.kind === 'linfDistLinear').length;
+    const depth = net.layers.filter((l) => l.kind === 'LinfDistLinear').length;
     const wanted: [string, string][] = [
       ['bias.bias', 'gradBias'],
       ['output.scale', 'gradScale'],
@@ -264,12 +264,12 @@ test("the papers' shapes have the papers' numbers of parameters, and 784-64-10 a
   ]);
   const { layers } = linfDistMlp([4, 5, 3]);
   expect(layers.map((l) => l.kind)).toEqual([
-    'flatten',
-    'linfDistLinear',
-    'meanShift',
-    'linfDistLinear',
-    'bias',
-    'negatedDistance',
+    'Flatten',
+    'LinfDistLinear',
+    'MeanShift',
+    'LinfDistLinear',
+    'Bias',
+    'NegatedDistance',
   ]);
 });
 

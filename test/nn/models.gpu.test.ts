@@ -50,8 +50,8 @@ test('names of the residual networks are those of the official code', () => {
   ]);
   expect(names.slice(-2)).toEqual(['linear.weight', 'linear.bias']);
   expect(names.some((n) => n.includes('shortcut'))).toBe(false);
-  expect(layersOf(resnet32(), 'conv2d')).toHaveLength(31);
-  expect(layersOf(resnet32(), 'padShortcut')).toEqual(['layer2.0.shortcut.', 'layer3.0.shortcut.']);
+  expect(layersOf(resnet32(), 'Conv2d')).toHaveLength(31);
+  expect(layersOf(resnet32(), 'PadShortcut')).toEqual(['layer2.0.shortcut.', 'layer3.0.shortcut.']);
   const wide = [...walkLayers(wideResnet({ depth: 16, widen: 2 }))].flatMap(([prefix, { specs }]) =>
     Object.keys(specs).map((n) => prefix + n),
   );

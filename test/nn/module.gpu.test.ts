@@ -145,7 +145,7 @@ test('layers inside: names, running statistics, dropout, both places of a layer 
 test('the contract of the layers of the library, as docs/your-own.md writes it', async () => {
   const scale = (features: number): Layer => {
     const layer: Layer = {
-      kind: 'scale',
+      kind: 'Scale',
       params: {},
       specs: { weight: { shape: [features], init: () => new Float32Array(features).fill(1) } },
       forward: (x) => mul(x, layer.params.weight!),
@@ -153,7 +153,7 @@ test('the contract of the layers of the library, as docs/your-own.md writes it',
     return layer;
   };
   using model = Sequential(scale(16), Linear(16, 10)).init({ seed: 0 });
-  expect(model.layers[0]!.kind).toBe('scale');
+  expect(model.layers[0]!.kind).toBe('Scale');
   await fit(model, data, { loss: crossEntropy, optimizer: sgd({ lr: 0.1 }), epochs: 1 });
   expect((await model.parameters.get('0.weight')!.read()).every((v) => v !== 1)).toBe(true);
 });

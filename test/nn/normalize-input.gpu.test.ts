@@ -152,19 +152,19 @@ describe('before a distance net', () => {
   test('elsewhere, or with a std of 0, it is refused', async () => {
     const net = linfDistMlp([4, 4, 3]);
     const [first, ...others] = Object.entries(net.children);
-    const flat = first![1].kind === 'flatten' ? [first!, others.shift()!] : [first!];
+    const flat = first![1].kind === 'Flatten' ? [first!, others.shift()!] : [first!];
     using model = new LinfDistNet(
       Object.fromEntries([...flat, ['pixels', NormalizeInput({ mean, std })], ...others]) as never,
       net.power,
     ).init();
     await expect(certifyMargin(model, [[0, 0, 0, 0]])).rejects.toThrow(
-      'certifyMargin: normalizeInput stands behind other layers, expected it first',
+      'certifyMargin: NormalizeInput comes after other layers, expected it first',
     );
     const other = linfDistMlp([4, 3]);
     using zero = new LinfDistNet({ pixels: NormalizeInput({ mean, std }), ...other.children }, other.power).init();
     (zero.namedBuffers.get('pixels.std') as ReturnType<typeof tensor>).write([1, 0, 1, 1]);
     await expect(certifyMargin(zero, [[0, 0, 0, 0]])).rejects.toThrow(
-      'certifyMargin: normalizeInput has a std of 0, expected positive numbers',
+      'certifyMargin: NormalizeInput has a std of 0, expected positive numbers',
     );
   });
 });

@@ -105,7 +105,7 @@ describe('bad input', () => {
   test('layers that do not fit are named', async () => {
     using model = Sequential(Flatten(), Linear(700, 10)).init();
     await expect(model.predict(images)).rejects.toThrow(
-      'layer 1 (linear): linear: x has shape [7,784], weight [10,700] takes 700 features; give the layer 784 inputs',
+      'layer 1 (Linear): linear: x has shape [7,784], weight [10,700] takes 700 features; give the layer 784 inputs',
     );
   });
 

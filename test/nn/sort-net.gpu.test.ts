@@ -156,7 +156,7 @@ test('errors', () => {
   scope(() => {
     const box = tensor([0, 0, 0], { shape: [1, 3] });
     expect(() => intervalBounds(net, { lower: box, upper: box })).toThrow(
-      'intervalBounds: linfDistLinear has p 8, expected Infinity',
+      'intervalBounds: LinfDistLinear has p 8, expected Infinity',
     );
   });
 });

@@ -108,7 +108,7 @@ describe('one layer in two models', () => {
     const before = await first.predict(x);
     using second = Sequential({ body: Sequential(ReLU(), shared) });
     const message =
-      'model: body.1.weight is a parameter of another model too (the same linear layer is in both); make a ' +
+      'model: body.1.weight is a parameter of another model too (the same Linear layer is in both); make a ' +
       'layer for each model, or dispose the other model first';
     expect(() => second.init()).toThrow(message);
     scope(() => expect(() => second.forward(tensor(x))).toThrow(message));

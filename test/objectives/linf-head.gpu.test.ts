@@ -262,7 +262,7 @@ test.each<[string, LinfDistHeadNetOptions, LinfHeadOptions]>([
       if (is) expect(row.indexOf(Math.max(...row))).toBe(labels[i]);
     });
     await expect(certifyMargin(net, points)).rejects.toThrow(
-      'certifyMargin: layer head1 (ntkLinear) is not known to be 1-Lipschitz',
+      'certifyMargin: layer head1 (NtkLinear) is not known to be 1-Lipschitz',
     );
   },
 );

@@ -8,10 +8,7 @@ const runs = (seed: number, ...acrs: [number, number, number]): SmoothMixRun[] =
     method,
     n: 1000,
     acr: acrs[i]!,
-    at0: 1,
-    at1: 1,
-    at2: 1,
-    at3: 1,
+    accuracyAt: [1, 1, 1, 1],
     trainSeconds: 1,
     certifySeconds: 1,
   }));

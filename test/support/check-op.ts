@@ -51,7 +51,7 @@ export function poison(bytes: readonly number[]): void {
 const NAN = 0x7fc00000;
 
 /**
- * Fails when the memory behind a result is no longer the NaN that `poison` put there: a kernel has written past the
+ * Fails when the memory after a result is no longer the NaN that `poison` put there: a kernel has written past the
  * end. The last words of a block of 16 bytes count too, though a binding covers them.
  */
 export async function expectGuard(y: Tensor<DType>, what: string): Promise<void> {
@@ -62,7 +62,7 @@ export async function expectGuard(y: Tensor<DType>, what: string): Promise<void>
   const words = new Uint32Array(bytes!);
   const at = words.findIndex((w) => w !== NAN);
   expect(
-    at < 0 ? 'untouched' : `word ${at} behind the result is ${words[at]!.toString(16)}`,
+    at < 0 ? 'untouched' : `word ${at} after the result is ${words[at]!.toString(16)}`,
     `${what}: guard band`,
   ).toBe('untouched');
 }

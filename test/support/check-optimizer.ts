@@ -211,7 +211,7 @@ async function expectFrozenStays({ decaying, maximizes }: OptimizerCase): Promis
     expect(after[0]!.slice(p.offset, p.offset + p.size), 'trained').not.toEqual(
       before[0]!.slice(p.offset, p.offset + p.size),
     );
-  // The padding behind a trained parameter keeps the value 0.
+  // The padding after a trained parameter keeps the value 0.
   for (const p of trained)
     expect(
       after[0]!.slice(p.offset + p.size, Math.ceil((p.offset + p.size) / 64) * 64).every((v) => v === 0),

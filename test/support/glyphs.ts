@@ -17,7 +17,7 @@ const DIGITS = [
 
 /**
  * A small dataset of drawn digits as IDX files: `n` images of 28 x 28, class i % 10, each pattern at a random place
- * with normal noise. Learnable, seeded, made here: tests need no download.
+ * with normal noise. Learnable, seeded, generated here: tests need no download.
  */
 export function glyphs(n: number, seed: number): { images: Uint8Array<ArrayBuffer>; labels: Uint8Array<ArrayBuffer> } {
   const images = new Uint8Array(n * 784);

@@ -320,7 +320,7 @@ describe('bad options', () => {
     [
       'loss',
       () => fit(net(), data, { ...good(), loss: undefined as never }),
-      'fit: loss is missing, expected for example crossEntropy()',
+      'fit: loss is missing, expected for example crossEntropyLoss()',
     ],
     [
       'optimizer',
@@ -336,7 +336,7 @@ describe('bad options', () => {
     const model = Sequential(Linear(15, 10)).init();
     const loss = crossEntropyLoss();
     await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
-      'layer 0 (linear): linear: x has shape [128,16], weight [10,15] takes 15 features; give the layer 16 inputs',
+      'layer 0 (Linear): linear: x has shape [128,16], weight [10,15] takes 15 features; give the layer 16 inputs',
     );
     model.dispose();
     loss.dispose();
@@ -364,7 +364,7 @@ describe('bad options', () => {
 });
 
 describe('a last batch of one row', () => {
-  const bad = 'layer 1 (batchNorm): batchNorm: x has shape [1,4], expected more than 1 value per channel when training';
+  const bad = 'layer 1 (BatchNorm): batchNorm: x has shape [1,4], expected more than 1 value per channel when training';
   const part = (n: number) =>
     makeDataset(new NdArray(data.x.data.slice(0, n * 16), [n, 16]), data.y.slice(0, n), { numClasses: 10 });
   const withNorm = () => Sequential(Linear(16, 4), BatchNorm(4), Linear(4, 10));

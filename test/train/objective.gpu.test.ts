@@ -89,7 +89,7 @@ test('errors', async () => {
   const loss = crossEntropyLoss();
   const objective = plain(loss);
   await expect(run({ loss, objective })).rejects.toThrow('fit: got a loss and an objective, expected one of them');
-  await expect(run({})).rejects.toThrow('fit: loss is missing, expected for example crossEntropy()');
+  await expect(run({})).rejects.toThrow('fit: loss is missing, expected for example crossEntropyLoss()');
   await expect(run({ objective, schedule: drw({ from: 1 }) })).rejects.toThrow(
     'fit: the schedule sets class weights, which this objective does not take, expected a loss',
   );

@@ -27,7 +27,7 @@ test('what a function cannot do is refused', async () => {
   using model = net();
   const options = { optimizer, epochs: 1 };
   await expect(fit(model, data, { ...options, loss: own, schedule: drw({ from: 0 }) })).rejects.toThrow(
-    'fit: the schedule sets class weights, which this loss does not take, expected a loss such as crossEntropy()',
+    'fit: the schedule sets class weights, which this loss does not take, expected a loss such as crossEntropyLoss()',
   );
   const rows = (logits: Tensor): Tensor => relu(logits);
   await expect(fit(model, data, { ...options, loss: rows })).rejects.toThrow(
@@ -43,7 +43,7 @@ test('what a function cannot do is refused', async () => {
 
 test('bounds refuse a layer of your own by its kind', async () => {
   using model = Sequential({ forward: (x: Tensor) => relu(x) }, Linear(16, 10)).init({ seed: 0 });
-  await expect(certifyBounds(model, data.x, { eps: 0.1, clip: [-20, 20] })).rejects.toThrow('module');
+  await expect(certifyBounds(model, data.x, { eps: 0.1, clip: [-20, 20] })).rejects.toThrow('Module');
 });
 
 test('prepare(step) compiles and counts no step', async () => {

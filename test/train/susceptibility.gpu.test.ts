@@ -363,7 +363,7 @@ test('errors', async () => {
     'susceptibility: batchSize is 0, expected a positive integer',
   );
   expect(() => susceptibility(held, { loss: 'ce' as never })).toThrow(
-    'susceptibility: loss is ce, expected a loss such as crossEntropy()',
+    'susceptibility: loss is ce, expected a loss such as crossEntropyLoss()',
   );
   expect(() => susceptibility(held, { everySteps: 0 })).toThrow(
     'susceptibility: everySteps is 0, expected a positive integer',

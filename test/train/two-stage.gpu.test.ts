@@ -45,7 +45,7 @@ describe('splitClassifier', () => {
   test('features and classifier make up the logits, also in a nested model, and relu stays fused', async () => {
     using model = net().init({ seed: 1 });
     const { backbone, classifier } = splitClassifier(model);
-    expect([backbone.width, classifier.kind, classifier.outFeatures]).toEqual([8, 'linear', 3]);
+    expect([backbone.width, classifier.kind, classifier.outFeatures]).toEqual([8, 'Linear', 3]);
     const features = await featuresOf(backbone, train, { batchSize: 100 });
     expect(features.x.shape).toEqual([266, 8]);
     expect(Math.min(...features.x.data)).toBe(0);
@@ -64,10 +64,10 @@ describe('splitClassifier', () => {
 
   test('errors', () => {
     expect(() => splitClassifier(Sequential(Linear(2, 2), ReLU()))).toThrow(
-      'splitClassifier: the last layer is relu, expected linear or cosineLinear',
+      'splitClassifier: the last layer is ReLU, expected Linear or CosineLinear',
     );
     expect(() => splitClassifier(Sequential())).toThrow(
-      'splitClassifier: the last layer is missing, expected linear or cosineLinear',
+      'splitClassifier: the last layer is missing, expected Linear or CosineLinear',
     );
   });
 });
@@ -153,7 +153,7 @@ describe('heads', () => {
     await expect(tauNorm(classifier, { tau: -1 })).rejects.toThrow('tauNorm: tau is -1, expected a finite number >= 0');
     using cosine = Sequential(CosineLinear(2, 3)).init();
     await expect(tauNorm(splitClassifier(cosine).classifier)).rejects.toThrow(
-      'tauNorm: the classifier is cosineLinear, whose weights have unit length, expected linear',
+      'tauNorm: the classifier is CosineLinear, whose weights have unit length, expected Linear',
     );
   });
 

@@ -108,11 +108,21 @@ export interface Experiment<V = any, O = any, R extends Run = any> {
   judge(runs: readonly R[]): Verdict;
 }
 
-/** Checks an experiment against its own types, and forgets them. */
+/** An experiment, checked against its own types. Without `options` the job gets the values of the flags. */
+export function experiment<F extends Flags, R extends Run>(
+  definition: Omit<Experiment<Values<F>, Values<F>, R>, 'options'> & { flags: F; options?: undefined },
+): Experiment;
+/** An experiment whose job gets other options. */
 export function experiment<F extends Flags, O, R extends Run>(
   definition: Experiment<Values<F>, O, R> & { flags: F },
-): Experiment {
-  return definition;
+): Experiment;
+/** Either form. */
+export function experiment(definition: Omit<Experiment, 'options'> & Partial<Experiment>): Experiment {
+  const names = Object.keys(definition.flags);
+  return {
+    ...definition,
+    options: definition.options ?? ((values) => Object.fromEntries(names.map((name) => [name, values[name]]))),
+  };
 }
 
 /** A line of the report. */

@@ -20,7 +20,7 @@ export interface LongTailOptions {
   methods: readonly string[];
 }
 
-/** What one experiment says beside the shared runner. */
+/** What one experiment adds to the shared runner. */
 export interface LongTailDefinition<M extends string> {
   id: string;
   title: string;
@@ -30,8 +30,8 @@ export interface LongTailDefinition<M extends string> {
   settings(full: boolean): string;
   /** What the claim asks for. */
   asked: readonly (Comparison & { baseline: M; method: M })[];
-  /** Comparisons shown beside it. */
-  beside?: readonly (Omit<Comparison, 'margin'> & { baseline: M; method: M })[];
+  /** Comparisons that are shown too and do not count. */
+  secondary?: readonly (Omit<Comparison, 'margin'> & { baseline: M; method: M })[];
   /** Validation images of each class. Default: none. */
   held?: { quick: number; full: number };
   /** How the recipe on Fashion-MNIST differs from the others'. */
@@ -48,7 +48,7 @@ export function longTailExperiment<M extends string>({
   methods,
   settings,
   asked,
-  beside = [],
+  secondary = [],
   held,
   ...own
 }: LongTailDefinition<M>): Experiment {
@@ -71,7 +71,7 @@ export function longTailExperiment<M extends string>({
       return (
         `${describeRecipe(recipe, full)} ${settings(full)} ` +
         `${validation ? `${validation} further training images of each class are the validation images. ` : ''}` +
-        'Official balanced test set after the last epoch, and beside it after the best of ' +
+        'Official balanced test set after the last epoch, and also after the best of ' +
         `${every === 1 ? 'all' : `every ${every}th`}; ${count(seeds, 'seed')}, paired.`
       );
     },
@@ -92,7 +92,7 @@ export function longTailExperiment<M extends string>({
       }
       return runs;
     },
-    judge: (runs: readonly LongTailRun[]) => judgeLongTail(runs, asked, beside),
+    judge: (runs: readonly LongTailRun[]) => judgeLongTail(runs, asked, secondary),
   });
 }
 
@@ -148,13 +148,13 @@ export function describeRun({
 }
 
 /**
- * The claim at the last epoch, and beside it comparisons that do not count for it: those given, and the claim at the
+ * The claim at the last epoch, and comparisons that do not count for it: those given, and the claim at the
  * best test epoch of each run.
  */
 export function judgeLongTail(
   runs: readonly PairedRun[],
   asked: readonly Comparison[],
-  beside: readonly Omit<Comparison, 'margin'>[] = [],
+  secondary: readonly Omit<Comparison, 'margin'>[] = [],
 ): Verdict {
   const verdict = judgePaired(runs, asked);
   const selected = asked
@@ -165,14 +165,14 @@ export function judgeLongTail(
       label: `${comparison.label}, best test epoch`,
     }));
   const isRun = (name: string): boolean => runs.some(({ method }) => method === name);
-  for (const comparison of [...beside, ...selected].filter(
+  for (const comparison of [...secondary, ...selected].filter(
     ({ baseline, method }) => isRun(baseline) && isRun(method),
   )) {
     const { baseline, method, label } = comparison;
     const shown = judgePaired(runs, [{ ...comparison, margin: 0 }]);
     for (const [dataset, value] of Object.entries(shown.result)) {
       const { [baseline]: base, [method]: ours, difference, seeds } = value as Record<string, unknown>;
-      verdict.result[`${dataset}: ${label}, ${method} against ${baseline}, beside the claim`] = {
+      verdict.result[`${dataset}: ${label}, ${method} against ${baseline} (secondary)`] = {
         [baseline]: base,
         [method]: ours,
         difference,

@@ -55,7 +55,7 @@ const FULL: LongTailRecipe = {
   late: 0.8,
 };
 
-/** What a method may look at when it is made for a run. */
+/** What a method may look at when it is created for a run. */
 export interface LongTailSetup {
   train: Dataset;
   /** Validation images, as many of each class; of experiments that ask for some. */
@@ -81,7 +81,7 @@ export interface LongTailPlan {
   onEpoch?(model: Sequential, epoch: number): void | Promise<void>;
 }
 
-/** A method of an experiment, made anew for each run. */
+/** A method of an experiment, created anew for each run. */
 export type LongTailMethod = (setup: LongTailSetup) => LongTailPlan;
 
 /** One trained net. Shares and errors are fractions, on the official test images after the last epoch. */
@@ -92,7 +92,7 @@ export type LongTailRun = {
   balancedAccuracy: number;
   /**
    * The largest balanced accuracy after any epoch that was scored, and that epoch, from 1: a selection on the test set,
-   * shown beside the last.
+   * shown next to the last.
    */
   bestBalancedAccuracy: number;
   bestEpoch: number;

@@ -6,9 +6,14 @@ export function percent(fraction: number, digits = 2): string {
   return (100 * fraction).toFixed(digits);
 }
 
+/** Mean of some numbers. */
+export function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, v) => sum + v, 0) / values.length;
+}
+
 /** Mean and standard deviation (n - 1); the deviation of a single value is null. */
 export function meanAndDeviation(values: readonly number[]): { mean: number; sd: number | null } {
-  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+  const mean = meanOf(values);
   if (values.length < 2) return { mean, sd: null };
   return { mean, sd: Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1)) };
 }
@@ -31,6 +36,22 @@ export function eventLimit(trials: number, rate: number): number {
   let m = 0;
   while (1 - binomialCdf(m, trials, rate) > 1e-6) m++;
   return m;
+}
+
+/** The lines of a table, each with what was asked for; the claim holds when there are runs and every line does. */
+export class Checks {
+  readonly rows: string[][] = [];
+  holds: boolean;
+
+  constructor(runs: readonly unknown[]) {
+    this.holds = runs.length > 0;
+  }
+
+  /** A line of the table, which ends with yes or no. */
+  add(cells: readonly string[], isSo: boolean): void {
+    this.holds &&= isSo;
+    this.rows.push([...cells, isSo ? 'yes' : 'no']);
+  }
 }
 
 /** A run that can be paired: runs of one data set and seed saw the same data and the same order. */

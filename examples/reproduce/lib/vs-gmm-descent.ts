@@ -104,7 +104,7 @@ export interface ClassDraws {
   width: number;
 }
 
-/** Penalty on W of {@link fitClasses}: l2 / 2 |W|^2 beside the mean loss. */
+/** Penalty on W of {@link fitClasses}: l2 / 2 |W|^2 added to the mean loss. */
 const L2 = 1e-3;
 
 /**

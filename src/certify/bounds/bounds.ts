@@ -39,8 +39,8 @@ export interface CertifyBoundsOptions extends BoxOptions, BatchOptions {
   /** The classes to certify, such as the true ones; what is another class is not certified. Default: the model's. */
   labels?: LabelsInput;
   /**
-   * 'ibp' for any net, 'crown-ibp' or 'crown' for linear, conv2d, relu, average pooling and residual layers
-   * ({@link crownBounds}); dearer in this order and mostly tighter. Default: 'ibp'.
+   * 'ibp' for any net, 'crown-ibp' or 'crown' for linear, convolution, relu, average pooling and residual layers
+   * ({@link crownBounds}); in this order they cost more and are mostly tighter. Default: 'ibp'.
    */
   method?: (typeof METHODS)[number];
 }
@@ -67,8 +67,9 @@ export function boxAround(x: Tensor, options: BoxOptions): Interval {
 
 /**
  * Whether a class y holds in the whole box around each input, by bounds on the outputs: z_y - z_j > 0 for all j.
- * Where the last layer is linear, it is merged with these differences; CROWN's margins are met with those of intervals,
- * so that neither of its forms certifies less than intervals do; between the two forms nothing is promised. Sound in
+ * Where the last layer is linear, it is merged with these differences; of CROWN's margin and that of
+ * intervals the larger counts, so that neither form of CROWN certifies less than intervals do; between the two forms
+ * nothing is promised. Sound in
  * floating point, see {@link intervalBounds}. x: (n, ...), batches of 100 by default. A margin whose bounds are
  * NaN or overflow certifies nothing; weights that are not finite are refused by a NonFiniteError. Throws RangeError on
  * a bad option, when an input lies outside `clip` or a label outside the classes, ShapeError unless the model gives
@@ -130,7 +131,7 @@ export async function certifyBounds(
       );
       classesOf!.forEach((label, i) => {
         const row = start + i;
-        // A model that gives no class to an input has none to certify there.
+        // Without a class of the model there is none to certify.
         if (!wanted && label === NO_CLASS) return void (margins[row] = -Infinity);
         const asked = wanted ? wanted[row]! : label;
         if (!(Number.isInteger(asked) && asked >= 0 && asked < classes))
@@ -172,7 +173,7 @@ function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Te
   const before = layers.slice(0, -1).reduce((now, layer) => intervalBounds(layer, now), box);
   const outputs = last ? intervalBounds(last, before) : before;
   expectLogits(outputs.lower);
-  if (last?.kind === 'linear' || last?.kind === 'ntkLinear')
+  if (last?.kind === 'Linear' || last?.kind === 'NtkLinear')
     return leastOf(differences(labels, outputs.lower.shape[1]!), [{ layer: last, input: before }]);
   const own = sum(mul(outputs.lower, oneHot(labels, outputs.lower.shape[1]!)), { axes: 1, keepDim: true });
   return widen(

@@ -33,7 +33,7 @@ import { EPSILON, sumError, sure, sureLower, type Interval } from '../f32-error.
 interface Step {
   layer: Layer;
   input: Interval;
-  /** Of a residual layer: its paths, without the relu behind their sum, and the bounds of their outputs. */
+  /** Of a residual layer: its paths, without the relu after their sum, and the bounds of their outputs. */
   paths?: readonly { steps: readonly Step[]; output: Interval }[];
 }
 
@@ -69,7 +69,7 @@ type Back = (plane: Plane, step: Step) => Plane;
 /** Through z = W x + b: the plane over x. The size of z bounds the rounding of the layer and of the product here. */
 const throughLinear: Back = ({ coefficients, constant }, { layer, input }) => {
   const { bias } = layer.params;
-  const weight = layer.kind === 'ntkLinear' ? ntkWeight(layer as NtkLinear) : layer.params.weight!;
+  const weight = layer.kind === 'NtkLinear' ? ntkWeight(layer as NtkLinear) : layer.params.weight!;
   const [batch, rows, out] = coefficients.shape as [number, number, number];
   const flat = reshape(coefficients, [batch * rows, out]);
   const size = linear(largest(input), abs(weight), bias ? abs(bias) : null);
@@ -103,7 +103,7 @@ const throughConv2d: Back = ({ coefficients, constant }, { layer, input }) => {
   return { coefficients: reshape(back, [batch, rows, -1]), constant: lessError(moved, coefficients, size, terms) };
 };
 
-/** Through z = scale x + shift, element by element; `size` is what the shift is made of. All broadcast over x. */
+/** Through z = scale x + shift, element by element; `size` bounds the terms of the shift. All broadcast over x. */
 function throughScale(
   { coefficients, constant }: Plane,
   { input }: Step,
@@ -180,30 +180,30 @@ const throughSum: Back = ({ coefficients, constant }, { input, paths }) => {
 const unchanged: Back = (plane) => plane;
 
 const BACK: Readonly<Record<string, Back>> = {
-  linear: throughLinear,
-  ntkLinear: throughLinear,
-  conv2d: throughConv2d,
-  relu: throughRelu,
-  flatten: unchanged,
-  dropout: unchanged,
-  avgPool2d: throughMean,
-  adaptiveAvgPool2d: throughMean,
-  padShortcut: throughMean,
-  residual: throughSum,
-  bias: (plane, step) => {
+  Linear: throughLinear,
+  NtkLinear: throughLinear,
+  Conv2d: throughConv2d,
+  ReLU: throughRelu,
+  Flatten: unchanged,
+  Dropout: unchanged,
+  AvgPool2d: throughMean,
+  AdaptiveAvgPool2d: throughMean,
+  PadShortcut: throughMean,
+  Residual: throughSum,
+  Bias: (plane, step) => {
     const shift = perChannel(step.layer.params.bias!, step.input.lower.rank);
     return throughScale(plane, step, null, shift, abs(shift));
   },
-  classScale: (plane, step) => {
+  ClassScale: (plane, step) => {
     const { scale, bias } = step.layer.params;
     const shift = bias ?? mul(scale!, 0);
     return throughScale(plane, step, scale!, shift, abs(shift));
   },
-  batchNorm: (plane, step) => {
+  BatchNorm: (plane, step) => {
     const { scale, shift, size } = normOf(step.layer as BatchNorm, step.input.lower.rank);
     return throughScale(plane, step, scale, shift, size);
   },
-  normalizeInput: (plane, step) => {
+  NormalizeInput: (plane, step) => {
     const { scale, shift, size } = pixelScale(step.layer as NormalizeInput, step.input.lower.rank);
     return throughScale(plane, step, scale, shift, size);
   },
@@ -214,7 +214,7 @@ const BACK: Readonly<Record<string, Back>> = {
  * not pass.
  */
 function chainOf(model: Layer, name = ''): Layer[] {
-  if (model.kind === 'sequential')
+  if (model.kind === 'Sequential')
     return Object.entries(model.children ?? {}).flatMap(([key, layer]) => chainOf(layer, key));
   if (model.kind in BACK) return [model];
   throw new TypeError(
@@ -242,7 +242,7 @@ export function leastOf(rows: Tensor, steps: readonly Step[]): Tensor {
   );
 }
 
-/** Bounds of all outputs of the last step, a block of them at a time, met with `known`. */
+/** Bounds of all outputs of the last step, a block of them at a time, intersected with `known`. */
 function tightened(known: Interval, steps: readonly Step[]): Interval {
   const [batch, ...shape] = known.lower.shape as [number, ...number[]];
   const size = sizeOf(shape);
@@ -273,7 +273,7 @@ function tightened(known: Interval, steps: readonly Step[]): Interval {
 }
 
 const hasRelu = ({ layer, paths }: Step): boolean =>
-  layer.kind === 'relu' || (paths ?? []).some(({ steps }) => steps.some(hasRelu));
+  layer.kind === 'ReLU' || (paths ?? []).some(({ steps }) => steps.some(hasRelu));
 
 /**
  * The layers of a model with the bounds of their inputs, and the bounds of the output; `before` leads from the box to
@@ -297,8 +297,8 @@ function walked(
     pass({ layer, input: now }, intervalBounds(layer, now));
   };
   for (const layer of chainOf(model)) {
-    if (layer.kind === 'relu') meetRelu(layer);
-    else if (layer.kind === 'residual') {
+    if (layer.kind === 'ReLU') meetRelu(layer);
+    else if (layer.kind === 'Residual') {
       const { main, shortcut, activation } = layer as Residual;
       const at = [...before, ...steps];
       const paths = [

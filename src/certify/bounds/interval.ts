@@ -87,7 +87,7 @@ const dipping =
       CURVE,
     );
 
-/** v weight + bias with a weight of either sign; `weight`, `bias` and the size of what `bias` is made of broadcast. */
+/** v weight + bias with a weight of either sign; `weight`, `bias` and the size of the terms of `bias` broadcast. */
 function scaled(v: Interval, weight: Tensor | null, bias: Tensor | null, biasSize = bias && abs(bias)): Interval {
   if (!weight || !bias || !biasSize) return v;
   const [a, b] = [mul(v.lower, weight), mul(v.upper, weight)];
@@ -177,38 +177,38 @@ export function summed(a: Interval, b: Interval): Interval {
 
 /** Rules by kind of layer. */
 const RULES: Readonly<Record<string, Rule>> = {
-  sequential: chain,
-  flatten: rising,
-  dropout: (_, x) => x,
-  padShortcut: rising,
-  relu: rising,
-  maxPool2d: rising,
-  sigmoid: risingCurve,
-  tanh: risingCurve,
-  softplus: risingCurve,
-  leakyRelu: (layer, x) => ((layer as LeakyReLU).negativeSlope >= 0 ? risingCurve : dipping(0))(layer, x),
-  elu: (layer, x) => ((layer as ELU).alpha >= 0 ? risingCurve : dipping(0))(layer, x),
-  silu: dipping(-1.2784645427610738),
-  gelu: (layer, x) =>
+  Sequential: chain,
+  Flatten: rising,
+  Dropout: (_, x) => x,
+  PadShortcut: rising,
+  ReLU: rising,
+  MaxPool2d: rising,
+  Sigmoid: risingCurve,
+  Tanh: risingCurve,
+  Softplus: risingCurve,
+  LeakyReLU: (layer, x) => ((layer as LeakyReLU).negativeSlope >= 0 ? risingCurve : dipping(0))(layer, x),
+  ELU: (layer, x) => ((layer as ELU).alpha >= 0 ? risingCurve : dipping(0))(layer, x),
+  SiLU: dipping(-1.2784645427610738),
+  GELU: (layer, x) =>
     dipping((layer as GELU).approximate === 'tanh' ? -0.7524614220710162 : -0.7517915246935645)(layer, x),
-  avgPool2d: averaged((layer) => sizeOf((layer as Pool2d).kernelSize)),
-  adaptiveAvgPool2d: averaged((_, x) => sizeOf(x.lower.shape.slice(2))),
-  linear: (layer, x) =>
+  AvgPool2d: averaged((layer) => sizeOf((layer as Pool2d).kernelSize)),
+  AdaptiveAvgPool2d: averaged((_, x) => sizeOf(x.lower.shape.slice(2))),
+  Linear: (layer, x) =>
     affine(x, layer.params.weight!, layer.params.bias ?? null, (layer as Linear).inFeatures, (v, w, b) =>
       linear(v, w, b),
     ),
-  ntkLinear: (layer, x) =>
+  NtkLinear: (layer, x) =>
     affine(x, ntkWeight(layer as NtkLinear), layer.params.bias!, (layer as NtkLinear).inFeatures, (v, w, b) =>
       linear(v, w, b),
     ),
-  conv2d: (layer, x) => {
+  Conv2d: (layer, x) => {
     const { stride, padding, dilation, groups } = layer as Conv2d;
     const { weight, bias } = layer.params;
     return affine(x, weight!, bias ?? null, sizeOf(weight!.shape.slice(1)), (v, w, b) =>
       conv2d(v, w, b, { stride, padding, dilation, groups }),
     );
   },
-  cosineLinear: (layer, x) => {
+  CosineLinear: (layer, x) => {
     const { inFeatures, scale } = layer as CosineLinear;
     const error = sumError(inFeatures);
     const product = sure(affine(x, normalize(layer.params.weight!), null, inFeatures, (v, w) => linear(v, w)));
@@ -221,15 +221,15 @@ const RULES: Readonly<Record<string, Rule>> = {
     );
     return { lower: mul(cosine.lower, scale), upper: mul(cosine.upper, scale) };
   },
-  batchNorm: (layer, x) => {
+  BatchNorm: (layer, x) => {
     const { scale, shift, size } = normOf(layer as BatchNorm, x.lower.rank);
     return scaled(x, scale, shift, size);
   },
-  normalizeInput: (layer, x) => {
+  NormalizeInput: (layer, x) => {
     const { scale, shift, size } = pixelScale(layer as NormalizeInput, x.lower.rank);
     return scaled(x, scale, shift, size);
   },
-  layerNorm: (layer, x) => {
+  LayerNorm: (layer, x) => {
     const { normalizedShape, eps } = layer as LayerNorm;
     const y = through(
       x,
@@ -238,7 +238,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     );
     return scaled(y, layer.params.weight ?? null, layer.params.bias ?? null);
   },
-  groupNorm: (layer, x) => {
+  GroupNorm: (layer, x) => {
     const { groups, eps } = layer as GroupNorm;
     const { weight, bias } = layer.params;
     const [batch] = x.lower.shape as [number];
@@ -249,15 +249,15 @@ const RULES: Readonly<Record<string, Rule>> = {
     );
     return scaled(y, weight ? perChannel(weight, x.lower.rank) : null, bias ? perChannel(bias, x.lower.rank) : null);
   },
-  classScale: (layer, x) => {
+  ClassScale: (layer, x) => {
     const { scale, bias } = layer.params;
     return scaled(x, scale!, bias ?? mul(scale!, 0));
   },
-  meanShift: (layer, x) => widen(rising(layer, x), SINGLE, TINY),
-  bias: (layer, x) => widen(rising(layer as Bias, x), SINGLE, TINY),
-  negatedDistance: (_, { lower, upper }) => ({ lower: neg(upper), upper: neg(lower) }),
-  linfDistLinear: (layer, x) => distances(layer.kind, (layer as LinfDistLinear).power, x, layer.params.weight!),
-  linfDistConv2d: (layer, x) => {
+  MeanShift: (layer, x) => widen(rising(layer, x), SINGLE, TINY),
+  Bias: (layer, x) => widen(rising(layer as Bias, x), SINGLE, TINY),
+  NegatedDistance: (_, { lower, upper }) => ({ lower: neg(upper), upper: neg(lower) }),
+  LinfDistLinear: (layer, x) => distances(layer.kind, (layer as LinfDistLinear).power, x, layer.params.weight!),
+  LinfDistConv2d: (layer, x) => {
     const { kernelSize, stride, padding, power } = layer as LinfDistConv2d;
     const { weight } = layer.params;
     const [batch, , height, width] = x.lower.shape as [number, number, number, number];
@@ -273,12 +273,12 @@ const RULES: Readonly<Record<string, Rule>> = {
     const images = (t: Tensor): Tensor => reshape(permute(t, [0, 2, 1]), [batch, -1, size(height, 0), size(width, 1)]);
     return { lower: images(y.lower), upper: images(y.upper) };
   },
-  sortDistLinear: (layer, x) => {
+  SortDistLinear: (layer, x) => {
     const { power, keep, terms } = layer as SortDistLinear;
     expectInfinite(layer.kind, power);
     return widen(sortDistanceBounds(x.lower, x.upper, layer.params.weight!, { keep, terms }), sumError(terms), TINY);
   },
-  residual: (layer, x) => {
+  Residual: (layer, x) => {
     const { main, shortcut, activation } = layer as Residual;
     const [a, b] = [intervalBounds(main, x), shortcut ? intervalBounds(shortcut, x) : x];
     const y = summed(a, b);
@@ -287,7 +287,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 };
 
 /**
- * A batch norm layer in evaluation as y = scale x + shift, and the size of what the shift is made of; all broadcast
+ * A batch norm layer in evaluation as y = scale x + shift, and the size of the terms of the shift; all broadcast
  * over x.
  */
 export function normOf(
@@ -319,9 +319,9 @@ export function pixelScale({ buffers }: NormalizeInput, rank: number): { scale: 
 export function intervalBounds(model: Layer, input: Interval): Interval {
   const rule = RULES[model.kind];
   if (rule) return sure(rule(model, sure(input)));
-  if (model.kind === 'embedding')
+  if (model.kind === 'Embedding')
     throw new TypeError(
-      'intervalBounds: embedding takes integers, between which there is nothing; bound the layers behind it',
+      'intervalBounds: Embedding takes integers, between which there is nothing; bound the layers after it',
     );
   throw new TypeError(`intervalBounds: there is no rule for a layer of kind ${model.kind}`);
 }

@@ -19,25 +19,25 @@ import { EPSILON, TINY } from '../f32-error.ts';
 
 /**
  * Layers that are 1-Lipschitz in the l_infinity norm in evaluation mode, and how often each rounds an element: a
- * difference once, a quotient, of 2.5 units in the last place, thrice. normalizeInput is 1-Lipschitz in units of its
+ * difference once, a quotient, of 2.5 units in the last place, thrice. NormalizeInput is 1-Lipschitz in units of its
  * smallest std.
  */
 const ROUNDINGS: Readonly<Record<string, number>> = {
-  flatten: 0,
-  normalizeInput: 4,
-  linfDistLinear: 1,
-  linfDistConv2d: 1,
-  meanShift: 1,
-  bias: 1,
-  negatedDistance: 0,
-  relu: 0,
-  maxPool2d: 0,
-  dropout: 0,
+  Flatten: 0,
+  NormalizeInput: 4,
+  LinfDistLinear: 1,
+  LinfDistConv2d: 1,
+  MeanShift: 1,
+  Bias: 1,
+  NegatedDistance: 0,
+  ReLU: 0,
+  MaxPool2d: 0,
+  Dropout: 0,
 };
 
 /** A sum of K products of positive numbers: the share, the difference, the product, and K - 1 sums; one to spare. */
 const roundingsOf = (layer: Layer): number | undefined =>
-  layer.kind === 'sortDistLinear' ? (layer as SortDistLinear).terms + 3 : ROUNDINGS[layer.kind];
+  layer.kind === 'SortDistLinear' ? (layer as SortDistLinear).terms + 3 : ROUNDINGS[layer.kind];
 
 /**
  * Half the distance between the two largest outputs, for each input: every output of the net is 1-Lipschitz in the
@@ -51,7 +51,7 @@ const roundingsOf = (layer: Layer): number | undefined =>
  * = e / (1 - L e) sum_l n_l a_l (+ underflow), for the layers after it pass an error on undiminished at most. At a
  * point within r the a_l are larger by at most r + E + E', so that E' (1 - k) <= E (1 + k) + k r there, k = L e / (1 -
  * L e). Both classes stay in order while r <= m/2 - E - E', for a margin m of the computed outputs, which gives r = (1
- * - k) m/2 - 2 E. The a_l are exact and the rest is f64, rounded down. Behind a first layer (x - mean) / std, r is in
+ * - k) m/2 - 2 E. The a_l are exact and the rest is f64, rounded down. After a first layer (x - mean) / std, r is in
  * units of its outputs, and r times the smallest std is the radius.
  * Throws RangeError unless the power is infinite and x finite, NonFiniteError on weights that are not, ShapeError
  * unless the net gives (batch, classes), TypeError at a layer that is not known to be 1-Lipschitz.
@@ -120,24 +120,25 @@ function expectInfinite({ power }: LinfDistNet): void {
  * Throws where such a layer stands elsewhere.
  */
 async function smallestDeviation(layers: readonly Layer[]): Promise<number> {
-  const at = layers.findIndex(({ kind }) => kind === 'normalizeInput');
+  const at = layers.findIndex(({ kind }) => kind === 'NormalizeInput');
   if (at < 0) return 1;
   if (
-    layers.slice(at + 1).some(({ kind }) => kind === 'normalizeInput') ||
+    layers.slice(at + 1).some(({ kind }) => kind === 'NormalizeInput') ||
     layers.slice(0, at).some((layer) => roundingsOf(layer)! > 0)
   ) {
-    throw new TypeError('certifyMargin: normalizeInput stands behind other layers, expected it first');
+    throw new TypeError('certifyMargin: NormalizeInput comes after other layers, expected it first');
   }
   const deviations = await (bufferOf(layers[at]!, 'std') as Tensor).read();
   const least = deviations.reduce((a, b) => Math.min(a, Math.abs(b)), Infinity);
   if (!(least >= 2 ** -126))
-    throw new RangeError(`certifyMargin: normalizeInput has a std of ${least}, expected positive numbers`);
+    throw new RangeError(`certifyMargin: NormalizeInput has a std of ${least}, expected positive numbers`);
   return least;
 }
 
 /**
- * The radius of a margin of f32 outputs, in units of the input, of which one is `unit` of the net behind (x - mean) /
- * std, given the largest output of each layer that rounds and how often it does; 0 where nothing is certain.
+ * The radius, in units of the input, of a margin of f32 outputs: `unit`, the smallest std of a first layer (x - mean) /
+ * std, else 1, times the radius in units of that layer's outputs. `sizes` is the largest output of each layer that
+ * rounds, `roundings` how often it does. 0 where nothing is certain.
  */
 function marginRadius(unit: number, margin: number, sizes: Float32Array, roundings: readonly number[]): number {
   const count = roundings.reduce((a, b) => a + b, 0);
@@ -150,12 +151,12 @@ function marginRadius(unit: number, margin: number, sizes: Float32Array, roundin
 
 function* leavesOf(model: Layer): Generator<Layer> {
   for (const [name, layer] of Object.entries(model.children ?? {})) {
-    if (layer.kind === 'sequential') yield* leavesOf(layer);
+    if (layer.kind === 'Sequential') yield* leavesOf(layer);
     else if (roundingsOf(layer) !== undefined) yield layer;
     else
       throw new TypeError(
-        `certifyMargin: layer ${name} (${layer.kind}) is not known to be 1-Lipschitz; bounds of such nets ` +
-          `are certifyBounds' matter`,
+        `certifyMargin: layer ${name} (${layer.kind}) is not known to be 1-Lipschitz; use ` +
+          'certifyBounds for such nets',
       );
   }
 }

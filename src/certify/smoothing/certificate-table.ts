@@ -48,7 +48,7 @@ function duration(seconds: number): string {
  * Reads such a table, also one that a stop cut short: `rows` are those of the complete lines, `text` is the table up to
  * them, with its header, to which lines can be appended. An empty text is a table without rows. Throws SyntaxError,
  * which names the line, on another header, a line that is not a row, or a row that no certifier gives: a radius that is
- * not a finite number of at least 0 or stands beside an abstention, or a `correct` that is not whether the prediction
+ * not a finite number of at least 0, or not 0 on an abstention, or a `correct` that is not whether the prediction
  * is the label.
  */
 export function parseCertificates(text: string): { rows: CertificateRow[]; text: string } {

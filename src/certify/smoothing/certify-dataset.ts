@@ -32,23 +32,24 @@ export interface CertifiedRow {
   remaining: number;
 }
 
-/** Rows that are computed again to see that `done` is of this run. */
+/** Rows that are computed again to see that `resumeFrom` is of this run. */
 const CHECKED = 2;
 
 /**
  * Certifies the inputs of a data set one after the other, {@link Smooth.certify} with the noise of their indices, so
- * that a row does not depend on the others, on `concurrency` or on a stop:
+ * that a row does not depend on the others, on `concurrency` or on an interruption:
  *
  *     const { rows, text } = parseCertificates(earlier); // '' at first
- *     await writeFile(file, text); // without a line that a stop cut short
- *     for await (const { line, remaining } of certifyDataset(smooth, test, { n: 100_000, done: rows, signal })) {
+ *     await writeFile(file, text); // without a line that an interruption cut short
+ *     for await (const { line, remaining } of certifyDataset(smooth, test, { n: 100_000, resumeFrom: rows, signal })) {
  *       await appendFile(file, line);
  *     }
  *
- * Yields the rows that `done` lacks, in order; the device works on the next inputs meanwhile. Before the first, two
- * rows of `done` are computed again, those whose radii tell most, and an Error says so if they differ: the table is of
- * another model, data set, seed, sigma, n0, n, alpha or adapter. Errors besides: RangeError on indices out of range or
- * twice, and those of Smooth.certify. An abort throws the reason of the signal; rows yielded before it stay valid.
+ * Yields the rows that `resumeFrom` lacks, in order; the device works on the next inputs meanwhile. Before the first,
+ * two rows of `resumeFrom` are computed again, those that differ most between runs, and an Error says so if they
+ * differ: the table is of another model, data set, seed, sigma, n0, n, alpha or adapter. Errors besides: RangeError on
+ * indices out of range or twice, and those of Smooth.certify. An abort throws the reason of the signal; rows yielded
+ * before it stay valid.
  */
 export async function* certifyDataset(
   smooth: Smooth,
@@ -91,7 +92,7 @@ export async function* certifyDataset(
         return { index, label, predict, radius: roundedDown(radii[i]!), correct: predict === label, seconds };
       });
     };
-    for (const row of telling(before)) {
+    for (const row of rowsToVerify(before)) {
       const [again] = await of([row.index]);
       if (again!.predict !== row.predict || again!.radius !== roundedDown(row.radius)) {
         throw new Error(
@@ -111,7 +112,7 @@ export async function* certifyDataset(
     next = groups[0] && of(groups[0]);
     for (const [g] of groups.entries()) {
       const current = next!;
-      // The next group is queued before this one is waited for; its failure is met in its turn.
+      // The next group is queued before this one is waited for; its failure is handled when it is awaited.
       next = groups[g + 1] && of(groups[g + 1]!);
       next?.catch(() => {});
       const rows = await current;
@@ -141,9 +142,9 @@ function inputsTogether({ n0 = 100, n = 100_000, batchSize = 1000 }: CertifyData
 }
 
 /**
- * Rows of `done` by which another run differs most likely: radii between 0 and the largest, which many inputs share.
+ * The rows in which another run differs most likely: radii between 0 and the largest, which many inputs share.
  */
-function telling(rows: readonly CertificateRow[]): CertificateRow[] {
+function rowsToVerify(rows: readonly CertificateRow[]): CertificateRow[] {
   const largest = Math.max(...rows.map(({ radius }) => radius));
   const between = rows.filter(({ predict, radius }) => predict !== ABSTAIN && radius < largest);
   return [...rows.filter((row) => !between.includes(row)), ...between].slice(-CHECKED);
@@ -179,7 +180,7 @@ function expectSame(done: readonly CertificateRow[], indices: ArrayLike<number>,
   done.forEach(({ index, label }, i) => {
     if (index !== indices[i])
       throw new RangeError(
-        `certifyDataset: row ${i + 1} of done is input ${index}, expected ${indices[i]}: it is of another run`,
+        `certifyDataset: row ${i + 1} of resumeFrom is input ${index}, expected ${indices[i]}: it is of another run`,
       );
     if (label !== labels[index])
       throw new RangeError(

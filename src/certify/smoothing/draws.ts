@@ -23,7 +23,7 @@ export interface NoisyClassifier {
   hold?(): { release(): void };
 }
 
-/** What certifiers that draw copies by need are told of the inputs. */
+/** Which random numbers the inputs get, for certifiers that draw as many copies as they need. */
 export interface DrawOptions {
   /**
    * Number of each input, which decides its noise. Default: 0, 1, ... in each call, so that inputs given one at a time
@@ -112,7 +112,7 @@ export function expectInteger(what: string, name: string, value: number, least: 
 /** Fewest copies whose lower bound at level 1 - alpha reaches 1/2 when all of them agree: 10 at alpha = 0.001. */
 export function fewestCopies(alpha: number): number {
   let n = samplesForRadius(0, { alpha });
-  // The bound is rounded down, which tells where alpha is a power of 1/2.
+  // The bound is rounded down, which matters where alpha is a power of 1/2.
   while (clopperPearsonLower(n, n, alpha) < 0.5) n++;
   return n;
 }

@@ -161,7 +161,7 @@ export class NoisyVotes {
         weights.dispose();
       }
     });
-    // A failure is that of the call that comes next.
+    // A failure is reported by the call that comes next.
     this.#queue.catch(() => (this.#mark = null));
   }
 

@@ -28,9 +28,9 @@ export interface CpcOptions extends LossOptions {
 
 /**
  * Pairwise constraints: cross-entropy - lambdaBdc mean_{k != y} log sigmoid(z_y - z_k) - lambdaBec / 2 mean_{k, l} log
- * sigmoid(z_k - z_l) over ordered pairs of distinct classes beside the label, which is smallest where their logits are
- * equal. The last term needs three classes and is 0 below. Cheng and Vasconcelos, "Calibrating deep neural networks by
- * pairwise constraints", CVPR 2022. The cost is rows classes^2. Throws RangeError when a factor is negative or not
+ * sigmoid(z_k - z_l) over ordered pairs of distinct classes other than the label, which is smallest where their logits
+ * are equal. The last term needs three classes and is 0 below. Cheng and Vasconcelos, "Calibrating deep neural networks
+ * by pairwise constraints", CVPR 2022. The cost is rows classes^2. Throws RangeError when a factor is negative or not
  * finite.
  */
 export function cpc(given: CpcOptions = {}): Loss {

@@ -148,7 +148,7 @@ export function heuristicRule(classes: number, n: HeuristicNumbers): MultiplierR
   };
 }
 
-/** Sums over rows of `width` numbers of each class, made from the gap max z - z_k. */
+/** Sums over rows of `width` numbers of each class, computed from the gap max z - z_k. */
 function accumulator(
   where: string,
   classes: number,

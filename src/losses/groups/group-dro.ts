@@ -64,7 +64,7 @@ const NOTHING = -1e38;
  * Group distributionally robust optimisation around any loss: sum_g q_g L_g, L_g the mean loss of group g in the batch,
  * 0 for a group without rows, and q_g <- q_g exp(eta (L_g + C / sqrt(n_g))) / sum, uniform at first; q is a constant of
  * the gradient. log q lies on the device, so that a captured step moves it and nothing overflows. Where no gradient is
- * recorded (`noGrad`, constant logits) q counts the batch but stays as it was. The call takes `groups` beside the
+ * recorded (`noGrad`, constant logits) q counts the batch but stays as it was. The call takes `groups` besides the
  * labels and passes them on, so that the loss may be `groupVs`. The value is that sum for every reduction but 'none',
  * which gives its terms. Class weights of the loss lie inside L; sample weights are the measure of the means. `dispose`
  * frees the loss too. Sagawa, Koh, Hashimoto, Liang, ICLR 2020, algorithm 1. The released code adds the adjustment to

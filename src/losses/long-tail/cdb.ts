@@ -35,7 +35,7 @@ export interface CdbOptions extends CdbWeightsOptions {
   reduction?: Reduction;
 }
 
-/** A loss that is told how hard the classes are; see {@link cdb}. */
+/** A loss whose class weights follow validation accuracies; see {@link cdb}. */
 export interface Cdb extends Loss {
   /** Weights in force. */
   readonly classWeights: Float64Array;

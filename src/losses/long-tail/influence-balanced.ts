@@ -39,7 +39,7 @@ export interface InfluenceBalancedLoss extends Pick<Loss, 'name' | 'reduction' |
 /**
  * Influence-balanced loss: w_y CE alpha / (|p - onehot(y)|_1 |phi|_1 + eps), phi the features before the last
  * layer. The factor is a constant of the gradient. Meant for fine-tuning after a phase of cross-entropy. logits: (rows,
- * classes); `features`, beside the labels: (rows, width). Park, Lim, Jeon, Choi, "Influence-balanced loss for
+ * classes); `features`, besides the labels: (rows, width). Park, Lim, Jeon, Choi, "Influence-balanced loss for
  * imbalanced visual classification", ICCV 2021. Throws RangeError unless alpha and eps are positive and finite.
  */
 export function influenceBalanced(given: InfluenceBalancedOptions = {}): InfluenceBalancedLoss {
@@ -99,7 +99,7 @@ export function influenced(loss: InfluenceBalancedLoss, given: InfluencedOptions
   const objective: Objective = ({ x, y, forward, at }) => {
     const seen: Tensor[] = [x];
     const logits = forward(x, { hook: (hidden) => (seen.push(hidden), hidden) });
-    // The last that `behind` saw are the logits.
+    // The last output that `hook` saw is the logits; the one before is what the last layer is given.
     const features = reshape(seen.at(-2)!, [y.size, seen.at(-2)!.size / y.size]);
     const balanced = loss(logits, y, { features });
     return from === 0 ? balanced : where(less(at.epoch, from), plain(logits, y), balanced);

@@ -26,7 +26,7 @@ export interface LdamOptions {
 }
 
 /**
- * Label-distribution-aware margin loss: cross-entropy of s (z_c - m_y [c = y]), m_c = maxM (n_min / n_c)^(1/4).
+ * Label-distribution-aware margin loss: cross-entropy of scale (z_c - m_y [c = y]), m_c = maxM (n_min / n_c)^(1/4).
  * Meant for the cosines of `CosineLinear`; margin and factor act in training only, prediction is argmax z. A class
  * without samples gets the largest margin.
  * Cao, Wei, Gaidon, Arechiga, Ma, NeurIPS 2019, equations 10 and 13; defaults of the official code. Throws RangeError

@@ -1,7 +1,7 @@
 import { expectOptions } from '../../check/options.ts';
 import { softplus } from '../../stats/softplus.ts';
 
-/** What {@link logitClipBounds} is asked about. */
+/** Options of {@link logitClipBounds}. */
 export interface LogitClipBoundsOptions {
   /** Largest norm of the logits, a finite number > 0. */
   tau: number;

@@ -7,9 +7,9 @@ import type { Loss, LossOptions } from '../loss.ts';
 import { LOSS_OPTIONS } from '../loss-options.ts';
 
 /**
- * Half the squared norm of the logits, 1/2 sum_k z_k^2, as a part of a sum:
- * `combined([[1, crossEntropy()], [0.01, logitPenalty()]])` keeps logits small by a penalty where `logitClip` does it
- * by a bound. Labels only say which rows count.
+ * Half the squared norm of the logits, 1/2 sum_k z_k^2, as a part of a sum: `combined([[1, crossEntropyLoss()], [0.01,
+ * logitPenalty()]])` keeps logits small by a penalty where `logitClip` does it by a bound. Labels only say which rows
+ * count.
  */
 export function logitPenalty(options: LossOptions = {}): Loss {
   expectOptions('logitPenalty', options, LOSS_OPTIONS);

@@ -50,8 +50,8 @@ export interface LinfHeadObjective extends Objective {
  *   'mix'    kappa CE(w, y) + (1 - kappa) CE(z, y)                         Zhang, Cai, Lu, He and Wang, ICML 2021
  *   'hinge'  mean [z is right] max(0, max_{j != y} w_j + 1) + lambda CE(z, y)     SortNet, NeurIPS 2022
  *
- * The bounds are those of training: not widened for rounding, and the mean shift of the batch taken for constant;
- * certificates are `certifyBounds`' matter. epsTrain grows from 0 as a schedule says:
+ * The bounds are those of training: not widened for rounding, and the mean shift of the batch taken as constant;
+ * for certificates use `certifyBounds`. A schedule lets epsTrain grow from 0:
  * `apply: ({ p, eps }) => { net.power.set(p); objective.set({ epsTrain: eps * 0.35 }); }`. The net's running means move
  * once a step. Throws RangeError on options out of range.
  */

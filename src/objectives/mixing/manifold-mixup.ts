@@ -16,7 +16,7 @@ import type { Objective } from '../../losses/objective.ts';
 /** Options of {@link manifoldMixup}. */
 export interface ManifoldMixupOptions extends Pick<MixupOptions, 'perSample'> {
   /**
-   * Depths that may be mixed at, each as likely as the others: 0 is the input, d what stands behind the first d layers
+   * Depths that may be mixed at, each as likely as the others: 0 is the input, d the output of the first d layers
    * of the model.
    */
   layers: readonly number[];
@@ -25,7 +25,7 @@ export interface ManifoldMixupOptions extends Pick<MixupOptions, 'perSample'> {
 }
 
 /**
- * Manifold mixup, for `fit({ objective })`: mixup of what stands at one of the depths `layers`, drawn anew in each step
+ * Manifold mixup, for `fit({ objective })`: mixup at one of the depths `layers`, drawn anew in each step
  * on the device. Permutation, shares and the loss are those of `mixup` and `mixed`; with `layers: [0]` it is mixup.
  * Class weights of schedules reach the loss, and `dispose` frees it. Verma, Lamb, Beckham, Najafi, Mitliagkas,
  * Lopez-Paz, Bengio, "Manifold mixup", ICML 2019. Throws RangeError on options out of range and on a depth that the

@@ -52,13 +52,13 @@ export interface CatRsOptions extends NoiseOptions {
   /** Default: 4. */
   steps?: number;
   /**
-   * Whose confidence tells how many copies to trust: the share of 'copies' that are right, or what the 'targets' give
+   * Whose confidence decides how many copies to trust: the share of 'copies' that are right, or what the 'targets' give
    * the label. Default: 'copies'.
    */
   confidence?: (typeof CONFIDENCES)[number];
 }
 
-/** What {@link catRsTerms} takes beside the noise. */
+/** What {@link catRsTerms} takes besides the noise. */
 export interface CatRsInputs extends NoisyInputs {
   /** Smoothed predictions of the batch, (batch, classes). */
   target: Tensor;

@@ -26,7 +26,7 @@ import { expectCounts } from '../../stats/noise-deviation.ts';
 
 const FORMS = ['default', 'xent', 'kl', 'mse'] as const;
 
-/** How copies are held together; see {@link consistencyTerm}. */
+/** Form and weights of the consistency term; see {@link consistencyTerm}. */
 export interface ConsistencyTermOptions {
   /** Weight; 10 for sigma 0.25, 5 for 0.5 and 1 on MNIST, too large a weight collapses. Default: 5. */
   lambda?: number;

@@ -19,7 +19,7 @@ export function gaussianTerms({ x, y, forward, noise }: NoisyInputs): LossTerms 
 /**
  * Training with Gaussian noise: the cross-entropy of f(x + noise), m fresh draws an image (default 1), not clipped.
  * Cohen, Rosenfeld, Kolter, ICML 2019. With m = 1 the same training as
- * `fit({ loss: crossEntropy(), inputNoise: sigma })`.
+ * `fit({ loss: crossEntropyLoss(), inputNoise: sigma })`.
  */
 export function gaussian(options: NoiseOptions): Objective {
   expectOptions('gaussian', options, ['sigma', 'numCopies']);

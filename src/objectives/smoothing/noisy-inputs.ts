@@ -25,7 +25,7 @@ export interface NoisyInputs extends Pick<ObjectiveInputs, 'x' | 'y' | 'forward'
   noise: Tensor;
 }
 
-/** A loss and what it is made of. */
+/** A loss and its terms. */
 export interface LossTerms {
   loss: Tensor;
 }

@@ -53,7 +53,7 @@ export interface SmoothMixOptions extends NoiseOptions {
   box?: readonly [number, number];
 }
 
-/** What {@link smoothMixTerms} takes beside the noise. */
+/** What {@link smoothMixTerms} takes besides the noise. */
 export interface SmoothMixInputs extends NoisyInputs {
   /** Uniforms of [0, 1), (batch): twice the share of the adversary in the mix. */
   mixing: Tensor;
@@ -64,7 +64,7 @@ export interface SmoothMixTerms extends LossTerms {
   natural: Tensor;
   mixed: Tensor;
   path: Tensor[];
-  /** What stands for the clean image. */
+  /** The point in place of the clean image. */
   init: Tensor;
   xMix: Tensor;
   /** The smoothed probabilities at `init`, and the target they give. */
@@ -144,9 +144,9 @@ export function smoothMixTerms(
 
 /**
  * SmoothMix. Jeong, Park, Kim, Lee, Kim, Shin, "SmoothMix: training confidence-calibrated smoothed classifiers for
- * certified robustness", NeurIPS 2021. An adversarial path of the smoothed classifier leaves each image for where it is
- * over-confident; the image is mixed with the end of the path, its smoothed prediction with the uniform distribution,
- * by a share lam ~ U[0, 1/2]:
+ * certified robustness", NeurIPS 2021. An adversarial path of the smoothed classifier leads from each image to where it
+ * is over-confident; the image is mixed with the end of the path, its smoothed prediction with the uniform
+ * distribution, by a share lam ~ U[0, 1/2]:
  *
  *   loss = mean CE(f(z + noise), y) + eta w mean c KL((1 - lam) pbar + lam / K || softmax f(xMix + noise))
  *

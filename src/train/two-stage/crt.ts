@@ -9,14 +9,15 @@ import { trainHead, widthOf, type HeadOptions } from './heads.ts';
 
 /** Options of {@link crt}. */
 export interface CrtOptions extends HeadOptions {
-  /** The new classifier, from features to logits. Default: linear(width, classes). */
+  /** The new classifier, from features to logits. Default: Linear(width, classes). */
   classifier?: Layer;
 }
 
 /**
  * Classifier re-training (cRT): a new classifier, trained on frozen features with class-balanced batches. Kang et al.,
  * "Decoupling representation and classifier for long-tailed recognition", ICLR 2020. Returns the head; its owner frees
- * it. Defaults: crossEntropy(), classBalancedSampler(), sgd({ lr: 0.1, momentum: 0.9, weightDecay: 5e-4 }), 10 epochs.
+ * it. Defaults: crossEntropyLoss(), classBalancedSampler(), sgd({ lr: 0.1, momentum: 0.9, weightDecay: 5e-4 }), 10
+ * epochs.
  */
 export async function crt(features: Dataset, all: CrtOptions = {}): Promise<Sequential> {
   expectOptions('crt', all, [...FIT_OPTIONS, 'classifier', 'gpu']);

@@ -129,7 +129,7 @@ export interface EnrichOptions extends DrawGaussiansOptions {
   seed?: number;
 }
 
-/** Features with drawn ones behind them. */
+/** Features followed by drawn ones. */
 export interface Enriched {
   data: Dataset;
   /** Draws from each Gaussian, and how. */
@@ -138,7 +138,7 @@ export interface Enriched {
 }
 
 /**
- * Features (n, width) with draws from Gaussians behind them, so that the classes the Gaussians belong to have `target`
+ * Features (n, width) followed by draws from Gaussians, so that the classes the Gaussians belong to have `target`
  * samples: what a head is then trained on, see crt() and lws(). `classes[i]` is the class of Gaussian i; the Gaussians
  * of one class share what it lacks evenly, the remainder going to some of them at random. Throws RangeError where
  * classes and Gaussians do not fit.

@@ -58,7 +58,7 @@ export async function lws(
 async function copyOf(classifier: SplitModel['classifier']): Promise<Layer> {
   const { inFeatures, outFeatures, params } = classifier;
   const [weight, bias] = await Promise.all([params.weight!.read(), params.bias?.read()]);
-  if (classifier.kind === 'cosineLinear')
+  if (classifier.kind === 'CosineLinear')
     return startingFrom(CosineLinear(inFeatures, outFeatures, { scale: classifier.scale }), { weight: () => weight });
   return startingFrom(Linear(inFeatures, outFeatures, { bias: classifier.bias }), {
     weight: () => weight,

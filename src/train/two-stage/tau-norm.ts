@@ -19,9 +19,9 @@ export interface TauNormOptions {
 export async function tauNorm(classifier: SplitModel['classifier'], options: TauNormOptions = {}): Promise<Sequential> {
   expectOptions('tauNorm', options, ['tau']);
   const { tau = 1 } = options;
-  if (classifier.kind !== 'linear')
+  if (classifier.kind !== 'Linear')
     throw new TypeError(
-      `tauNorm: the classifier is ${classifier.kind}, whose weights have unit length, expected linear`,
+      `tauNorm: the classifier is ${classifier.kind}, whose weights have unit length, expected Linear`,
     );
   if (!(tau >= 0 && tau < Infinity)) throw new RangeError(`tauNorm: tau is ${tau}, expected a finite number >= 0`);
   const { inFeatures, outFeatures, params } = classifier;
