@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureChrome } from './ensure-chrome.mjs';
 import { needsBuild, needsInstall } from './freshness.mjs';
-import { ensureDeno, lavapipeEnv, STACKS, STACK_TESTS, testFlags } from './stacks.mjs';
+import { ensureDeno, firefoxEnv, lavapipeEnv, STACKS, STACK_TESTS, testFlags } from './stacks.mjs';
 import { countTests } from './test-counts.mjs';
 import { vulkanEnv } from './vulkan.mjs';
 
@@ -75,10 +75,11 @@ const verbs = {
 /** Runs tests on another stack than Chrome: those named, else {@link STACK_TESTS}. */
 function onStack(name, args, env) {
   const cache = at('node_modules/.cache/evenkeel');
-  const words = args.length > 0 ? args : STACK_TESTS;
+  const words = args.length > 0 || name === 'firefox' ? args : STACK_TESTS;
   // What GPUs get is what these stacks are to show, unless another tuning is asked for.
-  const own = { ...env, EVENKEEL_TUNING: env.EVENKEEL_TUNING || 'hardware' };
+  const own = { ...env, EVENKEEL_STACK: name, EVENKEEL_TUNING: env.EVENKEEL_TUNING || 'hardware' };
   if (name === 'lavapipe') Object.assign(own, lavapipeEnv(cache));
+  if (name === 'firefox') Object.assign(own, firefoxEnv(cache));
   if (name !== 'deno') return runTests('test/stack.config.ts', words, own);
   return runTests('test/stack.config.ts', words, own, [ensureDeno(cache), 'run', '-A', '--unstable-webgpu', '--quiet']);
 }

@@ -6,3 +6,7 @@ export declare function ensureDeno(
   cache: string,
   options?: { env?: Record<string, string | undefined>; log?: (line: string) => void },
 ): string;
+export declare function firefoxEnv(
+  cache: string,
+  options?: { env?: Record<string, string | undefined>; log?: (line: string) => void },
+): Record<string, string>;

@@ -1,18 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { quiet } from './ensure-chrome.mjs';
+import { pathToFileURL } from 'node:url';
+import { canApt, quiet } from './ensure-chrome.mjs';
 
 /**
  * WebGPU stacks beside headless Chrome on which the tests run: `node`, Dawn on SwiftShader; `lavapipe`, Dawn on Mesa's
- * software driver; `deno`, wgpu and naga, as Firefox has them, on SwiftShader.
+ * software driver; `deno`, wgpu and naga on SwiftShader; `firefox`, the program of the README in a page of Firefox.
  */
-export const STACKS = ['node', 'lavapipe', 'deno'];
+export const STACKS = ['node', 'lavapipe', 'deno', 'firefox'];
 
-/** What runs on those stacks when no test is named: ops, losses and training. */
+/** What runs on those stacks but Firefox when no test is named: ops, losses and training. */
 export const STACK_TESTS = ['test/ops', 'test/losses', 'test/optim', 'test/train'];
 
 const DENO = 'deno@2.9.6';
+const PUPPETEER = 'puppeteer-core@25.16.0';
 /** Dawn refuses older versions of Mesa's driver. */
 const LEAST_MESA = 24;
 
@@ -134,21 +136,51 @@ function downloadMesa(folder) {
   rmSync(apt, { recursive: true, force: true });
 }
 
+/**
+ * Environment for the tests in Firefox: its executable, which is `EVENKEEL_FIREFOX`, an installed one or one installed
+ * now with apt, and the module that drives it. Throws an Error of one sentence.
+ */
+export function firefoxEnv(cache, { env = process.env, log = console.error } = {}) {
+  const known = () =>
+    [
+      env.EVENKEEL_FIREFOX,
+      '/usr/bin/firefox-esr',
+      '/usr/bin/firefox',
+      '/Applications/Firefox.app/Contents/MacOS/firefox',
+    ]
+      .filter(Boolean)
+      .find((path) => existsSync(path));
+  if (!known() && canApt()) {
+    log('no Firefox found: installing firefox-esr with apt-get');
+    quiet('apt-get', ['update']);
+    quiet('apt-get', ['install', '-y', '--no-install-recommends', 'firefox-esr']);
+  }
+  const firefox = known();
+  if (!firefox) throw new Error('test: no Firefox was found: install it, or set EVENKEEL_FIREFOX to its executable');
+  const folder = join(cache, 'puppeteer');
+  const entry = npmInstall(folder, PUPPETEER, 'node_modules/puppeteer-core/package.json', log);
+  const { exports } = JSON.parse(readFileSync(entry, 'utf8'));
+  const main = exports['.'].import?.default ?? exports['.'].import ?? exports['.'].default ?? exports['.'];
+  return { EVENKEEL_FIREFOX: firefox, EVENKEEL_PUPPETEER: pathToFileURL(join(dirname(entry), main)).href };
+}
+
 /** Path of Deno: `EVENKEEL_DENO`, else the one that npm installs into `cache`. Throws an Error of one sentence. */
 export function ensureDeno(cache, { env = process.env, log = console.error } = {}) {
   if (env.EVENKEEL_DENO) {
     if (existsSync(env.EVENKEEL_DENO)) return env.EVENKEEL_DENO;
     throw new Error(`test: EVENKEEL_DENO is ${env.EVENKEEL_DENO}, where there is no file`);
   }
-  const folder = join(cache, 'deno');
-  const bin = join(folder, 'node_modules/.bin/deno');
-  if (existsSync(bin)) return bin;
-  log(`installing ${DENO} with npm`);
+  return npmInstall(join(cache, 'deno'), DENO, 'node_modules/.bin/deno', log);
+}
+
+/** Installs a package into a folder of its own, once; returns the path of one of its files there. */
+function npmInstall(folder, name, file, log) {
+  const path = join(folder, file);
+  if (existsSync(path)) return path;
+  log(`installing ${name} with npm`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  quiet('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error', DENO]);
-  if (existsSync(bin)) return bin;
-  throw new Error(
-    'test: Deno could not be installed with npm: see the lines above, or set EVENKEEL_DENO to its executable',
-  );
+  quiet('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error', name]);
+  if (existsSync(path)) return path;
+  throw new Error(`test: ${name} could not be installed with npm: see the lines above`);
 }

@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeAll, writeOne } from '../../src/cli/files.ts';
 import { needsBuild, needsInstall } from '../../src/cli/freshness.mjs';
+import { STACKS, testFlags } from '../../src/cli/stacks.mjs';
 import { countTests } from '../../src/cli/test-counts.mjs';
 import { vulkanEnv } from '../../src/cli/vulkan.mjs';
 
@@ -163,5 +164,30 @@ describe('writeAll', () => {
     ).rejects.toThrow();
     expect(readdirSync(root)).toEqual(['x.txt']);
     expect(readFileSync(join(root, 'x.txt'), 'utf8')).toBe('old');
+  });
+});
+
+describe('words after npm test', () => {
+  test('name a stack and a tuning, and leave the rest to vitest', () => {
+    expect(testFlags([])).toEqual({ stack: 'chrome', tuning: '', rest: [] });
+    expect(testFlags(['--stack', 'deno', 'test/ops', '-t', 'x'])).toEqual({
+      stack: 'deno',
+      tuning: '',
+      rest: ['test/ops', '-t', 'x'],
+    });
+    expect(testFlags(['test/ops', '--tuning=hardware', '--stack=all'])).toEqual({
+      stack: 'all',
+      tuning: 'hardware',
+      rest: ['test/ops'],
+    });
+    for (const stack of STACKS) expect(testFlags(['--stack', stack]).stack).toBe(stack);
+  });
+
+  test.each([
+    [['--stack', 'safari'], 'test: --stack is safari, expected one of chrome, node, lavapipe, deno, firefox, all'],
+    [['--stack'], 'test: --stack is missing, expected one of chrome, node, lavapipe, deno, firefox, all'],
+    [['--tuning=fast'], 'test: --tuning is fast, expected one of hardware, software'],
+  ])('are refused in words: %s', (args, words) => {
+    expect(() => testFlags(args)).toThrow(words);
   });
 });
