@@ -44,6 +44,7 @@ import {
   ranked,
   steady,
   type AttackedModel,
+  type HeldModel,
 } from './model.ts';
 
 /** Options of {@link apgd}. */
@@ -127,15 +128,10 @@ export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, o
     'seed',
     'signal',
   ]);
-  return holding(model, (held) => onDevice('apgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
+  return holding('apgd', model, (held) => onDevice('apgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
 }
 
-async function ascend(
-  attacked: AttackedModel,
-  x: Tensor,
-  labels: Tensor<'i32'>,
-  options: ApgdOptions,
-): Promise<Tensor> {
+async function ascend(attacked: HeldModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
   const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
   checkBatch('apgd', x, labels);
   checkBall('apgd', options, x.shape);
@@ -156,6 +152,7 @@ async function ascend(
       made(() => noGrad(() => begin(model, x, labels, state, splitKey(root, run), options)));
       for (let i = 1, last = 0; i <= steps; i++) {
         signal?.throwIfAborted();
+        attacked.expectSame();
         if (i <= 2) state.weight.write([i === 1 ? 1 : 0.75]);
         play(0, () => advance(model, x, labels, state, options));
         if (checkpoints.has(i) && i < steps) {

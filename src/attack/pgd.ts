@@ -36,6 +36,7 @@ import {
   ranked,
   steady,
   type AttackedModel,
+  type HeldModel,
 } from './model.ts';
 
 /** Options of {@link fgsm}. */
@@ -100,10 +101,10 @@ export function pgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, op
     'seed',
     'signal',
   ]);
-  return holding(model, (held) => onDevice('pgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
+  return holding('pgd', model, (held) => onDevice('pgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
 }
 
-async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
+async function ascend(attacked: HeldModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
   const {
     eps,
     steps = 20,
@@ -125,6 +126,7 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
       now = made(() => begin(x, start, splitKey(root, run), options));
       for (let i = 0; i < steps; i++) {
         signal?.throwIfAborted();
+        attacked.expectSame();
         const before: Tensor = now!;
         now = made(() => advance(model, x, before, labels, stepSize, isLost, options));
         before.dispose();

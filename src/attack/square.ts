@@ -28,6 +28,7 @@ import {
   made,
   onDevice,
   type AttackedModel,
+  type HeldModel,
 } from './model.ts';
 
 /** Options of {@link squareAttack}. */
@@ -89,15 +90,12 @@ export function squareAttack(
   options: SquareOptions,
 ): Promise<Tensor> {
   expectOptions('squareAttack', options, ['eps', 'clip', 'queries', 'pInit', 'rescale', 'seed', 'signal']);
-  return holding(model, (held) => onDevice('squareAttack', held, x, labels, (on, of) => search(held, on, of, options)));
+  return holding('squareAttack', model, (held) =>
+    onDevice('squareAttack', held, x, labels, (on, of) => search(held, on, of, options)),
+  );
 }
 
-async function search(
-  attacked: AttackedModel,
-  x: Tensor,
-  labels: Tensor<'i32'>,
-  options: SquareOptions,
-): Promise<Tensor> {
+async function search(attacked: HeldModel, x: Tensor, labels: Tensor<'i32'>, options: SquareOptions): Promise<Tensor> {
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
   checkBatch('squareAttack', x, labels);
   checkBall('squareAttack', options, x.shape);
@@ -164,6 +162,7 @@ async function search(
   try {
     for (let i = 1; i < queries; i++) {
       signal?.throwIfAborted();
+      attacked.expectSame();
       state.draw.write([0, i]);
       state.sides.write(sidesOf(squareShare(i, options), height, width));
       if (step) step.run();

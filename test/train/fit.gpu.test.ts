@@ -155,14 +155,18 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   const optimizer = adam({ lr: 0.01 });
   const loss = crossEntropyLoss();
   const options = { loss, optimizer, epochs: 4, inputNoise: 0.2, seed: 3, schedule: cosineLr() };
-  const whole = { model: net(), average: ema({ decay: 0.9 }), losses: [] as number[] };
+  const averaged = (seed: number) => {
+    const model = net().init({ seed });
+    return { model, average: ema({ decay: 0.9 }).for(model) };
+  };
+  const whole = { ...averaged(3), losses: [] as number[] };
   await fit(whole.model, data, {
     ...options,
     weightAverage: whole.average,
     onStep: (r) => void whole.losses.push(r.loss),
   });
 
-  const first = { model: net().init({ seed: 3 }), average: ema({ decay: 0.9 }) };
+  const first = averaged(3);
   const state = optimizer.for(first.model);
   const stop = new AbortController();
   const files: Uint8Array[] = [];
@@ -180,11 +184,11 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   await expect(running).rejects.toThrow('enough');
   expect(state.progress.step).toBe(16);
 
-  const second = { model: net().init({ seed: 9 }), average: ema({ decay: 0.9 }), losses: [] as number[] };
+  const second = { ...averaged(9), losses: [] as number[] };
   const restored = optimizer.for(second.model);
   second.model.load(files[0]!);
   loadState(restored, files[1]!);
-  loadState(second.average.attach(second.model.arena), files[2]!);
+  loadState(second.average, files[2]!);
   const seen: [number, number, number][] = [];
   const history = await fit(second.model, data, {
     ...options,
