@@ -19,33 +19,10 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
-import {
-  checkBall,
-  checkCounts,
-  readInside,
-  channelwise,
-  clipped,
-  itemAxes,
-  lengths,
-  projected,
-  type Ball,
-} from './ball.ts';
+import { checkCounts, channelwise, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
-import {
-  beside,
-  checkBatch,
-  checked,
-  expectWay,
-  holding,
-  judged,
-  LOWEST,
-  made,
-  onDevice,
-  ranked,
-  steady,
-  type AttackedModel,
-  type HeldModel,
-} from './model.ts';
+import { beside, expectWay, judged, LOWEST, made, ranked, steady, type AttackedModel } from './model.ts';
+import { underAttack, type Attacked } from './under-attack.ts';
 
 /** Options of {@link apgd}. */
 export interface ApgdOptions extends Ball {
@@ -128,15 +105,15 @@ export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, o
     'seed',
     'signal',
   ]);
-  return holding('apgd', model, (held) => onDevice('apgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
+  const { steps = 100, restarts = 1 } = options;
+  return underAttack('apgd', model, [x, labels], options, {
+    check: () => checkCounts('apgd', { steps, restarts }),
+    attack: (attacked) => ascend(attacked, options),
+  });
 }
 
-async function ascend(attacked: HeldModel, x: Tensor, labels: Tensor<'i32'>, options: ApgdOptions): Promise<Tensor> {
-  const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
-  checkBatch('apgd', x, labels);
-  checkBall('apgd', options, x.shape);
-  checkCounts('apgd', { steps, restarts });
-  const model = checked('apgd', attacked, await readInside('apgd', x, labels, options));
+async function ascend({ model, x, labels, expectGoing }: Attacked, options: ApgdOptions): Promise<Tensor> {
+  const { steps = 100, restarts = 1, rule = 'paper', seed = 0 } = options;
   if (x.size === 0) return made(() => add(x, 0));
   const { state, targets } = made(() => noGrad(() => prepared(model, x, labels, options)));
   const captured: Captured<void>[] = [];
@@ -151,8 +128,7 @@ async function ascend(attacked: HeldModel, x: Tensor, labels: Tensor<'i32'>, opt
       copyOver(targets[Math.floor(run / restarts)]!, state.target);
       made(() => noGrad(() => begin(model, x, labels, state, splitKey(root, run), options)));
       for (let i = 1, last = 0; i <= steps; i++) {
-        signal?.throwIfAborted();
-        attacked.expectSame();
+        expectGoing();
         if (i <= 2) state.weight.write([i === 1 ? 1 : 0.75]);
         play(0, () => advance(model, x, labels, state, options));
         if (checkpoints.has(i) && i < steps) {

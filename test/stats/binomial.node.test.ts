@@ -11,7 +11,7 @@ import {
   samplesForRadius,
 } from '../../src/stats/index.ts';
 import { casesOf, flat, relativeError } from '../support/golden.ts';
-import { CLOPPER_PEARSON_LOWER } from './reference-values.ts';
+import reference from './reference-values.json';
 
 describe('Clopper-Pearson bounds', () => {
   test.each(casesOf(cases, 'clopperPearson'))('golden $name', ({ options, inputs, outputs }) => {
@@ -29,7 +29,7 @@ describe('Clopper-Pearson bounds', () => {
     });
   });
   test('never above the exact bound, within 1e-12 of it and 2e-11 relative (50-digit values, n up to 1e6)', () => {
-    for (const [k, n, alpha, want] of CLOPPER_PEARSON_LOWER as readonly [number, number, number, number][]) {
+    for (const [k, n, alpha, want] of reference.clopperPearsonLower as unknown as readonly [number, number, number, number][]) {
       const got = clopperPearsonLower(k, n, alpha);
       expect(got, `k ${k}, n ${n}, alpha ${alpha}`).toBeLessThanOrEqual(want);
       expect(relativeError(got, want)).toBeLessThan(2e-11);
