@@ -336,32 +336,29 @@ describe('bad options', () => {
     await expect(act()).rejects.toThrow(message);
   });
 
-  test('a layer of the wrong width is named, and nothing leaks', async () => {
-    const model = Sequential(Linear(15, 10)).init();
-    const loss = crossEntropyLoss();
-    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+  test.each<[string, number[], () => Loss, string]>([
+    [
+      'a layer of the wrong width',
+      [15, 10],
+      crossEntropyLoss,
       'layer 0 (linear): linear: x has shape [128,16], weight [10,15] takes 15 features; give the layer 16 inputs',
-    );
-    model.dispose();
-    loss.dispose();
-  });
-
-  test('labels beyond the outputs of the model are counted', async () => {
-    const model = Sequential(Linear(16, 9)).init();
-    const loss = crossEntropyLoss();
-    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+    ],
+    [
+      'labels beyond the outputs of the model',
+      [16, 9],
+      crossEntropyLoss,
       'fit: 100 labels lie outside the classes of the model; does its last layer have one output for each class?',
-    );
-    model.dispose();
-    loss.dispose();
-  });
-
-  test('counts of the wrong length', async () => {
-    const model = Sequential(Linear(16, 10)).init();
-    const loss = ldam({ classCounts: [5, 5] });
-    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+    ],
+    [
+      'counts of the wrong length',
+      [16, 10],
+      () => ldam({ classCounts: [5, 5] }),
       'ldam: logits have shape [128,10], expected 2 classes on the last axis',
-    );
+    ],
+  ])('%s: named, and nothing leaks', async (_, [inputs, outputs], makeLoss, message) => {
+    const model = Sequential(Linear(inputs!, outputs!)).init();
+    const loss = makeLoss();
+    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(message);
     model.dispose();
     loss.dispose();
   });
