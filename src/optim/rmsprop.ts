@@ -56,58 +56,19 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
         expectNumber(s[name], `${what}${name}`);
     },
   });
-  const shared = {
+  const moves = hasMomentum(settings);
+  return arenaOptimizer({
     name: 'rmsprop',
     settings,
     decays,
     momentum: momentum || undefined,
-    hyper: (_step: number, s: typeof base): number[] => [
-      s.lr,
-      s.maximize ? -1 : 1,
-      s.weightDecay,
-      1 - s.alpha,
-      s.eps,
-      s.momentum,
-    ],
-  };
-  if (!hasMomentum(settings)) {
-    if (!centered) {
-      return arenaOptimizer({
-        ...shared,
-        slots: ['meanSquare'],
-        bind:
-          ({ quads, slots }) =>
-          (b) =>
-            kernel.plain({ quads }, { ...b, v: slots.meanSquare }, [quads]),
-      });
-    }
-    return arenaOptimizer({
-      ...shared,
-      slots: ['meanSquare', 'mean'],
-      bind:
-        ({ quads, slots }) =>
-        (b) =>
-          kernel.centered({ quads }, { ...b, v: slots.meanSquare, a: slots.mean }, [quads]),
-    });
-  }
-  if (!centered) {
-    return arenaOptimizer({
-      ...shared,
-      slots: ['meanSquare', 'momentum'],
-      bind:
-        ({ quads, slots }) =>
-        (b) =>
-          kernel.withMomentum({ quads }, { ...b, v: slots.meanSquare, m: slots.momentum }, [quads]),
-    });
-  }
-  return arenaOptimizer({
-    ...shared,
-    slots: ['meanSquare', 'mean', 'momentum'],
-    bind:
-      ({ quads, slots }) =>
-      (b) =>
-        kernel.centeredWithMomentum({ quads }, { ...b, v: slots.meanSquare, a: slots.mean, m: slots.momentum }, [
-          quads,
-        ]),
+    slots: ['meanSquare', ...(centered ? (['mean'] as const) : []), ...(moves ? (['momentum'] as const) : [])],
+    hyper: (_step, s) => [s.lr, s.maximize ? -1 : 1, s.weightDecay, 1 - s.alpha, s.eps, s.momentum],
+    bind: ({ quads, slots: { meanSquare: v, mean: a, momentum: m } }) => {
+      if (centered && moves) return (b) => kernel.centeredWithMomentum({ quads }, { ...b, v, a, m }, [quads]);
+      if (centered) return (b) => kernel.centered({ quads }, { ...b, v, a }, [quads]);
+      if (moves) return (b) => kernel.withMomentum({ quads }, { ...b, v, m }, [quads]);
+      return (b) => kernel.plain({ quads }, { ...b, v }, [quads]);
+    },
   });
 }
