@@ -114,7 +114,8 @@ function readHeader(text: string): { dtype: NpyType; isLittle: boolean; isFortra
   const order = descr[0];
   if (!dtype || !(order === '<' || order === '>' || order === '=' || (order === '|' && ELEMENTS[dtype].size === 1))) {
     throw new FormatError(
-      `decodeNpy: descr is ${quote(descr)}, expected < or > and one of ${Object.values(CODES).join(' ')}: convert it with astype`,
+      `decodeNpy: descr is ${quote(descr)}, expected < or > and one of ${Object.values(CODES).join(' ')}: ` +
+        'convert it with astype',
     );
   }
   return { dtype, isLittle: order !== '>', isFortran, shape };

@@ -20,7 +20,10 @@ export interface AdamOptions extends SharedOptions<AdamGroup> {
   amsgrad?: boolean;
 }
 
-/** A group of parameters of {@link adam}, {@link adamW} and `lamb`. Betas of its own stay where a schedule cycles the first. */
+/**
+ * A group of parameters of {@link adam}, {@link adamW} and `lamb`. Betas of its own stay where a schedule cycles the
+ * first.
+ */
 export interface AdamGroup extends ParameterGroup, Pick<AdamOptions, 'betas' | 'eps'> {}
 
 /** Settings of rules with two moments. */

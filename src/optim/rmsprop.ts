@@ -19,7 +19,9 @@ export interface RmspropOptions extends SharedOptions<RmspropGroup> {
   centered?: boolean;
 }
 
-/** A group of parameters of {@link rmsprop}. A momentum of its own stays where a schedule cycles that of the optimiser. */
+/**
+ * A group of parameters of {@link rmsprop}. A momentum of its own stays where a schedule cycles that of the optimiser.
+ */
 export interface RmspropGroup extends ParameterGroup, Pick<RmspropOptions, 'alpha' | 'eps' | 'momentum'> {}
 
 /**
