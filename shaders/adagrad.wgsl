@@ -20,8 +20,8 @@ fn step_(@builtin(global_invocation_id) id: vec3u) {
   let word = blocks[blockOf(i)];
   if (!isTrained(word)) { return; }
   let h = rowOf(word);
-  let d = descent(g[i], p[i], hyper[1], decayOf(word, hyper[h + 2u]));
+  let d = descent(g[i], p[i], hyper[h + 1u], decayOf(word, hyper[h + 2u]));
   let sum = v[i] + d * d;
   v[i] = sum;
-  p[i] -= hyper[h] * d / (sqrt(sum) + hyper[3]);
+  p[i] -= hyper[h] * d / (sqrt(sum) + hyper[h + 3u]);
 }

@@ -19,9 +19,10 @@ struct Params { quads: u32 }
 
 // Advances both moments of quad i; returns the second.
 fn advance(i: u32, word: u32) -> vec4f {
-  let d = descent(g[i], p[i], hyper[1], decayOf(word, hyper[rowOf(word) + 2u]));
-  let second = v[i] + hyper[5] * (d * d - v[i]);
-  m[i] += hyper[4] * (d - m[i]);
+  let h = rowOf(word);
+  let d = descent(g[i], p[i], hyper[h + 1u], decayOf(word, hyper[h + 2u]));
+  let second = v[i] + hyper[h + 5u] * (d * d - v[i]);
+  m[i] += hyper[h + 4u] * (d - m[i]);
   v[i] = second;
   return second;
 }
@@ -29,7 +30,7 @@ fn advance(i: u32, word: u32) -> vec4f {
 fn move_(i: u32, word: u32, second: vec4f) {
   let h = rowOf(word);
   let before = p[i] - decayOf(word, hyper[h + 3u]) * p[i];
-  p[i] = before - hyper[h] * m[i] / (sqrt(second) / hyper[h + 6u] + hyper[7]);
+  p[i] = before - hyper[h] * m[i] / (sqrt(second) / hyper[h + 6u] + hyper[h + 7u]);
 }
 
 @compute @workgroup_size(64)

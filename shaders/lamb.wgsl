@@ -26,13 +26,13 @@ fn moments(@builtin(global_invocation_id) id: vec3u) {
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
   if (!isTrained(word)) { return; }
-  let d = hyper[1] * g[i];
-  let first = m[i] + hyper[3] * (d - m[i]);
-  let second = v[i] + hyper[4] * (d * d - v[i]);
+  let h = rowOf(word);
+  let d = hyper[h + 1u] * g[i];
+  let first = m[i] + hyper[h + 3u] * (d - m[i]);
+  let second = v[i] + hyper[h + 4u] * (d * d - v[i]);
   m[i] = first;
   v[i] = second;
-  let h = rowOf(word);
-  u[i] = first / hyper[h + 5u] / (sqrt(second) / hyper[h + 6u] + hyper[7]) + decayOf(word, hyper[h + 2u]) * p[i];
+  u[i] = first / hyper[h + 5u] / (sqrt(second) / hyper[h + 6u] + hyper[h + 7u]) + decayOf(word, hyper[h + 2u]) * p[i];
 }
 
 @compute @workgroup_size(64)

@@ -19,26 +19,31 @@ struct Params { quads: u32 }
 @group(0) @binding(7) var<storage, read_write> m: array<vec4f>;
 
 fn gradientOf(i: u32, word: u32) -> vec4f {
-  return descent(g[i], p[i], hyper[1], decayOf(word, hyper[rowOf(word) + 2u]));
+  let h = rowOf(word);
+  return descent(g[i], p[i], hyper[h + 1u], decayOf(word, hyper[h + 2u]));
 }
 
-fn plainStep(i: u32, d: vec4f) -> vec4f {
-  let square = v[i] + hyper[3] * (d * d - v[i]);
+fn plainStep(i: u32, word: u32) -> vec4f {
+  let h = rowOf(word);
+  let d = gradientOf(i, word);
+  let square = v[i] + hyper[h + 3u] * (d * d - v[i]);
   v[i] = square;
-  return d / (sqrt(square) + hyper[4]);
+  return d / (sqrt(square) + hyper[h + 4u]);
 }
 
-fn centeredStep(i: u32, d: vec4f) -> vec4f {
-  let square = v[i] + hyper[3] * (d * d - v[i]);
-  let mean = a[i] + hyper[3] * (d - a[i]);
+fn centeredStep(i: u32, word: u32) -> vec4f {
+  let h = rowOf(word);
+  let d = gradientOf(i, word);
+  let square = v[i] + hyper[h + 3u] * (d * d - v[i]);
+  let mean = a[i] + hyper[h + 3u] * (d - a[i]);
   v[i] = square;
   a[i] = mean;
   // A variance that rounding made negative counts as 0.
-  return d / (sqrt(max(square - mean * mean, vec4f())) + hyper[4]);
+  return d / (sqrt(max(square - mean * mean, vec4f())) + hyper[h + 4u]);
 }
 
-fn gather(i: u32, s: vec4f) -> vec4f {
-  let buffer = hyper[5] * m[i] + s;
+fn gather(i: u32, word: u32, s: vec4f) -> vec4f {
+  let buffer = hyper[rowOf(word) + 5u] * m[i] + s;
   m[i] = buffer;
   return buffer;
 }
@@ -48,7 +53,7 @@ fn plain(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
-  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * plainStep(i, gradientOf(i, word)); }
+  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * plainStep(i, word); }
 }
 
 @compute @workgroup_size(64)
@@ -56,7 +61,7 @@ fn withMomentum(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
-  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * gather(i, plainStep(i, gradientOf(i, word))); }
+  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * gather(i, word, plainStep(i, word)); }
 }
 
 @compute @workgroup_size(64)
@@ -64,7 +69,7 @@ fn centered(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
-  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * centeredStep(i, gradientOf(i, word)); }
+  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * centeredStep(i, word); }
 }
 
 @compute @workgroup_size(64)
@@ -72,5 +77,5 @@ fn centeredWithMomentum(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.quads) { return; }
   let word = blocks[blockOf(i)];
-  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * gather(i, centeredStep(i, gradientOf(i, word))); }
+  if (isTrained(word)) { p[i] -= hyper[rowOf(word)] * gather(i, word, centeredStep(i, word)); }
 }

@@ -23,7 +23,7 @@ fn plain(@builtin(global_invocation_id) id: vec3u) {
   if (!isTrained(word)) { return; }
   let h = rowOf(word);
   let before = p[i];
-  p[i] = before - hyper[h] * descent(g[i], before, hyper[1], decayOf(word, hyper[h + 2u]));
+  p[i] = before - hyper[h] * descent(g[i], before, hyper[h + 1u], decayOf(word, hyper[h + 2u]));
 }
 
 @compute @workgroup_size(64)
@@ -34,8 +34,8 @@ fn withMomentum(@builtin(global_invocation_id) id: vec3u) {
   if (!isTrained(word)) { return; }
   let h = rowOf(word);
   let before = p[i];
-  let d = descent(g[i], before, hyper[1], decayOf(word, hyper[h + 2u]));
-  let buffer = select(hyper[3] * m[i] + hyper[4] * d, d, hyper[h + 6u] != 0.0);
+  let d = descent(g[i], before, hyper[h + 1u], decayOf(word, hyper[h + 2u]));
+  let buffer = select(hyper[h + 3u] * m[i] + hyper[h + 4u] * d, d, hyper[h + 6u] != 0.0);
   m[i] = buffer;
-  p[i] = before - hyper[h] * select(buffer, d + hyper[3] * buffer, hyper[5] != 0.0);
+  p[i] = before - hyper[h] * select(buffer, d + hyper[h + 3u] * buffer, hyper[h + 5u] != 0.0);
 }

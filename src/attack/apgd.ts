@@ -19,32 +19,10 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
-import {
-  checkBall,
-  checkCounts,
-  readInside,
-  channelwise,
-  clipped,
-  itemAxes,
-  lengths,
-  projected,
-  type Ball,
-} from './ball.ts';
+import { checkCounts, channelwise, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
-import {
-  perSample,
-  checkBatch,
-  checked,
-  expectWay,
-  holding,
-  judged,
-  LOWEST,
-  kept,
-  onDevice,
-  ranked,
-  steady,
-  type AttackedModel,
-} from './model.ts';
+import { perSample, expectWay, judged, LOWEST, kept, ranked, steady, type AttackedModel } from './model.ts';
+import { underAttack, type Attacked } from './under-attack.ts';
 
 /** Options of {@link apgd}. */
 export interface ApgdOptions extends Ball {
@@ -127,20 +105,15 @@ export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, o
     'seed',
     'signal',
   ]);
-  return holding(model, (held) => onDevice('apgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
+  const { steps = 100, restarts = 1 } = options;
+  return underAttack('apgd', model, [x, labels], options, {
+    check: () => checkCounts('apgd', { steps, restarts }),
+    attack: (attacked) => ascend(attacked, options),
+  });
 }
 
-async function ascend(
-  attacked: AttackedModel,
-  x: Tensor,
-  labels: Tensor<'i32'>,
-  options: ApgdOptions,
-): Promise<Tensor> {
-  const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
-  checkBatch('apgd', x, labels);
-  checkBall('apgd', options, x.shape);
-  checkCounts('apgd', { steps, restarts });
-  const model = checked('apgd', attacked, await readInside('apgd', x, labels, options));
+async function ascend({ model, x, labels, expectGoing }: Attacked, options: ApgdOptions): Promise<Tensor> {
+  const { steps = 100, restarts = 1, rule = 'paper', seed = 0 } = options;
   if (x.size === 0) return kept(() => add(x, 0));
   const { state, targets } = kept(() => noGrad(() => prepared(model, x, labels, options)));
   const captured: Captured<void>[] = [];
@@ -155,7 +128,7 @@ async function ascend(
       copyOver(targets[Math.floor(run / restarts)]!, state.target);
       kept(() => noGrad(() => begin(model, x, labels, state, splitKey(root, run), options)));
       for (let i = 1, last = 0; i <= steps; i++) {
-        signal?.throwIfAborted();
+        expectGoing();
         if (i <= 2) state.weight.write([i === 1 ? 1 : 0.75]);
         play(0, () => advance(model, x, labels, state, options));
         if (checkpoints.has(i) && i < steps) {

@@ -113,7 +113,7 @@ export function evaluateRobustness(
   options: RobustnessOptions,
 ): Promise<RobustnessReport> {
   expectOptions('evaluateRobustness', options, KNOWN);
-  return holding(model, (held) => cascade(held, input, labelsInput, options));
+  return holding('evaluateRobustness', model, (held) => cascade(held, input, labelsInput, options));
 }
 
 async function cascade(

@@ -8,6 +8,7 @@ import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { scope, unscoped } from '../tensor/scope.ts';
 import type { HeldWeights } from '../nn/pass-weights.ts';
+import { expectPowers, powersOf } from '../nn/powers.ts';
 import { currentGpu } from '../gpu/device.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { expectDType, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
@@ -31,13 +32,31 @@ export interface EvaluationContext {
   readonly weights?: HeldWeights;
 }
 
-/** `run` of the model in evaluation mode, with the weights that it has now until the end. */
-export async function holding<T>(model: AttackedModel, run: (held: AttackedModel) => Promise<T>): Promise<T> {
+/** A model in evaluation mode, with the weights that it had when the attack began. */
+export interface HeldModel extends AttackedModel {
+  /**
+   * Throws an Error where p of a distance layer is no longer what it was then: no snapshot holds it, and captured steps
+   * follow it.
+   */
+  expectSame(): void;
+  /** By which an attack on it finds those layers. */
+  readonly children: { readonly model: AttackedModel };
+}
+
+/** `run` of the model for `op`, in evaluation mode, with the weights that it has now until the end. */
+export async function holding<T>(op: string, model: AttackedModel, run: (held: HeldModel) => Promise<T>): Promise<T> {
   const weights = model.snapshot?.();
   const context = { training: false, ...(weights && { weights }) };
+  const powers = powersOf(model);
+  const expectSame = (): void => expectPowers(op, model, powers, 'attack');
   try {
     return await run({
-      forward: (x) => model.forward(x, context),
+      forward: (x) => {
+        expectSame();
+        return model.forward(x, context);
+      },
+      expectSame,
+      children: { model },
       ...(model.parameters && { parameters: model.parameters }),
     });
   } finally {

@@ -12,9 +12,7 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import {
-  checkBall,
   checkCounts,
-  readInside,
   channelwise,
   clipped,
   cut,
@@ -24,19 +22,8 @@ import {
   type Ball,
   type PerChannel,
 } from './ball.ts';
-import {
-  perSample,
-  checkBatch,
-  checked,
-  expectWay,
-  holding,
-  judged,
-  kept,
-  onDevice,
-  ranked,
-  steady,
-  type AttackedModel,
-} from './model.ts';
+import { perSample, expectWay, judged, kept, ranked, steady, type AttackedModel } from './model.ts';
+import { underAttack, type Attacked } from './under-attack.ts';
 
 /** Options of {@link fgsm}. */
 export interface FgsmOptions extends Omit<Ball, 'norm'> {
@@ -100,22 +87,14 @@ export function pgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, op
     'seed',
     'signal',
   ]);
-  return holding(model, (held) => onDevice('pgd', held, x, labels, (on, of) => ascend(held, on, of, options)));
+  return underAttack('pgd', model, [x, labels], options, {
+    check: (on) => check(on, options),
+    attack: (attacked) => ascend(attacked, options),
+  });
 }
 
-async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>, options: PgdOptions): Promise<Tensor> {
-  const {
-    eps,
-    steps = 20,
-    stepSize = scaledBy(eps, 1 / 4),
-    restarts = 1,
-    start = 'uniform',
-    seed = 0,
-    signal,
-  } = options;
-  checkBatch('pgd', x, labels);
-  check(x, options);
-  const model = checked('pgd', attacked, await readInside('pgd', x, labels, options));
+async function ascend({ model, x, labels, expectGoing }: Attacked, options: PgdOptions): Promise<Tensor> {
+  const { eps, steps = 20, stepSize = scaledBy(eps, 1 / 4), restarts = 1, start = 'uniform', seed = 0 } = options;
   const root = splitKey(key(seed), START);
   let best: Candidate | null = null;
   let now: Tensor | null = null;
@@ -124,7 +103,7 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
     for (let run = 0; run < restarts; run++) {
       now = kept(() => begin(x, start, splitKey(root, run), options));
       for (let i = 0; i < steps; i++) {
-        signal?.throwIfAborted();
+        expectGoing();
         const before: Tensor = now!;
         now = kept(() => advance(model, x, before, labels, stepSize, isLost, options));
         before.dispose();
@@ -247,7 +226,6 @@ function succeeded(
 
 function check(x: Tensor, options: PgdOptions): void {
   const { steps = 20, stepSize = 0, restarts = 1, start } = options;
-  checkBall('pgd', options, x.shape);
   if (Array.isArray(stepSize) && stepSize.length !== x.shape[1])
     throw new RangeError(
       `pgd: stepSize has ${stepSize.length} entries, expected ${x.shape[1]}, one for each channel of [${x.shape}]`,

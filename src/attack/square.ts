@@ -16,19 +16,9 @@ import { copyOver } from '../tensor/copy.ts';
 import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { channelwise, checkBall, checkCounts, clipped, readInside, type Ball } from './ball.ts';
-import {
-  perSample,
-  checkBatch,
-  checked,
-  expectWay,
-  holding,
-  judged,
-  LOWEST,
-  kept,
-  onDevice,
-  type AttackedModel,
-} from './model.ts';
+import { channelwise, checkCounts, clipped, type Ball } from './ball.ts';
+import { perSample, expectWay, judged, LOWEST, kept, type AttackedModel } from './model.ts';
+import { underAttack, type Attacked } from './under-attack.ts';
 
 /** Options of {@link squareAttack}. */
 export interface SquareOptions extends Omit<Ball, 'norm'> {
@@ -89,28 +79,25 @@ export function squareAttack(
   options: SquareOptions,
 ): Promise<Tensor> {
   expectOptions('squareAttack', options, ['eps', 'clip', 'queries', 'pInit', 'rescale', 'seed', 'signal']);
-  return holding(model, (held) => onDevice('squareAttack', held, x, labels, (on, of) => search(held, on, of, options)));
+  const { queries = 5000, pInit = 0.8 } = options;
+  return underAttack('squareAttack', model, [x, labels], options, {
+    check: ({ rank, shape }) => {
+      checkCounts('squareAttack', { queries });
+      if (!(pInit > 0 && pInit <= 1))
+        throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
+      if (rank > 4)
+        throw new ShapeError(
+          `squareAttack: x has shape [${shape}], expected (n, channels, height, width), (n, height, width) or ` +
+            '(n, features)',
+        );
+    },
+    attack: (attacked) => search(attacked, options),
+  });
 }
 
-async function search(
-  attacked: AttackedModel,
-  x: Tensor,
-  labels: Tensor<'i32'>,
-  options: SquareOptions,
-): Promise<Tensor> {
-  const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
-  checkBatch('squareAttack', x, labels);
-  checkBall('squareAttack', options, x.shape);
-  checkCounts('squareAttack', { queries });
-  if (!(pInit > 0 && pInit <= 1))
-    throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
-  if (x.rank > 4)
-    throw new ShapeError(
-      `squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or ` +
-        '(n, features)',
-    );
+async function search({ model, x, labels, expectGoing }: Attacked, options: SquareOptions): Promise<Tensor> {
+  const { queries = 5000, seed = 0 } = options;
   if (x.size === 0) return kept(() => add(x, 0));
-  const model = checked('squareAttack', attacked, await readInside('squareAttack', x, labels, options));
   const { gpu } = x;
   const [n, channels, height, width] = planesOf(x);
   const from = splitKey(key(seed), SQUARE);
@@ -163,7 +150,7 @@ async function search(
   };
   try {
     for (let i = 1; i < queries; i++) {
-      signal?.throwIfAborted();
+      expectGoing();
       state.draw.write([0, i]);
       state.sides.write(sidesOf(squareShare(i, options), height, width));
       if (step) step.run();

@@ -1,4 +1,4 @@
-import { toRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
+import { toFiniteRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
 /** What {@link temperatureOf} finds. */
@@ -62,7 +62,7 @@ export function softmaxRows(logits: Matrix, temperature = 1): NdArray<Float64Arr
   if (!(temperature > 0 && temperature < Infinity)) {
     throw new RangeError(`softmaxRows: temperature is ${temperature}, expected a finite number > 0`);
   }
-  const { data, rows, classes } = finiteRows(logits, 'softmaxRows: logits');
+  const { data, rows, classes } = toFiniteRows(logits, 'softmaxRows: logits');
   const out = new Float64Array(rows * classes);
   for (let r = 0; r < rows; r++) {
     const first = r * classes;
@@ -146,16 +146,4 @@ function likelihood(
     curvature += weight[r]! * (square / sum - mean * mean);
   }
   return { nll: nll / rows, slope: slope / rows, curvature: curvature / rows };
-}
-
-function finiteRows(logits: Matrix, where: string): Rows {
-  const matrix = toRows(logits, where);
-  const { data, classes } = matrix;
-  for (let i = 0; i < data.length; i++) {
-    if (!Number.isFinite(data[i]))
-      throw new RangeError(
-        `${where} is ${data[i]} at row ${Math.floor(i / classes)}, class ${i % classes}, expected finite numbers`,
-      );
-  }
-  return matrix;
 }

@@ -76,7 +76,7 @@ export {
   type ClassSamplerOptions,
   type DrsOptions,
   type Labelled,
+  type SampledEpoch,
   type Sampler,
-  type SamplerMoment,
 } from './sampler.ts';
 export { randomSplit, type RandomSplit, type RandomSplitOptions } from './random-split.ts';

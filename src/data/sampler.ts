@@ -1,13 +1,12 @@
+import type { Moment } from '../check/moment.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { classProbabilities, normalized, progressiveProbabilities, type SamplingRule } from './class-probabilities.ts';
 import { indicesByClass, type Dataset } from './dataset.ts';
 import { random32, randomBelow, randomUnit, shuffledIndices, type Random32 } from './shuffle.ts';
 
-/** The epoch that a sampler draws for, from 0, of a run of `epochs`, and the seed of the run. */
-export interface SamplerMoment {
-  epoch: number;
-  epochs: number;
+/** The epoch that a sampler draws for, and the seed of the run. */
+export interface SampledEpoch extends Pick<Moment, 'epoch' | 'epochs'> {
   seed: number;
 }
 
@@ -18,7 +17,7 @@ export type Labelled = Pick<Dataset, 'y' | 'numClasses' | 'classCounts'>;
  * The order in which an epoch visits the samples: exactly n indices into a set of n, which may repeat. A pure function
  * of the labels, the epoch and the seed, so that a run that goes on later draws the same.
  */
-export type Sampler = (data: Labelled, at: SamplerMoment) => Uint32Array<ArrayBuffer>;
+export type Sampler = (data: Labelled, at: SampledEpoch) => Uint32Array<ArrayBuffer>;
 
 /**
  * First streams of orders and of draws by class; those of class-aware rounds lie above, those below belong to the
@@ -36,7 +35,7 @@ export function instanceSampler(): Sampler {
 export function drawByClass(
   data: Labelled,
   probabilities: ArrayLike<number>,
-  { epoch, seed }: SamplerMoment,
+  { epoch, seed }: SampledEpoch,
 ): Uint32Array<ArrayBuffer> {
   const groups = indicesByClass(data);
   // An empty class cannot be drawn, whatever its probability.
@@ -132,7 +131,7 @@ export function drs(options: DrsOptions = {}): Sampler {
  * The order of an epoch, by `sampler` or every sample once. Throws ShapeError or RangeError unless it is n indices in
  * 0..n-1.
  */
-export function epochOrder(sampler: Sampler | undefined, data: Labelled, at: SamplerMoment): Uint32Array<ArrayBuffer> {
+export function epochOrder(sampler: Sampler | undefined, data: Labelled, at: SampledEpoch): Uint32Array<ArrayBuffer> {
   const order = (sampler ?? instanceSampler())(data, at);
   const n = data.y.length;
   if (order.length !== n)

@@ -1,15 +1,9 @@
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
+import { ELEMENTS, type Storages } from './elements.ts';
 import { brief, FormatError } from './format-error.ts';
 
 /** Typed array of each IDX element type. */
-export interface IdxStorage {
-  u8: Uint8Array<ArrayBuffer>;
-  i8: Int8Array<ArrayBuffer>;
-  i16: Int16Array<ArrayBuffer>;
-  i32: Int32Array<ArrayBuffer>;
-  f32: Float32Array<ArrayBuffer>;
-  f64: Float64Array<ArrayBuffer>;
-}
+export type IdxStorage = Pick<Storages, 'u8' | 'i8' | 'i16' | 'i32' | 'f32' | 'f64'>;
 
 /** Element types of the IDX format: codes 08, 09, 0B, 0C, 0D and 0E. */
 export type IdxType = keyof IdxStorage;
@@ -17,58 +11,8 @@ export type IdxType = keyof IdxStorage;
 /** A decoded IDX file: row-major data of `shape`. */
 export type IdxArray = { [T in IdxType]: { dtype: T; shape: number[]; data: IdxStorage[T] } }[IdxType];
 
-interface Element {
-  code: number;
-  size: number;
-  make: (length: number) => IdxArray['data'];
-  read: (view: DataView, at: number) => number;
-  write: (view: DataView, at: number, value: number) => void;
-}
-
-const ELEMENTS: Record<IdxType, Element> = {
-  u8: {
-    code: 0x08,
-    size: 1,
-    make: (n) => new Uint8Array(n),
-    read: (v, at) => v.getUint8(at),
-    write: (v, at, x) => v.setUint8(at, x),
-  },
-  i8: {
-    code: 0x09,
-    size: 1,
-    make: (n) => new Int8Array(n),
-    read: (v, at) => v.getInt8(at),
-    write: (v, at, x) => v.setInt8(at, x),
-  },
-  i16: {
-    code: 0x0b,
-    size: 2,
-    make: (n) => new Int16Array(n),
-    read: (v, at) => v.getInt16(at),
-    write: (v, at, x) => v.setInt16(at, x),
-  },
-  i32: {
-    code: 0x0c,
-    size: 4,
-    make: (n) => new Int32Array(n),
-    read: (v, at) => v.getInt32(at),
-    write: (v, at, x) => v.setInt32(at, x),
-  },
-  f32: {
-    code: 0x0d,
-    size: 4,
-    make: (n) => new Float32Array(n),
-    read: (v, at) => v.getFloat32(at),
-    write: (v, at, x) => v.setFloat32(at, x),
-  },
-  f64: {
-    code: 0x0e,
-    size: 8,
-    make: (n) => new Float64Array(n),
-    read: (v, at) => v.getFloat64(at),
-    write: (v, at, x) => v.setFloat64(at, x),
-  },
-};
+/** The code of each type in a file. */
+const CODES: Readonly<Record<IdxType, number>> = { u8: 0x08, i8: 0x09, i16: 0x0b, i32: 0x0c, f32: 0x0d, f64: 0x0e };
 
 /** What the first bytes of an IDX file say. */
 export interface IdxHeader {
@@ -103,7 +47,7 @@ export function parseIdx(bytes: Bytes): IdxArray {
   const { size, make, read } = ELEMENTS[dtype];
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const data = make(expected / size);
-  for (let i = 0; i < data.length; i++) data[i] = read(view, start + i * size);
+  for (let i = 0; i < data.length; i++) data[i] = read(view, start + i * size) as number;
   return { dtype, shape, data } as IdxArray;
 }
 
@@ -115,7 +59,7 @@ export function readIdxHeader(file: Uint8Array): IdxHeader {
       `parseIdx: file starts with ${hex(file[0]!)} ${hex(file[1]!)}, expected 00 00 (is it compressed?)`,
     );
   }
-  const dtype = (Object.keys(ELEMENTS) as IdxType[]).find((name) => ELEMENTS[name].code === file[2]);
+  const dtype = (Object.keys(CODES) as IdxType[]).find((name) => CODES[name] === file[2]);
   if (!dtype) throw new FormatError(`parseIdx: type code is ${hex(file[2]!)}, expected 08, 09, 0b, 0c, 0d or 0e`);
   const rank = file[3]!;
   if (rank === 0) throw new FormatError('parseIdx: rank is 0, expected at least 1');
@@ -151,14 +95,14 @@ export function encodeIdx({
     throw new RangeError(
       `encodeIdx: data has ${data.length} elements, expected ${safeSize(shape)} for shape [${shape}]`,
     );
-  const { code, size, write } = ELEMENTS[dtype];
+  const { size, write } = ELEMENTS[dtype];
   const start = 4 + 4 * shape.length;
   const file = new Uint8Array(start + size * data.length);
   const view = new DataView(file.buffer);
-  file[2] = code;
+  file[2] = CODES[dtype];
   file[3] = shape.length;
   shape.forEach((extent, i) => view.setUint32(4 + 4 * i, extent));
-  for (let i = 0; i < data.length; i++) write(view, start + i * size, data[i]!);
+  for (let i = 0; i < data.length; i++) write(view, start + i * size, data[i] as never);
   return file;
 }
 

@@ -1,23 +1,10 @@
 import { expectOptions } from '../check/options.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
+import { ELEMENTS, type Storages } from './elements.ts';
 import { brief, FormatError, quote } from './format-error.ts';
-import { fromHalf, toHalf } from './half.ts';
 
 /** Typed array of each NumPy element type. Half floats become numbers; booleans are 0 and 1. */
-export interface NpyStorage {
-  bool: Uint8Array<ArrayBuffer>;
-  u8: Uint8Array<ArrayBuffer>;
-  i8: Int8Array<ArrayBuffer>;
-  u16: Uint16Array<ArrayBuffer>;
-  i16: Int16Array<ArrayBuffer>;
-  u32: Uint32Array<ArrayBuffer>;
-  i32: Int32Array<ArrayBuffer>;
-  u64: BigUint64Array<ArrayBuffer>;
-  i64: BigInt64Array<ArrayBuffer>;
-  f16: Float32Array<ArrayBuffer>;
-  f32: Float32Array<ArrayBuffer>;
-  f64: Float64Array<ArrayBuffer>;
-}
+export type NpyStorage = Storages;
 
 /** Element types of .npy files that are read and written. */
 export type NpyType = keyof NpyStorage;
@@ -32,100 +19,20 @@ export interface NpyInput {
   data: ArrayLike<number> | ArrayLike<bigint>;
 }
 
-interface Element {
-  /** NumPy's kind and bytes. */
-  code: string;
-  size: number;
-  make: (length: number) => NpyArray['data'];
-  read: (view: DataView, at: number, little: boolean) => number | bigint;
-  write: (view: DataView, at: number, value: never) => void;
-}
-
-const ELEMENTS: Record<NpyType, Element> = {
-  bool: {
-    code: 'b1',
-    size: 1,
-    make: (n) => new Uint8Array(n),
-    read: (v, at) => v.getUint8(at),
-    write: (v, at, x: number) => v.setUint8(at, Number(Boolean(x))),
-  },
-  u8: {
-    code: 'u1',
-    size: 1,
-    make: (n) => new Uint8Array(n),
-    read: (v, at) => v.getUint8(at),
-    write: (v, at, x: number) => v.setUint8(at, x),
-  },
-  i8: {
-    code: 'i1',
-    size: 1,
-    make: (n) => new Int8Array(n),
-    read: (v, at) => v.getInt8(at),
-    write: (v, at, x: number) => v.setInt8(at, x),
-  },
-  u16: {
-    code: 'u2',
-    size: 2,
-    make: (n) => new Uint16Array(n),
-    read: (v, at, le) => v.getUint16(at, le),
-    write: (v, at, x: number) => v.setUint16(at, x, true),
-  },
-  i16: {
-    code: 'i2',
-    size: 2,
-    make: (n) => new Int16Array(n),
-    read: (v, at, le) => v.getInt16(at, le),
-    write: (v, at, x: number) => v.setInt16(at, x, true),
-  },
-  u32: {
-    code: 'u4',
-    size: 4,
-    make: (n) => new Uint32Array(n),
-    read: (v, at, le) => v.getUint32(at, le),
-    write: (v, at, x: number) => v.setUint32(at, x, true),
-  },
-  i32: {
-    code: 'i4',
-    size: 4,
-    make: (n) => new Int32Array(n),
-    read: (v, at, le) => v.getInt32(at, le),
-    write: (v, at, x: number) => v.setInt32(at, x, true),
-  },
-  u64: {
-    code: 'u8',
-    size: 8,
-    make: (n) => new BigUint64Array(n),
-    read: (v, at, le) => v.getBigUint64(at, le),
-    write: (v, at, x: bigint) => v.setBigUint64(at, x, true),
-  },
-  i64: {
-    code: 'i8',
-    size: 8,
-    make: (n) => new BigInt64Array(n),
-    read: (v, at, le) => v.getBigInt64(at, le),
-    write: (v, at, x: bigint) => v.setBigInt64(at, x, true),
-  },
-  f16: {
-    code: 'f2',
-    size: 2,
-    make: (n) => new Float32Array(n),
-    read: (v, at, le) => fromHalf(v.getUint16(at, le)),
-    write: (v, at, x: number) => v.setUint16(at, toHalf(x), true),
-  },
-  f32: {
-    code: 'f4',
-    size: 4,
-    make: (n) => new Float32Array(n),
-    read: (v, at, le) => v.getFloat32(at, le),
-    write: (v, at, x: number) => v.setFloat32(at, x, true),
-  },
-  f64: {
-    code: 'f8',
-    size: 8,
-    make: (n) => new Float64Array(n),
-    read: (v, at, le) => v.getFloat64(at, le),
-    write: (v, at, x: number) => v.setFloat64(at, x, true),
-  },
+/** NumPy's kind and bytes of each type. */
+const CODES: Readonly<Record<NpyType, string>> = {
+  bool: 'b1',
+  u8: 'u1',
+  i8: 'i1',
+  u16: 'u2',
+  i16: 'i2',
+  u32: 'u4',
+  i32: 'i4',
+  u64: 'u8',
+  i64: 'i8',
+  f16: 'f2',
+  f32: 'f4',
+  f64: 'f8',
 };
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
@@ -203,13 +110,12 @@ function readHeader(text: string): { dtype: NpyType; isLittle: boolean; isFortra
   if (!shape.every((extent) => Number.isSafeInteger(extent)))
     throw new FormatError(`decodeNpy: the header is ${quote(text.trim())}, expected a shape of integers`);
   if (shape.length > 64) throw new FormatError(`decodeNpy: rank is ${shape.length}, expected at most 64`);
-  const dtype = (Object.keys(ELEMENTS) as NpyType[]).find((name) => ELEMENTS[name].code === descr.slice(1));
+  const dtype = (Object.keys(CODES) as NpyType[]).find((name) => CODES[name] === descr.slice(1));
   const order = descr[0];
   if (!dtype || !(order === '<' || order === '>' || order === '=' || (order === '|' && ELEMENTS[dtype].size === 1))) {
     throw new FormatError(
-      `decodeNpy: descr is ${quote(descr)}, expected < or > and one of ${Object.values(ELEMENTS)
-        .map(({ code }) => code)
-        .join(' ')}: convert it with astype`,
+      `decodeNpy: descr is ${quote(descr)}, expected < or > and one of ${Object.values(CODES).join(' ')}: ` +
+        'convert it with astype',
     );
   }
   return { dtype, isLittle: order !== '>', isFortran, shape };
@@ -243,7 +149,7 @@ export function encodeNpy({ dtype, shape, data }: NpyInput): Uint8Array<ArrayBuf
     throw new RangeError(
       `encodeNpy: data has ${data.length} elements, expected ${safeSize(shape)} for shape [${shape}]`,
     );
-  const { code, size, write } = element;
+  const { size, write } = element;
   const big = dtype === 'i64' || dtype === 'u64';
   for (let i = 0; i < data.length; i++) {
     if (typeof data[i] !== (big ? 'bigint' : 'number'))
@@ -252,7 +158,7 @@ export function encodeNpy({ dtype, shape, data }: NpyInput): Uint8Array<ArrayBuf
       );
   }
   const dict =
-    `{'descr': '${size === 1 ? '|' : '<'}${code}', 'fortran_order': False, 'shape': ` +
+    `{'descr': '${size === 1 ? '|' : '<'}${CODES[dtype]}', 'fortran_order': False, 'shape': ` +
     `(${shape.length === 1 ? `${shape[0]},` : shape.join(', ')}), }`;
   const start = Math.ceil((10 + dict.length + 1) / 64) * 64;
   if (start - 10 > 0xffff)
@@ -263,6 +169,6 @@ export function encodeNpy({ dtype, shape, data }: NpyInput): Uint8Array<ArrayBuf
   view.setUint16(8, start - 10, true);
   file.set(new TextEncoder().encode(dict), 10);
   file[start - 1] = 0x0a;
-  for (let i = 0; i < data.length; i++) write(view, start + i * size, data[i] as never);
+  for (let i = 0; i < data.length; i++) write(view, start + i * size, data[i] as never, true);
   return file;
 }

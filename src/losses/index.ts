@@ -138,7 +138,7 @@ export { noisedTopK, type NoisedTopK, type NoisedTopKOptions } from './long-tail
 export { splitHeads, twoHead, type TwoHeadOptions } from './two-head.ts';
 
 /** Objectives: what sees the inputs, or moves from step to step, for `fit({ objective })`. */
-export type { Objective, ObjectiveInputs, ObjectiveMoment } from './objective.ts';
+export type { Objective, ObjectiveInputs } from './objective.ts';
 export { scheduledLoss } from './scheduled-loss.ts';
 
 /** Theory: bounds and minimisers, on the host. */

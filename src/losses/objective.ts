@@ -1,13 +1,6 @@
+import type { Moment } from '../check/moment.ts';
 import type { RandomSource } from '../ops/dropout.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-
-/** Where a run stands before a step; `epoch` and `step` count from 0, `step` over the whole run. */
-export interface ObjectiveMoment {
-  epoch: number;
-  epochs: number;
-  step: number;
-  stepsPerEpoch: number;
-}
 
 /** What an {@link Objective} works with. */
 export interface ObjectiveInputs {
@@ -37,7 +30,7 @@ export interface ObjectiveInputs {
 export interface Objective {
   (inputs: ObjectiveInputs): Tensor;
   /** Called before each step, to write device scalars of its own. */
-  prepare?(at: ObjectiveMoment): void;
+  prepare?(at: Moment): void;
   /**
    * Replaces the class weights of the loss inside, as that of `Loss`; without it `fit` refuses schedules that set some.
    */

@@ -47,6 +47,19 @@ export function toRows(x: Matrix, where: string): Rows {
   return { what: where, data, rows, classes };
 }
 
+/** As {@link toRows}, for finite numbers: throws RangeError, naming row and class, on others. */
+export function toFiniteRows(x: Matrix, where: string): Rows {
+  const matrix = toRows(x, where);
+  const { data, classes } = matrix;
+  for (let i = 0; i < data.length; i++) {
+    if (!Number.isFinite(data[i]))
+      throw new RangeError(
+        `${where} is ${data[i]} at row ${Math.floor(i / classes)}, class ${i % classes}, expected finite numbers`,
+      );
+  }
+  return matrix;
+}
+
 /**
  * As {@link toRows}, for probabilities: entries may leave [0, 1] by 1e-6 and row sums 1 by 1e-3.
  * Logits are refused with an error instead of being guessed.

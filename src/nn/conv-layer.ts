@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { conv2d, expectGroups, pairOf, type Pair } from '../ops/conv2d.ts';
-import { hostUniform } from '../random/random.ts';
+import { uniformSpecs } from './init.ts';
 import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** A 2-D convolution layer. */
@@ -52,8 +52,6 @@ export function Conv2d(
     dilation: pairOf(dilation, 1, 'Conv2d: dilation'),
     groups,
   };
-  const fan = (inChannels / groups) * kh * kw;
-  const bound = 1 / Math.sqrt(fan);
   const layer: Conv2d = {
     kind: 'Conv2d',
     inChannels,
@@ -63,20 +61,7 @@ export function Conv2d(
     bias,
     params: {},
     fuses: ['relu'],
-    specs: {
-      weight: {
-        shape: [outChannels, inChannels / groups, kh, kw],
-        init: (key) => hostUniform(outChannels, fan, key, { low: -bound, high: bound }),
-      },
-      ...(bias
-        ? {
-            bias: {
-              shape: [outChannels],
-              init: (key) => hostUniform(1, outChannels, key, { low: -bound, high: bound }),
-            },
-          }
-        : {}),
-    },
+    specs: uniformSpecs([outChannels, inChannels / groups, kh, kw], bias),
     forward: (x, { activation } = { training: false }) =>
       conv2d(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { ...geometry, activation }),
   };

@@ -1,5 +1,5 @@
 import type { Key } from '../random/key.ts';
-import { hostNormal } from '../random/random.ts';
+import { hostNormal, hostUniform } from '../random/random.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Layer, ParameterSpec } from './layer.ts';
 
@@ -13,6 +13,21 @@ export function kaimingNormal(mode: 'fanIn' | 'fanOut' = 'fanIn'): Start {
   return ({ shape }, key) => {
     const fan = shape[mode === 'fanIn' ? 1 : 0]! * sizeOf(shape.slice(2));
     return hostNormal(shape[0]!, sizeOf(shape.slice(1)), key, { std: Math.sqrt(2 / fan) });
+  };
+}
+
+/**
+ * A weight of `shape`, a row an output, and with `bias` a number for each, uniform in +-1 / sqrt(inputs of a row):
+ * PyTorch's default.
+ */
+export function uniformSpecs(shape: readonly [number, ...number[]], bias: boolean): Layer['specs'] {
+  const inputs = sizeOf(shape.slice(1));
+  const bound = 1 / Math.sqrt(inputs);
+  const start = (rows: number, width: number) => (key: Key) =>
+    hostUniform(rows, width, key, { low: -bound, high: bound });
+  return {
+    weight: { shape, init: start(shape[0], inputs) },
+    ...(bias && { bias: { shape: [shape[0]], init: start(1, shape[0]) } }),
   };
 }
 

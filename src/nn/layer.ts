@@ -35,7 +35,7 @@ export interface ForwardContext {
   readonly hook?: (hidden: Tensor, depth: number) => Tensor;
 }
 
-/** Values that a pass uses in place of those of the model: an average such as ema(), or a snapshot. */
+/** Values that a pass uses in place of those of the model: an average such as `ema().for(model)`, or a snapshot. */
 export interface PassWeights {
   /** The values in place of a parameter of the model, of its shape; null for one of another model. */
   parameter(own: Tensor): Tensor | null;

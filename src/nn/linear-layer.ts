@@ -1,6 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import { linear } from '../ops/matmul.ts';
-import { hostUniform } from '../random/random.ts';
+import { uniformSpecs } from './init.ts';
 import { expectSizes, paramOf, type Layer } from './layer.ts';
 
 /** A fully connected layer. */
@@ -19,7 +19,6 @@ export function Linear(inFeatures: number, outFeatures: number, options: { bias?
   expectOptions('Linear', options, ['bias']);
   const { bias = true } = options;
   expectSizes('Linear', { inFeatures, outFeatures });
-  const bound = 1 / Math.sqrt(inFeatures);
   const layer: Linear = {
     kind: 'Linear',
     inFeatures,
@@ -27,20 +26,7 @@ export function Linear(inFeatures: number, outFeatures: number, options: { bias?
     bias,
     params: {},
     fuses: bias ? ['relu'] : [],
-    specs: {
-      weight: {
-        shape: [outFeatures, inFeatures],
-        init: (key) => hostUniform(outFeatures, inFeatures, key, { low: -bound, high: bound }),
-      },
-      ...(bias
-        ? {
-            bias: {
-              shape: [outFeatures],
-              init: (key) => hostUniform(1, outFeatures, key, { low: -bound, high: bound }),
-            },
-          }
-        : {}),
-    },
+    specs: uniformSpecs([outFeatures, inFeatures], bias),
     forward: (x, { activation } = { training: false }) =>
       linear(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { activation }),
   };

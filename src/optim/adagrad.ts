@@ -1,10 +1,10 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/adagrad.wgsl';
-import { arenaOptimizer } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { arenaOptimizer, groupedSettings } from './arena-optimizer.ts';
+import { expectNumber, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link adagrad}; names and defaults are PyTorch's. */
-export interface AdagradOptions extends SharedOptions {
+export interface AdagradOptions extends SharedOptions<AdagradGroup> {
   /** Default: 0.01. */
   lr?: number;
   /** The rate of step t is lr / (1 + (t - 1) lrDecay). Default: 0. */
@@ -16,6 +16,9 @@ export interface AdagradOptions extends SharedOptions {
   /** Default: 1e-10. */
   eps?: number;
 }
+
+/** A group of parameters of {@link adagrad}. */
+export interface AdagradGroup extends ParameterGroup, Pick<AdagradOptions, 'lrDecay' | 'eps'> {}
 
 /** Adagrad. Duchi, Hazan and Singer, JMLR 2011. */
 export function adagrad(options: AdagradOptions = {}): Optimizer {
@@ -39,20 +42,23 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     decays,
     groups,
   } = options;
-  expectNumber(lr, 'adagrad: lr');
-  expectNumber(lrDecay, 'adagrad: lrDecay');
-  expectNumber(weightDecay, 'adagrad: weightDecay');
   expectNumber(initialAccumulatorValue, 'adagrad: initialAccumulatorValue');
-  expectNumber(eps, 'adagrad: eps');
+  const settings = groupedSettings('adagrad', { lr, lrDecay, weightDecay, eps, maximize }, groups, {
+    fixed: ['initialAccumulatorValue', 'decays'],
+    check: (what, s) => {
+      expectNumber(s.lr, `${what}lr`);
+      expectNumber(s.lrDecay, `${what}lrDecay`);
+      expectNumber(s.weightDecay, `${what}weightDecay`);
+      expectNumber(s.eps, `${what}eps`);
+    },
+  });
   return arenaOptimizer({
     name: 'adagrad',
-    lr,
-    weightDecay,
+    settings,
     decays,
-    groups,
     slots: ['sumOfSquares'],
     fill: initialAccumulatorValue,
-    hyper: (step, settings) => [settings.lr / (1 + (step - 1) * lrDecay), maximize ? -1 : 1, settings.weightDecay, eps],
+    hyper: (step, s) => [s.lr / (1 + (step - 1) * s.lrDecay), s.maximize ? -1 : 1, s.weightDecay, s.eps],
     bind:
       ({ quads, slots }) =>
       (shared) =>

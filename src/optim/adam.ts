@@ -1,10 +1,10 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/adam.wgsl';
-import { arenaOptimizer, type StepSettings } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { arenaOptimizer, groupedSettings, type StepSettings } from './arena-optimizer.ts';
+import { expectNumber, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link adam} and {@link adamW}; names and defaults are PyTorch's. */
-export interface AdamOptions extends SharedOptions {
+export interface AdamOptions extends SharedOptions<AdamGroup> {
   /** Default: 1e-3. */
   lr?: number;
   /** Decay rates of the two moments; a schedule may cycle the first. Default: [0.9, 0.999]. */
@@ -20,6 +20,31 @@ export interface AdamOptions extends SharedOptions {
   amsgrad?: boolean;
 }
 
+/**
+ * A group of parameters of {@link adam}, {@link adamW} and `lamb`. Betas of its own stay where a schedule cycles the
+ * first.
+ */
+export interface AdamGroup extends ParameterGroup, Pick<AdamOptions, 'betas' | 'eps'> {}
+
+/** Settings of rules with two moments. */
+export interface MomentSettings extends StepSettings {
+  betas: readonly [number, number];
+  eps: number;
+}
+
+/** Throws on settings of moments that are out of range. */
+export function checkMoments(what: string, { lr, betas, eps, weightDecay }: MomentSettings): void {
+  expectNumber(lr, `${what}lr`);
+  betas.forEach((b, i) => expectNumber(b, `${what}betas[${i}]`, 0, 1));
+  expectNumber(eps, `${what}eps`);
+  expectNumber(weightDecay, `${what}weightDecay`);
+}
+
+/** The settings with another first beta, which schedules cycle as the momentum. */
+export function withFirstBeta<T extends MomentSettings>(settings: T, momentum: number): T {
+  return { ...settings, betas: [momentum, settings.betas[1]] };
+}
+
 function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Optimizer {
   expectOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize', 'decays', 'groups']);
   const {
@@ -32,22 +57,21 @@ function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Opt
     decays,
     groups,
   } = options;
-  expectNumber(lr, `${name}: lr`);
-  betas.forEach((b, i) => expectNumber(b, `${name}: betas[${i}]`, 0, 1));
-  expectNumber(eps, `${name}: eps`);
-  expectNumber(weightDecay, `${name}: weightDecay`);
-  const [beta1, beta2] = betas;
-  const hyper = (step: number, { lr: rate, momentum: b1, weightDecay: decay }: StepSettings): number[] => [
-    rate / (1 - b1 ** step),
-    maximize ? -1 : 1,
-    isDecoupled ? 0 : decay,
-    isDecoupled ? rate * decay : 0,
-    1 - b1,
-    1 - beta2,
-    Math.sqrt(1 - beta2 ** step),
-    eps,
+  const settings = groupedSettings<MomentSettings>(name, { lr, betas, eps, weightDecay, maximize }, groups, {
+    fixed: ['amsgrad', 'decays'],
+    check: checkMoments,
+  });
+  const hyper = (step: number, s: MomentSettings): number[] => [
+    s.lr / (1 - s.betas[0] ** step),
+    s.maximize ? -1 : 1,
+    isDecoupled ? 0 : s.weightDecay,
+    isDecoupled ? s.lr * s.weightDecay : 0,
+    1 - s.betas[0],
+    1 - s.betas[1],
+    Math.sqrt(1 - s.betas[1] ** step),
+    s.eps,
   ];
-  const shared = { name, lr, momentum: beta1, weightDecay, decays, groups, hyper };
+  const shared = { name, settings, momentum: betas[0], withMomentum: withFirstBeta, decays, hyper };
   if (amsgrad) {
     return arenaOptimizer({
       ...shared,

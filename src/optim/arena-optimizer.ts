@@ -2,6 +2,7 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { clear, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { expectOptions } from '../check/options.ts';
+import type { ParameterSelection } from '../tensor/selection.ts';
 import { blockWords, groupsOf, MOST_ROWS, segmentsOf, trainedIn } from './layout.ts';
 import {
   arenaOf,
@@ -31,19 +32,21 @@ export interface UpdateContext<S extends string> {
   owns<T extends { dispose(): void }>(made: T): T;
 }
 
-/** The settings of one group in one step. */
+/** What every rule reads in a step; each has more. */
 export interface StepSettings {
   lr: number;
-  momentum: number;
   weightDecay: number;
+  maximize: boolean;
 }
 
-/** An update rule over a flat arena. */
-export interface Rule<S extends string> extends Pick<SharedOptions, 'decays' | 'groups'> {
+/** An update rule over a flat arena, with the settings `T`. */
+export interface Rule<S extends string, T extends StepSettings> extends Pick<SharedOptions, 'decays'> {
   name: string;
-  lr: number;
+  settings: GroupedSettings<T>;
+  /** The momentum that a schedule may cycle. Default: there is none. */
   momentum?: number | undefined;
-  weightDecay: number;
+  /** The settings with another momentum. Default: `momentum` replaced. */
+  withMomentum?: (settings: T, momentum: number) => T;
   slots: readonly S[];
   /** Value that slots start with. Default: 0. */
   fill?: number;
@@ -51,7 +54,7 @@ export interface Rule<S extends string> extends Pick<SharedOptions, 'decays' | '
    * The numbers, at most 8, that the kernel reads under these settings in `step`, from 1, of the parameter. They lie in
    * device memory.
    */
-  hyper(step: number, settings: StepSettings): readonly number[];
+  hyper(step: number, settings: T): readonly number[];
   /** Allocates what the rule needs; returns the function that records the update. */
   bind(context: UpdateContext<S>): (shared: UpdateBuffers) => void;
 }
@@ -60,12 +63,13 @@ export interface Rule<S extends string> extends Pick<SharedOptions, 'decays' | '
 const ROW = 8;
 
 /** The optimiser of a rule: slots, groups, hyper-parameters in device memory, and their lifetimes. */
-export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
-  const { name, lr: base, momentum: baseMomentum, weightDecay, decays, groups = [], fill = 0 } = rule;
-  expectGroups(rule);
+export function arenaOptimizer<S extends string, T extends StepSettings>(rule: Rule<S, T>): Optimizer {
+  const { name, settings, momentum: baseMomentum, decays, fill = 0 } = rule;
+  const { withMomentum = (all: T, momentum: number): T => ({ ...all, momentum }) } = rule;
+  const { base, groups } = settings;
   return {
     name,
-    lr: base,
+    lr: base.lr,
     ...(baseMomentum !== undefined && { momentum: baseMomentum }),
     for: (model) => {
       const arena = arenaOf(`${name}.for`, model);
@@ -83,7 +87,7 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
         const slots = Object.fromEntries(rule.slots.map((s) => [s, owns(slot())])) as Record<S, Tensor>;
         const update = rule.bind({ arena, segments, quads: size / 4, slots, owns });
         const progress: { step: number; missed: readonly number[] } = { step: 0, missed: segments.map(() => 0) };
-        let [lr, momentum] = [base, baseMomentum];
+        let [lr, momentum] = [base.lr, baseMomentum];
         let trained = trainedIn(arena);
         let { missed } = progress;
         /** Parameters of one group that took the same number of steps have one row of settings. */
@@ -102,14 +106,11 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
 
         const hyper = (): Float32Array<ArrayBuffer> => {
           const all = new Float32Array(ROW * rows.length);
+          const shared = { ...(momentum === undefined ? base : withMomentum(base, momentum)), lr };
           rows.forEach(({ group, missed }, i) => {
-            const own = groups[group - 1];
-            const settings = {
-              lr: own?.lr === undefined ? lr : own.lr * (lr / base),
-              momentum: momentum ?? 0,
-              weightDecay: own?.weightDecay ?? weightDecay,
-            };
-            all.set(rule.hyper(progress.step - missed, settings), ROW * i);
+            const { own } = groups[group - 1] ?? {};
+            const rate = own?.lr === undefined ? lr : own.lr * (lr / base.lr);
+            all.set(rule.hyper(progress.step - missed, { ...shared, ...own, lr: rate }), ROW * i);
           });
           return all;
         };
@@ -190,20 +191,45 @@ function rowFor(rows: Row[], group: number, missed: number): number {
   return at >= 0 ? at : rows.push({ group, missed }) - 1;
 }
 
-/** Throws unless the groups have settings that the rule can take. */
-function expectGroups({ name, lr, groups = [] }: Rule<string>): void {
-  if (!Array.isArray(groups)) throw new TypeError(`${name}: groups is ${String(groups)}, expected a list`);
-  groups.forEach((group, i) => {
+/** The settings of a rule, and what each of its groups has in their place. */
+export interface GroupedSettings<T> {
+  base: T;
+  groups: readonly { params: ParameterSelection; own: Partial<T> }[];
+}
+
+/**
+ * The settings of the rule `name` and of its groups; `check` throws on bad ones, whose names follow `what`. Throws
+ * TypeError where a group has an option that is `fixed`, the same for all parameters, or unknown.
+ */
+export function groupedSettings<T extends StepSettings>(
+  name: string,
+  base: T,
+  given: readonly ({ params: ParameterSelection } & Partial<T>)[] = [],
+  { fixed, check }: { fixed: readonly string[]; check: (what: string, settings: T) => void },
+): GroupedSettings<T> {
+  check(`${name}: `, base);
+  if (!Array.isArray(given)) throw new TypeError(`${name}: groups is ${String(given)}, expected a list`);
+  const groups = given.map((group, i) => {
     const what = `${name}: groups[${i}]`;
-    expectOptions(what, group, ['params', 'lr', 'weightDecay']);
+    const same = fixed.find((option) => group !== null && typeof group === 'object' && option in group);
+    if (same !== undefined)
+      throw new TypeError(`${what}.${same} cannot differ between groups, ${name} has one ${same} for all parameters`);
+    expectOptions(what, group, ['params', ...Object.keys(base)]);
     if (group?.params === undefined) throw new TypeError(`${what} has no params, expected for example 'head.*'`);
-    if (group.weightDecay !== undefined) expectNumber(group.weightDecay, `${what}.weightDecay`);
-    if (group.lr === undefined) return;
-    expectNumber(group.lr, `${what}.lr`);
-    if (lr === 0)
+    const { params, ...rest } = group;
+    const own = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Partial<T>;
+    check(`${what}.`, { ...base, ...own });
+    if (own.lr !== undefined && base.lr === 0)
       throw new RangeError(
         `${what} has a rate and ${name} has lr 0, by which schedules cannot scale it; give lr a rate, and freeze ` +
           'the others',
       );
+    return { params, own };
   });
+  return { base, groups };
+}
+
+/** Whether any parameter moves with momentum, so that all need memory for it. */
+export function hasMomentum({ base, groups }: GroupedSettings<{ momentum: number }>): boolean {
+  return base.momentum !== 0 || groups.some(({ own }) => own.momentum !== undefined && own.momentum !== 0);
 }

@@ -2,52 +2,71 @@ import { expectOptions } from '../check/options.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import kernel from '../../shaders/average.wgsl';
 import { claim, type Claim } from '../check/claim.ts';
+import type { Moment } from '../check/moment.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { empty, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
+import { empty, tensor, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
 import { segmentsOf } from './layout.ts';
-import { expectNumber, type ParameterArena, type SavedState, type Segment } from './optimizer.ts';
-import type { Moment } from './schedule.ts';
+import {
+  arenaOf,
+  expectNumber,
+  type ParameterArena,
+  type SavedState,
+  type Segment,
+  type Trainable,
+} from './optimizer.ts';
 
-interface Attached {
-  arena: ParameterArena;
-  segments: readonly Segment[];
-  average: Tensor;
-  hyper: Tensor;
+/** A description of an average of weights, such as `ema({ decay: 0.999 })`; `for` makes the average of a model. */
+export interface WeightAverage {
+  readonly name: string;
+  /** Binds it to the parameters of a model, which is initialised if nobody did; free the result with `dispose`. */
+  for(model: Trainable): AveragedWeights;
 }
 
 /**
- * A running average of the weights of one model, kept on the device at the cost of one dispatch a step. Pass it to
- * `fit`; then `model.predict(x, { weights: average })` evaluates with the averaged weights, at any time and while
- * anything else runs; `during` puts them into the model for a while, for whatever takes no weights, and `swap` leaves
- * them there. Batch-norm statistics are not averaged. Free it with `dispose`.
+ * The weight of the newest parameters in the average, after `count` of them; 0 leaves the average as it is. `at` is
+ * where the run of `fit` stands, null in a loop of one's own.
  */
-export class WeightAverage implements SavedState {
+type WeightOf = (count: number, at: Moment | null) => number;
+
+/**
+ * A running average of the weights of one model, kept on the device at the cost of one dispatch a step. Pass it to
+ * `fit`, or call `step` after that of the optimiser; then `model.predict(x, { weights: average })` evaluates with the
+ * averaged weights, at any time and while anything else runs; `during` puts them into the model for a while, for
+ * whatever takes no weights, and `swap` leaves them there. Batch-norm statistics are not averaged. Free it with
+ * `dispose`. PyTorch's AveragedModel.
+ */
+export class AveragedWeights implements SavedState {
   readonly name: string;
+  /** The parameters that are averaged. */
+  readonly segments: readonly Segment[];
   /** Weights averaged so far; `step` is what the file format calls it. */
   readonly progress = { step: 0 };
-  readonly #weightOf: (count: number, at: Moment) => number;
-  #attached: Attached | null = null;
+  readonly #weightOf: WeightOf;
+  readonly #arena: ParameterArena;
+  readonly #average: Tensor;
+  /** Weight of the newest parameters, outside captured steps. */
+  readonly #hyper: Tensor;
+  #at: Moment | null = null;
+  #isDisposed = false;
   #isSwapped = false;
   /** Calls of `during` under way, and what they borrow. */
   #users = 0;
   #borrowed: { claim: Claim; swaps: boolean } | null = null;
   readonly #views = new Map<Tensor, Tensor>();
 
-  /** `weightOf` gives the weight of the newest parameters, after `count` of them; 0 leaves the average as it is. */
-  constructor(name: string, weightOf: (count: number, at: Moment) => number) {
+  constructor(name: string, weightOf: WeightOf, arena: ParameterArena) {
     this.name = name;
     this.#weightOf = weightOf;
-  }
-
-  /** The parameters that are averaged. */
-  get segments(): readonly Segment[] {
-    return this.#state().segments;
+    this.#arena = arena;
+    this.segments = segmentsOf(arena);
+    const { gpu, shape } = arena.values;
+    [this.#average, this.#hyper] = unscoped(() => [zeros(shape, { gpu }), empty([1], { gpu })]);
   }
 
   /** The averages, as one slot over the arena, wherever they are now. */
   get slots(): Readonly<Record<string, Tensor>> {
-    const { arena, average } = this.#state();
-    return { average: this.#isSwapped ? arena.values : average };
+    this.#expectLive();
+    return { average: this.#isSwapped ? this.#arena.values : this.#average };
   }
 
   /** True while the averaged weights are in the model. */
@@ -55,35 +74,39 @@ export class WeightAverage implements SavedState {
     return this.#isSwapped;
   }
 
-  /** Binds the average to a model; `fit` does it. Again for the same model: goes on where it was. */
-  attach(arena: ParameterArena): this {
-    if (this.#attached && this.#attached.arena !== arena)
-      throw new Error(`${this.name}: attached to another model already, expected one average for each model`);
-    const { gpu, shape } = arena.values;
-    this.#attached ??= unscoped(() => ({
-      arena,
-      segments: segmentsOf(arena),
-      average: zeros(shape, { gpu }),
-      hyper: empty([1], { gpu }),
-    }));
-    return this;
+  /**
+   * Averages in the weights that the model has now, after the step of the optimiser: one dispatch. Inside `capture` it
+   * is recorded, and each run of the captured step averages. The first weights are copied.
+   */
+  step(): void {
+    this.#expectLive();
+    const { values } = this.#arena;
+    const { gpu } = values;
+    // Each captured step has a weight of its own, written before its runs.
+    const hyper = gpu.isCapturing ? tensor([0], { gpu }) : this.#hyper;
+    const { storage } = hyper;
+    gpu.beforeRun(() => {
+      this.#expectTrained();
+      const weight = this.#weightOf(this.progress.step, this.#at);
+      if (weight > 0) this.progress.step++;
+      gpu.write(storage, 0, Float32Array.of(weight > 0 && this.progress.step === 1 ? 1 : weight));
+    });
+    const quads = this.#average.size / 4;
+    kernel.update({ quads }, { hyper, p: values, a: this.#average }, [quads]);
   }
 
-  /** Writes the weight of the parameters that the step at `at` will give. The first ones are copied. */
-  prepare(at: Moment): void {
-    const { hyper } = this.#state();
-    if (this.#isSwapped)
-      throw new Error(`${this.name}: the averaged weights are in the model, expected swap() before training goes on`);
-    const weight = this.#weightOf(this.progress.step, at);
-    if (weight > 0) this.progress.step++;
-    hyper.write([weight > 0 && this.progress.step === 1 ? 1 : weight]);
+  /**
+   * Says where a run stands before its next step, as `fit` does; null: every step counts. Throws an Error while the
+   * averaged weights are in the model.
+   */
+  prepare(at: Moment | null): void {
+    this.#at = at;
+    if (at) this.#expectTrained();
   }
 
-  /** Records the update of the average: one dispatch, after that of the optimiser. */
-  update(): void {
-    const { arena, average, hyper } = this.#state();
-    const quads = average.size / 4;
-    kernel.update({ quads }, { hyper, p: arena.values, a: average }, [quads]);
+  /** Whether it averages the parameters in this memory. */
+  isOf(arena: ParameterArena): boolean {
+    return arena === this.#arena;
   }
 
   /**
@@ -91,11 +114,12 @@ export class WeightAverage implements SavedState {
    * it is.
    */
   parameter(own: Tensor): Tensor | null {
-    const { arena, average } = this.#averaged();
-    if (own.storage !== arena.values.storage) return null;
+    this.#expectAveraged();
+    const { values } = this.#arena;
+    if (own.storage !== values.storage) return null;
     let view = this.#views.get(own);
     // After `swap` the averaged ones are in the model.
-    const source = this.#isSwapped ? arena.values : average;
+    const source = this.#isSwapped ? values : this.#average;
     if (view?.storage !== source.storage) {
       view?.dispose();
       view = unscoped(() => viewOf(source, own.shape, own.offset));
@@ -109,10 +133,10 @@ export class WeightAverage implements SavedState {
    * Error while `during`, or a run of `fit`, has the weights of the model.
    */
   swap(): void {
-    const { arena } = this.#averaged();
+    this.#expectAveraged();
     if (this.#users > 0)
       throw new Error(`${this.name}: swap while during() is under way, expected to await that first`);
-    claim(arena, `${this.name}.swap`, (holder) => this.#refusal('swap', holder), { borrows: true }).release();
+    this.#borrow('swap').release();
     this.#exchange();
   }
 
@@ -122,10 +146,9 @@ export class WeightAverage implements SavedState {
    * Rejects while a run of `fit` goes on; its `onEpoch` may call and await it.
    */
   async during<T>(fn: () => T | Promise<T>): Promise<T> {
-    const { arena } = this.#averaged();
+    this.#expectAveraged();
     if (this.#users === 0) {
-      const own = claim(arena, `${this.name}.during`, (holder) => this.#refusal('during', holder), { borrows: true });
-      this.#borrowed = { claim: own, swaps: !this.#isSwapped };
+      this.#borrowed = { claim: this.#borrow('during'), swaps: !this.#isSwapped };
       if (this.#borrowed.swaps) this.#exchange();
     }
     this.#users++;
@@ -137,52 +160,59 @@ export class WeightAverage implements SavedState {
   }
 
   #giveBack(): void {
-    if (this.#attached && this.#borrowed?.swaps) this.#exchange();
+    if (!this.#isDisposed && this.#borrowed?.swaps) this.#exchange();
     this.#borrowed?.claim.release();
     this.#borrowed = null;
   }
 
   #exchange(): void {
-    const { arena, average } = this.#state();
-    const quads = average.size / 4;
-    kernel.swap({ quads }, { left: arena.values, right: average }, [quads]);
+    const quads = this.#average.size / 4;
+    kernel.swap({ quads }, { left: this.#arena.values, right: this.#average }, [quads]);
     this.#isSwapped = !this.#isSwapped;
   }
 
-  #averaged(): Attached {
-    if (this.#state() && this.progress.step === 0) throw new Error(`${this.name}: no weights are averaged yet`);
-    return this.#state();
+  #expectAveraged(): void {
+    this.#expectLive();
+    if (this.progress.step === 0) throw new Error(`${this.name}: no weights are averaged yet`);
   }
 
-  #refusal(what: string, holder: string): Error {
-    return new Error(
-      `${this.name}: ${what} while ${holder} has the weights of the model; await it, call ${what} in ` +
-        'onEpoch, or pass { weights: average } to predict',
-    );
+  #expectTrained(): void {
+    this.#expectLive();
+    if (this.#isSwapped)
+      throw new Error(`${this.name}: the averaged weights are in the model, expected swap() before training goes on`);
+  }
+
+  #expectLive(): void {
+    if (this.#isDisposed) throw new Error(`${this.name}: the average is used after dispose`);
+  }
+
+  /** The weights of the model, for `what`. */
+  #borrow(what: string): Claim {
+    const refusal = (holder: string): Error =>
+      new Error(
+        `${this.name}: ${what} while ${holder} has the weights of the model; await it, call ${what} in ` +
+          'onEpoch, or pass { weights: average } to predict',
+      );
+    return claim(this.#arena, `${this.name}.${what}`, refusal, { borrows: true });
   }
 
   /** Frees the average; the model keeps the weights that it has. Idempotent. */
   dispose(): void {
+    this.#isDisposed = true;
     this.#borrowed?.claim.release();
     this.#borrowed = null;
     for (const view of this.#views.values()) view.dispose();
     this.#views.clear();
-    this.#attached?.average.dispose();
-    this.#attached?.hyper.dispose();
-    this.#attached = null;
-    this.#isSwapped = false;
-    this.progress.step = 0;
+    for (const t of [this.#average, this.#hyper]) t.dispose();
   }
 
   [symbolDispose](): void {
     this.dispose();
   }
+}
 
-  #state(): Attached {
-    if (!this.#attached)
-      throw new Error(`${this.name}: not attached to a model; pass it to fit, or call attach(model.arena)`);
-    return this.#attached;
-  }
+function weightAverage(name: string, weightOf: WeightOf): WeightAverage {
+  return { name, for: (model) => new AveragedWeights(name, weightOf, arenaOf(`${name}.for`, model)) };
 }
 
 /**
@@ -193,18 +223,18 @@ export function ema(options: { decay?: number } = {}): WeightAverage {
   expectOptions('ema', options, ['decay']);
   const { decay = 0.999 } = options;
   expectNumber(decay, 'ema: decay', 0, 1);
-  return new WeightAverage('ema', () => 1 - decay);
+  return weightAverage('ema', () => 1 - decay);
 }
 
 /**
- * Stochastic weight averaging: the equal average of the weights at the end of each epoch from `from` on (default 0), or
- * after each step. Izmailov et al., UAI 2018; use it with the schedule `swaLr`.
+ * Stochastic weight averaging: the equal average of the weights at each `step`, in `fit` of those at the end of each
+ * epoch from `from` on (default 0), or `by` step. Izmailov et al., UAI 2018; use it with the schedule `swaLr`.
  */
 export function swa(options: { from?: number; by?: 'epoch' | 'step' } = {}): WeightAverage {
   expectOptions('swa', options, ['from', 'by']);
   const { from = 0, by = 'epoch' } = options;
   expectNumber(from, 'swa: from');
-  return new WeightAverage('swa', (count, { epoch, step, stepsPerEpoch }) =>
-    epoch < from || (by === 'epoch' && (step + 1) % stepsPerEpoch !== 0) ? 0 : 1 / (count + 1),
-  );
+  const isDue = ({ epoch, step, stepsPerEpoch }: Moment): boolean =>
+    epoch >= from && (by === 'step' || (step + 1) % stepsPerEpoch === 0);
+  return weightAverage('swa', (count, at) => (at && !isDue(at) ? 0 : 1 / (count + 1)));
 }

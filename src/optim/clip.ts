@@ -1,6 +1,5 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/clip.wgsl';
-import { unscoped } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { isNormType, Norms } from './norms.ts';
 import { expectSameFrozen } from './layout.ts';
@@ -44,22 +43,24 @@ export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): Nor
     ...base,
     for: (model) => {
       const inner = base.for(model);
-      const arena = arenaOf('clipGradNorm', model);
-      const { gpu, size } = arena.grads;
-      const norms = unscoped(() => new Norms(gpu, [{ start: 0, size }], normType));
-      const quads = size / 4;
-      return extendState(inner, {
-        totalNorm: norms.values,
-        step: (closure?: () => void) => {
-          expectSameFrozen('clipGradNorm', arena);
-          norms.record(arena.grads);
-          kernel.byNorm({ quads, limit: maxNorm }, { norms: norms.values, g: arena.grads }, [quads]);
-          inner.step(closure);
-        },
-        dispose: () => {
-          norms.dispose();
-          inner.dispose();
-        },
+      return extendState(inner, () => {
+        const arena = arenaOf('clipGradNorm', model);
+        const { gpu, size } = arena.grads;
+        const norms = new Norms(gpu, [{ start: 0, size }], normType);
+        const quads = size / 4;
+        return {
+          totalNorm: norms.values,
+          step: (closure?: () => void) => {
+            expectSameFrozen('clipGradNorm', arena);
+            norms.record(arena.grads);
+            kernel.byNorm({ quads, limit: maxNorm }, { norms: norms.values, g: arena.grads }, [quads]);
+            inner.step(closure);
+          },
+          dispose: () => {
+            norms.dispose();
+            inner.dispose();
+          },
+        };
       });
     },
   };
@@ -80,12 +81,12 @@ export function clipGradValue(base: Optimizer, options: { clipValue: number }): 
       const inner = base.for(model);
       const { grads } = arenaOf('clipGradValue', model);
       const quads = grads.size / 4;
-      return extendState(inner, {
+      return extendState(inner, () => ({
         step: (closure?: () => void) => {
           kernel.byValue({ quads, limit: clipValue }, { g: grads }, [quads]);
           inner.step(closure);
         },
-      });
+      }));
     },
   };
 }

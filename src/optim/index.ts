@@ -1,6 +1,7 @@
-export { adagrad, type AdagradOptions } from './adagrad.ts';
-export { adam, adamW, type AdamOptions } from './adam.ts';
-export { ema, swa, WeightAverage } from './average.ts';
+export type { Moment } from '../check/moment.ts';
+export { adagrad, type AdagradGroup, type AdagradOptions } from './adagrad.ts';
+export { adam, adamW, type AdamGroup, type AdamOptions } from './adam.ts';
+export { AveragedWeights, ema, swa, type WeightAverage } from './average.ts';
 export { clipGradNorm, clipGradValue, type ClipGradNormOptions, type NormClippedOptimizer } from './clip.ts';
 export { lamb, type LambOptions } from './lamb.ts';
 export { lpDecayAdamW, type LpDecayOptions } from './lp-decay.ts';
@@ -15,7 +16,7 @@ export type {
   Trainable,
 } from './optimizer.ts';
 export type { ParameterSelection } from '../tensor/selection.ts';
-export { rmsprop, type RmspropOptions } from './rmsprop.ts';
+export { rmsprop, type RmspropGroup, type RmspropOptions } from './rmsprop.ts';
 export { sam, type SamOptions } from './sam.ts';
 export { loadState, saveState } from './saved-state.ts';
 export {
@@ -37,9 +38,8 @@ export {
   stepLr,
   warmupLr,
   type DrwOptions,
-  type Moment,
   type Schedule,
   type Unit,
 } from './schedule.ts';
-export { sgd, type SgdOptions } from './sgd.ts';
+export { sgd, type SgdGroup, type SgdOptions } from './sgd.ts';
 export { linfSchedule, type LinfSchedule, type LinfScheduleOptions, type LinfValues } from './schedule-linf.ts';

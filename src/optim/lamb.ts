@@ -1,12 +1,13 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/lamb.wgsl';
 import { empty } from '../tensor/tensor.ts';
-import { arenaOptimizer } from './arena-optimizer.ts';
+import { checkMoments, withFirstBeta, type AdamGroup, type MomentSettings } from './adam.ts';
+import { arenaOptimizer, groupedSettings } from './arena-optimizer.ts';
 import { Norms } from './norms.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import type { Optimizer, SharedOptions } from './optimizer.ts';
 
 /** Options of {@link lamb}; defaults are those of the authors' code. */
-export interface LambOptions extends SharedOptions {
+export interface LambOptions extends SharedOptions<AdamGroup> {
   /** Default: 1e-3. */
   lr?: number;
   /** Decay rates of the two moments; a schedule may cycle the first. Default: [0.9, 0.999]. */
@@ -26,28 +27,26 @@ export interface LambOptions extends SharedOptions {
 export function lamb(options: LambOptions = {}): Optimizer {
   expectOptions('lamb', options, ['lr', 'betas', 'eps', 'weightDecay', 'maximize', 'decays', 'groups']);
   const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-6, weightDecay = 0, maximize = false, decays, groups } = options;
-  expectNumber(lr, 'lamb: lr');
-  betas.forEach((b, i) => expectNumber(b, `lamb: betas[${i}]`, 0, 1));
-  expectNumber(eps, 'lamb: eps');
-  expectNumber(weightDecay, 'lamb: weightDecay');
-  const [beta1, beta2] = betas;
+  const settings = groupedSettings<MomentSettings>('lamb', { lr, betas, eps, weightDecay, maximize }, groups, {
+    fixed: ['decays'],
+    check: checkMoments,
+  });
   return arenaOptimizer({
     name: 'lamb',
-    lr,
-    momentum: beta1,
-    weightDecay,
+    settings,
+    momentum: betas[0],
+    withMomentum: withFirstBeta,
     decays,
-    groups,
     slots: ['firstMoment', 'secondMoment'],
-    hyper: (step, { lr: rate, momentum: b1, weightDecay: decay }) => [
-      rate,
-      maximize ? -1 : 1,
-      decay,
-      1 - b1,
-      1 - beta2,
-      1 - b1 ** step,
-      Math.sqrt(1 - beta2 ** step),
-      eps,
+    hyper: (step, s) => [
+      s.lr,
+      s.maximize ? -1 : 1,
+      s.weightDecay,
+      1 - s.betas[0],
+      1 - s.betas[1],
+      1 - s.betas[0] ** step,
+      Math.sqrt(1 - s.betas[1] ** step),
+      s.eps,
     ],
     bind: ({ arena, segments, quads, slots: { firstMoment: m, secondMoment: v }, owns }) => {
       const { gpu, shape } = arena.values;

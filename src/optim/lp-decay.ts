@@ -1,6 +1,5 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/lp-decay.wgsl';
-import { unscoped } from '../tensor/scope.ts';
 import { empty, tensor } from '../tensor/tensor.ts';
 import { adamW, type AdamOptions } from './adam.ts';
 import { segmentsOf, trainedIn } from './layout.ts';
@@ -78,28 +77,29 @@ export function lpDecayAdamW(options: LpDecayOptions): Optimizer {
         );
       const inner = base.for(arena);
       const { gpu } = arena.values;
-      const [table, hyper] = unscoped(
-        () => [tensor(rowsOf(trained), { dtype: 'u32', gpu }), empty([4], { gpu })] as const,
-      );
-      const count = table.size / 2;
-      const prepare = (): void => {
-        const now = trainedIn(arena);
-        if (now.some((on, i) => on !== trained[i])) table.write(rowsOf((trained = now)));
-        const p = power.value;
-        const rate = inner.lr * weightDecay;
-        hyper.write(p === Infinity ? [rate, 0, 0, 1] : [rate, p / 2, (p - 2) / p, 0]);
-      };
-      return extendState(inner, {
-        name: 'lpDecayAdamW',
-        step: (closure?: () => void) => {
-          gpu.beforeRun(prepare);
-          kernel.decay({ count }, { hyper, rows: table, p: arena.values }, [count]);
-          inner.step(closure);
-        },
-        dispose: () => {
-          for (const t of [table, hyper]) t.dispose();
-          inner.dispose();
-        },
+      return extendState(inner, () => {
+        const table = tensor(rowsOf(trained), { dtype: 'u32', gpu });
+        const hyper = empty([4], { gpu });
+        const count = table.size / 2;
+        const prepare = (): void => {
+          const now = trainedIn(arena);
+          if (now.some((on, i) => on !== trained[i])) table.write(rowsOf((trained = now)));
+          const p = power.value;
+          const rate = inner.lr * weightDecay;
+          hyper.write(p === Infinity ? [rate, 0, 0, 1] : [rate, p / 2, (p - 2) / p, 0]);
+        };
+        return {
+          name: 'lpDecayAdamW',
+          step: (closure?: () => void) => {
+            gpu.beforeRun(prepare);
+            kernel.decay({ count }, { hyper, rows: table, p: arena.values }, [count]);
+            inner.step(closure);
+          },
+          dispose: () => {
+            for (const t of [table, hyper]) t.dispose();
+            inner.dispose();
+          },
+        };
       });
     },
   };

@@ -1,4 +1,5 @@
 import { symbolDispose } from '../gpu/dispose.ts';
+import { unscoped } from '../tensor/scope.ts';
 import type { ParameterSelection } from '../tensor/selection.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -75,24 +76,27 @@ export interface Optimizer {
   for(model: Trainable): OptimizerState;
 }
 
-/** Parameters with a rate or a weight decay of their own, as one of PyTorch's param_groups. */
+/**
+ * Parameters with settings of their own, as one of PyTorch's param_groups; what is left out is that of the optimiser.
+ * Each rule has a type of groups that adds its own settings.
+ */
 export interface ParameterGroup {
   /** Which, by name ('head.*'), by a test of names, or the parameters themselves. */
   params: ParameterSelection;
-  /** Schedules scale it as they scale that of the optimiser. Default: that of the optimiser. */
+  /** Schedules scale it as they scale that of the optimiser. */
   lr?: number;
-  /** Default: that of the optimiser. */
   weightDecay?: number;
+  maximize?: boolean;
 }
 
 /** Options that every rule shares. */
-export interface SharedOptions {
+export interface SharedOptions<Group = ParameterGroup> {
   /** Ascends instead of descending. Default: false. */
   maximize?: boolean;
   /** Which parameters weight decay applies to, by name. Default: all, biases included, as in PyTorch. */
   decays?: (name: string) => boolean;
   /** Parameters with settings of their own; all others have those of the optimiser. No dispatch more. Default: none. */
-  groups?: readonly ParameterGroup[];
+  groups?: readonly Group[];
 }
 
 /** The flat memory of what an optimiser is to be bound to. */
@@ -103,9 +107,17 @@ export function arenaOf(what: string, model: Trainable): ParameterArena {
   return arena;
 }
 
-/** `inner` with some of its properties replaced, and others added; all else reads and writes that of `inner`. */
-export function extendState<T extends object>(inner: OptimizerState, own: T): OptimizerState & T {
-  return Object.create(inner, Object.getOwnPropertyDescriptors(own)) as OptimizerState & T;
+/**
+ * `inner` with some of its properties replaced, and others added, as `own` makes them; all else reads and writes that
+ * of `inner`. What `own` makes belongs to no scope; if it throws, that and `inner` are freed.
+ */
+export function extendState<T extends object>(inner: OptimizerState, own: () => T): OptimizerState & T {
+  try {
+    return Object.create(inner, Object.getOwnPropertyDescriptors(unscoped(own))) as OptimizerState & T;
+  } catch (error) {
+    inner.dispose();
+    throw error;
+  }
 }
 
 /** Sets the rate of the next steps, and the momentum where there is one and the rule has it. */

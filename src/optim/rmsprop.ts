@@ -1,10 +1,10 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/rmsprop.wgsl';
-import { arenaOptimizer, type StepSettings } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { arenaOptimizer, groupedSettings, hasMomentum } from './arena-optimizer.ts';
+import { expectNumber, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link rmsprop}; names and defaults are PyTorch's. */
-export interface RmspropOptions extends SharedOptions {
+export interface RmspropOptions extends SharedOptions<RmspropGroup> {
   /** Default: 0.01. */
   lr?: number;
   /** Decay rate of the mean square. Default: 0.99. */
@@ -18,6 +18,11 @@ export interface RmspropOptions extends SharedOptions {
   /** Divides by the standard deviation of the gradient instead of its root mean square. Default: false. */
   centered?: boolean;
 }
+
+/**
+ * A group of parameters of {@link rmsprop}. A momentum of its own stays where a schedule cycles that of the optimiser.
+ */
+export interface RmspropGroup extends ParameterGroup, Pick<RmspropOptions, 'alpha' | 'eps' | 'momentum'> {}
 
 /**
  * RMSprop. Tieleman and Hinton, 2012, lecture 6.5; centred form of Graves, 2013; eps outside the root, as in PyTorch.
@@ -45,66 +50,27 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     decays,
     groups,
   } = options;
-  expectNumber(lr, 'rmsprop: lr');
-  expectNumber(alpha, 'rmsprop: alpha');
-  expectNumber(eps, 'rmsprop: eps');
-  expectNumber(weightDecay, 'rmsprop: weightDecay');
-  expectNumber(momentum, 'rmsprop: momentum');
-  const shared = {
-    name: 'rmsprop',
-    lr,
-    weightDecay,
-    decays,
-    groups,
-    hyper: (_step: number, settings: StepSettings): number[] => [
-      settings.lr,
-      maximize ? -1 : 1,
-      settings.weightDecay,
-      1 - alpha,
-      eps,
-      settings.momentum,
-    ],
-  };
-  if (momentum === 0) {
-    if (!centered) {
-      return arenaOptimizer({
-        ...shared,
-        slots: ['meanSquare'],
-        bind:
-          ({ quads, slots }) =>
-          (b) =>
-            kernel.plain({ quads }, { ...b, v: slots.meanSquare }, [quads]),
-      });
-    }
-    return arenaOptimizer({
-      ...shared,
-      slots: ['meanSquare', 'mean'],
-      bind:
-        ({ quads, slots }) =>
-        (b) =>
-          kernel.centered({ quads }, { ...b, v: slots.meanSquare, a: slots.mean }, [quads]),
-    });
-  }
-  if (!centered) {
-    return arenaOptimizer({
-      ...shared,
-      momentum,
-      slots: ['meanSquare', 'momentum'],
-      bind:
-        ({ quads, slots }) =>
-        (b) =>
-          kernel.withMomentum({ quads }, { ...b, v: slots.meanSquare, m: slots.momentum }, [quads]),
-    });
-  }
+  const base = { lr, alpha, eps, weightDecay, momentum, maximize };
+  const settings = groupedSettings('rmsprop', base, groups, {
+    fixed: ['centered', 'decays'],
+    check: (what, s) => {
+      for (const name of ['lr', 'alpha', 'eps', 'weightDecay', 'momentum'] as const)
+        expectNumber(s[name], `${what}${name}`);
+    },
+  });
+  const moves = hasMomentum(settings);
   return arenaOptimizer({
-    ...shared,
-    momentum,
-    slots: ['meanSquare', 'mean', 'momentum'],
-    bind:
-      ({ quads, slots }) =>
-      (b) =>
-        kernel.centeredWithMomentum({ quads }, { ...b, v: slots.meanSquare, a: slots.mean, m: slots.momentum }, [
-          quads,
-        ]),
+    name: 'rmsprop',
+    settings,
+    decays,
+    momentum: momentum || undefined,
+    slots: ['meanSquare', ...(centered ? (['mean'] as const) : []), ...(moves ? (['momentum'] as const) : [])],
+    hyper: (_step, s) => [s.lr, s.maximize ? -1 : 1, s.weightDecay, 1 - s.alpha, s.eps, s.momentum],
+    bind: ({ quads, slots: { meanSquare: v, mean: a, momentum: m } }) => {
+      if (centered && moves) return (b) => kernel.centeredWithMomentum({ quads }, { ...b, v, a, m }, [quads]);
+      if (centered) return (b) => kernel.centered({ quads }, { ...b, v, a }, [quads]);
+      if (moves) return (b) => kernel.withMomentum({ quads }, { ...b, v, m }, [quads]);
+      return (b) => kernel.plain({ quads }, { ...b, v }, [quads]);
+    },
   });
 }

@@ -1,7 +1,6 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/sam.wgsl';
 import { copyOver } from '../tensor/copy.ts';
-import { unscoped } from '../tensor/scope.ts';
 import { empty } from '../tensor/tensor.ts';
 import { Norms } from './norms.ts';
 import { expectSameFrozen } from './layout.ts';
@@ -37,24 +36,25 @@ export function sam(options: SamOptions): Optimizer {
       const inner = base.for(model);
       const arena = arenaOf('sam', model);
       const { values: p, grads: g } = arena;
-      const [kept, norms] = unscoped(
-        () => [empty(p.shape, { gpu: p.gpu }), new Norms(p.gpu, [{ start: 0, size: p.size }])] as const,
-      );
       const quads = p.size / 4;
-      return extendState(inner, {
-        step: (closure?: () => void) => {
-          if (!closure) throw new TypeError('sam: step needs a closure that repeats forward and backward, got none');
-          expectSameFrozen('sam', arena);
-          norms.record(g, adaptive ? p : undefined);
-          kernel.ascend({ quads, rho }, { norms: norms.values, g, p, kept }, [quads], variant);
-          closure();
-          copyOver(kept, p);
-          inner.step(closure);
-        },
-        dispose: () => {
-          for (const t of [kept, norms]) t.dispose();
-          inner.dispose();
-        },
+      return extendState(inner, () => {
+        const kept = empty(p.shape, { gpu: p.gpu });
+        const norms = new Norms(p.gpu, [{ start: 0, size: p.size }]);
+        return {
+          step: (closure?: () => void) => {
+            if (!closure) throw new TypeError('sam: step needs a closure that repeats forward and backward, got none');
+            expectSameFrozen('sam', arena);
+            norms.record(g, adaptive ? p : undefined);
+            kernel.ascend({ quads, rho }, { norms: norms.values, g, p, kept }, [quads], variant);
+            closure();
+            copyOver(kept, p);
+            inner.step(closure);
+          },
+          dispose: () => {
+            for (const t of [kept, norms]) t.dispose();
+            inner.dispose();
+          },
+        };
       });
     },
   };

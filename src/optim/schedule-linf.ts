@@ -1,6 +1,7 @@
+import type { Moment } from '../check/moment.ts';
 import { expectOptions } from '../check/options.ts';
 import { expectNumber } from './optimizer.ts';
-import type { Moment, Schedule } from './schedule.ts';
+import type { Schedule } from './schedule.ts';
 
 /** What the training of l_infinity-distance nets varies from step to step. */
 export interface LinfValues {

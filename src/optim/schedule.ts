@@ -1,14 +1,7 @@
+import type { Moment } from '../check/moment.ts';
 import { expectOptions } from '../check/options.ts';
 import { effectiveNumberWeights, inverseFrequencyWeights } from '../stats/class-weights.ts';
 import { expectNumber } from './optimizer.ts';
-
-/** Where a run stands; `epoch` and `step` count from 0, `step` over the whole run. */
-export interface Moment {
-  epoch: number;
-  epochs: number;
-  step: number;
-  stepsPerEpoch: number;
-}
 
 /** Pure functions of the moment. Several schedules act one after the other, in the order given. */
 export interface Schedule {

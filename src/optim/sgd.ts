@@ -1,10 +1,10 @@
 import { expectOptions } from '../check/options.ts';
 import kernel from '../../shaders/sgd.wgsl';
-import { arenaOptimizer } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { arenaOptimizer, groupedSettings, hasMomentum } from './arena-optimizer.ts';
+import { expectNumber, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link sgd}; names and defaults are PyTorch's. */
-export interface SgdOptions extends SharedOptions {
+export interface SgdOptions extends SharedOptions<SgdGroup> {
   lr: number;
   /** Default: 0. */
   momentum?: number;
@@ -15,6 +15,9 @@ export interface SgdOptions extends SharedOptions {
   /** Needs momentum > 0 and dampening 0. Default: false. */
   nesterov?: boolean;
 }
+
+/** A group of parameters of {@link sgd}. A momentum of its own stays where a schedule cycles that of the optimiser. */
+export interface SgdGroup extends ParameterGroup, Pick<SgdOptions, 'momentum' | 'dampening' | 'nesterov'> {}
 
 /** Stochastic gradient descent with momentum in PyTorch's form (the rate multiplies the momentum buffer). */
 export function sgd(options: SgdOptions): Optimizer {
@@ -38,19 +41,15 @@ export function sgd(options: SgdOptions): Optimizer {
     decays,
     groups,
   } = options;
-  expectNumber(lr, 'sgd: lr');
-  expectNumber(momentum, 'sgd: momentum');
-  expectNumber(dampening, 'sgd: dampening');
-  expectNumber(weightDecay, 'sgd: weightDecay');
-  if (nesterov && (momentum <= 0 || dampening !== 0))
-    throw new RangeError(`sgd: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
-  const shared = { name: 'sgd', lr, weightDecay, decays, groups };
-  const sign = maximize ? -1 : 1;
-  if (momentum === 0) {
+  const base = { lr, momentum, dampening, weightDecay, nesterov, maximize };
+  const settings = groupedSettings('sgd', base, groups, { fixed: ['decays'], check });
+  if (!hasMomentum(settings)) {
     return arenaOptimizer({
-      ...shared,
+      name: 'sgd',
+      settings,
+      decays,
       slots: [],
-      hyper: (_step, settings) => [settings.lr, sign, settings.weightDecay],
+      hyper: (_step, s) => [s.lr, s.maximize ? -1 : 1, s.weightDecay],
       bind:
         ({ quads }) =>
         (buffers) =>
@@ -58,16 +57,19 @@ export function sgd(options: SgdOptions): Optimizer {
     });
   }
   return arenaOptimizer({
-    ...shared,
-    momentum,
+    name: 'sgd',
+    settings,
+    decays,
+    momentum: momentum || undefined,
     slots: ['momentum'],
-    hyper: (step, settings) => [
-      settings.lr,
-      sign,
-      settings.weightDecay,
-      settings.momentum,
-      1 - dampening,
-      Number(nesterov),
+    hyper: (step, s) => [
+      s.lr,
+      s.maximize ? -1 : 1,
+      s.weightDecay,
+      s.momentum,
+      // Without momentum the step is that of the gradient, whatever the dampening.
+      s.momentum === 0 ? 1 : 1 - s.dampening,
+      Number(s.nesterov),
       Number(step === 1),
     ],
     bind:
@@ -75,4 +77,16 @@ export function sgd(options: SgdOptions): Optimizer {
       (buffers) =>
         kernel.withMomentum({ quads }, { ...buffers, m: slots.momentum }, [quads]),
   });
+}
+
+function check(
+  what: string,
+  { lr, momentum, dampening, weightDecay, nesterov }: Required<Omit<SgdOptions, 'decays' | 'groups'>>,
+): void {
+  expectNumber(lr, `${what}lr`);
+  expectNumber(momentum, `${what}momentum`);
+  expectNumber(dampening, `${what}dampening`);
+  expectNumber(weightDecay, `${what}weightDecay`);
+  if (nesterov && (momentum <= 0 || dampening !== 0))
+    throw new RangeError(`${what}nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
 }

@@ -1,5 +1,12 @@
 import { expectOptions } from '../check/options.ts';
-import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
+import {
+  checkLabels,
+  toFiniteRows,
+  toProbabilityRows,
+  type Labels,
+  type Matrix,
+  type Rows,
+} from '../metrics/matrix.ts';
 import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
 import { kthvalue } from '../ops/kthvalue.ts';
 import { isFinite } from '../ops/compare.ts';
@@ -81,16 +88,7 @@ function settingsOf({
 }
 
 function rowsOf(x: Matrix, input: AverageKOptions['input'], where: string): Rows {
-  if (input !== 'scores') return toProbabilityRows(x, where);
-  const matrix = toRows(x, where);
-  const { data, classes } = matrix;
-  for (let i = 0; i < data.length; i++) {
-    if (!Number.isFinite(data[i]))
-      throw new RangeError(
-        `${where} is ${data[i]} at row ${Math.floor(i / classes)}, class ${i % classes}, expected finite numbers`,
-      );
-  }
-  return matrix;
+  return input === 'scores' ? toFiniteRows(x, where) : toProbabilityRows(x, where);
 }
 
 /** Threshold and tie share; asks for scores by place, so that host and device share the rule. */

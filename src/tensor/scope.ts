@@ -39,31 +39,27 @@ export function scope<T>(fn: () => T): T {
  * is freed.
  */
 export function unscoped<T>(fn: () => T): T {
-  const made = new Set<Owned>();
-  ambient.scopes.push(made);
-  try {
-    return fn();
-  } catch (error) {
-    for (const owned of made) owned.dispose();
-    throw error;
-  } finally {
-    ambient.scopes.pop();
-  }
+  return withMade(fn).result;
 }
 
 /** Runs `fn`. What it makes belongs to the surrounding scope, as without; if it throws, that is freed. */
 export function freeingOnError<T>(fn: () => T): T {
+  const { result, made } = withMade(fn);
+  for (const owned of made) track(owned);
+  return result;
+}
+
+/** The result of `fn`, and what it made, which belongs to no scope; if it throws, that is freed. */
+function withMade<T>(fn: () => T): { result: T; made: ReadonlySet<Owned> } {
   const made = new Set<Owned>();
   ambient.scopes.push(made);
   try {
-    return fn();
+    return { result: fn(), made };
   } catch (error) {
     for (const owned of made) owned.dispose();
-    made.clear();
     throw error;
   } finally {
     ambient.scopes.pop();
-    for (const owned of made) track(owned);
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Loss } from '../losses/loss.ts';
 import { expectOptions } from '../check/options.ts';
+import type { Moment } from '../check/moment.ts';
 import { claim } from '../check/claim.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { epochOrder, type Sampler } from '../data/sampler.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Sequential } from '../nn/sequential.ts';
-import { ratesAt, type Moment, type Schedule } from '../optim/schedule.ts';
+import { ratesAt, type Schedule } from '../optim/schedule.ts';
 import { firstOutside } from '../stats/box.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
 import type { Susceptibility } from './susceptibility.ts';
@@ -52,6 +53,7 @@ export const FIT_OPTIONS = [
   'epochs',
   'startEpoch',
   'batchSize',
+  'accumulate',
   'dropLast',
   'inputNoise',
   'augment',
@@ -83,6 +85,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     optimizer,
     epochs,
     batchSize = 128,
+    accumulate,
     seed = 0,
     weightAverage,
     dropLast,
@@ -95,7 +98,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
   check(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
-  const stepsPerEpoch = stepsOf(data.y.length, { batchSize, dropLast });
+  const stepsPerEpoch = stepsOf(data.y.length, { batchSize, accumulate, dropLast });
   const steps = stepsPerEpoch * epochs;
   const stepsDone = stepsPerEpoch * startEpoch;
   if (!model.isInitialized) model.init({ seed });
@@ -205,6 +208,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     }
   } finally {
     probing?.release();
+    weightAverage?.prepare(null);
     setClassWeight?.(null);
   }
   history.seconds = (performance.now() - started) / 1000;
@@ -223,6 +227,7 @@ function check(
   {
     epochs,
     batchSize = 128,
+    accumulate = 1,
     inputNoise = 0,
     optimizer,
     state,
@@ -243,6 +248,8 @@ function check(
     );
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new RangeError(`fit: batchSize is ${batchSize}, expected a positive integer`);
+  if (!Number.isInteger(accumulate) || accumulate < 1)
+    throw new RangeError(`fit: accumulate is ${accumulate}, expected a positive integer`);
   if (stepsOf(data.y.length, { batchSize, dropLast }) === 0)
     throw new RangeError(`fit: dropLast leaves no batch: ${data.y.length} samples, batchSize ${batchSize}`);
   if (!(inputNoise >= 0 && Number.isFinite(inputNoise)))

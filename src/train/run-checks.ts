@@ -8,9 +8,13 @@ import type { Tensor } from '../tensor/tensor.ts';
 /** Steps of an epoch over `n` samples. */
 export function stepsPerEpoch(
   n: number,
-  { batchSize = 128, dropLast = false }: { batchSize?: number | undefined; dropLast?: boolean | undefined },
+  {
+    batchSize = 128,
+    accumulate = 1,
+    dropLast = false,
+  }: { batchSize?: number | undefined; accumulate?: number | undefined; dropLast?: boolean | undefined },
 ): number {
-  return dropLast ? Math.floor(n / batchSize) : Math.ceil(n / batchSize);
+  return Math.ceil((dropLast ? Math.floor(n / batchSize) : Math.ceil(n / batchSize)) / accumulate);
 }
 
 /** What a loss or objective has that two runs may use at once; anything else is state of one run. */

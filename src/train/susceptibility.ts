@@ -1,3 +1,4 @@
+import type { Moment } from '../check/moment.ts';
 import { expectOptions } from '../check/options.ts';
 import type { Augmentation } from '../data/augment.ts';
 import { makeDataset, subset } from '../data/dataset.ts';
@@ -60,8 +61,8 @@ export interface SusceptibilityOptions {
   seed?: number;
 }
 
-/** What a probe starts from. */
-export interface ProbeMoment {
+/** Options of a single probe, `measure`. */
+export interface MeasureOptions {
   /** State of the optimiser of the run; needed unless the probe has an optimiser of its own. */
   state?: OptimizerState;
   /** Rate of the step. */
@@ -125,7 +126,7 @@ export class Susceptibility {
   }
 
   /** The number of the probe that is due before the step at hand, which chooses its batch; null where none is. */
-  dueAt({ step, epoch, stepsPerEpoch }: { step: number; epoch: number; stepsPerEpoch: number }): number | null {
+  dueAt({ step, epoch, stepsPerEpoch }: Omit<Moment, 'epochs'>): number | null {
     const { everySteps } = this.#options;
     if (everySteps === undefined) return step === epoch * stepsPerEpoch ? epoch : null;
     return step % everySteps === 0 ? step / everySteps : null;
@@ -137,7 +138,7 @@ export class Susceptibility {
    */
   async measure(
     model: Sequential,
-    { state, lr, momentum, epoch = this.#results.length + this.#underWay }: ProbeMoment,
+    { state, lr, momentum, epoch = this.#results.length + this.#underWay }: MeasureOptions,
   ): Promise<ProbeResult> {
     const { x, y } = this.#source(epoch);
     if (!(x.length > 0))
@@ -182,7 +183,7 @@ export class Susceptibility {
   #probe(
     model: Sequential,
     stepper: OptimizerState,
-    { x, y, lr, momentum, epoch }: { x: NdArray; y: ArrayLike<number>; epoch: number } & ProbeMoment,
+    { x, y, lr, momentum, epoch }: { x: NdArray; y: ArrayLike<number>; epoch: number } & MeasureOptions,
   ): Tensor {
     const { masks = 'redrawn', augment, seed = 0, loss: of = crossEntropy } = this.#options;
     const { values, grads, parameters } = model.arena;

@@ -11,7 +11,7 @@ import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
 import { countingInvalidLabels } from '../ops/cross-entropy.ts';
-import type { WeightAverage } from '../optim/average.ts';
+import type { AveragedWeights } from '../optim/average.ts';
 import { setRates, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, splitKey, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
@@ -38,14 +38,20 @@ export interface TrainingOptions {
    */
   objective?: Objective | undefined;
   optimizer: Optimizer;
-  /** A running average of the weights, such as ema(); it stays attached to the model for evaluation and saving. */
-  weightAverage?: WeightAverage | undefined;
+  /** A running average of the weights of this model, such as `ema().for(model)`; whoever made it frees it. */
+  weightAverage?: AveragedWeights | undefined;
   /**
    * State of `optimizer` for this model, for a caller who saves or restores it. Default: a new one, freed at the end.
    */
   state?: OptimizerState | undefined;
   /** Default: 128. The last batch of an epoch may be smaller. */
   batchSize?: number | undefined;
+  /**
+   * Batches whose gradients a step adds up, for batches that memory does not hold: the step is that of one batch of all
+   * their rows, in schedules and reports too, except for statistics of a batch, such as those of batch norm. The last
+   * step of an epoch may have fewer. Default: 1.
+   */
+  accumulate?: number | undefined;
   /** Leave out the last batch of an epoch where it is smaller: batch norm cannot train on one row. Default: false. */
   dropLast?: boolean | undefined;
   /** Standard deviation of normal noise added to each input, fresh in every step. Default: 0. */
@@ -69,7 +75,10 @@ export interface TrainingStepOptions extends TrainingOptions {
   stepsDone?: number;
 }
 
-/** Losses kept on the device until they are read. */
+/** Inputs as the loss sees them, labels, indices and state of a batch. */
+type Batch = [input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>, state: StepState];
+
+/** Steps whose losses are kept on the device until they are read. */
 const LOG = 512;
 
 /**
@@ -79,7 +88,8 @@ const LOG = 512;
  */
 export class TrainingStep {
   readonly #model: Sequential;
-  readonly #options: TrainingStepOptions & Required<Pick<TrainingOptions, 'batchSize' | 'inputNoise' | 'seed'>>;
+  readonly #options: TrainingStepOptions &
+    Required<Pick<TrainingOptions, 'batchSize' | 'accumulate' | 'inputNoise' | 'seed'>>;
   readonly #gpu: Gpu;
   readonly #watch: AnomalyWatch | null;
   readonly #augmentKey: Key;
@@ -90,7 +100,8 @@ export class TrainingStep {
   readonly #y: Tensor<'i32'>;
   readonly #labels: Int32Array;
   readonly #order: Tensor<'u32'>;
-  readonly #state: StepState;
+  /** That of each batch of a step. */
+  readonly #states: readonly StepState[];
   readonly #log: Tensor;
   /** Labels outside the classes that this run met. */
   readonly #invalid: Tensor<'u32'>;
@@ -102,14 +113,19 @@ export class TrainingStep {
   readonly #changing: readonly Layer[];
   /** The computation, and the frozen parameters, that `#steps` were captured under. */
   #graph = '';
+  /** Rows of the steps whose losses are kept. */
+  readonly #rows: number[] = [];
   #count: number;
   #read: number;
 
   constructor(model: Sequential, data: Dataset, options: TrainingStepOptions) {
     this.#model = model;
-    const { batchSize = 128, inputNoise = 0, seed = 0 } = options;
-    this.#options = { ...options, batchSize, inputNoise, seed };
-    options.weightAverage?.attach(model.arena);
+    const { batchSize = 128, accumulate = 1, inputNoise = 0, seed = 0, weightAverage } = options;
+    this.#options = { ...options, batchSize, accumulate, inputNoise, seed };
+    if (weightAverage && typeof weightAverage.isOf !== 'function')
+      throw new TypeError('fit: weightAverage is bound to no model, expected for example ema().for(model)');
+    if (weightAverage?.isOf(model.arena) === false)
+      throw new Error('fit: weightAverage is that of another model, or of this one before it was initialised anew');
     this.#claims = claimsOf(model, options);
     this.#gpu = model.arena.values.gpu;
     this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
@@ -119,39 +135,46 @@ export class TrainingStep {
     this.#objectiveKey = splitKey(key(seed), PURPOSE.objective);
     this.#labels = data.y;
     const gpu = this.#gpu;
-    const made: { dispose(): void }[] = [];
-    const owns = <T extends { dispose(): void }>(one: T): T => {
-      made.push(one);
-      return one;
-    };
+    let watch: AnomalyWatch | null = null;
     try {
-      this.#watch = options.detectAnomaly ? owns(new AnomalyWatch(gpu)) : null;
-      [this.#x, this.#y, this.#order, this.#state, this.#log, this.#invalid] = unscoped(() => [
-        owns(tensor(data.x, { gpu })),
-        owns(tensor(data.y, { dtype: 'i32', gpu })),
-        owns(empty([data.y.length], { dtype: 'u32', gpu })),
-        owns(empty([4], { dtype: 'u32', gpu })),
-        owns(zeros([LOG], { gpu })),
-        owns(tensor([0], { dtype: 'u32', gpu })),
-      ]);
-      this.#at = unscoped(() => ({ epoch: owns(zeros([], { gpu })), step: owns(zeros([], { gpu })) }));
-      this.#optimizer = options.state ?? options.optimizer.for(model);
+      watch = options.detectAnomaly ? new AnomalyWatch(gpu) : null;
+      [this.#x, this.#y, this.#order, this.#states, this.#log, this.#invalid, this.#at, this.#optimizer] = unscoped(
+        () => [
+          tensor(data.x, { gpu }),
+          tensor(data.y, { dtype: 'i32', gpu }),
+          empty([data.y.length], { dtype: 'u32', gpu }),
+          Array.from({ length: accumulate }, () => empty([4], { dtype: 'u32', gpu })),
+          zeros([LOG * accumulate], { gpu }),
+          tensor([0], { dtype: 'u32', gpu }),
+          { epoch: zeros([], { gpu }), step: zeros([], { gpu }) },
+          options.state ?? options.optimizer.for(model),
+        ],
+      );
     } catch (error) {
-      for (const one of made) one.dispose();
+      watch?.dispose();
       for (const claim of this.#claims) claim.release();
       throw error;
     }
+    this.#watch = watch;
     this.#count = this.#read = options.stepsDone ?? 0;
   }
 
   /** Dispatches of one full step. */
   get dispatches(): number {
-    return this.#steps.get(Math.min(this.#options.batchSize, this.#y.shape[0]!))?.dispatches ?? 0;
+    return this.#steps.get(this.#rowsOf(0))?.dispatches ?? 0;
   }
 
   /** State of the optimiser, as the steps so far left it. */
   get optimizer(): OptimizerState {
     return this.#optimizer;
+  }
+
+  /** Rows of step `i` of an epoch. */
+  #rowsOf(i: number): number {
+    const { batchSize, accumulate, dropLast } = this.#options;
+    const n = this.#labels.length;
+    const used = dropLast ? n - (n % batchSize) : n;
+    return Math.min(batchSize * accumulate, used - i * batchSize * accumulate);
   }
 
   /** Steps of an epoch. */
@@ -176,9 +199,10 @@ export class TrainingStep {
   expectRows(): void {
     const { batchSize } = this.#options;
     const n = this.#labels.length;
-    if (Math.min(batchSize, n - (this.stepsPerEpoch - 1) * batchSize) !== 1) return;
+    const last = this.#rowsOf(this.stepsPerEpoch - 1) % batchSize;
+    if (last !== 1 && batchSize !== 1) return;
     try {
-      rehearse(() => this.#value(...this.#batch(1)), this.#gpu);
+      rehearse(() => this.#value(...this.#batch(1, this.#states[0]!)), this.#gpu);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
       const [which, todo] =
@@ -199,12 +223,15 @@ export class TrainingStep {
 
   /** Runs step `i` of the epoch with the rate `lr`, and the momentum where a schedule cycles it. */
   run(i: number, lr: number, momentum?: number): void {
-    const { batchSize } = this.#options;
-    const start = i * batchSize;
-    const rows = Math.min(batchSize, this.#y.shape[0]! - start);
-    // Noise and dropout are numbered by sample over the whole run.
+    const { batchSize, accumulate } = this.#options;
+    const rows = this.#rowsOf(i);
+    this.#rows[this.#count % LOG] = rows;
     setRates(this.#optimizer, lr, momentum ?? this.#options.optimizer.momentum);
-    this.#state.write([(this.#count * batchSize) >>> 0, 0, start, this.#count % LOG]);
+    this.#states.forEach((state, k) => {
+      // Noise and dropout are numbered by sample over the whole run.
+      const first = ((this.#count * accumulate + k) * batchSize) >>> 0;
+      state.write([first, 0, (i * accumulate + k) * batchSize, (this.#count % LOG) * accumulate + k]);
+    });
     if (this.#options.objective) {
       this.#at.epoch.write([Math.floor(this.#count / this.stepsPerEpoch)]);
       this.#at.step.write([this.#count]);
@@ -234,48 +261,70 @@ export class TrainingStep {
     countingInvalidLabels(this.#invalid, () => (this.#watch ? this.#watch.run(record) : record()));
   }
 
-  /** Inputs as the loss sees them, labels and indices. */
-  #batch(rows: number): [input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>] {
+  /** Inputs as the loss sees them, labels, indices and state of a batch. */
+  #batch(rows: number, state: StepState): Batch {
     const { inputNoise, augment } = this.#options;
-    const { x: taken, y, index } = takeBatch(this.#x, this.#y, this.#order, this.#state, rows);
-    const x = augment ? augment(taken, { key: this.#augmentKey, first: this.#state }) : taken;
+    const { x: taken, y, index } = takeBatch(this.#x, this.#y, this.#order, state, rows);
+    const x = augment ? augment(taken, { key: this.#augmentKey, first: state }) : taken;
     if (!sameShape(x.shape, taken.shape))
       throw new ShapeError(`fit: augment gave shape [${x.shape}], expected that of the batch, [${taken.shape}]`);
-    return [inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: this.#state }) : x, y, index];
+    const input = inputNoise > 0 ? addNormal(x, this.#noiseKey, { std: inputNoise, first: state }) : x;
+    return [input, y, index, state];
+  }
+
+  /** Rows of each batch of a step of `rows` rows. */
+  #split(rows: number): number[] {
+    const { batchSize } = this.#options;
+    return Array.from({ length: Math.ceil(rows / batchSize) }, (_, k) => Math.min(batchSize, rows - k * batchSize));
   }
 
   #record(rows: number): void {
-    const [input, y, index] = this.#batch(rows);
-    const value = this.#gradients(input, y, index);
-    this.#optimizer.step(() => this.#again(input, y, index));
-    this.#options.weightAverage?.update();
-    logLoss(value, this.#log, this.#state);
+    const batches: Batch[] = [];
+    for (const [k, size] of this.#split(rows).entries()) {
+      const state = this.#states[k]!;
+      const batch = this.#batch(size, state);
+      logLoss(this.#gradients(batch, rows, k > 0), this.#log, state);
+      batches.push(batch);
+    }
+    this.#optimizer.step(() => this.#again(batches, rows));
+    this.#options.weightAverage?.step();
   }
 
-  /** A second pass over the same batch; running statistics keep the values of the first one. */
-  #again(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): void {
+  /** A second pass over the same batches; running statistics keep the values of the first one. */
+  #again(batches: readonly Batch[], rows: number): void {
     const restore = keep(this.#model.namedBuffers.values());
-    this.#gradients(input, y, index);
+    batches.forEach((batch, k) => void this.#gradients(batch, rows, k > 0));
     restore();
   }
 
-  /** Forward and backward at the weights as they are; returns the loss. */
-  #gradients(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): Tensor {
-    const value = this.#value(input, y, index);
+  /**
+   * Forward and backward of a batch at the weights as they are; returns its loss. Its share of the gradient of a step
+   * of `rows` rows is put in the place of what is there, or added to it.
+   */
+  #gradients(batch: Batch, rows: number, accumulate: boolean): Tensor {
+    const value = this.#value(...batch);
     const { grads, parameters } = this.#model.arena;
-    for (const p of parameters.values()) p.grad = null;
-    backward(value);
+    if (!accumulate) for (const p of parameters.values()) p.grad = null;
+    const share = this.#shareOf(batch[0].shape[0]!, rows);
+    backward(share === 1 ? value : mul(value, share), { accumulate });
     // A loss that reaches no parameter of the model leaves its arena alone: those gradients would be of an older pass.
     if (![...parameters.values()].some((p) => p.grad)) clear(grads);
     return value;
   }
 
+  /** What the loss of a batch counts for in that of a step of `rows` rows: sums are added, means by their rows. */
+  #shareOf(size: number, rows: number): number {
+    const { loss } = this.#options;
+    return loss && 'reduction' in loss && loss.reduction === 'sum' ? 1 : size / rows;
+  }
+
   /** The loss, a scalar. */
-  #value(input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>): Tensor {
+  #value(...[input, y, index, state]: Batch): Tensor {
     const { loss, objective } = this.#options;
     let calls = 0;
-    const forward: ObjectiveInputs['forward'] = (x, options) => this.#forward(x, input.shape[0]!, calls++, options);
-    const random = { key: this.#objectiveKey, first: this.#state };
+    const forward: ObjectiveInputs['forward'] = (x, options) =>
+      this.#forward(x, [input.shape[0]!, state], calls++, options);
+    const random = { key: this.#objectiveKey, first: state };
     const value = objective
       ? objective({ x: input, y, index, forward, evaluate: (x) => this.#evaluate(x), random, at: this.#at })
       : loss!(forward(input), y);
@@ -293,10 +342,15 @@ export class TrainingStep {
   }
 
   /** Logits in training mode. Each call in a step has dropout masks of its own, and so has each copy of a sample. */
-  #forward(x: Tensor, batch: number, call: number, options: Parameters<ObjectiveInputs['forward']>[1] = {}): Tensor {
+  #forward(
+    x: Tensor,
+    [batch, state]: [number, StepState],
+    call: number,
+    options: Parameters<ObjectiveInputs['forward']>[1] = {},
+  ): Tensor {
     const copies = Math.ceil(x.shape[0]! / batch);
     const key = call === 0 ? this.#dropoutKey : splitKey(this.#dropoutKey, 2 ** 32 + call);
-    const first = copies === 1 ? this.#state : mul(this.#state, copies);
+    const first = copies === 1 ? state : mul(state, copies);
     return this.#expectLogits(this.#model.forward(x, { training: true, random: { key, first }, ...options }));
   }
 
@@ -315,11 +369,16 @@ export class TrainingStep {
 
   /** The losses of the last `count` steps that were not read yet, oldest first. */
   async readLosses(count: number): Promise<Float32Array> {
+    const { accumulate } = this.#options;
     const first = this.#read;
     this.#read += count;
     const log = await this.#log.read();
     await this.#watch?.check();
-    const out = Float32Array.from({ length: count }, (_, i) => log[(first + i) % LOG]!);
+    const out = Float32Array.from({ length: count }, (_, i) => {
+      const at = (first + i) % LOG;
+      const rows = this.#rows[at]!;
+      return this.#split(rows).reduce((sum, size, k) => sum + log[at * accumulate + k]! * this.#shareOf(size, rows), 0);
+    });
     const bad = out.findIndex((v) => !Number.isFinite(v));
     if (bad >= 0)
       throw new NonFiniteError(
@@ -347,16 +406,8 @@ export class TrainingStep {
     this.#watch?.dispose();
     for (const held of this.#claims) held.release();
     if (!this.#options.state) this.#optimizer.dispose();
-    for (const t of [
-      this.#x,
-      this.#y,
-      this.#order,
-      this.#state,
-      this.#log,
-      this.#invalid,
-      this.#at.epoch,
-      this.#at.step,
-    ])
+    const { epoch, step } = this.#at;
+    for (const t of [this.#x, this.#y, this.#order, ...this.#states, this.#log, this.#invalid, epoch, step])
       t.dispose();
   }
 

@@ -5,6 +5,7 @@ import { Conv2d, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { add, floor, mul, slice, softmax } from 'evenkeel/ops';
 import { hostUniform, key } from 'evenkeel/random';
 import { boundsOf } from '../support/certify.ts';
+import { linearNet } from '../support/linear-net.ts';
 
 const N = 24;
 const IMAGES = new NdArray(hostUniform(N, 36, key(1)), [N, 1, 6, 6]);
@@ -89,14 +90,8 @@ describe('the cascade', () => {
   });
 
   test('a linear classifier: the robust accuracy of the closed form, in both norms', async () => {
-    using model = Sequential(Linear(6, 2)).init({ seed: 0 });
     const w = [1, -2, 0.5, 0.25, 1, -1];
-    model.loadStateDict(
-      new Map([
-        ['0.weight', { data: [...w, ...w.map(() => 0)], shape: [2, 6] }],
-        ['0.bias', { data: [0, 0], shape: [2] }],
-      ]),
-    );
+    using model = linearNet(w);
     const x = new NdArray(hostUniform(50, 6, key(5), { low: -1, high: 1 }), [50, 6]);
     const scores = Array.from({ length: 50 }, (_, i) => w.reduce((t, v, f) => t + v * x.data[6 * i + f]!, 0));
     for (const norm of ['linf', 'l2'] as const) {

@@ -5,6 +5,7 @@ import { Conv2d, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { abs, cast, greater, mul, reshape, sub, sum } from 'evenkeel/ops';
 import { hostUniform, key } from 'evenkeel/random';
 import { gpu } from '../support/gpu.ts';
+import { linearNet } from '../support/linear-net.ts';
 
 test('the schedule of the shares', () => {
   const plain = (q: number): number => 0.8 / squareShare(q, { queries: 5000, rescale: false });
@@ -103,14 +104,8 @@ test('the first point is stripes: one sign a column and channel', async () => {
 test(
   'a linear classifier: reaches the exact answer of the ' + 'l-infinity margin, in intervals of a flat input',
   async () => {
-    using model = Sequential(Linear(6, 2)).init({ seed: 0 });
     const w = [1, -2, 0.5, 0.25, 1, -1];
-    model.loadStateDict(
-      new Map([
-        ['0.weight', { data: [...w, ...w.map(() => 0)], shape: [2, 6] }],
-        ['0.bias', { data: [0, 0], shape: [2] }],
-      ]),
-    );
+    using model = linearNet(w);
     const n = 40;
     const x = hostUniform(n, 6, key(5), { low: -1, high: 1 });
     const scores = (await outputs(model, x, [n, 6])).map((z) => z[0]! - z[1]!);

@@ -3,20 +3,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 import { wgsl } from '../../src/build/wgsl-plugin.ts';
+import { PAGE_BUNDLE } from '../support/page-bundle.ts';
 
 const at = (...parts: string[]): string => join(process.cwd(), ...parts);
 
 /** How pages are bundled: evenkeel from its sources. */
 export function options(): BuildOptions {
   return {
-    bundle: true,
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2022',
-    minify: true,
-    write: false,
-    legalComments: 'none',
-    logLevel: 'error',
+    ...PAGE_BUNDLE,
     absWorkingDir: process.cwd(),
     plugins: [
       {

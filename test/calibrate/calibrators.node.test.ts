@@ -14,6 +14,7 @@ import { interpolate, isotonic } from '../../src/stats/isotonic.ts';
 import { lbfgs } from '../../src/stats/lbfgs.ts';
 import type { Labels, Matrix } from '../../src/metrics/matrix.ts';
 import { testRandom } from '../support/fuzz.ts';
+import { calibrators } from '../support/calibrators.ts';
 
 /** Logits and labels drawn from softmax of a W z + b that a calibrator can undo. */
 function data(
@@ -34,17 +35,7 @@ function data(
   return { logits, labels };
 }
 
-const methods = {
-  temperatureScaling,
-  vectorScaling,
-  matrixScaling,
-  plattScaling,
-  betaCalibration,
-  isotonicRegression,
-  histogramBinning,
-};
-
-describe.each(Object.entries(methods))('%s', (_name, method) => {
+describe.each(Object.entries(calibrators))('%s', (_name, method) => {
   const fit = (z: Matrix, y: Labels, options?: ScoreOptions) => method(options).fit(z, y);
   test.each([2, 3, 7])(
     '%i classes: rows sum to 1, the NLL falls, JSON gives the same calibrator, shifts do not matter',
@@ -119,7 +110,7 @@ describe('data that a calibrator separates', () => {
         : [];
   test.each(
     Object.entries({
-      ...methods,
+      ...calibrators,
       'matrixScaling without penalties': () => matrixScaling({ lambda: 0, mu: 0 }),
     }),
   )('%s stays finite, and lowers the NLL', (_name, method) => {
@@ -207,7 +198,7 @@ describe('at any scale of the logits', () => {
       [100, 0],
       [100, 0],
     ];
-    for (const method of Object.values(methods)) {
+    for (const method of Object.values(calibrators)) {
       if (method === plattScaling) continue;
       expect(method().fit(four, [0, 0, 1, 0]).nllAfter).toBeCloseTo(-0.75 * Math.log(0.75) - 0.25 * Math.log(0.25), 8);
     }

@@ -12,6 +12,7 @@ import {
 } from 'evenkeel/calibrate';
 import { brierScore, calibrationError, nll } from 'evenkeel/metrics';
 import { testRandom } from '../support/fuzz.ts';
+import { calibrators } from '../support/calibrators.ts';
 
 const classes = 3;
 
@@ -174,19 +175,9 @@ describe.each(cases)('weights: %s', (_name, options, w) => {
   });
 });
 
-const methods = {
-  temperatureScaling,
-  vectorScaling,
-  matrixScaling,
-  plattScaling,
-  betaCalibration,
-  isotonicRegression,
-  histogramBinning,
-};
-
 const worlds = { tail: data(2000, 5, [1, 0.3, 0.1]), test: data(2000, 6, [1, 1, 1]) };
 
-describe.each(Object.entries(methods))('%s', (name, method) => {
+describe.each(Object.entries(calibrators))('%s', (name, method) => {
   const fit = (z: number[][], y: number[], weights?: WeightOptions) => method().fit(z, y, weights);
   test('equal weights change no bit; a weight of n is n rows; rows of weight 0 do not count', () => {
     const plain = fit(logits, labels).probabilities(logits).data;

@@ -33,35 +33,40 @@ function put(name: string, age: number): string {
   return file;
 }
 
+/** Writes files one after the other, and what is needed after each. */
+function expectAfter(
+  needs: (root: string) => boolean,
+  changes: readonly (readonly [name: string, age: number, needed: boolean])[],
+): void {
+  for (const [name, age, needed] of changes) {
+    put(name, age);
+    expect(needs(root), `${name}, ${age} s`).toBe(needed);
+  }
+}
+
 describe('needsInstall', () => {
   test('when nothing is installed, or the lock file is newer', () => {
-    put('package-lock.json', 100);
-    expect(needsInstall(root)).toBe(true);
-    put('node_modules/.package-lock.json', 50);
-    expect(needsInstall(root)).toBe(false);
-    put('package-lock.json', 10);
-    expect(needsInstall(root)).toBe(true);
+    expectAfter(needsInstall, [
+      ['package-lock.json', 100, true],
+      ['node_modules/.package-lock.json', 50, false],
+      ['package-lock.json', 10, true],
+    ]);
   });
 });
 
 describe('needsBuild', () => {
   test('when a part is missing or a source is newer; written declarations do not count', () => {
-    put('src/cli/main.ts', 100);
-    put('shaders/lib/x.wgsl', 100);
-    put('package.json', 100);
-    expect(needsBuild(root)).toBe(true);
-    put('dist/cli/main.js', 50);
-    expect(needsBuild(root)).toBe(true);
-    put('dist/cli/page.js', 50);
-    expect(needsBuild(root)).toBe(false);
-    put('shaders/x.d.wgsl.ts', 10);
-    expect(needsBuild(root)).toBe(false);
-    put('examples/reproduce/lib/x.ts', 10);
-    expect(needsBuild(root)).toBe(true);
-    put('examples/reproduce/lib/x.ts', 100);
-    expect(needsBuild(root)).toBe(false);
-    put('shaders/lib/x.wgsl', 10);
-    expect(needsBuild(root)).toBe(true);
+    expectAfter(needsBuild, [
+      ['src/cli/main.ts', 100, true],
+      ['shaders/lib/x.wgsl', 100, true],
+      ['package.json', 100, true],
+      ['dist/cli/main.js', 50, true],
+      ['dist/cli/page.js', 50, false],
+      ['shaders/x.d.wgsl.ts', 10, false],
+      ['examples/reproduce/lib/x.ts', 10, true],
+      ['examples/reproduce/lib/x.ts', 100, false],
+      ['shaders/lib/x.wgsl', 10, true],
+    ]);
   });
 });
 

@@ -7,7 +7,8 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadCifar10, loadCsv, loadIdx, loadImageFolder } from '../../src/data/index.ts';
-import { encodeIdx, FormatError } from '../../src/io/index.ts';
+import { encodeIdx } from '../../src/io/index.ts';
+import { formatErrorOf } from '../support/format-error.ts';
 
 const pixels = Array.from({ length: 3 * 4 }, (_, i) => i * 23);
 const images = encodeIdx({ dtype: 'u8', shape: [3, 2, 2], data: pixels });
@@ -59,12 +60,7 @@ describe('loadIdx from bytes', () => {
       'loadIdx: labels: parseIdx: file starts with 3c 68, expected 00 00 (is it compressed?)',
     ],
   ])('refuses %s', async (_, first, second, message) => {
-    const error = await loadIdx(first, second).then(
-      () => null,
-      (reason: unknown) => reason,
-    );
-    expect(error).toBeInstanceOf(FormatError);
-    expect((error as FormatError).message).toBe(message);
+    expect(await formatErrorOf(() => loadIdx(first, second))).toBe(message);
   });
   test.each(['f64', 'f32', 'i32', 'i16'] as const)('%s images are kept as they stand', async (dtype) => {
     const values = pixels.map((v) => (dtype.startsWith('f') ? v / 7 - 3 : v * 100 - 999));

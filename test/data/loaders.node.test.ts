@@ -13,6 +13,7 @@ import {
 } from '../../src/data/index.ts';
 import { FormatError, parseCifar } from '../../src/io/index.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
+import { formatErrorOf } from '../support/format-error.ts';
 
 /** A file of CIFAR records: label bytes, then pixels that tell record and place. */
 function records(labels: readonly (readonly number[])[]): Uint8Array<ArrayBuffer> {
@@ -308,12 +309,7 @@ describe('loadCsv: text as it is found', () => {
       'loadCsv: the file is a gzip file inside another, expected text: unpack it',
     ],
   ])('refuses %s', async (_, file, options, message) => {
-    const error = await loadCsv(file, options).then(
-      () => null,
-      (reason: unknown) => reason,
-    );
-    expect(error).toBeInstanceOf(FormatError);
-    expect((error as FormatError).message).toContain(message);
+    expect(await formatErrorOf(() => loadCsv(file, options))).toContain(message);
   });
   test('classes that are given twice are refused', async () => {
     await expect(loadCsv(bytes('x,y\n1,a\n'), { classes: ['a', 'a '] })).rejects.toThrow(

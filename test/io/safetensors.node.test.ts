@@ -7,6 +7,7 @@ import {
   type SafetensorsInput,
 } from '../../src/io/index.ts';
 import { mutate, testRandom } from '../support/fuzz.ts';
+import { formatErrorOf } from '../support/format-error.ts';
 
 const tensors: Record<string, SafetensorsInput> = {
   '10.bias': { dtype: 'F32', shape: [3], data: Float32Array.of(1.5, NaN, -Infinity) },
@@ -253,16 +254,10 @@ describe('hostile files', () => {
     ],
     ['a long name is shortened', file({ ['n'.repeat(500)]: 1 }), `tensor "${'n'.repeat(60)}..." is a number`],
     ['deep nesting', file(`{"a":${'['.repeat(100_000)}`), 'header is not valid JSON'],
-  ])('%s', (_, bytes, message) => {
-    let error: unknown;
-    try {
-      decodeSafetensors(bytes);
-    } catch (caught) {
-      error = caught;
-    }
-    expect(error).toBeInstanceOf(FormatError);
-    expect((error as FormatError).message).toContain(`decodeSafetensors: ${message}`);
-    expect((error as FormatError).message.length).toBeLessThanOrEqual(300);
+  ])('%s', async (_, bytes, message) => {
+    const told = await formatErrorOf(() => decodeSafetensors(bytes));
+    expect(told).toContain(`decodeSafetensors: ${message}`);
+    expect(told.length).toBeLessThanOrEqual(300);
   });
   test('a header of millions of escapes', () => {
     const text = '\\"'.repeat(2 ** 21);

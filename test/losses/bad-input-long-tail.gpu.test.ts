@@ -1,7 +1,7 @@
 // A walk through what may be wrong with the inputs of long-tailed methods: a sentence that names it, or the rule of its
 // page.
 import * as objectives from 'evenkeel/objectives';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { backward, grad, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { cdbSampler, makeDataset } from 'evenkeel/data';
 import * as losses from 'evenkeel/losses';
@@ -12,10 +12,7 @@ import { drw, sgd } from 'evenkeel/optim';
 import { key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 import { readAll, takeGrad } from '../support/check-op.ts';
-
-const made: { dispose?(): void }[] = [];
-afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
-const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
+import { keep } from '../support/keep.ts';
 
 type Counted = (classCounts: ArrayLike<number>) => losses.Loss;
 /** Losses made from the counts of the classes. */

@@ -59,6 +59,7 @@ import {
   type Labels,
   type Matrix,
 } from 'evenkeel/metrics';
+import { calibrators } from '../support/calibrators.ts';
 
 const one = (): Tensor => tensor([1, 2], { shape: [1, 2] });
 
@@ -326,15 +327,7 @@ describe('a calibration split too small for the level', () => {
     }
   });
   test('no rows at all', async () => {
-    for (const [name, method] of Object.entries({
-      temperatureScaling,
-      vectorScaling,
-      matrixScaling,
-      plattScaling,
-      betaCalibration,
-      isotonicRegression,
-      histogramBinning,
-    })) {
+    for (const [name, method] of Object.entries(calibrators)) {
       expect(() => method().fit([], []), name).toThrow(/has shape \[0,0\], expected at least one row and one class$/);
     }
     const model = { logits: () => Promise.reject(new Error('not asked')) };

@@ -1,6 +1,6 @@
 // Common mistakes of long-tailed learning, as far as they happen on the device; the others are in
 // common-mistakes.node.test.ts.
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { backward, NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { classBalancedSampler, makeDataset, type Sampler } from 'evenkeel/data';
 import {
@@ -22,10 +22,8 @@ import { sgd } from 'evenkeel/optim';
 import { evaluate, fit } from 'evenkeel/train';
 import { readAll, takeGrad } from '../support/check-op.ts';
 import { clusters } from '../support/synthetic.ts';
+import { keep } from '../support/keep.ts';
 
-const made: { dispose?(): void }[] = [];
-afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
-const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
 const sum = (a: Iterable<number>): number => [...a].reduce((t, v) => t + v, 0);
 
 const classCounts = [100, 50, 20, 5];

@@ -1,6 +1,6 @@
 // Losses compose: wrappers around any loss, deferred class weights over any weighted loss, dense logits for all.
 import * as objectives from 'evenkeel/objectives';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { backward, NdArray, requireGrad, tensor, type Tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
 import * as losses from 'evenkeel/losses';
@@ -10,10 +10,7 @@ import { drw, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { readAll, takeGrad } from '../support/check-op.ts';
 import { integers, sample } from '../support/sample.ts';
-
-const made: { dispose?(): void }[] = [];
-afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
-const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
+import { keep } from '../support/keep.ts';
 
 const C = 4;
 const classCounts = [400, 90, 20, 5];

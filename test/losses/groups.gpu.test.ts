@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { backward, capture, NdArray, noGrad, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
 import {
@@ -15,10 +15,8 @@ import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { readAll, takeGrad } from '../support/check-op.ts';
 import { relativeError } from '../support/golden.ts';
+import { keep } from '../support/keep.ts';
 
-const made: { dispose?(): void }[] = [];
-afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
-const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
 const close = (got: ArrayLike<number>, want: readonly number[], tolerance = 1e-5): void => {
   expect(got.length).toBe(want.length);
   want.forEach((w, i) =>

@@ -13,15 +13,12 @@ import {
   worstClass,
   worstGroup,
 } from '../../src/metrics/index.ts';
-
-/** One-hot scores of the given predictions. */
-const oneHot = (predictions: number[], classes: number) =>
-  predictions.map((p) => Array.from({ length: classes }, (_, c) => (c === p ? 1 : 0)));
+import { oneHotRows } from '../support/one-hot-rows.ts';
 
 // Class 0: 3 of 4 right, class 1: 1 of 2, class 2 predicted but absent, class 3: 0 of 1 and never predicted, class 4:
 // neither.
 const labels = [0, 0, 0, 0, 1, 1, 3];
-const scores = oneHot([0, 0, 0, 2, 1, 0, 1], 5);
+const scores = oneHotRows([0, 0, 0, 2, 1, 0, 1], 5);
 
 describe('classes', () => {
   test('report; absent ones have null', () => {
@@ -44,16 +41,16 @@ describe('classes', () => {
     expect(gMean(scores.slice(0, 6), labels.slice(0, 6))).toBeCloseTo(Math.sqrt(0.375), 15);
     const many = Array.from({ length: 3000 }, (_, i) => i % 1500);
     const half = Array.from({ length: 3000 }, (_, i) => (i < 1500 ? i : (i + 1) % 1500));
-    expect(gMean(oneHot(half, 1500), many)).toBeCloseTo(0.5, 12);
-    expect(gMean(oneHot([0, 1], 2), [0, 1])).toBe(1);
+    expect(gMean(oneHotRows(half, 1500), many)).toBeCloseTo(0.5, 12);
+    expect(gMean(oneHotRows([0, 1], 2), [0, 1])).toBe(1);
   });
   test('worst class: the first of equals, absent ones do not count', () => {
     expect(worstClass(scores, labels)).toEqual({ class: 3, accuracy: 0 });
-    expect(worstClass(oneHot([0, 1, 0, 1], 3), [0, 0, 1, 1])).toEqual({ class: 0, accuracy: 0.5 });
-    expect(worstClass(oneHot([2], 3), [2])).toEqual({ class: 2, accuracy: 1 });
+    expect(worstClass(oneHotRows([0, 1, 0, 1], 3), [0, 0, 1, 1])).toEqual({ class: 0, accuracy: 0.5 });
+    expect(worstClass(oneHotRows([2], 3), [2])).toEqual({ class: 2, accuracy: 1 });
   });
   test('ordering: worst class <= G-mean <= balanced accuracy', () => {
-    const seven = { scores: oneHot([0, 0, 1, 1, 2, 1, 2], 3), labels: [0, 0, 0, 1, 1, 2, 2] };
+    const seven = { scores: oneHotRows([0, 0, 1, 1, 2, 1, 2], 3), labels: [0, 0, 0, 1, 1, 2, 2] };
     const mean = balancedAccuracy(seven.scores, seven.labels);
     const root = gMean(seven.scores, seven.labels);
     expect(root).toBeLessThan(mean);
@@ -89,7 +86,7 @@ describe('groups', () => {
         { positive: 'mean' },
       ),
     ).toBe(null);
-    expect(equalOpportunityDifference(oneHot([1, 0, 1, 1], 2), [1, 1, 1, 1], [0, 0, 1, 2])).toBe(0.5);
+    expect(equalOpportunityDifference(oneHotRows([1, 0, 1, 1], 2), [1, 1, 1, 1], [0, 0, 1, 2])).toBe(0.5);
   });
 });
 

@@ -9,10 +9,7 @@ import {
   shotAccuracy,
 } from '../../src/metrics/index.ts';
 import { NdArray } from '../../src/tensor/ndarray.ts';
-
-/** One-hot scores of the given predictions. */
-const oneHot = (predictions: number[], classes: number) =>
-  predictions.map((p) => Array.from({ length: classes }, (_, c) => (c === p ? 1 : 0)));
+import { oneHotRows } from '../support/one-hot-rows.ts';
 
 describe('argmaxRows', () => {
   test('first index of the maximum; nested arrays, NdArray and plain data alike', () => {
@@ -33,7 +30,7 @@ describe('argmaxRows', () => {
 describe('accuracies', () => {
   // Class 0: 3 of 4 right, class 1: 1 of 2, class 2 absent, class 3: 0 of 1.
   const labels = [0, 0, 0, 0, 1, 1, 3];
-  const scores = oneHot([0, 0, 0, 2, 1, 0, 1], 4);
+  const scores = oneHotRows([0, 0, 0, 2, 1, 0, 1], 4);
   test('values', () => {
     expect(accuracy(scores, labels)).toBe(4 / 7);
     expect(perClassAccuracy(scores, Int32Array.from(labels))).toEqual([0.75, 0.5, NaN, 0]);
@@ -50,14 +47,14 @@ describe('accuracies', () => {
     expect(matrix.reduce((sum, row, c) => sum + row[c]!, 0) / matrix.flat().reduce((sum, n) => sum + n, 0)).toBe(
       accuracy(scores, labels),
     );
-    const even = oneHot([0, 1, 1, 1, 2, 0], 3);
+    const even = oneHotRows([0, 1, 1, 1, 2, 0], 3);
     expect(balancedAccuracy(even, [0, 0, 1, 1, 2, 2])).toBeCloseTo(accuracy(even, [0, 0, 1, 1, 2, 2]), 15);
   });
 });
 
 describe('shotAccuracy', () => {
   const labels = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4];
-  const scores = oneHot([0, 0, 1, 0, 2, 2, 0, 3, 0, 0], 5); // per class 1, .5, 1, .5, 0
+  const scores = oneHotRows([0, 0, 1, 0, 2, 2, 0, 3, 0, 0], 5); // per class 1, .5, 1, .5, 0
   test('thresholds: more than 100, 20 to 100, fewer than 20', () => {
     expect(shotAccuracy(scores, labels, { classCounts: [500, 101, 100, 20, 19] })).toEqual({
       many: 0.75,
@@ -83,7 +80,7 @@ describe('shotAccuracy', () => {
     const counts = hundred.map((c) => 500 - c);
     // Right up to class 66, where the few begin in the split of CIFAR-100 by UniMix's code; by thirds they begin behind
     // it.
-    const upTo66 = oneHot(
+    const upTo66 = oneHotRows(
       hundred.map((c) => (c <= 66 ? c : 0)),
       100,
     );
@@ -106,12 +103,12 @@ describe('shotAccuracy', () => {
       few: 0.5,
     });
     // Ten classes: 4, 2, 4, which leaves the medium group its two classes.
-    const ten = oneHot([0, 1, 2, 3, 4, 9, 0, 0, 0, 0], 10);
+    const ten = oneHotRows([0, 1, 2, 3, 4, 9, 0, 0, 0, 0], 10);
     const all = Array.from({ length: 10 }, (_, c) => c);
     expect(
       shotAccuracy(ten, all, { classCounts: [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50], shots: 'thirds' }),
     ).toEqual({ many: 1, medium: 0.5, few: 0 });
-    expect(shotAccuracy(oneHot([0, 0], 2), [0, 1], { classCounts: [7, 7], shots: 'thirds' })).toEqual({
+    expect(shotAccuracy(oneHotRows([0, 0], 2), [0, 1], { classCounts: [7, 7], shots: 'thirds' })).toEqual({
       many: 1,
       medium: null,
       few: 0,

@@ -5,10 +5,11 @@ import { certifyMargin } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
 import { linfMargin } from 'evenkeel/objectives';
 import { linfDistConvNet, type LinfDistNet } from 'evenkeel/nn';
-import { linfSchedule, lpDecayAdamW } from 'evenkeel/optim';
+import { lpDecayAdamW } from 'evenkeel/optim';
 import { hostUniform, key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 import { boundsOf } from '../support/certify.ts';
+import { staircase } from '../support/staircase.ts';
 
 const [H, W] = [5, 6];
 const small = (p = Infinity): LinfDistNet =>
@@ -119,17 +120,7 @@ test('fits from p = 8 to infinity, certifies, and no attack reaches inside a cer
     identity: 0,
   }).init({ seed: 1 });
   const loss = linfMargin({ epsTrain: 0.2, lambda: 0.1, scale: () => net.scale });
-  const schedule = linfSchedule({
-    pStartEpoch: 2,
-    pEndEpoch: 20,
-    lambda: 0.1,
-    lambdaEnd: 0.01,
-    ramp: 'staircase',
-    apply: ({ p, lambda }) => {
-      net.power.set(p);
-      loss.set({ lambda });
-    },
-  });
+  const schedule = staircase(net, loss, { pStartEpoch: 2, pEndEpoch: 20 });
   await fit(net, makeDataset(x, y, { numClasses: 3 }), {
     loss,
     schedule,

@@ -70,7 +70,7 @@ describe('parameters as fields, in a record and in a Map', () => {
       using model = Sequential({ first, act: ReLU(), head: Linear(12, 10) }).init({ seed: 4 });
       using start = Sequential({ first: Linear(16, 12), act: ReLU(), head: Linear(12, 10) }).init({ seed: 4 });
       model.load(await start.save());
-      using average = ema({ decay: 0.5 });
+      using average = ema({ decay: 0.5 }).for(model);
       const optimizer = adam({ lr: 0.01 });
       await fit(model, data, { loss: crossEntropy, optimizer, weightAverage: average, epochs: 2, batchSize: 50 });
       const averaged = await model.logits(data.x, { weights: average });

@@ -4,10 +4,11 @@ import { certifyMargin, intervalBounds } from 'evenkeel/certify';
 import { makeDataset } from 'evenkeel/data';
 import { linfMargin } from 'evenkeel/objectives';
 import { linfDistMlp, recomputeMeans, SortDistLinear, sortNet, Sequential, DistancePower } from 'evenkeel/nn';
-import { adam, linfSchedule } from 'evenkeel/optim';
+import { adam } from 'evenkeel/optim';
 import { hostNormal, hostUniform, key } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
 import { boundsOf } from '../support/certify.ts';
+import { staircase } from '../support/staircase.ts';
 
 const x = hostUniform(64, 12, key(4));
 const input = new NdArray(x, [64, 12]);
@@ -119,17 +120,7 @@ test('fits, from p = 8 to infinity', async () => {
   const data = makeDataset(points, labels, { numClasses: 2 });
   using net = sortNet([12, 32, 2], { p: 8, keep: 0.8, group: 16, terms: 4, identity: 0 }).init({ seed: 1 });
   const loss = linfMargin({ epsTrain: 0.2, scale: () => net.scale });
-  const schedule = linfSchedule({
-    pStartEpoch: 1,
-    pEndEpoch: 28,
-    lambda: 0.1,
-    lambdaEnd: 0.01,
-    ramp: 'staircase',
-    apply: ({ p, lambda }) => {
-      net.power.set(p);
-      loss.set({ lambda });
-    },
-  });
+  const schedule = staircase(net, loss, { pStartEpoch: 1, pEndEpoch: 28 });
   await fit(net, data, {
     loss,
     schedule,

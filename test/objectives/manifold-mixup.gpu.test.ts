@@ -1,14 +1,11 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { crossEntropyLoss, type Objective } from 'evenkeel/losses';
 import { manifoldMixup, mixed, mixup, type ManifoldMixupOptions } from 'evenkeel/objectives';
 import { Linear, ReLU, Sequential, type Layer } from 'evenkeel/nn';
 import { drw, sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
-
-const made: { dispose?(): void }[] = [];
-afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
-const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
+import { keep } from '../support/keep.ts';
 
 const data = clusters({ n: 200, classes: 4, seed: 1 });
 const straight = (): Layer[] => [Linear(16, 8), Linear(8, 4)];

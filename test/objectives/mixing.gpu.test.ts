@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { backward, NdArray, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
 import { balancedSoftmax, bayias, crossEntropyLoss, logitAdjusted, type Objective } from 'evenkeel/losses';
@@ -26,10 +26,7 @@ import dataFile from '../golden/longtail-data.json';
 import { readAll, takeGrad } from '../support/check-op.ts';
 import { casesOf, dense, flat, relativeError } from '../support/golden.ts';
 import { clusters } from '../support/synthetic.ts';
-
-const made: { dispose?(): void }[] = [];
-afterEach(() => made.splice(0).forEach((m) => m.dispose?.()));
-const keep = <T extends { dispose?(): void }>(m: T): T => (made.push(m), m);
+import { keep } from '../support/keep.ts';
 
 const read = async (make: () => Tensor): Promise<number[]> => Array.from((await readAll(() => [make()]))[0]!);
 const pick = (counts: readonly number[], labels: readonly number[]): number[] => labels.map((y) => counts[y]!);

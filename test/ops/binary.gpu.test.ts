@@ -9,13 +9,10 @@ import { sum as sumOf, sumGradient } from '../reference/reduce.ts';
 import { checkOp, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { distinct, sample } from '../support/sample.ts';
 import { exact, powError, summed, U, ulp, ulps, type Tolerance } from '../support/tolerance.ts';
+import { PAIRS } from '../support/shapes.ts';
 
 const shapes: [a: number[], b: number[]][] = [
-  [[0, 3], [3]],
-  [[1], [1]],
-  [[31], [31]],
-  [[7, 33], [33]],
-  [[257], []],
+  ...PAIRS,
   [
     [3, 7],
     [3, 1],

@@ -7,6 +7,7 @@ import { build, type Dense } from '../reference/dense.ts';
 import { checkOp } from '../support/check-op.ts';
 import { testRandom } from '../support/fuzz.ts';
 import { exact } from '../support/tolerance.ts';
+import { PAIRS } from '../support/shapes.ts';
 
 const COMPARISONS = ['greater', 'greaterEqual', 'less', 'lessEqual', 'equal', 'notEqual'] as const;
 type Compare = (a: Tensor<DType> | number, b: Tensor<DType> | number) => Tensor<'bool'>;
@@ -30,11 +31,7 @@ const few = (shape: readonly number[], seed: number): Dense => {
 
 describe.each(COMPARISONS)('%s', (name) => {
   test.each([
-    [[0, 3], [3]],
-    [[1], [1]],
-    [[31], [31]],
-    [[7, 33], [33]],
-    [[257], []],
+    ...PAIRS,
     [
       [5, 1],
       [1, 7],

@@ -6,17 +6,12 @@ import { cumsum as reference } from '../reference/cumsum.ts';
 import { checkLinearTwice } from '../support/check-linear.ts';
 import { checkOp, readAll } from '../support/check-op.ts';
 import { integers, sample } from '../support/sample.ts';
+import { ALONG_AXIS } from '../support/shapes.ts';
 import { summed } from '../support/tolerance.ts';
 
 const cases: { shape: number[]; axis: number }[] = [
-  { shape: [0], axis: 0 },
-  { shape: [0, 3], axis: 1 },
-  { shape: [3, 0], axis: 1 },
-  { shape: [1], axis: 0 },
-  { shape: [31], axis: 0 },
-  { shape: [33, 7], axis: 0 },
+  ...ALONG_AXIS,
   { shape: [7, 33], axis: -1 },
-  { shape: [3, 4, 5], axis: 1 },
   // Over 512 elements in few rows: in pieces.
   { shape: [513], axis: 0 },
   { shape: [3, 1031], axis: 1 },

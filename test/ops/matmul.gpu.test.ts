@@ -32,7 +32,7 @@ const layouts = [
 ] as const;
 
 describe.each(layouts)('matmul, transposeA %s, transposeB %s', (transposeA, transposeB) => {
-  test.each(sizes)('%i x %i x %i', (m, k, n) =>
+  const check = (m: number, k: number, n: number): Promise<void> =>
     checkOp({
       inputs: [sample(transposeA ? [k, m] : [m, k], { seed: 1 }), sample(transposeB ? [n, k] : [k, n], { seed: 2 })],
       run: (a, b) => matmul(a, b, { transposeA, transposeB }),
@@ -40,8 +40,8 @@ describe.each(layouts)('matmul, transposeA %s, transposeB %s', (transposeA, tran
       gradient: (dy, a, b) => reference.matmulGradient(dy, a, b, transposeA, transposeB),
       tolerance: products(k),
       gradientTolerance: [products(n), products(m)],
-    }),
-  );
+    });
+  test.each(sizes)('%i x %i x %i', check);
 
   // Few outputs with many terms each: the product is split and its parts are added.
   test.each([
@@ -49,16 +49,7 @@ describe.each(layouts)('matmul, transposeA %s, transposeB %s', (transposeA, tran
     [4, 5003, 8],
     [1, 515, 1],
     [16, 1024, 16],
-  ])('%i x %i x %i in parts', (m, k, n) =>
-    checkOp({
-      inputs: [sample(transposeA ? [k, m] : [m, k], { seed: 1 }), sample(transposeB ? [n, k] : [k, n], { seed: 2 })],
-      run: (a, b) => matmul(a, b, { transposeA, transposeB }),
-      reference: (a, b) => reference.matmul(a, b, transposeA, transposeB),
-      gradient: (dy, a, b) => reference.matmulGradient(dy, a, b, transposeA, transposeB),
-      tolerance: products(k),
-      gradientTolerance: [products(n), products(m)],
-    }),
-  );
+  ])('%i x %i x %i in parts', check);
 });
 
 /** Shapes of a and b, not transposed; the last two axes are exchanged for the other layouts. */

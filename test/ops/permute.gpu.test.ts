@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { scope, tensor } from 'evenkeel';
+import { scope, tensor, type Tensor } from 'evenkeel';
 import { flatten, permute, reshape, squeeze, swapaxes, transpose, unsqueeze } from 'evenkeel/ops';
 import { inverse, permute as reference } from '../reference/permute.ts';
 import { checkOp, readAll } from '../support/check-op.ts';
@@ -38,20 +38,22 @@ test('transpose exchanges the last two axes', () =>
     tolerance: exact,
   }));
 
+/** The values and gradients of x in another shape. */
+const expectShaped = (shape: number[], result: number[], run: (x: Tensor) => Tensor): Promise<void> =>
+  checkOp({
+    inputs: [sample(shape)],
+    run,
+    reference: (x) => ({ ...x, shape: result }),
+    gradient: (dy) => [{ ...dy, shape }],
+    tolerance: exact,
+  });
+
 test.each([
   { shape: [2, 3, 4], to: [6, 4], result: [6, 4] },
   { shape: [2, 3, 4], to: [-1, 2], result: [12, 2] },
   { shape: [1], to: [], result: [] },
   { shape: [0, 3], to: [3, -1], result: [3, 0] },
-])('reshape [$shape] to [$to]', ({ shape, to, result }) =>
-  checkOp({
-    inputs: [sample(shape)],
-    run: (x) => reshape(x, to),
-    reference: (x) => ({ ...x, shape: result }),
-    gradient: (dy) => [{ ...dy, shape }],
-    tolerance: exact,
-  }),
-);
+])('reshape [$shape] to [$to]', ({ shape, to, result }) => expectShaped(shape, result, (x) => reshape(x, to)));
 
 test('flatten keeps the first axis', () =>
   checkOp({
@@ -78,13 +80,7 @@ test.each([
   { shape: [1], axes: undefined, result: [] },
   { shape: [0, 1], axes: undefined, result: [0] },
 ])('squeeze [$shape] of axes $axes', ({ shape, axes, result }) =>
-  checkOp({
-    inputs: [sample(shape)],
-    run: (x) => squeeze(x, { axes }),
-    reference: (x) => ({ ...x, shape: result }),
-    gradient: (dy) => [{ ...dy, shape }],
-    tolerance: exact,
-  }),
+  expectShaped(shape, result, (x) => squeeze(x, { axes })),
 );
 
 test.each([
@@ -92,15 +88,7 @@ test.each([
   { shape: [3, 2], axis: 2, result: [3, 2, 1] },
   { shape: [3, 2], axis: -2, result: [3, 1, 2] },
   { shape: [], axis: -1, result: [1] },
-])('unsqueeze [$shape] at $axis', ({ shape, axis, result }) =>
-  checkOp({
-    inputs: [sample(shape)],
-    run: (x) => unsqueeze(x, axis),
-    reference: (x) => ({ ...x, shape: result }),
-    gradient: (dy) => [{ ...dy, shape }],
-    tolerance: exact,
-  }),
-);
+])('unsqueeze [$shape] at $axis', ({ shape, axis, result }) => expectShaped(shape, result, (x) => unsqueeze(x, axis)));
 
 test('moving axes of size 1 shares memory', () => {
   scope(() => {

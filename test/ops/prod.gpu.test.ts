@@ -6,17 +6,11 @@ import { prod as reference, prodGradient } from '../reference/prod.ts';
 import { checkOp, readAll, upload } from '../support/check-op.ts';
 import { checkTwice } from '../support/check-twice.ts';
 import { integers, sample } from '../support/sample.ts';
+import { OVER_AXES } from '../support/shapes.ts';
 import { close, U } from '../support/tolerance.ts';
 
 const cases: { shape: number[]; axes: number[] }[] = [
-  { shape: [1], axes: [0] },
-  { shape: [], axes: [] },
-  { shape: [31], axes: [0] },
-  { shape: [33, 7], axes: [0] },
-  { shape: [7, 33], axes: [1] },
-  { shape: [3, 4, 5], axes: [1] },
-  { shape: [3, 4, 5], axes: [0, 2] },
-  { shape: [2, 3, 2, 3], axes: [0, 2, 3] },
+  ...OVER_AXES,
   { shape: [2, 3, 2, 3, 2], axes: [0, 2, 4] },
   { shape: [0, 3], axes: [1] },
   { shape: [2, 0], axes: [1] },

@@ -7,18 +7,12 @@ import * as reference from '../reference/reduce.ts';
 import { checkOp, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { checkTwice } from '../support/check-twice.ts';
 import { distinct, integers, sample } from '../support/sample.ts';
+import { OVER_AXES } from '../support/shapes.ts';
 import { exact, summed, U, ulps } from '../support/tolerance.ts';
 
 const cases: { shape: number[]; axes: number[] }[] = [
-  { shape: [1], axes: [0] },
-  { shape: [31], axes: [0] },
-  { shape: [33, 7], axes: [0] },
-  { shape: [7, 33], axes: [1] },
-  { shape: [3, 4, 5], axes: [1] },
-  { shape: [3, 4, 5], axes: [0, 2] },
-  { shape: [2, 3, 2, 3], axes: [0, 2, 3] },
+  ...OVER_AXES,
   { shape: [3, 1, 4], axes: [1] },
-  { shape: [], axes: [] },
   // Over 512 elements to few results: two passes.
   { shape: [513], axes: [0] },
   { shape: [3, 1031], axes: [1] },

@@ -7,17 +7,11 @@ import * as reference from '../reference/sort.ts';
 import { checkLinearTwice } from '../support/check-linear.ts';
 import { checkOp, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { distinct, integers, sample } from '../support/sample.ts';
+import { ALONG_AXIS } from '../support/shapes.ts';
 import { exact } from '../support/tolerance.ts';
 
 const cases: { shape: number[]; axis: number }[] = [
-  { shape: [0], axis: 0 },
-  { shape: [0, 3], axis: 1 },
-  { shape: [3, 0], axis: 1 },
-  { shape: [1], axis: 0 },
-  { shape: [31], axis: 0 },
-  { shape: [33, 7], axis: 0 },
-  { shape: [7, 33], axis: 1 },
-  { shape: [3, 4, 5], axis: 1 },
+  ...ALONG_AXIS,
   { shape: [2, 257], axis: 1 },
   { shape: [1024], axis: 0 },
   // Longer rows, or too many comparisons: runs of 64 are merged.

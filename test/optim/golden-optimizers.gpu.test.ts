@@ -155,14 +155,13 @@ test.each(of('clipGradValue'))('$name', async (c) => {
 });
 
 test.each(of(...Object.keys(averages)))('$name', async (c) => {
-  const average = averages[c.op!]!(c.options);
   const want = rowsOf(c.outputs.trace, 12);
   const values = tensor(padded(want[0]!));
-  average.attach({ values, grads: values });
+  const average = averages[c.op!]!(c.options).for({ values, grads: values });
   for (const [i, p] of rowsOf(c.inputs.params, 12).entries()) {
     values.write(padded(p));
     average.prepare({ epoch: i, epochs: 12, step: i, stepsPerEpoch: 1 });
-    average.update();
+    average.step();
     const now = await average.slots.average!.read();
     // Each update rounds three times; values are of order 1.
     want[i]!.forEach((w, k) => expect(Math.abs(now[k]! - w), `step ${i}`).toBeLessThanOrEqual(i === 0 ? 0 : 2e-6));

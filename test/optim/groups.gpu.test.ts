@@ -23,47 +23,118 @@ import { expectSameBits, poison } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
 import { sample } from '../support/sample.ts';
 
-/** Settings of one parameter in the reference. */
+/** Settings of one parameter in the references; those that a rule does not have are ignored. */
 interface Settings {
   lr: number;
   weightDecay: number;
+  maximize?: boolean;
+  momentum?: number;
+  dampening?: number;
+  nesterov?: boolean;
+  betas?: readonly [number, number];
+  eps?: number;
+  alpha?: number;
+  lrDecay?: number;
 }
 
-/** PyTorch's SGD with momentum 0.9 on one parameter, in f64. */
-function sgdReference(start: readonly number[], grads: readonly number[][], { lr, weightDecay }: Settings): number[] {
+/** The parameter after the gradients given, in f64. */
+type Reference = (start: readonly number[], grads: readonly number[][], settings: Settings) => number[];
+
+/** The gradient to descend on: that of the loss, or of its negative, and of the penalty. */
+const descent = (g: number, p: number, { weightDecay, maximize = false }: Settings): number =>
+  (maximize ? -g : g) + weightDecay * p;
+
+/** PyTorch's SGD; without a momentum of its own 0.9. */
+const sgdReference: Reference = (start, grads, settings) => {
+  const { lr, momentum = 0.9, dampening = 0, nesterov = false } = settings;
   const p = [...start];
   const m = p.map(() => 0);
   grads.forEach((g, t) =>
     p.forEach((v, i) => {
-      const d = g[i]! + weightDecay * v;
-      m[i] = t === 0 ? d : 0.9 * m[i]! + d;
-      p[i] = v - lr * m[i]!;
+      const d = descent(g[i]!, v, settings);
+      m[i] = t === 0 ? d : momentum * m[i]! + (1 - dampening) * d;
+      p[i] = v - lr * (momentum === 0 ? d : nesterov ? d + momentum * m[i]! : m[i]!);
     }),
   );
   return p;
+};
+
+/** The two moments of Adam after the gradients so far, with bias correction: direction of each step. */
+function adamDirections(
+  settings: Settings,
+  size: number,
+): (d: readonly number[], t: number) => { first: number; root: number }[] {
+  const [b1, b2] = settings.betas ?? [0.9, 0.999];
+  const [m, v] = [new Array<number>(size).fill(0), new Array<number>(size).fill(0)];
+  return (d, t) =>
+    d.map((each, i) => {
+      m[i] = b1 * m[i]! + (1 - b1) * each;
+      v[i] = b2 * v[i]! + (1 - b2) * each * each;
+      return { first: m[i]! / (1 - b1 ** (t + 1)), root: Math.sqrt(v[i]! / (1 - b2 ** (t + 1))) };
+    });
 }
 
-/** PyTorch's Adam (decoupled: AdamW) with its default betas and eps on one parameter, in f64. */
-function adamReference(
-  start: readonly number[],
-  grads: readonly number[][],
-  { lr, weightDecay }: Settings,
-  isDecoupled = false,
-): number[] {
+/** PyTorch's Adam, decoupled AdamW. */
+const adamReference =
+  (isDecoupled = false): Reference =>
+  (start, grads, settings) => {
+    const { lr, weightDecay, eps = 1e-8 } = settings;
+    let p = [...start];
+    const directions = adamDirections(settings, p.length);
+    grads.forEach((g, t) => {
+      if (isDecoupled) p = p.map((v) => v * (1 - lr * weightDecay));
+      const d = p.map((v, i) => descent(g[i]!, v, isDecoupled ? { ...settings, weightDecay: 0 } : settings));
+      directions(d, t).forEach(({ first, root }, i) => (p[i]! -= (lr * first) / (root + eps)));
+    });
+    return p;
+  };
+
+/** LAMB, the whole parameter scaled by its trust ratio. */
+const lambReference: Reference = (start, grads, settings) => {
+  const { lr, weightDecay, eps = 1e-6 } = settings;
+  let p = [...start];
+  const directions = adamDirections(settings, p.length);
+  grads.forEach((g, t) => {
+    const d = p.map((v, i) => descent(g[i]!, v, { ...settings, weightDecay: 0 }));
+    const u = directions(d, t).map(({ first, root }, i) => first / (root + eps) + weightDecay * p[i]!);
+    const ratio = Math.hypot(...p) / Math.hypot(...u);
+    p = p.map((v, i) => v - lr * ratio * u[i]!);
+  });
+  return p;
+};
+
+/** PyTorch's RMSprop. */
+const rmspropReference =
+  (isCentered = false): Reference =>
+  (start, grads, settings) => {
+    const { lr, alpha = 0.99, eps = 1e-8, momentum = 0 } = settings;
+    const p = [...start];
+    const [v, a, m] = [p.map(() => 0), p.map(() => 0), p.map(() => 0)];
+    for (const g of grads)
+      p.forEach((_, i) => {
+        const d = descent(g[i]!, p[i]!, settings);
+        v[i] = alpha * v[i]! + (1 - alpha) * d * d;
+        a[i] = alpha * a[i]! + (1 - alpha) * d;
+        m[i] = momentum * m[i]! + d / (Math.sqrt(v[i]! - (isCentered ? a[i]! ** 2 : 0)) + eps);
+        p[i]! -= lr * m[i]!;
+      });
+    return p;
+  };
+
+/** PyTorch's Adagrad, its sum of squares starts at 0.1. */
+const adagradReference: Reference = (start, grads, settings) => {
+  const { lr, lrDecay = 0, eps = 1e-10 } = settings;
   const p = [...start];
-  const [m, v] = [p.map(() => 0), p.map(() => 0)];
+  const sum = p.map(() => 0.1);
   grads.forEach((g, t) =>
-    p.forEach((_, i) => {
-      if (isDecoupled) p[i]! *= 1 - lr * weightDecay;
-      const d = g[i]! + (isDecoupled ? 0 : weightDecay * p[i]!);
-      m[i] = 0.9 * m[i]! + 0.1 * d;
-      v[i] = 0.999 * v[i]! + 0.001 * d * d;
-      const root = Math.sqrt(v[i]! / (1 - 0.999 ** (t + 1)));
-      p[i]! -= ((lr / (1 - 0.9 ** (t + 1))) * m[i]!) / (root + 1e-8);
+    p.forEach((v, i) => {
+      const d = descent(g[i]!, v, settings);
+      sum[i]! += d * d;
+      p[i] = v - ((lr / (1 + t * lrDecay)) * d) / (Math.sqrt(sum[i]!) + eps);
     }),
   );
   return p;
-}
+};
 
 const SHAPES: readonly (readonly [name: string, shape: number[]])[] = [
   ['features.0.weight', [7, 13]],
@@ -80,6 +151,41 @@ const gradOf = (i: number, t: number): Float32Array<ArrayBuffer> =>
 const arena = (): Arena =>
   new Arena(gpu, new Map(SHAPES.map(([name, shape], i) => [name, { shape, data: startOf(i) }])));
 
+/** Steps with the gradients of `gradOf`, eager or captured, end where the reference with the settings of each ends. */
+async function expectReference(
+  optimizer: Optimizer,
+  reference: Reference,
+  settings: readonly Settings[],
+  isCaptured: boolean,
+  dispatches = 1,
+): Promise<void> {
+  poison([4096]);
+  const a = arena();
+  const opt = optimizer.for(a);
+  const step = (t: number): void => {
+    [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, t)));
+  };
+  step(0);
+  const captured = isCaptured ? capture(() => opt.step()) : null;
+  if (!captured) opt.step();
+  else expect(captured.dispatches, 'dispatches').toBe(dispatches);
+  for (let t = 1; t < STEPS; t++) {
+    step(t);
+    if (captured) captured.run();
+    else opt.step();
+  }
+  for (const [i, p] of [...a.parameters.values()].entries()) {
+    const grads = Array.from({ length: STEPS }, (_, t) => Array.from(gradOf(i, t)));
+    const want = reference(Array.from(startOf(i)), grads, settings[i]!);
+    const got = await p.read();
+    want.forEach((w, k) =>
+      expect(Math.abs(got[k]! - w), `${SHAPES[i]![0]}[${k}]`).toBeLessThanOrEqual(1e-5 * Math.abs(w) + 4e-6),
+    );
+  }
+  captured?.dispose();
+  for (const t of [opt, a]) t.dispose();
+}
+
 describe('two groups as the f64 reference, eager and captured, a schedule on top', () => {
   const groups: ParameterGroup[] = [
     { params: 'head.*', lr: 0.01, weightDecay: 0 },
@@ -91,40 +197,13 @@ describe('two groups as the f64 reference, eager and captured, a schedule on top
     { lr: 0.01, weightDecay: 0 },
     { lr: 0.01, weightDecay: 0 },
   ];
-  const cases: [string, Optimizer, (...args: Parameters<typeof sgdReference>) => number[], number][] = [
+  const cases: [string, Optimizer, Reference, number][] = [
     ['sgd', sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.05, groups }), sgdReference, 0.1],
-    ['adam', adam({ lr: 0.05, weightDecay: 0.05, groups }), adamReference, 0.05],
-    ['adamW', adamW({ lr: 0.05, weightDecay: 0.05, groups }), (p, g, s) => adamReference(p, g, s, true), 0.05],
+    ['adam', adam({ lr: 0.05, weightDecay: 0.05, groups }), adamReference(), 0.05],
+    ['adamW', adamW({ lr: 0.05, weightDecay: 0.05, groups }), adamReference(true), 0.05],
   ];
   test.each(cases)('%s', async (_, optimizer, reference, lr) => {
-    for (const isCaptured of [false, true]) {
-      poison([4096]);
-      const a = arena();
-      const opt = optimizer.for(a);
-      const step = (t: number): void => {
-        [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, t)));
-      };
-      step(0);
-      const captured = isCaptured ? capture(() => opt.step()) : null;
-      if (!captured) opt.step();
-      else expect(captured.dispatches, 'dispatches').toBe(1);
-      for (let t = 1; t < STEPS; t++) {
-        step(t);
-        if (captured) captured.run();
-        else opt.step();
-      }
-      const parameters = [...a.parameters.values()];
-      for (const [i, p] of parameters.entries()) {
-        const grads = Array.from({ length: STEPS }, (_, t) => Array.from(gradOf(i, t)));
-        const want = reference(Array.from(startOf(i)), grads, settings(lr, 0.05)[i]!);
-        const got = await p.read();
-        want.forEach((w, k) =>
-          expect(Math.abs(got[k]! - w), `${SHAPES[i]![0]}[${k}]`).toBeLessThanOrEqual(1e-5 * Math.abs(w) + 4e-6),
-        );
-      }
-      captured?.dispose();
-      for (const t of [opt, a]) t.dispose();
-    }
+    for (const isCaptured of [false, true]) await expectReference(optimizer, reference, settings(lr, 0.05), isCaptured);
   });
 
   test('setting lr scales all groups alike, between runs of a captured step too', async () => {
@@ -145,6 +224,132 @@ describe('two groups as the f64 reference, eager and captured, a schedule on top
     }
     expect(opt.lr).toBeCloseTo(0.01, 12);
     for (const t of [step, opt, a]) t.dispose();
+  });
+});
+
+describe('a group has its own value of every setting, as in the f64 reference', () => {
+  const base = { lr: 0.05, weightDecay: 0.05 };
+  type Own = Omit<Settings, 'lr' | 'weightDecay'> & Partial<Settings>;
+  const moments: [Own, Own][] = [
+    [{ betas: [0.5, 0.9] }, { betas: [0.8, 0.99], eps: 1e-2 }],
+    [
+      { eps: 0.1, maximize: true },
+      { betas: [0, 0.999], lr: 0.01, weightDecay: 0.3 },
+    ],
+  ];
+  /** Rule, its options, its dispatches, and pairs of groups: that of the head and that of one bias. */
+  const cases: [string, (o: any) => Optimizer, Reference, Own & object, number, [Own, Own][]][] = [
+    [
+      'sgd',
+      sgd,
+      sgdReference,
+      { momentum: 0.9 },
+      1,
+      [
+        [{ momentum: 0.5, dampening: 0.2 }, { nesterov: true }],
+        [{ momentum: 0, dampening: 0.5 }, { maximize: true }],
+        [
+          { momentum: 0.3, lr: 0.01 },
+          { momentum: 0.8, nesterov: true, weightDecay: 0.2 },
+        ],
+      ],
+    ],
+    ['sgd without momentum', sgd, sgdReference, { momentum: 0 }, 1, [[{ momentum: 0.9 }, { maximize: true }]]],
+    ['adam', adam, adamReference(), {}, 1, moments],
+    ['adamW', adamW, adamReference(true), {}, 1, moments],
+    ['lamb', lamb, lambReference, { betas: [0.9, 0.99] }, 6, moments],
+    [
+      'rmsprop',
+      rmsprop,
+      rmspropReference(),
+      { eps: 1e-3 },
+      1,
+      [
+        [{ alpha: 0.9 }, { eps: 0.1, maximize: true }],
+        [{ momentum: 0.5 }, { momentum: 0.9, alpha: 0.8, lr: 0.01 }],
+      ],
+    ],
+    [
+      'rmsprop, centred',
+      (o) => rmsprop({ ...o, centered: true }),
+      rmspropReference(true),
+      { momentum: 0.3, eps: 0.1 },
+      1,
+      [[{ momentum: 0, alpha: 0.9 }, { eps: 0.2 }]],
+    ],
+    [
+      'adagrad',
+      (o) => adagrad({ ...o, initialAccumulatorValue: 0.1 }),
+      adagradReference,
+      { lrDecay: 0.1 },
+      1,
+      [[{ lrDecay: 0.5 }, { eps: 0.2, maximize: true, weightDecay: 0 }]],
+    ],
+  ];
+  const rows = cases.flatMap(([name, rule, reference, options, dispatches, pairs]) =>
+    pairs.map((pair) => [name, rule, reference, options, dispatches, pair] as const),
+  );
+  test.each(rows)('%s', async (_, rule, reference, options, dispatches, [head, bias]) => {
+    const shared = { ...base, ...options };
+    const groups = [
+      { params: 'head.*', ...head },
+      { params: 'features.0.bias', ...bias },
+    ];
+    const settings = [{}, bias, head, head].map((own) => ({ ...shared, ...own }));
+    for (const isCaptured of [false, true])
+      await expectReference(rule({ ...shared, groups }), reference, settings, isCaptured, dispatches);
+  });
+
+  test('a momentum of its own stays where the momentum of the optimiser is set', async () => {
+    const a = arena();
+    const opt = sgd({ lr: 0.1, momentum: 0.9, groups: [{ params: 'head.*', momentum: 0.5 }] }).for(a);
+    opt.momentum = 0.2;
+    for (let t = 0; t < 3; t++) {
+      [...a.parameters.values()].forEach((p, i) => p.home!.grad.write(gradOf(i, t)));
+      opt.step();
+    }
+    for (const [i, p] of [...a.parameters.values()].entries()) {
+      const momentum = i < 2 ? 0.2 : 0.5;
+      const grads = [0, 1, 2].map((t) => Array.from(gradOf(i, t)));
+      const want = sgdReference(Array.from(startOf(i)), grads, { lr: 0.1, weightDecay: 0, momentum });
+      (await p.read()).forEach((v, k) => expect(Math.abs(v - want[k]!)).toBeLessThan(2e-6));
+    }
+    for (const t of [opt, a]) t.dispose();
+  });
+
+  test('what is one for all parameters is refused, and so are bad values', () => {
+    const params = '*';
+    const refused: [(groups: any) => unknown, object, string][] = [
+      [
+        (groups) => adam({ groups }),
+        { amsgrad: true },
+        'adam: groups[0].amsgrad cannot differ between groups, adam has one amsgrad for all parameters',
+      ],
+      [(groups) => rmsprop({ groups }), { centered: true }, 'rmsprop: groups[0].centered cannot differ between groups'],
+      [
+        (groups) => adagrad({ groups }),
+        { initialAccumulatorValue: 1 },
+        'adagrad: groups[0].initialAccumulatorValue cannot differ between groups',
+      ],
+      [(groups) => lamb({ groups }), { decays: () => true }, 'lamb: groups[0].decays cannot differ between groups'],
+      [
+        (groups) => adamW({ groups }),
+        { betas: [0.9, 1] },
+        'adamW: groups[0].betas[1] is 1, expected a number of at least 0 and below 1',
+      ],
+      [(groups) => adam({ groups }), { momentum: 0.5 }, "adam: groups[0]: unknown option 'momentum'"],
+      [
+        (groups) => sgd({ lr: 1, groups }),
+        { nesterov: true },
+        'sgd: groups[0].nesterov needs momentum > 0 and dampening 0, got 0 and 0',
+      ],
+      [
+        (groups) => rmsprop({ groups }),
+        { alpha: NaN },
+        'rmsprop: groups[0].alpha is NaN, expected a number of at least 0',
+      ],
+    ];
+    for (const [make, own, message] of refused) expect(() => make([{ params, ...own }])).toThrow(message);
   });
 });
 
@@ -209,7 +414,7 @@ test('groups that do not fit are refused by name', () => {
     ],
     [[{ params: 'head.*', lr: -1 }], 'sgd: groups[0].lr is -1, expected a number of at least 0'],
     [[{ params: 'head.*', weightDecay: NaN }], 'sgd: groups[0].weightDecay is NaN'],
-    [[{ params: 'head.*', momentum: 0.5 } as never], "sgd: groups[0]: unknown option 'momentum'"],
+    [[{ params: 'head.*', betas: [0.9, 0.99] } as never], "sgd: groups[0]: unknown option 'betas'"],
     [[{ lr: 0.1 } as never], "sgd: groups[0] has no params, expected for example 'head.*'"],
     [[{ params: 3 as never }], "sgd: groups[0].params: got 3, expected a name or pattern such as 'head.*'"],
     ['head.*' as never, 'sgd: groups is head.*, expected a list'],
@@ -303,7 +508,7 @@ describe('freezing under an optimiser', () => {
         const first = name.endsWith('weight') ? late : 0;
         const grads = Array.from({ length: STEPS - first }, (_, t) => Array.from(gradOf(i, first + t)));
         const lr = name.startsWith('head') ? 0.01 : 0.05;
-        const want = adamReference(Array.from(startOf(i)), grads, { lr, weightDecay: 0 });
+        const want = adamReference()(Array.from(startOf(i)), grads, { lr, weightDecay: 0 });
         const got = await a.parameters.get(name)!.read();
         want.forEach((w, k) => expect(Math.abs(got[k]! - w), `${name}[${k}]`).toBeLessThan(1e-5 * Math.abs(w) + 4e-6));
       }

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { PAGE_BUNDLE } from '../support/page-bundle.ts';
 
 /** Programs of growing reach, each with what the one before it has. */
 const programs: readonly (readonly [name: string, code: string])[] = [
@@ -39,14 +40,7 @@ export async function packageSizes(
   const sizes: Record<string, number> = {};
   for (const [name, contents] of [...programs, ['program', readme], ['all', all]] as const) {
     const { outputFiles } = await build({
-      bundle: true,
-      format: 'esm',
-      platform: 'browser',
-      target: 'es2022',
-      minify: true,
-      write: false,
-      legalComments: 'none',
-      logLevel: 'error',
+      ...PAGE_BUNDLE,
       absWorkingDir: project,
       stdin: { contents, resolveDir: project },
     });

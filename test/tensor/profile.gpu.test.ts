@@ -1,31 +1,13 @@
 import { expect, test } from 'vitest';
-import { backward, capture, empty, init, scope, tensor, zeros, type Captured, type Tensor } from 'evenkeel';
+import { capture, init, scope, tensor, zeros } from 'evenkeel';
 import { conv2d, lpDistance, matmul, tanh } from 'evenkeel/ops';
-import { crossEntropyLoss } from 'evenkeel/losses';
-import { Linear, ReLU, Sequential } from 'evenkeel/nn';
-import { sgd } from 'evenkeel/optim';
 import { gpu } from '../support/gpu.ts';
-
-/** A captured training step of 784-256-128-10, and what to dispose. */
-function mlpStep(): { step: Captured<Tensor>; dispose(): void } {
-  const model = Sequential(Linear(784, 256), ReLU(), Linear(256, 128), ReLU(), Linear(128, 10)).init({ seed: 0 });
-  const loss = crossEntropyLoss();
-  const optimizer = sgd({ lr: 0.05, momentum: 0.9 }).for(model);
-  const x = empty([32, 784]).write(new Float32Array(32 * 784).fill(0.1));
-  const y = tensor(new Int32Array(32).fill(3), { dtype: 'i32' });
-  const step = capture(() => {
-    const value = loss(model.forward(x), y);
-    backward(value);
-    optimizer.step();
-    return value;
-  });
-  return { step, dispose: () => [step, optimizer, loss, model, x, y].forEach((t) => t.dispose()) };
-}
+import { mlpStep } from '../support/mlp-step.ts';
 
 test(
   'the replayed step of an MLP: its 12 dispatches by name, with ' + 'device times, and nothing stays behind',
   async () => {
-    const { step, dispose } = mlpStep();
+    const { step, dispose } = mlpStep(32);
     const counts = async (run: () => Promise<unknown>): Promise<object> => {
       await gpu.sync();
       const before = { ...gpu.counters, buffers: gpu.buffersCreated };
@@ -73,9 +55,9 @@ test(
 );
 
 test('the bits are those of the step without a profile', async () => {
-  const { step, dispose } = mlpStep();
+  const { step, dispose } = mlpStep(32);
   const first = await step.value.item();
-  const other = mlpStep();
+  const other = mlpStep(32);
   expect(await other.step.value.item()).toBe(first);
   const plain = await step.run().item();
   const { value } = await gpu.profile(() => other.step.run().item());

@@ -155,14 +155,18 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   const optimizer = adam({ lr: 0.01 });
   const loss = crossEntropyLoss();
   const options = { loss, optimizer, epochs: 4, inputNoise: 0.2, seed: 3, schedule: cosineLr() };
-  const whole = { model: net(), average: ema({ decay: 0.9 }), losses: [] as number[] };
+  const averaged = (seed: number) => {
+    const model = net().init({ seed });
+    return { model, average: ema({ decay: 0.9 }).for(model) };
+  };
+  const whole = { ...averaged(3), losses: [] as number[] };
   await fit(whole.model, data, {
     ...options,
     weightAverage: whole.average,
     onStep: (r) => void whole.losses.push(r.loss),
   });
 
-  const first = { model: net().init({ seed: 3 }), average: ema({ decay: 0.9 }) };
+  const first = averaged(3);
   const state = optimizer.for(first.model);
   const stop = new AbortController();
   const files: Uint8Array[] = [];
@@ -180,11 +184,11 @@ test('a run that was stopped, saved and restored into new objects ends bit by bi
   await expect(running).rejects.toThrow('enough');
   expect(state.progress.step).toBe(16);
 
-  const second = { model: net().init({ seed: 9 }), average: ema({ decay: 0.9 }), losses: [] as number[] };
+  const second = { ...averaged(9), losses: [] as number[] };
   const restored = optimizer.for(second.model);
   second.model.load(files[0]!);
   loadState(restored, files[1]!);
-  loadState(second.average.attach(second.model.arena), files[2]!);
+  loadState(second.average, files[2]!);
   const seen: [number, number, number][] = [];
   const history = await fit(second.model, data, {
     ...options,
@@ -332,32 +336,29 @@ describe('bad options', () => {
     await expect(act()).rejects.toThrow(message);
   });
 
-  test('a layer of the wrong width is named, and nothing leaks', async () => {
-    const model = Sequential(Linear(15, 10)).init();
-    const loss = crossEntropyLoss();
-    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+  test.each<[string, number[], () => Loss, string]>([
+    [
+      'a layer of the wrong width',
+      [15, 10],
+      crossEntropyLoss,
       'layer 0 (Linear): linear: x has shape [128,16], weight [10,15] takes 15 features; give the layer 16 inputs',
-    );
-    model.dispose();
-    loss.dispose();
-  });
-
-  test('labels beyond the outputs of the model are counted', async () => {
-    const model = Sequential(Linear(16, 9)).init();
-    const loss = crossEntropyLoss();
-    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+    ],
+    [
+      'labels beyond the outputs of the model',
+      [16, 9],
+      crossEntropyLoss,
       'fit: 100 labels lie outside the classes of the model; does its last layer have one output for each class?',
-    );
-    model.dispose();
-    loss.dispose();
-  });
-
-  test('counts of the wrong length', async () => {
-    const model = Sequential(Linear(16, 10)).init();
-    const loss = ldam({ classCounts: [5, 5] });
-    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(
+    ],
+    [
+      'counts of the wrong length',
+      [16, 10],
+      () => ldam({ classCounts: [5, 5] }),
       'ldam: logits have shape [128,10], expected 2 classes on the last axis',
-    );
+    ],
+  ])('%s: named, and nothing leaks', async (_, [inputs, outputs], makeLoss, message) => {
+    const model = Sequential(Linear(inputs!, outputs!)).init();
+    const loss = makeLoss();
+    await expect(fit(model, data, { loss, optimizer: sgd({ lr: 0.1 }), epochs: 1 })).rejects.toThrow(message);
     model.dispose();
     loss.dispose();
   });

@@ -279,7 +279,7 @@ describe('averages', () => {
   test('evaluation under an average beside fit, in onEpoch and nested, is that of the average', async () => {
     const { losses, state } = await reference();
     const model = net();
-    const average = ema({ decay: 0.9 });
+    const average = ema({ decay: 0.9 }).for(model.init({ seed: 3 }));
     const refused: string[] = [];
     const seen: unknown[][] = [];
     const run = await trained(
@@ -336,7 +336,7 @@ describe('averages', () => {
 
   test('two averages do not borrow at once; one that onEpoch does not await ends the run', async () => {
     const model = net();
-    const [a, b] = [ema({ decay: 0.5 }), ema({ decay: 0.9 })];
+    const [a, b] = [ema({ decay: 0.5 }).for(model), ema({ decay: 0.9 }).for(model)];
     await trained({ weightAverage: a, epochs: 1 }, model);
     await trained({ weightAverage: b, epochs: 1 }, model);
     await a.during(async () => {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { grad, requireGrad, tensor } from 'evenkeel';
-import { crossEntropyLoss, type Objective, type ObjectiveMoment } from 'evenkeel/losses';
+import { crossEntropyLoss, type Objective } from 'evenkeel/losses';
 import { BatchNorm, Dropout, Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { add, concat, mean, mul, sum } from 'evenkeel/ops';
-import { drw, sam, sgd } from 'evenkeel/optim';
+import { drw, sam, sgd, type Moment } from 'evenkeel/optim';
 import { normal } from 'evenkeel/random';
 import { fit, type FitOptions } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
@@ -42,7 +42,7 @@ test.each([
 });
 
 test('`at` and `prepare` follow the run, random numbers change', async () => {
-  const moments: ObjectiveMoment[] = [];
+  const moments: Moment[] = [];
   const own = tensor([0]);
   const values =
     (pick: (inputs: Parameters<Objective>[0]) => ReturnType<Objective>): Objective =>
@@ -52,7 +52,7 @@ test('`at` and `prepare` follow the run, random numbers change', async () => {
   expect(epochs.losses).toEqual([0, 1, 2, 103, 104, 105]);
   const written = Object.assign(
     values(() => sum(own)),
-    { prepare: (at: ObjectiveMoment) => (moments.push(at), own.write([at.step * 2])) },
+    { prepare: (at: Moment) => (moments.push(at), own.write([at.step * 2])) },
   );
   expect((await run({ batchSize: 100, objective: written as Objective })).losses).toEqual([0, 2, 4, 6, 8, 10]);
   expect(moments[4]).toEqual({ epoch: 1, epochs: 2, step: 4, stepsPerEpoch: 3 });

@@ -1,26 +1,17 @@
 import { expect, test } from 'vitest';
-import { capture, empty, scope, tensor, backward } from 'evenkeel';
+import { scope, tensor, backward } from 'evenkeel';
 import { crossEntropyLoss } from 'evenkeel/losses';
 import { Linear, ReLU, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { fit, TrainingStep } from 'evenkeel/train';
 import { clusters } from '../support/synthetic.ts';
 import { gpu } from '../support/gpu.ts';
+import { mlpStep } from '../support/mlp-step.ts';
 
 const mlp = () => Sequential(Linear(784, 256), ReLU(), Linear(256, 128), ReLU(), Linear(128, 10)).init({ seed: 0 });
 
 test('a captured MLP step: at most 13 dispatches, 1 submit, nothing allocated', async () => {
-  const model = mlp();
-  const loss = crossEntropyLoss();
-  const optimizer = sgd({ lr: 0.05, momentum: 0.9 }).for(model);
-  const x = empty([128, 784]).write(new Float32Array(128 * 784).fill(0.1));
-  const y = tensor(new Int32Array(128).fill(3), { dtype: 'i32' });
-  const step = capture(() => {
-    const value = loss(model.forward(x), y);
-    backward(value);
-    optimizer.step();
-    return value;
-  });
+  const { step, dispose } = mlpStep(128);
   const first = await step.value.item();
   const { submits, bindGroups } = gpu.counters;
   const created = gpu.buffersCreated;
@@ -37,12 +28,7 @@ test('a captured MLP step: at most 13 dispatches, 1 submit, nothing allocated', 
   expect(gpu.memory().live).toBe(live);
   expect(step.dispatches).toBeLessThanOrEqual(13);
   expect(await step.value.item()).toBeLessThan(first);
-  step.dispose();
-  optimizer.dispose();
-  loss.dispose();
-  model.dispose();
-  x.dispose();
-  y.dispose();
+  dispose();
 });
 
 test('a step of fit, with its batch, noise and log, stays within 15 dispatches', async () => {

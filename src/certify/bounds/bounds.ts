@@ -21,7 +21,7 @@ import { abstentions, type Certificates } from '../certificates.ts';
 import { leastOf, stepsOf } from './crown.ts';
 import { intervalBounds, largest } from './interval.ts';
 import { expectFiniteModel } from '../finite-model.ts';
-import { expectPowers, powersOf } from '../powers.ts';
+import { expectPowers, powersOf } from '../../nn/powers.ts';
 import { SINGLE, sure, sureLower, TINY, widen, type Interval } from '../f32-error.ts';
 
 /** The inputs that a certificate is about. */

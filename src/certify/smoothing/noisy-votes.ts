@@ -10,7 +10,7 @@ import { empty, zeros, type Tensor } from '../../tensor/tensor.ts';
 import type { HeldWeights } from '../../nn/pass-weights.ts';
 import { expectFiniteModel, isSameMark, markOf, type ValuesMark, type WithValues } from '../finite-model.ts';
 import { countVotes, noisyCopies, type CopyState } from './noisy-copies.ts';
-import { expectPowers, powersOf } from '../powers.ts';
+import { expectPowers, powersOf } from '../../nn/powers.ts';
 
 /** What can be smoothed: anything that maps a batch (n, ...) to logits (n, classes) on the device. */
 export interface BaseClassifier extends WithValues {

@@ -13,7 +13,7 @@ import { tensor, zeros, type Tensor } from '../../tensor/tensor.ts';
 import { expectSigma, expectCounts } from '../../stats/noise-deviation.ts';
 import { expectFiniteModel } from '../finite-model.ts';
 import type { BaseClassifier } from './noisy-votes.ts';
-import { expectPowers, powersOf } from '../powers.ts';
+import { expectPowers, powersOf } from '../../nn/powers.ts';
 
 /** Options of {@link smoothedPredictions}. */
 export interface SmoothedPredictionsOptions {

@@ -1,3 +1,4 @@
+import type { Moment } from '../../check/moment.ts';
 import { expectOptions } from '../../check/options.ts';
 import { mul } from '../../ops/binary.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
@@ -6,7 +7,6 @@ import { byProbability } from '../by-probability.ts';
 import { defineLoss } from '../define.ts';
 import { deviceTable } from '../device-table.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import type { ObjectiveMoment } from '../objective.ts';
 import { LOSS_OPTIONS } from '../loss-options.ts';
 
 /** Options of {@link alphaLoss}. */
@@ -53,7 +53,7 @@ export interface AlphaScheduleOptions {
  * alpha by step, with 1 / alpha on a line between those of `from` and `to`, along which the risk moves at most evenly
  * (see `alphaBounds`): `fit({ objective: scheduledLoss(loss, (at) => loss.setAlpha(alpha(at))) })`.
  */
-export function alphaSchedule(given: AlphaScheduleOptions): (at: ObjectiveMoment) => number {
+export function alphaSchedule(given: AlphaScheduleOptions): (at: Moment) => number {
   expectOptions('alphaSchedule', given, ['from', 'to', 'start', 'end']);
   const { from, to, start = 0, end } = given;
   for (const alpha of [from, to]) alphaExponent('alphaSchedule', alpha);

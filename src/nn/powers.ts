@@ -15,12 +15,17 @@ export function powersOf(model: object): string {
   return Array.from(found, ({ value }) => value).join();
 }
 
-/** Throws, naming `what`, unless the p of the distance layers of a model is that of `before`. */
-export function expectPowers(what: string, model: object, before: string): void {
+/** Throws, naming `what`, unless the p of the distance layers of a model that is `under` it is that of `before`. */
+export function expectPowers(
+  what: string,
+  model: object,
+  before: string,
+  under: 'certification' | 'attack' = 'certification',
+): void {
   const now = powersOf(model);
   if (now === before) return;
   throw new Error(
-    `${what}: p of a distance layer changed from ${before} to ${now} while the model was under certification, which ` +
+    `${what}: p of a distance layer changed from ${before} to ${now} while the model was under ${under}, which ` +
       'is about one model; await it before power.set()',
   );
 }
