@@ -17,6 +17,8 @@ export interface SortDims {
 
 /** Elements of a run that is sorted by counting; a whole row where all rows together take at most WORK comparisons. */
 const [RUN, ROW, WORK] = [64, 1024, 2 ** 24];
+/** The same for GPUs: longer rows are sorted in workgroup memory, in runs of the other number. */
+const [SHORT, SHARED] = [256, 1024];
 
 const ORDERED: Partial<Record<DType, string>> = {
   f32: 'return orderedFloat(bits);',
@@ -33,7 +35,9 @@ export function sorted<D extends DType>(
 ): Sorted<D> {
   const variant = { ordered: ORDERED[x.dtype] ?? 'return bits;', DESCENDING: Number(descending) };
   let now = { values: x, indices: x as unknown as Tensor<'u32'>, length };
-  const step = (entry: 'rank' | 'merge', width: number, run: number, keep: number): void => {
+  const shares = x.gpu.tuning.sharesUnder > 0;
+  const ways = shares ? 4 : 2;
+  const step = (entry: 'rank' | 'runs' | 'merge', width: number, run: number, keep: number): void => {
     const { values, indices } = now;
     const next = Math.floor(now.length / run) * keep + Math.min(keep, now.length % run);
     const shape = x.shape.map((d, i) => (i === axis ? next : d));
@@ -42,31 +46,37 @@ export function sorted<D extends DType>(
       indices: empty(shape, { dtype: 'u32', gpu: x.gpu }),
       length: next,
     };
-    const params = { outer, length: now.length, inner, width, keep, next };
-    kernel[entry](params, { x: values, indexOf: indices, y: made.values, index: made.indices }, [values.size], {
-      ...variant,
-      FIRST: Number(values === x),
-    });
+    kernel[entry](
+      { outer, length: now.length, inner, width, keep, next },
+      { x: values, indexOf: indices, y: made.values, index: made.indices },
+      [entry === 'runs' ? 256 * outer * Math.ceil(now.length / run) * inner : values.size],
+      {
+        ...variant,
+        FIRST: Number(values === x),
+        ...(entry === 'merge' && { WAYS: ways }),
+        ...(entry === 'runs' && { RUN: run }),
+      },
+    );
     if (values !== x) {
       values.dispose();
       indices.dispose();
     }
     now = made;
   };
-  const all = length <= ROW && x.size * length <= WORK;
-  const block = all ? Math.max(1, length) : RUN;
+  const all = shares ? length <= SHORT : length <= ROW && x.size * length <= WORK;
+  const block = all ? Math.max(1, length) : shares ? SHARED : RUN;
+  const count = shares && !all ? 'runs' : 'rank';
   let width = Math.min(block, k);
-  step('rank', block, block, width);
+  step(count, block, block, width);
   while (now.length > width) {
-    // Few of a run stay: counting in blocks of what stayed drops most of them at once.
+    // Few of a run stay: sorting blocks of what stayed drops most of them at once.
     const few = 4 * width <= block;
-    const keep = Math.min(k, few ? block : 2 * width);
-    if (few) step('rank', block, block, keep);
-    else step('merge', width, 2 * width, keep);
+    const keep = Math.min(k, few ? block : ways * width);
+    if (few) step(count, block, block, keep);
+    else step('merge', width, ways * width, keep);
     width = keep;
   }
-  const { values, indices } = now;
-  return { values, indices };
+  return { values: now.values, indices: now.indices };
 }
 
 /** Zeros of `shape` but for the k elements of each row of dy, which go to the places `indices` along the axis. */
