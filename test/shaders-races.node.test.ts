@@ -50,6 +50,16 @@ const TABLE: Launch[] = [
     expected: { y: [before(600) - before(88), before(88)] },
   },
   {
+    // The second row of workgroups of a folded grid.
+    shader: 'cumsum',
+    entry: 'shared_',
+    variant: {},
+    params: { outer: 32_769, length: 9, inner: 1, chunk: 9, parts: 1 },
+    buffers: { x: floats(9 * 32_769, () => 1), before: floats(1, () => 0), y: floats(9 * 32_769, () => 0) },
+    groups: [1, 2],
+    expected: { y: numbers(9 * 32_769, (i) => (i < 9 || i >= 9 * 32_768 ? (i % 9) + 1 : 0)) },
+  },
+  {
     shader: 'sort',
     entry: 'runs',
     variant: { RUN: 64, FIRST: 1, DESCENDING: 1 },
@@ -62,6 +72,31 @@ const TABLE: Launch[] = [
     },
     groups: [1],
     expected: { y: ranked.map((i) => (i * 7) % 11), index: ranked },
+  },
+  {
+    shader: 'histogram',
+    entry: 'weightedShared',
+    variant: {},
+    params: { size: 70, bins: 5, chunk: 70, parts: 1 },
+    buffers: { labels: words(70, (i) => i % 7), weights: floats(70, (i) => i), sums: floats(5, () => 0) },
+    groups: [1],
+    expected: { sums: numbers(5, (c) => numbers(70, (i) => (i % 7 === c ? i : 0)).reduce((a, b) => a + b, 0)) },
+  },
+  {
+    shader: 'strided',
+    entry: 'transpose',
+    variant: { RANK: 2 },
+    params: {
+      size: 20 * 40,
+      offset: 0,
+      toOffset: 0,
+      shape: [20, 40],
+      stride: [1, 20],
+      toStride: [40, 1],
+    },
+    buffers: { x: words(800, (i) => i), y: words(800, () => 0) },
+    groups: [2],
+    expected: { y: numbers(800, (i) => (i % 40) * 20 + Math.floor(i / 40)) },
   },
 ];
 
