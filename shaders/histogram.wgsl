@@ -1,10 +1,11 @@
 // Counting by bin and by class.
 //   edges    y[b] += 1 for the bin with edges[b] <= x[i] < edges[b + 1], the last edge included; bins = edges - 1.
 //   classes  y[x[i]] += 1 where x[i] < bins
-//   weighted sums[part, c] = sum of weights[i] over the i of the piece with labels[i] = c
-// Counts are integers, so the order of their additions is free; weighted sums go by class, in the order of i, never
-// atomically. One invocation an element, grid (size); weighted: one a class and piece of `chunk` elements, grid (parts
-// * bins).
+//   weighted         sums[part, c] += weights[i] for the i of the piece with labels[i] = c; sums were cleared
+//   weightedShared   the same by a workgroup a piece: each lane adds for the classes that are its number modulo 64
+// Counts are integers, so the order of their additions is free; weighted sums take theirs in the order of i, never
+// atomically. One invocation an element, grid (size); weighted: one a piece of `chunk` elements, grid (parts);
+// weightedShared: grid (64 * parts).
 // use lib/index.wgsl
 
 struct Params { size: u32, bins: u32, chunk: u32, parts: u32 }
@@ -43,14 +44,34 @@ fn classes(@builtin(global_invocation_id) id: vec3u) {
 
 @compute @workgroup_size(64)
 fn weighted(@builtin(global_invocation_id) id: vec3u) {
-  let at = linearIndex(id);
-  if (at >= params.parts * params.bins) { return; }
-  let c = at % params.bins;
-  let begin = at / params.bins * params.chunk;
-  let end = min(begin + params.chunk, params.size);
-  var sum = 0.0;
-  for (var i = begin; i < end; i++) {
-    if (labels[i] == c) { sum += weights[i]; }
+  let part = linearIndex(id);
+  if (part >= params.parts) { return; }
+  let end = min((part + 1u) * params.chunk, params.size);
+  for (var i = part * params.chunk; i < end; i++) {
+    let c = labels[i];
+    if (c < params.bins) { sums[part * params.bins + c] += weights[i]; }
   }
-  sums[at] = sum;
+}
+
+var<workgroup> tileLabels: array<u32, 64>;
+var<workgroup> tileWeights: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn weightedShared(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let part = linearGroup(group);
+  if (part >= params.parts) { return; }
+  let end = min((part + 1u) * params.chunk, params.size);
+  for (var begin = part * params.chunk; begin < end; begin += 64u) {
+    let size = min(64u, end - begin);
+    if (lane < size) {
+      tileLabels[lane] = labels[begin + lane];
+      tileWeights[lane] = weights[begin + lane];
+    }
+    workgroupBarrier();
+    for (var i = 0u; i < size; i++) {
+      let c = tileLabels[i];
+      if (c < params.bins && c % 64u == lane) { sums[part * params.bins + c] += tileWeights[i]; }
+    }
+    workgroupBarrier();
+  }
 }

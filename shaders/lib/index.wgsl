@@ -3,3 +3,8 @@
 fn linearIndex(id: vec3u) -> u32 {
   return id.x + id.y * 2097152u;
 }
+
+// Number of a workgroup in such a grid, of whatever size it is.
+fn linearGroup(group: vec3u) -> u32 {
+  return group.x + group.y * 32768u;
+}

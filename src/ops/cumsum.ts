@@ -15,10 +15,20 @@ export interface CumsumOptions {
   reverse?: boolean;
 }
 
-/** Rows shorter than this, or more rows than this, are summed in one piece each. */
-const [LONG, MANY] = [512, 4096];
+/** What a piece reads and writes. */
+type Buffers = Record<'x' | 'before' | 'y', Tensor<Numeric>>;
 
-/** Running sum along an axis, of f32 or of integers, which wrap around. */
+/** Elements of a tile of the shader. */
+const TILE = 512;
+/** With so many rows each is one piece. */
+const MANY = 4096;
+/** Columns beside each other that make loads of neighbours one, and the shortest axis that is worth a workgroup. */
+const [WIDE, SHORT] = [32, 64];
+
+/**
+ * Running sum along an axis, of f32 or of integers, which wrap around. A fixed order of additions for each shape, whose
+ * error grows with the square root of the length at most.
+ */
 export function cumsum<D extends Numeric>(x: Tensor<D>, options: CumsumOptions = {}): Tensor<D> {
   expectOptions('cumsum', options, ['axis', 'exclusive', 'reverse']);
   const { axis = -1, exclusive = false, reverse = false } = options;
@@ -26,24 +36,25 @@ export function cumsum<D extends Numeric>(x: Tensor<D>, options: CumsumOptions =
   const { outer, length, inner } = axisOf('cumsum', x, axis);
   const { dtype, gpu } = x;
   const y = empty(x.shape, { dtype, gpu });
-  const variant = { Element: dtype, REVERSE: Number(reverse), EXCLUSIVE: Number(exclusive) };
-  // Pieces of about sqrt(length): as much work for each of them as for the sum over them.
-  const chunk = length > LONG && outer * inner < MANY ? Math.ceil(Math.sqrt(length)) : length;
+  const launch = (of: { length: number; chunk: number; parts: number }, buffers: Buffers, variant: object): void => {
+    const pieces = outer * of.parts * inner;
+    const { sharesUnder } = gpu.tuning;
+    const shares = sharesUnder > 0 && of.length > SHORT && (inner < WIDE || pieces < sharesUnder);
+    const [entry, lanes] = shares ? (['shared_', 64] as const) : (['alone', 1] as const);
+    kernel[entry]({ outer, inner, ...of }, buffers, [lanes * pieces], { Element: dtype, ...variant });
+  };
+  // Pieces of about sqrt(length), in tiles: as much work for each of them as for the sum over them.
+  const chunk = length > TILE && outer * inner < MANY ? TILE * Math.ceil(Math.sqrt(length) / TILE) : length;
   const parts = length > 0 ? Math.ceil(length / chunk) : 0;
-  const [params, grid] = [{ outer, length, inner, chunk, parts }, [outer * parts * inner]];
-  if (parts <= 1) {
-    kernel.forward(params, { x, before: x, y }, grid, variant);
-  } else {
+  const [whole, direction] = [{ length, chunk, parts }, { REVERSE: Number(reverse) }];
+  const forward = { ...direction, EXCLUSIVE: Number(exclusive) };
+  if (parts <= 1) launch(whole, { x, before: x, y }, forward);
+  else {
     const sums = empty([outer, parts, inner], { dtype, gpu });
-    const before = empty([outer, parts, inner], { dtype, gpu });
-    kernel.sums(params, { x, y: sums }, grid, variant);
-    kernel.forward(
-      { outer, length: parts, inner, chunk: parts, parts: 1 },
-      { x: sums, before: sums, y: before },
-      [outer * inner],
-      { Element: dtype, EXCLUSIVE: 1 },
-    );
-    kernel.forward(params, { x, before, y }, grid, { ...variant, BEFORE: 1 });
+    const before = empty(sums.shape, { dtype, gpu });
+    launch(whole, { x, before: x, y: sums }, { ...direction, TOTALS: 1 });
+    launch({ length: parts, chunk: parts, parts: 1 }, { x: sums, before: sums, y: before }, { EXCLUSIVE: 1 });
+    launch(whole, { x, before, y }, { ...forward, BEFORE: 1 });
     sums.dispose();
     before.dispose();
   }

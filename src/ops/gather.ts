@@ -5,11 +5,12 @@ import { DTypeError, ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { sameShape, sizeOf, stridesOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
-import { empty, expectDType, tensor, Tensor } from '../tensor/tensor.ts';
+import { clear, empty, expectDType, tensor, Tensor, viewOf } from '../tensor/tensor.ts';
 import { axisOf, expectWords } from './arguments.ts';
 import { add } from './binary.ts';
+import { sorted } from './launch/sort.ts';
 import { slice } from './slice.ts';
-import { placeView } from './strided.ts';
+import { copyIn, placeView } from './strided.ts';
 
 /** Positions along an axis: a tensor, or a list of integers on the host. */
 export type Index = Tensor<'i32'> | Tensor<'u32'> | ArrayLike<number>;
@@ -34,8 +35,11 @@ export function toIndex(
   return tensor(index, { dtype: 'i32', gpu, shape: shape ?? [index.length] });
 }
 
-/** Sizes before, along and behind the axis, entries along it in the result, and where the index of an element lies. */
-type Geometry = { outer: number; length: number; inner: number; count: number; step: number; period: number };
+/**
+ * Sizes before, along and behind the axis and entries along it in the result; `each`: 1 for an index for each element,
+ * 0 for one a slice.
+ */
+type Geometry = { outer: number; length: number; inner: number; count: number; each: 0 | 1 };
 
 function pick<D extends DType>(
   op: string,
@@ -61,10 +65,36 @@ function scatter(
   g: Geometry,
 ): Tensor {
   const sums = empty(shape, { gpu: from.gpu });
-  kernel.scatter(g, { base: base ?? from, index, from_: from, sums }, [sums.size], { BASE: Number(base !== null) });
+  if (sums.size * g.count <= SMALL)
+    kernel.scatter(g, { base: base ?? from, index, from_: from, sums }, [sums.size], { BASE: Number(base !== null) });
+  else {
+    if (base) copyIn(op, sums, { shape, strides: stridesOf(shape), offset: 0 }, base);
+    else clear(sums);
+    addTo(sums, index, from, g);
+  }
   return record(op, sums, base ? [from, base] : [from], {
     gradient: (dy) => [() => pick(op, dy, index, from.shape, g), ...(base ? [dy] : [])],
   });
+}
+
+/** Comparisons of elements with indices up to which a scatter takes one dispatch that makes them all. */
+const SMALL = 2 ** 14;
+/** Terms of a column that one invocation adds in no time. */
+const FEW = 16;
+
+/** Adds the terms where the index says, in index order; costs as many additions as there are terms. */
+function addTo(sums: Tensor, index: Tensor<'i32' | 'u32'>, from: Tensor, g: Geometry): void {
+  const { outer, count, inner } = g;
+  if (count <= FEW || outer * inner >= sums.gpu.tuning.sharesUnder) {
+    kernel.columns(g, { index, from_: from, sums }, [outer * inner]);
+    return;
+  }
+  // The axis of an index for each element is looked at as the middle one of three.
+  const dims = g.each ? { outer, length: count, inner } : { outer: 1, length: count, inner: 1 };
+  const list = viewOf(index, [dims.outer, count, dims.inner]);
+  const { values, indices } = sorted(list, 1, dims, count, false);
+  kernel.runs(g, { index: values, order: indices, from_: from, sums }, [from.size]);
+  for (const t of [list, values, indices]) t.dispose();
 }
 
 /**
@@ -85,7 +115,7 @@ export function indexSelect<D extends DType>(x: Tensor<D>, index: Index, options
     x,
     list,
     x.shape.map((d, i) => (i === a ? count : d)),
-    { ...dims, count, step: dims.inner, period: count },
+    { ...dims, count, each: 0 },
   );
 }
 
@@ -136,8 +166,7 @@ export function gather<D extends DType>(x: Tensor<D>, index: Index, options: { a
   return pick('gather', from, list, list.shape, {
     ...dims,
     count: list.shape[a]!,
-    step: 1,
-    period: Math.max(1, list.size),
+    each: 1,
   });
 }
 
@@ -145,7 +174,7 @@ export function gather<D extends DType>(x: Tensor<D>, index: Index, options: { a
  * x with src added at positions along `axis` (default: the last), as PyTorch's scatter_add:
  * y[.., index[.., j, ..], ..] += src[.., j, ..]. `index`: i32 or u32 of x's rank, off the axis no longer than x,
  * nowhere longer than src; a list holds the entries of an index with x's sizes off the axis. f32. Equal indices add up
- * in their order; one outside the axis adds nothing. Costs (size of the axis) x (size of the index). Gradients: dy for
+ * in their order; one outside the axis adds nothing. Gradients: dy for
  * x, `gather(dy, index)` for src.
  */
 export function scatterAdd(x: Tensor, index: Index, src: Tensor, options: { axis?: number } = {}): Tensor {
@@ -161,7 +190,7 @@ export function scatterAdd(x: Tensor, index: Index, src: Tensor, options: { axis
   const shape = x.shape.map((d, i) => (i === a ? d : list.shape[i]!));
   const outer = sizeOf(shape.slice(0, a));
   const inner = sizeOf(shape.slice(a + 1));
-  const geometry = { outer, length: shape[a]!, inner, count: list.shape[a]!, step: 1, period: Math.max(1, list.size) };
+  const geometry: Geometry = { outer, length: shape[a]!, inner, count: list.shape[a]!, each: 1 };
   if (sameShape(shape, x.shape)) return scatter('scatterAdd', x, list, from, shape, geometry);
   const sums = scatter('scatterAdd', null, list, from, shape, geometry);
   return add(x, placeView('scatterAdd', sums, x.shape, { shape, strides: stridesOf(x.shape), offset: 0 }));

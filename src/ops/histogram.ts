@@ -1,10 +1,9 @@
 import kernel from '../../shaders/histogram.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { record } from '../tensor/tape.ts';
-import { empty, expectDType, expectShape, tensor, zeros, type Tensor, viewOf } from '../tensor/tensor.ts';
+import { expectDType, expectShape, tensor, zeros, type Tensor, viewOf } from '../tensor/tensor.ts';
 import { expectOneOf } from './element.ts';
 import { indexSelect } from './gather.ts';
-import { partsOf } from './launch/reduce.ts';
 import { sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 
@@ -44,6 +43,15 @@ export function histogram(x: Tensor, options: HistogramOptions): Tensor<'u32'> {
   return y;
 }
 
+/** Pieces of so many elements that have sums of their own, and the most sums. */
+const [PIECE, SUMS] = [256, 2 ** 20];
+
+/** Pieces in which to take weighted sums of `size` elements. */
+function piecesOf(classes: number, size: number): number {
+  if (size <= 2 * PIECE) return 1;
+  return Math.min(256, Math.ceil(size / PIECE), Math.max(1, Math.floor(SUMS / classes)));
+}
+
 /** Which classes to count, and how. */
 export interface BincountOptions<W extends Tensor | undefined> {
   /** How many classes: 0..classes-1. */
@@ -54,8 +62,8 @@ export interface BincountOptions<W extends Tensor | undefined> {
 
 /**
  * How often each of 0..classes-1 occurs in x, i32 or u32 of any shape: u32 (classes), or with `weights` the sum of
- * those of its elements, f32 (classes), in a fixed order and with a gradient for the weights. Labels outside are not
- * counted. The weighted form reads x once for each class: it adds without atomics.
+ * those of its elements, f32 (classes), in a fixed order, without atomics, and with a gradient for the weights. Labels
+ * outside are not counted.
  */
 export function bincount<W extends Tensor | undefined = undefined>(
   x: Tensor<'i32' | 'u32'>,
@@ -75,11 +83,14 @@ export function bincount<W extends Tensor | undefined = undefined>(
   }
   expectDType(weights, 'f32', 'bincount: weights');
   expectShape(weights, labels.shape, 'bincount: weights');
-  const parts = partsOf(numClasses, size);
-  const sums = empty([parts, numClasses], { gpu });
-  kernel.weighted({ size, bins: numClasses, chunk: Math.ceil(size / parts), parts }, { labels, weights, sums }, [
-    parts * numClasses,
-  ]);
+  const parts = piecesOf(numClasses, size);
+  const sums = zeros([parts, numClasses], { gpu });
+  const shares = gpu.tuning.sharesUnder > 0;
+  kernel[shares ? 'weightedShared' : 'weighted'](
+    { size, bins: numClasses, chunk: Math.ceil(size / parts), parts },
+    { labels, weights, sums },
+    [size === 0 ? 0 : shares ? 64 * parts : parts],
+  );
   const y = sum(sums, { axes: 0 });
   sums.dispose();
   const spread = (dy: Tensor): Tensor => reshape(indexSelect(dy, viewOf(labels, [size])), weights.shape);

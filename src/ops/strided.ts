@@ -16,6 +16,9 @@ export interface StridedView {
 /** Axes that the kernels can tell apart: those longer than 1, counted after neighbours were joined. */
 const MAX_AXES = 16;
 
+/** Elements along the sides of a tile of the shader, and of an axis that is worth one. */
+const [SIDE, NARROW] = [32, 16];
+
 /**
  * The axes of a view from the last to the first, without those of size 1; neighbours that step without a jump are one.
  */
@@ -63,7 +66,23 @@ function copyBetween(
     });
     return;
   }
-  kernel[direction]({ size, offset: view.offset, shape, stride }, { x: from, y: to }, [size], { RANK: shape.length });
+  const { offset } = view;
+  const along = stride.findIndex((s) => Math.abs(s) === 1);
+  if (to.gpu.tuning.sharesUnder > 0 && along > 0 && Math.min(shape[0]!, shape[along]!) >= NARROW) {
+    const dense: number[] = [];
+    for (let i = 0, s = 1; i < shape.length; s *= shape[i++]!) dense.push(s);
+    const [own, other] = direction === 'take' ? [stride, dense] : [dense, stride];
+    const [first, second] = direction === 'take' ? [along, 0] : [0, along];
+    const axes = [first, second, ...shape.map((_, i) => i).filter((i) => i !== first && i !== second)];
+    const of = (list: readonly number[]): number[] => axes.map((i) => list[i]!);
+    const tiles = axes.reduce((n, i, k) => n * (k < 2 ? Math.ceil(shape[i]! / SIDE) : shape[i]!), 1);
+    const [start, toOffset] = direction === 'take' ? [offset, 0] : [0, offset];
+    const params = { size, offset: start, toOffset, shape: of(shape), stride: of(own), toStride: of(other) };
+    kernel.transpose(params, { x: from, y: to }, [SIDE * tiles], { RANK: shape.length });
+    return;
+  }
+  const params = { size, offset, toOffset: 0, shape, stride, toStride: [] };
+  kernel[direction](params, { x: from, y: to }, [size], { RANK: shape.length });
 }
 
 /** True when a view of a tensor of `size` elements is that tensor in another shape. */

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { scope, tensor, type Tensor } from 'evenkeel';
+import { scope, tensor, zeros, type Tensor } from 'evenkeel';
 import { cumsum } from 'evenkeel/ops';
 import { build, count } from '../reference/dense.ts';
 import { cumsum as reference } from '../reference/cumsum.ts';
 import { checkLinearTwice } from '../support/check-linear.ts';
-import { checkOp, readAll } from '../support/check-op.ts';
+import { checkOp, expectSameBits, expectWithin, readAll, upload } from '../support/check-op.ts';
+import { launchesOf } from '../support/launches.ts';
 import { integers, sample } from '../support/sample.ts';
 import { ALONG_AXIS } from '../support/shapes.ts';
 import { summed } from '../support/tolerance.ts';
+import { asTuned } from '../support/tuning.ts';
 
 const cases: { shape: number[]; axis: number }[] = [
   ...ALONG_AXIS,
@@ -70,6 +72,53 @@ test('a long row: its error grows with the square root of its length', async () 
       (v, i) => !(Math.abs(v - want.data[i]!) <= bound({ want: want.data[i]!, sum: want.sum![i]!, i, inputs: [] })),
     ),
   ).toBe(-1);
+});
+
+describe('on either tuning', () => {
+  test.each([
+    ...cases,
+    { shape: [512], axis: 0 },
+    { shape: [5, 65], axis: 1 },
+    { shape: [5000, 65], axis: 1 },
+    { shape: [3, 1537], axis: 1 },
+    { shape: [2, 1500, 33], axis: 1 },
+    { shape: [300_007], axis: 0 },
+  ])('[$shape] along $axis has the same bits', async ({ shape, axis }) => {
+    const x = sample(shape, { seed: 4 });
+    // NaN and infinities spoil what follows them, and nothing before.
+    const spoilt = build(shape, (i) => (i % 411 === 410 ? [Infinity, 3e38, -3e38, NaN][i % 4]! : x.data[i]!));
+    for (const how of [{}, { exclusive: true, reverse: true }] as const) {
+      const made: Float32Array[][] = [];
+      for (const kind of ['software', 'hardware'] as const)
+        await asTuned(kind, async () => {
+          made.push(await readAll(() => [x, spoilt].map((t) => cumsum(upload(t), { axis, ...how }))));
+        });
+      for (const k of [0, 1]) expectSameBits(made[1]![k]!, made[0]![k]!, `input ${k}`);
+      expectWithin(made[1]![0]!, reference(x, axis, how), summed(shape[axis]!), 'hardware');
+    }
+  });
+
+  test('integers, from the end', () =>
+    asTuned('hardware', async () => {
+      const values = integers(3 * 2000, 100, 6);
+      const [y] = await readAll(() => [cumsum(tensor(values, { shape: [3, 2000], dtype: 'i32' }), { reverse: true })]);
+      const want = reference(
+        build([3, 2000], (i) => values[i]!),
+        1,
+        { reverse: true },
+      );
+      expect(Array.from(y!)).toEqual(Array.from(want.data));
+    }));
+
+  test('a GPU gets at least 16,384 lanes for a million elements, and few dispatches', () =>
+    asTuned('hardware', async () => {
+      const launched = launchesOf(() => cumsum(zeros([1_000_000])));
+      expect(launched.map(({ kernel }) => kernel)).toEqual(['cumsum.shared_', 'cumsum.shared_', 'cumsum.shared_']);
+      for (const i of [0, 2]) expect(launched[i]!.invocations).toBeGreaterThanOrEqual(16_384);
+      expect(launchesOf(() => cumsum(zeros([4096, 1000])))).toEqual([
+        { kernel: 'cumsum.shared_', invocations: 64 * 4096 },
+      ]);
+    }));
 });
 
 test('more than 65,535 workgroups of rows', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { scope, tensor, type Tensor } from 'evenkeel';
-import { cast, gather, indexSelect, scatterAdd } from 'evenkeel/ops';
-import { build, count } from '../reference/dense.ts';
+import { grad, requireGrad, scope, tensor, zeros, type Tensor } from 'evenkeel';
+import { cast, embedding, gather, indexSelect, mul, scatterAdd, sum } from 'evenkeel/ops';
+import { around, build, count, type Dense } from '../reference/dense.ts';
 import {
   gatherPart,
   pick,
@@ -10,9 +10,11 @@ import {
   scatterAddGradient,
 } from '../reference/gather.ts';
 import { checkLinearTwice } from '../support/check-linear.ts';
-import { checkOp, readAll } from '../support/check-op.ts';
+import { checkOp, expectSameBits, readAll } from '../support/check-op.ts';
+import { launchesOf } from '../support/launches.ts';
 import { integers, sample } from '../support/sample.ts';
 import { exact, summed } from '../support/tolerance.ts';
+import { asTuned } from '../support/tuning.ts';
 
 describe('indexSelect', () => {
   test.each([
@@ -162,6 +164,94 @@ describe('scatterAdd', () => {
       (dy) => scatterAddGradient(dy, index, src.shape, src.shape, 1),
     );
   });
+});
+
+/** y = base + the terms of each place in index order, one f32 sum after another. */
+function inOrder(
+  base: Dense,
+  index: readonly number[],
+  to: readonly number[],
+  from: Dense,
+  axis: number,
+): Float32Array {
+  const y = Float32Array.from(base.data);
+  const { outer, length, inner } = around(base.shape, axis);
+  const count = to[axis]!;
+  for (let o = 0; o < outer; o++)
+    for (let j = 0; j < count; j++)
+      for (let i = 0; i < inner; i++) {
+        const at = (o * count + j) * inner + i;
+        const l = index[at]!;
+        if (l >= 0 && l < length) y[(o * length + l) * inner + i]! += from.data[at]!;
+      }
+  return y;
+}
+
+describe.each(['software', 'hardware'] as const)('scatters of many terms, %s tuning', (kind) => {
+  test.each([
+    { shape: [31], axis: 0, n: 2000 },
+    { shape: [70_000], axis: 0, n: 1 },
+    { shape: [3, 257, 5], axis: 1, n: 97 },
+    { shape: [3, 5, 7], axis: 1, n: 1100 },
+    { shape: [33, 40], axis: 1, n: 300 },
+    { shape: [2, 3], axis: 1, n: 70_003 },
+    { shape: [129, 130], axis: 0, n: 17 },
+    { shape: [17_000, 3], axis: 1, n: 18 },
+  ])('$n into [$shape] along $axis: in index order, bit by bit', ({ shape, axis, n }) =>
+    asTuned(kind, async () => {
+      const to = shape.map((d, i) => (i === axis ? n : d));
+      // Some outside on either side.
+      const index = integers(count(to), shape[axis]! + 2, 7).map((l) => l - 1);
+      const base = build(shape, (i) => [1e6, -0, 1, -1e-3][i % 4]!);
+      const src = sample(to, { seed: 3 });
+      const [y] = await readAll(() => [
+        scatterAdd(
+          tensor(base.data, { shape }),
+          tensor(index, { shape: to, dtype: 'i32' }),
+          tensor(src.data, { shape: to }),
+          { axis },
+        ),
+      ]);
+      expectSameBits(y!, inOrder(base, index, to, src, axis), 'scatterAdd');
+    }),
+  );
+
+  test.each([
+    { shape: [1000, 30], axis: 0, n: 300 },
+    { shape: [3, 700], axis: 1, n: 1500 },
+    { shape: [2, 50, 700], axis: 1, n: 90 },
+  ])('the gradient of indexSelect, $n of [$shape] along $axis', ({ shape, axis, n }) =>
+    asTuned(kind, async () => {
+      const to = shape.map((d, i) => (i === axis ? n : d));
+      // Every third is the same.
+      const list = integers(n, shape[axis]!, 7).map((l, j) => (j % 3 ? l : 5));
+      const dy = sample(to, { seed: 3 });
+      const { outer, inner } = around(to, axis);
+      const index = Array.from({ length: outer * n * inner }, (_, at) => list[Math.floor(at / inner) % n]!);
+      const [g] = await readAll(() => {
+        const x = requireGrad(zeros(shape));
+        return grad(sum(mul(indexSelect(x, list, { axis }), tensor(dy.data, { shape: to }))), [x]);
+      });
+      const zero = build(shape, () => 0);
+      expectSameBits(g!, inOrder(zero, index, to, dy, axis), 'gradient');
+    }),
+  );
+});
+
+test('the gradient of an embedding costs in the order of indices x features, on either tuning', async () => {
+  const [rows, features, n] = [50_000, 128, 4096];
+  for (const kind of ['software', 'hardware'] as const)
+    await asTuned(kind, async () => {
+      const launched = launchesOf(() => {
+        const w = requireGrad(zeros([rows, features]));
+        return grad(sum(embedding(w, zeros([n], { dtype: 'i32' }))), [w]);
+      });
+      const of = launched.filter(({ kernel }) => /^(gather|sort)[.]/.test(kernel));
+      expect(of.map(({ kernel }) => kernel)).toContain(kind === 'software' ? 'gather.columns' : 'gather.runs');
+      const total = of.reduce((t, { invocations }) => t + invocations, 0);
+      // The forward pass is one of them.
+      expect(total).toBeLessThanOrEqual(2.2 * n * features);
+    });
 });
 
 test('an index outside the axis gives zeros on the device, and no gradient', () => {

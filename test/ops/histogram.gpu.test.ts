@@ -3,9 +3,10 @@ import { capture, grad, requireGrad, scope, tensor, type Tensor } from 'evenkeel
 import { bincount, histogram, square, sum } from 'evenkeel/ops';
 import { build, count } from '../reference/dense.ts';
 import * as reference from '../reference/histogram.ts';
-import { checkOp, expectWithin, readAll, upload } from '../support/check-op.ts';
+import { checkOp, expectSameBits, expectWithin, readAll, upload } from '../support/check-op.ts';
 import { integers, sample } from '../support/sample.ts';
 import { close, exact, summed } from '../support/tolerance.ts';
+import { asTuned } from '../support/tuning.ts';
 
 describe.each([
   { bins: 1, low: -1, high: 1 },
@@ -81,6 +82,33 @@ test.each(cases)('bincount of [$shape], $classes classes', async ({ shape, class
     gradientTolerance: exact,
   });
   constant.dispose();
+});
+
+test.each([
+  { size: 1, classes: 1 },
+  { size: 300, classes: 5 },
+  { size: 1031, classes: 257 },
+  { size: 70_001, classes: 10 },
+  { size: 20_011, classes: 30_000 },
+])('weighted sums of $size in $classes classes: each piece in order, the same bits on either tuning', async (c) => {
+  const labels = integers(c.size, c.classes + 2, 4).map((l) => l - 1);
+  const weights = sample([c.size], { seed: 8 });
+  const made: Float32Array[] = [];
+  for (const kind of ['software', 'hardware'] as const)
+    await asTuned(kind, async () => {
+      const [y] = await readAll(() => [
+        bincount(tensor(labels, { dtype: 'i32' }), { numClasses: c.classes, weights: upload(weights) }),
+      ]);
+      made.push(y!);
+    });
+  expectSameBits(made[1]!, made[0]!, 'hardware and software');
+  expectWithin(made[1]!, reference.bincount(labels, c.classes, weights), summed(c.size), 'weighted');
+  if (c.size > 512) return;
+  const inOrder = new Float32Array(c.classes);
+  labels.forEach((l, i) => {
+    if (l >= 0 && l < c.classes) inOrder[l]! += weights.data[i]!;
+  });
+  expectSameBits(made[1]!, inOrder, 'one piece');
 });
 
 test('second gradient with respect to the weights', async () => {

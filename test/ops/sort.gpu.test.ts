@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { backward, requireGrad, scope, tensor } from 'evenkeel';
+import { backward, requireGrad, scope, tensor, zeros } from 'evenkeel';
 import { argsort, cast, gather, mul, sort, sum, topk } from 'evenkeel/ops';
 import type { DType } from '../../src/tensor/dtype.ts';
 import { build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/sort.ts';
 import { checkLinearTwice } from '../support/check-linear.ts';
 import { checkOp, readAll, takeGrad, upload } from '../support/check-op.ts';
+import { launchesOf } from '../support/launches.ts';
 import { distinct, integers, sample } from '../support/sample.ts';
 import { ALONG_AXIS } from '../support/shapes.ts';
 import { exact } from '../support/tolerance.ts';
+import { asTuned } from '../support/tuning.ts';
 
 const cases: { shape: number[]; axis: number }[] = [
   ...ALONG_AXIS,
@@ -102,6 +104,40 @@ describe.each([false, true])('descending %s', (descending) => {
       tolerance: exact,
     }),
   );
+});
+
+describe('as a GPU sorts, by workgroups', () => {
+  test.each([
+    { shape: [256], axis: 0 },
+    { shape: [257], axis: 0 },
+    { shape: [3, 1024], axis: 1 },
+    { shape: [2, 1025, 3], axis: 1 },
+    { shape: [4099, 2], axis: 0 },
+    { shape: [20_011], axis: 0 },
+  ])('[$shape] along $axis', ({ shape, axis }) =>
+    asTuned('hardware', async () => {
+      const special = [NaN, Infinity, -Infinity, 0, -0, 1, -1];
+      const ties = tied(shape, 99);
+      const x = build(shape, (i) => (i % 5 ? ties.data[i]! : special[i % 7]!));
+      for (const descending of [false, true]) {
+        await expectSorted(() => [sort(upload(x), { axis, descending }), x, axis, descending, shape[axis]!]);
+        for (const k of [1, 17, 256])
+          await expectSorted(() => [topk(upload(x), { k, axis, largest: descending }), x, axis, descending, k]);
+      }
+    }),
+  );
+
+  test('in few dispatches', () =>
+    asTuned('hardware', async () => {
+      const kernels = (n: number): string[] => launchesOf(() => sort(zeros([n]))).map(({ kernel }) => kernel);
+      expect(kernels(256)).toEqual(['sort.rank']);
+      expect(kernels(1024)).toEqual(['sort.runs']);
+      expect(kernels(4096)).toEqual(['sort.runs', 'sort.merge']);
+      expect(kernels(100_000)).toEqual(['sort.runs', ...Array.from({ length: 4 }, () => 'sort.merge')]);
+      expect(launchesOf(() => topk(zeros([64, 1000]), { k: 5 }))).toEqual([
+        { kernel: 'sort.runs', invocations: 64 * 256 },
+      ]);
+    }));
 });
 
 test('second gradients', async () => {

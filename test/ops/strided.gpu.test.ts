@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { scope, tensor, type Tensor } from 'evenkeel';
+import { scope, tensor, zeros, type Tensor } from 'evenkeel';
 import { cast } from 'evenkeel/ops';
 import { copyIn, copyOut, takeView, type StridedView } from '../../src/ops/strided.ts';
 import * as reference from '../reference/strided.ts';
 import { checkLinearTwice } from '../support/check-linear.ts';
 import { checkOp, readAll } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
+import { launchesOf } from '../support/launches.ts';
 import { sample } from '../support/sample.ts';
 import { exact } from '../support/tolerance.ts';
+import { asTuned } from '../support/tuning.ts';
 
 const binary = (n: number): number[] => Array.from({ length: n }, () => 2);
 const powers = (n: number): number[] => Array.from({ length: n }, (_, i) => 2 ** i);
@@ -46,6 +48,37 @@ test.each(views.filter(({ view }) => !view.shape.includes(0)))('$name: second gr
     (x) => reference.take(x, view),
     (dy) => reference.place(dy, [size], view),
   ),
+);
+
+const TRANSPOSED: { name: string; size: number; view: StridedView }[] = [
+  { name: 'ragged tiles', size: 47 * 70, view: { shape: [70, 47], strides: [1, 70], offset: 0 } },
+  { name: 'one tile', size: 32 * 32, view: { shape: [32, 32], strides: [1, 32], offset: 0 } },
+  { name: 'part of a matrix, backwards', size: 50 * 60, view: { shape: [40, 33], strides: [-1, 60], offset: 49 } },
+  {
+    name: 'images to channels last',
+    size: 3 * 17 * 20 * 2,
+    view: { shape: [3, 20, 2, 17], strides: [17 * 40, 2, 1, 40], offset: 0 },
+  },
+  {
+    name: 'four axes in reverse',
+    size: 16 * 5 * 3 * 33,
+    view: { shape: [33, 3, 5, 16], strides: [1, 33, 99, 495], offset: 0 },
+  },
+];
+
+test.each(TRANSPOSED)('$name, through workgroup memory', ({ size, view }) =>
+  asTuned('hardware', async () => {
+    expect(launchesOf(() => copyOut('view', zeros([size]), view)).map(({ kernel }) => kernel)).toEqual([
+      'strided.transpose',
+    ]);
+    await checkOp({
+      inputs: [sample([size])],
+      run: (x) => takeView('view', x, view),
+      reference: (x) => reference.take(x, view),
+      gradient: (dy) => [reference.place(dy, [size], view)],
+      tolerance: exact,
+    });
+  }),
 );
 
 test('more elements than one row of workgroups holds', async () => {

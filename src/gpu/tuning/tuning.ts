@@ -11,6 +11,11 @@ export interface Tuning {
   readonly maximaAsIntegers: boolean;
   /** Invocations that keep the device busy: of a product, a gradient of filters, a statistic of many values. */
   readonly wanted: { readonly product: number; readonly filters: number; readonly statistics: number };
+  /**
+   * Scans, sorts, scatters and transposes share the work of an invocation among a workgroup, through its memory, where
+   * there would be fewer invocations than this. 0: they never do, since barriers are slow.
+   */
+  readonly sharesUnder: number;
   /** The block of an (m, n) product in `layers` pieces. */
   tileFor(m: number, n: number, layers: number, traits: ProductTraits): Choice;
 }
