@@ -12,7 +12,7 @@ export type Numeric = 'f32' | 'i32' | 'u32';
 export type Operand<D extends DType = 'f32'> = Tensor<D> | number;
 
 /** WGSL type of an element. */
-export const ELEMENT: Readonly<Record<Word, string>> = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' };
+export const ELEMENT: Readonly<Record<Word, Numeric>> = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' };
 
 /** All of {@link Numeric}. */
 export const NUMERIC: readonly Numeric[] = ['f32', 'i32', 'u32'];
