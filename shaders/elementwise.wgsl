@@ -1,7 +1,7 @@
-// Elementwise ops: what their bodies may call, and the kernel of the simplest one. src/gpu/elementwise.ts writes the
-// kernels from the bodies: it keeps all above `Params` and writes what follows for the operands and results at hand, one
-// op or a chain of them. This is y = x:
-//   words  sizes and strides of the axes of broadcast operands, then values that are the same for all elements
+// Elementwise ops: what their bodies may call, and the kernel of the simplest one, y = x. src/gpu/chain.ts writes the
+// others: it keeps all above `Params`, and writes what follows for the operands and results at hand, of one op or a
+// chain of them.
+//   words  sizes and strides of the axes of broadcast operands, and values that are the same for all elements
 //   zero   0, which the compiler does not know
 // One invocation an element, or a vector of four where all operands allow it; size counts those. Grid (size).
 // use lib/index.wgsl

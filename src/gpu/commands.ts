@@ -44,8 +44,15 @@ export interface MapOp {
   readonly to: Range;
 }
 
+/** WGSL functions that the bodies of ops may call. */
+export interface Library {
+  readonly name: string;
+  readonly functions: string;
+}
+
 /** Elementwise ops over the same number of elements, in their order: an op may take what an earlier one gave. */
 export interface Elementwise {
+  readonly library: Library;
   readonly size: number;
   readonly ops: readonly MapOp[];
 }

@@ -1,6 +1,6 @@
 import type { Command, Dispatch, Elementwise, MapOp, Range } from './commands.ts';
 import type { Gpu } from './device.ts';
-import { dispatchOf, sameRange } from './elementwise.ts';
+import { dispatchOf, sameRange } from './chain.ts';
 import type { Recording } from './recording.ts';
 import { Storage } from './storage.ts';
 
@@ -74,12 +74,17 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
 
   /** Two groups as one; null where they cannot be. */
   function merged(a: Group, b: Group): Group | null {
-    const { size } = a.program;
-    if (size !== b.program.size || a.program.ops.length + b.program.ops.length > MOST_OPS) return null;
+    const { library, size } = a.program;
+    if (
+      library !== b.program.library ||
+      size !== b.program.size ||
+      a.program.ops.length + b.program.ops.length > MOST_OPS
+    )
+      return null;
     const members = [...a.members, ...b.members].sort((i, j) => i - j);
     const ops = members.flatMap((i) => (commands[i] as Dispatch).elementwise!.ops);
     if (!isElementwise(ops)) return null;
-    const program = { size, ops };
+    const program = { library, size, ops };
     const inside = usersOf(members.map((i) => commands[i]!));
     const dispatch = dispatchOf(gpu, program, (s) => own.has(s) && users.get(s) === inside.get(s));
     return dispatch && { members, program, dispatch };

@@ -1,5 +1,5 @@
 import kernel from '../../shaders/cast.wgsl';
-import { elementwise } from '../gpu/elementwise.ts';
+import { elementwise } from '../tensor/elementwise.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, Tensor, viewOf } from '../tensor/tensor.ts';

@@ -20,11 +20,6 @@ export const NUMERIC: readonly Numeric[] = ['f32', 'i32', 'u32'];
 /** All of {@link Word}. */
 export const WORDS: readonly Word[] = [...NUMERIC, 'bool'];
 
-/** A call of a scalar WGSL function for each of four lanes; `lanes` gives the arguments of one. */
-export function onLanes(type: string, f: string, lanes: (lane: string) => string): string {
-  return `vec4<${type}>(${['x', 'y', 'z', 'w'].map((lane) => `${f}(${lanes(lane)})`).join(', ')})`;
-}
-
 const RANGES = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1], bool: [0, 1] } as const;
 
 /** Throws a DTypeError unless `x` has one of the element types. */

@@ -1,5 +1,6 @@
 import kernel from '../../shaders/standardize.wgsl';
-import { elementwise, type Operand } from '../gpu/elementwise.ts';
+import type { Operand } from '../gpu/chain.ts';
+import { elementwise } from '../tensor/elementwise.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { record, type InputGradient, type Into } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';

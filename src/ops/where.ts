@@ -1,4 +1,4 @@
-import { elementwise } from '../gpu/elementwise.ts';
+import { elementwise } from '../tensor/elementwise.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, Tensor } from '../tensor/tensor.ts';
 import { axesOf, broadcast } from './broadcast.ts';

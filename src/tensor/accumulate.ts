@@ -1,4 +1,4 @@
-import { elementwise } from '../gpu/elementwise.ts';
+import { elementwise } from './elementwise.ts';
 import { empty, type Tensor } from './tensor.ts';
 
 /** a + b of two gradients of one shape, not on the tape. */

@@ -1,4 +1,5 @@
-import { elementwise, type Operand as ElementOperand } from '../../gpu/elementwise.ts';
+import type { Operand as ElementOperand } from '../../gpu/chain.ts';
+import { elementwise } from '../../tensor/elementwise.ts';
 import { empty, tensor, Tensor } from '../../tensor/tensor.ts';
 import { axesOf, broadcast } from '../broadcast.ts';
 import { bitsOf, ELEMENT, sharedType, type Operand, type Word } from '../element.ts';

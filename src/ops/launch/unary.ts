@@ -1,4 +1,4 @@
-import { elementwise } from '../../gpu/elementwise.ts';
+import { elementwise } from '../../tensor/elementwise.ts';
 import { empty, type Tensor } from '../../tensor/tensor.ts';
 import { bitsOf, ELEMENT, type Word } from '../element.ts';
 

@@ -1,5 +1,4 @@
-import { module } from '../../shaders/elementwise.wgsl';
-import type { Dispatch, Elementwise, MapOp, MapOperand, Range } from './commands.ts';
+import type { Dispatch, Elementwise, Library, MapOp, MapOperand, Range } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
 import { groupsOf, keptPipeline, type Bindable } from './kernel.ts';
@@ -20,20 +19,27 @@ export interface Operand {
   readonly start?: number;
 }
 
+/** Where the result goes. */
+export interface Result {
+  readonly type: MapOp['type'];
+  readonly to: Bindable;
+}
+
 /** What a kernel may bind, and what fits in its parameters (uniforms.ts): every adapter grants it. */
 const MOST_BINDINGS = 8;
 const MOST_WORDS = 60;
 
 /**
- * Records result = body(operands) for `size` elements: WGSL of the operands' names and of the functions in
- * shaders/elementwise.wgsl; operands that it does not name are not read. `op` is for errors and profiles. In a captured step it may share a kernel with its
- * neighbours: see fuse.ts.
+ * Records result = body(operands) for `size` elements: WGSL of the operands' names and of the functions in `library`;
+ * operands that it does not name are not read. `op` is for errors and profiles. In a captured step it may share a
+ * kernel with its neighbours: see fuse.ts.
  */
-export function elementwise(
+export function launchMap(
+  library: Library,
   op: string,
   body: string,
   operands: Readonly<Record<string, Operand>>,
-  result: { readonly type: MapOp['type']; readonly to: Bindable },
+  result: Result,
   size: number,
 ): void {
   if (size === 0) return;
@@ -48,7 +54,11 @@ export function elementwise(
       throw new GpuError(`${op}: ${name} lives on another device than ${first}; make both with the same gpu`);
     return { name, type, bits: 0, range: rangeOf(from), axes: axes ? simplified(axes) : null, start };
   });
-  const program = { size, ops: [{ name: op, body, operands: sources, type: result.type, to: rangeOf(result.to) }] };
+  const program = {
+    library,
+    size,
+    ops: [{ name: op, body, operands: sources, type: result.type, to: rangeOf(result.to) }],
+  };
   gpu.recorder.push(dispatchOf(gpu, program)!);
 }
 
@@ -84,14 +94,15 @@ export function dispatchOf(
 ): Dispatch | null {
   const { text, accesses, slots, words, step } = new Writer(program, isDead);
   if (slots.length > MOST_BINDINGS || words.length > MOST_WORDS) return null;
-  const label = `elementwise.${nameOf(program)}`;
-  const { pipeline, workgroup } = keptPipeline(gpu, `elementwise ${text}`, {
+  const { library } = program;
+  const label = `${library.name}.${nameOf(program)}`;
+  const { pipeline, workgroup } = keptPipeline(gpu, `${label} ${text}`, {
     label,
     layout: {
-      label: `elementwise ${accesses.join(' ')}`,
+      label: `chain ${accesses.join(' ')}`,
       accesses: [[0, 'uniform'], ...slots.map((s, i): [number, string] => [s.binding, accesses[i]!])],
     },
-    code: () => specialize(LIBRARY + text, {}, gpu.tuning.bodies).code,
+    code: () => specialize(library.functions + text, {}, gpu.tuning.bodies).code,
     entry: 'forward',
     workgroup: [64, 1, 1],
   });
@@ -114,9 +125,6 @@ export function dispatchOf(
 
 const quadsOf = (words: readonly number[]): number => Math.max(1, Math.ceil(words.length / 4));
 
-/** The functions that bodies may call. */
-const LIBRARY = module.code.slice(0, module.code.indexOf('struct Params'));
-
 /** The ops of a chain, those in a row counted: 'mul+tanh*3'. */
 function nameOf({ ops }: Elementwise): string {
   const runs: [name: string, count: number][] = [];
@@ -136,6 +144,7 @@ interface Value {
   readonly isVector: boolean;
 }
 
+/** True where both are the same bytes. */
 export const sameRange = (a: Range, b: Range): boolean =>
   a.storage === b.storage && a.offset === b.offset && a.bytes === b.bytes;
 
