@@ -1,30 +1,15 @@
-// y = x in another element type. `forward` converts between types of four bytes by `convert`; `toHalf` and `fromHalf`
-// go between f32 and IEEE halves, two to a word, by integer arithmetic: to nearest, ties to even, subnormals kept, so
-// that every adapter and the host give the same bits. One invocation an element (forward, fromHalf) or a word (toHalf);
-// grid (size), (words).
+// f32 to IEEE halves and back, two to a word, by integer arithmetic: to nearest, ties to even, subnormals kept, so that
+// every adapter and the host give the same bits. One invocation an element (fromHalf) or a word (toHalf); grid (size),
+// (words).
 // use lib/index.wgsl
-
-alias From = f32; // variant
-alias To = i32; // variant
 
 struct Params { size: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<From>;
-@group(0) @binding(2) var<storage, read_write> y: array<To>;
-@group(0) @binding(3) var<storage, read> wide: array<u32>;
-@group(0) @binding(4) var<storage, read_write> packed: array<u32>;
-@group(0) @binding(5) var<storage, read> halves: array<u32>;
-@group(0) @binding(6) var<storage, read_write> bits: array<u32>;
-
-fn convert(v: From) -> To { return To(v); } // variant
-
-@compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3u) {
-  let i = linearIndex(id);
-  if (i >= params.size) { return; }
-  y[i] = convert(x[i]);
-}
+@group(0) @binding(1) var<storage, read> wide: array<u32>;
+@group(0) @binding(2) var<storage, read_write> packed: array<u32>;
+@group(0) @binding(3) var<storage, read> halves: array<u32>;
+@group(0) @binding(4) var<storage, read_write> bits: array<u32>;
 
 // bits of an f32 to those of a half
 fn narrow(word: u32) -> u32 {

@@ -14,8 +14,6 @@ override SETS_FIRST: u32 = 0u;
 // 0 no affine map, 1 one gamma for a set, 2 one for an element of it
 override AFFINE: u32 = 1u;
 override RELU: u32 = 0u;
-// 1: mean and variance were given, and are constants of the gradient.
-override GIVEN: u32 = 0u;
 override CUMULATIVE: u32 = 0u;
 
 // pitch: the number of statistic sets, the row length of `table`. hop, hopI: see `next`.
@@ -31,7 +29,6 @@ struct Params {
 // Rows mean and rstd.
 @group(0) @binding(4) var<storage, read> table: array<f32>;
 @group(0) @binding(5) var<storage, read> gamma: array<f32>;
-@group(0) @binding(6) var<storage, read> beta: array<f32>;
 @group(0) @binding(7) var<storage, read> givenMean: array<f32>;
 @group(0) @binding(8) var<storage, read> givenVar: array<f32>;
 @group(0) @binding(9) var<storage, read_write> out: array<f32>;
@@ -159,33 +156,6 @@ fn prepare(@builtin(global_invocation_id) id: vec3u) {
   store(s, givenMean[s], givenVar[s]);
 }
 
-@compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3u) {
-  let at = linearIndex(id);
-  if (at >= params.sets * params.parts) { return; }
-  let t = task(at);
-  let mean = table[t.s];
-  let rstd = table[params.sets + t.s];
-  var scale = 1.0;
-  var shift = 0.0;
-  if (AFFINE == 1u) {
-    scale = gamma[t.s % params.groups];
-    shift = beta[t.s % params.groups];
-  }
-  var p = first(t.s, t.part);
-  for (var k = 0u; k < t.left; k++) {
-    if (AFFINE == 2u) {
-      let j = affineIndex(t.s, p.y);
-      scale = gamma[j];
-      shift = beta[j];
-    }
-    var v = (x[p.x] - mean) * rstd * scale + shift;
-    if (RELU == 1u) { v = maxOf(v, 0.0); }
-    out[p.x] = v;
-    p = next(p);
-  }
-}
-
 fn masked(at: u32) -> f32 {
   if (RELU == 1u) { return select(0.0, dy[at], passes(y[at])); }
   return dy[at];
@@ -241,30 +211,4 @@ fn combineSums(@builtin(global_invocation_id) id: vec3u) {
   }
   out[s] = total.x;
   out2[s] = total.y;
-}
-
-// givenMean and givenVar hold the two sums of the set.
-@compute @workgroup_size(64)
-fn backward(@builtin(global_invocation_id) id: vec3u) {
-  let at = linearIndex(id);
-  if (at >= params.sets * params.parts) { return; }
-  let t = task(at);
-  let mean = table[t.s];
-  let rstd = table[params.sets + t.s];
-  let n = f32(params.batch * params.inner);
-  var scale = rstd;
-  if (AFFINE == 1u) { scale *= gamma[t.s % params.groups]; }
-  var sum = 0.0;
-  var along = 0.0;
-  if (GIVEN == 0u) {
-    sum = givenMean[t.s] / n;
-    along = givenVar[t.s] / n;
-  }
-  var p = first(t.s, t.part);
-  for (var k = 0u; k < t.left; k++) {
-    var h = masked(p.x);
-    if (AFFINE == 2u) { h *= gamma[affineIndex(t.s, p.y)]; }
-    out[p.x] = scale * (h - sum - (x[p.x] - mean) * rstd * along);
-    p = next(p);
-  }
 }

@@ -148,7 +148,8 @@ export function declareWgsl(module: WgslModule, runtime: string): string {
   });
   return [
     `// Generated from ${module.name}.wgsl; do not edit.`,
-    `import type { Kernel } from '${runtime}';`,
+    `import type { Kernel, KernelModule } from '${runtime}';`,
+    'export declare const module: KernelModule;',
     `interface Params { ${params.join('; ')} }`,
     'declare const kernel: {',
     ...lines,

@@ -5,13 +5,57 @@ import { Storage } from './storage.ts';
 import type { Choice } from './tuning/choice.ts';
 import type { Uniform } from './uniforms.ts';
 
-/** One range bound to a dispatch. */
-export interface Slot {
-  readonly binding: number;
+/** Bytes of a storage. */
+export interface Range {
   readonly storage: Storage;
   readonly offset: number;
   readonly bytes: number;
+}
+
+/** One range bound to a dispatch. */
+export interface Slot extends Range {
+  readonly binding: number;
   readonly writes: boolean;
+}
+
+/** An operand of an elementwise op as its kernel reads it. */
+export interface MapOperand {
+  readonly name: string;
+  readonly type: MapOp['type'];
+  /** The value for all elements, where `range` is null. */
+  readonly bits: number;
+  readonly range: Range | null;
+  /**
+   * Size and stride of each axis, the last first, up to the last stride that is not 0; null: element i of the result
+   * takes element i.
+   */
+  readonly axes: readonly number[] | null;
+  /** Elements before the first. */
+  readonly start: number;
+}
+
+/** One elementwise op: `to` = body(operands). */
+export interface MapOp {
+  readonly name: string;
+  /** WGSL of the names of the operands. */
+  readonly body: string;
+  readonly operands: readonly MapOperand[];
+  /** Element type of the result. */
+  readonly type: 'f32' | 'i32' | 'u32';
+  readonly to: Range;
+}
+
+/** WGSL functions that the bodies of ops may call. */
+export interface Library {
+  readonly name: string;
+  readonly functions: string;
+}
+
+/** Elementwise ops over the same number of elements, in their order: an op may take what an earlier one gave. */
+export interface Elementwise {
+  readonly library: Library;
+  readonly size: number;
+  readonly ops: readonly MapOp[];
 }
 
 /** A pipeline and the workgroups to start. */
@@ -36,6 +80,8 @@ export interface Dispatch extends Launch {
   readonly slots: readonly Slot[];
   /** Arithmetic operations, where the kernel states them. */
   readonly flops: number | null;
+  /** The ops of an elementwise kernel, which a captured step may fuse with others. */
+  readonly elementwise: Elementwise | null;
   bindGroup: GPUBindGroup | null;
 }
 

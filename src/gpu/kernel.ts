@@ -120,6 +120,7 @@ export function defineKernel(module: KernelModule): any {
         params: words,
         slots,
         flops: flops ?? null,
+        elementwise: null,
         bindGroup: null,
       });
     };
@@ -168,40 +169,65 @@ export function pipelineOf(
   if (known) return known;
   const { code, constants, overrides } = specialize(module.code, variant, gpu.tuning.bodies);
   const { workgroup, bindings } = module.entries[entry]!;
-  // All variants of an entry share their layout, so that a bind group fits each of them.
-  const layout = kept(gpu.layouts, label, () =>
-    gpu.device.createBindGroupLayout({
-      label,
-      entries: bindings.map(([, binding, access]) => ({
-        binding,
-        visibility: STAGE_COMPUTE,
-        buffer: { type: access === 'uniform' ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage' },
-      })),
-    }),
-  );
-  // Code is no name: in labels and profiles a variant goes by its numbers and short expressions.
-  const named = Object.entries(variant)
-    .filter(([, value]) => String(value).length < 32)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(';');
-  const describe = (): GPUComputePipelineDescriptor => ({
-    label: `${label};${named}`,
-    layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
-    // Entries and variants with the same text are parsed once.
-    compute: {
-      module: kept(gpu.shaders, code, () =>
-        gpu.device.createShaderModule({ label: module.name, code: withSubgroups(code) }),
-      ),
-      entryPoint: entry,
-      constants: overrides,
-    },
-  });
-  const compiled = {
-    pipeline: new Pipeline(gpu.device, label, named, layout, describe),
+  return keptPipeline(gpu, key, {
+    label,
+    // Code is no name: in labels and profiles a variant goes by its numbers and short expressions.
+    variant: Object.entries(variant)
+      .filter(([, value]) => String(value).length < 32)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(';'),
+    // All variants of an entry share their layout, so that a bind group fits each of them.
+    layout: { label, accesses: bindings.map(([, binding, access]) => [binding, access]) },
+    code: () => code,
+    entry,
+    overrides,
     workgroup: workgroup.map((w) => constants[w] ?? Number.parseInt(w)),
-  };
-  gpu.pipelines.set(key, compiled);
-  return compiled;
+  });
+}
+
+/** A kernel to be compiled. */
+interface Source {
+  label: string;
+  variant?: string;
+  /** Kernels with layouts of one label share them: what each binding is, 'uniform', 'read' or 'read_write'. */
+  layout: { label: string; accesses: readonly (readonly [binding: number, access: string])[] };
+  code: () => string;
+  entry: string;
+  overrides?: Record<string, number>;
+  workgroup: number[];
+}
+
+/** The pipeline that the device keeps under `key`, made of `source` where there is none. */
+export function keptPipeline(gpu: Gpu, key: string, source: Source): Compiled {
+  return kept(gpu.pipelines, key, () => {
+    const { label, variant = '', entry, overrides = {}, workgroup } = source;
+    const layout = kept(gpu.layouts, source.layout.label, () =>
+      gpu.device.createBindGroupLayout({
+        label: source.layout.label,
+        entries: source.layout.accesses.map(([binding, access]) => ({
+          binding,
+          visibility: STAGE_COMPUTE,
+          buffer: { type: access === 'uniform' ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage' },
+        })),
+      }),
+    );
+    const describe = (): GPUComputePipelineDescriptor => {
+      const code = source.code();
+      return {
+        label: `${label};${variant}`,
+        layout: gpu.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        // Entries and variants with the same text are parsed once.
+        compute: {
+          module: kept(gpu.shaders, code, () =>
+            gpu.device.createShaderModule({ label: label.split('.')[0]!, code: withSubgroups(code) }),
+          ),
+          entryPoint: entry,
+          constants: overrides,
+        },
+      };
+    };
+    return { pipeline: new Pipeline(gpu.device, label, variant, layout, describe), workgroup };
+  });
 }
 
 function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
@@ -215,7 +241,12 @@ function withSubgroups(code: string): string {
   return code.includes('quadBroadcast(') ? `enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n${code}` : code;
 }
 
-function groupsOf(grid: readonly number[], workgroup: readonly number[], name: string): [number, number, number] {
+/** The workgroups of a grid of invocations. `name` is for errors. */
+export function groupsOf(
+  grid: readonly number[],
+  workgroup: readonly number[],
+  name: string,
+): [number, number, number] {
   const [x, y = 1, z = 1] = grid.map((n, i) => Math.ceil(n / workgroup[i]!));
   if (grid.length === 1 && x! > 65_535) return [FOLD, Math.ceil(x! / FOLD), 1];
   if (x! > 65_535 || y > 65_535 || z > 65_535)

@@ -66,7 +66,8 @@ const sizeOn = (l: Lifetime): number => alignUp(Math.max(1, l.bytes), ALIGN);
  */
 const blur = (n: number, i: number): number => ((n + 1) * (i + 1) * 0.6180339887498949) % 1;
 
-function mostLive(lifetimes: readonly Lifetime[]): number {
+/** The most bytes that live at one command. */
+export function mostLive(lifetimes: readonly Lifetime[]): number {
   const changes = lifetimes
     .flatMap((l) => [
       { at: l.first, bytes: sizeOn(l) },

@@ -179,7 +179,7 @@ export class Recorder {
   #bindGroup(d: Dispatch): GPUBindGroup {
     const { device, faults, counters } = this.#parts;
     const { label, layout } = d.pipeline;
-    let key = label;
+    let key = layout.label;
     for (const s of d.slots) key += `|${s.storage.buffer!.id}:${s.storage.base + s.offset}:${s.bytes}`;
     if (d.uniform) key += `|${(d.uniform.buffer as GPUBuffer).label}:${d.uniform.offset}`;
     const known = this.#groups.get(key);

@@ -1,7 +1,8 @@
+import { groupsIn, withGroups, type Group } from './fuse.ts';
 import { storagesOf, writtenBy, type Command } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { DisposedError } from './errors.ts';
-import { planMemory, type Lifetime } from './plan.ts';
+import { mostLive, planMemory, type Lifetime, type Plan } from './plan.ts';
 import type { DeviceBuffer } from './pool.ts';
 import type { Recording } from './recording.ts';
 import type { Storage } from './storage.ts';
@@ -18,6 +19,7 @@ export class Replay {
   readonly bound: number;
   readonly #gpu: Gpu;
   readonly #recording: Recording;
+  readonly #commands: readonly Command[];
   readonly #arenas: DeviceBuffer[] = [];
   /** Borrowed storages that a run writes. */
   readonly #written: readonly Storage[];
@@ -28,12 +30,13 @@ export class Replay {
   constructor(gpu: Gpu, recording: Recording, kept: ReadonlySet<Storage>) {
     this.#gpu = gpu;
     this.#recording = recording;
-    const { commands, planned, borrowed } = recording;
+    const { borrowed } = recording;
+    const { commands, lifetimes, plan } = fusedPlan(gpu, recording, kept);
+    this.#commands = commands;
     this.dispatches = commands.filter((c) => c.kind === 'dispatch').length;
     const targets = new Set(commands.flatMap(writtenBy));
     this.#written = [...borrowed].filter((s) => targets.has(s));
-    const lifetimes = lifetimesOf(commands, planned, kept);
-    const { arenas, places, bound } = planMemory([...lifetimes.values()]);
+    const { arenas, places, bound } = plan;
     this.bound = bound;
     try {
       for (const size of arenas) this.#arenas.push(gpu.createArena(size));
@@ -80,13 +83,14 @@ export class Replay {
   }
 
   #submit(): void {
-    this.#gpu.recorder.submit(this.#recording.commands, () => (this.#isBroken = true));
+    this.#gpu.recorder.submit(this.#commands, () => (this.#isBroken = true));
   }
 
   /** Gives the commands new memory, parameters and bind groups where a failure of the device has left them none. */
   #mend(): void {
     const { recorder, uniforms } = this.#gpu;
-    const { commands, planned } = this.#recording;
+    const { planned } = this.#recording;
+    const commands = this.#commands;
     const isWrong = (c: Command): boolean => c.kind === 'dispatch' && c.uniform !== null && c.uniform.fault !== null;
     if (!this.#isBroken && this.#arenas.every((a) => !a.fault) && !commands.some(isWrong)) return;
     this.#isBroken = false;
@@ -102,6 +106,38 @@ export class Replay {
       recorder.resolve(c);
     }
   }
+}
+
+/** Commands with the memory that they need. */
+export interface Planned {
+  readonly commands: readonly Command[];
+  readonly lifetimes: Map<Storage, Lifetime>;
+  readonly plan: Plan;
+}
+
+/**
+ * The commands with elementwise ops fused, as far as that takes no more memory: a result may vanish, but operands live
+ * until the last op of their group.
+ */
+export function fusedPlan(gpu: Gpu, recording: Recording, kept: ReadonlySet<Storage>): Planned {
+  const { planned } = recording;
+  const planOf = (commands: readonly Command[]): Planned => {
+    const lifetimes = lifetimesOf(commands, planned, kept);
+    return { commands, lifetimes, plan: planMemory([...lifetimes.values()]) };
+  };
+  const total = ({ plan }: Planned): number => plan.arenas.reduce((sum, a) => sum + a, 0);
+  const plain = planOf(recording.commands);
+  const groups = groupsIn(gpu, recording, kept);
+  if (groups.length === 0) return plain;
+  const fused = planOf(withGroups(recording.commands, groups));
+  if (total(fused) <= total(plain)) return fused;
+  const cheap: Group[] = [];
+  for (const group of groups) {
+    const commands = withGroups(recording.commands, [...cheap, group]);
+    if (mostLive([...lifetimesOf(commands, planned, kept).values()]) <= plain.plan.bound) cheap.push(group);
+  }
+  const partly = planOf(withGroups(recording.commands, cheap));
+  return total(partly) <= total(plain) ? partly : plain;
 }
 
 /** When each planned storage that is used lives, by command; those in `kept` outlive the step. */

@@ -60,7 +60,7 @@ export const sub: Arithmetic = binary('sub', 'a - b', (dy) => [() => dy, () => n
 /** -x; f32, i32 or u32. Integers wrap around. */
 export function neg<D extends Numeric>(x: Tensor<D>): Tensor<D> {
   expectOneOf(x, NUMERIC, 'neg: x');
-  const y = mapUnary(x, x.dtype === 'u32' ? '0u - x' : '-x', x.dtype);
+  const y = mapUnary('neg', x, x.dtype === 'u32' ? '0u - x' : '-x', x.dtype);
   return record('neg', y, [x], { gradient: (dy) => [neg(dy)] });
 }
 

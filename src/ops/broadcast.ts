@@ -10,10 +10,8 @@ const MAX_AXES = 8;
 /** How operands lie along their joint shape. */
 export interface Broadcast {
   readonly shape: readonly number[];
-  /** Axes the kernel steps through, at least 1. */
-  readonly rank: number;
-  /** For each of them, the last first: its size and up to three strides. */
-  readonly axes: number[];
+  /** Size and the stride in each operand of the axes that the kernel steps through, the last first; at least one. */
+  readonly axes: readonly (readonly number[])[];
 }
 
 /**
@@ -36,7 +34,12 @@ export function broadcast(op: string, operands: readonly Operand<DType>[], shape
       `${op}: broadcasting ${listed(shapes)} needs ${axes.length} separate axes, at most ${MAX_AXES} are ` +
         'supported; reshape or expand first',
     );
-  return { shape: joint, rank: axes.length, axes: axes.flatMap((a) => [...a, 0, 0].slice(0, 4)) };
+  return { shape: joint, axes };
+}
+
+/** Size and stride of each axis for one operand. */
+export function axesOf({ axes }: Broadcast, operand: number): number[] {
+  return axes.flatMap((axis) => [axis[0]!, axis[1 + operand]!]);
 }
 
 function listed(shapes: readonly (readonly number[])[]): string {

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/cast.wgsl';
+import { elementwise } from '../tensor/elementwise.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, Tensor, viewOf } from '../tensor/tensor.ts';
@@ -8,19 +9,16 @@ import { ELEMENT, type Word } from './element.ts';
  * WGSL of the conversion: towards zero and clamped to the range of the target, where the built-in one may do anything.
  */
 function conversion(from: Word, to: Word): string {
-  if (to === 'bool') return 'return select(0u, 1u, v != From(0));';
-  if (from === 'f32' && to === 'i32') return 'return i32(clamp(v, -2147483648.0, 2147483520.0));';
-  if (from === 'f32' && to === 'u32') return 'return u32(clamp(v, 0.0, 4294967040.0));';
-  return 'return To(v);';
+  if (to === 'bool') return `select(0u, 1u, v != ${ELEMENT[from]}(0))`;
+  if (from === 'f32' && to === 'i32') return 'i32(clamp(v, -2147483648.0, 2147483520.0))';
+  if (from === 'f32' && to === 'u32') return 'u32(clamp(v, 0.0, 4294967040.0))';
+  return `${ELEMENT[to]}(v)`;
 }
 
 function words(x: Tensor<Word>, dtype: Word): Tensor<Word> {
   const y = empty(x.shape, { dtype, gpu: x.gpu });
-  kernel.forward({ size: x.size }, { x, y }, [x.size], {
-    From: ELEMENT[x.dtype],
-    To: ELEMENT[dtype],
-    convert: conversion(x.dtype, dtype),
-  });
+  const v = { type: ELEMENT[x.dtype], from: x };
+  elementwise('cast', conversion(x.dtype, dtype), { v }, { type: ELEMENT[dtype], to: y }, x.size);
   return y;
 }
 

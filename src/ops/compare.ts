@@ -54,11 +54,11 @@ export const logicalXor: Logical = logical('logicalXor', 'a ^ b');
 /** True where x is not. */
 export function logicalNot(x: Tensor<'bool'>): Tensor<'bool'> {
   expectOneOf(x, ['bool'], 'logicalNot: x');
-  return mapUnary(x, 'x ^ 1u', 'bool');
+  return mapUnary('logicalNot', x, 'x ^ 1u', 'bool');
 }
 
 /** True where x is neither infinite nor NaN: a test of bits, which no adapter optimises away. */
 export function isFinite(x: Tensor): Tensor<'bool'> {
   expectOneOf(x, ['f32'], 'isFinite: x');
-  return mapUnary(x, 'select(0u, 1u, (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u)', 'bool');
+  return mapUnary('isFinite', x, 'select(0u, 1u, (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u)', 'bool');
 }

@@ -12,18 +12,13 @@ export type Numeric = 'f32' | 'i32' | 'u32';
 export type Operand<D extends DType = 'f32'> = Tensor<D> | number;
 
 /** WGSL type of an element. */
-export const ELEMENT: Readonly<Record<Word, string>> = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' };
+export const ELEMENT: Readonly<Record<Word, Numeric>> = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32' };
 
 /** All of {@link Numeric}. */
 export const NUMERIC: readonly Numeric[] = ['f32', 'i32', 'u32'];
 
 /** All of {@link Word}. */
 export const WORDS: readonly Word[] = [...NUMERIC, 'bool'];
-
-/** A call of a scalar WGSL function for each of four lanes; `lanes` gives the arguments of one. */
-export function onLanes(type: string, f: string, lanes: (lane: string) => string): string {
-  return `vec4<${type}>(${['x', 'y', 'z', 'w'].map((lane) => `${f}(${lanes(lane)})`).join(', ')})`;
-}
 
 const RANGES = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1], bool: [0, 1] } as const;
 

@@ -1,8 +1,11 @@
 import kernel from '../../shaders/standardize.wgsl';
+import type { Operand } from '../gpu/chain.ts';
+import { elementwise } from '../tensor/elementwise.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { record, type InputGradient, type Into } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { add, maskPositive, mul, sub } from './binary.ts';
+import { bitsOf } from './element.ts';
 import { indexSelect } from './gather.ts';
 import { mean, sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -38,8 +41,7 @@ export interface StandardizeOptions {
   running?: RunningStatistics & { mode: 'use' | 'update'; momentum: number | null };
 }
 
-/** Elements that one invocation of an elementwise kernel handles, and the fewest of a part of a sum. */
-const RUN = 4;
+/** The fewest elements of a part of a sum. */
 const CHUNK = 256;
 
 /**
@@ -60,9 +62,16 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
   const table = empty([2, sets], { gpu });
   const variant = { AFFINE: gamma ? (width === 1 ? 1 : 2) : 0, SETS_FIRST: Number(view.inner === 1) };
   const settings = { eps, momentum: running?.momentum ?? 0, pitch: sets };
-  const whole = { ...walk(view, Math.ceil((view.batch * view.inner) / RUN)), ...settings };
+  const ofSet = (t: Tensor, start = 0): Operand => ({ type: 'f32', from: t, axes: setAxes(view), start });
+  const ofColumn = (t: Tensor | null): Operand => ({ type: 'f32', from: t ?? table, axes: columnAxes(view) });
+  const operands = { mean: ofSet(table), rstd: ofSet(table, sets), gamma: ofColumn(gamma), beta: ofColumn(beta) };
   if (x.size > 0) {
-    if (given) kernel.prepare(whole, { givenMean: running.mean, givenVar: running.variance, out: table }, [sets]);
+    if (given)
+      kernel.prepare(
+        { ...walk(view, 1), ...settings },
+        { givenMean: running.mean, givenVar: running.variance, out: table },
+        [sets],
+      );
     else {
       const params = { ...walk(view, partsOf(view, x)), ...settings };
       const partial = empty([2, params.parts, sets], { gpu });
@@ -79,10 +88,14 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
       } else kernel.combineStatistics(params, { x: partial, out: table }, [sets]);
       partial.dispose();
     }
-    kernel.forward(whole, { x, table, gamma: gamma ?? table, beta: beta ?? table, out: y }, [sets * whole.parts], {
-      ...variant,
-      RELU: Number(isRelu),
-    });
+    const normalized = `(x - mean) * rstd * ${gamma ? 'gamma + beta' : '1.0 + 0.0'}`;
+    elementwise(
+      op,
+      isRelu ? `maxOf(${normalized}, 0.0)` : normalized,
+      { x: { type: 'f32', from: x }, ...operands },
+      { type: 'f32', to: y },
+      x.size,
+    );
   }
 
   const inputs = [x, options.gamma, options.beta].filter((t) => t !== null);
@@ -103,7 +116,8 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
       Tensor | null,
     ];
     if (x.size === 0) return [zeros(x.shape, { gpu }), ...gradients.map((g) => g && clear(g))];
-    const masks = { RELU: Number(isRelu && !into.isMasked) };
+    const isMasking = isRelu && !into.isMasked;
+    const masks = { RELU: Number(isMasking) };
     const buffers = { x, y, dy, table };
     const wanted = gradients.some((g) => g !== null);
     // The sums over a set are the gradients of its gamma and beta when these belong to it alone.
@@ -134,11 +148,23 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
     }
     if (!into.wants(0)) return [null, ...gradients];
     const dx = empty(x.shape, { gpu });
-    kernel.backward(
-      whole,
-      { ...buffers, gamma: gamma ?? table, givenMean: total, givenVar: along, out: dx },
-      [sets * whole.parts],
-      { ...variant, ...masks, GIVEN: Number(given) },
+    const g = isMasking ? 'select(0.0, dy, passes(y))' : 'dy';
+    const [scale, h] = variant.AFFINE === 1 ? ['rstd * gamma', g] : ['rstd', variant.AFFINE === 2 ? `${g} * gamma` : g];
+    const [mean, slope] = given ? ['0.0', '0.0'] : ['total / n', '(along / n)'];
+    elementwise(
+      `gradient of ${op}`,
+      `${scale} * (${h} - ${mean} - (x - mean) * rstd * ${slope})`,
+      {
+        x: { type: 'f32', from: x },
+        y: { type: 'f32', from: y },
+        dy: { type: 'f32', from: dy },
+        ...operands,
+        total: ofSet(total),
+        along: ofSet(along),
+        n: { type: 'f32', from: bitsOf(view.batch * view.inner, 'f32', 'n') },
+      },
+      { type: 'f32', to: dx },
+      x.size,
     );
     return [dx, ...gradients];
   }
@@ -159,6 +185,16 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
     const byColumn = (v: Tensor, t: Tensor): Tensor => reshape(sum(v, { axes: [0, 3] }), t.shape);
     return [() => reshape(dx, x.shape), () => byColumn(mul(g, xhat), gamma!), () => byColumn(g, beta!)];
   }
+}
+
+/** Where an element finds what its set has one of. */
+function setAxes({ batch, sets, inner }: SetView): number[] {
+  return [inner, 0, sets, 1, batch, 0];
+}
+
+/** Where an element finds its entry of gamma and beta. */
+function columnAxes({ batch, sets, groups, width, span }: SetView): number[] {
+  return [span, 0, width, 1, groups, width, (batch * sets) / groups, 0];
 }
 
 /** The walk of `parts` interleaved parts through each set, as the shader's `next` takes it. */

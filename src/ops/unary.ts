@@ -21,17 +21,17 @@ export function unary(
 ): (x: Tensor, p?: number, q?: number) => Tensor {
   return (x, p = 0, q = 0) => {
     expectOneOf(x, ['f32'], `${op}: x`);
-    const y = mapUnary(x, body, 'f32', p, q);
+    const y = mapUnary(op, x, body, 'f32', p, q);
     return record(op, y, [x], {
       gradient: (dy) => [gradient(dy, x, y, p, q)],
-      ...(slope && { fused: (dy, into) => [mapSlope(x, y, dy, into.gradient(0), slope, p, q)] }),
+      ...(slope && { fused: (dy, into) => [mapSlope(op, { x, y, dy, dx: into.gradient(0) }, slope, p, q)] }),
     });
   };
 }
 
 /** {@link unary} for a function of constant pieces of slope, given as WGSL of `x`, `p` and `q`. */
 export function piecewise(op: string, body: string, slope: string): (x: Tensor, p?: number, q?: number) => Tensor {
-  return unary(op, body, (dy, x, _y, p, q) => mul(dy, mapUnary(x, slope, 'f32', p, q)), slope);
+  return unary(op, body, (dy, x, _y, p, q) => mul(dy, mapUnary(`slope of ${op}`, x, slope, 'f32', p, q)), slope);
 }
 
 /** A unary op without its scalars. */
@@ -44,7 +44,9 @@ const magnitude = piecewise('abs', 'abs(x)', 'signOf(x)');
 /** |x|; f32, i32 or u32. Gradient 0 at 0. The least i32 has no positive counterpart and stays. */
 export function abs<D extends Numeric>(x: Tensor<D>): Tensor<D> {
   expectOneOf(x, NUMERIC, 'abs: x');
-  return x.dtype === 'f32' ? (magnitude(x as Tensor) as Tensor<Numeric> as Tensor<D>) : mapUnary(x, 'abs(x)', x.dtype);
+  return x.dtype === 'f32'
+    ? (magnitude(x as Tensor) as Tensor<Numeric> as Tensor<D>)
+    : mapUnary('abs', x, 'abs(x)', x.dtype);
 }
 
 /** -1, 0 or 1. No gradient. */

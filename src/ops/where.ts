@@ -1,7 +1,7 @@
-import kernel from '../../shaders/where.wgsl';
+import { elementwise } from '../tensor/elementwise.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, Tensor } from '../tensor/tensor.ts';
-import { broadcast } from './broadcast.ts';
+import { axesOf, broadcast } from './broadcast.ts';
 import { bitsOf, expectOneOf, sharedType, WORDS, type Operand, type Word } from './element.ts';
 import { sumTo } from './sum.ts';
 
@@ -23,19 +23,23 @@ export const where: Where = ((condition: Tensor<Word>, a: Operand<Word>, b: Oper
   const bits = (v: Operand<Word>, name: string): number =>
     typeof v === 'number' ? bitsOf(v, dtype, `where: ${name}`) : 0;
   const [scalarA, scalarB] = [bits(a, 'a'), bits(b, 'b')];
-  const { shape, rank, axes } = broadcast('where', [condition, a, b]);
-  const y = empty(shape, { dtype, gpu: condition.gpu });
-  kernel.forward(
-    { size: y.size, scalarA, scalarB, axes },
-    { condition, a: a instanceof Tensor ? a : condition, b: b instanceof Tensor ? b : condition, y },
-    [y.size],
+  const joint = broadcast('where', [condition, a, b]);
+  const y = empty(joint.shape, { dtype, gpu: condition.gpu });
+  // Branches are copied bit by bit.
+  const type = 'u32';
+  const branch = (v: Operand<Word>, bits: number, operand: number) =>
+    v instanceof Tensor ? ({ type, from: v, axes: axesOf(joint, operand) } as const) : ({ type, from: bits } as const);
+  elementwise(
+    'where',
+    // -0 is zero too.
+    `select(b, a, ${condition.dtype === 'f32' ? '(condition << 1u)' : 'condition'} != 0u)`,
     {
-      RANK: rank,
-      // -0 is zero too.
-      ...(condition.dtype === 'f32' && { holds: 'return (bits << 1u) != 0u;' }),
-      ...(typeof a === 'number' && { first: 'return params.scalarA;' }),
-      ...(typeof b === 'number' && { second: 'return params.scalarB;' }),
+      condition: { type, from: condition, axes: axesOf(joint, 0) },
+      a: branch(a, scalarA, 1),
+      b: branch(b, scalarB, 2),
     },
+    { type, to: y },
+    y.size,
   );
   const branches = [a, b];
   return record(

@@ -3,7 +3,7 @@ import { firstPipelines } from '../gpu/commands.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import type { Pipeline } from '../gpu/pipeline.ts';
-import { Replay } from '../gpu/replay.ts';
+import { fusedPlan, Replay } from '../gpu/replay.ts';
 import type { Storage } from '../gpu/storage.ts';
 import { scope, tensorsIn, unscoped } from './scope.ts';
 import type { Tensor } from './tensor.ts';
@@ -60,13 +60,8 @@ export function capture<T>(step: () => T, options: { gpu?: Gpu } = {}): Captured
   const { gpu = currentGpu() } = options;
   gpu.expectLive('capture');
   return unscoped(() => {
-    const kept = new Set<Storage>();
-    const { value, recording } = gpu.recorder.record('capture', () => {
-      const result = scope(step);
-      for (const t of tensorsIn(result)) kept.add((t as Tensor).storage);
-      return result;
-    });
-    return new Captured(value, new Replay(gpu, recording, kept));
+    const { value: made, recording } = gpu.recorder.record('capture', () => withStorages(scope(step)));
+    return new Captured(made.value, new Replay(gpu, recording, made.kept));
   });
 }
 
@@ -82,7 +77,16 @@ export async function prepare(step: () => unknown, options: { gpu?: Gpu } = {}):
 
 /** Records `step` and throws the recording away, as `prepare`; returns the pipelines that a first run needs. */
 export function rehearse(step: () => unknown, gpu: Gpu = currentGpu()): Pipeline[] {
-  const { recording } = unscoped(() => gpu.recorder.record('prepare', () => void scope(() => void step())));
-  recording.release();
-  return firstPipelines(recording.commands);
+  // What the step returns belongs to the outer scope, which frees it.
+  return scope(() => {
+    const { value: made, recording } = gpu.recorder.record('prepare', () => withStorages(scope(step)));
+    const { commands } = fusedPlan(gpu, recording, made.kept);
+    recording.release();
+    return firstPipelines(commands);
+  });
+}
+
+/** What a step returned, and the memory of the tensors in it, which is read afterwards. */
+function withStorages<T>(value: T): { value: T; kept: Set<Storage> } {
+  return { value, kept: new Set(Array.from(tensorsIn(value), (t) => (t as Tensor).storage)) };
 }

@@ -42,7 +42,7 @@ describe('both plugins', () => {
     expect(existsSync(declaration)).toBe(false);
     load({ runtime: '../kernel.ts' });
     expect(readFileSync(declaration, 'utf8')).toContain(
-      "import type { Kernel } from '../kernel.ts';\ninterface Params { n: number; scale: number }",
+      "import type { Kernel, KernelModule } from '../kernel.ts';\nexport declare const module: KernelModule;\ninterface Params { n: number; scale: number }",
     );
   });
 

@@ -13,7 +13,7 @@ test('tensors of two devices do not meet', async () => {
   const other = await init();
   const [a, b] = [tensor([1], { shape: [1, 1], gpu }), tensor([1], { shape: [1, 1], gpu: other })];
   scope(() => {
-    expect(() => add(a, b)).toThrow('binary: b lives on another device than a; make both with the same gpu');
+    expect(() => add(a, b)).toThrow('add: b lives on another device than a; make both with the same gpu');
     expect(() => matmul(a, b)).toThrow('matmul: b lives on another device than a; make both with the same gpu');
   });
   a.dispose();

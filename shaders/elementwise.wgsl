@@ -1,7 +1,9 @@
-// y = apply(x), elementwise; p and q are the scalars of an op that has any (a slope, the ends of a clamp, an exponent).
-//   forward        y = apply(x)
-//   backwardInput  dx = dy slope(x, y)
-// One invocation an element, or a vector of four in the variants with vectors, where size counts those; grid (size).
+// Elementwise ops: what their bodies may call, and the kernel of the simplest one, y = x. src/gpu/chain.ts writes the
+// others: it keeps all above `Params`, and writes what follows for the operands and results at hand, of one op or a
+// chain of them.
+//   words  sizes and strides of the axes of broadcast operands, and values that are the same for all elements
+//   zero   0, which the compiler does not know
+// One invocation an element, or a vector of four where all operands allow it; size counts those. Grid (size).
 // use lib/index.wgsl
 // use lib/erf.wgsl
 // use lib/log1p.wgsl
@@ -9,26 +11,6 @@
 // use lib/normal-quantile.wgsl
 // use lib/pow.wgsl
 // use lib/sincos.wgsl
-
-alias Element = f32; // variant
-alias Result = f32; // variant
-alias Elements = Element; // variant
-alias Results = Result; // variant
-alias Slopes = f32; // variant
-
-struct Params { size: u32, p: f32, q: f32 }
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<Elements>;
-@group(0) @binding(2) var<storage, read_write> y: array<Results>;
-@group(0) @binding(3) var<storage, read> output: array<Results>;
-@group(0) @binding(4) var<storage, read> dy: array<Slopes>;
-@group(0) @binding(5) var<storage, read_write> dx: array<Slopes>;
-
-fn apply(x: Element, p: f32, q: f32) -> Result { return Result(x); } // variant
-fn slope(x: Element, y: Result, p: f32, q: f32) -> f32 { return 1.0; } // variant
-fn applyAll(v: Elements, p: f32, q: f32) -> Results { return apply(v, p, q); } // variant
-fn slopeAll(v: Elements, w: Results, p: f32, q: f32) -> Slopes { return slope(v, w, p, q); } // variant
 
 // x where it is above 0 or NaN, else 0: the bits of 0 and of what is below run from 0x80000000 to those of -Infinity.
 fn reluOf(x: f32) -> f32 {
@@ -92,16 +74,17 @@ fn geluTanhSlope(x: f32) -> f32 {
   return orNan(gate * (1.0 + c * geluGate(-c) * 1.5957691 * (1.0 + 0.134145 * c * c)), x);
 }
 
+struct Params { size: u32, zero: u32, words: array<vec4u, 1> }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> r1: array<f32>;
+@group(0) @binding(2) var<storage, read_write> r2: array<f32>;
+
+fn op0(x: f32) -> f32 { return x; } // variant
+
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.size) { return; }
-  y[i] = applyAll(x[i], params.p, params.q);
-}
-
-@compute @workgroup_size(64)
-fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
-  let i = linearIndex(id);
-  if (i >= params.size) { return; }
-  dx[i] = dy[i] * slopeAll(x[i], output[i], params.p, params.q);
+  r2[i] = op0(r1[i]);
 }

@@ -1,0 +1,141 @@
+import type { Command, Dispatch, Elementwise, MapOp, Range } from './commands.ts';
+import type { Gpu } from './device.ts';
+import { dispatchOf, sameRange } from './chain.ts';
+import type { Recording } from './recording.ts';
+import { Storage } from './storage.ts';
+
+/** Ops of one kernel at most: it is one function to the compiler. */
+const MOST_OPS = 32;
+
+/** A range that a command reads or writes. */
+interface Access extends Range {
+  readonly writes: boolean;
+}
+
+/** Elementwise dispatches that may become one, in the place of the last. */
+export interface Group {
+  /** Their numbers among the commands, ascending. */
+  readonly members: readonly number[];
+  readonly program: Elementwise;
+  readonly dispatch: Dispatch;
+}
+
+/** The commands with each group in the place of its last member. */
+export function withGroups(commands: readonly Command[], groups: Iterable<Group>): Command[] {
+  const out: (Command | null)[] = [...commands];
+  for (const { members, dispatch } of groups) {
+    for (const at of members) out[at] = null;
+    out[members.at(-1)!] = dispatch;
+  }
+  return out.filter((c) => c !== null);
+}
+
+/**
+ * The elementwise ops of a recording joined to those that take their results, where what lies between does not touch
+ * what they use; of these groups any may be taken. What nothing else reads is neither written nor has memory: results
+ * that were freed and are not in `kept`.
+ */
+export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: ReadonlySet<Storage>): Group[] {
+  const own = new Set(planned.filter((s) => s.isFreed && !kept.has(s)));
+  const users = usersOf(commands);
+  /** Groups that a command may still join, and those of each storage among them. */
+  const open = new Map<Storage, Set<Group>>();
+  const groups = new Set<Group>();
+  const close = (group: Group): void => {
+    for (const { storage } of group.dispatch.slots) open.get(storage)?.delete(group);
+    for (const { to } of group.program.ops) open.get(to.storage)?.delete(group);
+  };
+  const add = (group: Group): void => {
+    groups.add(group);
+    for (const { storage } of accessesOf(group.program.ops)) {
+      if (!open.has(storage)) open.set(storage, new Set());
+      open.get(storage)!.add(group);
+    }
+  };
+  commands.forEach((command, at) => {
+    const accesses =
+      command.kind === 'dispatch' && command.elementwise ? accessesOf(command.elementwise.ops) : rangesOf(command);
+    const touched = new Set(accesses.flatMap(({ storage }) => [...(open.get(storage) ?? [])]));
+    let joined: Group | null =
+      command.kind === 'dispatch' && command.elementwise
+        ? { members: [at], program: command.elementwise, dispatch: command }
+        : null;
+    for (const group of touched) {
+      if (!conflict(accessesOf(group.program.ops), accesses)) continue;
+      const wider = joined && merged(group, joined);
+      close(group);
+      if (!wider) continue;
+      groups.delete(group);
+      joined = wider;
+    }
+    if (joined) add(joined);
+  });
+  return [...groups].filter(({ members }) => members.length > 1);
+
+  /** Two groups as one; null where they cannot be. */
+  function merged(a: Group, b: Group): Group | null {
+    const { library, size } = a.program;
+    if (
+      library !== b.program.library ||
+      size !== b.program.size ||
+      a.program.ops.length + b.program.ops.length > MOST_OPS
+    )
+      return null;
+    const members = [...a.members, ...b.members].sort((i, j) => i - j);
+    const ops = members.flatMap((i) => (commands[i] as Dispatch).elementwise!.ops);
+    if (!isElementwise(ops)) return null;
+    const program = { library, size, ops };
+    const inside = usersOf(members.map((i) => commands[i]!));
+    const dispatch = dispatchOf(gpu, program, (s) => own.has(s) && users.get(s) === inside.get(s));
+    return dispatch && { members, program, dispatch };
+  }
+}
+
+/** In how many of the commands each storage occurs. */
+function usersOf(commands: readonly Command[]): Map<Storage, number> {
+  const users = new Map<Storage, number>();
+  for (const command of commands)
+    for (const s of new Set(rangesOf(command).map(({ storage }) => storage))) users.set(s, (users.get(s) ?? 0) + 1);
+  return users;
+}
+
+function rangesOf(c: Command): Access[] {
+  if (c.kind === 'dispatch') return [...c.slots];
+  if (c.kind === 'clear') return [{ storage: c.storage, offset: c.offset, bytes: c.bytes, writes: true }];
+  const from = { storage: c.from, offset: c.fromOffset, bytes: c.bytes, writes: false };
+  return c.to instanceof Storage ? [from, { storage: c.to, offset: c.toOffset, bytes: c.bytes, writes: true }] : [from];
+}
+
+/** What the ops read and write; `isOwn`: element i of it belongs to element i of the result. */
+function accessesOf(ops: readonly MapOp[]): (Access & { isOwn: boolean })[] {
+  return ops.flatMap(({ operands, to }) => [
+    ...operands.flatMap(({ range, axes, start }) =>
+      range ? [{ ...range, writes: false, isOwn: axes === null && start === 0 }] : [],
+    ),
+    { ...to, writes: true, isOwn: true },
+  ]);
+}
+
+const overlap = (a: Range, b: Range): boolean =>
+  a.storage === b.storage && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+
+/** True where the order of two commands matters. */
+function conflict(a: readonly Access[], b: readonly Access[]): boolean {
+  return a.some((p) => b.some((q) => (p.writes || q.writes) && overlap(p, q)));
+}
+
+/**
+ * True where each element can be computed on its own: what is written is read at the same place alone. WebGPU also
+ * refuses a buffer that one dispatch binds for reading here and for writing there.
+ */
+function isElementwise(ops: readonly MapOp[]): boolean {
+  const accesses = accessesOf(ops);
+  return accesses.every(
+    (p) =>
+      !p.writes ||
+      accesses.every((q) => {
+        if (p.storage !== q.storage) return true;
+        return sameRange(p, q) ? q.isOwn : q.writes && !overlap(p, q);
+      }),
+  );
+}
