@@ -2,7 +2,7 @@
 // x: (batch, channels, height, width), w: (filters, channels / groups, kh, kw), y: (batch, filters, outH, outW).
 //   forward         y[f, p] = act(sum_k w[f, k] x[patch p, k] + bias[f])    k = (channel, r, c), p = (image, oh, ow)
 //   backwardInput   dx[c, q] = sum_k w[k, c] dy[k, q] + bias[c]             k = (filter, r, c'), q = (image, ih, iw)
-//   backwardWeight  dw[f, n] = sum_p dy[f, p] x[patch p, n]                 n = (channel, r, c), and n = last: the bias
+//   backwardWeight  dw[f, n] = sum_p dy[f, p] x[patch p, n]                 n = (channel, r, c), with BIAS n = last: db
 // Each group of channels is a product of its own. Rows and columns are blocked as in lib/gemm.wgsl; grid (columns /
 // BLOCK_N, rows / BLOCK_M, layers), layers = groups * (1 | phases | parts) * folds: see blockOf.
 // use lib/gemm.wgsl
@@ -15,13 +15,15 @@ override MASK: u32 = 0u;
 override BIAS: u32 = 1u;
 // 0: every tap of a patch lies inside the image.
 override PADDED: u32 = 1u;
+// Of backwardWeight.
+override GROUP_Z: u32 = 1u;
 
 struct Params {
   batch: u32, channels: u32, height: u32, width: u32,
   filters: u32, outH: u32, outW: u32, groups: u32,
   kh: u32, kw: u32, strideH: u32, strideW: u32, padH: u32, padW: u32, dilH: u32, dilW: u32,
   chunk: u32, parts: u32, tapH: u32, tapW: u32, hopH: u32, hopW: u32,
-  fold: u32, folds: u32,
+  span: u32, fold: u32, folds: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -219,8 +221,9 @@ fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
   finish(corner, channels, columns, group * channels, plane, &place, &acc);
 }
 
-// Part s of the sum over output positions, into y: (parts, filters, terms + 1).
-@compute @workgroup_size(GROUP_X, GROUP_Y)
+// Sums over output positions, into y: (parts, filters, terms + BIAS). A part is the sum of `span` chunks of positions, a
+// chunk the sum of its terms, in order.
+@compute @workgroup_size(GROUP_X, GROUP_Y, GROUP_Z)
 fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
   let corner = blockOf(id);
   let part = corner.z % params.parts;
@@ -230,8 +233,8 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
   let area = params.outH * params.outW;
   let plane = params.height * params.width;
   let terms = channels * params.kh * params.kw;
-  let columns = terms + 1u;
-  if (corner.y >= filters || leaderOf(corner.x) >= columns) { return; }
+  let columns = terms + BIAS;
+  if (group >= params.groups || corner.y >= filters || leaderOf(corner.x) >= columns) { return; }
   var top: array<vec4i, BLOCK_N4>;
   var left: array<vec4i, BLOCK_N4>;
   var channel: array<vec4u, BLOCK_N4>;
@@ -245,33 +248,41 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
     channel[j] = (group * channels + tap / (params.kw * params.kh)) * plane;
     if (PADDED == 0u) { channel[j] += vec4u(top[j]) * params.width + vec4u(left[j]); }
   }
-  let start = part * params.chunk;
-  let end = min(start + params.chunk, params.batch * area);
+  let start = part * params.span * params.chunk;
+  let end = min(start + params.span * params.chunk, params.batch * area);
   let first = corner.y + firstLoaded(id.x);
+  var total: array<vec4f, SUMS>;
   var acc: array<vec4f, SUMS>;
   var place = vec3u(start / area, start % area / params.outW, start % params.outW);
-  for (var k = start; k < end; k += 4u) {
-    var tileA: array<vec4f, BLOCK_M>;
-    var tileB: array<vec4f, BLOCK_N>;
-    let inside = lanes(k) < vec4u(end);
-    let t = fourTerms(place, params.batch - 1u, params.outH, params.outW);
-    place = t.next;
-    let at = (t.outer * params.filters + group * filters) * area + t.row * params.outW + t.col;
-    for (var i = 0u; i < LOADED; i++) { // unroll
-      tileA[i] = readDy(at + min(first + i, filters - 1u) * area, inside);
-    }
-    exchange(&tileA);
-    for (var kk = 0u; kk < 4u; kk++) { // unroll
-      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        let patch_ = readPatch(channel[j], t.outer[kk] * params.channels * plane, top[j], left[j], t.row[kk]
-          * params.strideH, t.col[kk] * params.strideW);
-        tileB[kk * BLOCK_N4 + j] = select(patch_, vec4f(1.0), isBias[j]);
+  for (var head = start; head < end; head += params.chunk) {
+    let chunkEnd = min(head + params.chunk, end);
+    for (var k = head; k < chunkEnd; k += 4u) {
+      var tileA: array<vec4f, BLOCK_M>;
+      var tileB: array<vec4f, BLOCK_N>;
+      let inside = lanes(k) < vec4u(chunkEnd);
+      let t = fourTerms(place, params.batch - 1u, params.outH, params.outW);
+      place = t.next;
+      let at = (t.outer * params.filters + group * filters) * area + t.row * params.outW + t.col;
+      for (var i = 0u; i < LOADED; i++) { // unroll
+        tileA[i] = readDy(at + min(first + i, filters - 1u) * area, inside);
       }
+      exchange(&tileA);
+      for (var kk = 0u; kk < 4u; kk++) { // unroll
+        for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+          let patch_ = readPatch(channel[j], t.outer[kk] * params.channels * plane, top[j], left[j], t.row[kk]
+            * params.strideH, t.col[kk] * params.strideW);
+          tileB[kk * BLOCK_N4 + j] = select(patch_, vec4f(1.0), isBias[j]);
+        }
+      }
+      endAt(chunkEnd, k, &tileB);
+      multiplyAdd(&tileA, &tileB, &acc);
     }
-    endAt(end, k, &tileB);
-    multiplyAdd(&tileA, &tileB, &acc);
+    for (var i = 0u; i < SUMS; i++) { // unroll
+      total[i] += acc[i];
+      acc[i] = vec4f();
+    }
   }
-  var sums = acc;
+  var sums = total;
   for (var i = 0u; i < min(BLOCK_M, filters - corner.y); i++) {
     let start_ = (part * params.filters + group * filters + corner.y + i) * columns;
     for (var j = 0u; j < BLOCK_N4; j++) {
@@ -281,17 +292,17 @@ fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
-// Adds the parts in x: (parts, filters, terms + 1) into dw = y and db. Grid (filters * (terms + 1)).
+// Adds the parts in x: (parts, filters, terms + BIAS) into dw = y and db. Grid (filters * (terms + BIAS)).
 @compute @workgroup_size(64)
 fn combineWeight(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
-  let columns = params.channels / params.groups * params.kh * params.kw + 1u;
+  let columns = params.channels / params.groups * params.kh * params.kw + BIAS;
   let size = params.filters * columns;
   if (i >= size) { return; }
   var sum = 0.0;
   for (var s = 0u; s < params.parts; s++) { sum += x[s * size + i]; }
   let row = i / columns;
   let col = i % columns;
-  if (col + 1u < columns) { y[row * (columns - 1u) + col] = sum; }
-  else if (BIAS == 1u) { db[row] = sum; }
+  if (col + BIAS < columns) { y[row * (columns - BIAS) + col] = sum; }
+  else { db[row] = sum; }
 }

@@ -114,6 +114,7 @@ export function dispatchOf(
     pipeline,
     groups: groupsOf([program.size / step], workgroup, label),
     quick: null,
+    alternatives: null,
     uniform: gpu.uniforms.get(params),
     params,
     slots,

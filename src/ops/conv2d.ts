@@ -1,9 +1,10 @@
 import kernel from '../../shaders/conv2d.wgsl';
+import tiled from '../../shaders/conv2d-tiled.wgsl';
 import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { shaped, tileVariant } from '../gpu/tiles.ts';
-import { SMALL_TILE, type Tile } from '../gpu/tuning/index.ts';
+import { SMALL_TILE, type Choice, type Tile } from '../gpu/tuning/index.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
@@ -180,9 +181,16 @@ export function correlate(
   relu = false,
 ): Tensor {
   const y = empty([g.batch, g.filters, g.outH, g.outW], { gpu: x.gpu });
-  const how = { RELU: Number(relu), BIAS: Number(b !== null), PADDED: isPadded(g) };
-  const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, g.batch * g.outH * g.outW, how);
-  kernel.forward(params, { x, w, bias: b ?? w, y }, grid, variant, flopsOf(g), quick);
+  const how = { RELU: Number(relu), BIAS: Number(b !== null) };
+  const columns = g.batch * g.outH * g.outW;
+  const t = tiledPlan(x.gpu, g, g.filters, columns, how);
+  if (t) {
+    const buffers = { left: w, right: x, bias: b ?? w, mask: w, y };
+    tiled[t.isThin ? 'forwardThin' : 'forward'](t.params, buffers, t.grid, t.variant, flopsOf(g));
+  } else {
+    const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, columns, { ...how, PADDED: isPadded(g) });
+    kernel.forward(params, { x, w, bias: b ?? w, y }, grid, variant, flopsOf(g), quick);
+  }
   return record(op, y, b ? [x, w, b] : [x, w], {
     isRelu: relu,
     gradient: (dy) => {
@@ -227,15 +235,15 @@ function launchSpread(g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null, relu
   const dx = empty([g.batch, g.channels, g.height, g.width], { gpu: dy.gpu });
   const phases = g.strideH * g.strideW;
   const how = { BIAS: Number(b !== null), MASK: Number(relu !== null) };
-  const { params, grid, variant, quick } = plan(
-    dy.gpu,
-    g,
-    g.channels,
-    g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW),
-    how,
-    phases,
-  );
-  kernel.backwardInput(params, { x: relu ?? dy, w, bias: b ?? w, dy, y: dx }, grid, variant, flopsOf(g), quick);
+  const columns = g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW);
+  const t = tiledPlan(dy.gpu, g, g.channels, columns, how, phases);
+  if (t) {
+    const buffers = { left: w, right: dy, bias: b ?? w, mask: relu ?? w, y: dx };
+    tiled[t.isThin ? 'backwardInputThin' : 'backwardInput'](t.params, buffers, t.grid, t.variant, flopsOf(g));
+  } else {
+    const { params, grid, variant, quick } = plan(dy.gpu, g, g.channels, columns, how, phases);
+    kernel.backwardInput(params, { x: relu ?? dy, w, bias: b ?? w, dy, y: dx }, grid, variant, flopsOf(g), quick);
+  }
   return dx;
 }
 
@@ -251,36 +259,115 @@ function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor): Tensor {
 /** Writes the gradients of sum(dy * correlate(x, w, b)) for w into `dw` and, if given, for b into `db`. */
 function launchWeightGradient(g: Geometry, dy: Tensor, x: Tensor, dw: Tensor, db: Tensor | null): void {
   const { gpu } = x;
-  const positions = g.batch * g.outH * g.outW;
-  const columns = (g.channels / g.groups) * g.kh * g.kw + 1;
-  const blocks = g.groups * Math.ceil(g.filters / g.groups / 16) * Math.ceil(columns / 16);
-  const wanted = Math.min(256, Math.ceil(gpu.tuning.wanted.filters / blocks));
-  const chunk = Math.max(64, Math.ceil(positions / wanted / 4) * 4);
-  const parts = Math.max(1, Math.ceil(positions / chunk));
+  const terms = (g.channels / g.groups) * g.kh * g.kw;
+  const columns = terms + Number(db !== null);
+  const { chunk, chunks, span } = splitOf(g);
+  const how = { BIAS: Number(db !== null) };
+  // The bias has no column of its own in a tile.
+  const t = tiledPlan(gpu, g, g.filters, Math.max(1, terms), how, chunks);
+  const parts = t ? chunks : Math.ceil(chunks / span);
   const partial = empty([parts, g.filters, columns], { gpu });
-  const { params, grid, variant, quick } = plan(gpu, g, g.filters, columns, { PADDED: isPadded(g) }, parts);
-  const split = { ...params, chunk, parts };
-  kernel.backwardWeight(split, { x, dy, y: partial }, grid, variant, flopsOf(g), quick);
+  const split = { chunk, parts, span: t ? 1 : span };
+  if (t && !t.isThin) {
+    const buffers = { left: dy, right: x, y: partial };
+    tiled.backwardWeight({ ...t.params, ...split }, buffers, t.grid, t.variant, flopsOf(g));
+  } else {
+    const withEdges = { ...how, PADDED: isPadded(g) };
+    const p = t
+      ? plan(gpu, g, g.filters, columns, { ...withEdges, GROUP_Z: 64 }, parts, acrossParts(columns))
+      : plan(gpu, g, g.filters, columns, withEdges, parts);
+    kernel.backwardWeight({ ...p.params, ...split }, { x, dy, y: partial }, p.grid, p.variant, flopsOf(g), p.quick);
+  }
   const unused = db ? null : empty([1], { gpu });
-  kernel.combineWeight(split, { x: partial, y: dw, db: (db ?? unused)! }, [g.filters * columns], {
-    BIAS: Number(db !== null),
-  });
+  const sizes = { ...g, ...UNSPLIT, parts, span };
+  const out = { y: dw, db: (db ?? unused)! };
+  if (t) tiled.combineWeight(sizes, { right: partial, ...out }, [g.filters * columns * 16], how);
+  else kernel.combineWeight(sizes, { x: partial, ...out }, [g.filters * columns], how);
   partial.dispose();
   unused?.dispose();
 }
 
+/** The block of a thin gradient of weights: one invocation a part, so that neighbours have work however few columns. */
+function acrossParts(columns: number): Choice {
+  return { tile: { m: 4, n: 4 * Math.min(4, Math.ceil(columns / 4)), groupX: 1, groupY: 1 }, pays: null };
+}
+
+/**
+ * How the sum of a gradient of weights over positions is split, by shape alone: `chunk` positions in order, `span` such
+ * sums in order, and these in order. So many chunks that a GPU is busy, so many spans that a processor is.
+ */
+function splitOf(g: Geometry): { chunk: number; chunks: number; span: number } {
+  const positions = g.batch * g.outH * g.outW;
+  const rows = g.filters / g.groups;
+  const across = Math.ceil(((g.channels / g.groups) * g.kh * g.kw + 1) / 16);
+  const invocations = 16 * g.groups * across * (rows > THIN ? Math.ceil(rows / 16) : rows / 16);
+  const wanted = Math.min(256, Math.ceil(65_536 / Math.max(1, invocations)));
+  const chunk = Math.max(128, Math.ceil(positions / wanted / 16) * 16);
+  const chunks = Math.max(1, Math.ceil(positions / chunk));
+  const blocks = g.groups * Math.ceil(rows / 16) * across;
+  const spans = Math.max(Math.ceil(24 / Math.max(1, blocks)), Math.ceil(chunks / 32));
+  return { chunk, chunks, span: Math.ceil(chunks / spans) };
+}
+
 /** Most workgroups of a dispatch along one axis. */
 const WIDEST = 65_535;
+/** Most rows of a group without a tile in workgroup memory: none would share what it copies. */
+const THIN = 4;
+/** Most rows and columns of a window together, a bit each (shaders/conv2d-tiled.wgsl). */
+const WINDOW = 30;
+/** Parameters that a product without parts and folds leaves at this. */
+const UNSPLIT = { chunk: 0, parts: 1, span: 1, tapH: 1, tapW: 1, hopH: 1, hopW: 1, fold: 0, folds: 1 };
+
+/**
+ * Grid, variant and parameters of the products of all groups in workgroup memory, as {@link plan}; null where the
+ * tuning has no tile or the window is too large.
+ */
+function tiledPlan<V extends object>(gpu: Gpu, g: Geometry, rows: number, columns: number, how: V, layers = 1) {
+  const m = rows / g.groups;
+  const slices = layers * g.groups;
+  const [tile] = gpu.tuning.convolutionTiles(m, columns, slices);
+  if (!tile || g.kh + g.kw > WINDOW) return null;
+  const isThin = m <= THIN;
+  const { lanesX, lanesY, depth } = tile;
+  const lanes = isThin ? 64 : lanesX * lanesY;
+  const [tileM, tileN] = isThin ? [m, 64] : [tile.m * lanesY, tile.n * lanesX];
+  const blocks = Math.ceil(columns / tileN);
+  const folds = Math.max(1, Math.ceil(blocks / WIDEST));
+  const fold = Math.ceil(blocks / folds);
+  const sizes = {
+    ROWS4: tile.m / 4,
+    COLS4: tile.n / 4,
+    LANES_X: lanesX,
+    LANES_Y: lanesY,
+    DEPTH: depth,
+    LOADS_A: (tileM * depth) / lanes,
+    LOADS_B: (tileN * depth) / lanes,
+  };
+  return {
+    isThin,
+    grid: [fold * lanes, Math.ceil(m / tileM), slices * folds],
+    variant: { ...how, DILATED: Number(g.dilH * g.dilW > 1), ...(isThin ? { THIN_M: Math.max(1, m) } : sizes) },
+    params: { ...g, ...UNSPLIT, ...tapsOf(g.strideH, g.dilH, 'H'), ...tapsOf(g.strideW, g.dilW, 'W'), fold, folds },
+  };
+}
 
 /**
  * Grid, variant and parameters of the products of all groups: (rows, columns) over all groups, each in `layers` slices.
- * `how`: the variant but for its blocks. Fewer than four rows (depthwise filters) take a block as thin as they are;
+ * `how`: the variant but for its blocks, `choice`: of the block, by default that of the tuning. Fewer than four rows (depthwise filters) take a block as thin as they are;
  * columns past the widest grid go on in further layers.
  */
-function plan<V extends object>(gpu: Gpu, g: Geometry, rows: number, columns: number, how: V, layers = 1) {
+function plan<V extends object>(
+  gpu: Gpu,
+  g: Geometry,
+  rows: number,
+  columns: number,
+  how: V,
+  layers = 1,
+  choice?: Choice,
+) {
   const m = rows / g.groups;
   const slices = layers * g.groups;
-  const { tile, pays } = gpu.tuning.tileFor(m, columns, slices, { quads: m >= 4, isTall: true });
+  const { tile, pays } = choice ?? gpu.tuning.tileFor(m, columns, slices, { quads: m >= 4, isTall: true });
   const launch = (chosen: Tile) => {
     const thin = m < 4 ? Math.max(1, m) : chosen.m;
     const blocks = Math.ceil(columns / chosen.n);
@@ -299,15 +386,7 @@ function plan<V extends object>(gpu: Gpu, g: Geometry, rows: number, columns: nu
   return {
     grid,
     variant,
-    params: {
-      ...g,
-      ...tapsOf(g.strideH, g.dilH, 'H'),
-      ...tapsOf(g.strideW, g.dilW, 'W'),
-      chunk: 0,
-      parts: 1,
-      fold,
-      folds,
-    },
+    params: { ...g, ...UNSPLIT, ...tapsOf(g.strideH, g.dilH, 'H'), ...tapsOf(g.strideW, g.dilW, 'W'), fold, folds },
     // One set of parameters serves both where neither folds: then `fold` is not used.
     quick:
       pays !== null && folds === 1 && small.folds === 1

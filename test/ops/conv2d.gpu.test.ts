@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { scope, tensor, type Tensor } from 'evenkeel';
-import { conv1d, conv2d, type Conv2dOptions } from 'evenkeel/ops';
+import { backward, requireGrad, scope, tensor, type Tensor, type Tuning } from 'evenkeel';
+import { conv1d, conv2d, convTranspose2d, mul, sum, type Conv2dOptions } from 'evenkeel/ops';
 import { count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/conv2d.ts';
-import { checkOp } from '../support/check-op.ts';
+import { checkOp, expectSameBits, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { checkHessian } from '../support/check-hessian.ts';
+import { gpu } from '../support/gpu.ts';
 import { sample } from '../support/sample.ts';
 import { products } from '../support/tolerance.ts';
+import { asTuned } from '../support/tuning.ts';
 
 type Shape = [number, number, number, number];
 interface Case {
@@ -33,6 +35,8 @@ const cases: Case[] = [
   { x: [1, 2, 4, 4], w: [2, 2, 3, 3], options: { padding: [3, 3] } },
   // Over 64 output positions: the gradient of the weights is summed in parts.
   { x: [5, 1, 17, 16], w: [2, 1, 3, 3], options: { padding: [1, 1] } },
+  // In spans of several parts.
+  { x: [9, 1, 26, 19], w: [6, 1, 5, 5] },
   { x: [2, 6, 5, 4], w: [4, 3, 3, 3], options: { padding: [1, 1], groups: 2 } },
   { x: [1, 6, 6, 7], w: [9, 2, 2, 3], options: { stride: [2, 3], dilation: [1, 2], groups: 3 } },
   { x: [2, 5, 6, 6], w: [5, 1, 3, 3], options: { padding: [1, 1], groups: 5 } },
@@ -190,6 +194,46 @@ test('behind a relu, whose mask the next convolution applies', () => {
     // The second sum carries the error of the first, whose terms add up to at most 9 x 4 + 2, in each of its 50 terms
     // of at most 2.
     tolerance: ({ sum }) => products(50)({ sum, want: 0, i: 0, inputs: [] }) + 50 * 2 * 38 * 14 * 2 ** -24,
+  });
+});
+
+describe('bits depend on the shape alone: every tile of a GPU against the blocks of a processor', () => {
+  const shapes: Case[] = [
+    { x: [3, 5, 9, 7], w: [20, 5, 3, 3], options: { stride: [2, 1], padding: [1, 1], dilation: [1, 2] } },
+    { x: [2, 12, 7, 5], w: [34, 6, 2, 3], options: { stride: [1, 3], padding: [0, 2], groups: 2 } },
+    { x: [2, 5, 9, 8], w: [5, 1, 3, 3], options: { padding: [1, 1], groups: 5 } },
+    { x: [2, 2, 8, 9], w: [6, 1, 3, 2], options: { stride: [2, 2], dilation: [2, 1], groups: 2 } },
+    { x: [5, 17, 6, 6], w: [33, 17, 1, 1] },
+    // Several spans of several parts of the sum over positions.
+    { x: [9, 1, 26, 19], w: [6, 1, 5, 5] },
+    // A window of more rows and columns than have a bit.
+    { x: [2, 2, 1, 70], w: [5, 2, 1, 33] },
+  ];
+  const resultsOf = ({ x, w, options }: Case): Promise<Float32Array[]> =>
+    readAll(() => {
+      const inputs = [sample(x, { seed: 1 }), sample(w, { seed: 2 }), sample([w[0]], { seed: 3 })].map(upload);
+      const [a, b, c] = inputs.map(requireGrad) as [Tensor, Tensor, Tensor];
+      const y = conv2d(a, b, c, { ...options, activation: 'relu' });
+      backward(sum(mul(y, upload(sample(y.shape, { seed: 4, low: -1, high: 1 })))));
+      const z = convTranspose2d(upload(sample(y.shape, { seed: 5 })), b, null, { ...options });
+      return [y, takeGrad(a), takeGrad(b), takeGrad(c), conv2d(a, b, null, options), z];
+    });
+
+  test.each(shapes.map((shape, i) => ({ ...shape, i })))('x [$x], w [$w], $options', async ({ i: at, ...shape }) => {
+    let want: Float32Array[] = [];
+    await asTuned('software', async () => {
+      want = await resultsOf(shape);
+    });
+    await asTuned('hardware', async () => {
+      const own = gpu as { tuning: Tuning };
+      // All tiles fit 64 rows. The shapes take turns: each compiles for seconds here.
+      const all = own.tuning.convolutionTiles(64, 64, 1);
+      expect(all.length).toBeLessThan(shapes.length);
+      const tile = all[at % all.length]!;
+      own.tuning = { ...own.tuning, convolutionTiles: () => [tile] };
+      const what = `${tile.m}x${tile.n}, ${tile.lanesX}x${tile.lanesY}`;
+      (await resultsOf(shape)).forEach((y, i) => expectSameBits(y, want[i]!, `${what}: result ${i}`));
+    });
   });
 });
 

@@ -9,8 +9,8 @@ export interface Tuning {
   readonly bodies: 'software' | 'hardware';
   /** Largest terms are compared as the bits of integers, else as numbers. */
   readonly maximaAsIntegers: boolean;
-  /** Invocations that keep the device busy: of a product, a gradient of filters, a statistic of many values. */
-  readonly wanted: { readonly product: number; readonly filters: number; readonly statistics: number };
+  /** Invocations that keep the device busy: of a product, a statistic of many values. */
+  readonly wanted: { readonly product: number; readonly statistics: number };
   /**
    * Scans, sorts, scatters and transposes share the work of an invocation among a workgroup, through its memory, where
    * there would be fewer invocations than this. 0: they never do, since barriers are slow.
@@ -18,6 +18,11 @@ export interface Tuning {
   readonly sharesUnder: number;
   /** The block of an (m, n) product in `layers` pieces. */
   tileFor(m: number, n: number, layers: number, traits: ProductTraits): Choice;
+  /**
+   * Tiles in workgroup memory for a convolution, or a gradient of one, with m rows (filters or channels) and n columns
+   * (positions or taps) in `layers` pieces, best first; none: the block of `tileFor`.
+   */
+  convolutionTiles(m: number, n: number, layers: number): readonly WorkgroupTile[];
 }
 
 /** What else the block of a product depends on. */
@@ -41,6 +46,18 @@ export interface Tile {
   groupY: number;
   /** Four neighbours along x form a quad: each loads a quarter of their common rows, and they exchange them. */
   quads?: boolean;
+}
+
+/** The tile of a product in workgroup memory (shaders/lib/tile.wgsl). */
+export interface WorkgroupTile {
+  /** Rows and columns that an invocation computes; multiples of four. */
+  m: number;
+  n: number;
+  /** Invocations of a workgroup, side by side and below each other. */
+  lanesX: number;
+  lanesY: number;
+  /** Terms that are copied at a time. */
+  depth: number;
 }
 
 /**
