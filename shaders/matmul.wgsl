@@ -6,6 +6,7 @@
 // and batchB are 0 where an operand repeats.
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
+// use lib/tile.wgsl
 // use lib/index.wgsl
 // use lib/nan.wgsl
 
@@ -14,6 +15,7 @@ override B_T: u32 = 0u;
 override EPILOGUE: u32 = 0u;
 override RAGGED_K: u32 = 1u;
 override BATCHED: u32 = 0u;
+override ROW_SUM: u32 = 0u;
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant
@@ -70,17 +72,18 @@ fn beginOf(item: u32) -> vec2u {
   return vec2u(dot(at, params.batchA) / UNIT_A, dot(at, params.batchB) / UNIT_B);
 }
 
-// `layer` counts the matrices of y: one for each item of the batch, or for each part and item. The loop is not
-// unrolled, and runs over a copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are
-// half the code.
-fn store(row0: u32, col0: u32, layer: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+// `at` is the first row, the first column and the layer, which counts the matrices of y: one for each item of the batch,
+// or for each part and item. `step`: from four rows or columns to the next. The loop is not unrolled, and runs over a
+// copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are half the code.
+fn store(at: vec3u, step: vec2u, acc: ptr<function, array<vec4f, SUMS>>) {
   var sums = *acc;
-  for (var i = 0u; i < min(BLOCK_M, params.m - row0); i++) {
-    let row = row0 + i;
+  for (var i = 0u; i < BLOCK_M; i++) {
+    let row = at.x + i / 4u * step.x + i % 4u;
+    if (row >= params.m) { break; }
     for (var j = 0u; j < BLOCK_N4; j++) {
-      let col = col0 + j * 4u;
+      let col = at.y + j * step.y;
       if (col < params.n) {
-        writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(sums[i * BLOCK_N4 + j], row, col));
+        writeY((at.z * params.m + row) * params.n + col, params.n - col, epilogue(sums[i * BLOCK_N4 + j], row, col));
       }
     }
   }
@@ -114,7 +117,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let start = place.z / params.batch * params.chunk;
   var acc: array<vec4f, SUMS>;
   sumTerms(beginOf(place.z % params.batch), id.x, row0, col0, start, min(start + params.chunk, params.k), &acc);
-  store(row0, col0, place.z, &acc);
+  store(vec3u(row0, col0, place.z), vec2u(4u), &acc);
 }
 
 // The same for one matrix, and rowSum[m] = sum over k of A[m, k]: for A = dY^T that is the gradient of the bias.
@@ -127,7 +130,7 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   if (row0 >= params.m || leaderOf(col0) >= max(params.n, 1u)) { return; }
   var acc: array<vec4f, SUMS>;
   sumTerms(vec2u(), id.x, row0, col0, 0u, params.k, &acc);
-  store(row0, col0, 0u, &acc);
+  store(vec3u(row0, col0, 0u), vec2u(4u), &acc);
   // The first of the blocks side by side, with its neighbours, reads A again: that is little, and the loop above stays
   // short.
   if (leaderOf(col0) > 0u) { return; }
@@ -147,6 +150,78 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
     if (row0 + i < params.m) { rowSum[row0 + i] = dot(sums[i], vec4f(1.0)); }
   }
+}
+
+// What lib/tile.wgsl asks for: where a vector lies at the first term, and which term that is.
+alias PlaceA = vec2u;
+alias PlaceB = vec2u;
+fn seekA(row: u32, k: u32, layer: u32) -> vec2u {
+  let at = select(min(row, params.m - 1u) * params.k + k, k * params.m + row, A_T == 1u);
+  return vec2u(beginOf(layer % params.batch).x + at / UNIT_A, k);
+}
+fn seekB(k: u32, col: u32, layer: u32) -> vec2u {
+  let at = select(k * params.n + col, min(col, params.n - 1u) * params.k + k, B_T == 1u);
+  return vec2u(beginOf(layer % params.batch).y + at / UNIT_B, k);
+}
+fn fetchA(place: vec2u, k0: u32, end: u32) -> vec4f {
+  let v = readA(place.x + k0 * select(1u, params.m, A_T == 1u) / UNIT_A);
+  return select(vec4f(-0.0), v, inside(place.y + k0, A_T == 0u, end));
+}
+fn fetchB(place: vec2u, k0: u32, end: u32) -> vec4f {
+  let v = readB(place.x + k0 * select(params.n, 1u, B_T == 1u) / UNIT_B);
+  return select(vec4f(), v, inside(place.y + k0, B_T == 1u, end));
+}
+fn inside(k: u32, alongTerms: bool, end: u32) -> vec4<bool> {
+  if (alongTerms && RAGGED_K == 1u) { return vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end); }
+  return vec4<bool>(k < end);
+}
+
+// The tile of a workgroup, stored. If ROW_SUM the result is the sums over the terms of row t of the tile, every fourth in
+// a sum of its own: the first of the tiles side by side makes them.
+fn tileTerms(t: u32, tile: vec3u) -> vec4f {
+  var places: Places;
+  var next: Vectors;
+  var acc: array<vec4f, SUMS>;
+  var rowSums: vec4f;
+  let start = tile.z / params.batch * params.chunk;
+  let end = min(start + params.chunk, params.k);
+  let sumsRows = ROW_SUM == 1u && tile.y == 0u && t < TILE_M;
+  seekTile(t, tile, &places);
+  fetchTile(&places, start, end, &next);
+  for (var k0 = start; k0 < end; k0 += TILE_K) {
+    stageTile(t, &next);
+    workgroupBarrier();
+    if (k0 + TILE_K < end) { fetchTile(&places, k0 + TILE_K, end, &next); }
+    if (LANES == LANES_X * LANES_Y || t < LANES_X * LANES_Y) {
+      for (var q = 0u; q < TILE_QUADS; q++) {
+        var blockA: array<vec4f, ROWS>;
+        var blockB: array<vec4f, BLOCK_N>;
+        blocksOfTile(t, q, &blockA, &blockB);
+        multiplyAdd(&blockA, &blockB, &acc);
+      }
+    }
+    if (sumsRows) {
+      for (var q = 0u; q < TILE_QUADS; q++) { rowSums += termsOfRow(t, q); }
+    }
+    workgroupBarrier();
+  }
+  if (LANES == LANES_X * LANES_Y || t < LANES_X * LANES_Y) {
+    store(tile + vec3u(t / LANES_X * 4u, t % LANES_X * 4u, 0u), 4u * vec2u(LANES_Y, LANES_X), &acc);
+  }
+  return rowSums;
+}
+
+// forward by workgroups; grid (LANES N / TILE_N, M / TILE_M, batch * parts).
+@compute @workgroup_size(LANES)
+fn tiled(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
+  _ = tileTerms(t, (id + params.first).yxz * vec3u(TILE_M, TILE_N, 1u));
+}
+
+@compute @workgroup_size(LANES)
+fn tiledWithRowSum(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
+  let tile = (id + params.first).yxz * vec3u(TILE_M, TILE_N, 1u);
+  let sums = tileTerms(t, tile);
+  if (tile.y == 0u && t < TILE_M && tile.x + t < params.m) { rowSum[tile.x + t] = dot(sums, vec4f(1.0)); }
 }
 
 // forward in little code, which compiles in no time: blocks of 4 x 4, one term at a time, elements read one by one. The

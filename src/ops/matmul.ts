@@ -227,7 +227,7 @@ function product(
   const chunk = parts === 1 ? Math.max(1, k) : Math.ceil(k / parts / 4) * 4;
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
   // Loads of single elements are four times the code.
-  const choice = gpu.tuning.tileFor(m, n, layers, { transposeA, isLong: !vector.a || !vector.b });
+  const [choice] = gpu.tuning.tilesFor(m, n, layers, { transposeA, transposeB, isLong: !vector.a || !vector.b });
   const layout = { A_T: Number(transposeA), B_T: Number(transposeB), ...(batch.batch > 1 ? { BATCHED: 1 } : {}) };
   const variant = {
     ...layout,
@@ -246,7 +246,7 @@ function product(
   // The quick kernels read elements one by one, whatever the shapes: one shader for all of a layout.
   const pieces = (own: object, launch: (piece: Piece<typeof variant>) => void): void =>
     inPieces(
-      choice,
+      choice!,
       [m, n, layers],
       2 * batch.batch * m * n * k,
       { ...variant, ...own },
@@ -255,21 +255,30 @@ function product(
           ...piece,
           quick: quick && { ...quick, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...layout, ...own } },
         }),
-      rowSum !== null,
+      { always: rowSum !== null },
     );
   // The row sums are wanted even when y has no columns.
   if (rowSum)
-    pieces({}, ({ grid, first, variant, flops, quick }) =>
-      kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant, flops, quick),
-    );
+    pieces({}, ({ isTiled, grid, first, variant, flops, quick }) => {
+      const buffers = { a, b, extra, y, rowSum };
+      if (isTiled) kernel.tiledWithRowSum({ ...params, first }, buffers, grid, { ...variant, ROW_SUM: 1 }, flops);
+      else kernel.forwardWithRowSum({ ...params, first }, buffers, grid, variant, flops, quick);
+    });
   else if (parts === 1)
-    pieces(last, ({ grid, first, variant, flops, quick }) =>
-      kernel.forward({ ...params, first }, { a, b, extra, y }, grid, variant, flops, quick),
+    pieces(last, ({ isTiled, grid, first, variant, flops, quick }) =>
+      kernel[isTiled ? 'tiled' : 'forward']({ ...params, first }, { a, b, extra, y }, grid, variant, flops, quick),
     );
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
-    pieces({}, ({ grid, first, variant, flops, quick }) =>
-      kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant, flops, quick),
+    pieces({}, ({ isTiled, grid, first, variant, flops, quick }) =>
+      kernel[isTiled ? 'tiled' : 'forward'](
+        { ...params, first },
+        { a, b, extra: a, y: partial },
+        grid,
+        variant,
+        flops,
+        quick,
+      ),
     );
     kernel.combine(
       { ...SINGLE, m, n, k, chunk, parts, batch: batch.batch },

@@ -11,7 +11,12 @@ export interface Tuning {
   readonly maximaAsIntegers: boolean;
   /** Invocations that keep the device busy: of a product, a gradient of filters, a statistic of many values. */
   readonly wanted: { readonly product: number; readonly filters: number; readonly statistics: number };
-  /** The block of an (m, n) product in `layers` pieces. */
+  /**
+   * The blocks that suit an (m, n) product in `layers` pieces, one at least, the best guess first. All give the same
+   * bits.
+   */
+  tilesFor(m: number, n: number, layers: number, traits: ProductTraits): readonly Choice[];
+  /** The block of a convolution as an (m, n) product in `layers` pieces. */
   tileFor(m: number, n: number, layers: number, traits: ProductTraits): Choice;
 }
 
@@ -19,6 +24,8 @@ export interface Tuning {
 export interface ProductTraits {
   /** The left operand is stored (k, m). Default: false. */
   transposeA?: boolean;
+  /** The right operand is stored (n, k). Default: false. */
+  transposeB?: boolean;
   /** Invocations may exchange what they loaded. Default: true. */
   quads?: boolean;
   /** The inner operation is more than a product and a sum, or its loads are. Default: false. */
@@ -34,6 +41,11 @@ export interface Tile {
   n: number;
   groupX: number;
   groupY: number;
+  /**
+   * Fours of terms that the workgroup keeps in its memory, so that its invocations share what they load
+   * (shaders/lib/tile.wgsl). Default: none, every invocation loads for itself.
+   */
+  depth?: number;
   /** Four neighbours along x form a quad: each loads a quarter of their common rows, and they exchange them. */
   quads?: boolean;
 }
