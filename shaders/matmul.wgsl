@@ -1,7 +1,8 @@
 // Y = epilogue(A B), M x N with K terms. A is stored (M, K), or (K, M) if A_T; B is stored (K, N), or (N, K) if B_T.
 //   EPILOGUE 0 none | 1 + extra[n] | 2 relu(. + extra[n]) | 3 zero where extra[m, n] <= 0; relu keeps NaN
 // Each invocation makes a block of BLOCK_M rows and BLOCK_N columns; grid (N / BLOCK_N, M / BLOCK_M, batch * parts).
-// With parts > 1, part s sums the terms k in [s * chunk, (s + 1) * chunk) into y[s]; `combine` then adds the parts.
+// A long sum is one of parts of `chunk` terms, which are added in their order. Layer s of the grid sums the terms in
+// [s * span, (s + 1) * span) into y[s]: all of them, in parts if IN_PARTS, or one part; then `combine` adds the layers.
 // With BATCHED there are `batch` products over up to four broadcast axes `shape`, the last first; their strides batchA
 // and batchB are 0 where an operand repeats.
 // use lib/gemm.wgsl
@@ -16,6 +17,7 @@ override EPILOGUE: u32 = 0u;
 override RAGGED_K: u32 = 1u;
 override BATCHED: u32 = 0u;
 override ROW_SUM: u32 = 0u;
+override IN_PARTS: u32 = 0u;
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant
@@ -26,6 +28,7 @@ struct Params {
   n: u32,
   k: u32,
   chunk: u32,
+  span: u32,
   parts: u32,
   batch: u32,
   first: vec3u,
@@ -72,7 +75,7 @@ fn beginOf(item: u32) -> vec2u {
   return vec2u(dot(at, params.batchA) / UNIT_A, dot(at, params.batchB) / UNIT_B);
 }
 
-// `at` is the first row, the first column and the layer, which counts the matrices of y: one for each item of the batch,
+// `at`: the first row, the first column and the layer, which counts the matrices of y: one for each item of the batch,
 // or for each part and item. `step`: from four rows or columns to the next. The loop is not unrolled, and runs over a
 // copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are half the code.
 fn store(at: vec3u, step: vec2u, acc: ptr<function, array<vec4f, SUMS>>) {
@@ -83,7 +86,8 @@ fn store(at: vec3u, step: vec2u, acc: ptr<function, array<vec4f, SUMS>>) {
     for (var j = 0u; j < BLOCK_N4; j++) {
       let col = at.y + j * step.y;
       if (col < params.n) {
-        writeY((at.z * params.m + row) * params.n + col, params.n - col, epilogue(sums[i * BLOCK_N4 + j], row, col));
+        let sum = epilogue(sums[i * BLOCK_N4 + j], row, col);
+        writeY((at.z * params.m + row) * params.n + col, params.n - col, sum);
       }
     }
   }
@@ -114,9 +118,20 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let row0 = place.y * BLOCK_M;
   let col0 = place.x * BLOCK_N;
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
-  let start = place.z / params.batch * params.chunk;
+  let start = place.z / params.batch * params.span;
+  let end = min(start + params.span, params.k);
+  let begin = beginOf(place.z % params.batch);
   var acc: array<vec4f, SUMS>;
-  sumTerms(beginOf(place.z % params.batch), id.x, row0, col0, start, min(start + params.chunk, params.k), &acc);
+  if (IN_PARTS == 0u) { sumTerms(begin, id.x, row0, col0, start, end, &acc); }
+  else {
+    for (var k = start; k < end; k += params.chunk) {
+      var part: array<vec4f, SUMS>;
+      sumTerms(begin, id.x, row0, col0, k, min(k + params.chunk, end), &part);
+      for (var i = 0u; i < SUMS; i++) { // unroll
+        acc[i] += part[i];
+      }
+    }
+  }
   store(vec3u(row0, col0, place.z), vec2u(4u), &acc);
 }
 
@@ -176,15 +191,15 @@ fn inside(k: u32, alongTerms: bool, end: u32) -> vec4<bool> {
   return vec4<bool>(k < end);
 }
 
-// The tile of a workgroup, stored. If ROW_SUM the result is the sums over the terms of row t of the tile, every fourth in
-// a sum of its own: the first of the tiles side by side makes them.
+// The tile of a workgroup, stored. If ROW_SUM the first of the tiles side by side also gives the sums over the terms of
+// row t of the tile, every fourth in a sum of its own.
 fn tileTerms(t: u32, tile: vec3u) -> vec4f {
   var places: Places;
   var next: Vectors;
   var acc: array<vec4f, SUMS>;
   var rowSums: vec4f;
-  let start = tile.z / params.batch * params.chunk;
-  let end = min(start + params.chunk, params.k);
+  let start = tile.z / params.batch * params.span;
+  let end = min(start + params.span, params.k);
   let sumsRows = ROW_SUM == 1u && tile.y == 0u && t < TILE_M;
   seekTile(t, tile, &places);
   fetchTile(&places, start, end, &next);
@@ -230,19 +245,25 @@ fn simple(place: vec3u, rows: ptr<function, vec4u>) -> mat4x4f {
   let stepA = select(1u, params.m, A_T == 1u);
   let stepB = select(params.n, 1u, B_T == 1u);
   let begin = beginOf(place.z % params.batch);
-  let start = place.z / params.batch * params.chunk;
+  let start = place.z / params.batch * params.span;
   *rows = begin.x + min(place.y * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(params.m - 1u)) * select(params.k, 1u, A_T == 1u);
   var a4 = *rows + start * stepA;
   var b4 = begin.y + min(place.x * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(max(params.n, 1u) - 1u))
     * select(1u, params.k, B_T == 1u) + start * stepB;
   var acc: mat4x4f;
-  for (var k = start; k < min(start + params.chunk, params.k); k++) {
+  var parts: mat4x4f;
+  for (var k = start; k < min(start + params.span, params.k); k++) {
+    if (IN_PARTS == 1u && k > start && (k - start) % params.chunk == 0u) {
+      parts += acc;
+      acc = mat4x4f();
+    }
     let v = vec4f(readOneB(b4.x), readOneB(b4.y), readOneB(b4.z), readOneB(b4.w));
     acc = mat4x4f(fma(vec4f(readOneA(a4.x)), v, acc[0]), fma(vec4f(readOneA(a4.y)), v, acc[1]),
       fma(vec4f(readOneA(a4.z)), v, acc[2]), fma(vec4f(readOneA(a4.w)), v, acc[3]));
     a4 += stepA;
     b4 += stepB;
   }
+  if (IN_PARTS == 1u) { return parts + acc; }
   return acc;
 }
 
@@ -288,6 +309,17 @@ fn combine(@builtin(global_invocation_id) id: vec3u) {
   let size = params.batch * params.m * params.n;
   if (i >= size) { return; }
   var sum = 0.0;
-  for (var s = 0u; s < params.parts; s++) { sum += readOneA(s * size + i); }
+  // Four loads on their way at a time; the order of the sum is that of the parts.
+  var s = 0u;
+  while (s + 4u <= params.parts) {
+    let at = s * size + i;
+    let part = vec4f(readOneA(at), readOneA(at + size), readOneA(at + 2u * size), readOneA(at + 3u * size));
+    sum = sum + part.x + part.y + part.z + part.w;
+    s += 4u;
+  }
+  while (s < params.parts) {
+    sum += readOneA(s * size + i);
+    s += 1u;
+  }
   writeY(i, 1u, epilogue(vec4f(sum), i / params.n, i % params.n));
 }

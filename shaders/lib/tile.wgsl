@@ -20,9 +20,9 @@
 //     }
 //     workgroupBarrier();
 //   }
-// so that the next terms are on their way while these are summed. (Drivers for GPUs unroll it; others would take seconds.)
-// Remainders in indices, where nothing remains, state a range, so that Tint clamps none of them. Sum i * BLOCK_N4 + j is of row tileRow(t, i) and of
-// four columns from 4 * (t % LANES_X + j * LANES_X) on.
+// so that the next terms are on their way while these are summed. (GPUs' drivers unroll it; others would need seconds.)
+// Sum i * BLOCK_N4 + j is of row tileRow(t, i) and of four columns from 4 * (t % LANES_X + j * LANES_X) on. Remainders
+// of what is small enough state a range: then Tint clamps no index.
 
 const LANES_X = 8u; // variant
 const LANES_Y = 8u; // variant
@@ -32,7 +32,7 @@ const LANES = 64u; // variant
 const TILE_QUADS = 2u; // variant
 const LOADS_A = 2u; // variant
 const LOADS_B = 2u; // variant
-// Left operands one below the other, TILE_M rows of each.
+// Left operands one below the other, TILE_M rows of each: seekA's layer is layer * PLANES + operand.
 const PLANES = 1u; // variant
 const TILE_M = LANES_Y * BLOCK_M;
 const TILE_N = LANES_X * BLOCK_N;
@@ -64,7 +64,7 @@ fn tileRow(t: u32, i: u32) -> u32 {
 fn seekTile(t: u32, tile: vec3u, places: ptr<function, Places>) {
   for (var i = 0u; i < LOADS_A; i++) { // unroll
     let at = inTile(min(t + i * LANES, SIZE_A - 1u), TILE_ROWS, A_T == 0u);
-    places.ofA[i] = seekA(tile.x + at.x, at.y, tile.z);
+    places.ofA[i] = seekA(tile.x + at.x % TILE_M, at.y, tile.z * PLANES + at.x / TILE_M);
   }
   for (var i = 0u; i < LOADS_B; i++) { // unroll
     let at = inTile(min(t + i * LANES, SIZE_B - 1u), TILE_N, B_T == 1u);
@@ -94,7 +94,12 @@ fn stageTile(t: u32, next: ptr<function, Vectors>) {
 
 // Four terms of the rows of an invocation, each row a vector along the terms, and of its columns as lib/gemm.wgsl takes
 // them.
-fn blocksOfTile(t: u32, q: u32, rows: ptr<function, array<vec4f, ROWS>>, columns: ptr<function, array<vec4f, BLOCK_N>>) {
+fn blocksOfTile(
+  t: u32,
+  q: u32,
+  rows: ptr<function, array<vec4f, ROWS>>,
+  columns: ptr<function, array<vec4f, BLOCK_N>>,
+) {
   let tx = t % LANES_X;
   let ty = t / LANES_X % LANES_Y;
   let quad = q % TILE_QUADS;
@@ -122,7 +127,8 @@ fn blocksOfTile(t: u32, q: u32, rows: ptr<function, array<vec4f, ROWS>>, columns
       columns[BLOCK_N4 * 3u + j] = tileB[at + TILE_N / 4u * 3u];
     } else {
       let at = (tx + j * LANES_X) * (TILE_K + 1u) + quad;
-      let four = transpose4(tileB[at], tileB[at + TILE_QUADS], tileB[at + TILE_QUADS * 2u], tileB[at + TILE_QUADS * 3u]);
+      let four = transpose4(tileB[at], tileB[at + TILE_QUADS], tileB[at + TILE_QUADS * 2u],
+        tileB[at + TILE_QUADS * 3u]);
       columns[j] = four[0];
       columns[BLOCK_N4 + j] = four[1];
       columns[BLOCK_N4 * 2u + j] = four[2];
@@ -136,5 +142,6 @@ fn termsOfRow(r: u32, q: u32) -> vec4f {
   if (A_T == 0u) { return tileA[r * TILE_QUADS + r / 4u + q]; }
   let at = q * TILE_ROWS + r / 4u;
   let c = r % 4u;
-  return vec4f(tileA[at][c], tileA[at + TILE_ROWS / 4u][c], tileA[at + TILE_ROWS / 2u][c], tileA[at + TILE_ROWS / 4u * 3u][c]);
+  return vec4f(tileA[at][c], tileA[at + TILE_ROWS / 4u][c], tileA[at + TILE_ROWS / 2u][c],
+    tileA[at + TILE_ROWS / 4u * 3u][c]);
 }

@@ -16,6 +16,8 @@ const tiled = (m: number, n: number, groupX: number, groupY: number, depth: numb
 const TILE_128 = tiled(8, 8, 16, 16, 2);
 const TILE_64 = tiled(8, 4, 16, 8, 4);
 const TILE_64_SLIM = tiled(4, 4, 16, 16, 4);
+/** For several left operands. */
+const TILE_64_FLAT = { ...TILE_64_SLIM, depth: 2 };
 const TILE_64_WIDE = tiled(8, 8, 8, 8, 2);
 const TILE_32 = tiled(4, 4, 8, 8, 4);
 /** For up to 16 and up to 4 columns; the latter by whether the terms of a row lie side by side. */
@@ -32,10 +34,11 @@ function tilesFor(
   m: number,
   n: number,
   layers: number,
-  { transposeA = false, transposeB = false, isLong = false }: ProductTraits,
+  { transposeA = false, transposeB = false, isLong = false, planes = 1 }: ProductTraits,
 ): readonly Tile[] {
   const groups = ({ m: rows, n: columns, groupX, groupY }: Tile): number =>
     Math.ceil(m / (rows * groupY)) * Math.ceil(n / (columns * groupX)) * layers;
+  if (planes > 1) return groups(TILE_64_SLIM) >= BUSY ? [TILE_64_FLAT, TILE_32] : [TILE_32, TILE_64_FLAT];
   if (n <= 4 && n <= m) return [transposeA ? COLUMNS_4.apart : COLUMNS_4.sideBySide, COLUMNS_16];
   if (m <= 4) return [transposeB ? ROWS_4.sideBySide : ROWS_4.apart, ROWS_16];
   if (n <= 16 && n <= m) return [COLUMNS_16, TILE_32];
@@ -52,7 +55,7 @@ export const hardwareTuning: Tuning = {
   name: 'hardware',
   bodies: 'hardware',
   maximaAsIntegers: false,
-  wanted: { product: 2048, filters: 4096, statistics: 16_384 },
+  wanted: { product: Infinity, filters: 4096, statistics: 16_384 },
   tilesFor: (...product) => tilesFor(...product).map((tile) => ({ tile, pays: null })),
   // No workgroup has under 64 invocations: with fewer, lanes of a wave idle.
   tileFor(m, n, layers) {

@@ -30,6 +30,8 @@ export interface ProductTraits {
   quads?: boolean;
   /** The inner operation is more than a product and a sum, or its loads are. Default: false. */
   isLong?: boolean;
+  /** Left operands that a block needs at a time. Default: 1. */
+  planes?: number;
   /** Each column costs an index of its own. Default: false. */
   isTall?: boolean;
 }
