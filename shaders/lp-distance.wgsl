@@ -2,12 +2,13 @@
 //   forward          y[m, n] = (sum_k |x[m, k] - w[n, k]|^p)^(1/p)
 //   forwardLargest   y[m, n] = max_k |x[m, k] - w[n, k]|, p = infinity; forwardIndexed also notes where it was found
 //   backward         dx[m, k] = sum_n dy[m, n] (|t| / y[m, n])^(p-1) sign(t), t = x[m, k] - w[n, k]; dw alike
-//   backwardLargest  dy goes to the coordinate of the largest term, with its sign
+//   backwardLargest  dy goes to the coordinate of the largest term, with its sign; gatherLargest the same
 // A distance with a term that is NaN is NaN, and so is its gradient: at p = infinity that of the first such term, else
 // of all. Blocked as in lib/gemm.wgsl: the sums of a product with another inner operation. Grid (N / BLOCK_N, M /
-// BLOCK_M).
+// BLOCK_M), or, for the entries of lib/tile.wgsl named tiled, (LANES N / TILE_N, M / TILE_M). Both give the same bits.
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
+// use lib/tile.wgsl
 // use lib/index.wgsl
 // use lib/nan.wgsl
 // use lib/powers.wgsl
@@ -24,6 +25,12 @@ alias Maxima = vec4f; // variant
 // 1: the sums or maxima may pass over NaN. Then `wild` is not 0 where x or w holds a NaN or an infinity, and terms are
 // looked at.
 override WATCHED: u32 = 0u;
+// What a tile holds: 0 rows of x and of w | 1 for backward: 1 / distance and dy, and rows of w.
+override BACKWARD: u32 = 0u;
+// Whether tiledLargest notes where.
+override INDEXED: u32 = 0u;
+// Terms among which `index` names the largest.
+override SPAN: u32 = 4u;
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant
@@ -96,36 +103,92 @@ fn largestOf(
   }
 }
 
+// `at`: the first row and column of an invocation; `step`: from four rows or columns of it to the next.
+fn rowOf(at: vec2u, step: vec2u, i: u32) -> u32 { return at.x + i / 4u * step.x + i % 4u; }
+
 // NaN where a term is: |Infinity - Infinity| too.
-fn keepNan(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+fn keepNan(at: vec2u, step: vec2u, acc: ptr<function, array<vec4f, SUMS>>) {
   for (var s = 0u; s < SUMS * 4u; s++) {
-    let row = min(row0 + s / BLOCK_N, params.m - 1u) * params.k / UNIT_A;
-    let col = min(col0 + s % BLOCK_N, params.n - 1u) * params.k / UNIT_B;
+    let row = min(rowOf(at, step, s / BLOCK_N), params.m - 1u) * params.k / UNIT_A;
+    let col = min(at.y + s % BLOCK_N / 4u * step.y + s % 4u, params.n - 1u) * params.k / UNIT_B;
     for (var k = 0u; k < params.k / UNIT_A; k++) {
       let t = readA(row + k) - readB(col + k);
-      if (isNan(t.x) || (UNIT_A == 4u && any(isNan4(t)))) { acc[s / 4u][s % 4u] = bitcast<f32>(0x7fc00000u | wild[0]); }
+      let found = isNan(t.x) || (UNIT_A == 4u && any(isNan4(t)));
+      if (found) { acc[s / 4u][s % 4u] = bitcast<f32>(0x7fc00000u | wild[0]); }
     }
   }
 }
 
 // Rolled, over a copy: see shaders/matmul.wgsl.
-fn store(row0: u32, col0: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+fn store(at: vec2u, step: vec2u, acc: ptr<function, array<vec4f, SUMS>>) {
   var sums = *acc;
-  if (WATCHED == 1u && wild[0] != 0u) { keepNan(row0, col0, &sums); }
-  for (var i = 0u; i < min(BLOCK_M, params.m - row0); i++) {
+  if (WATCHED == 1u && wild[0] != 0u) { keepNan(at, step, &sums); }
+  for (var i = 0u; i < BLOCK_M; i++) {
+    let row = rowOf(at, step, i);
+    if (row >= params.m) { break; }
     for (var j = 0u; j < BLOCK_N4; j++) {
-      let col = col0 + j * 4u;
-      if (col < params.n) { writeY((row0 + i) * params.n + col, params.n - col, sums[i * BLOCK_N4 + j]); }
+      let col = at.y + j * step.y;
+      if (col < params.n) { writeY(row * params.n + col, params.n - col, sums[i * BLOCK_N4 + j]); }
     }
   }
 }
 
-fn storeLargest(row0: u32, col0: u32, most: ptr<function, array<Maxima, SUMS>>) {
+fn storeLargest(at: vec2u, step: vec2u, most: ptr<function, array<Maxima, SUMS>>) {
   var acc: array<vec4f, SUMS>;
   for (var q = 0u; q < SUMS; q++) { // unroll
     acc[q] = bitcast<vec4f>(most[q]);
   }
-  store(row0, col0, &acc);
+  store(at, step, &acc);
+}
+
+fn storeIndex(at: vec2u, step: vec2u, found: ptr<function, array<vec4u, SUMS>>) {
+  var places = *found;
+  for (var s = 0u; s < SUMS; s++) {
+    let row = rowOf(at, step, s / BLOCK_N4);
+    let col = at.y + s % BLOCK_N4 * step.y;
+    for (var c = 0u; c < 4u; c++) {
+      if (row < params.m && col + c < params.n) { index[row * params.n + col + c] = places[s][c]; }
+    }
+  }
+}
+
+// 1 / the largest terms, or 0.
+fn inverseOf(scale: ptr<function, array<Maxima, SUMS>>, inverse: ptr<function, array<vec4f, SUMS>>) {
+  for (var q = 0u; q < SUMS; q++) { // unroll
+    let most = bitcast<vec4f>(scale[q]);
+    inverse[q] = select(vec4f(), 1.0 / most, most > vec4f(1.2e-38));
+  }
+}
+
+// acc += the powers of four terms.
+fn addPowers(
+  a: ptr<function, array<vec4f, BLOCK_M>>,
+  b: ptr<function, array<vec4f, BLOCK_N>>,
+  inverse: ptr<function, array<vec4f, SUMS>>,
+  acc: ptr<function, array<vec4f, SUMS>>,
+) {
+  for (var i = 0u; i < BLOCK_M; i++) { // unroll
+    for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+      var sum = acc[i * BLOCK_N4 + j];
+      for (var k = 0u; k < 4u; k++) { // unroll
+        var t = a[i][k] - b[k * BLOCK_N4 + j];
+        if (NORMALISED == 1u) { t *= inverse[i * BLOCK_N4 + j]; }
+        sum += raised(t);
+      }
+      acc[i * BLOCK_N4 + j] = sum;
+    }
+  }
+}
+
+// The distances from the sums of powers; an infinite largest term stays.
+fn rootsOf(scale: ptr<function, array<Maxima, SUMS>>, acc: ptr<function, array<vec4f, SUMS>>) {
+  for (var q = 0u; q < SUMS; q++) { // unroll
+    acc[q] = root(acc[q]);
+    if (NORMALISED == 1u) {
+      let most = bitcast<vec4f>(scale[q]);
+      acc[q] = select(acc[q] * most, most, bitcast<vec4u>(scale[q]) >= vec4u(0x7f800000u));
+    }
+  }
 }
 
 @compute @workgroup_size(GROUP_X, GROUP_Y)
@@ -141,10 +204,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   var inverse: array<vec4f, SUMS>;
   if (NORMALISED == 1u) {
     largestOf(&startsA, &startsB, length, &scale);
-    for (var q = 0u; q < SUMS; q++) { // unroll
-      let most = bitcast<vec4f>(scale[q]);
-      inverse[q] = select(vec4f(), 1.0 / most, most > vec4f(1.2e-38));
-    }
+    inverseOf(&scale, &inverse);
   }
   var acc: array<vec4f, SUMS>;
   var along = 0u;
@@ -154,26 +214,10 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
     loadA(&startsA, length, k, along, params.k, &blockA);
     loadB(&startsB, length, k, along, &blockB);
     along += STEP_A;
-    for (var i = 0u; i < BLOCK_M; i++) { // unroll
-      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
-        var sum = acc[i * BLOCK_N4 + j];
-        for (var kk = 0u; kk < 4u; kk++) { // unroll
-          var t = blockA[i][kk] - blockB[kk * BLOCK_N4 + j];
-          if (NORMALISED == 1u) { t *= inverse[i * BLOCK_N4 + j]; }
-          sum += raised(t);
-        }
-        acc[i * BLOCK_N4 + j] = sum;
-      }
-    }
+    addPowers(&blockA, &blockB, &inverse, &acc);
   }
-  for (var q = 0u; q < SUMS; q++) { // unroll
-    acc[q] = root(acc[q]);
-    if (NORMALISED == 1u) {
-      let most = bitcast<vec4f>(scale[q]);
-      acc[q] = select(acc[q] * most, most, bitcast<vec4u>(scale[q]) >= vec4u(0x7f800000u));
-    }
-  }
-  store(row0, col0, &acc);
+  rootsOf(&scale, &acc);
+  store(vec2u(row0, col0), vec2u(4u), &acc);
 }
 
 @compute @workgroup_size(GROUP_X, GROUP_Y)
@@ -187,7 +231,7 @@ fn forwardLargest(@builtin(global_invocation_id) id: vec3u) {
   _ = placeB(0u, col0, &startsB);
   var acc: array<Maxima, SUMS>;
   largestOf(&startsA, &startsB, length, &acc);
-  storeLargest(row0, col0, &acc);
+  storeLargest(vec2u(row0, col0), vec2u(4u), &acc);
 }
 
 // The same, and in `index` the first of the four k among which the largest term was first found.
@@ -215,19 +259,12 @@ fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
       found[q] = select(found[q], vec4u(k), acc[q] > before[q]);
     }
   }
-  storeLargest(row0, col0, &acc);
-  var places = found;
-  for (var s = 0u; s < SUMS; s++) {
-    let row = row0 + s / BLOCK_N4;
-    let col = col0 + s % BLOCK_N4 * 4u;
-    for (var c = 0u; c < 4u; c++) {
-      if (row < params.m && col + c < params.n) { index[row * params.n + col + c] = places[s][c]; }
-    }
-  }
+  storeLargest(vec2u(row0, col0), vec2u(4u), &acc);
+  storeIndex(vec2u(row0, col0), vec2u(4u), &found);
 }
 
-// Narrows `index` from four k to the lowest that has the largest term; its top bit is set where the term falls with x.
-// One invocation an output; x and w one element at a time; grid (M * N).
+// Narrows `index` from SPAN terms to the lowest that has the largest term; its top bit is set where the term falls with
+// x. One invocation an output; x and w one element at a time; grid (M * N).
 @compute @workgroup_size(64)
 fn locate(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
@@ -236,14 +273,14 @@ fn locate(@builtin(global_invocation_id) id: vec3u) {
   let col = i % params.n * params.k;
   let largest = distance_[i];
   // Clears what an earlier call has put there, so that a graph can be walked twice.
-  let start = index[i] & ~(SIGN | 3u);
+  let start = index[i] & ~(SIGN | (SPAN - 1u));
   var at = start;
   if (DIRECTION != 0u && largest == 0.0 && !isNan(largest)) {
     index[i] = NOWHERE;
     return;
   }
   let first = select(start, 0u, isNan(largest));
-  for (var k = first; k < select(min(start + 4u, params.k), params.k, isNan(largest)); k++) {
+  for (var k = first; k < select(min(start + SPAN, params.k), params.k, isNan(largest)); k++) {
     let t = difference(readA(row + k).x, vec4f(readB(col + k).x));
     if (isNan(t.x) || (!isNan(largest) && bitcast<vec4f>(larger(Maxima(), t)).x == largest)) {
       at = k;
@@ -285,7 +322,161 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
       }
     }
   }
-  store(row0, col0, &acc);
+  store(vec2u(row0, col0), vec2u(4u), &acc);
+}
+
+// What lib/tile.wgsl asks for: where a vector lies at the first term, which term that is, and of which operand.
+alias PlaceA = vec3u;
+alias PlaceB = vec2u;
+fn seekA(row: u32, k: u32, layer: u32) -> vec3u {
+  let at = select(min(row, params.m - 1u) * params.k + k, k * params.m + row, A_T == 1u);
+  return vec3u(select(at / UNIT_A, at, BACKWARD == 1u), k, layer);
+}
+fn seekB(k: u32, col: u32, layer: u32) -> vec2u {
+  return vec2u(select(min(col, params.n - 1u) * params.k + k, k * params.n + col, BACKWARD == 1u) / UNIT_B, k);
+}
+fn fetchA(place: vec3u, k0: u32, end: u32) -> vec4f {
+  let k = place.y + k0;
+  if (BACKWARD == 0u) { return select(vec4f(), readA(place.x + k0 / UNIT_A), inside(k, end)); }
+  let at = place.x + k0 * select(1u, params.m, A_T == 1u);
+  let distances = vec4f(distance_[at], distance_[at + 1u], distance_[at + 2u], distance_[at + 3u]);
+  let terms = select(inside(k, end), vec4<bool>(k < end), A_T == 1u);
+  // A distance of zero has gradient zero.
+  if (place.z == 0u) { return select(vec4f(), 1.0 / distances, (distances > vec4f(1.2e-38)) & terms); }
+  return select(vec4f(), orNan4(vec4f(dy[at], dy[at + 1u], dy[at + 2u], dy[at + 3u]), distances), terms);
+}
+fn fetchB(place: vec2u, k0: u32, end: u32) -> vec4f {
+  let k = place.y + k0;
+  let v = readB(place.x + k0 * select(1u, params.n, BACKWARD == 1u) / UNIT_B);
+  return select(vec4f(), v, select(inside(k, end), vec4<bool>(k < end), BACKWARD == 1u));
+}
+fn inside(k: u32, end: u32) -> vec4<bool> { return vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end); }
+
+// The first row and column of an invocation in the tile of its workgroup, and its steps.
+fn tileOf(id: vec3u) -> vec3u { return (id + params.first).yxz * vec3u(TILE_M, TILE_N, 0u); }
+fn cornerOf(t: u32, tile: vec3u) -> vec2u { return tile.xy + 4u * vec2u(t / LANES_X, t % LANES_X); }
+fn tileStep() -> vec2u { return 4u * vec2u(LANES_Y, LANES_X); }
+// Whether an invocation sums, or only loads.
+fn isSumming(t: u32) -> bool { return LANES == LANES_X * LANES_Y || t < LANES_X * LANES_Y; }
+
+// The rows of the first operand of a tile.
+fn ownRows(of_: ptr<function, array<vec4f, ROWS>>, rows: ptr<function, array<vec4f, BLOCK_M>>) {
+  for (var i = 0u; i < BLOCK_M; i++) { // unroll
+    rows[i] = of_[i];
+  }
+}
+
+// The largest terms of a tile, and the step in which each was first found if INDEXED.
+fn largestOfTile(
+  t: u32,
+  tile: vec3u,
+  acc: ptr<function, array<Maxima, SUMS>>,
+  found: ptr<function, array<vec4u, SUMS>>,
+) {
+  var places: Places;
+  var next: Vectors;
+  seekTile(t, tile, &places);
+  fetchTile(&places, 0u, params.k, &next);
+  for (var k0 = 0u; k0 < params.k; k0 += TILE_K) {
+    stageTile(t, &next);
+    workgroupBarrier();
+    if (k0 + TILE_K < params.k) { fetchTile(&places, k0 + TILE_K, params.k, &next); }
+    if (isSumming(t)) {
+      var before = *acc;
+      for (var q = 0u; q < TILE_QUADS; q++) {
+        var blockA: array<vec4f, ROWS>;
+        var blockB: array<vec4f, BLOCK_N>;
+        blocksOfTile(t, q, &blockA, &blockB);
+        var rows: array<vec4f, BLOCK_M>;
+        ownRows(&blockA, &rows);
+        keepLargest(&rows, &blockB, acc);
+      }
+      if (INDEXED == 1u) {
+        for (var s = 0u; s < SUMS; s++) { // unroll
+          found[s] = select(found[s], vec4u(k0), acc[s] > before[s]);
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+}
+
+@compute @workgroup_size(LANES)
+fn tiledLargest(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
+  let tile = tileOf(id);
+  var acc: array<Maxima, SUMS>;
+  var found: array<vec4u, SUMS>;
+  largestOfTile(t, tile, &acc, &found);
+  if (isSumming(t)) { storeLargest(cornerOf(t, tile), tileStep(), &acc); }
+}
+
+@compute @workgroup_size(LANES)
+fn tiledIndexed(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
+  let tile = tileOf(id);
+  var acc: array<Maxima, SUMS>;
+  var found: array<vec4u, SUMS>;
+  largestOfTile(t, tile, &acc, &found);
+  if (!isSumming(t)) { return; }
+  storeLargest(cornerOf(t, tile), tileStep(), &acc);
+  storeIndex(cornerOf(t, tile), tileStep(), &found);
+}
+
+// forward and backward.
+@compute @workgroup_size(LANES)
+fn tiled(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
+  let tile = tileOf(id);
+  let corner = cornerOf(t, tile);
+  var scale: array<Maxima, SUMS>;
+  // Of backward: the rows of x.
+  var own: array<vec4f, SUMS>;
+  var acc: array<vec4f, SUMS>;
+  if (BACKWARD == 0u && NORMALISED == 1u) {
+    var found: array<vec4u, SUMS>;
+    largestOfTile(t, tile, &scale, &found);
+    inverseOf(&scale, &own);
+  }
+  if (BACKWARD == 1u) {
+    for (var i = 0u; i < BLOCK_M; i++) { // unroll
+      let row = min(rowOf(corner, tileStep(), i), params.m - 1u) * params.n;
+      for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+        own[i * BLOCK_N4 + j] = readA((row + corner.y + j * tileStep().y) / UNIT_A);
+      }
+    }
+  }
+  var places: Places;
+  var next: Vectors;
+  seekTile(t, tile, &places);
+  fetchTile(&places, 0u, params.k, &next);
+  for (var k0 = 0u; k0 < params.k; k0 += TILE_K) {
+    stageTile(t, &next);
+    workgroupBarrier();
+    if (k0 + TILE_K < params.k) { fetchTile(&places, k0 + TILE_K, params.k, &next); }
+    if (isSumming(t)) {
+      for (var q = 0u; q < TILE_QUADS; q++) {
+        var blockA: array<vec4f, ROWS>;
+        var blockB: array<vec4f, BLOCK_N>;
+        blocksOfTile(t, q, &blockA, &blockB);
+        if (BACKWARD == 0u) {
+          var rows: array<vec4f, BLOCK_M>;
+          ownRows(&blockA, &rows);
+          addPowers(&rows, &blockB, &own, &acc);
+        } else {
+          for (var i = 0u; i < BLOCK_M; i++) { // unroll
+            for (var k = 0u; k < 4u; k++) { // unroll
+              for (var j = 0u; j < BLOCK_N4; j++) { // unroll
+                acc[i * BLOCK_N4 + j] += blockA[ROWS - BLOCK_M + i][k]
+                  * slope((own[i * BLOCK_N4 + j] - blockB[k * BLOCK_N4 + j]) * blockA[i][k]);
+              }
+            }
+          }
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+  if (!isSumming(t)) { return; }
+  if (BACKWARD == 0u) { rootsOf(&scale, &acc); }
+  store(corner, tileStep(), &acc);
 }
 
 // The gradient at p = infinity, into y: (M, N) filled with zeros; for dw if A_T. One invocation a row; grid (M).
@@ -300,5 +491,53 @@ fn backwardLargest(@builtin(global_invocation_id) id: vec3u) {
     let falls = (place & SIGN) != select(0u, SIGN, A_T == 1u);
     let g = orNan(dy[at], distance_[at]);
     y[row * params.n + (place & ~SIGN)] += ElementY(select(g, -g, falls));
+  }
+}
+
+// The same by workgroups, into every element of y: 128 terms at a time set their bit in a mask of the feature that they
+// go to, and each feature adds those of its mask in their order. A workgroup has FEATURES features of a row; grid
+// (128 M N / FEATURES).
+const FEATURES = 512u;
+const MASKS = FEATURES * 4u;
+var<workgroup> masks: array<atomic<u32>, MASKS>;
+var<workgroup> gradients: array<f32, 128>;
+
+@compute @workgroup_size(128)
+fn gatherLargest(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
+  let group = id.x + id.y * 32768u;
+  let across = (params.n + FEATURES - 1u) / FEATURES;
+  let row = group / across;
+  let first = group % across * FEATURES;
+  if (row >= params.m) { return; }
+  var acc: vec4f;
+  for (var k0 = 0u; k0 < params.k; k0 += 128u) {
+    let k = k0 + t;
+    if (k < params.k) {
+      let at = select(row * params.k + k, k * params.m + row, A_T == 1u);
+      let place = index[at];
+      // Also of NOWHERE: far beyond.
+      let feature = (place & ~SIGN) - first;
+      if (feature < FEATURES) {
+        let falls = (place & SIGN) != select(0u, SIGN, A_T == 1u);
+        let g = orNan(dy[at], distance_[at]);
+        gradients[t] = select(g, -g, falls);
+        atomicOr(&masks[t / 32u * FEATURES + feature], 1u << (t % 32u));
+      }
+    }
+    workgroupBarrier();
+    for (var f = 0u; f < 4u; f++) { // unroll
+      for (var word = 0u; word < 4u; word++) {
+        var left = atomicExchange(&masks[word * FEATURES + f * 128u + t], 0u);
+        while (left != 0u) {
+          acc[f] += gradients[word * 32u + firstTrailingBit(left)];
+          left &= left - 1u;
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+  for (var f = 0u; f < 4u; f++) { // unroll
+    let feature = first + f * 128u + t;
+    if (feature < params.n) { y[row * params.n + feature] = ElementY(acc[f]); }
   }
 }

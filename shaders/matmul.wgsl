@@ -1,11 +1,13 @@
 // Y = epilogue(A B), M x N with K terms. A is stored (M, K), or (K, M) if A_T; B is stored (K, N), or (N, K) if B_T.
 //   EPILOGUE 0 none | 1 + extra[n] | 2 relu(. + extra[n]) | 3 zero where extra[m, n] <= 0; relu keeps NaN
 // Each invocation makes a block of BLOCK_M rows and BLOCK_N columns; grid (N / BLOCK_N, M / BLOCK_M, batch * parts).
-// With parts > 1, part s sums the terms k in [s * chunk, (s + 1) * chunk) into y[s]; `combine` then adds the parts.
+// A long sum is one of parts of `chunk` terms, which are added in their order. Layer s of the grid sums the terms in
+// [s * span, (s + 1) * span) into y[s]: all of them, in parts if IN_PARTS, or one part; then `combine` adds the layers.
 // With BATCHED there are `batch` products over up to four broadcast axes `shape`, the last first; their strides batchA
 // and batchB are 0 where an operand repeats.
 // use lib/gemm.wgsl
 // use lib/operands.wgsl
+// use lib/tile.wgsl
 // use lib/index.wgsl
 // use lib/nan.wgsl
 
@@ -14,6 +16,8 @@ override B_T: u32 = 0u;
 override EPILOGUE: u32 = 0u;
 override RAGGED_K: u32 = 1u;
 override BATCHED: u32 = 0u;
+override ROW_SUM: u32 = 0u;
+override IN_PARTS: u32 = 0u;
 alias ElementA = f32; // variant
 alias ElementB = f32; // variant
 alias ElementY = f32; // variant
@@ -24,6 +28,7 @@ struct Params {
   n: u32,
   k: u32,
   chunk: u32,
+  span: u32,
   parts: u32,
   batch: u32,
   first: vec3u,
@@ -70,17 +75,19 @@ fn beginOf(item: u32) -> vec2u {
   return vec2u(dot(at, params.batchA) / UNIT_A, dot(at, params.batchB) / UNIT_B);
 }
 
-// `layer` counts the matrices of y: one for each item of the batch, or for each part and item. The loop is not
-// unrolled, and runs over a copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are
-// half the code.
-fn store(row0: u32, col0: u32, layer: u32, acc: ptr<function, array<vec4f, SUMS>>) {
+// `at`: the first row, the first column and the layer, which counts the matrices of y: one for each item of the batch,
+// or for each part and item. `step`: from four rows or columns to the next. The loop is not unrolled, and runs over a
+// copy, so that the sums themselves stay in registers: stores are rare, and unrolled they are half the code.
+fn store(at: vec3u, step: vec2u, acc: ptr<function, array<vec4f, SUMS>>) {
   var sums = *acc;
-  for (var i = 0u; i < min(BLOCK_M, params.m - row0); i++) {
-    let row = row0 + i;
+  for (var i = 0u; i < BLOCK_M; i++) {
+    let row = at.x + i / 4u * step.x + i % 4u;
+    if (row >= params.m) { break; }
     for (var j = 0u; j < BLOCK_N4; j++) {
-      let col = col0 + j * 4u;
+      let col = at.y + j * step.y;
       if (col < params.n) {
-        writeY((layer * params.m + row) * params.n + col, params.n - col, epilogue(sums[i * BLOCK_N4 + j], row, col));
+        let sum = epilogue(sums[i * BLOCK_N4 + j], row, col);
+        writeY((at.z * params.m + row) * params.n + col, params.n - col, sum);
       }
     }
   }
@@ -111,10 +118,21 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   let row0 = place.y * BLOCK_M;
   let col0 = place.x * BLOCK_N;
   if (row0 >= params.m || leaderOf(col0) >= params.n) { return; }
-  let start = place.z / params.batch * params.chunk;
+  let start = place.z / params.batch * params.span;
+  let end = min(start + params.span, params.k);
+  let begin = beginOf(place.z % params.batch);
   var acc: array<vec4f, SUMS>;
-  sumTerms(beginOf(place.z % params.batch), id.x, row0, col0, start, min(start + params.chunk, params.k), &acc);
-  store(row0, col0, place.z, &acc);
+  if (IN_PARTS == 0u) { sumTerms(begin, id.x, row0, col0, start, end, &acc); }
+  else {
+    for (var k = start; k < end; k += params.chunk) {
+      var part: array<vec4f, SUMS>;
+      sumTerms(begin, id.x, row0, col0, k, min(k + params.chunk, end), &part);
+      for (var i = 0u; i < SUMS; i++) { // unroll
+        acc[i] += part[i];
+      }
+    }
+  }
+  store(vec3u(row0, col0, place.z), vec2u(4u), &acc);
 }
 
 // The same for one matrix, and rowSum[m] = sum over k of A[m, k]: for A = dY^T that is the gradient of the bias.
@@ -127,7 +145,7 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   if (row0 >= params.m || leaderOf(col0) >= max(params.n, 1u)) { return; }
   var acc: array<vec4f, SUMS>;
   sumTerms(vec2u(), id.x, row0, col0, 0u, params.k, &acc);
-  store(row0, col0, 0u, &acc);
+  store(vec3u(row0, col0, 0u), vec2u(4u), &acc);
   // The first of the blocks side by side, with its neighbours, reads A again: that is little, and the loop above stays
   // short.
   if (leaderOf(col0) > 0u) { return; }
@@ -149,25 +167,103 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
+// What lib/tile.wgsl asks for: where a vector lies at the first term, and which term that is.
+alias PlaceA = vec2u;
+alias PlaceB = vec2u;
+fn seekA(row: u32, k: u32, layer: u32) -> vec2u {
+  let at = select(min(row, params.m - 1u) * params.k + k, k * params.m + row, A_T == 1u);
+  return vec2u(beginOf(layer % params.batch).x + at / UNIT_A, k);
+}
+fn seekB(k: u32, col: u32, layer: u32) -> vec2u {
+  let at = select(k * params.n + col, min(col, params.n - 1u) * params.k + k, B_T == 1u);
+  return vec2u(beginOf(layer % params.batch).y + at / UNIT_B, k);
+}
+fn fetchA(place: vec2u, k0: u32, end: u32) -> vec4f {
+  let v = readA(place.x + k0 * select(1u, params.m, A_T == 1u) / UNIT_A);
+  return select(vec4f(-0.0), v, inside(place.y + k0, A_T == 0u, end));
+}
+fn fetchB(place: vec2u, k0: u32, end: u32) -> vec4f {
+  let v = readB(place.x + k0 * select(params.n, 1u, B_T == 1u) / UNIT_B);
+  return select(vec4f(), v, inside(place.y + k0, B_T == 1u, end));
+}
+fn inside(k: u32, alongTerms: bool, end: u32) -> vec4<bool> {
+  if (alongTerms && RAGGED_K == 1u) { return vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end); }
+  return vec4<bool>(k < end);
+}
+
+// The tile of a workgroup, stored. If ROW_SUM the first of the tiles side by side also gives the sums over the terms of
+// row t of the tile, every fourth in a sum of its own.
+fn tileTerms(t: u32, tile: vec3u) -> vec4f {
+  var places: Places;
+  var next: Vectors;
+  var acc: array<vec4f, SUMS>;
+  var rowSums: vec4f;
+  let start = tile.z / params.batch * params.span;
+  let end = min(start + params.span, params.k);
+  let sumsRows = ROW_SUM == 1u && tile.y == 0u && t < TILE_M;
+  seekTile(t, tile, &places);
+  fetchTile(&places, start, end, &next);
+  for (var k0 = start; k0 < end; k0 += TILE_K) {
+    stageTile(t, &next);
+    workgroupBarrier();
+    if (k0 + TILE_K < end) { fetchTile(&places, k0 + TILE_K, end, &next); }
+    if (LANES == LANES_X * LANES_Y || t < LANES_X * LANES_Y) {
+      for (var q = 0u; q < TILE_QUADS; q++) {
+        var blockA: array<vec4f, ROWS>;
+        var blockB: array<vec4f, BLOCK_N>;
+        blocksOfTile(t, q, &blockA, &blockB);
+        multiplyAdd(&blockA, &blockB, &acc);
+      }
+    }
+    if (sumsRows) {
+      for (var q = 0u; q < TILE_QUADS; q++) { rowSums += termsOfRow(t, q); }
+    }
+    workgroupBarrier();
+  }
+  if (LANES == LANES_X * LANES_Y || t < LANES_X * LANES_Y) {
+    store(tile + vec3u(t / LANES_X * 4u, t % LANES_X * 4u, 0u), 4u * vec2u(LANES_Y, LANES_X), &acc);
+  }
+  return rowSums;
+}
+
+// forward by workgroups; grid (LANES N / TILE_N, M / TILE_M, batch * parts).
+@compute @workgroup_size(LANES)
+fn tiled(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
+  _ = tileTerms(t, (id + params.first).yxz * vec3u(TILE_M, TILE_N, 1u));
+}
+
+@compute @workgroup_size(LANES)
+fn tiledWithRowSum(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
+  let tile = (id + params.first).yxz * vec3u(TILE_M, TILE_N, 1u);
+  let sums = tileTerms(t, tile);
+  if (tile.y == 0u && t < TILE_M && tile.x + t < params.m) { rowSum[tile.x + t] = dot(sums, vec4f(1.0)); }
+}
+
 // forward in little code, which compiles in no time: blocks of 4 x 4, one term at a time, elements read one by one. The
 // same bits.
 fn simple(place: vec3u, rows: ptr<function, vec4u>) -> mat4x4f {
   let stepA = select(1u, params.m, A_T == 1u);
   let stepB = select(params.n, 1u, B_T == 1u);
   let begin = beginOf(place.z % params.batch);
-  let start = place.z / params.batch * params.chunk;
+  let start = place.z / params.batch * params.span;
   *rows = begin.x + min(place.y * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(params.m - 1u)) * select(params.k, 1u, A_T == 1u);
   var a4 = *rows + start * stepA;
   var b4 = begin.y + min(place.x * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(max(params.n, 1u) - 1u))
     * select(1u, params.k, B_T == 1u) + start * stepB;
   var acc: mat4x4f;
-  for (var k = start; k < min(start + params.chunk, params.k); k++) {
+  var parts: mat4x4f;
+  for (var k = start; k < min(start + params.span, params.k); k++) {
+    if (IN_PARTS == 1u && k > start && (k - start) % params.chunk == 0u) {
+      parts += acc;
+      acc = mat4x4f();
+    }
     let v = vec4f(readOneB(b4.x), readOneB(b4.y), readOneB(b4.z), readOneB(b4.w));
     acc = mat4x4f(fma(vec4f(readOneA(a4.x)), v, acc[0]), fma(vec4f(readOneA(a4.y)), v, acc[1]),
       fma(vec4f(readOneA(a4.z)), v, acc[2]), fma(vec4f(readOneA(a4.w)), v, acc[3]));
     a4 += stepA;
     b4 += stepB;
   }
+  if (IN_PARTS == 1u) { return parts + acc; }
   return acc;
 }
 
@@ -213,6 +309,17 @@ fn combine(@builtin(global_invocation_id) id: vec3u) {
   let size = params.batch * params.m * params.n;
   if (i >= size) { return; }
   var sum = 0.0;
-  for (var s = 0u; s < params.parts; s++) { sum += readOneA(s * size + i); }
+  // Four loads on their way at a time; the order of the sum is that of the parts.
+  var s = 0u;
+  while (s + 4u <= params.parts) {
+    let at = s * size + i;
+    let part = vec4f(readOneA(at), readOneA(at + size), readOneA(at + 2u * size), readOneA(at + 3u * size));
+    sum = sum + part.x + part.y + part.z + part.w;
+    s += 4u;
+  }
+  while (s < params.parts) {
+    sum += readOneA(s * size + i);
+    s += 1u;
+  }
   writeY(i, 1u, epilogue(vec4f(sum), i / params.n, i % params.n));
 }

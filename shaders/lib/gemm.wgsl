@@ -2,6 +2,7 @@
 // No shared memory and no barrier: reuse happens in registers, which a software adapter needs and a GPU's cache allows.
 
 const BLOCK_M = 4u; // variant
+const BLOCK_M4 = 1u; // variant
 const BLOCK_N4 = 1u; // variant
 override GROUP_X: u32 = 8u;
 override GROUP_Y: u32 = 8u;

@@ -2,7 +2,8 @@
 // with m, n and k, the variants A_T, B_T and RAGGED_K, and readA(i) and readB(i): four consecutive elements. Indices
 // count what a binding holds, elements or vectors of four: UNIT_A and UNIT_B elements. So nothing is divided in the
 // inner loop, where a software adapter pays for a shift as for twenty products.
-// Rows and columns past the edge repeat the last one and are not stored; terms past the end count as zero.
+// Rows and columns past the edge repeat the last one and are not stored; terms past the end are
+// -0 in A and 0 in B, which changes no sum.
 
 const UNIT_A = 1u; // variant
 const UNIT_B = 1u; // variant
@@ -61,7 +62,7 @@ fn loadA(
   if (RAGGED_K == 1u) {
     let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end);
     for (var i = 0u; i < LOADED; i++) { // unroll
-      tile[i] = select(vec4f(), tile[i], inside);
+      tile[i] = select(vec4f(-0.0), tile[i], inside);
     }
   }
   exchange(tile);

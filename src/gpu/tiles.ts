@@ -7,18 +7,42 @@ import { SMALL_TILE, type Choice, type Tile } from './tuning/tuning.ts';
  */
 export function shaped(t: Tile, across: number, down: number): Tile {
   let { groupX, groupY } = t;
-  if (!t.quads) {
+  if (!t.quads && !t.depth) {
     for (; groupX > 1 && groupX / 2 >= across; groupX /= 2) groupY *= 2;
     for (; groupY > 1 && groupY / 2 >= down; groupY /= 2) groupX *= 2;
   }
   return { ...t, groupX, groupY };
 }
 
-/** The variants of shaders/lib/gemm.wgsl for a tile; `m` is the rows of its block, if fewer. */
-export function tileVariant(t: Tile, m = t.m) {
+/** Invocations of a workgroup that shares a tile: with fewer than 64, lanes of a wave idle. */
+function lanesOf({ groupX, groupY }: Tile): number {
+  return Math.max(64, groupX * groupY);
+}
+
+/**
+ * The variants of shaders/lib/gemm.wgsl, or of shaders/lib/tile.wgsl too, for a tile. `m` is the rows of its block, if
+ * fewer, and `planes` the left operands.
+ */
+export function tileVariant(t: Tile, m = t.m, planes = 1) {
   const loaded = t.quads ? m / 4 : m;
+  if (t.depth) {
+    const lanes = lanesOf(t);
+    return {
+      BLOCK_M: m,
+      BLOCK_M4: m / 4,
+      BLOCK_N4: t.n / 4,
+      LANES_X: t.groupX,
+      LANES_Y: t.groupY,
+      LANES: lanes,
+      TILE_QUADS: t.depth,
+      LOADS_A: Math.ceil((m * planes * t.groupY * t.depth) / lanes),
+      LOADS_B: Math.ceil((t.n * t.groupX * t.depth) / lanes),
+      ...(planes > 1 ? { PLANES: planes } : {}),
+    };
+  }
   const sizes = {
     BLOCK_M: m,
+    BLOCK_M4: m / 4,
     BLOCK_N4: t.n / 4,
     GROUP_X: t.groupX,
     GROUP_Y: t.groupY,
@@ -43,8 +67,10 @@ const MOST_GROUPS = 65_535;
 
 /** One dispatch of a blocked product, or a part of it. */
 export interface Piece<V extends object> {
+  /** It is for the entry that shares tiles by workgroups. */
+  isTiled: boolean;
   grid: number[];
-  /** The invocation at which the piece begins. */
+  /** The block, or tile of a workgroup, at which the piece begins. */
   first: number[];
   /** That of the product, and those of shaders/lib/gemm.wgsl. */
   variant: V & ReturnType<typeof tileVariant>;
@@ -56,7 +82,7 @@ export interface Piece<V extends object> {
 /**
  * Calls `launch` for an (m, n) product in `layers` pieces of `flops` in all, once or, where the limit on workgroups
  * asks for it, for one part after the other. `variant`: of the shader but for its blocks. A product without columns is
- * launched if `always`.
+ * launched if `always`. `planes`: left operands of a tile.
  */
 export function inPieces<V extends object>(
   choice: Choice,
@@ -64,28 +90,34 @@ export function inPieces<V extends object>(
   flops: number,
   variant: V,
   launch: (piece: Piece<V>) => void,
-  always = false,
+  { always = false, planes = 1 } = {},
 ): void {
-  const blocks = (t: Tile) => [Math.max(Number(always), Math.ceil(n / t.n)), Math.ceil(m / t.m), layers] as const;
+  const over = (size: number, each: number): number => Math.ceil(size / each);
+  const blocks = (t: Tile) => [Math.max(Number(always), over(n, t.n)), over(m, t.m), layers] as const;
   const most = (t: Tile) => [MOST_GROUPS * t.groupX, MOST_GROUPS * t.groupY, MOST_GROUPS] as const;
-  const inBlocks = (t: Tile): Piece<V>['variant'] => ({ ...variant, ...tileVariant(t) });
-  const tile = shaped(choice.tile, Math.ceil(n / choice.tile.n), Math.ceil(m / choice.tile.m));
+  const inBlocks = (t: Tile): Piece<V>['variant'] => ({ ...variant, ...tileVariant(t, t.m, planes) });
+  const tile = shaped(choice.tile, over(n, choice.tile.n), over(m, choice.tile.m));
   const small = blocks(SMALL_TILE);
   const isOne = small.every((size, i) => size <= most(SMALL_TILE)[i]!);
   const shared = {
+    isTiled: Boolean(tile.depth),
     variant: inBlocks(tile),
     quick: choice.pays !== null && isOne ? { variant: inBlocks(SMALL_TILE), grid: small, flops: choice.pays } : null,
   };
-  const [[x, y, z], limit] = [blocks(tile), most(tile)];
+  // What a place of the grid is: a block of an invocation, or the tile of a workgroup of so many.
+  const whole = { ...tile, m: tile.m * tile.groupY, n: tile.n * tile.groupX, groupX: 1, groupY: 1 };
+  const lanes = tile.depth ? lanesOf(tile) : 1;
+  const [[x, y, z], limit] = tile.depth ? [blocks(whole), most(whole)] : [blocks(tile), most(tile)];
   for (let k = 0; k < z; k += limit[2]) {
     for (let j = 0; j < y; j += limit[1]) {
       for (let i = 0; i < x; i += limit[0]) {
-        const grid = [Math.min(limit[0], x - i), Math.min(limit[1], y - j), Math.min(limit[2], z - k)] as [
-          number,
-          number,
-          number,
-        ];
-        launch({ grid, first: [i, j, k], flops: (flops * (grid[0] * grid[1] * grid[2])) / (x * y * z), ...shared });
+        const [across, down, deep] = [Math.min(limit[0], x - i), Math.min(limit[1], y - j), Math.min(limit[2], z - k)];
+        launch({
+          grid: [across * lanes, down, deep],
+          first: [i, j, k],
+          flops: (flops * (across * down * deep)) / (x * y * z),
+          ...shared,
+        });
       }
     }
   }

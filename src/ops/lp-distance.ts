@@ -3,7 +3,7 @@ import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { inPieces, type Piece } from '../gpu/tiles.ts';
-import { SMALL_TILE } from '../gpu/tuning/index.ts';
+import { SMALL_TILE, type Choice } from '../gpu/tuning/index.ts';
 import { wildIn } from '../tensor/anomaly.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { isRecorded, record } from '../tensor/tape.ts';
@@ -130,22 +130,27 @@ function expectFeatures(what: string, x: Tensor, w: Tensor): void {
 /** What is maximised: |x - w|, or the positive part of x - w or of w - x. */
 const [DISTANCE, ABOVE, BELOW] = [0, 1, 2];
 
-/** The block of general powers, whose inner operation is long. */
-const SMALL = { tile: SMALL_TILE, pays: null };
+/** Of general powers, whose inner operation is long: the smallest block, but for workgroups that share a tile. */
+function forGeneral(choice: Choice, isGeneral: boolean): Choice {
+  return isGeneral && !choice.tile.depth ? { tile: SMALL_TILE, pays: null } : choice;
+}
 
 const NO_POWER = { p: 0, first: [0, 0, 0] };
 
 /** Sizes of a layer and the variant of its forward kernels: rows of x against rows of w. */
-function layerOf(x: Tensor, w: Tensor, isLong = false) {
+function layerOf(x: Tensor, w: Tensor, isGeneral = false) {
   const [n, k] = w.shape as [number, number];
   const m = sizeOf(x.shape.slice(0, -1));
-  const choice = isLong ? SMALL : x.gpu.tuning.tileFor(m, n, 1, { isLong: true });
+  const [best] = x.gpu.tuning.tilesFor(m, n, 1, { transposeB: true, isLong: true });
+  const choice = forGeneral(best!, isGeneral);
   const variant = { RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
   return {
     m,
     n,
     k,
     variant,
+    /** Its workgroups take so many terms at a time. */
+    shared: 4 * (choice.tile.depth ?? 0),
     pieces: <V extends object>(v: V, launch: (piece: Piece<V>) => void) =>
       inPieces(choice, [m, n, 1], flopsOf(m, n, k), v, launch),
   };
@@ -182,6 +187,14 @@ function watched(
   return { wild, WATCHED: 1, free: () => wild.dispose() };
 }
 
+/** What a kernel binds in place of distances and their gradients, which it does not read. */
+function unused(x: Tensor) {
+  return { distance_: x, dy: x };
+}
+
+/** Features and invocations of a workgroup of `gatherLargest`. */
+const [FEATURES, GATHERING] = [512, 128];
+
 /** Of one pass over all terms, three each: a difference, its power or magnitude, a sum or maximum. */
 function flopsOf(m: number, n: number, k: number): number {
   return 3 * m * n * k;
@@ -192,7 +205,7 @@ function flopsOf(m: number, n: number, k: number): number {
  * a sign, which no magnitude has: then it is watched for, in a word of {@link wildIn} or, if true, one of its own.
  */
 function largest(x: Tensor, w: Tensor, direction: number, watch: Tensor<'u32'> | boolean): Tensor {
-  const { m, n, k, variant, pieces } = layerOf(x, w);
+  const { m, n, k, variant, shared, pieces } = layerOf(x, w);
   const { gpu } = x;
   const how = { DIRECTION: direction, ...maxima(gpu, direction) };
   const { wild, WATCHED, free } = watched(x, w, watch);
@@ -200,29 +213,35 @@ function largest(x: Tensor, w: Tensor, direction: number, watch: Tensor<'u32'> |
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how, WATCHED };
   if (!isRecorded(x, w)) {
-    pieces(forward, ({ grid, first, variant, flops, quick }) =>
-      kernel.forwardLargest({ ...params, first }, { x, w, y, wild }, grid, variant, flops, quick),
-    );
+    pieces(forward, ({ isTiled, grid, first, variant, flops, quick }) => {
+      if (isTiled) kernel.tiledLargest({ ...params, first }, { ...unused(x), x, w, y, wild }, grid, variant, flops);
+      else kernel.forwardLargest({ ...params, first }, { x, w, y, wild }, grid, variant, flops, quick);
+    });
     free();
     return record('lpDistance', y);
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  pieces(forward, ({ grid, first, variant, flops, quick }) =>
-    kernel.forwardIndexed({ ...params, first }, { x, w, y, index, wild }, grid, variant, flops, quick),
-  );
+  pieces(forward, ({ isTiled, grid, first, variant, flops, quick }) => {
+    const buffers = { ...unused(x), x, w, y, index, wild };
+    if (isTiled) kernel.tiledIndexed({ ...params, first }, buffers, grid, { ...variant, INDEXED: 1 }, flops);
+    else kernel.forwardIndexed({ ...params, first }, buffers, grid, variant, flops, quick);
+  });
   free();
   return record('lpDistance', y, [x, w], {
     fused: (dy, into) => {
-      kernel.locate(params, { x, w, distance_: y, index }, [m * n], how);
+      kernel.locate(params, { x, w, distance_: y, index }, [m * n], {
+        ...how,
+        ...(shared > 0 ? { SPAN: shared } : {}),
+      });
       const scatter = (target: Tensor, rows: number, terms: number, transposed: number): Tensor => {
+        const sizes = { ...NO_POWER, m: rows, n: k, k: terms };
+        const buffers = { dy, distance_: y, y: target, index };
+        if (shared > 0) {
+          kernel.gatherLargest(sizes, buffers, [rows * Math.ceil(k / FEATURES) * GATHERING], { A_T: transposed });
+          return target;
+        }
         clear(target);
-        if (k > 0)
-          kernel.backwardLargest(
-            { ...NO_POWER, m: rows, n: k, k: terms },
-            { dy, distance_: y, y: target, index },
-            [rows],
-            { A_T: transposed },
-          );
+        if (k > 0) kernel.backwardLargest(sizes, buffers, [rows], { A_T: transposed });
         return target;
       };
       return [() => scatter(into.gradient(0), m, n, 0), () => scatter(into.gradient(1), n, m, 1)];
@@ -248,9 +267,11 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   // A largest term kept as bits is NaN if one is.
   const { wild, WATCHED, free } = watched(x, w, !isDoubling && !(isNormalised && gpu.tuning.maximaAsIntegers));
   const forward = { ...variant, ...how, NORMALISED: Number(isNormalised), WATCHED, ...maxima(gpu, DISTANCE) };
-  pieces(forward, ({ grid, first, variant, flops, quick }) =>
-    kernel.forward({ m, n, k, p: number, first }, { x, w, exponent, y, wild }, grid, variant, flops, quick),
-  );
+  pieces(forward, ({ isTiled, grid, first, variant, flops, quick }) => {
+    const buffers = { ...unused(x), x, w, exponent, y, wild };
+    if (isTiled) kernel.tiled({ m, n, k, p: number, first }, buffers, grid, variant, flops);
+    else kernel.forward({ m, n, k, p: number, first }, buffers, grid, variant, flops, quick);
+  });
   free();
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], {
     fused: (dy, into) => {
@@ -264,11 +285,21 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
         terms: number,
         transposed: number,
       ): Tensor => {
-        const choice = 'GENERAL' in slope ? SMALL : gpu.tuning.tileFor(rows, k, 1, { isLong: true });
+        const traits = { isLong: true, planes: 2 };
+        const choice = forGeneral(gpu.tuning.tilesFor(rows, k, 1, traits)[0]!, 'GENERAL' in slope);
         const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
         const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target, wild: own };
-        inPieces(choice, [rows, k, 1], flopsOf(m, n, k), backward, ({ grid, first, variant, flops, quick }) =>
-          kernel.backward({ m: rows, n: k, k: terms, p: number, first }, buffers, grid, variant, flops, quick),
+        inPieces(
+          choice,
+          [rows, k, 1],
+          flopsOf(m, n, k),
+          backward,
+          ({ isTiled, grid, first, variant, flops, quick }) => {
+            const params = { m: rows, n: k, k: terms, p: number, first };
+            if (isTiled) kernel.tiled(params, buffers, grid, { ...variant, BACKWARD: 1, B_T: 0 }, flops);
+            else kernel.backward(params, buffers, grid, variant, flops, quick);
+          },
+          { planes: 2 },
         );
         return target;
       };

@@ -177,9 +177,14 @@ export function linear(
 /** dy * (y > 0), not on the tape. */
 function masked(dy: Tensor, y: Tensor): Tensor {
   const dz = empty(dy.shape, { gpu: dy.gpu });
-  kernel.combine({ ...SINGLE, m: 1, n: dy.size, k: 1, chunk: 1, parts: 1 }, { a: dy, extra: y, y: dz }, [dy.size], {
-    EPILOGUE: 3,
-  });
+  kernel.combine(
+    { ...SINGLE, m: 1, n: dy.size, k: 1, chunk: 1, span: 1, parts: 1 },
+    { a: dy, extra: y, y: dz },
+    [dy.size],
+    {
+      EPILOGUE: 3,
+    },
+  );
   return dz;
 }
 
@@ -203,9 +208,8 @@ interface Factors extends Partial<Layout> {
   shape?: readonly number[];
 }
 
-/** Terms of one part when a long product with few outputs is split, and the most parts. */
-const CHUNK = 256;
-const MOST_PARTS = 64;
+/** Fewest terms of a part of a long sum, what chunks are a multiple of, the most parts, and the tiles that need none. */
+const [LEAST_CHUNK, STEP, MOST_PARTS, MANY_TILES] = [128, 32, 64, 128];
 
 /** One dispatch for all items of a batch. `epilogue` and `rowSum` are for a single matrix. */
 function product(
@@ -222,12 +226,16 @@ function product(
   const gpu = a.gpu;
   const batch = batchOf(shapeA.slice(0, -2), shapeB.slice(0, -2), m * k, k * n);
   const y = target ?? empty(shape!, { gpu });
-  const parts = rowSum ? 1 : partsFor(m, n, k, batch.batch, gpu.tuning.wanted.product);
-  const layers = batch.batch * parts;
-  const chunk = parts === 1 ? Math.max(1, k) : Math.ceil(k / parts / 4) * 4;
+  const chunk = rowSum ? Math.max(1, k) : chunkFor(m, n, k, batch.batch);
+  const parts = Math.max(1, Math.ceil(k / chunk));
+  // Enough blocks keep a processor busy without a layer for each part.
+  const isBusy = Math.ceil(m / 4) * Math.ceil(n / 4) * batch.batch >= gpu.tuning.wanted.product;
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
   // Loads of single elements are four times the code.
-  const choice = gpu.tuning.tileFor(m, n, layers, { transposeA, isLong: !vector.a || !vector.b });
+  const traits = { transposeA, transposeB, isLong: !vector.a || !vector.b };
+  const choice = gpu.tuning.tilesFor(m, n, batch.batch * (isBusy ? 1 : parts), traits)[0]!;
+  const inParts = parts > 1 && isBusy && !choice.tile.depth;
+  const layers = batch.batch * (inParts ? 1 : parts);
   const layout = { A_T: Number(transposeA), B_T: Number(transposeB), ...(batch.batch > 1 ? { BATCHED: 1 } : {}) };
   const variant = {
     ...layout,
@@ -242,7 +250,7 @@ function product(
   };
   const last = epilogue ? { EPILOGUE: EPILOGUES[epilogue.kind] } : {};
   const extra = epilogue?.extra ?? a;
-  const params = { m, n, k, chunk, parts, ...batch };
+  const params = { m, n, k, chunk, span: inParts ? k : chunk, parts, ...batch };
   // The quick kernels read elements one by one, whatever the shapes: one shader for all of a layout.
   const pieces = (own: object, launch: (piece: Piece<typeof variant>) => void): void =>
     inPieces(
@@ -255,24 +263,33 @@ function product(
           ...piece,
           quick: quick && { ...quick, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...layout, ...own } },
         }),
-      rowSum !== null,
+      { always: rowSum !== null },
     );
   // The row sums are wanted even when y has no columns.
   if (rowSum)
-    pieces({}, ({ grid, first, variant, flops, quick }) =>
-      kernel.forwardWithRowSum({ ...params, first }, { a, b, extra, y, rowSum }, grid, variant, flops, quick),
-    );
-  else if (parts === 1)
-    pieces(last, ({ grid, first, variant, flops, quick }) =>
-      kernel.forward({ ...params, first }, { a, b, extra, y }, grid, variant, flops, quick),
+    pieces({}, ({ isTiled, grid, first, variant, flops, quick }) => {
+      const buffers = { a, b, extra, y, rowSum };
+      if (isTiled) kernel.tiledWithRowSum({ ...params, first }, buffers, grid, { ...variant, ROW_SUM: 1 }, flops);
+      else kernel.forwardWithRowSum({ ...params, first }, buffers, grid, variant, flops, quick);
+    });
+  else if (layers === batch.batch)
+    pieces({ ...last, ...(inParts ? { IN_PARTS: 1 } : {}) }, ({ isTiled, grid, first, variant, flops, quick }) =>
+      kernel[isTiled ? 'tiled' : 'forward']({ ...params, first }, { a, b, extra, y }, grid, variant, flops, quick),
     );
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
-    pieces({}, ({ grid, first, variant, flops, quick }) =>
-      kernel.forward({ ...params, first }, { a, b, extra: a, y: partial }, grid, variant, flops, quick),
+    pieces({}, ({ isTiled, grid, first, variant, flops, quick }) =>
+      kernel[isTiled ? 'tiled' : 'forward'](
+        { ...params, first },
+        { a, b, extra: a, y: partial },
+        grid,
+        variant,
+        flops,
+        quick,
+      ),
     );
     kernel.combine(
-      { ...SINGLE, m, n, k, chunk, parts, batch: batch.batch },
+      { ...SINGLE, m, n, k, chunk, span: chunk, parts, batch: batch.batch },
       { a: partial, extra, y },
       [batch.batch * m * n],
       last,
@@ -304,9 +321,13 @@ function batchOf(leadA: readonly number[], leadB: readonly number[], sizeA: numb
   };
 }
 
-/** Parts of a split product: as many as it takes to keep the device busy when the outputs alone do not. */
-function partsFor(m: number, n: number, k: number, batch: number, wanted: number): number {
-  const blocks = Math.ceil(m / 4) * Math.ceil(n / 4) * batch;
-  if (blocks === 0 || blocks >= wanted || k < 2 * CHUNK) return 1;
-  return Math.min(MOST_PARTS, Math.ceil(k / CHUNK), Math.ceil(wanted / blocks));
+/**
+ * Terms of a part of the sums of a product: few outputs with many terms each are sums of parts, enough to keep a GPU
+ * busy. It depends on the shape alone, as the bits do.
+ */
+function chunkFor(m: number, n: number, k: number, batch: number): number {
+  const tiles = Math.ceil(m / 32) * Math.ceil(n / 32) * batch;
+  if (tiles === 0 || k < 4 * LEAST_CHUNK) return Math.max(1, k);
+  const parts = Math.min(MOST_PARTS, Math.floor(k / LEAST_CHUNK), Math.ceil(MANY_TILES / tiles));
+  return parts === 1 ? k : Math.ceil(k / parts / STEP) * STEP;
 }

@@ -3,7 +3,7 @@ import { capture, grad, noGrad, requireGrad, scope, tensor, zeros, type Tensor }
 import { infDistanceBounds, lpDistance, lpDistance2d, mul, square, sum } from 'evenkeel/ops';
 import { build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/lp-distance.ts';
-import { asTuned } from '../support/tuning.ts';
+import { asTuned, bitsByTile } from '../support/tuning.ts';
 import { checkOp, expectSameBits, expectWithin, readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 import { powError, U, ulp, type Tolerance } from '../support/tolerance.ts';
@@ -252,6 +252,29 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
         tolerance: ({ want }) => 0.5 * ulp(want),
       }),
     ));
+});
+
+describe('every block that either tuning may choose gives the same bits, forward and backward', () => {
+  test.each<[number, number, number, number]>([
+    [1, 35, 70, 33],
+    [3, 34, 37, 20],
+    [8, 35, 70, 33],
+    [20, 36, 20, 3],
+    [Infinity, 35, 70, 33],
+    [Infinity, 3, 600, 140],
+  ])('p = %f, %i rows, %i features, %i outputs', async (p, rows, features, outputs) => {
+    const [x, w] = [sample([rows, features], { seed: 1 }), sample([outputs, features], { seed: 2 })];
+    const dy = sample([rows, outputs], { seed: 3, low: -1, high: 1 });
+    const { software, hardware } = await bitsByTile(() =>
+      readAll(() => {
+        const leaves = [requireGrad(upload(x)), requireGrad(upload(w))] as [Tensor, Tensor];
+        const d = lpDistance(...leaves, null, { p });
+        return [d, ...grad(sum(mul(d, upload(dy))), leaves)];
+      }),
+    );
+    expect(hardware.size).toBeGreaterThan(1);
+    for (const [place, bits] of hardware) expect(bits, `tile ${place}`).toEqual(software);
+  });
 });
 
 test('a bias is added', () =>

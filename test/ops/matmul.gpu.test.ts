@@ -3,7 +3,7 @@ import { backward, grad, requireGrad, scope, tensor, zeros, type Tensor } from '
 import { add, dot, linear, matmul, mul, outer, square, sum } from 'evenkeel/ops';
 import { accumulator, build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/matmul.ts';
-import { asTuned } from '../support/tuning.ts';
+import { asTuned, bitsByTile } from '../support/tuning.ts';
 import { checkOp, expectWithin, readAll, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
 import { gpu } from '../support/gpu.ts';
@@ -406,6 +406,68 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
       }),
     ),
   );
+});
+
+describe('every block that either tuning may choose gives the same bits', () => {
+  // Ragged edges and terms, rows and columns for each kind of tile, sums in parts, batches.
+  test.each<[number[], number[]]>([
+    [
+      [1, 515],
+      [515, 1],
+    ],
+    [
+      [70, 37],
+      [37, 3],
+    ],
+    [
+      [2, 40],
+      [40, 261],
+    ],
+    [
+      [65, 34],
+      [34, 14],
+    ],
+    [
+      [13, 68],
+      [68, 70],
+    ],
+    [
+      [33, 640],
+      [640, 35],
+    ],
+    [
+      [2, 66, 20],
+      [2, 20, 36],
+    ],
+  ])('[%s] [%s]', async (shapeA, shapeB) => {
+    const [a, b] = [sample(shapeA, { seed: 1 }), sample(shapeB, { seed: 2 })];
+    const { software, hardware } = await bitsByTile(() =>
+      readAll(() =>
+        layouts.map(([transposeA, transposeB]) =>
+          matmul(
+            upload({ ...a, shape: exchanged(shapeA, transposeA) }),
+            upload({ ...b, shape: exchanged(shapeB, transposeB) }),
+            { transposeA, transposeB },
+          ),
+        ),
+      ),
+    );
+    expect(hardware.size).toBeGreaterThan(1);
+    for (const [place, bits] of hardware) expect(bits, `tile ${place}`).toEqual(software);
+  });
+
+  test('of linear with its gradients: bias, relu, mask and row sums', async () => {
+    const [x, w, b] = [sample([37, 530], { seed: 1 }), sample([21, 530], { seed: 2 }), sample([21], { seed: 3 })];
+    const v = sample([6, 21], { seed: 4 });
+    const { software, hardware } = await bitsByTile(() =>
+      readAll(() => {
+        const leaves = [x, w, b, v].map((d) => requireGrad(upload(d))) as [Tensor, Tensor, Tensor, Tensor];
+        const y = linear(linear(leaves[0], leaves[1], leaves[2], { activation: 'relu' }), leaves[3], null);
+        return [y, ...grad(sum(square(y)), leaves)];
+      }),
+    );
+    for (const [place, bits] of hardware) expect(bits, `tile ${place}`).toEqual(software);
+  });
 });
 
 test('a matrix times the identity is exact', () =>

@@ -29,9 +29,9 @@ test('init({ tuning }) changes the kernels, not the bits', async () => {
   const own: Tuning = {
     ...gpu.tuning,
     name: 'own',
-    tileFor: (rows, columns, layers, traits) => {
+    tilesFor: (rows, columns, layers, traits) => {
       asked.push(`${rows}x${columns}x${layers}`);
-      return gpu.tuning.tileFor(rows, columns, layers, traits);
+      return gpu.tuning.tilesFor(rows, columns, layers, traits);
     },
   };
   expect((await bitsOf(own)).bits).toEqual(software.bits);

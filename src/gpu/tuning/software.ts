@@ -35,15 +35,16 @@ const WASTE = 1.35;
  * pays. All give the same bits: an output is one sum in the order of its terms.
  */
 export function softwareTuning({ isSwiftShader, quads: hasQuads }: { isSwiftShader: boolean; quads: boolean }): Tuning {
+  const tileFor: Tuning['tileFor'] = (m, n, layers, traits) =>
+    isSwiftShader ? largeTile(m, n, layers, traits, hasQuads) : { tile: SMALL_TILE, pays: null };
   return {
     name: 'software',
     bodies: 'software',
     maximaAsIntegers: true,
     wanted: { product: 24, statistics: 512 },
     sharesUnder: 0,
-    tileFor(m, n, layers, traits) {
-      return isSwiftShader ? largeTile(m, n, layers, traits, hasQuads) : { tile: SMALL_TILE, pays: null };
-    },
+    tilesFor: (...product) => [tileFor(...product)],
+    tileFor,
     convolutionTiles: () => [],
   };
 }

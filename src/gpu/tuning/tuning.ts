@@ -16,7 +16,12 @@ export interface Tuning {
    * there would be fewer invocations than this. 0: they never do, since barriers are slow.
    */
   readonly sharesUnder: number;
-  /** The block of an (m, n) product in `layers` pieces. */
+  /**
+   * The blocks that suit an (m, n) product in `layers` pieces, one at least, the best guess first. All give the same
+   * bits.
+   */
+  tilesFor(m: number, n: number, layers: number, traits: ProductTraits): readonly Choice[];
+  /** The block of a convolution as an (m, n) product in `layers` pieces. */
   tileFor(m: number, n: number, layers: number, traits: ProductTraits): Choice;
   /**
    * Tiles in workgroup memory for a convolution, or a gradient of one, with m rows (filters or channels) and n columns
@@ -29,10 +34,14 @@ export interface Tuning {
 export interface ProductTraits {
   /** The left operand is stored (k, m). Default: false. */
   transposeA?: boolean;
+  /** The right operand is stored (n, k). Default: false. */
+  transposeB?: boolean;
   /** Invocations may exchange what they loaded. Default: true. */
   quads?: boolean;
   /** The inner operation is more than a product and a sum, or its loads are. Default: false. */
   isLong?: boolean;
+  /** Left operands that a block needs at a time. Default: 1. */
+  planes?: number;
   /** Each column costs an index of its own. Default: false. */
   isTall?: boolean;
 }
@@ -44,6 +53,11 @@ export interface Tile {
   n: number;
   groupX: number;
   groupY: number;
+  /**
+   * Fours of terms that the workgroup keeps in its memory, so that its invocations share what they load
+   * (shaders/lib/tile.wgsl). Default: none, every invocation loads for itself.
+   */
+  depth?: number;
   /** Four neighbours along x form a quad: each loads a quarter of their common rows, and they exchange them. */
   quads?: boolean;
 }
