@@ -128,7 +128,8 @@ fn store(at: vec2u, step: vec2u, acc: ptr<function, array<vec4f, SUMS>>) {
     if (row >= params.m) { break; }
     for (var j = 0u; j < BLOCK_N4; j++) {
       let col = at.y + j * step.y;
-      if (col < params.n) { writeY(row * params.n + col, params.n - col, sums[i * BLOCK_N4 + j]); }
+      let sum = sums[i * BLOCK_N4 + j];
+      if (col < params.n) { writeY(row * params.n + col, params.n - col, sum); }
     }
   }
 }
@@ -329,27 +330,30 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
 alias PlaceA = vec3u;
 alias PlaceB = vec2u;
 fn seekA(row: u32, k: u32, layer: u32) -> vec3u {
-  let at = select(min(row, params.m - 1u) * params.k + k, k * params.m + row, A_T == 1u);
-  return vec3u(select(at / UNIT_A, at, BACKWARD == 1u), k, layer);
+  return vec3u(select(min(row, params.m - 1u) * params.k + k, k * params.m + row, A_T == 1u)
+    / select(UNIT_A, 1u, BACKWARD == 1u), k, layer);
 }
 fn seekB(k: u32, col: u32, layer: u32) -> vec2u {
   return vec2u(select(min(col, params.n - 1u) * params.k + k, k * params.n + col, BACKWARD == 1u) / UNIT_B, k);
 }
 fn fetchA(place: vec3u, k0: u32, end: u32) -> vec4f {
-  let k = place.y + k0;
-  if (BACKWARD == 0u) { return select(vec4f(), readA(place.x + k0 / UNIT_A), inside(k, end)); }
-  let at = place.x + k0 * select(1u, params.m, A_T == 1u);
-  let distances = vec4f(distance_[at], distance_[at + 1u], distance_[at + 2u], distance_[at + 3u]);
-  let terms = select(inside(k, end), vec4<bool>(k < end), A_T == 1u);
-  // A distance of zero has gradient zero.
-  if (place.z == 0u) { return select(vec4f(), 1.0 / distances, (distances > vec4f(1.2e-38)) & terms); }
-  return select(vec4f(), orNan4(vec4f(dy[at], dy[at + 1u], dy[at + 2u], dy[at + 3u]), distances), terms);
+  return select(select(vec4f(), readA(place.x + k0 / UNIT_A), inside(place.y + k0, end)),
+    gradientsAt(place.x + k0 * select(1u, params.m, A_T == 1u), place.z, insideA(place.y + k0, end)), BACKWARD == 1u);
 }
 fn fetchB(place: vec2u, k0: u32, end: u32) -> vec4f {
-  let k = place.y + k0;
-  let v = readB(place.x + k0 * select(1u, params.n, BACKWARD == 1u) / UNIT_B);
-  return select(vec4f(), v, select(inside(k, end), vec4<bool>(k < end), BACKWARD == 1u));
+  return select(vec4f(), readB(place.x + k0 * select(1u, params.n, BACKWARD == 1u) / UNIT_B),
+    select(inside(place.y + k0, end), vec4<bool>(place.y + k0 < end), BACKWARD == 1u));
 }
+// 1 / distances, 0 for a distance of zero, which has gradient zero; or the gradients of the distances.
+fn gradientsAt(at: u32, operand: u32, terms: vec4<bool>) -> vec4f {
+  return select(vec4f(), select(inverses(fourOf(at)), orNan4(slopesAt(at), fourOf(at)), operand == 1u), terms);
+}
+fn inverses(v: vec4f) -> vec4f { return select(vec4f(), 1.0 / v, v > vec4f(1.2e-38)); }
+fn fourOf(at: u32) -> vec4f {
+  return vec4f(distance_[at], distance_[at + 1u], distance_[at + 2u], distance_[at + 3u]);
+}
+fn slopesAt(at: u32) -> vec4f { return vec4f(dy[at], dy[at + 1u], dy[at + 2u], dy[at + 3u]); }
+fn insideA(k: u32, end: u32) -> vec4<bool> { return select(inside(k, end), vec4<bool>(k < end), A_T == 1u); }
 fn inside(k: u32, end: u32) -> vec4<bool> { return vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end); }
 
 // The first row and column of an invocation in the tile of its workgroup, and its steps.
@@ -360,9 +364,9 @@ fn tileStep() -> vec2u { return 4u * vec2u(LANES_Y, LANES_X); }
 fn isSumming(t: u32) -> bool { return LANES == LANES_X * LANES_Y || t < LANES_X * LANES_Y; }
 
 // The rows of the first operand of a tile.
-fn ownRows(of_: ptr<function, array<vec4f, ROWS>>, rows: ptr<function, array<vec4f, BLOCK_M>>) {
+fn ownRows(operands: ptr<function, array<vec4f, ROWS>>, rows: ptr<function, array<vec4f, BLOCK_M>>) {
   for (var i = 0u; i < BLOCK_M; i++) { // unroll
-    rows[i] = of_[i];
+    rows[i] = operands[i];
   }
 }
 
@@ -382,14 +386,17 @@ fn largestOfTile(
     workgroupBarrier();
     if (k0 + TILE_K < params.k) { fetchTile(&places, k0 + TILE_K, params.k, &next); }
     if (isSumming(t)) {
-      var before = *acc;
+      var before: array<Maxima, SUMS>;
+      for (var s = 0u; s < SUMS; s++) { // unroll
+        before[s] = acc[s];
+      }
       for (var q = 0u; q < TILE_QUADS; q++) {
         var blockA: array<vec4f, ROWS>;
         var blockB: array<vec4f, BLOCK_N>;
         blocksOfTile(t, q, &blockA, &blockB);
-        var rows: array<vec4f, BLOCK_M>;
-        ownRows(&blockA, &rows);
-        keepLargest(&rows, &blockB, acc);
+        var left: array<vec4f, BLOCK_M>;
+        ownRows(&blockA, &left);
+        keepLargest(&left, &blockB, acc);
       }
       if (INDEXED == 1u) {
         for (var s = 0u; s < SUMS; s++) { // unroll
@@ -457,9 +464,9 @@ fn tiled(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec
         var blockB: array<vec4f, BLOCK_N>;
         blocksOfTile(t, q, &blockA, &blockB);
         if (BACKWARD == 0u) {
-          var rows: array<vec4f, BLOCK_M>;
-          ownRows(&blockA, &rows);
-          addPowers(&rows, &blockB, &own, &acc);
+          var left: array<vec4f, BLOCK_M>;
+          ownRows(&blockA, &left);
+          addPowers(&left, &blockB, &own, &acc);
         } else {
           for (var i = 0u; i < BLOCK_M; i++) { // unroll
             for (var k = 0u; k < 4u; k++) { // unroll
@@ -527,10 +534,9 @@ fn gatherLargest(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id)
     workgroupBarrier();
     for (var f = 0u; f < 4u; f++) { // unroll
       for (var word = 0u; word < 4u; word++) {
-        var left = atomicExchange(&masks[word * FEATURES + f * 128u + t], 0u);
-        while (left != 0u) {
+        let mask = atomicExchange(&masks[word * FEATURES + f * 128u + t], 0u);
+        for (var left = mask; left != 0u; left &= left - 1u) {
           acc[f] += gradients[word * 32u + firstTrailingBit(left)];
-          left &= left - 1u;
         }
       }
     }

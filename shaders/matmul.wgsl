@@ -56,15 +56,14 @@ fn writeY(i: u32, n: u32, v: vec4f) { // variant
   if (n > 3u) { y[i + 3u] = v.w; }
 }
 
-fn epilogue(v: vec4f, row: u32, col: u32) -> vec4f {
-  if (EPILOGUE == 0u) { return v; }
+fn epilogue(row: u32, col: u32, v: ptr<function, vec4f>) {
   if (EPILOGUE == 3u) {
     let at = row * params.n + col;
-    return select(vec4f(), v, passes4(vec4f(extra[at], extra[at + 1u], extra[at + 2u], extra[at + 3u])));
+    *v = select(vec4f(), *v, passes4(vec4f(extra[at], extra[at + 1u], extra[at + 2u], extra[at + 3u])));
+  } else if (EPILOGUE > 0u) {
+    *v += vec4f(extra[col], extra[col + 1u], extra[col + 2u], extra[col + 3u]);
+    if (EPILOGUE == 2u) { *v = orNan4(max(*v, vec4f()), *v); }
   }
-  let biased = v + vec4f(extra[col], extra[col + 1u], extra[col + 2u], extra[col + 3u]);
-  if (EPILOGUE == 2u) { return orNan4(max(biased, vec4f()), biased); }
-  return biased;
 }
 
 // Where A and B of an item of the batch begin.
@@ -86,7 +85,8 @@ fn store(at: vec3u, step: vec2u, acc: ptr<function, array<vec4f, SUMS>>) {
     for (var j = 0u; j < BLOCK_N4; j++) {
       let col = at.y + j * step.y;
       if (col < params.n) {
-        let sum = epilogue(sums[i * BLOCK_N4 + j], row, col);
+        var sum = sums[i * BLOCK_N4 + j];
+        epilogue(row, col, &sum);
         writeY((at.z * params.m + row) * params.n + col, params.n - col, sum);
       }
     }
@@ -171,33 +171,31 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
 alias PlaceA = vec2u;
 alias PlaceB = vec2u;
 fn seekA(row: u32, k: u32, layer: u32) -> vec2u {
-  let at = select(min(row, params.m - 1u) * params.k + k, k * params.m + row, A_T == 1u);
-  return vec2u(beginOf(layer % params.batch).x + at / UNIT_A, k);
+  return vec2u(beginOf(layer % params.batch).x
+    + select(min(row, params.m - 1u) * params.k + k, k * params.m + row, A_T == 1u) / UNIT_A, k);
 }
 fn seekB(k: u32, col: u32, layer: u32) -> vec2u {
-  let at = select(k * params.n + col, min(col, params.n - 1u) * params.k + k, B_T == 1u);
-  return vec2u(beginOf(layer % params.batch).y + at / UNIT_B, k);
+  return vec2u(beginOf(layer % params.batch).y
+    + select(k * params.n + col, min(col, params.n - 1u) * params.k + k, B_T == 1u) / UNIT_B, k);
 }
 fn fetchA(place: vec2u, k0: u32, end: u32) -> vec4f {
-  let v = readA(place.x + k0 * select(1u, params.m, A_T == 1u) / UNIT_A);
-  return select(vec4f(-0.0), v, inside(place.y + k0, A_T == 0u, end));
+  return select(vec4f(-0.0), readA(place.x + k0 * select(1u, params.m, A_T == 1u) / UNIT_A),
+    inside(place.y + k0, A_T == 0u, end));
 }
 fn fetchB(place: vec2u, k0: u32, end: u32) -> vec4f {
-  let v = readB(place.x + k0 * select(params.n, 1u, B_T == 1u) / UNIT_B);
-  return select(vec4f(), v, inside(place.y + k0, B_T == 1u, end));
+  return select(vec4f(), readB(place.x + k0 * select(params.n, 1u, B_T == 1u) / UNIT_B),
+    inside(place.y + k0, B_T == 1u, end));
 }
 fn inside(k: u32, alongTerms: bool, end: u32) -> vec4<bool> {
-  if (alongTerms && RAGGED_K == 1u) { return vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end); }
-  return vec4<bool>(k < end);
+  return vec4u(k) + select(vec4u(), vec4u(0u, 1u, 2u, 3u), alongTerms && RAGGED_K == 1u) < vec4u(end);
 }
 
 // The tile of a workgroup, stored. If ROW_SUM the first of the tiles side by side also gives the sums over the terms of
 // row t of the tile, every fourth in a sum of its own.
-fn tileTerms(t: u32, tile: vec3u) -> vec4f {
+fn sumTile(t: u32, tile: vec3u, rowSums: ptr<function, vec4f>) {
   var places: Places;
   var next: Vectors;
   var acc: array<vec4f, SUMS>;
-  var rowSums: vec4f;
   let start = tile.z / params.batch * params.span;
   let end = min(start + params.span, params.k);
   let sumsRows = ROW_SUM == 1u && tile.y == 0u && t < TILE_M;
@@ -216,26 +214,27 @@ fn tileTerms(t: u32, tile: vec3u) -> vec4f {
       }
     }
     if (sumsRows) {
-      for (var q = 0u; q < TILE_QUADS; q++) { rowSums += termsOfRow(t, q); }
+      for (var q = 0u; q < TILE_QUADS; q++) { addTerms(t, q, rowSums); }
     }
     workgroupBarrier();
   }
   if (LANES == LANES_X * LANES_Y || t < LANES_X * LANES_Y) {
     store(tile + vec3u(t / LANES_X * 4u, t % LANES_X * 4u, 0u), 4u * vec2u(LANES_Y, LANES_X), &acc);
   }
-  return rowSums;
 }
 
 // forward by workgroups; grid (LANES N / TILE_N, M / TILE_M, batch * parts).
 @compute @workgroup_size(LANES)
 fn tiled(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
-  _ = tileTerms(t, (id + params.first).yxz * vec3u(TILE_M, TILE_N, 1u));
+  var none: vec4f;
+  sumTile(t, (id + params.first).yxz * vec3u(TILE_M, TILE_N, 1u), &none);
 }
 
 @compute @workgroup_size(LANES)
 fn tiledWithRowSum(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec3u) {
   let tile = (id + params.first).yxz * vec3u(TILE_M, TILE_N, 1u);
-  let sums = tileTerms(t, tile);
+  var sums: vec4f;
+  sumTile(t, tile, &sums);
   if (tile.y == 0u && t < TILE_M && tile.x + t < params.m) { rowSum[tile.x + t] = dot(sums, vec4f(1.0)); }
 }
 
@@ -272,7 +271,9 @@ fn storeSimple(place: vec3u, acc: mat4x4f) {
   let col = place.x * 4u;
   for (var i = 0u; i < min(4u, params.m - place.y * 4u); i++) {
     let row = place.y * 4u + i;
-    writeY((place.z * params.m + row) * params.n + col, params.n - col, epilogue(sums[i], row, col));
+    var sum = sums[i];
+    epilogue(row, col, &sum);
+    writeY((place.z * params.m + row) * params.n + col, params.n - col, sum);
   }
 }
 
@@ -321,5 +322,7 @@ fn combine(@builtin(global_invocation_id) id: vec3u) {
     sum += readOneA(s * size + i);
     s += 1u;
   }
-  writeY(i, 1u, epilogue(vec4f(sum), i / params.n, i % params.n));
+  var v = vec4f(sum);
+  epilogue(i / params.n, i % params.n, &v);
+  writeY(i, 1u, v);
 }

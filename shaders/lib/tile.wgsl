@@ -21,8 +21,9 @@
 //     workgroupBarrier();
 //   }
 // so that the next terms are on their way while these are summed. (GPUs' drivers unroll it; others would need seconds.)
-// Sum i * BLOCK_N4 + j is of row tileRow(t, i) and of four columns from 4 * (t % LANES_X + j * LANES_X) on. Remainders
-// of what is small enough state a range: then Tint clamps no index.
+// Sum i * BLOCK_N4 + j is of row 4 * (t / LANES_X + i / 4 * LANES_Y) + i % 4 and of four columns from
+// 4 * (t % LANES_X + j * LANES_X) on. Remainders of what is small enough state a range: then Tint clamps no index.
+// (Functions with a value are one expression: the lockstep run of test/shaders-races.node.test.ts needs that.)
 
 const LANES_X = 8u; // variant
 const LANES_Y = 8u; // variant
@@ -53,12 +54,7 @@ struct Vectors { ofA: array<vec4f, LOADS_A>, ofB: array<vec4f, LOADS_B> }
 
 // Row or column of a tile of `size`, and term, of vector v.
 fn inTile(v: u32, size: u32, alongTerms: bool) -> vec2u {
-  if (alongTerms) { return vec2u(v / TILE_QUADS, v % TILE_QUADS * 4u); }
-  return vec2u(v % (size / 4u) * 4u, v / (size / 4u));
-}
-
-fn tileRow(t: u32, i: u32) -> u32 {
-  return 4u * (t / LANES_X + i / 4u * LANES_Y) + i % 4u;
+  return select(vec2u(v % (size / 4u) * 4u, v / (size / 4u)), vec2u(v / TILE_QUADS, v % TILE_QUADS * 4u), alongTerms);
 }
 
 fn seekTile(t: u32, tile: vec3u, places: ptr<function, Places>) {
@@ -137,11 +133,13 @@ fn blocksOfTile(
   }
 }
 
-// Four terms of row r of the tile.
-fn termsOfRow(r: u32, q: u32) -> vec4f {
-  if (A_T == 0u) { return tileA[r * TILE_QUADS + r / 4u + q]; }
-  let at = q * TILE_ROWS + r / 4u;
-  let c = r % 4u;
-  return vec4f(tileA[at][c], tileA[at + TILE_ROWS / 4u][c], tileA[at + TILE_ROWS / 2u][c],
-    tileA[at + TILE_ROWS / 4u * 3u][c]);
+// sums += four terms of row r of the tile.
+fn addTerms(r: u32, q: u32, sums: ptr<function, vec4f>) {
+  if (A_T == 0u) { *sums += tileA[r * TILE_QUADS + r / 4u + q]; }
+  else {
+    let at = q * TILE_ROWS + r / 4u;
+    let c = r % 4u;
+    *sums += vec4f(tileA[at][c], tileA[at + TILE_ROWS / 4u][c], tileA[at + TILE_ROWS / 2u][c],
+      tileA[at + TILE_ROWS / 4u * 3u][c]);
+  }
 }
