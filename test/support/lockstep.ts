@@ -16,6 +16,8 @@ export interface Launch {
   /** What buffers hold afterwards, in f64; exact unless `bound` says how far they may be off. */
   expected: Record<string, readonly number[]>;
   bound?: number;
+  /** Functions of several lines with a body of one expression that does the same: see `inlined`. */
+  bodies?: Record<string, string>;
 }
 
 /** [f(0), .., f(n - 1)]. */
@@ -26,12 +28,17 @@ export const floats = (n: number, f: (i: number) => number): Float32Array<ArrayB
 /** The same as u32. */
 export const words = (n: number, f: (i: number) => number): Uint32Array<ArrayBuffer> => Uint32Array.from(numbers(n, f));
 
+/** An argument in the place of a parameter; one that takes no brackets has none, as the lockstep run then needs. */
+function inBrackets(value: string | undefined): string | undefined {
+  return value === undefined || /^[\w.]+(\[\w+\])?$/.test(value) ? value : `(${value})`;
+}
+
 /**
- * Code with the calls of functions of one line written out: the lockstep run keeps what a call returned at its place in
- * the code, where the lanes share it. Functions of several lines may be called with what all lanes agree on.
+ * Code with the calls of functions of one expression written out: the lockstep run keeps what a call returned at its
+ * place in the code, where the lanes share it. Others may be called with what all lanes agree on.
  */
 function inlined(code: string): string {
-  const found = /^fn (\w+)\(([^)]*)\)[^{]*\{ return (.*); \}.*\n/m.exec(code);
+  const found = /^fn (\w+)\(([^)]*)\)[^{]*\{\s*return ([^;]*);\s*\}.*\n/m.exec(code);
   if (!found) return code;
   const [text, name, parameters, body] = found as unknown as [string, string, string, string];
   let rest = code.replace(text, () => '');
@@ -47,9 +54,7 @@ function inlined(code: string): string {
     }
     const values = new Map(parameters.split(',').map((p, i) => [p.split(':')[0]!.trim(), args[i]!.trim()]));
     rest =
-      rest.slice(0, at) +
-      `(${body.replace(/\w+/g, (w) => (values.has(w) ? `(${values.get(w)})` : w))})` +
-      rest.slice(end);
+      rest.slice(0, at) + `(${body.replace(/(?<!\.)\b\w+/g, (w) => inBrackets(values.get(w)) ?? w)})` + rest.slice(end);
   }
   return inlined(rest);
 }
@@ -75,13 +80,28 @@ function clamped(code: string, buffers: Launch['buffers']): string {
   return code;
 }
 
+/** Code with the types that aliases stand for: the lockstep run does not see through them in an array of a struct. */
+function unaliased(code: string): string {
+  for (const [line, name, type] of code.matchAll(/^alias (\w+) = (.*?);.*\n/gm))
+    code = code.replace(line, '').replace(new RegExp(`\\b${name}\\b`, 'g'), type!);
+  return code;
+}
+
+function withBody(code: string, name: string, body: string): string {
+  const start = code.indexOf('{', code.indexOf(`fn ${name}(`)) + 1;
+  let end = start;
+  for (let depth = 1; depth > 0; end++) depth += Number(code[end] === '{') - Number(code[end] === '}');
+  return `${code.slice(0, start)} ${body} ${code.slice(end - 1)}`;
+}
+
 /** Runs a launch in lockstep; `code` may have been changed. Buffers are copied first. */
 function lockstep(
-  { shader, entry, variant, params, buffers, groups }: Launch,
+  { shader, entry, variant, params, buffers, groups, bodies = {} }: Launch,
   change: (code: string) => string = (code) => code,
 ) {
   const { module } = loadWgsl(resolve(import.meta.dirname, `../../shaders/${shader}.wgsl`));
   const { code, overrides } = specialize(module.code, variant);
+  const short = Object.entries(bodies).reduce((text, [name, body]) => withBody(text, name, body), code);
   const layout = module.params!;
   const uniform = new DataView(new ArrayBuffer(layout.size));
   for (const [name, [offset, type]] of Object.entries(layout.fields))
@@ -97,7 +117,7 @@ function lockstep(
     ]),
   );
   const result = detectRaces(
-    inlined(clamped(change(code), buffers)),
+    inlined(clamped(unaliased(change(short)), buffers)),
     entry,
     [...groups],
     { 0: bound },
