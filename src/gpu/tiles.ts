@@ -1,4 +1,4 @@
-import type { Quick } from './kernel.ts';
+import type { Alternatives, Quick } from './kernel.ts';
 import { SMALL_TILE, type Choice, type Tile } from './tuning/tuning.ts';
 
 /**
@@ -76,22 +76,35 @@ export interface Piece<V extends object> {
   variant: V & ReturnType<typeof tileVariant>;
   /** Its arithmetic operations. */
   flops: number;
-  quick: Quick | null;
+  /** What else gives the same result. */
+  other: Quick | Alternatives | null;
+}
+
+/** What a tile is called where one of several is chosen: its outputs, terms a step and invocations. */
+function nameOf(t: Tile): string {
+  return `${t.m * t.groupY}x${t.n * t.groupX} k${4 * (t.depth ?? 0)} by ${lanesOf(t)}`;
+}
+
+/** Sizes that are alike for the choice of a kernel: those between the same powers of two. */
+export function sizeClass(...sizes: readonly number[]): string {
+  return sizes.map((size) => 2 ** Math.ceil(Math.log2(Math.max(1, size)))).join('x');
 }
 
 /**
  * Calls `launch` for an (m, n) product in `layers` pieces of `flops` in all, once or, where the limit on workgroups
- * asks for it, for one part after the other. `variant`: of the shader but for its blocks. A product without columns is
- * launched if `always`. `planes`: left operands of a tile.
+ * asks for it, for one part after the other. `choices`: blocks, the default first; those after it are tried on the
+ * device where they are tiles that need no more pieces. `variant`: of the shader but for its blocks. A product without
+ * columns is launched if `always`. `planes`: left operands of a tile. `kind`: of the work, for the choice.
  */
 export function inPieces<V extends object>(
-  choice: Choice,
+  choices: readonly Choice[],
   [m, n, layers]: readonly [number, number, number],
   flops: number,
   variant: V,
   launch: (piece: Piece<V>) => void,
-  { always = false, planes = 1 } = {},
+  { kind, always = false, planes = 1 }: { kind: string; always?: boolean; planes?: number },
 ): void {
+  const choice = choices[0]!;
   const over = (size: number, each: number): number => Math.ceil(size / each);
   const blocks = (t: Tile) => [Math.max(Number(always), over(n, t.n)), over(m, t.m), layers] as const;
   const most = (t: Tile) => [MOST_GROUPS * t.groupX, MOST_GROUPS * t.groupY, MOST_GROUPS] as const;
@@ -99,14 +112,23 @@ export function inPieces<V extends object>(
   const tile = shaped(choice.tile, over(n, choice.tile.n), over(m, choice.tile.m));
   const small = blocks(SMALL_TILE);
   const isOne = small.every((size, i) => size <= most(SMALL_TILE)[i]!);
-  const shared = {
-    isTiled: Boolean(tile.depth),
-    variant: inBlocks(tile),
-    quick: choice.pays !== null && isOne ? { variant: inBlocks(SMALL_TILE), grid: small, flops: choice.pays } : null,
-  };
+  const quick =
+    choice.pays !== null && isOne ? { variant: inBlocks(SMALL_TILE), grid: small, flops: choice.pays } : null;
   // What a place of the grid is: a block of an invocation, or the tile of a workgroup of so many.
-  const whole = { ...tile, m: tile.m * tile.groupY, n: tile.n * tile.groupX, groupX: 1, groupY: 1 };
+  const wholeOf = (t: Tile): Tile => ({ ...t, m: t.m * t.groupY, n: t.n * t.groupX, groupX: 1, groupY: 1 });
+  const whole = wholeOf(tile);
   const lanes = tile.depth ? lanesOf(tile) : 1;
+  const fits = (t: Tile): boolean => blocks(wholeOf(t)).every((size) => size <= MOST_GROUPS);
+  const others = choices
+    .slice(1)
+    .filter(({ tile: t }) => tile.depth && t.depth && fits(tile) && fits(t))
+    .map(({ tile: t }) => {
+      const [x, y, z] = blocks(wholeOf(t));
+      return { name: nameOf(t), variant: inBlocks(t), grid: [x * lanesOf(t), y, z] };
+    });
+  const alternatives =
+    others.length > 0 ? { key: `${kind} ${sizeClass(m, n, layers)}`, name: nameOf(tile), others } : null;
+  const shared = { isTiled: Boolean(tile.depth), variant: inBlocks(tile), other: quick ?? alternatives };
   const [[x, y, z], limit] = tile.depth ? [blocks(whole), most(whole)] : [blocks(tile), most(tile)];
   for (let k = 0; k < z; k += limit[2]) {
     for (let j = 0; j < y; j += limit[1]) {

@@ -130,9 +130,14 @@ function expectFeatures(what: string, x: Tensor, w: Tensor): void {
 /** What is maximised: |x - w|, or the positive part of x - w or of w - x. */
 const [DISTANCE, ABOVE, BELOW] = [0, 1, 2];
 
-/** Of general powers, whose inner operation is long: the smallest block, but for workgroups that share a tile. */
-function forGeneral(choice: Choice, isGeneral: boolean): Choice {
-  return isGeneral && !choice.tile.depth ? { tile: SMALL_TILE, pays: null } : choice;
+/**
+ * Blocks with as many terms a step as the first: the place of a largest term is kept by steps. Of general powers, whose
+ * inner operation is long, the smallest block, but for workgroups that share a tile.
+ */
+function choicesFor(choices: readonly Choice[], isGeneral: boolean): readonly Choice[] {
+  const { depth } = choices[0]!.tile;
+  if (isGeneral && !depth) return [{ tile: SMALL_TILE, pays: null }];
+  return choices.filter(({ tile }) => tile.depth === depth);
 }
 
 const NO_POWER = { p: 0, first: [0, 0, 0] };
@@ -141,8 +146,7 @@ const NO_POWER = { p: 0, first: [0, 0, 0] };
 function layerOf(x: Tensor, w: Tensor, isGeneral = false) {
   const [n, k] = w.shape as [number, number];
   const m = sizeOf(x.shape.slice(0, -1));
-  const [best] = x.gpu.tuning.tilesFor(m, n, 1, { transposeB: true, isLong: true });
-  const choice = forGeneral(best!, isGeneral);
+  const choices = choicesFor(x.gpu.tuning.tilesFor(m, n, 1, { transposeB: true, isLong: true }), isGeneral);
   const variant = { RAGGED_K: Number(k % 4 !== 0), ...vectors(k % 4 === 0, n % 4 === 0) };
   return {
     m,
@@ -150,9 +154,9 @@ function layerOf(x: Tensor, w: Tensor, isGeneral = false) {
     k,
     variant,
     /** Its workgroups take so many terms at a time. */
-    shared: 4 * (choice.tile.depth ?? 0),
+    shared: 4 * (choices[0]!.tile.depth ?? 0),
     pieces: <V extends object>(v: V, launch: (piece: Piece<V>) => void) =>
-      inPieces(choice, [m, n, 1], flopsOf(m, n, k), v, launch),
+      inPieces(choices, [m, n, 1], flopsOf(m, n, k), v, launch, { kind: `distance ${JSON.stringify(v)}` }),
   };
 }
 
@@ -213,18 +217,17 @@ function largest(x: Tensor, w: Tensor, direction: number, watch: Tensor<'u32'> |
   const params = { ...NO_POWER, m, n, k };
   const forward = { ...variant, ...how, WATCHED };
   if (!isRecorded(x, w)) {
-    pieces(forward, ({ isTiled, grid, first, variant, flops, quick }) => {
-      if (isTiled) kernel.tiledLargest({ ...params, first }, { ...unused(x), x, w, y, wild }, grid, variant, flops);
-      else kernel.forwardLargest({ ...params, first }, { x, w, y, wild }, grid, variant, flops, quick);
+    pieces(forward, ({ isTiled, grid, first, variant, flops, other }) => {
+      const entry = isTiled ? 'tiledLargest' : 'forwardLargest';
+      kernel[entry]({ ...params, first }, { ...unused(x), x, w, y, wild }, grid, variant, flops, other);
     });
     free();
     return record('lpDistance', y);
   }
   const index = empty([m, n], { dtype: 'u32', gpu });
-  pieces(forward, ({ isTiled, grid, first, variant, flops, quick }) => {
+  pieces({ ...forward, ...(shared > 0 ? { INDEXED: 1 } : {}) }, ({ isTiled, grid, first, variant, flops, other }) => {
     const buffers = { ...unused(x), x, w, y, index, wild };
-    if (isTiled) kernel.tiledIndexed({ ...params, first }, buffers, grid, { ...variant, INDEXED: 1 }, flops);
-    else kernel.forwardIndexed({ ...params, first }, buffers, grid, variant, flops, quick);
+    kernel[isTiled ? 'tiledIndexed' : 'forwardIndexed']({ ...params, first }, buffers, grid, variant, flops, other);
   });
   free();
   return record('lpDistance', y, [x, w], {
@@ -267,10 +270,9 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
   // A largest term kept as bits is NaN if one is.
   const { wild, WATCHED, free } = watched(x, w, !isDoubling && !(isNormalised && gpu.tuning.maximaAsIntegers));
   const forward = { ...variant, ...how, NORMALISED: Number(isNormalised), WATCHED, ...maxima(gpu, DISTANCE) };
-  pieces(forward, ({ isTiled, grid, first, variant, flops, quick }) => {
+  pieces(forward, ({ isTiled, grid, first, variant, flops, other }) => {
     const buffers = { ...unused(x), x, w, exponent, y, wild };
-    if (isTiled) kernel.tiled({ m, n, k, p: number, first }, buffers, grid, variant, flops);
-    else kernel.forward({ m, n, k, p: number, first }, buffers, grid, variant, flops, quick);
+    kernel[isTiled ? 'tiled' : 'forward']({ m, n, k, p: number, first }, buffers, grid, variant, flops, other);
   });
   free();
   return record('lpDistance', y, typeof p === 'number' ? [x, w] : [x, w, p], {
@@ -286,20 +288,20 @@ function powered(x: Tensor, w: Tensor, p: number | Tensor): Tensor {
         transposed: number,
       ): Tensor => {
         const traits = { isLong: true, planes: 2 };
-        const choice = forGeneral(gpu.tuning.tilesFor(rows, k, 1, traits)[0]!, 'GENERAL' in slope);
-        const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed };
+        const choices = choicesFor(gpu.tuning.tilesFor(rows, k, 1, traits), 'GENERAL' in slope);
+        const shared = choices[0]!.tile.depth ? { BACKWARD: 1, B_T: 0 } : {};
+        const backward = { ...vectors(k % 4 === 0, k % 4 === 0), ...slope, A_T: transposed, ...shared };
         const buffers = { x: own, w: other, exponent, distance_: y, dy, y: target, wild: own };
         inPieces(
-          choice,
+          choices,
           [rows, k, 1],
           flopsOf(m, n, k),
           backward,
-          ({ isTiled, grid, first, variant, flops, quick }) => {
+          ({ isTiled, grid, first, variant, flops, other }) => {
             const params = { m: rows, n: k, k: terms, p: number, first };
-            if (isTiled) kernel.tiled(params, buffers, grid, { ...variant, BACKWARD: 1, B_T: 0 }, flops);
-            else kernel.backward(params, buffers, grid, variant, flops, quick);
+            kernel[isTiled ? 'tiled' : 'backward'](params, buffers, grid, variant, flops, other);
           },
-          { planes: 2 },
+          { kind: `distance ${JSON.stringify(backward)}`, planes: 2 },
         );
         return target;
       };

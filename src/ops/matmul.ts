@@ -1,7 +1,7 @@
 import kernel from '../../shaders/matmul.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { inPieces, type Piece } from '../gpu/tiles.ts';
+import { inPieces, sizeClass, type Piece } from '../gpu/tiles.ts';
 import { broadcastShapes, broadcastStrides, sameShape, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
@@ -233,8 +233,8 @@ function product(
   const vector = { a: (transposeA ? m : k) % 4 === 0, b: (transposeB ? k : n) % 4 === 0, y: n % 4 === 0 };
   // Loads of single elements are four times the code.
   const traits = { transposeA, transposeB, isLong: !vector.a || !vector.b };
-  const choice = gpu.tuning.tilesFor(m, n, batch.batch * (isBusy ? 1 : parts), traits)[0]!;
-  const inParts = parts > 1 && isBusy && !choice.tile.depth;
+  const choices = gpu.tuning.tilesFor(m, n, batch.batch * (isBusy ? 1 : parts), traits);
+  const inParts = parts > 1 && isBusy && !choices[0]!.tile.depth;
   const layers = batch.batch * (inParts ? 1 : parts);
   const layout = { A_T: Number(transposeA), B_T: Number(transposeB), ...(batch.batch > 1 ? { BATCHED: 1 } : {}) };
   const variant = {
@@ -254,38 +254,44 @@ function product(
   // The quick kernels read elements one by one, whatever the shapes: one shader for all of a layout.
   const pieces = (own: object, launch: (piece: Piece<typeof variant>) => void): void =>
     inPieces(
-      choice,
+      choices,
       [m, n, layers],
       2 * batch.batch * m * n * k,
       { ...variant, ...own },
-      ({ quick, ...piece }) =>
+      ({ other, ...piece }) =>
         launch({
           ...piece,
-          quick: quick && { ...quick, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...layout, ...own } },
+          other:
+            other && 'flops' in other
+              ? { ...other, entry: rowSum ? 'quickWithRowSum' : 'quick', variant: { ...layout, ...own } }
+              : other,
         }),
-      { always: rowSum !== null },
+      {
+        kind: `${rowSum ? 'product with row sums' : 'product'} ${kindOf(traits)} k${sizeClass(k)}`,
+        always: rowSum !== null,
+      },
     );
   // The row sums are wanted even when y has no columns.
   if (rowSum)
-    pieces({}, ({ isTiled, grid, first, variant, flops, quick }) => {
+    pieces(choices[0]!.tile.depth ? { ROW_SUM: 1 } : {}, ({ isTiled, grid, first, variant, flops, other }) => {
       const buffers = { a, b, extra, y, rowSum };
-      if (isTiled) kernel.tiledWithRowSum({ ...params, first }, buffers, grid, { ...variant, ROW_SUM: 1 }, flops);
-      else kernel.forwardWithRowSum({ ...params, first }, buffers, grid, variant, flops, quick);
+      const entry = isTiled ? 'tiledWithRowSum' : 'forwardWithRowSum';
+      kernel[entry]({ ...params, first }, buffers, grid, variant, flops, other);
     });
   else if (layers === batch.batch)
-    pieces({ ...last, ...(inParts ? { IN_PARTS: 1 } : {}) }, ({ isTiled, grid, first, variant, flops, quick }) =>
-      kernel[isTiled ? 'tiled' : 'forward']({ ...params, first }, { a, b, extra, y }, grid, variant, flops, quick),
+    pieces({ ...last, ...(inParts ? { IN_PARTS: 1 } : {}) }, ({ isTiled, grid, first, variant, flops, other }) =>
+      kernel[isTiled ? 'tiled' : 'forward']({ ...params, first }, { a, b, extra, y }, grid, variant, flops, other),
     );
   else {
     const partial = empty([parts, batch.batch, m, n], { gpu });
-    pieces({}, ({ isTiled, grid, first, variant, flops, quick }) =>
+    pieces({}, ({ isTiled, grid, first, variant, flops, other }) =>
       kernel[isTiled ? 'tiled' : 'forward'](
         { ...params, first },
         { a, b, extra: a, y: partial },
         grid,
         variant,
         flops,
-        quick,
+        other,
       ),
     );
     kernel.combine(
@@ -297,6 +303,19 @@ function product(
     partial.dispose();
   }
   return y;
+}
+
+/** The layout of a product and the manner of its loads, in a word: 'NT', 'TN ragged'. */
+function kindOf({
+  transposeA,
+  transposeB,
+  isLong,
+}: {
+  transposeA: boolean;
+  transposeB: boolean;
+  isLong: boolean;
+}): string {
+  return `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${isLong ? ' ragged' : ''}`;
 }
 
 /** How many products there are, and where the operands of each begin, from leading axes that broadcast. */

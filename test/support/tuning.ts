@@ -1,38 +1,19 @@
+import { tuningFor, type Tuning } from '../../src/gpu/tuning/index.ts';
 import { gpu } from './gpu.ts';
-import { tuningFor, type Choice, type Tuning } from '../../src/gpu/tuning/index.ts';
-
-const known = (kind: 'hardware' | 'software'): Tuning => tuningFor(gpu.adapter, gpu.device.features, kind);
 
 /** Runs `body` with the blocks and paths that the library takes on a kind of adapter, whichever is there. */
-export async function asTuned<T>(kind: 'hardware' | 'software' | Tuning, body: () => Promise<T>): Promise<T> {
+export function asTuned(kind: 'hardware' | 'software', body: () => Promise<void>): Promise<void> {
+  return withTuning(tuningFor(gpu.adapter, gpu.device.features, kind), body);
+}
+
+/** Runs `body` with a tuning. */
+export async function withTuning(tuning: Tuning, body: () => Promise<void>): Promise<void> {
   const of = gpu as { tuning: Tuning };
   const own = of.tuning;
-  of.tuning = typeof kind === 'string' ? known(kind) : kind;
+  of.tuning = tuning;
   try {
-    return await body();
+    await body();
   } finally {
     of.tuning = own;
   }
-}
-
-/**
- * The bits that `body` gives with the tuning for processors, and with each block that the tuning for GPUs lists: for
- * every product of `body` the same place of its list, the last of a shorter one.
- */
-export async function bitsByTile(
-  body: () => Promise<readonly ArrayLike<number>[]>,
-): Promise<{ software: number[][]; hardware: Map<number, number[][]> }> {
-  const bits = async (tuning: 'software' | Tuning): Promise<number[][]> =>
-    (await asTuned(tuning, body)).map((values) => [...new Uint32Array(Float32Array.from(values).buffer)]);
-  const hardware = known('hardware');
-  const found = new Map<number, number[][]>();
-  for (let place = 0, longest = 1; place < longest; place++) {
-    const tilesFor: Tuning['tilesFor'] = (...product) => {
-      const tiles = hardware.tilesFor(...product);
-      longest = Math.max(longest, tiles.length);
-      return [tiles[Math.min(place, tiles.length - 1)] as Choice];
-    };
-    found.set(place, await bits({ ...hardware, tilesFor }));
-  }
-  return { software: await bits('software'), hardware: found };
 }
