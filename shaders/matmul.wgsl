@@ -124,11 +124,13 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   var acc: array<vec4f, SUMS>;
   if (IN_PARTS == 0u) { sumTerms(begin, id.x, row0, col0, start, end, &acc); }
   else {
+    // Cleared by hand: declared in the loop, it would keep its values on SwiftShader.
+    var part: array<vec4f, SUMS>;
     for (var k = start; k < end; k += params.chunk) {
-      var part: array<vec4f, SUMS>;
       sumTerms(begin, id.x, row0, col0, k, min(k + params.chunk, end), &part);
       for (var i = 0u; i < SUMS; i++) { // unroll
         acc[i] += part[i];
+        part[i] = vec4f();
       }
     }
   }

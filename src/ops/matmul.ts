@@ -208,7 +208,7 @@ interface Factors extends Partial<Layout> {
   shape?: readonly number[];
 }
 
-/** Fewest terms of a part of a long sum, what chunks are a multiple of, the most parts, and the tiles that need none. */
+/** Fewest terms of a part of a long sum, what chunks are a multiple of, most parts, and the tiles that need none. */
 const [LEAST_CHUNK, STEP, MOST_PARTS, MANY_TILES] = [128, 32, 64, 128];
 
 /** One dispatch for all items of a batch. `epilogue` and `rowSum` are for a single matrix. */

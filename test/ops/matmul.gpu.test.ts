@@ -436,6 +436,10 @@ describe('every block that either tuning may choose gives the same bits', () => 
       [640, 35],
     ],
     [
+      [37, 530],
+      [530, 21],
+    ],
+    [
       [2, 66, 20],
       [2, 20, 36],
     ],
