@@ -221,8 +221,8 @@ fn backwardInput(@builtin(global_invocation_id) id: vec3u) {
   finish(corner, channels, columns, group * channels, plane, &place, &acc);
 }
 
-// Sums over output positions, into y: (parts, filters, terms + BIAS). A part is the sum of `span` chunks of positions, a
-// chunk the sum of its terms, in order.
+// Sums over output positions, into y: (parts, filters, terms + BIAS). A part is the sum of `span` chunks of positions,
+// a chunk the sum of its terms, in order.
 @compute @workgroup_size(GROUP_X, GROUP_Y, GROUP_Z)
 fn backwardWeight(@builtin(global_invocation_id) id: vec3u) {
   let corner = blockOf(id);

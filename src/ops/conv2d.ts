@@ -1,5 +1,4 @@
 import kernel from '../../shaders/conv2d.wgsl';
-import tiled from '../../shaders/conv2d-tiled.wgsl';
 import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
@@ -8,6 +7,7 @@ import { SMALL_TILE, type Choice, type Tile } from '../gpu/tuning/index.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
+import { tapsOf, THIN, tiled, tiledPlan, UNSPLIT, WIDEST, type Geometry } from './conv2d-tiled.ts';
 import { sum } from './sum.ts';
 import { reshape } from './reshape.ts';
 
@@ -136,32 +136,6 @@ export function expectOperands(op: string, x: Tensor, w: Tensor, b: Tensor | nul
   expectDType(b, 'f32', `${op}: bias`);
   expectShape(b, [outputs], `${op}: bias`);
 }
-
-/**
- * Sizes of x (batch, channels, height, width), w (filters, channels / groups, kh, kw) and y (batch, filters, outH,
- * outW), and the steps between them.
- */
-export type Geometry = Readonly<
-  Record<
-    | 'batch'
-    | 'channels'
-    | 'height'
-    | 'width'
-    | 'filters'
-    | 'outH'
-    | 'outW'
-    | 'groups'
-    | 'kh'
-    | 'kw'
-    | 'strideH'
-    | 'strideW'
-    | 'padH'
-    | 'padW'
-    | 'dilH'
-    | 'dilW',
-    number
-  >
->;
 
 /** Multiplications and additions of a convolution, and of either of its gradients, the padding counted in. */
 function flopsOf(g: Geometry): number {
@@ -309,52 +283,10 @@ function splitOf(g: Geometry): { chunk: number; chunks: number; span: number } {
   return { chunk, chunks, span: Math.ceil(chunks / spans) };
 }
 
-/** Most workgroups of a dispatch along one axis. */
-const WIDEST = 65_535;
-/** Most rows of a group without a tile in workgroup memory: none would share what it copies. */
-const THIN = 4;
-/** Most rows and columns of a window together, a bit each (shaders/conv2d-tiled.wgsl). */
-const WINDOW = 30;
-/** Parameters that a product without parts and folds leaves at this. */
-const UNSPLIT = { chunk: 0, parts: 1, span: 1, tapH: 1, tapW: 1, hopH: 1, hopW: 1, fold: 0, folds: 1 };
-
-/**
- * Grid, variant and parameters of the products of all groups in workgroup memory, as {@link plan}; null where the
- * tuning has no tile or the window is too large.
- */
-function tiledPlan<V extends object>(gpu: Gpu, g: Geometry, rows: number, columns: number, how: V, layers = 1) {
-  const m = rows / g.groups;
-  const slices = layers * g.groups;
-  const [tile] = gpu.tuning.convolutionTiles(m, columns, slices);
-  if (!tile || g.kh + g.kw > WINDOW) return null;
-  const isThin = m <= THIN;
-  const { lanesX, lanesY, depth } = tile;
-  const lanes = isThin ? 64 : lanesX * lanesY;
-  const [tileM, tileN] = isThin ? [m, 64] : [tile.m * lanesY, tile.n * lanesX];
-  const blocks = Math.ceil(columns / tileN);
-  const folds = Math.max(1, Math.ceil(blocks / WIDEST));
-  const fold = Math.ceil(blocks / folds);
-  const sizes = {
-    ROWS4: tile.m / 4,
-    COLS4: tile.n / 4,
-    LANES_X: lanesX,
-    LANES_Y: lanesY,
-    DEPTH: depth,
-    LOADS_A: (tileM * depth) / lanes,
-    LOADS_B: (tileN * depth) / lanes,
-  };
-  return {
-    isThin,
-    grid: [fold * lanes, Math.ceil(m / tileM), slices * folds],
-    variant: { ...how, DILATED: Number(g.dilH * g.dilW > 1), ...(isThin ? { THIN_M: Math.max(1, m) } : sizes) },
-    params: { ...g, ...UNSPLIT, ...tapsOf(g.strideH, g.dilH, 'H'), ...tapsOf(g.strideW, g.dilW, 'W'), fold, folds },
-  };
-}
-
 /**
  * Grid, variant and parameters of the products of all groups: (rows, columns) over all groups, each in `layers` slices.
- * `how`: the variant but for its blocks, `choice`: of the block, by default that of the tuning. Fewer than four rows (depthwise filters) take a block as thin as they are;
- * columns past the widest grid go on in further layers.
+ * `how`: the variant but for its blocks; `choice`: of the block, by default that of the tuning. Fewer than four rows
+ * (depthwise filters) take a block as thin as they are; columns past the widest grid go on in further layers.
  */
 function plan<V extends object>(
   gpu: Gpu,
@@ -403,13 +335,4 @@ function isPadded(g: Geometry): number {
     beyond(g.outH, g.strideH, g.padH, g.dilH, g.kh, g.height) ||
       beyond(g.outW, g.strideW, g.padW, g.dilW, g.kw, g.width),
   );
-}
-
-/**
- * Taps of one phase lie stride / g apart, and from one to the next the output position falls by dilation / g; g = gcd.
- */
-function tapsOf<A extends 'H' | 'W'>(stride: number, dilation: number, axis: A): Record<`tap${A}` | `hop${A}`, number> {
-  let [g, rest] = [stride, dilation];
-  while (rest) [g, rest] = [rest, g % rest];
-  return { [`tap${axis}`]: stride / g, [`hop${axis}`]: dilation / g } as Record<`tap${A}` | `hop${A}`, number>;
 }

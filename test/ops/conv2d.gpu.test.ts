@@ -208,6 +208,7 @@ describe('bits depend on the shape alone: every tile of a GPU against the blocks
     { x: [9, 1, 26, 19], w: [6, 1, 5, 5] },
     // A window of more rows and columns than have a bit.
     { x: [2, 2, 1, 70], w: [5, 2, 1, 33] },
+    { x: [2, 0, 4, 4], w: [6, 0, 3, 3] },
   ];
   const resultsOf = ({ x, w, options }: Case): Promise<Float32Array[]> =>
     readAll(() => {

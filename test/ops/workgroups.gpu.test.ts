@@ -54,6 +54,8 @@ test('every kernel that a GPU gets has workgroups of at least 64 invocations', (
     ] as const)
       product(shape, [32, shape[1], 3, 3], (x, w) => ops.conv2d(x, w, null, { padding: 1 }));
 
+    product([2, 16, 9, 9], [16, 1, 3, 3], (x, w) => ops.conv2d(x, w, null, { groups: 16 }));
+
     const loss = crossEntropyLoss();
     const model = Sequential(Conv2d(1, 4, 3), BatchNorm(4), ReLU(), Flatten(), Dropout(0.2), Linear(144, 3));
     await fit(
