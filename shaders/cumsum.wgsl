@@ -5,7 +5,7 @@
 // A long axis takes three steps: the totals, their running sum (exclusive), and the pieces with it as `before`.
 // The order of additions is that of a workgroup that shares a piece, in both forms: a piece is tiles of 64 spans of
 // SPAN elements, at most 8. A span adds its elements to what is before it: carry + (the spans of the tile before it, in
-// order from 0), where the sum of a span is taken from 0; the carry of the next tile is carry + (all spans of this one).
+// order from 0), where the sum of a span is taken from 0; the carry of the next tile is carry + (all its spans).
 //   alone    an invocation a piece; grid (outer * parts * inner)
 //   shared_  a workgroup a piece; grid (64 * outer * parts * inner)
 // use lib/index.wgsl
