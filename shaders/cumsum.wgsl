@@ -3,9 +3,9 @@
 //   y[o, l, i] = before[o, part, i] + sum of x[o, m, i] over m in the piece with m <= l (EXCLUSIVE: m < l)
 //   y[o, part, i] = sum over the piece                                                                    TOTALS = 1
 // A long axis takes three steps: the totals, their running sum (exclusive), and the pieces with it as `before`.
-// The order of additions is that of a workgroup that shares a piece, in both forms: a piece is tiles of 64 spans of 8
-// elements. A span adds its elements to what is before it: carry + (the spans of the tile before it, in order from 0),
-// where the sum of a span is taken from 0; the carry of the next tile is carry + (all spans of this one).
+// The order of additions is that of a workgroup that shares a piece, in both forms: a piece is tiles of 64 spans of
+// SPAN elements, at most 8. A span adds its elements to what is before it: carry + (the spans of the tile before it, in
+// order from 0), where the sum of a span is taken from 0; the carry of the next tile is carry + (all its spans).
 //   alone    an invocation a piece; grid (outer * parts * inner)
 //   shared_  a workgroup a piece; grid (64 * outer * parts * inner)
 // use lib/index.wgsl
@@ -16,9 +16,9 @@ override EXCLUSIVE: u32 = 0u;
 override BEFORE: u32 = 0u;
 override TOTALS: u32 = 0u;
 
-const SPAN = 8u;
+const SPAN = 8u; // variant
 const SPANS = 64u;
-const TILE = 512u;
+const TILE = SPAN * 64u;
 
 struct Params { outer: u32, length: u32, inner: u32, chunk: u32, parts: u32 }
 
@@ -61,6 +61,19 @@ fn alone(@builtin(global_invocation_id) id: vec3u) {
       let end = min(l + SPAN, last);
       var sum = carry + run;
       var span = Element(0);
+      if (end - l == SPAN) {
+        l = end;
+        for (var e = 0u; e < SPAN; e++) { // unroll
+          let v = x[p];
+          span += v;
+          if (TOTALS == 0u) {
+            let next = sum + v;
+            y[p] = select(next, sum, EXCLUSIVE == 1u);
+            sum = next;
+          }
+          p += piece.step;
+        }
+      }
       for (; l < end; l++) {
         let v = x[p];
         span += v;

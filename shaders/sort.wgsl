@@ -2,9 +2,9 @@
 // maps them to u32 that order as they do, equal keys by place.
 //   rank   each run of `width` elements is ordered by counting the better ones; the best `keep` of a run stay
 //   runs   the same for runs of RUN elements, by a bitonic network in workgroup memory
-//   merge  WAYS neighbouring sorted runs of `width` become one: the place of an element is its place in its own run
-//          plus the number of better ones in the others, found by bisection; the best `keep` stay. The last run may be
-//          shorter.
+//   merge  WAYS (a power of 2) neighbouring sorted runs of `width` become one: the place of an element is its place in
+//          its own run plus the number of better ones in the others, found by bisection; the best `keep` stay. The last
+//          run may be shorter.
 // Runs that stay lie behind each other: made holds (outer, next, inner). indexOf = the place in the first x, FIRST: its
 // own.
 //   put    dx[o, index[o, j, i], i] = dy[o, j, i] for different indices; dx (outer, length, inner) was cleared
@@ -132,8 +132,8 @@ fn merge(@builtin(global_invocation_id) id: vec3u) {
   let made = run / WAYS;
   let own = key(x[at]);
   var position = p.l - run * params.width;
-  for (var other = made * WAYS; other < (made + 1u) * WAYS; other++) {
-    if (other == run) { continue; }
+  for (var w = 1u; w < WAYS; w++) {
+    let other = run ^ w;
     // Bisection for the first of the other run that is not better; an equal one is better when it is on the left.
     let begin = min(other * params.width, params.length);
     var low = begin;

@@ -18,10 +18,10 @@ export interface CumsumOptions {
 /** What a piece reads and writes. */
 type Buffers = Record<'x' | 'before' | 'y', Tensor<Numeric>>;
 
-/** Elements of a tile of the shader. */
-const TILE = 512;
+/** Spans of a tile of the shader, and the most elements of one. */
+const [SPANS, MOST] = [64, 8];
 /** With so many rows each is one piece. */
-const MANY = 4096;
+const MANY = 256;
 /** Columns beside each other that make loads of neighbours one, and the shortest axis that is worth a workgroup. */
 const [WIDE, SHORT] = [32, 64];
 
@@ -44,9 +44,15 @@ export function cumsum<D extends Numeric>(x: Tensor<D>, options: CumsumOptions =
     kernel[entry]({ outer, inner, ...of }, buffers, [lanes * pieces], { Element: dtype, ...variant });
   };
   // Pieces of about sqrt(length), in tiles: as much work for each of them as for the sum over them.
-  const chunk = length > TILE && outer * inner < MANY ? TILE * Math.ceil(Math.sqrt(length) / TILE) : length;
+  const isLong = length > SPANS * MOST && outer * inner < MANY;
+  const span = isLong ? Math.min(MOST, Math.max(2, 2 ** Math.ceil(Math.log2(Math.sqrt(length) / SPANS)))) : MOST;
+  const tile = SPANS * span;
+  const chunk = isLong ? tile * Math.ceil(Math.sqrt(length) / tile) : length;
   const parts = length > 0 ? Math.ceil(length / chunk) : 0;
-  const [whole, direction] = [{ length, chunk, parts }, { REVERSE: Number(reverse) }];
+  const [whole, direction] = [
+    { length, chunk, parts },
+    { REVERSE: Number(reverse), SPAN: span },
+  ];
   const forward = { ...direction, EXCLUSIVE: Number(exclusive) };
   if (parts <= 1) launch(whole, { x, before: x, y }, forward);
   else {

@@ -5,8 +5,6 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { axisOf, expectWords } from './arguments.ts';
 import { put, sorted, take, type SortDims, type Sorted } from './launch/sort.ts';
 
-export type { Sorted };
-
 /** Direction of a sort. */
 export interface SortOptions {
   /** Default: the last. */
