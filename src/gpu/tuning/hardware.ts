@@ -10,7 +10,7 @@ export const hardwareTuning: Tuning = {
   name: 'hardware',
   bodies: 'hardware',
   maximaAsIntegers: false,
-  wanted: { product: 2048, filters: 4096, statistics: 16_384 },
+  wanted: { product: 2048, filters: 4096 },
   // No workgroup has under 64 invocations: with fewer, lanes of a wave idle.
   tileFor(m, n, layers) {
     const { m: rows, n: columns } = LARGE_TILE;

@@ -39,7 +39,7 @@ export function softwareTuning({ isSwiftShader, quads: hasQuads }: { isSwiftShad
     name: 'software',
     bodies: 'software',
     maximaAsIntegers: true,
-    wanted: { product: 24, filters: 24, statistics: 512 },
+    wanted: { product: 24, filters: 24 },
     tileFor(m, n, layers, traits) {
       return isSwiftShader ? largeTile(m, n, layers, traits, hasQuads) : { tile: SMALL_TILE, pays: null };
     },

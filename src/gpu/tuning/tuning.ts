@@ -9,8 +9,8 @@ export interface Tuning {
   readonly bodies: 'software' | 'hardware';
   /** Largest terms are compared as the bits of integers, else as numbers. */
   readonly maximaAsIntegers: boolean;
-  /** Invocations that keep the device busy: of a product, a gradient of filters, a statistic of many values. */
-  readonly wanted: { readonly product: number; readonly filters: number; readonly statistics: number };
+  /** Invocations that keep the device busy: of a product, a gradient of filters. */
+  readonly wanted: { readonly product: number; readonly filters: number };
   /** The block of an (m, n) product in `layers` pieces. */
   tileFor(m: number, n: number, layers: number, traits: ProductTraits): Choice;
 }
