@@ -4,9 +4,10 @@
 // classTable holds scale, shift, margin and weight, four rows of `classes`. A row whose label is the ignored one, or
 // lies outside 0..classes-1, has value and gradient zero; the second kind is counted in `bad`. A term whose factor is 0
 // counts for nothing, whatever it is; NaN and +Infinity among the logits of any other row give NaN.
-// One invocation a row; grid (rows). `reduce` has one invocation: a batch has few rows, longer ones are summed in parts
+// One invocation a row; grid (rows). `reduce` takes a row by lanes (lib/lanes.wgsl); very long ones are summed in parts
 // first.
 // use lib/index.wgsl
+// use lib/lanes.wgsl
 // use lib/nan.wgsl
 // use lib/times.wgsl
 
@@ -83,24 +84,52 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
   values[2u * params.rows + row] = 1.0;
 }
 
+struct Acc { sum: vec4f, weight: vec4f, count: vec4f }
+
+fn join(a: Acc, b: Acc) -> Acc { return Acc(a.sum + b.sum, a.weight + b.weight, a.count + b.count); }
+
+fn four(at: u32) -> vec4f { return vec4f(z[at], z[at + 1u], z[at + 2u], z[at + 3u]); }
+
+// Elements of z from `at` on, 0 in place of all but the first `count`.
+fn fewOf(at: u32, count: u32) -> vec4f { return select(vec4f(), four(at), vec4u(0u, 1u, 2u, 3u) < vec4u(count)); }
+
+fn rowsFrom(row: u32) -> Acc {
+  return Acc(four(row), four(params.rows + row), four(2u * params.rows + row));
+}
+
+fn fewRows(row: u32, end: u32) -> Acc {
+  let count = max(end, row) - row;
+  return Acc(fewOf(row, count), fewOf(params.rows + row, count), fewOf(2u * params.rows + row, count));
+}
+
+fn summed(v: vec4f) -> f32 { return (v.x + v.y) + (v.z + v.w); }
+
 // loss[0] = the reduced value, loss[1] = the factor of every row's gradient; z holds `values`, or sums of its parts.
-// Grid (1).
-@compute @workgroup_size(64)
-fn reduce(@builtin(local_invocation_index) lane: u32) {
-  if (lane > 0u) { return; }
-  var sums = array<f32, 4>();
-  var weights = array<f32, 4>();
-  var counts = 0.0;
-  for (var row = 0u; row < params.rows; row++) {
-    sums[row & 3u] += z[row];
-    weights[row & 3u] += z[params.rows + row];
-    counts += z[2u * params.rows + row];
+// One row of lanes.
+@compute @workgroup_size(GROUP)
+fn reduce(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let n = select(0u, params.rows, p.row == 0u);
+  var all = Acc();
+  var a = fewRows(restOf(p, n), restEnd(p, n));
+  var b = Acc();
+  if (TAKES == 2u) { b = fewRows(restOf(p, n) + 4u, n); }
+  for (var part = firstPart(p); part < endPart(p); part++) {
+    let s = spanOf(p, part, n);
+    for (var row = s.x; row < s.y; row += 8u) {
+      a = join(a, rowsFrom(row));
+      if (TAKES == 2u) { b = join(b, rowsFrom(row + 4u)); }
+    }
+    all = addPart(all, a, b);
+    a = Acc();
+    b = Acc();
   }
-  let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  all = across(p, all, Acc());
+  if (p.row > 0u || p.lane > 0u) { return; }
   var divisor = 1.0;
-  if (REDUCTION == 1u) { divisor = counts; }
-  if (REDUCTION == 3u) { divisor = (weights[0] + weights[1]) + (weights[2] + weights[3]); }
-  loss[0] = select(0.0, sum / divisor, divisor > 0.0);
+  if (REDUCTION == 1u) { divisor = summed(all.count); }
+  if (REDUCTION == 3u) { divisor = summed(all.weight); }
+  loss[0] = select(0.0, summed(all.sum) / divisor, divisor > 0.0);
   loss[1] = select(0.0, 1.0 / divisor, divisor > 0.0);
 }
 

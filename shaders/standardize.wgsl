@@ -5,8 +5,10 @@
 // Backward, g = dy masked by the activation, h = gamma_j g; sums over the set:
 //   dx = rstd (h - sum(h) / n - xhat sum(h xhat) / n);  dgamma_j = sum over j of g xhat;  dbeta_j = sum over j of g
 // An invocation walks elements part, part + parts, ... of one set, so that neighbours read neighbours, and `combine...`
-// adds the parts in order: no barrier, and results repeat bit for bit. Grid (sets * parts), combining (sets).
+// adds the parts by lanes in a fixed tree (lib/lanes.wgsl), so results repeat bit for bit. Grid (sets * parts);
+// combining, `sets` rows side by side.
 // use lib/index.wgsl
+// use lib/lanes.wgsl
 // use lib/nan.wgsl
 
 // 1: invocations run through the sets first, for inner = 1.
@@ -100,17 +102,57 @@ fn statistics(@builtin(global_invocation_id) id: vec3u) {
   out[(params.parts + t.part) * params.sets + t.s] = m2;
 }
 
-// Mean and sum of squared deviations of a set from those of its parts, in x.
-fn merged(s: u32) -> vec2f {
-  var mean = 0.0;
-  for (var part = 0u; part < params.parts; part++) { mean += f32(lengthOf(part)) * x[part * params.sets + s]; }
-  mean /= f32(params.batch * params.inner);
-  var m2 = 0.0;
-  for (var part = 0u; part < params.parts; part++) {
-    let d = x[part * params.sets + s] - mean;
-    m2 += x[(params.parts + part) * params.sets + s] + f32(lengthOf(part)) * d * d;
+struct Acc { x: vec4f, y: vec4f }
+
+fn join(a: Acc, b: Acc) -> Acc { return Acc(a.x + b.x, a.y + b.y); }
+
+// What a part, of which x has two numbers, adds to a set: these two, or if `merges` is 1 its elements times its mean,
+// if 2 its sum of squared deviations about the mean of the set. (0, 0) unless `isThere`.
+fn addend(s: u32, part: u32, isThere: bool, merges: u32, mean: f32) -> vec2f {
+  let v = vec2f(x[part * params.sets + s], x[(params.parts + part) * params.sets + s]);
+  var found = v;
+  if (merges > 0u) {
+    let count = params.batch * params.inner;
+    let n = f32(count / params.parts + select(0u, 1u, part < count % params.parts));
+    let d = v.x - mean;
+    found = vec2f(select(n * v.x, v.y + n * d * d, merges == 2u), 0.0);
   }
-  return vec2f(mean, m2);
+  return select(vec2f(), found, isThere);
+}
+
+fn four(s: u32, part: u32, end: u32, merges: u32, mean: f32) -> Acc {
+  let a = addend(s, part, part < end, merges, mean);
+  let b = addend(s, part + 1u, part + 1u < end, merges, mean);
+  let c = addend(s, part + 2u, part + 2u < end, merges, mean);
+  let d = addend(s, part + 3u, part + 3u < end, merges, mean);
+  return Acc(vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y));
+}
+
+// The sums of `addend` over all parts of the set that the place has.
+fn overParts(p: Place, merges: u32, mean: f32) -> vec2f {
+  let n = select(0u, params.parts, p.row < params.sets);
+  var all = Acc();
+  var a = four(p.row, restOf(p, n), restEnd(p, n), merges, mean);
+  var b = Acc();
+  if (TAKES == 2u) { b = four(p.row, restOf(p, n) + 4u, n, merges, mean); }
+  for (var part = firstPart(p); part < endPart(p); part++) {
+    let s = spanOf(p, part, n);
+    for (var i = s.x; i < s.y; i += 8u) {
+      a = join(a, four(p.row, i, n, merges, mean));
+      if (TAKES == 2u) { b = join(b, four(p.row, i + 4u, n, merges, mean)); }
+    }
+    all = addPart(all, a, b);
+    a = Acc();
+    b = Acc();
+  }
+  all = across(p, all, Acc());
+  return vec2f((all.x.x + all.x.y) + (all.x.z + all.x.w), (all.y.x + all.y.y) + (all.y.z + all.y.w));
+}
+
+// Mean and sum of squared deviations of a set from those of its parts, in x.
+fn merged(p: Place) -> vec2f {
+  let mean = overParts(p, 1u, 0.0).x / f32(params.batch * params.inner);
+  return vec2f(mean, overParts(p, 2u, mean).x);
 }
 
 fn store(s: u32, mean: f32, variance: f32) {
@@ -119,22 +161,24 @@ fn store(s: u32, mean: f32, variance: f32) {
 }
 
 // out: the table of a set.
-@compute @workgroup_size(64)
-fn combineStatistics(@builtin(global_invocation_id) id: vec3u) {
-  let s = linearIndex(id);
-  if (s >= params.sets) { return; }
-  let m = merged(s);
+@compute @workgroup_size(GROUP)
+fn combineStatistics(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let m = merged(p);
+  let s = p.row;
+  if (s >= params.sets || p.lane > 0u) { return; }
   store(s, m.x, m.y / f32(params.batch * params.inner));
 }
 
 // The same, and running = (1 - f) running + f batch with the unbiased variance; f = momentum, or 1 / (batches so far)
 // if CUMULATIVE. `tracked` counts the batches; all sets read it then, so `countBatch` must have run.
-@compute @workgroup_size(64)
-fn combineTracked(@builtin(global_invocation_id) id: vec3u) {
-  let s = linearIndex(id);
-  if (s >= params.sets) { return; }
+@compute @workgroup_size(GROUP)
+fn combineTracked(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let m = merged(p);
+  let s = p.row;
+  if (s >= params.sets || p.lane > 0u) { return; }
   let n = f32(params.batch * params.inner);
-  let m = merged(s);
   store(s, m.x, m.y / n);
   var f = params.momentum;
   if (CUMULATIVE == 1u) { f = 1.0 / f32(tracked[0]); } else if (s == 0u) { tracked[0] += 1; }
@@ -201,14 +245,11 @@ fn affineSums(@builtin(global_invocation_id) id: vec3u) {
 }
 
 // out and out2: the two sums over all parts, which lie in x.
-@compute @workgroup_size(64)
-fn combineSums(@builtin(global_invocation_id) id: vec3u) {
-  let s = linearIndex(id);
-  if (s >= params.sets) { return; }
-  var total = vec2f();
-  for (var part = 0u; part < params.parts; part++) {
-    total += vec2f(x[part * params.sets + s], x[(params.parts + part) * params.sets + s]);
-  }
-  out[s] = total.x;
-  out2[s] = total.y;
+@compute @workgroup_size(GROUP)
+fn combineSums(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let total = overParts(p, 0u, 0.0);
+  if (p.row >= params.sets || p.lane > 0u) { return; }
+  out[p.row] = total.x;
+  out2[p.row] = total.y;
 }

@@ -11,6 +11,7 @@ import { add, mul, sub } from './binary.ts';
 import { indexSelect } from './gather.ts';
 import { holdLogits, weighRows } from './held-logits.ts';
 import { IGNORED, toLabels } from './labels.ts';
+import { lanesFor } from './launch/lanes.ts';
 import { oneHot } from './one-hot.ts';
 import { expectReduction, meanOf, REDUCTIONS, type Reduction } from './reduction.ts';
 import { reshape } from './reshape.ts';
@@ -71,7 +72,7 @@ export function classTable(
 }
 
 const CODES = { none: 0, mean: 1, sum: 2, weightedMean: 3 };
-/** Rows that one invocation adds up; more are summed in parts first. */
+/** Rows that one workgroup adds up; more are summed in parts first. */
 const SERIAL = 4096;
 
 function invalidLabels(gpu: Gpu): Tensor<'u32'> {
@@ -164,7 +165,9 @@ export function crossEntropy(
   else {
     const parts = rows > SERIAL ? partialSums(values, rows) : values;
     const pair = empty([2], { gpu });
-    kernel.reduce({ ...params, rows: parts.shape[1]! }, { z: parts, loss: pair }, [1], variant);
+    const length = parts.shape[1]!;
+    const lanes = lanesFor(gpu, 1, length);
+    kernel.reduce({ ...params, rows: length }, { z: parts, loss: pair }, lanes.grid, { ...variant, ...lanes.variant });
     y = viewOf(pair, []);
     pair.dispose();
     if (parts !== values) parts.dispose();

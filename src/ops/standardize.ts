@@ -7,6 +7,7 @@ import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { add, maskPositive, mul, sub } from './binary.ts';
 import { bitsOf } from './element.ts';
 import { indexSelect } from './gather.ts';
+import { lanesFor } from './launch/lanes.ts';
 import { mean, sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { rsqrt, square } from './unary.ts';
@@ -42,7 +43,9 @@ export interface StandardizeOptions {
 }
 
 /** The fewest elements of a part of a sum. */
-const CHUNK = 256;
+const CHUNK = 64;
+/** Invocations that keep a GPU busy. */
+const BUSY = 16_384;
 
 /**
  * y = activation(gamma xhat + beta), xhat = (x - mean) / sqrt(var + eps) over each set: the core of batch, layer, group
@@ -73,19 +76,20 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
         [sets],
       );
     else {
-      const params = { ...walk(view, partsOf(view, x)), ...settings };
+      const params = { ...walk(view, partsOf(view)), ...settings };
       const partial = empty([2, params.parts, sets], { gpu });
       kernel.statistics(params, { x, out: partial }, [sets * params.parts], { SETS_FIRST: variant.SETS_FIRST });
+      const lanes = lanesFor(gpu, sets, params.parts, sets);
       if (running) {
         const CUMULATIVE = Number(running.momentum === null);
         if (CUMULATIVE) kernel.countBatch({}, { tracked: running.batches }, [1]);
         kernel.combineTracked(
           params,
           { x: partial, out: table, runningMean: running.mean, runningVar: running.variance, tracked: running.batches },
-          [sets],
-          { CUMULATIVE },
+          lanes.grid,
+          { CUMULATIVE, ...lanes.variant },
         );
-      } else kernel.combineStatistics(params, { x: partial, out: table }, [sets]);
+      } else kernel.combineStatistics(params, { x: partial, out: table }, lanes.grid, lanes.variant);
       partial.dispose();
     }
     const normalized = `(x - mean) * rstd * ${gamma ? 'gamma + beta' : '1.0 + 0.0'}`;
@@ -127,24 +131,26 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
     if ((into.wants(0) && !given) || (wanted && direct)) {
       total = (direct ? gradients[1] : null) ?? empty([sets], { gpu });
       along = (direct ? gradients[0] : null) ?? empty([sets], { gpu });
-      const params = { ...walk(view, partsOf(view, x)), ...settings };
+      const params = { ...walk(view, partsOf(view)), ...settings };
       const partial = empty([2, params.parts, sets], { gpu });
       kernel.sums(params, { ...buffers, gamma: gamma ?? table, out: partial }, [sets * params.parts], {
         ...variant,
         ...masks,
       });
-      kernel.combineSums(params, { x: partial, out: total, out2: along }, [sets]);
+      const lanes = lanesFor(gpu, sets, params.parts, sets);
+      kernel.combineSums(params, { x: partial, out: total, out2: along }, lanes.grid, lanes.variant);
     }
     if (wanted && !direct) {
       const byColumn = { ...view, batch: sets / groups, sets: columns, inner: view.span };
-      const params = { ...walk(byColumn, partsOf(byColumn, x)), ...settings };
+      const params = { ...walk(byColumn, partsOf(byColumn)), ...settings };
       const partial = empty([2, params.parts, columns], { gpu });
       kernel.affineSums(params, { ...buffers, out: partial }, [columns * params.parts], {
         SETS_FIRST: Number(view.span === 1),
         ...masks,
       });
       const [dgamma, dbeta] = gradients.map((g) => g ?? empty([columns], { gpu })) as [Tensor, Tensor];
-      kernel.combineSums(params, { x: partial, out: dbeta, out2: dgamma }, [columns]);
+      const lanes = lanesFor(gpu, columns, params.parts, columns);
+      kernel.combineSums(params, { x: partial, out: dbeta, out2: dgamma }, lanes.grid, lanes.variant);
     }
     if (!into.wants(0)) return [null, ...gradients];
     const dx = empty(x.shape, { gpu });
@@ -203,10 +209,9 @@ function walk(view: SetView, parts: number): SetView & { parts: number; hop: num
   return { ...view, parts, hop: Math.floor(parts / view.inner) * view.sets * view.inner + hopI, hopI };
 }
 
-/** Parts that a sum over each set is split into, to keep the device busy. */
-function partsOf({ batch, sets, inner }: SetView, { gpu }: Tensor): number {
-  const wanted = gpu.tuning.wanted.statistics;
-  return Math.max(1, Math.min(256, Math.ceil((batch * inner) / CHUNK), Math.ceil(wanted / sets)));
+/** Parts that a sum over each set is split into: by the shape alone, since bits depend on them. */
+function partsOf({ batch, sets, inner }: SetView): number {
+  return Math.max(1, Math.min(256, Math.ceil((batch * inner) / CHUNK), Math.ceil(BUSY / sets)));
 }
 
 function filled(count: number, value: number, { gpu }: Tensor): Tensor {

@@ -6,6 +6,7 @@ import * as reference from '../reference/cross-entropy.ts';
 import { checkOp, expectWithin, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { checkTwice } from '../support/check-twice.ts';
 import { gpu } from '../support/gpu.ts';
+import { expectSameBits } from '../support/same-bits.ts';
 import { integers, sample } from '../support/sample.ts';
 import { close, logForm, softmaxRelative, U, type Tolerance } from '../support/tolerance.ts';
 
@@ -346,3 +347,15 @@ test('errors', () => {
     );
   });
 });
+
+test.each([1, 7, 12, 70, 2500])('%i rows: value and gradient have the same bits in both tunings', (rows) =>
+  expectSameBits(() => {
+    const z = requireGrad(upload(sample([rows, 5])));
+    const y = crossEntropy(
+      z,
+      Int32Array.from({ length: rows }, (_, i) => (i * 3) % 5),
+    );
+    backward(y);
+    return [y, takeGrad(z)];
+  }),
+);

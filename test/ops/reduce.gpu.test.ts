@@ -6,6 +6,7 @@ import { build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/reduce.ts';
 import { checkOp, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { checkTwice } from '../support/check-twice.ts';
+import { expectSameBits } from '../support/same-bits.ts';
 import { distinct, integers, sample } from '../support/sample.ts';
 import { OVER_AXES } from '../support/shapes.ts';
 import { exact, summed, U, ulps } from '../support/tolerance.ts';
@@ -279,3 +280,24 @@ test('errors', () => {
     );
   });
 });
+
+test.each([
+  { shape: [1, 1] },
+  { shape: [3, 7] },
+  { shape: [5, 8] },
+  { shape: [9, 65] },
+  { shape: [70, 513] },
+  { shape: [2, 2049] },
+  { shape: [1, 300_001] },
+])('[$shape]: sums, extremes and places have the same bits in both tunings', ({ shape }) =>
+  expectSameBits(() => {
+    const x = upload(sample(shape));
+    return [0, 1].flatMap((axes) => [
+      sum(x, { axes }),
+      mean(x, { axes }),
+      max(x, { axes }),
+      min(x, { axes }),
+      argmax(x, { axis: axes }),
+    ]);
+  }),
+);

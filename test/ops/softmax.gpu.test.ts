@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { scope, tensor, type Tensor } from 'evenkeel';
-import { logSoftmax, softmax } from 'evenkeel/ops';
+import { backward, requireGrad, scope, tensor, type Tensor } from 'evenkeel';
+import { logSoftmax, mul, softmax, sum } from 'evenkeel/ops';
 import * as reference from '../reference/softmax.ts';
-import { checkOp, readAll } from '../support/check-op.ts';
+import { checkOp, readAll, takeGrad, upload } from '../support/check-op.ts';
+import { expectSameBits } from '../support/same-bits.ts';
 import { sample } from '../support/sample.ts';
 import { logForm, probabilities, softmaxRelative, U } from '../support/tolerance.ts';
 
@@ -68,3 +69,18 @@ test('errors', () => {
     );
   });
 });
+
+test.each([{ shape: [3, 1] }, { shape: [7, 10] }, { shape: [9, 65] }, { shape: [3, 1000] }, { shape: [2, 2049] }])(
+  '[$shape]: values and gradients have the same bits in both tunings',
+  ({ shape }) =>
+    expectSameBits(() =>
+      [0, 1].flatMap((axis) =>
+        [softmax, logSoftmax].flatMap((run) => {
+          const x = requireGrad(upload(sample(shape)));
+          const y = run(x, { axis });
+          backward(sum(mul(y, upload(sample(shape, { seed: 2 })))));
+          return [y, takeGrad(x)];
+        }),
+      ),
+    ),
+);

@@ -3,8 +3,9 @@ import { backward, grad, noGrad, requireGrad, scope, tensor, zeros, type Tensor 
 import { add, batchNorm, groupNorm, instanceNorm, layerNorm, mul, sum } from 'evenkeel/ops';
 import { build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/standardize.ts';
-import { checkOp, expectWithin, readAll, upload } from '../support/check-op.ts';
+import { checkOp, expectWithin, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
+import { expectSameBits } from '../support/same-bits.ts';
 import { sample } from '../support/sample.ts';
 import { U, type Tolerance } from '../support/tolerance.ts';
 
@@ -364,3 +365,17 @@ test('errors', () => {
     );
   });
 });
+
+test.each([{ shape: [3, 2, 5] }, { shape: [40, 3, 100] }, { shape: [700, 9, 1] }])(
+  '[$shape]: batch and layer norm have the same bits in both tunings',
+  ({ shape }) =>
+    expectSameBits(() => {
+      const x = requireGrad(upload(sample(shape)));
+      const y = add(
+        batchNorm(x, null, null, { training: true }),
+        layerNorm(x, null, null, { normalizedShape: shape.slice(1) }),
+      );
+      backward(sum(mul(y, upload(sample(shape, { seed: 2 })))));
+      return [y, takeGrad(x)];
+    }),
+);

@@ -66,7 +66,7 @@ export const hardwareTuning: Tuning = {
   name: 'hardware',
   bodies: 'hardware',
   maximaAsIntegers: false,
-  wanted: { product: Infinity, statistics: 16_384 },
+  wanted: { product: Infinity },
   sharesUnder: 16_384,
   tilesFor: (...product) => tilesFor(...product).map((tile) => ({ tile, pays: null })),
   // No workgroup has under 64 invocations: with fewer, lanes of a wave idle.

@@ -41,7 +41,7 @@ export function softwareTuning({ isSwiftShader, quads: hasQuads }: { isSwiftShad
     name: 'software',
     bodies: 'software',
     maximaAsIntegers: true,
-    wanted: { product: 24, statistics: 512 },
+    wanted: { product: 24 },
     sharesUnder: 0,
     tilesFor: (...product) => [tileFor(...product)],
     tileFor,

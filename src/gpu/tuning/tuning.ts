@@ -9,8 +9,8 @@ export interface Tuning {
   readonly bodies: 'software' | 'hardware';
   /** Largest terms are compared as the bits of integers, else as numbers. */
   readonly maximaAsIntegers: boolean;
-  /** Invocations that keep the device busy: of a product, a statistic of many values. */
-  readonly wanted: { readonly product: number; readonly statistics: number };
+  /** Invocations that keep the device busy: of a product. */
+  readonly wanted: { readonly product: number };
   /**
    * Scans, sorts, scatters and transposes share the work of an invocation among a workgroup, through its memory, where
    * there would be fewer invocations than this. 0: they never do, since barriers are slow.

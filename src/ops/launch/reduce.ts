@@ -5,6 +5,7 @@ import { sizeOf } from '../../tensor/shape.ts';
 import { empty, type Tensor, viewOf } from '../../tensor/tensor.ts';
 import { axisOf } from '../arguments.ts';
 import { ELEMENT, expectOneOf, NUMERIC, type Numeric, type Word } from '../element.ts';
+import { lanesFor } from './lanes.ts';
 
 /** WGSL of a reduction; every part has a default in the shader: a sum of the elements as they are. */
 export interface Fold {
@@ -32,12 +33,20 @@ export const SMALLEST: Fold = { start: 'return first;', combine: 'return min(acc
 /** For a maximum or minimum of f32, so that NaN is not passed over. */
 export const NOTED = 'return max(most, bitcast<u32>(v) & 0x7fffffffu);';
 
-/** Elements one invocation folds when a long reduction to few results is split in two passes. */
+/** Fewest elements of a piece, most pieces and most rows of a long reduction that is split in two passes. */
 const CHUNK = 256;
+const PIECES = 1024;
+const ROWS = 65_536;
 
 /** Pieces in which to reduce `length` elements to each of `results`. No piece is empty. */
 export function partsOf(results: number, length: number): number {
-  return results < 4096 && length > 2 * CHUNK ? Math.min(256, Math.ceil(length / CHUNK)) : 1;
+  if (results >= 4096 || length <= 2 * CHUNK) return 1;
+  return nonEmpty(Math.min(PIECES, Math.ceil(length / CHUNK), Math.ceil(ROWS / Math.max(1, results))), length);
+}
+
+/** Pieces of equal size, but the last, that cover `length`. */
+function nonEmpty(parts: number, length: number): number {
+  return Math.ceil(length / Math.ceil(length / parts));
 }
 
 /** Shape with the axes set to 1. */
@@ -79,12 +88,12 @@ export function fold<D extends Word>(
       ...(noted && { noted }),
       ...(isLast && finish && { finish }),
     };
-    kernel.forward(
-      { outer, length, inner, chunk: Math.ceil(length / parts), parts, p },
-      { x: current, y },
-      [outer * parts * inner],
-      variant,
-    );
+    const chunk = Math.ceil(length / parts);
+    const lanes = lanesFor(x.gpu, outer * parts * inner, chunk, inner);
+    kernel.forward({ outer, length, inner, chunk, parts, p }, { x: current, y }, lanes.grid, {
+      ...variant,
+      ...lanes.variant,
+    });
     temporary.push(y);
     current = y;
   };
@@ -137,13 +146,16 @@ export function arg(op: string, x: Tensor<Numeric>, axis: number | null, ahead: 
     );
   const y = empty(axis === null ? [] : x.shape.filter((_, i) => i !== a), { dtype: 'u32', gpu: x.gpu });
   const parts = partsOf(outer * inner, length);
-  const params = { outer, length, inner, chunk: Math.ceil(length / parts), parts, p: 0 };
+  const chunk = Math.ceil(length / parts);
+  const params = { outer, length, inner, chunk, parts, p: 0 };
   const better = `return ${x.dtype === 'f32' ? `!isNan(acc) && (isNan(v) || ${ahead})` : ahead};`;
-  const variant = { In: x.dtype, Out: x.dtype, better };
+  const variant = { In: x.dtype, Out: x.dtype, better, ARG: 1 };
   const found = parts > 1 ? empty([outer, parts, inner], { dtype: 'u32', gpu: x.gpu }) : y;
-  kernel.arg(params, { x, index: found }, [outer * parts * inner], variant);
+  const lanes = lanesFor(x.gpu, outer * parts * inner, chunk, inner);
+  kernel.arg(params, { x, index: found }, lanes.grid, { ...variant, ...lanes.variant });
   if (found !== y) {
-    kernel.argOf(params, { x, found, index: y }, [outer * inner], variant);
+    const over = lanesFor(x.gpu, outer * inner, parts, inner);
+    kernel.argOf(params, { x, found, index: y }, over.grid, { ...variant, ...over.variant });
     found.dispose();
   }
   return y;

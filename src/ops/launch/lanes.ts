@@ -1,0 +1,30 @@
+import type { Gpu } from '../../gpu/device.ts';
+
+/** How rows are shared out to lanes: the variant of a kernel with shaders/lib/lanes.wgsl, and its grid. */
+export interface Lanes {
+  readonly variant: {
+    readonly PARTS: number;
+    readonly GROUP: number;
+    readonly TAKES: number;
+    readonly COLUMNS: number;
+  };
+  readonly grid: readonly number[];
+}
+
+/**
+ * `rows` rows of `length` elements. Those of a row are neighbours, or with `inner` > 1 that far apart, and then rows
+ * are. The parts of a row, and with them the order of a sum, depend on the shape alone.
+ */
+export function lanesFor({ tuning }: Gpu, rows: number, length: number, inner = 1): Lanes {
+  const columns = inner > 1;
+  const isShort = length <= 64 || (columns && rows >= 4096);
+  const parts = isShort ? 1 : length <= 2048 ? 8 : 64;
+  const lanes = 2 * parts;
+  const shared = tuning.bodies === 'hardware';
+  // Sixteen columns side by side are a whole line of memory.
+  const group = shared ? Math.min(256, Math.max(64, columns ? 16 * lanes : lanes)) : 64;
+  return {
+    variant: { PARTS: parts, GROUP: group, TAKES: shared ? 1 : 2, COLUMNS: Number(columns) },
+    grid: [shared ? rows * lanes : rows],
+  };
+}
