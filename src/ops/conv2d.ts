@@ -157,10 +157,10 @@ export function correlate(
   const y = empty([g.batch, g.filters, g.outH, g.outW], { gpu: x.gpu });
   const how = { RELU: Number(relu), BIAS: Number(b !== null) };
   const columns = g.batch * g.outH * g.outW;
-  const t = tiledPlan(x.gpu, g, g.filters, columns, how);
+  const t = tiledPlan(x.gpu, g, 'convolution', [g.filters, columns], how);
   if (t) {
     const buffers = { left: w, right: x, bias: b ?? w, mask: w, y };
-    tiled[t.isThin ? 'forwardThin' : 'forward'](t.params, buffers, t.grid, t.variant, flopsOf(g));
+    tiled[t.isThin ? 'forwardThin' : 'forward'](t.params, buffers, t.grid, t.variant, flopsOf(g), t.other);
   } else {
     const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, columns, { ...how, PADDED: isPadded(g) });
     kernel.forward(params, { x, w, bias: b ?? w, y }, grid, variant, flopsOf(g), quick);
@@ -210,10 +210,11 @@ function launchSpread(g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null, relu
   const phases = g.strideH * g.strideW;
   const how = { BIAS: Number(b !== null), MASK: Number(relu !== null) };
   const columns = g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW);
-  const t = tiledPlan(dy.gpu, g, g.channels, columns, how, phases);
+  const t = tiledPlan(dy.gpu, g, 'input gradient', [g.channels, columns], how, phases);
   if (t) {
     const buffers = { left: w, right: dy, bias: b ?? w, mask: relu ?? w, y: dx };
-    tiled[t.isThin ? 'backwardInputThin' : 'backwardInput'](t.params, buffers, t.grid, t.variant, flopsOf(g));
+    const entry = t.isThin ? 'backwardInputThin' : 'backwardInput';
+    tiled[entry](t.params, buffers, t.grid, t.variant, flopsOf(g), t.other);
   } else {
     const { params, grid, variant, quick } = plan(dy.gpu, g, g.channels, columns, how, phases);
     kernel.backwardInput(params, { x: relu ?? dy, w, bias: b ?? w, dy, y: dx }, grid, variant, flopsOf(g), quick);
@@ -238,13 +239,13 @@ function launchWeightGradient(g: Geometry, dy: Tensor, x: Tensor, dw: Tensor, db
   const { chunk, chunks, span } = splitOf(g);
   const how = { BIAS: Number(db !== null) };
   // The bias has no column of its own in a tile.
-  const t = tiledPlan(gpu, g, g.filters, Math.max(1, terms), how, chunks);
+  const t = tiledPlan(gpu, g, 'weight gradient', [g.filters, Math.max(1, terms)], how, chunks);
   const parts = t ? chunks : Math.ceil(chunks / span);
   const partial = empty([parts, g.filters, columns], { gpu });
   const split = { chunk, parts, span: t ? 1 : span };
   if (t && !t.isThin) {
     const buffers = { left: dy, right: x, y: partial };
-    tiled.backwardWeight({ ...t.params, ...split }, buffers, t.grid, t.variant, flopsOf(g));
+    tiled.backwardWeight({ ...t.params, ...split }, buffers, t.grid, t.variant, flopsOf(g), t.other);
   } else {
     const withEdges = { ...how, PADDED: isPadded(g) };
     const p = t

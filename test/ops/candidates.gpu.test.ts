@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backward, requireGrad, type Tensor } from 'evenkeel';
+import { backward, capture, init, requireGrad, tensor, type Tensor } from 'evenkeel';
 import * as ops from 'evenkeel/ops';
 import { readAll, takeGrad, upload } from '../support/check-op.ts';
 import { sample } from '../support/sample.ts';
@@ -29,3 +29,29 @@ test.each(WORK)(
     for (const [place, bits] of hardware) expect(bits, `tile ${place}`).toEqual(software);
   },
 );
+
+test('a step of a product and a convolution finds its tiles on the device, and its bits stay', async () => {
+  const own = await init({ tuning: 'hardware' });
+  try {
+    const filled = (...shape: number[]): Tensor => {
+      const { data } = sample(shape, { seed: shape.length, low: -1, high: 1 });
+      return tensor(Float32Array.from(data), { shape, gpu: own });
+    };
+    const [a, b, x, w] = [filled(96, 64), filled(64, 80), filled(4, 6, 12, 12), filled(32, 6, 3, 3)];
+    const step = capture(() => [ops.matmul(a, b), ops.conv2d(x, w, null, { padding: 1 })] as const);
+    const read = async (): Promise<ArrayLike<number>[]> => Promise.all(step.value.map((t) => t.read()));
+    const before = await read();
+    const report = await own.tune(() => step.run());
+    expect(report.map(({ key, reason }) => `${key}: ${reason}`)).toEqual([
+      'product NN k64 128x128x1: measured',
+      'convolution 3x3/1x1 32x1024x1: measured',
+    ]);
+    expect(own.choices.undecided).toBe(0);
+    step.run();
+    expect(await read()).toEqual(before);
+    expect(Object.values(own.tuned().choices)).toEqual(report.map(({ name }) => name));
+    step.dispose();
+  } finally {
+    own.destroy();
+  }
+});
