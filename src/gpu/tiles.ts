@@ -29,7 +29,7 @@ export function tileVariant(t: Tile, m = t.m, planes = 1) {
     const lanes = lanesOf(t);
     return {
       BLOCK_M: m,
-      BLOCK_M4: m / 4,
+      BLOCK_M4: Math.ceil(m / 4),
       BLOCK_N4: t.n / 4,
       LANES_X: t.groupX,
       LANES_Y: t.groupY,
@@ -42,7 +42,7 @@ export function tileVariant(t: Tile, m = t.m, planes = 1) {
   }
   const sizes = {
     BLOCK_M: m,
-    BLOCK_M4: m / 4,
+    BLOCK_M4: Math.ceil(m / 4),
     BLOCK_N4: t.n / 4,
     GROUP_X: t.groupX,
     GROUP_Y: t.groupY,
