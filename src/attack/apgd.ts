@@ -1,3 +1,4 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { add, div, maximum, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
@@ -19,17 +20,7 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
-import {
-  checkBall,
-  checkCounts,
-  readInside,
-  channelwise,
-  clipped,
-  itemAxes,
-  lengths,
-  projected,
-  type Ball,
-} from './ball.ts';
+import { checkBall, readInside, channelwise, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
 import {
   beside,
@@ -139,7 +130,7 @@ async function ascend(
   const { steps = 100, restarts = 1, rule = 'paper', seed = 0, signal } = options;
   checkBatch('apgd', x, labels);
   checkBall('apgd', options, x.shape);
-  checkCounts('apgd', { steps, restarts });
+  check('apgd', { steps, restarts }, { steps: integer(1), restarts: integer(1) });
   const model = checked('apgd', attacked, await readInside('apgd', x, labels, options));
   if (x.size === 0) return made(() => add(x, 0));
   const { state, targets } = made(() => noGrad(() => prepared(model, x, labels, options)));

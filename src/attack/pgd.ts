@@ -1,3 +1,4 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul } from '../ops/binary.ts';
@@ -13,7 +14,7 @@ import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import {
   checkBall,
-  checkCounts,
+  PER_CHANNEL,
   readInside,
   channelwise,
   clipped,
@@ -114,7 +115,7 @@ async function ascend(attacked: AttackedModel, x: Tensor, labels: Tensor<'i32'>,
     signal,
   } = options;
   checkBatch('pgd', x, labels);
-  check(x, options);
+  checkInputs(x, options);
   const model = checked('pgd', attacked, await readInside('pgd', x, labels, options));
   const root = splitKey(key(seed), START);
   let best: Candidate | null = null;
@@ -245,20 +246,14 @@ function succeeded(
   return targeted ? logicalNot(logicalOr(isFooled, isLost)) : isFooled;
 }
 
-function check(x: Tensor, options: PgdOptions): void {
+function checkInputs(x: Tensor, options: PgdOptions): void {
   const { steps = 20, stepSize = 0, restarts = 1, start } = options;
   checkBall('pgd', options, x.shape);
   if (Array.isArray(stepSize) && stepSize.length !== x.shape[1])
     throw new RangeError(
       `pgd: stepSize has ${stepSize.length} entries, expected ${x.shape[1]}, one for each channel of [${x.shape}]`,
     );
-  if (
-    !(typeof stepSize === 'number' ? [stepSize] : Array.from(stepSize)).every(
-      (each) => each >= 0 && Number.isFinite(each),
-    )
-  )
-    throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
-  checkCounts('pgd', { steps, restarts });
+  check('pgd', { stepSize, steps, restarts }, { stepSize: PER_CHANNEL, steps: integer(1), restarts: integer(1) });
   if (typeof start === 'object' && start.shape.join() !== x.shape.join())
     throw new ShapeError(`pgd: start has shape [${start.shape}], expected [${x.shape}]`);
 }

@@ -1,3 +1,4 @@
+import { between, check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, expand, minimum, mul, sub } from '../ops/binary.ts';
@@ -16,7 +17,7 @@ import { copyOver } from '../tensor/copy.ts';
 import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { channelwise, checkBall, checkCounts, clipped, readInside, type Ball } from './ball.ts';
+import { channelwise, checkBall, clipped, readInside, type Ball } from './ball.ts';
 import {
   beside,
   checkBatch,
@@ -101,9 +102,7 @@ async function search(
   const { queries = 5000, pInit = 0.8, seed = 0, signal } = options;
   checkBatch('squareAttack', x, labels);
   checkBall('squareAttack', options, x.shape);
-  checkCounts('squareAttack', { queries });
-  if (!(pInit > 0 && pInit <= 1))
-    throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
+  check('squareAttack', { queries, pInit }, { queries: integer(1), pInit: between(0, 1, '(]') });
   if (x.rank > 4)
     throw new ShapeError(
       `squareAttack: x has shape [${x.shape}], expected (n, channels, height, width), (n, height, width) or ` +

@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, checkOptions } from '../check/check.ts';
 import kernel from '../../shaders/adagrad.wgsl';
 import { arenaOptimizer } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { SHARED, type Optimizer, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link adagrad}; names and defaults are PyTorch's. */
 export interface AdagradOptions extends SharedOptions {
@@ -19,16 +19,14 @@ export interface AdagradOptions extends SharedOptions {
 
 /** Adagrad. Duchi, Hazan and Singer, JMLR 2011. */
 export function adagrad(options: AdagradOptions = {}): Optimizer {
-  expectOptions('adagrad', options, [
-    'lr',
-    'lrDecay',
-    'weightDecay',
-    'initialAccumulatorValue',
-    'eps',
-    'maximize',
-    'decays',
-    'groups',
-  ]);
+  checkOptions('adagrad', options, {
+    lr: atLeast(0),
+    lrDecay: atLeast(0),
+    weightDecay: atLeast(0),
+    initialAccumulatorValue: atLeast(0),
+    eps: atLeast(0),
+    ...SHARED,
+  });
   const {
     lr = 0.01,
     lrDecay = 0,
@@ -39,11 +37,6 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     decays,
     groups,
   } = options;
-  expectNumber(lr, 'adagrad: lr');
-  expectNumber(lrDecay, 'adagrad: lrDecay');
-  expectNumber(weightDecay, 'adagrad: weightDecay');
-  expectNumber(initialAccumulatorValue, 'adagrad: initialAccumulatorValue');
-  expectNumber(eps, 'adagrad: eps');
   return arenaOptimizer({
     name: 'adagrad',
     lr,

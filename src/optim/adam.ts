@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { boolean, checkOptions } from '../check/check.ts';
 import kernel from '../../shaders/adam.wgsl';
 import { arenaOptimizer, type StepSettings } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { MOMENTS, SHARED, type Optimizer, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link adam} and {@link adamW}; names and defaults are PyTorch's. */
 export interface AdamOptions extends SharedOptions {
@@ -21,7 +21,11 @@ export interface AdamOptions extends SharedOptions {
 }
 
 function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Optimizer {
-  expectOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize', 'decays', 'groups']);
+  checkOptions(name, options, {
+    ...MOMENTS,
+    amsgrad: boolean,
+    ...SHARED,
+  });
   const {
     lr = 1e-3,
     betas = [0.9, 0.999],
@@ -32,10 +36,6 @@ function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Opt
     decays,
     groups,
   } = options;
-  expectNumber(lr, `${name}: lr`);
-  betas.forEach((b, i) => expectNumber(b, `${name}: betas[${i}]`, 0, 1));
-  expectNumber(eps, `${name}: eps`);
-  expectNumber(weightDecay, `${name}: weightDecay`);
   const [beta1, beta2] = betas;
   const hyper = (step: number, { lr: rate, momentum: b1, weightDecay: decay }: StepSettings): number[] => [
     rate / (1 - b1 ** step),

@@ -1,16 +1,9 @@
 import { symbolDispose } from '../gpu/dispose.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { clear, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, checkOptions, checkValue, required } from '../check/check.ts';
 import { blockWords, groupsOf, MOST_ROWS, segmentsOf, trainedIn } from './layout.ts';
-import {
-  arenaOf,
-  expectNumber,
-  type Optimizer,
-  type ParameterArena,
-  type Segment,
-  type SharedOptions,
-} from './optimizer.ts';
+import { arenaOf, type Optimizer, type ParameterArena, type Segment, type SharedOptions } from './optimizer.ts';
 
 /** What every update kernel binds. */
 export interface UpdateBuffers {
@@ -141,7 +134,7 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
             return lr;
           },
           set lr(value) {
-            expectNumber(value, `${name}: lr`);
+            checkValue(`${name}: lr`, value, atLeast(0));
             lr = value;
           },
           get momentum() {
@@ -152,7 +145,7 @@ export function arenaOptimizer<S extends string>(rule: Rule<S>): Optimizer {
               throw new TypeError(
                 `${name}: has no momentum to set, expected a rule with one, such as sgd({ momentum: 0.9 })`,
               );
-            expectNumber(value!, `${name}: momentum`);
+            checkValue(`${name}: momentum`, value!, atLeast(0));
             momentum = value;
           },
           step: () => {
@@ -195,11 +188,9 @@ function expectGroups({ name, lr, groups = [] }: Rule<string>): void {
   if (!Array.isArray(groups)) throw new TypeError(`${name}: groups is ${String(groups)}, expected a list`);
   groups.forEach((group, i) => {
     const what = `${name}: groups[${i}]`;
-    expectOptions(what, group, ['params', 'lr', 'weightDecay']);
+    checkOptions(what, group, { params: required(any), lr: atLeast(0), weightDecay: atLeast(0) });
     if (group?.params === undefined) throw new TypeError(`${what} has no params, expected for example 'head.*'`);
-    if (group.weightDecay !== undefined) expectNumber(group.weightDecay, `${what}.weightDecay`);
     if (group.lr === undefined) return;
-    expectNumber(group.lr, `${what}.lr`);
     if (lr === 0)
       throw new RangeError(
         `${what} has a rate and ${name} has lr 0, by which schedules cannot scale it; give lr a rate, and freeze ` +

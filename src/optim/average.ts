@@ -1,12 +1,13 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, between, checkOptions } from '../check/check.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import kernel from '../../shaders/average.wgsl';
 import { claim, type Claim } from '../check/claim.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
 import { segmentsOf } from './layout.ts';
-import { expectNumber, type ParameterArena, type SavedState, type Segment } from './optimizer.ts';
+import { type ParameterArena, type SavedState, type Segment } from './optimizer.ts';
 import type { Moment } from './schedule.ts';
+import { UNIT } from './schedule.ts';
 
 interface Attached {
   arena: ParameterArena;
@@ -190,9 +191,8 @@ export class WeightAverage implements SavedState {
  * 0.999.
  */
 export function ema(options: { decay?: number } = {}): WeightAverage {
-  expectOptions('ema', options, ['decay']);
+  checkOptions('ema', options, { decay: between(0, 1, '[)') });
   const { decay = 0.999 } = options;
-  expectNumber(decay, 'ema: decay', 0, 1);
   return new WeightAverage('ema', () => 1 - decay);
 }
 
@@ -201,9 +201,8 @@ export function ema(options: { decay?: number } = {}): WeightAverage {
  * after each step. Izmailov et al., UAI 2018; use it with the schedule `swaLr`.
  */
 export function swa(options: { from?: number; by?: 'epoch' | 'step' } = {}): WeightAverage {
-  expectOptions('swa', options, ['from', 'by']);
+  checkOptions('swa', options, { from: atLeast(0), by: UNIT });
   const { from = 0, by = 'epoch' } = options;
-  expectNumber(from, 'swa: from');
   return new WeightAverage('swa', (count, { epoch, step, stepsPerEpoch }) =>
     epoch < from || (by === 'epoch' && (step + 1) % stepsPerEpoch !== 0) ? 0 : 1 / (count + 1),
   );

@@ -1,9 +1,9 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions } from '../check/check.ts';
 import kernel from '../../shaders/lamb.wgsl';
 import { empty } from '../tensor/tensor.ts';
 import { arenaOptimizer } from './arena-optimizer.ts';
 import { Norms } from './norms.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { MOMENTS, SHARED, type Optimizer, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link lamb}; defaults are those of the authors' code. */
 export interface LambOptions extends SharedOptions {
@@ -24,12 +24,11 @@ export interface LambOptions extends SharedOptions {
  * has a ratio, biases too. Six dispatches, whatever the number of parameters.
  */
 export function lamb(options: LambOptions = {}): Optimizer {
-  expectOptions('lamb', options, ['lr', 'betas', 'eps', 'weightDecay', 'maximize', 'decays', 'groups']);
+  checkOptions('lamb', options, {
+    ...MOMENTS,
+    ...SHARED,
+  });
   const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-6, weightDecay = 0, maximize = false, decays, groups } = options;
-  expectNumber(lr, 'lamb: lr');
-  betas.forEach((b, i) => expectNumber(b, `lamb: betas[${i}]`, 0, 1));
-  expectNumber(eps, 'lamb: eps');
-  expectNumber(weightDecay, 'lamb: weightDecay');
   const [beta1, beta2] = betas;
   return arenaOptimizer({
     name: 'lamb',

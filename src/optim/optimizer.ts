@@ -1,3 +1,4 @@
+import { any, atLeast, between, boolean, callable, listOf } from '../check/check.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import type { ParameterSelection } from '../tensor/selection.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -95,6 +96,17 @@ export interface SharedOptions {
   groups?: readonly ParameterGroup[];
 }
 
+/** Rules of {@link SharedOptions}. */
+export const SHARED = { maximize: boolean, decays: callable, groups: any } as const;
+
+/** Rules of the options of Adam's family. */
+export const MOMENTS = {
+  lr: atLeast(0),
+  betas: listOf(between(0, 1, '[)'), 2),
+  eps: atLeast(0),
+  weightDecay: atLeast(0),
+} as const;
+
 /** The flat memory of what an optimiser is to be bound to. */
 export function arenaOf(what: string, model: Trainable): ParameterArena {
   const arena = model && ('arena' in model ? model.arena : model);
@@ -112,15 +124,6 @@ export function extendState<T extends object>(inner: OptimizerState, own: T): Op
 export function setRates(state: OptimizerState, lr: number, momentum?: number): void {
   state.lr = lr;
   if (momentum !== undefined && state.momentum !== undefined) state.momentum = momentum;
-}
-
-/** Throws unless `value` is a finite number of at least `least`. */
-export function expectNumber(value: number, what: string, least = 0, below = Infinity): void {
-  if (!Number.isFinite(value) || value < least || value >= below) {
-    throw new RangeError(
-      `${what} is ${value}, expected a number of at least ${least}${below < Infinity ? ` and below ${below}` : ''}`,
-    );
-  }
 }
 
 /** Throws unless `base` is an optimiser, for the wrappers. */

@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, boolean, checkOptions } from '../check/check.ts';
 import kernel from '../../shaders/rmsprop.wgsl';
 import { arenaOptimizer, type StepSettings } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { SHARED, type Optimizer, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link rmsprop}; names and defaults are PyTorch's. */
 export interface RmspropOptions extends SharedOptions {
@@ -23,17 +23,15 @@ export interface RmspropOptions extends SharedOptions {
  * RMSprop. Tieleman and Hinton, 2012, lecture 6.5; centred form of Graves, 2013; eps outside the root, as in PyTorch.
  */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
-  expectOptions('rmsprop', options, [
-    'lr',
-    'alpha',
-    'eps',
-    'weightDecay',
-    'momentum',
-    'centered',
-    'maximize',
-    'decays',
-    'groups',
-  ]);
+  checkOptions('rmsprop', options, {
+    lr: atLeast(0),
+    alpha: atLeast(0),
+    eps: atLeast(0),
+    weightDecay: atLeast(0),
+    momentum: atLeast(0),
+    centered: boolean,
+    ...SHARED,
+  });
   const {
     lr = 0.01,
     alpha = 0.99,
@@ -45,11 +43,6 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     decays,
     groups,
   } = options;
-  expectNumber(lr, 'rmsprop: lr');
-  expectNumber(alpha, 'rmsprop: alpha');
-  expectNumber(eps, 'rmsprop: eps');
-  expectNumber(weightDecay, 'rmsprop: weightDecay');
-  expectNumber(momentum, 'rmsprop: momentum');
   const shared = {
     name: 'rmsprop',
     lr,

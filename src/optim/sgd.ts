@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, boolean, checkOptions, required } from '../check/check.ts';
 import kernel from '../../shaders/sgd.wgsl';
 import { arenaOptimizer } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type SharedOptions } from './optimizer.ts';
+import { SHARED, type Optimizer, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link sgd}; names and defaults are PyTorch's. */
 export interface SgdOptions extends SharedOptions {
@@ -18,16 +18,14 @@ export interface SgdOptions extends SharedOptions {
 
 /** Stochastic gradient descent with momentum in PyTorch's form (the rate multiplies the momentum buffer). */
 export function sgd(options: SgdOptions): Optimizer {
-  expectOptions('sgd', options, [
-    'lr',
-    'momentum',
-    'dampening',
-    'weightDecay',
-    'nesterov',
-    'maximize',
-    'decays',
-    'groups',
-  ]);
+  checkOptions('sgd', options, {
+    lr: required(atLeast(0)),
+    momentum: atLeast(0),
+    dampening: atLeast(0),
+    weightDecay: atLeast(0),
+    nesterov: boolean,
+    ...SHARED,
+  });
   const {
     lr,
     momentum = 0,
@@ -38,10 +36,6 @@ export function sgd(options: SgdOptions): Optimizer {
     decays,
     groups,
   } = options;
-  expectNumber(lr, 'sgd: lr');
-  expectNumber(momentum, 'sgd: momentum');
-  expectNumber(dampening, 'sgd: dampening');
-  expectNumber(weightDecay, 'sgd: weightDecay');
   if (nesterov && (momentum <= 0 || dampening !== 0))
     throw new RangeError(`sgd: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
   const shared = { name: 'sgd', lr, weightDecay, decays, groups };

@@ -89,7 +89,7 @@ test('errors', () => {
     new RangeError('influenced: from is -1, expected a number >= 0'),
   );
   expect(() => influenceBalanced({ alpha: 0 })).toThrow(
-    new RangeError('influenceBalanced: alpha is 0, expected a positive finite number'),
+    new RangeError('influenceBalanced: alpha is 0, expected a finite number > 0'),
   );
   const loss = influenceBalanced();
   scope(() => {

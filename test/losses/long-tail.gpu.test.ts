@@ -405,7 +405,7 @@ test('errors', () => {
     new RangeError('focal: weight[0] is -1, expected a finite number >= 0'),
   );
   expect(() => labelSmoothings([1], { smoothHead: 2 })).toThrow(
-    new RangeError('labelSmoothings: smoothHead is 2, expected a number in [0, 1]'),
+    new RangeError('labelSmoothings: smoothHead is 2, expected a number in 0..1'),
   );
   expect(() => keep(cdb({ numClasses: 2 })).update([1])).toThrow(new RangeError('cdb: got 1 accuracies, expected 2'));
   scope(() => {

@@ -218,7 +218,7 @@ test('groups that do not fit are refused by name', () => {
   expect(() => sgd({ lr: 0, groups: [{ params: 'head.*', lr: 0.1 }] })).toThrow('by which schedules cannot scale it');
   expect(() => sgd({ lr: 0.1 }).for(undefined as never)).toThrow('sgd.for: got undefined, expected a model such as');
   const opt = sgd({ lr: 0.1 }).for(a);
-  expect(() => (opt.lr = -1)).toThrow('sgd: lr is -1, expected a number of at least 0');
+  expect(() => (opt.lr = -1)).toThrow('sgd: lr is -1, expected a finite number >= 0');
   expect(() => (opt.momentum = 0.5)).toThrow('sgd: has no momentum to set');
   opt.dispose();
   a.dispose();

@@ -315,7 +315,7 @@ describe('bad options', () => {
     [
       'inputNoise',
       () => fit(net(), data, { ...good(), inputNoise: -1 }),
-      'fit: inputNoise is -1, expected a finite number of at least 0',
+      'fit: inputNoise is -1, expected a finite number >= 0',
     ],
     [
       'loss',

@@ -170,7 +170,7 @@ describe('heads', () => {
       'nearestClassMean: class 1 has no sample, so no mean',
     );
     expect(() => nearestClassMean(data, { metric: 'manhattan' as 'cosine' })).toThrow(
-      "nearestClassMean: metric is manhattan, expected 'euclidean' or 'cosine'",
+      "nearestClassMean: metric is 'manhattan', expected 'euclidean' or 'cosine'",
     );
   });
 
