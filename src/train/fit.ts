@@ -1,5 +1,5 @@
 import type { Loss } from '../losses/loss.ts';
-import { any, atLeast, boolean, check, checkOptions, integer, required } from '../check/check.ts';
+import { any, atLeast, boolean, check, checkOptions, integer, required, worded } from '../check/check.ts';
 import { claim } from '../check/claim.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { epochOrder, type Sampler } from '../data/sampler.ts';
@@ -234,7 +234,7 @@ function checkInputs(
   }: FitOptions,
 ): void {
   if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
-  check('fit', { startEpoch }, integer(0, epochs - 1));
+  check('fit', { startEpoch }, worded(integer(0, epochs - 1), `an integer of at least 0 and below ${epochs} epochs`));
   if (stepsOf(data.y.length, { batchSize, dropLast }) === 0)
     throw new RangeError(`fit: dropLast leaves no batch: ${data.y.length} samples, batchSize ${batchSize}`);
   if (typeof optimizer?.for !== 'function')

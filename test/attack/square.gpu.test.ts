@@ -142,7 +142,7 @@ test('needs no gradient: a model of steps; ends when all samples are broken; err
   using model = net();
   const [x, y] = [tensor(X, { shape: SHAPE }), tensor(new Int32Array(6), { dtype: 'i32' })];
   await expect(squareAttack(model, x, y, { eps: -0.1 })).rejects.toThrow(
-    'squareAttack: eps is -0.1, expected a finite number of at least 0',
+    'squareAttack: eps is -0.1, expected a finite number >= 0',
   );
   await expect(squareAttack(model, x, y, { eps: 0.1, queries: 0 })).rejects.toThrow(
     'squareAttack: queries is 0, expected a positive integer',

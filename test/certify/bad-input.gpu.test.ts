@@ -103,7 +103,7 @@ describe('sigma <= 0, not finite, not a number', () => {
   ];
   test.each(methods)('%s', async (name, run) => {
     for (const sigma of [0, -1, NaN, Infinity])
-      await refuses(() => run(sigma), `${name}: sigma is ${sigma}, expected a positive number`, 'RangeError');
+      await refuses(() => run(sigma), `${name}: sigma is ${sigma}, expected a finite number > 0`, 'RangeError');
   });
 });
 
@@ -524,17 +524,17 @@ describe('inputs outside the declared pixel box', () => {
     const norm = 'l1' as 'l2';
     await refuses(
       () => attack((a, b) => pgd(model, a, b, { eps: 0.1, norm })),
-      'pgd: norm is l1, expected linf or l2',
+      "pgd: norm is 'l1', expected 'linf' or 'l2'",
       'RangeError',
     );
     await refuses(
       () => attack((a, b) => apgd(model, a, b, { eps: 0.1, norm })),
-      'apgd: norm is l1, expected linf or l2',
+      "apgd: norm is 'l1', expected 'linf' or 'l2'",
       'RangeError',
     );
     await refuses(
       () => evaluateRobustness(model, x, y, { eps: 0.1, norm }),
-      'evaluateRobustness: norm is l1, expected linf or l2',
+      "evaluateRobustness: norm is 'l1', expected 'linf' or 'l2'",
       'RangeError',
     );
     await refuses(

@@ -330,7 +330,7 @@ describe('bad input', () => {
       'Smooth.certify: 1 indices for 2 inputs, expected one each',
     );
     await expect(certifyOne(smooth, at(1), { n: 10, index: -1 })).rejects.toThrow(
-      'Smooth.certify: index is -1, expected an integer from 0 to 2^32 - 1',
+      'Smooth.certify: indices[0] is -1, expected an integer in 0..4294967295',
     );
     await expect(smooth.certify(two, { n: 2 ** 31 })).rejects.toThrow(
       'Smooth.certify: 2147483648 copies of 2 inputs from copy 100 on, expected fewer than 2^32 in all',

@@ -139,7 +139,7 @@ describe('options', () => {
     [() => losses.logitAdjusted({ classCounts, tau: NaN }), 'logitAdjusted: tau is NaN, expected a finite number'],
     [
       () => losses.bayias({ classCounts, testPrior: [1, -1] }),
-      'bayias: testPrior[1] is -1, expected a positive number',
+      'bayias: testPrior[1] is -1, expected a finite number > 0',
     ],
     [() => losses.binaryVs({ delta: [1, 0], iota: [0, 0] }), 'binaryVs: delta[1] is 0, expected a finite number > 0'],
     [
@@ -243,7 +243,7 @@ describe('options', () => {
   test.each(Object.entries(all))('%s: an unknown reduction', (_, make) => {
     scope(() =>
       expect(() => keep(make())(logits(), [0, 1, 2], { reduction: 'average' as never })).toThrow(
-        /^\w+: reduction is average, expected one of none, mean, sum, weightedMean$/,
+        /^\w+: reduction is 'average', expected 'none', 'mean', 'sum' or 'weightedMean'$/,
       ),
     );
   });

@@ -463,7 +463,10 @@ test.each<[() => unknown, string]>([
     () => consistency({ sigma: 1, form: 'js' as 'kl' }),
     "consistency: form is 'js', expected 'default', 'xent', 'kl' or 'mse'",
   ],
-  [() => consistency({ sigma: 1, adversary: { eps: -1 } }), 'consistency: eps is -1, expected a positive number'],
+  [
+    () => consistency({ sigma: 1, adversary: { eps: -1 } }),
+    'consistency: adversary: eps is -1, expected a finite number > 0',
+  ],
   [() => smoothMix({ sigma: 0 }), 'smoothMix: sigma is 0, expected a finite number > 0'],
   [() => smoothMix({ sigma: 1, warmupEpochs: 0 }), 'smoothMix: warmupEpochs is 0, expected a positive integer'],
   [

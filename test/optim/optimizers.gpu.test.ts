@@ -246,9 +246,9 @@ test('errors', () => {
   expect(() => sgd({ lr: 1, nesterov: true, momentum: 0.9, dampening: 0.1 })).toThrow(
     'sgd: nesterov needs momentum > 0 and dampening 0, got 0.9 and 0.1',
   );
-  expect(() => adam({ betas: [0.9, 1] })).toThrow('adam: betas[1] is 1, expected a number of at least 0 and below 1');
-  expect(() => adam({ eps: -1 })).toThrow('adam: eps is -1, expected a number of at least 0');
-  expect(() => adamW({ weightDecay: -1 })).toThrow('adamW: weightDecay is -1, expected a number of at least 0');
+  expect(() => adam({ betas: [0.9, 1] })).toThrow('adam: betas[1] is 1, expected 0 <= betas[1] < 1');
+  expect(() => adam({ eps: -1 })).toThrow('adam: eps is -1, expected a finite number >= 0');
+  expect(() => adamW({ weightDecay: -1 })).toThrow('adamW: weightDecay is -1, expected a finite number >= 0');
   expect(() => rmsprop({ alpha: -1 })).toThrow('rmsprop: alpha is -1, expected a finite number >= 0');
   expect(() => adagrad({ lrDecay: -1 })).toThrow('adagrad: lrDecay is -1, expected a finite number >= 0');
   expect(() => lamb({ betas: [1, 0.9] })).toThrow('lamb: betas[0] is 1, expected 0 <= betas[0] < 1');

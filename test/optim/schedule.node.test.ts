@@ -130,7 +130,7 @@ test('schedules act one after the other; the last momentum counts', () => {
     'schedule: the rate in epoch 3, step 30 is NaN, expected a finite number >= 0',
   );
   expect(() => ratesAt([lambdaLr(() => -1)], at(0), 1)).toThrow(
-    'schedule: the rate in epoch 0, step 0 is -1, expected a number of at least 0',
+    'schedule: the rate in epoch 0, step 0 is -1, expected a finite number >= 0',
   );
 });
 
