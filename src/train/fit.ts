@@ -45,11 +45,11 @@ export interface FitOptions extends TrainingOptions {
 export const FIT_RULES = {
   loss: any,
   objective: any,
-  optimizer: required(any),
+  optimizer: any,
   schedule: any,
   weightAverage: any,
   state: any,
-  epochs: required(integer(1)),
+  epochs: integer(1),
   startEpoch: integer(0),
   batchSize: integer(1),
   dropLast: boolean,
@@ -77,7 +77,7 @@ const REPORT_EVERY = 100;
  * meanwhile, with the weights of the moment; a second `fit` of it at the same time is refused.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
-  checkOptions('fit', options, FIT_RULES);
+  checkOptions('fit', options, { ...FIT_RULES, optimizer: required(any), epochs: required(integer(1)) });
   const {
     objective,
     optimizer,

@@ -208,7 +208,7 @@ test('groups that do not fit are refused by name', () => {
       'sgd: features.0.bias is in groups[0] and in groups[1], expected one group',
     ],
     [[{ params: 'head.*', lr: -1 }], 'sgd: groups[0]: lr is -1, expected a finite number >= 0'],
-    [[{ params: 'head.*', weightDecay: NaN }], 'sgd: groups[0].weightDecay is NaN'],
+    [[{ params: 'head.*', weightDecay: NaN }], 'sgd: groups[0]: weightDecay is NaN'],
     [[{ params: 'head.*', momentum: 0.5 } as never], "sgd: groups[0]: unknown option 'momentum'"],
     [[{ lr: 0.1 } as never], "sgd: groups[0] has no params, expected for example 'head.*'"],
     [[{ params: 3 as never }], "sgd: groups[0].params: got 3, expected a name or pattern such as 'head.*'"],
