@@ -172,7 +172,7 @@ describe('K outside [1, classes]', () => {
       'topKPredictor: k is 4, expected at most 3, the number of classes',
     );
     for (const k of [0, 1.5, 3])
-      expect(() => ambiguity(p3, { ks: [k] })).toThrow(`ambiguity: k is ${k}, expected an integer in 1..2`);
+      expect(() => ambiguity(p3, { ks: [k] })).toThrow(`ambiguity: ks[0] is ${k}, expected an integer in 1..2`);
   });
   test('sets and states that do not fit', () => {
     expect(() =>
