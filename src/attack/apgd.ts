@@ -1,3 +1,4 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { add, div, maximum, mul, sub } from '../ops/binary.ts';
 import { cast } from '../ops/cast.ts';
@@ -19,7 +20,7 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { empty, zeros, type Tensor } from '../tensor/tensor.ts';
 import { apgdCheckpoints, apgdLimit, type ApgdRule } from './apgd-schedule.ts';
-import { checkCounts, channelwise, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
+import { channelwise, clipped, itemAxes, lengths, projected, type Ball } from './ball.ts';
 import { dlrLoss } from './dlr.ts';
 import { perSample, expectWay, judged, LOWEST, kept, ranked, steady, type AttackedModel } from './model.ts';
 import { underAttack, type Attacked } from './under-attack.ts';
@@ -107,7 +108,7 @@ export function apgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, o
   ]);
   const { steps = 100, restarts = 1 } = options;
   return underAttack('apgd', model, [x, labels], options, {
-    check: () => checkCounts('apgd', { steps, restarts }),
+    check: () => check('apgd', { steps, restarts }, integer(1)),
     attack: (attacked) => ascend(attacked, options),
   });
 }

@@ -1,8 +1,9 @@
+import { atLeast, check, checkValue, either, listOf, oneOf } from '../check/check.ts';
 import { add, div, maximum, minimum, mul, sub } from '../ops/binary.ts';
 import { greaterEqual, isFinite, lessEqual, logicalAnd } from '../ops/compare.ts';
 import { all, sum } from '../ops/reduce.ts';
 import { clamp, sqrt, square } from '../ops/unary.ts';
-import { expectBox, firstOutside, outside } from '../stats/box.ts';
+import { BOX, firstOutside, outside } from '../stats/box.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
@@ -62,6 +63,9 @@ export function projected(x: Tensor, moved: Tensor, { eps, norm = 'linf' }: Ball
   return add(x, mul(delta, minimum(div(radius, add(lengths(delta), 1e-12)), 1)));
 }
 
+/** Rule of {@link PerChannel} where it must not be negative. */
+export const PER_CHANNEL = either(atLeast(0), listOf(atLeast(0)));
+
 /**
  * Throws a RangeError, naming `op`, on a radius, a norm or an interval that makes no sense for samples (n, channels,
  * ...) of that shape.
@@ -78,14 +82,10 @@ export function checkBall(op: string, { eps, norm = 'linf', clip = [0, 1] }: Bal
         `${op}: ${name} has ${v.length} entries, expected ${channels}, one for each channel of [${shape}]`,
       );
   }
-  for (const each of typeof eps === 'number' || !Array.isArray(eps) ? [eps] : eps) {
-    if (!(each >= 0 && Number.isFinite(each)))
-      throw new RangeError(`${op}: eps is ${String(eps)}, expected a finite number of at least 0`);
-  }
-  if (norm !== 'linf' && norm !== 'l2') throw new RangeError(`${op}: norm is ${String(norm)}, expected linf or l2`);
+  check(op, { eps, norm }, { eps: PER_CHANNEL, norm: oneOf('linf', 'l2') });
   if (norm === 'l2' && Array.isArray(eps))
     throw new RangeError(`${op}: eps is [${String(eps)}], expected one number for norm l2`);
-  for (let c = 0; c < (isPerChannel(clip) ? channels : 1); c++) expectBox(`${op}: clip`, boxOf(clip, c));
+  for (let c = 0; c < (isPerChannel(clip) ? channels : 1); c++) checkValue(`${op}: clip`, boxOf(clip, c), BOX);
 }
 
 const isPerChannel = (clip: Ball['clip']): boolean =>
@@ -151,12 +151,4 @@ export async function readInside(
   throw new RangeError(
     `${op}: x is ${values[place]} in row ${Math.floor(place / sizeOf(x.shape.slice(1)))}, ${message}`,
   );
-}
-
-/** Throws a RangeError, naming `op`, unless each of the values is a positive integer. */
-export function checkCounts(op: string, counts: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(counts)) {
-    if (!Number.isInteger(value) || value < 1)
-      throw new RangeError(`${op}: ${name} is ${value}, expected a positive integer`);
-  }
 }

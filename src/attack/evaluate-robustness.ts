@@ -1,3 +1,4 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
@@ -8,7 +9,7 @@ import { NdArray } from '../tensor/ndarray.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { checkBall, checkCounts, outsideOf, type Ball, type PerChannel } from './ball.ts';
+import { checkBall, outsideOf, type Ball, type PerChannel } from './ball.ts';
 import { checkReached, checkSound, countFlat, looksLikeProbabilities, warningsOf } from './evaluation-checks.ts';
 import { holding, kept, type AttackedModel } from './model.ts';
 import { namedAttack, standardAttacks, type AttackName, type Budget, type NamedAttack } from './named-attacks.ts';
@@ -125,7 +126,7 @@ async function cascade(
   const { norm = 'linf', eps, certified, batchSize = 250, seed = 0, signal, onAttack, gpu = currentGpu() } = options;
   const images = await readArray('evaluateRobustness: images', input);
   const labels = await readLabels('evaluateRobustness: labels', labelsInput);
-  check(images, labels, options);
+  checkInputs(images, labels, options);
   const n = images.length;
   const size = sizeOf(images.shape.slice(1));
   const adversarial = new NdArray(Float32Array.from(images.data), images.shape);
@@ -272,9 +273,9 @@ async function predict(
   }
 }
 
-function check(images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): void {
+function checkInputs(images: NdArray, labels: ArrayLike<number>, options: RobustnessOptions): void {
   const { clip = [0, 1], certified, batchSize = 250 } = options;
-  checkCounts('evaluateRobustness', { batchSize });
+  check('evaluateRobustness', { batchSize }, { batchSize: integer(1) });
   if (images.shape.length < 2 || images.length === 0)
     throw new ShapeError(
       `evaluateRobustness: images have shape [${images.shape}], expected (n, ...) with at least one image`,

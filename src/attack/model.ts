@@ -1,3 +1,4 @@
+import { check, integer, listOf } from '../check/check.ts';
 import { classOf } from '../ops/class-of.ts';
 import { greaterEqual, isFinite, less, logicalAnd, logicalNot, logicalOr, notEqual } from '../ops/compare.ts';
 import { isNan } from '../ops/is-nan.ts';
@@ -168,8 +169,7 @@ export async function onDevice(
 
 async function integers(op: string, labels: LabelsInput): Promise<ArrayLike<number>> {
   const list = await readLabels(`${op}: labels`, labels);
-  for (let i = 0; i < list.length; i++)
-    if (!Number.isInteger(list[i])) throw new RangeError(`${op}: labels[${i}] is ${list[i]}, expected an integer`);
+  check(op, { labels: list }, { labels: listOf(integer()) });
   return list;
 }
 

@@ -1,6 +1,7 @@
+import { check, integer } from '../check/check.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { apgd } from './apgd.ts';
-import { checkCounts, type Ball } from './ball.ts';
+import { type Ball } from './ball.ts';
 import type { AttackedModel } from './model.ts';
 import { pgd } from './pgd.ts';
 import { squareAttack } from './square.ts';
@@ -48,7 +49,11 @@ export function namedAttack(
   { norm, steps = 100, restarts = 1, queries = 5000, numTargets = 9 }: Budget & Ball,
   classes: number,
 ): NamedAttack {
-  checkCounts('evaluateRobustness', { steps, restarts, queries, numTargets });
+  check(
+    'evaluateRobustness',
+    { steps, restarts, queries, numTargets },
+    { steps: integer(1), restarts: integer(1), queries: integer(1), numTargets: integer(1) },
+  );
   if (name === 'pgd')
     return { name, run: (model, x, y, { round: _, ...context }) => pgd(model, x, y, { ...context, steps, restarts }) };
   if (name === 'square') {

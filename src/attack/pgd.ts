@@ -1,3 +1,4 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, div, mul } from '../ops/binary.ts';
@@ -12,7 +13,7 @@ import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { gradients, noGrad, requireGrad, withGrad } from '../tensor/tape.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import {
-  checkCounts,
+  PER_CHANNEL,
   channelwise,
   clipped,
   cut,
@@ -88,7 +89,7 @@ export function pgd(model: AttackedModel, x: ArrayInput, labels: LabelsInput, op
     'signal',
   ]);
   return underAttack('pgd', model, [x, labels], options, {
-    check: (on) => check(on, options),
+    check: (on) => checkInputs(on, options),
     attack: (attacked) => ascend(attacked, options),
   });
 }
@@ -224,19 +225,13 @@ function succeeded(
   return targeted ? logicalNot(logicalOr(isFooled, isLost)) : isFooled;
 }
 
-function check(x: Tensor, options: PgdOptions): void {
+function checkInputs(x: Tensor, options: PgdOptions): void {
   const { steps = 20, stepSize = 0, restarts = 1, start } = options;
   if (Array.isArray(stepSize) && stepSize.length !== x.shape[1])
     throw new RangeError(
       `pgd: stepSize has ${stepSize.length} entries, expected ${x.shape[1]}, one for each channel of [${x.shape}]`,
     );
-  if (
-    !(typeof stepSize === 'number' ? [stepSize] : Array.from(stepSize)).every(
-      (each) => each >= 0 && Number.isFinite(each),
-    )
-  )
-    throw new RangeError(`pgd: stepSize is ${stepSize}, expected a finite number of at least 0`);
-  checkCounts('pgd', { steps, restarts });
+  check('pgd', { stepSize, steps, restarts }, { stepSize: PER_CHANNEL, steps: integer(1), restarts: integer(1) });
   if (typeof start === 'object' && start.shape.join() !== x.shape.join())
     throw new ShapeError(`pgd: start has shape [${start.shape}], expected [${x.shape}]`);
 }

@@ -1,3 +1,4 @@
+import { between, check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, expand, minimum, mul, sub } from '../ops/binary.ts';
@@ -16,7 +17,7 @@ import { copyOver } from '../tensor/copy.ts';
 import type { ArrayInput, LabelsInput } from '../tensor/array-input.ts';
 import { noGrad } from '../tensor/tape.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
-import { channelwise, checkCounts, clipped, type Ball } from './ball.ts';
+import { channelwise, clipped, type Ball } from './ball.ts';
 import { perSample, expectWay, judged, LOWEST, kept, type AttackedModel } from './model.ts';
 import { underAttack, type Attacked } from './under-attack.ts';
 
@@ -82,9 +83,7 @@ export function squareAttack(
   const { queries = 5000, pInit = 0.8 } = options;
   return underAttack('squareAttack', model, [x, labels], options, {
     check: ({ rank, shape }) => {
-      checkCounts('squareAttack', { queries });
-      if (!(pInit > 0 && pInit <= 1))
-        throw new RangeError(`squareAttack: pInit is ${pInit}, expected a number above 0 and at most 1`);
+      check('squareAttack', { queries, pInit }, { queries: integer(1), pInit: between(0, 1, '(]') });
       if (rank > 4)
         throw new ShapeError(
           `squareAttack: x has shape [${shape}], expected (n, channels, height, width), (n, height, width) or ` +

@@ -1,7 +1,8 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, checkOptions, integer } from '../check/check.ts';
 import type { Labels, Matrix } from '../metrics/matrix.ts';
 import { lbfgs, type LbfgsOptions } from '../stats/lbfgs.ts';
 import {
+  INPUT,
   calibrationMethod,
   calibrator,
   logitNll,
@@ -39,7 +40,7 @@ export interface MatrixScalingOptions extends ScoreOptions, LbfgsOptions {
   mu?: number;
 }
 
-const SEARCH_KEYS = ['maxIterations', 'tolerance', 'historySize'] as const;
+const SEARCH = { maxIterations: integer(1), tolerance: atLeast(0), historySize: integer(1) } as const;
 
 /** softmax(W z + b). */
 export interface AffineCalibrator extends Calibrator<AffineState> {
@@ -56,7 +57,7 @@ export interface FittedAffine extends AffineCalibrator, FittedCalibrator<AffineS
  * no minimum: the search ends where the slope is below its tolerance, and `converged` is false.
  */
 export function vectorScaling(options: VectorScalingOptions = {}): CalibrationMethod<FittedAffine> {
-  expectOptions('vectorScaling', options, ['input', ...SEARCH_KEYS]);
+  checkOptions('vectorScaling', options, { input: INPUT, ...SEARCH });
   return calibrationMethod('vectorScaling', options.input, (of) => fitted('vector', of, options, () => 0));
 }
 
@@ -67,12 +68,8 @@ export function vectorScaling(options: VectorScalingOptions = {}): CalibrationMe
  * `input: 'probabilities'` it is Dirichlet calibration.
  */
 export function matrixScaling(options: MatrixScalingOptions = {}): CalibrationMethod<FittedAffine> {
-  expectOptions('matrixScaling', options, ['input', ...SEARCH_KEYS, 'lambda', 'mu']);
+  checkOptions('matrixScaling', options, { input: INPUT, ...SEARCH, lambda: atLeast(0), mu: atLeast(0) });
   const { lambda = 0.01, mu = 0.01 } = options;
-  for (const [name, value] of Object.entries({ lambda, mu })) {
-    if (!(value >= 0 && value < Infinity))
-      throw new RangeError(`matrixScaling: ${name} is ${value}, expected a finite number >= 0`);
-  }
   return calibrationMethod('matrixScaling', options.input, (of) =>
     fitted('matrix', of, options, (i, k) => (i >= k * k ? mu / k : i % (k + 1) === 0 ? 0 : lambda / (k * (k - 1)))),
   );

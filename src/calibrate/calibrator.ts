@@ -1,8 +1,8 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions, oneOf } from '../check/check.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { checkLabels, toProbabilityRows, toRows, type Labels, type Matrix } from '../metrics/matrix.ts';
-import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
-import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
+import { rowWeights, WEIGHT_RULES, type WeightOptions } from '../metrics/weights.ts';
+import { PREDICT_RULES, type PredictOptions } from '../nn/map-batches.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { softmaxRows } from './temperature.ts';
 
@@ -55,6 +55,9 @@ export interface CalibrationMethod<C extends Calibrator> {
   fit(model: LogitModel, calib: Dataset, options?: WeightOptions & PredictOptions): Promise<CalibratedModel<C>>;
 }
 
+/** Rule of the option `input`. */
+export const INPUT = oneOf('logits', 'probabilities');
+
 /**
  * The method `what`, which fits checked calibration data by `fitted`. Its `fit` throws RangeError on scores, labels and
  * weights that do not fit together.
@@ -88,7 +91,8 @@ export function calibrationMethod<C extends Calibrator>(
     options: WeightOptions & PredictOptions = {},
   ): C | Promise<CalibratedModel<C>> {
     const isModel = typeof (source as LogitModel | null)?.logits === 'function';
-    expectOptions(`${what}.fit`, options, isModel ? [...WEIGHT_KEYS, ...PREDICT_OPTIONS] : WEIGHT_KEYS);
+    if (isModel) checkOptions(`${what}.fit`, options, { ...WEIGHT_RULES, ...PREDICT_RULES });
+    else checkOptions<WeightOptions>(`${what}.fit`, options, WEIGHT_RULES);
     return isModel
       ? ofModel(source as LogitModel, labels as Dataset, options)
       : of(source as Matrix, labels as Labels, options);
@@ -136,8 +140,6 @@ export function toLogits(
   input: ScoreOptions['input'] = 'logits',
   expected?: number,
 ): Logits {
-  if (input !== 'logits' && input !== 'probabilities')
-    throw new RangeError(`${where}: input is ${String(input)}, expected 'logits' or 'probabilities'`);
   const { data, rows, classes } = input === 'logits' ? toRows(scores, where) : toProbabilityRows(scores, where);
   if (classes < 2 || (expected !== undefined && classes !== expected))
     throw new RangeError(`${where} has ${classes} classes, expected ${expected ?? 'at least 2'}`);

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, checkOptions, integer, oneOf } from '../check/check.ts';
 import { argmaxOf } from '../metrics/predictions.ts';
 import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
 import { leastSquares } from '../stats/least-squares.ts';
@@ -47,14 +47,12 @@ export function estimatePrior(
   unlabelled: Matrix,
   options: EstimatePriorOptions = {},
 ): PriorEstimate {
-  expectOptions('estimatePrior', options, ['method', 'maxIterations', 'tolerance']);
+  checkOptions('estimatePrior', options, {
+    method: oneOf('em', 'bbse'),
+    maxIterations: integer(1),
+    tolerance: atLeast(0),
+  });
   const { method = 'em', maxIterations = 10_000, tolerance = 1e-9 } = options;
-  if (method !== 'em' && method !== 'bbse')
-    throw new RangeError(`estimatePrior: method is ${String(method)}, expected 'em' or 'bbse'`);
-  if (!(Number.isSafeInteger(maxIterations) && maxIterations >= 1))
-    throw new RangeError(`estimatePrior: maxIterations is ${maxIterations}, expected an integer >= 1`);
-  if (!(tolerance >= 0 && tolerance < Infinity))
-    throw new RangeError(`estimatePrior: tolerance is ${tolerance}, expected a finite number >= 0`);
   const known = toProbabilityRows(probs, 'estimatePrior: probs');
   checkLabels(labels, known.rows, known.classes, 'estimatePrior: labels');
   const target = toProbabilityRows(unlabelled, 'estimatePrior: unlabelled');

@@ -1,7 +1,9 @@
-import { expectOptions } from '../check/options.ts';
+import { any, check, checkOptions, finite, listOf, positive, required } from '../check/check.ts';
 import { affine, type AffineCalibrator } from './affine.ts';
 import type { ScoreOptions } from './calibrator.ts';
 import { plain } from '../check/state.ts';
+import { INPUT } from './calibrator.ts';
+import { COUNTS } from '../stats/class-weights.ts';
 
 /** Options of {@link logitAdjustment}. */
 export interface LogitAdjustmentOptions extends ScoreOptions {
@@ -23,19 +25,19 @@ export interface LogitAdjustmentOptions extends ScoreOptions {
  * Throws RangeError on negative or non-finite counts, a tau that is not finite, and a test prior that does not fit.
  */
 export function logitAdjustment(options: LogitAdjustmentOptions): AffineCalibrator {
-  expectOptions('logitAdjustment', options, ['classCounts', 'tau', 'testPrior', 'input']);
+  checkOptions('logitAdjustment', options, {
+    classCounts: required(COUNTS),
+    tau: finite,
+    testPrior: any,
+    input: INPUT,
+  });
   const { classCounts, tau = 1, input = 'logits' } = options;
   const testPrior = options.testPrior === 'balanced' ? undefined : options.testPrior;
   const classes = classCounts.length;
   if (classes < 2) throw new RangeError(`logitAdjustment: classCounts has ${classes} entries, expected at least 2`);
-  if (!Number.isFinite(tau)) throw new RangeError(`logitAdjustment: tau is ${tau}, expected a finite number`);
-  if (testPrior && testPrior.length !== classes)
-    throw new RangeError(`logitAdjustment: testPrior has ${testPrior.length} entries, expected ${classes}`);
-  const train = logShares(
-    'classCounts',
-    Array.from(classCounts, (n) => (n === 0 ? 1 : n)),
-  );
-  const test = testPrior ? logShares('testPrior', Array.from(testPrior)) : train.map(() => 0);
+  if (testPrior) check('logitAdjustment', { testPrior }, { testPrior: listOf(positive, classes, 'one per class') });
+  const train = logShares(Array.from(classCounts, (n) => (n === 0 ? 1 : n)));
+  const test = testPrior ? logShares(Array.from(testPrior)) : train.map(() => 0);
   return affine({
     kind: 'vector',
     input,
@@ -45,9 +47,7 @@ export function logitAdjustment(options: LogitAdjustmentOptions): AffineCalibrat
   });
 }
 
-function logShares(name: string, values: readonly number[]): number[] {
-  const bad = values.findIndex((v) => !(v > 0 && v < Infinity));
-  if (bad >= 0) throw new RangeError(`logitAdjustment: ${name}[${bad}] is ${values[bad]}, expected a positive number`);
+function logShares(values: readonly number[]): number[] {
   const total = values.reduce((a, b) => a + b);
   return values.map((v) => Math.log(v / total));
 }

@@ -1,5 +1,5 @@
-import { expectOptions } from '../check/options.ts';
-import { checkBins } from '../metrics/bins.ts';
+import { checkOptions } from '../check/check.ts';
+import { BINS } from '../metrics/bins.ts';
 import { byMass } from '../metrics/weights.ts';
 import { interpolate, isotonic, type Monotone } from '../stats/isotonic.ts';
 import { lbfgs } from '../stats/lbfgs.ts';
@@ -7,6 +7,7 @@ import { softplus } from '../stats/softplus.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import { expectNumbers, expectState } from '../check/state.ts';
 import {
+  INPUT,
   calibrationMethod,
   calibrator,
   logitNll,
@@ -65,7 +66,7 @@ const sigmoid = (s: number): number => (s >= 0 ? 1 / (1 + Math.exp(-s)) : Math.e
  * labels, which can come out higher than before.
  */
 export function plattScaling(options: ScoreOptions = {}): CalibrationMethod<FittedOneVsRest> {
-  expectOptions('plattScaling', options, ['input']);
+  checkOptions('plattScaling', options, { input: INPUT });
   const { input = 'logits' } = options;
   return calibrationMethod('plattScaling', input, (of) => platt(of, input));
 }
@@ -95,7 +96,7 @@ function platt(of: CalibrationData, input: OneVsRestState['input']): FittedOneVs
  * tolerance, and `converged` is false.
  */
 export function betaCalibration(options: ScoreOptions = {}): CalibrationMethod<FittedOneVsRest> {
-  expectOptions('betaCalibration', options, ['input']);
+  checkOptions('betaCalibration', options, { input: INPUT });
   const { input = 'logits' } = options;
   return calibrationMethod('betaCalibration', input, (of) => beta(of, input));
 }
@@ -124,7 +125,7 @@ function beta(of: CalibrationData, input: OneVsRestState['input']): FittedOneVsR
 
 /** Isotonic regression (Zadrozny and Elkan, KDD 2002), one class against the rest, with lines between the steps. */
 export function isotonicRegression(options: ScoreOptions = {}): CalibrationMethod<FittedOneVsRest> {
-  expectOptions('isotonicRegression', options, ['input']);
+  checkOptions('isotonicRegression', options, { input: INPUT });
   const { input = 'logits' } = options;
   return calibrationMethod('isotonicRegression', input, (of) => {
     const maps = eachClass(of, (odds, hits) => isotonic(odds.map(sigmoid), hits, of.weight));
@@ -138,9 +139,8 @@ export function isotonicRegression(options: ScoreOptions = {}): CalibrationMetho
  * Probabilities and ends are compared in f32, as in `calibrationError`.
  */
 export function histogramBinning(options: HistogramBinningOptions = {}): CalibrationMethod<FittedOneVsRest> {
-  expectOptions('histogramBinning', options, ['input', 'numBins', 'binning']);
+  checkOptions('histogramBinning', options, { input: INPUT, numBins: BINS.numBins, binning: BINS.binning });
   const { numBins = 15, binning = 'width', input = 'logits' } = options;
-  checkBins('histogramBinning', { numBins, binning });
   return calibrationMethod('histogramBinning', input, (of) => histogram(of, { numBins, binning, input }));
 }
 

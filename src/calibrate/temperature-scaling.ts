@@ -1,6 +1,12 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions } from '../check/check.ts';
 import { affineOf, type AffineCalibrator, type AffineState } from './affine.ts';
-import { calibrationMethod, type CalibrationMethod, type FittedCalibrator, type ScoreOptions } from './calibrator.ts';
+import {
+  INPUT,
+  calibrationMethod,
+  type CalibrationMethod,
+  type FittedCalibrator,
+  type ScoreOptions,
+} from './calibrator.ts';
 import { temperatureOf } from './temperature.ts';
 
 /** What {@link temperatureScaling} fits. */
@@ -28,7 +34,7 @@ export interface TemperatureCalibrator extends AffineCalibrator, FittedCalibrato
  * Throws RangeError on scores that are not finite, and on labels and weights that do not fit.
  */
 export function temperatureScaling(options: ScoreOptions = {}): CalibrationMethod<TemperatureCalibrator> {
-  expectOptions('temperatureScaling', options, ['input']);
+  checkOptions('temperatureScaling', options, { input: INPUT });
   const { input = 'logits' } = options;
   return calibrationMethod('temperatureScaling', input, (of) => {
     const found = temperatureOf(of, of.labels, of.weight);

@@ -1,3 +1,4 @@
+import { check, positive } from '../check/check.ts';
 import { toFiniteRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
@@ -59,9 +60,7 @@ export function temperatureOf(
  * Default temperature 1. Throws RangeError on logits that are not finite and unless temperature is positive and finite.
  */
 export function softmaxRows(logits: Matrix, temperature = 1): NdArray<Float64Array> {
-  if (!(temperature > 0 && temperature < Infinity)) {
-    throw new RangeError(`softmaxRows: temperature is ${temperature}, expected a finite number > 0`);
-  }
+  check('softmaxRows', { temperature }, positive);
   const { data, rows, classes } = toFiniteRows(logits, 'softmaxRows: logits');
   const out = new Float64Array(rows * classes);
   for (let r = 0; r < rows; r++) {

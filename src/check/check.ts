@@ -29,11 +29,17 @@ export type OptionRules<T> = {
 };
 
 /**
- * Throws a RangeError unless every value obeys its rule: `check('logBeta', { a, b }, { a: positive, b: positive })`
- * says 'logBeta: a is -1, expected a finite number > 0'. Undefined passes no rule but {@link any}.
+ * Throws a RangeError unless every value obeys its rule, or the one rule for all: `check('logBeta', { a, b },
+ * positive)` says 'logBeta: a is -1, expected a finite number > 0'. Undefined passes no rule but {@link any}.
  */
-export function check<T extends object>(where: string, values: T, rules: Rules<NoInfer<T>>): void {
-  for (const [name, rule] of entries(rules)) obey(where, name, (values as Values)[name], rule);
+export function check<T extends object>(
+  where: string,
+  values: T,
+  rules: Rules<NoInfer<T>> | Rule<NoInfer<T[keyof T]>>,
+): void {
+  const one = typeof (rules as Rule<unknown>).accepts === 'function' ? (rules as Rule<unknown>) : null;
+  for (const name of Object.keys(one ? values : rules))
+    obey(where, name, (values as Values)[name], one ?? (rules as Record<string, Rule<unknown>>)[name]!);
 }
 
 /** The same for one value, with its full name for the reader: 'accuracy: labels'. */
@@ -85,12 +91,15 @@ export const isList = (value: unknown): value is ArrayLike<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { length?: unknown }).length === 'number';
 
 /** A rule of one's own: `rule('an even number', (v: number) => v % 2 === 0)`. */
+/* @__NO_SIDE_EFFECTS__ */
 export const rule = <T>(expected: string, accepts: (value: T) => boolean): Rule<T> => ({ expected, accepts });
 
 /** The same rule in other words. */
+/* @__NO_SIDE_EFFECTS__ */
 export const worded = <T>(of: Rule<T>, expected: string): Rule<T> => ({ ...of, expected });
 
 /** The rule for an option without a default. */
+/* @__NO_SIDE_EFFECTS__ */
 export const required = <T>(of: Rule<T>): RequiredRule<T> => ({ ...of, isRequired: true });
 
 /** Anything, undefined too: for what is checked where it is used, and for values that only name something. */
@@ -109,14 +118,17 @@ export const callable: Rule<(...of: never[]) => unknown> = {
 export const finite: Rule<number> = { expected: 'a finite number', accepts: Number.isFinite };
 
 /** A finite number of at least `low`. */
+/* @__NO_SIDE_EFFECTS__ */
 export const atLeast = (low: number): Rule<number> =>
   rule(`a finite number >= ${low}`, (v) => Number.isFinite(v) && v >= low);
 
 /** A finite number above `low`. */
+/* @__NO_SIDE_EFFECTS__ */
 export const above = (low: number): Rule<number> =>
   rule(`a finite number > ${low}`, (v) => Number.isFinite(v) && v > low);
 
 /** A finite number below `high`. */
+/* @__NO_SIDE_EFFECTS__ */
 export const below = (high: number): Rule<number> =>
   rule(`a finite number < ${high}`, (v) => Number.isFinite(v) && v < high);
 
@@ -127,6 +139,7 @@ export const positive: Rule<number> = { expected: 'a finite number > 0', accepts
  * A number from `low` to `high`, which may be infinite; `ends` says which of the two count, as mathematics writes
  * intervals: '(]' is above `low` and at most `high`. Default: both.
  */
+/* @__NO_SIDE_EFFECTS__ */
 export function between(low: number, high: number, ends: '[]' | '()' | '[)' | '(]' = '[]'): Rule<number> {
   const [from, to] = [ends[0] === '[', ends[1] === ']'];
   const [least, most] = [from ? '<=' : '<', to ? '<=' : '<'];
@@ -141,6 +154,7 @@ export function between(low: number, high: number, ends: '[]' | '()' | '[)' | '(
 }
 
 /** An integer, exact in a double, from `low` to `high`. */
+/* @__NO_SIDE_EFFECTS__ */
 export function integer(low = -Infinity, high = Infinity): Rule<number> {
   const words =
     high < Infinity
@@ -152,20 +166,46 @@ export function integer(low = -Infinity, high = Infinity): Rule<number> {
 }
 
 /** One of the values named, which are texts, numbers or truth values. */
+/* @__NO_SIDE_EFFECTS__ */
 export function oneOf<const N extends string | number | boolean>(...names: readonly N[]): Rule<N> {
   const all = names.map(shown);
   const last = all.pop();
   return rule(all.length ? `${all.join(', ')} or ${last}` : `${last}`, (v) => names.includes(v));
 }
 
-/** What one of two rules accepts. */
-export const either = <A, B>(a: Rule<A>, b: Rule<B>): Rule<A | B> =>
-  rule(`${a.expected} or ${b.expected}`, (v) => a.accepts(v as A) || b.accepts(v as B));
+/** What one of two rules accepts; a list that neither does is complained of as the one for lists would. */
+/* @__NO_SIDE_EFFECTS__ */
+export const either = <A, B>(a: Rule<A>, b: Rule<B>): Rule<A | B> => ({
+  expected: `${a.expected} or ${b.expected}`,
+  accepts: (v) => a.accepts(v as A) || b.accepts(v as B),
+  complaint: (name, v) => {
+    const words = `${name} is ${shown(v)}, expected ${a.expected} or ${b.expected}`;
+    return isList(v) ? (b.complaint?.(name, v as B) ?? words) : words;
+  },
+});
+
+/** null, or what the rule accepts. */
+/* @__NO_SIDE_EFFECTS__ */
+export const nullOr = <T>(of: Rule<T>): Rule<T | null> => ({
+  expected: `null or ${of.expected}`,
+  accepts: (v) => v === null || of.accepts(v),
+  ...(of.complaint && { complaint: (name: string, v: T | null) => of.complaint!(name, v as T) }),
+});
+
+/** The same rule for a list that must not be empty. */
+/* @__NO_SIDE_EFFECTS__ */
+export const nonEmpty = <T>(of: Rule<ArrayLike<T>>): Rule<ArrayLike<T>> => ({
+  expected: of.expected,
+  accepts: (v) => of.accepts(v) && v.length > 0,
+  complaint: (name, v) =>
+    isList(v) && v.length === 0 ? `${name} has 0 entries, expected at least 1` : complaintOf(of, name, v),
+});
 
 /**
  * A list whose elements obey `of`: an array or a typed array. With `length` it has that many, `per` says why: 'one per
  * class'.
  */
+/* @__NO_SIDE_EFFECTS__ */
 export function listOf<T>(of: Rule<T>, length?: number, per?: string): Rule<ArrayLike<T>> {
   const bad = (list: ArrayLike<T>): number => {
     for (let i = 0; i < list.length; i++) if (!of.accepts(list[i]!)) return i;

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { between, checkOptions, integer } from '../check/check.ts';
 import { shiftFlip } from '../ops/shift-flip.ts';
 import type { DrawOptions } from '../random/draw.ts';
 import { splitKey, type Key } from '../random/key.ts';
@@ -26,11 +26,8 @@ export interface CropFlipOptions {
  * at least 0 or a probability outside 0..1.
  */
 export function cropFlip(options: CropFlipOptions = {}): Augmentation {
-  expectOptions('cropFlip', options, ['padding', 'flip']);
+  checkOptions('cropFlip', options, { padding: integer(0, 2 ** 20), flip: between(0, 1) });
   const { padding = 4, flip = 0.5 } = options;
-  if (!Number.isInteger(padding) || padding < 0 || padding > 2 ** 20)
-    throw new RangeError(`cropFlip: padding is ${padding}, expected an integer of at least 0`);
-  if (!(flip >= 0 && flip <= 1)) throw new RangeError(`cropFlip: flip is ${flip}, expected a probability from 0 to 1`);
   return (x, { key, first }) => {
     const draw = { first, gpu: x.gpu };
     const batch = x.shape[0] ?? 0;

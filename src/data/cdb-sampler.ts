@@ -1,7 +1,9 @@
+import { check } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { difficultyProbabilities, type DifficultyOptions } from './class-probabilities.ts';
 import { drawByClass, type Sampler } from './sampler.ts';
+import { ACCURACIES } from '../stats/class-weights.ts';
 
 /** A sampler that follows the accuracy of the classes; see {@link cdbSampler}. */
 export interface CdbSampler extends Sampler {
@@ -29,10 +31,7 @@ export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
     return drawByClass(data, difficultyProbabilities(present, options), at);
   };
   const setClassAccuracy = (accuracy: ArrayLike<number>): void => {
-    for (let c = 0; c < accuracy.length; c++) {
-      if (typeof accuracy[c] !== 'number' || accuracy[c]! < 0 || accuracy[c]! > 1)
-        throw new RangeError(`cdbSampler: accuracy[${c}] is ${accuracy[c]}, expected a number in 0..1, or NaN`);
-    }
+    check('cdbSampler', { accuracy }, ACCURACIES);
     difficulties = Float64Array.from(accuracy, (a, c) => (Number.isNaN(a) ? (difficulties?.[c] ?? 1) : 1 - a));
   };
   return Object.assign(sample, { setClassAccuracy });

@@ -1,3 +1,4 @@
+import { any, checkOptions, oneOf } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { FormatError, parseCifar } from '../io/index.ts';
 import { NdArray } from '../tensor/ndarray.ts';
@@ -37,10 +38,7 @@ export async function loadCifar10(files: readonly Source[], options: LoadCifarOp
 
 /** The same for CIFAR-100 (train.bin or test.bin): 100 fine classes, or the 20 superclasses with `labels: 'coarse'`. */
 export async function loadCifar100(files: readonly Source[], options: LoadCifar100Options = {}): Promise<Dataset> {
-  expectOptions('loadCifar100', options, ['labels', 'name', 'signal', 'maxBytes']);
-  const { labels = 'fine' } = options;
-  if (labels !== 'fine' && labels !== 'coarse')
-    throw new RangeError(`loadCifar100: labels is ${String(labels)}, expected 'fine' or 'coarse'`);
+  checkOptions('loadCifar100', options, { labels: oneOf('fine', 'coarse'), name: any, signal: any, maxBytes: any });
   return load('loadCifar100', files, 'cifar100', options);
 }
 

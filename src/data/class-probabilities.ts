@@ -1,5 +1,6 @@
+import { atLeast, between, check, checkOptions, listOf } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
-import { checkCounts, effectiveNumberWeights } from '../stats/class-weights.ts';
+import { COUNTS, effectiveNumberWeights } from '../stats/class-weights.ts';
 
 /** How often a sampler draws each class; see {@link classProbabilities}. */
 export type SamplingRule = 'instance' | 'balanced' | 'squareRoot' | 'effectiveNumber' | 'reversed';
@@ -18,7 +19,7 @@ export function classProbabilities(
 ): Float64Array<ArrayBuffer> {
   expectOptions('classProbabilities', options, ['beta']);
   const { beta = 0.9999 } = options;
-  checkCounts('classProbabilities', counts);
+  check('classProbabilities', { counts }, COUNTS);
   if (!Array.from(counts).some((n) => n > 0))
     throw new RangeError('classProbabilities: counts are all 0, expected at least one sample');
   const effective = rule === 'effectiveNumber' ? effectiveNumberWeights(counts, beta) : null;
@@ -41,7 +42,7 @@ export function classProbabilities(
  * representation and classifier, ICLR 2020, progressively balanced sampling). Throws RangeError on t outside 0..1.
  */
 export function progressiveProbabilities(counts: ArrayLike<number>, t: number): Float64Array<ArrayBuffer> {
-  if (!(t >= 0 && t <= 1)) throw new RangeError(`progressiveProbabilities: t is ${t}, expected 0 <= t <= 1`);
+  check('progressiveProbabilities', { t }, { t: between(0, 1) });
   const even = classProbabilities(counts, 'balanced');
   return classProbabilities(counts, 'instance').map((p, c) => (1 - t) * p + t * even[c]!);
 }
@@ -64,17 +65,9 @@ export function difficultyProbabilities(
   difficulties: ArrayLike<number>,
   options: DifficultyOptions = {},
 ): Float64Array<ArrayBuffer> {
-  expectOptions('difficultyProbabilities', options, ['tau', 'floor']);
+  checkOptions('difficultyProbabilities', options, { tau: atLeast(0), floor: between(0, 1, '(]') });
   const { tau = 1, floor = 0.01 } = options;
-  if (!(tau >= 0 && tau < Infinity))
-    throw new RangeError(`difficultyProbabilities: tau is ${tau}, expected a finite number >= 0`);
-  if (!(floor > 0 && floor <= 1))
-    throw new RangeError(`difficultyProbabilities: floor is ${floor}, expected 0 < floor <= 1`);
-  for (let c = 0; c < difficulties.length; c++) {
-    const d = difficulties[c]!;
-    if (!(d >= 0 && d <= 1))
-      throw new RangeError(`difficultyProbabilities: difficulties[${c}] is ${d}, expected a number in 0..1`);
-  }
+  check('difficultyProbabilities', { difficulties }, { difficulties: listOf(between(0, 1)) });
   const held = Float64Array.from(difficulties, (d) => Math.max(d, floor));
   const most = held.reduce((a, b) => Math.max(a, b), 0);
   // As parts of the largest, so that no power underflows for all.

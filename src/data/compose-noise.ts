@@ -1,5 +1,6 @@
+import { check } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
-import { checkClean, marked, type CleanLabels, type NoisyLabels } from './label-noise.ts';
+import { labelsOf, marked, type CleanLabels, type NoisyLabels } from './label-noise.ts';
 import type { NoiseDraw } from './noise-streams.ts';
 import type { Transition } from './transition.ts';
 
@@ -27,7 +28,7 @@ export function composeNoise<D extends CleanLabels>(
 ): ComposedNoise {
   expectOptions('composeNoise', options, ['seed']);
   const { seed = 0 } = options;
-  checkClean('composeNoise', data);
+  check('composeNoise', { y: data.y }, labelsOf(data.numClasses));
   let y = Int32Array.from(data.y);
   let transition: Transition | undefined = Array.from({ length: data.numClasses }, (_, i) =>
     Array.from({ length: data.numClasses }, (_, j) => Number(i === j)),

@@ -1,3 +1,4 @@
+import { check, integer, listOf } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { toList, type Nested } from '../tensor/host-values.ts';
 import { NdArray, toNdArray } from '../tensor/ndarray.ts';
@@ -52,14 +53,8 @@ export function makeDataset(
   if (y.length !== x.length)
     throw new RangeError(`makeDataset: y has ${y.length} labels, expected ${x.length}, one per row of x`);
   const classes = numClasses ?? largest(y) + 1;
-  if (!(Number.isSafeInteger(classes) && classes >= 1))
-    throw new RangeError(`makeDataset: numClasses is ${classes}, expected an integer >= 1`);
-  for (let i = 0; i < y.length; i++) {
-    const label = y[i]!;
-    if (!Number.isInteger(label) || label < 0 || label >= classes) {
-      throw new RangeError(`makeDataset: y[${i}] is ${label}, expected an integer in 0..${classes - 1}`);
-    }
-  }
+  check('makeDataset', { numClasses: classes }, integer(1));
+  check('makeDataset', { y }, listOf(integer(0, classes - 1)));
   for (let i = 0; i < x.data.length; i++) {
     if (!Number.isFinite(x.data[i])) {
       throw new RangeError(
@@ -76,15 +71,13 @@ export function makeDataset(
  * number, with count 0. Throws RangeError on an index outside 0..n-1.
  */
 export function subset(data: Dataset, indices: ArrayLike<number>): Dataset {
+  check('subset', { indices }, listOf(integer(0, data.y.length - 1)));
   const features = data.x.shape.slice(1);
   const size = sizeOf(features);
   const values = new Float32Array(indices.length * size);
   const labels = new Int32Array(indices.length);
   for (let i = 0; i < indices.length; i++) {
     const from = indices[i]!;
-    if (!Number.isInteger(from) || from < 0 || from >= data.y.length) {
-      throw new RangeError(`subset: indices[${i}] is ${from}, expected an integer in 0..${data.y.length - 1}`);
-    }
     values.set(data.x.data.subarray(from * size, (from + 1) * size), i * size);
     labels[i] = data.y[from]!;
   }

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, boolean, callable, checkOptions, integer, listOf, oneOf, required } from '../check/check.ts';
 import { quote } from '../io/format-error.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { NamedDataset } from './csv-dataset.ts';
@@ -32,7 +32,14 @@ export interface LoadImageFolderOptions {
   signal?: AbortSignal;
 }
 
-const OPTIONS = ['size', 'channels', 'decode', 'rotate', 'name', 'signal'] as const;
+const RULES = {
+  size: required(listOf(integer(1), 2, 'height and width')),
+  channels: oneOf(1, 3),
+  decode: callable,
+  rotate: boolean,
+  name: any,
+  signal: any,
+} as const;
 
 /** Endings of the files that a folder is searched for, as torchvision's ImageFolder. */
 const PICTURES = /\.(jpe?g|png|ppm|bmp|pgm|tiff?|webp)$/i;
@@ -50,13 +57,9 @@ export async function loadImageFolder(
   files: string | URL | Iterable<readonly [path: string, file: Source]>,
   options: LoadImageFolderOptions,
 ): Promise<NamedDataset> {
-  expectOptions('loadImageFolder', options, OPTIONS);
+  checkOptions('loadImageFolder', options, RULES);
   const { size, channels = 3, decode, rotate = false, name, signal } = options;
   const [height, width] = size;
-  if (![height, width].every((d) => Number.isInteger(d) && d > 0))
-    throw new RangeError(`loadImageFolder: size is [${size}], expected two positive integers, height and width`);
-  if (channels !== 1 && channels !== 3)
-    throw new RangeError(`loadImageFolder: channels is ${String(channels)}, expected 1 or 3`);
   if (decode && rotate)
     throw new RangeError(
       'loadImageFolder: rotate and decode are both given, expected one of them: your decoder turns the pictures',

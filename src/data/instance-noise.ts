@@ -1,3 +1,4 @@
+import { between, check, checkOptions, integer, listOf, oneOf, positive, required } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { hostNormal } from '../random/random.ts';
 import { key, splitKey } from '../random/key.ts';
@@ -5,10 +6,9 @@ import { normalCdf, normalQuantile } from '../stats/normal.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 import type { Dataset } from './dataset.ts';
 import { chosen, marked, type LabelNoiseOptions, type NoisyLabels } from './label-noise.ts';
-import { noiseChild, noiseStreams } from './noise-streams.ts';
+import { DRAW, noiseChild, noiseStreams } from './noise-streams.ts';
 import { cumulative, pick } from './sampler.ts';
 import { randomUnit } from './shuffle.ts';
-import { expectRate } from './transition.ts';
 
 /** Noise that depends on the input. */
 export interface InstanceNoise extends NoisyLabels {
@@ -38,30 +38,24 @@ export function instanceProbabilities(
   numClasses: number,
   options: InstanceProbabilitiesOptions,
 ): NdArray<Float64Array<ArrayBuffer>> {
-  expectOptions('instanceProbabilities', options, ['weights', 'flipRate']);
+  checkOptions('instanceProbabilities', options, {
+    weights: required(oneOf('shared', 'perClass')),
+    flipRate: required(listOf(between(0, 1), y.length, 'one per label')),
+  });
+  check('instanceProbabilities', { y }, listOf(integer(0, numClasses - 1)));
   const { weights, flipRate } = options;
   const n = y.length;
   const d = n === 0 ? 0 : x.length / n;
   const size = (weights === 'perClass' ? numClasses : 1) * d * numClasses;
-  if (weights !== 'shared' && weights !== 'perClass')
-    throw new RangeError(`instanceProbabilities: weights is ${String(weights)}, expected 'shared' or 'perClass'`);
   if (!Number.isInteger(d))
     throw new RangeError(
       `instanceProbabilities: x has ${x.length} entries, expected a multiple of ${n}, the number of labels`,
     );
   if (w.length !== size) throw new RangeError(`instanceProbabilities: w has ${w.length} entries, expected ${size}`);
-  if (flipRate.length !== n)
-    throw new RangeError(
-      `instanceProbabilities: flipRate has ${flipRate.length} entries, expected ${n}, one per label`,
-    );
   const out = new Float64Array(n * numClasses);
   const logits = new Float64Array(numClasses);
   for (let i = 0; i < n; i++) {
     const clean = y[i]!;
-    if (!(Number.isInteger(clean) && clean >= 0 && clean < numClasses))
-      throw new RangeError(`instanceProbabilities: y[${i}] is ${clean}, expected an integer in 0..${numClasses - 1}`);
-    if (!(flipRate[i]! >= 0 && flipRate[i]! <= 1))
-      throw new RangeError(`instanceProbabilities: flipRate[${i}] is ${flipRate[i]}, expected a number in 0..1`);
     const start = weights === 'perClass' ? clean * d * numClasses : 0;
     logits.fill(0);
     for (let f = 0; f < d; f++) {
@@ -114,14 +108,14 @@ export interface InstanceNoiseOptions extends LabelNoiseOptions {
 
 /** Labels flipped to classes that a random projection of the input finds likely. Two classes at least. */
 export function instanceNoise(data: Dataset, options: InstanceNoiseOptions): InstanceNoise {
-  expectOptions('instanceNoise', options, ['rate', 'model', 'std', 'scale', 'seed', 'stream']);
+  checkOptions('instanceNoise', options, {
+    rate: required(between(0, 1)),
+    model: oneOf('cores', 'logitclip'),
+    std: positive,
+    scale: positive,
+    ...DRAW,
+  });
   const { rate, seed = 0, stream = 0, model = 'cores', std = 0.1, scale = 1 } = options;
-  expectRate('instanceNoise', rate);
-  if (model !== 'cores' && model !== 'logitclip')
-    throw new RangeError(`instanceNoise: model is ${String(model)}, expected 'cores' or 'logitclip'`);
-  if (!(std > 0 && std < Infinity)) throw new RangeError(`instanceNoise: std is ${std}, expected a finite number > 0`);
-  if (!(scale > 0 && scale < Infinity))
-    throw new RangeError(`instanceNoise: scale is ${scale}, expected a finite number > 0`);
   const { x, y, numClasses } = data;
   if (numClasses < 2) throw new RangeError(`instanceNoise: the labels have ${numClasses} class, expected at least 2`);
   const streams = noiseStreams(`instanceNoise ${model}`, options);

@@ -1,12 +1,11 @@
-import { expectOptions } from '../check/options.ts';
+import { any, between, check, checkOptions, integer, listOf, oneOf, required, type Rule } from '../check/check.ts';
 import { indicesByClass, makeDataset, subset, type Dataset } from './dataset.ts';
 import { cumulative, pick } from './sampler.ts';
-import { noiseStreams, type NoiseDraw } from './noise-streams.ts';
+import { DRAW, noiseStreams, type NoiseDraw } from './noise-streams.ts';
 import { randomBelow, shuffleInPlace, type Random32 } from './shuffle.ts';
 import {
   confusions,
   confusionTransition,
-  expectRate,
   relabellingTransition,
   symmetricTransition,
   type ConfusionName,
@@ -48,11 +47,8 @@ export function marked({ y: clean }: CleanLabels, y: Int32Array<ArrayBuffer>): N
   return { y, mask: Uint8Array.from(y, (label, i) => Number(label !== clean[i])) };
 }
 
-/** Throws RangeError, naming `where`, on clean labels outside the classes. */
-export function checkClean(where: string, { y, numClasses }: CleanLabels): void {
-  const bad = y.findIndex((label) => !(label >= 0 && label < numClasses));
-  if (bad >= 0) throw new RangeError(`${where}: y[${bad}] is ${y[bad]}, expected an integer in 0..${numClasses - 1}`);
-}
+/** Rule of the labels of `numClasses` classes. */
+export const labelsOf = (numClasses: number): Rule<ArrayLike<number>> => listOf(integer(0, numClasses - 1));
 
 function at(data: CleanLabels, indices: Iterable<number>, label: (clean: number) => number): NoisyLabels {
   const y = Int32Array.from(data.y);
@@ -72,10 +68,14 @@ export interface SymmetricNoiseOptions extends LabelNoiseOptions {
 
 /** Labels flipped to another class, every other class alike; a flipped label is always wrong. Two classes at least. */
 export function symmetricNoise(data: CleanLabels, options: SymmetricNoiseOptions): ClassNoise {
-  expectOptions('symmetricNoise', options, ['rate', 'draw', 'seed', 'stream']);
+  checkOptions('symmetricNoise', options, {
+    rate: required(any),
+    draw: oneOf('exactCount', 'classBalanced', 'bernoulli'),
+    ...DRAW,
+  });
   const { rate, draw = 'exactCount' } = options;
   const transition = symmetricTransition(data.numClasses, rate);
-  checkClean('symmetricNoise', data);
+  check('symmetricNoise', { y: data.y }, labelsOf(data.numClasses));
   const streams = noiseStreams('symmetricNoise', options);
   const random = streams(0);
   if (draw === 'bernoulli') return drawn(data, transition, random);
@@ -91,10 +91,6 @@ export function symmetricNoise(data: CleanLabels, options: SymmetricNoiseOptions
       transition,
     };
   }
-  if (draw !== 'exactCount')
-    throw new RangeError(
-      `symmetricNoise: draw is ${String(draw)}, expected 'exactCount', 'classBalanced' or 'bernoulli'`,
-    );
   return { ...at(data, chosen(data.y.length, rate, streams(1)), other), transition };
 }
 
@@ -125,15 +121,17 @@ export interface AsymmetricNoiseOptions extends LabelNoiseOptions {
   draw?: 'perClass' | 'bernoulli' | 'exactCount';
 }
 
+const MISTAKEN = { rate: required(any), draw: oneOf('perClass', 'bernoulli', 'exactCount'), ...DRAW } as const;
+
 /** Labels flipped to the class that theirs is mistaken for. */
 export function asymmetricNoise(data: CleanLabels, options: AsymmetricNoiseOptions): ClassNoise {
-  expectOptions('asymmetricNoise', options, ['rate', 'map', 'draw', 'seed', 'stream']);
+  checkOptions('asymmetricNoise', options, { map: required(any), ...MISTAKEN });
   return mistaken('asymmetricNoise', data, options, noiseStreams('asymmetricNoise', options));
 }
 
 /** Labels flipped to the next class: as {@link asymmetricNoise} with map 'next', from streams of its own. */
 export function pairFlipNoise(data: CleanLabels, options: Omit<AsymmetricNoiseOptions, 'map'>): ClassNoise {
-  expectOptions('pairFlipNoise', options, ['rate', 'draw', 'seed', 'stream']);
+  checkOptions('pairFlipNoise', options, MISTAKEN);
   return mistaken('pairFlipNoise', data, { ...options, map: 'next' }, noiseStreams('pairFlipNoise', options));
 }
 
@@ -144,11 +142,9 @@ function mistaken(
   streams: (use: number) => Random32,
 ): ClassNoise {
   const target = confusions(map, data.numClasses);
-  checkClean(where, data);
+  check(where, { y: data.y }, labelsOf(data.numClasses));
   const transition = confusionTransition(target, rate);
   if (draw === 'bernoulli') return drawn(data, transition, streams(0));
-  if (draw !== 'perClass' && draw !== 'exactCount')
-    throw new RangeError(`${where}: draw is ${String(draw)}, expected 'perClass', 'bernoulli' or 'exactCount'`);
   const indices =
     draw === 'exactCount'
       ? chosen(data.y.length, rate, streams(1))
@@ -161,9 +157,9 @@ function mistaken(
  * al. (ICLR 2023): only rate (classes - 1) / classes of the labels are wrong, 45 % for a rate of 50 % and ten classes.
  */
 export function randomRelabelling(data: CleanLabels, options: LabelNoiseOptions): ClassNoise {
-  expectOptions('randomRelabelling', options, ['rate', 'seed', 'stream']);
+  checkOptions('randomRelabelling', options, { rate: required(any), ...DRAW });
   const transition = relabellingTransition(data.numClasses, options.rate);
-  checkClean('randomRelabelling', data);
+  check('randomRelabelling', { y: data.y }, labelsOf(data.numClasses));
   return drawn(data, transition, noiseStreams('randomRelabelling', options)(0));
 }
 
@@ -172,8 +168,8 @@ export function randomRelabelling(data: CleanLabels, options: LabelNoiseOptions)
  * each class.
  */
 export function transitionNoise(data: CleanLabels, transition: Transition, options: NoiseDraw = {}): ClassNoise {
-  expectOptions('transitionNoise', options, ['seed', 'stream']);
-  checkClean('transitionNoise', data);
+  checkOptions('transitionNoise', options, DRAW);
+  check('transitionNoise', { y: data.y }, labelsOf(data.numClasses));
   return drawn(data, transition, noiseStreams('transitionNoise', options)(0));
 }
 
@@ -200,13 +196,10 @@ function drawn(data: CleanLabels, transition: Transition, random: Random32): Cla
  */
 export function recordedNoise(data: CleanLabels, labels: ArrayLike<number>): ClassNoise {
   const { numClasses } = data;
-  checkClean('recordedNoise', data);
-  if (labels.length !== data.y.length)
-    throw new RangeError(`recordedNoise: got ${labels.length} labels, expected ${data.y.length}, one per sample`);
+  check('recordedNoise', { y: data.y }, labelsOf(data.numClasses));
+  check('recordedNoise', { labels }, listOf(integer(0, numClasses - 1), data.y.length, 'one per sample'));
   const counts = Array.from({ length: numClasses }, () => new Array<number>(numClasses).fill(0));
   const y = Int32Array.from(labels, (label, i) => {
-    if (!(Number.isInteger(label) && label >= 0 && label < numClasses))
-      throw new RangeError(`recordedNoise: labels[${i}] is ${label}, expected an integer in 0..${numClasses - 1}`);
     counts[data.y[i]!]![label]!++;
     return label;
   });
@@ -229,9 +222,8 @@ export interface OpenSetNoise {
  * Throws RangeError when the inputs differ in shape or `other` is empty.
  */
 export function openSetNoise(data: Dataset, other: Dataset, options: LabelNoiseOptions): OpenSetNoise {
-  expectOptions('openSetNoise', options, ['rate', 'seed', 'stream']);
+  checkOptions('openSetNoise', options, { rate: required(between(0, 1)), ...DRAW });
   const { rate } = options;
-  expectRate('openSetNoise', rate);
   const features = data.x.shape.slice(1);
   if (String(other.x.shape.slice(1)) !== String(features))
     throw new RangeError(`openSetNoise: other has inputs of shape [${other.x.shape.slice(1)}], expected [${features}]`);

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, between, checkOptions, integer, oneOf, required } from '../check/check.ts';
 import { indicesByClass, subset, type Dataset } from './dataset.ts';
 import { random32, shuffleInPlace } from './shuffle.ts';
 
@@ -16,6 +16,8 @@ export interface LongTailCountsOptions {
   imbFactor?: number;
 }
 
+const IMBALANCE = { imbType: oneOf('exp', 'step'), imbFactor: between(0, 1, '(]') } as const;
+
 /**
  * Examples per class of a long-tailed set, class 0 the largest (Cui et al., CVPR 2019; Cao et al., LDAM, NeurIPS 2019,
  * released code). 'exp': trunc(nMax * f^(c / (C - 1))). 'step': the first floor(C / 2) classes have nMax, the others
@@ -23,13 +25,12 @@ export interface LongTailCountsOptions {
  * Throws RangeError unless numClasses is an integer >= 1, nMax is finite and >= 0, and 0 < imbFactor <= 1.
  */
 export function longTailCounts(options: LongTailCountsOptions): number[] {
-  expectOptions('longTailCounts', options, ['numClasses', 'nMax', 'imbType', 'imbFactor']);
+  checkOptions('longTailCounts', options, {
+    numClasses: required(integer(1)),
+    nMax: required(atLeast(0)),
+    ...IMBALANCE,
+  });
   const { numClasses, nMax, imbType = 'exp', imbFactor = 0.01 } = options;
-  if (!(Number.isSafeInteger(numClasses) && numClasses >= 1))
-    throw new RangeError(`longTailCounts: numClasses is ${numClasses}, expected an integer >= 1`);
-  if (!(nMax >= 0 && nMax < Infinity))
-    throw new RangeError(`longTailCounts: nMax is ${nMax}, expected a finite number >= 0`);
-  checkImbalance('longTailCounts', imbType, imbFactor);
   return Array.from({ length: numClasses }, (_, c) => {
     if (imbType === 'step') return Math.trunc(c < Math.floor(numClasses / 2) ? nMax : nMax * imbFactor);
     return Math.trunc(nMax * Math.pow(imbFactor, c / Math.max(1, numClasses - 1)));
@@ -53,20 +54,12 @@ export interface LongTailOptions {
  * Throws RangeError on options that {@link longTailCounts} or `random32` refuse.
  */
 export function longTail(data: Dataset, options: LongTailOptions = {}): Dataset {
-  expectOptions('longTail', options, ['imbType', 'imbFactor', 'seed']);
+  checkOptions('longTail', options, { ...IMBALANCE, seed: any });
   const { imbType = 'exp', imbFactor = 0.01, seed = 0 } = options;
-  checkImbalance('longTail', imbType, imbFactor);
   const nMax = Math.floor(data.y.length / data.numClasses);
   const counts = longTailCounts({ numClasses: data.numClasses, nMax, imbType, imbFactor });
   return subset(
     data,
     indicesByClass(data).flatMap((indices, c) => shuffleInPlace(indices, random32(seed, c)).slice(0, counts[c]!)),
   );
-}
-
-function checkImbalance(where: string, imbType: ImbalanceType, imbFactor: number): void {
-  if (imbType !== 'exp' && imbType !== 'step')
-    throw new RangeError(`${where}: imbType is ${String(imbType)}, expected 'exp' or 'step'`);
-  if (!(imbFactor > 0 && imbFactor <= 1))
-    throw new RangeError(`${where}: imbFactor is ${imbFactor}, expected 0 < imbFactor <= 1`);
 }

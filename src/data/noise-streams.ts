@@ -1,3 +1,4 @@
+import { any, check, integer } from '../check/check.ts';
 import { random32, type Random32 } from './shuffle.ts';
 
 /** Noise models, each with streams of its own: at one seed they take up samples independently of each other. */
@@ -32,22 +33,20 @@ export interface NoiseDraw {
   stream?: number;
 }
 
+/** Rules of {@link NoiseDraw}. */
+export const DRAW = { seed: any, stream: integer(0, LAST) } as const;
+
 /**
  * The random numbers of a noise model by their use: 0 values, 1 which samples, 2 + c which samples of class c.
  * Throws RangeError on a stream outside 0..254.
  */
 export function noiseStreams(model: NoiseModel, { seed = 0, stream = 0 }: NoiseDraw): (use: number) => Random32 {
-  expectStream(model, stream);
+  check(model.split(' ')[0]!, { stream }, DRAW.stream);
   return (use) => random32(seed, FIRST * (1 + stream) + MODELS[model] * PER_MODEL + use);
 }
 
 /** Child of the key of a seed that belongs to a model and a stream, for draws by key. */
 export function noiseChild(model: NoiseModel, stream: number): number {
-  expectStream(model, stream);
+  check(model.split(' ')[0]!, { stream }, DRAW.stream);
   return FIRST * (1 + stream) + MODELS[model];
-}
-
-function expectStream(model: NoiseModel, stream: number): void {
-  if (!(Number.isInteger(stream) && stream >= 0 && stream <= LAST))
-    throw new RangeError(`${model.split(' ')[0]}: stream is ${stream}, expected an integer in 0..${LAST}`);
 }

@@ -1,3 +1,4 @@
+import { between, boolean, check, worded } from '../check/check.ts';
 import { nearest } from '../check/options.ts';
 import { apportion, partSizes } from './apportion.ts';
 import { indicesByClass, subset, type Dataset } from './dataset.ts';
@@ -30,17 +31,19 @@ export type RandomSplit<O> = { [Part in Exclude<keyof O, 'seed' | 'stratified'>]
  */
 export function randomSplit<const O extends RandomSplitOptions>(data: Dataset, options: O): RandomSplit<O> {
   const { seed = 0, stratified = true, ...fractions } = options;
-  if (typeof stratified !== 'boolean')
-    throw new RangeError(`randomSplit: stratified is ${String(stratified)}, expected true or false`);
+  check('randomSplit', { stratified }, boolean);
   const names = Object.keys(fractions);
   for (const name of names) {
     const meant = nearest(name, ['seed', 'stratified']);
     if (meant) throw new TypeError(`randomSplit: unknown option '${name}', did you mean '${meant}'?`);
   }
   const shares = names.map((name) => {
-    const fraction = fractions[name];
-    if (typeof fraction !== 'number' || !(fraction > 0 && fraction <= 1))
-      throw new RangeError(`randomSplit: ${name} is ${String(fraction)}, expected a fraction in (0, 1]`);
+    const fraction = fractions[name] as number;
+    check<Record<string, number>>(
+      'randomSplit',
+      { [name]: fraction },
+      worded(between(0, 1, '(]'), 'a fraction in (0, 1]'),
+    );
     return fraction;
   });
   if (names.length === 0)

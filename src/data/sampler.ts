@@ -1,3 +1,4 @@
+import { any, checkOptions, integer } from '../check/check.ts';
 import type { Moment } from '../check/moment.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
@@ -120,9 +121,8 @@ export interface DrsOptions {
 
 /** Deferred re-sampling: every sample once before epoch `from`, then `sampler` (Cao et al., LDAM, NeurIPS 2019). */
 export function drs(options: DrsOptions = {}): Sampler {
-  expectOptions('drs', options, ['from', 'sampler']);
+  checkOptions('drs', options, { from: integer(0), sampler: any });
   const { from = 160, sampler = classBalancedSampler() } = options;
-  if (!(Number.isInteger(from) && from >= 0)) throw new RangeError(`drs: from is ${from}, expected an integer >= 0`);
   const before = instanceSampler();
   return (data, at) => (at.epoch < from ? before : sampler)(data, at);
 }

@@ -1,3 +1,4 @@
+import { check, integer } from '../check/check.ts';
 import { key, PURPOSE, splitKey } from '../random/key.ts';
 import { philox } from '../random/philox.ts';
 
@@ -10,10 +11,7 @@ export type Random32 = () => number;
  * Throws RangeError unless seed and stream are safe integers >= 0.
  */
 export function random32(seed: number, stream = 0): Random32 {
-  if (!(Number.isSafeInteger(seed) && seed >= 0))
-    throw new RangeError(`random32: seed is ${seed}, expected a safe integer >= 0`);
-  if (!(Number.isSafeInteger(stream) && stream >= 0))
-    throw new RangeError(`random32: stream is ${stream}, expected a safe integer >= 0`);
+  check('random32', { seed, stream }, { seed: integer(0), stream: integer(0) });
   const root = splitKey(key(seed), PURPOSE.order);
   let count = 0;
   let block: readonly number[] = [];
@@ -55,8 +53,7 @@ export function shuffleInPlace<T extends { [i: number]: number; readonly length:
 
 /** A permutation of 0..n-1, determined by `seed` and `stream`. Throws RangeError unless n is an integer in 0..2^32. */
 export function shuffledIndices(n: number, seed: number, stream = 0): Uint32Array<ArrayBuffer> {
-  if (!(Number.isInteger(n) && n >= 0 && n <= 2 ** 32))
-    throw new RangeError(`shuffledIndices: n is ${n}, expected an integer in 0..2^32`);
+  check('shuffledIndices', { n }, { n: integer(0, 2 ** 32) });
   return shuffleInPlace(
     Uint32Array.from({ length: n }, (_, i) => i),
     random32(seed, stream),

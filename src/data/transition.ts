@@ -1,3 +1,4 @@
+import { between, check, integer } from '../check/check.ts';
 /** Which class each class is mistaken for; a class that stays itself is never mistaken. */
 export type Confusions = readonly number[];
 
@@ -60,9 +61,7 @@ export type Transition = readonly (readonly number[])[];
 
 /** 1 - rate on the diagonal, rate / (classes - 1) elsewhere. */
 export function symmetricTransition(numClasses: number, rate: number): Transition {
-  expectRate('symmetricTransition', rate);
-  if (!(Number.isInteger(numClasses) && numClasses >= 2))
-    throw new RangeError(`symmetricTransition: numClasses is ${numClasses}, expected an integer >= 2`);
+  check('symmetricTransition', { rate, numClasses }, { rate: between(0, 1), numClasses: integer(2) });
   return square(numClasses, (i, j) => (i === j ? 1 - rate : rate / (numClasses - 1)));
 }
 
@@ -71,23 +70,16 @@ export function symmetricTransition(numClasses: number, rate: number): Transitio
  * classes of cases.
  */
 export function relabellingTransition(numClasses: number, rate: number): Transition {
-  expectRate('relabellingTransition', rate);
-  if (!(Number.isInteger(numClasses) && numClasses >= 1))
-    throw new RangeError(`relabellingTransition: numClasses is ${numClasses}, expected an integer >= 1`);
+  check('relabellingTransition', { rate, numClasses }, { rate: between(0, 1), numClasses: integer(1) });
   return square(numClasses, (i, j) => rate / numClasses + (i === j ? 1 - rate : 0));
 }
 
 /** A class becomes the one it is mistaken for with probability `rate`. */
 export function confusionTransition(of: Confusions, rate: number): Transition {
-  expectRate('confusionTransition', rate);
+  check('confusionTransition', { rate }, { rate: between(0, 1) });
   return square(of.length, (i, j) => (of[i] === i ? Number(i === j) : i === j ? 1 - rate : of[i] === j ? rate : 0));
 }
 
 function square(n: number, entry: (i: number, j: number) => number): Transition {
   return Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => entry(i, j)));
-}
-
-/** Throws RangeError unless `rate` is in 0..1. */
-export function expectRate(where: string, rate: number): void {
-  if (!(rate >= 0 && rate <= 1)) throw new RangeError(`${where}: rate is ${rate}, expected a number in 0..1`);
 }

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions, integer } from '../check/check.ts';
 import { asBytes, type Bytes } from './bytes.ts';
 import { measureDeflate } from './deflate.ts';
 import { FormatError } from './format-error.ts';
@@ -28,11 +28,9 @@ export async function gunzip(
   bytes: Bytes,
   options: { maxBytes?: number | undefined } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  expectOptions('gunzip', options, ['maxBytes']);
+  checkOptions('gunzip', options, { maxBytes: integer(0) });
   const { maxBytes = MAX_BYTES } = options;
   const file = asBytes(bytes, 'gunzip');
-  if (!(Number.isSafeInteger(maxBytes) && maxBytes >= 0))
-    throw new RangeError(`gunzip: maxBytes is ${maxBytes}, expected an integer >= 0`);
   if (!isGzip(file)) throw new FormatError('gunzip: the file does not start with 1f 8b 08, expected gzip');
   if (file.length < 18) throw new FormatError(`gunzip: truncated, ${file.length} bytes, expected at least 18`);
 

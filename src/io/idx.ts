@@ -1,3 +1,4 @@
+import { check, integer, listOf } from '../check/check.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
 import { ELEMENTS, type Storages } from './elements.ts';
 import { brief, FormatError } from './format-error.ts';
@@ -88,9 +89,7 @@ export function encodeIdx({
 }): Uint8Array<ArrayBuffer> {
   if (shape.length < 1 || shape.length > 255)
     throw new RangeError(`encodeIdx: rank is ${shape.length}, expected 1..255`);
-  if (shape.some((extent) => !Number.isInteger(extent) || extent < 0 || extent > 0xffffffff)) {
-    throw new RangeError(`encodeIdx: shape is [${shape}], expected integers in 0..4294967295`);
-  }
+  check('encodeIdx', { shape }, listOf(integer(0, 0xffffffff)));
   if (safeSize(shape) !== data.length)
     throw new RangeError(
       `encodeIdx: data has ${data.length} elements, expected ${safeSize(shape)} for shape [${shape}]`,

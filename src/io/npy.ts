@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { check, checkOptions, integer, listOf } from '../check/check.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
 import { ELEMENTS, type Storages } from './elements.ts';
 import { brief, FormatError, quote } from './format-error.ts';
@@ -47,11 +47,9 @@ const MAX_HEADER_BYTES = 2 ** 16;
  * element type that is no number (objects, texts, records, complex), a size that is not that of the shape.
  */
 export function decodeNpy(bytes: Bytes, options: { maxHeaderBytes?: number } = {}): NpyArray {
-  expectOptions('decodeNpy', options, ['maxHeaderBytes']);
+  checkOptions('decodeNpy', options, { maxHeaderBytes: integer(0) });
   const { maxHeaderBytes = MAX_HEADER_BYTES } = options;
   const file = asBytes(bytes, 'decodeNpy');
-  if (!(Number.isSafeInteger(maxHeaderBytes) && maxHeaderBytes >= 0))
-    throw new RangeError(`decodeNpy: maxHeaderBytes is ${maxHeaderBytes}, expected an integer >= 0`);
   if (!MAGIC.every((byte, i) => file[i] === byte))
     throw new FormatError('decodeNpy: the file does not start with 93 NUMPY, expected an .npy file');
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
@@ -143,8 +141,7 @@ export function encodeNpy({ dtype, shape, data }: NpyInput): Uint8Array<ArrayBuf
   const element = Object.hasOwn(ELEMENTS, dtype) ? ELEMENTS[dtype] : undefined;
   if (!element)
     throw new RangeError(`encodeNpy: dtype is ${String(dtype)}, expected one of ${Object.keys(ELEMENTS).join(' ')}`);
-  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
-    throw new RangeError(`encodeNpy: shape is [${shape}], expected integers >= 0`);
+  check('encodeNpy', { shape }, listOf(integer(0)));
   if (safeSize(shape) !== data.length)
     throw new RangeError(
       `encodeNpy: data has ${data.length} elements, expected ${safeSize(shape)} for shape [${shape}]`,

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions, integer } from '../check/check.ts';
 import { asBytes, type Bytes } from './bytes.ts';
 import { crc32 } from './crc32.ts';
 import { FormatError, quote } from './format-error.ts';
@@ -26,11 +26,9 @@ interface Entry {
  * array or named twice.
  */
 export async function decodeNpz(bytes: Bytes, options: { maxBytes?: number } = {}): Promise<Map<string, NpyArray>> {
-  expectOptions('decodeNpz', options, ['maxBytes']);
+  checkOptions('decodeNpz', options, { maxBytes: integer(0) });
   const { maxBytes = MAX_BYTES } = options;
   const file = asBytes(bytes, 'decodeNpz');
-  if (!(Number.isSafeInteger(maxBytes) && maxBytes >= 0))
-    throw new RangeError(`decodeNpz: maxBytes is ${maxBytes}, expected an integer >= 0`);
   const entries = directoryOf(file);
   const total = entries.reduce((sum, { size }) => sum + size, 0);
   if (total > maxBytes)

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions, integer } from '../check/check.ts';
 import { asBytes, safeSize, type Bytes } from './bytes.ts';
 import { brief, FormatError, quote } from './format-error.ts';
 import {
@@ -33,12 +33,9 @@ interface Entry {
  * `__proto__`, `constructor` or `prototype`.
  */
 export function decodeSafetensors(bytes: Bytes, options: { maxHeaderBytes?: number } = {}): Safetensors {
-  expectOptions('decodeSafetensors', options, ['maxHeaderBytes']);
+  checkOptions('decodeSafetensors', options, { maxHeaderBytes: integer(0) });
   const { maxHeaderBytes = MAX_HEADER_BYTES } = options;
   const file = asBytes(bytes, 'decodeSafetensors');
-  if (!(Number.isSafeInteger(maxHeaderBytes) && maxHeaderBytes >= 0)) {
-    throw new RangeError(`decodeSafetensors: maxHeaderBytes is ${maxHeaderBytes}, expected an integer >= 0`);
-  }
   const { header, start } = readHeader(file, maxHeaderBytes);
   const metadata = new Map<string, string>();
   const entries: Entry[] = [];

@@ -4,8 +4,7 @@ import { deviceTable, type DeviceTable } from './device-table.ts';
 
 /**
  * The definition of a loss phi(p) of the label's probability, by the one kernel of `probabilityLoss`: `constants` are
- * its c0 to c3, 0 where absent, or a table of all four that the loss rewrites. Throws RangeError on eps or floor
- * outside [0, 1).
+ * its c0 to c3, 0 where absent, or a table of all four that the loss rewrites.
  */
 export function byProbability(
   name: string,
@@ -13,10 +12,6 @@ export function byProbability(
   constants: readonly number[] | DeviceTable,
   options: ProbabilityLossOptions = {},
 ): LossDefinition<{ constants: DeviceTable }> {
-  for (const option of ['eps', 'floor'] as const) {
-    const value = options[option] ?? 0;
-    if (!(value >= 0 && value < 1)) throw new RangeError(`${name}: ${option} is ${value}, expected 0 <= ${option} < 1`);
-  }
   return {
     name,
     fused: true,

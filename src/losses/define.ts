@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, boolean, checkOptions, required } from '../check/check.ts';
 import { mul } from '../ops/binary.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { holdLogits, weighRows } from '../ops/held-logits.ts';
@@ -68,7 +68,14 @@ export interface LossDefinition<T extends LossTables = LossTables> extends Omit<
 export function defineLoss<T extends LossTables = LossTables>(definition: LossDefinition<T>): Loss {
   const { name, values, tables = {} as T, weightInside, fused, isIndicator, owns = [], ...rest } = definition;
   expectName(name);
-  expectOptions(name, definition, [...DEFINITION, 'values', 'tables', 'weightInside', 'fused', 'isIndicator']);
+  checkOptions(name, definition, {
+    ...DEFINITION,
+    values: required(any),
+    tables: any,
+    weightInside: boolean,
+    fused: boolean,
+    isIndicator: boolean,
+  });
   if (typeof values !== 'function')
     throw new TypeError(`${name}: values is ${String(values)}, expected a function of logits and labels`);
   const constants = Object.entries(tables).map(

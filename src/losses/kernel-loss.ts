@@ -1,12 +1,13 @@
+import { any, check, checkOptions, integer, required } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Index } from '../ops/gather.ts';
 import { toLabels } from '../ops/labels.ts';
-import { expectReduction, REDUCTIONS, type Reduction } from '../ops/reduction.ts';
+import { type Reduction } from '../ops/reduction.ts';
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
 import { deviceTable, type DeviceTable } from './device-table.ts';
 import type { Loss, LossInputs, LossOptions } from './loss.ts';
-import { LOSS_OPTIONS } from './loss-options.ts';
+import { LOSS_RULES } from './loss-options.ts';
 
 /** What computes a loss of a batch, weights and reduction included; see {@link defineKernelLoss}. */
 export interface LossKernel {
@@ -42,8 +43,8 @@ export interface KernelLossDefinition extends LossOptions {
   owns?: readonly { dispose(): void }[] | undefined;
 }
 
-/** Options that a definition shares with every other. */
-export const DEFINITION = ['name', ...LOSS_OPTIONS, 'heads', 'owns'] as const;
+/** Rules of what a definition shares with every other. */
+export const DEFINITION = { name: required(any), ...LOSS_RULES, heads: integer(1), owns: any } as const;
 
 /**
  * A loss by one kernel that does the weights and the reduction too, such as `adjustedCrossEntropy`; `defineLoss` asks
@@ -54,8 +55,7 @@ export const DEFINITION = ['name', ...LOSS_OPTIONS, 'heads', 'owns'] as const;
 export function defineKernelLoss(definition: KernelLossDefinition): Loss {
   const { name, kernel, weight, reduction = 'weightedMean', numClasses, heads, owns = [] } = definition;
   expectName(name);
-  expectOptions(name, definition, [...DEFINITION, 'kernel']);
-  expectReduction(name, reduction, REDUCTIONS);
+  checkOptions(name, definition, { ...DEFINITION, kernel: required(any) });
   // One table for each number of classes met: an earlier loss may still go backward through its own.
   const tables = new Map<number, DeviceTable>();
   let current = weight;
@@ -71,7 +71,7 @@ export function defineKernelLoss(definition: KernelLossDefinition): Loss {
   return lossOf(name, {
     reduction,
     call(logits, labels, { sampleWeight, reduction: asked = reduction } = {}) {
-      expectReduction(name, asked, REDUCTIONS);
+      check(name, { reduction: asked }, { reduction: LOSS_RULES.reduction });
       const k = expectClasses(name, logits, numClasses, heads);
       const target = toLabels(name, labels, logits, { classes: k, ignoreIndex: kernel.ignoreIndex });
       if (sampleWeight) expectShape(sampleWeight, target.shape, `${name}: sampleWeight`);

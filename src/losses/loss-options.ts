@@ -1,24 +1,6 @@
+import { any, integer, oneOf } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
-/** Throws RangeError unless `value` is one of the words `known`. */
-export function expectOneOf(what: string, value: unknown, known: readonly string[]): void {
-  if (known.includes(value as string)) return;
-  const words = known.map((word) => `'${word}'`);
-  throw new RangeError(
-    `${what} is ${String(value)}, expected ` +
-      `${words.length > 1 ? `${words.slice(0, -1).join(', ')} or ` : ''}${words.at(-1)}`,
-  );
-}
-
-/** Throws RangeError unless `compat` is absent or 'released-code'. */
-export function expectCompat(where: string, compat: unknown): void {
-  if (compat !== undefined) expectOneOf(`${where}: compat`, compat, ['released-code']);
-}
-
-/** Throws RangeError unless the exponent of a focal loss is finite and at least 0. */
-export function expectGamma(where: string, gamma: number): void {
-  if (!(gamma >= 0 && gamma < Infinity))
-    throw new RangeError(`${where}: gamma is ${gamma}, expected a finite number >= 0`);
-}
+import { REDUCTIONS } from '../ops/reduction.ts';
 
 /** Throws RangeError unless f32 has `value` and 1 / value as normal numbers. */
 export function expectInvertible(what: string, value: number): void {
@@ -35,22 +17,8 @@ export function expectState(where: string, state: unknown): void {
     throw new TypeError(`${where}: the state is ${String(state)}, expected an object, as state() gives it`);
 }
 
-/** Throws a RangeError unless `value` is a finite number above `above`. */
-export function expectAbove(what: string, value: number, above: number): void {
-  if (!(value > above && value < Infinity))
-    throw new RangeError(`${what} is ${value}, expected a finite number > ${above}`);
-}
-
-/** Throws a RangeError unless every number is finite and at least 0. */
-export function expectFactors(where: string, factors: Record<string, number>): void {
-  for (const [name, value] of Object.entries(factors)) {
-    if (!(value >= 0 && value < Infinity))
-      throw new RangeError(`${where}: ${name} is ${value}, expected a finite number >= 0`);
-  }
-}
-
-/** The options of every loss of one value a sample. */
-export const LOSS_OPTIONS = ['weight', 'reduction', 'numClasses'] as const;
+/** Rules of the options of every loss of one value a sample; class weights are checked where their number is known. */
+export const LOSS_RULES = { weight: any, reduction: oneOf(...REDUCTIONS), numClasses: integer(1) } as const;
 
 /**
  * Weights of `classes` classes in f32. Throws ShapeError when there are others, RangeError when one is negative or not

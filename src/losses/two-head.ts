@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, between, check, checkOptions, integer, required } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { softplus } from '../ops/activations.ts';
 import { add, maximum, mul, sub } from '../ops/binary.ts';
@@ -15,7 +15,7 @@ import { noGrad } from '../tensor/tape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { defineLoss } from './define.ts';
 import type { Loss, LossOptions } from './loss.ts';
-import { LOSS_OPTIONS } from './loss-options.ts';
+import { LOSS_RULES } from './loss-options.ts';
 
 /** Options of {@link twoHead}. */
 export interface TwoHeadOptions extends LossOptions {
@@ -37,13 +37,14 @@ export interface TwoHeadOptions extends LossOptions {
  * RangeError on k outside (0, classes] and a lambda that is negative or not finite.
  */
 export function twoHead(given: TwoHeadOptions): Loss {
-  expectOptions('twoHead', given, ['k', 'lambda', ...LOSS_OPTIONS]);
+  checkOptions('twoHead', given, {
+    k: required(any),
+    lambda: atLeast(0),
+    ...LOSS_RULES,
+    numClasses: required(integer(1)),
+  });
   const { numClasses, k, lambda = 1, ...options } = given;
-  if (!(Number.isInteger(numClasses) && numClasses >= 1))
-    throw new RangeError(`twoHead: numClasses is ${numClasses}, expected a positive integer`);
-  if (!(k > 0 && k <= numClasses)) throw new RangeError(`twoHead: k is ${k}, expected 0 < k <= ${numClasses}`);
-  if (!(lambda >= 0 && lambda < Infinity))
-    throw new RangeError(`twoHead: lambda is ${lambda}, expected a finite number >= 0`);
+  check('twoHead', { k }, { k: between(0, numClasses, '(]') });
   const values = (z: Tensor, labels: Tensor<'i32'>): Tensor => {
     const head = (i: number): Tensor => slice(z, { axes: 1, start: i * numClasses, end: (i + 1) * numClasses });
     const [s, m] = [head(0), head(1)];

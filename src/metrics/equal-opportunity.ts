@@ -25,7 +25,7 @@ export function equalOpportunityDifference(
   const { positive = 1 } = options;
   const { correct, own, of, count, classes } = countGroups('equalOpportunityDifference', scores, labels, groups);
   const known = either(integer(0, classes - 1), oneOf('mean'));
-  check('equalOpportunityDifference', { positive }, { positive: known });
+  check('equalOpportunityDifference', { positive }, known);
   const cells = Array.from({ length: classes }, () => Array.from({ length: count }, () => ({ right: 0, all: 0 })));
   correct.forEach((right, r) => {
     const cell = cells[own[r]!]![of[r]!]!;

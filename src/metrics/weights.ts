@@ -14,7 +14,7 @@ export interface WeightOptions {
 }
 
 /** Keys of {@link WeightOptions}. */
-export const WEIGHT_KEYS = ['sampleWeight', 'prior'] as const;
+export const WEIGHT_RULES = { sampleWeight: any, prior: any } as const;
 
 /** Rules of {@link WeightOptions}; the lists are checked against the rows. */
 export const WEIGHT = { sampleWeight: any, prior: any } as const;

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions } from '../check/check.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { ShapeError } from '../gpu/errors.ts';
@@ -9,7 +9,7 @@ import type { CosineLinear } from './cosine-linear.ts';
 import { asView } from './entries.ts';
 import type { Layer, PassWeights } from './layer.ts';
 import type { Linear } from './linear-layer.ts';
-import { BATCH_OPTIONS, mapBatches, PREDICT_OPTIONS, type BatchOptions, type PredictOptions } from './map-batches.ts';
+import { BATCH_RULES, mapBatches, PREDICT_RULES, type BatchOptions, type PredictOptions } from './map-batches.ts';
 import { Snapshot, type HeldWeights } from './pass-weights.ts';
 import { SequentialModel, type Sequential } from './sequential.ts';
 
@@ -79,7 +79,7 @@ export class Backbone {
 
   /** Features (n, width) of host data (n, ...), in batches of `batchSize` (default 500). */
   features(x: NdArray, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    expectOptions('backbone.features', options, PREDICT_OPTIONS);
+    checkOptions('backbone.features', options, PREDICT_RULES);
     const { weights, ...batches } = options;
     return mapBatches(this.gpu, x, (batch) => this.forward(batch, weights ? { weights } : {}), batches);
   }
@@ -123,13 +123,13 @@ export class Reheaded {
 
   /** Logits (n, classes) of host data (n, ...). */
   logits(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
-    expectOptions('reheaded.logits', options, BATCH_OPTIONS);
+    checkOptions('reheaded.logits', options, BATCH_RULES);
     return mapBatches(this.backbone.gpu, x, (batch) => this.forward(batch), options);
   }
 
   /** Class probabilities (n, classes) of host data (n, ...); rows sum to 1. */
   predict(x: NdArray, options: BatchOptions = {}): Promise<NdArray<Float32Array>> {
-    expectOptions('reheaded.predict', options, BATCH_OPTIONS);
+    checkOptions('reheaded.predict', options, BATCH_RULES);
     return mapBatches(this.backbone.gpu, x, (batch) => softmax(this.forward(batch)), options);
   }
 

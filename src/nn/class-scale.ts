@@ -1,6 +1,7 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { add, mul } from '../ops/binary.ts';
-import { expectSizes, paramOf, type Layer } from './layer.ts';
+import { paramOf, type Layer } from './layer.ts';
 
 /** One factor, and one shift, for each class. */
 export interface ClassScale extends Layer {
@@ -17,7 +18,7 @@ export interface ClassScale extends Layer {
 export function ClassScale(classes: number, options: { bias?: boolean } = {}): ClassScale {
   expectOptions('ClassScale', options, ['bias']);
   const { bias = false } = options;
-  expectSizes('ClassScale', { classes });
+  check('ClassScale', { classes }, { classes: integer(1) });
   const start = (value: number) => ({ shape: [classes], init: () => new Float32Array(classes).fill(value) });
   const layer: ClassScale = {
     kind: 'ClassScale',

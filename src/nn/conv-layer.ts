@@ -1,7 +1,8 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { conv2d, expectGroups, pairOf, type Pair } from '../ops/conv2d.ts';
 import { uniformSpecs } from './init.ts';
-import { expectSizes, paramOf, type Layer } from './layer.ts';
+import { paramOf, type Layer } from './layer.ts';
 
 /** A 2-D convolution layer. */
 export interface Conv2d extends Layer {
@@ -42,7 +43,7 @@ export function Conv2d(
 ): Conv2d {
   expectOptions('Conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'bias']);
   const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
-  expectSizes('Conv2d', { inChannels, outChannels });
+  check('Conv2d', { inChannels, outChannels }, { inChannels: integer(1), outChannels: integer(1) });
   expectGroups('Conv2d', groups, 'inChannels', inChannels);
   expectGroups('Conv2d', groups, 'outChannels', outChannels);
   const [kh, kw] = pairOf(kernelSize, 1, 'Conv2d: kernelSize');

@@ -1,9 +1,9 @@
-import { expectOptions } from '../check/options.ts';
+import { check, checkOptions, integer, positive } from '../check/check.ts';
 import { mul } from '../ops/binary.ts';
 import { matmul } from '../ops/matmul.ts';
 import { normalize } from '../ops/normalize.ts';
 import { hostUniform } from '../random/random.ts';
-import { expectSizes, paramOf, type Layer } from './layer.ts';
+import { paramOf, type Layer } from './layer.ts';
 
 /** A classifier of cosines. */
 export interface CosineLinear extends Layer {
@@ -20,11 +20,9 @@ export interface CosineLinear extends Layer {
  * probabilities that were trained; use `ldam({ scale, scaleIn: 'head' })` with it.
  */
 export function CosineLinear(inFeatures: number, outFeatures: number, options: { scale?: number } = {}): CosineLinear {
-  expectOptions('CosineLinear', options, ['scale']);
+  checkOptions('CosineLinear', options, { scale: positive });
   const { scale = 1 } = options;
-  expectSizes('CosineLinear', { inFeatures, outFeatures });
-  if (!(scale > 0 && Number.isFinite(scale)))
-    throw new RangeError(`CosineLinear: scale is ${scale}, expected a positive number`);
+  check('CosineLinear', { inFeatures, outFeatures }, { inFeatures: integer(1), outFeatures: integer(1) });
   const layer: CosineLinear = {
     kind: 'CosineLinear',
     inFeatures,

@@ -1,4 +1,5 @@
-import { dropout, expectProbability } from '../ops/dropout.ts';
+import { check } from '../check/check.ts';
+import { DROPOUT, dropout } from '../ops/dropout.ts';
 import type { Layer } from './layer.ts';
 
 /** Random zeros in training, nothing in evaluation. */
@@ -9,7 +10,7 @@ export interface Dropout extends Layer {
 
 /** In training each element is set to zero with probability `p` (default 0.5) and the others are divided by 1 - p. */
 export function Dropout(p = 0.5): Dropout {
-  expectProbability(p);
+  check('Dropout', { p }, DROPOUT.p);
   return {
     kind: 'Dropout',
     p,

@@ -1,8 +1,9 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { embedding } from '../ops/embedding.ts';
 import { hostNormal } from '../random/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expectSizes, paramOf, type Layer } from './layer.ts';
+import { paramOf, type Layer } from './layer.ts';
 
 /** A table of vectors looked up by index. */
 export interface Embedding extends Layer {
@@ -19,7 +20,7 @@ export interface Embedding extends Layer {
 export function Embedding(count: number, features: number, options: { paddingIdx?: number } = {}): Embedding {
   expectOptions('Embedding', options, ['paddingIdx']);
   const { paddingIdx } = options;
-  expectSizes('Embedding', { count, features });
+  check('Embedding', { count, features }, { count: integer(1), features: integer(1) });
   const layer: Embedding = {
     kind: 'Embedding',
     count,

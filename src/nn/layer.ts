@@ -117,14 +117,6 @@ function existing<T>(layer: Layer, name: string, value: T | undefined): T {
   return value;
 }
 
-/** Throws unless each value is a positive integer. */
-export function expectSizes(kind: string, sizes: Record<string, number>): void {
-  for (const [name, value] of Object.entries(sizes)) {
-    if (!Number.isInteger(value) || value < 1)
-      throw new RangeError(`${kind}: ${name} is ${value}, expected a positive integer`);
-  }
-}
-
 /** Throws unless `layer` is one. */
 export function expectLayer(what: string, layer: unknown): void {
   if (typeof (layer as Layer | null)?.forward !== 'function')

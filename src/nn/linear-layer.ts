@@ -1,7 +1,8 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { linear } from '../ops/matmul.ts';
 import { uniformSpecs } from './init.ts';
-import { expectSizes, paramOf, type Layer } from './layer.ts';
+import { paramOf, type Layer } from './layer.ts';
 
 /** A fully connected layer. */
 export interface Linear extends Layer {
@@ -18,7 +19,7 @@ export interface Linear extends Layer {
 export function Linear(inFeatures: number, outFeatures: number, options: { bias?: boolean } = {}): Linear {
   expectOptions('Linear', options, ['bias']);
   const { bias = true } = options;
-  expectSizes('Linear', { inFeatures, outFeatures });
+  check('Linear', { inFeatures, outFeatures }, { inFeatures: integer(1), outFeatures: integer(1) });
   const layer: Linear = {
     kind: 'Linear',
     inFeatures,

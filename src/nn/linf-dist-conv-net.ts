@@ -1,6 +1,7 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { Flatten } from './activation-layers.ts';
-import { expectSizes, type Layer } from './layer.ts';
+import { type Layer } from './layer.ts';
 import { distanceLayers, LinfDistNet, type LinfDistMlpOptions } from './linf-dist-mlp.ts';
 import { DistancePower, LinfDistConv2d, MeanShift } from './linf-dist.ts';
 
@@ -45,7 +46,11 @@ export function linfDistConvNet(
 ): LinfDistNet {
   expectOptions('linfDistConvNet', options, ['numClasses', 'channels', 'hidden', 'p', 'identity']);
   const { numClasses, channels = CHANNELS, hidden = [512], p = Infinity, identity = 10 } = options;
-  expectSizes('linfDistConvNet', { channels: inChannels, height, width, numClasses });
+  check(
+    'linfDistConvNet',
+    { channels: inChannels, height, width, numClasses },
+    { channels: integer(1), height: integer(1), width: integer(1), numClasses: integer(1) },
+  );
   const power = new DistancePower(p);
   const layers: Record<string, Layer> = {};
   let [from, h, w] = [inChannels, height, width];

@@ -1,3 +1,4 @@
+import { between, check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { pairOf, type Pair } from '../ops/conv2d.ts';
 import { add } from '../ops/binary.ts';
@@ -9,7 +10,7 @@ import { hostNormal } from '../random/random.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { tensor, type Tensor } from '../tensor/tensor.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { bufferOf, expectSizes, paramOf, type Layer, type ParameterSpec } from './layer.ts';
+import { bufferOf, paramOf, type Layer, type ParameterSpec } from './layer.ts';
 
 /**
  * The power p of l_p-distance layers, shared by those of a net. A finite p lies in device memory, so that captured
@@ -74,7 +75,7 @@ function isDoubling(p: number): boolean {
 }
 
 function expectPower(value: number): number {
-  if (!(value >= 1)) throw new RangeError(`DistancePower: p is ${value}, expected a number from 1 to Infinity`);
+  check('DistancePower', { p: value }, between(1, Infinity));
   return value;
 }
 
@@ -123,7 +124,7 @@ export interface LinfDistLinear extends Layer {
 export function LinfDistLinear(inFeatures: number, outFeatures: number, options: LinfDistOptions = {}): LinfDistLinear {
   expectOptions('LinfDistLinear', options, ['power', 'identity']);
   const { power = new DistancePower(), identity = 0 } = options;
-  expectSizes('LinfDistLinear', { inFeatures, outFeatures });
+  check('LinfDistLinear', { inFeatures, outFeatures }, { inFeatures: integer(1), outFeatures: integer(1) });
   const layer: LinfDistLinear = {
     kind: 'LinfDistLinear',
     inFeatures,
@@ -162,7 +163,7 @@ export function LinfDistConv2d(
 ): LinfDistConv2d {
   expectOptions('LinfDistConv2d', options, ['stride', 'padding', 'power', 'identity']);
   const { stride = 1, padding = 0, power = new DistancePower(), identity = 0 } = options;
-  expectSizes('LinfDistConv2d', { inChannels, outChannels });
+  check('LinfDistConv2d', { inChannels, outChannels }, { inChannels: integer(1), outChannels: integer(1) });
   const [kh, kw] = pairOf(kernelSize, 1, 'LinfDistConv2d: kernelSize');
   const geometry = {
     stride: pairOf(stride, 1, 'LinfDistConv2d: stride'),
@@ -202,7 +203,7 @@ export interface MeanShift extends Layer {
 export function MeanShift(features: number, options: { momentum?: number } = {}): MeanShift {
   expectOptions('MeanShift', options, ['momentum']);
   const { momentum = 0.1 } = options;
-  expectSizes('MeanShift', { features });
+  check('MeanShift', { features }, { features: integer(1) });
   const layer: MeanShift = {
     kind: 'MeanShift',
     features,
@@ -225,7 +226,7 @@ export interface Bias extends Layer {
 
 /** x + bias; x: (batch, features, ...). `bias` (features) starts at 0. */
 export function Bias(features: number): Bias {
-  expectSizes('Bias', { features });
+  check('Bias', { features }, { features: integer(1) });
   const layer: Bias = {
     kind: 'Bias',
     features,

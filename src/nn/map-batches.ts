@@ -1,3 +1,4 @@
+import { any, checkValue, integer } from '../check/check.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { Captured, capture } from '../tensor/capture.ts';
@@ -22,10 +23,10 @@ export interface PredictOptions extends BatchOptions {
   weights?: PassWeights;
 }
 
-/** The names of {@link BatchOptions}. */
-export const BATCH_OPTIONS = ['batchSize', 'signal'] as const;
-/** The names of {@link PredictOptions}. */
-export const PREDICT_OPTIONS = [...BATCH_OPTIONS, 'weights'] as const;
+/** Rules of {@link BatchOptions}. */
+export const BATCH_RULES = { batchSize: integer(1), signal: any } as const;
+/** Rules of {@link PredictOptions}. */
+export const PREDICT_RULES = { ...BATCH_RULES, weights: any } as const;
 
 /**
  * f over the rows of host data (a Tensor is read first) in batches of one captured step; the result is read back once.
@@ -40,8 +41,7 @@ export async function mapBatches(
   const x = input instanceof Tensor ? await input.array() : toNdArray('x', input);
   if (x.shape.length < 2)
     throw new ShapeError(`x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`);
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new RangeError(`batchSize is ${batchSize}, expected a positive integer`);
+  checkValue('batchSize', batchSize, BATCH_RULES.batchSize);
   const n = x.length;
   const features = sizeOf(x.shape.slice(1));
   const steps = new Map<number, { batch: Tensor; step: Captured<Tensor> }>();

@@ -1,9 +1,10 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { batchNorm, type BatchNormOptions } from '../ops/batch-norm.ts';
 import { groupNorm, layerNorm } from '../ops/layer-norm.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { bufferOf, expectSizes, paramOf, type Layer, type ParameterSpec } from './layer.ts';
+import { bufferOf, paramOf, type Layer, type ParameterSpec } from './layer.ts';
 
 function affineSpecs(affine: boolean, shape: readonly number[]): Record<string, ParameterSpec> {
   const spec = (value: number): ParameterSpec => ({ shape, init: () => new Float32Array(sizeOf(shape)).fill(value) });
@@ -35,7 +36,7 @@ export interface BatchNormLayerOptions extends Pick<BatchNormOptions, 'eps' | 'm
 export function BatchNorm(features: number, options: BatchNormLayerOptions = {}): BatchNorm {
   expectOptions('BatchNorm', options, ['eps', 'momentum', 'affine']);
   const { eps = 1e-5, momentum = 0.1, affine = true } = options;
-  expectSizes('BatchNorm', { features });
+  check('BatchNorm', { features }, { features: integer(1) });
   const statistic = (value: number) => ({ shape: [features], dtype: 'f32', value }) as const;
   const layer: BatchNorm = {
     kind: 'BatchNorm',
@@ -86,7 +87,7 @@ export function LayerNorm(
   expectOptions('LayerNorm', options, ['eps', 'affine']);
   const { eps = 1e-5, affine = true } = options;
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
-  expectSizes('LayerNorm', { normalizedShape: sizeOf(shape) });
+  check('LayerNorm', { normalizedShape: sizeOf(shape) }, { normalizedShape: integer(1) });
   const layer: LayerNorm = {
     kind: 'LayerNorm',
     normalizedShape: shape,
@@ -123,7 +124,7 @@ export function GroupNorm(
 ): GroupNorm {
   expectOptions('GroupNorm', options, ['eps', 'affine']);
   const { eps = 1e-5, affine = true } = options;
-  expectSizes('GroupNorm', { groups, channels });
+  check('GroupNorm', { groups, channels }, { groups: integer(1), channels: integer(1) });
   if (channels % groups !== 0)
     throw new RangeError(`GroupNorm: ${channels} channels do not split into ${groups} groups`);
   const layer: GroupNorm = {

@@ -1,8 +1,9 @@
+import { check, integer } from '../check/check.ts';
 import { mul } from '../ops/binary.ts';
 import { linear } from '../ops/matmul.ts';
 import { hostNormal } from '../random/random.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { expectSizes, paramOf, type Layer } from './layer.ts';
+import { paramOf, type Layer } from './layer.ts';
 
 /** A fully connected layer whose weights are divided by the root of its inputs. */
 export interface NtkLinear extends Layer {
@@ -17,7 +18,7 @@ export interface NtkLinear extends Layer {
  * from N(0, 1), `bias` (outFeatures) 0.
  */
 export function NtkLinear(inFeatures: number, outFeatures: number): NtkLinear {
-  expectSizes('NtkLinear', { inFeatures, outFeatures });
+  check('NtkLinear', { inFeatures, outFeatures }, { inFeatures: integer(1), outFeatures: integer(1) });
   const layer: NtkLinear = {
     kind: 'NtkLinear',
     inFeatures,

@@ -1,8 +1,9 @@
+import { check, integer } from '../check/check.ts';
 import { indexSelect } from '../ops/gather.ts';
 import { slice } from '../ops/slice.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { tensor } from '../tensor/tensor.ts';
-import { expectSizes, type Layer } from './layer.ts';
+import { type Layer } from './layer.ts';
 
 /** The shortcut of a residual block without parameters. */
 export interface PadShortcut extends Layer {
@@ -17,7 +18,11 @@ export interface PadShortcut extends Layer {
  * smaller half first, to outChannels: option A of He et al., CVPR 2016, as in the CIFAR networks of the LDAM code.
  */
 export function PadShortcut(inChannels: number, outChannels: number, stride = 1): PadShortcut {
-  expectSizes('PadShortcut', { inChannels, outChannels, stride });
+  check(
+    'PadShortcut',
+    { inChannels, outChannels, stride },
+    { inChannels: integer(1), outChannels: integer(1), stride: integer(1) },
+  );
   if (outChannels < inChannels)
     throw new RangeError(
       `PadShortcut: outChannels is ${outChannels}, expected at least the ${inChannels} of the input`,

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions, integer } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { add, mul, sub } from '../ops/binary.ts';
 import { mean } from '../ops/reduce.ts';
@@ -20,12 +20,10 @@ import type { MeanShift } from './linf-dist.ts';
  * before each test, NeurIPS 2022. Throws ShapeError when there is no item.
  */
 export function recomputeMeans(net: LinfDistNet, x: NdArray, options: { batchSize?: number } = {}): void {
-  expectOptions('recomputeMeans', options, ['batchSize']);
+  checkOptions('recomputeMeans', options, { batchSize: integer(1) });
   const { batchSize = 500 } = options;
   const items = x.shape[0] ?? 0;
   if (items === 0) throw new ShapeError(`recomputeMeans: x has shape [${x.shape}], expected at least one item`);
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new RangeError(`recomputeMeans: batchSize is ${batchSize}, expected a positive integer`);
   const { gpu } = net.arena.values;
   const shifts = net.layers.filter((layer): layer is MeanShift => layer.kind === 'MeanShift');
   const means = new Map(shifts.map((layer) => [layer, unscoped(() => zeros([layer.features], { gpu }))]));

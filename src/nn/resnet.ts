@@ -1,3 +1,4 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { Flatten, ReLU } from './activation-layers.ts';
 import { Conv2d } from './conv-layer.ts';
@@ -51,8 +52,7 @@ export function BasicBlock(inChannels: number, outChannels: number, stride = 1):
 export function cifarResnet(blocks: number, options: ResnetOptions = {}): Sequential {
   expectOptions('cifarResnet', options, ['numClasses', 'head', 'scale', 'channels']);
   const { numClasses = 10, head = 'linear', scale = 1, channels = 3 } = options;
-  if (!Number.isInteger(blocks) || blocks < 1)
-    throw new RangeError(`cifarResnet: blocks is ${blocks}, expected a positive integer`);
+  check('cifarResnet', { blocks }, { blocks: integer(1) });
   const stage = (inChannels: number, outChannels: number, stride: number): Layer =>
     Sequential(
       ...Array.from({ length: blocks }, (_, i) =>

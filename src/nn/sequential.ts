@@ -1,3 +1,4 @@
+import { checkOptions } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { holderOf } from '../check/claim.ts';
 import { currentGpu, type Gpu } from '../gpu/device.ts';
@@ -18,7 +19,7 @@ import { disown, entriesOf, isOwned, own } from './entries.ts';
 import { countParameters, graphOf, walkLayers, type ForwardContext, type Layer, type PassOptions } from './layer.ts';
 import { asLayer, type Module } from './module.ts';
 import { loadable, LOAD_OPTIONS, type LoadOptions, type StateValue } from './load-state.ts';
-import { mapBatches, PREDICT_OPTIONS, type PredictOptions } from './map-batches.ts';
+import { mapBatches, PREDICT_RULES, type PredictOptions } from './map-batches.ts';
 import { Snapshot, throughWeights, type HeldWeights } from './pass-weights.ts';
 
 /** Values of one parameter or buffer on the host; integers as floats. */
@@ -180,13 +181,13 @@ export class SequentialModel implements Layer {
    * `batchSize` (default 500).
    */
   logits(x: ArrayInput, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    expectOptions('model.logits', options, PREDICT_OPTIONS);
+    checkOptions('model.logits', options, PREDICT_RULES);
     return this.#evaluate(x, options, (logits) => logits);
   }
 
   /** Class probabilities of x (n, ...) as for {@link logits} in evaluation mode: (n, classes), rows sum to 1. */
   predict(x: ArrayInput, options: PredictOptions = {}): Promise<NdArray<Float32Array>> {
-    expectOptions('model.predict', options, PREDICT_OPTIONS);
+    checkOptions('model.predict', options, PREDICT_RULES);
     return this.#evaluate(x, options, softmax);
   }
 

@@ -1,14 +1,15 @@
+import { any, between, check, checkOptions, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { add, mul } from '../ops/binary.ts';
 import { concat } from '../ops/concat.ts';
-import { dropout, expectProbability } from '../ops/dropout.ts';
+import { dropout } from '../ops/dropout.ts';
 import { lpDistance } from '../ops/lp-distance.ts';
 import { slice } from '../ops/slice.ts';
 import { sortDistance } from '../ops/sort-distance.ts';
 import { sign } from '../ops/unary.ts';
 import { zeros, type Tensor } from '../tensor/tensor.ts';
 import { Flatten } from './activation-layers.ts';
-import { paramOf, expectSizes, type ForwardContext, type Layer } from './layer.ts';
+import { paramOf, type ForwardContext, type Layer } from './layer.ts';
 import {
   Bias,
   DistancePower,
@@ -50,12 +51,15 @@ export interface SortDistLinear extends Layer {
  * Zhang, Jiang, He and Wang, "Rethinking Lipschitz neural networks and certified robustness", NeurIPS 2022.
  */
 export function SortDistLinear(inFeatures: number, outFeatures: number, options: SortDistOptions = {}): SortDistLinear {
-  expectOptions('SortDistLinear', options, ['power', 'identity', 'keep', 'terms', 'group']);
+  checkOptions('SortDistLinear', options, {
+    power: any,
+    identity: any,
+    keep: between(0, 1, '(]'),
+    terms: integer(1, 16),
+    group: integer(1),
+  });
   const { power = new DistancePower(), identity = 0, keep = 0.75, terms = 10, group = 32 } = options;
-  expectSizes('SortDistLinear', { inFeatures, outFeatures, terms, group });
-  if (terms > 16) throw new RangeError(`SortDistLinear: terms is ${terms}, expected at most 16`);
-  expectProbability(keep);
-  if (keep === 0) throw new RangeError('SortDistLinear: keep is 0, expected a number above 0, at most 1');
+  check('SortDistLinear', { inFeatures, outFeatures }, integer(1));
   const layer: SortDistLinear = {
     kind: 'SortDistLinear',
     inFeatures,

@@ -1,3 +1,4 @@
+import { checkOptions, oneOf } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { add, maskPositive, minimum, mul, sub } from './binary.ts';
@@ -88,15 +89,15 @@ const geluTanh = unary(
   'geluTanhSlope(x)',
 );
 
+const GELU = { approximate: oneOf('none', 'tanh') } as const;
+
 /**
  * x P[N(0, 1) <= x], by the error function, or with `approximate: 'tanh'`
  * x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. Default: 'none', as in PyTorch. Hendrycks and Gimpel, 2016.
  */
 export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
-  expectOptions('gelu', options, ['approximate']);
+  checkOptions('gelu', options, GELU);
   const { approximate = 'none' } = options;
-  if (approximate !== 'none' && approximate !== 'tanh')
-    throw new RangeError(`gelu: approximate is ${String(approximate)}, expected none or tanh`);
   return approximate === 'tanh' ? geluTanh(x) : geluErf(x);
 }
 

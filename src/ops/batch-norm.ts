@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, between, boolean, checkOptions, checkValue, nullOr, oneOf } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { expectDType, expectShape, type Tensor } from '../tensor/tensor.ts';
@@ -18,6 +18,15 @@ export interface BatchNormOptions {
   activation?: 'none' | 'relu';
 }
 
+const EPS = atLeast(0);
+const BATCH_NORM = {
+  running: any,
+  training: boolean,
+  momentum: nullOr(between(0, 1)),
+  eps: EPS,
+  activation: oneOf('none', 'relu'),
+} as const;
+
 /** Throws unless weight and bias, where given, are f32 of the shape. */
 export function expectAffine(op: string, weight: Tensor | null, bias: Tensor | null, shape: readonly number[]): void {
   for (const [t, name] of [
@@ -32,8 +41,7 @@ export function expectAffine(op: string, weight: Tensor | null, bias: Tensor | n
 
 /** Throws unless eps is a finite number of at least 0. */
 export function expectEps(op: string, eps: number): void {
-  if (!(eps >= 0 && Number.isFinite(eps)))
-    throw new RangeError(`${op}: eps is ${eps}, expected a finite number of at least 0`);
+  checkValue(`${op}: eps`, eps, EPS);
 }
 
 /**
@@ -48,16 +56,13 @@ export function batchNorm(
   bias: Tensor | null = null,
   options: BatchNormOptions = {},
 ): Tensor {
-  expectOptions('batchNorm', options, ['running', 'training', 'momentum', 'eps', 'activation']);
+  checkOptions('batchNorm', options, BATCH_NORM);
   const { running, training = false, momentum = 0.1, eps = 1e-5, activation = 'none' } = options;
   expectDType(x, 'f32', 'batchNorm: x');
   if (x.rank < 2) throw new ShapeError(`batchNorm: x has shape [${x.shape}], expected (batch, channels, ...)`);
   const [batch, channels] = x.shape as [number, number];
   const inner = sizeOf(x.shape.slice(2));
   expectAffine('batchNorm', weight, bias, [channels]);
-  expectEps('batchNorm', eps);
-  if (momentum !== null && !(momentum >= 0 && momentum <= 1))
-    throw new RangeError(`batchNorm: momentum is ${momentum}, expected a number from 0 to 1, or null`);
   if (running) {
     expectAffine('batchNorm: running statistics', running.mean, running.variance, [channels]);
     expectDType(running.batches, 'i32', 'batchNorm: number of batches');

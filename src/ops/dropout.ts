@@ -1,5 +1,5 @@
 import kernel from '../../shaders/dropout.wgsl';
-import { expectOptions } from '../check/options.ts';
+import { between, checkOptions } from '../check/check.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
@@ -13,17 +13,19 @@ export interface RandomSource {
   first: Tensor<'u32'>;
 }
 
+/** Rules of the options of {@link dropout}. */
+export const DROPOUT = { p: between(0, 1) } as const;
+
 /**
  * x with each element times zero with probability `p` (default 0.5), the others times 1 / (1 - p). x: (items, ...); the
  * mask of item n depends on (key, stream, first + n) alone, so that a captured step whose `first` moves draws anew.
  * Srivastava et al., JMLR 2014, in PyTorch's inverted form.
  */
 export function dropout(x: Tensor, { key, first }: RandomSource, options: { p?: number } = {}): Tensor {
-  expectOptions('dropout', options, ['p']);
+  checkOptions('dropout', options, DROPOUT);
   const { p = 0.5 } = options;
   expectDType(x, 'f32', 'dropout: x');
   expectDType(first, 'u32', 'dropout: first');
-  expectProbability(p);
   if (p === 0) return x;
   if (p === 1) return mul(x, 0);
   const y = empty(x.shape, { gpu: x.gpu });
@@ -39,11 +41,6 @@ export function dropout(x: Tensor, { key, first }: RandomSource, options: { p?: 
   };
   kernel.forward(params, { x, first, y }, [count * Math.ceil(size / 4)]);
   return record('dropout', y, [x], { gradient: (dy) => [dropout(dy, { key, first }, { p })] });
-}
-
-/** Throws unless p is a probability. */
-export function expectProbability(p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`dropout: p is ${p}, expected a number from 0 to 1`);
 }
 
 /** The place in the stream for the next `items` items: a copy of `state`, whose count moves on, on the device. */

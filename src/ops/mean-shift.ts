@@ -1,5 +1,5 @@
 import kernel from '../../shaders/mean-shift.wgsl';
-import { expectOptions } from '../check/options.ts';
+import { between, boolean, checkOptions } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad, record } from '../tensor/tape.ts';
@@ -16,6 +16,8 @@ export interface MeanShiftOptions {
   momentum?: number;
 }
 
+const MEAN_SHIFT = { training: boolean, momentum: between(0, 1) } as const;
+
 /**
  * x less its mean for each channel: what l_infinity-distance nets normalise with. x: (batch, channels, ...) f32;
  * runningMean: (channels). When training, the mean over all axes but the second is subtracted, its gradient flows
@@ -25,14 +27,12 @@ export interface MeanShiftOptions {
  * 1.
  */
 export function meanShift(x: Tensor, runningMean: Tensor, options: MeanShiftOptions = {}): Tensor {
-  expectOptions('meanShift', options, ['training', 'momentum']);
+  checkOptions('meanShift', options, MEAN_SHIFT);
   const { training = false, momentum = 0.1 } = options;
   expectDType(x, 'f32', 'meanShift: x');
   expectDType(runningMean, 'f32', 'meanShift: runningMean');
   if (x.rank < 2) throw new ShapeError(`meanShift: x has shape [${x.shape}], expected at least two axes`);
   expectShape(runningMean, [x.shape[1]!], 'meanShift: runningMean');
-  if (!(momentum >= 0 && momentum <= 1))
-    throw new RangeError(`meanShift: momentum is ${momentum}, expected a number in [0, 1]`);
   if (!training) return record('meanShift', shift(x, runningMean), [x], { gradient: (dy) => [dy] });
   if (x.size === 0) throw new ShapeError(`meanShift: x has shape [${x.shape}], a mean needs at least one element`);
   return centre(x, { runningMean, momentum });

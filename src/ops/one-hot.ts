@@ -1,4 +1,5 @@
 import kernel from '../../shaders/one-hot.wgsl';
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { DTypeError } from '../gpu/errors.ts';
 import { currentGpu } from '../gpu/device.ts';
@@ -20,8 +21,7 @@ export function oneHot<D extends Exclude<DType, 'f16'> = 'f32'>(
 ): Tensor<D> {
   expectOptions('oneHot', options, ['dtype']);
   const { dtype = 'f32' as D } = options;
-  if (!(Number.isInteger(classes) && classes > 0))
-    throw new RangeError(`oneHot: classes is ${classes}, expected a positive integer`);
+  check('oneHot', { classes }, { classes: integer(1) });
   if (!(dtype in ONE)) throw new DTypeError(`oneHot: dtype is ${dtype}, expected f32, i32, u32 or bool`);
   const list = toIndex('oneHot: labels', labels, classes, labels instanceof Tensor ? labels.gpu : currentGpu());
   const y = empty([...list.shape, classes], { dtype, gpu: list.gpu });

@@ -1,5 +1,5 @@
 import kernel from '../../shaders/pad.wgsl';
-import { expectOptions } from '../check/options.ts';
+import { any, checkOptions, oneOf } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
@@ -18,6 +18,7 @@ export interface PadOptions {
 
 type Mode = NonNullable<PadOptions['mode']>;
 const MODES: readonly Mode[] = ['constant', 'reflect', 'replicate', 'circular'];
+const PAD = { mode: oneOf(...MODES), value: any } as const;
 
 /**
  * x with elements added before and after its last axes, as PyTorch's pad: `pads` is [before, after] of the last axis,
@@ -25,11 +26,10 @@ const MODES: readonly Mode[] = ['constant', 'reflect', 'replicate', 'circular'];
  * than the axis has, 'circular' at most as many.
  */
 export function pad(x: Tensor, pads: readonly number[], options: PadOptions = {}): Tensor {
-  expectOptions('pad', options, ['mode', 'value']);
+  checkOptions('pad', options, PAD);
   const { mode = 'constant', value = 0 } = options;
   expectDType(x, 'f32', 'pad: x');
   const axes = pads.length / 2;
-  if (!MODES.includes(mode)) throw new RangeError(`pad: mode is ${mode}, expected one of ${MODES.join(', ')}`);
   if (!Number.isInteger(axes) || axes > Math.min(4, x.rank) || !pads.every(Number.isInteger)) {
     throw new ShapeError(
       `pad: pads are [${pads}], ` +

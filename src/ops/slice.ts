@@ -1,3 +1,4 @@
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -111,8 +112,7 @@ export function split<D extends DType>(
   expectOptions('split', options, ['axis']);
   const { axis = 0 } = options;
   const { axis: a, length } = axisOf('split', x, axis);
-  if (typeof size === 'number' && !(Number.isInteger(size) && size > 0))
-    throw new RangeError(`split: size is ${size}, expected a positive integer`);
+  if (typeof size === 'number') check('split', { size }, integer(1));
   const sizes =
     typeof size === 'number'
       ? Array.from({ length: Math.max(1, Math.ceil(length / size)) }, (_, i) => Math.min(size, length - i * size))
@@ -134,7 +134,6 @@ export function split<D extends DType>(
 export function chunk<D extends DType>(x: Tensor<D>, chunks: number, options: { axis?: number } = {}): Tensor<D>[] {
   expectOptions('chunk', options, ['axis']);
   const { axis = 0 } = options;
-  if (!(Number.isInteger(chunks) && chunks > 0))
-    throw new RangeError(`chunk: chunks is ${chunks}, expected a positive integer`);
+  check('chunk', { chunks }, { chunks: integer(1) });
   return split(x, Math.max(1, Math.ceil(axisOf('chunk', x, axis).length / chunks)), { axis });
 }

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, checkOptions } from '../check/check.ts';
 import { expectShape, type Tensor } from '../tensor/tensor.ts';
 import { mul, sub } from './binary.ts';
 import { expectReduction, reduced, type ElementReduction } from './reduction.ts';
@@ -14,15 +14,15 @@ export interface SmoothL1LossOptions {
   reduction?: ElementReduction;
 }
 
+const SMOOTH_L1 = { beta: atLeast(0), reduction: any } as const;
+
 /**
  * d^2 / (2 beta) where d = |x - target| < beta, else d - beta / 2, as PyTorch's smooth_l1_loss; Girshick, ICCV 2015.
  */
 export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1LossOptions = {}): Tensor {
-  expectOptions('smoothL1Loss', options, ['beta', 'reduction']);
+  checkOptions('smoothL1Loss', options, SMOOTH_L1);
   const { beta = 1, reduction = 'mean' } = options;
   expectReduction('smoothL1Loss', reduction);
-  if (!(beta >= 0 && Number.isFinite(beta)))
-    throw new RangeError(`smoothL1Loss: beta is ${beta}, expected a finite number of at least 0`);
   expectShape(target, x.shape, 'smoothL1Loss: target');
   const d = abs(sub(x, target));
   if (beta === 0) return reduced(d, reduction);

@@ -1,4 +1,5 @@
 import kernel from '../../shaders/sort-distance.wgsl';
+import { between, check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import { sizeOf } from '../tensor/shape.ts';
@@ -83,10 +84,10 @@ function expectPair(op: string, x: Tensor, w: Tensor): void {
     throw new ShapeError(`${op}: x has shape [${x.shape}], weight [${w.shape}] takes ${w.shape[1]} features`);
 }
 
+const LAYER = { keep: between(0, 1, '(]'), terms: integer(1, 16) } as const;
+
 function layerOf(op: string, x: Tensor, w: Tensor, { keep = 0.75, terms = 10 }: SortDistanceOptions) {
-  if (!(keep > 0 && keep <= 1)) throw new RangeError(`${op}: keep is ${keep}, expected a number above 0, at most 1`);
-  if (!(Number.isInteger(terms) && terms >= 1 && terms <= 16))
-    throw new RangeError(`${op}: terms is ${terms}, expected an integer from 1 to 16`);
+  check(op, { keep, terms }, LAYER);
   const [n, k] = w.shape as [number, number];
   const m = sizeOf(x.shape.slice(0, -1));
   const used = Math.max(1, Math.min(terms, k));

@@ -1,3 +1,4 @@
+import { check, integer, listOf } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import type { DType } from '../tensor/dtype.ts';
 import { stridesOf } from '../tensor/shape.ts';
@@ -25,17 +26,12 @@ function repeated<D extends DType>(
   });
 }
 
-function expectCount(op: string, what: string, count: number): void {
-  if (!(Number.isInteger(count) && count >= 0))
-    throw new RangeError(`${op}: ${what} is ${count}, expected a non-negative integer`);
-}
-
 /**
  * x laid side by side repeats[i] times along axis i, as PyTorch's tile: of two lists of different length the shorter is
  * filled with ones in front. Any dtype of four bytes; the gradient sums over the copies.
  */
 export function tile<D extends DType>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
-  repeats.forEach((r, i) => expectCount('tile', `repeats[${i}]`, r));
+  check('tile', { repeats }, listOf(integer(0)));
   const rank = Math.max(x.rank, repeats.length);
   const fill = (list: readonly number[]): number[] => [...new Array<number>(rank - list.length).fill(1), ...list];
   const [times, sizes] = [fill(repeats), fill(x.shape)];
@@ -56,7 +52,7 @@ export function repeatInterleave<D extends DType>(
 ): Tensor<D> {
   expectOptions('repeatInterleave', options, ['axis']);
   const { axis = 0 } = options;
-  expectCount('repeatInterleave', 'repeats', repeats);
+  check('repeatInterleave', { repeats }, integer(0));
   const { axis: a } = axisOf('repeatInterleave', x, axis);
   return repeated(
     'repeatInterleave',

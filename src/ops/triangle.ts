@@ -1,4 +1,5 @@
 import kernel from '../../shaders/triangle.wgsl';
+import { check, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -16,7 +17,7 @@ function triangle<D extends DType>(op: 'tril' | 'triu', x: Tensor<D>, diagonal: 
   expectWords(x, `${op}: x`);
   const [rows, cols] = x.shape.slice(-2) as [number, number];
   if (x.rank < 2) throw new ShapeError(`${op}: x has shape [${x.shape}], expected at least two axes`);
-  if (!Number.isInteger(diagonal)) throw new RangeError(`${op}: diagonal is ${diagonal}, expected an integer`);
+  check(op, { diagonal }, { diagonal: integer() });
   const y = empty(x.shape, { dtype: x.dtype, gpu: x.gpu });
   const limited = Math.max(-rows - 1, Math.min(cols + 1, diagonal));
   kernel.forward({ size: y.size, rows, cols, diagonal: limited }, { x, y }, [y.size], { UPPER: Number(op === 'triu') });

@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, boolean, checkOptions } from '../check/check.ts';
 import kernel from '../../shaders/adagrad.wgsl';
 import { arenaOptimizer, groupedSettings } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
+import { SHARED, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link adagrad}; names and defaults are PyTorch's. */
 export interface AdagradOptions extends SharedOptions<AdagradGroup> {
@@ -20,18 +20,18 @@ export interface AdagradOptions extends SharedOptions<AdagradGroup> {
 /** A group of parameters of {@link adagrad}. */
 export interface AdagradGroup extends ParameterGroup, Pick<AdagradOptions, 'lrDecay' | 'eps'> {}
 
+/** Rules of the options that groups may set. */
+const RULES = {
+  lr: atLeast(0),
+  lrDecay: atLeast(0),
+  weightDecay: atLeast(0),
+  eps: atLeast(0),
+  maximize: boolean,
+} as const;
+
 /** Adagrad. Duchi, Hazan and Singer, JMLR 2011. */
 export function adagrad(options: AdagradOptions = {}): Optimizer {
-  expectOptions('adagrad', options, [
-    'lr',
-    'lrDecay',
-    'weightDecay',
-    'initialAccumulatorValue',
-    'eps',
-    'maximize',
-    'decays',
-    'groups',
-  ]);
+  checkOptions('adagrad', options, { ...RULES, initialAccumulatorValue: atLeast(0), ...SHARED });
   const {
     lr = 0.01,
     lrDecay = 0,
@@ -42,15 +42,9 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     decays,
     groups,
   } = options;
-  expectNumber(initialAccumulatorValue, 'adagrad: initialAccumulatorValue');
   const settings = groupedSettings('adagrad', { lr, lrDecay, weightDecay, eps, maximize }, groups, {
+    rules: RULES,
     fixed: ['initialAccumulatorValue', 'decays'],
-    check: (what, s) => {
-      expectNumber(s.lr, `${what}lr`);
-      expectNumber(s.lrDecay, `${what}lrDecay`);
-      expectNumber(s.weightDecay, `${what}weightDecay`);
-      expectNumber(s.eps, `${what}eps`);
-    },
   });
   return arenaOptimizer({
     name: 'adagrad',

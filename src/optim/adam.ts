@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, between, boolean, checkOptions, listOf } from '../check/check.ts';
 import kernel from '../../shaders/adam.wgsl';
 import { arenaOptimizer, groupedSettings, type StepSettings } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
+import { SHARED, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link adam} and {@link adamW}; names and defaults are PyTorch's. */
 export interface AdamOptions extends SharedOptions<AdamGroup> {
@@ -32,13 +32,14 @@ export interface MomentSettings extends StepSettings {
   eps: number;
 }
 
-/** Throws on settings of moments that are out of range. */
-export function checkMoments(what: string, { lr, betas, eps, weightDecay }: MomentSettings): void {
-  expectNumber(lr, `${what}lr`);
-  betas.forEach((b, i) => expectNumber(b, `${what}betas[${i}]`, 0, 1));
-  expectNumber(eps, `${what}eps`);
-  expectNumber(weightDecay, `${what}weightDecay`);
-}
+/** Rules of {@link MomentSettings}. */
+export const MOMENTS = {
+  lr: atLeast(0),
+  betas: listOf(between(0, 1, '[)'), 2),
+  eps: atLeast(0),
+  weightDecay: atLeast(0),
+  maximize: boolean,
+} as const;
 
 /** The settings with another first beta, which schedules cycle as the momentum. */
 export function withFirstBeta<T extends MomentSettings>(settings: T, momentum: number): T {
@@ -46,7 +47,7 @@ export function withFirstBeta<T extends MomentSettings>(settings: T, momentum: n
 }
 
 function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Optimizer {
-  expectOptions(name, options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize', 'decays', 'groups']);
+  checkOptions(name, options, { ...MOMENTS, amsgrad: boolean, ...SHARED });
   const {
     lr = 1e-3,
     betas = [0.9, 0.999],
@@ -58,8 +59,8 @@ function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Opt
     groups,
   } = options;
   const settings = groupedSettings<MomentSettings>(name, { lr, betas, eps, weightDecay, maximize }, groups, {
+    rules: MOMENTS,
     fixed: ['amsgrad', 'decays'],
-    check: checkMoments,
   });
   const hyper = (step: number, s: MomentSettings): number[] => [
     s.lr / (1 - s.betas[0] ** step),

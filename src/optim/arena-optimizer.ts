@@ -1,17 +1,10 @@
 import { symbolDispose } from '../gpu/dispose.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { clear, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
-import { expectOptions } from '../check/options.ts';
 import type { ParameterSelection } from '../tensor/selection.ts';
+import { any, atLeast, checkOptions, checkValue, type Rules } from '../check/check.ts';
 import { blockWords, groupsOf, MOST_ROWS, segmentsOf, trainedIn } from './layout.ts';
-import {
-  arenaOf,
-  expectNumber,
-  type Optimizer,
-  type ParameterArena,
-  type Segment,
-  type SharedOptions,
-} from './optimizer.ts';
+import { arenaOf, type Optimizer, type ParameterArena, type Segment, type SharedOptions } from './optimizer.ts';
 
 /** What every update kernel binds. */
 export interface UpdateBuffers {
@@ -142,7 +135,7 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
             return lr;
           },
           set lr(value) {
-            expectNumber(value, `${name}: lr`);
+            checkValue(`${name}: lr`, value, atLeast(0));
             lr = value;
           },
           get momentum() {
@@ -153,7 +146,7 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
               throw new TypeError(
                 `${name}: has no momentum to set, expected a rule with one, such as sgd({ momentum: 0.9 })`,
               );
-            expectNumber(value!, `${name}: momentum`);
+            checkValue(`${name}: momentum`, value!, atLeast(0));
             momentum = value;
           },
           step: () => {
@@ -198,27 +191,28 @@ export interface GroupedSettings<T> {
 }
 
 /**
- * The settings of the rule `name` and of its groups; `check` throws on bad ones, whose names follow `what`. Throws
- * TypeError where a group has an option that is `fixed`, the same for all parameters, or unknown.
+ * The settings of the rule `name`, which were checked by `rules`, and of its groups, which are checked here; `check`
+ * throws where settings do not go together. Throws TypeError where a group has an option that is `fixed`, the same for
+ * all parameters, or unknown.
  */
 export function groupedSettings<T extends StepSettings>(
   name: string,
   base: T,
   given: readonly ({ params: ParameterSelection } & Partial<T>)[] = [],
-  { fixed, check }: { fixed: readonly string[]; check: (what: string, settings: T) => void },
+  { rules, fixed, check }: { rules: Rules<T>; fixed: readonly string[]; check?: (what: string, settings: T) => void },
 ): GroupedSettings<T> {
-  check(`${name}: `, base);
+  check?.(name, base);
   if (!Array.isArray(given)) throw new TypeError(`${name}: groups is ${String(given)}, expected a list`);
   const groups = given.map((group, i) => {
     const what = `${name}: groups[${i}]`;
     const same = fixed.find((option) => group !== null && typeof group === 'object' && option in group);
     if (same !== undefined)
       throw new TypeError(`${what}.${same} cannot differ between groups, ${name} has one ${same} for all parameters`);
-    expectOptions(what, group, ['params', ...Object.keys(base)]);
+    checkOptions<object>(what, group, { params: any, ...rules });
     if (group?.params === undefined) throw new TypeError(`${what} has no params, expected for example 'head.*'`);
     const { params, ...rest } = group;
     const own = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Partial<T>;
-    check(`${what}.`, { ...base, ...own });
+    check?.(what, { ...base, ...own });
     if (own.lr !== undefined && base.lr === 0)
       throw new RangeError(
         `${what} has a rate and ${name} has lr 0, by which schedules cannot scale it; give lr a rate, and freeze ` +

@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, between, checkOptions } from '../check/check.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import kernel from '../../shaders/average.wgsl';
 import { claim, type Claim } from '../check/claim.ts';
@@ -6,14 +6,8 @@ import type { Moment } from '../check/moment.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, tensor, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
 import { segmentsOf } from './layout.ts';
-import {
-  arenaOf,
-  expectNumber,
-  type ParameterArena,
-  type SavedState,
-  type Segment,
-  type Trainable,
-} from './optimizer.ts';
+import { arenaOf, type ParameterArena, type SavedState, type Segment, type Trainable } from './optimizer.ts';
+import { UNIT } from './schedule.ts';
 
 /** A description of an average of weights, such as `ema({ decay: 0.999 })`; `for` makes the average of a model. */
 export interface WeightAverage {
@@ -220,9 +214,8 @@ function weightAverage(name: string, weightOf: WeightOf): WeightAverage {
  * 0.999.
  */
 export function ema(options: { decay?: number } = {}): WeightAverage {
-  expectOptions('ema', options, ['decay']);
+  checkOptions('ema', options, { decay: between(0, 1, '[)') });
   const { decay = 0.999 } = options;
-  expectNumber(decay, 'ema: decay', 0, 1);
   return weightAverage('ema', () => 1 - decay);
 }
 
@@ -231,9 +224,8 @@ export function ema(options: { decay?: number } = {}): WeightAverage {
  * epoch from `from` on (default 0), or `by` step. Izmailov et al., UAI 2018; use it with the schedule `swaLr`.
  */
 export function swa(options: { from?: number; by?: 'epoch' | 'step' } = {}): WeightAverage {
-  expectOptions('swa', options, ['from', 'by']);
+  checkOptions('swa', options, { from: atLeast(0), by: UNIT });
   const { from = 0, by = 'epoch' } = options;
-  expectNumber(from, 'swa: from');
   const isDue = ({ epoch, step, stepsPerEpoch }: Moment): boolean =>
     epoch >= from && (by === 'step' || (step + 1) % stepsPerEpoch === 0);
   return weightAverage('swa', (count, at) => (at && !isDue(at) ? 0 : 1 / (count + 1)));

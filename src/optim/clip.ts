@@ -1,11 +1,10 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, checkOptions, oneOf, required } from '../check/check.ts';
 import kernel from '../../shaders/clip.wgsl';
 import type { Tensor } from '../tensor/tensor.ts';
-import { isNormType, Norms } from './norms.ts';
+import { Norms } from './norms.ts';
 import { expectSameFrozen } from './layout.ts';
 import {
   arenaOf,
-  expectNumber,
   expectOptimizer,
   extendState,
   type Optimizer,
@@ -34,11 +33,9 @@ export interface ClipGradNormOptions {
  * of them NaN, an infinite one makes the others 0.
  */
 export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): NormClippedOptimizer {
-  expectOptions('clipGradNorm', options, ['maxNorm', 'normType']);
+  checkOptions('clipGradNorm', options, { maxNorm: required(atLeast(0)), normType: oneOf(1, 2, Infinity) });
   const { maxNorm, normType = 2 } = options;
   expectOptimizer(base, 'clipGradNorm: base');
-  expectNumber(maxNorm, 'clipGradNorm: maxNorm');
-  if (!isNormType(normType)) throw new RangeError(`clipGradNorm: normType is ${normType}, expected 1, 2 or Infinity`);
   return {
     ...base,
     for: (model) => {
@@ -71,10 +68,9 @@ export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): Nor
  * stays.
  */
 export function clipGradValue(base: Optimizer, options: { clipValue: number }): Optimizer {
-  expectOptions('clipGradValue', options, ['clipValue']);
+  checkOptions('clipGradValue', options, { clipValue: required(atLeast(0)) });
   const { clipValue } = options;
   expectOptimizer(base, 'clipGradValue: base');
-  expectNumber(clipValue, 'clipGradValue: clipValue');
   return {
     ...base,
     for: (model) => {

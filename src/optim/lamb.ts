@@ -1,10 +1,10 @@
-import { expectOptions } from '../check/options.ts';
+import { checkOptions } from '../check/check.ts';
 import kernel from '../../shaders/lamb.wgsl';
 import { empty } from '../tensor/tensor.ts';
-import { checkMoments, withFirstBeta, type AdamGroup, type MomentSettings } from './adam.ts';
+import { MOMENTS, withFirstBeta, type AdamGroup, type MomentSettings } from './adam.ts';
 import { arenaOptimizer, groupedSettings } from './arena-optimizer.ts';
 import { Norms } from './norms.ts';
-import type { Optimizer, SharedOptions } from './optimizer.ts';
+import { SHARED, type Optimizer, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link lamb}; defaults are those of the authors' code. */
 export interface LambOptions extends SharedOptions<AdamGroup> {
@@ -25,11 +25,11 @@ export interface LambOptions extends SharedOptions<AdamGroup> {
  * has a ratio, biases too. Six dispatches, whatever the number of parameters.
  */
 export function lamb(options: LambOptions = {}): Optimizer {
-  expectOptions('lamb', options, ['lr', 'betas', 'eps', 'weightDecay', 'maximize', 'decays', 'groups']);
+  checkOptions('lamb', options, { ...MOMENTS, ...SHARED });
   const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-6, weightDecay = 0, maximize = false, decays, groups } = options;
   const settings = groupedSettings<MomentSettings>('lamb', { lr, betas, eps, weightDecay, maximize }, groups, {
+    rules: MOMENTS,
     fixed: ['decays'],
-    check: checkMoments,
   });
   return arenaOptimizer({
     name: 'lamb',

@@ -1,9 +1,9 @@
-import { expectOptions } from '../check/options.ts';
+import { any, boolean, callable, checkOptions, required } from '../check/check.ts';
 import kernel from '../../shaders/lp-decay.wgsl';
 import { empty, tensor } from '../tensor/tensor.ts';
-import { adamW, type AdamOptions } from './adam.ts';
+import { adamW, MOMENTS, type AdamOptions } from './adam.ts';
 import { segmentsOf, trainedIn } from './layout.ts';
-import { arenaOf, expectNumber, extendState, type Optimizer } from './optimizer.ts';
+import { arenaOf, extendState, type Optimizer } from './optimizer.ts';
 
 /** Options of {@link lpDecayAdamW}; defaults are those of the authors' code. */
 export interface LpDecayOptions extends Omit<AdamOptions, 'groups'> {
@@ -24,17 +24,13 @@ export interface LpDecayOptions extends Omit<AdamOptions, 'groups'> {
  * more than `adamW`. Throws RangeError when no parameter is a distance weight, or one is not a matrix or a filter.
  */
 export function lpDecayAdamW(options: LpDecayOptions): Optimizer {
-  expectOptions('lpDecayAdamW', options, [
-    'power',
-    'distances',
-    'lr',
-    'betas',
-    'eps',
-    'weightDecay',
-    'decays',
-    'amsgrad',
-    'maximize',
-  ]);
+  checkOptions('lpDecayAdamW', options, {
+    power: required(any),
+    distances: callable,
+    ...MOMENTS,
+    decays: callable,
+    amsgrad: boolean,
+  });
   const {
     power,
     distances = (name) => /(^|\.)dist\d+\.weight$/.test(name),
@@ -45,7 +41,6 @@ export function lpDecayAdamW(options: LpDecayOptions): Optimizer {
     decays = () => true,
     ...rest
   } = options;
-  expectNumber(weightDecay, 'lpDecayAdamW: weightDecay');
   if (!(power?.value >= 1))
     throw new RangeError(
       `lpDecayAdamW: power.value is ${power?.value}, expected a number from 1 to Infinity, as model.power has`,

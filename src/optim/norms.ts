@@ -18,11 +18,6 @@ const ORDERS: ReadonlyMap<number, Order> = new Map([
   [Infinity, { partial: { ...ABS, ...LARGEST, fold4: 'return maxOf4(acc, v);' }, combine: { ...LARGEST, ...ITSELF } }],
 ]);
 
-/** True for the orders of a norm that can be computed: 1, 2 and Infinity. */
-export function isNormType(type: number): boolean {
-  return ORDERS.has(type);
-}
-
 /** Norms of segments of a flat array, computed on the device in two dispatches whatever their number. */
 export class Norms {
   /** One norm a segment, after `record`. */
@@ -34,7 +29,7 @@ export class Norms {
 
   /**
    * `segments` start at multiples of 4 elements, and what lies between their end and the next multiple of 4 is zero.
-   * `type`, the order, is one that `isNormType` knows.
+   * `type`, the order, is 1, 2 or Infinity.
    */
   constructor(gpu: Gpu, segments: readonly { start: number; size: number }[], type = 2) {
     const parts: number[] = [];

@@ -1,3 +1,4 @@
+import { any, boolean, callable } from '../check/check.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
 import { unscoped } from '../tensor/scope.ts';
 import type { ParameterSelection } from '../tensor/selection.ts';
@@ -99,6 +100,9 @@ export interface SharedOptions<Group = ParameterGroup> {
   groups?: readonly Group[];
 }
 
+/** Rules of {@link SharedOptions}. */
+export const SHARED = { maximize: boolean, decays: callable, groups: any } as const;
+
 /** The flat memory of what an optimiser is to be bound to. */
 export function arenaOf(what: string, model: Trainable): ParameterArena {
   const arena = model && ('arena' in model ? model.arena : model);
@@ -124,15 +128,6 @@ export function extendState<T extends object>(inner: OptimizerState, own: () => 
 export function setRates(state: OptimizerState, lr: number, momentum?: number): void {
   state.lr = lr;
   if (momentum !== undefined && state.momentum !== undefined) state.momentum = momentum;
-}
-
-/** Throws unless `value` is a finite number of at least `least`. */
-export function expectNumber(value: number, what: string, least = 0, below = Infinity): void {
-  if (!Number.isFinite(value) || value < least || value >= below) {
-    throw new RangeError(
-      `${what} is ${value}, expected a number of at least ${least}${below < Infinity ? ` and below ${below}` : ''}`,
-    );
-  }
 }
 
 /** Throws unless `base` is an optimiser, for the wrappers. */

@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, boolean, checkOptions } from '../check/check.ts';
 import kernel from '../../shaders/rmsprop.wgsl';
 import { arenaOptimizer, groupedSettings, hasMomentum } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
+import { SHARED, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link rmsprop}; names and defaults are PyTorch's. */
 export interface RmspropOptions extends SharedOptions<RmspropGroup> {
@@ -24,21 +24,21 @@ export interface RmspropOptions extends SharedOptions<RmspropGroup> {
  */
 export interface RmspropGroup extends ParameterGroup, Pick<RmspropOptions, 'alpha' | 'eps' | 'momentum'> {}
 
+/** Rules of the options that groups may set. */
+const RULES = {
+  lr: atLeast(0),
+  alpha: atLeast(0),
+  eps: atLeast(0),
+  weightDecay: atLeast(0),
+  momentum: atLeast(0),
+  maximize: boolean,
+} as const;
+
 /**
  * RMSprop. Tieleman and Hinton, 2012, lecture 6.5; centred form of Graves, 2013; eps outside the root, as in PyTorch.
  */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
-  expectOptions('rmsprop', options, [
-    'lr',
-    'alpha',
-    'eps',
-    'weightDecay',
-    'momentum',
-    'centered',
-    'maximize',
-    'decays',
-    'groups',
-  ]);
+  checkOptions('rmsprop', options, { ...RULES, centered: boolean, ...SHARED });
   const {
     lr = 0.01,
     alpha = 0.99,
@@ -51,13 +51,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     groups,
   } = options;
   const base = { lr, alpha, eps, weightDecay, momentum, maximize };
-  const settings = groupedSettings('rmsprop', base, groups, {
-    fixed: ['centered', 'decays'],
-    check: (what, s) => {
-      for (const name of ['lr', 'alpha', 'eps', 'weightDecay', 'momentum'] as const)
-        expectNumber(s[name], `${what}${name}`);
-    },
-  });
+  const settings = groupedSettings('rmsprop', base, groups, { rules: RULES, fixed: ['centered', 'decays'] });
   const moves = hasMomentum(settings);
   return arenaOptimizer({
     name: 'rmsprop',

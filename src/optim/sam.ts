@@ -1,10 +1,10 @@
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, boolean, checkOptions, required } from '../check/check.ts';
 import kernel from '../../shaders/sam.wgsl';
 import { copyOver } from '../tensor/copy.ts';
 import { empty } from '../tensor/tensor.ts';
 import { Norms } from './norms.ts';
 import { expectSameFrozen } from './layout.ts';
-import { arenaOf, expectNumber, expectOptimizer, extendState, type Optimizer } from './optimizer.ts';
+import { arenaOf, expectOptimizer, extendState, type Optimizer } from './optimizer.ts';
 
 /** Options of {@link sam}. */
 export interface SamOptions {
@@ -25,10 +25,9 @@ export interface SamOptions {
  * keep what the first one gave.
  */
 export function sam(options: SamOptions): Optimizer {
-  expectOptions('sam', options, ['base', 'rho', 'adaptive']);
+  checkOptions('sam', options, { base: required(any), rho: atLeast(0), adaptive: boolean });
   const { base, rho = 0.05, adaptive = false } = options;
   expectOptimizer(base, 'sam: base');
-  expectNumber(rho, 'sam: rho');
   const variant = adaptive ? { stretch: 'return p * p;' } : {};
   return {
     ...base,

@@ -1,6 +1,6 @@
-import { expectOptions } from '../check/options.ts';
-import { expectNumber } from './optimizer.ts';
+import { atLeast, between, boolean, check, checkOptions, oneOf, required } from '../check/check.ts';
 import type { Schedule, Unit } from './schedule.ts';
+import { UNIT } from './schedule.ts';
 
 /** The shape of a transition. */
 export type Anneal = 'cos' | 'linear';
@@ -10,9 +10,7 @@ function anneal(kind: Anneal, start: number, end: number, t: number): number {
   return kind === 'cos' ? end + ((start - end) * (1 + Math.cos(Math.PI * t))) / 2 : start + (end - start) * t;
 }
 
-function expectAnneal(kind: Anneal, what: string): void {
-  if (kind !== 'cos' && kind !== 'linear') throw new RangeError(`${what} is ${String(kind)}, expected cos or linear`);
-}
+const ANNEAL = oneOf('cos', 'linear');
 
 /**
  * The rate of PyTorch's CosineAnnealingLR: etaMin + (rate - etaMin) (1 + cos(pi t / tMax)) / 2, t in epochs (or steps).
@@ -20,10 +18,8 @@ function expectAnneal(kind: Anneal, what: string): void {
  * Hutter, ICLR 2017, eq. 5 without restarts.
  */
 export function cosineLr(options: { tMax?: number; etaMin?: number; by?: Unit } = {}): Schedule {
-  expectOptions('cosineLr', options, ['tMax', 'etaMin', 'by']);
+  checkOptions('cosineLr', options, { tMax: atLeast(1), etaMin: atLeast(0), by: UNIT });
   const { tMax, etaMin = 0, by = 'epoch' } = options;
-  if (tMax !== undefined) expectNumber(tMax, 'cosineLr: tMax', 1);
-  expectNumber(etaMin, 'cosineLr: etaMin');
   return {
     lr: (at, rate) =>
       anneal('cos', rate, etaMin, at[by] / (tMax ?? at.epochs * (by === 'step' ? at.stepsPerEpoch : 1))),
@@ -35,11 +31,13 @@ export function cosineLr(options: { tMax?: number; etaMin?: number; by?: Unit } 
  * Defaults: tMult 1, etaMin 0.
  */
 export function cosineWarmRestartsLr(options: { t0: number; tMult?: number; etaMin?: number; by?: Unit }): Schedule {
-  expectOptions('cosineWarmRestartsLr', options, ['t0', 'tMult', 'etaMin', 'by']);
+  checkOptions('cosineWarmRestartsLr', options, {
+    t0: required(atLeast(1)),
+    tMult: atLeast(1),
+    etaMin: atLeast(0),
+    by: UNIT,
+  });
   const { t0, tMult = 1, etaMin = 0, by = 'epoch' } = options;
-  expectNumber(t0, 'cosineWarmRestartsLr: t0', 1);
-  expectNumber(tMult, 'cosineWarmRestartsLr: tMult', 1);
-  expectNumber(etaMin, 'cosineWarmRestartsLr: etaMin');
   return {
     lr: (at, rate) => {
       let t = at[by];
@@ -58,11 +56,13 @@ export function cosineWarmRestartsLr(options: { t0: number; tMult?: number; etaM
 export function linearLr(
   options: { startFactor?: number; endFactor?: number; totalIters?: number; by?: Unit } = {},
 ): Schedule {
-  expectOptions('linearLr', options, ['startFactor', 'endFactor', 'totalIters', 'by']);
+  checkOptions('linearLr', options, {
+    startFactor: atLeast(0),
+    endFactor: atLeast(0),
+    totalIters: atLeast(1),
+    by: UNIT,
+  });
   const { startFactor = 1 / 3, endFactor = 1, totalIters = 5, by = 'epoch' } = options;
-  expectNumber(startFactor, 'linearLr: startFactor');
-  expectNumber(endFactor, 'linearLr: endFactor');
-  expectNumber(totalIters, 'linearLr: totalIters', 1);
   return { lr: (at, rate) => rate * anneal('linear', startFactor, endFactor, Math.min(1, at[by] / totalIters)) };
 }
 
@@ -71,10 +71,8 @@ export function linearLr(
  * power 1.
  */
 export function polynomialLr(options: { totalIters?: number; power?: number; by?: Unit } = {}): Schedule {
-  expectOptions('polynomialLr', options, ['totalIters', 'power', 'by']);
+  checkOptions('polynomialLr', options, { totalIters: atLeast(1), power: atLeast(0), by: UNIT });
   const { totalIters = 5, power = 1, by = 'epoch' } = options;
-  expectNumber(totalIters, 'polynomialLr: totalIters', 1);
-  expectNumber(power, 'polynomialLr: power');
   return { lr: (at, rate) => rate * (1 - Math.min(at[by], totalIters) / totalIters) ** power };
 }
 
@@ -83,11 +81,14 @@ export function polynomialLr(options: { totalIters?: number; power?: number; by?
  * `total`, default the end of the run.
  */
 export function cosineWarmupLr(options: { warmup: number; total?: number; startFactor?: number; by?: Unit }): Schedule {
-  expectOptions('cosineWarmupLr', options, ['warmup', 'total', 'startFactor', 'by']);
+  checkOptions('cosineWarmupLr', options, {
+    warmup: required(atLeast(0)),
+    total: atLeast(0),
+    startFactor: atLeast(0),
+    by: UNIT,
+  });
   const { warmup, total, startFactor = 0, by = 'epoch' } = options;
-  expectNumber(warmup, 'cosineWarmupLr: warmup');
-  if (total !== undefined) expectNumber(total, 'cosineWarmupLr: total', warmup);
-  expectNumber(startFactor, 'cosineWarmupLr: startFactor');
+  if (total !== undefined) check('cosineWarmupLr', { total }, atLeast(warmup));
   return {
     lr: (at, rate) => {
       const t = at[by];
@@ -124,18 +125,18 @@ export interface OneCycleLrOptions {
 
 /** The 1cycle policy in PyTorch's form (OneCycleLR), step by step. Smith and Topin, 2019. */
 export function oneCycleLr(options: OneCycleLrOptions = {}): Schedule {
-  expectOptions('oneCycleLr', options, [
-    'maxLr',
-    'totalSteps',
-    'pctStart',
-    'anneal',
-    'divFactor',
-    'finalDivFactor',
-    'threePhase',
-    'cycleMomentum',
-    'baseMomentum',
-    'maxMomentum',
-  ]);
+  checkOptions('oneCycleLr', options, {
+    maxLr: atLeast(0),
+    totalSteps: atLeast(2),
+    pctStart: between(0, 1, '()'),
+    anneal: ANNEAL,
+    divFactor: atLeast(0),
+    finalDivFactor: atLeast(0),
+    threePhase: boolean,
+    cycleMomentum: boolean,
+    baseMomentum: atLeast(0),
+    maxMomentum: atLeast(0),
+  });
   const {
     maxLr,
     totalSteps,
@@ -148,14 +149,6 @@ export function oneCycleLr(options: OneCycleLrOptions = {}): Schedule {
     baseMomentum = 0.85,
     maxMomentum = 0.95,
   } = options;
-  for (const [name, value] of Object.entries({ maxLr, totalSteps }))
-    if (value !== undefined) expectNumber(value, `oneCycleLr: ${name}`, name === 'totalSteps' ? 2 : 0);
-  for (const [name, value] of Object.entries({ divFactor, finalDivFactor, baseMomentum, maxMomentum }))
-    expectNumber(value, `oneCycleLr: ${name}`);
-  if (!(pctStart > 0 && pctStart < 1))
-    throw new RangeError(`oneCycleLr: pctStart is ${pctStart}, expected a number between 0 and 1`);
-  expectAnneal(kind, 'oneCycleLr: anneal');
-
   const at = (step: number, total: number, low: number, high: number, last: number): number => {
     const turn = pctStart * total - 1;
     const phases: [end: number, from: number, to: number][] = threePhase
@@ -193,12 +186,13 @@ export function oneCycleLr(options: OneCycleLrOptions = {}): Schedule {
  * stays. Schedules before it should keep the rate steady from then on.
  */
 export function swaLr(options: { swaLr: number; from?: number; annealEpochs?: number; anneal?: Anneal }): Schedule {
-  expectOptions('swaLr', options, ['swaLr', 'from', 'annealEpochs', 'anneal']);
+  checkOptions('swaLr', options, {
+    swaLr: required(atLeast(0)),
+    from: atLeast(0),
+    annealEpochs: atLeast(0),
+    anneal: ANNEAL,
+  });
   const { swaLr: target, from = 0, annealEpochs = 10, anneal: kind = 'cos' } = options;
-  expectNumber(target, 'swaLr: swaLr');
-  expectNumber(from, 'swaLr: from');
-  expectNumber(annealEpochs, 'swaLr: annealEpochs');
-  expectAnneal(kind, 'swaLr: anneal');
   return {
     lr: ({ epoch }, rate) => {
       if (epoch < from) return rate;

@@ -1,6 +1,5 @@
+import { any, atLeast, between, callable, check, checkOptions, required } from '../check/check.ts';
 import type { Moment } from '../check/moment.ts';
-import { expectOptions } from '../check/options.ts';
-import { expectNumber } from './optimizer.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What the training of l_infinity-distance nets varies from step to step. */
@@ -56,20 +55,20 @@ export interface LinfSchedule extends Schedule {
  * ICLR 2022, and create_schedule of the authors' second code.
  */
 export function linfSchedule(options: LinfScheduleOptions): LinfSchedule {
-  expectOptions('linfSchedule', options, [
-    'pStartEpoch',
-    'pEndEpoch',
-    'pStart',
-    'pEnd',
-    'lambda',
-    'lambdaEnd',
-    'epsStartEpoch',
-    'epsEndEpoch',
-    'epsSmooth',
-    'ramp',
-    'lrFrom',
-    'apply',
-  ]);
+  checkOptions('linfSchedule', options, {
+    pStartEpoch: required(atLeast(0)),
+    pEndEpoch: required(atLeast(0)),
+    pStart: atLeast(1),
+    pEnd: atLeast(1),
+    lambda: required(atLeast(0)),
+    lambdaEnd: required(atLeast(0)),
+    epsStartEpoch: atLeast(0),
+    epsEndEpoch: atLeast(0),
+    epsSmooth: between(0, 1, '[)'),
+    ramp: any,
+    lrFrom: any,
+    apply: callable,
+  });
   const {
     pStartEpoch,
     pEndEpoch,
@@ -84,15 +83,11 @@ export function linfSchedule(options: LinfScheduleOptions): LinfSchedule {
     lrFrom = 'start',
     apply,
   } = options;
-  for (const [name, value] of Object.entries({ pStart, pEnd })) expectNumber(value, `linfSchedule: ${name}`, 1);
-  for (const [name, value] of Object.entries({ pStartEpoch, lambda, lambdaEnd, epsStartEpoch, epsEndEpoch }))
-    expectNumber(value, `linfSchedule: ${name}`);
   if (lambda > 0 && lambdaEnd === 0)
     throw new RangeError(
       'linfSchedule: lambdaEnd is 0, expected a number above 0: lambda falls by a constant factor a step',
     );
-  expectNumber(pEndEpoch, 'linfSchedule: pEndEpoch', pStartEpoch);
-  expectNumber(epsSmooth, 'linfSchedule: epsSmooth', 0, 1);
+  check('linfSchedule', { pEndEpoch }, atLeast(pStartEpoch));
   const share = ({ step, stepsPerEpoch }: Moment, from: number, to: number): number => {
     const [start, end] = [from * stepsPerEpoch, to * stepsPerEpoch];
     if (step >= end) return 1;

@@ -1,7 +1,17 @@
+import {
+  atLeast,
+  between,
+  callable,
+  checkOptions,
+  checkValue,
+  either,
+  listOf,
+  oneOf,
+  required,
+  worded,
+} from '../check/check.ts';
 import type { Moment } from '../check/moment.ts';
-import { expectOptions } from '../check/options.ts';
 import { effectiveNumberWeights, inverseFrequencyWeights } from '../stats/class-weights.ts';
-import { expectNumber } from './optimizer.ts';
 
 /** Pure functions of the moment. Several schedules act one after the other, in the order given. */
 export interface Schedule {
@@ -21,6 +31,9 @@ export interface Schedule {
 /** What a schedule counts: epochs, as PyTorch's schedulers usually do, or steps. */
 export type Unit = 'epoch' | 'step';
 
+/** Rule of {@link Unit}. */
+export const UNIT = oneOf('epoch', 'step');
+
 /**
  * Rate and momentum of a step under several schedules. Throws RangeError when a rate is no finite number of at least 0.
  */
@@ -35,7 +48,7 @@ export function ratesAt(
     if (s.lr) lr = s.lr(at, lr);
     if (s.momentum) momentum = s.momentum(at);
   }
-  expectNumber(lr, `schedule: the rate in epoch ${at.epoch}, step ${at.step}`);
+  checkValue(`schedule: the rate in epoch ${at.epoch}, step ${at.step}`, lr, atLeast(0));
   return { lr, momentum };
 }
 
@@ -44,11 +57,8 @@ export function ratesAt(
  * drop but counts from the same start: 1 for code that steps its scheduler with the number of the epoch just finished.
  */
 export function stepLr(options: { stepSize: number; gamma?: number; lag?: number; by?: Unit }): Schedule {
-  expectOptions('stepLr', options, ['stepSize', 'gamma', 'lag', 'by']);
+  checkOptions('stepLr', options, { stepSize: required(atLeast(1)), gamma: atLeast(0), lag: atLeast(0), by: UNIT });
   const { stepSize, gamma = 0.1, lag = 0, by = 'epoch' } = options;
-  expectNumber(stepSize, 'stepLr: stepSize', 1);
-  expectNumber(gamma, 'stepLr: gamma');
-  expectNumber(lag, 'stepLr: lag');
   return { lr: (at, rate) => rate * gamma ** Math.floor(Math.max(0, at[by] - lag) / stepSize) };
 }
 
@@ -57,26 +67,22 @@ export function stepLr(options: { stepSize: number; gamma?: number; lag?: number
  * gamma: 0.1.
  */
 export function multiStepLr(options: { milestones: readonly number[]; gamma?: number; by?: Unit }): Schedule {
-  expectOptions('multiStepLr', options, ['milestones', 'gamma', 'by']);
+  checkOptions('multiStepLr', options, { milestones: required(listOf(atLeast(0))), gamma: atLeast(0), by: UNIT });
   const { milestones, gamma = 0.1, by = 'epoch' } = options;
-  milestones.forEach((m, i) => expectNumber(m, `multiStepLr: milestones[${i}]`));
-  expectNumber(gamma, 'multiStepLr: gamma');
   return { lr: (at, rate) => rate * gamma ** milestones.filter((m) => m <= at[by]).length };
 }
 
 /** The rate of PyTorch's ExponentialLR: times gamma in each epoch (or step). */
 export function exponentialLr(options: { gamma: number; by?: Unit }): Schedule {
-  expectOptions('exponentialLr', options, ['gamma', 'by']);
+  checkOptions('exponentialLr', options, { gamma: required(atLeast(0)), by: UNIT });
   const { gamma, by = 'epoch' } = options;
-  expectNumber(gamma, 'exponentialLr: gamma');
   return { lr: (at, rate) => rate * gamma ** at[by] };
 }
 
 /** Linear warm-up by epoch: (epoch + 1) / epochs of the rate during the first `epochs` epochs, as the LDAM code (5). */
 export function warmupLr(options: { epochs?: number } = {}): Schedule {
-  expectOptions('warmupLr', options, ['epochs']);
+  checkOptions('warmupLr', options, { epochs: atLeast(1) });
   const { epochs = 5 } = options;
-  expectNumber(epochs, 'warmupLr: epochs', 1);
   return { lr: ({ epoch }, rate) => rate * Math.min(1, (epoch + 1) / epochs) };
 }
 
@@ -108,12 +114,12 @@ export interface DrwOptions {
  * a beta outside [0, 1), and an unknown rule.
  */
 export function drw(options: DrwOptions = {}): Schedule {
-  expectOptions('drw', options, ['from', 'beta', 'rule']);
+  checkOptions('drw', options, {
+    from: atLeast(0),
+    beta: between(0, 1, '[)'),
+    rule: either(oneOf('effective', 'inverse'), worded(callable, 'a function of the counts')),
+  });
   const { from = 160, beta = 0.9999, rule = 'effective' } = options;
-  expectNumber(from, 'drw: from');
-  expectNumber(beta, 'drw: beta', 0, 1);
-  if (rule !== 'effective' && rule !== 'inverse' && typeof rule !== 'function')
-    throw new RangeError(`drw: rule is ${String(rule)}, expected 'effective', 'inverse' or a function of the counts`);
   const weights =
     typeof rule === 'function'
       ? rule

@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { atLeast, boolean, checkOptions, required } from '../check/check.ts';
 import kernel from '../../shaders/sgd.wgsl';
 import { arenaOptimizer, groupedSettings, hasMomentum } from './arena-optimizer.ts';
-import { expectNumber, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
+import { SHARED, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
 /** Options of {@link sgd}; names and defaults are PyTorch's. */
 export interface SgdOptions extends SharedOptions<SgdGroup> {
@@ -19,18 +19,19 @@ export interface SgdOptions extends SharedOptions<SgdGroup> {
 /** A group of parameters of {@link sgd}. A momentum of its own stays where a schedule cycles that of the optimiser. */
 export interface SgdGroup extends ParameterGroup, Pick<SgdOptions, 'momentum' | 'dampening' | 'nesterov'> {}
 
+/** Rules of the options that groups may set. */
+const RULES = {
+  lr: atLeast(0),
+  momentum: atLeast(0),
+  dampening: atLeast(0),
+  weightDecay: atLeast(0),
+  nesterov: boolean,
+  maximize: boolean,
+} as const;
+
 /** Stochastic gradient descent with momentum in PyTorch's form (the rate multiplies the momentum buffer). */
 export function sgd(options: SgdOptions): Optimizer {
-  expectOptions('sgd', options, [
-    'lr',
-    'momentum',
-    'dampening',
-    'weightDecay',
-    'nesterov',
-    'maximize',
-    'decays',
-    'groups',
-  ]);
+  checkOptions('sgd', options, { ...RULES, lr: required(RULES.lr), ...SHARED });
   const {
     lr,
     momentum = 0,
@@ -42,7 +43,7 @@ export function sgd(options: SgdOptions): Optimizer {
     groups,
   } = options;
   const base = { lr, momentum, dampening, weightDecay, nesterov, maximize };
-  const settings = groupedSettings('sgd', base, groups, { fixed: ['decays'], check });
+  const settings = groupedSettings('sgd', base, groups, { rules: RULES, fixed: ['decays'], check: checkNesterov });
   if (!hasMomentum(settings)) {
     return arenaOptimizer({
       name: 'sgd',
@@ -79,14 +80,10 @@ export function sgd(options: SgdOptions): Optimizer {
   });
 }
 
-function check(
+function checkNesterov(
   what: string,
-  { lr, momentum, dampening, weightDecay, nesterov }: Required<Omit<SgdOptions, 'decays' | 'groups'>>,
+  { momentum, dampening, nesterov }: { momentum: number; dampening: number; nesterov: boolean },
 ): void {
-  expectNumber(lr, `${what}lr`);
-  expectNumber(momentum, `${what}momentum`);
-  expectNumber(dampening, `${what}dampening`);
-  expectNumber(weightDecay, `${what}weightDecay`);
   if (nesterov && (momentum <= 0 || dampening !== 0))
-    throw new RangeError(`${what}nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
+    throw new RangeError(`${what}: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`);
 }

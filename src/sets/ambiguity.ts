@@ -1,6 +1,6 @@
-import { expectOptions } from '../check/options.ts';
+import { any, check, checkOptions, integer, listOf, required } from '../check/check.ts';
 import { checkLabels, toProbabilityRows, type Labels, type Matrix } from '../metrics/matrix.ts';
-import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
+import { rowWeights, WEIGHT_RULES, type WeightOptions } from '../metrics/weights.ts';
 import { averageK, type AverageKOptions } from './average-k.ts';
 import { evaluateSets, topKPredictor, type LabelSets } from './label-sets.ts';
 
@@ -41,7 +41,7 @@ export interface AmbiguityOptions extends WeightOptions {
  * equally ambiguous. Means and shares are over rows by weight; probs: (rows, classes).
  */
 export function ambiguity(probs: Matrix, options: AmbiguityOptions = {}): Ambiguity[] {
-  expectOptions('ambiguity', options, ['ks', 'labels', ...WEIGHT_KEYS]);
+  checkOptions('ambiguity', options, { ks: any, labels: any, ...WEIGHT_RULES });
   const matrix = toProbabilityRows(probs, 'ambiguity: probs');
   const { data, rows, classes } = matrix;
   const { labels = null, sampleWeight, prior } = options;
@@ -58,9 +58,8 @@ export function ambiguity(probs: Matrix, options: AmbiguityOptions = {}): Ambigu
         .reverse(),
       r * classes,
     );
+  check('ambiguity', { ks }, { ks: listOf(integer(1, classes - 1)) });
   return ks.map((k) => {
-    if (!(Number.isInteger(k) && k >= 1 && k < classes))
-      throw new RangeError(`ambiguity: k is ${k}, expected an integer in 1..${classes - 1}`);
     const { threshold: t, tieShare } = averageK({ k, tie: 'random' }).fit(probs, labels, { sampleWeight, prior }).state;
     const column = (j: number): Float64Array =>
       Float64Array.from({ length: rows }, (_, r) => sorted[r * classes + j]!).sort();
@@ -111,7 +110,7 @@ export function errorCurves(
   labels: Labels,
   options: { ks: readonly number[]; calib?: Matrix; tie?: AverageKOptions['tie'] } & WeightOptions,
 ): ErrorPoint[] {
-  expectOptions('errorCurves', options, ['ks', 'calib', 'tie', ...WEIGHT_KEYS]);
+  checkOptions('errorCurves', options, { ks: required(any), calib: any, tie: any, ...WEIGHT_RULES });
   const { ks, calib = probs, tie = 'midpoint', sampleWeight, prior } = options;
   const { rows, classes } = toProbabilityRows(probs, 'errorCurves: probs');
   checkLabels(labels, rows, classes, 'errorCurves: labels');

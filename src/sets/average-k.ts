@@ -1,4 +1,4 @@
-import { expectOptions } from '../check/options.ts';
+import { any, between, check, checkOptions, oneOf, required } from '../check/check.ts';
 import {
   checkLabels,
   toFiniteRows,
@@ -7,7 +7,7 @@ import {
   type Matrix,
   type Rows,
 } from '../metrics/matrix.ts';
-import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
+import { rowWeights, WEIGHT_RULES, type WeightOptions } from '../metrics/weights.ts';
 import { kthvalue } from '../ops/kthvalue.ts';
 import { isFinite } from '../ops/compare.ts';
 import { all, max, min, sum } from '../ops/reduce.ts';
@@ -71,7 +71,7 @@ interface Placed {
 }
 
 function expectK(k: number, classes: number): void {
-  if (!(k > 0 && k <= classes)) throw new RangeError(`averageK: k is ${k}, expected 0 < k <= ${classes}`);
+  check('averageK', { k }, { k: between(0, classes, '(]') });
 }
 
 function settingsOf({
@@ -80,10 +80,6 @@ function settingsOf({
   seed = 0,
   input = 'probabilities',
 }: AverageKOptions): Required<AverageKOptions> {
-  if (tie !== 'midpoint' && tie !== 'conservative' && tie !== 'random')
-    throw new RangeError(`averageK: tie is ${String(tie)}, expected 'midpoint', 'conservative' or 'random'`);
-  if (input !== 'probabilities' && input !== 'scores')
-    throw new RangeError(`averageK: input is ${String(input)}, expected 'probabilities' or 'scores'`);
   return { k, tie, seed, input };
 }
 
@@ -119,7 +115,12 @@ function* threshold(
  * threshold}, with the threshold of a calibration split: `averageK({ k: 2 }).fit(calibProbs).sets(probs)`.
  */
 export function averageK(options: AverageKOptions): AverageKMethod {
-  expectOptions('averageK', options, ['k', 'tie', 'seed', 'input']);
+  checkOptions('averageK', options, {
+    k: required(any),
+    tie: oneOf('midpoint', 'conservative', 'random'),
+    seed: any,
+    input: oneOf('probabilities', 'scores'),
+  });
   const settings = settingsOf(options);
   function fit(probs: Matrix, labels?: Labels | null, weights?: WeightOptions): SetPredictor<AverageKState>;
   function fit(probs: Tensor, labels?: Labels | null, weights?: WeightOptions): Promise<SetPredictor<AverageKState>>;
@@ -128,7 +129,7 @@ export function averageK(options: AverageKOptions): AverageKMethod {
     labels: Labels | null = null,
     weights: WeightOptions = {},
   ): SetPredictor<AverageKState> | Promise<SetPredictor<AverageKState>> {
-    expectOptions('averageK.fit', weights, WEIGHT_KEYS);
+    checkOptions('averageK.fit', weights, WEIGHT_RULES);
     if (weights.prior !== undefined && !labels)
       throw new RangeError('averageK: prior is given without labels, expected the labels of the rows');
     return probs instanceof Tensor

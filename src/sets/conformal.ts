@@ -1,6 +1,18 @@
-import { expectOptions } from '../check/options.ts';
+import {
+  any,
+  between,
+  boolean,
+  check,
+  checkOptions,
+  finite,
+  listOf,
+  nonEmpty,
+  oneOf,
+  positive,
+  required,
+} from '../check/check.ts';
 import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
-import { byMass, rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
+import { byMass, rowWeights, WEIGHT_RULES, type WeightOptions } from '../metrics/weights.ts';
 import { ranking, setPredictor, uniforms, type SetPredictor } from './label-sets.ts';
 import { expectState, INFINITE } from '../check/state.ts';
 
@@ -72,10 +84,6 @@ function expectFinite(where: string, quantile: number, rows: number, alpha: numb
   );
 }
 
-function expectAlpha(where: string, alpha: number): void {
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`${where}: alpha is ${alpha}, expected a number in (0, 1)`);
-}
-
 /** Scores of all classes of a row. */
 function scoresOf(
   { score, randomized, lambda, kReg }: Pick<ConformalState, 'score' | 'randomized' | 'lambda' | 'kReg'>,
@@ -117,13 +125,17 @@ export interface ConformalMethod {
  * 2021; SAPS: Huang et al. 2024. `conformal({ alpha: 0.1 }).fit(calibProbs, calibLabels).sets(probs)`.
  */
 export function conformal(options: ConformalOptions): ConformalMethod {
-  expectOptions('conformal', options, ['alpha', 'score', 'randomized', 'lambda', 'kReg', 'perClass', 'seed']);
+  checkOptions('conformal', options, {
+    alpha: required(between(0, 1, '()')),
+    score: oneOf('lac', 'aps', 'raps', 'saps'),
+    randomized: boolean,
+    lambda: any,
+    kReg: any,
+    perClass: boolean,
+    seed: any,
+  });
   const { alpha, score = 'aps', randomized = true, lambda, kReg, perClass = false, seed = 0 } = options;
-  expectAlpha('conformal', alpha);
-  if (!['lac', 'aps', 'raps', 'saps'].includes(score))
-    throw new RangeError(`conformal: score is ${String(score)}, expected 'lac', 'aps', 'raps' or 'saps'`);
-  if (score === 'saps' && !(lambda! > 0 && lambda! < Infinity))
-    throw new RangeError(`conformal: lambda is ${lambda}, expected a finite number > 0`);
+  if (score === 'saps') check('conformal', { lambda: lambda! }, positive);
   if (score === 'raps' && !(lambda! >= 0 && Number.isFinite(lambda) && kReg! >= 0 && Number.isFinite(kReg))) {
     throw new RangeError(
       `conformal: lambda is ${lambda} and kReg ${kReg}, expected finite numbers of at least 0, such as those ` +
@@ -141,7 +153,7 @@ export function conformal(options: ConformalOptions): ConformalMethod {
   } as const;
   return {
     fit(probs, labels, weights = {}) {
-      expectOptions('conformal.fit', weights, WEIGHT_KEYS);
+      checkOptions('conformal.fit', weights, WEIGHT_RULES);
       const matrix = toProbabilityRows(probs, 'conformal: probs');
       const { rows, classes } = matrix;
       checkLabels(labels, rows, classes, 'conformal: labels');
@@ -180,23 +192,22 @@ export function conformalSets(state: ConformalState): ConformalPredictor {
     classes: 'positive',
     quantiles: 'list',
   });
-  expectAlpha('conformal', alpha);
+  check('conformal', { alpha }, { alpha: between(0, 1, '()') });
   if (state.score === 'saps' && state.lambda === 0)
     throw new RangeError('conformal: lambda is 0, expected a finite number > 0');
   const list = state.quantiles;
   if (list.length !== 1 && list.length !== classes)
     throw new RangeError(`conformal: quantiles has ${list.length} entries, expected 1 or ${classes}`);
-  const bad = list.findIndex((q) => !Number.isFinite(q));
-  if (bad >= 0) throw new RangeError(`conformal: quantiles[${bad}] is ${list[bad]}, expected a finite number`);
+  check('conformal', { quantiles: list }, { quantiles: listOf(finite) });
   const quantiles = list.map((q) => (q === INFINITE ? Infinity : q));
   const random = uniforms(seed, 3);
-  const check = (probs: Matrix): Rows => {
+  const checked = (probs: Matrix): Rows => {
     const matrix = toProbabilityRows(probs, 'conformal: probs');
     if (matrix.classes !== classes)
       throw new RangeError(`conformal: probs have ${matrix.classes} classes, expected ${classes}`);
     return matrix;
   };
-  const predictor = setPredictor(state, check, (matrix, r, number) => {
+  const predictor = setPredictor(state, checked, (matrix, r, number) => {
     const scores = scoresOf(state, matrix, r, () => random(number));
     return Array.from(scores.keys()).filter((c) => scores[c]! <= quantiles[quantiles.length === 1 ? 0 : c]!);
   });
@@ -224,13 +235,16 @@ export function rapsSettings(
   labels: Labels,
   options: { alpha: number; lambdas?: readonly number[]; seed?: number } & WeightOptions,
 ): RapsSettings {
-  expectOptions('rapsSettings', options, ['alpha', 'lambdas', 'seed', ...WEIGHT_KEYS]);
+  checkOptions('rapsSettings', options, {
+    alpha: required(between(0, 1, '()')),
+    lambdas: nonEmpty(listOf(any)),
+    seed: any,
+    ...WEIGHT_RULES,
+  });
   const { alpha, lambdas = [0.001, 0.01, 0.1, 0.2, 0.5], seed = 0, sampleWeight, prior } = options;
   const matrix = toProbabilityRows(probs, 'rapsSettings: probs');
   const { rows, classes } = matrix;
   checkLabels(labels, rows, classes, 'rapsSettings: labels');
-  expectAlpha('rapsSettings', alpha);
-  if (lambdas.length === 0) throw new RangeError('rapsSettings: lambdas is empty, expected at least one number');
   const { rows: weight, total } = rowWeights(labels, classes, { sampleWeight, prior }, 'rapsSettings');
   const ranks = Float64Array.from({ length: rows }, (_, r) => 1 + ranking(matrix, r).indexOf(labels[r]!));
   const kReg = expectFinite('rapsSettings', quantileOf(ranks, weight, 1, alpha), rows, alpha);

@@ -1,6 +1,6 @@
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, boolean, check, checkOptions, integer, listOf, oneOf, required } from '../check/check.ts';
 import { checkLabels, toProbabilityRows, type Labels, type Matrix, type Rows } from '../metrics/matrix.ts';
-import { rowWeights, WEIGHT_KEYS, type WeightOptions } from '../metrics/weights.ts';
+import { rowWeights, WEIGHT_RULES, type WeightOptions } from '../metrics/weights.ts';
 import { key, PURPOSE, splitKey } from '../random/key.ts';
 import { philox } from '../random/philox.ts';
 import { expectState, plain, type FieldRule } from '../check/state.ts';
@@ -78,12 +78,12 @@ export function ranking({ data, classes }: Rows, row: number, breakTies?: (c: nu
 const MOST_ROWS = 2 ** 32;
 
 /**
- * A predictor that counts its rows, so that those of different calls have different random numbers. `check` turns probs
- * into checked rows; `setOf` gives the classes of a row by its place and its number.
+ * A predictor that counts its rows, so that those of different calls have different random numbers. `checked` turns
+ * probs into checked rows; `setOf` gives the classes of a row by its place and its number.
  */
 export function setPredictor<State>(
   state: State,
-  check: (probs: Matrix) => Rows,
+  checked: (probs: Matrix) => Rows,
   setOf: (matrix: Rows, row: number, number: number) => number[],
 ): SetPredictor<State> {
   let next = 0;
@@ -93,11 +93,9 @@ export function setPredictor<State>(
       return next;
     },
     sets(probs, options = {}) {
-      expectOptions('sets', options, ['first', 'allowEmpty']);
+      checkOptions('sets', options, { first: integer(0), allowEmpty: boolean });
       const { first = next, allowEmpty = true } = options;
-      const matrix = check(probs);
-      if (!(Number.isSafeInteger(first) && first >= 0))
-        throw new RangeError(`sets: first is ${first}, expected an integer of at least 0`);
+      const matrix = checked(probs);
       if (first + matrix.rows > MOST_ROWS)
         throw new RangeError(`sets: first is ${first} for ${matrix.rows} rows, expected numbers below ${MOST_ROWS}`);
       const sets = Array.from({ length: matrix.rows }, (_, r) => {
@@ -141,11 +139,13 @@ export interface TopKPredictorOptions {
  * `topKPredictor({ k: 5 }).sets(probs)`.
  */
 export function topKPredictor(options: TopKPredictorOptions): SetPredictor<TopKPredictorState> {
-  expectOptions('topKPredictor', options, ['k', 'tie', 'seed', 'weight']);
+  checkOptions('topKPredictor', options, {
+    k: required(integer(1)),
+    tie: oneOf('first', 'random'),
+    seed: any,
+    weight: any,
+  });
   const { k, tie = 'first', seed = 0, weight } = options;
-  if (!(Number.isInteger(k) && k >= 1)) throw new RangeError(`topKPredictor: k is ${k}, expected a positive integer`);
-  if (tie !== 'first' && tie !== 'random')
-    throw new RangeError(`topKPredictor: tie is ${String(tie)}, expected 'first' or 'random'`);
   return topKSets({ kind: 'topK', k, tie, seed, ...(weight && { weight: plain(weight) }) });
 }
 
@@ -160,7 +160,7 @@ export function topKSets(state: TopKPredictorState): SetPredictor<TopKPredictorS
   } as { [K in keyof Required<TopKPredictorState>]: FieldRule });
   if (weight) checkWeight(weight);
   const random = uniforms(seed, 0);
-  const check = (probs: Matrix): Rows => {
+  const checked = (probs: Matrix): Rows => {
     const matrix = toProbabilityRows(probs, 'topKPredictor: probs');
     if (k > matrix.classes)
       throw new RangeError(`topKPredictor: k is ${k}, expected at most ${matrix.classes}, the number of classes`);
@@ -171,21 +171,20 @@ export function topKSets(state: TopKPredictorState): SetPredictor<TopKPredictorS
       );
     return { ...matrix, data: Float64Array.from(matrix.data, (p, i) => p * weight[i % matrix.classes]!) };
   };
-  return setPredictor(state, check, (matrix, r, number) =>
+  return setPredictor(state, checked, (matrix, r, number) =>
     ranking(matrix, r, tie === 'random' ? (c) => random(number, c) : undefined).slice(0, k),
   );
 }
 
 function checkWeight(weight: readonly number[]): void {
-  const bad = weight.findIndex((w) => !(w >= 0 && w < Infinity));
-  if (bad >= 0) throw new RangeError(`topKPredictor: weight[${bad}] is ${weight[bad]}, expected a finite number >= 0`);
+  check('topKPredictor', { weight }, { weight: listOf(atLeast(0)) });
   if (!weight.some((w) => w > 0))
     throw new RangeError('topKPredictor: weight is 0 for every class, expected a positive one');
 }
 
 /** Fraction of rows, by weight, whose set lacks the label. */
 export function setError({ sets }: LabelSets, labels: Labels, options: WeightOptions = {}): number {
-  expectOptions('setError', options, WEIGHT_KEYS);
+  checkOptions('setError', options, WEIGHT_RULES);
   expectSets('setError', sets);
   checkLabels(labels, sets.length, Infinity, 'setError: labels');
   const { prior } = options;
@@ -226,10 +225,8 @@ export function evaluateSets(
   labels: Labels,
   options: { numClasses: number } & WeightOptions,
 ): SetReport {
-  expectOptions('evaluateSets', options, ['numClasses', ...WEIGHT_KEYS]);
+  checkOptions('evaluateSets', options, { numClasses: required(integer(1)), ...WEIGHT_RULES });
   const { numClasses } = options;
-  if (!(Number.isInteger(numClasses) && numClasses >= 1))
-    throw new RangeError(`evaluateSets: numClasses is ${numClasses}, expected a positive integer`);
   expectSets('evaluateSets', sets);
   checkLabels(labels, sets.length, numClasses, 'evaluateSets: labels');
   expectClasses('evaluateSets', sets, numClasses);

@@ -6,7 +6,7 @@ const LOG_MIN = -745; // exp of anything below underflows to 0
 
 /** log B(a, b) = log Gamma(a) + log Gamma(b) - log Gamma(a + b) for a, b > 0. */
 export function logBeta(a: number, b: number): number {
-  check('logBeta', { a, b }, { a: positive, b: positive });
+  check('logBeta', { a, b }, positive);
   return logGamma(a) + logGamma(b) - logGamma(a + b);
 }
 

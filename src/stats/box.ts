@@ -1,3 +1,5 @@
+import { isList, type Rule } from '../check/check.ts';
+
 /** An interval of valid inputs; null: all finite numbers. */
 export type Box = readonly [low: number, high: number] | null;
 
@@ -13,11 +15,11 @@ export function firstOutside(values: ArrayLike<number>, box: Box): number {
   return -1;
 }
 
-/** Throws a RangeError, naming `what`, unless the box is null or two finite numbers, the lower one first. */
-export function expectBox(what: string, box: Box): void {
-  if (box && !(box[0] < box[1] && Number.isFinite(box[0]) && Number.isFinite(box[1])))
-    throw new RangeError(`${what} is [${box}], expected two finite numbers, the lower one first`);
-}
+/** Rule of {@link Box}. */
+export const BOX: Rule<Box> = {
+  expected: 'two finite numbers, the lower one first',
+  accepts: (v) => v === null || (isList(v) && v.length === 2 && v.every(Number.isFinite) && v[0] < v[1]),
+};
 
 /** The words for a value outside the box, after its size. */
 export function outside(box: Box): string {

@@ -1,3 +1,16 @@
+import { atLeast, between, check, listOf, nonEmpty, rule } from '../check/check.ts';
+
+/** Training samples of each class. */
+export const COUNTS = nonEmpty(listOf(atLeast(0)));
+
+/** Accuracies of the classes, NaN for one that the validation set lacks. */
+export const ACCURACIES = nonEmpty(
+  listOf(rule('a number in 0..1, or NaN', (v: number) => typeof v === 'number' && !(v < 0 || v > 1))),
+);
+
+/** beta of effective numbers. */
+export const BETA = between(0, 1, '[)');
+
 /**
  * Class-balanced weights (1 - beta) / (1 - beta^n_c), scaled to sum to the number of classes C.
  * 1 - beta^n is the "effective number" up to a factor (Cui et al., Class-balanced loss, CVPR 2019); beta = 0 weighs all
@@ -8,8 +21,7 @@
  * outside [0, 1).
  */
 export function effectiveNumberWeights(counts: ArrayLike<number>, beta: number): Float64Array {
-  checkCounts('effectiveNumberWeights', counts);
-  checkBeta('effectiveNumberWeights', beta);
+  check('effectiveNumberWeights', { counts, beta }, { counts: COUNTS, beta: BETA });
   const logBeta = Math.log(beta);
   return ofPresent(counts, (n) => (1 - beta) / -Math.expm1(n * logBeta));
 }
@@ -19,7 +31,7 @@ export function effectiveNumberWeights(counts: ArrayLike<number>, beta: number):
  * NeurIPS 2019). A class without an image has weight 0. Errors as for {@link effectiveNumberWeights}.
  */
 export function inverseFrequencyWeights(counts: ArrayLike<number>): Float64Array {
-  checkCounts('inverseFrequencyWeights', counts);
+  check('inverseFrequencyWeights', { counts }, COUNTS);
   return ofPresent(counts, (n) => 1 / n);
 }
 
@@ -28,7 +40,7 @@ export function inverseFrequencyWeights(counts: ArrayLike<number>): Float64Array
  * without an image has weight 0. Errors as for {@link effectiveNumberWeights}.
  */
 export function inverseSqrtWeights(counts: ArrayLike<number>): Float64Array {
-  checkCounts('inverseSqrtWeights', counts);
+  check('inverseSqrtWeights', { counts }, COUNTS);
   return ofPresent(counts, (n) => 1 / Math.sqrt(n));
 }
 
@@ -38,9 +50,7 @@ export function inverseSqrtWeights(counts: ArrayLike<number>): Float64Array {
  * for {@link effectiveNumberWeights}, and for a gamma that is negative or not finite.
  */
 export function smoothWeights(counts: ArrayLike<number>, gamma: number): Float64Array {
-  checkCounts('smoothWeights', counts);
-  if (!(gamma >= 0 && gamma < Infinity))
-    throw new RangeError(`smoothWeights: gamma is ${gamma}, expected a finite number >= 0`);
+  check('smoothWeights', { counts, gamma }, { counts: COUNTS, gamma: atLeast(0) });
   const rarest = Float64Array.from(counts).reduce(
     (least, n) => (n > 0 ? Math.min(least, Math.max(n, 1)) : least),
     Infinity,
@@ -54,8 +64,7 @@ export function smoothWeights(counts: ArrayLike<number>, gamma: number): Float64
  * Throws RangeError on an empty list, a negative or non-finite count, or a negative or non-finite maxM.
  */
 export function ldamMargins(counts: ArrayLike<number>, maxM = 0.5): Float64Array {
-  checkCounts('ldamMargins', counts);
-  checkMaxM('ldamMargins', maxM);
+  check('ldamMargins', { counts, maxM }, { counts: COUNTS, maxM: atLeast(0) });
   let rarest = Infinity;
   for (let c = 0; c < counts.length; c++) if (counts[c]! > 0) rarest = Math.min(rarest, counts[c]!);
   return Float64Array.from(counts, (n) => (n > 0 ? maxM * Math.pow(rarest / n, 0.25) : maxM));
@@ -74,25 +83,4 @@ function ofPresent(counts: ArrayLike<number>, of: (n: number) => number): Float6
 export function normalized(weights: Float64Array): Float64Array {
   const scale = weights.length / weights.reduce((sum, w) => sum + w, 0);
   return weights.map((w) => w * scale);
-}
-
-/** Throws a RangeError unless `beta` can be that of effective numbers. */
-export function checkBeta(where: string, beta: number): void {
-  if (!(beta >= 0 && beta < 1)) throw new RangeError(`${where}: beta is ${beta}, expected 0 <= beta < 1`);
-}
-
-/** Throws a RangeError unless `maxM` can be the largest margin of LDAM. */
-export function checkMaxM(where: string, maxM: number): void {
-  if (!(maxM >= 0 && maxM < Infinity)) throw new RangeError(`${where}: maxM is ${maxM}, expected a finite number >= 0`);
-}
-
-/** Throws a RangeError unless `counts`, which the caller calls `what`, can be training samples of each class. */
-export function checkCounts(where: string, counts: ArrayLike<number>, what = 'counts'): void {
-  if (!(counts?.length > 0))
-    throw new RangeError(`${where}: ${what} has ${counts?.length ?? 'no'} entries, expected at least 1`);
-  for (let c = 0; c < counts.length; c++) {
-    const n = counts[c]!;
-    if (!(n >= 0 && n < Infinity))
-      throw new RangeError(`${where}: ${what}[${c}] is ${n}, expected a finite number >= 0`);
-  }
 }

@@ -1,27 +1,11 @@
-/** Throws RangeError unless value is positive and finite. */
-export function expectPositive(what: string, name: string, value: number): void {
-  if (!(value > 0 && value < Infinity))
-    throw new RangeError(`${what}: ${name} is ${value}, expected a positive number`);
-}
+import { positive, shown, type Rule } from '../check/check.ts';
 
-/**
- * The deviation of the noise as the device has it, in f32: what a radius is a multiple of. Throws RangeError unless it
- * is positive and a normal number there.
- */
-export function expectSigma(what: string, sigma: number): number {
-  expectPositive(what, 'sigma', sigma);
-  const onDevice = Math.fround(sigma);
-  if (!(onDevice >= 2 ** -126 && onDevice < Infinity))
-    throw new RangeError(
-      `${what}: sigma is ${sigma}, in f32 ${onDevice}; expected a number from 2^-126 to 3.4e38, since noise ` +
-        'is drawn in f32',
-    );
-  return onDevice;
-}
-
-/** Throws unless each value is an integer of at least `least`. */
-export function expectCounts(op: string, values: Record<string, number>, least: number): void {
-  for (const [name, value] of Object.entries(values))
-    if (!Number.isInteger(value) || value < least)
-      throw new RangeError(`${op}: ${name} is ${value}, expected an integer of at least ${least}`);
-}
+/** The deviation of noise that the device draws: positive, and a normal number in f32. */
+export const SIGMA: Rule<number> = {
+  expected: 'a number from 2^-126 to 3.4e38, since noise is drawn in f32',
+  accepts: (v) => positive.accepts(v) && Math.fround(v) >= 2 ** -126 && Math.fround(v) < Infinity,
+  complaint: (name, v) =>
+    positive.accepts(v)
+      ? `${name} is ${v}, in f32 ${Math.fround(v)}; expected ${SIGMA.expected}`
+      : `${name} is ${shown(v)}, expected ${positive.expected}`,
+};

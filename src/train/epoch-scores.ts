@@ -1,7 +1,7 @@
-import { expectOptions } from '../check/options.ts';
+import { any, checkOptions } from '../check/check.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { balancedAccuracy, type Labels, type Matrix } from '../metrics/index.ts';
-import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
+import { PREDICT_RULES, type PredictOptions } from '../nn/map-batches.ts';
 import type { Predictor } from './evaluate.ts';
 import type { EpochReport } from './history.ts';
 
@@ -37,7 +37,7 @@ export interface EpochScoresOptions extends PredictOptions {
  * `best` only to compare with them.
  */
 export function epochScores(model: Predictor, data: Dataset, options: EpochScoresOptions = {}): EpochScores {
-  expectOptions('epochScores', options, [...PREDICT_OPTIONS, 'score']);
+  checkOptions('epochScores', options, { ...PREDICT_RULES, score: any });
   const { score = balancedAccuracy, ...predicting } = options;
   const all: EpochScore[] = [];
   const seen = (): readonly EpochScore[] => {

@@ -1,6 +1,6 @@
-import { expectOptions } from '../check/options.ts';
+import { any, checkOptions } from '../check/check.ts';
 import { accuracy, balancedAccuracy, perClassAccuracy } from '../metrics/index.ts';
-import { PREDICT_OPTIONS, type PredictOptions } from '../nn/map-batches.ts';
+import { PREDICT_RULES, type PredictOptions } from '../nn/map-batches.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../tensor/array-input.ts';
 import { NdArray } from '../tensor/ndarray.ts';
 
@@ -41,7 +41,7 @@ export async function evaluate(
   data: { x: ArrayInput; y: LabelsInput },
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  expectOptions('evaluate', options, [...PREDICT_OPTIONS, 'metrics']);
+  checkOptions('evaluate', options, { ...PREDICT_RULES, metrics: any });
   const { metrics = {}, ...predicting } = options;
   for (const [name, metric] of Object.entries(metrics))
     if (typeof metric !== 'function')

@@ -1,5 +1,5 @@
 import type { Loss } from '../losses/loss.ts';
-import { expectOptions } from '../check/options.ts';
+import { any, atLeast, boolean, check, checkOptions, integer, required, worded } from '../check/check.ts';
 import type { Moment } from '../check/moment.ts';
 import { claim } from '../check/claim.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -42,29 +42,29 @@ export interface FitOptions extends TrainingOptions {
   onEpoch?: (report: EpochReport) => void | Promise<void>;
 }
 
-/** The names of {@link FitOptions}. */
-export const FIT_OPTIONS = [
-  'loss',
-  'objective',
-  'optimizer',
-  'schedule',
-  'weightAverage',
-  'state',
-  'epochs',
-  'startEpoch',
-  'batchSize',
-  'accumulate',
-  'dropLast',
-  'inputNoise',
-  'augment',
-  'sampler',
-  'probe',
-  'seed',
-  'detectAnomaly',
-  'signal',
-  'onStep',
-  'onEpoch',
-] as const;
+/** Rules of {@link FitOptions}. */
+export const FIT_RULES = {
+  loss: any,
+  objective: any,
+  optimizer: any,
+  schedule: any,
+  weightAverage: any,
+  state: any,
+  epochs: integer(1),
+  startEpoch: integer(0),
+  batchSize: integer(1),
+  accumulate: integer(1),
+  dropLast: boolean,
+  inputNoise: atLeast(0),
+  augment: any,
+  sampler: any,
+  probe: any,
+  seed: any,
+  detectAnomaly: any,
+  signal: any,
+  onStep: any,
+  onEpoch: any,
+} as const;
 
 /** Steps that may lie in the queue before the host waits for the device. */
 const MOST_AHEAD = 128;
@@ -79,7 +79,7 @@ const REPORT_EVERY = 100;
  * meanwhile, with the weights of the moment; a second `fit` of it at the same time is refused.
  */
 export async function fit(model: Sequential, data: Dataset, options: FitOptions): Promise<History> {
-  expectOptions('fit', options, FIT_OPTIONS);
+  checkOptions('fit', options, { ...FIT_RULES, optimizer: required(any), epochs: required(integer(1)) });
   const {
     objective,
     optimizer,
@@ -95,7 +95,7 @@ export async function fit(model: Sequential, data: Dataset, options: FitOptions)
     onStep,
     onEpoch,
   } = options;
-  check(data, options);
+  checkInputs(data, options);
   signal?.throwIfAborted();
   const schedules = ([] as Schedule[]).concat(options.schedule ?? []);
   const stepsPerEpoch = stepsOf(data.y.length, { batchSize, accumulate, dropLast });
@@ -222,13 +222,11 @@ function classWeightsOf({ loss, objective }: Pick<FitOptions, 'loss' | 'objectiv
   return 'setClassWeight' in settable ? settable.setClassWeight!.bind(settable) : null;
 }
 
-function check(
+function checkInputs(
   data: Dataset,
   {
     epochs,
     batchSize = 128,
-    accumulate = 1,
-    inputNoise = 0,
     optimizer,
     state,
     loss,
@@ -240,20 +238,9 @@ function check(
   }: FitOptions,
 ): void {
   if (!(data?.y?.length > 0)) throw new ShapeError('fit: the dataset is empty, expected at least one sample');
-  if (!Number.isInteger(epochs) || epochs < 1)
-    throw new RangeError(`fit: epochs is ${epochs}, expected a positive integer`);
-  if (!Number.isInteger(startEpoch) || startEpoch < 0 || startEpoch >= epochs)
-    throw new RangeError(
-      `fit: startEpoch is ${startEpoch}, expected an integer of at least 0 and below ${epochs} epochs`,
-    );
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new RangeError(`fit: batchSize is ${batchSize}, expected a positive integer`);
-  if (!Number.isInteger(accumulate) || accumulate < 1)
-    throw new RangeError(`fit: accumulate is ${accumulate}, expected a positive integer`);
+  check('fit', { startEpoch }, worded(integer(0, epochs - 1), `an integer of at least 0 and below ${epochs} epochs`));
   if (stepsOf(data.y.length, { batchSize, dropLast }) === 0)
     throw new RangeError(`fit: dropLast leaves no batch: ${data.y.length} samples, batchSize ${batchSize}`);
-  if (!(inputNoise >= 0 && Number.isFinite(inputNoise)))
-    throw new RangeError(`fit: inputNoise is ${inputNoise}, expected a finite number of at least 0`);
   if (typeof optimizer?.for !== 'function')
     throw new TypeError('fit: optimizer is missing, expected for example sgd({ lr: 0.1 })');
   if (state && state.name !== optimizer.name)

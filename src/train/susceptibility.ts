@@ -1,5 +1,5 @@
+import { any, atLeast, check, checkOptions, either, integer, oneOf } from '../check/check.ts';
 import type { Moment } from '../check/moment.ts';
-import { expectOptions } from '../check/options.ts';
 import type { Augmentation } from '../data/augment.ts';
 import { makeDataset, subset } from '../data/dataset.ts';
 import { random32, randomBelow, shuffledIndices } from '../data/shuffle.ts';
@@ -149,8 +149,7 @@ export class Susceptibility {
       throw new ShapeError(
         `susceptibility: the batch of epoch ${epoch} has ${y.length} labels, expected ${x.length}, one per sample`,
       );
-    if (!(Number.isFinite(lr) && lr >= 0))
-      throw new RangeError(`susceptibility: lr is ${lr}, expected a finite number of at least 0`);
+    check('susceptibility', { lr }, { lr: atLeast(0) });
     const own = this.optimizer?.for(model);
     const stepper = own ?? state;
     if (!stepper)
@@ -236,23 +235,19 @@ export class Susceptibility {
  * and the cleanness of the training labels: compare models that share data, schedule and batch size.
  */
 export function susceptibility(inputs: ProbeInputs | ProbeSource, options: SusceptibilityOptions = {}): Susceptibility {
-  expectOptions('susceptibility', options, [
-    'probeLabels',
-    'batchSize',
-    'optimizer',
-    'augment',
-    'loss',
-    'everySteps',
-    'masks',
-    'seed',
-  ]);
-  const { masks = 'redrawn', optimizer, everySteps = 1, loss } = options;
+  checkOptions('susceptibility', options, {
+    probeLabels: oneOf('fresh', 'fixed', 'given'),
+    batchSize: integer(1),
+    optimizer: any,
+    augment: any,
+    loss: any,
+    everySteps: integer(1),
+    masks: oneOf('redrawn', 'same'),
+    seed: any,
+  });
+  const { optimizer, loss } = options;
   if (loss !== undefined && typeof loss !== 'function')
     throw new TypeError(`susceptibility: loss is ${String(loss)}, expected a loss such as crossEntropyLoss()`);
-  if (!(Number.isInteger(everySteps) && everySteps >= 1))
-    throw new RangeError(`susceptibility: everySteps is ${everySteps}, expected a positive integer`);
-  if (masks !== 'redrawn' && masks !== 'same')
-    throw new RangeError(`susceptibility: masks is ${String(masks)}, expected 'redrawn' or 'same'`);
   if (optimizer !== undefined) expectOptimizer(optimizer, 'susceptibility: optimizer');
   return new Susceptibility(typeof inputs === 'function' ? inputs : batchesOf(inputs, options), options);
 }
@@ -261,10 +256,6 @@ function batchesOf(
   inputs: ProbeInputs,
   { probeLabels = 'fresh', batchSize = 128, seed = 0 }: SusceptibilityOptions,
 ): ProbeSource {
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new RangeError(`susceptibility: batchSize is ${batchSize}, expected a positive integer`);
-  if (probeLabels !== 'fresh' && probeLabels !== 'fixed' && probeLabels !== 'given')
-    throw new RangeError(`susceptibility: probeLabels is ${String(probeLabels)}, expected 'fresh', 'fixed' or 'given'`);
   if (!(inputs?.x?.length > 0)) throw new ShapeError('susceptibility: there are no inputs, expected at least one');
   if (probeLabels === 'given' && !inputs.y)
     throw new TypeError("susceptibility: the inputs have no labels, expected some for labels: 'given'");
@@ -302,14 +293,12 @@ export function susceptibilityCurve(
   results: readonly Pick<ProbeResult, 'drop' | 'before' | 'lr'>[],
   options: CurveOptions = {},
 ): number[] {
-  expectOptions('susceptibilityCurve', options, ['normalize', 'window', 'rule']);
+  checkOptions('susceptibilityCurve', options, {
+    normalize: oneOf('none', 'lr', 'loss'),
+    window: either(integer(1), oneOf(Infinity)),
+    rule: oneOf('mean', 'plotted'),
+  });
   const { normalize = 'none', window = Infinity, rule = 'mean' } = options;
-  if (normalize !== 'none' && normalize !== 'lr' && normalize !== 'loss')
-    throw new RangeError(`susceptibilityCurve: normalize is ${String(normalize)}, expected 'none', 'lr' or 'loss'`);
-  if (rule !== 'mean' && rule !== 'plotted')
-    throw new RangeError(`susceptibilityCurve: rule is ${String(rule)}, expected 'mean' or 'plotted'`);
-  if (!(window === Infinity || (Number.isInteger(window) && window >= 1)))
-    throw new RangeError(`susceptibilityCurve: window is ${window}, expected a positive integer`);
   const drops = results.map(({ drop, before, lr }, t) => {
     const unit = normalize === 'lr' ? lr : normalize === 'loss' ? before : 1;
     if (!(unit > 0))

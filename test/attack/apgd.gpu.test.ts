@@ -190,9 +190,7 @@ describe('what it promises', () => {
     await expect(apgd(model, x, y, { eps: 0.1, clip: [-2, -1] })).rejects.toThrow(
       `apgd: x is ${POINTS[0]} in row 0, outside the box [-2,-1]; give clip in the units of the model's input`,
     );
-    await expect(apgd(model, x, y, { eps: -1 })).rejects.toThrow(
-      'apgd: eps is -1, expected a finite number of at least 0',
-    );
+    await expect(apgd(model, x, y, { eps: -1 })).rejects.toThrow('apgd: eps is -1, expected a finite number >= 0');
     await expect(apgd(model, x, y, { eps: 1, clip: [1, 0] })).rejects.toThrow(
       'apgd: clip is [1,0], expected two finite numbers, the lower one first',
     );

@@ -199,9 +199,7 @@ test('attacks of your own are held to the ball and to the box; errors', async ()
   );
   const bad = (options: Partial<RobustnessOptions>, x = IMAGES, y: number[] = labels) =>
     evaluateRobustness(model, x, y, { eps: 0.1, ...options });
-  await expect(bad({ eps: -1 })).rejects.toThrow(
-    'evaluateRobustness: eps is -1, expected a finite number of at least 0',
-  );
+  await expect(bad({ eps: -1 })).rejects.toThrow('evaluateRobustness: eps is -1, expected a finite number >= 0');
   await expect(bad({ norm: 'l2', attacks: ['square'] })).rejects.toThrow(
     "evaluateRobustness: 'square' is for norm 'linf', got 'l2'",
   );

@@ -116,7 +116,7 @@ test('errors', async () => {
     'apgd: clip[0] has 2 entries, expected 3',
   );
   await expect(pgd(model, x, y, { eps: [0.1, -1, 0.1], clip: null })).rejects.toThrow(
-    'pgd: eps is 0.1,-1,0.1, expected a finite number of at least 0',
+    'pgd: eps[1] is -1, expected a finite number >= 0',
   );
   await expect(pgd(model, x, y, { eps: EPS, norm: 'l2', clip: null })).rejects.toThrow(
     'pgd: eps is [0.01,0.1,0.3], expected one number for norm l2',

@@ -175,7 +175,7 @@ test('a seed repeats bit by bit, points stay in the ball, an abort rejects, erro
     }
   }
   await expect(pgd(net, x, y, { eps: 0.1, signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop');
-  await expect(pgd(net, x, y, { eps: -1 })).rejects.toThrow('pgd: eps is -1, expected a finite number of at least 0');
+  await expect(pgd(net, x, y, { eps: -1 })).rejects.toThrow('pgd: eps is -1, expected a finite number >= 0');
   await expect(pgd(net, x, y, { eps: 1, steps: 0 })).rejects.toThrow('pgd: steps is 0, expected a positive integer');
   await expect(pgd(net, x, y, { eps: 1, start: y as unknown as Tensor })).rejects.toThrow(
     'pgd: start has shape [5], expected [5,7]',

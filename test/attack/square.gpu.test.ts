@@ -137,13 +137,13 @@ test('needs no gradient: a model of steps; ends when all samples are broken; err
   using model = net();
   const [x, y] = [tensor(X, { shape: SHAPE }), tensor(new Int32Array(6), { dtype: 'i32' })];
   await expect(squareAttack(model, x, y, { eps: -0.1 })).rejects.toThrow(
-    'squareAttack: eps is -0.1, expected a finite number of at least 0',
+    'squareAttack: eps is -0.1, expected a finite number >= 0',
   );
   await expect(squareAttack(model, x, y, { eps: 0.1, queries: 0 })).rejects.toThrow(
     'squareAttack: queries is 0, expected a positive integer',
   );
   await expect(squareAttack(model, x, y, { eps: 0.1, pInit: 0 })).rejects.toThrow(
-    'squareAttack: pInit is 0, expected a number above 0 and at most 1',
+    'squareAttack: pInit is 0, expected 0 < pInit <= 1',
   );
   await expect(squareAttack(model, x, y, { eps: 0.1, clip: [2, 3] })).rejects.toThrow(
     `squareAttack: x is ${X[0]} in row 0, outside the box [2,3]; give clip in the units of the model's input`,

@@ -207,7 +207,7 @@ test.each<[() => unknown, string]>([
   ],
   [
     () => estimatePrior([[0.5, 0.5]], [0], [[0.5, 0.5]], { method: 'x' as 'em' }),
-    "estimatePrior: method is x, expected 'em' or 'bbse'",
+    "estimatePrior: method is 'x', expected 'em' or 'bbse'",
   ],
   [
     () => estimatePrior([[0.5, 0.5]], [0], [[0, 1]]),

@@ -66,7 +66,7 @@ test('is stored as JSON', () => {
 
 test('errors', () => {
   expect(() => logitAdjustment({ classCounts: [1, -1] })).toThrow(
-    'logitAdjustment: classCounts[1] is -1, expected a positive number',
+    'logitAdjustment: classCounts[1] is -1, expected a finite number >= 0',
   );
   expect(() => logitAdjustment({ classCounts: [3] })).toThrow(
     'logitAdjustment: classCounts has 1 entries, expected at least 2',
@@ -78,7 +78,7 @@ test('errors', () => {
     'logitAdjustment: testPrior has 2 entries, expected 4',
   );
   expect(() => logitAdjustment({ classCounts, testPrior: [1, 1, 0, 1] })).toThrow(
-    'logitAdjustment: testPrior[2] is 0, expected a positive number',
+    'logitAdjustment: testPrior[2] is 0, expected a finite number > 0',
   );
   expect(() => logitAdjustment({ classCounts }).probabilities([[1, 2]])).toThrow(
     'probabilities: scores has 2 classes, expected 4',

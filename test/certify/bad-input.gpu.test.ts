@@ -103,7 +103,7 @@ describe('sigma <= 0, not finite, not a number', () => {
   ];
   test.each(methods)('%s', async (name, run) => {
     for (const sigma of [0, -1, NaN, Infinity])
-      await refuses(() => run(sigma), `${name}: sigma is ${sigma}, expected a positive number`, 'RangeError');
+      await refuses(() => run(sigma), `${name}: sigma is ${sigma}, expected a finite number > 0`, 'RangeError');
   });
 });
 
@@ -194,7 +194,7 @@ describe('n below the least that can certify', () => {
     for (const n of [0, -1, 2.5, NaN])
       await refuses(
         () => predictOne(smooth, x.at(0), { n }),
-        `Smooth.predict: n is ${n}, expected an integer of at least 1`,
+        `Smooth.predict: n is ${n}, expected a positive integer`,
         'RangeError',
       );
   });
@@ -421,11 +421,13 @@ describe('infinity during training without a schedule', () => {
       'linfSchedule: lambdaEnd is 0, expected a number above 0: lambda falls by a constant factor a step',
     );
     expect(() => linfSchedule({ ...base, lambda: NaN })).toThrow(
-      'linfSchedule: lambda is NaN, expected a number of at least 0',
+      'linfSchedule: lambda is NaN, expected a finite number >= 0',
     );
     for (const epsTrain of [0, -1, NaN, Infinity]) {
-      expect(() => linfMargin({ epsTrain })).toThrow(`linfMargin: epsTrain is ${epsTrain}, expected a positive number`);
-      expect(() => linfHinge({ epsTrain })).toThrow(`linfHinge: epsTrain is ${epsTrain}, expected a positive number`);
+      expect(() => linfMargin({ epsTrain })).toThrow(
+        `linfMargin: epsTrain is ${epsTrain}, expected a finite number > 0`,
+      );
+      expect(() => linfHinge({ epsTrain })).toThrow(`linfHinge: epsTrain is ${epsTrain}, expected a finite number > 0`);
     }
   });
 });
@@ -522,22 +524,22 @@ describe('inputs outside the declared pixel box', () => {
     const norm = 'l1' as 'l2';
     await refuses(
       () => attack((a, b) => pgd(model, a, b, { eps: 0.1, norm })),
-      'pgd: norm is l1, expected linf or l2',
+      "pgd: norm is 'l1', expected 'linf' or 'l2'",
       'RangeError',
     );
     await refuses(
       () => attack((a, b) => apgd(model, a, b, { eps: 0.1, norm })),
-      'apgd: norm is l1, expected linf or l2',
+      "apgd: norm is 'l1', expected 'linf' or 'l2'",
       'RangeError',
     );
     await refuses(
       () => evaluateRobustness(model, x, y, { eps: 0.1, norm }),
-      'evaluateRobustness: norm is l1, expected linf or l2',
+      "evaluateRobustness: norm is 'l1', expected 'linf' or 'l2'",
       'RangeError',
     );
     await refuses(
       () => certify.certifyBounds(model, x, { labels: y, eps: 0.1, method: 'lp' as 'ibp' }),
-      'certifyBounds: method is lp, expected one of ibp, crown-ibp, crown',
+      "certifyBounds: method is 'lp', expected 'ibp', 'crown-ibp' or 'crown'",
       'RangeError',
     );
   });

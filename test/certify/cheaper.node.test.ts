@@ -78,7 +78,10 @@ describe('certifyAtRadius', () => {
   });
   test('bad input, before anything is drawn', async () => {
     const good = { sigma: 0.5, radius: 0.5 };
-    await refuses((d) => atRadius(d, { ...good, sigma: 0 }), 'certifyAtRadius: sigma is 0, expected a positive number');
+    await refuses(
+      (d) => atRadius(d, { ...good, sigma: 0 }),
+      'certifyAtRadius: sigma is 0, expected a finite number > 0',
+    );
     await refuses(
       (d) => atRadius(d, { ...good, radius: -1 }),
       'certifyAtRadius: radius is -1, expected a finite number >= 0',
@@ -90,7 +93,7 @@ describe('certifyAtRadius', () => {
     await refuses((d) => atRadius(d, { ...good, alpha: 1 }), 'certifyAtRadius: alpha is 1, expected 0 < alpha < 1');
     await refuses(
       (d) => atRadius(d, { ...good, batchSize: 0 }),
-      'certifyAtRadius: batchSize is 0, expected an integer of at least 1',
+      'certifyAtRadius: batchSize is 0, expected a positive integer',
     );
     await refuses((d) => atRadius(d, { ...good, signal: AbortSignal.abort(new Error('stop')) }), 'stop');
     await expect(atRadius(async (n) => [n, 1], good)).rejects.toThrow(
@@ -154,11 +157,11 @@ describe('certifyStaged', () => {
   test('bad input, before anything is drawn', async () => {
     await refuses(
       (d) => staged(d, { sigma: 1, radius: 1, stages: [] }),
-      'certifyStaged: the number of stages is 0, expected an integer of at least 1',
+      'certifyStaged: stages has 0 entries, expected at least 1',
     );
     await refuses(
       (d) => staged(d, { sigma: 1, radius: 1, stages: [0] }),
-      'certifyStaged: a stage is 0, expected an integer of at least 1',
+      'certifyStaged: stages[0] is 0, expected a positive integer',
     );
     await refuses(
       (d) => staged(d, { sigma: 1, radius: NaN }),
@@ -214,7 +217,7 @@ describe('certifyInputSpecific', () => {
   test('bad input, before anything is drawn', async () => {
     await refuses(
       (d) => inputSpecific(d, { sigma: 1, decline: 0 }),
-      'certifyInputSpecific: decline is 0, expected a positive number',
+      'certifyInputSpecific: decline is 0, expected a finite number > 0',
     );
     await refuses(
       (d) => inputSpecific(d, { sigma: 1, decline: 1, maxSamples: 9 }),

@@ -129,7 +129,7 @@ describe('a table of another run is refused', () => {
 test.each([
   [{ indices: [0, 23] }, 'certifyDataset: index 23, expected an integer from 0 to 22'],
   [{ indices: [4, 4] }, 'certifyDataset: index 4 twice, expected each once'],
-  [{ concurrency: 0 }, 'certifyDataset: concurrency is 0, expected an integer of at least 1'],
+  [{ concurrency: 0 }, 'certifyDataset: concurrency is 0, expected a positive integer'],
   [
     { n: 6 },
     'Smooth.certify: n is 6, expected an integer of at least 7: even if all of fewer copies agree, the ' +

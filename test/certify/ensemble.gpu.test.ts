@@ -37,5 +37,5 @@ test('the context of a pass is that of all members; without members', () => {
   scope(() => void ensemble([model, model]).forward(x, { training: true }));
   expect(seen).toEqual([{ training: true }, { training: true }]);
   x.dispose();
-  expect(() => ensemble([])).toThrow('ensemble: got no members, expected at least one');
+  expect(() => ensemble([])).toThrow('ensemble: members has 0 entries, expected at least 1');
 });

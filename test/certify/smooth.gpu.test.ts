@@ -306,18 +306,18 @@ describe('golden outcomes of CERTIFY for given counts', () => {
 
 describe('bad input', () => {
   test.each([
-    [{ numClasses: 2, sigma: 0 }, 'Smooth: sigma is 0, expected a positive number'],
-    [{ numClasses: 2, sigma: -1 }, 'Smooth: sigma is -1, expected a positive number'],
-    [{ numClasses: 1, sigma: 1 }, 'Smooth: numClasses is 1, expected an integer of at least 2'],
+    [{ numClasses: 2, sigma: 0 }, 'Smooth: sigma is 0, expected a finite number > 0'],
+    [{ numClasses: 2, sigma: -1 }, 'Smooth: sigma is -1, expected a finite number > 0'],
+    [{ numClasses: 1, sigma: 1 }, 'Smooth: numClasses is 1, expected an integer >= 2'],
   ])('%o', (options, message) => {
     expect(() => new Smooth(model, options)).toThrow(message);
   });
 
   test.each([
     [{ n: 9 }, 'Smooth.certify: n is 9, expected an integer of at least 10'],
-    [{ n0: 0 }, 'Smooth.certify: n0 is 0, expected an integer of at least 1'],
+    [{ n0: 0 }, 'Smooth.certify: n0 is 0, expected a positive integer'],
     [{ alpha: 1 }, 'Smooth.certify: alpha is 1, expected 0 < alpha < 1'],
-    [{ batchSize: 0 }, 'Smooth.certify: batchSize is 0, expected an integer of at least 1'],
+    [{ batchSize: 0 }, 'Smooth.certify: batchSize is 0, expected a positive integer'],
   ])('%o', async (options, message) => {
     using smooth = new Smooth(model, { numClasses: 2, sigma: 1 });
     await expect(certifyOne(smooth, at(1), options)).rejects.toThrow(message);
@@ -330,7 +330,7 @@ describe('bad input', () => {
       'Smooth.certify: 1 indices for 2 inputs, expected one each',
     );
     await expect(certifyOne(smooth, at(1), { n: 10, index: -1 })).rejects.toThrow(
-      'Smooth.certify: index is -1, expected an integer from 0 to 2^32 - 1',
+      'Smooth.certify: indices[0] is -1, expected an integer in 0..4294967295',
     );
     await expect(smooth.certify(two, { n: 2 ** 31 })).rejects.toThrow(
       'Smooth.certify: 2147483648 copies of 2 inputs from copy 100 on, expected fewer than 2^32 in all',

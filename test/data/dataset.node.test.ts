@@ -31,10 +31,13 @@ describe('makeDataset', () => {
     [() => makeDataset(x, [0, 1, -1, 0]), 'makeDataset: y[2] is -1, expected an integer in 0..1'],
     [() => makeDataset(x, [0, 1, 2, 0], { numClasses: 2 }), 'makeDataset: y[2] is 2, expected an integer in 0..1'],
     [() => makeDataset(x, [0, 1.5, 0, 0], { numClasses: 3 }), 'makeDataset: y[1] is 1.5, expected an integer in 0..2'],
-    [() => makeDataset(x, [0, 0, 0, 0], { numClasses: 0 }), 'makeDataset: numClasses is 0, expected an integer >= 1'],
+    [
+      () => makeDataset(x, [0, 0, 0, 0], { numClasses: 0 }),
+      'makeDataset: numClasses is 0, expected a positive integer',
+    ],
     [
       () => makeDataset(new NdArray(new Float32Array(0), [0, 2]), []),
-      'makeDataset: numClasses is 0, expected an integer >= 1',
+      'makeDataset: numClasses is 0, expected a positive integer',
     ],
     [
       () => makeDataset(new NdArray(Float32Array.of(1), []), [0]),

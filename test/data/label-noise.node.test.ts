@@ -367,7 +367,7 @@ test.each<[() => unknown, string]>([
   ],
   [
     () => symmetricNoise(labelled(9, 3), { rate: 0.1, draw: 'all' as never }),
-    "symmetricNoise: draw is all, expected 'exactCount', 'classBalanced' or 'bernoulli'",
+    "symmetricNoise: draw is 'all', expected 'exactCount', 'classBalanced' or 'bernoulli'",
   ],
   [
     () => asymmetricNoise(labelled(9, 3), { rate: 0.1, map: 'cifar10' }),
@@ -410,7 +410,7 @@ test.each<[() => unknown, string]>([
     () => randomRelabelling({ y: Int32Array.of(0, 9), numClasses: 3 }, { rate: 0.5 }),
     'randomRelabelling: y[1] is 9, expected an integer in 0..2',
   ],
-  [() => relabellingTransition(0, 0.5), 'relabellingTransition: numClasses is 0, expected an integer >= 1'],
+  [() => relabellingTransition(0, 0.5), 'relabellingTransition: numClasses is 0, expected a positive integer'],
   [
     () => recordedNoise({ y: Int32Array.of(2), numClasses: 2 }, [0]),
     'recordedNoise: y[0] is 2, expected an integer in 0..1',

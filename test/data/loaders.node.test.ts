@@ -51,7 +51,7 @@ describe('CIFAR, binary version', () => {
       name: 'super',
     });
     await expect(loadCifar100([file], { labels: 'both' as never })).rejects.toThrow(
-      "loadCifar100: labels is both, expected 'fine' or 'coarse'",
+      "loadCifar100: labels is 'both', expected 'fine' or 'coarse'",
     );
   });
   test('a long tail can be drawn from it', async () => {
@@ -397,7 +397,7 @@ describe('loadImageFolder', () => {
       'loadImageFolder: x.png lies in no folder, expected class/file',
     );
     await expect(loadImageFolder(files, { size: [0, 1], decode })).rejects.toThrow(
-      'loadImageFolder: size is [0,1], expected two positive integers, height and width',
+      'loadImageFolder: size[0] is 0, expected a positive integer',
     );
     await expect(loadImageFolder(files, { size: [1, 1] })).rejects.toThrow(
       'loadImageFolder: there is no picture decoder here (Node has none)',

@@ -120,7 +120,7 @@ describe('longTail', () => {
 });
 
 test.each([
-  [() => longTailCounts({ numClasses: 0, nMax: 1 }), 'longTailCounts: numClasses is 0, expected an integer >= 1'],
+  [() => longTailCounts({ numClasses: 0, nMax: 1 }), 'longTailCounts: numClasses is 0, expected a positive integer'],
   [() => longTailCounts({ numClasses: 2, nMax: -1 }), 'longTailCounts: nMax is -1, expected a finite number >= 0'],
   [
     () => longTailCounts({ numClasses: 2, nMax: 1, imbFactor: 0 }),
@@ -129,9 +129,9 @@ test.each([
   [() => longTail(balanced(2, 2), { imbFactor: 100 }), 'longTail: imbFactor is 100, expected 0 < imbFactor <= 1'],
   [
     () => longTail(balanced(2, 2), { imbType: 'linear' as never }),
-    "longTail: imbType is linear, expected 'exp' or 'step'",
+    "longTail: imbType is 'linear', expected 'exp' or 'step'",
   ],
-  [() => longTail(balanced(2, 2), { seed: 1.5 }), 'random32: seed is 1.5, expected a safe integer >= 0'],
+  [() => longTail(balanced(2, 2), { seed: 1.5 }), 'random32: seed is 1.5, expected an integer >= 0'],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });

@@ -185,7 +185,7 @@ describe('samplers', () => {
       () => classProbabilities([1, -1], 'balanced'),
       'classProbabilities: counts[1] is -1, expected a finite number >= 0',
     ],
-    [() => progressiveProbabilities([1], 1.5), 'progressiveProbabilities: t is 1.5, expected 0 <= t <= 1'],
+    [() => progressiveProbabilities([1], 1.5), 'progressiveProbabilities: t is 1.5, expected a number in 0..1'],
     [() => drs({ from: -1 }), 'drs: from is -1, expected an integer >= 0'],
     [() => cdbSampler({ tau: -1 }), 'difficultyProbabilities: tau is -1, expected a finite number >= 0'],
     [() => cdbSampler({ floor: 0 }), 'difficultyProbabilities: floor is 0, expected 0 < floor <= 1'],

@@ -68,10 +68,10 @@ describe('shuffle', () => {
 });
 
 test.each([
-  [() => random32(-1), 'random32: seed is -1, expected a safe integer >= 0'],
-  [() => random32(0.5), 'random32: seed is 0.5, expected a safe integer >= 0'],
-  [() => random32(0, NaN), 'random32: stream is NaN, expected a safe integer >= 0'],
-  [() => shuffledIndices(-1, 0), 'shuffledIndices: n is -1, expected an integer in 0..2^32'],
+  [() => random32(-1), 'random32: seed is -1, expected an integer >= 0'],
+  [() => random32(0.5), 'random32: seed is 0.5, expected an integer >= 0'],
+  [() => random32(0, NaN), 'random32: stream is NaN, expected an integer >= 0'],
+  [() => shuffledIndices(-1, 0), 'shuffledIndices: n is -1, expected an integer in 0..4294967296'],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));
 });

@@ -174,7 +174,7 @@ describe('split', () => {
       () => randomSplit(ofCounts([4]), { a: 0.5, stratified: 1 as never }),
       'randomSplit: stratified is 1, expected true or false',
     ],
-    [() => randomSplit(ofCounts([4]), { a: 0.5, seed: -1 }), 'random32: seed is -1, expected a safe integer >= 0'],
+    [() => randomSplit(ofCounts([4]), { a: 0.5, seed: -1 }), 'random32: seed is -1, expected an integer >= 0'],
   ])('bad input %#', (call, message) => {
     expect(call).toThrow(new RangeError(message));
   });

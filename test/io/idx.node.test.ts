@@ -111,7 +111,7 @@ test.each([
   [() => encodeIdx({ dtype: 'u8', shape: [], data: [1] }), 'encodeIdx: rank is 0, expected 1..255'],
   [
     () => encodeIdx({ dtype: 'u8', shape: [1.5], data: [1] }),
-    'encodeIdx: shape is [1.5], expected integers in 0..4294967295',
+    'encodeIdx: shape[0] is 1.5, expected an integer in 0..4294967295',
   ],
   [
     () => encodeIdx({ dtype: 'u8', shape: [2, 2], data: [1] }),

@@ -262,7 +262,7 @@ test.each([
   ],
   [
     () => encodeNpy({ dtype: 'f32', shape: [-1], data: [1] }),
-    new RangeError('encodeNpy: shape is [-1], expected integers >= 0'),
+    new RangeError('encodeNpy: shape[0] is -1, expected an integer >= 0'),
   ],
   [
     () => encodeNpy({ dtype: 'i64', shape: [1], data: [1] }),

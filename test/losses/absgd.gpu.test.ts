@@ -438,12 +438,12 @@ test('errors', () => {
       expect(() => klDro(tensor([1, 2]), { lambda })).toThrow(`klDro: lambda is ${lambda}, expected a magnitude from`),
     );
   }
-  expect(() => absgd(base, { gamma: 0 })).toThrow('absgd: gamma is 0, expected a number above 0 and at most 1');
-  expect(() => absgd(base, { gamma: 1.1 })).toThrow('absgd: gamma is 1.1, expected a number above 0 and at most 1');
-  expect(() => absgd(base, { alpha: 0 })).toThrow('absgd: alpha is 0, expected a finite number above 0');
-  expect(() => absgd(base, { floor: -1 })).toThrow('absgd: floor is -1, expected a finite number of at least 0');
+  expect(() => absgd(base, { gamma: 0 })).toThrow('absgd: gamma is 0, expected 0 < gamma <= 1');
+  expect(() => absgd(base, { gamma: 1.1 })).toThrow('absgd: gamma is 1.1, expected 0 < gamma <= 1');
+  expect(() => absgd(base, { alpha: 0 })).toThrow('absgd: alpha is 0, expected a finite number > 0');
+  expect(() => absgd(base, { floor: -1 })).toThrow('absgd: floor is -1, expected a finite number >= 0');
   expect(() => absgd(base, { init: 'none' as 'zero' })).toThrow(
-    "absgd: init is none, expected 'debias', 'firstBatch' or 'zero'",
+    "absgd: init is 'none', expected 'debias', 'firstBatch' or 'zero'",
   );
   expect(() => absgd(base).setLambda(0)).toThrow('absgd: lambda is 0, expected a number that is not 0');
   expect(() => absgd(base).setState({ lambda: 1, logU: NaN, logMass: 0 })).toThrow(

@@ -221,12 +221,12 @@ test.each<[() => unknown, string]>([
   [() => alphaMarginLoss(1, 0), 'alphaMarginLoss: alpha is 0, expected a number > 0 or Infinity'],
   [() => alphaSchedule({ from: -1, to: 2 }), 'alphaSchedule: alpha is -1, expected a number > 0 or Infinity'],
   [() => alphaSchedule({ from: 1, to: 2, start: 3, end: 1 }), 'alphaSchedule: end is 1, expected a number >= start, 3'],
-  [() => alphaMinimiser(1.2, 2), 'alphaMinimiser: eta is 1.2, expected a probability'],
+  [() => alphaMinimiser(1.2, 2), 'alphaMinimiser: eta is 1.2, expected a number in 0..1'],
   [
     () => alphaMinimalRisk([0.5, 0.6], 2),
     'alphaMinimalRisk: probabilities are [0.5,0.6], expected numbers >= 0 that sum to 1',
   ],
-  [() => alphaBounds(1, 0), 'alphaBounds: d is 0, expected an integer >= 1'],
+  [() => alphaBounds(1, 0), 'alphaBounds: d is 0, expected a positive integer'],
   [
     () => slqcTransfer(0.5, 2, { epsilon: 0, radius: 1, gradientNorm: 1, norm: 1, d: 1 }),
     'slqcTransfer: alpha0 is 0.5, expected a number >= 1 or Infinity',

@@ -121,9 +121,12 @@ describe('options', () => {
   test.each<[() => unknown, string]>([
     [() => losses.ldam({ classCounts, maxM: -1 }), 'ldam: maxM is -1, expected a finite number >= 0'],
     [() => losses.ldam({ classCounts, maxM: NaN }), 'ldam: maxM is NaN, expected a finite number >= 0'],
-    [() => losses.ldam({ classCounts, scale: -1 }), 'ldam: scale is -1, expected a positive number'],
-    [() => losses.ldam({ classCounts, scale: Infinity }), 'ldam: scale is Infinity, expected a positive number'],
-    [() => losses.ldam({ classCounts, scaleIn: 'both' as never }), "ldam: scaleIn is both, expected 'loss' or 'head'"],
+    [() => losses.ldam({ classCounts, scale: -1 }), 'ldam: scale is -1, expected a finite number > 0'],
+    [() => losses.ldam({ classCounts, scale: Infinity }), 'ldam: scale is Infinity, expected a finite number > 0'],
+    [
+      () => losses.ldam({ classCounts, scaleIn: 'both' as never }),
+      "ldam: scaleIn is 'both', expected 'loss' or 'head'",
+    ],
     [
       () => losses.ldamHinge({ classCounts, maxM: Infinity }),
       'ldamHinge: maxM is Infinity, expected a finite number >= 0',
@@ -133,7 +136,7 @@ describe('options', () => {
     [() => losses.logitAdjusted({ classCounts, tau: NaN }), 'logitAdjusted: tau is NaN, expected a finite number'],
     [
       () => losses.bayias({ classCounts, testPrior: [1, -1] }),
-      'bayias: testPrior[1] is -1, expected a positive number',
+      'bayias: testPrior[1] is -1, expected a finite number > 0',
     ],
     [() => losses.binaryVs({ delta: [1, 0], iota: [0, 0] }), 'binaryVs: delta[1] is 0, expected a finite number > 0'],
     [
@@ -146,12 +149,12 @@ describe('options', () => {
     ],
     [
       () => losses.binaryVs({ delta: [1, 1], iota: [0, 0], form: 'code' as never }),
-      "binaryVs: form is code, expected 'paper' or 'official'",
+      "binaryVs: form is 'code', expected 'paper' or 'official'",
     ],
     [() => losses.groupVs({ groupCounts: [1], tau: Infinity }), 'groupVs: tau is Infinity, expected a finite number'],
     [
       () => losses.groupVs({ groupCounts: [1], form: 'la' as never }),
-      "groupVs: form is la, expected 'paper' or 'official'",
+      "groupVs: form is 'la', expected 'paper' or 'official'",
     ],
     [
       () => losses.groupDro(base(), { groupCounts: [1], eta: NaN }),
@@ -175,54 +178,57 @@ describe('options', () => {
     ],
     [
       () => losses.classBalancedFocal({ classCounts, activation: 'tanh' as never }),
-      "classBalancedFocal: activation is tanh, expected 'sigmoid' or 'softmax'",
+      "classBalancedFocal: activation is 'tanh', expected 'sigmoid' or 'softmax'",
     ],
     [() => losses.focal({ gamma: Infinity }), 'focal: gamma is Infinity, expected a finite number >= 0'],
     [
       () => losses.focal({ weightIn: 'inside' as never }),
-      "focal: weightIn is inside, expected 'loss' or 'probability'",
+      "focal: weightIn is 'inside', expected 'loss' or 'probability'",
     ],
     [() => losses.equalization({ classCounts, lambda: -1 }), 'equalization: lambda is -1, expected a number in 0..1'],
     [() => losses.equalization({ classCounts, seed: -1 }), 'key: seed is -1, expected an integer from 0 to 2^53 - 1'],
     [
       () => losses.labelAwareSmoothing({ classCounts, smoothTail: NaN }),
-      'labelAwareSmoothing: smoothTail is NaN, expected a number in [0, 1]',
+      'labelAwareSmoothing: smoothTail is NaN, expected a number in 0..1',
     ],
     [
       () => losses.labelAwareSmoothing({ classCounts, shape: 'round' as never }),
-      "labelAwareSmoothing: shape is round, expected 'concave', 'linear', 'convex' or 'power'",
+      "labelAwareSmoothing: shape is 'round', expected 'concave', 'linear', 'convex' or 'power'",
     ],
     [
       () => losses.labelSmoothings(classCounts, { shape: 'power', power: -1 }),
       'labelSmoothings: power is -1, expected a finite number > 0',
     ],
-    [() => losses.influenceBalanced({ eps: 0 }), 'influenceBalanced: eps is 0, expected a positive finite number'],
+    [() => losses.influenceBalanced({ eps: 0 }), 'influenceBalanced: eps is 0, expected a finite number > 0'],
     [() => losses.cdb({ numClasses: 0 }), 'cdb: numClasses is 0, expected a positive integer'],
     [() => losses.cdb({ numClasses: 2, tau: NaN }), "cdb: tau is NaN, expected 'dynamic' or a finite number >= 0"],
     [
       () => losses.cdb({ numClasses: 2, dynamic: 'code' as never }),
-      "cdb: dynamic is code, expected 'paper' or 'cifar'",
+      "cdb: dynamic is 'code', expected 'paper' or 'cifar'",
     ],
-    [() => losses.cdbTau([0.5], { dynamic: 'code' as never }), "cdbTau: dynamic is code, expected 'paper' or 'cifar'"],
+    [
+      () => losses.cdbTau([0.5], { dynamic: 'code' as never }),
+      "cdbTau: dynamic is 'code', expected 'paper' or 'cifar'",
+    ],
     [() => losses.absgd(base(), { lambda: 0 }), 'absgd: lambda is 0, expected a number that is not 0'],
     [() => losses.absgd(base(), { lambda: -0 }), 'absgd: lambda is 0, expected a number that is not 0'],
     [() => losses.absgd(base()).setLambda(0), 'absgd: lambda is 0, expected a number that is not 0'],
-    [() => losses.absgd(base(), { compat: 'paper' as never }), "absgd: compat is paper, expected 'released-code'"],
+    [() => losses.absgd(base(), { compat: 'paper' as never }), "absgd: compat is 'paper', expected 'released-code'"],
     [
       () => losses.logitClip(base(), { compat: 'paper' as never }),
-      "logitClip: compat is paper, expected 'released-code'",
+      "logitClip: compat is 'paper', expected 'released-code'",
     ],
     [
       () => objectives.mixed(objectives.mixup(), base(), { compat: 'paper' as never }),
-      "mixed: compat is paper, expected 'released-code'",
+      "mixed: compat is 'paper', expected 'released-code'",
     ],
     [() => objectives.unimix({ classCounts, alpha: -1 }), 'unimix: alpha is -1, expected a finite number > 0'],
     [() => objectives.remix({ classCounts, kappa: NaN }), 'remix: kappa is NaN, expected a finite number >= 1'],
-    [() => drw({ from: -1 }), 'drw: from is -1, expected a number of at least 0'],
-    [() => drw({ beta: 1 }), 'drw: beta is 1, expected a number of at least 0 and below 1'],
+    [() => drw({ from: -1 }), 'drw: from is -1, expected a finite number >= 0'],
+    [() => drw({ beta: 1 }), 'drw: beta is 1, expected 0 <= beta < 1'],
     [
       () => drw({ rule: 'sqrt' as never }),
-      "drw: rule is sqrt, expected 'effective', 'inverse' or a function of the counts",
+      "drw: rule is 'sqrt', expected 'effective' or 'inverse' or a function of the counts",
     ],
   ])('%#', (make, sentence) => expect(make).toThrow(new RangeError(sentence)));
   test('klDro', () =>
@@ -234,7 +240,7 @@ describe('options', () => {
   test.each(Object.entries(all))('%s: an unknown reduction', (_, make) => {
     scope(() =>
       expect(() => keep(make())(logits(), [0, 1, 2], { reduction: 'average' as never })).toThrow(
-        /^\w+: reduction is average, expected one of none, mean, sum, weightedMean$/,
+        /^\w+: reduction is 'average', expected 'none', 'mean', 'sum' or 'weightedMean'$/,
       ),
     );
   });
@@ -350,7 +356,7 @@ describe('a class without validation images', () => {
     expect(loss.classWeights[2]).toBeCloseTo((3 * 1) / 1.51, 12);
     for (const all of [0, 1]) expect(Array.from(loss.update([all, all, all]))).toEqual([1, 1, 1]);
     expect(() => loss.update([0.5, 1.1, 0])).toThrow(
-      'cdbWeights: accuracy[1] is 1.1, expected a number in [0, 1], or NaN',
+      'cdbWeights: accuracy[1] is 1.1, expected a number in 0..1, or NaN',
     );
     expect(() => loss.update([0.5])).toThrow('cdb: got 1 accuracies, expected 3');
   });

@@ -270,11 +270,11 @@ test('fit renews the multipliers by its hook, and its captured step follows', as
 test('errors', () => {
   expect(() => mbls({ margin: -1 })).toThrow('mbls: margin is -1, expected a finite number >= 0');
   expect(() => mbls({ classReduction: 'max' as never })).toThrow(
-    "mbls: classReduction is max, expected 'mean' or 'sum'",
+    "mbls: classReduction is 'max', expected 'mean' or 'sum'",
   );
   expect(() => entropyPenalty({ lambda: NaN })).toThrow('entropyPenalty: lambda is NaN, expected a finite number >= 0');
-  expect(() => focalAdaptive({ threshold: 1 })).toThrow('focalAdaptive: threshold is 1, expected a number in (0, 1)');
-  expect(() => mmce({ width: 0 })).toThrow('mmce: width is 0, expected a positive finite number');
+  expect(() => focalAdaptive({ threshold: 1 })).toThrow('focalAdaptive: threshold is 1, expected 0 < threshold < 1');
+  expect(() => mmce({ width: 0 })).toThrow('mmce: width is 0, expected a finite number > 0');
   expect(() => mmce({ weighted: 1 as never })).toThrow("mmce: weighted is 1, expected true, false or 'released-code'");
   expect(() => cpc({ lambdaBec: -1 })).toThrow('cpc: lambdaBec is -1, expected a finite number >= 0');
   scope(() =>

@@ -58,10 +58,10 @@ describe('class weights', () => {
 });
 
 test.each([
-  [() => cdbWeights([0.5, 1.5]), 'cdbWeights: accuracy[1] is 1.5, expected a number in [0, 1], or NaN'],
+  [() => cdbWeights([0.5, 1.5]), 'cdbWeights: accuracy[1] is 1.5, expected a number in 0..1, or NaN'],
   [() => cdbWeights([]), 'cdbWeights: accuracy has 0 entries, expected at least 1'],
   [() => cdbWeights([0.5], { tau: -1 }), "cdbWeights: tau is -1, expected 'dynamic' or a finite number >= 0"],
-  [() => cdbWeights([0.5], { floor: 2 }), 'cdbWeights: floor is 2, expected a number in [0, 1]'],
+  [() => cdbWeights([0.5], { floor: 2 }), 'cdbWeights: floor is 2, expected a number in 0..1'],
   [() => smoothWeights([1], -1), 'smoothWeights: gamma is -1, expected a finite number >= 0'],
   [() => inverseSqrtWeights([]), 'inverseSqrtWeights: counts has 0 entries, expected at least 1'],
 ])('bad input %#', (call, message) => expect(call).toThrow(new RangeError(message)));

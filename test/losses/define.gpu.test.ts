@@ -362,7 +362,7 @@ test('errors of a definition', () => {
       'mine: tables.margins is 3, expected an array of numbers',
     );
     expect(() => defineLoss({ name: 'mine', values: nll, reduction: 'average' as never })).toThrow(
-      'mine: reduction is average, expected one of none, mean, sum, weightedMean',
+      "mine: reduction is 'average', expected 'none', 'mean', 'sum' or 'weightedMean'",
     );
     expect(() => defineLoss({ name: 'mine', values: nll, numClasses: 2, weight: [1, -1] })).toThrow(
       'mine: weight[1] is -1, expected a finite number >= 0',

@@ -286,10 +286,10 @@ test('errors', () => {
     new RangeError('groupDro: eta is -1, expected a finite number >= 0'),
   );
   expect(() => groupDro(base, { groupCounts, alpha: 0 })).toThrow(
-    new RangeError('groupDro: alpha is 0, expected a number above 0 and at most 1'),
+    new RangeError('groupDro: alpha is 0, expected 0 < alpha <= 1'),
   );
   expect(() => groupDro(base, { groupCounts, rule: 'all' as never })).toThrow(
-    new RangeError("groupDro: rule is all, expected 'exponentiated' or 'greedy'"),
+    new RangeError("groupDro: rule is 'all', expected 'exponentiated' or 'greedy'"),
   );
   expect(() => equalization({ classCounts: [1], gamma: 2 })).toThrow(
     new RangeError('equalization: gamma is 2, expected a number in 0..1'),

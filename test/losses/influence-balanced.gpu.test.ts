@@ -86,10 +86,10 @@ test('influenced: fit gives it what the last layer is given, and cross-entropy c
 
 test('errors', () => {
   expect(() => influenced(influenceBalanced(), { from: -1 })).toThrow(
-    new RangeError('influenced: from is -1, expected a number >= 0'),
+    new RangeError('influenced: from is -1, expected a number >= 0 or Infinity'),
   );
   expect(() => influenceBalanced({ alpha: 0 })).toThrow(
-    new RangeError('influenceBalanced: alpha is 0, expected a positive finite number'),
+    new RangeError('influenceBalanced: alpha is 0, expected a finite number > 0'),
   );
   const loss = influenceBalanced();
   scope(() => {

@@ -395,17 +395,17 @@ test('errors', () => {
     new RangeError('cdt: gamma is NaN, expected a finite number'),
   );
   expect(() => logitAdjusted({ classCounts: [1, 2], testPrior: [1, 0] })).toThrow(
-    new RangeError('logitAdjusted: testPrior[1] is 0, expected a positive number'),
+    new RangeError('logitAdjusted: testPrior[1] is 0, expected a finite number > 0'),
   );
   expect(() => logitAdjusted({ classCounts: [1, 2], testPrior: [1] })).toThrow(
-    new RangeError('logitAdjusted: testPrior has 1 entries, expected 2'),
+    new RangeError('logitAdjusted: testPrior has 1 entries, expected 2, one per class'),
   );
   expect(() => focal({ gamma: -1 })).toThrow(new RangeError('focal: gamma is -1, expected a finite number >= 0'));
   expect(() => focal({ weight: [-1], weightIn: 'probability' })).toThrow(
     new RangeError('focal: weight[0] is -1, expected a finite number >= 0'),
   );
   expect(() => labelSmoothings([1], { smoothHead: 2 })).toThrow(
-    new RangeError('labelSmoothings: smoothHead is 2, expected a number in [0, 1]'),
+    new RangeError('labelSmoothings: smoothHead is 2, expected a number in 0..1'),
   );
   expect(() => keep(cdb({ numClasses: 2 })).update([1])).toThrow(new RangeError('cdb: got 1 accuracies, expected 2'));
   scope(() => {

@@ -331,7 +331,7 @@ test('errors', () => {
     expect(() => crossEntropyLoss({ weight: [1, 2] })(z, [0, 1])).toThrow(
       'crossEntropyLoss: logits have shape [2,3], expected 2 classes on the last axis',
     );
-    expect(() => ldam({ classCounts: [1, 2], scale: 0 })).toThrow('ldam: scale is 0, expected a positive number');
+    expect(() => ldam({ classCounts: [1, 2], scale: 0 })).toThrow('ldam: scale is 0, expected a finite number > 0');
     expect(() => ldam({ classCounts: [1, -2] })).toThrow('ldam: classCounts[1] is -2, expected a finite number >= 0');
   });
 });

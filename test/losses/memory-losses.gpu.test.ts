@@ -214,7 +214,7 @@ describe('cores', () => {
 });
 
 test.each<[() => unknown, string]>([
-  [() => elr({ numSamples: 0, numClasses: 3 }), 'elr: numSamples is 0, expected an integer >= 1'],
+  [() => elr({ numSamples: 0, numClasses: 3 }), 'elr: numSamples is 0, expected a positive integer'],
   [() => elr({ numSamples: 5, numClasses: 1 }), 'elr: numClasses is 1, expected an integer >= 2'],
   [() => elr({ numSamples: 5, numClasses: 3, beta: 1 }), 'elr: beta is 1, expected 0 <= beta < 1'],
   [

@@ -193,8 +193,11 @@ describe('multipliers', () => {
 });
 
 test.each([
-  [() => cals({ numClasses: 3, margin: 0 }), 'cals: margin is 0, expected a positive finite number'],
-  [() => cals({ numClasses: 3, penalty: 'l2' as never }), "cals: penalty is l2, expected 'phr', 'p2', 'p3' or 'relu'"],
+  [() => cals({ numClasses: 3, margin: 0 }), 'cals: margin is 0, expected a finite number > 0'],
+  [
+    () => cals({ numClasses: 3, penalty: 'l2' as never }),
+    "cals: penalty is 'l2', expected 'phr', 'p2', 'p3' or 'relu'",
+  ],
   [() => cals({ numClasses: 3, lambdaMax: 0 }), 'cals: lambdaMax is 0, expected a finite number >= 0.000001'],
   [() => cals({ numClasses: 3, gamma: 0.5 }), 'cals: gamma is 0.5, expected a finite number >= 1'],
   [() => cals({ numClasses: 0 }), 'cals: numClasses is 0, expected a positive integer'],
@@ -218,7 +221,7 @@ test.each([
   ],
   [
     () => cals({ numClasses: 2 }).setState({ lambda: [1], rho: [1, 1], previous: null, epoch: 0 }),
-    'cals: lambda of the state is [1], expected 2 finite numbers',
+    'cals: the state: lambda has 1 entries, expected 2, one per class',
   ],
 ])('bad input %#', (call, message) => {
   expect(call).toThrow(new RangeError(message));

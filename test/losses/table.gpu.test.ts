@@ -208,10 +208,8 @@ const rows: Record<string, LossCase> = {
 test.each(Object.entries(rows))('%s', (_name, row) => checkLoss(row));
 
 test('linfHinge refuses a radius or a share that means nothing', () => {
-  expect(() => objectives.linfHinge({ epsTrain: 0 })).toThrow('linfHinge: epsTrain is 0, expected a positive number');
-  expect(() => objectives.linfHinge({ epsTrain: 1, mix: 2 })).toThrow(
-    'linfHinge: mix is 2, expected a number from 0 to 1',
-  );
+  expect(() => objectives.linfHinge({ epsTrain: 0 })).toThrow('linfHinge: epsTrain is 0, expected a finite number > 0');
+  expect(() => objectives.linfHinge({ epsTrain: 1, mix: 2 })).toThrow('linfHinge: mix is 2, expected a number in 0..1');
 });
 
 test('ldam without margin is cross-entropy of s z', () => {

@@ -290,7 +290,7 @@ describe('dropout', () => {
   });
 
   test('errors', () => {
-    expect(() => Dropout(-0.1)).toThrow('dropout: p is -0.1, expected a number from 0 to 1');
+    expect(() => Dropout(-0.1)).toThrow('Dropout: p is -0.1, expected a number in 0..1');
     const x = tensor([1]);
     expect(() => Dropout().forward(x, { training: true })).toThrow(
       'Dropout: the context has no random numbers; put the layer in Sequential(), or pass `random`',

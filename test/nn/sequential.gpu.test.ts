@@ -116,7 +116,7 @@ describe('bad input', () => {
       () => Sequential(undefined as never),
       'Sequential: layer 0 is undefined, expected a layer such as Linear(784, 10)',
     ],
-    [() => CosineLinear(3, 2, { scale: 0 }), 'CosineLinear: scale is 0, expected a positive number'],
+    [() => CosineLinear(3, 2, { scale: 0 }), 'CosineLinear: scale is 0, expected a finite number > 0'],
   ])('case %#', (act, message) => {
     expect(act).toThrow(message);
   });

@@ -162,12 +162,10 @@ describe('linfHead', () => {
 
   test('errors', () => {
     using net = made();
-    expect(() => linfHead(net, { epsTrain: 0 })).toThrow('linfHead: epsTrain is 0, expected a positive number');
-    expect(() => linfHead(net, { epsTrain: 1, kappa: 2 })).toThrow(
-      'linfHead: kappa is 2, expected a number from 0 to 1',
-    );
+    expect(() => linfHead(net, { epsTrain: 0 })).toThrow('linfHead: epsTrain is 0, expected a finite number > 0');
+    expect(() => linfHead(net, { epsTrain: 1, kappa: 2 })).toThrow('linfHead: kappa is 2, expected a number in 0..1');
     expect(() => linfHead(net, { epsTrain: 1, form: 'ce' as 'mix' })).toThrow(
-      'linfHead: form is ce, expected one of mix, hinge',
+      "linfHead: form is 'ce', expected 'mix' or 'hinge'",
     );
     expect(() => linfDistHeadNet([3], [2])).toThrow(
       'linfDistHeadNet: got 1 sizes, expected at least the inputs and the features',

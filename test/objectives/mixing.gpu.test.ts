@@ -420,7 +420,7 @@ test('errors', () => {
     new RangeError('mixed: until is -1, expected a number >= 0 or Infinity'),
   );
   expect(() => bayias({ classCounts: [1, 2], testPrior: [1] })).toThrow(
-    new RangeError('bayias: testPrior has 1 entries, expected 2'),
+    new RangeError('bayias: testPrior has 1 entries, expected 2, one per class'),
   );
   expect(() => bayias({ classCounts: [1, NaN] })).toThrow(
     new RangeError('bayias: classCounts[1] is NaN, expected a finite number >= 0'),

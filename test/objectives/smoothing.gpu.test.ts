@@ -444,38 +444,41 @@ test('smoothedPredictions counts the classes of noisy copies', async () => {
 });
 
 test.each<[() => unknown, string]>([
-  [() => gaussian({ sigma: 0 }), 'gaussian: sigma is 0, expected a positive number'],
-  [() => gaussian({ sigma: 1, numCopies: 0 }), 'gaussian: numCopies is 0, expected an integer of at least 1'],
-  [() => stability({ sigma: -1 }), 'stability: sigma is -1, expected a positive number'],
-  [() => stability({ sigma: 1, lambda: -2 }), 'stability: lambda is -2, expected a number of at least 0'],
-  [() => smoothAdv({ sigma: NaN }), 'smoothAdv: sigma is NaN, expected a positive number'],
-  [() => smoothAdv({ sigma: 1, steps: 0 }), 'smoothAdv: steps is 0, expected an integer of at least 1'],
-  [() => smoothAdv({ sigma: 1, eps: 0 }), 'smoothAdv: eps is 0, expected a positive number'],
+  [() => gaussian({ sigma: 0 }), 'gaussian: sigma is 0, expected a finite number > 0'],
+  [() => gaussian({ sigma: 1, numCopies: 0 }), 'gaussian: numCopies is 0, expected a positive integer'],
+  [() => stability({ sigma: -1 }), 'stability: sigma is -1, expected a finite number > 0'],
+  [() => stability({ sigma: 1, lambda: -2 }), 'stability: lambda is -2, expected a finite number >= 0'],
+  [() => smoothAdv({ sigma: NaN }), 'smoothAdv: sigma is NaN, expected a finite number > 0'],
+  [() => smoothAdv({ sigma: 1, steps: 0 }), 'smoothAdv: steps is 0, expected a positive integer'],
+  [() => smoothAdv({ sigma: 1, eps: 0 }), 'smoothAdv: eps is 0, expected a finite number > 0'],
   [
     () => smoothAdv({ sigma: 1, zeroGradient: 'jump' as 'stay' }),
-    'smoothAdv: zeroGradient is jump, expected stay or normal',
+    "smoothAdv: zeroGradient is 'jump', expected 'stay' or 'normal'",
   ],
-  [() => macer({ sigma: 1, numCopies: 0.5 }), 'macer: numCopies is 0.5, expected an integer of at least 1'],
-  [() => macer({ sigma: 1, beta: 0 }), 'macer: beta is 0, expected a positive number'],
-  [() => macer({ sigma: 1, from: -1 }), 'macer: from is -1, expected an integer of at least 0'],
-  [() => consistency({ sigma: Infinity }), 'consistency: sigma is Infinity, expected a positive number'],
+  [() => macer({ sigma: 1, numCopies: 0.5 }), 'macer: numCopies is 0.5, expected a positive integer'],
+  [() => macer({ sigma: 1, beta: 0 }), 'macer: beta is 0, expected a finite number > 0'],
+  [() => macer({ sigma: 1, from: -1 }), 'macer: from is -1, expected an integer >= 0'],
+  [() => consistency({ sigma: Infinity }), 'consistency: sigma is Infinity, expected a finite number > 0'],
   [
     () => consistency({ sigma: 1, form: 'js' as 'kl' }),
-    'consistency: form is js, expected one of default, xent, kl, mse',
+    "consistency: form is 'js', expected 'default', 'xent', 'kl' or 'mse'",
   ],
-  [() => consistency({ sigma: 1, adversary: { eps: -1 } }), 'consistency: eps is -1, expected a positive number'],
-  [() => smoothMix({ sigma: 0 }), 'smoothMix: sigma is 0, expected a positive number'],
-  [() => smoothMix({ sigma: 1, warmupEpochs: 0 }), 'smoothMix: warmupEpochs is 0, expected an integer of at least 1'],
+  [
+    () => consistency({ sigma: 1, adversary: { eps: -1 } }),
+    'consistency: adversary: eps is -1, expected a finite number > 0',
+  ],
+  [() => smoothMix({ sigma: 0 }), 'smoothMix: sigma is 0, expected a finite number > 0'],
+  [() => smoothMix({ sigma: 1, warmupEpochs: 0 }), 'smoothMix: warmupEpochs is 0, expected a positive integer'],
   [
     () => smoothMix({ sigma: 1, steps: 1, mixStep: 1 }),
     'smoothMix: mixStep is 1, expected less than steps, 1; else the clean image would stay',
   ],
-  [() => catRs({ sigma: 1, targets, numCopies: 0 }), 'catRs: numCopies is 0, expected an integer of at least 1'],
+  [() => catRs({ sigma: 1, targets, numCopies: 0 }), 'catRs: numCopies is 0, expected a positive integer'],
   [
     () => catRs({ sigma: 1, targets, confidence: 'none' as 'copies' }),
-    'catRs: confidence is none, expected copies or targets',
+    "catRs: confidence is 'none', expected 'copies' or 'targets'",
   ],
-  [() => catRs({ sigma: 1, targets, eps: 0 }), 'catRs: eps is 0, expected a positive number'],
+  [() => catRs({ sigma: 1, targets, eps: 0 }), 'catRs: eps is 0, expected a finite number > 0'],
 ])('error %#', (make, text) => {
   expect(make).toThrow(new RangeError(text));
 });

@@ -94,7 +94,7 @@ test('a captured step draws a new mask in each run, and goes back through the sa
 test('errors', () => {
   scope(() => {
     const source = { key: key(0), first: place(0) };
-    expect(() => dropout(tensor([1]), source, { p: 1.5 })).toThrow('dropout: p is 1.5, expected a number from 0 to 1');
+    expect(() => dropout(tensor([1]), source, { p: 1.5 })).toThrow('dropout: p is 1.5, expected a number in 0..1');
     expect(() => dropout(tensor([1], { dtype: 'i32' }) as unknown as Tensor, source)).toThrow(
       'dropout: x is i32, expected f32',
     );

@@ -108,7 +108,7 @@ test('errors', () => {
     expect(() => meanShift(zeros([3]), zeros([3]))).toThrow('meanShift: x has shape [3], expected at least two axes');
     expect(() => meanShift(x, zeros([2]))).toThrow('meanShift: runningMean has shape [2], expected [3]');
     expect(() => meanShift(x, zeros([3]), { training: true, momentum: 2 })).toThrow(
-      'meanShift: momentum is 2, expected a number in [0, 1]',
+      'meanShift: momentum is 2, expected a number in 0..1',
     );
     expect(() => meanShift(zeros([0, 3]), zeros([3]), { training: true })).toThrow(
       'meanShift: x has shape [0,3], a mean needs at least one element',

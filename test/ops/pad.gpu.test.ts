@@ -95,7 +95,7 @@ test('errors', () => {
       'pad: pads are [5,0], circular adds at most 4 to axis 1 of x [3,4]',
     );
     expect(run([1, 1], { mode: 'zero' as 'constant' })).toThrow(
-      'pad: mode is zero, expected one of constant, reflect, replicate, circular',
+      "pad: mode is 'zero', expected 'constant', 'reflect', 'replicate' or 'circular'",
     );
   });
 });

@@ -120,12 +120,8 @@ test('errors name what is wrong', () =>
   scope(() => {
     const [x, w] = [tensor([1, 2], { shape: [1, 2] }), tensor([1, 2, 3], { shape: [1, 3] })];
     expect(() => sortDistance(x, w)).toThrow('sortDistance: x has shape [1,2], weight [1,3] takes 3 features');
-    expect(() => sortDistance(x, x, { keep: 0 })).toThrow(
-      'sortDistance: keep is 0, expected a number above 0, at most 1',
-    );
-    expect(() => sortDistance(x, x, { terms: 17 })).toThrow(
-      'sortDistance: terms is 17, expected an integer from 1 to 16',
-    );
+    expect(() => sortDistance(x, x, { keep: 0 })).toThrow('sortDistance: keep is 0, expected 0 < keep <= 1');
+    expect(() => sortDistance(x, x, { terms: 17 })).toThrow('sortDistance: terms is 17, expected an integer in 1..16');
     expect(() => sortDistanceBounds(x, w, x)).toThrow('sortDistanceBounds: upper has shape [1,3], expected [1,2]');
     expect(() => sortDistance(tensor([1], { dtype: 'i32' }) as never, x)).toThrow(
       'sortDistance: x is i32, expected f32',

@@ -349,10 +349,10 @@ test('errors', () => {
     expect(() => batchNorm(x, null, i32, { training: true })).toThrow('batchNorm: bias is i32, expected f32');
     expect(() => batchNorm(i32)).toThrow('batchNorm: x is i32, expected f32');
     expect(() => batchNorm(x, null, null, { training: true, momentum: 2 })).toThrow(
-      'batchNorm: momentum is 2, expected a number from 0 to 1, or null',
+      'batchNorm: momentum is 2, expected null or a number in 0..1',
     );
     expect(() => batchNorm(x, null, null, { training: true, eps: -1 })).toThrow(
-      'batchNorm: eps is -1, expected a finite number of at least 0',
+      'batchNorm: eps is -1, expected a finite number >= 0',
     );
     expect(() => layerNorm(x, tensor([1, 2]))).toThrow(
       'layerNorm: x has shape [2,3], expected its last axes to be [2]',

@@ -354,7 +354,7 @@ test('errors', () => {
       'abs: x is f16, expected f32, i32 or u32',
     );
     expect(() => ops.gelu(tensor([1]), { approximate: 'erf' as 'none' })).toThrow(
-      'gelu: approximate is erf, expected none or tanh',
+      "gelu: approximate is 'erf', expected 'none' or 'tanh'",
     );
     expect(() => ops.hardtanh(tensor([1]), { minVal: 1, maxVal: 1 })).toThrow(
       'hardtanh: minVal is 1 and maxVal 1, expected minVal < maxVal',

@@ -131,8 +131,8 @@ test('saved and restored, an average goes on bit by bit', async () => {
 });
 
 test('errors', () => {
-  expect(() => ema({ decay: 1 })).toThrow('ema: decay is 1, expected a number of at least 0 and below 1');
-  expect(() => swa({ from: -1 })).toThrow('swa: from is -1, expected a number of at least 0');
+  expect(() => ema({ decay: 1 })).toThrow('ema: decay is 1, expected 0 <= decay < 1');
+  expect(() => swa({ from: -1 })).toThrow('swa: from is -1, expected a finite number >= 0');
   expect(() => ema().for(null as never)).toThrow('ema.for: got null, expected a model');
   const values = tensor([1, 2, 3, 4]);
   const average = swa({ from: 3 }).for({ values, grads: values });

@@ -335,18 +335,18 @@ describe('a group has its own value of every setting, as in the f64 reference', 
       [
         (groups) => adamW({ groups }),
         { betas: [0.9, 1] },
-        'adamW: groups[0].betas[1] is 1, expected a number of at least 0 and below 1',
+        'adamW: groups[0]: betas[1] is 1, expected 0 <= betas[1] < 1',
       ],
       [(groups) => adam({ groups }), { momentum: 0.5 }, "adam: groups[0]: unknown option 'momentum'"],
       [
         (groups) => sgd({ lr: 1, groups }),
         { nesterov: true },
-        'sgd: groups[0].nesterov needs momentum > 0 and dampening 0, got 0 and 0',
+        'sgd: groups[0]: nesterov needs momentum > 0 and dampening 0, got 0 and 0',
       ],
       [
         (groups) => rmsprop({ groups }),
         { alpha: NaN },
-        'rmsprop: groups[0].alpha is NaN, expected a number of at least 0',
+        'rmsprop: groups[0]: alpha is NaN, expected a finite number >= 0',
       ],
     ];
     for (const [make, own, message] of refused) expect(() => make([{ params, ...own }])).toThrow(message);
@@ -412,8 +412,8 @@ test('groups that do not fit are refused by name', () => {
       [{ params: '*.bias' }, { params: ['features.*'] }],
       'sgd: features.0.bias is in groups[0] and in groups[1], expected one group',
     ],
-    [[{ params: 'head.*', lr: -1 }], 'sgd: groups[0].lr is -1, expected a number of at least 0'],
-    [[{ params: 'head.*', weightDecay: NaN }], 'sgd: groups[0].weightDecay is NaN'],
+    [[{ params: 'head.*', lr: -1 }], 'sgd: groups[0]: lr is -1, expected a finite number >= 0'],
+    [[{ params: 'head.*', weightDecay: NaN }], 'sgd: groups[0]: weightDecay is NaN'],
     [[{ params: 'head.*', betas: [0.9, 0.99] } as never], "sgd: groups[0]: unknown option 'betas'"],
     [[{ lr: 0.1 } as never], "sgd: groups[0] has no params, expected for example 'head.*'"],
     [[{ params: 3 as never }], "sgd: groups[0].params: got 3, expected a name or pattern such as 'head.*'"],
@@ -423,7 +423,7 @@ test('groups that do not fit are refused by name', () => {
   expect(() => sgd({ lr: 0, groups: [{ params: 'head.*', lr: 0.1 }] })).toThrow('by which schedules cannot scale it');
   expect(() => sgd({ lr: 0.1 }).for(undefined as never)).toThrow('sgd.for: got undefined, expected a model such as');
   const opt = sgd({ lr: 0.1 }).for(a);
-  expect(() => (opt.lr = -1)).toThrow('sgd: lr is -1, expected a number of at least 0');
+  expect(() => (opt.lr = -1)).toThrow('sgd: lr is -1, expected a finite number >= 0');
   expect(() => (opt.momentum = 0.5)).toThrow('sgd: has no momentum to set');
   opt.dispose();
   a.dispose();

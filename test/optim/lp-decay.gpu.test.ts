@@ -124,7 +124,7 @@ test('errors', () => {
     'lpDecayAdamW: power.value is 0.5, expected a number from 1 to Infinity, as model.power has',
   );
   expect(() => lpDecayAdamW({ power: { value: 8 }, weightDecay: -1 })).toThrow(
-    'lpDecayAdamW: weightDecay is -1, expected a number of at least 0',
+    'lpDecayAdamW: weightDecay is -1, expected a finite number >= 0',
   );
   for (const t of [values, grads]) t.dispose();
 });

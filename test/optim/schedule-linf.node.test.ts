@@ -37,9 +37,9 @@ test.each(casesOf(file, 'linfScheduleV2'))('$name', ({ options, outputs }) => {
 test('errors', () => {
   const base = { pStartEpoch: 1, pEndEpoch: 2, lambda: 1, lambdaEnd: 0.1 };
   expect(() => linfSchedule({ ...base, pEndEpoch: 0 })).toThrow(
-    'linfSchedule: pEndEpoch is 0, expected a number of at least 1',
+    'linfSchedule: pEndEpoch is 0, expected a finite number >= 1',
   );
   expect(() => linfSchedule({ ...base, pStart: 0.5 })).toThrow(
-    'linfSchedule: pStart is 0.5, expected a number of at least 1',
+    'linfSchedule: pStart is 0.5, expected a finite number >= 1',
   );
 });

@@ -127,39 +127,41 @@ test('schedules act one after the other; the last momentum counts', () => {
     ),
   ).toEqual({ lr: 3.5, momentum: 0.7 });
   expect(() => ratesAt([lambdaLr(() => NaN)], at(3), 1)).toThrow(
-    'schedule: the rate in epoch 3, step 30 is NaN, expected a number of at least 0',
+    'schedule: the rate in epoch 3, step 30 is NaN, expected a finite number >= 0',
   );
   expect(() => ratesAt([lambdaLr(() => -1)], at(0), 1)).toThrow(
-    'schedule: the rate in epoch 0, step 0 is -1, expected a number of at least 0',
+    'schedule: the rate in epoch 0, step 0 is -1, expected a finite number >= 0',
   );
 });
 
 test('errors', () => {
-  expect(() => stepLr({ stepSize: 0 })).toThrow('stepLr: stepSize is 0, expected a number of at least 1');
-  expect(() => exponentialLr({ gamma: NaN })).toThrow('exponentialLr: gamma is NaN, expected a number of at least 0');
-  expect(() => cosineLr({ tMax: 0 })).toThrow('cosineLr: tMax is 0, expected a number of at least 1');
+  expect(() => stepLr({ stepSize: 0 })).toThrow('stepLr: stepSize is 0, expected a finite number >= 1');
+  expect(() => exponentialLr({ gamma: NaN })).toThrow('exponentialLr: gamma is NaN, expected a finite number >= 0');
+  expect(() => cosineLr({ tMax: 0 })).toThrow('cosineLr: tMax is 0, expected a finite number >= 1');
   expect(() => cosineWarmRestartsLr({ t0: 5, tMult: 0.5 })).toThrow(
-    'cosineWarmRestartsLr: tMult is 0.5, expected a number of at least 1',
+    'cosineWarmRestartsLr: tMult is 0.5, expected a finite number >= 1',
   );
-  expect(() => linearLr({ totalIters: 0 })).toThrow('linearLr: totalIters is 0, expected a number of at least 1');
-  expect(() => polynomialLr({ power: -1 })).toThrow('polynomialLr: power is -1, expected a number of at least 0');
+  expect(() => linearLr({ totalIters: 0 })).toThrow('linearLr: totalIters is 0, expected a finite number >= 1');
+  expect(() => polynomialLr({ power: -1 })).toThrow('polynomialLr: power is -1, expected a finite number >= 0');
   expect(() => cosineWarmupLr({ warmup: 5, total: 4 })).toThrow(
-    'cosineWarmupLr: total is 4, expected a number of at least 5',
+    'cosineWarmupLr: total is 4, expected a finite number >= 5',
   );
-  expect(() => oneCycleLr({ totalSteps: 1 })).toThrow('oneCycleLr: totalSteps is 1, expected a number of at least 2');
-  expect(() => oneCycleLr({ pctStart: 1 })).toThrow('oneCycleLr: pctStart is 1, expected a number between 0 and 1');
-  expect(() => oneCycleLr({ anneal: 'step' as never })).toThrow('oneCycleLr: anneal is step, expected cos or linear');
-  expect(() => swaLr({ swaLr: -1 })).toThrow('swaLr: swaLr is -1, expected a number of at least 0');
+  expect(() => oneCycleLr({ totalSteps: 1 })).toThrow('oneCycleLr: totalSteps is 1, expected a finite number >= 2');
+  expect(() => oneCycleLr({ pctStart: 1 })).toThrow('oneCycleLr: pctStart is 1, expected 0 < pctStart < 1');
+  expect(() => oneCycleLr({ anneal: 'step' as never })).toThrow(
+    "oneCycleLr: anneal is 'step', expected 'cos' or 'linear'",
+  );
+  expect(() => swaLr({ swaLr: -1 })).toThrow('swaLr: swaLr is -1, expected a finite number >= 0');
   expect(() => lambdaLr(0.1 as never)).toThrow(
     'lambdaLr: lr is a number, expected a function of the moment and the rate',
   );
   expect(() => multiStepLr({ milestones: [5, -1] })).toThrow(
-    'multiStepLr: milestones[1] is -1, expected a number of at least 0',
+    'multiStepLr: milestones[1] is -1, expected a finite number >= 0',
   );
   expect(() => multiStepLr({ milestones: [5], gamma: -1 })).toThrow(
-    'multiStepLr: gamma is -1, expected a number of at least 0',
+    'multiStepLr: gamma is -1, expected a finite number >= 0',
   );
-  expect(() => warmupLr({ epochs: 0 })).toThrow('warmupLr: epochs is 0, expected a number of at least 1');
-  expect(() => drw({ beta: 1 })).toThrow('drw: beta is 1, expected a number of at least 0 and below 1');
-  expect(() => drw({ from: -1 })).toThrow('drw: from is -1, expected a number of at least 0');
+  expect(() => warmupLr({ epochs: 0 })).toThrow('warmupLr: epochs is 0, expected a finite number >= 1');
+  expect(() => drw({ beta: 1 })).toThrow('drw: beta is 1, expected 0 <= beta < 1');
+  expect(() => drw({ from: -1 })).toThrow('drw: from is -1, expected a finite number >= 0');
 });

@@ -263,10 +263,10 @@ test('errors name what is wrong', () => {
   expect(() => averageK({ k: 0 }).fit(p)).toThrow('averageK: k is 0, expected 0 < k <= 3');
   expect(() => averageK({ k: NaN }).fit(p)).toThrow('averageK: k is NaN, expected 0 < k <= 3');
   expect(() => averageK({ k: 1, tie: 'x' as never }).fit(p)).toThrow(
-    "averageK: tie is x, expected 'midpoint', 'conservative' or 'random'",
+    "averageK: tie is 'x', expected 'midpoint', 'conservative' or 'random'",
   );
   expect(() => averageK({ k: 1, input: 'x' as never }).fit(p)).toThrow(
-    "averageK: input is x, expected 'probabilities' or 'scores'",
+    "averageK: input is 'x', expected 'probabilities' or 'scores'",
   );
   expect(() => averageK({ k: 1 }).fit([[3, -1, 2]])).toThrow(
     'averageK: probs is 3 at row 0, class 0, expected probabilities in 0..1 (apply softmax to logits first)',
@@ -276,15 +276,13 @@ test('errors name what is wrong', () => {
   );
   expect(() => topKPredictor({ k: 0 })).toThrow('topKPredictor: k is 0, expected a positive integer');
   expect(() => topKPredictor({ k: 1, tie: 'x' as never })).toThrow(
-    "topKPredictor: tie is x, expected 'first' or 'random'",
+    "topKPredictor: tie is 'x', expected 'first' or 'random'",
   );
   expect(() => topKPredictor({ k: 4 }).sets(p)).toThrow(
     'topKPredictor: k is 4, expected at most 3, the number of classes',
   );
-  expect(() => topKPredictor({ k: 1 }).sets(p, { first: -1 })).toThrow(
-    'sets: first is -1, expected an integer of at least 0',
-  );
-  expect(() => ambiguity(p, { ks: [3] })).toThrow('ambiguity: k is 3, expected an integer in 1..2');
+  expect(() => topKPredictor({ k: 1 }).sets(p, { first: -1 })).toThrow('sets: first is -1, expected an integer >= 0');
+  expect(() => ambiguity(p, { ks: [3] })).toThrow('ambiguity: ks[0] is 3, expected an integer in 1..2');
   expect(() => evaluateSets(topKPredictor({ k: 1 }).sets(p), [0, 3], { numClasses: 3 })).toThrow(
     'evaluateSets: labels[1] is 3, expected an integer in 0..2',
   );

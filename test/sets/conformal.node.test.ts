@@ -294,9 +294,9 @@ test('errors name what is wrong', () => {
   expect(() => conformal({ alpha: 0.1 }).fit(p, y)).toThrow(
     'conformal: got 8 calibration rows, too few for alpha 0.1, expected at least 9',
   );
-  expect(() => conformal({ alpha: 1 }).fit(p, y)).toThrow('conformal: alpha is 1, expected a number in (0, 1)');
+  expect(() => conformal({ alpha: 1 }).fit(p, y)).toThrow('conformal: alpha is 1, expected 0 < alpha < 1');
   expect(() => conformal({ alpha: 0.5, score: 'x' as never }).fit(p, y)).toThrow(
-    "conformal: score is x, expected 'lac', 'aps', 'raps' or 'saps'",
+    "conformal: score is 'x', expected 'lac', 'aps', 'raps' or 'saps'",
   );
   expect(() => conformal({ alpha: 0.5, score: 'saps' }).fit(p, y)).toThrow(
     'conformal: lambda is undefined, expected a finite number > 0',
@@ -317,6 +317,6 @@ test('errors name what is wrong', () => {
       .sets([[0.5, 0.5]]),
   ).toThrow('conformal: probs have 2 classes, expected 5');
   expect(() => rapsSettings(p, y, { alpha: 0.5, lambdas: [] })).toThrow(
-    'rapsSettings: lambdas is empty, expected at least one number',
+    'rapsSettings: lambdas has 0 entries, expected at least 1',
   );
 });

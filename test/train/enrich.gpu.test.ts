@@ -139,7 +139,9 @@ describe('enrich', () => {
     await expect(enrich(features, gaussians, [1])).rejects.toThrow(
       'drawGaussians: got 1 counts, expected 2, one for each Gaussian',
     );
-    await expect(enrich(features, three, [1, 2, 3])).rejects.toThrow('enrich: class 3 is not in 0..2');
+    await expect(enrich(features, three, [1, 2, 3])).rejects.toThrow(
+      'enrich: classes[2] is 3, expected an integer in 0..2',
+    );
     await expect(enrich(features, { ...three, width: 9 }, [1])).rejects.toThrow(
       'enrich: features have shape [9,3], expected (n, 9) as the Gaussians',
     );

@@ -118,9 +118,7 @@ test('a rate that is no number stops the run before the step', async () => {
     epochs: 1,
     schedule: lambdaLr(({ step }) => (step < 3 ? 0.1 : NaN)),
   });
-  await expect(running).rejects.toThrow(
-    'schedule: the rate in epoch 0, step 3 is NaN, expected a number of at least 0',
-  );
+  await expect(running).rejects.toThrow('schedule: the rate in epoch 0, step 3 is NaN, expected a finite number >= 0');
   for (const t of [model, loss]) t.dispose();
 });
 
@@ -319,7 +317,7 @@ describe('bad options', () => {
     [
       'inputNoise',
       () => fit(net(), data, { ...good(), inputNoise: -1 }),
-      'fit: inputNoise is -1, expected a finite number of at least 0',
+      'fit: inputNoise is -1, expected a finite number >= 0',
     ],
     [
       'loss',

@@ -369,10 +369,10 @@ test('errors', async () => {
     'susceptibility: everySteps is 0, expected a positive integer',
   );
   expect(() => susceptibility(held, { probeLabels: 'none' as never })).toThrow(
-    "susceptibility: probeLabels is none, expected 'fresh', 'fixed' or 'given'",
+    "susceptibility: probeLabels is 'none', expected 'fresh', 'fixed' or 'given'",
   );
   expect(() => susceptibility(held, { masks: 'none' as never })).toThrow(
-    "susceptibility: masks is none, expected 'redrawn' or 'same'",
+    "susceptibility: masks is 'none', expected 'redrawn' or 'same'",
   );
   expect(() => susceptibility(held, { optimizer: 1 as never })).toThrow(
     'susceptibility: optimizer is 1, expected an optimiser such as sgd({ lr: 0.1 })',
@@ -381,7 +381,7 @@ test('errors', async () => {
     "susceptibility: the inputs have no labels, expected some for labels: 'given'",
   );
   expect(() => susceptibility({ x: held.x, numClasses: 0 })).toThrow(
-    'makeDataset: numClasses is 0, expected an integer >= 1',
+    'makeDataset: numClasses is 0, expected a positive integer',
   );
   const model = Sequential(Linear(12, 4)).init({ seed: 0 });
   const optimizer = sgd({ lr: 0.1 });
@@ -395,7 +395,7 @@ test('errors', async () => {
     'susceptibility: got no state of an optimiser, expected that of the run, or the option optimizer',
   );
   await expect(susceptibility(held, { optimizer }).measure(model, { lr: NaN })).rejects.toThrow(
-    'susceptibility: lr is NaN, expected a finite number of at least 0',
+    'susceptibility: lr is NaN, expected a finite number >= 0',
   );
   await expect(
     susceptibility(held, { optimizer, augment: (t) => fused(t, held.y) }).measure(model, { lr: 0.1 }),

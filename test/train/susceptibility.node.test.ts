@@ -17,10 +17,10 @@ test('errors of the curve', () => {
     'susceptibilityCurve: window is 0, expected a positive integer',
   );
   expect(() => susceptibilityCurve(results, { rule: 'last' as never })).toThrow(
-    "susceptibilityCurve: rule is last, expected 'mean' or 'plotted'",
+    "susceptibilityCurve: rule is 'last', expected 'mean' or 'plotted'",
   );
   expect(() => susceptibilityCurve(results, { normalize: 'x' as never })).toThrow(
-    "susceptibilityCurve: normalize is x, expected 'none', 'lr' or 'loss'",
+    "susceptibilityCurve: normalize is 'x', expected 'none', 'lr' or 'loss'",
   );
   expect(() => susceptibilityCurve([{ drop: 0, before: 1, lr: 0 }], { normalize: 'lr' })).toThrow(
     'susceptibilityCurve: the rate of result 0 is 0, expected a number above 0 to divide by',

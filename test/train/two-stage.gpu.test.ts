@@ -170,7 +170,7 @@ describe('heads', () => {
       'nearestClassMean: class 1 has no sample, so no mean',
     );
     expect(() => nearestClassMean(data, { metric: 'manhattan' as 'cosine' })).toThrow(
-      "nearestClassMean: metric is manhattan, expected 'euclidean' or 'cosine'",
+      "nearestClassMean: metric is 'manhattan', expected 'euclidean' or 'cosine'",
     );
   });
 
@@ -223,7 +223,7 @@ describe('heads', () => {
       'linearHead: bias has 1 entries, expected 2',
     );
     expect(() => ClassScale(0)).toThrow('ClassScale: classes is 0, expected a positive integer');
-    await expect(crt(train, { epochs: 0 })).rejects.toThrow('fit: epochs is 0, expected a positive integer');
+    await expect(crt(train, { epochs: 0 })).rejects.toThrow('crt: epochs is 0, expected a positive integer');
   });
 });
 

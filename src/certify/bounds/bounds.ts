@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, checkOptions, integer, oneOf, required } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import type { Layer } from '../../nn/layer.ts';
 import type { BatchOptions } from '../../nn/map-batches.ts';
@@ -9,7 +9,7 @@ import { classOf } from '../../ops/class-of.ts';
 import { oneHot } from '../../ops/one-hot.ts';
 import { sum } from '../../ops/reduce.ts';
 import { reshape } from '../../ops/reshape.ts';
-import { expectBox, firstOutside, outside } from '../../stats/box.ts';
+import { BOX, firstOutside, outside } from '../../stats/box.ts';
 import { NO_CLASS } from '../../stats/class-of-row.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../../tensor/array-input.ts';
 import type { NdArray } from '../../tensor/ndarray.ts';
@@ -56,11 +56,8 @@ export interface BoxCertificates extends Certificates {
 
 /** The box of radius eps around x, cut to `clip`, rounded outwards. Around a NaN it is all of `clip`. */
 export function boxAround(x: Tensor, options: BoxOptions): Interval {
-  expectOptions('boxAround', options, ['eps', 'clip']);
+  checkOptions('boxAround', options, { eps: required(atLeast(0)), clip: BOX });
   const { eps, clip = [0, 1] } = options;
-  if (!(eps >= 0 && Number.isFinite(eps)))
-    throw new RangeError(`boxAround: eps is ${eps}, expected a finite number of at least 0`);
-  expectBox('boxAround: clip', clip);
   const { lower, upper } = sure(widen({ lower: sub(x, eps), upper: add(x, eps) }, SINGLE, TINY));
   return clip ? { lower: maximum(lower, clip[0]), upper: minimum(upper, clip[1]) } : { lower, upper };
 }
@@ -80,10 +77,15 @@ export async function certifyBounds(
   x: ArrayInput,
   options: CertifyBoundsOptions,
 ): Promise<BoxCertificates> {
-  expectOptions('certifyBounds', options, ['eps', 'clip', 'labels', 'method', 'batchSize', 'signal']);
+  checkOptions('certifyBounds', options, {
+    eps: required(atLeast(0)),
+    clip: BOX,
+    labels: any,
+    method: oneOf(...METHODS),
+    batchSize: integer(1),
+    signal: any,
+  });
   const { eps, clip = [0, 1], method = 'ibp', batchSize = 100, signal } = options;
-  if (!METHODS.includes(method))
-    throw new RangeError(`certifyBounds: method is ${String(method)}, expected one of ${METHODS.join(', ')}`);
   const { gpu } = model.arena.values;
   const powers = powersOf(model);
   // The weights of this moment: the model may be in training while inputs and margins are awaited.
@@ -91,7 +93,7 @@ export async function certifyBounds(
   try {
     const host = await readArray('certifyBounds: x', x);
     const wanted = options.labels === undefined ? null : await readLabels('certifyBounds: labels', options.labels);
-    check(host, wanted, eps, clip, batchSize);
+    checkInputs(host, wanted, clip);
     await expectFiniteModel('certifyBounds', model);
     const size = sizeOf(host.shape.slice(1));
     const { labels, radii } = abstentions(host.length);
@@ -183,13 +185,7 @@ function intervalMargins(model: Layer, box: Interval, labels: Tensor<'i32'>): Te
   ).lower;
 }
 
-function check(
-  x: NdArray,
-  labels: ArrayLike<number> | null,
-  eps: number,
-  clip: readonly [number, number] | null,
-  batchSize: number,
-): void {
+function checkInputs(x: NdArray, labels: ArrayLike<number> | null, clip: readonly [number, number] | null): void {
   if (x.shape.length < 2)
     throw new ShapeError(
       `certifyBounds: x has shape [${x.shape}], expected (n, ...): one item needs a leading axis of 1`,
@@ -198,11 +194,6 @@ function check(
     throw new ShapeError(
       `certifyBounds: labels has ${labels.length} entries, expected ${x.length}, one for each row of x`,
     );
-  if (!(eps >= 0 && Number.isFinite(eps)))
-    throw new RangeError(`certifyBounds: eps is ${eps}, expected a finite number of at least 0`);
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new RangeError(`certifyBounds: batchSize is ${batchSize}, expected a positive integer`);
-  expectBox('certifyBounds: clip', clip);
   const at = firstOutside(x.data, clip);
   if (at >= 0)
     throw new RangeError(

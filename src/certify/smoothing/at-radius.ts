@@ -1,18 +1,9 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, between, check, checkOptions, integer, required } from '../../check/check.ts';
 import { normalCdf, roundDown, roundUp, sequentialSide } from '../../stats/index.ts';
 import type { ArrayInput } from '../../tensor/array-input.ts';
 import { abstentions, type Certificates } from '../certificates.ts';
-import {
-  DRAW_OPTIONS,
-  drawing,
-  expectInteger,
-  expectLevel,
-  topClass,
-  type Draw,
-  type DrawOptions,
-  type NoisyClassifier,
-} from './draws.ts';
-import { expectSigma } from '../../stats/noise-deviation.ts';
+import { DRAWS, drawing, topClass, type Draw, type DrawOptions, type NoisyClassifier } from './draws.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** What {@link certifyAtRadius} and {@link certifyStaged} find about a radius. */
 export type Decision = 'certified' | 'rejected' | 'abstained';
@@ -83,13 +74,17 @@ export async function certifyAtRadius(
   options: AtRadiusOptions,
 ): Promise<AtRadius> {
   const what = 'certifyAtRadius';
-  expectOptions(what, options, ['radius', 'n0', 'maxSamples', 'batchSize', 'alpha', ...DRAW_OPTIONS]);
+  checkOptions(what, options, {
+    radius: required(atLeast(0)),
+    n0: integer(1),
+    maxSamples: integer(1),
+    batchSize: integer(1),
+    alpha: between(0, 1, '()'),
+    ...DRAWS,
+  });
   const { radius, n0 = 100, maxSamples = 100_000, batchSize = 100, alpha = 0.001 } = options;
-  const sigma = expectSigma(what, smooth.sigma);
-  expectInteger(what, 'n0', n0, 1);
-  expectInteger(what, 'maxSamples', maxSamples, 1);
-  expectInteger(what, 'batchSize', batchSize, 1);
-  expectLevel(what, 'alpha', alpha);
+  check(what, { sigma: smooth.sigma }, SIGMA);
+  const sigma = Math.fround(smooth.sigma);
   const [low, high] = probabilityAt(what, radius, sigma);
   if (sequentialSide(maxSamples, maxSamples, high, alpha) <= 0) {
     throw new RangeError(
@@ -136,8 +131,6 @@ function fewest(p0: number, alpha: number): number {
 
 /** Phi(radius / sigma), rounded down and up. */
 function probabilityAt(what: string, radius: number, sigma: number): [low: number, high: number] {
-  if (!(radius >= 0 && radius < Infinity))
-    throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
   const p = normalCdf(radius / sigma);
   const high = roundUp(p, 16);
   if (high >= 1)

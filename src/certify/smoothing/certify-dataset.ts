@@ -1,9 +1,10 @@
+import { check, integer } from '../../check/check.ts';
 import { expectOptions } from '../../check/options.ts';
 import { readArray, readLabels, type ArrayInput, type LabelsInput } from '../../tensor/array-input.ts';
 import type { NdArray } from '../../tensor/ndarray.ts';
 import { formatCertificate, roundedDown, type CertificateRow } from './certificate-table.ts';
 import { ABSTAIN } from '../certificates.ts';
-import { expectInteger, takeRows } from './draws.ts';
+import { takeRows } from './draws.ts';
 import type { CertifyOptions, Smooth } from './smooth.ts';
 
 /** Options of {@link certifyDataset}. */
@@ -79,7 +80,7 @@ export async function* certifyDataset(
       concurrency = inputsTogether(options),
       ...certify
     } = options;
-    expectInteger('certifyDataset', 'concurrency', concurrency, 1);
+    check('certifyDataset', { concurrency }, { concurrency: integer(1) });
     expectIndices(indices, data);
     expectLabels(data.y);
     expectSame(before, indices, data.y);

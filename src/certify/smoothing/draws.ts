@@ -1,3 +1,4 @@
+import { any, integer, listOf } from '../../check/check.ts';
 import { NO_CLASS } from '../../stats/class-of-row.ts';
 import { clopperPearsonLower, samplesForRadius } from '../../stats/index.ts';
 import { readArray, type ArrayInput } from '../../tensor/array-input.ts';
@@ -35,8 +36,8 @@ export interface DrawOptions {
   signal?: AbortSignal;
 }
 
-/** The names of {@link DrawOptions}. */
-export const DRAW_OPTIONS = ['indices', 'first', 'signal'] as const;
+/** Rules of {@link DrawOptions}. */
+export const DRAWS = { indices: listOf(integer(0)), first: integer(0), signal: any } as const;
 
 /** Counts of n fresh copies of the given rows of the inputs, from copy number `from` on: a list of counts a row. */
 export type Draw = (rows: readonly number[], n: number, from: number) => Promise<number[][]>;
@@ -49,7 +50,6 @@ export async function drawing<T>(
   { indices, first = 0, signal }: DrawOptions,
   certify: (count: number, draw: Draw) => Promise<T>,
 ): Promise<T> {
-  expectInteger(what, 'first', first, 0);
   signal?.throwIfAborted();
   const held = classifier.hold?.();
   try {
@@ -103,12 +103,6 @@ export function topClass(counts: ArrayLike<number>): number {
   return top;
 }
 
-/** Throws RangeError unless value is an integer of at least `least`. */
-export function expectInteger(what: string, name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new RangeError(`${what}: ${name} is ${value}, expected an integer of at least ${least}`);
-}
-
 /** Fewest copies whose lower bound at level 1 - alpha reaches 1/2 when all of them agree: 10 at alpha = 0.001. */
 export function fewestCopies(alpha: number): number {
   let n = samplesForRadius(0, { alpha });
@@ -126,9 +120,4 @@ export function expectCopies(what: string, name: string, copies: number, alpha: 
         `agree, the bound at alpha ${alpha} is below 1/2`,
     );
   }
-}
-
-/** Throws RangeError unless 0 < value < 1. */
-export function expectLevel(what: string, name: string, value: number): void {
-  if (!(value > 0 && value < 1)) throw new RangeError(`${what}: ${name} is ${value}, expected 0 < ${name} < 1`);
 }

@@ -1,3 +1,4 @@
+import { any, check, listOf, nonEmpty } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { JoinedWeights } from '../../nn/pass-weights.ts';
 import { add, mul } from '../../ops/index.ts';
@@ -17,7 +18,7 @@ import type { BaseClassifier } from './noisy-votes.ts';
  * members, `forward` ShapeError when their outputs differ in shape.
  */
 export function ensemble(members: readonly BaseClassifier[]): BaseClassifier {
-  if (members.length === 0) throw new RangeError('ensemble: got no members, expected at least one');
+  check('ensemble', { members }, { members: nonEmpty(listOf(any)) });
   return {
     forward: (x, context): Tensor => {
       const all = members.map((member) => member.forward(x, context));

@@ -1,20 +1,18 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, check, checkOptions, integer, positive, required } from '../../check/check.ts';
 import { clopperPearsonLower, clopperPearsonUpper } from '../../stats/index.ts';
 import { certifiedRadius } from '../../stats/radius.ts';
 import type { ArrayInput } from '../../tensor/array-input.ts';
 import { ABSTAIN, abstentions, type Certificates } from '../certificates.ts';
 import {
-  DRAW_OPTIONS,
+  DRAWS,
   drawing,
   expectCopies,
-  expectInteger,
   fewestCopies,
-  expectLevel,
   topClass,
   type DrawOptions,
   type NoisyClassifier,
 } from './draws.ts';
-import { expectPositive, expectSigma } from '../../stats/noise-deviation.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** Options of {@link certifyInputSpecific}. */
 export interface InputSpecificOptions extends DrawOptions {
@@ -63,15 +61,19 @@ export async function certifyInputSpecific(
   options: InputSpecificOptions,
 ): Promise<InputSpecific> {
   const what = 'certifyInputSpecific';
-  expectOptions(what, options, ['decline', 'n0', 'maxSamples', 'steps', 'alpha', 'pilotAlpha', ...DRAW_OPTIONS]);
+  checkOptions(what, options, {
+    decline: required(positive),
+    n0: integer(1),
+    maxSamples: any,
+    steps: integer(1),
+    alpha: between(0, 1, '()'),
+    pilotAlpha: between(0, 1, '()'),
+    ...DRAWS,
+  });
   const { decline, n0 = 100, maxSamples = 100_000, steps = 100, alpha = 0.001, pilotAlpha = 0.01 } = options;
-  const sigma = expectSigma(what, smooth.sigma);
-  expectPositive(what, 'decline', decline);
-  expectInteger(what, 'n0', n0, 1);
-  expectInteger(what, 'steps', steps, 1);
-  expectLevel(what, 'alpha', alpha);
+  check(what, { sigma: smooth.sigma }, SIGMA);
+  const sigma = Math.fround(smooth.sigma);
   expectCopies(what, 'maxSamples', maxSamples, alpha);
-  expectLevel(what, 'pilotAlpha', pilotAlpha);
   return drawing(what, smooth, x, options, async (count, draw) => {
     const rows = Array.from({ length: count }, (_, i) => i);
     const { labels, radii } = abstentions(count);

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, checkOptions, integer, listOf, required } from '../../check/check.ts';
 import { type Gpu, currentGpu } from '../../gpu/device.ts';
 import { symbolDispose } from '../../gpu/dispose.ts';
 import { ShapeError } from '../../gpu/errors.ts';
@@ -10,10 +10,11 @@ import { toNdArray, type NdArray } from '../../tensor/ndarray.ts';
 import { Tensor } from '../../tensor/tensor.ts';
 import { ABSTAIN, abstentions, type Certificates } from '../certificates.ts';
 import { expectCopies, topClass } from './draws.ts';
-import { expectSigma } from '../../stats/noise-deviation.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 import { NoisyVotes, type BaseClassifier, type Phase } from './noisy-votes.ts';
 
-const SAMPLE = ['indices', 'batchSize', 'signal'] as const;
+const LEVEL = between(0, 1, '()');
+const SAMPLE = { indices: listOf(integer(0, 2 ** 32 - 1)), batchSize: integer(1), signal: any } as const;
 
 /** Options of {@link Smooth}. */
 export interface SmoothOptions {
@@ -94,11 +95,9 @@ export class Smooth {
   readonly #votes: NoisyVotes;
 
   constructor(model: BaseClassifier, options: SmoothOptions) {
-    expectOptions('Smooth', options, ['numClasses', 'sigma', 'seed', 'gpu']);
+    checkOptions('Smooth', options, { numClasses: required(integer(2)), sigma: required(SIGMA), seed: any, gpu: any });
     const { numClasses, sigma, seed = 0, gpu = currentGpu() } = options;
-    if (!Number.isInteger(numClasses) || numClasses < 2)
-      throw new RangeError(`Smooth: numClasses is ${numClasses}, expected an integer of at least 2`);
-    this.sigma = expectSigma('Smooth', sigma);
+    this.sigma = Math.fround(sigma);
     this.#votes = new NoisyVotes(model, {
       classes: numClasses,
       sigma: this.sigma,
@@ -114,10 +113,8 @@ export class Smooth {
    * inputs * n is below 2^32.
    */
   async certify(x: ArrayInput, options: CertifyOptions = {}): Promise<SmoothCertificates> {
-    expectOptions('Smooth.certify', options, ['n0', 'n', 'alpha', ...SAMPLE]);
+    checkOptions('Smooth.certify', options, { n0: integer(1), n: any, alpha: LEVEL, ...SAMPLE });
     const { n0 = 100, n = 100_000, alpha = 0.001, ...sample } = options;
-    expectCount('certify', 'n0', n0, 1);
-    expectAlpha('certify', alpha);
     expectCopies('Smooth.certify', 'n', n, alpha);
     const [selection, counts] = (await this.#sample(
       'certify',
@@ -146,10 +143,8 @@ export class Smooth {
    * rejects a tie at level alpha. Default: n = 100,000, alpha = 0.001.
    */
   async predict(x: ArrayInput, options: Omit<CertifyOptions, 'n0'> = {}): Promise<SmoothPredictions> {
-    expectOptions('Smooth.predict', options, ['n', 'alpha', ...SAMPLE]);
+    checkOptions('Smooth.predict', options, { n: integer(1), alpha: LEVEL, ...SAMPLE });
     const { n = 100_000, alpha = 0.001, ...sample } = options;
-    expectAlpha('predict', alpha);
-    expectCount('predict', 'n', n, 1);
     const [counts] = (await this.#sample('predict', x, [{ first: 0, copies: n }], sample)) as [NdArray<Uint32Array>];
     return {
       labels: Int32Array.from({ length: counts.length }, (_, i) => winner(counts.at(i).data, n, alpha)),
@@ -159,10 +154,8 @@ export class Smooth {
 
   /** Class counts over the noisy copies `first` .. first + n - 1 of each input: (inputs, classes). */
   async count(x: ArrayInput, options: CountOptions): Promise<NdArray<Uint32Array>> {
-    expectOptions('Smooth.count', options, ['n', 'first', ...SAMPLE]);
+    checkOptions('Smooth.count', options, { n: required(integer(1)), first: integer(0), ...SAMPLE });
     const { n, first = 0, ...sample } = options;
-    expectCount('count', 'n', n, 1);
-    expectCount('count', 'first', first, 0);
     return (await this.#sample('count', x, [{ first, copies: n }], sample))[0]!;
   }
 
@@ -191,7 +184,6 @@ export class Smooth {
   ): Promise<NdArray<Uint32Array>[]> {
     // What is on the host is taken at once: a call counts with the weights of its moment.
     const x = input instanceof Tensor ? await input.array() : toNdArray(`Smooth.${what}: x`, input);
-    expectCount(what, 'batchSize', batchSize, 1);
     if (x.shape.length < 2 || x.length === 0)
       throw new ShapeError(
         `Smooth.${what}: x has shape [${x.shape}], expected (inputs, ...features) with at least one input`,
@@ -201,10 +193,6 @@ export class Smooth {
     const numbers = indices ?? Uint32Array.from({ length: x.length }, (_, i) => i);
     if (numbers.length !== x.length)
       throw new RangeError(`Smooth.${what}: ${numbers.length} indices for ${x.length} inputs, expected one each`);
-    for (const index of Array.from(numbers)) {
-      if (!(Number.isInteger(index) && index >= 0 && index < 2 ** 32))
-        throw new RangeError(`Smooth.${what}: index is ${index}, expected an integer from 0 to 2^32 - 1`);
-    }
     for (const { first, copies } of phases) {
       if (x.length * copies >= 2 ** 32 || first + copies > 2 ** 32)
         throw new RangeError(
@@ -225,13 +213,4 @@ function winner(counts: Uint32Array, n: number, alpha: number): number {
   if (none >= first) return ABSTAIN;
   const second = counts.reduce((most, c, i) => (i === top ? most : Math.max(most, c)), none);
   return binomialTest(first, first + second, 0.5) > alpha ? ABSTAIN : top;
-}
-
-function expectCount(what: string, name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least)
-    throw new RangeError(`Smooth.${what}: ${name} is ${value}, expected an integer of at least ${least}`);
-}
-
-function expectAlpha(what: string, alpha: number): void {
-  if (!(alpha > 0 && alpha < 1)) throw new RangeError(`Smooth.${what}: alpha is ${alpha}, expected 0 < alpha < 1`);
 }

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, checkOptions, integer, required } from '../../check/check.ts';
 import { currentGpu } from '../../gpu/device.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { add } from '../../ops/binary.ts';
@@ -10,7 +10,7 @@ import { readArray, type ArrayInput } from '../../tensor/array-input.ts';
 import { scope, unscoped } from '../../tensor/scope.ts';
 import { noGrad } from '../../tensor/tape.ts';
 import { tensor, zeros, type Tensor } from '../../tensor/tensor.ts';
-import { expectSigma, expectCounts } from '../../stats/noise-deviation.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 import { expectFiniteModel } from '../finite-model.ts';
 import type { BaseClassifier } from './noisy-votes.ts';
 import { expectPowers, powersOf } from '../../nn/powers.ts';
@@ -42,19 +42,16 @@ export async function smoothedPredictions(
   input: ArrayInput,
   options: SmoothedPredictionsOptions,
 ): Promise<Tensor> {
-  expectOptions('smoothedPredictions', options, [
-    'numClasses',
-    'sigma',
-    'n',
-    'seed',
-    'batchSize',
-    'signal',
-    'onProgress',
-  ]);
+  checkOptions('smoothedPredictions', options, {
+    numClasses: required(integer(2)),
+    sigma: required(SIGMA),
+    n: integer(1),
+    seed: any,
+    batchSize: integer(1),
+    signal: any,
+    onProgress: any,
+  });
   const { numClasses, sigma, n = 10_000, seed = 0, batchSize = 1000, signal, onProgress } = options;
-  expectSigma('smoothedPredictions', sigma);
-  expectCounts('smoothedPredictions', { n, batchSize }, 1);
-  expectCounts('smoothedPredictions', { numClasses }, 2);
   const root = splitKey(key(seed), PURPOSE.smoothing);
   const gpu = currentGpu();
   // The weights of this moment: the model may be in training while inputs and votes are awaited.

@@ -1,10 +1,10 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, between, check, checkOptions, integer, listOf, nonEmpty, required } from '../../check/check.ts';
 import { clopperPearsonLower, clopperPearsonUpper } from '../../stats/index.ts';
 import { certifiedRadius, samplesForRadius } from '../../stats/radius.ts';
 import type { ArrayInput } from '../../tensor/array-input.ts';
 import { selecting, type RadiusCertificates } from './at-radius.ts';
-import { DRAW_OPTIONS, drawing, expectInteger, expectLevel, type DrawOptions, type NoisyClassifier } from './draws.ts';
-import { expectSigma } from '../../stats/noise-deviation.ts';
+import { DRAWS, drawing, type DrawOptions, type NoisyClassifier } from './draws.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** Options of {@link certifyStaged}. */
 export interface StagedOptions extends DrawOptions {
@@ -41,16 +41,17 @@ export interface Staged extends RadiusCertificates {
  */
 export async function certifyStaged(smooth: NoisyClassifier, x: ArrayInput, options: StagedOptions): Promise<Staged> {
   const what = 'certifyStaged';
-  expectOptions(what, options, ['radius', 'n0', 'stages', 'alpha', 'beta', ...DRAW_OPTIONS]);
+  checkOptions(what, options, {
+    radius: required(atLeast(0)),
+    n0: integer(1),
+    stages: nonEmpty(listOf(integer(1))),
+    alpha: between(0, 1, '()'),
+    beta: between(0, 1, '()'),
+    ...DRAWS,
+  });
   const { radius, n0 = 100, stages = [1000, 10_000, 100_000], alpha = 0.001, beta = 1e-4 } = options;
-  const sigma = expectSigma(what, smooth.sigma);
-  if (!(radius >= 0 && radius < Infinity))
-    throw new RangeError(`${what}: radius is ${radius}, expected a finite number >= 0`);
-  expectInteger(what, 'n0', n0, 1);
-  expectInteger(what, 'the number of stages', stages.length, 1);
-  for (const n of stages) expectInteger(what, 'a stage', n, 1);
-  expectLevel(what, 'alpha', alpha);
-  expectLevel(what, 'beta', beta);
+  check(what, { sigma: smooth.sigma }, SIGMA);
+  const sigma = Math.fround(smooth.sigma);
   const most = Math.max(...stages);
   const share = alpha / stages.length;
   const best = clopperPearsonLower(most, most, share);

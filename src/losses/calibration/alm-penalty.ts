@@ -1,10 +1,10 @@
+import { oneOf } from '../../check/check.ts';
 import { add, div, maximum, mul, sub } from '../../ops/binary.ts';
 import { less } from '../../ops/compare.ts';
 import { neg, square } from '../../ops/unary.ts';
 import { where } from '../../ops/where.ts';
 import { noGrad } from '../../tensor/tape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { expectOneOf } from '../loss-options.ts';
 
 /**
  * P(h; lambda, rho) of a constraint h <= 0 with multiplier lambda and penalty factor rho. 'phr' (Powell, Hestenes,
@@ -15,10 +15,8 @@ import { expectOneOf } from '../loss-options.ts';
  */
 export type AlmPenalty = 'phr' | 'p2' | 'p3' | 'relu';
 
-/** Throws a RangeError, naming `where`, on a penalty that is none. */
-export function expectPenalty(where: string, penalty: AlmPenalty): void {
-  expectOneOf(`${where}: penalty`, penalty, ['phr', 'p2', 'p3', 'relu']);
-}
+/** Rule of {@link AlmPenalty}. */
+export const ALM_PENALTY = oneOf('phr', 'p2', 'p3', 'relu');
 
 /** {@link AlmPenalty} and its derivative by h, on the host. */
 export function almPenalty(kind: AlmPenalty, h: number, lambda: number, rho: number): { value: number; slope: number } {

@@ -1,11 +1,22 @@
-import { expectOptions } from '../../check/options.ts';
+import {
+  any,
+  atLeast,
+  boolean,
+  check,
+  checkOptions,
+  finite,
+  integer,
+  positive,
+  required,
+  worded,
+} from '../../check/check.ts';
 import { add, div, mul, sub } from '../../ops/binary.ts';
 import { relu } from '../../ops/activations.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
 import { max, mean } from '../../ops/reduce.ts';
 import type { NdArray } from '../../tensor/ndarray.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { almPenaltyOf, expectPenalty, type AlmPenalty } from './alm-penalty.ts';
+import { ALM_PENALTY, almPenaltyOf, type AlmPenalty } from './alm-penalty.ts';
 import { defineLoss } from '../define.ts';
 import { deviceTable } from '../device-table.ts';
 import type { Loss, LossOptions } from '../loss.ts';
@@ -20,7 +31,7 @@ import {
 } from './multiplier-rules.ts';
 
 /** Options of {@link cals}. */
-export interface CalsOptions extends Omit<LossOptions, 'classes'> {
+export interface CalsOptions extends Omit<LossOptions, 'numClasses'> {
   numClasses: number;
   /** Largest gap max z - z_k that costs little. Default: 10, as the authors' commands; their configuration has 20. */
   margin?: number;
@@ -47,7 +58,7 @@ export interface CalsOptions extends Omit<LossOptions, 'classes'> {
 }
 
 /** Options of {@link calsHr}. */
-export interface CalsHrOptions extends Omit<LossOptions, 'classes'> {
+export interface CalsHrOptions extends Omit<LossOptions, 'numClasses'> {
   numClasses: number;
   /** Default: 10. */
   margin?: number;
@@ -103,22 +114,22 @@ export type CalsHr = MultiplierLoss<CalsHrState>;
  * takes the mean over classes where the paper sums. Throws RangeError on options outside their ranges.
  */
 export function cals(given: CalsOptions): Cals {
-  expectOptions('cals', given, [
-    'numClasses',
-    'margin',
-    'penalty',
-    'normalize',
-    'lambdaMin',
-    'lambdaMax',
-    'lambdaStep',
-    'rho',
-    'rhoMax',
-    'rhoStep',
-    'gamma',
-    'tau',
-    'weight',
-    'reduction',
-  ]);
+  checkOptions('cals', given, {
+    numClasses: required(integer(1)),
+    margin: positive,
+    penalty: ALM_PENALTY,
+    normalize: boolean,
+    lambdaMin: positive,
+    lambdaMax: finite,
+    lambdaStep: integer(1),
+    rho: positive,
+    rhoMax: finite,
+    rhoStep: worded(integer(), 'an integer, 0 for never'),
+    gamma: atLeast(1),
+    tau: atLeast(0),
+    weight: any,
+    reduction: any,
+  });
   const {
     numClasses,
     margin = 10,
@@ -134,14 +145,7 @@ export function cals(given: CalsOptions): Cals {
     tau = 0.9,
     ...options
   } = given;
-  expectPenalty('cals', penalty);
-  positive('cals', { margin, lambdaMin, rho });
-  atLeast('cals', 'lambdaMax', lambdaMax, lambdaMin);
-  atLeast('cals', 'rhoMax', rhoMax, rho);
-  atLeast('cals', 'gamma', gamma, 1);
-  atLeast('cals', 'tau', tau, 0);
-  wholeSteps('cals', { numClasses, lambdaStep });
-  if (!Number.isInteger(rhoStep)) throw new RangeError(`cals: rhoStep is ${rhoStep}, expected an integer, 0 for never`);
+  check('cals', { lambdaMax, rhoMax }, { lambdaMax: atLeast(lambdaMin), rhoMax: atLeast(rho) });
   const rule = lagrangianRule(numClasses, {
     penalty,
     margin,
@@ -177,18 +181,18 @@ export function cals(given: CalsOptions): Cals {
  * released with Liu et al., CVPR 2023 (its logit_margin_plus). Throws RangeError on options outside their ranges.
  */
 export function calsHr(given: CalsHrOptions): CalsHr {
-  expectOptions('calsHr', given, [
-    'numClasses',
-    'margin',
-    'lambda',
-    'lambdaMin',
-    'lambdaMax',
-    'lambdaStep',
-    'gamma',
-    'tau',
-    'weight',
-    'reduction',
-  ]);
+  checkOptions('calsHr', given, {
+    numClasses: required(integer(1)),
+    margin: atLeast(0),
+    lambda: positive,
+    lambdaMin: positive,
+    lambdaMax: finite,
+    lambdaStep: integer(1),
+    gamma: atLeast(1),
+    tau: atLeast(1),
+    weight: any,
+    reduction: any,
+  });
   const {
     numClasses,
     margin = 10,
@@ -200,12 +204,7 @@ export function calsHr(given: CalsHrOptions): CalsHr {
     tau = 1.1,
     ...options
   } = given;
-  atLeast('calsHr', 'margin', margin, 0);
-  positive('calsHr', { lambda, lambdaMin });
-  atLeast('calsHr', 'lambdaMax', lambdaMax, lambdaMin);
-  atLeast('calsHr', 'gamma', gamma, 1);
-  atLeast('calsHr', 'tau', tau, 1);
-  wholeSteps('calsHr', { numClasses, lambdaStep });
+  check('calsHr', { lambdaMax }, { lambdaMax: atLeast(lambdaMin) });
   const rule = heuristicRule(numClasses, { margin, lambda, lambdaMin, lambdaMax, lambdaStep, gamma, tau });
   return multiplierLoss(
     'calsHr',
@@ -257,23 +256,4 @@ function multiplierLoss<State extends { lambda: number[] }, K extends string>(
   return Object.defineProperty(Object.assign(loss, extra), 'lambda', {
     get: () => Float64Array.from(rule.state().lambda),
   }) as MultiplierLoss<State>;
-}
-
-function positive(where: string, numbers: Record<string, number>): void {
-  for (const [name, value] of Object.entries(numbers)) {
-    if (!(value > 0 && value < Infinity))
-      throw new RangeError(`${where}: ${name} is ${value}, expected a positive finite number`);
-  }
-}
-
-function atLeast(where: string, name: string, value: number, least: number): void {
-  if (!(value >= least && value < Infinity))
-    throw new RangeError(`${where}: ${name} is ${value}, expected a finite number >= ${least}`);
-}
-
-function wholeSteps(where: string, numbers: Record<string, number>): void {
-  for (const [name, value] of Object.entries(numbers)) {
-    if (!(Number.isInteger(value) && value > 0))
-      throw new RangeError(`${where}: ${name} is ${value}, expected a positive integer`);
-  }
 }

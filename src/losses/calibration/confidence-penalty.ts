@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, checkOptions, oneOf } from '../../check/check.ts';
 import { add, mul, sub } from '../../ops/binary.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
 import { mean, sum } from '../../ops/reduce.ts';
@@ -6,7 +6,7 @@ import { logSoftmax, softmax } from '../../ops/softmax.ts';
 import { abs, exp } from '../../ops/unary.ts';
 import { defineLoss } from '../define.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { expectOneOf, LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** Options of {@link entropyPenalty}. */
 export interface EntropyPenaltyOptions extends LossOptions {
@@ -28,10 +28,8 @@ export interface L1PenaltyOptions extends LossOptions {
  * finite.
  */
 export function entropyPenalty(given: EntropyPenaltyOptions = {}): Loss {
-  expectOptions('entropyPenalty', given, ['lambda', 'classReduction', ...LOSS_OPTIONS]);
+  checkOptions('entropyPenalty', given, { lambda: atLeast(0), classReduction: oneOf('sum', 'mean'), ...LOSS_RULES });
   const { lambda = 0.1, classReduction = 'sum', ...options } = given;
-  expectFactor('entropyPenalty', lambda);
-  expectOneOf('entropyPenalty: classReduction', classReduction, ['sum', 'mean']);
   const over = classReduction === 'mean' ? mean : sum;
   return defineLoss({
     name: 'entropyPenalty',
@@ -48,9 +46,8 @@ export function entropyPenalty(given: EntropyPenaltyOptions = {}): Loss {
  * Errors as for {@link entropyPenalty}.
  */
 export function l1Penalty(given: L1PenaltyOptions = {}): Loss {
-  expectOptions('l1Penalty', given, ['lambda', ...LOSS_OPTIONS]);
+  checkOptions('l1Penalty', given, { lambda: atLeast(0), ...LOSS_RULES });
   const { lambda = 1, ...options } = given;
-  expectFactor('l1Penalty', lambda);
   return defineLoss({
     name: 'l1Penalty',
     values: (z, labels) =>
@@ -60,9 +57,4 @@ export function l1Penalty(given: L1PenaltyOptions = {}): Loss {
       ),
     ...options,
   });
-}
-
-function expectFactor(where: string, lambda: number): void {
-  if (!(lambda >= 0 && lambda < Infinity))
-    throw new RangeError(`${where}: lambda is ${lambda}, expected a finite number >= 0`);
 }

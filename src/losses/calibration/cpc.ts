@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, checkOptions, oneOf } from '../../check/check.ts';
 import { softplus } from '../../ops/activations.ts';
 import { add, mul, sub } from '../../ops/binary.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
@@ -11,7 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { defineLoss } from '../define.ts';
 import { ofLabel } from '../label-margin.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** Options of {@link cpc}. */
 export interface CpcOptions extends LossOptions {
@@ -34,12 +34,13 @@ export interface CpcOptions extends LossOptions {
  * finite.
  */
 export function cpc(given: CpcOptions = {}): Loss {
-  expectOptions('cpc', given, ['lambdaBdc', 'lambdaBec', 'compat', ...LOSS_OPTIONS]);
+  checkOptions('cpc', given, {
+    lambdaBdc: atLeast(0),
+    lambdaBec: atLeast(0),
+    compat: oneOf('released-code'),
+    ...LOSS_RULES,
+  });
   const { lambdaBdc = 0.1, lambdaBec = 1, compat, ...options } = given;
-  for (const [name, value] of Object.entries({ lambdaBdc, lambdaBec })) {
-    if (!(value >= 0 && value < Infinity))
-      throw new RangeError(`cpc: ${name} is ${value}, expected a finite number >= 0`);
-  }
   const values = (z: Tensor, labels: Tensor<'i32'>): Tensor => {
     const [rows, k] = z.shape as [number, number];
     const others = noGrad(() => sub(1, oneHot(labels, k)));

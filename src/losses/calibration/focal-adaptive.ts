@@ -1,11 +1,11 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, between, checkOptions } from '../../check/check.ts';
 import { less } from '../../ops/compare.ts';
 import { where } from '../../ops/where.ts';
 import { noGrad } from '../../tensor/tape.ts';
 import { defineLoss } from '../define.ts';
 import { focalOf, labelMargin } from '../label-margin.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** Options of {@link focalAdaptive}. */
 export interface FocalAdaptiveOptions extends LossOptions {
@@ -24,14 +24,13 @@ export interface FocalAdaptiveOptions extends LossOptions {
  * threshold not in (0, 1).
  */
 export function focalAdaptive(given: FocalAdaptiveOptions = {}): Loss {
-  expectOptions('focalAdaptive', given, ['gamma', 'gammaLow', 'threshold', ...LOSS_OPTIONS]);
+  checkOptions('focalAdaptive', given, {
+    gamma: atLeast(0),
+    gammaLow: atLeast(0),
+    threshold: between(0, 1, '()'),
+    ...LOSS_RULES,
+  });
   const { gamma = 3, gammaLow = 5, threshold = 0.2, ...options } = given;
-  for (const [name, value] of Object.entries({ gamma, gammaLow })) {
-    if (!(value >= 0 && value < Infinity))
-      throw new RangeError(`focalAdaptive: ${name} is ${value}, expected a finite number >= 0`);
-  }
-  if (!(threshold > 0 && threshold < 1))
-    throw new RangeError(`focalAdaptive: threshold is ${threshold}, expected a number in (0, 1)`);
   const bound = Math.log(threshold / (1 - threshold)); // p = sigmoid(margin)
   return defineLoss({
     name: 'focalAdaptive',

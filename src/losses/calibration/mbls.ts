@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, checkOptions, oneOf } from '../../check/check.ts';
 import { add, mul, sub } from '../../ops/binary.ts';
 import { relu } from '../../ops/activations.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
@@ -8,7 +8,7 @@ import { reshape } from '../../ops/reshape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { defineLoss } from '../define.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { expectOneOf, LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** Options of {@link mbls}. */
 export interface MblsOptions extends LossOptions {
@@ -34,13 +34,13 @@ export function logitGaps(z: Tensor): Tensor {
  * margin", CVPR 2022. Throws RangeError when margin or lambda is negative or not finite.
  */
 export function mbls(given: MblsOptions = {}): Loss {
-  expectOptions('mbls', given, ['margin', 'lambda', 'classReduction', ...LOSS_OPTIONS]);
+  checkOptions('mbls', given, {
+    margin: atLeast(0),
+    lambda: atLeast(0),
+    classReduction: oneOf('mean', 'sum'),
+    ...LOSS_RULES,
+  });
   const { margin = 10, lambda = 0.1, classReduction = 'mean', ...options } = given;
-  for (const [name, value] of Object.entries({ margin, lambda })) {
-    if (!(value >= 0 && value < Infinity))
-      throw new RangeError(`mbls: ${name} is ${value}, expected a finite number >= 0`);
-  }
-  expectOneOf('mbls: classReduction', classReduction, ['mean', 'sum']);
   const over = classReduction === 'mean' ? mean : sum;
   return defineLoss({
     name: 'mbls',

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, checkOptions, oneOf, positive } from '../../check/check.ts';
 import { add, div, maximum, mul, sub } from '../../ops/binary.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
 import { oneHot } from '../../ops/one-hot.ts';
@@ -11,7 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { defineLoss } from '../define.ts';
 import { ofLabel } from '../label-margin.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** Options of {@link mmce}. */
 export interface MmceOptions extends LossOptions {
@@ -35,14 +35,13 @@ export interface MmceOptions extends LossOptions {
  * 2018. Throws RangeError when lambda is negative or not finite, or the width not positive.
  */
 export function mmce(given: MmceOptions = {}): Loss {
-  expectOptions('mmce', given, ['lambda', 'width', 'weighted', ...LOSS_OPTIONS]);
+  checkOptions('mmce', given, {
+    lambda: atLeast(0),
+    width: positive,
+    weighted: oneOf<boolean | 'released-code'>(true, false, 'released-code'),
+    ...LOSS_RULES,
+  });
   const { lambda = 1, width = 0.4, weighted = false, ...options } = given;
-  if (!(lambda >= 0 && lambda < Infinity))
-    throw new RangeError(`mmce: lambda is ${lambda}, expected a finite number >= 0`);
-  if (!(width > 0 && width < Infinity))
-    throw new RangeError(`mmce: width is ${width}, expected a positive finite number`);
-  if (typeof weighted !== 'boolean' && weighted !== 'released-code')
-    throw new RangeError(`mmce: weighted is ${String(weighted)}, expected true, false or 'released-code'`);
   return defineLoss({
     name: 'mmce',
     values: (z, labels) =>

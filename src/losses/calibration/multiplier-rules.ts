@@ -1,3 +1,4 @@
+import { check, finite, integer, listOf, nullOr, positive } from '../../check/check.ts';
 import { expectState } from '../loss-options.ts';
 import { almPenalty, type AlmPenalty } from './alm-penalty.ts';
 
@@ -86,9 +87,12 @@ export function lagrangianRule(classes: number, n: LagrangianNumbers): Multiplie
     state: () => structuredClone(state),
     setState(next) {
       expectState('cals', next);
-      for (const name of ['lambda', 'rho', 'previous'] as const)
-        expectList(`cals: ${name} of the state`, next[name], classes, name === 'previous');
-      expectEpoch('cals', next.epoch);
+      check('cals: the state', next, {
+        lambda: listOf(positive, classes, 'one per class'),
+        rho: listOf(positive, classes, 'one per class'),
+        previous: nullOr(listOf(finite, classes, 'one per class')),
+        epoch: integer(0),
+      });
       state = structuredClone(next);
     },
   };
@@ -140,9 +144,11 @@ export function heuristicRule(classes: number, n: HeuristicNumbers): MultiplierR
     state: () => structuredClone(state),
     setState(next) {
       expectState('calsHr', next);
-      for (const name of ['lambda', 'previous'] as const)
-        expectList(`calsHr: ${name} of the state`, next[name], classes, name === 'previous');
-      expectEpoch('calsHr', next.epoch);
+      check('calsHr: the state', next, {
+        lambda: listOf(positive, classes, 'one per class'),
+        previous: nullOr(listOf(finite, classes, 'one per class')),
+        epoch: integer(0),
+      });
       state = structuredClone(next);
     },
   };
@@ -187,21 +193,4 @@ function accumulator(
       return out;
     },
   };
-}
-
-function expectList(
-  what: string,
-  list: readonly number[] | null | undefined,
-  length: number,
-  isOptional: boolean,
-): void {
-  if (list === null && isOptional) return;
-  if (!Array.isArray(list) || list.length !== length || !list.every(Number.isFinite))
-    throw new RangeError(`${what} is [${list}], expected ${length} finite numbers`);
-  if (!isOptional && !list.every((v) => v > 0)) throw new RangeError(`${what} is [${list}], expected positive numbers`);
-}
-
-function expectEpoch(where: string, epoch: number): void {
-  if (!(Number.isSafeInteger(epoch) && epoch >= 0))
-    throw new RangeError(`${where}: epoch of the state is ${epoch}, expected an integer >= 0`);
 }

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, between, checkOptions, oneOf, required } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { add, div, maximum, minimum, mul, sub } from '../../ops/binary.ts';
 import { equal, greater, less, logicalAnd, logicalOr } from '../../ops/compare.ts';
@@ -16,13 +16,13 @@ import { copyOver } from '../../tensor/copy.ts';
 import { unscoped } from '../../tensor/scope.ts';
 import { isRecorded, noGrad } from '../../tensor/tape.ts';
 import { tensor, type Tensor } from '../../tensor/tensor.ts';
-import { checkCounts } from '../../stats/class-weights.ts';
+import { COUNTS } from '../../stats/class-weights.ts';
 import { asLoss } from '../define.ts';
 import { deviceTable } from '../device-table.ts';
 import type { GroupLoss } from './group-vs.ts';
 import type { LossCall } from '../kernel-loss.ts';
 import type { Loss, LossFunction } from '../loss.ts';
-import { expectOneOf, expectState } from '../loss-options.ts';
+import { expectState } from '../loss-options.ts';
 import { wrapLoss } from '../wrap-loss.ts';
 
 /** Options of {@link groupDro}. */
@@ -71,24 +71,15 @@ const NOTHING = -1e38;
  * the value as well. Throws RangeError on options outside their ranges.
  */
 export function groupDro(loss: Loss | GroupLoss | LossFunction, given: GroupDroOptions): GroupDro {
-  expectOptions('groupDro', given, ['groupCounts', 'eta', 'adjustment', 'rule', 'alpha', 'rate']);
+  checkOptions('groupDro', given, {
+    groupCounts: required(COUNTS),
+    eta: atLeast(0),
+    adjustment: atLeast(0),
+    rule: oneOf('exponentiated', 'greedy'),
+    alpha: between(0, 1, '(]'),
+    rate: between(0, 1, '(]'),
+  });
   const { groupCounts, eta = 0.01, adjustment = 0, rule = 'exponentiated', alpha = 0.2, rate = 0.1 } = given;
-  checkCounts('groupDro', groupCounts, 'groupCounts');
-  for (const [name, value] of [
-    ['eta', eta],
-    ['adjustment', adjustment],
-  ] as const) {
-    if (!(value >= 0 && value < Infinity))
-      throw new RangeError(`groupDro: ${name} is ${value}, expected a finite number >= 0`);
-  }
-  for (const [name, value] of [
-    ['alpha', alpha],
-    ['rate', rate],
-  ] as const) {
-    if (!(value > 0 && value <= 1))
-      throw new RangeError(`groupDro: ${name} is ${value}, expected a number above 0 and at most 1`);
-  }
-  expectOneOf('groupDro: rule', rule, ['exponentiated', 'greedy']);
   const greedy = rule === 'greedy';
   const isKnown = Array.from(groupCounts).some((n) => n > 0);
   // Without any sample all groups count alike.

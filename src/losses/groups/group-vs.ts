@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, checkOptions, finite, listOf, oneOf, positive, required } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { mul, sub } from '../../ops/binary.ts';
 import { concat } from '../../ops/concat.ts';
@@ -11,9 +11,9 @@ import { sizeOf } from '../../tensor/shape.ts';
 import { zeros, type Tensor } from '../../tensor/tensor.ts';
 import { adjustedCrossEntropy } from '../adjusted-cross-entropy.ts';
 import { deviceTable } from '../device-table.ts';
+import { COUNTS } from '../../stats/class-weights.ts';
 import { defineKernelLoss, expectClasses } from '../kernel-loss.ts';
 import type { Loss, LossInputs, LossOptions } from '../loss.ts';
-import { expectOneOf } from '../loss-options.ts';
 import { adjustments } from '../long-tail/vs.ts';
 import { wrapLoss } from '../wrap-loss.ts';
 
@@ -40,15 +40,14 @@ export interface BinaryVsOptions {
  * Kini et al., NeurIPS 2021. Throws RangeError unless both delta are positive and finite and both iota finite.
  */
 export function binaryVs(given: BinaryVsOptions): Loss {
-  expectOptions('binaryVs', given, ['delta', 'iota', 'form', 'weight', 'reduction']);
+  checkOptions('binaryVs', given, {
+    delta: required(listOf(positive, 2, 'one per class')),
+    iota: required(listOf(finite, 2, 'one per class')),
+    form: oneOf(...FORMS),
+    weight: any,
+    reduction: any,
+  });
   const { delta, iota, form = 'paper', weight, reduction = 'weightedMean' } = given;
-  expectOneOf('binaryVs: form', form, FORMS);
-  for (const y of [0, 1] as const) {
-    if (!(delta?.[y] > 0 && delta[y] < Infinity))
-      throw new RangeError(`binaryVs: delta[${y}] is ${delta?.[y]}, expected a finite number > 0`);
-    if (!Number.isFinite(iota?.[y]))
-      throw new RangeError(`binaryVs: iota[${y}] is ${iota?.[y]}, expected a finite number`);
-  }
   const s = form === 'official' ? 30 : 1;
   const base = groupShifted(
     'binaryVs',
@@ -105,10 +104,16 @@ export interface GroupLoss extends Pick<Loss, 'name' | 'reduction' | 'setClassWe
  * section 2. Throws RangeError on bad counts, on gamma or tau that is not finite, and on a group outside the counts.
  */
 export function groupVs(given: GroupVsOptions): GroupLoss {
-  expectOptions('groupVs', given, ['groupCounts', 'gamma', 'tau', 'form', 'weight', 'reduction']);
+  checkOptions('groupVs', given, {
+    groupCounts: required(COUNTS),
+    gamma: finite,
+    tau: finite,
+    form: oneOf(...FORMS),
+    weight: any,
+    reduction: any,
+  });
   const { groupCounts, gamma = 0.3, tau = 1, form = 'paper', weight, reduction = 'weightedMean' } = given;
-  expectOneOf('groupVs: form', form, FORMS);
-  const { classScale, shift } = adjustments('groupVs', groupCounts, gamma, tau, 'groupCounts');
+  const { classScale, shift } = adjustments(groupCounts, gamma, tau);
   return groupShifted('groupVs', classScale, form === 'official' ? shift.map(() => 0) : shift.map((v) => -v), {
     weight,
     reduction,

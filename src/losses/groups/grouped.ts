@@ -1,3 +1,4 @@
+import { check, integer, listOf } from '../../check/check.ts';
 import { indexSelect } from '../../ops/gather.ts';
 import { deviceTable } from '../device-table.ts';
 import type { GroupLoss } from './group-vs.ts';
@@ -10,10 +11,7 @@ import type { Objective } from '../objective.ts';
  * count of.
  */
 export function grouped(loss: GroupLoss, groups: ArrayLike<number>): Objective {
-  for (let i = 0; i < groups.length; i++) {
-    if (!(Number.isInteger(groups[i]) && groups[i]! >= 0 && groups[i]! < loss.numGroups))
-      throw new RangeError(`grouped: groups[${i}] is ${groups[i]}, expected an integer in 0..${loss.numGroups - 1}`);
-  }
+  check('grouped', { groups }, { groups: listOf(integer(0, loss.numGroups - 1)) });
   const table = deviceTable(groups, { dtype: 'i32' });
   const objective: Objective = ({ x, y, index, forward }) =>
     loss(forward(x), y, {

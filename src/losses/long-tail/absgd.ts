@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, between, checkOptions, oneOf, positive } from '../../check/check.ts';
 import { add, div, mul, sub } from '../../ops/binary.ts';
 import { greater, less } from '../../ops/compare.ts';
 import { concat } from '../../ops/concat.ts';
@@ -18,7 +18,7 @@ import { asLoss } from '../define.ts';
 import { deviceTable } from '../device-table.ts';
 import type { LossCall } from '../kernel-loss.ts';
 import type { Loss, LossFunction, LossInputs } from '../loss.ts';
-import { expectCompat, expectInvertible, expectOneOf, expectState } from '../loss-options.ts';
+import { expectInvertible, expectState } from '../loss-options.ts';
 import { wrapLoss } from '../wrap-loss.ts';
 
 /** Options of {@link absgd}. */
@@ -94,8 +94,15 @@ const NOTHING = -1e38;
  * number that f32 does not hold, or whose reciprocal it does not.
  */
 export function absgd(loss: Loss | LossFunction, options: AbsgdOptions = {}): Absgd {
-  expectOptions('absgd', options, ['lambda', 'gamma', 'alpha', 'init', 'floor', 'compat', 'reduction']);
-  expectCompat('absgd', options.compat);
+  checkOptions('absgd', options, {
+    lambda: any,
+    gamma: between(0, 1, '(]'),
+    alpha: positive,
+    init: oneOf('debias', 'firstBatch', 'zero'),
+    floor: atLeast(0),
+    compat: oneOf('released-code'),
+    reduction: any,
+  });
   const released = options.compat === 'released-code';
   const {
     gamma = released ? 0.1 : 0.9,
@@ -104,13 +111,6 @@ export function absgd(loss: Loss | LossFunction, options: AbsgdOptions = {}): Ab
     floor = 0,
     reduction = 'weightedMean',
   } = options;
-  if (!(gamma > 0 && gamma <= 1))
-    throw new RangeError(`absgd: gamma is ${gamma}, expected a number above 0 and at most 1`);
-  if (!(alpha > 0 && alpha < Infinity))
-    throw new RangeError(`absgd: alpha is ${alpha}, expected a finite number above 0`);
-  if (!(floor >= 0 && floor < Infinity))
-    throw new RangeError(`absgd: floor is ${floor}, expected a finite number of at least 0`);
-  expectOneOf('absgd: init', init, ['debias', 'firstBatch', 'zero']);
   let lambda = checked(options.lambda ?? (released ? 1 : 0.5));
   const base = asLoss(loss, 'absgd');
   // 1 / lambda, 0 for plain SGD.

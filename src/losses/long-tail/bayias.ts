@@ -1,8 +1,8 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, checkOptions } from '../../check/check.ts';
 import { adjustedCrossEntropy } from '../adjusted-cross-entropy.ts';
 import { defineKernelLoss } from '../kernel-loss.ts';
 import type { Loss } from '../loss.ts';
-import { priorShift, type AdjustedLossOptions } from './vs.ts';
+import { ADJUSTED, priorShift, type AdjustedLossOptions } from './vs.ts';
 
 /** Options of {@link bayias}. */
 export interface BayiasOptions extends AdjustedLossOptions {
@@ -21,7 +21,7 @@ export interface BayiasOptions extends AdjustedLossOptions {
  * counts and a prior that does not fit.
  */
 export function bayias(given: BayiasOptions): Loss {
-  expectOptions('bayias', given, ['testPrior', 'classCounts', 'weight', 'reduction']);
+  checkOptions('bayias', given, { testPrior: any, ...ADJUSTED });
   const { classCounts, testPrior, weight, reduction = 'mean' } = given;
   return defineKernelLoss({
     name: 'bayias',

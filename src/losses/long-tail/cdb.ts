@@ -1,14 +1,14 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, between, check, checkOptions, either, integer, oneOf, required } from '../../check/check.ts';
 import type { Reduction } from '../../ops/reduction.ts';
 import { adjustedCrossEntropy } from '../adjusted-cross-entropy.ts';
-import { normalized } from '../../stats/class-weights.ts';
+import { ACCURACIES, normalized } from '../../stats/class-weights.ts';
 import { asLoss } from '../define.ts';
 import { defineKernelLoss } from '../kernel-loss.ts';
 import type { Loss, LossFunction } from '../loss.ts';
-import { expectOneOf } from '../loss-options.ts';
 import { wrapLoss } from '../wrap-loss.ts';
 
-const FORMS = ['paper', 'cifar'] as const;
+const FORMS = oneOf('paper', 'cifar');
+const WEIGHTS = { tau: either(oneOf('dynamic'), atLeast(0)), dynamic: FORMS, floor: between(0, 1) } as const;
 
 /** How difficulties become weights; see {@link cdbWeights}. */
 export interface CdbWeightsOptions {
@@ -50,10 +50,9 @@ export interface Cdb extends Loss {
  * See {@link CdbWeightsOptions}.
  */
 export function cdbTau(accuracy: ArrayLike<number>, given: { dynamic?: 'paper' | 'cifar' } = {}): number {
-  expectOptions('cdbTau', given, ['dynamic']);
+  checkOptions('cdbTau', given, { dynamic: FORMS });
   const { dynamic = 'paper' } = given;
-  checkAccuracy('cdbTau', accuracy);
-  expectOneOf('cdbTau: dynamic', dynamic, FORMS);
+  check('cdbTau', { accuracy }, ACCURACIES);
   const seen = Float64Array.from(accuracy).filter((a) => !Number.isNaN(a));
   if (seen.length === 0) return 1;
   const ratio = seen.reduce((a, b) => Math.max(a, b)) / (seen.reduce((a, b) => Math.min(a, b)) + 0.01);
@@ -70,11 +69,9 @@ export function cdbWeights(
   accuracy: ArrayLike<number>,
   given: CdbWeightsOptions & { previous?: ArrayLike<number> } = {},
 ): Float64Array {
-  expectOptions('cdbWeights', given, ['tau', 'dynamic', 'floor', 'previous']);
+  checkOptions('cdbWeights', given, { ...WEIGHTS, previous: any });
   const { tau = 'dynamic', dynamic, floor = 0.01, previous } = given;
-  checkAccuracy('cdbWeights', accuracy);
-  checkOptions('cdbWeights', tau, floor);
-  if (dynamic !== undefined) expectOneOf('cdbWeights: dynamic', dynamic, FORMS);
+  check('cdbWeights', { accuracy }, ACCURACIES);
   const exponent = tau === 'dynamic' ? cdbTau(accuracy, { dynamic }) : tau;
   const d = difficulties(accuracy, floor, previous);
   const most = d.reduce((a, b) => Math.max(a, b));
@@ -89,12 +86,8 @@ export function cdbWeights(
  * follows. Throws RangeError on options out of range.
  */
 export function cdb(given: CdbOptions): Cdb {
-  expectOptions('cdb', given, ['numClasses', 'loss', 'reduction', 'tau', 'dynamic', 'floor']);
+  checkOptions('cdb', given, { numClasses: required(integer(1)), loss: any, reduction: any, ...WEIGHTS });
   const { numClasses, loss: base, reduction = 'mean', ...options } = given;
-  if (!(Number.isInteger(numClasses) && numClasses > 0))
-    throw new RangeError(`cdb: numClasses is ${numClasses}, expected a positive integer`);
-  checkOptions('cdb', options.tau ?? 'dynamic', options.floor ?? 0.01);
-  if (options.dynamic !== undefined) expectOneOf('cdb: dynamic', options.dynamic, FORMS);
   let difficulty: Float64Array = new Float64Array(numClasses).fill(1);
   let weights: Float64Array = difficulty.slice();
   const inner = base
@@ -126,18 +119,4 @@ export function cdb(given: CdbOptions): Cdb {
 
 function difficulties(accuracy: ArrayLike<number>, floor: number, previous?: ArrayLike<number>): Float64Array {
   return Float64Array.from(accuracy, (a, c) => Math.max(Number.isNaN(a) ? (previous?.[c] ?? 1) : 1 - a, floor));
-}
-
-function checkAccuracy(where: string, accuracy: ArrayLike<number>): void {
-  if (accuracy.length === 0) throw new RangeError(`${where}: accuracy has 0 entries, expected at least 1`);
-  for (let c = 0; c < accuracy.length; c++) {
-    if (typeof accuracy[c] !== 'number' || accuracy[c]! < 0 || accuracy[c]! > 1)
-      throw new RangeError(`${where}: accuracy[${c}] is ${accuracy[c]}, expected a number in [0, 1], or NaN`);
-  }
-}
-
-function checkOptions(where: string, tau: number | 'dynamic', floor: number): void {
-  if (tau !== 'dynamic' && !(tau >= 0 && tau < Infinity))
-    throw new RangeError(`${where}: tau is ${tau}, expected 'dynamic' or a finite number >= 0`);
-  if (!(floor >= 0 && floor <= 1)) throw new RangeError(`${where}: floor is ${floor}, expected a number in [0, 1]`);
 }

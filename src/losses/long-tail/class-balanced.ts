@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, checkOptions, oneOf, required } from '../../check/check.ts';
 import { oneHot } from '../../ops/one-hot.ts';
 import { sum } from '../../ops/reduce.ts';
 import type { Reduction } from '../../ops/reduction.ts';
@@ -6,12 +6,11 @@ import { neg } from '../../ops/unary.ts';
 import { where } from '../../ops/where.ts';
 import { adjustedCrossEntropy } from '../adjusted-cross-entropy.ts';
 import { byProbability } from '../by-probability.ts';
-import { checkBeta, checkCounts, effectiveNumberWeights } from '../../stats/class-weights.ts';
+import { BETA, COUNTS, effectiveNumberWeights } from '../../stats/class-weights.ts';
 import { defineLoss } from '../define.ts';
 import { defineKernelLoss } from '../kernel-loss.ts';
 import { focalOf } from '../label-margin.ts';
 import type { Loss } from '../loss.ts';
-import { expectGamma, expectOneOf } from '../loss-options.ts';
 
 /** Options of {@link classBalancedCrossEntropy}. */
 export interface ClassBalancedOptions {
@@ -34,17 +33,19 @@ export interface ClassBalancedFocalOptions extends ClassBalancedOptions {
   activation?: 'sigmoid' | 'softmax';
 }
 
+const BALANCED = { classCounts: required(COUNTS), beta: BETA, reduction: any } as const;
+
 /**
  * Cross-entropy weighted by the effective number of samples, see {@link effectiveNumberWeights}.
  * Cui, Jia, Lin, Song, Belongie, "Class-balanced loss based on effective number of samples", CVPR 2019.
  */
 export function classBalancedCrossEntropy(given: ClassBalancedOptions): Loss {
-  expectOptions('classBalancedCrossEntropy', given, ['classCounts', 'beta', 'reduction']);
+  checkOptions('classBalancedCrossEntropy', given, BALANCED);
   const { classCounts, beta = 0.9999, reduction = 'mean' } = given;
   return defineKernelLoss({
     name: 'classBalancedCrossEntropy',
     kernel: adjustedCrossEntropy(),
-    weight: weightsOf('classBalancedCrossEntropy', classCounts, beta),
+    weight: effectiveNumberWeights(classCounts, beta),
     reduction,
     numClasses: classCounts.length,
   });
@@ -57,12 +58,14 @@ export function classBalancedCrossEntropy(given: ClassBalancedOptions): Loss {
  * gamma.
  */
 export function classBalancedFocal(given: ClassBalancedFocalOptions): Loss {
-  expectOptions('classBalancedFocal', given, ['gamma', 'activation', 'classCounts', 'beta', 'reduction']);
+  checkOptions('classBalancedFocal', given, {
+    gamma: atLeast(0),
+    activation: oneOf('sigmoid', 'softmax'),
+    ...BALANCED,
+  });
   const { classCounts, beta = 0.9999, gamma = 2, activation = 'sigmoid', reduction = 'mean' } = given;
-  expectGamma('classBalancedFocal', gamma);
-  expectOneOf('classBalancedFocal: activation', activation, ['sigmoid', 'softmax']);
   const options = {
-    weight: weightsOf('classBalancedFocal', classCounts, beta),
+    weight: effectiveNumberWeights(classCounts, beta),
     reduction,
     numClasses: classCounts.length,
   };
@@ -74,10 +77,4 @@ export function classBalancedFocal(given: ClassBalancedFocalOptions): Loss {
       sum(focalOf(where(oneHot(labels, z.shape[1]!, { dtype: 'bool' }), z, neg(z)), gamma), { axes: 1 }),
     ...options,
   });
-}
-
-function weightsOf(where: string, classCounts: ArrayLike<number>, beta: number): Float64Array {
-  checkCounts(where, classCounts, 'classCounts');
-  checkBeta(where, beta);
-  return effectiveNumberWeights(classCounts, beta);
 }

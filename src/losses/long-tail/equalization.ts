@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, checkOptions, required } from '../../check/check.ts';
 import { sub } from '../../ops/binary.ts';
 import { greater, logicalAnd } from '../../ops/compare.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
@@ -7,13 +7,13 @@ import { oneHot } from '../../ops/one-hot.ts';
 import { where } from '../../ops/where.ts';
 import { key } from '../../random/key.ts';
 import { bernoulli } from '../../random/random.ts';
-import { checkCounts } from '../../stats/class-weights.ts';
+import { COUNTS } from '../../stats/class-weights.ts';
 import { defineLoss } from '../define.ts';
 import { deviceTable } from '../device-table.ts';
 import type { Loss, LossOptions } from '../loss.ts';
 
 /** Options of {@link equalization}. */
-export interface EqualizationOptions extends Omit<LossOptions, 'classes'> {
+export interface EqualizationOptions extends Omit<LossOptions, 'numClasses'> {
   /** Training samples of each class; an empty class is rare. */
   classCounts: ArrayLike<number>;
   /** Classes whose part of the training set is below this are rare, in 0..1. Default: 0.005. */
@@ -32,16 +32,15 @@ export interface EqualizationOptions extends Omit<LossOptions, 'classes'> {
  * and lambda or gamma outside 0..1.
  */
 export function equalization(given: EqualizationOptions): Loss {
-  expectOptions('equalization', given, ['classCounts', 'lambda', 'gamma', 'seed', 'weight', 'reduction']);
+  checkOptions('equalization', given, {
+    classCounts: required(COUNTS),
+    lambda: between(0, 1),
+    gamma: between(0, 1),
+    seed: any,
+    weight: any,
+    reduction: any,
+  });
   const { classCounts, lambda = 0.005, gamma = 0.9, seed = 0, ...rest } = given;
-  checkCounts('equalization', classCounts, 'classCounts');
-  for (const [name, value] of [
-    ['lambda', lambda],
-    ['gamma', gamma],
-  ] as const) {
-    if (!(value >= 0 && value <= 1))
-      throw new RangeError(`equalization: ${name} is ${value}, expected a number in 0..1`);
-  }
   const counts = Float64Array.from(classCounts);
   const total = counts.reduce((a, b) => a + b);
   const stream = key(seed);

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, checkOptions, oneOf } from '../../check/check.ts';
 import { softplus } from '../../ops/activations.ts';
 import { mul } from '../../ops/binary.ts';
 import type { Reduction } from '../../ops/reduction.ts';
@@ -7,7 +7,6 @@ import { byProbability } from '../by-probability.ts';
 import { defineLoss } from '../define.ts';
 import { labelMargin } from '../label-margin.ts';
 import type { Loss } from '../loss.ts';
-import { expectGamma, expectOneOf } from '../loss-options.ts';
 
 /** Options of {@link focal}. */
 export interface FocalOptions {
@@ -36,10 +35,14 @@ export interface FocalOptions {
  * negative or not finite, or a weight is.
  */
 export function focal(given: FocalOptions = {}): Loss {
-  expectOptions('focal', given, ['gamma', 'weight', 'weightIn', 'detach', 'reduction']);
+  checkOptions('focal', given, {
+    gamma: atLeast(0),
+    weight: any,
+    weightIn: oneOf('loss', 'probability'),
+    detach: any,
+    reduction: any,
+  });
   const { gamma = 2, weight, weightIn = 'loss', detach = false, reduction = 'mean' } = given;
-  expectGamma('focal', gamma);
-  expectOneOf('focal: weightIn', weightIn, ['loss', 'probability']);
   const shared = { weight, reduction, numClasses: weight?.length };
   if (weightIn === 'loss') return defineLoss({ ...byProbability('focal', 'focal', [gamma], { detach }), ...shared });
   return defineLoss({

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, checkOptions, positive } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { sigmoid } from '../../ops/activations.ts';
 import { add, div, mul } from '../../ops/binary.ts';
@@ -43,15 +43,8 @@ export interface InfluenceBalancedLoss extends Pick<Loss, 'name' | 'reduction' |
  * imbalanced visual classification", ICCV 2021. Throws RangeError unless alpha and eps are positive and finite.
  */
 export function influenceBalanced(given: InfluenceBalancedOptions = {}): InfluenceBalancedLoss {
-  expectOptions('influenceBalanced', given, ['alpha', 'eps', 'weight', 'reduction']);
+  checkOptions('influenceBalanced', given, { alpha: positive, eps: positive, weight: any, reduction: any });
   const { alpha = 1000, eps = 0.001, weight, reduction = 'mean' } = given;
-  for (const [name, value] of [
-    ['alpha', alpha],
-    ['eps', eps],
-  ] as const) {
-    if (!(value > 0 && value < Infinity))
-      throw new RangeError(`influenceBalanced: ${name} is ${value}, expected a positive finite number`);
-  }
   const base = defineKernelLoss({
     name: 'influenceBalanced',
     kernel: adjustedCrossEntropy(),
@@ -92,9 +85,8 @@ export interface InfluencedOptions {
  * weights of schedules reach both. `dispose` frees the loss. Throws RangeError on an epoch below 0.
  */
 export function influenced(loss: InfluenceBalancedLoss, given: InfluencedOptions = {}): Objective {
-  expectOptions('influenced', given, ['from']);
+  checkOptions('influenced', given, { from: between(0, Infinity) });
   const { from = 0 } = given;
-  if (!(from >= 0)) throw new RangeError(`influenced: from is ${from}, expected a number >= 0`);
   const plain = defineKernelLoss({ name: 'influenced', kernel: adjustedCrossEntropy(), reduction: 'mean' });
   const objective: Objective = ({ x, y, forward, at }) => {
     const seen: Tensor[] = [x];

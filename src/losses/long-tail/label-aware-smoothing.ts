@@ -1,15 +1,14 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, check, checkOptions, oneOf, positive, required } from '../../check/check.ts';
 import { add, mul, sub } from '../../ops/binary.ts';
 import { indexSelect } from '../../ops/gather.ts';
 import { mean } from '../../ops/reduce.ts';
 import type { Reduction } from '../../ops/reduction.ts';
 import { logSoftmax } from '../../ops/softmax.ts';
 import { neg } from '../../ops/unary.ts';
-import { checkCounts } from '../../stats/class-weights.ts';
+import { COUNTS } from '../../stats/class-weights.ts';
 import { defineLoss } from '../define.ts';
 import { ofLabel } from '../label-margin.ts';
 import type { Loss } from '../loss.ts';
-import { expectOneOf } from '../loss-options.ts';
 
 /** How the smoothing falls from the largest class to the smallest; see {@link labelSmoothings}. */
 export interface LabelSmoothingsOptions {
@@ -33,32 +32,28 @@ export interface LabelAwareSmoothingOptions extends LabelSmoothingsOptions {
   reduction?: Reduction;
 }
 
+const SMOOTHING = {
+  smoothHead: between(0, 1),
+  smoothTail: between(0, 1),
+  shape: oneOf('concave', 'linear', 'convex', 'power'),
+  power: positive,
+} as const;
+
 /**
  * Smoothing of each class: tail + (head - tail) g(t), t = (n_c - n_min) / (n_max - n_min); g is sin(pi t / 2)
  * (concave), t (linear), 1 - cos(pi t / 2) (convex) or t^power. Counts that are all equal have t = 0. Throws RangeError
  * on bad counts, a smoothing outside [0, 1], an unknown shape, and a power that is not positive and finite.
  */
 export function labelSmoothings(counts: ArrayLike<number>, options: LabelSmoothingsOptions = {}): Float64Array {
-  expectOptions('labelSmoothings', options, ['smoothHead', 'smoothTail', 'shape', 'power']);
-  return smoothings('labelSmoothings', counts, options, 'counts');
+  checkOptions('labelSmoothings', options, SMOOTHING);
+  check('labelSmoothings', { counts }, COUNTS);
+  return smoothings(counts, options);
 }
 
 function smoothings(
-  where: string,
   counts: ArrayLike<number>,
   { smoothHead = 0.4, smoothTail = 0.1, shape = 'concave', power = 2 }: LabelSmoothingsOptions,
-  what: string,
 ): Float64Array {
-  checkCounts(where, counts, what);
-  for (const [name, value] of [
-    ['smoothHead', smoothHead],
-    ['smoothTail', smoothTail],
-  ] as const) {
-    if (!(value >= 0 && value <= 1)) throw new RangeError(`${where}: ${name} is ${value}, expected a number in [0, 1]`);
-  }
-  expectOneOf(`${where}: shape`, shape, ['concave', 'linear', 'convex', 'power']);
-  if (!(power > 0 && power < Infinity))
-    throw new RangeError(`${where}: power is ${power}, expected a finite number > 0`);
   const n = Float64Array.from(counts);
   const least = n.reduce((a, b) => Math.min(a, b));
   const spread = n.reduce((a, b) => Math.max(a, b)) - least;
@@ -78,19 +73,16 @@ function smoothings(
  * for {@link labelSmoothings}.
  */
 export function labelAwareSmoothing(given: LabelAwareSmoothingOptions): Loss {
-  expectOptions('labelAwareSmoothing', given, [
-    'classCounts',
-    'weight',
-    'reduction',
-    'smoothHead',
-    'smoothTail',
-    'shape',
-    'power',
-  ]);
+  checkOptions('labelAwareSmoothing', given, {
+    classCounts: required(COUNTS),
+    weight: any,
+    reduction: any,
+    ...SMOOTHING,
+  });
   const { classCounts, weight, reduction = 'mean', ...smoothing } = given;
   return defineLoss({
     name: 'labelAwareSmoothing',
-    tables: { smoothing: smoothings('labelAwareSmoothing', classCounts, smoothing, 'classCounts') },
+    tables: { smoothing: smoothings(classCounts, smoothing) },
     values(z, labels, { tables }) {
       const logs = logSoftmax(z);
       const e = indexSelect(tables.smoothing, labels);

@@ -1,10 +1,10 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, checkOptions, required } from '../../check/check.ts';
 import { relu } from '../../ops/activations.ts';
 import { add, sub } from '../../ops/binary.ts';
 import { indexSelect } from '../../ops/gather.ts';
 import { max } from '../../ops/reduce.ts';
 import type { Reduction } from '../../ops/reduction.ts';
-import { checkCounts, checkMaxM, ldamMargins } from '../../stats/class-weights.ts';
+import { COUNTS, ldamMargins } from '../../stats/class-weights.ts';
 import { defineLoss } from '../define.ts';
 import { ofLabel, withoutLabel } from '../label-margin.ts';
 import type { Loss } from '../loss.ts';
@@ -27,10 +27,8 @@ export interface LdamHingeOptions {
  * official code).
  */
 export function ldamHinge(given: LdamHingeOptions): Loss {
-  expectOptions('ldamHinge', given, ['classCounts', 'maxM', 'weight', 'reduction']);
+  checkOptions('ldamHinge', given, { classCounts: required(COUNTS), maxM: atLeast(0), weight: any, reduction: any });
   const { classCounts, maxM = 0.5, weight, reduction } = given;
-  checkCounts('ldamHinge', classCounts, 'classCounts');
-  checkMaxM('ldamHinge', maxM);
   return defineLoss({
     name: 'ldamHinge',
     tables: { margins: ldamMargins(classCounts, maxM) },

@@ -1,10 +1,9 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, checkOptions, oneOf, positive, required } from '../../check/check.ts';
 import type { Reduction } from '../../ops/reduction.ts';
 import { adjustedCrossEntropy } from '../adjusted-cross-entropy.ts';
-import { checkCounts, checkMaxM, ldamMargins } from '../../stats/class-weights.ts';
+import { COUNTS, ldamMargins } from '../../stats/class-weights.ts';
 import { defineKernelLoss } from '../kernel-loss.ts';
 import type { Loss } from '../loss.ts';
-import { expectOneOf } from '../loss-options.ts';
 
 /** Options of {@link ldam}. */
 export interface LdamOptions {
@@ -33,13 +32,15 @@ export interface LdamOptions {
  * on bad counts, and on maxM, scale or scaleIn out of range.
  */
 export function ldam(given: LdamOptions): Loss {
-  expectOptions('ldam', given, ['classCounts', 'maxM', 'scale', 'scaleIn', 'weight', 'reduction']);
+  checkOptions('ldam', given, {
+    classCounts: required(COUNTS),
+    maxM: atLeast(0),
+    scale: positive,
+    scaleIn: oneOf('loss', 'head'),
+    weight: any,
+    reduction: any,
+  });
   const { classCounts, maxM = 0.5, scale = 30, scaleIn = 'loss', weight, reduction } = given;
-  checkCounts('ldam', classCounts, 'classCounts');
-  checkMaxM('ldam', maxM);
-  expectOneOf('ldam: scaleIn', scaleIn, ['loss', 'head']);
-  if (!(scale > 0 && Number.isFinite(scale)))
-    throw new RangeError(`ldam: scale is ${scale}, expected a positive number`);
   const inHead = scaleIn === 'head';
   return defineKernelLoss({
     name: 'ldam',

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, checkOptions, either, integer, listOf, required } from '../../check/check.ts';
 import { relu } from '../../ops/activations.ts';
 import { add, sub } from '../../ops/binary.ts';
 import type { RandomSource } from '../../ops/dropout.ts';
@@ -47,18 +47,14 @@ export interface NoisedTopK extends Objective {
  * classes, and on options outside their ranges.
  */
 export function noisedTopK(given: NoisedTopKOptions): NoisedTopK {
-  expectOptions('noisedTopK', given, ['k', 'eps', 'numDraws', 'margin']);
-  const { k, eps = 1, numDraws = 5, margin = 1 } = given;
-  for (const [name, value] of Object.entries({ k, numDraws })) {
-    if (!(Number.isInteger(value) && value >= 1))
-      throw new RangeError(`noisedTopK: ${name} is ${value}, expected a positive integer`);
-  }
-  if (!(eps >= 0 && eps < Infinity)) throw new RangeError(`noisedTopK: eps is ${eps}, expected a finite number >= 0`);
-  const margins = typeof margin === 'number' ? [margin] : Array.from(margin);
-  margins.forEach((m, c) => {
-    if (!(m >= 0 && m < Infinity))
-      throw new RangeError(`noisedTopK: margin[${c}] is ${m}, expected a finite number >= 0`);
+  checkOptions('noisedTopK', given, {
+    k: required(integer(1)),
+    eps: atLeast(0),
+    numDraws: integer(1),
+    margin: either(atLeast(0), listOf(atLeast(0))),
   });
+  const { k, eps = 1, numDraws = 5, margin = 1 } = given;
+  const margins = typeof margin === 'number' ? [margin] : Array.from(margin);
   const table = deviceTable(margins);
   const loss: NoisedTopK['loss'] = (logits, labels, { key, first }) => {
     const [rows, classes] = expectRank(logits, 2, 'noisedTopK: logits') as [number, number];

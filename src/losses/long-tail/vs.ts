@@ -1,7 +1,7 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, check, checkOptions, finite, listOf, positive, required } from '../../check/check.ts';
 import type { Reduction } from '../../ops/reduction.ts';
 import { adjustedCrossEntropy } from '../adjusted-cross-entropy.ts';
-import { checkCounts } from '../../stats/class-weights.ts';
+import { COUNTS } from '../../stats/class-weights.ts';
 import { defineKernelLoss } from '../kernel-loss.ts';
 import type { Loss } from '../loss.ts';
 
@@ -40,7 +40,10 @@ export interface CdtOptions extends AdjustedLossOptions {
   gamma?: number;
 }
 
-const KEYS = ['gamma', 'tau', 'classCounts', 'weight', 'reduction'] as const;
+/** Rules of {@link AdjustedLossOptions}. */
+export const ADJUSTED = { classCounts: required(COUNTS), weight: any, reduction: any } as const;
+
+const VS = { gamma: finite, tau: finite, ...ADJUSTED } as const;
 
 /**
  * Factors (n_c / n_max)^gamma and shifts tau log(n_c / N) from counts, an empty class counted as one sample. The
@@ -50,26 +53,18 @@ export function vsAdjustments(
   counts: ArrayLike<number>,
   given: Partial<VsOptions> = {},
 ): { classScale: Float64Array; shift: Float64Array } {
-  expectOptions('vsAdjustments', given, KEYS);
+  checkOptions('vsAdjustments', given, { ...VS, classCounts: any });
+  check('vsAdjustments', { counts }, COUNTS);
   const { gamma = 0.3, tau = 1 } = given;
-  return adjustments('vsAdjustments', counts, gamma, tau, 'counts');
+  return adjustments(counts, gamma, tau);
 }
 
-/** {@link vsAdjustments} under the name of the caller, and its name for the counts. */
+/** {@link vsAdjustments} of arguments that were checked. */
 export function adjustments(
-  where: string,
   counts: ArrayLike<number>,
   gamma: number,
   tau: number,
-  what = 'classCounts',
 ): { classScale: Float64Array; shift: Float64Array } {
-  checkCounts(where, counts, what);
-  for (const [name, value] of [
-    ['gamma', gamma],
-    ['tau', tau],
-  ] as const) {
-    if (!Number.isFinite(value)) throw new RangeError(`${where}: ${name} is ${value}, expected a finite number`);
-  }
   const held = Float64Array.from(counts, (n) => Math.max(n, 1));
   const most = held.reduce((a, b) => Math.max(a, b));
   const total = held.reduce((a, b) => a + b);
@@ -86,11 +81,11 @@ export function adjustments(
  * tau that is not finite.
  */
 export function vs(given: VsOptions): Loss {
-  expectOptions('vs', given, KEYS);
+  checkOptions('vs', given, VS);
   const { classCounts, gamma = 0.3, tau = 1, weight, reduction } = given;
   return defineKernelLoss({
     name: 'vs',
-    kernel: adjustedCrossEntropy(adjustments('vs', classCounts, gamma, tau)),
+    kernel: adjustedCrossEntropy(adjustments(classCounts, gamma, tau)),
     weight,
     reduction,
     numClasses: classCounts.length,
@@ -103,7 +98,7 @@ export function vs(given: VsOptions): Loss {
  * Menon et al., "Long-tail learning via logit adjustment", ICLR 2021. Errors as for {@link vs}.
  */
 export function logitAdjusted(given: LogitAdjustedOptions): Loss {
-  expectOptions('logitAdjusted', given, ['tau', 'testPrior', 'classCounts', 'weight', 'reduction']);
+  checkOptions('logitAdjusted', given, { tau: finite, testPrior: any, ...ADJUSTED });
   const { classCounts, tau = 1, testPrior, weight, reduction } = given;
   return defineKernelLoss({
     name: 'logitAdjusted',
@@ -121,19 +116,15 @@ export function priorShift(
   tau: number,
   testPrior: 'balanced' | ArrayLike<number> = 'balanced',
 ): Float64Array {
-  const { shift } = adjustments(where, counts, 0, tau);
+  const { shift } = adjustments(counts, 0, tau);
   if (!testPrior || testPrior === 'balanced') return shift;
   const rho = priorLogs(where, testPrior, counts.length);
   return shift.map((v, c) => v - tau * rho[c]!);
 }
 
 function priorLogs(where: string, prior: ArrayLike<number>, classes: number): Float64Array {
-  if (prior.length !== classes)
-    throw new RangeError(`${where}: testPrior has ${prior.length} entries, expected ${classes}`);
+  check(where, { testPrior: prior }, { testPrior: listOf(positive, classes, 'one per class') });
   const p = Float64Array.from(prior);
-  p.forEach((v, c) => {
-    if (!(v > 0 && v < Infinity)) throw new RangeError(`${where}: testPrior[${c}] is ${v}, expected a positive number`);
-  });
   const total = p.reduce((a, b) => a + b);
   return p.map((v) => Math.log(v / total));
 }
@@ -143,11 +134,11 @@ function priorLogs(where: string, prior: ArrayLike<number>, classes: number): Fl
  * recognition", NeurIPS 2020. Errors as for {@link vs}.
  */
 export function balancedSoftmax(given: AdjustedLossOptions): Loss {
-  expectOptions('balancedSoftmax', given, ['classCounts', 'weight', 'reduction']);
+  checkOptions('balancedSoftmax', given, ADJUSTED);
   const { classCounts, weight, reduction } = given;
   return defineKernelLoss({
     name: 'balancedSoftmax',
-    kernel: adjustedCrossEntropy({ shift: adjustments('balancedSoftmax', classCounts, 0, 1).shift }),
+    kernel: adjustedCrossEntropy({ shift: adjustments(classCounts, 0, 1).shift }),
     weight,
     reduction,
     numClasses: classCounts.length,
@@ -159,11 +150,11 @@ export function balancedSoftmax(given: AdjustedLossOptions): Loss {
  * compensating for feature deviation in imbalanced deep learning", 2020. Errors as for {@link vs}.
  */
 export function cdt(given: CdtOptions): Loss {
-  expectOptions('cdt', given, ['gamma', 'classCounts', 'weight', 'reduction']);
+  checkOptions('cdt', given, { gamma: finite, ...ADJUSTED });
   const { classCounts, gamma = 0.3, weight, reduction } = given;
   return defineKernelLoss({
     name: 'cdt',
-    kernel: adjustedCrossEntropy({ classScale: adjustments('cdt', classCounts, gamma, 0).classScale }),
+    kernel: adjustedCrossEntropy({ classScale: adjustments(classCounts, gamma, 0).classScale }),
     weight,
     reduction,
     numClasses: classCounts.length,

@@ -1,5 +1,5 @@
+import { any, between, check, checkOptions, positive, required, worded } from '../../check/check.ts';
 import type { Moment } from '../../check/moment.ts';
-import { expectOptions } from '../../check/options.ts';
 import { mul } from '../../ops/binary.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { alphaExponent } from './alpha-theory.ts';
@@ -7,7 +7,7 @@ import { byProbability } from '../by-probability.ts';
 import { defineLoss } from '../define.ts';
 import { deviceTable } from '../device-table.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** Options of {@link alphaLoss}. */
 export interface AlphaLossOptions extends LossOptions {
@@ -32,7 +32,7 @@ const constantsOf = (alpha: number): number[] => [alphaExponent('alphaLoss', alp
  * Inf. Theory 2022.
  */
 export function alphaLoss(given: AlphaLossOptions = {}): AlphaLoss {
-  expectOptions('alphaLoss', given, ['alpha', 'eps', ...LOSS_OPTIONS]);
+  checkOptions('alphaLoss', given, { alpha: any, eps: between(0, 1, '[)'), ...LOSS_RULES });
   const { alpha = 1, eps, ...options } = given;
   const constants = deviceTable(constantsOf(alpha));
   const loss = defineLoss({ ...byProbability('alphaLoss', 'power', constants, { eps }), ...options });
@@ -54,12 +54,16 @@ export interface AlphaScheduleOptions {
  * (see `alphaBounds`): `fit({ objective: scheduledLoss(loss, (at) => loss.setAlpha(alpha(at))) })`.
  */
 export function alphaSchedule(given: AlphaScheduleOptions): (at: Moment) => number {
-  expectOptions('alphaSchedule', given, ['from', 'to', 'start', 'end']);
+  checkOptions('alphaSchedule', given, {
+    from: required(any),
+    to: required(any),
+    start: between(0, Infinity),
+    end: any,
+  });
   const { from, to, start = 0, end } = given;
   for (const alpha of [from, to]) alphaExponent('alphaSchedule', alpha);
-  if (!(start >= 0)) throw new RangeError(`alphaSchedule: start is ${start}, expected a number >= 0`);
-  if (end !== undefined && !(end >= start))
-    throw new RangeError(`alphaSchedule: end is ${end}, expected a number >= start, ${start}`);
+  if (end !== undefined)
+    check('alphaSchedule', { end }, { end: worded(between(start, Infinity), `a number >= start, ${start}`) });
   return ({ step, stepsPerEpoch, epochs }) => {
     const [first, last] = [start * stepsPerEpoch, (end ?? epochs) * stepsPerEpoch];
     if (step >= last) return to;
@@ -74,6 +78,6 @@ export function alphaSchedule(given: AlphaScheduleOptions): (at: Moment) => numb
  * p^alpha / sum p^alpha: logits / alpha. alpha = Infinity learns no probabilities and throws a RangeError.
  */
 export function untilt(logits: Tensor, alpha: number): Tensor {
-  if (!(alpha > 0 && alpha < Infinity)) throw new RangeError(`untilt: alpha is ${alpha}, expected a finite number > 0`);
+  check('untilt', { alpha }, positive);
   return mul(logits, 1 / alpha);
 }

@@ -1,9 +1,10 @@
+import { atLeast, between, check, integer } from '../../check/check.ts';
 import { normalCdf } from '../../stats/normal.ts';
 import { softplus } from '../../stats/softplus.ts';
 
 /** 1 - 1 / alpha, without cancellation near 1. Throws RangeError unless alpha is above 0; Infinity is allowed. */
 export function alphaExponent(where: string, alpha: number): number {
-  if (!(alpha > 0)) throw new RangeError(`${where}: alpha is ${alpha}, expected a number > 0 or Infinity`);
+  check(where, { alpha }, { alpha: between(0, Infinity, '(]') });
   return alpha === Infinity ? 1 : (alpha - 1) / alpha;
 }
 
@@ -40,7 +41,7 @@ export function alphaInflection(alpha: number): number {
 /** The margin that minimises the expected loss where class 1 has probability eta: alpha log(eta / (1 - eta)). */
 export function alphaMinimiser(eta: number, alpha: number): number {
   alphaExponent('alphaMinimiser', alpha);
-  if (!(eta >= 0 && eta <= 1)) throw new RangeError(`alphaMinimiser: eta is ${eta}, expected a probability`);
+  check('alphaMinimiser', { eta }, { eta: between(0, 1) });
   const logit = Math.log(eta) - Math.log1p(-eta);
   return logit === 0 ? 0 : alpha * logit;
 }
@@ -77,9 +78,7 @@ export interface AlphaBounds {
 
 /** How far the risk of logistic models can move with alpha: the constants L_d and J_d of Sypherd et al., 2022. */
 export function alphaBounds(norm: number, d: number): AlphaBounds {
-  if (!(norm >= 0 && norm < Infinity))
-    throw new RangeError(`alphaBounds: norm is ${norm}, expected a finite number >= 0`);
-  if (!(Number.isInteger(d) && d >= 1)) throw new RangeError(`alphaBounds: d is ${d}, expected an integer >= 1`);
+  check('alphaBounds', { norm, d }, { norm: atLeast(0), d: integer(1) });
   const reach = norm * Math.sqrt(d);
   const loss = softplus(reach);
   return { loss, value: loss ** 2 / 2, gradient: Math.sqrt(d) * loss * Math.exp(-softplus(-reach)) };
@@ -128,9 +127,11 @@ export function slqcTransfer(
   alpha: number,
   { epsilon, radius, gradientNorm, norm, d }: SlqcKnown,
 ): { epsilon: number; radius: number } {
-  for (const [name, value] of Object.entries({ alpha0, alpha }))
-    if (!(value >= 1)) throw new RangeError(`slqcTransfer: ${name} is ${value}, expected a number >= 1 or Infinity`);
-  if (!(gradientNorm > 0)) throw new RangeError(`slqcTransfer: gradientNorm is ${gradientNorm}, expected a number > 0`);
+  check(
+    'slqcTransfer',
+    { alpha0, alpha, gradientNorm },
+    { alpha0: between(1, Infinity), alpha: between(1, Infinity), gradientNorm: between(0, Infinity, '(]') },
+  );
   const bounds = alphaBounds(norm, d);
   const step = Math.abs(1 / alpha - 1 / alpha0);
   return {

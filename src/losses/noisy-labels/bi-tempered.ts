@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { between, checkOptions, integer } from '../../check/check.ts';
 import { add, div, maximum, mul, sub } from '../../ops/binary.ts';
 import { less } from '../../ops/compare.ts';
 import { max, sum } from '../../ops/reduce.ts';
@@ -11,7 +11,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { defineLoss } from '../define.ts';
 import { ofLabel } from '../label-margin.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** Options of {@link biTempered}. */
 export interface BiTemperedOptions extends LossOptions {
@@ -23,6 +23,8 @@ export interface BiTemperedOptions extends LossOptions {
   iterations?: number;
 }
 
+const TEMPERED = { t2: between(1, 2, '[)'), iterations: integer(1) } as const;
+
 /**
  * Bi-tempered logistic loss: with log_t(x) = (x^(1 - t) - 1) / (1 - t) and its inverse exp_t, p = exp_t2(z - lambda(z))
  * sums to 1, and the value is -log_t1 p_y - (1 - sum_c p_c^(2 - t1)) / (2 - t1). Cross-entropy at t1 = t2 = 1; bounded
@@ -30,10 +32,8 @@ export interface BiTemperedOptions extends LossOptions {
  * 2019. Predict with {@link temperedSoftmax} at the same t2. Throws RangeError on temperatures outside their ranges.
  */
 export function biTempered(given: BiTemperedOptions = {}): Loss {
-  expectOptions('biTempered', given, ['t1', 't2', 'iterations', ...LOSS_OPTIONS]);
+  checkOptions('biTempered', given, { t1: between(0, 1), ...TEMPERED, ...LOSS_RULES });
   const { t1 = 0.8, t2 = 1.2, iterations = 16, ...options } = given;
-  if (!(t1 >= 0 && t1 <= 1)) throw new RangeError(`biTempered: t1 is ${t1}, expected 0 <= t1 <= 1`);
-  expectTempered('biTempered', t2, iterations);
   return defineLoss({
     name: 'biTempered',
     values: (z, labels) => {
@@ -63,17 +63,10 @@ export function biTempered(given: BiTemperedOptions = {}): Loss {
  * t2 = 1. Errors as there.
  */
 export function temperedSoftmax(z: Tensor, given: Pick<BiTemperedOptions, 't2' | 'iterations'> = {}): Tensor {
-  expectOptions('temperedSoftmax', given, ['t2', 'iterations']);
+  checkOptions('temperedSoftmax', given, TEMPERED);
   const { t2 = 1.2, iterations = 16 } = given;
-  expectTempered('temperedSoftmax', t2, iterations);
   const classes = z.shape.at(-1) ?? 1;
   return reshape(exp(temperedLogSoftmax(reshape(z, [z.size / classes, classes]), t2, iterations)), z.shape);
-}
-
-function expectTempered(where: string, t2: number, iterations: number): void {
-  if (!(t2 >= 1 && t2 < 2)) throw new RangeError(`${where}: t2 is ${t2}, expected 1 <= t2 < 2`);
-  if (!(Number.isInteger(iterations) && iterations >= 1))
-    throw new RangeError(`${where}: iterations is ${iterations}, expected a positive integer`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, callable, checkOptions } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { add, div, mul, sub } from '../../ops/binary.ts';
 import { greater, less, lessEqual } from '../../ops/compare.ts';
@@ -68,9 +68,14 @@ export function coresPrior(prior: ArrayLike<number>, samples: number, removed: A
  * logarithm is left out. Throws RangeError on a beta or prior outside its range.
  */
 export function cores(given: CoresOptions = {}): Cores {
-  expectOptions('cores', given, ['beta', 'sieveFrom', 'prior', 'weight', 'reduction']);
+  checkOptions('cores', given, {
+    beta: callable,
+    sieveFrom: between(0, Infinity),
+    prior: any,
+    weight: any,
+    reduction: any,
+  });
   const { beta = coresBeta, sieveFrom = 31, prior, weight, reduction = 'weightedMean' } = given;
-  if (!(sieveFrom >= 0)) throw new RangeError(`cores: sieveFrom is ${sieveFrom}, expected a number >= 0`);
   let epoch = 0;
   const betaNow = (): number[] => {
     const b = beta(epoch);

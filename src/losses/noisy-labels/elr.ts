@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, between, checkOptions, integer, required } from '../../check/check.ts';
 import { add, div, mul, sub } from '../../ops/binary.ts';
 import { mean, sum } from '../../ops/reduce.ts';
 import { softmax } from '../../ops/softmax.ts';
@@ -51,15 +51,16 @@ export interface Elr extends Objective {
  * targets twice.
  */
 export function elr(given: ElrOptions): Elr {
-  expectOptions('elr', given, ['numSamples', 'numClasses', 'lambda', 'beta', 'floor', 'base']);
+  checkOptions('elr', given, {
+    numSamples: required(integer(1)),
+    numClasses: required(integer(2)),
+    lambda: atLeast(0),
+    beta: between(0, 1, '[)'),
+    floor: between(0, 0.5, '()'),
+    base: any,
+  });
   const { numSamples, numClasses, lambda = 3, beta = 0.7, floor = 1e-4 } = given;
   const base = given.base ? asLoss(given.base, 'elr') : crossEntropyLoss();
-  if (!(Number.isInteger(numClasses) && numClasses >= 2))
-    throw new RangeError(`elr: numClasses is ${numClasses}, expected an integer >= 2`);
-  if (!(lambda >= 0 && lambda < Infinity))
-    throw new RangeError(`elr: lambda is ${lambda}, expected a finite number >= 0`);
-  if (!(beta >= 0 && beta < 1)) throw new RangeError(`elr: beta is ${beta}, expected 0 <= beta < 1`);
-  if (!(floor > 0 && floor < 0.5)) throw new RangeError(`elr: floor is ${floor}, expected 0 < floor < 0.5`);
   const memory = sampleMemory('elr', numSamples, numClasses, 0, (v) => v >= 0 && v <= 1, 'a number in 0..1');
   const loss: Elr['loss'] = (logits, labels, index) => {
     const p = clamp(softmax(logits), floor, 1 - floor);

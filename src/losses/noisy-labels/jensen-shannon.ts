@@ -1,11 +1,11 @@
-import { expectOptions } from '../../check/options.ts';
+import { between, checkOptions } from '../../check/check.ts';
 import { sigmoid, softplus } from '../../ops/activations.ts';
 import { add, mul, sub } from '../../ops/binary.ts';
 import { log, neg } from '../../ops/unary.ts';
 import { defineLoss } from '../define.ts';
 import { labelMargin } from '../label-margin.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** Options of {@link jensenShannon}. */
 export interface JensenShannonOptions extends LossOptions {
@@ -23,9 +23,8 @@ export interface JensenShannonOptions extends LossOptions {
  * labels", NeurIPS 2021. Throws RangeError unless 0 < pi < 1.
  */
 export function jensenShannon(given: JensenShannonOptions = {}): Loss {
-  expectOptions('jensenShannon', given, ['pi', ...LOSS_OPTIONS]);
+  checkOptions('jensenShannon', given, { pi: between(0, 1, '()'), ...LOSS_RULES });
   const { pi = 0.5, ...options } = given;
-  if (!(pi > 0 && pi < 1)) throw new RangeError(`jensenShannon: pi is ${pi}, expected a number in (0, 1)`);
   return defineLoss({
     name: 'jensenShannon',
     values: (z, labels) => {

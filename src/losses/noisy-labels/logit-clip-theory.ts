@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, check, checkOptions, integer, positive, required } from '../../check/check.ts';
 import { softplus } from '../../stats/softplus.ts';
 
 /** Options of {@link logitClipBounds}. */
@@ -35,13 +35,12 @@ export interface LogitClipBounds {
  * - 1) / K), b = a / (K - 1). Wei et al., ICML 2023, have 2 tau for every p.
  */
 export function logitClipBounds(given: LogitClipBoundsOptions): LogitClipBounds {
-  expectOptions('logitClipBounds', given, ['tau', 'p', 'numClasses']);
+  checkOptions('logitClipBounds', given, {
+    tau: required(positive),
+    p: between(1, Infinity),
+    numClasses: required(integer(2)),
+  });
   const { tau, p = 2, numClasses } = given;
-  if (!(tau > 0 && tau < Infinity))
-    throw new RangeError(`logitClipBounds: tau is ${tau}, expected a finite number > 0`);
-  if (!(p >= 1)) throw new RangeError(`logitClipBounds: p is ${p}, expected a number >= 1 or Infinity`);
-  if (!(Number.isInteger(numClasses) && numClasses >= 2))
-    throw new RangeError(`logitClipBounds: numClasses is ${numClasses}, expected an integer >= 2`);
   const others = numClasses - 1;
   const gap = p === 1 ? tau : p === Infinity ? 2 * tau : tau * (1 + others ** (-1 / (p - 1))) ** ((p - 1) / p);
   const low = Math.log1p(others * Math.exp(-gap));
@@ -88,11 +87,8 @@ export function symmetricNoiseExcess(
   { sumLow, sumHigh }: Pick<LogitClipBounds, 'sumLow' | 'sumHigh'>,
   given: { rate: number; numClasses: number },
 ): number {
-  expectOptions('symmetricNoiseExcess', given, ['rate', 'numClasses']);
+  checkOptions('symmetricNoiseExcess', given, { rate: required(any), numClasses: required(integer(2)) });
   const { rate, numClasses } = given;
-  if (!(Number.isInteger(numClasses) && numClasses >= 2))
-    throw new RangeError(`symmetricNoiseExcess: numClasses is ${numClasses}, expected an integer >= 2`);
-  if (!(rate >= 0 && rate < 1 - 1 / numClasses))
-    throw new RangeError(`symmetricNoiseExcess: rate is ${rate}, expected 0 <= rate < ${1 - 1 / numClasses}`);
+  check('symmetricNoiseExcess', { rate }, { rate: between(0, 1 - 1 / numClasses, '[)') });
   return (rate * (sumHigh - sumLow)) / (numClasses - 1 - rate * numClasses);
 }

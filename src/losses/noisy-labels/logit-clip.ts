@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, check, checkOptions, oneOf } from '../../check/check.ts';
 import { div, maximum, mul } from '../../ops/binary.ts';
 import { greater, greaterEqual, isFinite } from '../../ops/compare.ts';
 import { norm } from '../../ops/norm.ts';
@@ -9,7 +9,6 @@ import { noGrad } from '../../tensor/tape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { deviceTable } from '../device-table.ts';
 import type { Loss, LossFunction } from '../loss.ts';
-import { expectCompat } from '../loss-options.ts';
 import { onLogits } from '../wrap-loss.ts';
 
 /** Options of {@link logitClip}. */
@@ -31,14 +30,11 @@ export interface LogitClip extends Loss {
   setTau(tau: number): void;
 }
 
-function checkNorm(where: string, { p = 2, compat }: Omit<LogitClipOptions, 'tau'>): void {
-  if (!(p >= 1)) throw new RangeError(`${where}: p is ${p}, expected a number >= 1 or Infinity`);
-  expectCompat(where, compat);
-}
+const NORM = { p: between(1, Infinity), compat: oneOf('released-code') } as const;
 
 /** f32 has no larger number than the one that stands for Infinity; no logit reaches it. */
 function checkTau(where: string, tau: number): number {
-  if (!(tau > 0)) throw new RangeError(`${where}: tau is ${tau}, expected a number > 0 or Infinity`);
+  check(where, { tau }, { tau: between(0, Infinity, '(]') });
   return Math.min(tau, 3e38);
 }
 
@@ -49,9 +45,8 @@ function checkTau(where: string, tau: number): number {
  * part in the norm. `tau`: a number, or a tensor of one that the host rewrites. Throws RangeError as {@link logitClip}.
  */
 export function clipLogits(z: Tensor, tau: number | Tensor, given: Omit<LogitClipOptions, 'tau'> = {}): Tensor {
-  expectOptions('clipLogits', given, ['p', 'compat']);
+  checkOptions('clipLogits', given, NORM);
   const { p = 2, compat } = given;
-  checkNorm('clipLogits', { p, compat });
   return ofFinite(z, (finite) =>
     clipped(finite, typeof tau === 'number' ? checkTau('clipLogits', tau) : tau, { p, compat }),
   );
@@ -81,10 +76,9 @@ function clipped(z: Tensor, tau: number | Tensor, { p = 2, compat }: Omit<LogitC
  * 0 and p >= 1.
  */
 export function logitClip(loss: Loss | LossFunction, given: LogitClipOptions = {}): LogitClip {
-  expectOptions('logitClip', given, ['tau', 'p', 'compat']);
+  checkOptions('logitClip', given, { tau: any, ...NORM });
   const { tau = 1, p = 2, compat } = given;
   const numbersOf = (value: number): number[] => [checkTau('logitClip', value)];
-  checkNorm('logitClip', { p, compat });
   const table = deviceTable(numbersOf(tau));
   const wrapped = onLogits('logitClip', loss, (z) => clipLogits(z, table.on(z.gpu), { p, compat }), [table]);
   return Object.assign(wrapped, { setTau: (next: number): void => table.write(numbersOf(next)) });

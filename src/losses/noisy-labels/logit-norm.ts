@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { checkOptions, positive } from '../../check/check.ts';
 import { add, div, maximum, mul } from '../../ops/binary.ts';
 import { norm } from '../../ops/norm.ts';
 import { max } from '../../ops/reduce.ts';
@@ -7,7 +7,6 @@ import { noGrad } from '../../tensor/tape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ofFinite } from './logit-clip.ts';
 import type { Loss, LossFunction } from '../loss.ts';
-import { expectAbove } from '../loss-options.ts';
 import { onLogits } from '../wrap-loss.ts';
 
 /** Options of {@link logitNorm}. */
@@ -37,8 +36,7 @@ function normalized(z: Tensor, tau: number): Tensor {
  * logit normalization", ICML 2022. Throws RangeError unless tau is finite and > 0.
  */
 export function logitNorm(loss: Loss | LossFunction, given: LogitNormOptions = {}): Loss {
-  expectOptions('logitNorm', given, ['tau']);
+  checkOptions('logitNorm', given, { tau: positive });
   const { tau = 0.04 } = given;
-  expectAbove('logitNorm: tau', tau, 0);
   return onLogits('logitNorm', loss, (z) => normalizeLogits(z, tau));
 }

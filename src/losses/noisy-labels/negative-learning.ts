@@ -1,9 +1,9 @@
-import { expectOptions } from '../../check/options.ts';
+import { checkOptions } from '../../check/check.ts';
 import { softplus } from '../../ops/activations.ts';
 import { defineLoss } from '../define.ts';
 import { labelMargin } from '../label-margin.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /**
  * Negative learning: -log(1 - p_c) for a class c that the sample does not have. The labels of a call are such
@@ -11,6 +11,6 @@ import { LOSS_OPTIONS } from '../loss-options.ts';
  * "NLNL: negative learning for noisy labels", ICCV 2019.
  */
 export function negativeLearning(options: LossOptions = {}): Loss {
-  expectOptions('negativeLearning', options, LOSS_OPTIONS);
+  checkOptions('negativeLearning', options, LOSS_RULES);
   return defineLoss({ name: 'negativeLearning', values: (z, labels) => softplus(labelMargin(z, labels)), ...options });
 }

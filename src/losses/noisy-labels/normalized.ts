@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, between, checkOptions, checkValue, listOf, nonEmpty } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { add, div, maximum, mul } from '../../ops/binary.ts';
 import { oneHot } from '../../ops/one-hot.ts';
@@ -10,7 +10,7 @@ import { noGrad } from '../../tensor/tape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { asLoss, defineLoss } from '../define.ts';
 import type { Loss, LossFunction, LossOptions } from '../loss.ts';
-import { expectGamma, LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** The value of the label divided by the sum of the values of all classes; with one class that would be 0 / 0. */
 function share(where: string, values: Tensor, labels: Tensor<'i32'>): Tensor {
@@ -25,7 +25,7 @@ function share(where: string, values: Tensor, labels: Tensor<'i32'>): Tensor {
  * classes at least. Ma et al., ICML 2020.
  */
 export function nce(options: LossOptions = {}): Loss {
-  expectOptions('nce', options, LOSS_OPTIONS);
+  checkOptions('nce', options, LOSS_RULES);
   return defineLoss({
     name: 'nce',
     values: (logits, labels) => share('nce', neg(logSoftmax(logits)), labels),
@@ -43,9 +43,8 @@ export interface NflOptions extends LossOptions {
 
 /** Normalised focal loss: FL(y) / sum_k FL(k), FL(k) = -(1 - p_k)^gamma log p_k. Ma et al., ICML 2020. */
 export function nfl(given: NflOptions = {}): Loss {
-  expectOptions('nfl', given, ['gamma', 'detach', ...LOSS_OPTIONS]);
+  checkOptions('nfl', given, { gamma: atLeast(0), detach: any, ...LOSS_RULES });
   const { gamma = 0.5, detach = false, ...options } = given;
-  expectGamma('nfl', gamma);
   return defineLoss({
     name: 'nfl',
     values: (logits, labels) => {
@@ -68,10 +67,8 @@ export interface NgceOptions extends LossOptions {
 
 /** Normalised generalised cross-entropy (1 - p_y^q) / (classes - sum_k p_k^q). Ma et al., ICML 2020. */
 export function ngce(given: NgceOptions = {}): Loss {
-  expectOptions('ngce', given, ['q', 'floor', ...LOSS_OPTIONS]);
+  checkOptions('ngce', given, { q: between(0, 1, '(]'), floor: between(0, 1, '[)'), ...LOSS_RULES });
   const { q = 0.7, floor = 0, ...options } = given;
-  if (!(q > 0 && q <= 1)) throw new RangeError(`ngce: q is ${q}, expected 0 < q <= 1`);
-  if (!(floor >= 0 && floor < 1)) throw new RangeError(`ngce: floor is ${floor}, expected 0 <= floor < 1`);
   return defineLoss({
     name: 'ngce',
     values: (logits, labels) => {
@@ -91,8 +88,8 @@ export function combined(
   parts: readonly (readonly [factor: number, loss: Loss | LossFunction])[],
   options: LossOptions = {},
 ): Loss {
-  expectOptions('combined', options, LOSS_OPTIONS);
-  if (parts.length === 0) throw new RangeError('combined: parts has 0 entries, expected at least 1');
+  checkOptions('combined', options, LOSS_RULES);
+  checkValue('combined: parts', parts, nonEmpty(listOf(any)));
   parts.forEach(([factor], i) => {
     if (!Number.isFinite(factor))
       throw new RangeError(`combined: the factor of part ${i} is ${factor}, expected a finite number`);

@@ -1,8 +1,8 @@
-import { expectOptions } from '../../check/options.ts';
+import { above, atLeast, between, checkOptions, integer, positive } from '../../check/check.ts';
 import { byProbability } from '../by-probability.ts';
 import { defineLoss } from '../define.ts';
 import type { Loss, LossOptions } from '../loss.ts';
-import { expectAbove, expectFactors, LOSS_OPTIONS } from '../loss-options.ts';
+import { LOSS_RULES } from '../loss-options.ts';
 
 /** -log of the 1e-4 that stands for 0 in the labels of reverse cross-entropy. */
 const REVERSE = -Math.log(1e-4);
@@ -18,9 +18,8 @@ export interface ScaledOptions extends LossOptions {
  * differs in its factor: 1, 2 (the distance to the one-hot label) or 2 / classes. Ghosh, Kumar, Sastry, AAAI 2017.
  */
 export function mae(given: ScaledOptions = {}): Loss {
-  expectOptions('mae', given, ['scale', ...LOSS_OPTIONS]);
+  checkOptions('mae', given, { scale: atLeast(0), ...LOSS_RULES });
   const { scale = 1, ...options } = given;
-  expectFactors('mae', { scale });
   return defineLoss({ ...byProbability('mae', 'mix', [0, scale]), ...options });
 }
 
@@ -29,9 +28,8 @@ export function mae(given: ScaledOptions = {}): Loss {
  * 1e-7 as well, which changes values by less than 1e-6 a class. Wang et al., ICCV 2019.
  */
 export function rce(given: ScaledOptions = {}): Loss {
-  expectOptions('rce', given, ['scale', ...LOSS_OPTIONS]);
+  checkOptions('rce', given, { scale: atLeast(0), ...LOSS_RULES });
   const { scale = 1, ...options } = given;
-  expectFactors('rce', { scale });
   return defineLoss({ ...byProbability('rce', 'mix', [0, REVERSE * scale]), ...options });
 }
 
@@ -45,9 +43,8 @@ export interface SceOptions extends LossOptions {
 
 /** Symmetric cross-entropy: alpha CE + beta RCE. Wang et al., ICCV 2019. */
 export function sce(given: SceOptions = {}): Loss {
-  expectOptions('sce', given, ['alpha', 'beta', ...LOSS_OPTIONS]);
+  checkOptions('sce', given, { alpha: atLeast(0), beta: atLeast(0), ...LOSS_RULES });
   const { alpha = 0.1, beta = 1, ...options } = given;
-  expectFactors('sce', { alpha, beta });
   return defineLoss({ ...byProbability('sce', 'mix', [alpha, beta * REVERSE]), ...options });
 }
 
@@ -66,9 +63,8 @@ export interface GceOptions extends LossOptions {
  * 2018.
  */
 export function gce(given: GceOptions = {}): Loss {
-  expectOptions('gce', given, ['q', 'floor', 'eps', ...LOSS_OPTIONS]);
+  checkOptions('gce', given, { q: between(0, 1), floor: between(0, 1, '[)'), eps: between(0, 1, '[)'), ...LOSS_RULES });
   const { q = 0.7, floor, eps, ...options } = given;
-  if (!(q >= 0 && q <= 1)) throw new RangeError(`gce: q is ${q}, expected 0 <= q <= 1`);
   return defineLoss({ ...byProbability('gce', 'power', [q], { floor, eps }), ...options });
 }
 
@@ -83,9 +79,8 @@ export interface PhuberOptions extends LossOptions {
  * Menon, Rawat, Reddi, Kumar, ICLR 2020.
  */
 export function phuberCE(given: PhuberOptions = {}): Loss {
-  expectOptions('phuberCE', given, ['tau', ...LOSS_OPTIONS]);
+  checkOptions('phuberCE', given, { tau: above(1), ...LOSS_RULES });
   const { tau = 10, ...options } = given;
-  expectAbove('phuberCE: tau', tau, 1);
   return defineLoss({ ...byProbability('phuberCE', 'huber', [0, tau, Math.log(tau), 1 / tau]), ...options });
 }
 
@@ -97,10 +92,8 @@ export interface PhuberGceOptions extends PhuberOptions {
 
 /** Partially Huberised generalised cross-entropy: linear below p = tau^(1 / (q - 1)). Menon et al., ICLR 2020. */
 export function phuberGCE(given: PhuberGceOptions = {}): Loss {
-  expectOptions('phuberGCE', given, ['q', 'tau', ...LOSS_OPTIONS]);
+  checkOptions('phuberGCE', given, { q: between(0, 1, '[)'), tau: above(1), ...LOSS_RULES });
   const { q = 0.7, tau = 10, ...options } = given;
-  expectAbove('phuberGCE: tau', tau, 1);
-  if (!(q >= 0 && q < 1)) throw new RangeError(`phuberGCE: q is ${q}, expected 0 <= q < 1`);
   return defineLoss({
     ...byProbability('phuberGCE', 'huber', [q, tau, Math.log(tau) / (1 - q), tau ** (1 / (q - 1))]),
     ...options,
@@ -115,10 +108,8 @@ export interface TaylorOptions extends LossOptions {
 
 /** Taylor cross-entropy: the sum of (1 - p)^i / i for i up to `order`. Feng et al., IJCAI 2020. */
 export function taylorCE(given: TaylorOptions = {}): Loss {
-  expectOptions('taylorCE', given, ['order', ...LOSS_OPTIONS]);
+  checkOptions('taylorCE', given, { order: integer(1), ...LOSS_RULES });
   const { order = 2, ...options } = given;
-  if (!(Number.isInteger(order) && order >= 1))
-    throw new RangeError(`taylorCE: order is ${order}, expected a positive integer`);
   return defineLoss({ ...byProbability('taylorCE', 'taylor', [], { order }), ...options });
 }
 
@@ -132,19 +123,15 @@ export interface AsymmetricOptions extends LossOptions {
 
 /** Asymmetric generalised cross-entropy ((a + 1)^q - (a + p)^q) / q, a > 0, q > 0. Zhou et al., ICML 2021. */
 export function agce(given: AsymmetricOptions = {}): Loss {
-  expectOptions('agce', given, ['a', 'q', ...LOSS_OPTIONS]);
+  checkOptions('agce', given, { a: positive, q: positive, ...LOSS_RULES });
   const { a = 0.6, q = 0.6, ...options } = given;
-  expectAbove('agce: a', a, 0);
-  expectAbove('agce: q', q, 0);
   return defineLoss({ ...byProbability('agce', 'asymmetric', [-(a + 1), q, -((a + 1) ** q) / q]), ...options });
 }
 
 /** Asymmetric unhinged loss ((a - p)^q - (a - 1)^q) / q, a > 1, q > 0. Zhou et al., ICML 2021. */
 export function aul(given: AsymmetricOptions = {}): Loss {
-  expectOptions('aul', given, ['a', 'q', ...LOSS_OPTIONS]);
+  checkOptions('aul', given, { a: above(1), q: positive, ...LOSS_RULES });
   const { a = 5.5, q = 3, ...options } = given;
-  expectAbove('aul: a', a, 1);
-  expectAbove('aul: q', q, 0);
   return defineLoss({ ...byProbability('aul', 'asymmetric', [a - 1, q, (a - 1) ** q / q]), ...options });
 }
 
@@ -156,8 +143,7 @@ export interface AelOptions extends LossOptions {
 
 /** Asymmetric exponential loss e^(-p / a), a > 0. Zhou et al., ICML 2021. */
 export function ael(given: AelOptions = {}): Loss {
-  expectOptions('ael', given, ['a', ...LOSS_OPTIONS]);
+  checkOptions('ael', given, { a: positive, ...LOSS_RULES });
   const { a = 2.5, ...options } = given;
-  expectAbove('ael: a', a, 0);
   return defineLoss({ ...byProbability('ael', 'exponential', [a]), ...options });
 }

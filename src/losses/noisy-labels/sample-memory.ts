@@ -29,8 +29,6 @@ export function sampleMemory(
   isEntry: (v: number) => boolean,
   entries: string,
 ): SampleMemory {
-  if (!(Number.isSafeInteger(samples) && samples >= 1))
-    throw new RangeError(`${name}: numSamples is ${samples}, expected an integer >= 1`);
   const size = samples * width;
   const table = deviceTable({ data: new Float32Array(size).fill(fill), shape: [samples, width] });
   return {

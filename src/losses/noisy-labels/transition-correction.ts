@@ -11,7 +11,7 @@ import { LEFT_OUT } from '../label-margin.ts';
 import type { Loss, LossOptions } from '../loss.ts';
 
 /** Options of {@link forwardCorrection} and {@link backwardCorrection}. */
-export interface TransitionCorrectionOptions extends Omit<LossOptions, 'classes'> {
+export interface TransitionCorrectionOptions extends Omit<LossOptions, 'numClasses'> {
   /**
    * Probability of each noisy label (column) given the clean one (row), such as the `transition` of a noise model of
    * `evenkeel/data`.

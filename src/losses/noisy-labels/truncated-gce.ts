@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, between, checkOptions, integer, required } from '../../check/check.ts';
 import { sub } from '../../ops/binary.ts';
 import { weighRows } from '../../ops/held-logits.ts';
 import { mean } from '../../ops/reduce.ts';
@@ -42,9 +42,8 @@ export interface TruncatedGce extends Objective {
  * => { if (epoch >= 39 && epoch % 10 === 9) loss.update(await model.logits(train.x), train.y); }`.
  */
 export function truncatedGce(given: TruncatedGceOptions): TruncatedGce {
-  expectOptions('truncatedGce', given, ['numSamples', 'q', 'k']);
+  checkOptions('truncatedGce', given, { numSamples: required(integer(1)), q: any, k: between(0, 1, '()') });
   const { numSamples, q = 0.7, k = 0.5 } = given;
-  if (!(k > 0 && k < 1)) throw new RangeError(`truncatedGce: k is ${k}, expected 0 < k < 1`);
   const base = gce({ q });
   const memory = sampleMemory('truncatedGce', numSamples, 1, 1, (v) => v === 0 || v === 1, '0 or 1');
   const constant = q === 0 ? -Math.log(k) : (1 - k ** q) / q;

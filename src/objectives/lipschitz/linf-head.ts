@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, between, checkOptions, oneOf, positive, required } from '../../check/check.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import type { Objective, ObjectiveInputs } from '../../losses/objective.ts';
 import type { LinfDistHeadNet } from '../../nn/linf-dist-head-net.ts';
@@ -17,9 +17,10 @@ import { abs, tanh } from '../../ops/unary.ts';
 import { splitKey } from '../../random/key.ts';
 import { unscoped } from '../../tensor/scope.ts';
 import { tensor, type Tensor } from '../../tensor/tensor.ts';
-import { expectPositive, expectWeights } from '../smoothing/noisy-inputs.ts';
 
-const FORMS = ['mix', 'hinge'] as const;
+const FORMS = oneOf('mix', 'hinge');
+/** Rules of what `set` changes. */
+const MOVING = { epsTrain: atLeast(0), kappa: between(0, 1), lambda: atLeast(0) } as const;
 
 /** Options of {@link linfHead}. */
 export interface LinfHeadOptions {
@@ -31,7 +32,7 @@ export interface LinfHeadOptions {
    */
   kappa?: number;
   /** 'mix', the first paper's; 'hinge', SortNet's. Default: 'mix'. */
-  form?: (typeof FORMS)[number];
+  form?: 'mix' | 'hinge';
   /** Weight of the clean cross-entropy, of 'hinge'. Default: 0.05. */
   lambda?: number;
 }
@@ -56,13 +57,9 @@ export interface LinfHeadObjective extends Objective {
  * once a step. Throws RangeError on options out of range.
  */
 export function linfHead(net: LinfDistHeadNet, options: LinfHeadOptions): LinfHeadObjective {
-  expectOptions('linfHead', options, ['epsTrain', 'kappa', 'form', 'lambda']);
+  checkOptions('linfHead', options, { ...MOVING, epsTrain: required(positive), form: FORMS });
   const { epsTrain, kappa = 0.5, form = 'mix', lambda = 0.05 } = options;
-  expectPositive('linfHead', { epsTrain });
-  if (!FORMS.includes(form))
-    throw new RangeError(`linfHead: form is ${String(form)}, expected one of ${FORMS.join(', ')}`);
   const current = { epsTrain, kappa, lambda };
-  check(current);
   const tables = new Map<Gpu, Tensor>();
   const values = (): number[] => [
     current.epsTrain,
@@ -86,8 +83,7 @@ export function linfHead(net: LinfDistHeadNet, options: LinfHeadOptions): LinfHe
   };
   return Object.assign(objective, {
     set(next: { epsTrain?: number; kappa?: number; lambda?: number }) {
-      expectOptions('linfHead: set', next, ['epsTrain', 'kappa', 'lambda']);
-      check({ ...current, ...next });
+      checkOptions('linfHead: set', next, MOVING);
       Object.assign(current, next);
       for (const t of tables.values()) t.write(values());
     },
@@ -137,9 +133,4 @@ function hinge(logits: Tensor, worst: Tensor, y: Tensor<'i32'>): Tensor {
   const right = cast(equal(argmax(logits), cast(y, 'u32')), 'f32');
   // -1 at the label, so that the hinge there is 0.
   return mean(mul(right, max(relu(add(worst, sub(1, mul(oneHot(y, worst.shape[1]!), 2)))), { axes: 1 })));
-}
-
-function check({ epsTrain, kappa, lambda }: { epsTrain: number; kappa: number; lambda: number }): void {
-  expectWeights('linfHead', { epsTrain, lambda });
-  if (!(kappa >= 0 && kappa <= 1)) throw new RangeError(`linfHead: kappa is ${kappa}, expected a number from 0 to 1`);
 }

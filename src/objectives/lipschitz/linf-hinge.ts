@@ -1,11 +1,11 @@
-import { expectOptions } from '../../check/options.ts';
+import { between, checkOptions, positive, required } from '../../check/check.ts';
 import { relu } from '../../ops/activations.ts';
 import { add, mul, sub } from '../../ops/binary.ts';
 import { oneHot } from '../../ops/one-hot.ts';
 import { max, mean, sum } from '../../ops/reduce.ts';
 import { defineLoss } from '../../losses/define.ts';
 import type { Loss, LossOptions } from '../../losses/loss.ts';
-import { LOSS_OPTIONS } from '../../losses/loss-options.ts';
+import { LOSS_RULES } from '../../losses/loss-options.ts';
 
 /** Options of {@link linfHinge}. */
 export interface LinfHingeOptions extends LossOptions {
@@ -24,11 +24,8 @@ export interface LinfHingeOptions extends LossOptions {
  * 2021.
  */
 export function linfHinge(given: LinfHingeOptions): Loss {
-  expectOptions('linfHinge', given, ['epsTrain', 'mix', ...LOSS_OPTIONS]);
+  checkOptions('linfHinge', given, { epsTrain: required(positive), mix: between(0, 1), ...LOSS_RULES });
   const { epsTrain, mix = 0.75, reduction = 'mean', ...rest } = given;
-  if (!(epsTrain > 0 && Number.isFinite(epsTrain)))
-    throw new RangeError(`linfHinge: epsTrain is ${epsTrain}, expected a positive number`);
-  if (!(mix >= 0 && mix <= 1)) throw new RangeError(`linfHinge: mix is ${mix}, expected a number from 0 to 1`);
   return defineLoss({
     name: 'linfHinge',
     values: (g, labels) => {

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, between, check, checkOptions, positive, required } from '../../check/check.ts';
 import { add, div, minimum, mul, sub } from '../../ops/binary.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
 import { oneHot } from '../../ops/one-hot.ts';
@@ -7,7 +7,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { defineLoss } from '../../losses/define.ts';
 import { deviceTable } from '../../losses/device-table.ts';
 import type { Loss, LossOptions } from '../../losses/loss.ts';
-import { LOSS_OPTIONS } from '../../losses/loss-options.ts';
+import { LOSS_RULES } from '../../losses/loss-options.ts';
 
 /** Options of {@link linfMargin}. */
 export interface LinfMarginOptions extends LossOptions {
@@ -31,16 +31,16 @@ export interface LinfMarginLoss extends Loss {
   set(values: { lambda?: number; epsTrain?: number }): void;
 }
 
+const MOVING = { epsTrain: required(positive), lambda: atLeast(0) } as const;
+
 /**
  * min(clip, max(0, max_{j != y} (g_j - g_y + 2 epsTrain) / (2 epsTrain))) + lambda CE(s g, y): the objective of Zhang,
  * Jiang, He and Wang, ICLR 2022, for outputs g that are 1-Lipschitz. Default reduction: 'mean'.
  */
 export function linfMargin(given: LinfMarginOptions): LinfMarginLoss {
-  expectOptions('linfMargin', given, ['epsTrain', 'lambda', 'maxHinge', 'scale', ...LOSS_OPTIONS]);
+  checkOptions('linfMargin', given, { ...MOVING, maxHinge: between(0, Infinity, '(]'), scale: any, ...LOSS_RULES });
   const { epsTrain, lambda = 0.05, maxHinge = 1, scale, reduction = 'mean', ...rest } = given;
   const current = { lambda, epsTrain };
-  check(current);
-  if (!(maxHinge > 0)) throw new RangeError(`linfMargin: maxHinge is ${maxHinge}, expected a positive number`);
   const tables = { lambda: deviceTable([lambda]), epsTrain: deviceTable([epsTrain]) };
   const loss = defineLoss({
     name: 'linfMargin',
@@ -60,17 +60,10 @@ export function linfMargin(given: LinfMarginOptions): LinfMarginLoss {
   });
   return Object.assign(loss, {
     set(values: { lambda?: number; epsTrain?: number }) {
-      check({ ...current, ...values });
+      check('linfMargin', { ...current, ...values }, MOVING);
       Object.assign(current, values);
       tables.lambda.write([current.lambda]);
       tables.epsTrain.write([current.epsTrain]);
     },
   });
-}
-
-function check({ lambda, epsTrain }: { lambda: number; epsTrain: number }): void {
-  if (!(epsTrain > 0 && Number.isFinite(epsTrain)))
-    throw new RangeError(`linfMargin: epsTrain is ${epsTrain}, expected a positive number`);
-  if (!(lambda >= 0 && Number.isFinite(lambda)))
-    throw new RangeError(`linfMargin: lambda is ${lambda}, expected a number of at least 0`);
 }

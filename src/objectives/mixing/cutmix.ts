@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { boolean, checkOptions, positive } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { add, div, expand, mul, sub } from '../../ops/binary.ts';
 import { greaterEqual, less, logicalAnd } from '../../ops/compare.ts';
@@ -11,7 +11,7 @@ import { uniform } from '../../random/random.ts';
 import { unscoped } from '../../tensor/scope.ts';
 import { tensor, type Tensor } from '../../tensor/tensor.ts';
 import type { Mixing, MixingInputs } from './mixing.ts';
-import { checkAlpha, drawPairs, type MixupOptions } from './mixup.ts';
+import { drawPairs, type MixupOptions } from './mixup.ts';
 
 /**
  * CutMix: a box of partner x_j replaces that of x_i, j a permutation of the batch. Of images (batch, ..., height,
@@ -20,9 +20,8 @@ import { checkAlpha, drawPairs, type MixupOptions } from './mixup.ts';
  * for the batch, or `perSample`. Yun, Han, Oh, Chun, Choe, Yoo, "CutMix", ICCV 2019, as the released code.
  */
 export function cutmix(given: MixupOptions = {}): Mixing {
-  expectOptions('cutmix', given, ['alpha', 'perSample']);
+  checkOptions('cutmix', given, { alpha: positive, perSample: boolean });
   const { alpha = 1, perSample = false } = given;
-  checkAlpha('cutmix', alpha);
   const mix = (inputs: MixingInputs) => {
     const {
       x,

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { boolean, checkOptions, integer, listOf, nonEmpty, positive, required } from '../../check/check.ts';
 import { equal } from '../../ops/compare.ts';
 import { indexSelect } from '../../ops/gather.ts';
 import { mean } from '../../ops/reduce.ts';
@@ -10,7 +10,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { asLoss } from '../../losses/define.ts';
 import type { Loss, LossFunction } from '../../losses/loss.ts';
 import { blend, mixedLoss } from './mixing.ts';
-import { checkAlpha, drawPairs, type MixupOptions } from './mixup.ts';
+import { drawPairs, type MixupOptions } from './mixup.ts';
 import type { Objective } from '../../losses/objective.ts';
 
 /** Options of {@link manifoldMixup}. */
@@ -32,14 +32,12 @@ export interface ManifoldMixupOptions extends Pick<MixupOptions, 'perSample'> {
  * model does not have before its logits.
  */
 export function manifoldMixup(loss: Loss | LossFunction, given: ManifoldMixupOptions): Objective {
-  expectOptions('manifoldMixup', given, ['layers', 'alpha', 'perSample']);
-  const { layers, alpha = 2, perSample = false } = given;
-  checkAlpha('manifoldMixup', alpha);
-  if (layers.length === 0) throw new RangeError('manifoldMixup: layers has 0 entries, expected at least 1');
-  layers.forEach((depth, i) => {
-    if (!(Number.isInteger(depth) && depth >= 0))
-      throw new RangeError(`manifoldMixup: layers[${i}] is ${depth}, expected an integer >= 0`);
+  checkOptions('manifoldMixup', given, {
+    layers: required(nonEmpty(listOf(integer(0)))),
+    alpha: positive,
+    perSample: boolean,
   });
+  const { layers, alpha = 2, perSample = false } = given;
   const base = asLoss(loss, 'manifoldMixup');
   const objective: Objective = ({ x, y, forward, random }) => {
     const { order, weight, drawn } = noGrad(() => ({

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { between, checkOptions, oneOf } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import { add, mul, sub } from '../../ops/binary.ts';
 import { less } from '../../ops/compare.ts';
@@ -12,7 +12,6 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { asLoss } from '../../losses/define.ts';
 import type { Loss, LossFunction } from '../../losses/loss.ts';
 import type { Objective } from '../../losses/objective.ts';
-import { expectCompat } from '../../losses/loss-options.ts';
 
 /** What a {@link Mixing} takes. */
 export interface MixingInputs {
@@ -74,10 +73,8 @@ export function mixedLoss(
  * the logits.
  */
 export function mixed(mixing: Mixing, loss: Loss | LossFunction, given: MixedOptions = {}): Objective {
-  expectOptions('mixed', given, ['until', 'compat']);
+  checkOptions('mixed', given, { until: between(0, Infinity), compat: oneOf('released-code') });
   const { until = Infinity, compat } = given;
-  expectCompat('mixed', compat);
-  if (!(until >= 0)) throw new RangeError(`mixed: until is ${until}, expected a number >= 0 or Infinity`);
   const base = asLoss(loss, 'mixed');
   const objective: Objective = ({ x, y, forward, random, at }) => {
     const batch = noGrad(() => {

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { boolean, checkOptions, positive } from '../../check/check.ts';
 import { expand } from '../../ops/binary.ts';
 import { indexSelect } from '../../ops/gather.ts';
 import { beta } from '../../random/gamma.ts';
@@ -20,21 +20,14 @@ export interface MixupOptions {
  * labels alike. Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: beyond empirical risk minimization", ICLR 2018.
  */
 export function mixup(given: MixupOptions = {}): Mixing {
-  expectOptions('mixup', given, ['alpha', 'perSample']);
+  checkOptions('mixup', given, { alpha: positive, perSample: boolean });
   const { alpha = 1, perSample = false } = given;
-  checkAlpha('mixup', alpha);
   const mix = (inputs: MixingInputs) => {
     const { x, y } = inputs;
     const { order, weight } = drawPairs(inputs, alpha, perSample);
     return { x: blend(x, indexSelect(x, order), weight), partner: indexSelect(y, order), weight };
   };
   return Object.assign(mix, { dispose() {} });
-}
-
-/** Throws RangeError unless alpha is above 0 and finite. */
-export function checkAlpha(where: string, alpha: number): void {
-  if (!(alpha > 0 && alpha < Infinity))
-    throw new RangeError(`${where}: alpha is ${alpha}, expected a finite number > 0`);
 }
 
 /** A permutation of the batch and shares w ~ Beta(alpha, alpha), (batch). */

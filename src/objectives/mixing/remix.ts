@@ -1,13 +1,13 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, between, boolean, checkOptions, positive, required } from '../../check/check.ts';
 import { mul, sub } from '../../ops/binary.ts';
 import { greaterEqual, less, logicalAnd } from '../../ops/compare.ts';
 import { indexSelect } from '../../ops/gather.ts';
 import { where } from '../../ops/where.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { checkCounts } from '../../stats/class-weights.ts';
+import { COUNTS } from '../../stats/class-weights.ts';
 import { deviceTable } from '../../losses/device-table.ts';
 import { blend, type Mixing, type MixingInputs } from './mixing.ts';
-import { checkAlpha, drawPairs, type MixupOptions } from './mixup.ts';
+import { drawPairs, type MixupOptions } from './mixup.ts';
 
 /** Options of {@link remixWeight}. */
 export interface RemixWeightOptions {
@@ -23,12 +23,14 @@ export interface RemixOptions extends MixupOptions, RemixWeightOptions {
   classCounts: ArrayLike<number>;
 }
 
+const WEIGHT = { kappa: atLeast(1), tau: between(0, 1) } as const;
+
 /**
  * Share of the own label for the share w of the own input, n_i samples in the own class and n_j in the partner's: 0
  * where n_i >= kappa n_j and w < tau, 1 where kappa n_i <= n_j and 1 - w < tau, else w. All of one shape.
  */
 export function remixWeight(own: Tensor, partner: Tensor, weight: Tensor, given: RemixWeightOptions = {}): Tensor {
-  expectOptions('remixWeight', given, ['kappa', 'tau']);
+  checkOptions('remixWeight', given, WEIGHT);
   const { kappa = 3, tau = 0.5 } = given;
   const toPartner = logicalAnd(greaterEqual(own, mul(partner, kappa)), less(weight, tau));
   const toOwn = logicalAnd(greaterEqual(partner, mul(own, kappa)), less(sub(1, weight), tau));
@@ -41,13 +43,8 @@ export function remixWeight(own: Tensor, partner: Tensor, weight: Tensor, given:
  * Throws RangeError on bad counts and options outside their ranges.
  */
 export function remix(given: RemixOptions): Mixing {
-  expectOptions('remix', given, ['classCounts', 'alpha', 'perSample', 'kappa', 'tau']);
+  checkOptions('remix', given, { classCounts: required(COUNTS), alpha: positive, perSample: boolean, ...WEIGHT });
   const { classCounts, alpha = 1, perSample = false, kappa = 3, tau = 0.5 } = given;
-  checkCounts('remix', classCounts, 'classCounts');
-  checkAlpha('remix', alpha);
-  if (!(kappa >= 1 && kappa < Infinity))
-    throw new RangeError(`remix: kappa is ${kappa}, expected a finite number >= 1`);
-  if (!(tau >= 0 && tau <= 1)) throw new RangeError(`remix: tau is ${tau}, expected a number in 0..1`);
   const counts = deviceTable(Float64Array.from(classCounts, (n) => Math.max(n, 1)));
   const mix = (inputs: MixingInputs) => {
     const { x, y } = inputs;

@@ -1,3 +1,4 @@
+import { checkOptions, finite, positive, required } from '../../check/check.ts';
 import { expectOptions } from '../../check/options.ts';
 import { add, div, maximum, mul, sub } from '../../ops/binary.ts';
 import { greater } from '../../ops/compare.ts';
@@ -9,10 +10,9 @@ import { categorical } from '../../random/categorical.ts';
 import { beta } from '../../random/gamma.ts';
 import { splitKey } from '../../random/key.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { checkCounts } from '../../stats/class-weights.ts';
+import { COUNTS } from '../../stats/class-weights.ts';
 import { deviceTable } from '../../losses/device-table.ts';
 import { blend, type Mixing, type MixingInputs } from './mixing.ts';
-import { checkAlpha } from './mixup.ts';
 
 /** Options of {@link unimix}. */
 export interface UnimixOptions {
@@ -55,11 +55,8 @@ export function unimixPartnerProbabilities(counts: Tensor, given: { tau?: number
  * Xu, Chai, Yuan, NeurIPS 2021. Throws RangeError on bad counts and options outside their ranges.
  */
 export function unimix(given: UnimixOptions): Mixing {
-  expectOptions('unimix', given, ['classCounts', 'alpha', 'tau']);
+  checkOptions('unimix', given, { classCounts: required(COUNTS), alpha: positive, tau: finite });
   const { classCounts, alpha = 0.8, tau = -0.5 } = given;
-  checkCounts('unimix', classCounts, 'classCounts');
-  checkAlpha('unimix', alpha);
-  if (!Number.isFinite(tau)) throw new RangeError(`unimix: tau is ${tau}, expected a finite number`);
   const table = deviceTable(Float64Array.from(classCounts, (n) => Math.max(n, 1)));
   const mix = ({ x, y, random: { key, first } }: MixingInputs) => {
     // A label outside the classes finds no count; the loss reports it.

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, checkOptions, integer, oneOf, positive, required } from '../../check/check.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import type { Objective } from '../../losses/objective.ts';
 import { add, div, expand, maximum, mul, sub } from '../../ops/binary.ts';
@@ -22,9 +22,6 @@ import { intoBall, lengths } from './adversarial-path.ts';
 import {
   DRAW,
   entropies,
-  expectNoise,
-  expectPositive,
-  expectWeights,
   noisy,
   perImage,
   withNoise,
@@ -32,9 +29,7 @@ import {
   type NoiseOptions,
   type NoisyInputs,
 } from './noisy-inputs.ts';
-import { expectCounts } from '../../stats/noise-deviation.ts';
-
-const CONFIDENCES = ['copies', 'targets'] as const;
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** Options of {@link catRs}. */
 export interface CatRsOptions extends NoiseOptions {
@@ -55,7 +50,7 @@ export interface CatRsOptions extends NoiseOptions {
    * Whose confidence decides how many copies to trust: the share of 'copies' that are right, or what the 'targets' give
    * the label. Default: 'copies'.
    */
-  confidence?: (typeof CONFIDENCES)[number];
+  confidence?: 'copies' | 'targets';
 }
 
 /** What {@link catRsTerms} takes besides the noise. */
@@ -74,7 +69,15 @@ export interface CatRsTerms extends LossTerms {
   attacked: Tensor;
 }
 
-const CAT_RS = ['sigma', 'numCopies', 'targets', 'lambda', 'eps', 'steps', 'confidence'] as const;
+const CAT_RS = {
+  sigma: required(SIGMA),
+  numCopies: integer(1),
+  targets: required(any),
+  lambda: atLeast(0),
+  eps: positive,
+  steps: integer(1),
+  confidence: oneOf('copies', 'targets'),
+} as const;
 
 /**
  * The loss of {@link catRs} for given noise. The clean copies pass before the attack, as running statistics see them.
@@ -83,7 +86,7 @@ export function catRsTerms(
   inputs: CatRsInputs,
   options: Pick<CatRsOptions, 'lambda' | 'eps' | 'steps' | 'confidence'> = {},
 ): CatRsTerms {
-  expectOptions('catRsTerms', options as CatRsOptions, CAT_RS);
+  checkOptions('catRsTerms', options as Partial<CatRsOptions>, { ...CAT_RS, sigma: any, targets: any });
   const { lambda = 1, eps = 1, steps = 4, confidence = 'copies' } = options;
   const { x, y, forward, noise, target, accept } = inputs;
   const [batch, m] = noise.shape as [number, number];
@@ -156,14 +159,8 @@ function attackNoise({ x, evaluate, noise, target }: CatRsInputs, eps: number, s
  * training set.
  */
 export function catRs(options: CatRsOptions): Objective {
-  expectOptions('catRs', options, CAT_RS);
-  const { numCopies = 4, lambda = 1, eps = 1, steps = 4, confidence = 'copies', targets } = options;
-  if (!CONFIDENCES.includes(confidence))
-    throw new RangeError(`catRs: confidence is ${String(confidence)}, expected copies or targets`);
-  expectNoise('catRs', { ...options, numCopies });
-  expectWeights('catRs', { lambda });
-  expectPositive('catRs', { eps });
-  expectCounts('catRs', { steps }, 1);
+  checkOptions('catRs', options, CAT_RS);
+  const { numCopies = 4, targets } = options;
   if (targets.rank !== 2)
     throw new ShapeError(`catRs: targets have shape [${targets.shape}], expected (rows of the dataset, classes)`);
   const objective: Objective = (inputs) => {

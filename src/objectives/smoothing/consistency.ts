@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, checkOptions, integer, oneOf, positive, required } from '../../check/check.ts';
 import type { Objective } from '../../losses/objective.ts';
 import { add, mul, sub } from '../../ops/binary.ts';
 import { klDiv } from '../../ops/kl-div.ts';
@@ -10,9 +10,6 @@ import type { Tensor } from '../../tensor/tensor.ts';
 import { adversarialPath, times, type Scalar } from './adversarial-path.ts';
 import {
   entropies,
-  expectNoise,
-  expectPositive,
-  expectWeights,
   noisy,
   perImage,
   ramp,
@@ -22,9 +19,9 @@ import {
   type NoiseOptions,
   type NoisyInputs,
 } from './noisy-inputs.ts';
-import { expectCounts } from '../../stats/noise-deviation.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
-const FORMS = ['default', 'xent', 'kl', 'mse'] as const;
+const TERM = { lambda: atLeast(0), eta: atLeast(0), form: oneOf('default', 'xent', 'kl', 'mse') } as const;
 
 /** Form and weights of the consistency term; see {@link consistencyTerm}. */
 export interface ConsistencyTermOptions {
@@ -33,7 +30,7 @@ export interface ConsistencyTermOptions {
   /** Weight of the entropy in the default form. Default: 0.5. */
   eta?: number;
   /** Default: 'default'. */
-  form?: (typeof FORMS)[number];
+  form?: 'default' | 'xent' | 'kl' | 'mse';
 }
 
 /** Options of {@link consistency}. */
@@ -60,7 +57,7 @@ export interface ConsistencyTerms extends LossTerms {
  *   'xent'     lambda (mean KL(pbar || p_i) + H(pbar))        'mse'  lambda mean |p_i - p_j|^2 over pairs i < j
  */
 export function consistencyTerm(logits: Tensor, batch: number, options: ConsistencyTermOptions = {}): Tensor {
-  expectOptions('consistencyTerm', options, ['lambda', 'eta', 'form']);
+  checkOptions('consistencyTerm', options, TERM);
   const { lambda = 5, eta = 0.5, form = 'default' } = options;
   const average = smoothed(logits, batch);
   const classes = logits.shape[1]!;
@@ -89,7 +86,7 @@ export function consistencyTerms(
   inputs: NoisyInputs,
   options: ConsistencyTermOptions & { adversary?: { eps: Scalar; steps: number } | undefined } = {},
 ): ConsistencyTerms {
-  expectOptions('consistencyTerms', options, ['lambda', 'eta', 'form', 'adversary']);
+  checkOptions('consistencyTerms', options, { ...TERM, adversary: any });
   const { adversary, ...weights } = options;
   const { y, forward, noise } = inputs;
   const x = adversary
@@ -110,15 +107,14 @@ export function consistencyTerms(
  * "Consistency regularization for certified robustness of smoothed classifiers", NeurIPS 2020.
  */
 export function consistency(options: ConsistencyOptions): Objective {
-  expectOptions('consistency', options, ['sigma', 'numCopies', 'lambda', 'eta', 'form', 'adversary']);
-  expectOptions('consistency: adversary', options.adversary, ['eps', 'steps', 'warmupEpochs']);
+  checkOptions('consistency', options, { sigma: required(SIGMA), numCopies: integer(1), ...TERM, adversary: any });
+  checkOptions('consistency: adversary', options.adversary, {
+    eps: required(positive),
+    steps: integer(1),
+    warmupEpochs: integer(1),
+  });
   const { numCopies = 2, lambda = 5, eta = 0.5, form = 'default', adversary } = options;
-  expectNoise('consistency', { ...options, numCopies });
-  expectWeights('consistency', { lambda, eta });
-  if (!FORMS.includes(form)) throw new RangeError(`consistency: form is ${form}, expected one of ${FORMS.join(', ')}`);
   const { eps = 1, steps = 10, warmupEpochs = 10 } = adversary ?? {};
-  expectPositive('consistency', { eps });
-  expectCounts('consistency', { steps, warmupEpochs }, 1);
   const objective: Objective = (inputs) => {
     const attack = adversary && { eps: times(ramp(inputs.at.epoch, warmupEpochs), eps), steps };
     return consistencyTerms(withNoise(inputs, { ...options, numCopies }), { lambda, eta, form, adversary: attack })

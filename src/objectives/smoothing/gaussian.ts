@@ -1,15 +1,8 @@
-import { expectOptions } from '../../check/options.ts';
+import { checkOptions, integer, required } from '../../check/check.ts';
 import type { Objective } from '../../losses/objective.ts';
 import { mean } from '../../ops/reduce.ts';
-import {
-  entropies,
-  expectNoise,
-  noisy,
-  withNoise,
-  type LossTerms,
-  type NoiseOptions,
-  type NoisyInputs,
-} from './noisy-inputs.ts';
+import { entropies, noisy, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noisy-inputs.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** Mean cross-entropy over all noisy copies: the loss of {@link gaussian} for given noise. */
 export function gaussianTerms({ x, y, forward, noise }: NoisyInputs): LossTerms {
@@ -22,7 +15,6 @@ export function gaussianTerms({ x, y, forward, noise }: NoisyInputs): LossTerms 
  * `fit({ loss: crossEntropyLoss(), inputNoise: sigma })`.
  */
 export function gaussian(options: NoiseOptions): Objective {
-  expectOptions('gaussian', options, ['sigma', 'numCopies']);
-  expectNoise('gaussian', options);
+  checkOptions('gaussian', options, { sigma: required(SIGMA), numCopies: integer(1) });
   return (inputs) => gaussianTerms(withNoise(inputs, options)).loss;
 }

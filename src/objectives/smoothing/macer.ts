@@ -1,3 +1,4 @@
+import { atLeast, checkOptions, integer, positive, required } from '../../check/check.ts';
 import { expectOptions } from '../../check/options.ts';
 import type { Objective } from '../../losses/objective.ts';
 import { add, mul } from '../../ops/binary.ts';
@@ -12,9 +13,6 @@ import { noGrad } from '../../tensor/tape.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { Scalar } from './adversarial-path.ts';
 import {
-  expectNoise,
-  expectPositive,
-  expectWeights,
   noisy,
   smoothed,
   smoothedEntropy,
@@ -23,7 +21,7 @@ import {
   type NoiseOptions,
   type NoisyInputs,
 } from './noisy-inputs.ts';
-import { expectCounts } from '../../stats/noise-deviation.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** Options of {@link macer}. */
 export interface MacerOptions extends NoiseOptions {
@@ -80,12 +78,15 @@ export function macerTerms(
  * maximizing certified radius", ICLR 2020.
  */
 export function macer(options: MacerOptions): Objective {
-  expectOptions('macer', options, ['sigma', 'numCopies', 'lambda', 'beta', 'gamma', 'from']);
+  checkOptions('macer', options, {
+    sigma: required(SIGMA),
+    numCopies: integer(1),
+    lambda: atLeast(0),
+    beta: positive,
+    gamma: positive,
+    from: integer(0),
+  });
   const { numCopies = 16, lambda = 12, beta = 16, gamma = 8, from = 0 } = options;
-  expectNoise('macer', { ...options, numCopies });
-  expectWeights('macer', { lambda });
-  expectPositive('macer', { beta, gamma });
-  expectCounts('macer', { from }, 0);
   return (inputs) => {
     const weight = from > 0 ? where(greaterEqual(inputs.at.epoch, from), lambda, 0) : lambda;
     return macerTerms(withNoise(inputs, { ...options, numCopies }), {

@@ -1,4 +1,3 @@
-import { expectCounts, expectSigma } from '../../stats/noise-deviation.ts';
 import { ShapeError } from '../../gpu/errors.ts';
 import type { ObjectiveInputs } from '../../losses/objective.ts';
 import { add, div, expand, minimum, mul, sub } from '../../ops/binary.ts';
@@ -89,24 +88,4 @@ export function smoothedEntropy(logits: Tensor, y: Tensor<'i32'>): Tensor {
 /** min(1, (epoch + 1) / epochs): a factor that grows over the first epochs. */
 export function ramp(epoch: Tensor, epochs: number): Tensor {
   return minimum(div(add(epoch, 1), epochs), 1);
-}
-
-/** Throws unless sigma and m can be used. */
-export function expectNoise(op: string, { sigma, numCopies = 1 }: NoiseOptions): void {
-  expectSigma(op, sigma);
-  expectCounts(op, { numCopies }, 1);
-}
-
-/** Throws unless each value is a positive number. */
-export function expectPositive(op: string, values: Record<string, number>): void {
-  for (const [name, value] of Object.entries(values))
-    if (!(value > 0 && Number.isFinite(value)))
-      throw new RangeError(`${op}: ${name} is ${value}, expected a positive number`);
-}
-
-/** Throws unless each value is a finite number of at least 0. */
-export function expectWeights(op: string, values: Record<string, number>): void {
-  for (const [name, value] of Object.entries(values))
-    if (!(value >= 0 && Number.isFinite(value)))
-      throw new RangeError(`${op}: ${name} is ${value}, expected a number of at least 0`);
 }

@@ -1,16 +1,14 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, boolean, checkOptions, integer, oneOf, positive, required } from '../../check/check.ts';
 import type { Objective, ObjectiveInputs } from '../../losses/objective.ts';
 import { mean } from '../../ops/reduce.ts';
 import { splitKey, type Key } from '../../random/key.ts';
 import { normal } from '../../random/random.ts';
-import { expectBox } from '../../stats/box.ts';
+import { BOX } from '../../stats/box.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { adversarialPath, times, type PathOptions, type Scalar } from './adversarial-path.ts';
 import {
   DRAW,
   entropies,
-  expectNoise,
-  expectPositive,
   noisy,
   ramp,
   withNoise,
@@ -18,7 +16,7 @@ import {
   type NoiseOptions,
   type NoisyInputs,
 } from './noisy-inputs.ts';
-import { expectCounts } from '../../stats/noise-deviation.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** Options of {@link smoothAdv}. */
 export interface SmoothAdvOptions extends NoiseOptions {
@@ -45,20 +43,25 @@ export interface SmoothAdvTerms extends LossTerms {
 export type SmoothAdvAttack = Pick<SmoothAdvOptions, 'steps' | 'gradientFree' | 'box'> &
   Pick<PathOptions, 'lost'> & { eps?: Scalar };
 
-const SMOOTH_ADV = [
-  'sigma',
-  'numCopies',
-  'eps',
-  'steps',
-  'warmupEpochs',
-  'gradientFree',
-  'box',
-  'zeroGradient',
-] as const;
+const SMOOTH_ADV = {
+  sigma: required(SIGMA),
+  numCopies: integer(1),
+  eps: positive,
+  steps: integer(1),
+  warmupEpochs: integer(1),
+  gradientFree: boolean,
+  box: BOX,
+  zeroGradient: oneOf('stay', 'normal'),
+} as const;
 
 /** The loss of {@link smoothAdv} for given noise; a scalar `eps` on the device may grow. */
 export function smoothAdvTerms(inputs: NoisyInputs, options: SmoothAdvAttack = {}): SmoothAdvTerms {
-  expectOptions('smoothAdvTerms', options as SmoothAdvOptions & SmoothAdvAttack, [...SMOOTH_ADV, 'lost']);
+  checkOptions('smoothAdvTerms', options as Omit<Partial<SmoothAdvOptions>, 'eps'> & SmoothAdvAttack, {
+    ...SMOOTH_ADV,
+    sigma: any,
+    eps: any,
+    lost: any,
+  });
   const { eps = 255 / 256, steps = 10, ...rest } = options;
   const { y, forward, noise } = inputs;
   const path = adversarialPath(inputs, {
@@ -78,15 +81,9 @@ export function smoothAdvTerms(inputs: NoisyInputs, options: SmoothAdvAttack = {
  * m = 1 draw.
  */
 export function smoothAdv(options: SmoothAdvOptions): Objective {
-  expectOptions('smoothAdv', options, SMOOTH_ADV);
-  const { eps = 255 / 256, steps = 10, warmupEpochs = 10, zeroGradient = 'stay' } = options;
-  expectNoise('smoothAdv', options);
-  expectCounts('smoothAdv', { steps, warmupEpochs }, 1);
-  expectPositive('smoothAdv', { eps });
-  if (zeroGradient !== 'stay' && zeroGradient !== 'normal')
-    throw new RangeError(`smoothAdv: zeroGradient is ${String(zeroGradient)}, expected stay or normal`);
+  checkOptions('smoothAdv', options, SMOOTH_ADV);
+  const { eps = 255 / 256, warmupEpochs = 10, zeroGradient = 'stay' } = options;
   const box = options.box ?? ([0, 1] as const);
-  expectBox('smoothAdv: box', box);
   const objective: Objective = (inputs) => {
     const lost = zeroGradient === 'normal' && {
       lost: (step: number) => directions(inputs, splitKey(splitKey(inputs.random.key, DRAW.direction), step)),

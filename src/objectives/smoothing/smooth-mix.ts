@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, atLeast, checkOptions, integer, nullOr, positive, required } from '../../check/check.ts';
 import type { Objective } from '../../losses/objective.ts';
 import { add, div, mul, sub } from '../../ops/binary.ts';
 import { cast } from '../../ops/cast.ts';
@@ -10,15 +10,12 @@ import { logSoftmax } from '../../ops/softmax.ts';
 import { clamp } from '../../ops/unary.ts';
 import { splitKey } from '../../random/key.ts';
 import { uniform } from '../../random/random.ts';
-import { expectBox } from '../../stats/box.ts';
+import { BOX } from '../../stats/box.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { adversarialPath, intoBall, times, type Scalar } from './adversarial-path.ts';
 import {
   DRAW,
   entropies,
-  expectNoise,
-  expectPositive,
-  expectWeights,
   noisy,
   perImage,
   ramp,
@@ -28,7 +25,7 @@ import {
   type NoiseOptions,
   type NoisyInputs,
 } from './noisy-inputs.ts';
-import { expectCounts } from '../../stats/noise-deviation.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** Options of {@link smoothMix}. */
 export interface SmoothMixOptions extends NoiseOptions {
@@ -74,18 +71,18 @@ export interface SmoothMixTerms extends LossTerms {
   correct: Tensor;
 }
 
-const SMOOTH_MIX = [
-  'sigma',
-  'numCopies',
-  'steps',
-  'stepSize',
-  'eta',
-  'mixStep',
-  'maxNorm',
-  'maxNormInit',
-  'warmupEpochs',
-  'box',
-] as const;
+const SMOOTH_MIX = {
+  sigma: required(SIGMA),
+  numCopies: integer(1),
+  steps: integer(0),
+  stepSize: positive,
+  eta: atLeast(0),
+  mixStep: integer(0),
+  maxNorm: nullOr(atLeast(0)),
+  maxNormInit: atLeast(0),
+  warmupEpochs: integer(1),
+  box: BOX,
+} as const;
 
 /**
  * The loss of {@link smoothMix} for given noise and mixing; `warmup` is the factor itself. As in the code, mixStep >=
@@ -95,10 +92,11 @@ export function smoothMixTerms(
   inputs: SmoothMixInputs,
   options: Omit<SmoothMixOptions, keyof NoiseOptions | 'warmupEpochs'> & { warmup?: Scalar } = {},
 ): SmoothMixTerms {
-  expectOptions<SmoothMixOptions & { warmup?: Scalar }>('smoothMixTerms', options as SmoothMixOptions, [
+  checkOptions('smoothMixTerms', options as Partial<SmoothMixOptions> & { warmup?: Scalar }, {
     ...SMOOTH_MIX,
-    'warmup',
-  ]);
+    sigma: any,
+    warmup: any,
+  });
   const { x, y, forward, noise, mixing } = inputs;
   const {
     steps = 8,
@@ -154,23 +152,13 @@ export function smoothMixTerms(
  * the warm-up. Default: m = 1 draw; the paper has 4 on MNIST, 2 on CIFAR-10.
  */
 export function smoothMix(options: SmoothMixOptions): Objective {
-  expectOptions('smoothMix', options, SMOOTH_MIX);
-  const { steps = 8, stepSize = 1, eta = 1, mixStep = 0, warmupEpochs = 10, maxNorm, maxNormInit } = options;
-  expectNoise('smoothMix', options);
-  expectCounts('smoothMix', { steps, mixStep }, 0);
-  expectCounts('smoothMix', { warmupEpochs }, 1);
-  expectPositive('smoothMix', { stepSize });
-  expectWeights('smoothMix', {
-    eta,
-    ...(maxNorm != null && { maxNorm }),
-    ...(maxNormInit !== undefined && { maxNormInit }),
-  });
+  checkOptions('smoothMix', options, SMOOTH_MIX);
+  const { steps = 8, mixStep = 0, warmupEpochs = 10 } = options;
   if (mixStep > 0 && mixStep >= steps)
     throw new RangeError(
       `smoothMix: mixStep is ${mixStep}, expected less than steps, ${steps}; else the clean image would stay`,
     );
   const box = options.box ?? ([0, 1] as const);
-  expectBox('smoothMix: box', box);
   const objective: Objective = (inputs) => {
     const { x, random, at } = inputs;
     const mixing = uniform([x.shape[0]!], splitKey(random.key, DRAW.mixing), { first: random.first, gpu: x.gpu });

@@ -1,3 +1,4 @@
+import { atLeast, checkOptions, integer, required } from '../../check/check.ts';
 import { expectOptions } from '../../check/options.ts';
 import type { Objective } from '../../losses/objective.ts';
 import { add, expand, mul } from '../../ops/binary.ts';
@@ -6,15 +7,8 @@ import { reshape } from '../../ops/reshape.ts';
 import { softCrossEntropy } from '../../ops/soft-cross-entropy.ts';
 import { softmax } from '../../ops/softmax.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import {
-  expectNoise,
-  expectWeights,
-  noisy,
-  withNoise,
-  type LossTerms,
-  type NoiseOptions,
-  type NoisyInputs,
-} from './noisy-inputs.ts';
+import { noisy, withNoise, type LossTerms, type NoiseOptions, type NoisyInputs } from './noisy-inputs.ts';
+import { SIGMA } from '../../stats/noise-deviation.ts';
 
 /** Options of {@link stability}. */
 export interface StabilityOptions extends NoiseOptions {
@@ -55,8 +49,6 @@ export function stabilityTerms(
  * sides. Li, Chen, Wang, Carin, NeurIPS 2019, after Zheng et al., CVPR 2016.
  */
 export function stability(options: StabilityOptions): Objective {
-  expectOptions('stability', options, ['sigma', 'numCopies', 'lambda']);
-  expectNoise('stability', options);
-  expectWeights('stability', { lambda: options.lambda ?? 2 });
+  checkOptions('stability', options, { sigma: required(SIGMA), numCopies: integer(1), lambda: atLeast(0) });
   return (inputs) => stabilityTerms(withNoise(inputs, options), options).loss;
 }

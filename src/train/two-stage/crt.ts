@@ -1,10 +1,10 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, checkOptions } from '../../check/check.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import type { Layer } from '../../nn/layer.ts';
 import { Linear } from '../../nn/linear-layer.ts';
 import { Sequential } from '../../nn/sequential.ts';
 import { sgd } from '../../optim/sgd.ts';
-import { FIT_OPTIONS } from '../fit.ts';
+import { FIT_RULES } from '../fit.ts';
 import { trainHead, widthOf, type HeadOptions } from './heads.ts';
 
 /** Options of {@link crt}. */
@@ -20,7 +20,7 @@ export interface CrtOptions extends HeadOptions {
  * epochs.
  */
 export async function crt(features: Dataset, all: CrtOptions = {}): Promise<Sequential> {
-  expectOptions('crt', all, [...FIT_OPTIONS, 'classifier', 'gpu']);
+  checkOptions('crt', all, { ...FIT_RULES, classifier: any, gpu: any });
   const { classifier, gpu, ...options } = all;
   const head = Sequential({ classifier: classifier ?? Linear(widthOf('crt', features), features.numClasses) });
   return owned(head, async () => {

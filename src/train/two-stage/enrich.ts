@@ -1,3 +1,4 @@
+import { any, boolean, check, checkOptions, integer, listOf } from '../../check/check.ts';
 import { expectOptions } from '../../check/options.ts';
 import { makeDataset, type Dataset } from '../../data/dataset.ts';
 import { shuffledIndices } from '../../data/shuffle.ts';
@@ -49,9 +50,7 @@ export function drawGaussians(
   const number = means.length / width;
   if (counts.length !== number)
     throw new RangeError(`drawGaussians: got ${counts.length} counts, expected ${number}, one for each Gaussian`);
-  for (let i = 0; i < number; i++)
-    if (!(Number.isInteger(counts[i]) && counts[i]! >= 0))
-      throw new RangeError(`drawGaussians: counts[${i}] is ${counts[i]}, expected an integer >= 0`);
+  check('drawGaussians', { counts }, listOf(integer(0)));
   expectGaussians(means, covariances, width);
   const factorings: Factoring[] = [];
   const x = scope(() => {
@@ -149,16 +148,13 @@ export async function enrich(
   classes: readonly number[],
   all: EnrichOptions = {},
 ): Promise<Enriched> {
-  expectOptions('enrich', all, ['target', 'seed', 'nonNegative', 'gpu']);
+  checkOptions('enrich', all, { target: integer(0), seed: any, nonNegative: boolean, gpu: any });
   const { target, seed = 0, ...options } = all;
   const { x, y, numClasses, classCounts } = features;
   const { width } = gaussians;
   if (x.shape.length !== 2 || x.shape[1] !== width)
     throw new RangeError(`enrich: features have shape [${x.shape}], expected (n, ${width}) as the Gaussians`);
-  const bad = classes.find((c) => !(Number.isInteger(c) && c >= 0 && c < numClasses));
-  if (bad !== undefined) throw new RangeError(`enrich: class ${bad} is not in 0..${numClasses - 1}`);
-  if (target !== undefined && !(Number.isInteger(target) && target >= 0))
-    throw new RangeError(`enrich: target is ${target}, expected an integer >= 0`);
+  check('enrich', { classes }, listOf(integer(0, numClasses - 1)));
   const missing = missingCounts(classCounts, target);
   const counts = new Array<number>(classes.length).fill(0);
   for (const c of new Set(classes)) {

@@ -1,3 +1,4 @@
+import { checkOptions } from '../../check/check.ts';
 import { expectOptions } from '../../check/options.ts';
 import { makeDataset, type Dataset } from '../../data/dataset.ts';
 import { classBalancedSampler } from '../../data/sampler.ts';
@@ -6,14 +7,14 @@ import { crossEntropyLoss } from '../../losses/cross-entropy-loss.ts';
 import type { Backbone } from '../../nn/backbone.ts';
 import { startingFrom } from '../../nn/init.ts';
 import { Linear } from '../../nn/linear-layer.ts';
-import { PREDICT_OPTIONS, type PredictOptions } from '../../nn/map-batches.ts';
+import { PREDICT_RULES, type PredictOptions } from '../../nn/map-batches.ts';
 import { Sequential } from '../../nn/sequential.ts';
 import type { NdArray } from '../../tensor/ndarray.ts';
 import { fit, type FitOptions } from '../fit.ts';
 
 /** Features of a dataset, with its labels: what heads are trained on. */
 export async function featuresOf(backbone: Backbone, data: Dataset, options: PredictOptions = {}): Promise<Dataset> {
-  expectOptions('featuresOf', options, PREDICT_OPTIONS);
+  checkOptions('featuresOf', options, PREDICT_RULES);
   return makeDataset(await backbone.features(data.x, options), data.y, { numClasses: data.numClasses });
 }
 

@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, boolean, checkOptions } from '../../check/check.ts';
 import { makeDataset, type Dataset } from '../../data/dataset.ts';
 import type { SplitModel } from '../../nn/backbone.ts';
 import { ClassScale } from '../../nn/class-scale.ts';
@@ -9,7 +9,7 @@ import { Linear } from '../../nn/linear-layer.ts';
 import { mapBatches } from '../../nn/map-batches.ts';
 import { Sequential } from '../../nn/sequential.ts';
 import { sgd } from '../../optim/sgd.ts';
-import { FIT_OPTIONS } from '../fit.ts';
+import { FIT_RULES } from '../fit.ts';
 import { trainHead, widthOf, type HeadOptions } from './heads.ts';
 
 /** Options of {@link lws}. */
@@ -29,7 +29,7 @@ export async function lws(
   classifier: SplitModel['classifier'],
   all: LwsOptions = {},
 ): Promise<Sequential> {
-  expectOptions('lws', all, [...FIT_OPTIONS, 'bias', 'gpu']);
+  checkOptions('lws', all, { ...FIT_RULES, bias: boolean, gpu: any });
   const { bias = false, gpu, ...options } = all;
   if (widthOf('lws', features) !== classifier.inFeatures)
     throw new RangeError(

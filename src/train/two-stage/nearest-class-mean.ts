@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { any, checkOptions, oneOf } from '../../check/check.ts';
 import type { Dataset } from '../../data/dataset.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { CosineLinear } from '../../nn/cosine-linear.ts';
@@ -23,10 +23,8 @@ export interface NearestClassMeanOptions {
  * mean, so that f32 loses no digits to the distance. Throws RangeError when a class has no sample: it has no mean.
  */
 export function nearestClassMean(features: Dataset, options: NearestClassMeanOptions = {}): Sequential {
-  expectOptions('nearestClassMean', options, ['metric', 'gpu']);
+  checkOptions('nearestClassMean', options, { metric: oneOf('euclidean', 'cosine'), gpu: any });
   const { metric = 'euclidean', gpu } = options;
-  if (metric !== 'euclidean' && metric !== 'cosine')
-    throw new RangeError(`nearestClassMean: metric is ${String(metric)}, expected 'euclidean' or 'cosine'`);
   const width = widthOf('nearestClassMean', features);
   const { classes, means, counts } = classStatistics(features.x, features.y, features.numClasses, {
     covariance: 'diagonal',

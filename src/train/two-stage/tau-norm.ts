@@ -1,4 +1,4 @@
-import { expectOptions } from '../../check/options.ts';
+import { atLeast, checkOptions } from '../../check/check.ts';
 import type { SplitModel } from '../../nn/backbone.ts';
 import type { Sequential } from '../../nn/sequential.ts';
 import { NdArray } from '../../tensor/ndarray.ts';
@@ -17,13 +17,12 @@ export interface TauNormOptions {
  * range of f32.
  */
 export async function tauNorm(classifier: SplitModel['classifier'], options: TauNormOptions = {}): Promise<Sequential> {
-  expectOptions('tauNorm', options, ['tau']);
+  checkOptions('tauNorm', options, { tau: atLeast(0) });
   const { tau = 1 } = options;
   if (classifier.kind !== 'Linear')
     throw new TypeError(
       `tauNorm: the classifier is ${classifier.kind}, whose weights have unit length, expected Linear`,
     );
-  if (!(tau >= 0 && tau < Infinity)) throw new RangeError(`tauNorm: tau is ${tau}, expected a finite number >= 0`);
   const { inFeatures, outFeatures, params } = classifier;
   const weight = await params.weight!.read();
   for (let c = 0; c < outFeatures; c++) {
