@@ -172,14 +172,7 @@ describe('places', () => {
   test('an op is a shader, a source file, a reference and a test of one stem', () => {
     const stems = sources
       .filter((f) => f.startsWith('src/ops/') && imports(f).some((i) => i.startsWith('shaders/')))
-      // The form of an op for GPUs has the reference and the test of the op: its bits are the same.
-      .map((f) =>
-        f
-          .split('/')
-          .at(-1)!
-          .slice(0, -3)
-          .replace(/-tiled$/, ''),
-      );
+      .map((f) => f.split('/').at(-1)!.slice(0, -3));
     expect(stems.length).toBeGreaterThan(10);
     for (const stem of stems) {
       for (const file of [`shaders/${stem}.wgsl`, `test/reference/${stem}.ts`, `test/ops/${stem}.gpu.test.ts`]) {

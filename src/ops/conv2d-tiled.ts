@@ -1,10 +1,6 @@
-import kernel from '../../shaders/conv2d-tiled.wgsl';
 import type { Gpu } from '../gpu/device.ts';
 import { sizeClass } from '../gpu/tiles.ts';
 import type { WorkgroupTile } from '../gpu/tuning/index.ts';
-
-/** The kernels that {@link tiledPlan} is for. */
-export { kernel as tiled };
 
 /**
  * Sizes of x (batch, channels, height, width), w (filters, channels / groups, kh, kw) and y (batch, filters, outH,

@@ -1,3 +1,4 @@
+import tiled from '../../shaders/conv2d-tiled.wgsl';
 import kernel from '../../shaders/conv2d.wgsl';
 import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -7,7 +8,7 @@ import { SMALL_TILE, type Choice, type Tile } from '../gpu/tuning/index.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
-import { tapsOf, THIN, tiled, tiledPlan, UNSPLIT, WIDEST, type Geometry } from './conv2d-tiled.ts';
+import { tapsOf, THIN, tiledPlan, UNSPLIT, WIDEST, type Geometry } from './conv2d-tiled.ts';
 import { sum } from './sum.ts';
 import { reshape } from './reshape.ts';
 
