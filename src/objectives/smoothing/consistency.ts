@@ -108,11 +108,12 @@ export function consistencyTerms(
  */
 export function consistency(options: ConsistencyOptions): Objective {
   checkOptions('consistency', options, { sigma: required(SIGMA), numCopies: integer(1), ...TERM, adversary: any });
-  checkOptions('consistency: adversary', options.adversary, {
-    eps: required(positive),
-    steps: integer(1),
-    warmupEpochs: integer(1),
-  });
+  if (options.adversary !== undefined)
+    checkOptions('consistency: adversary', options.adversary, {
+      eps: required(positive),
+      steps: integer(1),
+      warmupEpochs: integer(1),
+    });
   const { numCopies = 2, lambda = 5, eta = 0.5, form = 'default', adversary } = options;
   const { eps = 1, steps = 10, warmupEpochs = 10 } = adversary ?? {};
   const objective: Objective = (inputs) => {
