@@ -2,8 +2,9 @@
 //   forward  y[o, part, i] = finish(combine over l in the piece of map(x[o, l, i]))
 //   arg      index[o, part, i] = the l of the best x[o, l, i] in the piece, the first of equals
 //   argOf    index[o, i] = the best of the `parts` positions that arg left in `found`
-// A row is folded by lanes in a fixed tree (lib/lanes.wgsl), so results repeat bit for bit. Long reductions to few
-// results run twice, the second time over the parts. Rows: outer * parts * inner, for argOf outer * inner.
+// A row is folded by lanes in a fixed tree (lib/lanes.wgsl), one of a single part in plain order, so results
+// repeat bit for bit. Long reductions to few results run twice, the second time over the parts. Rows: outer * parts *
+// inner, for argOf outer * inner.
 // use lib/lanes.wgsl
 // use lib/nan.wgsl
 
@@ -77,6 +78,36 @@ fn withRest(v: vec4<Out>, base: u32, l: u32, end: u32, most: ptr<function, u32>)
   return vec4<Out>(x, y, z, w);
 }
 
+// As `forward`, for rows of a single part: four sums as far as there are fours, then what is left.
+@compute @workgroup_size(64)
+fn plain(@builtin(global_invocation_id) id: vec3u) {
+  let row = linearIndex(id);
+  let i = params.inner;
+  if (row >= params.outer * params.parts * i) { return; }
+  let begin = row / i % params.parts * params.chunk;
+  let n = min(params.chunk, params.length - begin);
+  let base = (row / i / params.parts * params.length + begin) * i + row % i;
+  var most = 0u;
+  var acc = start(mapped(base, &most));
+  var l = 0u;
+  if (n >= 4u) {
+    var a0 = mapped(base, &most);
+    var a1 = mapped(base + i, &most);
+    var a2 = mapped(base + 2u * i, &most);
+    var a3 = mapped(base + 3u * i, &most);
+    for (l = 4u; l + 4u <= n; l += 4u) {
+      let at = base + l * i;
+      a0 = combine(a0, mapped(at, &most));
+      a1 = combine(a1, mapped(at + i, &most));
+      a2 = combine(a2, mapped(at + 2u * i, &most));
+      a3 = combine(a3, mapped(at + 3u * i, &most));
+    }
+    acc = combine(acc, combine(combine(a0, a1), combine(a2, a3)));
+  }
+  for (; l < n; l++) { acc = combine(acc, mapped(base + l * i, &most)); }
+  y[row] = select(finish(acc), bitcast<Out>(most), most > 0x7f800000u);
+}
+
 @compute @workgroup_size(GROUP)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
   let p = placeOf(id, t);
@@ -86,9 +117,9 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_i
   let isRow = p.row < params.outer * params.parts * inner;
   let n = select(0u, min(params.chunk, params.length - begin), isRow);
   let base = (p.row / inner / params.parts * params.length + begin) * inner + p.row % inner;
+  var most = 0u;
   let none = Acc(vec4<Out>(start(map(x[base]))), 0u);
   var all = none;
-  var most = 0u;
   var a = withRest(none.v, base, restOf(p, n), restEnd(p, n), &most);
   var b = none.v;
   if (TAKES == 2u && (n & 4u) != 0u) { b = withRest(b, base, restOf(p, n) + 4u, n, &most); }

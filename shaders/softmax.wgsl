@@ -4,7 +4,7 @@
 //   backward         dx = y (dy - sum dy y)
 //   backwardLog      dx = dy - exp(y) sum dy
 // A row with a NaN or with +Infinity, or of -Infinity throughout, gives NaN throughout, as PyTorch's.
-// A row is summed by lanes in a fixed tree (lib/lanes.wgsl). Rows: outer * inner.
+// A row is summed by lanes in a fixed tree (lib/lanes.wgsl), one of a single part in plain order. Rows: outer * inner.
 // use lib/lanes.wgsl
 // use lib/nan.wgsl
 
@@ -49,8 +49,29 @@ fn fewTerms(kind: u32, base: u32, l: u32, end: u32, m: f32) -> vec4f {
   return select(vec4f(), terms(kind, base + l * params.inner, m), vec4u(l, l + 1u, l + 2u, l + 3u) < vec4u(end));
 }
 
+// For a row of a single part. The sum of the arguments of exp, none of them above 0, is NaN exactly where one of them
+// is.
+fn plainSum(kind: u32, base: u32, n: u32, m: f32) -> f32 {
+  var sum = 0.0;
+  var arguments = 0.0;
+  for (var l = 0u; l < n; l++) {
+    let at = base + l * params.inner;
+    if (kind == 2u) {
+      sum += dy[at];
+    } else if (kind == 1u) {
+      sum += dy[at] * x[at];
+    } else {
+      let t = x[at] - m;
+      arguments += t;
+      sum += exp(t);
+    }
+  }
+  return orNan(sum, arguments);
+}
+
 fn sumOf(p: Place, kind: u32, base: u32, m: f32) -> f32 {
   let n = lengthOf(p.row);
+  if (PARTS == 1u) { return plainSum(kind, base, n, m); }
   let none = Acc(vec4f(), m);
   var all = none;
   var a = fewTerms(kind, base, restOf(p, n), restEnd(p, n), m);

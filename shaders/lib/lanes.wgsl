@@ -5,7 +5,8 @@
 //   what becomes of the four components is the shader's own.
 // On a GPU an invocation, a lane, takes the first or the second quads of a part, and GROUP lanes, a workgroup, hold
 // GROUP / LANES rows. On a processor one invocation takes all of a row, part by part, and waits for nobody (TAKES = 2).
-// Both give the same bits. The shader declares what is folded, and a rule; `none` is an Acc that changes nothing:
+// Both give the same bits. A row of one part is a single invocation's everywhere.
+// The shader declares what is folded, and a rule; `none` is an Acc that changes nothing:
 //   struct Acc { .. }
 //   fn join(a: Acc, b: Acc) -> Acc
 // and goes through a row like this. No `return` comes before the last `across`: n is 0 past the last row.
@@ -40,15 +41,26 @@ var<workgroup> laneSums: array<Acc, GROUP>;
 fn placeOf(id: vec3u, t: u32) -> Place { return placeAmong(id, t); } // software return Place(linearIndex(id), 0, 0, 1);
 fn firstPart(p: Place) -> u32 { return p.lane >> 1u; } // software return 0u;
 fn endPart(p: Place) -> u32 { return (p.lane >> 1u) + 1u; } // software return PARTS;
-fn hop() -> u32 { return LANES; } // software return 1u;
-fn addPart(all: Acc, a: Acc, b: Acc) -> Acc { return a; } // software return join(all, join(a, b));
-fn across(p: Place, own: Acc, none: Acc) -> Acc { return joinLanes(p, own, none); } // software return own;
+fn hop() -> u32 { return select(LANES, 1u, TAKES == 2u); } // software return 1u;
+fn addPart(all: Acc, a: Acc, b: Acc) -> Acc { return partOf(all, a, b); } // software return join(all, join(a, b));
+fn across(p: Place, own: Acc, none: Acc) -> Acc { return acrossLanes(p, own, none); } // software return own;
 
 fn placeAmong(id: vec3u, t: u32) -> Place {
+  if (TAKES == 2u) { return Place(linearIndex(id), 0u, 0u, 1u); }
   let rows = GROUP / LANES;
   let first = (id.x / GROUP + id.y * 32768u) * rows;
   if (COLUMNS == 1u) { return Place(first + t % rows, t / rows, t % rows, rows); }
   return Place(first + t / LANES, t % LANES, t - t % LANES, 1u);
+}
+
+fn partOf(all: Acc, a: Acc, b: Acc) -> Acc {
+  if (TAKES == 2u) { return join(all, join(a, b)); }
+  return a;
+}
+
+fn acrossLanes(p: Place, own: Acc, none: Acc) -> Acc {
+  if (TAKES == 2u) { return own; }
+  return joinLanes(p, own, none);
 }
 
 // Where the first quad of this lane in a part lies, and the end of the blocks.

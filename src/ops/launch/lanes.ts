@@ -13,12 +13,14 @@ export interface Lanes {
 
 /**
  * `rows` rows of `length` elements. Those of a row are neighbours, or with `inner` > 1 that far apart, and then rows
- * are. The parts of a row, and with them the order of a sum, depend on the shape alone.
+ * are. The parts of a row, and with them the order of a sum, depend on the shape alone. A short row, or one of many
+ * columns, has a single part, which one invocation takes on every adapter: it needs no workgroup.
  */
 export function lanesFor({ tuning }: Gpu, rows: number, length: number, inner = 1): Lanes {
   const columns = inner > 1;
-  const isShort = length <= 64 || (columns && rows >= 4096);
-  const parts = isShort ? 1 : length <= 2048 ? 8 : 64;
+  if (length <= 64 || (columns && rows >= 4096))
+    return { variant: { PARTS: 1, GROUP: 64, TAKES: 2, COLUMNS: 0 }, grid: [rows] };
+  const parts = length <= 2048 ? 8 : 64;
   const lanes = 2 * parts;
   const shared = tuning.bodies === 'hardware';
   // Sixteen columns side by side are a whole line of memory.

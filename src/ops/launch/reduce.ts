@@ -44,6 +44,11 @@ export function partsOf(results: number, length: number): number {
   return nonEmpty(Math.min(PIECES, Math.ceil(length / CHUNK), Math.ceil(ROWS / Math.max(1, results))), length);
 }
 
+/** The same for a fold by lanes, which alone keep a GPU busy where there are some rows of neighbours. */
+function piecesOf(outer: number, length: number, inner: number): number {
+  return inner === 1 && outer >= 1024 ? 1 : partsOf(outer * inner, length);
+}
+
 /** Pieces of equal size, but the last, that cover `length`. */
 function nonEmpty(parts: number, length: number): number {
   return Math.ceil(length / Math.ceil(length / parts));
@@ -90,10 +95,9 @@ export function fold<D extends Word>(
     };
     const chunk = Math.ceil(length / parts);
     const lanes = lanesFor(x.gpu, outer * parts * inner, chunk, inner);
-    kernel.forward({ outer, length, inner, chunk, parts, p }, { x: current, y }, lanes.grid, {
-      ...variant,
-      ...lanes.variant,
-    });
+    const params = { outer, length, inner, chunk, parts, p };
+    if (lanes.variant.PARTS === 1) kernel.plain(params, { x: current, y }, lanes.grid, variant);
+    else kernel.forward(params, { x: current, y }, lanes.grid, { ...variant, ...lanes.variant });
     temporary.push(y);
     current = y;
   };
@@ -103,7 +107,7 @@ export function fold<D extends Word>(
     const outer = sizeOf(shape.slice(0, first));
     const length = sizeOf(group.map((a) => shape[a]!));
     const inner = sizeOf(shape.slice(first + group.length));
-    const parts = partsOf(outer * inner, length);
+    const parts = piecesOf(outer, length, inner);
     if (parts > 1) pass(outer, length, inner, parts, [outer, parts, inner], false);
     pass(outer, parts > 1 ? parts : length, inner, 1, keptShape(shape, group), at === 0);
   }
@@ -145,7 +149,7 @@ export function arg(op: string, x: Tensor<Numeric>, axis: number | null, ahead: 
       axis === null ? `${op}: x of shape [${x.shape}] is empty` : `${op}: axis ${axis} of shape [${x.shape}] is empty`,
     );
   const y = empty(axis === null ? [] : x.shape.filter((_, i) => i !== a), { dtype: 'u32', gpu: x.gpu });
-  const parts = partsOf(outer * inner, length);
+  const parts = piecesOf(outer, length, inner);
   const chunk = Math.ceil(length / parts);
   const params = { outer, length, inner, chunk, parts, p: 0 };
   const better = `return ${x.dtype === 'f32' ? `!isNan(acc) && (isNan(v) || ${ahead})` : ahead};`;
