@@ -113,7 +113,7 @@ export class Gpu {
       device,
       faults: this.faults,
       counters: this.counters,
-      trials: new Trials(device, device.features.has('timestamp-query') ? 'timestamps' : 'queue'),
+      trials: new Trials(device, device.features.has('timestamp-query') ? 'timestamps' : 'queue', this.choices),
       onFailure: () => {
         this.uniforms.clear();
         this.shaders.clear();

@@ -25,12 +25,11 @@ function lanesOf({ groupX, groupY }: Tile): number {
  */
 export function tileVariant(t: Tile, m = t.m, planes = 1) {
   const loaded = t.quads ? m / 4 : m;
+  const block = { BLOCK_M: m, BLOCK_M4: Math.ceil(m / 4), BLOCK_N4: t.n / 4 };
   if (t.depth) {
     const lanes = lanesOf(t);
     return {
-      BLOCK_M: m,
-      BLOCK_M4: Math.ceil(m / 4),
-      BLOCK_N4: t.n / 4,
+      ...block,
       LANES_X: t.groupX,
       LANES_Y: t.groupY,
       LANES: lanes,
@@ -41,9 +40,7 @@ export function tileVariant(t: Tile, m = t.m, planes = 1) {
     };
   }
   const sizes = {
-    BLOCK_M: m,
-    BLOCK_M4: Math.ceil(m / 4),
-    BLOCK_N4: t.n / 4,
+    ...block,
     GROUP_X: t.groupX,
     GROUP_Y: t.groupY,
     LOADED: loaded,

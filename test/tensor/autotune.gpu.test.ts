@@ -101,7 +101,7 @@ test('a captured step tries its candidates and goes over to the best', async () 
 });
 
 test('without timestamps the queue is the clock', async () => {
-  gpu.recorder.trials = new Trials(gpu.device, 'queue');
+  gpu.recorder.trials = new Trials(gpu.device, 'queue', gpu.choices);
   const x = tensor(values, { gpu });
   const report = await gpu.tune(async () => {
     using y = increment(x);

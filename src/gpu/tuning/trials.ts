@@ -1,6 +1,7 @@
 import { encodeMove, launchOf, type Command, type Dispatch, type Launch } from '../commands.ts';
 import { MAP_READ, USAGE } from '../usage.ts';
 import type { Choice, Trial } from './choice.ts';
+import type { Choices } from './choices.ts';
 
 /** The most trials of one submit, and submits with trials that are not answered yet: a step stays about as quick. */
 const [MOST_TRIALS, MOST_OPEN] = [4, 2];
@@ -20,18 +21,21 @@ interface Measured {
  */
 export class Trials {
   readonly #device: GPUDevice;
+  readonly #choices: Choices;
   readonly #clock: 'timestamps' | 'queue';
   #open = 0;
 
-  constructor(device: GPUDevice, clock: 'timestamps' | 'queue') {
+  /** `choices`: all of the device; once they are decided, no command is looked at. */
+  constructor(device: GPUDevice, clock: 'timestamps' | 'queue', choices: Choices) {
     this.#device = device;
+    this.#choices = choices;
     this.#clock = clock;
   }
 
   /** What of `commands` to measure in this submit. Compiles candidates meanwhile. */
   of(commands: readonly Command[]): Measured[] {
     const found: Measured[] = [];
-    if (this.#open >= MOST_OPEN) return found;
+    if (this.#choices.undecided === 0 || this.#open >= MOST_OPEN) return found;
     for (const command of commands) {
       if (command.kind !== 'dispatch' || !command.alternatives || command.flops === null) continue;
       const { choice, launches } = command.alternatives;

@@ -67,8 +67,8 @@ pre{
 <header>
 <p class="mark-name">evenkeel</p>
 <h1>How well does it run on your GPU?</h1>
-<p class="lede">This page checks every op of evenkeel on your GPU against 64-bit arithmetic, finds its fastest kernels, and
-times it beside jax-js and TensorFlow.js. It takes some ten minutes. Nothing leaves this page: at its end you can save
+<p class="lede">This page checks every op of evenkeel on your GPU against 64-bit arithmetic, finds its fastest kernels,
+and times it beside jax-js and TensorFlow.js. It takes some ten minutes. Nothing leaves this page: at its end you can save
 one file with all figures.</p>
 </header>
 <button id="start">Start</button><a id="save" class="save" hidden>Save the figures</a>
