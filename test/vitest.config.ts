@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { playwright } from '@vitest/browser-playwright';
 import { findChrome } from '../src/cli/chrome.mjs';
@@ -26,10 +27,38 @@ export const tuned = {
 };
 const executablePath = findChrome() ?? undefined;
 
-// Three projects: pure layers in Node; everything on the device in headless Chrome; hosts: Dawn in Node, and a bare
-// page.
+/** Tests of the device in a headless Chrome of their own. */
+const chrome = (name: string, include: string[], exclude: string[] = []) => ({
+  ...library('index.ts'),
+  optimizeDeps: { noDiscovery: true },
+  test: {
+    name,
+    ...tuned,
+    include,
+    exclude,
+    setupFiles: ['test/support/gpu.ts'],
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          executablePath,
+          args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'],
+        },
+      }),
+      instances: [{ browser: 'chromium' as const }],
+    },
+  },
+});
+
+// First what needs Node alone, on all cores: pure layers, and hosts (Dawn in Node, a bare page, the package). Then the
+// device in two Chromes at a time, since the GPU process of one compiles nearly all of its kernels in one thread; the
+// two sets of files take about as long as each other.
+const OPS = ['test/ops/**/*.gpu.test.ts', 'test/tensor/**/*.gpu.test.ts'];
 export default defineConfig({
   test: {
+    maxWorkers: availableParallelism(),
     projects: [
       {
         ...library('index.node.ts'),
@@ -39,28 +68,8 @@ export default defineConfig({
         ...library('index.node.ts'),
         test: { name: 'hosts', include: ['test/**/*.host.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
       },
-      {
-        ...library('index.ts'),
-        optimizeDeps: { noDiscovery: true },
-        test: {
-          name: 'chrome',
-          ...tuned,
-          include: ['test/**/*.gpu.test.ts'],
-          setupFiles: ['test/support/gpu.ts'],
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            provider: playwright({
-              launchOptions: {
-                executablePath,
-                args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-background-networking', '--no-first-run'],
-              },
-            }),
-            instances: [{ browser: 'chromium' }],
-          },
-        },
-      },
+      chrome('ops', OPS),
+      chrome('chrome', ['test/**/*.gpu.test.ts'], OPS),
     ],
   },
 });

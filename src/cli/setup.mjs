@@ -1,13 +1,22 @@
 // Entry of every npm script: brings a fresh clone to the point where the verb can run. Node's own modules only.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureChrome } from './ensure-chrome.mjs';
 import { needsBuild, needsInstall } from './freshness.mjs';
-import { ensureDeno, firefoxEnv, lavapipeEnv, STACKS, STACK_TESTS, testFlags } from './stacks.mjs';
-import { countTests } from './test-counts.mjs';
+import {
+  CORE_RUNS,
+  CORE_TESTS,
+  ensureDeno,
+  firefoxEnv,
+  lavapipeEnv,
+  STACKS,
+  STACK_TESTS,
+  testFlags,
+} from './stacks.mjs';
+import { countTests, slowestFiles } from './test-counts.mjs';
 import { vulkanEnv } from './vulkan.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -54,45 +63,69 @@ const verbs = {
       EVENKEEL_TUNING: tuning,
       ...vulkanEnv(chrome, at('node_modules/.cache/evenkeel/vulkan')),
     };
-    const total = { passed: 0, failed: 0, code: 0 };
+    const results = [];
     for (const name of stack === 'all' ? ['chrome', ...STACKS] : [stack]) {
       if (stack === 'all') console.log(`stack ${name}`);
-      let result;
       try {
-        result = name === 'chrome' ? runTests('test/vitest.config.ts', rest, env) : onStack(name, rest, env);
+        results.push(await runTests(runOf(name, rest, env)));
       } catch (error) {
-        result = { passed: 0, failed: 1, code: fail(error.message) };
+        results.push({ passed: 0, failed: 1, code: fail(error.message), report: null });
       }
-      total.passed += result.passed;
-      total.failed += result.failed;
-      total.code ||= result.code;
     }
-    console.log(`${total.passed} passed, ${total.failed} failed`);
-    return total.failed > 0 ? total.code || 1 : total.code;
+    // Everything was asked for: other stacks run the core of it, all at a time, since each compiles in one thread.
+    if (args.length === 0) results.push(...(await Promise.all(CORE_RUNS.map((core) => runCore(core, env)))));
+    console.log('slowest files:');
+    for (const line of slowestFiles(
+      results.map(({ report }) => report),
+      root,
+    ))
+      console.log(`  ${line}`);
+    const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+    console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+    const code = results.find((result) => result.code)?.code ?? 0;
+    return sum('failed') > 0 ? code || 1 : code;
   },
 };
 
-/** Runs tests on another stack than Chrome: those named, else {@link STACK_TESTS}. */
-function onStack(name, args, env) {
+/** How vitest runs on a stack: the tests named, else those of the stack. */
+function runOf(name, words, env) {
+  if (name === 'chrome') return { config: 'test/vitest.config.ts', words, env };
   const cache = at('node_modules/.cache/evenkeel');
-  const words = args.length > 0 || name === 'firefox' ? args : STACK_TESTS;
   // What GPUs get is what these stacks are to show, unless another tuning is asked for.
   const own = { ...env, EVENKEEL_STACK: name, EVENKEEL_TUNING: env.EVENKEEL_TUNING || 'hardware' };
   if (name === 'lavapipe') Object.assign(own, lavapipeEnv(cache));
   if (name === 'firefox') Object.assign(own, firefoxEnv(cache));
-  if (name !== 'deno') return runTests('test/stack.config.ts', words, own);
-  return runTests('test/stack.config.ts', words, own, [ensureDeno(cache), 'run', '-A', '--unstable-webgpu', '--quiet']);
+  const host = name === 'deno' ? [ensureDeno(cache), 'run', '-A', '--unstable-webgpu', '--quiet'] : undefined;
+  const all = name === 'firefox' ? [] : STACK_TESTS;
+  return { config: 'test/stack.config.ts', words: words.length > 0 ? words : all, env: own, host };
 }
 
-/** Runs vitest and counts what passed; `host`: the program that runs it. */
-function runTests(config, args, env, host = [process.execPath]) {
+/** Runs the core tests on one stack, and shows what they said when they are done. */
+async function runCore({ stack, tuning }, env) {
+  const title = `stack ${stack}, ${tuning} tuning, core tests`;
+  let run;
+  try {
+    run = runOf(stack, CORE_TESTS, { ...env, EVENKEEL_TUNING: tuning });
+  } catch (error) {
+    // A machine without this stack still tests all the rest, and says what it did not test.
+    console.log(`${title}: NOT RUN, ${error.message}`);
+    return { passed: 0, failed: 0, code: 0, report: null };
+  }
+  const { output, ...result } = await runTests({ ...run, isQuiet: true });
+  console.log(`${title}: ${result.passed} passed, ${result.failed} failed\n${output}`);
+  return result;
+}
+
+/** Runs vitest and counts what passed; `host`: the program that runs it; `isQuiet`: its output is returned. */
+async function runTests({ config, words, env, host = [process.execPath], isQuiet = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'evenkeel-test-'));
   const file = join(folder, 'results.json');
   try {
-    const words = [at('node_modules/vitest/vitest.mjs'), 'run', '--config', config, '--root', '.'];
+    const vitest = [at('node_modules/vitest/vitest.mjs'), 'run', '--config', config, '--root', '.'];
     const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-    const code = run([...host, ...words, ...reports, ...args], env);
-    return { code, ...countTests(read(file), code) };
+    const { code, output } = await start([...host, ...vitest, ...reports, ...words], env, isQuiet);
+    const report = read(file);
+    return { code, output, report, ...countTests(report, code) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -201,6 +234,27 @@ function run([command, ...args], env) {
     stdio: 'inherit',
     env: { ...process.env, ...env },
   });
+  return codeOf(status, signal);
+}
+
+/** The same without blocking; `isQuiet`: what the child says is returned instead of shown. */
+function start([command, ...args], env, isQuiet) {
+  process.on('SIGINT', () => {});
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: isQuiet ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+    env: { ...process.env, ...env },
+  });
+  let output = '';
+  child.stdout?.on('data', (text) => (output += text));
+  child.stderr?.on('data', (text) => (output += text));
+  return new Promise((resolve) => {
+    child.on('error', ({ message }) => resolve({ code: fail(message), output }));
+    child.on('close', (status, signal) => resolve({ code: codeOf(status, signal), output }));
+  });
+}
+
+function codeOf(status, signal) {
   return status ?? (signal === 'SIGINT' ? 130 : 1);
 }
 

@@ -13,6 +13,22 @@ export const STACKS = ['node', 'lavapipe', 'deno', 'firefox'];
 /** What runs on those stacks but Firefox when no test is named: ops, losses and training. */
 export const STACK_TESTS = ['test/ops', 'test/losses', 'test/optim', 'test/train'];
 
+/**
+ * What `npm test` runs on further stacks: of ops, losses, optimisers and training one file or two each, in which tables
+ * name every op or loss once, with small shapes.
+ */
+export const CORE_TESTS = [
+  'test/ops/table.gpu',
+  'test/ops/golden-',
+  'test/ops/special-values.gpu',
+  'test/losses/table.gpu',
+  'test/optim/golden-optimizers.gpu',
+  'test/train/epoch-scores.gpu',
+];
+
+/** Where: the tuning for GPUs on each compiler of shaders that the machine can have. */
+export const CORE_RUNS = ['chrome', 'lavapipe', 'deno'].map((stack) => ({ stack, tuning: 'hardware' }));
+
 const DENO = 'deno@2.9.6';
 const PUPPETEER = 'puppeteer-core@25.16.0';
 /** Dawn refuses older versions of Mesa's driver. */

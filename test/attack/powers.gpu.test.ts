@@ -17,7 +17,8 @@ const attacks: Record<string, (net: LinfDistNet, signal?: AbortSignal) => Promis
   pgd: (net) => points(pgd(net, x, y, { eps, steps: 40, restarts: 2 })),
   apgd: (net) => points(apgd(net, x, y, { eps, steps: 60 })),
   squareAttack: (net) => points(squareAttack(net, x, y, { eps: 1e-3, queries: 300 })),
-  evaluateRobustness: (net) => evaluateRobustness(net, x, y, { eps, attacks: ['apgd-ce', 'square'], batchSize: 2 }),
+  evaluateRobustness: (net) =>
+    evaluateRobustness(net, x, y, { eps, attacks: ['apgd-ce', 'square'], batchSize: 2, steps: 40, queries: 200 }),
 };
 
 describe.each(Object.entries(attacks))('%s', (name, attack) => {

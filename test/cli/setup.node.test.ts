@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeAll, writeOne } from '../../src/cli/files.ts';
 import { needsBuild, needsInstall } from '../../src/cli/freshness.mjs';
 import { STACKS, testFlags } from '../../src/cli/stacks.mjs';
-import { countTests } from '../../src/cli/test-counts.mjs';
+import { countTests, slowestFiles } from '../../src/cli/test-counts.mjs';
 import { vulkanEnv } from '../../src/cli/vulkan.mjs';
 
 let root = '';
@@ -93,6 +93,17 @@ describe('countTests', () => {
     expect(countTests({ testResults: [file('passed')] }, 1)).toEqual({ passed: 1, failed: 1 });
     expect(countTests({ testResults: [file('passed')] }, 0)).toEqual({ passed: 1, failed: 0 });
   });
+});
+
+test('the slowest files of all runs are named, the slowest first', () => {
+  const file = (name: string, ms: number) => ({ name: join('/root', name), startTime: 5000, endTime: 5000 + ms });
+  const reports = [
+    { testResults: [file('test/a.test.ts', 1234), file('test/b.test.ts', 90)] },
+    null,
+    { testResults: [file('test/c.test.ts', 61_000)] },
+  ];
+  expect(slowestFiles(reports, '/root', 2)).toEqual(['61.0 s test/c.test.ts', '1.2 s test/a.test.ts']);
+  expect(slowestFiles(reports, '/root')).toHaveLength(3);
 });
 
 describe('vulkanEnv', () => {

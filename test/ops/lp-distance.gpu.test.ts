@@ -82,8 +82,9 @@ const slopes =
   ({ sum: s }) =>
     ((p - 1) * (((terms + 4) * U + ofPower(p)) / p + 20 * U) + ofPower(p) + (n + 8) * U) * s + 1e-30;
 
+// Every shape for a power by squarings and one by pow; for the other p those with ragged tiles, and none at all.
 describe.each([1, 1.5, 2, 3, 8, 10, 20, 64])('lpDistance, p = %f', (p) => {
-  test.each(shapes)('[%s] to [%s]', (shapeX, shapeW) => {
+  test.each(p === 3 || p === 8 ? shapes : [shapes[0]!, shapes[5]!])('[%s] to [%s]', (shapeX, shapeW) => {
     const [n, k] = shapeW as [number, number];
     return checkOp({
       inputs: [onGrid(shapeX, 0), onGrid(shapeW, 1)],
@@ -230,7 +231,7 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
     }),
   );
 
-  test.each([3, 8, 20, Infinity])('small, p = %f', (p) =>
+  test.each([3, 20, Infinity])('small, p = %f', (p) =>
     asTuned(kind, () =>
       checkOp({
         inputs: [sample([5, 13], { seed: 1 }), sample([7, 13], { seed: 2 })],

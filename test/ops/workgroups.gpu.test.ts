@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backward, NdArray, requireGrad, scope, tensor } from 'evenkeel';
+import { backward, empty, NdArray, requireGrad, tensor } from 'evenkeel';
 import { makeDataset } from 'evenkeel/data';
 import { crossEntropyLoss } from 'evenkeel/losses';
 import { BatchNorm, Conv2d, Dropout, Flatten, Linear, ReLU, Sequential } from 'evenkeel/nn';
@@ -7,8 +7,8 @@ import * as ops from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
 import { asTuned } from '../support/tuning.ts';
-import { upload } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
+import { launchesOf } from '../support/launches.ts';
 import { TABLE } from '../support/op-table.ts';
 import { sample } from '../support/sample.ts';
 
@@ -21,19 +21,18 @@ const narrow = (): string[] =>
 
 test('every kernel that a GPU gets has workgroups of at least 64 invocations', () =>
   asTuned('hardware', async () => {
+    // Kernels are recorded, not compiled: those of a large product take a second each.
     for (const row of TABLE) {
       const dtype = row.dtypes.split(' ')[0] as 'f32' | 'i32';
-      scope(() => {
-        const x = tensor(
-          Array.from({ length: 24 }, (_, i) => (dtype === 'f32' ? 0.1 + i / 30 : i % 5)),
-          { shape: [4, 6], dtype },
-        );
-        row.sample(x);
-      });
+      using x = tensor(
+        Array.from({ length: 24 }, (_, i) => (dtype === 'f32' ? 0.1 + i / 30 : i % 5)),
+        { shape: [4, 6], dtype },
+      );
+      launchesOf(() => row.sample(x));
     }
     const product = (a: readonly number[], b: readonly number[], run: (typeof ops)['matmul']): void =>
-      scope(() => {
-        const [x, y] = [requireGrad(upload(sample(a))), requireGrad(upload(sample(b)))];
+      void launchesOf(() => {
+        const [x, y] = [requireGrad(empty(a)), requireGrad(empty(b))];
         backward(ops.sum(run(x, y)));
       });
     for (const [m, k, n] of [
