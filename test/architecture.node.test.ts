@@ -338,7 +338,7 @@ describe('size and manners', () => {
 
   test('the top level stays', () => {
     const allowed =
-      /^(\..*|package(-lock)?\.json|tsconfig\.json|src|shaders|test|examples|docs|README\.md|LICENSE|node_modules|dist|runs)$/;
+      /^(\..*|package(-lock)?\.json|tsconfig\.json|src|shaders|test|examples|docs|(README|CONTRIBUTING|SECURITY)\.md|LICENSE|node_modules|dist|runs)$/;
     for (const name of readdirSync(root)) expect(name).toMatch(allowed);
   });
 });

@@ -9,6 +9,7 @@ import { fit } from 'evenkeel/train';
 import { count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
 import type { Context, Verdict } from './lib/experiment.ts';
 import { take } from './lib/images.ts';
+import type { ProtocolOptions } from './lib/protocol.ts';
 import { meanAndDeviation, percent, percentWithDeviation } from './lib/statistics.ts';
 
 /** By how much average-2 must cut the error of top-2. */
@@ -30,12 +31,7 @@ const GAUSSIANS: readonly (readonly [k: number, threshold: number, averageK: num
   ];
 
 /** Options of the job. */
-export interface AverageKOptions {
-  seeds: number;
-  full: boolean;
-  /** Training images and epochs; null: those of the protocol. */
-  images: number | null;
-  epochs: number | null;
+export interface AverageKOptions extends ProtocolOptions {
   /** Points a component that stand for the five normal distributions. */
   points: number;
 }
@@ -56,7 +52,7 @@ export type AverageKRun =
     }
   | { part: 'gaussians'; k: number; threshold: number; averageK: number; deviation: number };
 
-function recipeOf({ full, images, epochs }: Pick<AverageKOptions, 'full' | 'images' | 'epochs'>) {
+function recipeOf({ full, images, epochs }: Omit<ProtocolOptions, 'seeds'>) {
   const train = images ?? (full ? 20_000 : 8000);
   return {
     train,

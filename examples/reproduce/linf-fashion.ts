@@ -5,14 +5,14 @@ import { type Objective } from 'evenkeel/losses';
 import { argmaxRows } from 'evenkeel/metrics';
 import { linfMargin } from 'evenkeel/objectives';
 import { linfDistMlp, type LinfDistNet } from 'evenkeel/nn';
-import * as ops from 'evenkeel/ops';
+import { mul } from 'evenkeel/ops';
 import { adam, linfSchedule } from 'evenkeel/optim';
-import { randint, splitKey } from 'evenkeel/random';
 import { fit } from 'evenkeel/train';
-import { tensor, type Tensor } from 'evenkeel';
+import { tensor } from 'evenkeel';
 import { choice, count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
 import type { Context, Verdict } from './lib/experiment.ts';
-import { take } from './lib/images.ts';
+import { shifted, take } from './lib/images.ts';
+import { recipeOf, type ProtocolOptions } from './lib/protocol.ts';
 import { Checks, meanAndDeviation, percent, percentWithDeviation } from './lib/statistics.ts';
 
 /** Pixels in [0, 1] enter the net as (pixel - MEAN) / STD; radii are in pixels. */
@@ -25,13 +25,8 @@ const BARS = { quick: 60, full: 70 } as const;
 type Ramp = 'auto' | 'staircase' | 'exponential';
 
 /** Options of the job. */
-export interface LinfFashionOptions {
-  seeds: number;
-  full: boolean;
+export interface LinfFashionOptions extends ProtocolOptions {
   ramp: Ramp;
-  /** Training images and epochs; null: those of the protocol. */
-  images: number | null;
-  epochs: number | null;
   /** Test images that are attacked. */
   attacked: number;
 }
@@ -76,14 +71,9 @@ const RECIPES = {
 } as const;
 
 /** The recipe of a protocol, with what the flags change. */
-function recipeOf({ full, ramp, images, epochs }: Pick<LinfFashionOptions, 'full' | 'ramp' | 'images' | 'epochs'>) {
-  const recipe = RECIPES[full ? 'full' : 'quick'];
-  return {
-    ...recipe,
-    images: images ?? recipe.images,
-    epochs: epochs ?? recipe.epochs,
-    ramp: ramp === 'auto' ? recipe.ramp : ramp,
-  };
+function recipeWithRamp({ ramp, ...options }: LinfFashionOptions) {
+  const recipe = recipeOf(RECIPES, options);
+  return { ...recipe, ramp: ramp === 'auto' ? recipe.ramp : ramp };
 }
 
 /** Zhang, Jiang, He and Wang, ICLR 2022, on a net that a software adapter trains in minutes. */
@@ -107,7 +97,7 @@ export const linfFashion = experiment({
     attacked: integer('test images to attack', 1000, { min: 1, max: 10_000 }),
   },
   protocol: (values) => {
-    const { sizes, images, epochs, batchSize, pEnd, ramp, lambda, lambdaEnd } = recipeOf(values);
+    const { sizes, images, epochs, batchSize, pEnd, ramp, lambda, lambdaEnd } = recipeWithRamp(values);
     return (
       `l-infinity-distance net of ${sizes.join('-')} on the first ${images} training images for ${epochs} ` +
       `epochs, batches of ${batchSize}, shifts by up to one pixel; pixels as (v - ${MEAN}) / ${STD}. ` +
@@ -123,7 +113,7 @@ export const linfFashion = experiment({
   datasets: () => ['fashion-mnist'],
   job: async (options, context) => {
     const images = context.datasets[0]!;
-    const [train, test] = [take(images.train, recipeOf(options).images), images.test].map((data) =>
+    const [train, test] = [take(images.train, recipeWithRamp(options).images), images.test].map((data) =>
       normalizeChannels(data, { mean: [MEAN], std: [STD] }),
     ) as [Dataset, Dataset];
     const runs: LinfFashionRun[] = [];
@@ -142,18 +132,6 @@ export const linfFashion = experiment({
   judge,
 });
 
-/** Each image (batch, 1, 28, 28) moved by -1, 0 or 1 pixels both ways, on black. */
-function shifted(x: Tensor, { key, first }: { key: Parameters<typeof splitKey>[0]; first?: Tensor<'u32'> }): Tensor {
-  const [batch, , height, width] = x.shape as [number, number, number, number];
-  const wide = width + 2;
-  const places = Int32Array.from({ length: height * width }, (_, i) => Math.floor(i / width) * wide + (i % width));
-  const draw = (at: number): Tensor<'i32'> =>
-    randint([batch, 1], splitKey(key, at), { high: 3, gpu: x.gpu, ...(first && { first }) });
-  const index = ops.add(ops.add(ops.mul(draw(0), wide), draw(1)), tensor(places, { dtype: 'i32', gpu: x.gpu }));
-  const padded = ops.reshape(ops.pad(x, [1, 1, 1, 1], { value: -MEAN / STD }), [batch, -1]);
-  return ops.reshape(ops.gather(padded, index, { axis: 1 }), x.shape);
-}
-
 async function runOnce(
   seed: number,
   train: Dataset,
@@ -161,12 +139,12 @@ async function runOnce(
   options: LinfFashionOptions,
   context: Context,
 ): Promise<LinfFashionRun> {
-  const { sizes, epochs, batchSize, pEnd, ramp, lambda, lambdaEnd } = recipeOf(options);
+  const { sizes, epochs, batchSize, pEnd, ramp, lambda, lambdaEnd } = recipeWithRamp(options);
   const net = linfDistMlp(sizes, { p: 8 }).init({ seed });
   // Adam moves every number alike: a fifth of a number that starts at 5 has a fifth of the rate.
   net.scale.write([5]);
-  const loss = linfMargin({ epsTrain: EPS_TRAIN / STD, lambda, scale: () => ops.mul(net.scale, 0.2) });
-  const objective: Objective = ({ x, y, forward, random }) => loss(forward(shifted(x, random)), y);
+  const loss = linfMargin({ epsTrain: EPS_TRAIN / STD, lambda, scale: () => mul(net.scale, 0.2) });
+  const objective: Objective = ({ x, y, forward, random }) => loss(forward(shifted(x, random, -MEAN / STD)), y);
   const schedule = linfSchedule({
     pStartEpoch: 0.07 * epochs,
     pEndEpoch: 0.9 * epochs,
@@ -179,6 +157,7 @@ async function runOnce(
       loss.set({ lambda });
     },
   });
+  const power = (): string => `, p ${net.power.value.toFixed(0)}`;
   try {
     const { seconds } = await fit(net, train, {
       objective,
@@ -188,13 +167,7 @@ async function runOnce(
       batchSize,
       seed,
       signal: context.signal,
-      onStep: report(
-        context,
-        `seed ${seed}`,
-        train.y.length,
-        { epochs, batchSize },
-        () => `, p ${net.power.value.toFixed(0)}`,
-      ),
+      onStep: report(context, `seed ${seed}`, train.y.length, { epochs, batchSize }, power),
     });
     return {
       seed,
@@ -225,12 +198,8 @@ async function evaluateNet(
   for (let start = 0; start < attacked; start += 500) {
     const part = take(test, Math.min(500, attacked - start), start);
     const [x, y] = [tensor(part.x), tensor(part.y, { dtype: 'i32' })];
-    const found = await pgd(net, x, y, {
-      eps: EPS / STD,
-      start: 'normal',
-      clip: [-MEAN / STD, (1 - MEAN) / STD],
-      signal,
-    });
+    const clip = [-MEAN / STD, (1 - MEAN) / STD] as const;
+    const found = await pgd(net, x, y, { eps: EPS / STD, start: 'normal', clip, signal });
     const classes = argmaxRows(await net.logits(found));
     part.y.forEach((label, i) => survives.push(classes[i] === label && right[start + i]!));
     for (const t of [x, y, found]) t.dispose();
@@ -249,43 +218,22 @@ async function evaluateNet(
 /** The claim holds when the mean certified accuracy reaches its bar and nothing certified fell to an attack. */
 export function judge(runs: readonly LinfFashionRun[]): Verdict {
   const of = (name: 'accuracy' | 'certified' | 'pgd' | 'certifiedOfAttacked'): number[] => runs.map((run) => run[name]);
+  const shown = (name: Parameters<typeof of>[0]): string => percentWithDeviation(of(name));
   const bar = BARS[runs[0]?.protocol ?? 'quick'];
   const violations = runs.reduce((sum, run) => sum + run.violations, 0);
-  const [accuracy, certified, pgd] = [of('accuracy'), of('certified'), of('pgd')];
+  const certified = meanAndDeviation(of('certified'));
   const checks = new Checks(runs);
-  if (runs.length > 0)
-    checks.add(
-      [
-        percentWithDeviation(accuracy),
-        percentWithDeviation(certified),
-        `>= ${bar}`,
-        percentWithDeviation(pgd),
-        percentWithDeviation(of('certifiedOfAttacked')),
-        String(violations),
-      ],
-      100 * meanAndDeviation(certified).mean >= bar && violations === 0,
-    );
+  if (runs.length > 0) {
+    const part = [shown('pgd'), shown('certifiedOfAttacked'), String(violations)];
+    const isReached = 100 * certified.mean >= bar && violations === 0;
+    checks.add([shown('accuracy'), shown('certified'), `>= ${bar}`, ...part], isReached);
+  }
+  const [accuracy, pgd] = [meanAndDeviation(of('accuracy')), meanAndDeviation(of('pgd'))];
+  const part = ['PGD, % (part)', 'certified, % (same part)', 'violations'];
+  const head = ['accuracy, %', `certified at ${EPS}, %`, 'asked', ...part, 'holds'];
   return {
-    result: {
-      certified: meanAndDeviation(certified),
-      accuracy: meanAndDeviation(accuracy),
-      pgd: meanAndDeviation(pgd),
-      bar,
-      violations,
-      seeds: runs.length,
-    },
+    result: { certified, accuracy, pgd, bar, violations, seeds: runs.length },
     holds: checks.holds,
-    table: {
-      head: [
-        'accuracy, %',
-        `certified at ${EPS}, %`,
-        'asked',
-        'PGD, % (part)',
-        'certified, % (same part)',
-        'violations',
-        'holds',
-      ],
-      rows: checks.rows,
-    },
+    table: { head, rows: checks.rows },
   };
 }

@@ -1,14 +1,14 @@
-import { certifyDataset, Smooth, type CertificateRow } from 'evenkeel/certify';
 import { consistency, gaussian, smoothMix } from 'evenkeel/objectives';
 import type { Dataset } from 'evenkeel/data';
 import type { Objective } from 'evenkeel/losses';
-import { averageCertifiedRadius, certifiedAccuracy } from 'evenkeel/metrics';
-import { lenet, mlp, type Sequential } from 'evenkeel/nn';
+import { lenet, mlp } from 'evenkeel/nn';
 import { sgd, stepLr } from 'evenkeel/optim';
 import { fit } from 'evenkeel/train';
+import { certifyAll } from './lib/certify-all.ts';
 import { count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
 import type { Context, Experiment, Verdict } from './lib/experiment.ts';
 import { take } from './lib/images.ts';
+import { recipeOf, type ProtocolOptions } from './lib/protocol.ts';
 import { Checks, meanAndDeviation, meanOf, percent, withDeviation } from './lib/statistics.ts';
 
 const METHODS = ['gaussian', 'consistency', 'smoothmix'] as const;
@@ -54,12 +54,8 @@ const FASHION: Setting = {
 };
 const MNIST: Setting = { ...FASHION, data: 'mnist', sigma: 1, full: { ...FASHION.full, steps: 8 } };
 
-/** Options of the job; null: the value of the protocol. */
-export interface SmoothMixExperimentOptions {
-  seeds: number;
-  full: boolean;
-  images: number | null;
-  epochs: number | null;
+/** Options of the job. */
+export interface SmoothMixExperimentOptions extends ProtocolOptions {
   /** Test images to certify. */
   certified: number;
   /** Noisy copies that bound the probability. */
@@ -89,12 +85,6 @@ const RECIPES = {
     drop: 30,
   },
 } as const;
-
-/** The recipe of a protocol, with what the flags change. */
-function recipeOf({ full, images, epochs }: Pick<SmoothMixExperimentOptions, 'full' | 'images' | 'epochs'>) {
-  const recipe = RECIPES[full ? 'full' : 'quick'];
-  return { ...recipe, images: images ?? recipe.images, epochs: epochs ?? recipe.epochs };
-}
 
 /** One trained and certified net. */
 export type SmoothMixRun = {
@@ -134,7 +124,7 @@ function compare(id: string, setting: Setting): Experiment {
       n: integer('noisy copies that bound the probability', 1000, { min: 10, max: 1_000_000 }),
     },
     protocol: (values) => {
-      const { net, images, epochs, batchSize, m, lr, weightDecay, drop } = recipeOf(values);
+      const { net, images, epochs, batchSize, m, lr, weightDecay, drop } = recipeOf(RECIPES, values);
       const { steps, stepSize, eta } = values.full ? setting.full : setting.quick;
       const draws =
         new Set(Object.values(m)).size === 2
@@ -159,7 +149,10 @@ function compare(id: string, setting: Setting): Experiment {
     datasets: () => [data],
     job: async (options, context) => {
       const images = context.datasets[0]!;
-      const [train, test] = [take(images.train, recipeOf(options).images), take(images.test, options.certified)];
+      const [train, test] = [
+        take(images.train, recipeOf(RECIPES, options).images),
+        take(images.test, options.certified),
+      ];
       const runs: SmoothMixRun[] = [];
       for (let seed = 0; seed < options.seeds; seed++) {
         for (const method of METHODS) {
@@ -194,7 +187,7 @@ async function runOnce(
   options: SmoothMixExperimentOptions,
   context: Context,
 ): Promise<SmoothMixRun> {
-  const { epochs, batchSize, m, lr, weightDecay, drop } = recipeOf(options);
+  const { epochs, batchSize, m, lr, weightDecay, drop } = recipeOf(RECIPES, options);
   const model = (options.full ? lenet({ numClasses: train.numClasses }) : mlp(784, 128, train.numClasses)).init({
     seed,
   });
@@ -216,37 +209,12 @@ async function runOnce(
       seed,
       method,
       n: options.n,
-      ...(await certifyAll(model, test, setting.sigma, seed, options.n, context)),
+      ...(await certifyAll(model, test, { sigma: setting.sigma, seed, n0: N0, n: options.n, alpha: ALPHA }, context)),
       trainSeconds: seconds,
     };
   } finally {
     model.dispose();
   }
-}
-
-/** Radii of the test images, each with noise of its own, the same for all methods of a seed. */
-async function certifyAll(
-  model: Sequential,
-  test: Dataset,
-  sigma: number,
-  seed: number,
-  n: number,
-  { emit, signal }: Context,
-): Promise<Pick<SmoothMixRun, 'acr' | 'accuracyAt' | 'certifySeconds'>> {
-  using smooth = new Smooth(model, { numClasses: test.numClasses, sigma, seed });
-  const start = performance.now();
-  const rows: CertificateRow[] = [];
-  emit({ type: 'phase', label: 'certify', total: test.y.length });
-  for await (const { row, done } of certifyDataset(smooth, test, { n0: N0, n, alpha: ALPHA, signal })) {
-    rows.push(row);
-    emit({ type: 'step', done });
-  }
-  const [radii, correct] = [rows.map((row) => row.radius), rows.map((row) => row.correct)];
-  return {
-    acr: averageCertifiedRadius(radii, correct),
-    accuracyAt: certifiedAccuracy(radii, correct, [0, sigma, 2 * sigma, 3 * sigma]),
-    certifySeconds: (performance.now() - start) / 1000,
-  };
 }
 
 /** Gaussian < Consistency <= SmoothMix in the mean paired ACR, and SmoothMix - Gaussian at least GAP. */
@@ -272,12 +240,6 @@ export function judge(runs: readonly SmoothMixRun[]): Verdict {
   compare('consistency', 'gaussian', '> 0', (lead) => lead > 0);
   compare('smoothmix', 'consistency', '>= 0', (lead) => lead >= 0);
   compare('smoothmix', 'gaussian', `>= ${GAP}`, (lead) => lead >= GAP);
-  return {
-    result,
-    holds: checks.holds,
-    table: {
-      head: ['ACR', 'baseline', 'method', 'difference', 'asked', 'official models', 'holds'],
-      rows: checks.rows,
-    },
-  };
+  const head = ['ACR', 'baseline', 'method', 'difference', 'asked', 'official models', 'holds'];
+  return { result, holds: checks.holds, table: { head, rows: checks.rows } };
 }

@@ -7,6 +7,7 @@ import { fit, selectBySusceptibility, susceptibility } from 'evenkeel/train';
 import { count, experiment, integer, report, say, seedCount, toggle } from './lib/experiment.ts';
 import type { Context, Verdict } from './lib/experiment.ts';
 import { take } from './lib/images.ts';
+import type { ProtocolOptions } from './lib/protocol.ts';
 import { meanAndDeviation, withDeviation, percent, percentWithDeviation } from './lib/statistics.ts';
 
 /** Nets by name, and zeta with its deviation by an independent NumPy program at the protocol of --full. */
@@ -20,15 +21,6 @@ type Net = keyof typeof NETS;
 /** The nets whose order is claimed, from the least susceptible. */
 const ORDER: readonly Net[] = ['H512, 5e-3', 'H512, 1e-3', 'H512, 0'];
 const RATE = 0.5;
-
-/** Options of the job. */
-export interface SusceptibilityExperimentOptions {
-  seeds: number;
-  full: boolean;
-  /** Training images and epochs; null: those of the protocol. */
-  images: number | null;
-  epochs: number | null;
-}
 
 /** One trained net. Shares are fractions, after the last epoch. */
 export type SusceptibilityRun = {
@@ -45,7 +37,7 @@ export type SusceptibilityRun = {
   seconds: number;
 };
 
-function recipeOf({ full, images, epochs }: Omit<SusceptibilityExperimentOptions, 'seeds'>) {
+function recipeOf({ full, images, epochs }: Omit<ProtocolOptions, 'seeds'>) {
   return {
     train: images ?? (full ? 10_000 : 1200),
     epochs: epochs ?? 40,

@@ -1,6 +1,6 @@
 import { NdArray } from 'evenkeel';
 import { perClassAccuracy } from 'evenkeel/metrics';
-import { hostNormal, key, splitKey, type Key } from 'evenkeel/random';
+import { key, splitKey } from 'evenkeel/random';
 import { linearHead } from 'evenkeel/train';
 import { count, experiment, say, seedCount, type Verdict } from './lib/experiment.ts';
 import {
@@ -13,6 +13,8 @@ import {
 } from './lib/hard-margin.ts';
 import { Checks, meanAndDeviation, meanOf, withDeviation } from './lib/statistics.ts';
 import { CLASS_LOSSES, descendBinary, fitClasses, type BinaryMethod } from './lib/vs-gmm-descent.ts';
+import { classProblems, halves } from './lib/vs-gmm-draws.ts';
+import { NEAR, REFERENCE, type Part } from './lib/vs-gmm-reference.ts';
 
 /** Problems that one seed averages: of the margins, of the descents, of the ten classes. */
 const [MARGIN_DRAWS, DESCENT_DRAWS, CLASS_DRAWS] = [10, 10, 3];
@@ -33,39 +35,6 @@ const METHODS: Readonly<Record<string, BinaryMethod>> = {
   VS: { omega: [1, 1], iota: [-Math.log(0.1), -Math.log(0.9)], delta: [1 / 3, 1] },
 };
 
-/** Figures of an independent NumPy program: 30 problems (margins), 5 (descents), 10 (classes). */
-export const REFERENCE: Readonly<Record<Part, Readonly<Record<string, number>>>> = {
-  margin: {
-    'delta 1': 0.222,
-    'delta 2': 0.115,
-    'delta 3': 0.093,
-    'delta 4': 0.093,
-    'delta 6': 0.105,
-    'delta 8': 0.116,
-    'delta*': 0.0891,
-  },
-  descent: { CE: 0.21, wCE: 0.21, LA: 0.21, CDT: 0.086, VS: 0.086 },
-  plain: {},
-  classes: {
-    CE: 0.813,
-    'w = 1/n': 0.865,
-    'CB .9999': 0.865,
-    'CB .99': 0.857,
-    LA: 0.888,
-    'CE, post-hoc LA': 0.888,
-    'CDT .2': 0.884,
-    'VS (.1, 1)': 0.868,
-    'VS (.2, 1.2)': 0.762,
-    Bayes: 0.927,
-  },
-};
-/**
- * Largest accepted distance from the reference, about two standard errors of the difference: the draws are others.
- * Reference means of 30, 5 and 10 problems have standard errors up to .011, .03 and .013.
- */
-const NEAR: Readonly<Record<Part, number>> = { margin: 0.03, descent: 0.03, plain: 0, classes: 0.04 };
-
-type Part = 'margin' | 'descent' | 'plain' | 'classes';
 /** What one problem, or the mean over those of a seed, gives. */
 type Figures = {
   /** Balanced error; of the ten classes balanced accuracy. */
@@ -131,18 +100,10 @@ function averaged(seed: number, part: Part, method: string, problems: readonly F
   return { seed, part, method, value: of('value'), rare: of('rare'), gap: of('gap') };
 }
 
-/** Rows of N(+-2 e1, I), the rare class first. */
-function separable(root: Key, width: number, plus: number, minus: number): { x: Float32Array; labels: number[] } {
-  const labels = Array.from({ length: plus + minus }, (_, i) => (i < plus ? 1 : -1));
-  const x = hostNormal(labels.length, width, root);
-  labels.forEach((y, i) => (x[i * width]! += MEAN * y));
-  return { x, labels };
-}
-
 /** (a): errors of the cost-sensitive machines. */
 function margins(seed: number): GmmRun[] {
   const machines = Array.from({ length: MARGIN_DRAWS }, (_, p) => {
-    const { x, labels } = separable(splitKey(key(seed), p), 100, 8, 72);
+    const { x, labels } = halves(splitKey(key(seed), p), { mean: MEAN, width: 100, counts: [8, 72] });
     const ones = labels.map(() => 1);
     return hardMargin(Float64Array.from(x), labels, ones);
   });
@@ -163,7 +124,7 @@ async function descents(seed: number, steps: number, signal: AbortSignal): Promi
   const features = 50;
   const width = features + 1;
   const draws = Array.from({ length: DESCENT_DRAWS }, (_, p) =>
-    separable(splitKey(key(seed), 1000 + p), features, 4, 36),
+    halves(splitKey(key(seed), 1000 + p), { mean: MEAN, width: features, counts: [4, 36] }),
   );
   const { labels } = draws[0]!;
   const x = draws.map((draw) =>
@@ -207,19 +168,11 @@ async function descents(seed: number, steps: number, signal: AbortSignal): Promi
 
 /** (c): accuracies of ten classes. */
 async function classes(seed: number, steps: number, signal: AbortSignal): Promise<GmmRun[]> {
-  const root = splitKey(key(seed), 2000);
-  const labelsOf = (counts: readonly number[]): number[] =>
-    counts.flatMap((n, c) => Array.from({ length: n }, () => c));
-  const centres = Array.from({ length: CLASS_DRAWS }, (_, p) =>
-    hostNormal(COUNTS.length, WIDTH, splitKey(root, 3 * p), { std: 0.9 }),
-  );
-  const draw = (p: number, labels: readonly number[], stream: number): Float32Array =>
-    hostNormal(labels.length, WIDTH, splitKey(root, stream)).map(
-      (v, k) => v + centres[p]![labels[Math.floor(k / WIDTH)]! * WIDTH + (k % WIDTH)]!,
-    );
-  const x = Float32Array.from(centres.flatMap((_, p) => [...draw(p, labelsOf(COUNTS), 3 * p + 1)]));
-  const testLabels = labelsOf(COUNTS.map(() => TEST_ROWS));
-  const tests = centres.map((_, p) => new NdArray(draw(p, testLabels, 3 * p + 2), [testLabels.length, WIDTH]));
+  const drawn = { draws: CLASS_DRAWS, counts: COUNTS, width: WIDTH };
+  const { centres, x, tests, testLabels } = classProblems(splitKey(key(seed), 2000), drawn, {
+    std: 0.9,
+    rows: TEST_ROWS,
+  });
 
   /** Test figures of linear classifiers, one a problem: weight (problems, classes, width), bias (problems, classes). */
   const run = async (method: string, weight: ArrayLike<number>, bias: ArrayLike<number>): Promise<GmmRun> => {
@@ -235,8 +188,7 @@ async function classes(seed: number, steps: number, signal: AbortSignal): Promis
   };
   const runs: GmmRun[] = [];
   for (const [method, lossOf] of Object.entries(CLASS_LOSSES)) {
-    const draws = { x, counts: COUNTS, draws: CLASS_DRAWS, width: WIDTH };
-    const { weight, bias } = await fitClasses(draws, lossOf, { steps, signal });
+    const { weight, bias } = await fitClasses({ x, ...drawn }, lossOf, { steps, signal });
     runs.push(await run(method, weight, bias));
     const adjusted = bias.map((b, k) => b - Math.log(COUNTS[k % COUNTS.length]!));
     if (method === 'CE') runs.push(await run('CE, post-hoc LA', weight, adjusted));

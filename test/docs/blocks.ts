@@ -4,9 +4,11 @@ import { join, relative, resolve } from 'node:path';
 /** Root of the repository. */
 export const root = resolve(import.meta.dirname, '../..');
 
-/** The pages: README.md and all of docs. */
+/** The pages: those of the top level and all of docs. */
 export const pages = [
   'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => relative(root, join(root, 'docs', name)))

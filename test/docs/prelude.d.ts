@@ -40,7 +40,7 @@ declare const indices: number[], signal: AbortSignal, file: string;
 declare const pool: { zeta: number; trainAccuracy: number }[];
 declare const state: import('evenkeel/optim').OptimizerState;
 
-// docs/contributing.md: what a file of src/ops imports.
+// CONTRIBUTING.md: what a file of src/ops imports.
 declare const record: typeof import('../../src/tensor/tape.ts').record;
 
 // docs/getting-started.md: the package in one file.

@@ -75,7 +75,9 @@ describe('the tarball', () => {
     );
     for (const target of named) expect(paths).toContain(target.slice(2));
     for (const path of paths) {
-      expect(path).toMatch(/^(dist|src|shaders|docs|examples)\/|^(package\.json|README\.md|LICENSE)$/);
+      expect(path).toMatch(
+        /^(dist|src|shaders|docs|examples)\/|^(package\.json|(README|CONTRIBUTING|SECURITY)\.md|LICENSE)$/,
+      );
       expect(path).not.toMatch(/\.test\.|(^|\/)(test|runs|node_modules)\/|tsconfig/);
     }
     expect(packed.files.reduce((sum, f) => sum + f.size, 0)).toBeLessThan(12e6);

@@ -61,7 +61,8 @@ export class Packed {
     const folder = mkdtempSync(join(tmpdir(), 'evenkeel-packed-'));
     const tree = join(folder, 'tree');
     mkdirSync(tree);
-    for (const name of ['package.json', 'tsconfig.json', 'README.md', 'LICENSE', 'docs', 'examples', 'src', 'shaders'])
+    const { files: listed } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { files: string[] };
+    for (const name of ['package.json', 'tsconfig.json', 'README.md', 'LICENSE', ...listed.filter((n) => n !== 'dist')])
       cpSync(join(root, name), join(tree, name), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
     await node(tree, 'src/cli/setup.mjs', 'build');

@@ -6,7 +6,8 @@ import {
   hardMarginThroughOrigin,
   oneMinusCosine,
 } from '../../examples/reproduce/lib/hard-margin.ts';
-import { judge, REFERENCE, vsGmm, type GmmRun } from '../../examples/reproduce/vs-gmm.ts';
+import { REFERENCE } from '../../examples/reproduce/lib/vs-gmm-reference.ts';
+import { judge, vsGmm, type GmmRun } from '../../examples/reproduce/vs-gmm.ts';
 import { hostNormal, key } from '../../src/random/index.ts';
 
 const [rows, width] = [20, 30];
