@@ -1,4 +1,4 @@
-import type { Dispatch, Elementwise, Library, MapOp, MapOperand, Range } from './commands.ts';
+import type { Dispatch, ElementType, Elementwise, Library, MapOp, MapOperand, MapResult, Range } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
 import { groupsOf, keptPipeline, type Bindable } from './kernel.ts';
@@ -7,7 +7,7 @@ import type { Storage } from './storage.ts';
 
 /** What the body of an elementwise op reads under a name. */
 export interface Operand {
-  readonly type: MapOp['type'];
+  readonly type: ElementType;
   /** Memory, or the bits of one value for all elements. */
   readonly from: Bindable | number;
   /**
@@ -17,12 +17,31 @@ export interface Operand {
   readonly axes?: readonly number[];
   /** Elements before the first in `from`. Default: 0. */
   readonly start?: number;
+  /**
+   * In the place of `axes` and `start`, for tables: the index, WGSL of the names of operands before it. Each of these
+   * has one value for any four neighbours that start at a multiple of four.
+   */
+  readonly at?: string;
 }
 
-/** Where the result goes. */
+/** Where a result goes. */
 export interface Result {
-  readonly type: MapOp['type'];
+  readonly type: ElementType;
   readonly to: Bindable;
+}
+
+/** An elementwise op of one result, the value of its body, or of several, which its body sets by their names. */
+export interface ElementwiseOp {
+  /** For errors and profiles. */
+  readonly name: string;
+  /** WGSL of the names of the operands and of the functions in the library. */
+  readonly body: string;
+  /** WGSL of operands that `at` may name too: where it is false the results stay as they are. */
+  readonly guard?: string;
+  /** Those that neither `body`, `guard` nor an `at` names are not read. */
+  readonly operands: Readonly<Record<string, Operand>>;
+  /** A result that is an operand too starts with its value. The name of a single value is ''. */
+  readonly results: Readonly<Record<string, Result>>;
 }
 
 /** What a kernel may bind, and what fits in its parameters (uniforms.ts): every adapter grants it. */
@@ -30,35 +49,31 @@ const MOST_BINDINGS = 8;
 const MOST_WORDS = 60;
 
 /**
- * Records result = body(operands) for `size` elements: WGSL of the operands' names and of the functions in `library`;
- * operands that it does not name are not read. `op` is for errors and profiles. In a captured step it may share a
- * kernel with its neighbours: see fuse.ts.
+ * Records an elementwise op over `size` elements: one dispatch. In a captured step it may share a kernel with its
+ * neighbours: see fuse.ts.
  */
 export function launchMap(
   library: Library,
-  op: string,
-  body: string,
-  operands: Readonly<Record<string, Operand>>,
-  result: Result,
+  { name: op, body, guard = '', operands, results }: ElementwiseOp,
   size: number,
 ): void {
   if (size === 0) return;
-  const { gpu } = result.to;
-  const named = new Set(body.match(/\w+/g));
+  const given = Object.entries(results);
+  const { gpu } = given[0]![1].to;
+  const ats = Object.values(operands).map(({ at }) => at);
+  const named = new Set([body, guard, ...ats].join(' ').match(/\w+/g));
   const names = Object.keys(operands).filter((name) => named.has(name));
   const first = names.find((name) => typeof operands[name]!.from !== 'number');
   const sources = names.map((name): MapOperand => {
-    const { type, from, axes, start = 0 } = operands[name]!;
-    if (typeof from === 'number') return { name, type, bits: from, range: null, axes: null, start: 0 };
+    const { type, from, axes, start = 0, at = null } = operands[name]!;
+    if (typeof from === 'number') return { name, type, bits: from, range: null, axes: null, start: 0, at };
     if (from.gpu !== gpu)
       throw new GpuError(`${op}: ${name} lives on another device than ${first}; make both with the same gpu`);
-    return { name, type, bits: 0, range: rangeOf(from), axes: axes ? simplified(axes) : null, start };
+    const places = at === null ? (axes ? simplified(axes) : null) : [];
+    return { name, type, bits: 0, range: rangeOf(from), axes: places, start, at };
   });
-  const program = {
-    library,
-    size,
-    ops: [{ name: op, body, operands: sources, type: result.type, to: rangeOf(result.to) }],
-  };
+  const targets = given.map(([name, { type, to }]): MapResult => ({ name, type, to: rangeOf(to) }));
+  const program = { library, size, ops: [{ name: op, body, guard, operands: sources, results: targets }] };
   gpu.recorder.push(dispatchOf(gpu, program)!);
 }
 
@@ -84,17 +99,20 @@ function simplified(axes: readonly number[]): readonly number[] | null {
 }
 
 /**
- * The kernel of a chain of ops, or null where it would bind too much. `isDead`: what nothing reads after the chain, so
- * that it need not be written.
+ * The kernel of a chain of ops, or null where it would bind too much, even with one binding for all ranges of a
+ * storage. `isDead`: what nothing reads after the chain, so that it need not be written.
  */
 export function dispatchOf(
   gpu: Gpu,
   program: Elementwise,
   isDead: (storage: Storage) => boolean = () => false,
 ): Dispatch | null {
-  const { text, accesses, slots, words, step } = new Writer(program, isDead);
-  if (slots.length > MOST_BINDINGS || words.length > MOST_WORDS) return null;
   const { library } = program;
+  const most = gpu.device.limits.maxStorageBufferBindingSize;
+  let writer = new Writer(program, isDead);
+  if (writer.slots.length > MOST_BINDINGS) writer = new Writer(program, isDead, most);
+  const { text, accesses, slots, words, step } = writer;
+  if (slots.length > MOST_BINDINGS || words.length > MOST_WORDS) return null;
   const label = `${library.name}.${nameOf(program)}`;
   const { pipeline, workgroup } = keptPipeline(gpu, `${label} ${text}`, {
     label,
@@ -140,7 +158,7 @@ function nameOf({ ops }: Elementwise): string {
 /** A value in the text of a kernel. */
 interface Value {
   readonly text: string;
-  readonly type: MapOp['type'];
+  readonly type: ElementType;
   /** One for each of four elements, rather than one for all. */
   readonly isVector: boolean;
 }
@@ -159,47 +177,88 @@ class Writer {
   /** Elements of an invocation. */
   readonly step: 1 | 4;
   readonly #size: number;
-  readonly #bindings: { range: Range; type: MapOp['type']; isVector: boolean; writes: boolean }[] = [];
+  readonly #bindings: { range: Range; type: ElementType; isVector: boolean; writes: boolean }[] = [];
+  /** What is bound in the place of ranges of a storage: all of them together, where that is at most so many bytes. */
+  readonly #spans: ReadonlyMap<Storage, Range>;
   readonly #lines: string[] = [];
   readonly #functions = new Map<string, string>();
   /** What was written already, by its meaning. */
   readonly #known = new Map<string, string>();
 
-  constructor({ size, ops }: Elementwise, isDead: (storage: Storage) => boolean) {
+  constructor({ size, ops }: Elementwise, isDead: (storage: Storage) => boolean, mostJoined = 0) {
     const isWhole = ops.every(({ operands }) => operands.every(takesFour));
     this.#size = size;
     this.step = size % 4 === 0 && isWhole ? 4 : 1;
-    const results: Value[] = [];
-    /** The op before number j that gave the values of an operand. */
-    const giver = ({ range }: MapOperand, j: number): number => {
-      let k = j - 1;
-      while (k >= 0 && !(range && sameRange(ops[k]!.to, range))) k--;
-      return k;
-    };
-    const passed = new Set(ops.flatMap(({ operands }, j) => operands.map((operand) => giver(operand, j))));
-    ops.forEach(({ body, operands, type }, j) => {
-      const values = operands.map((operand): Value => {
-        const k = giver(operand, j);
-        return cast(k < 0 ? this.#read(operand) : results[k]!, operand.type);
-      });
-      const head = `(${operands.map((o) => `${o.name}: ${o.type}`).join(', ')}) -> ${type} { return ${body}; }`;
-      const name = this.#functions.get(head) ?? `op${this.#functions.size}`;
-      this.#functions.set(head, name);
-      const call = (lane: string): string =>
-        `${name}(${values.map(({ text, isVector }) => (isVector ? text + lane : text)).join(', ')})`;
-      const whole = this.step === 1 ? call('') : `vec4<${type}>(${['.x', '.y', '.z', '.w'].map(call).join(', ')})`;
-      // A value that goes from op to op is rounded and told from NaN as one that goes through memory: no compiler sees
-      // through a word that it does not know, so it does not join a product and a sum of two ops.
-      const isHeld = passed.has(j) && type === 'f32';
-      this.#lines.push(`let v${j} = ${isHeld ? (this.step === 1 ? `held(${whole})` : `held4(${whole})`) : whole};`);
-      results.push({ text: `v${j}`, type, isVector: this.step === 4 });
-    });
-    ops.forEach(({ to, type }, j) => {
-      if (isDead(to.storage) || ops.some((later, k) => k > j && sameRange(later.to, to))) return;
-      const at = this.#bind(to, type, this.step === 4, true);
-      this.#lines.push(`r${at + 1}[i] = ${cast(results[j]!, this.#bindings[at]!.type).text};`);
+    this.#spans = spansOf(ops, mostJoined);
+    const results = ops.flatMap((op) => op.results);
+    /** The result, of those of the first so many, that gave the values of an operand. */
+    const giver = ({ range }: MapOperand, before: number): MapResult | undefined =>
+      range
+        ? results
+            .slice(0, before)
+            .reverse()
+            .find(({ to }) => sameRange(to, range))
+        : undefined;
+    let count = 0;
+    const passed = new Set<MapResult | undefined>();
+    for (const op of ops) {
+      for (const operand of op.operands) passed.add(giver(operand, count));
+      count += op.results.length;
+    }
+    const values = new Map<MapResult, Value>();
+    for (const op of ops) {
+      const before = values.size;
+      const operands = this.#operandsOf(op, ops.length === 1, (operand) => values.get(giver(operand, before)!));
+      const calls = this.#callsOf(op, operands);
+      const guard = op.guard && ops.length > 1 ? this.#let(withTexts(op.guard, operands)) : '';
+      for (const result of op.results) {
+        const { name, type } = result;
+        const parts = name ? calls.map((call) => `${call}.${name}`) : calls;
+        const whole = this.step === 1 ? parts[0]! : `vec4<${type}>(${parts.join(', ')})`;
+        const next = guard ? `select(${operands.get(name)!.text}, ${whole}, ${guard})` : whole;
+        // A value that goes from op to op is rounded and told from NaN as one that goes through memory: no compiler
+        // sees through a word that it does not know, so it does not join a product and a sum of two ops.
+        const isHeld = passed.has(result) && type === 'f32';
+        const text = `v${values.size}`;
+        this.#lines.push(`let ${text} = ${isHeld ? (this.step === 1 ? `held(${next})` : `held4(${next})`) : next};`);
+        values.set(result, { text, type, isVector: this.step === 4 });
+      }
+    }
+    results.forEach((result, k) => {
+      const { to, type } = result;
+      if (isDead(to.storage) || results.some((later, l) => l > k && sameRange(later.to, to))) return;
+      const place = this.#bind(to, type, this.step === 4, true);
+      this.#lines.push(`${place.name}[i${place.offset}] = ${cast(values.get(result)!, place.type).text};`);
     });
     this.text = this.#whole();
+  }
+
+  /** The values of the operands of an op, by their names; where the op `isOnly`, an invocation ends at its guard. */
+  #operandsOf(
+    { guard, operands }: MapOp,
+    isOnly: boolean,
+    given: (operand: MapOperand) => Value | undefined,
+  ): ReadonlyMap<string, Value> {
+    const values = new Map<string, Value>();
+    const asked = new Set(isOnly ? operands.map(({ name }) => name).filter((name) => mentions(guard, name)) : []);
+    for (const operand of operands) {
+      const { name, at, type } = operand;
+      values.set(name, cast(given(operand) ?? this.#read(operand, at && withTexts(at, values)), type));
+      if (asked.delete(name) && asked.size === 0) this.#lines.push(`if (!(${withTexts(guard, values)})) { return; }`);
+    }
+    return values;
+  }
+
+  /** The calls of the function of an op, one for each element of an invocation. */
+  #callsOf(op: MapOp, operands: ReadonlyMap<string, Value>): readonly string[] {
+    const code = functionOf(op);
+    const name = this.#functions.get(code) ?? `op${this.#functions.size}`;
+    this.#functions.set(code, name);
+    const own = op.operands.filter((o) => isPassed(op, o)).map((o) => operands.get(o.name)!);
+    const calls = (this.step === 1 ? [''] : ['.x', '.y', '.z', '.w']).map(
+      (lane) => `${name}(${own.map(({ text, isVector }) => (isVector ? text + lane : text)).join(', ')})`,
+    );
+    return op.results[0]!.name ? calls.map((call) => this.#let(call)) : calls;
   }
 
   get accesses(): string[] {
@@ -222,7 +281,7 @@ class Writer {
       ...bindings,
       'fn held(v: f32) -> f32 { return bitcast<f32>(bitcast<u32>(v) ^ params.zero); }',
       'fn held4(v: vec4f) -> vec4f { return bitcast<vec4f>(bitcast<vec4u>(v) ^ vec4u(params.zero)); }',
-      ...[...this.#functions].map(([head, name]) => `fn ${name}${head}`),
+      ...[...this.#functions].map(([code, name]) => code.replaceAll('@', name)),
       '@compute @workgroup_size(64)',
       'fn forward(@builtin(global_invocation_id) id: vec3u) {',
       'let i = linearIndex(id);',
@@ -232,24 +291,34 @@ class Writer {
     ].join('\n');
   }
 
-  #read({ type, bits, range, axes, start }: MapOperand): Value {
+  /** `at`: the index, where it does not go by axes. */
+  #read({ type, bits, range, axes, start }: MapOperand, at: string | null): Value {
     if (!range) {
       const { text } = cast({ text: this.#word(bits), type: 'u32', isVector: false }, type);
       return { text: this.#let(text), type, isVector: false };
     }
     const isVector = this.step === 4 && (axes === null || axes[1] === 1);
-    const unit = isVector ? 4 : 1;
-    const at = this.#bind(range, type, isVector, false);
-    const index = this.#index(axes ?? [], axes === null, isVector) + (start ? ` + ${this.#word(start / unit)}` : '');
-    const text = this.#let(`r${at + 1}[${index}]`);
-    return cast({ text, type: this.#bindings[at]!.type, isVector }, type);
+    const place = this.#bind(range, type, isVector, false);
+    const index = at ?? this.#index(axes ?? [], axes === null, isVector);
+    const own = index + (start ? ` + ${this.#word(start / (isVector ? 4 : 1))}` : '');
+    const text = this.#let(`${place.name}[${own}${place.offset}]`);
+    return cast({ text, type: place.type, isVector }, type);
   }
 
-  #bind(range: Range, type: MapOp['type'], isVector: boolean, writes: boolean): number {
-    const at = this.#bindings.findIndex((b) => b.isVector === isVector && sameRange(b.range, range));
-    if (at < 0) return this.#bindings.push({ range, type, isVector, writes }) - 1;
-    this.#bindings[at]!.writes ||= writes;
-    return at;
+  /** The binding of a range, and what an index into the range lacks to be one into the binding: ' + ...' or ''. */
+  #bind(
+    own: Range,
+    type: ElementType,
+    isVector: boolean,
+    writes: boolean,
+  ): { name: string; offset: string; type: ElementType } {
+    const range = this.#spans.get(own.storage) ?? own;
+    let at = this.#bindings.findIndex((b) => b.isVector === isVector && sameRange(b.range, range));
+    if (at < 0) at = this.#bindings.push({ range, type, isVector, writes }) - 1;
+    const binding = this.#bindings[at]!;
+    binding.writes ||= writes;
+    const ahead = (own.offset - range.offset) / (isVector ? 16 : 4);
+    return { name: `r${at + 1}`, offset: ahead ? ` + ${this.#word(ahead)}` : '', type: binding.type };
   }
 
   /** The index of an operand's element, or of its four. */
@@ -295,6 +364,55 @@ class Writer {
   }
 }
 
+/** The function of an op, in WGSL with @ for its name: of one element, with its result or all of them. */
+function functionOf(op: MapOp): string {
+  const { body, operands, results } = op;
+  const own = operands.filter((operand) => isPassed(op, operand));
+  const isResult = ({ name }: MapOperand): boolean => results.some((result) => result.name === name);
+  const head = `fn @(${own.map((o) => `${o.name}${isResult(o) ? '_' : ''}: ${o.type}`).join(', ')}) ->`;
+  if (!results[0]!.name) return `${head} ${results[0]!.type} { return ${body}; }`;
+  const fields = results.map(({ name, type }) => `${name}: ${type}`);
+  const start = ({ name }: MapResult): string => (own.some((o) => o.name === name) ? ` = ${name}_` : '');
+  return [
+    `struct @Results { ${fields.join(', ')} }`,
+    `${head} @Results {`,
+    ...results.map((result, k) => `var ${fields[k]}${start(result)};`),
+    body,
+    `return @Results(${results.map(({ name }) => name).join(', ')});`,
+    '}',
+  ].join('\n');
+}
+
+/** Whether the body of an op takes an operand, rather than its guard or an index alone. */
+function isPassed({ body, results }: MapOp, { name }: MapOperand): boolean {
+  return mentions(body, name) || results.some((result) => result.name === name);
+}
+
+const mentions = (code: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(code);
+
+const withTexts = (code: string, values: ReadonlyMap<string, Value>): string =>
+  code.replace(/\w+/g, (word) => values.get(word)?.text ?? word);
+
+/** For each storage with several ranges, what holds all that the ops use of it, where that is at most so many bytes. */
+function spansOf(ops: readonly MapOp[], most: number): ReadonlyMap<Storage, Range> {
+  const spans = new Map<Storage, Range>();
+  if (most === 0) return spans;
+  for (const { operands, results } of ops) {
+    for (const range of [...operands.map((o) => o.range), ...results.map((r) => r.to)]) {
+      if (!range) continue;
+      const { storage, offset, bytes } = spans.get(range.storage) ?? range;
+      const first = Math.min(offset, range.offset);
+      spans.set(storage, {
+        storage,
+        offset: first,
+        bytes: Math.max(offset + bytes, range.offset + range.bytes) - first,
+      });
+    }
+  }
+  for (const [storage, { bytes }] of spans) if (bytes > most) spans.delete(storage);
+  return spans;
+}
+
 /** Whether an operand of four neighbours is a vector, or one element. */
 function takesFour({ axes, start }: MapOperand): boolean {
   if (axes === null) return start % 4 === 0;
@@ -305,7 +423,7 @@ function takesFour({ axes, start }: MapOperand): boolean {
   );
 }
 
-function cast(value: Value, type: MapOp['type']): Value {
+function cast(value: Value, type: ElementType): Value {
   if (value.type === type) return value;
   return { ...value, text: `bitcast<${value.isVector ? `vec4<${type}>` : type}>(${value.text})`, type };
 }

@@ -21,7 +21,7 @@ export interface Slot extends Range {
 /** An operand of an elementwise op as its kernel reads it. */
 export interface MapOperand {
   readonly name: string;
-  readonly type: MapOp['type'];
+  readonly type: ElementType;
   /** The value for all elements, where `range` is null. */
   readonly bits: number;
   readonly range: Range | null;
@@ -32,17 +32,30 @@ export interface MapOperand {
   readonly axes: readonly number[] | null;
   /** Elements before the first. */
   readonly start: number;
+  /** Where the one value for all elements of an invocation lies: WGSL of the names of earlier operands. */
+  readonly at: string | null;
 }
 
-/** One elementwise op: `to` = body(operands). */
+/** What an element is in the text of a kernel. */
+export type ElementType = 'f32' | 'i32' | 'u32';
+
+/** One result of an elementwise op. */
+export interface MapResult {
+  /** By which the body sets it; '' where the body is its value. */
+  readonly name: string;
+  readonly type: ElementType;
+  readonly to: Range;
+}
+
+/** One elementwise op. */
 export interface MapOp {
   readonly name: string;
-  /** WGSL of the names of the operands. */
+  /** WGSL of the names of the operands: the value of the one result, or statements that set results by their names. */
   readonly body: string;
+  /** WGSL of operands that are the same for all elements of an invocation: where it is false all results stay; or ''. */
+  readonly guard: string;
   readonly operands: readonly MapOperand[];
-  /** Element type of the result. */
-  readonly type: 'f32' | 'i32' | 'u32';
-  readonly to: Range;
+  readonly results: readonly MapResult[];
 }
 
 /** WGSL functions that the bodies of ops may call. */

@@ -42,8 +42,7 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
   const open = new Map<Storage, Set<Group>>();
   const groups = new Set<Group>();
   const close = (group: Group): void => {
-    for (const { storage } of group.dispatch.slots) open.get(storage)?.delete(group);
-    for (const { to } of group.program.ops) open.get(to.storage)?.delete(group);
+    for (const { storage } of accessesOf(group.program.ops)) open.get(storage)?.delete(group);
   };
   const add = (group: Group): void => {
     groups.add(group);
@@ -108,11 +107,11 @@ function rangesOf(c: Command): Access[] {
 
 /** What the ops read and write; `isOwn`: element i of it belongs to element i of the result. */
 function accessesOf(ops: readonly MapOp[]): (Access & { isOwn: boolean })[] {
-  return ops.flatMap(({ operands, to }) => [
+  return ops.flatMap(({ operands, results }) => [
     ...operands.flatMap(({ range, axes, start }) =>
       range ? [{ ...range, writes: false, isOwn: axes === null && start === 0 }] : [],
     ),
-    { ...to, writes: true, isOwn: true },
+    ...results.map(({ to }) => ({ ...to, writes: true, isOwn: true })),
   ]);
 }
 
@@ -126,7 +125,7 @@ function conflict(a: readonly Access[], b: readonly Access[]): boolean {
 
 /**
  * True where each element can be computed on its own: what is written is read at the same place alone. WebGPU also
- * refuses a buffer that one dispatch binds for reading here and for writing there.
+ * refuses a buffer that one dispatch binds for reading alone here and for writing there.
  */
 function isElementwise(ops: readonly MapOp[]): boolean {
   const accesses = accessesOf(ops);
@@ -135,7 +134,8 @@ function isElementwise(ops: readonly MapOp[]): boolean {
       !p.writes ||
       accesses.every((q) => {
         if (p.storage !== q.storage) return true;
-        return sameRange(p, q) ? q.isOwn : q.writes && !overlap(p, q);
+        if (sameRange(p, q)) return q.isOwn;
+        return !overlap(p, q) && accesses.some((r) => r.writes && sameRange(r, q));
       }),
   );
 }

@@ -1,5 +1,4 @@
 import { atLeast, boolean, checkOptions } from '../check/check.ts';
-import kernel from '../../shaders/adagrad.wgsl';
 import { arenaOptimizer, groupedSettings } from './arena-optimizer.ts';
 import { SHARED, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
@@ -52,10 +51,14 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     decays,
     slots: ['sumOfSquares'],
     fill: initialAccumulatorValue,
-    hyper: (step, s) => [s.lr / (1 + (step - 1) * s.lrDecay), s.maximize ? -1 : 1, s.weightDecay, s.eps],
-    bind:
-      ({ quads, slots }) =>
-      (shared) =>
-        kernel.step_({ quads }, { ...shared, v: slots.sumOfSquares }, [quads]),
+    numbers: (step, s) => ({
+      rate: s.lr / (1 + (step - 1) * s.lrDecay),
+      sign: s.maximize ? -1 : 1,
+      weightDecay: s.weightDecay,
+      eps: s.eps,
+    }),
+    update: `let d = sign * g + weightDecay * p;
+      sumOfSquares += d * d;
+      p -= rate * d / (sqrt(sumOfSquares) + eps);`,
   });
 }

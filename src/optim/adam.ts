@@ -1,5 +1,4 @@
 import { atLeast, between, boolean, checkOptions, listOf } from '../check/check.ts';
-import kernel from '../../shaders/adam.wgsl';
 import { arenaOptimizer, groupedSettings, type StepSettings } from './arena-optimizer.ts';
 import { SHARED, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
@@ -62,34 +61,30 @@ function adamLike(name: string, isDecoupled: boolean, options: AdamOptions): Opt
     rules: MOMENTS,
     fixed: ['amsgrad', 'decays'],
   });
-  const hyper = (step: number, s: MomentSettings): number[] => [
-    s.lr / (1 - s.betas[0] ** step),
-    s.maximize ? -1 : 1,
-    isDecoupled ? 0 : s.weightDecay,
-    isDecoupled ? s.lr * s.weightDecay : 0,
-    1 - s.betas[0],
-    1 - s.betas[1],
-    Math.sqrt(1 - s.betas[1] ** step),
-    s.eps,
-  ];
-  const shared = { name, settings, momentum: betas[0], withMomentum: withFirstBeta, decays, hyper };
-  if (amsgrad) {
-    return arenaOptimizer({
-      ...shared,
-      slots: ['firstMoment', 'secondMoment', 'maxSecondMoment'],
-      bind:
-        ({ quads, slots: { firstMoment: m, secondMoment: v, maxSecondMoment: vMax } }) =>
-        (buffers) =>
-          kernel.stepAmsgrad({ quads }, { ...buffers, m, v, vMax }, [quads]),
-    });
-  }
   return arenaOptimizer({
-    ...shared,
-    slots: ['firstMoment', 'secondMoment'],
-    bind:
-      ({ quads, slots: { firstMoment: m, secondMoment: v } }) =>
-      (buffers) =>
-        kernel.step_({ quads }, { ...buffers, m, v }, [quads]),
+    name,
+    settings,
+    momentum: betas[0],
+    withMomentum: withFirstBeta,
+    decays,
+    slots: ['firstMoment', 'secondMoment', ...(amsgrad ? (['maxSecondMoment'] as const) : [])],
+    // Differences come from the host in f64, since 1 - beta2 in f32 is off by 1e-5.
+    numbers: (step, s) => ({
+      rate: s.lr / (1 - s.betas[0] ** step),
+      sign: s.maximize ? -1 : 1,
+      penalty: isDecoupled ? 0 : s.weightDecay,
+      shrink: isDecoupled ? s.lr * s.weightDecay : 0,
+      share1: 1 - s.betas[0],
+      share2: 1 - s.betas[1],
+      root: Math.sqrt(1 - s.betas[1] ** step),
+      eps: s.eps,
+    }),
+    update: `let d = sign * g + penalty * p;
+      firstMoment += share1 * (d - firstMoment);
+      secondMoment += share2 * (d * d - secondMoment);
+      ${amsgrad ? 'maxSecondMoment = max(maxSecondMoment, secondMoment);' : ''}
+      p -= shrink * p;
+      p -= rate * firstMoment / (sqrt(${amsgrad ? 'maxSecondMoment' : 'secondMoment'}) / root + eps);`,
   });
 }
 

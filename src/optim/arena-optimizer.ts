@@ -1,25 +1,32 @@
+import type { Operand, Result } from '../gpu/chain.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
+import { elementsOf, elementwiseUpdate } from '../tensor/elementwise.ts';
 import { unscoped } from '../tensor/scope.ts';
-import { clear, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
+import { clear, tensor, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
 import type { ParameterSelection } from '../tensor/selection.ts';
 import { any, atLeast, checkOptions, checkValue, type Rules } from '../check/check.ts';
-import { blockWords, groupsOf, MOST_ROWS, segmentsOf, trainedIn } from './layout.ts';
+import { BLOCK, BLOCK_CODE, blockWords, groupsOf, MOST_ROWS, segmentsOf, trainedIn } from './layout.ts';
 import { arenaOf, type Optimizer, type ParameterArena, type Segment, type SharedOptions } from './optimizer.ts';
 
-/** What every update kernel binds. */
-export interface UpdateBuffers {
-  hyper: Tensor;
-  blocks: Tensor<'u32'>;
-  g: Tensor;
-  p: Tensor;
+/**
+ * An elementwise part of an update: one dispatch, in a captured step shared with what comes before and after it.
+ */
+export interface UpdatePart {
+  /**
+   * WGSL of one trained element: parameter `p`, gradient `g`, the slots and the numbers of the rule by their names, and
+   * `block`, which tells its parameter ({@link BLOCK_CODE}).
+   */
+  body: string;
+  /** What the body names besides. */
+  operands?: Readonly<Record<string, Operand>>;
+  /** What it sets. Default: `p` and the slots. */
+  results?: Readonly<Record<string, Result>>;
 }
 
 /** What one bound rule works with. */
 export interface UpdateContext<S extends string> {
   arena: ParameterArena;
   segments: readonly Segment[];
-  /** Vectors of four in the arena: the grid of an update. */
-  quads: number;
   slots: Record<S, Tensor>;
   /** Hands over what the rule allocates beyond its slots: freed with the state, never saved. */
   owns<T extends { dispose(): void }>(made: T): T;
@@ -44,22 +51,26 @@ export interface Rule<S extends string, T extends StepSettings> extends Pick<Sha
   /** Value that slots start with. Default: 0. */
   fill?: number;
   /**
-   * The numbers, at most 8, that the kernel reads under these settings in `step`, from 1, of the parameter. They lie in
-   * device memory.
+   * The numbers, at most 8, that the update reads by their names under these settings in `step`, from 1, of the
+   * parameter. They lie in device memory.
    */
-  hyper(step: number, settings: T): readonly number[];
-  /** Allocates what the rule needs; returns the function that records the update. */
-  bind(context: UpdateContext<S>): (shared: UpdateBuffers) => void;
+  numbers(step: number, settings: T): Readonly<Record<string, number>>;
+  /**
+   * The body of the update ({@link UpdatePart}); or, of one in several parts, what allocates all it needs and returns
+   * the function that records them.
+   */
+  update: string | ((context: UpdateContext<S>) => (record: (part: UpdatePart) => void) => void);
 }
 
-/** Numbers in a row of `hyper`; lib/optimizer.wgsl agrees. */
+/** Numbers in a row of settings. */
 const ROW = 8;
 
 /** The optimiser of a rule: slots, groups, hyper-parameters in device memory, and their lifetimes. */
 export function arenaOptimizer<S extends string, T extends StepSettings>(rule: Rule<S, T>): Optimizer {
-  const { name, settings, momentum: baseMomentum, decays, fill = 0 } = rule;
+  const { name, settings, momentum: baseMomentum, decays = () => true, fill = 0, update } = rule;
   const { withMomentum = (all: T, momentum: number): T => ({ ...all, momentum }) } = rule;
   const { base, groups } = settings;
+  const names = Object.keys(rule.numbers(1, base));
   return {
     name,
     lr: base.lr,
@@ -69,43 +80,72 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
       const segments = segmentsOf(arena);
       const groupNumbers = groupsOf(name, arena, groups);
       return unscoped(() => {
-        const { gpu, shape, size } = arena.values;
+        const { gpu, size } = arena.values;
         const owned: { dispose(): void }[] = [];
         const owns = <T extends { dispose(): void }>(made: T): T => {
           owned.push(made);
           return made;
         };
-        const slot = (): Tensor =>
-          fill === 0 ? zeros(shape, { gpu }) : tensor(new Float32Array(size).fill(fill), { gpu });
-        const slots = Object.fromEntries(rule.slots.map((s) => [s, owns(slot())])) as Record<S, Tensor>;
-        const update = rule.bind({ arena, segments, quads: size / 4, slots, owns });
+        const slots = slotsFor(arena, rule.slots, fill);
+        for (const slot of Object.values<Tensor>(slots)) owns(slot);
+        const parts = typeof update === 'string' ? null : update({ arena, segments, slots, owns });
         const progress: { step: number; missed: readonly number[] } = { step: 0, missed: segments.map(() => 0) };
         let [lr, momentum] = [base.lr, baseMomentum];
         let trained = trainedIn(arena);
         let { missed } = progress;
-        /** Parameters of one group that took the same number of steps have one row of settings. */
-        let rows = firstRows(groups.length);
+        /** Parameters of one group that took the same number of steps, and decay alike, have one row of settings. */
+        const rows: Row[] = [];
         const words = (): Uint32Array<ArrayBuffer> => {
-          rows = firstRows(groups.length);
-          const rowOf = segments.map((_, i) => (trained[i] ? rowFor(rows, groupNumbers[i]!, missed[i]!) : 0));
+          rows.length = 0;
+          const rowOf = segments.map((segment, i) => {
+            const row = { group: groupNumbers[i]!, missed: missed[i]!, decays: decays(segment.name) };
+            return trained[i] ? rowFor(rows, row) : 0;
+          });
           if (rows.length > MOST_ROWS)
             throw new RangeError(`${name}: parameters were unfrozen at more than ${MOST_ROWS} different times`);
-          return blockWords(arena, segments, { trained, rows: rowOf, decays });
+          return blockWords(arena, segments, { trained, rows: rowOf });
         };
         const blocks = owns(tensor(words(), { dtype: 'u32', gpu }));
-        const room = ROW * Math.min(MOST_ROWS, 1 + groups.length + segments.length);
+        const room = ROW * Math.min(MOST_ROWS, Math.max(1, segments.length));
         const numbersOf = (): Tensor => tensor(new Float32Array(room), { gpu });
         const eagerNumbers = owns(numbersOf());
 
-        const hyper = (): Float32Array<ArrayBuffer> => {
+        const numbersNow = (): Float32Array<ArrayBuffer> => {
           const all = new Float32Array(ROW * rows.length);
           const shared = { ...(momentum === undefined ? base : withMomentum(base, momentum)), lr };
-          rows.forEach(({ group, missed }, i) => {
+          rows.forEach(({ group, missed, decays }, i) => {
             const { own } = groups[group - 1] ?? {};
-            const rate = own?.lr === undefined ? lr : own.lr * (lr / base.lr);
-            all.set(rule.hyper(progress.step - missed, { ...shared, ...own, lr: rate }), ROW * i);
+            const of = { ...shared, ...own, lr: own?.lr === undefined ? lr : own.lr * (lr / base.lr) };
+            if (!decays) of.weightDecay = 0;
+            all.set(Object.values(rule.numbers(progress.step - missed, of)), ROW * i);
           });
           return all;
+        };
+        /** Records a part of the update that reads `numbers`. */
+        const record = (numbers: Tensor, { body, operands, results }: UpdatePart): void => {
+          const own = Object.entries<Tensor>({ p: arena.values, ...slots }).map(
+            ([n, t]) => [n, elementsOf(t)] as const,
+          );
+          const settings = names.map((n, k): [string, Operand] => [
+            n,
+            { type: 'f32', from: numbers, at: `${BLOCK_CODE.row} * ${ROW}u + ${k}u` },
+          ]);
+          elementwiseUpdate(
+            {
+              name,
+              guard: BLOCK_CODE.isTrained,
+              body,
+              operands: {
+                block: { type: 'u32', from: blocks, axes: [BLOCK, 0, blocks.size, 1] },
+                ...Object.fromEntries(settings),
+                ...Object.fromEntries(own),
+                g: elementsOf(arena.grads),
+                ...operands,
+              },
+              results: results ?? Object.fromEntries(own),
+            },
+            size,
+          );
         };
         /** Once for each step on the device: what freezing changed, and the numbers of this step. */
         const prepare = (storage: Tensor['storage'], trainedThen: readonly boolean[]): void => {
@@ -124,7 +164,7 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
           progress.step++;
           if (trained.includes(false))
             missed = progress.missed = missed.map((count, i) => (trained[i] ? count : count + 1));
-          gpu.write(storage, 0, hyper());
+          gpu.write(storage, 0, numbersNow());
         };
         return {
           name,
@@ -155,7 +195,8 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
             const { storage } = numbers;
             const trainedThen = trainedIn(arena);
             gpu.beforeRun(() => prepare(storage, trainedThen));
-            update({ hyper: numbers, blocks, g: arena.grads, p: arena.values });
+            if (typeof update === 'string') record(numbers, { body: update });
+            else parts!((part) => record(numbers, part));
           },
           zeroGrad: () => void clear(arena.grads),
           dispose: () => owned.forEach((t) => t.dispose()),
@@ -168,20 +209,42 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
   };
 }
 
-/** A row of settings: those of a group, 0 for none, after as many steps fewer than others as were `missed`. */
+/**
+ * Memory for slots over an arena, together where the device binds so much at once: a kernel can bind all of it as one.
+ */
+function slotsFor<S extends string>({ values }: ParameterArena, names: readonly S[], fill: number): Record<S, Tensor> {
+  const { gpu, shape, size } = values;
+  const make = (n: number): Tensor =>
+    fill === 0 ? zeros([n], { gpu }) : tensor(new Float32Array(n).fill(fill), { gpu });
+  const stride = BLOCK * Math.ceil(size / BLOCK);
+  const isTogether = 4 * stride * names.length <= gpu.device.limits.maxStorageBufferBindingSize;
+  const all = isTogether && names.length > 0 ? make(stride * names.length) : null;
+  const slots = names.map((name, k) => {
+    const memory = all ?? make(size);
+    const slot = viewOf(memory, shape, all ? k * stride : 0);
+    if (!all) memory.dispose();
+    return [name, slot] as const;
+  });
+  all?.dispose();
+  return Object.fromEntries(slots) as Record<S, Tensor>;
+}
+
+/**
+ * A row of settings: those of a group, 0 for none, after as many steps fewer than others as were `missed`, with weight
+ * decay or without.
+ */
 interface Row {
   group: number;
   missed: number;
-}
-
-function firstRows(groups: number): Row[] {
-  return Array.from({ length: 1 + groups }, (_, group) => ({ group, missed: 0 }));
+  decays: boolean;
 }
 
 /** The number of the row of such settings, which is added where there is none. */
-function rowFor(rows: Row[], group: number, missed: number): number {
-  const at = rows.findIndex((row) => row.group === group && row.missed === missed);
-  return at >= 0 ? at : rows.push({ group, missed }) - 1;
+function rowFor(rows: Row[], row: Row): number {
+  const at = rows.findIndex(
+    ({ group, missed, decays }) => group === row.group && missed === row.missed && decays === row.decays,
+  );
+  return at >= 0 ? at : rows.push(row) - 1;
 }
 
 /** The settings of a rule, and what each of its groups has in their place. */

@@ -1,8 +1,8 @@
 import { atLeast, between, checkOptions } from '../check/check.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
-import kernel from '../../shaders/average.wgsl';
 import { claim, type Claim } from '../check/claim.ts';
 import type { Moment } from '../check/moment.ts';
+import { elementsOf, elementwiseUpdate, firstOf } from '../tensor/elementwise.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, tensor, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
 import { segmentsOf } from './layout.ts';
@@ -85,8 +85,18 @@ export class AveragedWeights implements SavedState {
       if (weight > 0) this.progress.step++;
       gpu.write(storage, 0, Float32Array.of(weight > 0 && this.progress.step === 1 ? 1 : weight));
     });
-    const quads = this.#average.size / 4;
-    kernel.update({ quads }, { hyper, p: values, a: this.#average }, [quads]);
+    const average = elementsOf(this.#average);
+    elementwiseUpdate(
+      {
+        name: this.name,
+        guard: 'weight != 0.0',
+        // Bit for bit p where the weight is 1.
+        body: 'average = select(average + weight * (p - average), p, weight == 1.0);',
+        operands: { weight: firstOf(hyper), p: elementsOf(values), average },
+        results: { average },
+      },
+      values.size,
+    );
   }
 
   /**
@@ -160,8 +170,14 @@ export class AveragedWeights implements SavedState {
   }
 
   #exchange(): void {
-    const quads = this.#average.size / 4;
-    kernel.swap({ quads }, { left: this.#arena.values, right: this.#average }, [quads]);
+    const { values } = this.#arena;
+    // Words are moved, not numbers: bit for bit.
+    const wordsOf = (t: Tensor) => ({ type: 'u32', from: t, to: t }) as const;
+    const both = { own: wordsOf(values), average: wordsOf(this.#average) };
+    elementwiseUpdate(
+      { name: 'swap', body: 'let kept = own; own = average; average = kept;', operands: both, results: both },
+      values.size,
+    );
     this.#isSwapped = !this.#isSwapped;
   }
 

@@ -1,5 +1,5 @@
 import { atLeast, checkOptions, oneOf, required } from '../check/check.ts';
-import kernel from '../../shaders/clip.wgsl';
+import { elementsOf, elementwise, firstOf, numberOf } from '../tensor/elementwise.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { Norms } from './norms.ts';
 import { expectSameFrozen } from './layout.ts';
@@ -44,13 +44,20 @@ export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): Nor
         const arena = arenaOf('clipGradNorm', model);
         const { gpu, size } = arena.grads;
         const norms = new Norms(gpu, [{ start: 0, size }], normType);
-        const quads = size / 4;
         return {
           totalNorm: norms.values,
           step: (closure?: () => void) => {
             expectSameFrozen('clipGradNorm', arena);
             norms.record(arena.grads);
-            kernel.byNorm({ quads, limit: maxNorm }, { norms: norms.values, g: arena.grads }, [quads]);
+            const [g, norm, limit] = [elementsOf(arena.grads), firstOf(norms.values), numberOf(maxNorm)];
+            // A NaN norm makes every gradient NaN: min may swallow it.
+            elementwise(
+              'clipGradNorm',
+              'g * orNan(min(1.0, limit / (norm + 1e-6)), norm)',
+              { g, norm, limit },
+              g,
+              size,
+            );
             inner.step(closure);
           },
           dispose: () => {
@@ -76,10 +83,10 @@ export function clipGradValue(base: Optimizer, options: { clipValue: number }): 
     for: (model) => {
       const inner = base.for(model);
       const { grads } = arenaOf('clipGradValue', model);
-      const quads = grads.size / 4;
       return extendState(inner, () => ({
         step: (closure?: () => void) => {
-          kernel.byValue({ quads, limit: clipValue }, { g: grads }, [quads]);
+          const [g, limit] = [elementsOf(grads), numberOf(clipValue)];
+          elementwise('clipGradValue', 'orNan(clamp(g, -limit, limit), g)', { g, limit }, g, grads.size);
           inner.step(closure);
         },
       }));

@@ -1,8 +1,10 @@
 import { checkOptions } from '../check/check.ts';
-import kernel from '../../shaders/lamb.wgsl';
+import type { Operand } from '../gpu/chain.ts';
+import { elementsOf } from '../tensor/elementwise.ts';
 import { empty } from '../tensor/tensor.ts';
 import { MOMENTS, withFirstBeta, type AdamGroup, type MomentSettings } from './adam.ts';
 import { arenaOptimizer, groupedSettings } from './arena-optimizer.ts';
+import { BLOCK_CODE } from './layout.ts';
 import { Norms } from './norms.ts';
 import { SHARED, type Optimizer, type SharedOptions } from './optimizer.ts';
 
@@ -38,25 +40,41 @@ export function lamb(options: LambOptions = {}): Optimizer {
     withMomentum: withFirstBeta,
     decays,
     slots: ['firstMoment', 'secondMoment'],
-    hyper: (step, s) => [
-      s.lr,
-      s.maximize ? -1 : 1,
-      s.weightDecay,
-      1 - s.betas[0],
-      1 - s.betas[1],
-      1 - s.betas[0] ** step,
-      Math.sqrt(1 - s.betas[1] ** step),
-      s.eps,
-    ],
-    bind: ({ arena, segments, quads, slots: { firstMoment: m, secondMoment: v }, owns }) => {
-      const { gpu, shape } = arena.values;
-      const u = owns(empty(shape, { gpu }));
+    numbers: (step, s) => ({
+      lr: s.lr,
+      sign: s.maximize ? -1 : 1,
+      weightDecay: s.weightDecay,
+      share1: 1 - s.betas[0],
+      share2: 1 - s.betas[1],
+      rest1: 1 - s.betas[0] ** step,
+      root2: Math.sqrt(1 - s.betas[1] ** step),
+      eps: s.eps,
+    }),
+    update: ({ arena: { values: p }, segments, slots, owns }) => {
+      const { gpu, shape } = p;
+      const direction = owns(empty(shape, { gpu }));
       const [pNorms, uNorms] = [owns(new Norms(gpu, segments)), owns(new Norms(gpu, segments))];
-      return ({ hyper, blocks, g, p }) => {
-        kernel.moments({ quads }, { hyper, blocks, g, p, m, v, u }, [quads]);
+      const u = elementsOf(direction);
+      const { firstMoment, secondMoment } = slots;
+      const of = (norms: Norms): Operand => ({ type: 'f32', from: norms.values, at: BLOCK_CODE.parameter });
+      return (record) => {
+        record({
+          body: `let d = sign * g;
+            firstMoment += share1 * (d - firstMoment);
+            secondMoment += share2 * (d * d - secondMoment);
+            u = firstMoment / rest1 / (sqrt(secondMoment) / root2 + eps) + weightDecay * p;`,
+          operands: { u },
+          results: { firstMoment: elementsOf(firstMoment), secondMoment: elementsOf(secondMoment), u },
+        });
         pNorms.record(p);
-        uNorms.record(u);
-        kernel.move_({ quads }, { hyper, blocks, p, u, pNorms: pNorms.values, uNorms: uNorms.values }, [quads]);
+        uNorms.record(direction);
+        record({
+          body: `var ratio = 1.0;
+            if (pNorm > 0.0 && uNorm > 0.0) { ratio = pNorm / uNorm; }
+            p -= lr * ratio * u;`,
+          operands: { u, pNorm: of(pNorms), uNorm: of(uNorms) },
+          results: { p: elementsOf(p) },
+        });
       };
     },
   });

@@ -3,14 +3,20 @@ import { selectParameters } from '../tensor/selection.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ParameterArena, ParameterGroup, Segment } from './optimizer.ts';
 
-/** Elements that one word of a block table speaks for; lib/optimizer.wgsl agrees. */
-const BLOCK = 64;
+/** Elements that one word of a block table speaks for. */
+export const BLOCK = 64;
 const TRAINED = 1;
-const DECAYED = 2;
-const ROW_BIT = 2;
-const PARAMETER_BIT = 10;
+const ROW_BIT = 1;
+const PARAMETER_BIT = 9;
 /** Rows of settings that a word can tell apart. */
 export const MOST_ROWS = 256;
+
+/** What a word says, in WGSL: whether its elements are trained, their row of settings, and the number of their parameter. */
+export const BLOCK_CODE = {
+  isTrained: `(block & ${TRAINED}u) != 0u`,
+  row: `((block >> ${ROW_BIT}u) & ${MOST_ROWS - 1}u)`,
+  parameter: `block >> ${PARAMETER_BIT}u`,
+} as const;
 
 /** The parameters of an arena. Throws ShapeError when its memory does not fit an optimiser. */
 export function segmentsOf({ values, grads, parameters }: ParameterArena): Segment[] {
@@ -74,26 +80,19 @@ export function groupsOf(
 }
 
 /**
- * One word for each 64 elements: whether they are trained, whether weight decay applies, the row of their settings,
- * and the number of their parameter. This is how one dispatch over an arena tells parameters apart.
+ * One word for each 64 elements: whether they are trained, the row of their settings, and the number of their
+ * parameter. This is how one dispatch over an arena tells parameters apart. The gaps between parameters are not
+ * trained: neither they nor their slots ever change.
  */
 export function blockWords(
   { values }: { readonly values: Tensor },
   segments: readonly Segment[],
-  {
-    trained,
-    rows,
-    decays = () => true,
-  }: {
-    trained: readonly boolean[];
-    rows: readonly number[];
-    decays?: ((name: string) => boolean) | undefined;
-  },
+  { trained, rows }: { trained: readonly boolean[]; rows: readonly number[] },
 ): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(values.size / BLOCK));
-  segments.forEach(({ name, start, size }, i) => {
+  segments.forEach(({ start, size }, i) => {
     const word = (i << PARAMETER_BIT) | (rows[i]! << ROW_BIT) | (trained[i] ? TRAINED : 0);
-    words.fill(word | (decays(name) ? DECAYED : 0), start / BLOCK, Math.ceil((start + size) / BLOCK));
+    words.fill(word, start / BLOCK, Math.ceil((start + size) / BLOCK));
   });
   return words;
 }

@@ -1,5 +1,4 @@
 import { atLeast, boolean, checkOptions } from '../check/check.ts';
-import kernel from '../../shaders/rmsprop.wgsl';
 import { arenaOptimizer, groupedSettings, hasMomentum } from './arena-optimizer.ts';
 import { SHARED, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
@@ -59,12 +58,20 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     decays,
     momentum: momentum || undefined,
     slots: ['meanSquare', ...(centered ? (['mean'] as const) : []), ...(moves ? (['momentum'] as const) : [])],
-    hyper: (_step, s) => [s.lr, s.maximize ? -1 : 1, s.weightDecay, 1 - s.alpha, s.eps, s.momentum],
-    bind: ({ quads, slots: { meanSquare: v, mean: a, momentum: m } }) => {
-      if (centered && moves) return (b) => kernel.centeredWithMomentum({ quads }, { ...b, v, a, m }, [quads]);
-      if (centered) return (b) => kernel.centered({ quads }, { ...b, v, a }, [quads]);
-      if (moves) return (b) => kernel.withMomentum({ quads }, { ...b, v, m }, [quads]);
-      return (b) => kernel.plain({ quads }, { ...b, v }, [quads]);
-    },
+    numbers: (_step, s) => ({
+      lr: s.lr,
+      sign: s.maximize ? -1 : 1,
+      weightDecay: s.weightDecay,
+      share: 1 - s.alpha,
+      eps: s.eps,
+      mu: s.momentum,
+    }),
+    // A variance that rounding made negative counts as 0.
+    update: `let d = sign * g + weightDecay * p;
+      meanSquare += share * (d * d - meanSquare);
+      ${centered ? 'mean += share * (d - mean);' : ''}
+      let s = d / (sqrt(${centered ? 'max(meanSquare - mean * mean, 0.0)' : 'meanSquare'}) + eps);
+      ${moves ? 'momentum = mu * momentum + s;' : ''}
+      p -= lr * ${moves ? 'momentum' : 's'};`,
   });
 }

@@ -1,6 +1,6 @@
 import { any, atLeast, boolean, checkOptions, required } from '../check/check.ts';
-import kernel from '../../shaders/sam.wgsl';
 import { copyOver } from '../tensor/copy.ts';
+import { elementsOf, elementwiseUpdate, firstOf, numberOf } from '../tensor/elementwise.ts';
 import { empty } from '../tensor/tensor.ts';
 import { Norms } from './norms.ts';
 import { expectSameFrozen } from './layout.ts';
@@ -28,14 +28,12 @@ export function sam(options: SamOptions): Optimizer {
   checkOptions('sam', options, { base: required(any), rho: atLeast(0), adaptive: boolean });
   const { base, rho = 0.05, adaptive = false } = options;
   expectOptimizer(base, 'sam: base');
-  const variant = adaptive ? { stretch: 'return p * p;' } : {};
   return {
     ...base,
     for: (model) => {
       const inner = base.for(model);
       const arena = arenaOf('sam', model);
       const { values: p, grads: g } = arena;
-      const quads = p.size / 4;
       return extendState(inner, () => {
         const kept = empty(p.shape, { gpu: p.gpu });
         const norms = new Norms(p.gpu, [{ start: 0, size: p.size }]);
@@ -44,7 +42,17 @@ export function sam(options: SamOptions): Optimizer {
             if (!closure) throw new TypeError('sam: step needs a closure that repeats forward and backward, got none');
             expectSameFrozen('sam', arena);
             norms.record(g, adaptive ? p : undefined);
-            kernel.ascend({ quads, rho }, { norms: norms.values, g, p, kept }, [quads], variant);
+            const results = { p: elementsOf(p), kept: elementsOf(kept) };
+            elementwiseUpdate(
+              {
+                name: 'sam',
+                body: `kept = p;
+                  p += ${adaptive ? 'p * p * ' : ''}g * (rho / (norm + 1e-12));`,
+                operands: { ...results, g: elementsOf(g), norm: firstOf(norms.values), rho: numberOf(rho) },
+                results,
+              },
+              p.size,
+            );
             closure();
             copyOver(kept, p);
             inner.step(closure);

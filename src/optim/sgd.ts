@@ -1,5 +1,4 @@
 import { atLeast, boolean, checkOptions, required } from '../check/check.ts';
-import kernel from '../../shaders/sgd.wgsl';
 import { arenaOptimizer, groupedSettings, hasMomentum } from './arena-optimizer.ts';
 import { SHARED, type Optimizer, type ParameterGroup, type SharedOptions } from './optimizer.ts';
 
@@ -44,39 +43,28 @@ export function sgd(options: SgdOptions): Optimizer {
   } = options;
   const base = { lr, momentum, dampening, weightDecay, nesterov, maximize };
   const settings = groupedSettings('sgd', base, groups, { rules: RULES, fixed: ['decays'], check: checkNesterov });
-  if (!hasMomentum(settings)) {
-    return arenaOptimizer({
-      name: 'sgd',
-      settings,
-      decays,
-      slots: [],
-      hyper: (_step, s) => [s.lr, s.maximize ? -1 : 1, s.weightDecay],
-      bind:
-        ({ quads }) =>
-        (buffers) =>
-          kernel.plain({ quads }, buffers, [quads]),
-    });
-  }
+  const moves = hasMomentum(settings);
   return arenaOptimizer({
     name: 'sgd',
     settings,
     decays,
     momentum: momentum || undefined,
-    slots: ['momentum'],
-    hyper: (step, s) => [
-      s.lr,
-      s.maximize ? -1 : 1,
-      s.weightDecay,
-      s.momentum,
+    slots: moves ? ['momentum'] : [],
+    numbers: (step, s) => ({
+      lr: s.lr,
+      sign: s.maximize ? -1 : 1,
+      weightDecay: s.weightDecay,
+      mu: s.momentum,
       // Without momentum the step is that of the gradient, whatever the dampening.
-      s.momentum === 0 ? 1 : 1 - s.dampening,
-      Number(s.nesterov),
-      Number(step === 1),
-    ],
-    bind:
-      ({ quads, slots }) =>
-      (buffers) =>
-        kernel.withMomentum({ quads }, { ...buffers, m: slots.momentum }, [quads]),
+      share: s.momentum === 0 ? 1 : 1 - s.dampening,
+      nesterov: Number(s.nesterov),
+      isFirst: Number(step === 1),
+    }),
+    update: moves
+      ? `let d = sign * g + weightDecay * p;
+        momentum = select(mu * momentum + share * d, d, isFirst != 0.0);
+        p -= lr * select(momentum, d + mu * momentum, nesterov != 0.0);`
+      : 'p -= lr * (sign * g + weightDecay * p);',
   });
 }
 
