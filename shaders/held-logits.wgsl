@@ -7,8 +7,8 @@
 //   through   y = dy, the gradient of `hold`; 0 in rows of kind 1, NaN in those of kind 2
 //   weigh     y = weight v, 0 where the weight is; in rows of kind 2 NaN, in those of kind 3 an infinity for |v| >=
 //   1e28
-// One invocation a row; grid (rows).
-// use lib/index.wgsl
+// Rows of `hold` and `through` by lanes (lib/lanes.wgsl), one invocation a row of `weigh`; grid (rows).
+// use lib/lanes.wgsl
 // use lib/times.wgsl
 
 // 0: all rows of `weigh` are of kind 0
@@ -28,40 +28,45 @@ struct Params { rows: u32, classes: u32, infinity: u32, nan: u32 }
 fn isZero(v: f32) -> bool { return (bitcast<u32>(v) << 1u) == 0u; }
 fn isFinite(v: f32) -> bool { return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u; }
 
-@compute @workgroup_size(64)
-fn hold(@builtin(global_invocation_id) id: vec3u) {
-  let row = linearIndex(id);
-  if (row >= params.rows) { return; }
-  let base = row * params.classes;
-  var masked = 0u;
-  var bad = false;
-  for (var c = 0u; c < params.classes; c++) {
+// Entries that are -Infinity, and whether others are not finite.
+struct Acc { masked: u32, bad: u32 }
+
+fn join(a: Acc, b: Acc) -> Acc { return Acc(a.masked + b.masked, a.bad | b.bad); }
+
+@compute @workgroup_size(GROUP)
+fn hold(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let base = p.row * params.classes;
+  let n = select(0u, params.classes, p.row < params.rows);
+  var own = Acc();
+  for (var c = p.lane; c < n; c += hop()) {
     let v = z[base + c];
     if (!isFinite(v)) {
-      if (bitcast<u32>(v) == 0xff800000u) { masked++; } else { bad = true; }
+      if (bitcast<u32>(v) == 0xff800000u) { own.masked++; } else { own.bad = 1u; }
     }
   }
+  let all = across(p, own, Acc());
   var kind = 0u;
-  if (bad || masked > 0u) {
-    kind = select(3u, 2u, bad || masked == params.classes);
-    if (isZero(weight[row])) { kind = 1u; }
+  if (all.bad + all.masked > 0u) {
+    kind = select(3u, 2u, all.bad > 0u || all.masked == n);
+    if (isZero(weight[p.row])) { kind = 1u; }
   }
-  for (var c = 0u; c < params.classes; c++) {
+  for (var c = p.lane; c < n; c += hop()) {
     let v = z[base + c];
     let instead = select(-1e37, 0.0, kind == 1u);
     let stays = isFinite(v) || (KEEPS_MASKED == 1u && kind == 3u);
     y[base + c] = select(select(instead, v, stays), bitcast<f32>(params.nan), kind == 2u);
   }
-  found[row] = kind;
+  if (p.lane == 0u && p.row < params.rows) { found[p.row] = kind; }
 }
 
-@compute @workgroup_size(64)
-fn through(@builtin(global_invocation_id) id: vec3u) {
-  let row = linearIndex(id);
-  if (row >= params.rows) { return; }
-  let base = row * params.classes;
-  let kind = kinds[row];
-  for (var c = 0u; c < params.classes; c++) {
+@compute @workgroup_size(GROUP)
+fn through(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let base = p.row * params.classes;
+  let n = select(0u, params.classes, p.row < params.rows);
+  let kind = kinds[p.row];
+  for (var c = p.lane; c < n; c += hop()) {
     y[base + c] = select(select(z[base + c], 0.0, kind == 1u), bitcast<f32>(params.nan), kind == 2u);
   }
 }

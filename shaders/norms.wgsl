@@ -1,10 +1,9 @@
 // Norms of segments of a flat array, in two dispatches whatever their number: |w x| of order 2 or 1, or the largest |w
 // x|.
-//   partial  part k folds the quads first, first + stride, ... below end of (first, end, stride) = parts[3k ..]
+//   partial  part k folds the quads of x from parts[2k] to before parts[2k + 1]
 //   combine  segment s folds its parts ends[s] .. ends[s + 1] - 1 and takes the root
-// A segment of n quads has about sqrt(n) parts, so neither pass has a long chain.
-// One invocation a part, then a segment; plain loops, so results repeat bit for bit. Grid (count).
-// use lib/index.wgsl
+// Folds by lanes in a fixed tree (lib/lanes.wgsl), so results repeat bit for bit. Grid (count): parts, then segments.
+// use lib/lanes.wgsl
 // use lib/nan.wgsl
 
 struct Params { count: u32 }
@@ -23,22 +22,65 @@ fn fold4(acc: vec4f, v: vec4f) -> vec4f { return acc + v; } // variant
 fn fold(acc: f32, v: f32) -> f32 { return acc + v; } // variant
 fn root(v: f32) -> f32 { return sqrt(v); } // variant
 
-@compute @workgroup_size(64)
-fn partial(@builtin(global_invocation_id) id: vec3u) {
-  let k = linearIndex(id);
-  if (k >= params.count) { return; }
-  var acc = vec4f();
-  for (var i = parts[3u * k]; i < parts[3u * k + 1u]; i += parts[3u * k + 2u]) {
-    acc = fold4(acc, power(weighted(x[i], w[i])));
+struct Acc { v: vec4f }
+
+fn join(a: Acc, b: Acc) -> Acc { return Acc(fold4(a.v, b.v)); }
+fn folded(v: vec4f) -> f32 { return fold(fold(v.x, v.y), fold(v.z, v.w)); }
+
+fn quad(i: u32) -> vec4f { return power(weighted(x[i], w[i])); }
+
+@compute @workgroup_size(GROUP)
+fn partial(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let isPart = p.row < params.count;
+  let first = parts[2u * p.row];
+  let n = select(0u, 4u * (parts[2u * p.row + 1u] - first), isPart);
+  var all = Acc();
+  var a = vec4f();
+  var b = vec4f();
+  // A whole quad, or none.
+  if (restOf(p, n) < restEnd(p, n)) { a = quad(first + restOf(p, n) / 4u); }
+  for (var part = firstPart(p); part < endPart(p); part++) {
+    let s = spanOf(p, part, n);
+    for (var l = s.x; l < s.y; l += 8u) {
+      a = fold4(a, quad(first + l / 4u));
+      if (TAKES == 2u) { b = fold4(b, quad(first + l / 4u + 1u)); }
+    }
+    all = addPart(all, Acc(a), Acc(b));
+    a = vec4f();
+    b = vec4f();
   }
-  y[k] = fold(fold(acc.x, acc.y), fold(acc.z, acc.w));
+  all = across(p, all, Acc());
+  if (isPart && p.lane == 0u) { y[p.row] = folded(all.v); }
 }
 
-@compute @workgroup_size(64)
-fn combine(@builtin(global_invocation_id) id: vec3u) {
-  let s = linearIndex(id);
-  if (s >= params.count) { return; }
-  var acc = 0.0;
-  for (var k = ends[s]; k < ends[s + 1u]; k++) { acc = fold(acc, sums[k]); }
-  y[s] = root(acc);
+// Sums from l on, 0 in place of those from `end` on.
+fn fewSums(first: u32, l: u32, end: u32) -> vec4f {
+  let at = first + l;
+  let v = vec4f(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]);
+  return select(vec4f(), v, vec4u(l, l + 1u, l + 2u, l + 3u) < vec4u(end));
+}
+
+@compute @workgroup_size(GROUP)
+fn combine(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let isSegment = p.row < params.count;
+  let first = ends[p.row];
+  let n = select(0u, ends[p.row + 1u] - first, isSegment);
+  var all = Acc();
+  var a = fewSums(first, restOf(p, n), restEnd(p, n));
+  var b = vec4f();
+  if (TAKES == 2u) { b = fewSums(first, restOf(p, n) + 4u, n); }
+  for (var part = firstPart(p); part < endPart(p); part++) {
+    let s = spanOf(p, part, n);
+    for (var l = s.x; l < s.y; l += 8u) {
+      a = fold4(a, fewSums(first, l, n));
+      if (TAKES == 2u) { b = fold4(b, fewSums(first, l + 4u, n)); }
+    }
+    all = addPart(all, Acc(a), Acc(b));
+    a = vec4f();
+    b = vec4f();
+  }
+  all = across(p, all, Acc());
+  if (isSegment && p.lane == 0u) { y[p.row] = root(folded(all.v)); }
 }

@@ -9,8 +9,9 @@
 //   exponential  e^(-p / c0)                                          slope p e^(-p / c0) / c0
 // The slope is dy / dL, and dL / dz = softmax(z) - [c = label]. p is replaced by p + epsilon, and L by `ceiling` above
 // it, where the slope is 0. A row whose label lies outside the classes has value and gradient 0. A term whose factor is
-// 0 counts for nothing; NaN and +Infinity among the logits of another row give NaN. One invocation a row; grid (rows).
-// use lib/index.wgsl
+// 0 counts for nothing; NaN and +Infinity among the logits of another row give NaN. A row is summed by lanes in a fixed
+// tree (lib/lanes.wgsl), one of a single part in plain order; grid (rows).
+// use lib/lanes.wgsl
 // use lib/log1p.wgsl
 // use lib/nan.wgsl
 // use lib/pow.wgsl
@@ -28,20 +29,72 @@ struct Params { rows: u32, classes: u32, order: u32, epsilon: f32, ceiling: f32 
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
+struct Acc { sum: vec4f, top: f32 }
+
+fn join(a: Acc, b: Acc) -> Acc { return Acc(a.sum + b.sum, max(a.top, b.top)); }
+
+// The n classes of a row, 0 where it has no label.
+struct Task { base: u32, label: u32, n: u32 }
+
+fn taskOf(row: u32) -> Task {
+  let label = labels[row];
+  let isThere = row < params.rows && label >= 0 && label < i32(params.classes);
+  return Task(row * params.classes, u32(label), select(0u, params.classes, isThere));
+}
+
 struct Row { nll: f32, rest: f32, top: f32, sum: f32, nan: f32 }
 
+// exp(z - top) of four classes, 0 for the label. exp may pass over NaN.
+fn terms(task: Task, c: u32, top: f32) -> vec4f {
+  let at = task.base + c;
+  let a = vec4f(z[at], z[at + 1u], z[at + 2u], z[at + 3u]) - top;
+  return select(orNan4(exp(a), a), vec4f(), vec4u(c, c + 1u, c + 2u, c + 3u) == vec4u(task.label));
+}
+
+fn fewTerms(task: Task, c: u32, end: u32, top: f32) -> vec4f {
+  if (c >= end) { return vec4f(); }
+  return select(vec4f(), terms(task, c, top), vec4u(c, c + 1u, c + 2u, c + 3u) < vec4u(end));
+}
+
+fn treeSum(p: Place, task: Task, top: f32) -> f32 {
+  let none = Acc(vec4f(), top);
+  var all = none;
+  var a = fewTerms(task, restOf(p, task.n), restEnd(p, task.n), top);
+  var b = vec4f();
+  if (TAKES == 2u) { b = fewTerms(task, restOf(p, task.n) + 4u, task.n, top); }
+  for (var part = firstPart(p); part < endPart(p); part++) {
+    let s = spanOf(p, part, task.n);
+    for (var c = s.x; c < s.y; c += 8u) {
+      a += terms(task, c, top);
+      if (TAKES == 2u) { b += terms(task, c + 4u, top); }
+    }
+    all = addPart(all, Acc(a, top), Acc(b, top));
+    a = vec4f();
+    b = vec4f();
+  }
+  all = across(p, all, none);
+  return (all.sum.x + all.sum.y) + (all.sum.z + all.sum.w);
+}
+
 // L, q, the largest logit, the sum of exp(z - largest), and NaN where a logit makes the row that, else 0.
-fn rowOf(base: u32, label: u32) -> Row {
-  var top = z[base];
-  for (var c = 1u; c < params.classes; c++) { top = max(top, z[base + c]); }
+fn rowOf(p: Place, task: Task) -> Row {
+  var most = z[task.base];
+  let none = Acc(vec4f(), most);
+  for (var c = afterFirst(p); c < task.n; c += hop()) { most = max(most, z[task.base + c]); }
+  let top = across(p, Acc(vec4f(), most), none).top;
+  let below = top - z[task.base + task.label];
   var others = 0.0;
   var nan = 0.0;
-  for (var c = 0u; c < params.classes; c++) {
-    let a = z[base + c] - top;
-    nan = orNan(nan, a);
-    others += select(exp(a), 0.0, c == label);
+  if (PARTS > 1u) {
+    others = treeSum(p, task, top);
+    nan = orNan(orNan(nan, others), below);
+  } else {
+    for (var c = 0u; c < task.n; c++) {
+      let a = z[task.base + c] - top;
+      nan = orNan(nan, a);
+      others += select(exp(a), 0.0, c == task.label);
+    }
   }
-  let below = top - z[base + label];
   let sum = others + exp(-below);
   return Row(select(below + log(sum), log1pOf(others), below == 0.0), others / sum, top, sum, nan);
 }
@@ -96,35 +149,32 @@ fn raisedNll(nll: f32) -> f32 {
   return select(raised, -log(params.epsilon), params.epsilon > 0.0 && nll > 80.0);
 }
 
-@compute @workgroup_size(64)
-fn forward(@builtin(global_invocation_id) id: vec3u) {
-  let row = linearIndex(id);
-  if (row >= params.rows) { return; }
-  let label = labels[row];
-  if (label < 0 || label >= i32(params.classes)) {
-    y[row] = 0.0;
-    return;
-  }
-  let r = rowOf(row * params.classes, u32(label));
-  y[row] = orNan(value(min(raisedNll(r.nll), params.ceiling), r.rest - params.epsilon), r.nan);
+@compute @workgroup_size(GROUP)
+fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let task = taskOf(p.row);
+  let r = rowOf(p, task);
+  if (p.lane > 0u || p.row >= params.rows) { return; }
+  let v = orNan(value(min(raisedNll(r.nll), params.ceiling), r.rest - params.epsilon), r.nan);
+  y[p.row] = select(0.0, v, task.n > 0u);
 }
 
 // dz = dy slope (softmax(z) - [c = label]), written to y.
-@compute @workgroup_size(64)
-fn backward(@builtin(global_invocation_id) id: vec3u) {
-  let row = linearIndex(id);
-  if (row >= params.rows) { return; }
-  let base = row * params.classes;
-  let label = labels[row];
-  if (label < 0 || label >= i32(params.classes)) {
-    for (var c = 0u; c < params.classes; c++) { y[base + c] = 0.0; }
+@compute @workgroup_size(GROUP)
+fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let task = taskOf(p.row);
+  let r = rowOf(p, task);
+  let end = select(0u, params.classes, p.row < params.rows);
+  if (task.n == 0u) {
+    for (var c = p.lane; c < end; c += hop()) { y[task.base + c] = 0.0; }
     return;
   }
-  let r = rowOf(base, u32(label));
   let nll = raisedNll(r.nll);
   let raised = 1.0 + params.epsilon * exp(min(r.nll, 80.0));
-  let g = times(dy[row], orNan(select(slope(nll, r.rest - params.epsilon) / raised, 0.0, nll > params.ceiling), r.nan));
-  for (var c = 0u; c < params.classes; c++) {
-    y[base + c] = times(g, select(exp(z[base + c] - r.top) / r.sum, -r.rest, c == u32(label)));
+  let s = select(slope(nll, r.rest - params.epsilon) / raised, 0.0, nll > params.ceiling);
+  let g = times(dy[p.row], orNan(s, r.nan));
+  for (var c = p.lane; c < end; c += hop()) {
+    y[task.base + c] = times(g, select(exp(z[task.base + c] - r.top) / r.sum, -r.rest, c == task.label));
   }
 }

@@ -5,26 +5,46 @@
 //   backwardLog      dx = dy - exp(y) sum dy
 // A row with a NaN or with +Infinity, or of -Infinity throughout, gives NaN throughout, as PyTorch's.
 // A row is summed by lanes in a fixed tree (lib/lanes.wgsl), one of a single part in plain order. Rows: outer * inner.
+// Few long rows are cut into `pieces` of `chunk` elements with a tree each, whose sums are added in order. A processor
+// goes through all of a row; on a GPU a piece is a row of lanes, piece by piece for all rows, and there is
+//   tops   y[piece, row] = the largest element
+//   sums   y[piece, row] = (m, the sum of kind KIND), given those of `tops` for kind 0
+// before an entry above, which finds in `given` what `sums` gave: GIVEN = 1.
 // use lib/lanes.wgsl
 // use lib/nan.wgsl
 
-struct Params { outer: u32, length: u32, inner: u32 }
+override GIVEN: u32 = 0u;
+override KIND: u32 = 0u;
+
+struct Params { outer: u32, length: u32, inner: u32, pieces: u32, chunk: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read> given: array<f32>;
 
 struct Acc { sum: vec4f, top: f32 }
 
 fn join(a: Acc, b: Acc) -> Acc { return Acc(a.sum + b.sum, max(a.top, b.top)); }
 
-fn rowStart(i: u32) -> u32 {
-  return i / params.inner * params.length * params.inner + i % params.inner;
-}
+// Elements begin .. end - 1 of a row that starts at `base`: those of a place. None past the last row.
+struct Piece { row: u32, base: u32, begin: u32, end: u32 }
 
-// Elements of a row; none past the last.
-fn lengthOf(row: u32) -> u32 { return select(0u, params.length, row < params.outer * params.inner); }
+fn pieceOf(p: Place) -> Piece {
+  let rows = params.outer * params.inner;
+  var row = p.row;
+  var begin = 0u;
+  var end = select(0u, params.length, row < rows);
+  if (TAKES == 1u) {
+    let piece = row / rows;
+    row -= piece * rows;
+    begin = piece * params.chunk;
+    end = select(begin, min(begin + params.chunk, params.length), piece < params.pieces);
+  }
+  let outer = row / params.inner;
+  return Piece(row, outer * params.length * params.inner + row - outer * params.inner, begin, end);
+}
 
 fn fourOfX(at: u32) -> vec4f {
   let i = params.inner;
@@ -54,8 +74,8 @@ fn fewTerms(kind: u32, base: u32, l: u32, end: u32, m: f32) -> vec4f {
 fn plainSum(kind: u32, base: u32, n: u32, m: f32) -> f32 {
   var sum = 0.0;
   var arguments = 0.0;
+  var at = base;
   for (var l = 0u; l < n; l++) {
-    let at = base + l * params.inner;
     if (kind == 2u) {
       sum += dy[at];
     } else if (kind == 1u) {
@@ -65,12 +85,14 @@ fn plainSum(kind: u32, base: u32, n: u32, m: f32) -> f32 {
       arguments += t;
       sum += exp(t);
     }
+    at += params.inner;
   }
   return orNan(sum, arguments);
 }
 
-fn sumOf(p: Place, kind: u32, base: u32, m: f32) -> f32 {
-  let n = lengthOf(p.row);
+fn apart(p: Place, kind: u32, e: Piece, m: f32) -> f32 {
+  let base = e.base + e.begin * params.inner;
+  let n = max(e.end, e.begin) - e.begin;
   if (PARTS == 1u) { return plainSum(kind, base, n, m); }
   let none = Acc(vec4f(), m);
   var all = none;
@@ -92,37 +114,94 @@ fn sumOf(p: Place, kind: u32, base: u32, m: f32) -> f32 {
   return (all.sum.x + all.sum.y) + (all.sum.z + all.sum.w);
 }
 
+fn sumOf(p: Place, k: u32, e: Piece, m: f32) -> f32 { return apart(p, k, e, m); } // software return whole(p, k, e, m);
+
+fn whole(p: Place, kind: u32, e: Piece, m: f32) -> f32 {
+  var sum = apart(p, kind, Piece(e.row, e.base, 0u, min(params.chunk, e.end)), m);
+  for (var k = 1u; k < params.pieces; k++) {
+    let begin = k * params.chunk;
+    sum += apart(p, kind, Piece(e.row, e.base, begin, min(begin + params.chunk, e.end)), m);
+  }
+  return sum;
+}
+
 // The largest element; anything where one is NaN.
-fn topOf(p: Place, base: u32) -> f32 {
-  let n = lengthOf(p.row);
+fn topOf(p: Place, e: Piece) -> f32 {
+  let base = e.base + e.begin * params.inner;
   var m = x[base];
   let none = Acc(vec4f(), m);
-  for (var l = p.lane; l < n; l += hop()) { m = max(m, x[base + l * params.inner]); }
+  let step = hop() * params.inner;
+  var at = base + afterFirst(p) * params.inner;
+  for (var l = e.begin + afterFirst(p); l < e.end; l += hop()) {
+    m = max(m, x[at]);
+    at += step;
+  }
   return across(p, Acc(vec4f(), m), none).top;
+}
+
+// What `sums` gave for a row: m, and the sum of all pieces.
+fn givenOf(row: u32) -> vec2f {
+  let rows = params.outer * params.inner;
+  var sum = given[2u * row + 1u];
+  for (var k = 1u; k < params.pieces; k++) { sum += given[2u * (k * rows + row) + 1u]; }
+  return vec2f(given[2u * row], sum);
+}
+
+// The largest element and the sum of exp(x - it).
+fn normalizer(p: Place, e: Piece) -> vec2f {
+  if (GIVEN == 1u) { return givenOf(e.row); }
+  let m = topOf(p, e);
+  return vec2f(m, sumOf(p, 0u, e, m));
+}
+
+fn foundSum(p: Place, kind: u32, e: Piece) -> f32 {
+  if (GIVEN == 1u) { return givenOf(e.row).y; }
+  return sumOf(p, kind, e, 0.0);
+}
+
+@compute @workgroup_size(GROUP)
+fn tops(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let e = pieceOf(p);
+  let m = topOf(p, e);
+  if (p.lane == 0u && e.begin < e.end) { y[p.row] = m; }
+}
+
+@compute @workgroup_size(GROUP)
+fn sums(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let e = pieceOf(p);
+  var m = 0.0;
+  if (KIND == 0u) {
+    m = given[e.row];
+    for (var k = 1u; k < params.pieces; k++) { m = max(m, given[k * params.outer * params.inner + e.row]); }
+  }
+  let sum = apart(p, KIND, e, m);
+  if (p.lane > 0u || e.begin >= e.end) { return; }
+  y[2u * p.row] = m;
+  y[2u * p.row + 1u] = sum;
 }
 
 @compute @workgroup_size(GROUP)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
   let p = placeOf(id, t);
-  let base = rowStart(p.row);
-  let m = topOf(p, base);
-  let sum = sumOf(p, 0u, base, m);
-  for (var l = p.lane; l < lengthOf(p.row); l += hop()) {
-    let at = base + l * params.inner;
-    y[at] = exp(x[at] - m) / sum;
+  let e = pieceOf(p);
+  let n = normalizer(p, e);
+  for (var l = e.begin + p.lane; l < e.end; l += hop()) {
+    let at = e.base + l * params.inner;
+    y[at] = exp(x[at] - n.x) / n.y;
   }
 }
 
 @compute @workgroup_size(GROUP)
 fn forwardLog(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
   let p = placeOf(id, t);
-  let base = rowStart(p.row);
-  let m = topOf(p, base);
-  let sum = sumOf(p, 0u, base, m);
-  let shift = orNan(log(sum), sum);
-  for (var l = p.lane; l < lengthOf(p.row); l += hop()) {
-    let at = base + l * params.inner;
-    y[at] = x[at] - m - shift;
+  let e = pieceOf(p);
+  let n = normalizer(p, e);
+  let shift = orNan(log(n.y), n.y);
+  for (var l = e.begin + p.lane; l < e.end; l += hop()) {
+    let at = e.base + l * params.inner;
+    y[at] = x[at] - n.x - shift;
   }
 }
 
@@ -130,10 +209,10 @@ fn forwardLog(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocatio
 @compute @workgroup_size(GROUP)
 fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
   let p = placeOf(id, t);
-  let base = rowStart(p.row);
-  let sum = sumOf(p, 1u, base, 0.0);
-  for (var l = p.lane; l < lengthOf(p.row); l += hop()) {
-    let at = base + l * params.inner;
+  let e = pieceOf(p);
+  let sum = foundSum(p, 1u, e);
+  for (var l = e.begin + p.lane; l < e.end; l += hop()) {
+    let at = e.base + l * params.inner;
     y[at] = x[at] * (dy[at] - sum);
   }
 }
@@ -141,10 +220,10 @@ fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_
 @compute @workgroup_size(GROUP)
 fn backwardLog(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
   let p = placeOf(id, t);
-  let base = rowStart(p.row);
-  let sum = orNan(sumOf(p, 2u, base, 0.0), x[base]);
-  for (var l = p.lane; l < lengthOf(p.row); l += hop()) {
-    let at = base + l * params.inner;
+  let e = pieceOf(p);
+  let sum = orNan(foundSum(p, 2u, e), x[e.base]);
+  for (var l = e.begin + p.lane; l < e.end; l += hop()) {
+    let at = e.base + l * params.inner;
     y[at] = dy[at] - exp(x[at]) * sum;
   }
 }

@@ -23,7 +23,8 @@
 //     a = none;  b = none;
 //   }
 //   all = across(p, all, none);                             every lane has it
-// Where the order does not matter, as for a maximum: for (var l = p.lane; l < n; l += hop()) { .. }, and `across`.
+// Where the order does not matter, as for a maximum: for (var l = p.lane; l < n; l += hop()) { .. }, and `across`; from
+// afterFirst(p) on if every lane starts from element 0.
 // use lib/index.wgsl
 
 const PARTS = 8u; // variant
@@ -42,6 +43,7 @@ fn placeOf(id: vec3u, t: u32) -> Place { return placeAmong(id, t); } // software
 fn firstPart(p: Place) -> u32 { return p.lane >> 1u; } // software return 0u;
 fn endPart(p: Place) -> u32 { return (p.lane >> 1u) + 1u; } // software return PARTS;
 fn hop() -> u32 { return select(LANES, 1u, TAKES == 2u); } // software return 1u;
+fn afterFirst(p: Place) -> u32 { return select(p.lane, hop(), p.lane == 0u); } // software return 1u;
 fn addPart(all: Acc, a: Acc, b: Acc) -> Acc { return partOf(all, a, b); } // software return join(all, join(a, b));
 fn across(p: Place, own: Acc, none: Acc) -> Acc { return acrossLanes(p, own, none); } // software return own;
 

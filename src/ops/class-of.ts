@@ -1,5 +1,6 @@
 import kernel from '../../shaders/class-of.wgsl';
 import { empty, expectDType, expectRank, type Tensor } from '../tensor/tensor.ts';
+import { lanesFor } from './launch/lanes.ts';
 
 /**
  * The class of each row of logits (rows, classes), the first of the largest: (rows) i32, no gradient. -1, no class,
@@ -10,6 +11,7 @@ export function classOf(logits: Tensor): Tensor<'i32'> {
   const [rows, classes] = expectRank(logits, 2, 'classOf: logits') as [number, number];
   if (classes === 0) throw new RangeError('classOf: logits have 0 classes, expected at least one');
   const y = empty([rows], { dtype: 'i32', gpu: logits.gpu });
-  kernel.forward({ rows, classes }, { z: logits, y }, [rows]);
+  const lanes = lanesFor(logits.gpu, rows, classes);
+  kernel.forward({ rows, classes }, { z: logits, y }, lanes.grid, lanes.variant);
   return y;
 }

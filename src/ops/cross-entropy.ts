@@ -11,7 +11,7 @@ import { add, mul, sub } from './binary.ts';
 import { indexSelect } from './gather.ts';
 import { holdLogits, weighRows } from './held-logits.ts';
 import { IGNORED, toLabels } from './labels.ts';
-import { lanesFor } from './launch/lanes.ts';
+import { lanesFor, lanesInPieces, singles } from './launch/lanes.ts';
 import { oneHot } from './one-hot.ts';
 import { expectReduction, meanOf, REDUCTIONS, type Reduction } from './reduction.ts';
 import { reshape } from './reshape.ts';
@@ -142,23 +142,38 @@ export function crossEntropy(
   const classTable = options.classTable ?? plainTable(classes, gpu);
   expectShape(classTable, [4, classes], 'crossEntropy: classTable');
 
-  const params = { rows, classes, ignore: ignoreIndex, s: scale, smoothing: labelSmoothing };
+  const lanes = lanesInPieces(gpu, rows, classes);
+  const { pieces, chunk } = lanes;
+  const params = { rows, classes, ignore: ignoreIndex, s: scale, smoothing: labelSmoothing, pieces, chunk };
   const variant = { SAMPLE_WEIGHT: Number(sampleWeight !== undefined), REDUCTION: CODES[reduction] };
   const weights = sampleWeight ?? classTable;
+  const inputs = { z: logits, labels: target, classTable };
+  /** What a GPU finds of the pieces of rows that are cut: the largest logit and the sums. */
+  const ofPieces = (): Tensor | null => {
+    if (!lanes.isApart) return null;
+    const tops = empty([pieces, rows], { gpu });
+    const sums = empty([pieces, rows, 5], { gpu });
+    kernel.tops(params, { ...inputs, values: tops }, lanes.grid, lanes.variant);
+    kernel.sums(params, { ...inputs, given: tops, values: sums }, lanes.grid, lanes.variant);
+    tops.dispose();
+    return sums;
+  };
   const values = empty([3, rows], { gpu });
+  const given = ofPieces();
+  const of = given ? singles(rows) : lanes;
   kernel.forward(
     params,
     {
-      z: logits,
-      labels: target,
-      classTable,
+      ...inputs,
       sampleWeight: weights,
+      given: given ?? classTable,
       values,
       bad: ambient.invalidLabels ?? invalidLabels(gpu),
     },
-    [rows],
-    variant,
+    of.grid,
+    { ...variant, ...of.variant, GIVEN: Number(given !== null) },
   );
+  given?.dispose();
 
   let y: Tensor;
   if (reduction === 'none') y = reshape(firstRow(values, rows), lead);
@@ -166,8 +181,11 @@ export function crossEntropy(
     const parts = rows > SERIAL ? partialSums(values, rows) : values;
     const pair = empty([2], { gpu });
     const length = parts.shape[1]!;
-    const lanes = lanesFor(gpu, 1, length);
-    kernel.reduce({ ...params, rows: length }, { z: parts, loss: pair }, lanes.grid, { ...variant, ...lanes.variant });
+    const over = lanesFor(gpu, 1, length);
+    kernel.reduce({ ...params, rows: length }, { z: parts, classTable, loss: pair }, over.grid, {
+      ...variant,
+      ...over.variant,
+    });
     y = viewOf(pair, []);
     pair.dispose();
     if (parts !== values) parts.dispose();
@@ -181,12 +199,14 @@ export function crossEntropy(
     fused: (dy, into) => {
       const dz = into.gradient(0);
       const total = reduction === 'none' ? classTable : viewOf(y, [2]);
+      const given = ofPieces();
       kernel.backward(
         params,
-        { z: logits, labels: target, classTable, sampleWeight: weights, dLoss: dy, total, values: dz },
-        [rows],
-        variant,
+        { ...inputs, sampleWeight: weights, dLoss: dy, total, given: given ?? classTable, values: dz },
+        lanes.grid,
+        { ...variant, ...lanes.variant, GIVEN: Number(given !== null) },
       );
+      given?.dispose();
       if (total !== classTable) total.dispose();
       return [dz];
     },

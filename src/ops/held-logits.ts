@@ -2,6 +2,7 @@ import kernel from '../../shaders/held-logits.wgsl';
 import { noGrad, record } from '../tensor/tape.ts';
 import { empty, type Tensor } from '../tensor/tensor.ts';
 import { mul } from './binary.ts';
+import { lanesFor } from './launch/lanes.ts';
 import { where } from './where.ts';
 
 const BITS = { infinity: 0x7f800000, nan: 0x7fc00000 };
@@ -27,8 +28,10 @@ export function holdLogits(
   const { gpu } = logits;
   const held = empty([rows, classes], { gpu });
   const kinds = empty([rows], { dtype: 'u32', gpu });
-  kernel.hold({ rows, classes, ...BITS }, { z: logits, weight, y: held, found: kinds }, [rows], {
+  const lanes = lanesFor(gpu, rows, classes);
+  kernel.hold({ rows, classes, ...BITS }, { z: logits, weight, y: held, found: kinds }, lanes.grid, {
     KEEPS_MASKED: Number(keepsMasked),
+    ...lanes.variant,
   });
   return { held: record('holdLogits', held, [logits], { gradient: (dy) => [passed(dy, kinds)] }), kinds };
 }
@@ -36,7 +39,8 @@ export function holdLogits(
 function passed(dy: Tensor, kinds: Tensor<'u32'>): Tensor {
   const [rows, classes] = dy.shape as [number, number];
   const y = empty([rows, classes], { gpu: dy.gpu });
-  kernel.through({ rows, classes, ...BITS }, { z: dy, kinds, y }, [rows]);
+  const lanes = lanesFor(dy.gpu, rows, classes);
+  kernel.through({ rows, classes, ...BITS }, { z: dy, kinds, y }, lanes.grid, lanes.variant);
   return record('holdLogits', y, [dy], { gradient: (d) => [passed(d, kinds)] });
 }
 

@@ -4,6 +4,7 @@ import { noGrad, record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, maximum, mul, sub } from './binary.ts';
+import { lanesFor } from './launch/lanes.ts';
 import { dropped, expectElements, keptShape } from './launch/reduce.ts';
 import { max } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -26,11 +27,18 @@ export function logsumexp(x: Tensor, options: ReduceOptions = {}): Tensor {
   const over = axesOf('logsumexp', x, axes);
   expectElements('logsumexp', x, over);
   const y = inRows(x, over, (from, { params, shape }) => {
-    const { outer, parts, inner } = params;
-    const terms = empty([outer, parts, inner, 2], { gpu: x.gpu });
+    const { outer, chunk, parts, inner } = params;
     const out = empty(shape, { gpu: x.gpu });
-    kernel.pieces(params, { x: from, made: terms }, [outer * parts * inner]);
-    kernel.forward(params, { terms, y: out }, [outer * inner]);
+    const lanes = lanesFor(x.gpu, outer * parts * inner, chunk, inner);
+    if (parts === 1) {
+      kernel.forward(params, { x: from, y: out }, lanes.grid, { ...lanes.variant, LAST: 1 });
+      return out;
+    }
+    const terms = empty([outer, parts, inner, 2], { gpu: x.gpu });
+    kernel.forward(params, { x: from, y: terms }, lanes.grid, lanes.variant);
+    const over = lanesFor(x.gpu, outer * inner, parts, inner);
+    const all = { outer, length: parts, inner, chunk: parts, parts: 1 };
+    kernel.forward(all, { x: terms, y: out }, over.grid, { ...over.variant, TERMS: 1, LAST: 1 });
     terms.dispose();
     return out;
   });

@@ -7,6 +7,7 @@ import { add, div, maximum, minimum, mul, sub } from './binary.ts';
 import { equal, greater, lessEqual } from './compare.ts';
 import { indexSelect } from './gather.ts';
 import { holdLogits, weighRows } from './held-logits.ts';
+import { lanesFor } from './launch/lanes.ts';
 import { oneHot } from './one-hot.ts';
 import { pow } from './pow.ts';
 import { logSoftmax } from './softmax.ts';
@@ -72,15 +73,16 @@ export function probabilityLoss(
   expectShape(table, [4], 'probabilityLoss: constants');
 
   const params = { rows, classes, order, epsilon: eps, ceiling: floor > 0 ? -Math.log(floor) : Infinity };
-  const variant = { KIND: KINDS[kind], DETACH: Number(detach) };
+  const lanes = lanesFor(gpu, rows, classes);
+  const variant = { KIND: KINDS[kind], DETACH: Number(detach), ...lanes.variant };
   const y = empty([rows], { gpu });
-  kernel.forward(params, { z: logits, labels, constants: table, y }, [rows], variant);
+  kernel.forward(params, { z: logits, labels, constants: table, y }, lanes.grid, variant);
   return record('probabilityLoss', y, [logits], {
     gradient: (dy) =>
       pullback(composedProbabilityLoss(logits, labels, kind, table, options, dy), [logits], dy, { createGraph: true }),
     fused: (dy, into) => {
       const dz = into.gradient(0);
-      kernel.backward(params, { z: logits, labels, constants: table, dy, y: dz }, [rows], variant);
+      kernel.backward(params, { z: logits, labels, constants: table, dy, y: dz }, lanes.grid, variant);
       return [dz];
     },
   });

@@ -6,6 +6,7 @@ import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul, sub } from './binary.ts';
 import { equal, isFinite } from './compare.ts';
+import { lanesFor } from './launch/lanes.ts';
 import { dropped, expectElements, keptShape } from './launch/reduce.ts';
 import { mean } from './reduce.ts';
 import { reshape } from './reshape.ts';
@@ -30,11 +31,17 @@ function launch(op: string, x: Tensor, options: VarianceOptions, finish: string)
     throw new RangeError(`${op}: correction is ${correction}, expected less than the ${count} elements reduced`);
   const divisor = count - correction;
   const y = inRows(x, over, (from, { params, shape }) => {
-    const { outer, parts, inner } = params;
-    const moments = empty([outer, parts, inner, 2], { gpu: x.gpu });
+    const { outer, chunk, parts, inner } = params;
     const out = empty(shape, { gpu: x.gpu });
-    kernel.pieces({ ...params, divisor }, { x: from, made: moments }, [outer * parts * inner]);
-    kernel.forward({ ...params, divisor }, { moments, y: out }, [outer * inner], { finish });
+    const lanes = lanesFor(x.gpu, outer * parts * inner, chunk, inner);
+    if (parts === 1) {
+      kernel.pieces({ ...params, divisor }, { x: from, y: out }, lanes.grid, { ...lanes.variant, finish, LAST: 1 });
+      return out;
+    }
+    const moments = empty([outer, parts, inner, 2], { gpu: x.gpu });
+    kernel.pieces({ ...params, divisor }, { x: from, y: moments }, lanes.grid, lanes.variant);
+    const over = lanesFor(x.gpu, outer * inner, parts, inner);
+    kernel.merge({ ...params, divisor }, { x: moments, y: out }, over.grid, { ...over.variant, finish });
     moments.dispose();
     return out;
   });

@@ -1,21 +1,24 @@
 import kernel from '../../shaders/norms.wgsl';
 import type { Gpu } from '../gpu/device.ts';
+import { lanesFor } from '../ops/launch/lanes.ts';
 import { empty, tensor, type Tensor } from '../tensor/tensor.ts';
 
 interface Order {
   readonly partial: Partial<Record<'power' | 'fold4' | 'fold', string>>;
-  readonly combine: Partial<Record<'fold' | 'root', string>>;
+  readonly combine: Partial<Record<'fold4' | 'fold' | 'root', string>>;
 }
 
 const ABS = { power: 'return abs(v);' };
 const ITSELF = { root: 'return v;' };
-const LARGEST = { fold: 'return maxOf(acc, v);' };
+const LARGEST = { fold: 'return maxOf(acc, v);', fold4: 'return maxOf4(acc, v);' };
+/** Quads of a part. */
+const PART = 256;
 
 /** The orders that there are. */
 const ORDERS: ReadonlyMap<number, Order> = new Map([
   [1, { partial: ABS, combine: ITSELF }],
   [2, { partial: {}, combine: {} }],
-  [Infinity, { partial: { ...ABS, ...LARGEST, fold4: 'return maxOf4(acc, v);' }, combine: { ...LARGEST, ...ITSELF } }],
+  [Infinity, { partial: { ...ABS, ...LARGEST }, combine: { ...LARGEST, ...ITSELF } }],
 ]);
 
 /** Norms of segments of a flat array, computed on the device in two dispatches whatever their number. */
@@ -26,6 +29,8 @@ export class Norms {
   readonly #parts: Tensor<'u32'>;
   readonly #ends: Tensor<'u32'>;
   readonly #sums: Tensor;
+  /** The most parts of a segment. */
+  readonly #most: number;
 
   /**
    * `segments` start at multiples of 4 elements, and what lies between their end and the next multiple of 4 is zero.
@@ -36,15 +41,14 @@ export class Norms {
     const ends = [0];
     for (const { start, size } of segments) {
       const [first, end] = [start / 4, Math.ceil((start + size) / 4)];
-      // Neighbouring invocations read neighbouring quads.
-      const stride = Math.ceil(Math.sqrt(end - first));
-      for (let k = 0; k < stride; k++) parts.push(first + k, end, stride);
-      ends.push(parts.length / 3);
+      for (let k = first; k < end; k += PART) parts.push(k, Math.min(k + PART, end));
+      ends.push(parts.length / 2);
     }
+    this.#most = Math.max(...ends.slice(1).map((end, s) => end - ends[s]!));
     this.#order = ORDERS.get(type)!;
     this.#parts = tensor(parts, { dtype: 'u32', gpu });
     this.#ends = tensor(ends, { dtype: 'u32', gpu });
-    this.#sums = empty([parts.length / 3], { gpu });
+    this.#sums = empty([parts.length / 2], { gpu });
     this.values = empty([segments.length], { gpu });
   }
 
@@ -53,13 +57,15 @@ export class Norms {
     const { partial, combine } = this.#order;
     const sums = this.#sums;
     const [count, segments] = [sums.size, this.values.size];
-    kernel.partial(
-      { count },
-      { parts: this.#parts, x, w: weights ?? x, y: sums },
-      [count],
-      weights ? { ...partial, weighted: 'return abs(w) * x;' } : partial,
-    );
-    kernel.combine({ count: segments }, { ends: this.#ends, sums, y: this.values }, [segments], combine);
+    const lanes = lanesFor(x.gpu, count, 4 * PART);
+    kernel.partial({ count }, { parts: this.#parts, x, w: weights ?? x, y: sums }, lanes.grid, {
+      ...partial,
+      ...lanes.variant,
+      ...(weights && { weighted: 'return abs(w) * x;' }),
+    });
+    const over = lanesFor(x.gpu, segments, this.#most);
+    const buffers = { ends: this.#ends, sums, y: this.values };
+    kernel.combine({ count: segments }, buffers, over.grid, { ...combine, ...over.variant });
   }
 
   dispose(): void {

@@ -1,6 +1,7 @@
 import kernel from '../../shaders/categorical.wgsl';
 import { any, checkOptions, integer, worded } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
+import { lanesFor } from '../ops/launch/lanes.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { DRAW, HOST_DRAW, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';
@@ -56,7 +57,9 @@ export function categorical(
   const { gpu, state, place } = placeOf(key, [draws, ...inside], { ...options, gpu: x.gpu });
   const { size: rows, ...rest } = place;
   const y = empty(isRow && count === undefined ? [] : [draws, ...inside], { dtype: 'i32', gpu });
-  kernel.forward({ ...rest, rows, classes, items }, { state, x, y }, [y.size], { PROBS: Number(name === 'probs') });
+  const lanes = lanesFor(gpu, y.size, classes);
+  const variant = { PROBS: Number(name === 'probs'), ...lanes.variant };
+  kernel.forward({ ...rest, rows, classes, items }, { state, x, y }, lanes.grid, variant);
   return y;
 }
 

@@ -40,17 +40,25 @@ test.each<[string, (x: Tensor) => unknown]>([
   ['mean', (x) => ops.mean(x)],
   ['max', (x) => ops.max(x)],
   ['prod', (x) => ops.prod(x)],
+  ['variance', (x) => ops.variance(x)],
   ['norm', (x) => ops.norm(x)],
+  ['logsumexp', (x) => ops.logsumexp(x)],
   ['argmax', (x) => ops.argmax(x, { axis: null })],
   ['cumsum', (x) => ops.cumsum(x)],
 ])('%s of a million numbers', async (_, run) => {
   expect(most(await traced(() => void run(empty([1 << 20]))))).toBeGreaterThanOrEqual(BUSY);
 });
 
-test('softmax of 1024 rows of 1000, both ways', async () => {
-  const softmax = await traced(() => backward(ops.sum(ops.softmax(variable(1024, 1000)))));
+test.each([
+  [1024, 1000],
+  [16, 32_000],
+])('softmax and cross-entropy of %i x %i, both ways', async (rows, classes) => {
+  const softmax = await traced(() => backward(ops.sum(ops.softmax(variable(rows, classes)))));
+  const loss = await traced(() => backward(ops.crossEntropy(variable(rows, classes), empty([rows], { dtype: 'i32' }))));
   for (const name of ['softmax.forward', 'softmax.backward'])
     expect(most(softmax.filter((l) => l.name.startsWith(name))), name).toBeGreaterThanOrEqual(BUSY);
+  for (const name of [rows < 1024 ? 'cross-entropy.sums' : 'cross-entropy.forward', 'cross-entropy.backward'])
+    expect(most(loss.filter((l) => l.name.startsWith(name))), name).toBeGreaterThanOrEqual(BUSY);
 });
 
 test('the reduction of a loss is no work for one invocation', async () => {

@@ -28,6 +28,7 @@ const cases: Record<string, Case> = {
   'one class': { rows: 5, classes: 1 },
   'prime sizes': { rows: 31, classes: 33 },
   'many classes': { rows: 3, classes: 257 },
+  'classes in pieces': { rows: 2, classes: 4099, options: { labelSmoothing: 0.1 } },
   'more rows than one invocation adds up': { rows: 4099, classes: 3 },
   'a whole number of parts': { rows: 4352, classes: 2 },
   's = 30': { rows: 7, classes: 5, options: { s: 30 } },
@@ -348,13 +349,19 @@ test('errors', () => {
   });
 });
 
-test.each([1, 7, 12, 70, 2500])('%i rows: value and gradient have the same bits in both tunings', (rows) =>
+test.each([
+  [1, 5],
+  [7, 5],
+  [12, 5],
+  [70, 5],
+  [2500, 5],
+  [3, 100],
+  [2, 4099],
+])('%i rows, %i classes: value and gradient have the same bits in both tunings', (rows, classes) =>
   expectSameBits(() => {
-    const z = requireGrad(upload(sample([rows, 5])));
-    const y = crossEntropy(
-      z,
-      Int32Array.from({ length: rows }, (_, i) => (i * 3) % 5),
-    );
+    const z = requireGrad(upload(sample([rows, classes])));
+    const labels = Int32Array.from({ length: rows }, (_, i) => (i === 2 ? -100 : (i * 3) % 5));
+    const y = crossEntropy(z, labels, { labelSmoothing: 0.1 });
     backward(y);
     return [y, takeGrad(z)];
   }),

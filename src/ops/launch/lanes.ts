@@ -18,8 +18,7 @@ export interface Lanes {
  */
 export function lanesFor({ tuning }: Gpu, rows: number, length: number, inner = 1): Lanes {
   const columns = inner > 1;
-  if (length <= 64 || (columns && rows >= 4096))
-    return { variant: { PARTS: 1, GROUP: 64, TAKES: 2, COLUMNS: 0 }, grid: [rows] };
+  if (length <= 64 || (columns && rows >= 4096)) return singles(rows);
   const parts = length <= 2048 ? 8 : 64;
   const lanes = 2 * parts;
   const shared = tuning.bodies === 'hardware';
@@ -29,4 +28,32 @@ export function lanesFor({ tuning }: Gpu, rows: number, length: number, inner = 
     variant: { PARTS: parts, GROUP: group, TAKES: shared ? 1 : 2, COLUMNS: Number(columns) },
     grid: [shared ? rows * lanes : rows],
   };
+}
+
+/** Rows of a single part. */
+export function singles(rows: number): Lanes {
+  return { variant: { PARTS: 1, GROUP: 64, TAKES: 2, COLUMNS: 0 }, grid: [rows] };
+}
+
+/** Rows that a processor goes through as a whole, and a GPU, where they are few and long, in pieces. */
+export interface PiecedLanes extends Lanes {
+  /** Pieces of a row, each a tree of its own, which are joined in their order; by the shape alone. */
+  readonly pieces: number;
+  /** Elements of a piece. */
+  readonly chunk: number;
+  /** A workgroup has a piece: what a row needs of all of them is found by kernels before. */
+  readonly isApart: boolean;
+}
+
+/** Invocations that keep a GPU busy. */
+const BUSY = 16_384;
+
+/** {@link lanesFor}, rows cut into pieces where they are too few to keep a GPU busy. */
+export function lanesInPieces(gpu: Gpu, rows: number, length: number, inner = 1): PiecedLanes {
+  const wanted = Math.min(Math.ceil(BUSY / (rows * 128)), Math.floor(length / 2049));
+  const chunk = Math.ceil(length / Math.max(1, wanted));
+  const pieces = Math.ceil(length / chunk);
+  const lanes = lanesFor(gpu, rows * pieces, chunk, inner);
+  const isShared = lanes.variant.TAKES === 1;
+  return { ...lanes, grid: isShared ? lanes.grid : [rows], pieces, chunk, isApart: isShared && pieces > 1 };
 }
