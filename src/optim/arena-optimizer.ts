@@ -1,4 +1,5 @@
 import { symbolDispose } from '../gpu/dispose.ts';
+import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { clear, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import type { ParameterSelection } from '../tensor/selection.ts';
@@ -52,7 +53,10 @@ export interface Rule<S extends string, T extends StepSettings> extends Pick<Sha
   bind(context: UpdateContext<S>): (shared: UpdateBuffers) => void;
 }
 
-/** Numbers in a row of `hyper`; lib/optimizer.wgsl agrees. */
+/**
+ * Numbers in a row of `hyper`, whose first row says whether the step is skipped; the others are settings.
+ * lib/optimizer.wgsl agrees.
+ */
 const ROW = 8;
 
 /** The optimiser of a rule: slots, groups, hyper-parameters in device memory, and their lifetimes. */
@@ -93,17 +97,18 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
           return blockWords(arena, segments, { trained, rows: rowOf, decays });
         };
         const blocks = owns(tensor(words(), { dtype: 'u32', gpu }));
-        const room = ROW * Math.min(MOST_ROWS, 1 + groups.length + segments.length);
+        const room = ROW + ROW * Math.min(MOST_ROWS, 1 + groups.length + segments.length);
         const numbersOf = (): Tensor => tensor(new Float32Array(room), { gpu });
         const eagerNumbers = owns(numbersOf());
+        let skipIf: Tensor | null = null;
 
         const hyper = (): Float32Array<ArrayBuffer> => {
-          const all = new Float32Array(ROW * rows.length);
+          const all = new Float32Array(ROW + ROW * rows.length);
           const shared = { ...(momentum === undefined ? base : withMomentum(base, momentum)), lr };
           rows.forEach(({ group, missed }, i) => {
             const { own } = groups[group - 1] ?? {};
             const rate = own?.lr === undefined ? lr : own.lr * (lr / base.lr);
-            all.set(rule.hyper(progress.step - missed, { ...shared, ...own, lr: rate }), ROW * i);
+            all.set(rule.hyper(progress.step - missed, { ...shared, ...own, lr: rate }), ROW + ROW * i);
           });
           return all;
         };
@@ -149,12 +154,19 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
             checkValue(`${name}: momentum`, value!, atLeast(0));
             momentum = value;
           },
+          get skipIf() {
+            return skipIf;
+          },
+          set skipIf(value) {
+            skipIf = value;
+          },
           step: () => {
             // Each captured step has numbers of its own, written before its runs: several may lie in one capture.
             const numbers = gpu.isCapturing ? numbersOf() : eagerNumbers;
             const { storage } = numbers;
             const trainedThen = trainedIn(arena);
             gpu.beforeRun(() => prepare(storage, trainedThen));
+            if (skipIf) copyOver(skipIf, numbers);
             update({ hyper: numbers, blocks, g: arena.grads, p: arena.values });
           },
           zeroGrad: () => void clear(arena.grads),
