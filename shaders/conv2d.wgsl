@@ -27,16 +27,26 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> w: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read> dy: array<Element>;
 @group(0) @binding(5) var<storage, read> mask: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;
 @group(0) @binding(7) var<storage, read_write> db: array<f32>;
 // Operands of the tiled products.
-@group(0) @binding(8) var<storage, read> lhs: array<f32>;
-@group(0) @binding(9) var<storage, read> rhs: array<f32>;
+@group(0) @binding(8) var<storage, read> lhs: array<Element>;
+@group(0) @binding(9) var<storage, read> rhs: array<Element>;
+
+// An operand holds f32, or halves, two a word.
+alias Element = f32; // variant
+fn partOf(word: Element, i: u32) -> f32 { return word; } // variant
+fn wordOf(i: u32) -> u32 { return i; } // variant
+fn xAt(i: u32) -> f32 { return partOf(x[wordOf(i)], i); }
+fn wAt(i: u32) -> f32 { return partOf(w[wordOf(i)], i); }
+fn dyAt(i: u32) -> f32 { return partOf(dy[wordOf(i)], i); }
+fn lhsAt(i: u32) -> f32 { return partOf(lhs[wordOf(i)], i); }
+fn rhsAt(i: u32) -> f32 { return partOf(rhs[wordOf(i)], i); }
 
 // (first column, first row, layer) of an invocation. Columns past the widest grid go on in the next of `folds` layers.
 fn blockOf(id: vec3u) -> vec3u {
@@ -48,22 +58,22 @@ fn blockOf(id: vec3u) -> vec3u {
 fn readPatch(start: vec4u, plane: u32, top: vec4i, left: vec4i, r: u32, c: u32) -> vec4f {
   if (PADDED == 0u) {
     let at = start + (plane + r * params.width + c);
-    return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
+    return vec4f(xAt(at.x), xAt(at.y), xAt(at.z), xAt(at.w));
   }
   let h = top + i32(r);
   let v = left + i32(c);
   let inside = (h >= vec4i()) & (h < vec4i(i32(params.height))) & (v >= vec4i()) & (v < vec4i(i32(params.width)));
   let at = select(vec4u(), start + plane + vec4u(h) * params.width + vec4u(v), inside);
-  return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
+  return select(vec4f(), vec4f(xAt(at.x), xAt(at.y), xAt(at.z), xAt(at.w)), inside);
 }
 
 fn readDy(i: vec4u, inside: vec4<bool>) -> vec4f {
   let at = select(vec4u(), i, inside);
-  return select(vec4f(), vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), inside);
+  return select(vec4f(), vec4f(dyAt(at.x), dyAt(at.y), dyAt(at.z), dyAt(at.w)), inside);
 }
 
 fn readW(i: vec4u, inside: vec4<bool>) -> vec4f {
-  return select(vec4f(), vec4f(w[i.x], w[i.y], w[i.z], w[i.w]), inside);
+  return select(vec4f(), vec4f(wAt(i.x), wAt(i.y), wAt(i.z), wAt(i.w)), inside);
 }
 
 fn put(at: u32, v: f32) {
@@ -304,7 +314,7 @@ fn combineWeight(@builtin(global_invocation_id) id: vec3u) {
   let size = params.filters * columns;
   if (i >= size) { return; }
   var sum = 0.0;
-  for (var s = 0u; s < params.parts; s++) { sum += x[s * size + i]; }
+  for (var s = 0u; s < params.parts; s++) { sum += xAt(s * size + i); }
   let row = i / columns;
   let col = i % columns;
   if (col + BIAS < columns) { y[row * (columns - BIAS) + col] = sum; }
@@ -370,7 +380,7 @@ fn tileOf(id: vec3u) -> vec3u {
 // of one line, which it writes out, or give their result to a pointer.
 
 fn readRhs(place: i32, inside: i32, tap: vec2i) -> f32 { return readTap(place + tap.x, (inside & tap.y) == tap.y); }
-fn readTap(at: i32, isInside: bool) -> f32 { return select(0.0, rhs[at], isInside); }
+fn readTap(at: i32, isInside: bool) -> f32 { return select(0.0, rhsAt(u32(at)), isInside); }
 
 // Of n taps that lie `dil` apart, from 0 on: how many lie below v.
 fn below(v: i32, n: u32, dil: u32) -> u32 { return overDilation(u32(clamp(v, 0, i32(n * dil))), dil); }
@@ -418,7 +428,7 @@ fn loadTiles(
   let depth = t % DEPTH;
   let at = product.first + (row + t / DEPTH) * product.pitch + inLhs[(k + depth) % TILE_N];
   for (var i = 0u; i < LOADS_A; i++) { // unroll
-    loadedA[i] = select(0.0, lhs[at + i * (LANES / DEPTH) * product.pitch], k + depth < product.terms);
+    loadedA[i] = select(0.0, lhsAt(at + i * (LANES / DEPTH) * product.pitch), k + depth < product.terms);
   }
   let layer = k % TILE_N + t % LANES / TILE_N * LOADS_B;
   for (var i = 0u; i < LOADS_B; i++) { // unroll
@@ -492,7 +502,7 @@ fn multiplyThin(t: u32, product: Product, column: Column, step: u32, shift: u32)
         let v = readRhs(column.place, column.bits, tap);
         let at = product.first + inLhs[i + n];
         for (var m = 0u; m < THIN_M; m++) { // unroll
-          acc[m] = fma(select(0.0, lhs[at + m * product.pitch], k + i + n < product.terms), v, acc[m]);
+          acc[m] = fma(select(0.0, lhsAt(at + m * product.pitch), k + i + n < product.terms), v, acc[m]);
         }
       }
     }
@@ -731,7 +741,7 @@ fn loadPositions(
   let area = params.outH * params.outW;
   let at = inLhs[(k + depth) % TILE_N] + (row + lane) * area;
   for (var i = 0u; i < LOADS_A; i++) { // unroll
-    loadedA[i] = select(0.0, lhs[at + i * (LANES / DEPTH) * area], k + depth < count);
+    loadedA[i] = select(0.0, lhsAt(at + i * (LANES / DEPTH) * area), k + depth < count);
   }
   let position = positions[(k + depth) % TILE_N];
   for (var i = 0u; i < LOADS_B; i++) { // unroll
@@ -756,7 +766,7 @@ fn combineWeightByLanes(@builtin(local_invocation_index) t: u32, @builtin(workgr
     var sum = 0.0;
     for (var i = s * params.span; i < end; i += 4u) {
       for (var n = 0u; n < 4u; n++) { // unroll
-        sum += select(0.0, rhs[(i + n) * size + element], i + n < end);
+        sum += select(0.0, rhsAt((i + n) * size + element), i + n < end);
       }
     }
     sections[s % 32u * 16u + t % 16u] = sum;

@@ -1,6 +1,7 @@
-import { check, integer } from '../check/check.ts';
+import { check, checkValue, integer } from '../check/check.ts';
 import { expectOptions } from '../check/options.ts';
 import { conv2d, expectGroups, pairOf, type Pair } from '../ops/conv2d.ts';
+import { PRECISION, type Precision } from '../ops/precision.ts';
 import { uniformSpecs } from './init.ts';
 import { paramOf, type Layer } from './layer.ts';
 
@@ -15,6 +16,8 @@ export interface Conv2d extends Layer {
   readonly dilation: readonly [number, number];
   readonly groups: number;
   readonly bias: boolean;
+  /** What its product multiplies in every pass; undefined: as the pass says. */
+  readonly precision?: Precision | undefined;
 }
 
 /** Options of {@link Conv2d}. */
@@ -29,6 +32,8 @@ export interface Conv2dLayerOptions {
   groups?: number;
   /** Default: true. */
   bias?: boolean;
+  /** What the product multiplies, in evaluation too. Default: what the forward pass says, in `fit` its `precision`. */
+  precision?: Precision;
 }
 
 /**
@@ -41,8 +46,9 @@ export function Conv2d(
   kernelSize: Pair,
   options: Conv2dLayerOptions = {},
 ): Conv2d {
-  expectOptions('Conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'bias']);
-  const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
+  expectOptions('Conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'bias', 'precision']);
+  const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, precision: own } = options;
+  if (own !== undefined) checkValue('Conv2d: precision', own, PRECISION);
   check('Conv2d', { inChannels, outChannels }, { inChannels: integer(1), outChannels: integer(1) });
   expectGroups('Conv2d', groups, 'inChannels', inChannels);
   expectGroups('Conv2d', groups, 'outChannels', outChannels);
@@ -60,11 +66,16 @@ export function Conv2d(
     kernelSize: [kh, kw],
     ...geometry,
     bias,
+    precision: own,
     params: {},
     fuses: ['relu'],
     specs: uniformSpecs([outChannels, inChannels / groups, kh, kw], bias),
-    forward: (x, { activation } = { training: false }) =>
-      conv2d(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, { ...geometry, activation }),
+    forward: (x, { activation, precision } = { training: false }) =>
+      conv2d(x, paramOf(layer, 'weight'), bias ? paramOf(layer, 'bias') : null, {
+        ...geometry,
+        activation,
+        precision: own ?? precision,
+      }),
   };
   return layer;
 }

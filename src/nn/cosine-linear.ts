@@ -43,8 +43,8 @@ export function CosineLinear(inFeatures: number, outFeatures: number, options: {
         },
       },
     },
-    forward: (x) => {
-      const cosine = matmul(normalize(x), normalize(paramOf(layer, 'weight')), { transposeB: true });
+    forward: (x, { precision } = { training: false }) => {
+      const cosine = matmul(normalize(x), normalize(paramOf(layer, 'weight')), { transposeB: true, precision });
       return scale === 1 ? cosine : mul(cosine, scale);
     },
   };

@@ -1,5 +1,6 @@
 import type { Key } from '../random/key.ts';
 import type { RandomSource } from '../ops/dropout.ts';
+import type { Precision } from '../ops/precision.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -28,6 +29,8 @@ export interface ForwardContext {
   readonly activation?: 'none' | 'relu';
   /** Random numbers of this pass, for layers that draw some. */
   readonly random?: RandomSource;
+  /** What products multiply, in layers that do not say it themselves. Default: 'f32'. */
+  readonly precision?: Precision;
   /**
    * Gets the output of the first `depth` layers of the outermost model, and returns what the next layer is given;
    * activations are not fused then.

@@ -28,7 +28,8 @@ export function NtkLinear(inFeatures: number, outFeatures: number): NtkLinear {
       weight: { shape: [outFeatures, inFeatures], init: (key) => hostNormal(outFeatures, inFeatures, key) },
       bias: { shape: [outFeatures], init: () => new Float32Array(outFeatures) },
     },
-    forward: (x) => linear(x, ntkWeight(layer), paramOf(layer, 'bias')),
+    forward: (x, { precision } = { training: false }) =>
+      linear(x, ntkWeight(layer), paramOf(layer, 'bias'), { precision }),
   };
   return layer;
 }

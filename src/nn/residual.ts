@@ -37,8 +37,9 @@ export function Residual(
   const { activation = 'none', shortcutName = 'shortcut' } = options;
   const main = asLayer('Residual: main', mainPath);
   const shortcut = shortcutPath && asLayer('Residual: shortcut', shortcutPath);
-  const branch = ({ training, random }: ForwardContext, at: number): ForwardContext => ({
+  const branch = ({ training, random, precision }: ForwardContext, at: number): ForwardContext => ({
     training,
+    ...(precision ? { precision } : {}),
     ...(random ? { random: { ...random, key: splitKey(random.key, at) } } : {}),
   });
   return {

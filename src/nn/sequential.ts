@@ -6,6 +6,7 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import { DisposedError, ShapeError } from '../gpu/errors.ts';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsInput } from '../io/index.ts';
 import { nextItems } from '../ops/dropout.ts';
+import { expectPrecision } from '../ops/precision.ts';
 import { softmax } from '../ops/softmax.ts';
 import { key, PURPOSE, splitKey, type Key } from '../random/key.ts';
 import { fromDevice } from '../tensor/dtype.ts';
@@ -141,10 +142,12 @@ export class SequentialModel implements Layer {
 
   /**
    * Logits of a batch, on the device: in evaluation mode unless the context says `training: true`. Dropout then goes on
-   * in the model's own stream, in a captured step too, or takes its numbers from the context.
+   * in the model's own stream, in a captured step too, or takes its numbers from the context. With `precision: 'mixed'`
+   * the products of linear and convolution layers round their operands to f16, in the backward pass too.
    */
   forward(x: Tensor, context: PassOptions = {}): Tensor {
-    expectOptions('model.forward', context, ['training', 'activation', 'random', 'hook', 'weights']);
+    expectOptions('model.forward', context, ['training', 'activation', 'random', 'hook', 'weights', 'precision']);
+    if (context.precision !== undefined) expectPrecision('model.forward', context.precision);
     // A model inside another has its parameters from there.
     if (!this.#arena && !isOwned(this)) void this.arena;
     const { training = false, weights, ...rest } = context;
@@ -156,16 +159,19 @@ export class SequentialModel implements Layer {
     return y;
   }
 
-  #run(x: Tensor, { training, activation, random, hook }: ForwardContext): Tensor {
+  #run(x: Tensor, { training, activation, random, hook, precision }: ForwardContext): Tensor {
     const entries = Object.entries(this.children);
     let y = x;
     for (let i = 0; i < entries.length; i++) {
       const [name, layer] = entries[i]!;
       const fused = !hook && this.layers[i + 1]?.kind === 'ReLU' && layer.fuses?.includes('relu');
       const last = i === entries.length - 1 ? activation : 'none';
-      const source = random && { random: { ...random, key: splitKey(random.key, i) } };
+      const shared = {
+        ...(random && { random: { ...random, key: splitKey(random.key, i) } }),
+        ...(precision && { precision }),
+      };
       try {
-        y = layer.forward(y, { training, activation: fused ? 'relu' : (last ?? 'none'), ...source });
+        y = layer.forward(y, { training, activation: fused ? 'relu' : (last ?? 'none'), ...shared });
       } catch (error) {
         if (error instanceof ShapeError) error.message = `layer ${name} (${layer.kind}): ${error.message}`;
         throw error;

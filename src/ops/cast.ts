@@ -46,9 +46,16 @@ function convert(x: Tensor<DType>, dtype: DType): Tensor<DType> {
     return y;
   }
   if (dtype !== 'f16') return words(x as Tensor<Word>, dtype);
-  const wide = x.dtype === 'f32' ? x : words(x as Tensor<Word>, 'f32');
-  const y = empty(shape, { dtype, gpu });
-  kernel.toHalf({ size }, { wide, packed: y }, [Math.ceil(size / 2)]);
-  if (wide !== x) wide.dispose();
+  if (x.dtype === 'f32') return halfOf(x as Tensor);
+  const wide = words(x as Tensor<Word>, 'f32');
+  const y = halfOf(wide as Tensor);
+  wide.dispose();
+  return y;
+}
+
+/** The halves nearest to x, not on the tape. */
+export function halfOf(x: Tensor): Tensor<'f16'> {
+  const y = empty(x.shape, { dtype: 'f16', gpu: x.gpu });
+  kernel.toHalf({ size: x.size }, { wide: x, packed: y }, [Math.ceil(x.size / 2)]);
   return y;
 }

@@ -7,7 +7,9 @@ import { SMALL_TILE, type Choice, type Tile } from '../gpu/tuning/index.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
+import { halfOf } from './cast.ts';
 import { tapsOf, THIN, tiledPlan, UNSPLIT, WIDEST, type Geometry } from './conv2d-tiled.ts';
+import { expectPrecision, operandsOf, rounded, type Operand, type Precision } from './precision.ts';
 import { sum } from './sum.ts';
 import { reshape } from './reshape.ts';
 
@@ -29,6 +31,8 @@ export interface Conv2dOptions {
   groups?: number;
   /** Fused into the kernel. Default: 'none'. */
   activation?: 'none' | 'relu';
+  /** 'mixed': operands are rounded to f16, those of the gradients too; sums stay f32. Default: 'f32'. */
+  precision?: Precision | undefined;
 }
 
 /** Geometry of a convolution along one axis; as {@link Conv2dOptions}. */
@@ -43,6 +47,8 @@ export interface Conv1dOptions {
   groups?: number;
   /** Default: 'none'. */
   activation?: 'none' | 'relu';
+  /** Default: 'f32'. */
+  precision?: Precision | undefined;
 }
 
 /** A pair of integers of at least `least`, or an error that names the option. */
@@ -59,7 +65,7 @@ export function pairOf(value: Pair, least: number, what: string): readonly [numb
  * 1) / stride) + 1.
  */
 export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, options: Conv2dOptions = {}): Tensor {
-  expectOptions('conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'activation']);
+  expectOptions('conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'activation', 'precision']);
   return checked('conv2d', x, w, b, options);
 }
 
@@ -68,7 +74,7 @@ export function conv2d(x: Tensor, w: Tensor, b: Tensor | null = null, options: C
  * outLength).
  */
 export function conv1d(x: Tensor, w: Tensor, b: Tensor | null = null, options: Conv1dOptions = {}): Tensor {
-  expectOptions('conv1d', options, ['stride', 'padding', 'dilation', 'groups', 'activation']);
+  expectOptions('conv1d', options, ['stride', 'padding', 'dilation', 'groups', 'activation', 'precision']);
   const { stride = 1, padding = 0, dilation = 1, ...rest } = options;
   const [batch, channels, length] = expectRank(x, 3, 'conv1d: x') as [number, number, number];
   const [filters, each, taps] = expectRank(w, 3, 'conv1d: weight') as [number, number, number];
@@ -86,8 +92,9 @@ function checked(
   x: Tensor,
   w: Tensor,
   b: Tensor | null,
-  { stride = 1, padding = 0, dilation = 1, groups = 1, activation = 'none' }: Conv2dOptions,
+  { stride = 1, padding = 0, dilation = 1, groups = 1, activation = 'none', precision = 'f32' }: Conv2dOptions,
 ): Tensor {
+  expectPrecision(op, precision);
   const [batch, channels, height, width] = expectRank(x, 4, `${op}: x`) as [number, number, number, number];
   const [filters, each, kh, kw] = expectRank(w, 4, `${op}: weight`) as [number, number, number, number];
   expectGroups(op, groups, 'filters', filters);
@@ -117,6 +124,7 @@ function checked(
     w,
     b,
     activation === 'relu',
+    precision,
   );
 }
 
@@ -145,6 +153,17 @@ function flopsOf(g: Geometry): number {
 // sum(dy * correlate(x, w)) is linear in each of x, w and dy. Its gradients are correlate (for dy), spread (for x) and
 // weightGradient (for w), so the gradients of each of the three are the other two, to any order.
 
+/** How the kernels read operands that are halves. */
+const HALVES = {
+  Element: 'u32',
+  partOf: 'return unpack2x16float(word)[i & 1u];',
+  wordOf: 'return i >> 1u;',
+};
+
+function reading({ dtype }: Operand): Partial<typeof HALVES> {
+  return dtype === 'f16' ? HALVES : {};
+}
+
 /** y = act(x * w + b), recorded. */
 export function correlate(
   op: string,
@@ -153,37 +172,44 @@ export function correlate(
   w: Tensor,
   b: Tensor | null = null,
   relu = false,
+  precision: Precision = 'f32',
 ): Tensor {
   const y = empty([g.batch, g.filters, g.outH, g.outW], { gpu: x.gpu });
-  const how = { RELU: Number(relu), BIAS: Number(b !== null) };
+  const inputs = b ? [x, w, b] : [x, w];
+  const { left, right, free } = operandsOf(precision, [w, x], inputs);
+  const how = { RELU: Number(relu), BIAS: Number(b !== null), ...reading(left) };
   const columns = g.batch * g.outH * g.outW;
   const t = tiledPlan(x.gpu, g, 'convolution', [g.filters, columns], how);
   if (t) {
-    const buffers = { lhs: w, rhs: x, bias: b ?? w, mask: w, y };
+    const buffers = { lhs: left, rhs: right, bias: b ?? w, mask: w, y };
     kernel[t.isThin ? 'forwardThin' : 'forwardTiled'](t.params, buffers, t.grid, t.variant, flopsOf(g), t.other);
   } else {
     const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, columns, { ...how, PADDED: isPadded(g) });
-    kernel.forward(params, { x, w, bias: b ?? w, mask: w, y }, grid, variant, flopsOf(g), quick);
+    const buffers = { x: right, w: left, bias: b ?? w, mask: w, y };
+    kernel.forward(params, buffers, grid, variant, flopsOf(g), quick);
   }
-  return record(op, y, b ? [x, w, b] : [x, w], {
+  free();
+  return record(op, y, inputs, {
     isRelu: relu,
     gradient: (dy) => {
       const dz = relu ? maskPositive(dy, y) : dy;
       return [
-        () => spread(`${op} (input gradient)`, g, dz, w),
-        () => weightGradient(g, dz, x, w),
-        ...(b ? [() => sum(dz, { axes: [0, 2, 3] })] : []),
+        () => spread(`${op} (input gradient)`, g, dz, w, null, precision),
+        () => weightGradient(g, dz, x, w, precision),
+        ...(b ? [() => sum(rounded(dz, precision), { axes: [0, 2, 3] })] : []),
       ];
     },
     fused: (dy, into) => {
       const dz = relu && !into.isMasked ? maskPositive(dy, y) : dy;
+      const d = precision === 'mixed' ? halfOf(dz) : dz;
       let [dx, dw, db]: (Tensor | null)[] = [null, null, null];
       if (into.wants(1) || (b && into.wants(2))) {
         dw = into.gradient(1);
         db = b && into.gradient(2);
-        launchWeightGradient(g, dz, x, dw, db);
+        launchWeightGradient(g, d, right, dw, db);
       }
-      if (into.wants(0)) dx = launchSpread(g, dz, w, null, into.masks(0) ? x : null);
+      if (into.wants(0)) dx = launchSpread(g, d, left, null, into.masks(0) ? x : null);
+      if (d !== dz) d.dispose();
       if (dz !== dy) dz.dispose();
       return b ? [dx, dw, db] : [dx, dw];
     },
@@ -194,21 +220,29 @@ export function correlate(
  * The transpose of {@link correlate} in x, plus a bias for each channel: dy (batch, filters, outH, outW) to (batch,
  * channels, height, width), recorded.
  */
-export function spread(op: string, g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null = null): Tensor {
-  return record(op, launchSpread(g, dy, w, b, null), b ? [dy, w, b] : [dy, w], {
+export function spread(
+  op: string,
+  g: Geometry,
+  dy: Tensor,
+  w: Tensor,
+  b: Tensor | null = null,
+  precision: Precision = 'f32',
+): Tensor {
+  const { left, right } = operandsOf(precision, [dy, w], b ? [dy, w, b] : [dy, w]);
+  return record(op, launchSpread(g, left, right, b, null), b ? [dy, w, b] : [dy, w], {
     gradient: (e) => [
-      () => correlate(`${op} (input gradient)`, g, e, w),
-      () => weightGradient(g, dy, e, w),
+      () => correlate(`${op} (input gradient)`, g, e, w, null, false, precision),
+      () => weightGradient(g, dy, e, w, precision),
       ...(b ? [() => sum(e, { axes: [0, 2, 3] })] : []),
     ],
   });
 }
 
 /** {@link spread}, not on the tape; times the mask of a relu that gave `relu`, if given. */
-function launchSpread(g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null, relu: Tensor | null): Tensor {
+function launchSpread(g: Geometry, dy: Operand, w: Operand, b: Tensor | null, relu: Tensor | null): Tensor {
   const dx = empty([g.batch, g.channels, g.height, g.width], { gpu: dy.gpu });
   const phases = g.strideH * g.strideW;
-  const how = { BIAS: Number(b !== null), MASK: Number(relu !== null) };
+  const how = { BIAS: Number(b !== null), MASK: Number(relu !== null), ...reading(dy) };
   const columns = g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW);
   const t = tiledPlan(dy.gpu, g, 'input gradient', [g.channels, columns], how, phases);
   if (t) {
@@ -223,21 +257,26 @@ function launchSpread(g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null, relu
 }
 
 /** The gradient of sum(dy * correlate(x, w)) for w, recorded. */
-function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor): Tensor {
+function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, precision: Precision): Tensor {
   const dw = empty(w.shape, { gpu: w.gpu });
-  launchWeightGradient(g, dy, x, dw, null);
+  const { left, right } = operandsOf(precision, [dy, x], [dy, x]);
+  launchWeightGradient(g, left, right, dw, null);
   return record('conv2d (weight gradient)', dw, [dy, x], {
-    gradient: (f) => [() => correlate('conv2d', g, x, f), () => spread('conv2d (input gradient)', g, dy, f)],
+    gradient: (f) => [
+      () => correlate('conv2d', g, x, f, null, false, precision),
+      () => spread('conv2d (input gradient)', g, dy, f, null, precision),
+    ],
   });
 }
 
 /** Writes the gradients of sum(dy * correlate(x, w, b)) for w into `dw` and, if given, for b into `db`. */
-function launchWeightGradient(g: Geometry, dy: Tensor, x: Tensor, dw: Tensor, db: Tensor | null): void {
+function launchWeightGradient(g: Geometry, dy: Operand, x: Operand, dw: Tensor, db: Tensor | null): void {
   const { gpu } = x;
   const terms = (g.channels / g.groups) * g.kh * g.kw;
   const columns = terms + Number(db !== null);
   const { chunk, chunks, span } = splitOf(g);
-  const how = { BIAS: Number(db !== null) };
+  const bias = { BIAS: Number(db !== null) };
+  const how = { ...bias, ...reading(dy) };
   // The bias has no column of its own in a tile.
   const t = tiledPlan(gpu, g, 'weight gradient', [g.filters, Math.max(1, terms)], how, chunks);
   const parts = t ? chunks : Math.ceil(chunks / span);
@@ -263,8 +302,8 @@ function launchWeightGradient(g: Geometry, dy: Tensor, x: Tensor, dw: Tensor, db
   const unused = db ? null : empty([1], { gpu });
   const sizes = { ...g, ...UNSPLIT, parts, span };
   const out = { y: dw, db: (db ?? unused)! };
-  if (t) kernel.combineWeightByLanes(sizes, { rhs: partial, ...out }, [g.filters * columns * 16], how);
-  else kernel.combineWeight(sizes, { x: partial, ...out }, [g.filters * columns], how);
+  if (t) kernel.combineWeightByLanes(sizes, { rhs: partial, ...out }, [g.filters * columns * 16], bias);
+  else kernel.combineWeight(sizes, { x: partial, ...out }, [g.filters * columns], bias);
   partial.dispose();
   unused?.dispose();
 }

@@ -37,6 +37,7 @@ export { pad, type PadOptions } from './pad.ts';
 export * from './permute.ts';
 export * from './pool2d.ts';
 export { pow } from './pow.ts';
+export type { Precision } from './precision.ts';
 export { probabilityLoss, type ProbabilityLossKind, type ProbabilityLossOptions } from './probability-loss.ts';
 export { prod } from './prod.ts';
 export { all, any, argmax, argmin, max, mean, min, sum, type ArgOptions, type ReduceOptions } from './reduce.ts';

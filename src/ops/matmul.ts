@@ -7,6 +7,8 @@ import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
 import { mergedAxes } from './broadcast.ts';
+import { halfOf } from './cast.ts';
+import { expectPrecision, operandsOf, rounded, type Operand, type Precision } from './precision.ts';
 import { reshape } from './reshape.ts';
 import { sum, sumTo } from './sum.ts';
 
@@ -16,6 +18,8 @@ export interface MatmulOptions {
   transposeA?: boolean;
   /** The last two axes of `b` are (n, k); says nothing of a vector. Default: false. */
   transposeB?: boolean;
+  /** 'mixed': operands are rounded to f16, those of the gradients too; sums stay f32. Default: 'f32'. */
+  precision?: Precision | undefined;
 }
 
 /**
@@ -25,8 +29,9 @@ export interface MatmulOptions {
  * axes. Throws ShapeError when the inner sizes differ or the leading axes do not broadcast.
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  expectOptions('matmul', options, ['transposeA', 'transposeB']);
-  const { transposeA = false, transposeB = false } = options;
+  expectOptions('matmul', options, ['transposeA', 'transposeB', 'precision']);
+  const { transposeA = false, transposeB = false, precision = 'f32' } = options;
+  expectPrecision('matmul', precision);
   for (const [t, name] of [
     [a, 'a'],
     [b, 'b'],
@@ -35,24 +40,40 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     if (t.rank === 0) throw new ShapeError(`matmul: ${name} is a scalar, expected at least one axis; use mul`);
   }
   const layout = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
-  const { shapeA, shapeB, shapeY, shape } = planOf(a.shape, b.shape, layout);
-  const y = product(a, b, { shapeA, shapeB, ...layout, shape });
+  // Shapes are checked before anything is launched.
+  const plan = planOf(a.shape, b.shape, layout);
+  const { left, right, free } = operandsOf(precision, [a, b], [a, b]);
+  const y = multiply([a, b], [left, right], layout, plan);
+  free();
+  return y;
+}
+
+/** The product of two tensors, recorded. `read`: the same as the kernels read them. */
+function multiply(
+  [a, b]: readonly [Tensor, Tensor],
+  [readA, readB]: readonly [Operand, Operand],
+  layout: Layout,
+  { shapeA, shapeB, shapeY, shape } = planOf(a.shape, b.shape, layout),
+): Tensor {
+  const y = product(readA, readB, { shapeA, shapeB, ...layout, shape });
   return record('matmul', y, [a, b], {
     gradient: (dy) => {
       // y = a b: da = dy b', db = a' dy; each of the four layouts is again one product without a copy.
       const { transposeA, transposeB } = layout;
       const [p, q, d] = [viewed(a, shapeA), viewed(b, shapeB), viewed(dy, shapeY)];
+      const readD = readA === a ? d : halfOf(d);
+      const [readP, readQ] = readA === a ? [p, q] : [readA, readB];
       return [
         () => {
           const da = transposeA
-            ? matmul(q, d, { transposeA: transposeB, transposeB: true })
-            : matmul(d, q, { transposeB: !transposeB });
+            ? multiply([q, d], [readQ, readD], { transposeA: transposeB, transposeB: true })
+            : multiply([d, q], [readD, readQ], { transposeA: false, transposeB: !transposeB });
           return viewed(sumTo(da, shapeA), a.shape);
         },
         () => {
           const db = transposeB
-            ? matmul(d, p, { transposeA: true, transposeB: transposeA })
-            : matmul(p, d, { transposeA: !transposeA });
+            ? multiply([d, p], [readD, readP], { transposeA: true, transposeB: transposeA })
+            : multiply([p, d], [readP, readD], { transposeA: !transposeA, transposeB: false });
           return viewed(sumTo(db, shapeB), b.shape);
         },
       ];
@@ -111,17 +132,18 @@ function planOf(a: readonly number[], b: readonly number[], { transposeA, transp
 
 /**
  * y = activation(x w' + b), x: (..., in), w: (out, in), b: (out) or null; y: (..., out). f32. One kernel forward;
- * backward one for dw and db together and one for dx, which also masks it when x is the output of a relu.
- * Throws ShapeError when the sizes do not fit.
+ * backward one for dw and db together and one for dx, which also masks it when x is the output of a relu. `precision`
+ * as in {@link matmul}; db then is a sum of what the product for dw reads. Throws ShapeError when the sizes do not fit.
  */
 export function linear(
   x: Tensor,
   w: Tensor,
   b: Tensor | null = null,
-  options: { activation?: 'none' | 'relu' } = {},
+  options: { activation?: 'none' | 'relu'; precision?: Precision | undefined } = {},
 ): Tensor {
-  expectOptions('linear', options, ['activation']);
-  const { activation = 'none' } = options;
+  expectOptions('linear', options, ['activation', 'precision']);
+  const { activation = 'none', precision = 'f32' } = options;
+  expectPrecision('linear', precision);
   if (x.rank === 0) throw new ShapeError('linear: x is a scalar, expected at least one axis');
   const features = x.shape.at(-1)!;
   const [out, inFeatures] = expectRank(w, 2, 'linear: weight') as [number, number];
@@ -144,30 +166,36 @@ export function linear(
     [rows, out],
   ];
   const factors = { shapeA: shapeX, shapeB: w.shape, transposeB: true, shape: [...x.shape.slice(0, -1), out] };
-  const y = product(x, w, factors, b ? { kind: activation === 'relu' ? 'biasRelu' : 'bias', extra: b } : undefined);
+  const inputs = b ? [x, w, b] : [x, w];
+  const { left, right, free } = operandsOf(precision, [x, w], inputs);
+  const last = b ? { kind: activation === 'relu' ? ('biasRelu' as const) : ('bias' as const), extra: b } : undefined;
+  const y = product(left, right, factors, last);
+  free();
   const isRelu = activation === 'relu';
-  return record('linear', y, b ? [x, w, b] : [x, w], {
+  return record('linear', y, inputs, {
     isRelu,
     gradient: (dy) => {
       const dz = viewed(isRelu ? maskPositive(dy, y) : dy, shapeY);
       return [
-        () => viewed(matmul(dz, w), x.shape),
-        () => matmul(dz, viewed(x, shapeX), { transposeA: true }),
-        ...(b ? [() => sum(dz, { axes: 0 })] : []),
+        () => viewed(matmul(dz, w, { precision }), x.shape),
+        () => matmul(dz, viewed(x, shapeX), { transposeA: true, precision }),
+        ...(b ? [() => sum(rounded(dz, precision), { axes: 0 })] : []),
       ];
     },
     fused: (dy, into) => {
       const dz = isRelu && !into.isMasked ? masked(dy, y) : dy;
+      const d = precision === 'mixed' ? halfOf(dz) : dz;
       let [dw, db, dx]: (Tensor | null)[] = [null, null, null];
       if (into.wants(1) || (b && into.wants(2))) {
         dw = into.gradient(1);
         if (b) db = into.gradient(2);
-        product(dz, x, { shapeA: shapeY, shapeB: shapeX, transposeA: true }, undefined, dw, db);
+        product(d, left, { shapeA: shapeY, shapeB: shapeX, transposeA: true }, undefined, dw, db);
       }
       if (into.wants(0)) {
         const mask = into.masks(0) ? { kind: 'mask' as const, extra: x } : undefined;
-        dx = product(dz, w, { shapeA: shapeY, shapeB: w.shape, shape: x.shape }, mask);
+        dx = product(d, right, { shapeA: shapeY, shapeB: w.shape, shape: x.shape }, mask);
       }
+      if (d !== dz) d.dispose();
       if (dz !== dy) dz.dispose();
       return b ? [dx, dw, db] : [dx, dw];
     },
@@ -211,10 +239,34 @@ interface Factors extends Partial<Layout> {
 /** Fewest terms of a part of a long sum, what chunks are a multiple of, most parts, and the tiles that need none. */
 const [LEAST_CHUNK, STEP, MOST_PARTS, MANY_TILES] = [128, 32, 64, 128];
 
+/**
+ * How the kernels read an operand: f32 or halves, two a word; in fours where that `isVector`, so that no four straddles
+ * two rows.
+ */
+function reading(name: 'A' | 'B', isHalf: boolean, isVector: boolean): Record<string, string | number> {
+  const at = name.toLowerCase();
+  const four = { [`Element${name}`]: isHalf ? 'vec2u' : 'vec4f', [`UNIT_${name}`]: 4 };
+  if (!isHalf) {
+    const own = { [`read${name}`]: `return ${at}[i];`, [`readOne${name}`]: `return ${at}[i >> 2u][i & 3u];` };
+    return isVector ? { ...four, ...own } : {};
+  }
+  if (isVector)
+    return {
+      ...four,
+      [`read${name}`]: `return vec4f(unpack2x16float(${at}[i].x), unpack2x16float(${at}[i].y));`,
+      [`readOne${name}`]: `return unpack2x16float(${at}[i >> 2u][(i >> 1u) & 1u])[i & 1u];`,
+    };
+  return {
+    [`Element${name}`]: 'u32',
+    [`read${name}`]: `return vec4f(${[0, 1, 2, 3].map((k) => `readOne${name}(i + ${k}u)`).join(', ')});`,
+    [`readOne${name}`]: `return unpack2x16float(${at}[i >> 1u])[i & 1u];`,
+  };
+}
+
 /** One dispatch for all items of a batch. `epilogue` and `rowSum` are for a single matrix. */
 function product(
-  a: Tensor,
-  b: Tensor,
+  a: Operand,
+  b: Operand,
   factors: Factors,
   epilogue?: Epilogue,
   target?: Tensor,
@@ -236,16 +288,19 @@ function product(
   const choices = gpu.tuning.tilesFor(m, n, batch.batch * (isBusy ? 1 : parts), traits);
   const inParts = parts > 1 && isBusy && !choices[0]!.tile.depth;
   const layers = batch.batch * (inParts ? 1 : parts);
-  const layout = { A_T: Number(transposeA), B_T: Number(transposeB), ...(batch.batch > 1 ? { BATCHED: 1 } : {}) };
+  const isHalf = a.dtype === 'f16';
+  const layout = {
+    A_T: Number(transposeA),
+    B_T: Number(transposeB),
+    ...(batch.batch > 1 ? { BATCHED: 1 } : {}),
+    ...reading('A', isHalf, false),
+    ...reading('B', isHalf, false),
+  };
   const variant = {
     ...layout,
     RAGGED_K: Number(k % 4 !== 0),
-    ...(vector.a
-      ? { ElementA: 'vec4f', UNIT_A: 4, readA: 'return a[i];', readOneA: 'return a[i >> 2u][i & 3u];' }
-      : {}),
-    ...(vector.b
-      ? { ElementB: 'vec4f', UNIT_B: 4, readB: 'return b[i];', readOneB: 'return b[i >> 2u][i & 3u];' }
-      : {}),
+    ...reading('A', isHalf, vector.a),
+    ...reading('B', isHalf, vector.b),
     ...(vector.y ? { ElementY: 'vec4f', writeY: 'y[i >> 2u] = v;' } : {}),
   };
   const last = epilogue ? { EPILOGUE: EPILOGUES[epilogue.kind] } : {};
@@ -267,7 +322,7 @@ function product(
               : other,
         }),
       {
-        kind: `${rowSum ? 'product with row sums' : 'product'} ${kindOf(traits)} k${sizeClass(k)}`,
+        kind: `${rowSum ? 'product with row sums' : 'product'} ${kindOf(traits)}${isHalf ? ' f16' : ''} k${sizeClass(k)}`,
         always: rowSum !== null,
       },
     );

@@ -1,6 +1,7 @@
 import type { Operand, Result } from '../gpu/chain.ts';
 import { symbolDispose } from '../gpu/dispose.ts';
-import { elementsOf, elementwiseUpdate } from '../tensor/elementwise.ts';
+import { copyOver } from '../tensor/copy.ts';
+import { elementsOf, elementwiseUpdate, firstOf } from '../tensor/elementwise.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { clear, tensor, viewOf, zeros, type Tensor } from '../tensor/tensor.ts';
 import type { ParameterSelection } from '../tensor/selection.ts';
@@ -62,7 +63,7 @@ export interface Rule<S extends string, T extends StepSettings> extends Pick<Sha
   update: string | ((context: UpdateContext<S>) => (record: (part: UpdatePart) => void) => void);
 }
 
-/** Numbers in a row of settings. */
+/** Numbers in a row of settings. The first row begins with 0, or another number where the step is skipped. */
 const ROW = 8;
 
 /** The optimiser of a rule: slots, groups, hyper-parameters in device memory, and their lifetimes. */
@@ -106,18 +107,19 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
           return blockWords(arena, segments, { trained, rows: rowOf });
         };
         const blocks = owns(tensor(words(), { dtype: 'u32', gpu }));
-        const room = ROW * Math.min(MOST_ROWS, Math.max(1, segments.length));
+        const room = ROW + ROW * Math.min(MOST_ROWS, Math.max(1, segments.length));
         const numbersOf = (): Tensor => tensor(new Float32Array(room), { gpu });
         const eagerNumbers = owns(numbersOf());
+        let skipIf: Tensor | null = null;
 
         const numbersNow = (): Float32Array<ArrayBuffer> => {
-          const all = new Float32Array(ROW * rows.length);
+          const all = new Float32Array(ROW + ROW * rows.length);
           const shared = { ...(momentum === undefined ? base : withMomentum(base, momentum)), lr };
           rows.forEach(({ group, missed, decays }, i) => {
             const { own } = groups[group - 1] ?? {};
             const of = { ...shared, ...own, lr: own?.lr === undefined ? lr : own.lr * (lr / base.lr) };
             if (!decays) of.weightDecay = 0;
-            all.set(Object.values(rule.numbers(progress.step - missed, of)), ROW * i);
+            all.set(Object.values(rule.numbers(progress.step - missed, of)), ROW + ROW * i);
           });
           return all;
         };
@@ -128,15 +130,16 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
           );
           const settings = names.map((n, k): [string, Operand] => [
             n,
-            { type: 'f32', from: numbers, at: `${BLOCK_CODE.row} * ${ROW}u + ${k}u` },
+            { type: 'f32', from: numbers, at: `${BLOCK_CODE.row} * ${ROW}u + ${ROW + k}u` },
           ]);
           elementwiseUpdate(
             {
               name,
-              guard: BLOCK_CODE.isTrained,
+              guard: `${BLOCK_CODE.isTrained} && skip == 0.0`,
               body,
               operands: {
                 block: { type: 'u32', from: blocks, axes: [BLOCK, 0, blocks.size, 1] },
+                skip: firstOf(numbers),
                 ...Object.fromEntries(settings),
                 ...Object.fromEntries(own),
                 g: elementsOf(arena.grads),
@@ -189,12 +192,19 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
             checkValue(`${name}: momentum`, value!, atLeast(0));
             momentum = value;
           },
+          get skipIf() {
+            return skipIf;
+          },
+          set skipIf(value) {
+            skipIf = value;
+          },
           step: () => {
             // Each captured step has numbers of its own, written before its runs: several may lie in one capture.
             const numbers = gpu.isCapturing ? numbersOf() : eagerNumbers;
             const { storage } = numbers;
             const trainedThen = trainedIn(arena);
             gpu.beforeRun(() => prepare(storage, trainedThen));
+            if (skipIf) copyOver(skipIf, numbers);
             if (typeof update === 'string') record(numbers, { body: update });
             else parts!((part) => record(numbers, part));
           },

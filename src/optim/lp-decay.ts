@@ -85,6 +85,7 @@ export function lpDecayAdamW(options: LpDecayOptions): Optimizer {
         };
         return {
           name: 'lpDecayAdamW',
+          skipIf: undefined,
           step: (closure?: () => void) => {
             gpu.beforeRun(prepare);
             kernel.decay({ count }, { hyper, rows: table, p: arena.values }, [count]);

@@ -13,8 +13,13 @@ const NONE = 0xffffffff;
 /** A word on the device that is not 0 where one of the tensors holds a NaN or an infinity. */
 export function wildIn(...tensors: readonly Tensor[]): Tensor<'u32'> {
   const found = zeros([1], { dtype: 'u32', gpu: tensors[0]!.gpu });
-  for (const t of tensors) kernel.mark({ size: t.size, op: 0 }, { x: t, first: found }, [t.size]);
+  for (const t of tensors) markNonFinite(t, found);
   return found;
+}
+
+/** Sets the word `found` to 1 where a value of x is a NaN or an infinity, by its bits. */
+export function markNonFinite(x: Tensor, found: Tensor<'u32'>): void {
+  kernel.mark({ size: x.size, op: 0 }, { x, first: found }, [x.size]);
 }
 
 /**

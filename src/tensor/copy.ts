@@ -1,7 +1,7 @@
 import type { DType } from './dtype.ts';
 import { empty, type Tensor } from './tensor.ts';
 
-/** Overwrites `to` with the bits of `from`, of the same size and dtype, on the device. */
+/** Overwrites the first elements of `to` with the bits of `from`, of the same dtype, on the device. */
 export function copyOver<D extends DType>(from: Tensor<D>, to: Tensor<D>): void {
   if (from.size === 0) return;
   to.gpu.recorder.push({

@@ -6,6 +6,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { epochOrder, type Sampler } from '../data/sampler.ts';
 import { ShapeError } from '../gpu/errors.ts';
 import type { Sequential } from '../nn/sequential.ts';
+import { PRECISION } from '../ops/precision.ts';
 import { ratesAt, type Schedule } from '../optim/schedule.ts';
 import { firstOutside } from '../stats/box.ts';
 import type { EpochReport, History, StepReport } from './history.ts';
@@ -50,6 +51,8 @@ export const FIT_RULES = {
   schedule: any,
   weightAverage: any,
   state: any,
+  precision: PRECISION,
+  gradScaler: any,
   epochs: integer(1),
   startEpoch: integer(0),
   batchSize: integer(1),

@@ -11,7 +11,9 @@ import type { Sequential } from '../nn/sequential.ts';
 import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
 import { countingInvalidLabels } from '../ops/cross-entropy.ts';
+import type { Precision } from '../ops/precision.ts';
 import type { AveragedWeights } from '../optim/average.ts';
+import { gradScaler, type GradScaler } from '../optim/grad-scaler.ts';
 import { setRates, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, splitKey, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
@@ -44,6 +46,14 @@ export interface TrainingOptions {
    * State of `optimizer` for this model, for a caller who saves or restores it. Default: a new one, freed at the end.
    */
   state?: OptimizerState | undefined;
+  /**
+   * 'mixed': in the training passes and their gradients products round their operands to f16; weights, sums and all
+   * else stay f32. The loss is scaled, and a step with gradients that are not finite is skipped: see
+   * {@link GradScaler}. `evaluate` of an objective stays f32. Default: 'f32'.
+   */
+  precision?: Precision | undefined;
+  /** The loss scale of precision 'mixed', for a caller who saves or restores it. Default: a new one, freed at the end. */
+  gradScaler?: GradScaler | undefined;
   /** Default: 128. The last batch of an epoch may be smaller. */
   batchSize?: number | undefined;
   /**
@@ -108,6 +118,8 @@ export class TrainingStep {
   readonly #claims: readonly [model: Claim, ...rest: Claim[]];
   readonly #at: { epoch: Tensor; step: Tensor };
   readonly #optimizer: OptimizerState;
+  /** null: f32. */
+  readonly #scaler: GradScaler | null;
   readonly #steps = new Map<number, Captured<void>>();
   /** Layers whose computation may change from step to step. */
   readonly #changing: readonly Layer[];
@@ -126,6 +138,7 @@ export class TrainingStep {
       throw new TypeError('fit: weightAverage is bound to no model, expected for example ema().for(model)');
     if (weightAverage?.isOf(model.arena) === false)
       throw new Error('fit: weightAverage is that of another model, or of this one before it was initialised anew');
+    expectPrecisionOptions(model, options);
     this.#claims = claimsOf(model, options);
     this.#gpu = model.arena.values.gpu;
     this.#changing = [...walkLayers(model)].map(([, layer]) => layer).filter((layer) => layer.graph !== undefined);
@@ -138,8 +151,8 @@ export class TrainingStep {
     let watch: AnomalyWatch | null = null;
     try {
       watch = options.detectAnomaly ? new AnomalyWatch(gpu) : null;
-      [this.#x, this.#y, this.#order, this.#states, this.#log, this.#invalid, this.#at, this.#optimizer] = unscoped(
-        () => [
+      [this.#x, this.#y, this.#order, this.#states, this.#log, this.#invalid, this.#at, this.#scaler, this.#optimizer] =
+        unscoped(() => [
           tensor(data.x, { gpu }),
           tensor(data.y, { dtype: 'i32', gpu }),
           empty([data.y.length], { dtype: 'u32', gpu }),
@@ -147,9 +160,9 @@ export class TrainingStep {
           zeros([LOG * accumulate], { gpu }),
           tensor([0], { dtype: 'u32', gpu }),
           { epoch: zeros([], { gpu }), step: zeros([], { gpu }) },
+          options.precision === 'mixed' ? (options.gradScaler ?? gradScaler(model)) : null,
           options.state ?? options.optimizer.for(model),
-        ],
-      );
+        ]);
     } catch (error) {
       watch?.dispose();
       for (const claim of this.#claims) claim.release();
@@ -286,7 +299,7 @@ export class TrainingStep {
       logLoss(this.#gradients(batch, rows, k > 0), this.#log, state);
       batches.push(batch);
     }
-    this.#optimizer.step(() => this.#again(batches, rows));
+    (this.#scaler ?? unscaled).step(this.#optimizer, () => this.#again(batches, rows));
     this.#options.weightAverage?.step();
   }
 
@@ -306,7 +319,8 @@ export class TrainingStep {
     const { grads, parameters } = this.#model.arena;
     if (!accumulate) for (const p of parameters.values()) p.grad = null;
     const share = this.#shareOf(batch[0].shape[0]!, rows);
-    backward(share === 1 ? value : mul(value, share), { accumulate });
+    const loss = share === 1 ? value : mul(value, share);
+    backward(this.#scaler ? this.#scaler.scale(loss) : loss, { accumulate });
     // A loss that reaches no parameter of the model leaves its arena alone: those gradients would be of an older pass.
     if (![...parameters.values()].some((p) => p.grad)) clear(grads);
     return value;
@@ -351,7 +365,10 @@ export class TrainingStep {
     const copies = Math.ceil(x.shape[0]! / batch);
     const key = call === 0 ? this.#dropoutKey : splitKey(this.#dropoutKey, 2 ** 32 + call);
     const first = copies === 1 ? state : mul(state, copies);
-    return this.#expectLogits(this.#model.forward(x, { training: true, random: { key, first }, ...options }));
+    const { precision = 'f32' } = this.#options;
+    return this.#expectLogits(
+      this.#model.forward(x, { training: true, random: { key, first }, precision, ...options }),
+    );
   }
 
   /** Logits in evaluation mode; the parameters are constants, so that a gradient goes to the input alone. */
@@ -382,7 +399,8 @@ export class TrainingStep {
     const bad = out.findIndex((v) => !Number.isFinite(v));
     if (bad >= 0)
       throw new NonFiniteError(
-        `fit: the loss of step ${first + bad + 1} is ${out[bad]}; lower the learning rate, or check the inputs`,
+        `fit: the loss of step ${first + bad + 1} is ${out[bad]}; lower the learning rate, or check the inputs` +
+          (this.#scaler ? '; products in mixed precision take numbers up to 65,504' : ''),
       );
     return out;
   }
@@ -393,8 +411,17 @@ export class TrainingStep {
    * tell.
    */
   async check(): Promise<void> {
-    const [invalid, bad] = await Promise.all([this.#invalid.read(), firstBad(this.#model)]);
+    const [invalid, bad, isExhausted] = await Promise.all([
+      this.#invalid.read(),
+      firstBad(this.#model),
+      this.#scaler?.isExhausted(),
+    ]);
     refuseLabels(invalid[0]!);
+    if (isExhausted)
+      throw new NonFiniteError(
+        `fit: the gradients are not finite at the least loss scale either, so that steps up to ${this.#count} were ` +
+          'skipped; lower the learning rate, check the inputs, or train in f32',
+      );
     if (bad)
       throw new NonFiniteError(
         `fit: ${bad} is not finite after step ${this.#count}; lower the learning rate, or check the inputs`,
@@ -406,6 +433,7 @@ export class TrainingStep {
     this.#watch?.dispose();
     for (const held of this.#claims) held.release();
     if (!this.#options.state) this.#optimizer.dispose();
+    if (!this.#options.gradScaler) this.#scaler?.dispose();
     const { epoch, step } = this.#at;
     for (const t of [this.#x, this.#y, this.#order, ...this.#states, this.#log, this.#invalid, epoch, step])
       t.dispose();
@@ -414,6 +442,24 @@ export class TrainingStep {
   [symbolDispose](): void {
     this.dispose();
   }
+}
+
+/** A step in f32, as a {@link GradScaler} does it. */
+const unscaled: Pick<GradScaler, 'step'> = { step: (state, closure) => state.step(closure) };
+
+/** Throws where a loss scale is not that of the model, or something else does not go together with `precision`. */
+function expectPrecisionOptions(model: Sequential, { precision, gradScaler, detectAnomaly }: TrainingOptions): void {
+  if (detectAnomaly && precision === 'mixed')
+    throw new TypeError(
+      "fit: detectAnomaly with precision 'mixed', which takes gradients that are not finite as a sign to lower the " +
+        'loss scale; look for anomalies in f32',
+    );
+  if (!gradScaler) return;
+  if (precision !== 'mixed') throw new TypeError("fit: got a gradScaler without precision 'mixed', which needs one");
+  if (typeof gradScaler.isOf !== 'function')
+    throw new TypeError('fit: gradScaler is bound to no model, expected for example gradScaler(model)');
+  if (!gradScaler.isOf(model.arena))
+    throw new Error('fit: gradScaler is that of another model, or of this one before it was initialised anew');
 }
 
 function refuseLabels(count: number): void {
