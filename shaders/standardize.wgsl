@@ -70,10 +70,6 @@ fn next(at: vec2u) -> vec2u {
     - select(0u, params.inner, over));
 }
 
-fn affineIndex(s: u32, i: u32) -> u32 {
-  return s % params.groups * params.width + i / params.span;
-}
-
 // out: (2, parts, sets), mean and sum of squared deviations of each part. Four elements at a time are taken exactly and
 // merged: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
 @compute @workgroup_size(64)
@@ -215,9 +211,16 @@ fn sums(@builtin(global_invocation_id) id: vec3u) {
   let rstd = table[params.sets + t.s];
   var total = vec2f();
   var p = first(t.s, t.part);
+  // The entry of gamma, and the place among its `span` elements; such sets lie in a single item.
+  var entry = vec2u(t.s % params.groups * params.width + p.y / params.span, p.y % params.span);
+  let hopEntry = vec2u(params.parts / params.span, params.parts % params.span);
   for (var k = 0u; k < t.left; k++) {
     var h = masked(p.x);
-    if (AFFINE == 2u) { h *= gamma[affineIndex(t.s, p.y)]; }
+    if (AFFINE == 2u) {
+      h *= gamma[entry.x];
+      entry += hopEntry;
+      if (entry.y >= params.span) { entry = vec2u(entry.x + 1u, entry.y - params.span); }
+    }
     total += vec2f(h, h * ((x[p.x] - mean) * rstd));
     p = next(p);
   }
@@ -234,11 +237,15 @@ fn affineSums(@builtin(global_invocation_id) id: vec3u) {
   let t = task(at);
   var total = vec2f();
   var p = first(t.s, t.part);
+  // The set of an element: items on, and one more where the walk has come past the end of one.
+  var of_ = t.part / params.inner * params.groups + t.s / params.width;
+  let hopSets = params.parts / params.inner * params.groups;
   for (var k = 0u; k < t.left; k++) {
     let g = masked(p.x);
-    let of_ = p.x / (params.sets * params.inner) * params.groups + t.s / params.width;
     total += vec2f(g, g * ((x[p.x] - table[of_]) * table[params.pitch + of_]));
-    p = next(p);
+    let after = next(p);
+    of_ += hopSets + select(0u, params.groups, after.y < p.y);
+    p = after;
   }
   out[t.part * params.sets + t.s] = total.x;
   out[(params.parts + t.part) * params.sets + t.s] = total.y;

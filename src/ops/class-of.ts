@@ -1,6 +1,6 @@
 import kernel from '../../shaders/class-of.wgsl';
+import { lanesFor } from '../gpu/lanes.ts';
 import { empty, expectDType, expectRank, type Tensor } from '../tensor/tensor.ts';
-import { lanesFor } from './launch/lanes.ts';
 
 /**
  * The class of each row of logits (rows, classes), the first of the largest: (rows) i32, no gradient. -1, no class,

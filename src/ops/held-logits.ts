@@ -1,8 +1,8 @@
 import kernel from '../../shaders/held-logits.wgsl';
+import { lanesFor } from '../gpu/lanes.ts';
 import { noGrad, record } from '../tensor/tape.ts';
 import { empty, type Tensor } from '../tensor/tensor.ts';
 import { mul } from './binary.ts';
-import { lanesFor } from './launch/lanes.ts';
 import { where } from './where.ts';
 
 const BITS = { infinity: 0x7f800000, nan: 0x7fc00000 };

@@ -1,10 +1,10 @@
 import kernel from '../../shaders/logsumexp.wgsl';
 import { expectOptions } from '../check/options.ts';
+import { lanesFor } from '../gpu/lanes.ts';
 import { noGrad, record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, maximum, mul, sub } from './binary.ts';
-import { lanesFor } from './launch/lanes.ts';
 import { dropped, expectElements, keptShape } from './launch/reduce.ts';
 import { max } from './reduce.ts';
 import { reshape } from './reshape.ts';

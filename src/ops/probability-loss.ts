@@ -1,13 +1,13 @@
 import kernel from '../../shaders/probability-loss.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { DTypeError } from '../gpu/errors.ts';
+import { lanesFor } from '../gpu/lanes.ts';
 import { noGrad, pullback, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 import { add, div, maximum, minimum, mul, sub } from './binary.ts';
 import { equal, greater, lessEqual } from './compare.ts';
 import { indexSelect } from './gather.ts';
 import { holdLogits, weighRows } from './held-logits.ts';
-import { lanesFor } from './launch/lanes.ts';
 import { oneHot } from './one-hot.ts';
 import { pow } from './pow.ts';
 import { logSoftmax } from './softmax.ts';

@@ -1,11 +1,11 @@
 import kernel from '../../shaders/softmax.wgsl';
 import { expectOptions } from '../check/options.ts';
 import { ShapeError } from '../gpu/errors.ts';
+import { lanesInPieces, type PiecedLanes } from '../gpu/lanes.ts';
 import { normalizeAxes, sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { mul, sub } from './binary.ts';
-import { lanesInPieces, type PiecedLanes } from './launch/lanes.ts';
 import { sum } from './reduce.ts';
 import { exp } from './unary.ts';
 

@@ -1,5 +1,6 @@
 import kernel from '../../shaders/standardize.wgsl';
 import type { Operand } from '../gpu/chain.ts';
+import { lanesFor } from '../gpu/lanes.ts';
 import { elementwise } from '../tensor/elementwise.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { record, type InputGradient, type Into } from '../tensor/tape.ts';
@@ -7,7 +8,6 @@ import { clear, empty, tensor, zeros, type Tensor } from '../tensor/tensor.ts';
 import { add, maskPositive, mul, sub } from './binary.ts';
 import { bitsOf } from './element.ts';
 import { indexSelect } from './gather.ts';
-import { lanesFor } from './launch/lanes.ts';
 import { mean, sum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { rsqrt, square } from './unary.ts';
@@ -42,8 +42,6 @@ export interface StandardizeOptions {
   running?: RunningStatistics & { mode: 'use' | 'update'; momentum: number | null };
 }
 
-/** The fewest elements of a part of a sum. */
-const CHUNK = 64;
 /** Invocations that keep a GPU busy. */
 const BUSY = 16_384;
 
@@ -211,7 +209,9 @@ function walk(view: SetView, parts: number): SetView & { parts: number; hop: num
 
 /** Parts that a sum over each set is split into: by the shape alone, since bits depend on them. */
 function partsOf({ batch, sets, inner }: SetView): number {
-  return Math.max(1, Math.min(256, Math.ceil((batch * inner) / CHUNK), Math.ceil(BUSY / sets)));
+  // Few long rows, as of layer norm, have many short parts.
+  const [chunk, most] = batch === 1 ? [16, 1024] : [64, 256];
+  return Math.max(1, Math.min(most, Math.ceil((batch * inner) / chunk), Math.ceil(BUSY / sets)));
 }
 
 function filled(count: number, value: number, { gpu }: Tensor): Tensor {

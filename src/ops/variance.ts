@@ -1,12 +1,12 @@
 import kernel from '../../shaders/variance.wgsl';
 import { expectOptions } from '../check/options.ts';
+import { lanesFor } from '../gpu/lanes.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { record } from '../tensor/tape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { axesOf } from './arguments.ts';
 import { div, mul, sub } from './binary.ts';
 import { equal, isFinite } from './compare.ts';
-import { lanesFor } from './launch/lanes.ts';
 import { dropped, expectElements, keptShape } from './launch/reduce.ts';
 import { mean } from './reduce.ts';
 import { reshape } from './reshape.ts';

@@ -1,6 +1,6 @@
 import kernel from '../../shaders/norms.wgsl';
 import type { Gpu } from '../gpu/device.ts';
-import { lanesFor } from '../ops/launch/lanes.ts';
+import { lanesFor } from '../gpu/lanes.ts';
 import { empty, tensor, type Tensor } from '../tensor/tensor.ts';
 
 interface Order {

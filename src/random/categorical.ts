@@ -1,7 +1,7 @@
 import kernel from '../../shaders/categorical.wgsl';
 import { any, checkOptions, integer, worded } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
-import { lanesFor } from '../ops/launch/lanes.ts';
+import { lanesFor } from '../gpu/lanes.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { empty, expectDType, type Tensor } from '../tensor/tensor.ts';
 import { DRAW, HOST_DRAW, placeOf, type DrawOptions, type HostDrawOptions } from './draw.ts';

@@ -52,13 +52,16 @@ test.each<[string, (x: Tensor) => unknown]>([
 test.each([
   [1024, 1000],
   [16, 32_000],
-])('softmax and cross-entropy of %i x %i, both ways', async (rows, classes) => {
+])('softmax, cross-entropy and layer norm of %i x %i, both ways', async (rows, classes) => {
   const softmax = await traced(() => backward(ops.sum(ops.softmax(variable(rows, classes)))));
   const loss = await traced(() => backward(ops.crossEntropy(variable(rows, classes), empty([rows], { dtype: 'i32' }))));
   for (const name of ['softmax.forward', 'softmax.backward'])
     expect(most(softmax.filter((l) => l.name.startsWith(name))), name).toBeGreaterThanOrEqual(BUSY);
   for (const name of [rows < 1024 ? 'cross-entropy.sums' : 'cross-entropy.forward', 'cross-entropy.backward'])
     expect(most(loss.filter((l) => l.name.startsWith(name))), name).toBeGreaterThanOrEqual(BUSY);
+  const norm = await traced(() => backward(ops.sum(ops.layerNorm(variable(rows, classes)))));
+  for (const name of ['standardize.statistics', 'standardize.sums'])
+    expect(most(norm.filter((l) => l.name.startsWith(name))), name).toBeGreaterThanOrEqual(BUSY);
 });
 
 test('the reduction of a loss is no work for one invocation', async () => {

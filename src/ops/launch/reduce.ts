@@ -1,11 +1,11 @@
 import kernel from '../../../shaders/reduce.wgsl';
 import { ShapeError } from '../../gpu/errors.ts';
+import { lanesFor } from '../../gpu/lanes.ts';
 import type { DType } from '../../tensor/dtype.ts';
 import { sizeOf } from '../../tensor/shape.ts';
 import { empty, type Tensor, viewOf } from '../../tensor/tensor.ts';
 import { axisOf } from '../arguments.ts';
 import { ELEMENT, expectOneOf, NUMERIC, type Numeric, type Word } from '../element.ts';
-import { lanesFor } from './lanes.ts';
 
 /** WGSL of a reduction; every part has a default in the shader: a sum of the elements as they are. */
 export interface Fold {

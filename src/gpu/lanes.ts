@@ -1,4 +1,4 @@
-import type { Gpu } from '../../gpu/device.ts';
+import type { Gpu } from './device.ts';
 
 /** How rows are shared out to lanes: the variant of a kernel with shaders/lib/lanes.wgsl, and its grid. */
 export interface Lanes {
