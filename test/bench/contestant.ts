@@ -43,6 +43,15 @@ export function values(count: number, seed: number, scale = 1): Float32Array<Arr
   });
 }
 
+/** {@link values} for all elements of `shape`. */
+export function valuesOf(shape: readonly number[], seed: number, scale = 1): Float32Array<ArrayBuffer> {
+  return values(
+    shape.reduce((a, b) => a * b, 1),
+    seed,
+    scale,
+  );
+}
+
 /** Labels 0..classes-1. */
 export function labels(count: number, classes: number, seed: number): Int32Array<ArrayBuffer> {
   return Int32Array.from(values(count, seed), (v) => Math.min(classes - 1, Math.floor(((v + 1) / 2) * classes)));

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import * as ofLosses from 'evenkeel/losses';
 import * as objectives from 'evenkeel/objectives';
+import { PARTS } from '../support/loss-parts.ts';
 
 const losses = { ...ofLosses, ...objectives };
 
@@ -32,33 +33,7 @@ const places: Partial<Record<keyof typeof losses, number>> = {
 };
 /** Functions without options. */
 const without = [
-  'effectiveNumberWeights',
-  'inverseFrequencyWeights',
-  'inverseSqrtWeights',
-  'ldamMargins',
-  'smoothWeights',
-  'alphaBounds',
-  'alphaInflection',
-  'alphaMarginLoss',
-  'alphaMinimalRisk',
-  'alphaMinimiser',
-  'gaussianAlphaRisk',
-  'slqcRadius',
-  'slqcTransfer',
-  'coresBeta',
-  'coresPrior',
-  'untilt',
-  'scheduledLoss',
-  'normalizeLogits',
-  'singleLogit',
-  'splitHeads',
-  'mixedLoss',
-  'unimixFactor',
-  'almPenalty',
-  'grouped',
-  'asLoss',
-  'defineKernelLoss',
-  'defineLoss',
+  ...PARTS,
   // Those of randomised smoothing have their rows in test/certify/options.gpu.test.ts.
   'catRs',
   'catRsTerms',

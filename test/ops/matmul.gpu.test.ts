@@ -142,6 +142,17 @@ describe.each(layouts)('batched matmul, transposeA %s, transposeB %s', (transpos
   });
 });
 
+/** A B of these shapes, neither transposed; gradients sum up to `terms` products. */
+const checkPlain = (shapeA: number[], shapeB: number[], terms: number): Promise<void> =>
+  checkOp({
+    inputs: [sample(shapeA, { seed: 1 }), sample(shapeB, { seed: 2 })],
+    run: (a, b) => matmul(a, b),
+    reference: (a, b) => reference.matmul(a, b),
+    gradient: (dy, a, b) => reference.matmulGradient(dy, a, b),
+    tolerance: products(shapeA.at(-1)!),
+    gradientTolerance: products(terms),
+  });
+
 describe('vectors', () => {
   test.each<[number[], number[]]>([
     [[17], [17]],
@@ -154,14 +165,7 @@ describe('vectors', () => {
     [[5], [2, 3, 5, 4]],
     [[257, 31], [31]],
   ])('[%s] [%s]', (shapeA, shapeB) =>
-    checkOp({
-      inputs: [sample(shapeA, { seed: 1 }), sample(shapeB, { seed: 2 })],
-      run: (a, b) => matmul(a, b),
-      reference: (a, b) => reference.matmul(a, b),
-      gradient: (dy, a, b) => reference.matmulGradient(dy, a, b),
-      tolerance: products(shapeA.at(-1)!),
-      gradientTolerance: products(Math.max(count(shapeA), count(shapeB)) / Math.max(1, shapeA.at(-1)!)),
-    }),
+    checkPlain(shapeA, shapeB, Math.max(count(shapeA), count(shapeB)) / Math.max(1, shapeA.at(-1)!)),
   );
 
   test('a transposed matrix with a vector; the vector has nothing to transpose', () =>
@@ -395,18 +399,7 @@ describe.each(['hardware', 'software'] as const)('blocks of a %s adapter', (kind
       [2, 3, 1025],
       [2, 1025, 2],
     ],
-  ])('[%s] [%s]', (shapeA, shapeB) =>
-    asTuned(kind, () =>
-      checkOp({
-        inputs: [sample(shapeA, { seed: 1 }), sample(shapeB, { seed: 2 })],
-        run: (a, b) => matmul(a, b),
-        reference: (a, b) => reference.matmul(a, b),
-        gradient: (dy, a, b) => reference.matmulGradient(dy, a, b),
-        tolerance: products(shapeA.at(-1)!),
-        gradientTolerance: products(40),
-      }),
-    ),
-  );
+  ])('[%s] [%s]', (shapeA, shapeB) => asTuned(kind, () => checkPlain(shapeA, shapeB, 40)));
 });
 
 describe('every block that either tuning may choose gives the same bits', () => {

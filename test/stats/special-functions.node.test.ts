@@ -99,25 +99,14 @@ describe('normal distribution', () => {
 });
 
 describe('beta distribution', () => {
-  test('golden incomplete beta', () => {
-    const [c] = casesOf(cases, 'incompleteBeta');
-    const [a, b, x] = [flat(c!.inputs.a), flat(c!.inputs.b), flat(c!.inputs.x)];
-    expect(
-      worst(
-        x.map((v, i) => incompleteBeta(v, a[i]!, b[i]!)),
-        flat(c!.outputs.value),
-      ),
-    ).toBeLessThan(1e-13);
-  });
-  test('golden quantiles', () => {
-    const [c] = casesOf(cases, 'betaQuantile');
-    const [q, a, b] = [flat(c!.inputs.q), flat(c!.inputs.a), flat(c!.inputs.b)];
-    expect(
-      worst(
-        q.map((v, i) => betaQuantile(v, a[i]!, b[i]!)),
-        flat(c!.outputs.x),
-      ),
-    ).toBeLessThan(1e-13);
+  test.each([
+    ['incompleteBeta', 'x', incompleteBeta, 'value'],
+    ['betaQuantile', 'q', betaQuantile, 'x'],
+  ] as const)('golden %s', (name, argument, f, output) => {
+    const [c] = casesOf(cases, name);
+    const [at, a, b] = [flat(c!.inputs[argument]), flat(c!.inputs.a), flat(c!.inputs.b)];
+    const found = at.map((v, i) => f(v, a[i]!, b[i]!));
+    expect(worst(found, flat(c!.outputs[output]))).toBeLessThan(1e-13);
   });
   test('50-digit values of the incomplete beta up to a = b = 1e6', () => {
     expect(worstOf(reference.incompleteBeta, (a, b, x) => incompleteBeta(x!, a!, b!))).toBeLessThan(1e-12);

@@ -16,7 +16,7 @@ import {
   sum,
   tanh,
 } from 'evenkeel/ops';
-import { joined, labels, made, values, type Contestant, type Engine, type Makers } from '../contestant.ts';
+import { joined, labels, made, valuesOf, type Contestant, type Engine, type Makers } from '../contestant.ts';
 import { certification, cnnStep, linfMlpStep, mlpStep, replayed, resnetStep } from './evenkeel-steps.ts';
 
 /** Opens a device. */
@@ -33,14 +33,7 @@ export async function openEvenkeel(adapter?: 'hardware' | 'software'): Promise<E
 }
 
 function random(shape: readonly number[], seed: number, scale = 1): Tensor {
-  return tensor(
-    values(
-      shape.reduce((a, b) => a * b, 1),
-      seed,
-      scale,
-    ),
-    { shape },
-  );
+  return tensor(valuesOf(shape, seed, scale), { shape });
 }
 
 /**
@@ -60,6 +53,18 @@ function makersFor(gpu: Gpu): Makers<Record<string, Contestant>> {
     const contestant = replayed(gpu, step, inputs);
     return { ...contestant, result: async () => joined((await contestant.outputs()).slice(0, compared)) };
   };
+  /** `forward` of two inputs or, with `gradients`, their gradients for dy = g. */
+  const passOf = (
+    [a, b]: readonly [Tensor, Tensor],
+    g: Tensor,
+    forward: (a: Tensor, b: Tensor) => Tensor,
+    gradients: boolean,
+  ): Contestant =>
+    replay(
+      gradients ? gradientsOf([a, b], g, forward as (...inputs: Tensor[]) => Tensor) : () => [forward(a, b)],
+      [a, b, g],
+      gradients ? 2 : 1,
+    );
   return {
     matmul({ m, n, k, transposeA, transposeB }) {
       const a = random(transposeA ? [k, m] : [m, k], 1);
@@ -74,24 +79,14 @@ function makersFor(gpu: Gpu): Makers<Record<string, Contestant>> {
         random([batch, filters, out, out], 3),
       ];
       const forward = (x: Tensor, w: Tensor): Tensor => conv2d(x, w, null, { padding });
-      return {
-        evenkeel: replay(
-          gradients ? gradientsOf([x, w], g, forward) : () => [forward(x, w)],
-          [x, w, g],
-          gradients ? 2 : 1,
-        ),
-      };
+      return { evenkeel: passOf([x, w], g, forward, gradients) };
     },
     distance({ m, n, k, p, gradients }) {
       const [a, b, g] = [random([m, k], 1), random([n, k], 2), random([m, n], 3)];
       const [c, d] = [random([m, k], 1), random([n, k], 2)];
       const forward = (a: Tensor, b: Tensor): Tensor => lpDistance(a, b, null, { p });
       return {
-        evenkeel: replay(
-          gradients ? gradientsOf([a, b], g, forward) : () => [forward(a, b)],
-          [a, b, g],
-          gradients ? 2 : 1,
-        ),
+        evenkeel: passOf([a, b], g, forward, gradients),
         matmul: { ...replay(() => [matmul(c, d, { transposeB: true })], [c, d]), result: null },
       };
     },

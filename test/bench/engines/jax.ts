@@ -1,5 +1,5 @@
 import * as jax from '@jax-js/jax';
-import { joined, labels, made, oneHot, values, type Contestant, type Engine, type Makers } from '../contestant.ts';
+import { joined, labels, made, oneHot, valuesOf, type Contestant, type Engine, type Makers } from '../contestant.ts';
 import { array, cnnStep, crossEntropy, finish, mlpStep, openDevice, type Values } from './jax-steps.ts';
 
 const { numpy: np, nn, lax } = jax;
@@ -18,14 +18,7 @@ export async function openJax(): Promise<Engine> {
 }
 
 function random(shape: readonly number[], seed: number, scale = 1): Values {
-  return array(
-    values(
-      shape.reduce((a, b) => a * b, 1),
-      seed,
-      scale,
-    ),
-    shape,
-  );
+  return array(valuesOf(shape, seed, scale), shape);
 }
 
 /** `f` jitted on `inputs`; the first `compared` outputs are what the engines must agree on. */

@@ -5,7 +5,7 @@ import {
   made,
   oneHot,
   permuted,
-  values,
+  valuesOf,
   type Contestant,
   type Engine,
   type Makers,
@@ -26,22 +26,12 @@ export async function openTfjs(): Promise<Engine> {
 }
 
 function random(shape: readonly number[], seed: number, scale = 1): tf.Tensor {
-  return tf.tensor(
-    values(
-      shape.reduce((a, b) => a * b, 1),
-      seed,
-      scale,
-    ),
-    [...shape],
-  );
+  return tf.tensor(valuesOf(shape, seed, scale), [...shape]);
 }
 
 /** Numbers of `shape` in the order of the other engines, on the device in tfjs's. */
 function reordered(shape: readonly number[], seed: number, order: readonly number[]): tf.Tensor {
-  const data = values(
-    shape.reduce((a, b) => a * b, 1),
-    seed,
-  );
+  const data = valuesOf(shape, seed);
   return tf.tensor(
     permuted(data, shape, order),
     order.map((i) => shape[i]!),
