@@ -59,10 +59,11 @@ export function nameOf(figures: Figures): string {
 function cellOf(figures: Figures, name: string): string {
   const { workloads, peaks } = benchOf(figures);
   const coldStart = isFleet(figures) ? null : figures.coldStart;
-  const work = workloads.find((w) => w.name === name) ?? (name === COLD_START ? coldStart : null);
+  const found = workloads.find((w) => w.name === name);
+  const work = found ?? (name === COLD_START ? coldStart : null);
   const time = work?.times.evenkeel?.median;
   if (!work || time === undefined) return '';
-  const least = 'bytes' in work ? leastTime(peaks, work) : null;
+  const least = found ? leastTime(peaks, found) : null;
   const ratioTo = (other: string): string | undefined => work.ratios[other]?.median.toPrecision(3);
   const peers = [ratioTo('jax-js'), ratioTo('tfjs')];
   const others = Object.keys(work.ratios).filter((other) => other !== 'jax-js' && other !== 'tfjs');
