@@ -16,7 +16,7 @@ export const STACK_TESTS = ['test/ops', 'test/losses', 'test/optim', 'test/train
 /**
  * The core tests, which `npm test` runs on {@link CORE_RUNS} too: tables with a line for every op (all element types
  * and gradients), products, elementwise ops, reductions, rows and losses against values of PyTorch and f64, special
- * values, optimisers, and a short training. Shapes are small.
+ * values, optimisers, random numbers, and a short training. Shapes are small.
  */
 export const CORE_TESTS = [
   'test/ops/table.gpu',
@@ -27,6 +27,7 @@ export const CORE_TESTS = [
   'test/ops/special-values.gpu',
   'test/losses/table.gpu',
   'test/optim/golden-optimizers.gpu',
+  'test/random/random.gpu',
   'test/train/epoch-scores.gpu',
 ];
 
