@@ -31,13 +31,17 @@ fn tanhOf(x: f32) -> f32 {
   return orNan(select(select(far, -far, x < 0.0), near, abs(x) < 0.64), x);
 }
 
+// e^-x for x >= 0; 0 from where it is below the least normal number, on drivers too that keep subnormal ones: what
+// vanishes is 0, also times a large factor.
+fn expNegated(x: f32) -> f32 { return select(exp(-min(x, 88.0)), 0.0, x > 87.33654); }
+
 fn sigmoidOf(x: f32) -> f32 {
-  return orNan(1.0 / (1.0 + exp(clamp(-x, -88.0, 88.0))), x);
+  return orNan(select(1.0 / (1.0 + exp(clamp(-x, -88.0, 88.0))), 0.0, x < -87.33654), x);
 }
 
 // log(1 + e^x)
 fn softplusOf(x: f32) -> f32 {
-  return orNan(max(x, 0.0) + log1pOf(exp(-min(abs(x), 88.0))), x);
+  return orNan(max(x, 0.0) + log1pOf(expNegated(abs(x))), x);
 }
 
 // x sigmoid(x) and its slope; where the sigmoid vanishes, x is held so that the product does too.

@@ -64,7 +64,8 @@ const verbs = {
       ...vulkanEnv(chrome, at('node_modules/.cache/evenkeel/vulkan')),
     };
     const results = [];
-    for (const name of stack === 'all' ? ['chrome', ...STACKS] : [stack]) {
+    const stacks = { all: ['chrome', ...STACKS], core: [] }[stack] ?? [stack];
+    for (const name of stacks) {
       if (stack === 'all') console.log(`stack ${name}`);
       try {
         results.push(await runTests(runOf(name, rest, env)));
@@ -72,8 +73,9 @@ const verbs = {
         results.push({ passed: 0, failed: 1, code: fail(error.message), report: null });
       }
     }
-    // Everything was asked for: other stacks run the core of it, all at a time, since each compiles in one thread.
-    if (args.length === 0) results.push(...(await Promise.all(CORE_RUNS.map((core) => runCore(core, env)))));
+    // Each compiles its kernels in one thread, and so all run at a time.
+    if (stack === 'core' || args.length === 0)
+      results.push(...(await Promise.all(CORE_RUNS.map((core) => runCore(core, rest, env)))));
     console.log('slowest files:');
     for (const line of slowestFiles(
       results.map(({ report }) => report),
@@ -100,19 +102,20 @@ function runOf(name, words, env) {
   return { config: 'test/stack.config.ts', words: words.length > 0 ? words : all, env: own, host };
 }
 
-/** Runs the core tests on one stack, and shows what they said when they are done. */
-async function runCore({ stack, tuning }, env) {
-  const title = `stack ${stack}, ${tuning} tuning, core tests`;
+/** Runs the core tests, or those named, on one stack, and shows what they said when they are done. */
+async function runCore({ stack, tuning }, words, env) {
+  const own = { ...env, EVENKEEL_TUNING: env.EVENKEEL_TUNING || tuning };
+  const title = `stack ${stack}, ${own.EVENKEEL_TUNING} tuning, core tests`;
   let run;
   try {
-    run = runOf(stack, CORE_TESTS, { ...env, EVENKEEL_TUNING: tuning });
+    run = runOf(stack, words.length > 0 ? words : CORE_TESTS, own);
   } catch (error) {
     // A machine without this stack still tests all the rest, and says what it did not test.
     console.log(`${title}: NOT RUN, ${error.message}`);
     return { passed: 0, failed: 0, code: 0, report: null };
   }
   const { output, ...result } = await runTests({ ...run, isQuiet: true });
-  console.log(`${title}: ${result.passed} passed, ${result.failed} failed\n${output}`);
+  console.log(`${output}\n${title}: ${result.passed} passed, ${result.failed} failed`);
   return result;
 }
 

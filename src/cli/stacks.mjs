@@ -14,19 +14,24 @@ export const STACKS = ['node', 'lavapipe', 'deno', 'firefox'];
 export const STACK_TESTS = ['test/ops', 'test/losses', 'test/optim', 'test/train'];
 
 /**
- * What `npm test` runs on further stacks: of ops, losses, optimisers and training one file or two each, in which tables
- * name every op or loss once, with small shapes.
+ * The core tests, which `npm test` runs on {@link CORE_RUNS} too: tables with a line for every op (all element types
+ * and gradients), products, elementwise ops, reductions, rows and losses against values of PyTorch and f64, special
+ * values, optimisers, random numbers, and a short training. Shapes are small.
  */
 export const CORE_TESTS = [
   'test/ops/table.gpu',
-  'test/ops/golden-',
+  'test/ops/core-products.gpu',
+  'test/ops/golden-elementwise.gpu',
+  'test/ops/golden-norm-softmax.gpu',
+  'test/ops/golden-reduce.gpu',
   'test/ops/special-values.gpu',
   'test/losses/table.gpu',
   'test/optim/golden-optimizers.gpu',
+  'test/random/random.gpu',
   'test/train/epoch-scores.gpu',
 ];
 
-/** Where: the tuning for GPUs on each compiler of shaders that the machine can have. */
+/** The stacks of the core tests: the tuning for GPUs with each compiler of shaders that a machine without one can have. */
 export const CORE_RUNS = ['chrome', 'lavapipe', 'deno'].map((stack) => ({ stack, tuning: 'hardware' }));
 
 const DENO = 'deno@2.9.6';
@@ -37,7 +42,7 @@ const LEAST_MESA = 24;
 /** The words after `npm test --`: the stack, the tuning and what vitest gets. Throws an Error of one sentence. */
 export function testFlags(args) {
   const flags = { stack: 'chrome', tuning: '' };
-  const allowed = { stack: ['chrome', ...STACKS, 'all'], tuning: ['hardware', 'software'] };
+  const allowed = { stack: ['chrome', ...STACKS, 'core', 'all'], tuning: ['hardware', 'software'] };
   const rest = [];
   for (let i = 0; i < args.length; i++) {
     const [, name, given] = /^--(stack|tuning)(?:=(.*))?$/.exec(args[i]) ?? [];

@@ -113,7 +113,7 @@ export const erf: (x: Tensor) => Tensor = plain(
     'erf',
     'orNan(erfOf(x), x)',
     (dy, x) => mul(dy, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
-    'orNan(1.1283792 * exp(-min(x * x, 88.0)), x)',
+    'orNan(1.1283792 * expNegated(x * x), x)',
   ),
 );
 

@@ -200,8 +200,11 @@ describe('words after npm test', () => {
   });
 
   test.each([
-    [['--stack', 'safari'], 'test: --stack is safari, expected one of chrome, node, lavapipe, deno, firefox, all'],
-    [['--stack'], 'test: --stack is missing, expected one of chrome, node, lavapipe, deno, firefox, all'],
+    [
+      ['--stack', 'safari'],
+      'test: --stack is safari, expected one of chrome, node, lavapipe, deno, firefox, core, all',
+    ],
+    [['--stack'], 'test: --stack is missing, expected one of chrome, node, lavapipe, deno, firefox, core, all'],
     [['--tuning=fast'], 'test: --tuning is fast, expected one of hardware, software'],
   ])('are refused in words: %s', (args, words) => {
     expect(() => testFlags(args)).toThrow(words);

@@ -47,21 +47,25 @@ const cases: Case[] = [
 ];
 
 describe.each(['none', 'relu'] as const)('activation %s', (activation) => {
-  test.each(cases)('x [$x], w [$w], $options', ({ x, w, options }) => {
-    const geometry = { ...reference.PLAIN, ...options };
-    const relu = activation === 'relu';
-    const terms = count(w.slice(1));
-    const groups = options?.groups ?? 1;
-    const positions = count(x) * count(w.slice(2));
-    return checkOp({
-      inputs: [sample(x, { seed: 1 }), sample(w, { seed: 2 }), sample([w[0]], { seed: 3 })],
-      run: (a, b, c) => conv2d(a, b, c, { ...options, activation }),
-      reference: (a, b, c) => reference.conv2d(a, b, c, geometry, relu),
-      gradient: (dy, a, b, c) => reference.conv2dGradient(dy, a, b, c, geometry, relu),
-      tolerance: products(terms + 1),
-      gradientTolerance: [products((w[0] / groups) * count(w.slice(2))), products(positions), products(positions)],
-    });
-  });
+  // The relu is the same in every kernel: a third of the cases has it, each kind of kernel among them.
+  test.each(activation === 'relu' ? cases.filter((_, i) => i % 3 === 1) : cases)(
+    'x [$x], w [$w], $options',
+    ({ x, w, options }) => {
+      const geometry = { ...reference.PLAIN, ...options };
+      const relu = activation === 'relu';
+      const terms = count(w.slice(1));
+      const groups = options?.groups ?? 1;
+      const positions = count(x) * count(w.slice(2));
+      return checkOp({
+        inputs: [sample(x, { seed: 1 }), sample(w, { seed: 2 }), sample([w[0]], { seed: 3 })],
+        run: (a, b, c) => conv2d(a, b, c, { ...options, activation }),
+        reference: (a, b, c) => reference.conv2d(a, b, c, geometry, relu),
+        gradient: (dy, a, b, c) => reference.conv2dGradient(dy, a, b, c, geometry, relu),
+        tolerance: products(terms + 1),
+        gradientTolerance: [products((w[0] / groups) * count(w.slice(2))), products(positions), products(positions)],
+      });
+    },
+  );
 });
 
 test('without a bias', () =>
