@@ -6,7 +6,7 @@
 //   dx = rstd (h - sum(h) / n - xhat sum(h xhat) / n);  dgamma_j = sum over j of g xhat;  dbeta_j = sum over j of g
 // An invocation walks elements part, part + parts, ... of one set, so that neighbours read neighbours, and `combine...`
 // adds the parts by lanes in a fixed tree (lib/lanes.wgsl), so results repeat bit for bit. Grid (sets * parts);
-// combining, `sets` rows side by side.
+// combining, `sets` rows side by side. `whole...` does both, a workgroup a set: grid (sets * GROUP).
 // use lib/index.wgsl
 // use lib/lanes.wgsl
 // use lib/nan.wgsl
@@ -70,18 +70,15 @@ fn next(at: vec2u) -> vec2u {
     - select(0u, params.inner, over));
 }
 
-// out: (2, parts, sets), mean and sum of squared deviations of each part. Four elements at a time are taken exactly and
-// merged: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
-@compute @workgroup_size(64)
-fn statistics(@builtin(global_invocation_id) id: vec3u) {
-  let at = linearIndex(id);
-  if (at >= params.sets * params.parts) { return; }
-  let t = task(at);
-  var p = first(t.s, t.part);
+// Mean and sum of squared deviations of a part. Four elements at a time are taken exactly and merged: Chan, Golub,
+// LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+fn momentsOf(s: u32, part: u32) -> vec2f {
+  let left = lengthOf(part);
+  var p = first(s, part);
   var mean = 0.0;
   var m2 = 0.0;
-  for (var done = 0u; done < t.left; done += 4u) {
-    let count = min(4u, t.left - done);
+  for (var done = 0u; done < left; done += 4u) {
+    let count = min(4u, left - done);
     var v = vec4f();
     for (var k = 0u; k < count; k++) {
       v[k] = x[p.x];
@@ -94,18 +91,36 @@ fn statistics(@builtin(global_invocation_id) id: vec3u) {
     mean += delta * share;
     m2 += dot(d, d) + delta * delta * f32(done) * share;
   }
-  out[t.part * params.sets + t.s] = mean;
-  out[(params.parts + t.part) * params.sets + t.s] = m2;
+  return vec2f(mean, m2);
+}
+
+// out: (2, parts, sets), those of each part.
+@compute @workgroup_size(64)
+fn statistics(@builtin(global_invocation_id) id: vec3u) {
+  let at = linearIndex(id);
+  if (at >= params.sets * params.parts) { return; }
+  let t = task(at);
+  let m = momentsOf(t.s, t.part);
+  out[t.part * params.sets + t.s] = m.x;
+  out[(params.parts + t.part) * params.sets + t.s] = m.y;
 }
 
 struct Acc { x: vec4f, y: vec4f }
 
 fn join(a: Acc, b: Acc) -> Acc { return Acc(a.x + b.x, a.y + b.y); }
 
-// What a part, of which x has two numbers, adds to a set: these two, or if `merges` is 1 its elements times its mean,
+// The two numbers of the parts of a set, where a workgroup has them all.
+var<workgroup> kept: array<vec2f, 256>;
+
+// The two numbers of a part; in a kernel that keeps them: return kept[part % 256u];
+fn partAt(s: u32, part: u32) -> vec2f { // variant
+  return vec2f(x[part * params.sets + s], x[(params.parts + part) * params.sets + s]);
+}
+
+// What a part with two numbers adds to a set: these two, or if `merges` is 1 its elements times its mean,
 // if 2 its sum of squared deviations about the mean of the set. (0, 0) unless `isThere`.
 fn addend(s: u32, part: u32, isThere: bool, merges: u32, mean: f32) -> vec2f {
-  let v = vec2f(x[part * params.sets + s], x[(params.parts + part) * params.sets + s]);
+  let v = partAt(s, part);
   var found = v;
   if (merges > 0u) {
     let count = params.batch * params.inner;
@@ -156,6 +171,12 @@ fn store(s: u32, mean: f32, variance: f32) {
   out[params.sets + s] = inverseSqrt(variance + params.eps);
 }
 
+// The place of an invocation among the lanes that add the parts of a set; those left over have no set.
+fn placeIn(s: u32, t: u32) -> Place {
+  let lanes = select(LANES, 1u, TAKES == 2u);
+  return Place(select(params.sets, s, t < lanes), t % lanes, t - t % lanes, 1u);
+}
+
 // out: the table of a set.
 @compute @workgroup_size(GROUP)
 fn combineStatistics(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
@@ -166,20 +187,46 @@ fn combineStatistics(@builtin(global_invocation_id) id: vec3u, @builtin(local_in
   store(s, m.x, m.y / f32(params.batch * params.inner));
 }
 
-// The same, and running = (1 - f) running + f batch with the unbiased variance; f = momentum, or 1 / (batches so far)
-// if CUMULATIVE. `tracked` counts the batches; all sets read it then, so `countBatch` must have run.
+// The same from x itself.
 @compute @workgroup_size(GROUP)
-fn combineTracked(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
-  let p = placeOf(id, t);
-  let m = merged(p);
-  let s = p.row;
-  if (s >= params.sets || p.lane > 0u) { return; }
+fn wholeStatistics(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let s = linearGroup(id);
+  for (var part = t; part < params.parts; part += GROUP) { kept[part] = momentsOf(s, part); }
+  workgroupBarrier();
+  let m = merged(placeIn(s, t));
+  if (s >= params.sets || t > 0u) { return; }
+  store(s, m.x, m.y / f32(params.batch * params.inner));
+}
+
+// The table, and running = (1 - f) running + f batch with the unbiased variance; f = momentum, or 1 / (batches so far)
+// if CUMULATIVE. `tracked` counts the batches; all sets read it then, so `countBatch` must have run.
+fn track(s: u32, m: vec2f) {
   let n = f32(params.batch * params.inner);
   store(s, m.x, m.y / n);
   var f = params.momentum;
   if (CUMULATIVE == 1u) { f = 1.0 / f32(tracked[0]); } else if (s == 0u) { tracked[0] += 1; }
   runningMean[s] = (1.0 - f) * runningMean[s] + f * m.x;
   runningVar[s] = (1.0 - f) * runningVar[s] + f * (m.y / (n - 1.0));
+}
+
+@compute @workgroup_size(GROUP)
+fn combineTracked(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let p = placeOf(id, t);
+  let m = merged(p);
+  let s = p.row;
+  if (s >= params.sets || p.lane > 0u) { return; }
+  track(s, m);
+}
+
+// The same from x itself.
+@compute @workgroup_size(GROUP)
+fn wholeTracked(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let s = linearGroup(id);
+  for (var part = t; part < params.parts; part += GROUP) { kept[part] = momentsOf(s, part); }
+  workgroupBarrier();
+  let m = merged(placeIn(s, t));
+  if (s >= params.sets || t > 0u) { return; }
+  track(s, m);
 }
 
 @compute @workgroup_size(64)
@@ -201,20 +248,17 @@ fn masked(at: u32) -> f32 {
   return dy[at];
 }
 
-// out: (2, parts, sets), sums of h and h xhat over each part; without the factor gamma where it is one for the set.
-@compute @workgroup_size(64)
-fn sums(@builtin(global_invocation_id) id: vec3u) {
-  let at = linearIndex(id);
-  if (at >= params.sets * params.parts) { return; }
-  let t = task(at);
-  let mean = table[t.s];
-  let rstd = table[params.sets + t.s];
+// Sums of h and h xhat over a part; without the factor gamma where it is one for the set.
+fn sumsOf(s: u32, part: u32) -> vec2f {
+  let mean = table[s];
+  let rstd = table[params.sets + s];
+  let left = lengthOf(part);
   var total = vec2f();
-  var p = first(t.s, t.part);
+  var p = first(s, part);
   // The entry of gamma, and the place among its `span` elements; such sets lie in a single item.
-  var entry = vec2u(t.s % params.groups * params.width + p.y / params.span, p.y % params.span);
+  var entry = vec2u(s % params.groups * params.width + p.y / params.span, p.y % params.span);
   let hopEntry = vec2u(params.parts / params.span, params.parts % params.span);
-  for (var k = 0u; k < t.left; k++) {
+  for (var k = 0u; k < left; k++) {
     var h = masked(p.x);
     if (AFFINE == 2u) {
       h *= gamma[entry.x];
@@ -224,11 +268,33 @@ fn sums(@builtin(global_invocation_id) id: vec3u) {
     total += vec2f(h, h * ((x[p.x] - mean) * rstd));
     p = next(p);
   }
+  return total;
+}
+
+// out: (2, parts, sets), those of each part.
+@compute @workgroup_size(64)
+fn sums(@builtin(global_invocation_id) id: vec3u) {
+  let at = linearIndex(id);
+  if (at >= params.sets * params.parts) { return; }
+  let t = task(at);
+  let total = sumsOf(t.s, t.part);
   out[t.part * params.sets + t.s] = total.x;
   out[(params.parts + t.part) * params.sets + t.s] = total.y;
 }
 
-// The same sums of g for each column j where gamma differs inside a set; here a "set" is a column of x: (batch,
+// out and out2: those of a set.
+@compute @workgroup_size(GROUP)
+fn wholeSums(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) t: u32) {
+  let s = linearGroup(id);
+  for (var part = t; part < params.parts; part += GROUP) { kept[part] = sumsOf(s, part); }
+  workgroupBarrier();
+  let total = overParts(placeIn(s, t), 0u, 0.0);
+  if (s >= params.sets || t > 0u) { return; }
+  out[s] = total.x;
+  out2[s] = total.y;
+}
+
+// The sums of g and g xhat for each column j where gamma differs inside a set; here a "set" is a column of x: (batch,
 // columns, span).
 @compute @workgroup_size(64)
 fn affineSums(@builtin(global_invocation_id) id: vec3u) {

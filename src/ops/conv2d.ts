@@ -280,7 +280,9 @@ function launchWeightGradient(g: Geometry, dy: Operand, x: Operand, dw: Tensor, 
   // The bias has no column of its own in a tile.
   const t = tiledPlan(gpu, g, 'weight gradient', [g.filters, Math.max(1, terms)], how, chunks);
   const parts = t ? chunks : Math.ceil(chunks / span);
-  const partial = empty([parts, g.filters, columns], { gpu });
+  // A single part without a column for the bias is the gradient itself.
+  const isWhole = parts === 1 && db === null;
+  const partial = isWhole ? dw : empty([parts, g.filters, columns], { gpu });
   const split = { chunk, parts, span: t ? 1 : span };
   if (t && !t.isThin) {
     const buffers = { lhs: dy, rhs: x, y: partial };
@@ -299,6 +301,7 @@ function launchWeightGradient(g: Geometry, dy: Operand, x: Operand, dw: Tensor, 
       p.quick,
     );
   }
+  if (isWhole) return;
   const unused = db ? null : empty([1], { gpu });
   const sizes = { ...g, ...UNSPLIT, parts, span };
   const out = { y: dw, db: (db ?? unused)! };

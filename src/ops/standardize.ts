@@ -1,5 +1,6 @@
 import kernel from '../../shaders/standardize.wgsl';
 import type { Operand } from '../gpu/chain.ts';
+import type { Gpu } from '../gpu/device.ts';
 import { lanesFor } from '../gpu/lanes.ts';
 import { elementwise } from '../tensor/elementwise.ts';
 import { unscoped } from '../tensor/scope.ts';
@@ -75,20 +76,25 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
       );
     else {
       const params = { ...walk(view, partsOf(view)), ...settings };
-      const partial = empty([2, params.parts, sets], { gpu });
-      kernel.statistics(params, { x, out: partial }, [sets * params.parts], { SETS_FIRST: variant.SETS_FIRST });
-      const lanes = lanesFor(gpu, sets, params.parts, sets);
+      const whole = wholeSets(gpu, view, params.parts);
+      const lanes = whole ?? lanesFor(gpu, sets, params.parts, sets);
+      const partial = whole ? x : empty([2, params.parts, sets], { gpu });
+      if (!whole)
+        kernel.statistics(params, { x, out: partial }, [sets * params.parts], { SETS_FIRST: variant.SETS_FIRST });
       if (running) {
         const CUMULATIVE = Number(running.momentum === null);
         if (CUMULATIVE) kernel.countBatch({}, { tracked: running.batches }, [1]);
-        kernel.combineTracked(
+        kernel[whole ? 'wholeTracked' : 'combineTracked'](
           params,
           { x: partial, out: table, runningMean: running.mean, runningVar: running.variance, tracked: running.batches },
           lanes.grid,
           { CUMULATIVE, ...lanes.variant },
         );
-      } else kernel.combineStatistics(params, { x: partial, out: table }, lanes.grid, lanes.variant);
-      partial.dispose();
+      } else {
+        const buffers = { x: partial, out: table };
+        kernel[whole ? 'wholeStatistics' : 'combineStatistics'](params, buffers, lanes.grid, lanes.variant);
+      }
+      if (!whole) partial.dispose();
     }
     const normalized = `(x - mean) * rstd * ${gamma ? 'gamma + beta' : '1.0 + 0.0'}`;
     elementwise(
@@ -130,13 +136,18 @@ export function standardize(op: string, x: Tensor, view: SetView, options: Stand
       total = (direct ? gradients[1] : null) ?? empty([sets], { gpu });
       along = (direct ? gradients[0] : null) ?? empty([sets], { gpu });
       const params = { ...walk(view, partsOf(view)), ...settings };
-      const partial = empty([2, params.parts, sets], { gpu });
-      kernel.sums(params, { ...buffers, gamma: gamma ?? table, out: partial }, [sets * params.parts], {
-        ...variant,
-        ...masks,
-      });
-      const lanes = lanesFor(gpu, sets, params.parts, sets);
-      kernel.combineSums(params, { x: partial, out: total, out2: along }, lanes.grid, lanes.variant);
+      const operands = { ...buffers, gamma: gamma ?? table };
+      const whole = wholeSets(gpu, view, params.parts);
+      if (whole) {
+        const { AFFINE } = variant;
+        const how = { ...whole.variant, AFFINE, ...masks };
+        kernel.wholeSums(params, { ...operands, out: total, out2: along }, whole.grid, how);
+      } else {
+        const partial = empty([2, params.parts, sets], { gpu });
+        kernel.sums(params, { ...operands, out: partial }, [sets * params.parts], { ...variant, ...masks });
+        const lanes = lanesFor(gpu, sets, params.parts, sets);
+        kernel.combineSums(params, { x: partial, out: total, out2: along }, lanes.grid, lanes.variant);
+      }
     }
     if (wanted && !direct) {
       const byColumn = { ...view, batch: sets / groups, sets: columns, inner: view.span };
@@ -212,6 +223,17 @@ function partsOf({ batch, sets, inner }: SetView): number {
   // Few long rows, as of layer norm, have many short parts.
   const [chunk, most] = batch === 1 ? [16, 1024] : [64, 256];
   return Math.max(1, Math.min(most, Math.ceil((batch * inner) / chunk), Math.ceil(BUSY / sets)));
+}
+
+/** Parts whose sums a workgroup keeps (shaders/standardize.wgsl). */
+const MOST_KEPT = 256;
+
+/** A workgroup for each set, that takes all its parts and adds them up; null where that would leave the device idle. */
+function wholeSets(gpu: Gpu, { sets, inner }: SetView, parts: number) {
+  const GROUP = inner > 1 && parts <= MOST_KEPT ? gpu.tuning.groupOfSum(sets, parts) : 0;
+  if (GROUP === 0) return null;
+  const { PARTS, TAKES } = lanesFor(gpu, sets, parts, sets).variant;
+  return { variant: { PARTS, TAKES, GROUP, partAt: 'return kept[part % 256u];' }, grid: [sets * GROUP] };
 }
 
 function filled(count: number, value: number, { gpu }: Tensor): Tensor {

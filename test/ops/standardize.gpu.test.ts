@@ -5,9 +5,11 @@ import { build, count, type Dense } from '../reference/dense.ts';
 import * as reference from '../reference/standardize.ts';
 import { checkOp, expectWithin, readAll, takeGrad, upload } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
+import { launchesOf } from '../support/launches.ts';
 import { expectSameBits } from '../support/same-bits.ts';
 import { sample } from '../support/sample.ts';
 import { U, type Tolerance } from '../support/tolerance.ts';
+import { asTuned } from '../support/tuning.ts';
 
 /**
  * Longest chain of additions over n elements: 256 in fours, then the parts; 40 more for the operations of an element.
@@ -379,3 +381,34 @@ test.each([{ shape: [3, 2, 5] }, { shape: [40, 3, 100] }, { shape: [700, 9, 1] }
       return [y, takeGrad(x)];
     }),
 );
+
+test('a workgroup that takes all of a channel gives the bits of two dispatches, and their running statistics', async () => {
+  const shape = [7, 3, 3, 800];
+  const run = (): Tensor[] => {
+    const x = requireGrad(upload(spread(shape)));
+    const [w, b] = [tensor([1, -2, 0.5]), tensor([0, 1, -1])].map((t) => requireGrad(t)) as [Tensor, Tensor];
+    const running = { mean: zeros([3]), variance: zeros([3]), batches: zeros([], { dtype: 'i32' as const }) };
+    const y = batchNorm(x, w, b, { training: true, activation: 'relu', running });
+    const z = batchNorm(x, w, null, { training: true, momentum: null, running });
+    const plain = batchNorm(x, null, null, { training: true });
+    backward(sum(mul(add(add(y, z), plain), upload(sample(shape, { seed: 2 })))));
+    return [y, z, ...[x, w, b].map(takeGrad), running.mean, running.variance];
+  };
+  const bits: number[][][] = [];
+  for (const [kind, group] of [
+    ['software', 0],
+    ['software', 4],
+    ['hardware', 0],
+    ['hardware', 64],
+    ['hardware', 256],
+  ] as const)
+    await asTuned(kind, () =>
+      asTuned({ ...gpu.tuning, groupOfSum: () => group }, async () => {
+        const passes = launchesOf(run).filter(({ kernel }) => /standardize.(statistics|sums|whole)/.test(kernel));
+        expect(passes.filter(({ kernel }) => kernel.includes('whole')).length).toBe(group ? 6 : 0);
+        expect(passes.length).toBe(6);
+        bits.push((await readAll(run)).map(({ buffer }) => [...new Uint32Array(buffer)]));
+      }),
+    );
+  for (const other of bits.slice(1)) expect(other).toEqual(bits[0]);
+});

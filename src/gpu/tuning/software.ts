@@ -46,6 +46,8 @@ export function softwareTuning({ isSwiftShader, quads: hasQuads }: { isSwiftShad
     maximaAsIntegers: true,
     wanted: { product: 24 },
     sharesUnder: 0,
+    // Four run as one; a barrier among them costs little where each walks long parts.
+    groupOfSum: (sums, parts) => (sums >= 8 && parts >= 64 ? 4 : 0),
     tilesFor: (...product) => [tileFor(...product)],
     tileFor,
     convolutionTiles: () => [],

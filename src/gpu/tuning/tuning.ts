@@ -19,6 +19,11 @@ export interface Tuning {
    */
   readonly sharesUnder: number;
   /**
+   * Invocations of a workgroup that adds up each of `sums` sums of `parts` long parts, up to 256, in a single dispatch;
+   * 0: there are too few of them to keep the device busy, so that a second dispatch adds the parts.
+   */
+  groupOfSum(sums: number, parts: number): number;
+  /**
    * The blocks that suit an (m, n) product in `layers` pieces, one at least, the best guess first. All give the same
    * bits.
    */
