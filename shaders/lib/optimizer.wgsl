@@ -5,8 +5,8 @@
 
 fn blockOf(quad: u32) -> u32 { return quad / 16u; }
 
-// The gaps between parameters and frozen parameters are not trained: neither they nor their slots ever change. In a step
-// that is skipped none is.
+// The gaps between parameters and frozen parameters are not trained: neither they nor their slots ever change. None is
+// in a step that is skipped.
 fn isTrained(word: u32) -> bool { return (word & 1u) != 0u && hyper[0] == 0.0; }
 
 fn parameterOf(word: u32) -> u32 { return word >> 10u; }
