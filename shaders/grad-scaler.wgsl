@@ -1,7 +1,7 @@
 // The loss scale of mixed precision. found is not 0 where a scaled gradient is not finite (shaders/anomaly.wgsl).
 //   unscale  g = g / scale, or 0 where one was found; four elements an invocation, grid (size / 4)
-//   update   one was found: scale / 2, but at least LEAST, and the step counts as skipped; else scale * 2, at most MOST,
-//            after `interval` steps in a row; grid (1)
+//   update   one was found: scale / 2, at least LEAST, and the step counts as skipped; else after `interval` steps in a
+//            row scale * 2, at most MOST; grid (1)
 // state = scale, steps in a row, steps skipped in all; skip = 1 where the step at hand is skipped. The scale is a power
 // of two, so it rounds nothing.
 // use lib/index.wgsl

@@ -322,7 +322,7 @@ function product(
               : other,
         }),
       {
-        kind: `${rowSum ? 'product with row sums' : 'product'} ${kindOf(traits)}${isHalf ? ' f16' : ''} k${sizeClass(k)}`,
+        kind: `${rowSum ? 'product with row sums' : 'product'} ${kindOf({ ...traits, isHalf })} k${sizeClass(k)}`,
         always: rowSum !== null,
       },
     );
@@ -360,17 +360,19 @@ function product(
   return y;
 }
 
-/** The layout of a product and the manner of its loads, in a word: 'NT', 'TN ragged'. */
+/** The layout of a product and the manner of its loads, in a word: 'NT', 'TN ragged', 'NN f16'. */
 function kindOf({
   transposeA,
   transposeB,
   isLong,
+  isHalf,
 }: {
   transposeA: boolean;
   transposeB: boolean;
   isLong: boolean;
+  isHalf: boolean;
 }): string {
-  return `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${isLong ? ' ragged' : ''}`;
+  return `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}${isLong ? ' ragged' : ''}${isHalf ? ' f16' : ''}`;
 }
 
 /** How many products there are, and where the operands of each begin, from leading axes that broadcast. */

@@ -25,8 +25,8 @@ export interface GradScalerOptions {
   growthInterval?: number;
 }
 
-/** What a {@link GradScaler} has found so far, for `JSON.stringify` and `load`. */
-export interface GradScalerState {
+/** What a {@link LossScale} has found so far, for `JSON.stringify` and `load`. */
+export interface LossScaleState {
   scale: number;
   /** Steps in a row with finite gradients since the scale last changed. */
   goodSteps: number;
@@ -40,7 +40,7 @@ export interface GradScalerState {
  * finite the step is skipped, and the scale halved; after enough steps in a row without, it is doubled. All of that is
  * on the device, in captured steps too; nothing is read back. Free it with `dispose`.
  */
-export class GradScaler {
+export class LossScale {
   readonly #arena: ParameterArena;
   readonly #growthInterval: number;
   /** Scale, good steps, skipped steps. */
@@ -116,13 +116,13 @@ export class GradScaler {
   }
 
   /** Scale and counts as the work so far left them, to save. */
-  async state(): Promise<GradScalerState> {
+  async state(): Promise<LossScaleState> {
     const [scale, goodSteps, skippedSteps] = await this.#state.read();
     return { scale: scale!, goodSteps: goodSteps!, skippedSteps: skippedSteps! };
   }
 
   /** Goes on from a saved state; captured steps follow. Throws RangeError on a bad one, and changes nothing. */
-  load(state: GradScalerState): this {
+  load(state: LossScaleState): this {
     const count = required(integer(0, MOST_STEPS));
     checkOptions('gradScaler.load', state, { scale: required(SCALE), goodSteps: count, skippedSteps: count });
     const { scale, goodSteps, skippedSteps } = state;
@@ -160,8 +160,8 @@ export class GradScaler {
  *
  * Micikevicius et al., "Mixed precision training", ICLR 2018; PyTorch's torch.amp.GradScaler.
  */
-export function gradScaler(model: Trainable, options: GradScalerOptions = {}): GradScaler {
+export function gradScaler(model: Trainable, options: GradScalerOptions = {}): LossScale {
   checkOptions('gradScaler', options, { initScale: SCALE, growthInterval: integer(1, MOST_STEPS) });
   const { initScale = 65_536, growthInterval = 2000 } = options;
-  return new GradScaler(arenaOf('gradScaler', model), { initScale, growthInterval });
+  return new LossScale(arenaOf('gradScaler', model), { initScale, growthInterval });
 }

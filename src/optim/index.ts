@@ -3,7 +3,7 @@ export { adagrad, type AdagradGroup, type AdagradOptions } from './adagrad.ts';
 export { adam, adamW, type AdamGroup, type AdamOptions } from './adam.ts';
 export { AveragedWeights, ema, swa, type WeightAverage } from './average.ts';
 export { clipGradNorm, clipGradValue, type ClipGradNormOptions, type NormClippedOptimizer } from './clip.ts';
-export { gradScaler, GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler.ts';
+export { gradScaler, LossScale, type GradScalerOptions, type LossScaleState } from './grad-scaler.ts';
 export { lamb, type LambOptions } from './lamb.ts';
 export { lpDecayAdamW, type LpDecayOptions } from './lp-decay.ts';
 export type {

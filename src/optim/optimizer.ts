@@ -57,7 +57,7 @@ export interface OptimizerState extends SavedState {
   step(closure?: () => void): void;
   /**
    * One number on the device: where it is not 0, `step` changes no parameter and no slot, though it counts. For
-   * {@link GradScaler}. Default: null, every step is done; undefined where the rule cannot skip one.
+   * {@link LossScale}. Default: null, every step is done; undefined where the rule cannot skip one.
    */
   skipIf?: Tensor | null | undefined;
   /** Sets all gradients to zero: the start of `backward(loss, { accumulate: true })`. */

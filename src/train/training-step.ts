@@ -13,7 +13,7 @@ import { mul } from '../ops/binary.ts';
 import { countingInvalidLabels } from '../ops/cross-entropy.ts';
 import type { Precision } from '../ops/precision.ts';
 import type { AveragedWeights } from '../optim/average.ts';
-import { gradScaler, type GradScaler } from '../optim/grad-scaler.ts';
+import { gradScaler, type LossScale } from '../optim/grad-scaler.ts';
 import { setRates, type Optimizer, type OptimizerState } from '../optim/optimizer.ts';
 import { key, PURPOSE, splitKey, type Key } from '../random/key.ts';
 import { addNormal } from '../random/random.ts';
@@ -49,11 +49,13 @@ export interface TrainingOptions {
   /**
    * 'mixed': in the training passes and their gradients products round their operands to f16; weights, sums and all
    * else stay f32. The loss is scaled, and a step with gradients that are not finite is skipped: see
-   * {@link GradScaler}. `evaluate` of an objective stays f32. Default: 'f32'.
+   * {@link LossScale}. `evaluate` of an objective stays f32. Default: 'f32'.
    */
   precision?: Precision | undefined;
-  /** The loss scale of precision 'mixed', for a caller who saves or restores it. Default: a new one, freed at the end. */
-  gradScaler?: GradScaler | undefined;
+  /**
+   * The loss scale of precision 'mixed', for a caller who saves or restores it. Default: a new one, freed at the end.
+   */
+  gradScaler?: LossScale | undefined;
   /** Default: 128. The last batch of an epoch may be smaller. */
   batchSize?: number | undefined;
   /**
@@ -119,7 +121,7 @@ export class TrainingStep {
   readonly #at: { epoch: Tensor; step: Tensor };
   readonly #optimizer: OptimizerState;
   /** null: f32. */
-  readonly #scaler: GradScaler | null;
+  readonly #scaler: LossScale | null;
   readonly #steps = new Map<number, Captured<void>>();
   /** Layers whose computation may change from step to step. */
   readonly #changing: readonly Layer[];
@@ -444,8 +446,8 @@ export class TrainingStep {
   }
 }
 
-/** A step in f32, as a {@link GradScaler} does it. */
-const unscaled: Pick<GradScaler, 'step'> = { step: (state, closure) => state.step(closure) };
+/** A step in f32, as a {@link LossScale} does it. */
+const unscaled: Pick<LossScale, 'step'> = { step: (state, closure) => state.step(closure) };
 
 /** Throws where a loss scale is not that of the model, or something else does not go together with `precision`. */
 function expectPrecisionOptions(model: Sequential, { precision, gradScaler, detectAnomaly }: TrainingOptions): void {

@@ -36,19 +36,64 @@ const cases: [name: string, run: Run, shapes: number[][], y: number[]][] = [
       [5, 9],
     ]),
   ),
-  ['matmul in parts', (precision, a, b) => matmul(a, b, { precision }), [[4, 700], [700, 3]], [4, 3]],
-  ['matmul in batches', (precision, a, b) => matmul(a, b, { precision }), [[2, 1, 3, 4], [3, 4, 5]], [2, 3, 3, 5]],
-  ['linear', (precision, x, w, b) => linear(x, w, b!, { precision, activation: 'relu' }), [[6, 8], [12, 8], [12]], [6, 12]],
+  [
+    'matmul in parts',
+    (precision, a, b) => matmul(a, b, { precision }),
+    [
+      [4, 700],
+      [700, 3],
+    ],
+    [4, 3],
+  ],
+  [
+    'matmul in batches',
+    (precision, a, b) => matmul(a, b, { precision }),
+    [
+      [2, 1, 3, 4],
+      [3, 4, 5],
+    ],
+    [2, 3, 3, 5],
+  ],
+  [
+    'linear',
+    (precision, x, w, b) => linear(x, w, b!, { precision, activation: 'relu' }),
+    [[6, 8], [12, 8], [12]],
+    [6, 12],
+  ],
   ['linear, ragged', (precision, x, w, b) => linear(x, w, b!, { precision }), [[2, 3, 7], [5, 7], [5]], [2, 3, 5]],
-  ['linear without a bias', (precision, x, w) => linear(x, w, null, { precision }), [[3, 7], [5, 7]], [3, 5]],
+  [
+    'linear without a bias',
+    (precision, x, w) => linear(x, w, null, { precision }),
+    [
+      [3, 7],
+      [5, 7],
+    ],
+    [3, 5],
+  ],
   [
     'conv2d',
     (precision, x, w, b) => conv2d(x, w, b!, { padding: 1, stride: 2, activation: 'relu', precision }),
     [[2, 3, 7, 5], [6, 3, 3, 3], [6]],
     [2, 6, 4, 3],
   ],
-  ['conv1d', (precision, x, w) => conv1d(x, w, null, { precision }), [[2, 3, 9], [8, 3, 3]], [2, 8, 7]],
-  ['depthwise', (precision, x, w) => conv2d(x, w, null, { groups: 3, precision }), [[1, 3, 5, 5], [3, 1, 3, 3]], [1, 3, 3, 3]],
+  [
+    'conv1d',
+    (precision, x, w) => conv1d(x, w, null, { precision }),
+    [
+      [2, 3, 9],
+      [8, 3, 3],
+    ],
+    [2, 8, 7],
+  ],
+  [
+    'depthwise',
+    (precision, x, w) => conv2d(x, w, null, { groups: 3, precision }),
+    [
+      [1, 3, 5, 5],
+      [3, 1, 3, 3],
+    ],
+    [1, 3, 3, 3],
+  ],
 ];
 
 describe.each(cases)('%s', (_name, run, shapes, shape) => {
@@ -104,7 +149,14 @@ test('sums are f32: 4096 terms of 1 and one of 2^-10', async () => {
 
 describe('gradients of gradients round as the first ones do', () => {
   test.each<[string, Run, number[][]]>([
-    ['matmul', (precision, a, b) => matmul(a, b!, { precision }), [[3, 4], [4, 5]]],
+    [
+      'matmul',
+      (precision, a, b) => matmul(a, b!, { precision }),
+      [
+        [3, 4],
+        [4, 5],
+      ],
+    ],
     ['linear', (precision, x, w, b) => linear(x, w!, b!, { precision }), [[3, 4], [2, 4], [2]]],
     ['conv2d', (precision, x, w, b) => conv2d(x, w!, b!, { precision }), [[1, 2, 4, 4], [3, 2, 3, 3], [3]]],
   ])('%s', async (_name, run, shapes) => {

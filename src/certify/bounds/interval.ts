@@ -314,7 +314,8 @@ export function pixelScale({ buffers }: NormalizeInput, rank: number): { scale: 
  * mode, for all inputs with lower <= x <= upper, any shape (batch, ...). Sound in floating point: every rule is widened
  * by a bound on the rounding of its own arithmetic and of the layer's, for sums in any order, so that they hold for the
  * net in real numbers and for the net as the device computes it. A bound that is NaN or overflows becomes -Infinity or
- * Infinity: nothing is known. Throws TypeError at a layer without a rule or in mixed precision, RangeError at a distance layer of finite p.
+ * Infinity: nothing is known. Throws TypeError at a layer without a rule or in mixed precision, RangeError at a
+ * distance layer of finite p.
  */
 export function intervalBounds(model: Layer, input: Interval): Interval {
   const rule = RULES[model.kind];
