@@ -6,9 +6,9 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { walkLayers, type Layer } from '../nn/layer.ts';
-import { FROZEN } from '../nn/pass-weights.ts';
+import { frozen } from '../nn/pass-weights.ts';
 import type { Sequential } from '../nn/sequential.ts';
-import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
+import { logLoss, stepState, takeBatch, writeState, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
 import { countingInvalidLabels } from '../ops/cross-entropy.ts';
 import type { AveragedWeights } from '../optim/average.ts';
@@ -138,7 +138,7 @@ export class TrainingStep {
           tensor(data.x, { gpu }),
           tensor(data.y, { dtype: 'i32', gpu }),
           empty([data.y.length], { dtype: 'u32', gpu }),
-          Array.from({ length: accumulate }, () => empty([4], { dtype: 'u32', gpu })),
+          Array.from({ length: accumulate }, () => stepState(gpu)),
           new LossLog(gpu, { batches: accumulate, first: options.stepsDone ?? 0 }),
           tensor([0], { dtype: 'u32', gpu }),
           { epoch: zeros([], { gpu }), step: zeros([], { gpu }) },
@@ -226,9 +226,13 @@ export class TrainingStep {
     );
     setRates(this.#optimizer, lr, momentum ?? this.#options.optimizer.momentum);
     this.#states.forEach((state, k) => {
-      // Noise and dropout are numbered by sample over the whole run.
-      const first = ((this.#count * accumulate + k) * batchSize) >>> 0;
-      state.write([first, 0, (i * accumulate + k) * batchSize, this.#log.placeOf(this.#count, k)]);
+      writeState(state, {
+        // Noise and dropout are numbered by sample over the whole run.
+        first: ((this.#count * accumulate + k) * batchSize) >>> 0,
+        stream: 0,
+        position: (i * accumulate + k) * batchSize,
+        log: this.#log.placeOf(this.#count, k),
+      });
     });
     if (this.#options.objective) {
       this.#at.epoch.write([Math.floor(this.#count / this.stepsPerEpoch)]);
@@ -354,7 +358,7 @@ export class TrainingStep {
 
   /** Logits in evaluation mode; the parameters are constants, so that a gradient goes to the input alone. */
   #evaluate(x: Tensor): Tensor {
-    return this.#expectLogits(this.#model.forward(x, { training: false, weights: FROZEN }));
+    return this.#expectLogits(frozen(this.#model).forward(x));
   }
 
   /** Checked when the step is recorded: not every loss counts labels that lie outside. */
