@@ -2,11 +2,19 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 
+/** Size of a struct in bytes, and where its fields lie. */
+interface StructLayout {
+  size: number;
+  fields: Record<string, [offset: number, type: string]>;
+}
+
 /** What the run time needs to know of one shader file. */
 export interface WgslModule {
   name: string;
   code: string;
-  params: { size: number; fields: Record<string, [offset: number, type: string]> } | null;
+  params: StructLayout | null;
+  /** Of storage buffers that are one struct, by the name of the struct. */
+  structs?: Record<string, StructLayout>;
   entries: Record<string, { workgroup: string[]; bindings: [name: string, binding: number, access: string][] }>;
   variants: string[];
 }
@@ -106,14 +114,10 @@ function reflect(name: string, source: string, path: string): WgslModule {
   if (parsed.uniforms.length > 1 || (uniform && (uniform.name !== 'params' || uniform.binding !== 0))) {
     throw new Error(`${path}: expected at most one uniform, \`params\` at binding 0`);
   }
-  const params = uniform && {
-    size: uniform.size,
-    fields: Object.fromEntries(
-      (uniform.type as unknown as { members: { name: string; offset: number; type: { name: string } }[] }).members.map(
-        (m): [string, [number, string]] => [m.name, [m.offset, m.type.name]],
-      ),
-    ),
-  };
+  const params = uniform && layoutOf(uniform.type);
+  const structs = Object.fromEntries(
+    parsed.storage.filter(({ type }) => 'members' in type).map(({ type }) => [type.name, layoutOf(type)]),
+  );
   const entries: WgslModule['entries'] = {};
   for (const entry of parsed.entry.compute) {
     const size = entry.attributes?.find((a) => a.name === 'workgroup_size')?.value;
@@ -126,16 +130,32 @@ function reflect(name: string, source: string, path: string): WgslModule {
   const variants = [...source.matchAll(/^(?:override (\w+).*|(?:const|alias|fn) (\w+).*\/\/ variant)$/gm)].map(
     (m) => (m[1] ?? m[2])!,
   );
-  return { name, code: minifyWgsl(source), params: params ?? null, entries, variants };
+  return {
+    name,
+    code: minifyWgsl(source),
+    params: params ?? null,
+    ...(Object.keys(structs).length > 0 && { structs }),
+    entries,
+    variants,
+  };
+}
+
+function layoutOf(type: { size: number }): StructLayout {
+  const { size, members } = type as unknown as {
+    size: number;
+    members: { name: string; offset: number; type: { name: string } }[];
+  };
+  return { size, fields: Object.fromEntries(members.map((m) => [m.name, [m.offset, m.type.name]])) };
 }
 
 const FIELD_TYPES: Record<string, string> = { u32: 'number', i32: 'number', f32: 'number' };
 
 /** The TypeScript declaration of a shader module, written next to it as `x.d.wgsl.ts`. */
 export function declareWgsl(module: WgslModule, runtime: string): string {
-  const params = Object.entries(module.params?.fields ?? {}).map(
-    ([n, [, t]]) => `${n}: ${FIELD_TYPES[t] ?? 'readonly number[]'}`,
-  );
+  const typed = ({ fields }: StructLayout): string =>
+    Object.entries(fields)
+      .map(([n, [, t]]) => `${n}: ${FIELD_TYPES[t] ?? 'readonly number[]'}`)
+      .join('; ');
   const variants = module.variants.map((v) => `'${v}'`).join(' | ') || 'never';
   const lines = Object.entries(module.entries).map(([entry, { bindings }]) => {
     const used = bindings.some(([n]) => n === 'params');
@@ -150,7 +170,8 @@ export function declareWgsl(module: WgslModule, runtime: string): string {
     `// Generated from ${module.name}.wgsl; do not edit.`,
     `import type { Kernel, KernelModule } from '${runtime}';`,
     'export declare const module: KernelModule;',
-    `interface Params { ${params.join('; ')} }`,
+    `interface Params { ${module.params ? typed(module.params) : ''} }`,
+    ...Object.entries(module.structs ?? {}).map(([struct, layout]) => `export type ${struct} = { ${typed(layout)} };`),
     'declare const kernel: {',
     ...lines,
     '};',

@@ -9,13 +9,17 @@ import { ACCURACIES } from '../stats/class-weights.ts';
 export interface CdbSampler extends Sampler {
   /** Accuracies of the classes on validation data, for the epochs from here on; NaN keeps what the class had. */
   setClassAccuracy(accuracy: ArrayLike<number>): void;
+  /** The difficulties in force, for saving; null before the first accuracies. */
+  state(): number[] | null;
+  /** Puts back a saved state. */
+  setState(state: readonly number[] | null): void;
 }
 
 /**
  * CDB-S: draws with replacement by {@link difficultyProbabilities}. Class-balanced until the first `setClassAccuracy`,
  * which belongs at the end of each epoch:
- * `onEpoch: async () => sampler.setClassAccuracy(perClassAccuracy(await scores(), y))`. It keeps that one state; a run
- * that goes on must be given the last accuracies.
+ * `onEpoch: async () => sampler.setClassAccuracy(perClassAccuracy(await scores(), y))`. It keeps that one state,
+ * which checkpoints of `fit` hold.
  */
 export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
   expectOptions('cdbSampler', options, ['tau', 'floor']);
@@ -34,5 +38,12 @@ export function cdbSampler(options: DifficultyOptions = {}): CdbSampler {
     check('cdbSampler', { accuracy }, ACCURACIES);
     difficulties = Float64Array.from(accuracy, (a, c) => (Number.isNaN(a) ? (difficulties?.[c] ?? 1) : 1 - a));
   };
-  return Object.assign(sample, { setClassAccuracy });
+  return Object.assign(sample, {
+    setClassAccuracy,
+    state: () => difficulties && Array.from(difficulties),
+    setState(state: readonly number[] | null) {
+      if (state !== null) check('cdbSampler', { state }, ACCURACIES);
+      difficulties = state && Float64Array.from(state);
+    },
+  });
 }

@@ -133,11 +133,15 @@ export function drs(options: DrsOptions = {}): Sampler {
  */
 export function epochOrder(sampler: Sampler | undefined, data: Labelled, at: SampledEpoch): Uint32Array<ArrayBuffer> {
   const order = (sampler ?? instanceSampler())(data, at);
-  const n = data.y.length;
+  expectOrder('the sampler', order, data.y.length);
+  return order;
+}
+
+/** Throws ShapeError or RangeError unless `order`, which `who` gave, is n indices in 0..n-1. */
+export function expectOrder(who: string, order: ArrayLike<number>, n: number): void {
   if (order.length !== n)
-    throw new ShapeError(`fit: the sampler gave ${order.length} indices, expected ${n}, as many as there are samples`);
+    throw new ShapeError(`fit: ${who} gave ${order.length} indices, expected ${n}, as many as there are samples`);
   for (let i = 0; i < n; i++)
     if (!(order[i]! < n))
-      throw new RangeError(`fit: the sampler gave the index ${order[i]} at ${i}, expected one below ${n}`);
-  return order;
+      throw new RangeError(`fit: ${who} gave the index ${order[i]} at ${i}, expected one below ${n}`);
 }

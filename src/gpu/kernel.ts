@@ -6,14 +6,19 @@ import { specialize } from './specialize.ts';
 import type { Storage } from './storage.ts';
 import { STAGE_COMPUTE } from './usage.ts';
 
+/** Size of a struct of a shader in bytes, and where its fields lie. */
+export interface StructLayout {
+  readonly size: number;
+  readonly fields: Readonly<Record<string, readonly [offset: number, type: string]>>;
+}
+
 /** What the shader plugin knows of one `.wgsl` file. */
 export interface KernelModule {
   readonly name: string;
   readonly code: string;
-  readonly params: {
-    readonly size: number;
-    readonly fields: Readonly<Record<string, readonly [offset: number, type: string]>>;
-  } | null;
+  readonly params: StructLayout | null;
+  /** Of storage buffers that are one struct, by the name of the struct. */
+  readonly structs?: Readonly<Record<string, StructLayout>>;
   readonly entries: Readonly<
     Record<
       string,
@@ -103,7 +108,7 @@ export function defineKernel(module: KernelModule): any {
           );
         return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
       });
-      const words = storage.length < bindings.length ? pack(module, params) : null;
+      const words = storage.length < bindings.length ? wordsOf(module.name, module.params!, params) : null;
       const uniform = words && gpu.uniforms.get(words);
       const own = launch(gpu, module, entry, grid, variant);
       const quick = other && 'flops' in other ? other : null;
@@ -255,17 +260,21 @@ export function groupsOf(
 }
 
 /** Packs a parameter object by the layout of the shader's `Params`. */
-function pack(module: KernelModule, params: Record<string, number | readonly number[]>): Uint32Array<ArrayBuffer> {
-  const { size, fields } = module.params!;
+/** The words of a struct with these values in its fields; `what` names it for errors. Throws TypeError on a missing one. */
+export function wordsOf(
+  what: string,
+  { size, fields }: StructLayout,
+  values: Readonly<Record<string, number | readonly number[]>>,
+): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(size / 4);
   const floats = new Float32Array(words.buffer);
   for (const name in fields) {
     const [offset, type] = fields[name]!;
-    const value = params[name];
+    const value = values[name];
     const target = type === 'f32' || type.endsWith('f') || type.includes('<f32>') ? floats : words;
     if (typeof value === 'number') target[offset / 4] = value;
     else if (value) target.set(value, offset / 4);
-    else throw new TypeError(`${module.name}: parameter ${name} is missing`);
+    else throw new TypeError(`${what}: parameter ${name} is missing`);
   }
   return words;
 }

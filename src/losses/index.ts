@@ -12,7 +12,15 @@ export { singleLogit } from './single-logit.ts';
 
 /** Long-tail: class imbalance, by margins, shifts and factors of the logits, or by weights. */
 export { bayias, type BayiasOptions } from './long-tail/bayias.ts';
-export { cdb, cdbTau, cdbWeights, type Cdb, type CdbOptions, type CdbWeightsOptions } from './long-tail/cdb.ts';
+export {
+  cdb,
+  cdbTau,
+  cdbWeights,
+  type Cdb,
+  type CdbOptions,
+  type CdbState,
+  type CdbWeightsOptions,
+} from './long-tail/cdb.ts';
 export {
   classBalancedCrossEntropy,
   classBalancedFocal,
@@ -111,6 +119,7 @@ export {
   type CalsHrOptions,
   type CalsOptions,
   type LogitSource,
+  type MultiplierHook,
   type MultiplierLoss,
 } from './calibration/cals.ts';
 export {

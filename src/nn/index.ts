@@ -30,7 +30,7 @@ export type { Module } from './module.ts';
 export type { ParameterSelection } from '../tensor/selection.ts';
 export type { LoadOptions, LoadReport, StateValue } from './load-state.ts';
 export type { BatchOptions, PredictOptions } from './map-batches.ts';
-export type { HeldWeights } from './pass-weights.ts';
+export { frozen, type HeldWeights } from './pass-weights.ts';
 export { Linear } from './linear-layer.ts';
 export { lenet } from './lenet.ts';
 export { mlp } from './mlp.ts';

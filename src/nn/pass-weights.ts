@@ -1,7 +1,7 @@
 import { copyOver } from '../tensor/copy.ts';
 import { unscoped } from '../tensor/scope.ts';
 import { empty, viewOf, type Tensor } from '../tensor/tensor.ts';
-import { walkLayers, type Layer, type PassWeights } from './layer.ts';
+import { walkLayers, type Layer, type PassOptions, type PassWeights } from './layer.ts';
 
 /** Weights held as they were at a time; whoever asked for them frees them. */
 export interface HeldWeights extends PassWeights {
@@ -12,14 +12,24 @@ export interface HeldWeights extends PassWeights {
 
 const constants = new WeakMap<Tensor, Tensor>();
 
-/** The parameters as constants: no gradient goes to them. */
-export const FROZEN: PassWeights = {
+/** The parameters as constants. */
+const CONSTANTS: PassWeights = {
   parameter(own) {
     let constant = constants.get(own);
     if (!constant) constants.set(own, (constant = unscoped(() => own.detach())));
     return constant;
   },
 };
+
+/**
+ * A model whose parameters are constants in its passes: a gradient goes to the input alone, as attacks and explanations
+ * need it. It shares the memory of the model and follows its training; `weights` of a pass still take their place.
+ */
+export function frozen<C extends PassOptions>(model: {
+  forward(x: Tensor, context?: C): Tensor;
+}): { forward(x: Tensor, context?: C): Tensor } {
+  return { forward: (x, context) => model.forward(x, { weights: CONSTANTS, ...context } as C) };
+}
 
 /** Frees the constant view of a parameter, with the parameter. */
 export function forgetConstant(parameter: Tensor): void {

@@ -1,15 +1,35 @@
-import kernel from '../../shaders/batch.wgsl';
+import kernel, { module, type State } from '../../shaders/batch.wgsl';
+import { wordsOf } from '../gpu/kernel.ts';
+import type { Gpu } from '../gpu/device.ts';
 import { sizeOf } from '../tensor/shape.ts';
-import { empty, expectShape, type Tensor } from '../tensor/tensor.ts';
+import { empty, expectShape, zeros, type Tensor } from '../tensor/tensor.ts';
 
 /**
- * Four u32 that a captured step reads and the host writes before each run:
- * [first random item, random stream, position, log position].
+ * What a captured step reads and {@link writeState} writes before each run, the struct `State` of the shader: a tensor
+ * of its words. Random ops take it as the place of their first item.
  */
 export type StepState = Tensor<'u32'>;
 
+/** The fields of a {@link StepState}. */
+export type StepFields = State;
+
+/** A state whose fields are all 0, for `gpu`. */
+export function stepState(gpu: Gpu): StepState {
+  return zeros([STATE.size / 4], { dtype: 'u32', gpu });
+}
+
 /**
- * The batch whose rows are data[index[b]], index[b] = order[state[2] + b], with labels and index; data: (n, ...),
+ * Sets all fields of a state: `first`, the number of the first sample of the batch over the whole run, modulo 2^32, and
+ * `stream`, of its random numbers; `position` of the batch in the order of the epoch; `log`, the place of its loss.
+ */
+export function writeState(state: StepState, fields: StepFields): void {
+  state.write(wordsOf('writeState', STATE, fields));
+}
+
+const STATE = module.structs!.State!;
+
+/**
+ * The batch whose rows are data[index[b]], index[b] = order[state.position + b], with labels and index; data: (n, ...),
  * labels: (n) i32, order: (n) u32.
  */
 export function takeBatch(
@@ -28,7 +48,7 @@ export function takeBatch(
   return { x, y, index };
 }
 
-/** history[state[3]] = loss, a scalar. */
+/** history[state.log] = loss, a scalar. */
 export function logLoss(loss: Tensor, history: Tensor, state: StepState): void {
   kernel.log_({}, { state, data: loss, x: history }, [1]);
 }

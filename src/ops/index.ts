@@ -81,4 +81,4 @@ export { shiftFlip } from './shift-flip.ts';
 export { upsampleNearest, type UpsampleOptions } from './upsample.ts';
 export { std, variance, type VarianceOptions } from './variance.ts';
 export { where, type Where } from './where.ts';
-export { logLoss, takeBatch, writeRows, type StepState } from './batch.ts';
+export { logLoss, stepState, takeBatch, writeRows, writeState, type StepFields, type StepState } from './batch.ts';

@@ -8,8 +8,14 @@ export {
 } from './two-stage/enrich.ts';
 export { epochScores, type EpochScore, type EpochScores, type EpochScoresOptions } from './epoch-scores.ts';
 export { evaluate, type EvaluateOptions, type Evaluation, type Metric, type Predictor } from './evaluate.ts';
-export { fit, type FitOptions } from './fit.ts';
-export type { EpochReport, History, StepReport } from './history.ts';
+export { keepState, type Stateful } from './built-in-hooks.ts';
+export { earlyStopping, type BestEpoch, type EarlyStopping, type EarlyStoppingOptions } from './early-stopping.ts';
+export { fit } from './fit.ts';
+export type { FitOptions } from './fit-options.ts';
+export type { EpochReport, History, StepReport, ValidationScores } from './history.ts';
+export type { Hook, Run } from './hook.ts';
+export { modelCheckpoint, type ModelCheckpointOptions } from './model-checkpoint.ts';
+export type { ValidationData } from './validation.ts';
 export {
   selectBySusceptibility,
   susceptibility,

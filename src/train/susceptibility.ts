@@ -115,6 +115,16 @@ export class Susceptibility {
     return this.#results;
   }
 
+  /** The results, for saving. */
+  state(): ProbeResult[] {
+    return [...this.#results];
+  }
+
+  /** Puts back saved results, in place of its own. */
+  setState(results: readonly ProbeResult[]): void {
+    this.#results.splice(0, Infinity, ...results);
+  }
+
   /** Mean of all drops so far; NaN before the first. */
   get zeta(): number {
     return this.#results.at(-1)?.zeta ?? NaN;

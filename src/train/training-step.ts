@@ -6,9 +6,9 @@ import { symbolDispose } from '../gpu/dispose.ts';
 import { NonFiniteError, ShapeError } from '../gpu/errors.ts';
 import type { Objective, ObjectiveInputs } from '../losses/objective.ts';
 import { walkLayers, type Layer } from '../nn/layer.ts';
-import { FROZEN } from '../nn/pass-weights.ts';
+import { frozen } from '../nn/pass-weights.ts';
 import type { Sequential } from '../nn/sequential.ts';
-import { logLoss, takeBatch, type StepState } from '../ops/batch.ts';
+import { logLoss, stepState, takeBatch, writeState, type StepState } from '../ops/batch.ts';
 import { mul } from '../ops/binary.ts';
 import { countingInvalidLabels } from '../ops/cross-entropy.ts';
 import type { Precision } from '../ops/precision.ts';
@@ -25,6 +25,7 @@ import { sameShape } from '../tensor/shape.ts';
 import { backward } from '../tensor/tape.ts';
 import { clear, empty, tensor, zeros, Tensor } from '../tensor/tensor.ts';
 import type { Loss, LossFunction } from '../losses/loss.ts';
+import { LossLog } from './loss-log.ts';
 import { claimsOf, firstBad, stepsPerEpoch } from './run-checks.ts';
 
 /** Options that `fit` and {@link TrainingStep} share. */
@@ -90,9 +91,6 @@ export interface TrainingStepOptions extends TrainingOptions {
 /** Inputs as the loss sees them, labels, indices and state of a batch. */
 type Batch = [input: Tensor, y: Tensor<'i32'>, index: Tensor<'u32'>, state: StepState];
 
-/** Steps whose losses are kept on the device until they are read. */
-const LOG = 512;
-
 /**
  * The captured step of `fit`: take a batch by index, add noise, forward, loss, backward, update, log. What varies lies
  * in small device buffers that `run` writes: the step state and the optimiser's rates. One submit a step. It holds the
@@ -114,7 +112,7 @@ export class TrainingStep {
   readonly #order: Tensor<'u32'>;
   /** That of each batch of a step. */
   readonly #states: readonly StepState[];
-  readonly #log: Tensor;
+  readonly #log: LossLog;
   /** Labels outside the classes that this run met. */
   readonly #invalid: Tensor<'u32'>;
   readonly #claims: readonly [model: Claim, ...rest: Claim[]];
@@ -127,10 +125,7 @@ export class TrainingStep {
   readonly #changing: readonly Layer[];
   /** The computation, and the frozen parameters, that `#steps` were captured under. */
   #graph = '';
-  /** Rows of the steps whose losses are kept. */
-  readonly #rows: number[] = [];
   #count: number;
-  #read: number;
 
   constructor(model: Sequential, data: Dataset, options: TrainingStepOptions) {
     this.#model = model;
@@ -158,8 +153,8 @@ export class TrainingStep {
           tensor(data.x, { gpu }),
           tensor(data.y, { dtype: 'i32', gpu }),
           empty([data.y.length], { dtype: 'u32', gpu }),
-          Array.from({ length: accumulate }, () => empty([4], { dtype: 'u32', gpu })),
-          zeros([LOG * accumulate], { gpu }),
+          Array.from({ length: accumulate }, () => stepState(gpu)),
+          new LossLog(gpu, { batches: accumulate, first: options.stepsDone ?? 0, precision: options.precision }),
           tensor([0], { dtype: 'u32', gpu }),
           { epoch: zeros([], { gpu }), step: zeros([], { gpu }) },
           options.precision === 'mixed' ? (options.gradScaler ?? gradScaler(model)) : null,
@@ -171,12 +166,17 @@ export class TrainingStep {
       throw error;
     }
     this.#watch = watch;
-    this.#count = this.#read = options.stepsDone ?? 0;
+    this.#count = options.stepsDone ?? 0;
   }
 
   /** Dispatches of one full step. */
   get dispatches(): number {
     return this.#steps.get(this.#rowsOf(0))?.dispatches ?? 0;
+  }
+
+  /** The loss scale of mixed precision; null: f32. */
+  get gradScaler(): LossScale | null {
+    return this.#scaler;
   }
 
   /** State of the optimiser, as the steps so far left it. */
@@ -240,12 +240,19 @@ export class TrainingStep {
   run(i: number, lr: number, momentum?: number): void {
     const { batchSize, accumulate } = this.#options;
     const rows = this.#rowsOf(i);
-    this.#rows[this.#count % LOG] = rows;
+    this.#log.note(
+      this.#count,
+      this.#split(rows).map((size) => this.#shareOf(size, rows)),
+    );
     setRates(this.#optimizer, lr, momentum ?? this.#options.optimizer.momentum);
     this.#states.forEach((state, k) => {
-      // Noise and dropout are numbered by sample over the whole run.
-      const first = ((this.#count * accumulate + k) * batchSize) >>> 0;
-      state.write([first, 0, (i * accumulate + k) * batchSize, (this.#count % LOG) * accumulate + k]);
+      writeState(state, {
+        // Noise and dropout are numbered by sample over the whole run.
+        first: ((this.#count * accumulate + k) * batchSize) >>> 0,
+        stream: 0,
+        position: (i * accumulate + k) * batchSize,
+        log: this.#log.placeOf(this.#count, k),
+      });
     });
     if (this.#options.objective) {
       this.#at.epoch.write([Math.floor(this.#count / this.stepsPerEpoch)]);
@@ -298,7 +305,7 @@ export class TrainingStep {
     for (const [k, size] of this.#split(rows).entries()) {
       const state = this.#states[k]!;
       const batch = this.#batch(size, state);
-      logLoss(this.#gradients(batch, rows, k > 0), this.#log, state);
+      logLoss(this.#gradients(batch, rows, k > 0), this.#log.losses, state);
       batches.push(batch);
     }
     (this.#scaler ?? unscaled).step(this.#optimizer, () => this.#again(batches, rows));
@@ -375,7 +382,7 @@ export class TrainingStep {
 
   /** Logits in evaluation mode; the parameters are constants, so that a gradient goes to the input alone. */
   #evaluate(x: Tensor): Tensor {
-    return this.#expectLogits(this.#model.forward(x, { training: false, weights: FROZEN }));
+    return this.#expectLogits(frozen(this.#model).forward(x));
   }
 
   /** Checked when the step is recorded: not every loss counts labels that lie outside. */
@@ -388,23 +395,11 @@ export class TrainingStep {
 
   /** The losses of the last `count` steps that were not read yet, oldest first. */
   async readLosses(count: number): Promise<Float32Array> {
-    const { accumulate } = this.#options;
-    const first = this.#read;
-    this.#read += count;
-    const log = await this.#log.read();
+    const losses = this.#log.read(count);
+    // An anomaly says more than the loss that came of it.
+    losses.catch(() => {});
     await this.#watch?.check();
-    const out = Float32Array.from({ length: count }, (_, i) => {
-      const at = (first + i) % LOG;
-      const rows = this.#rows[at]!;
-      return this.#split(rows).reduce((sum, size, k) => sum + log[at * accumulate + k]! * this.#shareOf(size, rows), 0);
-    });
-    const bad = out.findIndex((v) => !Number.isFinite(v));
-    if (bad >= 0)
-      throw new NonFiniteError(
-        `fit: the loss of step ${first + bad + 1} is ${out[bad]}; lower the learning rate, or check the inputs` +
-          (this.#scaler ? '; products in mixed precision take numbers up to 65,504' : ''),
-      );
-    return out;
+    return losses;
   }
 
   /**

@@ -36,6 +36,10 @@ declare const rest: { optimizer: typeof optimizer; epochs: number };
 declare const classCounts: number[], costs: number[][], logPrior: number[];
 declare const sigma: number;
 declare const smooth: import('evenkeel/certify').Smooth;
+declare const files: {
+  put(name: string, bytes: Uint8Array): Promise<void>;
+  get(name: string): Promise<Uint8Array | null>;
+};
 declare const indices: number[], signal: AbortSignal, file: string;
 declare const pool: { zeta: number; trainAccuracy: number }[];
 declare const state: import('evenkeel/optim').OptimizerState;

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { capture, scope, tensor, zeros } from 'evenkeel';
-import { logLoss, takeBatch, writeRows } from 'evenkeel/ops';
+import { logLoss, stepState, takeBatch, writeRows, writeState } from 'evenkeel/ops';
 import * as reference from '../reference/batch.ts';
+import { gpu } from '../support/gpu.ts';
 import { poison, readAll, upload } from '../support/check-op.ts';
 import { distinct, integers, sample } from '../support/sample.ts';
 
@@ -36,11 +37,11 @@ test('a captured step takes the rows that its state names', async () => {
   const data = tensor([0, 1, 2, 3, 4, 5], { shape: [3, 2] });
   const labels = tensor([7, 8, 9], { dtype: 'i32' });
   const order = tensor([2, 0, 1], { dtype: 'u32' });
-  const state = tensor([0, 0, 0, 0], { dtype: 'u32' });
+  const state = stepState(gpu);
   const step = capture(() => takeBatch(data, labels, order, state, 1));
   const seen: number[][] = [];
   for (const start of [0, 1, 2]) {
-    state.write([0, 0, start, 0]);
+    writeState(state, { first: 0, stream: 0, position: start, log: 0 });
     const { x, y } = step.run();
     seen.push([...(await x.read()), ...(await y.read())]);
   }
@@ -51,6 +52,17 @@ test('a captured step takes the rows that its state names', async () => {
   ]);
   step.dispose();
   for (const t of [data, labels, order, state]) t.dispose();
+});
+
+test('a state holds its fields in the order of the random place: first, stream, position, log', async () => {
+  const state = stepState(gpu);
+  expect(Array.from(await state.read())).toEqual([0, 0, 0, 0]);
+  writeState(state, { first: 2 ** 32 - 1, stream: 5, position: 6, log: 7 });
+  expect(Array.from(await state.read())).toEqual([2 ** 32 - 1, 5, 6, 7]);
+  expect(() => writeState(state, { first: 1, stream: 0, position: 0 } as never)).toThrow(
+    'writeState: parameter log is missing',
+  );
+  state.dispose();
 });
 
 test('logLoss writes the place that the state names', async () => {

@@ -10,9 +10,11 @@ const ASIDE = [
   'logLoss',
   'nextItems',
   'sortDistanceBounds',
+  'stepState',
   'takeBatch',
   'takeInvalidLabels',
   'writeRows',
+  'writeState',
 ];
 
 const times = { none: '-', 1: 'once', any: 'any order' } as const;

@@ -12,6 +12,9 @@ const gaussians = { width: 1, means: new Float64Array(1), covariances: new Float
 const cases: [name: string, misspelt: string, meant: string, call: (wrong: never) => unknown][] = [
   ['fit', 'batchsize', 'batchSize', (o) => train.fit(model, data, o)],
   ['fit', 'droplast', 'dropLast', (o) => train.fit(model, data, o)],
+  ['fit', 'hook', 'hooks', (o) => train.fit(model, data, o)],
+  ['earlyStopping', 'patince', 'patience', (o) => train.earlyStopping(o)],
+  ['modelCheckpoint', 'evry', 'every', (o) => train.modelCheckpoint(o)],
   ['evaluate', 'batchsize', 'batchSize', (o) => train.evaluate(model, data, o)],
   ['epochScores', 'scores', 'score', (o) => train.epochScores(model, data, o)],
   ['featuresOf', 'batchsize', 'batchSize', (o) => train.featuresOf({} as never, data, o)],

@@ -14,6 +14,7 @@ import { add, div, mul, sub } from '../../ops/binary.ts';
 import { relu } from '../../ops/activations.ts';
 import { crossEntropy } from '../../ops/cross-entropy.ts';
 import { max, mean } from '../../ops/reduce.ts';
+import type { Moment } from '../../check/moment.ts';
 import type { NdArray } from '../../tensor/ndarray.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { ALM_PENALTY, almPenaltyOf, type AlmPenalty } from './alm-penalty.ts';
@@ -91,9 +92,19 @@ export interface MultiplierLoss<State> extends Loss {
   epochEnd(): void;
   /** Both at once, for `fit({ onEpoch })`: runs the model over a validation set after each epoch. */
   onEpoch(model: LogitSource, validation: { x: NdArray }): () => Promise<void>;
+  /** The same as a part of a run, for `fit({ hooks: [loss.hook(validation)] })`; checkpoints keep its state. */
+  hook(validation: { x: NdArray }): MultiplierHook<State>;
   /** State on the host, for saving. */
   state(): State;
   /** Puts back a saved state. */
+  setState(state: State): void;
+}
+
+/** A hook of `fit` that renews the multipliers of a loss after each epoch; see {@link MultiplierLoss}. */
+export interface MultiplierHook<State> {
+  readonly name: string;
+  epochEnd(at: Moment, run: { readonly model: LogitSource }): Promise<void>;
+  state(): State;
   setState(state: State): void;
 }
 
@@ -247,6 +258,12 @@ function multiplierLoss<State extends { lambda: number[] }, K extends string>(
         rule.observe(await model.logits(x));
         extra.epochEnd();
       },
+    hook: (validation: { x: NdArray }): MultiplierHook<State> => ({
+      name,
+      epochEnd: (_, { model }) => extra.onEpoch(model, validation)(),
+      state: extra.state,
+      setState: extra.setState,
+    }),
     state: rule.state,
     setState(state: State) {
       rule.setState(state);

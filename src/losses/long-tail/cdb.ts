@@ -1,4 +1,5 @@
 import { any, atLeast, between, check, checkOptions, either, integer, oneOf, required } from '../../check/check.ts';
+import { expectNumbers, expectState, plain } from '../../check/state.ts';
 import type { Reduction } from '../../ops/reduction.ts';
 import { adjustedCrossEntropy } from '../adjusted-cross-entropy.ts';
 import { ACCURACIES, normalized } from '../../stats/class-weights.ts';
@@ -43,6 +44,16 @@ export interface Cdb extends Loss {
    * Accuracies of a validation set, one a class, NaN for a class that it lacks; once an epoch. Returns the new weights.
    */
   update(perClassAccuracy: ArrayLike<number>): Float64Array;
+  /** Weights and difficulties in force, for saving. */
+  state(): CdbState;
+  /** Puts back a saved state; a captured step follows. */
+  setState(state: CdbState): void;
+}
+
+/** What {@link cdb} carries from epoch to epoch, one number a class. */
+export interface CdbState {
+  weights: number[];
+  difficulty: number[];
 }
 
 /**
@@ -110,6 +121,15 @@ export function cdb(given: CdbOptions): Cdb {
         difficulty = difficulties(accuracy, options.floor ?? 0.01, difficulty);
         set(weights);
         return weights.slice();
+      },
+      state: () => ({ weights: plain(weights), difficulty: plain(difficulty) }),
+      setState(state: CdbState) {
+        expectState('cdb', state, { weights: 'list', difficulty: 'list' });
+        expectNumbers('cdb: weights', state.weights, numClasses);
+        expectNumbers('cdb: difficulty', state.difficulty, numClasses);
+        weights = Float64Array.from(state.weights);
+        difficulty = Float64Array.from(state.difficulty);
+        set(weights);
       },
     }),
     'classWeights',

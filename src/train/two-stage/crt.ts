@@ -4,7 +4,7 @@ import type { Layer } from '../../nn/layer.ts';
 import { Linear } from '../../nn/linear-layer.ts';
 import { Sequential } from '../../nn/sequential.ts';
 import { sgd } from '../../optim/sgd.ts';
-import { FIT_RULES } from '../fit.ts';
+import { FIT_RULES } from '../fit-options.ts';
 import { trainHead, widthOf, type HeadOptions } from './heads.ts';
 
 /** Options of {@link crt}. */

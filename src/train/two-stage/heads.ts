@@ -10,7 +10,8 @@ import { Linear } from '../../nn/linear-layer.ts';
 import { PREDICT_RULES, type PredictOptions } from '../../nn/map-batches.ts';
 import { Sequential } from '../../nn/sequential.ts';
 import type { NdArray } from '../../tensor/ndarray.ts';
-import { fit, type FitOptions } from '../fit.ts';
+import { fit } from '../fit.ts';
+import type { FitOptions } from '../fit-options.ts';
 
 /** Features of a dataset, with its labels: what heads are trained on. */
 export async function featuresOf(backbone: Backbone, data: Dataset, options: PredictOptions = {}): Promise<Dataset> {

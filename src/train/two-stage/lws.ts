@@ -9,7 +9,7 @@ import { Linear } from '../../nn/linear-layer.ts';
 import { mapBatches } from '../../nn/map-batches.ts';
 import { Sequential } from '../../nn/sequential.ts';
 import { sgd } from '../../optim/sgd.ts';
-import { FIT_RULES } from '../fit.ts';
+import { FIT_RULES } from '../fit-options.ts';
 import { trainHead, widthOf, type HeadOptions } from './heads.ts';
 
 /** Options of {@link lws}. */
