@@ -188,8 +188,8 @@ class Writer {
       const call = (lane: string): string =>
         `${name}(${values.map(({ text, isVector }) => (isVector ? text + lane : text)).join(', ')})`;
       const whole = this.step === 1 ? call('') : `vec4<${type}>(${['.x', '.y', '.z', '.w'].map(call).join(', ')})`;
-      // A value that goes from op to op is rounded, and its NaN kept, as if it went through memory: the compiler does
-      // not know the value of `zero`, so it cannot contract a product and a sum of two ops.
+      // A value that goes from op to op is rounded and told from NaN as one that goes through memory: no compiler sees
+      // through a word that it does not know, so it does not join a product and a sum of two ops.
       const isHeld = passed.has(j) && type === 'f32';
       this.#lines.push(`let v${j} = ${isHeld ? (this.step === 1 ? `held(${whole})` : `held4(${whole})`) : whole};`);
       results.push({ text: `v${j}`, type, isVector: this.step === 4 });
@@ -265,7 +265,7 @@ class Writer {
     for (let r = 0; r < axes.length; r += 2) {
       const n = r === 0 ? axes[r]! / this.step : axes[r]!;
       const stride = isVector && r > 0 ? axes[r + 1]! / 4 : axes[r + 1]!;
-      // Axes of the same sizes share one text.
+      // Axes that were told apart by the same sizes are told apart by the same text.
       sizes += `/${n}`;
       const size = this.#known.get(sizes) ?? this.#word(n);
       this.#known.set(sizes, size);
