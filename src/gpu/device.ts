@@ -103,7 +103,11 @@ export class Gpu {
     this.device = device;
     this.adapter = describe(info);
     this.tuning = typeof tuning === 'object' ? tuning : tuningFor(this.adapter, device.features, tuning);
-    this.choices = new Choices(this.adapter, device.limits, autotune, tuned);
+    this.choices = new Choices(this.adapter, device.limits, {
+      isOpen: autotune,
+      because: this.tuning.because ?? 'the first of this tuning',
+      tuned,
+    });
     this.debug = debug;
     this.#isOwned = isOwned;
     this.#health = new Health(device, isOwned);

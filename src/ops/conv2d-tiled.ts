@@ -32,7 +32,7 @@ export type Geometry = Readonly<
 export const WIDEST = 65_535;
 /** Most rows of a group without a tile in workgroup memory: none would share what it copies. */
 export const THIN = 4;
-/** Most rows and columns of a window together, a bit each (shaders/conv2d-tiled.wgsl). */
+/** Most rows and columns of a window together, a bit each (shaders/conv2d.wgsl). */
 const WINDOW = 30;
 /** Parameters that a product without parts and folds leaves at this. */
 export const UNSPLIT = { chunk: 0, parts: 1, span: 1, tapH: 1, tapW: 1, hopH: 1, hopW: 1, fold: 0, folds: 1 };

@@ -1,4 +1,3 @@
-import tiled from '../../shaders/conv2d-tiled.wgsl';
 import kernel from '../../shaders/conv2d.wgsl';
 import { expectOptions } from '../check/options.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -160,11 +159,11 @@ export function correlate(
   const columns = g.batch * g.outH * g.outW;
   const t = tiledPlan(x.gpu, g, 'convolution', [g.filters, columns], how);
   if (t) {
-    const buffers = { left: w, right: x, bias: b ?? w, mask: w, y };
-    tiled[t.isThin ? 'forwardThin' : 'forward'](t.params, buffers, t.grid, t.variant, flopsOf(g), t.other);
+    const buffers = { lhs: w, rhs: x, bias: b ?? w, mask: w, y };
+    kernel[t.isThin ? 'forwardThin' : 'forwardTiled'](t.params, buffers, t.grid, t.variant, flopsOf(g), t.other);
   } else {
     const { params, grid, variant, quick } = plan(x.gpu, g, g.filters, columns, { ...how, PADDED: isPadded(g) });
-    kernel.forward(params, { x, w, bias: b ?? w, y }, grid, variant, flopsOf(g), quick);
+    kernel.forward(params, { x, w, bias: b ?? w, mask: w, y }, grid, variant, flopsOf(g), quick);
   }
   return record(op, y, b ? [x, w, b] : [x, w], {
     isRelu: relu,
@@ -213,12 +212,12 @@ function launchSpread(g: Geometry, dy: Tensor, w: Tensor, b: Tensor | null, relu
   const columns = g.batch * Math.ceil(g.height / g.strideH) * Math.ceil(g.width / g.strideW);
   const t = tiledPlan(dy.gpu, g, 'input gradient', [g.channels, columns], how, phases);
   if (t) {
-    const buffers = { left: w, right: dy, bias: b ?? w, mask: relu ?? w, y: dx };
-    const entry = t.isThin ? 'backwardInputThin' : 'backwardInput';
-    tiled[entry](t.params, buffers, t.grid, t.variant, flopsOf(g), t.other);
+    const buffers = { lhs: w, rhs: dy, bias: b ?? w, mask: relu ?? w, y: dx };
+    const entry = t.isThin ? 'backwardInputThin' : 'backwardInputTiled';
+    kernel[entry](t.params, buffers, t.grid, t.variant, flopsOf(g), t.other);
   } else {
     const { params, grid, variant, quick } = plan(dy.gpu, g, g.channels, columns, how, phases);
-    kernel.backwardInput(params, { x: relu ?? dy, w, bias: b ?? w, dy, y: dx }, grid, variant, flopsOf(g), quick);
+    kernel.backwardInput(params, { w, bias: b ?? w, dy, mask: relu ?? w, y: dx }, grid, variant, flopsOf(g), quick);
   }
   return dx;
 }
@@ -245,19 +244,26 @@ function launchWeightGradient(g: Geometry, dy: Tensor, x: Tensor, dw: Tensor, db
   const partial = empty([parts, g.filters, columns], { gpu });
   const split = { chunk, parts, span: t ? 1 : span };
   if (t && !t.isThin) {
-    const buffers = { left: dy, right: x, y: partial };
-    tiled.backwardWeight({ ...t.params, ...split }, buffers, t.grid, t.variant, flopsOf(g), t.other);
+    const buffers = { lhs: dy, rhs: x, y: partial };
+    kernel.backwardWeightTiled({ ...t.params, ...split }, buffers, t.grid, t.variant, flopsOf(g), t.other);
   } else {
     const withEdges = { ...how, PADDED: isPadded(g) };
     const p = t
       ? plan(gpu, g, g.filters, columns, { ...withEdges, GROUP_Z: 64 }, parts, acrossParts(columns))
       : plan(gpu, g, g.filters, columns, withEdges, parts);
-    kernel.backwardWeight({ ...p.params, ...split }, { x, dy, y: partial }, p.grid, p.variant, flopsOf(g), p.quick);
+    kernel.backwardWeight(
+      { ...p.params, ...split },
+      { x, dy, mask: x, y: partial },
+      p.grid,
+      p.variant,
+      flopsOf(g),
+      p.quick,
+    );
   }
   const unused = db ? null : empty([1], { gpu });
   const sizes = { ...g, ...UNSPLIT, parts, span };
   const out = { y: dw, db: (db ?? unused)! };
-  if (t) tiled.combineWeight(sizes, { right: partial, ...out }, [g.filters * columns * 16], how);
+  if (t) kernel.combineWeightByLanes(sizes, { rhs: partial, ...out }, [g.filters * columns * 16], how);
   else kernel.combineWeight(sizes, { x: partial, ...out }, [g.filters * columns], how);
   partial.dispose();
   unused?.dispose();

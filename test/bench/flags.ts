@@ -34,7 +34,11 @@ export const FLAGS = {
   json: text('a file for all figures', 'FILE', null),
   markdown: toggle('print the tables as Markdown'),
   fleet: text('write the page that anyone opens on their GPU: checks, tuning, times, one JSON', 'FILE', null),
-  merge: text('make one table by adapter of the JSON files that such pages gave, separated by commas', 'FILES', null),
+  merge: text(
+    'make one table by adapter of JSON files, of such pages or of --json, separated by commas',
+    'FILES',
+    null,
+  ),
   into: text('with --merge: the Markdown page whose marked part becomes the table', 'FILE', null),
   list: toggle('name the workloads and end'),
   help: toggle('this text'),

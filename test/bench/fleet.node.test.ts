@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { fleetTable, FLEET_VERSION, nameOf, parseFleet, withTable, type FleetReport } from './fleet/report.ts';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FLEET_VERSION, figuresTable, nameOf, parseFigures, withFigures, type FleetReport } from './fleet/report.ts';
+import { shortName } from './report.ts';
 
 const spread = (median: number) => ({ median, low: median, high: median });
 const report = (description: string, ms: number): FleetReport => ({
@@ -42,14 +45,14 @@ const report = (description: string, ms: number): FleetReport => ({
 });
 
 test('reports of several GPUs become one table, a column each', () => {
-  const lines = fleetTable([report('RX 7900', 1), report('', 2)]).split('\n');
+  const lines = figuresTable([report('RX 7900', 1), report('', 2)]).split('\n');
   expect(lines[0]).toBe('| work | RX 7900 | amd rdna-3 |');
   expect(lines).toContain('| checks of the ops | 1968 passed, 1 failed | 1968 passed, 1 failed |');
   expect(lines.at(-1)).toMatch(/^\| matmul 512 \| 1\.00 ms, .*0\.500 \/ 0\.250 \| 2\.00 ms, .*\|$/);
   // A work that one page left out.
   const other = { ...report('B', 1), bench: { ...report('B', 1).bench, workloads: [] } };
   expect(
-    fleetTable([report('A', 1), other])
+    figuresTable([report('A', 1), other])
       .split('\n')
       .at(-1),
   ).toMatch(/\| {2}\|$/);
@@ -64,17 +67,39 @@ test('an adapter is called by what is known of it', () => {
 
 test('a report goes through its file; what is none is refused by its name', () => {
   const one = report('A', 1);
-  expect(parseFleet(JSON.stringify(one), 'a.json')).toEqual(one);
-  expect(() => parseFleet('{', 'a.json')).toThrow('a.json is no JSON');
+  expect(parseFigures(JSON.stringify(one), 'a.json')).toEqual(one);
+  expect(() => parseFigures('{', 'a.json')).toThrow('a.json is no JSON');
   for (const bad of ['null', '3', '{}', '{"evenkeelFleet":1}'])
-    expect(() => parseFleet(bad, 'a.json')).toThrow('a.json is no report of the fleet page');
-  expect(() => parseFleet(JSON.stringify({ ...one, evenkeelFleet: 9 }), 'a.json')).toThrow('a.json is of version 9');
+    expect(() => parseFigures(bad, 'a.json')).toThrow('a.json is no report');
+  expect(() => parseFigures(JSON.stringify({ ...one, evenkeelFleet: 9 }), 'a.json')).toThrow('a.json is of version 9');
 });
 
-test('the table takes its place in a page', () => {
-  const page = 'before\n<!-- fleet: begin -->\nold\n<!-- fleet: end -->\nafter\n';
-  const next = withTable(page, '| t |');
-  expect(next).toBe('before\n<!-- fleet: begin -->\n\n| t |\n\n<!-- fleet: end -->\nafter\n');
-  expect(withTable(next, '| t |')).toBe(next);
-  expect(() => withTable('nothing', '| t |')).toThrow('the page has no place for the table');
+test('the table takes its place in a page, that of its kind of adapter', () => {
+  const place = (kind: string, text: string): string => `<!-- figures: ${kind} -->\n${text}<!-- figures end -->\n`;
+  const page = `a\n${place('software', '')}b\n${place('hardware', 'old\n')}c\n`;
+  const one = report('A', 1);
+  const next = withFigures(page, [one]);
+  expect(next).toBe(page.replace('\nold\n', `\n\n${figuresTable([one])}\n\n`));
+  expect(withFigures(next, [one])).toBe(next);
+  expect(() => withFigures('nothing', [one])).toThrow('the page has no place for the table');
+});
+
+test('a browser is called by name and main version', () => {
+  expect(shortName('Mozilla/5.0 (X11) AppleWebKit/537.36 HeadlessChrome/153.0.0.0 Safari/537.36')).toBe('Chrome 153');
+  expect(shortName('Mozilla/5.0 Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0')).toBe('Edge 140');
+  expect(shortName('Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/26.0 Safari/605.1.15')).toBe('Safari 26');
+  expect(shortName('Node 20.19.0')).toBe('Node 20.19.0');
+});
+
+test('the page on performance shows the figures that lie beside it', () => {
+  const docs = join(import.meta.dirname, '../../docs');
+  const page = readFileSync(join(docs, 'performance.md'), 'utf8');
+  const all = readdirSync(join(docs, 'figures')).map((file) =>
+    parseFigures(readFileSync(join(docs, 'figures', file), 'utf8'), file),
+  );
+  for (const kind of ['software', 'hardware'] as const) {
+    const own = all.filter((f) => ('bench' in f ? f.bench : f).adapter.kind === kind);
+    if (own.length > 0) expect(withFigures(page, own)).toBe(page);
+  }
+  expect(all.length).toBeGreaterThan(0);
 });

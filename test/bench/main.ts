@@ -11,7 +11,7 @@ import { bundleSizes, pageScript } from './bundles.ts';
 import { FLAGS } from './flags.ts';
 import { installPeers } from './install.ts';
 import { fleetPage } from './fleet/build.ts';
-import { fleetTable, parseFleet, withTable } from './fleet/report.ts';
+import { figuresText, parseFigures, withFigures } from './fleet/report.ts';
 import { formatReport, type BenchReport } from './report.ts';
 import { pairedRatio, rotated, spread } from './statistics.ts';
 import { COLD_START, NAMES, WORKLOADS } from './workloads.ts';
@@ -46,7 +46,12 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
   const adapter = values.adapter === 'any' ? null : values.adapter;
   const options: BenchOptions = { names: values.only, rounds: values.rounds, seconds: values.seconds, adapter };
   const result = values.host === 'node' ? await onNode(options, signal) : await inPages(options, signal);
-  const report: BenchReport = { host: values.host, ...result, bundleBytes: await bundleSizes() };
+  const report: BenchReport = {
+    host: values.host,
+    date: new Date().toISOString(),
+    ...result,
+    bundleBytes: await bundleSizes(),
+  };
   console.log(formatReport(report, values.markdown));
   if (values.json !== null) await writeOne(resolve(values.json), `${JSON.stringify(report, null, 1)}\n`);
   if (result.hardwareOnly.length === values.only.length)
@@ -65,9 +70,9 @@ async function merge(files: readonly string[], into: string | null): Promise<num
       throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
     }
   };
-  const table = fleetTable(files.map((file) => parseFleet(read(file), file)));
-  if (into === null) console.log(table);
-  else await writeOne(resolve(into), withTable(read(into), table));
+  const figures = files.map((file) => parseFigures(read(file), file));
+  if (into === null) console.log(figuresText(figures));
+  else await writeOne(resolve(into), withFigures(read(into), figures));
   return 0;
 }
 
@@ -79,7 +84,7 @@ function listed(): string {
   return [...rows, `${COLD_START.padEnd(width)}  page load to the end of the first MLP step (Chrome only)`].join('\n');
 }
 
-type Measured = BenchResult & Pick<BenchReport, 'coldStart'>;
+type Measured = BenchResult & Pick<BenchReport, 'coldStart' | 'browser'>;
 
 /** evenkeel alone, in this process. */
 async function onNode(options: BenchOptions, signal: AbortSignal): Promise<Measured> {
@@ -97,7 +102,7 @@ async function onNode(options: BenchOptions, signal: AbortSignal): Promise<Measu
   const result = await Promise.race([job, stopped]).catch((error: unknown) => {
     throw error instanceof NoWebGPUError ? new UsageError(`--host node: ${error.message}`) : error;
   });
-  return { ...result, coldStart: null };
+  return { ...result, coldStart: null, browser: `Node ${process.versions.node}` };
 }
 
 /** All engines in one page of headless Chrome; the cold start in pages of its own. */
@@ -108,7 +113,7 @@ async function inPages(options: BenchOptions, signal: AbortSignal): Promise<Meas
   };
   const run = async <T>(page: string, options: unknown, query = ''): Promise<T> =>
     (await runInChrome({ job: page, options }, [], { signal, emit }, await pageScript(page), query)).value as T;
-  const result = await run<BenchResult>('page-bench', options);
+  const result = await run<BenchResult & { browser: string }>('page-bench', options);
   if (!options.names.includes(COLD_START)) return { ...result, coldStart: null };
   console.error('cold start');
   const rounds = Math.min(options.rounds, MOST_COLD_ROUNDS);

@@ -8,4 +8,7 @@ const openPeers = async (kind: 'hardware' | 'software') => {
   pinAdapter(kind);
   return [await openJax(), await openTfjs()];
 };
-answer((options: BenchOptions, line) => benchmark(options, { openPeers, line, deviceErrors }));
+answer(async (options: BenchOptions, line) => ({
+  ...(await benchmark(options, { openPeers, line, deviceErrors })),
+  browser: navigator.userAgent,
+}));

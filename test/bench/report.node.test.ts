@@ -8,6 +8,8 @@ import { WORKLOADS } from './workloads.ts';
 const same = (median: number) => ({ median, low: median, high: median });
 const report = (): BenchReport => ({
   host: 'chrome',
+  date: '2026-12-01T00:00:00.000Z',
+  browser: 'Chrome 153',
   adapter: { name: 'made up', kind: 'software' },
   peaks: { multiplyAdds: 5, loads: 2, copies: 2 },
   step: { dispatches: 12, submits: 1, buffers: 0, host: 1, encode: 0.048, total: 10 },

@@ -6,6 +6,10 @@ import type { Spread } from './statistics.ts';
 
 /** All figures of a run; what `--json` writes. */
 export interface BenchReport extends BenchResult {
+  /** When, as an ISO date. */
+  date: string;
+  /** Browser or runtime with its version. */
+  browser: string;
   host: 'chrome' | 'node';
   /** ms from the start of the navigation to the end of the first MLP step; null where it was not asked for. */
   coldStart: { rounds: number; times: Record<string, Spread>; ratios: Record<string, Spread> } | null;
@@ -119,6 +123,16 @@ function shown({ median, low, high }: Spread): string {
 }
 
 /** Three digits, without an exponent. */
-function short(x: number): string {
+export function short(x: number): string {
   return x >= 100 ? x.toFixed(0) : x.toPrecision(3);
+}
+
+/** Name and main version of a browser, from the text by which it names itself. */
+export function shortName(browser: string): string {
+  const names = { Edg: 'Edge', Firefox: 'Firefox', Chrome: 'Chrome', Version: 'Safari' };
+  for (const [word, name] of Object.entries(names)) {
+    const version = new RegExp(`${word}/(\\d+)`).exec(browser)?.[1];
+    if (version) return `${name} ${version}`;
+  }
+  return browser;
 }

@@ -25,16 +25,16 @@ function convolutions(channels: number, filters: number, groups: number, stride:
   };
   const isThin = filters === groups;
   const lanes = isThin ? 64 : 16;
-  const common = { shader: 'conv2d-tiled', variant: { ...(isThin ? {} : TINY_TILE), BIAS: 0, DILATED: 0 } };
+  const common = { shader: 'conv2d', variant: { ...(isThin ? {} : TINY_TILE), BIAS: 0, DILATED: 0 } };
   const f32 = (v: Dense): Float32Array<ArrayBuffer> => Float32Array.from(v.data);
   const [one, ofY, ofX] = [floats(1, () => 0), floats(y.data.length, () => NaN), floats(x.data.length, () => NaN)];
-  const entryOf = (name: string): string => (isThin ? `${name}Thin` : name);
+  const entryOf = (name: string): string => (isThin ? `${name}Thin` : `${name}Tiled`);
   const launches: Launch[] = [
     {
       ...common,
       entry: entryOf('forward'),
       params,
-      buffers: { left: f32(w), right: f32(x), bias: one, mask: one, y: ofY },
+      buffers: { lhs: f32(w), rhs: f32(x), bias: one, mask: one, y: ofY },
       groups: [Math.ceil((2 * outH * outW) / lanes), 1, groups],
       expected: { y: Array.from(y.data) },
     },
@@ -42,7 +42,7 @@ function convolutions(channels: number, filters: number, groups: number, stride:
       ...common,
       entry: entryOf('backwardInput'),
       params,
-      buffers: { left: f32(w), right: f32(dy), bias: one, mask: one, y: ofX },
+      buffers: { lhs: f32(w), rhs: f32(dy), bias: one, mask: one, y: ofX },
       groups: [Math.ceil((2 * Math.ceil(5 / stride) * Math.ceil(6 / stride)) / lanes), 1, groups * stride * stride],
       expected: { y: Array.from(dx.data) },
     },
@@ -50,9 +50,9 @@ function convolutions(channels: number, filters: number, groups: number, stride:
   if (!isThin)
     launches.push({
       ...common,
-      entry: 'backwardWeight',
+      entry: 'backwardWeightTiled',
       params: { ...params, chunk: 64 },
-      buffers: { left: f32(dy), right: f32(x), y: floats(w.data.length, () => NaN) },
+      buffers: { lhs: f32(dy), rhs: f32(x), y: floats(w.data.length, () => NaN) },
       groups: [Math.ceil(w.data.length / filters / 16), 1, groups],
       expected: { y: Array.from(dw.data) },
     });
@@ -64,15 +64,15 @@ const TABLE: Launch[] = [
   ...convolutions(2, 10, 2, 2),
   ...convolutions(2, 2, 2, 2),
   {
-    shader: 'conv2d-tiled',
-    entry: 'combineWeight',
+    shader: 'conv2d',
+    entry: 'combineWeightByLanes',
     variant: { BIAS: 1 },
     params: {
       ...{ batch: 1, channels: 1, height: 3, width: 3, filters: 5, outH: 1, outW: 1, groups: 1, kh: 2, kw: 2 },
       ...{ padH: 0, padW: 0, strideH: 1, strideW: 1, dilH: 1, dilW: 1, tapH: 1, tapW: 1, hopH: 1, hopW: 1 },
       ...{ chunk: 1, parts: 40, span: 2, fold: 1, folds: 1 },
     },
-    buffers: { right: floats(40 * 25, (i) => i % 13), y: floats(20, () => NaN), db: floats(5, () => NaN) },
+    buffers: { rhs: floats(40 * 25, (i) => i % 13), y: floats(20, () => NaN), db: floats(5, () => NaN) },
     groups: [2],
     expected: {
       y: numbers(20, (i) => sumOfParts(Math.floor(i / 4) * 5 + (i % 4))),

@@ -2,11 +2,15 @@ import type { AdapterDescription, AdapterIdentity } from '../adapter.ts';
 import { Choice, type Reason } from './choice.ts';
 import { loadedChoices, tuningFile, type TuningFile } from './tuning-file.ts';
 
-/** One line of what was chosen: the kind of work, the kernel, and why. */
+/** One line of what was chosen. */
 export interface ChoiceReport {
+  /** The kind of work. */
   readonly key: string;
+  /** The kernel. */
   readonly name: string;
   readonly reason: Reason;
+  /** The reason in a sentence. */
+  readonly because: string;
   /** Median picoseconds an arithmetic operation of each kernel that was measured. */
   readonly picoseconds: Readonly<Record<string, number>>;
 }
@@ -17,16 +21,26 @@ export class Choices {
   readonly #adapter: AdapterIdentity;
   readonly #limits: GPUSupportedLimits;
   readonly #isOpen: boolean;
+  readonly #because: Readonly<Record<Reason, string>>;
   readonly #loaded: ReadonlyMap<string, string>;
   /** Why a tuning file does not hold here; null where there is none, or it holds. */
   readonly refusal: string | null;
 
-  /** `isOpen`: what no file decides is measured. */
-  constructor(adapter: AdapterDescription, limits: GPUSupportedLimits, isOpen: boolean, tuned?: TuningFile) {
+  /** `isOpen`: what no file decides is measured. `because`: why the defaults are as they are. */
+  constructor(
+    adapter: AdapterDescription,
+    limits: GPUSupportedLimits,
+    { isOpen, because, tuned }: { isOpen: boolean; because: string; tuned: TuningFile | undefined },
+  ) {
     const { vendor, architecture, device } = adapter;
     this.#adapter = { vendor, architecture, device };
     this.#limits = limits;
     this.#isOpen = isOpen;
+    this.#because = {
+      default: because,
+      measured: 'the least median time on this device',
+      loaded: 'from the tuning file',
+    };
     const loaded = tuned === undefined ? new Map<string, string>() : loadedChoices(tuned, this.#adapter, limits);
     this.refusal = typeof loaded === 'string' ? loaded : null;
     this.#loaded = typeof loaded === 'string' ? new Map() : loaded;
@@ -49,7 +63,11 @@ export class Choices {
   }
 
   get report(): ChoiceReport[] {
-    return [...this.#all.values()].map(({ key, report }) => ({ key, ...report }));
+    return [...this.#all.values()].map(({ key, report }) => ({
+      key,
+      ...report,
+      because: this.#because[report.reason],
+    }));
   }
 
   /** What was measured here or loaded, as a file. */

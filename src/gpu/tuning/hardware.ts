@@ -1,3 +1,4 @@
+import type { FamilyDefaults } from './defaults.ts';
 import { SMALL_TILE, type ProductTraits, type Tile, type Tuning, type WorkgroupTile } from './tuning.ts';
 
 /** A GPU hides loads with many invocations and spills large blocks. */
@@ -13,9 +14,6 @@ const CONVOLUTION_TILES: readonly WorkgroupTile[] = [
   { m: 4, n: 4, lanesX: 16, lanesY: 8, depth: 16 },
   { m: 4, n: 4, lanesX: 16, lanesY: 4, depth: 16 },
 ];
-/** Workgroups of a convolution that keep a large GPU busy. */
-const BUSY_WITH_CONVOLUTION = 256;
-
 const tiled = (m: number, n: number, groupX: number, groupY: number, depth: number): Tile => ({
   m,
   n,
@@ -38,10 +36,15 @@ const COLUMNS_4 = { sideBySide: tiled(4, 4, 1, 16, 8), apart: tiled(4, 4, 1, 64,
 const ROWS_16 = tiled(4, 4, 16, 4, 4);
 const ROWS_4 = { sideBySide: tiled(4, 4, 16, 1, 8), apart: tiled(4, 4, 64, 1, 2) };
 
-/** Workgroups that keep the device busy: below, smaller tiles do. */
-const BUSY = 128;
+/** Those of `tiles` with few enough sums first, each part in its order. */
+const fewerSums = <T extends { m: number; n: number }>(tiles: readonly T[], sums: number): readonly T[] => [
+  ...tiles.filter((t) => t.m * t.n <= sums),
+  ...tiles.filter((t) => t.m * t.n > sums),
+];
 
+/** The tiles for a product, the largest that keeps `busy` workgroups at work first. */
 function tilesFor(
+  busy: number,
   m: number,
   n: number,
   layers: number,
@@ -49,39 +52,42 @@ function tilesFor(
 ): readonly Tile[] {
   const groups = ({ m: rows, n: columns, groupX, groupY }: Tile): number =>
     Math.ceil(m / (rows * groupY)) * Math.ceil(n / (columns * groupX)) * layers;
-  if (planes > 1) return groups(TILE_64_SLIM) >= BUSY ? [TILE_64_FLAT, TILE_32] : [TILE_32, TILE_64_FLAT];
+  if (planes > 1) return groups(TILE_64_SLIM) >= busy ? [TILE_64_FLAT, TILE_32] : [TILE_32, TILE_64_FLAT];
   if (n <= 4 && n <= m) return [transposeA ? COLUMNS_4.apart : COLUMNS_4.sideBySide, COLUMNS_16];
   if (m <= 4) return [transposeB ? ROWS_4.sideBySide : ROWS_4.apart, ROWS_16];
   if (n <= 16 && n <= m) return [COLUMNS_16, TILE_32];
   if (m <= 16) return [ROWS_16, TILE_32];
   // A long inner operation needs the registers for itself.
-  if (isLong) return groups(TILE_64_SLIM) >= BUSY ? [TILE_64_SLIM, TILE_32] : [TILE_32, TILE_64_SLIM];
-  if (groups(TILE_128) >= 2 * BUSY) return [TILE_128, TILE_64, TILE_64_WIDE, TILE_64_SLIM];
-  if (groups(TILE_64) >= BUSY) return [TILE_64, TILE_64_SLIM, TILE_64_WIDE, TILE_32];
+  if (isLong) return groups(TILE_64_SLIM) >= busy ? [TILE_64_SLIM, TILE_32] : [TILE_32, TILE_64_SLIM];
+  if (groups(TILE_128) >= 2 * busy) return [TILE_128, TILE_64, TILE_64_WIDE, TILE_64_SLIM];
+  if (groups(TILE_64) >= busy) return [TILE_64, TILE_64_SLIM, TILE_64_WIDE, TILE_32];
   return [TILE_32, TILE_64_SLIM, TILE_64];
 }
 
-/** The tuning for GPUs. */
-export const hardwareTuning: Tuning = {
-  name: 'hardware',
-  bodies: 'hardware',
-  maximaAsIntegers: false,
-  wanted: { product: Infinity },
-  sharesUnder: 16_384,
-  tilesFor: (...product) => tilesFor(...product).map((tile) => ({ tile, pays: null })),
-  // No workgroup has under 64 invocations: with fewer, lanes of a wave idle.
-  tileFor(m, n, layers) {
-    const { m: rows, n: columns } = LARGE_TILE;
-    const invocations = Math.ceil(m / rows) * Math.ceil(n / columns) * layers;
-    const isLarge = m > rows / 2 && n > columns / 2 && invocations >= LEAST;
-    return { tile: isLarge ? LARGE_TILE : SMALL_TILE, pays: null };
-  },
-  convolutionTiles(m, n, layers) {
-    const blocks = (size: number, each: number): number => Math.ceil(size / each);
-    const rows = (t: WorkgroupTile): number => blocks(m, t.m * t.lanesY) * t.m * t.lanesY;
-    const fitting = CONVOLUTION_TILES.filter((t) => rows(t) <= 1.25 * 16 * blocks(m, 16));
-    const isBusy = (t: WorkgroupTile): boolean =>
-      blocks(m, t.m * t.lanesY) * blocks(n, t.n * t.lanesX) * layers >= BUSY_WITH_CONVOLUTION;
-    return [...fitting.filter(isBusy), ...fitting.filter((t) => !isBusy(t)).reverse()];
-  },
-};
+/** The tuning for GPUs of a family. */
+export function hardwareTuning({ sums, groups, because }: FamilyDefaults): Tuning {
+  return {
+    name: 'hardware',
+    because,
+    bodies: 'hardware',
+    maximaAsIntegers: false,
+    wanted: { product: Infinity },
+    sharesUnder: 16_384,
+    tilesFor: (...product) => fewerSums(tilesFor(groups, ...product), sums).map((tile) => ({ tile, pays: null })),
+    // No workgroup has under 64 invocations: with fewer, lanes of a wave idle.
+    tileFor(m, n, layers) {
+      const { m: rows, n: columns } = LARGE_TILE;
+      const invocations = Math.ceil(m / rows) * Math.ceil(n / columns) * layers;
+      const isLarge = m > rows / 2 && n > columns / 2 && invocations >= LEAST;
+      return { tile: isLarge ? LARGE_TILE : SMALL_TILE, pays: null };
+    },
+    convolutionTiles(m, n, layers) {
+      const blocks = (size: number, each: number): number => Math.ceil(size / each);
+      const rows = (t: WorkgroupTile): number => blocks(m, t.m * t.lanesY) * t.m * t.lanesY;
+      const fitting = CONVOLUTION_TILES.filter((t) => rows(t) <= 1.25 * 16 * blocks(m, 16));
+      const isBusy = (t: WorkgroupTile): boolean =>
+        blocks(m, t.m * t.lanesY) * blocks(n, t.n * t.lanesX) * layers >= 2 * groups;
+      return fewerSums([...fitting.filter(isBusy), ...fitting.filter((t) => !isBusy(t)).reverse()], sums);
+    },
+  };
+}

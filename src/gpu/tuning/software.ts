@@ -39,6 +39,9 @@ export function softwareTuning({ isSwiftShader, quads: hasQuads }: { isSwiftShad
     isSwiftShader ? largeTile(m, n, layers, traits, hasQuads) : { tile: SMALL_TILE, pays: null };
   return {
     name: 'software',
+    because: isSwiftShader
+      ? 'SwiftShader on a processor: few invocations with large blocks'
+      : 'a processor whose compiler takes long for large blocks: the smallest ones',
     bodies: 'software',
     maximaAsIntegers: true,
     wanted: { product: 24 },

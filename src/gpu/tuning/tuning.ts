@@ -5,6 +5,8 @@
 export interface Tuning {
   /** For error sentences and profiles: 'software', 'hardware'. */
   readonly name: string;
+  /** Why the kernels that come first do, in a sentence. Default: not said. */
+  readonly because?: string;
   /** Which body a shader function takes where it has two: `// software` in shaders/lib marks the second. */
   readonly bodies: 'software' | 'hardware';
   /** Largest terms are compared as the bits of integers, else as numbers. */

@@ -2,7 +2,8 @@ import type { TuningFile } from 'evenkeel';
 import { UsageError } from '../../../src/cli/usage-error.ts';
 import type { BenchResult } from '../bench-job.ts';
 import { leastTime } from '../roofline.ts';
-import { formatMarkdown } from '../report.ts';
+import { formatMarkdown, sentencesOf, short, shortName, type BenchReport } from '../report.ts';
+import { COLD_START } from '../workloads.ts';
 import type { Checks } from './check.ts';
 
 /** Goes up when the meaning of a field changes. */
@@ -21,73 +22,113 @@ export interface FleetReport {
   readonly bench: BenchResult;
 }
 
-/** The report in a text. Throws a UsageError that names the file where it is none. */
-export function parseFleet(text: string, file: string): FleetReport {
-  let report: Partial<FleetReport> | null;
+/** What a file may hold: the JSON of a fleet page, or of `npm run bench -- --json`. */
+export type Figures = FleetReport | BenchReport;
+
+/** The figures in a text. Throws a UsageError that names the file where it holds none. */
+export function parseFigures(text: string, file: string): Figures {
+  let figures: Partial<FleetReport & BenchReport> | null;
   try {
-    report = JSON.parse(text) as Partial<FleetReport> | null;
+    figures = JSON.parse(text) as typeof figures;
   } catch (error) {
     throw new UsageError(`${file} is no JSON: ${(error as Error).message}`);
   }
-  if (typeof report?.evenkeelFleet !== 'number' || !report.bench?.workloads || !report.checks || !report.adapter)
-    throw new UsageError(`${file} is no report of the fleet page: expected evenkeelFleet, adapter, checks and bench`);
-  if (report.evenkeelFleet !== FLEET_VERSION)
+  if (figures?.bundleBytes && figures.workloads && figures.date && figures.browser) return figures as BenchReport;
+  if (typeof figures?.evenkeelFleet !== 'number' || !figures.bench?.workloads || !figures.checks || !figures.adapter)
     throw new UsageError(
-      `${file} is of version ${report.evenkeelFleet}, expected ${FLEET_VERSION}: open the page anew`,
+      `${file} is no report: expected the JSON of a fleet page (evenkeelFleet, adapter, checks and bench) or of --json`,
     );
-  return report as FleetReport;
+  if (figures.evenkeelFleet !== FLEET_VERSION)
+    throw new UsageError(
+      `${file} is of version ${figures.evenkeelFleet}, expected ${FLEET_VERSION}: open the page anew`,
+    );
+  return figures as FleetReport;
 }
 
+const isFleet = (figures: Figures): figures is FleetReport => 'evenkeelFleet' in figures;
+const benchOf = (figures: Figures): BenchResult => (isFleet(figures) ? figures.bench : figures);
+
 /** What an adapter is called in a table. */
-export function nameOf({ adapter, bench }: FleetReport): string {
-  const { vendor, architecture, device, description } = adapter;
-  return description || [vendor, architecture, device].filter(Boolean).join(' ') || bench.adapter.name;
+export function nameOf(figures: Figures): string {
+  if (!isFleet(figures)) return figures.adapter.name;
+  const { vendor, architecture, device, description } = figures.adapter;
+  return description || [vendor, architecture, device].filter(Boolean).join(' ') || figures.bench.adapter.name;
+}
+
+/** Median ms of evenkeel, its share of what the measured peaks allow, its time over that of others. */
+function cellOf(figures: Figures, name: string): string {
+  const { workloads, peaks } = benchOf(figures);
+  const coldStart = isFleet(figures) ? null : figures.coldStart;
+  const found = workloads.find((w) => w.name === name);
+  const work = found ?? (name === COLD_START ? coldStart : null);
+  const time = work?.times.evenkeel?.median;
+  if (!work || time === undefined) return '';
+  const least = found ? leastTime(peaks, found) : null;
+  const ratioTo = (other: string): string | undefined => work.ratios[other]?.median.toPrecision(3);
+  const peers = [ratioTo('jax-js'), ratioTo('tfjs')];
+  const others = Object.keys(work.ratios).filter((other) => other !== 'jax-js' && other !== 'tfjs');
+  return [
+    `${short(time)} ms`,
+    ...(least === null ? [] : [`${((100 * least) / time).toFixed(0)} %`]),
+    ...(peers.some(Boolean) ? [peers.map((r) => r ?? '-').join(' / ')] : []),
+    ...others.map((other) => `${ratioTo(other)} x ${other}`),
+  ].join(', ');
 }
 
 /**
- * One Markdown table of all reports: a line a work, a column an adapter. A cell: ms of evenkeel, its share of what the
+ * One Markdown table of all figures: a line a work, a column an adapter. A cell: ms of evenkeel, its share of what the
  * adapter's measured peaks allow, its time over that of jax-js and of tfjs.
  */
-export function fleetTable(reports: readonly FleetReport[]): string {
+export function figuresTable(all: readonly Figures[]): string {
   const titles = new Map<string, string>();
-  for (const { bench } of reports) for (const { name, title } of bench.workloads) titles.set(name, title);
-  const cell = ({ bench }: FleetReport, name: string): string => {
-    const work = bench.workloads.find((w) => w.name === name);
-    const time = work?.times.evenkeel?.median;
-    if (!work || time === undefined) return '';
-    const least = leastTime(bench.peaks, work);
-    const ratios = ['jax-js', 'tfjs'].map((peer) => work.ratios[peer]?.median.toPrecision(3) ?? '-');
-    return [
-      `${time.toPrecision(3)} ms`,
-      least === null ? '' : `${((100 * least) / time).toFixed(0)} %`,
-      ratios.every((r) => r === '-') ? '' : ratios.join(' / '),
-    ]
-      .filter(Boolean)
-      .join(', ');
-  };
-  const head = ['work', ...reports.map(nameOf)];
-  const about: [string, (r: FleetReport) => string][] = [
-    ['browser', (r) => r.browser],
-    ['day', (r) => r.date.slice(0, 10)],
-    ['checks of the ops', ({ checks }) => `${checks.passed} passed, ${checks.failed.length} failed`],
-    ['kernels chosen by measurement', ({ tuned }) => String(Object.keys(tuned.choices).length)],
+  for (const figures of all) for (const { name, title } of benchOf(figures).workloads) titles.set(name, title);
+  titles.set(COLD_START, 'cold start: page load to the end of the first MLP step');
+  const about: [string, (figures: Figures) => string][] = [
+    ['browser', ({ browser }) => shortName(browser)],
+    ['day', ({ date }) => date.slice(0, 10)],
+    ['checks of the ops', (f) => (isFleet(f) ? `${f.checks.passed} passed, ${f.checks.failed.length} failed` : '')],
+    ['kernels chosen by measurement', (f) => String(Object.keys(f.tuned.choices).length)],
     [
       'peak multiply-adds, loads',
-      ({ bench: { peaks } }) => `${peaks.multiplyAdds.toPrecision(3)} G/s, ${peaks.loads.toPrecision(3)} GB/s`,
+      (f) => {
+        const { multiplyAdds, loads } = benchOf(f).peaks;
+        return `${multiplyAdds.toPrecision(3)} G/s, ${loads.toPrecision(3)} GB/s`;
+      },
     ],
   ];
-  return formatMarkdown(head, [
-    ...about.map(([name, of]) => [name, ...reports.map(of)]),
-    ...[...titles].map(([name, title]) => [title, ...reports.map((r) => cell(r, name))]),
-  ]);
+  const rows = [
+    ...about.map(([name, of]) => [name, ...all.map(of)]),
+    ...[...titles].map(([name, title]) => [title, ...all.map((f) => cellOf(f, name))]),
+  ];
+  return formatMarkdown(
+    ['work', ...all.map(nameOf)],
+    rows.filter(([, ...cells]) => cells.some((cell) => cell !== '')),
+  );
 }
 
-const [BEGIN, END] = ['<!-- fleet: begin -->', '<!-- fleet: end -->'];
+/** The table, and how the figures of each `--json` file stand to the project's bars. */
+export function figuresText(all: readonly Figures[]): string {
+  const verdicts = all.flatMap((f) =>
+    isFleet(f)
+      ? []
+      : [
+          sentencesOf(f)
+            .map((s) => `- ${s}`)
+            .join('\n'),
+        ],
+  );
+  return [figuresTable(all), ...verdicts].join('\n\n');
+}
 
-/** The page with the table in its place. Throws a UsageError where the page has no place for it. */
-export function withTable(page: string, table: string): string {
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (from < 0 || to < from)
-    throw new UsageError(`the page has no place for the table: expected the lines ${BEGIN} and ${END}`);
-  return `${page.slice(0, from + BEGIN.length)}\n\n${table}\n\n${page.slice(to)}`;
+/**
+ * The page with the text in its place: between the lines `<!-- figures: hardware -->` and `<!-- figures end -->`, or
+ * `software` where a file is of a software adapter. Throws a UsageError where the page has no such place.
+ */
+export function withFigures(page: string, all: readonly Figures[]): string {
+  const kind = all.some((f) => benchOf(f).adapter.kind === 'software') ? 'software' : 'hardware';
+  const [begin, end] = [`<!-- figures: ${kind} -->`, '<!-- figures end -->'];
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end, from);
+  if (from < 0 || to < 0) throw new UsageError(`the page has no place for the table: expected ${begin} and ${end}`);
+  return `${page.slice(0, from + begin.length)}\n\n${figuresText(all)}\n\n${page.slice(to)}`;
 }
