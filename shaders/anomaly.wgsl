@@ -1,7 +1,7 @@
 // Whether x holds a NaN (kind 0) or an infinity (kind 1). Found by bits, as comparisons with NaN are not reliable.
 //   inspect  first = min(first, 2 op + kind) if so
 //   mark     first = 1 if so
-// One invocation an element; grid (size).
+// One invocation per element; grid (size).
 // use lib/index.wgsl
 
 struct Params { size: u32, op: u32 }

@@ -1,5 +1,5 @@
 // f32 to IEEE halves and back, two to a word, by integer arithmetic: to nearest, ties to even, subnormals kept, so that
-// every adapter and the host give the same bits. One invocation an element (fromHalf) or a word (toHalf); grid (size),
+// every adapter and the host give the same bits. One invocation per element (fromHalf) or word (toHalf); grid (size),
 // (words).
 // use lib/index.wgsl
 

@@ -6,8 +6,8 @@
 // The order of additions is that of a workgroup that shares a piece, in both forms: a piece is tiles of 64 spans of
 // SPAN elements, at most 8. A span adds its elements to what is before it: carry + (the spans of the tile before it, in
 // order from 0), where the sum of a span is taken from 0; the carry of the next tile is carry + (all its spans).
-//   alone    an invocation a piece; grid (outer * parts * inner)
-//   shared_  a workgroup a piece; grid (64 * outer * parts * inner)
+//   alone    an invocation per piece; grid (outer * parts * inner)
+//   shared_  a workgroup per piece; grid (64 * outer * parts * inner)
 // use lib/index.wgsl
 
 alias Element = f32; // variant
@@ -46,6 +46,17 @@ fn pieceOf(at: u32) -> Piece {
   );
 }
 
+// The next element: into the total of its span and, unless TOTALS, its sum into y.
+fn take(p: u32, sum: ptr<function, Element>, span: ptr<function, Element>) {
+  let v = x[p];
+  *span += v;
+  if (TOTALS == 0u) {
+    let next = *sum + v;
+    y[p] = select(next, *sum, EXCLUSIVE == 1u);
+    *sum = next;
+  }
+}
+
 @compute @workgroup_size(64)
 fn alone(@builtin(global_invocation_id) id: vec3u) {
   let at = linearIndex(id);
@@ -64,24 +75,12 @@ fn alone(@builtin(global_invocation_id) id: vec3u) {
       if (end - l == SPAN) {
         l = end;
         for (var e = 0u; e < SPAN; e++) { // unroll
-          let v = x[p];
-          span += v;
-          if (TOTALS == 0u) {
-            let next = sum + v;
-            y[p] = select(next, sum, EXCLUSIVE == 1u);
-            sum = next;
-          }
+          take(p, &sum, &span);
           p += piece.step;
         }
       }
       for (; l < end; l++) {
-        let v = x[p];
-        span += v;
-        if (TOTALS == 0u) {
-          let next = sum + v;
-          y[p] = select(next, sum, EXCLUSIVE == 1u);
-          sum = next;
-        }
+        take(p, &sum, &span);
         p += piece.step;
       }
       run += span;

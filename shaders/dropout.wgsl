@@ -1,7 +1,7 @@
 // y = scale x where the random bits of the element are at least `threshold`, else 0 x: NaN for what is not finite.
 // Element e of item n has word e % 4 of philox((e / 4, first[0] + n, first[1], 0), key), as shaders/random.wgsl draws
-// them; the gradient is the same map of dy. x: (count, size); one invocation a block of four elements of an item; grid
-// (count * ceil(size / 4)).
+// them; the gradient is the same map of dy. x: (count, size); one invocation per block of four elements of an item;
+// grid (count * ceil(size / 4)).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 // use lib/philox.wgsl

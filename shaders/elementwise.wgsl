@@ -3,7 +3,7 @@
 // chain of them.
 //   words  sizes and strides of the axes of broadcast operands, and values that are the same for all elements
 //   zero   0, which the compiler does not know
-// One invocation an element, or a vector of four where all operands allow it; size counts those. Grid (size).
+// One invocation per element, or a vector of four where all operands allow it; size counts those. Grid (size).
 // use lib/index.wgsl
 // use lib/erf.wgsl
 // use lib/log1p.wgsl

@@ -4,7 +4,7 @@
 //   beta       y = G(a) / (G(a) + G(b))
 //   dirichlet  row r of y: G(a[c]) / sum over c, e = r * classes + c
 // a and b are numbers, or tables of y's shape (TABLE_A, TABLE_B = 1); for dirichlet a table of one row.
-// y: (count, size); one invocation an element, grid (count * size); dirichlet: one a row, grid (count * size /
+// y: (count, size); one invocation per element, grid (count * size); dirichlet: one per row, grid (count * size /
 // classes).
 // use lib/index.wgsl
 // use lib/nan.wgsl
@@ -27,25 +27,32 @@ fn counterOf(i: u32) -> vec3u {
   return vec3u(i % params.size, state[0] + i / params.size, params.stream + state[1]);
 }
 
+fn aOf(i: u32) -> f32 {
+  if (TABLE_A == 1u) { return tableA[i]; }
+  return params.a;
+}
+
+fn bOf(i: u32) -> f32 {
+  if (TABLE_B == 1u) { return tableB[i]; }
+  return params.b;
+}
+
+fn keyOf() -> vec2u { return vec2u(params.key0, params.key1); }
+
 @compute @workgroup_size(64)
 fn gamma(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.count * params.size) { return; }
-  let key = vec2u(params.key0, params.key1);
-  var a = params.a;
-  if (TABLE_A == 1u) { a = tableA[i]; }
-  y[i] = normalOrZero(params.b * gammaScaled(counterOf(i), 0u, key, a, 0.0));
+  y[i] = normalOrZero(params.b * gammaScaled(counterOf(i), 0u, keyOf(), aOf(i), 0.0));
 }
 
 @compute @workgroup_size(64)
 fn beta(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.count * params.size) { return; }
-  let key = vec2u(params.key0, params.key1);
-  var a = params.a;
-  var b = params.b;
-  if (TABLE_A == 1u) { a = tableA[i]; }
-  if (TABLE_B == 1u) { b = tableB[i]; }
+  let key = keyOf();
+  let a = aOf(i);
+  let b = bOf(i);
   let top = max(gammaBoost(counterOf(i), 0u, key, a), gammaBoost(counterOf(i), 32u, key, b));
   let first = gammaScaled(counterOf(i), 0u, key, a, top);
   let second = gammaScaled(counterOf(i), 32u, key, b, top);
@@ -57,7 +64,7 @@ fn dirichlet(@builtin(global_invocation_id) id: vec3u) {
   let row = linearIndex(id);
   let classes = params.classes;
   if (row * classes >= params.count * params.size) { return; }
-  let key = vec2u(params.key0, params.key1);
+  let key = keyOf();
   var top = -3.0e38;
   for (var c = 0u; c < classes; c++) { top = max(top, gammaBoost(counterOf(row * classes + c), 0u, key, tableA[c])); }
   var sum = 0.0;

@@ -9,7 +9,7 @@
 // gives zero bits and adds nothing.
 // Of runs, index and order are what sorting the index stably gives: its values, and the j of each. The first of equal
 // values does the work of all; the others return.
-// One invocation an element of the result (pick, scatter), a column (columns) or an element of from_ (runs).
+// One invocation per element of the result (pick, scatter), column (columns) or element of from_ (runs).
 // use lib/index.wgsl
 
 override BASE: u32 = 1u;

@@ -486,7 +486,7 @@ fn tiled(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) id: vec
   store(corner, tileStep(), &acc);
 }
 
-// The gradient at p = infinity, into y: (M, N) filled with zeros; for dw if A_T. One invocation a row; grid (M).
+// The gradient at p = infinity, into y: (M, N) filled with zeros; for dw if A_T. One invocation per row; grid (M).
 @compute @workgroup_size(64)
 fn backwardLargest(@builtin(global_invocation_id) id: vec3u) {
   let row = linearIndex(id);

@@ -148,8 +148,8 @@ fn forwardWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   var acc: array<vec4f, SUMS>;
   sumTerms(vec2u(), id.x, row0, col0, 0u, params.k, &acc);
   store(vec3u(row0, col0, 0u), vec2u(4u), &acc);
-  // The first of the blocks side by side, with its neighbours, reads A again: that is little, and the loop above stays
-  // short.
+  // The first of the blocks side by side, with its neighbours, reads A a second time, which costs little; the loop
+  // above stays short.
   if (leaderOf(col0) > 0u) { return; }
   var startsA: array<u32, LOADED>;
   let lengthA = placeA(0u, id.x, row0, &startsA);
@@ -240,7 +240,7 @@ fn tiledWithRowSum(@builtin(local_invocation_index) t: u32, @builtin(workgroup_i
   if (tile.y == 0u && t < TILE_M && tile.x + t < params.m) { rowSum[tile.x + t] = dot(sums, vec4f(1.0)); }
 }
 
-// forward in little code, which compiles in no time: blocks of 4 x 4, one term at a time, elements read one by one. The
+// forward in little code, which compiles fast: blocks of 4 x 4, one term at a time, elements read one by one. The
 // same bits.
 fn simple(place: vec3u, rows: ptr<function, vec4u>) -> mat4x4f {
   let stepA = select(1u, params.m, A_T == 1u);
@@ -305,7 +305,7 @@ fn quickWithRowSum(@builtin(global_invocation_id) id: vec3u) {
   }
 }
 
-// y = epilogue(sum over parts of a[part]); a is (parts, batch, M, N), one invocation an element; grid (batch * M * N).
+// y = epilogue(sum over parts of a[part]); a is (parts, batch, M, N), one invocation per element; grid (batch * M * N).
 @compute @workgroup_size(64)
 fn combine(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);

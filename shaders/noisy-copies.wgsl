@@ -1,12 +1,10 @@
 // Noisy copies of several inputs, and the votes on them. Row r of a batch is copy c = base + (start + r) % copies of
 // input i = (start + r) / copies; rows from `total` on belong to no input.
-//   draw  y[r] = x[i] + sigma * z, where elements 4 b .. 4 b + 3 of z are made of the 128 bits philox((b, c,
-//   streams[i], 0), key):
-//         noise depends on stream, copy and place alone, not on the batch. One invocation a block of four; grid
-//         (ceil(size / 4), rows)
-//   count counts[first + i, class of row r of logits]++: integers, so their order is free; logits: (rows, size =
-//   classes). A row
-//         without a class (lib/vote.wgsl) is no vote; grid (rows)
+//   draw   y[r] = x[i] + sigma * z, where elements 4 b .. 4 b + 3 of z come from the 128 bits
+//          philox((b, c, streams[i], 0), key): noise depends on stream, copy and place alone, not on the batch. One
+//          invocation per block of four elements; grid (ceil(size / 4), rows)
+//   count  counts[first + i, class of row r of logits]++: integers, so their order is free; logits: (rows, classes),
+//          size = classes. A row without a class (lib/vote.wgsl) is no vote. One invocation per row; grid (rows)
 // use lib/index.wgsl
 // use lib/philox.wgsl
 // use lib/normal.wgsl

@@ -1,5 +1,5 @@
 // y[n, c] = one where c = labels[n], else zero bits; labels: (count) i32 or u32, y: (count, classes), `one` the bits of
-// 1 in y's type. A label outside 0..classes-1 gives a row of zeros. One invocation an element; grid (count * classes).
+// 1 in y's type. A label outside 0..classes-1 gives a row of zeros. One invocation per element; grid (count * classes).
 // use lib/index.wgsl
 
 struct Params { size: u32, classes: u32, one: u32 }

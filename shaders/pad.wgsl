@@ -2,9 +2,8 @@
 // stay.
 //   forward       y[.., o, ..] = x[.., source(o - before), ..], or `value` where the constant mode has no source
 //   backwardAxis  dx[outer, p, inner] = sum of dy[outer, o, inner] over the o whose source is p: the transpose along
-//   one
-//                 axis, which is then axis .w of the parameters with `inner` elements behind it
-// One invocation an element of the result; grid (its size).
+//                 one axis, which is then axis .w of the parameters with `inner` elements after it
+// One invocation per element of the result; grid (its size).
 // use lib/index.wgsl
 
 // 0 constant, 1 reflect, 2 replicate, 3 circular
@@ -50,7 +49,7 @@ fn backwardAxis(@builtin(global_invocation_id) id: vec3u) {
   let before = params.before.w;
   let p = i32(i / params.inner) % n;
   let base = i / params.inner / params.shapeX.w * params.shapeY.w;
-  // Besides its own place, p may have been taken anywhere in the two margins.
+  // Apart from its own place, p may have been copied anywhere into the two margins.
   var sum = 0.0;
   for (var o = 0; o < min(before, out); o++) {
     if (source(vec4i(o - before), vec4i(n)).x == p) { sum += x[(base + u32(o)) * params.inner + i % params.inner]; }

@@ -4,7 +4,7 @@
 //   average: y = sum of the window / its size, padding counted or not
 // Windows are a kernel of taps moved by a stride, or (ADAPTIVE) as many even parts of each axis as y is long.
 // Backward gathers unless windows tile the image: each input element looks at the windows that cover it, so nothing is
-// added atomically. One invocation an element of the result; grid (its size).
+// added atomically. One invocation per element of the result; grid (its size).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 
@@ -65,19 +65,30 @@ fn place(i: u32, size: vec2u, other: u32) -> vec3u {
   return vec3u(row - plane * size.x, i - row * size.y, plane * other);
 }
 
+// Window i of y: its place, and the start of its plane in x, in `at`; what it spans.
+struct Window { at: vec3u, span: vec4u }
+
+fn windowOf(i: u32) -> Window {
+  let at = place(i, params.out, params.size.x * params.size.y);
+  return Window(at, span(at.xy));
+}
+
+fn numWindows() -> u32 { return params.planes * params.out.x * params.out.y; }
+
 @compute @workgroup_size(64)
 fn forwardMax(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
-  if (i >= params.planes * params.out.x * params.out.y) { return; }
-  let at = place(i, params.out, params.size.x * params.size.y);
-  let s = span(at.xy);
+  if (i >= numWindows()) { return; }
+  let window = windowOf(i);
+  let plane = window.at.z;
+  let s = window.span;
   var where_ = s.x * params.size.y + s.y;
-  var best = x[at.z + where_];
+  var best = x[plane + where_];
   // NaN where an element is, or where infinities of both signs are.
   var sum = 0.0;
   for (var r = s.x; r < s.z; r += params.dilation.x) {
     for (var c = s.y; c < s.w; c += params.dilation.y) {
-      let v = x[at.z + r * params.size.y + c];
+      let v = x[plane + r * params.size.y + c];
       sum += v;
       if (v > best) {
         best = v;
@@ -89,10 +100,10 @@ fn forwardMax(@builtin(global_invocation_id) id: vec3u) {
     for (var r = s.x; r < s.z; r += params.dilation.x) {
       for (var c = s.y; c < s.w; c += params.dilation.y) {
         let position = r * params.size.y + c;
-        where_ = select(where_, position, isNan(x[at.z + position]));
+        where_ = select(where_, position, isNan(x[plane + position]));
       }
     }
-    best = x[at.z + where_];
+    best = x[plane + where_];
   }
   y[i] = best;
   index[i] = where_;
@@ -101,14 +112,14 @@ fn forwardMax(@builtin(global_invocation_id) id: vec3u) {
 @compute @workgroup_size(64)
 fn forwardAverage(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
-  if (i >= params.planes * params.out.x * params.out.y) { return; }
-  let at = place(i, params.out, params.size.x * params.size.y);
-  let s = span(at.xy);
+  if (i >= numWindows()) { return; }
+  let window = windowOf(i);
+  let s = window.span;
   var sum = 0.0;
   for (var r = s.x; r < s.z; r++) {
-    for (var c = s.y; c < s.w; c++) { sum += x[at.z + r * params.size.y + c]; }
+    for (var c = s.y; c < s.w; c++) { sum += x[window.at.z + r * params.size.y + c]; }
   }
-  y[i] = sum * weight(at.xy, s);
+  y[i] = sum * weight(window.at.xy, s);
 }
 
 // y[window] = x[chosen[window]]: how the output of max changes with its input.
@@ -139,27 +150,28 @@ fn backward(@builtin(global_invocation_id) id: vec3u) {
   y[i] = sum;
 }
 
-// backward where each input element lies in exactly one window: one invocation a window, which writes its elements.
+// backward where each input element lies in exactly one window: one invocation per window, which writes its elements.
 @compute @workgroup_size(64)
 fn backwardTiled(@builtin(global_invocation_id) id: vec3u) {
   let o = linearIndex(id);
-  if (o >= params.planes * params.out.x * params.out.y) { return; }
-  let at = place(o, params.out, params.size.x * params.size.y);
-  let s = span(at.xy);
+  if (o >= numWindows()) { return; }
+  let window = windowOf(o);
+  let plane = window.at.z;
+  let s = window.span;
   var taken = 0u;
   var share = dy[o];
   if (MAX == 1u) {
     taken = chosen[o];
-    if (MASK == 1u) { share = select(0.0, share, passes(x[at.z + taken])); }
+    if (MASK == 1u) { share = select(0.0, share, passes(x[plane + taken])); }
   } else {
-    share *= weight(at.xy, s);
+    share *= weight(window.at.xy, s);
   }
   for (var r = s.x; r < s.z; r++) {
     for (var c = s.y; c < s.w; c++) {
       let position = r * params.size.y + c;
-      if (MAX == 1u) { y[at.z + position] = select(0.0, share, position == taken); }
-      else if (MASK == 1u) { y[at.z + position] = select(0.0, share, passes(x[at.z + position])); }
-      else { y[at.z + position] = share; }
+      if (MAX == 1u) { y[plane + position] = select(0.0, share, position == taken); }
+      else if (MASK == 1u) { y[plane + position] = select(0.0, share, passes(x[plane + position])); }
+      else { y[plane + position] = share; }
     }
   }
 }

@@ -4,7 +4,7 @@
 //   draw      y = value(word of the element, p, q), the bits of any type; p from a table of y's shape where TABLE = 1
 //   integers  y = low + an integer in 0..range-1; range = 0 stands for 2^32
 //   normal    y = x[element of item n % items] + q * z, or p + q * z without x
-// y: (count, size); one invocation a block; grid (count * ceil(size / 4)).
+// y: (count, size); one invocation per block; grid (count * ceil(size / 4)).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 // use lib/philox.wgsl

@@ -1,7 +1,7 @@
 // Each image of x: (batch, channels, height, width) moved and mirrored, zero where nothing comes in:
 //   y[b, c, i, j] = x[b, c, i + s, j' + t],  (s, t) = shift[b],  j' = width - 1 - j if flip[b], else j
 // INVERSE: the transpose, which is the same map with -s, and with -t where there is no flip.
-// One invocation an element; grid (batch * channels * height * width).
+// One invocation per element; grid (batch * channels * height * width).
 // use lib/index.wgsl
 
 override INVERSE: u32 = 0u;

@@ -5,7 +5,7 @@
 //   backward        gradient of one side: own (rows of x, or of w) gathers dy shares[j] sign(t) from all of other
 // Terms are kept in order in registers; a new one moves through them by insertion. Their bits order as the numbers do,
 // NaN above all of them. A share of 0 counts for nothing, also of an infinity.
-// One invocation an element of the result; grid (elements).
+// One invocation per element of the result; grid (elements).
 // use lib/index.wgsl
 // use lib/nan.wgsl
 
@@ -47,14 +47,16 @@ fn weighted(top: ptr<function, array<i32, TERMS>>) -> f32 {
   return sum;
 }
 
+// Where the rows of x and of w of an element of y begin.
+fn rowsOf(i: u32) -> vec2u { return vec2u(i / params.n, i % params.n) * params.k; }
+
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.m * params.n) { return; }
-  let row = i / params.n * params.k;
-  let col = i % params.n * params.k;
+  let rows = rowsOf(i);
   var top: array<i32, TERMS>;
-  for (var k = 0u; k < params.k; k++) { insert(&top, x[row + k] - w[col + k]); }
+  for (var k = 0u; k < params.k; k++) { insert(&top, x[rows.x + k] - w[rows.y + k]); }
   y[i] = weighted(&top);
 }
 
@@ -62,15 +64,14 @@ fn forward(@builtin(global_invocation_id) id: vec3u) {
 fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.m * params.n) { return; }
-  let row = i / params.n * params.k;
-  let col = i % params.n * params.k;
+  let rows = rowsOf(i);
   var top: array<i32, TERMS>;
   var at: array<u32, TERMS>;
   for (var j = 0u; j < TERMS; j++) { // unroll
     top[j] = -1;
   }
   for (var k = 0u; k < params.k; k++) {
-    var t = bitsOf(x[row + k] - w[col + k]);
+    var t = bitsOf(x[rows.x + k] - w[rows.y + k]);
     if (t <= top[TERMS - 1u]) { continue; }
     var place = k;
     var isPlaced = false;
@@ -95,12 +96,11 @@ fn forwardIndexed(@builtin(global_invocation_id) id: vec3u) {
 fn bound(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i >= params.m * params.n) { return; }
-  let row = i / params.n * params.k;
-  let col = i % params.n * params.k;
+  let rows = rowsOf(i);
   var top: array<i32, TERMS>;
   for (var k = 0u; k < params.k; k++) {
-    let below = w[col + k] - x[row + k];
-    let above = upper[row + k] - w[col + k];
+    let below = w[rows.y + k] - x[rows.x + k];
+    let above = upper[rows.x + k] - w[rows.y + k];
     // Outside the box, the nearest of its points is as far as the nearer end.
     insert(&top, orNan(orNan(select(max(0.0, max(-below, -above)), max(below, above), UPPER == 1u), below), above));
   }

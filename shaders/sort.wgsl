@@ -5,11 +5,12 @@
 //   merge  WAYS (a power of 2) neighbouring sorted runs of `width` become one: the place of an element is its place in
 //          its own run plus the number of better ones in the others, found by bisection; the best `keep` stay. The last
 //          run may be shorter.
-// Runs that stay lie behind each other: made holds (outer, next, inner). indexOf = the place in the first x, FIRST: its
+// Runs that stay lie one after the other: y holds (outer, next, inner). indexOf = the place in the first x, FIRST: its
 // own.
 //   put    dx[o, index[o, j, i], i] = dy[o, j, i] for different indices; dx (outer, length, inner) was cleared
 //   take   y[o, j, i] = x[o, index[o, j, i], i]; next = the number of j
-// One invocation an element of x (rank, merge), of dy (put) or of y (take), grid (its size); runs: a workgroup a run.
+// One invocation per element of x (rank, merge), of dy (put) or of y (take), grid (its size); runs: a workgroup per
+// run.
 // use lib/index.wgsl
 
 override FIRST: u32 = 0u;

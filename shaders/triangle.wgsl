@@ -1,5 +1,5 @@
 // y = x with the elements above (UPPER = 0) or below (UPPER = 1) a diagonal set to zero bits; x: (matrices, rows,
-// cols). Element (row, col) stays where col - row <= diagonal, or >= diagonal. One invocation an element; grid (size).
+// cols). Element (row, col) stays where col - row <= diagonal, or >= diagonal. One invocation per element; grid (size).
 // use lib/index.wgsl
 
 override UPPER: u32 = 0u;

@@ -1,7 +1,8 @@
 // Patches of x: (batch, channels, height, width) as columns of y: (batch, channels * kh * kw, outH * outW):
-//   unfold  y[n, (c, r, s), (oh, ow)] = x[n, c, oh * stride - pad + r * dilation, ow * stride - pad + s * dilation], 0
-//   outside fold    its transpose: x[n, c, h, v] = sum of the elements of y that unfold takes from there, gathered
-// One invocation an element of the result; grid (its size).
+//   unfold  y[n, (c, r, s), (oh, ow)] = x[n, c, oh * stride - pad + r * dilation, ow * stride - pad + s * dilation],
+//           0 outside
+//   fold    its transpose: x[n, c, h, v] = sum of the elements of y that unfold takes from there, gathered
+// One invocation per element of the result; grid (its size).
 // use lib/index.wgsl
 
 struct Params { planes: u32, size: vec2u, out: vec2u, kernel: vec2u, stride: vec2u, pad: vec2u, dilation: vec2u }

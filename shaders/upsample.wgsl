@@ -1,7 +1,7 @@
 // Nearest-neighbour resampling of x: (planes, height, width) to y: (planes, outH, outW):
 //   forward   y[p, oh, ow] = x[p, floor(oh * height / outH), floor(ow * width / outW)]
 //   backward  dx[p, h, v] = sum of dy over the elements that copy it, a rectangle
-// One invocation an element of the result; grid (its size).
+// One invocation per element of the result; grid (its size).
 // use lib/index.wgsl
 
 // down / up = size / out in lowest terms, which keeps the products small.

@@ -1,3 +1,4 @@
+import { unknownKind } from '../check/state.ts';
 import { affine, type AffineState } from './affine.ts';
 import type { Calibrator } from './calibrator.ts';
 import { oneVsRest, type OneVsRestState } from './one-vs-rest.ts';
@@ -21,9 +22,6 @@ export function loadCalibrator(state: CalibratorState): Calibrator<CalibratorSta
     case 'histogram':
       return oneVsRest(state);
     default:
-      throw new RangeError(
-        `loadCalibrator: kind is ${String((state as { kind: unknown } | null)?.kind)}, expected that of a ` +
-          'fitted calibrator',
-      );
+      throw unknownKind('loadCalibrator', state, 'fitted calibrator');
   }
 }

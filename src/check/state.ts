@@ -22,6 +22,12 @@ export function expectState<S extends object>(where: string, state: S, rules: { 
   return state;
 }
 
+/** RangeError of a stored state whose `kind` is none that `where` loads; `expected`: what it loads. */
+export function unknownKind(where: string, state: unknown, expected: string): RangeError {
+  const kind = String((state as { kind: unknown } | null)?.kind);
+  return new RangeError(`${where}: kind is ${kind}, expected that of a ${expected}`);
+}
+
 /** Throws RangeError, naming `where`, unless `list` has `length` entries, all finite numbers. */
 export function expectNumbers(where: string, list: readonly number[], length = list.length): void {
   if (!Array.isArray(list)) throw new RangeError(`${where} is ${show(list)}, expected a list of numbers`);

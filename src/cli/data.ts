@@ -87,11 +87,11 @@ async function loadCifarFolder(folder: string): Promise<DatasetBytes> {
   const train = await Promise.all([1, 2, 3, 4, 5].map((i) => readCifar(folder, `data_batch_${i}.bin`)));
   const test = await readCifar(folder, 'test_batch.bin');
   const images = (parts: readonly CifarRecords[]): Uint8Array => {
-    const data = concat(parts.map((part) => part.images));
+    const data = Buffer.concat(parts.map((part) => part.images));
     return encodeIdx({ dtype: 'u8', shape: [data.length / 3072, 3, 32, 32], data });
   };
   const labels = (parts: readonly CifarRecords[]): Uint8Array => {
-    const data = concat(parts.map((part) => part.labels));
+    const data = Buffer.concat(parts.map((part) => part.labels));
     return encodeIdx({ dtype: 'u8', shape: [data.length], data });
   };
   return {
@@ -118,16 +118,6 @@ async function readCifar(folder: string, name: string): Promise<CifarRecords> {
       throw new UsageError(`--data: ${file} is no CIFAR-10 file: ${error.message}`);
     throw error;
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 async function readIdx(file: string): Promise<{ bytes: Uint8Array; array: IdxArray }> {

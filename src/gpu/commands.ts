@@ -81,7 +81,7 @@ export interface Launch {
 export interface Dispatch extends Launch {
   readonly kind: 'dispatch';
   /**
-   * What stands in until the pipeline is compiled, and the share of the compilation that this launch pays: see
+   * The kernel that runs until the pipeline is compiled, and the share of the compilation that this launch pays: see
    * Pipeline.takes.
    */
   readonly quick: (Launch & { readonly share: number }) | null;
@@ -134,7 +134,7 @@ export function writtenBy(c: Command): (Storage | Reading)[] {
   return [c.kind === 'clear' ? c.storage : c.to];
 }
 
-/** What does the work of a dispatch now. */
+/** The pipeline that a dispatch runs now. */
 export function launchOf(c: Dispatch): Launch {
   if (c.alternatives) return c.alternatives.launches[c.alternatives.choice.current]!;
   return c.quick && !c.pipeline.takes(c.quick.share) ? c.quick : c;

@@ -32,11 +32,11 @@ export interface InitOptions {
    */
   tuning?: 'hardware' | 'software' | Tuning;
   /**
-   * Find out on the device which of several kernels is the fastest, on the work itself; results do not depend on it.
+   * Time on the device, during the work itself, which of several kernels is the fastest; results do not depend on it.
    * Default: true.
    */
   autotune?: boolean;
-  /** What an earlier run found out: the parsed JSON of {@link Gpu.tuned}. One of another adapter or version is left. */
+  /** The timings of an earlier run: the parsed JSON of {@link Gpu.tuned}. One of another adapter or version is left. */
   tuned?: TuningFile;
 }
 
@@ -71,7 +71,7 @@ function expectTuning(tuning: InitOptions['tuning']): void {
   throw new TypeError(`init: tuning is ${got}, expected 'hardware', 'software' or a Tuning`);
 }
 
-/** A device with its recorder, memory and caches. Made by {@link init}. */
+/** A device with its recorder, memory and caches, as {@link init} returns it. */
 export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: AdapterDescription;
@@ -148,8 +148,8 @@ export class Gpu {
   }
 
   /**
-   * A tensor of the library that is made once for this device and kept, and anew if a failure spoilt it; it does not
-   * count as live.
+   * A tensor of the library that is created once for this device and kept, and created afresh if a failed operation
+   * overwrote it; it does not count as live.
    */
   constant<T extends { readonly storage: Storage }>(name: string, make: () => T): T {
     return this.#memory.constant(name, make);
@@ -165,7 +165,7 @@ export class Gpu {
     const { raw } = storage.buffer;
     const { buffer, byteOffset, byteLength } = data;
     const isWhole = offset === 0 && byteLength >= storage.bytes;
-    // Whatever was wrong with a storage, a write to all of it makes it right.
+    // A write to all of a storage makes it valid, whatever failed on it before.
     const work = isWhole ? { spread: () => void (storage.fault = null) } : null;
     if (this.faults.any) work?.spread();
     this.faults.use(
@@ -249,7 +249,7 @@ export class Gpu {
   }
 
   /**
-   * Runs `fn`, a step of the work to come, until the fastest kernels for it are known; without this they are found out
+   * Runs `fn`, a step of the work to come, until the fastest kernels for it are known; without this they are found
    * while the work goes on. Returns the choices so far. Throws RangeError unless `most`, the most runs, is a positive
    * integer; default: 1000.
    */
@@ -265,13 +265,13 @@ export class Gpu {
     return this.choices.report;
   }
 
-  /** What was found out on this device, for `JSON.stringify` and the option `tuned` of {@link init}. */
+  /** The fastest kernels found on this device so far, for `JSON.stringify` and the option `tuned` of {@link init}. */
   tuned(): TuningFile {
     return this.choices.file;
   }
 
   /**
-   * Runs `fn` and tells where the time went: kernel by kernel, captured steps too, whatever reaches this device until
+   * Runs `fn` and reports where the time went: kernel by kernel, captured steps too, whatever reaches this device until
    * `fn` is done. Each dispatch gets a pass of its own, so the whole is slower than without. Device times come from
    * timestamp queries, which browsers round to .1 ms unless a developer flag is set; a device without them gives none.
    */
@@ -290,7 +290,7 @@ export class Gpu {
     for (const arena of arenas) this.#memory.destroyArena(arena);
   }
 
-  /** Gives idle buffers back to the system. */
+  /** Destroys the free buffers of the pool. */
   trim(): void {
     this.recorder.flush();
     this.recorder.dropBindGroups();

@@ -9,7 +9,7 @@ const OF_USE = ['validation'] as const;
 
 /** Work on memory, as the faults of that memory see it. */
 export interface Work {
-  /** Passes faults on: what it computes from spoilt memory is spoilt, what it overwrites as a whole is right again. */
+  /** Passes faults on: results of faulty memory are faulty; memory that it overwrites as a whole is valid. */
   spread(): void;
 }
 
@@ -27,8 +27,8 @@ interface Operation {
 /**
  * Finds the operations of a device that failed. Each runs between error scopes of its own; WebGPU answers later.
  * Operations are settled in the order in which they ran: the `failed` of one that failed marks the memory that it left
- * wrong, and `spread` passes the mark on to what was computed from that memory since. So a read of spoilt memory
- * rejects, and nothing else does.
+ * wrong, and `spread` passes the mark on to what was computed from that memory since. So a read of such memory rejects,
+ * and nothing else does.
  *
  * A scope costs some three microseconds, most of it in `popErrorScope`, so an operation opens no more than it needs.
  */
@@ -41,12 +41,12 @@ export class Faults {
     this.#device = device;
   }
 
-  /** False until the first failure: then no memory is spoilt, and none need be looked at. */
+  /** False until the first failure: then no memory is faulty, and none need be looked at. */
   get any(): boolean {
     return this.#any;
   }
 
-  /** Settles once the device has answered for all operations so far. */
+  /** Resolves once the device has reported on all operations so far. */
   answered(): Promise<void> {
     const last = this.#open.at(-1);
     return last ? new Promise((resolve) => void last.settled.push(resolve)) : Promise.resolve();

@@ -4,7 +4,7 @@ import { dispatchOf, sameRange } from './chain.ts';
 import type { Recording } from './recording.ts';
 import { Storage } from './storage.ts';
 
-/** Ops of one kernel at most: it is one function to the compiler. */
+/** Most ops of one kernel, which is one function to the compiler. */
 const MOST_OPS = 32;
 
 /** A range that a command reads or writes. */

@@ -1,6 +1,6 @@
 import { DeviceLostError, DisposedError, GpuError, OutOfMemoryError } from './errors.ts';
 
-/** Milliseconds within which a device tells that it was lost, once a wait for it has failed. */
+/** Milliseconds within which a device reports its loss after a wait for it has failed. */
 const LOST_WITHIN = 200;
 
 /** Whether a device is still there, and what went wrong on it outside the work that {@link Faults} watches. */
@@ -11,8 +11,8 @@ export class Health {
   #isDestroyed = false;
 
   /**
-   * `isOwned`: nobody else uses the device. Of another's device, errors that evenkeel did not make are none of its
-   * business.
+   * `isOwned`: nobody else uses the device. On a device of the caller, errors that evenkeel did not cause
+   * are not reported.
    */
   constructor(device: GPUDevice, isOwned: boolean) {
     this.#device = device;
@@ -58,7 +58,7 @@ export class Health {
     try {
       value = await waiting;
     } catch (error) {
-      // The wait may fail before the device tells why; a failure that is known is no loss.
+      // The wait may fail before the device reports why; a failure that is known is no loss.
       const isKnown = error instanceof GpuError || error instanceof OutOfMemoryError;
       if (!this.#isDestroyed && !this.#failure && !isKnown)
         await Promise.race([this.#device.lost, new Promise((resolve) => setTimeout(resolve, LOST_WITHIN))]);

@@ -45,8 +45,8 @@ export interface Bindable {
  * replaces those marked `// variant`: a number for a `const`, an expression for a one-line `fn`, a type for an `alias`.
  * Each variant is its own pipeline.
  * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `other`, which
- * needs them, are kernels with the same results bit for bit: one that compiles sooner and does the work until the
- * compilation of this one pays, or some of which the fastest is found out on the device.
+ * needs them, are kernels with the same results bit for bit: one that compiles sooner and runs until compiling this one
+ * pays, or several of which the device's timings choose the fastest.
  */
 export type Kernel<P, B extends string, V extends string = never> = (
   params: P,
@@ -57,7 +57,7 @@ export type Kernel<P, B extends string, V extends string = never> = (
   other?: Quick | Alternatives | null,
 ) => void;
 
-/** What stands in for a kernel. */
+/** A kernel that runs in place of another until that one is compiled. */
 export interface Quick {
   /** An entry with the same bindings. Default: the same. */
   entry?: string;
@@ -68,8 +68,8 @@ export interface Quick {
 }
 
 /**
- * Kernels of which the device finds out the fastest. A dispatch may be repeated meanwhile, so it must not read what it
- * writes.
+ * Kernels of which timings on the device choose the fastest. A dispatch may be repeated meanwhile, so it must not read
+ * what it writes.
  */
 export interface Alternatives {
   /** The kind of work: kernel, layout and size class. */
@@ -176,7 +176,7 @@ export function pipelineOf(
   const { workgroup, bindings } = module.entries[entry]!;
   return keptPipeline(gpu, key, {
     label,
-    // Code is no name: in labels and profiles a variant goes by its numbers and short expressions.
+    // Labels and profiles name a variant by its numbers and short expressions, not by longer code.
     variant: Object.entries(variant)
       .filter(([, value]) => String(value).length < 32)
       .map(([name, value]) => `${name}=${value}`)
@@ -202,7 +202,7 @@ interface Source {
   workgroup: number[];
 }
 
-/** The pipeline that the device keeps under `key`, made of `source` where there is none. */
+/** The pipeline that the device keeps under `key`, built from `source` where there is none. */
 export function keptPipeline(gpu: Gpu, key: string, source: Source): Compiled {
   return kept(gpu.pipelines, key, () => {
     const { label, variant = '', entry, overrides = {}, workgroup } = source;

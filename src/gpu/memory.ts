@@ -6,11 +6,11 @@ import { Storage, type Owner } from './storage.ts';
 export interface MemoryReport {
   /** Held by live tensors and captured steps. */
   live: number;
-  /** Idle in the pool, ready to be handed out. */
+  /** Free in the pool, ready for reuse. */
   pooled: number;
   /** The most that was live at any time. */
   peak: number;
-  /** Small constants of the library, made once and kept. */
+  /** Small constants of the library, created once and kept. */
   constants: number;
 }
 
@@ -49,8 +49,8 @@ export class Memory implements Owner {
   }
 
   /**
-   * What `make` gives, made once under its name and kept, and made anew if a failure spoilt it. It does not count as
-   * live.
+   * What `make` returns, created once under its name and kept, and created afresh if a failed operation overwrote it.
+   * It does not count as live.
    */
   constant<T extends { readonly storage: Storage }>(name: string, make: () => T): T {
     const known = this.#constants.get(name);

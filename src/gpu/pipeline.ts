@@ -36,7 +36,7 @@ export class Pipeline {
     return this.#postponed > 0 && !this.#raw;
   }
 
-  /** The compiled pipeline; compiles it now if nobody did. */
+  /** The compiled pipeline; compiles it now if it is not. */
   get raw(): GPUComputePipeline {
     return (this.#raw ??= this.#device.createComputePipeline(this.#describe()));
   }
@@ -69,7 +69,7 @@ export class Pipeline {
   takes(share: number): boolean {
     if (this.#raw || (share >= 1 && !this.#compiling)) return true;
     this.#postponed += share;
-    // A compilation that fails is tried again at the next piece, in sight of the device's error scopes.
+    // A compilation that fails is retried at the next piece, in sight of the device's error scopes.
     if (this.#postponed >= 1 && !this.#compiling) this.compile().catch(() => void (this.#postponed = Infinity));
     return this.#postponed === Infinity;
   }

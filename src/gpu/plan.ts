@@ -18,9 +18,9 @@ export interface Plan {
   readonly bound: number;
 }
 
-/** A plan this near to the bound is good enough to stop. */
+/** Search stops at a plan this close to the lower bound, as a factor. */
 const ENOUGH = 1.05;
-/** Orders tried beside the natural ones. */
+/** Orders with blurred sizes that are tried after the others. */
 const SHUFFLES = 24;
 
 /**

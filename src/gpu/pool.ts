@@ -26,7 +26,7 @@ export function sizeClass(bytes: number): number {
   return alignUp(least, step);
 }
 
-/** Free device buffers by size class. A released buffer is handed out again; `trim` destroys what lies idle. */
+/** Free device buffers by size class. A released buffer is reused; `trim` destroys those that are free. */
 export class BufferPool {
   pooledBytes = 0;
   created = 0;
@@ -40,7 +40,7 @@ export class BufferPool {
     this.#faults = faults;
   }
 
-  /** A buffer of at least `bytes` bytes. `describe` says what went wrong when the device turns out to have had none. */
+  /** A buffer of at least `bytes` bytes. `describe` gives the error where the device had no memory for it. */
   acquire(bytes: number, describe: (cause: Error) => Error): DeviceBuffer {
     const size = sizeClass(bytes);
     const idle = this.#free.get(size)?.pop();
@@ -68,7 +68,7 @@ export class BufferPool {
     return made;
   }
 
-  /** Takes a buffer back; one that does not exist is never handed out. */
+  /** Takes a buffer back for reuse, unless its creation failed. */
   release(buffer: DeviceBuffer): void {
     if (buffer.fault) return;
     if (this.#isClosed) return buffer.raw.destroy();
@@ -86,7 +86,7 @@ export class BufferPool {
     this.pooledBytes -= buffer.size;
   }
 
-  /** Gives idle buffers back to the system. */
+  /** Destroys the free buffers. */
   trim(): void {
     for (const list of this.#free.values()) for (const buffer of list) buffer.raw.destroy();
     this.#free.clear();

@@ -2,7 +2,7 @@
 export interface ProfiledDispatch {
   /** Shader and entry point. */
   readonly name: string;
-  /** How the shader was specialised; '' for as it lies on disk. */
+  /** How the shader was specialised; '' where it is as on disk. */
   readonly variant: string;
   readonly workgroups: readonly [number, number, number];
   /** Sum of the sizes of its bindings. */
@@ -26,7 +26,7 @@ export interface KernelProfile {
   count: number;
   /** Time on the device; null where it was not measured. */
   gpuMs: number | null;
-  /** Sizes of all bindings, each counted once a launch, whether it was read, written or both, in part or as a whole. */
+  /** Sizes of all bindings, each once per launch, whether it was read, written or both, in part or as a whole. */
   bytes: number;
   /** Arithmetic operations, where the kernel states them (products, convolutions, distances); else null. */
   flops: number | null;

@@ -37,7 +37,7 @@ export class Readback {
     return this.#faults.watch(make, failed);
   }
 
-  /** Its bytes once the work before is done and the device has answered for it; then its buffer is idle again. */
+  /** Its bytes once the work before it is done and no error of it was reported; then its buffer is free. */
   async read(reading: Reading): Promise<ArrayBuffer> {
     const { target, bytes } = reading;
     const mapped = alignUp(Math.max(8, bytes), 8);

@@ -39,7 +39,7 @@ export interface RecorderParts {
   faults: Faults;
   counters: Counters;
   trials: Trials;
-  /** Called when commands have failed: what they share with others may be spoilt. */
+  /** Called when commands have failed: what they share with others may be faulty. */
   onFailure(): void;
 }
 
@@ -150,7 +150,7 @@ export class Recorder {
     };
     const afterFailure = (error: Error): void => {
       taint(commands, error);
-      // Whatever of theirs is broken is made anew when it is needed.
+      // What they left broken is created afresh when it is needed.
       for (const c of commands)
         if (c.kind === 'dispatch') {
           c.alternatives?.choice.abandon();

@@ -8,9 +8,9 @@ import type { Recording } from './recording.ts';
 import type { Storage } from './storage.ts';
 
 /**
- * A recorded step with its memory, to run again and again: what `capture` returns holds one. The commands keep their
- * bind groups and the temporaries their places in a few arenas, so a run is one encoder and one submit, and allocates
- * nothing.
+ * A recorded step with its memory, to be run any number of times; `capture` returns an object that holds one. The
+ * commands keep their bind groups and the temporaries their places in a few arenas, so a run is one encoder and one
+ * submit, and allocates nothing.
  */
 export class Replay {
   /** Dispatches of one run. */
@@ -64,7 +64,7 @@ export class Replay {
     this.#gpu.expectLive('captured step');
     for (const prepare of this.#recording.beforeRun) prepare();
     if (this.#gpu.faults.any) {
-      // Each run makes the temporaries anew, so what was wrong with them is over.
+      // Each run computes the temporaries afresh, so their earlier faults are cleared.
       for (const s of this.#recording.planned) s.fault = null;
       this.#mend();
     }

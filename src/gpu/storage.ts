@@ -1,7 +1,7 @@
 import { DisposedError } from './errors.ts';
 import type { DeviceBuffer } from './pool.ts';
 
-/** Who made a storage, and takes its memory back. */
+/** The owner of a storage, which takes its memory back. */
 export interface Owner {
   /** Called when the last reference to the storage goes. */
   free(storage: Storage): void;
@@ -20,7 +20,7 @@ export class Storage {
   version = 0;
   /** Allocated while a step was recorded: its memory is the replay's. */
   readonly planned: boolean;
-  /** Shape and element type of what it was made for, for messages. */
+  /** Shape and element type of the tensor that it was allocated for, for messages. */
   readonly label: string;
   readonly #owner: Owner | null;
   #references = 1;

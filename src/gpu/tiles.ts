@@ -77,7 +77,7 @@ export interface Piece<V extends object> {
   other: Quick | Alternatives | null;
 }
 
-/** What a tile is called where one of several is chosen: its outputs, terms a step and invocations. */
+/** What a tile is called where one of several is chosen: its outputs, terms per step and invocations. */
 function nameOf(t: Tile): string {
   return `${t.m * t.groupY}x${t.n * t.groupX} k${4 * (t.depth ?? 0)} by ${lanesOf(t)}`;
 }

@@ -24,7 +24,7 @@ export class UniformCache {
     this.#faults = faults;
   }
 
-  /** Puts what comes next into new memory, since some that was in use may not exist. */
+  /** Starts new chunks, since memory of those in use may not exist. */
   clear(): void {
     this.#slots.clear();
     this.#used = SLOTS;

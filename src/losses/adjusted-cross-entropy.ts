@@ -2,7 +2,7 @@ import { expectOptions } from '../check/options.ts';
 import { classTable, crossEntropy, type ClassAdjustments } from '../ops/cross-entropy.ts';
 import type { LossKernel } from './kernel-loss.ts';
 
-/** Options of {@link adjustedCrossEntropy}; every list has one entry a class. */
+/** Options of {@link adjustedCrossEntropy}; every list has one entry per class. */
 export interface AdjustedCrossEntropyOptions extends Omit<ClassAdjustments, 'weight'> {
   /** Factor of all adjusted logits. Default: 1. */
   scale?: number;

@@ -152,7 +152,7 @@ function expectTensor(what: string, x: unknown, shape: readonly number[]): asser
 
 /**
  * A plain function as a loss; a loss is returned as it is. The function gets logits and labels as they are. Where it
- * returns one value a sample, (...), weights and reductions are those of {@link defineLoss}, by 'weightedMean' unless
+ * returns one value per sample, (...), weights and reductions are those of {@link defineLoss}, by 'weightedMean' unless
  * asked otherwise. A scalar is taken for the mean, which has no class or sample weights, no sum and no single values: a
  * call, or `setClassWeight`, that asks for one throws TypeError. `where` names the caller in the error on what is no
  * function.

@@ -8,7 +8,7 @@ import { exp, neg } from '../ops/unary.ts';
 import { where } from '../ops/where.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-/** Stands for a class that is left out: below every logit, that of a masked class too. */
+/** The logit of a class that is left out: below every other, that of a masked class too. */
 export const LEFT_OUT = -3e38;
 
 /** Entry of the label in each row. values: (rows, classes); labels: (rows). Zero where the label is no class. */
@@ -16,7 +16,7 @@ export function ofLabel(values: Tensor, labels: Tensor<'i32'>): Tensor {
   return reshape(gather(values, reshape(labels, [labels.size, 1])), [labels.size]);
 }
 
-/** values (rows, classes) with the label's entry out of the way. */
+/** values (rows, classes) with the label's entry set to {@link LEFT_OUT}. */
 export function withoutLabel(values: Tensor, labels: Tensor<'i32'>): Tensor {
   return where(oneHot(labels, values.shape[1]!, { dtype: 'bool' }), LEFT_OUT, values);
 }

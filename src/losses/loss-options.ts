@@ -17,7 +17,7 @@ export function expectState(where: string, state: unknown): void {
     throw new TypeError(`${where}: the state is ${String(state)}, expected an object, as state() gives it`);
 }
 
-/** Rules of the options of every loss of one value a sample; class weights are checked where their number is known. */
+/** Rules of the options of every loss of one value per sample; class weights are checked where `classes` is known. */
 export const LOSS_RULES = { weight: any, reduction: oneOf(...REDUCTIONS), numClasses: integer(1) } as const;
 
 /**

@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 export interface LossInputs {
   /** (...): factor of each sample's value, at least 0; constant for the gradient. */
   sampleWeight?: Tensor;
-  /** In place of the reduction of the loss: a wrapper asks for 'none', one value a sample. */
+  /** In place of the reduction of the loss: a wrapper asks for 'none', one value per sample. */
   reduction?: Reduction;
 }
 
@@ -21,12 +21,12 @@ export interface Loss {
 }
 
 /**
- * A plain function of logits (..., classes) and labels (...) that returns one value a sample, (...), or their mean, a
+ * A plain function of logits (..., classes) and labels (...) that returns one value per sample, (...), or their mean, a
  * scalar. It stands wherever a loss is taken; see `asLoss`.
  */
 export type LossFunction = (logits: Tensor, labels: Tensor<'i32'>) => Tensor;
 
-/** What every loss of one value a sample takes. */
+/** What every loss of one value per sample takes. */
 export interface LossOptions {
   /** Class weights, at least 0. Default: 1. */
   weight?: ArrayLike<number>;

@@ -11,7 +11,7 @@ export function expectWords(x: Tensor<DType>, what: string): void {
   if (x.dtype === 'f16') throw new DTypeError(`${what} is f16, expected a type of four bytes; cast it first`);
 }
 
-/** One axis of x, counted from the front, with the sizes before, along and behind it. */
+/** One axis of x, counted from the front, with the sizes before, along and after it. */
 export function axisOf(
   op: string,
   x: Tensor<DType>,

@@ -30,8 +30,8 @@ function expectAlike(
 
 /**
  * Tensors joined along `axis` (default 0), as PyTorch's cat: equal shapes but for that axis, one dtype of four bytes,
- * any number of them. One dispatch a tensor; one copy of bytes where its elements stay together, as they do along axis
- * 0.
+ * any number of them. One dispatch per tensor; one copy of bytes where its elements stay together, as they do along
+ * axis 0.
  */
 export function concat<D extends DType>(tensors: readonly Tensor<D>[], options: { axis?: number } = {}): Tensor<D> {
   expectOptions('concat', options, ['axis']);

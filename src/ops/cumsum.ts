@@ -22,7 +22,7 @@ type Buffers = Record<'x' | 'before' | 'y', Tensor<Numeric>>;
 const [SPANS, MOST] = [64, 8];
 /** With so many rows each is one piece. */
 const MANY = 256;
-/** Columns beside each other that make loads of neighbours one, and the shortest axis that is worth a workgroup. */
+/** Neighbouring columns whose loads the hardware joins to one, and the shortest axis that is worth a workgroup. */
 const [WIDE, SHORT] = [32, 64];
 
 /**

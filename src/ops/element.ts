@@ -8,7 +8,7 @@ export type Word = Exclude<DType, 'f16'>;
 /** Element types that have arithmetic and an order. */
 export type Numeric = 'f32' | 'i32' | 'u32';
 
-/** A tensor, or a number that is broadcast and takes the element type of the tensors beside it. */
+/** A tensor, or a number that is broadcast and takes the element type of the other operands. */
 export type Operand<D extends DType = 'f32'> = Tensor<D> | number;
 
 /** WGSL type of an element. */

@@ -36,8 +36,8 @@ export function toIndex(
 }
 
 /**
- * Sizes before, along and behind the axis and entries along it in the result; `each`: 1 for an index for each element,
- * 0 for one a slice.
+ * Sizes before, along and after the axis and entries along it in the result; `each`: 1 for one index per element, 0
+ * for one per slice.
  */
 type Geometry = { outer: number; length: number; inner: number; count: number; each: 0 | 1 };
 
@@ -77,9 +77,9 @@ function scatter(
   });
 }
 
-/** Comparisons of elements with indices up to which a scatter takes one dispatch that makes them all. */
+/** Comparisons of elements with indices up to which a scatter takes one dispatch for all of them. */
 const SMALL = 2 ** 14;
-/** Terms of a column that one invocation adds in no time. */
+/** Most terms of a column that one invocation adds alone. */
 const FEW = 16;
 
 /** Adds the terms where the index says, in index order; costs as many additions as there are terms. */

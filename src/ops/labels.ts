@@ -6,7 +6,7 @@ import { expectShape, tensor, Tensor } from '../tensor/tensor.ts';
 export const IGNORED = -100;
 
 /**
- * Labels (...) of logits (..., classes) as an i32 tensor; `classes` tells how many where the last axis holds several
+ * Labels (...) of logits (..., classes) as an i32 tensor; `classes` is their number where the last axis holds several
  * heads. A list of the host, row by row, is checked to hold integers in 0..classes-1, or `ignoreIndex` (default -100).
  * Throws ShapeError, DTypeError or RangeError under the name of the caller.
  */

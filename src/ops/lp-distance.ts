@@ -28,7 +28,7 @@ export interface LpDistanceOptions {
  * 2021; names and rules of the authors' second code (NormDist). Powers of two need no pow; above p = 10 terms are
  * divided by the largest. Unlike there a distance below about 1e-38^(1/p) is 0, not a floor.
  * Gradient: (|t| / y)^(p-1) sign(t), t = x - w, and 0 where y = 0. At p = infinity it goes to the largest |t|, the
- * lowest index of equals, with sign + at t = 0. It cannot be differentiated again. A distance is NaN where one of its
+ * lowest index of equals, with sign + at t = 0. It can be differentiated once. A distance is NaN where one of its
  * terms is. Throws ShapeError when sizes do not fit, RangeError unless p >= 1.
  */
 export function lpDistance(x: Tensor, w: Tensor, b: Tensor | null = null, options: LpDistanceOptions = {}): Tensor {

@@ -58,7 +58,7 @@ function multiply(
   const y = product(readA, readB, { shapeA, shapeB, ...layout, shape });
   return record('matmul', y, [a, b], {
     gradient: (dy) => {
-      // y = a b: da = dy b', db = a' dy; each of the four layouts is again one product without a copy.
+      // y = a b: da = dy b', db = a' dy; each of the four layouts is one product without a copy.
       const { transposeA, transposeB } = layout;
       const [p, q, d] = [viewed(a, shapeA), viewed(b, shapeB), viewed(dy, shapeY)];
       const readD = readA === a ? d : halfOf(d);

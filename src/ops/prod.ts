@@ -39,8 +39,8 @@ function others(x: Tensor, axes: readonly number[]): Tensor {
 
 /**
  * Product over axes, of f32 or of integers, which wrap around. Product of no elements is 1. The gradient of an element
- * is the product of all others, right where elements are zero; it takes one invocation a row, and can be differentiated
- * once more.
+ * is the product of all others, right where elements are zero; it takes one invocation per row, and can be
+ * differentiated once more.
  */
 export function prod<D extends Numeric>(x: Tensor<D>, options: ReduceOptions = {}): Tensor<D> {
   expectOptions('prod', options, REDUCE);

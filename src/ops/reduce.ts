@@ -61,7 +61,7 @@ function truth(op: string, x: Tensor<Word>, options: ReduceOptions, how: Fold): 
   const { axes, keepDim = false } = options;
   expectOneOf(x, WORDS, `${op}: x`);
   const over = axesOf(op, x, axes);
-  // Bits tell a subnormal, and NaN, from 0 on every adapter.
+  // By bits, subnormal numbers and NaN differ from 0 on every adapter.
   const map =
     x.dtype === 'f32'
       ? 'return select(0u, 1u, (bitcast<u32>(v) & 0x7fffffffu) != 0u);'
@@ -93,7 +93,7 @@ export interface ArgOptions {
 
 /**
  * Index of the largest element along an axis, the first of equals; f32, i32 or u32. u32, no gradient. NaN counts as the
- * largest, as in PyTorch: where there is one the index is that of the first, which is no vote for a class.
+ * largest, as in PyTorch: where there is one the index is that of the first.
  */
 export function argmax(x: Tensor<Numeric>, options: ArgOptions = {}): Tensor<'u32'> {
   expectOptions('argmax', options, ['axis']);

@@ -21,7 +21,7 @@ export interface SortDistanceOptions {
  * 1-Lipschitz in the l_infinity norm; q = 1 is that distance. x: (..., in), w: (out, in); y: (..., out); f32; K is at
  * most `in`. Zhang, Jiang, He and Wang, "Rethinking Lipschitz neural networks and certified robustness", NeurIPS 2022.
  * NaN among the terms is the largest. Gradient: each share with the sign of its term, + at 0, the lowest index of
- * equals first. It cannot be differentiated again. Throws ShapeError when sizes do not fit, RangeError unless 0 < keep
+ * equals first. It can be differentiated once. Throws ShapeError when sizes do not fit, RangeError unless 0 < keep
  * <= 1 and `terms` is an integer from 1 to 16.
  */
 export function sortDistance(x: Tensor, w: Tensor, options: SortDistanceOptions = {}): Tensor {

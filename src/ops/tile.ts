@@ -27,8 +27,8 @@ function repeated<D extends DType>(
 }
 
 /**
- * x laid side by side repeats[i] times along axis i, as PyTorch's tile: of two lists of different length the shorter is
- * filled with ones in front. Any dtype of four bytes; the gradient sums over the copies.
+ * x repeated repeats[i] times along axis i, as PyTorch's tile: of two lists of different length the shorter is filled
+ * with ones in front. Any dtype of four bytes; the gradient sums over the copies.
  */
 export function tile<D extends DType>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> {
   check('tile', { repeats }, listOf(integer(0)));

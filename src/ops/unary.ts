@@ -6,12 +6,12 @@ import { mapSlope, mapUnary } from './launch/unary.ts';
 
 export { neg };
 
-/** dL/dx of y = f(x) from dy = dL/dy, made of ops that have gradients themselves. */
+/** dL/dx of y = f(x) from dy = dL/dy, by ops that have gradients themselves. */
 type Gradient = (dy: Tensor, x: Tensor, y: Tensor, p: number, q: number) => Tensor | null;
 
 /**
  * {@link mapUnary} for f32 with its gradient. `slope` is f'(x) as WGSL of `x`, `y`, `p` and `q`: the gradient in one
- * dispatch, for passes that are not differentiated again.
+ * dispatch, for passes that are not differentiated further.
  */
 export function unary(
   op: string,

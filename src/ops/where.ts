@@ -14,7 +14,7 @@ export interface Where {
 
 /**
  * a where `condition` is true (or a number that is not zero), else b; all broadcast. a and b have one element type of
- * four bytes; a number takes that of the tensor beside it, and two numbers are f32. The gradient goes to the branch
+ * four bytes; a number takes that of the tensor operand, and two numbers are f32. The gradient goes to the branch
  * that was taken.
  */
 export const where: Where = ((condition: Tensor<Word>, a: Operand<Word>, b: Operand<Word>): Tensor<Word> => {

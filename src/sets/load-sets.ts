@@ -1,3 +1,4 @@
+import { unknownKind } from '../check/state.ts';
 import { averageKSets, type AverageKState } from './average-k.ts';
 import { conformalSets, type ConformalState } from './conformal.ts';
 import { topKSets, type SetPredictor, type TopKPredictorState } from './label-sets.ts';
@@ -18,9 +19,6 @@ export function loadSetPredictor(state: SetPredictorState): SetPredictor<SetPred
     case 'conformal':
       return conformalSets(state);
     default:
-      throw new RangeError(
-        `loadSetPredictor: kind is ${String((state as { kind: unknown } | null)?.kind)}, expected that of a ` +
-          'set predictor',
-      );
+      throw unknownKind('loadSetPredictor', state, 'set predictor');
   }
 }

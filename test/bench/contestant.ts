@@ -34,6 +34,14 @@ export function made<T>(makers: Makers<T>, work: Work): T | null {
   return make ? make(work) : null;
 }
 
+/** `enter` of an engine with one contestant, of the engine's name. */
+export function alone(name: string, makers: Makers<Contestant>): Engine['enter'] {
+  return (work) => {
+    const contestant = made(makers, work);
+    return contestant ? { [name]: contestant } : {};
+  };
+}
+
 /** The same numbers for every engine: uniform in -scale..scale, by a linear congruential generator. */
 export function values(count: number, seed: number, scale = 1): Float32Array<ArrayBuffer> {
   let state = (seed * 2654435761 + 1) >>> 0;

@@ -21,7 +21,7 @@ import { reshape } from 'evenkeel/ops';
 import { sgd } from 'evenkeel/optim';
 import { evaluate, fit } from 'evenkeel/train';
 import { readAll, takeGrad } from '../support/check-op.ts';
-import { clusters } from '../support/synthetic.ts';
+import { opposed } from '../support/synthetic.ts';
 import { keep } from '../support/keep.ts';
 
 const sum = (a: Iterable<number>): number => [...a].reduce((t, v) => t + v, 0);
@@ -125,13 +125,7 @@ test('the scale of class weights acts under mean, and cancels under weightedMean
 });
 
 test('evaluation between epochs changes no weight and chooses none: the model is that of the last epoch', async () => {
-  const train = clusters({ n: 200, seed: 1 });
-  // The better the model learns, the worse it is on these.
-  const other = makeDataset(
-    train.x,
-    train.y.map((c) => (c + 1) % 10),
-    { numClasses: 10 },
-  );
+  const { train, other } = opposed();
   const run = async (watches: boolean): Promise<{ weights: number[]; watched: number[]; final: number }> => {
     const model = keep(Sequential(Linear(16, 10)));
     const watched: number[] = [];

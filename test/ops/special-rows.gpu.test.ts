@@ -160,35 +160,18 @@ describe('pooling', () => {
       { 0: -Infinity, 1: -Infinity, 4: -Infinity, 5: -Infinity },
     ] as Record<number, number>[]
   ).map((s) => strewn([1, 2, 4, 4], s));
+  const parts: pool.Parts = { parts: [3, 3] };
+  const poolings: [string, (t: Tensor) => Tensor, 'max' | 'avg', pool.Window | pool.Parts][] = [
+    ['maxPool2d', (t) => ops.maxPool2d(t, 2), 'max', g],
+    ['padded', (t) => ops.maxPool2d(t, 3, { stride: 1, padding: 1 }), 'max', padded],
+    ['adaptiveMaxPool2d', (t) => ops.adaptiveMaxPool2d(t, 3), 'max', parts],
+    ['avgPool2d', (t) => ops.avgPool2d(t, 2), 'avg', g],
+  ];
   test.each(images)('largest and mean of each window', async (x) => {
-    await expectAll(
-      'maxPool2d',
-      [x],
-      (t) => ops.maxPool2d(t, 2),
-      pool.maxPool2d(x, g),
-      (dy) => [pool.maxPool2dGradient(dy, x, g)],
-    );
-    await expectAll(
-      'padded',
-      [x],
-      (t) => ops.maxPool2d(t, 3, { stride: 1, padding: 1 }),
-      pool.maxPool2d(x, padded),
-      (dy) => [pool.maxPool2dGradient(dy, x, padded)],
-    );
-    await expectAll(
-      'adaptiveMaxPool2d',
-      [x],
-      (t) => ops.adaptiveMaxPool2d(t, 3),
-      pool.maxPool2d(x, { parts: [3, 3] }),
-      (dy) => [pool.maxPool2dGradient(dy, x, { parts: [3, 3] })],
-    );
-    await expectAll(
-      'avgPool2d',
-      [x],
-      (t) => ops.avgPool2d(t, 2),
-      pool.avgPool2d(x, g),
-      (dy) => [pool.avgPool2dGradient(dy, x, g)],
-    );
+    for (const [name, run, kind, window] of poolings)
+      await expectAll(name, [x], run, pool[`${kind}Pool2d`](x, window), (dy) => [
+        pool[`${kind}Pool2dGradient`](dy, x, window),
+      ]);
   });
 });
 

@@ -147,26 +147,13 @@ describe.each(Object.entries(binaries))('%s', (name, { run, f, error = 4 }) => {
     for (const [i, v] of values.entries()) {
       const rest = Float32Array.from(values);
       const [left, right] = await readAll(() => [run(v, tensor(rest)), run(tensor(rest), v)]);
-      expect(
-        errors(
-          `${name}, number left`,
-          left!,
-          values.map((w) => [f(v, w)]),
-          values.map((w) => `(${v}, ${w})`),
-          error,
-        ),
-        String(i),
-      ).toEqual([]);
-      expect(
-        errors(
-          `${name}, number right`,
-          right!,
-          values.map((w) => [f(w, v)]),
-          values.map((w) => `(${w}, ${v})`),
-          error,
-        ),
-        String(i),
-      ).toEqual([]);
+      for (const [side, got, pair] of [
+        ['left', left!, (w: number) => [v, w]],
+        ['right', right!, (w: number) => [w, v]],
+      ] as [string, Float32Array, (w: number) => [number, number]][]) {
+        const [wanted, at] = [values.map((w) => [f(...pair(w))]), values.map((w) => `(${pair(w).join(', ')})`)];
+        expect(errors(`${name}, number ${side}`, got, wanted, at, error), String(i)).toEqual([]);
+      }
     }
   });
 });

@@ -127,37 +127,19 @@ export const rules: Record<string, RowRule> = {
     overflows: true,
     vanishes: true,
   },
-  'norm 1': {
-    run: (x) => ops.norm(x, { p: 1, ...LAST }),
-    value: (x) => flat(norm(x, [1], 1)),
-    gradient: (dy, x) => normGradient(dy, x, [1], 1),
-  },
-  'norm 2': {
-    run: (x) => ops.norm(x, LAST),
-    value: (x) => flat(norm(x, [1], 2)),
-    gradient: (dy, x) => normGradient(dy, x, [1], 2),
-    overflows: true,
-    vanishes: true,
-  },
-  'norm 3': {
-    run: (x) => ops.norm(x, { p: 3, ...LAST }),
-    value: (x) => flat(norm(x, [1], 3)),
-    gradient: (dy, x) => normGradient(dy, x, [1], 3),
-    overflows: true,
-    vanishes: true,
-  },
-  'norm 2.5': {
-    run: (x) => ops.norm(x, { p: 2.5, ...LAST }),
-    value: (x) => flat(norm(x, [1], 2.5)),
-    gradient: (dy, x) => normGradient(dy, x, [1], 2.5),
-    overflows: true,
-    vanishes: true,
-  },
-  'norm inf': {
-    run: (x) => ops.norm(x, { p: Infinity, ...LAST }),
-    value: (x) => flat(norm(x, [1], Infinity)),
-    gradient: (dy, x) => normGradient(dy, x, [1], Infinity),
-  },
+  ...Object.fromEntries(
+    [1, 2, 3, 2.5, Infinity].map((p) => [
+      `norm ${p}`,
+      {
+        run: (x) => ops.norm(x, { p, ...LAST }),
+        value: (x) => flat(norm(x, [1], p)),
+        gradient: (dy, x) => normGradient(dy, x, [1], p),
+        // Sums of powers; of p = 1 and infinity there are none.
+        overflows: p > 1 && p < Infinity,
+        vanishes: p > 1 && p < Infinity,
+      } satisfies RowRule,
+    ]),
+  ),
   normalize: {
     run: (x) => ops.normalize(x),
     value: (x) => normalize(x, 1e-12),

@@ -37,6 +37,14 @@ const calsTerm = (penalty: losses.AlmPenalty, z: readonly number[]): number =>
     0,
   ) / C;
 
+const calsCase = (penalty: losses.AlmPenalty): LossCase => ({
+  make: () => calsOf(penalty),
+  classes: C,
+  isShiftInvariant: true,
+  least: -1,
+  reference: (z, y) => ce(z, y) + calsTerm(penalty, z),
+});
+
 /**
  * Losses of logits and labels, each with its value in f64: what test/losses/table.gpu.test.ts checks. A loss that needs
  * options is made by its first row in test/losses/special-values.gpu.test.ts too.
@@ -98,20 +106,8 @@ export const LOSS_TABLE: Readonly<Record<string, LossCase>> = {
     isShiftInvariant: true,
     reference: (z, y) => ce(z, y) + (0.5 / C) * z.reduce((t, v) => t + Math.max(0, Math.max(...z) - v - 2), 0),
   },
-  'cals, m = 2': {
-    make: () => calsOf('phr'),
-    classes: C,
-    isShiftInvariant: true,
-    least: -1,
-    reference: (z, y) => ce(z, y) + calsTerm('phr', z),
-  },
-  'cals by p2': {
-    make: () => calsOf('p2'),
-    classes: C,
-    isShiftInvariant: true,
-    least: -1,
-    reference: (z, y) => ce(z, y) + calsTerm('p2', z),
-  },
+  'cals, m = 2': calsCase('phr'),
+  'cals by p2': calsCase('p2'),
   calsHr: {
     make: () => losses.calsHr({ numClasses: C, margin: 1 }),
     classes: C,

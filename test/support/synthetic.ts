@@ -27,3 +27,13 @@ export function clusters({
   }
   return makeDataset(new NdArray(x, [n, features]), y, { numClasses: classes });
 }
+
+/**
+ * Clusters to train on, and the same points with each label one further: the better a model learns, the worse it is on
+ * these.
+ */
+export function opposed(): { train: Dataset; other: Dataset } {
+  const train = clusters({ n: 200, seed: 1 });
+  const further = train.y.map((c) => (c + 1) % 10);
+  return { train, other: makeDataset(train.x, further, { numClasses: 10 }) };
+}

@@ -158,6 +158,11 @@ const related = fc
 describe('broadcasting', () => {
   const tensors = ({ shapes, seed }: { shapes: number[][]; seed: number }): Tensor[] =>
     shapes.map((s, i) => upload(sample(s, { seed: seed + i })));
+  /** Two tensors and the shape of what they give together. */
+  const pairOf = (r: Parameters<typeof tensors>[0]): { a: Tensor; b: Tensor; shape: readonly number[] } => {
+    const [a, b] = tensors(r) as [Tensor, Tensor];
+    return { a, b, shape: broadcastShapes(a.shape, b.shape)! };
+  };
 
   test('a + b = b + a and a b = b a, bit for bit; a - b = -(b - a)', () =>
     fc.assert(
@@ -176,8 +181,7 @@ describe('broadcasting', () => {
     fc.assert(
       fc.asyncProperty(related, async (r) => {
         const [plain, first] = await readAll(() => {
-          const [a, b] = tensors(r) as [Tensor, Tensor];
-          const shape = broadcastShapes(a.shape, b.shape)!;
+          const { a, b, shape } = pairOf(r);
           return [ops.mul(a, b), ops.mul(ops.expand(a, shape), ops.expand(b, shape))];
         });
         expectSameBits(plain!, first!, 'product');
@@ -201,8 +205,7 @@ describe('broadcasting', () => {
     fc.assert(
       fc.asyncProperty(related, async (r) => {
         const [left, right] = await readAll(() => {
-          const [a, b] = tensors(r) as [Tensor, Tensor];
-          const shape = broadcastShapes(a.shape, b.shape)!;
+          const { a, shape } = pairOf(r);
           const y = upload(sample(shape, { seed: r.seed + 9 }));
           return [ops.sum(ops.mul(ops.expand(a, shape), y)), ops.sum(ops.mul(a, sumTo(y, a.shape)))];
         });

@@ -1,19 +1,13 @@
 import { expect, test } from 'vitest';
-import { makeDataset } from 'evenkeel/data';
 import { crossEntropyLoss } from 'evenkeel/losses';
 import { accuracy, balancedAccuracy } from 'evenkeel/metrics';
 import { Linear, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
 import { epochScores, fit } from 'evenkeel/train';
-import { clusters } from '../support/synthetic.ts';
+import { clusters, opposed } from '../support/synthetic.ts';
 
 test('the last epoch and the best beside it, on data that the model gets worse on', async () => {
-  const train = clusters({ n: 200, seed: 1 });
-  const other = makeDataset(
-    train.x,
-    train.y.map((c) => (c + 1) % 10),
-    { numClasses: 10 },
-  );
+  const { train, other } = opposed();
   const model = Sequential(Linear(16, 10));
   const loss = crossEntropyLoss();
   const scores = epochScores(model, other);

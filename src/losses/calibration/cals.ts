@@ -82,7 +82,7 @@ export interface LogitSource {
   logits(x: NdArray): Promise<LogitRows>;
 }
 
-/** A loss whose multipliers, one a class, follow a validation set. */
+/** A loss whose multipliers, one per class, follow a validation set. */
 export interface MultiplierLoss<State> extends Loss {
   /** Multipliers in force. */
   readonly lambda: Float64Array;

@@ -100,8 +100,9 @@ export interface GroupLoss extends Pick<Loss, 'name' | 'reduction' | 'setClassWe
 /**
  * Group-sensitive VS loss: cross-entropy of Delta_g z_c + iota_g [c != y], g the group of the sample, which for two
  * classes is log(1 + exp(iota_g - Delta_g y f)), f = z_1 - z_0. A group is usually a pair of label and attribute. The
- * call takes `groups` besides the labels; a group that a batch lacks has no part in it. Kini et al., NeurIPS 2021,
- * section 2. Throws RangeError on bad counts, on gamma or tau that is not finite, and on a group outside the counts.
+ * call takes `groups` in addition to the labels; a group that a batch lacks has no part in it. Kini et al., NeurIPS
+ * 2021, section 2. Throws RangeError on bad counts, on gamma or tau that is not finite, and on a group outside the
+ * counts.
  */
 export function groupVs(given: GroupVsOptions): GroupLoss {
   checkOptions('groupVs', given, {

@@ -7,10 +7,10 @@ import { expectRank, type Tensor } from '../../tensor/tensor.ts';
 import { expectInvertible } from '../loss-options.ts';
 
 /**
- * lambda log(mean(exp(L / lambda))) of one loss a sample, (rows): what ABSGD descends, exact in the batch. Its gradient
- * is softmax(L / lambda). It tends to the mean for lambda -> +-Infinity, and is that from 1e25 on, to the largest loss
- * for 0+, to the smallest for 0-; written with expm1 and log1p it keeps its digits at both ends. Throws RangeError
- * unless f32 holds lambda and 1 / lambda.
+ * lambda log(mean(exp(L / lambda))) of one loss per sample, (rows): what ABSGD descends, exact in the batch. Its
+ * gradient is softmax(L / lambda). It tends to the mean for lambda -> +-Infinity, and is that from 1e25 on, to the
+ * largest loss for 0+, to the smallest for 0-; written with expm1 and log1p it keeps its digits at both ends. Throws
+ * RangeError unless f32 holds lambda and 1 / lambda.
  */
 export function klDro(losses: Tensor, given: { lambda: number }): Tensor {
   expectOptions('klDro', given, ['lambda']);

@@ -41,7 +41,8 @@ export interface Cdb extends Loss {
   /** Weights in force. */
   readonly classWeights: Float64Array;
   /**
-   * Accuracies of a validation set, one a class, NaN for a class that it lacks; once an epoch. Returns the new weights.
+   * Accuracies of a validation set, one per class, NaN for a class that it lacks; once an epoch. Returns the new
+   * weights.
    */
   update(perClassAccuracy: ArrayLike<number>): Float64Array;
   /** Weights and difficulties in force, for saving. */

@@ -45,10 +45,10 @@ export interface Elr extends Objective {
 /**
  * Early-learning regularisation: CE + lambda mean(log(1 - <t_i, p_i>)), where the target of a sample is the running
  * mean of its own predictions, t_i <- beta t_i + (1 - beta) p_i / sum p_i before it is used, without a gradient. It
- * keeps what a network learnt before it fits wrong labels. The targets stay on the device, one row a sample, and start
- * at 0. Liu, Niles-Weed, Razavian, Fernandez-Granda, "Early-learning regularization prevents memorization of noisy
- * labels", NeurIPS 2020, with the clamp of the released code. An optimiser of two passes a step, such as SAM, moves the
- * targets twice.
+ * keeps what a network learnt before it fits wrong labels. The targets stay on the device, one row per sample, and
+ * start at 0. Liu, Niles-Weed, Razavian, Fernandez-Granda, "Early-learning regularization prevents memorization of
+ * noisy labels", NeurIPS 2020, with the clamp of the released code. An optimiser of two passes per step, such as SAM,
+ * moves the targets twice.
  */
 export function elr(given: ElrOptions): Elr {
   checkOptions('elr', given, {

@@ -8,7 +8,7 @@ export interface Sorted<D extends DType> {
   indices: Tensor<'u32'>;
 }
 
-/** Sizes before, along and behind the axis that is sorted. */
+/** Sizes before, along and after the axis that is sorted. */
 export interface SortDims {
   outer: number;
   length: number;

@@ -1,5 +1,5 @@
 import * as jax from '@jax-js/jax';
-import { joined, labels, made, oneHot, valuesOf, type Contestant, type Engine, type Makers } from '../contestant.ts';
+import { joined, labels, alone, oneHot, valuesOf, type Contestant, type Engine, type Makers } from '../contestant.ts';
 import { array, cnnStep, crossEntropy, finish, mlpStep, openDevice, type Values } from './jax-steps.ts';
 
 const { numpy: np, nn, lax } = jax;
@@ -9,10 +9,7 @@ export async function openJax(): Promise<Engine> {
   await openDevice();
   return {
     name: 'jax-js',
-    enter(work): Record<string, Contestant> {
-      const contestant = made(MAKERS, work);
-      return contestant ? { 'jax-js': contestant } : {};
-    },
+    enter: alone('jax-js', MAKERS),
     held: () => 0, // it does not say
   };
 }

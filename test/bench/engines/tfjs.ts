@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   joined,
   labels,
-  made,
+  alone,
   oneHot,
   permuted,
   valuesOf,
@@ -17,10 +17,7 @@ export async function openTfjs(): Promise<Engine> {
   await openDevice();
   return {
     name: 'tfjs',
-    enter(work): Record<string, Contestant> {
-      const contestant = made(MAKERS, work);
-      return contestant ? { tfjs: contestant } : {};
-    },
+    enter: alone('tfjs', MAKERS),
     held: () => tf.memory().numTensors,
   };
 }
