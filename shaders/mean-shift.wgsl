@@ -1,6 +1,5 @@
-// y[b, c, l] = x[b, c, l] - mean[c], x: (batch, channels, length).
-//   forward   also moves the running mean: running[c] += momentum (mean[c] - running[c])
-//   shift     only subtracts
+// y[b, c, l] = x[b, c, l] - mean[c], x: (batch, channels, length); the running mean moves as well:
+//   running[c] += momentum (mean[c] - running[c])
 // One invocation per element; grid (size).
 // use lib/index.wgsl
 
@@ -16,11 +15,5 @@ struct Params { size: u32, channels: u32, length: u32, momentum: f32 }
 fn forward(@builtin(global_invocation_id) id: vec3u) {
   let i = linearIndex(id);
   if (i < params.channels) { running[i] += params.momentum * (mean[i] - running[i]); }
-  if (i < params.size) { y[i] = x[i] - mean[i / params.length % params.channels]; }
-}
-
-@compute @workgroup_size(64)
-fn shift(@builtin(global_invocation_id) id: vec3u) {
-  let i = linearIndex(id);
   if (i < params.size) { y[i] = x[i] - mean[i / params.length % params.channels]; }
 }

@@ -92,15 +92,24 @@ function declarationAt(code: string, start: number): string {
 }
 
 /**
- * Comments and indentation dropped; the `// variant`, `// unroll` and `// software` marks stay, the run time reads
- * them.
+ * Comments, indentation and spaces that part no tokens dropped, but for constants and lines with a `// variant`,
+ * `// unroll` or `// software` mark: the run time reads these.
  */
 export function minifyWgsl(source: string): string {
   return source
     .split('\n')
     .map((line) => line.replace(/\/\/(?! (variant|unroll|software .*)$).*$/, '').trim())
     .filter(Boolean)
+    .map((line) => (/^(const|override|alias) |\/\/ /.test(line) ? line : dense(line)))
     .join('\n');
+}
+
+/** Without the spaces around signs that no neighbour turns into another token, as in `a / *p`, `a - -b` and `a - 1`. */
+function dense(line: string): string {
+  return line
+    .replace(/(?<=[\w\])]) (==?|!=|[+*/]|-(?! \d)|&&|\|\|) (?=[\w(])/g, '$1')
+    .replace(/([,:;{}]) /g, '$1')
+    .replace(/ (?=[{}])/g, '');
 }
 
 function reflect(name: string, source: string, path: string): WgslModule {

@@ -36,11 +36,11 @@ export interface ElementwiseOp {
   readonly name: string;
   /** WGSL of the names of the operands and of the functions in the library. */
   readonly body: string;
-  /** WGSL of operands that `at` may name too: where it is false the results stay as they are. */
+  /** WGSL of the first operand, one that `at` may name too: where it is false the results stay as they are. */
   readonly guard?: string;
   /** Those that neither `body`, `guard` nor an `at` names are not read. */
   readonly operands: Readonly<Record<string, Operand>>;
-  /** A result that is an operand too starts with its value. The name of a single value is ''. */
+  /** Operands too, with whose values they start; the name of a single value is ''. */
   readonly results: Readonly<Record<string, Result>>;
 }
 
@@ -182,6 +182,7 @@ class Writer {
   readonly #spans: ReadonlyMap<Storage, Range>;
   readonly #lines: string[] = [];
   readonly #functions = new Map<string, string>();
+  readonly #results = new Map<MapResult, Value>();
   /** What was written already, by its meaning. */
   readonly #known = new Map<string, string>();
 
@@ -190,63 +191,50 @@ class Writer {
     this.#size = size;
     this.step = size % 4 === 0 && isWhole ? 4 : 1;
     this.#spans = spansOf(ops, mostJoined);
-    const results = ops.flatMap((op) => op.results);
-    /** The result, of those of the first so many, that gave the values of an operand. */
-    const giver = ({ range }: MapOperand, before: number): MapResult | undefined =>
-      range
-        ? results
-            .slice(0, before)
-            .reverse()
-            .find(({ to }) => sameRange(to, range))
-        : undefined;
-    let count = 0;
-    const passed = new Set<MapResult | undefined>();
     for (const op of ops) {
-      for (const operand of op.operands) passed.add(giver(operand, count));
-      count += op.results.length;
-    }
-    const values = new Map<MapResult, Value>();
-    for (const op of ops) {
-      const before = values.size;
-      const operands = this.#operandsOf(op, ops.length === 1, (operand) => values.get(giver(operand, before)!));
+      const operands = this.#operandsOf(op, ops.length === 1);
       const calls = this.#callsOf(op, operands);
       const guard = op.guard && ops.length > 1 ? this.#let(withTexts(op.guard, operands)) : '';
       for (const result of op.results) {
         const { name, type } = result;
         const parts = name ? calls.map((call) => `${call}.${name}`) : calls;
         const whole = this.step === 1 ? parts[0]! : `vec4<${type}>(${parts.join(', ')})`;
-        const next = guard ? `select(${operands.get(name)!.text}, ${whole}, ${guard})` : whole;
-        // A value that goes from op to op is rounded and told from NaN as one that goes through memory: no compiler
-        // sees through a word that it does not know, so it does not join a product and a sum of two ops.
-        const isHeld = passed.has(result) && type === 'f32';
-        const text = `v${values.size}`;
-        this.#lines.push(`let ${text} = ${isHeld ? (this.step === 1 ? `held(${next})` : `held4(${next})`) : next};`);
-        values.set(result, { text, type, isVector: this.step === 4 });
+        const text = `v${this.#results.size}`;
+        this.#lines.push(`let ${text} = ${guard ? `select(${operands.get(name)!.text}, ${whole}, ${guard})` : whole};`);
+        this.#results.set(result, { text, type, isVector: this.step === 4 });
       }
     }
-    results.forEach((result, k) => {
-      const { to, type } = result;
-      if (isDead(to.storage) || results.some((later, l) => l > k && sameRange(later.to, to))) return;
+    for (const [{ to, type }, value] of this.#results) {
+      if (isDead(to.storage) || this.#resultIn(to) !== value) continue;
       const place = this.#bind(to, type, this.step === 4, true);
-      this.#lines.push(`${place.name}[i${place.offset}] = ${cast(values.get(result)!, place.type).text};`);
-    });
+      this.#lines.push(`${place.name}[i${place.offset}] = ${cast(value, place.type).text};`);
+    }
     this.text = this.#whole();
   }
 
+  /** The last result in a range. */
+  #resultIn(range: Range | null): Value | undefined {
+    return range ? [...this.#results].filter(([{ to }]) => sameRange(to, range)).at(-1)?.[1] : undefined;
+  }
+
   /** The values of the operands of an op, by their names; where the op `isOnly`, an invocation ends at its guard. */
-  #operandsOf(
-    { guard, operands }: MapOp,
-    isOnly: boolean,
-    given: (operand: MapOperand) => Value | undefined,
-  ): ReadonlyMap<string, Value> {
+  #operandsOf({ guard, operands }: MapOp, isOnly: boolean): ReadonlyMap<string, Value> {
     const values = new Map<string, Value>();
-    const asked = new Set(isOnly ? operands.map(({ name }) => name).filter((name) => mentions(guard, name)) : []);
     for (const operand of operands) {
-      const { name, at, type } = operand;
-      values.set(name, cast(given(operand) ?? this.#read(operand, at && withTexts(at, values)), type));
-      if (asked.delete(name) && asked.size === 0) this.#lines.push(`if (!(${withTexts(guard, values)})) { return; }`);
+      const given = this.#resultIn(operand.range);
+      values.set(operand.name, cast(given ? this.#held(given) : this.#read(operand, values), operand.type));
+      if (isOnly && guard && values.size === 1) this.#lines.push(`if (!(${withTexts(guard, values)})) { return; }`);
     }
     return values;
+  }
+
+  /**
+   * A value that goes from op to op: rounded and told from NaN as one that goes through memory. No compiler sees through
+   * a word that it does not know, so it does not join a product and a sum of two ops.
+   */
+  #held(value: Value): Value {
+    if (value.type !== 'f32') return value;
+    return { ...value, text: this.#let(`${this.step === 1 ? 'held' : 'held4'}(${value.text})`) };
   }
 
   /** The calls of the function of an op, one for each element of an invocation. */
@@ -254,10 +242,10 @@ class Writer {
     const code = functionOf(op);
     const name = this.#functions.get(code) ?? `op${this.#functions.size}`;
     this.#functions.set(code, name);
-    const own = op.operands.filter((o) => isPassed(op, o)).map((o) => operands.get(o.name)!);
-    const calls = (this.step === 1 ? [''] : ['.x', '.y', '.z', '.w']).map(
-      (lane) => `${name}(${own.map(({ text, isVector }) => (isVector ? text + lane : text)).join(', ')})`,
-    );
+    const calls = (this.step === 1 ? [''] : ['.x', '.y', '.z', '.w']).map((lane) => {
+      const texts = Array.from(operands.values(), ({ text, isVector }) => (isVector ? text + lane : text));
+      return `${name}(${texts.join(', ')})`;
+    });
     return op.results[0]!.name ? calls.map((call) => this.#let(call)) : calls;
   }
 
@@ -291,15 +279,15 @@ class Writer {
     ].join('\n');
   }
 
-  /** `at`: the index, where it does not go by axes. */
-  #read({ type, bits, range, axes, start }: MapOperand, at: string | null): Value {
+  /** `known`: values that an index may name. */
+  #read({ type, bits, range, axes, start, at }: MapOperand, known: ReadonlyMap<string, Value>): Value {
     if (!range) {
       const { text } = cast({ text: this.#word(bits), type: 'u32', isVector: false }, type);
       return { text: this.#let(text), type, isVector: false };
     }
     const isVector = this.step === 4 && (axes === null || axes[1] === 1);
     const place = this.#bind(range, type, isVector, false);
-    const index = at ?? this.#index(axes ?? [], axes === null, isVector);
+    const index = at === null ? this.#index(axes ?? [], axes === null, isVector) : withTexts(at, known);
     const own = index + (start ? ` + ${this.#word(start / (isVector ? 4 : 1))}` : '');
     const text = this.#let(`${place.name}[${own}${place.offset}]`);
     return cast({ text, type: place.type, isVector }, type);
@@ -365,30 +353,17 @@ class Writer {
 }
 
 /** The function of an op, in WGSL with @ for its name: of one element, with its result or all of them. */
-function functionOf(op: MapOp): string {
-  const { body, operands, results } = op;
-  const own = operands.filter((operand) => isPassed(op, operand));
-  const isResult = ({ name }: MapOperand): boolean => results.some((result) => result.name === name);
-  const head = `fn @(${own.map((o) => `${o.name}${isResult(o) ? '_' : ''}: ${o.type}`).join(', ')}) ->`;
-  if (!results[0]!.name) return `${head} ${results[0]!.type} { return ${body}; }`;
-  const fields = results.map(({ name, type }) => `${name}: ${type}`);
-  const start = ({ name }: MapResult): string => (own.some((o) => o.name === name) ? ` = ${name}_` : '');
-  return [
-    `struct @Results { ${fields.join(', ')} }`,
-    `${head} @Results {`,
-    ...results.map((result, k) => `var ${fields[k]}${start(result)};`),
-    body,
-    `return @Results(${results.map(({ name }) => name).join(', ')});`,
-    '}',
-  ].join('\n');
+function functionOf({ body, operands, results }: MapOp): string {
+  const typed = (list: readonly { name: string; type: ElementType }[], mark = ''): string =>
+    list.map(({ name, type }) => `${name}${mark}: ${type}`).join(', ');
+  if (!results[0]!.name) return `fn @(${typed(operands)}) -> ${results[0]!.type} { return ${body}; }`;
+  return `struct @Results { ${typed(results)} }
+fn @(${typed(operands, '_')}) -> @Results {
+${operands.map(({ name }) => `var ${name} = ${name}_;`).join('\n')}
+${body}
+return @Results(${results.map(({ name }) => name).join(', ')});
+}`;
 }
-
-/** Whether the body of an op takes an operand, rather than its guard or an index alone. */
-function isPassed({ body, results }: MapOp, { name }: MapOperand): boolean {
-  return mentions(body, name) || results.some((result) => result.name === name);
-}
-
-const mentions = (code: string, name: string): boolean => new RegExp(`\\b${name}\\b`).test(code);
 
 const withTexts = (code: string, values: ReadonlyMap<string, Value>): string =>
   code.replace(/\w+/g, (word) => values.get(word)?.text ?? word);

@@ -52,9 +52,10 @@ export interface MapOp {
   readonly name: string;
   /** WGSL of the names of the operands: the value of the one result, or statements that set results by their names. */
   readonly body: string;
-  /** WGSL of operands that are the same for all elements of an invocation: where it is false all results stay; or ''. */
+  /** WGSL of the first operand: where it is false all results stay as they are; or ''. */
   readonly guard: string;
   readonly operands: readonly MapOperand[];
+  /** Operands too, where they have names. */
   readonly results: readonly MapResult[];
 }
 

@@ -1,4 +1,4 @@
-import type { Command, Dispatch, Elementwise, MapOp, Range } from './commands.ts';
+import type { Clear, Command, Dispatch, Elementwise, MapOp, Range } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { dispatchOf, sameRange } from './chain.ts';
 import type { Recording } from './recording.ts';
@@ -12,7 +12,7 @@ interface Access extends Range {
   readonly writes: boolean;
 }
 
-/** Elementwise dispatches that may become one, in the place of the last. */
+/** Elementwise dispatches and clears that may become one, in the place of the last. */
 export interface Group {
   /** Their numbers among the commands, ascending. */
   readonly members: readonly number[];
@@ -32,8 +32,8 @@ export function withGroups(commands: readonly Command[], groups: Iterable<Group>
 
 /**
  * The elementwise ops of a recording joined to those that take their results, where what lies between does not touch
- * what they use; of these groups any may be taken. What nothing else reads is neither written nor has memory: results
- * that were freed and are not in `kept`.
+ * what they use; of these groups any may be taken. A clear of what they use joins them. What nothing else reads is
+ * neither written nor has memory: results that were freed and are not in `kept`.
  */
 export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: ReadonlySet<Storage>): Group[] {
   const own = new Set(planned.filter((s) => s.isFreed && !kept.has(s)));
@@ -52,8 +52,8 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
     }
   };
   commands.forEach((command, at) => {
-    const accesses =
-      command.kind === 'dispatch' && command.elementwise ? accessesOf(command.elementwise.ops) : rangesOf(command);
+    const ops = opsOf(command);
+    const accesses = ops ? accessesOf(ops) : rangesOf(command);
     const touched = new Set(accesses.flatMap(({ storage }) => [...(open.get(storage) ?? [])]));
     let joined: Group | null =
       command.kind === 'dispatch' && command.elementwise
@@ -61,7 +61,7 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
         : null;
     for (const group of touched) {
       if (!conflict(accessesOf(group.program.ops), accesses)) continue;
-      const wider = joined && merged(group, joined);
+      const wider = joined ? merged(group, joined) : command.kind === 'clear' ? withClear(group, command, at) : null;
       close(group);
       if (!wider) continue;
       groups.delete(group);
@@ -71,8 +71,13 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
   });
   return [...groups].filter(({ members }) => members.length > 1);
 
+  function withClear(group: Group, command: Clear, at: number): Group | null {
+    const { library } = group.program;
+    return merged(group, { members: [at], program: { library, size: command.bytes / 4, ops: opsOf(command)! } });
+  }
+
   /** Two groups as one; null where they cannot be. */
-  function merged(a: Group, b: Group): Group | null {
+  function merged(a: Group, b: Omit<Group, 'dispatch'>): Group | null {
     const { library, size } = a.program;
     if (
       library !== b.program.library ||
@@ -81,13 +86,22 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
     )
       return null;
     const members = [...a.members, ...b.members].sort((i, j) => i - j);
-    const ops = members.flatMap((i) => (commands[i] as Dispatch).elementwise!.ops);
+    const ops = members.flatMap((i) => opsOf(commands[i]!)!);
     if (!isElementwise(ops)) return null;
     const program = { library, size, ops };
     const inside = usersOf(members.map((i) => commands[i]!));
     const dispatch = dispatchOf(gpu, program, (s) => own.has(s) && users.get(s) === inside.get(s));
     return dispatch && { members, program, dispatch };
   }
+}
+
+/** The elementwise ops that a command is; null for others. */
+function opsOf(c: Command): readonly MapOp[] | null {
+  if (c.kind === 'dispatch') return c.elementwise?.ops ?? null;
+  if (c.kind !== 'clear') return null;
+  const { storage, offset, bytes } = c;
+  const to = { storage, offset, bytes };
+  return [{ name: 'clear', body: '0u', guard: '', operands: [], results: [{ name: '', type: 'u32', to }] }];
 }
 
 /** In how many of the commands each storage occurs. */

@@ -1,6 +1,7 @@
 import kernel from '../../shaders/mean-shift.wgsl';
 import { between, boolean, checkOptions } from '../check/check.ts';
 import { ShapeError } from '../gpu/errors.ts';
+import { elementsOf, elementwise } from '../tensor/elementwise.ts';
 import { sizeOf } from '../tensor/shape.ts';
 import { noGrad, record } from '../tensor/tape.ts';
 import { empty, expectDType, expectShape, type Tensor } from '../tensor/tensor.ts';
@@ -48,13 +49,17 @@ function centre(x: Tensor, running: { runningMean: Tensor; momentum: number } | 
 
 function shift(x: Tensor, average: Tensor, running: { runningMean: Tensor; momentum: number } | null = null): Tensor {
   const y = empty(x.shape, { gpu: x.gpu });
-  const params = {
-    size: x.size,
-    channels: x.shape[1]!,
-    length: sizeOf(x.shape.slice(2)),
-    momentum: running?.momentum ?? 0,
-  };
-  if (running) kernel.forward(params, { x, mean: average, y, running: running.runningMean }, [x.size]);
-  else kernel.shift(params, { x, mean: average, y }, [x.size]);
+  const [batch, channels] = x.shape as [number, number];
+  const length = sizeOf(x.shape.slice(2));
+  if (running) {
+    const { runningMean, momentum } = running;
+    kernel.forward({ size: x.size, channels, length, momentum }, { x, mean: average, y, running: runningMean }, [
+      x.size,
+    ]);
+  } else {
+    const axes = [length, 0, channels, 1, batch, 0];
+    const operands = { x: elementsOf(x), mean: { type: 'f32', from: average, axes } } as const;
+    elementwise('meanShift', 'x - mean', operands, elementsOf(y), x.size);
+  }
   return y;
 }

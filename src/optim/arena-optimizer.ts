@@ -114,38 +114,35 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
 
         const numbersNow = (): Float32Array<ArrayBuffer> => {
           const all = new Float32Array(ROW + ROW * rows.length);
-          const shared = { ...(momentum === undefined ? base : withMomentum(base, momentum)), lr };
+          const common = { ...(momentum === undefined ? base : withMomentum(base, momentum)), lr };
           rows.forEach(({ group, missed, decays }, i) => {
             const { own } = groups[group - 1] ?? {};
-            const of = { ...shared, ...own, lr: own?.lr === undefined ? lr : own.lr * (lr / base.lr) };
+            const of = { ...common, ...own, lr: own?.lr === undefined ? lr : own.lr * (lr / base.lr) };
             if (!decays) of.weightDecay = 0;
             all.set(Object.values(rule.numbers(progress.step - missed, of)), ROW + ROW * i);
           });
           return all;
         };
+        const own = Object.fromEntries(
+          Object.entries<Tensor>({ p: arena.values, ...slots }).map(([n, t]) => [n, elementsOf(t)]),
+        );
+        const shared = {
+          block: { type: 'u32', from: blocks, axes: [BLOCK, 0, blocks.size, 1] },
+          g: elementsOf(arena.grads),
+          ...own,
+        } as const;
         /** Records a part of the update that reads `numbers`. */
-        const record = (numbers: Tensor, { body, operands, results }: UpdatePart): void => {
-          const own = Object.entries<Tensor>({ p: arena.values, ...slots }).map(
-            ([n, t]) => [n, elementsOf(t)] as const,
-          );
-          const settings = names.map((n, k): [string, Operand] => [
-            n,
-            { type: 'f32', from: numbers, at: `${BLOCK_CODE.row} * ${ROW}u + ${ROW + k}u` },
-          ]);
+        const record = (numbers: Tensor, { body, operands, results = own }: UpdatePart): void => {
+          const settings = names.map((n, k): [string, Operand] => {
+            return [n, { type: 'f32', from: numbers, at: `${BLOCK_CODE.row} * ${ROW}u + ${ROW + k}u` }];
+          });
           elementwiseUpdate(
             {
               name,
               guard: `${BLOCK_CODE.isTrained} && skip == 0.0`,
               body,
-              operands: {
-                block: { type: 'u32', from: blocks, axes: [BLOCK, 0, blocks.size, 1] },
-                skip: firstOf(numbers),
-                ...Object.fromEntries(settings),
-                ...Object.fromEntries(own),
-                g: elementsOf(arena.grads),
-                ...operands,
-              },
-              results: results ?? Object.fromEntries(own),
+              operands: { ...shared, skip: firstOf(numbers), ...Object.fromEntries(settings), ...operands },
+              results,
             },
             size,
           );
@@ -227,16 +224,13 @@ function slotsFor<S extends string>({ values }: ParameterArena, names: readonly 
   const make = (n: number): Tensor =>
     fill === 0 ? zeros([n], { gpu }) : tensor(new Float32Array(n).fill(fill), { gpu });
   const stride = BLOCK * Math.ceil(size / BLOCK);
-  const isTogether = 4 * stride * names.length <= gpu.device.limits.maxStorageBufferBindingSize;
-  const all = isTogether && names.length > 0 ? make(stride * names.length) : null;
-  const slots = names.map((name, k) => {
-    const memory = all ?? make(size);
-    const slot = viewOf(memory, shape, all ? k * stride : 0);
-    if (!all) memory.dispose();
-    return [name, slot] as const;
-  });
-  all?.dispose();
-  return Object.fromEntries(slots) as Record<S, Tensor>;
+  const together = stride * names.length;
+  const isTogether = 4 * together <= gpu.device.limits.maxStorageBufferBindingSize;
+  const memories = Array.from({ length: isTogether ? 1 : names.length }, () => make(isTogether ? together : size));
+  const slotAt = (k: number): Tensor => viewOf(memories[isTogether ? 0 : k]!, shape, isTogether ? k * stride : 0);
+  const slots = Object.fromEntries(names.map((name, k) => [name, slotAt(k)]));
+  for (const memory of memories) memory.dispose();
+  return slots as Record<S, Tensor>;
 }
 
 /**

@@ -23,11 +23,11 @@ export interface WeightAverage {
 type WeightOf = (count: number, at: Moment | null) => number;
 
 /**
- * A running average of the weights of one model, kept on the device at the cost of one dispatch a step. Pass it to
- * `fit`, or call `step` after that of the optimiser; then `model.predict(x, { weights: average })` evaluates with the
- * averaged weights, at any time and while anything else runs; `during` puts them into the model for a while, for
- * whatever takes no weights, and `swap` leaves them there. Batch-norm statistics are not averaged. Free it with
- * `dispose`. PyTorch's AveragedModel.
+ * A running average of the weights of one model, kept on the device at the cost of one dispatch a step; a captured step
+ * does it in that of the update. Pass it to `fit`, or call `step` after that of the optimiser; then
+ * `model.predict(x, { weights: average })` evaluates with the averaged weights, at any time and while anything else
+ * runs; `during` puts them into the model for a while, for whatever takes no weights, and `swap` leaves them there.
+ * Batch-norm statistics are not averaged. Free it with `dispose`. PyTorch's AveragedModel.
  */
 export class AveragedWeights implements SavedState {
   readonly name: string;

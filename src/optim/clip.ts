@@ -29,8 +29,8 @@ export interface ClipGradNormOptions {
 
 /**
  * `base` on gradients scaled by min(1, maxNorm / (norm + 1e-6)), where norm is that of all gradients together, as
- * PyTorch's clip_grad_norm_; computed on the device in three dispatches, nothing is read back. A NaN gradient makes all
- * of them NaN, an infinite one makes the others 0.
+ * PyTorch's clip_grad_norm_; computed on the device in three dispatches, nothing is read back; in a captured step the
+ * scaling is part of the update. A NaN gradient makes all of them NaN, an infinite one makes the others 0.
  */
 export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): NormClippedOptimizer {
   checkOptions('clipGradNorm', options, { maxNorm: required(atLeast(0)), normType: oneOf(1, 2, Infinity) });
@@ -71,8 +71,8 @@ export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): Nor
 }
 
 /**
- * `base` on gradients limited to [-clipValue, clipValue] one by one, as PyTorch's clip_grad_value_: one dispatch. A NaN
- * stays.
+ * `base` on gradients limited to [-clipValue, clipValue] one by one, as PyTorch's clip_grad_value_: one dispatch, in a captured
+ * step part of the update. A NaN stays.
  */
 export function clipGradValue(base: Optimizer, options: { clipValue: number }): Optimizer {
   checkOptions('clipGradValue', options, { clipValue: required(atLeast(0)) });

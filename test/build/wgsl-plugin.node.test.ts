@@ -28,7 +28,7 @@ describe('both plugins', () => {
     const watched: string[] = [];
     expect(wgslVite().load.call({ addWatchFile: (path: string) => void watched.push(path) }, shader)).toBe(contents);
     expect(contents).toMatch(/^import \{ defineKernel \} from "evenkeel";\n/);
-    expect(contents).toContain('fn square(x: f32)');
+    expect(contents).toContain('fn square(x:f32)');
     expect(watched).toEqual([shader, join(folder, 'lib/square.wgsl')]);
     expect(watchFiles).toEqual(watched);
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { loadWgsl } from '../../src/build/wgsl.ts';
+import { loadWgsl, minifyWgsl } from '../../src/build/wgsl.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -60,6 +60,26 @@ describe('functions of the library that nothing reaches are left out', () => {
     const code = codeOf('apply(1.0)', 'fn apply(v: f32) -> f32 { return v; } // variant');
     expect(declared(code)).toContain('unused');
   });
+});
+
+test('spaces go where they part no tokens, and stay in what the run time reads', () => {
+  const kept = [
+    'const N = 4u;',
+    'override MODE: u32 = 0u;',
+    'fn op(v: f32) -> f32 { return v * 2.0; } // variant',
+    'for (var i = 0u; i < N; i++) { // unroll',
+  ];
+  const source = `${kept.join('\n')}
+    y[i] = x[i] * (a + b) / *p - -c; // why
+    if (a - b == c - 1 && i < N) { return; }
+    var t: array<f32, 4> = s;
+  `;
+  expect(minifyWgsl(source).split('\n')).toEqual([
+    ...kept,
+    'y[i]=x[i]*(a+b) / *p - -c;',
+    'if (a-b==c - 1&&i < N){return;}',
+    'var t:array<f32,4> = s;',
+  ]);
 });
 
 test('every shader of the library still parses, with the entry points and names that it uses', () => {

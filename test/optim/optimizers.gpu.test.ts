@@ -97,13 +97,13 @@ const cases: Record<string, OptimizerCase> = {
     make: () => clipGradNorm(sgd({ lr: 0.1, momentum: 0.9 }), { maxNorm: 1 }),
     converging: () => clipGradNorm(sgd({ lr: 0.1 }), { maxNorm: 10 }),
     decaying: () => clipGradNorm(sgd({ lr: 0.1, weightDecay: 0.1 }), { maxNorm: 1 }),
-    dispatches: 4,
+    dispatches: 3,
   },
   clipGradValue: {
     make: () => clipGradValue(adam(), { clipValue: 0.1 }),
     converging: () => clipGradValue(sgd({ lr: 0.1 }), { clipValue: 0.5 }),
     decaying: () => clipGradValue(sgd({ lr: 0.1, weightDecay: 0.1 }), { clipValue: 0.1 }),
-    dispatches: 2,
+    dispatches: 1,
   },
   sam: {
     make: () => sam({ base: sgd({ lr: 0.01, momentum: 0.9 }) }),
@@ -115,7 +115,7 @@ const cases: Record<string, OptimizerCase> = {
     make: () => sam({ base: clipGradNorm(adamW(), { maxNorm: 1 }), adaptive: true, rho: 0.5 }),
     converging: () => sam({ base: clipGradNorm(adam({ lr: 0.1 }), { maxNorm: 100 }), adaptive: true, rho: 0.05 }),
     decaying: () => sam({ base: clipGradNorm(adamW({ weightDecay: 0.1 }), { maxNorm: 1 }), adaptive: true }),
-    dispatches: 7,
+    dispatches: 6,
   },
 };
 

@@ -15,7 +15,7 @@ export interface OptimizerCase {
   converging: () => Optimizer;
   /** With as much weight decay and momentum as it has: frozen parameters must stay all the same. */
   decaying: () => Optimizer;
-  /** Dispatches of one update, whatever the number of parameters. */
+  /** Dispatches of one captured update, whatever the number of parameters. */
   dispatches: number;
   /** It ascends: targets are negated. */
   maximizes?: boolean;

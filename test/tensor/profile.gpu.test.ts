@@ -36,7 +36,7 @@ test(
       'cross-entropy.forward': 1,
       'cross-entropy.reduce': 1,
       'cross-entropy.backward': 1,
-      'sgd.withMomentum': 1,
+      'elementwise.sgd': 1,
     });
     expect(gpu.device.features.has('timestamp-query')).toBe(true);
     expect(profile.note).toBeNull();
