@@ -141,7 +141,7 @@ export function arenaOptimizer<S extends string, T extends StepSettings>(rule: R
               name,
               guard: `${BLOCK_CODE.isTrained} && skip == 0.0`,
               body,
-              operands: { ...shared, skip: firstOf(numbers), ...Object.fromEntries(settings), ...operands },
+              operands: { skip: firstOf(numbers), ...shared, ...Object.fromEntries(settings), ...operands },
               results,
             },
             size,
