@@ -1,7 +1,7 @@
 // y[b, c, l] = x[b, c, l] - mean[c], x: (batch, channels, length).
 //   forward   also moves the running mean: running[c] += momentum (mean[c] - running[c])
 //   shift     only subtracts
-// One invocation per element; grid (size).
+// One invocation an element; grid (size).
 // use lib/index.wgsl
 
 struct Params { size: u32, channels: u32, length: u32, momentum: f32 }
