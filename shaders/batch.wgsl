@@ -1,6 +1,6 @@
-// The plumbing of a training step; `state` is written by the host before each run.
+// The data of a training step: its batch, and the history of its loss. The host writes `state` before each run.
 //   take  index[b] = order[state[2] + b], x[b] = data[index[b]], y[b] = labels[index[b]]; data: (n, features), one
-//         invocation an element of x; grid (batch * features)
+//         invocation per element of x; grid (batch * features)
 //   log   history[state[3]] = loss[0]; grid (1)
 //   put   x[order[b]] = data[b], rows of `features`, of equal places the last; a place outside x writes nothing;
 //         grid (batch * features)
