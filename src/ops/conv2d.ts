@@ -9,6 +9,7 @@ import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
 import { tapsOf, THIN, tiledPlan, UNSPLIT, WIDEST, type Geometry } from './conv2d-tiled.ts';
+import { joinableWeights } from './launch/combine-weights.ts';
 import { sum } from './sum.ts';
 import { reshape } from './reshape.ts';
 
@@ -260,8 +261,10 @@ function launchWeightGradient(g: Geometry, dy: Tensor, x: Tensor, dw: Tensor, db
   const unused = db ? null : empty([1], { gpu });
   const sizes = { ...g, ...UNSPLIT, parts, span };
   const out = { y: dw, db: (db ?? unused)! };
-  if (t) tiled.combineWeight(sizes, { right: partial, ...out }, [g.filters * columns * 16], how);
-  else kernel.combineWeight(sizes, { x: partial, ...out }, [g.filters * columns], how);
+  const joinable = joinableWeights({ partial, parts, span, rows: g.filters, columns, dw, db }, t ? 'byLanes' : 'plain');
+  const size = g.filters * columns;
+  if (t) tiled.combineWeight(sizes, { right: partial, ...out }, [size * 16], how, undefined, joinable);
+  else kernel.combineWeight(sizes, { x: partial, ...out }, [size], how, undefined, joinable);
   partial.dispose();
   unused?.dispose();
 }
