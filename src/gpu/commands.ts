@@ -72,6 +72,16 @@ export interface Elementwise {
   readonly ops: readonly MapOp[];
 }
 
+/** Work of which several pieces fit in a dispatch: {@link Dispatch.joinable}. */
+export interface Joinable {
+  /** What dispatches of one kind may be joined; all of them write into `with`. */
+  readonly kind: string;
+  readonly with: Storage;
+  readonly pieces: readonly unknown[];
+  /** The dispatch that does several; null where they are too many. */
+  launch(pieces: readonly unknown[]): Dispatch | null;
+}
+
 /** A pipeline and the workgroups to start. */
 export interface Launch {
   readonly pipeline: Pipeline;
@@ -96,6 +106,8 @@ export interface Dispatch extends Launch {
   readonly flops: number | null;
   /** The ops of an elementwise kernel, which a captured step may fuse with others. */
   readonly elementwise: Elementwise | null;
+  /** How a captured step may do it together with others. */
+  readonly joinable?: Joinable | null;
   bindGroup: GPUBindGroup | null;
 }
 

@@ -1,4 +1,4 @@
-import type { Clear, Command, Dispatch, Elementwise, MapOp, Range } from './commands.ts';
+import type { Clear, Command, Dispatch, Elementwise, Joinable, MapOp, Range } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { dispatchOf, sameRange } from './chain.ts';
 import type { Recording } from './recording.ts';
@@ -12,12 +12,16 @@ interface Access extends Range {
   readonly writes: boolean;
 }
 
-/** Elementwise dispatches and clears that may become one, in the place of the last. */
+/** Dispatches and clears that may become one, in the place of the last. */
 export interface Group {
   /** Their numbers among the commands, ascending. */
   readonly members: readonly number[];
-  readonly program: Elementwise;
   readonly dispatch: Dispatch;
+}
+
+/** The same of elementwise ops. */
+interface Chain extends Group {
+  readonly program: Elementwise;
 }
 
 /** The commands with each group in the place of its last member. */
@@ -39,12 +43,12 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
   const own = new Set(planned.filter((s) => s.isFreed && !kept.has(s)));
   const users = usersOf(commands);
   /** Groups that a command may still join, and those of each storage among them. */
-  const open = new Map<Storage, Set<Group>>();
-  const groups = new Set<Group>();
-  const close = (group: Group): void => {
+  const open = new Map<Storage, Set<Chain>>();
+  const groups = new Set<Chain>();
+  const close = (group: Chain): void => {
     for (const { storage } of accessesOf(group.program.ops)) open.get(storage)?.delete(group);
   };
-  const add = (group: Group): void => {
+  const add = (group: Chain): void => {
     groups.add(group);
     for (const { storage } of accessesOf(group.program.ops)) {
       if (!open.has(storage)) open.set(storage, new Set());
@@ -55,7 +59,7 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
     const ops = opsOf(command);
     const accesses = ops ? accessesOf(ops) : rangesOf(command);
     const touched = new Set(accesses.flatMap(({ storage }) => [...(open.get(storage) ?? [])]));
-    let joined: Group | null =
+    let joined: Chain | null =
       command.kind === 'dispatch' && command.elementwise
         ? { members: [at], program: command.elementwise, dispatch: command }
         : null;
@@ -71,13 +75,13 @@ export function groupsIn(gpu: Gpu, { commands, planned }: Recording, kept: Reado
   });
   return [...groups].filter(({ members }) => members.length > 1);
 
-  function withClear(group: Group, command: Clear, at: number): Group | null {
+  function withClear(group: Chain, command: Clear, at: number): Chain | null {
     const { library } = group.program;
     return merged(group, { members: [at], program: { library, size: command.bytes / 4, ops: opsOf(command)! } });
   }
 
   /** Two groups as one; null where they cannot be. */
-  function merged(a: Group, b: Omit<Group, 'dispatch'>): Group | null {
+  function merged(a: Chain, b: Omit<Chain, 'dispatch'>): Chain | null {
     const { library, size } = a.program;
     if (
       library !== b.program.library ||
@@ -110,6 +114,44 @@ function usersOf(commands: readonly Command[]): Map<Storage, number> {
   for (const command of commands)
     for (const s of new Set(rangesOf(command).map(({ storage }) => storage))) users.set(s, (users.get(s) ?? 0) + 1);
   return users;
+}
+
+/**
+ * Dispatches that fit in one, in the place of the last: nothing between takes what they give or changes what they take.
+ */
+export function joinsIn(commands: readonly Command[]): Group[] {
+  interface Open {
+    readonly members: readonly number[];
+    readonly dispatch: Dispatch;
+    readonly joinable: Joinable;
+    readonly accesses: readonly Access[];
+  }
+  const groups = new Set<Open>();
+  /** Those that a command may still join. */
+  const open = new Set<Open>();
+  commands.forEach((command, at) => {
+    const accesses = rangesOf(command);
+    for (const group of open) if (conflict(group.accesses, accesses)) open.delete(group);
+    const own = command.kind === 'dispatch' && command.joinable;
+    if (!own) return;
+    const alone: Open = { members: [at], dispatch: command, joinable: own, accesses };
+    const before = [...open].find(({ joinable }) => joinable.kind === own.kind && joinable.with === own.with);
+    const pieces = [...(before?.joinable.pieces ?? []), ...own.pieces];
+    const dispatch = before && own.launch(pieces);
+    const next = dispatch
+      ? {
+          members: [...before.members, at],
+          dispatch,
+          joinable: { ...own, pieces },
+          accesses: [...before.accesses, ...accesses],
+        }
+      : alone;
+    if (before) open.delete(before);
+    if (before && dispatch) groups.delete(before);
+    open.add(next);
+    groups.add(next);
+  });
+  return [...groups].filter(({ members }) => members.length > 1);
 }
 
 function rangesOf(c: Command): Access[] {

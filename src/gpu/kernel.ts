@@ -1,4 +1,4 @@
-import type { Dispatch, Launch, Slot } from './commands.ts';
+import type { Dispatch, Joinable, Launch, Slot } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { GpuError } from './errors.ts';
 import { Pipeline, type Compiled } from './pipeline.ts';
@@ -46,7 +46,8 @@ export interface Bindable {
  * Each variant is its own pipeline.
  * `flops`, the arithmetic operations of this dispatch, is for profiles; most kernels do not state it. `other`, which
  * needs them, are kernels with the same results bit for bit: one that compiles sooner and runs until compiling this one
- * pays, or several of which the device's timings choose the fastest.
+ * pays, or several of which the device's timings choose the fastest; or it says how a captured step joins this dispatch
+ * to others.
  */
 export type Kernel<P, B extends string, V extends string = never> = (
   params: P,
@@ -54,7 +55,7 @@ export type Kernel<P, B extends string, V extends string = never> = (
   grid: readonly number[],
   variant?: Partial<Record<V, number | string>>,
   flops?: number,
-  other?: Quick | Alternatives | null,
+  other?: Quick | Alternatives | Joinable | null,
 ) => void;
 
 /** A kernel that runs in place of another until that one is compiled. */
@@ -95,42 +96,58 @@ const FOLD = 32_768;
 export function defineKernel(module: KernelModule): any {
   const out: Record<string, Kernel<Record<string, number | readonly number[]>, string, string>> = {};
   for (const entry of Object.keys(module.entries)) {
-    const { bindings } = module.entries[entry]!;
-    out[entry] = (params, buffers, grid, variant = {}, flops, other = null) => {
-      if (grid.some((n) => n === 0)) return;
-      const storage = bindings.filter(([name]) => name !== 'params');
-      const gpu = buffers[storage[0]![0]]!.gpu;
-      const slots = storage.map(([name, binding, access]): Slot => {
-        const b = buffers[name]!;
-        if (b.gpu !== gpu)
-          throw new GpuError(
-            `${module.name}: ${name} lives on another device than ${storage[0]![0]}; make both with the same gpu`,
-          );
-        return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
-      });
-      const words = storage.length < bindings.length ? wordsOf(module.name, module.params!, params) : null;
-      const uniform = words && gpu.uniforms.get(words);
-      const own = launch(gpu, module, entry, grid, variant);
-      const quick = other && 'flops' in other ? other : null;
-      const standIn =
-        quick && !own.pipeline.isCompiled
-          ? { ...launch(gpu, module, quick.entry ?? entry, quick.grid, quick.variant), share: flops! / quick.flops }
-          : null;
-      gpu.recorder.push({
-        kind: 'dispatch',
-        ...own,
-        quick: standIn,
-        alternatives: other && 'others' in other ? alternativesOf(gpu, module, entry, own, other) : null,
-        uniform,
-        params: words,
-        slots,
-        flops: flops ?? null,
-        elementwise: null,
-        bindGroup: null,
-      });
+    out[entry] = (params, buffers, grid, variant, flops, other) => {
+      const dispatch = dispatchFor(module, entry, params, buffers, grid, variant, flops, other);
+      if (dispatch) Object.values(buffers)[0]!.gpu.recorder.push(dispatch);
     };
   }
   return out;
+}
+
+/** The dispatch of a {@link Kernel}; null where the grid is empty. */
+export function dispatchFor(
+  module: KernelModule,
+  entry: string,
+  params: Record<string, number | readonly number[]>,
+  buffers: Record<string, Bindable>,
+  grid: readonly number[],
+  variant: Partial<Record<string, number | string>> = {},
+  flops?: number,
+  other: Quick | Alternatives | Joinable | null = null,
+): Dispatch | null {
+  const { bindings } = module.entries[entry]!;
+  if (grid.some((n) => n === 0)) return null;
+  const storage = bindings.filter(([name]) => name !== 'params');
+  const gpu = buffers[storage[0]![0]]!.gpu;
+  const slots = storage.map(([name, binding, access]): Slot => {
+    const b = buffers[name]!;
+    if (b.gpu !== gpu)
+      throw new GpuError(
+        `${module.name}: ${name} lives on another device than ${storage[0]![0]}; make both with the same gpu`,
+      );
+    return { binding, storage: b.storage, offset: b.byteOffset, bytes: b.byteLength, writes: access !== 'read' };
+  });
+  const words = storage.length < bindings.length ? wordsOf(module.name, module.params!, params) : null;
+  const uniform = words && gpu.uniforms.get(words);
+  const own = launch(gpu, module, entry, grid, variant);
+  const quick = other && 'flops' in other ? other : null;
+  const standIn =
+    quick && !own.pipeline.isCompiled
+      ? { ...launch(gpu, module, quick.entry ?? entry, quick.grid, quick.variant), share: flops! / quick.flops }
+      : null;
+  return {
+    kind: 'dispatch',
+    ...own,
+    quick: standIn,
+    alternatives: other && 'others' in other ? alternativesOf(gpu, module, entry, own, other) : null,
+    uniform,
+    params: words,
+    slots,
+    flops: flops ?? null,
+    elementwise: null,
+    joinable: other && 'pieces' in other ? other : null,
+    bindGroup: null,
+  };
 }
 
 function alternativesOf(

@@ -1,4 +1,4 @@
-import { groupsIn, withGroups, type Group } from './fuse.ts';
+import { groupsIn, joinsIn, withGroups, type Group } from './fuse.ts';
 import { storagesOf, writtenBy, type Command } from './commands.ts';
 import type { Gpu } from './device.ts';
 import { DisposedError } from './errors.ts';
@@ -116,8 +116,8 @@ export interface Planned {
 }
 
 /**
- * The commands with elementwise ops fused, as far as that takes no more memory: a result may vanish, but operands live
- * until the last op of their group.
+ * The commands with elementwise ops fused and other dispatches joined, as far as that takes no more memory: a result
+ * may vanish, but operands live until the last op of their group.
  */
 export function fusedPlan(gpu: Gpu, recording: Recording, kept: ReadonlySet<Storage>): Planned {
   const { planned } = recording;
@@ -126,18 +126,20 @@ export function fusedPlan(gpu: Gpu, recording: Recording, kept: ReadonlySet<Stor
     return { commands, lifetimes, plan: planMemory([...lifetimes.values()]) };
   };
   const total = ({ plan }: Planned): number => plan.arenas.reduce((sum, a) => sum + a, 0);
-  const plain = planOf(recording.commands);
-  const groups = groupsIn(gpu, recording, kept);
-  if (groups.length === 0) return plain;
-  const fused = planOf(withGroups(recording.commands, groups));
-  if (total(fused) <= total(plain)) return fused;
-  const cheap: Group[] = [];
-  for (const group of groups) {
-    const commands = withGroups(recording.commands, [...cheap, group]);
-    if (mostLive([...lifetimesOf(commands, planned, kept).values()]) <= plain.plan.bound) cheap.push(group);
-  }
-  const partly = planOf(withGroups(recording.commands, cheap));
-  return total(partly) <= total(plain) ? partly : plain;
+  const grouped = (plain: Planned, groups: readonly Group[]): Planned => {
+    if (groups.length === 0) return plain;
+    const all = planOf(withGroups(plain.commands, groups));
+    if (total(all) <= total(plain)) return all;
+    const cheap: Group[] = [];
+    for (const group of groups) {
+      const commands = withGroups(plain.commands, [...cheap, group]);
+      if (mostLive([...lifetimesOf(commands, planned, kept).values()]) <= plain.plan.bound) cheap.push(group);
+    }
+    const partly = planOf(withGroups(plain.commands, cheap));
+    return total(partly) <= total(plain) ? partly : plain;
+  };
+  const chained = grouped(planOf(recording.commands), groupsIn(gpu, recording, kept));
+  return grouped(chained, joinsIn(chained.commands));
 }
 
 /** When each planned storage that is used lives, by command; those in `kept` outlive the step. */

@@ -9,6 +9,7 @@ import { empty, expectDType, expectRank, expectShape, type Tensor } from '../ten
 import { maskPositive } from './binary.ts';
 import { halfOf } from './cast.ts';
 import { tapsOf, THIN, tiledPlan, UNSPLIT, WIDEST, type Geometry } from './conv2d-tiled.ts';
+import { joinableWeights } from './launch/combine-weights.ts';
 import { expectPrecision, operandsOf, rounded, type Operand, type Precision } from './precision.ts';
 import { sum } from './sum.ts';
 import { reshape } from './reshape.ts';
@@ -305,8 +306,10 @@ function launchWeightGradient(g: Geometry, dy: Operand, x: Operand, dw: Tensor, 
   const unused = db ? null : empty([1], { gpu });
   const sizes = { ...g, ...UNSPLIT, parts, span };
   const out = { y: dw, db: (db ?? unused)! };
-  if (t) kernel.combineWeightByLanes(sizes, { rhs: partial, ...out }, [g.filters * columns * 16], bias);
-  else kernel.combineWeight(sizes, { x: partial, ...out }, [g.filters * columns], bias);
+  const joinable = joinableWeights({ partial, parts, span, rows: g.filters, columns, dw, db }, t ? 'byLanes' : 'plain');
+  const size = g.filters * columns;
+  if (t) kernel.combineWeightByLanes(sizes, { rhs: partial, ...out }, [size * 16], bias, undefined, joinable);
+  else kernel.combineWeight(sizes, { x: partial, ...out }, [size], bias, undefined, joinable);
   partial.dispose();
   unused?.dispose();
 }

@@ -79,6 +79,29 @@ const TABLE: Launch[] = [
       db: numbers(5, (i) => sumOfParts(i * 5 + 4)),
     },
   },
+  {
+    shader: 'combine-weights',
+    entry: 'byLanes',
+    variant: {},
+    params: {
+      jobs: [...[0, 40, 2, 25, 5, 1, 0, 20], ...[2, 3, 1, 6, 3, 0, 25, 0], ...new Array<number>(40).fill(0xffffffff)],
+    },
+    buffers: {
+      x0: floats(40 * 25, (i) => i % 13),
+      x1: floats(3 * 6, (i) => i),
+      ...Object.fromEntries([2, 3, 4, 5, 6].map((j) => [`x${j}`, floats(1, () => NaN)])),
+      y: floats(31, () => NaN),
+    },
+    groups: [3],
+    expected: {
+      y: [
+        ...numbers(20, (i) => sumOfParts(Math.floor(i / 4) * 5 + (i % 4))),
+        ...numbers(5, (i) => sumOfParts(i * 5 + 4)),
+        ...numbers(6, (i) => 3 * i + 18),
+      ],
+    },
+    bodies: { partAt: 'return select(x1[at], x0[at], job == 0u);' },
+  },
 ];
 
 testRaces(TABLE);

@@ -1,15 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { backward, capture, noGrad, prepare, requireGrad, scope, tensor, type Captured, type Tensor } from 'evenkeel';
+import {
+  backward,
+  capture,
+  empty,
+  noGrad,
+  prepare,
+  requireGrad,
+  scope,
+  tensor,
+  type Captured,
+  type Tensor,
+} from 'evenkeel';
 import * as ops from 'evenkeel/ops';
-import { resnet20 } from 'evenkeel/nn';
+import { Conv2d, lenet, resnet20, Sequential } from 'evenkeel/nn';
 import { sgd } from 'evenkeel/optim';
+import { fusedPlan } from '../../src/gpu/replay.ts';
 import { copyOver } from '../../src/tensor/copy.ts';
 import { broadcastShapes } from '../../src/tensor/shape.ts';
 import { AnomalyWatch } from '../../src/tensor/anomaly.ts';
 import { expectSameBits } from '../support/check-op.ts';
 import { gpu } from '../support/gpu.ts';
 import { sample } from '../support/sample.ts';
+import { asTuned } from '../support/tuning.ts';
 
 const { add, exp, greater, mul, relu, sigmoid, square, sub, sum, tanh, where } = ops;
 
@@ -247,4 +260,64 @@ test('the step of ResNet-20: batch norm, the sum of the paths and relu are one k
   const [eager, captured] = [await run(false), await run(true)];
   expectSameBits(captured.values, eager.values, 'parameters');
   expect(captured.dispatches).toBeLessThanOrEqual(eager.dispatches - 26);
+});
+
+test.each(['software', 'hardware'] as const)(
+  'the parts of all weight gradients are added in one dispatch, %s',
+  (kind) =>
+    asTuned(kind, async () => {
+      const twice = Conv2d(5, 5, 3, { padding: 1 });
+      const nets = {
+        plain: () => Sequential(Conv2d(2, 5, 3), Conv2d(5, 12, 3, { bias: false }), Conv2d(12, 6, 3)),
+        tied: () => Sequential(Conv2d(2, 5, 3), twice, twice, Conv2d(5, 6, 3)),
+      };
+      for (const [name, net] of Object.entries(nets)) {
+        using model = net().init({ seed: 3 });
+        const [x, optimizer] = [input([8, 2, 20, 20]), sgd({ lr: 1e-3 }).for(model)];
+        const step = (): void => {
+          backward(sum(square(model.forward(x))));
+          optimizer.step();
+        };
+        const state = async (): Promise<number[]> => [
+          ...new Uint32Array((await model.arena.grads.read()).buffer),
+          ...new Uint32Array((await model.arena.values.read()).buffer),
+        ];
+        const start = await model.arena.values.read();
+        scope(step);
+        const eager = await state();
+        model.arena.values.write(start);
+        using captured = capture(step);
+        expect(await state(), name).toEqual(eager);
+        const kernels = Object.entries(await kernelsOf(captured)).filter(([kernel]) => /combine-?weight/i.test(kernel));
+        const entry = kind === 'software' ? 'plain' : 'byLanes';
+        if (name === 'plain') expect(kernels).toEqual([[`combine-weights.${entry}`, 1]]);
+        else expect(kernels.length).toBeGreaterThan(1);
+        for (const t of [x, optimizer]) t.dispose();
+      }
+    }),
+);
+
+test.each([
+  ['LeNet', lenet, [1, 28, 28], { software: 20, hardware: 22 }],
+  ['ResNet-20', resnet20, [3, 32, 32], { software: 161, hardware: 169 }],
+] as const)('dispatches of the training step of %s, batch 128', async (_, network, shape, most) => {
+  const model = network().init({ seed: 0 });
+  const [x, y] = [empty([128, ...shape]), empty([128], { dtype: 'i32' })];
+  const optimizer = sgd({ lr: 0.1, momentum: 0.9 }).for(model);
+  const counts: Record<string, number> = {};
+  for (const kind of ['software', 'hardware'] as const)
+    await asTuned(kind, async () => {
+      // Recorded, not run.
+      const { recording } = gpu.recorder.record('step', () =>
+        scope(() => {
+          backward(ops.crossEntropy(model.forward(x, { training: true }), y));
+          optimizer.step();
+        }),
+      );
+      const { commands } = fusedPlan(gpu, recording, new Set());
+      counts[kind] = commands.filter((c) => c.kind === 'dispatch').length;
+      recording.release();
+    });
+  expect(counts).toEqual(most);
+  for (const t of [x, y, optimizer, model]) t.dispose();
 });

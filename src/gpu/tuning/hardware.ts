@@ -73,7 +73,8 @@ export function hardwareTuning({ sums, groups, because }: FamilyDefaults): Tunin
     maximaAsIntegers: false,
     wanted: { product: Infinity },
     sharesUnder: 16_384,
-    groupOfSum: (sums, parts) => (parts >= 64 && sums * parts >= 16_384 ? 64 * Math.ceil(parts / 64) : 0),
+    // An invocation a part, as in two dispatches, so that as many are at work.
+    groupOfSum: (sums, parts) => (sums >= 16 && parts >= 64 ? 64 * Math.ceil(parts / 64) : 0),
     tilesFor: (...product) => fewerSums(tilesFor(groups, ...product), sums).map((tile) => ({ tile, pays: null })),
     // No workgroup has under 64 invocations: with fewer, lanes of a wave idle.
     tileFor(m, n, layers) {
