@@ -1,6 +1,6 @@
 // The plumbing of a training step; `state` is written by the host before each run.
-//   take  index[b] = order[state.position + b], x[b] = data[index[b]], y[b] = labels[index[b]]; data: (n, features), one
-//         invocation an element of x; grid (batch * features)
+//   take  index[b] = order[state.position + b], x[b] = data[index[b]], y[b] = labels[index[b]]; data: (n, features),
+//         one invocation an element of x; grid (batch * features)
 //   log   history[state.log] = loss[0]; grid (1)
 //   put   x[order[b]] = data[b], rows of `features`, of equal places the last; a place outside x writes nothing;
 //         grid (batch * features)

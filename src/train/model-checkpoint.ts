@@ -18,8 +18,8 @@ export interface ModelCheckpointOptions {
 
 /**
  * Saves the run every so many epochs or steps, and when its signal stops it: weights, optimiser, average, order,
- * history and the states of loss, sampler, probe and hooks. `fit({ ..., resume })` goes on from such a file bit by bit, in
- * another process and on another device too. A run that breaks off otherwise goes on from the checkpoint before.
+ * history and the states of loss, sampler, probe and hooks. `fit({ ..., resume })` goes on from such a file bit by bit,
+ * in another process and on another device too. A run that breaks off otherwise goes on from the checkpoint before.
  */
 export function modelCheckpoint(options: ModelCheckpointOptions): Hook {
   checkOptions('modelCheckpoint', options, { every: integer(1), by: UNIT, save: required(callable) });
