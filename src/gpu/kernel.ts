@@ -276,8 +276,7 @@ export function groupsOf(
   return [x!, y, z];
 }
 
-/** Packs a parameter object by the layout of the shader's `Params`. */
-/** The words of a struct with these values; `what` names it for errors. Throws TypeError on a missing one. */
+/** The words of a struct with these values in its fields; `what` names it for errors. Throws TypeError on a gap. */
 export function wordsOf(
   what: string,
   { size, fields }: StructLayout,
