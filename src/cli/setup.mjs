@@ -6,16 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureChrome } from './ensure-chrome.mjs';
 import { needsBuild, needsInstall } from './freshness.mjs';
-import {
-  CORE_RUNS,
-  CORE_TESTS,
-  ensureDeno,
-  firefoxEnv,
-  lavapipeEnv,
-  STACKS,
-  STACK_TESTS,
-  testFlags,
-} from './stacks.mjs';
+import { CORE_RUNS, ensureDeno, firefoxEnv, lavapipeEnv, STACKS, STACK_TESTS, testFlags } from './stacks.mjs';
 import { countTests, slowestFiles } from './test-counts.mjs';
 import { vulkanEnv } from './vulkan.mjs';
 
@@ -103,12 +94,12 @@ function runOf(name, words, env) {
 }
 
 /** Runs the core tests, or those named, on one stack, and shows what they said when they are done. */
-async function runCore({ stack, tuning }, words, env) {
-  const own = { ...env, EVENKEEL_TUNING: env.EVENKEEL_TUNING || tuning };
+async function runCore({ stack, tests }, words, env) {
+  const own = { ...env, EVENKEEL_TUNING: env.EVENKEEL_TUNING || 'hardware' };
   const title = `stack ${stack}, ${own.EVENKEEL_TUNING} tuning, core tests`;
   let run;
   try {
-    run = runOf(stack, words.length > 0 ? words : CORE_TESTS, own);
+    run = runOf(stack, words.length > 0 ? words : tests, own);
   } catch (error) {
     // A machine without this stack still tests all the rest, and says what it did not test.
     console.log(`${title}: NOT RUN, ${error.message}`);

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeAll, writeOne } from '../../src/cli/files.ts';
 import { needsBuild, needsInstall } from '../../src/cli/freshness.mjs';
-import { STACKS, testFlags } from '../../src/cli/stacks.mjs';
+import { CORE_RUNS, CORE_TESTS, STACKS, testFlags } from '../../src/cli/stacks.mjs';
 import { countTests, slowestFiles } from '../../src/cli/test-counts.mjs';
 import { vulkanEnv } from '../../src/cli/vulkan.mjs';
 
@@ -181,6 +181,14 @@ describe('writeAll', () => {
     expect(readdirSync(root)).toEqual(['x.txt']);
     expect(readFileSync(join(root, 'x.txt'), 'utf8')).toBe('old');
   });
+});
+
+test('the core tests are files that exist, and no stack is without losses, optimisers and training', () => {
+  for (const name of CORE_TESTS) expect(existsSync(`${name}.test.ts`), name).toBe(true);
+  expect(CORE_RUNS.map(({ stack }) => stack)).toEqual(['chrome', 'lavapipe', 'deno']);
+  for (const { stack, tests } of CORE_RUNS)
+    for (const folder of ['ops', 'losses', 'optim', 'train'])
+      expect(tests.join(' '), stack).toContain(`test/${folder}/`);
 });
 
 describe('words after npm test', () => {
