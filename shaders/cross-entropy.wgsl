@@ -105,15 +105,23 @@ fn treeSums(p: Place, ofClasses: bool, e: Piece, m: f32) -> vec3f {
   var a = fewTerms(ofClasses, e, restOf(p, e.n), restEnd(p, e.n), m);
   var b = Acc();
   if (TAKES == 2u) { b = fewTerms(ofClasses, e, restOf(p, e.n) + 4u, e.n, m); }
-  for (var part = firstPart(p); part < endPart(p); part++) {
+  var part = firstPart(p);
+  loop {
     let s = spanOf(p, part, e.n);
-    for (var at = s.x; at < s.y; at += 8u) {
-      a = join(a, terms(ofClasses, e, at, m));
-      if (TAKES == 2u) { b = join(b, terms(ofClasses, e, at + 4u, m)); }
+    var at = s.x;
+    if (at < s.y) {
+      loop {
+        a = join(a, terms(ofClasses, e, at, m));
+        if (TAKES == 2u) { b = join(b, terms(ofClasses, e, at + 4u, m)); }
+        at += 8u;
+        if (at >= s.y) { break; }
+      }
     }
     all = addPart(all, a, b);
     a = Acc();
     b = Acc();
+    part += 1u;
+    if (part >= endPart(p)) { break; }
   }
   all = across(p, all, Acc());
   return vec3f(summed(all.sum), summed(all.weight), summed(all.count));
@@ -129,12 +137,16 @@ fn pieceSums(p: Place, e: Piece, m: f32) -> vec4f {
   var weighted = 0.0;
   var weights = 0.0;
   var nan = 0.0;
-  for (var c = 0u; c < e.n; c++) {
+  var c = 0u;
+  // Rows that count for nothing too: what they sum is not used. See lib/lanes.wgsl on loops.
+  loop {
     let a = adjusted(e.row, c, e.label) - m;
     nan = orNan(nan, a);
     sum += exp(a);
     weighted += times(classWeight(c), a);
     weights += classWeight(c);
+    c += 1u;
+    if (c >= e.n) { break; }
   }
   return vec4f(sum, weighted, weights, nan);
 }
@@ -143,6 +155,8 @@ fn sumsOf(p: Place, e: Piece, m: f32) -> vec4f { return pieceSums(p, e, m); } //
 
 fn rowSums(p: Place, e: Piece, m: f32) -> vec4f {
   var s = pieceSums(p, Piece(e.row, 0u, e.end, min(params.chunk, e.n), e.label), m);
+  // Shorter rows are one piece.
+  if (PARTS < 64u) { return s; }
   for (var k = 1u; k < params.pieces; k++) {
     let begin = k * params.chunk;
     let n = select(0u, min(params.chunk, params.classes - begin), e.n > 0u);
@@ -251,9 +265,14 @@ fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_
   if (SAMPLE_WEIGHT == 1u) { g *= sampleWeight[row]; }
   let hard = (1.0 - params.smoothing) * classWeight(e.label);
   let soft = params.smoothing / f32(params.classes);
-  for (var c = e.begin + place.lane; c < e.end; c += hop()) {
-    let p = orNan(exp(adjusted(row, c, e.label) - f.m) / f.s.x, f.s.w);
-    let d = times(hard, p - select(0.0, 1.0, c == e.label)) + times(soft, p * f.s.z - classWeight(c));
-    values[base + c] = times(g, classTable[c] * d);
+  var c = e.begin + place.lane;
+  if (c < e.end) {
+    loop {
+      let p = orNan(exp(adjusted(row, c, e.label) - f.m) / f.s.x, f.s.w);
+      let d = times(hard, p - select(0.0, 1.0, c == e.label)) + times(soft, p * f.s.z - classWeight(c));
+      values[base + c] = times(g, classTable[c] * d);
+      c += hop();
+      if (c >= e.end) { break; }
+    }
   }
 }

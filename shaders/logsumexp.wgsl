@@ -56,15 +56,23 @@ fn sumOf(p: Place, base: u32, n: u32, m: f32) -> f32 {
   var a = fewTerms(base, restOf(p, n), restEnd(p, n), m);
   var b = vec4f();
   if (TAKES == 2u) { b = fewTerms(base, restOf(p, n) + 4u, n, m); }
-  for (var part = firstPart(p); part < endPart(p); part++) {
+  var part = firstPart(p);
+  loop {
     let s = spanOf(p, part, n);
-    for (var l = s.x; l < s.y; l += 8u) {
-      a += terms(base, l, m);
-      if (TAKES == 2u) { b += terms(base, l + 4u, m); }
+    var l = s.x;
+    if (l < s.y) {
+      loop {
+        a += terms(base, l, m);
+        if (TAKES == 2u) { b += terms(base, l + 4u, m); }
+        l += 8u;
+        if (l >= s.y) { break; }
+      }
     }
     all = addPart(all, Acc(a, m, 0u), Acc(b, m, 0u));
     a = vec4f();
     b = vec4f();
+    part += 1u;
+    if (part >= endPart(p)) { break; }
   }
   all = across(p, all, none);
   return (all.sum.x + all.sum.y) + (all.sum.z + all.sum.w);

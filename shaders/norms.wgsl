@@ -40,15 +40,23 @@ fn partial(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_i
   var b = vec4f();
   // A whole quad, or none.
   if (restOf(p, n) < restEnd(p, n)) { a = quad(first + restOf(p, n) / 4u); }
-  for (var part = firstPart(p); part < endPart(p); part++) {
+  var part = firstPart(p);
+  loop {
     let s = spanOf(p, part, n);
-    for (var l = s.x; l < s.y; l += 8u) {
-      a = fold4(a, quad(first + l / 4u));
-      if (TAKES == 2u) { b = fold4(b, quad(first + l / 4u + 1u)); }
+    var l = s.x;
+    if (l < s.y) {
+      loop {
+        a = fold4(a, quad(first + l / 4u));
+        if (TAKES == 2u) { b = fold4(b, quad(first + l / 4u + 1u)); }
+        l += 8u;
+        if (l >= s.y) { break; }
+      }
     }
     all = addPart(all, Acc(a), Acc(b));
     a = vec4f();
     b = vec4f();
+    part += 1u;
+    if (part >= endPart(p)) { break; }
   }
   all = across(p, all, Acc());
   if (isPart && p.lane == 0u) { y[p.row] = folded(all.v); }
@@ -71,15 +79,23 @@ fn combine(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_i
   var a = fewSums(first, restOf(p, n), restEnd(p, n));
   var b = vec4f();
   if (TAKES == 2u) { b = fewSums(first, restOf(p, n) + 4u, n); }
-  for (var part = firstPart(p); part < endPart(p); part++) {
+  var part = firstPart(p);
+  loop {
     let s = spanOf(p, part, n);
-    for (var l = s.x; l < s.y; l += 8u) {
-      a = fold4(a, fewSums(first, l, n));
-      if (TAKES == 2u) { b = fold4(b, fewSums(first, l + 4u, n)); }
+    var l = s.x;
+    if (l < s.y) {
+      loop {
+        a = fold4(a, fewSums(first, l, n));
+        if (TAKES == 2u) { b = fold4(b, fewSums(first, l + 4u, n)); }
+        l += 8u;
+        if (l >= s.y) { break; }
+      }
     }
     all = addPart(all, Acc(a), Acc(b));
     a = vec4f();
     b = vec4f();
+    part += 1u;
+    if (part >= endPart(p)) { break; }
   }
   all = across(p, all, Acc());
   if (isSegment && p.lane == 0u) { y[p.row] = root(folded(all.v)); }

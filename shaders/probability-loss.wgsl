@@ -62,15 +62,23 @@ fn treeSum(p: Place, task: Task, top: f32) -> f32 {
   var a = fewTerms(task, restOf(p, task.n), restEnd(p, task.n), top);
   var b = vec4f();
   if (TAKES == 2u) { b = fewTerms(task, restOf(p, task.n) + 4u, task.n, top); }
-  for (var part = firstPart(p); part < endPart(p); part++) {
+  var part = firstPart(p);
+  loop {
     let s = spanOf(p, part, task.n);
-    for (var c = s.x; c < s.y; c += 8u) {
-      a += terms(task, c, top);
-      if (TAKES == 2u) { b += terms(task, c + 4u, top); }
+    var c = s.x;
+    if (c < s.y) {
+      loop {
+        a += terms(task, c, top);
+        if (TAKES == 2u) { b += terms(task, c + 4u, top); }
+        c += 8u;
+        if (c >= s.y) { break; }
+      }
     }
     all = addPart(all, Acc(a, top), Acc(b, top));
     a = vec4f();
     b = vec4f();
+    part += 1u;
+    if (part >= endPart(p)) { break; }
   }
   all = across(p, all, none);
   return (all.sum.x + all.sum.y) + (all.sum.z + all.sum.w);

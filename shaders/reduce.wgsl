@@ -123,16 +123,24 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_i
   var a = withRest(none.v, base, restOf(p, n), restEnd(p, n), &most);
   var b = none.v;
   if (TAKES == 2u && (n & 4u) != 0u) { b = withRest(b, base, restOf(p, n) + 4u, n, &most); }
-  for (var part = firstPart(p); part < endPart(p); part++) {
+  var part = firstPart(p);
+  loop {
     let s = spanOf(p, part, n);
-    for (var l = s.x; l < s.y; l += 8u) {
-      let at = base + l * inner;
-      a = combine4(a, quad(at, &most));
-      if (TAKES == 2u) { b = combine4(b, quad(at + 4u * inner, &most)); }
+    var l = s.x;
+    if (l < s.y) {
+      loop {
+        let at = base + l * inner;
+        a = combine4(a, quad(at, &most));
+        if (TAKES == 2u) { b = combine4(b, quad(at + 4u * inner, &most)); }
+        l += 8u;
+        if (l >= s.y) { break; }
+      }
     }
     all = addPart(all, Acc(a, most), Acc(b, most));
     a = none.v;
     b = none.v;
+    part += 1u;
+    if (part >= endPart(p)) { break; }
   }
   all = across(p, all, none);
   if (isRow && p.lane == 0u) {

@@ -75,7 +75,9 @@ fn plainSum(kind: u32, base: u32, n: u32, m: f32) -> f32 {
   var sum = 0.0;
   var arguments = 0.0;
   var at = base;
-  for (var l = 0u; l < n; l++) {
+  var l = 0u;
+  // Idle rows too: what they sum is not used. See lib/lanes.wgsl on loops.
+  loop {
     if (kind == 2u) {
       sum += dy[at];
     } else if (kind == 1u) {
@@ -86,6 +88,8 @@ fn plainSum(kind: u32, base: u32, n: u32, m: f32) -> f32 {
       sum += exp(t);
     }
     at += params.inner;
+    l += 1u;
+    if (l >= n) { break; }
   }
   return orNan(sum, arguments);
 }
@@ -99,16 +103,24 @@ fn apart(p: Place, kind: u32, e: Piece, m: f32) -> f32 {
   var a = fewTerms(kind, base, restOf(p, n), restEnd(p, n), m);
   var b = vec4f();
   if (TAKES == 2u) { b = fewTerms(kind, base, restOf(p, n) + 4u, n, m); }
-  for (var part = firstPart(p); part < endPart(p); part++) {
+  var part = firstPart(p);
+  loop {
     let s = spanOf(p, part, n);
-    for (var l = s.x; l < s.y; l += 8u) {
-      let at = base + l * params.inner;
-      a += terms(kind, at, m);
-      if (TAKES == 2u) { b += terms(kind, at + 4u * params.inner, m); }
+    var l = s.x;
+    if (l < s.y) {
+      loop {
+        let at = base + l * params.inner;
+        a += terms(kind, at, m);
+        if (TAKES == 2u) { b += terms(kind, at + 4u * params.inner, m); }
+        l += 8u;
+        if (l >= s.y) { break; }
+      }
     }
     all = addPart(all, Acc(a, m), Acc(b, m));
     a = vec4f();
     b = vec4f();
+    part += 1u;
+    if (part >= endPart(p)) { break; }
   }
   all = across(p, all, none);
   return (all.sum.x + all.sum.y) + (all.sum.z + all.sum.w);
@@ -118,6 +130,8 @@ fn sumOf(p: Place, k: u32, e: Piece, m: f32) -> f32 { return apart(p, k, e, m); 
 
 fn whole(p: Place, kind: u32, e: Piece, m: f32) -> f32 {
   var sum = apart(p, kind, Piece(e.row, e.base, 0u, min(params.chunk, e.end)), m);
+  // Shorter rows are one piece.
+  if (PARTS < 64u) { return sum; }
   for (var k = 1u; k < params.pieces; k++) {
     let begin = k * params.chunk;
     sum += apart(p, kind, Piece(e.row, e.base, begin, min(begin + params.chunk, e.end)), m);
@@ -187,9 +201,16 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_i
   let p = placeOf(id, t);
   let e = pieceOf(p);
   let n = normalizer(p, e);
-  for (var l = e.begin + p.lane; l < e.end; l += hop()) {
-    let at = e.base + l * params.inner;
-    y[at] = exp(x[at] - n.x) / n.y;
+  let step = hop() * params.inner;
+  var l = e.begin + p.lane;
+  var at = e.base + l * params.inner;
+  if (l < e.end) {
+    loop {
+      y[at] = exp(x[at] - n.x) / n.y;
+      at += step;
+      l += hop();
+      if (l >= e.end) { break; }
+    }
   }
 }
 
@@ -199,9 +220,16 @@ fn forwardLog(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocatio
   let e = pieceOf(p);
   let n = normalizer(p, e);
   let shift = orNan(log(n.y), n.y);
-  for (var l = e.begin + p.lane; l < e.end; l += hop()) {
-    let at = e.base + l * params.inner;
-    y[at] = x[at] - n.x - shift;
+  let step = hop() * params.inner;
+  var l = e.begin + p.lane;
+  var at = e.base + l * params.inner;
+  if (l < e.end) {
+    loop {
+      y[at] = x[at] - n.x - shift;
+      at += step;
+      l += hop();
+      if (l >= e.end) { break; }
+    }
   }
 }
 
@@ -211,9 +239,16 @@ fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_
   let p = placeOf(id, t);
   let e = pieceOf(p);
   let sum = foundSum(p, 1u, e);
-  for (var l = e.begin + p.lane; l < e.end; l += hop()) {
-    let at = e.base + l * params.inner;
-    y[at] = x[at] * (dy[at] - sum);
+  let step = hop() * params.inner;
+  var l = e.begin + p.lane;
+  var at = e.base + l * params.inner;
+  if (l < e.end) {
+    loop {
+      y[at] = x[at] * (dy[at] - sum);
+      at += step;
+      l += hop();
+      if (l >= e.end) { break; }
+    }
   }
 }
 
@@ -222,8 +257,15 @@ fn backwardLog(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocati
   let p = placeOf(id, t);
   let e = pieceOf(p);
   let sum = orNan(foundSum(p, 2u, e), x[e.base]);
-  for (var l = e.begin + p.lane; l < e.end; l += hop()) {
-    let at = e.base + l * params.inner;
-    y[at] = dy[at] - exp(x[at]) * sum;
+  let step = hop() * params.inner;
+  var l = e.begin + p.lane;
+  var at = e.base + l * params.inner;
+  if (l < e.end) {
+    loop {
+      y[at] = dy[at] - exp(x[at]) * sum;
+      at += step;
+      l += hop();
+      if (l >= e.end) { break; }
+    }
   }
 }

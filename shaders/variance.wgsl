@@ -65,15 +65,23 @@ fn sums(p: Place, kind: u32, r: Row, mean: f32) -> vec2f {
   var a = fewTerms(kind, r, restOf(p, r.n), restEnd(p, r.n), mean);
   var b = Acc();
   if (TAKES == 2u) { b = fewTerms(kind, r, restOf(p, r.n) + 4u, r.n, mean); }
-  for (var part = firstPart(p); part < endPart(p); part++) {
+  var part = firstPart(p);
+  loop {
     let s = spanOf(p, part, r.n);
-    for (var l = s.x; l < s.y; l += 8u) {
-      a = join(a, terms(kind, r, l, mean));
-      if (TAKES == 2u) { b = join(b, terms(kind, r, l + 4u, mean)); }
+    var l = s.x;
+    if (l < s.y) {
+      loop {
+        a = join(a, terms(kind, r, l, mean));
+        if (TAKES == 2u) { b = join(b, terms(kind, r, l + 4u, mean)); }
+        l += 8u;
+        if (l >= s.y) { break; }
+      }
     }
     all = addPart(all, a, b);
     a = Acc();
     b = Acc();
+    part += 1u;
+    if (part >= endPart(p)) { break; }
   }
   all = across(p, all, Acc());
   return vec2f((all.s.x + all.s.y) + (all.s.z + all.s.w), (all.q.x + all.q.y) + (all.q.z + all.q.w));

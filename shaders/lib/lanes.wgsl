@@ -14,15 +14,24 @@
 //   var all = none;
 //   var a = none with the elements from restOf(p, n), up to four of them, that lie before restEnd(p, n)
 //   var b = if TAKES is 2 the same from 4 on
-//   for (var part = firstPart(p); part < endPart(p); part++) {
+//   var part = firstPart(p);
+//   loop {
 //     let s = spanOf(p, part, n);
-//     for (var l = s.x; l < s.y; l += 8u) {
-//       the elements l .. l + 3 go into a, and if TAKES is 2, l + 4 .. l + 7 into b
+//     var l = s.x;
+//     if (l < s.y) {
+//       loop {
+//         the elements l .. l + 3 go into a, and if TAKES is 2, l + 4 .. l + 7 into b
+//         l += 8u;
+//         if (l >= s.y) { break; }
+//       }
 //     }
 //     all = addPart(all, a, b);
 //     a = none;  b = none;
+//     part += 1u;
+//     if (part >= endPart(p)) { break; }
 //   }
 //   all = across(p, all, none);                             every lane has it
+// The loops ask at their end: SwiftShader goes once more through one that asks at its start, all lanes masked.
 // Where the order does not matter, as for a maximum: for (var l = p.lane; l < n; l += hop()) { .. }, and `across`; from
 // afterFirst(p) on if every lane starts from element 0.
 // use lib/index.wgsl

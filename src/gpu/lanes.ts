@@ -16,14 +16,14 @@ export interface Lanes {
  * are. The parts of a row, and with them the order of a sum, depend on the shape alone. A short row, or one of many
  * columns, has a single part, which one invocation takes on every adapter: it needs no workgroup.
  */
-export function lanesFor({ tuning }: Gpu, rows: number, length: number, inner = 1): Lanes {
+export function lanesFor(gpu: Gpu, rows: number, length: number, inner = 1): Lanes {
   const columns = inner > 1;
-  if (length <= 64 || (columns && rows >= 4096)) return singles(rows);
+  if (length <= 64 || (columns && rows >= 4096)) return singles(gpu, rows);
   const parts = length <= 2048 ? 8 : 64;
   const lanes = 2 * parts;
-  const shared = tuning.bodies === 'hardware';
+  const shared = gpu.tuning.bodies === 'hardware';
   // Sixteen columns side by side are a whole line of memory.
-  const group = shared ? Math.min(256, Math.max(64, columns ? 16 * lanes : lanes)) : 64;
+  const group = shared ? Math.min(256, Math.max(64, columns ? 16 * lanes : lanes)) : groupOf(gpu, rows);
   return {
     variant: { PARTS: parts, GROUP: group, TAKES: shared ? 1 : 2, COLUMNS: Number(columns) },
     grid: [shared ? rows * lanes : rows],
@@ -31,8 +31,13 @@ export function lanesFor({ tuning }: Gpu, rows: number, length: number, inner = 
 }
 
 /** Rows of a single part. */
-export function singles(rows: number): Lanes {
-  return { variant: { PARTS: 1, GROUP: 64, TAKES: 2, COLUMNS: 0 }, grid: [rows] };
+export function singles(gpu: Gpu, rows: number): Lanes {
+  return { variant: { PARTS: 1, GROUP: groupOf(gpu, rows), TAKES: 2, COLUMNS: 0 }, grid: [rows] };
+}
+
+/** A workgroup of which an invocation takes a row. A processor does the work of idle ones too, but for their stores. */
+function groupOf({ tuning }: Gpu, rows: number): number {
+  return tuning.bodies === 'software' && rows <= 16 ? 4 : 64;
 }
 
 /** Rows that a processor goes through as a whole, and a GPU, where they are few and long, in pieces. */

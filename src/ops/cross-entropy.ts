@@ -160,7 +160,7 @@ export function crossEntropy(
   };
   const values = empty([3, rows], { gpu });
   const given = ofPieces();
-  const of = given ? singles(rows) : lanes;
+  const of = given ? singles(gpu, rows) : lanes;
   kernel.forward(
     params,
     {

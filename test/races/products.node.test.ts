@@ -49,6 +49,7 @@ function distanceLaunches(): Launch[] {
   const wild = new Uint32Array(1);
   const bodies = { raised: 'return t * t;', root: 'return sqrt(s);' };
   const square = { SQUARINGS: 1, power_: 'return params.p;' };
+  const [dx, dw] = distances.lpDistanceGradient(dy, x, w, 2);
   const [y2, largest] = [distances.lpDistance(x, w, 2), distances.lpDistance(x, w, Infinity)];
   const shared = { exponent: none, distance_: none, dy: none, wild, index: new Uint32Array(m * n) };
   const params = { m, n, k, p: 2, first: [0, 0, 0] };
@@ -72,6 +73,26 @@ function distanceLaunches(): Launch[] {
       expected: { y: [...y2.data] },
       bound: 1e-5,
     },
+    ...[0, 1].map((transposed): Launch => {
+      const [rows, terms] = transposed ? [n, m] : [m, n];
+      const [own, other] = transposed ? [w, x] : [x, w];
+      return {
+        ...{ shader: 'lp-distance', entry: 'tiled', groups: [1, 2, 1], bound: 1e-5 },
+        params: { m: rows, n: k, k: terms, p: 2, first: [0, 0, 0] },
+        variant: { ...TINY, ...square, BACKWARD: 1, A_T: transposed, B_T: 0, PLANES: 2, LOADS_A: 2 },
+        // No NaN: the lockstep run takes what a bitcast of a vector gave for the vector itself.
+        bodies: { ...bodies, slope: 'return r;', orNan4: 'return v;' },
+        buffers: {
+          ...shared,
+          x: f32(own),
+          w: f32(other),
+          distance_: f32(y2),
+          dy: f32(dy),
+          y: floats(rows * k, () => NaN),
+        },
+        expected: { y: [...(transposed ? dw : dx).data] },
+      };
+    }),
     {
       ...common,
       entry: 'tiledIndexed',
