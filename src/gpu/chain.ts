@@ -229,8 +229,8 @@ class Writer {
   }
 
   /**
-   * A value that goes from op to op: rounded and told from NaN as one that goes through memory. No compiler sees through
-   * a word that it does not know, so it does not join a product and a sum of two ops.
+   * A value that goes from op to op: rounded and told from NaN as one that goes through memory. No compiler sees
+   * through a word that it does not know, so it does not join a product and a sum of two ops.
    */
   #held(value: Value): Value {
     if (value.type !== 'f32') return value;

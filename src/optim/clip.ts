@@ -71,8 +71,8 @@ export function clipGradNorm(base: Optimizer, options: ClipGradNormOptions): Nor
 }
 
 /**
- * `base` on gradients limited to [-clipValue, clipValue] one by one, as PyTorch's clip_grad_value_: one dispatch, in a captured
- * step part of the update. A NaN stays.
+ * `base` on gradients limited to [-clipValue, clipValue] one by one, as PyTorch's clip_grad_value_: one dispatch, in
+ * a captured step part of the update. A NaN stays.
  */
 export function clipGradValue(base: Optimizer, options: { clipValue: number }): Optimizer {
   checkOptions('clipGradValue', options, { clipValue: required(atLeast(0)) });

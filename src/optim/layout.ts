@@ -11,7 +11,7 @@ const PARAMETER_BIT = 9;
 /** Rows of settings that a word can tell apart. */
 export const MOST_ROWS = 256;
 
-/** What a word says, in WGSL: whether its elements are trained, their row of settings, and the number of their parameter. */
+/** WGSL of what a word says: whether its elements are trained, their row of settings, the number of their parameter. */
 export const BLOCK_CODE = {
   isTrained: `(block & ${TRAINED}u) != 0u`,
   row: `((block >> ${ROW_BIT}u) & ${MOST_ROWS - 1}u)`,
