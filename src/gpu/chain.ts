@@ -36,7 +36,7 @@ export interface ElementwiseOp {
   readonly name: string;
   /** WGSL of the names of the operands and of the functions in the library. */
   readonly body: string;
-  /** WGSL of the first operand, one that `at` may name too: where it is false the results stay as they are. */
+  /** WGSL of operands, best the first ones: where it is false the results stay as they are, and no more is read. */
   readonly guard?: string;
   /** Those that neither `body`, `guard` nor an `at` names are not read. */
   readonly operands: Readonly<Record<string, Operand>>;
@@ -220,10 +220,12 @@ class Writer {
   /** The values of the operands of an op, by their names; where the op `isOnly`, an invocation ends at its guard. */
   #operandsOf({ guard, operands }: MapOp, isOnly: boolean): ReadonlyMap<string, Value> {
     const values = new Map<string, Value>();
+    const words = new Set(guard.match(/\w+/g));
+    const last = isOnly ? operands.findLast(({ name }) => words.has(name)) : undefined;
     for (const operand of operands) {
       const given = this.#resultIn(operand.range);
       values.set(operand.name, cast(given ? this.#held(given) : this.#read(operand, values), operand.type));
-      if (isOnly && guard && values.size === 1) this.#lines.push(`if (!(${withTexts(guard, values)})) { return; }`);
+      if (operand === last) this.#lines.push(`if (!(${withTexts(guard, values)})) { return; }`);
     }
     return values;
   }
