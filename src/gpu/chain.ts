@@ -221,7 +221,7 @@ class Writer {
   #operandsOf({ guard, operands }: MapOp, isOnly: boolean): ReadonlyMap<string, Value> {
     const values = new Map<string, Value>();
     const words = new Set(guard.match(/\w+/g));
-    const last = isOnly ? operands.findLast(({ name }) => words.has(name)) : undefined;
+    const last = isOnly ? operands.filter(({ name }) => words.has(name)).at(-1) : undefined;
     for (const operand of operands) {
       const given = this.#resultIn(operand.range);
       values.set(operand.name, cast(given ? this.#held(given) : this.#read(operand, values), operand.type));
