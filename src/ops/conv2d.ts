@@ -9,7 +9,7 @@ import { record } from '../tensor/tape.ts';
 import { empty, expectDType, expectRank, expectShape, type Tensor } from '../tensor/tensor.ts';
 import { maskPositive } from './binary.ts';
 import { tapsOf, THIN, tiledPlan, UNSPLIT, WIDEST, type Geometry } from './conv2d-tiled.ts';
-import { joinableWeights } from './launch/combine-weights.ts';
+import { joinableWeights } from '../tensor/combine-weights.ts';
 import { sum } from './sum.ts';
 import { reshape } from './reshape.ts';
 
