@@ -9,7 +9,7 @@ import { empty, expectDType, expectRank, expectShape, type Tensor } from '../ten
 import { maskPositive } from './binary.ts';
 import { halfOf } from './cast.ts';
 import { tapsOf, THIN, tiledPlan, UNSPLIT, WIDEST, type Geometry } from './conv2d-tiled.ts';
-import { joinableWeights } from './launch/combine-weights.ts';
+import { joinableWeights } from '../tensor/combine-weights.ts';
 import { expectPrecision, operandsOf, rounded, type Operand, type Precision } from './precision.ts';
 import { sum } from './sum.ts';
 import { reshape } from './reshape.ts';

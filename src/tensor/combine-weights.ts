@@ -1,6 +1,6 @@
-import { module } from '../../../shaders/combine-weights.wgsl';
-import type { Joinable } from '../../gpu/commands.ts';
-import { dispatchFor, type Bindable } from '../../gpu/kernel.ts';
+import { module } from '../../shaders/combine-weights.wgsl';
+import type { Joinable } from '../gpu/commands.ts';
+import { dispatchFor, type Bindable } from '../gpu/kernel.ts';
 
 /** A gradient of convolution weights as the sum of parts: see shaders/combine-weights.wgsl. */
 export interface WeightParts {
