@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import * as optim from 'evenkeel/optim';
 
 /** Functions of `evenkeel/optim` whose options are not their first argument. */
-const places: Partial<Record<keyof typeof optim, number>> = { clipGradNorm: 1, clipGradValue: 1 };
+const places: Partial<Record<keyof typeof optim, number>> = { clipGradNorm: 1, clipGradValue: 1, gradScaler: 1 };
 /** Functions without options. */
-const without: readonly string[] = ['AveragedWeights', 'lambdaLr', 'loadState', 'saveState'];
+const without: readonly string[] = ['AveragedWeights', 'LossScale', 'lambdaLr', 'loadState', 'saveState'];
 
 const known = (Object.keys(optim) as (keyof typeof optim)[]).filter((name) => !without.includes(name));
 
