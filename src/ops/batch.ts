@@ -10,8 +10,13 @@ import { empty, expectShape, zeros, type Tensor } from '../tensor/tensor.ts';
  */
 export type StepState = Tensor<'u32'>;
 
-/** The fields of a {@link StepState}. */
-export type StepFields = State;
+/** The fields of a {@link StepState}, as the shader has them. */
+export interface StepFields {
+  first: number;
+  stream: number;
+  position: number;
+  log: number;
+}
 
 /** A state whose fields are all 0, for `gpu`. */
 export function stepState(gpu: Gpu): StepState {
@@ -23,7 +28,7 @@ export function stepState(gpu: Gpu): StepState {
  * `stream`, of its random numbers; `position` of the batch in the order of the epoch; `log`, the place of its loss.
  */
 export function writeState(state: StepState, fields: StepFields): void {
-  state.write(wordsOf('writeState', STATE, fields));
+  state.write(wordsOf('writeState', STATE, fields satisfies State));
 }
 
 const STATE = module.structs!.State!;
