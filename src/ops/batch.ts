@@ -28,7 +28,7 @@ export function stepState(gpu: Gpu): StepState {
  * `stream`, of its random numbers; `position` of the batch in the order of the epoch; `log`, the place of its loss.
  */
 export function writeState(state: StepState, fields: StepFields): void {
-  state.write(wordsOf('writeState', STATE, fields satisfies State));
+  state.write(wordsOf('writeState', STATE, { ...fields } satisfies State));
 }
 
 const STATE = module.structs!.State!;
