@@ -40,13 +40,11 @@ struct Params {
 
 // An operand holds f32, or halves, two a word.
 alias Element = f32; // variant
-fn partOf(word: Element, i: u32) -> f32 { return word; } // variant
-fn wordOf(i: u32) -> u32 { return i; } // variant
-fn xAt(i: u32) -> f32 { return partOf(x[wordOf(i)], i); }
-fn wAt(i: u32) -> f32 { return partOf(w[wordOf(i)], i); }
-fn dyAt(i: u32) -> f32 { return partOf(dy[wordOf(i)], i); }
-fn lhsAt(i: u32) -> f32 { return partOf(lhs[wordOf(i)], i); }
-fn rhsAt(i: u32) -> f32 { return partOf(rhs[wordOf(i)], i); }
+fn xAt(i: u32) -> f32 { return x[i]; } // variant
+fn wAt(i: u32) -> f32 { return w[i]; } // variant
+fn dyAt(i: u32) -> f32 { return dy[i]; } // variant
+fn lhsAt(i: u32) -> f32 { return lhs[i]; } // variant
+fn rhsAt(i: u32) -> f32 { return rhs[i]; } // variant
 
 // (first column, first row, layer) of an invocation. Columns past the widest grid go on in the next of `folds` layers.
 fn blockOf(id: vec3u) -> vec3u {

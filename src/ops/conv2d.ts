@@ -154,11 +154,16 @@ function flopsOf(g: Geometry): number {
 // sum(dy * correlate(x, w)) is linear in each of x, w and dy. Its gradients are correlate (for dy), spread (for x) and
 // weightGradient (for w), so the gradients of each of the three are the other two, to any order.
 
+/** WGSL of element i of an operand of halves, two a word. */
+const halfAt = (name: string): string => `return unpack2x16float(${name}[i >> 1u])[i & 1u];`;
 /** How the kernels read operands that are halves. */
 const HALVES = {
   Element: 'u32',
-  partOf: 'return unpack2x16float(word)[i & 1u];',
-  wordOf: 'return i >> 1u;',
+  xAt: halfAt('x'),
+  wAt: halfAt('w'),
+  dyAt: halfAt('dy'),
+  lhsAt: halfAt('lhs'),
+  rhsAt: halfAt('rhs'),
 };
 
 function reading({ dtype }: Operand): Partial<typeof HALVES> {
