@@ -163,6 +163,7 @@ export const SETTINGS: Readonly<Record<string, () => Setting>> = {
   'sam, accumulate': () =>
     setting({ batchSize: 8, accumulate: 2, optimizer: sam({ base: adam({ lr: 0.01 }), adaptive: true, rho: 0.5 }) }),
   adam: () => setting({ optimizer: adam({ lr: 0.01 }) }),
+  'mixed precision': () => setting({ precision: 'mixed', optimizer: adam({ lr: 0.01 }) }),
   'adamW, groups, oneCycleLr': () =>
     setting({
       optimizer: adamW({ lr: 0.01, groups: [{ params: '2.*', lr: 0.03, weightDecay: 0 }] }),

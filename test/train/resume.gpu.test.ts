@@ -73,6 +73,7 @@ describe('a run that stops at any step goes on from its checkpoint bit by bit', 
     'cals',
     'elr',
     'accumulate',
+    'mixed precision',
     'probe by the state of the run',
   ])('%s', async (name) => {
     const make = SETTINGS[name]!;
