@@ -234,8 +234,11 @@ export function spread(
   b: Tensor | null = null,
   precision: Precision = 'f32',
 ): Tensor {
-  const { left, right } = operandsOf(precision, [dy, w], b ? [dy, w, b] : [dy, w]);
-  return record(op, launchSpread(g, left, right, b, null), b ? [dy, w, b] : [dy, w], {
+  // The gradient rounds its operands itself.
+  const { left, right, free } = operandsOf(precision, [dy, w], []);
+  const dx = launchSpread(g, left, right, b, null);
+  free();
+  return record(op, dx, b ? [dy, w, b] : [dy, w], {
     gradient: (e) => [
       () => correlate(`${op} (input gradient)`, g, e, w, null, false, precision),
       () => weightGradient(g, dy, e, w, precision),
@@ -265,8 +268,9 @@ function launchSpread(g: Geometry, dy: Operand, w: Operand, b: Tensor | null, re
 /** The gradient of sum(dy * correlate(x, w)) for w, recorded. */
 function weightGradient(g: Geometry, dy: Tensor, x: Tensor, w: Tensor, precision: Precision): Tensor {
   const dw = empty(w.shape, { gpu: w.gpu });
-  const { left, right } = operandsOf(precision, [dy, x], [dy, x]);
+  const { left, right, free } = operandsOf(precision, [dy, x], []);
   launchWeightGradient(g, left, right, dw, null);
+  free();
   return record('conv2d (weight gradient)', dw, [dy, x], {
     gradient: (f) => [
       () => correlate('conv2d', g, x, f, null, false, precision),
